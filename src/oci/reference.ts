@@ -1,0 +1,39 @@
+import { type Digest, isDigest } from './digest.ts';
+import { RegistryError } from './errors.ts';
+
+/** A tag or a digest, where the API takes either. */
+export type Reference =
+  | { readonly kind: 'tag'; readonly tag: string }
+  | { readonly kind: 'digest'; readonly digest: Digest };
+
+/** As Docker's registry counts it: the whole name, slashes included. */
+export const MAX_NAME_LENGTH = 255;
+
+const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+const NAME = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`);
+// The first part of a name may be the host of an upstream: `ghcr.io/…`, `registry.corp:5000/…`.
+const HOST_AND_NAME = new RegExp(`^[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/${COMPONENT})+$`);
+const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+
+/**
+ * @throws {RegistryError} `NAME_INVALID`
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
+ */
+export function parseRepositoryName(text: string): string {
+  const ok = text.length <= MAX_NAME_LENGTH && (NAME.test(text) || HOST_AND_NAME.test(text));
+  if (!ok) throw new RegistryError('NAME_INVALID', `invalid repository name: ${JSON.stringify(text.slice(0, 300))}`);
+  return text;
+}
+
+/** @throws {RegistryError} `DIGEST_INVALID` when it has a colon and is no digest, `TAG_INVALID` otherwise. */
+export function parseReference(text: string): Reference {
+  if (isDigest(text)) return { kind: 'digest', digest: text };
+  if (text.includes(':')) throw new RegistryError('DIGEST_INVALID', `not a digest: ${JSON.stringify(text.slice(0, 200))}`);
+  if (!TAG.test(text)) throw new RegistryError('TAG_INVALID', `not a tag: ${JSON.stringify(text.slice(0, 200))}`);
+  return { kind: 'tag', tag: text };
+}
+
+/** As written in a URL. */
+export function referenceText(reference: Reference): string {
+  return reference.kind === 'tag' ? reference.tag : reference.digest;
+}

@@ -1,0 +1,105 @@
+import type { ByteSource } from '../stream/byte-source.ts';
+
+/**
+ * Bytes at paths; knows nothing of repositories, digests or HTTP.
+ *
+ * A path starts with `/`, is `/`-separated and has no empty, `.` or `..` segment;
+ * anything else is an {@link InvalidPathError}. What has been written is visible all at once,
+ * and only after it would survive a power cut.
+ */
+export interface StorageDriver {
+  /** As written in the configuration (`filesystem`, `inmemory`, …); used in logs and errors. */
+  readonly name: string;
+
+  /** A local directory on the same file system as the content, for which {@link adopt} is a rename; else undefined. */
+  readonly spoolDirectory: string | undefined;
+
+  /** @throws {PathNotFoundError} */
+  stat(path: string): Promise<FileInfo>;
+
+  /**
+   * Resolves once the file is known to be there and its size is known: a missing file is a
+   * rejection, never a later error. An open file stays readable when it is deleted meanwhile.
+   *
+   * @throws {PathNotFoundError}
+   */
+  open(path: string): Promise<ByteSource>;
+
+  /**
+   * The whole of a small file.
+   *
+   * @throws {PathNotFoundError}
+   * @throws {FileTooLargeError} when it is larger than `maxBytes`; nothing is read
+   */
+  readSmall(path: string, maxBytes: number): Promise<Buffer>;
+
+  /** Replaces the file as one step. */
+  writeSmall(path: string, bytes: Uint8Array): Promise<void>;
+
+  /**
+   * Makes a finished local file the content of `path`, and removes the local one.
+   * The caller has verified its bytes and does not write to it any more.
+   */
+  adopt(localFile: string, path: string): Promise<void>;
+
+  /** Names (not paths) directly below a directory, in code point order. @throws {PathNotFoundError} */
+  list(path: string): Promise<string[]>;
+
+  /** Replaces `to` as one step. @throws {PathNotFoundError} */
+  move(from: string, to: string): Promise<void>;
+
+  /** Removes a file, or a directory with all below; resolves when there is none. */
+  delete(path: string): Promise<void>;
+
+  /** Where a client can fetch the file by itself; undefined when it can not. */
+  redirectUrl(path: string, method: 'GET' | 'HEAD'): Promise<string | undefined>;
+
+  /** Ends what the driver holds open. */
+  close(): Promise<void>;
+}
+
+export interface FileInfo {
+  readonly isDirectory: boolean;
+  /** Bytes; 0 for a directory. */
+  readonly size: number;
+  readonly modifiedAt: Date;
+}
+
+export class PathNotFoundError extends Error {
+  override readonly name = 'PathNotFoundError';
+  readonly path: string;
+
+  constructor(driver: string, path: string, options?: ErrorOptions) {
+    super(`${driver}: no such path: ${path}`, options);
+    this.path = path;
+  }
+}
+
+export class InvalidPathError extends Error {
+  override readonly name = 'InvalidPathError';
+
+  constructor(driver: string, path: string) {
+    super(`${driver}: invalid path: ${JSON.stringify(path)}`);
+  }
+}
+
+export class FileTooLargeError extends Error {
+  override readonly name = 'FileTooLargeError';
+
+  constructor(driver: string, path: string, maxBytes: number) {
+    super(`${driver}: ${path} is larger than ${maxBytes} bytes`);
+  }
+}
+
+/** There is no room for more bytes. Callers go on without storing. */
+export class StorageFullError extends Error {
+  override readonly name = 'StorageFullError';
+}
+
+const PATH = /^(?:\/[A-Za-z0-9._:@+-]+)+$/;
+
+/** @throws {InvalidPathError} */
+export function checkPath(driver: string, path: string): void {
+  const ok = path === '/' || (PATH.test(path) && !path.split('/').some((part) => part === '.' || part === '..'));
+  if (!ok) throw new InvalidPathError(driver, path);
+}
