@@ -98,8 +98,16 @@ export class StorageFullError extends Error {
 
 const PATH = /^(?:\/[A-Za-z0-9._:@+-]+)+$/;
 
+export function isPath(path: string): boolean {
+  return path === '/' || (PATH.test(path) && !path.split('/').some((part) => part === '.' || part === '..'));
+}
+
 /** @throws {InvalidPathError} */
 export function checkPath(driver: string, path: string): void {
-  const ok = path === '/' || (PATH.test(path) && !path.split('/').some((part) => part === '.' || part === '..'));
-  if (!ok) throw new InvalidPathError(driver, path);
+  if (!isPath(path)) throw new InvalidPathError(driver, path);
+}
+
+/** As {@link checkPath}, where the root makes no sense. @throws {InvalidPathError} */
+export function checkPathBelowRoot(driver: string, path: string): void {
+  if (path === '/' || !isPath(path)) throw new InvalidPathError(driver, path);
 }

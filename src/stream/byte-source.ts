@@ -1,3 +1,7 @@
+import type { ByteRange } from '../oci/range.ts';
+
+export type { ByteRange };
+
 /** Bytes of known length that can be read from any position, several times. Whoever opened one closes it. */
 export interface ByteSource {
   /** Bytes. */
@@ -15,19 +19,20 @@ export interface ByteSource {
   close(): Promise<void>;
 }
 
-/** Positions in bytes; `end` is exclusive. */
-export interface ByteRange {
-  readonly start: number;
-  readonly end: number;
-}
-
 export interface ReadOptions {
   readonly signal?: AbortSignal;
+}
+
+/** @throws {RangeError} when the range is not within `size` bytes, which is a bug of the caller. */
+export function checkRange({ start, end }: ByteRange, size: number): void {
+  const ok = Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end && end <= size;
+  if (!ok) throw new RangeError(`bytes ${start} to ${end} of ${size} can not be read`);
 }
 
 /** Bytes already in memory. */
 export class MemorySource implements ByteSource {
   readonly #bytes: Uint8Array;
+  #closed = false;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -37,9 +42,19 @@ export class MemorySource implements ByteSource {
     return this.#bytes.length;
   }
 
-  async *read({ start, end }: ByteRange): AsyncIterable<Uint8Array> {
-    yield this.#bytes.subarray(start, end);
+  /** Without a copy, and without waiting. */
+  slice({ start, end }: ByteRange): Uint8Array {
+    return this.#bytes.subarray(start, end);
   }
 
-  async close(): Promise<void> {}
+  async *read({ start, end }: ByteRange, { signal }: ReadOptions = {}): AsyncGenerator<Uint8Array, void, void> {
+    checkRange({ start, end }, this.size);
+    signal?.throwIfAborted();
+    if (this.#closed) throw new Error('source has been closed');
+    if (start < end) yield this.#bytes.subarray(start, end);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
 }

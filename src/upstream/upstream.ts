@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { PageRequest } from '../oci/pagination.ts';
 import type { Reference } from '../oci/reference.ts';
 
 /** One registry we fetch from, behind all of its URLs and mirrors. Lives as long as the process. */
@@ -101,13 +102,6 @@ export interface UpstreamBlob {
   /** Position of the first byte of `body`: the `start` asked for, or 0 when the upstream ignored the range. */
   readonly start: number;
   readonly body: Readable;
-}
-
-export interface PageRequest {
-  /** Entries wanted. */
-  readonly n?: number;
-  /** Entries after this one. */
-  readonly last?: string;
 }
 
 export interface TagPage {

@@ -1,0 +1,74 @@
+import { resolve } from 'node:path';
+
+import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { type RunningServer, startServer } from '../server.ts';
+import { createLog, type Log } from '../telemetry/log.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import { createTelemetry } from '../telemetry/telemetry.ts';
+import { VERSION } from '../version.ts';
+
+export interface ServeOptions {
+  /** Path of the configuration. */
+  readonly file: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly out: NodeJS.WritableStream;
+}
+
+/**
+ * Runs the service until it is told to end.
+ *
+ * @returns the exit code
+ * @throws {ConfigError} and then nothing listens
+ */
+export async function serve({ file, env, out }: ServeOptions): Promise<number> {
+  const { config, warnings, source } = await loadConfig({ file, env });
+  const log = createLog(config.log);
+  const metrics = createMetrics();
+  const telemetry = createTelemetry({ log, metrics, accessLog: config.log.accessLog });
+  for (const warning of warnings) log.warn({ source }, warning);
+  const server = await startServer({ config, env, telemetry });
+  greet(config, server, { log, out });
+  const signal = await endSignal();
+  log.info({ signal }, 'draining');
+  await server.drain();
+  log.info({}, 'ended');
+  await log.flush();
+  return 0;
+}
+
+/** A second signal ends the process at once. */
+function endSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        process.once(signal, () => process.exit(1));
+        resolve(signal);
+      });
+    }
+  });
+}
+
+function greet(config: Config, server: RunningServer, { log, out }: { log: Log; out: NodeJS.WritableStream }): void {
+  const lines = greeting(config, server);
+  if (config.log.format === 'text') out.write(`Layover ${VERSION}\n${lines.map((line) => `  ${line}\n`).join('')}`);
+  else for (const line of lines) log.info({}, line);
+}
+
+/** Where it listens, what it serves, where it stores, and what a Docker user does next. */
+export function greeting({ storage, proxy }: Config, { url, debugUrl }: Pick<RunningServer, 'url' | 'debugUrl'>): string[] {
+  const { driver } = storage;
+  const upstreams = proxy?.upstreams.map(({ name, isDefault }) => (isDefault ? `${name} (default)` : name)) ?? [];
+  return [
+    `listening on ${url}`,
+    ...(debugUrl === undefined ? [] : [`debug server on ${debugUrl}`]),
+    `upstreams: ${upstreams.join(', ') || 'none, serving what is stored'}${proxy?.offline ? ' (offline: none is asked)' : ''}`,
+    `storing in ${driver.kind === 'filesystem' ? resolve(driver.rootDirectory) : 'memory; it is gone when the process ends'}`,
+    `next: put { "registry-mirrors": ["${clientUrl(url)}"] } into /etc/docker/daemon.json and restart Docker`,
+  ];
+}
+
+/** An address that a client on this machine can use, where the one that is listened on is "any". */
+function clientUrl(url: string): string {
+  return url.replace(/\/\/(\[::\]|0\.0\.0\.0)/, '//localhost');
+}

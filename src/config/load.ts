@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { Config } from './config.ts';
+import { applyEnvironment, CONFIGURATION_PATH, type Environment } from './environment.ts';
+import { describeIssue } from './issue.ts';
+import { ConfigError, type Finding, formatProblems, type Problem } from './problem.ts';
+import { resolveConfig } from './resolve.ts';
+import { findConflicts, findOddities } from './rules.ts';
+import { configSchema } from './schema/schema.ts';
+import { shapeOf } from './shape.ts';
+import { findIgnored, findRefused } from './support.ts';
+import { emptyMap, expandDriverNames, isNullNode, type MapNode, originOf, toPlain } from './tree.ts';
+import { parseYamlFile } from './yaml.ts';
+
+// One level below the root of the package, whether run from src/ or from dist/.
+const DEFAULT_FILE = fileURLToPath(new URL('../../config/default.yml', import.meta.url));
+
+export interface LoadConfigOptions {
+  /** Path of the file; beats `REGISTRY_CONFIGURATION_PATH`. */
+  readonly file?: string | undefined;
+  /** Its `REGISTRY_*` variables override the file, or the built-in default. */
+  readonly env: Environment;
+  /** Path of the file that is used when none is named. @default the one that comes with this package */
+  readonly defaults?: string;
+}
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** What was understood and will not have the effect it may be hoped to have; one line each. */
+  readonly warnings: readonly string[];
+  /** Path of the file; `built-in default` without one. */
+  readonly source: string;
+}
+
+/** @throws {ConfigError} with every problem there is, when the configuration cannot be used */
+export async function loadConfig({ file, env, defaults = DEFAULT_FILE }: LoadConfigOptions): Promise<LoadedConfig> {
+  const named = file || env[CONFIGURATION_PATH] || undefined;
+  const { root, problems, isBroken } = parseYamlFile(await readText(named ?? defaults), named ?? 'default.yml');
+  const draft = new Draft(root.kind === 'map' ? root : emptyMap(root.origin));
+  draft.problems.push(...problems);
+  const isMapping = root.kind === 'map' || isNullNode(root);
+  if (!isMapping && !isBroken) draft.find({ path: [], part: 'value', message: 'must be a mapping of keys to values' });
+  // What is missing from the remains of a broken file would only confuse.
+  if (isBroken || !isMapping) draft.throwProblems();
+  if (named === undefined) makeWayFor(env, draft.root);
+  return { config: draft.check(env), warnings: formatProblems(draft.warnings), source: named ?? 'built-in default' };
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (err) {
+    const code = err instanceof Error && 'code' in err ? String(err.code) : 'unknown error';
+    throw new ConfigError([`${path}: cannot be read (${code})`]);
+  }
+}
+
+/** `REGISTRY_PROXY_REMOTEURL` alone makes a mirror of that registry, as it does over distribution's default file. */
+function makeWayFor(env: Environment, root: MapNode): void {
+  const proxy = root.entries.get('proxy')?.value;
+  if (env['REGISTRY_PROXY_REMOTEURL'] && proxy?.kind === 'map') proxy.entries.delete('upstreams');
+}
+
+/** A configuration on its way from text to {@link Config}, with what was found about it. */
+class Draft {
+  readonly root: MapNode;
+  readonly problems: Problem[] = [];
+  readonly warnings: Problem[] = [];
+
+  constructor(root: MapNode) {
+    this.root = root;
+    expandDriverNames(root);
+  }
+
+  check(env: Environment): Config {
+    const shape = shapeOf(configSchema);
+    const applied = applyEnvironment(this.root, env, shape);
+    this.problems.push(...applied.problems);
+    this.warnings.push(...applied.warnings);
+
+    const plain = toPlain(this.root);
+    const parsed = configSchema.safeParse(plain, { reportInput: true });
+    for (const issue of parsed.error?.issues ?? []) describeIssue(issue, shape).forEach((found) => this.find(found));
+    for (const found of [...findConflicts(plain), ...findRefused(plain)]) this.find(found);
+    for (const found of [...findIgnored(plain), ...findOddities(plain)]) this.find(found, this.warnings);
+    if (this.problems.length > 0 || !parsed.success) this.throwProblems();
+    return resolveConfig(parsed.data);
+  }
+
+  find({ path, part, message }: Finding, list = this.problems): void {
+    list.push({ origin: originOf(this.root, path, part), path, message });
+  }
+
+  throwProblems(): never {
+    throw new ConfigError(formatProblems(this.problems));
+  }
+}

@@ -1,0 +1,56 @@
+/** Where a value came from. */
+export type Origin =
+  | { readonly file: string; readonly line: number; readonly column: number }
+  | { readonly variable: string };
+
+/** Keys and list indexes from the root. */
+export type KeyPath = readonly (string | number)[];
+
+/** One thing that is wrong, or only worth a warning. Never contains a configured value: it may be a secret. */
+export interface Problem {
+  readonly origin: Origin;
+  readonly path: KeyPath;
+  readonly message: string;
+}
+
+/** A problem before anybody looked where it stands. */
+export interface Finding {
+  readonly path: KeyPath;
+  /** Which of the two to point at. */
+  readonly part: 'key' | 'value';
+  readonly message: string;
+}
+
+/** The configuration cannot be used. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  /** Every problem found, one line each, in the order of the file and then of the environment. */
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`invalid configuration:\n  ${problems.join('\n  ')}`);
+    this.problems = problems;
+  }
+}
+
+/** `config.yml:6:14 proxy.remoteurl: must be …`, or the variable's name instead of the position. */
+export function formatProblem({ origin, path, message }: Problem): string {
+  const where = 'file' in origin ? `${origin.file}:${origin.line}:${origin.column}` : origin.variable;
+  return path.length === 0 ? `${where}: ${message}` : `${where} ${formatPath(path)}: ${message}`;
+}
+
+/** `proxy.upstreams[0].remoteurl` */
+export function formatPath(path: KeyPath): string {
+  return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? part : `.${part}`)).join('');
+}
+
+/** Sorted as a reader goes: down the file, then through the variables; each line once. */
+export function formatProblems(problems: readonly Problem[]): string[] {
+  return [...new Set([...problems].sort((a, b) => compareOrigins(a.origin, b.origin)).map(formatProblem))];
+}
+
+function compareOrigins(a: Origin, b: Origin): number {
+  if ('file' in a && 'file' in b) return a.line - b.line || a.column - b.column;
+  if ('variable' in a && 'variable' in b) return a.variable < b.variable ? -1 : Number(a.variable > b.variable);
+  return 'file' in a ? -1 : 1;
+}

@@ -1,0 +1,126 @@
+import type { Config, HealthConfig, HttpConfig, Listen, LogConfig, StorageConfig, TlsConfig } from './config.ts';
+import { resolveProxy } from './resolve-proxy.ts';
+import type { RawConfig } from './schema/schema.ts';
+import { parseHttpUrl, parseTcpAddress } from './units.ts';
+
+const SECOND = 1000;
+
+/** As distribution: where content lies when the filesystem driver names no directory. */
+const ROOT_DIRECTORY = '/var/lib/registry';
+/** As distribution, for health checks. */
+const CHECK_INTERVAL = 10 * SECOND;
+const CHECK_TIMEOUT = 10 * SECOND;
+/** Distribution has 0, and then does not wait for running answers at all. */
+const DRAIN_TIMEOUT = 30 * SECOND;
+/** As distribution. */
+const MAX_ENTRIES = 1000;
+
+/** Fills in every default. `raw` has passed all checks. */
+export function resolveConfig(raw: RawConfig): Config {
+  return {
+    log: resolveLog(raw),
+    storage: resolveStorage(raw.storage),
+    http: resolveHttp(raw.http ?? {}),
+    health: resolveHealth(raw.health ?? {}),
+    // A page that holds nothing makes no sense: distribution takes 0 and less for its default.
+    catalogMaxEntries: positive(raw.catalog?.maxentries) ?? MAX_ENTRIES,
+    tagsMaxEntries: positive(raw.tags?.maxtags) ?? MAX_ENTRIES,
+    proxy: raw.proxy && resolveProxy(raw.proxy),
+  };
+}
+
+function positive(value: number | undefined): number | undefined {
+  return value !== undefined && value > 0 ? value : undefined;
+}
+
+function resolveLog({ log = {}, loglevel }: RawConfig): LogConfig {
+  return {
+    level: log.level ?? loglevel ?? 'info',
+    format: log.formatter ?? 'text',
+    fields: log.fields ?? {},
+    accessLog: log.accesslog?.disabled !== true,
+  };
+}
+
+function resolveStorage({ filesystem, maintenance }: RawConfig['storage']): StorageConfig {
+  return {
+    driver: filesystem
+      ? { kind: 'filesystem', rootDirectory: filesystem.rootdirectory ?? ROOT_DIRECTORY }
+      : { kind: 'inmemory' },
+    readOnly: maintenance?.readonly?.enabled ?? false,
+  };
+}
+
+type RawHttp = NonNullable<RawConfig['http']>;
+
+function resolveHttp(http: RawHttp): HttpConfig {
+  return {
+    listen: resolveListen(http),
+    prefix: http.prefix ?? '/',
+    host: http.host === undefined ? undefined : parseHttpUrl(http.host)?.origin,
+    relativeUrls: http.relativeurls ?? false,
+    headers: http.headers ?? {},
+    drainTimeoutMs: http.draintimeout ?? DRAIN_TIMEOUT,
+    tls: http.tls && resolveTls(http.tls),
+    debug: resolveDebug(http.debug ?? {}),
+  };
+}
+
+function resolveListen({ addr = ':5000', net }: RawHttp): Listen {
+  if (net === 'unix') return { net, path: addr };
+  return parseTcpAddress(addr) ?? { net: 'tcp', host: undefined, port: 5000 };
+}
+
+function resolveTls(tls: NonNullable<RawHttp['tls']>): TlsConfig | undefined {
+  if (tls.certificate === undefined || tls.key === undefined) return undefined;
+  return {
+    certificate: tls.certificate,
+    key: tls.key,
+    clientCas: tls.clientcas ?? [],
+    clientAuth: tls.clientauth ?? 'require-and-verify-client-cert',
+    minimumVersion: tls.minimumtls === 'tls1.3' ? 'TLSv1.3' : 'TLSv1.2',
+  };
+}
+
+function resolveDebug({ addr, prometheus }: NonNullable<RawHttp['debug']>): HttpConfig['debug'] {
+  if (addr === undefined) return undefined;
+  return { listen: addr, prometheusPath: prometheus?.enabled ? (prometheus.path ?? '/metrics') : undefined };
+}
+
+interface RawCheck {
+  readonly interval?: number | undefined;
+  readonly timeout?: number | undefined;
+  readonly threshold?: number | undefined;
+}
+
+function resolveHealth({
+  storagedriver,
+  file = [],
+  http = [],
+  tcp = [],
+}: NonNullable<RawConfig['health']>): HealthConfig {
+  return {
+    storageDriver: { enabled: storagedriver?.enabled ?? false, ...resolvePolling(storagedriver ?? {}) },
+    files: file.map((check) => ({ path: check.file, intervalMs: resolvePolling(check).intervalMs })),
+    http: http.map((check) => ({
+      uri: check.uri,
+      headers: joinValues(check.headers ?? {}),
+      statusCode: positive(check.statuscode) ?? 200,
+      ...resolveProbe(check),
+    })),
+    tcp: tcp.map((check) => ({ address: check.addr, ...resolveProbe(check) })),
+  };
+}
+
+function resolvePolling({ interval, threshold }: RawCheck) {
+  return { intervalMs: positive(interval) ?? CHECK_INTERVAL, threshold: positive(threshold) ?? 1 };
+}
+
+function resolveProbe(check: RawCheck) {
+  return { timeoutMs: positive(check.timeout) ?? CHECK_TIMEOUT, ...resolvePolling(check) };
+}
+
+/** RFC 9110, section 5.3: values of one header may be sent as one, separated by commas. */
+function joinValues(headers: Readonly<Record<string, readonly string[]>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([key, values]) => [key, values.join(', ')]));
+}

@@ -1,0 +1,136 @@
+import type { Finding, KeyPath } from './problem.ts';
+import { SUPPORTED_DRIVERS, UNSUPPORTED_DRIVERS } from './schema/storage.ts';
+import { plainAt } from './tree.ts';
+import { parseBoolean, parseTcpAddress } from './units.ts';
+import { aliasesOf, upstreamNameOf } from './upstream-name.ts';
+
+/**
+ * What no single key can tell: keys that exclude or need each other.
+ *
+ * Works on the plain values, however wrong they are, so that these problems are reported in the same breath as the schema's.
+ */
+export function findConflicts(plain: unknown): Finding[] {
+  return [...checkDriver(plain), ...checkListen(plain), ...checkTls(plain), ...checkProxy(plain)];
+}
+
+function checkDriver(plain: unknown): Finding[] {
+  const storage = plainAt(plain, ['storage']);
+  if (!isMap(storage)) return [];
+  const all: readonly string[] = [...SUPPORTED_DRIVERS, ...UNSUPPORTED_DRIVERS];
+  const drivers = Object.keys(storage).filter((key) => all.includes(key));
+  const last = drivers.at(-1);
+  if (last === undefined) return [atKey(['storage'], `names no driver: ${SUPPORTED_DRIVERS.join(' or ')}`)];
+  if (drivers.length === 1) return [];
+  const hint = `keep one; to replace the driver of the file from the environment, set REGISTRY_STORAGE=${last} first`;
+  return [atKey(['storage', last], `more than one storage driver (${drivers.join(', ')}): ${hint}`)];
+}
+
+function checkListen(plain: unknown): Finding[] {
+  const path = ['http', 'addr'];
+  const addr = plainAt(plain, path);
+  const isUnix = String(plainAt(plain, ['http', 'net'])).toLowerCase() === 'unix';
+  if (isUnix) return addr === undefined ? [atValue(path, 'must be the path of a socket, as http.net is unix')] : [];
+  if (typeof addr !== 'string' || parseTcpAddress(addr) !== undefined) return [];
+  return [atValue(path, 'must be an address such as :5000, 127.0.0.1:5000 or [::1]:5000')];
+}
+
+function checkTls(plain: unknown): Finding[] {
+  const tls = plainAt(plain, ['http', 'tls']);
+  if (!isMap(tls) || Object.keys(tls).length === 0 || Object.hasOwn(tls, 'letsencrypt')) return [];
+  const missing = ['certificate', 'key'].filter((key) => !Object.hasOwn(tls, key));
+  return missing.map((key) => atValue(['http', 'tls', key], 'is required to serve HTTPS'));
+}
+
+function checkProxy(plain: unknown): Finding[] {
+  const upstreams = plainAt(plain, ['proxy', 'upstreams']);
+  if (!Array.isArray(upstreams) || upstreams.length === 0)
+    return checkCredentials(plain, plainAt(plain, REMOTE_URL) !== undefined);
+  const defaults = defaultIndexes(upstreams);
+  return [
+    ...(plainAt(plain, REMOTE_URL) === undefined
+      ? []
+      : [atKey(REMOTE_URL, 'excludes proxy.upstreams; make it an entry of that list')]),
+    ...defaults
+      .slice(1)
+      .map((i) => atValue(upstreamPath(i, 'default'), `only one can be the default, and upstreams[${defaults[0]}] is`)),
+    ...findDuplicates(upstreams),
+    ...checkCredentials(plain, defaults.length > 0),
+  ];
+}
+
+const REMOTE_URL: KeyPath = ['proxy', 'remoteurl'];
+
+/** Those that say so; the only one unless it says no. */
+function defaultIndexes(upstreams: readonly unknown[]): number[] {
+  const only = upstreams.length === 1 ? 'true' : 'false';
+  const isDefault = (upstream: unknown) => parseBoolean(String(plainAt(upstream, ['default']) ?? only)) === true;
+  return [...upstreams.keys()].filter((i) => isDefault(upstreams[i]));
+}
+
+function checkCredentials(plain: unknown, hasDefault: boolean): Finding[] {
+  if (hasDefault) return [];
+  const given = ['username', 'password', 'exec'].filter((key) => plainAt(plain, ['proxy', key]) !== undefined);
+  return given.map((key) => atKey(['proxy', key], 'is for the default upstream, and there is none'));
+}
+
+function findDuplicates(upstreams: readonly unknown[]): Finding[] {
+  const owners = new Map<string, number>();
+  const findings: Finding[] = [];
+  for (const [i, upstream] of upstreams.entries()) {
+    for (const { host, path } of hostsOf(upstream, i)) {
+      const owner = owners.get(host);
+      if (owner === undefined) owners.set(host, i);
+      else if (owner !== i) findings.push(atValue(path, `${host} already means upstreams[${owner}]`));
+    }
+  }
+  return findings;
+}
+
+function hostsOf(upstream: unknown, i: number): { host: string; path: KeyPath }[] {
+  const remoteUrl = plainAt(upstream, ['remoteurl']);
+  const name = plainAt(upstream, ['name']) ?? (typeof remoteUrl === 'string' ? upstreamNameOf(remoteUrl) : undefined);
+  if (typeof name !== 'string') return [];
+  const aliases = plainAt(upstream, ['aliases']);
+  const configured = Array.isArray(aliases) ? aliases.map(String) : [];
+  const pathOf = (alias: string) =>
+    configured.includes(alias) ? upstreamPath(i, 'aliases', configured.indexOf(alias)) : upstreamPath(i, 'name');
+  return [
+    { host: name, path: upstreamPath(i, 'name') },
+    ...aliasesOf(name, configured).map((alias) => ({ host: alias, path: pathOf(alias) })),
+  ];
+}
+
+function upstreamPath(index: number, ...rest: (string | number)[]): KeyPath {
+  return ['proxy', 'upstreams', index, ...rest];
+}
+
+/** Allowed, and probably not what was meant. */
+export function findOddities(plain: unknown): Finding[] {
+  const has = (...path: string[]) => plainAt(plain, path) !== undefined;
+  const isOn = (...path: string[]) => parseBoolean(String(plainAt(plain, path))) === true;
+  const odd: Finding[] = [];
+  if (has('loglevel')) odd.push(atKey(['loglevel'], 'deprecated: use log.level'));
+  if (isOn('http', 'debug', 'prometheus', 'enabled') && !has('http', 'debug', 'addr')) {
+    odd.push(atKey(['http', 'debug', 'prometheus'], 'there are no metrics without http.debug.addr'));
+  }
+  if (has('http', 'tls', 'clientauth') && !has('http', 'tls', 'clientcas')) {
+    odd.push(atKey(['http', 'tls', 'clientauth'], 'has no effect without http.tls.clientcas'));
+  }
+  if (has('proxy', 'username') !== has('proxy', 'password') && !has('proxy', 'exec')) {
+    const [given, missing] = has('proxy', 'username') ? ['username', 'password'] : ['password', 'username'];
+    odd.push(atKey(['proxy', given], `has no effect without proxy.${missing}: upstreams are asked anonymously`));
+  }
+  return odd;
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function atKey(path: KeyPath, message: string): Finding {
+  return { path, part: 'key', message };
+}
+
+function atValue(path: KeyPath, message: string): Finding {
+  return { path, part: 'value', message };
+}

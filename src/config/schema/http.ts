@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { bool, choice, httpUrl, matching, name, tcpAddress, text, timer } from './scalar.ts';
+
+const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
+
+const headerValue = () =>
+  matching('A value.', { pattern: /^[\t\x20-\x7e\x80-\xff]*$/, expected: 'must be text without line breaks' });
+
+/** Names and values that can be sent. RFC 9110, section 5. One value may stand without its list. */
+export const headers = () =>
+  z.record(
+    z.string().regex(TOKEN, 'is no name of a header'),
+    z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(headerValue())),
+  );
+
+const CLIENT_AUTH = [
+  'request-client-cert',
+  'require-any-client-cert',
+  'verify-client-cert-if-given',
+  'require-and-verify-client-cert',
+] as const;
+
+const letsEncrypt = z.strictObject({
+  cachefile: text('Where certificates are kept.').optional(),
+  email: text('Given to the CA.').optional(),
+  hosts: z.array(text('A host that may get a certificate.')).optional(),
+  directoryurl: text('Another ACME directory.').optional(),
+});
+
+const tls = z
+  .strictObject({
+    certificate: text('PEM file with the certificate and its chain.').optional(),
+    key: text('PEM file with the private key.').optional(),
+    clientcas: z
+      .array(name('A PEM file.'))
+      .describe('CAs of client certificates; turns client certificates on.')
+      .optional(),
+    clientauth: choice('Default: require-and-verify-client-cert.', CLIENT_AUTH).optional(),
+    minimumtls: choice('Default: tls1.2.', ['tls1.2', 'tls1.3']).optional(),
+    ciphersuites: z.array(text('Name of a cipher suite.')).optional(),
+    letsencrypt: letsEncrypt.optional(),
+  })
+  .describe('Serve HTTPS.');
+
+const debug = z
+  .strictObject({
+    addr: tcpAddress('Address of the debug server, such as localhost:5001.').optional(),
+    prometheus: z
+      .strictObject({
+        enabled: bool('Serve metrics. Default: false.').optional(),
+        path: matching('Default: /metrics.', { pattern: /^\/\S*$/, expected: 'must start with /' }).optional(),
+      })
+      .describe('Metrics for Prometheus.')
+      .optional(),
+  })
+  .describe('Health and metrics, on an address of their own.');
+
+const prefix = matching('Path before /v2/. Default: /.', {
+  pattern: /^\/(?:[^\s?#]*\/)?$/,
+  expected: 'must start and end with /',
+});
+
+export const http = z
+  .strictObject({
+    addr: text(
+      'Address to listen on: :5000, 127.0.0.1:5000, [::1]:5000; a socket path with net: unix. Default: :5000.',
+    ).optional(),
+    net: choice('Default: tcp.', ['tcp', 'unix']).optional(),
+    host: httpUrl('How clients reach this service: https://registry.example.com.').optional(),
+    prefix: prefix.optional(),
+    secret: text('Signs upload sessions.').optional(),
+    relativeurls: bool('Location headers without scheme and host. Default: false.').optional(),
+    draintimeout: timer('How long running answers may take after SIGTERM. Default: 30s; 0: not at all.').optional(),
+    tls: tls.optional(),
+    headers: headers().describe('Added to every answer under /v2/.').optional(),
+    debug: debug.optional(),
+    http2: z.strictObject({ disabled: bool('HTTP/1.1 only.').optional() }).optional(),
+    h2c: z.strictObject({ enabled: bool('HTTP/2 without TLS.').optional() }).optional(),
+  })
+  .describe('How clients talk to this service.');

@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { bool, fraction, integer, name, size, text } from './scalar.ts';
+
+/** Drivers this version has. */
+export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory'] as const;
+
+/** Drivers distribution has, or had, and this version has not. */
+export const UNSUPPORTED_DRIVERS = ['s3', 's3aws', 'gcs', 'azure', 'oss', 'swift'] as const;
+
+const driverOptions = (driver: string) =>
+  z.record(z.string(), z.unknown()).describe(`Options of the ${driver} driver.`);
+
+const drivers = {
+  filesystem: z
+    .strictObject({
+      rootdirectory: text('Directory that holds everything. Default: /var/lib/registry.').optional(),
+      maxthreads: integer('Operations at the same time.').optional(),
+      useragent: text('Not used by this driver.').optional(),
+    })
+    .describe('Files in a directory, laid out as distribution does.')
+    .optional(),
+  inmemory: driverOptions('inmemory').describe('Everything is lost on exit; for trying things out.').optional(),
+  s3: driverOptions('s3').optional(),
+  s3aws: driverOptions('s3aws').optional(),
+  gcs: driverOptions('gcs').optional(),
+  azure: driverOptions('azure').optional(),
+  oss: driverOptions('oss').optional(),
+  swift: driverOptions('swift').optional(),
+};
+
+const cache = z.strictObject({
+  blobdescriptor: text('inmemory or redis.').optional(),
+  layerinfo: text('Deprecated: blobdescriptor.').optional(),
+  blobdescriptorsize: integer('Descriptors kept in memory.').optional(),
+});
+
+const maintenance = z.strictObject({
+  uploadpurging: z
+    .strictObject({
+      enabled: bool('Remove uploads that nobody finished.').optional(),
+      age: text('How old they have to be.').optional(),
+      interval: text('How often to look.').optional(),
+      dryrun: bool('Only log.').optional(),
+    })
+    .optional(),
+  readonly: z
+    .strictObject({ enabled: bool('Refuse every write by clients. Default: false.').optional() })
+    .describe('Read-only mode.')
+    .optional(),
+});
+
+const quota = z.strictObject({
+  size: size('Evict the least recently used content above this size: 200GiB.').optional(),
+  low: fraction('Evict down to this share of the size.').optional(),
+  pins: z.array(name('A name with * and **, and optionally a tag.')).describe('Never evicted.').optional(),
+});
+
+export const storage = z
+  .strictObject({
+    ...drivers,
+    tag: z.strictObject({ concurrencylimit: integer('Tag links read at the same time.').optional() }).optional(),
+    delete: z.strictObject({ enabled: bool('Allow clients to delete.').optional() }).optional(),
+    redirect: z.strictObject({ disable: bool('Never redirect clients to the storage.').optional() }).optional(),
+    cache: cache.optional(),
+    maintenance: maintenance.optional(),
+    quota: quota.optional(),
+  })
+  .describe('Where content is kept: exactly one driver, and what applies to all of them.');

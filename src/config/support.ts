@@ -1,0 +1,81 @@
+import type { Finding, KeyPath } from './problem.ts';
+import { SUPPORTED_DRIVERS, UNSUPPORTED_DRIVERS } from './schema/storage.ts';
+import { plainAt } from './tree.ts';
+import { parseBoolean } from './units.ts';
+
+/** A key that is read and then not acted upon. A version that does removes its line. */
+interface UnhonouredKey {
+  readonly path: KeyPath;
+  /** What happens instead. */
+  readonly instead: string;
+  /** The value asks for no more than what happens anyway. */
+  readonly unless?: (value: unknown) => boolean;
+}
+
+const saysNo = (key: string) => (value: unknown) => !isOn(plainAt(value, [key]));
+const saysYes = (key: string) => (value: unknown) => isOn(plainAt(value, [key]));
+const isOn = (value: unknown) => typeof value === 'string' && parseBoolean(value) === true;
+const isEmpty = (value: unknown) => typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+const isZero = (value: unknown) => value === '0' || value === '0s';
+const isNone = (value: unknown) =>
+  isEmpty(value) || (typeof value === 'object' && value !== null && Object.keys(value).join() === 'none');
+
+/** Ignored with a warning. */
+const IGNORED: readonly UnhonouredKey[] = [
+  { path: ['log', 'hooks'], instead: 'no mail is sent', unless: isEmpty },
+  { path: ['log', 'reportcaller'], instead: 'lines do not name the code', unless: (value) => !isOn(value) },
+  { path: ['storage', 'filesystem', 'maxthreads'], instead: 'Node.js limits its own threads (UV_THREADPOOL_SIZE)' },
+  { path: ['storage', 'tag', 'concurrencylimit'], instead: 'tags are read with a limit of its own' },
+  { path: ['storage', 'delete'], instead: 'clients cannot delete', unless: saysNo('enabled') },
+  { path: ['storage', 'cache'], instead: 'descriptors are always kept in memory', unless: isEmpty },
+  { path: ['storage', 'maintenance', 'uploadpurging'], instead: 'no uploads are taken', unless: saysNo('enabled') },
+  { path: ['storage', 'quota'], instead: 'the storage grows without limit', unless: isEmpty },
+  { path: ['middleware'], instead: 'no middleware is loaded', unless: isEmpty },
+  { path: ['http', 'secret'], instead: 'nothing needs to be signed' },
+  { path: ['http', 'tls', 'ciphersuites'], instead: "Node.js' own list applies", unless: isEmpty },
+  {
+    path: ['http', 'http2'],
+    instead: 'clients are served by HTTP/1.1',
+    unless: (v) => isEmpty(v) || saysYes('disabled')(v),
+  },
+  { path: ['http', 'h2c'], instead: 'clients are served by HTTP/1.1', unless: saysNo('enabled') },
+  { path: ['notifications'], instead: 'no events are sent', unless: isEmpty },
+  { path: ['redis'], instead: 'everything is kept in this process and its storage', unless: isEmpty },
+  { path: ['proxy', 'ttl'], instead: 'nothing expires', unless: isZero },
+  { path: ['proxy', 'cachewritetimeout'], instead: 'a blob may take as long as bytes keep coming' },
+  { path: ['validation'], instead: 'nothing can be pushed', unless: isEmpty },
+  { path: ['policy'], instead: 'nothing can be pushed', unless: isEmpty },
+  { path: ['reporting'], instead: 'nothing is reported', unless: isEmpty },
+  { path: ['compatibility'], instead: 'there is no schema 1', unless: isEmpty },
+];
+
+/** Refused, because a service that ignores them is open, or loses data, where the operator thinks it is not. */
+const REFUSED: readonly UnhonouredKey[] = [
+  { path: ['auth'], instead: 'refusing to start without it', unless: isNone },
+  { path: ['http', 'tls', 'letsencrypt'], instead: 'refusing to start without it', unless: isEmpty },
+  ...UNSUPPORTED_DRIVERS.map((driver) => ({
+    path: ['storage', driver],
+    instead: `storage drivers are ${SUPPORTED_DRIVERS.join(' and ')}`,
+  })),
+];
+
+export function findIgnored(plain: unknown): Finding[] {
+  return IGNORED.filter((key) => asksForMore(plain, key)).map(({ path, instead }) => ({
+    path,
+    part: 'key',
+    message: `not honoured by this version: ${instead}`,
+  }));
+}
+
+export function findRefused(plain: unknown): Finding[] {
+  return REFUSED.filter((key) => asksForMore(plain, key)).map(({ path, instead }) => ({
+    path,
+    part: 'key',
+    message: `not supported by this version; ${instead}`,
+  }));
+}
+
+function asksForMore(plain: unknown, { path, unless }: UnhonouredKey): boolean {
+  const value = plainAt(plain, path);
+  return value !== undefined && value !== null && unless?.(value) !== true;
+}

@@ -1,0 +1,86 @@
+import type { Listen } from './config.ts';
+
+const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ...['true', 'yes', 'on', 'y'].map((word) => [word, true] as const),
+  ...['false', 'no', 'off', 'n'].map((word) => [word, false] as const),
+]);
+
+/** The words of YAML 1.1, as Go's library reads them. @returns undefined when it is none of them */
+export function parseBoolean(text: string): boolean | undefined {
+  return BOOLEANS.get(text.toLowerCase());
+}
+
+const NANOSECONDS: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  μs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
+};
+const DAY = 86_400e9;
+
+const DURATION = /^([-+]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h|d))+)$/;
+const DURATION_PART = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)/g;
+
+/**
+ * A duration as Go's `time.ParseDuration` reads it: `1h30m`, `1.5s`, `-1s`, `0`.
+ *
+ * A bare number is nanoseconds, as distribution's YAML decoding has it.
+ *
+ * @returns milliseconds, rounded up so that a length of time never becomes none; undefined when it is no duration
+ */
+export function parseDurationMs(text: string): number | undefined {
+  return /^[-+]?\d+$/.test(text) ? toMs(Number(text)) : parseUnits(text, NANOSECONDS);
+}
+
+/**
+ * The same for keys that distribution does not have: `d` is a day, and a number needs a unit.
+ *
+ * @returns milliseconds; undefined when it is no duration
+ */
+export function parseOwnDurationMs(text: string): number | undefined {
+  return text === '0' ? 0 : parseUnits(text, { ...NANOSECONDS, d: DAY });
+}
+
+function parseUnits(text: string, units: Readonly<Record<string, number>>): number | undefined {
+  const [, sign, parts] = DURATION.exec(text) ?? [];
+  if (parts === undefined) return undefined;
+  let nanoseconds = 0;
+  for (const [, amount, unit] of parts.matchAll(DURATION_PART))
+    nanoseconds += Number(amount) * (units[unit ?? ''] ?? NaN);
+  return toMs(sign === '-' ? -nanoseconds : nanoseconds);
+}
+
+function toMs(nanoseconds: number): number | undefined {
+  const ms = Math.sign(nanoseconds) * Math.ceil(Math.abs(nanoseconds) / 1e6);
+  return Number.isSafeInteger(ms) ? ms + 0 : undefined;
+}
+
+const SIZE = /^(\d+(?:\.\d+)?)\s*(?:([kmgtp]?)(i?)b)?$/i;
+
+/** `50GiB`, `500MB` or a number of bytes. @returns bytes; undefined when it is no size */
+export function parseSizeBytes(text: string): number | undefined {
+  const [, amount, prefix = '', binary = ''] = SIZE.exec(text) ?? [];
+  if (amount === undefined || (prefix === '' && binary !== '')) return undefined;
+  const power = ['', 'k', 'm', 'g', 't', 'p'].indexOf(prefix.toLowerCase());
+  const bytes = Math.round(Number(amount) * (binary === '' ? 1000 : 1024) ** power);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+const ADDRESS = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:[\]\s/]*)):(\d{1,5})$/;
+
+/** `:5000`, `127.0.0.1:5000`, `registry.corp:5000`, `[::1]:5000`. @returns undefined when it is no address */
+export function parseTcpAddress(text: string): Extract<Listen, { net: 'tcp' }> | undefined {
+  const [, ipv6, name, port] = ADDRESS.exec(text) ?? [];
+  if (port === undefined || Number(port) > 65_535) return undefined;
+  return { net: 'tcp', host: ipv6 ?? (name || undefined), port: Number(port) };
+}
+
+/** An absolute http or https URL. @returns undefined when it is none */
+export function parseHttpUrl(text: string): URL | undefined {
+  if (!/^https?:\/\/[^/]/i.test(text) || !URL.canParse(text)) return undefined;
+  return new URL(text);
+}

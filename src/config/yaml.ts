@@ -1,0 +1,142 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  Scalar,
+  type YAMLError,
+  type YAMLMap,
+} from 'yaml';
+import type { Origin, Problem } from './problem.ts';
+import { type ConfigNode, emptyMap, isNullNode, type MapEntry, type MapNode } from './tree.ts';
+
+/** Aliases multiply nodes; a configuration stays far below, and "a billion laughs" stops here. */
+const MAX_NODES = 20_000;
+const MAX_DEPTH = 100;
+
+const NULLS = new Set(['', '~', 'null', 'Null', 'NULL']);
+
+export interface ParsedYaml {
+  readonly root: ConfigNode;
+  readonly problems: readonly Problem[];
+  /** It is not YAML, and `root` is what could be made of it. */
+  readonly isBroken: boolean;
+}
+
+/** Parses a configuration file. Never throws. */
+export function parseYamlFile(text: string, file: string): ParsedYaml {
+  const lines = new LineCounter();
+  return parseYaml(text, lines, (offset) => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
+  });
+}
+
+/** Parses the value of an environment variable. Never throws. */
+export function parseYamlVariable(text: string, variable: string): ParsedYaml {
+  return parseYaml(text, new LineCounter(), () => ({ variable }));
+}
+
+function parseYaml(text: string, lineCounter: LineCounter, originAt: (offset: number) => Origin): ParsedYaml {
+  try {
+    const doc = parseDocument(text, { schema: 'failsafe', lineCounter, prettyErrors: false, logLevel: 'silent' });
+    const builder = new TreeBuilder(doc, originAt);
+    const root = builder.build(doc.contents, 0);
+    const problems = [...doc.errors, ...doc.warnings.filter(({ code }) => code === 'TAG_RESOLVE_FAILED')];
+    const isBroken = problems.some(({ code }) => code !== 'DUPLICATE_KEY');
+    const toProblem = (error: YAMLError) => problemAt(originAt(error.pos[0]), describeError(error));
+    return { root, problems: [...problems.map(toProblem), ...builder.problems], isBroken };
+  } catch {
+    // The parser recurses: text that nests thousands of levels exhausts the stack.
+    return { root: emptyMap(originAt(0)), problems: [problemAt(originAt(0), TOO_DEEP)], isBroken: true };
+  }
+}
+
+const TOO_DEEP = `nested more than ${MAX_DEPTH} levels deep`;
+const TOO_MANY = `more than ${MAX_NODES} values, aliases followed`;
+
+const MESSAGES: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: 'this key is given twice',
+  MULTIPLE_DOCS: 'more than one YAML document',
+  RESOURCE_EXHAUSTION: TOO_DEEP,
+  TAG_RESOLVE_FAILED: 'text that starts with ! must be in quotes',
+};
+
+/** Where the library's message repeats a piece of the text, which may be a password. */
+const ECHO = /(?:: ["{].*|(?<=extra characters|escape sequence|token|tag|directive):? .*)$/s;
+
+function describeError({ code, message }: YAMLError): string {
+  return MESSAGES[code] ?? `not valid YAML: ${message.replace(ECHO, '')}`;
+}
+
+function problemAt(origin: Origin, message: string): Problem {
+  return { origin, path: [], message };
+}
+
+/** Turns the YAML library's nodes into ours: aliases followed, `<<` merged. */
+class TreeBuilder {
+  readonly problems: Problem[] = [];
+  readonly #doc: Document.Parsed;
+  readonly #originAt: (offset: number) => Origin;
+  #count = 0;
+
+  constructor(doc: Document.Parsed, originAt: (offset: number) => Origin) {
+    this.#doc = doc;
+    this.#originAt = originAt;
+  }
+
+  build(node: unknown, depth: number): ConfigNode {
+    const origin = this.#origin(node);
+    if (++this.#count > MAX_NODES) return this.#refuse(origin, TOO_MANY);
+    if (depth > MAX_DEPTH) return this.#refuse(origin, TOO_DEEP);
+    if (isAlias(node)) return this.#follow(node.resolve(this.#doc), origin, depth);
+    if (isMap(node)) return this.#map(node, origin, depth);
+    if (isSeq(node)) return { kind: 'list', items: node.items.map((item) => this.build(item, depth + 1)), origin };
+    const text = isScalar(node) ? String(node.value) : '';
+    const isPlain = !isScalar(node) || node.type === Scalar.PLAIN;
+    return { kind: 'scalar', text, isNull: isPlain && NULLS.has(text), origin };
+  }
+
+  #follow(target: unknown, origin: Origin, depth: number): ConfigNode {
+    // An unquoted value that starts with * is an alias, too.
+    if (target === undefined) return this.#refuse(origin, 'no anchor of this name before this alias');
+    return this.build(target, depth + 1);
+  }
+
+  #map(node: YAMLMap, origin: Origin, depth: number): MapNode {
+    const entries = new Map<string, MapEntry>();
+    const merged: ConfigNode[] = [];
+    for (const { key, value } of node.items) {
+      const keyNode = this.build(key, depth + 1);
+      const child = this.build(value, depth + 1);
+      if (keyNode.kind !== 'scalar') this.#refuse(keyNode.origin, 'a key must be plain text');
+      else if (keyNode.text === '<<') merged.push(child);
+      else entries.set(keyNode.text, { keyOrigin: keyNode.origin, value: child });
+    }
+    for (const source of merged) this.#merge(source, entries);
+    return { kind: 'map', entries, origin };
+  }
+
+  /** @see https://yaml.org/type/merge.html A key of the map itself wins, then the earlier source. */
+  #merge(source: ConfigNode, entries: Map<string, MapEntry>): void {
+    if (isNullNode(source)) return;
+    if (source.kind === 'scalar') this.#refuse(source.origin, '<< needs a mapping, or a list of mappings');
+    else if (source.kind === 'list') for (const item of source.items) this.#merge(item, entries);
+    else for (const [key, entry] of source.entries) if (!entries.has(key)) entries.set(key, entry);
+  }
+
+  /** Each reason once: an alias that refers to itself would give it a thousand times. */
+  #refuse(origin: Origin, message: string): ConfigNode {
+    const isNews = this.problems.every((known) => known.message !== message);
+    if (isNews) this.problems.push(problemAt(origin, message));
+    return { kind: 'scalar', text: '', isNull: true, origin };
+  }
+
+  #origin(node: unknown): Origin {
+    const ranged = isScalar(node) || isMap(node) || isSeq(node) || isAlias(node);
+    return this.#originAt((ranged && node.range?.[0]) || 0);
+  }
+}

@@ -1,0 +1,88 @@
+import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
+import type { StorageDriver } from '../storage/driver.ts';
+import type { ByteSource } from '../stream/byte-source.ts';
+import type { DamageListener } from './damage.ts';
+import { type LinkStore, orUndefined } from './links.ts';
+import { blobDataPath, layerDirectory, layerLinkPath } from './paths.ts';
+
+export interface BlobStoreOptions {
+  readonly driver: StorageDriver;
+  readonly links: LinkStore;
+  readonly onDamage: DamageListener;
+}
+
+/** Blobs: bytes kept once for all repositories, and a link in each repository that has them. */
+export class BlobStore {
+  readonly #options: BlobStoreOptions;
+
+  constructor(options: BlobStoreOptions) {
+    this.#options = options;
+  }
+
+  /** The caller closes it. Undefined when the repository does not have it. */
+  async open(repository: string, digest: Digest): Promise<ByteSource | undefined> {
+    const target = await this.#findTarget(repository, digest);
+    if (!target) return undefined;
+    const path = blobDataPath(target);
+    const source = await orUndefined(this.#options.driver.open(path));
+    if (this.#isWhole(target, source?.size)) return source;
+    await source?.close();
+    return undefined;
+  }
+
+  /** Bytes; undefined when the repository does not have it. */
+  async stat(repository: string, digest: Digest): Promise<number | undefined> {
+    const target = await this.#findTarget(repository, digest);
+    if (!target) return undefined;
+    const size = await this.#dataSize(target);
+    return this.#isWhole(target, size) ? size : undefined;
+  }
+
+  /** Whether any repository may have it. */
+  async hasBytes(digest: Digest): Promise<boolean> {
+    const size = await this.#dataSize(digest);
+    return size !== undefined && this.#isWhole(digest, size);
+  }
+
+  /** Makes bytes that are already stored part of a repository. */
+  async link(repository: string, digest: Digest): Promise<void> {
+    await this.#options.links.putIfChanged(layerLinkPath(repository, digest), digest);
+  }
+
+  /**
+   * Takes over a local file whose bytes the caller has verified, in place of what was stored before.
+   *
+   * @throws {StorageFullError} and then the local file is still there
+   */
+  async commit(repository: string, digest: Digest, localFile: string): Promise<void> {
+    // The bytes first: a link that is there can be relied on.
+    await this.#options.driver.adopt(localFile, blobDataPath(digest));
+    await this.link(repository, digest);
+  }
+
+  /** The bytes stay. */
+  async deleteLink(repository: string, digest: Digest): Promise<void> {
+    await this.#options.driver.delete(layerDirectory(repository, digest));
+  }
+
+  /** Usually the digest itself; a sha512 one may stand for bytes that are stored under sha256. */
+  async #findTarget(repository: string, digest: Digest): Promise<Digest | undefined> {
+    const path = layerLinkPath(repository, digest);
+    const target = await this.#options.links.find(path);
+    if (!target || target === digest || digestAlgorithm(target) !== digestAlgorithm(digest)) return target;
+    this.#options.onDamage({ path, reason: 'bad-link' });
+    return undefined;
+  }
+
+  async #dataSize(digest: Digest): Promise<number | undefined> {
+    const info = await orUndefined(this.#options.driver.stat(blobDataPath(digest)));
+    return info?.isDirectory ? undefined : info?.size;
+  }
+
+  /** A file can be empty after a power cut if it was written by something that does not wait for the disk. */
+  #isWhole(digest: Digest, size: number | undefined): boolean {
+    if (size !== undefined && (size > 0 || digest === digestOf(Buffer.alloc(0), digestAlgorithm(digest)))) return true;
+    this.#options.onDamage({ path: blobDataPath(digest), reason: size === 0 ? 'empty-data' : 'missing-data' });
+    return false;
+  }
+}

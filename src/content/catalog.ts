@@ -1,0 +1,41 @@
+import type { Page } from '../oci/pagination.ts';
+import type { StorageDriver } from '../storage/driver.ts';
+import { orUndefined } from './links.ts';
+import { REPOSITORIES } from './paths.ts';
+
+export interface CatalogRequest {
+  /** Names wanted. */
+  readonly n: number;
+  /** Names after this one. */
+  readonly last?: string;
+}
+
+/**
+ * One page of the repositories that have, or had, a manifest. Ordered part by part, as distribution does: `a/z` comes
+ * before `a-b`. Directories before `last` are not looked into, and none after the page is.
+ */
+export async function listRepositories(driver: StorageDriver, { n, last }: CatalogRequest): Promise<Page<string>> {
+  const entries: string[] = [];
+  const after = last === undefined ? [] : last.split('/');
+  for await (const name of walk(driver, '', after)) {
+    const lastShown = entries.at(-1);
+    if (entries.length === n) return { entries, next: lastShown === undefined ? undefined : { n, last: lastShown } };
+    entries.push(name);
+  }
+  return { entries, next: undefined };
+}
+
+/** @param after the last name as seen from `directory`: below it, the directory itself (no parts), or before it (undefined) */
+async function* walk(
+  driver: StorageDriver,
+  directory: string,
+  after: readonly string[] | undefined,
+): AsyncGenerator<string, void, void> {
+  const names = (await orUndefined(driver.list(`${REPOSITORIES}${directory}`))) ?? [];
+  if (!after && names.includes('_manifests')) yield directory.slice(1);
+  const [from = '', ...rest] = after ?? [];
+  for (const name of names) {
+    if (name.startsWith('_') || name < from) continue;
+    yield* walk(driver, `${directory}/${name}`, name === from ? rest : undefined);
+  }
+}

@@ -1,0 +1,8 @@
+/** Stored content that is not what it should be. It counts as absent; storing it again repairs it. */
+export interface Damage {
+  /** In the storage driver. */
+  readonly path: string;
+  readonly reason: 'missing-data' | 'empty-data' | 'wrong-bytes' | 'not-a-manifest' | 'bad-link';
+}
+
+export type DamageListener = (damage: Damage) => void;

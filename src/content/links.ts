@@ -1,0 +1,48 @@
+import { type Digest, isDigest } from '../oci/digest.ts';
+import { PathNotFoundError, type StorageDriver } from '../storage/driver.ts';
+import type { DamageListener } from './damage.ts';
+
+/** A sha512 digest has 135. Bytes. */
+const MAX_LINK_BYTES = 1024;
+
+export interface LinkStoreOptions {
+  readonly driver: StorageDriver;
+  readonly onDamage: DamageListener;
+}
+
+/** Small files whose content is a digest, without a newline. */
+export class LinkStore {
+  readonly #options: LinkStoreOptions;
+
+  constructor(options: LinkStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined when there is none, or it is damaged. */
+  async find(path: string): Promise<Digest | undefined> {
+    const bytes = await orUndefined(this.#options.driver.readSmall(path, MAX_LINK_BYTES));
+    if (!bytes) return undefined;
+    const text = bytes.toString('latin1').trim();
+    if (isDigest(text)) return text;
+    this.#options.onDamage({ path, reason: 'bad-link' });
+    return undefined;
+  }
+
+  async put(path: string, digest: Digest): Promise<void> {
+    await this.#options.driver.writeSmall(path, Buffer.from(digest));
+  }
+
+  async putIfChanged(path: string, digest: Digest): Promise<void> {
+    if ((await this.find(path)) !== digest) await this.put(path, digest);
+  }
+}
+
+/** Undefined for what is not there. */
+export async function orUndefined<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (err) {
+    if (err instanceof PathNotFoundError) return undefined;
+    throw err;
+  }
+}

@@ -1,0 +1,71 @@
+import { type Digest, digestAlgorithm, digestHex, parseDigest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+
+/**
+ * Where content lies; distribution's layout (its `registry/storage/paths.go`), so that either serves what the other wrote.
+ * Nothing that is passed in leads out of the repository it names.
+ */
+const ROOT = '/docker/registry/v2';
+
+export const REPOSITORIES = `${ROOT}/repositories`;
+
+export function blobDataPath(digest: Digest): string {
+  const hex = digestHex(parseDigest(digest));
+  return `${ROOT}/blobs/${digestAlgorithm(digest)}/${hex.slice(0, 2)}/${hex}/data`;
+}
+
+/** @throws {RegistryError} `NAME_INVALID` */
+export function repositoryPath(repository: string): string {
+  // A leading `_` is the layout's own; the rest would lead elsewhere.
+  const ok = repository
+    .split('/')
+    .every((part) => part !== '' && part !== '.' && part !== '..' && !part.startsWith('_'));
+  if (!ok)
+    throw new RegistryError('NAME_INVALID', `invalid repository name: ${JSON.stringify(repository.slice(0, 300))}`);
+  return `${REPOSITORIES}/${repository}`;
+}
+
+/** Holds the link that makes a blob part of a repository. */
+export function layerDirectory(repository: string, digest: Digest): string {
+  return `${repositoryPath(repository)}/_layers/${digestDirectory(digest)}`;
+}
+
+export function layerLinkPath(repository: string, digest: Digest): string {
+  return `${layerDirectory(repository, digest)}/link`;
+}
+
+/** A repository is one as soon as this is there. */
+export function manifestsPath(repository: string): string {
+  return `${repositoryPath(repository)}/_manifests`;
+}
+
+export function revisionsPath(repository: string, algorithm: string): string {
+  return `${manifestsPath(repository)}/revisions/${algorithm}`;
+}
+
+export function revisionLinkPath(repository: string, digest: Digest): string {
+  return `${manifestsPath(repository)}/revisions/${digestDirectory(digest)}/link`;
+}
+
+export function tagsPath(repository: string): string {
+  return `${manifestsPath(repository)}/tags`;
+}
+
+export function tagLinkPath(repository: string, tag: string): string {
+  return `${tagDirectory(repository, tag)}/current/link`;
+}
+
+/** One entry of the tag's history. */
+export function tagIndexLinkPath(repository: string, tag: string, digest: Digest): string {
+  return `${tagDirectory(repository, tag)}/index/${digestDirectory(digest)}/link`;
+}
+
+function tagDirectory(repository: string, tag: string): string {
+  const ok = /^[\w.-]+$/.test(tag) && tag !== '.' && tag !== '..';
+  if (!ok) throw new RegistryError('TAG_INVALID', `not a tag: ${JSON.stringify(tag.slice(0, 200))}`);
+  return `${tagsPath(repository)}/${tag}`;
+}
+
+function digestDirectory(digest: Digest): string {
+  return `${digestAlgorithm(parseDigest(digest))}/${digestHex(digest)}`;
+}

@@ -1,0 +1,55 @@
+import pLimit from 'p-limit';
+
+import type { Digest } from '../oci/digest.ts';
+import type { StorageDriver } from '../storage/driver.ts';
+import { type LinkStore, orUndefined } from './links.ts';
+import { manifestsPath, tagIndexLinkPath, tagLinkPath, tagsPath } from './paths.ts';
+
+const MAX_CONCURRENT_READS = 16;
+
+export interface FoundTag {
+  readonly digest: Digest;
+  /** When the tag was last put, whether that changed it or not. */
+  readonly checkedAt: Date;
+}
+
+export interface TagStoreOptions {
+  readonly driver: StorageDriver;
+  readonly links: LinkStore;
+}
+
+/** Names for manifests, each with the history of what it named. */
+export class TagStore {
+  readonly #options: TagStoreOptions;
+
+  constructor(options: TagStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Does not say that the manifest is there. */
+  async find(repository: string, tag: string): Promise<FoundTag | undefined> {
+    const { driver, links } = this.#options;
+    const path = tagLinkPath(repository, tag);
+    // The time first: should the tag be put meanwhile, the new digest looks old, not the old one new.
+    const info = await orUndefined(driver.stat(path));
+    const digest = info && (await links.find(path));
+    return info && digest && { digest, checkedAt: info.modifiedAt };
+  }
+
+  /** {@link FoundTag.checkedAt} is now, afterwards. */
+  async put(repository: string, tag: string, digest: Digest): Promise<void> {
+    const { links } = this.#options;
+    await links.putIfChanged(tagIndexLinkPath(repository, tag, digest), digest);
+    await links.put(tagLinkPath(repository, tag), digest);
+  }
+
+  /** In code point order, as distribution does; undefined when there is no such repository. */
+  async list(repository: string): Promise<string[] | undefined> {
+    const { driver, links } = this.#options;
+    const names = await orUndefined(driver.list(tagsPath(repository)));
+    if (!names) return (await orUndefined(driver.stat(manifestsPath(repository)))) && [];
+    const limit = pLimit(MAX_CONCURRENT_READS);
+    const digests = await limit.map(names, (name) => links.find(tagLinkPath(repository, name)));
+    return names.filter((_, i) => digests[i] !== undefined);
+  }
+}

@@ -1,0 +1,145 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { Config, ProxyConfig, UpstreamConfig } from './config/config.ts';
+import { ContentStore } from './content/content-store.ts';
+import { loadSchedulerState } from './expiry/scheduler-state.ts';
+import { createHealth, type Health } from './http/health.ts';
+import { Fills } from './registry/fills.ts';
+import { LocalRegistry } from './registry/local.ts';
+import { PulledBlobs } from './registry/pulled-blobs.ts';
+import { PulledManifests } from './registry/pulled-manifests.ts';
+import { PullThroughRegistry } from './registry/pull-through.ts';
+import { Router, type UpstreamRoute } from './registry/router.ts';
+import { SpoolArea } from './registry/spool-area.ts';
+import { StoredContent } from './registry/stored-content.ts';
+import { TagEntries } from './registry/tag-entries.ts';
+import type { StorageDriver } from './storage/driver.ts';
+import { createStorageDriver } from './storage/index.ts';
+import { measured } from './storage/measured.ts';
+import { BufferPool } from './stream/buffer-pool.ts';
+import type { Telemetry } from './telemetry/telemetry.ts';
+import { createUpstream } from './upstream/registry-upstream.ts';
+import type { Upstream } from './upstream/upstream.ts';
+import { VERSION } from './version.ts';
+
+export interface ContextOptions {
+  readonly config: Config;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly telemetry: Telemetry;
+}
+
+/** The objects that the service is made of, put together. Whoever creates it closes it. */
+export interface Context {
+  readonly router: Router;
+  readonly local: LocalRegistry;
+  readonly health: Health;
+  close(): Promise<void>;
+}
+
+/** The only place that creates drivers and clients. Contacts no upstream. */
+export async function createContext({ config, env, telemetry }: ContextOptions): Promise<Context> {
+  const buffers = new BufferPool();
+  const driver = await createDriver(config, telemetry, buffers);
+  await reportTakenOver(driver, telemetry);
+  const onDamage = (damage: { path: string; reason: string }) => telemetry.cache.damagedContent(damage);
+  const store = new ContentStore({ driver, onDamage });
+  const content = new StoredContent(store, onDamage);
+  const local = new LocalRegistry(store, content);
+  const health = createHealth(config.health, { storage: driver, log: telemetry.log });
+  const pulling = config.proxy && (await createPulling(config.proxy, { buffers, driver, store, content, local, telemetry, env }));
+  const router = new Router({ local, hosted: config.proxy?.hosted ?? [], upstreams: pulling?.routes ?? [] });
+  return {
+    router,
+    local,
+    health,
+    async close() {
+      health.stop();
+      await pulling?.close();
+      await driver.close();
+    },
+  };
+}
+
+async function createDriver({ storage }: Config, telemetry: Telemetry, buffers: BufferPool): Promise<StorageDriver> {
+  const driver = await createStorageDriver(storage.driver, { buffers });
+  return measured(driver, (action, durationMs) => {
+    telemetry.storageAction({ driver: driver.name, action, durationMs });
+  });
+}
+
+async function reportTakenOver(driver: StorageDriver, { log }: Telemetry): Promise<void> {
+  const state = await loadSchedulerState(driver);
+  if (state.kind === 'read') {
+    const { blobs, manifests } = state;
+    log.info({ blobs, manifests }, "taking over distribution's cache directory; its content does not expire here");
+  } else if (state.kind === 'damaged') {
+    log.warn({ reason: state.reason }, 'scheduler-state.json cannot be read; the cached content is served all the same');
+  }
+}
+
+interface Parts {
+  readonly buffers: BufferPool;
+  readonly driver: StorageDriver;
+  readonly store: ContentStore;
+  readonly content: StoredContent;
+  readonly local: LocalRegistry;
+  readonly telemetry: Telemetry;
+  readonly env: ContextOptions['env'];
+}
+
+/** What only a pull-through cache has: upstreams, and the fills that they all share. */
+async function createPulling(proxy: ProxyConfig, parts: Parts) {
+  const { buffers, driver, store, telemetry } = parts;
+  const spools = new SpoolArea({
+    directory: driver.spoolDirectory ?? join(tmpdir(), `layover-fills-${process.pid}`),
+    maxBytes: proxy.fills.maxSpoolBytes,
+    keepMs: proxy.fills.keepSpoolMs,
+    buffers,
+    onSize: (bytes) => telemetry.cache.spoolBytes(bytes),
+  });
+  await spools.start();
+  const { maxConcurrent } = proxy.fills;
+  const fills = new Fills({ spools, target: store, events: telemetry.cache, maxConcurrent });
+  const upstreams: Upstream[] = [];
+  const routes = proxy.upstreams.map((config) => {
+    const upstream = createUpstream({ config, env: parts.env, events: telemetry.upstream, version: VERSION });
+    upstreams.push(upstream);
+    return createRoute(config, { ...parts, upstream, fills, offline: proxy.offline });
+  });
+  return {
+    routes,
+    async close() {
+      await fills.stop();
+      spools.stop();
+      await Promise.all(upstreams.map((upstream) => upstream.close()));
+    },
+  };
+}
+
+function createRoute(
+  config: UpstreamConfig,
+  { store, content, local, telemetry, ...parts }: Parts & { upstream: Upstream; fills: Fills; offline: boolean },
+): UpstreamRoute {
+  const { upstream, fills, offline } = parts;
+  const manifests = new PulledManifests({
+    upstream,
+    content,
+    tags: new TagEntries(store),
+    policy: config.tags,
+    offline,
+    events: telemetry.cache,
+    now: Date.now,
+  });
+  const registry = new PullThroughRegistry({
+    upstream,
+    manifests,
+    blobs: new PulledBlobs({ upstream, content, store, fills, offline }),
+    local,
+    storePrefix: config.storePrefix,
+    allow: config.allow,
+    deny: config.deny,
+    offline,
+  });
+  return { name: config.name, aliases: config.aliases, library: config.library, isDefault: config.isDefault, registry };
+}

@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+
+import express from 'express';
+import type { ErrorRequestHandler, Express } from 'express';
+
+import type { Listen } from '../config/config.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Health } from './health.ts';
+
+export interface DebugServerOptions {
+  readonly listen: Listen;
+  readonly metrics: Metrics;
+  readonly health: Health;
+  /** Path of the metrics page; undefined when off. */
+  readonly prometheusPath: string | undefined;
+}
+
+export interface DebugServer {
+  /** Without a trailing slash; `unix:<path>` for a socket. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+const HEALTH_PATH = '/debug/health';
+
+/**
+ * Starts the pages for operators: health, metrics and a list of both. Nothing here tells a secret, but there is no
+ * authentication either.
+ *
+ * @throws what `listen` failed with, such as `EADDRINUSE`
+ */
+export async function startDebugServer(options: DebugServerOptions): Promise<DebugServer> {
+  const server = createServer(createApp(options));
+  const { listen } = options;
+  if (listen.net === 'unix') server.listen(listen.path);
+  else server.listen(listen.port, listen.host);
+  await once(server, 'listening');
+  return {
+    url: urlOf(server),
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function createApp({ metrics, health, prometheusPath }: DebugServerOptions): Express {
+  const pages = [HEALTH_PATH, ...(prometheusPath === undefined ? [] : [prometheusPath])];
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use((_request, response, next) => {
+    response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    next();
+  });
+  app.get(HEALTH_PATH, (_request, response) => {
+    response.status(health.isHealthy() ? 200 : 503).json(health.failures());
+  });
+  if (prometheusPath !== undefined) {
+    app.get(prometheusPath, async (_request, response) => {
+      const { contentType, text } = await metrics.render();
+      response.set('content-type', contentType).send(text);
+    });
+  }
+  app.get('/', (_request, response) => void response.json({ pages }));
+  app.use((_request, response) => void response.status(404).json({ error: 'no such page', pages }));
+  app.use(answerError);
+  return app;
+}
+
+/** Express would show the stack, and recognises an error handler by its four parameters. */
+const answerError: ErrorRequestHandler = (error: { status?: number }, _request, response, next) => {
+  if (response.headersSent) next(error);
+  else response.status(error.status ?? 500).json({ error: 'the page could not be made' });
+};
+
+function urlOf(server: Server): string {
+  const address = server.address();
+  if (address === null || typeof address === 'string') return `unix:${address}`;
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `http://${host}:${address.port}`;
+}

@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import type { RegistryError } from '../oci/errors.ts';
+import type { OciRequestKind } from '../oci/request.ts';
+import type { Outcome, Served } from '../registry/registry.ts';
+import type { Target } from '../registry/router.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { RequestHandlerName } from '../telemetry/request-telemetry.ts';
+
+const HANDLER_NAMES: Readonly<Record<OciRequestKind, RequestHandlerName>> = {
+  ping: 'ping',
+  'list-repositories': 'catalog',
+  'list-tags': 'tags',
+  'get-manifest': 'manifest',
+  'head-manifest': 'manifest',
+  'get-blob': 'blob',
+  'head-blob': 'blob',
+  'list-referrers': 'referrers',
+};
+
+/** One request with its answer, and what is worth telling of it afterwards. */
+export class Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  /** Path and query, without the configured prefix. */
+  readonly url: string;
+  readonly #telemetry: Telemetry;
+  readonly #startedAt = performance.now();
+  #handler: RequestHandlerName = 'other';
+  #repository: string | undefined;
+  #reference: string | undefined;
+  #sourceHost: string | undefined;
+  #outcome: Outcome = 'BYPASS';
+  #upstream: string | undefined;
+  #upstreamMs: number | undefined;
+  #error: RegistryError | undefined;
+  #bytes = 0;
+
+  constructor(req: IncomingMessage, res: ServerResponse, { url, telemetry }: { url: string; telemetry: Telemetry }) {
+    this.req = req;
+    this.res = res;
+    this.url = url;
+    this.#telemetry = telemetry;
+    res.once('close', () => this.#finish());
+  }
+
+  /** The request has been understood. */
+  recognised(kind: OciRequestKind, repository?: string, reference?: string): void {
+    this.#handler = HANDLER_NAMES[kind];
+    this.#repository = repository;
+    this.#reference = reference;
+    this.#telemetry.requestStarted(this.#handler);
+  }
+
+  /** A registry has been found for it. */
+  routed({ sourceHost }: Target): void {
+    this.#sourceHost = sourceHost;
+  }
+
+  served({ outcome, upstream, upstreamMs }: Served<object>): void {
+    this.#outcome = outcome;
+    this.#upstream = upstream;
+    this.#upstreamMs = upstreamMs;
+  }
+
+  failed(error: RegistryError): void {
+    this.#error = error;
+    if (this.#outcome === 'BYPASS' && this.#sourceHost !== undefined) this.#outcome = 'MISS';
+  }
+
+  /** Body bytes handed to the socket. */
+  sent(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  /** The headers that every answer of the registry has. */
+  commonHeaders(): Record<string, string> {
+    const headers: Record<string, string> = {
+      'docker-distribution-api-version': 'registry/2.0',
+      'x-cache': this.#outcome,
+    };
+    if (this.#sourceHost !== undefined) headers['oci-namespace'] = this.#sourceHost;
+    // RFC 9111 no longer defines it, but it is the field's only word for this, and clients log it.
+    if (this.#outcome === 'STALE') headers['warning'] = '110 - "Response is Stale"';
+    return headers;
+  }
+
+  #finish(): void {
+    const { req, res } = this;
+    const aborted = !res.writableFinished;
+    const type = this.#handler === 'manifest' || this.#handler === 'blob' ? this.#handler : undefined;
+    if (type && this.#upstream !== undefined && req.method === 'GET') {
+      this.#telemetry.cache.served({ upstream: this.#upstream, type, outcome: this.#outcome, bytes: this.#bytes });
+    }
+    if (this.#handler === 'other') this.#telemetry.requestStarted('other');
+    this.#telemetry.requestFinished({
+      requestId: randomUUID(),
+      client: `${req.socket.remoteAddress ?? 'unix'}:${req.socket.remotePort ?? ''}`,
+      userAgent: req.headers['user-agent'],
+      method: req.method ?? '',
+      url: req.url ?? '',
+      handler: this.#handler,
+      repository: this.#repository,
+      reference: this.#reference,
+      // nginx's number for a client that left before it got an answer
+      status: aborted && !res.headersSent ? 499 : res.statusCode,
+      bytes: this.#bytes,
+      durationMs: performance.now() - this.#startedAt,
+      outcome: this.#outcome,
+      upstream: this.#upstream ?? this.#sourceHost,
+      upstreamMs: this.#upstreamMs,
+      error: this.#error && { code: this.#error.code, message: this.#error.message },
+      aborted,
+    });
+  }
+}

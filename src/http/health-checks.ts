@@ -1,0 +1,140 @@
+import { lstat } from 'node:fs/promises';
+import { connect } from 'node:net';
+
+import { Agent, fetch } from 'undici';
+
+import type { HealthConfig, HttpHealthCheck, TcpHealthCheck } from '../config/config.ts';
+import { redactUrl } from '../telemetry/redact-url.ts';
+
+export interface HealthCheck {
+  /** Shown to whoever asks for the health; distribution's names. */
+  readonly name: string;
+  readonly intervalMs: number;
+  /** Failures in a row before it counts. */
+  readonly threshold: number;
+  /** A run that takes longer counts as a failure while it goes on. */
+  readonly timeoutMs: number;
+  /** Rejects with the reason when unhealthy. Checks over the network end soon after `signal` is aborted. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** As much of a storage driver as its check needs. */
+export interface CheckedStorage {
+  /** As written in the configuration. */
+  readonly name: string;
+  /** Rejects with a `PathNotFoundError` when there is no such path. */
+  stat(path: string): Promise<unknown>;
+}
+
+/** All checks of a configuration. */
+export function createHealthChecks(config: HealthConfig, storage: CheckedStorage): HealthCheck[] {
+  const { storageDriver } = config;
+  return [
+    ...(storageDriver.enabled ? [storageCheck(storage, storageDriver)] : []),
+    ...config.files.map(fileCheck),
+    ...config.http.map(httpCheck),
+    ...config.tcp.map(tcpCheck),
+  ];
+}
+
+function storageCheck(storage: CheckedStorage, { intervalMs, threshold }: HealthConfig['storageDriver']): HealthCheck {
+  return {
+    name: `storagedriver_${storage.name}`,
+    intervalMs,
+    threshold,
+    timeoutMs: intervalMs,
+    async run() {
+      await storage.stat('/').catch((error: unknown) => {
+        // Nothing has been stored yet.
+        if (!(error instanceof Error && error.name === 'PathNotFoundError')) throw error;
+      });
+    },
+  };
+}
+
+function fileCheck({ path, intervalMs }: HealthConfig['files'][number]): HealthCheck {
+  return {
+    name: path,
+    intervalMs,
+    threshold: 1,
+    timeoutMs: intervalMs,
+    async run() {
+      const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return undefined;
+        throw error;
+      });
+      if (found !== undefined) throw new Error('file exists');
+    },
+  };
+}
+
+function httpCheck({ uri, headers, statusCode, timeoutMs, intervalMs, threshold }: HttpHealthCheck): HealthCheck {
+  const target = splitCredentials(uri);
+  return {
+    name: redactUrl(uri),
+    intervalMs,
+    threshold,
+    timeoutMs,
+    async run(signal) {
+      // A connection of its own each time: an idle one would say nothing about whether new ones are accepted.
+      const dispatcher = new Agent();
+      try {
+        const response = await fetch(target.url, {
+          method: 'HEAD',
+          headers: { ...target.headers, ...headers },
+          signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+          dispatcher,
+        });
+        if (response.status !== statusCode) throw new Error(`answered ${response.status} instead of ${statusCode}`);
+      } catch (error) {
+        throw plainFetchError(error, timeoutMs);
+      } finally {
+        await dispatcher.destroy();
+      }
+    },
+  };
+}
+
+/** `fetch` refuses a URL with userinfo. */
+function splitCredentials(uri: string): { url: URL; headers: Record<string, string> } {
+  const url = new URL(uri);
+  if (url.username === '' && url.password === '') return { url, headers: {} };
+  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  url.username = '';
+  url.password = '';
+  return { url, headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` } };
+}
+
+/** `fetch failed` says nothing; its cause does. */
+function plainFetchError(error: unknown, timeoutMs: number): Error {
+  if (!(error instanceof Error)) return new Error('failed', { cause: error });
+  if (error.name === 'TimeoutError') return new Error(`no answer within ${timeoutMs} ms`);
+  return error.cause instanceof Error ? error.cause : error;
+}
+
+function tcpCheck({ address, timeoutMs, intervalMs, threshold }: TcpHealthCheck): HealthCheck {
+  const { host, port } = splitAddress(address);
+  return {
+    name: address,
+    intervalMs,
+    threshold,
+    timeoutMs,
+    run: (signal) =>
+      new Promise((resolve, reject) => {
+        const socket = connect({ host, port, signal, timeout: timeoutMs });
+        socket.once('connect', () => {
+          socket.destroy();
+          resolve();
+        });
+        socket.once('timeout', () => socket.destroy(new Error(`no connection within ${timeoutMs} ms`)));
+        socket.once('error', reject);
+      }),
+  };
+}
+
+/** `host:port`, `[::1]:port` or `:port`. */
+function splitAddress(address: string): { host: string; port: number } {
+  const colonAt = address.lastIndexOf(':');
+  const host = address.slice(0, colonAt).replace(/^\[(.*)\]$/, '$1');
+  return { host: host === '' ? 'localhost' : host, port: Number(address.slice(colonAt + 1)) };
+}

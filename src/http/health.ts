@@ -1,0 +1,130 @@
+import type { HealthConfig } from '../config/config.ts';
+import type { Log } from '../telemetry/log.ts';
+import { createHealthChecks } from './health-checks.ts';
+import type { CheckedStorage, HealthCheck } from './health-checks.ts';
+
+/** Whether the service should be sent requests, from checks that run in the background. */
+export interface Health {
+  /** Cheap; asked for every request. Healthy until a check has failed often enough. */
+  isHealthy(): boolean;
+  /** The last failure of each check that counts as failed, by name; shown to anyone who may see the debug address. */
+  failures(): Readonly<Record<string, string>>;
+  /** Runs every check from now on, the first time after its interval, as distribution does. */
+  start(): void;
+  /** Runs every check once; for those who cannot wait for the interval. */
+  checkNow(): Promise<void>;
+  stop(): void;
+}
+
+export interface HealthDependencies {
+  readonly storage: CheckedStorage;
+  readonly log: Log;
+}
+
+export function createHealth(config: HealthConfig, { storage, log }: HealthDependencies): Health {
+  return new PolledHealth(createHealthChecks(config, storage).map((check) => new Poll(check, log)));
+}
+
+class PolledHealth implements Health {
+  readonly #polls: readonly Poll[];
+  readonly #stopped = new AbortController();
+
+  constructor(polls: readonly Poll[]) {
+    this.#polls = polls;
+  }
+
+  isHealthy(): boolean {
+    return this.#polls.every((poll) => poll.failure === undefined);
+  }
+
+  failures(): Readonly<Record<string, string>> {
+    return Object.fromEntries(
+      this.#polls.flatMap(({ name, failure }) => (failure === undefined ? [] : [[name, failure]])),
+    );
+  }
+
+  start(): void {
+    for (const poll of this.#polls) poll.start(this.#stopped.signal);
+  }
+
+  async checkNow(): Promise<void> {
+    await Promise.all(this.#polls.map((poll) => poll.runOnce(this.#stopped.signal)));
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+    for (const poll of this.#polls) poll.stop();
+  }
+}
+
+/** One check, its timer and its failures in a row. */
+class Poll {
+  readonly #check: HealthCheck;
+  readonly #log: Log;
+  #failuresInRow = 0;
+  #failure: string | undefined;
+  #running: { readonly since: number; readonly done: Promise<void> } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(check: HealthCheck, log: Log) {
+    this.#check = check;
+    this.#log = log;
+  }
+
+  get name(): string {
+    return this.#check.name;
+  }
+
+  /** The reason of the last failure, once there have been enough in a row. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  start(signal: AbortSignal): void {
+    this.#timer = setInterval(() => {
+      // A check that hangs (a dead network file system) fails, and no second one is sent after it.
+      if (this.#running === undefined) void this.runOnce(signal);
+      else this.#judgeHanging(this.#running.since);
+    }, this.#check.intervalMs).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Never rejects. */
+  runOnce(signal: AbortSignal): Promise<void> {
+    this.#running ??= { since: performance.now(), done: this.#run(signal) };
+    return this.#running.done;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#check.run(signal);
+      this.#passed();
+    } catch (error) {
+      if (!signal.aborted) this.#failed(error instanceof Error ? error.message : String(error));
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  #judgeHanging(since: number): void {
+    const { timeoutMs } = this.#check;
+    if (performance.now() - since >= timeoutMs) this.#failed(`no answer within ${timeoutMs} ms`);
+  }
+
+  #passed(): void {
+    this.#failuresInRow = 0;
+    if (this.#failure === undefined) return;
+    this.#failure = undefined;
+    this.#log.info({ check: this.name }, 'health check passes again');
+  }
+
+  #failed(reason: string): void {
+    this.#failuresInRow++;
+    if (this.#failuresInRow < this.#check.threshold) return;
+    if (this.#failure === undefined) this.#log.warn({ check: this.name, reason }, 'health check failed');
+    this.#failure = reason;
+  }
+}

@@ -1,0 +1,91 @@
+import { once } from 'node:events';
+import { readFile, rm } from 'node:fs/promises';
+import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
+
+import type { HttpConfig, Listen, TlsConfig } from '../config/config.ts';
+
+/** Above the 60 s after which usual load balancers drop an idle connection, so that they and not we close it. Milliseconds. */
+const KEEP_ALIVE_MS = 75_000;
+const HEADERS_TIMEOUT_MS = 60_000;
+
+export interface Listener {
+  readonly server: Server;
+  /** Such as `http://127.0.0.1:5000`; `unix:<path>` for a socket. */
+  readonly url: string;
+}
+
+/** @throws what listening failed with, such as `EADDRINUSE` */
+export async function listen(
+  { listen: address, tls }: Pick<HttpConfig, 'listen' | 'tls'>,
+  onRequest: RequestListener,
+): Promise<Listener> {
+  const server = tls ? await createSecureServer(tls, onRequest) : createServer(onRequest);
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.headersTimeout = HEADERS_TIMEOUT_MS;
+  server.on('clientError', answerClientError);
+  if (address.net === 'unix') {
+    await rm(address.path, { force: true }); // left by a process that was killed
+    server.listen(address.path);
+  } else server.listen(address.port, address.host);
+  await once(server, 'listening');
+  return { server, url: urlOf(server, address, tls ? 'https' : 'http') };
+}
+
+async function createSecureServer(tls: TlsConfig, onRequest: RequestListener): Promise<Server> {
+  const server = createTlsServer(await loadTls(tls), onRequest);
+  server.on('secureConnection', (socket) => {
+    const hasCertificate = Object.keys(socket.getPeerCertificate()).length > 0;
+    const refused =
+      (tls.clientAuth === 'require-any-client-cert' && !hasCertificate) ||
+      (tls.clientAuth === 'verify-client-cert-if-given' && hasCertificate && !socket.authorized);
+    if (tls.clientCas.length > 0 && refused) socket.destroy();
+  });
+  return server;
+}
+
+async function loadTls({ certificate, key, clientCas, clientAuth, minimumVersion }: TlsConfig) {
+  const ca = await Promise.all(clientCas.map((file) => readFile(file)));
+  return {
+    cert: await readFile(certificate),
+    key: await readFile(key),
+    minVersion: minimumVersion,
+    ...(ca.length > 0 && {
+      ca,
+      requestCert: true,
+      rejectUnauthorized: clientAuth === 'require-and-verify-client-cert',
+    }),
+  };
+}
+
+function urlOf(server: Server, listen: Listen, scheme: string): string {
+  if (listen.net === 'unix') return `unix:${listen.path}`;
+  const address = server.address();
+  if (address === null || typeof address === 'string') return `unix:${address}`;
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `${scheme}://${host}:${address.port}`;
+}
+
+const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+
+/** What is not even HTTP gets an error of the registry all the same. */
+function answerClientError(err: NodeJS.ErrnoException, socket: Socket): void {
+  if (err.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = CLIENT_ERROR_STATUS[err.code ?? ''] ?? 400;
+  const body = JSON.stringify({ errors: [{ code: 'UNSUPPORTED', message: 'not a valid HTTP request' }] });
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Docker-Distribution-Api-Version: registry/2.0',
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}

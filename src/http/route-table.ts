@@ -1,0 +1,25 @@
+import type { OciRequest, OciRequestKind, RequestOf } from '../oci/request.ts';
+import type { Target } from '../registry/router.ts';
+import type { Exchange } from './exchange.ts';
+
+/** Finds the registry for a name of the current request, and notes it on the exchange. */
+export type FindTarget = (repository: string) => Target;
+
+export interface RouteContext {
+  readonly exchange: Exchange;
+  readonly target: FindTarget;
+}
+
+export type RouteHandler<K extends OciRequestKind> = (request: RequestOf<K>, context: RouteContext) => Promise<void>;
+
+/** One handler per endpoint and method of the spec; a missing one does not compile. */
+export type RouteTable = { readonly [K in OciRequestKind]: RouteHandler<K> };
+
+export function handle<K extends OciRequestKind>(
+  table: RouteTable,
+  request: OciRequest & { kind: K },
+  context: RouteContext,
+): Promise<void> {
+  const handler = table[request.kind] as RouteHandler<OciRequestKind>;
+  return handler(request, context);
+}

@@ -1,0 +1,25 @@
+import type { LocalRegistry } from '../registry/local.ts';
+import type { RouteTable } from './route-table.ts';
+import { getBlob, headBlob } from './routes/blobs.ts';
+import { listReferrers, listRepositories, listTags } from './routes/lists.ts';
+import { getManifest, headManifest } from './routes/manifests.ts';
+import { ping } from './routes/ping.ts';
+
+export interface RoutesOptions {
+  readonly local: LocalRegistry;
+  readonly catalogMaxEntries: number;
+  readonly tagsMaxEntries: number;
+}
+
+export function createRoutes({ local, catalogMaxEntries, tagsMaxEntries }: RoutesOptions): RouteTable {
+  return {
+    ping,
+    'list-repositories': listRepositories(local, catalogMaxEntries),
+    'list-tags': listTags(tagsMaxEntries),
+    'get-manifest': getManifest,
+    'head-manifest': headManifest,
+    'get-blob': getBlob,
+    'head-blob': headBlob,
+    'list-referrers': listReferrers,
+  };
+}

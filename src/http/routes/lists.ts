@@ -1,0 +1,52 @@
+import { RegistryError } from '../../oci/errors.ts';
+import { OCI_INDEX } from '../../oci/media-types.ts';
+import { nextPageLink, type PageRequest } from '../../oci/pagination.ts';
+import type { LocalRegistry } from '../../registry/local.ts';
+import type { RouteHandler } from '../route-table.ts';
+import { sendJson } from '../send-json.ts';
+
+/** As distribution, when `n` is not given. */
+const DEFAULT_CATALOG_PAGE = 100;
+
+/** `GET /v2/_catalog`, from Docker's registry: what is stored here, whichever upstream it came from. */
+export function listRepositories(local: LocalRegistry, maxEntries: number): RouteHandler<'list-repositories'> {
+  return async ({ page }, { exchange }) => {
+    const { n = Math.min(DEFAULT_CATALOG_PAGE, maxEntries) } = page;
+    if (n > maxEntries) {
+      throw new RegistryError('PAGINATION_NUMBER_INVALID', `n must be at most ${maxEntries}`, { detail: { n } });
+    }
+    const { entries, next } = await local.listRepositories({ ...page, n });
+    sendJson(exchange, { repositories: entries }, linkHeader(exchange.url, next));
+  };
+}
+
+/** `GET /v2/<name>/tags/list`: end-8 of the distribution spec. */
+export function listTags(maxEntries: number): RouteHandler<'list-tags'> {
+  return async ({ repository, page }, { exchange, target }) => {
+    const { registry, repository: name } = target(repository);
+    const asked = page.n === undefined ? page : { ...page, n: Math.min(page.n, maxEntries) };
+    const list = await registry.listTags(name, asked);
+    exchange.served(list);
+    sendJson(exchange, { name: repository, tags: list.entries }, linkHeader(exchange.url, list.next));
+  };
+}
+
+/** `GET /v2/<name>/referrers/<digest>`: end-12 of the distribution spec. */
+export const listReferrers: RouteHandler<'list-referrers'> = async (request, { exchange, target }) => {
+  const { registry, repository: name } = target(request.repository);
+  const found = await registry.listReferrers(name, request.digest);
+  exchange.served(found);
+  const { artifactType } = request;
+  const manifests = artifactType
+    ? found.manifests.filter((descriptor) => descriptor.artifactType === artifactType)
+    : found.manifests;
+  sendJson(
+    exchange,
+    { schemaVersion: 2, mediaType: OCI_INDEX, manifests },
+    { 'content-type': OCI_INDEX, ...(artifactType && { 'oci-filters-applied': 'artifactType' }) },
+  );
+};
+
+function linkHeader(url: string, next: Required<PageRequest> | undefined): Record<string, string> {
+  return next ? { link: nextPageLink(url, next) } : {};
+}

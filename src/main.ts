@@ -1,0 +1,75 @@
+#!/usr/bin/env node
+import { basename } from 'node:path';
+import { argv, exit, stderr, stdout } from 'node:process';
+
+import { Command } from 'commander';
+
+import { checkConfig, printConfigSchema } from './commands/config.ts';
+import { serve } from './commands/serve.ts';
+import { ConfigError } from './config/problem.ts';
+import { processEnvironment } from './config/process-environment.ts';
+import { VERSION } from './version.ts';
+
+const program = new Command(basename(argv[1] ?? 'layover').replace(/\.[jt]s$/, '').replace(/^main$/, 'layover'));
+
+program
+  .description('Pull-through cache and registry for container images')
+  .version(`layover ${VERSION}`, '-v, --version', 'print the version')
+  .showHelpAfterError('(add --help for what is possible)')
+  .addHelpText(
+    'after',
+    `
+Without a configuration it serves docker.io, ghcr.io, quay.io, registry.k8s.io, gcr.io, mcr.microsoft.com and
+public.ecr.aws on port 5000, and stores under ./data:
+
+  $ layover serve
+  $ docker pull localhost:5000/docker.io/library/alpine
+
+Every key of the configuration can be set by the environment, such as REGISTRY_HTTP_ADDR=:8080.`,
+  );
+
+program
+  .command('serve')
+  .description('start the service')
+  .argument('[config.yml]', 'configuration; else REGISTRY_CONFIGURATION_PATH, else the built-in default')
+  .addHelpText(
+    'after',
+    `
+SIGTERM and SIGINT let running answers finish (http.draintimeout) and keep unfinished downloads for the next start.
+
+  $ layover serve config/examples/docker-hub-mirror.yml
+  $ REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/srv/cache layover serve`,
+  )
+  .action(async (file: string | undefined) => end(await serve({ file, env: processEnvironment, out: stdout })));
+
+const config = program.command('config').description('check a configuration, or describe what can be in one');
+
+config
+  .command('check')
+  .description('read a configuration as `serve` would, and tell everything that is wrong with it')
+  .argument('[config.yml]', 'configuration; else REGISTRY_CONFIGURATION_PATH, else the built-in default')
+  .action(async (file: string | undefined) => end(await checkConfig(file, processEnvironment, stdout)));
+
+config
+  .command('schema')
+  .description('print the JSON schema, for editors')
+  .addHelpText('after', '\n  $ layover config schema > layover.schema.json\n  # yaml-language-server: $schema=layover.schema.json')
+  .action(() => printConfigSchema(stdout));
+
+function end(code: number): void {
+  exit(code);
+}
+
+try {
+  await program.parseAsync();
+} catch (err) {
+  stderr.write(err instanceof ConfigError ? `${err.message}\n` : `layover: ${reasonOf(err)}\n`);
+  exit(1);
+}
+
+/** What an operator can act on, in one line; the stack only for what is a fault of ours. */
+function reasonOf(err: unknown): string {
+  if (!(err instanceof Error)) return String(err);
+  const { code, message, stack } = err as NodeJS.ErrnoException;
+  return code === undefined ? (stack ?? message) : message;
+}

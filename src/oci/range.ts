@@ -1,0 +1,58 @@
+/** Positions in bytes; `end` is exclusive. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What a `Range` header asks of content of a known size. */
+export type RangeRequest =
+  | { readonly kind: 'whole' }
+  | { readonly kind: 'ranges'; readonly ranges: readonly [ByteRange, ...ByteRange[]] }
+  | { readonly kind: 'unsatisfiable' };
+
+const WHOLE: RangeRequest = { kind: 'whole' };
+const UNSATISFIABLE: RangeRequest = { kind: 'unsatisfiable' };
+
+/**
+ * Reads a `Range` header: `bytes=0-99`, `bytes=100-`, `bytes=-100`, and several of them.
+ *
+ * A unit we do not know is ignored, as RFC 9110 demands; a `bytes` range that is malformed is refused, as it permits and as
+ * Docker's registry does. Ranges that together ask for more than the whole get the whole once.
+ *
+ * @param size bytes
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.2
+ */
+export function parseRange(header: string | undefined, size: number): RangeRequest {
+  if (header === undefined) return WHOLE;
+  const [unit = '', set] = header.split('=', 2);
+  if (unit.trim().toLowerCase() !== 'bytes') return WHOLE;
+  const ranges: ByteRange[] = [];
+  for (const spec of (set ?? '').split(',')) {
+    const range = parseSpec(spec.trim(), size);
+    if (range === 'malformed') return UNSATISFIABLE;
+    if (range) ranges.push(range);
+  }
+  const [first, ...others] = ranges;
+  if (!first) return UNSATISFIABLE;
+  const asked = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+  return asked > size ? WHOLE : { kind: 'ranges', ranges: [first, ...others] };
+}
+
+/** @returns undefined when it lies behind the end */
+function parseSpec(spec: string, size: number): ByteRange | 'malformed' | undefined {
+  const [, from = '', to = ''] = /^(\d{0,15})-(\d{0,15})$/.exec(spec) ?? [];
+  if (from === '' && to === '') return 'malformed';
+  if (from === '') {
+    const length = Math.min(Number(to), size);
+    return length === 0 ? undefined : { start: size - length, end: size };
+  }
+  const start = Number(from);
+  if (to !== '' && Number(to) < start) return 'malformed';
+  if (start >= size) return undefined;
+  return { start, end: to === '' ? size : Math.min(Number(to) + 1, size) };
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc9110#section-14.4 */
+export function contentRange({ start, end }: ByteRange, size: number): string {
+  return `bytes ${start}-${end - 1}/${size}`;
+}

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+
+import { digestAlgorithm } from '../oci/digest.ts';
+import type { ByteRange } from '../oci/range.ts';
+import type { ByteSource, ReadOptions } from '../stream/byte-source.ts';
+import { verified } from '../stream/verified.ts';
+import { UpstreamError } from '../upstream/upstream.ts';
+import { downloadBlob, isWhole, type RemoteBlob } from './blob-download.ts';
+
+/** A blob straight from upstream to one client, for when there is no room to keep it. The whole is verified, a range is not. */
+export class DirectBlob implements ByteSource {
+  readonly size: number;
+  readonly #blob: RemoteBlob;
+  readonly #closed: AbortController;
+  /** Opened already, to learn the size; used by the first read of the whole. */
+  #whole: AsyncIterable<Uint8Array> | undefined;
+
+  private constructor(blob: RemoteBlob, size: number, whole: AsyncIterable<Uint8Array>, closed: AbortController) {
+    this.#blob = blob;
+    this.size = size;
+    this.#whole = whole;
+    this.#closed = closed;
+  }
+
+  /** @throws {UpstreamError} also when the upstream does not tell the size */
+  static async open(blob: RemoteBlob): Promise<DirectBlob> {
+    const closed = new AbortController();
+    let size: number | undefined;
+    const chunks = downloadBlob(blob, { start: 0, signal: closed.signal, onOpened: (told) => (size = told) });
+    const first = await chunks.next();
+    if (size === undefined) {
+      closed.abort();
+      const { name } = blob.upstream;
+      throw new UpstreamError('protocol', `${name}: no Content-Length for ${blob.digest}`, { upstream: name });
+    }
+    return new DirectBlob(blob, size, startingWith(first, chunks), closed);
+  }
+
+  async *read(range: ByteRange, { signal }: ReadOptions = {}): AsyncGenerator<Uint8Array> {
+    const { digest } = this.#blob;
+    const opened = this.#whole;
+    if (opened && isWhole(range, this.size)) {
+      this.#whole = undefined;
+      const abort = () => this.#closed.abort(signal?.reason);
+      signal?.addEventListener('abort', abort);
+      yield* verified(opened, { digest, hash: createHash(digestAlgorithm(digest)) });
+    } else {
+      const ended = signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal;
+      yield* downloadBlob(this.#blob, { ...range, size: this.size, signal: ended });
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+  }
+}
+
+async function* startingWith(
+  first: IteratorResult<Uint8Array>,
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  if (first.done) return;
+  yield first.value;
+  yield* rest;
+}

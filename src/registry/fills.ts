@@ -1,0 +1,109 @@
+import pLimit from 'p-limit';
+
+import type { Digest } from '../oci/digest.ts';
+import type { ByteSource } from '../stream/byte-source.ts';
+import type { RemoteBlob } from './blob-download.ts';
+import { DirectBlob } from './direct-blob.ts';
+import { Fill, type FillEvents, type FillResult, type FillTarget, isNoRoom } from './fill.ts';
+import type { Outcome } from './registry.ts';
+import type { SpoolArea } from './spool-area.ts';
+
+export interface FillsOptions {
+  readonly spools: SpoolArea;
+  readonly target: FillTarget;
+  readonly events: FillEvents & StorageFullEvents;
+  /** Fills that run at the same time; more wait their turn. */
+  readonly maxConcurrent: number;
+  readonly now?: () => number;
+}
+
+export interface StorageFullEvents {
+  storageFull(event: { readonly what: string }): void;
+  storageRecovered(): void;
+}
+
+export interface FilledBlob {
+  readonly source: ByteSource;
+  readonly outcome: Outcome;
+}
+
+/** After the disk was full: how long blobs stream through without an attempt to keep them. Milliseconds. */
+const FULL_HOLD_MS = 5_000;
+
+/** All fills of the process: one for each digest, whoever asks. */
+export class Fills {
+  readonly #options: FillsOptions;
+  readonly #running = new Map<Digest, { fill: Fill; ended: Promise<void> }>();
+  readonly #slot: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly #stopped = new AbortController();
+  readonly #now: () => number;
+  #fullUntil = 0;
+
+  constructor(options: FillsOptions) {
+    this.#options = options;
+    this.#slot = pLimit(options.maxConcurrent);
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** The fill of a digest that is under way. */
+  find(digest: Digest): Fill | undefined {
+    const fill = this.#running.get(digest)?.fill;
+    return fill?.ended ? undefined : fill;
+  }
+
+  /**
+   * The blob from the fill under way, or from one that starts now. When there is no room to keep it: straight through.
+   *
+   * @param storeRepository the name in our storage
+   * @returns undefined when a fill has just ended: what it got is in storage, or not to be had this way
+   * @throws {UpstreamError}
+   */
+  async open(blob: RemoteBlob, storeRepository: string): Promise<FilledBlob | undefined> {
+    const running = this.find(blob.digest);
+    if (!running && this.#now() < this.#fullUntil) return this.#openDirect(blob);
+    const fill = running ?? this.#start(blob, storeRepository);
+    fill.linkAlso(storeRepository);
+    try {
+      const source = fill.follow(await fill.opened);
+      return source && { source, outcome: running ? 'FILL' : 'MISS' };
+    } catch (err) {
+      if (!isNoRoom(err)) throw err;
+      return this.#openDirect(blob);
+    }
+  }
+
+  /** Ends every fill; what they have fetched waits on disk for the next start. */
+  async stop(): Promise<void> {
+    this.#stopped.abort(new Error('the process is ending'));
+    await this.idle();
+  }
+
+  /** Resolves when nothing is being filled. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+  }
+
+  #start(blob: RemoteBlob, storeRepository: string): Fill {
+    const { spools, target, events } = this.#options;
+    const fill = new Fill({ blob, storeRepository, spools, target, events, signal: this.#stopped.signal });
+    const ended = this.#slot(() => fill.run()).then((result) => this.#ended(blob.digest, result));
+    this.#running.set(blob.digest, { fill, ended });
+    return fill;
+  }
+
+  #ended(digest: Digest, result: FillResult): void {
+    this.#running.delete(digest);
+    const wasFull = this.#fullUntil > 0;
+    if (result === 'no-room') {
+      this.#fullUntil = this.#now() + FULL_HOLD_MS;
+      if (!wasFull) this.#options.events.storageFull({ what: 'blobs' });
+    } else if (result === 'completed' && wasFull) {
+      this.#fullUntil = 0;
+      this.#options.events.storageRecovered();
+    }
+  }
+
+  async #openDirect(blob: RemoteBlob): Promise<FilledBlob> {
+    return { source: await DirectBlob.open(blob), outcome: 'BYPASS' };
+  }
+}

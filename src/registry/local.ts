@@ -1,0 +1,66 @@
+import type { ContentStore } from '../content/content-store.ts';
+import { type Descriptor, type ManifestDescriptor, OCTET_STREAM } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import { type Page, type PageRequest, pageOf } from '../oci/pagination.ts';
+import { type Reference, referenceText } from '../oci/reference.ts';
+import type { Manifest, OpenBlob, RegistryReader, Served } from './registry.ts';
+import type { StoredContent } from './stored-content.ts';
+
+const LOCAL = { outcome: 'HIT', upstream: undefined } as const;
+
+/** What is stored here, and nothing else. Names are those of the storage. */
+export class LocalRegistry implements RegistryReader {
+  readonly #store: ContentStore;
+  readonly #content: StoredContent;
+
+  constructor(store: ContentStore, content: StoredContent) {
+    this.#store = store;
+    this.#content = content;
+  }
+
+  async resolveManifest(repository: string, reference: Reference): Promise<Served<Descriptor>> {
+    return this.getManifest(repository, reference);
+  }
+
+  async getManifest(repository: string, reference: Reference): Promise<Served<Manifest>> {
+    const digest =
+      reference.kind === 'digest' ? reference.digest : (await this.#store.findTag(repository, reference.tag))?.digest;
+    const manifest = digest && (await this.#content.findManifest(repository, digest));
+    if (manifest) return { ...manifest, ...LOCAL };
+    throw new RegistryError('MANIFEST_UNKNOWN', 'manifest unknown', {
+      detail: { name: repository, reference: referenceText(reference) },
+    });
+  }
+
+  async resolveBlob(repository: string, digest: Digest): Promise<Served<Descriptor>> {
+    const size = await this.#content.blobSize(repository, digest);
+    if (size === undefined) throw unknownBlob(digest);
+    return { digest, size, mediaType: OCTET_STREAM, ...LOCAL };
+  }
+
+  async openBlob(repository: string, digest: Digest): Promise<Served<OpenBlob>> {
+    const source = await this.#content.openBlob(repository, digest);
+    if (!source) throw unknownBlob(digest);
+    return { digest, size: source.size, mediaType: OCTET_STREAM, source, ...LOCAL };
+  }
+
+  async listTags(repository: string, page: PageRequest): Promise<Served<Page<string>>> {
+    const tags = await this.#store.listTags(repository);
+    if (!tags) throw new RegistryError('NAME_UNKNOWN', 'repository name not known to registry', { detail: { name: repository } });
+    return { ...pageOf(tags, page), ...LOCAL };
+  }
+
+  async listReferrers(repository: string, digest: Digest): Promise<Served<{ manifests: ManifestDescriptor[] }>> {
+    return { manifests: await this.#store.listReferrers(repository, digest), ...LOCAL };
+  }
+
+  /** All repositories in storage, the upstreams' included. */
+  async listRepositories(page: PageRequest & { readonly n: number }): Promise<Page<string>> {
+    return this.#store.listRepositories(page);
+  }
+}
+
+function unknownBlob(digest: Digest): RegistryError {
+  return new RegistryError('BLOB_UNKNOWN', 'blob unknown to registry', { detail: { digest } });
+}

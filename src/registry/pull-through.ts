@@ -1,0 +1,135 @@
+import picomatch from 'picomatch';
+
+import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { RegistryError, type RegistryErrorCode } from '../oci/errors.ts';
+import type { Page, PageRequest } from '../oci/pagination.ts';
+import type { Reference } from '../oci/reference.ts';
+import { type Upstream, UpstreamError } from '../upstream/upstream.ts';
+import type { LocalRegistry } from './local.ts';
+import type { PulledBlobs } from './pulled-blobs.ts';
+import type { Found, PulledManifests, PulledRepository } from './pulled-manifests.ts';
+import type { Manifest, OpenBlob, RegistryReader, Served } from './registry.ts';
+import { toClientError } from './upstream-failure.ts';
+
+export interface PullThroughOptions {
+  readonly upstream: Upstream;
+  readonly manifests: PulledManifests;
+  readonly blobs: PulledBlobs;
+  /** What is stored, for lists that the upstream does not give. */
+  readonly local: LocalRegistry;
+  /** Before the upstream's names in our storage, without slashes at the ends; may be empty. */
+  readonly storePrefix: string;
+  /** Globs over the upstream's names; empty: all. */
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly offline: boolean;
+}
+
+/** One upstream, cached: answers from storage, and fills it from upstream. Names are the upstream's own. */
+export class PullThroughRegistry implements RegistryReader {
+  readonly #options: PullThroughOptions;
+  readonly #isAllowed: (repository: string) => boolean;
+
+  constructor(options: PullThroughOptions) {
+    this.#options = options;
+    const { allow, deny } = options;
+    const allowed = allow.length === 0 ? () => true : picomatch([...allow]);
+    const denied = deny.length === 0 ? () => false : picomatch([...deny]);
+    this.#isAllowed = (repository) => allowed(repository) && !denied(repository);
+  }
+
+  async resolveManifest(repository: string, reference: Reference): Promise<Served<Descriptor>> {
+    const names = this.#names(repository);
+    const cached = this.#options.manifests.inMemory(names, reference);
+    if (cached) return this.#hit(cached);
+    return this.#served('MANIFEST_UNKNOWN', () => this.#options.manifests.resolve(names, reference));
+  }
+
+  async getManifest(repository: string, reference: Reference): Promise<Served<Manifest>> {
+    const names = this.#names(repository);
+    const cached = this.#options.manifests.inMemory(names, reference);
+    if (cached) return this.#hit(cached);
+    return this.#served('MANIFEST_UNKNOWN', () => this.#options.manifests.get(names, reference));
+  }
+
+  async resolveBlob(repository: string, digest: Digest): Promise<Served<Descriptor>> {
+    return this.#served('BLOB_UNKNOWN', () => this.#options.blobs.resolve(this.#names(repository), digest));
+  }
+
+  async openBlob(repository: string, digest: Digest): Promise<Served<OpenBlob>> {
+    return this.#served('BLOB_UNKNOWN', () => this.#options.blobs.open(this.#names(repository), digest));
+  }
+
+  async listTags(repository: string, page: PageRequest): Promise<Served<Page<string>>> {
+    const { upstream, local } = this.#options;
+    const { remote, stored } = this.#names(repository);
+    return this.#listed('NAME_UNKNOWN', {
+      ask: async () => {
+        const { tags, next } = await upstream.listTags(remote, page);
+        const last = next?.last ?? tags.at(-1);
+        const n = next?.n ?? page.n ?? tags.length;
+        return { entries: tags, next: next && last !== undefined ? { n, last } : undefined };
+      },
+      cached: () => local.listTags(stored, page),
+    });
+  }
+
+  async listReferrers(repository: string, digest: Digest): Promise<Served<{ manifests: ManifestDescriptor[] }>> {
+    const { upstream, local } = this.#options;
+    const { remote, stored } = this.#names(repository);
+    return this.#listed('NAME_UNKNOWN', {
+      ask: async () => {
+        const known = (await local.listReferrers(stored, digest)).manifests;
+        const told = await upstream.listReferrers(remote, digest);
+        const seen = new Set(told.map((descriptor) => descriptor.digest));
+        return { manifests: [...told, ...known.filter((descriptor) => !seen.has(descriptor.digest))] };
+      },
+      cached: () => local.listReferrers(stored, digest),
+    });
+  }
+
+  #names(remote: string): PulledRepository {
+    const { storePrefix, upstream } = this.#options;
+    if (!this.#isAllowed(remote)) {
+      throw new RegistryError('DENIED', `${upstream.name}/${remote} may not be pulled through this registry`);
+    }
+    return { remote, stored: storePrefix === '' ? remote : `${storePrefix}/${remote}` };
+  }
+
+  #hit<T extends Descriptor>(content: T): Served<T> {
+    return { ...content, outcome: 'HIT', upstream: this.#options.upstream.name };
+  }
+
+  async #served<T extends object>(unknown: RegistryErrorCode, find: () => Promise<Found<T>>): Promise<Served<T>> {
+    const startedAt = performance.now();
+    try {
+      const { content, outcome, asked } = await find();
+      const upstreamMs = asked ? { upstreamMs: performance.now() - startedAt } : {};
+      return { ...content, outcome, upstream: this.#options.upstream.name, ...upstreamMs };
+    } catch (err) {
+      throw err instanceof UpstreamError ? toClientError(err, unknown) : err;
+    }
+  }
+
+  /** A list comes from upstream; while that cannot be had, what is stored is the best answer. */
+  async #listed<T extends object>(
+    unknown: RegistryErrorCode,
+    { ask, cached }: { ask: () => Promise<T>; cached: () => Promise<T> },
+  ): Promise<Served<T>> {
+    const { offline, upstream } = this.#options;
+    if (offline) return { ...(await cached()), outcome: 'STALE', upstream: upstream.name };
+    const startedAt = performance.now();
+    try {
+      return { ...(await ask()), outcome: 'BYPASS', upstream: upstream.name, upstreamMs: performance.now() - startedAt };
+    } catch (err) {
+      if (!(err instanceof UpstreamError)) throw err;
+      if (err.kind === 'not-found' || err.kind === 'denied' || err.kind === 'unauthorized') throw toClientError(err, unknown);
+      const upstreamMs = performance.now() - startedAt;
+      return await cached().then(
+        (list) => ({ ...list, outcome: 'STALE' as const, upstream: upstream.name, upstreamMs }),
+        () => Promise.reject(toClientError(err, unknown)),
+      );
+    }
+  }
+}

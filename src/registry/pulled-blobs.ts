@@ -1,0 +1,86 @@
+import type { ContentStore } from '../content/content-store.ts';
+import { type Descriptor, OCTET_STREAM } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import type { Fills } from './fills.ts';
+import type { Found, PulledRepository } from './pulled-manifests.ts';
+import type { OpenBlob } from './registry.ts';
+import type { StoredContent } from './stored-content.ts';
+
+export interface PulledBlobsOptions {
+  readonly upstream: Upstream;
+  readonly content: StoredContent;
+  readonly store: ContentStore;
+  readonly fills: Fills;
+  readonly offline: boolean;
+}
+
+/** A fill can end between being found and being followed; the content is then there at the next look. */
+const MAX_LOOKS = 5;
+
+/** The blobs of one upstream: from storage, or from a fill. */
+export class PulledBlobs {
+  readonly #options: PulledBlobsOptions;
+
+  constructor(options: PulledBlobsOptions) {
+    this.#options = options;
+  }
+
+  /** Never downloads. @throws {UpstreamError} · {RegistryError} `BLOB_UNKNOWN` when offline and not cached */
+  async resolve(repository: PulledRepository, digest: Digest): Promise<Found<Descriptor>> {
+    const { content, upstream } = this.#options;
+    const stored = await content.blobSize(repository.stored, digest);
+    if (stored !== undefined) return { content: describe(digest, stored), outcome: 'HIT', asked: false };
+    this.#assertOnline(repository, digest);
+    const { size } = await upstream.resolveBlob(repository.remote, digest);
+    return { content: describe(digest, size), outcome: 'MISS', asked: true };
+  }
+
+  /** The caller closes the source. @throws {UpstreamError} · {RegistryError} `BLOB_UNKNOWN` when offline and not cached */
+  async open(repository: PulledRepository, digest: Digest): Promise<Found<OpenBlob>> {
+    const { content, fills, upstream } = this.#options;
+    for (let look = 0; look < MAX_LOOKS; look++) {
+      const source = await content.openBlob(repository.stored, digest);
+      if (source) return { content: { ...describe(digest, source.size), source }, outcome: 'HIT', asked: false };
+      if (await this.#linkedFromElsewhere(repository, digest)) continue;
+      this.#assertOnline(repository, digest);
+      const blob = { upstream, repository: repository.remote, digest };
+      const filled = await fills.open(blob, repository.stored);
+      if (!filled) continue;
+      const opened = { ...describe(digest, filled.source.size), source: filled.source };
+      return { content: opened, outcome: filled.outcome, asked: true };
+    }
+    throw new RegistryError('UNAVAILABLE', `${digest} vanishes from storage as soon as it is there`);
+  }
+
+  /**
+   * The same bytes may be here already, or on their way, for another repository. They are not fetched again, but only
+   * the upstream can say that this repository has them too: else knowing a digest would be enough to read a private layer.
+   *
+   * @returns whether they are in storage, and linked now
+   * @throws {UpstreamError} when the upstream does not confirm it
+   */
+  async #linkedFromElsewhere(repository: PulledRepository, digest: Digest): Promise<boolean> {
+    const { store, fills, content } = this.#options;
+    const fill = fills.find(digest);
+    if (fill?.isFor(repository.stored)) return false;
+    const isStored = !fill && !content.isDamaged(digest) && (await store.hasBytes(digest));
+    if (!fill && !isStored) return false;
+    if (!content.isReferenced(repository.stored, digest)) {
+      this.#assertOnline(repository, digest);
+      await this.#options.upstream.resolveBlob(repository.remote, digest);
+    }
+    if (isStored) await store.linkBlob(repository.stored, digest);
+    return isStored;
+  }
+
+  #assertOnline(repository: PulledRepository, digest: Digest): void {
+    if (!this.#options.offline) return;
+    throw new RegistryError('BLOB_UNKNOWN', `${repository.remote}@${digest} is not cached, and this registry is offline`);
+  }
+}
+
+function describe(digest: Digest, size: number): Descriptor {
+  return { digest, size, mediaType: OCTET_STREAM };
+}

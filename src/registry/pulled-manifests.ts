@@ -1,0 +1,240 @@
+import type { Descriptor } from '../oci/descriptor.ts';
+import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import type { Reference } from '../oci/reference.ts';
+import { type FetchedManifest, type Upstream, UpstreamError } from '../upstream/upstream.ts';
+import { type FailurePolicy, onRevalidationFailure, type TagTtlRules, tagFreshness, tagTtlMs } from './freshness.ts';
+import type { Manifest, Outcome } from './registry.ts';
+import { SingleFlight } from './single-flight.ts';
+import type { StoredContent } from './stored-content.ts';
+import type { TagEntries, TagEntry } from './tag-entries.ts';
+
+/** One repository, in the two names it has. */
+export interface PulledRepository {
+  /** In the upstream's own words. */
+  readonly remote: string;
+  /** In our storage. */
+  readonly stored: string;
+}
+
+export interface PulledManifestsOptions {
+  readonly upstream: Upstream;
+  readonly content: StoredContent;
+  readonly tags: TagEntries;
+  readonly policy: TagTtlRules & FailurePolicy & { readonly revalidate: 'blocking' | 'background' };
+  readonly offline: boolean;
+  readonly events: ManifestEvents;
+  readonly now: () => number;
+}
+
+export interface ManifestEvents {
+  staleServed(event: { upstream: string; repository: string; tag: string; reason: string; ageMs: number }): void;
+  /** The pull goes on without keeping what came. */
+  manifestNotStored(event: { upstream: string; repository: string; digest: string; cause: unknown }): void;
+}
+
+export interface Found<T> {
+  readonly content: T;
+  readonly outcome: Outcome;
+  /** The upstream was asked for this answer. */
+  readonly asked: boolean;
+}
+
+/** Where a tag points, and how we know. */
+interface Resolved {
+  readonly entry: TagEntry;
+  readonly outcome: 'HIT' | 'STALE' | 'MISS';
+  readonly asked: boolean;
+}
+
+/** A cached tag is worth this much waiting for its upstream, token and retries included. Milliseconds. */
+const REVALIDATION_BUDGET_MS = 1_500;
+/** After an upstream failed: how long a cached tag is served without asking again. Milliseconds. */
+const FAILURE_HOLD_MS = 10_000;
+const MAX_HOLD_MS = 60 * 60_000;
+
+/** The manifests of one upstream: cached, revalidated, fetched once however many ask. */
+export class PulledManifests {
+  readonly #options: PulledManifestsOptions;
+  readonly #fetches = new SingleFlight<Manifest>();
+  readonly #resolutions = new SingleFlight<Resolved>();
+
+  constructor(options: PulledManifestsOptions) {
+    this.#options = options;
+  }
+
+  /** Without I/O: a manifest by digest, or by a tag that is fresh. */
+  inMemory(repository: PulledRepository, reference: Reference): Manifest | undefined {
+    const { content, tags } = this.#options;
+    if (reference.kind === 'digest') return content.manifestInMemory(repository.stored, reference.digest);
+    const entry = tags.inMemory(repository.stored, reference.tag);
+    if (!entry || this.#freshness(reference.tag, entry) !== 'fresh') return undefined;
+    return content.manifestInMemory(repository.stored, entry.digest);
+  }
+
+  /** @throws {UpstreamError} · {RegistryError} `MANIFEST_UNKNOWN` when offline and not cached */
+  async resolve(repository: PulledRepository, reference: Reference): Promise<Found<Descriptor>> {
+    const { entry, outcome, asked } = await this.#resolved(repository, reference);
+    const stored = await this.#options.content.findManifest(repository.stored, entry.digest);
+    if (stored) return { content: stored, outcome: outcome === 'STALE' ? 'STALE' : 'HIT', asked };
+    if (entry.described) return { content: { digest: entry.digest, ...entry.described }, outcome, asked };
+    if (reference.kind === 'tag') return this.get(repository, reference);
+    return { content: await this.#describe(repository, reference), outcome: 'MISS', asked: true };
+  }
+
+  /** @throws {UpstreamError} · {RegistryError} `MANIFEST_UNKNOWN` when offline and not cached */
+  async get(repository: PulledRepository, reference: Reference): Promise<Found<Manifest>> {
+    const { entry, outcome, asked } = await this.#resolved(repository, reference);
+    const stored = await this.#options.content.findManifest(repository.stored, entry.digest);
+    if (stored) return { content: stored, outcome: outcome === 'STALE' ? 'STALE' : 'HIT', asked };
+    try {
+      const { result, joined } = this.#fetch(repository, entry.digest);
+      return { content: await result, outcome: joined ? 'FILL' : 'MISS', asked: true };
+    } catch (err) {
+      const previous = reference.kind === 'tag' ? await this.#previous(repository, reference.tag, err) : undefined;
+      if (!previous) throw err;
+      return { content: previous, outcome: 'STALE', asked: true };
+    }
+  }
+
+  /** The upstream named a new manifest and then would not give it: the one before it, if we have it. */
+  async #previous(repository: PulledRepository, tag: string, err: unknown): Promise<Manifest | undefined> {
+    const usable = err instanceof UpstreamError ? await this.#storedEntry(repository, tag) : undefined;
+    if (!usable) return undefined;
+    this.#stale(repository, tag, usable, (err as UpstreamError).message);
+    return this.#options.content.findManifest(repository.stored, usable.digest);
+  }
+
+  async #resolved(repository: PulledRepository, reference: Reference): Promise<Resolved> {
+    if (reference.kind === 'digest') {
+      return { entry: { digest: reference.digest, checkedAt: this.#options.now() }, outcome: 'HIT', asked: false };
+    }
+    const { tag } = reference;
+    const latest = await this.#options.tags.find(repository.stored, tag);
+    const freshness = latest && this.#freshness(tag, latest);
+    if (latest && freshness === 'fresh') {
+      const isStored = await this.#isStored(repository, latest.digest);
+      return { entry: latest, outcome: isStored ? 'HIT' : 'MISS', asked: false };
+    }
+    const usable = latest && (await this.#storedEntry(repository, tag, latest));
+    if (!usable || freshness === 'revalidate') return this.#ask(repository, tag, usable);
+    if (freshness === 'stale') return this.#stale(repository, tag, usable, 'the upstream is not asked');
+    this.#ask(repository, tag, usable).catch(() => {}); // the next request meets the failure itself
+    return this.#stale(repository, tag, usable, 'revalidation goes on behind');
+  }
+
+  /** What can be served for a tag without the upstream: the latest if its manifest is there, else what storage knows. */
+  async #storedEntry(repository: PulledRepository, tag: string, latest?: TagEntry): Promise<TagEntry | undefined> {
+    if (latest && (await this.#isStored(repository, latest.digest))) return latest;
+    const stored = await this.#options.tags.findStored(repository.stored, tag);
+    return stored && (await this.#isStored(repository, stored.digest)) ? stored : undefined;
+  }
+
+  async #isStored(repository: PulledRepository, digest: Digest): Promise<boolean> {
+    return (await this.#options.content.findManifest(repository.stored, digest)) !== undefined;
+  }
+
+  #freshness(tag: string, entry: TagEntry) {
+    const { policy, offline, now } = this.#options;
+    return tagFreshness(entry, { ttlMs: tagTtlMs(tag, policy), revalidate: policy.revalidate, offline }, now());
+  }
+
+  async #ask(repository: PulledRepository, tag: string, usable: TagEntry | undefined): Promise<Resolved> {
+    if (this.#options.offline) throw this.#offlineError(`${repository.remote}:${tag}`);
+    const key = `${repository.stored}:${tag}`;
+    return this.#resolutions.run(key, () => this.#resolveTag(repository, tag, usable)).result;
+  }
+
+  async #resolveTag(repository: PulledRepository, tag: string, usable: TagEntry | undefined): Promise<Resolved> {
+    try {
+      return await this.#askUpstream(repository, tag, usable !== undefined);
+    } catch (err) {
+      if (!usable || !(err instanceof UpstreamError)) throw err;
+      if (onRevalidationFailure(err.kind, this.#options.policy) === 'error') throw err;
+      const holdMs = Math.min(Math.max(FAILURE_HOLD_MS, err.options.retryAfterMs ?? 0), MAX_HOLD_MS);
+      this.#options.tags.hold(repository.stored, tag, this.#options.now() + holdMs);
+      return { ...this.#stale(repository, tag, usable, err.message), asked: true };
+    }
+  }
+
+  async #askUpstream(repository: PulledRepository, tag: string, haveCached: boolean): Promise<Resolved> {
+    const { upstream, now } = this.#options;
+    const options = haveCached ? { deadlineMs: REVALIDATION_BUDGET_MS } : {};
+    const head = await upstream.resolveManifest(repository.remote, { kind: 'tag', tag }, options);
+    if (head.fetched) await this.#keep(repository, head.digest, head.fetched);
+    const described = head.size === undefined ? {} : { described: { mediaType: head.mediaType, size: head.size } };
+    const entry: TagEntry = { digest: head.digest, checkedAt: now(), ...described };
+    const isStored = await this.#isStored(repository, head.digest);
+    await this.#confirm(repository, tag, entry, isStored);
+    return { entry, outcome: isStored ? 'HIT' : 'MISS', asked: true };
+  }
+
+  async #confirm(repository: PulledRepository, tag: string, entry: TagEntry, isStored: boolean): Promise<void> {
+    const { upstream, tags, events } = this.#options;
+    try {
+      await tags.confirm(repository.stored, tag, entry, isStored);
+    } catch (cause) {
+      events.manifestNotStored({ upstream: upstream.name, repository: repository.remote, digest: entry.digest, cause });
+    }
+  }
+
+  #stale(repository: PulledRepository, tag: string, entry: TagEntry, reason: string): Resolved {
+    const { upstream, events, now } = this.#options;
+    events.staleServed({
+      upstream: upstream.name,
+      repository: repository.remote,
+      tag,
+      reason,
+      ageMs: now() - entry.checkedAt,
+    });
+    return { entry, outcome: 'STALE', asked: false };
+  }
+
+  /** Asks by digest, so that a tag that moves meanwhile cannot mix two manifests. */
+  #fetch(repository: PulledRepository, digest: Digest) {
+    if (this.#options.offline) throw this.#offlineError(`${repository.remote}@${digest}`);
+    return this.#fetches.run(`${repository.stored}@${digest}`, async () => {
+      const fetched = await this.#options.upstream.fetchManifest(repository.remote, { kind: 'digest', digest });
+      return this.#keep(repository, digest, fetched);
+    });
+  }
+
+  /** Verifies what came, and stores it; a store that cannot take it does not fail the pull. */
+  async #keep(repository: PulledRepository, digest: Digest, fetched: FetchedManifest): Promise<Manifest> {
+    const { upstream, content, tags, events } = this.#options;
+    const manifest = this.#verified(digest, fetched);
+    try {
+      await content.putManifest(repository.stored, manifest);
+      await tags.manifestStored(repository.stored, digest);
+    } catch (cause) {
+      events.manifestNotStored({ upstream: upstream.name, repository: repository.remote, digest, cause });
+    }
+    return manifest;
+  }
+
+  #verified(digest: Digest, { bytes }: FetchedManifest): Manifest {
+    const { name } = this.#options.upstream;
+    const actual = digestOf(bytes, digestAlgorithm(digest));
+    if (actual !== digest) {
+      throw new UpstreamError('protocol', `${name}: asked for ${digest}, got ${actual}`, { upstream: name });
+    }
+    try {
+      return { bytes, digest, size: bytes.length, mediaType: parseManifest(bytes).mediaType };
+    } catch (cause) {
+      throw new UpstreamError('protocol', `${name}: ${digest} is not a manifest`, { upstream: name, cause });
+    }
+  }
+
+  async #describe(repository: PulledRepository, reference: Reference & { kind: 'digest' }): Promise<Descriptor> {
+    if (this.#options.offline) throw this.#offlineError(`${repository.remote}@${reference.digest}`);
+    const head = await this.#options.upstream.resolveManifest(repository.remote, reference);
+    if (head.fetched) return this.#keep(repository, reference.digest, head.fetched);
+    if (head.size === undefined) return this.#fetch(repository, reference.digest).result;
+    return { digest: reference.digest, mediaType: head.mediaType, size: head.size };
+  }
+
+  #offlineError(what: string): RegistryError {
+    return new RegistryError('MANIFEST_UNKNOWN', `${what} is not cached, and this registry is offline`);
+  }
+}

@@ -1,0 +1,107 @@
+import picomatch from 'picomatch';
+
+import { RegistryError } from '../oci/errors.ts';
+import { parseRepositoryName } from '../oci/reference.ts';
+import type { RegistryReader } from './registry.ts';
+
+/** How requests find an upstream. */
+export interface UpstreamRoute {
+  readonly name: string;
+  /** Other names, in `ns`, as path prefix and as `Host`. */
+  readonly aliases: readonly string[];
+  /** One-segment names mean `library/<name>`. */
+  readonly library: boolean;
+  readonly isDefault: boolean;
+  readonly registry: RegistryReader;
+}
+
+export interface RouterOptions {
+  readonly upstreams: readonly UpstreamRoute[];
+  /** Globs over names that are never asked upstream. */
+  readonly hosted: readonly string[];
+  readonly local: RegistryReader;
+}
+
+export interface Asked {
+  readonly repository: string;
+  /** The `ns` parameter. */
+  readonly sourceHost: string | undefined;
+  /** The `Host` header. */
+  readonly host: string | undefined;
+}
+
+export interface Target {
+  readonly registry: RegistryReader;
+  /** In the words of {@link registry}. */
+  readonly repository: string;
+  /** For `OCI-Namespace`; undefined for hosted names. */
+  readonly sourceHost: string | undefined;
+}
+
+/**
+ * Which registry has a name: by `ns`, by the first part of the path, by `Host`, or the default upstream.
+ * All of these are looked up in the configuration; none is ever dialled.
+ */
+export class Router {
+  readonly #options: RouterOptions;
+  readonly #byName = new Map<string, UpstreamRoute>();
+  readonly #default: UpstreamRoute | undefined;
+  readonly #isHosted: (repository: string) => boolean;
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+    for (const upstream of options.upstreams) {
+      for (const name of [upstream.name, ...upstream.aliases]) this.#byName.set(name.toLowerCase(), upstream);
+    }
+    this.#default = options.upstreams.find((upstream) => upstream.isDefault);
+    this.#isHosted = options.hosted.length === 0 ? () => false : picomatch([...options.hosted]);
+  }
+
+  /** @throws {RegistryError} `NAME_UNKNOWN` when no upstream is meant, or one that is not configured; `NAME_INVALID` */
+  route({ repository, sourceHost, host }: Asked): Target {
+    const prefixed = this.#byPrefix(repository);
+    if (sourceHost !== undefined) {
+      const upstream = this.#bySourceHost(sourceHost);
+      // BuildKit and k3s can send both; a prefix that says the same is not part of the name.
+      return toTarget(upstream, prefixed?.upstream === upstream ? prefixed.rest : repository);
+    }
+    if (this.#isHosted(repository)) return this.#local(repository);
+    if (prefixed) return toTarget(prefixed.upstream, prefixed.rest);
+    const upstream = this.#byHost(host) ?? this.#default;
+    if (upstream) return toTarget(upstream, repository);
+    if (this.#options.upstreams.length === 0) return this.#local(repository);
+    throw new RegistryError('NAME_UNKNOWN', `no upstream for ${repository}: put one of ${this.#known()} before it`);
+  }
+
+  #local(repository: string): Target {
+    return { registry: this.#options.local, repository, sourceHost: undefined };
+  }
+
+  #bySourceHost(sourceHost: string): UpstreamRoute {
+    const upstream = this.#byName.get(sourceHost.toLowerCase());
+    if (upstream) return upstream;
+    const known = this.#known();
+    throw new RegistryError('NAME_UNKNOWN', `no upstream is configured for ns=${sourceHost.slice(0, 255)}; there is ${known}`);
+  }
+
+  #byPrefix(repository: string): { upstream: UpstreamRoute; rest: string } | undefined {
+    const slash = repository.indexOf('/');
+    if (slash === -1) return undefined;
+    const upstream = this.#byName.get(repository.slice(0, slash).toLowerCase());
+    return upstream && { upstream, rest: repository.slice(slash + 1) };
+  }
+
+  #byHost(host: string | undefined): UpstreamRoute | undefined {
+    if (host === undefined) return undefined;
+    return this.#byName.get(host.toLowerCase()) ?? this.#byName.get(host.toLowerCase().replace(/:\d+$/, ''));
+  }
+
+  #known(): string {
+    return this.#options.upstreams.map((upstream) => upstream.name).join(', ') || 'none';
+  }
+}
+
+function toTarget(upstream: UpstreamRoute, name: string): Target {
+  const repository = parseRepositoryName(upstream.library && !name.includes('/') ? `library/${name}` : name);
+  return { registry: upstream.registry, repository, sourceHost: upstream.name };
+}

@@ -1,0 +1,125 @@
+import { createCountedCache, createSizedCache } from '../cache/lru.ts';
+import type { ContentStore } from '../content/content-store.ts';
+import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
+import { type ByteSource, MemorySource } from '../stream/byte-source.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import type { Manifest } from './registry.ts';
+
+/** Blobs up to this size are answered from memory: configs and the small layers. Bytes. */
+const SMALL_BLOB_BYTES = 64 * 1024;
+const MANIFEST_CACHE_BYTES = 32 * 1024 * 1024;
+const SMALL_BLOB_CACHE_BYTES = 32 * 1024 * 1024;
+const MAX_MANIFEST_ENTRY_BYTES = 4 * 1024 * 1024;
+const MAX_LINKS = 50_000;
+
+/**
+ * What is stored, with the small and hot of it in memory. Content is addressed by its digest, so what is in memory can not be out of date; only
+ * a removal has to be told.
+ */
+export class StoredContent {
+  readonly #store: ContentStore;
+  readonly #onDamaged: (event: { path: string; reason: string }) => void;
+  readonly #manifests = createSizedCache<Manifest>({
+    maxBytes: MANIFEST_CACHE_BYTES,
+    maxEntryBytes: MAX_MANIFEST_ENTRY_BYTES,
+    sizeOf: (manifest) => manifest.bytes.length + 512,
+  });
+  readonly #smallBlobs = createSizedCache<Uint8Array>({
+    maxBytes: SMALL_BLOB_CACHE_BYTES,
+    maxEntryBytes: SMALL_BLOB_BYTES,
+    sizeOf: (bytes) => bytes.length + 512,
+  });
+  readonly #referenced = createCountedCache({ maxEntries: MAX_LINKS });
+  readonly #damaged = createCountedCache({ maxEntries: MAX_LINKS });
+  readonly #blobSizes = createCountedCache<{ readonly size: number }>({ maxEntries: MAX_LINKS });
+
+  constructor(store: ContentStore, onDamaged: (event: { path: string; reason: string }) => void) {
+    this.#store = store;
+    this.#onDamaged = onDamaged;
+  }
+
+  /** Without I/O. */
+  manifestInMemory(repository: string, digest: Digest): Manifest | undefined {
+    return this.#manifests.get(keyOf(repository, digest));
+  }
+
+  async findManifest(repository: string, digest: Digest): Promise<Manifest | undefined> {
+    const key = keyOf(repository, digest);
+    const cached = this.#manifests.get(key);
+    if (cached) return cached;
+    const found = await this.#store.findManifest(repository, digest);
+    if (!found) return undefined;
+    const manifest = { ...found, size: found.bytes.length };
+    this.#remember(repository, manifest);
+    return manifest;
+  }
+
+  /** The bytes have been verified. */
+  async putManifest(repository: string, manifest: Manifest): Promise<void> {
+    await this.#store.putManifest(repository, manifest.digest, manifest.bytes);
+    this.#remember(repository, manifest);
+  }
+
+  /** Whether a manifest of the repository that was read since the start names the blob. */
+  isReferenced(repository: string, digest: Digest): boolean {
+    return this.#referenced.get(keyOf(repository, digest)) !== undefined;
+  }
+
+  /** The stored bytes are wrong, for every repository, until they are stored again. */
+  isDamaged(digest: Digest): boolean {
+    return this.#damaged.get(digest) !== undefined;
+  }
+
+  /** Bytes; undefined when the repository does not have it. */
+  async blobSize(repository: string, digest: Digest): Promise<number | undefined> {
+    const key = keyOf(repository, digest);
+    const known = this.#smallBlobs.get(key)?.length ?? this.#blobSizes.get(key)?.size;
+    if (known !== undefined) return known;
+    const size = await this.#store.statBlob(repository, digest);
+    if (size !== undefined) this.#blobSizes.set(key, { size });
+    return size;
+  }
+
+  /** The caller closes it. Undefined when the repository does not have it, or has it damaged. */
+  async openBlob(repository: string, digest: Digest): Promise<ByteSource | undefined> {
+    const key = keyOf(repository, digest);
+    const small = this.#smallBlobs.get(key);
+    if (small) return new MemorySource(small);
+    const source = await this.#store.openBlob(repository, digest);
+    if (!source) {
+      this.#blobSizes.delete(key);
+      return undefined;
+    }
+    if (source.size > SMALL_BLOB_BYTES) return source;
+    const bytes = await readWhole(source);
+    if (digestOf(bytes, digestAlgorithm(digest)) !== digest) {
+      this.#damaged.set(digest, {});
+      this.#onDamaged({ path: key, reason: 'wrong-bytes' });
+      return undefined;
+    }
+    this.#damaged.delete(digest);
+    this.#smallBlobs.set(key, bytes);
+    return new MemorySource(bytes);
+  }
+
+  #remember(repository: string, manifest: Manifest): void {
+    this.#manifests.set(keyOf(repository, manifest.digest), manifest);
+    for (const { digest } of parseManifest(manifest.bytes).references) {
+      this.#referenced.set(keyOf(repository, digest), {});
+    }
+  }
+}
+
+async function readWhole(source: ByteSource): Promise<Uint8Array> {
+  try {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of source.read({ start: 0, end: source.size })) chunks.push(Buffer.from(chunk));
+    return Buffer.concat(chunks);
+  } finally {
+    await source.close();
+  }
+}
+
+function keyOf(repository: string, digest: Digest): string {
+  return `${repository}@${digest}`;
+}

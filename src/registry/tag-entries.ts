@@ -1,0 +1,85 @@
+import { type BoundedCache, createCountedCache } from '../cache/lru.ts';
+import type { ContentStore } from '../content/content-store.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { TagAge } from './freshness.ts';
+
+/** What a tag last resolved to. */
+export interface TagEntry extends TagAge {
+  readonly digest: Digest;
+  /** As the upstream described the manifest; undefined when the entry comes from storage. */
+  readonly described?: { readonly mediaType: string; readonly size: number };
+}
+
+const MAX_ENTRIES = 20_000;
+
+/**
+ * Tags in memory over tags in storage. A tag is written to storage only once its manifest is there: otherwise the manifest
+ * that it named before would be lost to an offline start.
+ */
+export class TagEntries {
+  readonly #store: ContentStore;
+  readonly #entries: BoundedCache<TagEntry> = createCountedCache({ maxEntries: MAX_ENTRIES });
+  /** Tags that wait for their manifest, by repository and digest. */
+  readonly #pending: BoundedCache<Set<string>> = createCountedCache({ maxEntries: MAX_ENTRIES });
+
+  constructor(store: ContentStore) {
+    this.#store = store;
+  }
+
+  /** Without I/O. */
+  inMemory(repository: string, tag: string): TagEntry | undefined {
+    return this.#entries.get(tagKey(repository, tag));
+  }
+
+  /** The latest that is known, whether its manifest is stored or not. */
+  async find(repository: string, tag: string): Promise<TagEntry | undefined> {
+    const known = this.inMemory(repository, tag);
+    if (known) return known;
+    const entry = await this.findStored(repository, tag);
+    if (entry) this.#entries.set(tagKey(repository, tag), entry);
+    return entry;
+  }
+
+  /** The latest whose manifest was stored. */
+  async findStored(repository: string, tag: string): Promise<TagEntry | undefined> {
+    const stored = await this.#store.findTag(repository, tag);
+    return stored && { digest: stored.digest, checkedAt: stored.checkedAt.getTime() };
+  }
+
+  /** The upstream has just said so. @param isStored whether the manifest is in storage */
+  async confirm(repository: string, tag: string, entry: TagEntry, isStored: boolean): Promise<void> {
+    this.#entries.set(tagKey(repository, tag), entry);
+    if (isStored) {
+      await this.#store.putTag(repository, tag, entry.digest);
+      return;
+    }
+    const waiting = this.#pending.get(manifestKey(repository, entry.digest)) ?? new Set();
+    this.#pending.set(manifestKey(repository, entry.digest), waiting.add(tag));
+  }
+
+  /** Not to be asked for again before `retryAt`. Unix milliseconds. */
+  hold(repository: string, tag: string, retryAt: number): void {
+    const entry = this.inMemory(repository, tag);
+    if (entry) this.#entries.set(tagKey(repository, tag), { ...entry, retryAt });
+  }
+
+  /** The manifest is in storage now: the tags that named it meanwhile are written. */
+  async manifestStored(repository: string, digest: Digest): Promise<void> {
+    const key = manifestKey(repository, digest);
+    const waiting = this.#pending.get(key);
+    if (!waiting) return;
+    this.#pending.delete(key);
+    for (const tag of waiting) {
+      const current = this.inMemory(repository, tag);
+      if (current?.digest === digest) await this.#store.putTag(repository, tag, digest);
+    }
+  }
+}
+
+function tagKey(repository: string, tag: string): string {
+  return `${repository}:${tag}`;
+}
+
+function manifestKey(repository: string, digest: Digest): string {
+  return `${repository}@${digest}`;
+}

@@ -1,0 +1,35 @@
+import { RegistryError, type RegistryErrorCode } from '../oci/errors.ts';
+import type { UpstreamError, UpstreamErrorKind } from '../upstream/upstream.ts';
+
+interface Answer {
+  readonly code: RegistryErrorCode | 'what-was-asked-for';
+  readonly status?: number;
+}
+
+/**
+ * How an upstream's failure is told to a client that cannot be served from the cache. An upstream's 401 becomes a 403:
+ * without a challenge of ours a 401 leaves clients with nothing to do.
+ */
+const ANSWERS: Readonly<Record<UpstreamErrorKind, Answer>> = {
+  'not-found': { code: 'what-was-asked-for' },
+  unauthorized: { code: 'DENIED' },
+  denied: { code: 'DENIED' },
+  throttled: { code: 'TOOMANYREQUESTS' },
+  server: { code: 'UNAVAILABLE', status: 502 },
+  network: { code: 'UNAVAILABLE', status: 502 },
+  protocol: { code: 'UNAVAILABLE', status: 502 },
+  timeout: { code: 'UNAVAILABLE', status: 504 },
+  unavailable: { code: 'UNAVAILABLE', status: 503 },
+};
+
+/** @param unknown the code for "the upstream does not have it" */
+export function toClientError(err: UpstreamError, unknown: RegistryErrorCode): RegistryError {
+  const { code, status } = ANSWERS[err.kind];
+  const { upstream, retryAfterMs } = err.options;
+  return new RegistryError(code === 'what-was-asked-for' ? unknown : code, err.message, {
+    cause: err,
+    detail: { upstream, reason: err.kind, ...(err.options.status !== undefined && { status: err.options.status }) },
+    ...(status !== undefined && { status }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  });
+}

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { constants, copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { errorCode, orStorageFull } from './file-errors.ts';
+
+/** Somebody may delete directories, or clear the temporary ones, while we put a file there. */
+const MAX_TRIES = 5;
+
+/** Puts files into place so that they are seen whole or not at all, and survive a power cut once they are seen. */
+export class DurableFiles {
+  readonly #temporaryDirectory: string;
+  /** Directories being made, so that nobody relies on one that is not durable yet. */
+  readonly #making = new Map<string, Promise<void>>();
+
+  /** @param temporaryDirectory on the same file system as what is written */
+  constructor(temporaryDirectory: string) {
+    this.#temporaryDirectory = temporaryDirectory;
+  }
+
+  /** @throws {StorageFullError} and then nothing is left behind */
+  async write(target: string, bytes: Uint8Array): Promise<void> {
+    await this.#publish(target, async (temporary) => {
+      const file = await open(temporary, 'wx');
+      try {
+        await file.writeFile(bytes);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    });
+  }
+
+  /**
+   * Moves a local file to `target`; copies when it lies on another file system.
+   *
+   * @throws {StorageFullError} and then the local file is still there
+   */
+  async adopt(localFile: string, target: string): Promise<void> {
+    await orStorageFull(syncPath(localFile));
+    try {
+      await this.move(localFile, target);
+    } catch (err) {
+      if (errorCode(err) !== 'EXDEV') throw err;
+      await this.#publish(target, async (temporary) => {
+        await copyFile(localFile, temporary, constants.COPYFILE_EXCL);
+        await syncPath(temporary);
+      });
+      await rm(localFile, { force: true });
+    }
+  }
+
+  /** Renames, making the directories of `to`. Fails with `ENOENT` when `from` is not there. */
+  async move(from: string, to: string): Promise<void> {
+    await orStorageFull(this.#renameInto(from, to));
+    await syncDirectory(dirname(to));
+  }
+
+  /** With its parents, each durable in the one above. */
+  async makeDirectory(directory: string): Promise<void> {
+    const making = this.#making.get(directory) ?? this.#make(directory);
+    this.#making.set(directory, making);
+    try {
+      await making;
+    } finally {
+      if (this.#making.get(directory) === making) this.#making.delete(directory);
+    }
+  }
+
+  async #make(directory: string): Promise<void> {
+    const parent = dirname(directory);
+    // It may be there already and not be durable yet.
+    await this.#making.get(parent);
+    try {
+      await mkdir(directory);
+    } catch (err) {
+      if (errorCode(err) === 'EEXIST') return;
+      if (errorCode(err) !== 'ENOENT' || parent === directory) throw err;
+      await this.makeDirectory(parent);
+      await mkdir(directory).catch(unlessExists);
+    }
+    await syncDirectory(parent);
+  }
+
+  /** `stage` writes a temporary file that does not exist yet and leaves it durable. */
+  async #publish(target: string, stage: (temporary: string) => Promise<void>): Promise<void> {
+    const temporary = join(this.#temporaryDirectory, randomUUID());
+    for (let tries = 1; ; tries++) {
+      try {
+        await orStorageFull(stage(temporary));
+        return await this.move(temporary, target);
+      } catch (err) {
+        await rm(temporary, { force: true });
+        if (errorCode(err) !== 'ENOENT' || tries === MAX_TRIES) throw err;
+        await orStorageFull(this.makeDirectory(this.#temporaryDirectory));
+      }
+    }
+  }
+
+  async #renameInto(from: string, to: string): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#making.get(dirname(to));
+        return await rename(from, to);
+      } catch (err) {
+        if (errorCode(err) !== 'ENOENT' || tries === MAX_TRIES) throw err;
+        await this.makeDirectory(dirname(to));
+      }
+    }
+  }
+}
+
+/** Resolves also when the directory has been deleted meanwhile: then there is nothing to keep. */
+async function syncDirectory(directory: string): Promise<void> {
+  await syncPath(directory).catch((err: unknown) => {
+    if (errorCode(err) !== 'ENOENT') throw err;
+  });
+}
+
+async function syncPath(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function unlessExists(err: unknown): void {
+  if (errorCode(err) !== 'EEXIST') throw err;
+}

@@ -1,0 +1,156 @@
+import { mkdir, open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+import type { BufferPool } from '../stream/buffer-pool.ts';
+import type { ByteSource } from '../stream/byte-source.ts';
+import { FileSource } from '../stream/file-source.ts';
+import {
+  checkPath,
+  checkPathBelowRoot,
+  type FileInfo,
+  FileTooLargeError,
+  isPath,
+  PathNotFoundError,
+  type StorageDriver,
+} from './driver.ts';
+import { DurableFiles } from './durable-files.ts';
+import { errorCode, orNotFound, unlessNotFound } from './file-errors.ts';
+
+const NAME = 'filesystem';
+
+export interface FilesystemDriverOptions {
+  /** Made when missing. */
+  readonly rootDirectory: string;
+  readonly buffers: BufferPool;
+}
+
+/**
+ * Files under one directory, in which `layover/` is for files that are not content: `tmp` for small files
+ * being written and `fills` for blobs being fetched. What an earlier process left in `tmp` is removed.
+ */
+export async function createFilesystemDriver(options: FilesystemDriverOptions): Promise<StorageDriver> {
+  const rootDirectory = resolve(options.rootDirectory);
+  const temporaryDirectory = join(rootDirectory, 'layover', 'tmp');
+  const spoolDirectory = join(rootDirectory, 'layover', 'fills');
+  const writable = await prepare(temporaryDirectory, spoolDirectory);
+  return new FilesystemDriver({
+    rootDirectory,
+    buffers: options.buffers,
+    files: new DurableFiles(temporaryDirectory),
+    spoolDirectory: writable ? spoolDirectory : undefined,
+  });
+}
+
+/** @returns false when the file system is mounted read-only: what is there can still be served */
+async function prepare(temporaryDirectory: string, spoolDirectory: string): Promise<boolean> {
+  try {
+    for (const directory of [temporaryDirectory, spoolDirectory]) await mkdir(directory, { recursive: true });
+    const leftovers = await readdir(temporaryDirectory);
+    await Promise.all(leftovers.map((name) => rm(join(temporaryDirectory, name), { recursive: true, force: true })));
+    return true;
+  } catch (err) {
+    if (errorCode(err) !== 'EROFS') throw err;
+    return false;
+  }
+}
+
+interface FilesystemParts {
+  readonly rootDirectory: string;
+  readonly buffers: BufferPool;
+  readonly files: DurableFiles;
+  readonly spoolDirectory: string | undefined;
+}
+
+class FilesystemDriver implements StorageDriver {
+  readonly name = NAME;
+  readonly #parts: FilesystemParts;
+
+  constructor(parts: FilesystemParts) {
+    this.#parts = parts;
+  }
+
+  get spoolDirectory(): string | undefined {
+    return this.#parts.spoolDirectory;
+  }
+
+  async stat(path: string): Promise<FileInfo> {
+    const info = await orNotFound(NAME, path, stat(this.#local(path)));
+    const isDirectory = info.isDirectory();
+    return { isDirectory, size: isDirectory ? 0 : info.size, modifiedAt: info.mtime };
+  }
+
+  async open(path: string): Promise<ByteSource> {
+    const { file, size } = await this.#openFile(path);
+    return new FileSource({ file, size, path, buffers: this.#parts.buffers });
+  }
+
+  async readSmall(path: string, maxBytes: number): Promise<Buffer> {
+    const { file, size } = await this.#openFile(path);
+    try {
+      if (size > maxBytes) throw new FileTooLargeError(NAME, path, maxBytes);
+      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafeSlow(size), 0, size, 0);
+      if (bytesRead < size) throw new Error(`${path} is shorter than the ${size} bytes it had when it was opened`);
+      return buffer;
+    } finally {
+      await file.close();
+    }
+  }
+
+  async writeSmall(path: string, bytes: Uint8Array): Promise<void> {
+    await this.#parts.files.write(this.#localBelowRoot(path), bytes);
+  }
+
+  async adopt(localFile: string, path: string): Promise<void> {
+    await this.#parts.files.adopt(localFile, this.#localBelowRoot(path));
+  }
+
+  async list(path: string): Promise<string[]> {
+    const names = await orNotFound(NAME, path, readdir(this.#local(path)));
+    // What others put there under names that are no paths (`lost+found` is one, `Zone Identifier` is not) is not ours.
+    // Paths are ASCII, so this is code point order.
+    return names.filter((name) => isPath(`/${name}`)).sort();
+  }
+
+  async move(from: string, to: string): Promise<void> {
+    const source = this.#localBelowRoot(from);
+    const target = this.#localBelowRoot(to);
+    await this.stat(from);
+    await orNotFound(NAME, from, this.#parts.files.move(source, target));
+  }
+
+  async delete(path: string): Promise<void> {
+    // Retried when somebody writes into the directory at that moment.
+    await rm(this.#localBelowRoot(path), { recursive: true, force: true, maxRetries: 10, retryDelay: 5 }).catch(
+      unlessNotFound,
+    );
+  }
+
+  async redirectUrl(): Promise<undefined> {
+    return undefined;
+  }
+
+  async close(): Promise<void> {}
+
+  /** Whoever calls closes the file. */
+  async #openFile(path: string): Promise<{ file: FileHandle; size: number }> {
+    const file = await orNotFound(NAME, path, open(this.#local(path), 'r'));
+    try {
+      const info = await file.stat();
+      if (!info.isFile()) throw new PathNotFoundError(NAME, path);
+      return { file, size: info.size };
+    } catch (err) {
+      await file.close();
+      throw err;
+    }
+  }
+
+  #local(path: string): string {
+    checkPath(NAME, path);
+    return join(this.#parts.rootDirectory, path);
+  }
+
+  #localBelowRoot(path: string): string {
+    checkPathBelowRoot(NAME, path);
+    return join(this.#parts.rootDirectory, path);
+  }
+}

@@ -1,0 +1,30 @@
+import type { StorageDriver } from './driver.ts';
+
+/** Distribution's name of an action, and how long it took. Milliseconds. */
+export type ActionListener = (action: string, durationMs: number) => void;
+
+/** The same driver, with every action timed under the name that distribution's metrics have for it. */
+export function measured(driver: StorageDriver, onAction: ActionListener): StorageDriver {
+  const timed = async <T>(action: string, work: Promise<T>): Promise<T> => {
+    const startedAt = performance.now();
+    try {
+      return await work;
+    } finally {
+      onAction(action, performance.now() - startedAt);
+    }
+  };
+  return {
+    name: driver.name,
+    spoolDirectory: driver.spoolDirectory,
+    stat: (path) => timed('Stat', driver.stat(path)),
+    open: (path) => timed('Reader', driver.open(path)),
+    readSmall: (path, maxBytes) => timed('GetContent', driver.readSmall(path, maxBytes)),
+    writeSmall: (path, bytes) => timed('PutContent', driver.writeSmall(path, bytes)),
+    adopt: (localFile, path) => timed('Writer', driver.adopt(localFile, path)),
+    list: (path) => timed('List', driver.list(path)),
+    move: (from, to) => timed('Move', driver.move(from, to)),
+    delete: (path) => timed('Delete', driver.delete(path)),
+    redirectUrl: (path, method) => timed('RedirectURL', driver.redirectUrl(path, method)),
+    close: () => driver.close(),
+  };
+}

@@ -1,0 +1,142 @@
+import { collectDefaultMetrics, Registry } from 'prom-client';
+
+import { HistogramFamily, ValueFamily } from './metric-family.ts';
+
+/** Everything the service counts, in a registry of its own. `registry_*` are distribution's names, labels and buckets. */
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** Seconds; as distribution. */
+const DURATION_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60];
+/** 1 KiB to 2 GiB; as distribution. */
+const SIZE_BOUNDS = Array.from({ length: 22 }, (_, power) => 1024 * 2 ** power);
+/** Seconds; a large layer over a slow line takes minutes. */
+const FILL_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900];
+
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  return {
+    ...httpMetrics(registry),
+    ...proxyMetrics(registry),
+    ...cacheMetrics(registry),
+    ...upstreamMetrics(registry),
+    ...storageMetrics(registry),
+    /** The metrics page. */
+    async render(): Promise<{ contentType: string; text: string }> {
+      return { contentType: registry.contentType, text: await registry.metrics() };
+    },
+  };
+}
+
+function httpMetrics(registry: Registry) {
+  const { counter, gauge, histogram } = familyMakers(registry);
+  return {
+    httpRequests: counter('registry_http_requests_total', 'Requests answered.', ['handler', 'method', 'code']),
+    httpDuration: histogram(
+      'registry_http_request_duration_seconds',
+      'Time from the request to the end of its answer.',
+      ['handler', 'method'],
+      DURATION_BOUNDS,
+    ),
+    httpRequestSize: histogram(
+      'registry_http_request_size_bytes',
+      'Bytes of request bodies.',
+      ['handler'],
+      SIZE_BOUNDS,
+    ),
+    httpResponseSize: histogram(
+      'registry_http_response_size_bytes',
+      'Bytes of response bodies, as far as they were sent.',
+      ['handler'],
+      SIZE_BOUNDS,
+    ),
+    httpInFlight: gauge('registry_http_in_flight_requests', 'Requests being answered.', ['handler']),
+  };
+}
+
+function proxyMetrics(registry: Registry) {
+  const { counter } = familyMakers(registry);
+  const byType = (name: string, help: string) => {
+    const family = counter(name, help, ['type']);
+    return { blob: family.at('blob'), manifest: family.at('manifest') };
+  };
+  return {
+    proxyRequests: byType('registry_proxy_requests_total', 'Content asked of the cache.'),
+    proxyHits: byType('registry_proxy_hits_total', 'Content that was in the cache.'),
+    proxyMisses: byType('registry_proxy_misses_total', 'Content that was not in the cache.'),
+    proxyPulledBytes: byType('registry_proxy_pulled_bytes_total', 'Bytes received from upstreams.'),
+    proxyPushedBytes: byType('registry_proxy_pushed_bytes_total', 'Bytes sent to clients.'),
+  };
+}
+
+function cacheMetrics(registry: Registry) {
+  const { counter, gauge, histogram } = familyMakers(registry);
+  return {
+    cacheRequests: counter('layover_cache_requests_total', 'Content asked of the cache, by what became of it.', [
+      'upstream',
+      'type',
+      'outcome',
+    ]),
+    clientBytes: counter('layover_client_bytes_total', 'Bytes sent to clients.', ['upstream', 'type']),
+    fills: counter('layover_fills_total', 'Fetches into the cache, by what became of them.', ['upstream', 'result']),
+    fillsInFlight: gauge('layover_fills_in_flight', 'Fills running now.', []).at(),
+    fillSeconds: histogram('layover_fill_seconds', 'Time a completed fill took.', [], FILL_BOUNDS).at(),
+    fillWaiters: gauge('layover_fill_waiters', 'Clients following a fill now.', []).at(),
+    spoolBytes: gauge('layover_spool_bytes', 'Bytes in spools, finished or not.', []).at(),
+  };
+}
+
+function upstreamMetrics(registry: Registry) {
+  const { counter, gauge, histogram } = familyMakers(registry);
+  return {
+    upstreamBytes: counter('layover_upstream_bytes_total', 'Bytes received from upstreams.', ['upstream', 'kind']),
+    upstreamRequests: counter('layover_upstream_requests_total', 'Requests made to upstreams.', [
+      'upstream',
+      'operation',
+      'method',
+      'status',
+    ]),
+    upstreamSeconds: histogram(
+      'layover_upstream_request_seconds',
+      'Time until the headers of an upstream were in.',
+      ['upstream', 'operation'],
+      DURATION_BOUNDS,
+    ),
+    upstreamRetries: counter('layover_upstream_retries_total', 'Requests made again.', ['upstream', 'operation']),
+    rateLimitLimit: gauge('layover_upstream_ratelimit_limit', 'Pulls an upstream grants per window.', ['upstream']),
+    rateLimitRemaining: gauge('layover_upstream_ratelimit_remaining', 'Pulls left in the window.', ['upstream']),
+    breakerState: gauge('layover_upstream_breaker_state', 'Circuit breaker: 0 closed, 1 half-open, 2 open.', [
+      'upstream',
+      'host',
+    ]),
+    credentialFailures: counter('layover_upstream_credential_failures_total', 'Credentials that could not be read.', [
+      'upstream',
+      'source',
+    ]),
+  };
+}
+
+function storageMetrics(registry: Registry) {
+  const { counter, histogram } = familyMakers(registry);
+  return {
+    storageAction: histogram(
+      'registry_storage_action_seconds',
+      'Time a storage driver took.',
+      ['driver', 'action'],
+      DURATION_BOUNDS,
+    ),
+    storageFull: counter('layover_storage_full_total', 'Writes given up for want of space.', []).at(),
+    damagedContent: counter('layover_damaged_content_total', 'Stored files found to be damaged.', []).at(),
+  };
+}
+
+function familyMakers(registry: Registry) {
+  return {
+    counter: (name: string, help: string, labels: readonly string[]) =>
+      new ValueFamily(registry, 'counter', { name, help, labels }),
+    gauge: (name: string, help: string, labels: readonly string[]) =>
+      new ValueFamily(registry, 'gauge', { name, help, labels }),
+    histogram: (name: string, help: string, labels: readonly string[], bounds: readonly number[]) =>
+      new HistogramFamily(registry, { name, help, labels, bounds }),
+  };
+}

@@ -1,0 +1,179 @@
+import { formatDuration } from './duration.ts';
+import type { Log } from './log.ts';
+import type { Cell, HistogramCell } from './metric-family.ts';
+import type { Metrics } from './metrics.ts';
+import { redactUrl } from './redact-url.ts';
+
+export type RequestHandlerName = 'ping' | 'manifest' | 'blob' | 'tags' | 'catalog' | 'referrers' | 'other';
+
+/** As in `X-Cache`. */
+export type CacheOutcome = 'HIT' | 'MISS' | 'FILL' | 'STALE' | 'BYPASS';
+
+export interface FinishedRequest {
+  readonly requestId: string;
+  /** Address and port of the client. */
+  readonly client: string;
+  readonly userAgent?: string | undefined;
+  readonly method: string;
+  /** The request target as it came; secrets in it are left out of the log. */
+  readonly url: string;
+  readonly handler: RequestHandlerName;
+  readonly repository?: string | undefined;
+  readonly reference?: string | undefined;
+  readonly status: number;
+  /** Bytes of the request's body. @default 0 */
+  readonly requestBytes?: number | undefined;
+  /** Bytes of body sent to the client. */
+  readonly bytes: number;
+  readonly durationMs: number;
+  readonly outcome?: CacheOutcome | undefined;
+  readonly upstream?: string | undefined;
+  /** Time spent waiting for the upstream. Milliseconds. */
+  readonly upstreamMs?: number | undefined;
+  readonly error?: { readonly code: string; readonly message: string } | undefined;
+  /** The answer was cut off, by the client or by us. */
+  readonly aborted: boolean;
+}
+
+export interface RequestTelemetryOptions {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** The line per request. Failures of our own (5xx) are logged without it too. */
+  readonly accessLog: boolean;
+}
+
+/** One line and a few counts per request. Runs on every cached answer: looks its cells up once and adds numbers. */
+export class RequestTelemetry {
+  readonly #log: Log;
+  readonly #metrics: Metrics;
+  readonly #accessLog: boolean;
+  readonly #byHandler = new Map<RequestHandlerName, HandlerCells>();
+
+  constructor({ log, metrics, accessLog }: RequestTelemetryOptions) {
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#accessLog = accessLog;
+  }
+
+  /** Each call is followed by exactly one {@link finished} with the same handler. */
+  started(handler: RequestHandlerName): void {
+    this.#cells(handler).inFlight.value++;
+  }
+
+  finished(request: FinishedRequest): void {
+    const cells = this.#cells(request.handler);
+    cells.inFlight.value--;
+    cells.requestSize.observe(request.requestBytes ?? 0);
+    cells.responseSize.observe(request.bytes);
+    const method = cells.method(request.method);
+    method.duration.observe(request.durationMs / 1000);
+    method.status(request.status).value++;
+    this.#write(request);
+  }
+
+  #write(request: FinishedRequest): void {
+    const { error } = request;
+    if (request.status >= 500) this.#log.error(requestFields(request), 'response completed with error');
+    else if (this.#accessLog) {
+      this.#log.info(requestFields(request), error ? 'response completed with error' : 'response completed');
+    }
+  }
+
+  #cells(handler: RequestHandlerName): HandlerCells {
+    let cells = this.#byHandler.get(handler);
+    if (cells === undefined) {
+      cells = new HandlerCells(this.#metrics, HANDLER_LABEL[handler]);
+      this.#byHandler.set(handler, cells);
+    }
+    return cells;
+  }
+}
+
+/** Distribution calls the handler of `/v2/` so. */
+const HANDLER_LABEL: Readonly<Record<RequestHandlerName, string>> = {
+  ping: 'base',
+  manifest: 'manifest',
+  blob: 'blob',
+  tags: 'tags',
+  catalog: 'catalog',
+  referrers: 'referrers',
+  other: 'other',
+};
+
+/** A client may send any of three dozen methods; those we have no answer for share one label. */
+const METHOD_LABEL = new Map(
+  ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].map((method) => [method, method.toLowerCase()]),
+);
+
+class HandlerCells {
+  readonly #metrics: Metrics;
+  readonly #handler: string;
+  readonly #byMethod = new Map<string, MethodCells>();
+  readonly inFlight: Cell;
+  readonly requestSize: HistogramCell;
+  readonly responseSize: HistogramCell;
+
+  constructor(metrics: Metrics, handler: string) {
+    this.#metrics = metrics;
+    this.#handler = handler;
+    this.inFlight = metrics.httpInFlight.at(handler);
+    this.requestSize = metrics.httpRequestSize.at(handler);
+    this.responseSize = metrics.httpResponseSize.at(handler);
+  }
+
+  method(method: string): MethodCells {
+    const label = METHOD_LABEL.get(method) ?? 'other';
+    let cells = this.#byMethod.get(label);
+    if (cells === undefined) {
+      cells = new MethodCells(this.#metrics, this.#handler, label);
+      this.#byMethod.set(label, cells);
+    }
+    return cells;
+  }
+}
+
+class MethodCells {
+  readonly #metrics: Metrics;
+  readonly #handler: string;
+  readonly #method: string;
+  readonly #byStatus = new Map<number, Cell>();
+  readonly duration: HistogramCell;
+
+  constructor(metrics: Metrics, handler: string, method: string) {
+    this.#metrics = metrics;
+    this.#handler = handler;
+    this.#method = method;
+    this.duration = metrics.httpDuration.at(handler, method);
+  }
+
+  status(status: number): Cell {
+    let cell = this.#byStatus.get(status);
+    if (cell === undefined) {
+      cell = this.#metrics.httpRequests.at(this.#handler, this.#method, String(status));
+      this.#byStatus.set(status, cell);
+    }
+    return cell;
+  }
+}
+
+/** Distribution's names where it has them, in its (alphabetical) order. */
+function requestFields(request: FinishedRequest) {
+  return {
+    cache: request.outcome,
+    'err.code': request.error?.code,
+    'err.message': request.error?.message,
+    'http.request.id': request.requestId,
+    'http.request.method': request.method,
+    'http.request.remoteaddr': request.client,
+    'http.request.uri': redactUrl(request.url),
+    'http.request.useragent': request.userAgent,
+    'http.response.aborted': request.aborted ? true : undefined,
+    'http.response.duration': formatDuration(request.durationMs),
+    'http.response.status': request.status,
+    'http.response.written': request.bytes,
+    upstream: request.upstream,
+    'upstream.duration': request.upstreamMs === undefined ? undefined : formatDuration(request.upstreamMs),
+    'vars.name': request.repository,
+    'vars.reference': request.reference,
+  };
+}

@@ -1,0 +1,44 @@
+import type { UpstreamEvents } from '../upstream/upstream.ts';
+import { CacheTelemetry } from './cache-telemetry.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import { RequestTelemetry } from './request-telemetry.ts';
+import type { FinishedRequest, RequestHandlerName } from './request-telemetry.ts';
+import { UpstreamTelemetry } from './upstream-telemetry.ts';
+
+/** What happened, in the words of the business; what is logged and counted for it is decided in this folder alone. */
+export interface Telemetry {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly upstream: UpstreamEvents;
+  readonly cache: CacheTelemetry;
+  /** Each call is followed by exactly one {@link requestFinished} with the same handler. */
+  requestStarted(handler: RequestHandlerName): void;
+  /** Writes the access line and counts the request. What the cache did is told by `cache.served`. */
+  requestFinished(request: FinishedRequest): void;
+  /** @param event.action distribution's name of it, such as `GetContent` or `Stat` */
+  storageAction(event: { readonly driver: string; readonly action: string; readonly durationMs: number }): void;
+}
+
+export interface TelemetryOptions {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** The line per request. @default true */
+  readonly accessLog?: boolean;
+  /** Milliseconds. @default Date.now */
+  readonly now?: () => number;
+}
+
+export function createTelemetry({ log, metrics, accessLog = true, now = Date.now }: TelemetryOptions): Telemetry {
+  const requests = new RequestTelemetry({ log, metrics, accessLog });
+  return {
+    log,
+    metrics,
+    upstream: new UpstreamTelemetry(log, metrics),
+    cache: new CacheTelemetry(log, metrics, now),
+    requestStarted: (handler) => requests.started(handler),
+    requestFinished: (request) => requests.finished(request),
+    storageAction: ({ driver, action, durationMs }) =>
+      metrics.storageAction.at(driver, action).observe(durationMs / 1000),
+  };
+}

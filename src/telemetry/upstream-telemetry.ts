@@ -1,0 +1,66 @@
+import type { UpstreamEvents } from '../upstream/upstream.ts';
+import { formatDuration } from './duration.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+type Event<Name extends keyof UpstreamEvents> = Parameters<UpstreamEvents[Name]>[0];
+
+/** A budget below this part of the limit is worth a line. */
+const LOW_BUDGET = 0.1;
+
+const BREAKER_VALUE: Readonly<Record<string, number>> = { closed: 0, 'half-open': 1, open: 2 };
+
+/** What upstreams tell, as metrics and log lines. */
+export class UpstreamTelemetry implements UpstreamEvents {
+  readonly #log: Log;
+  readonly #metrics: Metrics;
+  /** Upstreams whose budget was low when we last heard of it. */
+  readonly #low = new Set<string>();
+
+  constructor(log: Log, metrics: Metrics) {
+    this.#log = log;
+    this.#metrics = metrics;
+  }
+
+  answered({ upstream, host, operation, method, status, durationMs }: Event<'answered'>): void {
+    this.#metrics.upstreamRequests.at(upstream, operation, method, String(status)).value++;
+    this.#metrics.upstreamSeconds.at(upstream, operation).observe(durationMs / 1000);
+    const fields = { upstream, host, operation, method, status, duration: formatDuration(durationMs) };
+    this.#log.debug(fields, 'upstream answered');
+  }
+
+  bytesReceived({ upstream, kind, bytes }: Event<'bytesReceived'>): void {
+    this.#metrics.upstreamBytes.at(upstream, kind).value += bytes;
+    this.#metrics.proxyPulledBytes[kind].value += bytes;
+  }
+
+  rateLimited({ upstream, limit, remaining, windowSeconds }: Event<'rateLimited'>): void {
+    if (limit !== undefined) this.#metrics.rateLimitLimit.at(upstream).value = limit;
+    if (remaining === undefined) return;
+    this.#metrics.rateLimitRemaining.at(upstream).value = remaining;
+    if (limit === undefined) return;
+    if (remaining >= limit * LOW_BUDGET) this.#low.delete(upstream);
+    else if (!this.#low.has(upstream)) {
+      this.#low.add(upstream);
+      this.#log.info(
+        { upstream, limit, remaining, 'window.seconds': windowSeconds },
+        'upstream rate limit nearly used up',
+      );
+    }
+  }
+
+  retried({ upstream, operation, reason, delayMs }: Event<'retried'>): void {
+    this.#metrics.upstreamRetries.at(upstream, operation).value++;
+    this.#log.info({ upstream, operation, reason, delay: formatDuration(delayMs) }, 'upstream asked again');
+  }
+
+  breakerChanged({ upstream, host, from, to, reason }: Event<'breakerChanged'>): void {
+    this.#metrics.breakerState.at(upstream, host).value = BREAKER_VALUE[to] ?? 0;
+    this.#log.warn({ upstream, host, from, to, reason }, 'upstream circuit breaker changed');
+  }
+
+  credentialsFailed({ upstream, source, reason }: Event<'credentialsFailed'>): void {
+    this.#metrics.credentialFailures.at(upstream, source).value++;
+    this.#log.warn({ upstream, source, reason }, 'upstream credentials could not be had');
+  }
+}

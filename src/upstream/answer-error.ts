@@ -1,0 +1,87 @@
+import { isRecord, readBody } from './bounded-body.ts';
+import type { CallScope } from './call-scope.ts';
+import { parseRetryAfterMs } from './retry.ts';
+import { type Answer, drain, headerText } from './transport.ts';
+import { UpstreamError, type UpstreamErrorKind } from './upstream.ts';
+
+export interface AnswerErrorOptions {
+  readonly upstream: string;
+  readonly scope: CallScope;
+  /** Unix milliseconds. */
+  readonly now: number;
+  /** The registry's or token server's own words are quoted; a redirect target's may hold a signed request. */
+  readonly quote: boolean;
+}
+
+/** Bytes. */
+const MAX_ERROR_BODY = 64 * 1024;
+/** Characters. */
+const MAX_QUOTE = 300;
+
+const KIND_BY_STATUS: Readonly<Record<number, UpstreamErrorKind>> = {
+  401: 'unauthorized',
+  403: 'denied',
+  404: 'not-found',
+  429: 'throttled',
+};
+
+/** What an answer that is no success means, in the upstream's own words where it has some. Uses up the body. */
+export async function answerError(answer: Answer, options: AnswerErrorOptions): Promise<UpstreamError> {
+  const { status, headers, url } = answer;
+  const { upstream, quote, now } = options;
+  const kind = KIND_BY_STATUS[status] ?? (status >= 500 ? 'server' : 'protocol');
+  const said = quote ? await readErrorBody(answer, options) : dropped(answer);
+  const retryAfterMs = parseRetryAfterMs(headerText(headers, 'retry-after'), now);
+  const from = quote ? '' : ` from ${url.host}`;
+  const words = said.message === undefined ? '' : `: ${said.message}`;
+  const code = said.code === undefined ? '' : ` ${said.code}`;
+  return new UpstreamError(kind, `${upstream}: ${status}${from}${code}${words}`, {
+    upstream,
+    status,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(said.code !== undefined && { code: said.code }),
+  });
+}
+
+interface ErrorWords {
+  readonly code?: string;
+  readonly message?: string;
+}
+
+async function readErrorBody(answer: Answer, { upstream, scope }: AnswerErrorOptions): Promise<ErrorWords> {
+  try {
+    const text = (await readBody(answer, { upstream, limit: MAX_ERROR_BODY, scope })).toString('utf8');
+    const json = /json|^$/.test(headerText(answer.headers, 'content-type') ?? '') || text.startsWith('{');
+    if (json) return errorWords(JSON.parse(text));
+    // Docker Hub's abuse limit and most proxies speak plain text; a page of HTML says nothing.
+    return text.trim() === '' || text.trimStart().startsWith('<') ? {} : { message: tidy(text) };
+  } catch {
+    // Without words the status still says what happened.
+    return {};
+  }
+}
+
+/** @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes */
+function errorWords(body: unknown): ErrorWords {
+  if (!isRecord(body)) return {};
+  const first: unknown = Array.isArray(body.errors) ? body.errors[0] : undefined;
+  // Token servers of the Docker kind answer `{"details": "…"}`, OAuth2 ones `{"error": …, "error_description": …}`.
+  const { code, message } = isRecord(first)
+    ? first
+    : { code: body.error, message: body.error_description ?? body.details ?? body.message };
+  return {
+    ...(typeof code === 'string' && /^[\w.-]{1,64}$/.test(code) && { code }),
+    ...(typeof message === 'string' && message !== '' && { message: tidy(message) }),
+  };
+}
+
+/** One line, of bounded length, without the query of any URL: that is where signatures are. */
+function tidy(text: string): string {
+  const line = text.replace(/[\p{Cc}\s]+/gu, ' ').trim();
+  return line.replace(/(https?:\/\/[^\s?"']+)\?[^\s"']*/gi, '$1').slice(0, MAX_QUOTE);
+}
+
+function dropped({ body }: Answer): ErrorWords {
+  drain(body);
+  return {};
+}

@@ -1,0 +1,87 @@
+import { pipeline, type Readable, Transform, type TransformCallback } from 'node:stream';
+
+import type { CallScope } from './call-scope.ts';
+import type { EndpointAnswer } from './endpoint.ts';
+import { networkFailure } from './network-failure.ts';
+import { UpstreamError } from './upstream.ts';
+
+export interface BlobBodyOptions {
+  readonly upstream: string;
+  readonly scope: CallScope;
+  /** Bytes that make it complete; undefined when nobody said. */
+  readonly expected: number | undefined;
+  readonly onBytes: (bytes: number) => void;
+}
+
+/** Bytes between two reports, so that a long download shows while it runs. */
+const REPORT_EVERY = 8 * 1024 * 1024;
+
+/**
+ * The body of a blob answer, which ends only when everything came, and otherwise is destroyed with an
+ * {@link UpstreamError}, or with the reason the caller aborted for. Its first byte, or its failure before that, is the
+ * host's verdict. Closes the scope at its end.
+ */
+export function blobBody(answer: EndpointAnswer, options: BlobBodyOptions): Readable {
+  const counter = new ByteCounter(answer, options);
+  const body = new Transform({
+    transform: (chunk: Buffer, _encoding, done) => counter.take(chunk, done),
+    flush: (done) => counter.finish(done),
+    destroy: (cause, done) => done(counter.close(cause)),
+  });
+  // Whatever it ends with reaches the reader through `body`.
+  pipeline(answer.body, body, () => undefined);
+  return body;
+}
+
+class ByteCounter {
+  readonly #answer: EndpointAnswer;
+  readonly #options: BlobBodyOptions;
+  #received = 0;
+  #reported = 0;
+
+  constructor(answer: EndpointAnswer, options: BlobBodyOptions) {
+    this.#answer = answer;
+    this.#options = options;
+  }
+
+  take(chunk: Buffer, done: TransformCallback): void {
+    if (this.#received === 0) this.#answer.permit.succeed();
+    this.#received += chunk.length;
+    if (this.#received - this.#reported >= REPORT_EVERY) this.#report();
+    const { expected } = this.#options;
+    if (expected !== undefined && this.#received > expected) done(this.#wrongLength('more'));
+    else done(null, chunk);
+  }
+
+  finish(done: TransformCallback): void {
+    const { expected } = this.#options;
+    this.#answer.permit.succeed();
+    done(expected !== undefined && this.#received < expected ? this.#wrongLength('less') : null);
+  }
+
+  /** What the reader is told; the scope's own reason comes before anything it caused. */
+  close(cause: Error | null): Error | null {
+    const { scope, upstream } = this.#options;
+    this.#report();
+    scope.close();
+    const { permit, url } = this.#answer;
+    if (scope.signal.aborted || !cause) {
+      permit.release();
+      return cause && (scope.signal.reason as Error);
+    }
+    const error = networkFailure(upstream, url.host, cause);
+    permit.fail(error.kind);
+    return error;
+  }
+
+  #report(): void {
+    if (this.#received > this.#reported) this.#options.onBytes(this.#received - this.#reported);
+    this.#reported = this.#received;
+  }
+
+  #wrongLength(word: 'more' | 'less'): UpstreamError {
+    const { upstream, expected } = this.#options;
+    const message = `${upstream}: ${this.#answer.url.host} sent ${word} than the ${expected} bytes it announced`;
+    return new UpstreamError(word === 'less' ? 'network' : 'protocol', message, { upstream });
+  }
+}

@@ -1,0 +1,69 @@
+import { UpstreamError, type UpstreamCallOptions } from './upstream.ts';
+
+/**
+ * The time and the signal of one call: everything done for it ends when the caller aborts (with the caller's reason)
+ * or when its deadline passes (with an {@link UpstreamError} of kind `timeout`). Close it when the call is over.
+ */
+export class CallScope {
+  readonly #controller = new AbortController();
+  readonly #caller: AbortSignal | undefined;
+  readonly #deadline: NodeJS.Timeout | undefined;
+  readonly #endsAt: number;
+
+  constructor(upstream: string, { signal, deadlineMs }: UpstreamCallOptions = {}) {
+    this.#caller = signal;
+    this.#endsAt = deadlineMs === undefined ? Infinity : performance.now() + deadlineMs;
+    if (signal?.aborted) this.#onAbort();
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (deadlineMs !== undefined) {
+      const message = `${upstream}: no answer within ${deadlineMs} ms`;
+      const expire = () => this.#controller.abort(new UpstreamError('timeout', message, { upstream }));
+      this.#deadline = setTimeout(expire, deadlineMs);
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Milliseconds until the deadline; `Infinity` without one. */
+  get remainingMs(): number {
+    return this.#endsAt - performance.now();
+  }
+
+  /** Fails as soon as the scope ends, even if `work` goes on. */
+  async race<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this;
+    let stop: (() => void) | undefined;
+    const aborted = new Promise<never>((_, reject) => {
+      stop = () => reject(signal.reason as Error);
+      if (signal.aborted) stop();
+      signal.addEventListener('abort', stop, { once: true });
+    });
+    try {
+      return await Promise.race([work, aborted]);
+    } finally {
+      if (stop) signal.removeEventListener('abort', stop);
+    }
+  }
+
+  async sleep(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const slept = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+    });
+    await this.race(slept).finally(() => clearTimeout(timer));
+  }
+
+  /** From here on only the caller's signal ends it. */
+  endDeadline(): void {
+    clearTimeout(this.#deadline);
+  }
+
+  close(): void {
+    this.endDeadline();
+    this.#caller?.removeEventListener('abort', this.#onAbort);
+  }
+
+  readonly #onAbort = () => this.#controller.abort(this.#caller?.reason);
+}

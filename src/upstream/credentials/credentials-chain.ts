@@ -1,0 +1,45 @@
+import type { CredentialsConfig } from '../../config/config.ts';
+import { type Credentials, CredentialsError, type CredentialsSource } from './credentials.ts';
+import { dockerConfigCredentials } from './docker-config-credentials.ts';
+import { execCredentials } from './exec-credentials.ts';
+import { fileCredentials } from './file-credentials.ts';
+import { staticCredentials } from './static-credentials.ts';
+
+export interface CredentialsSourceOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+export function createCredentialsSource(
+  config: CredentialsConfig,
+  options: CredentialsSourceOptions,
+): CredentialsSource {
+  switch (config.kind) {
+    case 'static':
+      return staticCredentials(config.username, config.password);
+    case 'file':
+      return fileCredentials(config.username, config.path);
+    case 'dockerconfig':
+      return dockerConfigCredentials(config.path, options.env);
+    case 'exec':
+      return execCredentials({ ...options, command: config.command, lifetimeMs: config.lifetimeMs });
+  }
+}
+
+/** The first that has something for the host. One that fails is reported and passed over; after the last: anonymous. */
+export async function findCredentials(
+  sources: readonly CredentialsSource[],
+  host: string,
+  onFailure: (source: string, reason: string) => void,
+): Promise<Credentials | undefined> {
+  for (const source of sources) {
+    try {
+      const found = await source.find(host);
+      if (found) return found;
+    } catch (err) {
+      onFailure(source.kind, err instanceof CredentialsError ? err.message : 'internal failure');
+    }
+  }
+  return undefined;
+}

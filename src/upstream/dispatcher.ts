@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
+import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+
+import type { UpstreamConfig } from '../config/config.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const CONNECTIONS_PER_ORIGIN = 64;
+/** Bytes. Signed redirect targets are a few KiB; an endless header ends here. */
+const MAX_HEADER_SIZE = 32 * 1024;
+/** Milliseconds a connection waits for its next request when the server does not say. */
+const KEEP_ALIVE_MS = 15_000;
+
+/**
+ * The connections of one upstream: its registry, token server, mirrors and redirect targets.
+ *
+ * @throws when `tls.ca` cannot be read
+ */
+export function createDispatcher(config: UpstreamConfig, env: Environment): Dispatcher {
+  const tls = tlsOptions(config);
+  const pool = {
+    connections: CONNECTIONS_PER_ORIGIN,
+    pipelining: 1,
+    allowH2: false,
+    maxHeaderSize: MAX_HEADER_SIZE,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  };
+  const proxy = proxyOptions(config, env);
+  if (!proxy) return new Agent({ ...pool, connect: tls });
+  return new EnvHttpProxyAgent({
+    ...pool,
+    ...proxy,
+    connect: tls,
+    requestTls: tls,
+    proxyTls: { timeout: tls.timeout },
+    // Many proxies refuse CONNECT to port 80, so plain HTTP goes through in absolute form (RFC 9112 section 3.2.2).
+    proxyTunnel: false,
+    factory: (origin: string | URL, options: object) => new Pool(origin, { ...pool, ...options }),
+  });
+}
+
+function tlsOptions({ tls, timeouts }: UpstreamConfig) {
+  return {
+    timeout: timeouts.connectMs,
+    ...(tls.caFile !== undefined && { ca: [...rootCertificates, readFileSync(tls.caFile, 'utf8')] }),
+    ...(tls.insecure && { rejectUnauthorized: false }),
+  };
+}
+
+/** Every field is set, as undici would read `process.env` for one that is not. */
+function proxyOptions(config: UpstreamConfig, env: Environment) {
+  const configured = config.httpProxy;
+  if (configured !== undefined) return { httpProxy: configured, httpsProxy: configured, noProxy: '' };
+  const httpProxy = env.http_proxy ?? env.HTTP_PROXY ?? '';
+  const httpsProxy = env.https_proxy ?? env.HTTPS_PROXY ?? '';
+  if (!httpProxy && !httpsProxy) return undefined;
+  return { httpProxy, httpsProxy, noProxy: env.no_proxy ?? env.NO_PROXY ?? '' };
+}

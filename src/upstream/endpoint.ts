@@ -1,0 +1,155 @@
+import { answerError } from './answer-error.ts';
+import type { Authorizer } from './authorizer.ts';
+import type { CallScope } from './call-scope.ts';
+import { nextHop } from './redirect.ts';
+import { INTERACTIVE_RETRIES, type RetryPolicy } from './retry.ts';
+import { retrying } from './retrying.ts';
+import { type Answer, drain, type ExchangeRequest, headerText, type Operation, type Transport } from './transport.ts';
+import { UpstreamError, type UpstreamEvents } from './upstream.ts';
+
+export interface EndpointOptions {
+  readonly upstream: string;
+  /** May have a path, which goes before `/v2/`. */
+  readonly base: URL;
+  /** Mirrors are tried before the registry itself, whose answer is the one that counts. */
+  readonly isMirror: boolean;
+  readonly transport: Transport;
+  readonly authorizer: Authorizer;
+  readonly events: UpstreamEvents;
+  readonly now: () => number;
+  readonly random: () => number;
+  /** Hears every answer the registry itself gives to a manifest request. */
+  readonly onManifestAnswer: (answer: Answer) => void;
+}
+
+export interface EndpointRequest {
+  readonly method: 'GET' | 'HEAD';
+  readonly repository: string;
+  /** What follows the repository, with its query, such as `tags/list?n=10`. */
+  readonly path: string;
+  readonly operation: Exclude<Operation, 'token' | 'redirect'>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly judgesBody?: boolean;
+}
+
+export interface EndpointAnswer extends Answer {
+  /** It came from a redirect target of another origin. */
+  readonly isForeign: boolean;
+}
+
+const MAX_REDIRECTS = 5;
+const NO_RETRIES: RetryPolicy = { ...INTERACTIVE_RETRIES, maxRetries: 0 };
+
+/** One base URL of an upstream. Knows how to be let in, follow redirects and try again; not what is asked for. */
+export class Endpoint {
+  readonly #options: EndpointOptions;
+
+  constructor(options: EndpointOptions) {
+    this.#options = options;
+  }
+
+  get upstream(): string {
+    return this.#options.upstream;
+  }
+
+  get base(): URL {
+    return this.#options.base;
+  }
+
+  get isMirror(): boolean {
+    return this.#options.isMirror;
+  }
+
+  /**
+   * Asks, and hands every answer, of whatever status, to `consume`; an error from there may lead to another try.
+   *
+   * @throws {UpstreamError} and what `consume` throws
+   */
+  call<T>(request: EndpointRequest, scope: CallScope, consume: (answer: EndpointAnswer) => Promise<T>): Promise<T> {
+    const { upstream, events, random, isMirror } = this.#options;
+    const onRetry = (reason: string, delayMs: number) =>
+      events.retried({ upstream, operation: request.operation, reason, delayMs });
+    // Behind a mirror the next URL is the second try.
+    const policy = isMirror ? NO_RETRIES : INTERACTIVE_RETRIES;
+    return retrying({ policy, scope, random, onRetry }, async (retry) => {
+      const answer = await this.#ask(request, retry, scope);
+      try {
+        return await consume(answer);
+      } catch (err) {
+        answer.permit.release();
+        throw err;
+      }
+    });
+  }
+
+  /** The error an answer stands for. Uses up its body. */
+  failure(answer: EndpointAnswer, scope: CallScope): Promise<UpstreamError> {
+    const { upstream, now } = this.#options;
+    return answerError(answer, { upstream, scope, now: now(), quote: !answer.isForeign });
+  }
+
+  protocolError(message: string, status?: number): UpstreamError {
+    const { upstream } = this.#options;
+    return new UpstreamError('protocol', `${upstream}: ${message}`, { upstream, ...(status && { status }) });
+  }
+
+  async #ask(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointAnswer> {
+    const answer = await this.#authorized(request, retry, scope);
+    // A signature can expire between the registry's answer and ours; asked again, the registry signs again.
+    const mayBeExpired = answer.isForeign && request.method === 'GET' && [401, 403, 404].includes(answer.status);
+    if (!mayBeExpired) return answer;
+    drain(answer.body);
+    return this.#authorized(request, retry, scope);
+  }
+
+  async #authorized(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointAnswer> {
+    const { authorizer } = this.#options;
+    const { repository } = request;
+    const refused = await authorizer.recall(repository, scope);
+    const answer = await this.#follow(request, { authorization: refused, retry }, scope);
+    if (answer.status !== 401 || answer.isForeign) return answer;
+    const header = headerText(answer.headers, 'www-authenticate');
+    const authorization = await authorizer.respond(header, { repository, refused }, scope).catch((err: unknown) => {
+      drain(answer.body);
+      throw err;
+    });
+    if (authorization === undefined) return answer;
+    drain(answer.body);
+    return this.#follow(request, { authorization, retry }, scope);
+  }
+
+  async #follow(
+    request: EndpointRequest,
+    { authorization, retry }: { readonly authorization: string | undefined; readonly retry: number },
+    scope: CallScope,
+  ): Promise<EndpointAnswer> {
+    let url = this.#url(request);
+    let isForeign = false;
+    for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+      const headers =
+        authorization === undefined || isForeign ? request.headers : { ...request.headers, authorization };
+      const operation = hop === 0 ? request.operation : 'redirect';
+      const answer = await this.#options.transport.exchange(
+        { ...exchangeOf(request), url, headers, operation, retry },
+        scope,
+      );
+      if (!isForeign && request.operation === 'manifest') this.#options.onManifestAnswer(answer);
+      const next = nextHop(answer, { upstream: this.upstream, base: this.base });
+      if (!next) return { ...answer, isForeign };
+      drain(answer.body);
+      url = next;
+      // Once it has left the registry's origin it stays a stranger, even when it is led back.
+      isForeign ||= next.origin !== this.base.origin;
+    }
+    throw this.protocolError(`more than ${MAX_REDIRECTS} redirects, the last one to ${url.host}`);
+  }
+
+  #url({ repository, path }: EndpointRequest): URL {
+    const prefix = this.base.pathname.replace(/\/+$/, '');
+    return new URL(`${prefix}/v2/${repository}/${path}`, this.base.origin);
+  }
+}
+
+function exchangeOf({ method, judgesBody }: EndpointRequest): Pick<ExchangeRequest, 'method' | 'judgesBody'> {
+  return { method, ...(judgesBody && { judgesBody }) };
+}

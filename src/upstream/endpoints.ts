@@ -1,0 +1,92 @@
+import type { Dispatcher } from 'undici';
+
+import type { UpstreamConfig } from '../config/config.ts';
+import { Authorizer } from './authorizer.ts';
+import { Breakers } from './breakers.ts';
+import type { CredentialsSource } from './credentials/credentials.ts';
+import { createCredentialsSource, findCredentials } from './credentials/credentials-chain.ts';
+import { createDispatcher, type Environment } from './dispatcher.ts';
+import { Endpoint } from './endpoint.ts';
+import { RateLimitGauge } from './rate-limit.ts';
+import { TokenCache } from './token-cache.ts';
+import { issueToken } from './token-server.ts';
+import { type Answer, Transport } from './transport.ts';
+import type { UpstreamEvents } from './upstream.ts';
+
+export interface EndpointsOptions {
+  readonly config: UpstreamConfig;
+  /** For `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, and handed to credential helpers. */
+  readonly env: Environment;
+  readonly events: UpstreamEvents;
+  /** For the `User-Agent`. */
+  readonly version?: string;
+  /** Unix milliseconds. @default Date.now */
+  readonly now?: () => number;
+  /** From 0 to 1. @default Math.random */
+  readonly random?: () => number;
+}
+
+/** Everything the base URLs of one upstream share. */
+interface Shared {
+  readonly upstream: string;
+  readonly events: UpstreamEvents;
+  readonly transport: Transport;
+  readonly rateLimit: RateLimitGauge;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+export interface Endpoints {
+  readonly dispatcher: Dispatcher;
+  readonly breakers: Breakers;
+  readonly rateLimit: RateLimitGauge;
+  readonly mirrors: readonly Endpoint[];
+  readonly remote: Endpoint;
+}
+
+/** Builds the base URLs of an upstream; no I/O but for a CA file. */
+export function connectEndpoints({
+  config,
+  env,
+  events,
+  version,
+  now = Date.now,
+  random = Math.random,
+}: EndpointsOptions): Endpoints {
+  const upstream = config.name;
+  const dispatcher = createDispatcher(config, env);
+  const breakers = new Breakers({ upstream, events, now });
+  const rateLimit = new RateLimitGauge((limit) => events.rateLimited({ upstream, ...limit }));
+  const userAgent = version === undefined ? 'layover' : `layover/${version}`;
+  const { timeouts } = config;
+  const transport = new Transport({ upstream, dispatcher, breakers, events, timeouts, userAgent });
+  const shared: Shared = { upstream, events, transport, rateLimit, now, random };
+  const sources = config.credentials.map((source) => createCredentialsSource(source, { env, now }));
+  // What is not labelled with a host belongs to the upstream itself and to no mirror.
+  const labelled = sources.filter((source) => source.knowsHosts);
+  return {
+    dispatcher,
+    breakers,
+    rateLimit,
+    mirrors: config.mirrors.map((url) =>
+      createEndpoint(shared, { base: new URL(url), isMirror: true, sources: labelled }),
+    ),
+    remote: createEndpoint(shared, { base: new URL(config.remoteUrl), isMirror: false, sources }),
+  };
+}
+
+function createEndpoint(
+  shared: Shared,
+  { base, isMirror, sources }: { base: URL; isMirror: boolean; sources: readonly CredentialsSource[] },
+): Endpoint {
+  const { upstream, events, transport, now, random, rateLimit } = shared;
+  const onFailure = (source: string, reason: string) => events.credentialsFailed({ upstream, source, reason });
+  const find = () => findCredentials(sources, base.host, onFailure);
+  const server = { upstream, transport, events, now, random, findCredentials: find };
+  const tokens = new TokenCache({ now, issue: (challenge) => issueToken(challenge, server) });
+  const authorizer = new Authorizer({ upstream, registry: base, tokens, findCredentials: find });
+  const onManifestAnswer = (answer: Answer) => {
+    if (!isMirror) rateLimit.note(answer);
+  };
+  return new Endpoint({ upstream, base, isMirror, transport, authorizer, events, now, random, onManifestAnswer });
+}

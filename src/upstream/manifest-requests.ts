@@ -1,0 +1,84 @@
+import { digestOf, isDigest, type Digest } from '../oci/digest.ts';
+import { OCTET_STREAM } from '../oci/descriptor.ts';
+import { MANIFEST_MEDIA_TYPES } from '../oci/media-types.ts';
+import { type Reference, referenceText } from '../oci/reference.ts';
+import { isRecord, readBody } from './bounded-body.ts';
+import type { CallScope } from './call-scope.ts';
+import { parseLength } from './content-range.ts';
+import type { Endpoint, EndpointAnswer, EndpointRequest } from './endpoint.ts';
+import { drain, headerText } from './transport.ts';
+import { type FetchedManifest, MAX_MANIFEST_BYTES, type ResolvedManifest } from './upstream.ts';
+
+/** Everything a registry may have, so that none of them converts; the last one is for what is yet to come. */
+const ACCEPT = [...MANIFEST_MEDIA_TYPES, '*/*'].join(', ');
+
+/** Answers to `HEAD` after which a `GET` may still succeed: some registries do not serve `HEAD`, or not everywhere. */
+const HEAD_UNSUPPORTED = new Set([400, 404, 405, 501]);
+
+export interface ManifestCall {
+  readonly repository: string;
+  readonly reference: Reference;
+  readonly scope: CallScope;
+}
+
+/** By `HEAD`, or by `GET` where `HEAD` says too little. @throws {UpstreamError} */
+export async function resolveManifest(endpoint: Endpoint, call: ManifestCall): Promise<ResolvedManifest> {
+  const { reference, scope } = call;
+  const resolved = await endpoint.call(manifestRequest('HEAD', call), scope, async (answer) => {
+    if (answer.status !== 200 && !HEAD_UNSUPPORTED.has(answer.status)) throw await endpoint.failure(answer, scope);
+    drain(answer.body);
+    return answer.status === 200 ? readHead(answer, reference) : undefined;
+  });
+  if (resolved) return resolved;
+  const fetched = await fetchManifest(endpoint, call);
+  const { bytes, mediaType, claimedDigest } = fetched;
+  const digest = reference.kind === 'digest' ? reference.digest : (claimedDigest ?? digestOf(bytes));
+  return { digest, mediaType, size: bytes.length, fetched };
+}
+
+/** @throws {UpstreamError} */
+export function fetchManifest(endpoint: Endpoint, call: ManifestCall): Promise<FetchedManifest> {
+  const { scope } = call;
+  return endpoint.call(manifestRequest('GET', call), scope, async (answer) => {
+    if (answer.status !== 200) throw await endpoint.failure(answer, scope);
+    const bytes = await readBody(answer, { upstream: endpoint.upstream, limit: MAX_MANIFEST_BYTES, scope });
+    const mediaType = contentType(answer) ?? mediaTypeInside(bytes);
+    return { bytes, mediaType, claimedDigest: claimedDigest(answer) };
+  });
+}
+
+function manifestRequest(method: 'GET' | 'HEAD', { repository, reference }: ManifestCall): EndpointRequest {
+  const path = `manifests/${referenceText(reference)}`;
+  return { method, repository, path, operation: 'manifest', headers: { accept: ACCEPT } };
+}
+
+/** A digest asked for is the digest; what the header claims instead is of no use to anybody. */
+function readHead(answer: EndpointAnswer, reference: Reference): ResolvedManifest | undefined {
+  const digest = reference.kind === 'digest' ? reference.digest : claimedDigest(answer);
+  const mediaType = contentType(answer);
+  if (digest === undefined || mediaType === undefined) return undefined;
+  const encoded = headerText(answer.headers, 'content-encoding') !== undefined;
+  return { digest, mediaType, size: encoded ? undefined : parseLength(headerText(answer.headers, 'content-length')) };
+}
+
+function claimedDigest({ headers }: EndpointAnswer): Digest | undefined {
+  const claimed = headerText(headers, 'docker-content-digest')?.trim();
+  return claimed !== undefined && isDigest(claimed) ? claimed : undefined;
+}
+
+/** Without parameters, in lower case. */
+export function contentType({ headers }: EndpointAnswer): string | undefined {
+  const type = headerText(headers, 'content-type')?.split(';')[0]?.trim().toLowerCase();
+  return type === '' ? undefined : type;
+}
+
+/** A manifest may name its own type. @see https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md */
+function mediaTypeInside(bytes: Buffer): string {
+  try {
+    const manifest: unknown = JSON.parse(bytes.toString('utf8'));
+    if (isRecord(manifest) && typeof manifest.mediaType === 'string') return manifest.mediaType;
+  } catch {
+    // Whether it is a manifest at all is for the caller to say.
+  }
+  return OCTET_STREAM;
+}

@@ -1,0 +1,49 @@
+import { type Answer, headerText } from './transport.ts';
+import type { UpstreamStatus } from './upstream.ts';
+
+export type RateLimit = NonNullable<UpstreamStatus['rateLimit']>;
+
+/**
+ * What Docker Hub says of its limit: `ratelimit-limit: 100;w=21600` and `ratelimit-remaining: 76;w=21600`.
+ * Paid accounts and exempt images get neither; that means unknown, and is no error.
+ *
+ * @see https://docs.docker.com/docker-hub/usage/pulls/
+ */
+export function parseRateLimit({ headers }: Pick<Answer, 'headers'>): RateLimit | undefined {
+  const limit = parse(headerText(headers, 'ratelimit-limit'));
+  const remaining = parse(headerText(headers, 'ratelimit-remaining'));
+  if (!limit && !remaining) return undefined;
+  const windowSeconds = limit?.windowSeconds ?? remaining?.windowSeconds;
+  return {
+    ...(limit && { limit: limit.count }),
+    ...(remaining && { remaining: remaining.count }),
+    ...(windowSeconds !== undefined && { windowSeconds }),
+  };
+}
+
+/** The last word of an upstream on its limit. */
+export class RateLimitGauge {
+  readonly #onLimit: (limit: RateLimit) => void;
+  #current: RateLimit | undefined;
+
+  constructor(onLimit: (limit: RateLimit) => void) {
+    this.#onLimit = onLimit;
+  }
+
+  get current(): RateLimit | undefined {
+    return this.#current;
+  }
+
+  /** An answer of success without the headers makes the limit unknown; a failure without them says nothing. */
+  note(answer: Pick<Answer, 'headers' | 'status'>): void {
+    const limit = parseRateLimit(answer);
+    if (limit) this.#onLimit(limit);
+    if (limit || answer.status === 200) this.#current = limit;
+  }
+}
+
+function parse(header: string | undefined): { count: number; windowSeconds: number | undefined } | undefined {
+  const match = /^\s*(\d{1,15})\s*(?:;\s*w\s*=\s*(\d{1,15}))?/.exec(header ?? '');
+  if (!match) return undefined;
+  return { count: Number(match[1]), windowSeconds: match[2] === undefined ? undefined : Number(match[2]) };
+}

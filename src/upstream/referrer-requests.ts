@@ -1,0 +1,120 @@
+import type { ManifestDescriptor } from '../oci/descriptor.ts';
+import { type Digest, isDigest } from '../oci/digest.ts';
+import { OCI_INDEX } from '../oci/media-types.ts';
+import { isRecord, readJson } from './bounded-body.ts';
+import type { CallScope } from './call-scope.ts';
+import type { Endpoint, EndpointAnswer, EndpointRequest } from './endpoint.ts';
+import { nextLink } from './link.ts';
+import { contentType, fetchManifest } from './manifest-requests.ts';
+import { drain, headerText } from './transport.ts';
+import { MAX_MANIFEST_BYTES, UpstreamError } from './upstream.ts';
+
+export interface ReferrersCall {
+  readonly repository: string;
+  readonly digest: Digest;
+  readonly scope: CallScope;
+}
+
+const MAX_PAGES = 50;
+const MAX_ENTRIES = 10_000;
+/** Answers of a registry that does not know the endpoint. */
+const NO_API = new Set([400, 404, 405, 501]);
+
+interface Page {
+  readonly manifests: ManifestDescriptor[];
+  /** Path and query after the repository's name. */
+  readonly next: string | undefined;
+}
+
+/**
+ * All pages of the API; where there is none, what the tag schema says.
+ *
+ * @throws {UpstreamError} `protocol` for more than 50 pages or 10 000 entries; from a mirror, `not-found` when it has
+ *   neither, as that says nothing about the upstream
+ */
+export async function listReferrers(endpoint: Endpoint, call: ReferrersCall): Promise<ManifestDescriptor[]> {
+  const found: ManifestDescriptor[] = [];
+  let path: string | undefined = `referrers/${call.digest}`;
+  for (let pages = 0; path !== undefined; pages++) {
+    if (pages === MAX_PAGES || found.length > MAX_ENTRIES)
+      throw endpoint.protocolError('the list of referrers has no end');
+    const page: Page | undefined = await fetchPage(endpoint, path, call);
+    if (!page) return fetchTagged(endpoint, call);
+    found.push(...page.manifests);
+    path = page.next;
+  }
+  return found;
+}
+
+function fetchPage(endpoint: Endpoint, path: string, call: ReferrersCall): Promise<Page | undefined> {
+  const { repository, scope } = call;
+  const request: EndpointRequest = {
+    method: 'GET',
+    repository,
+    path,
+    operation: 'referrers',
+    headers: { accept: OCI_INDEX },
+  };
+  return endpoint.call(request, scope, async (answer) => {
+    if (NO_API.has(answer.status) || (answer.status === 200 && contentType(answer) !== OCI_INDEX)) {
+      drain(answer.body);
+      return undefined;
+    }
+    if (answer.status !== 200) throw await endpoint.failure(answer, scope);
+    const body = await readJson(answer, { upstream: endpoint.upstream, limit: MAX_MANIFEST_BYTES, scope });
+    return { manifests: descriptorsIn(body), next: nextPath(endpoint, answer, repository) };
+  });
+}
+
+/** @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema */
+async function fetchTagged(
+  endpoint: Endpoint,
+  { repository, digest, scope }: ReferrersCall,
+): Promise<ManifestDescriptor[]> {
+  const tag = digest.replace(':', '-');
+  try {
+    const { bytes } = await fetchManifest(endpoint, { repository, reference: { kind: 'tag', tag }, scope });
+    return descriptorsIn(JSON.parse(bytes.toString('utf8')));
+  } catch (err) {
+    if (err instanceof UpstreamError && err.kind === 'not-found' && !endpoint.isMirror) return [];
+    if (err instanceof SyntaxError) throw endpoint.protocolError(`the manifest of tag ${tag} is not JSON`);
+    throw err;
+  }
+}
+
+/** Relative to the repository, as the next page is asked for like the first: with our own credentials and host. */
+function nextPath(endpoint: Endpoint, answer: EndpointAnswer, repository: string): string | undefined {
+  const link = nextLink(headerText(answer.headers, 'link'), answer.url);
+  if (!link) return undefined;
+  const at = link.pathname.indexOf(`/v2/${repository}/referrers/`);
+  if (link.origin !== answer.url.origin || at < 0)
+    throw endpoint.protocolError(`the next page is elsewhere, on ${link.host}`);
+  return link.pathname.slice(at + `/v2/${repository}/`.length) + link.search;
+}
+
+function descriptorsIn(index: unknown): ManifestDescriptor[] {
+  const manifests: unknown = isRecord(index) ? index.manifests : undefined;
+  return Array.isArray(manifests) ? manifests.flatMap((entry) => readDescriptor(entry)) : [];
+}
+
+/** None or one: an entry that is no descriptor is left out. */
+function readDescriptor(entry: unknown): ManifestDescriptor[] {
+  if (!isRecord(entry)) return [];
+  const { mediaType, digest, size, artifactType, annotations, platform } = entry;
+  if (typeof mediaType !== 'string' || typeof digest !== 'string' || !isDigest(digest)) return [];
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) return [];
+  return [
+    {
+      mediaType,
+      digest,
+      size,
+      ...(typeof artifactType === 'string' && { artifactType }),
+      ...(isAnnotations(annotations) && { annotations }),
+      ...(isRecord(platform) && { platform }),
+    },
+  ];
+}
+
+function isAnnotations(value: unknown): value is Readonly<Record<string, string>> {
+  return isRecord(value) && Object.values(value).every((text) => typeof text === 'string');
+}

@@ -1,0 +1,146 @@
+import type { Dispatcher } from 'undici';
+
+import type { ManifestDescriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { PageRequest } from '../oci/pagination.ts';
+import type { Reference } from '../oci/reference.ts';
+import { openBlob, resolveBlob } from './blob-requests.ts';
+import type { Breakers } from './breakers.ts';
+import { CallScope } from './call-scope.ts';
+import type { Endpoint } from './endpoint.ts';
+import { type EndpointsOptions, connectEndpoints } from './endpoints.ts';
+import { fetchManifest, resolveManifest } from './manifest-requests.ts';
+import type { RateLimitGauge } from './rate-limit.ts';
+import { listReferrers } from './referrer-requests.ts';
+import { listTags } from './tag-requests.ts';
+import {
+  type FetchedManifest,
+  type OpenBlobOptions,
+  type ResolvedBlob,
+  type ResolvedManifest,
+  type TagPage,
+  type Upstream,
+  type UpstreamBlob,
+  type UpstreamCallOptions,
+  UpstreamError,
+  type UpstreamEvents,
+  type UpstreamStatus,
+} from './upstream.ts';
+
+/**
+ * An upstream spoken to over HTTP. Opens no connection before it is asked for something.
+ *
+ * @throws when `tls.ca` cannot be read
+ */
+export function createUpstream(options: EndpointsOptions): Upstream {
+  return new RegistryUpstream({ name: options.config.name, events: options.events, ...connectEndpoints(options) });
+}
+
+interface RegistryUpstreamOptions {
+  readonly name: string;
+  readonly events: UpstreamEvents;
+  readonly dispatcher: Dispatcher;
+  readonly breakers: Breakers;
+  readonly rateLimit: RateLimitGauge;
+  readonly mirrors: readonly Endpoint[];
+  /** The registry itself, whose errors are the upstream's. */
+  readonly remote: Endpoint;
+}
+
+class RegistryUpstream implements Upstream {
+  readonly name: string;
+  readonly #options: RegistryUpstreamOptions;
+
+  constructor(options: RegistryUpstreamOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  async resolveManifest(
+    repository: string,
+    reference: Reference,
+    options?: UpstreamCallOptions,
+  ): Promise<ResolvedManifest> {
+    const resolved = await this.#ask(options, (endpoint, scope) =>
+      resolveManifest(endpoint, { repository, reference, scope }),
+    );
+    if (resolved.fetched) this.#received('manifest', resolved.fetched.bytes.length);
+    return resolved;
+  }
+
+  async fetchManifest(
+    repository: string,
+    reference: Reference,
+    options?: UpstreamCallOptions,
+  ): Promise<FetchedManifest> {
+    const fetched = await this.#ask(options, (endpoint, scope) =>
+      fetchManifest(endpoint, { repository, reference, scope }),
+    );
+    this.#received('manifest', fetched.bytes.length);
+    return fetched;
+  }
+
+  resolveBlob(repository: string, digest: Digest, options?: UpstreamCallOptions): Promise<ResolvedBlob> {
+    return this.#ask(options, (endpoint, scope) => resolveBlob(endpoint, { repository, digest, scope }));
+  }
+
+  /** The body keeps listening to `options.signal`; the deadline ends with the headers. */
+  async openBlob(repository: string, digest: Digest, options: OpenBlobOptions = {}): Promise<UpstreamBlob> {
+    const { start = 0, end } = options;
+    const onBytes = (bytes: number) => this.#received('blob', bytes);
+    const scope = new CallScope(this.name, options);
+    try {
+      return await this.#inOrder(scope, (endpoint) =>
+        openBlob(endpoint, { repository, digest, scope, start, end, onBytes }),
+      );
+    } catch (err) {
+      scope.close();
+      throw err;
+    }
+  }
+
+  listTags(repository: string, page: PageRequest, options?: UpstreamCallOptions): Promise<TagPage> {
+    return this.#ask(options, (endpoint, scope) => listTags(endpoint, { repository, page, scope }));
+  }
+
+  listReferrers(repository: string, digest: Digest, options?: UpstreamCallOptions): Promise<ManifestDescriptor[]> {
+    return this.#ask(options, (endpoint, scope) => listReferrers(endpoint, { repository, digest, scope }));
+  }
+
+  status(): UpstreamStatus {
+    const { breakers, remote, rateLimit } = this.#options;
+    return { ...breakers.status(remote.base.host), ...(rateLimit.current && { rateLimit: rateLimit.current }) };
+  }
+
+  close(): Promise<void> {
+    return this.#options.dispatcher.destroy();
+  }
+
+  async #ask<T>(
+    options: UpstreamCallOptions | undefined,
+    ask: (endpoint: Endpoint, scope: CallScope) => Promise<T>,
+  ): Promise<T> {
+    const scope = new CallScope(this.name, options);
+    try {
+      return await this.#inOrder(scope, (endpoint) => ask(endpoint, scope));
+    } finally {
+      scope.close();
+    }
+  }
+
+  /** Mirrors first; whatever is wrong with one, the next is asked, until the caller's time is up. */
+  async #inOrder<T>(scope: CallScope, ask: (endpoint: Endpoint) => Promise<T>): Promise<T> {
+    for (const mirror of this.#options.mirrors) {
+      try {
+        return await ask(mirror);
+      } catch (err) {
+        if (!(err instanceof UpstreamError) || scope.signal.aborted) throw err;
+      }
+    }
+    return ask(this.#options.remote);
+  }
+
+  #received(kind: 'manifest' | 'blob', bytes: number): void {
+    this.#options.events.bytesReceived({ upstream: this.name, kind, bytes });
+  }
+}

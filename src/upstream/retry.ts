@@ -1,0 +1,45 @@
+export interface RetryPolicy {
+  /** Tries after the first one. */
+  readonly maxRetries: number;
+  /** Upper bound of the first wait, in milliseconds; doubles with every retry. */
+  readonly baseDelayMs: number;
+  /** The longest we make a client wait for one retry, in milliseconds. */
+  readonly maxDelayMs: number;
+}
+
+/** For pulls somebody waits for. */
+export const INTERACTIVE_RETRIES: RetryPolicy = { maxRetries: 2, baseDelayMs: 100, maxDelayMs: 2_000 };
+
+/**
+ * How long to wait before trying an upstream request again.
+ *
+ * A `Retry-After` is taken at its word: a registry that says "60" refuses a try after 3 s, and some count it
+ * against us. Without one the wait is random between 0 and `baseDelayMs * 2 ** retry`, so that a hundred pulls cut
+ * off together do not come back together.
+ *
+ * @param retry 0 before the first retry
+ * @param retryAfterMs what the upstream asked for, if it did; see {@link parseRetryAfterMs}
+ * @returns milliseconds; `undefined` when it is time to give up, which includes being asked to wait longer than
+ *   `policy.maxDelayMs`
+ */
+export function retryDelayMs(
+  retry: number,
+  retryAfterMs: number | undefined,
+  policy: RetryPolicy,
+  { random = Math.random() } = {},
+): number | undefined {
+  if (retry >= policy.maxRetries) return undefined;
+  if (retryAfterMs === undefined) return Math.min(random * policy.baseDelayMs * 2 ** retry, policy.maxDelayMs);
+  return retryAfterMs <= policy.maxDelayMs ? retryAfterMs : undefined;
+}
+
+/**
+ * @returns milliseconds from `now`, from seconds or a date; `undefined` for anything else
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+ */
+export function parseRetryAfterMs(header: string | undefined, now = Date.now()): number | undefined {
+  if (header === undefined) return undefined;
+  if (/^\d+$/.test(header)) return Number(header) * 1_000;
+  const date = Date.parse(header);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}

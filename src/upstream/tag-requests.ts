@@ -1,0 +1,49 @@
+import type { PageRequest } from '../oci/pagination.ts';
+import { isRecord, readJson } from './bounded-body.ts';
+import type { CallScope } from './call-scope.ts';
+import type { Endpoint, EndpointAnswer } from './endpoint.ts';
+import { nextLink } from './link.ts';
+import { headerText } from './transport.ts';
+import type { TagPage } from './upstream.ts';
+
+export interface TagsCall {
+  readonly repository: string;
+  readonly page: PageRequest;
+  readonly scope: CallScope;
+}
+
+/** Bytes. */
+const MAX_TAGS_BODY = 4 * 1024 * 1024;
+
+/**
+ * @throws {UpstreamError}
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
+ */
+export function listTags(endpoint: Endpoint, { repository, page, scope }: TagsCall): Promise<TagPage> {
+  const path = `tags/list${queryOf(page)}`;
+  const headers = { accept: 'application/json' };
+  return endpoint.call({ method: 'GET', repository, path, operation: 'tags', headers }, scope, async (answer) => {
+    if (answer.status !== 200) throw await endpoint.failure(answer, scope);
+    const body = await readJson(answer, { upstream: endpoint.upstream, limit: MAX_TAGS_BODY, scope });
+    const tags = isRecord(body) ? (body.tags ?? []) : undefined;
+    if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string')) {
+      throw endpoint.protocolError(`the tag list of ${answer.url.host} is none`, answer.status);
+    }
+    return { tags, next: nextPage(endpoint, answer, tags.at(-1)) };
+  });
+}
+
+function queryOf({ n, last }: PageRequest): string {
+  const query = new URLSearchParams({ ...(n !== undefined && { n: String(n) }), ...(last !== undefined && { last }) });
+  return query.size === 0 ? '' : `?${query.toString()}`;
+}
+
+/** Some registries page by a token of their own; all of those known take `last` as well. */
+function nextPage(endpoint: Endpoint, answer: EndpointAnswer, lastTag: string | undefined): PageRequest | undefined {
+  const link = nextLink(headerText(answer.headers, 'link'), answer.url);
+  if (!link) return undefined;
+  if (link.origin !== answer.url.origin) throw endpoint.protocolError(`the next page is on another host, ${link.host}`);
+  const n = /^\d{1,9}$/.exec(link.searchParams.get('n') ?? '')?.[0];
+  const last = link.searchParams.get('last') ?? lastTag;
+  return last === undefined ? undefined : { ...(n !== undefined && { n: Number(n) }), last };
+}

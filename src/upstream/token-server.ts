@@ -1,0 +1,97 @@
+import { answerError } from './answer-error.ts';
+import { isRecord, readJson } from './bounded-body.ts';
+import { CallScope } from './call-scope.ts';
+import { basicAuthorization, type Credentials } from './credentials/credentials.ts';
+import { INTERACTIVE_RETRIES } from './retry.ts';
+import { retrying } from './retrying.ts';
+import type { BearerChallenge, IssuedToken } from './token-cache.ts';
+import type { Answer, ExchangeRequest, Transport } from './transport.ts';
+import { UpstreamError, type UpstreamEvents } from './upstream.ts';
+
+export interface TokenServerOptions {
+  readonly upstream: string;
+  readonly transport: Transport;
+  readonly events: UpstreamEvents;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly findCredentials: () => Promise<Credentials | undefined>;
+}
+
+/** Bytes. */
+const MAX_TOKEN_BODY = 64 * 1024;
+/** A token is shared by many callers, so it has a deadline of its own. Milliseconds. */
+const TOKEN_DEADLINE_MS = 15_000;
+/** For a server that does not say. Seconds. @see https://distribution.github.io/distribution/spec/auth/token/ */
+const DEFAULT_LIFETIME_S = 60;
+
+/**
+ * Fetches a token as a challenge asks for: by `GET` with Basic credentials or none, or by the OAuth2 refresh grant when
+ * the credentials are an identity token. The caller has checked that the realm may be asked.
+ *
+ * @throws {UpstreamError}
+ * @see https://distribution.github.io/distribution/spec/auth/token/
+ * @see https://distribution.github.io/distribution/spec/auth/oauth/
+ */
+export async function issueToken(challenge: BearerChallenge, options: TokenServerOptions): Promise<IssuedToken> {
+  const { upstream, transport, events, random } = options;
+  const scope = new CallScope(upstream, { deadlineMs: TOKEN_DEADLINE_MS });
+  const onRetry = (reason: string, delayMs: number) =>
+    events.retried({ upstream, operation: 'token', reason, delayMs });
+  try {
+    const request = tokenRequest(challenge, await scope.race(options.findCredentials()));
+    return await retrying({ policy: INTERACTIVE_RETRIES, scope, random, onRetry }, async (retry) =>
+      readToken(await transport.exchange({ ...request, retry }, scope), scope, options),
+    );
+  } finally {
+    scope.close();
+  }
+}
+
+function tokenRequest(
+  challenge: BearerChallenge,
+  credentials: Credentials | undefined,
+): Omit<ExchangeRequest, 'retry'> {
+  const { realm, service, scope } = challenge;
+  if (credentials?.kind === 'identity-token') {
+    return {
+      url: realm,
+      method: 'POST',
+      operation: 'token',
+      headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
+      body: refreshGrant(challenge, credentials.token).toString(),
+    };
+  }
+  const url = new URL(realm);
+  if (service !== undefined) url.searchParams.set('service', service);
+  for (const one of scope?.split(' ') ?? []) url.searchParams.append('scope', one);
+  if (credentials) url.searchParams.set('account', credentials.username);
+  const authorization = credentials && { authorization: basicAuthorization(credentials) };
+  return { url, method: 'GET', operation: 'token', headers: { accept: 'application/json', ...authorization } };
+}
+
+function refreshGrant({ service, scope }: BearerChallenge, refreshToken: string): URLSearchParams {
+  return new URLSearchParams({
+    grant_type: 'refresh_token',
+    client_id: 'layover',
+    refresh_token: refreshToken,
+    ...(service !== undefined && { service }),
+    ...(scope !== undefined && { scope }),
+  });
+}
+
+async function readToken(answer: Answer, scope: CallScope, options: TokenServerOptions): Promise<IssuedToken> {
+  const { upstream, now } = options;
+  if (answer.status !== 200) throw await answerError(answer, { upstream, scope, now: now(), quote: true });
+  const body = await readJson(answer, { upstream, limit: MAX_TOKEN_BODY, scope });
+  const value = isRecord(body) ? [body.token, body.access_token].find(isToken) : undefined;
+  if (!isRecord(body) || value === undefined) {
+    throw new UpstreamError('protocol', `${upstream}: no token in the answer of ${answer.url.host}`, { upstream });
+  }
+  const seconds = Number(body.expires_in);
+  return { value, lifetimeMs: (seconds > 0 && Number.isFinite(seconds) ? seconds : DEFAULT_LIFETIME_S) * 1_000 };
+}
+
+/** Fit for a header: whatever else a token server sends must not become part of a request. */
+function isToken(value: unknown): value is string {
+  return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value);
+}

@@ -1,0 +1,119 @@
+import type { Dispatcher } from 'undici';
+
+import type { Permit } from './breaker.ts';
+import type { Breakers } from './breakers.ts';
+import type { CallScope } from './call-scope.ts';
+import { networkFailure } from './network-failure.ts';
+import { UpstreamError, type UpstreamEvents } from './upstream.ts';
+
+export type Operation = Parameters<UpstreamEvents['answered']>[0]['operation'];
+export type AnswerHeaders = Dispatcher.ResponseData['headers'];
+
+export interface TransportOptions {
+  readonly upstream: string;
+  readonly dispatcher: Dispatcher;
+  readonly breakers: Breakers;
+  readonly events: UpstreamEvents;
+  readonly timeouts: { readonly headersMs: number; readonly idleMs: number };
+  readonly userAgent: string;
+}
+
+export interface ExchangeRequest {
+  readonly url: URL;
+  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly operation: Operation;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** 0 for the first try of a call. A call that fails three times is one failure of the host. */
+  readonly retry: number;
+  /** A 2xx leaves {@link Answer.permit} to the caller, who knows whether a body came. */
+  readonly judgesBody?: boolean;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: AnswerHeaders;
+  /** Read it to the end or {@link drain} it. */
+  readonly body: Dispatcher.ResponseData['body'];
+  readonly url: URL;
+  readonly method: string;
+  readonly permit: Permit;
+}
+
+/** Sends one request to one host and hears the headers of the answer. No credentials, redirects or retries here. */
+export class Transport {
+  readonly #options: TransportOptions;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  /** @throws {UpstreamError} `network`, `timeout`, `unavailable` or `protocol`; or the reason the scope ended with */
+  async exchange(request: ExchangeRequest, scope: CallScope): Promise<Answer> {
+    scope.signal.throwIfAborted();
+    const { url, method } = request;
+    const permit = this.#options.breakers.enter(url.host);
+    const startedAt = performance.now();
+    try {
+      const { statusCode: status, headers, body } = await this.#send(request, scope);
+      this.#tell(request, status, startedAt);
+      judge(permit, status, request);
+      return { status, headers, body, url, method, permit };
+    } catch (cause) {
+      throw this.#failed(cause, { request, permit, scope, startedAt });
+    }
+  }
+
+  #send({ url, method, headers, body }: ExchangeRequest, scope: CallScope) {
+    const { dispatcher, timeouts, userAgent } = this.#options;
+    const sent = dispatcher.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method,
+      headers: { ...headers, 'accept-encoding': 'identity', 'user-agent': userAgent },
+      body: body ?? null,
+      signal: scope.signal,
+      headersTimeout: timeouts.headersMs,
+      bodyTimeout: timeouts.idleMs,
+    });
+    // An aborted request fails only once it is connected, so nobody waits for that.
+    return scope.race(sent);
+  }
+
+  #failed(cause: unknown, ctx: { request: ExchangeRequest; permit: Permit; scope: CallScope; startedAt: number }) {
+    const { request, permit, scope, startedAt } = ctx;
+    const { upstream } = this.#options;
+    const error = scope.signal.aborted ? scope.signal.reason : networkFailure(upstream, request.url.host, cause);
+    if (error instanceof UpstreamError) {
+      this.#tell(request, `error:${error.kind}`, startedAt);
+      if (request.retry === 0) permit.fail(error.kind);
+    }
+    permit.release();
+    return error;
+  }
+
+  #tell({ url, method, operation }: ExchangeRequest, status: number | `error:${UpstreamError['kind']}`, since: number) {
+    const { upstream, events } = this.#options;
+    events.answered({ upstream, host: url.host, operation, method, status, durationMs: performance.now() - since });
+  }
+}
+
+/** Lets go of a body nobody wants, so that its connection can be used again. */
+export function drain(body: Answer['body']): void {
+  // Its failure changes nothing for anybody.
+  body.dump({ limit: 64 * 1024 }).catch(() => undefined);
+}
+
+/** All values of a header; undefined without one. */
+export function headerText(headers: AnswerHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+/** 501 says what a host can do, not how it feels; 429 is a host in good health. */
+function judge(permit: Permit, status: number, { retry, judgesBody }: ExchangeRequest): void {
+  if (status < 500 || status === 501) {
+    if (!(judgesBody && status >= 200 && status < 300)) permit.succeed();
+  } else if (retry === 0) permit.fail(String(status));
+  else permit.release();
+}

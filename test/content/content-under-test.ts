@@ -1,0 +1,48 @@
+import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { ContentStore } from '../../src/content/content-store.ts';
+import type { Damage } from '../../src/content/damage.ts';
+import { createFilesystemDriver } from '../../src/storage/filesystem.ts';
+import { BufferPool } from '../../src/stream/buffer-pool.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import type { Bytes, Fixture } from './image-fixture.ts';
+
+/** A content store over the filesystem driver, on a directory that somebody else removes. */
+export async function openContent(rootDirectory: string) {
+  const driver = await createFilesystemDriver({ rootDirectory, buffers: new BufferPool() });
+  const damages: Damage[] = [];
+  const store = new ContentStore({ driver, onDamage: (damage) => damages.push(damage) });
+  return { store, driver, damages, root: rootDirectory };
+}
+
+/** The same on a directory of its own. */
+export async function createContent() {
+  const directory = await temporaryDirectory();
+  const content = await openContent(directory.path);
+  return {
+    ...content,
+    async [Symbol.asyncDispose]() {
+      await content.driver.close();
+      await directory[Symbol.asyncDispose]();
+    },
+  };
+}
+
+type Content = Awaited<ReturnType<typeof openContent>>;
+
+/** As a fill does: a local file first. */
+export async function commitBytes({ store, driver }: Content, repository: string, { digest, bytes }: Bytes) {
+  const localFile = join(driver.spoolDirectory as string, randomUUID());
+  await writeFile(localFile, bytes);
+  await store.commitBlob(repository, digest, localFile);
+}
+
+export async function writeFixture(content: Content, repository: string, { blobs, manifests }: Fixture) {
+  for (const blob of blobs) await commitBytes(content, repository, blob);
+  for (const { digest, bytes, tag } of manifests) {
+    await content.store.putManifest(repository, digest, bytes);
+    if (tag !== undefined) await content.store.putTag(repository, tag, digest);
+  }
+}

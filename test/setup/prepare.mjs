@@ -1,0 +1,149 @@
+// Finds the programs that the tests run, and fetches what is missing from Debian or Ubuntu.
+//   node test/setup/prepare.mjs             the registry that stands in for Docker Hub; needs no root
+//   node test/setup/prepare.mjs --clients   container clients; installs as root
+//   node test/setup/prepare.mjs --bench     what the benchmark compares with; installs as root
+// It never fails a run: what stays missing is said here, and again by the tests that are skipped for it.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** Program → package. */
+const NEEDED = {
+  test: { 'docker-registry': 'docker-registry' },
+  clients: {
+    'docker-registry': 'docker-registry',
+    docker: 'docker-cli docker.io', // a package of its own from Debian 13 on
+    dockerd: 'docker.io',
+    containerd: 'containerd',
+    ctr: 'containerd',
+    runc: 'runc',
+    podman: 'podman',
+    buildah: 'buildah',
+    skopeo: 'skopeo',
+  },
+  bench: { 'docker-registry': 'docker-registry', nginx: 'nginx-light', wrk: 'wrk' },
+};
+
+const CACHE = join(import.meta.dirname, '../../node_modules/.cache/layover-tests');
+const UNPACKED = join(CACHE, 'root');
+const FOLDERS = ['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((folder) => join(UNPACKED, folder));
+const UPDATE_TIMEOUT_MS = 90_000;
+const DOWNLOAD_TIMEOUT_MS = 60_000;
+const INSTALL_TIMEOUT_MS = 600_000;
+/** A machine without a way out is asked to try again only so often. */
+const RETRY_AFTER_MS = 3_600_000;
+
+const say = (line) => process.stderr.write(`prepare: ${line}\n`);
+const isRoot = process.getuid?.() === 0;
+
+function find(name) {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...FOLDERS];
+  return folders.filter(Boolean).find((folder) => isExecutable(join(folder, name)));
+}
+
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Runs to the end or to the timeout; `problem` is one line. */
+function run(command, args, { timeout, cwd, env } = {}) {
+  const result = spawnSync(command, args, { timeout, cwd, env: { ...process.env, ...env }, encoding: 'utf8' });
+  if (result.status === 0) return { ok: true };
+  const lastLine = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim().split('\n').at(-1);
+  const problem = result.error?.code === 'ETIMEDOUT' ? `took longer than ${timeout / 1000} s` : lastLine;
+  return { ok: false, problem: `${command} ${args.at(-1)}: ${problem || result.error?.message}` };
+}
+
+/** Downloads a package and unpacks it below node_modules; the machine stays as it is. */
+function unpack(name) {
+  const debs = join(CACHE, 'debs', name);
+  rmSync(debs, { recursive: true, force: true });
+  mkdirSync(debs, { recursive: true });
+  const download = (options) =>
+    run('apt-get', [...options, 'download', name], { cwd: debs, timeout: DOWNLOAD_TIMEOUT_MS });
+  const asSelf = ['-qq', '-o', 'APT::Sandbox::User=root'];
+  let got = download(asSelf);
+  if (!got.ok) {
+    const ownLists = [
+      ...asSelf,
+      '-o',
+      `Dir::State::Lists=${join(CACHE, 'apt/lists')}`,
+      '-o',
+      `Dir::Cache=${join(CACHE, 'apt')}`,
+    ];
+    for (const folder of ['apt/lists/partial', 'apt/archives/partial'])
+      mkdirSync(join(CACHE, folder), { recursive: true });
+    const updated = run('apt-get', [...ownLists, 'update'], { timeout: UPDATE_TIMEOUT_MS });
+    got = updated.ok ? download(ownLists) : updated;
+  }
+  if (!got.ok) return got;
+  for (const deb of readdirSync(debs)) {
+    const extracted = run('dpkg', ['-x', join(debs, deb), UNPACKED]);
+    if (!extracted.ok) return extracted;
+  }
+  for (const folder of [debs, join(CACHE, 'apt')]) rmSync(folder, { recursive: true, force: true });
+  return { ok: true };
+}
+
+function unpackMissing(program, name) {
+  const stamp = join(CACHE, `${name}.failed`);
+  const failedAgo = Date.now() - (statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+  if (failedAgo < RETRY_AFTER_MS) {
+    say(`${program} is missing and could not be fetched lately (remove ${stamp} to try now); Layover stands in for it`);
+    return;
+  }
+  say(`${program} is missing: unpacking Debian's ${name} below node_modules/.cache`);
+  const { ok, problem } = unpack(name);
+  if (ok && find(program)) return rmSync(stamp, { force: true });
+  mkdirSync(CACHE, { recursive: true });
+  writeFileSync(stamp, problem ?? '');
+  say(`no ${program} (${problem ?? 'not in the package'}); Layover stands in for it`);
+}
+
+/** Installs packages; none of their services is started. */
+function install(names) {
+  const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  const policy = '/usr/sbin/policy-rc.d';
+  const ownPolicy = statSync(policy, { throwIfNoEntry: false }) === undefined;
+  if (ownPolicy) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    const attempt = () =>
+      run('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...names], {
+        env,
+        timeout: INSTALL_TIMEOUT_MS,
+      });
+    const first = attempt();
+    if (first.ok) return first;
+    const updated = run('apt-get', ['-qq', 'update'], { env, timeout: UPDATE_TIMEOUT_MS });
+    return updated.ok ? attempt() : first;
+  } finally {
+    if (ownPolicy) rmSync(policy);
+  }
+}
+
+function installMissing(needed) {
+  const missing = Object.keys(needed).filter((program) => !find(program));
+  if (missing.length === 0) return;
+  const candidates = [...new Set(missing.flatMap((program) => needed[program].split(' ')))];
+  const known = (name) => name !== 'docker-cli' || run('apt-cache', ['show', '--no-all-versions', name]).ok;
+  if (isRoot && find('apt-get')) {
+    const names = candidates.filter(known);
+    say(`installing ${names.join(', ')}`);
+    const { ok, problem } = install(names);
+    if (!ok) say(problem);
+  }
+  const still = missing.filter((program) => !find(program));
+  if (still.length > 0)
+    say(`still missing: ${still.join(', ')} (packages: ${candidates.join(', ')}); tests of these are skipped`);
+}
+
+if (process.argv.includes('--clients')) installMissing(NEEDED.clients);
+if (process.argv.includes('--bench')) installMissing(NEEDED.bench);
+for (const [program, name] of Object.entries(NEEDED.test)) {
+  if (!find(program)) unpackMissing(program, name);
+}

@@ -1,0 +1,388 @@
+import { randomBytes } from 'node:crypto';
+import { access, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import {
+  FileTooLargeError,
+  InvalidPathError,
+  PathNotFoundError,
+  type StorageDriver,
+} from '../../src/storage/driver.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { readAll, readRange } from './read-source.ts';
+
+export interface DriverUnderTest extends AsyncDisposable {
+  readonly driver: StorageDriver;
+}
+
+/** What every storage driver promises. */
+export function describeStorageDriver(name: string, create: () => Promise<DriverUnderTest>): void {
+  describe(`the ${name} driver`, () => {
+    describePaths(create);
+    describeWriting(create);
+    describeReading(create);
+    describeAdopting(create);
+    describeDirectories(create);
+  });
+}
+
+type Create = () => Promise<DriverUnderTest>;
+
+const VALID_PATHS = [
+  '/a',
+  '/2',
+  '/a/b/c/d/e',
+  '/.a',
+  '/a.b',
+  '/a-.b',
+  '/_.a',
+  '/A',
+  '/corp.io:5000/x_y',
+  '/a..b',
+  '/...',
+];
+const INVALID_PATHS = [
+  '',
+  'a',
+  'a/b',
+  '//',
+  '/a/',
+  '/a//b',
+  '//a',
+  '/..',
+  '/a/../b',
+  '/a/./b',
+  '/.',
+  '/a b',
+  '/a\\b',
+  '/a\0',
+  '/ü',
+  '/a%2fb',
+  '/a\n',
+];
+
+function describePaths(create: Create): void {
+  it.each(VALID_PATHS)('takes the path %j', async (path) => {
+    await using made = await create();
+    await made.driver.writeSmall(`/t${path}`, Buffer.from(path));
+    expect(String(await made.driver.readSmall(`/t${path}`, 100))).toBe(path);
+  });
+
+  it.each(INVALID_PATHS)('refuses the path %j in every call', async (path) => {
+    await using made = await create();
+    await using directory = await temporaryDirectory();
+    const local = join(directory.path, 'local');
+    await writeFile(local, 'x');
+    const { driver } = made;
+    const calls = [
+      driver.stat(path),
+      driver.open(path),
+      driver.readSmall(path, 1),
+      driver.writeSmall(path, Buffer.from('x')),
+      driver.adopt(local, path),
+      driver.list(path),
+      driver.move(path, '/to'),
+      driver.move('/from', path),
+      driver.delete(path),
+    ];
+    for (const outcome of await Promise.allSettled(calls)) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(InvalidPathError) });
+    }
+    await expect(access(local)).resolves.toBeUndefined();
+  });
+
+  it('refuses to write, move or delete the root', async () => {
+    await using made = await create();
+    const { driver } = made;
+    await driver.writeSmall('/kept', Buffer.from('x'));
+    for (const call of [
+      driver.writeSmall('/', Buffer.alloc(0)),
+      driver.move('/', '/a'),
+      driver.move('/kept', '/'),
+      driver.delete('/'),
+    ]) {
+      await expect(call).rejects.toThrow(InvalidPathError);
+    }
+    expect(await driver.list('/')).toContain('kept');
+  });
+
+  it('never finds or writes anything outside of itself, whatever the path', async () => {
+    await using made = await create();
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.constantFrom('..', '.', '', 'a', '/', '\\', '\0', '%2e', '~')), async (parts) => {
+        const path = parts.join('/');
+        const outcome = await made.driver.open(path).catch((err: unknown) => err);
+        expect(outcome instanceof InvalidPathError || outcome instanceof PathNotFoundError).toBe(true);
+      }),
+    );
+  });
+
+  it('says that what is not there is not there', async () => {
+    await using made = await create();
+    const { driver } = made;
+    await driver.writeSmall('/file', Buffer.from('x'));
+    for (const path of ['/missing', '/missing/deeper', '/file/below', `/${'n'.repeat(300)}`]) {
+      for (const call of [
+        driver.stat(path),
+        driver.open(path),
+        driver.readSmall(path, 9),
+        driver.list(path),
+        driver.move(path, '/to'),
+      ]) {
+        await expect(call).rejects.toThrow(PathNotFoundError);
+      }
+    }
+  });
+}
+
+function describeWriting(create: Create): void {
+  it.each([0, 1, 4096, 1024 * 1024 + 1])('gives back a file of %i bytes', async (size) => {
+    await using made = await create();
+    const bytes = randomBytes(size);
+    await made.driver.writeSmall('/f', bytes);
+    expect((await made.driver.readSmall('/f', size)).equals(bytes)).toBe(true);
+    expect((await readAll(await made.driver.open('/f'))).equals(bytes)).toBe(true);
+    expect(await made.driver.stat('/f')).toMatchObject({ isDirectory: false, size });
+  });
+
+  it('keeps what it was given, not the buffer it came in', async () => {
+    await using made = await create();
+    const bytes = Buffer.from('before');
+    await made.driver.writeSmall('/f', bytes);
+    bytes.fill('x');
+    (await made.driver.readSmall('/f', 100)).fill('y');
+    expect(String(await made.driver.readSmall('/f', 100))).toBe('before');
+  });
+
+  it('replaces a longer file by a shorter one', async () => {
+    await using made = await create();
+    await made.driver.writeSmall('/f', Buffer.alloc(5000, 'long'));
+    await made.driver.writeSmall('/f', Buffer.from('short'));
+    expect(String(await made.driver.readSmall('/f', 9999))).toBe('short');
+  });
+
+  it('lets one of many concurrent writers win, whole', async () => {
+    await using made = await create();
+    const versions = Array.from({ length: 20 }, (_, i) => Buffer.alloc(70_000 + i, i));
+    const readers = versions.map(async () => {
+      const seen = await made.driver.readSmall('/deep/er/f', 100_000).catch(unlessMissing);
+      if (seen) expect(isOneOf(versions, seen)).toBe(true);
+    });
+    await Promise.all([...versions.map((bytes) => made.driver.writeSmall('/deep/er/f', bytes)), ...readers]);
+    expect(isOneOf(versions, await made.driver.readSmall('/deep/er/f', 100_000))).toBe(true);
+    expect(await made.driver.list('/deep/er')).toEqual(['f']);
+  });
+
+  it('gives the time of the last write', async () => {
+    await using made = await create();
+    const before = Date.now();
+    await made.driver.writeSmall('/f', Buffer.from('x'));
+    const { modifiedAt } = await made.driver.stat('/f');
+    // File systems keep time in ticks of up to 10 ms, object stores in seconds.
+    expect(modifiedAt.getTime()).toBeGreaterThan(before - 1500);
+    expect(modifiedAt.getTime()).toBeLessThan(Date.now() + 1500);
+  });
+
+  it('refuses to read a file that is larger than wanted', async () => {
+    await using made = await create();
+    await made.driver.writeSmall('/f', Buffer.alloc(11));
+    await expect(made.driver.readSmall('/f', 10)).rejects.toThrow(FileTooLargeError);
+  });
+}
+
+function describeReading(create: Create): void {
+  const bytes = randomBytes(3 * 1024 * 1024 + 17);
+
+  it('reads any range', async () => {
+    await using made = await create();
+    await made.driver.writeSmall('/f', bytes);
+    const source = await made.driver.open('/f');
+    const position = fc.oneof(fc.nat({ max: bytes.length }), fc.constantFrom(0, 65_536, 1_048_576, bytes.length));
+    await fc.assert(
+      fc.asyncProperty(position, position, async (a, b) => {
+        const range = { start: Math.min(a, b), end: Math.max(a, b) };
+        expect((await readRange(source, range)).equals(bytes.subarray(range.start, range.end))).toBe(true);
+      }),
+    );
+    await source.close();
+  });
+
+  it('fails when the range is not within the file', async () => {
+    await using made = await create();
+    await made.driver.writeSmall('/f', Buffer.alloc(10));
+    const source = await made.driver.open('/f');
+    for (const range of [
+      { start: 0, end: 11 },
+      { start: -1, end: 5 },
+      { start: 6, end: 5 },
+      { start: 0.5, end: 5 },
+      { start: Number.NaN, end: 5 },
+    ]) {
+      await expect(readRange(source, range)).rejects.toThrow(RangeError);
+    }
+    await source.close();
+  });
+
+  it('serves many readers of one file at once, some of which leave early', async () => {
+    await using made = await create();
+    await made.driver.writeSmall('/f', bytes);
+    const source = await made.driver.open('/f');
+    const readers = Array.from({ length: 20 }, async (_, i) => {
+      if (i % 4 !== 0)
+        return expect((await readRange(source, { start: i, end: bytes.length })).equals(bytes.subarray(i))).toBe(true);
+      for await (const chunk of source.read({ start: i, end: bytes.length })) {
+        expect(chunk[0]).toBe(bytes[i]);
+        break;
+      }
+    });
+    await Promise.all(readers);
+    await source.close();
+  });
+
+  it.each(['delete', 'replace'] as const)('goes on reading a file that was opened before a %s', async (change) => {
+    await using made = await create();
+    await made.driver.writeSmall('/d/f', bytes);
+    const source = await made.driver.open('/d/f');
+    if (change === 'delete') await made.driver.delete('/d');
+    else await made.driver.writeSmall('/d/f', Buffer.from('new'));
+    expect((await readAll(source)).equals(bytes)).toBe(true);
+  });
+
+  it('fails a reader whose signal is aborted', async () => {
+    await using made = await create();
+    await made.driver.writeSmall('/f', bytes);
+    const source = await made.driver.open('/f');
+    await expect(readRange(source, { start: 0, end: bytes.length }, AbortSignal.abort())).rejects.toThrow(/abort/i);
+    await source.close();
+  });
+
+  it('can be closed twice, and fails whoever reads afterwards', async () => {
+    await using made = await create();
+    await made.driver.writeSmall('/f', bytes);
+    const source = await made.driver.open('/f');
+    await Promise.all([source.close(), source.close()]);
+    await source.close();
+    await expect(readRange(source, { start: 0, end: 1 })).rejects.toThrow(/closed/);
+  });
+}
+
+function describeAdopting(create: Create): void {
+  it('makes a local file the content of a path, and removes the local one', async () => {
+    await using made = await create();
+    await using directory = await temporaryDirectory();
+    const local = join(directory.path, 'local');
+    const bytes = randomBytes(200_000);
+    await writeFile(local, bytes);
+    await made.driver.writeSmall('/a/b', Buffer.from('older'));
+    await made.driver.adopt(local, '/a/b');
+    expect((await readAll(await made.driver.open('/a/b'))).equals(bytes)).toBe(true);
+    await expect(access(local)).rejects.toThrow('ENOENT');
+  });
+
+  it('adopts an empty file', async () => {
+    await using made = await create();
+    await using directory = await temporaryDirectory();
+    const local = join(directory.path, 'local');
+    await writeFile(local, '');
+    await made.driver.adopt(local, '/new/f');
+    expect(await made.driver.stat('/new/f')).toMatchObject({ size: 0, isDirectory: false });
+  });
+
+  it('shows nothing when there is no local file', async () => {
+    await using made = await create();
+    await using directory = await temporaryDirectory();
+    await expect(made.driver.adopt(join(directory.path, 'missing'), '/f')).rejects.toThrow('ENOENT');
+    await expect(made.driver.stat('/f')).rejects.toThrow(PathNotFoundError);
+  });
+
+  it('adopts a file where it made its spool directory', async () => {
+    await using made = await create();
+    const { driver } = made;
+    if (driver.spoolDirectory === undefined) return expect(driver.name).not.toBe('filesystem');
+    const local = join(driver.spoolDirectory, 'f');
+    await writeFile(local, 'spooled');
+    await driver.adopt(local, '/f');
+    expect(String(await driver.readSmall('/f', 100))).toBe('spooled');
+  });
+}
+
+function describeDirectories(create: Create): void {
+  it('lists what is directly below, in code point order', async () => {
+    await using made = await create();
+    const names = ['b', 'B', 'a-b', 'a', '_x', '10', '2', 'a.b', 'ab', 'a:5'];
+    for (const name of names) await made.driver.writeSmall(`/l/${name}/deep/f`, Buffer.from('x'));
+    await made.driver.writeSmall('/l/file', Buffer.from('x'));
+    const expected = ['10', '2', 'B', '_x', 'a', 'a-b', 'a.b', 'a:5', 'ab', 'b', 'file'];
+    expect(await made.driver.list('/l')).toEqual(expected);
+    expect(await made.driver.stat('/l/a')).toMatchObject({ isDirectory: true, size: 0 });
+  });
+
+  it('does not take a directory for a file', async () => {
+    await using made = await create();
+    await made.driver.writeSmall('/d/f', Buffer.from('x'));
+    await expect(made.driver.open('/d')).rejects.toThrow(PathNotFoundError);
+    await expect(made.driver.readSmall('/d', 10)).rejects.toThrow(PathNotFoundError);
+    await expect(made.driver.list('/d/f')).rejects.toThrow(PathNotFoundError);
+    await expect(made.driver.writeSmall('/d', Buffer.from('x'))).rejects.toThrow();
+    expect(String(await made.driver.readSmall('/d/f', 10))).toBe('x');
+  });
+
+  it('moves a file over another', async () => {
+    await using made = await create();
+    await made.driver.writeSmall('/from', Buffer.from('new'));
+    await made.driver.writeSmall('/to/f', Buffer.from('old'));
+    await made.driver.move('/from', '/to/f');
+    expect(String(await made.driver.readSmall('/to/f', 10))).toBe('new');
+    await expect(made.driver.stat('/from')).rejects.toThrow(PathNotFoundError);
+  });
+
+  it('leaves the target alone when there is nothing to move', async () => {
+    await using made = await create();
+    await made.driver.writeSmall('/to', Buffer.from('old'));
+    await expect(made.driver.move('/missing', '/to')).rejects.toThrow(PathNotFoundError);
+    expect(String(await made.driver.readSmall('/to', 10))).toBe('old');
+  });
+
+  it('deletes a directory with all below, and nothing that only begins with its name', async () => {
+    await using made = await create();
+    for (const path of ['/a/b/c', '/a/b/d/e', '/a/bc', '/ab']) await made.driver.writeSmall(path, Buffer.from('x'));
+    await made.driver.delete('/a/b');
+    await expect(made.driver.stat('/a/b')).rejects.toThrow(PathNotFoundError);
+    await expect(made.driver.stat('/a/b/d/e')).rejects.toThrow(PathNotFoundError);
+    expect(await made.driver.list('/a')).toEqual(['bc']);
+    expect((await made.driver.stat('/ab')).size).toBe(1);
+  });
+
+  it('is content when there is nothing to delete', async () => {
+    await using made = await create();
+    await made.driver.writeSmall('/file', Buffer.from('x'));
+    await made.driver.delete('/missing');
+    await made.driver.delete('/missing/deeper');
+    await made.driver.delete('/file/below');
+    expect((await made.driver.stat('/file')).size).toBe(1);
+  });
+
+  it('keeps a file that is written while its directory is being deleted, or drops it, but shows no part of it', async () => {
+    await using made = await create();
+    const bytes = Buffer.alloc(10_000, 'x');
+    await Promise.all(
+      Array.from({ length: 30 }, (_, i) =>
+        i % 3 === 0 ? made.driver.delete('/r') : made.driver.writeSmall(`/r/s/f${i % 2}`, bytes),
+      ),
+    );
+    for (const path of ['/r/s/f0', '/r/s/f1']) {
+      const seen = await made.driver.readSmall(path, 20_000).catch(unlessMissing);
+      expect(seen === undefined || seen.equals(bytes)).toBe(true);
+    }
+  });
+}
+
+function unlessMissing(err: unknown): undefined {
+  if (!(err instanceof PathNotFoundError)) throw err;
+}
+
+function isOneOf(versions: readonly Buffer[], seen: Buffer): boolean {
+  return versions.some((bytes) => bytes.equals(seen));
+}

@@ -1,0 +1,189 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+
+import { listSpools, readVisibleBlobs, type SpoolFile, type VisibleBlob } from './data-directory.ts';
+import type { Hub } from './hub.ts';
+import { type Exit, RunningProcess } from './processes.ts';
+import { LAYOVER_MAIN, programEnvironment } from './programs.ts';
+import { temporaryDirectory } from './temporary-directory.ts';
+
+/** A configuration file before it is YAML. */
+export type ConfigObject = { readonly [key: string]: unknown };
+
+export interface LayoverOptions {
+  /** Laid over the defaults: loopback on a free port, the temporary data directory, both logs on. */
+  readonly config?: ConfigObject;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default: a temporary one, removed with the process. */
+  readonly dataDirectory?: string;
+  /** Arguments for node itself, before the program. */
+  readonly nodeArguments?: readonly string[];
+}
+
+/** The built Layover as a real process. `await using` ends it and removes its data. */
+export class Layover implements AsyncDisposable {
+  /** `rootdirectory` of the filesystem driver. */
+  readonly dataDirectory: string;
+  readonly #directory: AsyncDisposable & { readonly path: string };
+  #options: LayoverOptions;
+  #process: RunningProcess | undefined;
+  #port = 0;
+  #debugUrl: string | undefined;
+
+  private constructor(directory: AsyncDisposable & { readonly path: string }, options: LayoverOptions) {
+    this.#directory = directory;
+    this.#options = options;
+    this.dataDirectory = options.dataDirectory ?? join(directory.path, 'data');
+  }
+
+  /** @throws {Error} with its output, when it does not come to listen. */
+  static async start(options: LayoverOptions = {}): Promise<Layover> {
+    const layover = new Layover(await temporaryDirectory(), options);
+    try {
+      await mkdir(layover.dataDirectory, { recursive: true });
+      await layover.#launch();
+    } catch (err) {
+      await layover[Symbol.asyncDispose]();
+      throw err;
+    }
+    return layover;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Where `/debug/health` and `/metrics` are; only with `http.debug.addr` in the configuration. */
+  get debugUrl(): string {
+    if (this.#debugUrl === undefined) throw new Error('started without http.debug.addr');
+    return this.#debugUrl;
+  }
+
+  get pid(): number {
+    return this.#running.pid;
+  }
+
+  /** Of the process that was started last. */
+  get output(): string {
+    return this.#running.output;
+  }
+
+  get stdout(): string {
+    return this.#running.stdout;
+  }
+
+  get stderr(): string {
+    return this.#running.stderr;
+  }
+
+  get exited(): Promise<Exit> {
+    return this.#running.exited;
+  }
+
+  waitForOutput(pattern: RegExp, options: { timeoutMs?: number } = {}): Promise<RegExpExecArray> {
+    return this.#running.waitForOutput(pattern, options);
+  }
+
+  /** Resident memory, in bytes. Linux only. */
+  async rss(): Promise<number> {
+    return this.#memory('VmRSS');
+  }
+
+  /** The most resident memory it ever had, in bytes. Linux only. */
+  async peakRss(): Promise<number> {
+    return this.#memory('VmHWM');
+  }
+
+  /** Sends the signal and waits until the process is gone. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
+    this.#running.kill(signal);
+    return this.#running.exited;
+  }
+
+  /**
+   * Starts it again on the same data and the same port, ending it with SIGTERM first if it runs.
+   *
+   * @param config replaces the configuration given before; without it that one stays
+   */
+  async restart(config?: ConfigObject): Promise<void> {
+    await this.#process?.stop();
+    this.#options = { ...this.#options, ...(config && { config }) };
+    await this.#launch();
+  }
+
+  /** Every blob that a reader could see, checked against its digest. */
+  visibleBlobs(): Promise<readonly VisibleBlob[]> {
+    return readVisibleBlobs(this.dataDirectory);
+  }
+
+  /** What unfinished fills keep on disk. */
+  spools(): Promise<readonly SpoolFile[]> {
+    return listSpools(this.dataDirectory);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process?.stop();
+    await this.#directory[Symbol.asyncDispose]();
+  }
+
+  get #running(): RunningProcess {
+    if (this.#process === undefined) throw new Error('not started');
+    return this.#process;
+  }
+
+  async #launch(): Promise<void> {
+    const configFile = join(this.#directory.path, 'config.yml');
+    await writeFile(configFile, stringify(merged(this.#defaults(), this.#options.config ?? {})));
+    this.#process = await RunningProcess.start(
+      process.execPath,
+      [...(this.#options.nodeArguments ?? []), LAYOVER_MAIN, 'serve', configFile],
+      { env: { ...programEnvironment(), ...this.#options.env }, cwd: this.#directory.path },
+    );
+    const [, port] = await this.#process.waitForOutput(/(?<!debug server )listening on http:\/\/127\.0\.0\.1:(\d+)/);
+    this.#port = Number(port);
+    this.#debugUrl = hasDebugServer(this.#options.config)
+      ? (await this.#process.waitForOutput(/debug server on (http:\/\/127\.0\.0\.1:\d+)/))[1]
+      : undefined;
+  }
+
+  #defaults(): ConfigObject {
+    return {
+      version: 0.1,
+      log: { level: 'info' },
+      storage: { filesystem: { rootdirectory: this.dataDirectory } },
+      http: { addr: `127.0.0.1:${this.#port}` },
+    };
+  }
+
+  async #memory(field: 'VmRSS' | 'VmHWM'): Promise<number> {
+    const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
+    const [, kilobytes] = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status) ?? [];
+    return Number(kilobytes) * 1024;
+  }
+}
+
+function hasDebugServer(config: ConfigObject | undefined): boolean {
+  return isObject(config?.http) && isObject(config.http.debug);
+}
+
+/** An entry of `proxy.upstreams` as Docker Hub is configured, over a {@link Hub}. */
+export function dockerHubUpstream(hub: Pick<Hub, 'url'>, more: ConfigObject = {}): ConfigObject {
+  return { name: 'docker.io', remoteurl: hub.url, library: true, default: true, ...more };
+}
+
+function merged(base: ConfigObject, over: ConfigObject): ConfigObject {
+  const entries = Object.entries(over).map(([key, value]) => {
+    const below = base[key];
+    return [key, isObject(below) && isObject(value) ? merged(below, value) : value];
+  });
+  return { ...base, ...Object.fromEntries(entries) };
+}
+
+function isObject(value: unknown): value is ConfigObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

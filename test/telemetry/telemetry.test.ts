@@ -1,0 +1,258 @@
+import { describe, expect, it } from 'vitest';
+
+import type { LogConfig } from '../../src/config/config.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import type { FinishedRequest } from '../../src/telemetry/request-telemetry.ts';
+import { createTelemetry } from '../../src/telemetry/telemetry.ts';
+import { logIntoArray } from './log-lines.ts';
+import { samplesOf } from './metric-samples.ts';
+
+const REQUEST: FinishedRequest = {
+  requestId: 'r-1',
+  client: '10.0.0.1:4711',
+  userAgent: 'docker/20.10 (linux)',
+  method: 'GET',
+  url: '/v2/library/alpine/manifests/latest?ns=docker.io',
+  handler: 'manifest',
+  repository: 'library/alpine',
+  reference: 'latest',
+  status: 200,
+  bytes: 528,
+  durationMs: 3.21,
+  outcome: 'HIT',
+  upstream: 'docker.io',
+  upstreamMs: 1.5,
+  aborted: false,
+};
+
+const FILL = { upstream: 'docker.io', repository: 'library/alpine', digest: 'sha256:ab' };
+
+function setUp({ accessLog = true, ...config }: Partial<LogConfig> = {}) {
+  const { log, parsed } = logIntoArray(config);
+  const metrics = createMetrics();
+  const clock = { nowMs: 0 };
+  const telemetry = createTelemetry({ log, metrics, accessLog, now: () => clock.nowMs });
+  return {
+    telemetry,
+    clock,
+    parsed,
+    messages: () => parsed().map(({ msg }) => msg),
+    samples: () => samplesOf(metrics),
+  };
+}
+
+describe('a finished request', () => {
+  it('is one line that says all of it, in the names of distribution', () => {
+    const { telemetry, parsed } = setUp();
+    telemetry.requestStarted('manifest');
+    telemetry.requestFinished(REQUEST);
+    expect(parsed()).toEqual([
+      {
+        time: expect.any(String),
+        level: 'info',
+        msg: 'response completed',
+        cache: 'HIT',
+        'http.request.id': 'r-1',
+        'http.request.method': 'GET',
+        'http.request.remoteaddr': '10.0.0.1:4711',
+        'http.request.uri': '/v2/library/alpine/manifests/latest?ns=docker.io',
+        'http.request.useragent': 'docker/20.10 (linux)',
+        'http.response.duration': '3.21ms',
+        'http.response.status': 200,
+        'http.response.written': 528,
+        upstream: 'docker.io',
+        'upstream.duration': '1.5ms',
+        'vars.name': 'library/alpine',
+        'vars.reference': 'latest',
+      },
+    ]);
+  });
+
+  it('is counted under the labels of distribution', async () => {
+    const { telemetry, samples } = setUp();
+    telemetry.requestStarted('manifest');
+    telemetry.requestStarted('ping');
+    expect((await samples()).get('registry_http_in_flight_requests{handler="manifest"}')).toBe(1);
+    telemetry.requestFinished(REQUEST);
+    telemetry.requestFinished({ ...REQUEST, handler: 'ping', method: 'HEAD', status: 401, bytes: 0 });
+    const seen = await samples();
+    expect(seen.get('registry_http_requests_total{code="200",handler="manifest",method="get"}')).toBe(1);
+    expect(seen.get('registry_http_requests_total{code="401",handler="base",method="head"}')).toBe(1);
+    expect(seen.get('registry_http_request_duration_seconds_sum{handler="manifest",method="get"}')).toBeCloseTo(
+      0.00321,
+    );
+    expect(seen.get('registry_http_response_size_bytes_sum{handler="manifest"}')).toBe(528);
+    expect(seen.get('registry_http_request_size_bytes_count{handler="manifest"}')).toBe(1);
+    expect(seen.get('registry_http_in_flight_requests{handler="manifest"}')).toBe(0);
+  });
+
+  it('with a method of its own making gets no label of its own', async () => {
+    const { telemetry, samples } = setUp();
+    for (const method of ['PROPFIND', 'MKCOL']) telemetry.requestFinished({ ...REQUEST, method, status: 405 });
+    expect((await samples()).get('registry_http_requests_total{code="405",handler="manifest",method="other"}')).toBe(2);
+  });
+
+  it('that failed says why, as an error only when the fault is ours', () => {
+    const { telemetry, parsed } = setUp();
+    const error = { code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' };
+    telemetry.requestFinished({ ...REQUEST, status: 404, error });
+    telemetry.requestFinished({
+      ...REQUEST,
+      status: 503,
+      error: { code: 'UNAVAILABLE', message: 'no' },
+      aborted: true,
+    });
+    expect(parsed()).toMatchObject([
+      { level: 'info', msg: 'response completed with error', 'err.code': 'MANIFEST_UNKNOWN' },
+      { level: 'error', 'err.code': 'UNAVAILABLE', 'err.message': 'no', 'http.response.aborted': true },
+    ]);
+  });
+
+  it('is not logged without an access log, unless the fault is ours', () => {
+    const { telemetry, parsed } = setUp({ accessLog: false });
+    telemetry.requestFinished(REQUEST);
+    telemetry.requestFinished({ ...REQUEST, status: 500 });
+    expect(parsed()).toMatchObject([{ 'http.response.status': 500 }]);
+  });
+});
+
+describe('content served', () => {
+  it('is counted by outcome, and as hit or miss in the names of distribution', async () => {
+    const { telemetry, samples } = setUp();
+    for (const outcome of ['HIT', 'MISS', 'FILL', 'STALE', 'BYPASS'] as const) {
+      telemetry.cache.served({ upstream: 'docker.io', type: 'blob', outcome, bytes: 10 });
+    }
+    const seen = await samples();
+    for (const outcome of ['hit', 'miss', 'fill', 'stale', 'bypass']) {
+      const labels = `{outcome="${outcome}",type="blob",upstream="docker.io"}`;
+      expect(seen.get(`layover_cache_requests_total${labels}`)).toBe(1);
+    }
+    expect(seen.get('layover_client_bytes_total{type="blob",upstream="docker.io"}')).toBe(50);
+    expect(seen.get('registry_proxy_requests_total{type="blob"}')).toBe(5);
+    expect(seen.get('registry_proxy_hits_total{type="blob"}')).toBe(2);
+    expect(seen.get('registry_proxy_misses_total{type="blob"}')).toBe(3);
+    expect(seen.get('registry_proxy_pushed_bytes_total{type="blob"}')).toBe(50);
+    expect(seen.get('registry_proxy_requests_total{type="manifest"}')).toBe(0);
+  });
+
+  it('stale is logged once per upstream and minute', () => {
+    const { telemetry, clock, parsed } = setUp();
+    const stale = { upstream: 'docker.io', repository: 'a', tag: 'latest', reason: 'timeout', ageMs: 1000 };
+    telemetry.cache.staleServed(stale);
+    telemetry.cache.staleServed(stale);
+    telemetry.cache.staleServed({ ...stale, upstream: 'ghcr.io' });
+    clock.nowMs = 60_000;
+    telemetry.cache.staleServed(stale);
+    expect(parsed().map(({ level, upstream }) => [level, upstream])).toEqual([
+      ['warning', 'docker.io'],
+      ['warning', 'ghcr.io'],
+      ['warning', 'docker.io'],
+    ]);
+  });
+});
+
+describe('a fill', () => {
+  it('is in flight from its start to whatever end it finds', async () => {
+    const { telemetry, samples } = setUp();
+    const inFlight = async () => (await samples()).get('layover_fills_in_flight');
+    for (const end of ['fillCompleted', 'fillFailed', 'fillDiscarded'] as const) {
+      telemetry.cache.fillStarted(FILL);
+      telemetry.cache.fillResumed({ ...FILL, bytes: 5 });
+      expect(await inFlight()).toBe(1);
+      telemetry.cache[end]({ ...FILL, bytes: 10, durationMs: 2000 });
+      expect(await inFlight()).toBe(0);
+    }
+    const seen = await samples();
+    const count = (result: string) => seen.get(`layover_fills_total{result="${result}",upstream="docker.io"}`);
+    expect(['started', 'resumed', 'completed', 'failed', 'discarded'].map(count)).toEqual([3, 3, 1, 1, 1]);
+    expect(seen.get('layover_fill_seconds_sum')).toBe(2);
+  });
+
+  it('left behind by an earlier process does not count as one less when it is discarded', async () => {
+    const { telemetry, samples } = setUp();
+    telemetry.cache.fillStarted(FILL);
+    telemetry.cache.fillDiscarded({ ...FILL, digest: 'sha256:cd', reason: 'too old' });
+    expect((await samples()).get('layover_fills_in_flight')).toBe(1);
+  });
+
+  it('has its followers and the size of spools shown', async () => {
+    const { telemetry, samples } = setUp();
+    telemetry.cache.fillReaders(3);
+    telemetry.cache.fillReaders(-1);
+    telemetry.cache.spoolBytes(4096);
+    expect((await samples()).get('layover_fill_waiters')).toBe(2);
+    expect((await samples()).get('layover_spool_bytes')).toBe(4096);
+  });
+});
+
+describe('storage', () => {
+  it('that is full is logged once until it has recovered, and counted each time', async () => {
+    const { telemetry, messages, samples } = setUp();
+    telemetry.cache.storageFull({ what: 'sha256:ab' });
+    telemetry.cache.storageFull({ what: 'sha256:cd' });
+    telemetry.cache.storageRecovered();
+    telemetry.cache.storageRecovered();
+    telemetry.cache.storageFull({ what: 'sha256:ef' });
+    const full = 'storage is full: serving without caching';
+    expect(messages()).toEqual([full, 'storage has room again', full]);
+    expect((await samples()).get('layover_storage_full_total')).toBe(3);
+  });
+
+  it('that holds damaged content is an error that names the file', async () => {
+    const { telemetry, parsed, samples } = setUp();
+    telemetry.cache.damagedContent({ path: '/docker/registry/v2/x', reason: 'wrong digest' });
+    expect(parsed()).toMatchObject([{ level: 'error', path: '/docker/registry/v2/x', reason: 'wrong digest' }]);
+    expect((await samples()).get('layover_damaged_content_total')).toBe(1);
+  });
+});
+
+describe('an upstream', () => {
+  it('has its answers, bytes and retries counted', async () => {
+    const { telemetry, samples } = setUp();
+    const answer = { upstream: 'docker.io', host: 'registry-1.docker.io', operation: 'blob', method: 'GET' } as const;
+    telemetry.upstream.answered({ ...answer, status: 200, durationMs: 40 });
+    telemetry.upstream.answered({ ...answer, status: 'error:timeout', durationMs: 2000 });
+    telemetry.upstream.bytesReceived({ upstream: 'docker.io', kind: 'blob', bytes: 100 });
+    telemetry.upstream.retried({ upstream: 'docker.io', operation: 'blob', reason: 'network', delayMs: 5 });
+    const seen = await samples();
+    const requests = (status: string) =>
+      seen.get(
+        `layover_upstream_requests_total{method="GET",operation="blob",status="${status}",upstream="docker.io"}`,
+      );
+    expect([requests('200'), requests('error:timeout')]).toEqual([1, 1]);
+    expect(seen.get('layover_upstream_request_seconds_sum{operation="blob",upstream="docker.io"}')).toBeCloseTo(2.04);
+    expect(seen.get('layover_upstream_bytes_total{kind="blob",upstream="docker.io"}')).toBe(100);
+    expect(seen.get('registry_proxy_pulled_bytes_total{type="blob"}')).toBe(100);
+    expect(seen.get('layover_upstream_retries_total{operation="blob",upstream="docker.io"}')).toBe(1);
+  });
+
+  it('is logged once when its budget falls below a tenth, and again only after it has been refilled', async () => {
+    const { telemetry, parsed, samples } = setUp();
+    for (const remaining of [50, 10, 9, 8, 100, 9]) {
+      telemetry.upstream.rateLimited({ upstream: 'docker.io', limit: 100, remaining, windowSeconds: 21600 });
+    }
+    expect(parsed().map(({ level, remaining }) => [level, remaining])).toEqual([
+      ['info', 9],
+      ['info', 9],
+    ]);
+    expect((await samples()).get('layover_upstream_ratelimit_limit{upstream="docker.io"}')).toBe(100);
+    expect((await samples()).get('layover_upstream_ratelimit_remaining{upstream="docker.io"}')).toBe(9);
+  });
+
+  it.each([
+    ['closed', 0],
+    ['half-open', 1],
+    ['open', 2],
+  ])('whose breaker becomes %s is a warning and the value %i', async (to, value) => {
+    const { telemetry, parsed, samples } = setUp();
+    telemetry.upstream.breakerChanged({ upstream: 'u', host: 'h:443', from: 'closed', to, reason: 'network' });
+    expect(parsed()).toMatchObject([{ level: 'warning', upstream: 'u', host: 'h:443', to, reason: 'network' }]);
+    expect((await samples()).get('layover_upstream_breaker_state{host="h:443",upstream="u"}')).toBe(value);
+  });
+
+  it('whose credentials cannot be had is a warning', () => {
+    const { telemetry, parsed } = setUp();
+    telemetry.upstream.credentialsFailed({ upstream: 'u', source: 'exec', reason: 'no such program' });
+    expect(parsed()).toMatchObject([{ level: 'warning', source: 'exec', reason: 'no such program' }]);
+  });
+});

@@ -1,0 +1,11 @@
+import fc from 'fast-check';
+import { logIntoArray } from '/work/main/test/telemetry/log-lines.ts';
+import { parseTextLine } from '/work/main/test/telemetry/parse-text-line.ts';
+import { redactUrl } from '/work/main/src/telemetry/redact-url.ts';
+import assert from 'node:assert';
+const t = (n: string, f: () => void) => { try { f(); console.log(n, 'ok'); } catch (e) { console.log(n, String(e).slice(0, 600)); } };
+t('log', () => fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (value) => { const { log, lines } = logIntoArray({ format: 'text' }); log.error({ value, after: 'end' }, value); const p = parseTextLine(lines[0]!); assert.equal(p.value, value); assert.equal(p.msg, value); assert.equal(p.after, 'end'); }), { numRuns: 200000 }));
+const secret = fc.stringMatching(/^[A-Za-z0-9_.%~=-]{12,40}$/);
+const name = fc.stringMatching(/^[A-Za-z][A-Za-z0-9_-]{0,11}$/);
+const known = fc.constantFrom('n=5', 'ns=docker.io', 'last=v1', 'digest=sha256:ab');
+t('redact', () => fc.assert(fc.property(secret, name, fc.array(known), fc.array(known), (value, parameter, before, after) => { const url = `https://user:${value}@registry.example/v2/?${[...before, `x-${parameter}=${value}`, ...after].join('&')}`; assert(!redactUrl(url).includes(value)); }), { numRuns: 300000 }));
