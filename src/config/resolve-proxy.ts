@@ -44,7 +44,7 @@ function resolveUpstreams(proxy: RawProxy): UpstreamConfig[] {
 
 /** Distribution's keys, meant for the default upstream; `exec` beats the other two. */
 function sharedCredentials({ username, password, exec }: RawProxy): CredentialsConfig[] {
-  if (exec?.command !== undefined) return [{ kind: 'exec', command: exec.command, lifetimeMs: exec.lifetime }];
+  if (exec !== undefined) return [{ kind: 'exec', command: exec.command, lifetimeMs: exec.lifetime }];
   if (username === undefined || password === undefined) return [];
   return [{ kind: 'static', username, password }];
 }

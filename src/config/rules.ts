@@ -1,6 +1,6 @@
 import type { Finding, KeyPath } from './problem.ts';
 import { SUPPORTED_DRIVERS, UNSUPPORTED_DRIVERS } from './schema/storage.ts';
-import { plainAt } from './tree.ts';
+import { plainAt, textAt } from './tree.ts';
 import { parseBoolean, parseTcpAddress } from './units.ts';
 import { aliasesOf, upstreamNameOf } from './upstream-name.ts';
 
@@ -27,10 +27,13 @@ function checkDriver(plain: unknown): Finding[] {
 
 function checkListen(plain: unknown): Finding[] {
   const path = ['http', 'addr'];
-  const addr = plainAt(plain, path);
-  const isUnix = String(plainAt(plain, ['http', 'net'])).toLowerCase() === 'unix';
-  if (isUnix) return addr === undefined ? [atValue(path, 'must be the path of a socket, as http.net is unix')] : [];
-  if (typeof addr !== 'string' || parseTcpAddress(addr) !== undefined) return [];
+  const addr = textAt(plain, path);
+  const isUnix = textAt(plain, ['http', 'net'])?.toLowerCase() === 'unix';
+  if (isUnix)
+    return plainAt(plain, path) === undefined
+      ? [atValue(path, 'must be the path of a socket, as http.net is unix')]
+      : [];
+  if (addr === undefined || parseTcpAddress(addr) !== undefined) return [];
   return [atValue(path, 'must be an address such as :5000, 127.0.0.1:5000 or [::1]:5000')];
 }
 
@@ -63,7 +66,7 @@ const REMOTE_URL: KeyPath = ['proxy', 'remoteurl'];
 /** Those that say so; the only one unless it says no. */
 function defaultIndexes(upstreams: readonly unknown[]): number[] {
   const only = upstreams.length === 1 ? 'true' : 'false';
-  const isDefault = (upstream: unknown) => parseBoolean(String(plainAt(upstream, ['default']) ?? only)) === true;
+  const isDefault = (upstream: unknown) => parseBoolean(textAt(upstream, ['default']) ?? only) === true;
   return [...upstreams.keys()].filter((i) => isDefault(upstreams[i]));
 }
 
@@ -87,11 +90,10 @@ function findDuplicates(upstreams: readonly unknown[]): Finding[] {
 }
 
 function hostsOf(upstream: unknown, i: number): { host: string; path: KeyPath }[] {
-  const remoteUrl = plainAt(upstream, ['remoteurl']);
-  const name = plainAt(upstream, ['name']) ?? (typeof remoteUrl === 'string' ? upstreamNameOf(remoteUrl) : undefined);
-  if (typeof name !== 'string') return [];
+  const name = textAt(upstream, ['name']) ?? upstreamNameOf(textAt(upstream, ['remoteurl']) ?? '');
+  if (name === undefined) return [];
   const aliases = plainAt(upstream, ['aliases']);
-  const configured = Array.isArray(aliases) ? aliases.map(String) : [];
+  const configured = Array.isArray(aliases) ? aliases.filter((alias) => typeof alias === 'string') : [];
   const pathOf = (alias: string) =>
     configured.includes(alias) ? upstreamPath(i, 'aliases', configured.indexOf(alias)) : upstreamPath(i, 'name');
   return [
@@ -107,7 +109,7 @@ function upstreamPath(index: number, ...rest: (string | number)[]): KeyPath {
 /** Allowed, and probably not what was meant. */
 export function findOddities(plain: unknown): Finding[] {
   const has = (...path: string[]) => plainAt(plain, path) !== undefined;
-  const isOn = (...path: string[]) => parseBoolean(String(plainAt(plain, path))) === true;
+  const isOn = (...path: string[]) => parseBoolean(textAt(plain, path) ?? '') === true;
   const odd: Finding[] = [];
   if (has('loglevel')) odd.push(atKey(['loglevel'], 'deprecated: use log.level'));
   if (isOn('http', 'debug', 'prometheus', 'enabled') && !has('http', 'debug', 'addr')) {

@@ -1,7 +1,7 @@
 import type { Finding, KeyPath } from './problem.ts';
 import { SUPPORTED_DRIVERS, UNSUPPORTED_DRIVERS } from './schema/storage.ts';
-import { plainAt } from './tree.ts';
-import { parseBoolean } from './units.ts';
+import { plainAt, textAt } from './tree.ts';
+import { parseBoolean, parseDurationMs } from './units.ts';
 
 /** A key that is read and then not acted upon. A version that does removes its line. */
 interface UnhonouredKey {
@@ -12,11 +12,11 @@ interface UnhonouredKey {
   readonly unless?: (value: unknown) => boolean;
 }
 
-const saysNo = (key: string) => (value: unknown) => !isOn(plainAt(value, [key]));
-const saysYes = (key: string) => (value: unknown) => isOn(plainAt(value, [key]));
-const isOn = (value: unknown) => typeof value === 'string' && parseBoolean(value) === true;
+const isOn = (value: unknown, ...path: string[]) => parseBoolean(textAt(value, path) ?? '') === true;
+const saysNo = (key: string) => (value: unknown) => !isOn(value, key);
+const saysYes = (key: string) => (value: unknown) => isOn(value, key);
 const isEmpty = (value: unknown) => typeof value === 'object' && value !== null && Object.keys(value).length === 0;
-const isZero = (value: unknown) => value === '0' || value === '0s';
+const isNever = (value: unknown) => typeof value === 'string' && (parseDurationMs(value) ?? 1) <= 0;
 const isNone = (value: unknown) =>
   isEmpty(value) || (typeof value === 'object' && value !== null && Object.keys(value).join() === 'none');
 
@@ -41,7 +41,7 @@ const IGNORED: readonly UnhonouredKey[] = [
   { path: ['http', 'h2c'], instead: 'clients are served by HTTP/1.1', unless: saysNo('enabled') },
   { path: ['notifications'], instead: 'no events are sent', unless: isEmpty },
   { path: ['redis'], instead: 'everything is kept in this process and its storage', unless: isEmpty },
-  { path: ['proxy', 'ttl'], instead: 'nothing expires', unless: isZero },
+  { path: ['proxy', 'ttl'], instead: 'nothing expires', unless: isNever },
   { path: ['proxy', 'cachewritetimeout'], instead: 'a blob may take as long as bytes keep coming' },
   { path: ['validation'], instead: 'nothing can be pushed', unless: isEmpty },
   { path: ['policy'], instead: 'nothing can be pushed', unless: isEmpty },

@@ -59,6 +59,12 @@ export function plainAt(plain: unknown, path: KeyPath): unknown {
   return value;
 }
 
+/** The text at `path`; undefined when there is none, or a list or mapping. */
+export function textAt(plain: unknown, path: KeyPath): string | undefined {
+  const value = plainAt(plain, path);
+  return typeof value === 'string' ? value : undefined;
+}
+
 /** The origin of the value at `path`, or of the deepest part of the path that exists. */
 export function originOf(root: ConfigNode, path: KeyPath, part: 'key' | 'value' = 'value'): Origin {
   let node = root;

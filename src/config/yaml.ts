@@ -57,6 +57,7 @@ function parseYaml(text: string, lineCounter: LineCounter, originAt: (offset: nu
 
 const TOO_DEEP = `nested more than ${MAX_DEPTH} levels deep`;
 const TOO_MANY = `more than ${MAX_NODES} values, aliases followed`;
+const LIMITS = new Set([TOO_DEEP, TOO_MANY]);
 
 const MESSAGES: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: 'this key is given twice',
@@ -128,10 +129,10 @@ class TreeBuilder {
     else for (const [key, entry] of source.entries) if (!entries.has(key)) entries.set(key, entry);
   }
 
-  /** Each reason once: an alias that refers to itself would give it a thousand times. */
   #refuse(origin: Origin, message: string): ConfigNode {
-    const isNews = this.problems.every((known) => known.message !== message);
-    if (isNews) this.problems.push(problemAt(origin, message));
+    // An alias that refers to itself would be reported a thousand times.
+    const isKnown = LIMITS.has(message) && this.problems.some((problem) => problem.message === message);
+    if (!isKnown) this.problems.push(problemAt(origin, message));
     return { kind: 'scalar', text: '', isNull: true, origin };
   }
 

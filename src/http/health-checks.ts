@@ -78,11 +78,15 @@ function httpCheck({ uri, headers, statusCode, timeoutMs, intervalMs, threshold 
     async run(signal) {
       // A connection of its own each time: an idle one would say nothing about whether new ones are accepted.
       const dispatcher = new Agent();
+      const limit = new AbortController();
+      const timer = setTimeout(() => limit.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+      const onStop = () => limit.abort();
+      signal.addEventListener('abort', onStop);
       try {
         const response = await fetch(target.url, {
           method: 'HEAD',
           headers: { ...target.headers, ...headers },
-          signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+          signal: limit.signal,
           dispatcher,
         });
         if (response.status !== statusCode) throw new Error(`answered ${response.status} instead of ${statusCode}`);

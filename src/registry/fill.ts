@@ -87,7 +87,8 @@ export class Fill {
   follow(size: number): ByteSource | undefined {
     const spool = this.#spool;
     if (!spool || this.#ended) return undefined;
-    return new FollowedBlob({ blob: this.#options.blob, spool, size, onReaders: this.#options.events.fillReaders });
+    const { blob, events } = this.#options;
+    return new FollowedBlob({ blob, spool, size, onReaders: (change) => events.fillReaders(change) });
   }
 
   /** Runs the fill to its end; never rejects. Called once. */

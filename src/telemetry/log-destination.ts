@@ -1,3 +1,5 @@
+import { writeSync } from 'node:fs';
+
 import { pino } from 'pino';
 
 /** Where finished lines go; each ends with a line feed. */
@@ -27,10 +29,12 @@ export function openLogDestination(fileDescriptor: number): LogDestination {
 /** Gathers in a string, as pino's own buffer counts the bytes of all that waits again with every line. */
 class GatheringDestination implements LogDestination {
   readonly #file: ReturnType<typeof pino.destination>;
+  readonly #fileDescriptor: number;
   #gathered = '';
   #timer: NodeJS.Timeout | undefined;
 
   constructor(fileDescriptor: number) {
+    this.#fileDescriptor = fileDescriptor;
     this.#file = pino.destination({
       dest: fileDescriptor,
       sync: false,
@@ -71,8 +75,14 @@ class GatheringDestination implements LogDestination {
     }, GATHER_MS).unref();
   }
 
+  /** Nothing that is begun in the background now would be finished. */
   readonly #onExit = (): void => {
-    this.#handOver();
-    this.#file.flushSync();
+    try {
+      this.#file.flushSync();
+      let rest: Buffer = Buffer.from(this.#gathered);
+      while (rest.length > 0) rest = rest.subarray(writeSync(this.#fileDescriptor, rest));
+    } catch {
+      // The reader has gone, or stands still: there is nobody left to tell.
+    }
   };
 }

@@ -9,8 +9,7 @@ export interface AnswerErrorOptions {
   readonly scope: CallScope;
   /** Unix milliseconds. */
   readonly now: number;
-  /** The registry's or token server's own words are quoted; a redirect target's may hold a signed request. */
-  readonly quote: boolean;
+  readonly from: 'registry' | 'token server' | 'redirect target';
 }
 
 /** Bytes. */
@@ -28,19 +27,26 @@ const KIND_BY_STATUS: Readonly<Record<number, UpstreamErrorKind>> = {
 /** What an answer that is no success means, in the upstream's own words where it has some. Uses up the body. */
 export async function answerError(answer: Answer, options: AnswerErrorOptions): Promise<UpstreamError> {
   const { status, headers, url } = answer;
-  const { upstream, quote, now } = options;
-  const kind = KIND_BY_STATUS[status] ?? (status >= 500 ? 'server' : 'protocol');
-  const said = quote ? await readErrorBody(answer, options) : dropped(answer);
+  const { upstream, from, now } = options;
+  // What a redirect target says may quote the signed request.
+  const said = from === 'redirect target' ? dropped(answer) : await readErrorBody(answer, options);
   const retryAfterMs = parseRetryAfterMs(headerText(headers, 'retry-after'), now);
-  const from = quote ? '' : ` from ${url.host}`;
+  const host = from === 'registry' ? '' : ` from ${url.host}`;
   const words = said.message === undefined ? '' : `: ${said.message}`;
   const code = said.code === undefined ? '' : ` ${said.code}`;
-  return new UpstreamError(kind, `${upstream}: ${status}${from}${code}${words}`, {
+  return new UpstreamError(kindOf(status, from), `${upstream}: ${status}${host}${code}${words}`, {
     upstream,
     status,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(said.code !== undefined && { code: said.code }),
   });
+}
+
+function kindOf(status: number, from: AnswerErrorOptions['from']): UpstreamErrorKind {
+  if (status >= 500) return 'server';
+  // A token server that is not there says nothing about the content.
+  if (status === 404 && from === 'token server') return 'protocol';
+  return KIND_BY_STATUS[status] ?? 'protocol';
 }
 
 interface ErrorWords {

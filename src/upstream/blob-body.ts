@@ -28,6 +28,7 @@ export function blobBody(answer: EndpointAnswer, options: BlobBodyOptions): Read
     flush: (done) => counter.finish(done),
     destroy: (cause, done) => done(counter.close(cause)),
   });
+  answer.body.once('error', (cause: Error) => counter.breakOff(cause));
   // Whatever it ends with reaches the reader through `body`.
   pipeline(answer.body, body, () => undefined);
   return body;
@@ -38,6 +39,7 @@ class ByteCounter {
   readonly #options: BlobBodyOptions;
   #received = 0;
   #reported = 0;
+  #broken: Error | undefined;
 
   constructor(answer: EndpointAnswer, options: BlobBodyOptions) {
     this.#answer = answer;
@@ -59,18 +61,20 @@ class ByteCounter {
     done(expected !== undefined && this.#received < expected ? this.#wrongLength('less') : null);
   }
 
-  /** What the reader is told; the scope's own reason comes before anything it caused. */
+  breakOff(cause: Error): void {
+    this.#broken = cause;
+  }
+
+  /** What the reader is told: why the upstream broke off, or its own reason back. */
   close(cause: Error | null): Error | null {
     const { scope, upstream } = this.#options;
     this.#report();
     scope.close();
     const { permit, url } = this.#answer;
-    if (scope.signal.aborted || !cause) {
-      permit.release();
-      return cause && (scope.signal.reason as Error);
-    }
-    const error = networkFailure(upstream, url.host, cause);
-    permit.fail(error.kind);
+    const error =
+      cause && cause === this.#broken && !scope.signal.aborted ? networkFailure(upstream, url.host, cause) : cause;
+    if (error instanceof UpstreamError) permit.fail(error.kind);
+    permit.release();
     return error;
   }
 

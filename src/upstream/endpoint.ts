@@ -85,7 +85,8 @@ export class Endpoint {
   /** The error an answer stands for. Uses up its body. */
   failure(answer: EndpointAnswer, scope: CallScope): Promise<UpstreamError> {
     const { upstream, now } = this.#options;
-    return answerError(answer, { upstream, scope, now: now(), quote: !answer.isForeign });
+    const from = answer.isForeign ? 'redirect target' : 'registry';
+    return answerError(answer, { upstream, scope, now: now(), from });
   }
 
   protocolError(message: string, status?: number): UpstreamError {

@@ -2,7 +2,8 @@ const LINK = /<([^>]*)>((?:\s*;\s*[^\s,;="]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,
 const REL = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s,;"]+))/i;
 
 /**
- * Where `rel="next"` points, resolved against the page it came with; undefined without one.
+ * Where `rel="next"` points, resolved against the page it came with; undefined without one. Behind a proxy a registry
+ * often gets its own scheme and port wrong, so only the host says whether the link leads elsewhere.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8288#section-3
  */

@@ -87,7 +87,7 @@ function nextPath(endpoint: Endpoint, answer: EndpointAnswer, repository: string
   const link = nextLink(headerText(answer.headers, 'link'), answer.url);
   if (!link) return undefined;
   const at = link.pathname.indexOf(`/v2/${repository}/referrers/`);
-  if (link.origin !== answer.url.origin || at < 0)
+  if (link.hostname !== answer.url.hostname || at < 0)
     throw endpoint.protocolError(`the next page is elsewhere, on ${link.host}`);
   return link.pathname.slice(at + `/v2/${repository}/`.length) + link.search;
 }

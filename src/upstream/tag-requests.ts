@@ -42,7 +42,8 @@ function queryOf({ n, last }: PageRequest): string {
 function nextPage(endpoint: Endpoint, answer: EndpointAnswer, lastTag: string | undefined): PageRequest | undefined {
   const link = nextLink(headerText(answer.headers, 'link'), answer.url);
   if (!link) return undefined;
-  if (link.origin !== answer.url.origin) throw endpoint.protocolError(`the next page is on another host, ${link.host}`);
+  if (link.hostname !== answer.url.hostname)
+    throw endpoint.protocolError(`the next page is on another host, ${link.host}`);
   const n = /^\d{1,9}$/.exec(link.searchParams.get('n') ?? '')?.[0];
   const last = link.searchParams.get('last') ?? lastTag;
   return last === undefined ? undefined : { ...(n !== undefined && { n: Number(n) }), last };

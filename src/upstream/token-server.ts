@@ -81,7 +81,7 @@ function refreshGrant({ service, scope }: BearerChallenge, refreshToken: string)
 
 async function readToken(answer: Answer, scope: CallScope, options: TokenServerOptions): Promise<IssuedToken> {
   const { upstream, now } = options;
-  if (answer.status !== 200) throw await answerError(answer, { upstream, scope, now: now(), quote: true });
+  if (answer.status !== 200) throw await answerError(answer, { upstream, scope, now: now(), from: 'token server' });
   const body = await readJson(answer, { upstream, limit: MAX_TOKEN_BODY, scope });
   const value = isRecord(body) ? [body.token, body.access_token].find(isToken) : undefined;
   if (!isRecord(body) || value === undefined) {

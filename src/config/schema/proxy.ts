@@ -12,6 +12,7 @@ import {
   ownTimer,
   regExp,
   registryUrl,
+  signedDuration,
   size,
   text,
 } from './scalar.ts';
@@ -26,8 +27,7 @@ const storePrefix = matching('What goes before names in the storage. Default: th
   expected: 'must be empty or a path such as mirror/ghcr.io',
 });
 
-const lifetime = () =>
-  duration('How long the answer is used; 0: asked for every token. Default: as long as the service runs.').optional();
+const LIFETIME = 'How long the answer is used; 0: asked for every token. Default: as long as the service runs.';
 
 const credentialEntry = z.strictObject({
   username: text('User name.').optional(),
@@ -35,7 +35,7 @@ const credentialEntry = z.strictObject({
   file: text('File with the password; with username:password when there is no username here.').optional(),
   dockerconfig: text("docker's config.json, with its auths, credHelpers and credsStore.").optional(),
   exec: text('A docker credential helper.').optional(),
-  lifetime: lifetime(),
+  lifetime: ownDuration(LIFETIME).optional(),
 });
 type CredentialEntry = z.output<typeof credentialEntry>;
 
@@ -142,11 +142,11 @@ export const proxy = z
     password: text('Password or access token at the default upstream.').optional(),
     exec: z
       .strictObject({
-        command: text('A docker credential helper; beats username and password.').optional(),
-        lifetime: lifetime(),
+        command: name('A docker credential helper; beats username and password.'),
+        lifetime: duration(LIFETIME).optional(),
       })
       .optional(),
-    ttl: duration('Forget content after this long; 0: never.').optional(),
+    ttl: signedDuration('Forget content after this long; 0: never.').optional(),
     cachewritetimeout: duration('Longest time one blob may take.').optional(),
     upstreams: z.array(upstream).describe('Registries to pull from.').optional(),
     hosted: globs('Names that are pushed here and never asked upstream.').optional(),

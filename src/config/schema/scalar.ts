@@ -118,8 +118,16 @@ export function listing(words: readonly string[]): string {
 const DURATION = 'must be a duration such as 30s, 10m or 168h';
 const DURATION_JSON = { type: ['string', 'integer'] } as unknown as z.core.JSONSchema.BaseSchema;
 
-/** A duration of distribution's; may be negative. Milliseconds. */
+/** A duration of distribution's. Milliseconds. */
 export const duration = (description: string) =>
+  scalar(description, {
+    expected: DURATION,
+    json: DURATION_JSON,
+    parse: (value) => notNegative(parseDurationMs(value)),
+  });
+
+/** The same where a negative one says something: never. Milliseconds. */
+export const signedDuration = (description: string) =>
   scalar(description, { expected: DURATION, json: DURATION_JSON, parse: parseDurationMs });
 
 /** A duration of distribution's that a timer waits for. Milliseconds. */

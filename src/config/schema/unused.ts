@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bool, choice, duration, integer, name, text } from './scalar.ts';
+import { bool, choice, duration, signedDuration, integer, name, text } from './scalar.ts';
 
 // Sections of distribution, of version 2 and 3, that are read so that a file keeps working; support.ts says what is not honoured.
 
@@ -17,7 +17,7 @@ const redisTls = z.strictObject({
 });
 
 const integers = (keys: readonly string[]) => sameType(keys, () => integer('A number.').optional());
-const durations = (keys: readonly string[]) => sameType(keys, () => duration('A length of time.').optional());
+const durations = (keys: readonly string[]) => sameType(keys, () => signedDuration('A length of time.').optional());
 const flags = (keys: readonly string[]) => sameType(keys, () => bool('A switch.').optional());
 const texts = (keys: readonly string[]) => sameType(keys, () => text('A text.').optional());
 
