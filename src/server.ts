@@ -5,6 +5,7 @@ import { createContext } from './context.ts';
 import { createApp } from './http/app.ts';
 import { startDebugServer } from './http/debug-server.ts';
 import { createDispatcher } from './http/dispatcher.ts';
+import { noteExchange } from './http/exchange.ts';
 import { listen } from './http/listener.ts';
 import { createRoutes } from './http/routes.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
@@ -43,7 +44,9 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   const draining = { now: false };
   const onRequest: RequestListener = (req, res) => {
     if (draining.now) res.shouldKeepAlive = false;
-    if (!dispatch(req, res)) app(req, res);
+    if (dispatch(req, res)) return;
+    noteExchange(req, res, telemetry);
+    app(req, res);
   };
   const { debug } = config.http;
   const debugServer = debug && (await startDebugServer({ ...debug, metrics: telemetry.metrics, health }));

@@ -39,11 +39,11 @@ export async function serve({ file, env, out }: ServeOptions): Promise<number> {
 
 /** A second signal ends the process at once. */
 function endSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
+  return new Promise((onSignal) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.once(signal, () => {
         process.once(signal, () => process.exit(1));
-        resolve(signal);
+        onSignal(signal);
       });
     }
   });

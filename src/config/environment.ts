@@ -36,8 +36,8 @@ export interface AppliedEnvironment {
 export function applyEnvironment(root: MapNode, env: Environment, shape: Shape): AppliedEnvironment {
   const warnings: Problem[] = [];
   const problems: Problem[] = [];
-  for (const variable of Object.keys(env).filter(isConfiguration).sort(compareNames)) {
-    const parsed = parseYamlVariable(env[variable] ?? '', variable);
+  for (const [variable, text = ''] of Object.entries(env).filter(isConfiguration).sort(compareNames)) {
+    const parsed = parseYamlVariable(text, variable);
     problems.push(...parsed.problems);
     const walk = new Walk(variable, parsed.root);
     try {
@@ -51,12 +51,14 @@ export function applyEnvironment(root: MapNode, env: Environment, shape: Shape):
   return { warnings, problems };
 }
 
-function isConfiguration(variable: string): boolean {
-  return variable.startsWith(PREFIX) && variable !== CONFIGURATION_PATH;
+type Variable = readonly [name: string, value: string | undefined];
+
+function isConfiguration([name, value]: Variable): boolean {
+  return name.startsWith(PREFIX) && name !== CONFIGURATION_PATH && value !== undefined;
 }
 
 /** Part by part, numbers by value: `…_2_X` before `…_10_X`, so that ten entries can be appended. */
-function compareNames(a: string, b: string): number {
+function compareNames([a]: Variable, [b]: Variable): number {
   const [left, right] = [a.split('_'), b.split('_')];
   for (const [i, part] of left.entries()) {
     const other = right[i];

@@ -34,13 +34,13 @@ export class ConfigError extends Error {
 }
 
 /** `config.yml:6:14 proxy.remoteurl: must be …`, or the variable's name instead of the position. */
-export function formatProblem({ origin, path, message }: Problem): string {
+function formatProblem({ origin, path, message }: Problem): string {
   const where = 'file' in origin ? `${origin.file}:${origin.line}:${origin.column}` : origin.variable;
   return path.length === 0 ? `${where}: ${message}` : `${where} ${formatPath(path)}: ${message}`;
 }
 
 /** `proxy.upstreams[0].remoteurl` */
-export function formatPath(path: KeyPath): string {
+function formatPath(path: KeyPath): string {
   return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? part : `.${part}`)).join('');
 }
 

@@ -1,4 +1,4 @@
-import type { Config, CredentialsConfig, UpstreamConfig } from './config.ts';
+import type { Config, CredentialsConfig, HttpHealthCheck, UpstreamConfig } from './config.ts';
 
 const REDACTED = '***';
 
@@ -7,9 +7,13 @@ export function redactedConfig(config: Config): Record<string, unknown> {
   const { health, proxy } = config;
   return {
     ...config,
-    health: { ...health, http: health.http.map((check) => ({ ...check, headers: redactValues(check.headers) })) },
+    health: { ...health, http: health.http.map(redactCheck) },
     proxy: proxy && { ...proxy, upstreams: proxy.upstreams.map(redactUpstream) },
   };
+}
+
+function redactCheck(check: HttpHealthCheck): HttpHealthCheck {
+  return { ...check, uri: redactUrl(check.uri), headers: redactValues(check.headers) };
 }
 
 function redactUpstream(upstream: UpstreamConfig) {

@@ -26,7 +26,7 @@ function shapeOfPipe({ in: before, out: after }: z.ZodPipe): Shape {
 }
 
 /** The shape at `path`; undefined where the schema knows nothing. */
-export function shapeAt(shape: Shape, path: KeyPath): Shape | undefined {
+function shapeAt(shape: Shape, path: KeyPath): Shape | undefined {
   let at: Shape | undefined = shape;
   for (const step of path) {
     if (at?.kind === 'object') at = at.keys.get(String(step));

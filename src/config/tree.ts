@@ -8,7 +8,7 @@ import type { KeyPath, Origin } from './problem.ts';
  */
 export type ConfigNode = ScalarNode | ListNode | MapNode;
 
-export interface ScalarNode {
+interface ScalarNode {
   readonly kind: 'scalar';
   readonly text: string;
   /** Written as nothing, `~` or `null`: as if the key were not there. */

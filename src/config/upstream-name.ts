@@ -3,7 +3,7 @@ import { parseHttpUrl } from './units.ts';
 export const DOCKER_HUB = 'docker.io';
 
 /** Other names of Docker Hub: what clients send as `ns`, write in image names, or connect to. */
-export const DOCKER_HUB_ALIASES: readonly string[] = [
+const DOCKER_HUB_ALIASES: readonly string[] = [
   'index.docker.io',
   'registry-1.docker.io',
   'registry.hub.docker.com',

@@ -42,7 +42,7 @@ export function parseYamlVariable(text: string, variable: string): ParsedYaml {
 
 function parseYaml(text: string, lineCounter: LineCounter, originAt: (offset: number) => Origin): ParsedYaml {
   try {
-    const doc = parseDocument(text, { schema: 'failsafe', lineCounter, prettyErrors: false, logLevel: 'silent' });
+    const doc = parseDocument(text, { schema: 'failsafe', lineCounter, prettyErrors: false });
     const builder = new TreeBuilder(doc, originAt);
     const root = builder.build(doc.contents, 0);
     const problems = [...doc.errors, ...doc.warnings.filter(({ code }) => code === 'TAG_RESOLVE_FAILED')];

@@ -115,3 +115,8 @@ export class Exchange {
     });
   }
 }
+
+/** A request that is not the registry's gets its line and its counts as well. */
+export function noteExchange(req: IncomingMessage, res: ServerResponse, telemetry: Telemetry): Exchange {
+  return new Exchange(req, res, { url: req.url ?? '', telemetry });
+}

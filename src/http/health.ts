@@ -27,7 +27,6 @@ export function createHealth(config: HealthConfig, { storage, log }: HealthDepen
 
 class PolledHealth implements Health {
   readonly #polls: readonly Poll[];
-  readonly #stopped = new AbortController();
 
   constructor(polls: readonly Poll[]) {
     this.#polls = polls;
@@ -44,17 +43,21 @@ class PolledHealth implements Health {
   }
 
   start(): void {
-    for (const poll of this.#polls) poll.start(this.#stopped.signal);
+    for (const poll of this.#polls) poll.start();
   }
 
   async checkNow(): Promise<void> {
-    await Promise.all(this.#polls.map((poll) => poll.runOnce(this.#stopped.signal)));
+    await Promise.all(this.#polls.map((poll) => poll.runOnce()));
   }
 
   stop(): void {
-    this.#stopped.abort();
     for (const poll of this.#polls) poll.stop();
   }
+}
+
+interface Run {
+  readonly limit: AbortController;
+  readonly done: Promise<void>;
 }
 
 /** One check, its timer and its failures in a row. */
@@ -63,7 +66,7 @@ class Poll {
   readonly #log: Log;
   #failuresInRow = 0;
   #failure: string | undefined;
-  #running: { readonly since: number; readonly done: Promise<void> } | undefined;
+  #running: Run | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(check: HealthCheck, log: Log) {
@@ -80,38 +83,46 @@ class Poll {
     return this.#failure;
   }
 
-  start(signal: AbortSignal): void {
+  start(): void {
     this.#timer = setInterval(() => {
-      // A check that hangs (a dead network file system) fails, and no second one is sent after it.
-      if (this.#running === undefined) void this.runOnce(signal);
-      else this.#judgeHanging(this.#running.since);
+      if (this.#running === undefined) void this.runOnce();
+      // A check that hangs (a dead network file system) goes on failing, and no second one is sent after it.
+      else if (this.#running.limit.signal.aborted) this.#timedOut();
     }, this.#check.intervalMs).unref();
   }
 
   stop(): void {
     clearInterval(this.#timer);
+    this.#running?.limit.abort();
   }
 
   /** Never rejects. */
-  runOnce(signal: AbortSignal): Promise<void> {
-    this.#running ??= { since: performance.now(), done: this.#run(signal) };
+  runOnce(): Promise<void> {
+    if (this.#running === undefined) {
+      const limit = new AbortController();
+      this.#running = { limit, done: this.#run(limit) };
+    }
     return this.#running.done;
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
+  async #run(limit: AbortController): Promise<void> {
+    const timer = setTimeout(() => {
+      this.#timedOut();
+      limit.abort();
+    }, this.#check.timeoutMs).unref();
     try {
-      await this.#check.run(signal);
+      await this.#check.run(limit.signal);
       this.#passed();
     } catch (error) {
-      if (!signal.aborted) this.#failed(error instanceof Error ? error.message : String(error));
+      if (!limit.signal.aborted) this.#failed(error instanceof Error ? error.message : String(error));
     } finally {
+      clearTimeout(timer);
       this.#running = undefined;
     }
   }
 
-  #judgeHanging(since: number): void {
-    const { timeoutMs } = this.#check;
-    if (performance.now() - since >= timeoutMs) this.#failed(`no answer within ${timeoutMs} ms`);
+  #timedOut(): void {
+    this.#failed(`no answer within ${this.#check.timeoutMs} ms`);
   }
 
   #passed(): void {

@@ -59,12 +59,12 @@ async function loadTls({ certificate, key, clientCas, clientAuth, minimumVersion
   };
 }
 
-function urlOf(server: Server, listen: Listen, scheme: string): string {
-  if (listen.net === 'unix') return `unix:${listen.path}`;
-  const address = server.address();
-  if (address === null || typeof address === 'string') return `unix:${address}`;
-  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-  return `${scheme}://${host}:${address.port}`;
+function urlOf(server: Server, address: Listen, scheme: string): string {
+  if (address.net === 'unix') return `unix:${address.path}`;
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') return `unix:${bound}`;
+  const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
+  return `${scheme}://${host}:${bound.port}`;
 }
 
 const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = {

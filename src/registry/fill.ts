@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 
-import { digestAlgorithm, digestFromHash } from '../oci/digest.ts';
+import { type Digest, digestAlgorithm, digestFromHash } from '../oci/digest.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import { type Spool, SpoolStoppedError } from '../stream/spool.ts';
 import { DigestMismatchError } from '../stream/verified.ts';
@@ -12,8 +12,8 @@ import { SpoolAreaFullError, type SpoolArea } from './spool-area.ts';
 /** Where finished blobs go. */
 export interface FillTarget {
   /** Takes the file over as the blob's bytes and links it to the repository. */
-  commitBlob(repository: string, digest: RemoteBlob['digest'], localFile: string): Promise<void>;
-  linkBlob(repository: string, digest: RemoteBlob['digest']): Promise<void>;
+  commitBlob(repository: string, digest: Digest, localFile: string): Promise<void>;
+  linkBlob(repository: string, digest: Digest): Promise<void>;
 }
 
 export interface FillEvents {
@@ -67,6 +67,10 @@ export class Fill {
       this.#rejectOpened = reject;
     });
     this.opened.catch(() => {}); // whoever waits for it has its own rejection
+  }
+
+  get digest(): Digest {
+    return this.#options.blob.digest;
   }
 
   /** The repository gets the blob too, when it is there. */

@@ -86,13 +86,14 @@ export class Fills {
   #start(blob: RemoteBlob, storeRepository: string): Fill {
     const { spools, target, events } = this.#options;
     const fill = new Fill({ blob, storeRepository, spools, target, events, signal: this.#stopped.signal });
-    const ended = this.#slot(() => fill.run()).then((result) => this.#ended(blob.digest, result));
+    const ended = this.#slot(() => fill.run()).then((result) => this.#ended(fill, result));
     this.#running.set(blob.digest, { fill, ended });
     return fill;
   }
 
-  #ended(digest: Digest, result: FillResult): void {
-    this.#running.delete(digest);
+  #ended(fill: Fill, result: FillResult): void {
+    // The next fill of the digest may have begun while this one was closing its file.
+    if (this.#running.get(fill.digest)?.fill === fill) this.#running.delete(fill.digest);
     const wasFull = this.#fullUntil > 0;
     if (result === 'no-room') {
       this.#fullUntil = this.#now() + FULL_HOLD_MS;

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import type { BufferPool } from '../stream/buffer-pool.ts';
@@ -32,19 +32,23 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   const rootDirectory = resolve(options.rootDirectory);
   const temporaryDirectory = join(rootDirectory, 'layover', 'tmp');
   const spoolDirectory = join(rootDirectory, 'layover', 'fills');
-  const writable = await prepare(temporaryDirectory, spoolDirectory);
+  const files = new DurableFiles(temporaryDirectory);
+  const writable = await prepare(files, { temporaryDirectory, spoolDirectory });
   return new FilesystemDriver({
     rootDirectory,
     buffers: options.buffers,
-    files: new DurableFiles(temporaryDirectory),
+    files,
     spoolDirectory: writable ? spoolDirectory : undefined,
   });
 }
 
 /** @returns false when the file system is mounted read-only: what is there can still be served */
-async function prepare(temporaryDirectory: string, spoolDirectory: string): Promise<boolean> {
+async function prepare(
+  files: DurableFiles,
+  { temporaryDirectory, spoolDirectory }: { temporaryDirectory: string; spoolDirectory: string },
+): Promise<boolean> {
   try {
-    for (const directory of [temporaryDirectory, spoolDirectory]) await mkdir(directory, { recursive: true });
+    for (const directory of [temporaryDirectory, spoolDirectory]) await files.makeDirectory(directory);
     const leftovers = await readdir(temporaryDirectory);
     await Promise.all(leftovers.map((name) => rm(join(temporaryDirectory, name), { recursive: true, force: true })));
     return true;

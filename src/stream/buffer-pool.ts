@@ -1,41 +1,35 @@
-/** Fewer, larger reads are faster; above this nothing is gained. Bytes. */
-const MAX_CHUNK_BYTES = 1024 * 1024;
-const MIN_CHUNK_BYTES = 64 * 1024;
+import { type Block, MIN_BLOCK_BYTES, SLAB_BYTES, Slabs } from './slabs.ts';
 
 /** One with the consumer, one being read into. */
 const BUFFERS_PER_READER = 2;
 
 export interface BufferPoolOptions {
-  /** What all buffers together may take, in use or kept for the next reader. Bytes. @default 32 MiB */
+  /** What all buffers together are to take. Bytes, at least 1 MiB. @default 32 MiB */
   readonly budgetBytes?: number;
 }
 
 /**
  * Buffers that are used again and again to carry files to sockets, so that memory depends
- * neither on the sizes of the files nor on how many are being read.
+ * neither on the sizes of the files nor on how long they are being read.
  *
- * Chunks shrink from 1 MiB to 64 KiB as readers become more. The budget is exceeded only to
- * give every reader one buffer, so by 64 KiB each beyond `budgetBytes / 64 KiB` readers.
+ * Chunks shrink from 1 MiB to 16 KiB as readers become more. The budget is exceeded only to give every
+ * reader one buffer. Memory that has been needed once is kept.
  */
 export class BufferPool {
   readonly #budgetBytes: number;
-  /** Kept buffers by their length. The last one returned is given out first: it is still in the CPU's cache. */
-  readonly #kept = new Map<number, Buffer[]>();
-  #keptBytes = 0;
-  #usedBytes = 0;
+  readonly #slabs = new Slabs();
   #readers = 0;
 
-  constructor({ budgetBytes = 32 * MAX_CHUNK_BYTES }: BufferPoolOptions = {}) {
+  constructor({ budgetBytes = 32 * SLAB_BYTES }: BufferPoolOptions = {}) {
     this.#budgetBytes = budgetBytes;
   }
 
-  /** Buffers for one reader, who ends the lease. */
+  /** Buffers for one reader, who ends the lease whatever happens. */
   lease(): BufferLease {
     this.#readers++;
     return new BufferLease({
       take: (wantedBytes, must) => this.#take(wantedBytes, must),
-      give: (buffer) => this.#give(buffer),
-      forget: (buffer) => void (this.#usedBytes -= buffer.length),
+      give: (block) => this.#slabs.give(block),
       end: () => void this.#readers--,
     });
   }
@@ -43,53 +37,45 @@ export class BufferPool {
   /** Bytes per chunk with as many readers as there are now: a power of two. */
   get chunkBytes(): number {
     const share = this.#budgetBytes / (BUFFERS_PER_READER * Math.max(this.#readers, 1));
-    return Math.min(Math.max(2 ** Math.floor(Math.log2(share)), MIN_CHUNK_BYTES), MAX_CHUNK_BYTES);
+    return Math.min(Math.max(2 ** Math.floor(Math.log2(share)), MIN_BLOCK_BYTES), SLAB_BYTES);
   }
 
-  /** `bytes` are in use or kept; `used` only counts what a reader holds. */
+  /** Bytes of memory kept, and how many of them readers hold. */
   get stats(): { readonly readers: number; readonly bytes: number; readonly used: number } {
-    return { readers: this.#readers, bytes: this.#usedBytes + this.#keptBytes, used: this.#usedBytes };
+    return { readers: this.#readers, bytes: this.#slabs.bytes, used: this.#slabs.usedBytes };
   }
 
-  #take(wantedBytes: number, must: boolean): Buffer | undefined {
-    let length = MIN_CHUNK_BYTES;
+  #take(wantedBytes: number, must: boolean): Block | undefined {
+    let length = MIN_BLOCK_BYTES;
     while (length < wantedBytes && length < this.chunkBytes) length *= 2;
-    if (!must && this.#usedBytes + length > this.#budgetBytes) return undefined;
-    const kept = this.#kept.get(length)?.pop();
-    if (kept) this.#keptBytes -= length;
-    this.#usedBytes += length;
-    this.#trim();
-    return kept ?? Buffer.allocUnsafeSlow(length);
-  }
-
-  #give(buffer: Buffer): void {
-    const { length } = buffer;
-    const kept = this.#kept.get(length) ?? [];
-    this.#kept.set(length, kept);
-    kept.push(buffer);
-    this.#usedBytes -= length;
-    this.#keptBytes += length;
-    this.#trim();
-  }
-
-  #trim(): void {
-    for (const [length, kept] of this.#kept) {
-      while (this.#usedBytes + this.#keptBytes > this.#budgetBytes && kept.pop()) this.#keptBytes -= length;
+    const block = this.#slabs.take(length);
+    if (block) return block;
+    if (this.#slabs.bytes + SLAB_BYTES <= this.#budgetBytes) return this.#takeFromNewSlab(length);
+    // What is left is in smaller pieces.
+    for (let less = length / 2; less >= MIN_BLOCK_BYTES; less /= 2) {
+      const smaller = this.#slabs.take(less);
+      if (smaller) return smaller;
     }
+    return must ? this.#takeFromNewSlab(length) : undefined;
+  }
+
+  #takeFromNewSlab(length: number): Block | undefined {
+    this.#slabs.addSlab();
+    return this.#slabs.take(length);
   }
 }
 
 interface PoolAccess {
-  take(wantedBytes: number, must: boolean): Buffer | undefined;
-  give(buffer: Buffer): void;
-  forget(buffer: Buffer): void;
+  /** Never undefined when it `must`. */
+  take(wantedBytes: number, must: boolean): Block | undefined;
+  give(block: Block): void;
   end(): void;
 }
 
 /** The buffers one reader holds. A buffer must not be given back while something still reads into it or from it. */
 export class BufferLease {
   readonly #pool: PoolAccess;
-  readonly #held = new Set<Buffer>();
+  readonly #held = new Map<Buffer, Block>();
   #ended = false;
 
   constructor(pool: PoolAccess) {
@@ -102,28 +88,19 @@ export class BufferLease {
    */
   take(wantedBytes: number): Buffer | undefined {
     if (this.#ended) throw new Error('buffer lease has ended');
-    const buffer = this.#pool.take(wantedBytes, this.#held.size === 0);
-    if (buffer) this.#held.add(buffer);
-    return buffer;
+    const block = this.#pool.take(wantedBytes, this.#held.size === 0);
+    if (block) this.#held.set(block.buffer, block);
+    return block?.buffer;
   }
 
   give(buffer: Buffer): void {
-    if (this.#held.delete(buffer)) this.#pool.give(buffer);
+    const block = this.#held.get(buffer);
+    if (block && this.#held.delete(buffer)) this.#pool.give(block);
   }
 
   /** Gives back what is held. Safe to call again. */
   end(): void {
-    for (const buffer of this.#held) this.#pool.give(buffer);
-    this.#finish();
-  }
-
-  /** Ends without giving back: somebody may still look at the buffers, so they are left to the garbage collector. */
-  abandon(): void {
-    for (const buffer of this.#held) this.#pool.forget(buffer);
-    this.#finish();
-  }
-
-  #finish(): void {
+    for (const block of this.#held.values()) this.#pool.give(block);
     this.#held.clear();
     if (!this.#ended) this.#pool.end();
     this.#ended = true;

@@ -19,7 +19,6 @@ export interface FileSourceOptions {
  */
 export class FileSource implements ByteSource {
   readonly #options: FileSourceOptions;
-  readonly #leases = new Set<BufferLease>();
   readonly #reads = new Set<Promise<void>>();
   #closed: Promise<void> | undefined;
 
@@ -35,7 +34,6 @@ export class FileSource implements ByteSource {
     checkRange(range, this.size);
     this.#assertUsable(signal);
     const lease = this.#options.buffers.lease();
-    this.#leases.add(lease);
     let current = this.#start(lease, range);
     let ahead: ChunkRead | undefined;
     try {
@@ -50,7 +48,7 @@ export class FileSource implements ByteSource {
         current = ahead ?? this.#start(lease, rest);
       }
     } finally {
-      await this.#endLease(lease, current, ahead);
+      await endLease(lease, [current, ahead]);
     }
   }
 
@@ -61,9 +59,6 @@ export class FileSource implements ByteSource {
 
   async #close(): Promise<void> {
     await Promise.allSettled(this.#reads);
-    // A consumer that has not come back may still be writing its chunk to a socket.
-    for (const lease of this.#leases) lease.abandon();
-    this.#leases.clear();
     await this.#options.file.close();
   }
 
@@ -89,13 +84,6 @@ export class FileSource implements ByteSource {
     }
   }
 
-  /** A buffer goes back to the pool only when the kernel no longer writes into it. */
-  async #endLease(lease: BufferLease, ...reads: (ChunkRead | undefined)[]): Promise<void> {
-    await Promise.allSettled(reads.flatMap((read) => (read ? [read.done] : [])));
-    lease.end();
-    this.#leases.delete(lease);
-  }
-
   #assertUsable(signal: AbortSignal | undefined): void {
     signal?.throwIfAborted();
     if (this.#closed) throw new Error(`${this.#options.path} has been closed`);
@@ -109,4 +97,10 @@ interface ChunkRead {
   /** Position of the first byte after it. */
   readonly end: number;
   readonly done: Promise<void>;
+}
+
+/** A buffer goes back to the pool only when the kernel no longer writes into it. */
+async function endLease(lease: BufferLease, reads: readonly (ChunkRead | undefined)[]): Promise<void> {
+  await Promise.allSettled(reads.flatMap((read) => (read ? [read.done] : [])));
+  lease.end();
 }

@@ -82,7 +82,7 @@ function createEndpoint(
   const { upstream, events, transport, now, random, rateLimit } = shared;
   const onFailure = (source: string, reason: string) => events.credentialsFailed({ upstream, source, reason });
   const find = () => findCredentials(sources, base.host, onFailure);
-  const server = { upstream, transport, events, now, random, findCredentials: find };
+  const server = { upstream, transport, now, findCredentials: find };
   const tokens = new TokenCache({ now, issue: (challenge) => issueToken(challenge, server) });
   const authorizer = new Authorizer({ upstream, registry: base, tokens, findCredentials: find });
   const onManifestAnswer = (answer: Answer) => {

@@ -1,5 +1,6 @@
-const LINK = /<([^>]*)>((?:\s*;\s*[^\s,;="]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,;"]*))?)*)/g;
-const REL = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s,;"]+))/i;
+const PARAMETER = String.raw`\s*;\s*([^\s,;="]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*)))?`;
+const LINK = new RegExp(`<([^<>]*)>((?:${PARAMETER})*)`, 'g');
+const PARAMETERS = new RegExp(PARAMETER, 'g');
 
 /**
  * Where `rel="next"` points, resolved against the page it came with; undefined without one. Behind a proxy a registry
@@ -9,9 +10,14 @@ const REL = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s,;"]+))/i;
  */
 export function nextLink(header: string | undefined, page: URL): URL | undefined {
   for (const [, target = '', parameters = ''] of (header ?? '').matchAll(LINK)) {
-    const rel = REL.exec(parameters);
-    const relations = (rel?.[1] ?? rel?.[2] ?? '').toLowerCase().split(/\s+/);
-    if (relations.includes('next') && URL.canParse(target, page.href)) return new URL(target, page);
+    if (isNext(parameters) && URL.canParse(target, page.href)) return new URL(target, page);
   }
   return undefined;
+}
+
+function isNext(parameters: string): boolean {
+  for (const [, name = '', quoted, bare = ''] of parameters.matchAll(PARAMETERS)) {
+    if (name.toLowerCase() === 'rel') return (quoted ?? bare).toLowerCase().split(/\s+/).includes('next');
+  }
+  return false;
 }

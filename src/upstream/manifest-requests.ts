@@ -31,8 +31,8 @@ export async function resolveManifest(endpoint: Endpoint, call: ManifestCall): P
   });
   if (resolved) return resolved;
   const fetched = await fetchManifest(endpoint, call);
-  const { bytes, mediaType, claimedDigest } = fetched;
-  const digest = reference.kind === 'digest' ? reference.digest : (claimedDigest ?? digestOf(bytes));
+  const { bytes, mediaType, claimedDigest: claimed } = fetched;
+  const digest = reference.kind === 'digest' ? reference.digest : (claimed ?? digestOf(bytes));
   return { digest, mediaType, size: bytes.length, fetched };
 }
 

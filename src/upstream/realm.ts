@@ -1,9 +1,9 @@
-import { parse } from 'tldts';
+import { getDomain } from 'tldts';
 
 /**
  * Whether a token server may be asked at all, and so learn our credentials: it must be on the upstream's own host, on
  * any port, or under the same registrable domain (`registry-1.docker.io` and `auth.docker.io`). IP addresses
- * and names without a public suffix have no such relatives. An upstream spoken to over TLS needs a realm with TLS.
+ * and `localhost` have no such relatives. An upstream spoken to over TLS needs a realm with TLS.
  *
  * A registry that names a stranger otherwise collects what its mirror sends: CVE-2026-33540.
  */
@@ -12,12 +12,9 @@ export function isRealmAllowed(realm: URL, upstream: URL): boolean {
   if (upstream.protocol === 'https:' && realm.protocol !== 'https:') return false;
   if (realm.username !== '' || realm.password !== '') return false;
   if (realm.hostname === upstream.hostname) return true;
-  const domain = registrableDomain(realm.hostname);
-  return domain !== undefined && domain === registrableDomain(upstream.hostname);
-}
-
-/** Tenants of `github.io` and the like are strangers to each other, so the private part of the list counts. */
-function registrableDomain(hostname: string): string | undefined {
-  const { isIp, isIcann, isPrivate, domain } = parse(hostname, { allowPrivateDomains: true });
-  return !isIp && (isIcann || isPrivate) && domain !== null ? domain : undefined;
+  // Tenants of `github.io` and the like are strangers to each other, so the private part of the list counts. Where the
+  // list knows nothing (`registry.corp.internal`), the last two labels are the domain, as its default rule has it.
+  const options = { allowPrivateDomains: true };
+  const domain = getDomain(realm.hostname, options);
+  return domain !== null && domain === getDomain(upstream.hostname, options);
 }

@@ -2,18 +2,14 @@ import { answerError } from './answer-error.ts';
 import { isRecord, readJson } from './bounded-body.ts';
 import { CallScope } from './call-scope.ts';
 import { basicAuthorization, type Credentials } from './credentials/credentials.ts';
-import { INTERACTIVE_RETRIES } from './retry.ts';
-import { retrying } from './retrying.ts';
 import type { BearerChallenge, IssuedToken } from './token-cache.ts';
 import type { Answer, ExchangeRequest, Transport } from './transport.ts';
-import { UpstreamError, type UpstreamEvents } from './upstream.ts';
+import { UpstreamError } from './upstream.ts';
 
 export interface TokenServerOptions {
   readonly upstream: string;
   readonly transport: Transport;
-  readonly events: UpstreamEvents;
   readonly now: () => number;
-  readonly random: () => number;
   readonly findCredentials: () => Promise<Credentials | undefined>;
 }
 
@@ -26,22 +22,18 @@ const DEFAULT_LIFETIME_S = 60;
 
 /**
  * Fetches a token as a challenge asks for: by `GET` with Basic credentials or none, or by the OAuth2 refresh grant when
- * the credentials are an identity token. The caller has checked that the realm may be asked.
+ * the credentials are an identity token. The caller has checked that the realm may be asked, and tries again itself.
  *
  * @throws {UpstreamError}
  * @see https://distribution.github.io/distribution/spec/auth/token/
  * @see https://distribution.github.io/distribution/spec/auth/oauth/
  */
 export async function issueToken(challenge: BearerChallenge, options: TokenServerOptions): Promise<IssuedToken> {
-  const { upstream, transport, events, random } = options;
+  const { upstream, transport } = options;
   const scope = new CallScope(upstream, { deadlineMs: TOKEN_DEADLINE_MS });
-  const onRetry = (reason: string, delayMs: number) =>
-    events.retried({ upstream, operation: 'token', reason, delayMs });
   try {
     const request = tokenRequest(challenge, await scope.race(options.findCredentials()));
-    return await retrying({ policy: INTERACTIVE_RETRIES, scope, random, onRetry }, async (retry) =>
-      readToken(await transport.exchange({ ...request, retry }, scope), scope, options),
-    );
+    return await readToken(await transport.exchange({ ...request, retry: 0 }, scope), scope, options);
   } finally {
     scope.close();
   }

@@ -20,7 +20,7 @@ const lacks = await lacking(PROGRAMS);
 describe.skipIf(lacks !== '')('containerd names the registry it means with ?ns=', () => {
   it('and gets the same name from each of two upstreams', async () => {
     const images = { 'docker.io': new Images(), 'ghcr.test': new Images() };
-    const built = Object.entries(images).map(([seed, it]) => it.addImage('team/app', '1', { seed }));
+    const built = Object.entries(images).map(([seed, own]) => own.addImage('team/app', '1', { seed }));
     await using dockerHub = await Hub.start(images['docker.io']);
     await using ghcr = await Hub.start(images['ghcr.test'], { redirectBlobs: false });
     const upstreams = [dockerHubUpstream(dockerHub), { name: 'ghcr.test', remoteurl: ghcr.url }];

@@ -22,7 +22,6 @@ export async function containersSettings(mirror: string) {
     TMPDIR: directory.path,
     CONTAINERS_REGISTRIES_CONF: at('registries.conf'),
     CONTAINERS_STORAGE_CONF: at('storage.conf'),
-    REGISTRY_AUTH_FILE: at('home/auth.json'),
   };
   const storage = ['--root', at('root'), '--runroot', at('run'), '--storage-driver', 'vfs'];
   return {

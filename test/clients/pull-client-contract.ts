@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 
 import { HELLO_LINE, hostArchitecture } from '../support/hello-program.ts';
 import { type BuiltImage, type BuiltIndex, Images } from '../support/images.ts';
@@ -37,7 +37,13 @@ export async function describePullClient(kind: PullClientKind): Promise<void> {
       index = images.addIndex(REPOSITORY, 'multi', { layers: [40_000], family: 'docker' });
     });
 
-    const start = (tagTtl: string) => startPullScene(kind, images, { tagTtl });
+    const start = async (tagTtl: string) => {
+      const scene = await startPullScene(kind, images, { tagTtl });
+      onTestFailed(() =>
+        console.warn([scene.layover.output, 'upstream saw:', ...scene.hub.requests.lines()].join('\n')),
+      );
+      return scene;
+    };
 
     it('cold, with one upstream request for each blob and one for the manifest', async () => {
       await using scene = await start('1h');
@@ -46,8 +52,7 @@ export async function describePullClient(kind: PullClientKind): Promise<void> {
       expect(fetched(scene, 'blob-get')).toEqual(blobsOf(image));
       expect(fetched(scene, 'manifest-get')).toEqual([image.digest]);
       expect(scene.hub.contentBytes).toBe(sizeOf(images, image));
-      const expected = (await scene.client.run(IMAGE)) ?? HELLO_LINE;
-      expect(expected.trim()).toBe(HELLO_LINE);
+      await expectToRun(scene, IMAGE);
     });
 
     it('warm, without an upstream request while the tag is fresh', async () => {
@@ -68,7 +73,7 @@ export async function describePullClient(kind: PullClientKind): Promise<void> {
       await scene.client.remove(IMAGE);
       await scene.hub.stop();
       await scene.client.pull(IMAGE);
-      expect(((await scene.client.run(IMAGE)) ?? HELLO_LINE).trim()).toBe(HELLO_LINE);
+      await expectToRun(scene, IMAGE);
     });
 
     it('one platform of an index, and the other is never fetched', async () => {
@@ -77,9 +82,14 @@ export async function describePullClient(kind: PullClientKind): Promise<void> {
       const own = index.images[hostArchitecture];
       expect(fetched(scene, 'cdn-get')).toEqual(blobsOf(own));
       expect(fetched(scene, 'manifest-get')).toEqual([index.digest, own.digest].toSorted());
-      expect(((await scene.client.run(MULTI)) ?? HELLO_LINE).trim()).toBe(HELLO_LINE);
+      await expectToRun(scene, MULTI);
     });
   });
+}
+
+async function expectToRun({ client }: PullScene, image: string): Promise<void> {
+  const printed = await client.run(image);
+  if (printed !== undefined) expect(printed.trim()).toBe(HELLO_LINE);
 }
 
 /** Leaves the hub's log with what the second pull did. */

@@ -1,13 +1,13 @@
 import { isDigest } from '../../src/oci/digest.ts';
 import { type Answer, type Exchange, jsonAnswer, textAnswer } from './exchange.ts';
-import type { Hub } from './hub.ts';
 import { requestUrl } from './hub-requests.ts';
+import type { HubState } from './hub-state.ts';
 import { ACCEPT_MANIFESTS, MEDIA_TYPES } from './media-types.ts';
 
 const SERVICE = 'registry.docker.io';
 
 /** registry-1.docker.io */
-export async function answerRegistry(hub: Hub, exchange: Exchange): Promise<Answer> {
+export async function answerRegistry(hub: HubState, exchange: Exchange): Promise<Answer> {
   const { kind, path, repository, query } = exchange.logged;
   switch (kind) {
     case 'unauthorized':
@@ -30,7 +30,7 @@ export async function answerRegistry(hub: Hub, exchange: Exchange): Promise<Answ
 }
 
 /** production.cloudflare.docker.com: knows signatures, not tokens. */
-export async function answerCdn(hub: Hub, { req, logged }: Exchange): Promise<Answer> {
+export async function answerCdn(hub: HubState, { req, logged }: Exchange): Promise<Answer> {
   if (logged.authorization !== 'none') return textAnswer(400, 'Only one auth mechanism allowed');
   const signed = hub.signedUrls.check(logged.path, logged.query);
   if (signed === undefined) return textAnswer(403, 'Request has expired');
@@ -42,7 +42,7 @@ export async function answerCdn(hub: Hub, { req, logged }: Exchange): Promise<An
 }
 
 /** auth.docker.io */
-export function answerToken(hub: Hub, { req, logged }: Exchange): Answer {
+export function answerToken(hub: HubState, { req, logged }: Exchange): Answer {
   if (logged.path !== '/token' || req.method !== 'GET') return textAnswer(404, 'no such endpoint');
   if (logged.query.get('service') !== SERVICE) return jsonAnswer(400, { details: 'unknown service' });
   const scopes = logged.query.getAll('scope').flatMap((scope) => scope.split(' '));
@@ -50,7 +50,7 @@ export function answerToken(hub: Hub, { req, logged }: Exchange): Answer {
   return jsonAnswer(status, body);
 }
 
-function challenge(hub: Hub, repository: string | undefined): Answer {
+function challenge(hub: HubState, repository: string | undefined): Answer {
   const scope = repository === undefined ? '' : `,scope="repository:${repository}:pull"`;
   const bearer = `Bearer realm="${hub.tokenUrl}",service="${SERVICE}"${scope}`;
   return specError(401, 'UNAUTHORIZED', 'authentication required', {
@@ -59,7 +59,7 @@ function challenge(hub: Hub, repository: string | undefined): Answer {
   });
 }
 
-async function manifest(hub: Hub, { req, logged }: Exchange): Promise<Answer> {
+async function manifest(hub: HubState, { req, logged }: Exchange): Promise<Answer> {
   const { repository = '', reference = '' } = logged;
   if (req.method === 'GET' && hub.rateLimit.spent) {
     const { body, ...refusal } = hub.rateLimit.answer();
@@ -73,7 +73,7 @@ async function manifest(hub: Hub, { req, logged }: Exchange): Promise<Answer> {
   return { ...answer, headers: { ...answer.headers, ...hub.rateLimit.headers() } };
 }
 
-async function blob(hub: Hub, { req, logged }: Exchange): Promise<Answer> {
+async function blob(hub: HubState, { req, logged }: Exchange): Promise<Answer> {
   const { repository = '', reference = '', range } = logged;
   const path = `/v2/${repository}/blobs/${reference}`;
   const method = req.method === 'HEAD' ? 'HEAD' : 'GET';
@@ -83,7 +83,7 @@ async function blob(hub: Hub, { req, logged }: Exchange): Promise<Answer> {
   return { status: 307, headers: { location: `${hub.cdnUrl}${hub.signedUrls.sign(repository, reference)}` } };
 }
 
-function referrers(hub: Hub, { req, logged }: Exchange): Answer {
+function referrers(hub: HubState, { req, logged }: Exchange): Answer {
   const { reference = '' } = logged;
   if (!hub.options.referrers || !isDigest(reference)) return specError(404, 'NAME_UNKNOWN', 'no referrers here');
   const artifactType = requestUrl(req).searchParams.get('artifactType');

@@ -2,7 +2,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
 import { type BuiltImage, type BuiltIndex, Images } from './images.ts';
-import { Hub, type HubOptions } from './hub.ts';
+import { Hub } from './hub.ts';
+import type { HubOptions } from './hub-state.ts';
 import { ACCEPT_MANIFESTS } from './media-types.ts';
 import { findProgram } from './programs.ts';
 import { runProgram } from './processes.ts';
@@ -134,6 +135,27 @@ describe('the hub answers as Docker Hub does', () => {
     }
   });
 
+  it('moves and removes tags while it runs', async () => {
+    await using started = await startHub();
+    const digestNow = async () => (await started.ask('/manifests/1')).headers.get('docker-content-digest');
+    expect(await digestNow()).toBe(image.digest);
+    started.hub.setTag(NAME, '1', other.digest);
+    expect(await digestNow()).toBe(other.digest);
+    started.hub.setTag(NAME, '1', undefined);
+    expect((await started.ask('/manifests/1')).status).toBe(404);
+  });
+
+  it('can be a small private registry: Basic, and blobs of its own', async () => {
+    await using started = await startHub({ challenge: 'basic', redirectBlobs: false, referrers: false });
+    started.hub.tokens.users.set('ann', 'secret');
+    const refused = await started.ask(`/blobs/${image.config}`);
+    expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, 'Basic realm="registry"']);
+    const authorization = `Basic ${Buffer.from('ann:secret').toString('base64')}`;
+    const blob = await started.ask(`/blobs/${image.config}`, { headers: { authorization } });
+    expect(digestOf(await bytesOf(blob))).toBe(image.config);
+    expect((await started.ask(`/referrers/${image.digest}`, { headers: { authorization } })).status).toBe(404);
+  });
+
   it('comes back on the same ports after it was gone', async () => {
     await using started = await startHub();
     await started.hub.stop();
@@ -166,6 +188,29 @@ describe('the hub goes wrong on demand', () => {
     started.hub.faults.clear();
     started.hub.faults.longBody(layer, 10);
     expect((await fetched()).length).toBe(200_010);
+  });
+
+  it('lies about digests and answers what is no JSON', async () => {
+    await using started = await startHub();
+    const remove = started.hub.faults.wrongDigestHeader(image.digest);
+    const wrong = await started.ask('/manifests/1');
+    expect(wrong.headers.get('docker-content-digest')).toMatch(/^sha256:0{64}$/);
+    expect(await bytesOf(wrong)).toEqual(image.bytes);
+    remove();
+    started.hub.faults.garbageJson('manifest-get');
+    await expect(started.ask('/manifests/1').then((answer) => answer.json())).rejects.toThrow('JSON');
+  });
+
+  it('is slow to answer and slow to send', async () => {
+    await using started = await startHub();
+    started.hub.faults.delay(150, { on: 'manifest-head' });
+    started.hub.faults.throttle(1_000_000, { on: 'cdn-get' });
+    const begun = performance.now();
+    await started.ask('/manifests/1', { method: 'HEAD' });
+    const answered = performance.now();
+    expect(answered - begun).toBeGreaterThan(140);
+    await bytesOf(await fetch(await started.cdnUrl(image.layers[1] ?? '')));
+    expect(performance.now() - answered).toBeGreaterThan(150);
   });
 
   it('moves a tag between HEAD and GET', async () => {

@@ -6,6 +6,7 @@ import { type Answer, type Exchange, respond } from './exchange.ts';
 import { Faults } from './faults.ts';
 import { classifyRegistryRequest, logEntry } from './hub-requests.ts';
 import { answerCdn, answerRegistry, answerToken } from './hub-origins.ts';
+import type { HubOptions, HubState } from './hub-state.ts';
 import type { Images } from './images.ts';
 import { RateLimit } from './rate-limit.ts';
 import { type RegistryBackend, startRegistryBackend } from './registry-backend.ts';
@@ -14,20 +15,11 @@ import { SignedUrls } from './signed-urls.ts';
 import { StoppableServer } from './stoppable-server.ts';
 import { TokenIssuer } from './token-issuer.ts';
 
-export interface HubOptions {
-  /** `basic` and `none` make it look like a small private registry. Default: `bearer`. */
-  readonly challenge?: 'bearer' | 'basic' | 'none';
-  /** False: blobs come from the registry's own origin. Default: true. */
-  readonly redirectBlobs?: boolean;
-  /** False: the referrers endpoint is 404, as at registries before OCI 1.1. Default: true. */
-  readonly referrers?: boolean;
-}
-
 /**
  * A real registry that looks like Docker Hub: a registry, a token server and a CDN, each an origin of its own on
  * loopback. Everything it was asked is in {@link requests}; everything that can go wrong is in {@link faults}.
  */
-export class Hub implements AsyncDisposable {
+export class Hub implements HubState, AsyncDisposable {
   readonly requests = new RequestLog();
   readonly faults = new Faults();
   readonly tokens = new TokenIssuer();
@@ -105,7 +97,6 @@ export class Hub implements AsyncDisposable {
     this.#moves.push({ after, tag: `${repository}:${tag}`, digest });
   }
 
-  /** The digest a tag points to; a digest points to itself. */
   resolve(repository: string, reference: string): string | undefined {
     if (reference.includes(':')) return reference;
     const key = `${repository}:${reference}`;
@@ -134,7 +125,7 @@ export class Hub implements AsyncDisposable {
     kind: RequestKind,
     req: IncomingMessage,
     res: ServerResponse,
-    answer: (hub: Hub, exchange: Exchange) => Promise<Answer> | Answer,
+    answer: (hub: HubState, exchange: Exchange) => Promise<Answer> | Answer,
     about: Pick<Partial<LoggedRequest>, 'repository' | 'reference'> = {},
   ): Promise<void> {
     const logged = this.requests.add(logEntry(kind, req, about));

@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'yaml';
 
 import { listSpools, readVisibleBlobs, type SpoolFile, type VisibleBlob } from './data-directory.ts';
@@ -124,6 +125,21 @@ export class Layover implements AsyncDisposable {
   /** What unfinished fills keep on disk. */
   spools(): Promise<readonly SpoolFile[]> {
     return listSpools(this.dataDirectory);
+  }
+
+  /**
+   * Waits until every fill has ended in a blob: a client has its last byte a little before the blob is visible.
+   *
+   * @throws {Error} when something is left after `timeoutMs`
+   */
+  async settled({ timeoutMs = 10_000 } = {}): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const left = await this.spools();
+      if (left.length === 0) return;
+      if (Date.now() > deadline) throw new Error(`unfinished fills: ${left.map(({ name }) => name).join(', ')}`);
+      await delay(10);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -22,8 +22,7 @@ export async function startRegistryBackend(images: Images): Promise<RegistryBack
   const rootDirectory = join(directory.path, 'registry');
   await writeDistributionLayout(rootDirectory, images);
   const found = await findProgram('docker-registry');
-  if (found === undefined)
-    console.warn('docker-registry is missing: Layover itself stands in as the upstream registry');
+  if (found === undefined) sayOnce();
   const [command, ...args] = found ? [found] : [process.execPath, LAYOVER_MAIN];
   const { process: server, port } = await serve([command, ...args, 'serve'], directory.path, rootDirectory);
   return {
@@ -35,6 +34,13 @@ export async function startRegistryBackend(images: Images): Promise<RegistryBack
       await directory[Symbol.asyncDispose]();
     },
   };
+}
+
+let said = false;
+
+function sayOnce(): void {
+  if (!said) console.warn('docker-registry is missing: Layover itself stands in as the upstream registry');
+  said = true;
 }
 
 /** Starts `command CONFIG` and waits until it listens; once more on another port if somebody took the first. */

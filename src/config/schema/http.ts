@@ -23,7 +23,7 @@ const CLIENT_AUTH = [
 const letsEncrypt = z.strictObject({
   cachefile: text('Where certificates are kept.').optional(),
   email: text('Given to the CA.').optional(),
-  hosts: z.array(text('A host that may get a certificate.')).optional(),
+  hosts: z.array(text('A host.')).describe('Hosts that may get a certificate.').optional(),
   directoryurl: text('Another ACME directory.').optional(),
 });
 
@@ -37,8 +37,8 @@ const tls = z
       .optional(),
     clientauth: choice('Default: require-and-verify-client-cert.', CLIENT_AUTH).optional(),
     minimumtls: choice('Default: tls1.2.', ['tls1.2', 'tls1.3']).optional(),
-    ciphersuites: z.array(text('Name of a cipher suite.')).optional(),
-    letsencrypt: letsEncrypt.optional(),
+    ciphersuites: z.array(text('A cipher suite.')).describe('Cipher suites of TLS 1.2.').optional(),
+    letsencrypt: letsEncrypt.describe('Certificates by ACME.').optional(),
   })
   .describe('Serve HTTPS.');
 
@@ -74,7 +74,13 @@ export const http = z
     tls: tls.optional(),
     headers: headers().describe('Added to every answer under /v2/.').optional(),
     debug: debug.optional(),
-    http2: z.strictObject({ disabled: bool('HTTP/1.1 only.').optional() }).optional(),
-    h2c: z.strictObject({ enabled: bool('HTTP/2 without TLS.').optional() }).optional(),
+    http2: z
+      .strictObject({ disabled: bool('HTTP/1.1 only.').optional() })
+      .describe('HTTP/2 with TLS.')
+      .optional(),
+    h2c: z
+      .strictObject({ enabled: bool('HTTP/2 without TLS.').optional() })
+      .describe('HTTP/2 without TLS.')
+      .optional(),
   })
   .describe('How clients talk to this service.');

@@ -123,6 +123,7 @@ const upstream = z
         ca: text("PEM file with CAs, in addition to the system's.").optional(),
         insecure: bool('Do not verify the certificate. Default: false.').optional(),
       })
+      .describe('How the upstream proves who it is.')
       .optional(),
     httpproxy: httpUrl('Proxy to go through; beats HTTP_PROXY, HTTPS_PROXY and NO_PROXY.').optional(),
   })
@@ -145,6 +146,7 @@ export const proxy = z
         command: name('A docker credential helper; beats username and password.'),
         lifetime: duration(LIFETIME).optional(),
       })
+      .describe('Credentials for the default upstream.')
       .optional(),
     ttl: signedDuration('Forget content after this long; 0: never.').optional(),
     cachewritetimeout: duration('Longest time one blob may take.').optional(),

@@ -9,8 +9,8 @@ import {
   parseTcpAddress,
 } from '../units.ts';
 
-/** The longest wait of Node's timers, in milliseconds; a longer one fires at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** In whole days, the longest wait of Node's timers (2³¹ - 1 milliseconds); a longer one fires at once. */
+const MAX_TIMER_MS = 24 * 86_400_000;
 
 /** A value that is wrong for a reason of its own; the message reads on from the key: `must be …`. */
 class InvalidValueError extends Error {
@@ -111,7 +111,7 @@ export const choice = <const T extends string>(description: string, choices: rea
   });
 
 /** `a, b or c` */
-export function listing(words: readonly string[]): string {
+function listing(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 }
 

@@ -1,0 +1,99 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { stringify } from 'yaml';
+
+import { Layover, dockerHubUpstream } from '../test/support/layover.ts';
+import { freePort, RunningProcess, waitForPort } from '../test/support/processes.ts';
+import { findProgram, programEnvironment } from '../test/support/programs.ts';
+import { temporaryDirectory } from '../test/support/temporary-directory.ts';
+
+/** One cache, or a server that is a limit for caches, in front of the common upstream. */
+export interface Contender extends AsyncDisposable {
+  readonly name: string;
+  readonly url: string;
+  /** Serves what it is given, and pulls nothing. */
+  readonly isStatic: boolean;
+  /** Resident memory, in bytes. */
+  rss(): Promise<number>;
+}
+
+export async function startLayover(hub: { readonly url: string }): Promise<Contender> {
+  const tags = { ttl: '1h', rules: [{ match: '^stale$', ttl: '0s' }] };
+  const layover = await Layover.start({ config: { proxy: { upstreams: [dockerHubUpstream(hub, { tags })] } } });
+  return {
+    name: 'layover',
+    url: layover.url,
+    isStatic: false,
+    rss: () => layover.rss(),
+    [Symbol.asyncDispose]: () => layover[Symbol.asyncDispose](),
+  };
+}
+
+/** Distribution as a pull-through cache; undefined where Debian's package is missing. */
+export async function startDistribution(hub: { readonly url: string }): Promise<Contender | undefined> {
+  const program = await findProgram('docker-registry');
+  if (program === undefined) return undefined;
+  const directory = await temporaryDirectory();
+  const [port, file] = [await freePort(), join(directory.path, 'config.yml')];
+  const config = {
+    version: 0.1,
+    log: { level: 'info' },
+    storage: { filesystem: { rootdirectory: join(directory.path, 'data') }, cache: { blobdescriptor: 'inmemory' } },
+    http: { addr: `127.0.0.1:${port}` },
+    proxy: { remoteurl: hub.url },
+  };
+  await writeFile(file, stringify(config));
+  return startProcess('docker-registry', [program, 'serve', file], { port, directory });
+}
+
+/** nginx with the same content as plain files: no cache, the limit of what serving costs. Undefined where it is missing. */
+export async function startNginx(files: ReadonlyMap<string, Iterable<Buffer>>): Promise<Contender | undefined> {
+  const program = await findProgram('nginx');
+  if (program === undefined) return undefined;
+  const directory = await temporaryDirectory();
+  const port = await freePort();
+  for (const [path, content] of files) {
+    const target = join(directory.path, 'files', path);
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, content);
+  }
+  const file = join(directory.path, 'nginx.conf');
+  await writeFile(file, nginxConfig(directory.path, port));
+  const contender = await startProcess('nginx', [program, '-p', directory.path, '-c', file], { port, directory });
+  return { ...contender, isStatic: true };
+}
+
+function nginxConfig(directory: string, port: number): string {
+  return `daemon off; master_process off; pid ${directory}/nginx.pid; error_log ${directory}/error.log;
+user root;
+events { worker_connections 512; }
+http {
+  access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000; open_file_cache max=100;
+  default_type application/vnd.oci.image.manifest.v1+json;
+  server { listen 127.0.0.1:${port}; root ${directory}/files; }
+}`;
+}
+
+async function startProcess(
+  name: string,
+  [command, ...args]: string[],
+  { port, directory }: { port: number; directory: AsyncDisposable & { readonly path: string } },
+): Promise<Contender> {
+  const process = await RunningProcess.start(command ?? '', args, { env: programEnvironment() });
+  await waitForPort(port, process);
+  return {
+    name,
+    url: `http://127.0.0.1:${port}`,
+    isStatic: false,
+    rss: () => residentBytes(process.pid),
+    async [Symbol.asyncDispose]() {
+      await process.stop();
+      await directory[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function residentBytes(pid: number): Promise<number> {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) * 1024;
+}

@@ -1,0 +1,93 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { argv, stdout } from 'node:process';
+
+import { seededContent } from '../test/support/content.ts';
+import { Hub } from '../test/support/hub.ts';
+import { Images } from '../test/support/images.ts';
+import { type Contender, startDistribution, startLayover, startNginx } from './contenders.ts';
+import { pull } from './pull.ts';
+import { type Cell, type Row, renderTable } from './table.ts';
+import { type Bench, type Scale, type Subjects, workloads } from './workloads.ts';
+
+const FULL: Scale = { seconds: 3, runs: 3, largeBytes: 256 * 2 ** 20, mediumBytes: 38_000_000 };
+const QUICK: Scale = { seconds: 1, runs: 1, largeBytes: 64 * 2 ** 20, mediumBytes: 8_000_000 };
+
+const REPOSITORY = 'library/bench';
+
+function createImages(scale: Scale): { images: Images; subjects: Subjects; files: Map<string, Iterable<Buffer>> } {
+  const images = new Images();
+  const image = images.addImage(REPOSITORY, 'warm', { layers: [2048] });
+  const stale = images.addImage(REPOSITORY, 'stale', { layers: [2048] });
+  const add = (seed: string, size: number) => images.addBlob(REPOSITORY, seededContent(seed, size));
+  const [small, large] = [add('small', 2500), add('large', scale.largeBytes)];
+  const subjects: Subjects = {
+    repository: REPOSITORY,
+    tag: 'warm',
+    manifest: image.digest,
+    smallBlob: small.digest,
+    largeBlob: large.digest,
+    coldMedium: add('medium', scale.mediumBytes).digest,
+    coldLarge: add('cold', scale.largeBytes).digest,
+    coldBroken: add('broken', scale.largeBytes).digest,
+    staleTag: 'stale',
+  };
+  const base = `v2/${REPOSITORY}`;
+  const files = new Map<string, Iterable<Buffer>>([
+    [`${base}/manifests/${image.digest}`, [image.bytes]],
+    [`${base}/manifests/warm`, [image.bytes]],
+    [`${base}/manifests/${stale.digest}`, [stale.bytes]],
+    [`${base}/blobs/${small.digest}`, small.read()],
+    [`${base}/blobs/${large.digest}`, large.read()],
+  ]);
+  return { images, subjects, files };
+}
+
+async function warmUp({ url, isStatic }: Contender, { repository, ...subjects }: Subjects): Promise<void> {
+  if (isStatic) return;
+  for (const tag of [subjects.tag, subjects.staleTag]) await pull(`${url}/v2/${repository}/manifests/${tag}`);
+  await pull(`${url}/v2/${repository}/manifests/${subjects.manifest}`);
+  for (const digest of [subjects.smallBlob, subjects.largeBlob]) {
+    const { correct } = await pull(`${url}/v2/${repository}/blobs/${digest}`, digest);
+    if (!correct) throw new Error(`${url} does not serve ${digest}`);
+  }
+}
+
+/** Contender after contender within a workload, so that all of them meet the machine in the same mood. */
+async function measure(contenders: readonly Contender[], bench: Bench): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const workload of workloads(bench.scale)) {
+    const cells = new Map<string, Cell>();
+    for (const contender of contenders) {
+      if (contender.isStatic && !workload.isServing) continue;
+      const cell = await workload.run(contender, bench);
+      cells.set(contender.name, cell);
+      stdout.write(`${workload.work} · ${contender.name}: ${cell.text}\n`);
+    }
+    rows.push({ work: workload.work, goal: workload.goal, cells });
+  }
+  return rows;
+}
+
+async function main(): Promise<void> {
+  const scale = argv.includes('--quick') ? QUICK : FULL;
+  const { images, subjects, files } = createImages(scale);
+  await using hub = await Hub.start(images, { challenge: 'none', redirectBlobs: false });
+  await using layover = await startLayover(hub);
+  await using distribution = await startDistribution(hub);
+  await using nginx = await startNginx(files);
+  const contenders = [layover, distribution, nginx].filter((started) => started !== undefined);
+  for (const contender of contenders) await warmUp(contender, subjects);
+  const rows = await measure(contenders, { hub, subjects, scale });
+  const names = contenders.map(({ name }) => name);
+  const missing = ['docker-registry', 'nginx'].filter((name) => !names.includes(name));
+  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}`;
+  const text = `${renderTable(rows, names)}\n\n${machine}; load generator on the same machine; median of ${scale.runs} × ${scale.seconds} s.\n`;
+  stdout.write(`\n${text}${missing.length > 0 ? `Not measured, as not installed: ${missing.join(', ')}\n` : ''}`);
+  const directory = join(import.meta.dirname, 'results');
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, 'latest.md'), text);
+}
+
+await main();

@@ -1,0 +1,138 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { checkConfig, printConfigSchema } from '../../src/commands/config.ts';
+import { configSchema } from '../../src/config/schema/schema.ts';
+import { type Shape, shapeOf } from '../../src/config/shape.ts';
+import { configFile, MINIMAL } from './config-file.ts';
+
+class Screen {
+  text = '';
+  write(text: string): void {
+    this.text += text;
+  }
+}
+
+async function check(text: string, env = {}) {
+  await using file = await configFile(text);
+  const screen = new Screen();
+  const exitCode = await checkConfig(file.path, env, screen);
+  return { exitCode, text: screen.text.replaceAll(file.path, 'config.yml') };
+}
+
+describe('config check', () => {
+  it('says what a good file would do, and what not', async () => {
+    const { exitCode, text } = await check(
+      `${MINIMAL}http: {addr: "[::1]:5000", debug: {addr: ":5001"}, tls: {certificate: c, key: k}}
+redis: {addrs: ["a:1"]}
+proxy: {upstreams: [{remoteurl: "https://ghcr.io", mirrors: ["https://m.example"]}], offline: true}
+`,
+      { REGISTRY_HTP_ADDR: ':1' },
+    );
+    expect(text).toBe(`OK: config.yml
+  listens on   [::1]:5000 (https)
+  debug on     :5001
+  stores in    memory, lost on exit
+  pulls from   ghcr.io (https://ghcr.io, after https://m.example), the default
+  offline      upstreams are never contacted
+warning: config.yml:4:1 redis: not honoured by this version: everything is kept in this process and its storage
+warning: REGISTRY_HTP_ADDR: unknown variable, ignored; did you mean REGISTRY_HTTP_ADDR?
+`);
+    expect(exitCode).toBe(0);
+  });
+
+  it('says so when nothing is pulled', async () => {
+    const { text } = await check(`${MINIMAL}http: {net: unix, addr: /run/layover.sock}\n`);
+    expect(text).toBe(`OK: config.yml
+  listens on   /run/layover.sock
+  stores in    memory, lost on exit
+  pulls from   nowhere: a plain registry
+`);
+  });
+
+  it('lists the problems of a bad one, and exits with 1', async () => {
+    const { exitCode, text } = await check(`${MINIMAL}htpp: {}\ntags: {maxtags: no}\n`);
+    expect(text).toBe(`config.yml:3:1 htpp: unknown key "htpp", did you mean "http"?
+config.yml:4:17 tags.maxtags: must be a whole number from 0 to 2147483647
+`);
+    expect(exitCode).toBe(1);
+  });
+
+  it('checks the built-in default without a file', async () => {
+    const screen = new Screen();
+    expect(await checkConfig(undefined, {}, screen)).toBe(0);
+    expect(screen.text).toContain('OK: built-in default\n');
+  });
+});
+
+interface JsonSchema {
+  readonly type?: string | readonly string[];
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: boolean | JsonSchema;
+  readonly required?: readonly string[];
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+}
+
+function schema(): JsonSchema {
+  const screen = new Screen();
+  printConfigSchema(screen);
+  return JSON.parse(screen.text) as JsonSchema;
+}
+
+/** Where the JSON schema knows other keys than the checks do. */
+function differences(json: JsonSchema | undefined, shape: Shape, path: string): string[] {
+  const mapping = json?.anyOf?.at(-1) ?? json;
+  if (mapping === undefined) return [`${path}: missing`];
+  if (shape.kind === 'list') return differences(mapping.items, shape.item, `${path}[]`);
+  if (shape.kind !== 'object') return [];
+  const keys = Object.keys(mapping.properties ?? {});
+  const isOpen = mapping.additionalProperties !== false;
+  return [
+    ...(isOpen ? [`${path}: takes any key`] : []),
+    ...keys.filter((key) => !shape.keys.has(key)).map((key) => `${path}.${key}: unknown`),
+    ...[...shape.keys].flatMap(([key, child]) => differences(mapping.properties?.[key], child, `${path}.${key}`)),
+  ];
+}
+
+describe('config schema', () => {
+  it('is a JSON schema of draft 7 that knows the keys that the checks know', () => {
+    expect(schema()).toMatchObject({
+      $schema: 'http://json-schema.org/draft-07/schema#',
+      type: 'object',
+      required: ['version', 'storage'],
+      properties: { version: { type: 'number', const: 0.1 } },
+    });
+    expect(differences(schema(), shapeOf(configSchema), '')).toEqual([]);
+  });
+
+  it('describes values as they are written, not as they are used', () => {
+    const { http, proxy, storage, log } = schema().properties ?? {};
+    expect(http?.properties?.['draintimeout']?.type).toEqual(['string', 'integer']);
+    expect(http?.properties?.['relativeurls']?.type).toBe('boolean');
+    expect(http?.properties?.['headers']?.additionalProperties).toMatchObject({ type: 'array' });
+    expect(storage?.anyOf?.[0]).toEqual({ type: 'string', enum: ['filesystem', 'inmemory'] });
+    expect(log?.properties?.['level']).toMatchObject({ enum: ['error', 'warn', 'info', 'debug'] });
+    const upstream = proxy?.properties?.['upstreams']?.items;
+    expect(upstream?.required).toEqual(['remoteurl']);
+    expect(upstream?.properties?.['credentials']?.items?.type).toBe('object');
+  });
+
+  it('explains every key that is honoured', () => {
+    const silent = (json: JsonSchema, path: string): string[] =>
+      Object.entries(json.properties ?? {}).flatMap(([key, value]) => [
+        ...(value.description ? [] : [`${path}.${key}`]),
+        ...silent(value.items ?? value, `${path}.${key}`),
+      ]);
+    const { http, proxy } = schema().properties ?? {};
+    expect(silent(proxy ?? {}, 'proxy')).toEqual([]);
+    expect(silent(http ?? {}, 'http')).toEqual([]);
+  });
+
+  it('has a key for everything in the default file', async () => {
+    const text = await readFile(new URL('../../config/default.yml', import.meta.url), 'utf8');
+    const known = schema().properties ?? {};
+    expect(Object.keys(parse(text) as object).filter((key) => !(key in known))).toEqual([]);
+  });
+});

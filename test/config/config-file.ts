@@ -1,0 +1,41 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Environment } from '../../src/config/environment.ts';
+import { type LoadedConfig, loadConfig } from '../../src/config/load.ts';
+import { ConfigError } from '../../src/config/problem.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+/** A real file with this text; removed by `await using`. */
+export async function configFile(text: string) {
+  const directory = await temporaryDirectory();
+  const path = join(directory.path, 'config.yml');
+  await writeFile(path, text);
+  return { path, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
+}
+
+/** The least a file can say. */
+export const MINIMAL = 'version: 0.1\nstorage: inmemory\n';
+
+export async function load(text: string, env: Environment = {}): Promise<LoadedConfig> {
+  await using file = await configFile(text);
+  return await loadConfig({ file: file.path, env });
+}
+
+/** What is reported of a file that cannot be used, with `config.yml` for its path. */
+export async function problemsOf(text: string, env: Environment = {}): Promise<string[]> {
+  await using file = await configFile(text);
+  try {
+    await loadConfig({ file: file.path, env });
+  } catch (err) {
+    if (err instanceof ConfigError) return err.problems.map((problem) => problem.replace(file.path, 'config.yml'));
+    throw err;
+  }
+  return [];
+}
+
+/** The warnings about a file that can be used, with `config.yml` for its path. */
+export async function warningsOf(text: string, env: Environment = {}): Promise<string[]> {
+  await using file = await configFile(text);
+  const { warnings } = await loadConfig({ file: file.path, env });
+  return warnings.map((warning) => warning.replace(file.path, 'config.yml'));
+}

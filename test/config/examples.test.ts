@@ -1,0 +1,47 @@
+import { readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+
+const EXAMPLES = fileURLToPath(new URL('../../config/examples/', import.meta.url));
+
+const WHAT_THEY_PULL: Readonly<Record<string, readonly string[]>> = {
+  'docker-hub-mirror.yml': ['docker.io'],
+  'many-upstreams.yml': ['docker.io', 'ghcr.io', 'quay.io', 'registry.k8s.io'],
+  'offline.yml': ['docker.io', 'ghcr.io'],
+  'private-upstream.yml': ['registry.corp.example.com', 'docker.io', '123456789012.dkr.ecr.eu-central-1.amazonaws.com'],
+};
+
+const load = (name: string) => loadConfig({ file: `${EXAMPLES}${name}`, env: {} });
+
+describe('the examples', () => {
+  it('are all known here', async () => {
+    expect((await readdir(EXAMPLES)).sort()).toEqual(Object.keys(WHAT_THEY_PULL));
+  });
+
+  it.each(Object.entries(WHAT_THEY_PULL))('%s can be used as it is, without a warning', async (name, upstreams) => {
+    const { config, warnings } = await load(name);
+    expect(warnings).toEqual([]);
+    expect(config.proxy?.upstreams.map((upstream) => upstream.name)).toEqual(upstreams);
+  });
+
+  it('show what they are about', async () => {
+    const mirror = (await load('docker-hub-mirror.yml')).config;
+    expect(mirror.proxy?.upstreams[0]).toMatchObject({ storePrefix: '', isDefault: true, library: true });
+    expect(mirror.http.debug?.prometheusPath).toBe('/metrics');
+
+    const many = (await load('many-upstreams.yml')).config;
+    expect(many.proxy?.upstreams[0]?.mirrors).toEqual(['https://mirror.gcr.io']);
+    expect(many.proxy?.upstreams[0]?.tags.rules.map(({ ttlMs }) => ttlMs)).toEqual([604_800_000, 60_000]);
+    expect(many.proxy?.upstreams[1]?.deny).toEqual(['example-org/experiments/**']);
+
+    const offline = (await load('offline.yml')).config;
+    expect(offline.proxy?.offline).toBe(true);
+    expect(offline.storage.readOnly).toBe(true);
+
+    const [corp, hub, ecr] = (await load('private-upstream.yml')).config.proxy?.upstreams ?? [];
+    expect(corp).toMatchObject({ credentials: [{ kind: 'file' }], tls: { caFile: '/etc/ssl/corp.pem' } });
+    expect(hub).toMatchObject({ credentials: [{ kind: 'dockerconfig' }], httpProxy: expect.any(String) as string });
+    expect(ecr).toMatchObject({ credentials: [{ kind: 'exec', lifetimeMs: 21_600_000 }], storePrefix: 'ecr' });
+  });
+});

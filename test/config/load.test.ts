@@ -1,0 +1,256 @@
+import { rm } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import { configFile, load, MINIMAL, warningsOf } from './config-file.ts';
+
+describe('where the configuration comes from', () => {
+  it('is the file that is named, before the one in REGISTRY_CONFIGURATION_PATH', async () => {
+    await using named = await configFile(`${MINIMAL}http: {addr: ":1"}\n`);
+    await using inEnvironment = await configFile(`${MINIMAL}http: {addr: ":2"}\n`);
+    const env = { REGISTRY_CONFIGURATION_PATH: inEnvironment.path };
+
+    const both = await loadConfig({ file: named.path, env });
+    expect(both.source).toBe(named.path);
+    expect(both.config.http.listen).toEqual({ net: 'tcp', host: undefined, port: 1 });
+
+    const one = await loadConfig({ env });
+    expect(one.source).toBe(inEnvironment.path);
+    expect(one.config.http.listen).toEqual({ net: 'tcp', host: undefined, port: 2 });
+    expect(one.warnings).toEqual([]);
+  });
+
+  it('is a default of seven registries on port 5000 when nothing is named', async () => {
+    const { config, source, warnings } = await loadConfig({ env: {} });
+    expect(source).toBe('built-in default');
+    expect(warnings).toEqual([]);
+    expect(config.http.listen).toEqual({ net: 'tcp', host: undefined, port: 5000 });
+    expect(config.storage).toEqual({ driver: { kind: 'filesystem', rootDirectory: './data' }, readOnly: false });
+    expect(config.proxy?.upstreams.map(({ name, storePrefix, isDefault }) => [name, storePrefix, isDefault])).toEqual([
+      ['docker.io', 'docker.io', true],
+      ['ghcr.io', 'ghcr.io', false],
+      ['quay.io', 'quay.io', false],
+      ['registry.k8s.io', 'registry.k8s.io', false],
+      ['gcr.io', 'gcr.io', false],
+      ['mcr.microsoft.com', 'mcr.microsoft.com', false],
+      ['public.ecr.aws', 'public.ecr.aws', false],
+    ]);
+    expect(config.proxy?.upstreams[0]).toMatchObject({
+      remoteUrl: 'https://registry-1.docker.io',
+      aliases: ['index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'],
+      library: true,
+    });
+  });
+
+  it('is another default when the caller has one', async () => {
+    await using defaults = await configFile(MINIMAL);
+    const { config, source } = await loadConfig({ env: {}, defaults: defaults.path });
+    expect(source).toBe('built-in default');
+    expect(config.proxy).toBeUndefined();
+  });
+
+  it('is an error when the file is gone', async () => {
+    await using file = await configFile(MINIMAL);
+    await rm(file.path);
+    await expect(loadConfig({ file: file.path, env: {} })).rejects.toThrow('cannot be read (ENOENT)');
+  });
+});
+
+describe('a configuration', () => {
+  it('has the defaults of distribution, but waits for running answers', async () => {
+    const { config } = await load(MINIMAL);
+    expect(config).toEqual({
+      log: { level: 'info', format: 'text', fields: {}, accessLog: true },
+      storage: { driver: { kind: 'inmemory' }, readOnly: false },
+      http: {
+        listen: { net: 'tcp', host: undefined, port: 5000 },
+        prefix: '/',
+        host: undefined,
+        relativeUrls: false,
+        headers: {},
+        drainTimeoutMs: 30_000,
+        tls: undefined,
+        debug: undefined,
+      },
+      health: {
+        storageDriver: { enabled: false, intervalMs: 10_000, threshold: 1 },
+        files: [],
+        http: [],
+        tcp: [],
+      },
+      catalogMaxEntries: 1000,
+      tagsMaxEntries: 1000,
+      proxy: undefined,
+    });
+  });
+
+  it('is read whole', async () => {
+    const { config } = await load(`
+version: 0.1
+log: {level: WARN, formatter: logstash, accesslog: {disabled: true}, fields: {service: registry, shard: 3, canary: true, build: "007"}}
+storage: {filesystem: {rootdirectory: /data}, maintenance: {readonly: {enabled: true}}}
+http:
+  addr: '[::1]:5443'
+  prefix: /registry/
+  host: https://registry.example.com:8443/ignored
+  relativeurls: true
+  draintimeout: 0
+  headers: {X-Content-Type-Options: [nosniff], X-Two: [a, b], X-Plain: c}
+  debug: {addr: localhost:5001, prometheus: {enabled: true}}
+  tls: {certificate: cert.pem, key: key.pem, clientcas: [ca.pem], clientauth: verify-client-cert-if-given, minimumtls: tls1.3}
+health:
+  storagedriver: {enabled: true, interval: 1m, threshold: 3}
+  file: [{file: /tmp/down}, {file: /tmp/out, interval: 5s}]
+  http: [{uri: "http://a.example/", headers: {Accept: [a, b]}, statuscode: 204, timeout: 3s, interval: 20s, threshold: 2}]
+  tcp: [{addr: "redis:6379", timeout: 1s}]
+catalog: {maxentries: 50}
+tags: {maxtags: 60}
+`);
+    expect(config).toEqual({
+      log: {
+        level: 'warn',
+        format: 'logstash',
+        accessLog: false,
+        fields: { service: 'registry', shard: 3, canary: true, build: '007' },
+      },
+      storage: { driver: { kind: 'filesystem', rootDirectory: '/data' }, readOnly: true },
+      http: {
+        listen: { net: 'tcp', host: '::1', port: 5443 },
+        prefix: '/registry/',
+        host: 'https://registry.example.com:8443',
+        relativeUrls: true,
+        headers: { 'X-Content-Type-Options': ['nosniff'], 'X-Two': ['a', 'b'], 'X-Plain': ['c'] },
+        drainTimeoutMs: 0,
+        tls: {
+          certificate: 'cert.pem',
+          key: 'key.pem',
+          clientCas: ['ca.pem'],
+          clientAuth: 'verify-client-cert-if-given',
+          minimumVersion: 'TLSv1.3',
+        },
+        debug: { listen: { net: 'tcp', host: 'localhost', port: 5001 }, prometheusPath: '/metrics' },
+      },
+      health: {
+        storageDriver: { enabled: true, intervalMs: 60_000, threshold: 3 },
+        files: [
+          { path: '/tmp/down', intervalMs: 10_000 },
+          { path: '/tmp/out', intervalMs: 5000 },
+        ],
+        http: [
+          {
+            uri: 'http://a.example/',
+            headers: { Accept: 'a, b' },
+            statusCode: 204,
+            timeoutMs: 3000,
+            intervalMs: 20_000,
+            threshold: 2,
+          },
+        ],
+        tcp: [{ address: 'redis:6379', timeoutMs: 1000, intervalMs: 10_000, threshold: 1 }],
+      },
+      catalogMaxEntries: 50,
+      tagsMaxEntries: 60,
+      proxy: undefined,
+    });
+  });
+
+  it.each([
+    ['a path with net: unix', '{net: unix, addr: /run/layover.sock}', { net: 'unix', path: '/run/layover.sock' }],
+    ['a colon and port in a flow mapping', '{addr: :5001}', { net: 'tcp', host: undefined, port: 5001 }],
+  ])('listens on %s', async (_what, http, listen) => {
+    const { config } = await load(`${MINIMAL}http: ${http}\n`);
+    expect(config.http.listen).toEqual(listen);
+  });
+
+  it('takes the filesystem driver without options, and its directory is the one of distribution', async () => {
+    for (const storage of ['filesystem', '{filesystem: }', '{filesystem: {}}', '{filesystem: {rootdirectory: ""}}']) {
+      const { config } = await load(`version: 0.1\nstorage: ${storage}\n`);
+      expect(config.storage.driver).toEqual({ kind: 'filesystem', rootDirectory: '/var/lib/registry' });
+    }
+  });
+
+  it('takes what says nothing for what is not there', async () => {
+    const { config, warnings } = await load(
+      `${MINIMAL}log:\nhttp: {addr: , host: ""}\nproxy: {remoteurl: ""}\nauth: ~\nredis: {}\ncatalog: {maxentries: 0}\n`,
+    );
+    expect(config).toEqual((await load(MINIMAL)).config);
+    expect(warnings).toEqual([]);
+  });
+
+  it('follows anchors and merges', async () => {
+    const { config } = await load(
+      `${MINIMAL}health:\n  tcp:\n    - &first {addr: "a:1", interval: 1s, timeout: 2s}\n    - {<<: *first, addr: "b:2"}\n    - <<: [{addr: "c:3"}, *first]\n`,
+    );
+    expect(config.health.tcp.map(({ address, timeoutMs }) => [address, timeoutMs])).toEqual([
+      ['a:1', 2000],
+      ['b:2', 2000],
+      ['c:3', 2000],
+    ]);
+  });
+
+  it('keeps text as it was written, even when it looks like a number', async () => {
+    const { config } = await load(
+      `${MINIMAL}proxy: {remoteurl: "https://a.example", username: 0123, password: 1.10}\n`,
+    );
+    expect(config.proxy?.upstreams[0]?.credentials).toEqual([{ kind: 'static', username: '0123', password: '1.10' }]);
+  });
+});
+
+describe('a warning', () => {
+  it.each([
+    ['loglevel: debug', 'loglevel: deprecated: use log.level'],
+    ['log: {hooks: [{type: mail}]}', 'log.hooks: not honoured by this version: no mail is sent'],
+    ['log: {reportcaller: true}', 'log.reportcaller: not honoured by this version: lines do not name the code'],
+    ['middleware: {storage: [{name: redirect}]}', 'middleware: not honoured by this version: no middleware is loaded'],
+    ['http: {secret: s}', 'http.secret: not honoured by this version: nothing needs to be signed'],
+    ['http: {h2c: {enabled: true}}', 'http.h2c: not honoured by this version: clients are served by HTTP/1.1'],
+    ['http: {http2: {disabled: false}}', 'http.http2: not honoured by this version: clients are served by HTTP/1.1'],
+    ['notifications: {endpoints: [{name: a}]}', 'notifications: not honoured by this version: no events are sent'],
+    [
+      'redis: {addrs: ["a:1"]}',
+      'redis: not honoured by this version: everything is kept in this process and its storage',
+    ],
+    ['proxy: {ttl: 168h}', 'proxy.ttl: not honoured by this version: nothing expires'],
+    ['validation: {disabled: true}', 'validation: not honoured by this version: nothing can be pushed'],
+    ['policy: {repository: {classes: [image]}}', 'policy: not honoured by this version: nothing can be pushed'],
+    [
+      'http: {debug: {prometheus: {enabled: true}}}',
+      'http.debug.prometheus: there are no metrics without http.debug.addr',
+    ],
+  ])('is given for %s, with its position', async (line, warning) => {
+    const [only, ...others] = await warningsOf(`${MINIMAL}${line}\n`);
+    expect(others).toEqual([]);
+    expect(only).toMatch(/^config\.yml:3:\d+ /);
+    expect(only?.replace(/^\S+ /, '')).toBe(warning);
+  });
+
+  it('is given for what the storage section asks for in vain', async () => {
+    const text = `version: 0.1
+storage:
+  filesystem: {maxthreads: 100}
+  tag: {concurrencylimit: 8}
+  delete: {enabled: true}
+  cache: {blobdescriptor: inmemory}
+  maintenance: {uploadpurging: {enabled: true, age: 168h, interval: 24h, dryrun: false}}
+  quota: {size: 200GiB, low: 0.8, pins: ["docker.io/library/*:lts"]}
+`;
+    expect((await warningsOf(text)).map((warning) => warning.split(': ')[0])).toEqual([
+      'config.yml:3:16 storage.filesystem.maxthreads',
+      'config.yml:4:9 storage.tag.concurrencylimit',
+      'config.yml:5:3 storage.delete',
+      'config.yml:6:3 storage.cache',
+      'config.yml:7:17 storage.maintenance.uploadpurging',
+      'config.yml:8:3 storage.quota',
+    ]);
+  });
+
+  it.each([
+    'auth: none',
+    'auth: {none: {}}',
+    'proxy: {ttl: 0}',
+    'proxy: {ttl: -1s}',
+    'http: {http2: {disabled: true}, h2c: {enabled: false}}',
+    'log: {reportcaller: no}',
+  ])('is not given for %s, which asks for what happens anyway', async (line) => {
+    expect(await warningsOf(`${MINIMAL}${line}\n`)).toEqual([]);
+  });
+});

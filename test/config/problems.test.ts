@@ -1,0 +1,225 @@
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import { ConfigError } from '../../src/config/problem.ts';
+import { MINIMAL, problemsOf } from './config-file.ts';
+
+const STORAGE = 'version: 0.1\nstorage: {filesystem: {rootdirectory: /data}}\n';
+
+interface Case {
+  readonly what: string;
+  readonly text: string;
+  readonly problems: readonly string[];
+}
+
+const cases: readonly Case[] = [
+  {
+    what: 'an empty file',
+    text: '',
+    problems: ['config.yml:1:1 version: is required', 'config.yml:1:1 storage: is required'],
+  },
+  { what: 'a list', text: '- a\n', problems: ['config.yml:1:1: must be a mapping of keys to values'] },
+  {
+    what: 'another version',
+    text: 'version: 0.2\nstorage: inmemory\n',
+    problems: ['config.yml:1:10 version: must be 0.1'],
+  },
+  {
+    what: 'a key with a slip',
+    text: `${STORAGE}http:\n  addr: :5000\n  tsl: {}\n`,
+    problems: ['config.yml:5:3 http.tsl: unknown key "tsl", did you mean "tls"?'],
+  },
+  {
+    what: 'a key in the wrong place',
+    text: `${STORAGE}remoteurl: https://ghcr.io\n`,
+    problems: ['config.yml:3:1 remoteurl: unknown key "remoteurl", did you mean "proxy.remoteurl"?'],
+  },
+  {
+    what: 'a key of an upstream in the wrong place',
+    text: `${STORAGE}proxy: {mirrors: [https://a.example]}\n`,
+    problems: ['config.yml:3:9 proxy.mirrors: unknown key "mirrors", did you mean "proxy.upstreams[].mirrors"?'],
+  },
+  {
+    what: 'a key called __proto__',
+    text: `${STORAGE}__proto__: {http: 1}\n`,
+    problems: ['config.yml:3:1 __proto__: unknown key "__proto__", did you mean "proxy"?'],
+  },
+  {
+    what: 'wrong types',
+    text: 'version: 0.1\nstorage: [a]\nhttp: 5\nhealth: {file: x}\nlog: {accesslog: {disabled: 7}, fields: {a: [b]}}\n',
+    problems: [
+      'config.yml:2:10 storage: must be a mapping of keys to values',
+      'config.yml:3:7 http: must be a mapping of keys to values',
+      'config.yml:4:16 health.file: must be a list',
+      'config.yml:5:29 log.accesslog.disabled: must be true or false',
+      'config.yml:5:45 log.fields.a: must be text, a number, or true or false',
+    ],
+  },
+  {
+    what: 'a key given twice, beside other problems',
+    text: 'version: 0.1\nstorage: inmemory\nhttp:\n  addr: :1\n  addr: x\n',
+    problems: [
+      'config.yml:5:3: this key is given twice',
+      'config.yml:5:9 http.addr: must be an address such as :5000, 127.0.0.1:5000 or [::1]:5000',
+    ],
+  },
+  {
+    what: 'text that is not YAML',
+    text: 'version: 0.1\nhttp: [\nstorage: }\n',
+    problems: [
+      'config.yml:3:1: not valid YAML: Flow sequence in block collection must be sufficiently indented and end with a ]',
+      'config.yml:3:10: not valid YAML: Unexpected flow-map-end token',
+    ],
+  },
+  {
+    what: 'two documents',
+    text: `${MINIMAL}---\n${MINIMAL}`,
+    problems: ['config.yml:3:1: more than one YAML document'],
+  },
+  {
+    what: 'an alias without anchor',
+    text: `${MINIMAL}http: {addr: *here}\n`,
+    problems: ['config.yml:3:14: no anchor of this name before this alias'],
+  },
+  {
+    what: 'durations',
+    text: `${MINIMAL}http: {draintimeout: 30x}\nhealth: {storagedriver: {interval: -1s}}\n`,
+    problems: [
+      'config.yml:3:22 http.draintimeout: must be a duration such as 30s, 10m or 168h',
+      'config.yml:4:36 health.storagedriver.interval: must not be negative',
+    ],
+  },
+  {
+    what: 'a wait longer than a timer can',
+    text: `${MINIMAL}http: {draintimeout: 577h}\nhealth: {tcp: [{addr: "a:1", interval: 1000h}]}\n`,
+    problems: [
+      'config.yml:3:22 http.draintimeout: must be at most 24 days (576h)',
+      'config.yml:4:40 health.tcp[0].interval: must be at most 24 days (576h)',
+    ],
+  },
+  {
+    what: 'headers that cannot be sent',
+    text: `${MINIMAL}http:\n  headers:\n    "bad name": [a]\n    X-A: ["a\\nb"]\n`,
+    problems: [
+      'config.yml:5:5 http.headers.bad name: is no name of a header',
+      'config.yml:6:11 http.headers.X-A[0]: must be text without line breaks',
+    ],
+  },
+  {
+    what: 'http settings',
+    text: `${MINIMAL}http: {addr: "5000", net: udp, prefix: foo, host: registry.example.com}\n`,
+    problems: [
+      'config.yml:3:14 http.addr: must be an address such as :5000, 127.0.0.1:5000 or [::1]:5000',
+      'config.yml:3:27 http.net: must be tcp or unix',
+      'config.yml:3:40 http.prefix: must start and end with /',
+      'config.yml:3:51 http.host: must be an http or https URL',
+    ],
+  },
+  {
+    what: 'a socket without a path',
+    text: `${MINIMAL}http: {net: unix}\n`,
+    problems: ['config.yml:3:7 http.addr: must be the path of a socket, as http.net is unix'],
+  },
+  {
+    what: 'half a certificate',
+    text: `${MINIMAL}http: {tls: {certificate: a.pem, minimumtls: tls1.0, clientauth: maybe}}\n`,
+    problems: [
+      'config.yml:3:13 http.tls.key: is required to serve HTTPS',
+      'config.yml:3:46 http.tls.minimumtls: must be tls1.2 or tls1.3',
+      'config.yml:3:66 http.tls.clientauth: must be request-client-cert, require-any-client-cert, verify-client-cert-if-given or require-and-verify-client-cert',
+    ],
+  },
+  {
+    what: 'two drivers',
+    text: 'version: 0.1\nstorage:\n  filesystem: {}\n  inmemory:\n',
+    problems: [
+      'config.yml:4:3 storage.inmemory: more than one storage driver (filesystem, inmemory): keep one; to replace the driver of the file from the environment, set REGISTRY_STORAGE=inmemory first',
+    ],
+  },
+  {
+    what: 'no driver',
+    text: 'version: 0.1\nstorage: {delete: {enabled: false}}\n',
+    problems: ['config.yml:2:1 storage: names no driver: filesystem or inmemory'],
+  },
+  {
+    what: 'a driver this version does not have',
+    text: 'version: 0.1\nstorage: {s3: {bucket: b}}\n',
+    problems: [
+      'config.yml:2:11 storage.s3: not supported by this version; storage drivers are filesystem and inmemory',
+    ],
+  },
+  {
+    what: 'a driver nobody has',
+    text: 'version: 0.1\nstorage: filesytem\n',
+    problems: [
+      'config.yml:2:1 storage: names no driver: filesystem or inmemory',
+      'config.yml:2:10 storage.filesytem: unknown key "filesytem", did you mean "filesystem"?',
+    ],
+  },
+  {
+    what: 'authentication, which would otherwise be off in silence',
+    text: `${MINIMAL}auth:\n  htpasswd: {realm: r, path: p}\n`,
+    problems: ['config.yml:3:1 auth: not supported by this version; refusing to start without it'],
+  },
+  {
+    what: 'certificates by ACME',
+    text: `${MINIMAL}http: {tls: {letsencrypt: {email: a@b.example}}}\n`,
+    problems: ['config.yml:3:14 http.tls.letsencrypt: not supported by this version; refusing to start without it'],
+  },
+  {
+    what: 'limits',
+    text: `${MINIMAL}tags: {maxtags: -1}\ncatalog: {maxentries: many}\nhealth: {tcp: [{addr: a}], http: [{uri: b}], file: [{}]}\n`,
+    problems: [
+      'config.yml:3:17 tags.maxtags: must be a whole number from 0 to 2147483647',
+      'config.yml:4:23 catalog.maxentries: must be a whole number from -2147483648 to 2147483647',
+      'config.yml:5:23 health.tcp[0].addr: must be host:port',
+      'config.yml:5:41 health.http[0].uri: must be an http or https URL',
+      'config.yml:5:53 health.file[0].file: is required',
+    ],
+  },
+];
+
+describe('a configuration that cannot be used', () => {
+  it.each(cases)('reports $what with position and key', async ({ text, problems }) => {
+    expect(await problemsOf(text)).toEqual(problems);
+  });
+
+  it('says everything in one error, a line each', async () => {
+    const err = await loadConfig({ file: '/nonexistent/config.yml', env: {} }).catch((err: unknown) => err);
+    expect(err).toBeInstanceOf(ConfigError);
+    expect(String(err)).toBe('ConfigError: invalid configuration:\n  /nonexistent/config.yml: cannot be read (ENOENT)');
+  });
+
+  it('repeats no value, as it may be a secret', async () => {
+    const texts = [
+      `${MINIMAL}proxy: {remoteurl: "https://me:hunter2@a.example", passwrod: hunter2, ttl: hunter2}\n`,
+      `${MINIMAL}proxy: {password: {hunter2: hunter2}}\nhttp: {addr: hunter2, host: hunter2, draintimeout: hunter2}\n`,
+      `${MINIMAL}proxy:\n  password: !hunter2\n`,
+      `${MINIMAL}proxy:\n  password: *hunter2\n`,
+      `${MINIMAL}proxy:\n  password: [a] hunter2: }\n`,
+      `${MINIMAL}proxy:\n  password: "\\hunter2"\n`,
+      `${MINIMAL}proxy:\n  password: |hunter2\n`,
+      `%hunter2\n${MINIMAL}`,
+    ];
+    for (const text of texts) {
+      const problems = await problemsOf(text);
+      expect(problems).not.toEqual([]);
+      expect(problems.join('\n')).not.toContain('hunter2');
+    }
+    const fromVariable = await problemsOf(MINIMAL, { REGISTRY_PROXY_PASSWORD: 'hunter2: hunter2: hunter2' });
+    expect(fromVariable.join('\n')).toMatch(/^REGISTRY_PROXY_PASSWORD: not valid YAML/);
+    expect(fromVariable.join('\n')).not.toContain('hunter2');
+  });
+
+  it('survives aliases that multiply, and brackets without end', async () => {
+    const laughs = [...'bcdefghij'].map((name, i) => `${name}: &${name} [${`*${'abcdefghij'[i]},`.repeat(9)}]`);
+    expect(await problemsOf(['a: &a [1]', ...laughs].join('\n'))).toContainEqual(
+      expect.stringContaining('more than 20000 values, aliases followed'),
+    );
+    expect(await problemsOf('a: &a [*a]\n')).toContainEqual(
+      expect.stringContaining('nested more than 100 levels deep'),
+    );
+    expect(await problemsOf('['.repeat(50_000))).toContainEqual(
+      expect.stringContaining('nested more than 100 levels deep'),
+    );
+  });
+});

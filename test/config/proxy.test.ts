@@ -1,0 +1,303 @@
+import { describe, expect, it } from 'vitest';
+import type { ProxyConfig } from '../../src/config/config.ts';
+import { load, MINIMAL, problemsOf, warningsOf } from './config-file.ts';
+
+async function proxyOf(yaml: string): Promise<ProxyConfig | undefined> {
+  return (await load(`${MINIMAL}proxy: ${yaml}\n`)).config.proxy;
+}
+
+/** Problems of a proxy section on the file's third line, without file and line. */
+async function proxyProblems(yaml: string): Promise<string[]> {
+  return (await problemsOf(`${MINIMAL}proxy: ${yaml}\n`)).map((problem) => problem.replace('config.yml:3:', ''));
+}
+
+const DEFAULTS = {
+  mirrors: [],
+  credentials: [],
+  tags: {
+    ttlMs: 300_000,
+    rules: [{ match: /^v?\d+\.\d+\.\d+/, ttlMs: 604_800_000 }],
+    revalidate: 'blocking',
+    onNotFound: 'error',
+    onDenied: 'error',
+  },
+  timeouts: { connectMs: 2000, headersMs: 10_000, idleMs: 30_000 },
+  allow: [],
+  deny: [],
+  tls: { caFile: undefined, insecure: false },
+  httpProxy: undefined,
+};
+const HUB_ALIASES = ['index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'];
+
+describe('proxy.remoteurl', () => {
+  it('makes a mirror of Docker Hub, stored without a prefix', async () => {
+    expect(await proxyOf('{remoteurl: "https://registry-1.docker.io/"}')).toEqual({
+      upstreams: [
+        {
+          ...DEFAULTS,
+          name: 'docker.io',
+          remoteUrl: 'https://registry-1.docker.io',
+          aliases: HUB_ALIASES,
+          library: true,
+          isDefault: true,
+          storePrefix: '',
+        },
+      ],
+      hosted: [],
+      offline: false,
+      fills: { maxConcurrent: 32, maxSpoolBytes: 107_374_182_400, keepSpoolMs: 86_400_000 },
+    });
+  });
+
+  it('makes a mirror of any other registry, named after its host', async () => {
+    const proxy = await proxyOf('{remoteurl: "http://127.0.0.1:5999/some/path//"}');
+    expect(proxy?.upstreams).toEqual([
+      {
+        ...DEFAULTS,
+        name: '127.0.0.1:5999',
+        remoteUrl: 'http://127.0.0.1:5999/some/path',
+        aliases: [],
+        library: false,
+        isDefault: true,
+        storePrefix: '',
+      },
+    ]);
+  });
+
+  it('uses username and password, and exec before them', async () => {
+    const user = await proxyOf('{remoteurl: "https://a.example", username: u, password: p}');
+    expect(user?.upstreams[0]?.credentials).toEqual([{ kind: 'static', username: 'u', password: 'p' }]);
+    const exec = await proxyOf(
+      '{remoteurl: "https://a.example", username: u, password: p, exec: {command: helper, lifetime: 1h}}',
+    );
+    expect(exec?.upstreams[0]?.credentials).toEqual([{ kind: 'exec', command: 'helper', lifetimeMs: 3_600_000 }]);
+    const always = await proxyOf('{remoteurl: "https://a.example", exec: {command: helper, lifetime: 0}}');
+    expect(always?.upstreams[0]?.credentials).toEqual([{ kind: 'exec', command: 'helper', lifetimeMs: 0 }]);
+    const once = await proxyOf('{remoteurl: "https://a.example", exec: {command: helper}}');
+    expect(once?.upstreams[0]?.credentials).toEqual([{ kind: 'exec', command: 'helper', lifetimeMs: undefined }]);
+  });
+
+  it('warns of half a login', async () => {
+    expect(await warningsOf(`${MINIMAL}proxy: {remoteurl: "https://a.example", username: u}\n`)).toEqual([
+      'config.yml:3:41 proxy.username: has no effect without proxy.password: upstreams are asked anonymously',
+    ]);
+  });
+
+  it('absent, as are upstreams, leaves a plain registry', async () => {
+    expect(await proxyOf('{offline: true}')).toBeUndefined();
+    expect(await proxyOf('{upstreams: []}')).toBeUndefined();
+  });
+});
+
+describe('proxy.upstreams', () => {
+  it('takes every key', async () => {
+    const { config } = await load(`${MINIMAL}
+proxy:
+  offline: true
+  hosted: ["team/*"]
+  fills: {maxconcurrent: 4, maxspool: 5GB, keepspool: 2d}
+  upstreams:
+    - name: docker.io
+      remoteurl: https://registry-1.docker.io
+      aliases: [hub.example, index.docker.io, docker.io]
+      mirrors: [https://mirror.gcr.io/]
+      library: false
+      default: true
+      storeprefix: /mirror/hub/
+      credentials:
+        - {username: u, password: p}
+        - {username: u, file: /run/secrets/p}
+        - {file: /run/secrets/up}
+        - {dockerconfig: /root/.docker/config.json}
+        - {exec: docker-credential-pass, lifetime: 7d}
+      tags: {ttl: 1m, rules: [{match: ^stable, ttl: 1d}], revalidate: background, onnotfound: stale, ondenied: stale}
+      timeouts: {connect: 1s, headers: 2s, idle: 3s}
+      allow: ["library/*"]
+      deny: ["library/evil"]
+      tls: {ca: /etc/ssl/corp.pem, insecure: true}
+      httpproxy: http://proxy.corp:3128
+`);
+    expect(config.proxy).toEqual({
+      offline: true,
+      hosted: ['team/*'],
+      fills: { maxConcurrent: 4, maxSpoolBytes: 5e9, keepSpoolMs: 172_800_000 },
+      upstreams: [
+        {
+          name: 'docker.io',
+          remoteUrl: 'https://registry-1.docker.io',
+          aliases: ['hub.example', ...HUB_ALIASES],
+          mirrors: ['https://mirror.gcr.io'],
+          library: false,
+          isDefault: true,
+          storePrefix: 'mirror/hub',
+          credentials: [
+            { kind: 'static', username: 'u', password: 'p' },
+            { kind: 'file', username: 'u', path: '/run/secrets/p' },
+            { kind: 'file', username: undefined, path: '/run/secrets/up' },
+            { kind: 'dockerconfig', path: '/root/.docker/config.json' },
+            { kind: 'exec', command: 'docker-credential-pass', lifetimeMs: 604_800_000 },
+          ],
+          tags: {
+            ttlMs: 60_000,
+            rules: [{ match: /^stable/, ttlMs: 86_400_000 }],
+            revalidate: 'background',
+            onNotFound: 'stale',
+            onDenied: 'stale',
+          },
+          timeouts: { connectMs: 1000, headersMs: 2000, idleMs: 3000 },
+          allow: ['library/*'],
+          deny: ['library/evil'],
+          tls: { caFile: '/etc/ssl/corp.pem', insecure: true },
+          httpProxy: 'http://proxy.corp:3128',
+        },
+      ],
+    });
+  });
+
+  it('stores below the name, unless storeprefix says otherwise', async () => {
+    const proxy = await proxyOf(
+      '{upstreams: [{remoteurl: "https://ghcr.io"}, {remoteurl: "https://quay.io", storeprefix: ""}, {remoteurl: "https://registry-1.docker.io"}]}',
+    );
+    expect(proxy?.upstreams.map(({ name, storePrefix }) => [name, storePrefix])).toEqual([
+      ['ghcr.io', 'ghcr.io'],
+      ['quay.io', ''],
+      ['docker.io', 'docker.io'],
+    ]);
+  });
+
+  it('has the only one for its default, unless that says no, and none of several', async () => {
+    const defaults = async (yaml: string) => (await proxyOf(yaml))?.upstreams.map(({ isDefault }) => isDefault);
+    expect(await defaults('{upstreams: [{remoteurl: "https://ghcr.io"}]}')).toEqual([true]);
+    expect(await defaults('{upstreams: [{remoteurl: "https://ghcr.io", default: false}]}')).toEqual([false]);
+    expect(await defaults('{upstreams: [{remoteurl: "https://a.example"}, {remoteurl: "https://b.example"}]}')).toEqual(
+      [false, false],
+    );
+  });
+
+  it('gives username and password to the default upstream alone, before its own credentials', async () => {
+    const proxy = await proxyOf(
+      '{username: u, password: p, upstreams: [{remoteurl: "https://a.example"}, {remoteurl: "https://b.example", default: true, credentials: [{file: f}]}]}',
+    );
+    expect(proxy?.upstreams.map(({ credentials }) => credentials.map(({ kind }) => kind))).toEqual([
+      [],
+      ['static', 'file'],
+    ]);
+  });
+
+  it.each([
+    [
+      'remoteurl beside the list',
+      '{remoteurl: "https://a.example", upstreams: [{remoteurl: "https://b.example"}]}',
+      ['9 proxy.remoteurl: excludes proxy.upstreams; make it an entry of that list'],
+    ],
+    [
+      'two defaults',
+      '{upstreams: [{remoteurl: "https://a.example", default: yes}, {remoteurl: "https://b.example", default: true}]}',
+      ['111 proxy.upstreams[1].default: only one can be the default, and upstreams[0] is'],
+    ],
+    [
+      'a name given twice',
+      '{upstreams: [{name: a, remoteurl: "https://a.example"}, {name: a, remoteurl: "https://b.example"}]}',
+      ['71 proxy.upstreams[1].name: a already means upstreams[0]'],
+    ],
+    [
+      'an alias that is a name',
+      '{upstreams: [{remoteurl: "https://a.example"}, {remoteurl: "https://b.example", aliases: [c, a.example]}]}',
+      ['101 proxy.upstreams[1].aliases[1]: a.example already means upstreams[0]'],
+    ],
+    [
+      'a name that is an alias of Docker Hub by itself',
+      '{upstreams: [{name: docker.io, remoteurl: "https://a.example"}, {name: index.docker.io, remoteurl: "https://b.example"}]}',
+      ['79 proxy.upstreams[1].name: index.docker.io already means upstreams[0]'],
+    ],
+    ['no remoteurl', '{upstreams: [{name: a}]}', ['21 proxy.upstreams[0].remoteurl: is required']],
+    [
+      'no URL',
+      '{upstreams: [{remoteurl: ghcr.io, mirrors: ["ftp://a"], httpproxy: "socks5://a"}]}',
+      [
+        '33 proxy.upstreams[0].remoteurl: must be a URL such as https://registry-1.docker.io',
+        '52 proxy.upstreams[0].mirrors[0]: must be a URL such as https://registry-1.docker.io',
+        '75 proxy.upstreams[0].httpproxy: must be an http or https URL',
+      ],
+    ],
+    [
+      'a URL with a login',
+      '{remoteurl: "https://u:p@a.example"}',
+      ['20 proxy.remoteurl: must not contain a user name or password; use credentials'],
+    ],
+    [
+      'a URL with a query',
+      '{remoteurl: "https://a.example/?x=1"}',
+      ['20 proxy.remoteurl: must not contain a query or fragment'],
+    ],
+    [
+      'a name that is no host',
+      '{upstreams: [{name: a/b, remoteurl: "https://a.example", storeprefix: ../x}]}',
+      [
+        '28 proxy.upstreams[0].name: must be a host name such as ghcr.io, in lower case',
+        '78 proxy.upstreams[0].storeprefix: must be empty or a path such as mirror/ghcr.io',
+      ],
+    ],
+    [
+      'a regular expression that is none',
+      '{upstreams: [{remoteurl: "https://a.example", tags: {rules: [{match: "v(", ttl: 1h}]}}]}',
+      ['77 proxy.upstreams[0].tags.rules[0].match: must be a regular expression: Unterminated group'],
+    ],
+    [
+      'tag policies',
+      '{upstreams: [{remoteurl: "https://a.example", tags: {ttl: 300, revalidate: never, onnotfound: 404, rules: [{match: a}]}}]}',
+      [
+        '66 proxy.upstreams[0].tags.ttl: must be a duration such as 30s, 10m, 168h or 7d',
+        '83 proxy.upstreams[0].tags.revalidate: must be blocking or background',
+        '102 proxy.upstreams[0].tags.onnotfound: must be error or stale',
+        '115 proxy.upstreams[0].tags.rules[0].ttl: is required',
+      ],
+    ],
+    [
+      'timeouts that are none',
+      '{upstreams: [{remoteurl: "https://a.example", timeouts: {connect: 0, idle: -1s, headers: 40d}}]}',
+      [
+        '74 proxy.upstreams[0].timeouts.connect: must be a duration such as 30s, 10m or 168h, and longer than 0',
+        '83 proxy.upstreams[0].timeouts.idle: must not be negative',
+        '97 proxy.upstreams[0].timeouts.headers: must be at most 24 days (576h)',
+      ],
+    ],
+    [
+      'limits of fills',
+      '{fills: {maxconcurrent: 0, maxspool: much, keepspool: long}}',
+      [
+        '32 proxy.fills.maxconcurrent: must be a whole number from 1 to 100000',
+        '45 proxy.fills.maxspool: must be a size such as 50GiB, 500MB or a number of bytes',
+        '62 proxy.fills.keepspool: must be a duration such as 30s, 10m, 168h or 7d',
+      ],
+    ],
+    [
+      'a login that nobody gets',
+      '{username: u, password: p, upstreams: [{remoteurl: "https://a.example", default: no}]}',
+      [
+        '9 proxy.username: is for the default upstream, and there is none',
+        '22 proxy.password: is for the default upstream, and there is none',
+      ],
+    ],
+    [
+      'exec without a command',
+      '{remoteurl: "https://a.example", exec: {lifetime: 1h}}',
+      ['47 proxy.exec.command: is required'],
+    ],
+  ])('refuses %s', async (_what, yaml, problems) => {
+    expect(await proxyProblems(yaml)).toEqual(problems);
+  });
+
+  it.each([
+    ['{username: u}', 'must have one of username and password, file, dockerconfig, or exec'],
+    ['{password: p}', 'has a password and no username'],
+    ['{file: f, exec: e}', 'must have one of username and password, file, dockerconfig, or exec'],
+    ['{username: u, dockerconfig: d}', 'cannot have a username with dockerconfig, which brings its own'],
+    ['{username: u, exec: e}', 'cannot have a username with exec, which brings its own'],
+    ['{file: f, lifetime: 1h}', 'has a lifetime, which only exec can have'],
+  ])('refuses the credentials %s', async (entry, problem) => {
+    expect(await proxyProblems(`{upstreams: [{remoteurl: "https://a.example", credentials: [${entry}]}]}`)).toEqual([
+      `68 proxy.upstreams[0].credentials[0]: ${problem}`,
+    ]);
+  });
+});

@@ -1,0 +1,67 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { revisionLinkPath } from '../../src/content/paths.ts';
+import { OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
+import { createContent } from './content-under-test.ts';
+import { type Bytes, descriptor, jsonBytes } from './image-fixture.ts';
+
+const EMPTY = jsonBytes({});
+const subject = jsonBytes({ schemaVersion: 2, manifests: [], annotations: { is: 'the subject' } });
+
+function signature(extra: object): Bytes {
+  return jsonBytes({
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    config: descriptor(EMPTY, 'application/vnd.example.config'),
+    layers: [],
+    subject: descriptor(subject, OCI_INDEX),
+    ...extra,
+  });
+}
+
+describe('the referrers of a manifest', () => {
+  it('are those whose subject it is, with artifact type and annotations', async () => {
+    await using content = await createContent();
+    const typed = signature({ artifactType: 'application/vnd.example.sig', annotations: { by: 'me' } });
+    const untyped = signature({ annotations: { by: 'you' } });
+    const index = jsonBytes({ schemaVersion: 2, manifests: [], subject: descriptor(subject, OCI_INDEX) });
+    const unrelated = jsonBytes({ schemaVersion: 2, manifests: [], subject: descriptor(typed, OCI_MANIFEST) });
+    for (const { digest, bytes } of [subject, typed, untyped, index, unrelated]) {
+      await content.store.putManifest('one', digest, bytes);
+    }
+    const expected = [
+      { ...descriptor(typed, OCI_MANIFEST), artifactType: 'application/vnd.example.sig', annotations: { by: 'me' } },
+      {
+        ...descriptor(untyped, OCI_MANIFEST),
+        artifactType: 'application/vnd.example.config',
+        annotations: { by: 'you' },
+      },
+      descriptor(index, OCI_INDEX),
+    ].sort((a, b) => (a.digest < b.digest ? -1 : 1));
+    expect(await content.store.listReferrers('one', subject.digest)).toEqual(expected);
+    expect(await content.store.listReferrers('one', typed.digest)).toMatchObject([{ digest: unrelated.digest }]);
+    expect(await content.store.listReferrers('two', subject.digest)).toEqual([]);
+  });
+
+  it('are known before the subject is, and change with what is put and deleted', async () => {
+    await using content = await createContent();
+    const { store } = content;
+    const referrers = Array.from({ length: 40 }, (_, i) => signature({ annotations: { i: String(i) } }));
+    const listed = async (repository: string) =>
+      (await store.listReferrers(repository, subject.digest)).map(({ digest }) => digest);
+    for (const [i, { digest, bytes }] of referrers.entries()) {
+      await store.putManifest('one', digest, bytes);
+      if (i % 10 === 0) expect(await listed('one')).toHaveLength(i + 1);
+    }
+    const digests = referrers.map(({ digest }) => digest).sort();
+    expect(await listed('one')).toEqual(digests);
+
+    const [gone = subject.digest] = digests;
+    // As distribution deletes: the link goes, its directory stays.
+    await rm(join(content.root, revisionLinkPath('one', gone)));
+    expect(await listed('one')).toEqual(digests.slice(1));
+    expect(await listed('two')).toEqual([]);
+  });
+});

@@ -1,0 +1,78 @@
+import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { tagIndexLinkPath, tagLinkPath, tagsPath } from '../../src/content/paths.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import { createContent } from './content-under-test.ts';
+import { jsonBytes } from './image-fixture.ts';
+
+const first = digestOf(Buffer.from('first'));
+const second = digestOf(Buffer.from('second'));
+const LONG_AGO = new Date('2020-01-01T00:00:00Z');
+
+describe('a stored tag', () => {
+  it('names the manifest it was last put with, and keeps its history', async () => {
+    await using content = await createContent();
+    const { store, root } = content;
+    for (const digest of [first, second]) await store.putTag('one', 'v1', digest);
+    expect(await store.findTag('one', 'v1')).toMatchObject({ digest: second });
+    for (const digest of [first, second]) {
+      expect(await readFile(join(root, tagIndexLinkPath('one', 'v1', digest)), 'utf8')).toBe(digest);
+    }
+    expect(await store.findTag('one', 'v2')).toBeUndefined();
+    expect(await store.findTag('two', 'v1')).toBeUndefined();
+  });
+
+  it('has been checked now when it is put again unchanged', async () => {
+    await using content = await createContent();
+    const { store, root } = content;
+    await store.putTag('one', 'v1', first);
+    await utimes(join(root, tagLinkPath('one', 'v1')), LONG_AGO, LONG_AGO);
+    expect((await store.findTag('one', 'v1'))?.checkedAt).toEqual(LONG_AGO);
+    await store.putTag('one', 'v1', first);
+    const { checkedAt } = (await store.findTag('one', 'v1')) ?? {};
+    expect(Math.abs(Date.now() - Number(checkedAt))).toBeLessThan(60_000);
+  });
+
+  it('is told apart from one that differs in case', async () => {
+    await using content = await createContent();
+    await content.store.putTag('one', 'Latest', first);
+    await content.store.putTag('one', 'latest', second);
+    expect(await content.store.findTag('one', 'Latest')).toMatchObject({ digest: first });
+  });
+
+  it('always has one of the digests that many put at once', async () => {
+    await using content = await createContent();
+    const digests = Array.from({ length: 10 }, (_, i) => digestOf(Buffer.from(String(i))));
+    await Promise.all(digests.map((digest) => content.store.putTag('one', 'v1', digest)));
+    expect(digests).toContain((await content.store.findTag('one', 'v1'))?.digest);
+  });
+});
+
+describe('the list of tags', () => {
+  it('is in code point order', async () => {
+    await using content = await createContent();
+    for (const tag of ['b', 'a.1', 'B', '1', '_x', 'a', 'a-1']) await content.store.putTag('one', tag, first);
+    expect(await content.store.listTags('one')).toEqual(['1', 'B', '_x', 'a', 'a-1', 'a.1', 'b']);
+  });
+
+  it('leaves out what has no valid current link', async () => {
+    await using content = await createContent();
+    const { store, root, damages } = content;
+    for (const tag of ['good', 'empty']) await store.putTag('one', tag, first);
+    await writeFile(join(root, tagLinkPath('one', 'empty')), '');
+    await mkdir(join(root, tagsPath('one'), 'nothing/index'), { recursive: true });
+    expect(await store.listTags('one')).toEqual(['good']);
+    expect(await store.findTag('one', 'empty')).toBeUndefined();
+    expect(damages).toContainEqual({ path: tagLinkPath('one', 'empty'), reason: 'bad-link' });
+  });
+
+  it('is empty for a repository without tags, and absent for one that does not exist', async () => {
+    await using content = await createContent();
+    const manifest = jsonBytes({ schemaVersion: 2, manifests: [] });
+    await content.store.putManifest('untagged', manifest.digest, manifest.bytes);
+    expect(await content.store.listTags('untagged')).toEqual([]);
+    expect(await content.store.listTags('missing')).toBeUndefined();
+  });
+});

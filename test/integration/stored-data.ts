@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { expect } from 'vitest';
+
+import { filesBelow, readVisibleBlobs } from '../support/data-directory.ts';
+import type { Layover } from '../support/layover.ts';
+
+/** `_layers/sha256/<hex>/link`, `_manifests/revisions/sha256/<hex>/link`, `_manifests/tags/<tag>/index/sha256/<hex>/link` */
+const LINK_WITH_DIGEST = /\/(_layers|_manifests\/revisions|_manifests\/tags\/[^/]+\/index)\/(\w+)\/(\w+)\/link$/;
+
+/**
+ * Everything in a data directory that a reader would take for content and that is none: blobs whose bytes have another
+ * digest, links that say another digest than their path, or that lead to nothing. One line each.
+ */
+export async function problemsIn(root: string): Promise<readonly string[]> {
+  const blobs = await readVisibleBlobs(root);
+  const known = new Set(blobs.map(({ digest }) => digest));
+  const broken = blobs.filter(({ intact }) => !intact).map(({ digest, size }) => `broken blob ${digest}, ${size} bytes`);
+  const repositories = join(root, 'docker/registry/v2/repositories');
+  const links = await Promise.all((await filesBelow(repositories)).map((path) => linkProblems(path, known)));
+  return [...broken, ...links.flat()].map((problem) => problem.replace(root, ''));
+}
+
+async function linkProblems(path: string, blobs: ReadonlySet<string>): Promise<string[]> {
+  const target = await readFile(path, 'utf8');
+  const [, , algorithm, hex] = LINK_WITH_DIGEST.exec(path.split(sep).join('/')) ?? [];
+  const isElsewhere = hex !== undefined && target !== `${algorithm}:${hex}`;
+  if (isElsewhere) return [`${path} says ${target}`];
+  return blobs.has(target) ? [] : [`${path} leads to ${target}, which is not there`];
+}
+
+/** Nothing in storage is wrong. */
+export async function expectNothingBroken(layover: Pick<Layover, 'dataDirectory'>): Promise<void> {
+  expect(await problemsIn(layover.dataDirectory)).toEqual([]);
+}
+
+/** Waits until the fills are over and these blobs, among others, are visible; and nothing is wrong. */
+export async function expectStored(layover: Layover, digests: readonly string[]): Promise<void> {
+  await expect.poll(() => layover.spools(), { timeout: 20_000 }).toEqual([]);
+  const visible = (await layover.visibleBlobs()).map(({ digest }) => digest);
+  expect(visible).toEqual(expect.arrayContaining([...digests]));
+  await expectNothingBroken(layover);
+}
+
+/** None of these is visible, and nothing else is wrong. */
+export async function expectNotStored(layover: Layover, digests: readonly string[]): Promise<void> {
+  const visible = (await layover.visibleBlobs()).map(({ digest }) => digest);
+  expect(visible.filter((digest) => digests.includes(digest))).toEqual([]);
+  await expectNothingBroken(layover);
+}
+
+/** Repositories with anything in them, by their names in the storage. */
+export async function storedRepositories(root: string): Promise<readonly string[]> {
+  const folder = join(root, 'docker/registry/v2/repositories');
+  const names = (await filesBelow(folder)).map((path) => relative(folder, path).split(/\/_(?:layers|manifests)\//)[0]);
+  return [...new Set(names as string[])].sort();
+}
