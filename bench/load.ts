@@ -21,7 +21,17 @@ const ACCEPT = 'application/vnd.oci.image.manifest.v1+json, application/vnd.dock
 export async function load(url: string, { connections, seconds }: LoadOptions): Promise<Load | undefined> {
   const wrk = await findProgram('wrk');
   if (wrk === undefined) return undefined;
-  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '30s', '--latency', '-H', `Accept: ${ACCEPT}`, url];
+  const args = [
+    '-t1',
+    `-c${connections}`,
+    `-d${seconds}s`,
+    '--timeout',
+    '30s',
+    '--latency',
+    '-H',
+    `Accept: ${ACCEPT}`,
+    url,
+  ];
   const { stdout } = await runProgram(wrk, args);
   return {
     requestsPerSecond: number(/Requests\/sec:\s+([\d.]+)/, stdout),

@@ -84,7 +84,11 @@ function throughput(work: string, goal: string, connections: number): Workload {
     goal,
     isServing: true,
     run: async (contender, bench) => {
-      const loads = await loadsOf(urlOf(contender, bench, `blobs/${bench.subjects.largeBlob}`), connections, bench.scale);
+      const loads = await loadsOf(
+        urlOf(contender, bench, `blobs/${bench.subjects.largeBlob}`),
+        connections,
+        bench.scale,
+      );
       if (!loads) return MISSING;
       const perSecond = median(loads.map((it) => it.bytesPerSecond));
       return { text: `${(perSecond / 1e9).toFixed(2)} GB/s`, score: perSecond };
@@ -154,7 +158,9 @@ async function blackHole(contender: Contender, bench: Bench): Promise<Cell> {
   try {
     const first = await pull(url, undefined, BLACK_HOLE_PATIENCE_MS);
     const second = await pull(url, undefined, BLACK_HOLE_PATIENCE_MS);
-    const text = [first, second].map((it) => (it.correct ? `${it.ms.toFixed(0)} ms` : `never (${(it.ms / 1000).toFixed(0)} s)`));
+    const text = [first, second].map((it) =>
+      it.correct ? `${it.ms.toFixed(0)} ms` : `never (${(it.ms / 1000).toFixed(0)} s)`,
+    );
     return { text: text.join(', '), ...(second.correct && { score: 1 / second.ms }) };
   } finally {
     undo();

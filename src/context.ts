@@ -47,7 +47,8 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
   const content = new StoredContent(store, onDamage);
   const local = new LocalRegistry(store, content);
   const health = createHealth(config.health, { storage: driver, log: telemetry.log });
-  const pulling = config.proxy && (await createPulling(config.proxy, { buffers, driver, store, content, local, telemetry, env }));
+  const pulling =
+    config.proxy && (await createPulling(config.proxy, { buffers, driver, store, content, local, telemetry, env }));
   const router = new Router({ local, hosted: config.proxy?.hosted ?? [], upstreams: pulling?.routes ?? [] });
   return {
     router,
@@ -74,7 +75,10 @@ async function reportTakenOver(driver: StorageDriver, { log }: Telemetry): Promi
     const { blobs, manifests } = state;
     log.info({ blobs, manifests }, "taking over distribution's cache directory; its content does not expire here");
   } else if (state.kind === 'damaged') {
-    log.warn({ reason: state.reason }, 'scheduler-state.json cannot be read; the cached content is served all the same');
+    log.warn(
+      { reason: state.reason },
+      'scheduler-state.json cannot be read; the cached content is served all the same',
+    );
   }
 }
 

@@ -10,7 +10,11 @@ import { ConfigError } from './config/problem.ts';
 import { processEnvironment } from './config/process-environment.ts';
 import { VERSION } from './version.ts';
 
-const program = new Command(basename(argv[1] ?? 'layover').replace(/\.[jt]s$/, '').replace(/^main$/, 'layover'));
+const program = new Command(
+  basename(argv[1] ?? 'layover')
+    .replace(/\.[jt]s$/, '')
+    .replace(/^main$/, 'layover'),
+);
 
 program
   .description('Pull-through cache and registry for container images')
@@ -53,7 +57,10 @@ config
 config
   .command('schema')
   .description('print the JSON schema, for editors')
-  .addHelpText('after', '\n  $ layover config schema > layover.schema.json\n  # yaml-language-server: $schema=layover.schema.json')
+  .addHelpText(
+    'after',
+    '\n  $ layover config schema > layover.schema.json\n  # yaml-language-server: $schema=layover.schema.json',
+  )
   .action(() => printConfigSchema(stdout));
 
 function end(code: number): void {

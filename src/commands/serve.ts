@@ -27,9 +27,11 @@ export async function serve({ file, env, out }: ServeOptions): Promise<number> {
   const metrics = createMetrics();
   const telemetry = createTelemetry({ log, metrics, accessLog: config.log.accessLog });
   for (const warning of warnings) log.warn({ source }, warning);
+  // Listened for from here on, as a signal can come while the server starts.
+  const ending = endSignal();
   const server = await startServer({ config, env, telemetry });
   greet(config, server, { log, out });
-  const signal = await endSignal();
+  const signal = await ending;
   log.info({ signal }, 'draining');
   await server.drain();
   log.info({}, 'ended');
@@ -56,7 +58,10 @@ function greet(config: Config, server: RunningServer, { log, out }: { log: Log; 
 }
 
 /** Where it listens, what it serves, where it stores, and what a Docker user does next. */
-export function greeting({ storage, proxy }: Config, { url, debugUrl }: Pick<RunningServer, 'url' | 'debugUrl'>): string[] {
+export function greeting(
+  { storage, proxy }: Config,
+  { url, debugUrl }: Pick<RunningServer, 'url' | 'debugUrl'>,
+): string[] {
   const { driver } = storage;
   const upstreams = proxy?.upstreams.map(({ name, isDefault }) => (isDefault ? `${name} (default)` : name)) ?? [];
   return [

@@ -39,7 +39,8 @@ function checkListen(plain: unknown): Finding[] {
 
 function checkTls(plain: unknown): Finding[] {
   const tls = plainAt(plain, ['http', 'tls']);
-  if (!isMap(tls) || Object.keys(tls).length === 0 || Object.hasOwn(tls, 'letsencrypt')) return [];
+  // An empty letsencrypt asks for nothing; one that is not empty is refused elsewhere.
+  if (!isMap(tls) || Object.keys(tls).every((key) => key === 'letsencrypt')) return [];
   const missing = ['certificate', 'key'].filter((key) => !Object.hasOwn(tls, key));
   return missing.map((key) => atValue(['http', 'tls', key], 'is required to serve HTTPS'));
 }

@@ -3,11 +3,7 @@ import { parseHttpUrl } from './units.ts';
 export const DOCKER_HUB = 'docker.io';
 
 /** Other names of Docker Hub: what clients send as `ns`, write in image names, or connect to. */
-const DOCKER_HUB_ALIASES: readonly string[] = [
-  'index.docker.io',
-  'registry-1.docker.io',
-  'registry.hub.docker.com',
-];
+const DOCKER_HUB_ALIASES: readonly string[] = ['index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'];
 
 /** `docker.io` for any address of Docker Hub, the host otherwise; undefined when it is no URL. */
 export function upstreamNameOf(remoteUrl: string): string | undefined {

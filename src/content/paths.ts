@@ -60,9 +60,13 @@ export function tagIndexLinkPath(repository: string, tag: string, digest: Digest
   return `${tagDirectory(repository, tag)}/index/${digestDirectory(digest)}/link`;
 }
 
+/** Whether a directory entry can be a tag at all. */
+export function isTagName(name: string): boolean {
+  return /^[\w.-]+$/.test(name) && name !== '.' && name !== '..';
+}
+
 function tagDirectory(repository: string, tag: string): string {
-  const ok = /^[\w.-]+$/.test(tag) && tag !== '.' && tag !== '..';
-  if (!ok) throw new RegistryError('TAG_INVALID', `not a tag: ${JSON.stringify(tag.slice(0, 200))}`);
+  if (!isTagName(tag)) throw new RegistryError('TAG_INVALID', `not a tag: ${JSON.stringify(tag.slice(0, 200))}`);
   return `${tagsPath(repository)}/${tag}`;
 }
 

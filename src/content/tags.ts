@@ -3,7 +3,7 @@ import pLimit from 'p-limit';
 import type { Digest } from '../oci/digest.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { type LinkStore, orUndefined } from './links.ts';
-import { manifestsPath, tagIndexLinkPath, tagLinkPath, tagsPath } from './paths.ts';
+import { isTagName, manifestsPath, tagIndexLinkPath, tagLinkPath, tagsPath } from './paths.ts';
 
 const MAX_CONCURRENT_READS = 16;
 
@@ -46,8 +46,9 @@ export class TagStore {
   /** In code point order, as distribution does; undefined when there is no such repository. */
   async list(repository: string): Promise<string[] | undefined> {
     const { driver, links } = this.#options;
-    const names = await orUndefined(driver.list(tagsPath(repository)));
-    if (!names) return (await orUndefined(driver.stat(manifestsPath(repository)))) && [];
+    const entries = await orUndefined(driver.list(tagsPath(repository)));
+    if (!entries) return (await orUndefined(driver.stat(manifestsPath(repository)))) && [];
+    const names = entries.filter(isTagName);
     const limit = pLimit(MAX_CONCURRENT_READS);
     const digests = await limit.map(names, (name) => links.find(tagLinkPath(repository, name)));
     return names.filter((_, i) => digests[i] !== undefined);

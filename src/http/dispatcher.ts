@@ -34,7 +34,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const url = req.url ?? '';
     if (!isBelow(root, url)) return false;
     for (const [name, values] of extraHeaders) res.setHeader(name, values);
-    const exchange = new Exchange(req, res, { url: url.slice(options.prefix.length - 1), telemetry: options.telemetry });
+    const exchange = new Exchange(req, res, {
+      url: url.slice(options.prefix.length - 1),
+      telemetry: options.telemetry,
+    });
     answer(exchange, options).catch((err: unknown) => answerError(exchange, err, options.telemetry.log));
     return true;
   };

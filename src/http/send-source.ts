@@ -1,4 +1,3 @@
-
 import type { ByteRange } from '../oci/range.ts';
 import { type ByteSource, MemorySource } from '../stream/byte-source.ts';
 import { clientSignal } from './client-signal.ts';
@@ -43,4 +42,3 @@ function write(exchange: Exchange, chunk: Uint8Array, signal: AbortSignal): Prom
     });
   });
 }
-

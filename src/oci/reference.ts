@@ -28,7 +28,8 @@ export function parseRepositoryName(text: string): string {
 /** @throws {RegistryError} `DIGEST_INVALID` when it has a colon and is no digest, `TAG_INVALID` otherwise. */
 export function parseReference(text: string): Reference {
   if (isDigest(text)) return { kind: 'digest', digest: text };
-  if (text.includes(':')) throw new RegistryError('DIGEST_INVALID', `not a digest: ${JSON.stringify(text.slice(0, 200))}`);
+  if (text.includes(':'))
+    throw new RegistryError('DIGEST_INVALID', `not a digest: ${JSON.stringify(text.slice(0, 200))}`);
   if (!TAG.test(text)) throw new RegistryError('TAG_INVALID', `not a tag: ${JSON.stringify(text.slice(0, 200))}`);
   return { kind: 'tag', tag: text };
 }

@@ -47,7 +47,10 @@ export class LocalRegistry implements RegistryReader {
 
   async listTags(repository: string, page: PageRequest): Promise<Served<Page<string>>> {
     const tags = await this.#store.listTags(repository);
-    if (!tags) throw new RegistryError('NAME_UNKNOWN', 'repository name not known to registry', { detail: { name: repository } });
+    if (!tags)
+      throw new RegistryError('NAME_UNKNOWN', 'repository name not known to registry', {
+        detail: { name: repository },
+      });
     return { ...pageOf(tags, page), ...LOCAL };
   }
 

@@ -121,10 +121,16 @@ export class PullThroughRegistry implements RegistryReader {
     if (offline) return { ...(await cached()), outcome: 'STALE', upstream: upstream.name };
     const startedAt = performance.now();
     try {
-      return { ...(await ask()), outcome: 'BYPASS', upstream: upstream.name, upstreamMs: performance.now() - startedAt };
+      return {
+        ...(await ask()),
+        outcome: 'BYPASS',
+        upstream: upstream.name,
+        upstreamMs: performance.now() - startedAt,
+      };
     } catch (err) {
       if (!(err instanceof UpstreamError)) throw err;
-      if (err.kind === 'not-found' || err.kind === 'denied' || err.kind === 'unauthorized') throw toClientError(err, unknown);
+      if (err.kind === 'not-found' || err.kind === 'denied' || err.kind === 'unauthorized')
+        throw toClientError(err, unknown);
       const upstreamMs = performance.now() - startedAt;
       return await cached().then(
         (list) => ({ ...list, outcome: 'STALE' as const, upstream: upstream.name, upstreamMs }),

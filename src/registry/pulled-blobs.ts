@@ -77,7 +77,10 @@ export class PulledBlobs {
 
   #assertOnline(repository: PulledRepository, digest: Digest): void {
     if (!this.#options.offline) return;
-    throw new RegistryError('BLOB_UNKNOWN', `${repository.remote}@${digest} is not cached, and this registry is offline`);
+    throw new RegistryError(
+      'BLOB_UNKNOWN',
+      `${repository.remote}@${digest} is not cached, and this registry is offline`,
+    );
   }
 }
 

@@ -81,7 +81,10 @@ export class Router {
     const upstream = this.#byName.get(sourceHost.toLowerCase());
     if (upstream) return upstream;
     const known = this.#known();
-    throw new RegistryError('NAME_UNKNOWN', `no upstream is configured for ns=${sourceHost.slice(0, 255)}; there is ${known}`);
+    throw new RegistryError(
+      'NAME_UNKNOWN',
+      `no upstream is configured for ns=${sourceHost.slice(0, 255)}; there is ${known}`,
+    );
   }
 
   #byPrefix(repository: string): { upstream: UpstreamRoute; rest: string } | undefined {

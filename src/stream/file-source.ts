@@ -34,9 +34,10 @@ export class FileSource implements ByteSource {
     checkRange(range, this.size);
     this.#assertUsable(signal);
     const lease = this.#options.buffers.lease();
-    let current = this.#start(lease, range);
+    let current: ChunkRead | undefined;
     let ahead: ChunkRead | undefined;
     try {
+      current = this.#start(lease, range);
       while (current) {
         await current.done;
         this.#assertUsable(signal);

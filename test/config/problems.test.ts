@@ -129,6 +129,11 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    what: 'half a certificate beside an empty section',
+    text: `${MINIMAL}http: {tls: {certificate: a.pem, letsencrypt: {}}}\n`,
+    problems: ['config.yml:3:13 http.tls.key: is required to serve HTTPS'],
+  },
+  {
     what: 'two drivers',
     text: 'version: 0.1\nstorage:\n  filesystem: {}\n  inmemory:\n',
     problems: [

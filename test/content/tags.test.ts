@@ -62,7 +62,8 @@ describe('the list of tags', () => {
     const { store, root, damages } = content;
     for (const tag of ['good', 'empty']) await store.putTag('one', tag, first);
     await writeFile(join(root, tagLinkPath('one', 'empty')), '');
-    await mkdir(join(root, tagsPath('one'), 'nothing/index'), { recursive: true });
+    for (const name of ['nothing/index', ':no-tag'])
+      await mkdir(join(root, tagsPath('one'), name), { recursive: true });
     expect(await store.listTags('one')).toEqual(['good']);
     expect(await store.findTag('one', 'empty')).toBeUndefined();
     expect(damages).toContainEqual({ path: tagLinkPath('one', 'empty'), reason: 'bad-link' });

@@ -33,9 +33,15 @@ export interface CacheOptions extends Omit<LayoverOptions, 'config'> {
 /** Layover before something that looks like Docker Hub. */
 export function startCache(hub: Pick<Hub, 'url'>, options: CacheOptions = {}): Promise<Layover> {
   const { upstream, proxy, http, ...rest } = options;
-  return Layover.start({ ...rest, config: cacheConfig(hub, { ...(upstream && { upstream }), ...(proxy && { proxy }), ...(http && { http }) }) });
+  return Layover.start({
+    ...rest,
+    config: cacheConfig(hub, { ...(upstream && { upstream }), ...(proxy && { proxy }), ...(http && { http }) }),
+  });
 }
 
-export function cacheConfig(hub: Pick<Hub, 'url'>, { upstream = {}, proxy = {}, http = {} }: CacheOptions): ConfigObject {
+export function cacheConfig(
+  hub: Pick<Hub, 'url'>,
+  { upstream = {}, proxy = {}, http = {} }: CacheOptions,
+): ConfigObject {
   return { proxy: { upstreams: [dockerHubUpstream(hub, upstream)], ...proxy }, http };
 }

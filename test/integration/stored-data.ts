@@ -15,7 +15,9 @@ const LINK_WITH_DIGEST = /\/(_layers|_manifests\/revisions|_manifests\/tags\/[^/
 export async function problemsIn(root: string): Promise<readonly string[]> {
   const blobs = await readVisibleBlobs(root);
   const known = new Set(blobs.map(({ digest }) => digest));
-  const broken = blobs.filter(({ intact }) => !intact).map(({ digest, size }) => `broken blob ${digest}, ${size} bytes`);
+  const broken = blobs
+    .filter(({ intact }) => !intact)
+    .map(({ digest, size }) => `broken blob ${digest}, ${size} bytes`);
   const repositories = join(root, 'docker/registry/v2/repositories');
   const links = await Promise.all((await filesBelow(repositories)).map((path) => linkProblems(path, known)));
   return [...broken, ...links.flat()].map((problem) => problem.replace(root, ''));

@@ -1,0 +1,151 @@
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+import { describe, expect, it } from 'vitest';
+
+import { Layover } from '../support/layover.ts';
+import { LAYOVER_MAIN, programEnvironment } from '../support/programs.ts';
+import { RunningProcess } from '../support/processes.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd?: string) {
+  const options = { env: { ...programEnvironment(), ...env }, ...(cwd !== undefined && { cwd }) };
+  await using program = await RunningProcess.start(execPath, [LAYOVER_MAIN, ...args], options);
+  const { code } = await program.exited;
+  return { code, stdout: program.stdout, stderr: program.stderr };
+}
+
+async function withConfig(text: string) {
+  const directory = await temporaryDirectory();
+  const file = join(directory.path, 'config.yml');
+  await writeFile(file, text);
+  return { file, path: directory.path, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
+}
+
+describe('layover on the command line', () => {
+  it('tells its version', async () => {
+    const { code, stdout } = await run(['--version']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^layover \d+\.\d+\.\d+\n$/);
+  });
+
+  it('teaches with --help, for itself and for serve', async () => {
+    const { code, stdout } = await run(['--help']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('layover serve');
+    expect((await run(['serve', '--help'])).stdout).toContain('REGISTRY_CONFIGURATION_PATH');
+  });
+
+  it('refuses a command it does not know, and says where help is', async () => {
+    const { code, stderr } = await run(['serv']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('--help');
+  });
+});
+
+describe('layover config', () => {
+  it('check tells every problem with its place, and the nearest known key', async () => {
+    await using config = await withConfig(
+      'version: 0.1\nstorage: { filesystem: {} }\nhttp:\n  adr: ":5000"\nproxy: { ttl: soon }\n',
+    );
+    const { code, stdout } = await run(['config', 'check', config.file]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/config\.yml:4:3.*http.*adr.*addr/);
+    expect(stdout).toMatch(/config\.yml:5:15.*proxy\.ttl/);
+  });
+
+  it('check accepts the built-in default', async () => {
+    const { code, stdout } = await run(['config', 'check']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('docker.io');
+  });
+
+  it('schema prints a JSON schema', async () => {
+    const { code, stdout } = await run(['config', 'schema']);
+    expect(code).toBe(0);
+    expect(Object.keys((JSON.parse(stdout) as { properties: object }).properties)).toContain('proxy');
+  });
+});
+
+describe('layover serve', () => {
+  it('says where it listens, what it serves, where it stores and what to do next', async () => {
+    await using layover = await Layover.start({
+      config: { proxy: { upstreams: [{ name: 'quay.io', remoteurl: 'http://127.0.0.1:9', default: true }] } },
+    });
+    expect(layover.output).toContain(`listening on ${layover.url}`);
+    expect(layover.output).toContain('upstreams: quay.io (default)');
+    expect(layover.output).toContain(`storing in ${layover.dataDirectory}`);
+    expect(layover.output).toContain(`"registry-mirrors": ["${layover.url}"]`);
+  });
+
+  it('with a bad configuration exits with 1, tells all of it, and leaves nothing behind', async () => {
+    await using config = await withConfig(
+      'version: 0.1\nstorage: { filesystem: { rootdirectory: ./made } }\nhttp: { tsl: 1 }\nauth: { silly: { realm: a, service: b } }\n',
+    );
+    const { code, stderr, stdout } = await run(['serve', config.file], {}, config.path);
+    expect(code).toBe(1);
+    expect(stderr).toContain('tls');
+    expect(stderr).toContain('auth');
+    expect(stdout).not.toContain('listening');
+    expect(await readdir(config.path)).toEqual(['config.yml']);
+  });
+
+  it('finds its configuration by REGISTRY_CONFIGURATION_PATH, and REGISTRY_* beats it', async () => {
+    await using config = await withConfig('version: 0.1\nstorage: { inmemory: {} }\nhttp: { addr: "127.0.0.1:1" }\n');
+    const env = {
+      ...programEnvironment(),
+      REGISTRY_CONFIGURATION_PATH: config.file,
+      REGISTRY_HTTP_ADDR: '127.0.0.1:0',
+    };
+    await using program = await RunningProcess.start(execPath, [LAYOVER_MAIN, 'serve'], { env });
+    const [, url = ''] = await program.waitForOutput(/listening on (http:\S+)/);
+    expect((await fetch(`${url}/v2/`)).status).toBe(200);
+    expect(program.output).toContain('storing in memory');
+  });
+
+  it('says in one line that its address is taken', async () => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    await once(holder, 'listening');
+    const { port } = holder.address() as AddressInfo;
+    await using config = await withConfig(
+      `version: 0.1\nstorage: { inmemory: {} }\nhttp: { addr: "127.0.0.1:${port}" }\n`,
+    );
+    const { code, stderr } = await run(['serve', config.file]);
+    holder.close();
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^layover: .*EADDRINUSE.*\n$/);
+  });
+
+  it('says in one line that it cannot store where it is told to', async () => {
+    await using config = await withConfig(
+      'version: 0.1\nstorage: { filesystem: { rootdirectory: ./file/below } }\nhttp: { addr: "127.0.0.1:0" }\n',
+    );
+    await mkdir(config.path, { recursive: true });
+    await writeFile(join(config.path, 'file'), '');
+    const { code, stderr } = await run(['serve', config.file], {}, config.path);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^layover: .*ENOTDIR.*\n$/);
+  });
+
+  it('ends with 0 on SIGTERM and on SIGINT', async () => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      await using layover = await Layover.start();
+      expect(await layover.kill(signal)).toEqual({ code: 0, signal: null });
+      expect(layover.output).toContain('draining');
+    }
+  });
+
+  it('shows health and metrics on the debug address', async () => {
+    await using layover = await Layover.start({
+      config: { http: { debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } } },
+    });
+    await fetch(`${layover.url}/v2/`);
+    expect(await (await fetch(`${layover.debugUrl}/debug/health`)).json()).toEqual({});
+    const metrics = await (await fetch(`${layover.debugUrl}/metrics`)).text();
+    expect(metrics).toMatch(/registry_http_requests_total\{[^}]*handler="base"[^}]*\} 1/);
+    expect(metrics).toContain('registry_proxy_hits_total');
+  });
+});
