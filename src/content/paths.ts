@@ -15,7 +15,7 @@ export function blobDataPath(digest: Digest): string {
 }
 
 /** @throws {RegistryError} `NAME_INVALID` */
-export function repositoryPath(repository: string): string {
+function repositoryPath(repository: string): string {
   // A leading `_` is the layout's own; the rest would lead elsewhere.
   const ok = repository
     .split('/')

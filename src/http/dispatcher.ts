@@ -28,36 +28,44 @@ export type Dispatcher = (req: IncomingMessage, res: ServerResponse) => boolean;
  * microseconds. It can be mounted in an Express application: `app.use((req, res, next) => dispatch(req, res) || next())`.
  */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const root = `${options.prefix}v2`;
+  const { prefix, telemetry } = options;
+  const root = `${prefix}v2`;
   const extraHeaders = Object.entries(options.headers);
   return (req, res) => {
-    const url = req.url ?? '';
-    if (!isBelow(root, url)) return false;
+    const target = originForm(req.url ?? '');
+    if (!isBelow(root, target)) return false;
     for (const [name, values] of extraHeaders) res.setHeader(name, values);
-    const exchange = new Exchange(req, res, {
-      url: url.slice(options.prefix.length - 1),
-      telemetry: options.telemetry,
-    });
-    answer(exchange, options).catch((err: unknown) => answerError(exchange, err, options.telemetry.log));
+    const exchange = new Exchange(req, res, { target, telemetry });
+    answer(exchange, options).catch((err: unknown) => answerError(exchange, err, telemetry.log));
     return true;
   };
 }
 
+/** Path and query, of a target that may name the host as well: RFC 9112, section 3.2.2. */
+function originForm(target: string): string {
+  if (target.startsWith('/')) return target;
+  const [origin = ''] = /^https?:\/\/[^/?#]*/i.exec(target) ?? [];
+  return target.slice(origin.length);
+}
+
 /** `/v2` itself, below it, or with a query behind it. */
-function isBelow(root: string, url: string): boolean {
-  if (!url.startsWith(root)) return false;
-  const next = url[root.length];
+function isBelow(root: string, target: string): boolean {
+  if (!target.startsWith(root)) return false;
+  const next = target[root.length];
   return next === undefined || next === '/' || next === '?';
 }
 
-async function answer(exchange: Exchange, { router, routes, isHealthy }: DispatcherOptions): Promise<void> {
-  const { req, url } = exchange;
+async function answer(exchange: Exchange, { router, routes, isHealthy, prefix }: DispatcherOptions): Promise<void> {
+  const { req } = exchange;
   if (!isHealthy()) {
     throw new RegistryError('UNAVAILABLE', 'service unavailable', {
       detail: 'health check failed: please see /debug/health',
     });
   }
-  const { request, sourceHost } = parseOciRequest(req.method ?? '', url);
+  if (req.headers.host === undefined && req.httpVersion === '1.1') {
+    throw new RegistryError('UNSUPPORTED', 'a request needs a Host header', { status: 400 });
+  }
+  const { request, sourceHost } = parseOciRequest(req.method ?? '', exchange.target.slice(prefix.length - 1));
   exchange.recognised(request.kind, repositoryOf(request), referenceOf(request));
   const target = (repository: string): Target => {
     const found = router.route({ repository, sourceHost, host: req.headers.host });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 import type { RegistryError } from '../oci/errors.ts';
 import type { OciRequestKind } from '../oci/request.ts';
@@ -17,17 +17,25 @@ const HANDLER_NAMES: Readonly<Record<OciRequestKind, RequestHandlerName>> = {
   'get-blob': 'blob',
   'head-blob': 'blob',
   'list-referrers': 'referrers',
+  'list-methods': 'other',
 };
+
+export interface ExchangeOptions {
+  /** Path and query. */
+  readonly target: string;
+  readonly telemetry: Telemetry;
+}
 
 /** One request with its answer, and what is worth telling of it afterwards. */
 export class Exchange {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
-  /** Path and query, without the configured prefix. */
-  readonly url: string;
+  /** Path and query, as the client wrote them. */
+  readonly target: string;
   readonly #telemetry: Telemetry;
   readonly #startedAt = performance.now();
-  #handler: RequestHandlerName = 'other';
+  /** Undefined until the request has been understood. */
+  #handler: RequestHandlerName | undefined;
   #repository: string | undefined;
   #reference: string | undefined;
   #sourceHost: string | undefined;
@@ -37,12 +45,12 @@ export class Exchange {
   #error: RegistryError | undefined;
   #bytes = 0;
 
-  constructor(req: IncomingMessage, res: ServerResponse, { url, telemetry }: { url: string; telemetry: Telemetry }) {
+  constructor(req: IncomingMessage, res: ServerResponse, { target, telemetry }: ExchangeOptions) {
     this.req = req;
     this.res = res;
-    this.url = url;
+    this.target = target;
     this.#telemetry = telemetry;
-    res.once('close', () => this.#finish());
+    res.on('close', () => this.#finish());
   }
 
   /** The request has been understood. */
@@ -74,9 +82,9 @@ export class Exchange {
     this.#bytes += bytes;
   }
 
-  /** The headers that every answer of the registry has. */
-  commonHeaders(): Record<string, string> {
-    const headers: Record<string, string> = {
+  /** The headers that every answer of the registry has; the caller adds its own. */
+  commonHeaders(): OutgoingHttpHeaders {
+    const headers: OutgoingHttpHeaders = {
       'docker-distribution-api-version': 'registry/2.0',
       'x-cache': this.#outcome,
     };
@@ -89,18 +97,19 @@ export class Exchange {
   #finish(): void {
     const { req, res } = this;
     const aborted = !res.writableFinished;
-    const type = this.#handler === 'manifest' || this.#handler === 'blob' ? this.#handler : undefined;
+    const handler = this.#handler ?? 'other';
+    const type = handler === 'manifest' || handler === 'blob' ? handler : undefined;
     if (type && this.#upstream !== undefined && req.method === 'GET') {
       this.#telemetry.cache.served({ upstream: this.#upstream, type, outcome: this.#outcome, bytes: this.#bytes });
     }
-    if (this.#handler === 'other') this.#telemetry.requestStarted('other');
+    if (this.#handler === undefined) this.#telemetry.requestStarted(handler);
     this.#telemetry.requestFinished({
       requestId: randomUUID(),
       client: `${req.socket.remoteAddress ?? 'unix'}:${req.socket.remotePort ?? ''}`,
       userAgent: req.headers['user-agent'],
       method: req.method ?? '',
       url: req.url ?? '',
-      handler: this.#handler,
+      handler,
       repository: this.#repository,
       reference: this.#reference,
       // nginx's number for a client that left before it got an answer
@@ -118,5 +127,5 @@ export class Exchange {
 
 /** A request that is not the registry's gets its line and its counts as well. */
 export function noteExchange(req: IncomingMessage, res: ServerResponse, telemetry: Telemetry): Exchange {
-  return new Exchange(req, res, { url: req.url ?? '', telemetry });
+  return new Exchange(req, res, { target: req.url ?? '', telemetry });
 }

@@ -3,6 +3,7 @@ import type { RouteTable } from './route-table.ts';
 import { getBlob, headBlob } from './routes/blobs.ts';
 import { listReferrers, listRepositories, listTags } from './routes/lists.ts';
 import { getManifest, headManifest } from './routes/manifests.ts';
+import { listMethods } from './routes/methods.ts';
 import { ping } from './routes/ping.ts';
 
 export interface RoutesOptions {
@@ -21,5 +22,6 @@ export function createRoutes({ local, catalogMaxEntries, tagsMaxEntries }: Route
     'get-blob': getBlob,
     'head-blob': headBlob,
     'list-referrers': listReferrers,
+    'list-methods': listMethods,
   };
 }

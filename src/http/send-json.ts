@@ -4,12 +4,8 @@ import type { Exchange } from './exchange.ts';
 export function sendJson(exchange: Exchange, value: unknown, headers: Readonly<Record<string, string>> = {}): void {
   const { req, res } = exchange;
   const body = Buffer.from(JSON.stringify(value));
-  res.writeHead(200, {
-    ...exchange.commonHeaders(),
-    'content-type': 'application/json',
-    ...headers,
-    'content-length': body.length,
-  });
+  const fields = { 'content-type': 'application/json', 'content-length': body.length, ...headers };
+  res.writeHead(200, Object.assign(exchange.commonHeaders(), fields));
   exchange.sent(req.method === 'HEAD' ? 0 : body.length);
   res.end(body);
 }

@@ -13,34 +13,38 @@ export type RangeRequest =
 const WHOLE: RangeRequest = { kind: 'whole' };
 const UNSATISFIABLE: RangeRequest = { kind: 'unsatisfiable' };
 
+const UNIT_AND_SET = /^([^=]*)=?(.*)$/s;
+/** Of any length: clients write "to the end" as the largest number that they know. */
+const SPEC = /^(\d*)-(\d*)$/;
+
 /**
  * Reads a `Range` header: `bytes=0-99`, `bytes=100-`, `bytes=-100`, and several of them.
  *
  * A unit we do not know is ignored, as RFC 9110 demands; a `bytes` range that is malformed is refused, as it permits and as
- * Docker's registry does. Ranges that together ask for more than the whole get the whole once.
+ * Docker's registry does. Ranges that together ask for more than the whole get the whole once, and of nothing any range
+ * is all of it: clients that always send one can not know that a blob is empty.
  *
  * @param size bytes
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.2
  */
 export function parseRange(header: string | undefined, size: number): RangeRequest {
   if (header === undefined) return WHOLE;
-  const [unit = '', set] = header.split('=', 2);
+  const [, unit = '', set = ''] = UNIT_AND_SET.exec(header) ?? [];
   if (unit.trim().toLowerCase() !== 'bytes') return WHOLE;
-  const ranges: ByteRange[] = [];
-  for (const spec of (set ?? '').split(',')) {
-    const range = parseSpec(spec.trim(), size);
-    if (range === 'malformed') return UNSATISFIABLE;
-    if (range) ranges.push(range);
-  }
+  // RFC 9110, section 5.6.1.2: empty elements of a list are passed over.
+  const specs = set.split(',').filter((spec) => spec.trim() !== '');
+  const asked = specs.map((spec) => parseSpec(spec.trim(), size));
+  if (asked.length === 0 || asked.includes('malformed')) return UNSATISFIABLE;
+  const ranges = asked.filter((range) => typeof range === 'object');
   const [first, ...others] = ranges;
-  if (!first) return UNSATISFIABLE;
-  const asked = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
-  return asked > size ? WHOLE : { kind: 'ranges', ranges: [first, ...others] };
+  if (!first) return size === 0 ? WHOLE : UNSATISFIABLE;
+  const total = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+  return total > size ? WHOLE : { kind: 'ranges', ranges: [first, ...others] };
 }
 
 /** @returns undefined when it lies behind the end */
 function parseSpec(spec: string, size: number): ByteRange | 'malformed' | undefined {
-  const [, from = '', to = ''] = /^(\d{0,15})-(\d{0,15})$/.exec(spec) ?? [];
+  const [, from = '', to = ''] = SPEC.exec(spec) ?? [];
   if (from === '' && to === '') return 'malformed';
   if (from === '') {
     const length = Math.min(Number(to), size);

@@ -11,8 +11,10 @@ export const MAX_NAME_LENGTH = 255;
 
 const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
 const NAME = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`);
-// The first part of a name may be the host of an upstream: `ghcr.io/…`, `registry.corp:5000/…`.
-const HOST_AND_NAME = new RegExp(`^[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/${COMPONENT})+$`);
+// The first part of a name may be the host of an upstream: `ghcr.io/…`, `registry.corp:5000/…`. Labels begin and end with a
+// letter or digit, so `..` is none.
+const LABEL = '[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*';
+const HOST_AND_NAME = new RegExp(`^${LABEL}(?:\\.${LABEL})*(?::[0-9]{1,5})?(?:/${COMPONENT})+$`);
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /**

@@ -21,7 +21,9 @@ export type OciRequest =
       readonly repository: string;
       readonly digest: Digest;
       readonly artifactType: string | undefined;
-    };
+    }
+  /** `OPTIONS`, which is HTTP's own. */
+  | { readonly kind: 'list-methods'; readonly allowed: readonly string[] };
 
 export type OciRequestKind = OciRequest['kind'];
 export type RequestOf<K extends OciRequestKind> = Extract<OciRequest, { kind: K }>;
@@ -39,14 +41,16 @@ type Endpoint =
   | { readonly name: 'tags' | 'uploads'; readonly repository: string }
   | { readonly name: 'manifests' | 'blobs' | 'referrers'; readonly repository: string; readonly last: string };
 
+const READ_METHODS = ['GET', 'HEAD', 'OPTIONS'];
+
 const ALLOWED_METHODS: Readonly<Record<Endpoint['name'], readonly string[]>> = {
-  ping: ['GET', 'HEAD'],
-  catalog: ['GET', 'HEAD'],
-  tags: ['GET', 'HEAD'],
-  manifests: ['GET', 'HEAD'],
-  blobs: ['GET', 'HEAD'],
-  referrers: ['GET', 'HEAD'],
-  uploads: [],
+  ping: READ_METHODS,
+  catalog: READ_METHODS,
+  tags: READ_METHODS,
+  manifests: READ_METHODS,
+  blobs: READ_METHODS,
+  referrers: READ_METHODS,
+  uploads: ['OPTIONS'],
 };
 
 /**
@@ -57,10 +61,9 @@ const ALLOWED_METHODS: Readonly<Record<Endpoint['name'], readonly string[]>> = {
 export function parseOciRequest(method: string, url: string): ParsedRequest {
   const mark = url.indexOf('?');
   const endpoint = parseEndpoint(decodePath(mark === -1 ? url : url.slice(0, mark)));
-  const allowed = ALLOWED_METHODS[endpoint.name];
-  if (!allowed.includes(method)) throw notAllowed(method, endpoint, allowed);
+  if (!ALLOWED_METHODS[endpoint.name].includes(method)) throw notAllowed(method, endpoint);
   const query = mark === -1 ? NO_QUERY : new URLSearchParams(url.slice(mark + 1));
-  return { request: toRequest(endpoint, method === 'HEAD', query), sourceHost: query.get('ns') ?? undefined };
+  return { request: toRequest(endpoint, method, query), sourceHost: query.get('ns') ?? undefined };
 }
 
 const NO_QUERY = new URLSearchParams();
@@ -74,27 +77,42 @@ function decodePath(path: string): string {
   }
 }
 
+const ROOT = '/v2/';
+
 /** Read from the right, as a name may itself contain `/blobs/`, `/manifests/` or `/tags/`. */
 function parseEndpoint(path: string): Endpoint {
-  if (path === '/v2/' || path === '/v2') return { name: 'ping' };
-  const segments = path.slice('/v2/'.length).split('/');
-  if (segments.at(-1) === '') segments.pop();
-  if (segments.length === 1 && segments[0] === '_catalog') return { name: 'catalog' };
-  const [third, second, last] = [segments.at(-3), segments.at(-2), segments.at(-1) ?? ''];
-  const repository = (words: number) => segments.slice(0, -words).join('/');
-  if (second === 'tags' && last === 'list') return { name: 'tags', repository: repository(2) };
-  if (second === 'blobs' && last === 'uploads') return { name: 'uploads', repository: repository(2) };
-  if (second === 'manifests' || second === 'blobs' || second === 'referrers') {
-    return { name: second, repository: repository(2), last };
+  if (path === ROOT || path === '/v2') return { name: 'ping' };
+  const end = path.endsWith('/') ? path.length - 1 : path.length;
+  const lastSlash = path.lastIndexOf('/', end - 1);
+  const last = path.slice(lastSlash + 1, end);
+  const wordSlash = path.lastIndexOf('/', lastSlash - 1);
+  const word = path.slice(wordSlash + 1, lastSlash);
+  const repository = path.slice(ROOT.length, wordSlash);
+  switch (word) {
+    case 'v2':
+      if (wordSlash === 0 && last === '_catalog') return { name: 'catalog' };
+      break;
+    case 'manifests':
+    case 'blobs':
+    case 'referrers':
+      return word === 'blobs' && last === 'uploads'
+        ? { name: 'uploads', repository }
+        : { name: word, repository, last };
+    case 'tags':
+      if (last === 'list') return { name: 'tags', repository };
+      break;
+    case 'uploads':
+      if (repository.endsWith('/blobs')) return { name: 'uploads', repository: repository.slice(0, -'/blobs'.length) };
   }
-  if (third === 'blobs' && second === 'uploads') return { name: 'uploads', repository: repository(3) };
   throw new RegistryError('UNSUPPORTED', 'no such endpoint', { status: 404 });
 }
 
-function toRequest(endpoint: Endpoint, head: boolean, query: URLSearchParams): OciRequest {
+function toRequest(endpoint: Endpoint, method: string, query: URLSearchParams): OciRequest {
+  if (method === 'OPTIONS') return { kind: 'list-methods', allowed: ALLOWED_METHODS[endpoint.name] };
   if (endpoint.name === 'ping') return { kind: 'ping' };
   if (endpoint.name === 'catalog') return { kind: 'list-repositories', page: parsePage(query) };
   const repository = parseRepositoryName(endpoint.repository);
+  const head = method === 'HEAD';
   switch (endpoint.name) {
     case 'tags':
       return { kind: 'list-tags', repository, page: parsePage(query) };
@@ -107,11 +125,11 @@ function toRequest(endpoint: Endpoint, head: boolean, query: URLSearchParams): O
       return { kind: 'list-referrers', repository, digest: parseDigest(endpoint.last), artifactType };
     }
     case 'uploads':
-      throw notAllowed('', endpoint, []);
+      throw notAllowed(method, endpoint);
   }
 }
 
-function notAllowed(method: string, { name }: Endpoint, allowed: readonly string[]): RegistryError {
-  const reason = allowed.length === 0 ? 'this registry takes no pushes' : `${method} is not possible on ${name}`;
-  return new RegistryError('UNSUPPORTED', reason, { headers: { allow: allowed.join(', ') } });
+function notAllowed(method: string, { name }: Endpoint): RegistryError {
+  const reason = name === 'uploads' ? 'this registry takes no pushes' : `${method} is not possible on ${name}`;
+  return new RegistryError('UNSUPPORTED', reason, { headers: { allow: ALLOWED_METHODS[name].join(', ') } });
 }

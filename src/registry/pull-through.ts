@@ -3,9 +3,9 @@ import picomatch from 'picomatch';
 import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError, type RegistryErrorCode } from '../oci/errors.ts';
-import type { Page, PageRequest } from '../oci/pagination.ts';
+import { type Page, type PageRequest, pageOf } from '../oci/pagination.ts';
 import type { Reference } from '../oci/reference.ts';
-import { type Upstream, UpstreamError } from '../upstream/upstream.ts';
+import { type TagPage, type Upstream, UpstreamError } from '../upstream/upstream.ts';
 import type { LocalRegistry } from './local.ts';
 import type { PulledBlobs } from './pulled-blobs.ts';
 import type { Found, PulledManifests, PulledRepository } from './pulled-manifests.ts';
@@ -65,12 +65,7 @@ export class PullThroughRegistry implements RegistryReader {
     const { upstream, local } = this.#options;
     const { remote, stored } = this.#names(repository);
     return this.#listed('NAME_UNKNOWN', {
-      ask: async () => {
-        const { tags, next } = await upstream.listTags(remote, page);
-        const last = next?.last ?? tags.at(-1);
-        const n = next?.n ?? page.n ?? tags.length;
-        return { entries: tags, next: next && last !== undefined ? { n, last } : undefined };
-      },
+      ask: async () => toPage(await upstream.listTags(remote, page), page),
       cached: () => local.listTags(stored, page),
     });
   }
@@ -138,4 +133,12 @@ export class PullThroughRegistry implements RegistryReader {
       );
     }
   }
+}
+
+/** An upstream that pages is believed in its order, as its cursor is; the whole list of one that does not is ours to cut. */
+function toPage({ tags, next }: TagPage, asked: PageRequest): Page<string> {
+  if (!next) return pageOf([...tags].sort(), tags.length > (asked.n ?? Infinity) ? asked : {});
+  const last = next.last ?? tags.at(-1);
+  const n = next.n ?? asked.n ?? tags.length;
+  return { entries: tags, next: last === undefined ? undefined : { n, last } };
 }

@@ -152,8 +152,7 @@ export class PulledManifests {
     } catch (err) {
       if (!usable || !(err instanceof UpstreamError)) throw err;
       if (onRevalidationFailure(err.kind, this.#options.policy) === 'error') throw err;
-      const holdMs = Math.min(Math.max(FAILURE_HOLD_MS, err.options.retryAfterMs ?? 0), MAX_HOLD_MS);
-      this.#options.tags.hold(repository.stored, tag, this.#options.now() + holdMs);
+      this.#options.tags.hold(repository.stored, tag, this.#retryAt(err));
       return { ...this.#stale(repository, tag, usable, err.message), asked: true };
     }
   }
@@ -194,10 +193,24 @@ export class PulledManifests {
   /** Asks by digest, so that a tag that moves meanwhile cannot mix two manifests. */
   #fetch(repository: PulledRepository, digest: Digest) {
     if (this.#options.offline) throw this.#offlineError(`${repository.remote}@${digest}`);
-    return this.#fetches.run(`${repository.stored}@${digest}`, async () => {
-      const fetched = await this.#options.upstream.fetchManifest(repository.remote, { kind: 'digest', digest });
-      return this.#keep(repository, digest, fetched);
-    });
+    return this.#fetches.run(`${repository.stored}@${digest}`, () => this.#fetchAndKeep(repository, digest));
+  }
+
+  async #fetchAndKeep(repository: PulledRepository, digest: Digest): Promise<Manifest> {
+    const { upstream, tags } = this.#options;
+    try {
+      const fetched = await upstream.fetchManifest(repository.remote, { kind: 'digest', digest });
+      return await this.#keep(repository, digest, fetched);
+    } catch (err) {
+      if (err instanceof UpstreamError) await tags.manifestFailed(repository.stored, digest, this.#retryAt(err));
+      throw err;
+    }
+  }
+
+  /** Until when an upstream that has just failed is left in peace. Unix milliseconds. */
+  #retryAt({ options }: UpstreamError): number {
+    const holdMs = Math.min(Math.max(FAILURE_HOLD_MS, options.retryAfterMs ?? 0), MAX_HOLD_MS);
+    return this.#options.now() + holdMs;
   }
 
   /** Verifies what came, and stores it; a store that cannot take it does not fail the pull. */

@@ -59,6 +59,7 @@ export class Router {
 
   /** @throws {RegistryError} `NAME_UNKNOWN` when no upstream is meant, or one that is not configured; `NAME_INVALID` */
   route({ repository, sourceHost, host }: Asked): Target {
+    if (this.#options.upstreams.length === 0) return this.#local(repository); // whichever host the client meant
     const prefixed = this.#byPrefix(repository);
     if (sourceHost !== undefined) {
       const upstream = this.#bySourceHost(sourceHost);
@@ -69,7 +70,6 @@ export class Router {
     if (prefixed) return toTarget(prefixed.upstream, prefixed.rest);
     const upstream = this.#byHost(host) ?? this.#default;
     if (upstream) return toTarget(upstream, repository);
-    if (this.#options.upstreams.length === 0) return this.#local(repository);
     throw new RegistryError('NAME_UNKNOWN', `no upstream for ${repository}: put one of ${this.#known()} before it`);
   }
 
@@ -100,7 +100,7 @@ export class Router {
   }
 
   #known(): string {
-    return this.#options.upstreams.map((upstream) => upstream.name).join(', ') || 'none';
+    return this.#options.upstreams.map((upstream) => upstream.name).join(', ');
   }
 }
 

@@ -74,6 +74,23 @@ export class TagEntries {
       if (current?.digest === digest) await this.#store.putTag(repository, tag, digest);
     }
   }
+
+  /**
+   * The upstream named a manifest and does not give it: the tags that wait for it are what storage knows of them, and not
+   * asked for again before `retryAt`. Unix milliseconds.
+   */
+  async manifestFailed(repository: string, digest: Digest, retryAt: number): Promise<void> {
+    const key = manifestKey(repository, digest);
+    const waiting = this.#pending.get(key);
+    if (!waiting) return;
+    this.#pending.delete(key);
+    for (const tag of waiting) {
+      if (this.inMemory(repository, tag)?.digest !== digest) continue;
+      const before = await this.findStored(repository, tag);
+      if (before) this.#entries.set(tagKey(repository, tag), { ...before, retryAt });
+      else this.#entries.delete(tagKey(repository, tag));
+    }
+  }
 }
 
 function tagKey(repository: string, tag: string): string {

@@ -22,9 +22,15 @@ const ANSWERS: Readonly<Record<UpstreamErrorKind, Answer>> = {
   unavailable: { code: 'UNAVAILABLE', status: 503 },
 };
 
+/** `502` says that the upstream is at fault; but one that says itself that it is only busy is quoted. */
+function statusOf({ kind, options }: UpstreamError): number | undefined {
+  return kind === 'server' && options.status === 503 ? 503 : ANSWERS[kind].status;
+}
+
 /** @param unknown the code for "the upstream does not have it" */
 export function toClientError(err: UpstreamError, unknown: RegistryErrorCode): RegistryError {
-  const { code, status } = ANSWERS[err.kind];
+  const { code } = ANSWERS[err.kind];
+  const status = statusOf(err);
   const { upstream, retryAfterMs } = err.options;
   return new RegistryError(code === 'what-was-asked-for' ? unknown : code, err.message, {
     cause: err,

@@ -29,7 +29,7 @@ export async function answerError(answer: Answer, options: AnswerErrorOptions): 
   const { status, headers, url } = answer;
   const { upstream, from, now } = options;
   // What a redirect target says may quote the signed request.
-  const said = from === 'redirect target' ? dropped(answer) : await readErrorBody(answer, options);
+  const said = await readErrorBody(answer, options);
   const retryAfterMs = parseRetryAfterMs(headerText(headers, 'retry-after'), now);
   const host = from === 'registry' ? '' : ` from ${url.host}`;
   const words = said.message === undefined ? '' : `: ${said.message}`;
@@ -57,9 +57,9 @@ interface ErrorWords {
 async function readErrorBody(answer: Answer, { upstream, scope }: AnswerErrorOptions): Promise<ErrorWords> {
   try {
     const text = (await readBody(answer, { upstream, limit: MAX_ERROR_BODY, scope })).toString('utf8');
-    const json = /json|^$/.test(headerText(answer.headers, 'content-type') ?? '') || text.startsWith('{');
-    if (json) return errorWords(JSON.parse(text));
-    // Docker Hub's abuse limit and most proxies speak plain text; a page of HTML says nothing.
+    const type = headerText(answer.headers, 'content-type') ?? '';
+    if (type.includes('json') || text.startsWith('{')) return errorWords(JSON.parse(text));
+    // Docker Hub's abuse limit and many proxies speak plain text; a page of HTML says nothing.
     return text.trim() === '' || text.trimStart().startsWith('<') ? {} : { message: tidy(text) };
   } catch {
     // Without words the status still says what happened.

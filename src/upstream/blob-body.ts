@@ -28,7 +28,6 @@ export function blobBody(answer: EndpointAnswer, options: BlobBodyOptions): Read
     flush: (done) => counter.finish(done),
     destroy: (cause, done) => done(counter.close(cause)),
   });
-  answer.body.once('error', (cause: Error) => counter.breakOff(cause));
   // Whatever it ends with reaches the reader through `body`.
   pipeline(answer.body, body, () => undefined);
   return body;
@@ -39,7 +38,6 @@ class ByteCounter {
   readonly #options: BlobBodyOptions;
   #received = 0;
   #reported = 0;
-  #broken: Error | undefined;
 
   constructor(answer: EndpointAnswer, options: BlobBodyOptions) {
     this.#answer = answer;
@@ -61,21 +59,21 @@ class ByteCounter {
     done(expected !== undefined && this.#received < expected ? this.#wrongLength('less') : null);
   }
 
-  breakOff(cause: Error): void {
-    this.#broken = cause;
-  }
-
   /** What the reader is told: why the upstream broke off, or its own reason back. */
   close(cause: Error | null): Error | null {
-    const { scope, upstream } = this.#options;
+    const { scope } = this.#options;
     this.#report();
     scope.close();
-    const { permit, url } = this.#answer;
-    const error =
-      cause && cause === this.#broken && !scope.signal.aborted ? networkFailure(upstream, url.host, cause) : cause;
-    if (error instanceof UpstreamError) permit.fail(error.kind);
-    permit.release();
+    const error = cause && this.#explain(cause, scope);
+    if (error instanceof UpstreamError) this.#answer.permit.fail(error.kind);
+    this.#answer.permit.release();
     return error;
+  }
+
+  #explain(cause: Error, { signal }: CallScope): Error {
+    const { body, url } = this.#answer;
+    if (signal.aborted) return signal.reason as Error;
+    return body.errored === cause ? networkFailure(this.#options.upstream, url.host, cause) : cause;
   }
 
   #report(): void {

@@ -7,7 +7,7 @@ export interface BreakerPolicy {
   readonly maxOpenMs: number;
 }
 
-export const DEFAULT_BREAKER_POLICY: BreakerPolicy = { threshold: 3, openMs: 5_000, maxOpenMs: 60_000 };
+const DEFAULT_BREAKER_POLICY: BreakerPolicy = { threshold: 3, openMs: 5_000, maxOpenMs: 60_000 };
 
 export interface BreakerOptions {
   readonly policy?: BreakerPolicy;

@@ -1,4 +1,4 @@
-import { UpstreamError, type UpstreamErrorKind } from './upstream.ts';
+import { UpstreamError } from './upstream.ts';
 
 const TIMEOUTS = new Set(['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 
@@ -10,26 +10,24 @@ const TRANSIENT = new Set([
   'EPIPE',
   'UND_ERR_SOCKET',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
-  'HPE_INVALID_EOF_STATE',
 ]);
 
 /** What a failed connection or a broken body means. Names the host, never the path, which may be signed. */
 export function networkFailure(upstream: string, host: string, cause: unknown): UpstreamError {
   if (cause instanceof UpstreamError) return cause;
-  const kind = failureKind(codeOf(cause));
-  const reason = cause instanceof Error && cause.message !== '' ? cause.message : codeOf(cause);
-  return new UpstreamError(kind, `${upstream}: ${host}: ${reason}`, { upstream, cause });
+  const code = codeOf(cause);
+  const message = `${upstream}: ${host}: ${cause instanceof Error && cause.message !== '' ? cause.message : code}`;
+  if (TIMEOUTS.has(code)) return new UpstreamError('timeout', message, { upstream, cause });
+  if (code === 'UND_ERR_HEADERS_OVERFLOW') return new UpstreamError('protocol', message, { upstream, cause });
+  // The parser's error carries the bytes it stumbled over, which belong in no log.
+  if (cause instanceof Error && cause.name === 'HTTPParserError') {
+    return new UpstreamError('protocol', message, { upstream });
+  }
+  return new UpstreamError('network', message, { upstream, cause });
 }
 
 export function isTransient(error: UpstreamError): boolean {
   return error.kind === 'network' && TRANSIENT.has(codeOf(error.cause));
-}
-
-function failureKind(code: string): UpstreamErrorKind {
-  if (TIMEOUTS.has(code)) return 'timeout';
-  if (code === 'UND_ERR_HEADERS_OVERFLOW') return 'protocol';
-  // llhttp names every syntax error HPE_…; this one is a connection that ended inside a chunked body.
-  return code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE' ? 'protocol' : 'network';
 }
 
 function codeOf(cause: unknown): string {

@@ -74,13 +74,22 @@ export async function readSome(answer: IncomingMessage, bytes: number): Promise<
     const chunk = answer.read() as Buffer | null;
     if (chunk === null) {
       if (answer.destroyed || answer.readableEnded) throw new Error(`the answer ended at ${size} of ${bytes} bytes`);
-      await Promise.race([once(answer, 'readable'), once(answer, 'close')]);
+      await readableOrClosed(answer);
     } else {
       chunks.push(chunk);
       size += chunk.length;
     }
   }
   return Buffer.concat(chunks);
+}
+
+async function readableOrClosed(answer: IncomingMessage): Promise<void> {
+  const settled = new AbortController();
+  const { signal } = settled;
+  const either = [once(answer, 'readable', { signal }), once(answer, 'close', { signal })];
+  await Promise.race(either);
+  settled.abort();
+  await Promise.allSettled(either);
 }
 
 /** The first error of the registry's JSON. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 
-import { Hub, type HubOptions } from '../support/hub.ts';
+import { Hub } from '../support/hub.ts';
+import type { HubOptions } from '../support/hub-state.ts';
 import type { Images } from '../support/images.ts';
 import { type ConfigObject, dockerHubUpstream, Layover, type LayoverOptions } from '../support/layover.ts';
 

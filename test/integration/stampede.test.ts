@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
@@ -5,7 +6,7 @@ import { expect, it } from 'vitest';
 import { seededContent } from '../support/content.ts';
 import { Images } from '../support/images.ts';
 import type { Layover } from '../support/layover.ts';
-import { ask, finish, pull, readSome } from './pulling.ts';
+import { ask, pull, readSome } from './pulling.ts';
 import { sharedHub, startCache } from './scene.ts';
 import { expectStored } from './stored-data.ts';
 
@@ -28,16 +29,17 @@ async function isRight(answer: IncomingMessage, at = 0): Promise<boolean> {
   return answer.complete && position === expected.length;
 }
 
-/** Reads 1 MB/s until `hurry` aborts, the rest as fast as it comes. */
+/** Reads half of it at 1 MB/s at most, until `hurry` aborts; then the rest as fast as it comes. */
 async function readSlowly(answer: IncomingMessage, hurry: AbortSignal) {
   let slowBytes = 0;
-  while (!hurry.aborted) {
+  while (!hurry.aborted && slowBytes < blob.size / 2) {
     const piece = await readSome(answer, 50_000);
     const end = slowBytes + piece.length;
     if (piece.compare(expected, slowBytes, end) !== 0) throw new Error(`wrong bytes before ${end}`);
     slowBytes = end;
     await delay(piece.length / 1000, undefined, { signal: hurry }).catch(() => {});
   }
+  if (!hurry.aborted) await once(hurry, 'abort');
   return { slowBytes, right: await isRight(answer, slowBytes) };
 }
 
@@ -53,7 +55,7 @@ async function stampede(layover: Layover) {
   const slow = ask(url).then((answer) => readSlowly(answer, done.signal));
   const leaving = Array.from({ length: LEAVING }, (_, i) => hangUpMidway(url, (i + 1) / (LEAVING + 2)));
   const reading = Array.from({ length: READERS }, async () => isRight(await ask(url)));
-  const right = await Promise.all(reading);
+  const right = await Promise.all(reading); // not held back to the slow one's pace: that one waits for them
   await Promise.all(leaving);
   done.abort();
   return { right: right.filter(Boolean).length, slow: await slow };
@@ -68,8 +70,6 @@ it('fetches a cold blob once for 200 clients, whoever is slow and whoever leaves
   expect(right).toBe(READERS);
   expect(slow.right).toBe(true);
   expect(slow.slowBytes).toBeGreaterThan(0);
-  // The others were not held back to its pace.
-  expect(slow.slowBytes).toBeLessThan(blob.size / 2);
   expect(hub().requests.counts()).toEqual({ unauthorized: 1, token: 1, 'blob-get': 1, 'cdn-get': 1 });
   expect(hub().requests.bytes('cdn-get')).toBe(blob.size);
   const peak = await layover.peakRss();
@@ -84,14 +84,14 @@ it('fetches a cold blob once for 200 clients, whoever is slow and whoever leaves
 it('lets a latecomer read a fill from its beginning', async () => {
   await using layover = await startCache(hub());
   const url = `${layover.url}/v2/library/big/blobs/${blob.digest}`;
-  const release = hub().faults.hangMidBody(40 * MIB, { on: 'cdn-get' });
+  hub().faults.hangMidBody(40 * MIB, { on: 'cdn-get' });
   const first = await ask(url);
   const begun = await readSome(first, 30 * MIB);
   const late = await ask(url);
   expect(first.headers['x-cache']).toBe('MISS');
   expect(late.headers['x-cache']).toBe('FILL');
-  expect((await readSome(late, 30 * MIB)).subarray(0, 30 * MIB)).toEqual(begun.subarray(0, 30 * MIB));
-  release();
+  const caughtUp = await readSome(late, 30 * MIB);
+  expect([begun, caughtUp].map((bytes) => bytes.equals(expected.subarray(0, bytes.length)))).toEqual([true, true]);
   first.destroy();
   late.destroy();
   expect(hub().requests.count('cdn-get')).toBe(1);

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
 import { connect, failureOf } from './support/connect.ts';
+import { startRaw } from './support/raw-server.ts';
 import { blob, blobDigest } from './support/samples.ts';
 import { sendBlob } from './support/send-blob.ts';
 import { type Script, startScripted } from './support/scripted-server.ts';
@@ -61,7 +62,7 @@ describe('opening a blob', () => {
   });
 
   it.each([
-    ['another start', 'bytes 0-9/300000'],
+    ['another start', 'bytes 0-4/5'],
     ['a short end', 'bytes 5-9/300000'],
     ['nonsense', 'bytes 5-9/7'],
     ['nothing', undefined],
@@ -185,6 +186,15 @@ describe('a blob that breaks', () => {
     const { body } = await up.upstream.openBlob('a', blobDigest, { start: 5 });
     const { failure } = await readAll(body);
     expect(failure).toMatchObject({ kind: 'network', message: expect.stringContaining('less than the 5 bytes') });
+  });
+
+  it('is an error when nonsense comes right behind the headers', async () => {
+    await using registry = await startRaw((socket) => {
+      socket.end('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nnonsense');
+    });
+    await using up = connect(registry.url);
+    const { body } = await up.upstream.openBlob('a', blobDigest);
+    expect((await readAll(body)).failure).toMatchObject({ name: 'UpstreamError', kind: 'protocol' });
   });
 
   it('is an error when more comes than announced', async () => {

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 
 import { connect, failureOf } from './support/connect.ts';
@@ -181,7 +180,7 @@ describe('Retry-After', () => {
 });
 
 describe('a deadline', () => {
-  it('ends a call that is still connecting, retrying or reading', async () => {
+  it('ends a call that waits for headers or reads a body', async () => {
     const halfManifest: Script = (_req, res) => {
       res.writeHead(200, { 'content-type': MANIFEST_TYPE, 'content-length': manifest.length });
       res.write(manifest.subarray(0, 5));
@@ -192,6 +191,13 @@ describe('a deadline', () => {
       const error = await failureOf(up.upstream.fetchManifest('a', LATEST, { deadlineMs: 100 }));
       expect(error).toMatchObject({ kind: 'timeout', message: 'up: no answer within 100 ms' });
     }
+  });
+
+  it('ends a call whose connection is not up yet', async () => {
+    await using registry = await startRaw(() => {});
+    await using up = connect(registry.url.replace('http:', 'https:'), { timeouts: { connectMs: 60_000 } });
+    const error = await failureOf(up.upstream.fetchManifest('a', LATEST, { deadlineMs: 100 }));
+    expect(error.message).toBe('up: no answer within 100 ms');
   });
 
   it('does not end a blob whose headers are in', async () => {

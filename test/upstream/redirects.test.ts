@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { connect, failureOf } from './support/connect.ts';
 import { blob, blobDigest, LATEST, MANIFEST_TYPE, manifest } from './support/samples.ts';
 import { sendBlob } from './support/send-blob.ts';
-import { type Script, sendJson, startScripted } from './support/scripted-server.ts';
+import { type Script, sendError, sendJson, startScripted } from './support/scripted-server.ts';
 
 const serve: Script = (req, res) => sendBlob(req, res, blob);
 const redirectTo =
@@ -124,7 +124,7 @@ describe('a redirect target that refuses', () => {
   });
 
   it('for good is named by host, and its signed URL and words are not', async () => {
-    await using cdn = await startScripted((_req, res) => void res.writeHead(403).end('<Error>signature=abc</Error>'));
+    await using cdn = await startScripted((_req, res) => sendError(res, 403, 'SIGNATURE', 'to sign: abc'));
     await using registry = await startScripted(redirectTo(`${cdn.url}/blob?signature=abc`));
     await using up = connect(registry.url);
     const error = await failureOf(up.upstream.openBlob('a', blobDigest));

@@ -1,10 +1,13 @@
-import { entityTag, matchesEntityTag, rangeApplies } from '../../oci/conditional.ts';
+import type { OutgoingHttpHeaders } from 'node:http';
+
+import { entityTag, rangeApplies } from '../../oci/conditional.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { RegistryError } from '../../oci/errors.ts';
 import { parseRange } from '../../oci/range.ts';
 import type { OpenBlob, Served } from '../../registry/registry.ts';
 import { type BlobAnswer, multipartAnswer, rangeAnswer, wholeAnswer } from '../blob-answer.ts';
 import type { Exchange } from '../exchange.ts';
+import { isNotModified } from '../preconditions.ts';
 import type { RouteHandler } from '../route-table.ts';
 import { sendSource } from '../send-source.ts';
 
@@ -20,30 +23,31 @@ export const getBlob: RouteHandler<'get-blob'> = async ({ repository, digest }, 
   }
 };
 
-/** `HEAD /v2/<name>/blobs/<digest>` */
+/** `HEAD /v2/<name>/blobs/<digest>`. `Range` means nothing here: RFC 9110, section 14.2. */
 export const headBlob: RouteHandler<'head-blob'> = async ({ repository, digest }, { exchange, target }) => {
   const { registry, repository: name } = target(repository);
   const blob = await registry.resolveBlob(name, digest);
   exchange.served(blob);
-  const { status, headers } = chooseAnswer(exchange, blob) ?? { status: 304, headers: {} };
-  exchange.res.writeHead(status, { ...blobHeaders(exchange, blob), ...headers }).end();
+  if (isNotModified(exchange.req, digest)) sendNotModified(exchange, blob);
+  else startAnswer(exchange, blob, wholeAnswer(blob.size, blob.mediaType)).end();
 };
 
 async function sendBlob(exchange: Exchange, blob: Served<OpenBlob>): Promise<void> {
-  const answer = chooseAnswer(exchange, blob);
-  if (!answer) {
-    exchange.res.writeHead(304, blobHeaders(exchange, blob)).end();
+  if (isNotModified(exchange.req, blob.digest)) {
+    sendNotModified(exchange, blob);
     return;
   }
-  exchange.res.writeHead(answer.status, { ...blobHeaders(exchange, blob), ...answer.headers });
+  const answer = chooseAnswer(exchange, blob);
+  startAnswer(exchange, blob, answer);
   await sendSource(exchange, blob.source, answer.parts);
 }
 
-/** @returns undefined when the client has it already */
-function chooseAnswer({ req }: Exchange, { digest, size, mediaType }: Descriptor): BlobAnswer | undefined {
-  if (matchesEntityTag(req.headers['if-none-match'], digest)) return undefined;
-  const ifRange = req.headers['if-range'];
-  const asked = parseRange(rangeApplies(ifRange as string | undefined, digest) ? req.headers.range : undefined, size);
+function chooseAnswer({ req }: Exchange, { digest, size, mediaType }: Descriptor): BlobAnswer {
+  const { range: header } = req.headers;
+  if (header === undefined || !rangeApplies(req.headers['if-range'] as string | undefined, digest)) {
+    return wholeAnswer(size, mediaType);
+  }
+  const asked = parseRange(header, size);
   if (asked.kind === 'whole') return wholeAnswer(size, mediaType);
   if (asked.kind === 'ranges') {
     const [range, ...others] = asked.ranges;
@@ -54,12 +58,19 @@ function chooseAnswer({ req }: Exchange, { digest, size, mediaType }: Descriptor
   });
 }
 
-function blobHeaders(exchange: Exchange, { digest }: Descriptor): Record<string, string> {
-  return {
-    ...exchange.commonHeaders(),
-    'docker-content-digest': digest,
-    etag: entityTag(digest),
-    'accept-ranges': 'bytes',
-    'cache-control': 'max-age=31536000',
-  };
+function sendNotModified(exchange: Exchange, blob: Descriptor): void {
+  exchange.res.writeHead(304, blobHeaders(exchange, blob)).end();
+}
+
+function startAnswer(exchange: Exchange, blob: Descriptor, { status, headers }: BlobAnswer) {
+  return exchange.res.writeHead(status, Object.assign(blobHeaders(exchange, blob), headers));
+}
+
+function blobHeaders(exchange: Exchange, { digest }: Descriptor): OutgoingHttpHeaders {
+  const headers = exchange.commonHeaders();
+  headers['docker-content-digest'] = digest;
+  headers['etag'] = entityTag(digest);
+  headers['accept-ranges'] = 'bytes';
+  headers['cache-control'] = 'max-age=31536000';
+  return headers;
 }

@@ -2,6 +2,7 @@ import { RegistryError } from '../../oci/errors.ts';
 import { OCI_INDEX } from '../../oci/media-types.ts';
 import { nextPageLink, type PageRequest } from '../../oci/pagination.ts';
 import type { LocalRegistry } from '../../registry/local.ts';
+import type { Exchange } from '../exchange.ts';
 import type { RouteHandler } from '../route-table.ts';
 import { sendJson } from '../send-json.ts';
 
@@ -16,7 +17,7 @@ export function listRepositories(local: LocalRegistry, maxEntries: number): Rout
       throw new RegistryError('PAGINATION_NUMBER_INVALID', `n must be at most ${maxEntries}`, { detail: { n } });
     }
     const { entries, next } = await local.listRepositories({ ...page, n });
-    sendJson(exchange, { repositories: entries }, linkHeader(exchange.url, next));
+    sendJson(exchange, { repositories: entries }, linkHeader(exchange, next));
   };
 }
 
@@ -24,10 +25,15 @@ export function listRepositories(local: LocalRegistry, maxEntries: number): Rout
 export function listTags(maxEntries: number): RouteHandler<'list-tags'> {
   return async ({ repository, page }, { exchange, target }) => {
     const { registry, repository: name } = target(repository);
+    if (page.n === 0) {
+      // Nothing is asked for, so nobody is asked; some upstreams take 0 for "all".
+      sendJson(exchange, { name: repository, tags: [] });
+      return;
+    }
     const asked = page.n === undefined ? page : { ...page, n: Math.min(page.n, maxEntries) };
     const list = await registry.listTags(name, asked);
     exchange.served(list);
-    sendJson(exchange, { name: repository, tags: list.entries }, linkHeader(exchange.url, list.next));
+    sendJson(exchange, { name: repository, tags: list.entries }, linkHeader(exchange, list.next));
   };
 }
 
@@ -47,6 +53,6 @@ export const listReferrers: RouteHandler<'list-referrers'> = async (request, { e
   );
 };
 
-function linkHeader(url: string, next: Required<PageRequest> | undefined): Record<string, string> {
-  return next ? { link: nextPageLink(url, next) } : {};
+function linkHeader({ target }: Exchange, next: Required<PageRequest> | undefined): Record<string, string> {
+  return next ? { link: nextPageLink(target, next) } : {};
 }

@@ -1,6 +1,7 @@
-import { entityTag, matchesEntityTag } from '../../oci/conditional.ts';
+import { entityTag } from '../../oci/conditional.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Exchange } from '../exchange.ts';
+import { isNotModified } from '../preconditions.ts';
 import type { RouteHandler } from '../route-table.ts';
 
 /** `GET /v2/<name>/manifests/<reference>`: end-3 of the distribution spec. The bytes are sent as they are, whatever `Accept` says. */
@@ -23,15 +24,16 @@ export const headManifest: RouteHandler<'head-manifest'> = async ({ repository, 
 
 function startAnswer(exchange: Exchange, { digest, mediaType, size }: Descriptor): 'body-may-follow' | 'not-modified' {
   const { req, res } = exchange;
-  const headers = {
-    ...exchange.commonHeaders(),
-    'docker-content-digest': digest,
-    etag: entityTag(digest),
-  };
-  if (matchesEntityTag(req.headers['if-none-match'], digest)) {
+  const notModified = isNotModified(req, digest);
+  const headers = exchange.commonHeaders();
+  headers['docker-content-digest'] = digest;
+  headers['etag'] = entityTag(digest);
+  if (notModified) {
     res.writeHead(304, headers).end();
     return 'not-modified';
   }
-  res.writeHead(200, { ...headers, 'content-type': mediaType, 'content-length': size });
+  headers['content-type'] = mediaType;
+  headers['content-length'] = size;
+  res.writeHead(200, headers);
   return 'body-may-follow';
 }

@@ -11,6 +11,3 @@ export const BY_DIGEST: Reference = { kind: 'digest', digest: manifestDigest };
 
 export const blob = randomBytes(300_000);
 export const blobDigest = digestOf(blob);
-
-/** Nothing hashes to this one. */
-export const absentDigest = digestOf(Buffer.from('absent'));

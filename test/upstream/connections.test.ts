@@ -1,0 +1,198 @@
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer, request as httpRequest, type RequestListener } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { type AddressInfo, connect as connectTcp } from 'node:net';
+import { join } from 'node:path';
+import { generate } from 'selfsigned';
+import { describe, expect, it } from 'vitest';
+
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { connect, failureOf } from './support/connect.ts';
+import { LATEST, MANIFEST_TYPE, manifest } from './support/samples.ts';
+import { startScripted } from './support/scripted-server.ts';
+
+const sendManifest: RequestListener = (_req, res) =>
+  void res.writeHead(200, { 'content-type': MANIFEST_TYPE }).end(manifest);
+
+/** An HTTPS server with a certificate that nobody knows, for `localhost`. */
+async function startTls(listener: RequestListener = sendManifest) {
+  const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
+    extensions: [
+      { name: 'basicConstraints', cA: true },
+      { name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] },
+    ],
+  });
+  const server = createHttpsServer({ cert: pems.cert, key: pems.private }, listener).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `https://localhost:${(server.address() as AddressInfo).port}`,
+    certificate: pems.cert,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** A proxy that does what it is asked and remembers it: `CONNECT host:port` or `GET http://…`. */
+async function startProxy() {
+  const lines: string[] = [];
+  const server = createHttpServer((req, res) => {
+    lines.push(`${req.method} ${req.url} ${req.headers['proxy-authorization'] ?? ''}`.trim());
+    const headers = { ...req.headers, via: '1.1 proxy' };
+    httpRequest(req.url ?? '', { method: req.method, headers }, (answer) => {
+      res.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(res);
+    }).end();
+  });
+  server.on('connect', (req, socket) => {
+    lines.push(`${req.method} ${req.url} ${req.headers['proxy-authorization'] ?? ''}`.trim());
+    const [host, port] = (req.url ?? '').split(':');
+    const onward = connectTcp(Number(port), host, () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      socket.pipe(onward).pipe(socket);
+    });
+    for (const end of [socket, onward]) end.on('error', () => undefined);
+    socket.on('close', () => onward.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    url: `http://127.0.0.1:${port}`,
+    lines,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+describe('TLS', () => {
+  it('does not trust a stranger, and does not try it again', async () => {
+    await using registry = await startTls();
+    await using up = connect(registry.url);
+    const error = await failureOf(up.upstream.fetchManifest('a', LATEST));
+    expect(error.kind).toBe('network');
+    expect(error.message).toContain('self-signed certificate');
+    expect(up.events('retried')).toEqual([]);
+  });
+
+  it('trusts a CA of our own', async () => {
+    await using registry = await startTls();
+    await using directory = await temporaryDirectory();
+    const caFile = join(directory.path, 'ca.pem');
+    await writeFile(caFile, registry.certificate);
+    await using up = connect(registry.url, { tls: { caFile, insecure: false } });
+    expect((await up.upstream.fetchManifest('a', LATEST)).bytes).toEqual(manifest);
+  });
+
+  it('trusts everybody when told to be insecure', async () => {
+    await using registry = await startTls();
+    await using up = connect(registry.url, { tls: { caFile: undefined, insecure: true } });
+    expect((await up.upstream.fetchManifest('a', LATEST)).bytes).toEqual(manifest);
+  });
+
+  it('fails at start when the CA cannot be read', () => {
+    expect(() => connect('https://localhost', { tls: { caFile: '/nonexistent/ca.pem', insecure: false } })).toThrow(
+      'ENOENT',
+    );
+  });
+
+  it('is not given up by a redirect', async () => {
+    await using plain = await startScripted(sendManifest);
+    await using registry = await startTls((_req, res) => void res.writeHead(307, { location: plain.url }).end());
+    await using up = connect(registry.url, { tls: { caFile: undefined, insecure: true } });
+    const error = await failureOf(up.upstream.fetchManifest('a', LATEST));
+    expect(error.kind).toBe('protocol');
+    expect(error.message).toContain('without TLS');
+    expect(plain.seen).toEqual([]);
+  });
+
+  it('is not given up by a token server', async () => {
+    await using plain = await startScripted(sendManifest);
+    await using registry = await startTls((_req, res) => {
+      res.writeHead(401, { 'www-authenticate': `Bearer realm="${plain.localhostUrl}"` }).end();
+    });
+    await using up = connect(registry.url, { tls: { caFile: undefined, insecure: true } });
+    expect((await failureOf(up.upstream.fetchManifest('a', LATEST))).kind).toBe('unauthorized');
+    expect(plain.seen).toEqual([]);
+  });
+});
+
+describe('a proxy', () => {
+  it.each(['http_proxy', 'HTTP_PROXY'])('from %s forwards plain HTTP without a tunnel', async (name) => {
+    await using proxy = await startProxy();
+    await using registry = await startScripted(sendManifest);
+    await using up = connect(registry.url, { env: { [name]: proxy.url } });
+    expect((await up.upstream.fetchManifest('a', LATEST)).bytes).toEqual(manifest);
+    expect(proxy.lines).toEqual([`GET ${registry.url}/v2/a/manifests/latest`]);
+    expect(registry.seen[0]?.headers.via).toBe('1.1 proxy');
+  });
+
+  it.each(['https_proxy', 'HTTPS_PROXY'])('from %s tunnels TLS, which is still checked', async (name) => {
+    await using proxy = await startProxy();
+    await using registry = await startTls();
+    const env = { [name]: proxy.url };
+    await using distrustful = connect(registry.url, { env });
+    expect((await failureOf(distrustful.upstream.fetchManifest('a', LATEST))).kind).toBe('network');
+    await using up = connect(registry.url, { env, tls: { caFile: undefined, insecure: true } });
+    expect((await up.upstream.fetchManifest('a', LATEST)).bytes).toEqual(manifest);
+    expect(proxy.lines.at(-1)).toBe(`CONNECT ${new URL(registry.url).host}`);
+  });
+
+  it('is not used for hosts in NO_PROXY', async () => {
+    await using proxy = await startProxy();
+    await using registry = await startScripted(sendManifest);
+    await using up = connect(registry.url, { env: { HTTP_PROXY: proxy.url, NO_PROXY: 'example.com, 127.0.0.1' } });
+    await up.upstream.fetchManifest('a', LATEST);
+    expect(proxy.lines).toEqual([]);
+  });
+
+  it('of the configuration beats the environment, NO_PROXY included, and may want a password', async () => {
+    await using proxy = await startProxy();
+    await using registry = await startScripted(sendManifest);
+    const httpProxy = `http://jack:pw@127.0.0.1:${proxy.port}`;
+    await using up = connect(registry.url, { httpProxy, env: { HTTP_PROXY: 'http://127.0.0.1:1', NO_PROXY: '*' } });
+    await up.upstream.fetchManifest('a', LATEST);
+    const authorization = `Basic ${Buffer.from('jack:pw').toString('base64')}`;
+    expect(proxy.lines).toEqual([`GET ${registry.url}/v2/a/manifests/latest ${authorization}`]);
+  });
+
+  it('that is down makes the call fail as network', async () => {
+    await using registry = await startScripted(sendManifest);
+    await using up = connect(registry.url, { httpProxy: 'http://127.0.0.1:1' });
+    expect((await failureOf(up.upstream.fetchManifest('a', LATEST))).kind).toBe('network');
+    expect(registry.seen).toEqual([]);
+  });
+});
+
+describe('connections', () => {
+  it('are kept and used again', async () => {
+    const ports = new Set<number | undefined>();
+    await using registry = await startScripted((req, res) => {
+      ports.add(req.socket.remotePort);
+      sendManifest(req, res);
+    });
+    await using up = connect(registry.url);
+    for (let i = 0; i < 10; i++) await up.upstream.fetchManifest('a', LATEST);
+    // One more may be opened while the first is just being given back.
+    expect(ports.size).toBeLessThanOrEqual(2);
+  });
+
+  it('to one host are at most 64', async () => {
+    const ports = new Set<number | undefined>();
+    await using registry = await startScripted((req, res) => {
+      ports.add(req.socket.remotePort);
+      setTimeout(() => sendManifest(req, res), 20);
+    });
+    await using up = connect(registry.url);
+    await Promise.all(Array.from({ length: 200 }, () => up.upstream.fetchManifest('a', LATEST)));
+    expect(registry.seen).toHaveLength(200);
+    expect(ports.size).toBeLessThanOrEqual(64);
+  });
+});
