@@ -4,7 +4,7 @@ import { type Block, MIN_BLOCK_BYTES, SLAB_BYTES, Slabs } from './slabs.ts';
 const BUFFERS_PER_READER = 2;
 
 export interface BufferPoolOptions {
-  /** What all buffers together are to take. Bytes, at least 1 MiB. @default 32 MiB */
+  /** What all buffers together are to take. Bytes, at least 2 MiB. @default 32 MiB */
   readonly budgetBytes?: number;
 }
 
@@ -12,7 +12,7 @@ export interface BufferPoolOptions {
  * Buffers that are used again and again to carry files to sockets, so that memory depends
  * neither on the sizes of the files nor on how long they are being read.
  *
- * Chunks shrink from 1 MiB to 16 KiB as readers become more. The budget is exceeded only to give every
+ * Chunks shrink from 2 MiB to 16 KiB as readers become more. The budget is exceeded only to give every
  * reader one buffer. Memory that has been needed once is kept.
  */
 export class BufferPool {
@@ -20,7 +20,7 @@ export class BufferPool {
   readonly #slabs = new Slabs();
   #readers = 0;
 
-  constructor({ budgetBytes = 32 * SLAB_BYTES }: BufferPoolOptions = {}) {
+  constructor({ budgetBytes = 16 * SLAB_BYTES }: BufferPoolOptions = {}) {
     this.#budgetBytes = budgetBytes;
   }
 

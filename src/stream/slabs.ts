@@ -1,5 +1,5 @@
 /** Bytes. */
-export const SLAB_BYTES = 1024 * 1024;
+export const SLAB_BYTES = 2 * 1024 * 1024;
 export const MIN_BLOCK_BYTES = 16 * 1024;
 
 const UNITS_PER_SLAB = SLAB_BYTES / MIN_BLOCK_BYTES;
@@ -13,7 +13,7 @@ export interface Block {
 }
 
 /**
- * Memory in slabs of 1 MiB that are halved as needed and joined again when both halves are free (a buddy allocator),
+ * Memory in slabs of 2 MiB that are halved as needed and joined again when both halves are free (a buddy allocator),
  * so that blocks of any size come from the same memory, however the sizes change over time. Slabs are kept for good.
  */
 export class Slabs {

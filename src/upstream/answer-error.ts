@@ -29,7 +29,7 @@ export async function answerError(answer: Answer, options: AnswerErrorOptions): 
   const { status, headers, url } = answer;
   const { upstream, from, now } = options;
   // What a redirect target says may quote the signed request.
-  const said = await readErrorBody(answer, options);
+  const said = from === 'redirect target' ? dropped(answer) : await readErrorBody(answer, options);
   const retryAfterMs = parseRetryAfterMs(headerText(headers, 'retry-after'), now);
   const host = from === 'registry' ? '' : ` from ${url.host}`;
   const words = said.message === undefined ? '' : `: ${said.message}`;

@@ -70,12 +70,9 @@ describe('a repository name', () => {
     );
   });
 
-  it('is judged fast, however it is made', () => {
-    const startedAt = performance.now();
-    expect(() => parseRepositoryName(`${'a-'.repeat(127)}!`)).toThrow();
-    expect(() => parseRepositoryName(`${'a.'.repeat(120)}/!`)).toThrow();
-    // Backtracking would take longer than the universe; this only has to be less than that.
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
+  // With backtracking the test would not come to an end.
+  it.each([`${'a-'.repeat(127)}!`, `${'a.'.repeat(120)}/!`, `${'a'.repeat(254)}!`])('is judged in time: %s', (name) => {
+    expect(() => parseRepositoryName(name)).toThrow(expect.objectContaining({ code: 'NAME_INVALID' }));
   });
 });
 
