@@ -32,6 +32,8 @@ export async function listen(
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.on('clientError', answerClientError);
+  // RFC 9110, section 10.1.1: what is expected of us beyond 100-continue may be passed over.
+  server.on('checkExpectation', onRequest);
   // Without it the connection would be cut. There is no endpoint that it could be for.
   server.on('connect', (_req, socket: Socket) => refuse(socket, 405));
   if (address.net === 'unix') {
@@ -83,8 +85,9 @@ const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = {
 
 /** What is not even HTTP gets an error of the registry all the same. */
 function answerClientError(err: NodeJS.ErrnoException, socket: AnsweringSocket): void {
+  const { _httpMessage: underWay } = socket;
   // An error in the middle of another answer would be taken for its bytes.
-  if (err.code === 'ECONNRESET' || !socket.writable || socket._httpMessage?.headersSent) {
+  if (err.code === 'ECONNRESET' || !socket.writable || underWay?.headersSent) {
     socket.destroy();
     return;
   }

@@ -32,7 +32,8 @@ export interface FillEvent {
   readonly digest: string;
 }
 
-export type FillResult = 'completed' | 'failed' | 'no-room';
+/** `no-room`: the disk is full. `over-limit`: it is not, but this blob would exceed our own limit. */
+export type FillResult = 'completed' | 'failed' | 'no-room' | 'over-limit';
 
 export interface FillOptions {
   readonly blob: RemoteBlob;
@@ -107,7 +108,7 @@ export class Fill {
       return result;
     } catch (err) {
       this.#rejectOpened(err); // the spool could not even be opened
-      return isNoRoom(err) ? 'no-room' : 'failed';
+      return failureOf(err);
     } finally {
       this.#ended = true;
       spools.release(blob.digest);
@@ -128,7 +129,7 @@ export class Fill {
       return 'completed';
     } catch (err) {
       await this.#fail(spool, err);
-      return isNoRoom(err) ? 'no-room' : 'failed';
+      return failureOf(err);
     }
   }
 
@@ -212,6 +213,11 @@ export function isNoRoom(err: unknown): boolean {
   if (err instanceof SpoolAreaFullError) return true;
   const { code, name } = err as NodeJS.ErrnoException;
   return code === 'ENOSPC' || code === 'EDQUOT' || name === 'StorageFullError';
+}
+
+function failureOf(err: unknown): FillResult {
+  if (err instanceof SpoolAreaFullError) return 'over-limit';
+  return isNoRoom(err) ? 'no-room' : 'failed';
 }
 
 function toError(err: unknown): Error {

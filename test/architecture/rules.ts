@@ -35,9 +35,13 @@ const EVERYBODYS_TYPES = 'config/config.ts';
 
 /** Where each package comes in. To change one, one folder is to be changed. */
 export const DOORS: Readonly<Record<string, readonly string[]>> = {
+  '@aws-sdk/client-s3': ['storage'],
+  '@aws-sdk/s3-request-presigner': ['storage'],
   commander: ['main.ts'],
   express: ['http'],
   'fastest-levenshtein': ['config'],
+  ioredis: ['redis'],
+  lmdb: ['expiry'],
   'lru-cache': ['cache'],
   'p-limit': ['content', 'registry'],
   picomatch: ['registry'],

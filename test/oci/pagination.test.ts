@@ -34,7 +34,10 @@ describe('the link to the next page', () => {
   it('leads to what it was made for, whatever the query was', () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), fc.nat(), (ns, last, n) => {
-        const link = nextPageLink(`/v2/a/tags/list?${new URLSearchParams({ ns, last: 'old' }).toString()}`, { n, last });
+        const link = nextPageLink(`/v2/a/tags/list?${new URLSearchParams({ ns, last: 'old' }).toString()}`, {
+          n,
+          last,
+        });
         const [, target = ''] = /^<([^<>\s]*)>; rel="next"$/.exec(link) ?? [];
         const query = new URL(target, 'http://registry.invalid').searchParams;
         expect(Object.fromEntries(query)).toEqual({ ns, last, n: String(n) });

@@ -113,11 +113,16 @@ describe('a digest', () => {
     expect(parseDigest(digest)).toBe(digest);
   });
 
-  it.each(['', ':', 'sha256', `sha256-${digestHex(digest)}`, `${digest} `, `sha384:${'0'.repeat(96)}`, `:${'0'.repeat(64)}`])(
-    'is not %j',
-    (text) => {
-      expect(isDigest(text)).toBe(false);
-      expect(() => parseDigest(text)).toThrow(expect.objectContaining({ code: 'DIGEST_INVALID' }));
-    },
-  );
+  it.each([
+    '',
+    ':',
+    'sha256',
+    `sha256-${digestHex(digest)}`,
+    `${digest} `,
+    `sha384:${'0'.repeat(96)}`,
+    `:${'0'.repeat(64)}`,
+  ])('is not %j', (text) => {
+    expect(isDigest(text)).toBe(false);
+    expect(() => parseDigest(text)).toThrow(expect.objectContaining({ code: 'DIGEST_INVALID' }));
+  });
 });

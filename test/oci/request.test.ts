@@ -140,7 +140,22 @@ describe('a request line', () => {
 
   it('is understood or refused with an error of the registry, whatever it says', () => {
     const piece = fc.oneof(
-      fc.constantFrom('/', '/v2/', 'blobs', 'manifests', 'tags/list', '_catalog', '..', '%', '%2F', '%00', '?', '&', '=', 'n'),
+      fc.constantFrom(
+        '/',
+        '/v2/',
+        'blobs',
+        'manifests',
+        'tags/list',
+        '_catalog',
+        '..',
+        '%',
+        '%2F',
+        '%00',
+        '?',
+        '&',
+        '=',
+        'n',
+      ),
       fc.constantFrom('ns', 'last', digest, 'uploads', 'referrers', 'library/app'),
       fc.string({ unit: 'binary', maxLength: 5 }),
     );

@@ -1,0 +1,32 @@
+# Laid out as distribution's image: the same entry point, ports, volume and place of the configuration.
+#   docker build -t layover .
+#   docker run -d -p 5000:5000 -v layover:/var/lib/registry layover
+FROM node:24-slim AS build
+WORKDIR /build
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY tsconfig.json tsconfig.build.json ./
+COPY src ./src
+RUN npm run build && npm prune --omit=dev
+
+FROM node:24-slim
+ENV NODE_ENV=production
+WORKDIR /opt/layover
+COPY --from=build /build/package.json ./
+COPY --from=build /build/node_modules ./node_modules
+COPY --from=build /build/dist ./dist
+COPY config ./config
+COPY LICENSE ./
+# A directory that another image filled belongs to root: `chown -R 1000:1000` it once, or run with `--user 0`.
+RUN ln -s /opt/layover/dist/main.js /usr/local/bin/layover \
+ && ln -s /opt/layover/dist/main.js /usr/local/bin/registry \
+ && install -D -m 644 config/docker.yml /etc/distribution/config.yml \
+ && install -d -o node -g node /var/lib/registry
+USER node
+VOLUME /var/lib/registry
+EXPOSE 5000 5001
+# With TLS, another port or a prefix, give a --health-cmd of your own.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:5000/').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["layover"]
+CMD ["serve", "/etc/distribution/config.yml"]

@@ -1,0 +1,67 @@
+import { connect, type Socket } from 'node:net';
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string;
+}
+
+/** Silence after which we say that nothing more will come from us. Milliseconds. */
+const NUDGE_MS = 50;
+
+/** Sends these bytes on a connection of its own. @returns all that came back until the server closed it */
+export function exchangeBytes(port: number, bytes: Buffer): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const received: Buffer[] = [];
+    const socket: Socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => socket.write(bytes));
+    socket.setTimeout(NUDGE_MS, () => socket.end());
+    socket.on('data', (chunk) => received.push(chunk));
+    socket.on('end', () => socket.destroy());
+    socket.on('error', () => {}); // a server may close before it has read everything; what came before counts
+    socket.on('close', () => resolve(Buffer.concat(received)));
+  });
+}
+
+/**
+ * Takes apart what a server sent, strictly: nothing may be left over.
+ *
+ * @param methods of the requests, in order: an answer to HEAD has no body
+ * @throws {Error} when it is not HTTP
+ */
+export function parseAnswers(bytes: Buffer, methods: readonly string[]): RawAnswer[] {
+  const answers: RawAnswer[] = [];
+  let rest = bytes.toString('latin1');
+  while (rest !== '') {
+    const [head, status = '', fields = ''] =
+      /^HTTP\/1\.1 (\d{3}) [ -~]*\r\n((?:[!#-'*+.^`|~\w-]+: [^\r\n]*\r\n)*)\r\n/.exec(rest) ?? [];
+    if (head === undefined) throw new Error(`not HTTP: ${JSON.stringify(rest.slice(0, 300))}`);
+    const headers = new Map(
+      fields
+        .split('\r\n')
+        .filter(Boolean)
+        .map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)]),
+    );
+    rest = rest.slice(head.length);
+    if (status === '100') continue;
+    const length = bodyLength({ status: Number(status), headers, method: methods[answers.length], rest });
+    if (rest.length < length) throw new Error(`${length} bytes of body announced, ${rest.length} sent`);
+    answers.push({ status: Number(status), headers, body: rest.slice(0, length) });
+    rest = rest.slice(length);
+  }
+  return answers;
+}
+
+function bodyLength(answer: {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly method: string | undefined;
+  readonly rest: string;
+}): number {
+  const { status, headers, method, rest } = answer;
+  // Who can not read a request can not know that it was a HEAD either.
+  const unread = headers.get('connection') === 'close' && (status === 400 || status === 431 || status === 408);
+  if (status === 304 || (method === 'HEAD' && !(unread && rest !== ''))) return 0;
+  const length = headers.get('content-length');
+  if (length === undefined || !/^\d+$/.test(length)) throw new Error(`an answer ${status} without Content-Length`);
+  return Number(length);
+}
