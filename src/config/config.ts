@@ -28,11 +28,88 @@ export interface StorageConfig {
   readonly driver: StorageDriverConfig;
   /** `storage.maintenance.readonly.enabled` */
   readonly readOnly: boolean;
+  /** Clients are sent to the storage, where it can be reached by them. */
+  readonly redirect: boolean;
+  /** Copies of hot blobs on a local disk; undefined: none are kept. */
+  readonly tier: TierConfig | undefined;
+  /** In order; each works on what the one before it made. */
+  readonly middleware: readonly StorageMiddlewareConfig[];
 }
 
 export type StorageDriverConfig =
   | { readonly kind: 'filesystem'; readonly rootDirectory: string }
-  | { readonly kind: 'inmemory' };
+  | { readonly kind: 'inmemory' }
+  | S3Config;
+
+export interface S3Config {
+  readonly kind: 's3';
+  readonly bucket: string;
+  /** Undefined: where the SDK looks, such as `AWS_REGION`. */
+  readonly region: string | undefined;
+  /** A URL; undefined: Amazon's. */
+  readonly endpoint: string | undefined;
+  /** The URL that clients are redirected to, when they do not reach {@link endpoint}. */
+  readonly redirectEndpoint: string | undefined;
+  readonly forcePathStyle: boolean;
+  /** Undefined: the SDK's default chain (environment, profiles, web identity, container and instance roles). */
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
+  /** Server-side; with `keyId` by KMS. */
+  readonly encryption: { readonly keyId: string | undefined } | undefined;
+  readonly tls: {
+    readonly insecure: boolean;
+    /** PEM file, in addition to the system's CAs. */
+    readonly caFile: string | undefined;
+  };
+  /** Bytes of a part of an upload. */
+  readonly chunkBytes: number;
+  readonly copy: {
+    /** Bytes of a part. */
+    readonly chunkBytes: number;
+    readonly maxConcurrent: number;
+    /** Larger objects are copied in parts. Bytes. */
+    readonly thresholdBytes: number;
+  };
+  readonly rootDirectory: string;
+  /** Undefined: the header is not sent. */
+  readonly storageClass: string | undefined;
+  /** Added to what the SDK calls itself. */
+  readonly userAgent: string | undefined;
+  readonly dualStack: boolean;
+  readonly accelerate: boolean;
+  readonly fips: boolean;
+  readonly acl: string;
+  /** A line per request, at level debug. */
+  readonly logRequests: boolean;
+  /** `when_required`: none that stores of before 2025 do not know. */
+  readonly checksums: 'when_required' | 'when_supported';
+  /** Multipart uploads that began this long ago are taken for abandoned. Milliseconds. */
+  readonly abandonedAfterMs: number;
+}
+
+export interface TierConfig {
+  /** Bytes that all copies may take. */
+  readonly maxBytes: number;
+  readonly directory: string;
+}
+
+export type StorageMiddlewareConfig =
+  | { readonly kind: 'redirect'; readonly baseUrl: string }
+  | {
+      readonly kind: 'rewrite';
+      readonly scheme: string | undefined;
+      readonly host: string | undefined;
+      readonly trimPathPrefix: string | undefined;
+    }
+  | {
+      readonly kind: 'cloudfront';
+      /** Ends with a slash. */
+      readonly baseUrl: string;
+      /** PEM file. */
+      readonly privateKeyFile: string;
+      readonly keyPairId: string;
+      /** How long a URL is good. Milliseconds. */
+      readonly durationMs: number;
+    };
 
 export interface HttpConfig {
   readonly listen: Listen;
@@ -113,6 +190,8 @@ export interface FillConfig {
   readonly maxSpoolBytes: number;
   /** A spool that nobody continued for this long is removed. Milliseconds. */
   readonly keepSpoolMs: number;
+  /** Where spools lie when the storage has no place for them; of one process alone. Undefined: below the system's temporary directory. */
+  readonly directory: string | undefined;
 }
 
 export interface UpstreamConfig {

@@ -42,7 +42,7 @@ export async function loadConfig({ file, env, defaults = DEFAULT_FILE }: LoadCon
   if (!isMapping && !isBroken) draft.find({ path: [], part: 'value', message: 'must be a mapping of keys to values' });
   // What is missing from the remains of a broken file would only confuse.
   if (isBroken || !isMapping) draft.throwProblems();
-  if (named === undefined) makeWayFor(env, draft.root);
+  draft.makeWayFor(env, named === undefined);
   return { config: draft.check(env), warnings: formatProblems(draft.warnings), source: named ?? 'built-in default' };
 }
 
@@ -55,12 +55,6 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-/** `REGISTRY_PROXY_REMOTEURL` alone makes a mirror of that registry, as it does over distribution's default file. */
-function makeWayFor(env: Environment, root: MapNode): void {
-  const proxy = root.entries.get('proxy')?.value;
-  if (env['REGISTRY_PROXY_REMOTEURL'] && proxy?.kind === 'map') proxy.entries.delete('upstreams');
-}
-
 /** A configuration on its way from text to {@link Config}, with what was found about it. */
 class Draft {
   readonly root: MapNode;
@@ -70,6 +64,19 @@ class Draft {
   constructor(root: MapNode) {
     this.root = root;
     expandDriverNames(root);
+  }
+
+  /**
+   * `REGISTRY_PROXY_REMOTEURL` alone makes a mirror of that registry, as it does over distribution's file.
+   *
+   * @param isDefault nobody wrote the upstreams that it replaces
+   */
+  makeWayFor(env: Environment, isDefault: boolean): void {
+    const proxy = this.root.entries.get('proxy')?.value;
+    if (!env['REGISTRY_PROXY_REMOTEURL'] || proxy?.kind !== 'map' || !proxy.entries.has('upstreams')) return;
+    const message = 'replaced by REGISTRY_PROXY_REMOTEURL';
+    if (!isDefault) this.find({ path: ['proxy', 'upstreams'], part: 'key', message }, this.warnings);
+    proxy.entries.delete('upstreams');
   }
 
   check(env: Environment): Config {

@@ -44,6 +44,14 @@ export class BlobStore {
     return size !== undefined && this.#isWhole(digest, size);
   }
 
+  /** The bytes, whichever repository they belong to: the caller knows that the reader may have them. */
+  async openBytes(digest: Digest): Promise<ByteSource | undefined> {
+    const source = await orUndefined(this.#options.driver.open(blobDataPath(digest)));
+    if (!source || this.#isWhole(digest, source.size)) return source;
+    await source.close();
+    return undefined;
+  }
+
   /** Makes bytes that are already stored part of a repository. */
   async link(repository: string, digest: Digest): Promise<void> {
     await this.#options.links.putIfChanged(layerLinkPath(repository, digest), digest);

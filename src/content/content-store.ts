@@ -55,6 +55,11 @@ export class ContentStore {
     return this.#blobs.hasBytes(digest);
   }
 
+  /** The bytes, whichever repository they belong to: the caller knows that the reader may have them, and closes them. */
+  openBytes(digest: Digest): Promise<ByteSource | undefined> {
+    return this.#blobs.openBytes(digest);
+  }
+
   /** Makes stored bytes part of a repository. The caller knows that {@link hasBytes}. */
   linkBlob(repository: string, digest: Digest): Promise<void> {
     return this.#blobs.link(repository, digest);

@@ -103,6 +103,8 @@ export class Fill {
       const spool = await spools.open(blob.digest);
       this.#spool = spool;
       const result = await this.#fillInto(spool);
+      // Before it has ended: the next fill of the digest, which may begin then, takes the same file.
+      await spools.release(blob.digest);
       this.#ended = true;
       await spool.release();
       return result;
@@ -111,7 +113,6 @@ export class Fill {
       return failureOf(err);
     } finally {
       this.#ended = true;
-      spools.release(blob.digest);
     }
   }
 

@@ -2,6 +2,7 @@ import type { ContentStore } from '../content/content-store.ts';
 import { type Descriptor, OCTET_STREAM } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
+import type { ByteSource } from '../stream/byte-source.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Fills } from './fills.ts';
 import type { Found, PulledRepository } from './pulled-manifests.ts';
@@ -41,15 +42,15 @@ export class PulledBlobs {
   async open(repository: PulledRepository, digest: Digest): Promise<Found<OpenBlob>> {
     const { content, fills, upstream } = this.#options;
     for (let look = 0; look < MAX_LOOKS; look++) {
-      const source = await content.openBlob(repository.stored, digest);
-      if (source) return { content: { ...describe(digest, source.size), source }, outcome: 'HIT', asked: false };
-      if (await this.#linkedFromElsewhere(repository, digest)) continue;
+      const stored = await content.openBlob(repository.stored, digest);
+      if (stored) return { content: opened(digest, stored), outcome: 'HIT', asked: false };
+      const elsewhere = await this.#openFromElsewhere(repository, digest);
+      if (elsewhere) return { content: opened(digest, elsewhere), outcome: 'HIT', asked: true };
       this.#assertOnline(repository, digest);
       const blob = { upstream, repository: repository.remote, digest };
       const filled = await fills.open(blob, repository.stored);
       if (!filled) continue;
-      const opened = { ...describe(digest, filled.source.size), source: filled.source };
-      return { content: opened, outcome: filled.outcome, asked: true };
+      return { content: opened(digest, filled.source), outcome: filled.outcome, asked: true };
     }
     throw new RegistryError('UNAVAILABLE', `${digest} vanishes from storage as soon as it is there`);
   }
@@ -58,21 +59,23 @@ export class PulledBlobs {
    * The same bytes may be here already, or on their way, for another repository. They are not fetched again, but only
    * the upstream can say that this repository has them too: else knowing a digest would be enough to read a private layer.
    *
-   * @returns whether they are in storage, and linked now
+   * @returns undefined when they are not in storage
    * @throws {UpstreamError} when the upstream does not confirm it
    */
-  async #linkedFromElsewhere(repository: PulledRepository, digest: Digest): Promise<boolean> {
+  async #openFromElsewhere(repository: PulledRepository, digest: Digest): Promise<ByteSource | undefined> {
     const { store, fills, content } = this.#options;
     const fill = fills.find(digest);
-    if (fill?.isFor(repository.stored)) return false;
+    if (fill?.isFor(repository.stored)) return undefined;
     const isStored = !fill && !content.isDamaged(digest) && (await store.hasBytes(digest));
-    if (!fill && !isStored) return false;
+    if (!fill && !isStored) return undefined;
     if (!content.isReferenced(repository.stored, digest)) {
       this.#assertOnline(repository, digest);
       await this.#options.upstream.resolveBlob(repository.remote, digest);
     }
-    if (isStored) await store.linkBlob(repository.stored, digest);
-    return isStored;
+    if (!isStored) return undefined;
+    // A disk that takes not even the link still has the bytes.
+    await store.linkBlob(repository.stored, digest).catch(() => {});
+    return store.openBytes(digest);
   }
 
   #assertOnline(repository: PulledRepository, digest: Digest): void {
@@ -82,6 +85,10 @@ export class PulledBlobs {
       `${repository.remote}@${digest} is not cached, and this registry is offline`,
     );
   }
+}
+
+function opened(digest: Digest, source: ByteSource): OpenBlob {
+  return { ...describe(digest, source.size), source };
 }
 
 function describe(digest: Digest, size: number): Descriptor {

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Digest } from '../oci/digest.ts';
 import type { BufferPool } from '../stream/buffer-pool.ts';
 import { Spool } from '../stream/spool.ts';
+import { SpoolLocks } from './spool-locks.ts';
 
 export interface SpoolAreaOptions {
   readonly directory: string;
@@ -31,34 +33,48 @@ export class SpoolArea {
   readonly #options: SpoolAreaOptions;
   /** Bytes that each running fill will take. */
   readonly #active = new Map<string, number>();
+  /** The file that a running fill has. */
+  readonly #files = new Map<Digest, string>();
+  readonly #locks: SpoolLocks;
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: SpoolAreaOptions) {
     this.#options = options;
+    this.#locks = new SpoolLocks(`${options.directory}.locks`);
   }
 
   /** Makes the directory and removes what is too old, now and from time to time. */
   async start(): Promise<void> {
     await mkdir(this.#options.directory, { recursive: true });
+    await this.#locks.start();
     await this.#sweep();
     this.#sweeper = setInterval(() => void this.#sweep().catch(() => {}), SWEEP_INTERVAL_MS).unref();
   }
 
   stop(): void {
     clearInterval(this.#sweeper);
+    this.#locks.stop();
   }
 
+  /** Where the spool of a digest is. */
   pathOf(digest: Digest): string {
-    return join(this.#options.directory, fileName(digest));
+    return join(this.#options.directory, this.#fileOf(digest));
   }
 
-  /** Opens the spool of a digest for a fill; what an earlier one left is in it. */
+  /**
+   * Opens the spool of a digest for a fill; what an earlier one left is in it. While another process fills the same digest
+   * the spool is a private one, which is not continued by anybody.
+   */
   async open(digest: Digest): Promise<Spool> {
-    this.#active.set(fileName(digest), 0);
+    const name = fileName(digest);
+    const isOurs = await this.#locks.take(name);
+    const file = isOurs ? name : `${name}.${randomUUID()}`;
+    this.#files.set(digest, file);
+    this.#active.set(file, 0);
     try {
       return await Spool.open(this.pathOf(digest), this.#options.buffers);
     } catch (err) {
-      this.#active.delete(fileName(digest));
+      await this.release(digest);
       throw err;
     }
   }
@@ -70,7 +86,7 @@ export class SpoolArea {
    * @throws {SpoolAreaFullError} when running fills alone leave no room
    */
   async reserve(digest: Digest, size: number): Promise<void> {
-    this.#active.set(fileName(digest), size);
+    this.#active.set(this.#fileOf(digest), size);
     const idle = await this.#idleSpools();
     let total = sum(this.#active.values()) + sum(idle.map((spool) => spool.size));
     for (const spool of idle) {
@@ -80,19 +96,27 @@ export class SpoolArea {
     }
     this.#options.onSize?.(total);
     if (total <= this.#options.maxBytes) return;
-    this.#active.set(fileName(digest), 0);
+    this.#active.set(this.#fileOf(digest), 0);
     throw new SpoolAreaFullError(`fills under way leave no room for ${size} bytes`);
   }
 
   /** The fill has ended; its file, if it is still there, waits for the next one. */
-  release(digest: Digest): void {
-    this.#active.delete(fileName(digest));
+  async release(digest: Digest): Promise<void> {
+    const file = this.#fileOf(digest);
+    this.#active.delete(file);
+    this.#files.delete(digest);
     this.#options.onSize?.(sum(this.#active.values()));
+    if (file === fileName(digest)) await this.#locks.release(file);
+    else await rm(join(this.#options.directory, file), { force: true });
   }
 
   /** Removes the file; who has it open reads on. */
   async discard(digest: Digest): Promise<void> {
     await rm(this.pathOf(digest), { force: true });
+  }
+
+  #fileOf(digest: Digest): string {
+    return this.#files.get(digest) ?? fileName(digest);
   }
 
   async #sweep(): Promise<void> {
@@ -108,6 +132,7 @@ export class SpoolArea {
     const found = await Promise.all(
       names.map(async (name) => {
         const path = join(this.#options.directory, name);
+        if (await this.#locks.isHeld(name)) return undefined;
         const info = await stat(path).catch(() => undefined); // gone meanwhile
         return info && { path, size: info.size, modifiedAt: info.mtimeMs };
       }),

@@ -42,6 +42,14 @@ export interface StorageDriver {
    */
   adopt(localFile: string, path: string): Promise<void>;
 
+  /**
+   * The same for a local file that is still being written, for drivers that can send what is there already. Nothing is
+   * seen at `path` before {@link Adoption.finish}. Without I/O.
+   *
+   * @returns undefined when there is nothing to gain: call {@link adopt} when the file is finished
+   */
+  startAdoption?(localFile: string, path: string, options: { readonly size: number }): Adoption | undefined;
+
   /** Names (not paths) directly below a directory, in code point order. @throws {PathNotFoundError} */
   list(path: string): Promise<string[]>;
 
@@ -54,8 +62,26 @@ export interface StorageDriver {
   /** Where a client can fetch the file by itself; undefined when it can not. */
   redirectUrl(path: string, method: 'GET' | 'HEAD'): Promise<string | undefined>;
 
+  /** What an object store calls the file; only drivers for one have it. */
+  objectKey?(path: string): string;
+
   /** Ends what the driver holds open. */
   close(): Promise<void>;
+}
+
+/** A file that is adopted while it grows. Whoever started it calls {@link finish} or {@link abort}. */
+export interface Adoption {
+  /** The file has this many bytes now, which are not changed any more. Never fails. */
+  available(bytes: number): void;
+
+  /**
+   * The file is complete and verified: makes it the content of its path, and removes the local one. When it rejects, nothing
+   * is seen and the local file is still there.
+   */
+  finish(): Promise<void>;
+
+  /** Forgets what was sent; the local file stays. Never fails. Safe to call after {@link finish}. */
+  abort(): Promise<void>;
 }
 
 export interface FileInfo {
@@ -94,6 +120,11 @@ export class FileTooLargeError extends Error {
 /** There is no room for more bytes. Callers go on without storing. */
 export class StorageFullError extends Error {
   override readonly name = 'StorageFullError';
+}
+
+/** The storage cannot be reached, or turns us away for now. */
+export class StorageUnavailableError extends Error {
+  override readonly name = 'StorageUnavailableError';
 }
 
 const PATH = /^(?:\/[A-Za-z0-9._:@+-]+)+$/;

@@ -26,10 +26,11 @@ describe('an upstream connection that breaks in a blob', () => {
     expect(pulled).toMatchObject({ status: 200, complete: true, size: large.size, digest: large.digest });
     // Asked again at the registry each time: a signed URL may have expired meanwhile.
     expect(hub().requests.count('blob-get')).toBe(4);
-    expect(hub().requests.of('cdn-get').map(({ range }) => range)).toEqual([
-      undefined,
-      ...[1, 2, 3].map(() => expect.stringMatching(/^bytes=\d+-$/)),
-    ]);
+    expect(
+      hub()
+        .requests.of('cdn-get')
+        .map(({ range }) => range),
+    ).toEqual([undefined, ...[1, 2, 3].map(() => expect.stringMatching(/^bytes=\d+-$/))]);
     expect(cdnBytes() / large.size).toBeLessThanOrEqual(1.05);
     await expectStored(layover, [large.digest]);
   });
@@ -42,7 +43,11 @@ describe('an upstream connection that breaks in a blob', () => {
     const pulled = await pull(`${layover.url}/v2/${NAME}/blobs/${blob.digest}`);
     hub().signedUrls.lifetimeMs = 60_000;
     expect(pulled).toMatchObject({ complete: true, digest: blob.digest });
-    expect(hub().requests.of('cdn-get').map(({ status }) => status)).toEqual([200, 206]);
+    expect(
+      hub()
+        .requests.of('cdn-get')
+        .map(({ status }) => status),
+    ).toEqual([200, 206]);
     await expectStored(layover, [blob.digest]);
   });
 
@@ -63,7 +68,9 @@ describe('an upstream connection that breaks in a blob', () => {
 });
 
 describe('an upstream that does not come back', () => {
-  it('ends the client connection, keeps the spool, and is resumed by the next request', { timeout: 90_000 }, async () => {
+  it('ends the client connection, keeps the spool, and is resumed by the next request', {
+    timeout: 90_000,
+  }, async () => {
     await using layover = await startCache(hub());
     const url = `${layover.url}/v2/${NAME}/blobs/${blob.digest}`;
     hub().faults.hangMidBody(10 * MIB, { on: 'cdn-get' });
@@ -90,7 +97,11 @@ describe('an upstream that does not come back', () => {
     // The breaker lets nothing through for a while after such a failure.
     const again = () => pull(url);
     await expect.poll(again, { timeout: 60_000, interval: 500 }).toMatchObject({ complete: true, digest: blob.digest });
-    expect(hub().requests.of('cdn-get').map(({ range }) => range)).toEqual([`bytes=${spool?.size}-`]);
+    expect(
+      hub()
+        .requests.of('cdn-get')
+        .map(({ range }) => range),
+    ).toEqual([`bytes=${spool?.size}-`]);
     expect(cdnBytes()).toBe(blob.size - (spool?.size ?? 0));
     await expectStored(layover, [blob.digest]);
   });

@@ -27,7 +27,11 @@ it('asks for a cold tag by one HEAD and one GET, however many clients want it', 
     });
   }
   expect(hub().requests.counts()).toEqual({ unauthorized: 1, token: 1, 'manifest-head': 1, 'manifest-get': 1 });
-  expect(hub().requests.of('manifest-get').map(({ reference }) => reference)).toEqual([index.digest]);
+  expect(
+    hub()
+      .requests.of('manifest-get')
+      .map(({ reference }) => reference),
+  ).toEqual([index.digest]);
   await expectStored(layover, [index.digest]);
   // The images it lists are fetched when somebody asks for them.
   expect((await layover.visibleBlobs()).map(({ digest }) => digest)).toEqual([index.digest]);

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 
 import { seededContent } from '../support/content.ts';
 import { Images } from '../support/images.ts';
-import { type Layover } from '../support/layover.ts';
+import type { Layover } from '../support/layover.ts';
 import { pull } from './pulling.ts';
 import { sharedHub, startCache } from './scene.ts';
 import { expectNothingBroken, expectStored } from './stored-data.ts';

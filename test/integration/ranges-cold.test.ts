@@ -35,7 +35,11 @@ describe('a range of a blob that is not cached', () => {
     expectRange(early, 0, 100_000);
     expect(early.headers['x-cache']).toBe('MISS');
     await expectStored(layover, [blob.digest]);
-    expect(hub().requests.of('cdn-get').map((request) => request.range)).toEqual([undefined]);
+    expect(
+      hub()
+        .requests.of('cdn-get')
+        .map((request) => request.range),
+    ).toEqual([undefined]);
     expect(hub().requests.bytes('cdn-get')).toBe(blob.size);
   });
 
@@ -51,7 +55,11 @@ describe('a range of a blob that is not cached', () => {
     // What is there already, or nearly there, is not asked for again.
     expectRange(await pull(blobUrl(layover), range('bytes=1000000-1049999')), 1_000_000, 1_050_000);
 
-    expect(hub().requests.of('cdn-get').map((request) => request.range)).toEqual([
+    expect(
+      hub()
+        .requests.of('cdn-get')
+        .map((request) => request.range),
+    ).toEqual([
       undefined,
       'bytes=20000000-20099999',
       `bytes=${blob.size - 5000}-${blob.size - 1}`,
@@ -75,7 +83,11 @@ describe('a range of a blob that is not cached', () => {
     );
     expect(await whole).toMatchObject({ status: 200, complete: true, digest: blob.digest });
     await expectStored(layover, [blob.digest]);
-    expect(hub().requests.of('cdn-get').filter((request) => request.range === undefined)).toHaveLength(1);
+    expect(
+      hub()
+        .requests.of('cdn-get')
+        .filter((request) => request.range === undefined),
+    ).toHaveLength(1);
   });
 
   it('crosses a break of the upstream connection', async () => {

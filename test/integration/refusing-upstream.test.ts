@@ -53,19 +53,22 @@ describe.each([401, 403])('an upstream that answers %i for a cached tag', (statu
 });
 
 describe('a pull budget that is spent', () => {
-  it.each(['json', 'text'] as const)('is told in %s, and costs nothing while the tag has not moved', async (refusal) => {
-    await using layover = await startWarmCache(hub());
-    Object.assign(hub().rateLimit, { enforced: true, remaining: 0, refusal });
-    const [unmoved, cold] = await Promise.all([
-      pull(`${layover.url}/v2/${NAME}/manifests/stale`),
-      pull(`${layover.url}/v2/${NAME}/manifests/other`),
-    ]);
-    Object.assign(hub().rateLimit, { enforced: false });
-    // HEAD is free.
-    expect(seen(unmoved)).toEqual({ ...STALE, cache: 'HIT' });
-    expect({ status: cold.status, code: errorCode(cold) }).toEqual({ status: 429, code: 'TOOMANYREQUESTS' });
-    await expectNotStored(layover, [other.digest]);
-  });
+  it.each(['json', 'text'] as const)(
+    'is told in %s, and costs nothing while the tag has not moved',
+    async (refusal) => {
+      await using layover = await startWarmCache(hub());
+      Object.assign(hub().rateLimit, { enforced: true, remaining: 0, refusal });
+      const [unmoved, cold] = await Promise.all([
+        pull(`${layover.url}/v2/${NAME}/manifests/stale`),
+        pull(`${layover.url}/v2/${NAME}/manifests/other`),
+      ]);
+      Object.assign(hub().rateLimit, { enforced: false });
+      // HEAD is free.
+      expect(seen(unmoved)).toEqual({ ...STALE, cache: 'HIT' });
+      expect({ status: cold.status, code: errorCode(cold) }).toEqual({ status: 429, code: 'TOOMANYREQUESTS' });
+      await expectNotStored(layover, [other.digest]);
+    },
+  );
 });
 
 describe('garbage instead of JSON', () => {

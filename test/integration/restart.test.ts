@@ -41,7 +41,11 @@ describe('a process that is killed in the middle of a fill', () => {
     const pulled = await pull(`${layover.url}/v2/${NAME}/blobs/${blob.digest}`);
 
     expect(pulled).toMatchObject({ status: 200, complete: true, digest: blob.digest });
-    expect(hub().requests.of('cdn-get').map(({ range }) => range)).toEqual([`bytes=${spool?.size}-`]);
+    expect(
+      hub()
+        .requests.of('cdn-get')
+        .map(({ range }) => range),
+    ).toEqual([`bytes=${spool?.size}-`]);
     expect(hub().requests.bytes('cdn-get')).toBe(blob.size - (spool?.size ?? 0));
     await expectStored(layover, [blob.digest]);
   });
@@ -80,16 +84,19 @@ describe('a process that is killed in the middle of a fill', () => {
 });
 
 describe('a process that is told to end', () => {
-  it.each(['SIGTERM', 'SIGINT'] as const)('by %s lets a running answer finish and takes nothing new', async (signal) => {
-    await using layover = await startCache(hub());
-    hub().faults.throttle(24 * MIB, { on: 'cdn-get' });
-    const client = await ask(`${layover.url}/v2/${NAME}/blobs/${blob.digest}`);
-    const exited = layover.kill(signal);
-    await expect.poll(() => pull(`${layover.url}/v2/`).catch((err: Error) => err.message)).toMatch('ECONNREFUSED');
-    expect(await finish(client)).toMatchObject({ status: 200, complete: true, digest: blob.digest });
-    expect(await exited).toEqual({ code: 0, signal: null });
-    await expectStored(layover, [blob.digest]);
-  });
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'by %s lets a running answer finish and takes nothing new',
+    async (signal) => {
+      await using layover = await startCache(hub());
+      hub().faults.throttle(24 * MIB, { on: 'cdn-get' });
+      const client = await ask(`${layover.url}/v2/${NAME}/blobs/${blob.digest}`);
+      const exited = layover.kill(signal);
+      await expect.poll(() => pull(`${layover.url}/v2/`).catch((err: Error) => err.message)).toMatch('ECONNREFUSED');
+      expect(await finish(client)).toMatchObject({ status: 200, complete: true, digest: blob.digest });
+      expect(await exited).toEqual({ code: 0, signal: null });
+      await expectStored(layover, [blob.digest]);
+    },
+  );
 
   it('keeps the spool of a fill whose client has left, and ends at once', async () => {
     await using layover = await startCache(hub());

@@ -24,7 +24,10 @@ const hub = sharedHub(hubImages);
 const ghcr = sharedHub(ghcrImages);
 
 function startCache(proxy: ConfigObject = {}, more: ConfigObject = {}): Promise<Layover> {
-  const upstreams = [dockerHubUpstream(hub(), more), { name: 'ghcr.io', remoteurl: ghcr().url, aliases: ['mirror.example'] }];
+  const upstreams = [
+    dockerHubUpstream(hub(), more),
+    { name: 'ghcr.io', remoteurl: ghcr().url, aliases: ['mirror.example'] },
+  ];
   return Layover.start({ config: { proxy: { upstreams, ...proxy } } });
 }
 
@@ -58,7 +61,11 @@ describe('a request finds its upstream', () => {
     await using layover = await startCache();
     for (const ns of [`127.0.0.1:${stranger.port}`, 'example.com', 'docker.io.example.com', '']) {
       const unknown = await pull(`${layover.url}/v2/library/app/manifests/1?ns=${ns}`);
-      expect({ ns, status: unknown.status, code: errorCode(unknown) }).toEqual({ ns, status: 404, code: 'NAME_UNKNOWN' });
+      expect({ ns, status: unknown.status, code: errorCode(unknown) }).toEqual({
+        ns,
+        status: 404,
+        code: 'NAME_UNKNOWN',
+      });
     }
     expect(stranger.counts.connections).toBe(0);
     expect([...hub().requests.all, ...ghcr().requests.all]).toEqual([]);
@@ -127,7 +134,10 @@ describe('content of several repositories', () => {
     expect(await pull(`${url}/team/copy/manifests/1`)).toMatchObject({ status: 200 });
     await expectStored(layover, [layer]);
     ghcr().requests.reset();
-    expect(await pull(`${url}/team/copy/blobs/${layer}`)).toMatchObject({ digest: layer, headers: { 'x-cache': 'HIT' } });
+    expect(await pull(`${url}/team/copy/blobs/${layer}`)).toMatchObject({
+      digest: layer,
+      headers: { 'x-cache': 'HIT' },
+    });
     expect(ghcr().requests.all).toEqual([]);
   });
 });

@@ -23,7 +23,10 @@ describe('an upstream that never answers', () => {
     hub().requests.reset();
     for (const method of ['GET', 'HEAD'] as const) {
       const again = await pull(`${layover.url}/v2/${NAME}/manifests/stale`, { method });
-      expect(again).toMatchObject({ status: 200, headers: { 'x-cache': 'STALE', 'docker-content-digest': image.digest } });
+      expect(again).toMatchObject({
+        status: 200,
+        headers: { 'x-cache': 'STALE', 'docker-content-digest': image.digest },
+      });
     }
     expect(hub().requests.all).toEqual([]);
   });

@@ -85,7 +85,10 @@ describe.skipIf(program === undefined)('a cache directory of docker-registry', (
     expect(hub().requests.all).toEqual([]);
     // And it goes on being filled.
     const { digest } = blob;
-    expect(await pull(`${layover.url}/v2/${NAME}/blobs/${digest}`)).toMatchObject({ digest, headers: { 'x-cache': 'MISS' } });
+    expect(await pull(`${layover.url}/v2/${NAME}/blobs/${digest}`)).toMatchObject({
+      digest,
+      headers: { 'x-cache': 'MISS' },
+    });
     await expectStored(layover, [digest, ...layers]);
 
     await layover.restart(config({ offline: true }));
@@ -124,7 +127,11 @@ describe.skipIf(program === undefined)('the way back: docker-registry on a direc
       await pullAll(registry.url);
     }
     hub().requests.reset();
-    await using cache = await startDistribution({ program: program ?? '', rootdirectory: root.path, remoteurl: hub().url });
+    await using cache = await startDistribution({
+      program: program ?? '',
+      rootdirectory: root.path,
+      remoteurl: hub().url,
+    });
     await pullAll(cache.url);
     expect(hub().requests.count('blob-get', 'cdn-get', 'manifest-get')).toBe(0);
     await expectNothingBroken(layover);

@@ -27,7 +27,10 @@ export interface WarmOptions extends CacheOptions {
 }
 
 /** A cache with a manifest by a tag that stays fresh and by one that is stale at once, and a blob. */
-export async function startWarmCache(hub: Hub, { timeouts = TIMEOUTS, tags = {}, ...options }: WarmOptions = {}): Promise<Layover> {
+export async function startWarmCache(
+  hub: Hub,
+  { timeouts = TIMEOUTS, tags = {}, ...options }: WarmOptions = {},
+): Promise<Layover> {
   hub.setTag(NAME, 'stale', image.digest);
   const policy = { ttl: '0s', rules: [{ match: '^fresh$', ttl: '1h' }], ...tags };
   const layover = await startCache(hub, { ...options, upstream: { timeouts, tags: policy, ...options.upstream } });

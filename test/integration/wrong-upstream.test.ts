@@ -103,7 +103,11 @@ describe('a tag that moves between HEAD and GET', () => {
 
     expect(pulled).toMatchObject({ status: 200, digest: image.digest });
     expect(pulled.headers['docker-content-digest']).toBe(image.digest);
-    expect(hub().requests.of('manifest-get').map(({ reference }) => reference)).toEqual([image.digest]);
+    expect(
+      hub()
+        .requests.of('manifest-get')
+        .map(({ reference }) => reference),
+    ).toEqual([image.digest]);
     expect(await pull(url)).toMatchObject({ status: 200, digest: next.digest });
     await expectStored(layover, [image.digest, next.digest]);
   });

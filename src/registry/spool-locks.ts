@@ -1,0 +1,120 @@
+import { readlinkSync } from 'node:fs';
+import { mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+
+/** How often a holder shows that it is alive. Milliseconds. */
+const HEARTBEAT_MS = 2_000;
+/** A lock whose holder has not been heard of for this long is nobody's. Milliseconds. */
+const STALE_MS = 8_000;
+
+/** A process, so that nobody takes another one for it. */
+interface Holder {
+  /** Within which process ids mean something. */
+  readonly space: string;
+  readonly pid: number;
+  /** Unix milliseconds: a process id is given out again. */
+  readonly startedAt: number;
+}
+
+/**
+ * Who writes to which spool, when processes share a directory: replicas on one file system, or an old process that drains while the
+ * new one starts. Two writers would spoil each other's file.
+ *
+ * A lock is a small file next to the spools. A holder on this machine that has ended loses its locks at once, one on another
+ * machine when its heartbeat has stopped.
+ */
+export class SpoolLocks {
+  readonly #directory: string;
+  readonly #self: Holder = { space: processSpace(), pid: process.pid, startedAt: performance.timeOrigin };
+  readonly #held = new Set<string>();
+  #heart: NodeJS.Timeout | undefined;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async start(): Promise<void> {
+    await mkdir(this.#directory, { recursive: true });
+    this.#heart = setInterval(() => void this.#beat(), HEARTBEAT_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#heart);
+  }
+
+  /** @returns false when another process holds it */
+  async take(name: string): Promise<boolean> {
+    if ((await this.#create(name)) || ((await this.#isStale(name)) && (await this.#replace(name)))) {
+      this.#held.add(name);
+      return true;
+    }
+    return false;
+  }
+
+  async release(name: string): Promise<void> {
+    if (this.#held.delete(name)) await rm(this.#path(name), { force: true });
+  }
+
+  /** Whether anybody holds it, this process included. */
+  async isHeld(name: string): Promise<boolean> {
+    return this.#held.has(name) || !(await this.#isStale(name));
+  }
+
+  async #create(name: string): Promise<boolean> {
+    try {
+      await writeFile(this.#path(name), JSON.stringify(this.#self), { flag: 'wx' });
+      return true;
+    } catch (err) {
+      if ((err as NodeJS.ErrnoException).code === 'EEXIST') return false;
+      throw err;
+    }
+  }
+
+  async #replace(name: string): Promise<boolean> {
+    await rm(this.#path(name), { force: true });
+    return this.#create(name);
+  }
+
+  /** Also when there is none. */
+  async #isStale(name: string): Promise<boolean> {
+    try {
+      const info = await stat(this.#path(name));
+      if (Date.now() - info.mtimeMs > STALE_MS) return true;
+      return this.#hasEnded(JSON.parse(await readFile(this.#path(name), 'utf8')) as Holder);
+    } catch (err) {
+      // Otherwise it is being written right now: whoever asks does without.
+      return (err as NodeJS.ErrnoException).code === 'ENOENT';
+    }
+  }
+
+  #hasEnded({ space, pid, startedAt }: Holder): boolean {
+    if (space !== this.#self.space) return false;
+    if (pid === this.#self.pid) return startedAt !== this.#self.startedAt;
+    try {
+      process.kill(pid, 0);
+      return false;
+    } catch (err) {
+      return (err as NodeJS.ErrnoException).code === 'ESRCH';
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const now = new Date();
+    // A lock that cannot be touched (a full or lost disk) grows stale, which is the truth.
+    await Promise.allSettled([...this.#held].map((name) => utimes(this.#path(name), now, now)));
+  }
+
+  #path(name: string): string {
+    return join(this.#directory, `${name}.lock`);
+  }
+}
+
+/** Containers may share a host name and each have a process 1. */
+function processSpace(): string {
+  try {
+    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return hostname(); // not Linux, and so without containers of this kind
+  }
+}

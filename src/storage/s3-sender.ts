@@ -1,0 +1,86 @@
+import type {
+  $Command,
+  S3Client,
+  S3ClientResolvedConfig,
+  ServiceInputTypes,
+  ServiceOutputTypes,
+} from '@aws-sdk/client-s3';
+
+import { areCredentialsRefused, statusOf } from './s3-errors.ts';
+
+/** One request to S3, with its retries. */
+export interface S3Request {
+  readonly command: string;
+  readonly key: string;
+  /** Undefined when there was no answer. */
+  readonly status: number | undefined;
+  readonly attempts: number;
+  readonly durationMs: number;
+}
+
+export interface SignalOption {
+  readonly signal?: AbortSignal | undefined;
+}
+
+type S3Command<I extends ServiceInputTypes, O extends ServiceOutputTypes> = $Command<
+  I,
+  O,
+  S3ClientResolvedConfig,
+  ServiceInputTypes,
+  ServiceOutputTypes
+>;
+
+export interface S3SenderOptions {
+  readonly client: S3Client;
+  /** The credentials come from a chain that may have newer ones. */
+  readonly canRefresh: boolean;
+  readonly onRequest?: ((request: S3Request) => void) | undefined;
+}
+
+/** Sends requests; once more with fresh credentials when the ones at hand are refused. */
+export class S3Sender {
+  readonly #options: S3SenderOptions;
+
+  constructor(options: S3SenderOptions) {
+    this.#options = options;
+  }
+
+  /** @param key what the request is about, for the log */
+  async send<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
+    command: S3Command<I, O>,
+    key: string,
+    { signal }: SignalOption = {},
+  ): Promise<O> {
+    try {
+      return await this.#sendOnce(command, key, signal);
+    } catch (err) {
+      if (!this.#options.canRefresh || !areCredentialsRefused(err)) throw err;
+      await this.#options.client.config.credentials({ forceRefresh: true });
+      return await this.#sendOnce(command, key, signal);
+    }
+  }
+
+  async #sendOnce<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
+    command: S3Command<I, O>,
+    key: string,
+    signal: AbortSignal | undefined,
+  ): Promise<O> {
+    const startedAt = performance.now();
+    const tell = (metadata: Partial<O['$metadata']> | undefined, status: number | undefined) =>
+      this.#options.onRequest?.({
+        command: command.constructor.name.replace(/Command$/, ''),
+        key,
+        status,
+        attempts: metadata?.attempts ?? 1,
+        durationMs: performance.now() - startedAt,
+      });
+    try {
+      const answer = await this.#options.client.send(command, signal ? { abortSignal: signal } : {});
+      tell(answer.$metadata, answer.$metadata.httpStatusCode);
+      return answer;
+    } catch (err) {
+      tell((err as Partial<ServiceOutputTypes>).$metadata, statusOf(err));
+      throw err;
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+
+import type { RegistryReader } from '../../src/registry/registry.ts';
+import { Router, type UpstreamRoute } from '../../src/registry/router.ts';
+
+/** Only who it is matters here. */
+const registry = (name: string) => ({ name }) as unknown as RegistryReader;
+const local = registry('local');
+
+function route(name: string, more: Partial<UpstreamRoute> = {}): UpstreamRoute {
+  return { name, aliases: [], library: false, isDefault: false, registry: registry(name), ...more };
+}
+
+const hub = route('docker.io', { aliases: ['index.docker.io'], library: true, isDefault: true });
+const ghcr = route('ghcr.io');
+const corp = route('registry.corp:5000');
+const upstreams = [hub, ghcr, corp];
+const router = new Router({ local, hosted: ['team/*'], upstreams });
+
+const asked = (repository: string, { ns, host }: { ns?: string; host?: string } = {}) => ({
+  repository,
+  sourceHost: ns,
+  host,
+});
+const at = (upstream: UpstreamRoute, repository: string) => ({
+  registry: upstream.registry,
+  repository,
+  sourceHost: upstream.name,
+});
+
+describe('a name finds its upstream', () => {
+  it.each([
+    ['by ns', 'owner/app', { ns: 'ghcr.io' }, at(ghcr, 'owner/app')],
+    ['by ns in any case', 'owner/app', { ns: 'GHCR.io' }, at(ghcr, 'owner/app')],
+    ['by ns with a port', 'a', { ns: 'registry.corp:5000' }, at(corp, 'a')],
+    ['by an alias as ns', 'alpine', { ns: 'index.docker.io' }, at(hub, 'library/alpine')],
+    ['by path prefix', 'ghcr.io/owner/app', {}, at(ghcr, 'owner/app')],
+    ['by path prefix with a port', 'registry.corp:5000/a', {}, at(corp, 'a')],
+    ['by an alias as prefix', 'index.docker.io/alpine', {}, at(hub, 'library/alpine')],
+    ['by both, which say the same', 'ghcr.io/owner/app', { ns: 'ghcr.io' }, at(ghcr, 'owner/app')],
+    ['by ns before prefix', 'ghcr.io/owner/app', { ns: 'docker.io' }, at(hub, 'ghcr.io/owner/app')],
+    ['by Host', 'owner/app', { host: 'ghcr.io' }, at(ghcr, 'owner/app')],
+    ['by Host with our port', 'owner/app', { host: 'ghcr.io:443' }, at(ghcr, 'owner/app')],
+    ['by Host with its own port', 'a', { host: 'Registry.corp:5000' }, at(corp, 'a')],
+    ['by prefix before Host', 'ghcr.io/owner/app', { host: 'docker.io' }, at(ghcr, 'owner/app')],
+    ['by default', 'alpine', { host: 'localhost:5000' }, at(hub, 'library/alpine')],
+    ['by default', 'grafana/grafana', {}, at(hub, 'grafana/grafana')],
+    ['as one that is hosted elsewhere', 'team/app', { ns: 'docker.io' }, at(hub, 'team/app')],
+  ])('%s: %s %j', (_, repository, by, target) => {
+    expect(router.route(asked(repository, by))).toEqual(target);
+  });
+
+  it('unless it is hosted here', () => {
+    expect(router.route(asked('team/app'))).toEqual({ registry: local, repository: 'team/app', sourceHost: undefined });
+    expect(router.route(asked('team/app/deep'))).toEqual(at(hub, 'team/app/deep'));
+  });
+
+  it.each(['evil.example', '', '127.0.0.1:80', 'docker.io/', '__proto__'])('but not with ns=%s', (ns) => {
+    expect(() => router.route(asked('a', { ns }))).toThrow(
+      expect.objectContaining({ code: 'NAME_UNKNOWN', message: expect.stringContaining('docker.io, ghcr.io') }),
+    );
+  });
+
+  it('but not without a default', () => {
+    const without = new Router({ local, hosted: [], upstreams: [ghcr] });
+    expect(() => without.route(asked('alpine'))).toThrow(expect.objectContaining({ code: 'NAME_UNKNOWN' }));
+    expect(without.route(asked('ghcr.io/a'))).toEqual(at(ghcr, 'a'));
+  });
+
+  it('if it is still a name with library/ before it', () => {
+    expect(() => router.route(asked('a'.repeat(250)))).toThrow(expect.objectContaining({ code: 'NAME_INVALID' }));
+  });
+});
+
+it('a plain registry has every name, whichever host the client meant', () => {
+  const plain = new Router({ local, hosted: [], upstreams: [] });
+  for (const by of [{}, { ns: 'registry.example' }, { host: 'registry.example' }]) {
+    expect(plain.route(asked('ghcr.io/a', by))).toEqual({
+      registry: local,
+      repository: 'ghcr.io/a',
+      sourceHost: undefined,
+    });
+  }
+});
