@@ -1,10 +1,12 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { DescriptorCache } from './cache/descriptor-cache.ts';
 import type { Config, ProxyConfig, UpstreamConfig } from './config/config.ts';
 import { ContentStore } from './content/content-store.ts';
 import { loadSchedulerState } from './expiry/scheduler-state.ts';
 import { createHealth, type Health } from './http/health.ts';
+import { createRedis } from './redis/connection.ts';
 import { Fills } from './registry/fills.ts';
 import { LocalRegistry } from './registry/local.ts';
 import { PulledBlobs } from './registry/pulled-blobs.ts';
@@ -14,8 +16,8 @@ import { Router, type UpstreamRoute } from './registry/router.ts';
 import { SpoolArea } from './registry/spool-area.ts';
 import { StoredContent } from './registry/stored-content.ts';
 import { TagEntries } from './registry/tag-entries.ts';
-import type { StorageDriver } from './storage/driver.ts';
-import { createStorageDriver } from './storage/index.ts';
+import { type StorageDriver, StorageUnavailableError } from './storage/driver.ts';
+import { createStorage } from './storage/index.ts';
 import { measured } from './storage/measured.ts';
 import { BufferPool } from './stream/buffer-pool.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
@@ -44,7 +46,10 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
   await reportTakenOver(driver, telemetry);
   const onDamage = (damage: { path: string; reason: string }) => telemetry.cache.damagedContent(damage);
   const store = new ContentStore({ driver, onDamage });
-  const content = new StoredContent(store, onDamage);
+  const redis = config.redis && (await createRedis(config.redis, { events: telemetry.redis }));
+  const { shared, maxEntries } = config.descriptors;
+  const descriptors = new DescriptorCache({ maxEntries, redis: shared ? redis : undefined, events: telemetry.redis });
+  const content = new StoredContent(store, descriptors, onDamage, { redirect: config.storage.redirect });
   const local = new LocalRegistry(store, content);
   const health = createHealth(config.health, { storage: driver, log: telemetry.log });
   const pulling =
@@ -57,20 +62,26 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
     async close() {
       health.stop();
       await pulling?.close();
+      await redis?.close();
       await driver.close();
     },
   };
 }
 
 async function createDriver({ storage }: Config, telemetry: Telemetry, buffers: BufferPool): Promise<StorageDriver> {
-  const driver = await createStorageDriver(storage.driver, { buffers });
+  const driver = await createStorage(storage, { buffers, log: telemetry.log });
   return measured(driver, (action, durationMs) => {
     telemetry.storageAction({ driver: driver.name, action, durationMs });
   });
 }
 
 async function reportTakenOver(driver: StorageDriver, { log }: Telemetry): Promise<void> {
-  const state = await loadSchedulerState(driver);
+  const state = await loadSchedulerState(driver).catch((err: unknown) => {
+    if (!(err instanceof StorageUnavailableError)) throw err;
+    log.error({ reason: err.message }, 'the storage cannot be used; starting all the same');
+    return undefined;
+  });
+  if (!state) return;
   if (state.kind === 'read') {
     const { blobs, manifests } = state;
     log.info({ blobs, manifests }, "taking over distribution's cache directory; its content does not expire here");
@@ -96,7 +107,7 @@ interface Parts {
 async function createPulling(proxy: ProxyConfig, parts: Parts) {
   const { buffers, driver, store, telemetry } = parts;
   const spools = new SpoolArea({
-    directory: driver.spoolDirectory ?? join(tmpdir(), `layover-fills-${process.pid}`),
+    directory: proxy.fills.directory ?? driver.spoolDirectory ?? join(tmpdir(), 'layover-fills'),
     maxBytes: proxy.fills.maxSpoolBytes,
     keepMs: proxy.fills.keepSpoolMs,
     buffers,

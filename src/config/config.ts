@@ -2,6 +2,9 @@
 export interface Config {
   readonly log: LogConfig;
   readonly storage: StorageConfig;
+  /** Undefined: everything is kept in this process and its storage. */
+  readonly redis: RedisConfig | undefined;
+  readonly descriptors: DescriptorCacheConfig;
   readonly http: HttpConfig;
   readonly health: HealthConfig;
   /** Largest page of `/v2/_catalog`. */
@@ -110,6 +113,60 @@ export type StorageMiddlewareConfig =
       /** How long a URL is good. Milliseconds. */
       readonly durationMs: number;
     };
+
+/** Which blobs there are, and their sizes, without asking the storage. */
+export interface DescriptorCacheConfig {
+  /** In Redis as well as in memory. */
+  readonly shared: boolean;
+  /** Kept in memory. */
+  readonly maxEntries: number;
+}
+
+export interface RedisConfig {
+  readonly topology: RedisTopology;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  /** Not on a cluster, which has only one. */
+  readonly database: number;
+  readonly clientName: string | undefined;
+  /** Added to the library's name that the server is told; undefined: it is told none. */
+  readonly identity: string | undefined;
+  /** Of RESP. */
+  readonly protocol: 2 | 3;
+  readonly tls: RedisTlsConfig | undefined;
+  readonly connectTimeoutMs: number;
+  /** Longest wait for an answer when no client waits. */
+  readonly readTimeoutMs: number;
+  /** Longest wait for an answer when a client waits. Milliseconds. */
+  readonly deadlineMs: number;
+  /** How often a command follows the slots of a cluster to another node. */
+  readonly maxRedirects: number;
+}
+
+export interface RedisAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type RedisTopology =
+  | { readonly kind: 'standalone'; readonly address: RedisAddress }
+  | {
+      readonly kind: 'sentinel';
+      readonly sentinels: readonly RedisAddress[];
+      readonly masterName: string;
+      /** At the sentinels. */
+      readonly username: string | undefined;
+      readonly password: string | undefined;
+    }
+  | { readonly kind: 'cluster'; readonly nodes: readonly RedisAddress[] };
+
+/** PEM files. */
+export interface RedisTlsConfig {
+  readonly certificateFile: string | undefined;
+  readonly keyFile: string | undefined;
+  /** Trusted instead of the public CAs; empty: those. */
+  readonly caFiles: readonly string[];
+}
 
 export interface HttpConfig {
   readonly listen: Listen;

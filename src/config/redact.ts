@@ -1,19 +1,43 @@
-import type { Config, CredentialsConfig, HttpHealthCheck, UpstreamConfig } from './config.ts';
+import type {
+  Config,
+  CredentialsConfig,
+  HttpHealthCheck,
+  RedisConfig,
+  StorageDriverConfig,
+  UpstreamConfig,
+} from './config.ts';
 
 const REDACTED = '***';
 
 /** A copy that can be logged and turned into JSON: no passwords, tokens or credentials in URLs. */
 export function redactedConfig(config: Config): Record<string, unknown> {
-  const { health, proxy } = config;
+  const { health, proxy, redis, storage } = config;
   return {
     ...config,
+    storage: { ...storage, driver: redactDriver(storage.driver) },
     health: { ...health, http: health.http.map(redactCheck) },
+    redis: redis && redactRedis(redis),
     proxy: proxy && { ...proxy, upstreams: proxy.upstreams.map(redactUpstream) },
   };
 }
 
+function redactDriver(driver: StorageDriverConfig): StorageDriverConfig {
+  if (driver.kind !== 's3' || driver.credentials === undefined) return driver;
+  return { ...driver, credentials: { ...driver.credentials, secretAccessKey: REDACTED } };
+}
+
 function redactCheck(check: HttpHealthCheck): HttpHealthCheck {
   return { ...check, uri: redactUrl(check.uri), headers: redactValues(check.headers) };
+}
+
+function redactRedis(redis: RedisConfig): RedisConfig {
+  const hidden = (password: string | undefined) => password && REDACTED;
+  const { topology } = redis;
+  return {
+    ...redis,
+    password: hidden(redis.password),
+    topology: topology.kind === 'sentinel' ? { ...topology, password: hidden(topology.password) } : topology,
+  };
 }
 
 function redactUpstream(upstream: UpstreamConfig) {

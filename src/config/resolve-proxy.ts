@@ -24,6 +24,7 @@ export function resolveProxy(proxy: RawProxy): ProxyConfig | undefined {
       maxConcurrent: proxy.fills?.maxconcurrent ?? 32,
       maxSpoolBytes: proxy.fills?.maxspool ?? 100 * GIB,
       keepSpoolMs: proxy.fills?.keepspool ?? 24 * HOUR,
+      directory: proxy.fills?.directory,
     },
   };
 }

@@ -1,12 +1,12 @@
-import type { Config, HealthConfig, HttpConfig, Listen, LogConfig, StorageConfig, TlsConfig } from './config.ts';
+import type { Config, HealthConfig, HttpConfig, Listen, LogConfig, TlsConfig } from './config.ts';
 import { resolveProxy } from './resolve-proxy.ts';
+import { resolveDescriptorCache, resolveRedis } from './resolve-redis.ts';
+import { resolveStorage } from './resolve-storage.ts';
 import type { RawConfig } from './schema/schema.ts';
 import { parseHttpUrl, parseTcpAddress } from './units.ts';
 
 const SECOND = 1000;
 
-/** As distribution: where content lies when the filesystem driver names no directory. */
-const ROOT_DIRECTORY = '/var/lib/registry';
 /** As distribution, for health checks. */
 const CHECK_INTERVAL = 10 * SECOND;
 const CHECK_TIMEOUT = 10 * SECOND;
@@ -19,7 +19,9 @@ const MAX_ENTRIES = 1000;
 export function resolveConfig(raw: RawConfig): Config {
   return {
     log: resolveLog(raw),
-    storage: resolveStorage(raw.storage),
+    storage: resolveStorage(raw.storage, raw.middleware),
+    redis: resolveRedis(raw.redis),
+    descriptors: resolveDescriptorCache(raw),
     http: resolveHttp(raw.http ?? {}),
     health: resolveHealth(raw.health ?? {}),
     // A page that holds nothing makes no sense: distribution takes 0 and less for its default.
@@ -39,15 +41,6 @@ function resolveLog({ log = {}, loglevel }: RawConfig): LogConfig {
     format: log.formatter ?? 'text',
     fields: log.fields ?? {},
     accessLog: log.accesslog?.disabled !== true,
-  };
-}
-
-function resolveStorage({ filesystem, maintenance }: RawConfig['storage']): StorageConfig {
-  return {
-    driver: filesystem
-      ? { kind: 'filesystem', rootDirectory: filesystem.rootdirectory ?? ROOT_DIRECTORY }
-      : { kind: 'inmemory' },
-    readOnly: maintenance?.readonly?.enabled ?? false,
   };
 }
 

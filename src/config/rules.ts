@@ -1,5 +1,5 @@
 import type { Finding, KeyPath } from './problem.ts';
-import { SUPPORTED_DRIVERS, UNSUPPORTED_DRIVERS } from './schema/storage.ts';
+import { DRIVERS_IN_WORDS, SUPPORTED_DRIVERS, UNSUPPORTED_DRIVERS } from './schema/storage.ts';
 import { plainAt, textAt } from './tree.ts';
 import { parseBoolean, parseTcpAddress } from './units.ts';
 import { aliasesOf, upstreamNameOf } from './upstream-name.ts';
@@ -10,7 +10,7 @@ import { aliasesOf, upstreamNameOf } from './upstream-name.ts';
  * Works on the plain values, however wrong they are, so that these problems are reported in the same breath as the schema's.
  */
 export function findConflicts(plain: unknown): Finding[] {
-  return [...checkDriver(plain), ...checkListen(plain), ...checkTls(plain), ...checkProxy(plain)];
+  return [...checkDriver(plain), ...checkListen(plain), ...checkTls(plain), ...checkRedis(plain), ...checkProxy(plain)];
 }
 
 function checkDriver(plain: unknown): Finding[] {
@@ -19,7 +19,7 @@ function checkDriver(plain: unknown): Finding[] {
   const all: readonly string[] = [...SUPPORTED_DRIVERS, ...UNSUPPORTED_DRIVERS];
   const drivers = Object.keys(storage).filter((key) => all.includes(key));
   const last = drivers.at(-1);
-  if (last === undefined) return [atKey(['storage'], `names no driver: ${SUPPORTED_DRIVERS.join(' or ')}`)];
+  if (last === undefined) return [atKey(['storage'], `names no driver; there are ${DRIVERS_IN_WORDS}`)];
   if (drivers.length === 1) return [];
   const hint = `keep one; to replace the driver of the file from the environment, set REGISTRY_STORAGE=${last} first`;
   return [atKey(['storage', last], `more than one storage driver (${drivers.join(', ')}): ${hint}`)];
@@ -43,6 +43,17 @@ function checkTls(plain: unknown): Finding[] {
   if (!isMap(tls) || Object.keys(tls).every((key) => key === 'letsencrypt')) return [];
   const missing = ['certificate', 'key'].filter((key) => !Object.hasOwn(tls, key));
   return missing.map((key) => atValue(['http', 'tls', key], 'is required to serve HTTPS'));
+}
+
+function checkRedis(plain: unknown): Finding[] {
+  const asked = ['blobdescriptor', 'layerinfo'].map((key): KeyPath => ['storage', 'cache', key]);
+  if (hasRedis(plain)) return [];
+  return asked.filter((path) => textAt(plain, path) === 'redis').map((path) => atValue(path, 'needs redis.addrs'));
+}
+
+function hasRedis(plain: unknown): boolean {
+  const addrs = plainAt(plain, ['redis', 'addrs']);
+  return (Array.isArray(addrs) && addrs.length > 0) || textAt(plain, ['redis', 'addr']) !== undefined;
 }
 
 function checkProxy(plain: unknown): Finding[] {
@@ -112,16 +123,41 @@ export function findOddities(plain: unknown): Finding[] {
   const has = (...path: string[]) => plainAt(plain, path) !== undefined;
   const isOn = (...path: string[]) => parseBoolean(textAt(plain, path) ?? '') === true;
   const odd: Finding[] = [];
+  for (const driver of ['s3', 's3aws']) {
+    const isPlain = parseBoolean(textAt(plain, ['storage', driver, 'secure']) ?? 'true') === false;
+    if (!isPlain || has('storage', driver, 'regionendpoint')) continue;
+    odd.push(atKey(['storage', driver, 'secure'], 'Amazon S3 is spoken to by https all the same'));
+  }
   if (has('loglevel')) odd.push(atKey(['loglevel'], 'deprecated: use log.level'));
   if (isOn('http', 'debug', 'prometheus', 'enabled') && !has('http', 'debug', 'addr')) {
     odd.push(atKey(['http', 'debug', 'prometheus'], 'there are no metrics without http.debug.addr'));
   }
+  odd.push(...findRedisOddities(plain));
   if (has('http', 'tls', 'clientauth') && !has('http', 'tls', 'clientcas')) {
     odd.push(atKey(['http', 'tls', 'clientauth'], 'has no effect without http.tls.clientcas'));
   }
   if (has('proxy', 'username') !== has('proxy', 'password') && !has('proxy', 'exec')) {
     const [given, missing] = has('proxy', 'username') ? ['username', 'password'] : ['password', 'username'];
     odd.push(atKey(['proxy', given], `has no effect without proxy.${missing}: upstreams are asked anonymously`));
+  }
+  return odd;
+}
+
+function findRedisOddities(plain: unknown): Finding[] {
+  const has = (...path: string[]) => plainAt(plain, path) !== undefined;
+  const odd: Finding[] = [];
+  const redis = plainAt(plain, ['redis']);
+  if (isMap(redis) && Object.keys(redis).length > 0 && !hasRedis(plain)) {
+    odd.push(atKey(['redis'], 'has no effect without redis.addrs'));
+  }
+  if (has('redis', 'tls', 'certificate') !== has('redis', 'tls', 'key')) {
+    odd.push(atKey(['redis', 'tls'], 'a client certificate needs both certificate and key: none is sent'));
+  }
+  const kind = textAt(plain, ['storage', 'cache', 'blobdescriptor']) ?? 'inmemory';
+  if (kind !== 'redis' && kind !== 'inmemory') {
+    odd.push(
+      atValue(['storage', 'cache', 'blobdescriptor'], 'neither redis nor inmemory: descriptors are kept in memory'),
+    );
   }
   return odd;
 }

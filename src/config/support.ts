@@ -1,5 +1,5 @@
 import type { Finding, KeyPath } from './problem.ts';
-import { SUPPORTED_DRIVERS, UNSUPPORTED_DRIVERS } from './schema/storage.ts';
+import { DRIVERS_IN_WORDS, UNSUPPORTED_DRIVERS } from './schema/storage.ts';
 import { plainAt, textAt } from './tree.ts';
 import { parseBoolean, parseDurationMs } from './units.ts';
 
@@ -20,6 +20,23 @@ const isNever = (value: unknown) => typeof value === 'string' && (parseDurationM
 const isNone = (value: unknown) =>
   isEmpty(value) || (typeof value === 'object' && value !== null && Object.keys(value).join() === 'none');
 
+const POOL = ['pool', 'poolsize', 'poolfifo', 'pooltimeout', 'minidleconns', 'maxidleconns', 'maxactiveconns'];
+const POOL_AGE = ['connmaxidletime', 'connmaxlifetime'];
+const READ_REPLICAS = ['readonly', 'routebylatency', 'routerandomly'];
+
+const REDIS_IGNORED: readonly UnhonouredKey[] = [
+  ...[...POOL, ...POOL_AGE].map((key) => redisKey(key, 'one connection carries all commands')),
+  ...['maxretries', 'minretrybackoff', 'maxretrybackoff'].map((key) => redisKey(key, 'nobody waits for a second try')),
+  ...READ_REPLICAS.map((key) => ({ ...redisKey(key, 'masters are asked'), unless: (v: unknown) => !isOn(v) })),
+  redisKey('writetimeout', 'redis.readtimeout is for the command and its answer'),
+  { ...redisKey('contexttimeoutenabled', 'timeouts always apply'), unless: isOn },
+  { ...redisKey('unstableresp3', 'nothing that it is for is used'), unless: (value) => !isOn(value) },
+];
+
+function redisKey(key: string, instead: string): UnhonouredKey {
+  return { path: ['redis', key], instead };
+}
+
 /** Ignored with a warning. */
 const IGNORED: readonly UnhonouredKey[] = [
   { path: ['log', 'hooks'], instead: 'no mail is sent', unless: isEmpty },
@@ -27,10 +44,10 @@ const IGNORED: readonly UnhonouredKey[] = [
   { path: ['storage', 'filesystem', 'maxthreads'], instead: 'Node.js limits its own threads (UV_THREADPOOL_SIZE)' },
   { path: ['storage', 'tag', 'concurrencylimit'], instead: 'tags are read with a limit of its own' },
   { path: ['storage', 'delete'], instead: 'clients cannot delete', unless: saysNo('enabled') },
-  { path: ['storage', 'cache'], instead: 'descriptors are always kept in memory', unless: isEmpty },
   { path: ['storage', 'maintenance', 'uploadpurging'], instead: 'no uploads are taken', unless: saysNo('enabled') },
   { path: ['storage', 'quota'], instead: 'the storage grows without limit', unless: isEmpty },
-  { path: ['middleware'], instead: 'no middleware is loaded', unless: isEmpty },
+  { path: ['middleware', 'registry'], instead: 'no middleware is loaded', unless: isEmpty },
+  { path: ['middleware', 'repository'], instead: 'no middleware is loaded', unless: isEmpty },
   { path: ['http', 'secret'], instead: 'nothing needs to be signed' },
   { path: ['http', 'tls', 'ciphersuites'], instead: "Node.js' own list applies", unless: isEmpty },
   {
@@ -40,7 +57,7 @@ const IGNORED: readonly UnhonouredKey[] = [
   },
   { path: ['http', 'h2c'], instead: 'clients are served by HTTP/1.1', unless: saysNo('enabled') },
   { path: ['notifications'], instead: 'no events are sent', unless: isEmpty },
-  { path: ['redis'], instead: 'everything is kept in this process and its storage', unless: isEmpty },
+  ...REDIS_IGNORED,
   { path: ['proxy', 'ttl'], instead: 'nothing expires', unless: isNever },
   { path: ['proxy', 'cachewritetimeout'], instead: 'a blob may take as long as bytes keep coming' },
   { path: ['validation'], instead: 'nothing can be pushed', unless: isEmpty },
@@ -55,15 +72,24 @@ const REFUSED: readonly UnhonouredKey[] = [
   { path: ['http', 'tls', 'letsencrypt'], instead: 'refusing to start without it', unless: isEmpty },
   ...UNSUPPORTED_DRIVERS.map((driver) => ({
     path: ['storage', driver],
-    instead: `storage drivers are ${SUPPORTED_DRIVERS.join(' and ')}`,
+    instead: `storage drivers are ${DRIVERS_IN_WORDS}`,
   })),
 ];
 
 export function findIgnored(plain: unknown): Finding[] {
-  return IGNORED.filter((key) => asksForMore(plain, key)).map(({ path, instead }) => ({
-    path,
-    part: 'key',
-    message: `not honoured by this version: ${instead}`,
+  return [...IGNORED, ...ignoredOfMiddleware(plain)]
+    .filter((key) => asksForMore(plain, key))
+    .map(({ path, instead }) => ({ path, part: 'key', message: `not honoured by this version: ${instead}` }));
+}
+
+function ignoredOfMiddleware(plain: unknown): UnhonouredKey[] {
+  const list: KeyPath = ['middleware', 'storage'];
+  const entries = plainAt(plain, list);
+  if (!Array.isArray(entries)) return [];
+  return [...entries.keys()].map((i) => ({
+    path: [...list, i, 'options', 'ipfilteredby'],
+    instead: 'every client is sent to CloudFront',
+    unless: (value) => value === 'none',
   }));
 }
 

@@ -1,5 +1,5 @@
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
-import type { StorageDriver } from '../storage/driver.ts';
+import type { Adoption, StorageDriver } from '../storage/driver.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import type { DamageListener } from './damage.ts';
 import { type LinkStore, orUndefined } from './links.ts';
@@ -57,14 +57,35 @@ export class BlobStore {
     await this.#options.links.putIfChanged(layerLinkPath(repository, digest), digest);
   }
 
+  /** Where a client can fetch the bytes by itself; undefined when the repository does not have them, or they are served from here. */
+  async redirect(
+    repository: string,
+    digest: Digest,
+    method: 'GET' | 'HEAD',
+  ): Promise<{ readonly url: string; readonly size: number } | undefined> {
+    const target = await this.#findTarget(repository, digest);
+    const size = target && (await this.#dataSize(target));
+    if (!target || size === undefined || !this.#isWhole(target, size)) return undefined;
+    const url = await this.#options.driver.redirectUrl(blobDataPath(target), method);
+    return url === undefined ? undefined : { url, size };
+  }
+
+  /** Begins to store a blob that is still being fetched, where that saves time. Nothing is seen before {@link commit}. */
+  startCommit(digest: Digest, localFile: string, options: { readonly size: number }): Adoption | undefined {
+    return this.#options.driver.startAdoption?.(localFile, blobDataPath(digest), options);
+  }
+
   /**
    * Takes over a local file whose bytes the caller has verified, in place of what was stored before.
    *
+   * @param started what {@link startCommit} has begun
    * @throws {StorageFullError} and then the local file is still there
    */
-  async commit(repository: string, digest: Digest, localFile: string): Promise<void> {
+  async commit(repository: string, digest: Digest, localFile: string, started?: Adoption): Promise<void> {
+    const adopt = () => this.#options.driver.adopt(localFile, blobDataPath(digest));
     // The bytes first: a link that is there can be relied on.
-    await this.#options.driver.adopt(localFile, blobDataPath(digest));
+    if (started) await started.finish().catch(adopt);
+    else await adopt();
     await this.link(repository, digest);
   }
 

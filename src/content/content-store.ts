@@ -1,7 +1,7 @@
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Page } from '../oci/pagination.ts';
-import type { StorageDriver } from '../storage/driver.ts';
+import type { Adoption, StorageDriver } from '../storage/driver.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import { BlobStore } from './blobs.ts';
 import { type CatalogRequest, listRepositories } from './catalog.ts';
@@ -65,9 +65,23 @@ export class ContentStore {
     return this.#blobs.link(repository, digest);
   }
 
+  /** Where a client can fetch a blob by itself; undefined when it is to be served from here. */
+  redirectBlob(
+    repository: string,
+    digest: Digest,
+    method: 'GET' | 'HEAD',
+  ): Promise<{ readonly url: string; readonly size: number } | undefined> {
+    return this.#blobs.redirect(repository, digest, method);
+  }
+
+  /** Begins to store a local file that is still growing; undefined when nothing is gained by it. */
+  startCommit(digest: Digest, localFile: string, options: { readonly size: number }): Adoption | undefined {
+    return this.#blobs.startCommit(digest, localFile, options);
+  }
+
   /** Takes over a local file whose bytes the caller has verified; after a failure it may still be there. */
-  commitBlob(repository: string, digest: Digest, localFile: string): Promise<void> {
-    return this.#blobs.commit(repository, digest, localFile);
+  commitBlob(repository: string, digest: Digest, localFile: string, started?: Adoption): Promise<void> {
+    return this.#blobs.commit(repository, digest, localFile, started);
   }
 
   /** The bytes stay, for other repositories. */

@@ -12,8 +12,19 @@ import { SpoolAreaFullError, type SpoolArea } from './spool-area.ts';
 /** Where finished blobs go. */
 export interface FillTarget {
   /** Takes the file over as the blob's bytes and links it to the repository. */
-  commitBlob(repository: string, digest: Digest, localFile: string): Promise<void>;
+  commitBlob(repository: string, digest: Digest, localFile: string, started?: StartedCommit): Promise<void>;
+  /** Begins while the file is still growing; undefined when nothing is gained by it. */
+  startCommit?(digest: Digest, localFile: string, options: { readonly size: number }): StartedCommit | undefined;
   linkBlob(repository: string, digest: Digest): Promise<void>;
+}
+
+/** Bytes on their way to storage, where nobody sees them before the commit. */
+export interface StartedCommit {
+  /** The file has so many bytes. */
+  available(bytes: number): void;
+  finish(): Promise<void>;
+  /** Never fails. Safe to call after {@link finish}. */
+  abort(): Promise<void>;
 }
 
 export interface FillEvents {
@@ -56,6 +67,7 @@ export class Fill {
   readonly #options: FillOptions;
   readonly #repositories: Set<string>;
   #spool: Spool | undefined;
+  #started: StartedCommit | undefined;
   #ended = false;
   #resolveOpened: (size: number) => void = () => {};
   #rejectOpened: (reason: unknown) => void = () => {};
@@ -173,12 +185,14 @@ export class Fill {
       spool.expect(size);
       reserved = spools.reserve(blob.digest, size);
       reserved.then(() => this.#resolveOpened(size), this.#rejectOpened);
+      this.#started ??= this.#options.target.startCommit?.(blob.digest, spool.path, { size });
     };
     for await (const chunk of downloadBlob(blob, { start: spool.written, signal, onOpened })) {
       await reserved;
       const appended = spool.append(chunk);
       hash.update(chunk);
       await appended;
+      this.#started?.available(spool.written);
     }
     await reserved;
   }
@@ -186,7 +200,7 @@ export class Fill {
   async #commit(spool: Spool): Promise<void> {
     const { target, blob } = this.#options;
     const [first = this.#options.storeRepository, ...others] = this.#repositories;
-    await target.commitBlob(first, blob.digest, spool.path);
+    await target.commitBlob(first, blob.digest, spool.path, this.#started);
     for (const repository of others) await target.linkBlob(repository, blob.digest);
   }
 
@@ -197,7 +211,9 @@ export class Fill {
     const noRoom = isNoRoom(err);
     spool.fail(noRoom ? new SpoolStoppedError('no room', { cause: err }) : toError(err));
     this.#rejectOpened(err);
-    const worthKeeping = spool.written > 0 && (signal.aborted || err instanceof UpstreamError);
+    void this.#started?.abort(); // nobody waits for a storage that may be gone
+    const isGoodSoFar = signal.aborted || err instanceof UpstreamError || toError(err).name === 'StorageUnavailableError';
+    const worthKeeping = spool.written > 0 && isGoodSoFar;
     if (!worthKeeping) await spools.discard(blob.digest);
     if (noRoom || err instanceof DigestMismatchError) events.fillDiscarded(event);
     else events.fillFailed(event);

@@ -4,7 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { type Page, type PageRequest, pageOf } from '../oci/pagination.ts';
 import { type Reference, referenceText } from '../oci/reference.ts';
-import type { Manifest, OpenBlob, RegistryReader, Served } from './registry.ts';
+import type { Manifest, OpenBlob, RedirectedBlob, RegistryReader, Served } from './registry.ts';
 import type { StoredContent } from './stored-content.ts';
 
 const LOCAL = { outcome: 'HIT', upstream: undefined } as const;
@@ -43,6 +43,16 @@ export class LocalRegistry implements RegistryReader {
     const source = await this.#content.openBlob(repository, digest);
     if (!source) throw unknownBlob(digest);
     return { digest, size: source.size, mediaType: OCTET_STREAM, source, ...LOCAL };
+  }
+
+  redirectBlob(
+    repository: string,
+    digest: Digest,
+    method: 'GET' | 'HEAD',
+  ): Promise<Served<RedirectedBlob> | undefined> | undefined {
+    return this.#content
+      .redirectBlob(repository, digest, method)
+      ?.then((found) => found && { digest, mediaType: OCTET_STREAM, ...found, ...LOCAL });
   }
 
   async listTags(repository: string, page: PageRequest): Promise<Served<Page<string>>> {

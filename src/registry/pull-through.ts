@@ -9,7 +9,7 @@ import { type TagPage, type Upstream, UpstreamError } from '../upstream/upstream
 import type { LocalRegistry } from './local.ts';
 import type { PulledBlobs } from './pulled-blobs.ts';
 import type { Found, PulledManifests, PulledRepository } from './pulled-manifests.ts';
-import type { Manifest, OpenBlob, RegistryReader, Served } from './registry.ts';
+import type { Manifest, OpenBlob, RedirectedBlob, RegistryReader, Served } from './registry.ts';
 import { toClientError } from './upstream-failure.ts';
 
 export interface PullThroughOptions {
@@ -61,6 +61,16 @@ export class PullThroughRegistry implements RegistryReader {
     return this.#served('BLOB_UNKNOWN', () => this.#options.blobs.open(this.#names(repository), digest));
   }
 
+  redirectBlob(
+    repository: string,
+    digest: Digest,
+    method: 'GET' | 'HEAD',
+  ): Promise<Served<RedirectedBlob> | undefined> | undefined {
+    return this.#options.local
+      .redirectBlob(this.#names(repository).stored, digest, method)
+      ?.then((found) => found && { ...found, upstream: this.#options.upstream.name });
+  }
+
   async listTags(repository: string, page: PageRequest): Promise<Served<Page<string>>> {
     const { upstream, local } = this.#options;
     const { remote, stored } = this.#names(repository);
@@ -92,8 +102,9 @@ export class PullThroughRegistry implements RegistryReader {
     return { remote, stored: storePrefix === '' ? remote : `${storePrefix}/${remote}` };
   }
 
-  #hit<T extends Descriptor>(content: T): Served<T> {
-    return { ...content, outcome: 'HIT', upstream: this.#options.upstream.name };
+  /** Field by field, as it runs for every warm pull and a spread costs more than the look-up. */
+  #hit({ bytes, digest, mediaType, size }: Manifest): Served<Manifest> {
+    return { bytes, digest, mediaType, size, outcome: 'HIT', upstream: this.#options.upstream.name };
   }
 
   async #served<T extends object>(unknown: RegistryErrorCode, find: () => Promise<Found<T>>): Promise<Served<T>> {

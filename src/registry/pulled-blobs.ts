@@ -42,8 +42,11 @@ export class PulledBlobs {
   async open(repository: PulledRepository, digest: Digest): Promise<Found<OpenBlob>> {
     const { content, fills, upstream } = this.#options;
     for (let look = 0; look < MAX_LOOKS; look++) {
+      // Looked for before storage is: what ends meanwhile is in storage by then.
+      const underWay = fills.find(digest);
       const stored = await content.openBlob(repository.stored, digest);
       if (stored) return { content: opened(digest, stored), outcome: 'HIT', asked: false };
+      if (underWay?.ended && underWay.isFor(repository.stored)) continue;
       const elsewhere = await this.#openFromElsewhere(repository, digest);
       if (elsewhere) return { content: opened(digest, elsewhere), outcome: 'HIT', asked: true };
       this.#assertOnline(repository, digest);
@@ -63,19 +66,28 @@ export class PulledBlobs {
    * @throws {UpstreamError} when the upstream does not confirm it
    */
   async #openFromElsewhere(repository: PulledRepository, digest: Digest): Promise<ByteSource | undefined> {
-    const { store, fills, content } = this.#options;
+    const { store, fills } = this.#options;
     const fill = fills.find(digest);
-    if (fill?.isFor(repository.stored)) return undefined;
-    const isStored = !fill && !content.isDamaged(digest) && (await store.hasBytes(digest));
-    if (!fill && !isStored) return undefined;
-    if (!content.isReferenced(repository.stored, digest)) {
-      this.#assertOnline(repository, digest);
-      await this.#options.upstream.resolveBlob(repository.remote, digest);
-    }
-    if (!isStored) return undefined;
+    if (fill?.isFor(repository.stored) || !(fill || (await this.#isStored(digest)))) return undefined;
+    await this.#confirm(repository, digest);
+    // Meanwhile a fill can have ended.
+    if (fills.find(digest) || !(await this.#isStored(digest))) return undefined;
     // A disk that takes not even the link still has the bytes.
     await store.linkBlob(repository.stored, digest).catch(() => {});
     return store.openBytes(digest);
+  }
+
+  /** A manifest that we have for the repository names it, or the upstream is asked. */
+  async #confirm(repository: PulledRepository, digest: Digest): Promise<void> {
+    const { content, upstream } = this.#options;
+    if (content.isReferenced(repository.stored, digest)) return;
+    this.#assertOnline(repository, digest);
+    await upstream.resolveBlob(repository.remote, digest);
+  }
+
+  async #isStored(digest: Digest): Promise<boolean> {
+    const { content, store } = this.#options;
+    return !content.isDamaged(digest) && store.hasBytes(digest);
   }
 
   #assertOnline(repository: PulledRepository, digest: Digest): void {

@@ -34,6 +34,13 @@ export interface RegistryReader {
    */
   openBlob(repository: string, digest: Digest): Promise<Served<OpenBlob>>;
 
+  /** Where a client can fetch a blob by itself; undefined, often at once, when it is to be asked for here. */
+  redirectBlob(
+    repository: string,
+    digest: Digest,
+    method: 'GET' | 'HEAD',
+  ): Promise<Served<RedirectedBlob> | undefined> | undefined;
+
   /** In code unit order. @throws {RegistryError} `NAME_UNKNOWN` and the others of {@link resolveManifest} */
   listTags(repository: string, page: PageRequest): Promise<Served<Page<string>>>;
 
@@ -51,6 +58,11 @@ export type Served<T> = T & {
 
 export interface Manifest extends Descriptor {
   readonly bytes: Buffer;
+}
+
+export interface RedirectedBlob extends Descriptor {
+  /** Good for a while, for whoever has it: not for logs. */
+  readonly url: string;
 }
 
 export interface OpenBlob extends Descriptor {

@@ -1,5 +1,5 @@
 import { readlinkSync } from 'node:fs';
-import { mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
@@ -36,6 +36,7 @@ export class SpoolLocks {
 
   async start(): Promise<void> {
     await mkdir(this.#directory, { recursive: true });
+    for (const file of await readdir(this.#directory)) await this.#removeStale(file.replace(/\.lock$/, ''));
     this.#heart = setInterval(() => void this.#beat(), HEARTBEAT_MS).unref();
   }
 
@@ -74,6 +75,10 @@ export class SpoolLocks {
   async #replace(name: string): Promise<boolean> {
     await rm(this.#path(name), { force: true });
     return this.#create(name);
+  }
+
+  async #removeStale(name: string): Promise<void> {
+    if (await this.#isStale(name)) await rm(this.#path(name), { force: true });
   }
 
   /** Also when there is none. */

@@ -1,3 +1,4 @@
+import type { DescriptorCache } from '../cache/descriptor-cache.ts';
 import { createCountedCache, createSizedCache } from '../cache/lru.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
@@ -11,6 +12,11 @@ const MANIFEST_CACHE_BYTES = 32 * 1024 * 1024;
 const SMALL_BLOB_CACHE_BYTES = 32 * 1024 * 1024;
 const MAX_MANIFEST_ENTRY_BYTES = 4 * 1024 * 1024;
 const MAX_LINKS = 50_000;
+
+export interface StoredContentOptions {
+  /** Clients are sent to the storage for blobs. */
+  readonly redirect?: boolean;
+}
 
 /**
  * What is stored, with the small and hot of it in memory. Content is addressed by its digest, so what is in memory can not be out of date; only
@@ -31,11 +37,35 @@ export class StoredContent {
   });
   readonly #referenced = createCountedCache({ maxEntries: MAX_LINKS });
   readonly #damaged = createCountedCache({ maxEntries: MAX_LINKS });
-  readonly #blobSizes = createCountedCache<{ readonly size: number }>({ maxEntries: MAX_LINKS });
+  readonly #descriptors: DescriptorCache;
+  readonly #redirects: boolean;
 
-  constructor(store: ContentStore, onDamaged: (event: { path: string; reason: string }) => void) {
+  constructor(
+    store: ContentStore,
+    descriptors: DescriptorCache,
+    onDamaged: (event: { path: string; reason: string }) => void,
+    { redirect = false }: StoredContentOptions = {},
+  ) {
     this.#store = store;
+    this.#descriptors = descriptors;
     this.#onDamaged = onDamaged;
+    this.#redirects = redirect;
+  }
+
+  /** Where a client can fetch a blob by itself. Undefined at once when nobody is redirected, or it is in memory. */
+  redirectBlob(
+    repository: string,
+    digest: Digest,
+    method: 'GET' | 'HEAD',
+  ): Promise<{ readonly url: string; readonly size: number } | undefined> | undefined {
+    const isServed = !this.#redirects || this.#smallBlobs.get(keyOf(repository, digest)) || this.isDamaged(digest);
+    return isServed ? undefined : this.#redirect(repository, digest, method);
+  }
+
+  async #redirect(repository: string, digest: Digest, method: 'GET' | 'HEAD') {
+    const redirect = await this.#store.redirectBlob(repository, digest, method);
+    // Small ones are to be had from memory, from the second time on.
+    return redirect && redirect.size > SMALL_BLOB_BYTES ? redirect : undefined;
   }
 
   /** Without I/O. */
@@ -70,30 +100,33 @@ export class StoredContent {
     return this.#damaged.get(digest) !== undefined;
   }
 
-  /** Bytes; undefined when the repository does not have it. */
+  /** Bytes, by a descriptor where there is one; undefined when the repository does not have it. */
   async blobSize(repository: string, digest: Digest): Promise<number | undefined> {
-    const key = keyOf(repository, digest);
-    const known = this.#smallBlobs.get(key)?.length ?? this.#blobSizes.get(key)?.size;
-    if (known !== undefined) return known;
+    const inMemory = this.#smallBlobs.get(keyOf(repository, digest));
+    if (inMemory) return inMemory.length;
+    const known = await this.#descriptors.get(repository, digest);
+    if (known) return known.size;
     const size = await this.#store.statBlob(repository, digest);
-    if (size !== undefined) this.#blobSizes.set(key, { size });
+    if (size !== undefined) this.#descriptors.set(repository, digest, size);
     return size;
   }
 
-  /** The caller closes it. Undefined when the repository does not have it, or has it damaged. */
+  /** From storage, whatever a descriptor says. The caller closes it. Undefined when the repository does not have it, or has it damaged. */
   async openBlob(repository: string, digest: Digest): Promise<ByteSource | undefined> {
     const key = keyOf(repository, digest);
     const small = this.#smallBlobs.get(key);
     if (small) return new MemorySource(small);
     const source = await this.#store.openBlob(repository, digest);
     if (!source) {
-      this.#blobSizes.delete(key);
+      this.#descriptors.remove(repository, digest);
       return undefined;
     }
+    this.#descriptors.set(repository, digest, source.size);
     if (source.size > SMALL_BLOB_BYTES) return source;
     const bytes = await readWhole(source);
     if (digestOf(bytes, digestAlgorithm(digest)) !== digest) {
       this.#damaged.set(digest, {});
+      this.#descriptors.remove(repository, digest);
       this.#onDamaged({ path: key, reason: 'wrong-bytes' });
       return undefined;
     }

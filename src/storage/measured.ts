@@ -1,4 +1,4 @@
-import type { StorageDriver } from './driver.ts';
+import type { Adoption, StorageDriver } from './driver.ts';
 
 /** Distribution's name of an action, and how long it took. Milliseconds. */
 export type ActionListener = (action: string, durationMs: number) => void;
@@ -13,6 +13,11 @@ export function measured(driver: StorageDriver, onAction: ActionListener): Stora
       onAction(action, performance.now() - startedAt);
     }
   };
+  const timedAdoption = (adoption: Adoption): Adoption => ({
+    available: (bytes) => adoption.available(bytes),
+    finish: () => timed('Writer', adoption.finish()),
+    abort: () => adoption.abort(),
+  });
   return {
     name: driver.name,
     spoolDirectory: driver.spoolDirectory,
@@ -21,10 +26,15 @@ export function measured(driver: StorageDriver, onAction: ActionListener): Stora
     readSmall: (path, maxBytes) => timed('GetContent', driver.readSmall(path, maxBytes)),
     writeSmall: (path, bytes) => timed('PutContent', driver.writeSmall(path, bytes)),
     adopt: (localFile, path) => timed('Writer', driver.adopt(localFile, path)),
+    startAdoption(localFile, path, options) {
+      const adoption = driver.startAdoption?.(localFile, path, options);
+      return adoption && timedAdoption(adoption);
+    },
     list: (path) => timed('List', driver.list(path)),
     move: (from, to) => timed('Move', driver.move(from, to)),
     delete: (path) => timed('Delete', driver.delete(path)),
     redirectUrl: (path, method) => timed('RedirectURL', driver.redirectUrl(path, method)),
+    ...(driver.objectKey && { objectKey: driver.objectKey.bind(driver) }),
     close: () => driver.close(),
   };
 }

@@ -20,6 +20,7 @@ import {
 
 import type { S3Config } from '../config/config.ts';
 import type { ByteRange } from '../stream/byte-source.ts';
+import { statusOf } from './s3-errors.ts';
 import type { S3Sender, SignalOption } from './s3-sender.ts';
 
 /** As distribution has it. */
@@ -57,8 +58,14 @@ export class S3Bucket {
   }
 
   async head(key: string): Promise<S3Object> {
-    const answer = await this.#sender.send(new HeadObjectCommand({ Bucket: this.name, Key: key }), key);
-    return toObject(answer, answer.ContentLength);
+    try {
+      return await this.#head(key);
+    } catch (err) {
+      if (statusOf(err) !== 400 && statusOf(err) !== 403) throw err;
+      // The answer to a HEAD has no body that would say why. A GET is refused for the same reason, and says it.
+      (await this.get(key)).body.destroy();
+      return await this.#head(key);
+    }
   }
 
   /** Whoever calls reads the body to its end, or destroys it. */
@@ -95,6 +102,7 @@ export class S3Bucket {
     const Objects = keys.map((Key) => ({ Key }));
     const { Errors = [] } = await this.#sender.send(
       new DeleteObjectsCommand({ Bucket: this.name, Delete: { Objects, Quiet: true } }),
+      `${keys[0]} and more`,
     );
     return Errors.map(({ Key = '', Code = 'unknown' }) => ({ key: Key, code: Code }));
   }
@@ -115,7 +123,9 @@ export class S3Bucket {
 
   async copy(from: string, to: string): Promise<void> {
     const CopySource = this.#copySource(from);
-    await this.#sender.send(new CopyObjectCommand({ Bucket: this.name, Key: to, CopySource, ...this.#attributes() }), to);
+    await this.#sender.send(new CopyObjectCommand({ Bucket: this.name, Key: to, CopySource, ...this.#attributes() }), to, {
+      patient: true,
+    });
   }
 
   /** @returns the upload's id */
@@ -154,7 +164,7 @@ export class S3Bucket {
       CopySource: this.#copySource(from),
       CopySourceRange: `bytes=${range.start}-${range.end - 1}`,
     });
-    const { CopyPartResult } = await this.#sender.send(command, key);
+    const { CopyPartResult } = await this.#sender.send(command, key, { patient: true });
     return { ETag: CopyPartResult?.ETag, PartNumber: number };
   }
 
@@ -163,6 +173,7 @@ export class S3Bucket {
     await this.#sender.send(
       new CompleteMultipartUploadCommand({ Bucket: this.name, Key: key, UploadId: uploadId, MultipartUpload }),
       key,
+      { patient: true },
     );
   }
 
@@ -181,6 +192,11 @@ export class S3Bucket {
       ...(after.uploadId !== undefined && { UploadIdMarker: after.uploadId }),
     });
     return this.#sender.send(command, prefix);
+  }
+
+  async #head(key: string): Promise<S3Object> {
+    const answer = await this.#sender.send(new HeadObjectCommand({ Bucket: this.name, Key: key }), key);
+    return toObject(answer, answer.ContentLength);
   }
 
   /** What every object of ours is given. */

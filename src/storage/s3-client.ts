@@ -8,8 +8,13 @@ import type { S3Config } from '../config/config.ts';
 /** Milliseconds. */
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Without a byte in either direction. Milliseconds. */
-const IDLE_TIMEOUT_MS = 30_000;
-/** Of one request, the first included; between them the SDK waits longer each time, and heeds `SlowDown`. */
+const IDLE_TIMEOUT_MS = 20_000;
+/** The same for requests that a store may answer only when it has put a large object together. Milliseconds. */
+const SLOW_IDLE_TIMEOUT_MS = 600_000;
+/**
+ * Of one request, the first included. Between them the SDK waits longer each time, and longer still when it was told to slow
+ * down; its adaptive mode would make every other request wait too, which may be for something else.
+ */
 const MAX_ATTEMPTS = 5;
 /** Every client that reads a blob has a connection; the SDK's default of 50 would make the next request wait for one of them. */
 const MAX_SOCKETS = 4_096;
@@ -18,15 +23,20 @@ const ANY_REGION = 'us-east-1';
 
 /** The SDK's client of a configuration. Reads the CA file; no other I/O. */
 export function createS3Client(config: S3Config): S3Client {
-  return new S3Client(clientConfig(config, config.endpoint));
+  return new S3Client(clientConfig(config, config.endpoint, IDLE_TIMEOUT_MS));
+}
+
+/** For requests whose answer takes as long as the object is large. */
+export function createPatientS3Client(config: S3Config): S3Client {
+  return new S3Client(clientConfig(config, config.endpoint, SLOW_IDLE_TIMEOUT_MS));
 }
 
 /** The client that signs URLs for clients of ours, who may know the store by another name. */
 export function createSigningClient(config: S3Config): S3Client {
-  return new S3Client(clientConfig(config, config.redirectEndpoint ?? config.endpoint));
+  return new S3Client(clientConfig(config, config.redirectEndpoint ?? config.endpoint, IDLE_TIMEOUT_MS));
 }
 
-function clientConfig(config: S3Config, endpoint: string | undefined): S3ClientConfig {
+function clientConfig(config: S3Config, endpoint: string | undefined, socketTimeout: number): S3ClientConfig {
   const { credentials, userAgent } = config;
   const region = config.region ?? (endpoint === undefined ? undefined : ANY_REGION);
   const checksums = config.checksums === 'when_required' ? 'WHEN_REQUIRED' : 'WHEN_SUPPORTED';
@@ -41,11 +51,11 @@ function clientConfig(config: S3Config, endpoint: string | undefined): S3ClientC
     ...(config.fips && { useFipsEndpoint: true }),
     requestChecksumCalculation: checksums,
     responseChecksumValidation: checksums,
-    retryMode: 'adaptive',
+    retryMode: 'standard',
     maxAttempts: MAX_ATTEMPTS,
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
-      socketTimeout: IDLE_TIMEOUT_MS,
+      socketTimeout,
       httpAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
       httpsAgent: { keepAlive: true, maxSockets: MAX_SOCKETS, ...tlsOptions(config) },
     },

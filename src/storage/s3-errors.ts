@@ -8,6 +8,9 @@ interface SdkError {
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
 
+/** An answer without a body has no code. */
+const WITHOUT_CODE: ReadonlySet<string> = new Set(['Unknown', 'UnknownError', 'Error']);
+
 /** Keys of S3 have at most 1024 bytes; stores on file systems refuse long names sooner. What cannot exist does not. */
 const NOT_FOUND: ReadonlySet<string> = new Set(['NoSuchKey', 'NotFound', 'KeyTooLongError', 'KeyTooLong']);
 
@@ -16,6 +19,7 @@ const REFUSED_CREDENTIALS: ReadonlySet<string> = new Set([
   'ExpiredTokenException',
   'RequestExpired',
   'InvalidAccessKeyId',
+  'XAdminUserNotFound', // versitygw
   'InvalidToken',
   'TokenRefreshRequired',
   'SignatureDoesNotMatch',
@@ -37,13 +41,16 @@ export class S3RequestError extends Error {
   }
 }
 
+/** Of reading the local file that is sent. */
+const LOCAL: ReadonlySet<unknown> = new Set(['ENOENT', 'EACCES', 'EPERM', 'EIO', 'EMFILE', 'EISDIR', 'ENOTDIR']);
+
 export function statusOf(err: unknown): number | undefined {
   return (err as SdkError).$metadata?.httpStatusCode;
 }
 
 export function isNotFound(err: unknown): boolean {
   const { name } = err as SdkError;
-  return NOT_FOUND.has(name) || (statusOf(err) === 404 && name !== 'NoSuchBucket' && name !== 'NoSuchUpload');
+  return NOT_FOUND.has(name) || (statusOf(err) === 404 && WITHOUT_CODE.has(name));
 }
 
 /** The object is another than the one asked for with `If-Match`. */
@@ -61,7 +68,8 @@ export function areCredentialsRefused(err: unknown): boolean {
  * @param what the request, such as `GetObject docker/registry/…`
  */
 export function toStorageError(err: unknown, what: string): Error {
-  if (!(err instanceof Error) || err.name === 'AbortError') return err instanceof Error ? err : new Error(String(err));
+  if (!(err instanceof Error)) return new Error(String(err));
+  if (err.name === 'AbortError' || LOCAL.has((err as NodeJS.ErrnoException).code)) return err;
   const status = statusOf(err);
   const code = codeOf(err);
   const message = `s3: ${what}: ${describe(err, code, status)}`;

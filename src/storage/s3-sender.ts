@@ -22,6 +22,11 @@ export interface SignalOption {
   readonly signal?: AbortSignal | undefined;
 }
 
+interface SendOptions extends SignalOption {
+  /** The store may need minutes for the answer. */
+  readonly patient?: boolean;
+}
+
 type S3Command<I extends ServiceInputTypes, O extends ServiceOutputTypes> = $Command<
   I,
   O,
@@ -32,6 +37,8 @@ type S3Command<I extends ServiceInputTypes, O extends ServiceOutputTypes> = $Com
 
 export interface S3SenderOptions {
   readonly client: S3Client;
+  /** For {@link SendOptions.patient}. */
+  readonly patientClient: S3Client;
   /** The credentials come from a chain that may have newer ones. */
   readonly canRefresh: boolean;
   readonly onRequest?: ((request: S3Request) => void) | undefined;
@@ -49,22 +56,27 @@ export class S3Sender {
   async send<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
     command: S3Command<I, O>,
     key: string,
-    { signal }: SignalOption = {},
+    options: SendOptions = {},
   ): Promise<O> {
     try {
-      return await this.#sendOnce(command, key, signal);
+      return await this.#sendOnce(command, key, options);
     } catch (err) {
       if (!this.#options.canRefresh || !areCredentialsRefused(err)) throw err;
-      await this.#options.client.config.credentials({ forceRefresh: true });
-      return await this.#sendOnce(command, key, signal);
+      await this.#clientFor(options).config.credentials({ forceRefresh: true });
+      return await this.#sendOnce(command, key, options);
     }
+  }
+
+  #clientFor({ patient }: SendOptions): S3Client {
+    return patient ? this.#options.patientClient : this.#options.client;
   }
 
   async #sendOnce<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
     command: S3Command<I, O>,
     key: string,
-    signal: AbortSignal | undefined,
+    options: SendOptions,
   ): Promise<O> {
+    const { signal } = options;
     const startedAt = performance.now();
     const tell = (metadata: Partial<O['$metadata']> | undefined, status: number | undefined) =>
       this.#options.onRequest?.({
@@ -75,7 +87,7 @@ export class S3Sender {
         durationMs: performance.now() - startedAt,
       });
     try {
-      const answer = await this.#options.client.send(command, signal ? { abortSignal: signal } : {});
+      const answer = await this.#clientFor(options).send(command, signal ? { abortSignal: signal } : {});
       tell(answer.$metadata, answer.$metadata.httpStatusCode);
       return answer;
     } catch (err) {

@@ -103,7 +103,7 @@ export class S3Source implements ByteSource {
         const wanted = chunk.length > left ? chunk.subarray(0, left) : chunk;
         left -= wanted.length;
         if (wanted.length > 0) yield wanted;
-        if (chunk.length > wanted.length || (left === 0 && length < this.size)) break;
+        if (chunk.length > wanted.length) break;
       }
     } finally {
       this.#live.delete(body);

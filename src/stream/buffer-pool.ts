@@ -4,7 +4,7 @@ import { type Block, MIN_BLOCK_BYTES, SLAB_BYTES, Slabs } from './slabs.ts';
 const BUFFERS_PER_READER = 2;
 
 export interface BufferPoolOptions {
-  /** What all buffers together are to take. Bytes, at least 2 MiB. @default 32 MiB */
+  /** What all buffers together are to take. Bytes, at least 2 MiB. @default 16 MiB */
   readonly budgetBytes?: number;
 }
 
@@ -20,7 +20,7 @@ export class BufferPool {
   readonly #slabs = new Slabs();
   #readers = 0;
 
-  constructor({ budgetBytes = 16 * SLAB_BYTES }: BufferPoolOptions = {}) {
+  constructor({ budgetBytes = 8 * SLAB_BYTES }: BufferPoolOptions = {}) {
     this.#budgetBytes = budgetBytes;
   }
 

@@ -12,6 +12,9 @@ const SIZE_BOUNDS = Array.from({ length: 22 }, (_, power) => 1024 * 2 ** power);
 /** Seconds; a large layer over a slow line takes minutes. */
 const FILL_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900];
 
+/** Seconds; on the way of a pull, nothing is waited for longer than a few milliseconds. */
+const REDIS_BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 3];
+
 export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -21,6 +24,7 @@ export function createMetrics() {
     ...cacheMetrics(registry),
     ...upstreamMetrics(registry),
     ...storageMetrics(registry),
+    ...redisMetrics(registry),
     /** The metrics page. */
     async render(): Promise<{ contentType: string; text: string }> {
       return { contentType: registry.contentType, text: await registry.metrics() };
@@ -127,6 +131,28 @@ function storageMetrics(registry: Registry) {
     ),
     storageFull: counter('layover_storage_full_total', 'Writes given up for want of space.', []).at(),
     damagedContent: counter('layover_damaged_content_total', 'Stored files found to be damaged.', []).at(),
+  };
+}
+
+function redisMetrics(registry: Registry) {
+  const { counter, gauge, histogram } = familyMakers(registry);
+  return {
+    redisUp: gauge('layover_redis_up', 'Whether Redis can be read and written.', []),
+    redisSeconds: histogram('layover_redis_seconds', 'Time Redis took, or was given.', ['operation'], REDIS_BOUNDS),
+    redisErrors: counter('layover_redis_errors_total', 'What Redis was asked without success.', ['operation', 'kind']),
+    descriptorRequests: counter('registry_storage_cache_requests_total', 'Descriptors asked of the cache.', []).at(),
+    descriptorHits: counter('registry_storage_cache_hits_total', 'Descriptors that were in the cache.', []).at(),
+    descriptorErrors: counter(
+      'registry_storage_cache_errors_total',
+      'Descriptors that the cache could not tell.',
+      [],
+    ).at(),
+    descriptorSeconds: histogram(
+      'registry_storage_cache_redis_seconds',
+      'Time the part of the cache that is in Redis took.',
+      ['operation'],
+      DURATION_BOUNDS,
+    ),
   };
 }
 

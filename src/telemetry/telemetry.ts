@@ -2,6 +2,7 @@ import type { UpstreamEvents } from '../upstream/upstream.ts';
 import { CacheTelemetry } from './cache-telemetry.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import { RedisTelemetry } from './redis-telemetry.ts';
 import { RequestTelemetry } from './request-telemetry.ts';
 import type { FinishedRequest, RequestHandlerName } from './request-telemetry.ts';
 import { UpstreamTelemetry } from './upstream-telemetry.ts';
@@ -12,6 +13,7 @@ export interface Telemetry {
   readonly metrics: Metrics;
   readonly upstream: UpstreamEvents;
   readonly cache: CacheTelemetry;
+  readonly redis: RedisTelemetry;
   /** Each call is followed by exactly one {@link requestFinished} with the same handler. */
   requestStarted(handler: RequestHandlerName): void;
   /** Writes the access line and counts the request. What the cache did is told by `cache.served`. */
@@ -36,6 +38,7 @@ export function createTelemetry({ log, metrics, accessLog = true, now = Date.now
     metrics,
     upstream: new UpstreamTelemetry(log, metrics),
     cache: new CacheTelemetry(log, metrics, now),
+    redis: new RedisTelemetry(log, metrics),
     requestStarted: (handler) => requests.started(handler),
     requestFinished: (request) => requests.finished(request),
     storageAction: ({ driver, action, durationMs }) =>

@@ -6,15 +6,24 @@ export interface RawAnswer {
   readonly body: string;
 }
 
-/** Silence after which we say that nothing more will come from us. Milliseconds. */
-const NUDGE_MS = 50;
+/** Of what may never be a whole request: silence after which we say that no more will come. Milliseconds. */
+const SILENCE_MS = 50;
+
+export interface ExchangeBytesOptions {
+  /** The bytes may not be a whole request, so the server may wait for more. An answer that takes longer is lost then. */
+  readonly endAfterSilence?: boolean;
+}
 
 /** Sends these bytes on a connection of its own. @returns all that came back until the server closed it */
-export function exchangeBytes(port: number, bytes: Buffer): Promise<Buffer> {
+export function exchangeBytes(
+  port: number,
+  bytes: Buffer,
+  { endAfterSilence = false }: ExchangeBytesOptions = {},
+): Promise<Buffer> {
   return new Promise((resolve) => {
     const received: Buffer[] = [];
     const socket: Socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => socket.write(bytes));
-    socket.setTimeout(NUDGE_MS, () => socket.end());
+    if (endAfterSilence) socket.setTimeout(SILENCE_MS, () => socket.end());
     socket.on('data', (chunk) => received.push(chunk));
     socket.on('end', () => socket.destroy());
     socket.on('error', () => {}); // a server may close before it has read everything; what came before counts

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { seededContent } from '../support/content.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
@@ -23,15 +23,30 @@ hubImages.addBlob('library/app', shared);
 const hub = sharedHub(hubImages);
 const ghcr = sharedHub(ghcrImages);
 
-function startCache(proxy: ConfigObject = {}, more: ConfigObject = {}): Promise<Layover> {
+interface CacheOptions {
+  /** More for `proxy`. */
+  readonly proxy?: ConfigObject;
+  /** More for Docker Hub; for both upstreams. */
+  readonly dockerHub?: ConfigObject;
+  readonly both?: ConfigObject;
+}
+
+function startCache({ proxy = {}, dockerHub = {}, both = {} }: CacheOptions = {}): Promise<Layover> {
   const upstreams = [
-    dockerHubUpstream(hub(), more),
-    { name: 'ghcr.io', remoteurl: ghcr().url, aliases: ['mirror.example'] },
+    dockerHubUpstream(hub(), { ...both, ...dockerHub }),
+    { name: 'ghcr.io', remoteurl: ghcr().url, aliases: ['mirror.example'], ...both },
   ];
   return Layover.start({ config: { proxy: { upstreams, ...proxy } } });
 }
 
 describe('a request finds its upstream', () => {
+  let layover: Layover;
+  beforeAll(async () => {
+    // Every request asks.
+    layover = await startCache({ both: { tags: { ttl: '0s' } } });
+  });
+  afterAll(() => layover[Symbol.asyncDispose]());
+
   it.each([
     ['by default', 'library/app/manifests/1', {}, 'docker.io', hubApp],
     ['by default, with library/ understood', 'app/manifests/1', {}, 'docker.io', hubApp],
@@ -47,16 +62,17 @@ describe('a request finds its upstream', () => {
     ['by ns before Host', 'app/manifests/1?ns=docker.io', { host: 'ghcr.io' }, 'docker.io', hubApp],
     ['by ns and the same prefix', 'ghcr.io/app/manifests/1?ns=ghcr.io', {}, 'ghcr.io', ghcrPlain],
   ] as const)('%s', async (_how, path, headers, upstream, { digest }) => {
-    await using layover = await startCache();
     const pulled = await pull(`${layover.url}/v2/${path}`, { headers });
     expect(pulled).toMatchObject({ status: 200, digest, headers: { 'oci-namespace': upstream } });
     const [asked, other] = upstream === 'docker.io' ? [hub(), ghcr()] : [ghcr(), hub()];
-    expect(asked.requests.count('manifest-get')).toBe(1);
+    expect(asked.requests.count('manifest-head')).toBe(1);
     expect(other.requests.all).toEqual([]);
     await expectStored(layover, [digest]);
   });
+});
 
-  it('and never one that is not configured', async () => {
+describe('a request finds no upstream', () => {
+  it('that is not configured, and none is dialled', async () => {
     await using stranger = await FaultProxy.start(ghcr().port);
     await using layover = await startCache();
     for (const ns of [`127.0.0.1:${stranger.port}`, 'example.com', 'docker.io.example.com', '']) {
@@ -72,15 +88,15 @@ describe('a request finds its upstream', () => {
     expect(await storedRepositories(layover.dataDirectory)).toEqual([]);
   });
 
-  it('only when it says which, where there is no default', async () => {
-    await using layover = await startCache({}, { default: false });
+  it('when it does not say which, where there is no default', async () => {
+    await using layover = await startCache({ dockerHub: { default: false } });
     const unknown = await pull(`${layover.url}/v2/library/app/manifests/1`);
     expect({ status: unknown.status, code: errorCode(unknown) }).toEqual({ status: 404, code: 'NAME_UNKNOWN' });
     expect(await pull(`${layover.url}/v2/docker.io/app/manifests/1`)).toMatchObject({ digest: hubApp.digest });
   });
 
-  it('but not for names that are denied there, or hosted here', async () => {
-    await using layover = await startCache({ hosted: ['ours/*'] }, { deny: ['library/*'] });
+  it('for names that are denied there, or hosted here', async () => {
+    await using layover = await startCache({ proxy: { hosted: ['ours/*'] }, dockerHub: { deny: ['library/*'] } });
     const denied = await pull(`${layover.url}/v2/app/manifests/1`);
     expect({ status: denied.status, code: errorCode(denied) }).toEqual({ status: 403, code: 'DENIED' });
     expect(await pull(`${layover.url}/v2/ours/app/manifests/1`)).toMatchObject({ status: 404 });

@@ -43,6 +43,18 @@ describe.each(Object.entries(LIES))('an upstream that sends %s', (_name, lie) =>
     await expectStored(layover, [wanted.digest]);
   });
 
+  it('of a blob that there is no room to keep gives no client a whole answer either', async () => {
+    await using layover = await startCache(hub(), { proxy: { fills: { maxspool: '1KiB' } } });
+    const url = `${layover.url}/v2/${NAME}/blobs/${blob.digest}`;
+    lie(hub().faults, blob.digest);
+    const { status, complete } = await pull(url);
+    expect(complete && status < 300).toBe(false);
+    hub().faults.clear();
+    const right = await pull(url);
+    expect(right).toMatchObject({ complete: true, digest: blob.digest, headers: { 'x-cache': 'BYPASS' } });
+    await expectNotStored(layover, [blob.digest]);
+  });
+
   it.each(['1', image.digest])('of a manifest gets none of it into the cache: asked for %s', async (reference) => {
     await using layover = await startCache(hub());
     const url = `${layover.url}/v2/${NAME}/manifests/${reference}`;

@@ -9,7 +9,11 @@ import { delimiter, join } from 'node:path';
 
 /** Program → package. */
 const NEEDED = {
-  test: { 'docker-registry': 'docker-registry' },
+  test: {
+    'docker-registry': 'docker-registry',
+    // The program itself is in redis-tools; what it links to has other names in other releases.
+    'redis-server': 'redis-server redis-tools libjemalloc2 liblzf1 liblua5.1-0 lua-cjson lua-bitop libhiredis0.14',
+  },
   clients: {
     'docker-registry': 'docker-registry',
     docker: 'docker-cli docker.io', // a package of its own from Debian 13 on
@@ -22,6 +26,11 @@ const NEEDED = {
     skopeo: 'skopeo',
   },
   bench: { 'docker-registry': 'docker-registry', nginx: 'nginx-light', wrk: 'wrk' },
+};
+
+const WITHOUT = {
+  'docker-registry': 'Layover stands in for it',
+  'redis-server': 'tests with Redis are skipped',
 };
 
 const CACHE = join(import.meta.dirname, '../../node_modules/.cache/layover-tests');
@@ -59,15 +68,16 @@ function run(command, args, { timeout, cwd, env } = {}) {
   return { ok: false, problem: `${command} ${args.at(-1)}: ${problem || result.error?.message}` };
 }
 
-/** Downloads a package and unpacks it below node_modules; the machine stays as it is. */
-function unpack(name) {
+/** Downloads packages and unpacks them below node_modules; the machine stays as it is. Only the first has to exist. */
+function unpack([name, ...libraries]) {
   const debs = join(CACHE, 'debs', name);
   rmSync(debs, { recursive: true, force: true });
   mkdirSync(debs, { recursive: true });
-  const download = (options) =>
-    run('apt-get', [...options, 'download', name], { cwd: debs, timeout: DOWNLOAD_TIMEOUT_MS });
+  const download = (options, wanted = name) =>
+    run('apt-get', [...options, 'download', wanted], { cwd: debs, timeout: DOWNLOAD_TIMEOUT_MS });
   const asSelf = ['-qq', '-o', 'APT::Sandbox::User=root'];
-  let got = download(asSelf);
+  let options = asSelf;
+  let got = download(options);
   if (!got.ok) {
     const ownLists = [
       ...asSelf,
@@ -79,9 +89,11 @@ function unpack(name) {
     for (const folder of ['apt/lists/partial', 'apt/archives/partial'])
       mkdirSync(join(CACHE, folder), { recursive: true });
     const updated = run('apt-get', [...ownLists, 'update'], { timeout: UPDATE_TIMEOUT_MS });
-    got = updated.ok ? download(ownLists) : updated;
+    options = ownLists;
+    got = updated.ok ? download(options) : updated;
   }
   if (!got.ok) return got;
+  for (const library of libraries) download(options, library);
   for (const deb of readdirSync(debs)) {
     const extracted = run('dpkg', ['-x', join(debs, deb), UNPACKED]);
     if (!extracted.ok) return extracted;
@@ -90,19 +102,20 @@ function unpack(name) {
   return { ok: true };
 }
 
-function unpackMissing(program, name) {
+function unpackMissing(program, packages) {
+  const [name] = packages;
   const stamp = join(CACHE, `${name}.failed`);
   const failedAgo = Date.now() - (statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0);
   if (failedAgo < RETRY_AFTER_MS) {
-    say(`${program} is missing and could not be fetched lately (remove ${stamp} to try now); Layover stands in for it`);
+    say(`${program} is missing and could not be fetched lately (remove ${stamp} to try now); ${WITHOUT[program]}`);
     return;
   }
   say(`${program} is missing: unpacking Debian's ${name} below node_modules/.cache`);
-  const { ok, problem } = unpack(name);
+  const { ok, problem } = unpack(packages);
   if (ok && find(program)) return rmSync(stamp, { force: true });
   mkdirSync(CACHE, { recursive: true });
   writeFileSync(stamp, problem ?? '');
-  say(`no ${program} (${problem ?? 'not in the package'}); Layover stands in for it`);
+  say(`no ${program} (${problem ?? 'not in the package'}); ${WITHOUT[program]}`);
 }
 
 /** Installs packages; none of their services is started. */
@@ -145,5 +158,6 @@ function installMissing(needed) {
 if (process.argv.includes('--clients')) installMissing(NEEDED.clients);
 if (process.argv.includes('--bench')) installMissing(NEEDED.bench);
 for (const [program, name] of Object.entries(NEEDED.test)) {
-  if (!find(program)) unpackMissing(program, name);
+  const isElsewhere = program === 'redis-server' && process.env.REDIS_URL;
+  if (!find(program) && !isElsewhere) unpackMissing(program, name.split(' '));
 }

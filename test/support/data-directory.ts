@@ -71,3 +71,8 @@ async function hashOf(path: string, algorithm: string): Promise<string> {
   await pipeline(createReadStream(path), hash);
   return hash.digest('hex');
 }
+
+/** Names of the fills that some process is working on. */
+export async function listLocks(root: string): Promise<readonly string[]> {
+  return readdir(join(root, 'layover/fills.locks')).catch(() => []);
+}

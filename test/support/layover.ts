@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'yaml';
 
-import { listSpools, readVisibleBlobs, type SpoolFile, type VisibleBlob } from './data-directory.ts';
+import { listLocks, listSpools, readVisibleBlobs, type SpoolFile, type VisibleBlob } from './data-directory.ts';
 import type { Hub } from './hub.ts';
 import { type Exit, RunningProcess } from './processes.ts';
 import { LAYOVER_MAIN, programEnvironment } from './programs.ts';
@@ -135,9 +135,10 @@ export class Layover implements AsyncDisposable {
   async settled({ timeoutMs = 10_000 } = {}): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
-      const left = await this.spools();
+      // A fill holds its lock until the blob is linked, when its file has long been renamed.
+      const left = [...(await this.spools()).map(({ name }) => name), ...(await listLocks(this.dataDirectory))];
       if (left.length === 0) return;
-      if (Date.now() > deadline) throw new Error(`unfinished fills: ${left.map(({ name }) => name).join(', ')}`);
+      if (Date.now() > deadline) throw new Error(`unfinished fills: ${left.join(', ')}`);
       await delay(10);
     }
   }

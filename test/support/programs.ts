@@ -12,9 +12,9 @@ const UNPACKED = join(ROOT, 'node_modules/.cache/layover-tests/root');
 const FOLDERS = ['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((folder) => join(UNPACKED, folder));
 
 /** Path of a program on `PATH` or among the unpacked ones; undefined when this machine has none. */
-export async function findProgram(name: string): Promise<string | undefined> {
+export async function findProgram(name: string, more: readonly string[] = []): Promise<string | undefined> {
   // Debian keeps daemons in sbin, which is not everybody's PATH.
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...FOLDERS];
+  const folders = [...(process.env.PATH ?? '').split(delimiter), ...more, '/usr/sbin', '/sbin', ...FOLDERS];
   for (const path of folders.filter(Boolean).map((folder) => join(folder, name))) {
     if (await isExecutable(path)) return path;
   }
@@ -23,7 +23,7 @@ export async function findProgram(name: string): Promise<string | undefined> {
 
 /** The names that {@link findProgram} does not find. */
 export async function missingPrograms(names: readonly string[]): Promise<readonly string[]> {
-  const found = await Promise.all(names.map(findProgram));
+  const found = await Promise.all(names.map((name) => findProgram(name)));
   return names.filter((_, index) => found[index] === undefined);
 }
 

@@ -133,6 +133,7 @@ export type RawUpstream = z.output<typeof upstream>;
 const fills = z.strictObject({
   maxconcurrent: integer('Blobs fetched at the same time. Default: 32.', { min: 1, max: 100_000 }).optional(),
   maxspool: size('Bytes that unfinished blobs may take. Default: 100GiB.').optional(),
+  directory: name('Where unfinished blobs lie, for drivers that keep content elsewhere than on a local disk.').optional(),
   keepspool: ownDuration('How long an unfinished blob waits to be continued. Default: 24h.').optional(),
 });
 

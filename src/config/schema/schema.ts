@@ -3,9 +3,10 @@ import { health } from './health.ts';
 import { http } from './http.ts';
 import { log, loglevel } from './log.ts';
 import { proxy } from './proxy.ts';
+import { redis } from './redis.ts';
 import { integer, matching } from './scalar.ts';
 import { storage, SUPPORTED_DRIVERS } from './storage.ts';
-import { auth, compatibility, middleware, notifications, policy, redis, reporting, validation } from './unused.ts';
+import { auth, compatibility, middleware, notifications, policy, reporting, validation } from './unused.ts';
 
 const version = matching('Version of this format.', { pattern: /^0\.1$/, expected: 'must be 0.1' }).meta({
   type: 'number',

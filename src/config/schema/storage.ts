@@ -1,11 +1,15 @@
 import { z } from 'zod';
+import { s3 } from './s3.ts';
 import { bool, fraction, integer, name, size, text } from './scalar.ts';
 
 /** Drivers this version has. */
-export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory'] as const;
+export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory', 's3', 's3aws'] as const;
+
+/** {@link SUPPORTED_DRIVERS} for people; s3aws is s3. */
+export const DRIVERS_IN_WORDS = 'filesystem, inmemory and s3';
 
 /** Drivers distribution has, or had, and this version has not. */
-export const UNSUPPORTED_DRIVERS = ['s3', 's3aws', 'gcs', 'azure', 'oss', 'swift'] as const;
+export const UNSUPPORTED_DRIVERS = ['gcs', 'azure', 'oss', 'swift'] as const;
 
 const driverOptions = (driver: string) =>
   z.record(z.string(), z.unknown()).describe(`Options of the ${driver} driver.`);
@@ -20,8 +24,8 @@ const drivers = {
     .describe('Files in a directory, laid out as distribution does.')
     .optional(),
   inmemory: driverOptions('inmemory').describe('Everything is lost on exit; for trying things out.').optional(),
-  s3: driverOptions('s3').optional(),
-  s3aws: driverOptions('s3aws').optional(),
+  s3: s3.optional(),
+  s3aws: s3.optional(),
   gcs: driverOptions('gcs').optional(),
   azure: driverOptions('azure').optional(),
   oss: driverOptions('oss').optional(),
@@ -55,6 +59,13 @@ const quota = z.strictObject({
   pins: z.array(name('A name with * and **, and optionally a tag.')).describe('Never evicted.').optional(),
 });
 
+const tier = z
+  .strictObject({
+    size: size('Bytes that the copies may take. Default: 10GiB.').optional(),
+    directory: name('Where they lie; of one process alone.'),
+  })
+  .describe('Copies of hot blobs on a local disk, for storage that is far away.');
+
 export const storage = z
   .strictObject({
     ...drivers,
@@ -64,5 +75,6 @@ export const storage = z
     cache: cache.optional(),
     maintenance: maintenance.optional(),
     quota: quota.optional(),
+    tier: tier.optional(),
   })
   .describe('Where content is kept: exactly one driver, and what applies to all of them.');

@@ -1,61 +1,8 @@
 import { z } from 'zod';
-import { bool, choice, duration, signedDuration, integer, name, text } from './scalar.ts';
+import { bool, choice, duration, integer, text } from './scalar.ts';
+import { storageMiddleware } from './storage-middleware.ts';
 
 // Sections of distribution, of version 2 and 3, that are read so that a file keeps working; support.ts says what is not honoured.
-
-const pool = z.strictObject({
-  maxidle: integer('Idle connections.').optional(),
-  maxactive: integer('Connections.').optional(),
-  idletimeout: duration('Close an idle connection after.').optional(),
-});
-
-const redisTls = z.strictObject({
-  enabled: bool('Version 2.').optional(),
-  certificate: text('PEM file with the client certificate.').optional(),
-  key: text('PEM file with its key.').optional(),
-  rootcas: z.array(name('A PEM file.')).optional(),
-});
-
-const integers = (keys: readonly string[]) => sameType(keys, () => integer('A number.').optional());
-const durations = (keys: readonly string[]) => sameType(keys, () => signedDuration('A length of time.').optional());
-const flags = (keys: readonly string[]) => sameType(keys, () => bool('A switch.').optional());
-const texts = (keys: readonly string[]) => sameType(keys, () => text('A text.').optional());
-
-function sameType<T>(keys: readonly string[], create: () => T): Record<string, T> {
-  return Object.fromEntries(keys.map((key) => [key, create()]));
-}
-
-export const redis = z
-  .strictObject({
-    addrs: z.array(name('host:port')).optional(),
-    addr: text('Version 2: addrs.').optional(),
-    pool: pool.optional(),
-    tls: redisTls.optional(),
-    ...texts([
-      'clientname',
-      'username',
-      'password',
-      'sentinelusername',
-      'sentinelpassword',
-      'mastername',
-      'identitysuffix',
-    ]),
-    ...integers([
-      'db',
-      'protocol',
-      'maxretries',
-      'poolsize',
-      'minidleconns',
-      'maxidleconns',
-      'maxactiveconns',
-      'maxredirects',
-    ]),
-    ...durations(['minretrybackoff', 'maxretrybackoff', 'dialtimeout', 'readtimeout', 'writetimeout', 'pooltimeout']),
-    ...durations(['connmaxidletime', 'connmaxlifetime']),
-    ...flags(['contexttimeoutenabled', 'poolfifo', 'readonly', 'routebylatency', 'routerandomly']),
-    ...flags(['disableidentity', 'unstableresp3']),
-  })
-  .describe('Redis, for descriptors.');
 
 const options = z.record(z.string(), z.unknown());
 
@@ -80,7 +27,7 @@ export const middleware = z
   .strictObject({
     registry: middlewares.optional(),
     repository: middlewares.optional(),
-    storage: middlewares.optional(),
+    storage: storageMiddleware.optional(),
   })
   .describe('Code put between the parts of distribution.');
 

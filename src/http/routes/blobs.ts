@@ -4,7 +4,7 @@ import { entityTag, rangeApplies } from '../../oci/conditional.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { RegistryError } from '../../oci/errors.ts';
 import { parseRange } from '../../oci/range.ts';
-import type { OpenBlob, Served } from '../../registry/registry.ts';
+import type { OpenBlob, RegistryReader, Served } from '../../registry/registry.ts';
 import { type BlobAnswer, multipartAnswer, rangeAnswer, wholeAnswer } from '../blob-answer.ts';
 import type { Exchange } from '../exchange.ts';
 import { isNotModified } from '../preconditions.ts';
@@ -14,6 +14,7 @@ import { sendSource } from '../send-source.ts';
 /** `GET /v2/<name>/blobs/<digest>`: end-2 of the distribution spec; with ranges as RFC 9110 has them. */
 export const getBlob: RouteHandler<'get-blob'> = async ({ repository, digest }, { exchange, target }) => {
   const { registry, repository: name } = target(repository);
+  if (await redirected(exchange, registry.redirectBlob(name, digest, 'GET'))) return;
   const blob = await registry.openBlob(name, digest);
   try {
     exchange.served(blob);
@@ -26,11 +27,25 @@ export const getBlob: RouteHandler<'get-blob'> = async ({ repository, digest }, 
 /** `HEAD /v2/<name>/blobs/<digest>`. `Range` means nothing here: RFC 9110, section 14.2. */
 export const headBlob: RouteHandler<'head-blob'> = async ({ repository, digest }, { exchange, target }) => {
   const { registry, repository: name } = target(repository);
+  if (await redirected(exchange, registry.redirectBlob(name, digest, 'HEAD'))) return;
   const blob = await registry.resolveBlob(name, digest);
   exchange.served(blob);
   if (isNotModified(exchange.req, digest)) sendNotModified(exchange, blob);
   else startAnswer(exchange, blob, wholeAnswer(blob.size, blob.mediaType)).end();
 };
+
+/** As distribution: 307, for whoever does not have the blob yet. */
+async function redirected(exchange: Exchange, asked: ReturnType<RegistryReader['redirectBlob']>): Promise<boolean> {
+  const blob = asked && (await asked);
+  if (!blob || isNotModified(exchange.req, blob.digest)) return false;
+  exchange.served(blob);
+  const headers = exchange.commonHeaders();
+  headers['docker-content-digest'] = blob.digest;
+  headers['location'] = blob.url;
+  headers['content-length'] = 0;
+  exchange.res.writeHead(307, headers).end();
+  return true;
+}
 
 async function sendBlob(exchange: Exchange, blob: Served<OpenBlob>): Promise<void> {
   if (isNotModified(exchange.req, blob.digest)) {

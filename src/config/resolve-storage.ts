@@ -1,0 +1,94 @@
+import type { S3Config, StorageConfig, StorageDriverConfig, StorageMiddlewareConfig } from './config.ts';
+import type { RawS3 } from './schema/s3.ts';
+import type { RawConfig } from './schema/schema.ts';
+import { type RawStorageMiddleware, withScheme } from './schema/storage-middleware.ts';
+
+const MIB = 1024 ** 2;
+const GIB = 1024 ** 3;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+/** As distribution: where content lies when the filesystem driver names no directory. */
+const ROOT_DIRECTORY = '/var/lib/registry';
+
+type RawStorage = RawConfig['storage'];
+
+export function resolveStorage(storage: RawStorage, middleware: RawConfig['middleware']): StorageConfig {
+  const { maintenance, redirect, tier } = storage;
+  return {
+    driver: resolveDriver(storage),
+    readOnly: maintenance?.readonly?.enabled ?? false,
+    // Who keeps copies at hand means them to be used.
+    redirect: redirect?.disable === undefined ? tier === undefined : !redirect.disable,
+    tier: tier && { maxBytes: tier.size ?? 10 * GIB, directory: tier.directory },
+    middleware: (middleware?.storage ?? []).flatMap(resolveMiddleware),
+  };
+}
+
+function resolveDriver({ filesystem, s3, s3aws }: RawStorage): StorageDriverConfig {
+  if (filesystem) return { kind: 'filesystem', rootDirectory: filesystem.rootdirectory ?? ROOT_DIRECTORY };
+  const options = s3 ?? s3aws;
+  return options ? resolveS3(options) : { kind: 'inmemory' };
+}
+
+function resolveS3(raw: RawS3): S3Config {
+  const hasEndpoint = raw.regionendpoint !== undefined;
+  const endpointUrl = (text: string | undefined) => text && toUrl(text, raw.secure ?? true);
+  return {
+    kind: 's3',
+    bucket: raw.bucket,
+    region: raw.region,
+    endpoint: endpointUrl(raw.regionendpoint),
+    redirectEndpoint: endpointUrl(raw.redirectendpoint),
+    // Version 2 of distribution does so, and hardly a store by another name than Amazon's has a host name per bucket.
+    forcePathStyle: raw.forcepathstyle ?? hasEndpoint,
+    credentials: raw.accesskey && raw.secretkey ? { accessKeyId: raw.accesskey, secretAccessKey: raw.secretkey } : undefined,
+    encryption: raw.encrypt ? { keyId: raw.keyid } : undefined,
+    tls: { insecure: raw.skipverify ?? false, caFile: raw.cacert },
+    ...resolveSizes(raw),
+    rootDirectory: raw.rootdirectory ?? '',
+    storageClass: raw.storageclass === 'none' ? undefined : (raw.storageclass ?? 'standard').toUpperCase(),
+    userAgent: raw.useragent,
+    dualStack: raw.usedualstack ?? false,
+    accelerate: raw.accelerate ?? false,
+    fips: raw.usefipsendpoint ?? false,
+    acl: raw.objectacl ?? 'private',
+    logRequests: raw.loglevel !== undefined && raw.loglevel !== 'off' && raw.loglevel !== 'false',
+    checksums: raw.checksums ?? (hasEndpoint ? 'when_required' : 'when_supported'),
+    abandonedAfterMs: raw.abandonedafter ?? 24 * HOUR,
+  };
+}
+
+function resolveSizes(raw: RawS3): Pick<S3Config, 'chunkBytes' | 'copy'> {
+  return {
+    chunkBytes: raw.chunksize ?? 10 * MIB,
+    copy: {
+      chunkBytes: raw.multipartcopychunksize ?? 32 * MIB,
+      maxConcurrent: raw.multipartcopymaxconcurrency ?? 100,
+      thresholdBytes: raw.multipartcopythresholdsize ?? 32 * MIB,
+    },
+  };
+}
+
+function toUrl(endpoint: string, secure: boolean): string {
+  if (/^https?:\/\//i.test(endpoint)) return endpoint;
+  return `${secure ? 'https' : 'http'}://${endpoint}`;
+}
+
+function resolveMiddleware({ name, disabled, options = {} }: RawStorageMiddleware): StorageMiddlewareConfig[] {
+  if (disabled === true) return [];
+  const { baseurl = '', scheme, host, trimpathprefix, privatekey = '', keypairid = '', duration } = options;
+  switch (name) {
+    case 'redirect':
+      return [{ kind: name, baseUrl: baseurl }];
+    case 'rewrite':
+      return [{ kind: name, scheme, host, trimPathPrefix: trimpathprefix }];
+    case 'cloudfront': {
+      const baseUrl = withScheme(name, baseurl).replace(/\/*$/, '/');
+      const durationMs = duration ?? 20 * MINUTE;
+      return [{ kind: name, baseUrl, privateKeyFile: privatekey, keyPairId: keypairid, durationMs }];
+    }
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,24 @@
+import type { StorageDriver } from '../driver.ts';
+
+/** What a middleware may change; the rest stays as it is. */
+export type RedirectUrl = StorageDriver['redirectUrl'];
+
+/** The same driver, which sends clients elsewhere. */
+export function withRedirectUrl(driver: StorageDriver, redirectUrl: RedirectUrl): StorageDriver {
+  return {
+    name: driver.name,
+    spoolDirectory: driver.spoolDirectory,
+    stat: (path) => driver.stat(path),
+    open: (path) => driver.open(path),
+    readSmall: (path, maxBytes) => driver.readSmall(path, maxBytes),
+    writeSmall: (path, bytes) => driver.writeSmall(path, bytes),
+    adopt: (localFile, path) => driver.adopt(localFile, path),
+    startAdoption: (localFile, path, options) => driver.startAdoption?.(localFile, path, options),
+    list: (path) => driver.list(path),
+    move: (from, to) => driver.move(from, to),
+    delete: (path) => driver.delete(path),
+    redirectUrl,
+    ...(driver.objectKey && { objectKey: driver.objectKey.bind(driver) }),
+    close: () => driver.close(),
+  };
+}

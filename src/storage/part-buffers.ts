@@ -1,0 +1,43 @@
+/** Bytes that parts in memory may take, of all uploads together. */
+const BUDGET_BYTES = 64 * 1024 * 1024;
+
+/** Memory for the parts of uploads: a bounded amount, given out in the order in which it is asked for. */
+export class PartBuffers {
+  readonly #budgetBytes: number;
+  readonly #waiting: { readonly bytes: number; readonly start: () => void }[] = [];
+  #used = 0;
+
+  constructor(budgetBytes = BUDGET_BYTES) {
+    this.#budgetBytes = budgetBytes;
+  }
+
+  /** Runs `work` with a buffer of that size. One that is larger than the budget waits until it is alone. */
+  async use<T>(bytes: number, work: (buffer: Buffer) => Promise<T>): Promise<T> {
+    await this.#acquire(bytes);
+    try {
+      return await work(Buffer.allocUnsafeSlow(bytes));
+    } finally {
+      this.#used -= bytes;
+      this.#wake();
+    }
+  }
+
+  #acquire(bytes: number): Promise<void> {
+    return new Promise((start) => {
+      this.#waiting.push({ bytes, start });
+      this.#wake();
+    });
+  }
+
+  #wake(): void {
+    for (let next = this.#waiting[0]; next && this.#fits(next.bytes); next = this.#waiting[0]) {
+      this.#waiting.shift();
+      this.#used += next.bytes;
+      next.start();
+    }
+  }
+
+  #fits(bytes: number): boolean {
+    return this.#used === 0 || this.#used + bytes <= this.#budgetBytes;
+  }
+}

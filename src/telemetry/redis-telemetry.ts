@@ -1,0 +1,56 @@
+import type { DescriptorCacheEvents } from '../cache/descriptor-cache.ts';
+import type { RedisEvents } from '../redis/redis.ts';
+import type { Log } from './log.ts';
+import type { HistogramCell } from './metric-family.ts';
+import type { Metrics } from './metrics.ts';
+
+type Event<Name extends keyof RedisEvents> = Parameters<RedisEvents[Name]>[0];
+
+/** What Redis and the descriptors kept in it tell, as metrics and log lines. */
+export class RedisTelemetry implements RedisEvents, DescriptorCacheEvents {
+  readonly #log: Log;
+  readonly #metrics: Metrics;
+  /** One line for each operation that Redis rejects is enough. */
+  readonly #rejected = new Set<string>();
+  readonly #seconds = new Map<string, HistogramCell>();
+
+  constructor(log: Log, metrics: Metrics) {
+    this.#log = log;
+    this.#metrics = metrics;
+  }
+
+  redisChanged({ state, reason }: Event<'redisChanged'>): void {
+    this.#metrics.redisUp.at().value = state === 'up' ? 1 : 0;
+    if (state === 'up') this.#log.info({}, 'Redis is available');
+    else if (state === 'read-only') this.#log.warn({ reason }, 'Redis takes no writes: nothing new is shared');
+    else this.#log.warn({ reason }, 'Redis is not available: going on without it');
+  }
+
+  redisCalled({ operation, durationMs, failure, reason }: Event<'redisCalled'>): void {
+    this.#secondsOf(operation).observe(durationMs / 1000);
+    if (failure === undefined) return;
+    this.#metrics.redisErrors.at(operation, failure).value++;
+    if (failure !== 'rejected' || this.#rejected.has(operation)) return;
+    this.#rejected.add(operation);
+    this.#log.warn({ operation, reason }, 'Redis rejects a command; it is said this once');
+  }
+
+  descriptorAsked(result: 'hit' | 'miss' | 'error'): void {
+    this.#metrics.descriptorRequests.value++;
+    if (result === 'hit') this.#metrics.descriptorHits.value++;
+    if (result === 'error') this.#metrics.descriptorErrors.value++;
+  }
+
+  descriptorsShared({ operation, durationMs }: Parameters<DescriptorCacheEvents['descriptorsShared']>[0]): void {
+    this.#metrics.descriptorSeconds.at(operation).observe(durationMs / 1000);
+  }
+
+  #secondsOf(operation: string): HistogramCell {
+    let cell = this.#seconds.get(operation);
+    if (cell === undefined) {
+      cell = this.#metrics.redisSeconds.at(operation);
+      this.#seconds.set(operation, cell);
+    }
+    return cell;
+  }
+}

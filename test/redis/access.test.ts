@@ -1,0 +1,120 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { generate } from 'selfsigned';
+import { describe, expect, it } from 'vitest';
+
+import { createRedis } from '../../src/redis/connection.ts';
+import { RedisServer, until } from '../support/redis.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { configFor, connect, missing } from './redis-under-test.ts';
+
+describe.skipIf(missing)('a Redis with a password', () => {
+  it.each([2, 3] as const)('is used with it, by RESP%i', async (protocol) => {
+    await using server = await RedisServer.start({ directives: ['requirepass secret'], password: 'secret' });
+    await using tested = await connect(configFor(server.address, { password: 'secret', protocol }));
+    await tested.becomes('up');
+    expect(await tested.set('a', '1')).toBe('OK');
+  });
+
+  it.each([undefined, 'wrong-secret'])(
+    'is not available with %s, and the reason does not repeat it',
+    async (password) => {
+      await using server = await RedisServer.start({ directives: ['requirepass secret'], password: 'secret' });
+      await using tested = await connect(configFor(server.address, { password }));
+      await tested.becomes('down');
+      expect(await tested.set('a', '1')).toBe('fallback');
+      expect(tested.reasons.join()).toMatch(/NOAUTH|WRONGPASS/);
+      expect(tested.reasons.join()).not.toContain('secret');
+    },
+  );
+
+  it('is used by an ACL user who may do what docs/redis.md says, and no more', async () => {
+    const rule =
+      'user layover on >secret resetchannels &layover:v1:* resetkeys ~layover:v1:* ~repository::* ~blobs::* ' +
+      '-@all +@read +@write +@connection +@pubsub +@scripting +@transaction -@dangerous';
+    await using server = await RedisServer.start({ directives: [rule] });
+    await using tested = await connect(configFor(server.address, { username: 'layover', password: 'secret' }));
+    await tested.becomes('up');
+    expect(await tested.set('layover:v1:a', '1')).toBe('OK');
+    expect(await tested.set('foreign', '1')).toBe('fallback');
+    expect(tested.failures).toEqual(['rejected']);
+    expect(tested.redis.state).toBe('up');
+    let gaps = 0;
+    tested.redis.listen('layover:v1:news', { onMessage: () => {}, onGap: () => gaps++ });
+    await until(() => gaps === 1);
+  });
+
+  it('keeps what is ours in the database that is named, under the name that is given', async () => {
+    await using server = await RedisServer.start();
+    await using tested = await connect(configFor(server.address, { database: 5, clientName: 'cache-1' }));
+    await tested.becomes('up');
+    await tested.set('a', '1');
+    expect(await server.admin.get('a')).toBe(null);
+    expect(await server.admin.client('LIST')).toMatch(/name=cache-1 .*db=5/);
+    await server.admin.select(5);
+    expect(await server.admin.get('a')).toBe('1');
+  });
+});
+
+async function certificates() {
+  const directory = await temporaryDirectory();
+  const ca = await generate([{ name: 'commonName', value: 'Redis CA' }], {
+    extensions: [{ name: 'basicConstraints', cA: true }],
+  });
+  const leaf = await generate([{ name: 'commonName', value: 'localhost' }], {
+    ca: { key: ca.private, cert: ca.cert },
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
+  });
+  const file = async (name: string, text: string) => {
+    const path = join(directory.path, name);
+    await writeFile(path, text);
+    return path;
+  };
+  const files = {
+    ca: await file('ca.pem', ca.cert),
+    cert: await file('cert.pem', leaf.cert),
+    key: await file('key.pem', leaf.private),
+  };
+  return { ...files, caText: ca.cert, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
+}
+
+describe.skipIf(missing)('a Redis that speaks TLS', () => {
+  it('is used with the CA that is named, and a client certificate', async () => {
+    await using files = await certificates();
+    const directives = [`tls-cert-file ${files.cert}`, `tls-key-file ${files.key}`, `tls-ca-cert-file ${files.ca}`];
+    await using server = await RedisServer.start({
+      directives: [...directives, 'tls-auth-clients yes'],
+      ca: files.caText,
+    });
+    const tls = { certificateFile: files.cert, keyFile: files.key, caFiles: [files.ca] };
+    await using tested = await connect(configFor(server.address, { tls }));
+    await tested.becomes('up');
+    expect(await tested.set('a', '1')).toBe('OK');
+    expect(await tested.get('a')).toBe('1');
+    let gaps = 0;
+    tested.redis.listen('news', { onMessage: () => {}, onGap: () => gaps++ });
+    await until(() => gaps === 1);
+  });
+
+  it('is not believed without that CA', async () => {
+    await using files = await certificates();
+    const directives = [`tls-cert-file ${files.cert}`, `tls-key-file ${files.key}`, 'tls-auth-clients no'];
+    await using server = await RedisServer.start({
+      directives: [...directives, `tls-ca-cert-file ${files.ca}`],
+      ca: files.caText,
+    });
+    const tls = { certificateFile: undefined, keyFile: undefined, caFiles: [] };
+    await using tested = await connect(configFor(server.address, { tls }));
+    await tested.becomes('down');
+    expect(tested.reasons[0]).toMatch(/certificate/);
+    expect(await tested.set('a', '1')).toBe('fallback');
+  });
+
+  it('needs its files from the start', async () => {
+    const tls = { certificateFile: undefined, keyFile: undefined, caFiles: ['/nonexistent/ca.pem'] };
+    const events = { redisChanged: () => {}, redisCalled: () => {} };
+    await expect(createRedis(configFor('127.0.0.1:1', { tls }), { events })).rejects.toThrow(
+      'redis.tls.rootcas: /nonexistent/ca.pem cannot be read (ENOENT)',
+    );
+  });
+});

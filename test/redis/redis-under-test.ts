@@ -1,0 +1,85 @@
+import type { RedisConfig } from '../../src/config/config.ts';
+import { createRedis } from '../../src/redis/connection.ts';
+import type { Redis, RedisEvents, RedisOperation, RedisState } from '../../src/redis/redis.ts';
+import { missingPrograms } from '../support/programs.ts';
+import { until } from '../support/redis.ts';
+
+/** Undefined when the tests can run. */
+export const missing = (await missingPrograms(['redis-server'])).length > 0 ? 'no redis-server' : undefined;
+
+export const READ: RedisOperation = { name: 'TestRead', writes: false, patience: 'pull' };
+export const WRITE: RedisOperation = { name: 'TestWrite', writes: true, patience: 'pull' };
+/** For what is about more than the time it takes. */
+export const SETTLED_WRITE: RedisOperation = { name: 'TestWrite', writes: true, patience: 'background' };
+export const SETTLED_READ: RedisOperation = { name: 'TestRead', writes: false, patience: 'background' };
+
+export function configFor(address: string, more: Partial<RedisConfig> = {}): RedisConfig {
+  return {
+    topology: { kind: 'standalone', address: toAddress(address) },
+    username: undefined,
+    password: undefined,
+    database: 0,
+    clientName: undefined,
+    identity: '',
+    protocol: 3,
+    tls: undefined,
+    connectTimeoutMs: 1_000,
+    readTimeoutMs: 1_000,
+    deadlineMs: 20,
+    maxRedirects: 3,
+    ...more,
+  };
+}
+
+export function toAddress(address: string): { host: string; port: number } {
+  const [host = '', port] = address.split(':');
+  return { host, port: Number(port) };
+}
+
+/** A connection of ours, with everything it told. */
+export interface RedisUnderTest extends AsyncDisposable {
+  readonly redis: Redis;
+  /** Every state it came to, in order. */
+  readonly states: readonly RedisState[];
+  readonly reasons: readonly (string | undefined)[];
+  readonly failures: readonly string[];
+  becomes(state: RedisState): Promise<void>;
+  set(key: string, value: string): Promise<'OK' | 'fallback' | null>;
+  get(key: string): Promise<string | null>;
+}
+
+export async function connect(config: RedisConfig): Promise<RedisUnderTest> {
+  const states: RedisState[] = [];
+  const reasons: (string | undefined)[] = [];
+  const failures: string[] = [];
+  const events: RedisEvents = {
+    redisChanged({ state, reason }) {
+      states.push(state);
+      reasons.push(reason);
+    },
+    redisCalled: ({ failure }) => void (failure && failures.push(failure)),
+  };
+  const redis = await createRedis(config, { events });
+  return {
+    redis,
+    states,
+    reasons,
+    failures,
+    becomes: (state) => until(() => redis.state === state),
+    set: (key, value) => redis.call(SETTLED_WRITE, (commands) => commands.set(key, value), 'fallback' as const),
+    get: (key) => redis.call(SETTLED_READ, (commands) => commands.get(key), 'fallback'),
+    [Symbol.asyncDispose]: () => redis.close(),
+  };
+}
+
+/** Calls for as long as `isOver` says no. @returns the longest that one took, in milliseconds */
+export async function longestCall(redis: Redis, isOver: () => boolean): Promise<number> {
+  let longest = 0;
+  while (!isOver()) {
+    const startedAt = performance.now();
+    await redis.call(READ, (commands) => commands.get('some-key'), undefined);
+    longest = Math.max(longest, performance.now() - startedAt);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  return longest;
+}
