@@ -19,7 +19,9 @@ export interface Contender extends AsyncDisposable {
 
 export async function startLayover(hub: { readonly url: string }): Promise<Contender> {
   const tags = { ttl: '1h', rules: [{ match: '^stale$', ttl: '0s' }] };
-  const layover = await Layover.start({ config: { proxy: { upstreams: [dockerHubUpstream(hub, { tags })] } } });
+  // As dist/main.js starts itself.
+  const nodeArguments = ['--max-semi-space-size=4'];
+  const layover = await Layover.start({ nodeArguments, config: { proxy: { upstreams: [dockerHubUpstream(hub, { tags })] } } });
   return {
     name: 'layover',
     url: layover.url,

@@ -193,3 +193,21 @@ export async function until(isSo: () => boolean | Promise<boolean>, { timeoutMs 
     await delay(20);
   }
 }
+
+/** The one of `REDIS_URL` when that is set, which others may be using, or a server of our own. */
+export async function openRedis() {
+  const given = process.env['REDIS_URL'];
+  if (!given) {
+    const server = await RedisServer.start();
+    return { address: server.address, admin: server.admin, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+  }
+  const admin = new Redis(given);
+  const { hostname, port } = new URL(given);
+  return {
+    address: `${hostname}:${port || 6379}`,
+    admin,
+    async [Symbol.asyncDispose]() {
+      await admin.quit();
+    },
+  };
+}
