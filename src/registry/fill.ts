@@ -103,7 +103,7 @@ export class Fill {
   /** Reads along, once {@link opened} has resolved. @returns undefined when it has ended */
   follow(size: number): ByteSource | undefined {
     const spool = this.#spool;
-    if (!spool || this.#ended) return undefined;
+    if (!spool || spool.failed || this.#ended) return undefined;
     const { blob, events } = this.#options;
     return new FollowedBlob({ blob, spool, size, onReaders: (change) => events.fillReaders(change) });
   }

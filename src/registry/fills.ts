@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 
+import { createCountedCache } from '../cache/lru.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import type { RemoteBlob } from './blob-download.ts';
@@ -29,6 +30,7 @@ export interface FilledBlob {
 
 /** After the disk was full: how long blobs stream through without an attempt to keep them. Milliseconds. */
 const FULL_HOLD_MS = 5_000;
+const OVER_LIMIT_HOLD_MS = 60_000;
 
 /** All fills of the process: one for each digest, whoever asks. */
 export class Fills {
@@ -38,6 +40,8 @@ export class Fills {
   readonly #stopped = new AbortController();
   readonly #now: () => number;
   #fullUntil = 0;
+  /** Blobs that do not fit under the limit on spools. */
+  readonly #overLimit = createCountedCache<{ readonly until: number }>({ maxEntries: 1_000 });
 
   constructor(options: FillsOptions) {
     this.#options = options;
@@ -60,12 +64,14 @@ export class Fills {
    */
   async open(blob: RemoteBlob, storeRepository: string): Promise<FilledBlob | undefined> {
     const running = this.find(blob.digest);
-    if (!running && this.#now() < this.#fullUntil) return this.#openDirect(blob);
+    if (!running && this.#isHopeless(blob.digest)) return this.#openDirect(blob);
     const fill = running ?? this.#start(blob, storeRepository);
     fill.linkAlso(storeRepository);
     try {
       const source = fill.follow(await fill.opened);
-      return source && { source, outcome: running ? 'FILL' : 'MISS' };
+      if (source) return { source, outcome: running ? 'FILL' : 'MISS' };
+      await this.#endOf(fill);
+      return undefined;
     } catch (err) {
       if (!isNoRoom(err)) throw err;
       return this.#openDirect(blob);
@@ -83,6 +89,17 @@ export class Fills {
     await Promise.all([...this.#running.values()].map(({ ended }) => ended));
   }
 
+  /** There was no room a moment ago: asking the upstream only to find that out again would cost it a request. */
+  #isHopeless(digest: Digest): boolean {
+    const until = Math.max(this.#fullUntil, this.#overLimit.get(digest)?.until ?? 0);
+    return this.#now() < until;
+  }
+
+  async #endOf(fill: Fill): Promise<void> {
+    const running = this.#running.get(fill.digest);
+    if (running?.fill === fill) await running.ended;
+  }
+
   #start(blob: RemoteBlob, storeRepository: string): Fill {
     const { spools, target, events } = this.#options;
     const fill = new Fill({ blob, storeRepository, spools, target, events, signal: this.#stopped.signal });
@@ -98,6 +115,8 @@ export class Fills {
     if (result === 'no-room') {
       this.#fullUntil = this.#now() + FULL_HOLD_MS;
       if (!wasFull) this.#options.events.storageFull({ what: 'blobs' });
+    } else if (result === 'over-limit') {
+      this.#overLimit.set(fill.digest, { until: this.#now() + OVER_LIMIT_HOLD_MS });
     } else if (result === 'completed' && wasFull) {
       this.#fullUntil = 0;
       this.#options.events.storageRecovered();

@@ -68,6 +68,7 @@ export class SpoolLocks {
       return true;
     } catch (err) {
       if ((err as NodeJS.ErrnoException).code === 'EEXIST') return false;
+      await rm(this.#path(name), { force: true }); // on a full disk it is there, and empty
       throw err;
     }
   }

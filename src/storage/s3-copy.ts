@@ -36,15 +36,22 @@ async function copyParts(
 ): Promise<CompletedPart[]> {
   const partBytes = Math.max(limits.chunkBytes, Math.ceil(size / MAX_PARTS));
   const parts: CompletedPart[] = [];
-  const numbers = Array.from({ length: Math.ceil(size / partBytes) }, (_, i) => i + 1).values();
-  const copyNext = async (): Promise<void> => {
-    // The iterator is shared: each number is taken by one worker.
-    for (const number of numbers) {
+  const partCount = Math.ceil(size / partBytes);
+  let next = 1;
+  const copyOthers = async (): Promise<void> => {
+    while (next <= partCount) {
+      const number = next++;
       const start = (number - 1) * partBytes;
       const range = { start, end: Math.min(start + partBytes, size) };
-      parts[number - 1] = await bucket.copyPart(ref, { number, from, range });
+      parts[number - 1] = await bucket.copyPart(ref, { number, from, range }).catch((err: unknown) => {
+        next = Infinity;
+        throw err;
+      });
     }
   };
-  await Promise.all(Array.from({ length: limits.maxConcurrent }, copyNext));
+  const workers = Array.from({ length: Math.min(limits.maxConcurrent, partCount) }, copyOthers);
+  // All of them, as a part that arrives after the upload was given up would stay.
+  await Promise.allSettled(workers);
+  await Promise.all(workers);
   return parts;
 }

@@ -55,6 +55,11 @@ export class Spool {
     return this.#sealed;
   }
 
+  /** Its readers do not all get what they want. */
+  get failed(): boolean {
+    return this.#error !== undefined;
+  }
+
   /** Bytes the whole will have. */
   expect(size: number): void {
     this.#size = size;

@@ -12,7 +12,7 @@ const LINK_WITH_DIGEST = /\/(_layers|_manifests\/revisions|_manifests\/tags\/[^/
  * Everything in a data directory that a reader would take for content and that is none: blobs whose bytes have another
  * digest, links that say another digest than their path, or that lead to nothing. One line each.
  */
-export async function problemsIn(root: string): Promise<readonly string[]> {
+async function problemsIn(root: string): Promise<readonly string[]> {
   const blobs = await readVisibleBlobs(root);
   const known = new Set(blobs.map(({ digest }) => digest));
   const broken = blobs

@@ -18,7 +18,7 @@ export const other = images.addImage(NAME, 'other');
 export const coldBlob = images.addBlob(NAME, seededContent('cold', 200_000));
 
 /** So short that a failing upstream does not take the test's time. */
-export const TIMEOUTS = { connect: '500ms', headers: '500ms', idle: '500ms' };
+const TIMEOUTS = { connect: '500ms', headers: '500ms', idle: '500ms' };
 
 export interface WarmOptions extends CacheOptions {
   readonly timeouts?: ConfigObject;

@@ -28,11 +28,13 @@ export interface Certificate {
 
 /** Signed by itself, for 127.0.0.1. */
 export async function createCertificate(directory: string): Promise<Certificate> {
-  const extensions = [
-    { name: 'basicConstraints', cA: true },
-    { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
-  ];
-  const made = await generate([{ name: 'commonName', value: '127.0.0.1' }], { keySize: 2048, extensions });
+  const made = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
+    keySize: 2048,
+    extensions: [
+      { name: 'basicConstraints', cA: true },
+      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
+    ],
+  });
   const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
   await writeFile(cert, made.cert);
   await writeFile(key, made.private);
