@@ -6,7 +6,12 @@ import type { Config, ProxyConfig, UpstreamConfig } from './config/config.ts';
 import { ContentStore } from './content/content-store.ts';
 import { loadSchedulerState } from './expiry/scheduler-state.ts';
 import { createHealth, type Health } from './http/health.ts';
+import type { PeerAccess } from './http/peer-fills.ts';
 import { createRedis } from './redis/connection.ts';
+import { Leases } from './redis/lease.ts';
+import { createPeerSecret } from './redis/peer-secret.ts';
+import type { Redis } from './redis/redis.ts';
+import { FillSharing } from './registry/fill-sharing.ts';
 import { Fills } from './registry/fills.ts';
 import { LocalRegistry } from './registry/local.ts';
 import { PulledBlobs } from './registry/pulled-blobs.ts';
@@ -16,11 +21,12 @@ import { Router, type UpstreamRoute } from './registry/router.ts';
 import { SpoolArea } from './registry/spool-area.ts';
 import { StoredContent } from './registry/stored-content.ts';
 import { TagEntries } from './registry/tag-entries.ts';
-import { type StorageDriver, StorageUnavailableError } from './storage/driver.ts';
+import type { StorageDriver } from './storage/driver.ts';
 import { createStorage } from './storage/index.ts';
 import { measured } from './storage/measured.ts';
 import { BufferPool } from './stream/buffer-pool.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
+import { createPeerClient, PEER_HEADER, PEER_PATH } from './upstream/peer-client.ts';
 import { createUpstream } from './upstream/registry-upstream.ts';
 import type { Upstream } from './upstream/upstream.ts';
 import { VERSION } from './version.ts';
@@ -36,6 +42,8 @@ export interface Context {
   readonly router: Router;
   readonly local: LocalRegistry;
   readonly health: Health;
+  /** Undefined without other replicas. */
+  readonly peers: PeerAccess | undefined;
   close(): Promise<void>;
 }
 
@@ -53,12 +61,14 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
   const local = new LocalRegistry(store, content);
   const health = createHealth(config.health, { storage: driver, log: telemetry.log });
   const pulling =
-    config.proxy && (await createPulling(config.proxy, { buffers, driver, store, content, local, telemetry, env }));
+    config.proxy &&
+    (await createPulling(config.proxy, { buffers, driver, store, content, local, telemetry, env, redis }));
   const router = new Router({ local, hosted: config.proxy?.hosted ?? [], upstreams: pulling?.routes ?? [] });
   return {
     router,
     local,
     health,
+    peers: pulling?.peers,
     async close() {
       health.stop();
       await pulling?.close();
@@ -76,12 +86,7 @@ async function createDriver({ storage }: Config, telemetry: Telemetry, buffers: 
 }
 
 async function reportTakenOver(driver: StorageDriver, { log }: Telemetry): Promise<void> {
-  const state = await loadSchedulerState(driver).catch((err: unknown) => {
-    if (!(err instanceof StorageUnavailableError)) throw err;
-    log.error({ reason: err.message }, 'the storage cannot be used; starting all the same');
-    return undefined;
-  });
-  if (!state) return;
+  const state = await loadSchedulerState(driver);
   if (state.kind === 'read') {
     const { blobs, manifests } = state;
     log.info({ blobs, manifests }, "taking over distribution's cache directory; its content does not expire here");
@@ -101,6 +106,7 @@ interface Parts {
   readonly local: LocalRegistry;
   readonly telemetry: Telemetry;
   readonly env: ContextOptions['env'];
+  readonly redis: Redis | undefined;
 }
 
 /** What only a pull-through cache has: upstreams, and the fills that they all share. */
@@ -114,8 +120,10 @@ async function createPulling(proxy: ProxyConfig, parts: Parts) {
     onSize: (bytes) => telemetry.cache.spoolBytes(bytes),
   });
   await spools.start();
-  const { maxConcurrent } = proxy.fills;
-  const fills = new Fills({ spools, target: store, events: telemetry.cache, maxConcurrent });
+  const { maxConcurrent, advertise } = proxy.fills;
+  const replicas = createReplicas(advertise, parts);
+  const sharing = replicas && { sharing: replicas.sharing };
+  const fills = new Fills({ spools, target: store, events: telemetry.cache, maxConcurrent, ...sharing });
   const upstreams: Upstream[] = [];
   const routes = proxy.upstreams.map((config) => {
     const upstream = createUpstream({ config, env: parts.env, events: telemetry.upstream, version: VERSION });
@@ -124,11 +132,39 @@ async function createPulling(proxy: ProxyConfig, parts: Parts) {
   });
   return {
     routes,
+    peers: replicas && createPeerAccess(replicas.secret, { fills, store }),
     async close() {
       await fills.stop();
       spools.stop();
+      await replicas?.close();
       await Promise.all(upstreams.map((upstream) => upstream.close()));
     },
+  };
+}
+
+/** What makes several processes with the same storage and Redis one cache; undefined when this one is on its own. */
+function createReplicas(advertise: string | undefined, { redis, store, telemetry }: Parts) {
+  if (!redis || advertise === undefined) {
+    const missing = redis ? 'proxy.fills.advertise' : 'redis';
+    telemetry.log.info({ missing }, 'this process fetches for itself: fills are not shared with replicas');
+    return undefined;
+  }
+  const secret = createPeerSecret(redis);
+  const peer = createPeerClient(secret);
+  const leases = new Leases({ redis, address: advertise });
+  return { secret, sharing: new FillSharing({ leases, peer, store }), close: () => peer.close() };
+}
+
+function createPeerAccess(
+  secret: PeerAccess['secret'],
+  { fills, store }: { fills: Fills; store: ContentStore },
+): PeerAccess {
+  return {
+    path: PEER_PATH,
+    header: PEER_HEADER,
+    secret,
+    openBlob: async (repository, digest) =>
+      (await fills.follow(repository, digest)) ?? (await store.openBlob(repository, digest)),
   };
 }
 

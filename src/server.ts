@@ -7,6 +7,7 @@ import { startDebugServer } from './http/debug-server.ts';
 import { createDispatcher } from './http/dispatcher.ts';
 import { noteExchange } from './http/exchange.ts';
 import { listen } from './http/listener.ts';
+import { createPeerFills } from './http/peer-fills.ts';
 import { createRoutes } from './http/routes.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
 
@@ -41,10 +42,11 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
     isHealthy,
   });
   const app = createApp({ isHealthy });
+  const peerFills = context.peers && createPeerFills({ access: context.peers, telemetry });
   const draining = { now: false };
   const onRequest: RequestListener = (req, res) => {
     if (draining.now) res.shouldKeepAlive = false;
-    if (dispatch(req, res)) return;
+    if (dispatch(req, res) || peerFills?.(req, res)) return;
     noteExchange(req, res, telemetry);
     app(req, res);
   };

@@ -1,8 +1,9 @@
-import type { Config, Listen, UpstreamConfig } from '../config/config.ts';
+import type { Config, Listen, RedisAddress, RedisConfig, UpstreamConfig } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
 import { configJsonSchema } from '../config/schema/schema.ts';
+import { describeStorage } from './describe-storage.ts';
 
 /** Where a command writes: `process.stdout`, or a test's buffer. */
 export interface Output {
@@ -36,15 +37,23 @@ function describeLoaded({ config, warnings, source }: LoadedConfig): string[] {
   return [`OK: ${source}`, ...describeConfig(config), ...warnings.map((warning) => `warning: ${warning}`)];
 }
 
-function describeConfig({ http, storage, proxy }: Config): string[] {
-  const directory = storage.driver.kind === 'filesystem' ? storage.driver.rootDirectory : 'memory, lost on exit';
+function describeConfig({ http, storage, redis, proxy }: Config): string[] {
+  const directory = describeStorage(storage.driver) ?? 'memory, lost on exit';
   return [
     `  listens on   ${describeListen(http.listen)}${http.tls ? ' (https)' : ''}`,
     ...(http.debug ? [`  debug on     ${describeListen(http.debug.listen)}`] : []),
     `  stores in    ${directory}${storage.readOnly ? ' (read-only)' : ''}`,
+    ...(redis ? [`  shares by    ${describeRedis(redis)}`] : []),
     ...(proxy?.upstreams.map(describeUpstream) ?? ['  pulls from   nowhere: a plain registry']),
     ...(proxy?.offline ? ['  offline      upstreams are never contacted'] : []),
   ];
+}
+
+function describeRedis({ topology }: RedisConfig): string {
+  const list = (addresses: readonly RedisAddress[]) => addresses.map(({ host, port }) => `${host}:${port}`).join(', ');
+  if (topology.kind === 'standalone') return `Redis at ${list([topology.address])}`;
+  if (topology.kind === 'cluster') return `a Redis cluster, with ${list(topology.nodes)}`;
+  return `Redis, the ${topology.masterName} of the sentinels ${list(topology.sentinels)}`;
 }
 
 function describeUpstream({ name, remoteUrl, isDefault, mirrors }: UpstreamConfig): string {

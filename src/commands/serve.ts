@@ -7,6 +7,7 @@ import { createLog, type Log } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { createTelemetry } from '../telemetry/telemetry.ts';
 import { VERSION } from '../version.ts';
+import { describeStorage } from './describe-storage.ts';
 
 export interface ServeOptions {
   /** Path of the configuration. */
@@ -68,7 +69,7 @@ export function greeting(
     `listening on ${url}`,
     ...(debugUrl === undefined ? [] : [`debug server on ${debugUrl}`]),
     `upstreams: ${upstreams.join(', ') || 'none, serving what is stored'}${proxy?.offline ? ' (offline: none is asked)' : ''}`,
-    `storing in ${driver.kind === 'filesystem' ? resolve(driver.rootDirectory) : 'memory; it is gone when the process ends'}`,
+    `storing in ${driver.kind === 'filesystem' ? resolve(driver.rootDirectory) : (describeStorage(driver) ?? 'memory; it is gone when the process ends')}`,
     `next: put { "registry-mirrors": ["${clientUrl(url)}"] } into /etc/docker/daemon.json and restart Docker`,
   ];
 }

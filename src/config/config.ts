@@ -31,7 +31,7 @@ export interface StorageConfig {
   readonly driver: StorageDriverConfig;
   /** `storage.maintenance.readonly.enabled` */
   readonly readOnly: boolean;
-  /** Clients are sent to the storage, where it can be reached by them. */
+  /** Clients are sent to the storage for blobs; only where it has URLs. */
   readonly redirect: boolean;
   /** Copies of hot blobs on a local disk; undefined: none are kept. */
   readonly tier: TierConfig | undefined;
@@ -249,6 +249,8 @@ export interface FillConfig {
   readonly keepSpoolMs: number;
   /** Where spools lie when the storage has no place for them; of one process alone. Undefined: below the system's temporary directory. */
   readonly directory: string | undefined;
+  /** URL at which other replicas reach this one. Undefined: fills are not shared. */
+  readonly advertise: string | undefined;
 }
 
 export interface UpstreamConfig {

@@ -25,6 +25,7 @@ export function resolveProxy(proxy: RawProxy): ProxyConfig | undefined {
       maxSpoolBytes: proxy.fills?.maxspool ?? 100 * GIB,
       keepSpoolMs: proxy.fills?.keepspool ?? 24 * HOUR,
       directory: proxy.fills?.directory,
+      advertise: proxy.fills?.advertise,
     },
   };
 }

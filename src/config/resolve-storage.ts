@@ -14,14 +14,18 @@ const ROOT_DIRECTORY = '/var/lib/registry';
 type RawStorage = RawConfig['storage'];
 
 export function resolveStorage(storage: RawStorage, middleware: RawConfig['middleware']): StorageConfig {
-  const { maintenance, redirect, tier } = storage;
+  const { maintenance, tier } = storage;
+  const driver = resolveDriver(storage);
+  const wrappers = (middleware?.storage ?? []).flatMap(resolveMiddleware);
+  const canRedirect = driver.kind === 's3' || wrappers.some(({ kind }) => kind === 'redirect');
+  // Who keeps copies at hand means them to be used.
+  const isDisabled = storage.redirect?.disable ?? tier !== undefined;
   return {
-    driver: resolveDriver(storage),
+    driver,
     readOnly: maintenance?.readonly?.enabled ?? false,
-    // Who keeps copies at hand means them to be used.
-    redirect: redirect?.disable === undefined ? tier === undefined : !redirect.disable,
+    redirect: canRedirect && !isDisabled,
     tier: tier && { maxBytes: tier.size ?? 10 * GIB, directory: tier.directory },
-    middleware: (middleware?.storage ?? []).flatMap(resolveMiddleware),
+    middleware: wrappers,
   };
 }
 
@@ -42,7 +46,8 @@ function resolveS3(raw: RawS3): S3Config {
     redirectEndpoint: endpointUrl(raw.redirectendpoint),
     // Version 2 of distribution does so, and hardly a store by another name than Amazon's has a host name per bucket.
     forcePathStyle: raw.forcepathstyle ?? hasEndpoint,
-    credentials: raw.accesskey && raw.secretkey ? { accessKeyId: raw.accesskey, secretAccessKey: raw.secretkey } : undefined,
+    credentials:
+      raw.accesskey && raw.secretkey ? { accessKeyId: raw.accesskey, secretAccessKey: raw.secretkey } : undefined,
     encryption: raw.encrypt ? { keyId: raw.keyid } : undefined,
     tls: { insecure: raw.skipverify ?? false, caFile: raw.cacert },
     ...resolveSizes(raw),

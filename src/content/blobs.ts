@@ -3,7 +3,7 @@ import type { Adoption, StorageDriver } from '../storage/driver.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import type { DamageListener } from './damage.ts';
 import { type LinkStore, orUndefined } from './links.ts';
-import { blobDataPath, layerDirectory, layerLinkPath } from './paths.ts';
+import { blobDataPath, blobDirectory, layerDirectory, layerLinkPath, quarantinePath } from './paths.ts';
 
 export interface BlobStoreOptions {
   readonly driver: StorageDriver;
@@ -87,6 +87,28 @@ export class BlobStore {
     if (started) await started.finish().catch(adopt);
     else await adopt();
     await this.link(repository, digest);
+  }
+
+  /** Whether the repository links it; says nothing of its bytes. */
+  async isLinked(repository: string, digest: Digest): Promise<boolean> {
+    return (await this.#options.links.find(layerLinkPath(repository, digest))) !== undefined;
+  }
+
+  /** Bytes that are stored, for whichever repository, whole or not; undefined when there are none. */
+  storedSize(digest: Digest): Promise<number | undefined> {
+    return this.#dataSize(digest);
+  }
+
+  /** The caller knows that no repository links them. */
+  async deleteBytes(digest: Digest): Promise<void> {
+    await this.#options.driver.delete(blobDirectory(digest));
+  }
+
+  /** Puts the bytes where nobody looks for content. @throws {PathNotFoundError} */
+  async quarantine(digest: Digest): Promise<string> {
+    const path = quarantinePath(digest);
+    await this.#options.driver.move(blobDataPath(digest), path);
+    return path;
   }
 
   /** The bytes stay. */

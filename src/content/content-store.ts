@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Page } from '../oci/pagination.ts';
@@ -6,6 +8,16 @@ import type { ByteSource } from '../stream/byte-source.ts';
 import { BlobStore } from './blobs.ts';
 import { type CatalogRequest, listRepositories } from './catalog.ts';
 import type { DamageListener } from './damage.ts';
+import { DigestLocks } from './digest-locks.ts';
+import {
+  type StoredBytes,
+  type StoredLink,
+  type WalkOptions,
+  walkBytes,
+  walkLinks,
+  walkRepositories,
+} from './inventory.ts';
+import type { LinkLedger } from './link-ledger.ts';
 import { LinkStore } from './links.ts';
 import { ManifestStore, type StoredManifest } from './manifests.ts';
 import { ReferrerStore } from './referrers.ts';
@@ -15,6 +27,8 @@ export interface ContentStoreOptions {
   readonly driver: StorageDriver;
   /** Told of everything that is found damaged, each time. */
   readonly onDamage: DamageListener;
+  /** Undefined: nobody keeps a record. */
+  readonly ledger?: LinkLedger | undefined;
 }
 
 /**
@@ -30,10 +44,14 @@ export class ContentStore {
   readonly #manifests: ManifestStore;
   readonly #tags: TagStore;
   readonly #referrers: ReferrerStore;
+  readonly #ledger: LinkLedger | undefined;
+  /** Whoever links content, or removes its bytes, does so alone: no link without bytes, no bytes removed under a new link. */
+  readonly #locks = new DigestLocks();
 
-  constructor({ driver, onDamage }: ContentStoreOptions) {
+  constructor({ driver, onDamage, ledger }: ContentStoreOptions) {
     const links = new LinkStore({ driver, onDamage });
     this.#driver = driver;
+    this.#ledger = ledger;
     this.#blobs = new BlobStore({ driver, links, onDamage });
     this.#manifests = new ManifestStore({ driver, links, onDamage });
     this.#tags = new TagStore({ driver, links });
@@ -60,9 +78,14 @@ export class ContentStore {
     return this.#blobs.openBytes(digest);
   }
 
-  /** Makes stored bytes part of a repository. The caller knows that {@link hasBytes}. */
+  /** Makes stored bytes part of a repository. The caller knows that {@link hasBytes}; if they are gone since, nothing is linked. */
   linkBlob(repository: string, digest: Digest): Promise<void> {
-    return this.#blobs.link(repository, digest);
+    return this.#locks.run(digest, async () => {
+      const size = await this.#blobs.storedSize(digest);
+      if (size === undefined) return;
+      await this.#ledger?.willLink({ repository, digest, kind: 'blob', size });
+      await this.#blobs.link(repository, digest);
+    });
   }
 
   /** Where a client can fetch a blob by itself; undefined when it is to be served from here. */
@@ -81,7 +104,11 @@ export class ContentStore {
 
   /** Takes over a local file whose bytes the caller has verified; after a failure it may still be there. */
   commitBlob(repository: string, digest: Digest, localFile: string, started?: Adoption): Promise<void> {
-    return this.#blobs.commit(repository, digest, localFile, started);
+    return this.#locks.run(digest, async () => {
+      const { size } = await stat(localFile);
+      await this.#ledger?.willLink({ repository, digest, kind: 'blob', size });
+      await this.#blobs.commit(repository, digest, localFile, started);
+    });
   }
 
   /** The bytes stay, for other repositories. */
@@ -96,7 +123,60 @@ export class ContentStore {
 
   /** @throws {RegistryError} `MANIFEST_INVALID`, or `DIGEST_INVALID` when the bytes are not those of the digest */
   putManifest(repository: string, digest: Digest, bytes: Uint8Array): Promise<void> {
-    return this.#manifests.put(repository, digest, bytes);
+    return this.#locks.run(digest, async () => {
+      await this.#ledger?.willLink({ repository, digest, kind: 'manifest', size: bytes.length });
+      await this.#manifests.put(repository, digest, bytes);
+    });
+  }
+
+  /** Removes a manifest from a repository, with the tags that name it. The bytes stay. @returns those tags */
+  async deleteManifestLink(repository: string, digest: Digest): Promise<string[]> {
+    // The tags first: one that is left without its manifest is of no use.
+    const tags = await this.#tags.forget(repository, digest);
+    await this.#manifests.deleteLink(repository, digest);
+    return tags;
+  }
+
+  /** Whether the repository links it; says nothing of the bytes. */
+  isLinked(repository: string, { digest, kind }: StoredLink): Promise<boolean> {
+    return kind === 'manifest' ? this.#manifests.has(repository, digest) : this.#blobs.isLinked(repository, digest);
+  }
+
+  /** Bytes that are stored, for whichever repository, whole or not; undefined when there are none. */
+  storedSize(digest: Digest): Promise<number | undefined> {
+    return this.#blobs.storedSize(digest);
+  }
+
+  /** Nobody else links the digest, or removes it, while `work` runs. Within it only what does not take the lock may be called. */
+  locked<T>(digest: Digest, work: () => Promise<T>): Promise<T> {
+    return this.#locks.run(digest, work);
+  }
+
+  /** To be called {@link locked}, by somebody who knows that no repository links the digest. */
+  deleteBytes(digest: Digest): Promise<void> {
+    return this.#blobs.deleteBytes(digest);
+  }
+
+  /** To be called {@link locked}. Links stay, and are as good as none until the bytes are stored again. @returns where the bytes are now */
+  quarantine(digest: Digest): Promise<string> {
+    return this.#blobs.quarantine(digest);
+  }
+
+  /** Every tag of a repository with what it names. */
+  tagsWithDigests(repository: string): Promise<{ readonly tag: string; readonly digest: Digest }[]> {
+    return this.#tags.all(repository);
+  }
+
+  walkBytes(options: WalkOptions): AsyncGenerator<StoredBytes> {
+    return walkBytes(this.#driver, options);
+  }
+
+  walkRepositories(): AsyncGenerator<string, void, void> {
+    return walkRepositories(this.#driver);
+  }
+
+  walkLinks(repository: string): AsyncGenerator<StoredLink, void, void> {
+    return walkLinks(this.#driver, repository);
   }
 
   /** Does not say that the manifest is there. */

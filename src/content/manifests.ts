@@ -4,7 +4,7 @@ import { parseManifest } from '../oci/manifest.ts';
 import { FileTooLargeError, type StorageDriver } from '../storage/driver.ts';
 import type { Damage, DamageListener } from './damage.ts';
 import { type LinkStore, orUndefined } from './links.ts';
-import { blobDataPath, revisionLinkPath } from './paths.ts';
+import { blobDataPath, revisionDirectory, revisionLinkPath } from './paths.ts';
 
 /** As distribution. Bytes. */
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -58,6 +58,11 @@ export class ManifestStore {
     const stored = await this.#findBytes(digest);
     if (!stored?.equals(bytes)) await this.#options.driver.writeSmall(blobDataPath(digest), bytes);
     await this.#options.links.putIfChanged(revisionLinkPath(repository, digest), digest);
+  }
+
+  /** The bytes stay, and so do tags. */
+  async deleteLink(repository: string, digest: Digest): Promise<void> {
+    await this.#options.driver.delete(revisionDirectory(repository, digest));
   }
 
   async #findBytes(digest: Digest): Promise<Buffer | undefined> {

@@ -8,10 +8,23 @@ import { RegistryError } from '../oci/errors.ts';
 const ROOT = '/docker/registry/v2';
 
 export const REPOSITORIES = `${ROOT}/repositories`;
+export const BLOBS = `${ROOT}/blobs`;
+/** Out of the way of content; not part of distribution's layout. */
+const QUARANTINE = '/layover/quarantine';
 
 export function blobDataPath(digest: Digest): string {
+  return `${blobDirectory(digest)}/data`;
+}
+
+/** Holds the bytes of a digest. */
+export function blobDirectory(digest: Digest): string {
   const hex = digestHex(parseDigest(digest));
-  return `${ROOT}/blobs/${digestAlgorithm(digest)}/${hex.slice(0, 2)}/${hex}/data`;
+  return `${BLOBS}/${digestAlgorithm(digest)}/${hex.slice(0, 2)}/${hex}`;
+}
+
+/** Where bytes go that are not those of their digest. */
+export function quarantinePath(digest: Digest): string {
+  return `${QUARANTINE}/${digestAlgorithm(digest)}/${digestHex(parseDigest(digest))}`;
 }
 
 /** @throws {RegistryError} `NAME_INVALID` */
@@ -30,6 +43,10 @@ export function layerDirectory(repository: string, digest: Digest): string {
   return `${repositoryPath(repository)}/_layers/${digestDirectory(digest)}`;
 }
 
+export function layersPath(repository: string, algorithm: string): string {
+  return `${repositoryPath(repository)}/_layers/${algorithm}`;
+}
+
 export function layerLinkPath(repository: string, digest: Digest): string {
   return `${layerDirectory(repository, digest)}/link`;
 }
@@ -44,7 +61,12 @@ export function revisionsPath(repository: string, algorithm: string): string {
 }
 
 export function revisionLinkPath(repository: string, digest: Digest): string {
-  return `${manifestsPath(repository)}/revisions/${digestDirectory(digest)}/link`;
+  return `${revisionDirectory(repository, digest)}/link`;
+}
+
+/** Holds the link that makes a manifest part of a repository. */
+export function revisionDirectory(repository: string, digest: Digest): string {
+  return `${manifestsPath(repository)}/revisions/${digestDirectory(digest)}`;
 }
 
 export function tagsPath(repository: string): string {
@@ -57,7 +79,11 @@ export function tagLinkPath(repository: string, tag: string): string {
 
 /** One entry of the tag's history. */
 export function tagIndexLinkPath(repository: string, tag: string, digest: Digest): string {
-  return `${tagDirectory(repository, tag)}/index/${digestDirectory(digest)}/link`;
+  return `${tagIndexDirectory(repository, tag, digest)}/link`;
+}
+
+export function tagIndexDirectory(repository: string, tag: string, digest: Digest): string {
+  return `${tagDirectory(repository, tag)}/index/${digestDirectory(digest)}`;
 }
 
 /** Whether a directory entry can be a tag at all. */
@@ -65,7 +91,8 @@ export function isTagName(name: string): boolean {
   return /^[\w.-]+$/.test(name) && name !== '.' && name !== '..';
 }
 
-function tagDirectory(repository: string, tag: string): string {
+/** Holds a tag, with its history. */
+export function tagDirectory(repository: string, tag: string): string {
   if (!isTagName(tag)) throw new RegistryError('TAG_INVALID', `not a tag: ${JSON.stringify(tag.slice(0, 200))}`);
   return `${tagsPath(repository)}/${tag}`;
 }

@@ -3,7 +3,15 @@ import pLimit from 'p-limit';
 import type { Digest } from '../oci/digest.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { type LinkStore, orUndefined } from './links.ts';
-import { isTagName, manifestsPath, tagIndexLinkPath, tagLinkPath, tagsPath } from './paths.ts';
+import {
+  isTagName,
+  manifestsPath,
+  tagDirectory,
+  tagIndexDirectory,
+  tagIndexLinkPath,
+  tagLinkPath,
+  tagsPath,
+} from './paths.ts';
 
 const MAX_CONCURRENT_READS = 16;
 
@@ -41,6 +49,24 @@ export class TagStore {
     const { links } = this.#options;
     await links.putIfChanged(tagIndexLinkPath(repository, tag, digest), digest);
     await links.put(tagLinkPath(repository, tag), digest);
+  }
+
+  /** Every tag with what it names. */
+  async all(repository: string): Promise<{ readonly tag: string; readonly digest: Digest }[]> {
+    const { links } = this.#options;
+    const tags = (await this.list(repository)) ?? [];
+    const digests = await pLimit(MAX_CONCURRENT_READS).map(tags, (tag) => links.find(tagLinkPath(repository, tag)));
+    return tags.flatMap((tag, i) => (digests[i] ? [{ tag, digest: digests[i] }] : []));
+  }
+
+  /** Removes the tags that name the manifest, and the manifest from the history of others. @returns the tags removed */
+  async forget(repository: string, digest: Digest): Promise<string[]> {
+    const { driver } = this.#options;
+    const named = await this.all(repository);
+    await pLimit(MAX_CONCURRENT_READS).map(named, ({ tag, digest: current }) =>
+      driver.delete(current === digest ? tagDirectory(repository, tag) : tagIndexDirectory(repository, tag, digest)),
+    );
+    return named.filter((tag) => tag.digest === digest).map(({ tag }) => tag);
   }
 
   /** In code point order, as distribution does; undefined when there is no such repository. */

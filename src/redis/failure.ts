@@ -4,7 +4,7 @@ export interface RedisFailure {
   readonly kind: RedisFailureKind;
   /** For people; without what was sent, which can hold a password. */
   readonly reason: string;
-  /** More or less often, but for every connection to this server. */
+  /** Some keys may be had and others not, for as long as this connection lasts. */
   readonly isMisconfigured?: boolean;
 }
 
@@ -22,6 +22,8 @@ const WRITES_REFUSED = new Set(['OOM', 'READONLY', 'MISCONF', 'NOREPLICAS']);
 /** First words of error replies that every other command would get as well. */
 const UNAVAILABLE = new Set(['LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'TRYAGAIN', 'BUSY', 'NOAUTH', 'WRONGPASS', 'ASK']);
 
+const NODE_OF_CLUSTER = 'the server is a node of a cluster: redis.addrs has to name two or more';
+
 /** What an error of the client, or of the server, says about the tier. */
 export function describeFailure(err: unknown): RedisFailure {
   const message = err instanceof Error ? err.message : String(err);
@@ -32,8 +34,7 @@ export function describeFailure(err: unknown): RedisFailure {
   if (WRITES_REFUSED.has(word)) return { kind: 'writes-refused', reason };
   if (UNAVAILABLE.has(word)) return { kind: 'unavailable', reason };
   if (word === 'MOVED') {
-    const reason = 'the server is a node of a cluster: redis.addrs has to name two or more';
-    return { kind: 'unavailable', reason, isMisconfigured: true };
+    return { kind: 'unavailable', reason: NODE_OF_CLUSTER, isMisconfigured: true };
   }
   const isReply = err instanceof Error && err.name === 'ReplyError';
   return { kind: isReply ? 'rejected' : 'connection', reason };

@@ -23,6 +23,9 @@ export const redisKeys = {
   /** String: written to see whether it can be. Expires after a second. */
   probe: () => key('probe'),
 
+  /** String: what replicas show each other. Never expires. */
+  peerSecret: () => key('peer-secret'),
+
   /** String: `<owner> <token> <address>` of the process that holds the lease. Expires when it is not renewed. */
   lease: (name: string) => tagged('lease', name),
 

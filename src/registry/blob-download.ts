@@ -6,7 +6,7 @@ import { type Upstream, type UpstreamBlob, UpstreamError, type UpstreamErrorKind
 
 /** A blob as its upstream knows it. */
 export interface RemoteBlob {
-  readonly upstream: Upstream;
+  readonly upstream: Pick<Upstream, 'name' | 'openBlob'>;
   /** In the upstream's own words. */
   readonly repository: string;
   readonly digest: Digest;

@@ -48,6 +48,8 @@ export type FillResult = 'completed' | 'failed' | 'no-room' | 'over-limit';
 
 export interface FillOptions {
   readonly blob: RemoteBlob;
+  /** Where the bytes come from, when that is not simply the upstream. @default blob */
+  readonly source?: RemoteBlob;
   /** The name in our storage. */
   readonly storeRepository: string;
   readonly spools: SpoolArea;
@@ -178,7 +180,7 @@ export class Fill {
   }
 
   async #append(spool: Spool, hash: Hash): Promise<void> {
-    const { blob, spools, signal } = this.#options;
+    const { blob, source = blob, spools, signal } = this.#options;
     let reserved: Promise<void> | undefined;
     const onOpened = (size: number | undefined) => {
       if (size === undefined) return; // followers wait until all is there
@@ -187,7 +189,7 @@ export class Fill {
       reserved.then(() => this.#resolveOpened(size), this.#rejectOpened);
       this.#started ??= this.#options.target.startCommit?.(blob.digest, spool.path, { size });
     };
-    for await (const chunk of downloadBlob(blob, { start: spool.written, signal, onOpened })) {
+    for await (const chunk of downloadBlob(source, { start: spool.written, signal, onOpened })) {
       await reserved;
       const appended = spool.append(chunk);
       hash.update(chunk);
@@ -212,7 +214,8 @@ export class Fill {
     spool.fail(noRoom ? new SpoolStoppedError('no room', { cause: err }) : toError(err));
     this.#rejectOpened(err);
     void this.#started?.abort(); // nobody waits for a storage that may be gone
-    const isGoodSoFar = signal.aborted || err instanceof UpstreamError || toError(err).name === 'StorageUnavailableError';
+    const isGoodSoFar =
+      signal.aborted || err instanceof UpstreamError || toError(err).name === 'StorageUnavailableError';
     const worthKeeping = spool.written > 0 && isGoodSoFar;
     if (!worthKeeping) await spools.discard(blob.digest);
     if (noRoom || err instanceof DigestMismatchError) events.fillDiscarded(event);

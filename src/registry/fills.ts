@@ -5,6 +5,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import type { RemoteBlob } from './blob-download.ts';
 import { DirectBlob } from './direct-blob.ts';
+import type { FillSharing } from './fill-sharing.ts';
 import { Fill, type FillEvents, type FillResult, type FillTarget, isNoRoom } from './fill.ts';
 import type { Outcome } from './registry.ts';
 import type { SpoolArea } from './spool-area.ts';
@@ -15,6 +16,8 @@ export interface FillsOptions {
   readonly events: FillEvents & StorageFullEvents;
   /** Fills that run at the same time; more wait their turn. */
   readonly maxConcurrent: number;
+  /** With other replicas; alone without it. */
+  readonly sharing?: FillSharing;
   readonly now?: () => number;
 }
 
@@ -78,6 +81,14 @@ export class Fills {
     }
   }
 
+  /** Reads along with a fill under way for the repository; undefined when there is none, or it fails. */
+  async follow(storeRepository: string, digest: Digest): Promise<ByteSource | undefined> {
+    const fill = this.find(digest);
+    if (!fill?.isFor(storeRepository)) return undefined;
+    const size = await fill.opened.catch(() => undefined);
+    return size === undefined ? undefined : fill.follow(size);
+  }
+
   /** Ends every fill; what they have fetched waits on disk for the next start. */
   async stop(): Promise<void> {
     this.#stopped.abort(new Error('the process is ending'));
@@ -101,9 +112,20 @@ export class Fills {
   }
 
   #start(blob: RemoteBlob, storeRepository: string): Fill {
-    const { spools, target, events } = this.#options;
-    const fill = new Fill({ blob, storeRepository, spools, target, events, signal: this.#stopped.signal });
-    const ended = this.#slot(() => fill.run()).then((result) => this.#ended(fill, result));
+    const { spools, target, events, sharing } = this.#options;
+    const fill = new Fill({
+      blob,
+      ...(sharing && { source: sharing.share(blob, storeRepository) }),
+      storeRepository,
+      spools,
+      target: sharing?.target(target) ?? target,
+      events,
+      signal: this.#stopped.signal,
+    });
+    const ended = this.#slot(() => fill.run()).then(async (result) => {
+      await sharing?.release(storeRepository, blob.digest);
+      this.#ended(fill, result);
+    });
     this.#running.set(blob.digest, { fill, ended });
     return fill;
   }

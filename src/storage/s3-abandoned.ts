@@ -28,9 +28,12 @@ export class AbandonedUploads {
   constructor(options: AbandonedUploadsOptions) {
     this.#options = options;
     this.#look = this.#removeAll();
-    this.#timer = setInterval(() => {
-      this.#look = this.#look.then(() => this.#removeAll());
-    }, Math.min(INTERVAL_MS, Math.max(options.abandonedAfterMs, 1000))).unref();
+    this.#timer = setInterval(
+      () => {
+        this.#look = this.#look.then(() => this.#removeAll());
+      },
+      Math.min(INTERVAL_MS, Math.max(options.abandonedAfterMs, 1000)),
+    ).unref();
   }
 
   async stop(): Promise<void> {

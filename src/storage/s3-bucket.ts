@@ -88,7 +88,13 @@ export class S3Bucket {
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
     await this.#sender.send(
-      new PutObjectCommand({ Bucket: this.name, Key: key, Body: bytes, ContentLength: bytes.length, ...this.#attributes() }),
+      new PutObjectCommand({
+        Bucket: this.name,
+        Key: key,
+        Body: bytes,
+        ContentLength: bytes.length,
+        ...this.#attributes(),
+      }),
       key,
     );
   }
@@ -123,9 +129,13 @@ export class S3Bucket {
 
   async copy(from: string, to: string): Promise<void> {
     const CopySource = this.#copySource(from);
-    await this.#sender.send(new CopyObjectCommand({ Bucket: this.name, Key: to, CopySource, ...this.#attributes() }), to, {
-      patient: true,
-    });
+    await this.#sender.send(
+      new CopyObjectCommand({ Bucket: this.name, Key: to, CopySource, ...this.#attributes() }),
+      to,
+      {
+        patient: true,
+      },
+    );
   }
 
   /** @returns the upload's id */

@@ -82,7 +82,7 @@ export class S3Source implements ByteSource {
 
   async #request(range: ByteRange, signal: AbortSignal | undefined): Promise<Readable> {
     const { bucket, key, path, opened } = this.#options;
-    const ended = signal ? AbortSignal.any([signal, this.#ended.signal]) : this.#ended.signal;
+    const ended = AbortSignal.any(signal ? [signal, this.#ended.signal] : [this.#ended.signal]);
     const { body, contentRange } = await bucket.get(key, { range, etag: opened.etag, signal: ended }).catch((err) => {
       throw isNotFound(err) || isChanged(err) ? new GoneError(path) : err;
     });

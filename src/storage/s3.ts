@@ -153,7 +153,10 @@ class S3Driver implements StorageDriver {
     const prefix = this.#keys.prefixOf(path);
     const names = new Set<string>();
     for await (const page of this.#pages(path, { delimiter: '/' })) {
-      const keys = [...(page.Contents ?? []).map(({ Key }) => Key), ...(page.CommonPrefixes ?? []).map((it) => it.Prefix)];
+      const keys = [
+        ...(page.Contents ?? []).map(({ Key }) => Key),
+        ...(page.CommonPrefixes ?? []).map((it) => it.Prefix),
+      ];
       for (const key of keys) names.add((key ?? '').slice(prefix.length).replace(/\/$/, ''));
     }
     // Others may have put objects there whose names are no paths; some tools make one for the directory itself.

@@ -67,7 +67,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
 
 /** Plug-ins are known to whoever lists them, and not to each other. */
 const PLUG_INS: readonly { readonly files: RegExp; readonly listedIn: string }[] = [
-  { files: /^storage\/(?:filesystem|inmemory)\.ts$/, listedIn: 'storage/index.ts' },
+  { files: /^storage\/(?:filesystem|inmemory|s3)\.ts$/, listedIn: 'storage/index.ts' },
   { files: /^upstream\/credentials\/\w[\w-]*-credentials\.ts$/, listedIn: 'upstream/credentials/credentials-chain.ts' },
 ];
 

@@ -153,6 +153,7 @@ describe.skipIf(missing)('descriptors in a Redis of their own', () => {
     await using server = await RedisServer.start();
     const [cache] = await sharedBy(1, configFor(server.address));
     cache?.set(repository, BLOB, 7);
+    expect(await sizeIn(cache)).toBe(7);
     await server.kill();
     await server.launch();
     await until(async () => (await sizeIn(cache)) === undefined, { timeoutMs: 8_000 });

@@ -33,9 +33,9 @@ proxy: {upstreams: [{remoteurl: "https://ghcr.io", mirrors: ["https://m.example"
   listens on   [::1]:5000 (https)
   debug on     :5001
   stores in    memory, lost on exit
+  shares by    Redis at a:1
   pulls from   ghcr.io (https://ghcr.io, after https://m.example), the default
   offline      upstreams are never contacted
-warning: config.yml:4:1 redis: not honoured by this version: everything is kept in this process and its storage
 warning: REGISTRY_HTP_ADDR: unknown variable, ignored; did you mean REGISTRY_HTTP_ADDR?
 `);
     expect(exitCode).toBe(0);
@@ -112,7 +112,7 @@ describe('config schema', () => {
     expect(http?.properties?.['draintimeout']?.type).toEqual(['string', 'integer']);
     expect(http?.properties?.['relativeurls']?.type).toBe('boolean');
     expect(http?.properties?.['headers']?.additionalProperties).toMatchObject({ type: 'array' });
-    expect(storage?.anyOf?.[0]).toEqual({ type: 'string', enum: ['filesystem', 'inmemory'] });
+    expect(storage?.anyOf?.[0]).toEqual({ type: 'string', enum: ['filesystem', 'inmemory', 's3', 's3aws'] });
     expect(log?.properties?.['level']).toMatchObject({ enum: ['error', 'warn', 'info', 'debug'] });
     const upstream = proxy?.properties?.['upstreams']?.items;
     expect(upstream?.required).toEqual(['remoteurl']);

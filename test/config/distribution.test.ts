@@ -34,7 +34,7 @@ middleware:
   repository: [{name: ARepositoryMiddleware, options: {foo: {bar: [1]}}}]
   storage:
     - {name: redirect, options: {baseurl: "https://example.com/"}}
-    - {name: cloudfront, options: {baseurl: "https://a.example/", privatekey: /path/to/pem, duration: 3000s}}
+    - {name: cloudfront, options: {baseurl: "https://a.example/", privatekey: /path/to/pem, keypairid: K1, duration: 3000s}}
 http:
   addr: localhost:5000
   net: tcp
@@ -174,14 +174,25 @@ describe('a file written for distribution', () => {
       'loglevel',
       'storage.filesystem.maxthreads',
       'storage.tag.concurrencylimit',
-      'storage.cache',
       'storage.maintenance.uploadpurging',
-      'middleware',
+      'middleware.registry',
+      'middleware.repository',
       'http.secret',
       'http.tls.ciphersuites',
       'http.http2',
       'notifications',
-      'redis',
+      'redis.maxretries',
+      'redis.minretrybackoff',
+      'redis.maxretrybackoff',
+      'redis.writetimeout',
+      'redis.poolfifo',
+      'redis.poolsize',
+      'redis.pooltimeout',
+      'redis.minidleconns',
+      'redis.maxidleconns',
+      'redis.maxactiveconns',
+      'redis.connmaxidletime',
+      'redis.connmaxlifetime',
       'proxy.ttl',
       'proxy.cachewritetimeout',
       'validation',
@@ -200,7 +211,7 @@ describe('a file written for distribution', () => {
 
   it('is accepted with the keys that only version 2 had', async () => {
     expect((await warningsOf(REMOVED)).map((warning) => warning.split(': ')[0])).toEqual([
-      'config.yml:4:1 redis',
+      'config.yml:6:3 redis.pool',
       'config.yml:8:1 reporting',
       'config.yml:9:1 compatibility',
     ]);

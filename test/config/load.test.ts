@@ -24,7 +24,7 @@ describe('where the configuration comes from', () => {
     expect(source).toBe('built-in default');
     expect(warnings).toEqual([]);
     expect(config.http.listen).toEqual({ net: 'tcp', host: undefined, port: 5000 });
-    expect(config.storage).toEqual({ driver: { kind: 'filesystem', rootDirectory: './data' }, readOnly: false });
+    expect(config.storage).toEqual({ driver: { kind: 'filesystem', rootDirectory: './data' }, readOnly: false, redirect: false, middleware: [] });
     expect(config.proxy?.upstreams.map(({ name, storePrefix, isDefault }) => [name, storePrefix, isDefault])).toEqual([
       ['docker.io', 'docker.io', true],
       ['ghcr.io', 'ghcr.io', false],
@@ -60,7 +60,8 @@ describe('a configuration', () => {
     const { config } = await load(MINIMAL);
     expect(config).toEqual({
       log: { level: 'info', format: 'text', fields: {}, accessLog: true },
-      storage: { driver: { kind: 'inmemory' }, readOnly: false },
+      storage: { driver: { kind: 'inmemory' }, readOnly: false, redirect: false, middleware: [] },
+      descriptors: { shared: false, maxEntries: 50_000 },
       http: {
         listen: { net: 'tcp', host: undefined, port: 5000 },
         prefix: '/',
@@ -112,7 +113,8 @@ tags: {maxtags: 60}
         accessLog: false,
         fields: { service: 'registry', shard: 3, canary: true, build: '007' },
       },
-      storage: { driver: { kind: 'filesystem', rootDirectory: '/data' }, readOnly: true },
+      storage: { driver: { kind: 'filesystem', rootDirectory: '/data' }, readOnly: true, redirect: false, middleware: [] },
+      descriptors: { shared: false, maxEntries: 50_000 },
       http: {
         listen: { net: 'tcp', host: '::1', port: 5443 },
         prefix: '/registry/',
@@ -200,15 +202,14 @@ describe('a warning', () => {
     ['loglevel: debug', 'loglevel: deprecated: use log.level'],
     ['log: {hooks: [{type: mail}]}', 'log.hooks: not honoured by this version: no mail is sent'],
     ['log: {reportcaller: true}', 'log.reportcaller: not honoured by this version: lines do not name the code'],
-    ['middleware: {storage: [{name: redirect}]}', 'middleware: not honoured by this version: no middleware is loaded'],
+    [
+      'middleware: {registry: [{name: a}]}',
+      'middleware.registry: not honoured by this version: no middleware is loaded',
+    ],
     ['http: {secret: s}', 'http.secret: not honoured by this version: nothing needs to be signed'],
     ['http: {h2c: {enabled: true}}', 'http.h2c: not honoured by this version: clients are served by HTTP/1.1'],
     ['http: {http2: {disabled: false}}', 'http.http2: not honoured by this version: clients are served by HTTP/1.1'],
     ['notifications: {endpoints: [{name: a}]}', 'notifications: not honoured by this version: no events are sent'],
-    [
-      'redis: {addrs: ["a:1"]}',
-      'redis: not honoured by this version: everything is kept in this process and its storage',
-    ],
     ['proxy: {ttl: 168h}', 'proxy.ttl: not honoured by this version: nothing expires'],
     ['validation: {disabled: true}', 'validation: not honoured by this version: nothing can be pushed'],
     ['policy: {repository: {classes: [image]}}', 'policy: not honoured by this version: nothing can be pushed'],
@@ -237,7 +238,6 @@ storage:
       'config.yml:3:16 storage.filesystem.maxthreads',
       'config.yml:4:9 storage.tag.concurrencylimit',
       'config.yml:5:3 storage.delete',
-      'config.yml:6:3 storage.cache',
       'config.yml:7:17 storage.maintenance.uploadpurging',
       'config.yml:8:3 storage.quota',
     ]);

@@ -143,20 +143,20 @@ const cases: readonly Case[] = [
   {
     what: 'no driver',
     text: 'version: 0.1\nstorage: {delete: {enabled: false}}\n',
-    problems: ['config.yml:2:1 storage: names no driver: filesystem or inmemory'],
+    problems: ['config.yml:2:1 storage: names no driver; there are filesystem, inmemory and s3'],
   },
   {
     what: 'a driver this version does not have',
-    text: 'version: 0.1\nstorage: {s3: {bucket: b}}\n',
+    text: 'version: 0.1\nstorage: {gcs: {bucket: b}}\n',
     problems: [
-      'config.yml:2:11 storage.s3: not supported by this version; storage drivers are filesystem and inmemory',
+      'config.yml:2:11 storage.gcs: not supported by this version; storage drivers are filesystem, inmemory and s3',
     ],
   },
   {
     what: 'a driver nobody has',
     text: 'version: 0.1\nstorage: filesytem\n',
     problems: [
-      'config.yml:2:1 storage: names no driver: filesystem or inmemory',
+      'config.yml:2:1 storage: names no driver; there are filesystem, inmemory and s3',
       'config.yml:2:10 storage.filesytem: unknown key "filesytem", did you mean "filesystem"?',
     ],
   },

@@ -3,10 +3,18 @@ import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { describe, expect, it } from 'vitest';
 
+import { DescriptorCache } from '../../src/cache/descriptor-cache.ts';
+import { digestOf } from '../../src/oci/digest.ts';
 import { createRedis } from '../../src/redis/connection.ts';
-import { RedisServer, until } from '../support/redis.ts';
+import { Leases } from '../../src/redis/lease.ts';
+import { RedisServer, startCluster, startSentinels, until } from '../support/redis.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { configFor, connect, missing } from './redis-under-test.ts';
+import { configFor, connect, missing, toAddress } from './redis-under-test.ts';
+
+const RULE =
+  'user layover on >secret resetchannels &layover:v1:* resetkeys ~layover:v1:* ~repository::* ~blobs::* ' +
+  '-@all +@read +@write +@connection +@pubsub +@scripting -@dangerous +time';
+const USER = { username: 'layover', password: 'secret' };
 
 describe.skipIf(missing)('a Redis with a password', () => {
   it.each([2, 3] as const)('is used with it, by RESP%i', async (protocol) => {
@@ -29,19 +37,46 @@ describe.skipIf(missing)('a Redis with a password', () => {
   );
 
   it('is used by an ACL user who may do what docs/redis.md says, and no more', async () => {
-    const rule =
-      'user layover on >secret resetchannels &layover:v1:* resetkeys ~layover:v1:* ~repository::* ~blobs::* ' +
-      '-@all +@read +@write +@connection +@pubsub +@scripting +@transaction -@dangerous';
-    await using server = await RedisServer.start({ directives: [rule] });
-    await using tested = await connect(configFor(server.address, { username: 'layover', password: 'secret' }));
+    await using server = await RedisServer.start({ directives: [RULE] });
+    await using tested = await connect(configFor(server.address, USER));
     await tested.becomes('up');
     expect(await tested.set('layover:v1:a', '1')).toBe('OK');
     expect(await tested.set('foreign', '1')).toBe('fallback');
     expect(tested.failures).toEqual(['rejected']);
     expect(tested.redis.state).toBe('up');
+    const leases = new Leases({ redis: tested.redis, address: 'one' });
+    const attempt = await leases.acquire('sha256:a', 5_000);
+    if (attempt.kind !== 'held') throw new Error(attempt.kind);
+    expect(await attempt.lease.renew()).toBe(true);
+    await attempt.lease.release();
+    const events = { descriptorAsked: () => {}, descriptorsShared: () => {} };
+    const cache = new DescriptorCache({ maxEntries: 10, redis: tested.redis, events });
+    cache.set('library/app', digestOf(Buffer.alloc(0)), 0);
+    await until(async () => (await server.admin.exists('repository::library/app::blobs')) === 1);
+    cache.remove('library/app', digestOf(Buffer.alloc(0)));
+    await until(async () => (await server.admin.exists('repository::library/app::blobs')) === 0);
+    expect(tested.failures).toEqual(['rejected']);
     let gaps = 0;
     tested.redis.listen('layover:v1:news', { onMessage: () => {}, onGap: () => gaps++ });
     await until(() => gaps === 1);
+  });
+
+  it('is used by such a user of a cluster', async () => {
+    await using cluster = await startCluster([`${RULE} +cluster|slots +cluster|info`]);
+    const nodes = cluster.nodes.map(({ address }) => toAddress(address));
+    await using tested = await connect(configFor('', { ...USER, topology: { kind: 'cluster', nodes } }));
+    await tested.becomes('up');
+    for (const key of ['a', 'b', 'c', 'd']) expect(await tested.set(`layover:v1:${key}`, '1')).toBe('OK');
+  });
+
+  it('is used by such a user behind Sentinel', async () => {
+    await using group = await startSentinels('cache', [`${RULE} +info`]);
+    const sentinels = group.sentinels.map(({ address }) => toAddress(address));
+    const own = { username: undefined, password: undefined };
+    const topology = { kind: 'sentinel', sentinels, masterName: 'cache', ...own } as const;
+    await using tested = await connect(configFor('', { ...USER, topology }));
+    await tested.becomes('up');
+    expect(await tested.set('layover:v1:a', '1')).toBe('OK');
   });
 
   it('keeps what is ours in the database that is named, under the name that is given', async () => {

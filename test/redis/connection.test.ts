@@ -299,6 +299,7 @@ describe.skipIf(missing)('a cluster', () => {
     await until(() => gaps === 2);
     await cluster.nodes[2]?.admin.publish('news', 'two');
     await until(() => heard.includes('two'));
+    expect(heard).toEqual(['one', 'two']);
   });
 });
 

@@ -1,6 +1,5 @@
 // Holds a lease and acts as often as it can, for as long as it may: `lease-holder.ts <address> <ttlMs>`.
-import { createServer } from 'node:net';
-import { connect as connectTo } from 'node:net';
+import { connect as connectTo, createServer } from 'node:net';
 
 import { Leases } from '../../src/redis/lease.ts';
 import { createRedis } from '../../src/redis/connection.ts';

@@ -8,10 +8,9 @@ import { until } from '../support/redis.ts';
 export const missing = (await missingPrograms(['redis-server'])).length > 0 ? 'no redis-server' : undefined;
 
 export const READ: RedisOperation = { name: 'TestRead', writes: false, patience: 'pull' };
-export const WRITE: RedisOperation = { name: 'TestWrite', writes: true, patience: 'pull' };
 /** For what is about more than the time it takes. */
-export const SETTLED_WRITE: RedisOperation = { name: 'TestWrite', writes: true, patience: 'background' };
-export const SETTLED_READ: RedisOperation = { name: 'TestRead', writes: false, patience: 'background' };
+const SETTLED_WRITE: RedisOperation = { name: 'TestWrite', writes: true, patience: 'background' };
+const SETTLED_READ: RedisOperation = { name: 'TestRead', writes: false, patience: 'background' };
 
 export function configFor(address: string, more: Partial<RedisConfig> = {}): RedisConfig {
   return {

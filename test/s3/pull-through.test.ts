@@ -194,7 +194,6 @@ describe.skipIf(versitygw === undefined)('a pull through a cache that keeps cont
     await using cache = await startCache();
     cache.proxy.fail('get', { kind: 'error', status: 403, code: 'InvalidAccessKeyId' }, 1000);
     await cache.layover.restart();
-    expect(cache.layover.output).toContain('starting all the same');
     const answer = await pull(cache.blobUrl(large));
     expect([answer.status, errorCode(answer)]).toEqual([503, 'UNAVAILABLE']);
     expect(answer.start.toString()).not.toContain('InvalidAccessKeyId');

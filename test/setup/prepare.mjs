@@ -1,10 +1,20 @@
 // Finds the programs that the tests run, and fetches what is missing from Debian or Ubuntu.
-//   node test/setup/prepare.mjs             the registry that stands in for Docker Hub; needs no root
+//   node test/setup/prepare.mjs             the registry that stands in for Docker Hub, and Redis; needs no root
 //   node test/setup/prepare.mjs --clients   container clients; installs as root
+//   node test/setup/prepare.mjs --s3        S3 servers: versitygw by go, Swift from Debian's packages; needs no root
 //   node test/setup/prepare.mjs --bench     what the benchmark compares with; installs as root
 // It never fails a run: what stays missing is said here, and again by the tests that are skipped for it.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** Program → package. */
@@ -155,7 +165,60 @@ function installMissing(needed) {
     say(`still missing: ${still.join(', ')} (packages: ${candidates.join(', ')}); tests of these are skipped`);
 }
 
+/** Builds versitygw below node_modules; the folders are those that test/s3/versitygw.ts looks in. */
+function buildVersitygw() {
+  const { GOBIN, GOPATH, HOME = '' } = process.env;
+  const bin = join(CACHE, 'bin');
+  const folders = [GOBIN, GOPATH && join(GOPATH, 'bin'), join(HOME, 'go/bin'), bin].filter(Boolean);
+  if (find('versitygw') || folders.some((folder) => isExecutable(join(folder, 'versitygw')))) return;
+  if (!find('go')) return say('versitygw is missing, and so is go to build it; its tests are skipped');
+  say('versitygw is missing: building it with go install below node_modules/.cache');
+  mkdirSync(bin, { recursive: true });
+  const args = ['install', 'github.com/versity/versitygw/cmd/versitygw@latest'];
+  const { ok, problem } = run('go', args, { env: { GOBIN: bin }, timeout: INSTALL_TIMEOUT_MS });
+  if (!ok) say(`no versitygw (${problem}); its tests are skipped`);
+}
+
+/** OpenStack Swift with all that it needs beyond what is installed, below node_modules; the machine stays as it is. */
+function unpackSwift() {
+  const root = join(CACHE, 'swift');
+  const utils = join(root, 'usr/lib/python3/dist-packages/swift/common/utils.py');
+  if (statSync(utils, { throwIfNoEntry: false })) return;
+  say("unpacking Debian's python3-swift below node_modules/.cache");
+  const { ok, problem } = downloadWithDependencies(['python3-swift', 'python3-lxml', 'python3-requests'], root);
+  if (!ok || !statSync(utils, { throwIfNoEntry: false })) {
+    rmSync(root, { recursive: true, force: true });
+    return say(`no OpenStack Swift (${problem ?? 'not in the package'}); its tests are skipped`);
+  }
+  // It looks for its configuration in /etc alone.
+  const code = readFileSync(utils, 'utf8');
+  const line = "SWIFT_CONF_FILE = '/etc/swift/swift.conf'";
+  writeFileSync(utils, code.replace(line, `SWIFT_CONF_FILE = os.environ['SWIFT_CONF_FILE']`));
+}
+
+function downloadWithDependencies(packages, root) {
+  const simulate = ['install', '-s', '--no-install-recommends', ...packages];
+  const planned = spawnSync('apt-get', simulate, { timeout: UPDATE_TIMEOUT_MS, encoding: 'utf8' });
+  const names = (planned.stdout ?? '').match(/(?<=^Inst )\S+/gm);
+  if (planned.status !== 0 || !names) return { ok: false, problem: (planned.stderr ?? 'no apt-get').trim().split('\n').at(-1) };
+  const debs = join(CACHE, 'debs', packages[0]);
+  mkdirSync(debs, { recursive: true });
+  const options = { cwd: debs, timeout: INSTALL_TIMEOUT_MS };
+  const got = run('apt-get', ['-qq', '-o', 'APT::Sandbox::User=root', 'download', ...names], options);
+  if (!got.ok) return got;
+  for (const deb of readdirSync(debs)) {
+    const extracted = run('dpkg', ['-x', join(debs, deb), root]);
+    if (!extracted.ok) return extracted;
+  }
+  rmSync(debs, { recursive: true, force: true });
+  return { ok: true };
+}
+
 if (process.argv.includes('--clients')) installMissing(NEEDED.clients);
+if (process.argv.includes('--s3')) {
+  buildVersitygw();
+  unpackSwift();
+}
 if (process.argv.includes('--bench')) installMissing(NEEDED.bench);
 for (const [program, name] of Object.entries(NEEDED.test)) {
   const isElsewhere = program === 'redis-server' && process.env.REDIS_URL;

@@ -108,11 +108,12 @@ export class RedisServer implements AsyncDisposable {
 }
 
 /** A master with a replica, watched by three sentinels that notice its death after a second. */
-export async function startSentinels(masterName: string) {
+export async function startSentinels(masterName: string, serverDirectives: readonly string[] = []) {
   const started = new Servers();
   try {
-    const master = await started.start();
-    const replica = await started.start({ directives: [`replicaof 127.0.0.1 ${master.port}`] });
+    const master = await started.start({ directives: serverDirectives });
+    const replicaOf = `replicaof 127.0.0.1 ${master.port}`;
+    const replica = await started.start({ directives: [...serverDirectives, replicaOf] });
     await until(async () => (await master.admin.info('replication')).includes('state=online'));
     const directives = [
       `sentinel monitor ${masterName} 127.0.0.1 ${master.port} 2`,
@@ -152,14 +153,14 @@ async function knowsAll(sentinel: RedisServer, masterName: string): Promise<bool
 }
 
 /** Three masters, with a third of the slots each, that take one another for dead after two seconds. */
-export async function startCluster() {
+export async function startCluster(nodeDirectives: readonly string[] = []) {
   const started = new Servers();
   try {
     const nodes: RedisServer[] = [];
     for (let i = 0; i < 3; i++) {
       const busPort = await freePort();
       const announced = ['cluster-announce-ip 127.0.0.1', `cluster-port ${busPort}`];
-      const directives = ['cluster-enabled yes', 'cluster-node-timeout 2000', ...announced];
+      const directives = ['cluster-enabled yes', 'cluster-node-timeout 2000', ...announced, ...nodeDirectives];
       const node = await started.start({ directives });
       await node.admin.call(
         'CLUSTER',
@@ -189,7 +190,7 @@ async function isWhole(node: RedisServer): Promise<boolean> {
 export async function until(isSo: () => boolean | Promise<boolean>, { timeoutMs = 20_000 } = {}): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(`not so after ${timeoutMs} ms: ${isSo}`);
+    if (Date.now() > deadline) throw new Error(`not so after ${timeoutMs} ms: ${isSo.toString()}`);
     await delay(20);
   }
 }

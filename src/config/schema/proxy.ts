@@ -133,7 +133,12 @@ export type RawUpstream = z.output<typeof upstream>;
 const fills = z.strictObject({
   maxconcurrent: integer('Blobs fetched at the same time. Default: 32.', { min: 1, max: 100_000 }).optional(),
   maxspool: size('Bytes that unfinished blobs may take. Default: 100GiB.').optional(),
-  directory: name('Where unfinished blobs lie, for drivers that keep content elsewhere than on a local disk.').optional(),
+  directory: name(
+    'Where unfinished blobs lie, for drivers that keep content elsewhere than on a local disk.',
+  ).optional(),
+  advertise: registryUrl(
+    'URL at which the other replicas reach this one. With redis, they fetch each blob once.',
+  ).optional(),
   keepspool: ownDuration('How long an unfinished blob waits to be continued. Default: 24h.').optional(),
 });
 

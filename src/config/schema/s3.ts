@@ -74,10 +74,10 @@ const options = z.strictObject({
   objectacl: choice('Canned ACL of new objects. Default: private.', ACLS).optional(),
   loglevel: choice('Any but off: a line per request, at level debug. Default: off.', LOG_LEVELS).optional(),
   cacert: text("PEM file with CAs, in addition to the system's.").optional(),
-  checksums: choice('when_required: no checksums that older stores do not know. Default: that, with a regionendpoint.', [
-    'when_required',
-    'when_supported',
-  ]).optional(),
+  checksums: choice(
+    'when_required: no checksums that older stores do not know. Default: that, with a regionendpoint.',
+    ['when_required', 'when_supported'],
+  ).optional(),
   abandonedafter: ownDuration('Remove multipart uploads that nobody finished for this long. Default: 24h.').optional(),
 });
 

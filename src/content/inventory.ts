@@ -1,0 +1,79 @@
+import { type Digest, isDigest } from '../oci/digest.ts';
+import type { StorageDriver } from '../storage/driver.ts';
+import { orUndefined } from './links.ts';
+import { blobDataPath, BLOBS, layersPath, REPOSITORIES, revisionsPath } from './paths.ts';
+
+export interface StoredBytes {
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+export interface StoredLink {
+  readonly digest: Digest;
+  readonly kind: 'manifest' | 'blob';
+}
+
+/** How far {@link walkBytes} has come: directories seen, of those there are. */
+export interface WalkProgress {
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface WalkOptions {
+  /** Only digests that come after. */
+  readonly after?: Digest | undefined;
+  readonly onProgress?: (progress: WalkProgress) => void;
+}
+
+const ALGORITHMS = ['sha256', 'sha512'] as const;
+
+/** Every digest whose bytes are stored, in the order of algorithm and hex. */
+export async function* walkBytes(driver: StorageDriver, options: WalkOptions = {}): AsyncGenerator<StoredBytes> {
+  const { after = '', onProgress } = options;
+  const prefixes = await listPrefixes(driver);
+  for (const [done, { algorithm, prefix }] of prefixes.entries()) {
+    onProgress?.({ done, total: prefixes.length });
+    if (`${algorithm}:${prefix}` < after.slice(0, `${algorithm}:${prefix}`.length)) continue;
+    for (const hex of (await orUndefined(driver.list(`${BLOBS}/${algorithm}/${prefix}`))) ?? []) {
+      const digest = `${algorithm}:${hex}`;
+      if (!isDigest(digest) || digest <= after) continue;
+      const info = await orUndefined(driver.stat(blobDataPath(digest)));
+      if (info && !info.isDirectory) yield { digest, size: info.size };
+    }
+  }
+  onProgress?.({ done: prefixes.length, total: prefixes.length });
+}
+
+async function listPrefixes(driver: StorageDriver) {
+  const found = [];
+  for (const algorithm of ALGORITHMS) {
+    const prefixes = (await orUndefined(driver.list(`${BLOBS}/${algorithm}`))) ?? [];
+    found.push(...prefixes.map((prefix) => ({ algorithm, prefix })));
+  }
+  return found;
+}
+
+/** Every repository that has anything, a manifest or only blobs. */
+export async function* walkRepositories(driver: StorageDriver, directory = ''): AsyncGenerator<string, void, void> {
+  const names = (await orUndefined(driver.list(`${REPOSITORIES}${directory}`))) ?? [];
+  if (names.includes('_manifests') || names.includes('_layers')) yield directory.slice(1);
+  for (const name of names) {
+    if (!name.startsWith('_')) yield* walkRepositories(driver, `${directory}/${name}`);
+  }
+}
+
+/** What a repository has, as far as directories tell; a link may be missing in one. */
+export async function* walkLinks(driver: StorageDriver, repository: string): AsyncGenerator<StoredLink, void, void> {
+  for (const algorithm of ALGORITHMS) {
+    const directories = {
+      manifest: revisionsPath(repository, algorithm),
+      blob: layersPath(repository, algorithm),
+    };
+    for (const kind of ['manifest', 'blob'] as const) {
+      for (const hex of (await orUndefined(driver.list(directories[kind]))) ?? []) {
+        const digest = `${algorithm}:${hex}`;
+        if (isDigest(digest)) yield { digest, kind };
+      }
+    }
+  }
+}

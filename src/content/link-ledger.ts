@@ -1,0 +1,19 @@
+import type { Digest } from '../oci/digest.ts';
+
+/** Content that is about to become part of a repository. */
+export interface NewLink {
+  readonly repository: string;
+  readonly digest: Digest;
+  readonly kind: 'manifest' | 'blob';
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** Keeps a record of who has what. */
+export interface LinkLedger {
+  /**
+   * Told before the link is made, so that no link is ever missing from the record, whatever happens in between. Never fails: a
+   * record that cannot be kept does not stop a pull.
+   */
+  willLink(link: NewLink): Promise<void>;
+}

@@ -1,0 +1,38 @@
+import type { Digest } from '../oci/digest.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import type { UsageIndex } from './usage-index.ts';
+
+/** Where manifests can be read. */
+export interface ManifestReader {
+  findManifest(repository: string, digest: Digest): Promise<{ readonly bytes: Uint8Array } | undefined>;
+}
+
+/** What manifests are made of. Read from storage once; what the bytes of a digest say never changes. */
+export class ManifestParts {
+  readonly #index: UsageIndex;
+  readonly #reader: () => ManifestReader;
+
+  constructor(index: UsageIndex, reader: () => ManifestReader) {
+    this.#index = index;
+    this.#reader = reader;
+  }
+
+  /** Empty for a manifest that is not there. */
+  async of(repository: string, digest: Digest): Promise<readonly Digest[]> {
+    const known = await this.#index.partsOf(digest);
+    if (known) return known;
+    const manifest = await this.#reader().findManifest(repository, digest);
+    if (!manifest) return [];
+    const parts = parseManifest(manifest.bytes).references.map((reference) => reference.digest);
+    await this.#index.putParts(digest, parts);
+    return parts;
+  }
+
+  /** Whether a manifest of the repository has the digest as a part. */
+  async isPart(repository: string, digest: Digest): Promise<boolean> {
+    for (const whole of await this.#index.wholesOf(digest)) {
+      if (await this.#index.find({ repository, digest: whole, kind: 'manifest' })) return true;
+    }
+    return false;
+  }
+}

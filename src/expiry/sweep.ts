@@ -1,0 +1,127 @@
+import type { Digest } from '../oci/digest.ts';
+import type { ContentReference, UsageIndex, UsageRecord } from './usage-index.ts';
+import type { UsageRecorder } from './usage-recorder.ts';
+
+/** The part of our content store that can be swept. */
+export interface SweptStore {
+  locked<T>(digest: Digest, work: () => Promise<T>): Promise<T>;
+  isLinked(repository: string, link: { readonly digest: Digest; readonly kind: ContentReference['kind'] }): Promise<boolean>;
+  deleteManifestLink(repository: string, digest: Digest): Promise<string[]>;
+  deleteBlobLink(repository: string, digest: Digest): Promise<void>;
+  storedSize(digest: Digest): Promise<number | undefined>;
+  deleteBytes(digest: Digest): Promise<void>;
+  walkRepositories(): AsyncGenerator<string, void, void>;
+}
+
+export type RemovalReason = 'expired' | 'evicted';
+
+export interface SweepEvents {
+  /** @param event.bytes what that made free; 0 while another repository has them */
+  contentRemoved(event: ContentReference & { readonly reason: RemovalReason; readonly bytes: number }): void;
+}
+
+export interface SweepOptions {
+  readonly index: UsageIndex;
+  readonly recorder: UsageRecorder;
+  readonly store: SweptStore;
+  /** A fill of the digest is under way. */
+  readonly isFilling: (digest: Digest) => boolean;
+  /** Whatever is in memory of the content is to be forgotten. */
+  readonly onForgotten: (repository: string, digest: Digest) => void;
+  readonly events: SweepEvents;
+}
+
+export interface Removal {
+  /** False: it was used meanwhile, or something holds it. */
+  readonly removed: boolean;
+  /** Freed. */
+  readonly bytes: number;
+}
+
+const KEPT: Removal = { removed: false, bytes: 0 };
+const MAX_LOOSE = 100;
+
+/**
+ * Removes references, and the bytes that nothing refers to any more. Everything that is ever deleted because of age or want of
+ * room goes through here.
+ *
+ * Whether bytes are referred to is asked of storage right before they go, under the lock that everybody takes who links them:
+ * a blob that one repository forgets stays whole for the others (distribution's issue #2367).
+ */
+export class Sweep {
+  readonly #options: SweepOptions;
+
+  constructor(options: SweepOptions) {
+    this.#options = options;
+  }
+
+  /** Unless the reference was used since the record was read. */
+  async remove(record: UsageRecord, reason: RemovalReason): Promise<Removal> {
+    const { index, recorder, store, events } = this.#options;
+    const { repository, digest, kind } = record;
+    return store.locked(digest, async () => {
+      const current = await index.find(record);
+      const isUsed = current?.lastUsedAt !== record.lastUsedAt || recorder.isPending(repository, digest);
+      if (isUsed || this.#options.isFilling(digest)) return KEPT;
+      await this.#unlink(record);
+      await index.remove([record]);
+      recorder.discard(repository, digest);
+      const bytes = await this.#removeBytes(digest);
+      events.contentRemoved({ repository, digest, kind, reason, bytes });
+      return { removed: true, bytes };
+    });
+  }
+
+  /** Bytes that were left behind: by a crash between a reference and its bytes, or because a fill held them. */
+  async sweepLoose(): Promise<number> {
+    const { index, store } = this.#options;
+    let bytes = 0;
+    for (const digest of await index.looseDigests(MAX_LOOSE)) {
+      bytes += await store.locked(digest, () => this.#removeBytes(digest));
+    }
+    return bytes;
+  }
+
+  async #unlink({ repository, digest, kind }: ContentReference): Promise<void> {
+    const { store, onForgotten } = this.#options;
+    // Before, so that nobody is told of what is being removed; and after, as somebody may have read it in between.
+    onForgotten(repository, digest);
+    if (kind === 'manifest') await store.deleteManifestLink(repository, digest);
+    else await store.deleteBlobLink(repository, digest);
+    onForgotten(repository, digest);
+  }
+
+  /** To be called under the lock of the digest. @returns bytes freed */
+  async #removeBytes(digest: Digest): Promise<number> {
+    const { index, store, isFilling } = this.#options;
+    if (isFilling(digest) || (await this.#isReferred(digest))) return 0;
+    const size = await store.storedSize(digest);
+    await store.deleteBytes(digest);
+    await index.bytesRemoved(digest);
+    return size ?? 0;
+  }
+
+  async #isReferred(digest: Digest): Promise<boolean> {
+    const { index, store } = this.#options;
+    const holders = (await index.holders(digest)).map((holder) => ({ ...holder, digest }));
+    for (const holder of holders) {
+      if (await store.isLinked(holder.repository, holder)) return true;
+    }
+    await index.remove(holders);
+    return (await index.marker('complete')) === undefined && this.#isReferredAnywhere(digest);
+  }
+
+  /** While the index does not know everything: a look into every repository. */
+  async #isReferredAnywhere(digest: Digest): Promise<boolean> {
+    const { index, store } = this.#options;
+    for await (const repository of store.walkRepositories()) {
+      for (const kind of ['blob', 'manifest'] as const) {
+        if (!(await store.isLinked(repository, { digest, kind }))) continue;
+        const size = await store.storedSize(digest);
+        await index.record([{ repository, digest, kind, size, at: Date.now() }]);
+        return true;
+      }
+    }
+    return false;
+  }
+}

@@ -1,0 +1,81 @@
+import { Readable } from 'node:stream';
+
+import { Agent } from 'undici';
+
+import { parseContentRange } from './content-range.ts';
+import { networkFailure } from './network-failure.ts';
+import { type UpstreamBlob, UpstreamError } from './upstream.ts';
+
+export interface PeerRequest {
+  /** URL of the other replica, without a path. */
+  readonly address: string;
+  /** In our storage, which both share. */
+  readonly repository: string;
+  readonly digest: string;
+  /** First byte wanted. */
+  readonly start: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface PeerClient {
+  /** What another replica is filling. @throws {UpstreamError} `not-found` when it is not, or not any more */
+  open(request: PeerRequest): Promise<UpstreamBlob>;
+  close(): Promise<void>;
+}
+
+/** The header that proves a request to come from a replica of the same cache. */
+export const PEER_HEADER = 'x-layover-peer';
+/** Where a replica hands out what it is filling. */
+export const PEER_PATH = '/internal/fills/';
+
+const CONNECT_TIMEOUT_MS = 1_000;
+/** The other one may itself wait for its upstream. Milliseconds. */
+const HEADERS_TIMEOUT_MS = 15_000;
+/** A holder that is silent for this long has lost its lease. Milliseconds. */
+const IDLE_TIMEOUT_MS = 6_000;
+
+/** @param secret what all replicas know; undefined while it cannot be had */
+export function createPeerClient(secret: () => Promise<string | undefined>): PeerClient {
+  const agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS }, connections: 64 });
+  return {
+    open: (request) => open(agent, request, secret),
+    close: () => agent.destroy(),
+  };
+}
+
+async function open(
+  agent: Agent,
+  { address, repository, digest, start, signal }: PeerRequest,
+  secret: () => Promise<string | undefined>,
+): Promise<UpstreamBlob> {
+  const upstream = 'peer';
+  const { host, origin } = new URL(address);
+  try {
+    const { statusCode, headers, body } = await agent.request({
+      origin,
+      path: `${PEER_PATH}${repository}@${digest}`,
+      method: 'GET',
+      headers: { [PEER_HEADER]: (await secret()) ?? '', range: `bytes=${start}-` },
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      bodyTimeout: IDLE_TIMEOUT_MS,
+      ...(signal && { signal }),
+    });
+    const range = parseContentRange(headers['content-range']?.toString());
+    if (statusCode !== 206 || range?.start !== start) {
+      await body.dump();
+      throw new UpstreamError('not-found', `replica ${host} answered ${statusCode}`, { upstream, status: statusCode });
+    }
+    return { size: range.size, start, body: Readable.from(told(body, host), { objectMode: true }) };
+  } catch (err) {
+    throw err instanceof UpstreamError || signal?.aborted ? err : networkFailure(upstream, host, err);
+  }
+}
+
+/** A replica that dies is an upstream that breaks: the reader goes on elsewhere. */
+async function* told(body: AsyncIterable<unknown>, host: string): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of body) yield chunk as Uint8Array;
+  } catch (err) {
+    throw networkFailure('peer', host, err);
+  }
+}

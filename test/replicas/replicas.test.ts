@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import type { Digest } from '../../src/oci/digest.ts';
+import { readVisibleBlobs } from '../support/data-directory.ts';
+import { sharedHub } from '../integration/scene.ts';
+import { startBalancer } from '../support/balancer.ts';
+import { Images } from '../support/images.ts';
+import { missingPrograms } from '../support/programs.ts';
+import { RedisServer, until } from '../support/redis.ts';
+import { findFiller, pullAndCompare, startReplicas } from './replica-scene.ts';
+
+const MIB = 2 ** 20;
+const missing = await missingPrograms(['redis-server']);
+if (missing.length > 0) console.warn('redis-server is missing: the tests of replicas are skipped');
+
+const images = new Images();
+const image = images.addImage('library/app', '1', { layers: [32 * MIB] });
+// The first layer is the program.
+const digest = image.layers[1] as Digest;
+const expected = Buffer.concat([...(images.blobs.get(digest)?.read() ?? [])]);
+const path = `/v2/library/app/blobs/${digest}`;
+
+describe.skipIf(missing.length > 0)('three replicas with one storage and one Redis', () => {
+  const hub = sharedHub(images, { challenge: 'none', redirectBlobs: false });
+  let redis: RedisServer;
+  beforeAll(async () => {
+    redis = await RedisServer.start();
+  });
+  afterAll(() => redis[Symbol.asyncDispose]());
+
+  it('fetch a cold blob once, however many ask all of them at once', async () => {
+    await using scene = await startReplicas({ hub: hub(), redis: redis.address });
+    await using balancer = await startBalancer(scene.replicas.map(({ port }) => port));
+    hub().requests.reset();
+
+    const pulled = await Promise.all(Array.from({ length: 30 }, () => pullAndCompare(balancer.url + path, expected)));
+
+    expect(pulled.every((it) => it.status === 200 && it.isComplete && it.isRight)).toBe(true);
+    expect(hub().requests.count('blob-get')).toBe(1);
+    expect(hub().requests.bytes('blob-get')).toBe(expected.length);
+    const [first] = scene.replicas;
+    await until(async () => (await readVisibleBlobs(first?.dataDirectory ?? '')).length === 1);
+    expect(await readVisibleBlobs(first?.dataDirectory ?? '')).toMatchObject([{ digest, intact: true }]);
+  });
+
+  it('go on where the one that fetched was killed, without a wrong byte', async () => {
+    await using scene = await startReplicas({ hub: hub(), redis: redis.address });
+    hub().requests.reset();
+    const undo = hub().faults.throttle(12 * MIB, { on: 'blob-get' });
+    const received = scene.replicas.map(() => 0);
+    const pulls = scene.replicas.flatMap((replica, i) =>
+      Array.from({ length: 4 }, () => {
+        const onBytes = (bytes: number) => (received[i] = (received[i] ?? 0) + bytes);
+        return pullAndCompare(replica.url + path, expected, onBytes).then((result) => ({ replica, result }));
+      }),
+    );
+    await until(() => received.every((bytes) => bytes > 4 * 8 * MIB));
+    const killed = await findFiller(scene.replicas, redis.admin);
+    expect(killed).toBeDefined();
+    await killed?.kill('SIGKILL');
+    const pulled = await Promise.all(pulls);
+    undo();
+
+    // Nobody got a wrong byte; those of the dead one were cut off, all others have everything.
+    expect(pulled.every(({ result }) => result.isRight)).toBe(true);
+    for (const { replica, result } of pulled) expect(result.isComplete).toBe(replica !== killed);
+    expect(hub().requests.count('blob-get')).toBe(2);
+    expect(hub().requests.bytes('blob-get')).toBeLessThan(expected.length * 1.3);
+  });
+
+  it('pull each for itself while Redis is gone', async () => {
+    await using gone = await RedisServer.start();
+    const { address } = gone;
+    await using scene = await startReplicas({ hub: hub(), redis: address, count: 2 });
+    await gone[Symbol.asyncDispose]();
+    const pulled = await Promise.all(scene.replicas.map(({ url }) => pullAndCompare(url + path, expected)));
+    expect(pulled.every((it) => it.status === 200 && it.isComplete && it.isRight)).toBe(true);
+  });
+
+  it('show what they fill to each other only', async () => {
+    await using scene = await startReplicas({ hub: hub(), redis: redis.address, count: 1 });
+    const [replica] = scene.replicas;
+    await pullAndCompare(`${replica?.url}${path}`, expected);
+    const answer = await fetch(`${replica?.url}/internal/fills/library/app@${digest}`, {
+      headers: { 'x-layover-peer': 'guessed' },
+    });
+    expect(answer.status).toBe(404);
+  });
+});
+
+describe('replicas without Redis', () => {
+  const hub = sharedHub(images, { challenge: 'none', redirectBlobs: false });
+
+  it('are independent, say so, and share a directory without harm', async () => {
+    await using scene = await startReplicas({ hub: hub(), redis: undefined, count: 2 });
+    for (const replica of scene.replicas) await replica.waitForOutput(/fills are not shared with replicas/);
+    const pulled = await Promise.all(scene.replicas.map(({ url }) => pullAndCompare(url + path, expected)));
+    expect(pulled.every((it) => it.status === 200 && it.isComplete && it.isRight)).toBe(true);
+    expect(hub().requests.count('blob-get')).toBe(2);
+    const [first] = scene.replicas;
+    await until(async () => (await readVisibleBlobs(first?.dataDirectory ?? '')).length === 1);
+    expect((await readVisibleBlobs(first?.dataDirectory ?? '')).every(({ intact }) => intact)).toBe(true);
+  });
+});
