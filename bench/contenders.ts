@@ -21,7 +21,10 @@ export async function startLayover(hub: { readonly url: string }): Promise<Conte
   const tags = { ttl: '1h', rules: [{ match: '^stale$', ttl: '0s' }] };
   // As dist/main.js starts itself.
   const nodeArguments = ['--max-semi-space-size=4'];
-  const layover = await Layover.start({ nodeArguments, config: { proxy: { upstreams: [dockerHubUpstream(hub, { tags })] } } });
+  const layover = await Layover.start({
+    nodeArguments,
+    config: { proxy: { upstreams: [dockerHubUpstream(hub, { tags })] } },
+  });
   return {
     name: 'layover',
     url: layover.url,

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { DescriptorCache } from './cache/descriptor-cache.ts';
 import type { Config, ProxyConfig, UpstreamConfig } from './config/config.ts';
 import { ContentStore } from './content/content-store.ts';
+import { type CacheControl, ControlError, type RefreshResult } from './expiry/cache-control.ts';
+import { createHousekeeping, openUsage, type Usage } from './expiry/create-housekeeping.ts';
 import { loadSchedulerState } from './expiry/scheduler-state.ts';
 import { createHealth, type Health } from './http/health.ts';
 import type { PeerAccess } from './http/peer-fills.ts';
@@ -18,10 +20,12 @@ import { PulledBlobs } from './registry/pulled-blobs.ts';
 import { PulledManifests } from './registry/pulled-manifests.ts';
 import { PullThroughRegistry } from './registry/pull-through.ts';
 import { Router, type UpstreamRoute } from './registry/router.ts';
-import { SpoolArea } from './registry/spool-area.ts';
+import { SpoolArea, type StoreRoom } from './registry/spool-area.ts';
+import { SpoolLocks } from './registry/spool-locks.ts';
 import { StoredContent } from './registry/stored-content.ts';
 import { TagEntries } from './registry/tag-entries.ts';
 import type { StorageDriver } from './storage/driver.ts';
+import type { Digest } from './oci/digest.ts';
 import { createStorage } from './storage/index.ts';
 import { measured } from './storage/measured.ts';
 import { BufferPool } from './stream/buffer-pool.ts';
@@ -44,6 +48,9 @@ export interface Context {
   readonly health: Health;
   /** Undefined without other replicas. */
   readonly peers: PeerAccess | undefined;
+  readonly cache: CacheControl;
+  /** Resolves when this process, of those that share a directory, looks after the stored content; it may be that it never does. */
+  readonly keeping: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -53,25 +60,47 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
   const driver = await createDriver(config, telemetry, buffers);
   await reportTakenOver(driver, telemetry);
   const onDamage = (damage: { path: string; reason: string }) => telemetry.cache.damagedContent(damage);
-  const store = new ContentStore({ driver, onDamage });
+  const usage = await openUsage({ config, reader: () => store, events: telemetry.expiry, now: Date.now });
+  const store: ContentStore = new ContentStore({ driver, onDamage, ledger: usage.recorder });
   const redis = config.redis && (await createRedis(config.redis, { events: telemetry.redis }));
   const { shared, maxEntries } = config.descriptors;
   const descriptors = new DescriptorCache({ maxEntries, redis: shared ? redis : undefined, events: telemetry.redis });
   const content = new StoredContent(store, descriptors, onDamage, { redirect: config.storage.redirect });
   const local = new LocalRegistry(store, content);
   const health = createHealth(config.health, { storage: driver, log: telemetry.log });
+  const room = new LateRoom();
   const pulling =
     config.proxy &&
-    (await createPulling(config.proxy, { buffers, driver, store, content, local, telemetry, env, redis }));
+    (await createPulling(config.proxy, { buffers, driver, store, content, local, telemetry, env, redis, usage, room }));
   const router = new Router({ local, hosted: config.proxy?.hosted ?? [], upstreams: pulling?.routes ?? [] });
+  const { housekeeping, control } = createHousekeeping(config, usage, {
+    store,
+    isFilling: (digest) => pulling?.isFilling(digest) ?? false,
+    onForgotten: (repository, digest, tags) => {
+      content.forget(repository, digest);
+      for (const tag of tags) pulling?.forgetTag(repository, tag);
+    },
+    refresh: pulling?.refresh,
+    loadSchedulerState: () => loadSchedulerState(driver),
+    events: telemetry.expiry,
+    now: Date.now,
+  });
+  room.open(housekeeping.quota);
+  telemetry.expiry.quota(config.storage.quota?.size ?? 0);
+  const keeper = await keepAlone(config, () => housekeeping.start());
   return {
     router,
     local,
     health,
     peers: pulling?.peers,
+    cache: control,
+    keeping: keeper.keeping,
     async close() {
       health.stop();
       await pulling?.close();
+      await housekeeping.stop();
+      await keeper.release();
+      await usage.index.close();
       await redis?.close();
       await driver.close();
     },
@@ -88,8 +117,7 @@ async function createDriver({ storage }: Config, telemetry: Telemetry, buffers: 
 async function reportTakenOver(driver: StorageDriver, { log }: Telemetry): Promise<void> {
   const state = await loadSchedulerState(driver);
   if (state.kind === 'read') {
-    const { blobs, manifests } = state;
-    log.info({ blobs, manifests }, "taking over distribution's cache directory; its content does not expire here");
+    log.info({ entries: state.entries.length }, "this was distribution's cache directory: its content is served on");
   } else if (state.kind === 'damaged') {
     log.warn(
       { reason: state.reason },
@@ -107,6 +135,8 @@ interface Parts {
   readonly telemetry: Telemetry;
   readonly env: ContextOptions['env'];
   readonly redis: Redis | undefined;
+  readonly usage: Usage;
+  readonly room: StoreRoom;
 }
 
 /** What only a pull-through cache has: upstreams, and the fills that they all share. */
@@ -118,6 +148,7 @@ async function createPulling(proxy: ProxyConfig, parts: Parts) {
     keepMs: proxy.fills.keepSpoolMs,
     buffers,
     onSize: (bytes) => telemetry.cache.spoolBytes(bytes),
+    store: parts.room,
   });
   await spools.start();
   const { maxConcurrent, advertise } = proxy.fills;
@@ -131,7 +162,18 @@ async function createPulling(proxy: ProxyConfig, parts: Parts) {
     return createRoute(config, { ...parts, upstream, fills, offline: proxy.offline });
   });
   return {
-    routes,
+    routes: routes.map(({ route }) => route),
+    isFilling: (digest: Digest) => fills.find(digest) !== undefined,
+    forgetTag(repository: string, tag: string) {
+      for (const { tags } of routes) tags.forget(repository, tag);
+    },
+    async refresh(repository: string, tag: string): Promise<RefreshResult> {
+      for (const { registry } of routes) {
+        const refreshed = await registry.refreshTag(repository, tag);
+        if (refreshed) return refreshed;
+      }
+      throw new ControlError('not-found', `${repository} is of none of the upstreams`);
+    },
     peers: replicas && createPeerAccess(replicas.secret, { fills, store }),
     async close() {
       await fills.stop();
@@ -171,12 +213,13 @@ function createPeerAccess(
 function createRoute(
   config: UpstreamConfig,
   { store, content, local, telemetry, ...parts }: Parts & { upstream: Upstream; fills: Fills; offline: boolean },
-): UpstreamRoute {
-  const { upstream, fills, offline } = parts;
+): { readonly route: UpstreamRoute; readonly registry: PullThroughRegistry; readonly tags: TagEntries } {
+  const { upstream, fills, offline, usage } = parts;
+  const tags = new TagEntries(store);
   const manifests = new PulledManifests({
     upstream,
     content,
-    tags: new TagEntries(store),
+    tags,
     policy: config.tags,
     offline,
     events: telemetry.cache,
@@ -191,6 +234,63 @@ function createRoute(
     allow: config.allow,
     deny: config.deny,
     offline,
+    onUsed: (repository, digest, kind, size) => usage.recorder.used(repository, digest, kind, size),
   });
-  return { name: config.name, aliases: config.aliases, library: config.library, isDefault: config.isDefault, registry };
+  const { name, aliases, library, isDefault } = config;
+  return { route: { name, aliases, library, isDefault, registry }, registry, tags };
 }
+
+/** Room in a store whose quota is known only after everything else is put together. */
+class LateRoom implements StoreRoom {
+  #room: StoreRoom | undefined;
+
+  open(room: StoreRoom | undefined): void {
+    this.#room = room;
+  }
+
+  async reserve(digest: Digest, size: number): Promise<void> {
+    await this.#room?.reserve(digest, size);
+  }
+
+  release(digest: Digest): void {
+    this.#room?.release(digest);
+  }
+}
+
+/** How often it is looked whether the process that looks after the directory has ended. Milliseconds. */
+const TAKE_OVER_MS = 1_000;
+
+/** Of the processes on this machine that share a directory, one looks after what is stored: while the one before drains, the next waits. */
+async function keepAlone({ storage }: Config, start: () => void) {
+  const { driver } = storage;
+  if (driver.kind !== 'filesystem') {
+    start();
+    return { keeping: Promise.resolve(), release: async () => {} };
+  }
+  const locks = new SpoolLocks(join(driver.rootDirectory, 'layover', 'locks'));
+  await locks.start().catch(() => {}); // a read-only file system: there is nothing to look after
+  let timer: NodeJS.Timeout | undefined;
+  let isReleased = false;
+  let onKeeping: () => void = () => {};
+  const keeping = new Promise<void>((resolve) => (onKeeping = resolve));
+  const take = async () => {
+    const isTaken = await locks.take(KEEPER).catch(() => false);
+    if (isReleased) return locks.release(KEEPER);
+    if (isTaken) {
+      start();
+      onKeeping();
+    } else timer = setTimeout(() => void take(), TAKE_OVER_MS).unref();
+  };
+  await take();
+  return {
+    keeping,
+    async release() {
+      isReleased = true;
+      clearTimeout(timer);
+      await locks.release(KEEPER);
+      locks.stop();
+    },
+  };
+}
+
+const KEEPER = 'keeper';

@@ -13,6 +13,17 @@ export interface Config {
   readonly tagsMaxEntries: number;
   /** Undefined: a plain registry, nothing is pulled through. */
   readonly proxy: ProxyConfig | undefined;
+  readonly admin: AdminConfig;
+}
+
+/** The admin API; it is always on a socket beside the storage, for who may read that directory. */
+export interface AdminConfig {
+  /** An address of its own. */
+  readonly listen: Listen | undefined;
+  /** With a token and no address of its own, it is on the registry's. */
+  readonly token: string | undefined;
+  /** Holds the token; read again when it changes. */
+  readonly tokenFile: string | undefined;
 }
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -37,6 +48,30 @@ export interface StorageConfig {
   readonly tier: TierConfig | undefined;
   /** In order; each works on what the one before it made. */
   readonly middleware: readonly StorageMiddlewareConfig[];
+  /** Undefined: the store grows without limit. */
+  readonly quota: QuotaConfig | undefined;
+  /** Globs over names, with one over tags behind a colon; neither expire nor are evicted. */
+  readonly pins: readonly string[];
+  readonly scrub: ScrubConfig;
+  /** Where the index of use lies; undefined: in the storage directory, or for other drivers in memory. */
+  readonly indexDirectory: string | undefined;
+}
+
+export interface QuotaConfig {
+  /** Bytes. */
+  readonly size: number;
+  /** Share of the size down to which is evicted. */
+  readonly low: number;
+  /** Share of the size above which is evicted. */
+  readonly high: number;
+}
+
+export interface ScrubConfig {
+  readonly enabled: boolean;
+  /** From the end of one to the start of the next. Milliseconds. */
+  readonly intervalMs: number;
+  /** Bytes per second. */
+  readonly rate: number;
 }
 
 export type StorageDriverConfig =
@@ -80,7 +115,8 @@ export interface S3Config {
   readonly dualStack: boolean;
   readonly accelerate: boolean;
   readonly fips: boolean;
-  readonly acl: string;
+  /** Canned; undefined: the header is not sent, and objects are private. */
+  readonly acl: string | undefined;
   /** A line per request, at level debug. */
   readonly logRequests: boolean;
   /** `when_required`: none that stores of before 2025 do not know. */
@@ -237,6 +273,8 @@ export interface ProxyConfig {
   readonly hosted: readonly string[];
   /** Never contact an upstream. */
   readonly offline: boolean;
+  /** Content is forgotten after so long without use. Milliseconds; 0: never. */
+  readonly ttlMs: number;
   readonly fills: FillConfig;
 }
 

@@ -11,11 +11,12 @@ const REDACTED = '***';
 
 /** A copy that can be logged and turned into JSON: no passwords, tokens or credentials in URLs. */
 export function redactedConfig(config: Config): Record<string, unknown> {
-  const { health, proxy, redis, storage } = config;
+  const { admin, health, proxy, redis, storage } = config;
   return {
     ...config,
     storage: { ...storage, driver: redactDriver(storage.driver) },
     health: { ...health, http: health.http.map(redactCheck) },
+    admin: { ...admin, token: admin.token && REDACTED },
     redis: redis && redactRedis(redis),
     proxy: proxy && { ...proxy, upstreams: proxy.upstreams.map(redactUpstream) },
   };

@@ -20,6 +20,7 @@ export function resolveProxy(proxy: RawProxy): ProxyConfig | undefined {
     upstreams,
     hosted: proxy.hosted ?? [],
     offline: proxy.offline ?? false,
+    ttlMs: Math.max(0, proxy.ttl ?? 168 * HOUR),
     fills: {
       maxConcurrent: proxy.fills?.maxconcurrent ?? 32,
       maxSpoolBytes: proxy.fills?.maxspool ?? 100 * GIB,

@@ -26,7 +26,21 @@ export function resolveStorage(storage: RawStorage, middleware: RawConfig['middl
     redirect: canRedirect && !isDisabled,
     tier: tier && { maxBytes: tier.size ?? 10 * GIB, directory: tier.directory },
     middleware: wrappers,
+    quota: resolveQuota(storage.quota ?? {}),
+    pins: storage.quota?.pins ?? [],
+    scrub: {
+      enabled: storage.scrub?.enabled ?? false,
+      intervalMs: storage.scrub?.interval ?? 168 * HOUR,
+      rate: storage.scrub?.rate || 50_000_000,
+    },
+    indexDirectory: storage.index?.directory,
   };
+}
+
+function resolveQuota({ size, low, high }: NonNullable<RawStorage['quota']>): StorageConfig['quota'] {
+  if (size === undefined) return undefined;
+  const most = high ?? 1;
+  return { size, low: Math.min(low ?? 0.8, most), high: most };
 }
 
 function resolveDriver({ filesystem, s3, s3aws }: RawStorage): StorageDriverConfig {
@@ -52,12 +66,13 @@ function resolveS3(raw: RawS3): S3Config {
     tls: { insecure: raw.skipverify ?? false, caFile: raw.cacert },
     ...resolveSizes(raw),
     rootDirectory: raw.rootdirectory ?? '',
-    storageClass: raw.storageclass === 'none' ? undefined : (raw.storageclass ?? 'standard').toUpperCase(),
+    storageClass: raw.storageclass === 'none' ? undefined : raw.storageclass?.toUpperCase(),
     userAgent: raw.useragent,
     dualStack: raw.usedualstack ?? false,
     accelerate: raw.accelerate ?? false,
     fips: raw.usefipsendpoint ?? false,
-    acl: raw.objectacl ?? 'private',
+    // What objects are without the header, which a bucket that has ACLs switched off may refuse.
+    acl: raw.objectacl === 'private' ? undefined : raw.objectacl,
     logRequests: raw.loglevel !== undefined && raw.loglevel !== 'off' && raw.loglevel !== 'false',
     checksums: raw.checksums ?? (hasEndpoint ? 'when_required' : 'when_supported'),
     abandonedAfterMs: raw.abandonedafter ?? 24 * HOUR,

@@ -28,6 +28,7 @@ export function resolveConfig(raw: RawConfig): Config {
     catalogMaxEntries: positive(raw.catalog?.maxentries) ?? MAX_ENTRIES,
     tagsMaxEntries: positive(raw.tags?.maxtags) ?? MAX_ENTRIES,
     proxy: raw.proxy && resolveProxy(raw.proxy),
+    admin: { listen: raw.admin?.addr, token: raw.admin?.token, tokenFile: raw.admin?.tokenfile },
   };
 }
 

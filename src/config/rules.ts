@@ -10,7 +10,14 @@ import { aliasesOf, upstreamNameOf } from './upstream-name.ts';
  * Works on the plain values, however wrong they are, so that these problems are reported in the same breath as the schema's.
  */
 export function findConflicts(plain: unknown): Finding[] {
-  return [...checkDriver(plain), ...checkListen(plain), ...checkTls(plain), ...checkRedis(plain), ...checkProxy(plain)];
+  return [
+    ...checkDriver(plain),
+    ...checkListen(plain),
+    ...checkTls(plain),
+    ...checkAdmin(plain),
+    ...checkRedis(plain),
+    ...checkProxy(plain),
+  ];
 }
 
 function checkDriver(plain: unknown): Finding[] {
@@ -54,6 +61,15 @@ function checkRedis(plain: unknown): Finding[] {
 function hasRedis(plain: unknown): boolean {
   const addrs = plainAt(plain, ['redis', 'addrs']);
   return (Array.isArray(addrs) && addrs.length > 0) || textAt(plain, ['redis', 'addr']) !== undefined;
+}
+
+/** Whoever reaches the admin API without a token can empty the cache. */
+function checkAdmin(plain: unknown): Finding[] {
+  const addr = textAt(plain, ['admin', 'addr']);
+  const hasToken = ['token', 'tokenfile'].some((key) => plainAt(plain, ['admin', key]) !== undefined);
+  const listen = addr === undefined ? undefined : parseTcpAddress(addr);
+  if (listen?.net !== 'tcp' || hasToken || /^(?:127\.|::1$|localhost$)/.test(listen.host ?? '')) return [];
+  return [atValue(['admin', 'addr'], 'can be reached from elsewhere, which takes admin.token or admin.tokenfile')];
 }
 
 function checkProxy(plain: unknown): Finding[] {

@@ -1,7 +1,7 @@
 import type { Finding, KeyPath } from './problem.ts';
 import { DRIVERS_IN_WORDS, UNSUPPORTED_DRIVERS } from './schema/storage.ts';
 import { plainAt, textAt } from './tree.ts';
-import { parseBoolean, parseDurationMs } from './units.ts';
+import { parseBoolean } from './units.ts';
 
 /** A key that is read and then not acted upon. A version that does removes its line. */
 interface UnhonouredKey {
@@ -16,7 +16,6 @@ const isOn = (value: unknown, ...path: string[]) => parseBoolean(textAt(value, p
 const saysNo = (key: string) => (value: unknown) => !isOn(value, key);
 const saysYes = (key: string) => (value: unknown) => isOn(value, key);
 const isEmpty = (value: unknown) => typeof value === 'object' && value !== null && Object.keys(value).length === 0;
-const isNever = (value: unknown) => typeof value === 'string' && (parseDurationMs(value) ?? 1) <= 0;
 const isNone = (value: unknown) =>
   isEmpty(value) || (typeof value === 'object' && value !== null && Object.keys(value).join() === 'none');
 
@@ -45,7 +44,6 @@ const IGNORED: readonly UnhonouredKey[] = [
   { path: ['storage', 'tag', 'concurrencylimit'], instead: 'tags are read with a limit of its own' },
   { path: ['storage', 'delete'], instead: 'clients cannot delete', unless: saysNo('enabled') },
   { path: ['storage', 'maintenance', 'uploadpurging'], instead: 'no uploads are taken', unless: saysNo('enabled') },
-  { path: ['storage', 'quota'], instead: 'the storage grows without limit', unless: isEmpty },
   { path: ['middleware', 'registry'], instead: 'no middleware is loaded', unless: isEmpty },
   { path: ['middleware', 'repository'], instead: 'no middleware is loaded', unless: isEmpty },
   { path: ['http', 'secret'], instead: 'nothing needs to be signed' },
@@ -58,7 +56,6 @@ const IGNORED: readonly UnhonouredKey[] = [
   { path: ['http', 'h2c'], instead: 'clients are served by HTTP/1.1', unless: saysNo('enabled') },
   { path: ['notifications'], instead: 'no events are sent', unless: isEmpty },
   ...REDIS_IGNORED,
-  { path: ['proxy', 'ttl'], instead: 'nothing expires', unless: isNever },
   { path: ['proxy', 'cachewritetimeout'], instead: 'a blob may take as long as bytes keep coming' },
   { path: ['validation'], instead: 'nothing can be pushed', unless: isEmpty },
   { path: ['policy'], instead: 'nothing can be pushed', unless: isEmpty },

@@ -1,7 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { type Database, open, type RootDatabase } from 'lmdb';
+import { type Database, open as openEnvironment, type RootDatabase } from 'lmdb';
 
 import type { Digest } from '../oci/digest.ts';
 import {
@@ -41,8 +41,9 @@ const FORMAT = 1;
 const DATA_FILE = 'usage.mdb';
 const NO_TOTALS: UsageTotals = { bytes: 0, digests: 0, references: 0 };
 
-export class IndexFormatError extends Error {
-  override readonly name = 'IndexFormatError';
+/** The files are none of LMDB's, or cut off, or of another version. */
+export class IndexDamagedError extends Error {
+  override readonly name = 'IndexDamagedError';
 }
 
 export interface LmdbIndexOptions {
@@ -83,18 +84,21 @@ export class LmdbIndex implements UsageIndex {
     this.#meta = root.openDB({ name: 'meta' });
   }
 
-  /** @throws what LMDB says of files that are none of its own · {IndexFormatError} of a later version's */
+  /** @throws {IndexDamagedError} */
   static async open(options: LmdbIndexOptions): Promise<LmdbIndex> {
     await mkdir(options.directory, { recursive: true });
-    const root = open({
-      path: join(options.directory, DATA_FILE),
+    const path = join(options.directory, DATA_FILE);
+    await checkHeader(path);
+    const root = openEnvironment({
+      path,
       noSubdir: true,
       maxDbs: 16,
       noSync: options.temporary === true,
     });
-    const index = new LmdbIndex(options, root);
     try {
-      index.#check();
+      await checkLength(path, root);
+      const index = new LmdbIndex(options, root);
+      index.#checkFormat();
       return index;
     } catch (err) {
       await root.close();
@@ -157,8 +161,19 @@ export class LmdbIndex implements UsageIndex {
     return found;
   }
 
-  async looseDigests(limit: number): Promise<Digest[]> {
-    return [...this.#loose.getKeys({ limit })].map(unpackDigest);
+  async looseDigests({ after, limit }: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]> {
+    const range = after ? { start: packDigest(after), exclusiveStart: true, limit } : { limit };
+    return [...this.#loose.getKeys(range)].map(unpackDigest);
+  }
+
+  async recordLoose({ digest, size }: { readonly digest: Digest; readonly size: number }): Promise<void> {
+    const packed = packDigest(digest);
+    this.#write((totals) => {
+      if (this.#digests.get(packed)) return totals;
+      this.#digests.putSync(packed, [size, 0]);
+      this.#loose.putSync(packed, true);
+      return { ...totals, bytes: totals.bytes + size, digests: totals.digests + 1 };
+    });
   }
 
   async bytesRemoved(digest: Digest): Promise<void> {
@@ -256,12 +271,10 @@ export class LmdbIndex implements UsageIndex {
     if (this.#options.temporary) await rm(this.#options.directory, { recursive: true, force: true });
   }
 
-  /** Looks at both ends of everything, so that a file that was cut off shows here and not later. */
-  #check(): void {
+  #checkFormat(): void {
     const format = this.#meta.get('format');
     if (format === undefined) this.#meta.putSync('format', FORMAT);
-    else if (format !== FORMAT) throw new IndexFormatError(`format ${String(format)}, this version writes ${FORMAT}`);
-    for (const reverse of [false, true]) void [...this.#queue.getKeys({ limit: 1, reverse })];
+    else if (format !== FORMAT) throw new IndexDamagedError(`format ${String(format)}, this version writes ${FORMAT}`);
   }
 
   #totals(): UsageTotals {
@@ -341,4 +354,32 @@ function* inSlices<T>(items: readonly T[]): Generator<readonly T[]> {
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** `mdb.c` of LMDB: `MDB_MAGIC`, behind the header of a page. */
+const MAGIC = 0xbeefc0de;
+const MAGIC_OFFSET = 24;
+
+/** LMDB trusts what it maps into memory: other bytes than its own end the process, not the call. */
+async function checkHeader(path: string): Promise<void> {
+  const file = await open(path, 'r').catch((err: NodeJS.ErrnoException) => {
+    if (err.code === 'ENOENT') return undefined;
+    throw err;
+  });
+  if (!file) return;
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAGIC_OFFSET + 4), 0, MAGIC_OFFSET + 4, 0);
+    const isEmpty = bytesRead === 0;
+    const isOurs = bytesRead === buffer.length && buffer.readUInt32LE(MAGIC_OFFSET) === MAGIC;
+    if (!isEmpty && !isOurs) throw new IndexDamagedError('the file does not begin as it should');
+  } finally {
+    await file.close();
+  }
+}
+
+/** A page behind the end of the file, again, would end the process. */
+async function checkLength(path: string, root: RootDatabase): Promise<void> {
+  const { lastPageNumber = 0, pageSize = 0 } = root.getStats() as { lastPageNumber?: number; pageSize?: number };
+  const { size } = await stat(path);
+  if (size < (lastPageNumber + 1) * pageSize) throw new IndexDamagedError(`the file is cut off at ${size} bytes`);
 }

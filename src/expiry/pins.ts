@@ -15,8 +15,10 @@ export interface PinPattern {
 export function parsePin(pattern: string): PinPattern {
   const at = pattern.indexOf('@');
   const colon = pattern.lastIndexOf(':');
-  if (at >= 0) return { matchesName: matcher(pattern.slice(0, at)), matchesTag: undefined, digest: pattern.slice(at + 1) };
-  if (colon <= pattern.lastIndexOf('/')) return { matchesName: matcher(pattern), matchesTag: undefined, digest: undefined };
+  if (at >= 0)
+    return { matchesName: matcher(pattern.slice(0, at)), matchesTag: undefined, digest: pattern.slice(at + 1) };
+  if (colon <= pattern.lastIndexOf('/'))
+    return { matchesName: matcher(pattern), matchesTag: undefined, digest: undefined };
   const [name, tag] = [pattern.slice(0, colon), pattern.slice(colon + 1)];
   return { matchesName: matcher(name), matchesTag: matcher(tag), digest: undefined };
 }
@@ -79,7 +81,10 @@ export class PinnedNow {
     if (patterns.some(({ matchesTag, digest }) => !matchesTag && digest === undefined)) return 'all';
     const tags = await this.#options.tags.tagsWithDigests(repository);
     const named = tags.filter(({ tag }) => patterns.some(({ matchesTag }) => matchesTag?.(tag)));
-    const roots = [...named.map(({ digest }) => digest), ...patterns.flatMap(({ digest }) => (digest ? [digest as Digest] : []))];
+    const roots = [
+      ...named.map(({ digest }) => digest),
+      ...patterns.flatMap(({ digest }) => (digest ? [digest as Digest] : [])),
+    ];
     const pinned = new Set<Digest>();
     for (const root of roots) await this.#addWithParts(repository, root, { pinned, depth: MAX_DEPTH });
     return pinned;

@@ -5,7 +5,10 @@ import type { UsageRecorder } from './usage-recorder.ts';
 /** The part of our content store that can be swept. */
 export interface SweptStore {
   locked<T>(digest: Digest, work: () => Promise<T>): Promise<T>;
-  isLinked(repository: string, link: { readonly digest: Digest; readonly kind: ContentReference['kind'] }): Promise<boolean>;
+  isLinked(
+    repository: string,
+    link: { readonly digest: Digest; readonly kind: ContentReference['kind'] },
+  ): Promise<boolean>;
   deleteManifestLink(repository: string, digest: Digest): Promise<string[]>;
   deleteBlobLink(repository: string, digest: Digest): Promise<void>;
   storedSize(digest: Digest): Promise<number | undefined>;
@@ -20,6 +23,9 @@ export interface SweepEvents {
   contentRemoved(event: ContentReference & { readonly reason: RemovalReason; readonly bytes: number }): void;
 }
 
+/** @param tags that named it and are gone with it */
+export type ForgottenListener = (repository: string, digest: Digest, tags: readonly string[]) => void;
+
 export interface SweepOptions {
   readonly index: UsageIndex;
   readonly recorder: UsageRecorder;
@@ -27,7 +33,7 @@ export interface SweepOptions {
   /** A fill of the digest is under way. */
   readonly isFilling: (digest: Digest) => boolean;
   /** Whatever is in memory of the content is to be forgotten. */
-  readonly onForgotten: (repository: string, digest: Digest) => void;
+  readonly onForgotten: ForgottenListener;
   readonly events: SweepEvents;
 }
 
@@ -39,7 +45,7 @@ export interface Removal {
 }
 
 const KEPT: Removal = { removed: false, bytes: 0 };
-const MAX_LOOSE = 100;
+const BATCH = 100;
 
 /**
  * Removes references, and the bytes that nothing refers to any more. Everything that is ever deleted because of age or want of
@@ -76,19 +82,23 @@ export class Sweep {
   async sweepLoose(): Promise<number> {
     const { index, store } = this.#options;
     let bytes = 0;
-    for (const digest of await index.looseDigests(MAX_LOOSE)) {
-      bytes += await store.locked(digest, () => this.#removeBytes(digest));
+    let after: Digest | undefined;
+    for (;;) {
+      const digests = await index.looseDigests({ ...(after && { after }), limit: BATCH });
+      for (const digest of digests) bytes += await store.locked(digest, () => this.#removeBytes(digest));
+      after = digests.at(-1);
+      if (digests.length < BATCH) return bytes;
     }
-    return bytes;
   }
 
   async #unlink({ repository, digest, kind }: ContentReference): Promise<void> {
     const { store, onForgotten } = this.#options;
     // Before, so that nobody is told of what is being removed; and after, as somebody may have read it in between.
-    onForgotten(repository, digest);
-    if (kind === 'manifest') await store.deleteManifestLink(repository, digest);
+    onForgotten(repository, digest, []);
+    let tags: readonly string[] = [];
+    if (kind === 'manifest') tags = await store.deleteManifestLink(repository, digest);
     else await store.deleteBlobLink(repository, digest);
-    onForgotten(repository, digest);
+    onForgotten(repository, digest, tags);
   }
 
   /** To be called under the lock of the digest. @returns bytes freed */

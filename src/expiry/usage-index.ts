@@ -94,7 +94,10 @@ export interface UsageIndex {
   holders(digest: Digest): Promise<Holder[]>;
 
   /** Digests whose bytes may be stored though no repository has them. */
-  looseDigests(limit: number): Promise<Digest[]>;
+  looseDigests(query: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]>;
+
+  /** Bytes are stored that nobody refers to. */
+  recordLoose(bytes: { readonly digest: Digest; readonly size: number }): Promise<void>;
 
   /** The bytes of a digest are gone from storage; references to it stay. */
   bytesRemoved(digest: Digest): Promise<void>;

@@ -103,11 +103,11 @@ export class Fill {
   }
 
   /** Reads along, once {@link opened} has resolved. @returns undefined when it has ended */
-  follow(size: number): ByteSource | undefined {
+  follow(size: number, { isPatient = false } = {}): ByteSource | undefined {
     const spool = this.#spool;
     if (!spool || spool.failed || this.#ended) return undefined;
     const { blob, events } = this.#options;
-    return new FollowedBlob({ blob, spool, size, onReaders: (change) => events.fillReaders(change) });
+    return new FollowedBlob({ blob, spool, size, isPatient, onReaders: (change) => events.fillReaders(change) });
   }
 
   /** Runs the fill to its end; never rejects. Called once. */

@@ -81,12 +81,12 @@ export class Fills {
     }
   }
 
-  /** Reads along with a fill under way for the repository; undefined when there is none, or it fails. */
+  /** Another replica reads along with a fill under way for the repository; undefined when there is none, or it fails. */
   async follow(storeRepository: string, digest: Digest): Promise<ByteSource | undefined> {
     const fill = this.find(digest);
     if (!fill?.isFor(storeRepository)) return undefined;
     const size = await fill.opened.catch(() => undefined);
-    return size === undefined ? undefined : fill.follow(size);
+    return size === undefined ? undefined : fill.follow(size, { isPatient: true });
   }
 
   /** Ends every fill; what they have fetched waits on disk for the next start. */

@@ -16,6 +16,8 @@ export interface FollowedBlobOptions {
   /** Bytes of the whole. */
   readonly size: number;
   readonly onReaders: (change: 1 | -1) => void;
+  /** Waits for the fill however far it has to go, instead of asking the upstream beside it. */
+  readonly isPatient: boolean;
 }
 
 /** A blob that is being filled, as one client reads it. */
@@ -32,8 +34,8 @@ export class FollowedBlob implements ByteSource {
   }
 
   async *read(range: ByteRange, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
-    const { spool } = this.#options;
-    if (range.start > spool.written + NEARLY_THERE_BYTES && !spool.sealed) {
+    const { spool, isPatient } = this.#options;
+    if (!isPatient && range.start > spool.written + NEARLY_THERE_BYTES && !spool.sealed) {
       yield* this.#fromUpstream(range, options);
       return;
     }

@@ -24,7 +24,11 @@ export interface PullThroughOptions {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly offline: boolean;
+  /** Told of everything that was found in storage, by its name there. Called for every hit. */
+  readonly onUsed?: UsageListener | undefined;
 }
+
+export type UsageListener = (repository: string, digest: Digest, kind: 'manifest' | 'blob', size: number) => void;
 
 /** One upstream, cached: answers from storage, and fills it from upstream. Names are the upstream's own. */
 export class PullThroughRegistry implements RegistryReader {
@@ -42,23 +46,56 @@ export class PullThroughRegistry implements RegistryReader {
   async resolveManifest(repository: string, reference: Reference): Promise<Served<Descriptor>> {
     const names = this.#names(repository);
     const cached = this.#options.manifests.inMemory(names, reference);
-    if (cached) return this.#hit(cached);
-    return this.#served('MANIFEST_UNKNOWN', () => this.#options.manifests.resolve(names, reference));
+    if (cached) return this.#hit(names, cached);
+    return this.#used(
+      names,
+      'manifest',
+      await this.#served('MANIFEST_UNKNOWN', () => this.#options.manifests.resolve(names, reference)),
+    );
   }
 
   async getManifest(repository: string, reference: Reference): Promise<Served<Manifest>> {
     const names = this.#names(repository);
     const cached = this.#options.manifests.inMemory(names, reference);
-    if (cached) return this.#hit(cached);
-    return this.#served('MANIFEST_UNKNOWN', () => this.#options.manifests.get(names, reference));
+    if (cached) return this.#hit(names, cached);
+    return this.#used(
+      names,
+      'manifest',
+      await this.#served('MANIFEST_UNKNOWN', () => this.#options.manifests.get(names, reference)),
+    );
   }
 
   async resolveBlob(repository: string, digest: Digest): Promise<Served<Descriptor>> {
-    return this.#served('BLOB_UNKNOWN', () => this.#options.blobs.resolve(this.#names(repository), digest));
+    const names = this.#names(repository);
+    return this.#used(
+      names,
+      'blob',
+      await this.#served('BLOB_UNKNOWN', () => this.#options.blobs.resolve(names, digest)),
+    );
   }
 
   async openBlob(repository: string, digest: Digest): Promise<Served<OpenBlob>> {
-    return this.#served('BLOB_UNKNOWN', () => this.#options.blobs.open(this.#names(repository), digest));
+    const names = this.#names(repository);
+    return this.#used(names, 'blob', await this.#served('BLOB_UNKNOWN', () => this.#options.blobs.open(names, digest)));
+  }
+
+  /**
+   * Asks the upstream now what a tag names, and keeps the manifest.
+   *
+   * @param stored the name in our storage
+   * @returns undefined when that is none of this upstream's
+   * @throws {RegistryError}
+   */
+  async refreshTag(stored: string, tag: string): Promise<{ digest: string; changed: boolean } | undefined> {
+    const { storePrefix, manifests } = this.#options;
+    const prefix = storePrefix === '' ? '' : `${storePrefix}/`;
+    if (!stored.startsWith(prefix)) return undefined;
+    const names = this.#names(stored.slice(prefix.length));
+    try {
+      return await manifests.refresh(names, tag);
+    } catch (err) {
+      throw err instanceof UpstreamError ? toClientError(err, 'MANIFEST_UNKNOWN') : err;
+    }
   }
 
   redirectBlob(
@@ -66,9 +103,10 @@ export class PullThroughRegistry implements RegistryReader {
     digest: Digest,
     method: 'GET' | 'HEAD',
   ): Promise<Served<RedirectedBlob> | undefined> | undefined {
+    const names = this.#names(repository);
     return this.#options.local
-      .redirectBlob(this.#names(repository).stored, digest, method)
-      ?.then((found) => found && { ...found, upstream: this.#options.upstream.name });
+      .redirectBlob(names.stored, digest, method)
+      ?.then((found) => found && this.#used(names, 'blob', { ...found, upstream: this.#options.upstream.name }));
   }
 
   async listTags(repository: string, page: PageRequest): Promise<Served<Page<string>>> {
@@ -103,8 +141,17 @@ export class PullThroughRegistry implements RegistryReader {
   }
 
   /** Field by field, as it runs for every warm pull and a spread costs more than the look-up. */
-  #hit({ bytes, digest, mediaType, size }: Manifest): Served<Manifest> {
+  #hit({ stored }: PulledRepository, { bytes, digest, mediaType, size }: Manifest): Served<Manifest> {
+    this.#options.onUsed?.(stored, digest, 'manifest', size);
     return { bytes, digest, mediaType, size, outcome: 'HIT', upstream: this.#options.upstream.name };
+  }
+
+  /** What a fill brings is recorded when it is stored. */
+  #used<T extends Served<Descriptor>>({ stored }: PulledRepository, kind: 'manifest' | 'blob', served: T): T {
+    if (served.outcome === 'HIT' || served.outcome === 'STALE') {
+      this.#options.onUsed?.(stored, served.digest, kind, served.size);
+    }
+    return served;
   }
 
   async #served<T extends object>(unknown: RegistryErrorCode, find: () => Promise<Found<T>>): Promise<Served<T>> {

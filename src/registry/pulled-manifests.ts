@@ -98,6 +98,15 @@ export class PulledManifests {
     }
   }
 
+  /** Asks what a tag names, however fresh it is. @throws {UpstreamError} also when the tag could be served stale */
+  async refresh(repository: PulledRepository, tag: string): Promise<{ digest: Digest; changed: boolean }> {
+    const before = await this.#options.tags.find(repository.stored, tag);
+    if (this.#options.offline) throw this.#offlineError(`${repository.remote}:${tag}`);
+    const { entry } = await this.#askUpstream(repository, tag, false);
+    if (!(await this.#isStored(repository, entry.digest))) await this.#fetch(repository, entry.digest).result;
+    return { digest: entry.digest, changed: before?.digest !== entry.digest };
+  }
+
   /** The upstream named a new manifest and then would not give it: the one before it, if we have it. */
   async #previous(repository: PulledRepository, tag: string, err: unknown): Promise<Manifest | undefined> {
     const usable = err instanceof UpstreamError ? await this.#storedEntry(repository, tag) : undefined;

@@ -16,6 +16,15 @@ export interface SpoolAreaOptions {
   readonly buffers: BufferPool;
   /** Told after every change. Bytes. */
   readonly onSize?: (bytes: number) => void;
+  /** Where the finished blobs go, if there is a limit to it. */
+  readonly store?: StoreRoom | undefined;
+}
+
+/** Room in the store, set aside for blobs that are on their way there. */
+export interface StoreRoom {
+  /** Makes room. @throws when there is none to be made */
+  reserve(digest: Digest, size: number): Promise<void>;
+  release(digest: Digest): void;
 }
 
 /** No room for another spool under the configured limit. */
@@ -95,14 +104,28 @@ export class SpoolArea {
       total -= spool.size;
     }
     this.#options.onSize?.(total);
-    if (total <= this.#options.maxBytes) return;
-    this.#active.set(this.#fileOf(digest), 0);
-    throw new SpoolAreaFullError(`fills under way leave no room for ${size} bytes`);
+    try {
+      if (total > this.#options.maxBytes)
+        throw new SpoolAreaFullError(`fills under way leave no room for ${size} bytes`);
+      await this.#reserveInStore(digest, size);
+    } catch (err) {
+      this.#active.set(this.#fileOf(digest), 0);
+      throw err;
+    }
+  }
+
+  async #reserveInStore(digest: Digest, size: number): Promise<void> {
+    try {
+      await this.#options.store?.reserve(digest, size);
+    } catch (err) {
+      throw new SpoolAreaFullError(`no room in the store for ${size} bytes`, { cause: err });
+    }
   }
 
   /** The fill has ended; its file, if it is still there, waits for the next one. */
   async release(digest: Digest): Promise<void> {
     const file = this.#fileOf(digest);
+    this.#options.store?.release(digest);
     this.#active.delete(file);
     this.#files.delete(digest);
     this.#options.onSize?.(sum(this.#active.values()));

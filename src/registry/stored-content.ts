@@ -135,6 +135,18 @@ export class StoredContent {
     return new MemorySource(bytes);
   }
 
+  /** The repository has it no more. */
+  forget(repository: string, digest: Digest): void {
+    const key = keyOf(repository, digest);
+    const manifest = this.#manifests.get(key);
+    for (const part of manifest ? parseManifest(manifest.bytes).references : []) {
+      this.#referenced.delete(keyOf(repository, part.digest));
+    }
+    this.#manifests.delete(key);
+    this.#smallBlobs.delete(key);
+    this.#descriptors.remove(repository, digest);
+  }
+
   #remember(repository: string, manifest: Manifest): void {
     this.#manifests.set(keyOf(repository, manifest.digest), manifest);
     for (const { digest } of parseManifest(manifest.bytes).references) {

@@ -57,6 +57,11 @@ export class TagEntries {
     this.#pending.set(manifestKey(repository, entry.digest), waiting.add(tag));
   }
 
+  /** Storage has the tag no more. */
+  forget(repository: string, tag: string): void {
+    this.#entries.delete(tagKey(repository, tag));
+  }
+
   /** Not to be asked for again before `retryAt`. Unix milliseconds. */
   hold(repository: string, tag: string, retryAt: number): void {
     const entry = this.inMemory(repository, tag);

@@ -36,10 +36,10 @@ export class AbandonedUploads {
     ).unref();
   }
 
-  async stop(): Promise<void> {
+  /** Does not wait for a look under way, which may be at a store that is gone. */
+  stop(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
-    await this.#look;
   }
 
   async #removeAll(): Promise<void> {

@@ -79,7 +79,7 @@ export class S3Bucket {
       ...(range && { Range: `bytes=${range.start}-${range.end - 1}` }),
       ...(etag !== undefined && { IfMatch: etag }),
     });
-    const answer = await this.#sender.send(command, key, { signal });
+    const answer = await this.#sender.send(command, key, { signal, promptly: true });
     const body = answer.Body as unknown as Readable;
     // It may break while nobody reads it; whoever reads it then is told.
     body.on('error', () => {});
@@ -124,7 +124,7 @@ export class S3Bucket {
       ...(maxKeys !== undefined && { MaxKeys: maxKeys }),
       ...(continuation !== undefined && { ContinuationToken: continuation }),
     });
-    return this.#sender.send(command, prefix);
+    return this.#sender.send(command, prefix, { promptly: true });
   }
 
   async copy(from: string, to: string): Promise<void> {
@@ -140,7 +140,13 @@ export class S3Bucket {
 
   /** @returns the upload's id */
   async startUpload(key: string): Promise<string> {
-    const command = new CreateMultipartUploadCommand({ Bucket: this.name, Key: key, ...this.#attributes() });
+    const command = new CreateMultipartUploadCommand({
+      Bucket: this.name,
+      Key: key,
+      ...this.#attributes(),
+      // Parts are sent with theirs, and the store has to be told before.
+      ...(this.#config.checksums === 'when_supported' && { ChecksumAlgorithm: 'CRC32' as const }),
+    });
     const { UploadId } = await this.#sender.send(command, key);
     if (UploadId === undefined) throw new Error('the store has not named the upload');
     return UploadId;
@@ -175,7 +181,8 @@ export class S3Bucket {
       CopySourceRange: `bytes=${range.start}-${range.end - 1}`,
     });
     const { CopyPartResult } = await this.#sender.send(command, key, { patient: true });
-    return { ETag: CopyPartResult?.ETag, PartNumber: number };
+    const { ETag, ChecksumCRC32 } = CopyPartResult ?? {};
+    return { ETag, PartNumber: number, ...(ChecksumCRC32 !== undefined && { ChecksumCRC32 }) };
   }
 
   async completeUpload({ key, uploadId }: UploadRef, parts: readonly CompletedPart[]): Promise<void> {
@@ -205,7 +212,8 @@ export class S3Bucket {
   }
 
   async #head(key: string): Promise<S3Object> {
-    const answer = await this.#sender.send(new HeadObjectCommand({ Bucket: this.name, Key: key }), key);
+    const command = new HeadObjectCommand({ Bucket: this.name, Key: key });
+    const answer = await this.#sender.send(command, key, { promptly: true });
     return toObject(answer, answer.ContentLength);
   }
 
@@ -214,7 +222,7 @@ export class S3Bucket {
     const { encryption, storageClass, acl } = this.#config;
     return {
       ContentType: CONTENT_TYPE,
-      ACL: acl as 'private',
+      ...(acl !== undefined && { ACL: acl as 'private' }),
       ...(storageClass !== undefined && { StorageClass: storageClass as 'STANDARD' }),
       ...(encryption && {
         ServerSideEncryption: encryption.keyId === undefined ? ('AES256' as const) : ('aws:kms' as const),

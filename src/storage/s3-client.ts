@@ -6,9 +6,9 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import type { S3Config } from '../config/config.ts';
 
 /** Milliseconds. */
-const CONNECT_TIMEOUT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 3_000;
 /** Without a byte in either direction. Milliseconds. */
-const IDLE_TIMEOUT_MS = 20_000;
+const IDLE_TIMEOUT_MS = 10_000;
 /** The same for requests that a store may answer only when it has put a large object together. Milliseconds. */
 const SLOW_IDLE_TIMEOUT_MS = 600_000;
 /**

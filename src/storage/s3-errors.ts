@@ -29,7 +29,7 @@ const REFUSED_CREDENTIALS: ReadonlySet<string> = new Set([
 const FULL: ReadonlySet<string> = new Set(['QuotaExceeded', 'XMinioStorageFull', 'InsufficientStorage', 'NoSpaceLeft']);
 
 /** A request that S3 refused, in words that hold no secret. */
-export class S3RequestError extends Error {
+class S3RequestError extends Error {
   override readonly name = 'S3RequestError';
   readonly code: string;
   readonly status: number | undefined;

@@ -25,7 +25,12 @@ export interface SignalOption {
 interface SendOptions extends SignalOption {
   /** The store may need minutes for the answer. */
   readonly patient?: boolean;
+  /** A client waits for the answer: give up, retries included, before it does. */
+  readonly promptly?: boolean;
 }
+
+/** Containerd waits 30 s for headers. Milliseconds. */
+const PROMPT_DEADLINE_MS = 20_000;
 
 type S3Command<I extends ServiceInputTypes, O extends ServiceOutputTypes> = $Command<
   I,
@@ -76,7 +81,7 @@ export class S3Sender {
     key: string,
     options: SendOptions,
   ): Promise<O> {
-    const { signal } = options;
+    const deadline = startDeadline(options);
     const startedAt = performance.now();
     const tell = (metadata: Partial<O['$metadata']> | undefined, status: number | undefined) =>
       this.#options.onRequest?.({
@@ -87,12 +92,31 @@ export class S3Sender {
         durationMs: performance.now() - startedAt,
       });
     try {
-      const answer = await this.#clientFor(options).send(command, signal ? { abortSignal: signal } : {});
+      const answer = await this.#clientFor(options).send(command, { abortSignal: deadline.signal });
       tell(answer.$metadata, answer.$metadata.httpStatusCode);
       return answer;
     } catch (err) {
       tell((err as Partial<ServiceOutputTypes>).$metadata, statusOf(err));
-      throw err;
+      throw deadline.expired ?? err;
+    } finally {
+      deadline.end();
     }
   }
+}
+
+/** Aborts with the caller's signal, and when the time is up; the body of an answer is no part of it. */
+function startDeadline({ signal, promptly }: SendOptions) {
+  const controller = new AbortController();
+  const deadline = {
+    signal: signal ? AbortSignal.any([signal, controller.signal]) : controller.signal,
+    expired: undefined as Error | undefined,
+    end: () => clearTimeout(timer),
+  };
+  const expire = () => {
+    deadline.expired = new Error(`no good answer within ${PROMPT_DEADLINE_MS / 1000} s`);
+    deadline.expired.name = 'TimeoutError';
+    controller.abort();
+  };
+  const timer = promptly ? setTimeout(expire, PROMPT_DEADLINE_MS) : undefined;
+  return deadline;
 }

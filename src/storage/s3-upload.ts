@@ -36,7 +36,7 @@ export class S3Upload {
   #available = 0;
   /** The number of the next part; the first is 1. */
   #next = 1;
-  #error: unknown;
+  #error: Error | undefined;
 
   constructor(options: S3UploadOptions) {
     this.#options = options;
@@ -54,7 +54,7 @@ export class S3Upload {
   async finish(): Promise<void> {
     try {
       while (this.#sending.size > 0) await Promise.all(this.#sending);
-      if (this.#error !== undefined) throw this.#error;
+      if (this.#error) throw this.#error;
       if (this.#parts.length !== this.#partCount) throw new Error(`only ${this.#available} bytes are there`);
       await this.#complete();
     } catch (err) {
@@ -78,7 +78,7 @@ export class S3Upload {
     while (this.#mayStartPart()) {
       const sending = this.#sendPart(this.#next++)
         .catch((err: unknown) => {
-          this.#error ??= err;
+          this.#error ??= err instanceof Error ? err : new Error(String(err));
         })
         .finally(() => {
           this.#sending.delete(sending);

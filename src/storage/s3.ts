@@ -200,7 +200,7 @@ class S3Driver implements StorageDriver {
   }
 
   async close(): Promise<void> {
-    await this.#abandoned.stop();
+    this.#abandoned.stop();
     for (const client of this.#clients) client.destroy();
   }
 

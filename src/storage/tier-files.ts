@@ -1,13 +1,8 @@
-import { createHash, type Hash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { type FileHandle, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** A copy: its name tells the digest and the size, so that a file that lost its end in a power cut is known for what it is. */
-export interface TierKey {
-  /** Such as `sha256`. */
-  readonly algorithm: string;
-  readonly hex: string;
-}
+import { TierCopy, type TierKey } from './tier-copy.ts';
 
 export interface TierFilesOptions {
   readonly directory: string;
@@ -20,6 +15,7 @@ interface Copy {
   readonly size: number;
 }
 
+// The size is in the name, so that a file that lost its end in a power cut is known for what it is.
 const NAME = /^([a-z0-9]+)-([0-9a-f]{32,})\.(\d+)$/;
 const TEMPORARY = 'tmp-';
 
@@ -45,10 +41,6 @@ export class TierFiles {
     for (const { id, path, size } of copies) files.#add(id, { path, size });
     await files.#makeRoom(0);
     return files;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
   }
 
   /** Whoever calls closes the file. Undefined when there is no copy. */
@@ -175,58 +167,4 @@ export class TierFiles {
 
 function idOf({ algorithm, hex }: TierKey): string {
   return `${algorithm}-${hex}`;
-}
-
-interface TierCopyParts {
-  readonly file: FileHandle;
-  readonly path: string;
-  readonly key: TierKey;
-  readonly size: number;
-  readonly keep: () => Promise<void>;
-  readonly release: () => void;
-}
-
-/** A copy being written. Whoever started it calls {@link finish} or {@link discard}. */
-export class TierCopy {
-  readonly #parts: TierCopyParts;
-  readonly #hash: Hash;
-  #written = 0;
-  #ended = false;
-
-  constructor(parts: TierCopyParts) {
-    this.#parts = parts;
-    this.#hash = createHash(parts.key.algorithm);
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    this.#hash.update(chunk);
-    for (let offset = 0; offset < chunk.length; ) {
-      const { bytesWritten } = await this.#parts.file.write(chunk, offset, chunk.length - offset);
-      offset += bytesWritten;
-    }
-    this.#written += chunk.length;
-  }
-
-  /** Keeps the copy if its bytes are those of its digest. */
-  async finish(): Promise<void> {
-    const { file, size, key, keep, release } = this.#parts;
-    if (this.#written !== size || this.#hash.digest('hex') !== key.hex) return await this.discard();
-    this.#ended = true;
-    try {
-      await file.sync();
-      await file.close();
-      await keep();
-    } finally {
-      release();
-    }
-  }
-
-  async discard(): Promise<void> {
-    if (this.#ended) return;
-    this.#ended = true;
-    const { file, path, release } = this.#parts;
-    release();
-    await file.close();
-    await rm(path, { force: true });
-  }
 }

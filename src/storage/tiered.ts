@@ -2,7 +2,8 @@ import type { BufferPool } from '../stream/buffer-pool.ts';
 import type { ByteRange, ByteSource, ReadOptions } from '../stream/byte-source.ts';
 import { FileSource } from '../stream/file-source.ts';
 import type { Adoption, StorageDriver } from './driver.ts';
-import { type TierCopy, TierFiles, type TierFilesOptions, type TierKey } from './tier-files.ts';
+import type { TierCopy, TierKey } from './tier-copy.ts';
+import { TierFiles, type TierFilesOptions } from './tier-files.ts';
 
 export interface TierOptions extends TierFilesOptions {
   readonly buffers: BufferPool;

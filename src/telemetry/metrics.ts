@@ -22,6 +22,7 @@ export function createMetrics() {
     ...httpMetrics(registry),
     ...proxyMetrics(registry),
     ...cacheMetrics(registry),
+    ...expiryMetrics(registry),
     ...upstreamMetrics(registry),
     ...storageMetrics(registry),
     ...redisMetrics(registry),
@@ -87,6 +88,21 @@ function cacheMetrics(registry: Registry) {
     fillSeconds: histogram('layover_fill_seconds', 'Time a completed fill took.', [], FILL_BOUNDS).at(),
     fillWaiters: gauge('layover_fill_waiters', 'Clients following a fill now.', []).at(),
     spoolBytes: gauge('layover_spool_bytes', 'Bytes in spools, finished or not.', []).at(),
+  };
+}
+
+function expiryMetrics(registry: Registry) {
+  const { counter, gauge } = familyMakers(registry);
+  return {
+    expired: counter('layover_expired_total', 'References forgotten as nobody used them.', ['kind']),
+    evicted: counter('layover_evicted_total', 'References removed to make room.', ['kind']),
+    evictedBytes: counter('layover_evicted_bytes_total', 'Bytes that eviction has freed.', []).at(),
+    storeBytes: gauge('layover_store_bytes', 'Bytes stored, each digest once.', []).at(),
+    quotaBytes: gauge('layover_store_quota_bytes', 'Bytes that may be stored; 0: no limit.', []).at(),
+    indexEntries: gauge('layover_index_entries', 'References in the index of use.', []).at(),
+    scrubRunning: gauge('layover_scrub_running', 'Whether stored content is being read and checked.', []).at(),
+    scrubBytes: counter('layover_scrub_bytes_total', 'Stored bytes read and checked.', []).at(),
+    scrubDamaged: counter('layover_scrub_damaged_total', 'Blobs put aside, as their bytes were wrong.', []).at(),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { UpstreamEvents } from '../upstream/upstream.ts';
 import { CacheTelemetry } from './cache-telemetry.ts';
+import { ExpiryTelemetry } from './expiry-telemetry.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { RedisTelemetry } from './redis-telemetry.ts';
@@ -13,6 +14,7 @@ export interface Telemetry {
   readonly metrics: Metrics;
   readonly upstream: UpstreamEvents;
   readonly cache: CacheTelemetry;
+  readonly expiry: ExpiryTelemetry;
   readonly redis: RedisTelemetry;
   /** Each call is followed by exactly one {@link requestFinished} with the same handler. */
   requestStarted(handler: RequestHandlerName): void;
@@ -38,6 +40,7 @@ export function createTelemetry({ log, metrics, accessLog = true, now = Date.now
     metrics,
     upstream: new UpstreamTelemetry(log, metrics),
     cache: new CacheTelemetry(log, metrics, now),
+    expiry: new ExpiryTelemetry(log, metrics),
     redis: new RedisTelemetry(log, metrics),
     requestStarted: (handler) => requests.started(handler),
     requestFinished: (request) => requests.finished(request),

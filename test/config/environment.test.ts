@@ -64,12 +64,22 @@ describe('a REGISTRY_ variable', () => {
       REGISTRY_STORAGE: 'filesystem',
     });
     // REGISTRY_STORAGE replaces the whole section, maintenance too.
-    expect(config.storage).toEqual({ driver: { kind: 'filesystem', rootDirectory: '/other' }, readOnly: false, redirect: false, middleware: [] });
+    expect(config.storage).toEqual({
+      driver: { kind: 'filesystem', rootDirectory: '/other' },
+      readOnly: false,
+      redirect: false,
+      middleware: [],
+    });
   });
 
   it('sets an option of the driver', async () => {
     const { config } = await load(FILE, { REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: '/other' });
-    expect(config.storage).toEqual({ driver: { kind: 'filesystem', rootDirectory: '/other' }, readOnly: true, redirect: false, middleware: [] });
+    expect(config.storage).toEqual({
+      driver: { kind: 'filesystem', rootDirectory: '/other' },
+      readOnly: true,
+      redirect: false,
+      middleware: [],
+    });
     const changed = await load(FILE, { REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED: 'false' });
     expect(changed.config.storage.readOnly).toBe(false);
   });

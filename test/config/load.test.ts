@@ -24,7 +24,12 @@ describe('where the configuration comes from', () => {
     expect(source).toBe('built-in default');
     expect(warnings).toEqual([]);
     expect(config.http.listen).toEqual({ net: 'tcp', host: undefined, port: 5000 });
-    expect(config.storage).toEqual({ driver: { kind: 'filesystem', rootDirectory: './data' }, readOnly: false, redirect: false, middleware: [] });
+    expect(config.storage).toEqual({
+      driver: { kind: 'filesystem', rootDirectory: './data' },
+      readOnly: false,
+      redirect: false,
+      middleware: [],
+    });
     expect(config.proxy?.upstreams.map(({ name, storePrefix, isDefault }) => [name, storePrefix, isDefault])).toEqual([
       ['docker.io', 'docker.io', true],
       ['ghcr.io', 'ghcr.io', false],
@@ -113,7 +118,12 @@ tags: {maxtags: 60}
         accessLog: false,
         fields: { service: 'registry', shard: 3, canary: true, build: '007' },
       },
-      storage: { driver: { kind: 'filesystem', rootDirectory: '/data' }, readOnly: true, redirect: false, middleware: [] },
+      storage: {
+        driver: { kind: 'filesystem', rootDirectory: '/data' },
+        readOnly: true,
+        redirect: false,
+        middleware: [],
+      },
       descriptors: { shared: false, maxEntries: 50_000 },
       http: {
         listen: { net: 'tcp', host: '::1', port: 5443 },

@@ -85,15 +85,18 @@ describe.skipIf(versitygw === undefined)('the s3 driver before a store in troubl
     await source.close();
   });
 
-  it.each(['part', 'put'] as const)('sends the %s again whose connection was reset in the middle', async (operation) => {
-    await using made = await createFaultyDriver(s3());
-    const content = operation === 'part' ? bytes : bytes.subarray(0, 3 * MIB);
-    await using local = await localFile(content);
-    made.proxy.fail(operation, { kind: 'cut-request', afterBytes: MIB }, 2);
-    await made.driver.adopt(local.path, '/f');
-    expect((await readAll(await made.driver.open('/f'))).equals(content)).toBe(true);
-    await expect(access(local.path)).rejects.toThrow('ENOENT');
-  });
+  it.each(['part', 'put'] as const)(
+    'sends the %s again whose connection was reset in the middle',
+    async (operation) => {
+      await using made = await createFaultyDriver(s3());
+      const content = operation === 'part' ? bytes : bytes.subarray(0, 3 * MIB);
+      await using local = await localFile(content);
+      made.proxy.fail(operation, { kind: 'cut-request', afterBytes: MIB }, 2);
+      await made.driver.adopt(local.path, '/f');
+      expect((await readAll(await made.driver.open('/f'))).equals(content)).toBe(true);
+      await expect(access(local.path)).rejects.toThrow('ENOENT');
+    },
+  );
 
   it.each<Operation>(['start-upload', 'part', 'complete'])(
     'shows nothing, keeps the local file and leaves no upload behind when every %s fails',
@@ -222,7 +225,11 @@ async function credentialChain(accessKey: string) {
   await writeFile(program, `#!/bin/sh\nmktemp ${runs}/XXXXXX >/dev/null\ncat ${answer}\n`);
   await chmod(program, 0o755);
   const before = { ...process.env };
-  Object.assign(process.env, { AWS_CONFIG_FILE: config, AWS_SHARED_CREDENTIALS_FILE: '/dev/null', HOME: directory.path });
+  Object.assign(process.env, {
+    AWS_CONFIG_FILE: config,
+    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+    HOME: directory.path,
+  });
   const set = (AccessKeyId: string) =>
     writeFile(answer, JSON.stringify({ Version: 1, AccessKeyId, SecretAccessKey: SECRET_KEY }));
   await set(accessKey);

@@ -115,8 +115,8 @@ describe.skipIf(versitygw === undefined)('an S3 server with a certificate of its
   it('whose CA file is not there is not started with', async () => {
     await using directory = await temporaryDirectory();
     const caFile = join(directory.path, 'missing.pem');
-    expect(() => createS3Driver({ config: s3Config('https://127.0.0.1:1', { tls: { insecure: false, caFile } }) })).toThrow(
-      'ENOENT',
-    );
+    expect(() =>
+      createS3Driver({ config: s3Config('https://127.0.0.1:1', { tls: { insecure: false, caFile } }) }),
+    ).toThrow('ENOENT');
   });
 });

@@ -139,12 +139,15 @@ describe.skipIf(versitygw === undefined)('a pull through a cache that keeps cont
 
   it('serves hot blobs from the local tier', async () => {
     await using directory = await temporaryDirectory();
-    await using cache = await startCache({ storage: { tier: { size: '20MiB', directory: join(directory.path, 't') } } });
+    await using cache = await startCache({
+      storage: { tier: { size: '20MiB', directory: join(directory.path, 't') } },
+    });
     for (let i = 0; i < 3; i++) {
       expect(await pull(cache.blobUrl(middle))).toMatchObject({ status: 200, digest: middle, complete: true });
       await cache.settled();
     }
-    const gets = () => cache.proxy.requests.filter(({ operation, key }) => operation === 'get' && key.endsWith('/data'));
+    const gets = () =>
+      cache.proxy.requests.filter(({ operation, key }) => operation === 'get' && key.endsWith('/data'));
     expect(gets()).toEqual([]);
     await cache.layover.restart();
     expect(await pull(cache.blobUrl(middle))).toMatchObject({ status: 200, digest: middle, complete: true });
@@ -215,9 +218,9 @@ describe.skipIf(versitygw === undefined)('a pull through a cache that keeps cont
       expect(await readdir(target)).toContain(large.replace('sha256:', ''));
     }
     expect(hub().requests.count('cdn-get')).toBe(image.layers.length + 1);
-    expect(cache.proxy.requests.some(({ operation, headers }) => operation === 'get' && headers.authorization === undefined)).toBe(
-      true,
-    );
+    expect(
+      cache.proxy.requests.some(({ operation, headers }) => operation === 'get' && headers.authorization === undefined),
+    ).toBe(true);
   });
 
   it('is shared with another cache on the same bucket', async () => {
@@ -225,7 +228,10 @@ describe.skipIf(versitygw === undefined)('a pull through a cache that keeps cont
     await pull(first.blobUrl(middle));
     await first.settled();
     await using second = await startCache({ root: first.root, storage: { redirect: { disable: true } } });
-    expect(await finish(await ask(second.blobUrl(middle)))).toMatchObject({ status: 200, headers: { 'x-cache': 'HIT' } });
+    expect(await finish(await ask(second.blobUrl(middle)))).toMatchObject({
+      status: 200,
+      headers: { 'x-cache': 'HIT' },
+    });
     expect(hub().requests.count('cdn-get')).toBe(1);
   });
 });

@@ -23,7 +23,7 @@ export function s3Config(endpoint: string, more: Partial<S3Config> = {}): S3Conf
     dualStack: false,
     accelerate: false,
     fips: false,
-    acl: 'private',
+    acl: undefined,
     logRequests: false,
     checksums: 'when_required',
     abandonedAfterMs: 86_400_000,

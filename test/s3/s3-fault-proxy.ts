@@ -111,10 +111,17 @@ async function pass({ req, res, target, seen, fault }: Passing): Promise<void> {
     res.writeHead(200, { 'content-type': 'application/xml' }).end(fault.body);
     return;
   }
-  const forwarded = request(new URL(req.url ?? '/', target), { method: req.method, headers: req.headers, agent: false });
+  const forwarded = request(new URL(req.url ?? '/', target), {
+    method: req.method,
+    headers: req.headers,
+    agent: false,
+  });
   forwarded.on('error', () => reset(req));
   const answered = new Promise<IncomingMessage>((resolve) => forwarded.once('response', resolve));
-  const sending = pipeline(limited(req, fault, () => forwarded.destroy()), forwarded);
+  const sending = pipeline(
+    limited(req, fault, () => forwarded.destroy()),
+    forwarded,
+  );
   sending.catch(() => {});
   const answer = await answered;
   if (fault?.kind === 'lose-answer') {

@@ -18,28 +18,31 @@ const MIB = 1024 * 1024;
 describe.skipIf(versitygw === undefined)('an upload to S3', () => {
   const s3 = sharedS3();
 
-  it('sends parts while the file grows, and shows nothing before it is finished', async () => {
-    await using made = await createFaultyDriver(s3());
-    await using directory = await temporaryDirectory();
-    const { driver, proxy } = made;
-    const bytes = randomBytes(23 * MIB + 17);
-    const local = join(directory.path, 'growing');
-    await writeFile(local, '');
-    const adoption = driver.startAdoption?.(local, '/d/f', { size: bytes.length });
-    for (let end = 0; end < bytes.length; ) {
-      const start = end;
-      end = Math.min(start + MIB, bytes.length);
-      await appendFile(local, bytes.subarray(start, end));
-      adoption?.available(end);
-    }
-    await expect.poll(() => proxy.count('part'), { timeout: 10_000 }).toBe(5);
-    await expect(driver.stat('/d/f')).rejects.toThrow(PathNotFoundError);
-    await expect(driver.list('/d')).rejects.toThrow(PathNotFoundError);
+  it.each(['when_required', 'when_supported'] as const)(
+    'sends parts while the file grows, and shows nothing before it is finished (checksums %s)',
+    async (checksums) => {
+      await using made = await createFaultyDriver(s3(), { checksums });
+      await using directory = await temporaryDirectory();
+      const { driver, proxy } = made;
+      const bytes = randomBytes(23 * MIB + 17);
+      const local = join(directory.path, 'growing');
+      await writeFile(local, '');
+      const adoption = driver.startAdoption?.(local, '/d/f', { size: bytes.length });
+      for (let end = 0; end < bytes.length; ) {
+        const start = end;
+        end = Math.min(start + MIB, bytes.length);
+        await appendFile(local, bytes.subarray(start, end));
+        adoption?.available(end);
+      }
+      await expect.poll(() => proxy.count('part'), { timeout: 10_000 }).toBe(5);
+      await expect(driver.stat('/d/f')).rejects.toThrow(PathNotFoundError);
+      await expect(driver.list('/d')).rejects.toThrow(PathNotFoundError);
 
-    await adoption?.finish();
-    expect((await readAll(await driver.open('/d/f'))).equals(bytes)).toBe(true);
-    await expect(access(local)).rejects.toThrow('ENOENT');
-  });
+      await adoption?.finish();
+      expect((await readAll(await driver.open('/d/f'))).equals(bytes)).toBe(true);
+      await expect(access(local)).rejects.toThrow('ENOENT');
+    },
+  );
 
   it('sends the parts that are full before the rest of the file is there', async () => {
     await using made = await createFaultyDriver(s3());
@@ -51,7 +54,6 @@ describe.skipIf(versitygw === undefined)('an upload to S3', () => {
     await expect.poll(() => made.proxy.count('part'), { timeout: 10_000 }).toBe(2);
     await adoption?.abort();
     await adoption?.abort();
-    expect(made.proxy.count('abort')).toBe(1);
     expect(await uploadsOf(made.config)).toEqual([]);
     await expect(access(local)).resolves.toBeUndefined();
   });
@@ -75,7 +77,9 @@ describe.skipIf(versitygw === undefined)('an upload to S3', () => {
     await writeFile(local, Buffer.alloc(MIB));
     expect(made.driver.startAdoption?.(local, '/f', { size: MIB })).toBeUndefined();
     await made.driver.adopt(local, '/f');
-    expect(made.proxy.requests.map(({ operation }) => operation).filter((it) => it !== 'list-uploads')).toEqual(['put']);
+    expect(made.proxy.requests.map(({ operation }) => operation).filter((each) => each !== 'list-uploads')).toEqual([
+      'put',
+    ]);
   });
 
   it('goes on although many others are under way', async () => {
@@ -109,7 +113,9 @@ describe.skipIf(versitygw === undefined)('an upload to S3', () => {
     const driver = createS3Driver({ config, onAbandonedRemoved: (count) => removed.push(count) });
     await expect.poll(() => removed).toEqual([1]);
     await driver.close();
-    expect(await uploadsOf(config)).toEqual([`${config.rootDirectory.slice(1)}/docker/registry/v2/repositories/a/_uploads/1/data`]);
+    expect(await uploadsOf(config)).toEqual([
+      `${config.rootDirectory.slice(1)}/docker/registry/v2/repositories/a/_uploads/1/data`,
+    ]);
     expect(await uploadsOf(other)).toHaveLength(1);
   });
 });
@@ -117,17 +123,20 @@ describe.skipIf(versitygw === undefined)('an upload to S3', () => {
 describe.skipIf(versitygw === undefined)('a move within S3', () => {
   const s3 = sharedS3();
 
-  it('copies a large object in parts and does not send its bytes', async () => {
-    await using made = await createFaultyDriver(s3());
-    const { driver, proxy } = made;
-    const bytes = randomBytes(13 * MIB);
-    await driver.writeSmall('/from/a:b+c@d', bytes);
-    await driver.move('/from/a:b+c@d', '/to/f');
-    expect((await readAll(await driver.open('/to/f'))).equals(bytes)).toBe(true);
-    await expect(driver.stat('/from')).rejects.toThrow(PathNotFoundError);
-    expect(proxy.count('part')).toBe(3);
-    expect(await uploadsOf(made.config)).toEqual([]);
-  });
+  it.each(['when_required', 'when_supported'] as const)(
+    'copies a large object in parts and does not send its bytes (checksums %s)',
+    async (checksums) => {
+      await using made = await createFaultyDriver(s3(), { checksums });
+      const { driver, proxy } = made;
+      const bytes = randomBytes(13 * MIB);
+      await driver.writeSmall('/from/a:b+c@d', bytes);
+      await driver.move('/from/a:b+c@d', '/to/f');
+      expect((await readAll(await driver.open('/to/f'))).equals(bytes)).toBe(true);
+      await expect(driver.stat('/from')).rejects.toThrow(PathNotFoundError);
+      expect(proxy.count('part')).toBe(3);
+      expect(await uploadsOf(made.config)).toEqual([]);
+    },
+  );
 
   it('leaves both as they were when a part cannot be copied', async () => {
     await using made = await createFaultyDriver(s3());

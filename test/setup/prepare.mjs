@@ -5,16 +5,7 @@
 //   node test/setup/prepare.mjs --bench     what the benchmark compares with; installs as root
 // It never fails a run: what stays missing is said here, and again by the tests that are skipped for it.
 import { spawnSync } from 'node:child_process';
-import {
-  accessSync,
-  constants,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** Program → package. */
@@ -72,7 +63,7 @@ function isExecutable(path) {
 /** Runs to the end or to the timeout; `problem` is one line. */
 function run(command, args, { timeout, cwd, env } = {}) {
   const result = spawnSync(command, args, { timeout, cwd, env: { ...process.env, ...env }, encoding: 'utf8' });
-  if (result.status === 0) return { ok: true };
+  if (result.status === 0) return { ok: true, stdout: result.stdout };
   const lastLine = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim().split('\n').at(-1);
   const problem = result.error?.code === 'ETIMEDOUT' ? `took longer than ${timeout / 1000} s` : lastLine;
   return { ok: false, problem: `${command} ${args.at(-1)}: ${problem || result.error?.message}` };
@@ -198,9 +189,9 @@ function unpackSwift() {
 
 function downloadWithDependencies(packages, root) {
   const simulate = ['install', '-s', '--no-install-recommends', ...packages];
-  const planned = spawnSync('apt-get', simulate, { timeout: UPDATE_TIMEOUT_MS, encoding: 'utf8' });
-  const names = (planned.stdout ?? '').match(/(?<=^Inst )\S+/gm);
-  if (planned.status !== 0 || !names) return { ok: false, problem: (planned.stderr ?? 'no apt-get').trim().split('\n').at(-1) };
+  const planned = run('apt-get', simulate, { timeout: UPDATE_TIMEOUT_MS });
+  if (!planned.ok) return planned;
+  const names = planned.stdout.match(/(?<=^Inst )\S+/gm) ?? [];
   const debs = join(CACHE, 'debs', packages[0]);
   mkdirSync(debs, { recursive: true });
   const options = { cwd: debs, timeout: INSTALL_TIMEOUT_MS };

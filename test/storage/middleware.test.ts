@@ -74,28 +74,31 @@ describe('storage middleware', () => {
     expect(await wrapped.redirectUrl(PATH, 'GET')).toBe(`https://two.example${PATH}`);
   });
 
-  it.each(['pkcs1', 'pkcs8'] as const)('cloudfront signs a URL that is good for a while, with a key in %s', async (type) => {
-    await using directory = await temporaryDirectory();
-    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    const privateKeyFile = join(directory.path, 'key.pem');
-    await writeFile(privateKeyFile, privateKey.export({ type, format: 'pem' }));
-    const cloudfront = { kind: 'cloudfront', baseUrl: 'https://d1.cloudfront.net/', privateKeyFile } as const;
-    const options = { ...cloudfront, keyPairId: 'K123', durationMs: 60_000 };
-    const wrapped = await withMiddleware(objectStore(), [options]);
+  it.each(['pkcs1', 'pkcs8'] as const)(
+    'cloudfront signs a URL that is good for a while, with a key in %s',
+    async (type) => {
+      await using directory = await temporaryDirectory();
+      const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+      const privateKeyFile = join(directory.path, 'key.pem');
+      await writeFile(privateKeyFile, privateKey.export({ type, format: 'pem' }));
+      const cloudfront = { kind: 'cloudfront', baseUrl: 'https://d1.cloudfront.net/', privateKeyFile } as const;
+      const options = { ...cloudfront, keyPairId: 'K123', durationMs: 60_000 };
+      const wrapped = await withMiddleware(objectStore(), [options]);
 
-    const url = new URL((await wrapped.redirectUrl(PATH, 'GET')) as string);
-    expect(`${url.origin}${url.pathname}`).toBe(`https://d1.cloudfront.net/root${PATH}`);
-    const expires = Number(url.searchParams.get('Expires'));
-    expect(Math.abs(expires - Date.now() / 1000 - 60)).toBeLessThan(10);
-    expect(url.searchParams.get('Key-Pair-Id')).toBe('K123');
-    const signature = (url.searchParams.get('Signature') as string).replaceAll('-', '+').replaceAll('_', '=');
-    const resource = `https://d1.cloudfront.net/root${PATH}`;
-    const policy = JSON.stringify({
-      Statement: [{ Resource: resource, Condition: { DateLessThan: { 'AWS:EpochTime': expires } } }],
-    });
-    const bytes = Buffer.from(signature.replaceAll('~', '/'), 'base64');
-    expect(verify('RSA-SHA1', Buffer.from(policy), publicKey, bytes)).toBe(true);
-  });
+      const url = new URL((await wrapped.redirectUrl(PATH, 'GET')) as string);
+      expect(`${url.origin}${url.pathname}`).toBe(`https://d1.cloudfront.net/root${PATH}`);
+      const expires = Number(url.searchParams.get('Expires'));
+      expect(Math.abs(expires - Date.now() / 1000 - 60)).toBeLessThan(10);
+      expect(url.searchParams.get('Key-Pair-Id')).toBe('K123');
+      const signature = (url.searchParams.get('Signature') as string).replaceAll('-', '+').replaceAll('_', '=');
+      const resource = `https://d1.cloudfront.net/root${PATH}`;
+      const policy = JSON.stringify({
+        Statement: [{ Resource: resource, Condition: { DateLessThan: { 'AWS:EpochTime': expires } } }],
+      });
+      const bytes = Buffer.from(signature.replaceAll('~', '/'), 'base64');
+      expect(verify('RSA-SHA1', Buffer.from(policy), publicKey, bytes)).toBe(true);
+    },
+  );
 
   it('cloudfront leaves URLs of a driver without objects as they are', async () => {
     await using directory = await temporaryDirectory();

@@ -154,7 +154,7 @@ export const proxy = z
       })
       .describe('Credentials for the default upstream.')
       .optional(),
-    ttl: signedDuration('Forget content after this long; 0: never.').optional(),
+    ttl: signedDuration('Forget content after this long without use; 0: never. Default: 168h.').optional(),
     cachewritetimeout: duration('Longest time one blob may take.').optional(),
     upstreams: z.array(upstream).describe('Registries to pull from.').optional(),
     hosted: globs('Names that are pushed here and never asked upstream.').optional(),

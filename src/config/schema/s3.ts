@@ -66,7 +66,10 @@ const options = z.strictObject({
   multipartcopymaxconcurrency: integer('Parts of a copy at the same time. Default: 100.', { min: 1 }).optional(),
   multipartcopythresholdsize: integer('Copy larger objects in parts. Default: 32 MiB.', { min: 0 }).optional(),
   rootdirectory: text('What goes before every key. Default: nothing.').optional(),
-  storageclass: choice('Storage class of new objects; NONE: not sent. Default: STANDARD.', STORAGE_CLASSES).optional(),
+  storageclass: choice(
+    'Storage class of new objects; NONE: not sent. Default: that of the bucket.',
+    STORAGE_CLASSES,
+  ).optional(),
   useragent: text('Added to the User-Agent.').optional(),
   usedualstack: bool("Amazon's endpoints for IPv4 and IPv6. Default: false.").optional(),
   accelerate: bool("Amazon's transfer acceleration. Default: false.").optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { admin } from './admin.ts';
 import { health } from './health.ts';
 import { http } from './http.ts';
 import { log, loglevel } from './log.ts';
@@ -37,6 +38,7 @@ export const configSchema = z.strictObject({
   catalog: catalog.optional(),
   tags: tags.optional(),
   proxy: proxy.optional(),
+  admin: admin.optional(),
   validation: validation.optional(),
   policy: policy.optional(),
   reporting: reporting.optional(),

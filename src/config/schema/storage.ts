@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { s3 } from './s3.ts';
-import { bool, fraction, integer, name, size, text } from './scalar.ts';
+import { bool, fraction, integer, name, ownDuration, size, text } from './scalar.ts';
 
 /** Drivers this version has. */
 export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory', 's3', 's3aws'] as const;
@@ -55,9 +55,31 @@ const maintenance = z.strictObject({
 
 const quota = z.strictObject({
   size: size('Evict the least recently used content above this size: 200GiB.').optional(),
-  low: fraction('Evict down to this share of the size.').optional(),
-  pins: z.array(name('A name with * and **, and optionally a tag.')).describe('Never evicted.').optional(),
+  low: fraction('Evict down to this share of the size. Default: 0.8.').optional(),
+  high: fraction('Evict when more than this share of the size is used. Default: 1.').optional(),
+  pins: z
+    .array(name('A name with * and **, and optionally a tag.'))
+    .describe('Neither evicted nor expired.')
+    .optional(),
 });
+
+const scrub = z
+  .strictObject({
+    enabled: bool(
+      'Read all that is stored from time to time, and put aside what is damaged. Default: false.',
+    ).optional(),
+    interval: ownDuration('From the end of one to the start of the next. Default: 168h.').optional(),
+    rate: size('Bytes per second. Default: 50MB.').optional(),
+  })
+  .describe('Look for damage before a client does.');
+
+const index = z
+  .strictObject({
+    directory: text(
+      'A local directory. Default: layover/index in the storage directory; else it is kept in memory.',
+    ).optional(),
+  })
+  .describe('What was used when.');
 
 const tier = z
   .strictObject({
@@ -74,7 +96,9 @@ export const storage = z
     redirect: z.strictObject({ disable: bool('Never redirect clients to the storage.').optional() }).optional(),
     cache: cache.optional(),
     maintenance: maintenance.optional(),
-    quota: quota.optional(),
+    quota: quota.describe('How much may be stored.').optional(),
+    scrub: scrub.optional(),
+    index: index.optional(),
     tier: tier.optional(),
   })
   .describe('Where content is kept: exactly one driver, and what applies to all of them.');

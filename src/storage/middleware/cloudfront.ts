@@ -49,7 +49,7 @@ interface Signer {
  *
  * @see https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-creating-signed-url-canned-policy.html
  */
-export function signUrl(url: string, { privateKey, keyPairId, expiresAt }: Signer): string {
+function signUrl(url: string, { privateKey, keyPairId, expiresAt }: Signer): string {
   const expires = Math.floor(expiresAt.getTime() / 1000);
   const policy = `{"Statement":[{"Resource":"${url}","Condition":{"DateLessThan":{"AWS:EpochTime":${expires}}}}]}`;
   // CloudFront verifies SHA-1, whatever else is thought of it.

@@ -1,0 +1,93 @@
+import { join } from 'node:path';
+
+import picomatch from 'picomatch';
+
+import type { Config, ProxyConfig } from '../config/config.ts';
+import {
+  Housekeeping,
+  type HousekeepingEvents,
+  type HousekeepingOptions,
+  type HousekeepingPolicy,
+} from './housekeeping.ts';
+import { LocalControl, type LocalControlOptions } from './local-control.ts';
+import { ManifestParts, type ManifestReader } from './manifest-parts.ts';
+import { openIndex } from './open-index.ts';
+import { UsageRecorder } from './usage-recorder.ts';
+import type { UsageIndex } from './usage-index.ts';
+
+export interface UsageOptions {
+  readonly config: Config;
+  /** Where manifests can be read; asked later. */
+  readonly reader: () => ManifestReader;
+  readonly events: HousekeepingEvents & {
+    indexDamaged(event: { readonly reason: string; readonly movedTo: string }): void;
+  };
+  readonly now: () => number;
+}
+
+/** The record of use, before there is a store that it is a record of. */
+export interface Usage {
+  readonly index: UsageIndex;
+  readonly recorder: UsageRecorder;
+  readonly parts: ManifestParts;
+}
+
+/** Milliseconds. */
+const FLUSH_MS = 5_000;
+const GRANULARITY_MS = 30_000;
+
+export async function openUsage({ config, reader, events, now }: UsageOptions): Promise<Usage> {
+  const { ttlMs } = policyOf(config);
+  const onDamaged = events.indexDamaged.bind(events);
+  const index = await openIndex({ directory: indexDirectory(config), onDamaged }).catch((error: unknown) => {
+    // A disk that is full or read-only: what is stored is served all the same.
+    events.housekeepingFailed({ task: 'index', error });
+    return openIndex({ directory: undefined, onDamaged });
+  });
+  const parts = new ManifestParts(index, reader);
+  const recorder = new UsageRecorder({
+    index,
+    parts,
+    // A short TTL, as in trying it out, is not to be shorter than what is not written yet.
+    flushMs: Math.min(FLUSH_MS, ttlMs > 0 ? ttlMs / 4 : Infinity),
+    granularityMs: Math.min(GRANULARITY_MS, ttlMs > 0 ? ttlMs / 50 : Infinity),
+    now,
+    onError: (error) => events.housekeepingFailed({ task: 'usage', error }),
+  });
+  return { index, recorder, parts };
+}
+
+export type StartOptions = Omit<HousekeepingOptions, keyof Usage | 'policy'> & Pick<LocalControlOptions, 'refresh'>;
+
+export function createHousekeeping(config: Config, usage: Usage, options: StartOptions) {
+  const policy = policyOf(config);
+  const housekeeping = new Housekeeping({ ...usage, ...options, policy });
+  const control = new LocalControl({ ...usage, housekeeping, policy, refresh: options.refresh, now: options.now });
+  return { housekeeping, control };
+}
+
+/** Undefined: it is kept in memory. */
+function indexDirectory({ storage }: Config): string | undefined {
+  if (storage.indexDirectory !== undefined) return storage.indexDirectory;
+  const { driver } = storage;
+  return driver.kind === 'filesystem' ? join(driver.rootDirectory, 'layover', 'index') : undefined;
+}
+
+function policyOf({ storage, proxy }: Config): HousekeepingPolicy {
+  const isCache = proxy !== undefined && !storage.readOnly;
+  return {
+    ttlMs: isCache && !proxy.offline ? proxy.ttlMs : 0,
+    quota: isCache ? storage.quota : undefined,
+    pins: storage.pins,
+    isKept: proxy ? whoseContentStays(proxy) : () => true,
+    sweepsLoose: isCache,
+    scrub: { rate: storage.scrub.rate, intervalMs: storage.scrub.enabled ? storage.scrub.intervalMs : 0 },
+  };
+}
+
+/** Only what can be fetched again is ever forgotten: not what was pushed here, now or before there was an upstream. */
+function whoseContentStays({ hosted, upstreams }: ProxyConfig): (repository: string) => boolean {
+  const isHosted = hosted.length === 0 ? () => false : picomatch([...hosted]);
+  const prefixes = upstreams.map(({ storePrefix }) => (storePrefix === '' ? '' : `${storePrefix}/`));
+  return (repository) => isHosted(repository) || !prefixes.some((prefix) => repository.startsWith(prefix));
+}

@@ -1,0 +1,75 @@
+import type { HousekeepingEvents } from '../expiry/housekeeping.ts';
+import { formatDuration } from './duration.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+type Event<Name extends keyof HousekeepingEvents> = Parameters<HousekeepingEvents[Name]>[0];
+
+/** What becomes of stored content, as metrics and log lines. */
+export class ExpiryTelemetry implements HousekeepingEvents {
+  readonly #log: Log;
+  readonly #metrics: Metrics;
+
+  constructor(log: Log, metrics: Metrics) {
+    this.#log = log;
+    this.#metrics = metrics;
+  }
+
+  contentRemoved({ repository, digest, kind, reason, bytes }: Event<'contentRemoved'>): void {
+    (reason === 'expired' ? this.#metrics.expired : this.#metrics.evicted).at(kind).value++;
+    if (reason === 'evicted') this.#metrics.evictedBytes.value += bytes;
+    this.#log.debug({ 'vars.name': repository, 'vars.digest': digest, kind, reason, bytes }, 'content removed');
+  }
+
+  quotaEnforced({ references, bytes, missing, durationMs }: Event<'quotaEnforced'>): void {
+    const fields = { references, bytes, duration: formatDuration(durationMs) };
+    if (references > 0) this.#log.info(fields, 'made room: least recently used content evicted');
+    if (missing > 0) this.#log.warn({ missing }, 'the store is above its quota: everything left is pinned or in use');
+  }
+
+  storeSize({ bytes, references }: Event<'storeSize'>): void {
+    this.#metrics.storeBytes.value = bytes;
+    this.#metrics.indexEntries.value = references;
+  }
+
+  /** @param bytes 0: there is none */
+  quota(bytes: number): void {
+    this.#metrics.quotaBytes.value = bytes;
+  }
+
+  indexRebuilt({ references, bytes, added, removed, durationMs }: Event<'indexRebuilt'>): void {
+    const fields = { references, bytes, added, removed, duration: formatDuration(durationMs) };
+    this.#log.info(fields, 'the index of stored content is complete');
+  }
+
+  indexDamaged({ reason, movedTo }: { readonly reason: string; readonly movedTo: string }): void {
+    this.#log.error({ reason, movedTo }, 'the index of stored content is damaged: it is put aside and made again');
+  }
+
+  housekeepingFailed({ task, error }: Event<'housekeepingFailed'>): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#log.warn({ task, reason }, 'housekeeping failed and is tried again later');
+  }
+
+  scrubStarted(): void {
+    this.#metrics.scrubRunning.value = 1;
+    this.#log.info({}, 'scrub: reading everything that is stored');
+  }
+
+  scrubbed({ bytes }: Event<'scrubbed'>): void {
+    this.#metrics.scrubBytes.value += bytes;
+  }
+
+  quarantined({ digest, movedTo, size }: Event<'quarantined'>): void {
+    this.#metrics.scrubDamaged.value++;
+    this.#log.error(
+      { 'vars.digest': digest, movedTo, bytes: size },
+      'scrub: wrong bytes put aside; they are fetched again',
+    );
+  }
+
+  scrubFinished({ blobs, bytes, damaged }: Event<'scrubFinished'>): void {
+    this.#metrics.scrubRunning.value = 0;
+    this.#log.info({ blobs, bytes, damaged }, 'scrub: everything has been read');
+  }
+}
