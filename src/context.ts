@@ -9,6 +9,7 @@ import { createHousekeeping, openUsage, type Usage } from './expiry/create-house
 import { loadSchedulerState } from './expiry/scheduler-state.ts';
 import { createHealth, type Health } from './http/health.ts';
 import type { PeerAccess } from './http/peer-fills.ts';
+import { keepAlone } from './keeper.ts';
 import { createRedis } from './redis/connection.ts';
 import { Leases } from './redis/lease.ts';
 import { createPeerSecret } from './redis/peer-secret.ts';
@@ -21,7 +22,6 @@ import { PulledManifests } from './registry/pulled-manifests.ts';
 import { PullThroughRegistry } from './registry/pull-through.ts';
 import { Router, type UpstreamRoute } from './registry/router.ts';
 import { SpoolArea, type StoreRoom } from './registry/spool-area.ts';
-import { SpoolLocks } from './registry/spool-locks.ts';
 import { StoredContent } from './registry/stored-content.ts';
 import { TagEntries } from './registry/tag-entries.ts';
 import type { StorageDriver } from './storage/driver.ts';
@@ -51,6 +51,8 @@ export interface Context {
   readonly cache: CacheControl;
   /** Resolves when this process, of those that share a directory, looks after the stored content; it may be that it never does. */
   readonly keeping: Promise<void>;
+  /** It does from the start. */
+  readonly isKeeper: boolean;
   close(): Promise<void>;
 }
 
@@ -95,6 +97,7 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
     peers: pulling?.peers,
     cache: control,
     keeping: keeper.keeping,
+    isKeeper: keeper.isKeeper,
     async close() {
       health.stop();
       await pulling?.close();
@@ -256,41 +259,3 @@ class LateRoom implements StoreRoom {
     this.#room?.release(digest);
   }
 }
-
-/** How often it is looked whether the process that looks after the directory has ended. Milliseconds. */
-const TAKE_OVER_MS = 1_000;
-
-/** Of the processes on this machine that share a directory, one looks after what is stored: while the one before drains, the next waits. */
-async function keepAlone({ storage }: Config, start: () => void) {
-  const { driver } = storage;
-  if (driver.kind !== 'filesystem') {
-    start();
-    return { keeping: Promise.resolve(), release: async () => {} };
-  }
-  const locks = new SpoolLocks(join(driver.rootDirectory, 'layover', 'locks'));
-  await locks.start().catch(() => {}); // a read-only file system: there is nothing to look after
-  let timer: NodeJS.Timeout | undefined;
-  let isReleased = false;
-  let onKeeping: () => void = () => {};
-  const keeping = new Promise<void>((resolve) => (onKeeping = resolve));
-  const take = async () => {
-    const isTaken = await locks.take(KEEPER).catch(() => false);
-    if (isReleased) return locks.release(KEEPER);
-    if (isTaken) {
-      start();
-      onKeeping();
-    } else timer = setTimeout(() => void take(), TAKE_OVER_MS).unref();
-  };
-  await take();
-  return {
-    keeping,
-    async release() {
-      isReleased = true;
-      clearTimeout(timer);
-      await locks.release(KEEPER);
-      locks.stop();
-    },
-  };
-}
-
-const KEEPER = 'keeper';

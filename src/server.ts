@@ -1,7 +1,10 @@
 import type { RequestListener, Server } from 'node:http';
 
+import { type AdminServer, createAdminApp, startAdminServer } from './admin/admin-server.ts';
+import { requireToken } from './admin/authenticate.ts';
+import { adminSocketPath } from './admin/socket-path.ts';
 import type { Config } from './config/config.ts';
-import { createContext } from './context.ts';
+import { type Context, createContext } from './context.ts';
 import { createApp } from './http/app.ts';
 import { startDebugServer } from './http/debug-server.ts';
 import { createDispatcher } from './http/dispatcher.ts';
@@ -41,7 +44,8 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
     headers: config.http.headers,
     isHealthy,
   });
-  const app = createApp({ isHealthy });
+  const admin = await startAdmin(config, context, telemetry);
+  const app = createApp({ isHealthy, admin: admin.app });
   const peerFills = context.peers && createPeerFills({ access: context.peers, telemetry });
   const draining = { now: false };
   const onRequest: RequestListener = (req, res) => {
@@ -60,8 +64,35 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
     async drain() {
       draining.now = true;
       await drainConnections(server, config.http.drainTimeoutMs);
+      await admin.close();
       await context.close();
       await debugServer?.close();
+    },
+  };
+}
+
+/** On an address of its own, among the other pages, and beside the storage: whichever of these there are. */
+async function startAdmin(config: Config, context: Context, { log }: Telemetry) {
+  const { listen: address, token, tokenFile } = config.admin;
+  const onError = (error: unknown) => log.error({ reason: String(error) }, 'the admin API failed');
+  const routes = { cache: context.cache, onError };
+  const hasToken = token !== undefined || tokenFile !== undefined;
+  const authenticate = hasToken ? requireToken({ token, tokenFile }) : undefined;
+  const servers: AdminServer[] = [];
+  if (address) servers.push(await startAdminServer({ ...routes, listen: address, authenticate }));
+  const socket = adminSocketPath(config);
+  let isClosed = false;
+  const startOnSocket = async (path: string) => {
+    if (isClosed) return;
+    servers.push(await startAdminServer({ ...routes, listen: { net: 'unix', path } }));
+  };
+  const starting = socket && context.keeping.then(() => startOnSocket(socket)).catch(onError);
+  if (context.isKeeper) await starting;
+  return {
+    app: hasToken && !address ? createAdminApp(routes, authenticate) : undefined,
+    async close() {
+      isClosed = true;
+      await Promise.all(servers.map((server) => server.close()));
     },
   };
 }

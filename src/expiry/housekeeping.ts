@@ -72,7 +72,7 @@ export class Housekeeping {
     const { ttlMs, isKept } = policy;
     const failed = (task: string) => (error: unknown) => events.housekeepingFailed({ task, error });
     const pins = new Pins({ configured: policy.pins, index, parts, tags: store });
-    const sweep = new Sweep(options);
+    const sweep = new Sweep({ ...options, events: this.#reporting(events) });
     this.#options = options;
     this.#sweep = sweep;
     this.pins = pins;
@@ -163,6 +163,15 @@ export class Housekeeping {
     return (reference) => {
       const known = expiresAt.get(referenceKey(reference));
       return known === undefined ? startedAt : Math.min(known - ttlMs, startedAt);
+    };
+  }
+
+  #reporting(events: SweepEvents): SweepEvents {
+    return {
+      contentRemoved: (event) => {
+        events.contentRemoved(event);
+        this.#reportSize();
+      },
     };
   }
 

@@ -1,12 +1,16 @@
+import { randomUUID } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 /** How often a holder shows that it is alive. Milliseconds. */
 const HEARTBEAT_MS = 2_000;
 /** A lock whose holder has not been heard of for this long is nobody's. Milliseconds. */
 const STALE_MS = 8_000;
+
+const LOCK = '.lock';
+const DRAFT = '.draft';
 
 /** A process, so that nobody takes another one for it. */
 interface Holder {
@@ -36,7 +40,7 @@ export class SpoolLocks {
 
   async start(): Promise<void> {
     await mkdir(this.#directory, { recursive: true });
-    for (const file of await readdir(this.#directory)) await this.#removeStale(file.replace(/\.lock$/, ''));
+    for (const file of await readdir(this.#directory)) await this.#removeStale(file);
     this.#heart = setInterval(() => void this.#beat(), HEARTBEAT_MS).unref();
   }
 
@@ -62,14 +66,18 @@ export class SpoolLocks {
     return this.#held.has(name) || !(await this.#isStale(name));
   }
 
+  /** The lock appears with its content in it: a half-written one, left by a kill, would be nobody's for a while. */
   async #create(name: string): Promise<boolean> {
+    const draft = join(this.#directory, `${randomUUID()}${DRAFT}`);
     try {
-      await writeFile(this.#path(name), JSON.stringify(this.#self), { flag: 'wx' });
+      await writeFile(draft, JSON.stringify(this.#self), { flag: 'wx' });
+      await link(draft, this.#path(name));
       return true;
     } catch (err) {
       if ((err as NodeJS.ErrnoException).code === 'EEXIST') return false;
-      await rm(this.#path(name), { force: true }); // on a full disk it is there, and empty
       throw err;
+    } finally {
+      await rm(draft, { force: true });
     }
   }
 
@@ -78,8 +86,11 @@ export class SpoolLocks {
     return this.#create(name);
   }
 
-  async #removeStale(name: string): Promise<void> {
-    if (await this.#isStale(name)) await rm(this.#path(name), { force: true });
+  async #removeStale(file: string): Promise<void> {
+    const path = join(this.#directory, file);
+    const isOld = async () => Date.now() - (await stat(path)).mtimeMs > STALE_MS;
+    const isStale = file.endsWith(DRAFT) ? await isOld().catch(() => false) : await this.#isStale(basename(file, LOCK));
+    if (isStale) await rm(path, { force: true });
   }
 
   /** Also when there is none. */
@@ -112,7 +123,7 @@ export class SpoolLocks {
   }
 
   #path(name: string): string {
-    return join(this.#directory, `${name}.lock`);
+    return join(this.#directory, `${name}${LOCK}`);
   }
 }
 

@@ -55,7 +55,7 @@ describe('content that nobody uses', () => {
     expect(hub().requests.all).toEqual([]);
   });
 
-  it('stays for ever with a TTL of 0, with offline, and by names that are hosted', async () => {
+  it('stays for ever with a TTL of 0 and by names that are hosted', async () => {
     await using cached = await startExpiringCache(hub(), TTL);
     await pullImage(cached, 'library/app', { tag: 'latest', layers: [image.config, ...image.layers] });
     await using never = await startExpiringCache(hub(), { proxy: { ttl: '0' } });
@@ -77,8 +77,8 @@ describe('a blob of two repositories', () => {
     await using layover = await startExpiringCache(hub(), TTL);
     for (const repository of ['library/one', 'library/two']) {
       expect(await pullBlob(layover, repository, shared.digest)).toMatchObject({ digest: shared.digest });
+      await expectStored(layover, [shared.digest]);
     }
-    await expectStored(layover, [shared.digest]);
     hub().requests.reset();
     // The one is used until the other has expired; every answer on the way is whole.
     await expect

@@ -23,7 +23,10 @@ const mountable = await canMount();
 async function takeSpace(directory: string, leave: number): Promise<() => Promise<void>> {
   const { bavail, bsize } = await statfs(directory);
   const ballast = join(directory, 'ballast');
-  await writeFile(ballast, Buffer.alloc(Math.max(0, bavail * bsize - leave)));
+  // What the cache writes meanwhile may take the last of it first, which is full enough.
+  await writeFile(ballast, Buffer.alloc(Math.max(0, bavail * bsize - leave))).catch((err: NodeJS.ErrnoException) => {
+    if (err.code !== 'ENOSPC') throw err;
+  });
   return () => rm(ballast);
 }
 

@@ -161,7 +161,7 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
 
   it('go on when it is flushed again and again', async () => {
     await using server = await RedisServer.start();
-    await using layover = await startWith({ addrs: [server.address] });
+    await using layover = await startWith({ addrs: [server.address], deadline: '1s' });
     await until(() => isUp(layover));
     const longest = await pullWhile(layover, async () => {
       for (let i = 0; i < 40; i++) {

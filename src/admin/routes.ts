@@ -1,0 +1,113 @@
+import express, { type ErrorRequestHandler, type Request, type Router } from 'express';
+
+import { type CacheControl, ControlError, LIST_ORDERS, type ListQuery } from '../expiry/cache-control.ts';
+import { type AdminErrorBody, STATUS_OF } from './api.ts';
+import { requireJson } from './authenticate.ts';
+
+export interface AdminRoutesOptions {
+  readonly cache: CacheControl;
+  /** Something went wrong that the caller cannot act upon. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** The admin API, to be mounted at `ADMIN_PATH` behind whatever says who may use it. */
+export function createAdminRoutes({ cache, onError }: AdminRoutesOptions): Router {
+  const router = express.Router();
+  router.use(requireJson, express.json({ limit: '16kb' }));
+  router.use((_request, response, next) => {
+    response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    next();
+  });
+  router.get('/cache', async (request, response) => void response.json(await cache.list(listQuery(request))));
+  router.get('/cache/entry', async (request, response) => {
+    response.json(await cache.show(textOf(request.query, 'name')));
+  });
+  router.post('/evict', async (request, response) => {
+    response.json(await cache.evict(textOf(request.body, 'name')));
+  });
+  router.post('/refresh', async (request, response) => {
+    response.json(await cache.refresh(textOf(request.body, 'name')));
+  });
+  router.get('/pins', async (_request, response) => void response.json({ pins: await cache.pins() }));
+  router.post('/pins', async (request, response) => {
+    await cache.pin(textOf(request.body, 'pattern'));
+    response.json({});
+  });
+  router.delete('/pins', async (request, response) => {
+    await cache.unpin(textOf(request.body, 'pattern'));
+    response.json({});
+  });
+  router.get('/stats', async (_request, response) => void response.json(await cache.stats()));
+  router.get('/scrub', async (_request, response) => void response.json(await cache.scrubStatus()));
+  router.post('/scrub', async (_request, response) => void response.status(202).json(await cache.startScrub()));
+  router.get('/index/rebuild', async (_request, response) => void response.json(await cache.rebuildStatus()));
+  router.post('/index/rebuild', async (_request, response) => {
+    response.status(202).json(await cache.startRebuild());
+  });
+  router.use(() => {
+    throw new ControlError('not-found', 'the admin API has no such page');
+  });
+  router.use(answerAdminError(onError));
+  return router;
+}
+
+/** Express recognises an error handler by its four parameters. */
+export function answerAdminError(onError: (error: unknown) => void): ErrorRequestHandler {
+  return (error: unknown, _request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    const status = statusOf(error);
+    if (status === 500) onError(error);
+    const isTold = status !== 500 && error instanceof Error;
+    const body: AdminErrorBody = {
+      error: {
+        reason: error instanceof ControlError ? error.reason : status < 500 ? 'invalid' : 'internal',
+        message: isTold ? error.message : 'something went wrong; the log says what',
+      },
+    };
+    response.status(status).json(body);
+  };
+}
+
+/** A `RegistryError` and what Express throws of bad requests know their own. */
+function statusOf(error: unknown): number {
+  if (error instanceof ControlError) return STATUS_OF[error.reason];
+  const { status } = (error ?? {}) as { status?: unknown };
+  return typeof status === 'number' && status >= 400 && status < 600 ? status : 500;
+}
+
+function listQuery({ query }: Request): ListQuery {
+  const { filter, sort, kind, limit, cursor } = query;
+  return {
+    filter: optionalText(filter),
+    sort: oneOf('sort', sort, LIST_ORDERS),
+    kind: oneOf('kind', kind, ['manifest', 'blob'] as const),
+    limit: limit === undefined ? undefined : positive('limit', limit),
+    cursor: optionalText(cursor),
+  };
+}
+
+function textOf(from: unknown, key: string): string {
+  const value = (from as Record<string, unknown> | undefined)?.[key];
+  if (typeof value !== 'string' || value === '') throw new ControlError('invalid', `${key} is missing`);
+  return value;
+}
+
+function optionalText(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function oneOf<T extends string>(key: string, value: unknown, known: readonly T[]): T | undefined {
+  if (value === undefined) return undefined;
+  const found = known.find((each) => each === value);
+  if (found === undefined) throw new ControlError('invalid', `${key} must be one of ${known.join(', ')}`);
+  return found;
+}
+
+function positive(key: string, value: unknown): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 1) throw new ControlError('invalid', `${key} must be 1 or more`);
+  return number;
+}

@@ -1,0 +1,53 @@
+import type { Config } from './config/config.ts';
+import { ContentStore } from './content/content-store.ts';
+import { type CacheControl, ControlError } from './expiry/cache-control.ts';
+import { createHousekeeping, openUsage } from './expiry/create-housekeeping.ts';
+import type { Housekeeping } from './expiry/housekeeping.ts';
+import { loadSchedulerState } from './expiry/scheduler-state.ts';
+import { keepForCommand } from './keeper.ts';
+import { createStorage } from './storage/index.ts';
+import { BufferPool } from './stream/buffer-pool.ts';
+import type { Telemetry } from './telemetry/telemetry.ts';
+
+export interface StoppedCache {
+  readonly control: CacheControl;
+  readonly housekeeping: Housekeeping;
+  close(): Promise<void>;
+}
+
+/**
+ * The cache of a server that does not run: its storage and its index, and nothing that would ask an upstream.
+ *
+ * @throws {ControlError} `unavailable` when a server does run
+ */
+export async function openStoppedCache(config: Config, telemetry: Telemetry): Promise<StoppedCache> {
+  const { driver: kind } = config.storage;
+  if (kind.kind === 'inmemory') throw new ControlError('unavailable', 'storage in memory is there only while a server runs');
+  const keeper = await keepForCommand(config);
+  if (!keeper) {
+    const message = 'a server is using the storage and cannot be reached; run this as its user, or with --server and --token';
+    throw new ControlError('unavailable', message);
+  }
+  const driver = await createStorage(config.storage, { buffers: new BufferPool(), log: telemetry.log });
+  const usage = await openUsage({ config, reader: () => store, events: telemetry.expiry, now: Date.now });
+  const store: ContentStore = new ContentStore({ driver, onDamage: () => {}, ledger: usage.recorder });
+  const { housekeeping, control } = createHousekeeping(config, usage, {
+    store,
+    isFilling: () => false,
+    onForgotten: () => {},
+    refresh: undefined,
+    loadSchedulerState: () => loadSchedulerState(driver),
+    events: telemetry.expiry,
+    now: Date.now,
+  });
+  return {
+    control,
+    housekeeping,
+    async close() {
+      await housekeeping.stop();
+      await usage.index.close();
+      await driver.close();
+      await keeper.release();
+    },
+  };
+}
