@@ -5,6 +5,7 @@ import { argv, exit, stderr, stdout } from 'node:process';
 
 import { Command } from 'commander';
 
+import { addCacheCommands } from './commands/cache-commands.ts';
 import { checkConfig, printConfigSchema } from './commands/config.ts';
 import { serve } from './commands/serve.ts';
 import { ConfigError } from './config/problem.ts';
@@ -63,6 +64,8 @@ config
     '\n  $ layover config schema > layover.schema.json\n  # yaml-language-server: $schema=layover.schema.json',
   )
   .action(() => printConfigSchema(stdout));
+
+addCacheCommands(program, { env: processEnvironment, out: stdout, err: stderr, end });
 
 function end(code: number): void {
   exit(code);

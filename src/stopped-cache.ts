@@ -22,10 +22,12 @@ export interface StoppedCache {
  */
 export async function openStoppedCache(config: Config, telemetry: Telemetry): Promise<StoppedCache> {
   const { driver: kind } = config.storage;
-  if (kind.kind === 'inmemory') throw new ControlError('unavailable', 'storage in memory is there only while a server runs');
+  if (kind.kind === 'inmemory')
+    throw new ControlError('unavailable', 'storage in memory is there only while a server runs');
   const keeper = await keepForCommand(config);
   if (!keeper) {
-    const message = 'a server is using the storage and cannot be reached; run this as its user, or with --server and --token';
+    const message =
+      'a server is using the storage and cannot be reached; run this as its user, or with --server and --token';
     throw new ControlError('unavailable', message);
   }
   const driver = await createStorage(config.storage, { buffers: new BufferPool(), log: telemetry.log });

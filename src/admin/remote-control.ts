@@ -103,7 +103,8 @@ export class RemoteControl implements CacheControl {
     const parsed = parseJson(answer);
     if (status < 300 && parsed !== undefined) return parsed as T;
     const { error } = (parsed ?? {}) as Partial<AdminErrorBody>;
-    if (!error) throw new ControlError('unavailable', `${this.#options.url} does not answer as Layover does (${status})`);
+    if (!error)
+      throw new ControlError('unavailable', `${this.#options.url} does not answer as Layover does (${status})`);
     throw new ControlError(isControlFailure(error.reason) ? error.reason : 'unavailable', error.message);
   }
 

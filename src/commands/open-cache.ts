@@ -8,6 +8,7 @@ import { loadConfig } from '../config/load.ts';
 import { type CacheControl, ControlError } from '../expiry/cache-control.ts';
 import { openStoppedCache, type StoppedCache } from '../stopped-cache.ts';
 import { createLog } from '../telemetry/log.ts';
+import { openLogDestination } from '../telemetry/log-destination.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { createTelemetry } from '../telemetry/telemetry.ts';
 
@@ -54,7 +55,8 @@ function running(control: CacheControl): CacheTarget {
 }
 
 async function openStopped(config: Config): Promise<CacheTarget> {
-  const log = createLog({ ...config.log, level: 'error' });
+  // Stdout is for the answer.
+  const log = createLog({ ...config.log, level: 'error' }, openLogDestination(2));
   const telemetry = createTelemetry({ log, metrics: createMetrics(), accessLog: false });
   const stopped = await openStoppedCache(config, telemetry);
   return {
@@ -75,7 +77,10 @@ async function answers(control: CacheControl): Promise<boolean> {
   } catch (err) {
     if (err instanceof ServerUnreachableError && NOBODY.includes(err.code)) return false;
     if (!(err instanceof ServerUnreachableError) || err.code !== 'EACCES') throw err;
-    throw new ControlError('denied', `${err.message}; run this as the user of the server, or with --server and --token`);
+    throw new ControlError(
+      'denied',
+      `${err.message}; run this as the user of the server, or with --server and --token`,
+    );
   }
 }
 

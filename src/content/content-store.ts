@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import { parseManifest } from '../oci/manifest.ts';
 import type { Page } from '../oci/pagination.ts';
 import type { Adoption, StorageDriver } from '../storage/driver.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
@@ -124,7 +125,8 @@ export class ContentStore {
   /** @throws {RegistryError} `MANIFEST_INVALID`, or `DIGEST_INVALID` when the bytes are not those of the digest */
   putManifest(repository: string, digest: Digest, bytes: Uint8Array): Promise<void> {
     return this.#locks.run(digest, async () => {
-      await this.#ledger?.willLink({ repository, digest, kind: 'manifest', size: bytes.length });
+      const parts = parseManifest(bytes).references.map((reference) => reference.digest);
+      await this.#ledger?.willLink({ repository, digest, kind: 'manifest', size: bytes.length, parts });
       await this.#manifests.put(repository, digest, bytes);
     });
   }

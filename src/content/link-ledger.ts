@@ -7,6 +7,8 @@ export interface NewLink {
   readonly kind: 'manifest' | 'blob';
   /** Bytes. */
   readonly size: number;
+  /** What a manifest is made of. */
+  readonly parts?: readonly Digest[];
 }
 
 /** Keeps a record of who has what. */

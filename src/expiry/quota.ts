@@ -25,6 +25,8 @@ export interface QuotaOptions {
   readonly onError: (error: unknown) => void;
 }
 
+const MAX_PASSES = 2;
+
 /** The store is at its quota, and what is in it may not go. */
 export class QuotaFullError extends Error {
   override readonly name = 'QuotaFullError';
@@ -49,9 +51,11 @@ export class Quota {
     const { limits } = this.#options;
     if (size > limits.size * limits.high) throw new QuotaFullError(`${size} bytes are more than the quota allows`);
     this.#reserved.set(digest, size);
-    if ((await this.#excess()) <= 0) return;
-    await this.#makeRoom();
-    if ((await this.#excess()) <= 0) return;
+    // A pass that was under way has not looked at what came after it had begun.
+    for (let passes = 0; passes <= MAX_PASSES; passes++) {
+      if ((await this.#excess()) <= 0) return;
+      if (passes < MAX_PASSES) await this.#makeRoom();
+    }
     this.#reserved.delete(digest);
     throw new QuotaFullError(`what may not be evicted leaves no room for ${size} bytes`);
   }

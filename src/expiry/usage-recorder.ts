@@ -18,6 +18,10 @@ export interface UsageRecorderOptions {
 interface PendingUse {
   readonly kind: ContentKind;
   readonly size: number;
+  /** The first since the last write. Unix milliseconds. */
+  readonly at: number;
+  /** Just linked. */
+  readonly isNew: boolean;
 }
 
 const MAX_PENDING = 10_000;
@@ -46,26 +50,34 @@ export class UsageRecorder implements LinkLedger {
 
   /** Content was asked for and is stored. */
   used(repository: string, digest: Digest, kind: ContentKind, size: number): void {
+    if (this.isPending(repository, digest)) return;
+    this.#note(repository, digest, { kind, size, at: this.#options.now(), isNew: false });
+  }
+
+  #note(repository: string, digest: Digest, use: PendingUse): void {
     let digests = this.#pending.get(repository);
     if (digests === undefined) {
       digests = new Map();
       this.#pending.set(repository, digests);
     }
     if (digests.has(digest)) return;
-    digests.set(digest, { kind, size });
+    digests.set(digest, use);
     if (++this.#count >= MAX_PENDING) void this.flush();
     else this.#timer ??= setTimeout(() => void this.flush(), this.#options.flushMs).unref();
   }
 
-  async willLink(link: NewLink): Promise<void> {
+  async willLink({ parts, ...link }: NewLink): Promise<void> {
     const { index, now, onError } = this.#options;
+    const at = now();
     try {
-      await index.record([{ ...link, at: now() }]);
+      if (parts) await index.putParts(link.digest, parts);
+      await index.record([{ ...link, at }]);
     } catch (err) {
       onError(err);
     }
-    // What a manifest is made of is read when it is there.
-    if (link.kind === 'manifest') this.used(link.repository, link.digest, 'manifest', link.size);
+    // What it is made of may be here already.
+    if (link.kind === 'manifest')
+      this.#note(link.repository, link.digest, { ...link, kind: 'manifest', at, isNew: true });
     this.#onLinked();
   }
 
@@ -98,8 +110,8 @@ export class UsageRecorder implements LinkLedger {
   async #write(pending: ReadonlyMap<string, ReadonlyMap<Digest, PendingUse>>): Promise<void> {
     let uses: Use[] = [];
     for (const [repository, digests] of pending) {
-      for (const [digest, { kind, size }] of digests) {
-        uses.push(...(await this.#usesOf({ repository, digest, kind }, size)));
+      for (const [digest, use] of digests) {
+        uses.push(...(await this.#usesOf({ repository, digest, kind: use.kind }, use)));
         if (uses.length < SLICE) continue;
         await this.#options.index.record(uses);
         uses = [];
@@ -109,10 +121,9 @@ export class UsageRecorder implements LinkLedger {
     if (uses.length > 0) await this.#options.index.record(uses);
   }
 
-  async #usesOf(reference: ContentReference, size: number): Promise<Use[]> {
-    const { index, parts, now, granularityMs } = this.#options;
-    const at = now();
-    const known = await index.find(reference);
+  async #usesOf(reference: ContentReference, { size, at, isNew }: PendingUse): Promise<Use[]> {
+    const { index, parts, granularityMs } = this.#options;
+    const known = isNew ? undefined : await index.find(reference);
     const isRecent = known !== undefined && at - known.lastUsedAt < granularityMs;
     if (isRecent && (reference.kind === 'blob' || (await index.partsOf(reference.digest)))) return [];
     const self = { ...reference, size, at };

@@ -11,7 +11,8 @@ export async function startBalancer(ports: readonly number[]) {
     target.once('close', () => live.delete(target));
     target.once('connect', () => {
       client.pipe(target).pipe(client);
-      target.once('close', () => client.destroy());
+      // What has come is still to be passed on.
+      target.once('close', () => client.destroySoon());
       client.once('close', () => target.destroy());
     });
     target.on('error', () => {

@@ -1,0 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { ControlError } from '../expiry/cache-control.ts';
+import type { RebuildProgress, RebuildResult } from '../expiry/rebuild.ts';
+import type { CacheOutput } from './cache.ts';
+import type { CacheTarget } from './open-cache.ts';
+import { ProgressBar } from './progress-bar.ts';
+import { formatBytes } from './table.ts';
+
+/** How often a server is asked how far it is. Milliseconds. */
+const POLL_MS = 300;
+
+/** `index rebuild`: makes the index say what storage has. */
+export async function rebuildIndexOf(target: CacheTarget, output: CacheOutput): Promise<void> {
+  const bar = new ProgressBar(output.err);
+  const onProgress = (progress: RebuildProgress) => bar.update(progress.phase, progress);
+  const { stopped } = target;
+  const result = await (stopped ? stopped.housekeeping.rebuild(onProgress) : rebuildAtServer(target, onProgress));
+  bar.end();
+  if (output.json) output.out.write(`${JSON.stringify(result, null, 2)}\n`);
+  else output.out.write(describeResult(result));
+}
+
+async function rebuildAtServer(
+  { control }: CacheTarget,
+  onProgress: (progress: RebuildProgress) => void,
+): Promise<RebuildResult> {
+  let status = await control.startRebuild();
+  while (status.running) {
+    if (status.progress) onProgress(status.progress);
+    await sleep(POLL_MS);
+    status = await control.rebuildStatus();
+  }
+  if (status.result) return status.result;
+  throw new ControlError('unavailable', status.error ?? 'the server has forgotten about it; was it restarted?');
+}
+
+function describeResult({ references, digests, bytes, added, removed }: RebuildResult): string {
+  const stored = `${references} references to ${digests} contents, ${formatBytes(bytes)}`;
+  return `the index is complete: ${stored} (${added} added, ${removed} removed)\n`;
+}

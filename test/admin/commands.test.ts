@@ -1,0 +1,157 @@
+import { rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { cacheCommand, layoverCommand } from '../expiry/command.ts';
+import { pullImage, startExpiringCache, storedOf } from '../expiry/expiring-cache.ts';
+import { ask, finish } from '../integration/pulling.ts';
+import { sharedHub } from '../integration/scene.ts';
+import { expectNothingBroken, expectStored } from '../integration/stored-data.ts';
+import { Images } from '../support/images.ts';
+import type { Layover } from '../support/layover.ts';
+import { freePort } from '../support/processes.ts';
+
+const images = new Images();
+const lts = images.addImage('library/app', 'lts', { layers: [4096] });
+const old = images.addImage('library/app', 'old', { layers: [8192] });
+const hub = sharedHub(images);
+
+const everythingOf = (image: typeof lts) => [image.digest, image.config, ...image.layers];
+
+async function startFilled(options: Parameters<typeof startExpiringCache>[1] = {}): Promise<Layover> {
+  const layover = await startExpiringCache(hub(), options);
+  for (const [tag, image] of Object.entries({ lts, old })) {
+    await pullImage(layover, 'library/app', { tag, layers: [image.config, ...image.layers] });
+  }
+  await expectStored(layover, [...everythingOf(lts), ...everythingOf(old)]);
+  return layover;
+}
+
+const json = async (layover: Layover, ...args: string[]) => {
+  const { stdout, stderr, code } = await cacheCommand(layover, 'cache', ...args, '--json');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return JSON.parse(stdout) as Record<string, unknown>;
+};
+
+describe.each(['a running', 'a stopped'] as const)('layover cache before %s server', (state) => {
+  it('lists, shows and counts what is stored', async () => {
+    await using layover = await startFilled();
+    if (state === 'a stopped') await layover.kill('SIGTERM');
+
+    const listed = await cacheCommand(layover, 'cache', 'list');
+    expect(listed).toMatchObject({ code: 0, stderr: '' });
+    expect(listed.stdout).toMatch(/^NAME +DIGEST +SIZE +USED +EXPIRES/);
+    expect(listed.stdout).toMatch(/^docker\.io\/library\/app:lts +sha256:[0-9a-f]{12} +[\d.]+ KiB +\d+s ago +7d$/m);
+
+    const { entries } = await json(layover, 'list', '--filter', '*/library/**:old');
+    expect(entries).toMatchObject([{ repository: 'docker.io/library/app', tags: ['old'], digest: old.digest }]);
+
+    const shown = await json(layover, 'show', 'docker.io/library/app:lts');
+    expect(shown.parts).toHaveLength(1 + lts.layers.length);
+    expect(shown).toMatchObject({ digest: lts.digest, kind: 'manifest', pinned: false });
+
+    const stats = await json(layover, 'stats');
+    const sizes = (await layover.visibleBlobs()).map(({ size }) => size);
+    expect(stats).toMatchObject({
+      bytes: sizes.reduce((sum, size) => sum + size, 0),
+      digests: sizes.length,
+      repositories: 1,
+      ttlMs: 604_800_000,
+      complete: true,
+    });
+  });
+
+  it('evicts an image whole, except what others need or a pin holds', async () => {
+    await using layover = await startFilled();
+    if (state === 'a stopped') await layover.kill('SIGTERM');
+    const pinned = await cacheCommand(layover, 'cache', 'pin', 'docker.io/library/*:lts');
+    expect(pinned.stdout).toMatch(/^docker\.io\/library\/\*:lts +command$/m);
+
+    const held = await cacheCommand(layover, 'cache', 'evict', 'docker.io/library/app:lts');
+    expect(held).toMatchObject({ code: 1, stdout: '' });
+    expect(held.stderr).toMatch('pinned');
+
+    expect(await json(layover, 'evict', 'docker.io/library/app:old')).toMatchObject({
+      references: everythingOf(old).length,
+    });
+    expect(await storedOf(layover, everythingOf(old))).toEqual([]);
+    expect(await storedOf(layover, everythingOf(lts))).toEqual(everythingOf(lts));
+    await expectNothingBroken(layover);
+
+    expect(await cacheCommand(layover, 'cache', 'unpin', 'docker.io/library/*:lts')).toMatchObject({ code: 0 });
+    await json(layover, 'evict', 'docker.io/library/app:lts');
+    expect(await layover.visibleBlobs()).toEqual([]);
+    const missing = await cacheCommand(layover, 'cache', 'show', 'docker.io/library/app:lts');
+    expect(missing).toMatchObject({ code: 1 });
+    expect(missing.stderr).toMatch('not stored');
+  });
+});
+
+describe('layover cache refresh', () => {
+  it('asks a running server for what a tag names now', async () => {
+    await using layover = await startFilled();
+    hub().setTag('library/app', 'old', lts.digest);
+    try {
+      expect(await json(layover, 'refresh', 'docker.io/library/app:old')).toEqual({
+        digest: lts.digest,
+        changed: true,
+      });
+      expect(await json(layover, 'refresh', 'docker.io/library/app:old')).toEqual({
+        digest: lts.digest,
+        changed: false,
+      });
+    } finally {
+      hub().setTag('library/app', 'old', old.digest);
+    }
+    await layover.kill('SIGTERM');
+    const stopped = await cacheCommand(layover, 'cache', 'refresh', 'docker.io/library/app:old');
+    expect(stopped).toMatchObject({ code: 1, stderr: 'layover: only a running server can ask upstreams\n' });
+  });
+});
+
+describe('the admin API', () => {
+  it('is on a socket for the owner alone, and nowhere else without a configuration', async () => {
+    await using layover = await startFilled();
+    const { mode } = await stat(join(layover.dataDirectory, 'layover/admin.sock'));
+    expect(mode & 0o777).toBe(0o600);
+    expect(await finish(await ask(`${layover.url}/admin/api/v1/stats`))).toMatchObject({ status: 404 });
+  });
+
+  it('is on an address of its own, and takes the token, where the configuration says so', async () => {
+    const port = await freePort();
+    const token = { path: '', text: 'correct-horse' };
+    await using layover = await startExpiringCache(hub(), {
+      more: { admin: { addr: `127.0.0.1:${port}`, token: token.text } },
+    });
+    const server = ['--server', `http://127.0.0.1:${port}`];
+    const refused = await layoverCommand('cache', 'stats', ...server, '--token', 'wrong');
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toMatch('admin.token');
+    token.path = join(layover.dataDirectory, '../token');
+    await writeFile(token.path, `${token.text}\n`);
+    const allowed = await layoverCommand('cache', 'stats', ...server, '--token-file', token.path, '--json');
+    expect(JSON.parse(allowed.stdout)).toMatchObject({ bytes: 0 });
+    expect(await finish(await ask(`${layover.url}/admin/api/v1/stats`))).toMatchObject({ status: 404 });
+    expect(layover.output).not.toMatch(token.text);
+  });
+
+  it('is on the address of the registry with a token alone, and refuses pages in a browser', async () => {
+    await using layover = await startExpiringCache(hub(), { more: { admin: { token: 'correct-horse' } } });
+    const url = `${layover.url}/admin/api/v1`;
+    expect(await finish(await ask(`${url}/stats`))).toMatchObject({ status: 401 });
+    const headers = { authorization: 'Bearer correct-horse' };
+    expect(await finish(await ask(`${url}/stats`, { headers }))).toMatchObject({ status: 200 });
+    const form = { ...headers, 'content-type': 'application/x-www-form-urlencoded' };
+    const posted = await fetch(`${url}/evict`, { method: 'POST', headers: form, body: 'name=a' });
+    expect(posted.status).toBe(400);
+  });
+
+  it('is needed: while a server cannot be reached, a command does not open the storage behind its back', async () => {
+    await using layover = await startFilled();
+    await rm(join(layover.dataDirectory, 'layover/admin.sock'));
+    const refused = await cacheCommand(layover, 'cache', 'evict', 'docker.io/library/app:old');
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toMatch('a server is using the storage and cannot be reached');
+    expect(await storedOf(layover, everythingOf(old))).toEqual(everythingOf(old));
+  });
+});
