@@ -10,14 +10,18 @@ export interface Room {
 
 export const ROOMS: Readonly<Record<string, Room>> = {
   'main.ts': { imports: ['commands', 'config', 'version.ts'] },
-  commands: { imports: ['server.ts', 'config', 'telemetry', 'version.ts'] },
-  'server.ts': { imports: ['context.ts', 'http'], types: ['telemetry'] },
+  commands: {
+    imports: ['admin', 'config', 'expiry/cache-control.ts', 'server.ts', 'stopped-cache.ts', 'telemetry', 'version.ts'],
+    types: ['expiry'],
+  },
+  'server.ts': { imports: ['admin', 'context.ts', 'http'], types: ['telemetry'] },
   'context.ts': {
     imports: [
       'cache',
       'content',
       'expiry',
       'http/health.ts',
+      'keeper.ts',
       'redis',
       'registry',
       'storage',
@@ -25,8 +29,14 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'upstream',
       'version.ts',
     ],
-    types: ['http/peer-fills.ts', 'telemetry'],
+    types: ['http/peer-fills.ts', 'oci', 'telemetry'],
   },
+  'stopped-cache.ts': {
+    imports: ['content', 'expiry', 'keeper.ts', 'storage', 'stream'],
+    types: ['telemetry'],
+  },
+  'keeper.ts': { imports: ['registry/spool-locks.ts'] },
+  admin: { imports: ['expiry/cache-control.ts'] },
   http: { imports: ['oci', 'registry', 'stream', 'telemetry'] },
   registry: { imports: ['cache', 'oci', 'stream', 'upstream/upstream.ts'], types: ['content'] },
   content: { imports: ['oci', 'storage/driver.ts', 'stream'] },
@@ -34,7 +44,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   upstream: { imports: ['cache', 'oci'] },
   storage: { imports: ['stream'] },
   stream: { imports: ['oci'] },
-  telemetry: { imports: [], types: ['cache/descriptor-cache.ts', 'redis/redis.ts', 'upstream/upstream.ts'] },
+  telemetry: {
+    imports: [],
+    types: ['cache/descriptor-cache.ts', 'expiry/housekeeping.ts', 'redis/redis.ts', 'upstream/upstream.ts'],
+  },
   cache: { imports: ['oci', 'redis'] },
   redis: { imports: [] },
   config: { imports: [] },
@@ -49,8 +62,8 @@ const EVERYBODYS_TYPES = 'config/config.ts';
 export const DOORS: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-s3': ['storage'],
   '@aws-sdk/s3-request-presigner': ['storage'],
-  commander: ['main.ts'],
-  express: ['http'],
+  commander: ['commands/cache-commands.ts', 'main.ts'],
+  express: ['admin', 'http'],
   'fastest-levenshtein': ['config'],
   ioredis: ['redis'],
   lmdb: ['expiry'],

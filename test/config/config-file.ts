@@ -39,3 +39,15 @@ export async function warningsOf(text: string, env: Environment = {}): Promise<s
   const { warnings } = await loadConfig({ file: file.path, env });
   return warnings.map((warning) => warning.replace(file.path, 'config.yml'));
 }
+
+/** What storage is without anything said of it but its driver. */
+export const STORAGE_DEFAULTS = {
+  readOnly: false,
+  redirect: false,
+  tier: undefined,
+  middleware: [],
+  quota: undefined,
+  pins: [],
+  scrub: { enabled: false, intervalMs: 604_800_000, rate: 50_000_000 },
+  indexDirectory: undefined,
+};

@@ -193,7 +193,6 @@ describe('a file written for distribution', () => {
       'redis.maxactiveconns',
       'redis.connmaxidletime',
       'redis.connmaxlifetime',
-      'proxy.ttl',
       'proxy.cachewritetimeout',
       'validation',
       'policy',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import { load, MINIMAL, problemsOf, warningsOf } from './config-file.ts';
+import { load, MINIMAL, problemsOf, warningsOf, STORAGE_DEFAULTS } from './config-file.ts';
 
 const FILE = `version: 0.1
 storage: {filesystem: {rootdirectory: /data}, maintenance: {readonly: {enabled: true}}}
@@ -66,9 +66,7 @@ describe('a REGISTRY_ variable', () => {
     // REGISTRY_STORAGE replaces the whole section, maintenance too.
     expect(config.storage).toEqual({
       driver: { kind: 'filesystem', rootDirectory: '/other' },
-      readOnly: false,
-      redirect: false,
-      middleware: [],
+      ...STORAGE_DEFAULTS,
     });
   });
 
@@ -76,9 +74,8 @@ describe('a REGISTRY_ variable', () => {
     const { config } = await load(FILE, { REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: '/other' });
     expect(config.storage).toEqual({
       driver: { kind: 'filesystem', rootDirectory: '/other' },
+      ...STORAGE_DEFAULTS,
       readOnly: true,
-      redirect: false,
-      middleware: [],
     });
     const changed = await load(FILE, { REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED: 'false' });
     expect(changed.config.storage.readOnly).toBe(false);

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import { configFile, load, MINIMAL, warningsOf } from './config-file.ts';
+import { configFile, load, MINIMAL, warningsOf, STORAGE_DEFAULTS } from './config-file.ts';
 
 describe('where the configuration comes from', () => {
   it('is the file that is named, before the one in REGISTRY_CONFIGURATION_PATH', async () => {
@@ -26,9 +26,7 @@ describe('where the configuration comes from', () => {
     expect(config.http.listen).toEqual({ net: 'tcp', host: undefined, port: 5000 });
     expect(config.storage).toEqual({
       driver: { kind: 'filesystem', rootDirectory: './data' },
-      readOnly: false,
-      redirect: false,
-      middleware: [],
+      ...STORAGE_DEFAULTS,
     });
     expect(config.proxy?.upstreams.map(({ name, storePrefix, isDefault }) => [name, storePrefix, isDefault])).toEqual([
       ['docker.io', 'docker.io', true],
@@ -65,7 +63,7 @@ describe('a configuration', () => {
     const { config } = await load(MINIMAL);
     expect(config).toEqual({
       log: { level: 'info', format: 'text', fields: {}, accessLog: true },
-      storage: { driver: { kind: 'inmemory' }, readOnly: false, redirect: false, middleware: [] },
+      storage: { driver: { kind: 'inmemory' }, ...STORAGE_DEFAULTS },
       descriptors: { shared: false, maxEntries: 50_000 },
       http: {
         listen: { net: 'tcp', host: undefined, port: 5000 },
@@ -86,6 +84,8 @@ describe('a configuration', () => {
       catalogMaxEntries: 1000,
       tagsMaxEntries: 1000,
       proxy: undefined,
+      redis: undefined,
+      admin: { listen: undefined, token: undefined, tokenFile: undefined },
     });
   });
 
@@ -120,9 +120,8 @@ tags: {maxtags: 60}
       },
       storage: {
         driver: { kind: 'filesystem', rootDirectory: '/data' },
+        ...STORAGE_DEFAULTS,
         readOnly: true,
-        redirect: false,
-        middleware: [],
       },
       descriptors: { shared: false, maxEntries: 50_000 },
       http: {
@@ -162,6 +161,8 @@ tags: {maxtags: 60}
       catalogMaxEntries: 50,
       tagsMaxEntries: 60,
       proxy: undefined,
+      redis: undefined,
+      admin: { listen: undefined, token: undefined, tokenFile: undefined },
     });
   });
 
@@ -220,7 +221,6 @@ describe('a warning', () => {
     ['http: {h2c: {enabled: true}}', 'http.h2c: not honoured by this version: clients are served by HTTP/1.1'],
     ['http: {http2: {disabled: false}}', 'http.http2: not honoured by this version: clients are served by HTTP/1.1'],
     ['notifications: {endpoints: [{name: a}]}', 'notifications: not honoured by this version: no events are sent'],
-    ['proxy: {ttl: 168h}', 'proxy.ttl: not honoured by this version: nothing expires'],
     ['validation: {disabled: true}', 'validation: not honoured by this version: nothing can be pushed'],
     ['policy: {repository: {classes: [image]}}', 'policy: not honoured by this version: nothing can be pushed'],
     [
@@ -249,7 +249,6 @@ storage:
       'config.yml:4:9 storage.tag.concurrencylimit',
       'config.yml:5:3 storage.delete',
       'config.yml:7:17 storage.maintenance.uploadpurging',
-      'config.yml:8:3 storage.quota',
     ]);
   });
 

@@ -29,6 +29,8 @@ const DEFAULTS = {
 };
 const HUB_ALIASES = ['index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'];
 
+const ALONE = { directory: undefined, advertise: undefined };
+
 describe('proxy.remoteurl', () => {
   it('makes a mirror of Docker Hub, stored without a prefix', async () => {
     expect(await proxyOf('{remoteurl: "https://registry-1.docker.io/"}')).toEqual({
@@ -45,7 +47,8 @@ describe('proxy.remoteurl', () => {
       ],
       hosted: [],
       offline: false,
-      fills: { maxConcurrent: 32, maxSpoolBytes: 107_374_182_400, keepSpoolMs: 86_400_000 },
+      fills: { maxConcurrent: 32, maxSpoolBytes: 107_374_182_400, keepSpoolMs: 86_400_000, ...ALONE },
+      ttlMs: 604_800_000,
     });
   });
 
@@ -120,7 +123,8 @@ proxy:
     expect(config.proxy).toEqual({
       offline: true,
       hosted: ['team/*'],
-      fills: { maxConcurrent: 4, maxSpoolBytes: 5e9, keepSpoolMs: 172_800_000 },
+      fills: { maxConcurrent: 4, maxSpoolBytes: 5e9, keepSpoolMs: 172_800_000, ...ALONE },
+      ttlMs: 604_800_000,
       upstreams: [
         {
           name: 'docker.io',
