@@ -106,5 +106,5 @@ async function timeHits(directory: string): Promise<number> {
 
 if (argv[1] === fileURLToPath(import.meta.url)) {
   const figures = await measureIndex(Number(argv[2] ?? 1_000_000));
-  stdout.write(`${stringify(figures)}`);
+  stdout.write(stringify(figures));
 }

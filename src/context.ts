@@ -82,7 +82,7 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
       content.forget(repository, digest);
       for (const tag of tags) pulling?.forgetTag(repository, tag);
     },
-    refresh: pulling?.refresh,
+    refresh: pulling && ((repository, tag) => pulling.refresh(repository, tag)),
     loadSchedulerState: () => loadSchedulerState(driver),
     events: telemetry.expiry,
     now: Date.now,

@@ -51,11 +51,11 @@ export class RemoteControl implements CacheControl {
   list(query: ListQuery): Promise<ListPage> {
     const given = Object.entries(query).filter(([, value]) => value !== undefined);
     const parameters = new URLSearchParams(given.map(([key, value]): [string, string] => [key, String(value)]));
-    return this.#call('GET', `/cache?${parameters}`);
+    return this.#call('GET', `/cache?${parameters.toString()}`);
   }
 
   show(name: string): Promise<ContentDetails> {
-    return this.#call('GET', `/cache/entry?${new URLSearchParams({ name })}`);
+    return this.#call('GET', `/cache/entry?name=${encodeURIComponent(name)}`);
   }
 
   async pins(): Promise<readonly PinView[]> {

@@ -1,4 +1,4 @@
-import express, { type ErrorRequestHandler, type Request, type Router } from 'express';
+import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Router } from 'express';
 
 import { type CacheControl, ControlError, LIST_ORDERS, type ListQuery } from '../expiry/cache-control.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
@@ -18,37 +18,64 @@ export function createAdminRoutes({ cache, onError }: AdminRoutesOptions): Route
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     next();
   });
-  router.get('/cache', async (request, response) => void response.json(await cache.list(listQuery(request))));
-  router.get('/cache/entry', async (request, response) => {
-    response.json(await cache.show(textOf(request.query, 'name')));
-  });
-  router.post('/evict', async (request, response) => {
-    response.json(await cache.evict(textOf(request.body, 'name')));
-  });
-  router.post('/refresh', async (request, response) => {
-    response.json(await cache.refresh(textOf(request.body, 'name')));
-  });
-  router.get('/pins', async (_request, response) => void response.json({ pins: await cache.pins() }));
-  router.post('/pins', async (request, response) => {
-    await cache.pin(textOf(request.body, 'pattern'));
-    response.json({});
-  });
-  router.delete('/pins', async (request, response) => {
-    await cache.unpin(textOf(request.body, 'pattern'));
-    response.json({});
-  });
-  router.get('/stats', async (_request, response) => void response.json(await cache.stats()));
-  router.get('/scrub', async (_request, response) => void response.json(await cache.scrubStatus()));
-  router.post('/scrub', async (_request, response) => void response.status(202).json(await cache.startScrub()));
-  router.get('/index/rebuild', async (_request, response) => void response.json(await cache.rebuildStatus()));
-  router.post('/index/rebuild', async (_request, response) => {
-    response.status(202).json(await cache.startRebuild());
-  });
+  router.get(
+    '/cache',
+    answer((request) => cache.list(listQuery(request))),
+  );
+  router.get(
+    '/cache/entry',
+    answer(({ query }) => cache.show(textOf(query, 'name'))),
+  );
+  router.post(
+    '/evict',
+    answer(({ body }) => cache.evict(textOf(body, 'name'))),
+  );
+  router.post(
+    '/refresh',
+    answer(({ body }) => cache.refresh(textOf(body, 'name'))),
+  );
+  router.get(
+    '/pins',
+    answer(() => cache.pins().then((pins) => ({ pins }))),
+  );
+  router.post(
+    '/pins',
+    answer(({ body }) => cache.pin(textOf(body, 'pattern'))),
+  );
+  router.delete(
+    '/pins',
+    answer(({ body }) => cache.unpin(textOf(body, 'pattern'))),
+  );
+  router.get(
+    '/stats',
+    answer(() => cache.stats()),
+  );
+  router.get(
+    '/scrub',
+    answer(() => cache.scrubStatus()),
+  );
+  router.post(
+    '/scrub',
+    answer(() => cache.startScrub()),
+  );
+  router.get(
+    '/index/rebuild',
+    answer(() => cache.rebuildStatus()),
+  );
+  router.post(
+    '/index/rebuild',
+    answer(() => cache.startRebuild()),
+  );
   router.use(() => {
     throw new ControlError('not-found', 'the admin API has no such page');
   });
   router.use(answerAdminError(onError));
   return router;
+}
+
+/** What `find` gives, as JSON; an empty object for nothing. */
+function answer(find: (request: Request) => Promise<object | void>): RequestHandler {
+  return async (request, response) => void response.json((await find(request)) ?? {});
 }
 
 /** Express recognises an error handler by its four parameters. */

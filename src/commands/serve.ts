@@ -59,10 +59,7 @@ function greet(config: Config, server: RunningServer, { log, out }: { log: Log; 
 }
 
 /** Where it listens, what it serves, where it stores, and what a Docker user does next. */
-export function greeting(
-  { storage, proxy }: Config,
-  { url, debugUrl }: Pick<RunningServer, 'url' | 'debugUrl'>,
-): string[] {
+function greeting({ storage, proxy }: Config, { url, debugUrl }: Pick<RunningServer, 'url' | 'debugUrl'>): string[] {
   const { driver } = storage;
   const upstreams = proxy?.upstreams.map(({ name, isDefault }) => (isDefault ? `${name} (default)` : name)) ?? [];
   return [

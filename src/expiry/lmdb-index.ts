@@ -274,7 +274,8 @@ export class LmdbIndex implements UsageIndex {
   #checkFormat(): void {
     const format = this.#meta.get('format');
     if (format === undefined) this.#meta.putSync('format', FORMAT);
-    else if (format !== FORMAT) throw new IndexDamagedError(`format ${String(format)}, this version writes ${FORMAT}`);
+    else if (format !== FORMAT)
+      throw new IndexDamagedError(`format ${JSON.stringify(format)}, this version writes ${FORMAT}`);
   }
 
   #totals(): UsageTotals {

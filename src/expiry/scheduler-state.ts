@@ -32,7 +32,7 @@ export async function loadSchedulerState(driver: StorageDriver): Promise<Schedul
 }
 
 /** Entries are keyed `repository@digest`; `EntryType` is 0 for a blob and 1 for a manifest; `ExpiryData` is a time as in RFC 3339. */
-export function parseSchedulerState(text: string): SchedulerState {
+function parseSchedulerState(text: string): SchedulerState {
   if (text.trim() === '') return { kind: 'damaged', reason: 'the file is empty' };
   let state: unknown;
   try {

@@ -7,7 +7,7 @@ export type Reference =
   | { readonly kind: 'digest'; readonly digest: Digest };
 
 /** As Docker's registry counts it: the whole name, slashes included. */
-export const MAX_NAME_LENGTH = 255;
+const MAX_NAME_LENGTH = 255;
 
 const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
 const NAME = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`);

@@ -122,12 +122,14 @@ export class Fills {
       events,
       signal: this.#stopped.signal,
     });
-    const ended = this.#slot(() => fill.run()).then(async (result) => {
-      await sharing?.release(storeRepository, blob.digest);
-      this.#ended(fill, result);
-    });
-    this.#running.set(blob.digest, { fill, ended });
+    this.#running.set(blob.digest, { fill, ended: this.#run(fill, storeRepository) });
     return fill;
+  }
+
+  async #run(fill: Fill, storeRepository: string): Promise<void> {
+    const result = await this.#slot(() => fill.run());
+    await this.#options.sharing?.release(storeRepository, fill.digest);
+    this.#ended(fill, result);
   }
 
   #ended(fill: Fill, result: FillResult): void {

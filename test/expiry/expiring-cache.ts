@@ -21,10 +21,7 @@ export function startExpiringCache(hub: Pick<Hub, 'url'>, options: ExpiringOptio
   return Layover.start({ ...rest, config: expiringConfig(hub, { proxy, storage, more }) });
 }
 
-export function expiringConfig(
-  hub: Pick<Hub, 'url'>,
-  { proxy = {}, storage = {}, more = {} }: ExpiringOptions,
-): ConfigObject {
+function expiringConfig(hub: Pick<Hub, 'url'>, { proxy = {}, storage = {}, more = {} }: ExpiringOptions): ConfigObject {
   // Tags stay fresh, so that the upstream is asked for content alone.
   const upstream = { tags: { ttl: '1h' } };
   return { ...cacheConfig(hub, { upstream, proxy }), storage, http: { debug: METRICS }, ...more };

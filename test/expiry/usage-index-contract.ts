@@ -11,13 +11,18 @@ const digest = (text: string) => digestOf(Buffer.from(text));
 const long = digestOf(Buffer.from('long'), 'sha512');
 const EVER = Number.MAX_SAFE_INTEGER;
 
-function use(repository: string, text: string, at: number, { size = 10, kind = 'blob' as ContentKind } = {}) {
+interface UseOptions {
+  readonly size?: number;
+  readonly kind?: ContentKind;
+}
+
+function use(repository: string, text: string, at: number, { size = 10, kind = 'blob' }: UseOptions = {}) {
   return { repository, digest: digest(text), kind, size, at };
 }
 
 /** What every driver of the index has to do. */
 export function describeUsageIndex(name: string, create: () => Promise<IndexUnderTest>): void {
-  describe(name, () => {
+  describe(`${name} keeps to the contract and`, () => {
     it('counts the bytes of a digest once, however many repositories have it', async () => {
       await using made = await create();
       await made.index.record([use('a', 'x', 1), use('b', 'x', 2), use('b', 'y', 3, { size: 5 })]);

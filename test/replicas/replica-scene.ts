@@ -66,6 +66,10 @@ export interface Compared {
   readonly isComplete: boolean;
 }
 
+export function isGood({ status, isComplete, isRight }: Compared): boolean {
+  return status === 200 && isComplete && isRight;
+}
+
 /** One GET, compared with what it must be as it comes: cheaper than hashing hundreds of them. */
 export function pullAndCompare(
   url: string,

@@ -7,7 +7,7 @@ import { startBalancer } from '../support/balancer.ts';
 import { Images } from '../support/images.ts';
 import { missingPrograms } from '../support/programs.ts';
 import { RedisServer, until } from '../support/redis.ts';
-import { findFiller, pullAndCompare, startReplicas } from './replica-scene.ts';
+import { findFiller, isGood, pullAndCompare, startReplicas } from './replica-scene.ts';
 
 const MIB = 2 ** 20;
 const missing = await missingPrograms(['redis-server']);
@@ -35,7 +35,7 @@ describe.skipIf(missing.length > 0)('three replicas with one storage and one Red
 
     const pulled = await Promise.all(Array.from({ length: 30 }, () => pullAndCompare(balancer.url + path, expected)));
 
-    expect(pulled.every((it) => it.status === 200 && it.isComplete && it.isRight)).toBe(true);
+    expect(pulled.every(isGood)).toBe(true);
     expect(hub().requests.count('blob-get')).toBe(1);
     expect(hub().requests.bytes('blob-get')).toBe(expected.length);
     const [first] = scene.replicas;
@@ -74,7 +74,7 @@ describe.skipIf(missing.length > 0)('three replicas with one storage and one Red
     await using scene = await startReplicas({ hub: hub(), redis: address, count: 2 });
     await gone[Symbol.asyncDispose]();
     const pulled = await Promise.all(scene.replicas.map(({ url }) => pullAndCompare(url + path, expected)));
-    expect(pulled.every((it) => it.status === 200 && it.isComplete && it.isRight)).toBe(true);
+    expect(pulled.every(isGood)).toBe(true);
   });
 
   it('show what they fill to each other only', async () => {
@@ -95,7 +95,7 @@ describe('replicas without Redis', () => {
     await using scene = await startReplicas({ hub: hub(), redis: undefined, count: 2 });
     for (const replica of scene.replicas) await replica.waitForOutput(/fills are not shared with replicas/);
     const pulled = await Promise.all(scene.replicas.map(({ url }) => pullAndCompare(url + path, expected)));
-    expect(pulled.every((it) => it.status === 200 && it.isComplete && it.isRight)).toBe(true);
+    expect(pulled.every(isGood)).toBe(true);
     expect(hub().requests.count('blob-get')).toBe(2);
     const [first] = scene.replicas;
     await until(async () => (await readVisibleBlobs(first?.dataDirectory ?? '')).length === 1);

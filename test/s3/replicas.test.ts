@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Digest } from '../../src/oci/digest.ts';
 import { sharedHub } from '../integration/scene.ts';
-import { findFiller, pullAndCompare, startReplicas } from '../replicas/replica-scene.ts';
+import { findFiller, isGood, pullAndCompare, startReplicas } from '../replicas/replica-scene.ts';
 import { startBalancer } from '../support/balancer.ts';
 import { readVisibleBlobs } from '../support/data-directory.ts';
 import { Images } from '../support/images.ts';
@@ -64,7 +64,7 @@ describe.skipIf(missing.length > 0 || versitygw === undefined)(
       await using balancer = await startBalancer(scene.replicas.map(({ port }) => port));
       const pulls = Array.from({ length: CLIENTS }, () => pullAndCompare(balancer.url + path, expected));
       const pulled = await Promise.all(pulls);
-      const failed = pulled.filter((it) => !(it.status === 200 && it.isComplete && it.isRight));
+      const failed = pulled.filter((result) => !isGood(result));
       expect(failed, scene.replicas.map(({ output }) => complaints(output)).join('\n')).toEqual([]);
       expect(hub().requests.count('blob-get')).toBe(1);
       expect(hub().requests.bytes('blob-get')).toBe(expected.length);

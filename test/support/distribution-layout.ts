@@ -20,7 +20,7 @@ export function blobDataPath(root: string, digest: Digest): string {
   return join(root, V2, 'blobs', digestAlgorithm(digest), hex.slice(0, 2), hex, 'data');
 }
 
-export function repositoryPath(root: string, repository: string): string {
+function repositoryPath(root: string, repository: string): string {
   return join(root, V2, 'repositories', repository);
 }
 
