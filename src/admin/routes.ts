@@ -18,6 +18,15 @@ export function createAdminRoutes({ cache, onError }: AdminRoutesOptions): Route
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     next();
   });
+  addRoutes(router, cache);
+  router.use(() => {
+    throw new ControlError('not-found', 'the admin API has no such page');
+  });
+  router.use(answerAdminError(onError));
+  return router;
+}
+
+function addRoutes(router: Router, cache: CacheControl): void {
   router.get(
     '/cache',
     answer((request) => cache.list(listQuery(request))),
@@ -66,11 +75,6 @@ export function createAdminRoutes({ cache, onError }: AdminRoutesOptions): Route
     '/index/rebuild',
     answer(() => cache.startRebuild()),
   );
-  router.use(() => {
-    throw new ControlError('not-found', 'the admin API has no such page');
-  });
-  router.use(answerAdminError(onError));
-  return router;
 }
 
 /** What `find` gives, as JSON; an empty object for nothing. */

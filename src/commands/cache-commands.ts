@@ -5,6 +5,7 @@ import {
   type CacheOutput,
   evictCached,
   listCache,
+  listPins,
   pinCached,
   refreshCached,
   scrubCache,
@@ -47,40 +48,27 @@ storage and its index are opened directly. A server on another machine takes --s
   $ layover cache evict docker.io/library/node:18
   $ layover cache stats --json --server http://cache.example:5002 --token-file token`;
 
+const REBUILD_HELP = `
+Needed after another program has written to the storage, or when files were removed by hand. What is known of use stays. A
+running server goes on serving.`;
+
 /** `cache …` and `index …`: looking at what is stored, and doing something about it. */
 export function addCacheCommands(program: Command, context: CacheCommandsContext): void {
   const cache = program
     .command('cache')
     .description('look at what is stored, pin it, evict it, check it')
     .addHelpText('after', HELP);
-  const shared = (command: Command, run: (options: SharedOptions, ...names: string[]) => Run, takesName: boolean) => {
-    command
-      .argument('[config.yml]', CONFIG)
-      .option('--json', 'for programs')
-      .option('--server <url>', 'address of the admin API: http://host:port, or unix:/path/admin.sock')
-      .option('--token <token>', 'of admin.token; seen by everybody on the machine')
-      .option('--token-file <file>', 'a file with the token')
-      .action(async (...args: unknown[]) => {
-        const names = args.slice(0, takesName ? 2 : 1) as (string | undefined)[];
-        const file = takesName ? names[1] : names[0];
-        const options = args.at(-2) as SharedOptions;
-        context.end(
-          await runWith(context, { ...options, file }, run(options, ...((takesName ? [names[0]] : []) as string[]))),
-        );
-      });
-    return command;
-  };
+  addLooking(cache, context);
+  addPinning(cache, context);
+  addRemoving(cache, context);
+  addScrub(cache, context);
+  addIndex(program, context);
+}
 
-  const list = shared(
-    cache.command('list').description('images, with their size and when they were last used'),
-    (options) => (target, output) => listCache(target, listQuery(options), output),
-    false,
-  );
-  list
-    .option(
-      '--filter <glob>',
-      "a name with * and **, and optionally a tag: 'docker.io/library/*:lts'; without * a part of a name",
-    )
+function addLooking(cache: Command, context: CacheCommandsContext): void {
+  const list = cache.command('list').description('images, with their size and when they were last used');
+  onAll(list, context, (options) => (target, output) => listCache(target, listQuery(options), output))
+    .option('--filter <glob>', "'docker.io/library/*:lts' for names with * and **, and tags; else a part of a name")
     .addOption(
       new Option('--sort <by>', 'name, least recently used first, or largest first')
         .choices(LIST_ORDERS)
@@ -89,75 +77,69 @@ export function addCacheCommands(program: Command, context: CacheCommandsContext
     .option('--blobs', 'blobs instead of images')
     .option('--limit <n>', 'lines at most', Number, 100)
     .option('--cursor <cursor>', 'where the page before ended');
+  const show = cache.command('show').description('one image: what it is made of, who shares it, when it expires');
+  onOne(show.argument('<name>', NAME), context, (name) => (target, output) => showCached(target, name, output));
+  const stats = cache.command('stats').description('how much is stored, and under which limits');
+  onAll(stats, context, () => showStats);
+}
 
-  shared(
-    cache
-      .command('show')
-      .description('one image: what it is made of, who shares it, when it expires')
-      .argument('<name>', NAME),
-    (_, name = '') =>
-      (target, output) =>
-        showCached(target, name, output),
-    true,
-  );
-  shared(
-    cache
-      .command('pin')
-      .description('keep what a name or glob stands for, whatever its age; without one: what is pinned')
-      .argument('[pattern]', "repository, repository:tag or repository@digest, with * and **; '' lists"),
-    (_, pattern) => (target, output) => pinCached(target, pattern || undefined, output),
-    true,
-  );
-  shared(
-    cache.command('unpin').description('take a pin back').argument('<pattern>', 'as it was pinned'),
-    (_, pattern = '') =>
-      (target, output) =>
-        unpinCached(target, pattern, output),
-    true,
-  );
-  shared(
-    cache
-      .command('evict')
-      .description('remove images now, with the blobs that no other image needs')
-      .argument('<name>', `${NAME}; or a glob`),
-    (_, name = '') =>
-      (target, output) =>
-        evictCached(target, name, output),
-    true,
-  );
-  shared(
-    cache.command('refresh').description('ask the upstream now what a tag names').argument('<name>', 'repository:tag'),
-    (_, name = '') =>
-      (target, output) =>
-        refreshCached(target, name, output),
-    true,
-  );
-  shared(
-    cache.command('stats').description('how much is stored, and under which limits'),
-    () => (target, output) => showStats(target, output),
-    false,
-  );
-  const scrub = shared(
-    cache
-      .command('scrub')
-      .description('read everything that is stored and put aside what is damaged; exit code 2 if anything is'),
-    (options) => (target, output) => scrubCache(target, scrubRequest(options), output),
-    false,
-  );
-  scrub.option('--status', 'only say how far a running one is').option('--wait', 'come back when it is over');
+function addPinning(cache: Command, context: CacheCommandsContext): void {
+  const pattern = 'repository, repository:tag or repository@digest, with * and **';
+  const pin = cache.command('pin').description('keep what a name or glob stands for, whatever its age');
+  onOne(pin.argument('<pattern>', pattern), context, (name) => (target, output) => pinCached(target, name, output));
+  const pins = cache.command('pins').description('what is pinned, by command or by storage.quota.pins');
+  onAll(pins, context, () => listPins);
+  const unpin = cache.command('unpin').description('take a pin back').argument('<pattern>', 'as it was pinned');
+  onOne(unpin, context, (name) => (target, output) => unpinCached(target, name, output));
+}
 
+function addRemoving(cache: Command, context: CacheCommandsContext): void {
+  const evict = cache.command('evict').description('remove images now, with the blobs that no other image needs');
+  onOne(evict.argument('<name>', `${NAME}; or a glob`), context, (name) => (target, output) => {
+    return evictCached(target, name, output);
+  });
+  const refresh = cache.command('refresh').description('ask the upstream now what a tag names');
+  onOne(refresh.argument('<name>', 'repository:tag'), context, (name) => (target, output) => {
+    return refreshCached(target, name, output);
+  });
+}
+
+function addScrub(cache: Command, context: CacheCommandsContext): void {
+  const scrub = cache
+    .command('scrub')
+    .description('read everything that is stored and put aside what is damaged; exit code 2 if anything is');
+  onAll(scrub, context, (options) => (target, output) => scrubCache(target, scrubRequest(options), output))
+    .option('--status', 'only say how far a running one is')
+    .option('--wait', 'come back when it is over');
+}
+
+function addIndex(program: Command, context: CacheCommandsContext): void {
   const index = program.command('index').description('the index of what was used when');
-  shared(
-    index
-      .command('rebuild')
-      .description('make the index say what storage has')
-      .addHelpText(
-        'after',
-        '\nNeeded after another program has written to the storage, or when files were removed by hand. What is known of\nuse stays. A running server goes on serving.',
-      ),
-    () => rebuildIndexOf,
-    false,
-  );
+  const rebuild = index.command('rebuild').description('make the index say what storage has');
+  onAll(rebuild.addHelpText('after', REBUILD_HELP), context, () => rebuildIndexOf);
+}
+
+/** A command about everything that is stored. */
+function onAll(command: Command, context: CacheCommandsContext, run: (options: SharedOptions) => Run): Command {
+  return withSharedOptions(command).action(async (file: string | undefined, options: SharedOptions) => {
+    context.end(await runWith(context, { ...options, file }, run(options)));
+  });
+}
+
+/** A command that has a name as its first argument. */
+function onOne(command: Command, context: CacheCommandsContext, run: (name: string) => Run): Command {
+  return withSharedOptions(command).action(async (name: string, file: string | undefined, options: SharedOptions) => {
+    context.end(await runWith(context, { ...options, file }, run(name)));
+  });
+}
+
+function withSharedOptions(command: Command): Command {
+  return command
+    .argument('[config.yml]', CONFIG)
+    .option('--json', 'for programs')
+    .option('--server <url>', 'address of the admin API: http://host:port, or unix:/path/admin.sock')
+    .option('--token <token>', 'of admin.token; seen by everybody on the machine')
+    .option('--token-file <file>', 'a file with the token');
 }
 
 async function runWith(

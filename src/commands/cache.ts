@@ -48,13 +48,14 @@ export async function showCached({ control }: CacheTarget, name: string, output:
   output.out.write(describe(details, output.now()));
 }
 
-/** `cache pin`, without a pattern a list of them. */
-export async function pinCached(
-  { control }: CacheTarget,
-  pattern: string | undefined,
-  output: CacheOutput,
-): Promise<void> {
-  if (pattern !== undefined) await control.pin(pattern);
+/** `cache pin` */
+export async function pinCached(target: CacheTarget, pattern: string, output: CacheOutput): Promise<void> {
+  await target.control.pin(pattern);
+  await listPins(target, output);
+}
+
+/** `cache pins` */
+export async function listPins({ control }: CacheTarget, output: CacheOutput): Promise<void> {
   const pins = await control.pins();
   if (output.json) return printJson(output, { pins });
   output.out.write(pins.length === 0 ? 'nothing is pinned\n' : renderColumns(['PIN', 'BY'], pins.map(pinRow)));
