@@ -10,6 +10,7 @@ import { LmdbIndex } from '../src/expiry/lmdb-index.ts';
 import { ManifestParts } from '../src/expiry/manifest-parts.ts';
 import { UsageRecorder } from '../src/expiry/usage-recorder.ts';
 import { digestOf } from '../src/oci/digest.ts';
+import { storeUnderTest } from '../test/expiry/store-under-test.ts';
 import { Layover } from '../test/support/layover.ts';
 
 const HOUR = 3_600_000;
@@ -24,6 +25,8 @@ export interface IndexFigures {
   readonly hitUs: number;
   /** Of one reference recorded, in batches. Microseconds. */
   readonly recordUs: number;
+  /** Of one blob evicted from a real directory, link and bytes. Milliseconds. */
+  readonly evictMs: number;
   /** Bytes on disk. */
   readonly size: number;
 }
@@ -38,7 +41,15 @@ export async function measureIndex(entries: number): Promise<IndexFigures> {
     const { size } = await stat(join(directory, 'usage.mdb'));
     const openMs = await timeOpen(directory);
     const readyMs = await timeReady(dataDirectory);
-    return { entries, openMs, readyMs, hitUs: await timeHits(join(root, 'hits')), recordUs, size };
+    return {
+      entries,
+      openMs,
+      readyMs,
+      hitUs: await timeHits(join(root, 'hits')),
+      recordUs,
+      evictMs: await timeEviction(),
+      size,
+    };
   } finally {
     await rm(root, { recursive: true, force: true });
   }
@@ -102,6 +113,18 @@ async function timeHits(directory: string): Promise<number> {
   await recorder.close();
   await index.close();
   return (elapsedMs * 1000) / hits;
+}
+
+async function timeEviction(blobs = 500): Promise<number> {
+  await using made = await storeUnderTest();
+  for (let i = 0; i < blobs; i++) await made.putBlob('docker.io/library/app', Buffer.from(`blob ${i}`));
+  made.clock.now += HOUR;
+  const pinned = await made.housekeeping.pins.look();
+  const startedAt = performance.now();
+  while (await made.housekeeping.eviction.evictOldest(pinned, made.clock.now)) {
+    // until nothing is left
+  }
+  return (performance.now() - startedAt) / blobs;
 }
 
 if (argv[1] === fileURLToPath(import.meta.url)) {

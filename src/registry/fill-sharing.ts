@@ -45,6 +45,7 @@ export interface FillSharingOptions {
 /** Renewed three times in it; a replica that died is followed by another after as long. Milliseconds. */
 const LEASE_TTL_MS = 5_000;
 const POLL_MS = 200;
+const MAX_SILENT_TRIES = 10;
 /** A holder that lives and can neither be reached nor comes to an end: we go upstream beside it. Milliseconds. */
 const PATIENCE_MS = 15_000;
 
@@ -98,16 +99,29 @@ export class FillSharing {
     openUpstream: () => Promise<UpstreamBlob>,
   ): Promise<UpstreamBlob> {
     const until = Date.now() + PATIENCE_MS;
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       const holder = await this.#acquire(repository, digest);
       if (holder === undefined) return (await this.#fromStorage(repository, digest, start)) ?? openUpstream();
-      if (holder === 'nobody knows' || Date.now() > until) return openUpstream();
-      try {
-        return await this.#options.peer.open({ ...holder, repository, digest, start, ...(signal && { signal }) });
-      } catch (err) {
-        if (!(err instanceof UpstreamError)) throw err;
-        await sleep(POLL_MS, undefined, signal && { signal });
-      }
+      // A client that waits for its first byte does not wait for Redis; one that has some can, a little.
+      const isPatient = start > 0 && tries < MAX_SILENT_TRIES;
+      if ((holder === 'nobody knows' && !isPatient) || Date.now() > until) return openUpstream();
+      const blob =
+        holder === 'nobody knows' ? undefined : await this.#fromPeer(holder, { repository, digest, start, signal });
+      if (blob) return blob;
+      await sleep(POLL_MS, undefined, signal && { signal });
+    }
+  }
+
+  /** Undefined when the holder is dead, or does not fill it any more. */
+  async #fromPeer(
+    { address }: { readonly address: string },
+    { signal, ...what }: { repository: string; digest: Digest; start: number; signal: AbortSignal | undefined },
+  ): Promise<UpstreamBlob | undefined> {
+    try {
+      return await this.#options.peer.open({ address, ...what, ...(signal && { signal }) });
+    } catch (err) {
+      if (err instanceof UpstreamError) return undefined;
+      throw err;
     }
   }
 

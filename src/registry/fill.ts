@@ -68,6 +68,7 @@ export class Fill {
   readonly opened: Promise<number>;
   readonly #options: FillOptions;
   readonly #repositories: Set<string>;
+  readonly #linked = new Set<string>();
   #spool: Spool | undefined;
   #started: StartedCommit | undefined;
   #ended = false;
@@ -121,6 +122,8 @@ export class Fill {
       await spools.release(blob.digest);
       this.#ended = true;
       await spool.release();
+      // Some joined while the others were being linked. If it does not succeed, their next pull does it.
+      if (result === 'completed') await this.#linkOthers().catch(() => {});
       return result;
     } catch (err) {
       this.#rejectOpened(err); // the spool could not even be opened
@@ -201,9 +204,19 @@ export class Fill {
 
   async #commit(spool: Spool): Promise<void> {
     const { target, blob } = this.#options;
-    const [first = this.#options.storeRepository, ...others] = this.#repositories;
-    await target.commitBlob(first, blob.digest, spool.path, this.#started);
-    for (const repository of others) await target.linkBlob(repository, blob.digest);
+    const { storeRepository } = this.#options;
+    await target.commitBlob(storeRepository, blob.digest, spool.path, this.#started);
+    this.#linked.add(storeRepository);
+    await this.#linkOthers();
+  }
+
+  async #linkOthers(): Promise<void> {
+    const { target, blob } = this.#options;
+    for (const repository of this.#repositories) {
+      if (this.#linked.has(repository)) continue;
+      await target.linkBlob(repository, blob.digest);
+      this.#linked.add(repository);
+    }
   }
 
   async #fail(spool: Spool, err: unknown): Promise<void> {

@@ -28,7 +28,8 @@ export async function startReplicas({ hub, redis, storage, count = 3 }: ReplicaO
       http: { addr: `127.0.0.1:${port}`, draintimeout: '5s' },
       log: { level: 'info' },
       ...(storage && { storage }),
-      ...(redis && { redis: { addrs: [redis] } }),
+      // On a busy machine 20 ms can pass unnoticed; here it is the replicas that are looked at.
+      ...(redis && { redis: { addrs: [redis], deadline: '1s' } }),
       proxy: {
         upstreams: [dockerHubUpstream(hub)],
         fills: { directory: join(directory.path, `spools-${i}`), ...(redis && { advertise }) },
