@@ -51,6 +51,7 @@ export interface HousekeepingOptions {
 }
 
 const STORE_SIZE_INTERVAL_MS = 1_000;
+const RETRY_MS = 60_000;
 
 /** Everything that goes on with stored content besides serving it. */
 export class Housekeeping {
@@ -66,6 +67,7 @@ export class Housekeeping {
   readonly #stopped = new AbortController();
   #rebuilding: Promise<RebuildResult> | undefined;
   #sizeTimer: NodeJS.Timeout | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
 
   constructor(options: HousekeepingOptions) {
     const { index, recorder, parts, store, policy, events, now, onForgotten } = options;
@@ -96,17 +98,14 @@ export class Housekeeping {
 
   /** Room is made for new content from here on, and the index finds out what it does not know. Without waiting for anything. */
   start(): void {
-    const { recorder, index } = this.#options;
+    const { recorder } = this.#options;
     recorder.onLinked = () => {
       this.#scheduler.wake();
       void this.quota?.check();
       this.#reportSize();
     };
     this.#reportSize();
-    void index.marker('complete').then((complete) => {
-      if (complete !== undefined || this.#stopped.signal.aborted) return this.#begin();
-      return this.rebuild().then(() => this.#begin());
-    }, this.#failed('index'));
+    void this.#beginWhenComplete();
   }
 
   /** One that is under way already is joined. */
@@ -124,6 +123,7 @@ export class Housekeeping {
   async stop(): Promise<void> {
     this.#stopped.abort();
     clearTimeout(this.#sizeTimer);
+    clearTimeout(this.#retryTimer);
     await Promise.all([
       this.#scheduler.stop(),
       this.scrub.stop(),
@@ -131,6 +131,18 @@ export class Housekeeping {
       this.#rebuilding?.catch(() => {}), // told when it failed
     ]);
     await this.#options.recorder.close();
+  }
+
+  /** Storage may not be there yet. */
+  async #beginWhenComplete(): Promise<void> {
+    try {
+      if ((await this.#options.index.marker('complete')) === undefined) await this.rebuild();
+      await this.#begin();
+    } catch (err) {
+      this.#failed('index')(err);
+      if (this.#stopped.signal.aborted) return;
+      this.#retryTimer = setTimeout(() => void this.#beginWhenComplete(), RETRY_MS).unref();
+    }
   }
 
   async #begin(): Promise<void> {

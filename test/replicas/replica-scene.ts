@@ -35,7 +35,10 @@ export async function startReplicas({ hub, redis, storage, count = 3 }: ReplicaO
         fills: { directory: join(directory.path, `spools-${i}`), ...(redis && { advertise }) },
       },
     };
-    replicas.push(await Layover.start({ dataDirectory: join(directory.path, 'data'), config }));
+    const replica = await Layover.start({ dataDirectory: join(directory.path, 'data'), config });
+    replicas.push(replica);
+    // It listens before it knows Redis, and would fetch for itself until then.
+    if (redis) await replica.waitForOutput(/Redis is available/);
   }
   return {
     replicas,
