@@ -18,6 +18,7 @@ const large = images.addBlob(NAME, seededContent('large', 12 * MIB));
 const hub = sharedHub(images);
 
 const mountable = await canMount();
+if (!mountable) console.warn('this user may not mount a tmpfs: the tests of pulls on a full disk are skipped');
 
 /** Fills the disk but for so many bytes. @returns frees them again */
 async function takeSpace(directory: string, leave: number): Promise<() => Promise<void>> {
