@@ -74,7 +74,12 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
   const pulling =
     config.proxy &&
     (await createPulling(config.proxy, { buffers, driver, store, content, local, telemetry, env, redis, usage, room }));
-  const router = new Router({ local, hosted: config.proxy?.hosted ?? [], upstreams: pulling?.routes ?? [] });
+  const router = new Router({
+    local,
+    writer: undefined,
+    hosted: config.proxy?.hosted ?? [],
+    upstreams: pulling?.routes ?? [],
+  });
   const { housekeeping, control } = createHousekeeping(config, usage, {
     store,
     isFilling: (digest) => pulling?.isFilling(digest) ?? false,

@@ -72,7 +72,8 @@ async function answer(exchange: Exchange, { router, routes, isHealthy, prefix }:
     exchange.routed(found);
     return found;
   };
-  await handle(routes, request, { exchange, target });
+  const locate = (path: string) => `${prefix.slice(0, -1)}${path}`;
+  await handle(routes, request, { exchange, target, locate, mayPull: () => true, notify: async () => {} });
 }
 
 function repositoryOf(request: OciRequest): string | undefined {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
+import { ANONYMOUS, type Identity } from '../auth/identity.ts';
 import type { RegistryError } from '../oci/errors.ts';
 import type { OciRequestKind } from '../oci/request.ts';
 import type { Outcome, Served } from '../registry/registry.ts';
@@ -17,6 +18,14 @@ const HANDLER_NAMES: Readonly<Record<OciRequestKind, RequestHandlerName>> = {
   'get-blob': 'blob',
   'head-blob': 'blob',
   'list-referrers': 'referrers',
+  'start-upload': 'blob_upload',
+  'get-upload': 'blob_upload_chunk',
+  'append-upload': 'blob_upload_chunk',
+  'finish-upload': 'blob_upload_chunk',
+  'cancel-upload': 'blob_upload_chunk',
+  'delete-blob': 'blob',
+  'put-manifest': 'manifest',
+  'delete-manifest': 'manifest',
   'list-methods': 'other',
 };
 
@@ -32,6 +41,8 @@ export class Exchange {
   readonly res: ServerResponse;
   /** Path and query, as the client wrote them. */
   readonly target: string;
+  /** Who asks; nobody in particular until somebody has looked. */
+  identity: Identity = ANONYMOUS;
   readonly #telemetry: Telemetry;
   readonly #startedAt = performance.now();
   /** Undefined until the request has been understood. */

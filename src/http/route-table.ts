@@ -1,4 +1,5 @@
 import type { OciRequest, OciRequestKind, RequestOf } from '../oci/request.ts';
+import type { ContentEvent } from '../registry/content-event.ts';
 import type { Target } from '../registry/router.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -8,6 +9,12 @@ export type FindTarget = (repository: string) => Target;
 export interface RouteContext {
   readonly exchange: Exchange;
   readonly target: FindTarget;
+  /** A path below the registry's root, such as `/v2/app/blobs/…`, as a URL that the client reaches. */
+  readonly locate: (path: string) => string;
+  /** Whether the client of this request may pull from a repository. */
+  readonly mayPull: (repository: string) => boolean;
+  /** Resolves when the event can not be lost any more; a push is answered only then. Never fails. */
+  readonly notify: (event: ContentEvent) => Promise<void>;
 }
 
 export type RouteHandler<K extends OciRequestKind> = (request: RequestOf<K>, context: RouteContext) => Promise<void>;

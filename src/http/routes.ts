@@ -2,9 +2,11 @@ import type { LocalRegistry } from '../registry/local.ts';
 import type { RouteTable } from './route-table.ts';
 import { getBlob, headBlob } from './routes/blobs.ts';
 import { listReferrers, listRepositories, listTags } from './routes/lists.ts';
+import { deleteBlob, deleteManifest, putManifest } from './routes/manifest-writes.ts';
 import { getManifest, headManifest } from './routes/manifests.ts';
 import { listMethods } from './routes/methods.ts';
 import { ping } from './routes/ping.ts';
+import { appendUpload, cancelUpload, finishUpload, getUpload, startUpload } from './routes/uploads.ts';
 
 export interface RoutesOptions {
   readonly local: LocalRegistry;
@@ -22,6 +24,14 @@ export function createRoutes({ local, catalogMaxEntries, tagsMaxEntries }: Route
     'get-blob': getBlob,
     'head-blob': headBlob,
     'list-referrers': listReferrers,
+    'start-upload': startUpload,
+    'get-upload': getUpload,
+    'append-upload': appendUpload,
+    'finish-upload': finishUpload,
+    'cancel-upload': cancelUpload,
+    'put-manifest': putManifest,
+    'delete-manifest': deleteManifest,
+    'delete-blob': deleteBlob,
     'list-methods': listMethods,
   };
 }

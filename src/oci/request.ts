@@ -2,6 +2,7 @@ import { type Digest, parseDigest } from './digest.ts';
 import { RegistryError } from './errors.ts';
 import { type PageRequest, parsePage } from './pagination.ts';
 import { parseReference, parseRepositoryName, type Reference } from './reference.ts';
+import { toManifestWrite, toUploadRequest, toUploadStart, type WriteRequest } from './write-request.ts';
 
 /**
  * One request of the distribution API, parsed. `kind` decides the handler.
@@ -22,6 +23,7 @@ export type OciRequest =
       readonly digest: Digest;
       readonly artifactType: string | undefined;
     }
+  | WriteRequest
   /** `OPTIONS`, which is HTTP's own. */
   | { readonly kind: 'list-methods'; readonly allowed: readonly string[] };
 
@@ -39,7 +41,11 @@ type Endpoint =
   | { readonly name: 'ping' }
   | { readonly name: 'catalog' }
   | { readonly name: 'tags' | 'uploads'; readonly repository: string }
-  | { readonly name: 'manifests' | 'blobs' | 'referrers'; readonly repository: string; readonly last: string };
+  | {
+      readonly name: 'manifests' | 'blobs' | 'referrers' | 'upload';
+      readonly repository: string;
+      readonly last: string;
+    };
 
 const READ_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
@@ -47,10 +53,11 @@ const ALLOWED_METHODS: Readonly<Record<Endpoint['name'], readonly string[]>> = {
   ping: READ_METHODS,
   catalog: READ_METHODS,
   tags: READ_METHODS,
-  manifests: READ_METHODS,
-  blobs: READ_METHODS,
+  manifests: [...READ_METHODS, 'PUT', 'DELETE'],
+  blobs: [...READ_METHODS, 'DELETE'],
   referrers: READ_METHODS,
-  uploads: ['OPTIONS'],
+  uploads: ['POST', 'OPTIONS'],
+  upload: [...READ_METHODS, 'PATCH', 'PUT', 'DELETE'],
 };
 
 /**
@@ -102,7 +109,8 @@ function parseEndpoint(path: string): Endpoint {
       if (last === 'list') return { name: 'tags', repository };
       break;
     case 'uploads':
-      if (repository.endsWith('/blobs')) return { name: 'uploads', repository: repository.slice(0, -'/blobs'.length) };
+      if (repository.endsWith('/blobs'))
+        return { name: 'upload', repository: repository.slice(0, -'/blobs'.length), last };
   }
   throw new RegistryError('UNSUPPORTED', 'no such endpoint', { status: 404 });
 }
@@ -112,24 +120,37 @@ function toRequest(endpoint: Endpoint, method: string, query: URLSearchParams): 
   if (endpoint.name === 'ping') return { kind: 'ping' };
   if (endpoint.name === 'catalog') return { kind: 'list-repositories', page: parsePage(query) };
   const repository = parseRepositoryName(endpoint.repository);
-  const head = method === 'HEAD';
   switch (endpoint.name) {
     case 'tags':
       return { kind: 'list-tags', repository, page: parsePage(query) };
     case 'manifests':
-      return { kind: head ? 'head-manifest' : 'get-manifest', repository, reference: parseReference(endpoint.last) };
+      return toManifestRequest({ repository, reference: parseReference(endpoint.last) }, method, query);
     case 'blobs':
-      return { kind: head ? 'head-blob' : 'get-blob', repository, digest: parseDigest(endpoint.last) };
+      return { kind: BLOB_KINDS[method] ?? 'get-blob', repository, digest: parseDigest(endpoint.last) };
     case 'referrers': {
       const artifactType = query.get('artifactType') || undefined;
       return { kind: 'list-referrers', repository, digest: parseDigest(endpoint.last), artifactType };
     }
     case 'uploads':
-      throw notAllowed(method, endpoint);
+      return toUploadStart(repository, query);
+    case 'upload':
+      return toUploadRequest(repository, endpoint.last, { method, query });
   }
 }
 
+const BLOB_KINDS: Readonly<Record<string, 'head-blob' | 'delete-blob'>> = { HEAD: 'head-blob', DELETE: 'delete-blob' };
+
+function toManifestRequest(
+  target: { readonly repository: string; readonly reference: Reference },
+  method: string,
+  query: URLSearchParams,
+): OciRequest {
+  if (method === 'GET') return { kind: 'get-manifest', ...target };
+  return method === 'HEAD' ? { kind: 'head-manifest', ...target } : toManifestWrite(target, method, query);
+}
+
 function notAllowed(method: string, { name }: Endpoint): RegistryError {
-  const reason = name === 'uploads' ? 'this registry takes no pushes' : `${method} is not possible on ${name}`;
-  return new RegistryError('UNSUPPORTED', reason, { headers: { allow: ALLOWED_METHODS[name].join(', ') } });
+  return new RegistryError('UNSUPPORTED', `${method} is not possible on ${name}`, {
+    headers: { allow: ALLOWED_METHODS[name].join(', ') },
+  });
 }

@@ -1,7 +1,8 @@
 import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
-import type { Digest } from '../oci/digest.ts';
+import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 import type { Page, PageRequest } from '../oci/pagination.ts';
 import type { Reference } from '../oci/reference.ts';
+import type { UploadReference } from '../oci/write-request.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 
 /**
@@ -67,4 +68,116 @@ export interface RedirectedBlob extends Descriptor {
 
 export interface OpenBlob extends Descriptor {
   readonly source: ByteSource;
+}
+
+/** What a registry that takes content can be told. Names are those of the storage. */
+export interface RegistryWriter {
+  readonly uploads: UploadWriter;
+  readonly manifests: ManifestWriter;
+}
+
+/**
+ * Upload sessions: a blob is sent in one piece or in several, to whichever replica, and becomes part of the repository when it is finished.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
+ */
+export interface UploadWriter {
+  /** Bytes that every piece but the last should have, for `OCI-Chunk-Min-Length`; 0: any. */
+  readonly minChunkBytes: number;
+
+  /** @throws {StorageFullError} */
+  start(repository: string, algorithm: DigestAlgorithm): Promise<UploadSession>;
+
+  /** @throws {RegistryError} `BLOB_UPLOAD_UNKNOWN` | `BLOB_UPLOAD_INVALID` when `state` is not ours or of another session */
+  find(repository: string, upload: UploadReference): Promise<UploadSession>;
+
+  /**
+   * What the client sent before it hung up is kept, and it can go on from there.
+   *
+   * @throws {RegistryError} as {@link find}; `RANGE_INVALID` for a piece that does not come next (the session stays as it is);
+   *   `SIZE_INVALID` for a body that is not as long as was said, or too long
+   */
+  append(repository: string, upload: UploadReference, body: UploadBody): Promise<UploadSession>;
+
+  /**
+   * The blob is in the repository afterwards, durably. The session ends in any case but that of a refused body.
+   *
+   * @throws {RegistryError} as {@link append}; `DIGEST_INVALID` when these are not the bytes of the digest
+   */
+  finish(
+    repository: string,
+    upload: UploadReference,
+    last: UploadBody & { readonly digest: Digest },
+  ): Promise<Descriptor>;
+
+  /** @throws {RegistryError} as {@link find} */
+  cancel(repository: string, upload: UploadReference): Promise<void>;
+
+  /**
+   * Makes a blob of another repository part of this one, without a byte sent.
+   *
+   * @param source.from undefined: any repository that `mayPull`
+   * @returns undefined when there is no such blob to be had: the client sends it
+   */
+  mount(repository: string, digest: Digest, source: MountSource): Promise<MountedBlob | undefined>;
+}
+
+export interface UploadSession {
+  readonly id: string;
+  /** Bytes that are kept. */
+  readonly size: number;
+  /** Goes into the session's URL, so that any replica can go on; signed. */
+  readonly state: string;
+}
+
+export interface UploadBody {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Where the first of them belongs, if the client says so (`Content-Range`). */
+  readonly offset: number | undefined;
+  /** How many there are, if the client says so. */
+  readonly length: number | undefined;
+}
+
+export interface MountSource {
+  readonly from: string | undefined;
+  readonly mayPull: (repository: string) => boolean;
+}
+
+export interface MountedBlob extends Descriptor {
+  readonly from: string;
+}
+
+export interface ManifestWriter {
+  /**
+   * Byte-exact, and all at once: the manifest is in the repository, and each of its tags names it, when this resolves.
+   *
+   * @throws {RegistryError} `MANIFEST_INVALID` | `MANIFEST_BLOB_UNKNOWN` with one error for each that is missing | `DIGEST_INVALID` |
+   *   `DENIED` by `policy`
+   */
+  put(repository: string, manifest: PushedManifest): Promise<ManifestPut>;
+
+  /**
+   * By digest, with all tags that name it; or a tag alone. The bytes stay until they are collected.
+   *
+   * @throws {RegistryError} `MANIFEST_UNKNOWN` | `UNSUPPORTED` when nothing may be deleted
+   */
+  delete(repository: string, reference: Reference): Promise<void>;
+
+  /** The bytes stay until they are collected. @throws {RegistryError} `BLOB_UNKNOWN` | `UNSUPPORTED` */
+  deleteBlob(repository: string, digest: Digest): Promise<void>;
+}
+
+export interface PushedManifest {
+  readonly bytes: Buffer;
+  /** Of the `Content-Type`, without parameters; undefined when there is none. */
+  readonly mediaType: string | undefined;
+  /** What the client calls it. */
+  readonly reference: Reference;
+  readonly tags: readonly string[];
+}
+
+export interface ManifestPut extends Descriptor {
+  /** For `OCI-Subject`. */
+  readonly subject: Digest | undefined;
+  readonly references: readonly Descriptor[];
 }

@@ -2,7 +2,7 @@ import picomatch from 'picomatch';
 
 import { RegistryError } from '../oci/errors.ts';
 import { parseRepositoryName } from '../oci/reference.ts';
-import type { RegistryReader } from './registry.ts';
+import type { RegistryReader, RegistryWriter } from './registry.ts';
 
 /** How requests find an upstream. */
 export interface UpstreamRoute {
@@ -20,6 +20,8 @@ export interface RouterOptions {
   /** Globs over names that are never asked upstream. */
   readonly hosted: readonly string[];
   readonly local: RegistryReader;
+  /** For hosted names. Undefined: nothing can be pushed. */
+  readonly writer: RegistryWriter | undefined;
 }
 
 export interface Asked {
@@ -32,6 +34,8 @@ export interface Asked {
 
 export interface Target {
   readonly registry: RegistryReader;
+  /** Undefined: it takes no content. */
+  readonly writer: RegistryWriter | undefined;
   /** In the words of {@link registry}. */
   readonly repository: string;
   /** For `OCI-Namespace`; undefined for hosted names. */
@@ -74,7 +78,8 @@ export class Router {
   }
 
   #local(repository: string): Target {
-    return { registry: this.#options.local, repository, sourceHost: undefined };
+    const { local, writer } = this.#options;
+    return { registry: local, writer, repository, sourceHost: undefined };
   }
 
   #bySourceHost(sourceHost: string): UpstreamRoute {
@@ -106,5 +111,5 @@ export class Router {
 
 function toTarget(upstream: UpstreamRoute, name: string): Target {
   const repository = parseRepositoryName(upstream.library && !name.includes('/') ? `library/${name}` : name);
-  return { registry: upstream.registry, repository, sourceHost: upstream.name };
+  return { registry: upstream.registry, writer: undefined, repository, sourceHost: upstream.name };
 }

@@ -4,7 +4,17 @@ import type { Cell, HistogramCell } from './metric-family.ts';
 import type { Metrics } from './metrics.ts';
 import { redactUrl } from './redact-url.ts';
 
-export type RequestHandlerName = 'ping' | 'manifest' | 'blob' | 'tags' | 'catalog' | 'referrers' | 'other';
+/** Distribution's names, where it has the endpoint. */
+export type RequestHandlerName =
+  | 'ping'
+  | 'manifest'
+  | 'blob'
+  | 'blob_upload'
+  | 'blob_upload_chunk'
+  | 'tags'
+  | 'catalog'
+  | 'referrers'
+  | 'other';
 
 /** As in `X-Cache`. */
 export type CacheOutcome = 'HIT' | 'MISS' | 'FILL' | 'STALE' | 'BYPASS';
@@ -94,6 +104,8 @@ const HANDLER_LABEL: Readonly<Record<RequestHandlerName, string>> = {
   ping: 'base',
   manifest: 'manifest',
   blob: 'blob',
+  blob_upload: 'blob_upload',
+  blob_upload_chunk: 'blob_upload_chunk',
   tags: 'tags',
   catalog: 'catalog',
   referrers: 'referrers',

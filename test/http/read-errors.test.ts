@@ -46,13 +46,13 @@ describe('a request that is wrong', () => {
     ['POST', 'team/app/blobs/uploads'],
     ['PATCH', 'team/app/blobs/uploads/1'],
     ['PUT', `team/app/blobs/uploads/1?digest=${small.digest}`],
-    ['GET', 'team/app/blobs/uploads/1'],
+    ['GET', `team/app/blobs/uploads/1`],
     ['POST', ''],
     ['PROPFIND', 'many/tags/list'],
   ])('%s %s is not allowed, and the answer says what is', async (method, path) => {
     const answer = await ask(`${v2}/${path}`, { method });
     expect(errorOf(answer)).toEqual([405, 'UNSUPPORTED']);
-    expect(answer.headers.allow).toBe(path.includes('uploads') ? 'OPTIONS' : 'GET, HEAD, OPTIONS');
+    expect(answer.headers.allow).toBe('GET, HEAD, OPTIONS');
   });
 });
 
@@ -61,7 +61,7 @@ it.each(['', 'team/app/manifests/1', 'many/tags/list'])(
   async (path) => {
     const answer = await ask(`${v2}/${path}`, { method: 'OPTIONS' });
     expect(answer).toMatchObject({ status: 200, body: Buffer.alloc(0) });
-    expect(answer.headers.allow).toBe('GET, HEAD, OPTIONS');
+    expect(answer.headers.allow).toMatch(/^GET, HEAD, OPTIONS/);
   },
 );
 

@@ -10,6 +10,17 @@ const sha512 = digestOf(Buffer.from('x'), 'sha512');
 const tagged = (tag: string) => ({ kind: 'tag', tag });
 const digested = { kind: 'digest', digest };
 
+const upload = (state: string | undefined) => ({ id: '1-2', state });
+const started = (asked: object) => ({
+  kind: 'start-upload',
+  repository: 'app',
+  mount: undefined,
+  from: undefined,
+  digest: undefined,
+  algorithm: 'sha256',
+  ...asked,
+});
+
 const parse = (line: string) => {
   const [method = '', url = ''] = line.split(' ');
   return parseOciRequest(method, url);
@@ -40,8 +51,30 @@ describe('a request line', () => {
       `GET /v2/app/referrers/${digest}?artifactType=`,
       { kind: 'list-referrers', repository: 'app', digest, artifactType: undefined },
     ],
-    ['OPTIONS /v2/app/manifests/1', { kind: 'list-methods', allowed: ['GET', 'HEAD', 'OPTIONS'] }],
-    ['OPTIONS /v2/app/blobs/uploads/', { kind: 'list-methods', allowed: ['OPTIONS'] }],
+    ['OPTIONS /v2/app/manifests/1', { kind: 'list-methods', allowed: ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'] }],
+    ['OPTIONS /v2/app/blobs/uploads/', { kind: 'list-methods', allowed: ['POST', 'OPTIONS'] }],
+    ['POST /v2/app/blobs/uploads/', started({})],
+    ['POST /v2/app/blobs/uploads', started({})],
+    [`POST /v2/app/blobs/uploads/?digest=${digest}`, started({ digest })],
+    ['POST /v2/app/blobs/uploads/?digest-algorithm=sha512', started({ algorithm: 'sha512' })],
+    [`POST /v2/app/blobs/uploads/?mount=${digest}&from=a%2Fb`, started({ mount: digest, from: 'a/b' })],
+    [`POST /v2/app/blobs/uploads/?mount=${digest}`, started({ mount: digest })],
+    ['POST /v2/app/blobs/uploads/?mount=guess&from=a', started({ from: 'a' })],
+    ['GET /v2/app/blobs/uploads/1-2', { kind: 'get-upload', repository: 'app', upload: upload(undefined) }],
+    ['HEAD /v2/app/blobs/uploads/1-2?_state=s', { kind: 'get-upload', repository: 'app', upload: upload('s') }],
+    ['PATCH /v2/app/blobs/uploads/1-2?_state=s', { kind: 'append-upload', repository: 'app', upload: upload('s') }],
+    ['DELETE /v2/app/blobs/uploads/1-2', { kind: 'cancel-upload', repository: 'app', upload: upload(undefined) }],
+    [
+      `PUT /v2/app/blobs/uploads/1-2?_state=s&digest=${digest}`,
+      { kind: 'finish-upload', repository: 'app', upload: upload('s'), digest },
+    ],
+    [`DELETE /v2/app/blobs/${digest}`, { kind: 'delete-blob', repository: 'app', digest }],
+    ['PUT /v2/app/manifests/1', { kind: 'put-manifest', repository: 'app', reference: tagged('1'), tags: [] }],
+    [
+      `PUT /v2/app/manifests/${digest}?tag=a&tag=b`,
+      { kind: 'put-manifest', repository: 'app', reference: digested, tags: ['a', 'b'] },
+    ],
+    ['DELETE /v2/app/manifests/1', { kind: 'delete-manifest', repository: 'app', reference: tagged('1') }],
   ])('%s is understood', (line, request) => {
     expect(parse(line)).toEqual({ request, sourceHost: undefined });
   });
@@ -102,11 +135,16 @@ describe('a request line', () => {
     ['UNSUPPORTED', 404, 'GET /v2/a/_catalog'],
     ['UNSUPPORTED', 404, 'GET /v2/manifests/1/2'],
     ['UNSUPPORTED', 404, 'GET /v2//'],
-    ['UNSUPPORTED', 405, 'PUT /v2/a/manifests/1'],
-    ['UNSUPPORTED', 405, `DELETE /v2/a/blobs/${digest}`],
-    ['UNSUPPORTED', 405, 'POST /v2/a/blobs/uploads/'],
-    ['UNSUPPORTED', 405, 'PATCH /v2/a/blobs/uploads/1-2'],
-    ['UNSUPPORTED', 405, 'GET /v2/a/blobs/uploads/1-2'],
+    ['UNSUPPORTED', 405, 'POST /v2/a/manifests/1'],
+    ['UNSUPPORTED', 405, `PUT /v2/a/blobs/${digest}`],
+    ['UNSUPPORTED', 405, 'GET /v2/a/blobs/uploads/'],
+    ['UNSUPPORTED', 405, 'POST /v2/a/blobs/uploads/1-2'],
+    ['DIGEST_INVALID', 400, 'PUT /v2/a/blobs/uploads/1-2'],
+    ['DIGEST_INVALID', 400, 'PUT /v2/a/blobs/uploads/1-2?digest=sha256:1'],
+    ['DIGEST_INVALID', 400, 'POST /v2/a/blobs/uploads/?digest=sha256:1'],
+    ['DIGEST_INVALID', 400, 'POST /v2/a/blobs/uploads/?digest-algorithm=md5'],
+    ['TAG_INVALID', 400, `PUT /v2/a/manifests/${digest}?tag=.x`],
+    ['TAG_INVALID', 400, `PUT /v2/a/manifests/${digest}?tag=${digest}`],
     ['UNSUPPORTED', 405, 'POST /v2/'],
     ['UNSUPPORTED', 405, 'get /v2/'],
   ])('is refused with %s and %i: %s', (code, status, line) => {
@@ -115,7 +153,7 @@ describe('a request line', () => {
 
   it('that is refused for its method says which there are', () => {
     const allow = 'GET, HEAD, OPTIONS';
-    expect(() => parse('PUT /v2/a/manifests/1')).toThrow(expect.objectContaining({ options: { headers: { allow } } }));
+    expect(() => parse('PUT /v2/a/tags/list')).toThrow(expect.objectContaining({ options: { headers: { allow } } }));
   });
 
   it('may hold a name of 255 characters and not of 256', () => {

@@ -15,7 +15,7 @@ const hub = route('docker.io', { aliases: ['index.docker.io'], library: true, is
 const ghcr = route('ghcr.io');
 const corp = route('registry.corp:5000');
 const upstreams = [hub, ghcr, corp];
-const router = new Router({ local, hosted: ['team/*'], upstreams });
+const router = new Router({ writer: undefined, local, hosted: ['team/*'], upstreams });
 
 const asked = (repository: string, { ns, host }: { ns?: string; host?: string } = {}) => ({
   repository,
@@ -62,7 +62,7 @@ describe('a name finds its upstream', () => {
   });
 
   it('but not without a default', () => {
-    const without = new Router({ local, hosted: [], upstreams: [ghcr] });
+    const without = new Router({ writer: undefined, local, hosted: [], upstreams: [ghcr] });
     expect(() => without.route(asked('alpine'))).toThrow(expect.objectContaining({ code: 'NAME_UNKNOWN' }));
     expect(without.route(asked('ghcr.io/a'))).toEqual(at(ghcr, 'a'));
   });
@@ -73,7 +73,7 @@ describe('a name finds its upstream', () => {
 });
 
 it('a plain registry has every name, whichever host the client meant', () => {
-  const plain = new Router({ local, hosted: [], upstreams: [] });
+  const plain = new Router({ writer: undefined, local, hosted: [], upstreams: [] });
   for (const by of [{}, { ns: 'registry.example' }, { host: 'registry.example' }]) {
     expect(plain.route(asked('ghcr.io/a', by))).toEqual({
       registry: local,
