@@ -1,13 +1,14 @@
 #!/usr/bin/env -S node --max-semi-space-size=4
 // The flag (MiB) keeps a busy process some 40 MB smaller, at no cost that could be measured; it works only on the command line.
 import { basename } from 'node:path';
-import { argv, exit, stderr, stdout } from 'node:process';
+import { argv, exit, stderr, stdin, stdout } from 'node:process';
 
 import { Command } from 'commander';
 
 import { addCacheCommands } from './commands/cache-commands.ts';
 import { checkConfig, printConfigSchema } from './commands/config.ts';
 import { serve } from './commands/serve.ts';
+import { addToolCommands } from './commands/tool-commands.ts';
 import { ConfigError } from './config/problem.ts';
 import { processEnvironment } from './config/process-environment.ts';
 import { VERSION } from './version.ts';
@@ -66,6 +67,7 @@ config
   .action(() => printConfigSchema(stdout));
 
 addCacheCommands(program, { env: processEnvironment, out: stdout, err: stderr, end });
+addToolCommands(program, { stdin, out: stdout, err: stderr, end });
 
 function end(code: number): void {
   exit(code);

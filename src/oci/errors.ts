@@ -1,29 +1,41 @@
-/** HTTP status of every error code a client may see. The code travels; the status follows from it. */
-const STATUS_BY_CODE = {
-  // OCI distribution spec v1.1, "Error Codes"
-  BLOB_UNKNOWN: 404,
-  BLOB_UPLOAD_INVALID: 400,
-  BLOB_UPLOAD_UNKNOWN: 404,
-  DIGEST_INVALID: 400,
-  MANIFEST_BLOB_UNKNOWN: 404,
-  MANIFEST_INVALID: 400,
-  MANIFEST_UNKNOWN: 404,
-  NAME_INVALID: 400,
-  NAME_UNKNOWN: 404,
-  SIZE_INVALID: 400,
-  UNAUTHORIZED: 401,
-  DENIED: 403,
-  UNSUPPORTED: 405,
-  TOOMANYREQUESTS: 429,
-  // Not in the spec; Docker's registry sends these and clients know them.
-  TAG_INVALID: 400,
-  PAGINATION_NUMBER_INVALID: 400,
-  RANGE_INVALID: 416,
-  UNAVAILABLE: 503,
-  UNKNOWN: 500,
-} as const;
+interface ErrorCode {
+  readonly status: number;
+  /** For the reference of the API. */
+  readonly description: string;
+}
 
-export type RegistryErrorCode = keyof typeof STATUS_BY_CODE;
+/** Every error code that a client may see. The code travels; the status follows from it. */
+export const ERROR_CODES = {
+  // OCI distribution spec v1.1, "Error Codes"
+  BLOB_UNKNOWN: { status: 404, description: 'The repository has no such blob.' },
+  BLOB_UPLOAD_INVALID: { status: 400, description: 'The upload cannot go on as it was asked to.' },
+  BLOB_UPLOAD_UNKNOWN: { status: 404, description: 'There is no such upload, or it has ended.' },
+  DIGEST_INVALID: { status: 400, description: 'Not a digest, or not that of the bytes that were sent.' },
+  MANIFEST_BLOB_UNKNOWN: { status: 400, description: 'The manifest names content that the repository does not have.' },
+  MANIFEST_INVALID: { status: 400, description: 'Not a manifest, too large, or not one that is accepted here.' },
+  MANIFEST_UNKNOWN: { status: 404, description: 'The repository has no manifest with that tag or digest.' },
+  NAME_INVALID: { status: 400, description: 'Not a name of a repository.' },
+  NAME_UNKNOWN: { status: 404, description: 'There is no such repository, or nobody who could have it.' },
+  SIZE_INVALID: { status: 400, description: 'The body is not as long as was said, or longer than is accepted.' },
+  UNAUTHORIZED: { status: 401, description: 'Credentials are needed; `WWW-Authenticate` says which.' },
+  DENIED: { status: 403, description: 'Known, but not allowed to do this.' },
+  UNSUPPORTED: {
+    status: 405,
+    description: 'This cannot be done here; `Allow` says what can. 404 for a path that is no endpoint.',
+  },
+  TOOMANYREQUESTS: { status: 429, description: 'Later: `Retry-After` says when.' },
+  // Not in the spec; Docker's registry sends these and clients know them.
+  TAG_INVALID: { status: 400, description: 'Not a tag.' },
+  PAGINATION_NUMBER_INVALID: { status: 400, description: '`n` is no whole number, or larger than is served at once.' },
+  RANGE_INVALID: { status: 416, description: 'The content has no such range, or the chunk does not come next.' },
+  UNAVAILABLE: {
+    status: 503,
+    description: 'The storage or the upstream cannot be asked. 502 for a broken upstream, 504 for a silent one.',
+  },
+  UNKNOWN: { status: 500, description: 'A fault of the registry, which has logged it.' },
+} as const satisfies Readonly<Record<string, ErrorCode>>;
+
+export type RegistryErrorCode = keyof typeof ERROR_CODES;
 
 export interface RegistryErrorOptions {
   /** Sent to the client. */
@@ -51,7 +63,7 @@ export class RegistryError extends Error {
   }
 
   get status(): number {
-    return this.options.status ?? STATUS_BY_CODE[this.code];
+    return this.options.status ?? ERROR_CODES[this.code].status;
   }
 
   /** The response body the spec asks for. */

@@ -1,7 +1,10 @@
 import { type Digest, parseDigest } from './digest.ts';
+import { allowedMethods, type EndpointName, type Operation } from './endpoints.ts';
 import { RegistryError } from './errors.ts';
 import { type PageRequest, parsePage } from './pagination.ts';
+import { READ_OPERATIONS } from './read-operations.ts';
 import { parseReference, parseRepositoryName, type Reference } from './reference.ts';
+import { WRITE_OPERATIONS } from './write-operations.ts';
 import { toManifestWrite, toUploadRequest, toUploadStart, type WriteRequest } from './write-request.ts';
 
 /**
@@ -42,23 +45,18 @@ type Endpoint =
   | { readonly name: 'catalog' }
   | { readonly name: 'tags' | 'uploads'; readonly repository: string }
   | {
-      readonly name: 'manifests' | 'blobs' | 'referrers' | 'upload';
+      readonly name: Exclude<EndpointName, 'ping' | 'catalog' | 'tags' | 'uploads'>;
       readonly repository: string;
       readonly last: string;
     };
 
-const READ_METHODS = ['GET', 'HEAD', 'OPTIONS'];
-
-const ALLOWED_METHODS: Readonly<Record<Endpoint['name'], readonly string[]>> = {
-  ping: READ_METHODS,
-  catalog: READ_METHODS,
-  tags: READ_METHODS,
-  manifests: [...READ_METHODS, 'PUT', 'DELETE'],
-  blobs: [...READ_METHODS, 'DELETE'],
-  referrers: READ_METHODS,
-  uploads: ['POST', 'OPTIONS'],
-  upload: [...READ_METHODS, 'PATCH', 'PUT', 'DELETE'],
+/** What every kind of request is; one without a description does not compile. */
+export const OPERATIONS: Readonly<Record<Exclude<OciRequestKind, 'list-methods'>, Operation>> = {
+  ...READ_OPERATIONS,
+  ...WRITE_OPERATIONS,
 };
+
+const ALLOWED_METHODS = allowedMethods(Object.values(OPERATIONS));
 
 /**
  * @param url path and query, as on the request line

@@ -11,7 +11,16 @@ export interface Room {
 export const ROOMS: Readonly<Record<string, Room>> = {
   'main.ts': { imports: ['commands', 'config', 'version.ts'] },
   commands: {
-    imports: ['admin', 'config', 'expiry/cache-control.ts', 'server.ts', 'stopped-cache.ts', 'telemetry', 'version.ts'],
+    imports: [
+      'admin',
+      'config',
+      'expiry/cache-control.ts',
+      'oci',
+      'server.ts',
+      'stopped-cache.ts',
+      'telemetry',
+      'version.ts',
+    ],
     types: ['expiry'],
   },
   'server.ts': { imports: ['admin', 'context.ts', 'http'], types: ['telemetry'] },
@@ -69,7 +78,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   '@opentelemetry/resources': ['telemetry'],
   '@opentelemetry/sdk-trace-node': ['telemetry'],
   'acme-client': ['http'],
-  commander: ['commands/cache-commands.ts', 'main.ts'],
+  commander: ['commands/cache-commands.ts', 'commands/tool-commands.ts', 'main.ts'],
   express: ['admin', 'http'],
   'fastest-levenshtein': ['config'],
   'hash-wasm': ['content'],

@@ -1,0 +1,47 @@
+import { type Command, Option } from 'commander';
+
+import { renderApiDocs } from './api-docs.ts';
+import type { Output } from './config.ts';
+import { DIGEST_ALGORITHMS, digestFiles, type FileDigestAlgorithm } from './digest.ts';
+
+export interface ToolCommandsContext {
+  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly out: Output;
+  readonly err: Output;
+  readonly end: (code: number) => void;
+}
+
+const DIGEST_HELP = `
+A line for each file: its digest, a tab, its name. A file that cannot be read is said on the standard error, the others are
+printed all the same, and the exit code is 1.
+
+  $ layover digest layer.tar.gz
+  $ layover digest -a sha512 *.tar
+  $ curl -s http://localhost:5000/v2/app/manifests/1.0 | layover digest`;
+
+const API_DOCS_HELP = `
+Markdown, made from the tables that requests are read and answered by.
+
+  $ layover api-docs > docs/spec/api.md`;
+
+/** `digest` and `api-docs`. */
+export function addToolCommands(program: Command, { stdin, out, err, end }: ToolCommandsContext): void {
+  program
+    .command('digest')
+    .description('the digests of files, as a registry names content')
+    .argument('[files...]', 'files; - or none: the standard input')
+    .addOption(
+      new Option('-a, --algorithm <name>', 'the hash to use').choices(DIGEST_ALGORITHMS).default(DIGEST_ALGORITHMS[0]),
+    )
+    .addHelpText('after', DIGEST_HELP)
+    .action(async (files: string[], { algorithm }: { algorithm: FileDigestAlgorithm }) => {
+      end(await digestFiles(files, { algorithm, stdin, out, err }));
+    });
+  program
+    .command('api-docs')
+    .description('print the reference of the HTTP API')
+    .addHelpText('after', API_DOCS_HELP)
+    .action(() => {
+      out.write(renderApiDocs());
+    });
+}
