@@ -6,12 +6,15 @@ import { adminSocketPath } from './admin/socket-path.ts';
 import type { Config } from './config/config.ts';
 import { type Context, createContext } from './context.ts';
 import { createApp } from './http/app.ts';
+import { Clients } from './http/client-address.ts';
 import { startDebugServer } from './http/debug-server.ts';
 import { createDispatcher } from './http/dispatcher.ts';
 import { noteExchange } from './http/exchange.ts';
 import { listen } from './http/listener.ts';
+import { createLocate } from './http/locate.ts';
 import { createPeerFills } from './http/peer-fills.ts';
 import { createRoutes } from './http/routes.ts';
+import { TrustedProxies } from './http/trusted-proxies.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
 
 export interface StartServerOptions {
@@ -36,22 +39,25 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   const context = await createContext({ config, env, telemetry });
   const { health } = context;
   const isHealthy = () => health.isHealthy();
+  const clients = new Clients(new TrustedProxies(config.http.trustedProxies));
   const dispatch = createDispatcher({
     router: context.router,
     routes: createRoutes({ ...context, ...config }),
     telemetry,
     prefix: config.http.prefix,
+    clients,
+    locate: createLocate(config.http, clients),
     headers: config.http.headers,
     isHealthy,
   });
   const admin = await startAdmin(config, context, telemetry);
   const app = createApp({ isHealthy, admin: admin.app });
-  const peerFills = context.peers && createPeerFills({ access: context.peers, telemetry });
+  const peerFills = context.peers && createPeerFills({ access: context.peers, clients, telemetry });
   const draining = { now: false };
   const onRequest: RequestListener = (req, res) => {
     if (draining.now) res.shouldKeepAlive = false;
     if (dispatch(req, res) || peerFills?.(req, res)) return;
-    noteExchange(req, res, telemetry);
+    noteExchange(req, res, { client: clients.of(req), telemetry });
     app(req, res);
   };
   const { debug } = config.http;

@@ -210,7 +210,10 @@ export interface HttpConfig {
   readonly prefix: string;
   /** Scheme and host for absolute URLs. */
   readonly host: string | undefined;
-  readonly relativeUrls: boolean;
+  /** Undefined: URLs are relative unless scheme and host are known. */
+  readonly relativeUrls: boolean | undefined;
+  /** Addresses and networks whose `Forwarded` and `X-Forwarded-*` headers count; `unix`: whoever is on a unix socket. */
+  readonly trustedProxies: readonly string[];
   /** Added to every answer under `/v2/`. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
   /** How long running answers may take after SIGTERM. Milliseconds. */

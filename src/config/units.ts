@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 import type { Listen } from './config.ts';
 
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
@@ -77,6 +79,16 @@ export function parseTcpAddress(text: string): Extract<Listen, { net: 'tcp' }> |
   const [, ipv6, name, port] = ADDRESS.exec(text) ?? [];
   if (port === undefined || Number(port) > 65_535) return undefined;
   return { net: 'tcp', host: ipv6 ?? (name || undefined), port: Number(port) };
+}
+
+/** An IP address, a network in CIDR notation, or the word `unix`. @returns undefined when it is none of them */
+export function parseNetwork(text: string): string | undefined {
+  const [address = '', bits, ...more] = text.toLowerCase().split('/');
+  const version = isIP(address);
+  if (text.toLowerCase() === 'unix') return 'unix';
+  if (version === 0 || more.length > 0) return undefined;
+  if (bits === undefined) return address;
+  return /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128) ? `${address}/${bits}` : undefined;
 }
 
 /** An absolute http or https URL. @returns undefined when it is none */

@@ -6,7 +6,10 @@ import { referenceText } from '../oci/reference.ts';
 import type { Router, Target } from '../registry/router.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { answerError } from './answer-error.ts';
+import type { Clients } from './client-address.ts';
 import { Exchange } from './exchange.ts';
+import { hostOf } from './host-of.ts';
+import type { Locate } from './locate.ts';
 import { handle, type RouteTable } from './route-table.ts';
 
 export interface DispatcherOptions {
@@ -15,6 +18,8 @@ export interface DispatcherOptions {
   readonly telemetry: Telemetry;
   /** Starts and ends with `/`. */
   readonly prefix: string;
+  readonly clients: Clients;
+  readonly locate: Locate;
   /** Added to every answer. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
   readonly isHealthy: () => boolean;
@@ -28,14 +33,14 @@ export type Dispatcher = (req: IncomingMessage, res: ServerResponse) => boolean;
  * microseconds. It can be mounted in an Express application: `app.use((req, res, next) => dispatch(req, res) || next())`.
  */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { prefix, telemetry } = options;
+  const { prefix, clients, telemetry } = options;
   const root = `${prefix}v2`;
   const extraHeaders = Object.entries(options.headers);
   return (req, res) => {
     const target = originForm(req.url ?? '');
     if (!isBelow(root, target)) return false;
     for (const [name, values] of extraHeaders) res.setHeader(name, values);
-    const exchange = new Exchange(req, res, { target, telemetry });
+    const exchange = new Exchange(req, res, { target, client: clients.of(req), telemetry });
     answer(exchange, options).catch((err: unknown) => answerError(exchange, err, telemetry.log));
     return true;
   };
@@ -55,8 +60,9 @@ function isBelow(root: string, target: string): boolean {
   return next === undefined || next === '/' || next === '?';
 }
 
-async function answer(exchange: Exchange, { router, routes, isHealthy, prefix }: DispatcherOptions): Promise<void> {
+async function answer(exchange: Exchange, options: DispatcherOptions): Promise<void> {
   const { req } = exchange;
+  const { router, routes, isHealthy, prefix } = options;
   if (!isHealthy()) {
     throw new RegistryError('UNAVAILABLE', 'service unavailable', {
       detail: 'health check failed: please see /debug/health',
@@ -68,11 +74,11 @@ async function answer(exchange: Exchange, { router, routes, isHealthy, prefix }:
   const { request, sourceHost } = parseOciRequest(req.method ?? '', exchange.target.slice(prefix.length - 1));
   exchange.recognised(request.kind, repositoryOf(request), referenceOf(request));
   const target = (repository: string): Target => {
-    const found = router.route({ repository, sourceHost, host: req.headers.host });
+    const found = router.route({ repository, sourceHost, host: hostOf(req) });
     exchange.routed(found);
     return found;
   };
-  const locate = (path: string) => `${prefix.slice(0, -1)}${path}`;
+  const locate = (path: string) => options.locate(req, path);
   await handle(routes, request, { exchange, target, locate, mayPull: () => true, notify: async () => {} });
 }
 

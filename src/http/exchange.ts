@@ -8,6 +8,7 @@ import type { Outcome, Served } from '../registry/registry.ts';
 import type { Target } from '../registry/router.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { RequestHandlerName } from '../telemetry/request-telemetry.ts';
+import type { Client } from './client-address.ts';
 
 const HANDLER_NAMES: Readonly<Record<OciRequestKind, RequestHandlerName>> = {
   ping: 'ping',
@@ -32,6 +33,7 @@ const HANDLER_NAMES: Readonly<Record<OciRequestKind, RequestHandlerName>> = {
 export interface ExchangeOptions {
   /** Path and query. */
   readonly target: string;
+  readonly client: Client;
   readonly telemetry: Telemetry;
 }
 
@@ -41,6 +43,8 @@ export class Exchange {
   readonly res: ServerResponse;
   /** Path and query, as the client wrote them. */
   readonly target: string;
+  /** From where. */
+  readonly client: Client;
   /** Who asks; nobody in particular until somebody has looked. */
   identity: Identity = ANONYMOUS;
   readonly #telemetry: Telemetry;
@@ -56,10 +60,11 @@ export class Exchange {
   #error: RegistryError | undefined;
   #bytes = 0;
 
-  constructor(req: IncomingMessage, res: ServerResponse, { target, telemetry }: ExchangeOptions) {
+  constructor(req: IncomingMessage, res: ServerResponse, { target, client, telemetry }: ExchangeOptions) {
     this.req = req;
     this.res = res;
     this.target = target;
+    this.client = client;
     this.#telemetry = telemetry;
     res.on('close', () => this.#finish());
   }
@@ -116,7 +121,7 @@ export class Exchange {
     if (this.#handler === undefined) this.#telemetry.requestStarted(handler);
     this.#telemetry.requestFinished({
       requestId: randomUUID(),
-      client: `${req.socket.remoteAddress ?? 'unix'}:${req.socket.remotePort ?? ''}`,
+      client: this.client.name,
       userAgent: req.headers['user-agent'],
       method: req.method ?? '',
       url: req.url ?? '',
@@ -137,6 +142,10 @@ export class Exchange {
 }
 
 /** A request that is not the registry's gets its line and its counts as well. */
-export function noteExchange(req: IncomingMessage, res: ServerResponse, telemetry: Telemetry): Exchange {
-  return new Exchange(req, res, { target: req.url ?? '', telemetry });
+export function noteExchange(
+  req: IncomingMessage,
+  res: ServerResponse,
+  options: Pick<ExchangeOptions, 'client' | 'telemetry'>,
+): Exchange {
+  return new Exchange(req, res, { target: req.url ?? '', ...options });
 }

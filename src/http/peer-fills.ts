@@ -8,6 +8,7 @@ import type { ByteSource } from '../stream/byte-source.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { answerError } from './answer-error.ts';
 import { rangeAnswer, wholeAnswer } from './blob-answer.ts';
+import type { Clients } from './client-address.ts';
 import { Exchange } from './exchange.ts';
 import { sendSource } from './send-source.ts';
 
@@ -22,11 +23,19 @@ export interface PeerAccess {
 }
 
 /** Hands out what is being filled to the other replicas of the same cache, and to nobody else. */
-export function createPeerFills({ access, telemetry }: { access: PeerAccess; telemetry: Telemetry }) {
+export function createPeerFills({
+  access,
+  clients,
+  telemetry,
+}: {
+  access: PeerAccess;
+  clients: Clients;
+  telemetry: Telemetry;
+}) {
   return (req: IncomingMessage, res: ServerResponse): boolean => {
     const target = req.url ?? '';
     if (!target.startsWith(access.path)) return false;
-    const exchange = new Exchange(req, res, { target, telemetry });
+    const exchange = new Exchange(req, res, { target, client: clients.of(req), telemetry });
     answer(exchange, access).catch((err: unknown) => answerError(exchange, err, telemetry.log));
     return true;
   };

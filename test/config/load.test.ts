@@ -69,7 +69,8 @@ describe('a configuration', () => {
         listen: { net: 'tcp', host: undefined, port: 5000 },
         prefix: '/',
         host: undefined,
-        relativeUrls: false,
+        relativeUrls: undefined,
+        trustedProxies: [],
         headers: {},
         drainTimeoutMs: 30_000,
         tls: undefined,
@@ -99,6 +100,7 @@ http:
   prefix: /registry/
   host: https://registry.example.com:8443/ignored
   relativeurls: true
+  trustedproxies: [10.0.0.0/8, "FD00::1", unix]
   draintimeout: 0
   headers: {X-Content-Type-Options: [nosniff], X-Two: [a, b], X-Plain: c}
   debug: {addr: localhost:5001, prometheus: {enabled: true}}
@@ -129,6 +131,7 @@ tags: {maxtags: 60}
         prefix: '/registry/',
         host: 'https://registry.example.com:8443',
         relativeUrls: true,
+        trustedProxies: ['10.0.0.0/8', 'fd00::1', 'unix'],
         headers: { 'X-Content-Type-Options': ['nosniff'], 'X-Two': ['a', 'b'], 'X-Plain': ['c'] },
         drainTimeoutMs: 0,
         tls: {

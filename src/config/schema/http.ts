@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bool, choice, httpUrl, matching, name, tcpAddress, text, timer } from './scalar.ts';
+import { bool, choice, httpUrl, matching, name, network, tcpAddress, text, timer } from './scalar.ts';
 
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
@@ -69,7 +69,13 @@ export const http = z
     host: httpUrl('How clients reach this service: https://registry.example.com.').optional(),
     prefix: prefix.optional(),
     secret: text('Signs upload sessions.').optional(),
-    relativeurls: bool('Location headers without scheme and host. Default: false.').optional(),
+    relativeurls: bool(
+      'Location headers without scheme and host. Default: unless host or a trusted proxy tells them.',
+    ).optional(),
+    trustedproxies: z
+      .array(network('An address, a network such as 10.0.0.0/8, or unix.'))
+      .describe('Whose Forwarded and X-Forwarded-* headers count. Default: nobody.')
+      .optional(),
     draintimeout: timer('How long running answers may take after SIGTERM. Default: 30s; 0: not at all.').optional(),
     tls: tls.optional(),
     headers: headers().describe('Added to every answer under /v2/.').optional(),

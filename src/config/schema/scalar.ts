@@ -4,6 +4,7 @@ import {
   parseBoolean,
   parseDurationMs,
   parseHttpUrl,
+  parseNetwork,
   parseOwnDurationMs,
   parseSizeBytes,
   parseTcpAddress,
@@ -200,6 +201,14 @@ export const tcpAddress = (description: string) =>
     expected: 'must be an address such as :5000, 127.0.0.1:5000 or [::1]:5000',
     json: { type: 'string' },
     parse: parseTcpAddress,
+  });
+
+/** Peers: an address, a network, or whoever is on a unix socket. */
+export const network = (description: string) =>
+  scalar(description, {
+    expected: 'must be an address such as 10.0.0.1 or fd00::1, a network such as 10.0.0.0/8, or unix',
+    json: { type: 'string' },
+    parse: parseNetwork,
   });
 
 export const regExp = (description: string) =>

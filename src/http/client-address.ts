@@ -1,0 +1,57 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+
+import type { Told, TrustedProxies } from './trusted-proxies.ts';
+
+/** Who sent a request. */
+export interface Client {
+  /** IP address; undefined for whoever is on a unix socket. */
+  readonly address: string | undefined;
+  /** For log lines and events: address and port, where there is one. */
+  readonly name: string;
+}
+
+interface Peer extends Client {
+  readonly isTrusted: boolean;
+}
+
+/** Knows each connection's peer, and behind trusted proxies each request's client. */
+export class Clients {
+  readonly #proxies: TrustedProxies;
+  /** The system is asked, and networks are compared, once for each connection. */
+  readonly #peers = new WeakMap<Socket, Peer>();
+
+  constructor(proxies: TrustedProxies) {
+    this.#proxies = proxies;
+  }
+
+  of(req: IncomingMessage): Client {
+    const peer = this.#peerOf(req.socket);
+    if (!peer.isTrusted) return peer;
+    const { address } = this.#proxies.read(req.headers);
+    return address === undefined ? peer : { address, name: address };
+  }
+
+  /** What trusted proxies say of the request; nothing when it did not come from one. */
+  told(req: IncomingMessage): Told {
+    return this.#peerOf(req.socket).isTrusted ? this.#proxies.read(req.headers) : {};
+  }
+
+  #peerOf(socket: Socket): Peer {
+    let peer = this.#peers.get(socket);
+    if (peer === undefined) {
+      peer = this.#look(socket);
+      this.#peers.set(socket, peer);
+    }
+    return peer;
+  }
+
+  #look({ remoteAddress, remotePort }: Socket): Peer {
+    if (remoteAddress === undefined)
+      return { address: undefined, name: 'unix', isTrusted: this.#proxies.trusts(undefined) };
+    // Where IPv4 clients are served by a socket for IPv6. RFC 4291, section 2.5.5.2.
+    const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, '');
+    const host = address.includes(':') ? `[${address}]` : address;
+    return { address, name: `${host}:${remotePort}`, isTrusted: this.#proxies.trusts(address) };
+  }
+}
