@@ -57,6 +57,16 @@ export class BlobStore {
     await this.#options.links.putIfChanged(layerLinkPath(repository, digest), digest);
   }
 
+  /** Makes a link anew that was made before `time` (Unix milliseconds). */
+  async refreshLink(repository: string, digest: Digest, time: number): Promise<void> {
+    const { driver, links } = this.#options;
+    const path = layerLinkPath(repository, digest);
+    const info = await orUndefined(driver.stat(path));
+    if (!info || info.modifiedAt.getTime() >= time) return;
+    const target = await links.find(path);
+    if (target) await links.put(path, target);
+  }
+
   /** Where a client can fetch the bytes by itself; undefined when the repository does not have them, or they are served from here. */
   async redirect(
     repository: string,

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
-import type { Digest } from '../oci/digest.ts';
+import { type Digest, digestAlgorithm } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import type { Page } from '../oci/pagination.ts';
 import type { Adoption, StorageDriver } from '../storage/driver.ts';
@@ -10,6 +10,8 @@ import { BlobStore } from './blobs.ts';
 import { type CatalogRequest, listRepositories } from './catalog.ts';
 import type { DamageListener } from './damage.ts';
 import { DigestLocks } from './digest-locks.ts';
+import { CollectionGuard } from './garbage/collection-guard.ts';
+import { GarbageCollector, type GarbageCollectorOptions } from './garbage/garbage-collector.ts';
 import {
   type StoredBytes,
   type StoredLink,
@@ -21,8 +23,17 @@ import {
 import type { LinkLedger } from './link-ledger.ts';
 import { LinkStore } from './links.ts';
 import { ManifestStore, type StoredManifest } from './manifests.ts';
+import { layerLinkPath } from './paths.ts';
 import { ReferrerStore } from './referrers.ts';
 import { type FoundTag, TagStore } from './tags.ts';
+
+/** A link made so recently shows well enough that somebody relies on it. Milliseconds. */
+const FRESH_LINK_MS = 5 * 60_000;
+
+export type CollectorOptions = Pick<
+  GarbageCollectorOptions,
+  'isCollected' | 'isHeld' | 'onForgotten' | 'onBytesRemoved' | 'now'
+>;
 
 export interface ContentStoreOptions {
   readonly driver: StorageDriver;
@@ -48,10 +59,14 @@ export class ContentStore {
   readonly #ledger: LinkLedger | undefined;
   /** Whoever links content, or removes its bytes, does so alone: no link without bytes, no bytes removed under a new link. */
   readonly #locks = new DigestLocks();
+  readonly #links: LinkStore;
+  readonly #guard: CollectionGuard;
 
   constructor({ driver, onDamage, ledger }: ContentStoreOptions) {
     const links = new LinkStore({ driver, onDamage });
     this.#driver = driver;
+    this.#links = links;
+    this.#guard = new CollectionGuard({ driver, now: Date.now });
     this.#ledger = ledger;
     this.#blobs = new BlobStore({ driver, links, onDamage });
     this.#manifests = new ManifestStore({ driver, links, onDamage });
@@ -86,6 +101,7 @@ export class ContentStore {
       if (size === undefined) return;
       await this.#ledger?.willLink({ repository, digest, kind: 'blob', size });
       await this.#blobs.link(repository, digest);
+      this.#guard.rely([digest]);
     });
   }
 
@@ -109,6 +125,7 @@ export class ContentStore {
       const { size } = await stat(localFile);
       await this.#ledger?.willLink({ repository, digest, kind: 'blob', size });
       await this.#blobs.commit(repository, digest, localFile, started);
+      this.#guard.rely([digest]);
     });
   }
 
@@ -128,6 +145,7 @@ export class ContentStore {
       const parts = parseManifest(bytes).references.map((reference) => reference.digest);
       await this.#ledger?.willLink({ repository, digest, kind: 'manifest', size: bytes.length, parts });
       await this.#manifests.put(repository, digest, bytes);
+      this.#guard.rely([digest]);
     });
   }
 
@@ -152,6 +170,45 @@ export class ContentStore {
   /** Nobody else links the digest, or removes it, while `work` runs. Within it only what does not take the lock may be called. */
   locked<T>(digest: Digest, work: () => Promise<T>): Promise<T> {
     return this.#locks.run(digest, work);
+  }
+
+  /** As {@link locked}, for several digests at once. */
+  lockedAll<T>(digests: Iterable<Digest>, work: () => Promise<T>): Promise<T> {
+    return this.#locks.runAll(digests, work);
+  }
+
+  /**
+   * Whoever pushes calls this when links are made, still under the locks of all digests that these rely on: those linked, and for a
+   * manifest everything it names. Without it a collection of garbage that is under way may take them for garbage.
+   *
+   * @throws {RegistryError} `UNAVAILABLE` when another process is collecting one of them: the links are to be taken back
+   */
+  async confirmLinked(repository: string, digests: readonly Digest[]): Promise<void> {
+    const aliases = digests.filter((digest) => digestAlgorithm(digest) !== 'sha256');
+    const targets = await Promise.all(aliases.map((digest) => this.#links.find(layerLinkPath(repository, digest))));
+    await this.#guard.confirm([...digests, ...targets.filter((target) => target !== undefined)]);
+  }
+
+  /**
+   * A client was told that the repository has the blob, and will not send it. A link that is old is made anew, so that everybody sees that
+   * somebody relies on it.
+   *
+   * @returns its size; undefined when the repository does not have it
+   */
+  relyOnBlob(repository: string, digest: Digest): Promise<number | undefined> {
+    return this.#locks.run(digest, async () => {
+      const size = await this.#blobs.stat(repository, digest);
+      if (size === undefined) return undefined;
+      await this.#blobs.refreshLink(repository, digest, Date.now() - FRESH_LINK_MS);
+      await this.confirmLinked(repository, [digest]);
+      return size;
+    });
+  }
+
+  /** Removes what nobody needs. */
+  createCollector(options: CollectorOptions): GarbageCollector {
+    const stores = { driver: this.#driver, links: this.#links, manifests: this.#manifests, tags: this.#tags };
+    return new GarbageCollector({ ...options, stores, store: this, guard: this.#guard });
   }
 
   /** To be called {@link locked}, by somebody who knows that no repository links the digest. */

@@ -15,4 +15,16 @@ export class DigestLocks {
       if (this.#last.get(digest) === mine) this.#last.delete(digest);
     }
   }
+
+  /** Alone with all of them. In an order that everybody keeps, so that nobody waits for one who waits for him. */
+  runAll<T>(digests: Iterable<Digest>, work: () => Promise<T>): Promise<T> {
+    const [first, ...others] = [...new Set(digests)].toSorted();
+    if (first === undefined) return work();
+    return this.run(first, () => this.#runNext(others, work));
+  }
+
+  #runNext<T>(digests: readonly Digest[], work: () => Promise<T>): Promise<T> {
+    const [first, ...others] = digests;
+    return first === undefined ? work() : this.run(first, () => this.#runNext(others, work));
+  }
 }

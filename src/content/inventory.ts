@@ -29,6 +29,14 @@ const ALGORITHMS = ['sha256', 'sha512'] as const;
 
 /** Every digest whose bytes are stored, in the order of algorithm and hex. */
 export async function* walkBytes(driver: StorageDriver, options: WalkOptions = {}): AsyncGenerator<StoredBytes> {
+  for await (const digest of walkDigests(driver, options)) {
+    const info = await orUndefined(driver.stat(blobDataPath(digest)));
+    if (info && !info.isDirectory) yield { digest, size: info.size };
+  }
+}
+
+/** The same, as far as directories tell. */
+export async function* walkDigests(driver: StorageDriver, options: WalkOptions = {}): AsyncGenerator<Digest> {
   const { after = '', onProgress } = options;
   const prefixes = await listPrefixes(driver);
   for (const [done, { algorithm, prefix }] of prefixes.entries()) {
@@ -36,9 +44,7 @@ export async function* walkBytes(driver: StorageDriver, options: WalkOptions = {
     if (`${algorithm}:${prefix}` < after.slice(0, `${algorithm}:${prefix}`.length)) continue;
     for (const hex of (await orUndefined(driver.list(`${BLOBS}/${algorithm}/${prefix}`))) ?? []) {
       const digest = `${algorithm}:${hex}`;
-      if (!isDigest(digest) || digest <= after) continue;
-      const info = await orUndefined(driver.stat(blobDataPath(digest)));
-      if (info && !info.isDirectory) yield { digest, size: info.size };
+      if (isDigest(digest) && digest > after) yield digest;
     }
   }
   onProgress?.({ done: prefixes.length, total: prefixes.length });

@@ -12,6 +12,14 @@ export const BLOBS = `${ROOT}/blobs`;
 /** Out of the way of content; not part of distribution's layout. */
 const QUARANTINE = '/layover/quarantine';
 
+/** While somebody collects garbage. */
+export const COLLECTION = '/layover/collection/state';
+
+/** What that collection may remove. */
+export function doomedPath(id: string): string {
+  return `/layover/collection/doomed-${id}`;
+}
+
 export function blobDataPath(digest: Digest): string {
   return `${blobDirectory(digest)}/data`;
 }

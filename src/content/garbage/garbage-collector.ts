@@ -1,0 +1,218 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Digest } from '../../oci/digest.ts';
+import { type StoredLink, walkDigests } from '../inventory.ts';
+import { orUndefined } from '../links.ts';
+import { blobDataPath } from '../paths.ts';
+import type { CollectionGuard } from './collection-guard.ts';
+import {
+  type CollectionProgress,
+  type CollectionResult,
+  CollectionRunningError,
+  type CollectOptions,
+} from './collection-result.ts';
+import { type Look, lookAtAll, stillGarbage } from './look.ts';
+import type { DeadLinks, ManifestMemory, MarkedStores, RepositoryMark } from './repository-mark.ts';
+
+/** The part of a content store that a collection works on. */
+export interface CollectedStore {
+  locked<T>(digest: Digest, work: () => Promise<T>): Promise<T>;
+  deleteManifestLink(repository: string, digest: Digest): Promise<string[]>;
+  deleteBlobLink(repository: string, digest: Digest): Promise<void>;
+  deleteBytes(digest: Digest): Promise<void>;
+}
+
+export interface RemovedLink extends StoredLink {
+  readonly repository: string;
+  /** That named it and are gone with it. */
+  readonly tags: readonly string[];
+}
+
+export interface GarbageCollectorOptions {
+  readonly stores: MarkedStores;
+  readonly store: CollectedStore;
+  readonly guard: CollectionGuard;
+  /** Of other repositories only those bytes go that none of them links. */
+  readonly isCollected: (repository: string) => boolean;
+  /** Something else than a link needs the bytes, such as a fill. */
+  readonly isHeld: (digest: Digest) => boolean;
+  /** Called before and after a link is removed, so that nobody tells of it from memory. */
+  readonly onForgotten: (link: RemovedLink) => Promise<void>;
+  readonly onBytesRemoved: (digest: Digest) => Promise<void>;
+  readonly now: () => number;
+}
+
+/** Something to be removed, and how. */
+interface Candidate<T> {
+  readonly digest: Digest;
+  readonly told: T;
+  readonly remove: () => Promise<void>;
+}
+
+/**
+ * Removes what nobody needs while everything goes on: links of blobs that no manifest names, on demand manifests that no tag leads
+ * to, and bytes that nobody links.
+ *
+ * It looks twice. What was garbage at the first look is announced, and goes only if it still is at the second, and nobody has linked
+ * it since: docs/decisions/, "What a collection may remove".
+ */
+export class GarbageCollector {
+  readonly #options: GarbageCollectorOptions;
+
+  constructor(options: GarbageCollectorOptions) {
+    this.#options = options;
+  }
+
+  /** @throws {CollectionRunningError} */
+  async collect(options: CollectOptions): Promise<CollectionResult> {
+    const { guard } = this.#options;
+    if (options.dryRun) return this.#plan(await this.#look(new Map(), options, 'marking'), options);
+    if (!guard.begin()) throw new CollectionRunningError('garbage is being collected already');
+    const { announcement } = guard;
+    try {
+      if (await announcement.read()) throw new CollectionRunningError('another process is collecting garbage here');
+      return await this.#collect(options);
+    } finally {
+      await announcement.end();
+      guard.end();
+    }
+  }
+
+  async #collect(options: CollectOptions): Promise<CollectionResult> {
+    const { guard } = this.#options;
+    const { announcement } = guard;
+    const id = randomUUID();
+    await announcement.begin(id);
+    // From then on everybody looks at the announcement after each link.
+    await sleep(2 * guard.noticeMs, undefined, { signal: options.signal });
+    if (!(await announcement.isMine())) throw new CollectionRunningError('another process is collecting garbage here');
+    const memory: ManifestMemory = new Map();
+    const first = await this.#look(memory, options, 'marking');
+    const plan = await this.#plan(first, options);
+    const digests = [...plan.manifests, ...plan.links, ...plan.blobs].map(({ digest }) => digest);
+    if (digests.length === 0) return plan;
+    const doomed = await announcement.doom(id, [...new Set(digests)]);
+    const second = stillGarbage(first, await this.#look(memory, options, 'checking'), memory);
+    return this.#remove(plan, { second, doomed, options });
+  }
+
+  #look(memory: ManifestMemory, options: CollectOptions, phase: CollectionProgress['phase']): Promise<Look> {
+    const { stores, isCollected, now } = this.#options;
+    return lookAtAll({
+      stores,
+      isCollected,
+      memory,
+      policy: { ...options, youngAfter: now() - options.graceMs },
+      onRepository: (done, total) => {
+        options.signal?.throwIfAborted();
+        options.onProgress?.({ phase, done, total });
+      },
+    });
+  }
+
+  async #plan(look: Look, options: CollectOptions): Promise<CollectionResult> {
+    const { marks, unreadable } = look;
+    const blobs = unreadable.length === 0 ? await this.#findLoose(look.held, options) : [];
+    const damaged = listAll(marks, (mark) => mark.damaged).map((link) => ({
+      ...link,
+      reason: `${link.digest} is damaged or missing`,
+    }));
+    return {
+      manifests: listAll(marks, ({ deadManifests }) => deadManifests.keys()),
+      links: listAll(marks, ({ deadBlobs }) => deadBlobs.keys()),
+      blobs,
+      bytes: sum(blobs),
+      skipped: [...damaged.map(({ repository, reason }) => ({ repository, reason })), ...unreadable],
+      kept: 0,
+    };
+  }
+
+  /** Bytes that nothing holds. */
+  async #findLoose(held: ReadonlySet<Digest>, { signal, onProgress }: CollectOptions) {
+    const { driver } = this.#options.stores;
+    const loose: { digest: Digest; bytes: number }[] = [];
+    const report = (progress: { done: number; total: number }) => onProgress?.({ phase: 'blobs', ...progress });
+    for await (const digest of walkDigests(driver, { onProgress: report })) {
+      signal?.throwIfAborted();
+      if (held.has(digest) || this.#options.isHeld(digest)) continue;
+      const info = await orUndefined(driver.stat(blobDataPath(digest)));
+      if (info && !info.isDirectory) loose.push({ digest, bytes: info.size });
+    }
+    return loose;
+  }
+
+  async #remove(
+    plan: CollectionResult,
+    { second, doomed, options }: { second: Look; doomed: ReadonlySet<Digest>; options: CollectOptions },
+  ): Promise<CollectionResult> {
+    const total = plan.manifests.length + plan.links.length + plan.blobs.length;
+    let done = 0;
+    const run = <T>(candidates: readonly Candidate<T>[]) =>
+      this.#removeEach(candidates, doomed, () => {
+        options.signal?.throwIfAborted();
+        options.onProgress?.({ phase: 'removing', done: done++, total });
+      });
+    const manifests = await run(this.#unlinking(second, 'manifest', (mark) => mark.deadManifests));
+    const links = await run(this.#unlinking(second, 'blob', (mark) => mark.deadBlobs));
+    const loose = plan.blobs.filter(({ digest }) => second.unreadable.length === 0 && !second.held.has(digest));
+    const blobs = await run(
+      loose.map((blob) => ({ digest: blob.digest, told: blob, remove: () => this.#removeBytes(blob.digest) })),
+    );
+    const kept = total - manifests.length - links.length - blobs.length;
+    return { ...plan, manifests, links, blobs, bytes: sum(blobs), kept };
+  }
+
+  /** @returns what was removed: not what somebody has linked meanwhile */
+  async #removeEach<T>(
+    candidates: readonly Candidate<T>[],
+    doomed: ReadonlySet<Digest>,
+    onEach: () => void,
+  ): Promise<T[]> {
+    const { store, guard, isHeld } = this.#options;
+    const removed: T[] = [];
+    for (const { digest, told, remove } of candidates) {
+      onEach();
+      if (!doomed.has(digest)) continue;
+      await store.locked(digest, async () => {
+        if (guard.isRelied(digest) || isHeld(digest)) return;
+        const { distrust } = guard.announcement;
+        if (distrust !== undefined) throw new Error(distrust);
+        await remove();
+        removed.push(told);
+      });
+    }
+    return removed;
+  }
+
+  #unlinking({ marks }: Look, kind: StoredLink['kind'], dead: (mark: RepositoryMark) => DeadLinks) {
+    return listAll(marks, (mark) => dead(mark).keys()).map((told) => ({
+      digest: told.digest,
+      told,
+      remove: () => this.#unlink({ ...told, kind }),
+    }));
+  }
+
+  async #unlink(link: Omit<RemovedLink, 'tags'>): Promise<void> {
+    const { store, onForgotten } = this.#options;
+    await onForgotten({ ...link, tags: [] });
+    let tags: readonly string[] = [];
+    if (link.kind === 'manifest') tags = await store.deleteManifestLink(link.repository, link.digest);
+    else await store.deleteBlobLink(link.repository, link.digest);
+    await onForgotten({ ...link, tags });
+  }
+
+  async #removeBytes(digest: Digest): Promise<void> {
+    const { store, onBytesRemoved } = this.#options;
+    await store.deleteBytes(digest);
+    await onBytesRemoved(digest);
+  }
+}
+
+function listAll(marks: Look['marks'], of: (mark: RepositoryMark) => Iterable<Digest>) {
+  return [...marks].flatMap(([repository, mark]) => [...of(mark)].map((digest) => ({ repository, digest })));
+}
+
+function sum(blobs: readonly { readonly bytes: number }[]): number {
+  return blobs.reduce((total, blob) => total + blob.bytes, 0);
+}

@@ -1,0 +1,85 @@
+import pLimit from 'p-limit';
+
+import type { Digest } from '../../oci/digest.ts';
+import { walkRepositories } from '../inventory.ts';
+import {
+  type DeadLinks,
+  type ManifestMemory,
+  type MarkedStores,
+  type MarkPolicy,
+  markKept,
+  markRepository,
+  type RepositoryMark,
+} from './repository-mark.ts';
+
+const MAX_CONCURRENT = 8;
+
+/** Every repository as it was found. */
+export interface Look {
+  readonly marks: ReadonlyMap<string, RepositoryMark>;
+  readonly held: ReadonlySet<Digest>;
+  /** Repositories of which not even the links could be read: nobody knows what bytes they hold. */
+  readonly unreadable: readonly { readonly repository: string; readonly reason: string }[];
+}
+
+export interface LookOptions {
+  readonly stores: MarkedStores;
+  readonly policy: MarkPolicy;
+  readonly memory: ManifestMemory;
+  readonly isCollected: (repository: string) => boolean;
+  /** Called for each repository; may throw to end it. */
+  readonly onRepository: (done: number, total: number) => void;
+}
+
+export async function lookAtAll({ stores, policy, memory, isCollected, onRepository }: LookOptions): Promise<Look> {
+  const names: string[] = [];
+  for await (const name of walkRepositories(stores.driver)) names.push(name);
+  const marks = new Map<string, RepositoryMark>();
+  const held = new Set<Digest>();
+  const unreadable: { repository: string; reason: string }[] = [];
+  let done = 0;
+  await pLimit(MAX_CONCURRENT).map(names, async (repository) => {
+    onRepository(done++, names.length);
+    try {
+      const mark = isCollected(repository)
+        ? await markRepository(stores, repository, { policy, memory })
+        : await markKept(stores, repository);
+      marks.set(repository, mark);
+      for (const digest of mark.held) held.add(digest);
+    } catch (err) {
+      unreadable.push({ repository, reason: err instanceof Error ? err.message : String(err) });
+    }
+  });
+  return { marks, held, unreadable };
+}
+
+/**
+ * What was garbage at both looks, by the same link; whatever became garbage, or was linked again, in between holds its bytes.
+ *
+ * @returns the second look, without what it alone takes for garbage
+ */
+export function stillGarbage(first: Look, second: Look, memory: ManifestMemory): Look {
+  const held = new Set(second.held);
+  const hold = (digest: Digest) => {
+    held.add(digest);
+    for (const part of memory.get(digest)?.parts ?? []) held.add(part);
+  };
+  const marks = new Map(
+    [...second.marks].map(([repository, mark]) => {
+      const before = first.marks.get(repository);
+      const deadManifests = inBoth(before?.deadManifests, mark.deadManifests, hold);
+      const deadBlobs = inBoth(before?.deadBlobs, mark.deadBlobs, hold);
+      return [repository, { ...mark, deadManifests, deadBlobs }];
+    }),
+  );
+  return { marks, held, unreadable: second.unreadable };
+}
+
+function inBoth(first: DeadLinks | undefined, second: DeadLinks, onOther: (digest: Digest) => void): DeadLinks {
+  const both = new Map<Digest, number>();
+  for (const [digest, madeAt] of second) {
+    if (first?.get(digest) === madeAt) both.set(digest, madeAt);
+    else onOther(digest);
+  }
+  return both;
+}

@@ -1,0 +1,145 @@
+import pLimit from 'p-limit';
+
+import { type Digest, digestAlgorithm } from '../../oci/digest.ts';
+import { type ParsedManifest, parseManifest } from '../../oci/manifest.ts';
+import type { StorageDriver } from '../../storage/driver.ts';
+import { walkLinks } from '../inventory.ts';
+import { type LinkStore, orUndefined } from '../links.ts';
+import type { ManifestStore } from '../manifests.ts';
+import { layerLinkPath, revisionLinkPath } from '../paths.ts';
+import type { TagStore } from '../tags.ts';
+import { livingManifests, type RevisionNode } from './living-manifests.ts';
+
+const MAX_CONCURRENT_READS = 8;
+
+export interface MarkPolicy {
+  /** Manifests that no tag leads to are garbage. */
+  readonly deleteUntagged: boolean;
+  /** What is attached to a living manifest lives. */
+  readonly keepReferrers: boolean;
+  /** Links made at or after this are never garbage: somebody may be about to use them. Unix milliseconds. */
+  readonly youngAfter: number;
+}
+
+/** Garbage, with the time at which its link was made: one that was made again since is none. Unix milliseconds. */
+export type DeadLinks = ReadonlyMap<Digest, number>;
+
+/** What a collection found in one repository. */
+export interface RepositoryMark {
+  readonly deadManifests: DeadLinks;
+  /** Links of blobs that no living manifest names. */
+  readonly deadBlobs: DeadLinks;
+  /** Bytes that have to stay because of it. */
+  readonly held: ReadonlySet<Digest>;
+  /** Manifests that cannot be read; then everything in the repository is held. */
+  readonly damaged: readonly Digest[];
+}
+
+export interface MarkedStores {
+  readonly driver: StorageDriver;
+  readonly links: LinkStore;
+  readonly manifests: ManifestStore;
+  readonly tags: TagStore;
+}
+
+/** What a digest's bytes say never changes, so they are read once for all repositories and both looks. */
+export type ManifestMemory = Map<Digest, Pick<RevisionNode, 'parts' | 'subject'>>;
+
+/** A repository whose content is not to be touched: every link holds its bytes. */
+export async function markKept({ driver, links }: MarkedStores, repository: string): Promise<RepositoryMark> {
+  const held = new Set<Digest>();
+  for await (const link of walkLinks(driver, repository)) {
+    held.add(link.digest);
+    if (link.kind === 'blob') await addTarget(links, repository, link.digest, held);
+  }
+  return { deadManifests: new Map(), deadBlobs: new Map(), held, damaged: [] };
+}
+
+/** What of a repository nobody needs any more. */
+export async function markRepository(
+  stores: MarkedStores,
+  repository: string,
+  { policy, memory }: { readonly policy: MarkPolicy; readonly memory: ManifestMemory },
+): Promise<RepositoryMark> {
+  const { revisions, blobs } = await listLinks(stores.driver, repository);
+  const { nodes, damaged } = await readManifests(stores, repository, { revisions, memory });
+  if (damaged.length > 0) return { ...(await markKept(stores, repository)), damaged };
+  const { driver, links, tags } = stores;
+  const madeAt = (path: string) => timeOf(driver, path);
+  const roots = new Set(nodes.keys());
+  const unwanted = new Map<Digest, number>();
+  if (policy.deleteUntagged) {
+    const tagged = new Set((await tags.all(repository)).map(({ digest }) => digest));
+    for (const digest of nodes.keys()) {
+      const at = tagged.has(digest) ? undefined : await madeAt(revisionLinkPath(repository, digest));
+      if (at === undefined || at >= policy.youngAfter) continue;
+      roots.delete(digest);
+      unwanted.set(digest, at);
+    }
+  }
+  const held = livingManifests(nodes, roots, policy);
+  for (const digest of held) unwanted.delete(digest);
+  for (const digest of [...held]) for (const part of nodes.get(digest)?.parts ?? []) held.add(part);
+  const deadBlobs = new Map<Digest, number>();
+  for (const digest of blobs) {
+    const at = held.has(digest) ? undefined : await madeAt(layerLinkPath(repository, digest));
+    if (at !== undefined && at < policy.youngAfter) {
+      deadBlobs.set(digest, at);
+      continue;
+    }
+    held.add(digest);
+    await addTarget(links, repository, digest, held);
+  }
+  return { deadManifests: unwanted, deadBlobs, held, damaged: [] };
+}
+
+async function listLinks(driver: StorageDriver, repository: string) {
+  const revisions: Digest[] = [];
+  const blobs: Digest[] = [];
+  for await (const { digest, kind } of walkLinks(driver, repository))
+    (kind === 'manifest' ? revisions : blobs).push(digest);
+  return { revisions, blobs };
+}
+
+async function readManifests(
+  { manifests }: MarkedStores,
+  repository: string,
+  { revisions, memory }: { readonly revisions: readonly Digest[]; readonly memory: ManifestMemory },
+) {
+  const nodes = new Map<Digest, RevisionNode>();
+  const damaged: Digest[] = [];
+  await pLimit(MAX_CONCURRENT_READS).map(revisions, async (digest) => {
+    if (!(await manifests.has(repository, digest))) return; // a directory that was left without its link
+    const known = memory.get(digest) ?? (await readManifest(manifests, repository, digest));
+    if (known) {
+      memory.set(digest, known);
+      nodes.set(digest, known);
+    } else if (await manifests.has(repository, digest)) damaged.push(digest); // and not deleted meanwhile
+  });
+  return { nodes, damaged };
+}
+
+async function readManifest(
+  manifests: ManifestStore,
+  repository: string,
+  digest: Digest,
+): Promise<RevisionNode | undefined> {
+  const found = await manifests.find(repository, digest);
+  return found && toNode(parseManifest(found.bytes));
+}
+
+function toNode({ references, subject }: ParsedManifest): RevisionNode {
+  return { parts: references.map((part) => part.digest), subject: subject?.digest };
+}
+
+/** Undefined: there is no link, or not any more. */
+async function timeOf(driver: StorageDriver, path: string): Promise<number | undefined> {
+  return (await orUndefined(driver.stat(path)))?.modifiedAt.getTime();
+}
+
+/** A sha512 link may lead to bytes that are stored under sha256. */
+async function addTarget(links: LinkStore, repository: string, digest: Digest, held: Set<Digest>): Promise<void> {
+  if (digestAlgorithm(digest) === 'sha256') return;
+  const target = await links.find(layerLinkPath(repository, digest));
+  if (target) held.add(target);
+}
