@@ -25,8 +25,7 @@ RUN ln -s /opt/layover/dist/main.js /usr/local/bin/layover \
 USER node
 VOLUME /var/lib/registry
 EXPOSE 5000 5001
-# With TLS, another port or a prefix, give a --health-cmd of your own.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:5000/').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["layover", "healthcheck", "/etc/distribution/config.yml"]
 ENTRYPOINT ["layover"]
 CMD ["serve", "/etc/distribution/config.yml"]

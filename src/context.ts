@@ -7,6 +7,7 @@ import { ContentStore } from './content/content-store.ts';
 import { type CacheControl, ControlError, type RefreshResult } from './expiry/cache-control.ts';
 import { createHousekeeping, openUsage, type Usage } from './expiry/create-housekeeping.ts';
 import { loadSchedulerState } from './expiry/scheduler-state.ts';
+import type { CheckedRedis } from './http/health-dependencies.ts';
 import { createHealth, type Health } from './http/health.ts';
 import type { PeerAccess } from './http/peer-fills.ts';
 import { keepAlone } from './keeper.ts';
@@ -69,11 +70,11 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
   const descriptors = new DescriptorCache({ maxEntries, redis: shared ? redis : undefined, events: telemetry.redis });
   const content = new StoredContent(store, descriptors, onDamage, { redirect: config.storage.redirect });
   const local = new LocalRegistry(store, content);
-  const health = createHealth(config.health, { storage: driver, log: telemetry.log });
   const room = new LateRoom();
   const pulling =
     config.proxy &&
     (await createPulling(config.proxy, { buffers, driver, store, content, local, telemetry, env, redis, usage, room }));
+  const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
   const router = new Router({
     local,
     writer: undefined,
@@ -170,6 +171,7 @@ async function createPulling(proxy: ProxyConfig, parts: Parts) {
     return createRoute(config, { ...parts, upstream, fills, offline: proxy.offline });
   });
   return {
+    upstreams,
     routes: routes.map(({ route }) => route),
     isFilling: (digest: Digest) => fills.find(digest) !== undefined,
     forgetTag(repository: string, tag: string) {
@@ -246,6 +248,28 @@ function createRoute(
   });
   const { name, aliases, library, isDefault } = config;
   return { route: { name, aliases, library, isDefault, registry }, registry, tags };
+}
+
+function watchHealth(
+  { health, proxy }: Config,
+  { driver, redis, upstreams, telemetry }: Pick<Parts, 'driver' | 'redis' | 'telemetry'> & { upstreams: Upstream[] },
+): Health {
+  return createHealth(health, {
+    storage: driver,
+    redis: redis && checkedRedis(redis),
+    upstreams: proxy?.offline ? [] : upstreams,
+    log: telemetry.log,
+  });
+}
+
+function checkedRedis(redis: Redis): CheckedRedis {
+  const ping = { name: 'ping', writes: false, patience: 'background' } as const;
+  return {
+    get state() {
+      return redis.state;
+    },
+    answers: () => redis.call(ping, (commands) => commands.ping().then(() => true), false),
+  };
 }
 
 /** Room in a store whose quota is known only after everything else is put together. */

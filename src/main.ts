@@ -7,6 +7,7 @@ import { Command } from 'commander';
 
 import { addCacheCommands } from './commands/cache-commands.ts';
 import { checkConfig, printConfigSchema } from './commands/config.ts';
+import { healthcheck } from './commands/healthcheck.ts';
 import { serve } from './commands/serve.ts';
 import { addToolCommands } from './commands/tool-commands.ts';
 import { ConfigError } from './config/problem.ts';
@@ -48,6 +49,22 @@ SIGTERM and SIGINT let running answers finish (http.draintimeout) and keep unfin
   $ REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/srv/cache layover serve`,
   )
   .action(async (file: string | undefined) => end(await serve({ file, env: processEnvironment, out: stdout })));
+
+program
+  .command('healthcheck')
+  .description('ask the running service whether it is ready; the exit code says so')
+  .argument('[config.yml]', 'configuration of the service; else as `serve` finds it')
+  .option('--url <url>', 'ask this page instead of /readyz on the debug server or the registry')
+  .addHelpText(
+    'after',
+    `
+For containers, whose image has no curl:
+
+  HEALTHCHECK CMD ["layover", "healthcheck", "/etc/distribution/config.yml"]`,
+  )
+  .action(async (file: string | undefined, { url }: { url?: string }) =>
+    end(await healthcheck({ file, url, env: processEnvironment, out: stdout })),
+  );
 
 const config = program.command('config').description('check a configuration, or describe what can be in one');
 

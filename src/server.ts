@@ -1,4 +1,5 @@
 import type { RequestListener, Server } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { type AdminServer, createAdminApp, startAdminServer } from './admin/admin-server.ts';
 import { requireToken } from './admin/authenticate.ts';
@@ -27,7 +28,7 @@ export interface RunningServer {
   /** Such as `http://127.0.0.1:5000`. */
   readonly url: string;
   readonly debugUrl: string | undefined;
-  /** Takes nothing new, lets running answers finish as long as `http.draintimeout` allows, then ends everything. */
+  /** Takes nothing new after `http.draindelay`, lets running answers finish as long as `http.draintimeout` allows, then ends everything. */
   drain(): Promise<void>;
 }
 
@@ -51,7 +52,7 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
     isHealthy,
   });
   const admin = await startAdmin(config, context, telemetry);
-  const app = createApp({ isHealthy, admin: admin.app });
+  const app = createApp({ health, admin: admin.app });
   const peerFills = context.peers && createPeerFills({ access: context.peers, clients, telemetry });
   const draining = { now: false };
   const onRequest: RequestListener = (req, res) => {
@@ -69,6 +70,9 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
     debugUrl: debugServer?.url,
     async drain() {
       draining.now = true;
+      health.drain();
+      // Balancers notice that we are not ready, and go on sending until they do.
+      await delay(config.http.drainDelayMs);
       await drainConnections(server, config.http.drainTimeoutMs);
       await admin.close();
       await context.close();

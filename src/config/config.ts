@@ -218,6 +218,8 @@ export interface HttpConfig {
   readonly headers: Readonly<Record<string, readonly string[]>>;
   /** How long running answers may take after SIGTERM. Milliseconds. */
   readonly drainTimeoutMs: number;
+  /** From SIGTERM until new connections are refused; not ready meanwhile. Milliseconds. */
+  readonly drainDelayMs: number;
   readonly tls: TlsConfig | undefined;
   readonly debug: DebugConfig | undefined;
 }
@@ -250,6 +252,22 @@ export interface HealthConfig {
   readonly files: readonly { readonly path: string; readonly intervalMs: number }[];
   readonly http: readonly HttpHealthCheck[];
   readonly tcp: readonly TcpHealthCheck[];
+  readonly redis: InformationalHealthCheck;
+  readonly upstreams: InformationalHealthCheck & {
+    /** Asks them; otherwise what pulls have met is told. */
+    readonly probe: boolean;
+    readonly timeoutMs: number;
+  };
+}
+
+/** What Layover does without as well. */
+export interface InformationalHealthCheck {
+  readonly enabled: boolean;
+  /** Counts as if Layover did not. */
+  readonly fatal: boolean;
+  readonly intervalMs: number;
+  /** Failures in a row before it counts. */
+  readonly threshold: number;
 }
 
 export interface HttpHealthCheck {

@@ -56,6 +56,7 @@ function resolveHttp(http: RawHttp): HttpConfig {
     trustedProxies: http.trustedproxies ?? [],
     headers: http.headers ?? {},
     drainTimeoutMs: http.draintimeout ?? DRAIN_TIMEOUT,
+    drainDelayMs: http.draindelay ?? 0,
     tls: http.tls && resolveTls(http.tls),
     debug: resolveDebug(http.debug ?? {}),
   };
@@ -88,11 +89,18 @@ interface RawCheck {
   readonly threshold?: number | undefined;
 }
 
+interface RawInformational {
+  readonly enabled?: boolean | undefined;
+  readonly fatal?: boolean | undefined;
+}
+
 function resolveHealth({
   storagedriver,
   file = [],
   http = [],
   tcp = [],
+  redis = {},
+  upstreams = {},
 }: NonNullable<RawConfig['health']>): HealthConfig {
   return {
     storageDriver: { enabled: storagedriver?.enabled ?? false, ...resolvePolling(storagedriver ?? {}) },
@@ -104,7 +112,13 @@ function resolveHealth({
       ...resolveProbe(check),
     })),
     tcp: tcp.map((check) => ({ address: check.addr, ...resolveProbe(check) })),
+    redis: { ...resolveInformational(redis), ...resolvePolling(redis) },
+    upstreams: { ...resolveInformational(upstreams), probe: upstreams.probe ?? false, ...resolveProbe(upstreams) },
   };
+}
+
+function resolveInformational({ enabled = true, fatal = false }: RawInformational) {
+  return { enabled, fatal };
 }
 
 function resolvePolling({ interval, threshold }: RawCheck) {

@@ -1,20 +1,24 @@
 import express, { type Express } from 'express';
 
+import { addHealthPages } from './health-pages.ts';
+import type { Health } from './health.ts';
+
 export interface AppOptions {
-  readonly isHealthy: () => boolean;
+  readonly health: Health;
   /** Pages of the admin API; undefined when they are elsewhere. */
   readonly admin?: Express | undefined;
 }
 
 /** What is for people and load balancers: everything that is not under `/v2/`. */
-export function createApp({ isHealthy, admin }: AppOptions): Express {
+export function createApp({ health, admin }: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.get('/', (_request, response) => {
-    const status = isHealthy() ? 200 : 503;
+    const status = health.isHealthy() ? 200 : 503;
     response.status(status).set('cache-control', 'no-cache').end();
   });
+  addHealthPages(app, health, { isVerbose: false });
   if (admin) app.use(admin);
   app.use((_request, response) => {
     response.status(404).json({

@@ -7,6 +7,7 @@ import type { ErrorRequestHandler, Express } from 'express';
 
 import type { Listen } from '../config/config.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { addHealthPages, LIVE_PATH, READY_PATH } from './health-pages.ts';
 import type { Health } from './health.ts';
 
 export interface DebugServerOptions {
@@ -49,7 +50,7 @@ export async function startDebugServer(options: DebugServerOptions): Promise<Deb
 }
 
 function createApp({ metrics, health, prometheusPath }: DebugServerOptions): Express {
-  const pages = [HEALTH_PATH, ...(prometheusPath === undefined ? [] : [prometheusPath])];
+  const pages = [HEALTH_PATH, LIVE_PATH, READY_PATH, ...(prometheusPath === undefined ? [] : [prometheusPath])];
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -60,6 +61,7 @@ function createApp({ metrics, health, prometheusPath }: DebugServerOptions): Exp
   app.get(HEALTH_PATH, (_request, response) => {
     response.status(health.isHealthy() ? 200 : 503).json(health.failures());
   });
+  addHealthPages(app, health, { isVerbose: true });
   if (prometheusPath !== undefined) {
     app.get(prometheusPath, async (_request, response) => {
       const { contentType, text } = await metrics.render();

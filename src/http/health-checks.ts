@@ -5,18 +5,8 @@ import { Agent, fetch } from 'undici';
 
 import type { HealthConfig, HttpHealthCheck, TcpHealthCheck } from '../config/config.ts';
 import { redactUrl } from '../telemetry/redact-url.ts';
-
-export interface HealthCheck {
-  /** Shown to whoever asks for the health; distribution's names. */
-  readonly name: string;
-  readonly intervalMs: number;
-  /** Failures in a row before it counts. */
-  readonly threshold: number;
-  /** A run that takes longer counts as a failure, and its signal is aborted. */
-  readonly timeoutMs: number;
-  /** Rejects with the reason when unhealthy. */
-  run(signal: AbortSignal): Promise<void>;
-}
+import type { HealthCheck } from './health-check.ts';
+import { type CheckedRedis, type CheckedUpstream, redisCheck, upstreamCheck } from './health-dependencies.ts';
 
 /** As much of a storage driver as its check needs. */
 export interface CheckedStorage {
@@ -26,20 +16,31 @@ export interface CheckedStorage {
   stat(path: string): Promise<unknown>;
 }
 
-/** All checks of a configuration. */
-export function createHealthChecks(config: HealthConfig, storage: CheckedStorage): HealthCheck[] {
-  const { storageDriver } = config;
+/** What a service stands on. */
+export interface Checked {
+  readonly storage: CheckedStorage;
+  /** Undefined without one. */
+  readonly redis: CheckedRedis | undefined;
+  readonly upstreams: readonly CheckedUpstream[];
+}
+
+/** All checks of a configuration. Who cannot reach its storage is never ready, configured or not. */
+export function createHealthChecks(config: HealthConfig, { storage, redis, upstreams }: Checked): HealthCheck[] {
   return [
-    ...(storageDriver.enabled ? [storageCheck(storage, storageDriver)] : []),
+    storageCheck(storage, config.storageDriver),
     ...config.files.map(fileCheck),
     ...config.http.map(httpCheck),
     ...config.tcp.map(tcpCheck),
+    ...(redis && config.redis.enabled ? [redisCheck(redis, config.redis)] : []),
+    ...(config.upstreams.enabled ? upstreams.map((upstream) => upstreamCheck(upstream, config.upstreams)) : []),
   ];
 }
 
-function storageCheck(storage: CheckedStorage, { intervalMs, threshold }: HealthConfig['storageDriver']): HealthCheck {
+function storageCheck(storage: CheckedStorage, config: HealthConfig['storageDriver']): HealthCheck {
+  const { enabled, intervalMs, threshold } = config;
   return {
     name: `storagedriver_${storage.name}`,
+    consequence: enabled ? 'unhealthy' : 'unready',
     intervalMs,
     threshold,
     timeoutMs: intervalMs,
@@ -55,6 +56,7 @@ function storageCheck(storage: CheckedStorage, { intervalMs, threshold }: Health
 function fileCheck({ path, intervalMs }: HealthConfig['files'][number]): HealthCheck {
   return {
     name: path,
+    consequence: 'unhealthy',
     intervalMs,
     threshold: 1,
     timeoutMs: intervalMs,
@@ -72,6 +74,7 @@ function httpCheck({ uri, headers, statusCode, timeoutMs, intervalMs, threshold 
   const target = splitCredentials(uri);
   return {
     name: redactUrl(uri),
+    consequence: 'unhealthy',
     intervalMs,
     threshold,
     timeoutMs,
@@ -110,6 +113,7 @@ function tcpCheck({ address, timeoutMs, intervalMs, threshold }: TcpHealthCheck)
   const { host, port } = splitAddress(address);
   return {
     name: address,
+    consequence: 'unhealthy',
     intervalMs,
     threshold,
     timeoutMs,

@@ -1,39 +1,64 @@
 import type { HealthConfig } from '../config/config.ts';
 import type { Log } from '../telemetry/log.ts';
-import { createHealthChecks } from './health-checks.ts';
-import type { CheckedStorage, HealthCheck } from './health-checks.ts';
+import type { Consequence, HealthCheck } from './health-check.ts';
+import { type Checked, createHealthChecks } from './health-checks.ts';
+
+/** `starting` and `draining` are the process's own; `failing`: what it stands on is not there. */
+export type Readiness = 'starting' | 'ready' | 'failing' | 'draining';
+
+/** What is known of one check. */
+export interface CheckReport {
+  readonly state: 'passing' | 'failing' | 'pending';
+  /** What a failure means. */
+  readonly consequence: Consequence;
+  /** Of the last failure, while it lasts. */
+  readonly reason?: string;
+  /** When it last ended, RFC 3339. */
+  readonly checkedAt?: string;
+}
 
 /** Whether the service should be sent requests, from checks that run in the background. */
 export interface Health {
   /** Cheap; asked for every request. Healthy until a check has failed often enough. */
   isHealthy(): boolean;
+  /** Whether a load balancer should send requests here. */
+  readiness(): Readiness;
   /** The last failure of each check that counts as failed, by name; shown to anyone who may see the debug address. */
   failures(): Readonly<Record<string, string>>;
-  /** Runs every check from now on, the first time after its interval, as distribution does. */
+  /** Every check by name, for the same people. */
+  report(): Readonly<Record<string, CheckReport>>;
+  /** The service listens. Runs every check from now on, the first time after its interval, as distribution does. */
   start(): void;
+  /** Not ready from now on. */
+  drain(): void;
   /** Runs every check once; for those who cannot wait for the interval. */
   checkNow(): Promise<void>;
   stop(): void;
 }
 
-export interface HealthDependencies {
-  readonly storage: CheckedStorage;
+export interface HealthDependencies extends Checked {
   readonly log: Log;
 }
 
-export function createHealth(config: HealthConfig, { storage, log }: HealthDependencies): Health {
-  return new PolledHealth(createHealthChecks(config, storage).map((check) => new Poll(check, log)));
+export function createHealth(config: HealthConfig, { log, ...checked }: HealthDependencies): Health {
+  return new PolledHealth(createHealthChecks(config, checked).map((check) => new Poll(check, log)));
 }
 
 class PolledHealth implements Health {
   readonly #polls: readonly Poll[];
+  #phase: 'starting' | 'serving' | 'draining' = 'starting';
 
   constructor(polls: readonly Poll[]) {
     this.#polls = polls;
   }
 
   isHealthy(): boolean {
-    return this.#polls.every((poll) => poll.failure === undefined);
+    return this.#polls.every((poll) => poll.failure === undefined || poll.consequence !== 'unhealthy');
+  }
+
+  readiness(): Readiness {
+    if (this.#phase !== 'serving') return this.#phase;
+    return this.#polls.every((poll) => poll.failure === undefined || poll.consequence === 'told') ? 'ready' : 'failing';
   }
 
   failures(): Readonly<Record<string, string>> {
@@ -42,8 +67,17 @@ class PolledHealth implements Health {
     );
   }
 
+  report(): Readonly<Record<string, CheckReport>> {
+    return Object.fromEntries(this.#polls.map((poll) => [poll.name, poll.report()]));
+  }
+
   start(): void {
+    this.#phase = 'serving';
     for (const poll of this.#polls) poll.start();
+  }
+
+  drain(): void {
+    this.#phase = 'draining';
   }
 
   async checkNow(): Promise<void> {
@@ -68,6 +102,7 @@ class Poll {
   #failure: string | undefined;
   #running: Run | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #checkedAt: Date | undefined;
 
   constructor(check: HealthCheck, log: Log) {
     this.#check = check;
@@ -76,6 +111,22 @@ class Poll {
 
   get name(): string {
     return this.#check.name;
+  }
+
+  get consequence(): Consequence {
+    return this.#check.consequence;
+  }
+
+  report(): CheckReport {
+    const { consequence } = this.#check;
+    const passing = this.#checkedAt === undefined ? 'pending' : 'passing';
+    return {
+      ...this.#check.detail?.(),
+      state: this.#failure === undefined ? passing : 'failing',
+      consequence,
+      ...(this.#failure !== undefined && { reason: this.#failure }),
+      ...(this.#checkedAt && { checkedAt: this.#checkedAt.toISOString() }),
+    };
   }
 
   /** The reason of the last failure, once there have been enough in a row. */
@@ -126,6 +177,7 @@ class Poll {
   }
 
   #passed(): void {
+    this.#checkedAt = new Date();
     this.#failuresInRow = 0;
     if (this.#failure === undefined) return;
     this.#failure = undefined;
@@ -133,6 +185,7 @@ class Poll {
   }
 
   #failed(reason: string): void {
+    this.#checkedAt = new Date();
     this.#failuresInRow++;
     if (this.#failuresInRow < this.#check.threshold) return;
     if (this.#failure === undefined) this.#log.warn({ check: this.name, reason }, 'health check failed');

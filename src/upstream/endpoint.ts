@@ -27,7 +27,7 @@ export interface EndpointRequest {
   readonly repository: string;
   /** What follows the repository, with its query, such as `tags/list?n=10`. */
   readonly path: string;
-  readonly operation: Exclude<Operation, 'token' | 'redirect'>;
+  readonly operation: Exclude<Operation, 'token' | 'redirect' | 'ping'>;
   readonly headers: Readonly<Record<string, string>>;
   readonly judgesBody?: boolean;
 }
@@ -82,6 +82,16 @@ export class Endpoint {
     });
   }
 
+  /** @throws {UpstreamError} when it cannot be asked, or says that it is broken */
+  async ping(scope: CallScope): Promise<void> {
+    const { transport, upstream } = this.#options;
+    const url = this.#url('');
+    const answer = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
+    drain(answer.body);
+    if (answer.status < 500) return;
+    throw new UpstreamError('server', `${upstream} answered ${answer.status}`, { upstream, status: answer.status });
+  }
+
   /** The error an answer stands for. Uses up its body. */
   failure(answer: EndpointAnswer, scope: CallScope): Promise<UpstreamError> {
     const { upstream, now } = this.#options;
@@ -124,7 +134,7 @@ export class Endpoint {
     { authorization, retry }: { readonly authorization: string | undefined; readonly retry: number },
     scope: CallScope,
   ): Promise<EndpointAnswer> {
-    let url = this.#url(request);
+    let url = this.#url(`${request.repository}/${request.path}`);
     let isForeign = false;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       const headers =
@@ -145,9 +155,10 @@ export class Endpoint {
     throw this.protocolError(`more than ${MAX_REDIRECTS} redirects, the last one to ${url.host}`);
   }
 
-  #url({ repository, path }: EndpointRequest): URL {
+  /** @param path below `/v2/` */
+  #url(path: string): URL {
     const prefix = this.base.pathname.replace(/\/+$/, '');
-    return new URL(`${prefix}/v2/${repository}/${path}`, this.base.origin);
+    return new URL(`${prefix}/v2/${path}`, this.base.origin);
   }
 }
 

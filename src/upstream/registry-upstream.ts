@@ -107,6 +107,15 @@ class RegistryUpstream implements Upstream {
     return this.#ask(options, (endpoint, scope) => listReferrers(endpoint, { repository, digest, scope }));
   }
 
+  async ping(options?: UpstreamCallOptions): Promise<void> {
+    const scope = new CallScope(this.name, options);
+    try {
+      await this.#options.remote.ping(scope);
+    } finally {
+      scope.close();
+    }
+  }
+
   status(): UpstreamStatus {
     const { breakers, remote, rateLimit } = this.#options;
     return { ...breakers.status(remote.base.host), ...(rateLimit.current && { rateLimit: rateLimit.current }) };

@@ -50,6 +50,13 @@ export interface Upstream {
    */
   listReferrers(repository: string, digest: Digest, options?: UpstreamCallOptions): Promise<ManifestDescriptor[]>;
 
+  /**
+   * Whether it can be asked, by `GET /v2/` without credentials, which no registry counts as a pull. Any answer but a 5xx is a good one.
+   *
+   * @throws {UpstreamError}
+   */
+  ping(options?: UpstreamCallOptions): Promise<void>;
+
   status(): UpstreamStatus;
 
   /** Ends the connection pools; requests under way fail. */
@@ -165,7 +172,7 @@ export interface UpstreamEvents {
   answered(event: {
     upstream: string;
     host: string;
-    operation: 'manifest' | 'blob' | 'token' | 'tags' | 'referrers' | 'redirect';
+    operation: 'manifest' | 'blob' | 'token' | 'tags' | 'referrers' | 'redirect' | 'ping';
     method: string;
     status: number | `error:${UpstreamErrorKind}`;
     durationMs: number;

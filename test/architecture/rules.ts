@@ -38,7 +38,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'upstream',
       'version.ts',
     ],
-    types: ['http/peer-fills.ts', 'oci', 'telemetry'],
+    types: ['http/health-dependencies.ts', 'http/peer-fills.ts', 'oci', 'telemetry'],
   },
   'stopped-cache.ts': {
     imports: ['content', 'expiry', 'keeper.ts', 'storage', 'stream'],

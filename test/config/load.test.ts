@@ -73,6 +73,7 @@ describe('a configuration', () => {
         trustedProxies: [],
         headers: {},
         drainTimeoutMs: 30_000,
+        drainDelayMs: 0,
         tls: undefined,
         debug: undefined,
       },
@@ -81,6 +82,15 @@ describe('a configuration', () => {
         files: [],
         http: [],
         tcp: [],
+        redis: { enabled: true, fatal: false, intervalMs: 10_000, threshold: 1 },
+        upstreams: {
+          enabled: true,
+          fatal: false,
+          probe: false,
+          timeoutMs: 10_000,
+          intervalMs: 10_000,
+          threshold: 1,
+        },
       },
       catalogMaxEntries: 1000,
       tagsMaxEntries: 1000,
@@ -102,6 +112,7 @@ http:
   relativeurls: true
   trustedproxies: [10.0.0.0/8, "FD00::1", unix]
   draintimeout: 0
+  draindelay: 5s
   headers: {X-Content-Type-Options: [nosniff], X-Two: [a, b], X-Plain: c}
   debug: {addr: localhost:5001, prometheus: {enabled: true}}
   tls: {certificate: cert.pem, key: key.pem, clientcas: [ca.pem], clientauth: verify-client-cert-if-given, minimumtls: tls1.3}
@@ -110,6 +121,8 @@ health:
   file: [{file: /tmp/down}, {file: /tmp/out, interval: 5s}]
   http: [{uri: "http://a.example/", headers: {Accept: [a, b]}, statuscode: 204, timeout: 3s, interval: 20s, threshold: 2}]
   tcp: [{addr: "redis:6379", timeout: 1s}]
+  redis: {enabled: false, fatal: true, interval: 1s, threshold: 4}
+  upstreams: {fatal: true, probe: true, timeout: 2s, interval: 1m, threshold: 5}
 catalog: {maxentries: 50}
 tags: {maxtags: 60}
 `);
@@ -134,6 +147,7 @@ tags: {maxtags: 60}
         trustedProxies: ['10.0.0.0/8', 'fd00::1', 'unix'],
         headers: { 'X-Content-Type-Options': ['nosniff'], 'X-Two': ['a', 'b'], 'X-Plain': ['c'] },
         drainTimeoutMs: 0,
+        drainDelayMs: 5000,
         tls: {
           certificate: 'cert.pem',
           key: 'key.pem',
@@ -160,6 +174,15 @@ tags: {maxtags: 60}
           },
         ],
         tcp: [{ address: 'redis:6379', timeoutMs: 1000, intervalMs: 10_000, threshold: 1 }],
+        redis: { enabled: false, fatal: true, intervalMs: 1000, threshold: 4 },
+        upstreams: {
+          enabled: true,
+          fatal: true,
+          probe: true,
+          timeoutMs: 2000,
+          intervalMs: 60_000,
+          threshold: 5,
+        },
       },
       catalogMaxEntries: 50,
       tagsMaxEntries: 60,

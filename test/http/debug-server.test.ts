@@ -16,7 +16,12 @@ async function setUp({ files = [], ...options }: Partial<DebugServerOptions & Pi
   const metrics = createMetrics();
   const storageDriver = { enabled: false, intervalMs: 1000, threshold: 1 };
   const storage = { name: 'inmemory', stat: async () => {} };
-  const health = createHealth({ storageDriver, files, http: [], tcp: [] }, { storage, log: logIntoArray().log });
+  const told = { enabled: true, fatal: false, intervalMs: 1000, threshold: 1 };
+  const upstreams = { ...told, probe: false, timeoutMs: 1000 };
+  const health = createHealth(
+    { storageDriver, files, http: [], tcp: [], redis: told, upstreams },
+    { storage, redis: undefined, upstreams: [], log: logIntoArray().log },
+  );
   const server = await startDebugServer({
     listen: { net: 'tcp', host: '127.0.0.1', port: 0 },
     metrics,
@@ -57,11 +62,17 @@ describe('debug server', () => {
   it('lists its pages at the root, and to those who ask for another', async () => {
     await using server = await setUp();
     const root = await fetch(server.url);
-    expect([root.status, await root.json()]).toEqual([200, { pages: ['/debug/health', '/metrics'] }]);
+    expect([root.status, await root.json()]).toEqual([
+      200,
+      { pages: ['/debug/health', '/livez', '/readyz', '/metrics'] },
+    ]);
     for (const path of ['/debug/vars', '/debug/pprof/', '/v2/', '/%zz', '/debug/health/down']) {
       const response = await fetch(`${server.url}${path}`);
       expect([path, response.status]).toEqual([path, 404]);
-      expect(await response.json()).toEqual({ error: 'no such page', pages: ['/debug/health', '/metrics'] });
+      expect(await response.json()).toEqual({
+        error: 'no such page',
+        pages: ['/debug/health', '/livez', '/readyz', '/metrics'],
+      });
     }
     const posted = await fetch(`${server.url}/debug/health`, { method: 'POST' });
     expect(posted.status).toBe(404);
@@ -69,7 +80,7 @@ describe('debug server', () => {
 
   it('has no metrics page when that is off', async () => {
     await using server = await setUp({ prometheusPath: undefined });
-    expect(await (await fetch(server.url)).json()).toEqual({ pages: ['/debug/health'] });
+    expect(await (await fetch(server.url)).json()).toEqual({ pages: ['/debug/health', '/livez', '/readyz'] });
     expect((await fetch(`${server.url}/metrics`)).status).toBe(404);
   });
 

@@ -22,7 +22,12 @@ function storageThat(stat: () => Promise<unknown>): CheckedStorage {
 function setUp(config: Partial<HealthConfig>, storage = storageThat(async () => {})) {
   const { log, parsed } = logIntoArray();
   const off = { enabled: false, intervalMs: 10, threshold: 1 };
-  const health = createHealth({ storageDriver: off, files: [], http: [], tcp: [], ...config }, { storage, log });
+  const told = { enabled: true, fatal: false, intervalMs: 10, threshold: 1 };
+  const upstreams = { ...told, probe: false, timeoutMs: 10 };
+  const health = createHealth(
+    { storageDriver: off, files: [], http: [], tcp: [], redis: told, upstreams, ...config },
+    { storage, redis: undefined, upstreams: [], log },
+  );
   return { health, parsed, [Symbol.dispose]: () => health.stop() };
 }
 
@@ -88,6 +93,23 @@ describe('health', () => {
       false,
     ]);
     expect(checks.health.failures()).toEqual({ storagedriver_filesystem: 'input/output error' });
+  });
+
+  it('is not ready without its storage, whether or not that makes it unhealthy', async () => {
+    const storage = storageThat(() => Promise.reject(new Error('input/output error')));
+    using checks = setUp({}, storage);
+    expect(checks.health.readiness()).toBe('starting');
+    checks.health.start();
+    await checks.health.checkNow();
+    expect([checks.health.readiness(), checks.health.isHealthy()]).toEqual(['failing', true]);
+    expect(checks.health.report()).toEqual({
+      storagedriver_filesystem: {
+        state: 'failing',
+        consequence: 'unready',
+        reason: 'input/output error',
+        checkedAt: expect.stringMatching(/^\d{4}-.*Z$/),
+      },
+    });
   });
 
   it('takes a storage in which nothing has been written yet for a good one', async () => {

@@ -31,6 +31,28 @@ const tcpCheck = z.strictObject({
   threshold: threshold(),
 });
 
+const fatal = (what: string) => bool(`Unhealthy and not ready ${what}. Default: false, it is only told.`).optional();
+
+const redisCheck = z
+  .strictObject({
+    enabled: bool('Ask Redis by PING. Default: true, where there is a Redis.').optional(),
+    fatal: fatal('without Redis'),
+    interval: interval(),
+    threshold: threshold(),
+  })
+  .describe('Whether Redis can be read and written.');
+
+const upstreamChecks = z
+  .strictObject({
+    enabled: bool('Tell how the upstreams are. Default: true.').optional(),
+    fatal: fatal('while one of the upstreams cannot be asked'),
+    probe: bool('Ask each at every interval, by GET /v2/. Default: false, pulls alone tell.').optional(),
+    timeout: timeout(),
+    interval: interval(),
+    threshold: threshold(),
+  })
+  .describe('Whether the upstreams can be asked: their circuit breakers.');
+
 export const health = z
   .strictObject({
     storagedriver: z
@@ -43,5 +65,7 @@ export const health = z
     file: z.array(fileCheck).optional(),
     http: z.array(httpCheck).optional(),
     tcp: z.array(tcpCheck).optional(),
+    redis: redisCheck.optional(),
+    upstreams: upstreamChecks.optional(),
   })
   .describe('What makes this service unhealthy: /debug/health, and 503 everywhere.');

@@ -77,6 +77,7 @@ export const http = z
       .describe('Whose Forwarded and X-Forwarded-* headers count. Default: nobody.')
       .optional(),
     draintimeout: timer('How long running answers may take after SIGTERM. Default: 30s; 0: not at all.').optional(),
+    draindelay: timer('How long requests are served on after SIGTERM while /readyz says 503. Default: 0.').optional(),
     tls: tls.optional(),
     headers: headers().describe('Added to every answer under /v2/.').optional(),
     debug: debug.optional(),
