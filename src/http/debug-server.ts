@@ -7,6 +7,8 @@ import type { ErrorRequestHandler, Express } from 'express';
 
 import type { Listen } from '../config/config.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { addProfilePages, CPU_PROFILE_PATH, HEAP_PROFILE_PATH } from './debug-profiles.ts';
+import { processVars } from './debug-vars.ts';
 import { addHealthPages, LIVE_PATH, READY_PATH } from './health-pages.ts';
 import type { Health } from './health.ts';
 
@@ -25,10 +27,12 @@ export interface DebugServer {
 }
 
 const HEALTH_PATH = '/debug/health';
+const VARS_PATH = '/debug/vars';
+const PAGES = [HEALTH_PATH, LIVE_PATH, READY_PATH, VARS_PATH, CPU_PROFILE_PATH, HEAP_PROFILE_PATH];
 
 /**
- * Starts the pages for operators: health, metrics and a list of both. Nothing here tells a secret, but there is no
- * authentication either.
+ * Starts the pages for operators: health, metrics, profiles and a list of them. There is no authentication, and nothing
+ * here tells a secret but a snapshot of the heap, which only the own machine gets.
  *
  * @throws what `listen` failed with, such as `EADDRINUSE`
  */
@@ -50,7 +54,7 @@ export async function startDebugServer(options: DebugServerOptions): Promise<Deb
 }
 
 function createApp({ metrics, health, prometheusPath }: DebugServerOptions): Express {
-  const pages = [HEALTH_PATH, LIVE_PATH, READY_PATH, ...(prometheusPath === undefined ? [] : [prometheusPath])];
+  const pages = [...PAGES, ...(prometheusPath === undefined ? [] : [prometheusPath])];
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -62,6 +66,8 @@ function createApp({ metrics, health, prometheusPath }: DebugServerOptions): Exp
     response.status(health.isHealthy() ? 200 : 503).json(health.failures());
   });
   addHealthPages(app, health, { isVerbose: true });
+  app.get(VARS_PATH, async (_request, response) => void response.json(await processVars(metrics)));
+  addProfilePages(app);
   if (prometheusPath !== undefined) {
     app.get(prometheusPath, async (_request, response) => {
       const { contentType, text } = await metrics.render();

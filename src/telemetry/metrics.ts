@@ -26,11 +26,28 @@ export function createMetrics() {
     ...upstreamMetrics(registry),
     ...storageMetrics(registry),
     ...redisMetrics(registry),
+    /** Counters, gauges and the counts of histograms by name, over all labels. */
+    async totals(): Promise<Record<string, number>> {
+      const families = (await registry.getMetricsAsJSON()) as unknown as readonly JsonFamily[];
+      return Object.fromEntries(families.map(totalOf));
+    },
     /** The metrics page. */
     async render(): Promise<{ contentType: string; text: string }> {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
   };
+}
+
+interface JsonFamily {
+  readonly name: string;
+  readonly type: string;
+  readonly values: readonly { readonly value: number; readonly metricName?: string }[];
+}
+
+function totalOf({ name, type, values }: JsonFamily): [name: string, total: number] {
+  const counted = type === 'histogram' || type === 'summary' ? `${name}_count` : name;
+  const samples = values.filter(({ metricName = name }) => metricName === counted);
+  return [counted, samples.reduce((sum, { value }) => sum + value, 0)];
 }
 
 function httpMetrics(registry: Registry) {

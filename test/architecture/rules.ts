@@ -46,7 +46,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   'keeper.ts': { imports: ['registry/spool-locks.ts'] },
   admin: { imports: ['expiry/cache-control.ts'] },
-  http: { imports: ['auth', 'oci', 'registry', 'stream', 'telemetry'] },
+  http: { imports: ['auth', 'oci', 'registry', 'stream', 'telemetry', 'version.ts'] },
   auth: { imports: ['oci'] },
   registry: { imports: ['cache', 'oci', 'stream', 'upstream/upstream.ts'], types: ['content'] },
   content: { imports: ['oci', 'storage/driver.ts', 'stream'] },

@@ -12,6 +12,8 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { logIntoArray } from '../telemetry/log-lines.ts';
 import { parseMetrics } from '../telemetry/metric-samples.ts';
 
+const PAGES = ['/debug/health', '/livez', '/readyz', '/debug/vars', '/debug/pprof/profile', '/debug/pprof/heap'];
+
 async function setUp({ files = [], ...options }: Partial<DebugServerOptions & Pick<HealthConfig, 'files'>> = {}) {
   const metrics = createMetrics();
   const storageDriver = { enabled: false, intervalMs: 1000, threshold: 1 };
@@ -62,16 +64,13 @@ describe('debug server', () => {
   it('lists its pages at the root, and to those who ask for another', async () => {
     await using server = await setUp();
     const root = await fetch(server.url);
-    expect([root.status, await root.json()]).toEqual([
-      200,
-      { pages: ['/debug/health', '/livez', '/readyz', '/metrics'] },
-    ]);
-    for (const path of ['/debug/vars', '/debug/pprof/', '/v2/', '/%zz', '/debug/health/down']) {
+    expect([root.status, await root.json()]).toEqual([200, { pages: [...PAGES, '/metrics'] }]);
+    for (const path of ['/debug/var', '/debug/pprof/', '/v2/', '/%zz', '/debug/health/down']) {
       const response = await fetch(`${server.url}${path}`);
       expect([path, response.status]).toEqual([path, 404]);
       expect(await response.json()).toEqual({
         error: 'no such page',
-        pages: ['/debug/health', '/livez', '/readyz', '/metrics'],
+        pages: [...PAGES, '/metrics'],
       });
     }
     const posted = await fetch(`${server.url}/debug/health`, { method: 'POST' });
@@ -80,7 +79,7 @@ describe('debug server', () => {
 
   it('has no metrics page when that is off', async () => {
     await using server = await setUp({ prometheusPath: undefined });
-    expect(await (await fetch(server.url)).json()).toEqual({ pages: ['/debug/health', '/livez', '/readyz'] });
+    expect(await (await fetch(server.url)).json()).toEqual({ pages: PAGES });
     expect((await fetch(`${server.url}/metrics`)).status).toBe(404);
   });
 
