@@ -81,7 +81,7 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
     hosted: config.proxy?.hosted ?? [],
     upstreams: pulling?.routes ?? [],
   });
-  const { housekeeping, control } = createHousekeeping(config, usage, {
+  const care = createHousekeeping(config, usage, {
     store,
     isFilling: (digest) => pulling?.isFilling(digest) ?? false,
     onForgotten: (repository, digest, tags) => {
@@ -93,23 +93,22 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
     events: telemetry.expiry,
     now: Date.now,
   });
-  room.open(housekeeping.quota);
+  room.open(care.housekeeping.quota);
   telemetry.expiry.quota(config.storage.quota?.size ?? 0);
-  const keeper = await keepAlone(config, () => housekeeping.start());
+  const keeper = await keepAlone(config, () => care.start());
   return {
     router,
     local,
     health,
     peers: pulling?.peers,
-    cache: control,
+    cache: care.control,
     keeping: keeper.keeping,
     isKeeper: keeper.isKeeper,
     async close() {
       health.stop();
       await pulling?.close();
-      await housekeeping.stop();
+      await care.stop();
       await keeper.release();
-      await usage.index.close();
       await redis?.close();
       await driver.close();
     },

@@ -7,6 +7,7 @@ import { Command } from 'commander';
 
 import { addCacheCommands } from './commands/cache-commands.ts';
 import { checkConfig, printConfigSchema } from './commands/config.ts';
+import { addGarbageCollect } from './commands/garbage-collect.ts';
 import { healthcheck } from './commands/healthcheck.ts';
 import { serve } from './commands/serve.ts';
 import { addToolCommands } from './commands/tool-commands.ts';
@@ -83,7 +84,9 @@ config
   )
   .action(() => printConfigSchema(stdout));
 
-addCacheCommands(program, { env: processEnvironment, out: stdout, err: stderr, end });
+const context = { env: processEnvironment, out: stdout, err: stderr, end };
+addCacheCommands(program, context);
+addGarbageCollect(program, context);
 addToolCommands(program, { stdin, out: stdout, err: stderr, end });
 
 function end(code: number): void {

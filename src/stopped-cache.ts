@@ -1,6 +1,7 @@
 import type { Config } from './config/config.ts';
 import { ContentStore } from './content/content-store.ts';
 import { type CacheControl, ControlError } from './expiry/cache-control.ts';
+import type { Collections } from './expiry/collections.ts';
 import { createHousekeeping, openUsage } from './expiry/create-housekeeping.ts';
 import type { Housekeeping } from './expiry/housekeeping.ts';
 import { loadSchedulerState } from './expiry/scheduler-state.ts';
@@ -12,6 +13,9 @@ import type { Telemetry } from './telemetry/telemetry.ts';
 export interface StoppedCache {
   readonly control: CacheControl;
   readonly housekeeping: Housekeeping;
+  readonly collections: Collections;
+  /** No server can be using the storage meanwhile. */
+  readonly isAlone: boolean;
   close(): Promise<void>;
 }
 
@@ -33,7 +37,7 @@ export async function openStoppedCache(config: Config, telemetry: Telemetry): Pr
   const driver = await createStorage(config.storage, { buffers: new BufferPool(), log: telemetry.log });
   const usage = await openUsage({ config, reader: () => store, events: telemetry.expiry, now: Date.now });
   const store: ContentStore = new ContentStore({ driver, onDamage: () => {}, ledger: usage.recorder });
-  const { housekeeping, control } = createHousekeeping(config, usage, {
+  const care = createHousekeeping(config, usage, {
     store,
     isFilling: () => false,
     onForgotten: () => {},
@@ -43,11 +47,12 @@ export async function openStoppedCache(config: Config, telemetry: Telemetry): Pr
     now: Date.now,
   });
   return {
-    control,
-    housekeeping,
+    control: care.control,
+    housekeeping: care.housekeeping,
+    collections: care.collections,
+    isAlone: kind.kind === 'filesystem',
     async close() {
-      await housekeeping.stop();
-      await usage.index.close();
+      await care.stop();
       await driver.close();
       await keeper.release();
     },

@@ -5,6 +5,8 @@ import { text } from 'node:stream/consumers';
 import {
   type CacheControl,
   type CacheStats,
+  type CollectionRequest,
+  type CollectionStatus,
   type ContentDetails,
   ControlError,
   type EvictResult,
@@ -96,6 +98,14 @@ export class RemoteControl implements CacheControl {
 
   rebuildStatus(): Promise<RebuildStatus> {
     return this.#call('GET', '/index/rebuild');
+  }
+
+  startCollection(request: CollectionRequest): Promise<CollectionStatus> {
+    return this.#call('POST', '/collection', request);
+  }
+
+  collectionStatus(): Promise<CollectionStatus> {
+    return this.#call('GET', '/collection');
   }
 
   async #call<T>(method: string, path: string, body?: object): Promise<T> {

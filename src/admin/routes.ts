@@ -1,6 +1,12 @@
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Router } from 'express';
 
-import { type CacheControl, ControlError, LIST_ORDERS, type ListQuery } from '../expiry/cache-control.ts';
+import {
+  type CacheControl,
+  type CollectionRequest,
+  ControlError,
+  LIST_ORDERS,
+  type ListQuery,
+} from '../expiry/cache-control.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './authenticate.ts';
 
@@ -75,6 +81,14 @@ function addRoutes(router: Router, cache: CacheControl): void {
     '/index/rebuild',
     answer(() => cache.startRebuild()),
   );
+  router.get(
+    '/collection',
+    answer(() => cache.collectionStatus()),
+  );
+  router.post(
+    '/collection',
+    answer(({ body }) => cache.startCollection(collectionRequest(body))),
+  );
 }
 
 /** What `find` gives, as JSON; an empty object for nothing. */
@@ -118,6 +132,20 @@ function listQuery({ query }: Request): ListQuery {
     limit: limit === undefined ? undefined : positive('limit', limit),
     cursor: optionalText(cursor),
   };
+}
+
+function collectionRequest(body: unknown): CollectionRequest {
+  const { dryRun, deleteUntagged, graceMs } = (body ?? {}) as Record<string, unknown>;
+  return {
+    ...(dryRun !== undefined && { dryRun: flag('dryRun', dryRun) }),
+    ...(deleteUntagged !== undefined && { deleteUntagged: flag('deleteUntagged', deleteUntagged) }),
+    ...(graceMs !== undefined && { graceMs: graceMs === 0 ? 0 : positive('graceMs', graceMs) }),
+  };
+}
+
+function flag(key: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new ControlError('invalid', `${key} must be true or false`);
+  return value;
 }
 
 function textOf(from: unknown, key: string): string {

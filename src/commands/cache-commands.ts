@@ -24,14 +24,14 @@ export interface CacheCommandsContext {
   readonly end: (code: number) => void;
 }
 
-interface SharedOptions {
+export interface SharedOptions {
   readonly json?: true;
   readonly server?: string;
   readonly token?: string;
   readonly tokenFile?: string;
 }
 
-type Run = (target: CacheTarget, output: CacheOutput) => Promise<number | void>;
+export type Run = (target: CacheTarget, output: CacheOutput) => Promise<number | void>;
 
 const CONFIG = 'configuration of the server; else as `serve` finds it';
 const NAME = 'as `cache list` shows it: repository:tag or repository@digest';
@@ -121,19 +121,20 @@ function addIndex(program: Command, context: CacheCommandsContext): void {
 
 /** A command about everything that is stored. */
 function onAll(command: Command, context: CacheCommandsContext, run: (options: SharedOptions) => Run): Command {
-  return withSharedOptions(command).action(async (file: string | undefined, options: SharedOptions) => {
-    context.end(await runWith(context, { ...options, file }, run(options)));
+  return withTargetOptions(command).action(async (file: string | undefined, options: SharedOptions) => {
+    context.end(await runOnCache(context, { ...options, file }, run(options)));
   });
 }
 
 /** A command that has a name as its first argument. */
 function onOne(command: Command, context: CacheCommandsContext, run: (name: string) => Run): Command {
-  return withSharedOptions(command).action(async (name: string, file: string | undefined, options: SharedOptions) => {
-    context.end(await runWith(context, { ...options, file }, run(name)));
+  return withTargetOptions(command).action(async (name: string, file: string | undefined, options: SharedOptions) => {
+    context.end(await runOnCache(context, { ...options, file }, run(name)));
   });
 }
 
-function withSharedOptions(command: Command): Command {
+/** Which cache a command is about. */
+export function withTargetOptions(command: Command): Command {
   return command
     .argument('[config.yml]', CONFIG)
     .option('--json', 'for programs')
@@ -142,7 +143,8 @@ function withSharedOptions(command: Command): Command {
     .option('--token-file <file>', 'a file with the token');
 }
 
-async function runWith(
+/** @returns the exit code */
+export async function runOnCache(
   { env, out, err }: CacheCommandsContext,
   { json = false, ...options }: { file: string | undefined } & Omit<SharedOptions, 'json'> & { json?: boolean },
   run: Run,

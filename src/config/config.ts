@@ -53,6 +53,7 @@ export interface StorageConfig {
   /** Globs over names, with one over tags behind a colon; neither expire nor are evicted. */
   readonly pins: readonly string[];
   readonly scrub: ScrubConfig;
+  readonly garbageCollection: GarbageCollectionConfig;
   /** Where the index of use lies; undefined: in the storage directory, or for other drivers in memory. */
   readonly indexDirectory: string | undefined;
 }
@@ -64,6 +65,17 @@ export interface QuotaConfig {
   readonly low: number;
   /** Share of the size above which is evicted. */
   readonly high: number;
+}
+
+export interface GarbageCollectionConfig {
+  /** From the end of one to the start of the next. Milliseconds; 0: only when asked for. */
+  readonly intervalMs: number;
+  /** Links younger than this stay. Milliseconds. */
+  readonly graceMs: number;
+  /** Manifests that no tag leads to are garbage. */
+  readonly deleteUntagged: boolean;
+  /** What is attached to a manifest that stays, stays. */
+  readonly keepReferrers: boolean;
 }
 
 export interface ScrubConfig {

@@ -33,7 +33,19 @@ export function resolveStorage(storage: RawStorage, middleware: RawConfig['middl
       intervalMs: storage.scrub?.interval ?? 168 * HOUR,
       rate: storage.scrub?.rate || 50_000_000,
     },
+    garbageCollection: resolveCollection(maintenance?.garbagecollection ?? {}),
     indexDirectory: storage.index?.directory,
+  };
+}
+
+function resolveCollection(
+  raw: NonNullable<NonNullable<RawStorage['maintenance']>['garbagecollection']>,
+): StorageConfig['garbageCollection'] {
+  return {
+    intervalMs: raw.enabled ? (raw.interval ?? 24 * HOUR) : 0,
+    graceMs: raw.grace ?? HOUR,
+    deleteUntagged: raw.deleteuntagged ?? false,
+    keepReferrers: raw.referrers !== 'delete',
   };
 }
 

@@ -1,3 +1,4 @@
+import type { CollectionProgress, CollectionResult } from '../content/garbage/collection-result.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { RebuildProgress, RebuildResult } from './rebuild.ts';
 import type { ContentKind, UsageTotals } from './usage-index.ts';
@@ -20,6 +21,8 @@ export interface CacheControl {
   scrubStatus(): Promise<ScrubStatus>;
   startRebuild(): Promise<RebuildStatus>;
   rebuildStatus(): Promise<RebuildStatus>;
+  startCollection(request: CollectionRequest): Promise<CollectionStatus>;
+  collectionStatus(): Promise<CollectionStatus>;
 }
 
 export interface ListQuery {
@@ -122,6 +125,21 @@ export interface RebuildStatus {
   readonly running: boolean;
   readonly progress?: RebuildProgress | undefined;
   readonly result?: RebuildResult | undefined;
+  readonly error?: string | undefined;
+}
+
+/** What is left out is as the configuration has it. */
+export interface CollectionRequest {
+  readonly dryRun?: boolean;
+  readonly deleteUntagged?: boolean;
+  /** Milliseconds. */
+  readonly graceMs?: number;
+}
+
+export interface CollectionStatus {
+  readonly running: boolean;
+  readonly progress?: CollectionProgress | undefined;
+  readonly result?: CollectionResult | undefined;
   readonly error?: string | undefined;
 }
 

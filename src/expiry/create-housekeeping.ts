@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import picomatch from 'picomatch';
 
 import type { Config, ProxyConfig } from '../config/config.ts';
+import { Collections, type CollectionsOptions } from './collections.ts';
 import {
   Housekeeping,
   type HousekeepingEvents,
@@ -57,13 +58,42 @@ export async function openUsage({ config, reader, events, now }: UsageOptions): 
   return { index, recorder, parts };
 }
 
-export type StartOptions = Omit<HousekeepingOptions, keyof Usage | 'policy'> & Pick<LocalControlOptions, 'refresh'>;
+export type StartOptions = Omit<HousekeepingOptions, keyof Usage | 'policy'> &
+  Pick<LocalControlOptions, 'refresh'> &
+  Pick<CollectionsOptions, 'store' | 'events'>;
 
 export function createHousekeeping(config: Config, usage: Usage, options: StartOptions) {
   const policy = policyOf(config);
   const housekeeping = new Housekeeping({ ...usage, ...options, policy });
-  const control = new LocalControl({ ...usage, housekeeping, policy, refresh: options.refresh, now: options.now });
-  return { housekeeping, control };
+  const collections = new Collections({
+    ...usage,
+    ...options,
+    policy: config.storage.garbageCollection,
+    isHosted: policy.isKept,
+  });
+  const control = new LocalControl({
+    ...usage,
+    housekeeping,
+    collections,
+    policy,
+    refresh: options.refresh,
+    now: options.now,
+  });
+  return {
+    housekeeping,
+    collections,
+    control,
+    start() {
+      housekeeping.start();
+      collections.schedule();
+    },
+    /** Ends the record of use as well. */
+    async stop() {
+      await collections.stop();
+      await housekeeping.stop();
+      await usage.index.close();
+    },
+  };
 }
 
 /** Undefined: it is kept in memory. */

@@ -1,6 +1,8 @@
 import {
   type CacheControl,
   type CacheStats,
+  type CollectionRequest,
+  type CollectionStatus,
   type ContentDetails,
   ControlError,
   type EvictResult,
@@ -11,6 +13,7 @@ import {
   type RefreshResult,
   type ScrubStatus,
 } from './cache-control.ts';
+import type { Collections } from './collections.ts';
 import type { Housekeeping, HousekeepingPolicy } from './housekeeping.ts';
 import { parsePin } from './pins.ts';
 import type { RebuildProgress } from './rebuild.ts';
@@ -21,6 +24,7 @@ export interface LocalControlOptions {
   readonly index: UsageIndex;
   readonly recorder: UsageRecorder;
   readonly housekeeping: Housekeeping;
+  readonly collections: Collections;
   readonly policy: HousekeepingPolicy;
   /** Asks an upstream; undefined where there is none to ask. */
   readonly refresh: ((repository: string, tag: string) => Promise<RefreshResult>) | undefined;
@@ -148,6 +152,17 @@ export class LocalControl implements CacheControl {
 
   async rebuildStatus(): Promise<RebuildStatus> {
     return this.#rebuild;
+  }
+
+  /** Joins one that is under way. */
+  async startCollection(request: CollectionRequest): Promise<CollectionStatus> {
+    const { collections } = this.#options;
+    void collections.run(request).catch(() => {}); // told by the status
+    return collections.status;
+  }
+
+  async collectionStatus(): Promise<CollectionStatus> {
+    return this.#options.collections.status;
   }
 
   async #countRepositories(): Promise<number> {

@@ -1,3 +1,4 @@
+import type { CollectionEvents } from '../expiry/collections.ts';
 import type { HousekeepingEvents } from '../expiry/housekeeping.ts';
 import { formatDuration } from './duration.ts';
 import type { Log } from './log.ts';
@@ -6,7 +7,7 @@ import type { Metrics } from './metrics.ts';
 type Event<Name extends keyof HousekeepingEvents> = Parameters<HousekeepingEvents[Name]>[0];
 
 /** What becomes of stored content, as metrics and log lines. */
-export class ExpiryTelemetry implements HousekeepingEvents {
+export class ExpiryTelemetry implements HousekeepingEvents, CollectionEvents {
   readonly #log: Log;
   readonly #metrics: Metrics;
 
@@ -49,6 +50,17 @@ export class ExpiryTelemetry implements HousekeepingEvents {
   housekeepingFailed({ task, error }: Event<'housekeepingFailed'>): void {
     const reason = error instanceof Error ? error.message : String(error);
     this.#log.warn({ task, reason }, 'housekeeping failed and is tried again later');
+  }
+
+  collectionFinished(event: Parameters<CollectionEvents['collectionFinished']>[0]): void {
+    const { manifests, links, blobs, bytes, skipped, kept, dryRun, durationMs } = event;
+    for (const { repository, reason } of skipped) {
+      this.#log.warn({ 'vars.name': repository, reason }, 'garbage collection left a repository alone');
+    }
+    const counts = { manifests: manifests.length, links: links.length, blobs: blobs.length, bytes, kept };
+    const fields = { ...counts, duration: formatDuration(durationMs) };
+    this.#log.info(fields, dryRun ? 'garbage that could be removed' : 'garbage removed');
+    if (!dryRun) this.#metrics.collectedBytes.value += bytes;
   }
 
   scrubStarted(): void {

@@ -113,6 +113,7 @@ function expiryMetrics(registry: Registry) {
   return {
     expired: counter('layover_expired_total', 'References forgotten as nobody used them.', ['kind']),
     evicted: counter('layover_evicted_total', 'References removed to make room.', ['kind']),
+    collectedBytes: counter('layover_collected_bytes_total', 'Bytes that garbage collection has freed.', []).at(),
     evictedBytes: counter('layover_evicted_bytes_total', 'Bytes that eviction has freed.', []).at(),
     storeBytes: gauge('layover_store_bytes', 'Bytes stored, each digest once.', []).at(),
     quotaBytes: gauge('layover_store_quota_bytes', 'Bytes that may be stored; 0: no limit.', []).at(),

@@ -56,7 +56,13 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   stream: { imports: ['oci'] },
   telemetry: {
     imports: [],
-    types: ['cache/descriptor-cache.ts', 'expiry/housekeeping.ts', 'redis/redis.ts', 'upstream/upstream.ts'],
+    types: [
+      'cache/descriptor-cache.ts',
+      'expiry/collections.ts',
+      'expiry/housekeeping.ts',
+      'redis/redis.ts',
+      'upstream/upstream.ts',
+    ],
   },
   cache: { imports: ['oci', 'redis'] },
   redis: { imports: [] },
@@ -78,7 +84,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   '@opentelemetry/resources': ['telemetry'],
   '@opentelemetry/sdk-trace-node': ['telemetry'],
   'acme-client': ['http'],
-  commander: ['commands/cache-commands.ts', 'commands/tool-commands.ts', 'main.ts'],
+  commander: ['commands/cache-commands.ts', 'commands/garbage-collect.ts', 'commands/tool-commands.ts', 'main.ts'],
   express: ['admin', 'http'],
   'fastest-levenshtein': ['config'],
   'hash-wasm': ['content'],

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { s3 } from './s3.ts';
-import { bool, fraction, integer, name, ownDuration, size, text } from './scalar.ts';
+import { bool, choice, fraction, integer, name, ownDuration, ownTimer, size, text } from './scalar.ts';
 
 /** Drivers this version has. */
 export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory', 's3', 's3aws'] as const;
@@ -38,7 +38,18 @@ const cache = z.strictObject({
   blobdescriptorsize: integer('Descriptors kept in memory.').optional(),
 });
 
+const garbageCollection = z
+  .strictObject({
+    enabled: bool('Collect from time to time. Default: false; the command works all the same.').optional(),
+    interval: ownTimer('From the end of one to the start of the next. Default: 24h.').optional(),
+    grace: ownDuration('Links younger than this stay, as their manifest may be on its way. Default: 1h.').optional(),
+    deleteuntagged: bool('Manifests that no tag leads to are garbage. Default: false.').optional(),
+    referrers: choice('What is attached to a manifest that stays. Default: keep.', ['keep', 'delete']).optional(),
+  })
+  .describe('Remove what nobody needs, while everything goes on.');
+
 const maintenance = z.strictObject({
+  garbagecollection: garbageCollection.optional(),
   uploadpurging: z
     .strictObject({
       enabled: bool('Remove uploads that nobody finished.').optional(),
