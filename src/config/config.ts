@@ -1,7 +1,13 @@
+import type { AuthConfig } from './auth-config.ts';
+
+export type * from './auth-config.ts';
+
 /** Everything the service can be told, already parsed: durations in milliseconds, sizes in bytes, defaults filled in. */
 export interface Config {
   readonly log: LogConfig;
   readonly storage: StorageConfig;
+  /** Undefined: everybody may do everything. */
+  readonly auth: AuthConfig | undefined;
   /** Undefined: everything is kept in this process and its storage. */
   readonly redis: RedisConfig | undefined;
   readonly descriptors: DescriptorCacheConfig;

@@ -1,4 +1,5 @@
 import type { Config, HealthConfig, HttpConfig, Listen, LogConfig, TlsConfig } from './config.ts';
+import { resolveAuth } from './resolve-auth.ts';
 import { resolveProxy } from './resolve-proxy.ts';
 import { resolveDescriptorCache, resolveRedis } from './resolve-redis.ts';
 import { resolveStorage } from './resolve-storage.ts';
@@ -17,9 +18,11 @@ const MAX_ENTRIES = 1000;
 
 /** Fills in every default. `raw` has passed all checks. */
 export function resolveConfig(raw: RawConfig): Config {
+  const storage = resolveStorage(raw.storage, raw.middleware);
   return {
     log: resolveLog(raw),
-    storage: resolveStorage(raw.storage, raw.middleware),
+    storage,
+    auth: resolveAuth(raw.auth, storage.driver),
     redis: resolveRedis(raw.redis),
     descriptors: resolveDescriptorCache(raw),
     http: resolveHttp(raw.http ?? {}),

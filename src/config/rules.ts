@@ -1,3 +1,4 @@
+import { findAuthConflicts, findAuthOddities } from './auth-rules.ts';
 import type { Finding, KeyPath } from './problem.ts';
 import { DRIVERS_IN_WORDS, SUPPORTED_DRIVERS, UNSUPPORTED_DRIVERS } from './schema/storage.ts';
 import { plainAt, textAt } from './tree.ts';
@@ -15,6 +16,7 @@ export function findConflicts(plain: unknown): Finding[] {
     ...checkListen(plain),
     ...checkTls(plain),
     ...checkAdmin(plain),
+    ...findAuthConflicts(plain),
     ...checkRedis(plain),
     ...checkProxy(plain),
   ];
@@ -148,7 +150,7 @@ export function findOddities(plain: unknown): Finding[] {
   if (isOn('http', 'debug', 'prometheus', 'enabled') && !has('http', 'debug', 'addr')) {
     odd.push(atKey(['http', 'debug', 'prometheus'], 'there are no metrics without http.debug.addr'));
   }
-  odd.push(...findRedisOddities(plain));
+  odd.push(...findRedisOddities(plain), ...findAuthOddities(plain));
   if (has('http', 'tls', 'clientauth') && !has('http', 'tls', 'clientcas')) {
     odd.push(atKey(['http', 'tls', 'clientauth'], 'has no effect without http.tls.clientcas'));
   }

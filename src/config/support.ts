@@ -16,8 +16,6 @@ const isOn = (value: unknown, ...path: string[]) => parseBoolean(textAt(value, p
 const saysNo = (key: string) => (value: unknown) => !isOn(value, key);
 const saysYes = (key: string) => (value: unknown) => isOn(value, key);
 const isEmpty = (value: unknown) => typeof value === 'object' && value !== null && Object.keys(value).length === 0;
-const isNone = (value: unknown) =>
-  isEmpty(value) || (typeof value === 'object' && value !== null && Object.keys(value).join() === 'none');
 
 const POOL = ['pool', 'poolsize', 'poolfifo', 'pooltimeout', 'minidleconns', 'maxidleconns', 'maxactiveconns'];
 const POOL_AGE = ['connmaxidletime', 'connmaxlifetime'];
@@ -65,7 +63,6 @@ const IGNORED: readonly UnhonouredKey[] = [
 
 /** Refused, because a service that ignores them is open, or loses data, where the operator thinks it is not. */
 const REFUSED: readonly UnhonouredKey[] = [
-  { path: ['auth'], instead: 'refusing to start without it', unless: isNone },
   { path: ['http', 'tls', 'letsencrypt'], instead: 'refusing to start without it', unless: isEmpty },
   ...UNSUPPORTED_DRIVERS.map((driver) => ({
     path: ['storage', driver],

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { admin } from './admin.ts';
+import { auth } from './auth.ts';
 import { health } from './health.ts';
 import { http } from './http.ts';
 import { log, loglevel } from './log.ts';
@@ -7,7 +8,7 @@ import { proxy } from './proxy.ts';
 import { redis } from './redis.ts';
 import { integer, matching } from './scalar.ts';
 import { storage, SUPPORTED_DRIVERS } from './storage.ts';
-import { auth, compatibility, middleware, notifications, policy, reporting, validation } from './unused.ts';
+import { compatibility, middleware, notifications, policy, reporting, validation } from './unused.ts';
 
 const version = matching('Version of this format.', { pattern: /^0\.1$/, expected: 'must be 0.1' }).meta({
   type: 'number',

@@ -6,15 +6,6 @@ import { storageMiddleware } from './storage-middleware.ts';
 
 const options = z.record(z.string(), z.unknown());
 
-export const auth = z
-  .strictObject({
-    none: options.optional(),
-    silly: options.optional(),
-    token: options.optional(),
-    htpasswd: options.optional(),
-  })
-  .describe('Who is calling: exactly one method.');
-
 const middlewares = z.array(
   z.strictObject({
     name: text('Name of the middleware.').optional(),
