@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { Auth } from './auth/auth.ts';
 import { DescriptorCache } from './cache/descriptor-cache.ts';
 import type { Config, ProxyConfig, UpstreamConfig } from './config/config.ts';
 import { ContentStore } from './content/content-store.ts';
@@ -47,6 +48,8 @@ export interface Context {
   readonly router: Router;
   readonly local: LocalRegistry;
   readonly health: Health;
+  /** Undefined: everybody may do everything. */
+  readonly auth: Auth | undefined;
   /** Undefined without other replicas. */
   readonly peers: PeerAccess | undefined;
   readonly cache: CacheControl;
@@ -59,6 +62,7 @@ export interface Context {
 
 /** The only place that creates drivers and clients. Contacts no upstream. */
 export async function createContext({ config, env, telemetry }: ContextOptions): Promise<Context> {
+  const auth = config.auth && (await Auth.open({ config: config.auth, events: telemetry.auth, now: Date.now }));
   const buffers = new BufferPool();
   const driver = await createDriver(config, telemetry, buffers);
   await reportTakenOver(driver, telemetry);
@@ -100,6 +104,7 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
     router,
     local,
     health,
+    auth,
     peers: pulling?.peers,
     cache: care.control,
     keeping: keeper.keeping,
@@ -245,8 +250,8 @@ function createRoute(
     offline,
     onUsed: (repository, digest, kind, size) => usage.recorder.used(repository, digest, kind, size),
   });
-  const { name, aliases, library, isDefault } = config;
-  return { route: { name, aliases, library, isDefault, registry }, registry, tags };
+  const { name, aliases, library, isDefault, storePrefix } = config;
+  return { route: { name, aliases, library, isDefault, storePrefix, registry }, registry, tags };
 }
 
 function watchHealth(

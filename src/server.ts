@@ -9,10 +9,11 @@ import { type Context, createContext } from './context.ts';
 import { createApp } from './http/app.ts';
 import { Clients } from './http/client-address.ts';
 import { startDebugServer } from './http/debug-server.ts';
+import { Gate } from './http/authorize.ts';
 import { createDispatcher } from './http/dispatcher.ts';
 import { noteExchange } from './http/exchange.ts';
 import { listen } from './http/listener.ts';
-import { createLocate } from './http/locate.ts';
+import { createBaseUrl, createLocate } from './http/locate.ts';
 import { createPeerFills } from './http/peer-fills.ts';
 import { createRoutes } from './http/routes.ts';
 import { TrustedProxies } from './http/trusted-proxies.ts';
@@ -41,13 +42,17 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   const { health } = context;
   const isHealthy = () => health.isHealthy();
   const clients = new Clients(new TrustedProxies(config.http.trustedProxies));
+  const { auth, router } = context;
+  const baseUrl = createBaseUrl(config.http, clients);
+  const gate = auth && new Gate({ auth, router, baseUrl });
   const dispatch = createDispatcher({
-    router: context.router,
+    router,
     routes: createRoutes({ ...context, ...config }),
     telemetry,
     prefix: config.http.prefix,
     clients,
     locate: createLocate(config.http, clients),
+    gate,
     headers: config.http.headers,
     isHealthy,
   });

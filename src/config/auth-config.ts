@@ -58,7 +58,8 @@ export type PolicyAction = 'pull' | 'push' | 'delete';
 export interface PolicyRuleConfig {
   /** `everybody`: also who is nobody in particular. */
   readonly who:
-    | { readonly kind: 'everybody' | 'known' }
+    | { readonly kind: 'everybody' }
+    | { readonly kind: 'known' }
     | { readonly kind: 'named'; readonly users: readonly string[]; readonly groups: readonly string[] };
   /** Globs over the names that repositories are stored under. */
   readonly repositories: readonly string[];

@@ -12,7 +12,10 @@ const REFRESH_LIFETIME = 30 * DAY;
 const MAX_FAILURES = 30;
 /** As distribution. */
 const AUTO_REDIRECT_PATH = '/auth/token';
-const ALGORITHMS = ['EdDSA', ...['HS', 'RS', 'ES', 'PS'].flatMap((family) => [256, 384, 512].map((n) => `${family}${n}`))];
+const ALGORITHMS = [
+  'EdDSA',
+  ...['HS', 'RS', 'ES', 'PS'].flatMap((family) => [256, 384, 512].map((n) => `${family}${n}`)),
+];
 const NAME = 'layover';
 
 type RawAuth = NonNullable<RawConfig['auth']>;

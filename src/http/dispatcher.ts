@@ -1,16 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import type { Caller } from '../auth/auth.ts';
 import { RegistryError } from '../oci/errors.ts';
-import { type OciRequest, parseOciRequest } from '../oci/request.ts';
+import { type OciRequest, type ParsedRequest, parseOciRequest } from '../oci/request.ts';
 import { referenceText } from '../oci/reference.ts';
 import type { Router, Target } from '../registry/router.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { answerError } from './answer-error.ts';
+import type { Gate, Permissions } from './authorize.ts';
 import type { Clients } from './client-address.ts';
 import { Exchange } from './exchange.ts';
 import { hostOf } from './host-of.ts';
 import type { Locate } from './locate.ts';
-import { handle, type RouteTable } from './route-table.ts';
+import { type FindTarget, handle, type RouteTable } from './route-table.ts';
 
 export interface DispatcherOptions {
   readonly router: Router;
@@ -20,6 +22,8 @@ export interface DispatcherOptions {
   readonly prefix: string;
   readonly clients: Clients;
   readonly locate: Locate;
+  /** Undefined: everybody may do everything. */
+  readonly gate: Gate | undefined;
   /** Added to every answer. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
   readonly isHealthy: () => boolean;
@@ -62,7 +66,7 @@ function isBelow(root: string, target: string): boolean {
 
 async function answer(exchange: Exchange, options: DispatcherOptions): Promise<void> {
   const { req } = exchange;
-  const { router, routes, isHealthy, prefix } = options;
+  const { gate, isHealthy } = options;
   if (!isHealthy()) {
     throw new RegistryError('UNAVAILABLE', 'service unavailable', {
       detail: 'health check failed: please see /debug/health',
@@ -71,15 +75,50 @@ async function answer(exchange: Exchange, options: DispatcherOptions): Promise<v
   if (req.headers.host === undefined && req.httpVersion === '1.1') {
     throw new RegistryError('UNSUPPORTED', 'a request needs a Host header', { status: 400 });
   }
-  const { request, sourceHost } = parseOciRequest(req.method ?? '', exchange.target.slice(prefix.length - 1));
+  if (gate === undefined) {
+    await serve(exchange, parse(exchange, options), options);
+    return;
+  }
+  const found = gate.identify(exchange);
+  const caller = found instanceof Promise ? await found : found;
+  exchange.identity = caller.identity;
+  const parsed = parseFor(caller, exchange, { ...options, gate });
+  const admit = (route: FindTarget) => gate.admit(exchange, caller, { request: parsed.request, target: route });
+  await serve(exchange, { ...parsed, admit }, options);
+}
+
+function parse({ req, target }: Exchange, { prefix }: DispatcherOptions): ParsedRequest {
+  return parseOciRequest(req.method ?? '', target.slice(prefix.length - 1));
+}
+
+function parseFor(caller: Caller, exchange: Exchange, options: DispatcherOptions & { readonly gate: Gate }) {
+  try {
+    return parse(exchange, options);
+  } catch (err) {
+    options.gate.admitUnread(exchange, caller);
+    throw err;
+  }
+}
+
+const EVERYTHING: Permissions = { mayPull: () => true, maySee: undefined };
+
+function serve(
+  exchange: Exchange,
+  { request, sourceHost, admit }: ParsedRequest & { readonly admit?: (route: FindTarget) => Permissions },
+  options: DispatcherOptions,
+): Promise<void> {
+  const { req } = exchange;
+  const { router, routes } = options;
   exchange.recognised(request.kind, repositoryOf(request), referenceOf(request));
+  const route = (repository: string) => router.route({ repository, sourceHost, host: hostOf(req) });
+  const { mayPull, maySee } = admit?.(route) ?? EVERYTHING;
   const target = (repository: string): Target => {
-    const found = router.route({ repository, sourceHost, host: hostOf(req) });
+    const found = route(repository);
     exchange.routed(found);
     return found;
   };
   const locate = (path: string) => options.locate(req, path);
-  await handle(routes, request, { exchange, target, locate, mayPull: () => true, notify: async () => {} });
+  return handle(routes, request, { exchange, target, locate, mayPull, maySee, notify: async () => {} });
 }
 
 function repositoryOf(request: OciRequest): string | undefined {

@@ -123,6 +123,7 @@ export class Exchange {
       requestId: randomUUID(),
       client: this.client.name,
       userAgent: req.headers['user-agent'],
+      user: this.identity.name,
       method: req.method ?? '',
       url: req.url ?? '',
       handler,

@@ -11,8 +11,10 @@ export interface RouteContext {
   readonly target: FindTarget;
   /** A path below the registry's root, such as `/v2/app/blobs/…`, as a URL that the client reaches. */
   readonly locate: (path: string) => string;
-  /** Whether the client of this request may pull from a repository. */
+  /** Whether the client of this request may pull from a repository, by its name in the storage. */
   readonly mayPull: (repository: string) => boolean;
+  /** Whether it may know that there is a repository; undefined: of all of them. */
+  readonly maySee: ((repository: string) => boolean) | undefined;
   /** Resolves when the event can not be lost any more; a push is answered only then. Never fails. */
   readonly notify: (event: ContentEvent) => Promise<void>;
 }

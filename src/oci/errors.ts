@@ -46,8 +46,8 @@ export interface RegistryErrorOptions {
   readonly status?: number;
   /** Becomes `Retry-After`. Milliseconds. */
   readonly retryAfterMs?: number;
-  /** Further response headers, such as `Allow` or `Content-Range`. */
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Further response headers, such as `Allow` or `Content-Range`; a list is sent as one header for each. */
+  readonly headers?: Readonly<Record<string, string | string[]>>;
 }
 
 /** A failure a registry client can act on. Anything else that is thrown is a bug and becomes `UNKNOWN`. */

@@ -12,6 +12,8 @@ export interface UpstreamRoute {
   /** One-segment names mean `library/<name>`. */
   readonly library: boolean;
   readonly isDefault: boolean;
+  /** What goes before its names in the storage; may be empty. No slash at the end. */
+  readonly storePrefix: string;
   readonly registry: RegistryReader;
 }
 
@@ -38,6 +40,8 @@ export interface Target {
   readonly writer: RegistryWriter | undefined;
   /** In the words of {@link registry}. */
   readonly repository: string;
+  /** The name that it has in the storage. */
+  readonly storedAs: string;
   /** For `OCI-Namespace`; undefined for hosted names. */
   readonly sourceHost: string | undefined;
 }
@@ -79,7 +83,7 @@ export class Router {
 
   #local(repository: string): Target {
     const { local, writer } = this.#options;
-    return { registry: local, writer, repository, sourceHost: undefined };
+    return { registry: local, writer, repository, storedAs: repository, sourceHost: undefined };
   }
 
   #bySourceHost(sourceHost: string): UpstreamRoute {
@@ -111,5 +115,6 @@ export class Router {
 
 function toTarget(upstream: UpstreamRoute, name: string): Target {
   const repository = parseRepositoryName(upstream.library && !name.includes('/') ? `library/${name}` : name);
-  return { registry: upstream.registry, writer: undefined, repository, sourceHost: upstream.name };
+  const storedAs = upstream.storePrefix === '' ? repository : `${upstream.storePrefix}/${repository}`;
+  return { registry: upstream.registry, writer: undefined, repository, storedAs, sourceHost: upstream.name };
 }

@@ -20,6 +20,7 @@ export function createMetrics() {
   collectDefaultMetrics({ register: registry });
   return {
     ...httpMetrics(registry),
+    ...authMetrics(registry),
     ...proxyMetrics(registry),
     ...cacheMetrics(registry),
     ...expiryMetrics(registry),
@@ -73,6 +74,18 @@ function httpMetrics(registry: Registry) {
       SIZE_BOUNDS,
     ),
     httpInFlight: gauge('registry_http_in_flight_requests', 'Requests being answered.', ['handler']),
+  };
+}
+
+function authMetrics(registry: Registry) {
+  const { counter } = familyMakers(registry);
+  return {
+    loginsFailed: counter('registry_auth_failures_total', 'Credentials that were not good.', ['method']),
+    addressesBlocked: counter(
+      'registry_auth_blocked_total',
+      'Addresses that had to wait after many wrong passwords.',
+      [],
+    ),
   };
 }
 

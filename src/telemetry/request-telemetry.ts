@@ -24,6 +24,8 @@ export interface FinishedRequest {
   /** Address and port of the client. */
   readonly client: string;
   readonly userAgent?: string | undefined;
+  /** Empty: nobody in particular. */
+  readonly user?: string | undefined;
   readonly method: string;
   /** The request target as it came; secrets in it are left out of the log. */
   readonly url: string;
@@ -171,6 +173,7 @@ class MethodCells {
 /** Distribution's names where it has them, in its (alphabetical) order. */
 function requestFields(request: FinishedRequest) {
   return {
+    'auth.user.name': request.user || undefined,
     cache: request.outcome,
     'err.code': request.error?.code,
     'err.message': request.error?.message,

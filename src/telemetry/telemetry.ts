@@ -1,4 +1,6 @@
+import type { AuthEvents } from '../auth/auth-events.ts';
 import type { UpstreamEvents } from '../upstream/upstream.ts';
+import { AuthTelemetry } from './auth-telemetry.ts';
 import { CacheTelemetry } from './cache-telemetry.ts';
 import { ExpiryTelemetry } from './expiry-telemetry.ts';
 import type { Log } from './log.ts';
@@ -16,6 +18,7 @@ export interface Telemetry {
   readonly cache: CacheTelemetry;
   readonly expiry: ExpiryTelemetry;
   readonly redis: RedisTelemetry;
+  readonly auth: AuthEvents;
   /** Each call is followed by exactly one {@link requestFinished} with the same handler. */
   requestStarted(handler: RequestHandlerName): void;
   /** Writes the access line and counts the request. What the cache did is told by `cache.served`. */
@@ -42,6 +45,7 @@ export function createTelemetry({ log, metrics, accessLog = true, now = Date.now
     cache: new CacheTelemetry(log, metrics, now),
     expiry: new ExpiryTelemetry(log, metrics),
     redis: new RedisTelemetry(log, metrics),
+    auth: new AuthTelemetry(log, metrics),
     requestStarted: (handler) => requests.started(handler),
     requestFinished: (request) => requests.finished(request),
     storageAction: ({ driver, action, durationMs }) =>

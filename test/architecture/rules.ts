@@ -26,6 +26,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'server.ts': { imports: ['admin', 'context.ts', 'http'], types: ['telemetry'] },
   'context.ts': {
     imports: [
+      'auth',
       'cache',
       'content',
       'expiry',
@@ -47,7 +48,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'keeper.ts': { imports: ['registry/spool-locks.ts'] },
   admin: { imports: ['expiry/cache-control.ts'] },
   http: { imports: ['auth', 'oci', 'registry', 'stream', 'telemetry', 'version.ts'] },
-  auth: { imports: ['oci'] },
+  auth: { imports: ['cache/lru.ts', 'oci'] },
   registry: { imports: ['cache', 'oci', 'stream', 'upstream/upstream.ts'], types: ['content'] },
   content: { imports: ['oci', 'storage/driver.ts', 'stream'] },
   expiry: { imports: ['oci', 'storage/driver.ts'], types: ['content', 'stream'] },
@@ -57,6 +58,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   telemetry: {
     imports: [],
     types: [
+      'auth/auth-events.ts',
       'cache/descriptor-cache.ts',
       'expiry/collections.ts',
       'expiry/housekeeping.ts',
@@ -94,7 +96,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   lmdb: ['expiry'],
   'lru-cache': ['cache'],
   'p-limit': ['content', 'registry'],
-  picomatch: ['expiry', 'registry'],
+  picomatch: ['auth', 'expiry', 'registry'],
   pino: ['telemetry'],
   'prom-client': ['telemetry'],
   'tar-stream': ['images'],

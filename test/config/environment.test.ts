@@ -146,7 +146,7 @@ describe('a REGISTRY_ variable', () => {
       REGISTRY_PROXY_PASSWORD: 'a: b',
     };
     expect(await problemsOf(MINIMAL, env)).toEqual([
-      'REGISTRY_AUTH_HTPASSWD_PATH auth: not supported by this version; refusing to start without it',
+      'REGISTRY_AUTH_HTPASSWD_PATH auth.htpasswd.realm: is required',
       'REGISTRY_HTTP_DRAINTIMEOUT http.draintimeout: must be a duration such as 30s, 10m or 168h',
       'REGISTRY_PROXY_PASSWORD proxy.password: must be text',
       'REGISTRY_PROXY_PASSWORD proxy.password: is for the default upstream, and there is none',

@@ -161,9 +161,47 @@ const cases: readonly Case[] = [
     ],
   },
   {
-    what: 'authentication, which would otherwise be off in silence',
-    text: `${MINIMAL}auth:\n  htpasswd: {realm: r, path: p}\n`,
-    problems: ['config.yml:3:1 auth: not supported by this version; refusing to start without it'],
+    what: 'a method of authentication that there is not, and one without its realm',
+    text: `${MINIMAL}auth:\n  htpaswd: {realm: r}\n  htpasswd: {path: p}\n`,
+    problems: [
+      'config.yml:4:3 auth.htpaswd: unknown key "htpaswd", did you mean "htpasswd"?',
+      'config.yml:5:13 auth.htpasswd.realm: is required',
+    ],
+  },
+  {
+    what: 'methods of authentication that lack what they work with',
+    text: `${MINIMAL}auth:\n  token: {realm: r, service: s, issuer: i}\n  mtls: {}\n  issuer: {}\n`,
+    problems: [
+      'config.yml:4:3 auth.token: has no key to verify tokens by: rootcertbundle, jwks or jwksurl',
+      'config.yml:5:3 auth.mtls: needs http.tls.clientcas, which say whose certificates count',
+    ],
+  },
+  {
+    what: 'an issuer that nobody can log in to, and open doors beside it',
+    text: `${MINIMAL}auth:\n  none: {}\n  issuer: {lifetime: 0s}\n`,
+    problems: [
+      'config.yml:4:3 auth.none: lets everybody in, which excludes all else of auth',
+      'config.yml:5:3 auth.issuer: gives tokens to those who log in, which takes auth.htpasswd or auth.mtls',
+      'config.yml:5:22 auth.issuer.lifetime: must be a duration such as 30s, 10m or 168h, and longer than 0',
+    ],
+  },
+  {
+    what: 'rules about nobody, about too many, and with words that there are not',
+    text: `${MINIMAL}auth:\n  htpasswd: {realm: r, path: p}\n  policy:\n    - {actions: [pull]}\n    - {users: [a], anonymous: true, actions: [pull]}\n    - {groups: [g], actions: [read]}\n    - {users: [a]}\n`,
+    problems: [
+      'config.yml:6:7 auth.policy[0]: must say whom it is about: users, groups, or anonymous: true',
+      'config.yml:7:7 auth.policy[1]: is about everybody already (anonymous), and names users or groups as well',
+      'config.yml:8:31 auth.policy[2].actions[0]: must be pull, push, delete or *',
+      'config.yml:9:7 auth.policy[3].actions: is required',
+    ],
+  },
+  {
+    what: 'a token server with keys or algorithms that make no sense',
+    text: `${MINIMAL}auth:\n  token: {realm: r, service: s, issuer: i, jwksurl: "ftp://a", signingalgorithms: [none]}\n`,
+    problems: [
+      'config.yml:4:53 auth.token.jwksurl: must be an http or https URL',
+      'config.yml:4:84 auth.token.signingalgorithms[0]: must be EdDSA, or HS, RS, ES or PS with 256, 384 or 512',
+    ],
   },
   {
     what: 'certificates by ACME',

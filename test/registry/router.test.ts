@@ -8,7 +8,7 @@ const registry = (name: string) => ({ name }) as unknown as RegistryReader;
 const local = registry('local');
 
 function route(name: string, more: Partial<UpstreamRoute> = {}): UpstreamRoute {
-  return { name, aliases: [], library: false, isDefault: false, registry: registry(name), ...more };
+  return { name, aliases: [], library: false, isDefault: false, storePrefix: name, registry: registry(name), ...more };
 }
 
 const hub = route('docker.io', { aliases: ['index.docker.io'], library: true, isDefault: true });
@@ -25,6 +25,7 @@ const asked = (repository: string, { ns, host }: { ns?: string; host?: string } 
 const at = (upstream: UpstreamRoute, repository: string) => ({
   registry: upstream.registry,
   repository,
+  storedAs: `${upstream.name}/${repository}`,
   sourceHost: upstream.name,
 });
 
@@ -51,7 +52,12 @@ describe('a name finds its upstream', () => {
   });
 
   it('unless it is hosted here', () => {
-    expect(router.route(asked('team/app'))).toEqual({ registry: local, repository: 'team/app', sourceHost: undefined });
+    expect(router.route(asked('team/app'))).toEqual({
+      registry: local,
+      repository: 'team/app',
+      storedAs: 'team/app',
+      sourceHost: undefined,
+    });
     expect(router.route(asked('team/app/deep'))).toEqual(at(hub, 'team/app/deep'));
   });
 
@@ -78,6 +84,7 @@ it('a plain registry has every name, whichever host the client meant', () => {
     expect(plain.route(asked('ghcr.io/a', by))).toEqual({
       registry: local,
       repository: 'ghcr.io/a',
+      storedAs: 'ghcr.io/a',
       sourceHost: undefined,
     });
   }

@@ -49,7 +49,9 @@ const issuer = z
   .strictObject({
     service: name('Name of this service in tokens. Default: layover.').optional(),
     issuer: name('Name of the issuer in tokens. Default: layover.').optional(),
-    keyfile: name('PEM file with private keys; the first signs. Default: one beside the storage, made at need.').optional(),
+    keyfile: name(
+      'PEM file with private keys; the first signs. Default: one beside the storage, made at need.',
+    ).optional(),
     lifetime: ownTimer('Of a token. Default: 5m.').optional(),
     refreshlifetime: ownDuration('Of what a login keeps instead of the password; 0: nothing. Default: 30d.').optional(),
   })
@@ -117,12 +119,19 @@ export const auth = z
     mtls: mtls.optional(),
     issuer: issuer.optional(),
     anonymous: anonymous.optional(),
-    policy: z.array(rule).describe('Without it, who is known may do everything; with it, nothing else is allowed.').optional(),
+    policy: z
+      .array(rule)
+      .describe('Without it, who is known may do everything; with it, nothing else is allowed.')
+      .optional(),
     groups: z
       .record(z.string(), z.array(name('A user.')))
       .describe('Members by group.')
       .optional(),
-    groupfile: name('File with a group and its members on each line (team: alice bob); read again when it changes.').optional(),
-    maxfailures: integer('Wrong passwords of one address in a minute; 0: any number. Default: 30.', { min: 0 }).optional(),
+    groupfile: name(
+      'File with a group and its members on each line (team: alice bob); read again when it changes.',
+    ).optional(),
+    maxfailures: integer('Wrong passwords of one address in a minute; 0: any number. Default: 30.', {
+      min: 0,
+    }).optional(),
   })
   .describe('Who is calling, and who may do what. Several methods may be on at the same time.');

@@ -1,0 +1,52 @@
+import type { PeerCertificate } from 'node:tls';
+
+import type { Access } from './access.ts';
+import type { Identity } from './identity.ts';
+
+/** What a client shows of itself. */
+export interface Presented {
+  /** The header; undefined when there is none, or one that says nobody. */
+  readonly authorization: string | undefined;
+  /** IP address; empty on a unix socket. */
+  readonly address: string;
+  /** Verified by the TLS server. */
+  readonly certificate: () => PeerCertificate | undefined;
+}
+
+/** `refused`: meant for this method, and wrong. Undefined: not meant for it. */
+export type Verdict = Identity | 'refused' | undefined;
+
+/** What a challenge can tell. */
+export interface Asked {
+  readonly accesses: readonly Access[];
+  /** Why the token that was sent is not enough. RFC 6750, section 3.1. */
+  readonly error: 'invalid_token' | 'insufficient_scope' | undefined;
+  /** The `Host` that the client used. */
+  readonly host: string;
+  readonly forwardedProto: string | undefined;
+  /** Scheme and host of this service as the client reaches it, and the path prefix, without a slash at the end. */
+  readonly baseUrl: string;
+}
+
+/** One way to tell who is calling. */
+export interface Authenticator {
+  /**
+   * Does not wait when it has seen the same lately.
+   *
+   * @throws {RegistryError} `TOOMANYREQUESTS` | `UNAVAILABLE`
+   */
+  identify(presented: Presented): Verdict | Promise<Verdict>;
+  /** For `WWW-Authenticate`; undefined when nothing in a header could help. */
+  challenge(asked: Asked): string | undefined;
+}
+
+/** A quoted string of RFC 9110, section 5.6.4. */
+export function quoted(text: string): string {
+  return `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
+}
+
+/** The scheme, in lower case, and what follows it. RFC 9110, section 11.4. */
+export function splitCredentials(authorization: string): { readonly scheme: string; readonly rest: string } {
+  const [, scheme = '', rest = ''] = /^\s*(\S+)(?: +(.*?))?\s*$/s.exec(authorization) ?? [];
+  return { scheme: scheme.toLowerCase(), rest };
+}

@@ -1,0 +1,111 @@
+import type { HtpasswdConfig } from '../config/config.ts';
+import type { AuthEvents } from './auth-events.ts';
+import { type Authenticator, type Presented, quoted, splitCredentials, type Verdict } from './authenticator.ts';
+import type { FailureLimit } from './failure-limit.ts';
+import { parseHtpasswd, provideHtpasswd, type Users } from './htpasswd-file.ts';
+import type { Identity } from './identity.ts';
+import { Passwords } from './passwords.ts';
+import { Verified } from './verified.ts';
+import { UnusableFileError, WatchedFile } from './watched-file.ts';
+
+/** Some ten thousand users. */
+const MAX_BYTES = 1024 * 1024;
+
+export interface HtpasswdOptions {
+  readonly config: HtpasswdConfig;
+  readonly failures: FailureLimit;
+  readonly events: AuthEvents;
+  readonly now: () => number;
+}
+
+interface Login {
+  readonly user: string;
+  readonly password: string;
+  readonly address: string;
+}
+
+/** Users of a file, by `Basic` (RFC 7617). */
+export class Htpasswd implements Authenticator {
+  readonly #options: HtpasswdOptions;
+  readonly #file: WatchedFile<Users>;
+  readonly #passwords = new Passwords();
+  readonly #verified: Verified;
+  /** Those being verified: clients ask for many blobs at the same time. */
+  readonly #underWay = new Map<string, Promise<Verdict>>();
+
+  private constructor(options: HtpasswdOptions, file: WatchedFile<Users>) {
+    this.#options = options;
+    this.#file = file;
+    this.#verified = new Verified(options.now);
+  }
+
+  /** Makes the file when there is none. @throws {Error} when it cannot be used */
+  static async open(options: HtpasswdOptions): Promise<Htpasswd> {
+    const { config, events, now } = options;
+    const { path } = config;
+    const key = 'htpasswd.path';
+    await provideHtpasswd(path, events).catch((err: NodeJS.ErrnoException) => {
+      throw new UnusableFileError(`auth.${key}: cannot make ${path}: ${err.code}`);
+    });
+    const parse = (bytes: Buffer) => {
+      const { users, ignored } = parseHtpasswd(bytes.toString('utf8'));
+      for (const { line, reason } of ignored) events.lineIgnored({ key, path, line, reason });
+      return { value: users, entries: users.hashes.size };
+    };
+    return new Htpasswd(options, await WatchedFile.open({ key, path, maxBytes: MAX_BYTES, parse, events, now }));
+  }
+
+  identify({ authorization, address }: Presented): Verdict | Promise<Verdict> {
+    if (authorization === undefined) return undefined;
+    const { scheme, rest } = splitCredentials(authorization);
+    if (scheme !== 'basic') return undefined;
+    const login = parseBasic(rest);
+    return login ? this.logIn({ ...login, address }) : 'refused';
+  }
+
+  /** @throws {RegistryError} `TOOMANYREQUESTS` */
+  logIn(login: Login): Verdict | Promise<Verdict> {
+    const users = this.#file.get();
+    return users instanceof Promise ? users.then((read) => this.#find(login, read)) : this.#find(login, users);
+  }
+
+  challenge(): string {
+    return `Basic realm=${quoted(this.#options.config.realm)}`;
+  }
+
+  /** Something that changes with the password of a user; undefined when there is no such user. */
+  async passwordMark(user: string): Promise<string | undefined> {
+    return (await this.#file.get()).hashes.get(user);
+  }
+
+  #find(login: Login, users: Users): Verdict | Promise<Verdict> {
+    const name = this.#verified.nameOf(login.user, login.password);
+    const known = this.#verified.find(name, users);
+    if (known) return known;
+    const running = this.#underWay.get(name);
+    if (running) return running;
+    this.#options.failures.check(login.address);
+    const verifying = this.#verify(login, users, name).finally(() => this.#underWay.delete(name));
+    this.#underWay.set(name, verifying);
+    return verifying;
+  }
+
+  async #verify({ user, password, address }: Login, users: Users, name: string): Promise<Verdict> {
+    if (await this.#passwords.isRight(password, users.hashes.get(user), users.cost)) {
+      const identity: Identity = { name: user, groups: [] };
+      this.#verified.keep(name, users, { identity });
+      return identity;
+    }
+    this.#options.failures.failed(address);
+    this.#options.events.loginFailed({ method: 'htpasswd', address, reason: 'wrong user or password' });
+    return 'refused';
+  }
+}
+
+/** RFC 7617, section 2: everything behind the first colon is the password. */
+function parseBasic(text: string): { readonly user: string; readonly password: string } | undefined {
+  if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(text)) return undefined;
+  const decoded = Buffer.from(text, 'base64').toString('utf8');
+  const colon = decoded.indexOf(':');
+  return colon < 1 ? undefined : { user: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
+}

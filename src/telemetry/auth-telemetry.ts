@@ -1,0 +1,55 @@
+import type { AuthEvents } from '../auth/auth-events.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+type Event<Name extends keyof AuthEvents> = Parameters<AuthEvents[Name]>[0];
+
+/** What logging in tells, as metrics and log lines. */
+export class AuthTelemetry implements AuthEvents {
+  readonly #log: Log;
+  readonly #metrics: Metrics;
+
+  constructor(log: Log, metrics: Metrics) {
+    this.#log = log;
+    this.#metrics = metrics;
+  }
+
+  fileLoaded({ key, path, entries }: Event<'fileLoaded'>): void {
+    this.#log.info({ key: `auth.${key}`, path, entries }, 'file read');
+  }
+
+  fileFailed({ key, path, reason }: Event<'fileFailed'>): void {
+    this.#log.error({ key: `auth.${key}`, path, reason }, 'file cannot be used: going on with what it was before');
+  }
+
+  lineIgnored({ key, path, line, reason }: Event<'lineIgnored'>): void {
+    this.#log.error({ key: `auth.${key}`, path, line, reason }, 'line ignored');
+  }
+
+  userCreated({ path, user, password }: Event<'userCreated'>): void {
+    this.#log.warn({ path, user, password }, 'htpasswd is missing, provisioning with default user');
+  }
+
+  loginFailed({ method, address, reason }: Event<'loginFailed'>): void {
+    this.#metrics.loginsFailed.at(method).value++;
+    this.#log.info({ method, 'client.address': address, reason }, 'login failed');
+  }
+
+  addressBlocked({ address, forMs }: Event<'addressBlocked'>): void {
+    this.#metrics.addressesBlocked.at().value++;
+    const seconds = Math.ceil(forMs / 1000);
+    this.#log.warn({ 'client.address': address, seconds }, 'too many failed logins: the address has to wait');
+  }
+
+  keysFetched({ url, keys }: Event<'keysFetched'>): void {
+    this.#log.info({ url, keys }, 'keys of the token server fetched');
+  }
+
+  keysNotFetched({ url, reason }: Event<'keysNotFetched'>): void {
+    this.#log.error({ url, reason }, 'keys of the token server cannot be fetched: going on with those there are');
+  }
+
+  keyIsTemporary(): void {
+    this.#log.warn({}, 'auth.issuer.keyfile is not set: tokens end with this process, and no other replica takes them');
+  }
+}
