@@ -1,5 +1,6 @@
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import type { Adoption, StorageDriver } from '../storage/driver.ts';
+import type { StagedFile } from '../storage/staging.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import type { DamageListener } from './damage.ts';
 import { type LinkStore, orUndefined } from './links.ts';
@@ -96,6 +97,12 @@ export class BlobStore {
     // The bytes first: a link that is there can be relied on.
     if (started) await started.finish().catch(adopt);
     else await adopt();
+    await this.link(repository, digest);
+  }
+
+  /** The same for a staged file. Bytes that are stored already are replaced: these are known to be right. */
+  async publish(repository: string, digest: Digest, staged: StagedFile): Promise<void> {
+    await staged.publish(blobDataPath(digest));
     await this.link(repository, digest);
   }
 

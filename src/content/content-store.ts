@@ -5,6 +5,7 @@ import { type Digest, digestAlgorithm } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import type { Page } from '../oci/pagination.ts';
 import type { Adoption, StorageDriver } from '../storage/driver.ts';
+import type { StagedFile } from '../storage/staging.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import { BlobStore } from './blobs.ts';
 import { type CatalogRequest, listRepositories } from './catalog.ts';
@@ -126,6 +127,14 @@ export class ContentStore {
       await this.#ledger?.willLink({ repository, digest, kind: 'blob', size });
       await this.#blobs.commit(repository, digest, localFile, started);
       this.#guard.rely([digest]);
+    });
+  }
+
+  /** Makes a staged file whose bytes the caller has verified a blob of the repository. The caller holds it, and lets it go. */
+  commitUpload(repository: string, digest: Digest, staged: StagedFile): Promise<void> {
+    return this.#locks.run(digest, async () => {
+      await this.#ledger?.willLink({ repository, digest, kind: 'blob', size: staged.size });
+      await this.#blobs.publish(repository, digest, staged);
     });
   }
 

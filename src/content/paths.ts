@@ -77,6 +77,16 @@ export function revisionDirectory(repository: string, digest: Digest): string {
   return `${manifestsPath(repository)}/revisions/${digestDirectory(digest)}`;
 }
 
+/** Holds the upload sessions of a repository. */
+export function uploadsPath(repository: string): string {
+  return `${repositoryPath(repository)}/_uploads`;
+}
+
+/** Holds one upload session. @param id has been checked */
+export function uploadDirectory(repository: string, id: string): string {
+  return `${uploadsPath(repository)}/${id}`;
+}
+
 export function tagsPath(repository: string): string {
   return `${manifestsPath(repository)}/tags`;
 }

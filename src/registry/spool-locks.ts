@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { readlinkSync } from 'node:fs';
 import { link, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
+
+import { hasEnded, type ProcessIdentity, THIS_PROCESS } from '../stream/process-identity.ts';
 
 /** How often a holder shows that it is alive. Milliseconds. */
 const HEARTBEAT_MS = 2_000;
@@ -11,15 +11,6 @@ const STALE_MS = 8_000;
 
 const LOCK = '.lock';
 const DRAFT = '.draft';
-
-/** A process, so that nobody takes another one for it. */
-interface Holder {
-  /** Within which process ids mean something. */
-  readonly space: string;
-  readonly pid: number;
-  /** Unix milliseconds: a process id is given out again. */
-  readonly startedAt: number;
-}
 
 /**
  * Who writes to which spool, when processes share a directory: replicas on one file system, or an old process that drains while the
@@ -30,7 +21,6 @@ interface Holder {
  */
 export class SpoolLocks {
   readonly #directory: string;
-  readonly #self: Holder = { space: processSpace(), pid: process.pid, startedAt: performance.timeOrigin };
   readonly #held = new Set<string>();
   #heart: NodeJS.Timeout | undefined;
 
@@ -70,7 +60,7 @@ export class SpoolLocks {
   async #create(name: string): Promise<boolean> {
     const draft = join(this.#directory, `${randomUUID()}${DRAFT}`);
     try {
-      await writeFile(draft, JSON.stringify(this.#self), { flag: 'wx' });
+      await writeFile(draft, JSON.stringify(THIS_PROCESS), { flag: 'wx' });
       await link(draft, this.#path(name));
       return true;
     } catch (err) {
@@ -98,21 +88,10 @@ export class SpoolLocks {
     try {
       const info = await stat(this.#path(name));
       if (Date.now() - info.mtimeMs > STALE_MS) return true;
-      return this.#hasEnded(JSON.parse(await readFile(this.#path(name), 'utf8')) as Holder);
+      return hasEnded(JSON.parse(await readFile(this.#path(name), 'utf8')) as ProcessIdentity);
     } catch (err) {
       // Otherwise it is being written right now: whoever asks does without.
       return (err as NodeJS.ErrnoException).code === 'ENOENT';
-    }
-  }
-
-  #hasEnded({ space, pid, startedAt }: Holder): boolean {
-    if (space !== this.#self.space) return false;
-    if (pid === this.#self.pid) return startedAt !== this.#self.startedAt;
-    try {
-      process.kill(pid, 0);
-      return false;
-    } catch (err) {
-      return (err as NodeJS.ErrnoException).code === 'ESRCH';
     }
   }
 
@@ -124,14 +103,5 @@ export class SpoolLocks {
 
   #path(name: string): string {
     return join(this.#directory, `${name}${LOCK}`);
-  }
-}
-
-/** Containers may share a host name and each have a process 1. */
-function processSpace(): string {
-  try {
-    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
-  } catch {
-    return hostname(); // not Linux, and so without containers of this kind
   }
 }

@@ -1,4 +1,5 @@
 import type { ByteSource } from '../stream/byte-source.ts';
+import type { StagingArea } from './staging.ts';
 
 /**
  * Bytes at paths; knows nothing of repositories, digests or HTTP.
@@ -13,6 +14,9 @@ export interface StorageDriver {
 
   /** A local directory on the same file system as the content, for which {@link adopt} is a rename; else undefined. */
   readonly spoolDirectory: string | undefined;
+
+  /** For what clients send in pieces. */
+  readonly staging: StagingArea;
 
   /** @throws {PathNotFoundError} */
   stat(path: string): Promise<FileInfo>;
@@ -34,7 +38,7 @@ export interface StorageDriver {
   readSmall(path: string, maxBytes: number): Promise<Buffer>;
 
   /** Replaces the file as one step. */
-  writeSmall(path: string, bytes: Uint8Array): Promise<void>;
+  writeSmall(path: string, bytes: Uint8Array, options?: WriteOptions): Promise<void>;
 
   /**
    * Makes a finished local file the content of `path`, and removes the local one.
@@ -82,6 +86,11 @@ export interface Adoption {
 
   /** Forgets what was sent; the local file stays. Never fails. Safe to call after {@link finish}. */
   abort(): Promise<void>;
+}
+
+export interface WriteOptions {
+  /** A power cut may undo it: for what can be done without. */
+  readonly volatile?: boolean;
 }
 
 export interface FileInfo {

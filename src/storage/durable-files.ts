@@ -18,17 +18,28 @@ export class DurableFiles {
     this.#temporaryDirectory = temporaryDirectory;
   }
 
-  /** @throws {StorageFullError} and then nothing is left behind */
-  async write(target: string, bytes: Uint8Array): Promise<void> {
-    await this.#publish(target, async (temporary) => {
+  /**
+   * @param options.volatile seen whole or not at all, but not for longer than until a power cut
+   * @throws {StorageFullError} and then nothing is left behind
+   */
+  async write(
+    target: string,
+    bytes: Uint8Array,
+    { volatile = false }: { readonly volatile?: boolean } = {},
+  ): Promise<void> {
+    const stage = async (temporary: string) => {
       const file = await open(temporary, 'wx');
       try {
         await file.writeFile(bytes);
-        await file.sync();
+        if (!volatile) await file.sync();
       } finally {
         await file.close();
       }
-    });
+    };
+    const place = volatile
+      ? (temporary: string) => this.#renameInto(temporary, target)
+      : (temporary: string) => this.move(temporary, target);
+    await this.#publish(stage, place);
   }
 
   /**
@@ -42,10 +53,11 @@ export class DurableFiles {
       await this.move(localFile, target);
     } catch (err) {
       if (errorCode(err) !== 'EXDEV') throw err;
-      await this.#publish(target, async (temporary) => {
+      const stage = async (temporary: string) => {
         await copyFile(localFile, temporary, constants.COPYFILE_EXCL);
         await syncPath(temporary);
-      });
+      };
+      await this.#publish(stage, (temporary) => this.move(temporary, target));
       await rm(localFile, { force: true });
     }
   }
@@ -82,13 +94,16 @@ export class DurableFiles {
     await syncDirectory(parent);
   }
 
-  /** `stage` writes a temporary file that does not exist yet and leaves it durable. */
-  async #publish(target: string, stage: (temporary: string) => Promise<void>): Promise<void> {
+  /** `stage` writes a temporary file that does not exist yet, and `place` moves it to where it belongs. */
+  async #publish(
+    stage: (temporary: string) => Promise<void>,
+    place: (temporary: string) => Promise<void>,
+  ): Promise<void> {
     const temporary = join(this.#temporaryDirectory, randomUUID());
     for (let tries = 1; ; tries++) {
       try {
         await orStorageFull(stage(temporary));
-        return await this.move(temporary, target);
+        return await place(temporary);
       } catch (err) {
         await rm(temporary, { force: true });
         if (errorCode(err) !== 'ENOENT' || tries === MAX_TRIES) throw err;

@@ -12,7 +12,9 @@ import {
   isPath,
   PathNotFoundError,
   type StorageDriver,
+  type WriteOptions,
 } from './driver.ts';
+import { FilesystemStaging } from './filesystem-staging.ts';
 import { DurableFiles } from './durable-files.ts';
 import { errorCode, orNotFound, unlessNotFound } from './file-errors.ts';
 
@@ -69,8 +71,11 @@ class FilesystemDriver implements StorageDriver {
   readonly name = NAME;
   readonly #parts: FilesystemParts;
 
+  readonly staging: FilesystemStaging;
+
   constructor(parts: FilesystemParts) {
     this.#parts = parts;
+    this.staging = new FilesystemStaging({ local: (path) => this.#localBelowRoot(path), files: parts.files });
   }
 
   get spoolDirectory(): string | undefined {
@@ -100,8 +105,8 @@ class FilesystemDriver implements StorageDriver {
     }
   }
 
-  async writeSmall(path: string, bytes: Uint8Array): Promise<void> {
-    await this.#parts.files.write(this.#localBelowRoot(path), bytes);
+  async writeSmall(path: string, bytes: Uint8Array, options: WriteOptions = {}): Promise<void> {
+    await this.#parts.files.write(this.#localBelowRoot(path), bytes, options);
   }
 
   async adopt(localFile: string, path: string): Promise<void> {

@@ -9,6 +9,8 @@ import {
   PathNotFoundError,
   type StorageDriver,
 } from './driver.ts';
+import { InmemoryFile } from './inmemory-file.ts';
+import { InmemoryStaging } from './inmemory-staging.ts';
 
 const NAME = 'inmemory';
 
@@ -17,29 +19,28 @@ export function createInmemoryDriver(): StorageDriver {
   return new InmemoryDriver();
 }
 
-interface File {
-  /** Never changed: a write replaces the whole file, so whoever opened it before reads on. */
-  readonly bytes: Buffer;
-  readonly modifiedAt: Date;
-}
-
 interface Directory {
   readonly entries: Map<string, Entry>;
   modifiedAt: Date;
 }
 
-type Entry = File | Directory;
+type Entry = InmemoryFile | Directory;
 
 class InmemoryDriver implements StorageDriver {
   readonly name = NAME;
   readonly spoolDirectory = undefined;
   readonly #root = newDirectory();
+  readonly staging = new InmemoryStaging({
+    get: (path) => this.#getFile(path),
+    put: (path, file) => this.#put(path, file),
+    remove: (path) => this.#remove(path),
+  });
 
   async stat(path: string): Promise<FileInfo> {
     const entry = this.#get(path);
     const { modifiedAt } = entry;
     if (isDirectory(entry)) return { isDirectory: true, size: 0, modifiedAt };
-    return { isDirectory: false, size: entry.bytes.length, modifiedAt };
+    return { isDirectory: false, size: entry.size, modifiedAt };
   }
 
   async open(path: string): Promise<ByteSource> {
@@ -54,12 +55,12 @@ class InmemoryDriver implements StorageDriver {
 
   async writeSmall(path: string, bytes: Uint8Array): Promise<void> {
     checkPathBelowRoot(NAME, path);
-    this.#put(path, { bytes: Buffer.from(bytes), modifiedAt: new Date() });
+    this.#put(path, new InmemoryFile([Buffer.from(bytes)]));
   }
 
   async adopt(localFile: string, path: string): Promise<void> {
     checkPathBelowRoot(NAME, path);
-    this.#put(path, { bytes: await readFile(localFile), modifiedAt: new Date() });
+    this.#put(path, new InmemoryFile([await readFile(localFile)]));
     await rm(localFile, { force: true });
   }
 
@@ -99,7 +100,7 @@ class InmemoryDriver implements StorageDriver {
     return entry;
   }
 
-  #getFile(path: string): File {
+  #getFile(path: string): InmemoryFile {
     const entry = this.#get(path);
     if (isDirectory(entry)) throw new PathNotFoundError(NAME, path);
     return entry;
@@ -112,6 +113,7 @@ class InmemoryDriver implements StorageDriver {
   }
 
   #put(path: string, entry: Entry): void {
+    checkPathBelowRoot(NAME, path);
     const names = segments(path);
     const last = names.pop() as string;
     let directory = this.#root;

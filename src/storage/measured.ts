@@ -1,4 +1,5 @@
 import type { Adoption, StorageDriver } from './driver.ts';
+import type { StagingArea } from './staging.ts';
 
 /** Distribution's name of an action, and how long it took. Milliseconds. */
 export type ActionListener = (action: string, durationMs: number) => void;
@@ -21,10 +22,11 @@ export function measured(driver: StorageDriver, onAction: ActionListener): Stora
   return {
     name: driver.name,
     spoolDirectory: driver.spoolDirectory,
+    staging: timedStaging(driver.staging, timed),
     stat: (path) => timed('Stat', driver.stat(path)),
     open: (path) => timed('Reader', driver.open(path)),
     readSmall: (path, maxBytes) => timed('GetContent', driver.readSmall(path, maxBytes)),
-    writeSmall: (path, bytes) => timed('PutContent', driver.writeSmall(path, bytes)),
+    writeSmall: (path, bytes, options) => timed('PutContent', driver.writeSmall(path, bytes, options)),
     adopt: (localFile, path) => timed('Writer', driver.adopt(localFile, path)),
     startAdoption(localFile, path, options) {
       const adoption = driver.startAdoption?.(localFile, path, options);
@@ -36,5 +38,16 @@ export function measured(driver: StorageDriver, onAction: ActionListener): Stora
     redirectUrl: (path, method) => timed('RedirectURL', driver.redirectUrl(path, method)),
     ...(driver.objectKey && { objectKey: driver.objectKey.bind(driver) }),
     close: () => driver.close(),
+  };
+}
+
+type Timed = <T>(action: string, work: Promise<T>) => Promise<T>;
+
+function timedStaging(staging: StagingArea, timed: Timed): StagingArea {
+  return {
+    minPieceBytes: staging.minPieceBytes,
+    create: (path) => timed('PutContent', staging.create(path)),
+    size: (path) => timed('Stat', staging.size(path)),
+    hold: (path) => timed('Writer', staging.hold(path)),
   };
 }

@@ -23,10 +23,11 @@ export async function createTieredDriver(driver: StorageDriver, options: TierOpt
   return {
     name: driver.name,
     spoolDirectory: driver.spoolDirectory,
+    staging: driver.staging,
     stat: (path) => driver.stat(path),
     open: (path) => tier.open(path, driver),
     readSmall: (path, maxBytes) => driver.readSmall(path, maxBytes),
-    writeSmall: (path, bytes) => driver.writeSmall(path, bytes),
+    writeSmall: (path, bytes, options) => driver.writeSmall(path, bytes, options),
     adopt: (localFile, path) => tier.keeping(localFile, path, () => driver.adopt(localFile, path)),
     startAdoption(localFile, path, asked): Adoption | undefined {
       const adoption = driver.startAdoption?.(localFile, path, asked);

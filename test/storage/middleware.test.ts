@@ -20,6 +20,7 @@ function objectStore(): StorageDriver {
   return {
     name: files.name,
     spoolDirectory: undefined,
+    staging: files.staging,
     stat: (path) => files.stat(path),
     open: (path) => files.open(path),
     readSmall: (path, maxBytes) => files.readSmall(path, maxBytes),

@@ -8,10 +8,11 @@ export function withRedirectUrl(driver: StorageDriver, redirectUrl: RedirectUrl)
   return {
     name: driver.name,
     spoolDirectory: driver.spoolDirectory,
+    staging: driver.staging,
     stat: (path) => driver.stat(path),
     open: (path) => driver.open(path),
     readSmall: (path, maxBytes) => driver.readSmall(path, maxBytes),
-    writeSmall: (path, bytes) => driver.writeSmall(path, bytes),
+    writeSmall: (path, bytes, options) => driver.writeSmall(path, bytes, options),
     adopt: (localFile, path) => driver.adopt(localFile, path),
     startAdoption: (localFile, path, options) => driver.startAdoption?.(localFile, path, options),
     list: (path) => driver.list(path),

@@ -1,0 +1,84 @@
+import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
+import type { StagedFile } from '../storage/staging.ts';
+import { createNativeHash, createPortableHash, restoreHash, type RunningHash } from './running-hash.ts';
+import type { HashedPrefix, UploadRecord } from './upload-record.ts';
+
+/** Of sessions whose hash goes on in memory, with about 500 bytes each. */
+const MAX_LIVE = 1000;
+
+interface LiveHash {
+  readonly hash: RunningHash;
+  readonly version: string;
+  readonly size: number;
+}
+
+export interface HashOptions {
+  readonly algorithm: DigestAlgorithm;
+  readonly record: UploadRecord | undefined;
+  /** More pieces are to come, perhaps elsewhere: a state that can be written down saves reading the bytes again. */
+  readonly isPortable: boolean;
+}
+
+/**
+ * Finds the hash of what an upload session has, ready to go on: the one that went along with the bytes, the state that was written
+ * down, or, with neither, by reading what is not hashed yet.
+ */
+export class UploadHashes {
+  readonly #live = new Map<string, LiveHash>();
+
+  /** Whoever takes a hash gives it back with {@link keep} when all that it has seen was kept; otherwise it is lost. */
+  async take(key: string, staged: StagedFile, options: HashOptions): Promise<RunningHash> {
+    const live = this.#live.get(key);
+    this.#live.delete(key);
+    const usable = this.#usable(live, staged, options);
+    const found = (await restored(staged, options, usable?.size)) ?? usable ?? (await started(staged, options));
+    if (found.size < staged.size) for await (const chunk of staged.read(found.size)) found.hash.update(chunk);
+    return found.hash;
+  }
+
+  /** @param staged with its new version */
+  keep(key: string, hash: RunningHash, { version, size }: Pick<StagedFile, 'version' | 'size'>): HashedPrefix {
+    const [oldest] = this.#live.keys();
+    if (this.#live.size >= MAX_LIVE && oldest !== undefined) this.#live.delete(oldest);
+    this.#live.set(key, { hash, version, size });
+    return { version, size, digest: hash.digest(), state: hash.save() };
+  }
+
+  forget(key: string): void {
+    this.#live.delete(key);
+  }
+
+  #usable(live: LiveHash | undefined, staged: StagedFile, { algorithm }: HashOptions): LiveHash | undefined {
+    const isPrefix = live?.hash.algorithm === algorithm && staged.startsWith(live.version);
+    return isPrefix ? live : undefined;
+  }
+}
+
+/** The digest of all of it, if it was written down. */
+export function digestOnRecord(
+  staged: StagedFile,
+  { algorithm, record }: Pick<HashOptions, 'algorithm' | 'record'>,
+): Digest | undefined {
+  const { hashed } = record ?? {};
+  if (record?.algorithm !== algorithm || hashed === undefined) return undefined;
+  return hashed.version === staged.version && hashed.size === staged.size ? hashed.digest : undefined;
+}
+
+/** @param known bytes that have been hashed in any case */
+async function restored(
+  staged: StagedFile,
+  { algorithm, record }: HashOptions,
+  known = 0,
+): Promise<LiveHash | undefined> {
+  const { hashed } = record ?? {};
+  if (record?.algorithm !== algorithm || hashed?.state === undefined) return undefined;
+  if (hashed.size <= known || hashed.size > staged.size || !staged.startsWith(hashed.version)) return undefined;
+  const hash = await restoreHash(algorithm, hashed.state);
+  return hash?.digest() === hashed.digest ? { hash, version: hashed.version, size: hashed.size } : undefined;
+}
+
+async function started({ size, version }: StagedFile, { algorithm, isPortable }: HashOptions): Promise<LiveHash> {
+  // What is there already is read again, and that faster.
+  const hash = isPortable && size === 0 ? await createPortableHash(algorithm) : createNativeHash(algorithm);
+  return { hash, version, size: 0 };
+}

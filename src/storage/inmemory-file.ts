@@ -1,0 +1,21 @@
+/** Never changed: a write replaces the whole file, so whoever opened it before reads on. */
+export class InmemoryFile {
+  readonly size: number;
+  readonly modifiedAt = new Date();
+  #chunks: readonly Buffer[];
+
+  constructor(chunks: readonly Buffer[]) {
+    this.#chunks = chunks;
+    this.size = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  }
+
+  get chunks(): readonly Buffer[] {
+    return this.#chunks;
+  }
+
+  /** The chunks are joined by the first who asks. */
+  get bytes(): Buffer {
+    if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0] as Buffer;
+  }
+}
