@@ -5,6 +5,7 @@ import { Auth } from './auth/auth.ts';
 import { DescriptorCache } from './cache/descriptor-cache.ts';
 import type { Config, ProxyConfig, UpstreamConfig } from './config/config.ts';
 import { ContentStore } from './content/content-store.ts';
+import { UploadStore } from './content/uploads.ts';
 import { type CacheControl, ControlError, type RefreshResult } from './expiry/cache-control.ts';
 import { createHousekeeping, openUsage, type Usage } from './expiry/create-housekeeping.ts';
 import { loadSchedulerState } from './expiry/scheduler-state.ts';
@@ -18,6 +19,10 @@ import { createPeerSecret } from './redis/peer-secret.ts';
 import type { Redis } from './redis/redis.ts';
 import { FillSharing } from './registry/fill-sharing.ts';
 import { Fills } from './registry/fills.ts';
+import { BlobMounts } from './registry/blob-mounts.ts';
+import { HostedUploads } from './registry/hosted-uploads.ts';
+import { createUploadSecrets } from './registry/upload-secrets.ts';
+import { NO_MANIFESTS } from './registry/no-manifests.ts';
 import { LocalRegistry } from './registry/local.ts';
 import { PulledBlobs } from './registry/pulled-blobs.ts';
 import { PulledManifests } from './registry/pulled-manifests.ts';
@@ -79,9 +84,10 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
     config.proxy &&
     (await createPulling(config.proxy, { buffers, driver, store, content, local, telemetry, env, redis, usage, room }));
   const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
+  const uploads = createUploads(config, { driver, store, content, redis, usage, telemetry });
   const router = new Router({
     local,
-    writer: undefined,
+    writer: config.storage.readOnly ? undefined : { uploads, manifests: NO_MANIFESTS },
     hosted: config.proxy?.hosted ?? [],
     upstreams: pulling?.routes ?? [],
   });
@@ -196,6 +202,25 @@ async function createPulling(proxy: ProxyConfig, parts: Parts) {
       await Promise.all(upstreams.map((upstream) => upstream.close()));
     },
   };
+}
+
+/** Pushes of blobs to hosted names. */
+function createUploads(
+  { http }: Config,
+  parts: Pick<Parts, 'driver' | 'store' | 'content' | 'redis' | 'usage' | 'telemetry'>,
+): HostedUploads {
+  const { driver, store, content, redis, usage, telemetry } = parts;
+  if (http.secret === undefined && !redis) {
+    telemetry.log.info({}, 'no http.secret is configured: a push can only go on at the process at which it began');
+  }
+  const holders = async (digest: Digest) => (await usage.index.holders(digest)).map(({ repository }) => repository);
+  return new HostedUploads({
+    uploads: new UploadStore(driver, (repository, digest, staged) => store.commitUpload(repository, digest, staged)),
+    mounts: new BlobMounts({ store, holders }),
+    secrets: createUploadSecrets({ configured: http.secret, shared: redis && createPeerSecret(redis) }),
+    onStored: (repository, digest, size) => content.blobStored(repository, digest, size),
+    now: Date.now,
+  });
 }
 
 /** What makes several processes with the same storage and Redis one cache; undefined when this one is on its own. */

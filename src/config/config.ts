@@ -232,6 +232,8 @@ export interface HttpConfig {
   readonly relativeUrls: boolean | undefined;
   /** Addresses and networks whose `Forwarded` and `X-Forwarded-*` headers count; `unix`: whoever is on a unix socket. */
   readonly trustedProxies: readonly string[];
+  /** Signs upload sessions; undefined: every process makes up its own. */
+  readonly secret: string | undefined;
   /** Added to every answer under `/v2/`. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
   /** How long running answers may take after SIGTERM. Milliseconds. */

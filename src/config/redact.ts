@@ -11,10 +11,11 @@ const REDACTED = '***';
 
 /** A copy that can be logged and turned into JSON: no passwords, tokens or credentials in URLs. */
 export function redactedConfig(config: Config): Record<string, unknown> {
-  const { admin, health, proxy, redis, storage } = config;
+  const { admin, health, http, proxy, redis, storage } = config;
   return {
     ...config,
     storage: { ...storage, driver: redactDriver(storage.driver) },
+    http: { ...http, secret: http.secret && REDACTED },
     health: { ...health, http: health.http.map(redactCheck) },
     admin: { ...admin, token: admin.token && REDACTED },
     redis: redis && redactRedis(redis),

@@ -57,6 +57,7 @@ function resolveHttp(http: RawHttp): HttpConfig {
     host: http.host === undefined ? undefined : parseHttpUrl(http.host)?.origin,
     relativeUrls: http.relativeurls,
     trustedProxies: http.trustedproxies ?? [],
+    secret: http.secret || undefined,
     headers: http.headers ?? {},
     drainTimeoutMs: http.draintimeout ?? DRAIN_TIMEOUT,
     drainDelayMs: http.draindelay ?? 0,

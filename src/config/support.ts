@@ -44,7 +44,6 @@ const IGNORED: readonly UnhonouredKey[] = [
   { path: ['storage', 'maintenance', 'uploadpurging'], instead: 'no uploads are taken', unless: saysNo('enabled') },
   { path: ['middleware', 'registry'], instead: 'no middleware is loaded', unless: isEmpty },
   { path: ['middleware', 'repository'], instead: 'no middleware is loaded', unless: isEmpty },
-  { path: ['http', 'secret'], instead: 'nothing needs to be signed' },
   { path: ['http', 'tls', 'ciphersuites'], instead: "Node.js' own list applies", unless: isEmpty },
   {
     path: ['http', 'http2'],

@@ -130,12 +130,42 @@ export class ContentStore {
     });
   }
 
-  /** Makes a staged file whose bytes the caller has verified a blob of the repository. The caller holds it, and lets it go. */
+  /**
+   * Makes a staged file whose bytes the caller has verified a blob of the repository. The caller holds it, and lets it go.
+   *
+   * @throws {RegistryError} `UNAVAILABLE` as {@link confirmLinked}
+   */
   commitUpload(repository: string, digest: Digest, staged: StagedFile): Promise<void> {
     return this.#locks.run(digest, async () => {
       await this.#ledger?.willLink({ repository, digest, kind: 'blob', size: staged.size });
       await this.#blobs.publish(repository, digest, staged);
+      await this.#confirmBlob(repository, digest);
     });
+  }
+
+  /**
+   * Makes a blob that another repository has part of this one. @returns its size; undefined when it is not there any more
+   *
+   * @throws {RegistryError} `UNAVAILABLE` as {@link confirmLinked}
+   */
+  mountBlob(repository: string, digest: Digest, from: string): Promise<number | undefined> {
+    return this.#locks.run(digest, async () => {
+      const size = await this.#blobs.stat(from, digest);
+      if (size === undefined) return undefined;
+      await this.#ledger?.willLink({ repository, digest, kind: 'blob', size });
+      await this.#blobs.link(repository, digest);
+      await this.#confirmBlob(repository, digest);
+      return size;
+    });
+  }
+
+  async #confirmBlob(repository: string, digest: Digest): Promise<void> {
+    try {
+      await this.confirmLinked(repository, [digest]);
+    } catch (err) {
+      await this.#blobs.deleteLink(repository, digest);
+      throw err;
+    }
   }
 
   /** The bytes stay, for other repositories. */

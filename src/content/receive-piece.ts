@@ -53,6 +53,7 @@ export async function receivePiece(
     if (piece.length !== undefined && received < piece.length) throw wrongLength(piece.length);
     return undefined;
   } finally {
+    await body.return?.();
     await writer.end();
   }
 }

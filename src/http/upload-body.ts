@@ -15,12 +15,14 @@ export function requestBody(req: IncomingMessage): UploadBody {
   const said = req.headers['content-length'];
   const length = said === undefined ? undefined : Number(said);
   const range = parseContentRange(req.headers['content-range']);
-  if (!range) return { bytes: req, offset: undefined, length: length ?? (hasBody(req) ? undefined : 0) };
+  // Not to be destroyed when reading stops early: the answer goes out by the same connection.
+  const bytes = { [Symbol.asyncIterator]: () => req.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array> };
+  if (!range) return { bytes, offset: undefined, length: length ?? (hasBody(req) ? undefined : 0) };
   const ranged = range.end - range.start;
   if (length !== undefined && length !== ranged) {
     throw new RegistryError('SIZE_INVALID', `Content-Range is of ${ranged} bytes, Content-Length ${length}`);
   }
-  return { bytes: req, offset: range.start, length: ranged };
+  return { bytes, offset: range.start, length: ranged };
 }
 
 /** Without either header a request has no body: RFC 9112, section 6.3. */

@@ -25,12 +25,8 @@ export class BlobMounts {
     const { store } = this.#options;
     for (const holder of await this.#candidates(digest, from)) {
       if (!mayPull(holder)) continue;
-      const size = await store.statBlob(holder, digest);
-      if (size === undefined) continue;
-      await store.linkBlob(repository, digest);
-      // Removed in the meantime, it was not linked.
-      if ((await store.statBlob(repository, digest)) === undefined) continue;
-      return { digest, size, mediaType: OCTET_STREAM, from: holder };
+      const size = await store.mountBlob(repository, digest, holder);
+      if (size !== undefined) return { digest, size, mediaType: OCTET_STREAM, from: holder };
     }
     return undefined;
   }

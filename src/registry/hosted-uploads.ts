@@ -7,10 +7,8 @@ import { RegistryError } from '../oci/errors.ts';
 import type { UploadReference } from '../oci/write-request.ts';
 import type { BlobMounts } from './blob-mounts.ts';
 import type { MountedBlob, MountSource, UploadBody, UploadSession, UploadWriter } from './registry.ts';
+import type { UploadSecrets } from './upload-secrets.ts';
 import { signUploadState, type UploadState, verifyUploadState } from './upload-state.ts';
-
-/** What sessions' URLs are signed with: the first is used, all are believed. */
-export type UploadSecrets = () => Promise<readonly [string, ...string[]]>;
 
 export interface HostedUploadsOptions {
   readonly uploads: UploadStore;
@@ -112,7 +110,12 @@ export class HostedUploads implements UploadWriter {
 
 /** A client that does not say where its bytes belong means what the URL says, which is of no matter when it sends none. */
 function pieceOf({ bytes, offset, length }: UploadBody, known: KnownUpload) {
-  return { bytes, length, offset: offset ?? (length === 0 ? undefined : known.offset), isOneOfMany: offset !== undefined };
+  return {
+    bytes,
+    length,
+    offset: offset ?? (length === 0 ? undefined : known.offset),
+    isOneOfMany: offset !== undefined,
+  };
 }
 
 /** It becomes part of a path. @throws {RegistryError} `BLOB_UPLOAD_UNKNOWN` */

@@ -135,6 +135,12 @@ export class StoredContent {
     return new MemorySource(bytes);
   }
 
+  /** The repository has the blob from now on, and its stored bytes are right, whatever was known of either. */
+  blobStored(repository: string, digest: Digest, size: number): void {
+    this.#damaged.delete(digest);
+    this.#descriptors.set(repository, digest, size);
+  }
+
   /** The repository has it no more. */
   forget(repository: string, digest: Digest): void {
     const key = keyOf(repository, digest);

@@ -24,6 +24,7 @@ import { isNotFound, toStorageError } from './s3-errors.ts';
 import { S3Keys } from './s3-keys.ts';
 import { type S3Request, S3Sender } from './s3-sender.ts';
 import { S3Source } from './s3-source.ts';
+import { S3Staging } from './s3-staging.ts';
 import { S3Upload } from './s3-upload.ts';
 
 const NAME = 's3';
@@ -47,6 +48,7 @@ export function createS3Driver(options: S3DriverOptions): StorageDriver {
 class S3Driver implements StorageDriver {
   readonly name = NAME;
   readonly spoolDirectory = undefined;
+  readonly staging = new S3Staging();
   readonly #config: S3Config;
   readonly #clients: readonly S3Client[];
   readonly #signer: S3Client;

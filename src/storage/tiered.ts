@@ -27,7 +27,7 @@ export async function createTieredDriver(driver: StorageDriver, options: TierOpt
     stat: (path) => driver.stat(path),
     open: (path) => tier.open(path, driver),
     readSmall: (path, maxBytes) => driver.readSmall(path, maxBytes),
-    writeSmall: (path, bytes, options) => driver.writeSmall(path, bytes, options),
+    writeSmall: (path, bytes, how) => driver.writeSmall(path, bytes, how),
     adopt: (localFile, path) => tier.keeping(localFile, path, () => driver.adopt(localFile, path)),
     startAdoption(localFile, path, asked): Adoption | undefined {
       const adoption = driver.startAdoption?.(localFile, path, asked);

@@ -50,7 +50,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   http: { imports: ['auth', 'oci', 'registry', 'stream', 'telemetry', 'version.ts'] },
   auth: { imports: ['cache/lru.ts', 'oci'] },
   registry: { imports: ['cache', 'oci', 'stream', 'upstream/upstream.ts'], types: ['content'] },
-  content: { imports: ['oci', 'storage/driver.ts', 'stream'] },
+  content: { imports: ['oci', 'storage/driver.ts', 'storage/staging.ts', 'stream'] },
   expiry: { imports: ['oci', 'storage/driver.ts'], types: ['content', 'stream'] },
   upstream: { imports: ['cache', 'oci'] },
   storage: { imports: ['stream'] },

@@ -177,7 +177,6 @@ describe('a file written for distribution', () => {
       'storage.maintenance.uploadpurging',
       'middleware.registry',
       'middleware.repository',
-      'http.secret',
       'http.tls.ciphersuites',
       'http.http2',
       'notifications',

@@ -243,7 +243,6 @@ describe('a warning', () => {
       'middleware: {registry: [{name: a}]}',
       'middleware.registry: not honoured by this version: no middleware is loaded',
     ],
-    ['http: {secret: s}', 'http.secret: not honoured by this version: nothing needs to be signed'],
     ['http: {h2c: {enabled: true}}', 'http.h2c: not honoured by this version: clients are served by HTTP/1.1'],
     ['http: {http2: {disabled: false}}', 'http.http2: not honoured by this version: clients are served by HTTP/1.1'],
     ['notifications: {endpoints: [{name: a}]}', 'notifications: not honoured by this version: no events are sent'],

@@ -39,6 +39,23 @@ describe('a request that is wrong', () => {
   });
 
   it.each([
+    ['POST', ''],
+    ['PROPFIND', 'many/tags/list'],
+  ])('%s %s is not allowed, and the answer says what is', async (method, path) => {
+    const answer = await ask(`${v2}/${path}`, { method });
+    expect(errorOf(answer)).toEqual([405, 'UNSUPPORTED']);
+    expect(answer.headers.allow).toBe('GET, HEAD, OPTIONS');
+  });
+});
+
+describe('a registry that is read-only', () => {
+  let readOnly: ReadScene;
+  beforeAll(async () => {
+    readOnly = await startReadScene({ storage: { maintenance: { readonly: { enabled: true } } } });
+  });
+  afterAll(() => readOnly[Symbol.asyncDispose]());
+
+  it.each([
     ['PUT', 'team/app/manifests/1'],
     ['DELETE', `team/app/manifests/${app.digest}`],
     ['DELETE', `team/app/blobs/${small.digest}`],
@@ -47,10 +64,8 @@ describe('a request that is wrong', () => {
     ['PATCH', 'team/app/blobs/uploads/1'],
     ['PUT', `team/app/blobs/uploads/1?digest=${small.digest}`],
     ['GET', `team/app/blobs/uploads/1`],
-    ['POST', ''],
-    ['PROPFIND', 'many/tags/list'],
-  ])('%s %s is not allowed, and the answer says what is', async (method, path) => {
-    const answer = await ask(`${v2}/${path}`, { method });
+  ])('refuses %s %s, and says what it allows', async (method, path) => {
+    const answer = await ask(`${readOnly.layover.url}/v2/${path}`, { method });
     expect(errorOf(answer)).toEqual([405, 'UNSUPPORTED']);
     expect(answer.headers.allow).toBe('GET, HEAD, OPTIONS');
   });

@@ -22,12 +22,13 @@ export const startUpload: RouteHandler<'start-upload'> = async (request, context
     return;
   }
   const body = requestBody(context.exchange.req);
-  const blob = await writer.finish(name, session, { ...body, digest }).catch(async (err: unknown) => {
+  try {
+    await sendBlob(context, repository, await writer.finish(name, session, { ...body, digest }));
+  } catch (err) {
     // Nobody knows of the session.
     await writer.cancel(name, session).catch(() => {});
     throw err;
-  });
-  await sendBlob(context, repository, blob);
+  }
 };
 
 /** `GET /v2/<name>/blobs/uploads/<id>`: end-13 of the distribution spec. */
@@ -40,18 +41,16 @@ export const getUpload: RouteHandler<'get-upload'> = async ({ repository, upload
 /** `PATCH /v2/<name>/blobs/uploads/<id>`: end-5 of the distribution spec. */
 export const appendUpload: RouteHandler<'append-upload'> = async ({ repository, upload }, context) => {
   const { writer, name } = hosted(repository, context);
-  const session = await writer
-    .append(name, upload, requestBody(context.exchange.req))
-    .catch(tellWhereToGoOn(context, { repository, name, upload, writer }));
+  const appending = writer.append(name, upload, requestBody(context.exchange.req));
+  const session = await orWhereToGoOn(context, { repository, name, upload, writer }, appending);
   sendSession(context, { repository, session }, { status: 202, headers: { 'content-length': 0 } });
 };
 
 /** `PUT /v2/<name>/blobs/uploads/<id>?digest=<digest>`: end-6 of the distribution spec. */
 export const finishUpload: RouteHandler<'finish-upload'> = async ({ repository, upload, digest }, context) => {
   const { writer, name } = hosted(repository, context);
-  const blob = await writer
-    .finish(name, upload, { ...requestBody(context.exchange.req), digest })
-    .catch(tellWhereToGoOn(context, { repository, name, upload, writer }));
+  const finishing = writer.finish(name, upload, { ...requestBody(context.exchange.req), digest });
+  const blob = await orWhereToGoOn(context, { repository, name, upload, writer }, finishing);
   await sendBlob(context, repository, blob);
 };
 
@@ -132,12 +131,18 @@ interface Asked {
 }
 
 /** A piece that does not come next is told which one does: end-5 of the distribution spec. */
-function tellWhereToGoOn(context: RouteContext, { repository, name, upload, writer }: Asked) {
-  return async (err: unknown): Promise<never> => {
+async function orWhereToGoOn<T>(
+  context: RouteContext,
+  { repository, name, upload, writer }: Asked,
+  work: Promise<T>,
+): Promise<T> {
+  try {
+    return await work;
+  } catch (err) {
     if (!(err instanceof RegistryError) || err.code !== 'RANGE_INVALID') throw err;
     const session = await writer.find(name, upload).catch(() => undefined);
     if (!session) throw err;
     const headers = sessionHeaders(context, { repository, session });
     throw new RegistryError(err.code, err.message, { ...err.options, headers });
-  };
+  }
 }
