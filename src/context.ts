@@ -22,7 +22,7 @@ import { Fills } from './registry/fills.ts';
 import { BlobMounts } from './registry/blob-mounts.ts';
 import { HostedUploads } from './registry/hosted-uploads.ts';
 import { createUploadSecrets } from './registry/upload-secrets.ts';
-import { NO_MANIFESTS } from './registry/no-manifests.ts';
+import { HostedManifests } from './registry/hosted-manifests.ts';
 import { LocalRegistry } from './registry/local.ts';
 import { PulledBlobs } from './registry/pulled-blobs.ts';
 import { PulledManifests } from './registry/pulled-manifests.ts';
@@ -73,7 +73,8 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
   await reportTakenOver(driver, telemetry);
   const onDamage = (damage: { path: string; reason: string }) => telemetry.cache.damagedContent(damage);
   const usage = await openUsage({ config, reader: () => store, events: telemetry.expiry, now: Date.now });
-  const store: ContentStore = new ContentStore({ driver, onDamage, ledger: usage.recorder });
+  const { readOnly } = config.storage;
+  const store: ContentStore = new ContentStore({ driver, onDamage, ledger: usage.recorder, readOnly });
   const redis = config.redis && (await createRedis(config.redis, { events: telemetry.redis }));
   const { shared, maxEntries } = config.descriptors;
   const descriptors = new DescriptorCache({ maxEntries, redis: shared ? redis : undefined, events: telemetry.redis });
@@ -87,7 +88,7 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
   const uploads = createUploads(config, { driver, store, content, redis, usage, telemetry });
   const router = new Router({
     local,
-    writer: config.storage.readOnly ? undefined : { uploads, manifests: NO_MANIFESTS },
+    writer: readOnly ? undefined : { uploads, manifests: new HostedManifests({ store, content, policy: config.push }) },
     hosted: config.proxy?.hosted ?? [],
     upstreams: pulling?.routes ?? [],
   });

@@ -1,4 +1,5 @@
 import type { AuthConfig } from './auth-config.ts';
+import type { PushConfig } from './push-config.ts';
 
 export type * from './auth-config.ts';
 
@@ -20,6 +21,7 @@ export interface Config {
   /** Undefined: a plain registry, nothing is pulled through. */
   readonly proxy: ProxyConfig | undefined;
   readonly admin: AdminConfig;
+  readonly push: PushConfig;
 }
 
 /** The admin API; it is always on a socket beside the storage, for who may read that directory. */

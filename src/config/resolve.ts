@@ -1,6 +1,7 @@
 import type { Config, HealthConfig, HttpConfig, Listen, LogConfig, TlsConfig } from './config.ts';
 import { resolveAuth } from './resolve-auth.ts';
 import { resolveProxy } from './resolve-proxy.ts';
+import { resolvePush } from './resolve-push.ts';
 import { resolveDescriptorCache, resolveRedis } from './resolve-redis.ts';
 import { resolveStorage } from './resolve-storage.ts';
 import type { RawConfig } from './schema/schema.ts';
@@ -31,6 +32,7 @@ export function resolveConfig(raw: RawConfig): Config {
     catalogMaxEntries: positive(raw.catalog?.maxentries) ?? MAX_ENTRIES,
     tagsMaxEntries: positive(raw.tags?.maxtags) ?? MAX_ENTRIES,
     proxy: raw.proxy && resolveProxy(raw.proxy),
+    push: resolvePush(raw),
     admin: { listen: raw.admin?.addr, token: raw.admin?.token, tokenFile: raw.admin?.tokenfile },
   };
 }

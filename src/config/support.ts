@@ -40,7 +40,6 @@ const IGNORED: readonly UnhonouredKey[] = [
   { path: ['log', 'reportcaller'], instead: 'lines do not name the code', unless: (value) => !isOn(value) },
   { path: ['storage', 'filesystem', 'maxthreads'], instead: 'Node.js limits its own threads (UV_THREADPOOL_SIZE)' },
   { path: ['storage', 'tag', 'concurrencylimit'], instead: 'tags are read with a limit of its own' },
-  { path: ['storage', 'delete'], instead: 'clients cannot delete', unless: saysNo('enabled') },
   { path: ['storage', 'maintenance', 'uploadpurging'], instead: 'no uploads are taken', unless: saysNo('enabled') },
   { path: ['middleware', 'registry'], instead: 'no middleware is loaded', unless: isEmpty },
   { path: ['middleware', 'repository'], instead: 'no middleware is loaded', unless: isEmpty },
@@ -54,8 +53,6 @@ const IGNORED: readonly UnhonouredKey[] = [
   { path: ['notifications'], instead: 'no events are sent', unless: isEmpty },
   ...REDIS_IGNORED,
   { path: ['proxy', 'cachewritetimeout'], instead: 'a blob may take as long as bytes keep coming' },
-  { path: ['validation'], instead: 'nothing can be pushed', unless: isEmpty },
-  { path: ['policy'], instead: 'nothing can be pushed', unless: isEmpty },
   { path: ['reporting'], instead: 'nothing is reported', unless: isEmpty },
   { path: ['compatibility'], instead: 'there is no schema 1', unless: isEmpty },
 ];

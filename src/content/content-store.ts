@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 
-import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import { type Digest, digestAlgorithm } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import type { Page } from '../oci/pagination.ts';
+import type { ReferrersPage, ReferrersQuery } from '../oci/referrers-page.ts';
 import type { Adoption, StorageDriver } from '../storage/driver.ts';
 import type { StagedFile } from '../storage/staging.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
@@ -23,6 +23,7 @@ import {
 } from './inventory.ts';
 import type { LinkLedger } from './link-ledger.ts';
 import { LinkStore } from './links.ts';
+import { ManifestPush, type PushedContent } from './manifest-push.ts';
 import { ManifestStore, type StoredManifest } from './manifests.ts';
 import { layerLinkPath } from './paths.ts';
 import { ReferrerStore } from './referrers.ts';
@@ -42,6 +43,8 @@ export interface ContentStoreOptions {
   readonly onDamage: DamageListener;
   /** Undefined: nobody keeps a record. */
   readonly ledger?: LinkLedger | undefined;
+  /** Nothing is written because somebody reads. @default false */
+  readonly readOnly?: boolean;
 }
 
 /**
@@ -59,11 +62,12 @@ export class ContentStore {
   readonly #referrers: ReferrerStore;
   readonly #ledger: LinkLedger | undefined;
   /** Whoever links content, or removes its bytes, does so alone: no link without bytes, no bytes removed under a new link. */
-  readonly #locks = new DigestLocks();
+  readonly #locks = new DigestLocks<Digest>();
   readonly #links: LinkStore;
   readonly #guard: CollectionGuard;
+  readonly #push: ManifestPush;
 
-  constructor({ driver, onDamage, ledger }: ContentStoreOptions) {
+  constructor({ driver, onDamage, ledger, readOnly = false }: ContentStoreOptions) {
     const links = new LinkStore({ driver, onDamage });
     this.#driver = driver;
     this.#links = links;
@@ -72,7 +76,16 @@ export class ContentStore {
     this.#blobs = new BlobStore({ driver, links, onDamage });
     this.#manifests = new ManifestStore({ driver, links, onDamage });
     this.#tags = new TagStore({ driver, links });
-    this.#referrers = new ReferrerStore({ driver, manifests: this.#manifests });
+    this.#referrers = new ReferrerStore({ driver, links, manifests: this.#manifests, readOnly });
+    this.#push = new ManifestPush({
+      locks: this.#locks,
+      blobs: this.#blobs,
+      manifests: this.#manifests,
+      tags: this.#tags,
+      referrers: this.#referrers,
+      ledger,
+      confirmLinked: (repository, digests) => this.confirmLinked(repository, digests),
+    });
   }
 
   /** The caller closes it. Undefined when the repository does not have it. */
@@ -181,8 +194,10 @@ export class ContentStore {
   /** @throws {RegistryError} `MANIFEST_INVALID`, or `DIGEST_INVALID` when the bytes are not those of the digest */
   putManifest(repository: string, digest: Digest, bytes: Uint8Array): Promise<void> {
     return this.#locks.run(digest, async () => {
-      const parts = parseManifest(bytes).references.map((reference) => reference.digest);
+      const { references, subject } = parseManifest(bytes);
+      const parts = references.map((reference) => reference.digest);
       await this.#ledger?.willLink({ repository, digest, kind: 'manifest', size: bytes.length, parts });
+      if (subject) await this.#referrers.add(repository, subject.digest, digest);
       await this.#manifests.put(repository, digest, bytes);
       this.#guard.rely([digest]);
     });
@@ -192,8 +207,43 @@ export class ContentStore {
   async deleteManifestLink(repository: string, digest: Digest): Promise<string[]> {
     // The tags first: one that is left without its manifest is of no use.
     const tags = await this.#tags.forget(repository, digest);
+    const subject = await this.#manifests.findSubject(repository, digest);
     await this.#manifests.deleteLink(repository, digest);
+    if (subject) await this.#referrers.remove(repository, subject, digest);
     return tags;
+  }
+
+  /**
+   * A manifest that a client pushes, with its tags: all of it, or nothing when something that it needs is not in the repository.
+   *
+   * @returns what is missing
+   * @throws {RegistryError} `UNAVAILABLE` when another process is collecting what it needs
+   */
+  pushManifest(repository: string, pushed: PushedContent): Promise<readonly Digest[]> {
+    return this.#push.put(repository, pushed);
+  }
+
+  /** As a client does: with the tags that name it. The bytes stay. @returns whether there was one */
+  deleteManifest(repository: string, digest: Digest): Promise<boolean> {
+    return this.#locks.run(digest, async () => {
+      const isThere = await this.#manifests.has(repository, digest);
+      if (isThere) await this.deleteManifestLink(repository, digest);
+      return isThere;
+    });
+  }
+
+  /** As a client does. The manifest stays. @returns whether there was one */
+  deleteTag(repository: string, tag: string): Promise<boolean> {
+    return this.#tags.delete(repository, tag);
+  }
+
+  /** As a client does. The bytes stay. @returns whether there was one */
+  deleteBlob(repository: string, digest: Digest): Promise<boolean> {
+    return this.#locks.run(digest, async () => {
+      const isThere = await this.#blobs.isLinked(repository, digest);
+      if (isThere) await this.#blobs.deleteLink(repository, digest);
+      return isThere;
+    });
   }
 
   /** Whether the repository links it; says nothing of the bytes. */
@@ -297,7 +347,7 @@ export class ContentStore {
   }
 
   /** Empty when there are none. */
-  listReferrers(repository: string, digest: Digest): Promise<ManifestDescriptor[]> {
-    return this.#referrers.list(repository, digest);
+  listReferrers(repository: string, digest: Digest, query: ReferrersQuery = {}): Promise<ReferrersPage> {
+    return this.#referrers.list(repository, digest, query);
   }
 }

@@ -1,30 +1,60 @@
-import type { Digest } from '../oci/digest.ts';
+/** Who waits for whom at one key. */
+interface Queue {
+  /** Settles when the last that is alone has ended. */
+  readonly alone: Promise<unknown>;
+  /** Settles when everybody has. */
+  readonly all: Promise<unknown>;
+}
 
-/** One piece of work at a time for each digest, in the order in which it was asked for. */
-export class DigestLocks {
-  readonly #last = new Map<Digest, Promise<unknown>>();
+/**
+ * For each digest one piece of work at a time, or any number of pieces that share it, in the order in which they were asked for.
+ * Within one process: what several do to the same storage is not ordered by it.
+ */
+export class DigestLocks<K extends string> {
+  readonly #queues = new Map<K, Queue>();
 
   /** Not to be called from within work on the same digest: it would wait for itself. */
-  async run<T>(digest: Digest, work: () => Promise<T>): Promise<T> {
-    const before = this.#last.get(digest);
-    const mine = before ? before.then(work, work) : work();
-    this.#last.set(digest, mine);
+  run<T>(key: K, work: () => Promise<T>): Promise<T> {
+    return this.runSharing({ alone: [key], shared: [] }, work);
+  }
+
+  /** Alone with all of them. */
+  runAll<T>(keys: Iterable<K>, work: () => Promise<T>): Promise<T> {
+    return this.runSharing({ alone: [...keys], shared: [] }, work);
+  }
+
+  /** Alone with some, and beside others that share the rest with it: those who want one of these alone have to wait. */
+  async runSharing<T>({ alone, shared }: Record<'alone' | 'shared', readonly K[]>, work: () => Promise<T>): Promise<T> {
+    const own = new Set(alone);
+    const releases: (() => void)[] = [];
     try {
-      return await mine;
+      // In an order that everybody keeps, so that nobody waits for one who waits for him.
+      for (const key of [...new Set([...alone, ...shared])].sort())
+        releases.push(await this.#acquire(key, own.has(key)));
+      return await work();
     } finally {
-      if (this.#last.get(digest) === mine) this.#last.delete(digest);
+      for (const release of releases) release();
     }
   }
 
-  /** Alone with all of them. In an order that everybody keeps, so that nobody waits for one who waits for him. */
-  runAll<T>(digests: Iterable<Digest>, work: () => Promise<T>): Promise<T> {
-    const [first, ...others] = [...new Set(digests)].toSorted();
-    if (first === undefined) return work();
-    return this.run(first, () => this.#runNext(others, work));
+  async #acquire(key: K, isAlone: boolean): Promise<() => void> {
+    const before = this.#queues.get(key);
+    let release = () => {};
+    const mine = new Promise<void>((resolve) => (release = resolve));
+    const queue = isAlone ? { alone: mine, all: mine } : beside(before, mine);
+    this.#queues.set(key, queue);
+    void this.#forget(key, queue);
+    await (isAlone ? before?.all : before?.alone);
+    return release;
   }
 
-  #runNext<T>(digests: readonly Digest[], work: () => Promise<T>): Promise<T> {
-    const [first, ...others] = digests;
-    return first === undefined ? work() : this.run(first, () => this.#runNext(others, work));
+  async #forget(key: K, queue: Queue): Promise<void> {
+    await queue.all;
+    if (this.#queues.get(key) === queue) this.#queues.delete(key);
   }
+}
+
+function beside(before: Queue | undefined, mine: Promise<void>): Queue {
+  if (!before) return { alone: Promise.resolve(), all: mine };
+  return { alone: before.alone, all: Promise.all([before.all, mine]) };
 }

@@ -60,6 +60,12 @@ export class ManifestStore {
     await this.#options.links.putIfChanged(revisionLinkPath(repository, digest), digest);
   }
 
+  /** What the manifest is attached to, if it is and can be read. */
+  async findSubject(repository: string, digest: Digest): Promise<Digest | undefined> {
+    const found = await this.find(repository, digest);
+    return found && parseManifest(found.bytes).subject?.digest;
+  }
+
   /** The bytes stay, and so do tags. */
   async deleteLink(repository: string, digest: Digest): Promise<void> {
     await this.#options.driver.delete(revisionDirectory(repository, digest));

@@ -87,6 +87,26 @@ export function uploadDirectory(repository: string, id: string): string {
   return `${uploadsPath(repository)}/${id}`;
 }
 
+/** Holds what is known of the manifests that are attached to others; not part of distribution's layout. */
+export function referrersPath(repository: string): string {
+  return `${manifestsPath(repository)}/referrers`;
+}
+
+/** Holds a directory for each manifest that is attached to this one. */
+export function referrersOfPath(repository: string, subject: Digest, algorithm: string): string {
+  return `${referrersPath(repository)}/${digestDirectory(subject)}/${algorithm}`;
+}
+
+/** Holds the link that says that a manifest is attached to another. */
+export function referrerDirectory(repository: string, subject: Digest, referrer: Digest): string {
+  return `${referrersPath(repository)}/${digestDirectory(subject)}/${digestDirectory(referrer)}`;
+}
+
+/** Is there when every manifest that the repository had before is among the referrers, if it has a subject. */
+export function referrersCompletePath(repository: string): string {
+  return `${referrersPath(repository)}/complete`;
+}
+
 export function tagsPath(repository: string): string {
   return `${manifestsPath(repository)}/tags`;
 }

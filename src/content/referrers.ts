@@ -3,19 +3,26 @@ import pLimit from 'p-limit';
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
+import { type ReferrersPage, ReferrersPageBuilder, type ReferrersQuery } from '../oci/referrers-page.ts';
 import type { StorageDriver } from '../storage/driver.ts';
-import { orUndefined } from './links.ts';
+import { type LinkStore, orUndefined } from './links.ts';
 import type { ManifestStore } from './manifests.ts';
-import { revisionsPath } from './paths.ts';
+import { referrerDirectory, referrersCompletePath, referrersOfPath, revisionsPath } from './paths.ts';
 
 const MAX_CONCURRENT_READS = 16;
-/** About 100 bytes each, more for those that have a subject. */
-const MAX_KNOWN = 100_000;
+/** Referrers looked up before it is seen whether the page is full. */
+const BATCH = 64;
+const MAX_KNOWN = 20_000;
+/** Larger ones are read every time. Bytes of JSON. */
+const MAX_KNOWN_BYTES = 4096;
 const ALGORITHMS = ['sha256', 'sha512'] as const;
 
 export interface ReferrerStoreOptions {
   readonly driver: StorageDriver;
+  readonly links: LinkStore;
   readonly manifests: ManifestStore;
+  /** Nothing is written because somebody reads. */
+  readonly readOnly: boolean;
 }
 
 interface Referrer {
@@ -24,8 +31,10 @@ interface Referrer {
 }
 
 /**
- * Which manifests of a repository are attached to one. Found by looking at every manifest of the repository; what a
- * digest's bytes say never changes, so each is parsed once, while what the repository has is asked every time.
+ * Which manifests of a repository are attached to one: a link below the subject for each, made before the manifest is. A link is only a
+ * hint where to look; that the repository has the manifest is asked every time, what its bytes say never changes.
+ *
+ * What was stored by others, or before there were these links, is found by looking at every manifest of the repository, once.
  */
 export class ReferrerStore {
   readonly #options: ReferrerStoreOptions;
@@ -37,34 +46,78 @@ export class ReferrerStore {
     this.#options = options;
   }
 
-  /** In the order of their digests; empty when there are none. */
-  async list(repository: string, subject: Digest): Promise<ManifestDescriptor[]> {
-    const revisions = await this.#revisions(repository);
-    const referrers = await this.#limit.map(revisions, (digest) => this.#findReferrer(repository, digest, subject));
-    return referrers.filter((descriptor) => descriptor !== undefined);
+  async add(repository: string, subject: Digest, referrer: Digest): Promise<void> {
+    await this.#options.links.putIfChanged(`${referrerDirectory(repository, subject, referrer)}/link`, referrer);
   }
 
-  async #revisions(repository: string): Promise<Digest[]> {
+  async remove(repository: string, subject: Digest, referrer: Digest): Promise<void> {
+    await this.#options.driver.delete(referrerDirectory(repository, subject, referrer));
+  }
+
+  /** In the order of their digests; empty when there are none. */
+  async list(repository: string, subject: Digest, query: ReferrersQuery): Promise<ReferrersPage> {
+    const page = new ReferrersPageBuilder(query);
+    const { last = '' } = query;
+    const candidates = (await this.#candidates(repository, subject)).filter((digest) => digest > last);
+    for (let i = 0; i < candidates.length; i += BATCH) {
+      const batch = candidates.slice(i, i + BATCH);
+      const found = await this.#limit.map(batch, (digest) => this.#findReferrer(repository, digest, subject));
+      const isWhole = found.every((descriptor) => descriptor === undefined || page.add(descriptor));
+      if (!isWhole) return page.build(false);
+    }
+    return page.build(true);
+  }
+
+  async #candidates(repository: string, subject: Digest): Promise<Digest[]> {
+    const { driver } = this.#options;
+    const isComplete = await orUndefined(driver.stat(referrersCompletePath(repository)));
+    if (!isComplete) return this.#scan(repository);
+    return this.#digestsBelow((algorithm) => referrersOfPath(repository, subject, algorithm));
+  }
+
+  /** @returns every manifest of the repository, whose links are all there the next time */
+  async #scan(repository: string): Promise<Digest[]> {
+    const revisions = await this.#digestsBelow((algorithm) => revisionsPath(repository, algorithm));
+    if (revisions.length === 0 || this.#options.readOnly) return revisions;
+    // A disk that is full: they are looked at again the next time.
+    await this.#link(repository, revisions).catch(() => {});
+    return revisions;
+  }
+
+  async #link(repository: string, revisions: readonly Digest[]): Promise<void> {
+    await this.#limit.map(revisions, async (digest) => {
+      const referrer = await this.#referrer(repository, digest);
+      if (referrer) await this.add(repository, referrer.subject, digest);
+    });
+    await this.#options.driver.writeSmall(referrersCompletePath(repository), Buffer.from('1'));
+  }
+
+  async #digestsBelow(pathOf: (algorithm: string) => string): Promise<Digest[]> {
     const lists = ALGORITHMS.map(async (algorithm) => {
-      const names = await orUndefined(this.#options.driver.list(revisionsPath(repository, algorithm)));
+      const names = await orUndefined(this.#options.driver.list(pathOf(algorithm)));
       return (names ?? []).map((hex) => `${algorithm}:${hex}`).filter(isDigest);
     });
     return (await Promise.all(lists)).flat();
   }
 
   async #findReferrer(repository: string, digest: Digest, subject: Digest): Promise<ManifestDescriptor | undefined> {
-    const { manifests } = this.#options;
-    if (!this.#known.has(digest)) {
-      const manifest = await manifests.find(repository, digest);
-      if (manifest) this.#remember(digest, referrerOf(digest, manifest.bytes));
-    }
-    const referrer = this.#known.get(digest);
+    const referrer = await this.#referrer(repository, digest);
     if (referrer?.subject !== subject) return undefined;
     // The directory of a deleted revision can stay behind without its link.
-    return (await manifests.has(repository, digest)) ? referrer.descriptor : undefined;
+    return (await this.#options.manifests.has(repository, digest)) ? referrer.descriptor : undefined;
+  }
+
+  async #referrer(repository: string, digest: Digest): Promise<Referrer | undefined> {
+    if (this.#known.has(digest)) return this.#known.get(digest);
+    const manifest = await this.#options.manifests.find(repository, digest);
+    if (!manifest) return undefined;
+    const referrer = referrerOf(digest, manifest.bytes);
+    this.#remember(digest, referrer);
+    return referrer;
   }
 
   #remember(digest: Digest, referrer: Referrer | undefined): void {
+    if (referrer && JSON.stringify(referrer).length > MAX_KNOWN_BYTES) return;
     const [oldest] = this.#known.keys();
     if (this.#known.size >= MAX_KNOWN && oldest) this.#known.delete(oldest);
     this.#known.set(digest, referrer);

@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 
 import type { Digest } from '../oci/digest.ts';
 import type { StorageDriver } from '../storage/driver.ts';
+import { DigestLocks } from './digest-locks.ts';
 import { type LinkStore, orUndefined } from './links.ts';
 import {
   isTagName,
@@ -29,6 +30,8 @@ export interface TagStoreOptions {
 /** Names for manifests, each with the history of what it named. */
 export class TagStore {
   readonly #options: TagStoreOptions;
+  /** Whoever changes a tag does so alone: one that was just moved is not deleted for what it named before. */
+  readonly #locks = new DigestLocks<string>();
 
   constructor(options: TagStoreOptions) {
     this.#options = options;
@@ -45,10 +48,22 @@ export class TagStore {
   }
 
   /** {@link FoundTag.checkedAt} is now, afterwards. */
-  async put(repository: string, tag: string, digest: Digest): Promise<void> {
+  put(repository: string, tag: string, digest: Digest): Promise<void> {
     const { links } = this.#options;
-    await links.putIfChanged(tagIndexLinkPath(repository, tag, digest), digest);
-    await links.put(tagLinkPath(repository, tag), digest);
+    return this.#locks.run(`${repository}:${tag}`, async () => {
+      await links.putIfChanged(tagIndexLinkPath(repository, tag, digest), digest);
+      await links.put(tagLinkPath(repository, tag), digest);
+    });
+  }
+
+  /** @returns whether there was one */
+  delete(repository: string, tag: string): Promise<boolean> {
+    const { driver, links } = this.#options;
+    return this.#locks.run(`${repository}:${tag}`, async () => {
+      const digest = await links.find(tagLinkPath(repository, tag));
+      if (digest !== undefined) await driver.delete(tagDirectory(repository, tag));
+      return digest !== undefined;
+    });
   }
 
   /** Every tag with what it names. */
@@ -61,12 +76,19 @@ export class TagStore {
 
   /** Removes the tags that name the manifest, and the manifest from the history of others. @returns the tags removed */
   async forget(repository: string, digest: Digest): Promise<string[]> {
-    const { driver } = this.#options;
-    const named = await this.all(repository);
-    await pLimit(MAX_CONCURRENT_READS).map(named, ({ tag, digest: current }) =>
-      driver.delete(current === digest ? tagDirectory(repository, tag) : tagIndexDirectory(repository, tag, digest)),
-    );
-    return named.filter((tag) => tag.digest === digest).map(({ tag }) => tag);
+    const tags = (await this.list(repository)) ?? [];
+    const forgotten = await pLimit(MAX_CONCURRENT_READS).map(tags, (tag) => this.#forgetIn(repository, tag, digest));
+    return tags.filter((_, i) => forgotten[i]);
+  }
+
+  /** @returns whether the tag named it */
+  #forgetIn(repository: string, tag: string, digest: Digest): Promise<boolean> {
+    const { driver, links } = this.#options;
+    return this.#locks.run(`${repository}:${tag}`, async () => {
+      const isCurrent = (await links.find(tagLinkPath(repository, tag))) === digest;
+      await driver.delete(isCurrent ? tagDirectory(repository, tag) : tagIndexDirectory(repository, tag, digest));
+      return isCurrent;
+    });
   }
 
   /** In code point order, as distribution does; undefined when there is no such repository. */

@@ -48,6 +48,8 @@ export interface RegistryErrorOptions {
   readonly retryAfterMs?: number;
   /** Further response headers, such as `Allow` or `Content-Range`; a list is sent as one header for each. */
   readonly headers?: Readonly<Record<string, string | string[]>>;
+  /** What else is wrong, told to the client behind this one. */
+  readonly others?: readonly RegistryError[];
 }
 
 /** A failure a registry client can act on. Anything else that is thrown is a bug and becomes `UNKNOWN`. */
@@ -68,8 +70,12 @@ export class RegistryError extends Error {
 
   /** The response body the spec asks for. */
   toJSON() {
+    return { errors: [this, ...(this.options.others ?? [])].map((error) => error.#entry()) };
+  }
+
+  #entry() {
     const { code, message, options } = this;
-    return { errors: [{ code, message, ...(options.detail !== undefined && { detail: options.detail }) }] };
+    return { code, message, ...(options.detail !== undefined && { detail: options.detail }) };
   }
 }
 

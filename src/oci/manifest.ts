@@ -23,13 +23,18 @@ export interface ParsedManifest {
   readonly references: readonly ManifestReference[];
 }
 
+/** A manifest before anybody has looked at what it says. */
+export type ManifestJson = Readonly<Record<string, unknown>>;
+
 export interface ManifestReference extends Descriptor {
   readonly kind: 'config' | 'layer' | 'manifest';
   readonly platform?: Readonly<Record<string, unknown>>;
+  /** Where else it can be had. */
+  readonly urls?: readonly string[];
 }
 
 type Structure = 'index' | 'image' | 'artifact' | 'schema1';
-type Json = Readonly<Record<string, unknown>>;
+type Json = ManifestJson;
 
 const STRUCTURE_OF: Readonly<Record<string, Structure>> = {
   [OCI_INDEX]: 'index',
@@ -50,7 +55,11 @@ const STRUCTURE_OF: Readonly<Record<string, Structure>> = {
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
  */
 export function parseManifest(bytes: Uint8Array): ParsedManifest {
-  const manifest = parseJson(bytes);
+  return readManifest(parseManifestJson(bytes));
+}
+
+/** @throws {RegistryError} as {@link parseManifest} */
+export function readManifest(manifest: ManifestJson): ParsedManifest {
   const structure = structureOf(manifest);
   const claimed = textOf(manifest, 'mediaType');
   const expected = claimed === undefined ? undefined : STRUCTURE_OF[claimed];
@@ -66,7 +75,8 @@ export function parseManifest(bytes: Uint8Array): ParsedManifest {
   };
 }
 
-function parseJson(bytes: Uint8Array): Json {
+/** @throws {RegistryError} `MANIFEST_INVALID` for what is no JSON object */
+export function parseManifestJson(bytes: Uint8Array): ManifestJson {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
@@ -98,6 +108,7 @@ function referencesOf(manifest: Json, structure: Structure): ManifestReference[]
       return listOf(manifest.manifests).map((entry) => ({
         ...descriptorOf(entry),
         ...platformOf(entry),
+        ...urlsOf(entry),
         kind: 'manifest',
       }));
     case 'image':
@@ -110,7 +121,7 @@ function referencesOf(manifest: Json, structure: Structure): ManifestReference[]
 }
 
 function layersOf(value: unknown): ManifestReference[] {
-  return listOf(value).map((entry) => ({ ...descriptorOf(entry), kind: 'layer' }));
+  return listOf(value).map((entry) => ({ ...descriptorOf(entry), ...urlsOf(entry), kind: 'layer' }));
 }
 
 /** Schema 1 does not say how large its layers are. */
@@ -129,6 +140,17 @@ function descriptorOf(value: unknown): Descriptor {
 function platformOf(entry: unknown): Pick<ManifestReference, 'platform'> {
   const { platform } = objectOf(entry);
   return present(platform) ? { platform: objectOf(platform) } : {};
+}
+
+function urlsOf(entry: unknown): Pick<ManifestReference, 'urls'> {
+  const { urls } = objectOf(entry);
+  if (!present(urls)) return {};
+  return {
+    urls: listOf(urls).map((url) => {
+      if (typeof url !== 'string') throw invalid('a URL that is not text');
+      return url;
+    }),
+  };
 }
 
 /** Image-spec 1.1, "Listing Referrers" of the distribution spec: an index without one has none. */

@@ -12,6 +12,15 @@ export const DOCKER_MANIFEST_LIST = 'application/vnd.docker.distribution.manifes
 export const DOCKER_SCHEMA1 = 'application/vnd.docker.distribution.manifest.v1+json';
 export const DOCKER_SCHEMA1_SIGNED = 'application/vnd.docker.distribution.manifest.v1+prettyjws';
 
+/** Layers that clients fetch from where their `urls` say, and that a registry need not have. */
+export const NON_DISTRIBUTABLE_LAYERS: readonly string[] = [
+  'application/vnd.oci.image.layer.nondistributable.v1.tar',
+  'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+  'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd',
+  'application/vnd.docker.image.rootfs.foreign.diff.tar',
+  'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+];
+
 /** Every kind of manifest, the ones most wanted first: what an `Accept` header has to list. */
 export const MANIFEST_MEDIA_TYPES: readonly string[] = [
   OCI_INDEX,

@@ -24,10 +24,10 @@ export function parsePage(query: URLSearchParams): PageRequest {
  * @param url path and query of the request
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
  */
-export function nextPageLink(url: string, next: Required<PageRequest>): string {
+export function nextPageLink(url: string, next: PageRequest & { readonly last: string }): string {
   const mark = url.indexOf('?');
   const query = new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1));
-  query.set('n', String(next.n));
+  if (next.n !== undefined) query.set('n', String(next.n));
   query.set('last', next.last);
   return `<${mark === -1 ? url : url.slice(0, mark)}?${query.toString()}>; rel="next"`;
 }

@@ -25,6 +25,7 @@ export type OciRequest =
       readonly repository: string;
       readonly digest: Digest;
       readonly artifactType: string | undefined;
+      readonly page: PageRequest;
     }
   | WriteRequest
   /** `OPTIONS`, which is HTTP's own. */
@@ -127,7 +128,13 @@ function toRequest(endpoint: Endpoint, method: string, query: URLSearchParams): 
       return { kind: BLOB_KINDS[method] ?? 'get-blob', repository, digest: parseDigest(endpoint.last) };
     case 'referrers': {
       const artifactType = query.get('artifactType') || undefined;
-      return { kind: 'list-referrers', repository, digest: parseDigest(endpoint.last), artifactType };
+      return {
+        kind: 'list-referrers',
+        repository,
+        digest: parseDigest(endpoint.last),
+        artifactType,
+        page: parsePage(query),
+      };
     }
     case 'uploads':
       return toUploadStart(repository, query);

@@ -90,7 +90,10 @@ export function toManifestWrite(
     if (reference.kind === 'tag') return reference.tag;
     throw new RegistryError('TAG_INVALID', `a digest is no tag: ${referenceText(reference)}`);
   });
-  if (tags.length > MAX_TAGS) throw new RegistryError('TAG_INVALID', `more than ${MAX_TAGS} tags at once`);
+  if (tags.length > MAX_TAGS) {
+    // Section "Pushing Manifests" of the spec names the status.
+    throw new RegistryError('TAG_INVALID', `more than ${MAX_TAGS} tags at once`, { status: 414 });
+  }
   return { kind: 'put-manifest', ...target, tags };
 }
 

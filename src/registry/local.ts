@@ -1,8 +1,9 @@
 import type { ContentStore } from '../content/content-store.ts';
-import { type Descriptor, type ManifestDescriptor, OCTET_STREAM } from '../oci/descriptor.ts';
+import { type Descriptor, OCTET_STREAM } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { type Page, type PageRequest, pageOf } from '../oci/pagination.ts';
+import type { ReferrersPage, ReferrersQuery } from '../oci/referrers-page.ts';
 import { type Reference, referenceText } from '../oci/reference.ts';
 import type { Manifest, OpenBlob, RedirectedBlob, RegistryReader, Served } from './registry.ts';
 import type { StoredContent } from './stored-content.ts';
@@ -26,6 +27,7 @@ export class LocalRegistry implements RegistryReader {
   async getManifest(repository: string, reference: Reference): Promise<Served<Manifest>> {
     const digest =
       reference.kind === 'digest' ? reference.digest : (await this.#store.findTag(repository, reference.tag))?.digest;
+    if (digest) await this.#content.recheck(repository, digest, 'manifest');
     const manifest = digest && (await this.#content.findManifest(repository, digest));
     if (manifest) return { ...manifest, ...LOCAL };
     throw new RegistryError('MANIFEST_UNKNOWN', 'manifest unknown', {
@@ -34,12 +36,14 @@ export class LocalRegistry implements RegistryReader {
   }
 
   async resolveBlob(repository: string, digest: Digest): Promise<Served<Descriptor>> {
+    await this.#content.recheck(repository, digest, 'blob');
     const size = await this.#content.blobSize(repository, digest);
     if (size === undefined) throw unknownBlob(digest);
     return { digest, size, mediaType: OCTET_STREAM, ...LOCAL };
   }
 
   async openBlob(repository: string, digest: Digest): Promise<Served<OpenBlob>> {
+    await this.#content.recheck(repository, digest, 'blob');
     const source = await this.#content.openBlob(repository, digest);
     if (!source) throw unknownBlob(digest);
     return { digest, size: source.size, mediaType: OCTET_STREAM, source, ...LOCAL };
@@ -64,8 +68,8 @@ export class LocalRegistry implements RegistryReader {
     return { ...pageOf(tags, page), ...LOCAL };
   }
 
-  async listReferrers(repository: string, digest: Digest): Promise<Served<{ manifests: ManifestDescriptor[] }>> {
-    return { manifests: await this.#store.listReferrers(repository, digest), ...LOCAL };
+  async listReferrers(repository: string, digest: Digest, query: ReferrersQuery): Promise<Served<ReferrersPage>> {
+    return { ...(await this.#store.listReferrers(repository, digest, query)), ...LOCAL };
   }
 
   /** All repositories in storage, the upstreams' included. */

@@ -4,6 +4,7 @@ import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError, type RegistryErrorCode } from '../oci/errors.ts';
 import { type Page, type PageRequest, pageOf } from '../oci/pagination.ts';
+import { pageOfReferrers, type ReferrersPage, type ReferrersQuery } from '../oci/referrers-page.ts';
 import type { Reference } from '../oci/reference.ts';
 import { type TagPage, type Upstream, UpstreamError } from '../upstream/upstream.ts';
 import type { LocalRegistry } from './local.ts';
@@ -118,18 +119,29 @@ export class PullThroughRegistry implements RegistryReader {
     });
   }
 
-  async listReferrers(repository: string, digest: Digest): Promise<Served<{ manifests: ManifestDescriptor[] }>> {
+  async listReferrers(repository: string, digest: Digest, query: ReferrersQuery): Promise<Served<ReferrersPage>> {
     const { upstream, local } = this.#options;
     const { remote, stored } = this.#names(repository);
     return this.#listed('NAME_UNKNOWN', {
       ask: async () => {
-        const known = (await local.listReferrers(stored, digest)).manifests;
+        const known = await this.#storedReferrers(stored, digest);
         const told = await upstream.listReferrers(remote, digest);
         const seen = new Set(told.map((descriptor) => descriptor.digest));
-        return { manifests: [...told, ...known.filter((descriptor) => !seen.has(descriptor.digest))] };
+        const all = [...told, ...known.filter((descriptor) => !seen.has(descriptor.digest))];
+        return pageOfReferrers(all, query);
       },
-      cached: () => local.listReferrers(stored, digest),
+      cached: () => local.listReferrers(stored, digest, query),
     });
+  }
+
+  async #storedReferrers(stored: string, digest: Digest): Promise<ManifestDescriptor[]> {
+    const all: ManifestDescriptor[] = [];
+    for (let last: Digest | undefined; ; ) {
+      const { manifests, next } = await this.#options.local.listReferrers(stored, digest, last ? { last } : {});
+      all.push(...manifests);
+      if (next === undefined) return all;
+      last = next;
+    }
   }
 
   #names(remote: string): PulledRepository {

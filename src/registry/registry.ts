@@ -1,6 +1,7 @@
-import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 import type { Page, PageRequest } from '../oci/pagination.ts';
+import type { ReferrersPage, ReferrersQuery } from '../oci/referrers-page.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { UploadReference } from '../oci/write-request.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
@@ -46,7 +47,7 @@ export interface RegistryReader {
   listTags(repository: string, page: PageRequest): Promise<Served<Page<string>>>;
 
   /** Empty when there are none. */
-  listReferrers(repository: string, digest: Digest): Promise<Served<{ readonly manifests: ManifestDescriptor[] }>>;
+  listReferrers(repository: string, digest: Digest, query: ReferrersQuery): Promise<Served<ReferrersPage>>;
 }
 
 export type Served<T> = T & {

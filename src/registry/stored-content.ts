@@ -12,6 +12,8 @@ const MANIFEST_CACHE_BYTES = 32 * 1024 * 1024;
 const SMALL_BLOB_CACHE_BYTES = 32 * 1024 * 1024;
 const MAX_MANIFEST_ENTRY_BYTES = 4 * 1024 * 1024;
 const MAX_LINKS = 50_000;
+/** What another process removed may be answered for so long. Milliseconds. */
+const RECHECK_MS = 3_000;
 
 export interface StoredContentOptions {
   /** Clients are sent to the storage for blobs. */
@@ -37,6 +39,10 @@ export class StoredContent {
   });
   readonly #referenced = createCountedCache({ maxEntries: MAX_LINKS });
   readonly #damaged = createCountedCache({ maxEntries: MAX_LINKS });
+  /** When the storage was last seen to have what is in memory. Unix milliseconds. */
+  readonly #seenAt = createCountedCache<{ readonly at: number }>({ maxEntries: MAX_LINKS });
+  /** Counts removals: what was read before one may be what was removed, and is not to be remembered. */
+  #removals = 0;
   readonly #descriptors: DescriptorCache;
   readonly #redirects: boolean;
 
@@ -77,17 +83,32 @@ export class StoredContent {
     const key = keyOf(repository, digest);
     const cached = this.#manifests.get(key);
     if (cached) return cached;
+    const removals = this.#removals;
     const found = await this.#store.findManifest(repository, digest);
     if (!found) return undefined;
     const manifest = { ...found, size: found.bytes.length };
-    this.#remember(repository, manifest);
+    if (removals === this.#removals) this.remember(repository, manifest);
     return manifest;
+  }
+
+  /**
+   * For what clients can delete through another process: before something is answered from memory, the storage is asked from time to time whether the
+   * repository still has it.
+   */
+  async recheck(repository: string, digest: Digest, kind: 'manifest' | 'blob'): Promise<void> {
+    const key = keyOf(repository, digest);
+    const now = performance.now();
+    const seenAt = this.#seenAt.get(key)?.at ?? -Infinity;
+    if (now - seenAt < RECHECK_MS) return;
+    const removals = this.#removals;
+    if (!(await this.#store.isLinked(repository, { digest, kind }))) this.forget(repository, digest);
+    else if (removals === this.#removals) this.#seenAt.set(key, { at: now });
   }
 
   /** The bytes have been verified. */
   async putManifest(repository: string, manifest: Manifest): Promise<void> {
     await this.#store.putManifest(repository, manifest.digest, manifest.bytes);
-    this.#remember(repository, manifest);
+    this.remember(repository, manifest);
   }
 
   /** Whether a manifest of the repository that was read since the start names the blob. */
@@ -106,8 +127,9 @@ export class StoredContent {
     if (inMemory) return inMemory.length;
     const known = await this.#descriptors.get(repository, digest);
     if (known) return known.size;
+    const removals = this.#removals;
     const size = await this.#store.statBlob(repository, digest);
-    if (size !== undefined) this.#descriptors.set(repository, digest, size);
+    if (size !== undefined && removals === this.#removals) this.#descriptors.set(repository, digest, size);
     return size;
   }
 
@@ -116,12 +138,13 @@ export class StoredContent {
     const key = keyOf(repository, digest);
     const small = this.#smallBlobs.get(key);
     if (small) return new MemorySource(small);
+    const removals = this.#removals;
     const source = await this.#store.openBlob(repository, digest);
     if (!source) {
       this.#descriptors.remove(repository, digest);
       return undefined;
     }
-    this.#descriptors.set(repository, digest, source.size);
+    if (removals === this.#removals) this.#descriptors.set(repository, digest, source.size);
     if (source.size > SMALL_BLOB_BYTES) return source;
     const bytes = await readWhole(source);
     if (digestOf(bytes, digestAlgorithm(digest)) !== digest) {
@@ -131,7 +154,7 @@ export class StoredContent {
       return undefined;
     }
     this.#damaged.delete(digest);
-    this.#smallBlobs.set(key, bytes);
+    if (removals === this.#removals) this.#smallBlobs.set(key, bytes);
     return new MemorySource(bytes);
   }
 
@@ -144,6 +167,8 @@ export class StoredContent {
   /** The repository has it no more. */
   forget(repository: string, digest: Digest): void {
     const key = keyOf(repository, digest);
+    this.#removals += 1;
+    this.#seenAt.delete(key);
     const manifest = this.#manifests.get(key);
     for (const part of manifest ? parseManifest(manifest.bytes).references : []) {
       this.#referenced.delete(keyOf(repository, part.digest));
@@ -153,7 +178,8 @@ export class StoredContent {
     this.#descriptors.remove(repository, digest);
   }
 
-  #remember(repository: string, manifest: Manifest): void {
+  /** The repository has it. */
+  remember(repository: string, manifest: Manifest): void {
     this.#manifests.set(keyOf(repository, manifest.digest), manifest);
     for (const { digest } of parseManifest(manifest.bytes).references) {
       this.#referenced.set(keyOf(repository, digest), {});

@@ -52,3 +52,10 @@ export const STORAGE_DEFAULTS = {
   garbageCollection: { intervalMs: 0, graceMs: 3_600_000, deleteUntagged: false, keepReferrers: true },
   indexDirectory: undefined,
 };
+
+/** What may be pushed and deleted without anything said of it. */
+export const PUSH_DEFAULTS = {
+  deletes: false,
+  validation: { allow: [], deny: [], platforms: 'all' },
+  classes: [],
+};

@@ -193,8 +193,6 @@ describe('a file written for distribution', () => {
       'redis.connmaxidletime',
       'redis.connmaxlifetime',
       'proxy.cachewritetimeout',
-      'validation',
-      'policy',
     ]);
   });
 

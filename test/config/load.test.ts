@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import { configFile, load, MINIMAL, warningsOf, STORAGE_DEFAULTS } from './config-file.ts';
+import { configFile, load, MINIMAL, warningsOf, PUSH_DEFAULTS, STORAGE_DEFAULTS } from './config-file.ts';
 
 describe('where the configuration comes from', () => {
   it('is the file that is named, before the one in REGISTRY_CONFIGURATION_PATH', async () => {
@@ -95,6 +95,7 @@ describe('a configuration', () => {
       catalogMaxEntries: 1000,
       tagsMaxEntries: 1000,
       proxy: undefined,
+      push: PUSH_DEFAULTS,
       redis: undefined,
       admin: { listen: undefined, token: undefined, tokenFile: undefined },
     });
@@ -187,6 +188,7 @@ tags: {maxtags: 60}
       catalogMaxEntries: 50,
       tagsMaxEntries: 60,
       proxy: undefined,
+      push: PUSH_DEFAULTS,
       redis: undefined,
       admin: { listen: undefined, token: undefined, tokenFile: undefined },
     });
@@ -246,8 +248,6 @@ describe('a warning', () => {
     ['http: {h2c: {enabled: true}}', 'http.h2c: not honoured by this version: clients are served by HTTP/1.1'],
     ['http: {http2: {disabled: false}}', 'http.http2: not honoured by this version: clients are served by HTTP/1.1'],
     ['notifications: {endpoints: [{name: a}]}', 'notifications: not honoured by this version: no events are sent'],
-    ['validation: {disabled: true}', 'validation: not honoured by this version: nothing can be pushed'],
-    ['policy: {repository: {classes: [image]}}', 'policy: not honoured by this version: nothing can be pushed'],
     [
       'http: {debug: {prometheus: {enabled: true}}}',
       'http.debug.prometheus: there are no metrics without http.debug.addr',
@@ -264,7 +264,6 @@ describe('a warning', () => {
 storage:
   filesystem: {maxthreads: 100}
   tag: {concurrencylimit: 8}
-  delete: {enabled: true}
   cache: {blobdescriptor: inmemory}
   maintenance: {uploadpurging: {enabled: true, age: 168h, interval: 24h, dryrun: false}}
   quota: {size: 200GiB, low: 0.8, pins: ["docker.io/library/*:lts"]}
@@ -272,8 +271,7 @@ storage:
     expect((await warningsOf(text)).map((warning) => warning.split(': ')[0])).toEqual([
       'config.yml:3:16 storage.filesystem.maxthreads',
       'config.yml:4:9 storage.tag.concurrencylimit',
-      'config.yml:5:3 storage.delete',
-      'config.yml:7:17 storage.maintenance.uploadpurging',
+      'config.yml:6:17 storage.maintenance.uploadpurging',
     ]);
   });
 

@@ -40,9 +40,10 @@ describe('the referrers of a manifest', () => {
       },
       descriptor(index, OCI_INDEX),
     ].sort((a, b) => (a.digest < b.digest ? -1 : 1));
-    expect(await content.store.listReferrers('one', subject.digest)).toEqual(expected);
-    expect(await content.store.listReferrers('one', typed.digest)).toMatchObject([{ digest: unrelated.digest }]);
-    expect(await content.store.listReferrers('two', subject.digest)).toEqual([]);
+    expect((await content.store.listReferrers('one', subject.digest)).manifests).toEqual(expected);
+    const { manifests } = await content.store.listReferrers('one', typed.digest);
+    expect(manifests).toMatchObject([{ digest: unrelated.digest }]);
+    expect((await content.store.listReferrers('two', subject.digest)).manifests).toEqual([]);
   });
 
   it('are known before the subject is, and change with what is put and deleted', async () => {
@@ -50,7 +51,7 @@ describe('the referrers of a manifest', () => {
     const { store } = content;
     const referrers = Array.from({ length: 40 }, (_, i) => signature({ annotations: { i: String(i) } }));
     const listed = async (repository: string) =>
-      (await store.listReferrers(repository, subject.digest)).map(({ digest }) => digest);
+      (await store.listReferrers(repository, subject.digest)).manifests.map(({ digest }) => digest);
     for (const [i, { digest, bytes }] of referrers.entries()) {
       await store.putManifest('one', digest, bytes);
       if (i % 10 === 0) expect(await listed('one')).toHaveLength(i + 1);

@@ -10,7 +10,7 @@ let scene: ReadScene;
 let v2: string;
 
 beforeAll(async () => {
-  scene = await startReadScene();
+  scene = await startReadScene({ storage: { maintenance: { readonly: { enabled: true } } } });
   v2 = `${scene.layover.url}/v2`;
 });
 

@@ -45,11 +45,11 @@ describe('a request line', () => {
     [`GET /v2/a%2fb/blobs/${digest}`, { kind: 'get-blob', repository: 'a/b', digest }],
     [
       `GET /v2/app/referrers/${digest}?artifactType=a%2Fb`,
-      { kind: 'list-referrers', repository: 'app', digest, artifactType: 'a/b' },
+      { kind: 'list-referrers', repository: 'app', digest, artifactType: 'a/b', page: {} },
     ],
     [
       `GET /v2/app/referrers/${digest}?artifactType=`,
-      { kind: 'list-referrers', repository: 'app', digest, artifactType: undefined },
+      { kind: 'list-referrers', repository: 'app', digest, artifactType: undefined, page: {} },
     ],
     ['OPTIONS /v2/app/manifests/1', { kind: 'list-methods', allowed: ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'] }],
     ['OPTIONS /v2/app/blobs/uploads/', { kind: 'list-methods', allowed: ['POST', 'OPTIONS'] }],

@@ -8,7 +8,8 @@ import { proxy } from './proxy.ts';
 import { redis } from './redis.ts';
 import { integer, matching } from './scalar.ts';
 import { storage, SUPPORTED_DRIVERS } from './storage.ts';
-import { compatibility, middleware, notifications, policy, reporting, validation } from './unused.ts';
+import { compatibility, middleware, notifications, reporting } from './unused.ts';
+import { policy, validation } from './validation.ts';
 
 const version = matching('Version of this format.', { pattern: /^0\.1$/, expected: 'must be 0.1' }).meta({
   type: 'number',

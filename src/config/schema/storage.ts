@@ -103,7 +103,9 @@ export const storage = z
   .strictObject({
     ...drivers,
     tag: z.strictObject({ concurrencylimit: integer('Tag links read at the same time.').optional() }).optional(),
-    delete: z.strictObject({ enabled: bool('Allow clients to delete.').optional() }).optional(),
+    delete: z
+      .strictObject({ enabled: bool('Clients can delete what was pushed. Default: false.').optional() })
+      .optional(),
     redirect: z.strictObject({ disable: bool('Never redirect clients to the storage.').optional() }).optional(),
     cache: cache.optional(),
     maintenance: maintenance.optional(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bool, choice, duration, integer, text } from './scalar.ts';
+import { bool, duration, integer, text } from './scalar.ts';
 import { storageMiddleware } from './storage-middleware.ts';
 
 // Sections of distribution, of version 2 and 3, that are read so that a file keeps working; support.ts says what is not honoured.
@@ -45,30 +45,6 @@ export const notifications = z
     endpoints: z.array(endpoint).optional(),
   })
   .describe('Events by web hook.');
-
-const urls = z.strictObject({
-  allow: z.array(text('A regular expression.')).optional(),
-  deny: z.array(text('A regular expression.')).optional(),
-});
-
-const indexes = z.strictObject({
-  platforms: choice('Platforms of an index that have to exist.', ['all', 'none', 'list']).optional(),
-  platformlist: z
-    .array(z.strictObject({ architecture: text('amd64').optional(), os: text('linux').optional() }))
-    .optional(),
-});
-
-export const validation = z
-  .strictObject({
-    enabled: bool('Deprecated: disabled.').optional(),
-    disabled: bool('Switch it off.').optional(),
-    manifests: z.strictObject({ urls: urls.optional(), indexes: indexes.optional() }).optional(),
-  })
-  .describe('What a pushed manifest has to satisfy.');
-
-export const policy = z
-  .strictObject({ repository: z.strictObject({ classes: z.array(text('image or plugin')).optional() }).optional() })
-  .describe('Classes of repositories.');
 
 export const reporting = options.describe('Removed in version 3 of distribution.');
 export const compatibility = options.describe('Removed in version 3 of distribution.');

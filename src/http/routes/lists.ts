@@ -59,19 +59,23 @@ export function listTags(maxEntries: number): RouteHandler<'list-tags'> {
 /** `GET /v2/<name>/referrers/<digest>`: end-12 of the distribution spec. */
 export const listReferrers: RouteHandler<'list-referrers'> = async (request, { exchange, target }) => {
   const { registry, repository: name } = target(request.repository);
-  const found = await registry.listReferrers(name, request.digest);
+  const { artifactType, page } = request;
+  const found = await registry.listReferrers(name, request.digest, { ...page, artifactType });
   exchange.served(found);
-  const { artifactType } = request;
-  const manifests = artifactType
-    ? found.manifests.filter((descriptor) => descriptor.artifactType === artifactType)
-    : found.manifests;
   sendJson(
     exchange,
-    { schemaVersion: 2, mediaType: OCI_INDEX, manifests },
-    { 'content-type': OCI_INDEX, ...(artifactType && { 'oci-filters-applied': 'artifactType' }) },
+    { schemaVersion: 2, mediaType: OCI_INDEX, manifests: found.manifests },
+    {
+      'content-type': OCI_INDEX,
+      ...(artifactType && { 'oci-filters-applied': 'artifactType' }),
+      ...linkHeader(exchange, found.next === undefined ? undefined : { ...page, last: found.next }),
+    },
   );
 };
 
-function linkHeader({ target }: Exchange, next: Required<PageRequest> | undefined): Record<string, string> {
+function linkHeader(
+  { target }: Exchange,
+  next: (PageRequest & { readonly last: string }) | undefined,
+): Record<string, string> {
   return next ? { link: nextPageLink(target, next) } : {};
 }

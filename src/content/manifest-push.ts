@@ -1,0 +1,93 @@
+import pLimit from 'p-limit';
+
+import type { Digest } from '../oci/digest.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import type { BlobStore } from './blobs.ts';
+import type { DigestLocks } from './digest-locks.ts';
+import type { StoredLink } from './inventory.ts';
+import type { LinkLedger } from './link-ledger.ts';
+import type { ManifestStore } from './manifests.ts';
+import type { ReferrerStore } from './referrers.ts';
+import type { TagStore } from './tags.ts';
+
+/** Content that has to be in the repository before a manifest is. */
+export interface Need {
+  readonly digest: Digest;
+  /** As any of these. */
+  readonly kinds: readonly StoredLink['kind'][];
+}
+
+export interface PushedContent {
+  readonly digest: Digest;
+  /** Those of the digest, and a manifest. */
+  readonly bytes: Uint8Array;
+  readonly tags: readonly string[];
+  readonly needs: readonly Need[];
+}
+
+export interface ManifestPushOptions {
+  readonly locks: DigestLocks<Digest>;
+  readonly blobs: BlobStore;
+  readonly manifests: ManifestStore;
+  readonly tags: TagStore;
+  readonly referrers: ReferrerStore;
+  readonly ledger: LinkLedger | undefined;
+  /** Tells a collection of garbage what is relied upon. @throws {RegistryError} when it is being removed already */
+  readonly confirmLinked: (repository: string, digests: readonly Digest[]) => Promise<void>;
+}
+
+const MAX_CONCURRENT_LOOKS = 16;
+
+/**
+ * Manifests that clients push, with their tags.
+ *
+ * Everything that a manifest refers to is held from before it is looked for until the manifest is linked, and thereby refers to it. So whoever removes
+ * content, and does it under its lock, does so before it is looked for, and the push is refused; or after, and finds that it is referred to.
+ */
+export class ManifestPush {
+  readonly #options: ManifestPushOptions;
+
+  constructor(options: ManifestPushOptions) {
+    this.#options = options;
+  }
+
+  /** All of it, or nothing. @returns what is missing */
+  put(repository: string, pushed: PushedContent): Promise<readonly Digest[]> {
+    const { references, subject } = parseManifest(pushed.bytes);
+    const parts = references.map((reference) => reference.digest);
+    return this.#options.locks.runSharing({ alone: [pushed.digest], shared: parts }, async () => {
+      const missing = await this.#findMissing(repository, pushed.needs);
+      if (missing.length === 0) await this.#write(repository, pushed, { parts, subject: subject?.digest });
+      return missing;
+    });
+  }
+
+  /** In such an order that a crash leaves no link without what it leads to. */
+  async #write(
+    repository: string,
+    { digest, bytes, tags }: PushedContent,
+    { parts, subject }: { readonly parts: readonly Digest[]; readonly subject: Digest | undefined },
+  ): Promise<void> {
+    const { manifests, referrers, ledger } = this.#options;
+    await ledger?.willLink({ repository, digest, kind: 'manifest', size: bytes.length, parts });
+    const wasThere = await manifests.has(repository, digest);
+    if (subject) await referrers.add(repository, subject, digest);
+    await manifests.put(repository, digest, bytes);
+    try {
+      await this.#options.confirmLinked(repository, [digest, ...parts]);
+    } catch (err) {
+      if (!wasThere) await manifests.deleteLink(repository, digest);
+      throw err;
+    }
+    for (const tag of tags) await this.#options.tags.put(repository, tag, digest);
+  }
+
+  async #findMissing(repository: string, needs: readonly Need[]): Promise<Digest[]> {
+    const { blobs, manifests } = this.#options;
+    const isThere = await pLimit(MAX_CONCURRENT_LOOKS).map(needs, async ({ digest, kinds }) => {
+      if (kinds.includes('manifest') && (await manifests.has(repository, digest))) return blobs.hasBytes(digest);
+      return kinds.includes('blob') && (await blobs.stat(repository, digest)) !== undefined;
+    });
+    return needs.filter((_, i) => !isThere[i]).map(({ digest }) => digest);
+  }
+}

@@ -1,0 +1,54 @@
+import type { Config } from '../config/config.ts';
+import type { Need } from '../content/manifest-push.ts';
+import { RegistryError } from '../oci/errors.ts';
+import type { ManifestReference, ParsedManifest } from '../oci/manifest.ts';
+import { MANIFEST_MEDIA_TYPES, NON_DISTRIBUTABLE_LAYERS } from '../oci/media-types.ts';
+
+type ManifestValidation = NonNullable<Config['push']['validation']>;
+
+/**
+ * What a repository has to have before it takes a manifest. The subject is not among it: the specification lets it come later, or never.
+ *
+ * @param validation undefined: nothing is asked for
+ * @throws {RegistryError} `MANIFEST_INVALID` for a URL that is not allowed
+ */
+export function needsOf({ references }: ParsedManifest, validation: ManifestValidation | undefined): Need[] {
+  if (!validation) return [];
+  const needs = new Map<string, Need>();
+  for (const reference of references) {
+    checkUrls(reference, validation);
+    if (isNeeded(reference, validation))
+      needs.set(reference.digest, { digest: reference.digest, kinds: kindsOf(reference) });
+  }
+  return [...needs.values()];
+}
+
+function isNeeded(reference: ManifestReference, { platforms }: ManifestValidation): boolean {
+  const { kind, mediaType, urls = [], platform } = reference;
+  if (kind !== 'manifest') return urls.length === 0 || !NON_DISTRIBUTABLE_LAYERS.includes(mediaType);
+  if (platforms === 'all' || platforms === 'none') return platforms === 'all';
+  if (!platform) return false;
+  return platforms.some(({ os, architecture }) => platform['os'] === os && platform['architecture'] === architecture);
+}
+
+/** An index may also list what is no manifest, as BuildKit's caches do: layers, which are blobs. */
+function kindsOf({ kind, mediaType }: ManifestReference): Need['kinds'] {
+  if (kind !== 'manifest') return ['blob'];
+  return MANIFEST_MEDIA_TYPES.includes(mediaType) ? ['manifest'] : ['manifest', 'blob'];
+}
+
+/** As distribution: http or https, no fragment, allowed and not denied; patterns are searched for. */
+function checkUrls({ digest, urls = [] }: ManifestReference, { allow, deny }: ManifestValidation): void {
+  for (const url of urls) {
+    const isHttp = /^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : '');
+    const isAllowed = allow.length === 0 || allow.some((pattern) => pattern.test(url));
+    if (isHttp && !url.includes('#') && isAllowed && !deny.some((pattern) => pattern.test(url))) continue;
+    throw new RegistryError(
+      'MANIFEST_INVALID',
+      `manifest invalid: ${JSON.stringify(url.slice(0, 200))} is not allowed here`,
+      {
+        detail: { digest },
+      },
+    );
+  }
+}
