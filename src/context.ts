@@ -13,10 +13,12 @@ import type { CheckedRedis } from './http/health-dependencies.ts';
 import { createHealth, type Health } from './http/health.ts';
 import type { PeerAccess } from './http/peer-fills.ts';
 import { keepAlone } from './keeper.ts';
+import { Notifier, sourceOf } from './notifications/notifier.ts';
 import { createRedis } from './redis/connection.ts';
 import { Leases } from './redis/lease.ts';
 import { createPeerSecret } from './redis/peer-secret.ts';
 import type { Redis } from './redis/redis.ts';
+import type { ContentListener } from './registry/content-event.ts';
 import { FillSharing } from './registry/fill-sharing.ts';
 import { Fills } from './registry/fills.ts';
 import { BlobMounts } from './registry/blob-mounts.ts';
@@ -29,6 +31,7 @@ import { PulledManifests } from './registry/pulled-manifests.ts';
 import { PullThroughRegistry } from './registry/pull-through.ts';
 import { Router, type UpstreamRoute } from './registry/router.ts';
 import { SpoolArea, type StoreRoom } from './registry/spool-area.ts';
+import { SpoolLocks } from './registry/spool-locks.ts';
 import { StoredContent } from './registry/stored-content.ts';
 import { TagEntries } from './registry/tag-entries.ts';
 import type { StorageDriver } from './storage/driver.ts';
@@ -58,6 +61,8 @@ export interface Context {
   /** Undefined without other replicas. */
   readonly peers: PeerAccess | undefined;
   readonly cache: CacheControl;
+  /** To be told what clients do to content. Undefined: nobody wants to know. */
+  readonly listener: ContentListener | undefined;
   /** Resolves when this process, of those that share a directory, looks after the stored content; it may be that it never does. */
   readonly keeping: Promise<void>;
   /** It does from the start. */
@@ -106,6 +111,7 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
   });
   room.open(care.housekeeping.quota);
   telemetry.expiry.quota(config.storage.quota?.size ?? 0);
+  const notifier = await createNotifier({ config, env, telemetry });
   const keeper = await keepAlone(config, () => care.start());
   return {
     router,
@@ -114,10 +120,12 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
     auth,
     peers: pulling?.peers,
     cache: care.control,
+    listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     keeping: keeper.keeping,
     isKeeper: keeper.isKeeper,
     async close() {
       health.stop();
+      await notifier?.close();
       await pulling?.close();
       await care.stop();
       await keeper.release();
@@ -125,6 +133,19 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
       await driver.close();
     },
   };
+}
+
+async function createNotifier({ config, env, telemetry }: ContextOptions): Promise<Notifier | undefined> {
+  if (!config.notifications) return undefined;
+  return Notifier.open({
+    config: config.notifications,
+    source: sourceOf(config.http),
+    env,
+    userAgent: `layover/${VERSION}`,
+    events: telemetry.notifications,
+    createLocks: (directory) => new SpoolLocks(join(directory, '.locks')),
+    now: Date.now,
+  });
 }
 
 async function createDriver({ storage }: Config, telemetry: Telemetry, buffers: BufferPool): Promise<StorageDriver> {

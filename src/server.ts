@@ -42,7 +42,7 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   const { health } = context;
   const isHealthy = () => health.isHealthy();
   const clients = new Clients(new TrustedProxies(config.http.trustedProxies));
-  const { auth, router } = context;
+  const { auth, router, listener } = context;
   const baseUrl = createBaseUrl(config.http, clients);
   const gate = auth && new Gate({ auth, router, baseUrl });
   const dispatch = createDispatcher({
@@ -55,6 +55,7 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
     gate,
     headers: config.http.headers,
     isHealthy,
+    listening: listener && { listener, baseUrl },
   });
   const admin = await startAdmin(config, context, telemetry);
   const app = createApp({ health, admin: admin.app });

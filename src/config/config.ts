@@ -1,7 +1,9 @@
 import type { AuthConfig } from './auth-config.ts';
+import type { NotificationsConfig } from './notifications-config.ts';
 import type { PushConfig } from './push-config.ts';
 
 export type * from './auth-config.ts';
+export type * from './notifications-config.ts';
 
 /** Everything the service can be told, already parsed: durations in milliseconds, sizes in bytes, defaults filled in. */
 export interface Config {
@@ -14,6 +16,8 @@ export interface Config {
   readonly descriptors: DescriptorCacheConfig;
   readonly http: HttpConfig;
   readonly health: HealthConfig;
+  /** Undefined: nobody wants to be told anything. */
+  readonly notifications: NotificationsConfig | undefined;
   /** Largest page of `/v2/_catalog`. */
   readonly catalogMaxEntries: number;
   /** Largest page of `tags/list`. */

@@ -2,6 +2,7 @@ import type {
   Config,
   CredentialsConfig,
   HttpHealthCheck,
+  NotificationsConfig,
   RedisConfig,
   StorageDriverConfig,
   UpstreamConfig,
@@ -11,13 +12,14 @@ const REDACTED = '***';
 
 /** A copy that can be logged and turned into JSON: no passwords, tokens or credentials in URLs. */
 export function redactedConfig(config: Config): Record<string, unknown> {
-  const { admin, health, http, proxy, redis, storage } = config;
+  const { admin, health, http, notifications, proxy, redis, storage } = config;
   return {
     ...config,
     storage: { ...storage, driver: redactDriver(storage.driver) },
     http: { ...http, secret: http.secret && REDACTED },
     health: { ...health, http: health.http.map(redactCheck) },
     admin: { ...admin, token: admin.token && REDACTED },
+    notifications: notifications && redactNotifications(notifications),
     redis: redis && redactRedis(redis),
     proxy: proxy && { ...proxy, upstreams: proxy.upstreams.map(redactUpstream) },
   };
@@ -30,6 +32,15 @@ function redactDriver(driver: StorageDriverConfig): StorageDriverConfig {
 
 function redactCheck(check: HttpHealthCheck): HttpHealthCheck {
   return { ...check, uri: redactUrl(check.uri), headers: redactValues(check.headers) };
+}
+
+function redactNotifications({ endpoints, ...config }: NotificationsConfig): NotificationsConfig {
+  const redacted = endpoints.map((endpoint) => ({
+    ...endpoint,
+    url: redactUrl(endpoint.url),
+    headers: redactValues(endpoint.headers),
+  }));
+  return { ...config, endpoints: redacted };
 }
 
 function redactRedis(redis: RedisConfig): RedisConfig {

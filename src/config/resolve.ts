@@ -1,5 +1,6 @@
 import type { Config, HealthConfig, HttpConfig, Listen, LogConfig, TlsConfig } from './config.ts';
 import { resolveAuth } from './resolve-auth.ts';
+import { resolveNotifications } from './resolve-notifications.ts';
 import { resolveProxy } from './resolve-proxy.ts';
 import { resolvePush } from './resolve-push.ts';
 import { resolveDescriptorCache, resolveRedis } from './resolve-redis.ts';
@@ -28,6 +29,7 @@ export function resolveConfig(raw: RawConfig): Config {
     descriptors: resolveDescriptorCache(raw),
     http: resolveHttp(raw.http ?? {}),
     health: resolveHealth(raw.health ?? {}),
+    notifications: resolveNotifications(raw.notifications ?? {}, storage),
     // A page that holds nothing makes no sense: distribution takes 0 and less for its default.
     catalogMaxEntries: positive(raw.catalog?.maxentries) ?? MAX_ENTRIES,
     tagsMaxEntries: positive(raw.tags?.maxtags) ?? MAX_ENTRIES,

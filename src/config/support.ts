@@ -50,7 +50,6 @@ const IGNORED: readonly UnhonouredKey[] = [
     unless: (v) => isEmpty(v) || saysYes('disabled')(v),
   },
   { path: ['http', 'h2c'], instead: 'clients are served by HTTP/1.1', unless: saysNo('enabled') },
-  { path: ['notifications'], instead: 'no events are sent', unless: isEmpty },
   ...REDIS_IGNORED,
   { path: ['proxy', 'cachewritetimeout'], instead: 'a blob may take as long as bytes keep coming' },
   { path: ['reporting'], instead: 'nothing is reported', unless: isEmpty },

@@ -12,6 +12,7 @@ import type { Clients } from './client-address.ts';
 import { Exchange } from './exchange.ts';
 import { hostOf } from './host-of.ts';
 import type { Locate } from './locate.ts';
+import { createNotify, type Listening } from './notify.ts';
 import { type FindTarget, handle, type RouteTable } from './route-table.ts';
 
 export interface DispatcherOptions {
@@ -27,6 +28,8 @@ export interface DispatcherOptions {
   /** Added to every answer. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
   readonly isHealthy: () => boolean;
+  /** Undefined: nobody wants to be told what clients do to content. */
+  readonly listening: Listening | undefined;
 }
 
 /** Takes what is the registry's, and says whether it was. */
@@ -118,7 +121,8 @@ function serve(
     return found;
   };
   const locate = (path: string) => options.locate(req, path);
-  return handle(routes, request, { exchange, target, locate, mayPull, maySee, notify: async () => {} });
+  const notify = createNotify(options.listening, exchange);
+  return handle(routes, request, { exchange, target, locate, mayPull, maySee, notify });
 }
 
 function repositoryOf(request: OciRequest): string | undefined {

@@ -45,6 +45,8 @@ export class Exchange {
   readonly target: string;
   /** From where. */
   readonly client: Client;
+  /** In the log line, and in what others are told of the request. */
+  readonly id = randomUUID();
   /** Who asks; nobody in particular until somebody has looked. */
   identity: Identity = ANONYMOUS;
   readonly #telemetry: Telemetry;
@@ -120,7 +122,7 @@ export class Exchange {
     }
     if (this.#handler === undefined) this.#telemetry.requestStarted(handler);
     this.#telemetry.requestFinished({
-      requestId: randomUUID(),
+      requestId: this.id,
       client: this.client.name,
       userAgent: req.headers['user-agent'],
       user: this.identity.name,

@@ -17,4 +17,24 @@ export interface ContentEvent {
   readonly fromRepository?: string | undefined;
   /** What a manifest is made of. */
   readonly references?: readonly Descriptor[] | undefined;
+  /** A manifest, where its bytes are at hand: {@link references} can be read from it. */
+  readonly manifest?: Buffer | undefined;
 }
+
+/** Who did it, and by which request. */
+export interface EventOrigin {
+  readonly requestId: string;
+  /** Address of the client, with its port where that is known. */
+  readonly client: string;
+  /** The `Host` header. */
+  readonly host: string | undefined;
+  readonly method: string;
+  readonly userAgent: string | undefined;
+  /** Name of who asks; empty: nobody in particular. */
+  readonly actor: string;
+  /** A path below the registry's root as a URL that the client reaches. */
+  readonly locate: (path: string) => string;
+}
+
+/** Resolves when the event can not be lost any more, for a pull at once. Never fails. */
+export type ContentListener = (event: ContentEvent, origin: EventOrigin) => Promise<void>;

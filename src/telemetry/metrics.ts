@@ -27,6 +27,7 @@ export function createMetrics() {
     ...upstreamMetrics(registry),
     ...storageMetrics(registry),
     ...redisMetrics(registry),
+    ...notificationMetrics(registry),
     /** Counters, gauges and the counts of histograms by name, over all labels. */
     async totals(): Promise<Record<string, number>> {
       const families = (await registry.getMetricsAsJSON()) as unknown as readonly JsonFamily[];
@@ -200,6 +201,29 @@ function redisMetrics(registry: Registry) {
       ['operation'],
       DURATION_BOUNDS,
     ),
+  };
+}
+
+function notificationMetrics(registry: Registry) {
+  const { counter, gauge } = familyMakers(registry);
+  return {
+    notifications: counter('registry_notifications_events_total', 'Events for others, by what became of them.', [
+      'type',
+      'endpoint',
+    ]),
+    notificationsPending: gauge('registry_notifications_pending_total', 'Events that wait to be sent.', ['endpoint']),
+    notificationStatuses: counter('registry_notifications_status_total', 'What endpoints answered.', [
+      'code',
+      'endpoint',
+    ]),
+    notificationsDropped: counter(
+      'layover_notifications_dropped_total',
+      'Events of pulls that are told to nobody, as the queue was full.',
+      ['endpoint'],
+    ),
+    notificationDeadLetters: counter('layover_notifications_dead_letters_total', 'Events that are no longer tried.', [
+      'endpoint',
+    ]),
   };
 }
 

@@ -5,6 +5,7 @@ import { CacheTelemetry } from './cache-telemetry.ts';
 import { ExpiryTelemetry } from './expiry-telemetry.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import { NotificationTelemetry } from './notification-telemetry.ts';
 import { RedisTelemetry } from './redis-telemetry.ts';
 import { RequestTelemetry } from './request-telemetry.ts';
 import type { FinishedRequest, RequestHandlerName } from './request-telemetry.ts';
@@ -19,6 +20,7 @@ export interface Telemetry {
   readonly expiry: ExpiryTelemetry;
   readonly redis: RedisTelemetry;
   readonly auth: AuthEvents;
+  readonly notifications: NotificationTelemetry;
   /** Each call is followed by exactly one {@link requestFinished} with the same handler. */
   requestStarted(handler: RequestHandlerName): void;
   /** Writes the access line and counts the request. What the cache did is told by `cache.served`. */
@@ -46,6 +48,7 @@ export function createTelemetry({ log, metrics, accessLog = true, now = Date.now
     expiry: new ExpiryTelemetry(log, metrics),
     redis: new RedisTelemetry(log, metrics),
     auth: new AuthTelemetry(log, metrics),
+    notifications: new NotificationTelemetry(log, metrics),
     requestStarted: (handler) => requests.started(handler),
     requestFinished: (request) => requests.finished(request),
     storageAction: ({ driver, action, durationMs }) =>

@@ -179,7 +179,6 @@ describe('a file written for distribution', () => {
       'middleware.repository',
       'http.tls.ciphersuites',
       'http.http2',
-      'notifications',
       'redis.maxretries',
       'redis.minretrybackoff',
       'redis.maxretrybackoff',

@@ -103,14 +103,21 @@ describe('a REGISTRY_ variable', () => {
       REGISTRY_HEALTH_HTTPCHECKERS_0_STATUSCODE: '204',
       REGISTRY_HEALTH_TCPCHECKERS: '[{addr: "a:1"}]',
       REGISTRY_NOTIFICATIONS_EVENTCONFIG_INCLUDEREFERENCES: 'true',
+      REGISTRY_NOTIFICATIONS_ENDPOINTS_0_NAME: 'audit',
+      REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL: 'http://a.example/events',
+      REGISTRY_NOTIFICATIONS_ENDPOINTS_0_HEADERS_Authorization: '[Bearer x]',
+      REGISTRY_NOTIFICATIONS_ENDPOINTS_0_IGNORE_ACTIONS: '[pull]',
       REGISTRY_LOG_HOOKS_0_MAILOPTIONS_SMTP_ADDR: 'mail:25',
     });
     expect(config.health.files).toEqual([{ path: '/tmp/down', intervalMs: 10_000 }]);
     expect(config.health.http).toMatchObject([{ uri: 'http://a.example/', statusCode: 204 }]);
     expect(config.health.tcp).toMatchObject([{ address: 'a:1' }]);
+    expect(config.notifications).toMatchObject({
+      includeReferences: true,
+      endpoints: [{ name: 'audit', headers: { authorization: 'Bearer x' }, ignoredActions: ['pull'] }],
+    });
     expect(warnings.map((warning) => warning.split(':')[0])).toEqual([
       'REGISTRY_LOG_HOOKS_0_MAILOPTIONS_SMTP_ADDR log.hooks',
-      'REGISTRY_NOTIFICATIONS_EVENTCONFIG_INCLUDEREFERENCES notifications',
     ]);
   });
 

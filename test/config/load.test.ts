@@ -247,7 +247,6 @@ describe('a warning', () => {
     ],
     ['http: {h2c: {enabled: true}}', 'http.h2c: not honoured by this version: clients are served by HTTP/1.1'],
     ['http: {http2: {disabled: false}}', 'http.http2: not honoured by this version: clients are served by HTTP/1.1'],
-    ['notifications: {endpoints: [{name: a}]}', 'notifications: not honoured by this version: no events are sent'],
     [
       'http: {debug: {prometheus: {enabled: true}}}',
       'http.debug.prometheus: there are no metrics without http.debug.addr',

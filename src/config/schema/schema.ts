@@ -4,11 +4,12 @@ import { auth } from './auth.ts';
 import { health } from './health.ts';
 import { http } from './http.ts';
 import { log, loglevel } from './log.ts';
+import { notifications } from './notifications.ts';
 import { proxy } from './proxy.ts';
 import { redis } from './redis.ts';
 import { integer, matching } from './scalar.ts';
 import { storage, SUPPORTED_DRIVERS } from './storage.ts';
-import { compatibility, middleware, notifications, reporting } from './unused.ts';
+import { compatibility, middleware, reporting } from './unused.ts';
 import { policy, validation } from './validation.ts';
 
 const version = matching('Version of this format.', { pattern: /^0\.1$/, expected: 'must be 0.1' }).meta({

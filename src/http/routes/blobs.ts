@@ -4,6 +4,7 @@ import { entityTag, rangeApplies } from '../../oci/conditional.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { RegistryError } from '../../oci/errors.ts';
 import { parseRange } from '../../oci/range.ts';
+import type { ContentEvent } from '../../registry/content-event.ts';
 import type { OpenBlob, RegistryReader, Served } from '../../registry/registry.ts';
 import { type BlobAnswer, multipartAnswer, rangeAnswer, wholeAnswer } from '../blob-answer.ts';
 import type { Exchange } from '../exchange.ts';
@@ -12,9 +13,10 @@ import type { RouteHandler } from '../route-table.ts';
 import { sendSource } from '../send-source.ts';
 
 /** `GET /v2/<name>/blobs/<digest>`: end-2 of the distribution spec; with ranges as RFC 9110 has them. */
-export const getBlob: RouteHandler<'get-blob'> = async ({ repository, digest }, { exchange, target }) => {
+export const getBlob: RouteHandler<'get-blob'> = async ({ repository, digest }, { exchange, target, notify }) => {
   const { registry, repository: name } = target(repository);
-  if (await redirected(exchange, registry.redirectBlob(name, digest, 'GET'))) return;
+  const redirectedTo = await redirected(exchange, registry.redirectBlob(name, digest, 'GET'));
+  if (redirectedTo) return void notify(pullOf(repository, redirectedTo));
   const blob = await registry.openBlob(name, digest);
   try {
     exchange.served(blob);
@@ -22,29 +24,40 @@ export const getBlob: RouteHandler<'get-blob'> = async ({ repository, digest }, 
   } finally {
     await blob.source.close();
   }
+  void notify(pullOf(repository, blob));
 };
 
 /** `HEAD /v2/<name>/blobs/<digest>`. `Range` means nothing here: RFC 9110, section 14.2. */
-export const headBlob: RouteHandler<'head-blob'> = async ({ repository, digest }, { exchange, target }) => {
+export const headBlob: RouteHandler<'head-blob'> = async ({ repository, digest }, { exchange, target, notify }) => {
   const { registry, repository: name } = target(repository);
-  if (await redirected(exchange, registry.redirectBlob(name, digest, 'HEAD'))) return;
+  const redirectedTo = await redirected(exchange, registry.redirectBlob(name, digest, 'HEAD'));
+  if (redirectedTo) return void notify(pullOf(repository, redirectedTo));
   const blob = await registry.resolveBlob(name, digest);
   exchange.served(blob);
   if (isNotModified(exchange.req, digest)) sendNotModified(exchange, blob);
   else startAnswer(exchange, blob, wholeAnswer(blob.size, blob.mediaType)).end();
+  void notify(pullOf(repository, blob));
 };
 
+/** As distribution, which tells of a `HEAD`, of a range and of a 304 too. */
+function pullOf(repository: string, { digest, mediaType, size }: Descriptor): ContentEvent {
+  return { action: 'pull', repository, digest, mediaType, size };
+}
+
 /** As distribution: 307, for whoever does not have the blob yet. */
-async function redirected(exchange: Exchange, asked: ReturnType<RegistryReader['redirectBlob']>): Promise<boolean> {
+async function redirected(
+  exchange: Exchange,
+  asked: ReturnType<RegistryReader['redirectBlob']>,
+): Promise<Descriptor | undefined> {
   const blob = asked && (await asked);
-  if (!blob || isNotModified(exchange.req, blob.digest)) return false;
+  if (!blob || isNotModified(exchange.req, blob.digest)) return undefined;
   exchange.served(blob);
   const headers = exchange.commonHeaders();
   headers['docker-content-digest'] = blob.digest;
   headers['location'] = blob.url;
   headers['content-length'] = 0;
   exchange.res.writeHead(307, headers).end();
-  return true;
+  return blob;
 }
 
 async function sendBlob(exchange: Exchange, blob: Served<OpenBlob>): Promise<void> {

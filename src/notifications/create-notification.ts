@@ -1,0 +1,79 @@
+import { RegistryError } from '../oci/errors.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import { MANIFEST_MEDIA_TYPES } from '../oci/media-types.ts';
+import type { ContentEvent, EventOrigin } from '../registry/content-event.ts';
+import {
+  type Notification,
+  type NotificationReference,
+  type NotificationSource,
+  type NotificationTarget,
+  timestampOf,
+} from './envelope.ts';
+import { uuidV7 } from './uuid.ts';
+
+export interface NotificationOptions {
+  readonly source: NotificationSource;
+  readonly includeReferences: boolean;
+  /** Unix milliseconds. */
+  readonly now: number;
+}
+
+/** The event as a receiver is told of it. */
+export function createNotification(
+  event: ContentEvent,
+  origin: EventOrigin,
+  { source, includeReferences, now }: NotificationOptions,
+): Notification {
+  return {
+    id: uuidV7(now),
+    timestamp: timestampOf(now),
+    action: event.action,
+    target: targetOf(event, origin, includeReferences),
+    request: {
+      id: origin.requestId,
+      addr: origin.client || undefined,
+      host: origin.host,
+      method: origin.method,
+      useragent: origin.userAgent ?? '',
+    },
+    actor: { name: origin.actor || undefined },
+    source,
+  };
+}
+
+function targetOf(event: ContentEvent, { locate }: EventOrigin, includeReferences: boolean): NotificationTarget {
+  const { action, repository, digest, tag } = event;
+  if (action === 'delete') return { digest, repository, tag };
+  const kind = isOfManifest(event) ? 'manifests' : 'blobs';
+  return {
+    mediaType: event.mediaType,
+    digest,
+    size: event.size,
+    length: event.size || undefined,
+    repository,
+    fromRepository: event.fromRepository,
+    url: digest && locate(`/v2/${repository}/${kind}/${digest}`),
+    tag,
+    references: includeReferences ? referencesOf(event) : undefined,
+  };
+}
+
+/** Blobs have no type, no tag, and are made of nothing. */
+function isOfManifest({ mediaType = '', tag, references, manifest }: ContentEvent): boolean {
+  return (tag ?? references ?? manifest) !== undefined || MANIFEST_MEDIA_TYPES.includes(mediaType);
+}
+
+function referencesOf({ references, manifest }: ContentEvent): readonly NotificationReference[] | undefined {
+  const found = references ?? (manifest && readReferences(manifest)) ?? [];
+  if (found.length === 0) return undefined;
+  return found.map(({ mediaType, digest, size }) => ({ mediaType, digest, size }));
+}
+
+function readReferences(manifest: Buffer): readonly NotificationReference[] {
+  try {
+    return parseManifest(manifest).references;
+  } catch (err) {
+    if (err instanceof RegistryError) return []; // stored once, by whichever rules: it is served, and so it is told
+    throw err;
+  }
+}

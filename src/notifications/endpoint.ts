@@ -1,0 +1,148 @@
+import { join } from 'node:path';
+
+import type { NotificationEndpointConfig, NotificationQueueConfig } from '../config/config.ts';
+import { DeadLetters } from './dead-letters.ts';
+import { Delivery, type DeliveryEvents } from './delivery.ts';
+import type { Notification } from './envelope.ts';
+import { createEventFilter } from './event-filter.ts';
+import type { Sink } from './http-sink.ts';
+import type { NotificationEvents } from './notification-events.ts';
+import { EventQueue, type QueueEvents } from './queue/event-queue.ts';
+
+export interface EndpointOptions {
+  readonly config: NotificationEndpointConfig;
+  readonly queue: NotificationQueueConfig;
+  /** Of this endpoint's queues and dead letters; undefined: in memory. */
+  readonly directory: string | undefined;
+  readonly sink: Sink;
+  readonly events: NotificationEvents;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** A queue with what empties it. */
+interface Lane {
+  readonly queue: EventQueue;
+  readonly delivery: Delivery;
+}
+
+/** How often it is looked whether everything is sent while draining. Milliseconds. */
+const DRAIN_POLL_MS = 20;
+
+/** One receiver of events: what it wants to be told, what it has not been told yet, and the way there. */
+export class Endpoint {
+  readonly wants: (notification: Notification) => boolean;
+  readonly #options: EndpointOptions;
+  readonly #deadLetters: DeadLetters | undefined;
+  readonly #lanes: Lane[] = [];
+  #own: Lane | undefined;
+
+  constructor(options: EndpointOptions) {
+    const { config, directory, queue, now } = options;
+    this.wants = createEventFilter(config);
+    this.#options = options;
+    this.#deadLetters =
+      directory === undefined
+        ? undefined
+        : new DeadLetters({
+            path: join(directory, 'dead-letters.jsonl'),
+            maxBytes: queue.maxDeadLetterBytes,
+            now,
+          });
+  }
+
+  get name(): string {
+    return this.#options.config.name;
+  }
+
+  /** How many events wait. */
+  get pending(): number {
+    return this.#lanes.reduce((sum, { queue }) => sum + queue.size, 0);
+  }
+
+  /** @param queue name of the queue that new events go to. @throws when its directory can not be read or made */
+  async open(queue: string): Promise<void> {
+    this.#own = await this.#openLane(queue, { endsWhenEmpty: false });
+    void this.#own.delivery.start();
+  }
+
+  /** Sends what another process has left as well, beside our own. @param queue name of its queue */
+  async adopt(queue: string): Promise<void> {
+    const { events } = this.#options;
+    const lane = await this.#openLane(queue, { endsWhenEmpty: true });
+    if (lane.queue.size > 0) events.notificationsAdopted({ endpoint: this.name, pending: lane.queue.size });
+    void lane.delivery.start().then(() => this.#retire(lane));
+  }
+
+  /** Resolves when the event is durable; for a pull at once. Never fails. */
+  async add(json: string, { isPull }: { readonly isPull: boolean }): Promise<void> {
+    this.#options.events.notificationQueued(this.name);
+    await this.#own?.queue.append(json, { isPull });
+  }
+
+  /** Sends what can be sent before the signal; whatever then waits is on disk, if there is one. */
+  async close(signal: AbortSignal): Promise<void> {
+    while (this.pending > 0 && !signal.aborted && !this.#lanes.every(({ delivery }) => delivery.isFailing)) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+    await Promise.all(this.#lanes.map(({ delivery }) => delivery.stop()));
+    for (const lane of [...this.#lanes]) await this.#retire(lane);
+    await this.#options.sink.close();
+  }
+
+  /** At most once for each. */
+  async #retire(lane: Lane): Promise<void> {
+    const index = this.#lanes.indexOf(lane);
+    if (index === -1) return;
+    this.#lanes.splice(index, 1);
+    await lane.queue.close({ isRemoved: lane !== this.#own }).catch(() => {}); // what is left is read again at the next start
+  }
+
+  #pathOf(queue: string): string | undefined {
+    const { directory } = this.#options;
+    return directory === undefined ? undefined : join(directory, queue);
+  }
+
+  async #openLane(name: string, { endsWhenEmpty }: { readonly endsWhenEmpty: boolean }): Promise<Lane> {
+    const directory = this.#pathOf(name);
+    const { sink, config, queue: limits, now } = this.#options;
+    const queue = await EventQueue.open({ directory, limits, now, events: this.#queueEvents() });
+    const policy = { ...config, maxAgeMs: limits.maxAgeMs, maxAttempts: limits.maxAttempts };
+    const delivery = new Delivery({ queue, sink, policy, endsWhenEmpty, now, events: this.#deliveryEvents() });
+    const lane = { queue, delivery };
+    this.#lanes.push(lane);
+    return lane;
+  }
+
+  #queueEvents(): QueueEvents {
+    const { events } = this.#options;
+    const endpoint = this.name;
+    return {
+      pending: (change) => events.notificationsPending(endpoint, change),
+      pullDropped: () => events.notificationDropped(endpoint),
+      evicted: (evicted) => this.#bury(evicted, 'the queue was full'),
+      storageFailed: ({ reason }) => events.notificationsNotStored({ endpoint, reason }),
+    };
+  }
+
+  #deliveryEvents(): DeliveryEvents {
+    const { events } = this.#options;
+    const endpoint = this.name;
+    return {
+      delivered: (status) => events.notificationDelivered(endpoint, status),
+      refused: (status) => events.notificationRefused(endpoint, status),
+      unanswered: () => events.notificationUnanswered(endpoint),
+      stateChanged: (change) => events.notificationsStalled({ endpoint, ...change }),
+      givenUp: (event, reason) => this.#bury([event], reason),
+    };
+  }
+
+  async #bury(buried: readonly string[], reason: string): Promise<void> {
+    const kept = this.#deadLetters?.add(buried, reason).then(
+      () => true,
+      () => false,
+    );
+    const isKept = (await kept) ?? false;
+    for (const _ of buried) this.#options.events.notificationGivenUp({ endpoint: this.name, reason, isKept });
+  }
+}

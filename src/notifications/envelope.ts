@@ -1,0 +1,62 @@
+/** Of distribution's version 3; version 2 sent the same structure as `v1`. */
+export const EVENTS_MEDIA_TYPE = 'application/vnd.docker.distribution.events.v2+json';
+
+/** What a receiver gets; absent fields are left out, as distribution does. */
+export interface Notification {
+  readonly id: string;
+  /** RFC 3339. */
+  readonly timestamp: string;
+  readonly action: string;
+  readonly target: NotificationTarget;
+  readonly request: {
+    readonly id: string;
+    readonly addr?: string | undefined;
+    readonly host?: string | undefined;
+    readonly method: string;
+    readonly useragent: string;
+  };
+  readonly actor: { readonly name?: string | undefined };
+  readonly source: NotificationSource;
+}
+
+export interface NotificationTarget {
+  readonly mediaType?: string | undefined;
+  readonly digest?: string | undefined;
+  readonly size?: number | undefined;
+  /** The same as `size`, for old receivers. */
+  readonly length?: number | undefined;
+  readonly repository: string;
+  readonly fromRepository?: string | undefined;
+  readonly url?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly references?: readonly NotificationReference[] | undefined;
+}
+
+export interface NotificationReference {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+}
+
+/** Which process tells it. */
+export interface NotificationSource {
+  /** Host name and port. */
+  readonly addr: string;
+  /** New with every start. */
+  readonly instanceID: string;
+}
+
+/**
+ * The body of a request with one event, byte for byte as Go's encoder writes it: receivers that sign or hash bodies exist.
+ *
+ * @param event a {@link Notification} as JSON
+ */
+export function envelopeOf(event: string): string {
+  const text = JSON.stringify({ events: [JSON.parse(event) as Notification] }, undefined, 3);
+  return text.replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** RFC 3339 as Go writes it: no more decimals than there are. */
+export function timestampOf(unixMs: number): string {
+  return new Date(unixMs).toISOString().replace(/\.?0*Z$/, 'Z');
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+
+import type { Config, NotificationsConfig } from '../config/config.ts';
+import type { ContentEvent, EventOrigin } from '../registry/content-event.ts';
+import { createNotification } from './create-notification.ts';
+import { Endpoint } from './endpoint.ts';
+import type { Notification, NotificationSource } from './envelope.ts';
+import { createHttpSink, type Environment } from './http-sink.ts';
+import type { NotificationEvents } from './notification-events.ts';
+import { QueueArea, type QueueLocks } from './queue-area.ts';
+
+export interface NotifierOptions {
+  readonly config: NotificationsConfig;
+  readonly source: NotificationSource;
+  readonly env: Environment;
+  /** What we call ourselves to receivers. */
+  readonly userAgent: string;
+  readonly events: NotificationEvents;
+  /** Of a directory in which processes lock their queues. */
+  readonly createLocks: (directory: string) => QueueLocks;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** How often it is looked whether another process has left events. Milliseconds. */
+const TAKE_OVER_MS = 5_000;
+/** How long the end of the process waits for events to be sent. Milliseconds. */
+const DRAIN_MS = 5_000;
+
+/** Tells every endpoint what happens to content. One that is slow or down holds up neither clients nor other endpoints. */
+export class Notifier {
+  readonly #options: NotifierOptions;
+  readonly #endpoints: readonly Endpoint[];
+  readonly #area: QueueArea | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #takingOver: Promise<void> | undefined;
+
+  private constructor(options: NotifierOptions, area: QueueArea | undefined) {
+    const { config, env, userAgent, events, now } = options;
+    this.#options = options;
+    this.#area = area;
+    this.#endpoints = config.endpoints.map(
+      (endpoint) =>
+        new Endpoint({
+          config: endpoint,
+          queue: config.queue,
+          directory: area?.directoryOf(endpoint.name),
+          sink: createHttpSink({ endpoint, env, userAgent }),
+          events,
+          now,
+        }),
+    );
+  }
+
+  /** With the events that were not sent before. @throws when a file of CAs can not be read */
+  static async open(options: NotifierOptions): Promise<Notifier> {
+    const area = await openArea(options);
+    const notifier = new Notifier(options, area);
+    for (const endpoint of notifier.#endpoints) {
+      await endpoint.open(area?.own ?? '0');
+      for (const queue of (await area?.takenOver(endpoint.name)) ?? []) await endpoint.adopt(queue);
+    }
+    if (area) notifier.#timer = setInterval(() => notifier.#takeOver(area), TAKE_OVER_MS).unref();
+    return notifier;
+  }
+
+  /** Resolves when the event is durable; for a pull at once. Never fails. */
+  async notify(event: ContentEvent, origin: EventOrigin): Promise<void> {
+    const { source, now, config } = this.#options;
+    await this.#send(
+      createNotification(event, origin, { source, includeReferences: config.includeReferences, now: now() }),
+    );
+  }
+
+  /** Sends what can be sent in a few seconds. What is left is on disk, or lost when there is none. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#takingOver;
+    const signal = AbortSignal.timeout(DRAIN_MS);
+    await Promise.all(this.#endpoints.map((endpoint) => endpoint.close(signal)));
+    await this.#area?.close();
+  }
+
+  async #send(notification: Notification): Promise<void> {
+    const wanting = this.#endpoints.filter((endpoint) => endpoint.wants(notification));
+    if (wanting.length === 0) return;
+    const json = JSON.stringify(notification);
+    const isPull = notification.action === 'pull';
+    await Promise.all(wanting.map((endpoint) => endpoint.add(json, { isPull })));
+  }
+
+  #takeOver(area: QueueArea): void {
+    this.#takingOver ??= this.#adoptAll(area)
+      .catch(() => {}) // the next round tries again
+      .finally(() => (this.#takingOver = undefined));
+  }
+
+  async #adoptAll(area: QueueArea): Promise<void> {
+    for (const { endpoint, queue } of await area.takeOver(this.#endpoints.map(({ name }) => name))) {
+      await this.#endpoints.find(({ name }) => name === endpoint)?.adopt(queue);
+    }
+  }
+}
+
+/** Undefined: events wait in memory, as there is no directory, or none that can be written. */
+async function openArea({ config, createLocks, events }: NotifierOptions): Promise<QueueArea | undefined> {
+  const { directory } = config.queue;
+  const notStored = (reason: string) => {
+    for (const { name } of config.endpoints) events.notificationsNotStored({ endpoint: name, reason });
+  };
+  if (directory === undefined) {
+    notStored('the storage has no directory, and there is no notifications.queue.directory');
+    return undefined;
+  }
+  const area = new QueueArea(directory, createLocks(directory));
+  try {
+    await area.open();
+    return area;
+  } catch (err) {
+    notStored(err instanceof Error ? err.message : String(err));
+    return undefined;
+  }
+}
+
+/** As distribution names itself: by host name and the port that is listened on. */
+export function sourceOf({ listen }: Config['http']): NotificationSource {
+  return { addr: listen.net === 'tcp' ? `${hostname()}:${listen.port}` : hostname(), instanceID: randomUUID() };
+}

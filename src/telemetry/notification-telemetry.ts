@@ -1,0 +1,75 @@
+import type { NotificationEvents } from '../notifications/notification-events.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+type Event<Name extends keyof NotificationEvents> = Parameters<NotificationEvents[Name]>[0];
+
+/** What becomes of events that others are told, as metrics and log lines. */
+export class NotificationTelemetry implements NotificationEvents {
+  readonly #log: Log;
+  readonly #metrics: Metrics;
+  /** Endpoints whose queue overflows: one line when it begins is enough. */
+  readonly #overflowing = new Set<string>();
+  /** The same for events that are given up. */
+  readonly #givingUp = new Set<string>();
+
+  constructor(log: Log, metrics: Metrics) {
+    this.#log = log;
+    this.#metrics = metrics;
+  }
+
+  notificationsPending(endpoint: string, change: number): void {
+    const cell = this.#metrics.notificationsPending.at(endpoint);
+    cell.value += change;
+    if (cell.value === 0) this.#overflowing.delete(endpoint);
+  }
+
+  notificationQueued(endpoint: string): void {
+    this.#metrics.notifications.at('Events', endpoint).value++;
+  }
+
+  notificationDelivered(endpoint: string, status: string): void {
+    this.#metrics.notifications.at('Successes', endpoint).value++;
+    this.#metrics.notificationStatuses.at(status, endpoint).value++;
+    this.#givingUp.delete(endpoint);
+  }
+
+  notificationRefused(endpoint: string, status: string): void {
+    this.#metrics.notifications.at('Failures', endpoint).value++;
+    this.#metrics.notificationStatuses.at(status, endpoint).value++;
+  }
+
+  notificationUnanswered(endpoint: string): void {
+    this.#metrics.notifications.at('Errors', endpoint).value++;
+  }
+
+  notificationDropped(endpoint: string): void {
+    this.#metrics.notificationsDropped.at(endpoint).value++;
+    if (this.#overflowing.has(endpoint)) return;
+    this.#overflowing.add(endpoint);
+    this.#log.warn({ endpoint }, 'notifications: the queue is full, events of pulls are dropped');
+  }
+
+  notificationGivenUp({ endpoint, reason, isKept }: Event<'notificationGivenUp'>): void {
+    this.#metrics.notificationDeadLetters.at(endpoint).value++;
+    if (!isKept) this.#log.error({ endpoint, reason }, 'notifications: an event is lost');
+    if (!isKept || this.#givingUp.has(endpoint)) return;
+    this.#givingUp.add(endpoint);
+    this.#log.error({ endpoint, reason }, 'notifications: events are given up and put with the dead letters');
+  }
+
+  notificationsStalled({ endpoint, reason, pending }: Event<'notificationsStalled'>): void {
+    if (reason === undefined) this.#log.info({ endpoint, pending }, 'notifications: the endpoint takes events again');
+    else this.#log.warn({ endpoint, reason, pending }, 'notifications: the endpoint does not take events, they wait');
+  }
+
+  notificationsNotStored({ endpoint, reason }: Event<'notificationsNotStored'>): void {
+    if (reason === undefined) this.#log.info({ endpoint }, 'notifications: events are on disk again while they wait');
+    else
+      this.#log.warn({ endpoint, reason }, 'notifications: events wait in memory and would not survive this process');
+  }
+
+  notificationsAdopted({ endpoint, pending }: Event<'notificationsAdopted'>): void {
+    this.#log.info({ endpoint, pending }, 'notifications: sending what another process has left');
+  }
+}
