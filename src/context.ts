@@ -100,10 +100,7 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
   const care = createHousekeeping(config, usage, {
     store,
     isFilling: (digest) => pulling?.isFilling(digest) ?? false,
-    onForgotten: (repository, digest, tags) => {
-      content.forget(repository, digest);
-      for (const tag of tags) pulling?.forgetTag(repository, tag);
-    },
+    onForgotten: forgetting(content, pulling),
     refresh: pulling && ((repository, tag) => pulling.refresh(repository, tag)),
     loadSchedulerState: () => loadSchedulerState(driver),
     events: telemetry.expiry,
@@ -132,6 +129,14 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
       await redis?.close();
       await driver.close();
     },
+  };
+}
+
+/** What is in memory of content goes with it. */
+function forgetting(content: StoredContent, pulling: { forgetTag(repository: string, tag: string): void } | undefined) {
+  return (repository: string, digest: Digest, tags: readonly string[]) => {
+    content.forget(repository, digest);
+    for (const tag of tags) pulling?.forgetTag(repository, tag);
   };
 }
 
