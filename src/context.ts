@@ -73,24 +73,14 @@ export interface Context {
 /** The only place that creates drivers and clients. Contacts no upstream. */
 export async function createContext({ config, env, telemetry }: ContextOptions): Promise<Context> {
   const auth = config.auth && (await Auth.open({ config: config.auth, events: telemetry.auth, now: Date.now }));
-  const buffers = new BufferPool();
-  const driver = await createDriver(config, telemetry, buffers);
-  await reportTakenOver(driver, telemetry);
-  const onDamage = (damage: { path: string; reason: string }) => telemetry.cache.damagedContent(damage);
-  const usage = await openUsage({ config, reader: () => store, events: telemetry.expiry, now: Date.now });
+  const stored = await openStored(config, telemetry);
+  const { driver, store, content, redis, usage } = stored;
   const { readOnly } = config.storage;
-  const store: ContentStore = new ContentStore({ driver, onDamage, ledger: usage.recorder, readOnly });
-  const redis = config.redis && (await createRedis(config.redis, { events: telemetry.redis }));
-  const { shared, maxEntries } = config.descriptors;
-  const descriptors = new DescriptorCache({ maxEntries, redis: shared ? redis : undefined, events: telemetry.redis });
-  const content = new StoredContent(store, descriptors, onDamage, { redirect: config.storage.redirect });
   const local = new LocalRegistry(store, content);
   const room = new LateRoom();
-  const pulling =
-    config.proxy &&
-    (await createPulling(config.proxy, { buffers, driver, store, content, local, telemetry, env, redis, usage, room }));
+  const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, local, telemetry, env, room }));
   const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
-  const uploads = createUploads(config, { driver, store, content, redis, usage, telemetry });
+  const uploads = createUploads(config, { ...stored, telemetry });
   const router = new Router({
     local,
     writer: readOnly ? undefined : { uploads, manifests: new HostedManifests({ store, content, policy: config.push }) },
@@ -151,6 +141,23 @@ async function createNotifier({ config, env, telemetry }: ContextOptions): Promi
     createLocks: (directory) => new SpoolLocks(join(directory, '.locks')),
     now: Date.now,
   });
+}
+
+/** What is stored, and what is known of it. */
+async function openStored(config: Config, telemetry: Telemetry) {
+  const buffers = new BufferPool();
+  const driver = await createDriver(config, telemetry, buffers);
+  await reportTakenOver(driver, telemetry);
+  const onDamage = (damage: { path: string; reason: string }) => telemetry.cache.damagedContent(damage);
+  const usage = await openUsage({ config, reader: () => store, events: telemetry.expiry, now: Date.now });
+  const { readOnly, garbageCollection, redirect } = config.storage;
+  const { graceMs } = garbageCollection;
+  const store: ContentStore = new ContentStore({ driver, onDamage, ledger: usage.recorder, readOnly, graceMs });
+  const redis = config.redis && (await createRedis(config.redis, { events: telemetry.redis }));
+  const { shared, maxEntries } = config.descriptors;
+  const descriptors = new DescriptorCache({ maxEntries, redis: shared ? redis : undefined, events: telemetry.redis });
+  const content = new StoredContent(store, descriptors, onDamage, { redirect });
+  return { buffers, driver, usage, store, redis, content };
 }
 
 async function createDriver({ storage }: Config, telemetry: Telemetry, buffers: BufferPool): Promise<StorageDriver> {

@@ -29,8 +29,9 @@ import { layerLinkPath } from './paths.ts';
 import { ReferrerStore } from './referrers.ts';
 import { type FoundTag, TagStore } from './tags.ts';
 
-/** A link made so recently shows well enough that somebody relies on it. Milliseconds. */
-const FRESH_LINK_MS = 5 * 60_000;
+/** A link younger than this share of the grace shows well enough that somebody relies on it. */
+const FRESH = 0.25;
+const GRACE_MS = 3_600_000;
 
 export type CollectorOptions = Pick<
   GarbageCollectorOptions,
@@ -45,6 +46,10 @@ export interface ContentStoreOptions {
   readonly ledger?: LinkLedger | undefined;
   /** Nothing is written because somebody reads. @default false */
   readonly readOnly?: boolean;
+  /** How long it may take until a collection of garbage by another process is noticed. Milliseconds. */
+  readonly noticeMs?: number;
+  /** How old links are that a collection of garbage may remove. Milliseconds. */
+  readonly graceMs?: number;
 }
 
 /**
@@ -64,14 +69,17 @@ export class ContentStore {
   /** Whoever links content, or removes its bytes, does so alone: no link without bytes, no bytes removed under a new link. */
   readonly #locks = new DigestLocks<Digest>();
   readonly #links: LinkStore;
+  readonly #freshMs: number;
   readonly #guard: CollectionGuard;
   readonly #push: ManifestPush;
 
-  constructor({ driver, onDamage, ledger, readOnly = false }: ContentStoreOptions) {
+  constructor(options: ContentStoreOptions) {
+    const { driver, onDamage, ledger, readOnly = false, noticeMs, graceMs = GRACE_MS } = options;
     const links = new LinkStore({ driver, onDamage });
     this.#driver = driver;
     this.#links = links;
-    this.#guard = new CollectionGuard({ driver, now: Date.now });
+    this.#freshMs = graceMs * FRESH;
+    this.#guard = new CollectionGuard({ driver, now: Date.now, ...(noticeMs !== undefined && { noticeMs }) });
     this.#ledger = ledger;
     this.#blobs = new BlobStore({ driver, links, onDamage });
     this.#manifests = new ManifestStore({ driver, links, onDamage });
@@ -151,8 +159,7 @@ export class ContentStore {
   commitUpload(repository: string, digest: Digest, staged: StagedFile): Promise<void> {
     return this.#locks.run(digest, async () => {
       await this.#ledger?.willLink({ repository, digest, kind: 'blob', size: staged.size });
-      await this.#blobs.publish(repository, digest, staged);
-      await this.#confirmBlob(repository, digest);
+      await this.#linkConfirmed(repository, digest, () => this.#blobs.publish(repository, digest, staged));
     });
   }
 
@@ -166,17 +173,19 @@ export class ContentStore {
       const size = await this.#blobs.stat(from, digest);
       if (size === undefined) return undefined;
       await this.#ledger?.willLink({ repository, digest, kind: 'blob', size });
-      await this.#blobs.link(repository, digest);
-      await this.#confirmBlob(repository, digest);
+      await this.#linkConfirmed(repository, digest, () => this.#blobs.link(repository, digest));
       return size;
     });
   }
 
-  async #confirmBlob(repository: string, digest: Digest): Promise<void> {
+  async #linkConfirmed(repository: string, digest: Digest, link: () => Promise<void>): Promise<void> {
+    const wasLinked = await this.#blobs.isLinked(repository, digest);
+    await link();
+    if (wasLinked) await this.#blobs.refreshLink(repository, digest, Date.now() - this.#freshMs);
     try {
       await this.confirmLinked(repository, [digest]);
     } catch (err) {
-      await this.#blobs.deleteLink(repository, digest);
+      if (!wasLinked) await this.#blobs.deleteLink(repository, digest);
       throw err;
     }
   }
@@ -270,7 +279,8 @@ export class ContentStore {
    * Whoever pushes calls this when links are made, still under the locks of all digests that these rely on: those linked, and for a
    * manifest everything it names. Without it a collection of garbage that is under way may take them for garbage.
    *
-   * @throws {RegistryError} `UNAVAILABLE` when another process is collecting one of them: the links are to be taken back
+   * @throws {RegistryError} `UNAVAILABLE` when another process is collecting one of them: links that were not there before are to be
+   *   taken back; on the others somebody else may rely
    */
   async confirmLinked(repository: string, digests: readonly Digest[]): Promise<void> {
     const aliases = digests.filter((digest) => digestAlgorithm(digest) !== 'sha256');
@@ -288,7 +298,7 @@ export class ContentStore {
     return this.#locks.run(digest, async () => {
       const size = await this.#blobs.stat(repository, digest);
       if (size === undefined) return undefined;
-      await this.#blobs.refreshLink(repository, digest, Date.now() - FRESH_LINK_MS);
+      await this.#blobs.refreshLink(repository, digest, Date.now() - this.#freshMs);
       await this.confirmLinked(repository, [digest]);
       return size;
     });

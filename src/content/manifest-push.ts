@@ -73,6 +73,7 @@ export class ManifestPush {
     const wasThere = await manifests.has(repository, digest);
     if (subject) await referrers.add(repository, subject, digest);
     await manifests.put(repository, digest, bytes);
+    if (wasThere) await manifests.refreshLink(repository, digest);
     try {
       await this.#options.confirmLinked(repository, [digest, ...parts]);
     } catch (err) {

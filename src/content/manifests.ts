@@ -66,6 +66,11 @@ export class ManifestStore {
     return found && parseManifest(found.bytes).subject?.digest;
   }
 
+  /** Makes a link anew that is there: somebody has come to rely on it. */
+  async refreshLink(repository: string, digest: Digest): Promise<void> {
+    await this.#options.links.put(revisionLinkPath(repository, digest), digest);
+  }
+
   /** The bytes stay, and so do tags. */
   async deleteLink(repository: string, digest: Digest): Promise<void> {
     await this.#options.driver.delete(revisionDirectory(repository, digest));

@@ -1,0 +1,249 @@
+import { readdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { CollectionRunningError } from '../../../src/content/garbage/collection-result.ts';
+import { blobDataPath, COLLECTION, doomedPath, layerLinkPath, revisionLinkPath } from '../../../src/content/paths.ts';
+import type { Digest } from '../../../src/oci/digest.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
+import { imageOf, layer, openReplica, push } from './content-model.ts';
+
+const shared = layer('shared');
+const first = imageOf('first', [shared, layer('first')]);
+const second = imageOf('second', [shared, layer('second')]);
+
+async function scene() {
+  const directory = await temporaryDirectory();
+  const replica = await openReplica(directory.path);
+  const has = (digest: Digest) => replica.store.hasBytes(digest);
+  return {
+    root: directory.path,
+    ...replica,
+    replica,
+    has,
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  };
+}
+
+describe('a collection of garbage', () => {
+  it('removes what a deleted image leaves behind, and nothing that another one needs', async () => {
+    await using at = await scene();
+    await push(at.replica, 'app', first, '1');
+    await push(at.replica, 'app', second, '2');
+    await at.store.deleteManifestLink('app', first.digest);
+    const result = await at.collect();
+    const [config, , own] = first.blobs.map((blob) => blob.digest);
+    expect(result.manifests).toEqual([]);
+    expect(result.links.map(({ digest }) => digest).toSorted()).toEqual([config, own].toSorted());
+    expect(result.blobs.map(({ digest }) => digest).toSorted()).toEqual([config, own, first.digest].toSorted());
+    expect(result.bytes).toBe(
+      first.bytes.length + (first.blobs[0]?.bytes.length ?? 0) + (first.blobs[2]?.bytes.length ?? 0),
+    );
+    expect([await at.has(first.digest), await at.has(shared.digest), await at.has(second.digest)]).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    expect(await at.store.statBlob('app', shared.digest)).toBe(shared.bytes.length);
+  });
+
+  it('says the same in a dry run, and removes nothing', async () => {
+    await using at = await scene();
+    await push(at.replica, 'app', first, '1');
+    await at.store.deleteManifestLink('app', first.digest);
+    const before = await readdir(at.root, { recursive: true });
+    const dry = await at.collect({ dryRun: true });
+    expect((await readdir(at.root, { recursive: true })).toSorted()).toEqual(before.toSorted());
+    expect(await at.collect()).toEqual(dry);
+  });
+
+  it('leaves untagged manifests alone, unless told otherwise; children of an index are not untagged', async () => {
+    await using at = await scene();
+    await push(at.replica, 'app', first);
+    await push(at.replica, 'app', second, '2');
+    expect((await at.collect()).manifests).toEqual([]);
+    const result = await at.collect({ deleteUntagged: true });
+    expect(result.manifests).toEqual([{ repository: 'app', digest: first.digest }]);
+    expect(at.forgotten).toContain(`app@${first.digest}`);
+    expect(await at.store.findManifest('app', second.digest)).toBeDefined();
+  });
+
+  it('keeps what is attached to an image as long as the image is there', async () => {
+    await using at = await scene();
+    const signature = imageOf('signature', [layer('signature')], first);
+    await push(at.replica, 'app', first, '1');
+    await push(at.replica, 'app', signature);
+    expect((await at.collect({ deleteUntagged: true })).manifests).toEqual([]);
+    await at.store.deleteManifestLink('app', first.digest);
+    expect((await at.collect({ deleteUntagged: true })).manifests.map(({ digest }) => digest)).toEqual([
+      signature.digest,
+    ]);
+  });
+
+  it('removes it with the other untagged ones if that is wanted', async () => {
+    await using at = await scene();
+    const signature = imageOf('signature', [layer('signature')], first);
+    await push(at.replica, 'app', first, '1');
+    await push(at.replica, 'app', signature);
+    const result = await at.collect({ deleteUntagged: true, keepReferrers: false });
+    expect(result.manifests.map(({ digest }) => digest)).toEqual([signature.digest]);
+  });
+
+  it('leaves young links alone, as their manifest may be on its way', async () => {
+    await using at = await scene();
+    const [old, young] = [layer('old'), layer('young')];
+    for (const blob of [old, young]) await at.pushBlob('app', blob);
+    const anHourAgo = new Date(Date.now() - 3_700_000);
+    await utimes(join(at.root, layerLinkPath('app', old.digest)), anHourAgo, anHourAgo);
+    const result = await at.collect({ graceMs: 3_600_000 });
+    expect(result.blobs.map(({ digest }) => digest)).toEqual([old.digest]);
+    expect([await at.has(old.digest), await at.has(young.digest)]).toEqual([false, true]);
+  });
+
+  it('leaves old links alone on which a client has come to rely since', async () => {
+    await using at = await scene();
+    const blob = layer('old');
+    await at.pushBlob('app', blob);
+    const anHourAgo = new Date(Date.now() - 3_700_000);
+    await utimes(join(at.root, layerLinkPath('app', blob.digest)), anHourAgo, anHourAgo);
+    expect(await at.store.relyOnBlob('app', blob.digest)).toBe(blob.bytes.length);
+    expect((await at.collect({ graceMs: 3_600_000 })).links).toEqual([]);
+    expect(await at.has(blob.digest)).toBe(true);
+  });
+
+  it('touches nothing of what is cached but bytes that nobody links', async () => {
+    await using at = await scene();
+    const [cached, loose] = [layer('cached'), layer('loose')];
+    await at.pushBlob('cached/library/alpine', cached);
+    await at.pushBlob('cached/library/alpine', loose);
+    await at.store.deleteBlobLink('cached/library/alpine', loose.digest);
+    const result = await at.collect({ deleteUntagged: true });
+    expect(result).toMatchObject({ manifests: [], links: [], blobs: [{ digest: loose.digest }] });
+    expect(await at.store.statBlob('cached/library/alpine', cached.digest)).toBe(cached.bytes.length);
+  });
+
+  it('reports a repository with a damaged manifest, leaves it alone, and goes on with the others', async () => {
+    await using at = await scene();
+    await push(at.replica, 'broken', first, '1');
+    await push(at.replica, 'fine', second, '1');
+    await at.store.deleteManifestLink('fine', second.digest);
+    await writeFile(join(at.root, blobDataPath(first.digest)), '{');
+    const result = await at.collect({ deleteUntagged: true });
+    expect(result.skipped).toEqual([{ repository: 'broken', reason: `${first.digest} is damaged or missing` }]);
+    expect(result.links.every(({ repository }) => repository === 'fine')).toBe(true);
+    for (const { digest } of first.blobs) expect(await at.store.statBlob('broken', digest)).toBeDefined();
+    expect(await at.has(second.digest)).toBe(false);
+  });
+
+  it('treats a manifest whose bytes are gone in the same way', async () => {
+    await using at = await scene();
+    await push(at.replica, 'broken', first, '1');
+    await rm(join(at.root, blobDataPath(first.digest)));
+    const result = await at.collect();
+    expect(result.skipped).toHaveLength(1);
+    expect(await at.has(shared.digest)).toBe(true);
+    expect(await readdir(join(at.root, revisionLinkPath('broken', first.digest), '..'))).toEqual(['link']);
+  });
+
+  it('removes no bytes while there is a repository that it cannot read', async () => {
+    await using at = await scene();
+    await push(at.replica, 'closed', first, '1');
+    const loose = layer('loose');
+    await at.pushBlob('app', loose);
+    await at.store.deleteBlobLink('app', loose.digest);
+    const layers = join(at.root, layerLinkPath('closed', shared.digest), '../..');
+    await rename(layers, `${layers}.aside`);
+    await symlink(layers, layers);
+    const result = await at.collect();
+    expect(result).toMatchObject({ blobs: [], skipped: [{ repository: 'closed' }] });
+    expect(await at.has(loose.digest)).toBe(true);
+    expect(await at.has(shared.digest)).toBe(true);
+  });
+
+  it('is the only one in its process', async () => {
+    await using at = await scene();
+    const running = at.collect();
+    await expect(at.collect()).rejects.toThrow(CollectionRunningError);
+    await running;
+    await at.collect();
+  });
+
+  it('does not begin while another process collects in the same storage, unless that one has ended long ago', async () => {
+    await using at = await scene();
+    const announce = (age: number) =>
+      at.driver.writeSmall(COLLECTION, announcement('other', 'looking', Date.now() - age));
+    await announce(9 * 60_000);
+    await expect(at.collect()).rejects.toThrow(CollectionRunningError);
+    expect(await readdir(join(at.root, 'layover/collection'))).toEqual(['state']);
+    await announce(11 * 60_000);
+    await at.collect();
+    expect(await readdir(join(at.root, 'layover/collection'))).toEqual([]);
+  });
+
+  it('gives way to one that began at the same moment', async () => {
+    await using at = await scene();
+    await push(at.replica, 'app', first, '1');
+    await at.store.deleteManifestLink('app', first.digest);
+    const running = at.collect();
+    const other = announcement('other', 'looking', Date.now());
+    await expect
+      .poll(() => at.driver.readSmall(COLLECTION, 1000).catch(() => undefined), { interval: 1 })
+      .toBeDefined();
+    await at.driver.writeSmall(COLLECTION, other);
+    await expect(running).rejects.toThrow(CollectionRunningError);
+    expect(await at.driver.readSmall(COLLECTION, 1000)).toEqual(other);
+    expect(await at.has(first.digest)).toBe(true);
+  });
+
+  it('ends early when told to, and leaves no announcement behind', async () => {
+    await using at = await scene();
+    await push(at.replica, 'app', first, '1');
+    await at.store.deleteManifestLink('app', first.digest);
+    const ending = new AbortController();
+    const onProgress = ({ phase }: { phase: string }) =>
+      phase === 'removing' && ending.abort(new Error('that will do'));
+    await expect(at.collect({ signal: ending.signal, onProgress })).rejects.toThrow('that will do');
+    expect(await readdir(join(at.root, 'layover/collection'))).toEqual([]);
+    expect((await at.collect()).bytes).toBeGreaterThan(0);
+  });
+});
+
+describe('a push while another process removes garbage', () => {
+  const removing = async (at: Awaited<ReturnType<typeof scene>>, ...doomed: Digest[]) => {
+    await at.driver.writeSmall(doomedPath('other'), Buffer.from(doomed.join('\n')));
+    await at.driver.writeSmall(COLLECTION, announcement('other', 'removing', Date.now()));
+  };
+
+  it('is refused for content that may be gone any moment, and leaves no link behind', async () => {
+    await using at = await scene();
+    await removing(at, shared.digest);
+    await expect(at.pushBlob('app', shared)).rejects.toMatchObject({ code: 'UNAVAILABLE', status: 503 });
+    expect(await at.store.statBlob('app', shared.digest)).toBeUndefined();
+    await at.pushBlob('app', layer('other'));
+  });
+
+  it('of a manifest is refused when that, or anything that it is made of, may be', async () => {
+    await using at = await scene();
+    await push(at.replica, 'app', second, '1');
+    for (const blob of first.blobs) await at.pushBlob('app', blob);
+    await removing(at, second.digest, layer('first').digest);
+    const other = await openReplica(at.root);
+    await expect(other.pushManifest('app', first, '1')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(other.pushManifest('app', second, '1')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(await at.store.findManifest('app', first.digest)).toBeUndefined();
+    expect(await at.store.findManifest('app', second.digest), 'it was there before').toBeDefined();
+  });
+
+  it('goes on when that process has ended without a word, after a while', async () => {
+    await using at = await scene();
+    await at.driver.writeSmall(doomedPath('other'), Buffer.from(shared.digest));
+    await at.driver.writeSmall(COLLECTION, announcement('other', 'removing', Date.now() - 11 * 60_000));
+    await at.pushBlob('app', shared);
+    expect(await at.store.statBlob('app', shared.digest)).toBe(shared.bytes.length);
+  });
+});
+
+function announcement(id: string, phase: string, at: number): Buffer {
+  return Buffer.from(JSON.stringify({ id, phase, at }));
+}
