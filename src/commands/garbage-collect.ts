@@ -33,7 +33,7 @@ runs, nobody can be on his way, and the grace is 0 unless --grace says otherwise
 
   $ layover garbage-collect --dry-run config.yml      what would go, and how many bytes
   $ layover garbage-collect -m config.yml             untagged manifests as well
-  $ layover garbage-collect --grace 0s config.yml     everything at once; somebody's push may have to send a layer again`;
+  $ layover garbage-collect --grace 0s config.yml     everything at once, when nobody pushes`;
 
 interface Options {
   readonly dryRun?: true;

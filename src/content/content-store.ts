@@ -158,6 +158,8 @@ export class ContentStore {
    */
   commitUpload(repository: string, digest: Digest, staged: StagedFile): Promise<void> {
     return this.#locks.run(digest, async () => {
+      // Before as well, while the session is there for another try.
+      await this.confirmLinked(repository, [digest]);
       await this.#ledger?.willLink({ repository, digest, kind: 'blob', size: staged.size });
       await this.#linkConfirmed(repository, digest, () => this.#blobs.publish(repository, digest, staged));
     });

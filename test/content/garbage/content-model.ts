@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 
 import { ContentStore } from '../../../src/content/content-store.ts';
+import { UploadStore } from '../../../src/content/uploads.ts';
 import type { CollectOptions } from '../../../src/content/garbage/collection-result.ts';
 import type { Digest } from '../../../src/oci/digest.ts';
 import { OCI_MANIFEST } from '../../../src/oci/media-types.ts';
+import type { StorageDriver } from '../../../src/storage/driver.ts';
 import { createFilesystemDriver } from '../../../src/storage/filesystem.ts';
 import { BufferPool } from '../../../src/stream/buffer-pool.ts';
 import { type Bytes, descriptor, jsonBytes, withDigest } from '../image-fixture.ts';
@@ -47,63 +47,49 @@ export async function openReplica(rootDirectory: string) {
   });
   const collect = (options: Partial<CollectOptions> = {}) =>
     collector.collect({ deleteUntagged: false, keepReferrers: true, graceMs: 0, dryRun: false, ...options });
-  return { driver, store, collect, forgotten, ...writerOf(store, rootDirectory) };
+  return { driver, store, collect, forgotten, ...writerOf(store, driver) };
 }
 
-/** What a client's push does to a store, in the order in which the registry does it. */
-function writerOf(store: ContentStore, root: string) {
-  const confirmed = async (repository: string, digests: Digest[], undo: (() => Promise<unknown>) | undefined) => {
-    try {
-      await store.confirmLinked(repository, digests);
-    } catch (err) {
-      await undo?.();
-      throw err;
-    }
-  };
+/** What a client's push comes to. */
+function writerOf(store: ContentStore, driver: StorageDriver) {
+  const uploads = new UploadStore(driver, (repository, digest, staged) =>
+    store.commitUpload(repository, digest, staged),
+  );
   return {
     async pushBlob(repository: string, { digest, bytes }: Bytes) {
-      const directory = join(root, 'layover', 'fills');
-      await mkdir(directory, { recursive: true });
-      const localFile = join(directory, randomUUID());
-      await writeFile(localFile, bytes);
-      const wasLinked = await store.isLinked(repository, { digest, kind: 'blob' });
-      await store.commitBlob(repository, digest, localFile);
-      await store.locked(digest, () =>
-        confirmed(repository, [digest], wasLinked ? undefined : () => store.deleteBlobLink(repository, digest)),
-      );
+      const key = { repository, id: randomUUID() };
+      await uploads.start(key, { startedAt: new Date(), algorithm: 'sha256' });
+      const piece = { bytes: piecesOf(bytes), offset: undefined, length: bytes.length, isOneOfMany: false };
+      try {
+        await uploads.finish(key, piece, digest);
+      } catch (err) {
+        await uploads.cancel(key).catch(() => {}); // it may be over
+        throw err;
+      }
     },
     /** @returns false when there is nothing to mount */
-    async mount(repository: string, digest: Digest): Promise<boolean> {
-      if (!(await store.hasBytes(digest))) return false;
-      await store.linkBlob(repository, digest);
-      return (await store.relyOnBlob(repository, digest)) !== undefined;
+    async mount(repository: string, digest: Digest, from: readonly string[]): Promise<boolean> {
+      for (const holder of from) {
+        if ((await store.mountBlob(repository, digest, holder)) !== undefined) return true;
+      }
+      return false;
     },
     /** @returns false when something that it is made of is missing */
-    async pushManifest(repository: string, image: Image, tag?: string): Promise<boolean> {
-      const digests = image.blobs.map((blob) => blob.digest);
-      for (const digest of digests) if ((await store.relyOnBlob(repository, digest)) === undefined) return false;
-      const wasLinked = await store.isLinked(repository, { digest: image.digest, kind: 'manifest' });
-      await store.putManifest(repository, image.digest, image.bytes);
-      await store.lockedAll([image.digest, ...digests], () =>
-        confirmed(
-          repository,
-          [image.digest, ...digests],
-          wasLinked ? undefined : () => store.deleteManifestLink(repository, image.digest),
-        ),
-      );
-      for (const digest of digests) {
-        if ((await store.statBlob(repository, digest)) === undefined)
-          throw new Error(`${digest} went under its manifest`);
-      }
-      if (tag !== undefined) await store.putTag(repository, tag, image.digest);
-      return true;
+    async pushManifest(repository: string, { digest, bytes, blobs }: Image, ...tags: string[]): Promise<boolean> {
+      const needs = blobs.map((blob) => ({ digest: blob.digest, kinds: ['blob' as const] }));
+      return (await store.pushManifest(repository, { digest, bytes, tags, needs })).length === 0;
     },
   };
+}
+
+async function* piecesOf(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
 
 export type Replica = Awaited<ReturnType<typeof openReplica>>;
 
-export async function push(replica: Replica, repository: string, image: Image, tag?: string): Promise<void> {
+export async function push(replica: Replica, repository: string, image: Image, ...tags: string[]): Promise<void> {
   for (const blob of image.blobs) await replica.pushBlob(repository, blob);
-  if (!(await replica.pushManifest(repository, image, tag))) throw new Error('a blob that was just pushed is missing');
+  if (!(await replica.pushManifest(repository, image, ...tags)))
+    throw new Error('a blob that was just pushed is missing');
 }

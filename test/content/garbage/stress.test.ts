@@ -72,7 +72,8 @@ class Writer {
   /** As clients do that have pushed it elsewhere: what cannot be mounted is sent. */
   async #mountAll(repository: string, image: Image): Promise<void> {
     for (const blob of image.blobs) {
-      if (!(await this.#replica.mount(repository, blob.digest))) await this.#replica.pushBlob(repository, blob);
+      if (!(await this.#replica.mount(repository, blob.digest, REPOSITORIES)))
+        await this.#replica.pushBlob(repository, blob);
     }
   }
 
