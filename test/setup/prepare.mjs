@@ -2,6 +2,7 @@
 //   node test/setup/prepare.mjs             the registry that stands in for Docker Hub, and Redis; needs no root
 //   node test/setup/prepare.mjs --clients   container clients; installs as root
 //   node test/setup/prepare.mjs --s3        S3 servers: versitygw by go, Swift from Debian's packages; needs no root
+//   node test/setup/prepare.mjs --conformance  the OCI conformance suite, by go; needs no root
 //   node test/setup/prepare.mjs --bench     what the benchmark compares with; installs as root
 // It never fails a run: what stays missing is said here, and again by the tests that are skipped for it.
 import { spawnSync } from 'node:child_process';
@@ -37,6 +38,7 @@ const WITHOUT = {
 const CACHE = join(import.meta.dirname, '../../node_modules/.cache/layover-tests');
 const UNPACKED = join(CACHE, 'root');
 const FOLDERS = ['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((folder) => join(UNPACKED, folder));
+const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@latest';
 const UPDATE_TIMEOUT_MS = 90_000;
 const DOWNLOAD_TIMEOUT_MS = 60_000;
 const INSTALL_TIMEOUT_MS = 600_000;
@@ -156,18 +158,18 @@ function installMissing(needed) {
     say(`still missing: ${still.join(', ')} (packages: ${candidates.join(', ')}); tests of these are skipped`);
 }
 
-/** Builds versitygw below node_modules; the folders are those that test/s3/versitygw.ts looks in. */
-function buildVersitygw() {
+/** Builds a program below node_modules; the folders are those that its tests look in. */
+function goInstall(program, source) {
   const { GOBIN, GOPATH, HOME = '' } = process.env;
   const bin = join(CACHE, 'bin');
   const folders = [GOBIN, GOPATH && join(GOPATH, 'bin'), join(HOME, 'go/bin'), bin].filter(Boolean);
-  if (find('versitygw') || folders.some((folder) => isExecutable(join(folder, 'versitygw')))) return;
-  if (!find('go')) return say('versitygw is missing, and so is go to build it; its tests are skipped');
-  say('versitygw is missing: building it with go install below node_modules/.cache');
+  if (find(program) || folders.some((folder) => isExecutable(join(folder, program)))) return;
+  const go = find('go') ?? ['/usr/local/go/bin/go'].find(isExecutable);
+  if (!go) return say(`${program} is missing, and so is go to build it; its tests are skipped`);
+  say(`${program} is missing: building it with go install below node_modules/.cache`);
   mkdirSync(bin, { recursive: true });
-  const args = ['install', 'github.com/versity/versitygw/cmd/versitygw@latest'];
-  const { ok, problem } = run('go', args, { env: { GOBIN: bin }, timeout: INSTALL_TIMEOUT_MS });
-  if (!ok) say(`no versitygw (${problem}); its tests are skipped`);
+  const { ok, problem } = run(go, ['install', source], { env: { GOBIN: bin }, timeout: INSTALL_TIMEOUT_MS });
+  if (!ok) say(`no ${program} (${problem}); its tests are skipped`);
 }
 
 /** OpenStack Swift with all that it needs beyond what is installed, below node_modules; the machine stays as it is. */
@@ -207,8 +209,12 @@ function downloadWithDependencies(packages, root) {
 
 if (process.argv.includes('--clients')) installMissing(NEEDED.clients);
 if (process.argv.includes('--s3')) {
-  buildVersitygw();
+  goInstall('versitygw', VERSITYGW);
   unpackSwift();
+}
+if (process.argv.includes('--conformance')) {
+  goInstall('versitygw', VERSITYGW);
+  goInstall('conformance', 'github.com/opencontainers/distribution-spec/conformance@main');
 }
 if (process.argv.includes('--bench')) installMissing(NEEDED.bench);
 for (const [program, name] of Object.entries(NEEDED.test)) {

@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+
+import { ACCESS_KEY, BUCKET, findVersitygw, SECRET_KEY, startVersitygw } from '../s3/versitygw.ts';
+import { bytesContent } from '../support/content.ts';
+import { writeDistributionLayout } from '../support/distribution-layout.ts';
+import { Images } from '../support/images.ts';
+import { type ConfigObject, Layover } from '../support/layover.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { EVERYTHING, readOnly, VALIDATED } from './settings.ts';
+import type { Settings } from './suite.ts';
+
+/** A registry, and what is asked of it. */
+export interface Scene {
+  readonly name: string;
+  readonly settings: Settings;
+  /** @returns why it cannot be started, on a machine that lacks something */
+  start(): Promise<StartedScene | string>;
+}
+
+export interface StartedScene extends AsyncDisposable {
+  /** Base URL. */
+  readonly url: string;
+}
+
+const DELETES = { delete: { enabled: true } };
+
+/** On each kind of storage: as it comes, and taking manifests whose parts were never pushed. */
+function pushed(storage: string, start: (config: ConfigObject) => Promise<StartedScene | string>): Scene[] {
+  return [
+    { name: `${storage}, validating`, settings: VALIDATED, start: () => start({}) },
+    { name: `${storage}, everything on`, settings: EVERYTHING, start: () => start({ validation: { disabled: true } }) },
+  ];
+}
+
+const onFilesystem = (config: ConfigObject) => Layover.start({ config: { ...config, storage: DELETES } });
+
+const inMemory = (config: ConfigObject) =>
+  Layover.start({ config: { ...config, storage: { filesystem: undefined, inmemory: {}, ...DELETES } } });
+
+async function onS3(config: ConfigObject): Promise<StartedScene | string> {
+  const program = await findVersitygw();
+  if (program === undefined) return 'versitygw is missing';
+  const server = await startVersitygw(program);
+  const s3 = {
+    regionendpoint: server.url,
+    region: 'us-east-1',
+    bucket: BUCKET,
+    accesskey: ACCESS_KEY,
+    secretkey: SECRET_KEY,
+    rootdirectory: randomUUID(),
+  };
+  const layover = await Layover.start({ config: { ...config, storage: { filesystem: undefined, s3, ...DELETES } } });
+  return {
+    url: layover.url,
+    async [Symbol.asyncDispose]() {
+      await layover[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const images = new Images();
+const REPOSITORY = 'team/app';
+const app = images.addImage(REPOSITORY, '1', { layers: [200_000] });
+const index = images.addIndex(REPOSITORY, 'multi');
+const docker = images.addImage(REPOSITORY, 'docker', { family: 'docker' });
+const signature = images.addArtifact(REPOSITORY, app, 'application/vnd.example.signature', 'signed');
+const sbom = images.addArtifact(REPOSITORY, app, 'application/vnd.example.sbom', 'made of');
+const empty = images.addBlob(REPOSITORY, bytesContent(Buffer.alloc(0)));
+const stored = readOnly({
+  repository: REPOSITORY,
+  tags: ['1', 'multi', 'docker'],
+  manifests: [app, index, ...Object.values(index.images), docker, signature, sbom].map(({ digest }) => digest),
+  blobs: [app.config, ...app.layers, empty.digest],
+  referrers: [app.digest],
+});
+
+/** A registry that has all of this, and a cache before it that has nothing yet. */
+async function startCache(): Promise<StartedScene> {
+  const upstream = await startStored({});
+  const upstreams = [{ name: 'upstream.example', remoteurl: upstream.url, default: true }];
+  const cache = await Layover.start({ config: { proxy: { upstreams } } });
+  return {
+    url: cache.url,
+    async [Symbol.asyncDispose]() {
+      await cache[Symbol.asyncDispose]();
+      await upstream[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function startStored(storage: ConfigObject): Promise<StartedScene> {
+  const directory = await temporaryDirectory();
+  const dataDirectory = join(directory.path, 'data');
+  await writeDistributionLayout(dataDirectory, images);
+  const layover = await Layover.start({ dataDirectory, config: { storage } });
+  return {
+    url: layover.url,
+    async [Symbol.asyncDispose]() {
+      await layover[Symbol.asyncDispose]();
+      await directory[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const MAINTENANCE = { maintenance: { readonly: { enabled: true } } };
+
+export const SCENES: readonly Scene[] = [
+  ...pushed('filesystem', onFilesystem),
+  ...pushed('in memory', inMemory),
+  ...pushed('S3', onS3),
+  { name: 'pull-through cache', settings: stored, start: startCache },
+  { name: 'read-only', settings: stored, start: () => startStored(MAINTENANCE) },
+];

@@ -1,0 +1,66 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+import { RunningProcess } from '../support/processes.ts';
+import { findProgram, programEnvironment } from '../support/programs.ts';
+
+/** Reports stay here until the next run. */
+const RESULTS = join(import.meta.dirname, 'results');
+const BUILT = join(import.meta.dirname, '../../node_modules/.cache/layover-tests/bin');
+
+/** The suite on `PATH`, where `go install` puts it, or where `test/setup/prepare.mjs --conformance` does. */
+export async function findSuite(): Promise<string | undefined> {
+  const { GOBIN, GOPATH } = process.env;
+  const folders = [GOBIN, GOPATH && join(GOPATH, 'bin'), join(homedir(), 'go/bin'), BUILT];
+  return findProgram(
+    'conformance',
+    folders.filter((folder) => folder !== undefined),
+  );
+}
+
+/** Settings of the suite by the names of its variables, without the `OCI_` in front. */
+export type Settings = Readonly<Record<string, string | boolean>>;
+
+export interface SuiteRun {
+  /** Of the report's directory. */
+  readonly name: string;
+  /** Base URL of the registry. */
+  readonly url: string;
+  /** Of the distribution specification. */
+  readonly version: '1.1' | 'dev';
+  readonly settings: Settings;
+}
+
+export interface SuiteResult {
+  readonly passed: number;
+  readonly failed: number;
+  /** Also what the settings leave out. */
+  readonly skipped: number;
+  /** Directory. */
+  readonly report: string;
+}
+
+/** @throws {Error} when the suite does not come to its end */
+export async function runSuite(program: string, { name, url, version, settings }: SuiteRun): Promise<SuiteResult> {
+  const report = join(RESULTS, name);
+  await rm(report, { recursive: true, force: true });
+  await mkdir(report, { recursive: true });
+  const inherited = Object.entries(programEnvironment()).filter(([key]) => !key.startsWith('OCI_'));
+  const named = Object.entries(settings).map(([key, value]) => [`OCI_${key}`, String(value)]);
+  const env = {
+    ...Object.fromEntries(inherited),
+    OCI_REGISTRY: new URL(url).host,
+    OCI_TLS: 'disabled',
+    OCI_VERSION: version,
+    OCI_RESULTS_DIR: report,
+    ...Object.fromEntries(named),
+  };
+  await using suite = await RunningProcess.start(program, [], { env, cwd: report });
+  await suite.exited;
+  await writeFile(join(report, 'output.txt'), suite.output);
+  const count = (status: string) => Number(new RegExp(`^ +${status}\\.+: +(\\d+)$`, 'm').exec(suite.stdout)?.[1]);
+  const result = { passed: count('Pass'), failed: count('FAIL') + count('Error') };
+  if (Number.isNaN(result.passed + result.failed)) throw new Error(`no result from the suite:\n${suite.output}`);
+  return { ...result, skipped: count('Skip') + count('Disabled'), report };
+}
