@@ -88,7 +88,7 @@ export function uploadDirectory(repository: string, id: string): string {
 }
 
 /** Holds what is known of the manifests that are attached to others; not part of distribution's layout. */
-export function referrersPath(repository: string): string {
+function referrersPath(repository: string): string {
   return `${manifestsPath(repository)}/referrers`;
 }
 

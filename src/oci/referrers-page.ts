@@ -17,7 +17,7 @@ export interface ReferrersPage {
  * Clients take the list for a manifest, and may not take one of more than 4 MiB: section "Pushing Manifests" of the distribution spec.
  * Room is left for what is around the entries. Bytes.
  */
-export const MAX_PAGE_BYTES = 4 * 1024 * 1024 - 1024;
+const MAX_PAGE_BYTES = 4 * 1024 * 1024 - 1024;
 
 /** Takes entries in the order of their digests for as long as there is room. */
 export class ReferrersPageBuilder {

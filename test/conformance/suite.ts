@@ -1,6 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 import { RunningProcess } from '../support/processes.ts';
 import { findProgram, programEnvironment } from '../support/programs.ts';
@@ -37,7 +37,7 @@ export interface SuiteResult {
   readonly failed: number;
   /** Also what the settings leave out. */
   readonly skipped: number;
-  /** Directory. */
+  /** Directory, as seen from the current one. */
   readonly report: string;
 }
 
@@ -62,5 +62,5 @@ export async function runSuite(program: string, { name, url, version, settings }
   const count = (status: string) => Number(new RegExp(`^ +${status}\\.+: +(\\d+)$`, 'm').exec(suite.stdout)?.[1]);
   const result = { passed: count('Pass'), failed: count('FAIL') + count('Error') };
   if (Number.isNaN(result.passed + result.failed)) throw new Error(`no result from the suite:\n${suite.output}`);
-  return { ...result, skipped: count('Skip') + count('Disabled'), report };
+  return { ...result, skipped: count('Skip') + count('Disabled'), report: relative('.', report) };
 }
