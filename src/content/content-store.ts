@@ -234,12 +234,11 @@ export class ContentStore {
     return this.#push.put(repository, pushed);
   }
 
-  /** As a client does: with the tags that name it. The bytes stay. @returns whether there was one */
-  deleteManifest(repository: string, digest: Digest): Promise<boolean> {
+  /** As a client does: with the tags that name it. The bytes stay. @returns these tags; undefined when there was no such manifest */
+  deleteManifest(repository: string, digest: Digest): Promise<readonly string[] | undefined> {
     return this.#locks.run(digest, async () => {
       const isThere = await this.#manifests.has(repository, digest);
-      if (isThere) await this.deleteManifestLink(repository, digest);
-      return isThere;
+      return isThere ? this.deleteManifestLink(repository, digest) : undefined;
     });
   }
 

@@ -37,19 +37,22 @@ export class HostedManifests implements ManifestWriter {
     return { ...put, subject: manifest.subject?.digest, references: manifest.references };
   }
 
-  async delete(repository: string, reference: Reference): Promise<void> {
-    const { store } = this.#options;
+  async delete(repository: string, reference: Reference): Promise<readonly string[]> {
     this.#checkDeletable('GET, HEAD, PUT, OPTIONS');
-    const isGone =
-      reference.kind === 'tag'
-        ? await store.deleteTag(repository, reference.tag)
-        : await this.#forgetting(repository, reference.digest, () =>
-            store.deleteManifest(repository, reference.digest),
-          );
-    if (isGone) return;
+    const tags = await this.#deleteReference(repository, reference);
+    if (tags) return tags;
     throw new RegistryError('MANIFEST_UNKNOWN', 'manifest unknown', {
       detail: { name: repository, reference: referenceText(reference) },
     });
+  }
+
+  /** @returns the tags that are gone; undefined when there was nothing to delete */
+  async #deleteReference(repository: string, reference: Reference): Promise<readonly string[] | undefined> {
+    const { store } = this.#options;
+    if (reference.kind === 'tag') {
+      return (await store.deleteTag(repository, reference.tag)) ? [reference.tag] : undefined;
+    }
+    return this.#forgetting(repository, reference.digest, () => store.deleteManifest(repository, reference.digest));
   }
 
   async deleteBlob(repository: string, digest: Digest): Promise<void> {
@@ -60,7 +63,7 @@ export class HostedManifests implements ManifestWriter {
   }
 
   /** Nobody is told of it from memory afterwards, nor remembers what was read before. */
-  async #forgetting(repository: string, digest: Digest, remove: () => Promise<boolean>): Promise<boolean> {
+  async #forgetting<T>(repository: string, digest: Digest, remove: () => Promise<T>): Promise<T> {
     try {
       return await remove();
     } finally {

@@ -160,9 +160,10 @@ export interface ManifestWriter {
   /**
    * By digest, with all tags that name it; or a tag alone. The bytes stay until they are collected.
    *
+   * @returns the tags that are gone
    * @throws {RegistryError} `MANIFEST_UNKNOWN` | `UNSUPPORTED` when nothing may be deleted
    */
-  delete(repository: string, reference: Reference): Promise<void>;
+  delete(repository: string, reference: Reference): Promise<readonly string[]>;
 
   /** The bytes stay until they are collected. @throws {RegistryError} `BLOB_UNKNOWN` | `UNSUPPORTED` */
   deleteBlob(repository: string, digest: Digest): Promise<void>;

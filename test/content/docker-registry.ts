@@ -2,20 +2,27 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 
+import type { ConfigObject } from '../support/layover.ts';
 import { freePort, RunningProcess, waitForPort } from '../support/processes.ts';
 import { programEnvironment } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import type { Fixture } from './image-fixture.ts';
 
 /** A real `docker-registry` process on a directory that it may share with others; `await using` ends it. */
-export async function startDockerRegistry(program: string, rootdirectory: string) {
+export async function startDockerRegistry(program: string, rootdirectory: string, more: ConfigObject = {}) {
   const directory = await temporaryDirectory();
   const config = join(directory.path, 'config.yml');
   const port = await freePort();
   const http = { addr: `127.0.0.1:${port}` };
   await writeFile(
     config,
-    stringify({ version: 0.1, log: { level: 'warn' }, storage: { filesystem: { rootdirectory } }, http }),
+    stringify({
+      version: 0.1,
+      log: { level: 'warn' },
+      storage: { filesystem: { rootdirectory }, delete: { enabled: true } },
+      http,
+      ...more,
+    }),
   );
   const process = await RunningProcess.start(program, ['serve', config], { env: programEnvironment() });
   await waitForPort(port, process);

@@ -14,9 +14,8 @@ export const putManifest: RouteHandler<'put-manifest'> = async (request, { excha
   const mediaType = mediaTypeOf(exchange.req.headers['content-type']);
   const put = await writer.manifests.put(name, { bytes, mediaType, reference, tags });
   const named = [...new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags])];
-  for (const tag of named.length === 0 ? [undefined] : named) {
-    await notify({ action: 'push', repository, tag, ...put });
-  }
+  const told = named.length === 0 ? [undefined] : named;
+  await Promise.all(told.map((tag) => notify({ action: 'push', repository, tag, ...put })));
   const headers = exchange.commonHeaders();
   headers['location'] = locate(`/v2/${repository}/manifests/${put.digest}`);
   Object.assign(headers, putHeaders(put, tags));
@@ -27,12 +26,10 @@ export const putManifest: RouteHandler<'put-manifest'> = async (request, { excha
 export const deleteManifest: RouteHandler<'delete-manifest'> = async (request, { exchange, target, notify }) => {
   const { repository, reference } = request;
   const { writer, name } = writable(repository, target);
-  await writer.manifests.delete(name, reference);
-  await notify({
-    action: 'delete',
-    repository,
-    ...(reference.kind === 'tag' ? { tag: reference.tag } : { digest: reference.digest }),
-  });
+  const tags = await writer.manifests.delete(name, reference);
+  // As distribution: one for the manifest, and one for each tag that is gone with it.
+  if (reference.kind === 'digest') await notify({ action: 'delete', repository, digest: reference.digest });
+  await Promise.all(tags.map((tag) => notify({ action: 'delete', repository, tag })));
   exchange.res.writeHead(202, { ...exchange.commonHeaders(), 'content-length': 0 }).end();
 };
 
