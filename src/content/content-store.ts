@@ -4,7 +4,7 @@ import { type Digest, digestAlgorithm } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import type { Page } from '../oci/pagination.ts';
 import type { ReferrersPage, ReferrersQuery } from '../oci/referrers-page.ts';
-import type { Adoption, StorageDriver } from '../storage/driver.ts';
+import { type Adoption, type StorageDriver, StorageFullError } from '../storage/driver.ts';
 import type { StagedFile } from '../storage/staging.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import { BlobStore } from './blobs.ts';
@@ -70,6 +70,7 @@ export class ContentStore {
   readonly #locks = new DigestLocks<Digest>();
   readonly #links: LinkStore;
   readonly #freshMs: number;
+  readonly #readOnly: boolean;
   readonly #guard: CollectionGuard;
   readonly #push: ManifestPush;
 
@@ -79,6 +80,7 @@ export class ContentStore {
     this.#driver = driver;
     this.#links = links;
     this.#freshMs = graceMs * FRESH;
+    this.#readOnly = readOnly;
     this.#guard = new CollectionGuard({ driver, now: Date.now, ...(noticeMs !== undefined && { noticeMs }) });
     this.#ledger = ledger;
     this.#blobs = new BlobStore({ driver, links, onDamage });
@@ -289,6 +291,11 @@ export class ContentStore {
     await this.#guard.confirm([...digests, ...targets.filter((target) => target !== undefined)]);
   }
 
+  /** After so long {@link relyOnBlob} has to be asked again. Milliseconds; at least 1. */
+  get relianceMs(): number {
+    return Math.max(1, Math.floor(this.#freshMs));
+  }
+
   /**
    * A client was told that the repository has the blob, and will not send it. A link that is old is made anew, so that everybody sees that
    * somebody relies on it.
@@ -296,10 +303,12 @@ export class ContentStore {
    * @returns its size; undefined when the repository does not have it
    */
   relyOnBlob(repository: string, digest: Digest): Promise<number | undefined> {
+    if (this.#readOnly) return this.#blobs.stat(repository, digest);
     return this.#locks.run(digest, async () => {
       const size = await this.#blobs.stat(repository, digest);
       if (size === undefined) return undefined;
-      await this.#blobs.refreshLink(repository, digest, Date.now() - this.#freshMs);
+      // On a full disk the answer is as true as before.
+      await this.#blobs.refreshLink(repository, digest, Date.now() - this.#freshMs).catch(unlessFull);
       await this.confirmLinked(repository, [digest]);
       return size;
     });
@@ -361,4 +370,8 @@ export class ContentStore {
   listReferrers(repository: string, digest: Digest, query: ReferrersQuery = {}): Promise<ReferrersPage> {
     return this.#referrers.list(repository, digest, query);
   }
+}
+
+function unlessFull(err: unknown): void {
+  if (!(err instanceof StorageFullError)) throw err;
 }

@@ -37,7 +37,7 @@ export class LocalRegistry implements RegistryReader {
 
   async resolveBlob(repository: string, digest: Digest): Promise<Served<Descriptor>> {
     await this.#content.recheck(repository, digest, 'blob');
-    const size = await this.#content.blobSize(repository, digest);
+    const size = await this.#content.relyOnBlob(repository, digest);
     if (size === undefined) throw unknownBlob(digest);
     return { digest, size, mediaType: OCTET_STREAM, ...LOCAL };
   }

@@ -1,5 +1,5 @@
 import type { DescriptorCache } from '../cache/descriptor-cache.ts';
-import { createCountedCache, createSizedCache } from '../cache/lru.ts';
+import { type BoundedCache, createCountedCache, createSizedCache } from '../cache/lru.ts';
 import type { ContentStore } from '../content/content-store.ts';
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import { type ByteSource, MemorySource } from '../stream/byte-source.ts';
@@ -43,6 +43,7 @@ export class StoredContent {
   readonly #seenAt = createCountedCache<{ readonly at: number }>({ maxEntries: MAX_LINKS });
   /** Counts removals: what was read before one may be what was removed, and is not to be remembered. */
   #removals = 0;
+  readonly #relied: BoundedCache<object>;
   readonly #descriptors: DescriptorCache;
   readonly #redirects: boolean;
 
@@ -53,6 +54,7 @@ export class StoredContent {
     { redirect = false }: StoredContentOptions = {},
   ) {
     this.#store = store;
+    this.#relied = createCountedCache({ maxEntries: MAX_LINKS, ttlMs: store.relianceMs });
     this.#descriptors = descriptors;
     this.#onDamaged = onDamaged;
     this.#redirects = redirect;
@@ -133,6 +135,15 @@ export class StoredContent {
     return size;
   }
 
+  /** As {@link blobSize}, for a client that will not send what is here: nobody collects it as garbage for a while. */
+  async relyOnBlob(repository: string, digest: Digest): Promise<number | undefined> {
+    const key = keyOf(repository, digest);
+    if (this.#relied.get(key)) return this.blobSize(repository, digest);
+    const size = await this.#store.relyOnBlob(repository, digest);
+    if (size !== undefined) this.#relied.set(key, {});
+    return size;
+  }
+
   /** From storage, whatever a descriptor says. The caller closes it. Undefined when the repository does not have it, or has it damaged. */
   async openBlob(repository: string, digest: Digest): Promise<ByteSource | undefined> {
     const key = keyOf(repository, digest);
@@ -169,6 +180,7 @@ export class StoredContent {
     const key = keyOf(repository, digest);
     this.#removals += 1;
     this.#seenAt.delete(key);
+    this.#relied.delete(key);
     const manifest = this.#manifests.get(key);
     for (const part of manifest ? parseManifest(manifest.bytes).references : []) {
       this.#referenced.delete(keyOf(repository, part.digest));
