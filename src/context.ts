@@ -162,9 +162,7 @@ async function openStored(config: Config, telemetry: Telemetry) {
 
 async function createDriver({ storage }: Config, telemetry: Telemetry, buffers: BufferPool): Promise<StorageDriver> {
   const driver = await createStorage(storage, { buffers, log: telemetry.log });
-  return measured(driver, (action, durationMs) => {
-    telemetry.storageAction({ driver: driver.name, action, durationMs });
-  });
+  return measured(driver, (action) => telemetry.storageAction({ driver: driver.name, ...action }));
 }
 
 async function reportTakenOver(driver: StorageDriver, { log }: Telemetry): Promise<void> {
@@ -210,7 +208,8 @@ async function createPulling(proxy: ProxyConfig, parts: Parts) {
   const fills = new Fills({ spools, target: store, events: telemetry.cache, maxConcurrent, ...sharing });
   const upstreams: Upstream[] = [];
   const routes = proxy.upstreams.map((config) => {
-    const upstream = createUpstream({ config, env: parts.env, events: telemetry.upstream, version: VERSION });
+    const follow = telemetry.tracing?.followUpstream;
+    const upstream = createUpstream({ config, env: parts.env, events: telemetry.upstream, follow, version: VERSION });
     upstreams.push(upstream);
     return createRoute(config, { ...parts, upstream, fills, offline: proxy.offline });
   });

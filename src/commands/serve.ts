@@ -5,6 +5,7 @@ import { loadConfig } from '../config/load.ts';
 import { type RunningServer, startServer } from '../server.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { startTracing } from '../telemetry/start-tracing.ts';
 import { createTelemetry } from '../telemetry/telemetry.ts';
 import { VERSION } from '../version.ts';
 import { describeStorage } from './describe-storage.ts';
@@ -26,7 +27,8 @@ export async function serve({ file, env, out }: ServeOptions): Promise<number> {
   const { config, warnings, source } = await loadConfig({ file, env });
   const log = createLog(config.log);
   const metrics = createMetrics();
-  const telemetry = createTelemetry({ log, metrics, accessLog: config.log.accessLog });
+  const tracing = config.tracing && (await startTracing(config.tracing, { log, version: VERSION }));
+  const telemetry = createTelemetry({ log, metrics, tracing, accessLog: config.log.accessLog });
   for (const warning of warnings) log.warn({ source }, warning);
   // Listened for from here on, as a signal can come while the server starts.
   const ending = endSignal();
@@ -35,6 +37,7 @@ export async function serve({ file, env, out }: ServeOptions): Promise<number> {
   const signal = await ending;
   log.info({ signal }, 'draining');
   await server.drain();
+  await tracing?.stop();
   log.info({}, 'ended');
   await log.flush();
   return 0;

@@ -5,6 +5,7 @@ import { applyEnvironment, CONFIGURATION_PATH, type Environment } from './enviro
 import { describeIssue } from './issue.ts';
 import { ConfigError, type Finding, formatProblems, type Problem } from './problem.ts';
 import { resolveConfig } from './resolve.ts';
+import { findTracingOddities } from './resolve-tracing.ts';
 import { findConflicts, findOddities } from './rules.ts';
 import { configSchema } from './schema/schema.ts';
 import { shapeOf } from './shape.ts';
@@ -18,7 +19,7 @@ const DEFAULT_FILE = fileURLToPath(new URL('../../config/default.yml', import.me
 export interface LoadConfigOptions {
   /** Path of the file; beats `REGISTRY_CONFIGURATION_PATH`. */
   readonly file?: string | undefined;
-  /** Its `REGISTRY_*` variables override the file, or the built-in default. */
+  /** Its `REGISTRY_*` variables override the file, or the built-in default; its `OTEL_*` variables are read as well. */
   readonly env: Environment;
   /** Path of the file that is used when none is named. @default the one that comes with this package */
   readonly defaults?: string;
@@ -43,7 +44,10 @@ export async function loadConfig({ file, env, defaults = DEFAULT_FILE }: LoadCon
   // What is missing from the remains of a broken file would only confuse.
   if (isBroken || !isMapping) draft.throwProblems();
   draft.makeWayFor(env, named === undefined);
-  return { config: draft.check(env), warnings: formatProblems(draft.warnings), source: named ?? 'built-in default' };
+  const config = draft.check(env);
+  const upstreams = config.proxy?.upstreams.map(({ name }) => name) ?? [];
+  const warnings = [...formatProblems(draft.warnings), ...findTracingOddities(config.tracing, { env, upstreams })];
+  return { config, warnings, source: named ?? 'built-in default' };
 }
 
 async function readText(path: string): Promise<string> {
@@ -91,7 +95,7 @@ class Draft {
     for (const found of [...findConflicts(plain), ...findRefused(plain)]) this.find(found);
     for (const found of [...findIgnored(plain), ...findOddities(plain)]) this.find(found, this.warnings);
     if (this.problems.length > 0 || !parsed.success) this.throwProblems();
-    return resolveConfig(parsed.data);
+    return resolveConfig(parsed.data, env);
   }
 
   find({ path, part, message }: Finding, list = this.problems): void {

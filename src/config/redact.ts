@@ -12,7 +12,7 @@ const REDACTED = '***';
 
 /** A copy that can be logged and turned into JSON: no passwords, tokens or credentials in URLs. */
 export function redactedConfig(config: Config): Record<string, unknown> {
-  const { admin, health, http, notifications, proxy, redis, storage } = config;
+  const { admin, health, http, notifications, proxy, redis, storage, tracing } = config;
   return {
     ...config,
     storage: { ...storage, driver: redactDriver(storage.driver) },
@@ -20,6 +20,7 @@ export function redactedConfig(config: Config): Record<string, unknown> {
     health: { ...health, http: health.http.map(redactCheck) },
     admin: { ...admin, token: admin.token && REDACTED },
     notifications: notifications && redactNotifications(notifications),
+    tracing: tracing && { ...tracing, url: redactUrl(tracing.url), headers: redactValues(tracing.headers) },
     redis: redis && redactRedis(redis),
     proxy: proxy && { ...proxy, upstreams: proxy.upstreams.map(redactUpstream) },
   };

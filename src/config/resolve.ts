@@ -1,10 +1,12 @@
 import type { Config, HealthConfig, HttpConfig, Listen, LogConfig, TlsConfig } from './config.ts';
+import type { Environment } from './environment.ts';
 import { resolveAuth } from './resolve-auth.ts';
 import { resolveNotifications } from './resolve-notifications.ts';
 import { resolveProxy } from './resolve-proxy.ts';
 import { resolvePush } from './resolve-push.ts';
 import { resolveDescriptorCache, resolveRedis } from './resolve-redis.ts';
 import { resolveStorage } from './resolve-storage.ts';
+import { resolveTracing } from './resolve-tracing.ts';
 import type { RawConfig } from './schema/schema.ts';
 import { parseHttpUrl, parseTcpAddress } from './units.ts';
 
@@ -18,8 +20,8 @@ const DRAIN_TIMEOUT = 30 * SECOND;
 /** As distribution. */
 const MAX_ENTRIES = 1000;
 
-/** Fills in every default. `raw` has passed all checks. */
-export function resolveConfig(raw: RawConfig): Config {
+/** Fills in every default. `raw` has passed all checks; `env` tells what OpenTelemetry's own variables say. */
+export function resolveConfig(raw: RawConfig, env: Environment): Config {
   const storage = resolveStorage(raw.storage, raw.middleware);
   return {
     log: resolveLog(raw),
@@ -35,6 +37,7 @@ export function resolveConfig(raw: RawConfig): Config {
     tagsMaxEntries: positive(raw.tags?.maxtags) ?? MAX_ENTRIES,
     proxy: raw.proxy && resolveProxy(raw.proxy),
     push: resolvePush(raw),
+    tracing: resolveTracing(raw.tracing, env),
     admin: { listen: raw.admin?.addr, token: raw.admin?.token, tokenFile: raw.admin?.tokenfile },
   };
 }

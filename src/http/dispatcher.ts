@@ -48,7 +48,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (!isBelow(root, target)) return false;
     for (const [name, values] of extraHeaders) res.setHeader(name, values);
     const exchange = new Exchange(req, res, { target, client: clients.of(req), telemetry });
-    answer(exchange, options).catch((err: unknown) => answerError(exchange, err, telemetry.log));
+    exchange.run(() => answer(exchange, options)).catch((err: unknown) => answerError(exchange, err, telemetry.log));
     return true;
   };
 }

@@ -7,7 +7,8 @@ import type { OciRequestKind } from '../oci/request.ts';
 import type { Outcome, Served } from '../registry/registry.ts';
 import type { Target } from '../registry/router.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import type { RequestHandlerName } from '../telemetry/request-telemetry.ts';
+import type { FinishedRequest, RequestHandlerName } from '../telemetry/request-telemetry.ts';
+import type { RequestTrace } from '../telemetry/tracing.ts';
 import type { Client } from './client-address.ts';
 
 const HANDLER_NAMES: Readonly<Record<OciRequestKind, RequestHandlerName>> = {
@@ -51,6 +52,7 @@ export class Exchange {
   identity: Identity = ANONYMOUS;
   readonly #telemetry: Telemetry;
   readonly #startedAt = performance.now();
+  #trace: RequestTrace | undefined;
   /** Undefined until the request has been understood. */
   #handler: RequestHandlerName | undefined;
   #repository: string | undefined;
@@ -69,6 +71,14 @@ export class Exchange {
     this.client = client;
     this.#telemetry = telemetry;
     res.on('close', () => this.#finish());
+  }
+
+  /** Does what the request asks for; in its trace, where traces are made. */
+  run<T>(work: () => T): T {
+    const { tracing } = this.#telemetry;
+    if (!tracing) return work();
+    this.#trace = tracing.requestStarted(this.req.method ?? '', this.req.headers);
+    return this.#trace.run(work);
   }
 
   /** The request has been understood. */
@@ -121,8 +131,9 @@ export class Exchange {
       this.#telemetry.cache.served({ upstream: this.#upstream, type, outcome: this.#outcome, bytes: this.#bytes });
     }
     if (this.#handler === undefined) this.#telemetry.requestStarted(handler);
-    this.#telemetry.requestFinished({
+    const finished: FinishedRequest = {
       requestId: this.id,
+      traceId: this.#trace?.id,
       client: this.client.name,
       userAgent: req.headers['user-agent'],
       user: this.identity.name,
@@ -140,7 +151,9 @@ export class Exchange {
       upstreamMs: this.#upstreamMs,
       error: this.#error && { code: this.#error.code, message: this.#error.message },
       aborted,
-    });
+    };
+    this.#telemetry.requestFinished(finished);
+    this.#trace?.finished(finished);
   }
 }
 

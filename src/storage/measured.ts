@@ -1,53 +1,65 @@
 import type { Adoption, StorageDriver } from './driver.ts';
 import type { StagingArea } from './staging.ts';
 
-/** Distribution's name of an action, and how long it took. Milliseconds. */
-export type ActionListener = (action: string, durationMs: number) => void;
+export interface MeasuredAction {
+  /** Distribution's name of it. */
+  readonly action: string;
+  readonly path: string;
+  readonly durationMs: number;
+  /** What it failed with; undefined when it did not. */
+  readonly error: unknown;
+}
+
+export type ActionListener = (action: MeasuredAction) => void;
 
 /** The same driver, with every action timed under the name that distribution's metrics have for it. */
 export function measured(driver: StorageDriver, onAction: ActionListener): StorageDriver {
-  const timed = async <T>(action: string, work: Promise<T>): Promise<T> => {
+  const timed = async <T>(action: string, path: string, work: Promise<T>): Promise<T> => {
     const startedAt = performance.now();
+    const ended = (error: unknown) => onAction({ action, path, durationMs: performance.now() - startedAt, error });
     try {
-      return await work;
-    } finally {
-      onAction(action, performance.now() - startedAt);
+      const result = await work;
+      ended(undefined);
+      return result;
+    } catch (err) {
+      ended(err);
+      throw err;
     }
   };
-  const timedAdoption = (adoption: Adoption): Adoption => ({
+  const timedAdoption = (adoption: Adoption, path: string): Adoption => ({
     available: (bytes) => adoption.available(bytes),
-    finish: () => timed('Writer', adoption.finish()),
+    finish: () => timed('Writer', path, adoption.finish()),
     abort: () => adoption.abort(),
   });
   return {
     name: driver.name,
     spoolDirectory: driver.spoolDirectory,
     staging: timedStaging(driver.staging, timed),
-    stat: (path) => timed('Stat', driver.stat(path)),
-    open: (path) => timed('Reader', driver.open(path)),
-    readSmall: (path, maxBytes) => timed('GetContent', driver.readSmall(path, maxBytes)),
-    writeSmall: (path, bytes, options) => timed('PutContent', driver.writeSmall(path, bytes, options)),
-    adopt: (localFile, path) => timed('Writer', driver.adopt(localFile, path)),
+    stat: (path) => timed('Stat', path, driver.stat(path)),
+    open: (path) => timed('Reader', path, driver.open(path)),
+    readSmall: (path, maxBytes) => timed('GetContent', path, driver.readSmall(path, maxBytes)),
+    writeSmall: (path, bytes, options) => timed('PutContent', path, driver.writeSmall(path, bytes, options)),
+    adopt: (localFile, path) => timed('Writer', path, driver.adopt(localFile, path)),
     startAdoption(localFile, path, options) {
       const adoption = driver.startAdoption?.(localFile, path, options);
-      return adoption && timedAdoption(adoption);
+      return adoption && timedAdoption(adoption, path);
     },
-    list: (path) => timed('List', driver.list(path)),
-    move: (from, to) => timed('Move', driver.move(from, to)),
-    delete: (path) => timed('Delete', driver.delete(path)),
-    redirectUrl: (path, method) => timed('RedirectURL', driver.redirectUrl(path, method)),
+    list: (path) => timed('List', path, driver.list(path)),
+    move: (from, to) => timed('Move', from, driver.move(from, to)),
+    delete: (path) => timed('Delete', path, driver.delete(path)),
+    redirectUrl: (path, method) => timed('RedirectURL', path, driver.redirectUrl(path, method)),
     ...(driver.objectKey && { objectKey: driver.objectKey.bind(driver) }),
     close: () => driver.close(),
   };
 }
 
-type Timed = <T>(action: string, work: Promise<T>) => Promise<T>;
+type Timed = <T>(action: string, path: string, work: Promise<T>) => Promise<T>;
 
 function timedStaging(staging: StagingArea, timed: Timed): StagingArea {
   return {
     minPieceBytes: staging.minPieceBytes,
-    create: (path) => timed('PutContent', staging.create(path)),
-    size: (path) => timed('Stat', staging.size(path)),
-    hold: (path) => timed('Writer', staging.hold(path)),
+    create: (path) => timed('PutContent', path, staging.create(path)),
+    size: (path) => timed('Stat', path, staging.size(path)),
+    hold: (path) => timed('Writer', path, staging.hold(path)),
   };
 }

@@ -3,6 +3,7 @@ import type { Log } from './log.ts';
 import type { Cell } from './metric-family.ts';
 import type { Metrics } from './metrics.ts';
 import type { CacheOutcome } from './request-telemetry.ts';
+import type { Tracing } from './tracing.ts';
 
 export interface ServedContent {
   readonly upstream: string;
@@ -34,11 +35,18 @@ export interface StaleServed {
 /** An outage makes thousands of stale answers; one line per upstream and minute tells of it. Milliseconds. */
 const STALE_LINE_MS = 60_000;
 
+export interface CacheTelemetryOptions {
+  /** Milliseconds. */
+  readonly now: () => number;
+  readonly tracing: Tracing | undefined;
+}
+
 /** What the cache does, as metrics and log lines. */
 export class CacheTelemetry {
   readonly #log: Log;
   readonly #metrics: Metrics;
   readonly #now: () => number;
+  readonly #tracing: Tracing | undefined;
   readonly #served = new Map<string, { readonly requests: Cell; readonly bytes: Cell }>();
   /** Fills running now, by upstream and digest. */
   readonly #running = new Set<string>();
@@ -46,10 +54,11 @@ export class CacheTelemetry {
   readonly #staleLoggedAt = new Map<string, number>();
   #full = false;
 
-  constructor(log: Log, metrics: Metrics, now: () => number) {
+  constructor(log: Log, metrics: Metrics, { now, tracing }: CacheTelemetryOptions) {
     this.#log = log;
     this.#metrics = metrics;
     this.#now = now;
+    this.#tracing = tracing;
   }
 
   /** Once for every blob and manifest answered. */
@@ -66,6 +75,7 @@ export class CacheTelemetry {
   /** A fill begins, from nothing or from what an earlier one left. One of completed, failed, discarded follows. */
   fillStarted(event: FillEvent): void {
     this.#begin(event);
+    this.#tracing?.fillStarted(event);
     this.#log.debug(fillFields(event), 'fill started');
   }
 
@@ -77,6 +87,7 @@ export class CacheTelemetry {
 
   fillCompleted(event: FillEvent): void {
     this.#end(event, 'completed');
+    this.#tracing?.fillEnded(event);
     if (event.durationMs !== undefined) this.#metrics.fillSeconds.observe(event.durationMs / 1000);
     this.#log.info(fillFields(event), 'fill completed');
   }
@@ -84,12 +95,14 @@ export class CacheTelemetry {
   /** What has come so far is kept for a later try. */
   fillFailed(event: FillEvent): void {
     this.#end(event, 'failed');
+    this.#tracing?.fillEnded(event, 'failed');
     this.#log.warn(fillFields(event), 'fill failed');
   }
 
   /** What had come was thrown away: wrong bytes, or left behind for too long. */
   fillDiscarded(event: FillEvent): void {
     this.#end(event, 'discarded');
+    this.#tracing?.fillEnded(event, 'discarded');
     this.#log.warn(fillFields(event), 'fill discarded');
   }
 

@@ -21,6 +21,8 @@ export type CacheOutcome = 'HIT' | 'MISS' | 'FILL' | 'STALE' | 'BYPASS';
 
 export interface FinishedRequest {
   readonly requestId: string;
+  /** Undefined when there is no trace of it. */
+  readonly traceId?: string | undefined;
   /** Address and port of the client. */
   readonly client: string;
   readonly userAgent?: string | undefined;
@@ -186,6 +188,7 @@ function requestFields(request: FinishedRequest) {
     'http.response.duration': formatDuration(request.durationMs),
     'http.response.status': request.status,
     'http.response.written': request.bytes,
+    trace_id: request.traceId,
     upstream: request.upstream,
     'upstream.duration': request.upstreamMs === undefined ? undefined : formatDuration(request.upstreamMs),
     'vars.name': request.repository,

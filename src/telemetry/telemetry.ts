@@ -9,6 +9,7 @@ import { NotificationTelemetry } from './notification-telemetry.ts';
 import { RedisTelemetry } from './redis-telemetry.ts';
 import { RequestTelemetry } from './request-telemetry.ts';
 import type { FinishedRequest, RequestHandlerName } from './request-telemetry.ts';
+import type { StorageAction, Tracing } from './tracing.ts';
 import { UpstreamTelemetry } from './upstream-telemetry.ts';
 
 /** What happened, in the words of the business; what is logged and counted for it is decided in this folder alone. */
@@ -25,33 +26,45 @@ export interface Telemetry {
   requestStarted(handler: RequestHandlerName): void;
   /** Writes the access line and counts the request. What the cache did is told by `cache.served`. */
   requestFinished(request: FinishedRequest): void;
-  /** @param event.action distribution's name of it, such as `GetContent` or `Stat` */
-  storageAction(event: { readonly driver: string; readonly action: string; readonly durationMs: number }): void;
+  storageAction(event: StorageAction): void;
+  /** Undefined when no traces are made. */
+  readonly tracing: Tracing | undefined;
 }
 
 export interface TelemetryOptions {
   readonly log: Log;
   readonly metrics: Metrics;
+  /** @default no traces */
+  readonly tracing?: Tracing | undefined;
   /** The line per request. @default true */
   readonly accessLog?: boolean;
   /** Milliseconds. @default Date.now */
   readonly now?: () => number;
 }
 
-export function createTelemetry({ log, metrics, accessLog = true, now = Date.now }: TelemetryOptions): Telemetry {
+export function createTelemetry({
+  log,
+  metrics,
+  tracing,
+  accessLog = true,
+  now = Date.now,
+}: TelemetryOptions): Telemetry {
   const requests = new RequestTelemetry({ log, metrics, accessLog });
   return {
     log,
     metrics,
     upstream: new UpstreamTelemetry(log, metrics),
-    cache: new CacheTelemetry(log, metrics, now),
+    cache: new CacheTelemetry(log, metrics, { now, tracing }),
     expiry: new ExpiryTelemetry(log, metrics),
     redis: new RedisTelemetry(log, metrics),
     auth: new AuthTelemetry(log, metrics),
     notifications: new NotificationTelemetry(log, metrics),
     requestStarted: (handler) => requests.started(handler),
     requestFinished: (request) => requests.finished(request),
-    storageAction: ({ driver, action, durationMs }) =>
-      metrics.storageAction.at(driver, action).observe(durationMs / 1000),
+    tracing,
+    storageAction(event) {
+      metrics.storageAction.at(event.driver, event.action).observe(event.durationMs / 1000);
+      tracing?.storageAction(event);
+    },
   };
 }

@@ -4,8 +4,8 @@ import type { CallScope } from './call-scope.ts';
 import { nextHop } from './redirect.ts';
 import { INTERACTIVE_RETRIES, type RetryPolicy } from './retry.ts';
 import { retrying } from './retrying.ts';
-import { type Answer, drain, type ExchangeRequest, headerText, type Operation, type Transport } from './transport.ts';
-import { UpstreamError, type UpstreamEvents } from './upstream.ts';
+import { type Answer, drain, type ExchangeRequest, headerText, type Transport } from './transport.ts';
+import { UpstreamError, type UpstreamEvents, type UpstreamOperation } from './upstream.ts';
 
 export interface EndpointOptions {
   readonly upstream: string;
@@ -27,7 +27,7 @@ export interface EndpointRequest {
   readonly repository: string;
   /** What follows the repository, with its query, such as `tags/list?n=10`. */
   readonly path: string;
-  readonly operation: Exclude<Operation, 'token' | 'redirect' | 'ping'>;
+  readonly operation: Exclude<UpstreamOperation, 'token' | 'redirect' | 'ping'>;
   readonly headers: Readonly<Record<string, string>>;
   readonly judgesBody?: boolean;
 }

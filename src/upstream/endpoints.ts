@@ -11,13 +11,15 @@ import { RateLimitGauge } from './rate-limit.ts';
 import { TokenCache } from './token-cache.ts';
 import { issueToken } from './token-server.ts';
 import { type Answer, Transport } from './transport.ts';
-import type { UpstreamEvents } from './upstream.ts';
+import type { FollowUpstream, UpstreamEvents } from './upstream.ts';
 
 export interface EndpointsOptions {
   readonly config: UpstreamConfig;
   /** For `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, and handed to credential helpers. */
   readonly env: Environment;
   readonly events: UpstreamEvents;
+  /** @default nobody follows single requests */
+  readonly follow?: FollowUpstream | undefined;
   /** For the `User-Agent`. */
   readonly version?: string;
   /** Unix milliseconds. @default Date.now */
@@ -49,6 +51,7 @@ export function connectEndpoints({
   config,
   env,
   events,
+  follow,
   version,
   now = Date.now,
   random = Math.random,
@@ -59,7 +62,7 @@ export function connectEndpoints({
   const rateLimit = new RateLimitGauge((limit) => events.rateLimited({ upstream, ...limit }));
   const userAgent = version === undefined ? 'layover' : `layover/${version}`;
   const { timeouts } = config;
-  const transport = new Transport({ upstream, dispatcher, breakers, events, timeouts, userAgent });
+  const transport = new Transport({ upstream, dispatcher, breakers, events, follow, timeouts, userAgent });
   const shared: Shared = { upstream, events, transport, rateLimit, now, random };
   const sources = config.credentials.map((source) => createCredentialsSource(source, { env, now }));
   // What is not labelled with a host belongs to the upstream itself and to no mirror.

@@ -4,9 +4,14 @@ import type { Permit } from './breaker.ts';
 import type { Breakers } from './breakers.ts';
 import type { CallScope } from './call-scope.ts';
 import { networkFailure } from './network-failure.ts';
-import { UpstreamError, type UpstreamEvents } from './upstream.ts';
+import {
+  type FollowUpstream,
+  UpstreamError,
+  type UpstreamEvents,
+  type UpstreamFollower,
+  type UpstreamOperation,
+} from './upstream.ts';
 
-export type Operation = Parameters<UpstreamEvents['answered']>[0]['operation'];
 export type AnswerHeaders = Dispatcher.ResponseData['headers'];
 
 export interface TransportOptions {
@@ -14,6 +19,7 @@ export interface TransportOptions {
   readonly dispatcher: Dispatcher;
   readonly breakers: Breakers;
   readonly events: UpstreamEvents;
+  readonly follow: FollowUpstream | undefined;
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number };
   readonly userAgent: string;
 }
@@ -21,7 +27,7 @@ export interface TransportOptions {
 export interface ExchangeRequest {
   readonly url: URL;
   readonly method: 'GET' | 'HEAD' | 'POST';
-  readonly operation: Operation;
+  readonly operation: UpstreamOperation;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   /** 0 for the first try of a call. A call that fails three times is one failure of the host. */
@@ -40,6 +46,14 @@ export interface Answer {
   readonly permit: Permit;
 }
 
+interface Attempt {
+  readonly request: ExchangeRequest;
+  readonly permit: Permit;
+  readonly scope: CallScope;
+  readonly startedAt: number;
+  readonly follower: UpstreamFollower | undefined;
+}
+
 /** Sends one request to one host and hears the headers of the answer. No credentials, redirects or retries here. */
 export class Transport {
   readonly #options: TransportOptions;
@@ -51,26 +65,29 @@ export class Transport {
   /** @throws {UpstreamError} `network`, `timeout`, `unavailable` or `protocol`; or the reason the scope ended with */
   async exchange(request: ExchangeRequest, scope: CallScope): Promise<Answer> {
     scope.signal.throwIfAborted();
-    const { url, method } = request;
-    const permit = this.#options.breakers.enter(url.host);
+    const { url, method, operation } = request;
+    const { upstream, breakers, follow } = this.#options;
+    const permit = breakers.enter(url.host);
+    const follower = follow?.({ upstream, host: url.host, operation, method });
     const startedAt = performance.now();
     try {
-      const { statusCode: status, headers, body } = await this.#send(request, scope);
+      const { statusCode: status, headers, body } = await this.#send(request, scope, follower);
       this.#tell(request, status, startedAt);
+      follower?.answered(status);
       judge(permit, status, request);
       return { status, headers, body, url, method, permit };
     } catch (cause) {
-      throw this.#failed(cause, { request, permit, scope, startedAt });
+      throw this.#failed(cause, { request, permit, scope, startedAt, follower });
     }
   }
 
-  #send({ url, method, headers, body }: ExchangeRequest, scope: CallScope) {
+  #send({ url, method, headers, body }: ExchangeRequest, scope: CallScope, follower: UpstreamFollower | undefined) {
     const { dispatcher, timeouts, userAgent } = this.#options;
     const sent = dispatcher.request({
       origin: url.origin,
       path: url.pathname + url.search,
       method,
-      headers: { ...headers, 'accept-encoding': 'identity', 'user-agent': userAgent },
+      headers: { ...follower?.headers, ...headers, 'accept-encoding': 'identity', 'user-agent': userAgent },
       body: body ?? null,
       signal: scope.signal,
       headersTimeout: timeouts.headersMs,
@@ -80,10 +97,10 @@ export class Transport {
     return scope.race(sent);
   }
 
-  #failed(cause: unknown, ctx: { request: ExchangeRequest; permit: Permit; scope: CallScope; startedAt: number }) {
-    const { request, permit, scope, startedAt } = ctx;
+  #failed(cause: unknown, { request, permit, scope, startedAt, follower }: Attempt) {
     const { upstream } = this.#options;
     const error = scope.signal.aborted ? scope.signal.reason : networkFailure(upstream, request.url.host, cause);
+    follower?.answered(error instanceof UpstreamError ? `error:${error.kind}` : 'aborted');
     if (error instanceof UpstreamError) {
       this.#tell(request, `error:${error.kind}`, startedAt);
       if (request.retry === 0) permit.fail(error.kind);

@@ -166,13 +166,33 @@ export class UpstreamError extends Error {
   }
 }
 
+export type UpstreamOperation = 'manifest' | 'blob' | 'token' | 'tags' | 'referrers' | 'redirect' | 'ping';
+
+export interface UpstreamAsked {
+  readonly upstream: string;
+  readonly host: string;
+  readonly operation: UpstreamOperation;
+  readonly method: string;
+}
+
+/** Called before every HTTP exchange. Undefined: nobody follows this one. */
+export type FollowUpstream = (asked: UpstreamAsked) => UpstreamFollower | undefined;
+
+/** Who wants to know of one exchange from its beginning. */
+export interface UpstreamFollower {
+  /** Sent with the request. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Once: the headers are in, or never will be; `aborted`: the caller gave up. */
+  answered(status: number | `error:${UpstreamErrorKind}` | 'aborted'): void;
+}
+
 /** What an upstream tells the world; telemetry turns it into metrics and logs. */
 export interface UpstreamEvents {
   /** Every HTTP exchange, tokens and redirects included. `status` is `error:<kind>` when none came. */
   answered(event: {
     upstream: string;
     host: string;
-    operation: 'manifest' | 'blob' | 'token' | 'tags' | 'referrers' | 'redirect' | 'ping';
+    operation: UpstreamOperation;
     method: string;
     status: number | `error:${UpstreamErrorKind}`;
     durationMs: number;

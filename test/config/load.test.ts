@@ -97,6 +97,7 @@ describe('a configuration', () => {
       proxy: undefined,
       push: PUSH_DEFAULTS,
       redis: undefined,
+      tracing: undefined,
       admin: { listen: undefined, token: undefined, tokenFile: undefined },
     });
   });
@@ -190,6 +191,7 @@ tags: {maxtags: 60}
       proxy: undefined,
       push: PUSH_DEFAULTS,
       redis: undefined,
+      tracing: undefined,
       admin: { listen: undefined, token: undefined, tokenFile: undefined },
     });
   });

@@ -9,6 +9,7 @@ storage: inmemory
 http: {secret: hunter2}
 redis: {password: hunter2}
 health: {http: [{uri: "http://me:hunter2@a.example/", headers: {Authorization: [hunter2]}}]}
+tracing: {endpoint: 'http://me:hunter2@collector.example/', headers: {Authorization: [hunter2]}}
 proxy:
   username: me
   password: hunter2
@@ -21,6 +22,7 @@ proxy:
   expect(text).not.toContain('hunter2');
   expect(JSON.parse(text)).toMatchObject({
     health: { http: [{ uri: 'http://***:***@a.example/', headers: { Authorization: '***' } }] },
+    tracing: { url: 'http://***:***@collector.example/v1/traces', headers: { Authorization: '***' } },
     proxy: {
       upstreams: [
         {

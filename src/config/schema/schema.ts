@@ -9,6 +9,7 @@ import { proxy } from './proxy.ts';
 import { redis } from './redis.ts';
 import { integer, matching } from './scalar.ts';
 import { storage, SUPPORTED_DRIVERS } from './storage.ts';
+import { tracing } from './tracing.ts';
 import { compatibility, middleware, reporting } from './unused.ts';
 import { policy, validation } from './validation.ts';
 
@@ -42,6 +43,7 @@ export const configSchema = z.strictObject({
   tags: tags.optional(),
   proxy: proxy.optional(),
   admin: admin.optional(),
+  tracing: tracing.optional(),
   validation: validation.optional(),
   policy: policy.optional(),
   reporting: reporting.optional(),

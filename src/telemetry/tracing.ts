@@ -1,0 +1,43 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+import type { FollowUpstream } from '../upstream/upstream.ts';
+import type { FinishedRequest } from './request-telemetry.ts';
+
+/** What happens, as spans of a trace. What happens for no request has none. */
+export interface Tracing {
+  /** Continues the client's trace, if it sent one, or begins another. */
+  requestStarted(method: string, headers: IncomingHttpHeaders): RequestTrace;
+  storageAction(event: StorageAction): void;
+  readonly followUpstream: FollowUpstream;
+  fillStarted(event: TracedFill): void;
+  /** @param failure why nothing was stored; undefined when the blob was */
+  fillEnded(event: TracedFill, failure?: string): void;
+  /** Sends what there is, for a bounded time, and ends. */
+  stop(): Promise<void>;
+}
+
+export interface RequestTrace {
+  /** 32 hexadecimal digits. */
+  readonly id: string;
+  /** All that `work` begins belongs to the request. */
+  run<T>(work: () => T): T;
+  finished(request: FinishedRequest): void;
+}
+
+export interface TracedFill {
+  readonly upstream: string;
+  readonly repository: string;
+  readonly digest: string;
+  /** Of the whole blob, or so far. */
+  readonly bytes?: number | undefined;
+}
+
+export interface StorageAction {
+  readonly driver: string;
+  /** Distribution's name of it, such as `GetContent` or `Stat`. */
+  readonly action: string;
+  readonly path: string;
+  readonly durationMs: number;
+  /** What it failed with; undefined when it did not. */
+  readonly error?: unknown;
+}
