@@ -1,9 +1,13 @@
 import type { AuthConfig } from './auth-config.ts';
+import type { HealthConfig } from './health-config.ts';
 import type { NotificationsConfig } from './notifications-config.ts';
 import type { PushConfig } from './push-config.ts';
+import type { TracingConfig } from './tracing-config.ts';
 
 export type * from './auth-config.ts';
+export type * from './health-config.ts';
 export type * from './notifications-config.ts';
+export type * from './tracing-config.ts';
 
 /** Everything the service can be told, already parsed: durations in milliseconds, sizes in bytes, defaults filled in. */
 export interface Config {
@@ -28,21 +32,6 @@ export interface Config {
   readonly push: PushConfig;
   /** Undefined: none are made. */
   readonly tracing: TracingConfig | undefined;
-}
-
-export interface TracingConfig {
-  /** Where spans are posted to, as OTLP over HTTP. */
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Of one batch. Milliseconds. */
-  readonly timeoutMs: number;
-  readonly serviceName: string;
-  /** Further attributes of the process, from `OTEL_RESOURCE_ATTRIBUTES`. */
-  readonly resource: Readonly<Record<string, string>>;
-  /** Share of the traces that are kept; parent-based: whoever sends us a trace decides about it. */
-  readonly sampler: { readonly ratio: number; readonly isParentBased: boolean };
-  /** Names of the upstreams that are told of the trace. */
-  readonly propagateTo: readonly string[];
 }
 
 /** The admin API; it is always on a socket beside the storage, for who may read that directory. */
@@ -287,48 +276,6 @@ export interface DebugConfig {
   readonly listen: Listen;
   /** Path of the metrics page; undefined when off. */
   readonly prometheusPath: string | undefined;
-}
-
-export interface HealthConfig {
-  readonly storageDriver: { readonly enabled: boolean; readonly intervalMs: number; readonly threshold: number };
-  /** Unhealthy while the file exists. */
-  readonly files: readonly { readonly path: string; readonly intervalMs: number }[];
-  readonly http: readonly HttpHealthCheck[];
-  readonly tcp: readonly TcpHealthCheck[];
-  readonly redis: InformationalHealthCheck;
-  readonly upstreams: InformationalHealthCheck & {
-    /** Asks them; otherwise what pulls have met is told. */
-    readonly probe: boolean;
-    readonly timeoutMs: number;
-  };
-}
-
-/** What Layover does without as well. */
-export interface InformationalHealthCheck {
-  readonly enabled: boolean;
-  /** Counts as if Layover did not. */
-  readonly fatal: boolean;
-  readonly intervalMs: number;
-  /** Failures in a row before it counts. */
-  readonly threshold: number;
-}
-
-export interface HttpHealthCheck {
-  readonly uri: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly statusCode: number;
-  readonly timeoutMs: number;
-  readonly intervalMs: number;
-  /** Failures in a row before it counts. */
-  readonly threshold: number;
-}
-
-export interface TcpHealthCheck {
-  /** `host:port` */
-  readonly address: string;
-  readonly timeoutMs: number;
-  readonly intervalMs: number;
-  readonly threshold: number;
 }
 
 export interface ProxyConfig {
