@@ -4,7 +4,7 @@ import { statusOf } from './s3-errors.ts';
 /** Between two looks. Milliseconds. */
 const INTERVAL_MS = 3_600_000;
 /** A push to distribution is continued by later requests, for as long as it likes; it removes its own. */
-const UPLOADS_OF_CLIENTS = '/_uploads/';
+const UPLOADS_OF_DISTRIBUTION = /\/_uploads\/[^/]+\/data$/;
 
 export interface AbandonedUploadsOptions {
   readonly bucket: S3Bucket;
@@ -65,7 +65,7 @@ export class AbandonedUploads {
       const page = await bucket.listUploads(prefix, after);
       for (const { Key: key = '', UploadId: uploadId, Initiated: initiated } of page.Uploads ?? []) {
         const isOld = initiated !== undefined && initiated.getTime() <= before;
-        if (uploadId === undefined || !isOld || running.has(uploadId) || key.includes(UPLOADS_OF_CLIENTS)) continue;
+        if (uploadId === undefined || !isOld || running.has(uploadId) || UPLOADS_OF_DISTRIBUTION.test(key)) continue;
         yield { key, uploadId };
       }
       after = page.IsTruncated ? { key: page.NextKeyMarker, uploadId: page.NextUploadIdMarker } : undefined;

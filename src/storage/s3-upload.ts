@@ -4,7 +4,7 @@ import type { CompletedPart } from '@aws-sdk/client-s3';
 import type { ByteRange } from '../stream/byte-source.ts';
 import type { PartBuffers } from './part-buffers.ts';
 import type { S3Bucket, UploadRef } from './s3-bucket.ts';
-import { isNotFound } from './s3-errors.ts';
+import { completeUpload } from './s3-complete.ts';
 
 /** S3's limit. */
 const MAX_PARTS = 10_000;
@@ -56,7 +56,8 @@ export class S3Upload {
       while (this.#sending.size > 0) await Promise.all(this.#sending);
       if (this.#error) throw this.#error;
       if (this.#parts.length !== this.#partCount) throw new Error(`only ${this.#available} bytes are there`);
-      await this.#complete();
+      const { bucket, size } = this.#options;
+      await completeUpload(bucket, (await this.#start()).ref, { parts: this.#parts, size });
     } catch (err) {
       await this.abort();
       throw err;
@@ -127,22 +128,6 @@ export class S3Upload {
     } catch (err) {
       await file.close();
       throw err;
-    }
-  }
-
-  async #complete(): Promise<void> {
-    const { bucket, key, size } = this.#options;
-    const { ref } = await this.#start();
-    const parts = this.#parts.toSorted((a, b) => (a.PartNumber ?? 0) - (b.PartNumber ?? 0));
-    try {
-      await bucket.completeUpload(ref, parts);
-    } catch (err) {
-      // The answer to an earlier attempt was lost on the way: then the upload is gone and the object is there.
-      if ((err as Error).name !== 'NoSuchUpload') throw err;
-      const found = await bucket.head(key).catch((headErr: unknown) => {
-        throw isNotFound(headErr) ? err : headErr;
-      });
-      if (found.size !== size) throw err;
     }
   }
 

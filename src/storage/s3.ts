@@ -48,7 +48,7 @@ export function createS3Driver(options: S3DriverOptions): StorageDriver {
 class S3Driver implements StorageDriver {
   readonly name = NAME;
   readonly spoolDirectory = undefined;
-  readonly staging = new S3Staging();
+  readonly staging: S3Staging;
   readonly #config: S3Config;
   readonly #clients: readonly S3Client[];
   readonly #signer: S3Client;
@@ -70,6 +70,16 @@ class S3Driver implements StorageDriver {
     this.#bucket = new S3Bucket(sender, config);
     this.#deleter = new S3Deleter(this.#bucket);
     this.#keys = new S3Keys(config.rootDirectory);
+    this.staging = new S3Staging({
+      bucket: this.#bucket,
+      config,
+      buffers: this.#buffers,
+      running: this.#running,
+      keyOf: (path) => {
+        checkPathBelowRoot(NAME, path);
+        return this.#keys.keyOf(path);
+      },
+    });
     this.#abandoned = new AbandonedUploads({
       bucket: this.#bucket,
       prefix: this.#keys.prefixOf('/'),

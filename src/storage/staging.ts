@@ -36,7 +36,7 @@ export interface StagedFile {
   read(start: number): AsyncIterable<Uint8Array>;
 
   /**
-   * Appends. The chunks are the file's until this resolves.
+   * Appends. The chunks are the file's from then on.
    *
    * @throws {StorageFullError}
    */

@@ -12,6 +12,7 @@ import {
 } from '../../src/storage/driver.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { readAll, readRange } from './read-source.ts';
+import { describeStaging } from './staging-contract.ts';
 
 export interface DriverUnderTest extends AsyncDisposable {
   readonly driver: StorageDriver;
@@ -29,6 +30,7 @@ export function describeStorageDriver(
     describeReading(create);
     describeAdopting(create);
     describeDirectories(create, options);
+    describeStaging(create);
   });
 }
 
