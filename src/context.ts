@@ -5,6 +5,7 @@ import { Auth } from './auth/auth.ts';
 import { DescriptorCache } from './cache/descriptor-cache.ts';
 import type { Config, ProxyConfig, UpstreamConfig } from './config/config.ts';
 import { ContentStore } from './content/content-store.ts';
+import { UploadPurging } from './content/upload-purging.ts';
 import { UploadStore } from './content/uploads.ts';
 import { type CacheControl, ControlError, type RefreshResult } from './expiry/cache-control.ts';
 import { createHousekeeping, openUsage, type Usage } from './expiry/create-housekeeping.ts';
@@ -99,7 +100,11 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
   room.open(care.housekeeping.quota);
   telemetry.expiry.quota(config.storage.quota?.size ?? 0);
   const notifier = await createNotifier({ config, env, telemetry });
-  const keeper = await keepAlone(config, () => care.start());
+  const purging = createUploadPurging(config, driver, telemetry);
+  const keeper = await keepAlone(config, () => {
+    care.start();
+    purging?.start();
+  });
   return {
     router,
     local,
@@ -114,6 +119,7 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
       health.stop();
       await notifier?.close();
       await pulling?.close();
+      await purging?.stop();
       await care.stop();
       await keeper.release();
       await redis?.close();
@@ -253,6 +259,25 @@ function createUploads(
     secrets: createUploadSecrets({ configured: http.secret, shared: redis && createPeerSecret(redis) }),
     onStored: (repository, digest, size) => content.blobStored(repository, digest, size),
     now: Date.now,
+  });
+}
+
+function createUploadPurging(
+  { storage: { uploadPurging, readOnly } }: Config,
+  driver: StorageDriver,
+  { expiry, log }: Telemetry,
+): UploadPurging | undefined {
+  if (!uploadPurging || readOnly) return undefined;
+  return new UploadPurging({
+    ...uploadPurging,
+    driver,
+    now: Date.now,
+    onPurged: ({ uploads, dryRun }) =>
+      log.info(
+        { uploads, dryrun: dryRun },
+        dryRun ? 'uploads that nobody finished: they stay' : 'uploads that nobody finished removed',
+      ),
+    onFailed: (error) => expiry.housekeepingFailed({ task: 'uploadpurging', error }),
   });
 }
 

@@ -72,6 +72,8 @@ export interface StorageConfig {
   readonly pins: readonly string[];
   readonly scrub: ScrubConfig;
   readonly garbageCollection: GarbageCollectionConfig;
+  /** Undefined: uploads that nobody finished stay. */
+  readonly uploadPurging: UploadPurgingConfig | undefined;
   /** Where the index of use lies; undefined: in the storage directory, or for other drivers in memory. */
   readonly indexDirectory: string | undefined;
 }
@@ -83,6 +85,15 @@ export interface QuotaConfig {
   readonly low: number;
   /** Share of the size above which is evicted. */
   readonly high: number;
+}
+
+export interface UploadPurgingConfig {
+  /** Uploads that were started so long ago are removed. Milliseconds. */
+  readonly ageMs: number;
+  /** From the end of one look to the start of the next. Milliseconds. */
+  readonly intervalMs: number;
+  /** They are only counted. */
+  readonly dryRun: boolean;
 }
 
 export interface GarbageCollectionConfig {

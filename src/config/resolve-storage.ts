@@ -33,9 +33,20 @@ export function resolveStorage(storage: RawStorage, middleware: RawConfig['middl
       intervalMs: storage.scrub?.interval ?? 168 * HOUR,
       rate: storage.scrub?.rate || 50_000_000,
     },
+    uploadPurging: resolvePurging(maintenance?.uploadpurging ?? {}),
     garbageCollection: resolveCollection(maintenance?.garbagecollection ?? {}),
     indexDirectory: storage.index?.directory,
   };
+}
+
+function resolvePurging({
+  enabled,
+  age,
+  interval,
+  dryrun,
+}: NonNullable<NonNullable<RawStorage['maintenance']>['uploadpurging']>): StorageConfig['uploadPurging'] {
+  if (enabled === false) return undefined;
+  return { ageMs: age ?? 168 * HOUR, intervalMs: interval || 24 * HOUR, dryRun: dryrun ?? false };
 }
 
 function resolveCollection(

@@ -40,7 +40,6 @@ const IGNORED: readonly UnhonouredKey[] = [
   { path: ['log', 'reportcaller'], instead: 'lines do not name the code', unless: (value) => !isOn(value) },
   { path: ['storage', 'filesystem', 'maxthreads'], instead: 'Node.js limits its own threads (UV_THREADPOOL_SIZE)' },
   { path: ['storage', 'tag', 'concurrencylimit'], instead: 'tags are read with a limit of its own' },
-  { path: ['storage', 'maintenance', 'uploadpurging'], instead: 'no uploads are taken', unless: saysNo('enabled') },
   { path: ['middleware', 'registry'], instead: 'no middleware is loaded', unless: isEmpty },
   { path: ['middleware', 'repository'], instead: 'no middleware is loaded', unless: isEmpty },
   { path: ['http', 'tls', 'ciphersuites'], instead: "Node.js' own list applies", unless: isEmpty },

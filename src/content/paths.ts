@@ -9,6 +9,8 @@ const ROOT = '/docker/registry/v2';
 
 export const REPOSITORIES = `${ROOT}/repositories`;
 export const BLOBS = `${ROOT}/blobs`;
+/** Of a repository: its upload sessions. */
+export const UPLOADS = '_uploads';
 /** Out of the way of content; not part of distribution's layout. */
 const QUARANTINE = '/layover/quarantine';
 
@@ -77,14 +79,9 @@ export function revisionDirectory(repository: string, digest: Digest): string {
   return `${manifestsPath(repository)}/revisions/${digestDirectory(digest)}`;
 }
 
-/** Holds the upload sessions of a repository. */
-export function uploadsPath(repository: string): string {
-  return `${repositoryPath(repository)}/_uploads`;
-}
-
 /** Holds one upload session. @param id has been checked */
 export function uploadDirectory(repository: string, id: string): string {
-  return `${uploadsPath(repository)}/${id}`;
+  return `${repositoryPath(repository)}/${UPLOADS}/${id}`;
 }
 
 /** Holds what is known of the manifests that are attached to others; not part of distribution's layout. */

@@ -174,7 +174,6 @@ describe('a file written for distribution', () => {
       'loglevel',
       'storage.filesystem.maxthreads',
       'storage.tag.concurrencylimit',
-      'storage.maintenance.uploadpurging',
       'middleware.registry',
       'middleware.repository',
       'http.tls.ciphersuites',

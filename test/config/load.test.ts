@@ -272,7 +272,6 @@ storage:
     expect((await warningsOf(text)).map((warning) => warning.split(': ')[0])).toEqual([
       'config.yml:3:16 storage.filesystem.maxthreads',
       'config.yml:4:9 storage.tag.concurrencylimit',
-      'config.yml:6:17 storage.maintenance.uploadpurging',
     ]);
   });
 

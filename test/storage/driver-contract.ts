@@ -4,19 +4,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import {
-  FileTooLargeError,
-  InvalidPathError,
-  PathNotFoundError,
-  type StorageDriver,
-} from '../../src/storage/driver.ts';
+import { FileTooLargeError, InvalidPathError, PathNotFoundError } from '../../src/storage/driver.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import type { DriverUnderTest } from './driver-under-test.ts';
 import { readAll, readRange } from './read-source.ts';
 import { describeStaging } from './staging-contract.ts';
-
-export interface DriverUnderTest extends AsyncDisposable {
-  readonly driver: StorageDriver;
-}
 
 /** What every storage driver promises. */
 export function describeStorageDriver(

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 
 import { PathNotFoundError, type StorageDriver } from '../../src/storage/driver.ts';
 import { type StagedFile, StagedFileHeldError } from '../../src/storage/staging.ts';
-import type { DriverUnderTest } from './driver-contract.ts';
+import type { DriverUnderTest } from './driver-under-test.ts';
 import { readAll } from './read-source.ts';
 
 const MIB = 1024 * 1024;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { s3 } from './s3.ts';
-import { bool, choice, fraction, integer, name, ownDuration, ownTimer, size, text } from './scalar.ts';
+import { bool, choice, duration, fraction, integer, name, ownDuration, ownTimer, size, text, timer } from './scalar.ts';
 
 /** Drivers this version has. */
 export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory', 's3', 's3aws'] as const;
@@ -52,11 +52,12 @@ const maintenance = z.strictObject({
   garbagecollection: garbageCollection.optional(),
   uploadpurging: z
     .strictObject({
-      enabled: bool('Remove uploads that nobody finished.').optional(),
-      age: text('How old they have to be.').optional(),
-      interval: text('How often to look.').optional(),
-      dryrun: bool('Only log.').optional(),
+      enabled: bool('Remove uploads that nobody finished. Default: true.').optional(),
+      age: duration('How old they have to be. Default: 168h.').optional(),
+      interval: timer('How often to look. Default: 24h.').optional(),
+      dryrun: bool('Only log how many there are. Default: false.').optional(),
     })
+    .describe('What becomes of uploads that nobody finished.')
     .optional(),
   readonly: z
     .strictObject({ enabled: bool('Refuse every write by clients. Default: false.').optional() })

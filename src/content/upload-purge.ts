@@ -1,0 +1,63 @@
+import type { StorageDriver } from '../storage/driver.ts';
+import { StagedFileHeldError } from '../storage/staging.ts';
+import { orUndefined } from './links.ts';
+import { REPOSITORIES, UPLOADS, uploadDirectory } from './paths.ts';
+
+const MAX_STARTED_AT_BYTES = 100;
+
+export interface PurgeOptions {
+  /** Sessions that were started earlier go. Unix milliseconds. */
+  readonly before: number;
+  readonly dryRun: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Removes upload sessions that nobody finished, distribution's as well; not those that somebody is writing to.
+ *
+ * @returns how many
+ */
+export async function purgeUploads(driver: StorageDriver, { before, dryRun, signal }: PurgeOptions): Promise<number> {
+  let purged = 0;
+  for await (const directory of walkUploads(driver)) {
+    signal?.throwIfAborted();
+    const startedAt = await startOf(driver, directory);
+    if (startedAt === undefined || startedAt >= before || (await isHeld(driver, directory))) continue;
+    if (!dryRun) await driver.delete(directory);
+    purged++;
+  }
+  return purged;
+}
+
+/** The directories of all sessions. */
+async function* walkUploads(driver: StorageDriver, below = ''): AsyncGenerator<string, void, void> {
+  const names = (await orUndefined(driver.list(`${REPOSITORIES}${below}`))) ?? [];
+  for (const name of names) {
+    if (name === UPLOADS) yield* sessions(driver, below.slice(1));
+    else if (!name.startsWith('_')) yield* walkUploads(driver, `${below}/${name}`);
+  }
+}
+
+async function* sessions(driver: StorageDriver, repository: string): AsyncGenerator<string, void, void> {
+  const ids = (await orUndefined(driver.list(`${REPOSITORIES}/${repository}/${UPLOADS}`))) ?? [];
+  for (const id of ids) yield uploadDirectory(repository, id);
+}
+
+/** Of one that does not say when it began, the time at which something was last put into it. Undefined when it is gone. */
+async function startOf(driver: StorageDriver, directory: string): Promise<number | undefined> {
+  const text = await orUndefined(driver.readSmall(`${directory}/startedat`, MAX_STARTED_AT_BYTES));
+  const startedAt = text && Date.parse(text.toString());
+  if (startedAt !== undefined && !Number.isNaN(startedAt)) return startedAt;
+  return (await orUndefined(driver.stat(directory)))?.modifiedAt.getTime();
+}
+
+async function isHeld(driver: StorageDriver, directory: string): Promise<boolean> {
+  try {
+    const staged = await orUndefined(driver.staging.hold(`${directory}/data`));
+    await staged?.release();
+    return false;
+  } catch (err) {
+    if (err instanceof StagedFileHeldError) return true;
+    throw err;
+  }
+}

@@ -1,0 +1,59 @@
+import type { StorageDriver } from '../storage/driver.ts';
+import { purgeUploads } from './upload-purge.ts';
+
+export interface UploadPurgingOptions {
+  readonly driver: StorageDriver;
+  /** Milliseconds. */
+  readonly ageMs: number;
+  /** Milliseconds. */
+  readonly intervalMs: number;
+  /** Only tells how many would go. */
+  readonly dryRun: boolean;
+  readonly now: () => number;
+  readonly onPurged: (event: { readonly uploads: number; readonly dryRun: boolean }) => void;
+  readonly onFailed: (error: unknown) => void;
+}
+
+/** As distribution: replicas that start together do not all look at the same time. Milliseconds. */
+const MAX_FIRST_WAIT_MS = 59 * 60_000;
+
+/** Removes what is left of pushes that nobody finished, from time to time. */
+export class UploadPurging {
+  readonly #options: UploadPurgingOptions;
+  readonly #stopped = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: UploadPurgingOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#schedule(Math.min(MAX_FIRST_WAIT_MS, this.#options.intervalMs) * Math.random());
+  }
+
+  /** What is being removed is removed. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  #schedule(waitMs: number): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      this.#running = this.#run().finally(() => this.#schedule(this.#options.intervalMs));
+    }, waitMs).unref();
+  }
+
+  async #run(): Promise<void> {
+    const { driver, ageMs, dryRun, now, onPurged, onFailed } = this.#options;
+    const { signal } = this.#stopped;
+    try {
+      const uploads = await purgeUploads(driver, { before: now() - ageMs, dryRun, signal });
+      if (uploads > 0) onPurged({ uploads, dryRun });
+    } catch (err) {
+      if (!signal.aborted) onFailed(err);
+    }
+  }
+}
