@@ -54,6 +54,20 @@ export class LocalRegistry implements RegistryReader {
     digest: Digest,
     method: 'GET' | 'HEAD',
   ): Promise<Served<RedirectedBlob> | undefined> | undefined {
+    const redirected = this.redirectStored(repository, digest, method);
+    if (!redirected || method === 'GET') return redirected;
+    return redirected.then(async (found) => {
+      const size = found && (await this.#content.relyOnBlob(repository, digest));
+      return size === undefined ? undefined : found;
+    });
+  }
+
+  /** As {@link redirectBlob}, for content that is cached and can be fetched again. */
+  redirectStored(
+    repository: string,
+    digest: Digest,
+    method: 'GET' | 'HEAD',
+  ): Promise<Served<RedirectedBlob> | undefined> | undefined {
     return this.#content
       .redirectBlob(repository, digest, method)
       ?.then((found) => found && { digest, mediaType: OCTET_STREAM, ...found, ...LOCAL });

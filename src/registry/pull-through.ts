@@ -106,7 +106,7 @@ export class PullThroughRegistry implements RegistryReader {
   ): Promise<Served<RedirectedBlob> | undefined> | undefined {
     const names = this.#names(repository);
     return this.#options.local
-      .redirectBlob(names.stored, digest, method)
+      .redirectStored(names.stored, digest, method)
       ?.then((found) => found && this.#used(names, 'blob', { ...found, upstream: this.#options.upstream.name }));
   }
 

@@ -49,6 +49,9 @@ export interface Target {
 /**
  * Which registry has a name: by `ns`, by the first part of the path, by `Host`, or the default upstream.
  * All of these are looked up in the configuration; none is ever dialled.
+ *
+ * What is hosted is found first, also by the name that an upstream's content has in our storage: nothing is fetched to where something can be
+ * pushed, and what is pushed never stands for what an upstream has, unless the configuration hosts the upstream's own names.
  */
 export class Router {
   readonly #options: RouterOptions;
@@ -72,18 +75,23 @@ export class Router {
     if (sourceHost !== undefined) {
       const upstream = this.#bySourceHost(sourceHost);
       // BuildKit and k3s can send both; a prefix that says the same is not part of the name.
-      return toTarget(upstream, prefixed?.upstream === upstream ? prefixed.rest : repository);
+      return this.#pulled(upstream, prefixed?.upstream === upstream ? prefixed.rest : repository);
     }
     if (this.#isHosted(repository)) return this.#local(repository);
-    if (prefixed) return toTarget(prefixed.upstream, prefixed.rest);
+    if (prefixed) return this.#pulled(prefixed.upstream, prefixed.rest);
     const upstream = this.#byHost(host) ?? this.#default;
-    if (upstream) return toTarget(upstream, repository);
+    if (upstream) return this.#pulled(upstream, repository);
     throw new RegistryError('NAME_UNKNOWN', `no upstream for ${repository}: put one of ${this.#known()} before it`);
   }
 
   #local(repository: string): Target {
     const { local, writer } = this.#options;
     return { registry: local, writer, repository, storedAs: repository, sourceHost: undefined };
+  }
+
+  #pulled(upstream: UpstreamRoute, name: string): Target {
+    const target = toTarget(upstream, name);
+    return this.#isHosted(target.storedAs) ? this.#local(target.storedAs) : target;
   }
 
   #bySourceHost(sourceHost: string): UpstreamRoute {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { RegistryReader } from '../../src/registry/registry.ts';
+import type { RegistryReader, RegistryWriter } from '../../src/registry/registry.ts';
 import { Router, type UpstreamRoute } from '../../src/registry/router.ts';
 
 /** Only who it is matters here. */
@@ -49,6 +49,37 @@ describe('a name finds its upstream', () => {
     ['as one that is hosted elsewhere', 'team/app', { ns: 'docker.io' }, at(hub, 'team/app')],
   ])('%s: %s %j', (_, repository, by, target) => {
     expect(router.route(asked(repository, by))).toEqual(target);
+  });
+
+  it('unless what it has is stored where something can be pushed', () => {
+    const writer = {} as RegistryWriter;
+    const unprefixed = route('docker.io', { storePrefix: '', library: true, isDefault: true });
+    const own = new Router({ writer, local, hosted: ['team/*', 'library/ours'], upstreams: [unprefixed] });
+    const hosted = (storedAs: string) => ({
+      registry: local,
+      writer,
+      repository: storedAs,
+      storedAs,
+      sourceHost: undefined,
+    });
+    for (const by of [{}, { ns: 'docker.io' }, { host: 'docker.io' }]) {
+      expect(own.route(asked('team/app', by))).toEqual(hosted('team/app'));
+      expect(own.route(asked('ours', by))).toEqual(hosted('library/ours'));
+      expect(own.route(asked('docker.io/team/app', by))).toEqual(hosted('team/app'));
+      expect(own.route(asked('alpine', by))).toMatchObject({ registry: unprefixed.registry, writer: undefined });
+    }
+  });
+
+  it('and takes nothing that is pushed to it, unless the configuration hosts its names', () => {
+    const writer = {} as RegistryWriter;
+    const some = new Router({ writer, local, hosted: ['docker.io/team/*', 'team/*'], upstreams });
+    expect(some.route(asked('docker.io/team/app')).writer).toBe(writer);
+    expect(some.route(asked('team/app', { ns: 'docker.io' })).repository).toBe('docker.io/team/app');
+    expect(some.route(asked('team/app')).repository).toBe('team/app');
+    for (const name of ['docker.io/library/app', 'alpine', 'grafana/grafana', 'ghcr.io/team/app', 'ghcr.io/app']) {
+      expect(some.route(asked(name)).writer, name).toBeUndefined();
+      expect(some.route(asked(name, { ns: 'ghcr.io' })).writer, name).toBeUndefined();
+    }
   });
 
   it('unless it is hosted here', () => {

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+
+import { digestOf } from '../../src/oci/digest.ts';
+import { RegistryError } from '../../src/oci/errors.ts';
+import {
+  DOCKER_MANIFEST,
+  DOCKER_MANIFEST_LIST,
+  OCI_ARTIFACT_MANIFEST,
+  OCI_INDEX,
+  OCI_MANIFEST,
+} from '../../src/oci/media-types.ts';
+import { parsePushedManifest } from '../../src/oci/pushed-manifest.ts';
+
+const digest = digestOf(Buffer.from('x'));
+const config = { mediaType: 'application/vnd.oci.image.config.v1+json', digest, size: 1 };
+const image = { schemaVersion: 2, config, layers: [] };
+const index = { schemaVersion: 2, manifests: [] };
+
+const push = (value: unknown, contentType?: string) =>
+  parsePushedManifest(Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)), contentType);
+
+function refusal(value: unknown, contentType?: string): string {
+  try {
+    push(value, contentType);
+  } catch (err) {
+    if (err instanceof RegistryError && err.code === 'MANIFEST_INVALID') return err.message;
+    throw err;
+  }
+  return 'taken';
+}
+
+describe('a manifest that is pushed', () => {
+  it.each([
+    [OCI_MANIFEST, { ...image, mediaType: OCI_MANIFEST }],
+    [OCI_MANIFEST, image],
+    [OCI_INDEX, { ...index, mediaType: OCI_INDEX }],
+    [OCI_INDEX, index],
+    [DOCKER_MANIFEST, { ...image, mediaType: DOCKER_MANIFEST }],
+    [DOCKER_MANIFEST_LIST, { ...index, mediaType: DOCKER_MANIFEST_LIST }],
+    [OCI_ARTIFACT_MANIFEST, { mediaType: OCI_ARTIFACT_MANIFEST, artifactType: 'a/b', blobs: [] }],
+    ['application/vnd.example.thing.v1+json', { ...image, mediaType: 'application/vnd.example.thing.v1+json' }],
+    ['application/example+json', { ...index, mediaType: 'application/example+json' }],
+  ])('can be a %s, with or without saying so in the header', (mediaType, value) => {
+    expect(push(value).mediaType).toBe(mediaType);
+    expect(push(value, mediaType).mediaType).toBe(mediaType);
+  });
+
+  it.each([
+    [
+      'is not what the header says',
+      { ...image, mediaType: OCI_MANIFEST },
+      DOCKER_MANIFEST,
+      /Content-Type is "application\/vnd\.docker/,
+    ],
+    ["is Docker's and does not say so", image, DOCKER_MANIFEST, /has no mediaType/],
+    ['is not JSON', 'x', OCI_MANIFEST, /not JSON/],
+    ['is no object', '[]', OCI_MANIFEST, /object/],
+    ['is empty', '', OCI_MANIFEST, /not JSON/],
+    ['could be two things (CVE-2021-41190)', { ...image, ...index }, undefined, /both an index and an image/],
+    [
+      'is an image that calls itself an index',
+      { ...image, mediaType: OCI_INDEX },
+      OCI_INDEX,
+      /does not look like this/,
+    ],
+    ['is neither', { schemaVersion: 2 }, OCI_MANIFEST, /neither an index nor an image/],
+    ['has no schemaVersion', { config, layers: [] }, OCI_MANIFEST, /schemaVersion/],
+    ['has another schemaVersion', { ...image, schemaVersion: 3 }, OCI_MANIFEST, /schemaVersion/],
+    ['is of schema 1', { schemaVersion: 1, fsLayers: [] }, undefined, /schema 1/],
+    ['would be shown by browsers', { ...image, mediaType: 'text/html' }, 'text/html', /no type of a manifest/],
+    ['breaks the header it is served with', { ...image, mediaType: 'application/vnd.a\r\nx: y' }, undefined, /no type/],
+    ['has a subject that is none', { ...image, subject: { digest: 'x' } }, OCI_MANIFEST, /digest/],
+    ['has URLs that are none', { ...image, layers: [{ ...config, urls: [1] }] }, OCI_MANIFEST, /URL/],
+  ])('is refused when it %s', (_, value, contentType, reason) => {
+    expect(refusal(value, contentType)).toMatch(reason);
+  });
+
+  it('may name its type in other letters in the header', () => {
+    expect(push(image, OCI_MANIFEST.toUpperCase()).mediaType).toBe(OCI_MANIFEST);
+  });
+});
