@@ -9,6 +9,7 @@ import { addCacheCommands } from './commands/cache-commands.ts';
 import { checkConfig, printConfigSchema } from './commands/config.ts';
 import { addGarbageCollect } from './commands/garbage-collect.ts';
 import { healthcheck } from './commands/healthcheck.ts';
+import { addImageCommands } from './commands/image-commands.ts';
 import { serve } from './commands/serve.ts';
 import { addToolCommands } from './commands/tool-commands.ts';
 import { ConfigError } from './config/problem.ts';
@@ -87,6 +88,7 @@ config
 const context = { env: processEnvironment, out: stdout, err: stderr, end };
 addCacheCommands(program, context);
 addGarbageCollect(program, context);
+addImageCommands(program, context);
 addToolCommands(program, { stdin, out: stdout, err: stderr, end });
 
 function end(code: number): void {

@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 import { answerError } from './answer-error.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { CallScope } from './call-scope.ts';
@@ -24,12 +26,26 @@ export interface EndpointOptions {
 
 export interface EndpointRequest {
   readonly method: 'GET' | 'HEAD';
-  readonly repository: string;
+  /** Undefined for what belongs to none, such as `_catalog`. */
+  readonly repository: string | undefined;
   /** What follows the repository, with its query, such as `tags/list?n=10`. */
   readonly path: string;
   readonly operation: Exclude<UpstreamOperation, 'token' | 'redirect' | 'ping'>;
   readonly headers: Readonly<Record<string, string>>;
   readonly judgesBody?: boolean;
+}
+
+/** A request that changes something. Nobody repeats it but the one who knows what the last one did. */
+export interface EndpointWrite {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+  readonly url: URL;
+  /** What credentials are remembered under: other scopes than those of reading the same repository. */
+  readonly purpose: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Called once for each time that the body is sent: a second time when the registry wants credentials first. */
+  readonly body?: () => Uint8Array | Readable;
+  /** Milliseconds. */
+  readonly headersMs?: number;
 }
 
 export interface EndpointAnswer extends Answer {
@@ -82,14 +98,45 @@ export class Endpoint {
     });
   }
 
+  /**
+   * Sends once, and no redirect is followed. A URL of another origin, as some registries hand out for uploads, gets no credentials.
+   *
+   * @throws {UpstreamError} when there is no answer
+   */
+  async write(request: EndpointWrite, scope: CallScope): Promise<EndpointAnswer> {
+    const { authorizer } = this.#options;
+    const { purpose, url } = request;
+    const isForeign = url.origin !== this.base.origin;
+    const refused = isForeign ? undefined : await authorizer.recall(purpose, scope);
+    const answer = { ...(await this.#send(request, refused, scope)), isForeign };
+    if (answer.status !== 401 || isForeign) return answer;
+    const header = headerText(answer.headers, 'www-authenticate');
+    const authorization = await authorizer
+      .respond(header, { repository: purpose, refused }, scope)
+      .catch((err: unknown) => {
+        drain(answer.body);
+        throw err;
+      });
+    if (authorization === undefined) return answer;
+    drain(answer.body);
+    return { ...(await this.#send(request, authorization, scope)), isForeign };
+  }
+
   /** @throws {UpstreamError} when it cannot be asked, or says that it is broken */
   async ping(scope: CallScope): Promise<void> {
     const { transport, upstream } = this.#options;
-    const url = this.#url('');
+    const url = this.url(undefined, '');
     const answer = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
     drain(answer.body);
     if (answer.status < 500) return;
     throw new UpstreamError('server', `${upstream} answered ${answer.status}`, { upstream, status: answer.status });
+  }
+
+  /** @param repository undefined for what belongs to none */
+  url(repository: string | undefined, path: string): URL {
+    const prefix = this.base.pathname.replace(/\/+$/, '');
+    const scope = repository === undefined ? '' : `${repository}/`;
+    return new URL(`${prefix}/v2/${scope}${path}`, this.base.origin);
   }
 
   /** The error an answer stands for. Uses up its body. */
@@ -115,7 +162,7 @@ export class Endpoint {
 
   async #authorized(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointAnswer> {
     const { authorizer } = this.#options;
-    const { repository } = request;
+    const repository = request.repository ?? '';
     const refused = await authorizer.recall(repository, scope);
     const answer = await this.#follow(request, { authorization: refused, retry }, scope);
     if (answer.status !== 401 || answer.isForeign) return answer;
@@ -134,7 +181,7 @@ export class Endpoint {
     { authorization, retry }: { readonly authorization: string | undefined; readonly retry: number },
     scope: CallScope,
   ): Promise<EndpointAnswer> {
-    let url = this.#url(`${request.repository}/${request.path}`);
+    let url = this.url(request.repository, request.path);
     let isForeign = false;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       const headers =
@@ -155,10 +202,20 @@ export class Endpoint {
     throw this.protocolError(`more than ${MAX_REDIRECTS} redirects, the last one to ${url.host}`);
   }
 
-  /** @param path below `/v2/` */
-  #url(path: string): URL {
-    const prefix = this.base.pathname.replace(/\/+$/, '');
-    return new URL(`${prefix}/v2/${path}`, this.base.origin);
+  #send(request: EndpointWrite, authorization: string | undefined, scope: CallScope): Promise<Answer> {
+    const { url, method, headers, body, headersMs } = request;
+    return this.#options.transport.exchange(
+      {
+        url,
+        method,
+        operation: 'push',
+        headers: authorization === undefined ? headers : { ...headers, authorization },
+        retry: 0,
+        ...(body && { body: body() }),
+        ...(headersMs !== undefined && { headersMs }),
+      },
+      scope,
+    );
   }
 }
 

@@ -47,7 +47,8 @@ interface RegistryUpstreamOptions {
   readonly remote: Endpoint;
 }
 
-class RegistryUpstream implements Upstream {
+/** Behind {@link createUpstream}, and one half of a {@link RegistryClient}. */
+export class RegistryUpstream implements Upstream {
   readonly name: string;
   readonly #options: RegistryUpstreamOptions;
 

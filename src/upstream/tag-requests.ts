@@ -33,18 +33,22 @@ export function listTags(endpoint: Endpoint, { repository, page, scope }: TagsCa
   });
 }
 
-function queryOf({ n, last }: PageRequest): string {
+export function queryOf({ n, last }: PageRequest): string {
   const query = new URLSearchParams({ ...(n !== undefined && { n: String(n) }), ...(last !== undefined && { last }) });
   return query.size === 0 ? '' : `?${query.toString()}`;
 }
 
 /** Some registries page by a token of their own; all of those known take `last` as well. */
-function nextPage(endpoint: Endpoint, answer: EndpointAnswer, lastTag: string | undefined): PageRequest | undefined {
+export function nextPage(
+  endpoint: Endpoint,
+  answer: EndpointAnswer,
+  lastEntry: string | undefined,
+): PageRequest | undefined {
   const link = nextLink(headerText(answer.headers, 'link'), answer.url);
   if (!link) return undefined;
   if (link.hostname !== answer.url.hostname)
     throw endpoint.protocolError(`the next page is on another host, ${link.host}`);
   const n = /^\d{1,9}$/.exec(link.searchParams.get('n') ?? '')?.[0];
-  const last = link.searchParams.get('last') ?? lastTag;
+  const last = link.searchParams.get('last') ?? lastEntry;
   return last === undefined ? undefined : { ...(n !== undefined && { n: Number(n) }), last };
 }

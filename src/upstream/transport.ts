@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 
 import type { Permit } from './breaker.ts';
@@ -26,10 +27,12 @@ export interface TransportOptions {
 
 export interface ExchangeRequest {
   readonly url: URL;
-  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   readonly operation: UpstreamOperation;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array | Readable;
+  /** Where an answer takes longer than others, as that to the end of an upload. Milliseconds. @default the configured one */
+  readonly headersMs?: number;
   /** 0 for the first try of a call. A call that fails three times is one failure of the host. */
   readonly retry: number;
   /** A 2xx leaves {@link Answer.permit} to the caller, who knows whether a body came. */
@@ -81,7 +84,7 @@ export class Transport {
     }
   }
 
-  #send({ url, method, headers, body }: ExchangeRequest, scope: CallScope, follower: UpstreamFollower | undefined) {
+  #send({ url, method, headers, body, headersMs }: ExchangeRequest, scope: CallScope, follower: UpstreamFollower | undefined) {
     const { dispatcher, timeouts, userAgent } = this.#options;
     const sent = dispatcher.request({
       origin: url.origin,
@@ -90,7 +93,7 @@ export class Transport {
       headers: { ...follower?.headers, ...headers, 'accept-encoding': 'identity', 'user-agent': userAgent },
       body: body ?? null,
       signal: scope.signal,
-      headersTimeout: timeouts.headersMs,
+      headersTimeout: headersMs ?? timeouts.headersMs,
       bodyTimeout: timeouts.idleMs,
     });
     // An aborted request fails only once it is connected, so nobody waits for that.

@@ -1,0 +1,187 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+import { type Command, InvalidArgumentError } from 'commander';
+
+import { explainFailure } from '../images/failure.ts';
+import type { RegistryAccess } from '../images/registry-access.ts';
+import { VERSION } from '../version.ts';
+import { copyCommand, type ImageContext, inspectCommand, listCommand, pullCommand, pushCommand } from './image.ts';
+import { COPY_HELP, IMAGE_HELP, IMAGE_PLACES, INSPECT_HELP, LIST_HELP, PULL_HELP, PUSH_HELP } from './image-help.ts';
+import type { ProgressOutput } from './progress-bar.ts';
+
+export interface ImageCommandsContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly out: ProgressOutput;
+  readonly err: ProgressOutput;
+  readonly end: (code: number) => void;
+}
+
+/** `image copy|pull|push|list|inspect` */
+export function addImageCommands(program: Command, context: ImageCommandsContext): void {
+  const image = program
+    .command('image')
+    .description('copy images between registries, directories and archives, and look at them, without a daemon')
+    .addHelpText('after', IMAGE_HELP);
+  addCopying(image, context);
+  addLooking(image, context);
+}
+
+function addCopying(image: Command, context: ImageCommandsContext): void {
+  const copy = image
+    .command('copy')
+    .description('copy an image, all of its platforms')
+    .argument('<source>', IMAGE_PLACES)
+    .argument('<destination>', 'the same, but for docker-archive');
+  withCopyOptions(copy, COPY_HELP).action((from: string, to: string, options: Options) =>
+    run(context, options, (opened) => copyCommand(opened, [from, to], copyOptions(options))),
+  );
+  const pull = image
+    .command('pull')
+    .description('copy an image from a registry into a directory or an archive')
+    .argument('<reference>', 'such as alpine:3.20 or host:5000/team/app@sha256:…')
+    .option('-o, --output <place>', 'oci:directory[:tag] or file.tar; else a directory named after the image');
+  withCopyOptions(pull, PULL_HELP).action((reference: string, options: Options) =>
+    run(context, options, (opened) =>
+      pullCommand(opened, reference, { ...copyOptions(options), output: options.output }),
+    ),
+  );
+  const push = image
+    .command('push')
+    .description('copy an image from a directory or an archive to a registry')
+    .argument('<files>', 'an OCI layout, or a tar file with one, or of docker save')
+    .argument('<reference>', 'such as host:5000/team/app:1.0')
+    .option('--source <name>', 'which image of several in the layout or archive');
+  withCopyOptions(push, PUSH_HELP).action((files: string, reference: string, options: Options) =>
+    run(context, options, (opened) =>
+      pushCommand(opened, [files, reference], { ...copyOptions(options), source: options.source }),
+    ),
+  );
+}
+
+function addLooking(image: Command, context: ImageCommandsContext): void {
+  const list = image
+    .command('list')
+    .description('the repositories of a registry, or the tags of a repository')
+    .argument('<name>', 'a host, such as localhost:5000; or a repository')
+    .option('--digests', 'what each tag names')
+    .option('--json', 'for programs')
+    .addHelpText('after', LIST_HELP);
+  withRegistryOptions(list).action((name: string, options: Options) =>
+    run(context, options, (opened) =>
+      listCommand(opened, name, { digests: options.digests === true, json: options.json === true }),
+    ),
+  );
+  const inspect = image
+    .command('inspect')
+    .description('what an image is: digest, platforms, layers, labels, environment, entry point')
+    .argument('<image>', IMAGE_PLACES)
+    .option('--platform <os/arch>', 'which image of an index to tell of; else that for this machine')
+    .option('--json', 'for programs')
+    .option('--raw', 'the manifest, byte for byte')
+    .addHelpText('after', INSPECT_HELP);
+  withRegistryOptions(inspect).action(
+    (name: string, { platform, json = false, raw = false, ...options }: InspectOptions) =>
+      run(context, options, (opened) => inspectCommand(opened, name, { platform, json, raw })),
+  );
+}
+
+interface RegistryOptions {
+  readonly tlsCa?: string;
+  readonly insecure?: boolean;
+  readonly plainHttp?: boolean;
+  readonly authfile?: string;
+}
+
+interface InspectOptions extends RegistryOptions {
+  readonly platform?: string;
+  readonly json?: boolean;
+  readonly raw?: boolean;
+}
+
+interface Options extends RegistryOptions {
+  readonly platform?: readonly string[];
+  readonly referrers?: boolean;
+  readonly jobs?: number;
+  readonly quiet?: boolean;
+  readonly output?: string;
+  readonly source?: string;
+  readonly digests?: boolean;
+  readonly json?: boolean;
+}
+
+function withCopyOptions(command: Command, help: string): Command {
+  return withRegistryOptions(
+    command
+      .option('--platform <os/arch[/variant]>', 'only this one; may be given several times', collect, [])
+      .option('--referrers', 'signatures, SBOMs and whatever else is attached to it as well')
+      .option('--jobs <n>', 'blobs at once', atLeastOne, 4)
+      .option('-q, --quiet', 'no progress; the digest alone is printed')
+      .addHelpText('after', help),
+  );
+}
+
+function withRegistryOptions(command: Command): Command {
+  return command
+    .option('--tls-ca <file>', 'a CA to trust besides those of the system, as PEM')
+    .option('--insecure', 'take any certificate')
+    .option('--plain-http', 'without TLS; localhost is tried without by itself')
+    .option(
+      '--authfile <file>',
+      "credentials as in docker's config.json; else $DOCKER_CONFIG or ~/.docker, then podman's",
+    );
+}
+
+function copyOptions({ platform = [], referrers = false, jobs = 4, quiet = false }: Options) {
+  return { platform, referrers, jobs, quiet };
+}
+
+async function run(
+  { env, out, err, end }: ImageCommandsContext,
+  options: RegistryOptions,
+  command: (opened: ImageContext) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController();
+  let signalled = 0;
+  const onSignal = (name: NodeJS.Signals, number: number) => {
+    signalled = number;
+    stop.abort(new Error(`ended by ${name}`));
+  };
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  try {
+    await command({ out, err, access: accessOf(options, { env, signal: stop.signal, err }) });
+    end(0);
+  } catch (error) {
+    if (signalled > 0) end(128 + signalled);
+    const explained = explainFailure(error);
+    if (explained === undefined) throw error;
+    err.write(`layover: ${explained}\n`);
+    end(1);
+  }
+}
+
+function accessOf(
+  { tlsCa, insecure = false, plainHttp = false, authfile }: RegistryOptions,
+  { env, signal, err }: { env: ImageCommandsContext['env']; signal: AbortSignal; err: ProgressOutput },
+): RegistryAccess {
+  const authFiles = authfile === undefined ? knownAuthFiles(env) : [authfile];
+  const onWarning = (text: string) => err.write(`warning: ${text}\n`);
+  return { authFiles, caFile: tlsCa, insecure, plainHttp, env, version: VERSION, onWarning, signal };
+}
+
+/** Where docker keeps what `docker login` was told, then where podman does. */
+function knownAuthFiles(env: ImageCommandsContext['env']): string[] {
+  const docker = join(env.DOCKER_CONFIG || join(homedir(), '.docker'), 'config.json');
+  const podman = env.REGISTRY_AUTH_FILE || (env.XDG_RUNTIME_DIR && join(env.XDG_RUNTIME_DIR, 'containers/auth.json'));
+  return [docker, ...(podman ? [podman] : [])].filter((path) => existsSync(path));
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+function atLeastOne(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('a whole number from 1');
+  return Number(text);
+}

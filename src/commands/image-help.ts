@@ -1,0 +1,47 @@
+export const IMAGE_PLACES =
+  'host/name:tag, name@digest, oci:directory:tag, oci-archive:file.tar:tag or docker-archive:file.tar:name';
+
+export const IMAGE_HELP = `
+Where an image can be:
+
+  alpine:3.20                       a registry; without a host it is Docker Hub
+  localhost:5000/team/app:1.0
+  ghcr.io/owner/app@sha256:…
+  oci:directory[:tag]               an OCI layout
+  oci-archive:file.tar[:tag]        the same in one file
+  docker-archive:file.tar[:name]    what docker save writes (read only)
+
+Credentials are those of docker login, its credential helpers included. Every byte is verified on the way. The exit code is 0, or 1 when
+it did not work; 130 after Ctrl-C.`;
+
+export const COPY_HELP = `
+What the destination has is not sent again; on one registry blobs are mounted from repository to repository. A broken download goes on
+where it broke, and so does a broken upload. The tag is set last. The digest of the copy is printed.
+
+  $ layover image copy alpine:3.20 localhost:5000/mirror/alpine:3.20
+  $ layover image copy --platform linux/amd64 --platform linux/arm64 alpine:3.20 oci:images:alpine
+  $ layover image copy --referrers ghcr.io/owner/app:1.0 registry.example.com/app:1.0
+  $ layover image copy docker-archive:saved.tar localhost:5000/app:1.0`;
+
+export const PULL_HELP = `
+A pull into a directory that was interrupted goes on with what is there. An archive appears when it is complete.
+
+  $ layover image pull alpine:3.20
+  $ layover image pull alpine:3.20 --output oci:images:alpine
+  $ layover image pull alpine:3.20 --output alpine.tar --platform linux/amd64
+  $ podman load --input alpine.tar`;
+
+export const PUSH_HELP = `
+  $ layover image push images localhost:5000/team/app:1.0 --source app
+  $ docker save app:1.0 --output app.tar
+  $ layover image push app.tar localhost:5000/team/app:1.0`;
+
+export const LIST_HELP = `
+  $ layover image list localhost:5000
+  $ layover image list localhost:5000/team/app --digests
+  $ layover image list alpine`;
+
+export const INSPECT_HELP = `
+  $ layover image inspect alpine:3.20
+  $ layover image inspect --platform linux/arm64 --json oci:images:alpine
+  $ layover image inspect --raw alpine:3.20 | layover digest`;

@@ -1,0 +1,126 @@
+import type { CopyEvents } from '../images/copy.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { ProgressOutput } from './progress-bar.ts';
+import { formatBytes } from './table.ts';
+
+interface Moving {
+  readonly blob: Descriptor;
+  position: number;
+}
+
+const WIDTH = 30;
+/** Milliseconds. */
+const REDRAW_EVERY = 100;
+const LINE_EVERY = 5_000;
+const WORDS = { copied: 'copied', mounted: 'mounted', present: 'already there' } as const;
+
+/**
+ * A bar for each blob under way on a terminal, with a line above for each that is done; elsewhere lines alone.
+ */
+export class ImageProgress implements CopyEvents {
+  readonly #out: ProgressOutput;
+  readonly #now: () => number;
+  readonly #moving = new Map<string, Moving>();
+  #bars = 0;
+  #shownAt = 0;
+  #total = 0;
+  #done = 0;
+
+  constructor(out: ProgressOutput, now: () => number = Date.now) {
+    this.#out = out;
+    this.#now = now;
+    this.#shownAt = now();
+  }
+
+  planned({ manifests, blobs, size }: { manifests: number; blobs: number; size: number }): void {
+    this.#total = size;
+    this.#line(`${count(manifests, 'manifest')}, ${count(blobs, 'blob')}, ${formatBytes(size)}`);
+  }
+
+  blobStarted(blob: Descriptor): void {
+    this.#moving.set(blob.digest, { blob, position: 0 });
+    this.#show();
+  }
+
+  blobMoved(blob: Descriptor, position: number): void {
+    const moving = this.#moving.get(blob.digest);
+    if (moving) moving.position = position;
+    this.#show();
+  }
+
+  blobDone(blob: Descriptor, how: keyof typeof WORDS): void {
+    this.#moving.delete(blob.digest);
+    this.#done += blob.size;
+    this.#line(`${short(blob)}  ${formatBytes(blob.size).padStart(9)}  ${WORDS[how]}`);
+  }
+
+  blobFailed(blob: Descriptor): void {
+    this.#moving.delete(blob.digest);
+  }
+
+  warn(text: string): void {
+    this.#line(`warning: ${text}`);
+  }
+
+  /** Makes room for what is written next. */
+  end(): void {
+    this.#erase();
+    this.#moving.clear();
+  }
+
+  #line(text: string): void {
+    this.#erase();
+    this.#out.write(`${text}\n`);
+    if (this.#out.isTTY) this.#draw();
+  }
+
+  #show(): void {
+    const now = this.#now();
+    if (now - this.#shownAt < (this.#out.isTTY ? REDRAW_EVERY : LINE_EVERY)) return;
+    this.#shownAt = now;
+    if (this.#out.isTTY) {
+      this.#erase();
+      this.#draw();
+      return;
+    }
+    const under = [...this.#moving.values()].reduce((sum, { position }) => sum + position, this.#done);
+    this.#out.write(`${formatBytes(under)} of ${formatBytes(this.#total)}\n`);
+  }
+
+  #draw(): void {
+    const columns = (this.#out.columns ?? 80) - 1;
+    const lines = [...this.#moving.values()].map((moving) => `${bar(moving).slice(0, columns)}\n`);
+    this.#out.write(lines.join(''));
+    this.#bars = lines.length;
+  }
+
+  #erase(): void {
+    if (this.#bars > 0) this.#out.write(`\x1b[${this.#bars}A\x1b[J`);
+    this.#bars = 0;
+  }
+}
+
+/** For `--quiet`, and where nobody looks. */
+export const NO_PROGRESS: CopyEvents = {
+  planned: () => undefined,
+  blobStarted: () => undefined,
+  blobMoved: () => undefined,
+  blobDone: () => undefined,
+  blobFailed: () => undefined,
+};
+
+function bar({ blob, position }: Moving): string {
+  const share = blob.size === 0 ? 1 : Math.min(1, position / blob.size);
+  const filled = Math.round(share * WIDTH);
+  const percent = `${Math.floor(share * 100)}%`.padStart(4);
+  return `${short(blob)}  [${'#'.repeat(filled)}${'.'.repeat(WIDTH - filled)}] ${percent} of ${formatBytes(blob.size)}`;
+}
+
+/** `sha256:0123456789ab` */
+function short({ digest }: Descriptor): string {
+  return digest.slice(0, digest.indexOf(':') + 13);
+}
+
+function count(n: number, word: string): string {
+  return `${n} ${word}${n === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,156 @@
+import { copyImage, type CopyResult } from '../images/copy.ts';
+import { ImageError } from '../images/image-error.ts';
+import type { ImageDestination } from '../images/image-destination.ts';
+import type { ImageSource } from '../images/image-source.ts';
+import { listRepositories, listTags } from '../images/listing.ts';
+import {
+  type FileLocation,
+  type ImageLocation,
+  parseLocation,
+  parseRegistryLocation,
+  registryOnly,
+} from '../images/location.ts';
+import { locateFiles, openDestination, openSource } from '../images/open-image.ts';
+import { parsePlatform } from '../images/platform.ts';
+import type { RegistryAccess } from '../images/registry-access.ts';
+import { summarise } from '../images/summary.ts';
+import { describeImage } from './image-description.ts';
+import { ImageProgress, NO_PROGRESS } from './image-progress.ts';
+import type { ProgressOutput } from './progress-bar.ts';
+import { renderColumns } from './table.ts';
+
+export interface ImageContext {
+  readonly access: RegistryAccess;
+  readonly out: ProgressOutput;
+  readonly err: ProgressOutput;
+}
+
+export interface CopyCommandOptions {
+  readonly platform: readonly string[];
+  readonly referrers: boolean;
+  readonly jobs: number;
+  readonly quiet: boolean;
+}
+
+/** `image copy` */
+export async function copyCommand(
+  context: ImageContext,
+  [from, to]: readonly [string, string],
+  options: CopyCommandOptions,
+): Promise<void> {
+  await copyBetween(context, { from: parseLocation(from), to: parseLocation(to) }, options);
+}
+
+/** `image pull` */
+export async function pullCommand(
+  context: ImageContext,
+  reference: string,
+  { output, ...options }: CopyCommandOptions & { readonly output: string | undefined },
+): Promise<void> {
+  const from = parseRegistryLocation(reference);
+  await copyBetween(context, { from, to: outputLocation(output, from.repository) }, options);
+}
+
+/** `image push` */
+export async function pushCommand(
+  context: ImageContext,
+  [files, reference]: readonly [string, string],
+  { source, ...options }: CopyCommandOptions & { readonly source: string | undefined },
+): Promise<void> {
+  const found = await locateFiles(files);
+  const from: FileLocation = source === undefined ? found : { ...found, name: source };
+  await copyBetween(context, { from, to: parseRegistryLocation(reference) }, options);
+}
+
+/** `image list` */
+export async function listCommand(
+  { access, out }: ImageContext,
+  name: string,
+  { digests, json }: { readonly digests: boolean; readonly json: boolean },
+): Promise<void> {
+  const host = registryOnly(name);
+  if (host !== undefined) {
+    const repositories = await listRepositories(host, access);
+    out.write(json ? printed({ repositories }) : lines(repositories));
+    return;
+  }
+  const tags = await listTags(parseRegistryLocation(name), access, { digests });
+  if (json) out.write(printed({ tags }));
+  else if (digests)
+    out.write(
+      renderColumns(
+        ['TAG', 'DIGEST'],
+        tags.map(({ tag, digest = '' }) => [tag, digest]),
+      ),
+    );
+  else out.write(lines(tags.map(({ tag }) => tag)));
+}
+
+/** `image inspect` */
+export async function inspectCommand(
+  { access, out }: ImageContext,
+  name: string,
+  { platform, json, raw }: { readonly platform: string | undefined; readonly json: boolean; readonly raw: boolean },
+): Promise<void> {
+  const wanted = platform === undefined ? undefined : parsePlatform(platform);
+  await using source = disposable(await openSource(parseLocation(name), access));
+  if (raw) {
+    // Byte for byte, so that its digest is that of the output.
+    out.write((await source.root()).bytes.toString('utf8'));
+    return;
+  }
+  const summary = await summarise(source, wanted);
+  out.write(json ? printed(summary) : describeImage(summary));
+}
+
+async function copyBetween(
+  context: ImageContext,
+  { from, to }: { readonly from: ImageLocation; readonly to: ImageLocation },
+  options: CopyCommandOptions,
+): Promise<void> {
+  const { err, out, access } = context;
+  const platforms = options.platform.map(parsePlatform);
+  const progress = options.quiet ? undefined : new ImageProgress(err);
+  const warned = { ...access, onWarning: (text: string) => progress?.warn(text) };
+  await using source = disposable(await openSource(from, warned));
+  await using destination = disposable(await openDestination(to, warned, source));
+  try {
+    const { jobs, referrers } = options;
+    const events = progress ?? NO_PROGRESS;
+    const result = await copyImage(source, destination, { platforms, referrers, jobs, events, signal: access.signal });
+    progress?.end();
+    if (progress) err.write(conclusion(source, destination, result));
+    out.write(`${result.root.digest}\n`);
+  } finally {
+    progress?.end();
+  }
+}
+
+function conclusion(source: ImageSource, destination: ImageDestination, { isNarrowed }: CopyResult): string {
+  const note = isNarrowed ? ' (of the platforms that were asked for, so with a digest of its own)' : '';
+  return `${source.name} is now ${destination.name}${note}\n`;
+}
+
+/** A directory `oci:dir`, or an archive when it is a file's name. */
+function outputLocation(output: string | undefined, repository: string): ImageLocation {
+  if (output === undefined) return fileLocation('oci', repository.slice(repository.lastIndexOf('/') + 1));
+  if (/^(?:oci|oci-archive|docker-archive):/.test(output)) return parseLocation(output);
+  if (output.endsWith('.tar')) return fileLocation('oci-archive', output);
+  throw new ImageError(`--output ${output}: a layout is oci:${output}, an archive ${output}.tar`);
+}
+
+function fileLocation(kind: FileLocation['kind'], path: string): FileLocation {
+  return { kind, path, name: undefined, digest: undefined };
+}
+
+function disposable<T extends { close(): Promise<void> }>(opened: T): T & AsyncDisposable {
+  return Object.assign(opened, { [Symbol.asyncDispose]: () => opened.close() });
+}
+
+function lines(texts: readonly string[]): string {
+  return texts.map((text) => `${text}\n`).join('');
+}
+
+function printed(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

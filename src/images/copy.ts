@@ -1,0 +1,178 @@
+import pLimit from 'p-limit';
+
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { BlobFeed } from './blob-feed.ts';
+import { ImageError } from './image-error.ts';
+import type { ImageDestination } from './image-destination.ts';
+import type { ImageManifest, ImageSource } from './image-source.ts';
+import { type CopyPlan, fetchManifest, Planner, readManifest } from './plan.ts';
+import { matches, narrowIndex, type Platform, platformText, selectImages } from './platform.ts';
+
+/** What a copy tells while it runs. Sizes and positions in bytes. */
+export interface CopyEvents {
+  planned(plan: { readonly manifests: number; readonly blobs: number; readonly size: number }): void;
+  blobStarted(blob: Descriptor): void;
+  blobMoved(blob: Descriptor, position: number): void;
+  blobDone(blob: Descriptor, how: 'copied' | 'mounted' | 'present'): void;
+  blobFailed(blob: Descriptor): void;
+}
+
+export interface CopyOptions {
+  /** Empty: all that there are. */
+  readonly platforms: readonly Platform[];
+  /** Take along what is attached to the image, and to what is attached to that. */
+  readonly referrers: boolean;
+  /** Blobs at once. */
+  readonly jobs: number;
+  readonly events: CopyEvents;
+  readonly signal: AbortSignal;
+}
+
+export interface CopyResult {
+  readonly root: Descriptor;
+  /** Another manifest than the one that was asked for, as platforms were chosen. */
+  readonly isNarrowed: boolean;
+  readonly manifests: number;
+  readonly blobs: number;
+}
+
+/**
+ * Copies an image: its blobs, then its manifests from the innermost on, and its name last. Every byte is verified on the way, and manifests
+ * stay byte for byte what they are.
+ *
+ * @throws {ImageError} | {UpstreamError}, or the reason of the signal; then nothing is named at the destination
+ */
+export async function copyImage(
+  source: ImageSource,
+  destination: ImageDestination,
+  options: CopyOptions,
+): Promise<CopyResult> {
+  const asked = await source.root();
+  const root = await choosePlatforms(source, asked, options);
+  const planner = new Planner(source);
+  await planner.add(root);
+  if (options.referrers) await addReferrers(source, planner);
+  const { plan } = planner;
+  const size = plan.blobs.reduce((sum, blob) => sum + blob.size, 0);
+  options.events.planned({ manifests: plan.manifests.length, blobs: plan.blobs.length, size });
+  await copyBlobs(source, destination, plan, options);
+  for (const manifest of plan.manifests) {
+    options.signal.throwIfAborted();
+    if (manifest.digest !== root.digest) await destination.putManifest(manifest);
+  }
+  await destination.putRoot(root);
+  await destination.commit();
+  const { mediaType, digest } = root;
+  return {
+    root: { mediaType, digest, size: root.size },
+    isNarrowed: digest !== asked.digest,
+    manifests: plan.manifests.length,
+    blobs: plan.blobs.length,
+  };
+}
+
+/** One platform is that image itself; several are the index without the others. */
+export async function choosePlatforms(
+  source: ImageSource,
+  root: ImageManifest,
+  { platforms }: Pick<CopyOptions, 'platforms'>,
+): Promise<ImageManifest> {
+  if (platforms.length === 0) return root;
+  const { references } = readManifest(root, source.name);
+  const images = references.filter(({ kind }) => kind === 'manifest');
+  if (images.length === 0) {
+    await checkPlatform(source, root, platforms);
+    return root;
+  }
+  const chosen = selectImages(images, platforms, source.name);
+  const [only, ...others] = images.filter(({ digest }) => chosen.has(digest));
+  return only && others.length === 0 ? fetchManifest(source, only) : narrowIndex(root, chosen);
+}
+
+/** An image that is for one platform alone says so in its configuration. */
+async function checkPlatform(source: ImageSource, root: ImageManifest, platforms: readonly Platform[]): Promise<void> {
+  const config = await readConfig(source, root);
+  if (config && platforms.every((platform) => matches(platform, config))) return;
+  const wanted = platforms.map((platform) => platformText({ ...platform })).join(', ');
+  throw new ImageError(`${source.name}: is for ${platformText(config) ?? 'no platform'} and not for ${wanted}`);
+}
+
+/** Bytes. */
+const MAX_CONFIG_BYTES = 8 * 1024 * 1024;
+
+/** The configuration of an image; undefined where it has none that is JSON. @throws {ImageError} when it is damaged */
+export async function readConfig(
+  source: ImageSource,
+  manifest: ImageManifest,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const descriptor = readManifest(manifest, source.name).references.find(({ kind }) => kind === 'config');
+  if (!descriptor?.mediaType.endsWith('+json')) return undefined;
+  if (descriptor.size > MAX_CONFIG_BYTES)
+    throw new ImageError(`${source.name}: refused, the configuration has ${descriptor.size} bytes`);
+  const { signal } = new AbortController();
+  const feed = new BlobFeed({ source, descriptor, signal, onPosition: () => undefined });
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of feed.open(0)) chunks.push(Buffer.from(chunk));
+  try {
+    const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    return typeof value === 'object' && value !== null ? { ...value } : undefined;
+  } catch (cause) {
+    throw new ImageError(`${source.name}: the configuration of the image is not JSON`, { cause });
+  }
+}
+
+async function addReferrers(source: ImageSource, planner: Planner): Promise<void> {
+  const asked = new Set<Digest>();
+  for (;;) {
+    const next = planner.plan.manifests.find(({ digest }) => !asked.has(digest));
+    if (!next) return;
+    asked.add(next.digest);
+    for (const referrer of await source.referrers(next.digest)) {
+      if (!planner.has(referrer.digest)) await planner.add(await fetchManifest(source, referrer));
+    }
+  }
+}
+
+/** After the first failure no other blob is begun, and those under way are broken off. */
+async function copyBlobs(
+  source: ImageSource,
+  destination: ImageDestination,
+  { blobs }: CopyPlan,
+  { jobs, events, signal }: CopyOptions,
+): Promise<void> {
+  const stop = new AbortController();
+  const limit = pLimit(Math.max(1, Math.min(jobs, destination.maxJobs)));
+  const both = AbortSignal.any([signal, stop.signal]);
+  const copies = blobs.map((descriptor) =>
+    limit(async () => {
+      both.throwIfAborted();
+      try {
+        await copyBlob(source, destination, { descriptor, events, signal: both });
+      } catch (err) {
+        events.blobFailed(descriptor);
+        stop.abort(err);
+        throw err;
+      }
+    }),
+  );
+  await Promise.allSettled(copies);
+  signal.throwIfAborted();
+  // The first failure is the reason for the others.
+  if (stop.signal.aborted) throw stop.signal.reason;
+}
+
+async function copyBlob(
+  source: ImageSource,
+  destination: ImageDestination,
+  { descriptor, events, signal }: { descriptor: Descriptor; events: CopyEvents; signal: AbortSignal },
+): Promise<void> {
+  if (await destination.hasBlob(descriptor)) {
+    events.blobDone(descriptor, 'present');
+    return;
+  }
+  events.blobStarted(descriptor);
+  const onPosition = (position: number) => events.blobMoved(descriptor, position);
+  const how = await destination.putBlob(new BlobFeed({ source, descriptor, signal, onPosition }));
+  events.blobDone(descriptor, how);
+}

@@ -1,0 +1,126 @@
+import type { ManifestDescriptor } from '../oci/descriptor.ts';
+import { isDigest } from '../oci/digest.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import { OCI_INDEX } from '../oci/media-types.ts';
+import { ImageError } from './image-error.ts';
+import type { ImageManifest } from './image-source.ts';
+
+/** @see https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md */
+const REF_NAME = 'org.opencontainers.image.ref.name';
+/** containerd, and docker with it, write the whole name here and the tag alone there. */
+const FULL_NAME = 'io.containerd.image.name';
+
+/** @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#oci-layout-file */
+export const OCI_LAYOUT = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
+
+const MAX_ENTRIES = 10_000;
+
+/**
+ * The entries of an `index.json`, or of another index.
+ *
+ * @throws {ImageError} for what is none
+ */
+export function listedManifests(bytes: Uint8Array, name: string): ManifestDescriptor[] {
+  let index: unknown;
+  try {
+    index = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
+  } catch (cause) {
+    throw new ImageError(`${name}: the index is not JSON`, { cause });
+  }
+  const manifests = isObject(index) ? index.manifests : undefined;
+  if (!Array.isArray(manifests)) throw new ImageError(`${name}: the index lists no manifests`);
+  if (manifests.length > MAX_ENTRIES)
+    throw new ImageError(`${name}: refused, the index has ${manifests.length} entries`);
+  return manifests.map((entry: unknown) => {
+    if (!isDescriptor(entry)) throw new ImageError(`${name}: the index has an entry that is no descriptor`);
+    return entry;
+  });
+}
+
+function isDescriptor(value: unknown): value is ManifestDescriptor {
+  if (!isObject(value)) return false;
+  const { mediaType, digest, size, annotations, platform, artifactType } = value;
+  const isText = typeof mediaType === 'string' && typeof digest === 'string' && isDigest(digest);
+  const isOptional = (part: unknown) => part === undefined || isObject(part);
+  const hasType = artifactType === undefined || typeof artifactType === 'string';
+  return (
+    isText &&
+    Number.isSafeInteger(size) &&
+    Number(size) >= 0 &&
+    isOptional(annotations) &&
+    isOptional(platform) &&
+    hasType
+  );
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Names by which an entry can be asked for, the shortest first. */
+export function namesOf({ annotations }: ManifestDescriptor): string[] {
+  return [annotations?.[REF_NAME], annotations?.[FULL_NAME]].filter((name) => typeof name === 'string');
+}
+
+/**
+ * The entry that is meant: by name, by digest, or the only one there is.
+ *
+ * @throws {ImageError} that lists what there is
+ */
+export function chooseEntry(
+  entries: readonly ManifestDescriptor[],
+  wanted: { readonly name: string | undefined; readonly digest: string | undefined },
+  layout: string,
+): ManifestDescriptor {
+  const named = entries.filter((entry) => wanted.name === undefined || namesOf(entry).includes(wanted.name));
+  const found = named.filter(({ digest }) => wanted.digest === undefined || digest === wanted.digest);
+  // What is attached to an image is asked for by its digest; the image itself is what is meant.
+  const isAny = wanted.name === undefined && wanted.digest === undefined;
+  const [first, ...others] = isAny ? found.filter((entry) => !isAttached(entry)) : found;
+  if (first && others.every(({ digest }) => digest === first.digest)) return first;
+  const known = entries.map((entry) => namesOf(entry)[0] ?? entry.digest).slice(0, 20);
+  const problem = first
+    ? 'there is more than one image, name one of'
+    : `no ${wanted.name ?? wanted.digest ?? 'image'}, there is`;
+  throw new ImageError(`${layout}: ${problem} ${known.join(', ') || 'nothing'}`);
+}
+
+function isAttached(entry: ManifestDescriptor): boolean {
+  return namesOf(entry).length === 0 && entry.artifactType !== undefined;
+}
+
+/** An index.json with an entry more, which takes its name from whatever had it. */
+export function withEntry(entries: readonly ManifestDescriptor[], entry: ManifestDescriptor): ManifestDescriptor[] {
+  const name = entry.annotations?.[REF_NAME];
+  const kept = entries.filter((one) =>
+    name === undefined ? one.digest !== entry.digest || namesOf(one).length > 0 : one.annotations?.[REF_NAME] !== name,
+  );
+  return name === undefined && kept.some(({ digest }) => digest === entry.digest) ? kept : [...kept, entry];
+}
+
+/** How a layout calls an image. */
+export interface LayoutNames {
+  readonly tag: string | undefined;
+  /** With its registry and repository. */
+  readonly fullName: string | undefined;
+}
+
+/** @param names undefined for what is known by its digest only */
+export function entryOf({ mediaType, digest, size, bytes }: ImageManifest, names?: LayoutNames): ManifestDescriptor {
+  const { artifactType, subject } = parseManifest(bytes);
+  const annotations = {
+    ...(names?.tag !== undefined && { [REF_NAME]: names.tag }),
+    ...(names?.fullName !== undefined && { [FULL_NAME]: names.fullName }),
+  };
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(subject && artifactType !== undefined && { artifactType }),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
+  };
+}
+
+export function indexJson(entries: readonly ManifestDescriptor[]): Buffer {
+  return Buffer.from(`${JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: entries }, null, 2)}\n`);
+}

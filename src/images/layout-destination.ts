@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
+import { digestAlgorithm, digestHex } from '../oci/digest.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import { type BlobFeed, DamagedBlobError } from './blob-feed.ts';
+import { ImageError } from './image-error.ts';
+import type { ImageDestination } from './image-destination.ts';
+import type { ImageManifest } from './image-source.ts';
+import { entryOf, indexJson, type LayoutNames, OCI_LAYOUT, withEntry } from './index-json.ts';
+import { DirectoryFiles, isAbsent } from './layout-files.ts';
+import { LayoutLock } from './layout-lock.ts';
+import { blobPath, LayoutSource } from './layout-source.ts';
+
+/** Where blobs grow; what a broken run leaves there, the next one goes on with. */
+const PARTIAL = '.layover-partial';
+
+/**
+ * An OCI layout in a directory, new or with other images in it. `index.json` is written last, and all at once: whoever reads meanwhile
+ * sees what was there before.
+ */
+export class LayoutDestination implements ImageDestination {
+  readonly name: string;
+  readonly maxJobs = Infinity;
+  readonly #root: string;
+  readonly #names: LayoutNames;
+  readonly #lock: LayoutLock;
+  #entries: readonly ManifestDescriptor[];
+
+  private constructor(
+    root: string,
+    { names, lock, entries }: { names: LayoutNames; lock: LayoutLock; entries: readonly ManifestDescriptor[] },
+  ) {
+    this.#root = root;
+    this.#names = names;
+    this.#lock = lock;
+    this.#entries = entries;
+    this.name = `oci:${root}${names.tag === undefined ? '' : `:${names.tag}`}`;
+  }
+
+  /** @throws {ImageError} for a directory that has something else in it, or when another process writes there */
+  static async open(root: string, names: LayoutNames): Promise<LayoutDestination> {
+    await mkdir(root, { recursive: true });
+    const lock = await LayoutLock.take(join(root, '.layover-lock'), root);
+    try {
+      const files = new DirectoryFiles(root);
+      const isLayout = (await files.size('index.json')) !== undefined;
+      const entries = isLayout ? await new LayoutSource(files, { name: undefined, digest: undefined }).entries() : [];
+      return new LayoutDestination(root, { names, lock, entries });
+    } catch (err) {
+      await lock.release();
+      throw err;
+    }
+  }
+
+  async hasBlob({ digest, size }: Descriptor): Promise<boolean> {
+    const found = await stat(join(this.#root, blobPath(digest))).catch(unlessAbsent);
+    // Whatever is in its place, it is not this blob.
+    return found?.isFile() === true && found.size === size;
+  }
+
+  async putBlob(feed: BlobFeed): Promise<'copied'> {
+    const { digest } = feed.descriptor;
+    const partial = join(this.#root, PARTIAL, `${digestAlgorithm(digest)}-${digestHex(digest)}`);
+    await mkdir(dirname(partial), { recursive: true });
+    try {
+      await grow(partial, feed);
+    } catch (err) {
+      if (!(err instanceof DamagedBlobError)) throw err;
+      const hadSome = feed.absorbed > 0;
+      await rm(partial, { force: true });
+      // What was left by an earlier run may be what is wrong.
+      if (!hadSome) throw err;
+      feed.restart();
+      await grow(partial, feed).catch(async (again: unknown) => {
+        if (again instanceof DamagedBlobError) await rm(partial, { force: true });
+        throw again;
+      });
+    }
+    await this.#publish(partial, blobPath(digest));
+    return 'copied';
+  }
+
+  async putManifest(manifest: ImageManifest): Promise<void> {
+    await this.#write(blobPath(manifest.digest), manifest.bytes);
+    // What is attached to another manifest is found by the index alone.
+    if (parseManifest(manifest.bytes).subject) this.#entries = withEntry(this.#entries, entryOf(manifest));
+  }
+
+  async putRoot(manifest: ImageManifest): Promise<void> {
+    await this.#write(blobPath(manifest.digest), manifest.bytes);
+    this.#entries = withEntry(this.#entries, entryOf(manifest, this.#names));
+  }
+
+  async commit(): Promise<void> {
+    await this.#write('oci-layout', OCI_LAYOUT);
+    await this.#write('index.json', indexJson(this.#entries));
+  }
+
+  async close(): Promise<void> {
+    // Empty when nothing is to be gone on with.
+    await rmdir(join(this.#root, PARTIAL)).catch(() => undefined);
+    await this.#lock.release();
+    await rmdir(this.#root).catch(() => undefined);
+  }
+
+  async #write(path: string, bytes: Uint8Array): Promise<void> {
+    const temporary = join(this.#root, PARTIAL, randomUUID());
+    await mkdir(dirname(temporary), { recursive: true });
+    try {
+      await writeFile(temporary, bytes, { flush: true });
+      await this.#publish(temporary, path);
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  async #publish(from: string, path: string): Promise<void> {
+    const to = join(this.#root, path);
+    await mkdir(dirname(to), { recursive: true });
+    const occupied = await stat(to).catch(unlessAbsent);
+    if (occupied && !occupied.isFile()) throw new ImageError(`${this.name}: ${path} is no file`);
+    await rename(from, to);
+  }
+}
+
+/** Goes on with what is there of it. Whole and durable when this resolves. */
+async function grow(partial: string, feed: BlobFeed): Promise<void> {
+  const there = (await stat(partial).catch(unlessAbsent))?.size ?? 0;
+  const start = there <= feed.descriptor.size ? there : 0;
+  const file = await open(partial, start > 0 ? 'r+' : 'w');
+  try {
+    if (start > 0) await feed.absorb(createReadStream(partial, { end: start - 1 }));
+    let position = start;
+    for await (const chunk of feed.open(start)) {
+      for (let written = 0; written < chunk.length; ) {
+        const { bytesWritten } = await file.write(chunk, written, chunk.length - written, position);
+        written += bytesWritten;
+        position += bytesWritten;
+      }
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function unlessAbsent(err: unknown): undefined {
+  if (!isAbsent(err)) throw err;
+}

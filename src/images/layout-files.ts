@@ -1,0 +1,86 @@
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { ImageError } from './image-error.ts';
+
+/** Files of a layout, wherever they are: below a directory, or in an archive. Paths are relative and have no `..`. */
+export interface LayoutFiles {
+  readonly name: string;
+
+  /** Bytes; undefined when there is no such file. @throws {ImageError} for what is there and no file */
+  size(path: string): Promise<number | undefined>;
+
+  /** The whole of a small file. @throws {ImageError} when it is larger than `limit` bytes, or not there */
+  read(path: string, limit: number): Promise<Buffer>;
+
+  /** From `start` to the end. */
+  open(path: string, start: number): AsyncIterable<Uint8Array>;
+
+  close(): Promise<void>;
+}
+
+/** Bytes to a read. */
+const CHUNK = 256 * 1024;
+
+export class DirectoryFiles implements LayoutFiles {
+  readonly name: string;
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+    this.name = root;
+  }
+
+  async size(path: string): Promise<number | undefined> {
+    try {
+      const found = await stat(join(this.#root, path));
+      // A device or a pipe would never end.
+      if (!found.isFile()) throw new ImageError(`${this.name}: ${path} is no file`);
+      return found.size;
+    } catch (err) {
+      if (isAbsent(err)) return undefined;
+      throw err;
+    }
+  }
+
+  async read(path: string, limit: number): Promise<Buffer> {
+    const size = await this.size(path);
+    if (size === undefined) throw new ImageError(`${this.name}: ${path} is missing`);
+    if (size > limit) throw new ImageError(`${this.name}: refused, ${path} has ${size} bytes`);
+    const file = await open(join(this.#root, path));
+    try {
+      return await readExactly(file, { position: 0, size });
+    } finally {
+      await file.close();
+    }
+  }
+
+  open(path: string, start: number): AsyncIterable<Uint8Array> {
+    return createReadStream(join(this.#root, path), { start, highWaterMark: CHUNK });
+  }
+
+  async close(): Promise<void> {
+    // Nothing is kept open.
+  }
+}
+
+/** No more than was there when its size was looked at. */
+export async function readExactly(
+  file: FileHandle,
+  { position, size }: { position: number; size: number },
+): Promise<Buffer> {
+  const bytes = Buffer.alloc(size);
+  let filled = 0;
+  while (filled < size) {
+    const { bytesRead } = await file.read(bytes, filled, size - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return bytes.subarray(0, filled);
+}
+
+export function isAbsent(err: unknown): boolean {
+  const code = err instanceof Error && 'code' in err ? err.code : undefined;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}

@@ -1,0 +1,112 @@
+import { type Digest, isDigest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import { parseReference, parseRepositoryName } from '../oci/reference.ts';
+import { ImageError } from './image-error.ts';
+
+/** Where an image is, or is to go. */
+export type ImageLocation = RegistryLocation | FileLocation;
+
+export interface RegistryLocation {
+  readonly kind: 'registry';
+  /** With the port if there is one; `docker.io` for Docker Hub. */
+  readonly host: string;
+  readonly repository: string;
+  readonly tag: string | undefined;
+  readonly digest: Digest | undefined;
+}
+
+export interface FileLocation {
+  readonly kind: 'oci' | 'oci-archive' | 'docker-archive';
+  readonly path: string;
+  /** A tag, or another name that the layout gives it. */
+  readonly name: string | undefined;
+  readonly digest: Digest | undefined;
+}
+
+const FILE_KINDS: Readonly<Record<string, FileLocation['kind']>> = {
+  oci: 'oci',
+  'oci-archive': 'oci-archive',
+  'docker-archive': 'docker-archive',
+};
+
+const DOCKER_HUB = 'docker.io';
+
+/**
+ * Reads `alpine:3.20`, `host:5000/app@sha256:…`, `docker://…`, `oci:dir:tag`, `oci-archive:file.tar:tag` and
+ * `docker-archive:file.tar:name`. A name without a host is Docker Hub's.
+ *
+ * @throws {ImageError}
+ */
+export function parseLocation(text: string): ImageLocation {
+  const [, scheme = '', rest = ''] = /^([a-z-]+):(.*)$/s.exec(text) ?? [];
+  const kind = FILE_KINDS[scheme];
+  if (kind) return parseFile(kind, rest, text);
+  return parseRegistryLocation(text);
+}
+
+/** @throws {ImageError} */
+export function parseRegistryLocation(text: string): RegistryLocation {
+  const name = text.replace(/^docker:\/\//, '');
+  const { rest: named, digest } = takeDigest(name, text);
+  const slash = named.indexOf('/');
+  const first = slash === -1 ? '' : named.slice(0, slash);
+  const hasHost = isHost(first);
+  const path = hasHost ? named.slice(slash + 1) : named;
+  const colon = path.indexOf(':');
+  const repository = colon === -1 ? path : path.slice(0, colon);
+  const tag = colon === -1 ? undefined : path.slice(colon + 1);
+  return checked(text, { kind: 'registry', ...hostAndName(hasHost ? first : DOCKER_HUB, repository), tag, digest });
+}
+
+/** Whether a text names a registry and nothing in it: `localhost:5000`, `docker://ghcr.io`. */
+export function registryOnly(text: string): string | undefined {
+  const host = text.replace(/^docker:\/\//, '').replace(/\/$/, '');
+  if (host.includes('/') || !(isHost(host) || text.startsWith('docker://'))) return undefined;
+  // `app:1` is an image of Docker Hub; a port is a number behind a host.
+  return /^(?:[^:]*\.[^:]*|localhost|[^:]+:\d+|\[[\da-f:]+\](?::\d+)?)(?::\d+)?$/i.test(host) ? host : undefined;
+}
+
+/** As docker: the first part is a host when it could not be a part of a name, or is `localhost`. */
+function isHost(text: string): boolean {
+  return /[.:]/.test(text) || text === 'localhost';
+}
+
+function hostAndName(host: string, repository: string): { host: string; repository: string } {
+  if (host !== DOCKER_HUB && host !== 'index.docker.io') return { host, repository };
+  return { host: DOCKER_HUB, repository: repository.includes('/') ? repository : `library/${repository}` };
+}
+
+function checked(text: string, location: RegistryLocation): RegistryLocation {
+  if (!URL.canParse(`http://${location.host}`) || /[@?#\\]/.test(location.host)) {
+    throw new ImageError(`${text}: ${location.host} is no host`);
+  }
+  // A name in a registry has no host of its own in front.
+  if (/[A-Z:]/.test(location.repository))
+    throw new ImageError(`${text}: ${location.repository} is no name of a repository`);
+  try {
+    parseRepositoryName(location.repository);
+    if (location.tag !== undefined) parseReference(location.tag);
+    return location;
+  } catch (err) {
+    if (err instanceof RegistryError) throw new ImageError(`${text}: ${err.message}`, { cause: err });
+    throw err;
+  }
+}
+
+/** As skopeo: the path goes up to the first colon. */
+function parseFile(kind: FileLocation['kind'], rest: string, text: string): FileLocation {
+  const { rest: named, digest } = takeDigest(rest, text);
+  const colon = named.indexOf(':');
+  const path = colon === -1 ? named : named.slice(0, colon);
+  const name = colon === -1 ? undefined : named.slice(colon + 1) || undefined;
+  if (path === '') throw new ImageError(`${text}: a path is missing`);
+  return { kind, path, name, digest };
+}
+
+function takeDigest(name: string, text: string): { rest: string; digest: Digest | undefined } {
+  const at = name.lastIndexOf('@');
+  if (at === -1) return { rest: name, digest: undefined };
+  const digest = name.slice(at + 1);
+  if (!isDigest(digest)) throw new ImageError(`${text}: ${JSON.stringify(digest.slice(0, 200))} is no digest`);
+  return { rest: name.slice(0, at), digest };
+}

@@ -1,0 +1,99 @@
+import { stat } from 'node:fs/promises';
+
+import { ArchiveDestination } from './archive-destination.ts';
+import { DockerArchiveSource } from './docker-archive.ts';
+import { ImageError } from './image-error.ts';
+import type { ImageDestination } from './image-destination.ts';
+import type { ImageSource } from './image-source.ts';
+import { LayoutDestination } from './layout-destination.ts';
+import { DirectoryFiles, isAbsent } from './layout-files.ts';
+import { LayoutSource } from './layout-source.ts';
+import { type FileLocation, type ImageLocation, parseLocation } from './location.ts';
+import { openRegistry, type RegistryAccess } from './registry-access.ts';
+import { RegistryDestination } from './registry-destination.ts';
+import { RegistrySource } from './registry-source.ts';
+import { TarFiles } from './tar-files.ts';
+
+/** @throws {ImageError} | {UpstreamError} */
+export async function openSource(location: ImageLocation, access: RegistryAccess): Promise<ImageSource> {
+  switch (location.kind) {
+    case 'registry':
+      return new RegistrySource(await openRegistry(location.host, access), location, access);
+    case 'oci':
+      await expectPath(location.path, 'directory');
+      return new LayoutSource(new DirectoryFiles(location.path), location);
+    case 'oci-archive':
+    case 'docker-archive': {
+      await expectPath(location.path, 'file');
+      const files = await TarFiles.open(location.path);
+      return location.kind === 'oci-archive'
+        ? new LayoutSource(files, location)
+        : new DockerArchiveSource(files, location);
+    }
+  }
+}
+
+/**
+ * @param source what is going to be copied there, whose tag it gets when the location names none
+ * @throws {ImageError} | {UpstreamError}
+ */
+export async function openDestination(
+  location: ImageLocation,
+  access: RegistryAccess,
+  source: Pick<ImageSource, 'tag' | 'fullName'>,
+): Promise<ImageDestination> {
+  if (location.kind === 'registry') {
+    return new RegistryDestination(await openRegistry(location.host, access), location, access);
+  }
+  if (location.digest !== undefined)
+    throw new ImageError(`${location.path}: what is written has the digest that it has`);
+  const names = {
+    tag: location.name ?? source.tag,
+    fullName: location.name === undefined ? source.fullName : undefined,
+  };
+  switch (location.kind) {
+    case 'oci':
+      return LayoutDestination.open(location.path, names);
+    case 'oci-archive':
+      return ArchiveDestination.create(location.path, names);
+    case 'docker-archive':
+      throw new ImageError(
+        'archives of docker are read and not written; oci-archive:… is what docker load takes as well',
+      );
+  }
+}
+
+/**
+ * What to push: a directory, an archive of either kind, or a location as {@link parseLocation} has it.
+ *
+ * @throws {ImageError}
+ */
+export async function locateFiles(text: string): Promise<FileLocation> {
+  const found = await stat(text).catch((err: unknown) => {
+    if (!isAbsent(err)) throw err;
+  });
+  if (found?.isDirectory()) return { kind: 'oci', path: text, name: undefined, digest: undefined };
+  if (found) return { kind: await archiveKind(text), path: text, name: undefined, digest: undefined };
+  const location = parseLocation(text);
+  if (location.kind === 'registry') throw new ImageError(`${text}: no such file or directory`);
+  return location;
+}
+
+async function archiveKind(path: string): Promise<FileLocation['kind']> {
+  const files = await TarFiles.open(path);
+  try {
+    if ((await files.size('index.json')) !== undefined) return 'oci-archive';
+    if ((await files.size('manifest.json')) !== undefined) return 'docker-archive';
+    throw new ImageError(`${path}: no image in it: neither index.json nor manifest.json`);
+  } finally {
+    await files.close();
+  }
+}
+
+async function expectPath(path: string, what: 'directory' | 'file'): Promise<void> {
+  const found = await stat(path).catch((err: unknown) => {
+    if (!isAbsent(err)) throw err;
+  });
+  if (!found) throw new ImageError(`${path}: no such ${what}`);
+  if (what === 'directory' ? !found.isDirectory() : !found.isFile()) throw new ImageError(`${path}: not a ${what}`);
+}

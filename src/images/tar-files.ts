@@ -1,0 +1,168 @@
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { extract, type Header } from 'tar-stream';
+
+import { ImageError } from './image-error.ts';
+import { type LayoutFiles, readExactly } from './layout-files.ts';
+
+/** Where in the archive a file is. */
+interface TarEntry {
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
+const MAX_ENTRIES = 100_000;
+/** `a -> b -> c …` */
+const MAX_LINKS = 10;
+const GZIP = Buffer.from([0x1f, 0x8b]);
+const ZSTD = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
+const CHUNK = 256 * 1024;
+const HEADER_BYTES = 512;
+
+/**
+ * The files of a tar archive, read where they are: nothing of it is ever unpacked. Entries that would lead out of a directory are refused
+ * all the same, as such an archive was made to hurt somebody.
+ */
+export class TarFiles implements LayoutFiles {
+  readonly name: string;
+  readonly #file: FileHandle;
+  readonly #entries: ReadonlyMap<string, TarEntry>;
+  readonly #links: ReadonlyMap<string, string>;
+
+  private constructor(name: string, file: FileHandle, { entries, links }: TarIndex) {
+    this.name = name;
+    this.#file = file;
+    this.#entries = entries;
+    this.#links = links;
+  }
+
+  /** @throws {ImageError} for what is no archive, cut off, or unsafe */
+  static async open(path: string): Promise<TarFiles> {
+    const file = await open(path);
+    try {
+      await refuseCompressed(file, path);
+      return new TarFiles(path, file, await indexOf(path));
+    } catch (err) {
+      await file.close();
+      throw err;
+    }
+  }
+
+  async size(path: string): Promise<number | undefined> {
+    return this.#find(path)?.size;
+  }
+
+  async read(path: string, limit: number): Promise<Buffer> {
+    const entry = this.#find(path);
+    if (!entry) throw new ImageError(`${this.name}: ${path} is missing`);
+    if (entry.size > limit) throw new ImageError(`${this.name}: refused, ${path} has ${entry.size} bytes`);
+    return readExactly(this.#file, { position: entry.offset, size: entry.size });
+  }
+
+  async *open(path: string, start: number): AsyncGenerator<Uint8Array> {
+    const entry = this.#find(path);
+    if (!entry) throw new ImageError(`${this.name}: ${path} is missing`);
+    for (let at = start; at < entry.size; ) {
+      const chunk = await readExactly(this.#file, {
+        position: entry.offset + at,
+        size: Math.min(CHUNK, entry.size - at),
+      });
+      if (chunk.length === 0) throw new ImageError(`${this.name}: ${path} is cut off`);
+      at += chunk.length;
+      yield chunk;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  #find(path: string): TarEntry | undefined {
+    let name = path;
+    for (let followed = 0; followed <= MAX_LINKS; followed++) {
+      const target = this.#links.get(name);
+      if (target === undefined) return this.#entries.get(name);
+      name = target;
+    }
+    throw new ImageError(`${this.name}: refused, ${path} is a link that does not end`);
+  }
+}
+
+interface TarIndex {
+  readonly entries: Map<string, TarEntry>;
+  readonly links: Map<string, string>;
+}
+
+async function indexOf(path: string): Promise<TarIndex> {
+  const index: TarIndex = { entries: new Map(), links: new Map() };
+  const archive = extract();
+  archive.on('entry', (header, stream, next) => {
+    try {
+      addEntry(index, { header, offset: stream.offset + HEADER_BYTES }, path);
+    } catch (err) {
+      next(err as Error);
+      return;
+    }
+    stream.on('end', () => next());
+    stream.resume();
+  });
+  try {
+    // Its streams are those of node in all but their types.
+    const sink = archive as unknown as NodeJS.WritableStream;
+    await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), sink);
+  } catch (err) {
+    if (err instanceof ImageError || (err instanceof Error && 'code' in err)) throw err;
+    throw new ImageError(`${path}: not a tar archive, or damaged: ${err instanceof Error ? err.message : ''}`, {
+      cause: err,
+    });
+  }
+  return index;
+}
+
+function addEntry(
+  { entries, links }: TarIndex,
+  { header, offset }: { readonly header: Header; readonly offset: number },
+  archive: string,
+): void {
+  const { type, size, linkname } = header;
+  if (type === 'directory') return;
+  const name = insideName(header.name, archive);
+  if (entries.has(name) || links.has(name)) throw new ImageError(`${archive}: refused, ${name} is in it twice`);
+  if (entries.size + links.size >= MAX_ENTRIES)
+    throw new ImageError(`${archive}: refused, more than ${MAX_ENTRIES} files`);
+  if (type === 'symlink') links.set(name, linkTarget(name, linkname, archive));
+  else if (type === 'link') links.set(name, insideName(linkname, archive));
+  else if (type === 'file' || type === 'contiguous-file') entries.set(name, { offset, size });
+  else throw new ImageError(`${archive}: refused, ${name} is a ${type}`);
+}
+
+/** @throws {ImageError} for a name that leads out of the archive */
+function insideName(name: string, archive: string): string {
+  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+  if (name.startsWith('/') || parts.includes('..') || name.includes('\0')) {
+    throw new ImageError(`${archive}: refused, it has a file outside of itself: ${JSON.stringify(name.slice(0, 200))}`);
+  }
+  return parts.join('/');
+}
+
+/** Old versions of docker write a layer that is there already as a link to it. */
+function linkTarget(name: string, target: string, archive: string): string {
+  const parts = name.split('/').slice(0, -1);
+  for (const part of insideLink(target, archive).split('/')) {
+    if (part !== '..') parts.push(part);
+    else if (parts.pop() === undefined) insideName(target, archive);
+  }
+  return insideName(parts.join('/'), archive);
+}
+
+function insideLink(target: string, archive: string): string {
+  return target.startsWith('/') ? insideName(target, archive) : target;
+}
+
+async function refuseCompressed(file: FileHandle, path: string): Promise<void> {
+  const head = await readExactly(file, { position: 0, size: 4 });
+  const by = head.subarray(0, 2).equals(GZIP) ? 'gunzip' : head.equals(ZSTD) ? 'unzstd' : undefined;
+  if (by !== undefined) throw new ImageError(`${path}: the archive is compressed; ${by} it first`);
+}

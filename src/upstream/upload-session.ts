@@ -1,0 +1,113 @@
+import type { Readable } from 'node:stream';
+
+import type { CallScope } from './call-scope.ts';
+import type { Endpoint, EndpointAnswer } from './endpoint.ts';
+import { drain, headerText } from './transport.ts';
+
+/** Of answers that a registry may first have to hash, or copy, gigabytes for. Milliseconds. */
+const SLOW_ANSWER_MS = 600_000;
+
+/** An upload as the registry knows it: where it goes on, and how much it has. */
+export interface UploadSession {
+  readonly url: URL;
+  /** Bytes. */
+  readonly offset: number;
+}
+
+export interface UploadTarget {
+  readonly endpoint: Endpoint;
+  /** See {@link EndpointWrite.purpose}. */
+  readonly purpose: string;
+  readonly scope: CallScope;
+}
+
+export interface UploadPiece {
+  readonly offset: number;
+  /** Bytes of the whole blob. */
+  readonly size: number;
+  /** The bytes from `offset` to the end. */
+  readonly body: () => Readable;
+}
+
+/**
+ * Sends the rest of a blob as one stream, as docker does it.
+ *
+ * @throws {UpstreamError}
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
+ */
+export async function appendRest(
+  target: UploadTarget,
+  session: UploadSession,
+  piece: UploadPiece,
+): Promise<UploadSession> {
+  const { offset, size, body } = piece;
+  const headers = {
+    'content-type': 'application/octet-stream',
+    'content-length': String(size - offset),
+    ...(offset > 0 && { 'content-range': `${offset}-${size - 1}` }),
+  };
+  const answer = await write(target, { method: 'PATCH', url: session.url, headers, body });
+  await expectStatus(target, answer, [201, 202, 204]);
+  return { url: locationOf(target.endpoint, answer, session.url), offset: size };
+}
+
+/** @throws {UpstreamError} */
+export async function finishUpload(target: UploadTarget, session: UploadSession, digest: string): Promise<void> {
+  const url = new URL(session.url);
+  url.searchParams.set('digest', digest);
+  const headers = { 'content-type': 'application/octet-stream', 'content-length': '0' };
+  await expectStatus(target, await write(target, { method: 'PUT', url, headers }), [201, 204]);
+}
+
+/** How far an upload is; undefined when it cannot go on, or nothing of it is there. @throws {UpstreamError} */
+export async function findUpload(target: UploadTarget, { url }: UploadSession): Promise<UploadSession | undefined> {
+  const answer = await write(target, { method: 'GET', url, headers: {} });
+  drain(answer.body);
+  // `0-0` is how registries write nothing as well as one byte.
+  const [, last = '0'] = /^(?:bytes=)?0-(\d{1,15})$/.exec(headerText(answer.headers, 'range')?.trim() ?? '') ?? [];
+  if (answer.status !== 204 || last === '0') return undefined;
+  return { url: locationOf(target.endpoint, answer, url), offset: Number(last) + 1 };
+}
+
+/** Fails for nobody: the registry forgets uploads by itself, after some days. */
+export async function cancelUpload(target: UploadTarget, { url }: UploadSession): Promise<void> {
+  await write(target, { method: 'DELETE', url, headers: {} }).then(
+    ({ body }) => drain(body),
+    () => undefined,
+  );
+}
+
+/** Drains what was expected; turns anything else into an error. @throws {UpstreamError} */
+export async function expectStatus(
+  target: UploadTarget,
+  answer: EndpointAnswer,
+  expected: readonly number[],
+): Promise<void> {
+  if (!expected.includes(answer.status)) throw await target.endpoint.failure(answer, target.scope);
+  drain(answer.body);
+}
+
+export function write(
+  { endpoint, purpose, scope }: UploadTarget,
+  request: Pick<Parameters<Endpoint['write']>[0], 'method' | 'url' | 'headers' | 'body'>,
+): Promise<EndpointAnswer> {
+  return endpoint.write({ ...request, purpose, headersMs: SLOW_ANSWER_MS }, scope);
+}
+
+/**
+ * Where an upload goes on. A registry behind a proxy often gets its own scheme and port wrong; what is on its host is asked as the
+ * registry itself is.
+ *
+ * @throws {UpstreamError} `protocol` without a usable one, or for one that leads from TLS to plain HTTP elsewhere
+ */
+export function locationOf(endpoint: Endpoint, answer: EndpointAnswer, from: URL): URL {
+  const location = headerText(answer.headers, 'location') ?? '';
+  if (location === '' || !URL.canParse(location, from.href)) {
+    throw endpoint.protocolError(`${from.host} does not say where the upload goes on`, answer.status);
+  }
+  const url = new URL(location, from);
+  if (url.hostname === endpoint.base.hostname) return new URL(url.pathname + url.search, endpoint.base.origin);
+  const isSafe = url.protocol === 'https:' || (url.protocol === 'http:' && endpoint.base.protocol === 'http:');
+  if (!isSafe) throw endpoint.protocolError(`the upload leads to ${url.host} without TLS`, answer.status);
+  return url;
+}
