@@ -84,7 +84,11 @@ export class Transport {
     }
   }
 
-  #send({ url, method, headers, body, headersMs }: ExchangeRequest, scope: CallScope, follower: UpstreamFollower | undefined) {
+  #send(
+    { url, method, headers, body, headersMs }: ExchangeRequest,
+    scope: CallScope,
+    follower: UpstreamFollower | undefined,
+  ) {
     const { dispatcher, timeouts, userAgent } = this.#options;
     const sent = dispatcher.request({
       origin: url.origin,

@@ -166,7 +166,16 @@ export class UpstreamError extends Error {
   }
 }
 
-export type UpstreamOperation = 'manifest' | 'blob' | 'token' | 'tags' | 'referrers' | 'redirect' | 'ping' | 'catalog' | 'push';
+export type UpstreamOperation =
+  | 'manifest'
+  | 'blob'
+  | 'token'
+  | 'tags'
+  | 'referrers'
+  | 'redirect'
+  | 'ping'
+  | 'catalog'
+  | 'push';
 
 export interface UpstreamAsked {
   readonly upstream: string;
