@@ -14,6 +14,8 @@ import type { CheckedRedis } from './http/health-dependencies.ts';
 import { createHealth, type Health } from './http/health.ts';
 import type { PeerAccess } from './http/peer-fills.ts';
 import { keepAlone } from './keeper.ts';
+import { also } from './notifications/also.ts';
+import { createCacheEvents } from './notifications/cache-events.ts';
 import { Notifier, sourceOf } from './notifications/notifier.ts';
 import { createRedis } from './redis/connection.ts';
 import { Leases } from './redis/lease.ts';
@@ -72,7 +74,9 @@ export interface Context {
 }
 
 /** The only place that creates drivers and clients. Contacts no upstream. */
-export async function createContext({ config, env, telemetry }: ContextOptions): Promise<Context> {
+export async function createContext({ config, env, telemetry: recorded }: ContextOptions): Promise<Context> {
+  const notifier = await createNotifier({ config, env, telemetry: recorded });
+  const telemetry = notifier && config.notifications?.cacheEvents ? tellingOf(recorded, notifier) : recorded;
   const auth = config.auth && (await Auth.open({ config: config.auth, events: telemetry.auth, now: Date.now }));
   const stored = await openStored(config, telemetry);
   const { driver, store, content, redis, usage } = stored;
@@ -99,7 +103,6 @@ export async function createContext({ config, env, telemetry }: ContextOptions):
   });
   room.open(care.housekeeping.quota);
   telemetry.expiry.quota(config.storage.quota?.size ?? 0);
-  const notifier = await createNotifier({ config, env, telemetry });
   const purging = createUploadPurging(config, driver, telemetry);
   const keeper = await keepAlone(config, () => {
     care.start();
@@ -134,6 +137,12 @@ function forgetting(content: StoredContent, pulling: { forgetTag(repository: str
     content.forget(repository, digest);
     for (const tag of tags) pulling?.forgetTag(repository, tag);
   };
+}
+
+/** What the cache does by itself is recorded, and told to others. */
+function tellingOf(telemetry: Telemetry, notifier: Notifier): Telemetry {
+  const { cache, expiry } = createCacheEvents((action, target) => notifier.tellOfCache(action, target));
+  return { ...telemetry, cache: also(telemetry.cache, cache), expiry: also(telemetry.expiry, expiry) };
 }
 
 async function createNotifier({ config, env, telemetry }: ContextOptions): Promise<Notifier | undefined> {

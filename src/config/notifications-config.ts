@@ -3,6 +3,8 @@ export interface NotificationsConfig {
   readonly endpoints: readonly NotificationEndpointConfig[];
   /** Manifests come with what they refer to. */
   readonly includeReferences: boolean;
+  /** What the cache does by itself is told as well. */
+  readonly cacheEvents: boolean;
   readonly queue: NotificationQueueConfig;
 }
 

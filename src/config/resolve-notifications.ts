@@ -31,6 +31,7 @@ export function resolveNotifications(
   return {
     endpoints: withOwnNames(enabled.map(resolveEndpoint)),
     includeReferences: events.includereferences ?? false,
+    cacheEvents: events.cache ?? false,
     queue: {
       directory:
         queue.directory ?? (driver.kind === 'filesystem' ? join(driver.rootDirectory, 'layover', 'events') : undefined),

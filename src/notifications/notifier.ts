@@ -3,12 +3,14 @@ import { hostname } from 'node:os';
 
 import type { Config, NotificationsConfig } from '../config/config.ts';
 import type { ContentEvent, EventOrigin } from '../registry/content-event.ts';
+import { type CacheAction, NO_REQUEST } from './cache-events.ts';
 import { createNotification } from './create-notification.ts';
 import { Endpoint } from './endpoint.ts';
-import type { Notification, NotificationSource } from './envelope.ts';
+import { type Notification, type NotificationSource, type NotificationTarget, timestampOf } from './envelope.ts';
 import { createHttpSink, type Environment } from './http-sink.ts';
 import type { NotificationEvents } from './notification-events.ts';
 import { QueueArea, type QueueLocks } from './queue-area.ts';
+import { uuidV7 } from './uuid.ts';
 
 export interface NotifierOptions {
   readonly config: NotificationsConfig;
@@ -23,6 +25,8 @@ export interface NotifierOptions {
   readonly now: () => number;
 }
 
+/** What must not be lost; the others only tell that somebody read something. */
+const CHANGES: ReadonlySet<string> = new Set(['push', 'mount', 'delete']);
 /** How often it is looked whether another process has left events. Milliseconds. */
 const TAKE_OVER_MS = 5_000;
 /** How long the end of the process waits for events to be sent. Milliseconds. */
@@ -73,6 +77,13 @@ export class Notifier {
     );
   }
 
+  /** An event that no request of a client stands behind; it may be dropped as that of a pull. */
+  tellOfCache(action: CacheAction, target: NotificationTarget): void {
+    const { source, now } = this.#options;
+    const at = now();
+    void this.#send({ id: uuidV7(at), timestamp: timestampOf(at), action, target, ...NO_REQUEST, source });
+  }
+
   /** Sends what can be sent in a few seconds. What is left is on disk, or lost when there is none. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
@@ -86,7 +97,7 @@ export class Notifier {
     const wanting = this.#endpoints.filter((endpoint) => endpoint.wants(notification));
     if (wanting.length === 0) return;
     const json = JSON.stringify(notification);
-    const isPull = notification.action === 'pull';
+    const isPull = !CHANGES.has(notification.action);
     await Promise.all(wanting.map((endpoint) => endpoint.add(json, { isPull })));
   }
 

@@ -39,7 +39,10 @@ export interface FillEvents {
 
 export interface FillEvent {
   readonly upstream: string;
+  /** In the upstream's own words. */
   readonly repository: string;
+  /** Its name in our storage. */
+  readonly stored: string;
   readonly digest: string;
 }
 
@@ -236,8 +239,13 @@ export class Fill {
   }
 
   #event(): FillEvent {
-    const { blob } = this.#options;
-    return { upstream: blob.upstream.name, repository: blob.repository, digest: blob.digest };
+    const { blob, storeRepository } = this.#options;
+    return {
+      upstream: blob.upstream.name,
+      repository: blob.repository,
+      stored: storeRepository,
+      digest: blob.digest,
+    };
   }
 }
 

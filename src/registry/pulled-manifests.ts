@@ -28,8 +28,22 @@ export interface PulledManifestsOptions {
   readonly now: () => number;
 }
 
+export interface StaleServed {
+  readonly upstream: string;
+  /** In the upstream's own words. */
+  readonly repository: string;
+  /** Its name in our storage. */
+  readonly stored: string;
+  readonly tag: string;
+  readonly digest: Digest;
+  readonly reason: string;
+  /** Since the upstream last confirmed it. */
+  readonly ageMs: number;
+}
+
 export interface ManifestEvents {
-  staleServed(event: { upstream: string; repository: string; tag: string; reason: string; ageMs: number }): void;
+  staleServed(event: StaleServed): void;
+  manifestStored(event: { upstream: string; stored: string } & Descriptor): void;
   /** The pull goes on without keeping what came. */
   manifestNotStored(event: { upstream: string; repository: string; digest: string; cause: unknown }): void;
 }
@@ -192,7 +206,9 @@ export class PulledManifests {
     events.staleServed({
       upstream: upstream.name,
       repository: repository.remote,
+      stored: repository.stored,
       tag,
+      digest: entry.digest,
       reason,
       ageMs: now() - entry.checkedAt,
     });
@@ -229,6 +245,8 @@ export class PulledManifests {
     try {
       await content.putManifest(repository.stored, manifest);
       await tags.manifestStored(repository.stored, digest);
+      const { size, mediaType } = manifest;
+      events.manifestStored({ upstream: upstream.name, stored: repository.stored, digest, size, mediaType });
     } catch (cause) {
       events.manifestNotStored({ upstream: upstream.name, repository: repository.remote, digest, cause });
     }

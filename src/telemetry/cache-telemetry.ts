@@ -16,6 +16,8 @@ export interface ServedContent {
 export interface FillEvent {
   readonly upstream: string;
   readonly repository: string;
+  /** Name of the repository in our storage. */
+  readonly stored?: string | undefined;
   readonly digest: string;
   /** Of the whole blob, or so far. */
   readonly bytes?: number | undefined;
@@ -23,10 +25,23 @@ export interface FillEvent {
   readonly reason?: string | undefined;
 }
 
+export interface StoredManifest {
+  readonly upstream: string;
+  /** Name of the repository in our storage. */
+  readonly stored: string;
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly mediaType: string;
+}
+
 export interface StaleServed {
   readonly upstream: string;
   readonly repository: string;
+  /** Name of the repository in our storage. */
+  readonly stored?: string | undefined;
   readonly tag: string;
+  readonly digest?: string | undefined;
   readonly reason: string;
   /** Time since the upstream last confirmed the tag. */
   readonly ageMs: number;
@@ -121,6 +136,11 @@ export class CacheTelemetry {
     if (this.#full) return;
     this.#full = true;
     this.#log.error({ what }, 'storage is full: serving without caching');
+  }
+
+  /** A manifest has been fetched. */
+  manifestStored({ upstream, stored, digest, size }: StoredManifest): void {
+    this.#log.debug({ upstream, 'vars.name': stored, 'vars.digest': digest, bytes: size }, 'manifest stored');
   }
 
   /** The pull went on; the next one asks the upstream again. */

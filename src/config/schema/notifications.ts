@@ -49,6 +49,7 @@ export const notifications = z
     events: z
       .strictObject({
         includereferences: bool('Say what a manifest refers to. Default: false.').optional(),
+        cache: bool('Send fill, evict and stale events as well. Default: false.').optional(),
       })
       .optional(),
     endpoints: z.array(endpoint).describe('Each gets every event that it does not ignore.').optional(),
