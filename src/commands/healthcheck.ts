@@ -33,7 +33,7 @@ const DEFAULT_PATH = '/readyz';
 export async function healthcheck({ file, url, env, out }: HealthcheckOptions): Promise<number> {
   const asked = url === undefined ? addressOf((await loadConfig({ file, env })).config) : { url };
   const { isGood, text } = await ask(asked);
-  out.write(`${text}\n`);
+  out.write(`${asked.socketPath ?? asked.url} ${text}\n`);
   return isGood ? 0 : 1;
 }
 
@@ -56,10 +56,10 @@ function ask({ url, socketPath }: Asked): Promise<{ readonly isGood: boolean; re
     asking.on('response', (response) => {
       const { statusCode = 0 } = response;
       response.resume();
-      resolve({ isGood: statusCode >= 200 && statusCode < 300, text: `${url} answered ${statusCode}` });
+      resolve({ isGood: statusCode >= 200 && statusCode < 300, text: `answered ${statusCode}` });
     });
     asking.on('timeout', () => asking.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
-    asking.on('error', (err) => resolve({ isGood: false, text: `${url}: ${err.message}` }));
+    asking.on('error', (err) => resolve({ isGood: false, text: `cannot be asked: ${err.message}` }));
     asking.end();
   });
 }

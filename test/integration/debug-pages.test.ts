@@ -34,6 +34,16 @@ describe('GET /debug/vars', () => {
         http: { ...DEBUG, secret: secret('http') },
         redis: { addrs: ['127.0.0.1:1'], password: secret('redis') },
         admin: { token: secret('admin') },
+        notifications: {
+          endpoints: [
+            {
+              name: 'watcher',
+              url: `http://127.0.0.1:1/?key=${secret('endpoint')}`,
+              headers: { authorization: [secret('notification')] },
+            },
+          ],
+        },
+        tracing: { endpoint: 'http://127.0.0.1:1', headers: { authorization: [secret('tracing')] } },
         health: {
           upstreams: { interval: '20ms', probe: true },
           redis: { interval: '20ms' },

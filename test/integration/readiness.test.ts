@@ -1,3 +1,10 @@
+import { once } from 'node:events';
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+
+import { generate } from 'selfsigned';
 import { describe, expect, it, vi } from 'vitest';
 
 import { Hub } from '../support/hub.ts';
@@ -6,6 +13,7 @@ import { dockerHubUpstream, Layover } from '../support/layover.ts';
 import { freePort, RunningProcess } from '../support/processes.ts';
 import { LAYOVER_MAIN, programEnvironment } from '../support/programs.ts';
 import { RedisServer } from '../support/redis.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const DEBUG = { debug: { addr: '127.0.0.1:0' } };
 const OFTEN = { interval: '20ms' };
@@ -51,6 +59,22 @@ describe('readiness', () => {
   it('is followed by the end when the delay is over', async () => {
     await using layover = await Layover.start({ config: { http: { draindelay: '50ms' } } });
     expect((await layover.kill('SIGTERM')).code).toBe(0);
+  });
+
+  it.each([
+    ['is lost with the storage, while requests are still tried', false, 200],
+    ['is lost with the storage, and so is health where that is checked', true, 503],
+  ])('%s', async (_title, enabled, status) => {
+    await using layover = await Layover.start({ config: { health: { storagedriver: { ...OFTEN, enabled } } } });
+    await rename(layover.dataDirectory, `${layover.dataDirectory}.gone`);
+    await writeFile(layover.dataDirectory, 'no directory');
+    await vi.waitFor(async () => {
+      expect(await get(`${layover.url}/readyz`)).toEqual([503, { status: 'failing' }]);
+    }, WAIT_MS);
+    expect([await statusOf(`${layover.url}/v2/`), await statusOf(`${layover.url}/livez`)]).toEqual([status, 200]);
+    await rm(layover.dataDirectory);
+    await rename(`${layover.dataDirectory}.gone`, layover.dataDirectory);
+    await vi.waitFor(async () => expect(await statusOf(`${layover.url}/readyz`)).toBe(200), WAIT_MS);
   });
 
   it('is not lost with Redis, unless it is to be', async () => {
@@ -143,6 +167,33 @@ describe('layover healthcheck', () => {
     expect([gone.code, gone.stdout]).toEqual([1, expect.stringContaining('ECONNREFUSED')]);
   });
 
+  it('asks by a socket of the file system where the service listens on one', async () => {
+    await using directory = await temporaryDirectory();
+    const socket = join(directory.path, 'layover.sock');
+    const env = {
+      ...programEnvironment(),
+      REGISTRY_HTTP_NET: 'unix',
+      REGISTRY_HTTP_ADDR: socket,
+      REGISTRY_STORAGE: 'inmemory',
+    };
+    await using service = await RunningProcess.start(process.execPath, [LAYOVER_MAIN, 'serve'], { env });
+    await service.waitForOutput(/listening on unix:/);
+    expect(await run(['healthcheck'], env)).toEqual({ code: 0, stdout: `${socket} answered 200\n` });
+  });
+
+  it('takes any certificate, as that is for another name', async () => {
+    const pair = await generate([{ name: 'commonName', value: 'registry.example.com' }], { keySize: 2048 });
+    const server = createServer({ key: pair.private, cert: pair.cert }, (_req, res) => res.end()).listen(
+      0,
+      '127.0.0.1',
+    );
+    await once(server, 'listening');
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const check = await healthcheck('http://127.0.0.1:1', '--url', url);
+    server.close();
+    expect([check.code, check.stdout]).toEqual([0, `${url} answered 200\n`]);
+  });
+
   it('asks the page it is given', async () => {
     await using layover = await Layover.start();
     const check = await healthcheck('http://127.0.0.1:1', '--url', `${layover.url}/livez`);
@@ -151,9 +202,12 @@ describe('layover healthcheck', () => {
 });
 
 /** Without arguments by the configuration, which leads to the address. */
-async function healthcheck(url: string, ...args: string[]) {
-  const env = { ...programEnvironment(), REGISTRY_HTTP_ADDR: new URL(url).host };
-  await using program = await RunningProcess.start(process.execPath, [LAYOVER_MAIN, 'healthcheck', ...args], { env });
+function healthcheck(url: string, ...args: string[]) {
+  return run(['healthcheck', ...args], { ...programEnvironment(), REGISTRY_HTTP_ADDR: new URL(url).host });
+}
+
+async function run(args: readonly string[], env: Readonly<Record<string, string>>) {
+  await using program = await RunningProcess.start(process.execPath, [LAYOVER_MAIN, ...args], { env });
   const { code } = await program.exited;
   return { code, stdout: program.stdout };
 }
