@@ -122,6 +122,7 @@ export async function createContext({ config, env, telemetry: recorded }: Contex
       health.stop();
       await notifier?.close();
       await pulling?.close();
+      await uploads.close();
       await purging?.stop();
       await care.stop();
       await keeper.release();

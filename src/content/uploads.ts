@@ -41,6 +41,7 @@ export class UploadStore {
   readonly #driver: StorageDriver;
   readonly #commit: CommitUpload;
   readonly #hashes = new UploadHashes();
+  readonly #running = new Set<Promise<unknown>>();
 
   constructor(driver: StorageDriver, commit: CommitUpload) {
     this.#driver = driver;
@@ -152,7 +153,18 @@ export class UploadStore {
     await staged.release();
   }
 
+  /** Resolves when nobody writes any more: pieces whose clients are gone are kept. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+  }
+
   async #holding<T>(key: UploadKey, work: (staged: StagedFile) => Promise<T>): Promise<T> {
+    const running = this.#holdingAlone(key, work).finally(() => this.#running.delete(running));
+    this.#running.add(running);
+    return await running;
+  }
+
+  async #holdingAlone<T>(key: UploadKey, work: (staged: StagedFile) => Promise<T>): Promise<T> {
     const staged = await this.#hold(key);
     try {
       return await work(staged);

@@ -8,9 +8,9 @@ import type { Exchange } from './exchange.ts';
 export function answerError(exchange: Exchange, err: unknown, log: Log): void {
   const { res } = exchange;
   if (res.destroyed) return; // nobody to answer, nothing to report
-  const error = isStorageUnavailable(err) ? storageUnavailable(err) : toRegistryError(err);
+  const error = isStorageError(err) ? storageError(err) : toRegistryError(err);
   exchange.failed(error);
-  if (isStorageUnavailable(err)) log.error({ 'err.detail': err.message }, 'the storage cannot be used');
+  if (isStorageError(err)) log.error({ 'err.detail': err.message }, 'the storage cannot be used');
   if (error.code === 'UNKNOWN') log.error({ 'err.detail': describe(err) }, 'request failed by a fault of ours');
   if (res.headersSent) {
     res.destroy(); // too late for a status; a cut connection is the honest answer left
@@ -19,13 +19,18 @@ export function answerError(exchange: Exchange, err: unknown, log: Log): void {
   sendError(exchange, error);
 }
 
-function isStorageUnavailable(err: unknown): err is Error {
-  return err instanceof Error && err.name === 'StorageUnavailableError';
+const STORAGE_ERRORS: ReadonlySet<string> = new Set(['StorageUnavailableError', 'StorageFullError']);
+
+function isStorageError(err: unknown): err is Error {
+  return err instanceof Error && STORAGE_ERRORS.has(err.name);
 }
 
 /** The reason is for the log: it names hosts and keys. */
-function storageUnavailable(cause: Error): RegistryError {
-  return new RegistryError('UNAVAILABLE', 'the storage cannot be reached', { cause });
+function storageError(cause: Error): RegistryError {
+  if (cause.name !== 'StorageFullError')
+    return new RegistryError('UNAVAILABLE', 'the storage cannot be reached', { cause });
+  // RFC 4918, section 11.5: Insufficient Storage.
+  return new RegistryError('UNAVAILABLE', 'there is no room left in the storage', { cause, status: 507 });
 }
 
 function sendError(exchange: Exchange, error: RegistryError): void {
@@ -42,6 +47,8 @@ function sendError(exchange: Exchange, error: RegistryError): void {
   res.writeHead(error.status, answerHeaders);
   exchange.sent(exchange.req.method === 'HEAD' ? 0 : body.length);
   res.end(body);
+  // What is left of the request's body would stand before the next request.
+  if (!exchange.req.complete) exchange.req.resume();
 }
 
 function describe(err: unknown): string {

@@ -83,6 +83,11 @@ export class HostedUploads implements UploadWriter {
     return mounted;
   }
 
+  /** Resolves when nothing is written any more, once no request is answered any more. */
+  async close(): Promise<void> {
+    await this.#options.uploads.settled();
+  }
+
   async #known(repository: string, { id, state }: UploadReference): Promise<KnownUpload> {
     if (state === undefined) return { ...(await this.#found(repository, id)), offset: undefined };
     const { startedAt, algorithm, offset } = await this.#verified(repository, id, state);
