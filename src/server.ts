@@ -8,6 +8,7 @@ import type { Config } from './config/config.ts';
 import { type Context, createContext } from './context.ts';
 import { createApp } from './http/app.ts';
 import { Clients } from './http/client-address.ts';
+import { createTokenPage } from './http/token-page.ts';
 import { startDebugServer } from './http/debug-server.ts';
 import { Gate } from './http/authorize.ts';
 import { createDispatcher } from './http/dispatcher.ts';
@@ -43,13 +44,14 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   const isHealthy = () => health.isHealthy();
   const clients = new Clients(new TrustedProxies(config.http.trustedProxies));
   const { auth, router, listener } = context;
+  const { prefix } = config.http;
   const baseUrl = createBaseUrl(config.http, clients);
   const gate = auth && new Gate({ auth, router, baseUrl });
   const dispatch = createDispatcher({
     router,
     routes: createRoutes({ ...context, ...config }),
     telemetry,
-    prefix: config.http.prefix,
+    prefix,
     clients,
     locate: createLocate(config.http, clients),
     gate,
@@ -57,15 +59,17 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
     isHealthy,
     listening: listener && { listener, baseUrl },
   });
+  const page = auth?.issuer && { auth, issuer: auth.issuer, router, clients, prefix, log: telemetry.log };
+  const tokens = page && createTokenPage(page);
   const admin = await startAdmin(config, context, telemetry);
-  const app = createApp({ health, admin: admin.app });
+  const app = createApp({ health, tokens, admin: admin.app });
   const peerFills = context.peers && createPeerFills({ access: context.peers, clients, telemetry });
   const draining = { now: false };
   const onRequest: RequestListener = (req, res) => {
     if (draining.now) res.shouldKeepAlive = false;
     if (dispatch(req, res) || peerFills?.(req, res)) return;
-    noteExchange(req, res, { client: clients.of(req), telemetry });
-    app(req, res);
+    const exchange = noteExchange(req, res, { client: clients.of(req), telemetry });
+    app(req, Object.assign(res, { locals: { exchange } }));
   };
   const { debug } = config.http;
   const debugServer = debug && (await startDebugServer({ ...debug, metrics: telemetry.metrics, health }));

@@ -36,7 +36,7 @@ export function covers(grants: readonly Access[], asked: Access): boolean {
 }
 
 function isSame(grant: Access, asked: Access): boolean {
-  return grant.type === asked.type && grant.name === asked.name && (grant.class ?? '') === (asked.class ?? '');
+  return grant.type === asked.type && grant.name === asked.name;
 }
 
 function has({ actions }: Access, action: string): boolean {

@@ -13,8 +13,8 @@ export interface Presented {
   readonly certificate: () => PeerCertificate | undefined;
 }
 
-/** `refused`: meant for this method, and wrong. Undefined: not meant for it. */
-export type Verdict = Identity | 'refused' | undefined;
+/** Undefined: nothing that is good with this method. */
+export type Verdict = Identity | undefined;
 
 /** What a challenge can tell. */
 export interface Asked {

@@ -60,7 +60,7 @@ export class Htpasswd implements Authenticator {
     const { scheme, rest } = splitCredentials(authorization);
     if (scheme !== 'basic') return undefined;
     const login = parseBasic(rest);
-    return login ? this.logIn({ ...login, address }) : 'refused';
+    return login ? this.logIn({ ...login, address }) : undefined;
   }
 
   /** @throws {RegistryError} `TOOMANYREQUESTS` */
@@ -98,7 +98,7 @@ export class Htpasswd implements Authenticator {
     }
     this.#options.failures.failed(address);
     this.#options.events.loginFailed({ method: 'htpasswd', address, reason: 'wrong user or password' });
-    return 'refused';
+    return undefined;
   }
 }
 

@@ -1,4 +1,4 @@
-import express, { type Express } from 'express';
+import express, { type Express, type Router } from 'express';
 
 import { addHealthPages } from './health-pages.ts';
 import type { Health } from './health.ts';
@@ -7,10 +7,12 @@ export interface AppOptions {
   readonly health: Health;
   /** Pages of the admin API; undefined when they are elsewhere. */
   readonly admin?: Express | undefined;
+  /** Where tokens are given out; undefined: they are not. */
+  readonly tokens?: Router | undefined;
 }
 
 /** What is for people and load balancers: everything that is not under `/v2/`. */
-export function createApp({ health, admin }: AppOptions): Express {
+export function createApp({ health, admin, tokens }: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -19,6 +21,7 @@ export function createApp({ health, admin }: AppOptions): Express {
     response.status(status).set('cache-control', 'no-cache').end();
   });
   addHealthPages(app, health, { isVerbose: false });
+  if (tokens) app.use(tokens);
   if (admin) app.use(admin);
   app.use((_request, response) => {
     response.status(404).json({

@@ -29,6 +29,7 @@ export class Layover implements AsyncDisposable {
   readonly #directory: AsyncDisposable & { readonly path: string };
   #options: LayoverOptions;
   #process: RunningProcess | undefined;
+  #scheme = 'http';
   #port = 0;
   #debugUrl: string | undefined;
 
@@ -52,7 +53,7 @@ export class Layover implements AsyncDisposable {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return `${this.#scheme}://127.0.0.1:${this.#port}`;
   }
 
   get port(): number {
@@ -161,7 +162,9 @@ export class Layover implements AsyncDisposable {
       [...(this.#options.nodeArguments ?? []), LAYOVER_MAIN, 'serve', configFile],
       { env: { ...programEnvironment(), ...this.#options.env }, cwd: this.#directory.path },
     );
-    const [, port] = await this.#process.waitForOutput(/(?<!debug server )listening on http:\/\/127\.0\.0\.1:(\d+)/);
+    const listening = /(?<!debug server )listening on (https?):\/\/127\.0\.0\.1:(\d+)/;
+    const [, scheme = '', port] = await this.#process.waitForOutput(listening);
+    this.#scheme = scheme;
     this.#port = Number(port);
     this.#debugUrl = hasDebugServer(this.#options.config)
       ? (await this.#process.waitForOutput(/debug server on (http:\/\/127\.0\.0\.1:\d+)/))[1]

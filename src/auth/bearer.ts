@@ -1,0 +1,52 @@
+import type { AuthEvents } from './auth-events.ts';
+import { formatScope } from './access.ts';
+import {
+  type Asked,
+  type Authenticator,
+  type Presented,
+  quoted,
+  splitCredentials,
+  type Verdict,
+} from './authenticator.ts';
+import { BadTokenError, type TokenVerifier } from './token-verifier.ts';
+
+export interface BearerOptions {
+  /** In the log. */
+  readonly method: 'token' | 'issuer';
+  readonly service: string;
+  /** URL of the token server. */
+  readonly realmOf: (asked: Asked) => string;
+  readonly verifier: TokenVerifier;
+  readonly events: AuthEvents;
+}
+
+/** Tokens (RFC 6750), whoever gave them out. */
+export class Bearer implements Authenticator {
+  readonly #options: BearerOptions;
+
+  constructor(options: BearerOptions) {
+    this.#options = options;
+  }
+
+  identify({ authorization, address }: Presented): Verdict | Promise<Verdict> {
+    if (authorization === undefined) return undefined;
+    const { scheme, rest } = splitCredentials(authorization);
+    if (scheme !== 'bearer' || rest === '') return undefined;
+    const verdict = this.#options.verifier.identify(rest);
+    return verdict instanceof Promise ? verdict.catch((err: unknown) => this.#failed(err, address)) : verdict;
+  }
+
+  /** As distribution, byte for byte. */
+  challenge(asked: Asked): string {
+    const { service, realmOf } = this.#options;
+    const scope = asked.accesses.length === 0 ? '' : `,scope=${quoted(formatScope(asked.accesses))}`;
+    const error = asked.error === undefined ? '' : `,error=${quoted(asked.error)}`;
+    return `Bearer realm=${quoted(realmOf(asked))},service=${quoted(service)}${scope}${error}`;
+  }
+
+  #failed(err: unknown, address: string): undefined {
+    if (!(err instanceof BadTokenError)) throw err;
+    this.#options.events.loginFailed({ method: this.#options.method, address, reason: err.message });
+    return undefined;
+  }
+}

@@ -1,0 +1,98 @@
+import { RegistryError } from '../oci/errors.ts';
+import type { AuthEvents } from './auth-events.ts';
+import { NO_KEYS, parseJwks, type TrustedKeys } from './trusted-keys.ts';
+
+/** After so long they are fetched again, while those there are go on being used. Milliseconds. */
+const FRESH_MS = 10 * 60_000;
+/** The token server is not asked more often than that for a key that is not known. Milliseconds. */
+const COOL_DOWN_MS = 15_000;
+const TIMEOUT_MS = 5000;
+const MAX_BYTES = 1024 * 1024;
+
+export interface JwksUrlOptions {
+  readonly url: string;
+  readonly events: AuthEvents;
+  readonly now: () => number;
+}
+
+/**
+ * The keys that a token server publishes. Those that were fetched once are used for as long as it cannot be asked: a token server that is
+ * down does not end the service of those who have a token.
+ */
+export class JwksUrl {
+  readonly #options: JwksUrlOptions;
+  #keys: TrustedKeys | undefined;
+  #triedAt = -Infinity;
+  #fetching: Promise<void> | undefined;
+
+  constructor(options: JwksUrlOptions) {
+    this.#options = options;
+  }
+
+  /** What there is; asks for it when it is old. Never waits. */
+  get(): TrustedKeys {
+    if (this.#age() > FRESH_MS) void this.#refresh();
+    return this.#keys ?? NO_KEYS;
+  }
+
+  /**
+   * What there is after asking again, as a key is missing.
+   *
+   * @throws {RegistryError} `UNAVAILABLE` when nothing was ever fetched
+   */
+  async getNewer(): Promise<TrustedKeys> {
+    if (this.#fetching || this.#age() > COOL_DOWN_MS) await this.#refresh();
+    if (this.#keys) return this.#keys;
+    throw new RegistryError('UNAVAILABLE', 'the keys of the token server cannot be had', {
+      retryAfterMs: COOL_DOWN_MS,
+    });
+  }
+
+  #age(): number {
+    return this.#options.now() - this.#triedAt;
+  }
+
+  #refresh(): Promise<void> {
+    this.#fetching ??= this.#fetch().finally(() => {
+      this.#fetching = undefined;
+    });
+    return this.#fetching;
+  }
+
+  async #fetch(): Promise<void> {
+    const { url, events, now } = this.#options;
+    this.#triedAt = now();
+    try {
+      this.#keys = parseJwks(await download(url));
+      events.keysFetched({ url, keys: this.#keys.byId.size });
+    } catch (err) {
+      events.keysNotFetched({ url, reason: reasonOf(err) });
+    }
+  }
+}
+
+async function download(url: string): Promise<string> {
+  const answer = await fetch(url, {
+    headers: { accept: 'application/jwk-set+json, application/json' },
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  if (!answer.ok || answer.body === null) {
+    await answer.body?.cancel();
+    throw new Error(`status ${answer.status}`);
+  }
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of answer.body) {
+    size += chunk.length;
+    if (size > MAX_BYTES) throw new Error(`larger than ${MAX_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** `fetch` keeps the reason in its cause. */
+function reasonOf(err: unknown): string {
+  if (!(err instanceof Error)) return String(err);
+  const { cause } = err;
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : err.message;
+}

@@ -1,0 +1,58 @@
+import { Auth, type Caller } from '../../src/auth/auth.ts';
+import type { AuthEvents } from '../../src/auth/auth-events.ts';
+import type { Asked } from '../../src/auth/authenticator.ts';
+import type { AuthConfig, TokenConfig } from '../../src/config/config.ts';
+
+export const ALGORITHMS = [
+  'EdDSA',
+  ...['HS', 'RS', 'ES', 'PS'].flatMap((kind) => [256, 384, 512].map((n) => kind + n)),
+];
+
+export const TOKEN: TokenConfig = {
+  realm: 'https://auth.example/token',
+  service: 'registry.example',
+  issuer: 'auth.example',
+  rootCertBundle: undefined,
+  jwks: undefined,
+  jwksUrl: undefined,
+  algorithms: ALGORITHMS,
+  autoRedirectPath: undefined,
+  groupsClaim: 'groups',
+};
+
+const NOTHING: AuthConfig = {
+  htpasswd: undefined,
+  token: undefined,
+  silly: undefined,
+  mtls: undefined,
+  issuer: undefined,
+  openPing: false,
+  policy: [{ who: { kind: 'known' }, repositories: ['**'], actions: ['pull', 'push', 'delete'], effect: 'allow' }],
+  isRestricted: false,
+  groups: {},
+  groupFile: undefined,
+  maxFailures: 0,
+};
+
+/** Clients of the real thing; `told` is what operators are. */
+export async function openAuth(config: Partial<AuthConfig>, now: () => number = Date.now) {
+  const told: string[] = [];
+  const events = new Proxy({} as AuthEvents, {
+    get: (_target, name) => (event: unknown) => told.push(`${String(name)} ${JSON.stringify(event)}`),
+  });
+  const auth = await Auth.open({ config: { ...NOTHING, ...config }, events, now });
+  return {
+    auth,
+    told,
+    identify: async (authorization: string | undefined): Promise<Caller> =>
+      auth.identify({ authorization, address: '192.0.2.1', certificate: () => undefined }),
+  };
+}
+
+export const ASKED: Asked = {
+  accesses: [],
+  error: undefined,
+  host: 'registry.example:5000',
+  forwardedProto: undefined,
+  baseUrl: 'https://registry.example',
+};
