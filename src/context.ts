@@ -9,15 +9,17 @@ import { UploadPurging } from './content/upload-purging.ts';
 import { UploadStore } from './content/uploads.ts';
 import { type CacheControl, ControlError, type RefreshResult } from './expiry/cache-control.ts';
 import { createHousekeeping, openUsage, type Usage } from './expiry/create-housekeeping.ts';
+import { PinBackup } from './expiry/pin-backup.ts';
 import { loadSchedulerState } from './expiry/scheduler-state.ts';
 import type { CheckedRedis } from './http/health-dependencies.ts';
 import { createHealth, type Health } from './http/health.ts';
 import type { PeerAccess } from './http/peer-fills.ts';
-import { keepAlone } from './keeper.ts';
+import { keepAlone, type Keeper } from './keeper.ts';
 import { also } from './notifications/also.ts';
 import { createCacheEvents } from './notifications/cache-events.ts';
 import { Notifier, sourceOf } from './notifications/notifier.ts';
 import { createRedis } from './redis/connection.ts';
+import { createLeadership } from './redis/leadership.ts';
 import { Leases } from './redis/lease.ts';
 import { createPeerSecret } from './redis/peer-secret.ts';
 import type { Redis } from './redis/redis.ts';
@@ -33,6 +35,7 @@ import { PulledBlobs } from './registry/pulled-blobs.ts';
 import { PulledManifests } from './registry/pulled-manifests.ts';
 import { PullThroughRegistry } from './registry/pull-through.ts';
 import { Router, type UpstreamRoute } from './registry/router.ts';
+import { LateRoom } from './registry/late-room.ts';
 import { SpoolArea, type StoreRoom } from './registry/spool-area.ts';
 import { SpoolLocks } from './registry/spool-locks.ts';
 import { StoredContent } from './registry/stored-content.ts';
@@ -94,20 +97,19 @@ export async function createContext({ config, env, telemetry: recorded }: Contex
   });
   const care = createHousekeeping(config, usage, {
     store,
+    leader: usage.index.isShared ? redis && createLeadership(redis, 'housekeeping') : undefined,
     isFilling: (digest) => pulling?.isFilling(digest) ?? false,
     onForgotten: forgetting(content, pulling),
     refresh: pulling && ((repository, tag) => pulling.refresh(repository, tag)),
     loadSchedulerState: () => loadSchedulerState(driver),
+    pinBackup: new PinBackup(driver),
     events: telemetry.expiry,
     now: Date.now,
   });
   room.open(care.housekeeping.quota);
   telemetry.expiry.quota(config.storage.quota?.size ?? 0);
   const purging = createUploadPurging(config, driver, telemetry);
-  const keeper = await keepAlone(config, () => {
-    care.start();
-    purging?.start();
-  });
+  const keeper = await keep(config, { care, usage, purging });
   return {
     router,
     local,
@@ -159,17 +161,37 @@ async function createNotifier({ config, env, telemetry }: ContextOptions): Promi
   });
 }
 
+/** With an index of its own a process looks after the content when it has the storage directory for itself. */
+function keep(
+  config: Config,
+  { care, usage, purging }: { care: { start(): void }; usage: Usage; purging: UploadPurging | undefined },
+): Promise<Keeper> {
+  const { isShared } = usage.index;
+  if (isShared) care.start();
+  return keepAlone(config, () => {
+    if (!isShared) care.start();
+    purging?.start();
+  });
+}
+
 /** What is stored, and what is known of it. */
 async function openStored(config: Config, telemetry: Telemetry) {
   const buffers = new BufferPool();
   const driver = await createDriver(config, telemetry, buffers);
   await reportTakenOver(driver, telemetry);
   const onDamage = (damage: { path: string; reason: string }) => telemetry.cache.damagedContent(damage);
-  const usage = await openUsage({ config, reader: () => store, events: telemetry.expiry, now: Date.now });
+  const redis = config.redis && (await createRedis(config.redis, { events: telemetry.redis }));
+  const usage = await openUsage({
+    config,
+    redis,
+    notes: () => store.unrecorded,
+    reader: () => store,
+    events: telemetry.expiry,
+    now: Date.now,
+  });
   const { readOnly, garbageCollection, redirect } = config.storage;
   const { graceMs } = garbageCollection;
   const store: ContentStore = new ContentStore({ driver, onDamage, ledger: usage.recorder, readOnly, graceMs });
-  const redis = config.redis && (await createRedis(config.redis, { events: telemetry.redis }));
   const { shared, maxEntries } = config.descriptors;
   const descriptors = new DescriptorCache({ maxEntries, redis: shared ? redis : undefined, events: telemetry.redis });
   const content = new StoredContent(store, descriptors, onDamage, { redirect });
@@ -367,21 +389,4 @@ function checkedRedis(redis: Redis): CheckedRedis {
     },
     answers: () => redis.call(ping, (commands) => commands.ping().then(() => true), false),
   };
-}
-
-/** Room in a store whose quota is known only after everything else is put together. */
-class LateRoom implements StoreRoom {
-  #room: StoreRoom | undefined;
-
-  open(room: StoreRoom | undefined): void {
-    this.#room = room;
-  }
-
-  async reserve(digest: Digest, size: number): Promise<void> {
-    await this.#room?.reserve(digest, size);
-  }
-
-  release(digest: Digest): void {
-    this.#room?.release(digest);
-  }
 }

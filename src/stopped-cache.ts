@@ -1,14 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import type { Config } from './config/config.ts';
 import { ContentStore } from './content/content-store.ts';
 import { type CacheControl, ControlError } from './expiry/cache-control.ts';
 import type { Collections } from './expiry/collections.ts';
-import { createHousekeeping, openUsage } from './expiry/create-housekeeping.ts';
+import { createHousekeeping, isIndexShared, openUsage } from './expiry/create-housekeeping.ts';
 import type { Housekeeping } from './expiry/housekeeping.ts';
+import { PinBackup } from './expiry/pin-backup.ts';
 import { loadSchedulerState } from './expiry/scheduler-state.ts';
 import { keepForCommand } from './keeper.ts';
+import { createRedis } from './redis/connection.ts';
+import type { Redis } from './redis/redis.ts';
 import { createStorage } from './storage/index.ts';
 import { BufferPool } from './stream/buffer-pool.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
+
+/** Milliseconds. */
+const REDIS_PATIENCE_MS = 5_000;
 
 export interface StoppedCache {
   readonly control: CacheControl;
@@ -35,7 +43,15 @@ export async function openStoppedCache(config: Config, telemetry: Telemetry): Pr
     throw new ControlError('unavailable', message);
   }
   const driver = await createStorage(config.storage, { buffers: new BufferPool(), log: telemetry.log });
-  const usage = await openUsage({ config, reader: () => store, events: telemetry.expiry, now: Date.now });
+  const redis = isIndexShared(config) ? await openRedis(config, telemetry) : undefined;
+  const usage = await openUsage({
+    config,
+    redis,
+    notes: () => store.unrecorded,
+    reader: () => store,
+    events: telemetry.expiry,
+    now: Date.now,
+  });
   const store: ContentStore = new ContentStore({ driver, onDamage: () => {}, ledger: usage.recorder });
   const care = createHousekeeping(config, usage, {
     store,
@@ -43,6 +59,7 @@ export async function openStoppedCache(config: Config, telemetry: Telemetry): Pr
     onForgotten: () => {},
     refresh: undefined,
     loadSchedulerState: () => loadSchedulerState(driver),
+    pinBackup: new PinBackup(driver),
     events: telemetry.expiry,
     now: Date.now,
   });
@@ -53,8 +70,18 @@ export async function openStoppedCache(config: Config, telemetry: Telemetry): Pr
     isAlone: kind.kind === 'filesystem',
     async close() {
       await care.stop();
+      await redis?.close();
       await driver.close();
       await keeper.release();
     },
   };
+}
+
+/** Whoever gives a command waits a little for what it needs. @throws {ControlError} `unavailable` */
+async function openRedis(config: Config, telemetry: Telemetry): Promise<Redis | undefined> {
+  const redis = config.redis && (await createRedis(config.redis, { events: telemetry.redis }));
+  for (let waitedMs = 0; redis && redis.state !== 'up' && waitedMs < REDIS_PATIENCE_MS; waitedMs += 20) await sleep(20);
+  if (!redis || redis.state === 'up') return redis;
+  await redis.close();
+  throw new ControlError('unavailable', 'the index of what is stored is in Redis, which cannot be reached');
 }

@@ -74,7 +74,9 @@ export interface StorageConfig {
   readonly garbageCollection: GarbageCollectionConfig;
   /** Undefined: uploads that nobody finished stay. */
   readonly uploadPurging: UploadPurgingConfig | undefined;
-  /** Where the index of use lies; undefined: in the storage directory, or for other drivers in memory. */
+  /** Whether processes that share a Redis have one index of use in it. */
+  readonly indexLocation: 'redis' | 'local';
+  /** Where a local index of use lies; undefined: in the storage directory, or for other drivers in memory. */
   readonly indexDirectory: string | undefined;
 }
 

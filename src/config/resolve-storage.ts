@@ -35,6 +35,7 @@ export function resolveStorage(storage: RawStorage, middleware: RawConfig['middl
     },
     uploadPurging: resolvePurging(maintenance?.uploadpurging ?? {}),
     garbageCollection: resolveCollection(maintenance?.garbagecollection ?? {}),
+    indexLocation: resolveIndexLocation(storage),
     indexDirectory: storage.index?.directory,
   };
 }
@@ -58,6 +59,11 @@ function resolveCollection(
     deleteUntagged: raw.deleteuntagged ?? false,
     keepReferrers: raw.referrers !== 'delete',
   };
+}
+
+/** Where there is no Redis, `redis` means nothing. */
+function resolveIndexLocation({ index, inmemory }: RawStorage): StorageConfig['indexLocation'] {
+  return index?.location ?? (index?.directory !== undefined || inmemory !== undefined ? 'local' : 'redis');
 }
 
 function resolveQuota({ size, low, high }: NonNullable<RawStorage['quota']>): StorageConfig['quota'] {

@@ -55,7 +55,11 @@ function checkTls(plain: unknown): Finding[] {
 }
 
 function checkRedis(plain: unknown): Finding[] {
-  const asked = ['blobdescriptor', 'layerinfo'].map((key): KeyPath => ['storage', 'cache', key]);
+  const asked: KeyPath[] = [
+    ['storage', 'cache', 'blobdescriptor'],
+    ['storage', 'cache', 'layerinfo'],
+    ['storage', 'index', 'location'],
+  ];
   if (hasRedis(plain)) return [];
   return asked.filter((path) => textAt(plain, path) === 'redis').map((path) => atValue(path, 'needs redis.addrs'));
 }

@@ -21,13 +21,14 @@ import {
   walkLinks,
   walkRepositories,
 } from './inventory.ts';
-import type { LinkLedger } from './link-ledger.ts';
+import type { LinkLedger, NewLink } from './link-ledger.ts';
 import { LinkStore } from './links.ts';
 import { ManifestPush, type PushedContent } from './manifest-push.ts';
 import { ManifestStore, type StoredManifest } from './manifests.ts';
 import { layerLinkPath } from './paths.ts';
 import { ReferrerStore } from './referrers.ts';
 import { type FoundTag, TagStore } from './tags.ts';
+import { UnrecordedLinks } from './unrecorded-links.ts';
 
 /** A link younger than this share of the grace shows well enough that somebody relies on it. */
 const FRESH = 0.25;
@@ -73,6 +74,8 @@ export class ContentStore {
   readonly #readOnly: boolean;
   readonly #guard: CollectionGuard;
   readonly #push: ManifestPush;
+  /** Links that the ledger could not be told of, for whoever looks after the content. */
+  readonly unrecorded: UnrecordedLinks;
 
   constructor(options: ContentStoreOptions) {
     const { driver, onDamage, ledger, readOnly = false, noticeMs, graceMs = GRACE_MS } = options;
@@ -82,6 +85,7 @@ export class ContentStore {
     this.#freshMs = graceMs * FRESH;
     this.#readOnly = readOnly;
     this.#guard = new CollectionGuard({ driver, now: Date.now, ...(noticeMs !== undefined && { noticeMs }) });
+    this.unrecorded = new UnrecordedLinks(driver);
     this.#ledger = ledger;
     this.#blobs = new BlobStore({ driver, links, onDamage });
     this.#manifests = new ManifestStore({ driver, links, onDamage });
@@ -123,9 +127,11 @@ export class ContentStore {
     return this.#locks.run(digest, async () => {
       const size = await this.#blobs.storedSize(digest);
       if (size === undefined) return;
-      await this.#ledger?.willLink({ repository, digest, kind: 'blob', size });
-      await this.#blobs.link(repository, digest);
-      this.#guard.rely([digest]);
+      await this.#recorded({ repository, digest, kind: 'blob', size }, async () => {
+        if (!(await this.#blobs.hasBytes(digest))) return;
+        await this.#blobs.link(repository, digest);
+        this.#guard.rely([digest]);
+      });
     });
   }
 
@@ -147,9 +153,10 @@ export class ContentStore {
   commitBlob(repository: string, digest: Digest, localFile: string, started?: Adoption): Promise<void> {
     return this.#locks.run(digest, async () => {
       const { size } = await stat(localFile);
-      await this.#ledger?.willLink({ repository, digest, kind: 'blob', size });
-      await this.#blobs.commit(repository, digest, localFile, started);
-      this.#guard.rely([digest]);
+      await this.#recorded({ repository, digest, kind: 'blob', size }, async () => {
+        await this.#blobs.commit(repository, digest, localFile, started);
+        this.#guard.rely([digest]);
+      });
     });
   }
 
@@ -162,8 +169,9 @@ export class ContentStore {
     return this.#locks.run(digest, async () => {
       // Before as well, while the session is there for another try.
       await this.confirmLinked(repository, [digest]);
-      await this.#ledger?.willLink({ repository, digest, kind: 'blob', size: staged.size });
-      await this.#linkConfirmed(repository, digest, () => this.#blobs.publish(repository, digest, staged));
+      await this.#recorded({ repository, digest, kind: 'blob', size: staged.size }, () =>
+        this.#linkConfirmed(repository, digest, () => this.#blobs.publish(repository, digest, staged)),
+      );
     });
   }
 
@@ -176,9 +184,11 @@ export class ContentStore {
     return this.#locks.run(digest, async () => {
       const size = await this.#blobs.stat(from, digest);
       if (size === undefined) return undefined;
-      await this.#ledger?.willLink({ repository, digest, kind: 'blob', size });
-      await this.#linkConfirmed(repository, digest, () => this.#blobs.link(repository, digest));
-      return size;
+      return this.#recorded({ repository, digest, kind: 'blob', size }, async () => {
+        if (!(await this.#blobs.hasBytes(digest))) return undefined;
+        await this.#linkConfirmed(repository, digest, () => this.#blobs.link(repository, digest));
+        return size;
+      });
     });
   }
 
@@ -209,10 +219,11 @@ export class ContentStore {
     return this.#locks.run(digest, async () => {
       const { references, subject } = parseManifest(bytes);
       const parts = references.map((reference) => reference.digest);
-      await this.#ledger?.willLink({ repository, digest, kind: 'manifest', size: bytes.length, parts });
-      if (subject) await this.#referrers.add(repository, subject.digest, digest);
-      await this.#manifests.put(repository, digest, bytes);
-      this.#guard.rely([digest]);
+      await this.#recorded({ repository, digest, kind: 'manifest', size: bytes.length, parts }, async () => {
+        if (subject) await this.#referrers.add(repository, subject.digest, digest);
+        await this.#manifests.put(repository, digest, bytes);
+        this.#guard.rely([digest]);
+      });
     });
   }
 
@@ -369,6 +380,15 @@ export class ContentStore {
   /** Empty when there are none. */
   listReferrers(repository: string, digest: Digest, query: ReferrersQuery = {}): Promise<ReferrersPage> {
     return this.#referrers.list(repository, digest, query);
+  }
+
+  async #recorded<T>(link: NewLink, make: () => Promise<T>): Promise<T> {
+    const linked = await this.#ledger?.willLink(link);
+    try {
+      return await make();
+    } finally {
+      linked?.();
+    }
   }
 }
 

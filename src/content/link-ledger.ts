@@ -16,6 +16,9 @@ export interface LinkLedger {
   /**
    * Told before the link is made, so that no link is ever missing from the record, whatever happens in between. Never fails: a
    * record that cannot be kept does not stop a pull.
+   *
+   * While it waits another process may remove the bytes; afterwards none does, until the function that it resolves to is called, or
+   * for a minute.
    */
-  willLink(link: NewLink): Promise<void>;
+  willLink(link: NewLink): Promise<() => void>;
 }

@@ -69,7 +69,7 @@ export class ManifestPush {
     { parts, subject }: { readonly parts: readonly Digest[]; readonly subject: Digest | undefined },
   ): Promise<void> {
     const { manifests, referrers, ledger } = this.#options;
-    await ledger?.willLink({ repository, digest, kind: 'manifest', size: bytes.length, parts });
+    const linked = await ledger?.willLink({ repository, digest, kind: 'manifest', size: bytes.length, parts });
     const wasThere = await manifests.has(repository, digest);
     if (subject) await referrers.add(repository, subject, digest);
     await manifests.put(repository, digest, bytes);
@@ -81,6 +81,7 @@ export class ManifestPush {
       throw err;
     }
     for (const tag of tags) await this.#options.tags.put(repository, tag, digest);
+    linked?.();
   }
 
   async #findMissing(repository: string, needs: readonly Need[]): Promise<Digest[]> {

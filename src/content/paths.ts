@@ -13,6 +13,7 @@ export const BLOBS = `${ROOT}/blobs`;
 export const UPLOADS = '_uploads';
 /** Out of the way of content; not part of distribution's layout. */
 const QUARANTINE = '/layover/quarantine';
+export const UNRECORDED = '/layover/unrecorded';
 
 /** While somebody collects garbage. */
 export const COLLECTION = '/layover/collection/state';
@@ -35,6 +36,11 @@ export function blobDirectory(digest: Digest): string {
 /** Where bytes go that are not those of their digest. */
 export function quarantinePath(digest: Digest): string {
   return `${QUARANTINE}/${digestAlgorithm(digest)}/${digestHex(parseDigest(digest))}`;
+}
+
+/** Notes about links of a digest that no index knows. */
+export function unrecordedDirectory(digest: Digest): string {
+  return `${UNRECORDED}/${digestAlgorithm(digest)}-${digestHex(parseDigest(digest))}`;
 }
 
 /** @throws {RegistryError} `NAME_INVALID` */

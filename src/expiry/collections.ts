@@ -63,6 +63,11 @@ export class Collections {
     this.#timer = setTimeout(() => void this.#runScheduled(), intervalMs).unref();
   }
 
+  /** One that is under way goes on. */
+  unschedule(): void {
+    clearTimeout(this.#timer);
+  }
+
   /** One that is under way already is joined. */
   run(request: CollectionRequest, onProgress?: (progress: CollectionProgress) => void): Promise<CollectionResult> {
     this.#running ??= this.#run(request, onProgress).finally(() => (this.#running = undefined));

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import picomatch from 'picomatch';
 
 import type { Config, ProxyConfig } from '../config/config.ts';
+import type { Redis } from '../redis/redis.ts';
 import { Collections, type CollectionsOptions } from './collections.ts';
 import {
   Housekeeping,
@@ -13,11 +14,17 @@ import {
 import { LocalControl, type LocalControlOptions } from './local-control.ts';
 import { ManifestParts, type ManifestReader } from './manifest-parts.ts';
 import { openIndex } from './open-index.ts';
+import { RedisIndex } from './redis-index.ts';
+import type { UnrecordedNotes } from './unrecorded-queue.ts';
 import { UsageRecorder } from './usage-recorder.ts';
 import type { UsageIndex } from './usage-index.ts';
 
 export interface UsageOptions {
   readonly config: Config;
+  /** What the index is kept in when the configuration says so. */
+  readonly redis: Redis | undefined;
+  /** Where links are noted that the index cannot be told of; asked later. */
+  readonly notes: () => UnrecordedNotes;
   /** Where manifests can be read; asked later. */
   readonly reader: () => ManifestReader;
   readonly events: HousekeepingEvents & {
@@ -37,47 +44,63 @@ export interface Usage {
 const FLUSH_MS = 5_000;
 const GRANULARITY_MS = 30_000;
 
-export async function openUsage({ config, reader, events, now }: UsageOptions): Promise<Usage> {
+export async function openUsage({ config, redis, notes, reader, events, now }: UsageOptions): Promise<Usage> {
+  const index = isIndexShared(config) && redis ? new RedisIndex(redis) : await openLocalIndex(config, events);
   const { ttlMs } = policyOf(config);
-  const onDamaged = events.indexDamaged.bind(events);
-  const index = await openIndex({ directory: indexDirectory(config), onDamaged }).catch((error: unknown) => {
-    // A disk that is full or read-only: what is stored is served all the same.
-    events.housekeepingFailed({ task: 'index', error });
-    return openIndex({ directory: undefined, onDamaged });
-  });
   const parts = new ManifestParts(index, reader);
   const recorder = new UsageRecorder({
     index,
     parts,
-    // A short TTL, as in trying it out, is not to be shorter than what is not written yet.
-    flushMs: Math.min(FLUSH_MS, ttlMs > 0 ? ttlMs / 4 : Infinity),
+    flushMs: flushMsOf(config),
     granularityMs: Math.min(GRANULARITY_MS, ttlMs > 0 ? ttlMs / 50 : Infinity),
+    notes: index.isShared ? notes : undefined,
     now,
     onError: (error) => events.housekeepingFailed({ task: 'usage', error }),
   });
   return { index, recorder, parts };
 }
 
-export type StartOptions = Omit<HousekeepingOptions, keyof Usage | 'policy'> &
+async function openLocalIndex(config: Config, events: UsageOptions['events']): Promise<UsageIndex> {
+  const onDamaged = events.indexDamaged.bind(events);
+  return openIndex({ directory: indexDirectory(config), onDamaged }).catch((error: unknown) => {
+    // A disk that is full or read-only: what is stored is served all the same.
+    events.housekeepingFailed({ task: 'index', error });
+    return openIndex({ directory: undefined, onDamaged });
+  });
+}
+
+/** Several processes have one index, in Redis. */
+export function isIndexShared({ storage, redis }: Config): boolean {
+  return storage.indexLocation === 'redis' && redis !== undefined;
+}
+
+/** A short TTL, as in trying it out, is not to be shorter than what is not written yet. */
+function flushMsOf(config: Config): number {
+  const { ttlMs } = policyOf(config);
+  return Math.min(FLUSH_MS, ttlMs > 0 ? ttlMs / 4 : Infinity);
+}
+
+export type StartOptions = Omit<HousekeepingOptions, keyof Usage | 'policy' | 'onLeading'> &
   Pick<LocalControlOptions, 'refresh'> &
   Pick<CollectionsOptions, 'store' | 'events'>;
 
 export function createHousekeeping(config: Config, usage: Usage, options: StartOptions) {
-  const policy = policyOf(config);
-  const housekeeping = new Housekeeping({ ...usage, ...options, policy });
-  const collections = new Collections({
+  const policy = { ...policyOf(config), graceMs: usage.index.isShared ? flushMsOf(config) * 1.5 : 0 };
+  const onLeading = (isLeading: boolean) => (isLeading ? collections.schedule() : collections.unschedule());
+  const housekeeping: Housekeeping = new Housekeeping({ ...usage, ...options, policy, onLeading });
+  const collections: Collections = new Collections({
     ...usage,
     ...options,
     policy: config.storage.garbageCollection,
     isHosted: policy.isKept,
   });
+  const { refresh, pinBackup, now } = options;
   const control = new LocalControl({
     ...usage,
     housekeeping,
     collections,
     policy,
-    refresh: options.refresh,
-    now: options.now,
+    ...{ refresh, pinBackup, now },
   });
   return {
     housekeeping,
@@ -85,7 +108,7 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
     control,
     start() {
       housekeeping.start();
-      collections.schedule();
+      if (!options.leader) collections.schedule();
     },
     /** Ends the record of use as well. */
     async stop() {
@@ -103,7 +126,7 @@ function indexDirectory({ storage }: Config): string | undefined {
   return driver.kind === 'filesystem' ? join(driver.rootDirectory, 'layover', 'index') : undefined;
 }
 
-function policyOf({ storage, proxy }: Config): HousekeepingPolicy {
+function policyOf({ storage, proxy }: Config): Omit<HousekeepingPolicy, 'graceMs'> {
   const isCache = proxy !== undefined && !storage.readOnly;
   return {
     ttlMs: isCache && !proxy.offline ? proxy.ttlMs : 0,

@@ -1,15 +1,18 @@
 import type { Digest } from '../oci/digest.ts';
 import { ContentList } from './content-list.ts';
 import { Eviction } from './eviction.ts';
+import { IndexUnavailableError } from './index-unavailable.ts';
 import type { ManifestParts } from './manifest-parts.ts';
+import type { PinBackup } from './pin-backup.ts';
 import { Pins, type TagReader } from './pins.ts';
-import { Quota, type QuotaLimits } from './quota.ts';
+import { Quota, type QuotaLimits, type WorkAlone } from './quota.ts';
 import { type CountedStore, type RebuildProgress, rebuildIndex, type RebuildResult } from './rebuild.ts';
 import { ExpiryScheduler } from './scheduler.ts';
 import type { SchedulerState } from './scheduler-state.ts';
 import { Scrub, type ScrubbedStore, type ScrubEvents } from './scrub.ts';
 import { type ForgottenListener, Sweep, type SweepEvents, type SweptStore } from './sweep.ts';
 import { type ContentReference, referenceKey, type UsageIndex, type UsageTotals } from './usage-index.ts';
+import { recordNoted, type UnrecordedNotes } from './unrecorded-queue.ts';
 import type { UsageRecorder } from './usage-recorder.ts';
 
 export interface HousekeepingEvents extends SweepEvents, ScrubEvents {
@@ -17,6 +20,8 @@ export interface HousekeepingEvents extends SweepEvents, ScrubEvents {
   quotaEnforced(event: { references: number; bytes: number; missing: number; durationMs: number }): void;
   /** After every change of what is stored, sooner or later. */
   storeSize(totals: UsageTotals): void;
+  /** Of the processes that share the index, this one looks after the content from now on, or no more. */
+  ledHousekeeping(isLeading: boolean): void;
   indexRebuilt(event: RebuildResult & { readonly durationMs: number }): void;
   /** Something has to be tried again later; pulls are not concerned. */
   housekeepingFailed(event: { readonly task: string; readonly error: unknown }): void;
@@ -26,6 +31,8 @@ export interface HousekeepingEvents extends SweepEvents, ScrubEvents {
 export interface HousekeepingPolicy {
   /** Milliseconds from the last use; 0: content never expires. */
   readonly ttlMs: number;
+  /** Until uses that other processes note are in the index. Milliseconds. */
+  readonly graceMs: number;
   readonly quota: QuotaLimits | undefined;
   readonly pins: readonly string[];
   /** Repositories whose content is not ours to forget. */
@@ -35,17 +42,29 @@ export interface HousekeepingPolicy {
   readonly scrub: { readonly rate: number; readonly intervalMs: number };
 }
 
+/** Which of the processes that share the index looks after the content. */
+export interface HousekeepingLeader {
+  start(term: { begin(): Promise<void>; end(): Promise<void> }): void;
+  stop(): Promise<void>;
+  alone: WorkAlone;
+}
+
 export interface HousekeepingOptions {
   readonly index: UsageIndex;
   readonly recorder: UsageRecorder;
   readonly parts: ManifestParts;
-  readonly store: SweptStore & CountedStore & ScrubbedStore & TagReader;
+  readonly store: SweptStore & CountedStore & ScrubbedStore & TagReader & { readonly unrecorded: UnrecordedNotes };
+  /** Undefined: there are no others. */
+  readonly leader?: HousekeepingLeader | undefined;
+  /** This process looks after the content from now on, or no more. */
+  readonly onLeading?: (isLeading: boolean) => void;
   readonly policy: HousekeepingPolicy;
   readonly isFilling: (digest: Digest) => boolean;
   /** Whatever is in memory of the content is to be forgotten. */
   readonly onForgotten: ForgottenListener;
   /** What distribution has left, asked for when the index is new. */
   readonly loadSchedulerState: () => Promise<SchedulerState>;
+  readonly pinBackup: PinBackup;
   readonly events: HousekeepingEvents;
   readonly now: () => number;
 }
@@ -64,23 +83,28 @@ export class Housekeeping {
   readonly #options: HousekeepingOptions;
   readonly #sweep: Sweep;
   readonly #scheduler: ExpiryScheduler;
-  readonly #stopped = new AbortController();
+  #stopped = new AbortController();
+  #beginning: Promise<void> | undefined;
   #rebuilding: Promise<RebuildResult> | undefined;
   #sizeTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
 
   constructor(options: HousekeepingOptions) {
     const { index, recorder, parts, store, policy, events, now, onForgotten } = options;
-    const { ttlMs, isKept } = policy;
-    const failed = (task: string) => (error: unknown) => events.housekeepingFailed({ task, error });
+    const { ttlMs, graceMs, isKept } = policy;
+    const failed = (task: string) => this.#failed(task);
+    this.#options = options;
     const pins = new Pins({ configured: policy.pins, index, parts, tags: store });
     const sweep = new Sweep({ ...options, events: this.#reporting(events) });
-    this.#options = options;
     this.#sweep = sweep;
     this.pins = pins;
     this.eviction = new Eviction({ index, sweep, parts, isKept, now });
     this.contents = new ContentList({ index, parts, tags: store, pins, isKept, ttlMs });
-    this.#scheduler = new ExpiryScheduler({ ...options, sweep, pins, ttlMs, isKept, onError: failed('expiry') });
+    this.#scheduler = new ExpiryScheduler({
+      ...options,
+      ...{ sweep, pins, ttlMs, graceMs, isKept },
+      onError: failed('expiry'),
+    });
     this.scrub = new Scrub({ index, store, ...policy.scrub, onForgotten, events, now });
     this.quota =
       policy.quota &&
@@ -90,22 +114,28 @@ export class Housekeeping {
         recorder,
         eviction: this.eviction,
         pins,
+        alone:
+          options.leader && ((work, waiting) => options.leader?.alone(work, waiting) ?? Promise.resolve(undefined)),
         now,
         onEvicted: (event) => events.quotaEnforced(event),
         onError: failed('quota'),
       });
   }
 
-  /** Room is made for new content from here on, and the index finds out what it does not know. Without waiting for anything. */
+  /**
+   * Room is made for new content from here on, and the index finds out what it does not know; where several processes share it, in one of
+   * them. Without waiting for anything.
+   */
   start(): void {
-    const { recorder } = this.#options;
+    const { recorder, leader } = this.#options;
     recorder.onLinked = () => {
       this.#scheduler.wake();
       void this.quota?.check();
       this.#reportSize();
     };
     this.#reportSize();
-    void this.#beginWhenComplete();
+    if (leader) leader.start({ begin: () => this.#lead(), end: () => this.#follow() });
+    else this.#beginning = this.#beginWhenComplete();
   }
 
   /** One that is under way already is joined. */
@@ -121,22 +151,43 @@ export class Housekeeping {
 
   /** What has begun is finished. */
   async stop(): Promise<void> {
-    this.#stopped.abort();
+    const { leader, recorder } = this.#options;
+    await this.#end();
     clearTimeout(this.#sizeTimer);
+    await Promise.all([leader?.stop(), this.quota?.stop()]);
+    await recorder.close();
+  }
+
+  async #lead(): Promise<void> {
+    this.#stopped = new AbortController();
+    this.#options.events.ledHousekeeping(true);
+    this.#options.onLeading?.(true);
+    this.#beginning = this.#beginWhenComplete();
+  }
+
+  async #follow(): Promise<void> {
+    this.#options.events.ledHousekeeping(false);
+    this.#options.onLeading?.(false);
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    this.#stopped.abort();
     clearTimeout(this.#retryTimer);
     await Promise.all([
       this.#scheduler.stop(),
       this.scrub.stop(),
-      this.quota?.stop(),
       this.#rebuilding?.catch(() => {}), // told when it failed
+      this.#beginning,
     ]);
-    await this.#options.recorder.close();
   }
 
-  /** Storage may not be there yet. */
+  /** Storage may not be there yet. Never fails. */
   async #beginWhenComplete(): Promise<void> {
     try {
-      if ((await this.#options.index.marker('complete')) === undefined) await this.rebuild();
+      const { index, store, now } = this.#options;
+      if ((await index.marker('complete')) === undefined) await this.rebuild();
+      if (index.isShared) await recordNoted(index, store.unrecorded, now());
       await this.#begin();
     } catch (err) {
       this.#failed('index')(err);
@@ -154,8 +205,9 @@ export class Housekeeping {
   }
 
   async #rebuild(onProgress?: (progress: RebuildProgress) => void): Promise<RebuildResult> {
-    const { index, parts, store, events, now } = this.#options;
+    const { index, parts, store, pinBackup, events, now } = this.#options;
     const startedAt = now();
+    for (const pin of await pinBackup.load()) await index.pin(pin);
     const lastUsedAt = await this.#agesOfUnknown();
     const { signal } = this.#stopped;
     const result = await rebuildIndex({ index, parts, store, lastUsedAt, signal, ...(onProgress && { onProgress }) });
@@ -196,7 +248,9 @@ export class Housekeeping {
 
   #failed(task: string): (error: unknown) => void {
     return (error) => {
-      if (!this.#stopped.signal.aborted) this.#options.events.housekeepingFailed({ task, error });
+      // Who keeps the index tells that by itself.
+      if (!this.#stopped.signal.aborted && !(error instanceof IndexUnavailableError))
+        this.#options.events.housekeepingFailed({ task, error });
     };
   }
 }

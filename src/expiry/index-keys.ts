@@ -22,7 +22,7 @@ export function kindCode(kind: ContentKind): KindCode {
   return CODES[kind];
 }
 
-function kindOf(code: KindCode): ContentKind {
+export function kindOf(code: KindCode): ContentKind {
   return code === 0 ? 'manifest' : 'blob';
 }
 

@@ -15,6 +15,7 @@ import {
 } from './cache-control.ts';
 import type { Collections } from './collections.ts';
 import type { Housekeeping, HousekeepingPolicy } from './housekeeping.ts';
+import type { PinBackup } from './pin-backup.ts';
 import { parsePin } from './pins.ts';
 import type { RebuildProgress } from './rebuild.ts';
 import type { UsageIndex } from './usage-index.ts';
@@ -26,6 +27,7 @@ export interface LocalControlOptions {
   readonly housekeeping: Housekeeping;
   readonly collections: Collections;
   readonly policy: HousekeepingPolicy;
+  readonly pinBackup: PinBackup;
   /** Asks an upstream; undefined where there is none to ask. */
   readonly refresh: ((repository: string, tag: string) => Promise<RefreshResult>) | undefined;
   readonly now: () => number;
@@ -68,12 +70,14 @@ export class LocalControl implements CacheControl {
     } catch (err) {
       throw new ControlError('invalid', `${pattern}: ${err instanceof Error ? err.message : String(err)}`);
     }
-    await this.#options.index.pin({ pattern, pinnedAt: this.#options.now() });
+    const { index, pinBackup, now } = this.#options;
+    await index.pin({ pattern, pinnedAt: now() });
+    await pinBackup.save(await index.pins());
   }
 
   async unpin(pattern: string): Promise<void> {
-    const { index, policy } = this.#options;
-    if (await index.unpin(pattern)) return;
+    const { index, policy, pinBackup } = this.#options;
+    if (await index.unpin(pattern)) return pinBackup.save(await index.pins());
     if (policy.pins.includes(pattern)) {
       throw new ControlError('held', `${pattern} is pinned by storage.quota.pins of the configuration`);
     }

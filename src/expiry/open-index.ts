@@ -2,7 +2,8 @@ import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { IndexDamagedError, LmdbIndex } from './lmdb-index.ts';
+import { IndexDamagedError } from './lmdb-files.ts';
+import { LmdbIndex } from './lmdb-index.ts';
 
 export interface OpenIndexOptions {
   /** Undefined: in a temporary directory, and then nothing outlives the process. */

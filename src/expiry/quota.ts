@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Eviction } from './eviction.ts';
+import { IndexUnavailableError } from './index-unavailable.ts';
 import type { PinnedNow } from './pins.ts';
 import type { UsageIndex } from './usage-index.ts';
 import type { UsageRecorder } from './usage-recorder.ts';
@@ -19,13 +20,25 @@ export interface QuotaOptions {
   readonly recorder: UsageRecorder;
   readonly eviction: Eviction;
   readonly pins: { look(): Promise<PinnedNow> };
+  /** Of the processes that share the index, one at a time; undefined when there are no others. */
+  readonly alone?: WorkAlone | undefined;
   readonly now: () => number;
   /** A pass is over. @param event.missing bytes that could not be freed, as everything left is held */
   readonly onEvicted: (event: { references: number; bytes: number; missing: number; durationMs: number }) => void;
   readonly onError: (error: unknown) => void;
 }
 
+/** @returns undefined when others did it all the time, or nobody knows */
+export type WorkAlone = <T>(
+  work: (lost: AbortSignal) => Promise<T>,
+  options: { readonly waitMs: number },
+) => Promise<T | undefined>;
+
 const MAX_PASSES = 2;
+/** For the pass of another process, which makes room for us too. Milliseconds. */
+const PATIENCE_MS = 10_000;
+/** How often it is said that fills go on. Milliseconds. */
+const RESERVING_MS = 20_000;
 
 /** The store is at its quota, and what is in it may not go. */
 export class QuotaFullError extends Error {
@@ -41,6 +54,7 @@ export class Quota {
   /** Bytes that running fills will take. */
   readonly #reserved = new Map<Digest, number>();
   #pass: Promise<void> | undefined;
+  #reserving: NodeJS.Timeout | undefined;
 
   constructor(options: QuotaOptions) {
     this.#options = options;
@@ -51,18 +65,21 @@ export class Quota {
     const { limits } = this.#options;
     if (size > limits.size * limits.high) throw new QuotaFullError(`${size} bytes are more than the quota allows`);
     this.#reserved.set(digest, size);
-    // A pass that was under way has not looked at what came after it had begun.
-    for (let passes = 0; passes <= MAX_PASSES; passes++) {
-      if ((await this.#excess()) <= 0) return;
-      if (passes < MAX_PASSES) await this.#makeRoom();
-    }
-    this.#reserved.delete(digest);
+    this.#reserving ??= setInterval(() => void this.#goOnReserving(), RESERVING_MS).unref();
+    if (await this.#hasRoom()) return;
+    this.release(digest);
     throw new QuotaFullError(`what may not be evicted leaves no room for ${size} bytes`);
   }
 
   /** The fill has ended: its bytes are in the store, or nowhere. */
   release(digest: Digest): void {
+    const size = this.#reserved.get(digest);
     this.#reserved.delete(digest);
+    if (this.#reserved.size === 0) {
+      clearInterval(this.#reserving);
+      this.#reserving = undefined;
+    }
+    if (size !== undefined) this.#options.index.unreserve(digest, size).catch(ignore); // it ends by itself
   }
 
   /** Evicts when there is too much. Never fails. */
@@ -75,36 +92,61 @@ export class Quota {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#reserving);
     await this.#pass?.catch(() => {}); // whoever began it was told
+  }
+
+  /** Also when nobody knows, as an index that others keep is away: a cache that keeps nothing is no help to anybody. */
+  async #hasRoom(): Promise<boolean> {
+    try {
+      // A pass that was under way has not looked at what came after it had begun.
+      for (let passes = 0; passes <= MAX_PASSES; passes++) {
+        if ((await this.#excess()) <= 0) return true;
+        if (passes < MAX_PASSES) await this.#makeRoom();
+      }
+      return false;
+    } catch (err) {
+      if (err instanceof IndexUnavailableError) return true;
+      throw err;
+    }
+  }
+
+  async #goOnReserving(): Promise<void> {
+    await this.#options.index.reserve(this.#reserved).catch(ignore); // the next one is soon
   }
 
   /** Bytes above the high mark. */
   async #excess(): Promise<number> {
     const { limits, index } = this.#options;
+    const reserved = await index.reserve(this.#reserved);
     const { bytes } = await index.totals();
-    return bytes + this.#reservedBytes() - limits.size * limits.high;
-  }
-
-  #reservedBytes(): number {
-    let sum = 0;
-    for (const size of this.#reserved.values()) sum += size;
-    return sum;
+    if (index.isShared && (await index.marker('complete')) === undefined) return 0; // what is oldest is not known
+    return bytes + reserved - limits.size * limits.high;
   }
 
   /** One pass serves everybody who waits; what is reserved while it runs, it makes room for as well. */
   async #makeRoom(): Promise<void> {
-    this.#pass ??= this.#evict().finally(() => (this.#pass = undefined));
+    this.#pass ??= this.#evictAlone().finally(() => (this.#pass = undefined));
     await this.#pass;
   }
 
-  async #evict(): Promise<void> {
+  async #evictAlone(): Promise<void> {
+    const { alone } = this.#options;
+    if (!alone) return this.#evict();
+    const pass = async (lost: AbortSignal) => {
+      if ((await this.#excess()) > 0) await this.#evict(lost);
+    };
+    await alone(pass, { waitMs: PATIENCE_MS });
+  }
+
+  async #evict(lost?: AbortSignal): Promise<void> {
     const { limits, index, recorder, eviction, pins, now, onEvicted } = this.#options;
     const startedAt = now();
     let [references, bytes] = [0, 0];
     await recorder.flush();
     const pinned = await pins.look();
     const aboveLow = async () => (await index.totals()).bytes - limits.size * limits.low;
-    while ((await aboveLow()) > 0 || (await this.#excess()) > 0) {
+    while (lost?.aborted !== true && ((await aboveLow()) > 0 || (await this.#excess()) > 0)) {
       const evicted = await eviction.evictOldest(pinned, startedAt);
       if (!evicted) break;
       references += evicted.references;
@@ -114,3 +156,5 @@ export class Quota {
     onEvicted({ references, bytes, missing, durationMs: now() - startedAt });
   }
 }
+
+function ignore(): void {}

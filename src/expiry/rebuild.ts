@@ -1,5 +1,6 @@
 import type { StoredBytes, StoredLink, WalkOptions } from '../content/inventory.ts';
 import type { Digest } from '../oci/digest.ts';
+import { claimed } from './claimed.ts';
 import type { ManifestParts } from './manifest-parts.ts';
 import type { ContentReference, UsageIndex, UsageRecord, Use } from './usage-index.ts';
 
@@ -82,9 +83,10 @@ async function addBatch(
 ): Promise<number> {
   const uses: Use[] = [];
   let added = 0;
-  for (const reference of batch) {
+  const recorded = await index.findAll(batch);
+  for (const [i, reference] of batch.entries()) {
     const { repository, digest, kind } = reference;
-    const known = await index.find(reference);
+    const known = recorded[i];
     const size = await store.storedSize(digest);
     // A directory can stay behind without its link, and a link without its bytes.
     if (size === undefined || !(known || (await store.isLinked(repository, reference)))) continue;
@@ -110,7 +112,7 @@ async function removeGhosts({ index, store, onProgress, signal }: RebuildOptions
         (await store.isLinked(record.repository, record)) && (await store.storedSize(record.digest)) !== undefined;
       if (await isThere()) continue;
       // Again, when nobody is about to link it.
-      await store.locked(record.digest, async () => {
+      await claimed({ index, store }, record.digest, async () => {
         if (await isThere()) return;
         await index.remove([record]);
         removed++;

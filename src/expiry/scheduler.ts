@@ -10,6 +10,8 @@ export interface SchedulerOptions {
   readonly pins: { look(): Promise<PinnedNow> };
   /** Milliseconds from the last use; 0: content never expires. */
   readonly ttlMs: number;
+  /** Until what was used elsewhere is known here. Milliseconds. */
+  readonly graceMs: number;
   /** Repositories whose content is not ours to forget. */
   readonly isKept: (repository: string) => boolean;
   readonly now: () => number;
@@ -51,6 +53,7 @@ export class ExpiryScheduler {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     await this.#pass;
   }
 
@@ -76,16 +79,18 @@ export class ExpiryScheduler {
 
   /** Milliseconds; undefined when there is nothing that could expire. */
   async #nextDueMs(): Promise<number | undefined> {
-    const { index, ttlMs, now } = this.#options;
+    const { index, ttlMs, graceMs, now } = this.#options;
     const [first] = await index.oldest({ before: Number.MAX_SAFE_INTEGER, limit: 1 });
-    return first && Math.min(Math.max(first.rank + ttlMs - now() + 1, 1), MAX_WAIT_MS);
+    // What comes to others is not due before that either.
+    if (!first) return index.isShared ? Math.min(ttlMs, MAX_WAIT_MS) : undefined;
+    return Math.min(Math.max(first.rank + ttlMs + graceMs - now() + 1, 1), MAX_WAIT_MS);
   }
 
   async #expire(): Promise<void> {
-    const { index, recorder, sweep, pins, ttlMs, now } = this.#options;
+    const { index, recorder, sweep, pins, ttlMs, graceMs, now } = this.#options;
     await recorder.flush();
     await sweep.sweepLoose();
-    const before = now() - ttlMs;
+    const before = now() - ttlMs - graceMs;
     const pinned = await pins.look();
     for (;;) {
       const due = this.#stopped ? [] : await index.oldest({ before, limit: BATCH });

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoredBytes, WalkOptions } from '../content/inventory.ts';
 import { type Digest, digestAlgorithm, digestFromHash } from '../oci/digest.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
+import { claimed } from './claimed.ts';
 import type { ScrubStatus } from './cache-control.ts';
 import type { ForgottenListener } from './sweep.ts';
 import type { UsageIndex } from './usage-index.ts';
@@ -75,6 +76,7 @@ export class Scrub {
 
   /** Also when one is running: then it is that one. */
   start(): ScrubStatus {
+    if (this.#stopped.signal.aborted && !this.#running) this.#stopped = new AbortController();
     this.#running ??= this.#run().finally(() => (this.#running = undefined));
     return this.#status;
   }
@@ -125,10 +127,11 @@ export class Scrub {
   async #check(digest: Digest, size: number, startedAt: number): Promise<void> {
     if ((await this.#actualDigest(digest, startedAt)) === digest) return;
     const { store, index, events, onForgotten } = this.#options;
-    await store.locked(digest, async () => {
+    await claimed({ index, store }, digest, async (claim) => {
       // Again, when nobody is about to replace it: it may have been, since.
       const actual = await this.#actualDigest(digest, startedAt);
       if (actual === digest || actual === undefined) return;
+      claim.assertHeld();
       const movedTo = await store.quarantine(digest);
       const holders = await index.holders(digest);
       await index.bytesRemoved(digest);

@@ -1,5 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
-import type { ContentReference, UsageIndex, UsageRecord } from './usage-index.ts';
+import { claimed } from './claimed.ts';
+import type { UnrecordedNotes } from './unrecorded-queue.ts';
+import type { ContentReference, RemovalClaim, UsageIndex, UsageRecord } from './usage-index.ts';
 import type { UsageRecorder } from './usage-recorder.ts';
 
 /** The part of our content store that can be swept. */
@@ -14,6 +16,7 @@ export interface SweptStore {
   storedSize(digest: Digest): Promise<number | undefined>;
   deleteBytes(digest: Digest): Promise<void>;
   walkRepositories(): AsyncGenerator<string, void, void>;
+  readonly unrecorded: Pick<UnrecordedNotes, 'has'>;
 }
 
 export type RemovalReason = 'expired' | 'evicted';
@@ -65,17 +68,19 @@ export class Sweep {
   async remove(record: UsageRecord, reason: RemovalReason): Promise<Removal> {
     const { index, recorder, store, events } = this.#options;
     const { repository, digest, kind } = record;
-    return store.locked(digest, async () => {
+    const removal = await claimed({ index, store }, digest, async (claim) => {
       const current = await index.find(record);
       const isUsed = current?.lastUsedAt !== record.lastUsedAt || recorder.isPending(repository, digest);
       if (isUsed || this.#options.isFilling(digest)) return KEPT;
-      await this.#unlink(record);
-      await index.remove([record]);
+      await this.#unlink(record, claim);
+      // One that was used elsewhere just now stays, and is found to be gone when it is due.
+      if (!(await index.removeUnused(record))) return KEPT;
       recorder.discard(repository, digest);
-      const bytes = await this.#removeBytes(digest);
+      const bytes = await this.#removeBytes(digest, claim);
       events.contentRemoved({ repository, digest, kind, reason, bytes });
       return { removed: true, bytes };
     });
+    return removal ?? KEPT;
   }
 
   /** Bytes that were left behind: by a crash between a reference and its bytes, or because a fill held them. */
@@ -85,27 +90,31 @@ export class Sweep {
     let after: Digest | undefined;
     for (;;) {
       const digests = await index.looseDigests({ ...(after && { after }), limit: BATCH });
-      for (const digest of digests) bytes += await store.locked(digest, () => this.#removeBytes(digest));
+      for (const digest of digests) {
+        bytes += (await claimed({ index, store }, digest, (claim) => this.#removeBytes(digest, claim))) ?? 0;
+      }
       after = digests.at(-1);
       if (digests.length < BATCH) return bytes;
     }
   }
 
-  async #unlink({ repository, digest, kind }: ContentReference): Promise<void> {
+  async #unlink({ repository, digest, kind }: ContentReference, claim: RemovalClaim): Promise<void> {
     const { store, onForgotten } = this.#options;
     // Before, so that nobody is told of what is being removed; and after, as somebody may have read it in between.
     onForgotten(repository, digest, []);
     let tags: readonly string[] = [];
+    claim.assertHeld();
     if (kind === 'manifest') tags = await store.deleteManifestLink(repository, digest);
     else await store.deleteBlobLink(repository, digest);
     onForgotten(repository, digest, tags);
   }
 
-  /** To be called under the lock of the digest. @returns bytes freed */
-  async #removeBytes(digest: Digest): Promise<number> {
+  /** @returns bytes freed */
+  async #removeBytes(digest: Digest, claim: RemovalClaim): Promise<number> {
     const { index, store, isFilling } = this.#options;
     if (isFilling(digest) || (await this.#isReferred(digest))) return 0;
     const size = await store.storedSize(digest);
+    claim.assertHeld();
     await store.deleteBytes(digest);
     await index.bytesRemoved(digest);
     return size ?? 0;
@@ -118,7 +127,10 @@ export class Sweep {
       if (await store.isLinked(holder.repository, holder)) return true;
     }
     await index.remove(holders);
-    return (await index.marker('complete')) === undefined && this.#isReferredAnywhere(digest);
+    // Asked last: an index that was emptied meanwhile is not complete.
+    const isComplete = (await index.marker('complete')) !== undefined;
+    const isKnown = isComplete && !(index.isShared && (await store.unrecorded.has(digest)));
+    return !isKnown && this.#isReferredAnywhere(digest);
   }
 
   /** While the index does not know everything: a look into every repository. */

@@ -65,6 +65,17 @@ export interface PageQuery {
   readonly limit: number;
 }
 
+/** The right to remove a digest, among all processes that share the index. */
+export interface RemovalClaim {
+  /** To be called right before anything is deleted. @throws {ClaimLostError} when others may link the digest by now */
+  assertHeld(): void;
+  release(): Promise<void>;
+}
+
+export class ClaimLostError extends Error {
+  override readonly name = 'ClaimLostError';
+}
+
 export type Marker = 'complete' | 'imported' | 'scrub-cursor' | 'scrubbed-at';
 
 /**
@@ -74,19 +85,39 @@ export type Marker = 'complete' | 'imported' | 'scrub-cursor' | 'scrubbed-at';
  * It may know more references than there are in storage, since a link is recorded before it is made, and never fewer once it is
  * `complete` (as long as nobody else writes to the storage). Whoever removes bytes asks storage all the same.
  *
+ * Every method of an index on another machine can fail with an `IndexUnavailableError`.
+ *
  * Methods take and give batches, so that an index on another machine costs few round trips.
  */
 export interface UsageIndex {
+  /** Other processes have it too. */
+  readonly isShared: boolean;
+
   /** Adds references, or moves known ones to the end of the queue. */
   record(uses: readonly Use[]): Promise<void>;
 
+  /**
+   * Records a link that is about to be made. Until the function that it resolves to has been called, or for a minute, nobody
+   * {@link claim claims} the digest; it waits while somebody does.
+   */
+  beginLink(use: Use & { readonly size: number }): Promise<() => Promise<void>>;
+
+  /** @returns undefined while another process removes or links the digest */
+  claim(digest: Digest): Promise<RemovalClaim | undefined>;
+
   find(reference: ContentReference): Promise<UsageRecord | undefined>;
+
+  /** In the order of the references. */
+  findAll(references: readonly ContentReference[]): Promise<(UsageRecord | undefined)[]>;
 
   /** In the order in which they go, for a driver that several processes share: each is given to one of them. */
   oldest(query: OldestQuery): Promise<UsageRecord[]>;
 
   /** Moves references to `rank` without a use: something held them when they were due. */
   defer(references: readonly ContentReference[], rank: number): Promise<void>;
+
+  /** Forgets a reference, unless it was used since the record was read. @returns whether it is forgotten */
+  removeUnused(record: UsageRecord): Promise<boolean>;
 
   /** Forgets references. A digest that nobody has any more becomes {@link looseDigests loose}. */
   remove(references: readonly ContentReference[]): Promise<void>;
@@ -105,6 +136,9 @@ export interface UsageIndex {
   /** What a manifest is made of; undefined when that was never told. */
   partsOf(manifest: Digest): Promise<readonly Digest[] | undefined>;
 
+  /** In the order of the manifests. */
+  partsOfAll(manifests: readonly Digest[]): Promise<(readonly Digest[] | undefined)[]>;
+
   /** The manifests that a digest is part of, in whichever repositories. */
   wholesOf(part: Digest): Promise<Digest[]>;
 
@@ -117,6 +151,15 @@ export interface UsageIndex {
   ofRepository(repository: string): Promise<UsageRecord[]>;
 
   totals(): Promise<UsageTotals>;
+
+  /**
+   * Says what running fills of this process will take, again and again as long as they run.
+   *
+   * @returns bytes that those of all processes will take, each digest once, and not those that are stored already
+   */
+  reserve(fills: ReadonlyMap<Digest, number>): Promise<number>;
+  /** The fill has ended. */
+  unreserve(digest: Digest, size: number): Promise<void>;
 
   /** Counts everything again, after a damage. */
   recount(): Promise<void>;

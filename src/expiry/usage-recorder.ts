@@ -1,7 +1,10 @@
 import type { LinkLedger, NewLink } from '../content/link-ledger.ts';
 import type { Digest } from '../oci/digest.ts';
+import { IndexUnavailableError } from './index-unavailable.ts';
 import type { ManifestParts } from './manifest-parts.ts';
-import type { ContentKind, ContentReference, UsageIndex, Use } from './usage-index.ts';
+import { type NotedUse, usesOf } from './noted-uses.ts';
+import { UnrecordedQueue, type UnrecordedNotes } from './unrecorded-queue.ts';
+import type { ContentKind, UsageIndex } from './usage-index.ts';
 
 export interface UsageRecorderOptions {
   readonly index: UsageIndex;
@@ -10,30 +13,22 @@ export interface UsageRecorderOptions {
   readonly flushMs: number;
   /** A use so soon after the one that is recorded is not worth a write. Milliseconds. */
   readonly granularityMs: number;
+  /** Where links are noted that the index could not be told of; asked later. Undefined: nowhere, as the index is as near as storage. */
+  readonly notes?: (() => UnrecordedNotes) | undefined;
   readonly now: () => number;
   /** The index could not be read or written; pulls go on. */
   readonly onError: (error: unknown) => void;
 }
 
-interface PendingUse {
-  readonly kind: ContentKind;
-  readonly size: number;
-  /** The first since the last write. Unix milliseconds. */
-  readonly at: number;
-  /** Just linked. */
-  readonly isNew: boolean;
-}
-
 const MAX_PENDING = 10_000;
-/** Uses looked up before the event loop has its turn. */
+/** Uses written together, before the event loop has its turn. */
 const SLICE = 200;
-/** An index of indexes of images; deeper ones are not made by anybody. */
-const MAX_DEPTH = 4;
 
 /** Collects uses, and writes them to the index from time to time: a hit costs a look into two maps. */
 export class UsageRecorder implements LinkLedger {
   readonly #options: UsageRecorderOptions;
-  #pending = new Map<string, Map<Digest, PendingUse>>();
+  readonly #unrecorded: UnrecordedQueue | undefined;
+  #pending = new Map<string, Map<Digest, NotedUse>>();
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -41,6 +36,7 @@ export class UsageRecorder implements LinkLedger {
 
   constructor(options: UsageRecorderOptions) {
     this.#options = options;
+    this.#unrecorded = options.notes && new UnrecordedQueue(options.index, options.notes);
   }
 
   /** Called after every new link, which may need room or be the first to expire. */
@@ -51,34 +47,50 @@ export class UsageRecorder implements LinkLedger {
   /** Content was asked for and is stored. */
   used(repository: string, digest: Digest, kind: ContentKind, size: number): void {
     if (this.isPending(repository, digest)) return;
-    this.#note(repository, digest, { kind, size, at: this.#options.now(), isNew: false });
+    this.#note({ repository, digest, kind, size, at: this.#options.now(), isNew: false });
   }
 
-  #note(repository: string, digest: Digest, use: PendingUse): void {
-    let digests = this.#pending.get(repository);
+  #note(use: NotedUse): void {
+    let digests = this.#pending.get(use.repository);
     if (digests === undefined) {
       digests = new Map();
-      this.#pending.set(repository, digests);
+      this.#pending.set(use.repository, digests);
     }
-    if (digests.has(digest)) return;
-    digests.set(digest, use);
+    if (digests.has(use.digest)) return;
+    digests.set(use.digest, use);
     if (++this.#count >= MAX_PENDING) void this.flush();
-    else this.#timer ??= setTimeout(() => void this.flush(), this.#options.flushMs).unref();
+    else this.#wait();
   }
 
-  async willLink({ parts, ...link }: NewLink): Promise<void> {
-    const { index, now, onError } = this.#options;
-    const at = now();
-    try {
-      if (parts) await index.putParts(link.digest, parts);
-      await index.record([{ ...link, at }]);
-    } catch (err) {
-      onError(err);
-    }
+  #wait(): void {
+    this.#timer ??= setTimeout(() => void this.flush(), this.#options.flushMs).unref();
+  }
+
+  async willLink({ parts, ...link }: NewLink): Promise<() => void> {
+    const at = this.#options.now();
+    const linked = await this.#begin({ ...link, at }, parts);
     // What it is made of may be here already.
-    if (link.kind === 'manifest')
-      this.#note(link.repository, link.digest, { ...link, kind: 'manifest', at, isNew: true });
+    if (link.kind === 'manifest') this.#note({ ...link, at, isNew: true });
     this.#onLinked();
+    return linked;
+  }
+
+  async #begin(use: Omit<NewLink, 'parts'> & { at: number }, parts: readonly Digest[] | undefined) {
+    const { index, onError } = this.#options;
+    try {
+      const end = await index.beginLink(use);
+      if (parts) await index.putParts(use.digest, parts);
+      return () => void end().catch(() => this.#missed(use).catch(onError));
+    } catch (err) {
+      if (!(err instanceof IndexUnavailableError)) onError(err);
+      await this.#missed(use).catch(onError);
+      return () => {};
+    }
+  }
+
+  async #missed(use: Omit<NewLink, 'parts'> & { at: number }): Promise<void> {
+    this.#wait();
+    await this.#unrecorded?.add(use);
   }
 
   /** Used, and the index does not know it yet. */
@@ -91,14 +103,14 @@ export class UsageRecorder implements LinkLedger {
     this.#pending.get(repository)?.delete(digest);
   }
 
-  /** Resolves when everything noted so far is in the index. Never fails. */
+  /** Resolves when everything noted so far is in the index, or cannot be. Never fails. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const pending = this.#pending;
+    const pending = [...this.#pending.values()].flatMap((digests) => [...digests.values()]);
     this.#pending = new Map();
     this.#count = 0;
-    this.#writing = this.#writing.then(() => this.#write(pending)).catch(this.#options.onError);
+    this.#writing = this.#writing.then(() => this.#write(pending)).catch((err: unknown) => this.#failed(err, pending));
     return this.#writing;
   }
 
@@ -107,41 +119,24 @@ export class UsageRecorder implements LinkLedger {
     clearTimeout(this.#timer);
   }
 
-  async #write(pending: ReadonlyMap<string, ReadonlyMap<Digest, PendingUse>>): Promise<void> {
-    let uses: Use[] = [];
-    for (const [repository, digests] of pending) {
-      for (const [digest, use] of digests) {
-        uses.push(...(await this.#usesOf({ repository, digest, kind: use.kind }, use)));
-        if (uses.length < SLICE) continue;
-        await this.#options.index.record(uses);
-        uses = [];
-        await new Promise((resolve) => setImmediate(resolve));
-      }
+  /** Once the index is there again, it is told: all links, and what there is room for of uses. */
+  #failed(error: unknown, pending: readonly NotedUse[]): void {
+    if (!(error instanceof IndexUnavailableError)) return this.#options.onError(error);
+    for (const use of pending) {
+      if (this.#count >= MAX_PENDING / 2) break;
+      this.#note(use);
     }
-    if (uses.length > 0) await this.#options.index.record(uses);
+    this.#wait();
   }
 
-  async #usesOf(reference: ContentReference, { size, at, isNew }: PendingUse): Promise<Use[]> {
+  async #write(pending: readonly NotedUse[]): Promise<void> {
     const { index, parts, granularityMs } = this.#options;
-    const known = isNew ? undefined : await index.find(reference);
-    const isRecent = known !== undefined && at - known.lastUsedAt < granularityMs;
-    if (isRecent && (reference.kind === 'blob' || (await index.partsOf(reference.digest)))) return [];
-    const self = { ...reference, size, at };
-    if (reference.kind === 'blob') return [self];
-    await parts.of(reference.repository, reference.digest);
-    return [self, ...(await this.#usesOfParts(reference, at, MAX_DEPTH))];
-  }
-
-  /** Clients that have a layer do not ask for it again: it is in use as long as the manifest is. */
-  async #usesOfParts({ repository, digest }: ContentReference, at: number, depth: number): Promise<Use[]> {
-    const { index } = this.#options;
-    const uses: Use[] = [];
-    for (const part of (await index.partsOf(digest)) ?? []) {
-      uses.push({ repository, digest: part, kind: 'blob', at, onlyKnown: true });
-      const manifest = { repository, digest: part, kind: 'manifest' } as const;
-      if (depth === 0 || !(await index.find(manifest))) continue;
-      uses.push({ ...manifest, at, onlyKnown: true }, ...(await this.#usesOfParts(manifest, at, depth - 1)));
+    await this.#unrecorded?.record();
+    for (let start = 0; start < pending.length; start += SLICE) {
+      const some = pending.slice(start, start + SLICE);
+      const uses = await usesOf(some, { index, parts, granularityMs });
+      if (uses.length > 0) await index.record(uses);
+      if (pending.length > SLICE) await new Promise((resolve) => setImmediate(resolve));
     }
-    return uses;
   }
 }

@@ -31,6 +31,28 @@ export const redisKeys = {
 
   /** String: the token given out last for this lease. Expires a day after the last one. */
   leaseToken: (name: string) => tagged('lease', name, 'token'),
+
+  /**
+   * What all keys of the usage index begin with: scripts append to it, and all of them lie on one node of a cluster. None expires.
+   *
+   * - `:meta`, hash: `bytes`, `digests`, `references`, `changes` and `marker-<name>`
+   * - `:repositories`, sorted set: names, all with the score 0
+   * - `:r:<name>`, hash: `<kind><digest>` → `<bytes> <last use>[ <rank>]`, of one repository
+   * - `:q:<kind>`, sorted set: `<digest> <name>` by rank, in Unix milliseconds
+   * - `:d:<digest>`, hash: `s` bytes, `n` references, `p` parts, `<kind><name>` for each holder, `w<digest>` for each whole
+   * - `:loose`, sorted set: digests that nobody holds, all with the score 0
+   * - `:pins`, hash: pattern → Unix milliseconds
+   */
+  index: () => tagged('index', 'usage'),
+
+  /** String: `<owner> <token> ` of the process that removes the digest. Expires when it is not renewed. */
+  removal: (digest: string) => `${tagged('index', 'usage')}:removal:${digest}`,
+
+  /** Sorted set: who is linking the digest right now, by the time until which that counts. Expires. */
+  linking: (digest: string) => `${tagged('index', 'usage')}:linking:${digest}`,
+
+  /** Sorted set: `<digest> <bytes>` that running fills will take, by the time until which that counts. */
+  reserved: () => `${tagged('index', 'usage')}:reserved`,
 } as const;
 
 // Parts are escaped so that ("a:b", "c") and ("a", "b:c") can not meet in one key.

@@ -37,6 +37,8 @@ export interface LeasesOptions {
   readonly redis: Redis;
   /** Told to those who come second, such as the URL of this process. */
   readonly address: string;
+  /** `background`: whoever wants the lease has the time to wait for an answer. Default: pull. */
+  readonly patience?: RedisOperation['patience'];
   /** Unix milliseconds. */
   readonly now?: () => number;
 }
@@ -80,11 +82,13 @@ return redis.call('DEL', KEYS[1])`);
 export class Leases {
   readonly #redis: Redis;
   readonly #address: string;
+  readonly #acquire: RedisOperation;
   readonly #now: () => number;
 
-  constructor({ redis, address, now = Date.now }: LeasesOptions) {
+  constructor({ redis, address, patience = 'pull', now = Date.now }: LeasesOptions) {
     this.#redis = redis;
     this.#address = address;
+    this.#acquire = { ...ACQUIRE, patience };
     this.#now = now;
   }
 
@@ -94,24 +98,47 @@ export class Leases {
     const clock = new LeaseClock(ttlMs, this.#now);
     const keys = [redisKeys.lease(name), redisKeys.leaseToken(name)] as const;
     const args = [owner, this.#address, ttlMs, TOKEN_TTL_MS];
-    const reply = await this.#redis.call(ACQUIRE, (commands) => runScript(commands, acquireScript, { keys, args }), []);
+    const reply = await this.#redis.call(
+      this.#acquire,
+      (commands) => runScript(commands, acquireScript, { keys, args }),
+      [],
+    );
     const [isOurs, text, remainingMs] = Array.isArray(reply) ? (reply as unknown[]) : [];
     if (typeof text !== 'string') {
       // It may have been given to us all the same, too late; without this everybody would wait for it to end.
-      void releaseLease(this.#redis, name, owner);
+      void releaseLease(this.#redis, redisKeys.lease(name), owner);
       return { kind: 'unavailable' };
     }
     if (isOurs === 1) {
-      const lease = new HeldLease({ redis: this.#redis, name, owner, token: Number(text), ttlMs, clock });
-      return { kind: 'held', lease };
+      const key = redisKeys.lease(name);
+      return {
+        kind: 'held',
+        lease: new HeldLease({ redis: this.#redis, key, owner, token: Number(text), ttlMs, clock }),
+      };
     }
     const [, token = '', address = ''] = /^\S+ (\d+) (.*)$/s.exec(text) ?? [];
     return { kind: 'taken', holder: { address, token: Number(token), remainingMs: Math.max(0, Number(remainingMs)) } };
   }
 }
 
-async function releaseLease(redis: Redis, name: string, owner: string): Promise<void> {
-  const input = { keys: [redisKeys.lease(name)], args: [owner] } as const;
+/**
+ * Like a lease, of a key that the caller sets to `<owner> 0 ` when nothing speaks against it: there is nobody whose token would be
+ * compared.
+ *
+ * @param take sets the key. @returns undefined when the key could not be set
+ */
+export async function takeLease(
+  redis: Redis,
+  { key, ttlMs }: { readonly key: string; readonly ttlMs: number },
+  take: (owner: string) => Promise<boolean>,
+): Promise<Lease | undefined> {
+  const owner = randomUUID();
+  const clock = new LeaseClock(ttlMs, Date.now);
+  return (await take(owner)) ? new HeldLease({ redis, key, owner, token: 0, ttlMs, clock }) : undefined;
+}
+
+async function releaseLease(redis: Redis, key: string, owner: string): Promise<void> {
+  const input = { keys: [key], args: [owner] } as const;
   await redis.call(RELEASE, (commands) => runScript(commands, releaseScript, input), undefined);
 }
 
@@ -146,7 +173,7 @@ class LeaseClock {
 
 interface HeldLeaseOptions {
   readonly redis: Redis;
-  readonly name: string;
+  readonly key: string;
   readonly owner: string;
   readonly token: number;
   readonly ttlMs: number;
@@ -174,9 +201,9 @@ class HeldLease implements Lease {
 
   async renew(): Promise<boolean> {
     if (this.lost.aborted) return false;
-    const { redis, name, owner, ttlMs, clock } = this.#options;
+    const { redis, key, owner, ttlMs, clock } = this.#options;
     const asked = clock.read();
-    const input = { keys: [redisKeys.lease(name)], args: [owner, ttlMs] } as const;
+    const input = { keys: [key], args: [owner, ttlMs] } as const;
     const reply = await redis.call(RENEW, (commands) => runScript(commands, renewScript, input), undefined);
     if (reply === 0) this.#lose('lease taken by another');
     // The clock decides first: an answer that was long under way does not revive what has ended meanwhile.
@@ -188,9 +215,9 @@ class HeldLease implements Lease {
   }
 
   async release(): Promise<void> {
-    const { redis, name, owner } = this.#options;
+    const { redis, key, owner } = this.#options;
     this.#lose('lease released');
-    await releaseLease(redis, name, owner);
+    await releaseLease(redis, key, owner);
   }
 
   #watchEnd(): void {

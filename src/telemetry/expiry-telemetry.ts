@@ -38,6 +38,12 @@ export class ExpiryTelemetry implements HousekeepingEvents, CollectionEvents {
     this.#metrics.quotaBytes.value = bytes;
   }
 
+  ledHousekeeping(isLeading: boolean): void {
+    this.#metrics.leadsHousekeeping.value = isLeading ? 1 : 0;
+    const does = isLeading ? 'looks' : 'no more looks';
+    this.#log.info({}, `this replica ${does} after what is stored, for all that share the index`);
+  }
+
   indexRebuilt({ references, bytes, added, removed, durationMs }: Event<'indexRebuilt'>): void {
     const fields = { references, bytes, added, removed, duration: formatDuration(durationMs) };
     this.#log.info(fields, 'the index of stored content is complete');

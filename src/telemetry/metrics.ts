@@ -132,6 +132,11 @@ function expiryMetrics(registry: Registry) {
     storeBytes: gauge('layover_store_bytes', 'Bytes stored, each digest once.', []).at(),
     quotaBytes: gauge('layover_store_quota_bytes', 'Bytes that may be stored; 0: no limit.', []).at(),
     indexEntries: gauge('layover_index_entries', 'References in the index of use.', []).at(),
+    leadsHousekeeping: gauge(
+      'layover_housekeeping_leader',
+      'Whether this replica looks after the stored content for all; 0 where there are no others.',
+      [],
+    ).at(),
     scrubRunning: gauge('layover_scrub_running', 'Whether stored content is being read and checked.', []).at(),
     scrubBytes: counter('layover_scrub_bytes_total', 'Stored bytes read and checked.', []).at(),
     scrubDamaged: counter('layover_scrub_damaged_total', 'Blobs put aside, as their bytes were wrong.', []).at(),

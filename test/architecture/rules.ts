@@ -44,7 +44,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     types: ['http/health-dependencies.ts', 'http/peer-fills.ts', 'oci', 'telemetry'],
   },
   'stopped-cache.ts': {
-    imports: ['content', 'expiry', 'keeper.ts', 'storage', 'stream'],
+    imports: ['content', 'expiry', 'keeper.ts', 'redis', 'storage', 'stream'],
     types: ['telemetry'],
   },
   'keeper.ts': { imports: ['registry/spool-locks.ts'] },
@@ -55,7 +55,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   images: { imports: ['oci', 'registry/blob-download.ts', 'upstream/registry-client.ts', 'upstream/upstream.ts'] },
   registry: { imports: ['cache', 'oci', 'stream', 'upstream/upstream.ts'], types: ['content'] },
   content: { imports: ['oci', 'storage/driver.ts', 'storage/staging.ts', 'stream'] },
-  expiry: { imports: ['oci', 'storage/driver.ts'], types: ['content', 'stream'] },
+  expiry: { imports: ['oci', 'redis', 'storage/driver.ts'], types: ['content', 'stream'] },
   upstream: { imports: ['cache', 'oci'] },
   storage: { imports: ['stream'] },
   stream: { imports: ['oci'] },

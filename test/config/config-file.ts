@@ -51,6 +51,7 @@ export const STORAGE_DEFAULTS = {
   scrub: { enabled: false, intervalMs: 604_800_000, rate: 50_000_000 },
   uploadPurging: { ageMs: 604_800_000, intervalMs: 86_400_000, dryRun: false },
   garbageCollection: { intervalMs: 0, graceMs: 3_600_000, deleteUntagged: false, keepReferrers: true },
+  indexLocation: 'redis',
   indexDirectory: undefined,
 };
 

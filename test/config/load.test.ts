@@ -63,7 +63,7 @@ describe('a configuration', () => {
     const { config } = await load(MINIMAL);
     expect(config).toEqual({
       log: { level: 'info', format: 'text', fields: {}, accessLog: true },
-      storage: { driver: { kind: 'inmemory' }, ...STORAGE_DEFAULTS },
+      storage: { driver: { kind: 'inmemory' }, ...STORAGE_DEFAULTS, indexLocation: 'local' },
       descriptors: { shared: false, maxEntries: 50_000 },
       http: {
         listen: { net: 'tcp', host: undefined, port: 5000 },

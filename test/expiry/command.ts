@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-
 import type { Layover } from '../support/layover.ts';
 import { RunningProcess } from '../support/processes.ts';
 import { LAYOVER_MAIN, programEnvironment } from '../support/programs.ts';
@@ -18,9 +16,6 @@ export async function layoverCommand(...args: readonly string[]): Promise<Comman
 }
 
 /** A command about the cache of a server that runs, or ran, with the configuration of the test. */
-export function cacheCommand(
-  layover: Pick<Layover, 'dataDirectory'>,
-  ...args: readonly string[]
-): Promise<CommandResult> {
-  return layoverCommand(...args, join(layover.dataDirectory, '..', 'config.yml'));
+export function cacheCommand(layover: Pick<Layover, 'configFile'>, ...args: readonly string[]): Promise<CommandResult> {
+  return layoverCommand(...args, layover.configFile);
 }

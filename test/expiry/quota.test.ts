@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
 import { QuotaFullError } from '../../src/expiry/quota.ts';
+import { digestOf } from '../../src/oci/digest.ts';
 import { storeUnderTest } from './store-under-test.ts';
 
 const layer = (seed: string, size = 100_000) => Buffer.alloc(size, seed);
 const quota = (size: number) => ({ quota: { size, low: 0.8, high: 1 } });
+
+/** A blob that is about to be fetched. */
+const coming = digestOf(Buffer.from('coming'));
 
 describe('a store above its quota', () => {
   it('loses the least recently used images, whole, until the low mark is reached', async () => {
@@ -17,7 +21,7 @@ describe('a store above its quota', () => {
     made.recorder.used('docker.io/x', a.digest, 'manifest', 1);
     expect((await made.index.totals()).bytes).toBeLessThan(450_000);
 
-    await made.housekeeping.quota?.reserve(c.digest, 100_000);
+    await made.housekeeping.quota?.reserve(coming, 100_000);
     // Down to 360 000 bytes: three images may stay.
     expect(await made.stored(b.all)).toEqual([]);
     expect(await made.stored([...c.all, ...d.all, ...a.all])).toEqual([...c.all, ...d.all, ...a.all]);
@@ -53,18 +57,18 @@ describe('a store above its quota', () => {
     await made.index.pin({ pattern: 'docker.io/y', pinnedAt: 0 });
     const commanded = await made.putImage('docker.io/y', 'any', [layer('c', 40_000)]);
     made.clock.now += 60_000;
-    await expect(made.housekeeping.quota?.reserve(lts.digest, 120_000)).rejects.toThrow(QuotaFullError);
+    await expect(made.housekeeping.quota?.reserve(coming, 120_000)).rejects.toThrow(QuotaFullError);
     expect(await made.stored(other.all)).toEqual([]);
     expect(await made.stored([...lts.all, ...commanded.all])).toEqual([...lts.all, ...commanded.all]);
     expect(made.told).toContain('quota missed');
-    await expect(made.housekeeping.quota?.reserve(lts.digest, 100_000)).resolves.toBeUndefined();
+    await expect(made.housekeeping.quota?.reserve(coming, 100_000)).resolves.toBeUndefined();
   });
 
   it('evicts nothing for a blob that could never fit', async () => {
     await using made = await storeUnderTest(quota(250_000));
     const image = await made.putImage('docker.io/x', 'any', [layer('a')]);
     made.clock.now += 60_000;
-    await expect(made.housekeeping.quota?.reserve(image.digest, 250_001)).rejects.toThrow(QuotaFullError);
+    await expect(made.housekeeping.quota?.reserve(coming, 250_001)).rejects.toThrow(QuotaFullError);
     expect(await made.stored(image.all)).toEqual(image.all);
   });
 
@@ -74,7 +78,7 @@ describe('a store above its quota', () => {
     const filling = await made.putImage('docker.io/x', 'any', [layer('f')]);
     made.filling.add(filling.layers[0] ?? filling.digest);
     made.clock.now += 60_000;
-    await made.housekeeping.quota?.reserve(filling.digest, 50_000).catch(() => {});
+    await made.housekeeping.quota?.reserve(coming, 50_000).catch(() => {});
     expect(await made.stored(hosted.all)).toEqual(hosted.all);
     expect(await made.stored(filling.all)).toEqual(filling.layers);
   });

@@ -5,6 +5,7 @@ import { ContentStore } from '../../src/content/content-store.ts';
 import { Housekeeping, type HousekeepingEvents, type HousekeepingPolicy } from '../../src/expiry/housekeeping.ts';
 import { LmdbIndex } from '../../src/expiry/lmdb-index.ts';
 import { ManifestParts } from '../../src/expiry/manifest-parts.ts';
+import { PinBackup } from '../../src/expiry/pin-backup.ts';
 import { loadSchedulerState } from '../../src/expiry/scheduler-state.ts';
 import { UsageRecorder } from '../../src/expiry/usage-recorder.ts';
 import { type Digest, digestOf } from '../../src/oci/digest.ts';
@@ -14,6 +15,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const DEFAULTS: HousekeepingPolicy = {
   ttlMs: 0,
+  graceMs: 0,
   quota: undefined,
   pins: [],
   isKept: () => false,
@@ -44,6 +46,7 @@ export async function storeUnderTest(policy: Partial<HousekeepingPolicy> = {}) {
     isFilling: (digest) => filling.has(digest),
     onForgotten: () => {},
     loadSchedulerState: () => loadSchedulerState(driver),
+    pinBackup: new PinBackup(driver),
     events: eventsInto(told),
     now,
   });
@@ -94,6 +97,7 @@ function eventsInto(told: string[]): HousekeepingEvents {
     contentRemoved: ({ reason, kind }) => void told.push(`${reason} ${kind}`),
     quotaEnforced: ({ missing }) => void told.push(missing > 0 ? 'quota missed' : 'quota enforced'),
     storeSize: () => {},
+    ledHousekeeping: () => {},
     indexRebuilt: () => void told.push('rebuilt'),
     housekeepingFailed: ({ task, error }) => void told.push(`failed: ${task}: ${String(error)}`),
     scrubStarted: () => {},

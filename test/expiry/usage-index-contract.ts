@@ -133,6 +133,42 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
       expect(await made.index.marker('complete')).toBeUndefined();
     });
 
+    it('forgets what was not used since it was read, and nothing else', async () => {
+      await using made = await create();
+      await made.index.record([use('a', 'x', 10)]);
+      const [record] = await made.index.oldest({ before: EVER, limit: 1 });
+      if (!record) throw new Error('nothing is recorded');
+      await made.index.record([use('a', 'x', 20)]);
+      expect(await made.index.removeUnused(record)).toBe(false);
+      expect(await made.index.find(record)).toMatchObject({ lastUsedAt: 20 });
+      expect(await made.index.removeUnused({ ...record, lastUsedAt: 20 })).toBe(true);
+      expect(await made.index.find(record)).toBeUndefined();
+    });
+
+    it('records a link before it is made, and finds many references and parts at once', async () => {
+      await using made = await create();
+      const linked = await made.index.beginLink(use('a', 'x', 10));
+      expect(await made.index.find(use('a', 'x', 0))).toMatchObject({ lastUsedAt: 10 });
+      await linked();
+      await made.index.record([use('b', 'y', 20)]);
+      await made.index.putParts(digest('m'), [digest('x')]);
+      const found = await made.index.findAll([use('b', 'y', 0), use('b', 'x', 0), use('a', 'x', 0)]);
+      expect(found.map((record) => record?.lastUsedAt)).toEqual([20, undefined, 10]);
+      expect(await made.index.partsOfAll([digest('n'), digest('m')])).toEqual([undefined, [digest('x')]]);
+    });
+
+    it('counts what fills will take, unless it is there already', async () => {
+      await using made = await create();
+      await made.index.record([use('a', 'x', 1)]);
+      const fills = new Map([
+        [digest('x'), 10],
+        [digest('y'), 7],
+      ]);
+      expect(await made.index.reserve(fills)).toBe(7);
+      await made.index.unreserve(digest('y'), 7);
+      expect(await made.index.reserve(new Map())).toBe(0);
+    });
+
     it('counts again', async () => {
       await using made = await create();
       await made.index.record([use('a', 'x', 1), use('b', 'y', 2, { size: 7 })]);

@@ -15,23 +15,28 @@ export interface ReplicaOptions {
   /** Of all replicas. Default: one directory. */
   readonly storage?: ConfigObject;
   readonly count?: number;
+  /** More for `proxy`. */
+  readonly proxy?: ConfigObject;
 }
 
+const METRICS = { addr: '127.0.0.1:0', prometheus: { enabled: true } };
+
 /** Replicas of one cache: the same storage and Redis, each with spools of its own. */
-export async function startReplicas({ hub, redis, storage, count = 3 }: ReplicaOptions) {
+export async function startReplicas({ hub, redis, storage, count = 3, proxy = {} }: ReplicaOptions) {
   const directory = await temporaryDirectory();
   const replicas: Layover[] = [];
   for (let i = 0; i < count; i++) {
     const port = await freePort();
     const advertise = `http://127.0.0.1:${port}`;
     const config: ConfigObject = {
-      http: { addr: `127.0.0.1:${port}`, draintimeout: '5s' },
-      log: { level: 'info' },
+      http: { addr: `127.0.0.1:${port}`, draintimeout: '5s', debug: METRICS },
+      log: { level: 'debug' },
       ...(storage && { storage }),
       // On a busy machine 20 ms can pass unnoticed; here it is the replicas that are looked at.
       ...(redis && { redis: { addrs: [redis], deadline: '1s' } }),
       proxy: {
-        upstreams: [dockerHubUpstream(hub)],
+        ...proxy,
+        upstreams: [dockerHubUpstream(hub, { tags: { ttl: '1h' } })],
         fills: { directory: join(directory.path, `spools-${i}`), ...(redis && { advertise }) },
       },
     };

@@ -52,6 +52,11 @@ export class Layover implements AsyncDisposable {
     return layover;
   }
 
+  /** What it was started with, for commands that are about it. */
+  get configFile(): string {
+    return join(this.#directory.path, 'config.yml');
+  }
+
   get url(): string {
     return `${this.#scheme}://127.0.0.1:${this.#port}`;
   }
@@ -155,7 +160,7 @@ export class Layover implements AsyncDisposable {
   }
 
   async #launch(): Promise<void> {
-    const configFile = join(this.#directory.path, 'config.yml');
+    const { configFile } = this;
     await writeFile(configFile, stringify(merged(this.#defaults(), this.#options.config ?? {})));
     this.#process = await RunningProcess.start(
       process.execPath,

@@ -87,6 +87,10 @@ const scrub = z
 
 const index = z
   .strictObject({
+    location: choice('redis: one for all processes that share it. Default: redis where that is configured.', [
+      'redis',
+      'local',
+    ]).optional(),
     directory: text(
       'A local directory. Default: layover/index in the storage directory; else it is kept in memory.',
     ).optional(),

@@ -1,0 +1,27 @@
+import type { Digest } from '../oci/digest.ts';
+import type { RemovalClaim, UsageIndex } from './usage-index.ts';
+
+export interface LockedStore {
+  locked<T>(digest: Digest, work: () => Promise<T>): Promise<T>;
+}
+
+/**
+ * Nobody else, in this process or another with the same index, links or removes the digest while `work` runs and the claim is held.
+ *
+ * @returns undefined when another process links or removes it right now
+ */
+export function claimed<T>(
+  { index, store }: { readonly index: UsageIndex; readonly store: LockedStore },
+  digest: Digest,
+  work: (claim: RemovalClaim) => Promise<T>,
+): Promise<T | undefined> {
+  return store.locked(digest, async () => {
+    const claim = await index.claim(digest);
+    if (!claim) return undefined;
+    try {
+      return await work(claim);
+    } finally {
+      await claim.release();
+    }
+  });
+}

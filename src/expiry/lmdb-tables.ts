@@ -1,0 +1,103 @@
+import type { Database, RootDatabase } from 'lmdb';
+
+import { type HolderKey, type PackedDigest, type QueueKey, type ReferenceKey, toReferenceKey } from './index-keys.ts';
+import type { ContentReference, UsageTotals, Use } from './usage-index.ts';
+
+/** Size in bytes, last use and rank in Unix milliseconds. */
+export type StoredUse = [size: number, lastUsedAt: number, rank: number];
+/** Bytes, and how many references there are. */
+type StoredDigest = [size: number, references: number];
+
+const NO_TOTALS: UsageTotals = { bytes: 0, digests: 0, references: 0 };
+
+/** What lies in the files, and the changes that have to keep it in agreement with itself. */
+export class LmdbTables {
+  readonly #root: RootDatabase;
+  readonly uses: Database<StoredUse, ReferenceKey>;
+  readonly queue: Database<true, QueueKey>;
+  readonly holders: Database<true, HolderKey>;
+  readonly digests: Database<StoredDigest, PackedDigest>;
+  readonly loose: Database<true, PackedDigest>;
+  readonly parts: Database<PackedDigest[], PackedDigest>;
+  readonly wholes: Database<true, [part: PackedDigest, whole: PackedDigest]>;
+  readonly pins: Database<number, string>;
+  readonly meta: Database<unknown, string>;
+
+  constructor(root: RootDatabase) {
+    this.#root = root;
+    this.uses = root.openDB({ name: 'uses' });
+    this.queue = root.openDB({ name: 'queue' });
+    this.holders = root.openDB({ name: 'holders' });
+    this.digests = root.openDB({ name: 'digests' });
+    this.loose = root.openDB({ name: 'loose' });
+    this.parts = root.openDB({ name: 'parts' });
+    this.wholes = root.openDB({ name: 'wholes' });
+    this.pins = root.openDB({ name: 'pins' });
+    this.meta = root.openDB({ name: 'meta' });
+  }
+
+  totals(): UsageTotals {
+    return (this.meta.get('totals') as UsageTotals | undefined) ?? NO_TOTALS;
+  }
+
+  /**
+   * One transaction. A synchronous one, although it holds the event loop until the pages are handed to the system (it does not wait
+   * for the disk): the callbacks of lmdb's asynchronous ones are never called on Node.js 20.
+   */
+  write(work: (totals: UsageTotals) => UsageTotals): void {
+    this.#root.transactionSync(() => {
+      const before = this.totals();
+      const after = work(before);
+      if (after !== before) this.meta.putSync('totals', after);
+    });
+  }
+
+  record(totals: UsageTotals, { size, at, onlyKnown, ...reference }: Use): UsageTotals {
+    const key = toReferenceKey(reference);
+    const known = this.uses.get(key);
+    if (!known && onlyKnown) return totals;
+    const bytes = size ?? known?.[0] ?? 0;
+    this.move(key, known, [bytes, Math.max(at, known?.[1] ?? 0), Math.max(at, known?.[2] ?? 0)]);
+    if (known && (size === undefined || size === known[0]) && this.digests.get(key[1])?.[0] === bytes) return totals;
+    if (!known) this.holders.putSync([key[1], key[0], key[2]], true);
+    const references = totals.references + (known ? 0 : 1);
+    return this.#countDigest({ ...totals, references }, key[1], { bytes, isNew: !known });
+  }
+
+  #countDigest(
+    totals: UsageTotals,
+    digest: PackedDigest,
+    { bytes, isNew }: { bytes: number; isNew: boolean },
+  ): UsageTotals {
+    const [size, references] = this.digests.get(digest) ?? [0, 0];
+    const isFirst = this.digests.get(digest) === undefined;
+    this.loose.removeSync(digest);
+    this.digests.putSync(digest, [bytes, references + (isNew ? 1 : 0)]);
+    return { ...totals, bytes: totals.bytes - size + bytes, digests: totals.digests + (isFirst ? 1 : 0) };
+  }
+
+  remove(totals: UsageTotals, reference: ContentReference): UsageTotals {
+    const key = toReferenceKey(reference);
+    const known = this.uses.get(key);
+    if (!known) return totals;
+    const [repository, digest, kind] = key;
+    this.uses.removeSync(key);
+    this.queue.removeSync([kind, known[2], repository, digest]);
+    this.holders.removeSync([digest, repository, kind]);
+    const [size, references] = this.digests.get(digest) ?? [known[0], 1];
+    this.digests.putSync(digest, [size, Math.max(0, references - 1)]);
+    if (references <= 1) this.loose.putSync(digest, true);
+    return { ...totals, references: totals.references - 1 };
+  }
+
+  move([repository, digest, kind]: ReferenceKey, from: StoredUse | undefined, to: StoredUse): void {
+    if (from && from[2] !== to[2]) this.queue.removeSync([kind, from[2], repository, digest]);
+    this.uses.putSync([repository, digest, kind], to);
+    this.queue.putSync([kind, to[2], repository, digest], true);
+  }
+
+  forgetParts(whole: PackedDigest): void {
+    for (const part of this.parts.get(whole) ?? []) this.wholes.removeSync([part, whole]);
+    this.parts.removeSync(whole);
+  }
+}
