@@ -63,6 +63,7 @@ export async function openStoppedCache(config: Config, telemetry: Telemetry): Pr
     events: telemetry.expiry,
     now: Date.now,
   });
+  await care.collections.keep();
   return {
     control: care.control,
     housekeeping: care.housekeeping,

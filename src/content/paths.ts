@@ -15,12 +15,14 @@ export const UPLOADS = '_uploads';
 const QUARANTINE = '/layover/quarantine';
 export const UNRECORDED = '/layover/unrecorded';
 
+export const COLLECTIONS = '/layover/collection';
+
 /** While somebody collects garbage. */
-export const COLLECTION = '/layover/collection/state';
+export const COLLECTION = `${COLLECTIONS}/state`;
 
 /** What that collection may remove. */
 export function doomedPath(id: string): string {
-  return `/layover/collection/doomed-${id}`;
+  return `${COLLECTIONS}/doomed-${id}`;
 }
 
 export function blobDataPath(digest: Digest): string {

@@ -1,7 +1,7 @@
-import type { CollectionProgress, CollectionResult, CollectOptions } from '../content/garbage/collection-result.ts';
-import type { GarbageCollectorOptions } from '../content/garbage/garbage-collector.ts';
+import type { CollectionProgress, CollectionResult } from '../content/garbage/collection-result.ts';
+import type { GarbageCollector, GarbageCollectorOptions } from '../content/garbage/garbage-collector.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { CollectionRequest, CollectionStatus } from './cache-control.ts';
+import { type CollectionRequest, type CollectionStatus, ControlError } from './cache-control.ts';
 import type { ForgottenListener } from './sweep.ts';
 import type { UsageIndex } from './usage-index.ts';
 import type { UsageRecorder } from './usage-recorder.ts';
@@ -24,7 +24,7 @@ export interface CollectionEvents {
 export interface CollectableStore {
   createCollector(
     options: Pick<GarbageCollectorOptions, 'isCollected' | 'isHeld' | 'onForgotten' | 'onBytesRemoved' | 'now'>,
-  ): { collect(options: CollectOptions): Promise<CollectionResult> };
+  ): Pick<GarbageCollector, 'collect' | 'clearLeftovers'>;
 }
 
 export interface CollectionsOptions {
@@ -32,6 +32,8 @@ export interface CollectionsOptions {
   readonly index: UsageIndex;
   readonly recorder: UsageRecorder;
   readonly policy: CollectionPolicy;
+  /** Of all that use the storage, only the process that {@link Collections.keep keeps} it collects. */
+  readonly isAlone: boolean;
   /** Pushed here; of other repositories only loose bytes are removed. */
   readonly isHosted: (repository: string) => boolean;
   readonly isFilling: (digest: Digest) => boolean;
@@ -47,6 +49,7 @@ export class Collections {
   #status: CollectionStatus = { running: false };
   #running: Promise<CollectionResult> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #isKeeper = false;
 
   constructor(options: CollectionsOptions) {
     this.#options = options;
@@ -56,8 +59,15 @@ export class Collections {
     return this.#status;
   }
 
+  /** It is this process that looks after the storage, perhaps with others that heed each other. */
+  async keep(): Promise<void> {
+    this.#isKeeper = true;
+    if (this.#options.isAlone) await this.#collector().clearLeftovers();
+  }
+
   /** The first one comes after an interval, so that a process that is restarted often does not do much else. */
   schedule(): void {
+    this.unschedule();
     const { intervalMs } = this.#options.policy;
     if (intervalMs === 0 || this.#stopped.signal.aborted) return;
     this.#timer = setTimeout(() => void this.#runScheduled(), intervalMs).unref();
@@ -66,10 +76,18 @@ export class Collections {
   /** One that is under way goes on. */
   unschedule(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
-  /** One that is under way already is joined. */
+  /**
+   * One that is under way already is joined.
+   *
+   * @throws {ControlError} `unavailable`, at once, when it is for another process to do
+   */
   run(request: CollectionRequest, onProgress?: (progress: CollectionProgress) => void): Promise<CollectionResult> {
+    if (!this.#isKeeper && !request.dryRun) {
+      throw new ControlError('unavailable', 'another process looks after this storage: ask that one');
+    }
     this.#running ??= this.#run(request, onProgress).finally(() => (this.#running = undefined));
     return this.#running;
   }
@@ -81,12 +99,14 @@ export class Collections {
   }
 
   async #runScheduled(): Promise<void> {
+    const timer = this.#timer;
     try {
       await this.run({});
     } catch (error) {
       if (!this.#stopped.signal.aborted) this.#options.events.housekeepingFailed({ task: 'garbage collection', error });
     }
-    this.schedule();
+    // Not if it was unscheduled meanwhile.
+    if (this.#timer === timer) this.schedule();
   }
 
   async #run(request: CollectionRequest, onProgress?: (progress: CollectionProgress) => void) {

@@ -93,6 +93,7 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
     ...options,
     policy: config.storage.garbageCollection,
     isHosted: policy.isKept,
+    isAlone: config.storage.driver.kind === 'filesystem' && !usage.index.isShared,
   });
   const { refresh, pinBackup, now } = options;
   const control = new LocalControl({
@@ -108,6 +109,9 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
     control,
     start() {
       housekeeping.start();
+      collections.keep().catch((error: unknown) => {
+        options.events.housekeepingFailed({ task: 'garbage collection', error });
+      });
       if (!options.leader) collections.schedule();
     },
     /** Ends the record of use as well. */

@@ -1,7 +1,7 @@
 import { type Digest, isDigest } from '../../oci/digest.ts';
 import { FileTooLargeError, type StorageDriver } from '../../storage/driver.ts';
 import { orUndefined } from '../links.ts';
-import { COLLECTION, doomedPath } from '../paths.ts';
+import { COLLECTION, COLLECTIONS, doomedPath } from '../paths.ts';
 
 /** That some process collects garbage in this storage. */
 export interface Announced {
@@ -18,9 +18,9 @@ export interface AnnouncementOptions {
 }
 
 /** One that was not renewed for so long is of a process that has ended; clocks of replicas may differ by some of it. Milliseconds. */
-const STALE_MS = 10 * 60_000;
+const STALE_MS = 5 * 60_000;
 /** Somebody who was held up this long has lost the right to remove. Well below {@link STALE_MS}. Milliseconds. */
-const TRUSTED_MS = 2 * 60_000;
+const TRUSTED_MS = 60_000;
 const RENEW_MS = 15_000;
 const MAX_STATE_BYTES = 4096;
 /** Some three million digests. */
@@ -64,6 +64,11 @@ export class Announcement {
         throw new Error('the list of a collection of garbage is too long to be ours', { cause: err });
       throw err;
     }
+  }
+
+  /** What a process has left that ended in the middle. The caller knows that nobody else collects in this storage. */
+  async clear(): Promise<void> {
+    await this.#options.driver.delete(COLLECTIONS);
   }
 
   /** Goes on until {@link end}. */

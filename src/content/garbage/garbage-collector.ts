@@ -64,6 +64,11 @@ export class GarbageCollector {
     this.#options = options;
   }
 
+  /** Nobody but this process collects in this storage: what an earlier one has left says nothing any more. */
+  async clearLeftovers(): Promise<void> {
+    await this.#options.guard.announcement.clear();
+  }
+
   /** @throws {CollectionRunningError} */
   async collect(options: CollectOptions): Promise<CollectionResult> {
     const { guard } = this.#options;

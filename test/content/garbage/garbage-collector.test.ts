@@ -173,10 +173,10 @@ describe('a collection of garbage', () => {
     await using at = await scene();
     const announce = (age: number) =>
       at.driver.writeSmall(COLLECTION, announcement('other', 'looking', Date.now() - age));
-    await announce(9 * 60_000);
+    await announce(4 * 60_000);
     await expect(at.collect()).rejects.toThrow(CollectionRunningError);
     expect(await readdir(join(at.root, 'layover/collection'))).toEqual(['state']);
-    await announce(11 * 60_000);
+    await announce(6 * 60_000);
     await at.collect();
     expect(await readdir(join(at.root, 'layover/collection'))).toEqual([]);
   });
@@ -238,7 +238,7 @@ describe('a push while another process removes garbage', () => {
   it('goes on when that process has ended without a word, after a while', async () => {
     await using at = await scene();
     await at.driver.writeSmall(doomedPath('other'), Buffer.from(shared.digest));
-    await at.driver.writeSmall(COLLECTION, announcement('other', 'removing', Date.now() - 11 * 60_000));
+    await at.driver.writeSmall(COLLECTION, announcement('other', 'removing', Date.now() - 6 * 60_000));
     await at.pushBlob('app', shared);
     expect(await at.store.statBlob('app', shared.digest)).toBe(shared.bytes.length);
   });
