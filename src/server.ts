@@ -1,4 +1,4 @@
-import type { RequestListener, Server } from 'node:http';
+import type { RequestListener } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { type AdminServer, createAdminApp, startAdminServer } from './admin/admin-server.ts';
@@ -6,6 +6,7 @@ import { requireToken } from './admin/authenticate.ts';
 import { adminSocketPath } from './admin/socket-path.ts';
 import type { Config } from './config/config.ts';
 import { type Context, createContext } from './context.ts';
+import { activatedSocket } from './http/activated-socket.ts';
 import { createApp } from './http/app.ts';
 import { Clients } from './http/client-address.ts';
 import { createTokenPage } from './http/token-page.ts';
@@ -13,9 +14,11 @@ import { startDebugServer } from './http/debug-server.ts';
 import { Gate } from './http/authorize.ts';
 import { createDispatcher } from './http/dispatcher.ts';
 import { noteExchange } from './http/exchange.ts';
+import { overHttp2 } from './http/express-over-http2.ts';
 import { listen } from './http/listener.ts';
 import { createBaseUrl, createLocate } from './http/locate.ts';
 import { createPeerFills } from './http/peer-fills.ts';
+import { limitRequests } from './http/request-limits.ts';
 import { createRoutes } from './http/routes.ts';
 import { TrustedProxies } from './http/trusted-proxies.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
@@ -33,9 +36,6 @@ export interface RunningServer {
   /** Takes nothing new after `http.draindelay`, lets running answers finish as long as `http.draintimeout` allows, then ends everything. */
   drain(): Promise<void>;
 }
-
-/** How often connections that have become idle are looked for while draining. Milliseconds. */
-const IDLE_SWEEP_MS = 50;
 
 /** @throws when storage cannot be opened or the address is taken; never because of an upstream */
 export async function startServer({ config, env, telemetry }: StartServerOptions): Promise<RunningServer> {
@@ -62,7 +62,7 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   const page = auth?.issuer && { auth, issuer: auth.issuer, router, clients, prefix, log: telemetry.log };
   const tokens = page && createTokenPage(page);
   const admin = await startAdmin(config, context, telemetry);
-  const app = createApp({ health, tokens, admin: admin.app });
+  const app = overHttp2(createApp({ health, tokens, admin: admin.app }));
   const peerFills = context.peers && createPeerFills({ access: context.peers, clients, telemetry });
   const draining = { now: false };
   const onRequest: RequestListener = (req, res) => {
@@ -73,17 +73,23 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   };
   const { debug } = config.http;
   const debugServer = debug && (await startDebugServer({ ...debug, metrics: telemetry.metrics, health }));
-  const { server, url } = await listen(config.http, onRequest);
+  const listener = await listen({
+    http: config.http,
+    onRequest: limitRequests(onRequest, { ...config.http.limits, clients, telemetry }),
+    clients,
+    telemetry,
+    fd: activatedSocket(env, process.pid),
+  });
   health.start();
   return {
-    url,
+    url: listener.url,
     debugUrl: debugServer?.url,
     async drain() {
       draining.now = true;
       health.drain();
       // Balancers notice that we are not ready, and go on sending until they do.
       await delay(config.http.drainDelayMs);
-      await drainConnections(server, config.http.drainTimeoutMs);
+      await listener.drain(config.http.drainTimeoutMs);
       await admin.close();
       await context.close();
       await debugServer?.close();
@@ -115,13 +121,4 @@ async function startAdmin(config: Config, context: Context, { log }: Telemetry) 
       await Promise.all(servers.map((server) => server.close()));
     },
   };
-}
-
-async function drainConnections(server: Server, timeoutMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
-  const deadline = setTimeout(() => server.closeAllConnections(), timeoutMs);
-  await closed;
-  clearInterval(sweep);
-  clearTimeout(deadline);
 }

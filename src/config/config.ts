@@ -1,6 +1,7 @@
 import type { AuthConfig } from './auth-config.ts';
 import type { HealthConfig } from './health-config.ts';
 import type { NotificationsConfig } from './notifications-config.ts';
+import type { LimitsConfig, TlsConfig } from './http-config.ts';
 import type { PushConfig } from './push-config.ts';
 import type { TracingConfig } from './tracing-config.ts';
 
@@ -8,6 +9,7 @@ export type * from './auth-config.ts';
 export type * from './health-config.ts';
 export type * from './notifications-config.ts';
 export type * from './tracing-config.ts';
+export type * from './http-config.ts';
 
 /** Everything the service can be told, already parsed: durations in milliseconds, sizes in bytes, defaults filled in. */
 export interface Config {
@@ -266,24 +268,21 @@ export interface HttpConfig {
   /** From SIGTERM until new connections are refused; not ready meanwhile. Milliseconds. */
   readonly drainDelayMs: number;
   readonly tls: TlsConfig | undefined;
+  readonly http2: {
+    /** With TLS. */
+    readonly secure: boolean;
+    /** Without, by prior knowledge. */
+    readonly cleartext: boolean;
+  };
+  readonly limits: LimitsConfig;
+  /** Permissions of a unix socket; undefined: as the umask has it. */
+  readonly socketMode: number | undefined;
   readonly debug: DebugConfig | undefined;
 }
 
 export type Listen =
   | { readonly net: 'tcp'; readonly host: string | undefined; readonly port: number }
   | { readonly net: 'unix'; readonly path: string };
-
-export interface TlsConfig {
-  readonly certificate: string;
-  readonly key: string;
-  readonly clientCas: readonly string[];
-  readonly clientAuth:
-    | 'request-client-cert'
-    | 'require-any-client-cert'
-    | 'verify-client-cert-if-given'
-    | 'require-and-verify-client-cert';
-  readonly minimumVersion: 'TLSv1.2' | 'TLSv1.3';
-}
 
 export interface DebugConfig {
   readonly listen: Listen;

@@ -1,4 +1,6 @@
-import type { Config, HealthConfig, HttpConfig, Listen, LogConfig, TlsConfig } from './config.ts';
+import { toOpensslCiphers } from './cipher-suites.ts';
+import type { Config, HealthConfig, HttpConfig, Listen, LogConfig } from './config.ts';
+import type { LimitsConfig, TlsConfig } from './http-config.ts';
 import type { Environment } from './environment.ts';
 import { resolveAuth } from './resolve-auth.ts';
 import { resolveNotifications } from './resolve-notifications.ts';
@@ -11,6 +13,7 @@ import type { RawConfig } from './schema/schema.ts';
 import { parseHttpUrl, parseTcpAddress } from './units.ts';
 
 const SECOND = 1000;
+const MINUTE = 60 * SECOND;
 
 /** As distribution, for health checks. */
 const CHECK_INTERVAL = 10 * SECOND;
@@ -19,6 +22,8 @@ const CHECK_TIMEOUT = 10 * SECOND;
 const DRAIN_TIMEOUT = 30 * SECOND;
 /** As distribution. */
 const MAX_ENTRIES = 1000;
+/** As distribution. */
+const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
 /** Fills in every default. `raw` has passed all checks; `env` tells what OpenTelemetry's own variables say. */
 export function resolveConfig(raw: RawConfig, env: Environment): Config {
@@ -69,6 +74,9 @@ function resolveHttp(http: RawHttp): HttpConfig {
     drainTimeoutMs: http.draintimeout ?? DRAIN_TIMEOUT,
     drainDelayMs: http.draindelay ?? 0,
     tls: http.tls && resolveTls(http.tls),
+    http2: { secure: http.http2?.disabled !== true, cleartext: http.h2c?.enabled === true },
+    limits: resolveLimits(http.limits ?? {}),
+    socketMode: http.socketmode === undefined ? undefined : Number.parseInt(http.socketmode, 8),
     debug: resolveDebug(http.debug ?? {}),
   };
 }
@@ -86,6 +94,21 @@ function resolveTls(tls: NonNullable<RawHttp['tls']>): TlsConfig | undefined {
     clientCas: tls.clientcas ?? [],
     clientAuth: tls.clientauth ?? 'require-and-verify-client-cert',
     minimumVersion: tls.minimumtls === 'tls1.3' ? 'TLSv1.3' : 'TLSv1.2',
+    ciphers: toOpensslCiphers(tls.ciphersuites ?? []),
+  };
+}
+
+function resolveLimits(limits: NonNullable<RawHttp['limits']>): LimitsConfig {
+  return {
+    headerMs: limits.headertimeout ?? MINUTE,
+    stallMs: limits.stalltimeout ?? 2 * MINUTE,
+    // Above the 60 s after which usual load balancers drop an idle connection, so that they and not we close it.
+    idleMs: limits.idletimeout ?? 75 * SECOND,
+    maxManifestBytes: limits.maxmanifestsize ?? MAX_MANIFEST_BYTES,
+    maxBlobBytes: limits.maxblobsize ?? 0,
+    maxRequestsPerClient: limits.maxrequestsperclient ?? 1000,
+    maxConnections: limits.maxconnections ?? 10_000,
+    maxConnectionsPerClient: limits.maxconnectionsperclient ?? 2500,
   };
 }
 

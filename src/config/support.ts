@@ -14,7 +14,6 @@ interface UnhonouredKey {
 
 const isOn = (value: unknown, ...path: string[]) => parseBoolean(textAt(value, path) ?? '') === true;
 const saysNo = (key: string) => (value: unknown) => !isOn(value, key);
-const saysYes = (key: string) => (value: unknown) => isOn(value, key);
 const isEmpty = (value: unknown) => typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 
 const POOL = ['pool', 'poolsize', 'poolfifo', 'pooltimeout', 'minidleconns', 'maxidleconns', 'maxactiveconns'];
@@ -42,13 +41,6 @@ const IGNORED: readonly UnhonouredKey[] = [
   { path: ['storage', 'tag', 'concurrencylimit'], instead: 'tags are read with a limit of its own' },
   { path: ['middleware', 'registry'], instead: 'no middleware is loaded', unless: isEmpty },
   { path: ['middleware', 'repository'], instead: 'no middleware is loaded', unless: isEmpty },
-  { path: ['http', 'tls', 'ciphersuites'], instead: "Node.js' own list applies", unless: isEmpty },
-  {
-    path: ['http', 'http2'],
-    instead: 'clients are served by HTTP/1.1',
-    unless: (v) => isEmpty(v) || saysYes('disabled')(v),
-  },
-  { path: ['http', 'h2c'], instead: 'clients are served by HTTP/1.1', unless: saysNo('enabled') },
   ...REDIS_IGNORED,
   { path: ['proxy', 'cachewritetimeout'], instead: 'a blob may take as long as bytes keep coming' },
   { path: ['reporting'], instead: 'nothing is reported', unless: isEmpty },

@@ -3,17 +3,19 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import { RegistryError, toRegistryError } from '../oci/errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Exchange } from './exchange.ts';
+import { cutAnswer, isGone } from './http2.ts';
+import { endEarly, hasLongRest } from './unread-body.ts';
 
 /** The only place where an error becomes an answer; it knows whether the headers have gone out. */
 export function answerError(exchange: Exchange, err: unknown, log: Log): void {
   const { res } = exchange;
-  if (res.destroyed) return; // nobody to answer, nothing to report
+  if (isGone(res)) return; // nobody to answer, nothing to report
   const error = isStorageError(err) ? storageError(err) : toRegistryError(err);
   exchange.failed(error);
   if (isStorageError(err)) log.error({ 'err.detail': err.message }, 'the storage cannot be used');
   if (error.code === 'UNKNOWN') log.error({ 'err.detail': describe(err) }, 'request failed by a fault of ours');
   if (res.headersSent) {
-    res.destroy(); // too late for a status; a cut connection is the honest answer left
+    cutAnswer(res); // too late for a status; a cut connection is the honest answer left
     return;
   }
   sendError(exchange, error);
@@ -34,7 +36,7 @@ function storageError(cause: Error): RegistryError {
 }
 
 function sendError(exchange: Exchange, error: RegistryError): void {
-  const { res } = exchange;
+  const { req, res } = exchange;
   const body = Buffer.from(`${JSON.stringify(error)}\n`);
   const { headers, retryAfterMs } = error.options;
   const answerHeaders: OutgoingHttpHeaders = {
@@ -42,13 +44,12 @@ function sendError(exchange: Exchange, error: RegistryError): void {
     'content-type': 'application/json',
     'content-length': body.length,
     ...(retryAfterMs !== undefined && { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }),
+    ...(hasLongRest(req) && { connection: 'close' }),
     ...headers,
   };
   res.writeHead(error.status, answerHeaders);
-  exchange.sent(exchange.req.method === 'HEAD' ? 0 : body.length);
-  res.end(body);
-  // What is left of the request's body would stand before the next request.
-  if (!exchange.req.complete) exchange.req.resume();
+  exchange.sent(req.method === 'HEAD' ? 0 : body.length);
+  endEarly(req, res, body);
 }
 
 function describe(err: unknown): string {

@@ -11,7 +11,8 @@ export interface Client {
   readonly name: string;
 }
 
-interface Peer extends Client {
+/** Who is at the other end of a connection. */
+export interface Peer extends Client {
   readonly isTrusted: boolean;
 }
 
@@ -26,7 +27,7 @@ export class Clients {
   }
 
   of(req: IncomingMessage): Client {
-    const peer = this.#peerOf(req.socket);
+    const peer = this.peerOf(req.socket);
     if (!peer.isTrusted) return peer;
     const { address } = this.#proxies.read(req.headers);
     return address === undefined ? peer : { address, name: address };
@@ -34,10 +35,10 @@ export class Clients {
 
   /** What trusted proxies say of the request; nothing when it did not come from one. */
   told(req: IncomingMessage): Told {
-    return this.#peerOf(req.socket).isTrusted ? this.#proxies.read(req.headers) : {};
+    return this.peerOf(req.socket).isTrusted ? this.#proxies.read(req.headers) : {};
   }
 
-  #peerOf(socket: Socket): Peer {
+  peerOf(socket: Socket): Peer {
     let peer = this.#peers.get(socket);
     if (peer === undefined) {
       peer = this.#look(socket);

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { Server } from 'node:http';
 
 import express from 'express';
 import type { ErrorRequestHandler, Express } from 'express';
@@ -10,6 +8,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { addProfilePages, CPU_PROFILE_PATH, HEAP_PROFILE_PATH } from './debug-profiles.ts';
 import { processVars } from './debug-vars.ts';
 import { addHealthPages, LIVE_PATH, READY_PATH } from './health-pages.ts';
+import { bind, closeNow } from './bound-server.ts';
 import type { Health } from './health.ts';
 
 export interface DebugServerOptions {
@@ -38,19 +37,8 @@ const PAGES = [HEALTH_PATH, LIVE_PATH, READY_PATH, VARS_PATH, CPU_PROFILE_PATH, 
  */
 export async function startDebugServer(options: DebugServerOptions): Promise<DebugServer> {
   const server = createServer(createApp(options));
-  const { listen } = options;
-  if (listen.net === 'unix') server.listen(listen.path);
-  else server.listen(listen.port, listen.host);
-  await once(server, 'listening');
-  return {
-    url: urlOf(server),
-    async close() {
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
-    },
-  };
+  const url = await bind(server, options.listen);
+  return { url, close: () => closeNow(server) };
 }
 
 function createApp({ metrics, health, prometheusPath }: DebugServerOptions): Express {
@@ -85,10 +73,3 @@ const answerError: ErrorRequestHandler = (error: { status?: number }, _request, 
   if (response.headersSent) next(error);
   else response.status(error.status ?? 500).json({ error: 'the page could not be made' });
 };
-
-function urlOf(server: Server): string {
-  const address = server.address();
-  if (address === null || typeof address === 'string') return `unix:${address}`;
-  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-  return `http://${host}:${address.port}`;
-}

@@ -31,6 +31,8 @@ const HANDLER_NAMES: Readonly<Record<OciRequestKind, RequestHandlerName>> = {
   'list-methods': 'other',
 };
 
+const PROTOCOLS: Readonly<Record<string, string>> = { '1.0': 'HTTP/1.0', '1.1': 'HTTP/1.1', '2.0': 'HTTP/2.0' };
+
 export interface ExchangeOptions {
   /** Path and query. */
   readonly target: string;
@@ -137,6 +139,7 @@ export class Exchange {
       client: this.client.name,
       userAgent: req.headers['user-agent'],
       user: this.identity.name,
+      protocol: PROTOCOLS[req.httpVersion] ?? `HTTP/${req.httpVersion}`,
       method: req.method ?? '',
       url: req.url ?? '',
       handler,

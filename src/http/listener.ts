@@ -1,114 +1,136 @@
-import { once } from 'node:events';
-import { readFile, rm } from 'node:fs/promises';
-import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 
-import type { HttpConfig, Listen, TlsConfig } from '../config/config.ts';
+import type { HttpConfig, TlsConfig } from '../config/config.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { bind } from './bound-server.ts';
+import { chooseConnections, peekPreface, type ServeConnection } from './choose-connections.ts';
+import type { Clients } from './client-address.ts';
+import { limitConnections } from './connection-limits.ts';
+import { drainConnections } from './drain.ts';
+import { Http2 } from './http2.ts';
+import { answerClientError, refusal, refuseConnection } from './refuse-connection.ts';
+import { cutStalledClients } from './stalled-clients.ts';
+import { loadTlsFiles, tlsFilesVersion } from './tls-files.ts';
+import { TlsReload } from './tls-reload.ts';
 
-/** Above the 60 s after which usual load balancers drop an idle connection, so that they and not we close it. Milliseconds. */
-const KEEP_ALIVE_MS = 75_000;
-const HEADERS_TIMEOUT_MS = 60_000;
+/** Pulling zstd:chunked layers takes up to 1024 ranges in one header. Bytes. */
+const MAX_HEADER_SIZE = 64 * 1024;
 
-const SERVER_OPTIONS = {
-  /** Pulling zstd:chunked layers takes up to 1024 ranges in one header. Bytes. */
-  maxHeaderSize: 64 * 1024,
-  /** The dispatcher does it, with an error of the registry. */
-  requireHostHeader: false,
-};
+/** How much later than configured a slow header is noticed, at most. Milliseconds. */
+const HEADER_CHECK_MS = 5000;
+
+const METHOD_REFUSED = refusal(405, 'the operation is unsupported');
+
+export interface ListenOptions {
+  readonly http: HttpConfig;
+  readonly onRequest: RequestListener;
+  readonly clients: Clients;
+  readonly telemetry: Telemetry;
+  /** A socket that is bound already. */
+  readonly fd?: number | undefined;
+}
 
 export interface Listener {
-  readonly server: Server;
   /** Such as `http://127.0.0.1:5000`; `unix:<path>` for a socket. */
   readonly url: string;
+  /** Takes nothing new, and ends what runs when its time is up. */
+  drain(timeoutMs: number): Promise<void>;
 }
 
 /** @throws what listening failed with, such as `EADDRINUSE` */
-export async function listen(
-  { listen: address, tls }: Pick<HttpConfig, 'listen' | 'tls'>,
-  onRequest: RequestListener,
-): Promise<Listener> {
-  const server = tls ? await createSecureServer(tls, onRequest) : createServer(SERVER_OPTIONS, onRequest);
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
-  server.headersTimeout = HEADERS_TIMEOUT_MS;
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const { http, onRequest, clients, telemetry } = options;
+  const { limits, tls, http2: versions } = http;
+  const peerOf = (socket: Socket | undefined) => (socket ? clients.peerOf(socket).name : '');
+  const onStalled = (socket: Socket | undefined) => telemetry.clientRefused('stalled', peerOf(socket));
+  const secured = tls && (await createSecureServer(tls, options));
+  const server = secured?.server ?? createServer(serverOptions(http), onRequest);
+  const http2 = new Http2(onRequest, { maxHeaderSize: MAX_HEADER_SIZE, onStalled, ...limits });
+  if (secured) chooseConnections(server, 'secureConnection', byProtocol(secured.tls, http2));
+  else if (versions.cleartext) {
+    const timeoutMs = limits.headerMs;
+    chooseConnections(server, 'connection', (socket, serve) => {
+      peekPreface(socket, { isHttp2: (chosen) => http2.serve(chosen), isOther: serve, timeoutMs });
+    });
+  }
+  applyLimits(server, options, onStalled);
+  const url = await bind(server, options.fd === undefined ? http.listen : { net: 'fd', fd: options.fd }, {
+    scheme: tls ? 'https' : 'http',
+    mode: http.socketMode,
+  });
+  return {
+    url,
+    async drain(timeoutMs) {
+      secured?.reload.stop();
+      await drainConnections(server, http2.sessions, timeoutMs);
+    },
+  };
+}
+
+function serverOptions({ limits }: HttpConfig) {
+  return {
+    maxHeaderSize: MAX_HEADER_SIZE,
+    /** The dispatcher does it, with an error of the registry. */
+    requireHostHeader: false,
+    headersTimeout: limits.headerMs,
+    /** For the whole of a request; a push may take hours, as long as bytes keep coming. */
+    requestTimeout: 0,
+    keepAliveTimeout: limits.idleMs,
+    connectionsCheckingInterval: Math.min(HEADER_CHECK_MS, Math.ceil(limits.headerMs / 4)),
+  };
+}
+
+function applyLimits(
+  server: Server,
+  { http: { limits }, onRequest, clients, telemetry }: ListenOptions,
+  onStalled: (socket: Socket) => void,
+): void {
+  limitConnections(server, limits, {
+    clients,
+    onRefused: (address) => telemetry.clientRefused('connections', address ?? 'unix'),
+  });
+  cutStalledClients(server, limits.stallMs, onStalled);
   server.on('clientError', answerClientError);
   // RFC 9110, section 10.1.1: what is expected of us beyond 100-continue may be passed over.
   server.on('checkExpectation', onRequest);
   // Without it the connection would be cut. There is no endpoint that it could be for.
-  server.on('connect', (_req, socket: Socket) => refuse(socket, 405));
-  if (address.net === 'unix') {
-    await rm(address.path, { force: true }); // left by a process that was killed
-    server.listen(address.path);
-  } else server.listen(address.port, address.host);
-  await once(server, 'listening');
-  return { server, url: urlOf(server, address, tls ? 'https' : 'http') };
+  server.on('connect', (_req, socket: Socket) => refuseConnection(socket, METHOD_REFUSED));
 }
 
-async function createSecureServer(tls: TlsConfig, onRequest: RequestListener): Promise<Server> {
-  const server = createTlsServer({ ...SERVER_OPTIONS, ...(await loadTls(tls)) }, onRequest);
-  server.on('secureConnection', (socket) => {
-    const hasCertificate = Object.keys(socket.getPeerCertificate()).length > 0;
-    const refused =
-      (tls.clientAuth === 'require-any-client-cert' && !hasCertificate) ||
-      (tls.clientAuth === 'verify-client-cert-if-given' && hasCertificate && !socket.authorized);
-    if (tls.clientCas.length > 0 && refused) socket.destroy();
-  });
-  return server;
+async function createSecureServer(tls: TlsConfig, { http, onRequest, telemetry: { log } }: ListenOptions) {
+  const version = await tlsFilesVersion(tls);
+  const server = createTlsServer(
+    {
+      ...serverOptions(http),
+      ...(await loadTlsFiles(tls)),
+      ALPNProtocols: http.http2.secure ? ['h2', 'http/1.1'] : ['http/1.1'],
+      handshakeTimeout: http.limits.headerMs,
+      requestCert: tls.clientCas.length > 0,
+      rejectUnauthorized: tls.clientAuth === 'require-and-verify-client-cert' && tls.clientCas.length > 0,
+    },
+    onRequest,
+  );
+  return { server, tls, reload: new TlsReload(server, tls, { log, version }) };
 }
 
-async function loadTls({ certificate, key, clientCas, clientAuth, minimumVersion }: TlsConfig) {
-  const ca = await Promise.all(clientCas.map((file) => readFile(file)));
-  return {
-    cert: await readFile(certificate),
-    key: await readFile(key),
-    minVersion: minimumVersion,
-    ...(ca.length > 0 && {
-      ca,
-      requestCert: true,
-      rejectUnauthorized: clientAuth === 'require-and-verify-client-cert',
-    }),
+/** As the client asked for it in the handshake (ALPN). RFC 7301. */
+function byProtocol(tls: TlsConfig, http2: Http2) {
+  return (connection: Socket, serveHttp1: ServeConnection): void => {
+    const socket = connection as TLSSocket;
+    if (isRefused(tls, socket)) socket.destroy();
+    else if (socket.alpnProtocol === 'h2') http2.serve(socket);
+    else serveHttp1(socket);
   };
 }
 
-function urlOf(server: Server, address: Listen, scheme: string): string {
-  if (address.net === 'unix') return `unix:${address.path}`;
-  const bound = server.address();
-  if (bound === null || typeof bound === 'string') return `unix:${bound}`;
-  const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
-  return `${scheme}://${host}:${bound.port}`;
-}
-
-const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = {
-  HPE_HEADER_OVERFLOW: 431,
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
-};
-
-/** What is not even HTTP gets an error of the registry all the same. */
-function answerClientError(err: NodeJS.ErrnoException, socket: AnsweringSocket): void {
-  const { _httpMessage: underWay } = socket;
-  // An error in the middle of another answer would be taken for its bytes.
-  if (err.code === 'ECONNRESET' || !socket.writable || underWay?.headersSent) {
-    socket.destroy();
-    return;
-  }
-  refuse(socket, CLIENT_ERROR_STATUS[err.code ?? ''] ?? 400);
-}
-
-/** What Node's own handler of `clientError` looks at; there is no other way from a socket to its answer. */
-interface AnsweringSocket extends Socket {
-  readonly _httpMessage?: ServerResponse | null;
-}
-
-function refuse(socket: Socket, status: number): void {
-  const message = status === 405 ? 'the operation is unsupported' : 'not a valid HTTP request';
-  const body = JSON.stringify({ errors: [{ code: 'UNSUPPORTED', message }] });
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Docker-Distribution-Api-Version: registry/2.0',
-    ...(status === 405 ? ['Allow: GET, HEAD, OPTIONS'] : []),
-    'Connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+function isRefused({ clientCas, clientAuth }: TlsConfig, socket: TLSSocket): boolean {
+  if (clientCas.length === 0) return false;
+  const hasCertificate = Object.keys(socket.getPeerCertificate()).length > 0;
+  return (
+    (clientAuth === 'require-any-client-cert' && !hasCertificate) ||
+    (clientAuth === 'verify-client-cert-if-given' && hasCertificate && !socket.authorized)
+  );
 }

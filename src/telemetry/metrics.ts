@@ -75,6 +75,7 @@ function httpMetrics(registry: Registry) {
       SIZE_BOUNDS,
     ),
     httpInFlight: gauge('registry_http_in_flight_requests', 'Requests being answered.', ['handler']),
+    clientsRefused: counter('layover_clients_refused_total', 'Clients refused or cut off by a limit.', ['reason']),
   };
 }
 

@@ -28,6 +28,8 @@ export interface FinishedRequest {
   readonly userAgent?: string | undefined;
   /** Empty: nobody in particular. */
   readonly user?: string | undefined;
+  /** Such as `HTTP/1.1`. */
+  readonly protocol?: string | undefined;
   readonly method: string;
   /** The request target as it came; secrets in it are left out of the log. */
   readonly url: string;
@@ -181,6 +183,7 @@ function requestFields(request: FinishedRequest) {
     'err.message': request.error?.message,
     'http.request.id': request.requestId,
     'http.request.method': request.method,
+    'http.request.proto': request.protocol,
     'http.request.remoteaddr': request.client,
     'http.request.uri': redactUrl(request.url),
     'http.request.useragent': request.userAgent,

@@ -2,6 +2,7 @@ import type { AuthEvents } from '../auth/auth-events.ts';
 import type { UpstreamEvents } from '../upstream/upstream.ts';
 import { AuthTelemetry } from './auth-telemetry.ts';
 import { CacheTelemetry } from './cache-telemetry.ts';
+import { ClientTelemetry, type RefusalReason } from './client-telemetry.ts';
 import { ExpiryTelemetry } from './expiry-telemetry.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -26,6 +27,8 @@ export interface Telemetry {
   requestStarted(handler: RequestHandlerName): void;
   /** Writes the access line and counts the request. What the cache did is told by `cache.served`. */
   requestFinished(request: FinishedRequest): void;
+  /** @param client its address */
+  clientRefused(reason: RefusalReason, client: string): void;
   storageAction(event: StorageAction): void;
   /** Undefined when no traces are made. */
   readonly tracing: Tracing | undefined;
@@ -49,6 +52,7 @@ export function createTelemetry({
   accessLog = true,
   now = Date.now,
 }: TelemetryOptions): Telemetry {
+  const clients = new ClientTelemetry(log, metrics, now);
   const requests = new RequestTelemetry({ log, metrics, accessLog });
   return {
     log,
@@ -61,6 +65,7 @@ export function createTelemetry({
     notifications: new NotificationTelemetry(log, metrics),
     requestStarted: (handler) => requests.started(handler),
     requestFinished: (request) => requests.finished(request),
+    clientRefused: (reason, client) => clients.refused(reason, client),
     tracing,
     storageAction(event) {
       metrics.storageAction.at(event.driver, event.action).observe(event.durationMs / 1000);

@@ -48,7 +48,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     types: ['telemetry'],
   },
   'keeper.ts': { imports: ['registry/spool-locks.ts'] },
-  admin: { imports: ['expiry/cache-control.ts'] },
+  admin: { imports: ['expiry/cache-control.ts', 'http/bound-server.ts'] },
   http: { imports: ['auth', 'oci', 'registry', 'stream', 'telemetry', 'version.ts'] },
   auth: { imports: ['cache/lru.ts', 'oci'] },
   notifications: { imports: ['oci'], types: ['registry/content-event.ts'] },

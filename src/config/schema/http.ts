@@ -1,5 +1,19 @@
 import { z } from 'zod';
-import { bool, choice, httpUrl, matching, name, network, tcpAddress, text, timer } from './scalar.ts';
+import { CIPHER_SUITES } from '../cipher-suites.ts';
+import {
+  bool,
+  choice,
+  httpUrl,
+  integer,
+  matching,
+  name,
+  network,
+  ownTimer,
+  size,
+  tcpAddress,
+  text,
+  timer,
+} from './scalar.ts';
 
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
@@ -37,7 +51,10 @@ const tls = z
       .optional(),
     clientauth: choice('Default: require-and-verify-client-cert.', CLIENT_AUTH).optional(),
     minimumtls: choice('Default: tls1.2.', ['tls1.2', 'tls1.3']).optional(),
-    ciphersuites: z.array(text('A cipher suite.')).describe('Cipher suites of TLS 1.2.').optional(),
+    ciphersuites: z
+      .array(choice('A cipher suite of TLS 1.2, by its name in Go.', CIPHER_SUITES))
+      .describe('Cipher suites of TLS 1.2; those of TLS 1.3 are always on.')
+      .optional(),
     letsencrypt: letsEncrypt.describe('Certificates by ACME.').optional(),
   })
   .describe('Serve HTTPS.');
@@ -54,6 +71,21 @@ const debug = z
       .optional(),
   })
   .describe('Health and metrics, on an address of their own.');
+
+const count = (description: string) => integer(`${description} 0: no limit.`, { min: 0 });
+
+const limits = z
+  .strictObject({
+    headertimeout: ownTimer('For the whole header of a request, and for a TLS handshake. Default: 60s.').optional(),
+    stalltimeout: ownTimer('Without a byte in the middle of a request or an answer. Default: 2m.').optional(),
+    idletimeout: ownTimer('Between two requests of a connection. Default: 75s.').optional(),
+    maxmanifestsize: size('Of a manifest that is pushed. 0: no limit. Default: 4MiB.').optional(),
+    maxblobsize: size('Of a blob that is pushed. 0: no limit. Default: 0.').optional(),
+    maxrequestsperclient: count('Requests of one client at the same time. Default: 1000.').optional(),
+    maxconnections: count('Connections. Default: 10000.').optional(),
+    maxconnectionsperclient: count('Connections of one address. Default: 2500.').optional(),
+  })
+  .describe('What clients may do at most.');
 
 const prefix = matching('Path before /v2/. Default: /.', {
   pattern: /^\/(?:[^\s?#]*\/)?$/,
@@ -80,6 +112,11 @@ export const http = z
     draindelay: timer('How long requests are served on after SIGTERM while /readyz says 503. Default: 0.').optional(),
     tls: tls.optional(),
     headers: headers().describe('Added to every answer under /v2/.').optional(),
+    limits: limits.optional(),
+    socketmode: matching('Permissions of a unix socket, such as "0660".', {
+      pattern: /^0?[0-7]{3}$/,
+      expected: 'must be octal permissions such as "0660"',
+    }).optional(),
     debug: debug.optional(),
     http2: z
       .strictObject({ disabled: bool('HTTP/1.1 only.').optional() })

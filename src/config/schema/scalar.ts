@@ -108,7 +108,7 @@ export const choice = <const T extends string>(description: string, choices: rea
   scalar(description, {
     expected: `must be ${listing(choices)}`,
     json: { type: 'string', enum: [...choices] },
-    parse: (value) => choices.find((known) => known === value.toLowerCase()),
+    parse: (value) => choices.find((known) => known.toLowerCase() === value.toLowerCase()),
   });
 
 /** `a, b or c` */

@@ -1,0 +1,36 @@
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Why a client was cut off or refused: it sent or took nothing, or had too much under way. */
+export type RefusalReason = 'stalled' | 'connections' | 'requests';
+
+const MESSAGES: Readonly<Record<RefusalReason, string>> = {
+  stalled: 'a client was cut off: it sent or took nothing for too long',
+  connections: 'a connection was refused: there are too many',
+  requests: 'a request was refused: the client has too many under way',
+};
+
+/** Whoever floods us shall not flood the log. Milliseconds. */
+const LOG_EVERY_MS = 1000;
+
+/** Counts every refusal, and logs one of each kind per second. */
+export class ClientTelemetry {
+  readonly #log: Log;
+  readonly #metrics: Metrics;
+  readonly #now: () => number;
+  readonly #loggedAt = new Map<RefusalReason, number>();
+
+  constructor(log: Log, metrics: Metrics, now: () => number) {
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#now = now;
+  }
+
+  refused(reason: RefusalReason, client: string): void {
+    this.#metrics.clientsRefused.at(reason).value++;
+    const now = this.#now();
+    if (now - (this.#loggedAt.get(reason) ?? -Infinity) < LOG_EVERY_MS) return;
+    this.#loggedAt.set(reason, now);
+    this.#log.warn({ client }, MESSAGES[reason]);
+  }
+}
