@@ -30,10 +30,12 @@ import { BlobMounts } from './registry/blob-mounts.ts';
 import { HostedUploads } from './registry/hosted-uploads.ts';
 import { createUploadSecrets } from './registry/upload-secrets.ts';
 import { HostedManifests } from './registry/hosted-manifests.ts';
+import { limitUploads } from './registry/limited-uploads.ts';
 import { LocalRegistry } from './registry/local.ts';
 import { PulledBlobs } from './registry/pulled-blobs.ts';
 import { PulledManifests } from './registry/pulled-manifests.ts';
 import { PullThroughRegistry } from './registry/pull-through.ts';
+import type { UploadWriter } from './registry/registry.ts';
 import { Router, type UpstreamRoute } from './registry/router.ts';
 import { LateRoom } from './registry/late-room.ts';
 import { SpoolArea, type StoreRoom } from './registry/spool-area.ts';
@@ -279,19 +281,20 @@ async function createPulling(proxy: ProxyConfig, parts: Parts) {
 function createUploads(
   { http }: Config,
   parts: Pick<Parts, 'driver' | 'store' | 'content' | 'redis' | 'usage' | 'telemetry'>,
-): HostedUploads {
+): UploadWriter {
   const { driver, store, content, redis, usage, telemetry } = parts;
   if (http.secret === undefined && !redis) {
     telemetry.log.info({}, 'no http.secret is configured: a push can only go on at the process at which it began');
   }
   const holders = async (digest: Digest) => (await usage.index.holders(digest)).map(({ repository }) => repository);
-  return new HostedUploads({
+  const uploads = new HostedUploads({
     uploads: new UploadStore(driver, (repository, digest, staged) => store.commitUpload(repository, digest, staged)),
     mounts: new BlobMounts({ store, holders }),
     secrets: createUploadSecrets({ configured: http.secret, shared: redis && createPeerSecret(redis) }),
     onStored: (repository, digest, size) => content.blobStored(repository, digest, size),
     now: Date.now,
   });
+  return limitUploads(uploads, http.limits.maxBlobBytes);
 }
 
 function createUploadPurging(

@@ -22,7 +22,7 @@ const MAX_HEADER_SIZE = 64 * 1024;
 /** How much later than configured a slow header is noticed, at most. Milliseconds. */
 const HEADER_CHECK_MS = 5000;
 
-const METHOD_REFUSED = refusal(405, 'the operation is unsupported');
+const METHOD_REFUSED = refusal(405, 'the operation is unsupported', { allow: 'GET, HEAD, OPTIONS' });
 
 export interface ListenOptions {
   readonly http: HttpConfig;

@@ -5,9 +5,11 @@ import { RegistryError } from '../oci/errors.ts';
 /**
  * The whole body of a request.
  *
+ * @param limit bytes; 0: none
  * @throws {RegistryError} `MANIFEST_INVALID` with status 413 when it is larger; what still comes is not kept
  */
-export async function readBody(req: IncomingMessage, maxBytes: number): Promise<Buffer> {
+export async function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
+  const maxBytes = limit === 0 ? Infinity : limit;
   if (Number(req.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const chunks: Buffer[] = [];
   let size = 0;

@@ -1,7 +1,7 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 
-import { RegistryError, type RegistryErrorCode } from '../oci/errors.ts';
+import { RegistryError } from '../oci/errors.ts';
 
 /** What Node's own handler of `clientError` looks at; there is no other way from a socket to its answer. */
 export interface AnsweringSocket extends Socket {
@@ -29,7 +29,7 @@ export function refuseConnection(socket: AnsweringSocket, error: RegistryError):
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Docker-Distribution-Api-Version: registry/2.0',
-    ...Object.entries(error.options.headers ?? {}).map(([name, value]) => `${name}: ${value}`),
+    ...Object.entries(error.options.headers ?? {}).map(([name, value]) => `${name}: ${String(value)}`),
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
@@ -52,6 +52,10 @@ export function answerClientError(err: NodeJS.ErrnoException, socket: Socket): v
 }
 
 /** An error of the connection, for which the specification has no code. */
-export function refusal(status: number, message: string, code: RegistryErrorCode = 'UNSUPPORTED'): RegistryError {
-  return new RegistryError(code, message, { status });
+export function refusal(
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): RegistryError {
+  return new RegistryError('UNSUPPORTED', message, { status, headers });
 }

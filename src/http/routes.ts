@@ -12,9 +12,10 @@ export interface RoutesOptions {
   readonly local: LocalRegistry;
   readonly catalogMaxEntries: number;
   readonly tagsMaxEntries: number;
+  readonly http: { readonly limits: { readonly maxManifestBytes: number } };
 }
 
-export function createRoutes({ local, catalogMaxEntries, tagsMaxEntries }: RoutesOptions): RouteTable {
+export function createRoutes({ local, catalogMaxEntries, tagsMaxEntries, http }: RoutesOptions): RouteTable {
   return {
     ping,
     'list-repositories': listRepositories(local, catalogMaxEntries),
@@ -29,7 +30,7 @@ export function createRoutes({ local, catalogMaxEntries, tagsMaxEntries }: Route
     'append-upload': appendUpload,
     'finish-upload': finishUpload,
     'cancel-upload': cancelUpload,
-    'put-manifest': putManifest,
+    'put-manifest': putManifest(http.limits.maxManifestBytes),
     'delete-manifest': deleteManifest,
     'delete-blob': deleteBlob,
     'list-methods': listMethods,

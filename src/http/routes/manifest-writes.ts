@@ -3,24 +3,27 @@ import { noWriter } from '../no-writer.ts';
 import { readBody } from '../read-body.ts';
 import type { FindTarget, RouteHandler } from '../route-table.ts';
 
-/** As distribution, and the least that the specification expects. Bytes. */
-const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
-
-/** `PUT /v2/<name>/manifests/<reference>`: end-7a and end-7b of the distribution spec. */
-export const putManifest: RouteHandler<'put-manifest'> = async (request, { exchange, target, locate, notify }) => {
-  const { repository, reference, tags } = request;
-  const { writer, name } = writable(repository, target);
-  const bytes = await readBody(exchange.req, MAX_MANIFEST_BYTES);
-  const mediaType = mediaTypeOf(exchange.req.headers['content-type']);
-  const put = await writer.manifests.put(name, { bytes, mediaType, reference, tags });
-  const named = [...new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags])];
-  const told = named.length === 0 ? [undefined] : named;
-  await Promise.all(told.map((tag) => notify({ action: 'push', repository, tag, ...put })));
-  const headers = exchange.commonHeaders();
-  headers['location'] = locate(`/v2/${repository}/manifests/${put.digest}`);
-  Object.assign(headers, putHeaders(put, tags));
-  exchange.res.writeHead(201, headers).end();
-};
+/**
+ * `PUT /v2/<name>/manifests/<reference>`: end-7a and end-7b of the distribution spec.
+ *
+ * @param maxBytes of a manifest; 0: no limit
+ */
+export function putManifest(maxBytes: number): RouteHandler<'put-manifest'> {
+  return async (request, { exchange, target, locate, notify }) => {
+    const { repository, reference, tags } = request;
+    const { writer, name } = writable(repository, target);
+    const bytes = await readBody(exchange.req, maxBytes);
+    const mediaType = mediaTypeOf(exchange.req.headers['content-type']);
+    const put = await writer.manifests.put(name, { bytes, mediaType, reference, tags });
+    const named = [...new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags])];
+    const told = named.length === 0 ? [undefined] : named;
+    await Promise.all(told.map((tag) => notify({ action: 'push', repository, tag, ...put })));
+    const headers = exchange.commonHeaders();
+    headers['location'] = locate(`/v2/${repository}/manifests/${put.digest}`);
+    Object.assign(headers, putHeaders(put, tags));
+    exchange.res.writeHead(201, headers).end();
+  };
+}
 
 /** `DELETE /v2/<name>/manifests/<reference>`: end-9 of the distribution spec. */
 export const deleteManifest: RouteHandler<'delete-manifest'> = async (request, { exchange, target, notify }) => {
