@@ -73,7 +73,7 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   };
   const { debug } = config.http;
   const debugServer = debug && (await startDebugServer({ ...debug, metrics: telemetry.metrics, health }));
-  const listener = await listen({
+  const serving = await listen({
     http: config.http,
     onRequest: limitRequests(onRequest, { ...config.http.limits, clients, telemetry }),
     clients,
@@ -82,14 +82,14 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   });
   health.start();
   return {
-    url: listener.url,
+    url: serving.url,
     debugUrl: debugServer?.url,
     async drain() {
       draining.now = true;
       health.drain();
       // Balancers notice that we are not ready, and go on sending until they do.
       await delay(config.http.drainDelayMs);
-      await listener.drain(config.http.drainTimeoutMs);
+      await serving.drain(config.http.drainTimeoutMs);
       await admin.close();
       await context.close();
       await debugServer?.close();

@@ -13,7 +13,6 @@ interface UnhonouredKey {
 }
 
 const isOn = (value: unknown, ...path: string[]) => parseBoolean(textAt(value, path) ?? '') === true;
-const saysNo = (key: string) => (value: unknown) => !isOn(value, key);
 const isEmpty = (value: unknown) => typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 
 const POOL = ['pool', 'poolsize', 'poolfifo', 'pooltimeout', 'minidleconns', 'maxidleconns', 'maxactiveconns'];

@@ -176,8 +176,6 @@ describe('a file written for distribution', () => {
       'storage.tag.concurrencylimit',
       'middleware.registry',
       'middleware.repository',
-      'http.tls.ciphersuites',
-      'http.http2',
       'redis.maxretries',
       'redis.minretrybackoff',
       'redis.maxretrybackoff',

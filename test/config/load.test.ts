@@ -3,6 +3,17 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { configFile, load, MINIMAL, warningsOf, PUSH_DEFAULTS, STORAGE_DEFAULTS } from './config-file.ts';
 
+const LIMIT_DEFAULTS = {
+  headerMs: 60_000,
+  stallMs: 120_000,
+  idleMs: 75_000,
+  maxManifestBytes: 4 * 1024 * 1024,
+  maxBlobBytes: 0,
+  maxRequestsPerClient: 1000,
+  maxConnections: 10_000,
+  maxConnectionsPerClient: 2500,
+};
+
 describe('where the configuration comes from', () => {
   it('is the file that is named, before the one in REGISTRY_CONFIGURATION_PATH', async () => {
     await using named = await configFile(`${MINIMAL}http: {addr: ":1"}\n`);
@@ -71,6 +82,8 @@ describe('a configuration', () => {
         host: undefined,
         relativeUrls: undefined,
         trustedProxies: [],
+        http2: { secure: true, cleartext: false },
+        limits: LIMIT_DEFAULTS,
         headers: {},
         drainTimeoutMs: 30_000,
         drainDelayMs: 0,
@@ -147,6 +160,8 @@ tags: {maxtags: 60}
         host: 'https://registry.example.com:8443',
         relativeUrls: true,
         trustedProxies: ['10.0.0.0/8', 'fd00::1', 'unix'],
+        http2: { secure: true, cleartext: false },
+        limits: LIMIT_DEFAULTS,
         headers: { 'X-Content-Type-Options': ['nosniff'], 'X-Two': ['a', 'b'], 'X-Plain': ['c'] },
         drainTimeoutMs: 0,
         drainDelayMs: 5000,
@@ -247,8 +262,6 @@ describe('a warning', () => {
       'middleware: {registry: [{name: a}]}',
       'middleware.registry: not honoured by this version: no middleware is loaded',
     ],
-    ['http: {h2c: {enabled: true}}', 'http.h2c: not honoured by this version: clients are served by HTTP/1.1'],
-    ['http: {http2: {disabled: false}}', 'http.http2: not honoured by this version: clients are served by HTTP/1.1'],
     [
       'http: {debug: {prometheus: {enabled: true}}}',
       'http.debug.prometheus: there are no metrics without http.debug.addr',

@@ -30,7 +30,7 @@ beforeAll(async () => {
   ca = await certificate('ca');
   const own = await certificate('own', { ca });
   plain = await startReadScene({
-    http: { h2c: { enabled: true }, limits: { stalltimeout: '800ms', headertimeout: '800ms' } },
+    http: { h2c: { enabled: true }, limits: { headertimeout: '800ms' } },
   });
   const files = { certificate: plain.temporaryPath('cert.pem'), key: plain.temporaryPath('key.pem') };
   caFile = plain.temporaryPath('ca.pem');
@@ -162,12 +162,13 @@ async function runCurl({ url }: Layover, how: string, path: string): Promise<str
 
 describe('a client of HTTP/2 that stands still', () => {
   it('has its stream cut, and its other streams go on', async () => {
-    using session = await openSession(plain.layover);
+    await using scene = await startReadScene({ http: { h2c: { enabled: true }, limits: { stalltimeout: '800ms' } } });
+    using session = await openSession(scene.layover);
     const still = await get(session, { ':path': blobPath });
     still.stream.pause();
     still.stream.on('error', () => {});
     const closed = once(still.stream, 'close');
-    await plain.layover.waitForOutput(/a client was cut off/);
+    await scene.layover.waitForOutput(/a client was cut off/);
     expect((await get(session, { ':path': '/v2/' })).status).toBe(200);
     still.stream.resume();
     await closed;

@@ -206,7 +206,7 @@ describe('a push', () => {
         controller.enqueue(Buffer.alloc(1000, 'a'));
       },
     });
-    const answer = await fetch(location, { method: 'PATCH', body, duplex: 'half' } as RequestInit);
+    const answer = await fetch(location, { method: 'PATCH', body, duplex: 'half' });
     expect(await codes(answer)).toEqual([413, 'SIZE_INVALID']);
     expect((await fetch(location)).status).toBe(404);
   });
