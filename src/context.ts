@@ -93,7 +93,9 @@ export async function createContext({ config, env, telemetry: recorded }: Contex
   const uploads = createUploads(config, { ...stored, telemetry });
   const router = new Router({
     local,
-    writer: readOnly ? undefined : { uploads, manifests: new HostedManifests({ store, content, policy: config.push }) },
+    writer: readOnly
+      ? undefined
+      : { uploads: uploads.writer, manifests: new HostedManifests({ store, content, policy: config.push }) },
     hosted: config.proxy?.hosted ?? [],
     upstreams: pulling?.routes ?? [],
   });
@@ -281,7 +283,7 @@ async function createPulling(proxy: ProxyConfig, parts: Parts) {
 function createUploads(
   { http }: Config,
   parts: Pick<Parts, 'driver' | 'store' | 'content' | 'redis' | 'usage' | 'telemetry'>,
-): UploadWriter {
+): { readonly writer: UploadWriter; close(): Promise<void> } {
   const { driver, store, content, redis, usage, telemetry } = parts;
   if (http.secret === undefined && !redis) {
     telemetry.log.info({}, 'no http.secret is configured: a push can only go on at the process at which it began');
@@ -294,7 +296,7 @@ function createUploads(
     onStored: (repository, digest, size) => content.blobStored(repository, digest, size),
     now: Date.now,
   });
-  return limitUploads(uploads, http.limits.maxBlobBytes);
+  return { writer: limitUploads(uploads, http.limits.maxBlobBytes), close: () => uploads.close() };
 }
 
 function createUploadPurging(
