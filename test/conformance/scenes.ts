@@ -7,7 +7,7 @@ import { writeDistributionLayout } from '../support/distribution-layout.ts';
 import { Images } from '../support/images.ts';
 import { type ConfigObject, Layover } from '../support/layover.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { EVERYTHING, readOnly, VALIDATED } from './settings.ts';
+import { EVERYTHING, readOnly, REDIRECTED, VALIDATED } from './settings.ts';
 import type { Settings } from './suite.ts';
 
 /** A registry, and what is asked of it. */
@@ -38,7 +38,7 @@ const onFilesystem = (config: ConfigObject) => Layover.start({ config: { ...conf
 const inMemory = (config: ConfigObject) =>
   Layover.start({ config: { ...config, storage: { filesystem: undefined, inmemory: {}, ...DELETES } } });
 
-async function onS3(config: ConfigObject): Promise<StartedScene | string> {
+async function onS3(config: ConfigObject, redirect: ConfigObject = { disable: true }): Promise<StartedScene | string> {
   const program = await findVersitygw();
   if (program === undefined) return 'versitygw is missing';
   const server = await startVersitygw(program);
@@ -50,7 +50,9 @@ async function onS3(config: ConfigObject): Promise<StartedScene | string> {
     secretkey: SECRET_KEY,
     rootdirectory: randomUUID(),
   };
-  const layover = await Layover.start({ config: { ...config, storage: { filesystem: undefined, s3, ...DELETES } } });
+  const layover = await Layover.start({
+    config: { ...config, storage: { filesystem: undefined, s3, redirect, ...DELETES } },
+  });
   return {
     url: layover.url,
     async [Symbol.asyncDispose]() {
@@ -110,6 +112,7 @@ export const SCENES: readonly Scene[] = [
   ...pushed('filesystem', onFilesystem),
   ...pushed('in memory', inMemory),
   ...pushed('S3', onS3),
+  { name: 'S3, redirecting', settings: REDIRECTED, start: () => onS3({}, { disable: false }) },
   { name: 'pull-through cache', settings: stored, start: startCache },
   { name: 'read-only', settings: stored, start: () => startStored(MAINTENANCE) },
 ];

@@ -44,6 +44,9 @@ export const EVERYTHING: Settings = { ...EVERY_API, ...EVERY_DATA };
 /** Everything that a registry takes which looks for what a manifest names. */
 export const VALIDATED: Settings = { ...EVERYTHING, DATA_SPARSE: false };
 
+/** Blobs come from a store that does not say what their digest is. */
+export const REDIRECTED: Settings = { ...VALIDATED, API_BLOBS_DIGEST_HEADER: false };
+
 /** What can be asked of a registry that takes nothing. */
 export function readOnly(data: {
   readonly repository: string;
