@@ -13,7 +13,7 @@ import type { ProgressOutput } from './progress-bar.ts';
 
 export interface ImageCommandsContext {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly out: ProgressOutput;
+  readonly out: ImageContext['out'];
   readonly err: ProgressOutput;
   readonly end: (code: number) => void;
 }

@@ -21,7 +21,7 @@ import { renderColumns } from './table.ts';
 
 export interface ImageContext {
   readonly access: RegistryAccess;
-  readonly out: ProgressOutput;
+  readonly out: { write(text: string | Uint8Array): unknown };
   readonly err: ProgressOutput;
 }
 
@@ -96,7 +96,7 @@ export async function inspectCommand(
   await using source = disposable(await openSource(parseLocation(name), access));
   if (raw) {
     // Byte for byte, so that its digest is that of the output.
-    out.write((await source.root()).bytes.toString('utf8'));
+    out.write((await source.root()).bytes);
     return;
   }
   const summary = await summarise(source, wanted);

@@ -41,6 +41,7 @@ export class ArchiveDestination implements ImageDestination {
     this.#written = pipeline(chunks, createWriteStream(this.#temporary, { flags: 'wx' }));
     // Whoever writes next hears of it.
     this.#written.catch(() => undefined);
+    this.#archive.on('error', () => undefined);
   }
 
   /** @throws {ImageError} when the file exists: an archive is not changed, and nothing is overwritten */
@@ -98,6 +99,8 @@ export class ArchiveDestination implements ImageDestination {
     const done = new Promise<void>((resolve, reject) => {
       const settle = (err?: Error | null) => (err ? reject(err) : resolve());
       const sink = this.#archive.entry({ name: path, size, mode: 0o644, mtime: NO_TIME }, settle);
+      // What it fails with is known below.
+      sink.on('error', () => undefined);
       const failed = (err: Error) => {
         sink.destroy(err);
         reject(err);

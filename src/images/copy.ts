@@ -73,7 +73,7 @@ export async function copyImage(
 }
 
 /** One platform is that image itself; several are the index without the others. */
-export async function choosePlatforms(
+async function choosePlatforms(
   source: ImageSource,
   root: ImageManifest,
   { platforms }: Pick<CopyOptions, 'platforms'>,

@@ -30,6 +30,8 @@ const FILE_KINDS: Readonly<Record<string, FileLocation['kind']>> = {
 };
 
 const DOCKER_HUB = 'docker.io';
+const LABEL = '[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?';
+const HOST = new RegExp(`^(?:${LABEL}(?:\\.${LABEL})*|\\[[\\da-f:]+\\])(?::\\d{1,5})?$`, 'i');
 
 /**
  * Reads `alpine:3.20`, `host:5000/app@sha256:…`, `docker://…`, `oci:dir:tag`, `oci-archive:file.tar:tag` and
@@ -77,9 +79,7 @@ function hostAndName(host: string, repository: string): { host: string; reposito
 }
 
 function checked(text: string, location: RegistryLocation): RegistryLocation {
-  if (!URL.canParse(`http://${location.host}`) || /[@?#\\]/.test(location.host)) {
-    throw new ImageError(`${text}: ${location.host} is no host`);
-  }
+  if (!HOST.test(location.host)) throw new ImageError(`${text}: ${location.host} is no host`);
   // A name in a registry has no host of its own in front.
   if (/[A-Z:]/.test(location.repository))
     throw new ImageError(`${text}: ${location.repository} is no name of a repository`);

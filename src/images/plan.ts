@@ -81,7 +81,7 @@ export async function fetchManifest(
 }
 
 /** @throws {ImageError} */
-export function checkDigest(bytes: Uint8Array, digest: Digest, name: string): void {
+function checkDigest(bytes: Uint8Array, digest: Digest, name: string): void {
   const actual = digestOf(bytes, digestAlgorithm(digest));
   if (actual !== digest) throw new ImageError(`${name}: ${digest} is damaged: its bytes are ${actual}`);
 }

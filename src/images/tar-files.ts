@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
-import { extract, type Header } from 'tar-stream';
+import { type Extract, extract, type Header } from 'tar-stream';
 
 import { ImageError } from './image-error.ts';
 import { type LayoutFiles, readExactly } from './layout-files.ts';
@@ -99,6 +98,8 @@ async function indexOf(path: string): Promise<TarIndex> {
   const index: TarIndex = { entries: new Map(), links: new Map() };
   const archive = extract();
   archive.on('entry', (header, stream, next) => {
+    // What the archive fails with is heard of there.
+    stream.on('error', () => undefined);
     try {
       addEntry(index, { header, offset: stream.offset + HEADER_BYTES }, path);
     } catch (err) {
@@ -109,16 +110,47 @@ async function indexOf(path: string): Promise<TarIndex> {
     stream.resume();
   });
   try {
-    // Its streams are those of node in all but their types.
-    const sink = archive as unknown as NodeJS.WritableStream;
-    await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), sink);
+    await feed(archive, path);
   } catch (err) {
     if (err instanceof ImageError || (err instanceof Error && 'code' in err)) throw err;
-    throw new ImageError(`${path}: not a tar archive, or damaged: ${err instanceof Error ? err.message : ''}`, {
-      cause: err,
-    });
+    const reason = err instanceof Error ? err.message : '';
+    throw new ImageError(`${path}: not a tar archive, or damaged: ${reason}`, { cause: err });
   }
   return index;
+}
+
+/** Resolves when the archive has been read to its end. */
+async function feed(archive: Extract, path: string): Promise<void> {
+  const { promise, resolve, reject } = settlement();
+  // Stays, as an archive can fail again while it is being given up.
+  archive.on('error', reject);
+  archive.on('finish', resolve);
+  archive.on('close', () => reject(new Error('given up')));
+  writeFile(archive, path).catch((err: unknown) => archive.destroy(err as Error));
+  await promise;
+}
+
+async function writeFile(archive: Extract, path: string): Promise<void> {
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
+    if (archive.destroyed) return;
+    if (!archive.write(chunk)) {
+      const { promise, resolve } = settlement();
+      archive.once('drain', resolve).once('close', resolve);
+      await promise;
+      archive.off('drain', resolve).off('close', resolve);
+    }
+  }
+  archive.end(undefined);
+}
+
+function settlement() {
+  let resolve: () => void = () => undefined;
+  let reject: (err: Error) => void = () => undefined;
+  const promise = new Promise<void>((onSuccess, onFailure) => {
+    resolve = onSuccess;
+    reject = onFailure;
+  });
+  return { promise, resolve, reject };
 }
 
 function addEntry(

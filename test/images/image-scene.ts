@@ -34,7 +34,7 @@ export function hostOf({ url }: Pick<RegistryBackend, 'url'>): string {
   return new URL(url).host;
 }
 
-export const ACCEPT = [
+const ACCEPT = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.oci.image.manifest.v1+json',
   'application/vnd.docker.distribution.manifest.v2+json',
