@@ -83,7 +83,7 @@ describe('layover serve', () => {
 
   it('with a bad configuration exits with 1, tells all of it, and leaves nothing behind', async () => {
     await using config = await withConfig(
-      'version: 0.1\nstorage: { filesystem: { rootdirectory: ./made } }\nhttp: { tsl: 1 }\nauth: { silly: { realm: a, service: b } }\n',
+      'version: 0.1\nstorage: { filesystem: { rootdirectory: ./made } }\nhttp: { tsl: 1 }\nauth: { htpaswd: {} }\n',
     );
     const { code, stderr, stdout } = await run(['serve', config.file], {}, config.path);
     expect(code).toBe(1);
