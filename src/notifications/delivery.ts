@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { type BackoffPolicy, backoffMs } from './backoff.ts';
 import { envelopeOf } from './envelope.ts';
-import type { Sink } from './http-sink.ts';
+import { PostTimeoutError, type Sink } from './http-sink.ts';
 import type { EventQueue } from './queue/event-queue.ts';
 import type { QueueEntry } from './queue/segment.ts';
 
@@ -137,6 +137,6 @@ export class Delivery {
 /** Without addresses of the receiver, which may hold secrets. */
 function reasonOf(err: unknown): string {
   if (!(err instanceof Error)) return 'failed';
-  if (err.name === 'TimeoutError') return 'no answer in time';
+  if (err instanceof PostTimeoutError) return err.message;
   return (err as NodeJS.ErrnoException).code ?? err.name;
 }

@@ -60,16 +60,20 @@ export class Endpoint {
     return this.#lanes.reduce((sum, { queue }) => sum + queue.size, 0);
   }
 
-  /** @param queue name of the queue that new events go to. @throws when its directory can not be read or made */
+  /** @param queue name of the queue that new events go to; in memory when its directory can not be used */
   async open(queue: string): Promise<void> {
-    this.#own = await this.#openLane(queue, { endsWhenEmpty: false });
+    const { events } = this.#options;
+    this.#own = await this.#openLane(this.#pathOf(queue), { endsWhenEmpty: false }).catch((err: unknown) => {
+      events.notificationsNotStored({ endpoint: this.name, reason: err instanceof Error ? err.message : String(err) });
+      return this.#openLane(undefined, { endsWhenEmpty: false });
+    });
     void this.#own.delivery.start();
   }
 
-  /** Sends what another process has left as well, beside our own. @param queue name of its queue */
+  /** Sends what another process has left as well, beside our own. @param queue name of its queue @throws when it can not be read */
   async adopt(queue: string): Promise<void> {
     const { events } = this.#options;
-    const lane = await this.#openLane(queue, { endsWhenEmpty: true });
+    const lane = await this.#openLane(this.#pathOf(queue), { endsWhenEmpty: true });
     if (lane.queue.size > 0) events.notificationsAdopted({ endpoint: this.name, pending: lane.queue.size });
     void lane.delivery.start().then(() => this.#retire(lane));
   }
@@ -103,8 +107,10 @@ export class Endpoint {
     return directory === undefined ? undefined : join(directory, queue);
   }
 
-  async #openLane(name: string, { endsWhenEmpty }: { readonly endsWhenEmpty: boolean }): Promise<Lane> {
-    const directory = this.#pathOf(name);
+  async #openLane(
+    directory: string | undefined,
+    { endsWhenEmpty }: { readonly endsWhenEmpty: boolean },
+  ): Promise<Lane> {
     const { sink, config, queue: limits, now } = this.#options;
     const queue = await EventQueue.open({ directory, limits, now, events: this.#queueEvents() });
     const policy = { ...config, maxAgeMs: limits.maxAgeMs, maxAttempts: limits.maxAttempts };

@@ -1,4 +1,4 @@
-import { chmod, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
@@ -157,7 +157,7 @@ describe('a queue of events', () => {
     await expect(none).rejects.toThrow('enough');
   });
 
-  it('keeps events in memory while the disk takes none, and says so once', async () => {
+  it('keeps events in memory while the disk takes none, says so once, and writes them when it does', async () => {
     await using directory = await temporaryDirectory();
     const { queue, told } = await openQueue(join(directory.path, 'queue'));
     if (process.getuid?.() === 0) {
@@ -167,8 +167,15 @@ describe('a queue of events', () => {
     await queue.append(text('a'), push);
     await queue.append(text('b'), push);
     expect(told.failed).toEqual([expect.any(String)]);
-    expect(await take(queue, 2)).toEqual([text('a'), text('b')]);
-    await queue.close();
+    expect(await take(queue, 1)).toEqual([text('a')]);
+
+    await mkdir(join(directory.path, 'queue'), { recursive: true, mode: 0o700 });
+    await chmod(join(directory.path, 'queue'), 0o700);
+    await queue.append(text('c'), push);
+    expect(told.failed).toEqual([expect.any(String), undefined]);
+    const { queue: next } = await openQueue(join(directory.path, 'queue'));
+    expect(await take(next, 2)).toEqual([text('b'), text('c')]);
+    await Promise.all([queue.close(), next.close()]);
   });
 
   it('writes again what it wrote to files that another process took', async () => {

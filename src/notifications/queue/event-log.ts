@@ -74,11 +74,12 @@ export class EventLog {
       if (isDurable && !(await segment.isInPlace())) throw new LostDirectoryError();
     } catch (err) {
       this.#active = undefined; // what is behind half a line would be lost with it
+      if (segment.waiting.size === 0) await this.#drop([segment]).catch(() => {});
       throw err;
     }
     for (const entry of entries) {
       entry.place = { segment, offset };
-      segment.hold(entry);
+      if (!entry.isGone) segment.hold(entry);
       offset += entry.bytes;
     }
     if (segment.bytes >= SEGMENT_BYTES) this.#active = undefined;

@@ -140,11 +140,14 @@ export class EventQueue {
 
   async #write(entries: readonly QueueEntry[], isDurable: boolean): Promise<void> {
     if (!this.#log) return;
+    // Those that the disk did not take are before the new ones, on disk as well.
+    const held = this.#isFailing ? this.#backlog.entries().filter(({ place }) => Buffer.isBuffer(place)) : [];
+    const batch = { entries: [...held, ...entries], isDurable: isDurable || held.length > 0 };
     try {
-      await this.#log.append({ entries, isDurable }).catch(async (err: unknown) => {
+      await this.#log.append(batch).catch(async (err: unknown) => {
         if (!(err instanceof LostDirectoryError)) throw err;
         await this.#forgetLost();
-        await this.#log?.append({ entries, isDurable });
+        await this.#log?.append(batch);
       });
       this.#report(undefined);
     } catch (err) {
