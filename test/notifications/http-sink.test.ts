@@ -31,7 +31,10 @@ function sinkTo(url: string, more: Partial<NotificationEndpointConfig> = {}, env
     env,
     userAgent: 'layover/test',
   });
-  return { post: sink.post, [Symbol.asyncDispose]: () => sink.close() };
+  return {
+    post: (body: string, signal: AbortSignal) => sink.post(body, signal),
+    [Symbol.asyncDispose]: () => sink.close(),
+  };
 }
 
 async function startTls() {
