@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { Images } from '../support/images.ts';
+import { Layover } from '../support/layover.ts';
 import { RunningProcess } from '../support/processes.ts';
 import { LAYOVER_MAIN, programEnvironment } from '../support/programs.ts';
 import { blobAt, damagedBlobs, filesBelow, manifestAt, startScene } from './image-scene.ts';
@@ -98,17 +99,33 @@ describe('a download', () => {
 
 describe('an upload', () => {
   it('that breaks goes on where the registry has it', async () => {
-    await using proxy = await FaultProxy.start(`http://${scene.to}`);
-    const destination = `127.0.0.1:${proxy.port}/pushed/large:1`;
-    await using running = await startImage(['copy', `${scene.from}/team/large:1`, destination]);
-    await passed(proxy, 'bytesToTarget', 18_000_000);
-    proxy.killAll();
-    expect(await running.exited, running.output).toEqual({ code: 0, signal: null });
-    expect(await manifestAt(scene.toUrl, 'pushed/large', '1')).toEqual(image.bytes);
-    const [, layer = image.digest] = image.layers;
-    expect((await blobAt(scene.toUrl, 'pushed/large', layer))?.length).toBe(SIZE);
+    await using layover = await Layover.start();
+    await using proxy = await FaultProxy.start(layover.url);
+    const exit = await pushBroken(proxy, 18_000_000);
+    expect(exit).toEqual({ code: 0, signal: null });
+    expect(await sizeOfLayer(layover.url)).toBe(SIZE);
     expect(proxy.counts.bytesToTarget).toBeLessThan(SIZE * 1.5);
   });
+
+  it('that breaks starts again where the registry does not say what it has', async () => {
+    await using proxy = await FaultProxy.start(`http://${scene.to}`);
+    expect(await pushBroken(proxy, 8_000_000)).toEqual({ code: 0, signal: null });
+    expect(await sizeOfLayer(scene.toUrl)).toBe(SIZE);
+  });
+
+  async function pushBroken(proxy: FaultProxy, afterBytes: number) {
+    const destination = `127.0.0.1:${proxy.port}/pushed/large:1`;
+    await using running = await startImage(['copy', `${scene.from}/team/large:1`, destination]);
+    await passed(proxy, 'bytesToTarget', afterBytes);
+    proxy.killAll();
+    return await running.exited;
+  }
+
+  async function sizeOfLayer(registry: string): Promise<number | undefined> {
+    expect(await manifestAt(registry, 'pushed/large', '1')).toEqual(image.bytes);
+    const [, layer = image.digest] = image.layers;
+    return (await blobAt(registry, 'pushed/large', layer))?.length;
+  }
 
   it('that cannot be finished leaves no tag', async () => {
     await using proxy = await FaultProxy.start(`http://${scene.to}`);
