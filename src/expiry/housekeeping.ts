@@ -71,6 +71,8 @@ export interface HousekeepingOptions {
 
 const STORE_SIZE_INTERVAL_MS = 1_000;
 const RETRY_MS = 60_000;
+const LOSSY =
+  'Redis drops any of its keys when it is full: bytes are deleted only after a look into every repository; set its maxmemory-policy to volatile-lru or noeviction';
 
 /** Everything that goes on with stored content besides serving it. */
 export class Housekeeping {
@@ -188,6 +190,7 @@ export class Housekeeping {
       const { index, store, now } = this.#options;
       if ((await index.marker('complete')) === undefined) await this.rebuild();
       if (index.isShared) await recordNoted(index, store.unrecorded, now());
+      if (!(await index.isLossless())) this.#failed('index')(new Error(LOSSY));
       await this.#begin();
     } catch (err) {
       this.#failed('index')(err);

@@ -246,6 +246,10 @@ export class LmdbIndex implements UsageIndex {
 
   async unreserve(): Promise<void> {}
 
+  async isLossless(): Promise<boolean> {
+    return true;
+  }
+
   async recount(): Promise<void> {
     this.#root.transactionSync(() => {
       let bytes = 0;

@@ -224,3 +224,9 @@ for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
   if tonumber(stored or 0) == 0 then bytes = bytes + tonumber(size) end
 end
 return string.format('%.0f', bytes)`);
+
+/** @returns 0 when the server drops keys that do not expire; 1 also when it does not tell */
+export const losslessScript = createScript(`
+local memory = redis.pcall('INFO', 'memory')
+if type(memory) ~= 'string' or not string.find(memory, 'maxmemory_policy:allkeys') then return 1 end
+return string.find(memory, 'maxmemory:0\\r') and 1 or 0`);

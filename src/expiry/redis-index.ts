@@ -25,6 +25,7 @@ import {
   claimScript,
   deferScript,
   endLinkScript,
+  losslessScript,
   oldestScript,
   putPartsScript,
   recordLooseScript,
@@ -63,6 +64,9 @@ const CLAIMED_POLL_MS = 25;
 /** Fills say three times in it that they go on. Milliseconds. */
 export const RESERVATION_TTL_MS = 60_000;
 
+/** How often it is looked how the server is set up. Milliseconds. */
+const LOOK_MS = 60_000;
+
 const UNAVAILABLE = Symbol('unavailable');
 
 /**
@@ -74,6 +78,7 @@ export class RedisIndex implements UsageIndex {
   readonly #redis: Redis;
   readonly #pages: RedisIndexPages;
   readonly #prefix = redisKeys.index();
+  #lossless: { readonly isSo: boolean; readonly at: number } | undefined;
 
   constructor(redis: Redis) {
     this.#redis = redis;
@@ -223,6 +228,15 @@ export class RedisIndex implements UsageIndex {
 
   async unreserve(digest: Digest, size: number): Promise<void> {
     await this.#call(WRITE, (commands) => commands.zrem(redisKeys.reserved(), reservation(digest, size)));
+  }
+
+  async isLossless(): Promise<boolean> {
+    const now = performance.now();
+    if (this.#lossless === undefined || now - this.#lossless.at > LOOK_MS) {
+      const isSo = (await this.#run(READ, losslessScript, { keys: [this.#prefix], args: [] })) === 1;
+      this.#lossless = { isSo, at: now };
+    }
+    return this.#lossless.isSo;
   }
 
   recount(): Promise<void> {

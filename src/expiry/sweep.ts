@@ -129,7 +129,8 @@ export class Sweep {
     await index.remove(holders);
     // Asked last: an index that was emptied meanwhile is not complete.
     const isComplete = (await index.marker('complete')) !== undefined;
-    const isKnown = isComplete && !(index.isShared && (await store.unrecorded.has(digest)));
+    const isWhole = isComplete && (await index.isLossless());
+    const isKnown = isWhole && !(index.isShared && (await store.unrecorded.has(digest)));
     return !isKnown && this.#isReferredAnywhere(digest);
   }
 

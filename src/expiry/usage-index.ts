@@ -161,6 +161,9 @@ export interface UsageIndex {
   /** The fill has ended. */
   unreserve(digest: Digest, size: number): Promise<void>;
 
+  /** Nothing of it gets lost piece by piece, as from a Redis that makes room by dropping any of its keys. */
+  isLossless(): Promise<boolean>;
+
   /** Counts everything again, after a damage. */
   recount(): Promise<void>;
 

@@ -76,8 +76,16 @@ export class TagEntries {
     this.#pending.delete(key);
     for (const tag of waiting) {
       const current = this.inMemory(repository, tag);
-      if (current?.digest === digest) await this.#store.putTag(repository, tag, digest);
+      if (current?.digest === digest) await this.#putStored(repository, tag, digest);
     }
+  }
+
+  /** Unless the manifest was evicted meanwhile: a tag that leads nowhere is of no use. */
+  #putStored(repository: string, tag: string, digest: Digest): Promise<void> {
+    return this.#store.locked(digest, async () => {
+      const isThere = await this.#store.isLinked(repository, { digest, kind: 'manifest' });
+      if (isThere) await this.#store.putTag(repository, tag, digest);
+    });
   }
 
   /**

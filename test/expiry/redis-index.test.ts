@@ -79,6 +79,18 @@ describe.skipIf(missing)('with a real server', () => {
     });
   });
 
+  it.each([
+    ['allkeys-lru', '100mb', false],
+    ['volatile-lru', '100mb', true],
+    ['allkeys-lru', '0', true],
+  ])('with maxmemory-policy %s and maxmemory %s knows whether keys get lost', async (policy, maxmemory, isLossless) => {
+    await using full = await RedisServer.start({
+      directives: [`maxmemory-policy ${policy}`, `maxmemory ${maxmemory}`],
+    });
+    await using made = await openIndex(configFor(full.address, PATIENT));
+    expect(await made.index.isLossless()).toBe(isLossless);
+  });
+
   it('is not complete any more when a part of it is missing', async () => {
     await server.admin.flushall();
     await using made = await open();

@@ -1,0 +1,104 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import type { Digest } from '../../src/oci/digest.ts';
+import { sharedHub } from '../integration/scene.ts';
+import { pull } from '../integration/pulling.ts';
+import { expectNothingBroken, expectStored } from '../integration/stored-data.ts';
+import { seededContent } from '../support/content.ts';
+import { writeDistributionLayout } from '../support/distribution-layout.ts';
+import { Images } from '../support/images.ts';
+import { Layover } from '../support/layover.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { cacheCommand } from './command.ts';
+import { metric, pullBlob, pullImage, startExpiringCache, storedOf } from './expiring-cache.ts';
+
+const SOON = { timeout: 30_000, interval: 100 };
+const shared = seededContent('in both', 100_000);
+
+const upstream = new Images();
+const cached = upstream.addImage('library/app', 'latest', { layers: [4096] });
+upstream.addBlob('library/app', shared);
+const pulled = [cached.digest, cached.config, ...cached.layers];
+const pulling = { tag: 'latest', layers: [cached.config, ...cached.layers, shared.digest] };
+
+const pushed = new Images();
+const own = pushed.addImage('team/app', '1', { layers: [50_000] });
+pushed.addBlob('team/app', shared);
+const hosted: Digest[] = [own.digest, own.config, ...own.layers, shared.digest];
+
+const hub = sharedHub(upstream);
+
+/** A directory in which somebody has pushed before. */
+async function seeded() {
+  const directory = await temporaryDirectory();
+  const dataDirectory = join(directory.path, 'data');
+  await writeDistributionLayout(dataDirectory, pushed);
+  return { dataDirectory, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
+}
+
+async function expectServed(layover: Layover): Promise<void> {
+  expect(await pull(`${layover.url}/v2/team/app/manifests/1`)).toMatchObject({ status: 200, complete: true });
+  for (const digest of hosted.slice(1))
+    expect(await pullBlob(layover, 'team/app', digest)).toMatchObject({ status: 200, digest });
+}
+
+describe('content that was pushed here', () => {
+  it('outlives a TTL of a second, with the bytes that it shares with what expires', async () => {
+    await using seed = await seeded();
+    await using layover = await startExpiringCache(hub(), { ...seed, proxy: { ttl: '1s', hosted: ['team/*'] } });
+    await layover.waitForOutput(/the index of stored content is complete/);
+    await pullImage(layover, 'library/app', pulling);
+    await expect.poll(() => metric(layover, 'layover_expired_total'), SOON).toBe(pulled.length + 1);
+    expect(await storedOf(layover, pulled)).toEqual([]);
+    await expectServed(layover);
+    await expectStored(layover, hosted);
+    const { stdout } = await cacheCommand(layover, 'cache', 'list', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ entries: [{ repository: 'team/app', tags: ['1'], hosted: true }] });
+    const { stderr } = await cacheCommand(layover, 'cache', 'evict', 'team/app:1');
+    expect(stderr).toMatch(/was pushed here/);
+    await expectNothingBroken(layover);
+  });
+
+  it('is not evicted by a quota that it exceeds by itself; what is pulled through is passed on', async () => {
+    await using seed = await seeded();
+    const options = { ...seed, proxy: { hosted: ['team/*'] }, storage: { quota: { size: 60_000 } } };
+    await using layover = await startExpiringCache(hub(), options);
+    await layover.waitForOutput(/the index of stored content is complete/);
+    await pullImage(layover, 'library/app', pulling);
+    await layover.waitForOutput(/above its quota/);
+    await expect.poll(() => storedOf(layover, pulled), SOON).toEqual([]);
+    await expectServed(layover);
+    await expectStored(layover, hosted);
+  });
+
+  it('is all there is in a plain registry, where neither age nor room removes anything', async () => {
+    await using seed = await seeded();
+    const config = {
+      storage: { quota: { size: 1_000 } },
+      http: { debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } },
+    };
+    await using layover = await Layover.start({ ...seed, config });
+    await layover.waitForOutput(/the index of stored content is complete/);
+    await expectServed(layover);
+    const { stdout } = await cacheCommand(layover, 'cache', 'stats', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ complete: true, ttlMs: 0 });
+    expect(await metric(layover, 'layover_evicted_total')).toBe(0);
+    await expectStored(layover, hosted);
+  });
+
+  it('and what was cached stay while no upstream may be asked, whatever their age', async () => {
+    await using seed = await seeded();
+    await using layover = await startExpiringCache(hub(), { ...seed, proxy: { ttl: '1s', hosted: ['team/*'] } });
+    await layover.waitForOutput(/the index of stored content is complete/);
+    await pullImage(layover, 'library/app', pulling);
+    await layover.kill('SIGKILL');
+    const before = await storedOf(layover, pulled);
+    await using offline = await startExpiringCache(hub(), { ...seed, proxy: { ttl: '1s', offline: true } });
+    // Long after its time.
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    expect(await metric(offline, 'layover_expired_total')).toBe(0);
+    expect(await storedOf(offline, before)).toEqual(before);
+    expect(before.length).toBeGreaterThan(0);
+  });
+});
