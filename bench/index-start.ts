@@ -8,6 +8,7 @@ import { stringify } from 'yaml';
 
 import { LmdbIndex } from '../src/expiry/lmdb-index.ts';
 import { ManifestParts } from '../src/expiry/manifest-parts.ts';
+import type { UsageIndex } from '../src/expiry/usage-index.ts';
 import { UsageRecorder } from '../src/expiry/usage-recorder.ts';
 import { digestOf } from '../src/oci/digest.ts';
 import { storeUnderTest } from '../test/expiry/store-under-test.ts';
@@ -57,6 +58,14 @@ export async function measureIndex(entries: number): Promise<IndexFigures> {
 
 async function fill(directory: string, entries: number): Promise<number> {
   const index = await LmdbIndex.open({ directory });
+  const recordUs = await fillIndex(index, entries);
+  await index.setMarker('complete', 'yes');
+  await index.close();
+  return recordUs;
+}
+
+/** @returns time that one reference took. Microseconds */
+export async function fillIndex(index: UsageIndex, entries: number): Promise<number> {
   const startedAt = performance.now();
   const now = Date.now();
   for (let first = 0; first < entries; first += 10_000) {
@@ -70,10 +79,7 @@ async function fill(directory: string, entries: number): Promise<number> {
       })),
     );
   }
-  const elapsedMs = performance.now() - startedAt;
-  await index.setMarker('complete', 'yes');
-  await index.close();
-  return (elapsedMs * 1000) / entries;
+  return ((performance.now() - startedAt) * 1000) / entries;
 }
 
 async function timeOpen(directory: string): Promise<number> {

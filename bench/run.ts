@@ -7,12 +7,28 @@ import { seededContent } from '../test/support/content.ts';
 import { Hub } from '../test/support/hub.ts';
 import { Images } from '../test/support/images.ts';
 import { type Contender, startDistribution, startLayover, startNginx } from './contenders.ts';
+import { missingPrograms } from '../test/support/programs.ts';
 import { pull } from './pull.ts';
+import { measureShared, renderFigures } from './shared.ts';
 import { type Cell, type Row, renderTable } from './table.ts';
 import { type Bench, type Scale, type Subjects, workloads } from './workloads.ts';
 
-const FULL: Scale = { seconds: 3, runs: 3, largeBytes: 256 * 2 ** 20, mediumBytes: 38_000_000 };
-const QUICK: Scale = { seconds: 1, runs: 1, largeBytes: 64 * 2 ** 20, mediumBytes: 8_000_000 };
+const FULL: Scale = {
+  seconds: 3,
+  runs: 3,
+  largeBytes: 256 * 2 ** 20,
+  mediumBytes: 38_000_000,
+  indexEntries: 1_000_000,
+  clients: 200,
+};
+const QUICK: Scale = {
+  seconds: 1,
+  runs: 1,
+  largeBytes: 64 * 2 ** 20,
+  mediumBytes: 8_000_000,
+  indexEntries: 50_000,
+  clients: 30,
+};
 
 const REPOSITORY = 'library/bench';
 
@@ -83,7 +99,9 @@ async function main(): Promise<void> {
   const names = contenders.map(({ name }) => name);
   const missing = ['docker-registry', 'nginx'].filter((name) => !names.includes(name));
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}`;
-  const text = `${renderTable(rows, names)}\n\n${machine}; load generator on the same machine; median of ${scale.runs} × ${scale.seconds} s.\n`;
+  const hasRedis = (await missingPrograms(['redis-server'])).length === 0;
+  const shared = hasRedis ? `\n\n${renderFigures(await measureShared({ hub, subjects, scale }))}` : '';
+  const text = `${renderTable(rows, names)}${shared}\n\n${machine}; load generator on the same machine; median of ${scale.runs} × ${scale.seconds} s.\n`;
   stdout.write(`\n${text}${missing.length > 0 ? `Not measured, as not installed: ${missing.join(', ')}\n` : ''}`);
   const directory = join(import.meta.dirname, 'results');
   await mkdir(directory, { recursive: true });

@@ -13,6 +13,10 @@ export interface Scale {
   readonly runs: number;
   readonly largeBytes: number;
   readonly mediumBytes: number;
+  /** References in the index of use. */
+  readonly indexEntries: number;
+  /** Clients that stampede three replicas. */
+  readonly clients: number;
 }
 
 /** What is pulled, by the digests that the common upstream has. */

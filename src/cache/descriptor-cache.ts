@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type Descriptor, OCTET_STREAM } from '../oci/descriptor.ts';
 import { type Digest, digestAlgorithm, isDigest } from '../oci/digest.ts';
 import { redisKeys } from '../redis/keys.ts';
-import type { Redis, RedisOperation } from '../redis/redis.ts';
+import type { Redis, RedisCommands, RedisOperation } from '../redis/redis.ts';
 import { createCountedCache } from './lru.ts';
 
 export interface DescriptorCacheEvents {
@@ -19,6 +19,13 @@ export interface DescriptorCacheOptions {
   /** Undefined: in memory alone, and then for as long as there is room. */
   readonly redis: Redis | undefined;
   readonly events: DescriptorCacheEvents;
+}
+
+/** Told of what other processes have removed, so that nothing else in memory outlives it. */
+export interface RemovalListener {
+  removed(repository: string, digest: Digest): void;
+  /** Removals may have been missed. */
+  missed(): void;
 }
 
 /** Where others can remove what we have in memory, this is how long it may be wrong if we are not told. Milliseconds. */
@@ -42,6 +49,7 @@ export class DescriptorCache {
   readonly #memory;
   /** Tells our own messages from those of others. */
   readonly #sender = randomUUID();
+  #listener: RemovalListener | undefined;
 
   constructor({ maxEntries, redis, events }: DescriptorCacheOptions) {
     this.#redis = redis;
@@ -49,8 +57,16 @@ export class DescriptorCache {
     this.#memory = createCountedCache<Descriptor>({ maxEntries, ...(redis && { ttlMs: MAX_STALENESS_MS }) });
     redis?.listen(redisKeys.removedDescriptors(), {
       onMessage: (message) => this.#removedElsewhere(message),
-      onGap: () => this.#memory.clear(),
+      onGap: () => {
+        this.#memory.clear();
+        this.#listener?.missed();
+      },
     });
+  }
+
+  /** There is one. */
+  set listener(listener: RemovalListener) {
+    this.#listener = listener;
   }
 
   /** Undefined when nobody knows; waits for Redis no longer than a pull may. */
@@ -75,6 +91,12 @@ export class DescriptorCache {
   remove(repository: string, digest: Digest): void {
     this.#memory.delete(keyOf(repository, digest));
     void this.#clear(repository, digest);
+  }
+
+  /** The repository has it no more, whatever it is: as {@link remove}, and other processes are told in any case. */
+  forget(repository: string, digest: Digest): void {
+    this.remove(repository, digest);
+    void this.#redis?.call(CLEAR, (commands) => this.#publish(commands, repository, digest), undefined);
   }
 
   /** As distribution: is it a member, and if so what is it? All are sent at once, each to the node that has its key. */
@@ -126,7 +148,7 @@ export class DescriptorCache {
           commands.del(redisKeys.repositoryDescriptor(repository, digest)),
           // Fields, as distribution does: others may keep more there.
           commands.hdel(redisKeys.descriptor(digest), 'digest', 'size', 'mediatype'),
-          commands.publish(redisKeys.removedDescriptors(), `${this.#sender} ${keyOf(repository, digest)}`),
+          this.#publish(commands, repository, digest),
         ]);
       },
       undefined,
@@ -135,7 +157,15 @@ export class DescriptorCache {
 
   #removedElsewhere(message: string): void {
     const [sender, key] = message.split(' ', 2);
-    if (sender !== this.#sender && key !== undefined) this.#memory.delete(key);
+    if (sender === this.#sender || key === undefined) return;
+    this.#memory.delete(key);
+    const at = key.lastIndexOf('@');
+    const digest = key.slice(at + 1);
+    if (isDigest(digest)) this.#listener?.removed(key.slice(0, at), digest);
+  }
+
+  #publish(commands: RedisCommands, repository: string, digest: Digest): Promise<number> {
+    return commands.publish(redisKeys.removedDescriptors(), `${this.#sender} ${keyOf(repository, digest)}`);
   }
 
   /** A tier that is not available takes no time, and is not counted. */

@@ -58,6 +58,13 @@ export class StoredContent {
     this.#descriptors = descriptors;
     this.#onDamaged = onDamaged;
     this.#redirects = redirect;
+    descriptors.listener = {
+      removed: (repository, digest) => this.#drop(repository, digest),
+      missed: () => {
+        this.#manifests.clear();
+        this.#smallBlobs.clear();
+      },
+    };
   }
 
   /** Where a client can fetch a blob by itself. Undefined at once when nobody is redirected, or it is in memory. */
@@ -177,6 +184,11 @@ export class StoredContent {
 
   /** The repository has it no more. */
   forget(repository: string, digest: Digest): void {
+    this.#drop(repository, digest);
+    this.#descriptors.forget(repository, digest);
+  }
+
+  #drop(repository: string, digest: Digest): void {
     const key = keyOf(repository, digest);
     this.#removals += 1;
     this.#seenAt.delete(key);

@@ -153,6 +153,24 @@ describe.skipIf(missing.length > 0)('three replicas with one index', () => {
     expect(await sumOf(scene.replicas, 'layover_evicted_total')).toBe(0);
   });
 
+  it('obey a command that one of them is given, and have nothing in memory that is gone', async () => {
+    await using scene = await startReplicas({ hub: hub(), redis: redis.address });
+    const [first, second, third] = scene.replicas as [Layover, Layover, Layover];
+    for (const replica of scene.replicas) await pullImage(replica, 'library/app', layersOf(image));
+    await expectStored(first, allOf(image));
+    const evicted = await cacheCommand(third, 'cache', 'evict', 'docker.io/library/app:latest', '--json');
+    expect(JSON.parse(evicted.stdout)).toMatchObject({ references: allOf(image).length });
+    await expectNothingBroken(first);
+    // The second one has served all of it from memory.
+    hub().requests.reset();
+    await expect
+      .poll(async () => {
+        await pull(`${second.url}/v2/library/app/blobs/${image.config}`);
+        return hub().requests.count('blob-get');
+      }, SOON)
+      .toBe(1);
+  });
+
   it('serve and keep while Redis is away, and record afterwards what came meanwhile', async () => {
     await using gone = await RedisServer.start();
     await using scene = await startReplicas({ hub: hub(), redis: gone.address, count: 2, proxy: { ttl: '1h' } });
