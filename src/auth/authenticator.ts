@@ -9,6 +9,8 @@ export interface Presented {
   readonly authorization: string | undefined;
   /** IP address; empty on a unix socket. */
   readonly address: string;
+  /** Stands for the connection; has the same {@link certificate} as long as it lasts. */
+  readonly connection: object;
   /** Verified by the TLS server. */
   readonly certificate: () => PeerCertificate | undefined;
 }

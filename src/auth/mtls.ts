@@ -6,10 +6,14 @@ import type { Identity } from './identity.ts';
 
 /** Client certificates, for those who send no other credentials. */
 export function createMtls(config: MtlsConfig): Authenticator {
+  const known = new WeakMap<object, Identity>();
   return {
-    identify({ authorization, certificate }: Presented): Identity | undefined {
-      const shown = authorization === undefined ? certificate() : undefined;
-      return shown && identityOf(shown, config);
+    identify({ authorization, connection, certificate }: Presented): Identity | undefined {
+      if (authorization !== undefined) return undefined;
+      const shown = known.has(connection) ? undefined : certificate();
+      const identity = shown && identityOf(shown, config);
+      if (identity) known.set(connection, identity);
+      return known.get(connection);
     },
     challenge: () => undefined,
   };

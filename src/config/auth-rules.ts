@@ -19,6 +19,11 @@ export function findAuthConflicts(plain: unknown): Finding[] {
   if (has('mtls') && plainAt(plain, ['http', 'tls', 'clientcas']) === undefined) {
     find('mtls', 'needs http.tls.clientcas, which say whose certificates count');
   }
+  const jwksUrl = textAt(plain, ['auth', 'token', 'jwksurl']) ?? '';
+  if (/^https?:\/\/[^/?#]*@/i.test(jwksUrl)) {
+    const message = 'must not contain a user name or password';
+    found.push({ path: ['auth', 'token', 'jwksurl'], part: 'value', message });
+  }
   return found;
 }
 

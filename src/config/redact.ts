@@ -1,4 +1,5 @@
 import type {
+  AuthConfig,
   Config,
   CredentialsConfig,
   HttpHealthCheck,
@@ -12,10 +13,11 @@ const REDACTED = '***';
 
 /** A copy that can be logged and turned into JSON: no passwords, tokens or credentials in URLs. */
 export function redactedConfig(config: Config): Record<string, unknown> {
-  const { admin, health, http, notifications, proxy, redis, storage, tracing } = config;
+  const { admin, auth, health, http, notifications, proxy, redis, storage, tracing } = config;
   return {
     ...config,
     storage: { ...storage, driver: redactDriver(storage.driver) },
+    auth: auth && redactAuth(auth),
     http: { ...http, secret: http.secret && REDACTED },
     health: { ...health, http: health.http.map(redactCheck) },
     admin: { ...admin, token: admin.token && REDACTED },
@@ -24,6 +26,11 @@ export function redactedConfig(config: Config): Record<string, unknown> {
     redis: redis && redactRedis(redis),
     proxy: proxy && { ...proxy, upstreams: proxy.upstreams.map(redactUpstream) },
   };
+}
+
+/** A query can be a secret. */
+function redactAuth({ token, ...auth }: AuthConfig): AuthConfig {
+  return { ...auth, token: token && { ...token, jwksUrl: token.jwksUrl?.replace(/\?.*$/, `?${REDACTED}`) } };
 }
 
 function redactDriver(driver: StorageDriverConfig): StorageDriverConfig {

@@ -9,6 +9,7 @@ export function presentedBy(req: IncomingMessage, client: Client): Presented {
   return {
     authorization: req.headers.authorization,
     address: client.address ?? '',
+    connection: req.socket,
     certificate: () => certificateOf(req),
   };
 }

@@ -1,6 +1,7 @@
 import type { AuthEvents } from '../auth/auth-events.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import { redactUrl } from './redact-url.ts';
 
 type Event<Name extends keyof AuthEvents> = Parameters<AuthEvents[Name]>[0];
 
@@ -42,11 +43,14 @@ export class AuthTelemetry implements AuthEvents {
   }
 
   keysFetched({ url, keys }: Event<'keysFetched'>): void {
-    this.#log.info({ url, keys }, 'keys of the token server fetched');
+    this.#log.info({ url: redactUrl(url), keys }, 'keys of the token server fetched');
   }
 
   keysNotFetched({ url, reason }: Event<'keysNotFetched'>): void {
-    this.#log.error({ url, reason }, 'keys of the token server cannot be fetched: going on with those there are');
+    this.#log.error(
+      { url: redactUrl(url), reason },
+      'keys of the token server cannot be fetched: going on with those there are',
+    );
   }
 
   keyIsTemporary(): void {

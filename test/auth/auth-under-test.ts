@@ -45,7 +45,7 @@ export async function openAuth(config: Partial<AuthConfig>, now: () => number = 
     auth,
     told,
     identify: async (authorization: string | undefined): Promise<Caller> =>
-      auth.identify({ authorization, address: '192.0.2.1', certificate: () => undefined }),
+      auth.identify({ authorization, address: '192.0.2.1', connection: {}, certificate: () => undefined }),
   };
 }
 

@@ -58,7 +58,7 @@ type Scene = Awaited<ReturnType<typeof startScene>>;
 async function describeLogin(name: string, programs: string[], start: (scene: Scene) => Promise<LoginClient>) {
   const missing = await missingPrograms(programs);
   if (missing.length > 0) console.warn(`skipped: ${name}, for want of ${missing.join(', ')}`);
-  describe.skipIf(missing.length > 0)(name, () => {
+  describe.skipIf(missing.length > 0)(`the login of ${name}`, () => {
     let scene: Scene;
     let client: LoginClient;
     beforeAll(async () => {
@@ -72,6 +72,7 @@ async function describeLogin(name: string, programs: string[], start: (scene: Sc
 
     it('pulls without a login what everybody may', async () => {
       await client.pull(`${scene.host}/library/app:1`);
+      expect(scene.layover.output).toMatch(/\/library\/app\/blobs\/.* http\.response\.status=200/);
     });
 
     it('is not logged in by a wrong password', async () => {
@@ -99,7 +100,7 @@ async function describeLogin(name: string, programs: string[], start: (scene: Sc
   });
 }
 
-await describeLogin('skopeo login', ['skopeo'], async ({ directory, host }) => {
+await describeLogin('skopeo', ['skopeo'], async ({ directory, host }) => {
   const at = (name: string) => join(directory.path, name);
   const files = ['--authfile', at('auth.json')];
   const run = (...args: string[]) => runProgram('skopeo', args);
@@ -115,7 +116,7 @@ await describeLogin('skopeo login', ['skopeo'], async ({ directory, host }) => {
   };
 });
 
-await describeLogin('podman login', ['podman'], async ({ directory, host }) => {
+await describeLogin('podman', ['podman'], async ({ directory, host }) => {
   const at = (name: string) => join(directory.path, name);
   await mkdir(at('home'));
   await writeFile(at('auth.json'), '{}');
@@ -139,7 +140,7 @@ await describeLogin('podman login', ['podman'], async ({ directory, host }) => {
   };
 });
 
-await describeLogin('docker login', ['dockerd', 'docker', 'containerd', 'runc'], async ({ directory, host }) => {
+await describeLogin('docker', ['dockerd', 'docker', 'containerd', 'runc'], async ({ directory, host }) => {
   const at = (name: string) => join(directory.path, name);
   const socket = `unix://${at('docker.sock')}`;
   const own = ['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('docker.pid'), '-H', socket];

@@ -10,6 +10,7 @@ const WHAT_THEY_PULL: Readonly<Record<string, readonly string[]>> = {
   'many-upstreams.yml': ['docker.io', 'ghcr.io', 'quay.io', 'registry.k8s.io'],
   'offline.yml': ['docker.io', 'ghcr.io'],
   'private-upstream.yml': ['registry.corp.example.com', 'docker.io', '123456789012.dkr.ecr.eu-central-1.amazonaws.com'],
+  'registry-with-users.yml': ['docker.io'],
 };
 
 const load = (name: string) => loadConfig({ file: `${EXAMPLES}${name}`, env: {} });
@@ -34,6 +35,14 @@ describe('the examples', () => {
     expect(many.proxy?.upstreams[0]?.mirrors).toEqual(['https://mirror.gcr.io']);
     expect(many.proxy?.upstreams[0]?.tags.rules.map(({ ttlMs }) => ttlMs)).toEqual([604_800_000, 60_000]);
     expect(many.proxy?.upstreams[1]?.deny).toEqual(['example-org/experiments/**']);
+
+    const users = (await load('registry-with-users.yml')).config.auth;
+    expect(users).toMatchObject({
+      isRestricted: true,
+      issuer: { lifetimeMs: 300_000 },
+      groups: { developers: ['alice', 'bob'] },
+    });
+    expect(users?.policy.map(({ effect }) => effect)).toEqual(['deny', 'allow', 'allow', 'allow', 'allow']);
 
     const offline = (await load('offline.yml')).config;
     expect(offline.proxy?.offline).toBe(true);

@@ -196,6 +196,11 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    what: 'a password in the URL of keys',
+    text: `${MINIMAL}auth:\n  token: {realm: r, service: s, issuer: i, jwksurl: "https://me:secret@auth.example/"}\n`,
+    problems: ['config.yml:4:53 auth.token.jwksurl: must not contain a user name or password'],
+  },
+  {
     what: 'a token server with keys or algorithms that make no sense',
     text: `${MINIMAL}auth:\n  token: {realm: r, service: s, issuer: i, jwksurl: "ftp://a", signingalgorithms: [none]}\n`,
     problems: [

@@ -6,6 +6,7 @@ it('shows a configuration without its secrets', async () => {
   const { config } = await load(`
 version: 0.1
 storage: inmemory
+auth: {token: {realm: r, service: s, issuer: i, jwksurl: 'https://a.example/keys?key=hunter2'}}
 http: {secret: hunter2}
 redis: {password: hunter2}
 health: {http: [{uri: "http://me:hunter2@a.example/", headers: {Authorization: [hunter2]}}]}
@@ -21,6 +22,7 @@ proxy:
   const text = JSON.stringify(redactedConfig(config));
   expect(text).not.toContain('hunter2');
   expect(JSON.parse(text)).toMatchObject({
+    auth: { token: { jwksUrl: 'https://a.example/keys?***' } },
     health: { http: [{ uri: 'http://***:***@a.example/', headers: { Authorization: '***' } }] },
     tracing: { url: 'http://***:***@collector.example/v1/traces', headers: { Authorization: '***' } },
     proxy: {
