@@ -90,6 +90,10 @@ export class Endpoint {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     await Promise.all(this.#lanes.map(({ delivery }) => delivery.stop()));
+    const { directory, events } = this.#options;
+    if (directory === undefined && this.pending > 0) {
+      events.notificationsLost({ endpoint: this.name, pending: this.pending });
+    }
     for (const lane of [...this.#lanes]) await this.#retire(lane);
     await this.#options.sink.close();
   }

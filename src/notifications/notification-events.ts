@@ -19,6 +19,8 @@ export interface NotificationEvents {
   }): void;
   /** A queue is kept in memory, as the disk fails; or no longer. @param change.reason undefined: no longer */
   notificationsNotStored(change: { readonly endpoint: string; readonly reason: string | undefined }): void;
+  /** The process ends with events that are nowhere but in memory. */
+  notificationsLost(event: { readonly endpoint: string; readonly pending: number }): void;
   /** Events that another process left are sent by this one. */
   notificationsAdopted(event: { readonly endpoint: string; readonly pending: number }): void;
 }

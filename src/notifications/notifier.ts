@@ -63,7 +63,9 @@ export class Notifier {
     const notifier = new Notifier(options, area);
     for (const endpoint of notifier.#endpoints) {
       await endpoint.open(area?.own ?? '0');
-      for (const queue of (await area?.takenOver(endpoint.name)) ?? []) await endpoint.adopt(queue);
+      for (const queue of (await area?.takenOver(endpoint.name)) ?? []) {
+        await endpoint.adopt(queue).catch(() => {}); // one that cannot be read stays where it is
+      }
     }
     if (area) notifier.#timer = setInterval(() => notifier.#takeOver(area), TAKE_OVER_MS).unref();
     return notifier;

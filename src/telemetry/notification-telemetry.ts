@@ -69,6 +69,10 @@ export class NotificationTelemetry implements NotificationEvents {
       this.#log.warn({ endpoint, reason }, 'notifications: events wait in memory and would not survive this process');
   }
 
+  notificationsLost({ endpoint, pending }: Event<'notificationsLost'>): void {
+    this.#log.error({ endpoint, pending }, 'notifications: events that waited in memory are lost');
+  }
+
   notificationsAdopted({ endpoint, pending }: Event<'notificationsAdopted'>): void {
     this.#log.info({ endpoint, pending }, 'notifications: sending what another process has left');
   }

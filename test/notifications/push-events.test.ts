@@ -300,5 +300,11 @@ describe('processes that share a directory', () => {
     await layover.waitForOutput(/events wait in memory and would not survive this process/);
     await pushBlob(layover.url, 'team/app', 'one');
     expect((await receiver.waitFor(1)).map(summaryOf)).toEqual(['push team/app']);
+
+    receiver.behaviour = 503;
+    await pushBlob(layover.url, 'team/app', 'two');
+    await receiver.waitForOffers(2);
+    await layover.kill('SIGTERM');
+    expect(layover.output).toMatch(/events that waited in memory are lost.*pending=1|pending=1.*are lost/);
   });
 });
