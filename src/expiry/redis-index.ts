@@ -62,7 +62,7 @@ const LINK_TTL_MS = 60_000;
 const CLAIM_TTL_MS = 5_000;
 const CLAIMED_POLL_MS = 25;
 /** Fills say three times in it that they go on. Milliseconds. */
-export const RESERVATION_TTL_MS = 60_000;
+const RESERVATION_TTL_MS = 60_000;
 
 /** How often it is looked how the server is set up. Milliseconds. */
 const LOOK_MS = 60_000;
