@@ -2,23 +2,25 @@ import type { IncomingMessage } from 'node:http';
 
 import { RegistryError } from '../oci/errors.ts';
 
+/** Clients that close the connection behind their request read the answer only when all of it is taken: up to so many times the limit. */
+const PATIENCE = 8;
+
 /**
  * The whole body of a request.
  *
- * @param limit bytes; 0: none
- * @throws {RegistryError} `MANIFEST_INVALID` with status 413 when it is larger; what still comes is not kept
+ * @throws {RegistryError} `MANIFEST_INVALID` with status 413 when it is larger; nothing of it is kept
  */
-export async function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
-  const maxBytes = limit === 0 ? Infinity : limit;
-  if (Number(req.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+export async function readBody(req: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  if (Number(req.headers['content-length'] ?? 0) > PATIENCE * maxBytes) throw tooLarge(maxBytes);
   const chunks: Buffer[] = [];
   let size = 0;
-  // Not destroyed when it is left: the client is to read why.
   for await (const chunk of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > maxBytes) throw tooLarge(maxBytes);
-    chunks.push(chunk);
+    if (size <= maxBytes) chunks.push(chunk);
+    else chunks.length = 0;
+    if (size > PATIENCE * maxBytes) break;
   }
+  if (size > maxBytes) throw tooLarge(maxBytes);
   return Buffer.concat(chunks);
 }
 
