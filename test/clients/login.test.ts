@@ -72,7 +72,8 @@ async function describeLogin(name: string, programs: string[], start: (scene: Sc
 
     it('pulls without a login what everybody may', async () => {
       await client.pull(`${scene.host}/library/app:1`);
-      expect(scene.layover.output).toMatch(/\/library\/app\/blobs\/.* http\.response\.status=200/);
+      const answered = scene.layover.waitForOutput(/library\/app\/blobs\/\S+ .*http\.response\.status=200/);
+      await expect(answered).resolves.toBeDefined();
     });
 
     it('is not logged in by a wrong password', async () => {
