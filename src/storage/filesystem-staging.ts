@@ -9,6 +9,8 @@ import { createHolderName, isHolderName, stateOfHolder } from './holder-name.ts'
 import { type StagedFile, StagedFileHeldError, type StagingArea } from './staging.ts';
 
 const NAME = 'filesystem';
+/** Looks that find nothing, in a row, until there is nothing: a file that is taken or let go meanwhile is at neither place. */
+const MAX_TRIES = 4;
 
 export interface FilesystemStagingOptions {
   /** The local file of a path. @throws {InvalidPathError} */
@@ -37,34 +39,47 @@ export class FilesystemStaging implements StagingArea {
 
   async size(path: string): Promise<number> {
     const local = this.#options.local(path);
-    for (;;) {
+    for (let tries = 1; tries <= MAX_TRIES; tries++) {
       const kept = await sizeOf(local);
       if (kept !== undefined) return kept;
-      const [name] = await this.#holders(path);
-      if (name === undefined) throw new PathNotFoundError(NAME, path);
-      const held = await sizeOf(join(dirname(local), name));
-      if (held !== undefined) return held; // otherwise it was let go in between
+      const [holder] = await this.#holders(path);
+      const written = holder === undefined ? undefined : await sizeOf(join(dirname(local), holder));
+      if (written !== undefined) return written;
     }
+    throw new PathNotFoundError(NAME, path);
   }
 
   async hold(path: string): Promise<StagedFile> {
     const local = this.#options.local(path);
     const held = join(dirname(local), createHolderName());
-    const isKept = await renamed(local, held);
-    if (!isKept) await this.#takeOver(path, held);
-    const file = await open(held, 'r+').catch((err: unknown) => {
-      throw errorCode(err) === 'ENOENT' ? new PathNotFoundError(NAME, path) : err;
-    });
-    return await FilesystemStagedFile.start({ ...this.#options, path, place: local, held, file, isSynced: isKept });
+    const isKept = await this.#take(path, held);
+    try {
+      const file = await open(held, 'r+');
+      return await FilesystemStagedFile.start({ ...this.#options, path, place: local, held, file, isSynced: isKept });
+    } catch (err) {
+      if (errorCode(err) === 'ENOENT') throw new PathNotFoundError(NAME, path); // deleted just now
+      await renamed(held, local);
+      throw err;
+    }
+  }
+
+  /** @returns false when it was taken from a process that has ended */
+  async #take(path: string, held: string): Promise<boolean> {
+    for (let tries = 1; tries <= MAX_TRIES; tries++) {
+      if (await renamed(this.#options.local(path), held)) return true;
+      const [holder] = await this.#holders(path);
+      if (holder === undefined) continue;
+      await this.#takeOver(path, { holder, held });
+      return false;
+    }
+    throw new PathNotFoundError(NAME, path);
   }
 
   /** Of a process that is dead, or may be: what the latter still writes is not to be seen, so its bytes are copied. */
-  async #takeOver(path: string, held: string): Promise<void> {
-    const [name] = await this.#holders(path);
-    if (name === undefined) throw new PathNotFoundError(NAME, path);
-    const theirs = join(dirname(held), name);
+  async #takeOver(path: string, { holder, held }: { holder: string; held: string }): Promise<void> {
+    const theirs = join(dirname(held), holder);
     const info = await stat(theirs).catch(() => undefined);
-    const state = info && stateOfHolder(name, Math.max(info.mtimeMs, info.ctimeMs), Date.now());
+    const state = info && stateOfHolder(holder, Math.max(info.mtimeMs, info.ctimeMs), Date.now());
     if (state === undefined || state === 'alive') throw new StagedFileHeldError(path);
     const mine = state === 'ended' ? held : join(dirname(held), createHolderName());
     if (!(await renamed(theirs, mine))) throw new StagedFileHeldError(path);
