@@ -15,7 +15,7 @@ interface LiveHash {
 export interface HashOptions {
   readonly algorithm: DigestAlgorithm;
   readonly record: UploadRecord | undefined;
-  /** More pieces are to come, perhaps elsewhere: a state that can be written down saves reading the bytes again. */
+  /** A state that can be written down is worth more than speed. */
   readonly isPortable: boolean;
 }
 
@@ -34,6 +34,12 @@ export class UploadHashes {
     const found = (await restored(staged, options, usable?.size)) ?? usable ?? (await started(staged, options));
     if (found.size < staged.size) for await (const chunk of staged.read(found.size)) found.hash.update(chunk);
     return found.hash;
+  }
+
+  /** In which all of it has been hashed here; undefined when it has not. */
+  algorithmOf(key: string, staged: StagedFile): DigestAlgorithm | undefined {
+    const live = this.#live.get(key);
+    return live?.version === staged.version && live.size === staged.size ? live.hash.algorithm : undefined;
   }
 
   /** @param staged with its new version */

@@ -27,6 +27,8 @@ export interface StoredUpload {
 /** Makes a staged file whose bytes have been verified a blob of the repository. */
 export type CommitUpload = (repository: string, digest: Digest, staged: StagedFile) => Promise<void>;
 
+/** Of a file at hand, so many are read again sooner than the record of them is written and read. */
+const WORTH_A_RECORD_BYTES = 4 * 1024 * 1024;
 const MAX_RECORD_BYTES = 4096;
 const MAX_STARTED_AT_BYTES = 100;
 /** Somebody who holds a session may be about to let go: a client that hung up is noticed a little later. Milliseconds. */
@@ -55,11 +57,10 @@ export class UploadStore {
 
   /** @throws {StorageFullError} */
   async start(key: UploadKey, { startedAt, algorithm }: Omit<StoredUpload, 'size'>): Promise<void> {
-    const volatile = { volatile: true };
     await this.#driver.staging.create(dataPath(key));
     // As distribution writes it: RFC 3339, in seconds.
     const text = startedAt.toISOString().replace(/\.\d+Z$/, 'Z');
-    await this.#driver.writeSmall(startedAtPath(key), Buffer.from(text), volatile);
+    await this.#driver.writeSmall(startedAtPath(key), Buffer.from(text), { volatile: true });
     if (algorithm !== 'sha256') await this.#writeRecord(key, { algorithm });
   }
 
@@ -84,9 +85,10 @@ export class UploadStore {
   append(key: UploadKey, piece: UploadPiece): Promise<number> {
     return this.#holding(key, async (staged) => {
       checkOrder(piece, staged);
-      const record = await this.#findRecord(key);
-      const algorithm = record?.algorithm ?? 'sha256';
-      const options = { algorithm, record, isPortable: piece.isOneOfMany };
+      const live = this.#hashes.algorithmOf(keyText(key), staged);
+      const record = live === undefined ? await this.#findRecord(key) : undefined;
+      const algorithm = live ?? record?.algorithm ?? 'sha256';
+      const options = { algorithm, record, isPortable: piece.isOneOfMany && this.#driver.staging.isFar };
       const hash = await this.#hashes.take(keyText(key), staged, options);
       const interrupted = await receivePiece(piece, staged, hash);
       await this.#keep(key, staged, hash);
@@ -128,7 +130,8 @@ export class UploadStore {
     piece: UploadPiece,
     { staged, algorithm }: { readonly staged: StagedFile; readonly algorithm: DigestAlgorithm },
   ): Promise<Digest> {
-    const record = await this.#findRecord(key);
+    const isLive = this.#hashes.algorithmOf(keyText(key), staged) === algorithm;
+    const record = isLive ? undefined : await this.#findRecord(key);
     const known = digestOnRecord(staged, { algorithm, record });
     if (piece.length === 0 && known !== undefined) return known;
     const hash = await this.#hashes.take(keyText(key), staged, { algorithm, record, isPortable: false });
@@ -141,6 +144,7 @@ export class UploadStore {
   async #keep(key: UploadKey, staged: StagedFile, hash: RunningHash): Promise<void> {
     await staged.keep();
     const hashed = this.#hashes.keep(keyText(key), hash, staged);
+    if (!this.#driver.staging.isFar && staged.size < WORTH_A_RECORD_BYTES && hash.algorithm === 'sha256') return;
     // Only after the bytes are seen: a record of bytes that are not there is found out, one of other bytes is not.
     // Without it they are read again, which is no reason to refuse them.
     await this.#writeRecord(key, { algorithm: hash.algorithm, hashed }).catch(() => {});

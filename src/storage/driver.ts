@@ -89,7 +89,7 @@ export interface Adoption {
 }
 
 export interface WriteOptions {
-  /** A power cut may undo it: for what can be done without. */
+  /** It may be seen half-written, and a power cut may undo it: for what can be done without. Its directory is there. */
   readonly volatile?: boolean;
 }
 

@@ -18,28 +18,17 @@ export class DurableFiles {
     this.#temporaryDirectory = temporaryDirectory;
   }
 
-  /**
-   * @param options.volatile seen whole or not at all, but not for longer than until a power cut
-   * @throws {StorageFullError} and then nothing is left behind
-   */
-  async write(
-    target: string,
-    bytes: Uint8Array,
-    { volatile = false }: { readonly volatile?: boolean } = {},
-  ): Promise<void> {
-    const stage = async (temporary: string) => {
+  /** @throws {StorageFullError} and then nothing is left behind */
+  async write(target: string, bytes: Uint8Array): Promise<void> {
+    await this.#publish(target, async (temporary) => {
       const file = await open(temporary, 'wx');
       try {
         await file.writeFile(bytes);
-        if (!volatile) await file.sync();
+        await file.sync();
       } finally {
         await file.close();
       }
-    };
-    const place = volatile
-      ? (temporary: string) => this.#renameInto(temporary, target)
-      : (temporary: string) => this.move(temporary, target);
-    await this.#publish(stage, place);
+    });
   }
 
   /**
@@ -53,11 +42,10 @@ export class DurableFiles {
       await this.move(localFile, target);
     } catch (err) {
       if (errorCode(err) !== 'EXDEV') throw err;
-      const stage = async (temporary: string) => {
+      await this.#publish(target, async (temporary) => {
         await copyFile(localFile, temporary, constants.COPYFILE_EXCL);
         await syncPath(temporary);
-      };
-      await this.#publish(stage, (temporary) => this.move(temporary, target));
+      });
       await rm(localFile, { force: true });
     }
   }
@@ -94,16 +82,13 @@ export class DurableFiles {
     await syncDirectory(parent);
   }
 
-  /** `stage` writes a temporary file that does not exist yet, and `place` moves it to where it belongs. */
-  async #publish(
-    stage: (temporary: string) => Promise<void>,
-    place: (temporary: string) => Promise<void>,
-  ): Promise<void> {
+  /** `stage` writes a temporary file that does not exist yet and leaves it durable. */
+  async #publish(target: string, stage: (temporary: string) => Promise<void>): Promise<void> {
     const temporary = join(this.#temporaryDirectory, randomUUID());
     for (let tries = 1; ; tries++) {
       try {
         await orStorageFull(stage(temporary));
-        return await place(temporary);
+        return await this.move(temporary, target);
       } catch (err) {
         await rm(temporary, { force: true });
         if (errorCode(err) !== 'ENOENT' || tries === MAX_TRIES) throw err;

@@ -24,6 +24,7 @@ export interface FilesystemStagingOptions {
  */
 export class FilesystemStaging implements StagingArea {
   readonly minPieceBytes = 0;
+  readonly isFar = false;
   readonly #options: FilesystemStagingOptions;
 
   constructor(options: FilesystemStagingOptions) {

@@ -1,4 +1,4 @@
-import { open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rm, rmdir, stat, unlink, writeFile, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import type { BufferPool } from '../stream/buffer-pool.ts';
@@ -16,7 +16,7 @@ import {
 } from './driver.ts';
 import { FilesystemStaging } from './filesystem-staging.ts';
 import { DurableFiles } from './durable-files.ts';
-import { errorCode, orNotFound, unlessNotFound } from './file-errors.ts';
+import { errorCode, orNotFound, orStorageFull, unlessNotFound } from './file-errors.ts';
 
 const NAME = 'filesystem';
 
@@ -105,8 +105,10 @@ class FilesystemDriver implements StorageDriver {
     }
   }
 
-  async writeSmall(path: string, bytes: Uint8Array, options: WriteOptions = {}): Promise<void> {
-    await this.#parts.files.write(this.#localBelowRoot(path), bytes, options);
+  async writeSmall(path: string, bytes: Uint8Array, { volatile }: WriteOptions = {}): Promise<void> {
+    const local = this.#localBelowRoot(path);
+    if (volatile) await orStorageFull(writeFile(local, bytes));
+    else await this.#parts.files.write(local, bytes);
   }
 
   async adopt(localFile: string, path: string): Promise<void> {
@@ -128,10 +130,10 @@ class FilesystemDriver implements StorageDriver {
   }
 
   async delete(path: string): Promise<void> {
+    const local = this.#localBelowRoot(path);
+    if (await removeFlat(local)) return;
     // Retried when somebody writes into the directory at that moment.
-    await rm(this.#localBelowRoot(path), { recursive: true, force: true, maxRetries: 10, retryDelay: 5 }).catch(
-      unlessNotFound,
-    );
+    await rm(local, { recursive: true, force: true, maxRetries: 10, retryDelay: 5 }).catch(unlessNotFound);
   }
 
   async redirectUrl(): Promise<undefined> {
@@ -161,5 +163,17 @@ class FilesystemDriver implements StorageDriver {
   #localBelowRoot(path: string): string {
     checkPathBelowRoot(NAME, path);
     return join(this.#parts.rootDirectory, path);
+  }
+}
+
+/** The quick way, for a directory that has only files in it. @returns false when it is not one; some of it may be gone */
+async function removeFlat(directory: string): Promise<boolean> {
+  try {
+    const names = await readdir(directory);
+    await Promise.all(names.map((name) => unlink(join(directory, name))));
+    await rmdir(directory);
+    return true;
+  } catch {
+    return false;
   }
 }

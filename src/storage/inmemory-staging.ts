@@ -11,6 +11,7 @@ export interface InmemoryFiles {
 
 export class InmemoryStaging implements StagingArea {
   readonly minPieceBytes = 0;
+  readonly isFar = false;
   readonly #files: InmemoryFiles;
   readonly #held = new Set<string>();
 

@@ -58,6 +58,7 @@ type Timed = <T>(action: string, path: string, work: Promise<T>) => Promise<T>;
 function timedStaging(staging: StagingArea, timed: Timed): StagingArea {
   return {
     minPieceBytes: staging.minPieceBytes,
+    isFar: staging.isFar,
     create: (path) => timed('PutContent', path, staging.create(path)),
     size: (path) => timed('Stat', path, staging.size(path)),
     hold: (path) => timed('Writer', path, staging.hold(path)),

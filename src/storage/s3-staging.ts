@@ -14,6 +14,7 @@ const SEGMENTS = 'segments';
  */
 export class S3Staging implements StagingArea {
   readonly minPieceBytes = MIN_PART_BYTES;
+  readonly isFar = true;
   readonly #parts: S3StagingParts;
   /** By this process, where one can wait for the other. */
   readonly #held = new Set<string>();

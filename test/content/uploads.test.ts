@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { appendFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { access, appendFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import fc from 'fast-check';
@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 
 import { UploadStore } from '../../src/content/uploads.ts';
 import { type Digest, digestOf } from '../../src/oci/digest.ts';
+import type { StagingArea } from '../../src/storage/staging.ts';
 import { readAll } from '../storage/read-source.ts';
 import { createContent } from './content-under-test.ts';
 
@@ -16,6 +17,24 @@ type Content = Awaited<ReturnType<typeof createContent>>;
 /** As another process has it: nothing of it is in memory yet. */
 const openUploads = ({ driver, store }: Content) =>
   new UploadStore(driver, (repository, digest, staged) => store.commitUpload(repository, digest, staged));
+
+/** The same storage, as if it were at the other end of a network. */
+function farAway(content: Content): Content {
+  const { staging } = content.driver;
+  const far: StagingArea = {
+    ...{ minPieceBytes: 0, isFar: true },
+    create: (path) => staging.create(path),
+    size: (path) => staging.size(path),
+    hold: (path) => staging.hold(path),
+  };
+  const driver = new Proxy(content.driver, {
+    get: (target, name) => {
+      const value = name === 'staging' ? far : Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  return { ...content, driver };
+}
 
 async function* chunksOf(...chunks: Uint8Array[]) {
   yield* chunks;
@@ -46,37 +65,46 @@ const directoryOf = ({ root }: Content, { repository, id }: { repository: string
   join(root, 'docker/registry/v2/repositories', repository, '_uploads', id);
 
 describe('an upload', () => {
-  it('is the blob, however it is split, by which processes it goes, and whatever of their notes is lost', async () => {
-    await using content = await createContent();
-    const step = fc.record({
-      bytes: fc.uint8Array({ maxLength: 400 }),
-      isOneOfMany: fc.boolean(),
-      process: fc.nat({ max: 2 }),
-      note: fc.constantFrom('kept', 'lost', 'garbage', 'kept'),
-    });
-    const algorithm = fc.constantFrom('sha256' as const, 'sha512' as const);
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 7 }), algorithm, algorithm, async (steps, first, last) => {
-        const processes = [0, 1, 2].map(() => openUploads(content));
-        const key = await start(content, first);
-        let sent = Buffer.alloc(0);
-        for (const { bytes, isOneOfMany, process, note } of steps) {
-          const offset = isOneOfMany ? sent.length : undefined;
-          const asked = piece(bytes, { isOneOfMany, ...(offset !== undefined && { offset }) });
-          sent = Buffer.concat([sent, bytes]);
-          expect(await processes[process]?.append(key, asked)).toBe(sent.length);
-          const file = join(directoryOf(content, key), 'hashed');
-          if (note === 'lost') await rm(file, { force: true });
-          if (note === 'garbage') await writeFile(file, '{"algorithm":"sha256","hashed":{}}');
-        }
-        const digest = digestOf(sent, last);
-        const [finisher] = processes;
-        expect(await finisher?.finish(key, NOTHING, digest)).toBe(sent.length);
-        expect((await stored(content, digest))?.equals(sent)).toBe(true);
-      }),
-      { numRuns: 40 },
-    );
-  });
+  it.each(['near', 'far'])(
+    'is the blob, however it is split, by which processes it goes, and whatever of their notes is lost, %s',
+    async (where) => {
+      await using made = await createContent();
+      const content = where === 'far' ? farAway(made) : made;
+      const step = fc.record({
+        bytes: fc.uint8Array({ maxLength: 400 }),
+        isOneOfMany: fc.boolean(),
+        process: fc.nat({ max: 2 }),
+        note: fc.constantFrom('kept', 'lost', 'garbage', 'kept'),
+      });
+      const algorithm = fc.constantFrom('sha256' as const, 'sha512' as const);
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 7 }), algorithm, algorithm, async (steps, first, last) => {
+          const processes = [0, 1, 2].map(() => openUploads(content));
+          const key = await start(content, first);
+          let sent = Buffer.alloc(0);
+          for (const { bytes, isOneOfMany, process, note } of steps) {
+            const offset = isOneOfMany ? sent.length : undefined;
+            const asked = piece(bytes, { isOneOfMany, ...(offset !== undefined && { offset }) });
+            sent = Buffer.concat([sent, bytes]);
+            expect(await processes[process]?.append(key, asked)).toBe(sent.length);
+            const file = join(directoryOf(content, key), 'hashed');
+            const hasNote = await access(file).then(
+              () => true,
+              () => false,
+            );
+            if (where === 'far') expect(hasNote).toBe(true);
+            if (note === 'lost') await rm(file, { force: true });
+            if (note === 'garbage') await writeFile(file, '{"algorithm":"sha256","hashed":{}}');
+          }
+          const digest = digestOf(sent, last);
+          const [finisher] = processes;
+          expect(await finisher?.finish(key, NOTHING, digest)).toBe(sent.length);
+          expect((await stored(content, digest))?.equals(sent)).toBe(true);
+        }),
+        { numRuns: 40 },
+      );
+    },
+  );
 
   it('is read again when its file is longer than the last note says, as after a kill', async () => {
     await using content = await createContent();

@@ -152,6 +152,7 @@ describe('replicas that share a directory', () => {
     await first.kill('SIGKILL');
     await closed;
     await finish(second, at(second, upload));
+    expect(await second.visibleBlobs()).toMatchObject([{ digest, intact: true }]);
   });
 });
 
