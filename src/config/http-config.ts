@@ -1,6 +1,8 @@
 export interface TlsConfig {
+  /** PEM files; empty when {@link letsEncrypt} gets the certificate. */
   readonly certificate: string;
   readonly key: string;
+  readonly letsEncrypt: LetsEncryptConfig | undefined;
   readonly clientCas: readonly string[];
   readonly clientAuth:
     | 'request-client-cert'
@@ -26,4 +28,17 @@ export interface LimitsConfig {
   readonly maxRequestsPerClient: number;
   readonly maxConnections: number;
   readonly maxConnectionsPerClient: number;
+}
+
+/** A certificate by ACME. */
+export interface LetsEncryptConfig {
+  /** Where the account's key and the certificate are kept. */
+  readonly cacheDirectory: string;
+  readonly email: string | undefined;
+  /** All of them are in the certificate; at least one. */
+  readonly hosts: readonly string[];
+  /** Undefined: Let's Encrypt's. */
+  readonly directoryUrl: string | undefined;
+  /** PEM file, when the directory is that of an authority that the system does not know. */
+  readonly directoryCa: string | undefined;
 }

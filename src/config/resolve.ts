@@ -1,6 +1,6 @@
 import { toOpensslCiphers } from './cipher-suites.ts';
 import type { Config, HealthConfig, HttpConfig, Listen, LogConfig } from './config.ts';
-import type { LimitsConfig, TlsConfig } from './http-config.ts';
+import type { LetsEncryptConfig, LimitsConfig, TlsConfig } from './http-config.ts';
 import type { Environment } from './environment.ts';
 import { resolveAuth } from './resolve-auth.ts';
 import { resolveNotifications } from './resolve-notifications.ts';
@@ -87,15 +87,25 @@ function resolveListen({ addr = ':5000', net }: RawHttp): Listen {
 }
 
 function resolveTls(tls: NonNullable<RawHttp['tls']>): TlsConfig | undefined {
-  if (tls.certificate === undefined || tls.key === undefined) return undefined;
+  const letsEncrypt = resolveLetsEncrypt(tls.letsencrypt ?? {});
+  if (!letsEncrypt && (tls.certificate === undefined || tls.key === undefined)) return undefined;
   return {
-    certificate: tls.certificate,
-    key: tls.key,
+    certificate: tls.certificate ?? '',
+    key: tls.key ?? '',
+    letsEncrypt,
     clientCas: tls.clientcas ?? [],
     clientAuth: tls.clientauth ?? 'require-and-verify-client-cert',
     minimumVersion: tls.minimumtls === 'tls1.3' ? 'TLSv1.3' : 'TLSv1.2',
     ciphers: toOpensslCiphers(tls.ciphersuites ?? []),
   };
+}
+
+function resolveLetsEncrypt(
+  raw: NonNullable<NonNullable<RawHttp['tls']>['letsencrypt']>,
+): LetsEncryptConfig | undefined {
+  const { cachefile, email, hosts, directoryurl, directoryca } = raw;
+  if (cachefile === undefined || hosts === undefined) return undefined;
+  return { cacheDirectory: cachefile, email, hosts, directoryUrl: directoryurl, directoryCa: directoryca };
 }
 
 function resolveLimits(limits: NonNullable<RawHttp['limits']>): LimitsConfig {

@@ -48,10 +48,27 @@ function checkListen(plain: unknown): Finding[] {
 
 function checkTls(plain: unknown): Finding[] {
   const tls = plainAt(plain, ['http', 'tls']);
-  // An empty letsencrypt asks for nothing; one that is not empty is refused elsewhere.
-  if (!isMap(tls) || Object.keys(tls).every((key) => key === 'letsencrypt')) return [];
+  if (!isMap(tls)) return [];
+  const path = ['http', 'tls', 'letsencrypt'];
+  const letsEncrypt = plainAt(tls, ['letsencrypt']);
+  if (isMap(letsEncrypt) && Object.keys(letsEncrypt).length > 0) {
+    return [
+      ...['certificate', 'key']
+        .filter((key) => Object.hasOwn(tls, key))
+        .map((key) => atKey(['http', 'tls', key], 'excludes letsencrypt, which gets a certificate of its own')),
+      ...['cachefile', 'hosts']
+        .filter((key) => isNothing(letsEncrypt[key]))
+        .map((key) => atValue([...path, key], 'is required to get a certificate')),
+    ];
+  }
+  // An empty letsencrypt asks for nothing.
+  if (Object.keys(tls).every((key) => key === 'letsencrypt')) return [];
   const missing = ['certificate', 'key'].filter((key) => !Object.hasOwn(tls, key));
   return missing.map((key) => atValue(['http', 'tls', key], 'is required to serve HTTPS'));
+}
+
+function isNothing(value: unknown): boolean {
+  return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 }
 
 function checkRedis(plain: unknown): Finding[] {

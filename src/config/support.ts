@@ -48,7 +48,6 @@ const IGNORED: readonly UnhonouredKey[] = [
 
 /** Refused, because a service that ignores them is open, or loses data, where the operator thinks it is not. */
 const REFUSED: readonly UnhonouredKey[] = [
-  { path: ['http', 'tls', 'letsencrypt'], instead: 'refusing to start without it', unless: isEmpty },
   ...UNSUPPORTED_DRIVERS.map((driver) => ({
     path: ['storage', driver],
     instead: `storage drivers are ${DRIVERS_IN_WORDS}`,

@@ -26,24 +26,36 @@ export function chooseConnections(
   });
 }
 
-/** Looks at the first bytes of a connection, which are there to be read again afterwards; closes it if they do not come in time. */
-export function peekPreface(
-  socket: Socket,
-  { isHttp2, isOther, timeoutMs }: { isHttp2: ServeConnection; isOther: ServeConnection; timeoutMs: number },
-): void {
+/** Whether a connection that begins so speaks HTTP/2; undefined when more of it has to be seen. */
+export function isPreface(seen: Buffer): boolean | undefined {
+  const length = Math.min(seen.length, PREFACE.length);
+  if (!seen.subarray(0, length).equals(PREFACE.subarray(0, length))) return false;
+  return length === PREFACE.length ? true : undefined;
+}
+
+export interface PeekOptions {
+  /** Of the first bytes; undefined: more have to be seen. */
+  readonly test: (seen: Buffer) => boolean | undefined;
+  readonly yes: ServeConnection;
+  readonly no: ServeConnection;
+  /** The connection is closed if they do not come in time. */
+  readonly timeoutMs: number;
+}
+
+/** Looks at the first bytes of a connection, which are there to be read again afterwards. */
+export function peek(socket: Socket, { test, yes, no, timeoutMs }: PeekOptions): void {
   const giveUp = setTimeout(() => socket.destroy(), timeoutMs);
   socket.once('close', () => clearTimeout(giveUp));
   let seen: Buffer = Buffer.alloc(0);
   const look = () => {
     const chunk = socket.read() as Buffer | null;
     if (chunk !== null) seen = Buffer.concat([seen, chunk]);
-    const length = Math.min(seen.length, PREFACE.length);
-    const isPrefix = seen.subarray(0, length).equals(PREFACE.subarray(0, length));
-    if (isPrefix && length < PREFACE.length && !socket.readableEnded) return;
+    const answer = test(seen);
+    if (answer === undefined && !socket.readableEnded) return;
     socket.off('readable', look).off('end', look).off('error', ignore);
     clearTimeout(giveUp);
     if (seen.length > 0) socket.unshift(seen);
-    (isPrefix && length === PREFACE.length ? isHttp2 : isOther)(socket);
+    (answer === true ? yes : no)(socket);
   };
   socket.on('readable', look).on('end', look).on('error', ignore);
 }

@@ -6,14 +6,17 @@ import type { TLSSocket } from 'node:tls';
 import type { HttpConfig, TlsConfig } from '../config/config.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { bind } from './bound-server.ts';
-import { chooseConnections, peekPreface, type ServeConnection } from './choose-connections.ts';
+import { AcmeCertificate } from './acme-certificate.ts';
+import { isChallenge } from './acme-challenges.ts';
+import { certificateFiles } from './certificate-source.ts';
+import { chooseConnections, isPreface, peek, type ServeConnection } from './choose-connections.ts';
 import type { Clients } from './client-address.ts';
 import { limitConnections } from './connection-limits.ts';
 import { drainConnections } from './drain.ts';
 import { Http2 } from './http2.ts';
 import { answerClientError, refusal, refuseConnection } from './refuse-connection.ts';
 import { cutStalledClients } from './stalled-clients.ts';
-import { loadTlsFiles, tlsFilesVersion } from './tls-files.ts';
+import { loadTlsContext, tlsContextVersion } from './tls-context.ts';
 import { TlsReload } from './tls-reload.ts';
 
 /** Pulling zstd:chunked layers takes up to 1024 ranges in one header. Bytes. */
@@ -53,7 +56,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   else if (versions.cleartext) {
     const timeoutMs = limits.headerMs;
     chooseConnections(server, 'connection', (socket, serve) => {
-      peekPreface(socket, { isHttp2: (chosen) => http2.serve(chosen), isOther: serve, timeoutMs });
+      peek(socket, { test: isPreface, yes: (chosen) => http2.serve(chosen), no: serve, timeoutMs });
     });
   }
   applyLimits(server, options, onStalled);
@@ -61,10 +64,11 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     scheme: tls ? 'https' : 'http',
     mode: http.socketMode,
   });
+  secured?.acme?.start();
   return {
     url,
     async drain(timeoutMs) {
-      secured?.reload.stop();
+      secured?.stop();
       await drainConnections(server, http2.sessions, timeoutMs);
     },
   };
@@ -101,11 +105,14 @@ function applyLimits(
 }
 
 async function createSecureServer(tls: TlsConfig, { http, onRequest, telemetry: { log } }: ListenOptions) {
-  const version = await tlsFilesVersion(tls);
+  const acme = tls.letsEncrypt && new AcmeCertificate(tls.letsEncrypt, log);
+  await acme?.load();
+  const source = acme ?? certificateFiles(tls);
+  const version = await tlsContextVersion(tls, source);
   const server = createTlsServer(
     {
       ...serverOptions(http),
-      ...(await loadTlsFiles(tls)),
+      ...(await loadTlsContext(tls, source)),
       ALPNProtocols: http.http2.secure ? ['h2', 'http/1.1'] : ['http/1.1'],
       handshakeTimeout: http.limits.headerMs,
       requestCert: tls.clientCas.length > 0,
@@ -113,7 +120,25 @@ async function createSecureServer(tls: TlsConfig, { http, onRequest, telemetry: 
     },
     onRequest,
   );
-  return { server, tls, reload: new TlsReload(server, tls, { log, version }) };
+  if (acme) answerChallenges(server, acme, http.limits.headerMs);
+  const reload = new TlsReload(server, tls, { source, log, version });
+  return {
+    server,
+    tls,
+    acme,
+    stop() {
+      reload.stop();
+      acme?.stop();
+    },
+  };
+}
+
+/** Handshakes are looked into only while the authority is expected. */
+function answerChallenges(server: Server, { challenges }: AcmeCertificate, timeoutMs: number): void {
+  chooseConnections(server, 'connection', (socket, serve) => {
+    if (!challenges.isPending) serve(socket);
+    else peek(socket, { test: isChallenge, yes: (chosen) => challenges.serve(chosen), no: serve, timeoutMs });
+  });
 }
 
 /** As the client asked for it in the handshake (ALPN). RFC 7301. */

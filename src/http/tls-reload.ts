@@ -3,7 +3,8 @@ import type { Server } from 'node:tls';
 
 import type { TlsConfig } from '../config/config.ts';
 import type { Log } from '../telemetry/log.ts';
-import { loadTlsFiles, tlsFilesVersion } from './tls-files.ts';
+import type { CertificateSource } from './certificate-source.ts';
+import { loadTlsContext, tlsContextVersion } from './tls-context.ts';
 
 /** How often the files are looked at: watching is of no use on network file systems and for mounted secrets. Milliseconds. */
 const LOOK_MS = 1000;
@@ -15,15 +16,21 @@ const LOOK_MS = 1000;
 export class TlsReload {
   readonly #server: Server;
   readonly #config: TlsConfig;
+  readonly #source: CertificateSource;
   readonly #log: Log;
   #version: string;
   readonly #timer: NodeJS.Timeout;
   #looking = false;
 
-  /** @param version of the files that the server has */
-  constructor(server: Server, config: TlsConfig, { log, version }: { log: Log; version: string }) {
+  /** @param version of what the server has */
+  constructor(
+    server: Server,
+    config: TlsConfig,
+    { source, log, version }: { source: CertificateSource; log: Log; version: string },
+  ) {
     this.#server = server;
     this.#config = config;
+    this.#source = source;
     this.#log = log;
     this.#version = version;
     this.#timer = setInterval(() => void this.#look(), LOOK_MS).unref();
@@ -37,13 +44,13 @@ export class TlsReload {
     if (this.#looking) return;
     this.#looking = true;
     try {
-      const version = await tlsFilesVersion(this.#config);
+      const version = await tlsContextVersion(this.#config, this.#source);
       if (version === this.#version) return;
       this.#version = version; // a broken file is told of once
-      const context = await loadTlsFiles(this.#config);
+      const context = await loadTlsContext(this.#config, this.#source);
       this.#server.setSecureContext(context);
-      const { validTo } = new X509Certificate(String(context.cert));
-      this.#log.info({ certificate: this.#config.certificate, validTo }, 'the certificate has been read again');
+      const validTo = context.cert === undefined ? undefined : new X509Certificate(String(context.cert)).validTo;
+      this.#log.info({ certificate: this.#source.name, validTo }, 'the certificate has been read again');
     } catch (err) {
       const reason = err instanceof Error ? err.message : String(err);
       this.#log.error({ reason }, 'the changed certificate cannot be used; the one before is served on');

@@ -168,6 +168,7 @@ tags: {maxtags: 60}
         tls: {
           certificate: 'cert.pem',
           key: 'key.pem',
+          letsEncrypt: undefined,
           clientCas: ['ca.pem'],
           clientAuth: 'verify-client-cert-if-given',
           minimumVersion: 'TLSv1.3',

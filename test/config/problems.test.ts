@@ -211,7 +211,10 @@ const cases: readonly Case[] = [
   {
     what: 'certificates by ACME',
     text: `${MINIMAL}http: {tls: {letsencrypt: {email: a@b.example}}}\n`,
-    problems: ['config.yml:3:14 http.tls.letsencrypt: not supported by this version; refusing to start without it'],
+    problems: [
+      'config.yml:3:27 http.tls.letsencrypt.cachefile: is required to get a certificate',
+      'config.yml:3:27 http.tls.letsencrypt.hosts: is required to get a certificate',
+    ],
   },
   {
     what: 'limits',

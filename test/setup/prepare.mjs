@@ -13,6 +13,7 @@ import { delimiter, join } from 'node:path';
 const NEEDED = {
   test: {
     'docker-registry': 'docker-registry',
+    pebble: 'pebble',
     // The program itself is in redis-tools; what it links to has other names in other releases.
     'redis-server': 'redis-server redis-tools libjemalloc2 liblzf1 liblua5.1-0 lua-cjson lua-bitop libhiredis0.14',
   },
@@ -33,6 +34,7 @@ const NEEDED = {
 const WITHOUT = {
   'docker-registry': 'Layover stands in for it',
   'redis-server': 'tests with Redis are skipped',
+  pebble: 'tests with a certificate authority are skipped',
 };
 
 const CACHE = join(import.meta.dirname, '../../node_modules/.cache/layover-tests');

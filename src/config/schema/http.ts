@@ -35,10 +35,14 @@ const CLIENT_AUTH = [
 ] as const;
 
 const letsEncrypt = z.strictObject({
-  cachefile: text('Where certificates are kept.').optional(),
+  cachefile: name("Directory for the account's key and the certificate.").optional(),
   email: text('Given to the CA.').optional(),
-  hosts: z.array(text('A host.')).describe('Hosts that may get a certificate.').optional(),
-  directoryurl: text('Another ACME directory.').optional(),
+  hosts: z
+    .array(matching('A host.', { pattern: /^(?!-)[A-Za-z0-9.-]{1,253}$/, expected: 'must be the name of a host' }))
+    .describe('Names in the certificate.')
+    .optional(),
+  directoryurl: httpUrl("The directory of an ACME server. Default: Let's Encrypt's.").optional(),
+  directoryca: name('PEM file with the CA of that directory.').optional(),
 });
 
 const tls = z
