@@ -1,4 +1,5 @@
 #!/usr/bin/env -S node --max-semi-space-size=4
+// What a command needs is loaded when it is run: a health check every ten seconds is not to cost what a server does to start.
 // The flag (MiB) keeps a busy process some 40 MB smaller, at no cost that could be measured; it works only on the command line.
 import { basename } from 'node:path';
 import { argv, exit, stderr, stdin, stdout } from 'node:process';
@@ -6,11 +7,8 @@ import { argv, exit, stderr, stdin, stdout } from 'node:process';
 import { Command } from 'commander';
 
 import { addCacheCommands } from './commands/cache-commands.ts';
-import { checkConfig, printConfigSchema } from './commands/config.ts';
 import { addGarbageCollect } from './commands/garbage-collect.ts';
-import { healthcheck } from './commands/healthcheck.ts';
 import { addImageCommands } from './commands/image-commands.ts';
-import { serve } from './commands/serve.ts';
 import { addToolCommands } from './commands/tool-commands.ts';
 import { ConfigError } from './config/problem.ts';
 import { processEnvironment } from './config/process-environment.ts';
@@ -50,7 +48,10 @@ SIGTERM and SIGINT let running answers finish (http.draintimeout) and keep unfin
   $ layover serve config/examples/docker-hub-mirror.yml
   $ REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/srv/cache layover serve`,
   )
-  .action(async (file: string | undefined) => end(await serve({ file, env: processEnvironment, out: stdout })));
+  .action(async (file: string | undefined) => {
+    const { serve } = await import('./commands/serve.ts');
+    end(await serve({ file, env: processEnvironment, out: stdout }));
+  });
 
 program
   .command('healthcheck')
@@ -64,9 +65,10 @@ For containers, whose image has no curl:
 
   HEALTHCHECK CMD ["layover", "healthcheck", "/etc/distribution/config.yml"]`,
   )
-  .action(async (file: string | undefined, { url }: { url?: string }) =>
-    end(await healthcheck({ file, url, env: processEnvironment, out: stdout })),
-  );
+  .action(async (file: string | undefined, { url }: { url?: string }) => {
+    const { healthcheck } = await import('./commands/healthcheck.ts');
+    end(await healthcheck({ file, url, env: processEnvironment, out: stdout }));
+  });
 
 const config = program.command('config').description('check a configuration, or describe what can be in one');
 
@@ -74,7 +76,10 @@ config
   .command('check')
   .description('read a configuration as `serve` would, and tell everything that is wrong with it')
   .argument('[config.yml]', 'configuration; else REGISTRY_CONFIGURATION_PATH, else the built-in default')
-  .action(async (file: string | undefined) => end(await checkConfig(file, processEnvironment, stdout)));
+  .action(async (file: string | undefined) => {
+    const { checkConfig } = await import('./commands/config.ts');
+    end(await checkConfig(file, processEnvironment, stdout));
+  });
 
 config
   .command('schema')
@@ -83,7 +88,10 @@ config
     'after',
     '\n  $ layover config schema > layover.schema.json\n  # yaml-language-server: $schema=layover.schema.json',
   )
-  .action(() => printConfigSchema(stdout));
+  .action(async () => {
+    const { printConfigSchema } = await import('./commands/config.ts');
+    printConfigSchema(stdout);
+  });
 
 const context = { env: processEnvironment, out: stdout, err: stderr, end };
 addCacheCommands(program, context);

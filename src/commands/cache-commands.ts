@@ -14,7 +14,7 @@ import {
   unpinCached,
 } from './cache.ts';
 import { rebuildIndexOf } from './index-rebuild.ts';
-import { type CacheTarget, openCache } from './open-cache.ts';
+import type { CacheTarget } from './open-cache.ts';
 import type { ProgressOutput } from './progress-bar.ts';
 
 export interface CacheCommandsContext {
@@ -150,6 +150,7 @@ export async function runOnCache(
   run: Run,
 ): Promise<number> {
   try {
+    const { openCache } = await import('./open-cache.ts');
     await using target = disposable(await openCache({ ...options, env }));
     return (await run(target, { out, err, json, now: Date.now })) ?? 0;
   } catch (error) {

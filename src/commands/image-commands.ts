@@ -4,10 +4,10 @@ import { join } from 'node:path';
 
 import { type Command, InvalidArgumentError } from 'commander';
 
-import { explainFailure } from '../images/failure.ts';
 import type { RegistryAccess } from '../images/registry-access.ts';
 import { VERSION } from '../version.ts';
-import { copyCommand, type ImageContext, inspectCommand, listCommand, pullCommand, pushCommand } from './image.ts';
+import type * as imageCommands from './image.ts';
+import type { ImageContext } from './image.ts';
 import { COPY_HELP, IMAGE_HELP, IMAGE_PLACES, INSPECT_HELP, LIST_HELP, PULL_HELP, PUSH_HELP } from './image-help.ts';
 import type { ProgressOutput } from './progress-bar.ts';
 
@@ -35,7 +35,7 @@ function addCopying(image: Command, context: ImageCommandsContext): void {
     .argument('<source>', IMAGE_PLACES)
     .argument('<destination>', 'the same, but for docker-archive');
   withCopyOptions(copy, COPY_HELP).action((from: string, to: string, options: Options) =>
-    run(context, options, (opened) => copyCommand(opened, [from, to], copyOptions(options))),
+    run(context, options, (opened, commands) => commands.copyCommand(opened, [from, to], copyOptions(options))),
   );
   const pull = image
     .command('pull')
@@ -43,8 +43,8 @@ function addCopying(image: Command, context: ImageCommandsContext): void {
     .argument('<reference>', 'such as alpine:3.20 or host:5000/team/app@sha256:…')
     .option('-o, --output <place>', 'oci:directory[:tag] or file.tar; else a directory named after the image');
   withCopyOptions(pull, PULL_HELP).action((reference: string, options: Options) =>
-    run(context, options, (opened) =>
-      pullCommand(opened, reference, { ...copyOptions(options), output: options.output }),
+    run(context, options, (opened, commands) =>
+      commands.pullCommand(opened, reference, { ...copyOptions(options), output: options.output }),
     ),
   );
   const push = image
@@ -54,8 +54,8 @@ function addCopying(image: Command, context: ImageCommandsContext): void {
     .argument('<reference>', 'such as host:5000/team/app:1.0')
     .option('--source <name>', 'which image of several in the layout or archive');
   withCopyOptions(push, PUSH_HELP).action((files: string, reference: string, options: Options) =>
-    run(context, options, (opened) =>
-      pushCommand(opened, [files, reference], { ...copyOptions(options), source: options.source }),
+    run(context, options, (opened, commands) =>
+      commands.pushCommand(opened, [files, reference], { ...copyOptions(options), source: options.source }),
     ),
   );
 }
@@ -69,8 +69,8 @@ function addLooking(image: Command, context: ImageCommandsContext): void {
     .option('--json', 'for programs')
     .addHelpText('after', LIST_HELP);
   withRegistryOptions(list).action((name: string, options: Options) =>
-    run(context, options, (opened) =>
-      listCommand(opened, name, { digests: options.digests === true, json: options.json === true }),
+    run(context, options, (opened, commands) =>
+      commands.listCommand(opened, name, { digests: options.digests === true, json: options.json === true }),
     ),
   );
   const inspect = image
@@ -83,9 +83,11 @@ function addLooking(image: Command, context: ImageCommandsContext): void {
     .addHelpText('after', INSPECT_HELP);
   withRegistryOptions(inspect).action(
     (name: string, { platform, json = false, raw = false, ...options }: InspectOptions) =>
-      run(context, options, (opened) => inspectCommand(opened, name, { platform, json, raw })),
+      run(context, options, (opened, commands) => commands.inspectCommand(opened, name, { platform, json, raw })),
   );
 }
+
+type ImageCommands = typeof imageCommands;
 
 interface RegistryOptions {
   readonly tlsCa?: string;
@@ -140,7 +142,7 @@ function copyOptions({ platform = [], referrers = false, jobs = 4, quiet = false
 async function run(
   { env, out, err, end }: ImageCommandsContext,
   options: RegistryOptions,
-  command: (opened: ImageContext) => Promise<void>,
+  command: (opened: ImageContext, commands: ImageCommands) => Promise<void>,
 ): Promise<void> {
   const stop = new AbortController();
   let signalled = 0;
@@ -150,10 +152,12 @@ async function run(
   };
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
-    await command({ out, err, access: accessOf(options, { env, signal: stop.signal, err }) });
+    const access = accessOf(options, { env, signal: stop.signal, err });
+    await command({ out, err, access }, await import('./image.ts'));
     end(0);
   } catch (error) {
     if (signalled > 0) end(128 + signalled);
+    const { explainFailure } = await import('../images/failure.ts');
     const explained = explainFailure(error);
     if (explained === undefined) throw error;
     err.write(`layover: ${explained}\n`);
