@@ -6,8 +6,8 @@ import type { Damage, DamageListener } from './damage.ts';
 import { type LinkStore, orUndefined } from './links.ts';
 import { blobDataPath, revisionDirectory, revisionLinkPath } from './paths.ts';
 
-/** As distribution. Bytes. */
-const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+/** Those that were taken under other limits are served on. Bytes. */
+const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
 
 export interface StoredManifest {
   /** Exactly what was put. */

@@ -111,14 +111,21 @@ export const READ_OPERATIONS = {
     summary:
       'The manifests whose `subject` is a digest (signatures, SBOMs), as an image index. It is empty when there are none.',
     spec: 'end-12a, end-12b',
-    query: { artifactType: 'Only those of this type.' },
+    query: {
+      artifactType: 'Only those of this type.',
+      n: 'At most so many on a page, which is below 4 MiB in any case.',
+      last: 'Those after this digest.',
+    },
     answers: [
       {
         status: 200,
         when: 'An index; its type is `application/vnd.oci.image.index.v1+json`.',
-        headers: { 'OCI-Filters-Applied': '`artifactType`, when it was filtered by that.' },
+        headers: {
+          'OCI-Filters-Applied': '`artifactType`, when it was filtered by that.',
+          ...NEXT_PAGE,
+        },
       },
     ],
-    errors: ['NAME_UNKNOWN', 'DIGEST_INVALID'],
+    errors: ['NAME_UNKNOWN', 'DIGEST_INVALID', 'PAGINATION_NUMBER_INVALID'],
   },
 } as const satisfies Readonly<Record<string, Operation>>;

@@ -93,10 +93,14 @@ export const WRITE_OPERATIONS = {
       {
         status: 201,
         when: 'The manifest is in the repository.',
-        headers: { ...CREATED, 'OCI-Subject': 'The `subject` of the manifest: it is now among the referrers of that.' },
+        headers: {
+          ...CREATED,
+          'OCI-Subject': 'The `subject` of the manifest: it is now among the referrers of that.',
+          'OCI-Tag': 'Each of the further tags.',
+        },
       },
     ],
-    errors: ['MANIFEST_INVALID', 'MANIFEST_BLOB_UNKNOWN', 'DIGEST_INVALID', 'TAG_INVALID', 'SIZE_INVALID'],
+    errors: ['MANIFEST_INVALID', 'MANIFEST_BLOB_UNKNOWN', 'DIGEST_INVALID', 'TAG_INVALID', 'DENIED'],
   },
   'delete-manifest': {
     endpoint: 'manifests',
@@ -104,7 +108,7 @@ export const WRITE_OPERATIONS = {
     summary: 'Removes a tag; or a manifest, by digest, with all tags that name it.',
     spec: 'end-9',
     answers: [{ status: 202, when: 'It is gone; its bytes go when garbage is collected.' }],
-    errors: ['MANIFEST_UNKNOWN', 'NAME_UNKNOWN', 'TAG_INVALID', 'DIGEST_INVALID'],
+    errors: ['MANIFEST_UNKNOWN', 'UNSUPPORTED', 'TAG_INVALID', 'DIGEST_INVALID'],
   },
   'delete-blob': {
     endpoint: 'blobs',

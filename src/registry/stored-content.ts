@@ -101,11 +101,13 @@ export class StoredContent {
   }
 
   /**
-   * For what clients can delete through another process: before something is answered from memory, the storage is asked from time to time whether the
-   * repository still has it.
+   * For what clients can delete through another process: before something is answered from memory, the storage is asked from time
+   * to time whether the repository still has it.
    */
   async recheck(repository: string, digest: Digest, kind: 'manifest' | 'blob'): Promise<void> {
     const key = keyOf(repository, digest);
+    const memories = kind === 'manifest' ? [this.#manifests] : [this.#smallBlobs, this.#relied];
+    if (memories.every((memory) => memory.get(key) === undefined)) return;
     const now = performance.now();
     const seenAt = this.#seenAt.get(key)?.at ?? -Infinity;
     if (now - seenAt < RECHECK_MS) return;

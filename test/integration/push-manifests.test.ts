@@ -260,6 +260,17 @@ describe('a registry that does not take everything', () => {
     expect(await repository.status('manifests/multi')).toBe(200);
   });
 
+  it('takes large manifests when it may, and serves them afterwards under any limit', async () => {
+    await using layover = await Layover.start({ config: { http: { limits: { maxmanifestsize: 0 } } } });
+    const repository = new Repository(layover.url, 'app');
+    await repository.addBlobs(CONFIG, LAYER);
+    const large = imageOf('large', { annotations: { long: 'x'.repeat(9 * MIB) } });
+    expect((await repository.put(large, 'v1')).status).toBe(201);
+    await layover.restart({});
+    expect((await repository.get('manifests/v1')).body).toBe(large.bytes.toString());
+    expect(errorsOf(await repository.put(large, 'v1'))).toEqual([413, 'MANIFEST_INVALID']);
+  });
+
   it('takes images of some classes only', async () => {
     await using layover = await Layover.start({ config: { policy: { repository: { classes: ['plugin'] } } } });
     const repository = new Repository(layover.url, 'app');

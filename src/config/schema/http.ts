@@ -83,7 +83,7 @@ const limits = z
     headertimeout: ownTimer('For the whole header of a request, and for a TLS handshake. Default: 60s.').optional(),
     stalltimeout: ownTimer('Without a byte in the middle of a request or an answer. Default: 2m.').optional(),
     idletimeout: ownTimer('Between two requests of a connection. Default: 75s.').optional(),
-    maxmanifestsize: size('Of a manifest that is pushed. 0: no limit. Default: 4MiB.').optional(),
+    maxmanifestsize: size('Of a manifest that is pushed; 64MiB at most, and with 0. Default: 4MiB.').optional(),
     maxblobsize: size('Of a blob that is pushed. 0: no limit. Default: 0.').optional(),
     maxrequestsperclient: count('Requests of one client at the same time. Default: 1000.').optional(),
     maxconnections: count('Connections. Default: 10000.').optional(),
