@@ -1,13 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { HELLO_LINE } from '../support/hello-program.ts';
 import { Hub } from '../support/hub.ts';
 import { Images } from '../support/images.ts';
 import { dockerHubUpstream, Layover } from '../support/layover.ts';
-import { RunningProcess, runProgram } from '../support/processes.ts';
-import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { startContainerdDaemon } from './containerd-daemon.ts';
 import type { PullClient } from './pull-client.ts';
 import { describePullClient, lacking } from './pull-client-contract.ts';
 
@@ -37,44 +35,18 @@ describe.skipIf(lacks !== '')('containerd names the registry it means with ?ns='
   });
 });
 
-/** A containerd apart from the machine's own, whose `_default` host is the mirror. */
+/** A containerd whose `_default` host is the mirror. */
 async function startContainerd(mirror: string): Promise<PullClient> {
-  const directory = await temporaryDirectory();
-  const at = (name: string) => join(directory.path, name);
+  const daemon = await startContainerdDaemon();
+  const { at, ctr } = daemon;
   await mkdir(at('hosts/_default'), { recursive: true });
   await writeFile(at('hosts/_default/hosts.toml'), `[host."${mirror}"]\n  capabilities = ["pull", "resolve"]\n`);
-  await writeFile(at('config.toml'), configOf(at));
-  const daemon = await RunningProcess.start('containerd', ['--config', at('config.toml')]);
-  const ctr = async (...args: string[]) =>
-    (await runProgram('ctr', ['--address', at('containerd.sock'), '--namespace', 'test', ...args])).stdout;
   // The native snapshotter works on every file system.
   const native = ['--snapshotter', 'native'];
-  const dispose = async () => {
-    await daemon.stop();
-    await directory[Symbol.asyncDispose]();
-  };
-  try {
-    await daemon.waitForOutput(/containerd successfully booted/);
-  } catch (err) {
-    await dispose();
-    throw err;
-  }
   return {
     pull: async (image) => void (await ctr('images', 'pull', '--hosts-dir', at('hosts'), ...native, image)),
     remove: async (image) => void (await ctr('images', 'rm', '--sync', image)),
     run: (image) => ctr('run', '--rm', ...native, image, 'hello'),
-    [Symbol.asyncDispose]: dispose,
+    [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
   };
-}
-
-function configOf(at: (name: string) => string): string {
-  return `version = 2
-root = "${at('root')}"
-state = "${at('state')}"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-  address = "${at('containerd.sock')}"
-[ttrpc]
-  address = "${at('containerd.sock.ttrpc')}"
-`;
 }

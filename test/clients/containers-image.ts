@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { runProgram } from '../support/processes.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
-/** Storage and settings for podman and buildah, apart from the machine's own. */
+/** Storage, credentials and settings for podman and buildah, apart from the machine's own. */
 export async function containersSettings(mirror: string) {
   const directory = await temporaryDirectory();
   const at = (name: string) => join(directory.path, name);
   await mkdir(at('home'), { recursive: true });
   await writeFile(at('registries.conf'), registriesConf(new URL(mirror).host));
   await writeFile(at('policy.json'), JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] }));
+  await writeFile(at('auth.json'), '{}');
   await writeFile(
     at('storage.conf'),
     `[storage]\ndriver = "vfs"\nrunroot = "${at('run')}"\ngraphroot = "${at('root')}"\n`,
@@ -20,6 +21,7 @@ export async function containersSettings(mirror: string) {
     HOME: at('home'),
     XDG_RUNTIME_DIR: at('home'),
     TMPDIR: directory.path,
+    REGISTRY_AUTH_FILE: at('auth.json'),
     CONTAINERS_REGISTRIES_CONF: at('registries.conf'),
     CONTAINERS_STORAGE_CONF: at('storage.conf'),
   };

@@ -19,6 +19,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #live = new Set<Socket>();
   #mode: 'forward' | 'black-hole' = 'forward';
   #cut = { afterBytes: Infinity, times: 0 };
+  #cutOnTheWayIn = { afterBytes: Infinity, times: 0 };
   #server: Server | undefined;
   #port = 0;
 
@@ -44,6 +45,11 @@ export class FaultProxy implements AsyncDisposable {
   /** The next `times` connections that carry so many bytes from the target end there. */
   cut(afterBytes: number, times = 1): void {
     this.#cut = { afterBytes, times };
+  }
+
+  /** The same for bytes on their way to the target; both sides see a reset. */
+  cutOnTheWayIn(afterBytes: number, times = 1): void {
+    this.#cutOnTheWayIn = { afterBytes, times };
   }
 
   /** New connections are refused; open ones go on. Undone by {@link accept}. */
@@ -88,10 +94,11 @@ export class FaultProxy implements AsyncDisposable {
     }
     const target = connect({ port: this.#targetPort, host: '127.0.0.1', noDelay: true });
     this.#track(target);
-    void this.#forward(client, target, (bytes) => {
-      this.counts.bytesToTarget += bytes.length;
-      return { bytes, last: false };
-    });
+    void this.#forward(
+      client,
+      target,
+      this.#toTarget(() => client.resetAndDestroy()),
+    );
     void this.#forward(target, client, this.#fromTarget());
   }
 
@@ -114,6 +121,23 @@ export class FaultProxy implements AsyncDisposable {
       // One side was reset: the other learns it below.
     }
     to.destroySoon();
+  }
+
+  #toTarget(reset: () => void): (bytes: Buffer) => Passed {
+    let seen = 0;
+    return (bytes) => {
+      const cut = this.#cutOnTheWayIn;
+      const last = cut.times > 0 && seen + bytes.length >= cut.afterBytes;
+      const passed = last ? bytes.subarray(0, Math.max(cut.afterBytes - seen, 0)) : bytes;
+      seen += passed.length;
+      this.counts.bytesToTarget += passed.length;
+      if (last) {
+        cut.times--;
+        this.counts.cuts++;
+        reset();
+      }
+      return { bytes: passed, last };
+    };
   }
 
   #fromTarget(): (bytes: Buffer) => Promise<Passed> {

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -8,8 +8,9 @@ const ROOT = join(import.meta.dirname, '../..');
 export const LAYOVER_MAIN = join(ROOT, 'dist/main.js');
 
 /** Where `test/setup/prepare.mjs` unpacks what it could not install. */
-const UNPACKED = join(ROOT, 'node_modules/.cache/layover-tests/root');
-const FOLDERS = ['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((folder) => join(UNPACKED, folder));
+const CACHE = join(ROOT, 'node_modules/.cache/layover-tests');
+const UNPACKED = join(CACHE, 'root');
+const FOLDERS = [join(CACHE, 'bin'), ...['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((folder) => join(UNPACKED, folder))];
 
 /** Path of a program on `PATH` or among the unpacked ones; undefined when this machine has none. */
 export async function findProgram(name: string, more: readonly string[] = []): Promise<string | undefined> {
@@ -25,6 +26,11 @@ export async function findProgram(name: string, more: readonly string[] = []): P
 export async function missingPrograms(names: readonly string[]): Promise<readonly string[]> {
   const found = await Promise.all(names.map((name) => findProgram(name)));
   return names.filter((_, index) => found[index] === undefined);
+}
+
+/** Why `test/setup/prepare.mjs` could not build a program; undefined when it did not try. */
+export function whyNotBuilt(name: string): Promise<string | undefined> {
+  return readFile(join(CACHE, `${name}.failed`), 'utf8').catch(() => undefined);
 }
 
 // What would change the behaviour of a registry or lead loopback traffic elsewhere.
