@@ -166,7 +166,7 @@ function goInstall(program, source) {
   const bin = join(CACHE, 'bin');
   const folders = [GOBIN, GOPATH && join(GOPATH, 'bin'), join(HOME, 'go/bin'), bin].filter(Boolean);
   if (find(program) || folders.some((folder) => isExecutable(join(folder, program)))) return;
-  const go = find('go') ?? ['/usr/local/go/bin/go'].find(isExecutable);
+  const go = find('go') ? 'go' : ['/usr/local/go/bin/go'].find(isExecutable);
   if (!go) return say(`${program} is missing, and so is go to build it; its tests are skipped`);
   say(`${program} is missing: building it with go install below node_modules/.cache`);
   mkdirSync(bin, { recursive: true });
