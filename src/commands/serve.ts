@@ -70,8 +70,20 @@ function greeting({ storage, proxy }: Config, { url, debugUrl }: Pick<RunningSer
     ...(debugUrl === undefined ? [] : [`debug server on ${debugUrl}`]),
     `upstreams: ${upstreams.join(', ') || 'none, serving what is stored'}${proxy?.offline ? ' (offline: none is asked)' : ''}`,
     `storing in ${driver.kind === 'filesystem' ? resolve(driver.rootDirectory) : (describeStorage(driver) ?? 'memory; it is gone when the process ends')}`,
-    `next: put { "registry-mirrors": ["${clientUrl(url)}"] } into /etc/docker/daemon.json and restart Docker`,
+    `takes pushes: ${pushesTo({ storage, proxy })}`,
+    nextStep(clientUrl(url), proxy !== undefined),
   ];
+}
+
+function pushesTo({ storage, proxy }: Pick<Config, 'storage' | 'proxy'>): string {
+  if (storage.readOnly) return 'no, it is read-only';
+  if (!proxy || proxy.upstreams.length === 0) return 'to any name';
+  return proxy.hosted.join(', ') || 'no; names for that go into proxy.hosted';
+}
+
+function nextStep(url: string, isCache: boolean): string {
+  if (isCache) return `next: put { "registry-mirrors": ["${url}"] } into /etc/docker/daemon.json and restart Docker`;
+  return `next: docker tag alpine ${url.replace(/^https?:\/\//, '')}/alpine && docker push ${url.replace(/^https?:\/\//, '')}/alpine`;
 }
 
 /** An address that a client on this machine can use, where the one that is listened on is "any". */
