@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** Real container clients: they need root and are slow, so they are a run of their own. */
 export default defineConfig({
   test: {
-    include: ['test/clients/**/*.test.ts'],
+    include: ['test/clients/*.test.ts'],
     testTimeout: 180_000,
     hookTimeout: 60_000,
     // Each file starts a daemon, an upstream and the service.

@@ -15,6 +15,7 @@ import {
   USER,
 } from './push-scene.ts';
 import { readImages } from './pushed-content.ts';
+import { requestsIn } from './requests-in.ts';
 import { whyNotTested } from './why-not-tested.ts';
 
 const REPOSITORY = 'source/app';
@@ -113,15 +114,6 @@ export async function describePushClient(kind: PushClientKind): Promise<void> {
       expect(await readImages(to, { authorization: AUTHORIZATION })).toEqual(await readImages(`${from}:1`));
     });
   });
-}
-
-/** `PUT /v2/team/app/manifests/1 201`, one for each line of the access log. */
-function requestsIn(log: string): readonly string[] {
-  const field = (line: string, name: string) => new RegExp(`http\\.${name}="?([^" ]+)`).exec(line)?.[1];
-  return log
-    .split('\n')
-    .filter((line) => line.includes('response completed'))
-    .map((line) => ['request.method', 'request.uri', 'response.status'].map((name) => field(line, name)).join(' '));
 }
 
 /** Uploads that nobody has finished or cancelled. */

@@ -1,6 +1,7 @@
 // Finds the programs that the tests run, and fetches what is missing from Debian or Ubuntu.
 //   node test/setup/prepare.mjs             the registry that stands in for Docker Hub, and Redis; needs no root
 //   node test/setup/prepare.mjs --clients   container clients; installs as root
+//   node test/setup/prepare.mjs --go-clients  clients that Debian has no package of, by go; needs no root
 //   node test/setup/prepare.mjs --s3        S3 servers: versitygw by go, Swift from Debian's packages; needs no root
 //   node test/setup/prepare.mjs --conformance  the OCI conformance suite, by go; needs no root
 //   node test/setup/prepare.mjs --bench     what the benchmark compares with; installs as root
@@ -13,7 +14,6 @@ import { delimiter, join } from 'node:path';
 const NEEDED = {
   test: {
     'docker-registry': 'docker-registry',
-    pebble: 'pebble',
     // The program itself is in redis-tools; what it links to has other names in other releases.
     'redis-server': 'redis-server redis-tools libjemalloc2 liblzf1 liblua5.1-0 lua-cjson lua-bitop libhiredis0.14',
   },
@@ -34,13 +34,23 @@ const NEEDED = {
 const WITHOUT = {
   'docker-registry': 'Layover stands in for it',
   'redis-server': 'tests with Redis are skipped',
-  pebble: 'tests with a certificate authority are skipped',
 };
 
 const CACHE = join(import.meta.dirname, '../../node_modules/.cache/layover-tests');
 const UNPACKED = join(CACHE, 'root');
-const FOLDERS = ['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((folder) => join(UNPACKED, folder));
+const FOLDERS = [join(CACHE, 'bin'), ...['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((folder) => join(UNPACKED, folder))];
 const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@latest';
+/**
+ * Program → module, its version and the package in it; the lightest first, as time may run out. A version each: nothing new comes by itself.
+ */
+const GO_CLIENTS = {
+  regctl: ['github.com/regclient/regclient', 'v0.11.7', './cmd/regctl'],
+  crane: ['github.com/google/go-containerregistry', 'v0.22.1', './cmd/crane'],
+  oras: ['oras.land/oras', 'v1.2.3', './cmd/oras'],
+  helm: ['helm.sh/helm/v3', 'v3.22.0', './cmd/helm'],
+};
+/** For all of them together. */
+const GO_CLIENTS_TIMEOUT_MS = 420_000;
 const UPDATE_TIMEOUT_MS = 90_000;
 const DOWNLOAD_TIMEOUT_MS = 60_000;
 const INSTALL_TIMEOUT_MS = 600_000;
@@ -174,6 +184,36 @@ function goInstall(program, source) {
   if (!ok) say(`no ${program} (${problem}); its tests are skipped`);
 }
 
+/** What could not be built says why in a file that its tests read. */
+function buildGoClients() {
+  const deadline = Date.now() + GO_CLIENTS_TIMEOUT_MS;
+  mkdirSync(join(CACHE, 'bin'), { recursive: true });
+  for (const [program, source] of Object.entries(GO_CLIENTS)) {
+    if (find(program)) continue;
+    const started = Date.now();
+    const { ok, problem } = buildGoClient(program, source, deadline);
+    const why = join(CACHE, `${program}.failed`);
+    if (ok) {
+      rmSync(why, { force: true });
+      say(`built ${program} in ${Math.round((Date.now() - started) / 1000)} s`);
+    } else {
+      writeFileSync(why, problem);
+      say(`${program} could not be built: ${problem}; its tests are skipped`);
+    }
+  }
+}
+
+/** In the module's own directory, so with the dependencies that it was released with. */
+function buildGoClient(program, [module, version, path], deadline) {
+  const go = find('go') ?? ['/usr/local/go/bin/go'].find(isExecutable);
+  if (!go) return { ok: false, problem: 'go is missing' };
+  const left = () => Math.max(1, deadline - Date.now());
+  const got = run(go, ['mod', 'download', '-json', `${module}@${version}`], { timeout: left() });
+  if (!got.ok) return got;
+  const args = ['build', '-trimpath', '-ldflags=-s -w', '-o', join(CACHE, 'bin', program), path];
+  return run(go, args, { cwd: JSON.parse(got.stdout).Dir, timeout: left() });
+}
+
 /** OpenStack Swift with all that it needs beyond what is installed, below node_modules; the machine stays as it is. */
 function unpackSwift() {
   const root = join(CACHE, 'swift');
@@ -210,6 +250,7 @@ function downloadWithDependencies(packages, root) {
 }
 
 if (process.argv.includes('--clients')) installMissing(NEEDED.clients);
+if (process.argv.includes('--go-clients')) buildGoClients();
 if (process.argv.includes('--s3')) {
   goInstall('versitygw', VERSITYGW);
   unpackSwift();

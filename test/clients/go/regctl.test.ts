@@ -1,0 +1,32 @@
+import type { PushClient } from '../push-client.ts';
+import { describePushClient } from '../push-client-contract.ts';
+import { cranePuller } from './crane-puller.ts';
+import { openGoClient } from './go-client.ts';
+
+await describePushClient({
+  name: 'regctl',
+  programs: ['regctl'],
+  needsRoot: false,
+  start: startRegctl,
+  puller: cranePuller,
+  triesAgain: true,
+});
+
+async function startRegctl(): Promise<PushClient> {
+  const regctl = await openGoClient('regctl');
+  const copy = async (from: string, to: string) => {
+    for (const name of [from, to]) {
+      await regctl.run('registry', 'set', '--skip-check', '--tls', 'disabled', name.split('/')[0] ?? '');
+    }
+    await regctl.run('image', 'copy', from, to);
+  };
+  return {
+    copy,
+    copyIndex: copy,
+    async login(registry, user, password) {
+      await regctl.run('registry', 'set', '--skip-check', '--tls', 'disabled', registry);
+      await regctl.run('registry', 'login', '-u', user, '-p', password, registry);
+    },
+    [Symbol.asyncDispose]: () => regctl[Symbol.asyncDispose](),
+  };
+}
