@@ -20,15 +20,13 @@ import { createCacheEvents } from './notifications/cache-events.ts';
 import { Notifier, sourceOf } from './notifications/notifier.ts';
 import { createRedis } from './redis/connection.ts';
 import { createLeadership } from './redis/leadership.ts';
-import { Leases } from './redis/lease.ts';
 import { createPeerSecret } from './redis/peer-secret.ts';
 import type { Redis } from './redis/redis.ts';
 import type { ContentListener } from './registry/content-event.ts';
-import { FillSharing } from './registry/fill-sharing.ts';
 import { Fills } from './registry/fills.ts';
 import { BlobMounts } from './registry/blob-mounts.ts';
 import { HostedUploads } from './registry/hosted-uploads.ts';
-import { createUploadSecrets } from './registry/upload-secrets.ts';
+import { createUploadSecrets, type UploadSecrets } from './registry/upload-secrets.ts';
 import { HostedManifests } from './registry/hosted-manifests.ts';
 import { limitUploads } from './registry/limited-uploads.ts';
 import { LocalRegistry } from './registry/local.ts';
@@ -36,19 +34,20 @@ import { PulledBlobs } from './registry/pulled-blobs.ts';
 import { PulledManifests } from './registry/pulled-manifests.ts';
 import { PullThroughRegistry } from './registry/pull-through.ts';
 import type { UploadWriter } from './registry/registry.ts';
+import { Relay } from './registry/relay.ts';
 import { Router, type UpstreamRoute } from './registry/router.ts';
 import { LateRoom } from './registry/late-room.ts';
 import { SpoolArea, type StoreRoom } from './registry/spool-area.ts';
 import { SpoolLocks } from './registry/spool-locks.ts';
 import { StoredContent } from './registry/stored-content.ts';
 import { TagEntries } from './registry/tag-entries.ts';
+import { createPeerAccess, createReplicas } from './replicas.ts';
 import type { StorageDriver } from './storage/driver.ts';
 import type { Digest } from './oci/digest.ts';
 import { createStorage } from './storage/index.ts';
 import { measured } from './storage/measured.ts';
 import { BufferPool } from './stream/buffer-pool.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
-import { createPeerClient, PEER_HEADER, PEER_PATH } from './upstream/peer-client.ts';
 import { createUpstream } from './upstream/registry-upstream.ts';
 import type { Upstream } from './upstream/upstream.ts';
 import { VERSION } from './version.ts';
@@ -88,7 +87,9 @@ export async function createContext({ config, env, telemetry: recorded }: Contex
   const { readOnly } = config.storage;
   const local = new LocalRegistry(store, content);
   const room = new LateRoom();
-  const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, local, telemetry, env, room }));
+  const pulling =
+    config.proxy &&
+    (await createPulling(config.proxy, { ...stored, local, telemetry, env, room, secret: config.http.secret }));
   const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
   const uploads = createUploads(config, { ...stored, telemetry });
   const router = new Router({
@@ -233,7 +234,7 @@ interface Parts {
 }
 
 /** What only a pull-through cache has: upstreams, and the fills that they all share. */
-async function createPulling(proxy: ProxyConfig, parts: Parts) {
+async function createPulling(proxy: ProxyConfig, parts: Parts & { secret: string | undefined }) {
   const { buffers, driver, store, telemetry } = parts;
   const spools = new SpoolArea({
     directory: proxy.fills.directory ?? driver.spoolDirectory ?? join(tmpdir(), 'layover-fills'),
@@ -248,12 +249,14 @@ async function createPulling(proxy: ProxyConfig, parts: Parts) {
   const replicas = createReplicas(advertise, parts);
   const sharing = replicas && { sharing: replicas.sharing };
   const fills = new Fills({ spools, target: store, events: telemetry.cache, maxConcurrent, ...sharing });
+  const shared = parts.redis && createPeerSecret(parts.redis);
+  const secrets = createUploadSecrets({ configured: parts.secret, shared });
   const upstreams: Upstream[] = [];
   const routes = proxy.upstreams.map((config) => {
     const follow = telemetry.tracing?.followUpstream;
     const upstream = createUpstream({ config, env: parts.env, events: telemetry.upstream, follow, version: VERSION });
     upstreams.push(upstream);
-    return createRoute(config, { ...parts, upstream, fills, offline: proxy.offline });
+    return createRoute(config, { ...parts, upstream, fills, offline: proxy.offline, secrets });
   });
   return {
     upstreams,
@@ -318,35 +321,15 @@ function createUploadPurging(
   });
 }
 
-/** What makes several processes with the same storage and Redis one cache; undefined when this one is on its own. */
-function createReplicas(advertise: string | undefined, { redis, store, telemetry }: Parts) {
-  if (!redis || advertise === undefined) {
-    const missing = redis ? 'proxy.fills.advertise' : 'redis';
-    telemetry.log.info({ missing }, 'this process fetches for itself: fills are not shared with replicas');
-    return undefined;
-  }
-  const secret = createPeerSecret(redis);
-  const peer = createPeerClient(secret);
-  const leases = new Leases({ redis, address: advertise });
-  return { secret, sharing: new FillSharing({ leases, peer, store }), close: () => peer.close() };
-}
-
-function createPeerAccess(
-  secret: PeerAccess['secret'],
-  { fills, store }: { fills: Fills; store: ContentStore },
-): PeerAccess {
-  return {
-    path: PEER_PATH,
-    header: PEER_HEADER,
-    secret,
-    openBlob: async (repository, digest) =>
-      (await fills.follow(repository, digest)) ?? (await store.openBlob(repository, digest)),
-  };
-}
-
 function createRoute(
   config: UpstreamConfig,
-  { store, content, local, telemetry, ...parts }: Parts & { upstream: Upstream; fills: Fills; offline: boolean },
+  {
+    store,
+    content,
+    local,
+    telemetry,
+    ...parts
+  }: Parts & { upstream: Upstream; fills: Fills; offline: boolean; secrets: UploadSecrets },
 ): { readonly route: UpstreamRoute; readonly registry: PullThroughRegistry; readonly tags: TagEntries } {
   const { upstream, fills, offline, usage } = parts;
   const tags = new TagEntries(store);
@@ -371,7 +354,10 @@ function createRoute(
     onUsed: (repository, digest, kind, size) => usage.recorder.used(repository, digest, kind, size),
   });
   const { name, aliases, library, isDefault, storePrefix } = config;
-  return { route: { name, aliases, library, isDefault, storePrefix, registry }, registry, tags };
+  const relay = config.passthrough
+    ? new Relay({ ...config, upstream, offline, store, content, tags, secrets: parts.secrets })
+    : undefined;
+  return { route: { name, aliases, library, isDefault, storePrefix, registry, relay }, registry, tags };
 }
 
 function watchHealth(

@@ -17,6 +17,7 @@ import { noteExchange } from './http/exchange.ts';
 import { overHttp2 } from './http/express-over-http2.ts';
 import { listen } from './http/listener.ts';
 import { createBaseUrl, createLocate } from './http/locate.ts';
+import { Passthrough } from './http/passthrough.ts';
 import { createPeerFills } from './http/peer-fills.ts';
 import { limitRequests } from './http/request-limits.ts';
 import { createRoutes } from './http/routes.ts';
@@ -57,6 +58,7 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
     gate,
     headers: config.http.headers,
     isHealthy,
+    passthrough: new Passthrough(),
     listening: listener && { listener, baseUrl },
   });
   const page = auth?.issuer && { auth, issuer: auth.issuer, router, clients, prefix, log: telemetry.log };

@@ -342,6 +342,8 @@ export interface UpstreamConfig {
   };
   /** Beats `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`. */
   readonly httpProxy: string | undefined;
+  /** Writes to its names are sent on to it; otherwise they are refused. */
+  readonly passthrough: boolean;
 }
 
 /** Tried in order; the first that has something for the host is used. */

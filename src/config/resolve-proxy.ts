@@ -69,6 +69,7 @@ function resolveUpstream(raw: RawUpstream): UpstreamConfig {
     deny: raw.deny ?? [],
     tls: { caFile: raw.tls?.ca, insecure: raw.tls?.insecure ?? false },
     httpProxy: raw.httpproxy,
+    passthrough: raw.push === 'passthrough',
   };
 }
 

@@ -4,6 +4,7 @@ import type { Caller } from '../auth/auth.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { type OciRequest, type ParsedRequest, parseOciRequest } from '../oci/request.ts';
 import { referenceText } from '../oci/reference.ts';
+import { isWrite } from '../oci/write-request.ts';
 import type { Router, Target } from '../registry/router.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { answerError } from './answer-error.ts';
@@ -13,6 +14,7 @@ import { Exchange } from './exchange.ts';
 import { hostOf } from './host-of.ts';
 import type { Locate } from './locate.ts';
 import { createNotify, type Listening } from './notify.ts';
+import type { Passthrough } from './passthrough.ts';
 import { type FindTarget, handle, type RouteTable } from './route-table.ts';
 
 export interface DispatcherOptions {
@@ -28,6 +30,7 @@ export interface DispatcherOptions {
   /** Added to every answer. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
   readonly isHealthy: () => boolean;
+  readonly passthrough: Passthrough;
   /** Undefined: nobody wants to be told what clients do to content. */
   readonly listening: Listening | undefined;
 }
@@ -121,6 +124,11 @@ function serve(
     return found;
   };
   const locate = (path: string) => options.locate(req, path);
+  if (isWrite(request)) {
+    const { relay, ...found } = target(request.repository);
+    const context = { exchange, target: route, locate, mayPull };
+    if (relay) return options.passthrough.relay({ request, found: { ...found, relay }, context, sourceHost });
+  }
   const notify = createNotify(options.listening, exchange);
   return handle(routes, request, { exchange, target, locate, mayPull, maySee, notify });
 }

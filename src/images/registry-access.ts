@@ -70,6 +70,7 @@ function configOf(host: string, scheme: 'http' | 'https', access: RegistryAccess
     deny: [],
     tls: { caFile: access.caFile, insecure: access.insecure },
     httpProxy: undefined,
+    passthrough: false,
   };
 }
 

@@ -42,6 +42,21 @@ export interface UploadReference {
   readonly state: string | undefined;
 }
 
+const WRITES: ReadonlySet<string> = new Set<WriteRequest['kind']>([
+  'start-upload',
+  'get-upload',
+  'append-upload',
+  'cancel-upload',
+  'finish-upload',
+  'delete-blob',
+  'put-manifest',
+  'delete-manifest',
+]);
+
+export function isWrite(request: { readonly kind: string }): request is WriteRequest {
+  return WRITES.has(request.kind);
+}
+
 /** A client may give so many tags to a manifest at once. */
 const MAX_TAGS = 100;
 

@@ -3,6 +3,7 @@ import picomatch from 'picomatch';
 import { RegistryError } from '../oci/errors.ts';
 import { parseRepositoryName } from '../oci/reference.ts';
 import type { RegistryReader, RegistryWriter } from './registry.ts';
+import type { Relay } from './relay.ts';
 
 /** How requests find an upstream. */
 export interface UpstreamRoute {
@@ -15,6 +16,8 @@ export interface UpstreamRoute {
   /** What goes before its names in the storage; may be empty. No slash at the end. */
   readonly storePrefix: string;
   readonly registry: RegistryReader;
+  /** Undefined: nothing is sent on to it. */
+  readonly relay?: Relay | undefined;
 }
 
 export interface RouterOptions {
@@ -38,6 +41,8 @@ export interface Target {
   readonly registry: RegistryReader;
   /** Undefined: it takes no content. */
   readonly writer: RegistryWriter | undefined;
+  /** Takes what is to be written instead; of an upstream that takes pushes through us. */
+  readonly relay?: Relay | undefined;
   /** In the words of {@link registry}. */
   readonly repository: string;
   /** The name that it has in the storage. */
@@ -124,5 +129,6 @@ export class Router {
 function toTarget(upstream: UpstreamRoute, name: string): Target {
   const repository = parseRepositoryName(upstream.library && !name.includes('/') ? `library/${name}` : name);
   const storedAs = upstream.storePrefix === '' ? repository : `${upstream.storePrefix}/${repository}`;
-  return { registry: upstream.registry, writer: undefined, repository, storedAs, sourceHost: upstream.name };
+  const { registry, relay, name: sourceHost } = upstream;
+  return { registry, writer: undefined, relay, repository, storedAs, sourceHost };
 }

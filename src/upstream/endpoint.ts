@@ -122,6 +122,26 @@ export class Endpoint {
     return { ...(await this.#send(request, authorization, scope)), isForeign };
   }
 
+  /**
+   * Asks for leave to write before anything is sent: a body that somebody streams can be sent only once.
+   *
+   * @throws {UpstreamError}
+   */
+  async authorizeWrite(repository: string, from: string | undefined, scope: CallScope): Promise<string | undefined> {
+    const { authorizer, transport } = this.#options;
+    const mounted = from === undefined ? '' : ` repository:${from}:pull`;
+    const scopes = `repository:${repository}:delete,pull,push${mounted}`;
+    const purpose = `write ${scopes}`;
+    const known = await authorizer.recall(purpose, scope);
+    if (known !== undefined) return known;
+    const url = this.url(undefined, '');
+    const answer = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
+    drain(answer.body);
+    const header = headerText(answer.headers, 'www-authenticate');
+    if (answer.status !== 401 || header === undefined) return undefined;
+    return authorizer.respond(`${header},scope="${scopes}"`, { repository: purpose, refused: undefined }, scope);
+  }
+
   /** @throws {UpstreamError} when it cannot be asked, or says that it is broken */
   async ping(scope: CallScope): Promise<void> {
     const { transport, upstream } = this.#options;

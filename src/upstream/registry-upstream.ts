@@ -108,6 +108,15 @@ export class RegistryUpstream implements Upstream {
     return this.#ask(options, (endpoint, scope) => listReferrers(endpoint, { repository, digest, scope }));
   }
 
+  async authorizeWrite(repository: string, from?: string): Promise<string | undefined> {
+    const scope = new CallScope(this.name);
+    try {
+      return await this.#options.remote.authorizeWrite(repository, from, scope);
+    } finally {
+      scope.close();
+    }
+  }
+
   async ping(options?: UpstreamCallOptions): Promise<void> {
     const scope = new CallScope(this.name, options);
     try {

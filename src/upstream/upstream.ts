@@ -51,6 +51,16 @@ export interface Upstream {
   listReferrers(repository: string, digest: Digest, options?: UpstreamCallOptions): Promise<ManifestDescriptor[]>;
 
   /**
+   * The `Authorization` header with which the registry itself, no mirror, lets us push to a repository and delete from it. To be sent
+   * to its own origin and to no other.
+   *
+   * @param from a repository of which a blob is to be mounted
+   * @returns undefined when it wants none, or there is none to give
+   * @throws {UpstreamError}
+   */
+  authorizeWrite(repository: string, from?: string): Promise<string | undefined>;
+
+  /**
    * Whether it can be asked, by `GET /v2/` without credentials, which no registry counts as a pull. Any answer but a 5xx is a good one.
    *
    * @throws {UpstreamError}

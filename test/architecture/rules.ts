@@ -36,6 +36,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       'notifications',
       'redis',
       'registry',
+      'replicas.ts',
       'storage',
       'stream',
       'upstream',
@@ -46,6 +47,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'stopped-cache.ts': {
     imports: ['content', 'expiry', 'keeper.ts', 'redis', 'storage', 'stream'],
     types: ['telemetry'],
+  },
+  'replicas.ts': {
+    imports: ['redis', 'registry', 'upstream/peer-client.ts'],
+    types: ['content', 'http/peer-fills.ts', 'telemetry'],
   },
   'keeper.ts': { imports: ['registry/spool-locks.ts'] },
   admin: { imports: ['expiry/cache-control.ts', 'http/bound-server.ts'] },

@@ -126,6 +126,10 @@ const upstream = z
       .describe('How the upstream proves who it is.')
       .optional(),
     httpproxy: httpUrl('Proxy to go through; beats HTTP_PROXY, HTTPS_PROXY and NO_PROXY.').optional(),
+    push: choice('passthrough: pushes and deletes are sent on to the upstream. Default: off.', [
+      'off',
+      'passthrough',
+    ]).optional(),
   })
   .describe('A registry that is pulled from.');
 export type RawUpstream = z.output<typeof upstream>;

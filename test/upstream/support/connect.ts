@@ -44,6 +44,7 @@ function upstreamConfig(remoteUrl: string, { timeouts, ...config }: Omit<Connect
     deny: [],
     tls: { caFile: undefined, insecure: false },
     httpProxy: undefined,
+    passthrough: false,
     ...config,
     timeouts: { connectMs: 5_000, headersMs: 5_000, idleMs: 5_000, ...timeouts },
   };

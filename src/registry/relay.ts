@@ -1,0 +1,121 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+import picomatch from 'picomatch';
+
+import type { ContentStore } from '../content/content-store.ts';
+import { RegistryError } from '../oci/errors.ts';
+import type { WriteRequest } from '../oci/write-request.ts';
+import { type Upstream, UpstreamError } from '../upstream/upstream.ts';
+import type { StoredContent } from './stored-content.ts';
+import type { TagEntries } from './tag-entries.ts';
+import { toClientError } from './upstream-failure.ts';
+import type { UploadSecrets } from './upload-secrets.ts';
+
+export interface RelayOptions {
+  readonly upstream: Upstream;
+  /** Without a slash at the end; may have a path. */
+  readonly remoteUrl: string;
+  readonly tls: { readonly caFile: string | undefined; readonly insecure: boolean };
+  readonly timeouts: { readonly headersMs: number; readonly idleMs: number };
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly offline: boolean;
+  readonly store: ContentStore;
+  readonly content: StoredContent;
+  readonly tags: TagEntries;
+  readonly secrets: UploadSecrets;
+}
+
+/** What it takes to send writes of an upstream's names on to it, but the sending itself. */
+export class Relay {
+  readonly #options: RelayOptions;
+  readonly #isAllowed: (repository: string) => boolean;
+  /** For the connections. */
+  readonly tls: { readonly ca: string | undefined; readonly insecure: boolean };
+
+  /** @throws when the CA's file cannot be read */
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    const { allow, deny, tls } = options;
+    const allowed = allow.length === 0 ? () => true : picomatch([...allow]);
+    const denied = deny.length === 0 ? () => false : picomatch([...deny]);
+    this.#isAllowed = (repository) => allowed(repository) && !denied(repository);
+    this.tls = { ca: tls.caFile === undefined ? undefined : readFileSync(tls.caFile, 'utf8'), insecure: tls.insecure };
+  }
+
+  /** Without a slash at the end. */
+  get remoteUrl(): string {
+    return this.#options.remoteUrl;
+  }
+
+  get timeouts(): RelayOptions['timeouts'] {
+    return this.#options.timeouts;
+  }
+
+  /**
+   * The `Authorization` header for writing; undefined when the upstream wants none.
+   *
+   * @param from where a blob is to be mounted from
+   * @throws {RegistryError} `DENIED` for a name that may not be asked for, `UNAVAILABLE` when nobody may be asked, or cannot be
+   */
+  async authorize(repository: string, from: string | undefined): Promise<string | undefined> {
+    const { upstream, offline } = this.#options;
+    if (offline) throw new RegistryError('UNAVAILABLE', 'offline: nothing is sent to upstreams');
+    for (const name of [repository, ...(from === undefined ? [] : [from])]) {
+      if (!this.#isAllowed(name)) throw new RegistryError('DENIED', `${name} may not be used at ${upstream.name}`);
+    }
+    try {
+      return await upstream.authorizeWrite(repository, from);
+    } catch (err) {
+      throw err instanceof UpstreamError ? toClientError(err, 'NAME_UNKNOWN') : err;
+    }
+  }
+
+  /** Drops what the cache knows of what was written, so that the next pull asks. */
+  async written(request: WriteRequest, storedAs: string): Promise<void> {
+    const { store, content } = this.#options;
+    if (request.kind === 'delete-blob') {
+      await store.deleteBlob(storedAs, request.digest);
+      content.forget(storedAs, request.digest);
+    }
+    if (request.kind !== 'put-manifest' && request.kind !== 'delete-manifest') return;
+    const { reference } = request;
+    if (reference.kind === 'digest' && request.kind === 'delete-manifest') {
+      const gone = await store.deleteManifest(storedAs, reference.digest);
+      content.forget(storedAs, reference.digest);
+      for (const tag of gone ?? []) this.#options.tags.forget(storedAs, tag);
+    }
+    const more = request.kind === 'put-manifest' ? request.tags : [];
+    for (const tag of [...(reference.kind === 'tag' ? [reference.tag] : []), ...more]) {
+      await store.deleteTag(storedAs, tag);
+      this.#options.tags.forget(storedAs, tag);
+    }
+  }
+
+  /** Puts the URL of an upload at the upstream into one of ours. It cannot be changed by who has it. */
+  async seal(repository: string, url: string): Promise<string> {
+    const [secret] = await this.#options.secrets();
+    const text = `${repository}\n${url}`;
+    return Buffer.concat([signature(secret, text), Buffer.from(text)]).toString('base64url');
+  }
+
+  /** @throws {RegistryError} `BLOB_UPLOAD_INVALID` when it is not one of ours */
+  async unseal(repository: string, sealed: string | undefined): Promise<string> {
+    const bytes = Buffer.from(sealed ?? '', 'base64url');
+    const text = bytes.subarray(SIGNATURE_BYTES).toString();
+    const [name, url] = text.split('\n');
+    for (const secret of await this.#options.secrets()) {
+      const isOurs =
+        bytes.length > SIGNATURE_BYTES && timingSafeEqual(bytes.subarray(0, SIGNATURE_BYTES), signature(secret, text));
+      if (isOurs && name === repository && url !== undefined) return url;
+    }
+    throw new RegistryError('BLOB_UPLOAD_INVALID', 'the _state of the URL is not one of this upload');
+  }
+}
+
+const SIGNATURE_BYTES = 32;
+
+function signature(secret: string, text: string): Buffer {
+  return createHmac('sha256', secret).update(`relay\n${text}`).digest();
+}
