@@ -26,6 +26,7 @@ const DEFAULTS = {
   deny: [],
   tls: { caFile: undefined, insecure: false },
   httpProxy: undefined,
+  passthrough: false,
 };
 const HUB_ALIASES = ['index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'];
 
@@ -119,6 +120,7 @@ proxy:
       deny: ["library/evil"]
       tls: {ca: /etc/ssl/corp.pem, insecure: true}
       httpproxy: http://proxy.corp:3128
+      push: passthrough
 `);
     expect(config.proxy).toEqual({
       offline: true,
@@ -153,6 +155,7 @@ proxy:
           deny: ['library/evil'],
           tls: { caFile: '/etc/ssl/corp.pem', insecure: true },
           httpProxy: 'http://proxy.corp:3128',
+          passthrough: true,
         },
       ],
     });
