@@ -42,7 +42,10 @@ export async function openStoppedCache(config: Config, telemetry: Telemetry): Pr
       'a server is using the storage and cannot be reached; run this as its user, or with --server and --token';
     throw new ControlError('unavailable', message);
   }
-  const driver = await createStorage(config.storage, { buffers: new BufferPool(), log: telemetry.log });
+  const driver = await createStorage(
+    { ...config.storage, middleware: [] },
+    { buffers: new BufferPool(), log: telemetry.log },
+  );
   const redis = isIndexShared(config) ? await openRedis(config, telemetry) : undefined;
   const usage = await openUsage({
     config,

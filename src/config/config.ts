@@ -193,7 +193,18 @@ export type StorageMiddlewareConfig =
       readonly keyPairId: string;
       /** How long a URL is good. Milliseconds. */
       readonly durationMs: number;
+      /** Clients that are not sent to CloudFront; undefined: all are. */
+      readonly awsRanges: AwsRangesConfig | undefined;
     };
+
+/** Addresses of AWS, as it publishes them. */
+export interface AwsRangesConfig {
+  readonly url: string;
+  /** In lower case; undefined: all of them. */
+  readonly regions: readonly string[] | undefined;
+  /** How often they are read. Milliseconds. */
+  readonly intervalMs: number;
+}
 
 /** Which blobs there are, and their sizes, without asking the storage. */
 export interface DescriptorCacheConfig {

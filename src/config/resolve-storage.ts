@@ -1,7 +1,13 @@
-import type { S3Config, StorageConfig, StorageDriverConfig, StorageMiddlewareConfig } from './config.ts';
+import type {
+  AwsRangesConfig,
+  S3Config,
+  StorageConfig,
+  StorageDriverConfig,
+  StorageMiddlewareConfig,
+} from './config.ts';
 import type { RawS3 } from './schema/s3.ts';
 import type { RawConfig } from './schema/schema.ts';
-import { type RawStorageMiddleware, withScheme } from './schema/storage-middleware.ts';
+import { namesIn, type RawStorageMiddleware, withScheme } from './schema/storage-middleware.ts';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
@@ -10,6 +16,9 @@ const HOUR = 60 * MINUTE;
 
 /** As distribution: where content lies when the filesystem driver names no directory. */
 const ROOT_DIRECTORY = '/var/lib/registry';
+
+/** Where AWS publishes its networks; distribution's default too. */
+const AWS_RANGES_URL = 'https://ip-ranges.amazonaws.com/ip-ranges.json';
 
 type RawStorage = RawConfig['storage'];
 
@@ -135,9 +144,25 @@ function resolveMiddleware({ name, disabled, options = {} }: RawStorageMiddlewar
     case 'cloudfront': {
       const baseUrl = withScheme(name, baseurl).replace(/\/*$/, '/');
       const durationMs = duration ?? 20 * MINUTE;
-      return [{ kind: name, baseUrl, privateKeyFile: privatekey, keyPairId: keypairid, durationMs }];
+      const awsRanges = resolveAwsRanges(options);
+      return [{ kind: name, baseUrl, privateKeyFile: privatekey, keyPairId: keypairid, durationMs, awsRanges }];
     }
     default:
       return [];
   }
+}
+
+function resolveAwsRanges({
+  ipfilteredby = 'none',
+  awsregion = '',
+  iprangesurl,
+  updatefrequency,
+  updatefrenquency,
+}: NonNullable<RawStorageMiddleware['options']>): AwsRangesConfig | undefined {
+  if (ipfilteredby === 'none') return undefined;
+  return {
+    url: iprangesurl ?? AWS_RANGES_URL,
+    regions: ipfilteredby === 'awsregion' ? namesIn(awsregion).map((region) => region.toLowerCase()) : undefined,
+    intervalMs: updatefrequency || updatefrenquency || 12 * HOUR,
+  };
 }

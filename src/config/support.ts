@@ -55,19 +55,10 @@ const REFUSED: readonly UnhonouredKey[] = [
 ];
 
 export function findIgnored(plain: unknown): Finding[] {
-  return [...IGNORED, ...ignoredOfMiddleware(plain)]
-    .filter((key) => asksForMore(plain, key))
-    .map(({ path, instead }) => ({ path, part: 'key', message: `not honoured by this version: ${instead}` }));
-}
-
-function ignoredOfMiddleware(plain: unknown): UnhonouredKey[] {
-  const list: KeyPath = ['middleware', 'storage'];
-  const entries = plainAt(plain, list);
-  if (!Array.isArray(entries)) return [];
-  return [...entries.keys()].map((i) => ({
-    path: [...list, i, 'options', 'ipfilteredby'],
-    instead: 'every client is sent to CloudFront',
-    unless: (value) => value === 'none',
+  return IGNORED.filter((key) => asksForMore(plain, key)).map(({ path, instead }) => ({
+    path,
+    part: 'key',
+    message: `not honoured by this version: ${instead}`,
   }));
 }
 

@@ -1,5 +1,5 @@
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
-import type { Adoption, StorageDriver } from '../storage/driver.ts';
+import type { Adoption, RedirectRequest, StorageDriver } from '../storage/driver.ts';
 import type { StagedFile } from '../storage/staging.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import type { DamageListener } from './damage.ts';
@@ -72,12 +72,12 @@ export class BlobStore {
   async redirect(
     repository: string,
     digest: Digest,
-    method: 'GET' | 'HEAD',
+    request: RedirectRequest,
   ): Promise<{ readonly url: string; readonly size: number } | undefined> {
     const target = await this.#findTarget(repository, digest);
     const size = target && (await this.#dataSize(target));
     if (!target || size === undefined || !this.#isWhole(target, size)) return undefined;
-    const url = await this.#options.driver.redirectUrl(blobDataPath(target), method);
+    const url = await this.#options.driver.redirectUrl(blobDataPath(target), request);
     return url === undefined ? undefined : { url, size };
   }
 

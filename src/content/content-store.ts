@@ -4,7 +4,7 @@ import { type Digest, digestAlgorithm } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import type { Page } from '../oci/pagination.ts';
 import type { ReferrersPage, ReferrersQuery } from '../oci/referrers-page.ts';
-import { type Adoption, type StorageDriver, StorageFullError } from '../storage/driver.ts';
+import { type Adoption, type RedirectRequest, type StorageDriver, StorageFullError } from '../storage/driver.ts';
 import type { StagedFile } from '../storage/staging.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import { BlobStore } from './blobs.ts';
@@ -139,9 +139,9 @@ export class ContentStore {
   redirectBlob(
     repository: string,
     digest: Digest,
-    method: 'GET' | 'HEAD',
+    request: RedirectRequest,
   ): Promise<{ readonly url: string; readonly size: number } | undefined> {
-    return this.#blobs.redirect(repository, digest, method);
+    return this.#blobs.redirect(repository, digest, request);
   }
 
   /** Begins to store a local file that is still growing; undefined when nothing is gained by it. */

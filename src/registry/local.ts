@@ -5,7 +5,7 @@ import { RegistryError } from '../oci/errors.ts';
 import { type Page, type PageRequest, pageOf } from '../oci/pagination.ts';
 import type { ReferrersPage, ReferrersQuery } from '../oci/referrers-page.ts';
 import { type Reference, referenceText } from '../oci/reference.ts';
-import type { Manifest, OpenBlob, RedirectedBlob, RegistryReader, Served } from './registry.ts';
+import type { Manifest, OpenBlob, RedirectedBlob, RedirectRequest, RegistryReader, Served } from './registry.ts';
 import type { StoredContent } from './stored-content.ts';
 
 const LOCAL = { outcome: 'HIT', upstream: undefined } as const;
@@ -52,10 +52,10 @@ export class LocalRegistry implements RegistryReader {
   redirectBlob(
     repository: string,
     digest: Digest,
-    method: 'GET' | 'HEAD',
+    request: RedirectRequest,
   ): Promise<Served<RedirectedBlob> | undefined> | undefined {
-    const redirected = this.redirectStored(repository, digest, method);
-    if (!redirected || method === 'GET') return redirected;
+    const redirected = this.redirectStored(repository, digest, request);
+    if (!redirected || request.method === 'GET') return redirected;
     return redirected.then(async (found) => {
       const size = found && (await this.#content.relyOnBlob(repository, digest));
       return size === undefined ? undefined : found;
@@ -66,10 +66,10 @@ export class LocalRegistry implements RegistryReader {
   redirectStored(
     repository: string,
     digest: Digest,
-    method: 'GET' | 'HEAD',
+    request: RedirectRequest,
   ): Promise<Served<RedirectedBlob> | undefined> | undefined {
     return this.#content
-      .redirectBlob(repository, digest, method)
+      .redirectBlob(repository, digest, request)
       ?.then((found) => found && { digest, mediaType: OCTET_STREAM, ...found, ...LOCAL });
   }
 

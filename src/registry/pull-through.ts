@@ -10,7 +10,7 @@ import { type TagPage, type Upstream, UpstreamError } from '../upstream/upstream
 import type { LocalRegistry } from './local.ts';
 import type { PulledBlobs } from './pulled-blobs.ts';
 import type { Found, PulledManifests, PulledRepository } from './pulled-manifests.ts';
-import type { Manifest, OpenBlob, RedirectedBlob, RegistryReader, Served } from './registry.ts';
+import type { Manifest, OpenBlob, RedirectedBlob, RedirectRequest, RegistryReader, Served } from './registry.ts';
 import { toClientError } from './upstream-failure.ts';
 
 export interface PullThroughOptions {
@@ -102,11 +102,11 @@ export class PullThroughRegistry implements RegistryReader {
   redirectBlob(
     repository: string,
     digest: Digest,
-    method: 'GET' | 'HEAD',
+    request: RedirectRequest,
   ): Promise<Served<RedirectedBlob> | undefined> | undefined {
     const names = this.#names(repository);
     return this.#options.local
-      .redirectStored(names.stored, digest, method)
+      .redirectStored(names.stored, digest, request)
       ?.then((found) => found && this.#used(names, 'blob', { ...found, upstream: this.#options.upstream.name }));
   }
 

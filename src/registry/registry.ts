@@ -40,7 +40,7 @@ export interface RegistryReader {
   redirectBlob(
     repository: string,
     digest: Digest,
-    method: 'GET' | 'HEAD',
+    request: RedirectRequest,
   ): Promise<Served<RedirectedBlob> | undefined> | undefined;
 
   /** In code unit order. @throws {RegistryError} `NAME_UNKNOWN` and the others of {@link resolveManifest} */
@@ -60,6 +60,13 @@ export type Served<T> = T & {
 
 export interface Manifest extends Descriptor {
   readonly bytes: Buffer;
+}
+
+/** How a client asked for a blob. */
+export interface RedirectRequest {
+  readonly method: 'GET' | 'HEAD';
+  /** IP address; undefined when it is not known, as on a unix socket. */
+  readonly clientAddress: string | undefined;
 }
 
 export interface RedirectedBlob extends Descriptor {

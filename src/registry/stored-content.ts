@@ -4,7 +4,7 @@ import type { ContentStore } from '../content/content-store.ts';
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import { type ByteSource, MemorySource } from '../stream/byte-source.ts';
 import { parseManifest } from '../oci/manifest.ts';
-import type { Manifest } from './registry.ts';
+import type { Manifest, RedirectRequest } from './registry.ts';
 
 /** Blobs up to this size are answered from memory: configs and the small layers. Bytes. */
 const SMALL_BLOB_BYTES = 64 * 1024;
@@ -71,14 +71,14 @@ export class StoredContent {
   redirectBlob(
     repository: string,
     digest: Digest,
-    method: 'GET' | 'HEAD',
+    request: RedirectRequest,
   ): Promise<{ readonly url: string; readonly size: number } | undefined> | undefined {
     const isServed = !this.#redirects || this.#smallBlobs.get(keyOf(repository, digest)) || this.isDamaged(digest);
-    return isServed ? undefined : this.#redirect(repository, digest, method);
+    return isServed ? undefined : this.#redirect(repository, digest, request);
   }
 
-  async #redirect(repository: string, digest: Digest, method: 'GET' | 'HEAD') {
-    const redirect = await this.#store.redirectBlob(repository, digest, method);
+  async #redirect(repository: string, digest: Digest, request: RedirectRequest) {
+    const redirect = await this.#store.redirectBlob(repository, digest, request);
     // Small ones are to be had from memory, from the second time on.
     return redirect && redirect.size > SMALL_BLOB_BYTES ? redirect : undefined;
   }

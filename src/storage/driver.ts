@@ -64,7 +64,7 @@ export interface StorageDriver {
   delete(path: string): Promise<void>;
 
   /** Where a client can fetch the file by itself; undefined when it can not. */
-  redirectUrl(path: string, method: 'GET' | 'HEAD'): Promise<string | undefined>;
+  redirectUrl(path: string, request: RedirectRequest): Promise<string | undefined>;
 
   /** What an object store calls the file; only drivers for one have it. */
   objectKey?(path: string): string;
@@ -86,6 +86,13 @@ export interface Adoption {
 
   /** Forgets what was sent; the local file stays. Never fails. Safe to call after {@link finish}. */
   abort(): Promise<void>;
+}
+
+/** Who asks for a file, and how. */
+export interface RedirectRequest {
+  readonly method: 'GET' | 'HEAD';
+  /** IP address; undefined when it is not known, as on a unix socket. */
+  readonly clientAddress: string | undefined;
 }
 
 export interface WriteOptions {

@@ -4,6 +4,7 @@ import type { StorageDriver } from './driver.ts';
 import { createFilesystemDriver } from './filesystem.ts';
 import { createInmemoryDriver } from './inmemory.ts';
 import { withMiddleware } from './middleware/index.ts';
+import type { StorageLog } from './storage-log.ts';
 import { createTieredDriver } from './tiered.ts';
 
 export interface StorageDriverDependencies {
@@ -11,27 +12,20 @@ export interface StorageDriverDependencies {
   readonly log?: StorageLog | undefined;
 }
 
-/** Where drivers tell what nobody waits for. */
-export interface StorageLog {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
-
 /** The configured driver with everything around it. Whoever calls closes it. */
 export async function createStorage(
   { driver, middleware, tier }: Pick<StorageConfig, 'driver' | 'middleware' | 'tier'>,
   dependencies: StorageDriverDependencies,
 ): Promise<StorageDriver> {
-  const created = await createStorageDriver(driver, dependencies);
+  const { buffers, log } = dependencies;
+  let storage = await createStorageDriver(driver, dependencies);
   try {
-    const redirecting = await withMiddleware(created, middleware);
-    if (!tier) return redirecting;
-    const { buffers, log } = dependencies;
+    storage = await withMiddleware(storage, middleware, log);
+    if (!tier) return storage;
     const onError = (err: unknown) => log?.warn({ reason: String(err) }, 'a blob could not be kept in storage.tier');
-    return await createTieredDriver(redirecting, { ...tier, buffers, onError });
+    return await createTieredDriver(storage, { ...tier, buffers, onError });
   } catch (err) {
-    await created.close();
+    await storage.close();
     throw err;
   }
 }

@@ -13,6 +13,7 @@ import {
   isPath,
   PathNotFoundError,
   type StorageDriver,
+  type RedirectRequest,
 } from './driver.ts';
 import { PartBuffers } from './part-buffers.ts';
 import { AbandonedUploads } from './s3-abandoned.ts';
@@ -197,7 +198,7 @@ class S3Driver implements StorageDriver {
     await this.#told('deleting', path, this.#deleter.delete(this.#keys.keyOf(path)));
   }
 
-  async redirectUrl(path: string, method: 'GET' | 'HEAD'): Promise<string> {
+  async redirectUrl(path: string, { method }: RedirectRequest): Promise<string> {
     const input = { Bucket: this.#config.bucket, Key: this.#fileKey(path) };
     const options = { expiresIn: SIGNED_URL_SECONDS };
     const signing =

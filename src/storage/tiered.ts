@@ -45,7 +45,7 @@ export async function createTieredDriver(driver: StorageDriver, options: TierOpt
       await driver.delete(path);
       await tier.forget(path);
     },
-    redirectUrl: (path, method) => driver.redirectUrl(path, method),
+    redirectUrl: (path, request) => driver.redirectUrl(path, request),
     ...(driver.objectKey && { objectKey: driver.objectKey.bind(driver) }),
     close: () => driver.close(),
   };

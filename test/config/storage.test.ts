@@ -220,8 +220,8 @@ describe('middleware.storage', () => {
     expect((await storageOf(text)).middleware).toEqual([
       { kind: 'redirect', baseUrl: 'https://a.example/b' },
       { kind: 'rewrite', scheme: 'http', host: 'h:1', trimPathPrefix: '/b' },
-      { ...cloudfront, baseUrl: 'https://d1.cloudfront.net/', durationMs: 300_000 },
-      { ...cloudfront, baseUrl: 'http://d2/', durationMs: 1_200_000 },
+      { ...cloudfront, baseUrl: 'https://d1.cloudfront.net/', durationMs: 300_000, awsRanges: undefined },
+      { ...cloudfront, baseUrl: 'http://d2/', durationMs: 1_200_000, awsRanges: undefined },
     ]);
     expect(await warningsOf(text)).toEqual([]);
   });
@@ -240,6 +240,10 @@ describe('middleware.storage', () => {
       'middleware.storage[0].options.privatekey: is required',
     ],
     [
+      '{name: cloudfront, options: {baseurl: a, privatekey: b, keypairid: c, ipfilteredby: awsregion, awsregion: ","}}',
+      'middleware.storage[0].options.awsregion: is required when ipfilteredby is awsregion',
+    ],
+    [
       '{name: rewrite, options: {hots: a}}',
       'middleware.storage[0].options.hots: unknown key "hots", did you mean "host"?',
     ],
@@ -247,13 +251,25 @@ describe('middleware.storage', () => {
     expect((await problemsOf(middleware(entry))).map((each) => each.replace(/^\S+ /, ''))).toEqual([problem]);
   });
 
-  it('says that clients are not told apart by their address', async () => {
-    const cloudfront = 'name: cloudfront, options: {baseurl: a, privatekey: b, keypairid: K, ipfilteredby';
-    expect(await warningsOf(middleware(`{${cloudfront}: aws}}`))).toEqual([
-      expect.stringMatching(
-        /middleware\.storage\[0\]\.options\.ipfilteredby: not honoured by this version: every client is sent to CloudFront$/,
+  it('tells clients apart by the addresses of AWS, as distribution does', async () => {
+    const filtered = async (options: string) => {
+      const entry = `{name: cloudfront, options: {baseurl: a, privatekey: b, keypairid: K, ${options}}}`;
+      const loaded = await load(middleware(entry));
+      return loaded.config.storage.middleware[0];
+    };
+    const url = 'https://ip-ranges.amazonaws.com/ip-ranges.json';
+    const intervalMs = 12 * 3_600_000;
+    expect(await filtered('ipfilteredby: none')).toMatchObject({ awsRanges: undefined });
+    expect(await filtered('ipfilteredby: AWS')).toMatchObject({ awsRanges: { url, regions: undefined, intervalMs } });
+    expect(
+      await filtered(
+        'ipfilteredby: awsregion, awsregion: "us-east-1, EU-central-1,", iprangesurl: "http://r/", updatefrequency: 1h',
       ),
-    ]);
-    expect(await warningsOf(middleware(`{${cloudfront}: none}}`))).toEqual([]);
+    ).toMatchObject({
+      awsRanges: { url: 'http://r/', regions: ['us-east-1', 'eu-central-1'], intervalMs: 3_600_000 },
+    });
+    expect(await filtered('ipfilteredby: aws, updatefrenquency: 2h')).toMatchObject({
+      awsRanges: { intervalMs: 7_200_000 },
+    });
   });
 });

@@ -9,6 +9,9 @@ import { s3Config } from './s3-config.ts';
 import { createFaultyDriver, sharedS3, versitygw } from './s3-scene.ts';
 import { createCertificate, startVersitygw } from './versitygw.ts';
 
+const GET = { method: 'GET', clientAddress: undefined } as const;
+const HEAD = { method: 'HEAD', clientAddress: undefined } as const;
+
 const MIB = 1024 * 1024;
 
 describe.skipIf(versitygw === undefined)('objects of the s3 driver', () => {
@@ -73,14 +76,14 @@ describe.skipIf(versitygw === undefined)('a URL of the s3 driver', () => {
     await using made = await createFaultyDriver(s3());
     const bytes = randomBytes(2 * MIB);
     await made.driver.writeSmall('/a/f', bytes);
-    const url = (await made.driver.redirectUrl('/a/f', 'GET')) as string;
+    const url = (await made.driver.redirectUrl('/a/f', GET)) as string;
     const answer = await fetch(url);
     expect(Buffer.from(await answer.arrayBuffer()).equals(bytes)).toBe(true);
     expect(new URL(url).searchParams.get('X-Amz-Expires')).toBe('1200');
     const part = await fetch(url, { headers: { range: 'bytes=10-19' } });
     expect([part.status, Buffer.from(await part.arrayBuffer()).equals(bytes.subarray(10, 20))]).toEqual([206, true]);
 
-    const head = await fetch((await made.driver.redirectUrl('/a/f', 'HEAD')) as string, { method: 'HEAD' });
+    const head = await fetch((await made.driver.redirectUrl('/a/f', HEAD)) as string, { method: 'HEAD' });
     expect([head.status, head.headers.get('content-length')]).toEqual([200, String(bytes.length)]);
     expect((await fetch(url.replace('X-Amz-Expires=1200', 'X-Amz-Expires=9999'))).status).toBe(403);
   });
@@ -89,7 +92,7 @@ describe.skipIf(versitygw === undefined)('a URL of the s3 driver', () => {
     const driver = createS3Driver({
       config: s3Config(s3().url, { redirectEndpoint: 'https://blobs.corp.example.com', forcePathStyle: false }),
     });
-    const url = new URL((await driver.redirectUrl('/a/f', 'GET')) as string);
+    const url = new URL((await driver.redirectUrl('/a/f', GET)) as string);
     expect([url.host, url.pathname]).toEqual(['registry.blobs.corp.example.com', '/a/f']);
     await driver.close();
   });

@@ -1,4 +1,5 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -9,6 +10,7 @@ import { Images } from '../support/images.ts';
 import { type ConfigObject, dockerHubUpstream, Layover } from '../support/layover.ts';
 import { runProgram } from '../support/processes.ts';
 import { findProgram, programEnvironment } from '../support/programs.ts';
+import { startServer } from '../support/start-server.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { startS3FaultProxy } from './s3-fault-proxy.ts';
 import { versitygw } from './s3-scene.ts';
@@ -30,7 +32,7 @@ describe.skipIf(versitygw === undefined)('a pull through a cache that keeps cont
   });
   afterAll(() => server[Symbol.asyncDispose]());
 
-  async function startCache({ s3 = {}, storage = {}, root = `root-${++roots}` }: CacheOptions = {}) {
+  async function startCache({ s3 = {}, storage = {}, root = `root-${++roots}`, more = {} }: CacheOptions = {}) {
     const directory = await temporaryDirectory();
     const proxy = await startS3FaultProxy(server.url);
     const spools = join(directory.path, 'spools');
@@ -46,6 +48,7 @@ describe.skipIf(versitygw === undefined)('a pull through a cache that keeps cont
     const config = {
       storage: { filesystem: undefined, s3: options, ...storage },
       proxy: { upstreams: [dockerHubUpstream(hub())], fills: { directory: spools } },
+      ...more,
     };
     const layover = await Layover.start({ config }).catch(async (err: unknown) => {
       await proxy[Symbol.asyncDispose]();
@@ -76,6 +79,7 @@ describe.skipIf(versitygw === undefined)('a pull through a cache that keeps cont
     readonly s3?: ConfigObject;
     readonly storage?: ConfigObject;
     readonly root?: string;
+    readonly more?: ConfigObject;
   }
 
   it('asks upstream once, shows the blob when it is verified, and streams it from then on', async () => {
@@ -135,6 +139,41 @@ describe.skipIf(versitygw === undefined)('a pull through a cache that keeps cont
     const known = await pull(cache.blobUrl(large), { headers: { 'if-none-match': `"${large}"` } });
     expect(known.status).toBe(304);
     expect(cache.layover.output).not.toContain('X-Amz-Signature');
+  });
+
+  it('redirects to CloudFront, but to S3 who is at AWS, as trusted proxies tell', async () => {
+    await using directory = await temporaryDirectory();
+    await using ranges = await startServer((_req, res) => {
+      res.end(JSON.stringify({ prefixes: [{ ip_prefix: '3.5.140.0/22', region: 'ap-northeast-2' }] }));
+    });
+    const privatekey = join(directory.path, 'key.pem');
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    await writeFile(privatekey, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const cloudfront = {
+      baseurl: 'https://d1.cloudfront.example',
+      privatekey,
+      keypairid: 'K',
+      iprangesurl: ranges.url,
+    };
+    const filter = { ipfilteredby: 'awsregion', awsregion: 'us-east-1, ap-northeast-2' };
+    await using cache = await startCache({
+      more: {
+        http: { trustedproxies: ['127.0.0.0/8'] },
+        middleware: { storage: [{ name: 'cloudfront', options: { ...cloudfront, ...filter } }] },
+      },
+    });
+    await pull(cache.blobUrl(large));
+    await cache.settled();
+    const askFrom = async (address: string, method: 'GET' | 'HEAD') =>
+      pull(cache.blobUrl(large), { method, headers: { 'x-forwarded-for': address } });
+    const hostFor = async (address: string, method: 'GET' | 'HEAD') =>
+      new URL((await askFrom(address, method)).headers.location as string).host;
+
+    const s3 = new URL(cache.proxy.url).host;
+    await expect.poll(() => hostFor('3.5.141.9', 'GET')).toBe(s3);
+    expect(await hostFor('3.5.141.9', 'HEAD')).toBe(s3);
+    expect(await hostFor('203.0.113.7', 'GET')).toBe('d1.cloudfront.example');
+    expect(await hostFor('203.0.113.7', 'HEAD')).toBe('d1.cloudfront.example');
   });
 
   it('serves hot blobs from the local tier', async () => {

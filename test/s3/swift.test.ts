@@ -10,6 +10,8 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { s3Config } from './s3-config.ts';
 import { findSwift, startSwift, SWIFT_ACCESS_KEY, SWIFT_BUCKET, SWIFT_SECRET_KEY, type SwiftServer } from './swift.ts';
 
+const GET = { method: 'GET', clientAddress: undefined } as const;
+
 const MIB = 1024 * 1024;
 const found = await findSwift();
 if ('missing' in found) console.warn(`OpenStack Swift is missing (${found.missing}): its tests are skipped`);
@@ -48,6 +50,6 @@ describe.skipIf('missing' in found)('an S3 that knows neither new checksums nor 
   it('honours URLs', async () => {
     await using made = createDriver();
     await made.driver.writeSmall('/f', Buffer.from('x'));
-    expect(await (await fetch((await made.driver.redirectUrl('/f', 'GET')) as string)).text()).toBe('x');
+    expect(await (await fetch((await made.driver.redirectUrl('/f', GET)) as string)).text()).toBe('x');
   });
 });

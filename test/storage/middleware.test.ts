@@ -9,8 +9,12 @@ import { createStorage } from '../../src/storage/index.ts';
 import { createInmemoryDriver } from '../../src/storage/inmemory.ts';
 import { withMiddleware } from '../../src/storage/middleware/index.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
+import { startServer } from '../support/start-server.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { describeStorageDriver } from './driver-contract.ts';
+
+const GET = { method: 'GET', clientAddress: undefined } as const;
+const HEAD = { method: 'HEAD', clientAddress: undefined } as const;
 
 const PATH = '/docker/registry/v2/blobs/sha256/ab/abcd/data';
 
@@ -29,7 +33,7 @@ function objectStore(): StorageDriver {
     list: (path) => files.list(path),
     move: (from, to) => files.move(from, to),
     delete: (path) => files.delete(path),
-    redirectUrl: async (path, method) => `https://s3.example/bucket/root${path}?method=${method}&signature=a%2Bb`,
+    redirectUrl: async (path, { method }) => `https://s3.example/bucket/root${path}?method=${method}&signature=a%2Bb`,
     objectKey: (path) => `root${path}`,
     close: () => files.close(),
   };
@@ -45,8 +49,8 @@ describe('storage middleware', () => {
   ])('redirect sends clients to %s with the path behind it, whatever the driver', async (baseUrl, url) => {
     for (const driver of [createInmemoryDriver(), objectStore()]) {
       const wrapped = await withMiddleware(driver, [{ kind: 'redirect', baseUrl }]);
-      expect(await wrapped.redirectUrl(PATH, 'GET')).toBe(url);
-      expect(await wrapped.redirectUrl(PATH, 'HEAD')).toBe(url);
+      expect(await wrapped.redirectUrl(PATH, GET)).toBe(url);
+      expect(await wrapped.redirectUrl(PATH, HEAD)).toBe(url);
     }
   });
 
@@ -60,19 +64,19 @@ describe('storage middleware', () => {
     [{ scheme: 'http', host: 'cdn', trimPathPrefix: '/bucket/' }, `http://cdn/root${PATH}${QUERY}`],
   ])('rewrite changes %j of the URL and keeps its query', async (options, url) => {
     const wrapped = await withMiddleware(objectStore(), [{ ...REWRITE, ...options } as StorageMiddlewareConfig]);
-    expect(await wrapped.redirectUrl(PATH, 'GET')).toBe(url);
+    expect(await wrapped.redirectUrl(PATH, GET)).toBe(url);
   });
 
   it('rewrite leaves a driver without URLs without URLs', async () => {
     const wrapped = await withMiddleware(createInmemoryDriver(), [{ ...REWRITE, host: 'cdn' }]);
-    expect(await wrapped.redirectUrl(PATH, 'GET')).toBeUndefined();
+    expect(await wrapped.redirectUrl(PATH, GET)).toBeUndefined();
   });
 
   it('works on what the one before it made', async () => {
     const redirect = { kind: 'redirect', baseUrl: 'https://one.example/base' } as const;
     const rewrite = { ...REWRITE, host: 'two.example', trimPathPrefix: '/base' };
     const wrapped = await withMiddleware(createInmemoryDriver(), [redirect, rewrite]);
-    expect(await wrapped.redirectUrl(PATH, 'GET')).toBe(`https://two.example${PATH}`);
+    expect(await wrapped.redirectUrl(PATH, GET)).toBe(`https://two.example${PATH}`);
   });
 
   it.each(['pkcs1', 'pkcs8'] as const)(
@@ -83,10 +87,10 @@ describe('storage middleware', () => {
       const privateKeyFile = join(directory.path, 'key.pem');
       await writeFile(privateKeyFile, privateKey.export({ type, format: 'pem' }));
       const cloudfront = { kind: 'cloudfront', baseUrl: 'https://d1.cloudfront.net/', privateKeyFile } as const;
-      const options = { ...cloudfront, keyPairId: 'K123', durationMs: 60_000 };
+      const options = { ...cloudfront, keyPairId: 'K123', durationMs: 60_000, awsRanges: undefined };
       const wrapped = await withMiddleware(objectStore(), [options]);
 
-      const url = new URL((await wrapped.redirectUrl(PATH, 'GET')) as string);
+      const url = new URL((await wrapped.redirectUrl(PATH, GET)) as string);
       expect(`${url.origin}${url.pathname}`).toBe(`https://d1.cloudfront.net/root${PATH}`);
       const expires = Number(url.searchParams.get('Expires'));
       expect(Math.abs(expires - Date.now() / 1000 - 60)).toBeLessThan(10);
@@ -101,14 +105,36 @@ describe('storage middleware', () => {
     },
   );
 
+  it('cloudfront leaves clients that are at AWS with the storage', async () => {
+    await using directory = await temporaryDirectory();
+    await using server = await startServer((_req, res) => {
+      res.end(JSON.stringify({ prefixes: [{ ip_prefix: '3.5.140.0/22', region: 'ap-northeast-2' }] }));
+    });
+    const privateKeyFile = join(directory.path, 'key.pem');
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    await writeFile(privateKeyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const cloudfront = { kind: 'cloudfront', baseUrl: 'https://d1/', privateKeyFile, keyPairId: 'K' } as const;
+    const awsRanges = { url: server.url, regions: undefined, intervalMs: 60_000 };
+    const wrapped = await withMiddleware(objectStore(), [{ ...cloudfront, durationMs: 1000, awsRanges }]);
+    const hostFor = async (clientAddress: string | undefined) =>
+      new URL((await wrapped.redirectUrl(PATH, { method: 'GET', clientAddress })) as string).host;
+
+    await expect.poll(() => hostFor('3.5.141.1')).toBe('s3.example');
+    expect(await hostFor('203.0.113.7')).toBe('d1');
+    expect(await hostFor(undefined)).toBe('d1');
+    await wrapped.close();
+  });
+
   it('cloudfront leaves URLs of a driver without objects as they are', async () => {
     await using directory = await temporaryDirectory();
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const privateKeyFile = join(directory.path, 'key.pem');
     await writeFile(privateKeyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }));
     const cloudfront = { kind: 'cloudfront', baseUrl: 'https://d/', privateKeyFile, keyPairId: 'K' } as const;
-    const wrapped = await withMiddleware(createInmemoryDriver(), [{ ...cloudfront, durationMs: 1000 }]);
-    expect(await wrapped.redirectUrl(PATH, 'GET')).toBeUndefined();
+    const wrapped = await withMiddleware(createInmemoryDriver(), [
+      { ...cloudfront, durationMs: 1000, awsRanges: undefined },
+    ]);
+    expect(await wrapped.redirectUrl(PATH, GET)).toBeUndefined();
   });
 
   it('cloudfront without its key does not start, and says which file it is', async () => {
@@ -117,7 +143,11 @@ describe('storage middleware', () => {
     const cloudfront = { kind: 'cloudfront', baseUrl: 'https://d/', privateKeyFile, keyPairId: 'K' } as const;
     const create = () =>
       createStorage(
-        { driver: { kind: 'inmemory' }, tier: undefined, middleware: [{ ...cloudfront, durationMs: 1000 }] },
+        {
+          driver: { kind: 'inmemory' },
+          tier: undefined,
+          middleware: [{ ...cloudfront, durationMs: 1000, awsRanges: undefined }],
+        },
         { buffers: new BufferPool() },
       );
     await expect(create()).rejects.toThrow(`${privateKeyFile} cannot be used (ENOENT)`);

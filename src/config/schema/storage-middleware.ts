@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bool, choice, duration, httpUrl, name, text } from './scalar.ts';
+import { bool, choice, duration, httpUrl, name, text, timer } from './scalar.ts';
 
 /** Options of each, and which of them it cannot do without. */
 const MIDDLEWARE = {
@@ -29,15 +29,16 @@ const options = z.strictObject({
   privatekey: text('cloudfront: PEM file with the RSA key.').optional(),
   keypairid: text('cloudfront: id of its public key.').optional(),
   duration: duration('cloudfront: how long a URL is good. Default: 20m.').optional(),
-  ipfilteredby: choice('cloudfront: clients that are sent to S3 instead. Default: none.', [
-    'none',
-    'aws',
-    'awsregion',
-  ]).optional(),
-  awsregion: text('cloudfront: regions of ipfilteredby.').optional(),
-  updatefrequency: duration('cloudfront: how often the ranges of ipfilteredby are read.').optional(),
-  updatefrenquency: duration('cloudfront: an older spelling of updatefrequency.').optional(),
-  iprangesurl: httpUrl('cloudfront: where the ranges of ipfilteredby are.').optional(),
+  ipfilteredby: choice(
+    'cloudfront: clients that are sent to S3 instead: those at AWS, or in its regions of awsregion. Default: none.',
+    ['none', 'aws', 'awsregion'],
+  ).optional(),
+  awsregion: text('cloudfront: regions of ipfilteredby awsregion, with commas between.').optional(),
+  updatefrequency: timer('cloudfront: how often the ranges of ipfilteredby are read. Default: 12h.').optional(),
+  updatefrenquency: timer('cloudfront: an older spelling of updatefrequency.').optional(),
+  iprangesurl: httpUrl(
+    'cloudfront: where the ranges of ipfilteredby are. Default: where AWS publishes them.',
+  ).optional(),
 });
 
 const entry = z
@@ -67,12 +68,26 @@ function findMistakes({ name: kind, options: given = {}, disabled }: RawStorageM
     ...missing.map((key) => ({ path: ['options', key], message: 'is required' })),
     ...foreign.map((key) => ({ path: ['options', key], message: `is no option of ${kind}` })),
     ...findWrongUrl(kind, given.baseurl),
+    ...findMissingRegions(given),
   ];
 }
 
 function findWrongUrl(kind: string, baseurl: string | undefined) {
   if (baseurl === undefined || URL.canParse(withScheme(kind, baseurl))) return [];
   return [{ path: ['options', 'baseurl'], message: 'must be an http or https URL' }];
+}
+
+function findMissingRegions({ ipfilteredby, awsregion }: NonNullable<RawStorageMiddleware['options']>) {
+  if (ipfilteredby !== 'awsregion' || namesIn(awsregion ?? '').length > 0) return [];
+  return [{ path: ['options', 'awsregion'], message: 'is required when ipfilteredby is awsregion' }];
+}
+
+/** Of a list with commas. */
+export function namesIn(list: string): string[] {
+  return list
+    .split(',')
+    .map((each) => each.trim())
+    .filter(Boolean);
 }
 
 /** As distribution: CloudFront's is https unless it says otherwise. */

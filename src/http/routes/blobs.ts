@@ -5,7 +5,7 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import { RegistryError } from '../../oci/errors.ts';
 import { parseRange } from '../../oci/range.ts';
 import type { ContentEvent } from '../../registry/content-event.ts';
-import type { OpenBlob, RegistryReader, Served } from '../../registry/registry.ts';
+import type { OpenBlob, RedirectRequest, RegistryReader, Served } from '../../registry/registry.ts';
 import { type BlobAnswer, multipartAnswer, rangeAnswer, wholeAnswer } from '../blob-answer.ts';
 import type { Exchange } from '../exchange.ts';
 import { isNotModified } from '../preconditions.ts';
@@ -15,7 +15,7 @@ import { sendSource } from '../send-source.ts';
 /** `GET /v2/<name>/blobs/<digest>`: end-2 of the distribution spec; with ranges as RFC 9110 has them. */
 export const getBlob: RouteHandler<'get-blob'> = async ({ repository, digest }, { exchange, target, notify }) => {
   const { registry, repository: name } = target(repository);
-  const redirectedTo = await redirected(exchange, registry.redirectBlob(name, digest, 'GET'));
+  const redirectedTo = await redirected(exchange, registry.redirectBlob(name, digest, askedBy(exchange, 'GET')));
   if (redirectedTo) return void notify(pullOf(repository, redirectedTo));
   const blob = await registry.openBlob(name, digest);
   try {
@@ -30,7 +30,7 @@ export const getBlob: RouteHandler<'get-blob'> = async ({ repository, digest }, 
 /** `HEAD /v2/<name>/blobs/<digest>`. `Range` means nothing here: RFC 9110, section 14.2. */
 export const headBlob: RouteHandler<'head-blob'> = async ({ repository, digest }, { exchange, target, notify }) => {
   const { registry, repository: name } = target(repository);
-  const redirectedTo = await redirected(exchange, registry.redirectBlob(name, digest, 'HEAD'));
+  const redirectedTo = await redirected(exchange, registry.redirectBlob(name, digest, askedBy(exchange, 'HEAD')));
   if (redirectedTo) return void notify(pullOf(repository, redirectedTo));
   const blob = await registry.resolveBlob(name, digest);
   exchange.served(blob);
@@ -44,12 +44,16 @@ function pullOf(repository: string, { digest, mediaType, size }: Descriptor): Co
   return { action: 'pull', repository, digest, mediaType, size };
 }
 
+function askedBy({ client }: Exchange, method: RedirectRequest['method']): RedirectRequest {
+  return { method, clientAddress: client.address };
+}
+
 /** As distribution: 307, for whoever does not have the blob yet. */
 async function redirected(
   exchange: Exchange,
-  asked: ReturnType<RegistryReader['redirectBlob']>,
+  finding: ReturnType<RegistryReader['redirectBlob']>,
 ): Promise<Descriptor | undefined> {
-  const blob = asked && (await asked);
+  const blob = finding && (await finding);
   if (!blob || isNotModified(exchange.req, blob.digest)) return undefined;
   exchange.served(blob);
   const headers = exchange.commonHeaders();

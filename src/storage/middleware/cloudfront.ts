@@ -1,7 +1,10 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
+import type { AwsRangesConfig } from '../../config/config.ts';
 import type { StorageDriver } from '../driver.ts';
+import type { StorageLog } from '../storage-log.ts';
+import { PublishedRanges } from './published-ranges.ts';
 import { withRedirectUrl } from './wrapped.ts';
 
 export interface CloudFrontOptions {
@@ -12,6 +15,8 @@ export interface CloudFrontOptions {
   readonly keyPairId: string;
   /** How long a URL is good. Milliseconds. */
   readonly durationMs: number;
+  /** Clients with these addresses stay with the driver's URLs; undefined: none do. */
+  readonly awsRanges: AwsRangesConfig | undefined;
 }
 
 /**
@@ -19,14 +24,20 @@ export interface CloudFrontOptions {
  *
  * @throws when the key cannot be read
  */
-export async function cloudFrontStorage(driver: StorageDriver, options: CloudFrontOptions): Promise<StorageDriver> {
+export async function cloudFrontStorage(
+  driver: StorageDriver,
+  options: CloudFrontOptions,
+  log?: StorageLog,
+): Promise<StorageDriver> {
   const { baseUrl, keyPairId, durationMs } = options;
   const privateKey = await readPrivateKey(options.privateKeyFile);
-  return withRedirectUrl(driver, async (path, method) => {
-    if (!driver.objectKey) return driver.redirectUrl(path, method);
+  const ranges = options.awsRanges && PublishedRanges.start(options.awsRanges, log);
+  const redirecting = withRedirectUrl(driver, async (path, request) => {
+    if (!driver.objectKey || ranges?.has(request.clientAddress)) return driver.redirectUrl(path, request);
     const expiresAt = new Date(Date.now() + durationMs);
     return signUrl(`${baseUrl}${driver.objectKey(path)}`, { privateKey, keyPairId, expiresAt });
   });
+  return { ...redirecting, close: () => (ranges?.close(), redirecting.close()) };
 }
 
 async function readPrivateKey(file: string): Promise<KeyObject> {

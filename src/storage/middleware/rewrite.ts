@@ -10,8 +10,8 @@ export interface RewriteOptions {
 
 /** The URL of the driver with another scheme and host, and less of its path; the query stays. */
 export function rewriteStorage(driver: StorageDriver, options: RewriteOptions): StorageDriver {
-  return withRedirectUrl(driver, async (path, method) => {
-    const url = await driver.redirectUrl(path, method);
+  return withRedirectUrl(driver, async (path, request) => {
+    const url = await driver.redirectUrl(path, request);
     return url && rewriteUrl(url, options);
   });
 }
