@@ -13,42 +13,47 @@ export interface Contender extends AsyncDisposable {
   readonly url: string;
   /** Serves what it is given, and pulls nothing. */
   readonly isStatic: boolean;
+  /** Where it keeps its content, or has it from. */
+  readonly dataDirectory: string;
   /** Resident memory, in bytes. */
   rss(): Promise<number>;
 }
 
-export async function startLayover(hub: { readonly url: string }): Promise<Contender> {
+/** Without an upstream: a registry to push to. */
+export async function startLayover(hub?: { readonly url: string }): Promise<Contender> {
   const tags = { ttl: '1h', rules: [{ match: '^stale$', ttl: '0s' }] };
   // As dist/main.js starts itself.
   const nodeArguments = ['--max-semi-space-size=4'];
   const layover = await Layover.start({
     nodeArguments,
-    config: { proxy: { upstreams: [dockerHubUpstream(hub, { tags })] } },
+    config: hub ? { proxy: { upstreams: [dockerHubUpstream(hub, { tags })] } } : {},
   });
   return {
     name: 'layover',
     url: layover.url,
     isStatic: false,
+    dataDirectory: layover.dataDirectory,
     rss: () => layover.rss(),
     [Symbol.asyncDispose]: () => layover[Symbol.asyncDispose](),
   };
 }
 
-/** Distribution as a pull-through cache; undefined where Debian's package is missing. */
-export async function startDistribution(hub: { readonly url: string }): Promise<Contender | undefined> {
+/** Distribution as a pull-through cache, or without an upstream as a registry to push to; undefined where Debian's package is missing. */
+export async function startDistribution(hub?: { readonly url: string }): Promise<Contender | undefined> {
   const program = await findProgram('docker-registry');
   if (program === undefined) return undefined;
   const directory = await temporaryDirectory();
   const [port, file] = [await freePort(), join(directory.path, 'config.yml')];
+  const dataDirectory = join(directory.path, 'data');
   const config = {
     version: 0.1,
     log: { level: 'info' },
-    storage: { filesystem: { rootdirectory: join(directory.path, 'data') }, cache: { blobdescriptor: 'inmemory' } },
+    storage: { filesystem: { rootdirectory: dataDirectory }, cache: { blobdescriptor: 'inmemory' } },
     http: { addr: `127.0.0.1:${port}` },
-    proxy: { remoteurl: hub.url },
+    ...(hub && { proxy: { remoteurl: hub.url } }),
   };
   await writeFile(file, stringify(config));
-  return startProcess('docker-registry', [program, 'serve', file], { port, directory });
+  return startProcess('docker-registry', [program, 'serve', file], { port, directory, dataDirectory });
 }
 
 /** nginx with the same content as plain files: no cache, the limit of what serving costs. Undefined where it is missing. */
@@ -64,7 +69,11 @@ export async function startNginx(files: ReadonlyMap<string, Iterable<Buffer>>): 
   }
   const file = join(directory.path, 'nginx.conf');
   await writeFile(file, nginxConfig(directory.path, port));
-  const contender = await startProcess('nginx', [program, '-p', directory.path, '-c', file], { port, directory });
+  const contender = await startProcess('nginx', [program, '-p', directory.path, '-c', file], {
+    port,
+    directory,
+    dataDirectory: join(directory.path, 'files'),
+  });
   return { ...contender, isStatic: true };
 }
 
@@ -82,7 +91,7 @@ http {
 async function startProcess(
   name: string,
   [command, ...args]: string[],
-  { port, directory }: { port: number; directory: AsyncDisposable & { readonly path: string } },
+  { port, directory, dataDirectory }: { port: number; directory: AsyncDisposable; dataDirectory: string },
 ): Promise<Contender> {
   const process = await RunningProcess.start(command ?? '', args, { env: programEnvironment() });
   await waitForPort(port, process);
@@ -90,6 +99,7 @@ async function startProcess(
     name,
     url: `http://127.0.0.1:${port}`,
     isStatic: false,
+    dataDirectory,
     rss: () => residentBytes(process.pid),
     async [Symbol.asyncDispose]() {
       await process.stop();

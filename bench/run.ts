@@ -9,6 +9,7 @@ import { Images } from '../test/support/images.ts';
 import { type Contender, startDistribution, startLayover, startNginx } from './contenders.ts';
 import { missingPrograms } from '../test/support/programs.ts';
 import { pull } from './pull.ts';
+import { FULL_PUSHES, measurePushes, QUICK_PUSHES } from './pushes.ts';
 import { measureShared, renderFigures } from './shared.ts';
 import { type Cell, type Row, renderTable } from './table.ts';
 import { type Bench, type Scale, type Subjects, workloads } from './workloads.ts';
@@ -86,8 +87,8 @@ async function measure(contenders: readonly Contender[], bench: Bench): Promise<
   return rows;
 }
 
-async function main(): Promise<void> {
-  const scale = argv.includes('--quick') ? QUICK : FULL;
+/** Tables of everything that is pulled. */
+async function measurePulls(scale: Scale): Promise<string> {
   const { images, subjects, files } = createImages(scale);
   await using hub = await Hub.start(images, { challenge: 'none', redirectBlobs: false });
   await using layover = await startLayover(hub);
@@ -98,11 +99,20 @@ async function main(): Promise<void> {
   const rows = await measure(contenders, { hub, subjects, scale });
   const names = contenders.map(({ name }) => name);
   const missing = ['docker-registry', 'nginx'].filter((name) => !names.includes(name));
-  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}`;
   const hasRedis = (await missingPrograms(['redis-server'])).length === 0;
-  const shared = hasRedis ? `\n\n${renderFigures(await measureShared({ hub, subjects, scale }))}` : '';
-  const text = `${renderTable(rows, names)}${shared}\n\n${machine}; load generator on the same machine; median of ${scale.runs} × ${scale.seconds} s.\n`;
-  stdout.write(`\n${text}${missing.length > 0 ? `Not measured, as not installed: ${missing.join(', ')}\n` : ''}`);
+  const shared = hasRedis ? [renderFigures(await measureShared({ hub, subjects, scale }))] : [];
+  const tables = [renderTable(rows, names), ...shared, `Median of ${scale.runs} × ${scale.seconds} s.`];
+  if (missing.length > 0) tables.push(`Not measured, as not installed: ${missing.join(', ')}`);
+  return tables.join('\n\n');
+}
+
+async function main(): Promise<void> {
+  const isQuick = argv.includes('--quick');
+  const pulls = argv.includes('--push') ? [] : [await measurePulls(isQuick ? QUICK : FULL)];
+  const pushes = await measurePushes(isQuick ? QUICK_PUSHES : FULL_PUSHES);
+  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}; load generator on the same machine.`;
+  const text = `${[...pulls, pushes, machine].join('\n\n')}\n`;
+  stdout.write(`\n${text}`);
   const directory = join(import.meta.dirname, 'results');
   await mkdir(directory, { recursive: true });
   await writeFile(join(directory, 'latest.md'), text);
