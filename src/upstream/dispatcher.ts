@@ -36,6 +36,9 @@ export function createDispatcher(config: UpstreamConfig, env: Environment): Disp
     proxyTls: { timeout: tls.timeout },
     // Many proxies refuse CONNECT to port 80, so plain HTTP goes through in absolute form (RFC 9112 section 3.2.2).
     proxyTunnel: false,
+    // A proxy that does not answer CONNECT is one that cannot be connected to; undici waits for five minutes.
+    clientFactory: (origin: string | URL, options: object) =>
+      new Pool(origin, { ...options, headersTimeout: tls.timeout }),
     factory: (origin: string | URL, options: object) => new Pool(origin, { ...pool, ...options }),
   });
 }

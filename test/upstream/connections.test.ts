@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer as createHttpServer, request as httpRequest, type RequestListener } from 'node:http';
+import type { RequestListener } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { type AddressInfo, connect as connectTcp } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { describe, expect, it } from 'vitest';
 
+import { startForwardProxy } from '../support/forward-proxy.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { connect, failureOf } from './support/connect.ts';
 import { LATEST, MANIFEST_TYPE, manifest } from './support/samples.ts';
@@ -28,42 +29,6 @@ async function startTls(listener: RequestListener = sendManifest) {
   return {
     url: `https://localhost:${(server.address() as AddressInfo).port}`,
     certificate: pems.cert,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}
-
-/** A proxy that does what it is asked and remembers it: `CONNECT host:port` or `GET http://…`. */
-async function startProxy() {
-  const lines: string[] = [];
-  const server = createHttpServer((req, res) => {
-    lines.push(`${req.method} ${req.url} ${req.headers['proxy-authorization'] ?? ''}`.trim());
-    const headers = { ...req.headers, via: '1.1 proxy' };
-    httpRequest(req.url ?? '', { method: req.method, headers }, (answer) => {
-      res.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(res);
-    }).end();
-  });
-  server.on('connect', (req, socket) => {
-    lines.push(`${req.method} ${req.url} ${req.headers['proxy-authorization'] ?? ''}`.trim());
-    const [host, port] = (req.url ?? '').split(':');
-    const onward = connectTcp(Number(port), host, () => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\n');
-      socket.pipe(onward).pipe(socket);
-    });
-    for (const end of [socket, onward]) end.on('error', () => undefined);
-    socket.on('close', () => onward.destroy());
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return {
-    port,
-    url: `http://127.0.0.1:${port}`,
-    lines,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();
@@ -126,7 +91,7 @@ describe('TLS', () => {
 
 describe('a proxy', () => {
   it.each(['http_proxy', 'HTTP_PROXY'])('from %s forwards plain HTTP without a tunnel', async (name) => {
-    await using proxy = await startProxy();
+    await using proxy = await startForwardProxy();
     await using registry = await startScripted(sendManifest);
     await using up = connect(registry.url, { env: { [name]: proxy.url } });
     expect((await up.upstream.fetchManifest('a', LATEST)).bytes).toEqual(manifest);
@@ -135,7 +100,7 @@ describe('a proxy', () => {
   });
 
   it.each(['https_proxy', 'HTTPS_PROXY'])('from %s tunnels TLS, which is still checked', async (name) => {
-    await using proxy = await startProxy();
+    await using proxy = await startForwardProxy();
     await using registry = await startTls();
     const env = { [name]: proxy.url };
     await using distrustful = connect(registry.url, { env });
@@ -146,7 +111,7 @@ describe('a proxy', () => {
   });
 
   it('is not used for hosts in NO_PROXY', async () => {
-    await using proxy = await startProxy();
+    await using proxy = await startForwardProxy();
     await using registry = await startScripted(sendManifest);
     await using up = connect(registry.url, { env: { HTTP_PROXY: proxy.url, NO_PROXY: 'example.com, 127.0.0.1' } });
     await up.upstream.fetchManifest('a', LATEST);
@@ -154,7 +119,7 @@ describe('a proxy', () => {
   });
 
   it('of the configuration beats the environment, NO_PROXY included, and may want a password', async () => {
-    await using proxy = await startProxy();
+    await using proxy = await startForwardProxy();
     await using registry = await startScripted(sendManifest);
     const httpProxy = `http://jack:pw@127.0.0.1:${proxy.port}`;
     await using up = connect(registry.url, { httpProxy, env: { HTTP_PROXY: 'http://127.0.0.1:1', NO_PROXY: '*' } });
@@ -168,6 +133,40 @@ describe('a proxy', () => {
     await using up = connect(registry.url, { httpProxy: 'http://127.0.0.1:1' });
     expect((await failureOf(up.upstream.fetchManifest('a', LATEST))).kind).toBe('network');
     expect(registry.seen).toEqual([]);
+  });
+
+  it.each(['before-tunnel', 'behind-tunnel'] as const)(
+    'that is silent %s makes calls fail as timeout, however many there are, and works again when it speaks',
+    async (when) => {
+      await using proxy = await startForwardProxy();
+      await using registry = await startTls();
+      const tls = { caFile: undefined, insecure: true };
+      await using up = connect(registry.url, { httpProxy: proxy.url, tls, timeouts: { connectMs: 200 } });
+      proxy.silence(when);
+      // More than there are connections to one host.
+      const calls = Array.from({ length: 70 }, () => failureOf(up.upstream.fetchManifest('a', LATEST)));
+      const kinds = (await Promise.all(calls)).map(({ kind }) => kind);
+      expect(new Set(kinds)).toEqual(new Set(['timeout']));
+      await expect.poll(() => proxy.connections).toBe(0);
+
+      proxy.speak();
+      const fetched = () => up.upstream.fetchManifest('a', LATEST).then(({ bytes }) => bytes, String);
+      await expect.poll(fetched, { timeout: 20_000 }).toEqual(manifest);
+    },
+  );
+
+  it('that is silent lets a call end with its signal, and those behind it go on', async () => {
+    await using proxy = await startForwardProxy();
+    await using registry = await startTls();
+    await using up = connect(registry.url, { httpProxy: proxy.url, tls: { caFile: undefined, insecure: true } });
+    proxy.silence('before-tunnel');
+    const patience = new AbortController();
+    const call = up.upstream.fetchManifest('a', LATEST, { signal: patience.signal });
+    await expect.poll(() => proxy.lines.length).toBe(1);
+    patience.abort(new Error('the client left'));
+    await expect(call).rejects.toThrow('the client left');
+    proxy.speak();
+    expect((await up.upstream.fetchManifest('a', LATEST)).bytes).toEqual(manifest);
   });
 });
 
