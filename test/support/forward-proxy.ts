@@ -55,6 +55,10 @@ export async function startForwardProxy() {
     silence(when: 'before-tunnel' | 'behind-tunnel') {
       silent = when;
     },
+    /** Of connections that are open now; new ones are taken. */
+    endTunnels() {
+      for (const socket of sockets) socket.destroy();
+    },
     speak() {
       silent = undefined;
     },
