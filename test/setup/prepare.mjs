@@ -170,13 +170,16 @@ function installMissing(needed) {
     say(`still missing: ${still.join(', ')} (packages: ${candidates.join(', ')}); tests of these are skipped`);
 }
 
+/** On `PATH`, or where its own installer puts it. */
+const findGo = () => (find('go') ? 'go' : ['/usr/local/go/bin/go'].find(isExecutable));
+
 /** Builds a program below node_modules; the folders are those that its tests look in. */
 function goInstall(program, source) {
   const { GOBIN, GOPATH, HOME = '' } = process.env;
   const bin = join(CACHE, 'bin');
   const folders = [GOBIN, GOPATH && join(GOPATH, 'bin'), join(HOME, 'go/bin'), bin].filter(Boolean);
   if (find(program) || folders.some((folder) => isExecutable(join(folder, program)))) return;
-  const go = find('go') ? 'go' : ['/usr/local/go/bin/go'].find(isExecutable);
+  const go = findGo();
   if (!go) return say(`${program} is missing, and so is go to build it; its tests are skipped`);
   say(`${program} is missing: building it with go install below node_modules/.cache`);
   mkdirSync(bin, { recursive: true });
@@ -205,7 +208,7 @@ function buildGoClients() {
 
 /** In the module's own directory, so with the dependencies that it was released with. */
 function buildGoClient(program, [module, version, path], deadline) {
-  const go = find('go') ?? ['/usr/local/go/bin/go'].find(isExecutable);
+  const go = findGo();
   if (!go) return { ok: false, problem: 'go is missing' };
   const left = () => Math.max(1, deadline - Date.now());
   const got = run(go, ['mod', 'download', '-json', `${module}@${version}`], { timeout: left() });
