@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import type { EventEmitter } from 'node:events';
 import { Agent as HttpAgent, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { pipeline } from 'node:stream/promises';
@@ -79,7 +79,7 @@ export class Passthrough {
     // Here and not when the request goes out, where the library does not ask if the client sent `Expect`.
     for (const name of Object.keys(req.headers)) if (!SENT.has(name)) delete req.headers[name];
     const proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, changeOrigin: true });
-    const answered = once(proxy, 'proxyRes') as Promise<[IncomingMessage]>;
+    const answered = firstAnswer(proxy);
     proxy.web(req, res, {
       target: url.href,
       agent: this.#agentOf(relay, url),
@@ -89,8 +89,7 @@ export class Passthrough {
       ...(authorization !== undefined && { headers: { authorization } }),
     });
     try {
-      const [answer] = await answered;
-      return answer;
+      return await answered;
     } catch (cause) {
       throw new RegistryError('UNAVAILABLE', 'the upstream cannot be reached', { status: 502, cause });
     }
@@ -108,6 +107,16 @@ export class Passthrough {
     }
     return agent;
   }
+}
+
+/** @throws {Error} when the upstream breaks off before, or the client goes away */
+function firstAnswer(proxy: EventEmitter): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    proxy.on('proxyRes', (answer: IncomingMessage) => resolve(answer));
+    // For good: an upstream may answer and break off while the body is still on its way to it, and the library throws what nobody listens to.
+    proxy.on('error', reject);
+    proxy.on('econnreset', reject);
+  });
 }
 
 /** In the upstream's words; undefined when it is not one of its names, or the client may not have it: it sends the blob then. */

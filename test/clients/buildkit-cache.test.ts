@@ -25,10 +25,10 @@ describe("BuildKit's cache", () => {
       [CACHE_CONFIG, bytesContent(Buffer.from('{"layers":[],"records":[]}'))],
     ];
     const unused = bytesContent(Buffer.from('named by nothing'));
-    for (const { digest, read } of [...parts.map(([, part]) => part), unused]) {
+    for (const part of [...parts.map(([, listed]) => listed), unused]) {
       const upload = await startUpload(layover.url, REPOSITORY);
-      const body = Buffer.concat([...read()]);
-      expect((await send('PUT', ending(upload, digest), { body })).status).toBe(201);
+      const body = Buffer.concat([...part.read()]);
+      expect((await send('PUT', ending(upload, part.digest), { body })).status).toBe(201);
     }
     const mediaType = MEDIA_TYPES.oci.index;
     const manifests = parts.map(([type, { digest, size }]) => ({ mediaType: type, digest, size }));

@@ -219,3 +219,30 @@ describe('credentials', () => {
     expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([403, null]);
   });
 });
+
+describe('an upstream that', () => {
+  it.each([
+    ['answers and breaks off while the body is on its way', 404],
+    ['breaks off without an answer', undefined],
+  ])('%s takes nobody else with it', async (_what, status) => {
+    await using upstream = await startServer((req, res) => {
+      if (req.method === 'POST') res.writeHead(202, { location: '/session' }).end();
+      else if (req.method !== 'PATCH') res.end('{}');
+      else if (status === undefined) req.socket.resetAndDestroy();
+      else res.writeHead(status).end(() => req.socket.resetAndDestroy());
+    });
+    await using cache = await startCache(upstream.url);
+    const location = await startUpload(cache.url, 'team/app');
+    const sending = request(location, { method: 'PATCH', agent: false });
+    // Whether the answer or the end of the connection is seen first is a matter of luck.
+    const ended = new Promise((resolve) => {
+      sending
+        .on('error', resolve)
+        .on('response', (answer) => answer.on('error', resolve).on('close', resolve).resume());
+    });
+    for (let i = 0; i < 20; i++) sending.write(Buffer.alloc(1_000_000));
+    sending.end();
+    await ended;
+    expect((await fetch(`${cache.url}/v2/`)).status).toBe(200);
+  });
+});
