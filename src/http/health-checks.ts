@@ -13,7 +13,7 @@ export interface CheckedStorage {
   /** As written in the configuration. */
   readonly name: string;
   /** Rejects with a `PathNotFoundError` when there is no such path. */
-  stat(path: string): Promise<unknown>;
+  stat(path: string): Promise<{ readonly isDirectory: boolean }>;
 }
 
 /** What a service stands on. */
@@ -45,10 +45,13 @@ function storageCheck(storage: CheckedStorage, config: HealthConfig['storageDriv
     threshold,
     timeoutMs: intervalMs,
     async run() {
-      await storage.stat('/').catch((error: unknown) => {
-        // Nothing has been stored yet.
-        if (!(error instanceof Error && error.name === 'PathNotFoundError')) throw error;
+      const root = await storage.stat('/').catch((error: unknown) => {
+        // Nothing has been stored yet; but a directory was made at the start, and somebody has taken it away.
+        const isEmpty = error instanceof Error && error.name === 'PathNotFoundError' && storage.name !== 'filesystem';
+        if (!isEmpty) throw error;
+        return undefined;
       });
+      if (root && !root.isDirectory) throw new Error('the storage directory is no directory any more');
     },
   };
 }

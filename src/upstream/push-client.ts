@@ -168,10 +168,26 @@ function waitMs(err: UpstreamError, retry: number): number | undefined {
   return delayMs === undefined || !mayPass || askedMs > MAX_WAIT_MS ? undefined : Math.max(delayMs, askedMs);
 }
 
-/** Keeps why reading failed, as the connection only tells that it broke. */
+/**
+ * Keeps why reading failed, as the connection only tells that it broke. What the reader of it throws in here (a stream that is
+ * destroyed does, with what broke the connection) is no failure to read.
+ */
 async function* noting(chunks: AsyncIterable<Uint8Array>, progress: Progress): AsyncGenerator<Uint8Array> {
+  const iterator = chunks[Symbol.asyncIterator]();
   try {
-    yield* chunks;
+    for (;;) {
+      const next = await readNext(iterator, progress);
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+async function readNext(iterator: AsyncIterator<Uint8Array>, progress: Progress) {
+  try {
+    return await iterator.next();
   } catch (reason) {
     progress.sourceFailure = new SourceFailure('the blob cannot be read', { cause: reason });
     throw reason;

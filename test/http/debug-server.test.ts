@@ -17,7 +17,7 @@ const PAGES = ['/debug/health', '/livez', '/readyz', '/debug/vars', '/debug/ppro
 async function setUp({ files = [], ...options }: Partial<DebugServerOptions & Pick<HealthConfig, 'files'>> = {}) {
   const metrics = createMetrics();
   const storageDriver = { enabled: false, intervalMs: 1000, threshold: 1 };
-  const storage = { name: 'inmemory', stat: async () => {} };
+  const storage = { name: 'inmemory', stat: async () => ({ isDirectory: true }) };
   const told = { enabled: true, fatal: false, intervalMs: 1000, threshold: 1 };
   const upstreams = { ...told, probe: false, timeoutMs: 1000 };
   const health = createHealth(

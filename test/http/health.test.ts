@@ -15,8 +15,8 @@ import { logIntoArray } from '../telemetry/log-lines.ts';
 
 const EVERY = { intervalMs: 10, timeoutMs: 5000, threshold: 1 };
 
-function storageThat(stat: () => Promise<unknown>): CheckedStorage {
-  return { name: 'filesystem', stat };
+function storageThat(answer: () => Promise<unknown>, name = 'filesystem'): CheckedStorage {
+  return { name, stat: () => answer().then(() => ({ isDirectory: true })) };
 }
 
 function setUp(config: Partial<HealthConfig>, storage = storageThat(async () => {})) {
@@ -112,8 +112,12 @@ describe('health', () => {
     });
   });
 
-  it('takes a storage in which nothing has been written yet for a good one', async () => {
-    const empty = storageThat(() => Promise.reject(new PathNotFoundError('filesystem', '/')));
+  it('takes a storage in which nothing has been written yet for a good one, unless it is a directory that is gone', async () => {
+    const missing = () => Promise.reject(new PathNotFoundError('s3', '/'));
+    const [empty, gone] = [storageThat(missing, 's3'), storageThat(missing)];
+    using lost = setUp({ storageDriver: { enabled: true, intervalMs: 10, threshold: 0 } }, gone);
+    await lost.health.checkNow();
+    expect(lost.health.failures()).toEqual({ storagedriver_filesystem: expect.stringContaining('no such path') });
     using checks = setUp({ storageDriver: { enabled: true, intervalMs: 10, threshold: 0 } }, empty);
     await checks.health.checkNow();
     expect(checks.health.failures()).toEqual({});

@@ -38,6 +38,7 @@ export async function startWarmCache(
     expect(await pull(`${layover.url}/v2/${NAME}/${path}`)).toMatchObject({ status: 200, complete: true });
   }
   await expectStored(layover, [image.digest, warmBlob.digest]);
+  await layover.settled();
   hub.requests.reset();
   return layover;
 }
