@@ -58,7 +58,7 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
     gate,
     headers: config.http.headers,
     isHealthy,
-    passthrough: new Passthrough(),
+    passthrough: new Passthrough(config.http.limits),
     listening: listener && { listener, baseUrl },
   });
   const page = auth?.issuer && { auth, issuer: auth.issuer, router, clients, prefix, log: telemetry.log };

@@ -124,12 +124,12 @@ function serve(
     return found;
   };
   const locate = (path: string) => options.locate(req, path);
+  const notify = createNotify(options.listening, exchange);
   if (isWrite(request)) {
     const { relay, ...found } = target(request.repository);
-    const context = { exchange, target: route, locate, mayPull };
+    const context = { exchange, target: route, locate, mayPull, notify };
     if (relay) return options.passthrough.relay({ request, found: { ...found, relay }, context, sourceHost });
   }
-  const notify = createNotify(options.listening, exchange);
   return handle(routes, request, { exchange, target, locate, mayPull, maySee, notify });
 }
 

@@ -1,21 +1,17 @@
-import type { EventEmitter } from 'node:events';
-import { Agent as HttpAgent, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-
-import httpProxy from 'http-proxy';
 
 import { RegistryError } from '../oci/errors.ts';
 import { referenceText } from '../oci/reference.ts';
 import type { WriteRequest } from '../oci/write-request.ts';
 import type { Relay } from '../registry/relay.ts';
 import type { Target } from '../registry/router.ts';
-import type { Exchange } from './exchange.ts';
 import { hasStream } from './http2.ts';
+import { isTooLong, type RelayBody, relayBody, type RelayLimits } from './relay-body.ts';
+import { eventsOf } from './relay-events.ts';
+import { type RelayPlace, relayPlace } from './relay-place.ts';
+import { RelaySender } from './relay-sender.ts';
 import type { RouteContext } from './route-table.ts';
-
-/** What the upstream is told of the client's headers; not who the client is, nor what it may do here. */
-const SENT = new Set(['accept', 'content-length', 'content-range', 'content-type', 'transfer-encoding', 'user-agent']);
 
 /** What the client is told of the upstream's. */
 const RETURNED = [
@@ -30,93 +26,128 @@ const RETURNED = [
   'retry-after',
 ] as const;
 
-/** The end of an upload is answered when the upstream has put it in its place. Milliseconds. */
-const ANSWER_MS = 15 * 60_000;
+/** When a client whose token was renewed may try again. Milliseconds. */
+const RETRY_AFTER_MS = 1000;
+
+/** Distribution has the end of an upload among deletes. */
+const DELETES: ReadonlySet<WriteRequest['kind']> = new Set(['delete-manifest', 'delete-blob', 'cancel-upload']);
 
 export interface Relayed<R extends WriteRequest = WriteRequest> {
   readonly request: R;
   readonly found: Target & { readonly relay: Relay };
-  readonly context: Pick<RouteContext, 'exchange' | 'target' | 'locate' | 'mayPull'>;
+  readonly context: Pick<RouteContext, 'exchange' | 'target' | 'locate' | 'mayPull' | 'notify'>;
   /** The `ns` parameter. */
   readonly sourceHost: string | undefined;
 }
 
+interface Answered {
+  readonly answer: IncomingMessage;
+  readonly status: number;
+  readonly place: RelayPlace;
+  readonly body: RelayBody;
+  readonly isMount: boolean;
+}
+
 /** Sends writes on to an upstream: the body as it comes, with our credentials instead of the client's. */
 export class Passthrough {
-  readonly #agents = new WeakMap<Relay, HttpAgent>();
+  readonly #limits: RelayLimits;
+  readonly #sender = new RelaySender();
 
-  /** @throws {RegistryError} what the upstream cannot be asked for, or refuses to us */
+  constructor(limits: RelayLimits) {
+    this.#limits = limits;
+  }
+
+  /** @throws {RegistryError} what the upstream cannot be asked for, or refuses to us; with status 413 for what is too large */
   async relay(relayed: Relayed): Promise<void> {
     const { request, found, context } = relayed;
-    const { relay } = found;
-    const from = mountSource(relayed);
-    const authorization = await relay.authorize(found.repository, from);
-    const url = await upstreamUrl(relayed, from);
-    const isForeign = url.origin !== new URL(relay.remoteUrl).origin;
-    const root = context.locate(''); // before the client's headers are gone
-    const answer = await this.#send(context.exchange, {
-      url,
-      relay,
-      authorization: isForeign ? undefined : authorization,
-    });
-    const status = answer.statusCode ?? 502;
-    if (status === 401 || status === 403) {
-      answer.resume();
-      throw new RegistryError('DENIED', `${found.sourceHost} refuses it to the credentials that we have`);
+    const answered = await this.#ask(relayed, mountSource(relayed));
+    const size = sizeAfter(answered);
+    if (answered.status < 300) {
+      await found.relay.written(request, found.storedAs);
+      const contentType = context.exchange.req.headers['content-type'];
+      const events = eventsOf({ ...answered, request, size, contentType });
+      await Promise.all(events.map((event) => context.notify(event)));
     }
-    if (status < 300) await relay.written(request, found.storedAs);
-    await reply(relayed, answer, { url, root });
+    await reply(relayed, answered, size);
+  }
+
+  /** A mount that we may not have becomes an upload. */
+  async #ask(relayed: Relayed, from: string | undefined): Promise<Answered> {
+    const { request, found } = relayed;
+    const { relay, repository } = found;
+    const access = { from, deletes: DELETES.has(request.kind) };
+    const authorization = await relay.authorize(repository, access);
+    const place = await relayPlace(request, found, from);
+    const body = await this.#bodyOf(relayed, place);
+    const send = async (header: string | undefined): Promise<Answered> => {
+      const own = isOwn(relay, place) ? header : undefined;
+      const answer = await this.#send(relayed, { place, body, authorization: own });
+      return { answer, status: answer.statusCode ?? 502, place, body, isMount: from !== undefined };
+    };
+    let answered = await send(authorization);
+    if (isStale(answered, authorization)) {
+      answered.answer.resume();
+      const renewed = await relay.authorize(repository, { ...access, refused: authorization });
+      // What went with the old one is gone.
+      if (body.kind === 'stream') throw tokenRenewed(found);
+      answered = await send(renewed);
+    }
+    if (answered.status !== 401 && answered.status !== 403) return answered;
+    answered.answer.resume();
+    if (from !== undefined && body.kind === 'bytes') return this.#ask(relayed, undefined);
+    throw new RegistryError('DENIED', `${found.sourceHost} refuses it to the credentials that we have`);
+  }
+
+  async #bodyOf({ request, found, context }: Relayed, place: RelayPlace): Promise<RelayBody> {
+    try {
+      return await relayBody(context.exchange.req, request, { size: place.size, limits: this.#limits });
+    } catch (err) {
+      if (isTooLong(err)) await this.#cancel({ request, found }, place);
+      throw err;
+    }
   }
 
   async #send(
-    { req, res }: Exchange,
-    {
-      url,
-      relay,
-      authorization,
-    }: { readonly url: URL; readonly relay: Relay; readonly authorization: string | undefined },
+    { request, found, context }: Relayed,
+    { place, body, authorization }: Pick<Answered, 'place' | 'body'> & { readonly authorization: string | undefined },
   ): Promise<IncomingMessage> {
-    // Here and not when the request goes out, where the library does not ask if the client sent `Expect`.
-    for (const name of Object.keys(req.headers)) if (!SENT.has(name)) delete req.headers[name];
-    const proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, changeOrigin: true });
-    const answered = firstAnswer(proxy);
-    proxy.web(req, res, {
-      target: url.href,
-      agent: this.#agentOf(relay, url),
-      secure: !relay.tls.insecure,
-      proxyTimeout: ANSWER_MS,
-      ...(relay.tls.ca !== undefined && { ca: relay.tls.ca }),
-      ...(authorization !== undefined && { headers: { authorization } }),
-    });
     try {
-      return await answered;
-    } catch (cause) {
-      throw new RegistryError('UNAVAILABLE', 'the upstream cannot be reached', { status: 502, cause });
+      return await this.#sender.send(context.exchange, { relay: found.relay, url: place.url, authorization }, body);
+    } catch (err) {
+      if (isTooLong(err)) await this.#cancel({ request, found }, place);
+      throw err;
     }
   }
 
-  #agentOf(relay: Relay, { protocol }: URL): HttpAgent | HttpsAgent {
-    let agent = this.#agents.get(relay);
-    const isSecure = protocol === 'https:';
-    if (agent === undefined || agent instanceof HttpsAgent !== isSecure) {
-      const { ca, insecure } = relay.tls;
-      agent = isSecure
-        ? new HttpsAgent({ keepAlive: true, rejectUnauthorized: !insecure, ...(ca !== undefined && { ca }) })
-        : new HttpAgent({ keepAlive: true });
-      this.#agents.set(relay, agent);
+  async #cancel({ request, found }: Pick<Relayed, 'request' | 'found'>, { url }: RelayPlace): Promise<void> {
+    if (request.kind !== 'append-upload' && request.kind !== 'finish-upload') return;
+    const { relay, repository } = found;
+    const session = new URL(url);
+    session.searchParams.delete('digest');
+    try {
+      const header = await relay.authorize(repository, { from: undefined, deletes: true });
+      const authorization = isOwn(relay, { url }) ? header : undefined;
+      await this.#sender.cancel({ relay, url: session, authorization });
+    } catch (err) {
+      if (!(err instanceof RegistryError)) throw err; // the client is to hear of what it did
     }
-    return agent;
   }
 }
 
-/** @throws {Error} when the upstream breaks off before, or the client goes away */
-function firstAnswer(proxy: EventEmitter): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    proxy.on('proxyRes', (answer: IncomingMessage) => resolve(answer));
-    // For good: an upstream may answer and break off while the body is still on its way to it, and the library throws what nobody listens to.
-    proxy.on('error', reject);
-    proxy.on('econnreset', reject);
-  });
+/** An upload may be at another host, which is not to have our credentials. */
+function isOwn(relay: Relay, { url }: Pick<RelayPlace, 'url'>): boolean {
+  return url.origin === new URL(relay.remoteUrl).origin;
+}
+
+/** Whether another token may do: RFC 6750, section 3.1. */
+function isStale({ answer, status }: Answered, authorization: string | undefined): boolean {
+  if (status !== 401 || authorization?.startsWith('Bearer ') !== true) return false;
+  return !/error="?insufficient_scope/i.test(answer.headers['www-authenticate'] ?? '');
+}
+
+function tokenRenewed({ sourceHost }: Target): RegistryError {
+  const message = `the token for ${sourceHost} was renewed: send it again`;
+  return new RegistryError('UNAVAILABLE', message, { retryAfterMs: RETRY_AFTER_MS });
 }
 
 /** In the upstream's words; undefined when it is not one of its names, or the client may not have it: it sends the blob then. */
@@ -127,41 +158,20 @@ function mountSource({ request, found, context }: Relayed): string | undefined {
   return source.relay === found.relay ? source.repository : undefined;
 }
 
-async function upstreamUrl({ request, found }: Relayed, from: string | undefined): Promise<URL> {
-  const { relay, repository } = found;
-  const at = (path: string) => new URL(`${relay.remoteUrl}/v2/${repository}/${path}`);
-  switch (request.kind) {
-    case 'start-upload': {
-      const url = at('blobs/uploads/');
-      if (request.digest) url.searchParams.set('digest', request.digest);
-      if (!request.mount || from === undefined) return url;
-      url.searchParams.set('mount', request.mount);
-      url.searchParams.set('from', from);
-      return url;
-    }
-    case 'put-manifest':
-    case 'delete-manifest': {
-      const url = at(`manifests/${referenceText(request.reference)}`);
-      for (const tag of request.kind === 'put-manifest' ? request.tags : []) url.searchParams.append('tag', tag);
-      return url;
-    }
-    case 'delete-blob':
-      return at(`blobs/${request.digest}`);
-    default: {
-      const url = new URL(await relay.unseal(repository, request.upload.state));
-      if (request.kind === 'finish-upload') url.searchParams.set('digest', request.digest);
-      return url;
-    }
-  }
+/** What the upstream tells counts; it writes nothing and one byte in the same way. */
+function sizeAfter({ answer, place, body }: Answered): number {
+  const [, end = '0'] = /^(?:bytes=)?0-(\d{1,15})$/.exec(answer.headers['range'] ?? '') ?? [];
+  if (Number(end) > 0) return Number(end) + 1;
+  return place.size + (body.kind === 'stream' ? body.upload.count : 0);
 }
 
-async function reply(relayed: Relayed, answer: IncomingMessage, place: { url: URL; root: string }): Promise<void> {
+async function reply(relayed: Relayed, answered: Answered, size: number): Promise<void> {
+  const { answer, status } = answered;
   const { exchange } = relayed.context;
   const told = RETURNED.map((name) => [name, answer.headers[name]]).filter(([, value]) => value !== undefined);
   const headers: OutgoingHttpHeaders = { ...exchange.commonHeaders(), ...Object.fromEntries(told) };
-  const location = await locationOf(relayed, answer, place);
+  const location = await locationOf(relayed, answered, size);
   if (location !== undefined) headers['location'] = location;
-  const status = answer.statusCode ?? 502;
   // A body that was not read to its end stands before the next request.
   if (status >= 400 && !exchange.req.complete && !hasStream(exchange.res)) headers['connection'] = 'close';
   exchange.res.writeHead(status, headers);
@@ -171,21 +181,21 @@ async function reply(relayed: Relayed, answer: IncomingMessage, place: { url: UR
 
 /** Where we have it: the session goes on here, and so does what was made. */
 async function locationOf(
-  { request, found, sourceHost }: Relayed,
-  { headers, statusCode = 0 }: IncomingMessage,
-  { url, root }: { readonly url: URL; readonly root: string },
+  { request, found, sourceHost, context }: Relayed,
+  { answer: { headers }, status, place }: Answered,
+  size: number,
 ): Promise<string | undefined> {
   const { repository } = request;
-  if (statusCode === 202 || statusCode === 204) {
+  if (status === 202 || status === 204) {
     if (headers.location === undefined) return undefined;
-    const state = await found.relay.seal(found.repository, new URL(headers.location, url).href);
+    const state = await found.relay.seal(found.repository, { url: new URL(headers.location, place.url).href, size });
     const ns = sourceHost === undefined ? '' : `&ns=${encodeURIComponent(sourceHost)}`;
-    return `${root}/v2/${repository}/blobs/uploads/relay?_state=${state}${ns}`;
+    return context.locate(`/v2/${repository}/blobs/uploads/relay?_state=${state}${ns}`);
   }
-  if (statusCode !== 201) return undefined;
+  if (status !== 201) return undefined;
   const made = headers['docker-content-digest'] ?? digestOf(request);
   const kind = request.kind === 'put-manifest' ? 'manifests' : 'blobs';
-  return made === undefined ? undefined : `${root}/v2/${repository}/${kind}/${String(made)}`;
+  return made === undefined ? undefined : context.locate(`/v2/${repository}/${kind}/${String(made)}`);
 }
 
 function digestOf(request: WriteRequest): string | undefined {

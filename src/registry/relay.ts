@@ -1,12 +1,13 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
 
 import picomatch from 'picomatch';
 
 import type { ContentStore } from '../content/content-store.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { WriteRequest } from '../oci/write-request.ts';
-import { type Upstream, UpstreamError } from '../upstream/upstream.ts';
+import { type Upstream, UpstreamError, type WriteAccess } from '../upstream/upstream.ts';
 import type { StoredContent } from './stored-content.ts';
 import type { TagEntries } from './tag-entries.ts';
 import { toClientError } from './upstream-failure.ts';
@@ -27,12 +28,19 @@ export interface RelayOptions {
   readonly secrets: UploadSecrets;
 }
 
+/** An upload that the upstream has begun. */
+export interface RelayedUpload {
+  readonly url: string;
+  /** Bytes that it has, as far as it told. */
+  readonly size: number;
+}
+
 /** What it takes to send writes of an upstream's names on to it, but the sending itself. */
 export class Relay {
   readonly #options: RelayOptions;
   readonly #isAllowed: (repository: string) => boolean;
   /** For the connections. */
-  readonly tls: { readonly ca: string | undefined; readonly insecure: boolean };
+  readonly tls: { readonly ca: readonly string[] | undefined; readonly insecure: boolean };
 
   /** @throws when the CA's file cannot be read */
   constructor(options: RelayOptions) {
@@ -41,7 +49,8 @@ export class Relay {
     const allowed = allow.length === 0 ? () => true : picomatch([...allow]);
     const denied = deny.length === 0 ? () => false : picomatch([...deny]);
     this.#isAllowed = (repository) => allowed(repository) && !denied(repository);
-    this.tls = { ca: tls.caFile === undefined ? undefined : readFileSync(tls.caFile, 'utf8'), insecure: tls.insecure };
+    const ca = tls.caFile === undefined ? undefined : [...rootCertificates, readFileSync(tls.caFile, 'utf8')];
+    this.tls = { ca, insecure: tls.insecure };
   }
 
   /** Without a slash at the end. */
@@ -56,17 +65,17 @@ export class Relay {
   /**
    * The `Authorization` header for writing; undefined when the upstream wants none.
    *
-   * @param from where a blob is to be mounted from
    * @throws {RegistryError} `DENIED` for a name that may not be asked for, `UNAVAILABLE` when nobody may be asked, or cannot be
    */
-  async authorize(repository: string, from: string | undefined): Promise<string | undefined> {
+  async authorize(repository: string, access: WriteAccess): Promise<string | undefined> {
     const { upstream, offline } = this.#options;
+    const { from } = access;
     if (offline) throw new RegistryError('UNAVAILABLE', 'offline: nothing is sent to upstreams');
     for (const name of [repository, ...(from === undefined ? [] : [from])]) {
       if (!this.#isAllowed(name)) throw new RegistryError('DENIED', `${name} may not be used at ${upstream.name}`);
     }
     try {
-      return await upstream.authorizeWrite(repository, from);
+      return await upstream.authorizeWrite(repository, access);
     } catch (err) {
       throw err instanceof UpstreamError ? toClientError(err, 'NAME_UNKNOWN') : err;
     }
@@ -93,22 +102,22 @@ export class Relay {
     }
   }
 
-  /** Puts the URL of an upload at the upstream into one of ours. It cannot be changed by who has it. */
-  async seal(repository: string, url: string): Promise<string> {
+  /** Puts an upload at the upstream into a URL of ours. It cannot be changed by who has it. */
+  async seal(repository: string, { url, size }: RelayedUpload): Promise<string> {
     const [secret] = await this.#options.secrets();
-    const text = `${repository}\n${url}`;
+    const text = `${repository}\n${url}\n${size}`;
     return Buffer.concat([signature(secret, text), Buffer.from(text)]).toString('base64url');
   }
 
   /** @throws {RegistryError} `BLOB_UPLOAD_INVALID` when it is not one of ours */
-  async unseal(repository: string, sealed: string | undefined): Promise<string> {
+  async unseal(repository: string, sealed: string | undefined): Promise<RelayedUpload> {
     const bytes = Buffer.from(sealed ?? '', 'base64url');
     const text = bytes.subarray(SIGNATURE_BYTES).toString();
-    const [name, url] = text.split('\n');
+    const [name, url, size] = text.split('\n');
     for (const secret of await this.#options.secrets()) {
       const isOurs =
         bytes.length > SIGNATURE_BYTES && timingSafeEqual(bytes.subarray(0, SIGNATURE_BYTES), signature(secret, text));
-      if (isOurs && name === repository && url !== undefined) return url;
+      if (isOurs && name === repository && url !== undefined) return { url, size: Number(size) };
     }
     throw new RegistryError('BLOB_UPLOAD_INVALID', 'the _state of the URL is not one of this upload');
   }

@@ -17,6 +17,12 @@ export interface AuthorizerOptions {
 /** What a registry wants to see for a repository. */
 type Demand = { readonly scheme: 'bearer'; readonly challenge: BearerChallenge } | { readonly scheme: 'basic' };
 
+interface Meant {
+  readonly repository: string;
+  readonly refused: string | undefined;
+  readonly scopes?: string;
+}
+
 const MAX_REPOSITORIES = 10_000;
 
 /** Makes the `Authorization` header for one registry, and remembers per repository what it wanted last time. */
@@ -45,14 +51,15 @@ export class Authorizer {
    * The header that meets a challenge; undefined when there is none to give.
    *
    * @param refused the header that was sent and not accepted
+   * @param scopes to ask a token for; undefined: those of the challenge
    * @throws {UpstreamError} `unauthorized` when the realm is not to be trusted; nothing was sent to it
    */
   async respond(
     header: string | undefined,
-    { repository, refused }: { readonly repository: string; readonly refused: string | undefined },
+    { repository, refused, scopes }: Meant,
     scope: CallScope,
   ): Promise<string | undefined> {
-    const demand = this.#choose(parseChallenges(header ?? ''));
+    const demand = this.#choose(parseChallenges(header ?? ''), scopes);
     if (!demand) return undefined;
     if (demand.scheme === 'bearer' && refused?.startsWith('Bearer ')) {
       this.#options.tokens.forget(demand.challenge, refused.slice('Bearer '.length));
@@ -70,14 +77,14 @@ export class Authorizer {
   }
 
   /** The first demand that may be met; a realm we do not trust fails the call only when nothing else is offered. */
-  #choose(challenges: readonly Challenge[]): Demand | undefined {
+  #choose(challenges: readonly Challenge[], scopes: string | undefined): Demand | undefined {
     let distrusted: UpstreamError | undefined;
     for (const { scheme, parameters } of challenges) {
       if (scheme === 'basic') return { scheme };
       if (scheme !== 'bearer') continue;
       const realm = parseUrl(parameters.get('realm') ?? '');
       if (realm && isRealmAllowed(realm, this.#options.registry)) {
-        const challenge = { realm, service: parameters.get('service'), scope: parameters.get('scope') };
+        const challenge = { realm, service: parameters.get('service'), scope: scopes ?? parameters.get('scope') };
         return { scheme, challenge };
       }
       distrusted = this.#distrust(realm);

@@ -7,7 +7,7 @@ import { nextHop } from './redirect.ts';
 import { INTERACTIVE_RETRIES, type RetryPolicy } from './retry.ts';
 import { retrying } from './retrying.ts';
 import { type Answer, drain, type ExchangeRequest, headerText, type Transport } from './transport.ts';
-import { UpstreamError, type UpstreamEvents, type UpstreamOperation } from './upstream.ts';
+import { UpstreamError, type UpstreamEvents, type UpstreamOperation, type WriteAccess } from './upstream.ts';
 
 export interface EndpointOptions {
   readonly upstream: string;
@@ -127,19 +127,23 @@ export class Endpoint {
    *
    * @throws {UpstreamError}
    */
-  async authorizeWrite(repository: string, from: string | undefined, scope: CallScope): Promise<string | undefined> {
+  async authorizeWrite(
+    repository: string,
+    { from, deletes, refused }: WriteAccess,
+    scope: CallScope,
+  ): Promise<string | undefined> {
     const { authorizer, transport } = this.#options;
     const mounted = from === undefined ? '' : ` repository:${from}:pull`;
-    const scopes = `repository:${repository}:delete,pull,push${mounted}`;
+    const scopes = `repository:${repository}:${deletes ? 'delete,' : ''}pull,push${mounted}`;
     const purpose = `write ${scopes}`;
-    const known = await authorizer.recall(purpose, scope);
+    const known = refused === undefined ? await authorizer.recall(purpose, scope) : undefined;
     if (known !== undefined) return known;
     const url = this.url(undefined, '');
     const answer = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
     drain(answer.body);
     const header = headerText(answer.headers, 'www-authenticate');
     if (answer.status !== 401 || header === undefined) return undefined;
-    return authorizer.respond(`${header},scope="${scopes}"`, { repository: purpose, refused: undefined }, scope);
+    return authorizer.respond(header, { repository: purpose, refused, scopes }, scope);
   }
 
   /** @throws {UpstreamError} when it cannot be asked, or says that it is broken */

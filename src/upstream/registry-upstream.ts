@@ -25,6 +25,7 @@ import {
   UpstreamError,
   type UpstreamEvents,
   type UpstreamStatus,
+  type WriteAccess,
 } from './upstream.ts';
 
 /**
@@ -108,10 +109,10 @@ export class RegistryUpstream implements Upstream {
     return this.#ask(options, (endpoint, scope) => listReferrers(endpoint, { repository, digest, scope }));
   }
 
-  async authorizeWrite(repository: string, from?: string): Promise<string | undefined> {
+  async authorizeWrite(repository: string, access: WriteAccess): Promise<string | undefined> {
     const scope = new CallScope(this.name);
     try {
-      return await this.#options.remote.authorizeWrite(repository, from, scope);
+      return await this.#options.remote.authorizeWrite(repository, access, scope);
     } finally {
       scope.close();
     }

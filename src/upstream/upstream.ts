@@ -5,6 +5,15 @@ import type { Digest } from '../oci/digest.ts';
 import type { PageRequest } from '../oci/pagination.ts';
 import type { Reference } from '../oci/reference.ts';
 
+export interface WriteAccess {
+  /** A repository of which a blob is to be mounted. */
+  readonly from: string | undefined;
+  /** Asked for when it is needed alone: some token servers refuse a scope with an action that they do not know. */
+  readonly deletes: boolean;
+  /** The header that was sent and not accepted; there may be another. */
+  readonly refused?: string | undefined;
+}
+
 /** One registry we fetch from, behind all of its URLs and mirrors. Lives as long as the process. */
 export interface Upstream {
   /** The `ns` value and path prefix, such as `docker.io`. */
@@ -54,11 +63,10 @@ export interface Upstream {
    * The `Authorization` header with which the registry itself, no mirror, lets us push to a repository and delete from it. To be sent
    * to its own origin and to no other.
    *
-   * @param from a repository of which a blob is to be mounted
    * @returns undefined when it wants none, or there is none to give
    * @throws {UpstreamError}
    */
-  authorizeWrite(repository: string, from?: string): Promise<string | undefined>;
+  authorizeWrite(repository: string, access: WriteAccess): Promise<string | undefined>;
 
   /**
    * Whether it can be asked, by `GET /v2/` without credentials, which no registry counts as a pull. Any answer but a 5xx is a good one.
