@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import { applyEnvironment, CONFIGURATION_PATH, type Environment } from './environment.ts';
 import { describeIssue } from './issue.ts';
 import { ConfigError, type Finding, formatProblems, type Problem } from './problem.ts';
+import { findProxyOddities } from './resolve-proxy.ts';
 import { resolveConfig } from './resolve.ts';
 import { findTracingOddities } from './resolve-tracing.ts';
 import { findConflicts, findOddities } from './rules.ts';
@@ -46,7 +47,11 @@ export async function loadConfig({ file, env, defaults = DEFAULT_FILE }: LoadCon
   draft.makeWayFor(env, named === undefined);
   const config = draft.check(env);
   const upstreams = config.proxy?.upstreams.map(({ name }) => name) ?? [];
-  const warnings = [...formatProblems(draft.warnings), ...findTracingOddities(config.tracing, { env, upstreams })];
+  const warnings = [
+    ...formatProblems(draft.warnings),
+    ...findTracingOddities(config.tracing, { env, upstreams }),
+    ...findProxyOddities(config.proxy, env),
+  ];
   return { config, warnings, source: named ?? 'built-in default' };
 }
 

@@ -1,4 +1,5 @@
 import type { CredentialsConfig, ProxyConfig, TagPolicyConfig, UpstreamConfig } from './config.ts';
+import type { Environment } from './environment.ts';
 import type { RawUpstream } from './schema/proxy.ts';
 import type { RawConfig } from './schema/schema.ts';
 import { aliasesOf, DOCKER_HUB, upstreamNameOf } from './upstream-name.ts';
@@ -29,6 +30,14 @@ export function resolveProxy(proxy: RawProxy): ProxyConfig | undefined {
       advertise: proxy.fills?.advertise,
     },
   };
+}
+
+/** Pushes go to the upstream by connections of their own, which know no proxy. */
+export function findProxyOddities(proxy: ProxyConfig | undefined, env: Environment): string[] {
+  const set = ['http', 'https'].filter((scheme) => env[`${scheme}_proxy`] || env[`${scheme.toUpperCase()}_PROXY`]);
+  return (proxy?.upstreams ?? [])
+    .filter(({ passthrough, remoteUrl }) => passthrough && set.some((scheme) => remoteUrl.startsWith(`${scheme}:`)))
+    .map(({ name }) => `proxy.upstreams: pushes to ${name} go there directly, whatever HTTP_PROXY and HTTPS_PROXY say`);
 }
 
 function resolveUpstreams(proxy: RawProxy): UpstreamConfig[] {

@@ -108,6 +108,7 @@ function checkProxy(plain: unknown): Finding[] {
       .slice(1)
       .map((i) => atValue(upstreamPath(i, 'default'), `only one can be the default, and upstreams[${defaults[0]}] is`)),
     ...findDuplicates(upstreams),
+    ...checkPushes(upstreams),
     ...checkCredentials(plain, defaults.length > 0),
   ];
 }
@@ -125,6 +126,15 @@ function checkCredentials(plain: unknown, hasDefault: boolean): Finding[] {
   if (hasDefault) return [];
   const given = ['username', 'password', 'exec'].filter((key) => plainAt(plain, ['proxy', key]) !== undefined);
   return given.map((key) => atKey(['proxy', key], 'is for the default upstream, and there is none'));
+}
+
+/** Pushes are sent on by connections of their own, which would go where the operator forbids it. */
+function checkPushes(upstreams: readonly unknown[]): Finding[] {
+  return [...upstreams.entries()]
+    .filter(
+      ([, upstream]) => textAt(upstream, ['push']) === 'passthrough' && plainAt(upstream, ['httpproxy']) !== undefined,
+    )
+    .map(([i]) => atValue(upstreamPath(i, 'push'), 'pushes cannot go through httpproxy: leave one of the two out'));
 }
 
 function findDuplicates(upstreams: readonly unknown[]): Finding[] {

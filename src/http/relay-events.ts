@@ -31,7 +31,9 @@ export function eventsOf({ request, status, body, size, isMount, contentType }: 
       if (status !== 201) return [];
       return [{ action: 'push', repository, digest: request.digest, mediaType: BLOB, size }];
     case 'put-manifest':
-      return body.kind === 'bytes' ? manifestPushed(request, body.bytes, contentType?.split(';', 1)[0]?.trim() || undefined) : [];
+      return body.kind === 'bytes'
+        ? manifestPushed(request, body.bytes, contentType?.split(';', 1)[0]?.trim() || undefined)
+        : [];
     case 'delete-manifest': {
       const { reference } = request;
       if (reference.kind === 'tag') return [{ action: 'delete', repository, tag: reference.tag }];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ProxyConfig } from '../../src/config/config.ts';
-import { load, MINIMAL, problemsOf, warningsOf } from './config-file.ts';
+import { load, MINIMAL, problemsOf, warningsOf, warningsOf } from './config-file.ts';
 
 async function proxyOf(yaml: string): Promise<ProxyConfig | undefined> {
   return (await load(`${MINIMAL}proxy: ${yaml}\n`)).config.proxy;
@@ -120,7 +120,7 @@ proxy:
       deny: ["library/evil"]
       tls: {ca: /etc/ssl/corp.pem, insecure: true}
       httpproxy: http://proxy.corp:3128
-      push: passthrough
+      push: "off"
 `);
     expect(config.proxy).toEqual({
       offline: true,
@@ -155,10 +155,20 @@ proxy:
           deny: ['library/evil'],
           tls: { caFile: '/etc/ssl/corp.pem', insecure: true },
           httpProxy: 'http://proxy.corp:3128',
-          passthrough: true,
+          passthrough: false,
         },
       ],
     });
+  });
+
+  it('says that pushes do not go through the proxy of the environment', async () => {
+    const text = (push: string) =>
+      `version: 0.1\nstorage: {inmemory: {}}\nproxy: {upstreams: [{remoteurl: "https://a.example", push: ${push}}]}\n`;
+    const env = { HTTPS_PROXY: 'http://secret@p' };
+    const said = ['proxy.upstreams: pushes to a.example go there directly, whatever HTTP_PROXY and HTTPS_PROXY say'];
+    expect(await warningsOf(text('passthrough'), env)).toEqual(said);
+    expect(await warningsOf(text('passthrough'), { HTTP_PROXY: 'http://p' })).toEqual([]);
+    expect(await warningsOf(text('"off"'), env)).toEqual([]);
   });
 
   it('stores below the name, unless storeprefix says otherwise', async () => {
@@ -216,6 +226,11 @@ proxy:
       'a name that is an alias of Docker Hub by itself',
       '{upstreams: [{name: docker.io, remoteurl: "https://a.example"}, {name: index.docker.io, remoteurl: "https://b.example"}]}',
       ['79 proxy.upstreams[1].name: index.docker.io already means upstreams[0]'],
+    ],
+    [
+      'pushes that would go around the proxy',
+      '{upstreams: [{remoteurl: "https://a.example", httpproxy: "http://p", push: passthrough}]}',
+      ['83 proxy.upstreams[0].push: pushes cannot go through httpproxy: leave one of the two out'],
     ],
     ['no remoteurl', '{upstreams: [{name: a}]}', ['21 proxy.upstreams[0].remoteurl: is required']],
     [
