@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ProxyConfig } from '../../src/config/config.ts';
-import { load, MINIMAL, problemsOf, warningsOf, warningsOf } from './config-file.ts';
+import { load, MINIMAL, problemsOf, warningsOf } from './config-file.ts';
 
 async function proxyOf(yaml: string): Promise<ProxyConfig | undefined> {
   return (await load(`${MINIMAL}proxy: ${yaml}\n`)).config.proxy;
