@@ -11,6 +11,7 @@ import { BlobStore } from './blobs.ts';
 import { type CatalogRequest, listRepositories } from './catalog.ts';
 import type { DamageListener } from './damage.ts';
 import { DigestLocks } from './digest-locks.ts';
+import { removeEmptyRepository } from './empty-repository.ts';
 import { CollectionGuard } from './garbage/collection-guard.ts';
 import { GarbageCollector, type GarbageCollectorOptions } from './garbage/garbage-collector.ts';
 import {
@@ -323,6 +324,11 @@ export class ContentStore {
       await this.confirmLinked(repository, [digest]);
       return size;
     });
+  }
+
+  /** So that nobody lists a repository without content; one that has any, or an upload, stays. */
+  removeEmptyRepository(repository: string): Promise<void> {
+    return removeEmptyRepository(this.#driver, repository);
   }
 
   /** Removes what nobody needs. */

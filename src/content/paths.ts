@@ -74,6 +74,12 @@ export function manifestsPath(repository: string): string {
   return `${repositoryPath(repository)}/_manifests`;
 }
 
+/** Where there is anything in a repository that has content, or is about to. What is cheap to find out comes first. */
+export function contentDirectories(repository: string): readonly string[] {
+  const path = repositoryPath(repository);
+  return [`${path}/_layers`, `${manifestsPath(repository)}/revisions`, tagsPath(repository), `${path}/${UPLOADS}`];
+}
+
 export function revisionsPath(repository: string, algorithm: string): string {
   return `${manifestsPath(repository)}/revisions/${algorithm}`;
 }

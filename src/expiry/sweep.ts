@@ -13,6 +13,7 @@ export interface SweptStore {
   ): Promise<boolean>;
   deleteManifestLink(repository: string, digest: Digest): Promise<string[]>;
   deleteBlobLink(repository: string, digest: Digest): Promise<void>;
+  removeEmptyRepository(repository: string): Promise<void>;
   storedSize(digest: Digest): Promise<number | undefined>;
   deleteBytes(digest: Digest): Promise<void>;
   walkRepositories(): AsyncGenerator<string, void, void>;
@@ -106,6 +107,7 @@ export class Sweep {
     claim.assertHeld();
     if (kind === 'manifest') tags = await store.deleteManifestLink(repository, digest);
     else await store.deleteBlobLink(repository, digest);
+    await store.removeEmptyRepository(repository);
     onForgotten(repository, digest, tags);
   }
 

@@ -63,6 +63,13 @@ export interface StorageDriver {
   /** Removes a file, or a directory with all below; resolves when there is none. */
   delete(path: string): Promise<void>;
 
+  /**
+   * Removes a directory in which no file is, nor in those below it. Whatever somebody puts there meanwhile stays.
+   *
+   * @returns whether nothing is there any more; false for a file
+   */
+  deleteEmpty(path: string): Promise<boolean>;
+
   /** Where a client can fetch the file by itself; undefined when it can not. */
   redirectUrl(path: string, request: RedirectRequest): Promise<string | undefined>;
 

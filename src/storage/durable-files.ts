@@ -71,13 +71,16 @@ export class DurableFiles {
     const parent = dirname(directory);
     // It may be there already and not be durable yet.
     await this.#making.get(parent);
-    try {
-      await mkdir(directory);
-    } catch (err) {
-      if (errorCode(err) === 'EEXIST') return;
-      if (errorCode(err) !== 'ENOENT' || parent === directory) throw err;
-      await this.makeDirectory(parent);
-      await mkdir(directory).catch(unlessExists);
+    for (let tries = 1; ; tries++) {
+      try {
+        await mkdir(directory);
+        break;
+      } catch (err) {
+        if (errorCode(err) === 'EEXIST' && tries === 1) return;
+        if (errorCode(err) === 'EEXIST') break;
+        if (errorCode(err) !== 'ENOENT' || parent === directory || tries === MAX_TRIES) throw err;
+        await this.makeDirectory(parent);
+      }
     }
     await syncDirectory(parent);
   }
@@ -124,8 +127,4 @@ async function syncPath(path: string): Promise<void> {
   } finally {
     await file.close();
   }
-}
-
-function unlessExists(err: unknown): void {
-  if (errorCode(err) !== 'EEXIST') throw err;
 }

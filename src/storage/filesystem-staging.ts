@@ -33,9 +33,15 @@ export class FilesystemStaging implements StagingArea {
 
   async create(path: string): Promise<void> {
     const local = this.#options.local(path);
-    const directory = dirname(local);
-    await orStorageFull(this.#makeDirectory(directory));
-    await orStorageFull(writeFile(local, '', { flag: 'wx' }));
+    for (let tries = 1; ; tries++) {
+      try {
+        await orStorageFull(this.#makeDirectory(dirname(local)));
+        return await orStorageFull(writeFile(local, '', { flag: 'wx' }));
+      } catch (err) {
+        // Somebody removes directories in which nothing is.
+        if (errorCode(err) !== 'ENOENT' || tries === MAX_TRIES) throw err;
+      }
+    }
   }
 
   async size(path: string): Promise<number> {

@@ -1,4 +1,4 @@
-import { open, readdir, rm, rmdir, stat, unlink, writeFile, type FileHandle } from 'node:fs/promises';
+import { open, opendir, readdir, rm, rmdir, stat, unlink, writeFile, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import type { BufferPool } from '../stream/buffer-pool.ts';
@@ -136,6 +136,10 @@ class FilesystemDriver implements StorageDriver {
     await rm(local, { recursive: true, force: true, maxRetries: 10, retryDelay: 5 }).catch(unlessNotFound);
   }
 
+  async deleteEmpty(path: string): Promise<boolean> {
+    return await removeEmpty(this.#localBelowRoot(path));
+  }
+
   async redirectUrl(): Promise<undefined> {
     return undefined;
   }
@@ -175,5 +179,29 @@ async function removeFlat(directory: string): Promise<boolean> {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** The innermost first, each by a call that fails when something is in it. @returns whether nothing is left */
+async function removeEmpty(directory: string): Promise<boolean> {
+  if (await removeOne(directory)) return true;
+  const entries = await opendir(directory).catch(unlessNotFound);
+  // It is closed by the loop, also when that ends early: at the first file.
+  for await (const entry of entries ?? []) {
+    if (!entry.isDirectory() || !(await removeEmpty(join(directory, entry.name)))) return false;
+  }
+  return await removeOne(directory);
+}
+
+async function removeOne(directory: string): Promise<boolean> {
+  try {
+    await rmdir(directory);
+    return true;
+  } catch (err) {
+    const code = errorCode(err) ?? '';
+    if (code === 'ENOENT') return true;
+    // POSIX allows either for a directory that is not empty.
+    if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'ENOTDIR') return false;
+    throw err;
   }
 }

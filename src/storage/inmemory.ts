@@ -85,6 +85,14 @@ class InmemoryDriver implements StorageDriver {
     this.#remove(path);
   }
 
+  async deleteEmpty(path: string): Promise<boolean> {
+    checkPathBelowRoot(NAME, path);
+    const entry = this.#find(segments(path));
+    if (entry && hasFile(entry)) return false;
+    this.#remove(path);
+    return true;
+  }
+
   async redirectUrl(): Promise<undefined> {
     return undefined;
   }
@@ -143,6 +151,10 @@ function newDirectory(): Directory {
 
 function isDirectory(entry: Entry): entry is Directory {
   return 'entries' in entry;
+}
+
+function hasFile(entry: Entry): boolean {
+  return !isDirectory(entry) || [...entry.entries.values()].some(hasFile);
 }
 
 function segments(path: string): string[] {

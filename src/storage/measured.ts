@@ -47,6 +47,7 @@ export function measured(driver: StorageDriver, onAction: ActionListener): Stora
     list: (path) => timed('List', path, driver.list(path)),
     move: (from, to) => timed('Move', from, driver.move(from, to)),
     delete: (path) => timed('Delete', path, driver.delete(path)),
+    deleteEmpty: (path) => timed('Delete', path, driver.deleteEmpty(path)),
     redirectUrl: (path, request) => timed('RedirectURL', path, driver.redirectUrl(path, request)),
     ...(driver.objectKey && { objectKey: driver.objectKey.bind(driver) }),
     close: () => driver.close(),

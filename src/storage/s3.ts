@@ -198,6 +198,14 @@ class S3Driver implements StorageDriver {
     await this.#told('deleting', path, this.#deleter.delete(this.#keys.keyOf(path)));
   }
 
+  /** There are no directories: nothing has to be done. */
+  async deleteEmpty(path: string): Promise<boolean> {
+    checkPathBelowRoot(NAME, path);
+    const list = (prefix: string) => this.#told('listing', path, this.#bucket.list(prefix, { maxKeys: 1 }));
+    const { Contents = [] } = await list(this.#keys.prefixOf(path));
+    return Contents.length === 0 && (await this.#head(path)) === undefined;
+  }
+
   async redirectUrl(path: string, { method }: RedirectRequest): Promise<string> {
     const input = { Bucket: this.#config.bucket, Key: this.#fileKey(path) };
     const options = { expiresIn: SIGNED_URL_SECONDS };

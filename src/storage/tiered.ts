@@ -45,6 +45,7 @@ export async function createTieredDriver(driver: StorageDriver, options: TierOpt
       await driver.delete(path);
       await tier.forget(path);
     },
+    deleteEmpty: (path) => driver.deleteEmpty(path),
     redirectUrl: (path, request) => driver.redirectUrl(path, request),
     ...(driver.objectKey && { objectKey: driver.objectKey.bind(driver) }),
     close: () => driver.close(),

@@ -360,6 +360,32 @@ function describeDirectories(create: Create, { objectsBelowObjects = false }: Dr
     expect((await made.driver.stat('/file')).size).toBe(1);
   });
 
+  it('deletes directories in which no file is, at whatever depth, and says whether nothing is left', async () => {
+    await using made = await create();
+    const { driver } = made;
+    for (const path of ['/a/b/c', '/a/d/e/f', '/ab']) await driver.writeSmall(path, Buffer.from('x'));
+    for (const path of ['/a', '/a/d', '/ab', '/a/b/c']) expect(await driver.deleteEmpty(path)).toBe(false);
+    expect(String(await driver.readSmall('/a/d/e/f', 10))).toBe('x');
+    await driver.delete('/a/d/e/f');
+    expect([await driver.deleteEmpty('/a/d'), await driver.deleteEmpty('/a')]).toEqual([true, false]);
+    await expect(driver.stat('/a/d')).rejects.toThrow(PathNotFoundError);
+    await driver.delete('/a/b/c');
+    expect([await driver.deleteEmpty('/a'), await driver.deleteEmpty('/missing')]).toEqual([true, true]);
+    await expect(driver.stat('/a')).rejects.toThrow(PathNotFoundError);
+    await expect(driver.deleteEmpty('/')).rejects.toThrow(InvalidPathError);
+  });
+
+  it('keeps every file that is written while empty directories are deleted', async () => {
+    await using made = await create();
+    const { driver } = made;
+    await Promise.all(
+      Array.from({ length: 60 }, async (_, i) => {
+        await (i % 2 === 0 ? driver.deleteEmpty('/r') : driver.writeSmall(`/r/s/${i % 6}/f${i}`, Buffer.from('x')));
+      }),
+    );
+    for (let i = 1; i < 60; i += 2) expect(String(await driver.readSmall(`/r/s/${i % 6}/f${i}`, 10))).toBe('x');
+  });
+
   it('keeps a file that is written while its directory is being deleted, or drops it, but shows no part of it', async () => {
     await using made = await create();
     const bytes = Buffer.alloc(10_000, 'x');

@@ -33,6 +33,7 @@ function objectStore(): StorageDriver {
     list: (path) => files.list(path),
     move: (from, to) => files.move(from, to),
     delete: (path) => files.delete(path),
+    deleteEmpty: (path) => files.deleteEmpty(path),
     redirectUrl: async (path, { method }) => `https://s3.example/bucket/root${path}?method=${method}&signature=a%2Bb`,
     objectKey: (path) => `root${path}`,
     close: () => files.close(),

@@ -21,6 +21,7 @@ export interface CollectedStore {
   deleteManifestLink(repository: string, digest: Digest): Promise<string[]>;
   deleteBlobLink(repository: string, digest: Digest): Promise<void>;
   deleteBytes(digest: Digest): Promise<void>;
+  removeEmptyRepository(repository: string): Promise<void>;
 }
 
 export interface RemovedLink extends StoredLink {
@@ -96,10 +97,24 @@ export class GarbageCollector {
     const first = await this.#look(memory, options, 'marking');
     const plan = await this.#plan(first, options);
     const digests = [...plan.manifests, ...plan.links, ...plan.blobs].map(({ digest }) => digest);
-    if (digests.length === 0) return plan;
+    if (digests.length === 0) {
+      await this.#removeEmpty(first, plan);
+      return plan;
+    }
     const doomed = await announcement.doom(id, [...new Set(digests)]);
     const second = stillGarbage(first, await this.#look(memory, options, 'checking'), memory);
-    return this.#remove(plan, { second, doomed, options });
+    const result = await this.#remove(plan, { second, doomed, options });
+    await this.#removeEmpty(second, result);
+    return result;
+  }
+
+  /** Repositories of which nothing is left, whoever removed the last of it. */
+  async #removeEmpty({ marks }: Look, { manifests, links }: CollectionResult): Promise<void> {
+    const emptied = [...manifests, ...links].map(({ repository }) => repository);
+    const empty = [...marks].filter(([, mark]) => mark.held.size === 0).map(([repository]) => repository);
+    for (const repository of new Set([...emptied, ...empty])) {
+      await this.#options.store.removeEmptyRepository(repository);
+    }
   }
 
   #look(memory: ManifestMemory, options: CollectOptions, phase: CollectionProgress['phase']): Promise<Look> {

@@ -18,6 +18,7 @@ export function withRedirectUrl(driver: StorageDriver, redirectUrl: RedirectUrl)
     list: (path) => driver.list(path),
     move: (from, to) => driver.move(from, to),
     delete: (path) => driver.delete(path),
+    deleteEmpty: (path) => driver.deleteEmpty(path),
     redirectUrl,
     ...(driver.objectKey && { objectKey: driver.objectKey.bind(driver) }),
     close: () => driver.close(),
