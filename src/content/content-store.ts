@@ -1,10 +1,7 @@
-import { stat } from 'node:fs/promises';
-
-import { type Digest, digestAlgorithm } from '../oci/digest.ts';
-import { parseManifest } from '../oci/manifest.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Page } from '../oci/pagination.ts';
 import type { ReferrersPage, ReferrersQuery } from '../oci/referrers-page.ts';
-import { type Adoption, type RedirectRequest, type StorageDriver, StorageFullError } from '../storage/driver.ts';
+import type { Adoption, RedirectRequest, StorageDriver } from '../storage/driver.ts';
 import type { StagedFile } from '../storage/staging.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import { BlobStore } from './blobs.ts';
@@ -22,11 +19,11 @@ import {
   walkLinks,
   walkRepositories,
 } from './inventory.ts';
-import type { LinkLedger, NewLink } from './link-ledger.ts';
+import type { LinkLedger } from './link-ledger.ts';
+import { Linking } from './linking.ts';
 import { LinkStore } from './links.ts';
 import { ManifestPush, type PushedContent } from './manifest-push.ts';
 import { ManifestStore, type StoredManifest } from './manifests.ts';
-import { layerLinkPath } from './paths.ts';
 import { ReferrerStore } from './referrers.ts';
 import { type FoundTag, TagStore } from './tags.ts';
 import { UnrecordedLinks } from './unrecorded-links.ts';
@@ -67,13 +64,12 @@ export class ContentStore {
   readonly #manifests: ManifestStore;
   readonly #tags: TagStore;
   readonly #referrers: ReferrerStore;
-  readonly #ledger: LinkLedger | undefined;
   /** Whoever links content, or removes its bytes, does so alone: no link without bytes, no bytes removed under a new link. */
   readonly #locks = new DigestLocks<Digest>();
   readonly #links: LinkStore;
   readonly #freshMs: number;
-  readonly #readOnly: boolean;
   readonly #guard: CollectionGuard;
+  readonly #linking: Linking;
   readonly #push: ManifestPush;
   /** Links that the ledger could not be told of, for whoever looks after the content. */
   readonly unrecorded: UnrecordedLinks;
@@ -84,22 +80,24 @@ export class ContentStore {
     this.#driver = driver;
     this.#links = links;
     this.#freshMs = graceMs * FRESH;
-    this.#readOnly = readOnly;
     this.#guard = new CollectionGuard({ driver, now: Date.now, ...(noticeMs !== undefined && { noticeMs }) });
     this.unrecorded = new UnrecordedLinks(driver);
-    this.#ledger = ledger;
     this.#blobs = new BlobStore({ driver, links, onDamage });
     this.#manifests = new ManifestStore({ driver, links, onDamage });
     this.#tags = new TagStore({ driver, links });
     this.#referrers = new ReferrerStore({ driver, links, manifests: this.#manifests, readOnly });
-    this.#push = new ManifestPush({
+    const shared = {
       locks: this.#locks,
       blobs: this.#blobs,
       manifests: this.#manifests,
-      tags: this.#tags,
       referrers: this.#referrers,
       ledger,
-      confirmLinked: (repository, digests) => this.confirmLinked(repository, digests),
+    };
+    this.#linking = new Linking({ ...shared, links, guard: this.#guard, readOnly, freshMs: this.#freshMs });
+    this.#push = new ManifestPush({
+      ...shared,
+      tags: this.#tags,
+      confirmLinked: (repository, digests) => this.#linking.confirm(repository, digests),
     });
   }
 
@@ -125,15 +123,7 @@ export class ContentStore {
 
   /** Makes stored bytes part of a repository. The caller knows that {@link hasBytes}; if they are gone since, nothing is linked. */
   linkBlob(repository: string, digest: Digest): Promise<void> {
-    return this.#locks.run(digest, async () => {
-      const size = await this.#blobs.storedSize(digest);
-      if (size === undefined) return;
-      await this.#recorded({ repository, digest, kind: 'blob', size }, async () => {
-        if (!(await this.#blobs.hasBytes(digest))) return;
-        await this.#blobs.link(repository, digest);
-        this.#guard.rely([digest]);
-      });
-    });
+    return this.#linking.linkBlob(repository, digest);
   }
 
   /** Where a client can fetch a blob by itself; undefined when it is to be served from here. */
@@ -152,57 +142,25 @@ export class ContentStore {
 
   /** Takes over a local file whose bytes the caller has verified; after a failure it may still be there. */
   commitBlob(repository: string, digest: Digest, localFile: string, started?: Adoption): Promise<void> {
-    return this.#locks.run(digest, async () => {
-      const { size } = await stat(localFile);
-      await this.#recorded({ repository, digest, kind: 'blob', size }, async () => {
-        await this.#blobs.commit(repository, digest, localFile, started);
-        this.#guard.rely([digest]);
-      });
-    });
+    return this.#linking.commitBlob(repository, digest, localFile, started);
   }
 
   /**
    * Makes a staged file whose bytes the caller has verified a blob of the repository. The caller holds it, and lets it go.
    *
-   * @throws {RegistryError} `UNAVAILABLE` as {@link confirmLinked}
+   * @throws {RegistryError} `UNAVAILABLE` when another process is collecting it as garbage
    */
   commitUpload(repository: string, digest: Digest, staged: StagedFile): Promise<void> {
-    return this.#locks.run(digest, async () => {
-      // Before as well, while the session is there for another try.
-      await this.confirmLinked(repository, [digest]);
-      await this.#recorded({ repository, digest, kind: 'blob', size: staged.size }, () =>
-        this.#linkConfirmed(repository, digest, () => this.#blobs.publish(repository, digest, staged)),
-      );
-    });
+    return this.#linking.commitUpload(repository, digest, staged);
   }
 
   /**
    * Makes a blob that another repository has part of this one. @returns its size; undefined when it is not there any more
    *
-   * @throws {RegistryError} `UNAVAILABLE` as {@link confirmLinked}
+   * @throws {RegistryError} `UNAVAILABLE` when another process is collecting it as garbage
    */
   mountBlob(repository: string, digest: Digest, from: string): Promise<number | undefined> {
-    return this.#locks.run(digest, async () => {
-      const size = await this.#blobs.stat(from, digest);
-      if (size === undefined) return undefined;
-      return this.#recorded({ repository, digest, kind: 'blob', size }, async () => {
-        if (!(await this.#blobs.hasBytes(digest))) return undefined;
-        await this.#linkConfirmed(repository, digest, () => this.#blobs.link(repository, digest));
-        return size;
-      });
-    });
-  }
-
-  async #linkConfirmed(repository: string, digest: Digest, link: () => Promise<void>): Promise<void> {
-    const wasLinked = await this.#blobs.isLinked(repository, digest);
-    await link();
-    if (wasLinked) await this.#blobs.refreshLink(repository, digest, Date.now() - this.#freshMs);
-    try {
-      await this.confirmLinked(repository, [digest]);
-    } catch (err) {
-      if (!wasLinked) await this.#blobs.deleteLink(repository, digest);
-      throw err;
-    }
+    return this.#linking.mountBlob(repository, digest, from);
   }
 
   /** The bytes stay, for other repositories. */
@@ -217,15 +175,7 @@ export class ContentStore {
 
   /** @throws {RegistryError} `MANIFEST_INVALID`, or `DIGEST_INVALID` when the bytes are not those of the digest */
   putManifest(repository: string, digest: Digest, bytes: Uint8Array): Promise<void> {
-    return this.#locks.run(digest, async () => {
-      const { references, subject } = parseManifest(bytes);
-      const parts = references.map((reference) => reference.digest);
-      await this.#recorded({ repository, digest, kind: 'manifest', size: bytes.length, parts }, async () => {
-        if (subject) await this.#referrers.add(repository, subject.digest, digest);
-        await this.#manifests.put(repository, digest, bytes);
-        this.#guard.rely([digest]);
-      });
-    });
+    return this.#linking.putManifest(repository, digest, bytes);
   }
 
   /** Removes a manifest from a repository, with the tags that name it. The bytes stay. @returns those tags */
@@ -290,19 +240,6 @@ export class ContentStore {
     return this.#locks.runAll(digests, work);
   }
 
-  /**
-   * Whoever pushes calls this when links are made, still under the locks of all digests that these rely on: those linked, and for a
-   * manifest everything it names. Without it a collection of garbage that is under way may take them for garbage.
-   *
-   * @throws {RegistryError} `UNAVAILABLE` when another process is collecting one of them: links that were not there before are to be
-   *   taken back; on the others somebody else may rely
-   */
-  async confirmLinked(repository: string, digests: readonly Digest[]): Promise<void> {
-    const aliases = digests.filter((digest) => digestAlgorithm(digest) !== 'sha256');
-    const targets = await Promise.all(aliases.map((digest) => this.#links.find(layerLinkPath(repository, digest))));
-    await this.#guard.confirm([...digests, ...targets.filter((target) => target !== undefined)]);
-  }
-
   /** After so long {@link relyOnBlob} has to be asked again. Milliseconds; at least 1. */
   get relianceMs(): number {
     return Math.max(1, Math.floor(this.#freshMs));
@@ -315,15 +252,7 @@ export class ContentStore {
    * @returns its size; undefined when the repository does not have it
    */
   relyOnBlob(repository: string, digest: Digest): Promise<number | undefined> {
-    if (this.#readOnly) return this.#blobs.stat(repository, digest);
-    return this.#locks.run(digest, async () => {
-      const size = await this.#blobs.stat(repository, digest);
-      if (size === undefined) return undefined;
-      // On a full disk the answer is as true as before.
-      await this.#blobs.refreshLink(repository, digest, Date.now() - this.#freshMs).catch(unlessFull);
-      await this.confirmLinked(repository, [digest]);
-      return size;
-    });
+    return this.#linking.relyOnBlob(repository, digest);
   }
 
   /** So that nobody lists a repository without content; one that has any, or an upload, stays. */
@@ -387,17 +316,4 @@ export class ContentStore {
   listReferrers(repository: string, digest: Digest, query: ReferrersQuery = {}): Promise<ReferrersPage> {
     return this.#referrers.list(repository, digest, query);
   }
-
-  async #recorded<T>(link: NewLink, make: () => Promise<T>): Promise<T> {
-    const linked = await this.#ledger?.willLink(link);
-    try {
-      return await make();
-    } finally {
-      linked?.();
-    }
-  }
-}
-
-function unlessFull(err: unknown): void {
-  if (!(err instanceof StorageFullError)) throw err;
 }
