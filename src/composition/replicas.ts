@@ -1,12 +1,12 @@
-import type { ContentStore } from './content/content-store.ts';
-import type { PeerAccess } from './http/peer-fills.ts';
-import { Leases } from './redis/lease.ts';
-import { createPeerSecret } from './redis/peer-secret.ts';
-import type { Redis } from './redis/redis.ts';
-import type { Fills } from './registry/fills.ts';
-import { FillSharing } from './registry/fill-sharing.ts';
-import type { Telemetry } from './telemetry/telemetry.ts';
-import { createPeerClient, PEER_HEADER, PEER_PATH } from './upstream/peer-client.ts';
+import type { ContentStore } from '../content/content-store.ts';
+import type { PeerAccess } from '../http/peer-fills.ts';
+import { Leases } from '../redis/lease.ts';
+import { createPeerSecret } from '../redis/peer-secret.ts';
+import type { Redis } from '../redis/redis.ts';
+import type { Fills } from '../registry/fills.ts';
+import { FillSharing } from '../registry/fill-sharing.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { createPeerClient, PEER_HEADER, PEER_PATH } from '../upstream/peer-client.ts';
 
 export interface ReplicaParts {
   readonly redis: Redis | undefined;
