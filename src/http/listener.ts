@@ -14,6 +14,7 @@ import type { Clients } from './client-address.ts';
 import { limitConnections } from './connection-limits.ts';
 import { drainConnections } from './drain.ts';
 import { Http2 } from './http2.ts';
+import { continuing, endingWithConnection } from './pipelined.ts';
 import { answerClientError, refusal, refuseConnection } from './refuse-connection.ts';
 import { cutStalledClients } from './stalled-clients.ts';
 import { loadTlsContext, tlsContextVersion } from './tls-context.ts';
@@ -50,7 +51,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const peerOf = (socket: Socket | undefined) => (socket ? clients.peerOf(socket).name : '');
   const onStalled = (socket: Socket | undefined) => telemetry.clientRefused('stalled', peerOf(socket));
   const secured = tls && (await createSecureServer(tls, options));
-  const server = secured?.server ?? createServer(serverOptions(http), onRequest);
+  const server = secured?.server ?? createServer(serverOptions(http));
   const http2 = new Http2(onRequest, { maxHeaderSize: MAX_HEADER_SIZE, onStalled, ...limits });
   if (secured) chooseConnections(server, 'secureConnection', byProtocol(secured.tls, http2));
   else if (versions.cleartext) {
@@ -59,7 +60,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       peek(socket, { test: isPreface, yes: (chosen) => http2.serve(chosen), no: serve, timeoutMs });
     });
   }
-  applyLimits(server, options, onStalled);
+  prepare(server, options, onStalled);
   const url = await bind(server, options.fd === undefined ? http.listen : { net: 'fd', fd: options.fd }, {
     scheme: tls ? 'https' : 'http',
     mode: http.socketMode,
@@ -87,7 +88,7 @@ function serverOptions({ limits }: HttpConfig) {
   };
 }
 
-function applyLimits(
+function prepare(
   server: Server,
   { http: { limits }, onRequest, clients, telemetry }: ListenOptions,
   onStalled: (socket: Socket) => void,
@@ -98,28 +99,28 @@ function applyLimits(
   });
   cutStalledClients(server, limits.stallMs, onStalled);
   server.on('clientError', answerClientError);
+  const handle = endingWithConnection(onRequest);
+  server.on('request', handle);
+  server.on('checkContinue', continuing(handle));
   // RFC 9110, section 10.1.1: what is expected of us beyond 100-continue may be passed over.
-  server.on('checkExpectation', onRequest);
+  server.on('checkExpectation', handle);
   // Without it the connection would be cut. There is no endpoint that it could be for.
   server.on('connect', (_req, socket: Socket) => refuseConnection(socket, METHOD_REFUSED));
 }
 
-async function createSecureServer(tls: TlsConfig, { http, onRequest, telemetry: { log } }: ListenOptions) {
+async function createSecureServer(tls: TlsConfig, { http, telemetry: { log } }: ListenOptions) {
   const acme = tls.letsEncrypt && new AcmeCertificate(tls.letsEncrypt, log);
   await acme?.load();
   const source = acme ?? certificateFiles(tls);
   const version = await tlsContextVersion(tls, source);
-  const server = createTlsServer(
-    {
-      ...serverOptions(http),
-      ...(await loadTlsContext(tls, source)),
-      ALPNProtocols: http.http2.secure ? ['h2', 'http/1.1'] : ['http/1.1'],
-      handshakeTimeout: http.limits.headerMs,
-      requestCert: tls.clientCas.length > 0,
-      rejectUnauthorized: tls.clientAuth === 'require-and-verify-client-cert' && tls.clientCas.length > 0,
-    },
-    onRequest,
-  );
+  const server = createTlsServer({
+    ...serverOptions(http),
+    ...(await loadTlsContext(tls, source)),
+    ALPNProtocols: http.http2.secure ? ['h2', 'http/1.1'] : ['http/1.1'],
+    handshakeTimeout: http.limits.headerMs,
+    requestCert: tls.clientCas.length > 0,
+    rejectUnauthorized: tls.clientAuth === 'require-and-verify-client-cert' && tls.clientCas.length > 0,
+  });
   if (acme) answerChallenges(server, acme, http.limits.headerMs);
   const reload = new TlsReload(server, tls, { source, log, version });
   return {

@@ -69,7 +69,7 @@ function bodyLength(answer: {
   const { status, headers, method, rest } = answer;
   // Who can not read a request can not know that it was a HEAD either.
   const unread = headers.get('connection') === 'close' && (status === 400 || status === 431 || status === 408);
-  if (status === 304 || (method === 'HEAD' && !(unread && rest !== ''))) return 0;
+  if (status === 204 || status === 304 || (method === 'HEAD' && !(unread && rest !== ''))) return 0;
   const length = headers.get('content-length');
   if (length === undefined || !/^\d+$/.test(length)) throw new Error(`an answer ${status} without Content-Length`);
   return Number(length);
