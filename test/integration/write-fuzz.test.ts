@@ -131,7 +131,11 @@ describe('requests that write', () => {
           );
           for (const [i, answer] of answers.entries()) expectGoodAnswer(answer, asked[i] ?? last);
           const isCut = answers.at(-1)?.headers.get('connection') === 'close';
-          expect(answers.length === asked.length || isCut, received.toString('latin1')).toBe(true);
+          // Where a body is refused before its end, the connection ends, and with it what is still on its way.
+          const mayBeReset = writes.some(
+            ({ framing, body }) => framing === 'chunked' || framing === 'trailers' || body.endsWith(' bytes}'),
+          );
+          expect(answers.length === asked.length || isCut || mayBeReset).toBe(true);
         }),
         fuzzing,
       );
