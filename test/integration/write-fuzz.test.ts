@@ -150,12 +150,12 @@ describe('requests that write', () => {
       await fc.assert(
         fc.asyncProperty(fc.nat(200_000), fc.nat(), fc.boolean(), async (length, at, isReset) => {
           const body = `{${length + 1} bytes}`;
-          const target = '/v2/team/app/blobs/uploads/?digest={sha256}';
+          const target = '/v2/team/cut/blobs/uploads/?digest={sha256}';
           const bytes = bytesOf({ method: 'POST', target, headers: [], body, framing: 'exact' }, (text) => text);
           await exchangeUpTo(layover.port, bytes, { after: at % bytes.length, isReset });
           await expect.poll(leftovers, { interval: 5, timeout: 5_000 }).toEqual(before);
           expect(
-            (await send('HEAD', `${layover.url}/v2/team/app/blobs/${digestOf(Buffer.alloc(length + 1, 'layover'))}`))
+            (await send('HEAD', `${layover.url}/v2/team/cut/blobs/${digestOf(Buffer.alloc(length + 1, 'layover'))}`))
               .status,
           ).toBe(404);
         }),
@@ -221,7 +221,7 @@ describe('any sequence of pushes and deletes', () => {
 });
 
 describe('after all of it', () => {
-  it('what is stored is right, and nothing is anywhere else', async () => {
+  it('what is stored is right, and nothing is anywhere else', { timeout: FUZZ_TIMEOUT_MS }, async () => {
     await expectNothingBroken(layover);
     expect((await readdir(dirname(layover.dataDirectory))).sort()).toEqual(['config.yml', 'data']);
     expect((await readdir(layover.dataDirectory)).sort()).toEqual(['docker', 'layover']);
@@ -232,7 +232,9 @@ describe('after all of it', () => {
     expect(odd.filter((path) => !blob.test(path) && !part.test(path))).toEqual([]);
   });
 
-  it('every session that is left can be cancelled, and nothing is left of it then', async () => {
+  it('every session that is left can be cancelled, and nothing is left of it then', {
+    timeout: FUZZ_TIMEOUT_MS,
+  }, async () => {
     const urls = new Set((await leftovers()).map((path) => sessionUrl(path)));
     const refused: unknown[] = [];
     const waiting = urls.values();
