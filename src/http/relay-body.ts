@@ -3,6 +3,7 @@ import { Readable, Transform, type TransformCallback } from 'node:stream';
 
 import { RegistryError } from '../oci/errors.ts';
 import type { WriteRequest } from '../oci/write-request.ts';
+import { isHttp2 } from './http2.ts';
 import { readBody } from './read-body.ts';
 
 export interface RelayLimits {
@@ -31,7 +32,7 @@ export async function relayBody(
   { size, limits }: { readonly size: number; readonly limits: RelayLimits },
 ): Promise<RelayBody> {
   if (request.kind === 'put-manifest') return { kind: 'bytes', bytes: await readBody(req, limits.maxManifestBytes) };
-  if (!mayHaveBody(req)) return { kind: 'bytes', bytes: Buffer.alloc(0) };
+  if (!mayHaveBody(req, request)) return { kind: 'bytes', bytes: Buffer.alloc(0) };
   const { maxBlobBytes } = limits;
   const room = maxBlobBytes === 0 ? Number.POSITIVE_INFINITY : maxBlobBytes - size;
   const tooLong = new RegistryError('SIZE_INVALID', `a blob may have at most ${maxBlobBytes} bytes`, { status: 413 });
@@ -48,12 +49,13 @@ export function streamOf(req: IncomingMessage, body: RelayBody): Readable {
   return Readable.from(body.bytes.length === 0 ? [] : [body.bytes]);
 }
 
-/** Without either header a request has no body: RFC 9112, section 6.3. A stream of HTTP/2 says it by its end. */
-function mayHaveBody(req: IncomingMessage): boolean {
+/** Without either header a request has no body: RFC 9112, section 6.3. A stream of HTTP/2 has one where it makes sense. */
+function mayHaveBody(req: IncomingMessage, request: WriteRequest): boolean {
   const length = req.headers['content-length'];
   if (length !== undefined) return Number(length) > 0;
-  if (req.httpVersionMajor > 1) return !req.complete && (req.method === 'PATCH' || req.method === 'PUT');
-  return req.headers['transfer-encoding'] !== undefined;
+  if (!isHttp2(req)) return req.headers['transfer-encoding'] !== undefined;
+  if (request.kind === 'start-upload') return request.digest !== undefined;
+  return request.kind === 'append-upload' || request.kind === 'finish-upload';
 }
 
 /** Lets so many bytes through, and fails with the error behind them. */

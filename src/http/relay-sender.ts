@@ -30,7 +30,8 @@ export class RelaySender {
     const { relay, url, authorization } = sending;
     const headers = { ...req.headers };
     // Here and not when the request goes out, where the library does not ask if the client sent `Expect`.
-    for (const name of Object.keys(headers)) if (!SENT.has(name)) delete req.headers[name];
+    // What HTTP/2 has for a request line stays: the method is read from there, and the library sends none of it.
+    for (const name of Object.keys(headers)) if (!SENT.has(name) && !name.startsWith(':')) delete req.headers[name];
     if (body.kind === 'bytes') setLength(req, body.bytes.length);
     const proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, changeOrigin: true });
     const buffer = streamOf(req, body);

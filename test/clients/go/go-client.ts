@@ -5,10 +5,10 @@ import { findProgram } from '../../support/programs.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 /** A program with a home directory of its own, where it finds nobody's credentials. */
-export async function openGoClient(program: string) {
+export async function openGoClient(program: string, more: Readonly<Record<string, string>> = {}) {
   const directory = await temporaryDirectory();
   const path = (await findProgram(program)) ?? program;
-  const env = { PATH: process.env.PATH, HOME: directory.path, DOCKER_CONFIG: directory.path };
+  const env = { PATH: process.env.PATH, HOME: directory.path, DOCKER_CONFIG: directory.path, ...more };
   return {
     at: (name: string) => join(directory.path, name),
     /** @returns what it printed on stdout. @throws {Error} with its output */
