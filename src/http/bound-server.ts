@@ -34,7 +34,7 @@ export async function bind(server: Server, address: BindAddress, options: BindOp
 }
 
 /** Where a server listens on TCP. */
-export function urlOf(server: Server, scheme = 'http'): string {
+function urlOf(server: Server, scheme = 'http'): string {
   const bound = server.address();
   if (bound === null || typeof bound === 'string') return `unix:${bound}`;
   const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
