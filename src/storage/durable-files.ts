@@ -90,7 +90,7 @@ export class DurableFiles {
     const temporary = join(this.#temporaryDirectory, randomUUID());
     for (let tries = 1; ; tries++) {
       try {
-        await orStorageFull(stage(temporary));
+        await orStorageFull(allDone([stage(temporary), this.makeDirectory(dirname(target))]));
         return await this.move(temporary, target);
       } catch (err) {
         await rm(temporary, { force: true });
@@ -111,6 +111,12 @@ export class DurableFiles {
       }
     }
   }
+}
+
+/** Waits for all, so that a disk can do them at once: each may be a wait for it. @throws what the first of them failed with */
+export async function allDone(works: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(works);
+  await Promise.all(works);
 }
 
 /** Resolves also when the directory has been deleted meanwhile: then there is nothing to keep. */

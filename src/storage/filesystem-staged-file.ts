@@ -1,7 +1,8 @@
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, rename, utimes } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
-import type { DurableFiles } from './durable-files.ts';
+import { allDone, type DurableFiles } from './durable-files.ts';
 import { errorCode, orStorageFull } from './file-errors.ts';
 import { type StagedFile, StagedFileHeldError } from './staging.ts';
 
@@ -118,8 +119,9 @@ export class FilesystemStagedFile implements StagedFile {
 
   async publish(path: string): Promise<void> {
     const { files, held, local } = this.#options;
-    await this.#sync();
-    await files.move(held, local(path));
+    const target = local(path);
+    await allDone([this.#sync(), orStorageFull(files.makeDirectory(dirname(target)))]);
+    await files.move(held, target);
     await this.#letGo();
   }
 
