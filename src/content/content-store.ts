@@ -60,6 +60,7 @@ export interface ContentStoreOptions {
  */
 export class ContentStore {
   readonly #driver: StorageDriver;
+  readonly #ledger: LinkLedger | undefined;
   readonly #blobs: BlobStore;
   readonly #manifests: ManifestStore;
   readonly #tags: TagStore;
@@ -78,6 +79,7 @@ export class ContentStore {
     const { driver, onDamage, ledger, readOnly = false, noticeMs, graceMs = GRACE_MS } = options;
     const links = new LinkStore({ driver, onDamage });
     this.#driver = driver;
+    this.#ledger = ledger;
     this.#links = links;
     this.#freshMs = graceMs * FRESH;
     this.#guard = new CollectionGuard({ driver, now: Date.now, ...(noticeMs !== undefined && { noticeMs }) });
@@ -201,8 +203,11 @@ export class ContentStore {
   /** As a client does: with the tags that name it. The bytes stay. @returns these tags; undefined when there was no such manifest */
   deleteManifest(repository: string, digest: Digest): Promise<readonly string[] | undefined> {
     return this.#locks.run(digest, async () => {
-      const isThere = await this.#manifests.has(repository, digest);
-      return isThere ? this.deleteManifestLink(repository, digest) : undefined;
+      if (!(await this.#manifests.has(repository, digest))) return undefined;
+      const unlinked = await this.#ledger?.willUnlink({ repository, digest, kind: 'manifest' });
+      const tags = await this.deleteManifestLink(repository, digest);
+      await unlinked?.();
+      return tags;
     });
   }
 
@@ -215,8 +220,11 @@ export class ContentStore {
   deleteBlob(repository: string, digest: Digest): Promise<boolean> {
     return this.#locks.run(digest, async () => {
       const isThere = await this.#blobs.isLinked(repository, digest);
-      if (isThere) await this.#blobs.deleteLink(repository, digest);
-      return isThere;
+      if (!isThere) return false;
+      const unlinked = await this.#ledger?.willUnlink({ repository, digest, kind: 'blob' });
+      await this.#blobs.deleteLink(repository, digest);
+      await unlinked?.();
+      return true;
     });
   }
 

@@ -21,4 +21,10 @@ export interface LinkLedger {
    * for a minute.
    */
   willLink(link: NewLink): Promise<() => void>;
+
+  /**
+   * Told before a link is removed because a client wants it, and by the function that it resolves to afterwards, all under the lock of the digest.
+   * Neither fails. A link that somebody else makes anew in between stays on record.
+   */
+  willUnlink(link: Pick<NewLink, 'repository' | 'digest' | 'kind'>): Promise<() => Promise<void>>;
 }

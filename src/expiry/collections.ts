@@ -80,15 +80,16 @@ export class Collections {
   }
 
   /**
-   * One that is under way already is joined.
-   *
-   * @throws {ControlError} `unavailable`, at once, when it is for another process to do
+   * @throws {ControlError} at once: `unavailable` when it is for another process to do, `held` while another one is under way, which may
+   *   be a dry run
    */
   run(request: CollectionRequest, onProgress?: (progress: CollectionProgress) => void): Promise<CollectionResult> {
     if (!this.#isKeeper && !request.dryRun) {
       throw new ControlError('unavailable', 'another process looks after this storage: ask that one');
     }
-    this.#running ??= this.#run(request, onProgress).finally(() => (this.#running = undefined));
+    if (this.#running)
+      throw new ControlError('held', 'garbage is being collected already: try again when that is over');
+    this.#running = this.#run(request, onProgress).finally(() => (this.#running = undefined));
     return this.#running;
   }
 

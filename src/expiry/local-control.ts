@@ -158,7 +158,6 @@ export class LocalControl implements CacheControl {
     return this.#rebuild;
   }
 
-  /** Joins one that is under way. */
   async startCollection(request: CollectionRequest): Promise<CollectionStatus> {
     const { collections } = this.#options;
     void collections.run(request).catch(() => {}); // told by the status

@@ -4,7 +4,7 @@ import { IndexUnavailableError } from './index-unavailable.ts';
 import type { ManifestParts } from './manifest-parts.ts';
 import { type NotedUse, usesOf } from './noted-uses.ts';
 import { UnrecordedQueue, type UnrecordedNotes } from './unrecorded-queue.ts';
-import type { ContentKind, UsageIndex } from './usage-index.ts';
+import type { ContentKind, ContentReference, UsageIndex } from './usage-index.ts';
 
 export interface UsageRecorderOptions {
   readonly index: UsageIndex;
@@ -73,6 +73,15 @@ export class UsageRecorder implements LinkLedger {
     if (link.kind === 'manifest') this.#note({ ...link, at, isNew: true });
     this.#onLinked();
     return linked;
+  }
+
+  async willUnlink(link: ContentReference): Promise<() => Promise<void>> {
+    const { index, onError } = this.#options;
+    const record = await index.find(link).catch(onError);
+    return async () => {
+      this.discard(link.repository, link.digest);
+      if (record) await index.removeUnused(record).catch(onError);
+    };
   }
 
   async #begin(use: Omit<NewLink, 'parts'> & { at: number }, parts: readonly Digest[] | undefined) {

@@ -50,6 +50,21 @@ describe('layover garbage-collect', () => {
     await layover.waitForOutput(/garbage removed.*links=2 blobs=3/);
   });
 
+  it('finds nothing of a deleted image in the list of what is stored', async () => {
+    const { layover, pusher } = await start();
+    await using _ = layover;
+    await pusher.image('team/app', first, '1');
+    await pusher.image('team/app', second, '2');
+    await pusher.delete('team/app', first.digest);
+    await using directory = await temporaryDirectory();
+    const file = join(directory.path, 'config.yml');
+    const storage = { filesystem: { rootdirectory: layover.dataDirectory } };
+    await writeFile(file, stringify({ version: 0.1, storage }));
+    const { stdout } = await runLayover(['cache', 'list', '--json', file]);
+    const { entries } = JSON.parse(stdout) as { entries: { digest: string }[] };
+    expect(entries.map(({ digest }) => digest)).toEqual([second.digest]);
+  });
+
   it('leaves what was pushed within the grace alone, and tells in a dry run what it would do', async () => {
     const { layover, pusher } = await start();
     await using _ = layover;
