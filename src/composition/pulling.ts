@@ -43,10 +43,11 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts) {
     store: parts.room,
   });
   await spools.start();
-  const { maxConcurrent, advertise } = proxy.fills;
+  const { maxConcurrent, maxPerUpstream, minRate, advertise } = proxy.fills;
   const replicas = createReplicas(advertise, parts);
   const sharing = replicas && { sharing: replicas.sharing };
-  const fills = new Fills({ spools, target: store, events: telemetry.cache, maxConcurrent, ...sharing });
+  const limits = { total: maxConcurrent, perUpstream: maxPerUpstream };
+  const fills = new Fills({ spools, target: store, events: telemetry.cache, limits, minRate, ...sharing });
   const shared = parts.redis && createPeerSecret(parts.redis);
   const secrets = createUploadSecrets({ configured: parts.secret, shared });
   const upstreams: Upstream[] = [];
@@ -59,7 +60,7 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts) {
   return {
     upstreams,
     routes: routes.map(({ route }) => route),
-    isFilling: (digest: Digest) => fills.find(digest) !== undefined,
+    isFilling: (digest: Digest) => fills.isFilling(digest),
     forgetTag(repository: string, tag: string) {
       for (const { tags } of routes) tags.forget(repository, tag);
     },

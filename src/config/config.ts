@@ -315,6 +315,10 @@ export interface ProxyConfig {
 export interface FillConfig {
   /** Blobs fetched at the same time, per process; more wait their turn. */
   readonly maxConcurrent: number;
+  /** Of these from one upstream. */
+  readonly maxPerUpstream: number;
+  /** An upstream that sends less counts as stalled. Bytes per second. */
+  readonly minRate: number;
   /** Bytes that spools, finished or not, may take together; beyond it blobs stream through without being kept. */
   readonly maxSpoolBytes: number;
   /** A spool that nobody continued for this long is removed. Milliseconds. */

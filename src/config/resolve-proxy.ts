@@ -7,6 +7,7 @@ import { aliasesOf, DOCKER_HUB, upstreamNameOf } from './upstream-name.ts';
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
+const KIB = 1024;
 const GIB = 1024 ** 3;
 
 const FULL_VERSION = { match: /^v?\d+\.\d+\.\d+/, ttlMs: 168 * HOUR };
@@ -23,13 +24,21 @@ export function resolveProxy(proxy: RawProxy): ProxyConfig | undefined {
     offline: proxy.offline ?? false,
     ttlMs: Math.max(0, proxy.ttl ?? 168 * HOUR),
     fills: {
-      maxConcurrent: proxy.fills?.maxconcurrent ?? 32,
+      ...fillLimits(proxy.fills, upstreams.length),
+      minRate: proxy.fills?.minrate ?? 4 * KIB,
       maxSpoolBytes: proxy.fills?.maxspool ?? 100 * GIB,
       keepSpoolMs: proxy.fills?.keepspool ?? 24 * HOUR,
       directory: proxy.fills?.directory,
       advertise: proxy.fills?.advertise,
     },
   };
+}
+
+/** Where there are several upstreams, a quarter of the slots is kept from each of them for the others. */
+function fillLimits(fills: RawProxy['fills'], upstreams: number) {
+  const maxConcurrent = fills?.maxconcurrent ?? 32;
+  const share = upstreams > 1 ? Math.ceil(maxConcurrent * 0.75) : maxConcurrent;
+  return { maxConcurrent, maxPerUpstream: Math.min(fills?.maxperupstream ?? share, maxConcurrent) };
 }
 
 /** Pushes go to the upstream by connections of their own, which know no proxy. */

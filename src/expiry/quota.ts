@@ -47,11 +47,13 @@ export class QuotaFullError extends Error {
 
 /**
  * Keeps the store under its quota: when it would exceed the high mark, the least recently used goes until the low one is
- * reached. Room for a fill is made, and kept for it, before its first byte is written.
+ * reached. Space for a fill is freed and reserved as its bytes come, a little ahead of them.
  */
 export class Quota {
   readonly #options: QuotaOptions;
-  /** Bytes that running fills will take. */
+  /** Bytes that running fills have reserved. */
+  readonly #owners = new Map<string, { readonly digest: Digest; readonly bytes: number }>();
+  /** The same by digest. */
   readonly #reserved = new Map<Digest, number>();
   #pass: Promise<void> | undefined;
   #reserving: NodeJS.Timeout | undefined;
@@ -60,26 +62,46 @@ export class Quota {
     this.#options = options;
   }
 
-  /** @throws {QuotaFullError} */
-  async reserve(digest: Digest, size: number): Promise<void> {
+  /** @throws {QuotaFullError} when a blob of so many bytes can never fit */
+  assertFits(size: number): void {
     const { limits } = this.#options;
     if (size > limits.size * limits.high) throw new QuotaFullError(`${size} bytes are more than the quota allows`);
-    this.#reserved.set(digest, size);
+  }
+
+  /**
+   * Frees and reserves space; replaces what was reserved for the same owner. Fills of one digest end as one blob, so the largest counts.
+   *
+   * @param bytes that are there, or are about to be
+   * @throws {QuotaFullError}
+   */
+  async reserve(owner: string, digest: Digest, bytes: number): Promise<void> {
+    this.assertFits(bytes);
+    this.#change(digest, () => this.#owners.set(owner, { digest, bytes }));
     this.#reserving ??= setInterval(() => void this.#goOnReserving(), RESERVING_MS).unref();
     if (await this.#hasRoom()) return;
-    this.release(digest);
-    throw new QuotaFullError(`what may not be evicted leaves no room for ${size} bytes`);
+    this.release(owner);
+    throw new QuotaFullError(`what may not be evicted leaves no space for ${bytes} bytes`);
   }
 
   /** The fill has ended: its bytes are in the store, or nowhere. */
-  release(digest: Digest): void {
-    const size = this.#reserved.get(digest);
-    this.#reserved.delete(digest);
-    if (this.#reserved.size === 0) {
-      clearInterval(this.#reserving);
-      this.#reserving = undefined;
-    }
-    if (size !== undefined) this.#options.index.unreserve(digest, size).catch(ignore); // it ends by itself
+  release(owner: string): void {
+    const held = this.#owners.get(owner);
+    if (!held) return;
+    this.#change(held.digest, () => this.#owners.delete(owner));
+    if (this.#owners.size > 0) return;
+    clearInterval(this.#reserving);
+    this.#reserving = undefined;
+  }
+
+  #change(digest: Digest, change: () => void): void {
+    const before = this.#reserved.get(digest);
+    change();
+    const held = [...this.#owners.values()].filter((owner) => owner.digest === digest);
+    const after = held.length === 0 ? undefined : Math.max(...held.map(({ bytes }) => bytes));
+    if (after === undefined) this.#reserved.delete(digest);
+    else this.#reserved.set(digest, after);
+    // It ends by itself if this fails.
+    if (before !== undefined && before !== after) this.#options.index.unreserve(digest, before).catch(ignore);
   }
 
   /** Evicts when there is too much. Never fails. */

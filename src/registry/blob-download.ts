@@ -4,12 +4,17 @@ import type { Digest } from '../oci/digest.ts';
 import type { ByteRange } from '../oci/range.ts';
 import { type Upstream, type UpstreamBlob, UpstreamError, type UpstreamErrorKind } from '../upstream/upstream.ts';
 
-/** A blob as its upstream knows it. */
-export interface RemoteBlob {
+/** A blob as its upstream knows it, as far as it is downloaded. */
+export interface BlobLocation {
   readonly upstream: Pick<Upstream, 'name' | 'openBlob'>;
-  /** In the upstream's own words. */
+  /** Name at the upstream. */
   readonly repository: string;
   readonly digest: Digest;
+}
+
+/** A blob of one upstream repository. */
+export interface RemoteBlob extends BlobLocation {
+  readonly upstream: Pick<Upstream, 'name' | 'openBlob' | 'resolveBlob'>;
 }
 
 export interface DownloadOptions {
@@ -22,6 +27,8 @@ export interface DownloadOptions {
   readonly signal?: AbortSignal;
   /** Called when the first headers are in; `size` is undefined when the upstream does not tell. */
   readonly onOpened?: (size: number | undefined) => void;
+  /** Asked after a break; false ends the download. @default always true */
+  readonly canResume?: () => boolean;
 }
 
 /**
@@ -38,14 +45,14 @@ const WORTH_ANOTHER_TRY: readonly UpstreamErrorKind[] = ['network', 'timeout', '
  *
  * @throws {UpstreamError} before the first byte at once; later, when asking again has not helped
  */
-export async function* downloadBlob(blob: RemoteBlob, options: DownloadOptions): AsyncGenerator<Uint8Array> {
+export async function* downloadBlob(blob: BlobLocation, options: DownloadOptions): AsyncGenerator<Uint8Array> {
   const { end, signal } = options;
   let { start: position, size } = options;
   let opened = false;
   for (let breaks = 0; ; breaks++) {
     try {
       const part = await open(blob, position, options);
-      size = agreedSize(blob, size, part.size);
+      size = agreedSize(blob, size, part);
       if (!opened) options.onOpened?.(size);
       opened = true;
       for await (const chunk of bodyFrom(part, position)) {
@@ -60,7 +67,7 @@ export async function* downloadBlob(blob: RemoteBlob, options: DownloadOptions):
       });
     } catch (err) {
       const delayMs = opened && err instanceof UpstreamError ? resumeDelayMs(err, breaks) : undefined;
-      if (delayMs === undefined) throw err;
+      if (delayMs === undefined || options.canResume?.() === false) throw err;
       await sleep(delayMs, undefined, signal && { signal });
     }
   }
@@ -75,7 +82,7 @@ export function resumeDelayMs(err: UpstreamError, breaks: number): number | unde
   return Math.max(delayMs, askedMs);
 }
 
-function open({ upstream, repository, digest }: RemoteBlob, start: number, { end, signal }: DownloadOptions) {
+function open({ upstream, repository, digest }: BlobLocation, start: number, { end, signal }: DownloadOptions) {
   return upstream.openBlob(repository, digest, { start, ...(end !== undefined && { end }), ...(signal && { signal }) });
 }
 
@@ -91,15 +98,17 @@ async function* bodyFrom({ body, start }: UpstreamBlob, position: number): Async
   }
 }
 
-function agreedSize({ upstream, digest }: RemoteBlob, known: number | undefined, told: number | undefined) {
-  if (known !== undefined && told !== undefined && known !== told) {
-    const message = `${upstream.name}: ${digest} has ${known} bytes, but now the upstream says ${told}`;
+/** @throws {UpstreamError} `protocol`; the body is destroyed then */
+function agreedSize({ upstream, digest }: BlobLocation, known: number | undefined, { size, body }: UpstreamBlob) {
+  if (known !== undefined && size !== undefined && known !== size) {
+    body.on('error', () => undefined).destroy();
+    const message = `${upstream.name}: ${digest} has ${known} bytes, but now the upstream says ${size}`;
     throw new UpstreamError('protocol', message, { upstream: upstream.name });
   }
-  return known ?? told;
+  return known ?? size;
 }
 
-function tooLong({ upstream, digest }: RemoteBlob, size: number): UpstreamError {
+function tooLong({ upstream, digest }: BlobLocation, size: number): UpstreamError {
   return new UpstreamError('protocol', `${upstream.name}: more than the ${size} bytes of ${digest}`, {
     upstream: upstream.name,
   });

@@ -6,12 +6,14 @@ import type { ByteSource, ReadOptions } from '../stream/byte-source.ts';
 import { verified } from '../stream/verified.ts';
 import { UpstreamError } from '../upstream/upstream.ts';
 import { downloadBlob, isWhole, type RemoteBlob } from './blob-download.ts';
+import { RemoteRanges } from './remote-ranges.ts';
 
 /** A blob straight from upstream to one client, for when there is no room to keep it. The whole is verified, a range is not. */
 export class DirectBlob implements ByteSource {
   readonly size: number;
   readonly #blob: RemoteBlob;
   readonly #closed: AbortController;
+  readonly #ranges: RemoteRanges;
   /** Opened already, to learn the size; used by the first read of the whole. */
   #whole: AsyncIterable<Uint8Array> | undefined;
 
@@ -20,6 +22,7 @@ export class DirectBlob implements ByteSource {
     this.size = size;
     this.#whole = whole;
     this.#closed = closed;
+    this.#ranges = new RemoteRanges(blob, size);
   }
 
   /** @throws {UpstreamError} also when the upstream does not tell the size */
@@ -45,13 +48,14 @@ export class DirectBlob implements ByteSource {
       signal?.addEventListener('abort', abort);
       yield* verified(opened, { digest, hash: createHash(digestAlgorithm(digest)) });
     } else {
-      const ended = signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal;
-      yield* downloadBlob(this.#blob, { ...range, size: this.size, signal: ended });
+      this.#closed.abort(); // the whole is not read
+      yield* this.#ranges.read(range, signal);
     }
   }
 
   async close(): Promise<void> {
     this.#closed.abort();
+    this.#ranges.close();
   }
 }
 

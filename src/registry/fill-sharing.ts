@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises';
-import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { ContentStore } from '../content/content-store.ts';
@@ -7,7 +6,8 @@ import type { Digest } from '../oci/digest.ts';
 import type { OpenBlobOptions, Upstream, UpstreamBlob } from '../upstream/upstream.ts';
 import { UpstreamError } from '../upstream/upstream.ts';
 import type { RemoteBlob } from './blob-download.ts';
-import type { FillTarget, StartedCommit } from './fill.ts';
+import type { FillTarget, StartedCommit } from './fill-target.ts';
+import { storedBlob } from './stored-blob.ts';
 
 /** The right to fetch a blob from upstream, among replicas. */
 export interface FillLease {
@@ -68,13 +68,15 @@ export class FillSharing {
     const { upstream, digest } = blob;
     const openBlob: Upstream['openBlob'] = (repository, _digest, options = {}) =>
       this.#open(storeRepository, digest, options, () => upstream.openBlob(repository, digest, options));
-    return { ...blob, upstream: { name: upstream.name, openBlob } };
+    const resolveBlob: Upstream['resolveBlob'] = (...request) => upstream.resolveBlob(...request);
+    return { ...blob, upstream: { name: upstream.name, openBlob, resolveBlob } };
   }
 
   /** The same storage, to which only one replica writes a blob. */
   target(target: FillTarget): FillTarget {
     return {
       linkBlob: (repository, digest) => target.linkBlob(repository, digest),
+      openBytes: (digest) => target.openBytes(digest),
       startCommit: (digest, localFile, options) =>
         this.#holdsAny(digest) ? target.startCommit?.(digest, localFile, options) : undefined,
       commitBlob: async (repository, digest, localFile, started) => {
@@ -140,15 +142,7 @@ export class FillSharing {
   async #fromStorage(repository: string, digest: Digest, start: number): Promise<UpstreamBlob | undefined> {
     const source = await this.#options.store.openBlob(repository, digest);
     if (!source) return undefined;
-    async function* copies() {
-      try {
-        // A chunk is valid only until the next one, and a stream reads ahead.
-        for await (const chunk of source?.read({ start, end: source.size }) ?? []) yield Buffer.from(chunk);
-      } finally {
-        await source?.close();
-      }
-    }
-    return { size: source.size, start, body: Readable.from(copies(), { objectMode: true }) };
+    return storedBlob(source, start);
   }
 
   /** Waits for the one who has the lease to store the blob; takes over when it does not. */

@@ -1,136 +1,202 @@
-import { createHash, type Hash } from 'node:crypto';
-
-import { type Digest, digestAlgorithm, digestFromHash } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import { type Spool, SpoolStoppedError } from '../stream/spool.ts';
 import { DigestMismatchError } from '../stream/verified.ts';
-import { UpstreamError } from '../upstream/upstream.ts';
-import { downloadBlob, type RemoteBlob } from './blob-download.ts';
+import type { RemoteBlob } from './blob-download.ts';
+import type { FillEvent, FillEvents } from './fill-events.ts';
+import { fillResultOf, type FillResult, FillYieldedError, isNoRoom, isWorthKeeping } from './fill-failure.ts';
+import type { FillSource } from './fill-source.ts';
+import type { FillSources } from './fill-sources.ts';
+import type { FillTarget, StartedCommit } from './fill-target.ts';
+import { FillTransfer } from './fill-transfer.ts';
 import { FollowedBlob } from './followed-blob.ts';
-import { SpoolAreaFullError, type SpoolArea } from './spool-area.ts';
-
-/** Where finished blobs go. */
-export interface FillTarget {
-  /** Takes the file over as the blob's bytes and links it to the repository. */
-  commitBlob(repository: string, digest: Digest, localFile: string, started?: StartedCommit): Promise<void>;
-  /** Begins while the file is still growing; undefined when nothing is gained by it. */
-  startCommit?(digest: Digest, localFile: string, options: { readonly size: number }): StartedCommit | undefined;
-  linkBlob(repository: string, digest: Digest): Promise<void>;
-}
-
-/** Bytes on their way to storage, where nobody sees them before the commit. */
-export interface StartedCommit {
-  /** The file has so many bytes. */
-  available(bytes: number): void;
-  finish(): Promise<void>;
-  /** Never fails. Safe to call after {@link finish}. */
-  abort(): Promise<void>;
-}
-
-export interface FillEvents {
-  fillStarted(event: FillEvent): void;
-  fillResumed(event: FillEvent & { readonly bytes: number }): void;
-  fillCompleted(event: FillEvent & { readonly bytes: number; readonly durationMs: number }): void;
-  fillFailed(event: FillEvent & { readonly bytes: number; readonly reason: string }): void;
-  /** What was fetched is thrown away: its bytes are wrong, or there is no room for it. */
-  fillDiscarded(event: FillEvent & { readonly bytes: number; readonly reason: string }): void;
-  fillReaders(change: 1 | -1): void;
-}
-
-export interface FillEvent {
-  readonly upstream: string;
-  /** In the upstream's own words. */
-  readonly repository: string;
-  /** Its name in our storage. */
-  readonly stored: string;
-  readonly digest: string;
-}
-
-/** `no-room`: the disk is full. `over-limit`: it is not, but this blob would exceed our own limit. */
-export type FillResult = 'completed' | 'failed' | 'no-room' | 'over-limit';
+import type { SpoolArea, SpoolKey } from './spool-area.ts';
 
 export interface FillOptions {
-  readonly blob: RemoteBlob;
-  /** Where the bytes come from, when that is not simply the upstream. @default blob */
-  readonly source?: RemoteBlob;
-  /** The name in our storage. */
-  readonly storeRepository: string;
+  /** Unique among running fills. */
+  readonly id: string;
+  readonly key: SpoolKey;
+  readonly sources: FillSources;
   readonly spools: SpoolArea;
   readonly target: FillTarget;
   readonly events: FillEvents;
-  /** Aborts when the process ends; the spool stays. */
-  readonly signal: AbortSignal;
+  /** Below this a source counts as stalled. Bytes per second. */
+  readonly minRate: number;
+  /** No client waits for the fill or reads it any more. */
+  readonly onIdle: () => void;
 }
 
 /**
- * One fetch of a blob from upstream into storage. It belongs to the process, not to a request: it outlives its clients, and any number of them
- * follow it, each at its own pace.
+ * One fetch of a blob from one upstream into storage. It belongs to the process, not to a request: it outlives its clients, and any number of
+ * them read it, each at its own pace and on behalf of a repository that has the blob.
  */
 export class Fill {
-  /** Bytes of the blob, once the upstream's headers are in. Rejects with the reason when the fill fails before. */
-  readonly opened: Promise<number>;
+  /** Resolves when it may run; rejects when it is stopped before. */
+  readonly started: Promise<void>;
   readonly #options: FillOptions;
-  readonly #repositories: Set<string>;
+  /** Bytes of the blob, once the upstream's headers are in. Rejects with the reason when the fill fails before. */
+  readonly #opened: Promise<number>;
   readonly #linked = new Set<string>();
+  readonly #stopped = new AbortController();
   #spool: Spool | undefined;
-  #started: StartedCommit | undefined;
+  #transfer: FillTransfer | undefined;
+  #commit: StartedCommit | undefined;
+  #clients = 0;
+  #isStarted = false;
   #ended = false;
+  #resolveStarted: () => void = () => {};
+  #rejectStarted: (reason: unknown) => void = () => {};
   #resolveOpened: (size: number) => void = () => {};
   #rejectOpened: (reason: unknown) => void = () => {};
 
   constructor(options: FillOptions) {
     this.#options = options;
-    this.#repositories = new Set([options.storeRepository]);
-    this.opened = new Promise((resolve, reject) => {
+    this.started = new Promise((resolve, reject) => {
+      this.#resolveStarted = resolve;
+      this.#rejectStarted = reject;
+    });
+    this.#opened = new Promise((resolve, reject) => {
       this.#resolveOpened = resolve;
       this.#rejectOpened = reject;
     });
-    this.opened.catch(() => {}); // whoever waits for it has its own rejection
+    // Whoever waits for them has a rejection of their own.
+    this.started.catch(() => {});
+    this.#opened.catch(() => {});
   }
 
   get digest(): Digest {
-    return this.#options.blob.digest;
+    return this.#options.key.digest;
   }
 
-  /** The repository gets the blob too, when it is there. */
-  linkAlso(storeRepository: string): void {
-    this.#repositories.add(storeRepository);
+  get id(): string {
+    return this.#options.id;
   }
 
-  isFor(storeRepository: string): boolean {
-    return this.#repositories.has(storeRepository);
+  /** Names in our storage of all repositories that ever joined. */
+  get repositories(): readonly string[] {
+    return this.#options.sources.names;
   }
 
-  /** Nobody can follow any more. */
+  get upstream(): string {
+    return this.#options.sources.name;
+  }
+
+  /** Aborts when the fill has to end before it is complete. */
+  get signal(): AbortSignal {
+    return this.#stopped.signal;
+  }
+
+  get isStarted(): boolean {
+    return this.#isStarted;
+  }
+
+  /** No client waits for it or reads it. */
+  get isIdle(): boolean {
+    return this.#clients === 0;
+  }
+
+  /** It cannot be followed any more. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Reads along, once {@link opened} has resolved. @returns undefined when it has ended */
-  follow(size: number, { isPatient = false } = {}): ByteSource | undefined {
+  /** Bytes per second of late. */
+  get rate(): number {
+    return this.#transfer?.rate ?? 0;
+  }
+
+  /** Whether clients of the repository may follow it, as far as is known: its upstream confirmed the blob, or is being asked. */
+  admits(stored: string): boolean {
+    return this.#options.sources.get(stored) !== undefined;
+  }
+
+  blobOf(stored: string): RemoteBlob | undefined {
+    return this.#options.sources.get(stored)?.blob;
+  }
+
+  /** @param source confirmed by its upstream */
+  join(source: FillSource): void {
+    this.#options.sources.add(source);
+    this.#transfer?.sourceJoined();
+  }
+
+  /** A client waits for it, or reads it, until the returned function is called. */
+  enter(): () => void {
+    this.#clients += 1;
+    let hasLeft = false;
+    return () => {
+      if (hasLeft) return;
+      hasLeft = true;
+      this.#clients -= 1;
+      if (this.#clients === 0) this.#options.onIdle();
+    };
+  }
+
+  /**
+   * Reads along on behalf of a repository that it admits.
+   *
+   * @param blob for ranges that are fetched beside the fill
+   * @returns undefined when the fill has ended
+   * @throws {UpstreamError} when the upstream does not give the blob to this repository, or to none
+   */
+  async follow(blob: RemoteBlob, stored: string, { isPatient = false } = {}): Promise<ByteSource | undefined> {
+    const source = this.#options.sources.get(stored);
+    if (!source) return undefined;
+    const [size] = await Promise.all([this.#opened, source.confirmed]);
     const spool = this.#spool;
     if (!spool || spool.failed || this.#ended) return undefined;
-    const { blob, events } = this.#options;
-    return new FollowedBlob({ blob, spool, size, isPatient, onReaders: (change) => events.fillReaders(change) });
+    const { events } = this.#options;
+    const leave = this.enter();
+    events.fillReaders(1);
+    const onClosed = () => {
+      events.fillReaders(-1);
+      leave();
+    };
+    return new FollowedBlob({ blob, spool, size, isPatient, onClosed });
+  }
+
+  /** The bytes were stored by another fill: the rest comes from there. */
+  finishFromStorage(): void {
+    this.#options.sources.useStored();
+  }
+
+  /** Ends the fill; what it has fetched stays on disk for the next one from the same source. */
+  stop(reason: Error): void {
+    this.#stopped.abort(reason);
+  }
+
+  /** Another fill, which has clients, gets its slot. */
+  yield(): void {
+    this.stop(new FillYieldedError('another pull needed the slot'));
+  }
+
+  /** Never ran. */
+  cancelled(reason: unknown): FillResult {
+    this.#ended = true;
+    this.#rejectStarted(reason);
+    this.#rejectOpened(reason);
+    return fillResultOf(reason);
   }
 
   /** Runs the fill to its end; never rejects. Called once. */
   async run(): Promise<FillResult> {
-    const { spools, blob } = this.#options;
+    const { spools, key } = this.#options;
+    this.#isStarted = true;
+    this.#resolveStarted();
     try {
-      const spool = await spools.open(blob.digest);
+      const spool = await spools.open(key);
       this.#spool = spool;
       const result = await this.#fillInto(spool);
       // Before it has ended: the next fill of the digest, which may begin then, takes the same file.
-      await spools.release(blob.digest);
+      await spools.release(key);
       this.#ended = true;
       await spool.release();
       // Some joined while the others were being linked. If it does not succeed, their next pull does it.
-      if (result === 'completed') await this.#linkOthers().catch(() => {});
+      if (result === 'completed') await this.#linkConfirmed().catch(() => {});
       return result;
     } catch (err) {
       this.#rejectOpened(err); // the spool could not even be opened
-      return failureOf(err);
+      return fillResultOf(err);
     } finally {
       this.#ended = true;
     }
@@ -141,126 +207,74 @@ export class Fill {
     const startedAt = performance.now();
     try {
       events.fillStarted(this.#event());
-      await this.#fetchAndVerify(spool);
+      await this.#fetch(spool);
+      await this.#options.sources.owner();
       spool.seal();
       this.#resolveOpened(spool.written);
-      await this.#commit(spool);
+      await this.#store(spool);
       const durationMs = performance.now() - startedAt;
       events.fillCompleted({ ...this.#event(), bytes: spool.written, durationMs });
       return 'completed';
     } catch (err) {
       await this.#fail(spool, err);
-      return failureOf(err);
+      return fillResultOf(err);
     }
   }
 
-  async #fetchAndVerify(spool: Spool): Promise<void> {
-    const { digest } = this.#options.blob;
-    const algorithm = digestAlgorithm(digest);
-    const hash = createHash(algorithm);
-    if (spool.written > 0) {
-      this.#options.events.fillResumed({ ...this.#event(), bytes: spool.written });
-      await spool.hashInto(hash);
-      if (digestFromHash(hash.copy(), algorithm) === digest) return;
-    }
-    const whole = await this.#download(spool, hash);
-    const actual = digestFromHash(whole, algorithm);
-    if (actual !== digest) throw new DigestMismatchError(digest, actual);
+  async #fetch(spool: Spool): Promise<void> {
+    const { key, sources, spools, events, target, minRate } = this.#options;
+    this.#transfer = new FillTransfer({
+      digest: key.digest,
+      sources,
+      spool,
+      signal: this.#stopped.signal,
+      minRate,
+      assertFits: (size) => spools.assertFits(size),
+      reserve: (bytes) => spools.reserve(key, bytes),
+      onResumed: (bytes) => events.fillResumed({ ...this.#event(), bytes }),
+      onOpened: (size, space) => {
+        space.then(() => this.#resolveOpened(size), this.#rejectOpened);
+        this.#commit ??= target.startCommit?.(key.digest, spool.path, { size });
+      },
+      onWritten: (bytes) => this.#commit?.available(bytes),
+    });
+    await this.#transfer.run();
   }
 
-  /** @returns the hash over everything */
-  async #download(spool: Spool, hash: Hash): Promise<Hash> {
-    const resumed = spool.written > 0;
-    try {
-      await this.#append(spool, hash);
-      return hash;
-    } catch (err) {
-      // What an earlier fill left is longer than the blob, so it is not the blob's beginning.
-      const beyondTheEnd = err instanceof UpstreamError && err.options.status === 416;
-      if (!(resumed && beyondTheEnd)) throw err;
-      await spool.reset();
-      const fresh = createHash(digestAlgorithm(this.#options.blob.digest));
-      await this.#append(spool, fresh);
-      return fresh;
-    }
+  async #store(spool: Spool): Promise<void> {
+    const { target, key, sources } = this.#options;
+    const { stored } = await sources.owner();
+    await target.commitBlob(stored, key.digest, spool.path, this.#commit);
+    this.#linked.add(stored);
+    await this.#linkConfirmed();
   }
 
-  async #append(spool: Spool, hash: Hash): Promise<void> {
-    const { blob, source = blob, spools, signal } = this.#options;
-    let reserved: Promise<void> | undefined;
-    const onOpened = (size: number | undefined) => {
-      if (size === undefined) return; // followers wait until all is there
-      spool.expect(size);
-      reserved = spools.reserve(blob.digest, size);
-      reserved.then(() => this.#resolveOpened(size), this.#rejectOpened);
-      this.#started ??= this.#options.target.startCommit?.(blob.digest, spool.path, { size });
-    };
-    for await (const chunk of downloadBlob(source, { start: spool.written, signal, onOpened })) {
-      await reserved;
-      const appended = spool.append(chunk);
-      hash.update(chunk);
-      await appended;
-      this.#started?.available(spool.written);
-    }
-    await reserved;
-  }
-
-  async #commit(spool: Spool): Promise<void> {
-    const { target, blob } = this.#options;
-    const { storeRepository } = this.#options;
-    await target.commitBlob(storeRepository, blob.digest, spool.path, this.#started);
-    this.#linked.add(storeRepository);
-    await this.#linkOthers();
-  }
-
-  async #linkOthers(): Promise<void> {
-    const { target, blob } = this.#options;
-    for (const repository of this.#repositories) {
+  async #linkConfirmed(): Promise<void> {
+    const { target, key, sources } = this.#options;
+    for (const repository of sources.confirmed) {
       if (this.#linked.has(repository)) continue;
-      await target.linkBlob(repository, blob.digest);
+      await target.linkBlob(repository, key.digest);
       this.#linked.add(repository);
     }
   }
 
   async #fail(spool: Spool, err: unknown): Promise<void> {
-    const { spools, blob, events, signal } = this.#options;
-    const reason = err instanceof Error ? err.message : String(err);
-    const event = { ...this.#event(), bytes: spool.written, reason };
+    const { spools, key, events } = this.#options;
+    const error = err instanceof Error ? err : new Error(String(err));
+    const event = { ...this.#event(), bytes: spool.written, reason: error.message };
     const noRoom = isNoRoom(err);
-    spool.fail(noRoom ? new SpoolStoppedError('no room', { cause: err }) : toError(err));
+    const canReadersGoOn = noRoom || err instanceof FillYieldedError;
+    spool.fail(canReadersGoOn ? new SpoolStoppedError(error.message, { cause: err }) : error);
     this.#rejectOpened(err);
-    void this.#started?.abort(); // nobody waits for a storage that may be gone
-    const isGoodSoFar =
-      signal.aborted || err instanceof UpstreamError || toError(err).name === 'StorageUnavailableError';
-    const worthKeeping = spool.written > 0 && isGoodSoFar;
-    if (!worthKeeping) await spools.discard(blob.digest);
+    void this.#commit?.abort(); // nobody waits for a storage that may be gone
+    const isKept = spool.written > 0 && (this.#stopped.signal.aborted || isWorthKeeping(err));
+    if (!isKept) await spools.discard(key);
     if (noRoom || err instanceof DigestMismatchError) events.fillDiscarded(event);
     else events.fillFailed(event);
   }
 
   #event(): FillEvent {
-    const { blob, storeRepository } = this.#options;
-    return {
-      upstream: blob.upstream.name,
-      repository: blob.repository,
-      stored: storeRepository,
-      digest: blob.digest,
-    };
+    const { blob, stored } = this.#options.sources.current;
+    return { upstream: blob.upstream.name, repository: blob.repository, stored, digest: blob.digest };
   }
-}
-
-/** The disk, a quota on it, or our own limit on spools. */
-export function isNoRoom(err: unknown): boolean {
-  if (err instanceof SpoolAreaFullError) return true;
-  const { code, name } = err as NodeJS.ErrnoException;
-  return code === 'ENOSPC' || code === 'EDQUOT' || name === 'StorageFullError';
-}
-
-function failureOf(err: unknown): FillResult {
-  if (err instanceof SpoolAreaFullError) return 'over-limit';
-  return isNoRoom(err) ? 'no-room' : 'failed';
-}
-
-function toError(err: unknown): Error {
-  return err instanceof Error ? err : new Error(String(err));
 }

@@ -1,21 +1,30 @@
-import pLimit from 'p-limit';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createCountedCache } from '../cache/lru.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import type { RemoteBlob } from './blob-download.ts';
 import { DirectBlob } from './direct-blob.ts';
+import type { FillEvents } from './fill-events.ts';
+import { type FillResult, FillYieldedError, isNoRoom } from './fill-failure.ts';
 import type { FillSharing } from './fill-sharing.ts';
-import { Fill, type FillEvents, type FillResult, type FillTarget, isNoRoom } from './fill.ts';
+import { type FillLimits, FillSlots } from './fill-slots.ts';
+import { FillSource } from './fill-source.ts';
+import { FillSources } from './fill-sources.ts';
+import type { FillTarget } from './fill-target.ts';
+import { Fill } from './fill.ts';
 import type { Outcome } from './registry.ts';
 import type { SpoolArea } from './spool-area.ts';
+import { storedBlob } from './stored-blob.ts';
 
 export interface FillsOptions {
   readonly spools: SpoolArea;
   readonly target: FillTarget;
   readonly events: FillEvents & StorageFullEvents;
   /** Fills that run at the same time; more wait their turn. */
-  readonly maxConcurrent: number;
+  readonly limits: FillLimits;
+  /** Below this an upstream counts as stalled. Bytes per second. */
+  readonly minRate: number;
   /** With other replicas; alone without it. */
   readonly sharing?: FillSharing;
   readonly now?: () => number;
@@ -26,6 +35,18 @@ export interface StorageFullEvents {
   storageRecovered(): void;
 }
 
+export interface FillRequest {
+  readonly blob: RemoteBlob;
+  /** Name of the repository in our storage. */
+  readonly stored: string;
+  /**
+   * Called before the request joins a fill of another repository: the upstream has to say that this one has the blob.
+   *
+   * @throws {UpstreamError} · {RegistryError} when it does not
+   */
+  readonly confirm: () => Promise<void>;
+}
+
 export interface FilledBlob {
   readonly source: ByteSource;
   readonly outcome: Outcome;
@@ -34,64 +55,73 @@ export interface FilledBlob {
 /** After the disk was full: how long blobs stream through without an attempt to keep them. Milliseconds. */
 const FULL_HOLD_MS = 5_000;
 const OVER_LIMIT_HOLD_MS = 60_000;
+/** After an upstream sent other bytes than the blob's: how long its repositories do not share fills of it. Milliseconds. */
+const DISTRUST_MS = 10 * 60_000;
+/** A client waits so long for a slot, then its blob streams through without being kept. Milliseconds. */
+const MAX_QUEUED_MS = 2_000;
 
-/** All fills of the process: one for each digest, whoever asks. */
+/**
+ * All fills of the process. Clients of one upstream share the fill of a digest, each on behalf of a repository that is known to have it. Upstreams
+ * do not share fills: what one of them sends reaches clients of another only once it is verified and in storage.
+ */
 export class Fills {
   readonly #options: FillsOptions;
-  readonly #running = new Map<Digest, { fill: Fill; ended: Promise<void> }>();
-  readonly #slot: <T>(work: () => Promise<T>) => Promise<T>;
-  readonly #stopped = new AbortController();
+  readonly #running = new Map<string, { fill: Fill; ended: Promise<void> }>();
+  readonly #slots: FillSlots;
   readonly #now: () => number;
   #fullUntil = 0;
-  /** Blobs that do not fit under the limit on spools. */
+  /** Blobs that do not fit under a limit. */
   readonly #overLimit = createCountedCache<{ readonly until: number }>({ maxEntries: 1_000 });
+  readonly #distrusted = createCountedCache<object>({ maxEntries: 10_000, ttlMs: DISTRUST_MS });
 
   constructor(options: FillsOptions) {
     this.#options = options;
-    this.#slot = pLimit(options.maxConcurrent);
+    this.#slots = new FillSlots(options.limits);
     this.#now = options.now ?? Date.now;
   }
 
-  /** The fill of a digest that is under way. */
-  find(digest: Digest): Fill | undefined {
-    const fill = this.#running.get(digest)?.fill;
+  /** The fill under way that a request for the blob would join. */
+  find(blob: RemoteBlob): Fill | undefined {
+    const fill = this.#running.get(this.#keyOf(blob).id)?.fill;
     return fill?.ended ? undefined : fill;
   }
 
+  isFilling(digest: Digest): boolean {
+    return [...this.#running.values()].some(({ fill }) => fill.digest === digest && !fill.ended);
+  }
+
   /**
-   * The blob from the fill under way, or from one that starts now. When there is no room to keep it: straight through.
+   * The blob from the fill under way, or from one that starts now. When there is no space to keep it, or no slot for too long: straight
+   * through.
    *
-   * @param storeRepository the name in our storage
-   * @returns undefined when a fill has just ended: what it got is in storage, or not to be had this way
-   * @throws {UpstreamError}
+   * @returns undefined when a fill has just ended: look in storage, and ask again
+   * @throws {UpstreamError} · what `confirm` throws
    */
-  async open(blob: RemoteBlob, storeRepository: string): Promise<FilledBlob | undefined> {
-    const running = this.find(blob.digest);
-    if (!running && this.#isHopeless(blob.digest)) return this.#openDirect(blob);
-    const fill = running ?? this.#start(blob, storeRepository);
-    fill.linkAlso(storeRepository);
-    try {
-      const source = fill.follow(await fill.opened);
-      if (source) return { source, outcome: running ? 'FILL' : 'MISS' };
-      await this.#endOf(fill);
-      return undefined;
-    } catch (err) {
-      if (!isNoRoom(err)) throw err;
-      return this.#openDirect(blob);
+  async open(request: FillRequest): Promise<FilledBlob | undefined> {
+    const { blob, stored } = request;
+    const running = this.find(blob);
+    if (running && !running.admits(stored)) {
+      await request.confirm();
+      // Confirmed, and joined without an await in between.
+      if (this.find(blob) !== running) return undefined;
+      running.join(this.#confirmedSource(request));
     }
+    if (!running && this.#isHopeless(blob.digest)) return this.#openDirect(blob);
+    const fill = running ?? this.#start(request);
+    return this.#follow(fill, request, running ? 'FILL' : 'MISS');
   }
 
   /** Another replica reads along with a fill under way for the repository; undefined when there is none, or it fails. */
-  async follow(storeRepository: string, digest: Digest): Promise<ByteSource | undefined> {
-    const fill = this.find(digest);
-    if (!fill?.isFor(storeRepository)) return undefined;
-    const size = await fill.opened.catch(() => undefined);
-    return size === undefined ? undefined : fill.follow(size, { isPatient: true });
+  async follow(stored: string, digest: Digest): Promise<ByteSource | undefined> {
+    const all = [...this.#running.values()].map(({ fill }) => fill);
+    const fill = all.find((candidate) => candidate.digest === digest && candidate.admits(stored));
+    const blob = fill?.blobOf(stored);
+    return blob && fill?.follow(blob, stored, { isPatient: true }).catch(() => undefined);
   }
 
   /** Ends every fill; what they have fetched waits on disk for the next start. */
   async stop(): Promise<void> {
-    this.#stopped.abort(new Error('the process is ending'));
+    for (const { fill } of this.#running.values()) fill.stop(new Error('the process is ending'));
     await this.idle();
   }
 
@@ -100,54 +130,139 @@ export class Fills {
     await Promise.all([...this.#running.values()].map(({ ended }) => ended));
   }
 
-  /** There was no room a moment ago: asking the upstream only to find that out again would cost it a request. */
+  async #follow(fill: Fill, { blob, stored }: FillRequest, outcome: Outcome): Promise<FilledBlob | undefined> {
+    const leave = fill.enter();
+    try {
+      if (!(await startsInTime(fill))) return await this.#openDirect(blob);
+      const source = await fill.follow(blob, stored);
+      if (source) return { source, outcome };
+      await this.#endOf(fill);
+      return undefined;
+    } catch (err) {
+      if (!isNoRoom(err) && !(err instanceof FillYieldedError)) throw err;
+      return await this.#openDirect(blob);
+    } finally {
+      leave();
+    }
+  }
+
+  /** There was no space a moment ago: asking the upstream only to find that out again would cost it a request. */
   #isHopeless(digest: Digest): boolean {
     const until = Math.max(this.#fullUntil, this.#overLimit.get(digest)?.until ?? 0);
     return this.#now() < until;
   }
 
   async #endOf(fill: Fill): Promise<void> {
-    const running = this.#running.get(fill.digest);
+    const running = this.#running.get(fill.id);
     if (running?.fill === fill) await running.ended;
   }
 
-  #start(blob: RemoteBlob, storeRepository: string): Fill {
-    const { spools, target, events, sharing } = this.#options;
+  #start(request: FillRequest): Fill {
+    const { spools, target, events, sharing, minRate } = this.#options;
+    const { id, ...key } = this.#keyOf(request.blob);
+    const openStored = async (digest: Digest, start: number) => {
+      const source = await target.openBytes(digest);
+      return source && storedBlob(source, start);
+    };
     const fill = new Fill({
-      blob,
-      ...(sharing && { source: sharing.share(blob, storeRepository) }),
-      storeRepository,
+      id,
+      key,
+      sources: new FillSources(this.#sourceOf(request), openStored),
       spools,
       target: sharing?.target(target) ?? target,
       events,
-      signal: this.#stopped.signal,
+      minRate,
+      onIdle: () => this.#becameIdle(fill),
     });
-    this.#running.set(blob.digest, { fill, ended: this.#run(fill, storeRepository) });
+    this.#running.set(id, { fill, ended: this.#run(fill) });
     return fill;
   }
 
-  async #run(fill: Fill, storeRepository: string): Promise<void> {
-    const result = await this.#slot(() => fill.run());
-    await this.#options.sharing?.release(storeRepository, fill.digest);
+  async #run(fill: Fill): Promise<void> {
+    const slot = this.#slots.acquire(fill.upstream, fill.signal);
+    if (this.#slots.isQueued) this.#yieldFor(fill);
+    const result = await slot.then(
+      (release) => fill.run().finally(release),
+      (reason: unknown) => fill.cancelled(reason),
+    );
+    for (const stored of fill.repositories) await this.#options.sharing?.release(stored, fill.digest);
     this.#ended(fill, result);
   }
 
   #ended(fill: Fill, result: FillResult): void {
     // The next fill of the digest may have begun while this one was closing its file.
-    if (this.#running.get(fill.digest)?.fill === fill) this.#running.delete(fill.digest);
+    if (this.#running.get(fill.id)?.fill === fill) this.#running.delete(fill.id);
     const wasFull = this.#fullUntil > 0;
     if (result === 'no-room') {
       this.#fullUntil = this.#now() + FULL_HOLD_MS;
       if (!wasFull) this.#options.events.storageFull({ what: 'blobs' });
     } else if (result === 'over-limit') {
       this.#overLimit.set(fill.digest, { until: this.#now() + OVER_LIMIT_HOLD_MS });
-    } else if (result === 'completed' && wasFull) {
-      this.#fullUntil = 0;
-      this.#options.events.storageRecovered();
+    } else if (result === 'untrusted') {
+      this.#distrusted.set(sharedKey(fill.upstream, fill.digest), {});
+    } else if (result === 'completed') {
+      this.#finishOthers(fill.digest);
+      if (wasFull) this.#recovered();
     }
+  }
+
+  #recovered(): void {
+    this.#fullUntil = 0;
+    this.#options.events.storageRecovered();
+  }
+
+  /** Other upstreams may still be sending the same bytes. */
+  #finishOthers(digest: Digest): void {
+    for (const { fill } of this.#running.values()) if (fill.digest === digest) fill.finishFromStorage();
+  }
+
+  /** A fill waits for a slot: one without clients gives its own up, the slowest first. */
+  #yieldFor(waiting: Fill): void {
+    const idle = [...this.#running.values()]
+      .map(({ fill }) => fill)
+      .filter((fill) => fill !== waiting && fill.isStarted && fill.isIdle && !fill.signal.aborted)
+      .filter((fill) => this.#slots.isWanted(fill.upstream));
+    idle.sort((a, b) => a.rate - b.rate)[0]?.yield();
+  }
+
+  #becameIdle(fill: Fill): void {
+    if (!fill.isStarted || this.#slots.isWanted(fill.upstream)) fill.yield();
+  }
+
+  #keyOf({ upstream, repository, digest }: RemoteBlob) {
+    const shared = sharedKey(upstream.name, digest);
+    const isShared = this.#distrusted.get(shared) === undefined;
+    const source = isShared ? upstream.name : `${upstream.name}/${repository}`;
+    return { id: `${source}@${digest}`, digest, source };
+  }
+
+  #sourceOf({ blob, stored }: FillRequest): FillSource {
+    return new FillSource(this.#options.sharing?.share(blob, stored) ?? blob, stored);
+  }
+
+  #confirmedSource(request: FillRequest): FillSource {
+    const source = this.#sourceOf(request);
+    source.confirm();
+    return source;
   }
 
   async #openDirect(blob: RemoteBlob): Promise<FilledBlob> {
     return { source: await DirectBlob.open(blob), outcome: 'BYPASS' };
+  }
+}
+
+function sharedKey(upstream: string, digest: Digest): string {
+  return `${upstream}@${digest}`;
+}
+
+/** @throws when the fill ends before it has started */
+async function startsInTime(fill: Fill): Promise<boolean> {
+  if (fill.isStarted) return true;
+  const waited = new AbortController();
+  const tooLate = sleep(MAX_QUEUED_MS, false, { signal: waited.signal, ref: false }).catch(() => false);
+  try {
+    return await Promise.race([fill.started.then(() => true), tooLate]);
+  } finally {
+    waited.abort();
   }
 }

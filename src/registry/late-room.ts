@@ -9,11 +9,15 @@ export class LateRoom implements StoreRoom {
     this.#room = room;
   }
 
-  async reserve(digest: Digest, size: number): Promise<void> {
-    await this.#room?.reserve(digest, size);
+  assertFits(size: number): void {
+    this.#room?.assertFits(size);
   }
 
-  release(digest: Digest): void {
-    this.#room?.release(digest);
+  async reserve(owner: string, digest: Digest, bytes: number): Promise<void> {
+    await this.#room?.reserve(owner, digest, bytes);
+  }
+
+  release(owner: string): void {
+    this.#room?.release(owner);
   }
 }

@@ -4,7 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import type { Fills } from './fills.ts';
+import type { FillRequest, Fills } from './fills.ts';
 import type { Found, PulledRepository } from './pulled-manifests.ts';
 import type { OpenBlob } from './registry.ts';
 import type { StoredContent } from './stored-content.ts';
@@ -41,17 +41,18 @@ export class PulledBlobs {
   /** The caller closes the source. @throws {UpstreamError} · {RegistryError} `BLOB_UNKNOWN` when offline and not cached */
   async open(repository: PulledRepository, digest: Digest): Promise<Found<OpenBlob>> {
     const { content, fills, upstream } = this.#options;
+    const blob = { upstream, repository: repository.remote, digest };
+    const confirm = once(() => this.#confirm(repository, digest));
     for (let look = 0; look < MAX_LOOKS; look++) {
       // Looked for before storage is: what ends meanwhile is in storage by then.
-      const underWay = fills.find(digest);
+      const underWay = fills.find(blob);
       const stored = await content.openBlob(repository.stored, digest);
       if (stored) return { content: opened(digest, stored), outcome: 'HIT', asked: false };
-      if (underWay?.ended && underWay.isFor(repository.stored)) continue;
-      const elsewhere = await this.#openFromElsewhere(repository, digest);
+      if (underWay?.ended && underWay.admits(repository.stored)) continue;
+      const elsewhere = await this.#openFromElsewhere(repository, digest, { blob, confirm });
       if (elsewhere) return { content: opened(digest, elsewhere), outcome: 'HIT', asked: true };
       this.#assertOnline(repository, digest);
-      const blob = { upstream, repository: repository.remote, digest };
-      const filled = await fills.open(blob, repository.stored);
+      const filled = await fills.open({ blob, stored: repository.stored, confirm });
       if (!filled) continue;
       return { content: opened(digest, filled.source), outcome: filled.outcome, asked: true };
     }
@@ -59,19 +60,21 @@ export class PulledBlobs {
   }
 
   /**
-   * The same bytes may be here already, or on their way, for another repository. They are not fetched again, but only
-   * the upstream can say that this repository has them too: else knowing a digest would be enough to read a private layer.
+   * The same bytes may be here already for another repository. They are not fetched again, but only the upstream can say that this
+   * repository has them too: else knowing a digest would be enough to read a private layer.
    *
    * @returns undefined when they are not in storage
    * @throws {UpstreamError} when the upstream does not confirm it
    */
-  async #openFromElsewhere(repository: PulledRepository, digest: Digest): Promise<ByteSource | undefined> {
+  async #openFromElsewhere(
+    repository: PulledRepository,
+    digest: Digest,
+    { blob, confirm }: Pick<FillRequest, 'blob' | 'confirm'>,
+  ): Promise<ByteSource | undefined> {
     const { store, fills } = this.#options;
-    const fill = fills.find(digest);
-    if (fill?.isFor(repository.stored) || !(fill || (await this.#isStored(digest)))) return undefined;
-    await this.#confirm(repository, digest);
-    // Meanwhile a fill can have ended.
-    if (fills.find(digest) || !(await this.#isStored(digest))) return undefined;
+    if (fills.find(blob)?.admits(repository.stored) || !(await this.#isStored(digest))) return undefined;
+    await confirm();
+    if (!(await this.#isStored(digest))) return undefined;
     // A disk that takes not even the link still has the bytes.
     await store.linkBlob(repository.stored, digest).catch(() => {});
     return store.openBytes(digest);
@@ -105,4 +108,10 @@ function opened(digest: Digest, source: ByteSource): OpenBlob {
 
 function describe(digest: Digest, size: number): Descriptor {
   return { digest, size, mediaType: OCTET_STREAM };
+}
+
+/** Asks at most once, whatever the answer. */
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let asked: Promise<T> | undefined;
+  return () => (asked ??= ask());
 }

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -20,11 +20,24 @@ export interface SpoolAreaOptions {
   readonly store?: StoreRoom | undefined;
 }
 
-/** Room in the store, set aside for blobs that are on their way there. */
+/** Space in the store, reserved for blobs that are being filled. */
 export interface StoreRoom {
-  /** Makes room. @throws when there is none to be made */
-  reserve(digest: Digest, size: number): Promise<void>;
-  release(digest: Digest): void;
+  /** @throws when a blob of so many bytes can never fit */
+  assertFits(size: number): void;
+  /**
+   * Frees and reserves space; replaces what was reserved for the same owner.
+   *
+   * @throws when no space can be freed; what was reserved before is given up too
+   */
+  reserve(owner: string, digest: Digest, bytes: number): Promise<void>;
+  release(owner: string): void;
+}
+
+/** Whose spool it is. What one source wrote is never continued from another. */
+export interface SpoolKey {
+  readonly digest: Digest;
+  /** The upstream, or one repository of it. */
+  readonly source: string;
 }
 
 /** No room for another spool under the configured limit. */
@@ -35,15 +48,15 @@ export class SpoolAreaFullError extends Error {
 const SWEEP_INTERVAL_MS = 10 * 60_000;
 
 /**
- * The directory of unfinished fills: one file per digest, named after it. What is left behind by a break, a restart or a crash stays, so that the
- * next fill of the digest goes on from there.
+ * The directory of unfinished fills: one file per digest and source, named after both. What is left behind by a break, a restart or a crash
+ * stays, so that the next fill of the digest from the same source resumes there.
  */
 export class SpoolArea {
   readonly #options: SpoolAreaOptions;
-  /** Bytes that each running fill will take. */
+  /** Bytes that each running fill has reserved, by its file. */
   readonly #active = new Map<string, number>();
-  /** The file that a running fill has. */
-  readonly #files = new Map<Digest, string>();
+  /** The file that a running fill has, where it is not named after the key. */
+  readonly #privateFiles = new Map<string, string>();
   readonly #locks: SpoolLocks;
   #sweeper: NodeJS.Timeout | undefined;
 
@@ -66,36 +79,46 @@ export class SpoolArea {
   }
 
   /** Where the spool of a digest is. */
-  pathOf(digest: Digest): string {
-    return join(this.#options.directory, this.#fileOf(digest));
+  pathOf(key: SpoolKey): string {
+    return join(this.#options.directory, this.#fileOf(key));
   }
 
   /**
-   * Opens the spool of a digest for a fill; what an earlier one left is in it. While another process fills the same digest
-   * the spool is a private one, which is not continued by anybody.
+   * Opens the spool of a digest for a fill, with what an earlier fill from the same source left in it. While another process fills the same
+   * digest the spool is a private one, which no other fill resumes.
    */
-  async open(digest: Digest): Promise<Spool> {
-    const name = fileName(digest);
-    const isOurs = await this.#locks.take(name);
-    const file = isOurs ? name : `${name}.${randomUUID()}`;
-    this.#files.set(digest, file);
-    this.#active.set(file, 0);
+  async open(key: SpoolKey): Promise<Spool> {
+    const name = fileName(key);
+    if (!(await this.#locks.take(name))) this.#privateFiles.set(name, `${name}.${randomUUID()}`);
+    this.#active.set(this.#fileOf(key), 0);
     try {
-      return await Spool.open(this.pathOf(digest), this.#options.buffers);
+      return await Spool.open(this.pathOf(key), this.#options.buffers);
     } catch (err) {
-      await this.release(digest);
+      await this.release(key);
       throw err;
     }
   }
 
+  /** @throws {SpoolAreaFullError} when a blob of `size` bytes exceeds a limit by itself */
+  assertFits(size: number): void {
+    if (size > this.#options.maxBytes) throw new SpoolAreaFullError(`${size} bytes are more than spools may take`);
+    try {
+      this.#options.store?.assertFits(size);
+    } catch (err) {
+      throw new SpoolAreaFullError(`${size} bytes are more than the store may take`, { cause: err });
+    }
+  }
+
   /**
-   * Sets room aside for a running fill, at the cost of spools that nobody works on, the oldest first.
+   * Reserves space for a running fill, at the cost of spools that no fill uses, the oldest first.
    *
-   * @param size bytes of the whole blob
-   * @throws {SpoolAreaFullError} when running fills alone leave no room
+   * @param bytes of the blob that are there, or are about to be; replaces what was reserved before
+   * @throws {SpoolAreaFullError} when running fills alone leave no space
    */
-  async reserve(digest: Digest, size: number): Promise<void> {
-    this.#active.set(this.#fileOf(digest), size);
+  async reserve(key: SpoolKey, bytes: number): Promise<void> {
+    const file = this.#fileOf(key);
+    const before = this.#active.get(file) ?? 0;
+    this.#active.set(file, bytes);
     const idle = await this.#idleSpools();
     let total = sum(this.#active.values()) + sum(idle.map((spool) => spool.size));
     for (const spool of idle) {
@@ -106,40 +129,42 @@ export class SpoolArea {
     this.#options.onSize?.(total);
     try {
       if (total > this.#options.maxBytes)
-        throw new SpoolAreaFullError(`fills under way leave no room for ${size} bytes`);
-      await this.#reserveInStore(digest, size);
+        throw new SpoolAreaFullError(`running fills leave no space for ${bytes} bytes`);
+      await this.#reserveInStore(key, bytes);
     } catch (err) {
-      this.#active.set(this.#fileOf(digest), 0);
+      this.#active.set(file, before);
       throw err;
     }
   }
 
-  async #reserveInStore(digest: Digest, size: number): Promise<void> {
+  async #reserveInStore(key: SpoolKey, bytes: number): Promise<void> {
     try {
-      await this.#options.store?.reserve(digest, size);
+      await this.#options.store?.reserve(fileName(key), key.digest, bytes);
     } catch (err) {
-      throw new SpoolAreaFullError(`no room in the store for ${size} bytes`, { cause: err });
+      throw new SpoolAreaFullError(`no space in the store for ${bytes} bytes`, { cause: err });
     }
   }
 
   /** The fill has ended; its file, if it is still there, waits for the next one. */
-  async release(digest: Digest): Promise<void> {
-    const file = this.#fileOf(digest);
-    this.#options.store?.release(digest);
+  async release(key: SpoolKey): Promise<void> {
+    const name = fileName(key);
+    const file = this.#fileOf(key);
+    this.#options.store?.release(name);
     this.#active.delete(file);
-    this.#files.delete(digest);
+    this.#privateFiles.delete(name);
     this.#options.onSize?.(sum(this.#active.values()));
-    if (file === fileName(digest)) await this.#locks.release(file);
+    if (file === name) await this.#locks.release(file);
     else await rm(join(this.#options.directory, file), { force: true });
   }
 
-  /** Removes the file; who has it open reads on. */
-  async discard(digest: Digest): Promise<void> {
-    await rm(this.pathOf(digest), { force: true });
+  /** Removes the file; open readers can still read it. */
+  async discard(key: SpoolKey): Promise<void> {
+    await rm(this.pathOf(key), { force: true });
   }
 
-  #fileOf(digest: Digest): string {
-    return this.#files.get(digest) ?? fileName(digest);
+  #fileOf(key: SpoolKey): string {
+    const name = fileName(key);
+    return this.#privateFiles.get(name) ?? name;
   }
 
   async #sweep(): Promise<void> {
@@ -164,8 +189,10 @@ export class SpoolArea {
   }
 }
 
-function fileName(digest: Digest): string {
-  return digest.replace(':', '-');
+/** A source can have any name, of any length. */
+function fileName({ digest, source }: SpoolKey): string {
+  const suffix = createHash('sha256').update(source).digest('hex').slice(0, 16);
+  return `${digest.replace(':', '-')}.${suffix}`;
 }
 
 function sum(numbers: Iterable<number>): number {

@@ -21,7 +21,7 @@ describe('a store above its quota', () => {
     made.recorder.used('docker.io/x', a.digest, 'manifest', 1);
     expect((await made.index.totals()).bytes).toBeLessThan(450_000);
 
-    await made.housekeeping.quota?.reserve(coming, 100_000);
+    await made.housekeeping.quota?.reserve('fill', coming, 100_000);
     // Down to 360 000 bytes: three images may stay.
     expect(await made.stored(b.all)).toEqual([]);
     expect(await made.stored([...c.all, ...d.all, ...a.all])).toEqual([...c.all, ...d.all, ...a.all]);
@@ -57,18 +57,18 @@ describe('a store above its quota', () => {
     await made.index.pin({ pattern: 'docker.io/y', pinnedAt: 0 });
     const commanded = await made.putImage('docker.io/y', 'any', [layer('c', 40_000)]);
     made.clock.now += 60_000;
-    await expect(made.housekeeping.quota?.reserve(coming, 120_000)).rejects.toThrow(QuotaFullError);
+    await expect(made.housekeeping.quota?.reserve('fill', coming, 120_000)).rejects.toThrow(QuotaFullError);
     expect(await made.stored(other.all)).toEqual([]);
     expect(await made.stored([...lts.all, ...commanded.all])).toEqual([...lts.all, ...commanded.all]);
     expect(made.told).toContain('quota missed');
-    await expect(made.housekeeping.quota?.reserve(coming, 100_000)).resolves.toBeUndefined();
+    await expect(made.housekeeping.quota?.reserve('fill', coming, 100_000)).resolves.toBeUndefined();
   });
 
   it('evicts nothing for a blob that could never fit', async () => {
     await using made = await storeUnderTest(quota(250_000));
     const image = await made.putImage('docker.io/x', 'any', [layer('a')]);
     made.clock.now += 60_000;
-    await expect(made.housekeeping.quota?.reserve(coming, 250_001)).rejects.toThrow(QuotaFullError);
+    await expect(made.housekeeping.quota?.reserve('fill', coming, 250_001)).rejects.toThrow(QuotaFullError);
     expect(await made.stored(image.all)).toEqual(image.all);
   });
 
@@ -78,7 +78,7 @@ describe('a store above its quota', () => {
     const filling = await made.putImage('docker.io/x', 'any', [layer('f')]);
     made.filling.add(filling.layers[0] ?? filling.digest);
     made.clock.now += 60_000;
-    await made.housekeeping.quota?.reserve(coming, 50_000).catch(() => {});
+    await made.housekeeping.quota?.reserve('fill', coming, 50_000).catch(() => {});
     expect(await made.stored(hosted.all)).toEqual(hosted.all);
     expect(await made.stored(filling.all)).toEqual(filling.layers);
   });

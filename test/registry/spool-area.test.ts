@@ -3,13 +3,14 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { type Digest, digestOf } from '../../src/oci/digest.ts';
-import { SpoolArea, SpoolAreaFullError } from '../../src/registry/spool-area.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import { SpoolArea, SpoolAreaFullError, type SpoolKey } from '../../src/registry/spool-area.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-const [a, b, c] = ['a', 'b', 'c'].map((text) => digestOf(Buffer.from(text))) as [Digest, Digest, Digest];
+const keyOf = (text: string, source = 'hub.example'): SpoolKey => ({ digest: digestOf(Buffer.from(text)), source });
+const [a, b, c] = [keyOf('a'), keyOf('b'), keyOf('c')];
 
 async function setUp(options: { maxBytes?: number; keepMs?: number } = {}) {
   const temporary = await temporaryDirectory();
@@ -26,12 +27,13 @@ async function setUp(options: { maxBytes?: number; keepMs?: number } = {}) {
   return {
     area,
     sizes,
-    files: async () => (await readdir(directory)).sort(),
+    /** Without what tells sources apart. */
+    files: async () => (await readdir(directory)).map((file) => file.replace(/\..*$/, '')).sort(),
     /** What an earlier fill left behind. */
-    leave: async (digest: Digest, size: number, ageMs = 0) => {
-      await writeFile(area.pathOf(digest), Buffer.alloc(size, 1));
+    leave: async (key: SpoolKey, size: number, ageMs = 0) => {
+      await writeFile(area.pathOf(key), Buffer.alloc(size, 1));
       const then = (Date.now() - ageMs) / 1000;
-      await utimes(area.pathOf(digest), then, then);
+      await utimes(area.pathOf(key), then, then);
     },
     async [Symbol.asyncDispose]() {
       area.stop();
@@ -40,7 +42,7 @@ async function setUp(options: { maxBytes?: number; keepMs?: number } = {}) {
   };
 }
 
-const nameOf = (digest: Digest) => digest.replace(':', '-');
+const nameOf = ({ digest }: SpoolKey) => digest.replace(':', '-');
 
 describe('the area of unfinished fills', () => {
   it('gives a fill what the one before it left', async () => {
@@ -54,6 +56,17 @@ describe('the area of unfinished fills', () => {
     await second.append(Buffer.from(', done'));
     await second.release();
     expect(await readFile(scene.area.pathOf(a), 'utf8')).toBe('begun, done');
+  });
+
+  it('gives a fill nothing of what another source left', async () => {
+    await using scene = await setUp();
+    const first = await scene.area.open(keyOf('a', 'evil.example'));
+    await first.append(Buffer.from('garbage'));
+    await first.release();
+    await scene.area.release(keyOf('a', 'evil.example'));
+    const second = await scene.area.open(keyOf('a', 'hub.example'));
+    expect(second.written).toBe(0);
+    await second.release();
   });
 
   it('removes what nobody continued, when it starts', async () => {
@@ -86,6 +99,13 @@ describe('the area of unfinished fills', () => {
     await scene.area.discard(a);
     await scene.area.reserve(b, 300);
     for (const spool of spools) await spool.release();
+  });
+
+  it('refuses at once what can never fit, and takes nothing for it', async () => {
+    await using scene = await setUp({ maxBytes: 1_000 });
+    await scene.leave(a, 400);
+    expect(() => scene.area.assertFits(1_001)).toThrow(SpoolAreaFullError);
+    expect(await scene.files()).toEqual([nameOf(a)]);
   });
 
   it('removes what is discarded', async () => {

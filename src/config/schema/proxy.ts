@@ -136,6 +136,13 @@ export type RawUpstream = z.output<typeof upstream>;
 
 const fills = z.strictObject({
   maxconcurrent: integer('Blobs fetched at the same time. Default: 32.', { min: 1, max: 100_000 }).optional(),
+  maxperupstream: integer('Of these from one upstream. Default: three quarters, or all where there is one upstream.', {
+    min: 1,
+    max: 100_000,
+  }).optional(),
+  minrate: size(
+    'An upstream that sends less per second for half a minute counts as stalled; 0: never. Default: 4KiB.',
+  ).optional(),
   maxspool: size('Bytes that unfinished blobs may take. Default: 100GiB.').optional(),
   directory: name(
     'Where unfinished blobs lie, for drivers that keep content elsewhere than on a local disk.',

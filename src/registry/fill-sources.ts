@@ -1,0 +1,168 @@
+import type { Digest } from '../oci/digest.ts';
+import type { OpenBlobOptions, Upstream, UpstreamBlob } from '../upstream/upstream.ts';
+import { UpstreamError } from '../upstream/upstream.ts';
+import { type FillSource, isRefusal } from './fill-source.ts';
+
+/** The blob from our own storage, where another fill has put it meanwhile; absent when it is not there. */
+export type OpenStored = (digest: Digest, start: number) => Promise<UpstreamBlob | undefined>;
+
+/** Why a fill changes its source. Counts as a break of the transfer. */
+export class SourceSlowError extends UpstreamError {
+  constructor(upstream: string, reason: string) {
+    super('timeout', `${upstream}: ${reason}`, { upstream });
+  }
+}
+
+/**
+ * The repositories of one upstream that have the blob of a fill, as one blob to download: each time it is opened, the source that failed
+ * least is asked, and the next one when that fails. A source that refuses is refused to its own readers only.
+ */
+export class FillSources implements Pick<Upstream, 'name' | 'openBlob'> {
+  readonly name: string;
+  readonly #openStored: OpenStored | undefined;
+  readonly #sources = new Map<string, FillSource>();
+  readonly #names = new Set<string>();
+  #current: FillSource;
+  #attempt: AbortController | undefined;
+  #isStored = false;
+
+  constructor(first: FillSource, openStored?: OpenStored) {
+    this.name = first.blob.upstream.name;
+    this.#current = first;
+    this.#openStored = openStored;
+    this.add(first);
+  }
+
+  /** Opened last, or about to be. */
+  get current(): FillSource {
+    return this.#current;
+  }
+
+  get(stored: string): FillSource | undefined {
+    return this.#sources.get(stored);
+  }
+
+  /** Names in our storage of the repositories that are known to have the blob. */
+  get confirmed(): string[] {
+    return [...this.#sources.values()].filter(({ isConfirmed }) => isConfirmed).map(({ stored }) => stored);
+  }
+
+  /** Of all repositories that ever joined. */
+  get names(): readonly string[] {
+    return [...this.#names];
+  }
+
+  /** Whether another source has not failed more often than the current one. */
+  get hasAlternative(): boolean {
+    return [...this.#sources.values()].some(
+      (source) => source !== this.#current && source.failures <= this.#current.failures,
+    );
+  }
+
+  /** @param source confirmed by its upstream, unless it is the first */
+  add(source: FillSource): void {
+    this.#sources.set(source.stored, source);
+    this.#names.add(source.stored);
+  }
+
+  /**
+   * A repository that has the blob: the current one if it was confirmed. When all bytes were here already, from an earlier fill, no
+   * repository was, and the upstream is asked now.
+   *
+   * @throws {UpstreamError} when it confirms none
+   */
+  async owner(): Promise<FillSource> {
+    const byPreference = [this.#current, ...this.#sources.values()];
+    const confirmed = byPreference.find(({ isConfirmed }) => isConfirmed);
+    if (confirmed) return confirmed;
+    for (const source of this.#sources.values()) await this.#confirmApart(source);
+    const owner = byPreference.find(({ isConfirmed }) => isConfirmed);
+    if (!owner) await this.#current.confirmed; // rejects with the reason
+    return owner ?? this.#current;
+  }
+
+  /** The verified bytes are in storage: the rest is read from there. */
+  useStored(): void {
+    if (this.#openStored === undefined || this.confirmed.length === 0) return;
+    this.#isStored = true;
+    this.interrupt('its bytes are in storage');
+  }
+
+  /** Gives up the transfer under way; it is opened anew, from the source that failed least. */
+  interrupt(reason: string): void {
+    this.#attempt?.abort(new SourceSlowError(this.name, reason));
+  }
+
+  async openBlob(_repository: string, digest: Digest, options: OpenBlobOptions = {}): Promise<UpstreamBlob> {
+    const stored = this.#isStored && (await this.#openStored?.(digest, options.start ?? 0));
+    if (stored) return stored;
+    const tried: FillSource[] = [];
+    for (;;) {
+      const source = this.#next(tried);
+      if (!source) throw new UpstreamError('unavailable', `${this.name}: no source is left`, { upstream: this.name });
+      tried.push(source);
+      try {
+        return await this.#openFrom(source, options);
+      } catch (err) {
+        if (options.signal?.aborted || !(err instanceof UpstreamError) || isBeyondTheEnd(err)) throw err;
+        this.#failed(source, err);
+        if (!this.#next(tried)) throw err;
+      }
+    }
+  }
+
+  async #openFrom(source: FillSource, { signal, ...range }: OpenBlobOptions): Promise<UpstreamBlob> {
+    const { upstream, repository, digest } = source.blob;
+    this.#current = source;
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    const abort = () => attempt.abort(signal?.reason);
+    signal?.addEventListener('abort', abort);
+    const end = () => signal?.removeEventListener('abort', abort);
+    try {
+      const opened = await upstream.openBlob(repository, digest, { ...range, signal: attempt.signal });
+      source.confirm();
+      opened.body.once('close', end).once('error', () => source.failures++);
+      return opened;
+    } catch (err) {
+      end();
+      throw err;
+    }
+  }
+
+  #failed(source: FillSource, err: UpstreamError): void {
+    source.failures++;
+    if (!source.isConfirmed && err instanceof SourceSlowError) void this.#confirmApart(source);
+    else if (!source.isConfirmed || isRefusal(err)) this.#drop(source, err);
+  }
+
+  /** The transfer is another source's now: the upstream still has to say whether this repository has the blob. */
+  async #confirmApart(source: FillSource): Promise<void> {
+    const { upstream, repository, digest } = source.blob;
+    try {
+      await upstream.resolveBlob(repository, digest);
+      source.confirm();
+    } catch (err) {
+      this.#drop(source, err);
+    }
+  }
+
+  #drop(source: FillSource, reason: unknown): void {
+    source.reject(reason);
+    if (this.#sources.get(source.stored) === source) this.#sources.delete(source.stored);
+  }
+
+  /** The one that failed least, of those that were not tried. */
+  #next(tried: readonly FillSource[]): FillSource | undefined {
+    const left = [...this.#sources.values()].filter((source) => !tried.includes(source));
+    return left.reduce<FillSource | undefined>(
+      (best, source) => (best && best.failures <= source.failures ? best : source),
+      undefined,
+    );
+  }
+}
+
+/** What an earlier fill left is longer than the blob, which is no fault of the source. */
+function isBeyondTheEnd({ options }: UpstreamError): boolean {
+  return options.status === 416;
+}

@@ -1,0 +1,93 @@
+import type { ByteRange } from '../oci/range.ts';
+import { downloadBlob, type RemoteBlob } from './blob-download.ts';
+
+/** A range that begins at most this far behind the last one is read from the same response. Bytes. */
+const MAX_GAP_BYTES = 1024 * 1024;
+/** So many requests fetch one range each; the next one fetches all that follows, and later ranges are read from it. */
+const MAX_BOUNDED_REQUESTS = 4;
+
+interface OpenDownload {
+  readonly chunks: AsyncGenerator<Uint8Array>;
+  readonly closed: AbortController;
+  /** First byte that it does not have. */
+  readonly end: number;
+  /** Of the next byte that comes. */
+  position: number;
+  /** Came with the bytes before it. */
+  left: Uint8Array | undefined;
+}
+
+/**
+ * Ranges of a blob, read from its upstream for one client with few requests: a range that follows the one before is read from the same
+ * response. Not verified.
+ */
+export class RemoteRanges {
+  readonly #blob: RemoteBlob;
+  /** Bytes of the whole. */
+  readonly #size: number;
+  #open: OpenDownload | undefined;
+  #requests = 0;
+
+  constructor(blob: RemoteBlob, size: number) {
+    this.#blob = blob;
+    this.#size = size;
+  }
+
+  /** Requests sent so far. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** Whether a range can be read without another request. */
+  isNear({ start, end }: ByteRange): boolean {
+    const open = this.#open;
+    if (!open || start < open.position || end > open.end) return false;
+    return start - open.position <= MAX_GAP_BYTES || this.#requests > MAX_BOUNDED_REQUESTS;
+  }
+
+  /** @throws {UpstreamError} */
+  async *read(range: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    if (range.start >= range.end) return;
+    if (!this.isNear(range)) this.#request(range);
+    const open = this.#open as OpenDownload;
+    const abort = () => open.closed.abort(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      for (;;) {
+        const chunk = await nextOf(open);
+        if (!chunk) return;
+        const from = Math.max(0, range.start - open.position);
+        const to = Math.min(chunk.length, range.end - open.position);
+        open.position += Math.min(chunk.length, to);
+        open.left = to < chunk.length ? chunk.subarray(to) : undefined;
+        if (from < to) yield chunk.subarray(from, to);
+        if (open.position >= range.end) return;
+      }
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  close(): void {
+    this.#open?.closed.abort(new Error('no more ranges are read'));
+    void this.#open?.chunks.return(undefined).catch(() => {});
+    this.#open = undefined;
+  }
+
+  #request({ start, end: wanted }: ByteRange): void {
+    this.close();
+    this.#requests += 1;
+    const end = this.#requests > MAX_BOUNDED_REQUESTS ? this.#size : wanted;
+    const closed = new AbortController();
+    const chunks = downloadBlob(this.#blob, { start, end, size: this.#size, signal: closed.signal });
+    this.#open = { chunks, closed, end, position: start, left: undefined };
+  }
+}
+
+async function nextOf(open: OpenDownload): Promise<Uint8Array | undefined> {
+  const { left } = open;
+  open.left = undefined;
+  if (left) return left;
+  const next = await open.chunks.next();
+  return next.done ? undefined : next.value;
+}

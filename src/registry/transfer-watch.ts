@@ -1,0 +1,89 @@
+import type { FillSources } from './fill-sources.ts';
+import { MAX_WINDOW_MS, TransferRate } from './transfer-rate.ts';
+
+export interface TransferWatchOptions {
+  readonly sources: Pick<FillSources, 'hasAlternative' | 'interrupt'>;
+  /** Bytes that have come. */
+  readonly written: () => number;
+  /** Bytes per second. */
+  readonly minRate: number;
+}
+
+const SAMPLE_MS = 1_000;
+/** While another source can be used, this one has to be faster, and is given less time. */
+const ALTERNATIVE_WINDOW_MS = 3_000;
+const ALTERNATIVE_BYTES_PER_SECOND = 64 * 1024;
+/** A source that joins is used at once if less than this has come in the last second. */
+const RECONSIDER_MS = 1_000;
+/** Stalls in a row after which a transfer ends. */
+const MAX_STALLS = 3;
+
+/** Watches one transfer, and changes the source of one that is too slow. */
+export class TransferWatch {
+  readonly #options: TransferWatchOptions;
+  readonly #rate = new TransferRate();
+  #stalls = 0;
+  #isOpen = false;
+
+  constructor(options: TransferWatchOptions) {
+    this.#options = options;
+  }
+
+  /** False once it has stalled too often, without recovering in between. */
+  get canResume(): boolean {
+    return this.#stalls < MAX_STALLS;
+  }
+
+  /** Bytes per second since the transfer was opened last. */
+  get rate(): number {
+    return this.#rate.average;
+  }
+
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    this.#restart();
+    const timer = setInterval(() => this.#look(), SAMPLE_MS).unref();
+    try {
+      return await work();
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** The first headers are in. */
+  opened(): void {
+    this.#isOpen = true;
+    this.#restart();
+  }
+
+  /** Another source has joined. */
+  reconsider(): void {
+    this.#sample();
+    if (this.#rate.isBelow(ALTERNATIVE_BYTES_PER_SECOND, RECONSIDER_MS)) this.#interrupt();
+  }
+
+  #look(): void {
+    this.#sample();
+    if (this.#options.sources.hasAlternative) {
+      if (this.#rate.isBelow(ALTERNATIVE_BYTES_PER_SECOND, ALTERNATIVE_WINDOW_MS)) this.#interrupt();
+    } else if (!this.#isOpen) {
+      return; // how long headers may take is the upstream's own timeout
+    } else if (this.#rate.isBelow(this.#options.minRate, MAX_WINDOW_MS)) {
+      this.#stalls += 1;
+      this.#interrupt();
+    } else if (this.#rate.isMeasured(MAX_WINDOW_MS)) this.#stalls = 0;
+  }
+
+  #interrupt(): void {
+    this.#restart();
+    this.#options.sources.interrupt('the transfer is too slow');
+  }
+
+  #restart(): void {
+    this.#rate.restart();
+    this.#sample();
+  }
+
+  #sample(): void {
+    this.#rate.sample(this.#options.written(), performance.now());
+  }
+}
