@@ -229,7 +229,7 @@ export class Fill {
       spool,
       signal: this.#stopped.signal,
       minRate,
-      assertFits: (size) => spools.assertFits(size),
+      assertFits: (size) => spools.assertFits(key, size),
       reserve: (bytes) => spools.reserve(key, bytes),
       onResumed: (bytes) => events.fillResumed({ ...this.#event(), bytes }),
       onOpened: (size, space) => {

@@ -58,7 +58,7 @@ const OVER_LIMIT_HOLD_MS = 60_000;
 /** After an upstream sent other bytes than the blob's: how long its repositories do not share fills of it. Milliseconds. */
 const DISTRUST_MS = 10 * 60_000;
 /** A client waits so long for a slot, then its blob streams through without being kept. Milliseconds. */
-const MAX_QUEUED_MS = 2_000;
+const MAX_QUEUED_MS = 5_000;
 
 /**
  * All fills of the process. Clients of one upstream share the fill of a digest, each on behalf of a repository that is known to have it. Upstreams

@@ -99,9 +99,11 @@ export class SpoolArea {
     }
   }
 
-  /** @throws {SpoolAreaFullError} when a blob of `size` bytes exceeds a limit by itself */
-  assertFits(size: number): void {
-    if (size > this.#options.maxBytes) throw new SpoolAreaFullError(`${size} bytes are more than spools may take`);
+  /** @throws {SpoolAreaFullError} when `size` bytes do not fit beside what other running fills have reserved; nothing is reserved or removed */
+  assertFits(key: SpoolKey, size: number): void {
+    const others = sum(this.#active.values()) - (this.#active.get(this.#fileOf(key)) ?? 0);
+    if (others + size > this.#options.maxBytes)
+      throw new SpoolAreaFullError(`running fills leave no space for ${size} bytes`);
     try {
       this.#options.store?.assertFits(size);
     } catch (err) {

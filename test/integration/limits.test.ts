@@ -86,7 +86,9 @@ describe('proxy.fills.maxspool', () => {
     const passed = await pull(urlOf(layover, second));
     expect(passed).toMatchObject({ complete: true, digest: second.digest, headers: { 'x-cache': 'BYPASS' } });
     underWay.destroy();
-    expect((await layover.spools()).map(({ name }) => name)).toEqual([first.digest.replace(':', '-')]);
+    expect((await layover.spools()).map(({ name }) => name)).toEqual([
+      expect.stringContaining(first.digest.replace(':', '-')),
+    ]);
     await expectNotStored(layover, [first.digest, second.digest]);
   });
 

@@ -104,7 +104,7 @@ describe('the area of unfinished fills', () => {
   it('refuses at once what can never fit, and takes nothing for it', async () => {
     await using scene = await setUp({ maxBytes: 1_000 });
     await scene.leave(a, 400);
-    expect(() => scene.area.assertFits(1_001)).toThrow(SpoolAreaFullError);
+    expect(() => scene.area.assertFits(b, 1_001)).toThrow(SpoolAreaFullError);
     expect(await scene.files()).toEqual([nameOf(a)]);
   });
 
