@@ -7,6 +7,7 @@ import type { Digest } from '../oci/digest.ts';
 import { createPeerSecret } from '../redis/peer-secret.ts';
 import { Fills } from '../registry/fills.ts';
 import type { LocalRegistry } from '../registry/local.ts';
+import { createNameFilter } from '../registry/name-filter.ts';
 import { PullThroughRegistry } from '../registry/pull-through.ts';
 import { PulledBlobs } from '../registry/pulled-blobs.ts';
 import { PulledManifests } from '../registry/pulled-manifests.ts';
@@ -93,6 +94,7 @@ function createRoute(
 ): { readonly route: UpstreamRoute; readonly registry: PullThroughRegistry; readonly tags: TagEntries } {
   const { upstream, fills, offline, usage } = parts;
   const tags = new TagEntries(store);
+  const allows = createNameFilter(config);
   const manifests = new PulledManifests({
     upstream,
     content,
@@ -108,14 +110,13 @@ function createRoute(
     blobs: new PulledBlobs({ upstream, content, store, fills, offline }),
     local,
     storePrefix: config.storePrefix,
-    allow: config.allow,
-    deny: config.deny,
+    allows,
     offline,
     onUsed: (repository, digest, kind, size) => usage.recorder.used(repository, digest, kind, size),
   });
   const { name, aliases, library, isDefault, storePrefix } = config;
   const relay = config.passthrough
-    ? new Relay({ ...config, upstream, offline, store, content, tags, secrets: parts.secrets })
+    ? new Relay({ ...config, allows, upstream, offline, store, content, tags, secrets: parts.secrets })
     : undefined;
-  return { route: { name, aliases, library, isDefault, storePrefix, registry, relay }, registry, tags };
+  return { route: { name, aliases, library, isDefault, storePrefix, registry, relay, allows }, registry, tags };
 }

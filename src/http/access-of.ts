@@ -53,5 +53,5 @@ export function accessesOf(needed: Needed, nameOf: (repository: string) => strin
   const { repository, actions, from } = needed;
   const main = { type: 'repository', name: nameOf(repository), actions };
   if (from === undefined || from === repository) return [main];
-  return [main, { type: 'repository', name: from, actions: PULL }];
+  return [main, { type: 'repository', name: nameOf(from), actions: PULL }];
 }

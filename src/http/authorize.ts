@@ -1,22 +1,26 @@
-import { type Access, covers } from '../auth/access.ts';
+import { type Access, CATALOG, covers } from '../auth/access.ts';
 import type { Auth, Caller } from '../auth/auth.ts';
 import { type Asked, splitCredentials } from '../auth/authenticator.ts';
 import { isKnown } from '../auth/identity.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { OciRequest } from '../oci/request.ts';
-import type { Router, Target } from '../registry/router.ts';
+import type { Router } from '../registry/router.ts';
 import { accessesOf, type Needed, neededBy } from './access-of.ts';
 import { presentedBy } from './authenticate.ts';
 import type { Exchange } from './exchange.ts';
 import { hostOf } from './host-of.ts';
 import type { BaseUrl } from './locate.ts';
+import { findTarget } from './mount-source.ts';
 import type { FindTarget } from './route-table.ts';
+import { StoredGrants, storedNameOf } from './stored-grants.ts';
 
 export interface GateOptions {
   readonly auth: Auth;
   readonly router: Router;
   readonly baseUrl: BaseUrl;
 }
+
+const PULL = ['pull'];
 
 /** What the caller of the current request may do besides. Names are those of the storage. */
 export interface Permissions {
@@ -28,9 +32,11 @@ export interface Permissions {
 /** Lets a request through, or not: 401 for whoever can show (other) credentials, 403 for whoever is known and may not. */
 export class Gate {
   readonly #options: GateOptions;
+  readonly #grants: StoredGrants;
 
   constructor(options: GateOptions) {
     this.#options = options;
+    this.#grants = new StoredGrants(options.router);
   }
 
   /** Does not wait when the same credentials were good a moment ago. */
@@ -72,20 +78,17 @@ export class Gate {
       const { storedAs } = target(needed.repository);
       const isAllowed = needed.actions.every((action) => policy.allows(identity, storedAs, action));
       if (!isAllowed) throw this.#refusal(exchange, identity.name, accesses());
-    }
-    if (identity.grants === undefined) return;
-    const [asked] = accesses();
-    if (asked && !covers(identity.grants, asked)) throw this.#unauthorized(exchange, accesses(), 'insufficient_scope');
+      if (this.#grants.allow(identity.grants, storedAs, needed.actions)) return;
+    } else if (identity.grants === undefined || covers(identity.grants, CATALOG)) return;
+    throw this.#unauthorized(exchange, accesses(), 'insufficient_scope');
   }
 
   #permissionsOf({ identity }: Caller): Permissions {
     const { policy, isRestricted } = this.#options.auth;
     const { grants } = identity;
     const allows = (repository: string) => policy.allows(identity, repository, 'pull');
-    const isGranted = (name: string) =>
-      grants === undefined || covers(grants, { type: 'repository', name, actions: ['pull'] });
     return {
-      mayPull: (repository) => allows(repository) && isGranted(repository),
+      mayPull: (repository) => allows(repository) && this.#grants.allow(grants, repository, PULL),
       maySee: isRestricted || !isKnown(identity) ? allows : undefined,
     };
   }
@@ -95,10 +98,11 @@ export class Gate {
    * `team/app` is none for `team/app` of the registry that `ns` or `Host` name.
    */
   #scopeName(repository: string, target: FindTarget): string {
-    const meant = find(() => target(repository));
+    const meant = findTarget(() => target(repository));
     if (meant?.sourceHost === undefined) return repository;
-    const read = find(() => this.#options.router.route({ repository, sourceHost: undefined, host: undefined }));
-    return read?.storedAs === meant.storedAs ? repository : `${meant.sourceHost}/${meant.repository}`;
+    return storedNameOf(repository, this.#options.router) === meant.storedAs
+      ? repository
+      : `${meant.sourceHost}/${meant.repository}`;
   }
 
   /** Whoever is known by name gains nothing from other credentials of the same name. */
@@ -134,12 +138,4 @@ function recordsOf(accesses: readonly Access[]) {
   return accesses.flatMap(({ type, class: kind = '', name, actions }) =>
     actions.map((action) => ({ Type: type, Class: kind, Name: name, Action: action })),
   );
-}
-
-function find(target: () => Target): Target | undefined {
-  try {
-    return target();
-  } catch {
-    return undefined; // a name that nobody has is told to those who may ask for it
-  }
 }

@@ -13,6 +13,7 @@ import type { Clients } from './client-address.ts';
 import { Exchange } from './exchange.ts';
 import { hostOf } from './host-of.ts';
 import type { Locate } from './locate.ts';
+import { createMountSource } from './mount-source.ts';
 import { createNotify, type Listening } from './notify.ts';
 import type { Passthrough } from './passthrough.ts';
 import { type FindTarget, handle, type RouteTable } from './route-table.ts';
@@ -123,14 +124,15 @@ function serve(
     exchange.routed(found);
     return found;
   };
+  const mountSource = createMountSource({ route, mayPull });
   const locate = (path: string) => options.locate(req, path);
   const notify = createNotify(options.listening, exchange);
   if (isWrite(request)) {
     const { relay, ...found } = target(request.repository);
-    const context = { exchange, target: route, locate, mayPull, notify };
+    const context = { exchange, mountSource, locate, notify };
     if (relay) return options.passthrough.relay({ request, found: { ...found, relay }, context, sourceHost });
   }
-  return handle(routes, request, { exchange, target, locate, mayPull, maySee, notify });
+  return handle(routes, request, { exchange, target, locate, mountSource, maySee, notify });
 }
 
 function repositoryOf(request: OciRequest): string | undefined {

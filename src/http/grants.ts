@@ -3,6 +3,7 @@ import type { Identity } from '../auth/identity.ts';
 import type { Policy } from '../auth/policy.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { Router } from '../registry/router.ts';
+import { storedNameOf } from './stored-grants.ts';
 
 /** Of one token; Docker asks for two at most. */
 const MAX_SCOPES = 100;
@@ -40,13 +41,4 @@ function granted(
   if (storedAs === undefined) return { ...access, actions: [] };
   const wanted = ACTIONS.filter((action) => actions.includes(action) || actions.includes('*'));
   return { ...access, actions: wanted.filter((action) => policy.allows(identity, storedAs, action)) };
-}
-
-/** Names in scopes say alone what is meant, whatever `Host` is. */
-function storedNameOf(repository: string, router: Router): string | undefined {
-  try {
-    return router.route({ repository, sourceHost: undefined, host: undefined }).storedAs;
-  } catch {
-    return undefined; // of no upstream, or no name at all
-  }
 }

@@ -35,7 +35,7 @@ const DELETES: ReadonlySet<WriteRequest['kind']> = new Set(['delete-manifest', '
 export interface Relayed<R extends WriteRequest = WriteRequest> {
   readonly request: R;
   readonly found: Target & { readonly relay: Relay };
-  readonly context: Pick<RouteContext, 'exchange' | 'target' | 'locate' | 'mayPull' | 'notify'>;
+  readonly context: Pick<RouteContext, 'exchange' | 'mountSource' | 'locate' | 'notify'>;
   /** The `ns` parameter. */
   readonly sourceHost: string | undefined;
 }
@@ -150,12 +150,11 @@ function tokenRenewed({ sourceHost }: Target): RegistryError {
   return new RegistryError('UNAVAILABLE', message, { retryAfterMs: RETRY_AFTER_MS });
 }
 
-/** In the upstream's words; undefined when it is not one of its names, or the client may not have it: it sends the blob then. */
+/** The upstream's own name; absent when the source belongs to another registry, or the client may not pull from it: it then sends the blob. */
 function mountSource({ request, found, context }: Relayed): string | undefined {
   if (request.kind !== 'start-upload' || request.mount === undefined || request.from === undefined) return undefined;
-  if (!context.mayPull(request.from)) return undefined;
-  const source = context.target(request.from);
-  return source.relay === found.relay ? source.repository : undefined;
+  const source = context.mountSource(request.from);
+  return source?.relay === found.relay ? source.repository : undefined;
 }
 
 /** What the upstream tells counts; it writes nothing and one byte in the same way. */

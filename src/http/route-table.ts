@@ -2,6 +2,7 @@ import type { OciRequest, OciRequestKind, RequestOf } from '../oci/request.ts';
 import type { ContentEvent } from '../registry/content-event.ts';
 import type { Target } from '../registry/router.ts';
 import type { Exchange } from './exchange.ts';
+import type { FindMountSource } from './mount-source.ts';
 
 /** Finds the registry for a name of the current request, and notes it on the exchange. */
 export type FindTarget = (repository: string) => Target;
@@ -11,8 +12,7 @@ export interface RouteContext {
   readonly target: FindTarget;
   /** A path below the registry's root, such as `/v2/app/blobs/…`, as a URL that the client reaches. */
   readonly locate: (path: string) => string;
-  /** Whether the client of this request may pull from a repository, by its name in the storage. */
-  readonly mayPull: (repository: string) => boolean;
+  readonly mountSource: FindMountSource;
   /** Whether it may know that there is a repository; undefined: of all of them. */
   readonly maySee: ((repository: string) => boolean) | undefined;
   /** Resolves when the event can not be lost any more; a push is answered only then. Never fails. */

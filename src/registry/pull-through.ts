@@ -1,5 +1,3 @@
-import picomatch from 'picomatch';
-
 import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError, type RegistryErrorCode } from '../oci/errors.ts';
@@ -8,6 +6,7 @@ import { pageOfReferrers, type ReferrersPage, type ReferrersQuery } from '../oci
 import type { Reference } from '../oci/reference.ts';
 import { type TagPage, type Upstream, UpstreamError } from '../upstream/upstream.ts';
 import type { LocalRegistry } from './local.ts';
+import type { NameFilter } from './name-filter.ts';
 import type { PulledBlobs } from './pulled-blobs.ts';
 import type { Found, PulledManifests, PulledRepository } from './pulled-manifests.ts';
 import type { Manifest, OpenBlob, RedirectedBlob, RedirectRequest, RegistryReader, Served } from './registry.ts';
@@ -21,9 +20,7 @@ export interface PullThroughOptions {
   readonly local: LocalRegistry;
   /** Before the upstream's names in our storage, without slashes at the ends; may be empty. */
   readonly storePrefix: string;
-  /** Globs over the upstream's names; empty: all. */
-  readonly allow: readonly string[];
-  readonly deny: readonly string[];
+  readonly allows: NameFilter;
   readonly offline: boolean;
   /** Told of everything that was found in storage, by its name there. Called for every hit. */
   readonly onUsed?: UsageListener | undefined;
@@ -34,14 +31,9 @@ export type UsageListener = (repository: string, digest: Digest, kind: 'manifest
 /** One upstream, cached: answers from storage, and fills it from upstream. Names are the upstream's own. */
 export class PullThroughRegistry implements RegistryReader {
   readonly #options: PullThroughOptions;
-  readonly #isAllowed: (repository: string) => boolean;
 
   constructor(options: PullThroughOptions) {
     this.#options = options;
-    const { allow, deny } = options;
-    const allowed = allow.length === 0 ? () => true : picomatch([...allow]);
-    const denied = deny.length === 0 ? () => false : picomatch([...deny]);
-    this.#isAllowed = (repository) => allowed(repository) && !denied(repository);
   }
 
   async resolveManifest(repository: string, reference: Reference): Promise<Served<Descriptor>> {
@@ -145,8 +137,8 @@ export class PullThroughRegistry implements RegistryReader {
   }
 
   #names(remote: string): PulledRepository {
-    const { storePrefix, upstream } = this.#options;
-    if (!this.#isAllowed(remote)) {
+    const { storePrefix, upstream, allows } = this.#options;
+    if (!allows(remote)) {
       throw new RegistryError('DENIED', `${upstream.name}/${remote} may not be pulled through this registry`);
     }
     return { remote, stored: storePrefix === '' ? remote : `${storePrefix}/${remote}` };

@@ -124,7 +124,7 @@ export interface UploadWriter {
   /**
    * Makes a blob of another repository part of this one, without a byte sent.
    *
-   * @param source.from undefined: any repository that `mayPull`
+   * @param source.from stored name; undefined: any repository that `mayPull`
    * @returns undefined when there is no such blob to be had: the client sends it
    */
   mount(repository: string, digest: Digest, source: MountSource): Promise<MountedBlob | undefined>;

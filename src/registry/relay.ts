@@ -2,12 +2,11 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 
-import picomatch from 'picomatch';
-
 import type { ContentStore } from '../content/content-store.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { WriteRequest } from '../oci/write-request.ts';
 import { type Upstream, UpstreamError, type WriteAccess } from '../upstream/upstream.ts';
+import type { NameFilter } from './name-filter.ts';
 import type { StoredContent } from './stored-content.ts';
 import type { TagEntries } from './tag-entries.ts';
 import { toClientError } from './upstream-failure.ts';
@@ -19,8 +18,7 @@ export interface RelayOptions {
   readonly remoteUrl: string;
   readonly tls: { readonly caFile: string | undefined; readonly insecure: boolean };
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number };
-  readonly allow: readonly string[];
-  readonly deny: readonly string[];
+  readonly allows: NameFilter;
   readonly offline: boolean;
   readonly store: ContentStore;
   readonly content: StoredContent;
@@ -38,17 +36,13 @@ export interface RelayedUpload {
 /** What it takes to send writes of an upstream's names on to it, but the sending itself. */
 export class Relay {
   readonly #options: RelayOptions;
-  readonly #isAllowed: (repository: string) => boolean;
   /** For the connections. */
   readonly tls: { readonly ca: readonly string[] | undefined; readonly insecure: boolean };
 
   /** @throws when the CA's file cannot be read */
   constructor(options: RelayOptions) {
     this.#options = options;
-    const { allow, deny, tls } = options;
-    const allowed = allow.length === 0 ? () => true : picomatch([...allow]);
-    const denied = deny.length === 0 ? () => false : picomatch([...deny]);
-    this.#isAllowed = (repository) => allowed(repository) && !denied(repository);
+    const { tls } = options;
     const ca = tls.caFile === undefined ? undefined : [...rootCertificates, readFileSync(tls.caFile, 'utf8')];
     this.tls = { ca, insecure: tls.insecure };
   }
@@ -68,11 +62,11 @@ export class Relay {
    * @throws {RegistryError} `DENIED` for a name that may not be asked for, `UNAVAILABLE` when nobody may be asked, or cannot be
    */
   async authorize(repository: string, access: WriteAccess): Promise<string | undefined> {
-    const { upstream, offline } = this.#options;
+    const { upstream, offline, allows } = this.#options;
     const { from } = access;
     if (offline) throw new RegistryError('UNAVAILABLE', 'offline: nothing is sent to upstreams');
     for (const name of [repository, ...(from === undefined ? [] : [from])]) {
-      if (!this.#isAllowed(name)) throw new RegistryError('DENIED', `${name} may not be used at ${upstream.name}`);
+      if (!allows(name)) throw new RegistryError('DENIED', `${name} may not be used at ${upstream.name}`);
     }
     try {
       return await upstream.authorizeWrite(repository, access);
@@ -102,10 +96,11 @@ export class Relay {
     }
   }
 
-  /** Puts an upload at the upstream into a URL of ours. It cannot be changed by who has it. */
+  /** Puts an upload at the upstream into a URL of ours. The client cannot change it, nor use it for another repository. */
   async seal(repository: string, { url, size }: RelayedUpload): Promise<string> {
-    const [secret] = await this.#options.secrets();
-    const text = `${repository}\n${url}\n${size}`;
+    const { secrets, upstream } = this.#options;
+    const [secret] = await secrets();
+    const text = `${upstream.name}/${repository}\n${url}\n${size}`;
     return Buffer.concat([signature(secret, text), Buffer.from(text)]).toString('base64url');
   }
 
@@ -114,10 +109,11 @@ export class Relay {
     const bytes = Buffer.from(sealed ?? '', 'base64url');
     const text = bytes.subarray(SIGNATURE_BYTES).toString();
     const [name, url, size] = text.split('\n');
-    for (const secret of await this.#options.secrets()) {
+    const { secrets, upstream } = this.#options;
+    for (const secret of await secrets()) {
       const isOurs =
         bytes.length > SIGNATURE_BYTES && timingSafeEqual(bytes.subarray(0, SIGNATURE_BYTES), signature(secret, text));
-      if (isOurs && name === repository && url !== undefined) return { url, size: Number(size) };
+      if (isOurs && name === `${upstream.name}/${repository}` && url !== undefined) return { url, size: Number(size) };
     }
     throw new RegistryError('BLOB_UPLOAD_INVALID', 'the _state of the URL is not one of this upload');
   }

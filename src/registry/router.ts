@@ -2,6 +2,7 @@ import picomatch from 'picomatch';
 
 import { RegistryError } from '../oci/errors.ts';
 import { parseRepositoryName } from '../oci/reference.ts';
+import type { NameFilter } from './name-filter.ts';
 import type { RegistryReader, RegistryWriter } from './registry.ts';
 import type { Relay } from './relay.ts';
 
@@ -18,6 +19,8 @@ export interface UpstreamRoute {
   readonly registry: RegistryReader;
   /** Undefined: nothing is sent on to it. */
   readonly relay?: Relay | undefined;
+  /** Absent: every name may be used. */
+  readonly allows?: NameFilter | undefined;
 }
 
 export interface RouterOptions {
@@ -43,6 +46,8 @@ export interface Target {
   readonly writer: RegistryWriter | undefined;
   /** Takes what is to be written instead; of an upstream that takes pushes through us. */
   readonly relay?: Relay | undefined;
+  /** Which of the upstream's names may be used; absent: all of them. */
+  readonly allows?: NameFilter | undefined;
   /** In the words of {@link registry}. */
   readonly repository: string;
   /** The name that it has in the storage. */
@@ -129,6 +134,6 @@ export class Router {
 function toTarget(upstream: UpstreamRoute, name: string): Target {
   const repository = parseRepositoryName(upstream.library && !name.includes('/') ? `library/${name}` : name);
   const storedAs = upstream.storePrefix === '' ? repository : `${upstream.storePrefix}/${repository}`;
-  const { registry, relay, name: sourceHost } = upstream;
-  return { registry, writer: undefined, relay, repository, storedAs, sourceHost };
+  const { registry, relay, allows, name: sourceHost } = upstream;
+  return { registry, writer: undefined, relay, allows, repository, storedAs, sourceHost };
 }

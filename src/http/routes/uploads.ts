@@ -77,7 +77,11 @@ async function mounted(request: RequestOf<'start-upload'>, context: RouteContext
   const { repository, mount: digest, from } = request;
   if (digest === undefined) return false;
   const { writer, name } = hosted(repository, context);
-  const blob = await writer.mount(name, digest, { from, mayPull: context.mayPull });
+  const { mountSource } = context;
+  const source = from === undefined ? undefined : mountSource(from);
+  if (from !== undefined && source === undefined) return false;
+  const mayPull = (holder: string) => holder === source?.storedAs || mountSource(holder)?.storedAs === holder;
+  const blob = await writer.mount(name, digest, { from: source?.storedAs, mayPull });
   if (!blob) return false;
   await context.notify({ action: 'mount', repository, ...blob, fromRepository: blob.from });
   sendCreated(context, repository, blob);
