@@ -38,7 +38,7 @@ export async function relayPlace(
       return { url: at(`blobs/${request.digest}`), size: 0 };
     default: {
       const upload = await relay.unseal(repository, request.upload.state);
-      const url = new URL(upload.url);
+      const url = relay.continueAt(upload.url, { from: at('blobs/uploads/'), status: 202 });
       if (request.kind === 'finish-upload') url.searchParams.set('digest', request.digest);
       return { url, size: upload.size };
     }

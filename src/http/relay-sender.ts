@@ -23,7 +23,7 @@ export interface Sending {
 
 /** The connections by which writes are sent on. */
 export class RelaySender {
-  readonly #agents = new WeakMap<Relay, HttpAgent>();
+  readonly #agents = new WeakMap<Relay, Map<string, HttpAgent>>();
 
   /** @throws {RegistryError} `UNAVAILABLE` with status 502 when it cannot be reached; what the body failed with */
   async send({ req, res }: Exchange, sending: Sending, body: RelayBody): Promise<IncomingMessage> {
@@ -68,18 +68,22 @@ export class RelaySender {
     }
   }
 
-  #agentOf(relay: Relay, { protocol }: URL): HttpAgent | HttpsAgent {
-    let agent = this.#agents.get(relay);
-    const isSecure = protocol === 'https:';
-    if (agent === undefined || agent instanceof HttpsAgent !== isSecure) {
-      const { ca, insecure } = relay.tls;
-      agent = isSecure
-        ? new HttpsAgent({ keepAlive: true, rejectUnauthorized: !insecure, ...(ca !== undefined && { ca: [...ca] }) })
-        : new HttpAgent({ keepAlive: true });
-      this.#agents.set(relay, agent);
-    }
+  #agentOf(relay: Relay, url: URL): HttpAgent {
+    const agents = this.#agents.get(relay) ?? new Map<string, HttpAgent>();
+    this.#agents.set(relay, agents);
+    const key = `${url.protocol} ${relay.isOwn(url) ? 'own' : 'foreign'}`;
+    const agent = agents.get(key) ?? createAgent(relay, url);
+    agents.set(key, agent);
     return agent;
   }
+}
+
+/** Connections to other hosts are not kept: the upstream names as many as it likes. */
+function createAgent(relay: Relay, url: URL): HttpAgent {
+  const connections = relay.isOwn(url) ? { keepAlive: true } : { keepAlive: false, lookup: relay.lookup };
+  if (url.protocol !== 'https:') return new HttpAgent(connections);
+  const { ca, insecure } = relay.tls;
+  return new HttpsAgent({ ...connections, rejectUnauthorized: !insecure, ...(ca !== undefined && { ca: [...ca] }) });
 }
 
 function setLength(req: IncomingMessage, length: number): void {

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { LookupFunction } from 'node:net';
 import { rootCertificates } from 'node:tls';
 
 import type { ContentStore } from '../content/content-store.ts';
@@ -50,6 +51,29 @@ export class Relay {
   /** Without a slash at the end. */
   get remoteUrl(): string {
     return this.#options.remoteUrl;
+  }
+
+  /** For connections to other hosts that {@link continueAt} led to. */
+  get lookup(): LookupFunction {
+    return this.#options.upstream.uploadLookup;
+  }
+
+  /** Only the registry itself gets our credentials. */
+  isOwn(url: URL): boolean {
+    return url.origin === new URL(this.remoteUrl).origin;
+  }
+
+  /**
+   * Where an upload continues, of which the upstream said so in a `Location`.
+   *
+   * @throws {RegistryError} `UNAVAILABLE` with status 502 without a usable one, or for one that it may not lead to
+   */
+  continueAt(location: string | undefined, response: { readonly from: URL; readonly status: number }): URL {
+    try {
+      return this.#options.upstream.uploadUrl(location, response);
+    } catch (err) {
+      throw err instanceof UpstreamError ? toClientError(err, 'BLOB_UPLOAD_UNKNOWN') : err;
+    }
   }
 
   get timeouts(): RelayOptions['timeouts'] {

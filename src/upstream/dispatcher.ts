@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { LookupFunction } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
 
@@ -13,11 +14,12 @@ const MAX_HEADER_SIZE = 32 * 1024;
 const KEEP_ALIVE_MS = 15_000;
 
 /**
- * The connections of one upstream: its registry, token server, mirrors and redirect targets.
+ * Connections of one upstream.
  *
+ * @param lookup resolves the names of hosts that no proxy connects to
  * @throws when `tls.ca` cannot be read
  */
-export function createDispatcher(config: UpstreamConfig, env: Environment): Dispatcher {
+export function createDispatcher(config: UpstreamConfig, env: Environment, lookup: LookupFunction): Dispatcher {
   const tls = tlsOptions(config);
   const pool = {
     connections: CONNECTIONS_PER_ORIGIN,
@@ -27,11 +29,12 @@ export function createDispatcher(config: UpstreamConfig, env: Environment): Disp
     keepAliveTimeout: KEEP_ALIVE_MS,
   };
   const proxy = proxyOptions(config, env);
-  if (!proxy) return new Agent({ ...pool, connect: tls });
+  const direct = { ...tls, lookup };
+  if (!proxy) return new Agent({ ...pool, connect: direct });
   return new EnvHttpProxyAgent({
     ...pool,
     ...proxy,
-    connect: tls,
+    connect: direct,
     requestTls: tls,
     proxyTls: { timeout: tls.timeout },
     // Many proxies refuse CONNECT to port 80, so plain HTTP goes through in absolute form (RFC 9112 section 3.2.2).

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { answerError } from './answer-error.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { CallScope } from './call-scope.ts';
+import type { Destinations } from './destinations.ts';
 import { nextHop } from './redirect.ts';
 import { INTERACTIVE_RETRIES, type RetryPolicy } from './retry.ts';
 import { retrying } from './retrying.ts';
@@ -17,6 +18,7 @@ export interface EndpointOptions {
   readonly isMirror: boolean;
   readonly transport: Transport;
   readonly authorizer: Authorizer;
+  readonly destinations: Destinations;
   readonly events: UpstreamEvents;
   readonly now: () => number;
   readonly random: () => number;
@@ -70,6 +72,10 @@ export class Endpoint {
 
   get base(): URL {
     return this.#options.base;
+  }
+
+  get destinations(): Destinations {
+    return this.#options.destinations;
   }
 
   get isMirror(): boolean {
@@ -205,14 +211,17 @@ export class Endpoint {
     { authorization, retry }: { readonly authorization: string | undefined; readonly retry: number },
     scope: CallScope,
   ): Promise<EndpointAnswer> {
+    const { transport, destinations } = this.#options;
+    const purpose = request.operation === 'blob' ? 'blob' : 'other';
     let url = this.url(request.repository, request.path);
     let isForeign = false;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       const headers =
         authorization === undefined || isForeign ? request.headers : { ...request.headers, authorization };
       const operation = hop === 0 ? request.operation : 'redirect';
-      const answer = await this.#options.transport.exchange(
-        { ...exchangeOf(request), url, headers, operation, retry },
+      const dispatcher = isForeign ? destinations.dispatcher(purpose) : undefined;
+      const answer = await transport.exchange(
+        { ...exchangeOf(request), url, headers, operation, retry, dispatcher },
         scope,
       );
       if (!isForeign && request.operation === 'manifest') this.#options.onManifestAnswer(answer);
@@ -222,16 +231,21 @@ export class Endpoint {
       url = next;
       // Once it has left the registry's origin it stays a stranger, even when it is led back.
       isForeign ||= next.origin !== this.base.origin;
+      if (isForeign) destinations.check(next, purpose);
     }
     throw this.protocolError(`more than ${MAX_REDIRECTS} redirects, the last one to ${url.host}`);
   }
 
-  #send(request: EndpointWrite, authorization: string | undefined, scope: CallScope): Promise<Answer> {
+  async #send(request: EndpointWrite, authorization: string | undefined, scope: CallScope): Promise<Answer> {
     const { url, method, headers, body, headersMs } = request;
-    return this.#options.transport.exchange(
+    const { transport, destinations } = this.#options;
+    const isForeign = url.origin !== this.base.origin;
+    if (isForeign) destinations.check(url, 'other');
+    return transport.exchange(
       {
         url,
         method,
+        dispatcher: isForeign ? destinations.dispatcher('other') : undefined,
         operation: 'push',
         headers: authorization === undefined ? headers : { ...headers, authorization },
         retry: 0,

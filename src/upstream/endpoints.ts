@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
 
 import type { UpstreamConfig } from '../config/config.ts';
@@ -5,8 +6,10 @@ import { Authorizer } from './authorizer.ts';
 import { Breakers } from './breakers.ts';
 import type { CredentialsSource } from './credentials/credentials.ts';
 import { createCredentialsSource, findCredentials } from './credentials/credentials-chain.ts';
+import { Destinations } from './destinations.ts';
 import { createDispatcher, type Environment } from './dispatcher.ts';
 import { Endpoint } from './endpoint.ts';
+import { HostZones } from './host-zones.ts';
 import { RateLimitGauge } from './rate-limit.ts';
 import { TokenCache } from './token-cache.ts';
 import { issueToken } from './token-server.ts';
@@ -34,16 +37,19 @@ interface Shared {
   readonly events: UpstreamEvents;
   readonly transport: Transport;
   readonly rateLimit: RateLimitGauge;
+  readonly zones: HostZones;
+  readonly createDispatcher: (lookup: LookupFunction) => Dispatcher;
   readonly now: () => number;
   readonly random: () => number;
 }
 
 export interface Endpoints {
-  readonly dispatcher: Dispatcher;
   readonly breakers: Breakers;
   readonly rateLimit: RateLimitGauge;
   readonly mirrors: readonly Endpoint[];
   readonly remote: Endpoint;
+  /** Ends the connections; requests under way fail. */
+  readonly close: () => Promise<void>;
 }
 
 /** Builds the base URLs of an upstream; no I/O but for a CA file. */
@@ -57,24 +63,32 @@ export function connectEndpoints({
   random = Math.random,
 }: EndpointsOptions): Endpoints {
   const upstream = config.name;
-  const dispatcher = createDispatcher(config, env);
+  const bases = [config.remoteUrl, ...config.mirrors].map((url) => new URL(url));
+  const zones = new HostZones(bases.map(({ hostname }) => hostname));
+  const connect = (lookup: LookupFunction) => createDispatcher(config, env, lookup);
+  const dispatcher = connect(zones.lookup);
   const breakers = new Breakers({ upstream, events, now });
   const rateLimit = new RateLimitGauge((limit) => events.rateLimited({ upstream, ...limit }));
   const userAgent = version === undefined ? 'layover' : `layover/${version}`;
   const { timeouts } = config;
   const transport = new Transport({ upstream, dispatcher, breakers, events, follow, timeouts, userAgent });
-  const shared: Shared = { upstream, events, transport, rateLimit, now, random };
+  const shared: Shared = { upstream, events, transport, rateLimit, zones, createDispatcher: connect, now, random };
   const sources = config.credentials.map((source) => createCredentialsSource(source, { env, now }));
   // What is not labelled with a host belongs to the upstream itself and to no mirror.
   const labelled = sources.filter((source) => source.knowsHosts);
+  const mirrors = config.mirrors.map((url) =>
+    createEndpoint(shared, { base: new URL(url), isMirror: true, sources: labelled }),
+  );
+  const remote = createEndpoint(shared, { base: new URL(config.remoteUrl), isMirror: false, sources });
   return {
-    dispatcher,
     breakers,
     rateLimit,
-    mirrors: config.mirrors.map((url) =>
-      createEndpoint(shared, { base: new URL(url), isMirror: true, sources: labelled }),
-    ),
-    remote: createEndpoint(shared, { base: new URL(config.remoteUrl), isMirror: false, sources }),
+    mirrors,
+    remote,
+    async close() {
+      const strangers = [remote, ...mirrors].map(({ destinations }) => destinations.close());
+      await Promise.all([dispatcher.destroy(), ...strangers]);
+    },
   };
 }
 
@@ -82,7 +96,8 @@ function createEndpoint(
   shared: Shared,
   { base, isMirror, sources }: { base: URL; isMirror: boolean; sources: readonly CredentialsSource[] },
 ): Endpoint {
-  const { upstream, events, transport, now, random, rateLimit } = shared;
+  const { upstream, events, transport, zones, now, random, rateLimit } = shared;
+  const destinations = new Destinations({ upstream, base, zones, createDispatcher: shared.createDispatcher });
   const onFailure = (source: string, reason: string) => events.credentialsFailed({ upstream, source, reason });
   const find = () => findCredentials(sources, base.host, onFailure);
   const server = { upstream, transport, now, findCredentials: find };
@@ -91,5 +106,16 @@ function createEndpoint(
   const onManifestAnswer = (answer: Answer) => {
     if (!isMirror) rateLimit.note(answer);
   };
-  return new Endpoint({ upstream, base, isMirror, transport, authorizer, events, now, random, onManifestAnswer });
+  return new Endpoint({
+    upstream,
+    base,
+    isMirror,
+    transport,
+    authorizer,
+    destinations,
+    events,
+    now,
+    random,
+    onManifestAnswer,
+  });
 }

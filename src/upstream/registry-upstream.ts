@@ -1,4 +1,4 @@
-import type { Dispatcher } from 'undici';
+import type { LookupFunction } from 'node:net';
 
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -13,6 +13,7 @@ import { fetchManifest, resolveManifest } from './manifest-requests.ts';
 import type { RateLimitGauge } from './rate-limit.ts';
 import { listReferrers } from './referrer-requests.ts';
 import { listTags } from './tag-requests.ts';
+import { uploadLocation } from './upload-location.ts';
 import {
   type FetchedManifest,
   type OpenBlobOptions,
@@ -40,12 +41,12 @@ export function createUpstream(options: EndpointsOptions): Upstream {
 interface RegistryUpstreamOptions {
   readonly name: string;
   readonly events: UpstreamEvents;
-  readonly dispatcher: Dispatcher;
   readonly breakers: Breakers;
   readonly rateLimit: RateLimitGauge;
   readonly mirrors: readonly Endpoint[];
   /** The registry itself, whose errors are the upstream's. */
   readonly remote: Endpoint;
+  readonly close: () => Promise<void>;
 }
 
 /** Behind {@link createUpstream}, and one half of a {@link RegistryClient}. */
@@ -127,13 +128,24 @@ export class RegistryUpstream implements Upstream {
     }
   }
 
+  uploadUrl(location: string | undefined, { from, status }: { readonly from: URL; readonly status: number }): URL {
+    const { base, destinations } = this.#options.remote;
+    const url = uploadLocation(location, { upstream: this.name, base, from, status });
+    destinations.check(url, 'other');
+    return url;
+  }
+
+  get uploadLookup(): LookupFunction {
+    return this.#options.remote.destinations.lookup('other');
+  }
+
   status(): UpstreamStatus {
     const { breakers, remote, rateLimit } = this.#options;
     return { ...breakers.status(remote.base.host), ...(rateLimit.current && { rateLimit: rateLimit.current }) };
   }
 
   close(): Promise<void> {
-    return this.#options.dispatcher.destroy();
+    return this.#options.close();
   }
 
   async #ask<T>(

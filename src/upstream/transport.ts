@@ -37,6 +37,8 @@ export interface ExchangeRequest {
   readonly retry: number;
   /** A 2xx leaves {@link Answer.permit} to the caller, who knows whether a body came. */
   readonly judgesBody?: boolean;
+  /** Connections to hosts that the registry named. @default those to the upstream's own */
+  readonly dispatcher?: Dispatcher | undefined;
 }
 
 export interface Answer {
@@ -85,11 +87,11 @@ export class Transport {
   }
 
   #send(
-    { url, method, headers, body, headersMs }: ExchangeRequest,
+    { url, method, headers, body, headersMs, dispatcher = this.#options.dispatcher }: ExchangeRequest,
     scope: CallScope,
     follower: UpstreamFollower | undefined,
   ) {
-    const { dispatcher, timeouts, userAgent } = this.#options;
+    const { timeouts, userAgent } = this.#options;
     const sent = dispatcher.request({
       origin: url.origin,
       path: url.pathname + url.search,

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { CallScope } from './call-scope.ts';
 import type { Endpoint, EndpointAnswer } from './endpoint.ts';
 import { drain, headerText } from './transport.ts';
+import { uploadLocation } from './upload-location.ts';
 
 /** Of answers that a registry may first have to hash, or copy, gigabytes for. Milliseconds. */
 const SLOW_ANSWER_MS = 600_000;
@@ -94,20 +95,7 @@ export function write(
   return endpoint.write({ ...request, purpose, headersMs: SLOW_ANSWER_MS }, scope);
 }
 
-/**
- * Where an upload goes on. A registry behind a proxy often gets its own scheme and port wrong; what is on its host is asked as the
- * registry itself is.
- *
- * @throws {UpstreamError} `protocol` without a usable one, or for one that leads from TLS to plain HTTP elsewhere
- */
-export function locationOf(endpoint: Endpoint, answer: EndpointAnswer, from: URL): URL {
-  const location = headerText(answer.headers, 'location') ?? '';
-  if (location === '' || !URL.canParse(location, from.href)) {
-    throw endpoint.protocolError(`${from.host} does not say where the upload goes on`, answer.status);
-  }
-  const url = new URL(location, from);
-  if (url.hostname === endpoint.base.hostname) return new URL(url.pathname + url.search, endpoint.base.origin);
-  const isSafe = url.protocol === 'https:' || (url.protocol === 'http:' && endpoint.base.protocol === 'http:');
-  if (!isSafe) throw endpoint.protocolError(`the upload leads to ${url.host} without TLS`, answer.status);
-  return url;
+/** @throws {UpstreamError} as {@link uploadLocation} */
+export function locationOf({ base, upstream }: Endpoint, { headers, status }: EndpointAnswer, from: URL): URL {
+  return uploadLocation(headerText(headers, 'location'), { upstream, base, from, status });
 }

@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
 
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
@@ -67,6 +68,17 @@ export interface Upstream {
    * @throws {UpstreamError}
    */
   authorizeWrite(repository: string, access: WriteAccess): Promise<string | undefined>;
+
+  /**
+   * Where an upload continues, of which the registry itself said so in a `Location`.
+   *
+   * @param response.from what was requested
+   * @throws {UpstreamError} `protocol` without a usable `Location`, or for one that the registry may not lead to
+   */
+  uploadUrl(location: string | undefined, response: { readonly from: URL; readonly status: number }): URL;
+
+  /** Resolves the names of other hosts than the registry's that {@link uploadUrl} led to; fails for addresses that it may not lead to. */
+  readonly uploadLookup: LookupFunction;
 
   /**
    * Whether it can be asked, by `GET /v2/` without credentials, which no registry counts as a pull. Any answer but a 5xx is a good one.
