@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 
 import { type BoundedCache, createCountedCache } from '../cache/lru.ts';
@@ -5,49 +6,83 @@ import { RegistryError } from '../oci/errors.ts';
 import type { AuthEvents } from './auth-events.ts';
 
 const WINDOW_MS = 60_000;
-/** Addresses that are remembered. */
+/** An address as a whole may fail so many times as often as with one user: many people can be behind one proxy. */
+const USERS_PER_ADDRESS = 10;
 const MAX_ADDRESSES = 10_000;
+const MAX_LOGINS = 50_000;
+/** Whoever logged in from an address is not stopped by what others do there. Milliseconds. */
+const KNOWN_MS = 24 * 60 * 60_000;
 
-interface Failures {
-  count: number;
+interface Count {
+  /** Wrong passwords, and those that are being verified. */
+  tries: number;
   readonly since: number;
+  isReported: boolean;
 }
 
-/** Slows down whoever tries passwords: so many wrong ones of an address, and it waits for the rest of the minute. */
+/** A password that is being verified. It counts as wrong until the first of these is called. */
+export interface LoginAttempt {
+  /** The password was right, or was not verified. */
+  release(result: 'right' | 'unknown'): void;
+}
+
+export interface FailureLimitOptions {
+  /** Wrong passwords for one user from one address in a minute; 0: any number. */
+  readonly max: number;
+  readonly events: Pick<AuthEvents, 'addressBlocked'>;
+  readonly now: () => number;
+}
+
+/**
+ * Slows down guessing of passwords. What counts is the address together with the user: nobody can lock a user out elsewhere, and one
+ * client with a wrong password does not lock out the others at its address. An address as a whole has ten times as many tries, against
+ * guesses for many users.
+ */
 export class FailureLimit {
-  readonly #max: number;
-  readonly #events: AuthEvents;
-  readonly #now: () => number;
-  readonly #failures: BoundedCache<Failures> = createCountedCache({ maxEntries: MAX_ADDRESSES });
+  readonly #options: FailureLimitOptions;
+  readonly #logins: BoundedCache<Count> = createCountedCache({ maxEntries: MAX_LOGINS });
+  readonly #addresses: BoundedCache<Count> = createCountedCache({ maxEntries: MAX_ADDRESSES });
+  readonly #known: BoundedCache<{ readonly until: number }> = createCountedCache({ maxEntries: MAX_LOGINS });
 
-  /** @param options.max 0: any number */
-  constructor({ max, events, now }: { max: number; events: AuthEvents; now: () => number }) {
-    this.#max = max;
-    this.#events = events;
-    this.#now = now;
+  constructor(options: FailureLimitOptions) {
+    this.#options = options;
   }
 
-  /** @throws {RegistryError} `TOOMANYREQUESTS` */
-  check(address: string): void {
-    const failures = this.#current(networkOf(address));
-    if (this.#max === 0 || failures === undefined || failures.count < this.#max) return;
-    throw new RegistryError('TOOMANYREQUESTS', 'too many failed logins from this address', {
-      retryAfterMs: failures.since + WINDOW_MS - this.#now(),
-    });
-  }
-
-  failed(address: string): void {
+  /** Called before the password is verified, so that guesses at the same time count as well. @throws {RegistryError} `TOOMANYREQUESTS` */
+  begin(address: string, user: string): LoginAttempt {
+    const { max, now } = this.#options;
+    if (max === 0) return { release: () => undefined };
     const network = networkOf(address);
-    const failures = this.#current(network) ?? { count: 0, since: this.#now() };
-    failures.count++;
-    this.#failures.set(network, failures);
-    if (failures.count !== this.#max) return;
-    this.#events.addressBlocked({ address, forMs: failures.since + WINDOW_MS - this.#now() });
+    const login = `${network} ${createHash('sha256').update(user).digest('base64url')}`;
+    const isKnown = (this.#known.get(login)?.until ?? 0) > now();
+    const counts = [this.#current(this.#logins, login)];
+    this.#check(counts[0], max, address);
+    if (!isKnown) counts.push(this.#current(this.#addresses, network));
+    this.#check(counts[1], max * USERS_PER_ADDRESS, address);
+    for (const count of counts) count.tries++;
+    return {
+      release: (result) => {
+        for (const count of counts.splice(0)) count.tries--;
+        if (result === 'right') this.#known.set(login, { until: now() + KNOWN_MS });
+      },
+    };
   }
 
-  #current(network: string): Failures | undefined {
-    const failures = this.#failures.get(network);
-    return failures && this.#now() - failures.since < WINDOW_MS ? failures : undefined;
+  #check(count: Count | undefined, max: number, address: string): void {
+    if (count === undefined || count.tries < max) return;
+    const forMs = count.since + WINDOW_MS - this.#options.now();
+    if (!count.isReported) this.#options.events.addressBlocked({ address, forMs });
+    count.isReported = true;
+    throw new RegistryError('TOOMANYREQUESTS', 'too many failed logins from this address', { retryAfterMs: forMs });
+  }
+
+  #current(counts: BoundedCache<Count>, key: string): Count {
+    const now = this.#options.now();
+    const known = counts.get(key);
+    if (known && now - known.since < WINDOW_MS) return known;
+    const count = { tries: 0, since: now, isReported: false };
+    counts.set(key, count);
+    return count;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { HtpasswdConfig } from '../config/config.ts';
 import type { AuthEvents } from './auth-events.ts';
 import { type Authenticator, type Presented, quoted, splitCredentials, type Verdict } from './authenticator.ts';
-import type { FailureLimit } from './failure-limit.ts';
+import type { FailureLimit, LoginAttempt } from './failure-limit.ts';
 import { parseHtpasswd, provideHtpasswd, type Users } from './htpasswd-file.ts';
 import type { Identity } from './identity.ts';
 import { Passwords } from './passwords.ts';
@@ -84,19 +84,29 @@ export class Htpasswd implements Authenticator {
     if (known) return known;
     const running = this.#underWay.get(name);
     if (running) return running;
-    this.#options.failures.check(login.address);
-    const verifying = this.#verify(login, users, name).finally(() => this.#underWay.delete(name));
+    const attempt = this.#options.failures.begin(login.address, login.user);
+    const verifying = this.#verify(login, users, { name, attempt }).finally(() => this.#underWay.delete(name));
     this.#underWay.set(name, verifying);
     return verifying;
   }
 
-  async #verify({ user, password, address }: Login, users: Users, name: string): Promise<Verdict> {
-    if (await this.#passwords.isRight(password, users.hashes.get(user), users.cost)) {
+  async #verify(
+    { user, password, address }: Login,
+    users: Users,
+    { name, attempt }: { readonly name: string; readonly attempt: LoginAttempt },
+  ): Promise<Verdict> {
+    const isRight = await this.#passwords
+      .isRight(password, users.hashes.get(user), users.cost)
+      .catch((err: unknown) => {
+        attempt.release('unknown');
+        throw err;
+      });
+    if (isRight) {
+      attempt.release('right');
       const identity: Identity = { name: user, groups: [] };
       this.#verified.keep(name, users, { identity });
       return identity;
     }
-    this.#options.failures.failed(address);
     this.#options.events.loginFailed({ method: 'htpasswd', address, reason: 'wrong user or password' });
     return undefined;
   }

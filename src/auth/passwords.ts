@@ -14,21 +14,37 @@ export const DEFAULT_COST = 10;
 /** A hash that `verify` takes, and that no password is known of; at the given cost. */
 const UNKNOWN = '......................PEiJfWMFmPw4vtJmEWnH9vP4SSJg4Mq';
 
+/**
+ * Costs of the hashes to be computed after a wrong password, so that it takes as long for every user. A hash of cost c takes 2ᶜ rounds,
+ * and 2ᶜ + 2ᶜ + 2ᶜ⁺¹ + … + 2ᵈ⁻¹ = 2ᵈ.
+ *
+ * @param cost of the hash that was verified
+ * @param dearest cost of all hashes that there are
+ */
+export function paddingCosts(cost: number, dearest: number): number[] {
+  return Array.from({ length: Math.max(0, dearest - cost) }, (_, i) => cost + i);
+}
+
 /** Verifies passwords, few at a time: each costs as much as hundreds of requests. */
 export class Passwords {
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
   /**
-   * @param hashed undefined: there is no such user, which takes as long to find out as a wrong password
-   * @param cost of the hashes that there are
+   * A wrong one takes as long as one for the dearest hash, whether there is such a user or not.
+   *
+   * @param hashed undefined: there is no such user
+   * @param dearest cost of all hashes that there are
    * @throws {RegistryError} `TOOMANYREQUESTS` when many wait already
    */
-  async isRight(password: string, hashed: string | undefined, cost = DEFAULT_COST): Promise<boolean> {
+  async isRight(password: string, hashed: string | undefined, dearest = DEFAULT_COST): Promise<boolean> {
     await this.#turn();
     try {
-      const isRight = await verify(password, hashed ?? `$2b$${String(cost).padStart(2, '0')}$${UNKNOWN}`);
-      return isRight && hashed !== undefined;
+      if (await verify(password, hashed ?? dummyHash(dearest))) return hashed !== undefined;
+      for (const cost of paddingCosts(hashed === undefined ? dearest : costOf(hashed), dearest)) {
+        await verify(password, dummyHash(cost));
+      }
+      return false;
     } finally {
       this.#running--;
       this.#waiting.shift()?.();
@@ -46,6 +62,15 @@ export class Passwords {
     }
     this.#running++;
   }
+}
+
+function dummyHash(cost: number): string {
+  return `$2b$${String(cost).padStart(2, '0')}$${UNKNOWN}`;
+}
+
+/** `$2y$10$…` */
+function costOf(hashed: string): number {
+  return Number(hashed.split('$')[2]);
 }
 
 export function hashPassword(password: string): Promise<string> {

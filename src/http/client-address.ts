@@ -16,19 +16,28 @@ export interface Peer extends Client {
   readonly isTrusted: boolean;
 }
 
+/** Told once, of the first request that a peer forwarded which is not in `http.trustedproxies`. */
+export type OnUntrusted = (peer: Client) => void;
+
 /** Knows each connection's peer, and behind trusted proxies each request's client. */
 export class Clients {
   readonly #proxies: TrustedProxies;
   /** The system is asked, and networks are compared, once for each connection. */
   readonly #peers = new WeakMap<Socket, Peer>();
 
-  constructor(proxies: TrustedProxies) {
+  #onUntrusted: OnUntrusted | undefined;
+
+  constructor(proxies: TrustedProxies, onUntrusted?: OnUntrusted) {
     this.#proxies = proxies;
+    this.#onUntrusted = onUntrusted;
   }
 
   of(req: IncomingMessage): Client {
     const peer = this.peerOf(req.socket);
-    if (!peer.isTrusted) return peer;
+    if (!peer.isTrusted) {
+      if (this.#onUntrusted) this.#noteForwarded(req, peer);
+      return peer;
+    }
     const { address } = this.#proxies.read(req.headers);
     return address === undefined ? peer : { address, name: address };
   }
@@ -45,6 +54,12 @@ export class Clients {
       this.#peers.set(socket, peer);
     }
     return peer;
+  }
+
+  #noteForwarded({ headers }: IncomingMessage, peer: Peer): void {
+    if (headers['x-forwarded-for'] === undefined && headers.forwarded === undefined) return;
+    this.#onUntrusted?.(peer);
+    this.#onUntrusted = undefined;
   }
 
   #look({ remoteAddress, remotePort }: Socket): Peer {

@@ -26,6 +26,13 @@ export class ClientTelemetry {
     this.#now = now;
   }
 
+  untrustedProxy(peer: string): void {
+    this.#log.warn(
+      { client: peer },
+      'X-Forwarded-For ignored: limits and logs use the address of the peer (if it is your proxy, add it to http.trustedproxies)',
+    );
+  }
+
   refused(reason: RefusalReason, client: string): void {
     this.#metrics.clientsRefused.at(reason).value++;
     const now = this.#now();

@@ -29,6 +29,8 @@ export interface Telemetry {
   requestFinished(request: FinishedRequest): void;
   /** @param client its address */
   clientRefused(reason: RefusalReason, client: string): void;
+  /** A peer that is not trusted says for whom it sends a request. @param peer its address */
+  untrustedProxy(peer: string): void;
   storageAction(event: StorageAction): void;
   /** Undefined when no traces are made. */
   readonly tracing: Tracing | undefined;
@@ -66,6 +68,7 @@ export function createTelemetry({
     requestStarted: (handler) => requests.started(handler),
     requestFinished: (request) => requests.finished(request),
     clientRefused: (reason, client) => clients.refused(reason, client),
+    untrustedProxy: (peer) => clients.untrustedProxy(peer),
     tracing,
     storageAction(event) {
       metrics.storageAction.at(event.driver, event.action).observe(event.durationMs / 1000);

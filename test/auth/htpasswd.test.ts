@@ -125,7 +125,7 @@ describe('the file of htpasswd', () => {
     await expect(start).rejects.toThrow(`auth.htpasswd.path: cannot use ${directory.path}: EISDIR`);
   });
 
-  it('is guarded by a limit of failures for each address', async () => {
+  it('is guarded by a limit of failures for each user at each address', async () => {
     await using layover = await Layover.start({ config: { auth: { htpasswd: { realm: 'r', path }, maxfailures: 3 } } });
     const tries = (headers: { authorization: string }) => ask(`${layover.url}/v2/`, { headers });
     expect((await tries(alice)).status).toBe(200);
@@ -134,6 +134,27 @@ describe('the file of htpasswd', () => {
     expect(errorOf(refused)).toEqual([429, 'TOOMANYREQUESTS']);
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
     expect((await tries(alice)).status).toBe(200); // known from a moment ago
+    expect((await tries(basic('bob', 'pä:ss'))).status).toBe(200); // and another user has not guessed
     await layover.waitForOutput(/too many failed logins/);
+  });
+
+  it('verifies no more guesses than allowed when they come at once', async () => {
+    await using layover = await Layover.start({ config: { auth: { htpasswd: { realm: 'r', path }, maxfailures: 5 } } });
+    const guess = async (_: unknown, i: number) =>
+      (await ask(`${layover.url}/v2/`, { headers: basic('alice', `guess ${i}`) })).status;
+    const statuses = await Promise.all(Array.from({ length: 40 }, guess));
+    expect(statuses.filter((status) => status === 401)).toHaveLength(5);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(35);
+  });
+
+  it('says once that addresses are those of a proxy which is not trusted', async () => {
+    await using layover = await Layover.start({ config: { auth: { htpasswd: { realm: 'r', path } } } });
+    for (const header of ['x-forwarded-for', 'forwarded', 'x-forwarded-for']) {
+      await ask(`${layover.url}/v2/`, { headers: { ...alice, [header]: 'for=192.0.2.1' } });
+    }
+    await layover.waitForOutput(
+      /level=warning msg="X-Forwarded-For ignored: .*http\.trustedproxies.* client="?127\.0\.0\.1/,
+    );
+    expect(layover.output.match(/X-Forwarded-For ignored/g)).toHaveLength(1);
   });
 });

@@ -1,9 +1,9 @@
+import { hash } from '@node-rs/bcrypt';
 import { describe, expect, it } from 'vitest';
 
-import type { AuthEvents } from '../../src/auth/auth-events.ts';
 import { FailureLimit } from '../../src/auth/failure-limit.ts';
 import { parseHtpasswd } from '../../src/auth/htpasswd-file.ts';
-import { hashPassword, Passwords } from '../../src/auth/passwords.ts';
+import { hashPassword, paddingCosts, Passwords } from '../../src/auth/passwords.ts';
 import { Verified } from '../../src/auth/verified.ts';
 
 const HASH = '$2y$05$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234';
@@ -47,6 +47,30 @@ describe('passwords', () => {
     expect(await passwords.isRight('', undefined, 4)).toBe(false);
   });
 
+  it('take the same number of rounds when they are wrong, whatever the hash costs', () => {
+    for (let cost = 4; cost <= 15; cost++) {
+      const rounds = [cost, ...paddingCosts(cost, 15)].map((one) => 2 ** one);
+      expect(rounds.reduce((sum, one) => sum + one)).toBe(2 ** 15);
+    }
+  });
+
+  it('that are wrong cost as much for a cheap hash as for the dearest one, and for nobody', async () => {
+    const passwords = new Passwords();
+    const [cheap, dear] = [await hash('right', 4), await hash('right', 11)];
+    /** Of the processor, as the clock also runs for others. */
+    const microseconds = async (hashed: string | undefined) => {
+      const before = process.cpuUsage();
+      for (let i = 0; i < 4; i++) expect(await passwords.isRight('wrong', hashed, 11)).toBe(false);
+      return process.cpuUsage(before).user;
+    };
+    const expected = await microseconds(dear);
+    for (const hashed of [cheap, undefined]) {
+      const ratio = (await microseconds(hashed)) / expected;
+      expect([ratio > 0.5, ratio < 2], String(ratio)).toEqual([true, true]);
+    }
+    expect(await passwords.isRight('right', cheap, 11)).toBe(true);
+  });
+
   it('are looked at a few at a time, and refused when many wait', async () => {
     const passwords = new Passwords();
     const asked = Array.from({ length: 100 }, () => passwords.isRight('x', undefined, 4));
@@ -59,39 +83,81 @@ describe('passwords', () => {
 });
 
 describe('wrong passwords', () => {
-  const events = { addressBlocked: () => {} } as unknown as AuthEvents;
   const startLimit = (max: number) => {
     const clock = { now: 1000 };
+    const blocked: unknown[] = [];
+    const events = { addressBlocked: (event: unknown) => void blocked.push(event) };
     const limit = new FailureLimit({ max, events, now: () => clock.now });
-    const fail = (address: string, times: number) => Array.from({ length: times }, () => limit.failed(address));
-    return { clock, limit, fail, check: (address: string) => () => limit.check(address) };
+    const fail = (address: string, user: string, times: number) => {
+      for (let i = 0; i < times; i++) limit.begin(address, user);
+    };
+    return {
+      clock,
+      limit,
+      blocked,
+      fail,
+      begin:
+        (address: string, user = 'alice') =>
+        () =>
+          limit.begin(address, user),
+    };
   };
 
   it('make an address wait for the rest of the minute', () => {
-    const { clock, fail, check } = startLimit(3);
-    fail('192.0.2.1', 2);
-    expect(check('192.0.2.1')).not.toThrow();
+    const { clock, blocked, fail, begin } = startLimit(3);
+    fail('192.0.2.1', 'alice', 2);
     clock.now += 20_000;
-    fail('192.0.2.1', 1);
-    expect(check('192.0.2.1')).toThrow(
-      expect.objectContaining({ code: 'TOOMANYREQUESTS', options: { retryAfterMs: 40_000 } }),
-    );
-    expect(check('192.0.2.2')).not.toThrow();
+    fail('192.0.2.1', 'alice', 1);
+    const refusal = expect.objectContaining({ code: 'TOOMANYREQUESTS', options: { retryAfterMs: 40_000 } });
+    for (let i = 0; i < 5; i++) expect(begin('192.0.2.1')).toThrow(refusal);
+    expect(blocked).toEqual([{ address: '192.0.2.1', forMs: 40_000 }]);
     clock.now += 40_000;
-    expect(check('192.0.2.1')).not.toThrow();
+    expect(begin('192.0.2.1')).not.toThrow();
+  });
+
+  it('lock nobody out at another address, nor another user at the same one', () => {
+    const { fail, begin } = startLimit(3);
+    fail('192.0.2.1', 'alice', 3);
+    expect(begin('192.0.2.1')).toThrow();
+    expect(begin('192.0.2.2')).not.toThrow();
+    expect(begin('192.0.2.1', 'bob')).not.toThrow();
+  });
+
+  it('count while they are being verified, and not when they turn out to be right', () => {
+    const { limit, begin } = startLimit(2);
+    const attempts = [limit.begin('192.0.2.1', 'alice'), limit.begin('192.0.2.1', 'alice')];
+    expect(begin('192.0.2.1')).toThrow();
+    attempts[0]?.release('right');
+    attempts[0]?.release('right');
+    expect(begin('192.0.2.1')).not.toThrow();
+    expect(begin('192.0.2.1')).toThrow();
+    attempts[1]?.release('unknown');
+    expect(begin('192.0.2.1')).not.toThrow();
+  });
+
+  it('for many users make the address wait, but not those who logged in there before', () => {
+    const { limit, clock, fail, begin } = startLimit(2);
+    limit.begin('192.0.2.1', 'bob').release('right');
+    clock.now += 60 * 60_000;
+    for (let i = 0; i < 20; i++) fail('192.0.2.1', `user${i}`, 1);
+    expect(begin('192.0.2.1', 'carol')).toThrow();
+    expect(begin('192.0.2.1', 'bob')).not.toThrow();
+    expect(begin('192.0.2.1', 'bob')).not.toThrow();
+    expect(begin('192.0.2.1', 'bob')).toThrow(); // who is known has no more tries than others
+    expect(begin('192.0.2.2', 'carol')).not.toThrow();
   });
 
   it('count for the network of an IPv6 address', () => {
-    const { fail, check } = startLimit(1);
-    fail('2001:db8::1', 1);
-    for (const same of ['2001:db8::2', '2001:0db8:0:0:ffff::1', '2001:DB8:0:0:1:2:3:4']) expect(check(same)).toThrow();
-    for (const other of ['2001:db8:0:1::1', '2001:db9::1', '::1', '192.0.2.1']) expect(check(other)).not.toThrow();
+    const { fail, begin } = startLimit(1);
+    fail('2001:db8::1', 'alice', 1);
+    for (const same of ['2001:db8::2', '2001:0db8:0:0:ffff::1', '2001:DB8:0:0:1:2:3:4']) expect(begin(same)).toThrow();
+    for (const other of ['2001:db8:0:1::1', '2001:db9::1', '::1', '192.0.2.1']) expect(begin(other)).not.toThrow();
   });
 
   it('do not count when there is no limit', () => {
-    const { fail, check } = startLimit(0);
-    fail('192.0.2.1', 1000);
-    expect(check('192.0.2.1')).not.toThrow();
+    const { fail, begin } = startLimit(0);
+    fail('192.0.2.1', 'alice', 1000);
+    expect(begin('192.0.2.1')).not.toThrow();
   });
 });
 

@@ -130,7 +130,7 @@ export const auth = z
     groupfile: name(
       'File with a group and its members on each line (team: alice bob); read again when it changes.',
     ).optional(),
-    maxfailures: integer('Wrong passwords of one address in a minute; 0: any number. Default: 30.', {
+    maxfailures: integer('Wrong passwords for one user from one address in a minute; 0: any number. Default: 30.', {
       min: 0,
     }).optional(),
   })
