@@ -63,7 +63,7 @@ program
     `
 For containers, whose image has no curl:
 
-  HEALTHCHECK CMD ["layover", "healthcheck", "/etc/distribution/config.yml"]`,
+  HEALTHCHECK CMD ["layover", "healthcheck"]`,
   )
   .action(async (file: string | undefined, { url }: { url?: string }) => {
     const { healthcheck } = await import('./commands/healthcheck.ts');

@@ -14,7 +14,7 @@ export interface AdminSecret {
 /** Lets nobody through without the bearer token. */
 export function requireToken(secret: AdminSecret): RequestHandler {
   return async (request, response, next) => {
-    const [, given] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
+    const [, given] = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? '') ?? [];
     const expected = await readToken(secret);
     if (given !== undefined && expected !== undefined && isSame(given, expected)) return next();
     response.set('www-authenticate', 'Bearer realm="layover-admin"');
@@ -37,8 +37,8 @@ async function readToken({ token, tokenFile }: AdminSecret): Promise<string | un
   return text?.trim() || undefined;
 }
 
-/** In a time that tells nothing of either. */
-function isSame(a: string, b: string): boolean {
-  const hash = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(hash(a), hash(b));
+/** In a time that tells nothing of either. Node reads the bytes of a header as Latin-1; a token in a file is UTF-8. */
+function isSame(given: string, expected: string): boolean {
+  const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
+  return timingSafeEqual(hash(Buffer.from(given, 'latin1')), hash(Buffer.from(expected)));
 }

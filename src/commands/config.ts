@@ -33,8 +33,13 @@ export function printConfigSchema(out: Output): void {
   out.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
 }
 
-function describeLoaded({ config, warnings, source }: LoadedConfig): string[] {
-  return [`OK: ${source}`, ...describeConfig(config), ...warnings.map((warning) => `warning: ${warning}`)];
+function describeLoaded({ config, warnings, notices, source }: LoadedConfig): string[] {
+  return [
+    `OK: ${source}`,
+    ...describeConfig(config),
+    ...notices.map((notice) => `note: ${notice}`),
+    ...warnings.map((warning) => `warning: ${warning}`),
+  ];
 }
 
 function describeConfig({ http, storage, redis, proxy }: Config): string[] {

@@ -24,11 +24,13 @@ export interface ServeOptions {
  * @throws {ConfigError} and then nothing listens
  */
 export async function serve({ file, env, out }: ServeOptions): Promise<number> {
-  const { config, warnings, source } = await loadConfig({ file, env });
+  const { config, warnings, notices, source } = await loadConfig({ file, env });
   const log = createLog(config.log);
   const metrics = createMetrics();
   const tracing = config.tracing && (await startTracing(config.tracing, { log, version: VERSION }));
   const telemetry = createTelemetry({ log, metrics, tracing, accessLog: config.log.accessLog });
+  log.info({ source }, 'configuration loaded');
+  for (const notice of notices) log.info({ source }, notice);
   for (const warning of warnings) log.warn({ source }, warning);
   // Listened for from here on, as a signal can come while the server starts.
   const ending = endSignal();

@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config.ts';
-import { applyEnvironment, CONFIGURATION_PATH, type Environment } from './environment.ts';
+import { findEmptySecrets } from './empty-secrets.ts';
+import { applyEnvironment, type Environment } from './environment.ts';
+import { findFile } from './find-file.ts';
 import { describeIssue } from './issue.ts';
 import { ConfigError, type Finding, formatProblems, type Problem } from './problem.ts';
 import { findProxyOddities } from './resolve-proxy.ts';
@@ -18,7 +20,7 @@ import { parseYamlFile } from './yaml.ts';
 const DEFAULT_FILE = fileURLToPath(new URL('../../config/default.yml', import.meta.url));
 
 export interface LoadConfigOptions {
-  /** Path of the file; beats `REGISTRY_CONFIGURATION_PATH`. */
+  /** Path of the file; beats `REGISTRY_CONFIGURATION_PATH` and the places of the container image. */
   readonly file?: string | undefined;
   /** Its `REGISTRY_*` variables override the file, or the built-in default; its `OTEL_*` variables are read as well. */
   readonly env: Environment;
@@ -30,13 +32,15 @@ export interface LoadedConfig {
   readonly config: Config;
   /** What was understood and will not have the effect it may be hoped to have; one line each. */
   readonly warnings: readonly string[];
+  /** What was done that may surprise; one line each. */
+  readonly notices: readonly string[];
   /** Path of the file; `built-in default` without one. */
   readonly source: string;
 }
 
 /** @throws {ConfigError} with every problem there is, when the configuration cannot be used */
 export async function loadConfig({ file, env, defaults = DEFAULT_FILE }: LoadConfigOptions): Promise<LoadedConfig> {
-  const named = file || env[CONFIGURATION_PATH] || undefined;
+  const { path: named, ...found } = await findFile(file, env);
   const { root, problems, isBroken } = parseYamlFile(await readText(named ?? defaults), named ?? 'default.yml');
   const draft = new Draft(root.kind === 'map' ? root : emptyMap(root.origin));
   draft.problems.push(...problems);
@@ -48,11 +52,13 @@ export async function loadConfig({ file, env, defaults = DEFAULT_FILE }: LoadCon
   const config = draft.check(env);
   const upstreams = config.proxy?.upstreams.map(({ name }) => name) ?? [];
   const warnings = [
+    ...found.warnings,
     ...formatProblems(draft.warnings),
     ...findTracingOddities(config.tracing, { env, upstreams }),
     ...findProxyOddities(config.proxy, env),
   ];
-  return { config, warnings, source: named ?? 'built-in default' };
+  const notices = [...found.notices, ...formatProblems(draft.notices)];
+  return { config, warnings, notices, source: named ?? 'built-in default' };
 }
 
 async function readText(path: string): Promise<string> {
@@ -69,6 +75,7 @@ class Draft {
   readonly root: MapNode;
   readonly problems: Problem[] = [];
   readonly warnings: Problem[] = [];
+  readonly notices: Problem[] = [];
 
   constructor(root: MapNode) {
     this.root = root;
@@ -93,6 +100,8 @@ class Draft {
     const applied = applyEnvironment(this.root, env, shape);
     this.problems.push(...applied.problems);
     this.warnings.push(...applied.warnings);
+    this.notices.push(...applied.notices);
+    for (const found of findEmptySecrets(this.root, shape)) this.find(found);
 
     const plain = toPlain(this.root);
     const parsed = configSchema.safeParse(plain, { reportInput: true });

@@ -1,28 +1,34 @@
 import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import type { KeyPath } from './problem.ts';
+import { type Reading, readings } from './schema/reading.ts';
 
 /** What the schema allows, without its checks: which keys are known where. */
 export type Shape =
   | { readonly kind: 'object'; readonly keys: ReadonlyMap<string, Shape> }
   | { readonly kind: 'map'; readonly value: Shape }
-  | { readonly kind: 'list'; readonly item: Shape }
-  /** `any`: whatever the driver or middleware takes. */
-  | { readonly kind: 'scalar' | 'any' };
+  /** `takesOne`: an entry may stand without its list. */
+  | { readonly kind: 'list'; readonly item: Shape; readonly takesOne: boolean }
+  | { readonly kind: 'scalar'; readonly reads: Reading }
+  /** Whatever the driver or middleware takes. */
+  | { readonly kind: 'any' };
 
 export function shapeOf(schema: z.core.$ZodType): Shape {
   if (schema instanceof z.ZodOptional) return shapeOf(schema.unwrap());
   if (schema instanceof z.ZodPipe) return shapeOfPipe(schema);
-  if (schema instanceof z.ZodArray) return { kind: 'list', item: shapeOf(schema.element) };
+  if (schema instanceof z.ZodArray) return { kind: 'list', item: shapeOf(schema.element), takesOne: false };
   if (schema instanceof z.ZodRecord) return { kind: 'map', value: shapeOf(schema.valueType) };
   if (!(schema instanceof z.ZodObject)) return { kind: 'any' };
   const shape: Readonly<Record<string, z.core.$ZodType>> = schema.shape;
   return { kind: 'object', keys: new Map(Object.entries(shape).map(([key, value]) => [key, shapeOf(value)])) };
 }
 
-function shapeOfPipe({ in: before, out: after }: z.ZodPipe): Shape {
-  if (before instanceof z.ZodUnknown) return { kind: 'scalar' };
-  return shapeOf(before instanceof z.ZodTransform ? after : before);
+function shapeOfPipe(pipe: z.ZodPipe): Shape {
+  const { in: before, out: after } = pipe;
+  if (before instanceof z.ZodUnknown) return { kind: 'scalar', reads: readings.get(pipe)?.reads ?? 'text' };
+  if (!(before instanceof z.ZodTransform)) return shapeOf(before);
+  const shape = shapeOf(after);
+  return shape.kind === 'list' ? { ...shape, takesOne: true } : shape;
 }
 
 /** The shape at `path`; undefined where the schema knows nothing. */

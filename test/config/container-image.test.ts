@@ -1,8 +1,12 @@
-import { access, readFile } from 'node:fs/promises';
+import { access, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { loadConfig } from '../../src/config/load.ts';
+import { RunningProcess } from '../support/processes.ts';
+import { LAYOVER_MAIN, programEnvironment } from '../support/programs.ts';
+import { runLayover } from '../support/run-layover.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -24,6 +28,89 @@ describe('what the container image serves', () => {
       await expect(access(join(root, source)), source).resolves.toBeUndefined();
       expect(ignore.split('\n')).toContain(`!${source}`);
     }
+  });
+});
+
+/** The two places of the image, in a directory of their own; nothing is mounted at first. */
+async function imagePlaces() {
+  const directory = await temporaryDirectory();
+  const [current, former] = ['etc/distribution', 'etc/docker/registry'].map((it) => join(directory.path, it));
+  for (const path of [current, former]) await mkdir(path ?? '', { recursive: true });
+  const places = { current: join(current ?? '', 'config.yml'), former: join(former ?? '', 'config.yml') };
+  const env = { LAYOVER_CONFIGURATION_PLACES: `${places.current}:${places.former}` };
+  return { ...places, env, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
+}
+
+const WITH_AUTH = `version: 0.1
+storage: inmemory
+http: {addr: "127.0.0.1:0"}
+auth: {htpasswd: {realm: r, path: ${join(root, 'package.json')}}}
+`;
+
+describe('a configuration that is mounted into the container image', () => {
+  it('is looked for where registry:3 and registry:2 have it, unless the command names another', async () => {
+    const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
+    expect(dockerfile).toMatch(
+      /^ENV(?:.*\\\n)?.*LAYOVER_CONFIGURATION_PLACES=\/etc\/distribution\/config\.yml:\/etc\/docker\/registry\/config\.yml$/m,
+    );
+    expect(dockerfile).toMatch(/^CMD \["serve"\]$/m);
+    expect(dockerfile).toMatch(/CMD \["layover", "healthcheck"\]$/m);
+    // Only then is it seen whether a file at a place was mounted.
+    expect(dockerfile).not.toMatch(/(?:COPY|install|cp) .*\/etc\//);
+  });
+
+  it('at the place of registry:2 is served, with its users, and that is said', async () => {
+    await using image = await imagePlaces();
+    await writeFile(image.former, WITH_AUTH);
+    const running = await RunningProcess.start(process.execPath, [LAYOVER_MAIN, 'serve'], {
+      env: { ...programEnvironment(), ...image.env },
+    });
+    try {
+      const [, url] = await running.waitForOutput(/listening on (http:\/\/127\.0\.0\.1:\d+)/);
+      expect((await fetch(`${url}/v2/`)).status).toBe(401);
+      expect((await fetch(`${url}/v2/_catalog`)).status).toBe(401);
+      expect(running.output).toContain(`${image.former}: found there and used, as no configuration is named`);
+    } finally {
+      await running.stop();
+    }
+  });
+
+  it('at both places is that of registry:3, and the other is told of', async () => {
+    await using image = await imagePlaces();
+    await writeFile(image.former, WITH_AUTH);
+    await writeFile(image.current, 'version: 0.1\nstorage: inmemory\n');
+    const { source, warnings } = await loadConfig({ env: image.env });
+    expect(source).toBe(image.current);
+    expect(warnings).toEqual([`${image.former}: not read, as there is ${image.current}`]);
+  });
+
+  it('gives way to one that is named, by argument or variable', async () => {
+    await using image = await imagePlaces();
+    await writeFile(image.former, WITH_AUTH);
+    const other = join(root, 'config/docker.yml');
+    expect((await loadConfig({ file: other, env: image.env })).source).toBe(other);
+    const env = { ...image.env, REGISTRY_CONFIGURATION_PATH: other };
+    expect((await loadConfig({ env })).source).toBe(other);
+  });
+
+  it('is not replaced by the built-in default when it cannot be read', async () => {
+    await using image = await imagePlaces();
+    // What Docker makes of a file to mount that is not there, and a link of a volume that leads nowhere.
+    await mkdir(image.former);
+    await expect(loadConfig({ env: image.env })).rejects.toThrow(`${image.former}: cannot be read (EISDIR)`);
+    await symlink('/nonexistent/config.yml', image.current);
+    await expect(loadConfig({ env: image.env })).rejects.toThrow(`${image.current}: cannot be read (ENOENT)`);
+  });
+
+  it('is the one that every command reads; without one it is the built-in default', async () => {
+    await using image = await imagePlaces();
+    expect((await runLayover(['config', 'check'], { env: image.env })).stdout).toContain('OK: built-in default');
+    await writeFile(image.former, WITH_AUTH);
+    expect((await runLayover(['config', 'check'], { env: image.env })).stdout).toContain(`OK: ${image.former}`);
+  });
+
+  it('is not looked for on other machines, where it may be of another program', async () => {
+    expect((await loadConfig({ env: {} })).source).toBe('built-in default');
   });
 });
 

@@ -8,6 +8,8 @@ log: {fields: {Environment: test}}
 http: {addr: ":5000", headers: {X-One: [a]}}
 `;
 
+const EMPTY_GUARD = 'is empty, which would let everybody in; leave it out, or set it to null if that is meant';
+
 describe('a REGISTRY_ variable', () => {
   it('overrides a value of the file, and adds what is not there', async () => {
     const { config, warnings } = await load(FILE, {
@@ -124,7 +126,8 @@ describe('a REGISTRY_ variable', () => {
   it.each([
     ['REGISTRY_HTTP_ADR', 'REGISTRY_HTTP_ADDR'],
     ['REGISTRY_HTP_ADDR', 'REGISTRY_HTTP_ADDR'],
-    ['REGISTRY_HEALTH_FILE_0_FILE', 'REGISTRY_HEALTH_FILECHECKERS_0_FILE'],
+    ['REGISTRY_HEALTH_FILES_0_FILE', 'REGISTRY_HEALTH_FILE_0_FILE'],
+    ['REGISTRY_HEALTH_FILECHECKER_0_FILE', 'REGISTRY_HEALTH_FILECHECKERS_0_FILE'],
     ['REGISTRY_HTTP_ADDR_X', 'REGISTRY_HTTP_ADDR'],
     ['REGISTRY_http_ADDR', 'REGISTRY_HTTP_ADDR'],
     ['REGISTRY_PROXY_REMOTE_URL', 'REGISTRY_PROXY_REMOTEURL_URL'],
@@ -138,9 +141,12 @@ describe('a REGISTRY_ variable', () => {
     ['REGISTRY_HEALTH_TCPCHECKERS_1_ADDR', 'a:1', 'there is no entry 1: the list has 0, and the next one is 0'],
     ['REGISTRY_HEALTH_TCPCHECKERS_X_ADDR', 'a:1', '"X" must be the index of an entry, from 0 to 0'],
     ['REGISTRY_HEALTH_TCPCHECKERS_-1_ADDR', 'a:1', '"-1" must be the index of an entry, from 0 to 0'],
-    ['REGISTRY_HTTP_ADDR', '[', 'not valid YAML: Flow sequence must end with a ]'],
+    ['REGISTRY_PROXY_HOSTED', '[', 'not valid YAML: Flow sequence must end with a ]'],
     ['REGISTRY_HTTP', '{addr: a, addr: b}', 'this key is given twice'],
-    ['REGISTRY_PROXY_PASSWORD', '!secret', 'text that starts with ! must be in quotes'],
+    ['REGISTRY_PROXY_TTL', '!soon', 'text that starts with ! must be in quotes'],
+    ['REGISTRY_AUTH', '', EMPTY_GUARD],
+    ['REGISTRY_AUTH_POLICY', ' ', EMPTY_GUARD],
+    ['REGISTRY_HTTP_TLS_CLIENTCAS', '', EMPTY_GUARD],
   ])('%s=%s is an error with its name', async (variable, value, problem) => {
     expect(await problemsOf(MINIMAL, { [variable]: value })).toEqual([`${variable}: ${problem}`]);
   });
@@ -155,7 +161,6 @@ describe('a REGISTRY_ variable', () => {
     expect(await problemsOf(MINIMAL, env)).toEqual([
       'REGISTRY_AUTH_HTPASSWD_PATH auth.htpasswd.realm: is required',
       'REGISTRY_HTTP_DRAINTIMEOUT http.draintimeout: must be a duration such as 30s, 10m or 168h',
-      'REGISTRY_PROXY_PASSWORD proxy.password: must be text',
       'REGISTRY_PROXY_PASSWORD proxy.password: is for the default upstream, and there is none',
       'REGISTRY_STORAGE_FILESYTEM_ROOTDIRECTORY storage.filesytem: unknown key "filesytem", did you mean "filesystem"?',
     ]);

@@ -256,8 +256,8 @@ describe('a configuration that cannot be used', () => {
       expect(problems).not.toEqual([]);
       expect(problems.join('\n')).not.toContain('hunter2');
     }
-    const fromVariable = await problemsOf(MINIMAL, { REGISTRY_PROXY_PASSWORD: 'hunter2: hunter2: hunter2' });
-    expect(fromVariable.join('\n')).toMatch(/^REGISTRY_PROXY_PASSWORD: not valid YAML/);
+    const fromVariable = await problemsOf(MINIMAL, { REGISTRY_PROXY: 'password: hunter2: hunter2: hunter2' });
+    expect(fromVariable.join('\n')).toMatch(/^REGISTRY_PROXY: not valid YAML/);
     expect(fromVariable.join('\n')).not.toContain('hunter2');
   });
 

@@ -9,6 +9,7 @@ import {
   name,
   network,
   ownTimer,
+  secret,
   size,
   tcpAddress,
   text,
@@ -104,7 +105,7 @@ export const http = z
     net: choice('Default: tcp.', ['tcp', 'unix']).optional(),
     host: httpUrl('How clients reach this service: https://registry.example.com.').optional(),
     prefix: prefix.optional(),
-    secret: text('Signs upload sessions.').optional(),
+    secret: secret('Signs upload sessions.').optional(),
     relativeurls: bool(
       'Location headers without scheme and host. Default: unless host or a trusted proxy tells them.',
     ).optional(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bool, choice, simple, text } from './scalar.ts';
+import { bool, choice, secret, simple, text } from './scalar.ts';
 
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 
@@ -10,7 +10,7 @@ const mail = z.strictObject({
     .strictObject({
       addr: text('host:port of the mail server.').optional(),
       username: text('User at the mail server.').optional(),
-      password: text('Password at the mail server.').optional(),
+      password: secret('Password at the mail server.').optional(),
       insecure: bool('Do not verify the mail server.').optional(),
     })
     .optional(),

@@ -12,6 +12,7 @@ import {
   ownTimer,
   regExp,
   registryUrl,
+  secret,
   signedDuration,
   size,
   text,
@@ -31,7 +32,7 @@ const LIFETIME = 'How long the answer is used; 0: asked for every token. Default
 
 const credentialEntry = z.strictObject({
   username: text('User name.').optional(),
-  password: text('Password or access token.').optional(),
+  password: secret('Password or access token.').optional(),
   file: text('File with the password; with username:password when there is no username here.').optional(),
   dockerconfig: text("docker's config.json, with its auths, credHelpers and credsStore.").optional(),
   exec: text('A docker credential helper.').optional(),
@@ -157,7 +158,7 @@ export const proxy = z
   .strictObject({
     remoteurl: registryUrl('The one registry to pull from; upstreams: for more than one.').optional(),
     username: text('User at the default upstream.').optional(),
-    password: text('Password or access token at the default upstream.').optional(),
+    password: secret('Password or access token at the default upstream.').optional(),
     exec: z
       .strictObject({
         command: name('A docker credential helper; beats username and password.'),

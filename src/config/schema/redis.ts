@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bool, duration, integer, name, ownTimer, signedDuration, tcpAddress, text } from './scalar.ts';
+import { bool, duration, integer, name, ownTimer, secret, signedDuration, tcpAddress, text } from './scalar.ts';
 
 const pool = z.strictObject({
   maxidle: integer('Idle connections.').optional(),
@@ -37,9 +37,9 @@ export const redis = z
     addr: tcpAddress('Version 2: addrs.').optional(),
     mastername: text('What the sentinels call the master.').optional(),
     username: text('ACL user. Default: the default user.').optional(),
-    password: text('Password of the user.').optional(),
+    password: secret('Password of the user.').optional(),
     sentinelusername: text('ACL user at the sentinels.').optional(),
-    sentinelpassword: text('Password at the sentinels.').optional(),
+    sentinelpassword: secret('Password at the sentinels.').optional(),
     db: integer('Number of the database. Default: 0.', { min: 0 }).optional(),
     clientname: text('Name of our connections.').optional(),
     protocol: integer('RESP version. Default: 3; 2 for Redis before 6.').optional(),

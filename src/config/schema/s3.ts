@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bool, choice, integer, matching, name, ownDuration, text } from './scalar.ts';
+import { bool, choice, integer, matching, name, ownDuration, secret, text } from './scalar.ts';
 
 const MIB = 1024 * 1024;
 /** S3's limits for a part. */
@@ -47,7 +47,7 @@ const endpoint = (description: string) =>
 
 const options = z.strictObject({
   accesskey: text('Access key. Default: the default credential chain of the AWS SDK.').optional(),
-  secretkey: text('Secret key.').optional(),
+  secretkey: secret('Secret key.').optional(),
   region: matching('Region of the bucket; required unless there is a regionendpoint.', {
     pattern: /^[a-z0-9]+(?:-[a-z0-9]+)*$/i,
     expected: 'must be a region such as eu-central-1',

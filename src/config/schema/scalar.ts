@@ -9,6 +9,7 @@ import {
   parseSizeBytes,
   parseTcpAddress,
 } from '../units.ts';
+import { type Reading, readings } from './reading.ts';
 
 /** In whole days, the longest wait of Node's timers (2³¹ - 1 milliseconds); a longer one fires at once. */
 const MAX_TIMER_MS = 24 * 86_400_000;
@@ -28,10 +29,12 @@ interface ScalarType<T> {
   readonly json: z.core.JSONSchema.BaseSchema;
   /** Undefined, or an {@link InvalidValueError} with a better message: not one of these. */
   readonly parse: (text: string) => T | undefined;
+  /** @default text */
+  readonly reads?: Reading;
 }
 
 // Every value arrives as the text that was written, so that the key's type decides what `0123` or `yes` means.
-function scalar<T extends Simple>(description: string, { expected, json, parse }: ScalarType<T>) {
+function scalar<T extends Simple>(description: string, { expected, json, parse, reads = 'text' }: ScalarType<T>) {
   const read = (value: unknown, ctx: z.core.$RefinementCtx): T => {
     const parsed = typeof value === 'string' ? tryParse(value, parse) : undefined;
     if (parsed !== undefined && !(parsed instanceof InvalidValueError)) return parsed;
@@ -41,7 +44,8 @@ function scalar<T extends Simple>(description: string, { expected, json, parse }
   return z
     .unknown()
     .transform(read)
-    .meta({ ...json, description });
+    .meta({ ...json, description })
+    .register(readings, { reads });
 }
 
 function tryParse<T extends Simple>(
@@ -58,6 +62,12 @@ function tryParse<T extends Simple>(
 
 export const text = (description: string) =>
   scalar(description, { expected: 'must be text', json: { type: 'string' }, parse: (value) => value });
+
+/** A password, a token, a key: an empty one is refused before the schema looks (empty-secrets.ts). */
+export const secret = (description: string) =>
+  scalar(description, { expected: 'must be text', json: SECRET_JSON, parse: (value) => value, reads: 'secret' });
+
+const SECRET_JSON = { type: 'string', minLength: 1 } as const;
 
 /** Text that has to say something. */
 export const name = (description: string) =>
@@ -76,6 +86,7 @@ export const matching = (description: string, { pattern, expected }: { pattern: 
 
 export const bool = (description: string) =>
   scalar(description, {
+    reads: 'yaml',
     expected: 'must be true or false',
     json: { type: 'boolean' },
     parse: parseBoolean,
@@ -88,6 +99,7 @@ interface Range {
 
 export const integer = (description: string, { min = -(2 ** 31), max = 2 ** 31 - 1 }: Range = {}) =>
   scalar(description, {
+    reads: 'yaml',
     expected: `must be a whole number from ${min} to ${max}`,
     json: { type: 'integer', minimum: min, maximum: max },
     parse: (value) => inRange(/^[-+]?\d+$/.test(value) ? Number(value) : NaN, { min, max }),
@@ -95,6 +107,7 @@ export const integer = (description: string, { min = -(2 ** 31), max = 2 ** 31 -
 
 export const fraction = (description: string) =>
   scalar(description, {
+    reads: 'yaml',
     expected: 'must be a number from 0 to 1',
     json: { type: 'number', minimum: 0, maximum: 1 },
     parse: (value) => inRange(/^\d*\.?\d+$/.test(value) ? Number(value) : NaN, { min: 0, max: 1 }),
@@ -122,6 +135,7 @@ const DURATION_JSON = { type: ['string', 'integer'] } as unknown as z.core.JSONS
 /** A duration of distribution's. Milliseconds. */
 export const duration = (description: string) =>
   scalar(description, {
+    reads: 'yaml',
     expected: DURATION,
     json: DURATION_JSON,
     parse: (value) => notNegative(parseDurationMs(value)),
@@ -129,15 +143,21 @@ export const duration = (description: string) =>
 
 /** The same where a negative one says something: never. Milliseconds. */
 export const signedDuration = (description: string) =>
-  scalar(description, { expected: DURATION, json: DURATION_JSON, parse: parseDurationMs });
+  scalar(description, { reads: 'yaml', expected: DURATION, json: DURATION_JSON, parse: parseDurationMs });
 
 /** A duration of distribution's that a timer waits for. Milliseconds. */
 export const timer = (description: string) =>
-  scalar(description, { expected: DURATION, json: DURATION_JSON, parse: (value) => timerMs(parseDurationMs(value)) });
+  scalar(description, {
+    reads: 'yaml',
+    expected: DURATION,
+    json: DURATION_JSON,
+    parse: (value) => timerMs(parseDurationMs(value)),
+  });
 
 /** A duration of ours. Milliseconds. */
 export const ownDuration = (description: string) =>
   scalar(description, {
+    reads: 'yaml',
     expected: `${DURATION.replace(' or ', ', ')} or 7d`,
     json: { type: 'string' },
     parse: (value) => notNegative(parseOwnDurationMs(value)),
@@ -146,6 +166,7 @@ export const ownDuration = (description: string) =>
 /** A duration of ours that a timer waits for; not 0. Milliseconds. */
 export const ownTimer = (description: string) =>
   scalar(description, {
+    reads: 'yaml',
     expected: `${DURATION}, and longer than 0`,
     json: { type: 'string' },
     parse: (value) => timerMs(parseOwnDurationMs(value)) || undefined,
@@ -163,6 +184,7 @@ function timerMs(ms: number | undefined): number | undefined {
 
 export const size = (description: string) =>
   scalar(description, {
+    reads: 'yaml',
     expected: 'must be a size such as 50GiB, 500MB or a number of bytes',
     json: DURATION_JSON,
     parse: parseSizeBytes,

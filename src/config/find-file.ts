@@ -1,0 +1,40 @@
+import { lstat } from 'node:fs/promises';
+import { CONFIGURATION_PATH, type Environment } from './environment.ts';
+
+/**
+ * Set by the container image: paths with colons between, at which a configuration may be mounted. On any other machine such a
+ * file may be another program's.
+ */
+export const CONFIGURATION_PLACES = 'LAYOVER_CONFIGURATION_PLACES';
+
+export interface FoundFile {
+  /** Undefined: none is named or mounted. */
+  readonly path: string | undefined;
+  readonly notices: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** The configuration that is named, else by `REGISTRY_CONFIGURATION_PATH`, else the first that is mounted. */
+export async function findFile(file: string | undefined, env: Environment): Promise<FoundFile> {
+  const named = file || env[CONFIGURATION_PATH];
+  if (named) return { path: named, notices: [], warnings: [] };
+  const places = (env[CONFIGURATION_PLACES] ?? '').split(':').filter(Boolean);
+  const isThere = await Promise.all(places.map(exists));
+  const [path, ...others] = places.filter((_, i) => isThere[i]);
+  return {
+    path,
+    notices: path === undefined ? [] : [`${path}: found there and used, as no configuration is named`],
+    warnings: others.map((other) => `${other}: not read, as there is ${path}`),
+  };
+}
+
+/** Also where it cannot be read, or leads nowhere: whoever put it there is to hear of that. */
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (err) {
+    const code = err instanceof Error && 'code' in err ? err.code : undefined;
+    return code !== 'ENOENT' && code !== 'ENOTDIR';
+  }
+}

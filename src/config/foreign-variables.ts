@@ -1,0 +1,56 @@
+import { isIP } from 'node:net';
+import type { Environment } from './environment.ts';
+import type { Shape } from './shape.ts';
+import { leadsToKey } from './variable-names.ts';
+
+/** Whose variable it is, where its name begins like ours and it is none. */
+export type Foreigner = 'kubernetes' | 'podman';
+
+/** Where podman, buildah and skopeo find their logins. */
+const PODMAN_AUTH_FILE = 'REGISTRY_AUTH_FILE';
+
+const isPort = (value: string) => /^\d{1,5}$/.test(value);
+const isAddress = (value: string) => /^(?:tcp|udp|sctp):\/\/[^/\s]+:\d{1,5}$/i.test(value);
+const isProtocol = (value: string) => /^(?:tcp|udp|sctp)$/i.test(value);
+
+/**
+ * What Kubernetes and Docker's links put behind the name of each Service, and what such a value looks like.
+ *
+ * @see https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+ */
+const SERVICE_VARIABLES: readonly { suffix: RegExp; isValue: (value: string) => boolean }[] = [
+  { suffix: /_SERVICE_HOST$/, isValue: (value) => isIP(value) !== 0 },
+  { suffix: /_SERVICE_PORT(?:_[A-Z0-9_]+)?$/, isValue: isPort },
+  { suffix: /_PORT_\d+_(?:TCP|UDP|SCTP)_ADDR$/, isValue: (value) => isIP(value) !== 0 },
+  { suffix: /_PORT_\d+_(?:TCP|UDP|SCTP)_PORT$/, isValue: isPort },
+  { suffix: /_PORT_\d+_(?:TCP|UDP|SCTP)_PROTO$/, isValue: isProtocol },
+  { suffix: /_PORT(?:_\d+_(?:TCP|UDP|SCTP))?$/, isValue: isAddress },
+];
+
+/**
+ * Whether a `REGISTRY_` variable is that of another program. A Service called `registry-auth` makes `REGISTRY_AUTH_PORT` and six
+ * more.
+ *
+ * A key that the schema knows is never taken for one. Where any name could be a key, such as below `log.fields`, it takes all
+ * of what Kubernetes sets for a Service.
+ */
+export function foreignerOf(name: string, env: Environment, shape: Shape): Foreigner | undefined {
+  if (name === PODMAN_AUTH_FILE) return 'podman';
+  const services = servicesOf(name, env[name] ?? '');
+  if (services.length === 0) return undefined;
+  const isKey = leadsToKey(shape, name.split('_').slice(1));
+  return !isKey || services.some((service) => isComplete(service, env)) ? 'kubernetes' : undefined;
+}
+
+/** The names of Services that can have made this variable. */
+function servicesOf(name: string, value: string): string[] {
+  return SERVICE_VARIABLES.filter(({ suffix, isValue }) => suffix.test(name) && isValue(value)).map(({ suffix }) =>
+    name.replace(suffix, ''),
+  );
+}
+
+function isComplete(service: string, env: Environment): boolean {
+  return ['_SERVICE_HOST', '_SERVICE_PORT', '_PORT'].every((end) =>
+    servicesOf(service + end, env[service + end] ?? '').includes(service),
+  );
+}
