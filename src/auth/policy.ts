@@ -1,5 +1,4 @@
-import picomatch from 'picomatch';
-
+import { matchGlobs, matchTextGlobs } from '../matching/glob.ts';
 import type { PolicyAction, PolicyRuleConfig } from '../config/config.ts';
 import { type Identity, isKnown } from './identity.ts';
 
@@ -35,7 +34,7 @@ export class Policy {
 function toRule({ who, repositories, actions, effect }: PolicyRuleConfig): Rule {
   return {
     isAbout: toSubject(who),
-    matches: repositories.includes('**') ? () => true : picomatch([...repositories]),
+    matches: repositories.includes('**') ? () => true : matchGlobs(repositories),
     actions,
     allows: effect === 'allow',
   };
@@ -51,5 +50,5 @@ function toSubject(who: PolicyRuleConfig['who']): Rule['isAbout'] {
 
 /** Names have no parts as paths have: `*` is any text. */
 function nameMatcher(globs: readonly string[]): (name: string) => boolean {
-  return globs.length === 0 ? () => false : picomatch([...globs], { bash: true, dot: true });
+  return globs.length === 0 ? () => false : matchTextGlobs(globs);
 }

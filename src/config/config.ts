@@ -1,3 +1,4 @@
+import type { Pattern } from '../matching/pattern.ts';
 import type { AuthConfig } from './auth-config.ts';
 import type { HealthConfig } from './health-config.ts';
 import type { NotificationsConfig } from './notifications-config.ts';
@@ -375,7 +376,7 @@ export interface TagPolicyConfig {
   /** How long a tag is served without asking again. Milliseconds. */
   readonly ttlMs: number;
   /** The first that matches beats `ttlMs`. */
-  readonly rules: readonly { readonly match: RegExp; readonly ttlMs: number }[];
+  readonly rules: readonly { readonly match: Pattern; readonly ttlMs: number }[];
   /** `background`: a stale tag is served at once and asked for afterwards. */
   readonly revalidate: 'blocking' | 'background';
   /** The upstream says 404 of a tag we have. */

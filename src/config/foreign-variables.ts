@@ -1,7 +1,9 @@
 import { isIP } from 'node:net';
-import type { Environment } from './environment.ts';
 import type { Shape } from './shape.ts';
 import { leadsToKey } from './variable-names.ts';
+
+/** By name. */
+type Variables = Readonly<Record<string, string | undefined>>;
 
 /** Whose variable it is, where its name begins like ours and it is none. */
 export type Foreigner = 'kubernetes' | 'podman';
@@ -34,7 +36,7 @@ const SERVICE_VARIABLES: readonly { suffix: RegExp; isValue: (value: string) => 
  * A key that the schema knows is never taken for one. Where any name could be a key, such as below `log.fields`, it takes all
  * of what Kubernetes sets for a Service.
  */
-export function foreignerOf(name: string, env: Environment, shape: Shape): Foreigner | undefined {
+export function foreignerOf(name: string, env: Variables, shape: Shape): Foreigner | undefined {
   if (name === PODMAN_AUTH_FILE) return 'podman';
   const services = servicesOf(name, env[name] ?? '');
   if (services.length === 0) return undefined;
@@ -49,7 +51,7 @@ function servicesOf(name: string, value: string): string[] {
   );
 }
 
-function isComplete(service: string, env: Environment): boolean {
+function isComplete(service: string, env: Variables): boolean {
   return ['_SERVICE_HOST', '_SERVICE_PORT', '_PORT'].every((end) =>
     servicesOf(service + end, env[service + end] ?? '').includes(service),
   );

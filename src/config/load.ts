@@ -49,7 +49,7 @@ export async function loadConfig({ file, env, defaults = DEFAULT_FILE }: LoadCon
   // What is missing from the remains of a broken file would only confuse.
   if (isBroken || !isMapping) draft.throwProblems();
   draft.makeWayFor(env, named === undefined);
-  const config = draft.check(env);
+  const config = await draft.check(env);
   const upstreams = config.proxy?.upstreams.map(({ name }) => name) ?? [];
   const warnings = [
     ...found.warnings,
@@ -95,7 +95,7 @@ class Draft {
     proxy.entries.delete('upstreams');
   }
 
-  check(env: Environment): Config {
+  async check(env: Environment): Promise<Config> {
     const shape = shapeOf(configSchema);
     const applied = applyEnvironment(this.root, env, shape);
     this.problems.push(...applied.problems);
@@ -104,7 +104,7 @@ class Draft {
     for (const found of findEmptySecrets(this.root, shape)) this.find(found);
 
     const plain = toPlain(this.root);
-    const parsed = configSchema.safeParse(plain, { reportInput: true });
+    const parsed = await configSchema.safeParseAsync(plain, { reportInput: true });
     for (const issue of parsed.error?.issues ?? []) describeIssue(issue, shape).forEach((found) => this.find(found));
     for (const found of [...findConflicts(plain), ...findRefused(plain)]) this.find(found);
     for (const found of [...findIgnored(plain), ...findOddities(plain)]) this.find(found, this.warnings);

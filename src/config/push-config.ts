@@ -1,3 +1,4 @@
+import type { Pattern } from '../matching/pattern.ts';
 /** What clients may do to hosted content. */
 export interface PushConfig {
   /** `storage.delete.enabled` */
@@ -11,8 +12,8 @@ export interface PushConfig {
 /** What a pushed manifest has to satisfy beyond the specification. */
 export interface ManifestValidation {
   /** URLs of layers; empty: any. */
-  readonly allow: readonly RegExp[];
-  readonly deny: readonly RegExp[];
+  readonly allow: readonly Pattern[];
+  readonly deny: readonly Pattern[];
   /** Entries of an index that have to be in the repository. */
   readonly platforms: 'all' | 'none' | readonly Platform[];
 }

@@ -1,5 +1,4 @@
-import picomatch from 'picomatch';
-
+import { isGlob } from '../matching/glob.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import {
   type ContentDetails,
@@ -63,11 +62,11 @@ export class ContentList {
     if (exact) return [exact];
     const found: UsageRecord[] = [];
     const view = await this.#view();
-    const isGlob = picomatch.scan(name).isGlob;
+    const isPattern = isGlob(name);
     for (const kind of ['manifest', 'blob'] as const) {
       const parsed = parsePin(name);
       if (kind === 'blob' && parsed.matchesTag) continue;
-      if (isGlob)
+      if (isPattern)
         for await (const record of this.#matching({ filter: name, kind }, undefined, view)) found.push(record);
       else found.push(...(await index.ofRepository(name)).filter((record) => record.kind === kind));
     }
@@ -129,7 +128,7 @@ export class ContentList {
 
   async #matches({ repository, digest }: UsageRecord, filter: string | undefined, view: View): Promise<boolean> {
     if (filter === undefined || filter === '') return true;
-    if (!picomatch.scan(filter).isGlob && !filter.includes(':')) return repository.includes(filter);
+    if (!isGlob(filter) && !filter.includes(':')) return repository.includes(filter);
     const { matchesName, matchesTag, digest: wanted } = parsePin(filter);
     if (!matchesName(repository)) return false;
     if (wanted !== undefined) return wanted === digest;

@@ -1,6 +1,5 @@
+import { matchGlobs } from '../matching/glob.ts';
 import { join } from 'node:path';
-
-import picomatch from 'picomatch';
 
 import type { Config, ProxyConfig } from '../config/config.ts';
 import type { Redis } from '../redis/redis.ts';
@@ -144,7 +143,7 @@ function policyOf({ storage, proxy }: Config): Omit<HousekeepingPolicy, 'graceMs
 
 /** Only what can be fetched again is ever forgotten: not what was pushed here, now or before there was an upstream. */
 function whoseContentStays({ hosted, upstreams }: ProxyConfig): (repository: string) => boolean {
-  const isHosted = hosted.length === 0 ? () => false : picomatch([...hosted]);
+  const isHosted = matchGlobs(hosted);
   const prefixes = upstreams.map(({ storePrefix }) => (storePrefix === '' ? '' : `${storePrefix}/`));
   return (repository) => isHosted(repository) || !prefixes.some((prefix) => repository.startsWith(prefix));
 }

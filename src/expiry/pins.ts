@@ -1,5 +1,6 @@
-import picomatch from 'picomatch';
-
+import { ControlError } from './cache-control.ts';
+import { matchGlobs } from '../matching/glob.ts';
+import { GlobError } from '../matching/glob-syntax.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ManifestParts } from './manifest-parts.ts';
 import type { ContentReference, UsageIndex } from './usage-index.ts';
@@ -12,6 +13,7 @@ export interface PinPattern {
   readonly digest: string | undefined;
 }
 
+/** @throws {ControlError} `invalid` */
 export function parsePin(pattern: string): PinPattern {
   const at = pattern.indexOf('@');
   const colon = pattern.lastIndexOf(':');
@@ -24,7 +26,12 @@ export function parsePin(pattern: string): PinPattern {
 }
 
 function matcher(glob: string): (text: string) => boolean {
-  return picomatch(glob, { dot: true });
+  try {
+    return matchGlobs([glob]);
+  } catch (err) {
+    if (err instanceof GlobError) throw new ControlError('invalid', `${glob} ${err.message}`);
+    throw err;
+  }
 }
 
 export interface PinsOptions {

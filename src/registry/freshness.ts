@@ -1,3 +1,4 @@
+import type { Pattern } from '../matching/pattern.ts';
 import type { UpstreamErrorKind } from '../upstream/upstream.ts';
 
 /** What is known of a cached tag. Times in Unix milliseconds. */
@@ -35,7 +36,7 @@ export function tagFreshness(age: TagAge, policy: FreshnessPolicy, now: number):
 
 export interface TagTtlRules {
   readonly ttlMs: number;
-  readonly rules: readonly { readonly match: RegExp; readonly ttlMs: number }[];
+  readonly rules: readonly { readonly match: Pattern; readonly ttlMs: number }[];
 }
 
 /** The first rule that matches the tag decides. Milliseconds. */

@@ -37,12 +37,16 @@ function kindsOf({ kind, mediaType }: ManifestReference): Need['kinds'] {
   return MANIFEST_MEDIA_TYPES.includes(mediaType) ? ['manifest'] : ['manifest', 'blob'];
 }
 
+/** More than any client or server takes. */
+const MAX_URL_LENGTH = 8192;
+
 /** As distribution: http or https, no fragment, allowed and not denied; patterns are searched for. */
 function checkUrls({ digest, urls = [] }: ManifestReference, { allow, deny }: ManifestValidation): void {
+  const isAllowed = (url: string) => allow.length === 0 || allow.some((pattern) => pattern.test(url));
   for (const url of urls) {
-    const isHttp = /^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : '');
-    const isAllowed = allow.length === 0 || allow.some((pattern) => pattern.test(url));
-    if (isHttp && !url.includes('#') && isAllowed && !deny.some((pattern) => pattern.test(url))) continue;
+    const isShort = url.length <= MAX_URL_LENGTH;
+    const isHttp = isShort && /^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : '');
+    if (isHttp && !url.includes('#') && isAllowed(url) && !deny.some((pattern) => pattern.test(url))) continue;
     throw new RegistryError(
       'MANIFEST_INVALID',
       `manifest invalid: ${JSON.stringify(url.slice(0, 200))} is not allowed here`,

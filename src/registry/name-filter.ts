@@ -1,4 +1,4 @@
-import picomatch from 'picomatch';
+import { matchGlobs } from '../matching/glob.ts';
 
 export interface NameFilterOptions {
   /** Globs over the upstream's names; empty: all. */
@@ -10,7 +10,7 @@ export interface NameFilterOptions {
 export type NameFilter = (repository: string) => boolean;
 
 export function createNameFilter({ allow, deny }: NameFilterOptions): NameFilter {
-  const allowed = allow.length === 0 ? () => true : picomatch([...allow]);
-  const denied = deny.length === 0 ? () => false : picomatch([...deny]);
+  const allowed = allow.length === 0 ? () => true : matchGlobs(allow);
+  const denied = deny.length === 0 ? () => false : matchGlobs(deny);
   return (repository) => allowed(repository) && !denied(repository);
 }

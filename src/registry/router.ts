@@ -1,5 +1,4 @@
-import picomatch from 'picomatch';
-
+import { matchGlobs } from '../matching/glob.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { parseRepositoryName } from '../oci/reference.ts';
 import type { NameFilter } from './name-filter.ts';
@@ -75,7 +74,7 @@ export class Router {
       for (const name of [upstream.name, ...upstream.aliases]) this.#byName.set(name.toLowerCase(), upstream);
     }
     this.#default = options.upstreams.find((upstream) => upstream.isDefault);
-    this.#isHosted = options.hosted.length === 0 ? () => false : picomatch([...options.hosted]);
+    this.#isHosted = matchGlobs(options.hosted);
   }
 
   /** @throws {RegistryError} `NAME_UNKNOWN` when no upstream is meant, or one that is not configured; `NAME_INVALID` */

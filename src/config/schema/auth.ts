@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { PolicyAction, PolicyRuleConfig } from '../config.ts';
-import { bool, choice, httpUrl, integer, matching, name, ownDuration, ownTimer } from './scalar.ts';
+import { bool, choice, glob, httpUrl, integer, matching, name, ownDuration, ownTimer } from './scalar.ts';
 
 /** Of distribution. */
 const ALGORITHMS = /^(?:EdDSA|(?:HS|RS|ES|PS)(?:256|384|512))$/;
@@ -57,7 +57,7 @@ const issuer = z
   })
   .describe('Gives out tokens at /token to those who log in.');
 
-const repositories = z.array(name('A glob, such as team/**.')).describe('Globs over names. Default: all.');
+const repositories = z.array(glob('A glob, such as team/**.')).describe('Globs over names. Default: all.');
 
 const actions = z
   .array(choice('What may be done.', ['pull', 'push', 'delete', '*']))
@@ -72,8 +72,8 @@ const anonymous = z
   .describe('What everybody may do, logged in or not. Default: pull everything.');
 
 const ruleEntry = z.strictObject({
-  users: z.array(name('A glob over user names.')).optional(),
-  groups: z.array(name('A glob over names of groups.')).optional(),
+  users: z.array(glob('A glob over user names.')).optional(),
+  groups: z.array(glob('A glob over names of groups.')).optional(),
   anonymous: bool('Everybody, logged in or not.').optional(),
   repositories: repositories.optional(),
   actions,

@@ -4,13 +4,14 @@ import {
   bool,
   choice,
   duration,
+  glob,
   httpUrl,
   integer,
   matching,
   name,
   ownDuration,
   ownTimer,
-  regExp,
+  pattern,
   registryUrl,
   secret,
   signedDuration,
@@ -80,7 +81,7 @@ const tags = z
   .strictObject({
     ttl: ownDuration('How long a tag is served without asking again. Default: 5m.').optional(),
     rules: z
-      .array(z.strictObject({ match: regExp('Searched for in the tag.'), ttl: ownDuration('As tags.ttl.') }))
+      .array(z.strictObject({ match: pattern('Searched for in the tag.'), ttl: ownDuration('As tags.ttl.') }))
       .describe('The first that matches beats ttl. Default: full versions such as v1.27.3 for 168h.')
       .optional(),
     revalidate: choice('background: a stale tag is served at once and asked for afterwards. Default: blocking.', [
@@ -100,7 +101,7 @@ const timeouts = z
   })
   .describe('When to give up on the upstream.');
 
-const globs = (description: string) => z.array(name('A name with * and **.')).describe(description);
+const globs = (description: string) => z.array(glob('A name with * and **.')).describe(description);
 
 const upstream = z
   .strictObject({

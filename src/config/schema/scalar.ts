@@ -9,6 +9,9 @@ import {
   parseSizeBytes,
   parseTcpAddress,
 } from '../units.ts';
+import { matchGlobs } from '../../matching/glob.ts';
+import { GlobError } from '../../matching/glob-syntax.ts';
+import { compilePattern, type Pattern, PatternError } from '../../matching/pattern.ts';
 import { type Reading, readings } from './reading.ts';
 
 /** In whole days, the longest wait of Node's timers (2³¹ - 1 milliseconds); a longer one fires at once. */
@@ -20,7 +23,7 @@ class InvalidValueError extends Error {
 }
 
 /** What a value can be read as. */
-type Simple = string | number | boolean | RegExp | Listen;
+type Simple = string | number | boolean | Listen;
 
 interface ScalarType<T> {
   /** Reads on from the key's name: `must be …`. */
@@ -233,19 +236,35 @@ export const network = (description: string) =>
     parse: parseNetwork,
   });
 
-export const regExp = (description: string) =>
+/** @see matchGlobs */
+export const glob = (description: string) =>
   scalar(description, {
-    expected: 'must be a regular expression',
-    json: { type: 'string', format: 'regex' },
-    parse: parseRegExp,
+    expected: 'must be text that is not empty',
+    json: { type: 'string', minLength: 1 },
+    parse: (value) => parseGlob(value.trim()),
   });
 
-function parseRegExp(source: string): RegExp {
+function parseGlob(value: string): string | undefined {
   try {
-    return new RegExp(source);
+    matchGlobs([value]);
   } catch (err) {
-    const reason = err instanceof Error ? err.message.replace(/^.*: /, '') : '';
-    throw new InvalidValueError(`must be a regular expression: ${reason}`);
+    if (err instanceof GlobError) throw new InvalidValueError(err.message);
+    throw err;
+  }
+  return value || undefined;
+}
+
+/** Compiled by the engine that takes linear time, which is loaded when there is one. Parse asynchronously. */
+export const pattern = (description: string) =>
+  text(description).transform(readPattern).meta({ type: 'string', format: 'regex', description });
+
+async function readPattern(source: string, ctx: z.core.$RefinementCtx): Promise<Pattern> {
+  try {
+    return await compilePattern(source);
+  } catch (err) {
+    if (!(err instanceof PatternError)) throw err;
+    ctx.addIssue({ code: 'custom', message: `must be a regular expression in Go's syntax: ${err.message}` });
+    return z.NEVER;
   }
 }
 

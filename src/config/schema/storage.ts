@@ -1,6 +1,19 @@
 import { z } from 'zod';
 import { s3 } from './s3.ts';
-import { bool, choice, duration, fraction, integer, name, ownDuration, ownTimer, size, text, timer } from './scalar.ts';
+import {
+  bool,
+  choice,
+  duration,
+  fraction,
+  glob,
+  integer,
+  name,
+  ownDuration,
+  ownTimer,
+  size,
+  text,
+  timer,
+} from './scalar.ts';
 
 /** Drivers this version has. */
 export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory', 's3', 's3aws'] as const;
@@ -70,7 +83,7 @@ const quota = z.strictObject({
   low: fraction('Evict down to this share of the size. Default: 0.8.').optional(),
   high: fraction('Evict when more than this share of the size is used. Default: 1.').optional(),
   pins: z
-    .array(name('A name with * and **, and optionally a tag.'))
+    .array(glob('A name with * and **, and optionally a tag.'))
     .describe('Neither evicted nor expired.')
     .optional(),
 });

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { bool, choice, regExp, text } from './scalar.ts';
+import { bool, choice, pattern, text } from './scalar.ts';
 
 const urls = z
   .strictObject({
-    allow: z.array(regExp('Searched for in the URL.')).describe('Default: any http or https URL.').optional(),
-    deny: z.array(regExp('Searched for in the URL.')).optional(),
+    allow: z.array(pattern('Searched for in the URL.')).describe('Default: any http or https URL.').optional(),
+    deny: z.array(pattern('Searched for in the URL.')).optional(),
   })
   .describe('Where layers that are not pushed may be fetched from.');
 

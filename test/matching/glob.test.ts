@@ -1,0 +1,155 @@
+import fc from 'fast-check';
+import picomatch from 'picomatch';
+import { describe, expect, it } from 'vitest';
+import { isGlob, matchGlobs, matchTextGlobs } from '../../src/matching/glob.ts';
+import { GlobError } from '../../src/matching/glob-syntax.ts';
+
+const matches = (glob: string, name: string) => matchGlobs([glob])(name);
+
+describe('a glob over names', () => {
+  it.each([
+    ['*', 'app', true],
+    ['*', 'team/app', false],
+    ['**', 'team/app/x', true],
+    ['team/*', 'team/app', true],
+    ['team/*', 'team', false],
+    ['team/*', 'team/app/x', false],
+    ['team/**', 'team', true],
+    ['team/**', 'team/app/x', true],
+    ['team/**', 'teams/app', false],
+    ['*/**', 'app', false],
+    ['*/**', 'team/app', true],
+    ['**/app', 'app', true],
+    ['**/app', 'a/b/app', true],
+    ['a/**/b', 'a/b', true],
+    ['a/**/b', 'a/x/y/b', true],
+    ['a/**/b/**/c', 'a/b/x/b/c', true],
+    ['**/a/**', 'x/a', true],
+    ['release-*-*', 'release-1-2', true],
+    ['a*b*c', 'abcb', false],
+    ['a*b*c', 'abcbc', true],
+    ['*.*', 'a.b', true],
+    ['v?', 'v1', true],
+    ['v[0-9]', 'v1', true],
+    ['v[!0-9]', 'v1', false],
+    ['v[^0-9]', 'va', true],
+    ['a[b', 'a[b', true],
+    ['{a,b/c}/x', 'b/c/x', true],
+    ['{a,{b,c}}x', 'cx', true],
+    ['{a}', '{a}', true],
+    ['(a|b)/@(c|d)', 'b/d', true],
+    ['a?(b|c)', 'a', true],
+    ['a.b', 'axb', false],
+    ['a\\*b', 'a*b', true],
+    ['a\\*b', 'axb', false],
+    ['!team/**', 'team/app', false],
+    ['!team/**', 'other', true],
+    ['docker.io/library/*', 'docker.io/library/alpine', true],
+    ['constructor', 'constructor', true],
+    ['$&^', '$&^', true],
+  ])('%s, %s: %s', (glob, name, isMatch) => {
+    expect(matches(glob, name)).toBe(isMatch);
+  });
+
+  it('is one of several, any of which will do; of none, nothing', () => {
+    const match = matchGlobs(['a/*', 'b/*']);
+    expect(['a/x', 'b/x', 'c/x'].map(match)).toEqual([true, true, false]);
+    expect(matchGlobs([])('a')).toBe(false);
+  });
+
+  it.each(['a+(b)', '*(a|b)', '!(a)', 'a/!(b|c)/d', '{a,b}'.repeat(10)])(
+    'that is not supported is refused: %s',
+    (glob) => {
+      expect(() => matchGlobs([glob])).toThrow(GlobError);
+    },
+  );
+
+  it('means what picomatch takes it for', () => {
+    const parts = fc.constantFrom(
+      'a',
+      'b',
+      '/',
+      '/',
+      '*',
+      '*',
+      '/**/',
+      '?',
+      '-',
+      '.',
+      '{a,b}',
+      '{a,b/a}',
+      '[ab]',
+      '@(b|ab)',
+    );
+    const globs = fc
+      .array(parts, { minLength: 1, maxLength: 7 })
+      .map((all) => all.join(''))
+      // Two stars beside something else, empty parts, and what looks like a quantifier have a meaning of their own there.
+      .filter(
+        (glob) =>
+          !/^\/|\/\/|\/$|\*\*\*|\*\*[{@[]|[)}\]?*]\*\*|[^/]\*\*|\*\*[^/]|[)?*]\(|\)\?|\?@|^\.\/|\*\.\*/.test(glob),
+      );
+    const names = fc
+      .array(fc.constantFrom('a', 'b', '/', '-', 'c.', 'ab', '/a'), { minLength: 1, maxLength: 7 })
+      .map((all) => all.join(''))
+      .filter((name) => !/^\/|\/\/|\/$/.test(name));
+    let matched = 0;
+    fc.assert(
+      fc.property(globs, fc.array(names, { minLength: 20, maxLength: 20 }), (glob, some) => {
+        const [ours, theirs] = [matchGlobs([glob]), picomatch(glob, { dot: true })];
+        for (const name of some) {
+          expect([glob, name, ours(name)]).toEqual([glob, name, theirs(name)]);
+          if (ours(name)) matched++;
+        }
+      }),
+      { numRuns: 3000 },
+    );
+    expect(matched).toBeGreaterThan(1000);
+  });
+});
+
+describe('a glob over text without parts', () => {
+  it.each([
+    ['*', 'a/b c', true],
+    ['*', '', false],
+    ['release-*', 'release-a/b', true],
+    ['*@corp.example', 'me@corp.example', true],
+    ['*@corp.example', 'me@corp.example.org', false],
+    ['a**b', 'a/x/b', true],
+    ['CN=?', 'CN=/', true],
+    ['a*', 'a\nb', true],
+  ])('%s, %j: %s', (glob, text, isMatch) => {
+    expect(matchTextGlobs([glob])(text)).toBe(isMatch);
+  });
+});
+
+describe('the time it takes', () => {
+  it.each([
+    ['*a*a*a*a*a*b', 'a'.repeat(255)],
+    ['*-*-*-*-*-*x', 'a-'.repeat(127)],
+    ['**/a*/**/a*/**/a*/**/b', `${'a/'.repeat(127)}c`],
+    ['**/**/**/**/x*y*z', 'x/'.repeat(127)],
+    ['{a,aa}*{a,aa}*{a,aa}*{a,aa}*x', 'a'.repeat(255)],
+    ['[a-z]*[a-z]*[a-z]*[a-z]*!', 'a'.repeat(255)],
+    ['?*?*?*?*?*?*x', 'a'.repeat(255)],
+  ])('is short, whatever the name: %s', (glob, name) => {
+    expect(time(() => matches(glob, name))).toBeLessThan(50);
+  });
+
+  it('is short for names of users, which have no limit of their own', () => {
+    expect(time(() => matchTextGlobs(['*@*.*x*y*z'])('a@.'.repeat(5000)))).toBeLessThan(100);
+  });
+});
+
+/** Of the second run, when it is compiled. Milliseconds. */
+function time(run: () => boolean): number {
+  expect(run()).toBe(false);
+  const start = performance.now();
+  run();
+  return performance.now() - start;
+}
+
+it('is told from a name that stands for itself', () => {
+  expect(['a/*', 'a?', '[a]', '{a,b}', '!a', '@(a)', 'a\\*'].map(isGlob)).not.toContain(false);
+  expect(['a', 'docker.io/library/alpine:3.20', 'a@sha256:0'].map(isGlob)).not.toContain(true);
+});

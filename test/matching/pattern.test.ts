@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { compilePattern, PatternError } from '../../src/matching/pattern.ts';
+
+describe("a pattern in Go's syntax", () => {
+  it.each([
+    ['^https?://([^/]+\\.)*example\\.com/', 'https://a.b.example.com/x', true],
+    ['^https?://([^/]+\\.)*example\\.com/', 'https://example.com.evil/', false],
+    ['(?i)STABLE', 'unstable', true],
+    ['a\\z', 'xa', true],
+    ['\\Aa\\z', 'xa', false],
+    ['(?P<major>\\d+)\\.', '1.2', true],
+    ['(?<major>\\d+)\\.', '1.2', true],
+    ['^[[:alpha:]]+$', 'abc', true],
+    ['^[[:alpha:]]+$', 'abc1', false],
+    ['\\pL', 'ü', true],
+    ['\\Qa.b\\E', 'axb', false],
+    ['(?s)a.b', 'a\nb', true],
+    ['a$', 'a\n', false],
+    ['a\\/b', 'a/b', true],
+  ])('%s, %j: %s', async (source, text, isMatch) => {
+    expect((await compilePattern(source)).test(text)).toBe(isMatch);
+  });
+
+  it.each(['(a', 'a++', '(?=a)', '(?!a)', '(?<=a)', '\\1', 'a{1001}', '((a{100}){100}){100}', '\\u0041'])(
+    'is refused where Go refuses it, without a piece of it in the message: %s',
+    async (source) => {
+      const refused = compilePattern(source);
+      await expect(refused).rejects.toThrow(PatternError);
+      await expect(refused).rejects.toThrow(expect.objectContaining({ message: expect.not.stringContaining('`') }));
+    },
+  );
+
+  it.each([
+    ['^https?://([^/]+\\.)*example\\.com/', `https://${'a.'.repeat(4000)}x`],
+    ['^(a+)+$', `${'a'.repeat(8000)}!`],
+    ['(a|aa|a?)*(x+x+)+y', 'ax'.repeat(4000)],
+    ['^(([a-z])+.)+[A-Z]([a-z])+$', 'a'.repeat(8000)],
+  ])('takes linear time: %s', async (source, text) => {
+    const pattern = await compilePattern(source);
+    const start = performance.now();
+    expect(pattern.test(text)).toBe(false);
+    expect(performance.now() - start).toBeLessThan(500);
+  });
+});
