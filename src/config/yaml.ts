@@ -42,11 +42,11 @@ export function parseYamlVariable(text: string, variable: string): ParsedYaml {
 
 function parseYaml(text: string, lineCounter: LineCounter, originAt: (offset: number) => Origin): ParsedYaml {
   try {
-    const doc = parseDocument(text, { schema: 'failsafe', lineCounter, prettyErrors: false });
+    const doc = parseDocument(text, { schema: 'failsafe', lineCounter, prettyErrors: false, uniqueKeys: false });
     const builder = new TreeBuilder(doc, originAt);
     const root = builder.build(doc.contents, 0);
     const problems = [...doc.errors, ...doc.warnings.filter(({ code }) => code === 'TAG_RESOLVE_FAILED')];
-    const isBroken = problems.some(({ code }) => code !== 'DUPLICATE_KEY');
+    const isBroken = problems.length > 0;
     const toProblem = (error: YAMLError) => problemAt(originAt(error.pos[0]), describeError(error));
     return { root, problems: [...problems.map(toProblem), ...builder.problems], isBroken };
   } catch {
@@ -60,7 +60,6 @@ const TOO_MANY = `more than ${MAX_NODES} values, aliases followed`;
 const LIMITS = new Set([TOO_DEEP, TOO_MANY]);
 
 const MESSAGES: Readonly<Record<string, string>> = {
-  DUPLICATE_KEY: 'this key is given twice',
   MULTIPLE_DOCS: 'more than one YAML document',
   RESOURCE_EXHAUSTION: TOO_DEEP,
   TAG_RESOLVE_FAILED: 'text that starts with ! must be in quotes',
@@ -110,15 +109,24 @@ class TreeBuilder {
   #map(node: YAMLMap, origin: Origin, depth: number): MapNode {
     const entries = new Map<string, MapEntry>();
     const merged: ConfigNode[] = [];
+    const seen = new Map<string, Origin>();
     for (const { key, value } of node.items) {
       const keyNode = this.build(key, depth + 1);
       const child = this.build(value, depth + 1);
+      if (keyNode.kind === 'scalar') this.#refuseSecond(keyNode, seen);
       if (keyNode.kind !== 'scalar') this.#refuse(keyNode.origin, 'a key must be plain text');
       else if (keyNode.text === '<<') merged.push(child);
       else entries.set(keyNode.text, { keyOrigin: keyNode.origin, value: child });
     }
     for (const source of merged) this.#merge(source, entries);
     return { kind: 'map', entries, origin };
+  }
+
+  /** The parser could do that, and would not say where the other one is. */
+  #refuseSecond({ text, origin }: ConfigNode & { readonly kind: 'scalar' }, seen: Map<string, Origin>): void {
+    const first = seen.get(text);
+    if (first === undefined) seen.set(text, origin);
+    else this.#refuse(origin, `this key is given twice${'line' in first ? `, also on line ${first.line}` : ''}`);
   }
 
   /** @see https://yaml.org/type/merge.html A key of the map itself wins, then the earlier source. */

@@ -58,7 +58,7 @@ const cases: readonly Case[] = [
     what: 'a key given twice, beside other problems',
     text: 'version: 0.1\nstorage: inmemory\nhttp:\n  addr: :1\n  addr: x\n',
     problems: [
-      'config.yml:5:3: this key is given twice',
+      'config.yml:5:3: this key is given twice, also on line 4',
       'config.yml:5:9 http.addr: must be an address such as :5000, 127.0.0.1:5000 or [::1]:5000',
     ],
   },
