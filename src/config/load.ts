@@ -5,7 +5,8 @@ import { findEmptySecrets } from './empty-secrets.ts';
 import { applyEnvironment, type Environment } from './environment.ts';
 import { findFile } from './find-file.ts';
 import { describeIssue } from './issue.ts';
-import { ConfigError, type Finding, formatProblems, type Problem } from './problem.ts';
+import { ConfigError, type Finding, formatOrigin, formatProblems, type Problem } from './problem.ts';
+import { findSharedNames } from './overlaps.ts';
 import { findProxyOddities } from './resolve-proxy.ts';
 import { resolveConfig } from './resolve.ts';
 import { findTracingOddities } from './resolve-tracing.ts';
@@ -108,12 +109,14 @@ class Draft {
     for (const issue of parsed.error?.issues ?? []) describeIssue(issue, shape).forEach((found) => this.find(found));
     for (const found of [...findConflicts(plain), ...findRefused(plain)]) this.find(found);
     for (const found of [...findIgnored(plain), ...findOddities(plain)]) this.find(found, this.warnings);
+    for (const found of findSharedNames(plain)) this.find(found, this.notices);
     if (this.problems.length > 0 || !parsed.success) this.throwProblems();
     return resolveConfig(parsed.data, env);
   }
 
-  find({ path, part, message }: Finding, list = this.problems): void {
-    list.push({ origin: originOf(this.root, path, part), path, message });
+  find({ path, part, message, other }: Finding, list = this.problems): void {
+    const clash = other === undefined ? '' : ` (see ${formatOrigin(originOf(this.root, other))})`;
+    list.push({ origin: originOf(this.root, path, part), path, message: message + clash });
   }
 
   throwProblems(): never {

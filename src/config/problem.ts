@@ -19,6 +19,8 @@ export interface Finding {
   /** Which of the two to point at. */
   readonly part: 'key' | 'value';
   readonly message: string;
+  /** What it clashes with; where that stands is added to the message. */
+  readonly other?: KeyPath;
 }
 
 /** The configuration cannot be used. */
@@ -35,8 +37,13 @@ export class ConfigError extends Error {
 
 /** `config.yml:6:14 proxy.remoteurl: must be …`, or the variable's name instead of the position. */
 function formatProblem({ origin, path, message }: Problem): string {
-  const where = 'file' in origin ? `${origin.file}:${origin.line}:${origin.column}` : origin.variable;
+  const where = formatOrigin(origin);
   return path.length === 0 ? `${where}: ${message}` : `${where} ${formatPath(path)}: ${message}`;
+}
+
+/** `config.yml:6:14`, or the variable's name. */
+export function formatOrigin(origin: Origin): string {
+  return 'file' in origin ? `${origin.file}:${origin.line}:${origin.column}` : origin.variable;
 }
 
 /** `proxy.upstreams[0].remoteurl` */

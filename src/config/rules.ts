@@ -1,4 +1,5 @@
 import { findAuthConflicts, findAuthOddities } from './auth-rules.ts';
+import { findOverlaps } from './overlaps.ts';
 import type { Finding, KeyPath } from './problem.ts';
 import { DRIVERS_IN_WORDS, SUPPORTED_DRIVERS, UNSUPPORTED_DRIVERS } from './schema/storage.ts';
 import { plainAt, textAt } from './tree.ts';
@@ -19,6 +20,7 @@ export function findConflicts(plain: unknown): Finding[] {
     ...findAuthConflicts(plain),
     ...checkRedis(plain),
     ...checkProxy(plain),
+    ...findOverlaps(plain),
   ];
 }
 

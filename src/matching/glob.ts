@@ -91,6 +91,11 @@ function starredSource({ first, between, last, isOpen }: Starred, once: Once): s
     .join('')}${step(end, '(?=/|$)')}${below}`;
 }
 
+/** Whether one part of a name matches a segment. */
+export function matchSegment(segment: Exclude<GlobSegment, typeof GLOBSTAR>, part: string): boolean {
+  return new RegExp(`^(?:${segmentSource(segment, true, new Once())})$`).test(part);
+}
+
 function segmentSource(pieces: readonly string[], isPath: boolean, once: Once): string {
   const any = anyOf(isPath);
   const [first = '', ...rest] = pieces;

@@ -27,7 +27,7 @@ export async function problemsOf(text: string, env: Environment = {}): Promise<s
   try {
     await loadConfig({ file: file.path, env });
   } catch (err) {
-    if (err instanceof ConfigError) return err.problems.map((problem) => problem.replace(file.path, 'config.yml'));
+    if (err instanceof ConfigError) return err.problems.map((problem) => problem.replaceAll(file.path, 'config.yml'));
     throw err;
   }
   return [];
@@ -37,7 +37,7 @@ export async function problemsOf(text: string, env: Environment = {}): Promise<s
 export async function warningsOf(text: string, env: Environment = {}): Promise<string[]> {
   await using file = await configFile(text);
   const { warnings } = await loadConfig({ file: file.path, env });
-  return warnings.map((warning) => warning.replace(file.path, 'config.yml'));
+  return warnings.map((warning) => warning.replaceAll(file.path, 'config.yml'));
 }
 
 /** What storage is without anything said of it but its driver. */

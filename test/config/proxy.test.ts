@@ -173,11 +173,11 @@ proxy:
 
   it('stores below the name, unless storeprefix says otherwise', async () => {
     const proxy = await proxyOf(
-      '{upstreams: [{remoteurl: "https://ghcr.io"}, {remoteurl: "https://quay.io", storeprefix: ""}, {remoteurl: "https://registry-1.docker.io"}]}',
+      '{upstreams: [{remoteurl: "https://ghcr.io"}, {remoteurl: "https://quay.io", storeprefix: mirror/quay}, {remoteurl: "https://registry-1.docker.io"}]}',
     );
     expect(proxy?.upstreams.map(({ name, storePrefix }) => [name, storePrefix])).toEqual([
       ['ghcr.io', 'ghcr.io'],
-      ['quay.io', ''],
+      ['quay.io', 'mirror/quay'],
       ['docker.io', 'docker.io'],
     ]);
   });
