@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { type AdminServer, createAdminApp, startAdminServer } from './admin/admin-server.ts';
-import { requireToken } from './admin/authenticate.ts';
+import { createTokenCheck, type TokenCheck } from './admin/authenticate.ts';
 import { adminSocketPath } from './admin/socket-path.ts';
 import type { Config } from './config/config.ts';
 import { type Context, createContext } from './context.ts';
@@ -10,6 +10,7 @@ import { activatedSocket } from './http/activated-socket.ts';
 import { createApp } from './http/app.ts';
 import { Clients } from './http/client-address.ts';
 import { createTokenPage } from './http/token-page.ts';
+import { createProfilePages } from './http/debug-profiles.ts';
 import { startDebugServer } from './http/debug-server.ts';
 import { Gate } from './http/authorize.ts';
 import { createDispatcher } from './http/dispatcher.ts';
@@ -65,7 +66,8 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   });
   const page = auth?.issuer && { auth, issuer: auth.issuer, router, clients, prefix, log: telemetry.log };
   const tokens = page && createTokenPage(page);
-  const admin = await startAdmin(config, context, telemetry);
+  const operators = { profiles: createProfilePages(), hasToken: adminTokenCheck(config) };
+  const admin = await startAdmin(config, context, { telemetry, ...operators });
   const app = overHttp2(createApp({ health, tokens, admin: admin.app }));
   const peerFills = context.peers && createPeerFills({ access: context.peers, clients, telemetry });
   const draining = { now: false };
@@ -76,7 +78,7 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
     app(req, Object.assign(res, { locals: { exchange } }));
   };
   const { debug } = config.http;
-  const debugServer = debug && (await startDebugServer({ ...debug, metrics: telemetry.metrics, health }));
+  const debugServer = debug && (await startDebugServer({ ...debug, ...operators, metrics: telemetry.metrics, health }));
   const serving = await listen({
     http: config.http,
     onRequest: limitRequests(onRequest, { ...config.http.limits, clients, telemetry }),
@@ -101,25 +103,34 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   };
 }
 
+interface AdminOptions {
+  readonly telemetry: Telemetry;
+  readonly profiles: ReturnType<typeof createProfilePages>;
+  /** Undefined: there is no token. */
+  readonly hasToken: TokenCheck | undefined;
+}
+
+function adminTokenCheck({ admin: { token, tokenFile } }: Config): TokenCheck | undefined {
+  return token === undefined && tokenFile === undefined ? undefined : createTokenCheck({ token, tokenFile });
+}
+
 /** On an address of its own, among the other pages, and beside the storage: whichever of these there are. */
-async function startAdmin(config: Config, context: Context, { log }: Telemetry) {
-  const { listen: address, token, tokenFile } = config.admin;
-  const onError = (error: unknown) => log.error({ reason: String(error) }, 'the admin API failed');
+async function startAdmin(config: Config, context: Context, { telemetry, profiles, hasToken }: AdminOptions) {
+  const { listen: address, hosts } = config.admin;
+  const onError = (error: unknown) => telemetry.log.error({ reason: String(error) }, 'the admin API failed');
   const routes = { cache: context.cache, onError };
-  const hasToken = token !== undefined || tokenFile !== undefined;
-  const authenticate = hasToken ? requireToken({ token, tokenFile }) : undefined;
   const servers: AdminServer[] = [];
-  if (address) servers.push(await startAdminServer({ ...routes, listen: address, authenticate }));
+  if (address) servers.push(await startAdminServer({ ...routes, listen: address, hosts, hasToken }));
   const socket = adminSocketPath(config);
   let isClosed = false;
   const startOnSocket = async (path: string) => {
     if (isClosed) return;
-    servers.push(await startAdminServer({ ...routes, listen: { net: 'unix', path } }));
+    servers.push(await startAdminServer({ ...routes, listen: { net: 'unix', path }, profiles }));
   };
   const starting = socket && context.keeping.then(() => startOnSocket(socket)).catch(onError);
   if (context.isKeeper) await starting;
   return {
-    app: hasToken && !address ? createAdminApp(routes, authenticate) : undefined,
+    app: hasToken && !address ? createAdminApp({ ...routes, listen: config.http.listen, hasToken }) : undefined,
     async close() {
       isClosed = true;
       await Promise.all(servers.map((server) => server.close()));

@@ -1,9 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 
+import type { Listen } from '../config/config.ts';
 import { ControlError } from '../expiry/cache-control.ts';
+import { refuseForeign } from '../http/foreign-requests.ts';
+import { createHostCheck } from '../http/known-hosts.ts';
 
 export interface AdminSecret {
   readonly token: string | undefined;
@@ -11,24 +14,53 @@ export interface AdminSecret {
   readonly tokenFile: string | undefined;
 }
 
-/** Lets nobody through without the bearer token. */
-export function requireToken(secret: AdminSecret): RequestHandler {
-  return async (request, response, next) => {
-    const [, given] = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? '') ?? [];
+/** Whether a request has the bearer token. */
+export type TokenCheck = (request: Request) => Promise<boolean>;
+
+export function createTokenCheck(secret: AdminSecret): TokenCheck {
+  return async ({ headers }) => {
+    const [, given] = /^Bearer +(.+)$/i.exec(headers.authorization ?? '') ?? [];
+    if (given === undefined) return false;
     const expected = await readToken(secret);
-    if (given !== undefined && expected !== undefined && isSame(given, expected)) return next();
+    return expected !== undefined && isSame(given, expected);
+  };
+}
+
+/** Lets nobody through without the bearer token. */
+export function requireToken(hasToken: TokenCheck): RequestHandler {
+  return async (request, response, next) => {
+    if (await hasToken(request)) return next();
     response.set('www-authenticate', 'Bearer realm="layover-admin"');
     throw new ControlError('denied', 'the admin API takes the token of admin.token or admin.tokenfile');
   };
 }
 
 /**
- * A page in somebody's browser can send requests to an address on their machine, though none with this content type that it has not
- * been allowed to.
+ * Lets nobody through whom a page in a browser may have sent, where an address is all that it takes. With a token the name does not
+ * matter, as no page has that; a page of another origin is refused in any case.
+ *
+ * @param open the server's address and its further hosts; undefined when a token is asked for
  */
-export const requireJson: RequestHandler = (request, _response, next) => {
-  const changes = request.method !== 'GET' && request.method !== 'HEAD';
-  if (changes && request.is('application/json') === false) throw new ControlError('invalid', 'send application/json');
+export function refuseStrangers(
+  open: { readonly listen: Listen; readonly hosts: readonly string[] } | undefined,
+): RequestHandler {
+  const isKnownHost = open === undefined || open.listen.net === 'unix' ? () => true : createHostCheck(open);
+  return ({ headers }, _response, next) => {
+    refuseForeign(headers, isKnownHost(headers.host), 'admin.hosts');
+    next();
+  };
+}
+
+const JSON_TYPE = /^application\/json[ \t]*(?:;|$)/i;
+
+/**
+ * A page in somebody's browser can send requests to an address on their machine, though none with this content type that it has not
+ * been allowed to. One without a body needs it as well.
+ */
+export const requireJson: RequestHandler = ({ method, headers }, _response, next) => {
+  const changes = method !== 'GET' && method !== 'HEAD';
+  if (changes && !JSON_TYPE.test(headers['content-type'] ?? ''))
+    throw new ControlError('invalid', 'send application/json');
   next();
 };
 

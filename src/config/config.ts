@@ -41,6 +41,8 @@ export interface Config {
 export interface AdminConfig {
   /** An address of its own. */
   readonly listen: Listen | undefined;
+  /** By which it is reached, beside those of the address. Without ports. */
+  readonly hosts: readonly string[];
   /** With a token and no address of its own, it is on the registry's. */
   readonly token: string | undefined;
   /** Holds the token; read again when it changes. */
@@ -298,6 +300,8 @@ export type Listen =
 
 export interface DebugConfig {
   readonly listen: Listen;
+  /** By which it is reached, beside those of the address. Without ports. */
+  readonly hosts: readonly string[];
   /** Path of the metrics page; undefined when off. */
   readonly prometheusPath: string | undefined;
 }

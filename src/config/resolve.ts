@@ -43,7 +43,7 @@ export function resolveConfig(raw: RawConfig, env: Environment): Config {
     proxy: raw.proxy && resolveProxy(raw.proxy),
     push: resolvePush(raw),
     tracing: resolveTracing(raw.tracing, env),
-    admin: { listen: raw.admin?.addr, token: raw.admin?.token, tokenFile: raw.admin?.tokenfile },
+    admin: resolveAdmin(raw.admin ?? {}),
   };
 }
 
@@ -122,9 +122,13 @@ function resolveLimits(limits: NonNullable<RawHttp['limits']>): LimitsConfig {
   };
 }
 
-function resolveDebug({ addr, prometheus }: NonNullable<RawHttp['debug']>): HttpConfig['debug'] {
+function resolveDebug({ addr, hosts = [], prometheus }: NonNullable<RawHttp['debug']>): HttpConfig['debug'] {
   if (addr === undefined) return undefined;
-  return { listen: addr, prometheusPath: prometheus?.enabled ? (prometheus.path ?? '/metrics') : undefined };
+  return { listen: addr, hosts, prometheusPath: prometheus?.enabled ? (prometheus.path ?? '/metrics') : undefined };
+}
+
+function resolveAdmin({ addr, hosts = [], token, tokenfile }: NonNullable<RawConfig['admin']>): Config['admin'] {
+  return { listen: addr, hosts, token, tokenFile: tokenfile };
 }
 
 interface RawCheck {

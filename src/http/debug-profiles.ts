@@ -3,10 +3,13 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getHeapSnapshot } from 'node:v8';
 
-import type { Express, Request, Response } from 'express';
+import express, { type Request, type Response, type Router as Pages } from 'express';
 
-export const CPU_PROFILE_PATH = '/debug/pprof/profile';
-export const HEAP_PROFILE_PATH = '/debug/pprof/heap';
+/** Below which all profiles are. */
+export const PROFILES_PATH = '/debug/pprof';
+const CPU = '/profile';
+const HEAP = '/heap';
+export const PROFILE_PAGES: readonly string[] = [PROFILES_PATH + CPU, PROFILES_PATH + HEAP];
 
 /** As Go's. */
 const DEFAULT_SECONDS = 30;
@@ -20,15 +23,24 @@ type Recording = (
   wait: () => Promise<void>,
 ) => Promise<Profiler.Profile | HeapProfiler.SamplingHeapProfile>;
 
-/** Profiles for Chrome's developer tools and editors, at Go's addresses. One at a time: each slows the process. */
-export function addProfilePages(app: Express): void {
+/**
+ * Profiles for Chrome's developer tools and editors, at Go's addresses below {@link PROFILES_PATH}. One at a time: each slows the
+ * process. A snapshot holds every secret, and a profile the paths of the program: not to be mounted where anybody gets them.
+ */
+export function createProfilePages(): Pages {
   const desk = new ProfileDesk();
-  app.get(CPU_PROFILE_PATH, (request, response) => desk.record(recordCpu, 'cpuprofile', { request, response }));
-  app.get(HEAP_PROFILE_PATH, (request, response) =>
+  const pages = express.Router();
+  pages.use((_request, response, next) => {
+    response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    next();
+  });
+  pages.get(CPU, (request, response) => desk.record(recordCpu, 'cpuprofile', { request, response }));
+  pages.get(HEAP, (request, response) =>
     request.query['snapshot'] === '1'
-      ? desk.snapshot({ request, response })
+      ? desk.snapshot(response)
       : desk.record(recordHeap, 'heapprofile', { request, response }),
   );
+  return pages;
 }
 
 interface Asked {
@@ -54,11 +66,7 @@ class ProfileDesk {
   }
 
   /** The whole memory, with every secret in it. */
-  async snapshot({ request, response }: Asked): Promise<void> {
-    if (!isLocal(request.socket.remoteAddress)) {
-      refuse(response, 403, 'a snapshot holds every secret of the process, and is given on its own machine alone');
-      return;
-    }
+  async snapshot(response: Response): Promise<void> {
     await this.#alone(response, async () => {
       response.attachment(fileName('heapsnapshot')).type('json');
       // Who leaves in the middle needs no answer.
@@ -114,11 +122,6 @@ function secondsOf({ query }: Request): number | undefined {
   if (typeof seconds !== 'string' || !/^\d*\.?\d+$/.test(seconds)) return undefined;
   const parsed = Number(seconds);
   return parsed > 0 && parsed <= MAX_SECONDS ? parsed : undefined;
-}
-
-/** By a socket of the file system there is no address. */
-export function isLocal(address: string | undefined): boolean {
-  return address === undefined || address === '::1' || /^(?:::ffff:)?127\./.test(address);
 }
 
 function fileName(extension: string): string {

@@ -1,15 +1,17 @@
 import { createServer } from 'node:http';
 
 import express from 'express';
-import type { ErrorRequestHandler, Express } from 'express';
+import type { ErrorRequestHandler, Express, Request, RequestHandler, Router } from 'express';
 
 import type { Listen } from '../config/config.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { addProfilePages, CPU_PROFILE_PATH, HEAP_PROFILE_PATH } from './debug-profiles.ts';
+import { PROFILE_PAGES, PROFILES_PATH } from './debug-profiles.ts';
 import { processVars } from './debug-vars.ts';
+import { ForeignRequestError, refuseForeign } from './foreign-requests.ts';
 import { addHealthPages, LIVE_PATH, READY_PATH } from './health-pages.ts';
 import { bind, closeNow } from './bound-server.ts';
 import type { Health } from './health.ts';
+import { createHostCheck, listensOnLoopback } from './known-hosts.ts';
 
 export interface DebugServerOptions {
   readonly listen: Listen;
@@ -17,6 +19,11 @@ export interface DebugServerOptions {
   readonly health: Health;
   /** Path of the metrics page; undefined when off. */
   readonly prometheusPath: string | undefined;
+  /** Further names and addresses by which it is reached. */
+  readonly hosts: readonly string[];
+  readonly profiles: Router;
+  /** Whether a request has the token that profiles take; undefined: there is none. */
+  readonly hasToken: ((request: Request) => Promise<boolean>) | undefined;
 }
 
 export interface DebugServer {
@@ -27,11 +34,12 @@ export interface DebugServer {
 
 const HEALTH_PATH = '/debug/health';
 const VARS_PATH = '/debug/vars';
-const PAGES = [HEALTH_PATH, LIVE_PATH, READY_PATH, VARS_PATH, CPU_PROFILE_PATH, HEAP_PROFILE_PATH];
+const HEALTH_PAGES = [HEALTH_PATH, LIVE_PATH, READY_PATH];
+const PAGES = [...HEALTH_PAGES, VARS_PATH, ...PROFILE_PAGES];
 
 /**
- * Starts the pages for operators: health, metrics, profiles and a list of them. There is no authentication, and nothing
- * here tells a secret but a snapshot of the heap, which only the own machine gets.
+ * Starts the pages for operators: health, metrics, profiles and a list of them. Without authentication, except for profiles: they alone
+ * hold secrets.
  *
  * @throws what `listen` failed with, such as `EADDRINUSE`
  */
@@ -41,7 +49,8 @@ export async function startDebugServer(options: DebugServerOptions): Promise<Deb
   return { url, close: () => closeNow(server) };
 }
 
-function createApp({ metrics, health, prometheusPath }: DebugServerOptions): Express {
+function createApp(options: DebugServerOptions): Express {
+  const { metrics, health, prometheusPath, profiles } = options;
   const pages = [...PAGES, ...(prometheusPath === undefined ? [] : [prometheusPath])];
   const app = express();
   app.disable('x-powered-by');
@@ -50,12 +59,13 @@ function createApp({ metrics, health, prometheusPath }: DebugServerOptions): Exp
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     next();
   });
+  app.use(refuseStrangers(options));
   app.get(HEALTH_PATH, (_request, response) => {
     response.status(health.isHealthy() ? 200 : 503).json(health.failures());
   });
   addHealthPages(app, health, { isVerbose: true });
   app.get(VARS_PATH, async (_request, response) => void response.json(await processVars(metrics)));
-  addProfilePages(app);
+  app.use(PROFILES_PATH, requireTrust(options), profiles);
   if (prometheusPath !== undefined) {
     app.get(prometheusPath, async (_request, response) => {
       const { contentType, text } = await metrics.render();
@@ -68,8 +78,37 @@ function createApp({ metrics, health, prometheusPath }: DebugServerOptions): Exp
   return app;
 }
 
+/**
+ * Pages in browsers get nothing: neither those of other origins, nor those whose name was made to point here. Health and metrics tell
+ * no secret, and scrapers come by the name of a service: where other machines can connect, any name will do for these.
+ */
+function refuseStrangers({ listen, hosts, hasToken, prometheusPath }: DebugServerOptions): RequestHandler {
+  const isKnownHost = listen.net === 'unix' ? () => true : createHostCheck({ listen, hosts });
+  const forScrapers = new Set(listensOnLoopback(listen) ? [] : [...HEALTH_PAGES, prometheusPath]);
+  return async (request, _response, next) => {
+    const isServed = forScrapers.has(request.path) || isKnownHost(request.headers.host);
+    refuseForeign(request.headers, isServed || (await hasToken?.(request)) === true, 'http.debug.hosts');
+    next();
+  };
+}
+
+/** By a socket of the file system, or with the token. */
+function requireTrust({ listen, hasToken }: DebugServerOptions): RequestHandler {
+  return async (request, response, next) => {
+    if (listen.net === 'unix' || (await hasToken?.(request))) return next();
+    if (hasToken) {
+      response.status(401).set('www-authenticate', 'Bearer realm="layover-admin"');
+      response.json({ error: 'profiles take the token of admin.token or admin.tokenfile' });
+      return;
+    }
+    const error = 'profiles hold secrets: set admin.token and send it, or ask on the admin socket';
+    response.status(403).json({ error });
+  };
+}
+
 /** Express would show the stack, and recognises an error handler by its four parameters. */
 const answerError: ErrorRequestHandler = (error: { status?: number }, _request, response, next) => {
-  if (response.headersSent) next(error);
-  else response.status(error.status ?? 500).json({ error: 'the page could not be made' });
+  if (response.headersSent) return next(error);
+  const message = error instanceof ForeignRequestError ? error.message : 'the page could not be made';
+  response.status(error.status ?? 500).json({ error: message });
 };

@@ -49,7 +49,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     types: ['telemetry'],
   },
   'keeper.ts': { imports: ['registry/spool-locks.ts'] },
-  admin: { imports: ['expiry/cache-control.ts', 'http/bound-server.ts'] },
+  admin: {
+    imports: [
+      'expiry/cache-control.ts',
+      'http/bound-server.ts',
+      'http/debug-profiles.ts',
+      'http/foreign-requests.ts',
+      'http/known-hosts.ts',
+    ],
+  },
   http: { imports: ['auth', 'oci', 'registry', 'stream', 'telemetry', 'version.ts'] },
   auth: { imports: ['cache/lru.ts', 'matching', 'oci'] },
   notifications: { imports: ['oci'], types: ['registry/content-event.ts'] },

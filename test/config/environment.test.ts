@@ -26,6 +26,7 @@ describe('a REGISTRY_ variable', () => {
     expect(config.http.listen).toEqual({ net: 'tcp', host: '127.0.0.1', port: 6000 });
     expect(config.http.debug).toEqual({
       listen: { net: 'tcp', host: 'localhost', port: 5001 },
+      hosts: [],
       prometheusPath: '/metrics',
     });
     expect(config.http.drainTimeoutMs).toBe(5000);

@@ -111,7 +111,7 @@ describe('a configuration', () => {
       push: PUSH_DEFAULTS,
       redis: undefined,
       tracing: undefined,
-      admin: { listen: undefined, token: undefined, tokenFile: undefined },
+      admin: { listen: undefined, hosts: [], token: undefined, tokenFile: undefined },
     });
   });
 
@@ -173,7 +173,7 @@ tags: {maxtags: 60}
           clientAuth: 'verify-client-cert-if-given',
           minimumVersion: 'TLSv1.3',
         },
-        debug: { listen: { net: 'tcp', host: 'localhost', port: 5001 }, prometheusPath: '/metrics' },
+        debug: { listen: { net: 'tcp', host: 'localhost', port: 5001 }, hosts: [], prometheusPath: '/metrics' },
       },
       health: {
         storageDriver: { enabled: true, intervalMs: 60_000, threshold: 3 },
@@ -208,7 +208,7 @@ tags: {maxtags: 60}
       push: PUSH_DEFAULTS,
       redis: undefined,
       tracing: undefined,
-      admin: { listen: undefined, token: undefined, tokenFile: undefined },
+      admin: { listen: undefined, hosts: [], token: undefined, tokenFile: undefined },
     });
   });
 

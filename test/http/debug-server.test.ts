@@ -4,6 +4,7 @@ import { Agent, fetch, request } from 'undici';
 import { describe, expect, it } from 'vitest';
 
 import type { HealthConfig } from '../../src/config/config.ts';
+import { createProfilePages } from '../../src/http/debug-profiles.ts';
 import { startDebugServer } from '../../src/http/debug-server.ts';
 import type { DebugServerOptions } from '../../src/http/debug-server.ts';
 import { createHealth } from '../../src/http/health.ts';
@@ -29,6 +30,9 @@ async function setUp({ files = [], ...options }: Partial<DebugServerOptions & Pi
     metrics,
     health,
     prometheusPath: '/metrics',
+    hosts: [],
+    profiles: createProfilePages(),
+    hasToken: undefined,
     ...options,
   });
   return { url: server.url, metrics, health, close: () => server.close(), [Symbol.asyncDispose]: () => server.close() };
@@ -65,7 +69,7 @@ describe('debug server', () => {
     await using server = await setUp();
     const root = await fetch(server.url);
     expect([root.status, await root.json()]).toEqual([200, { pages: [...PAGES, '/metrics'] }]);
-    for (const path of ['/debug/var', '/debug/pprof/', '/v2/', '/%zz', '/debug/health/down']) {
+    for (const path of ['/debug/var', '/debug/pprofs', '/v2/', '/%zz', '/debug/health/down']) {
       const response = await fetch(`${server.url}${path}`);
       expect([path, response.status]).toEqual([path, 404]);
       expect(await response.json()).toEqual({
@@ -92,6 +96,26 @@ describe('debug server', () => {
     const response = await request('http://debug/debug/health', { dispatcher });
     expect([response.statusCode, await response.body.text()]).toEqual([200, '{}']);
     await dispatcher.close();
+  });
+
+  it('serves health and metrics by whatever name a scraper has for it where other machines can connect, and the rest by address', async () => {
+    await using server = await setUp({ listen: { net: 'tcp', host: '0.0.0.0', port: 0 } });
+    const origin = `http://127.0.0.1:${new URL(server.url).port}`;
+    const statusOf = async (path: string, host: string) => {
+      const { statusCode, body } = await request(origin + path, { headers: { host } });
+      await body.dump();
+      return statusCode;
+    };
+    for (const host of ['10.1.2.3:5001', '[fd00::7]:5001', 'layover.monitoring.svc:5001']) {
+      for (const path of ['/livez', '/readyz', '/debug/health', '/metrics']) {
+        expect([host, path, await statusOf(path, host)]).toEqual([host, path, path === '/readyz' ? 503 : 200]);
+      }
+    }
+    expect(await statusOf('/debug/vars', '10.1.2.3:5001')).toBe(200);
+    for (const path of ['/', '/debug/vars', '/debug/pprof/profile', '/debug/pprof/heap?snapshot=1']) {
+      expect([path, await statusOf(path, 'evil.example')]).toEqual([path, 403]);
+    }
+    expect(await statusOf('/debug/pprof/heap?snapshot=1', '10.1.2.3:5001')).toBe(403);
   });
 
   it('fails to start where another one listens', async () => {

@@ -2,17 +2,19 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { Layover } from '../support/layover.ts';
 
+const TOKEN = 'of-the-operators';
 const DEBUG = { debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } };
 /** Longest wait for something of another process. Milliseconds. */
 const WAIT_MS = 15_000;
 
 let layover: Layover;
 beforeAll(async () => {
-  layover = await Layover.start({ config: { http: DEBUG } });
+  layover = await Layover.start({ config: { http: DEBUG, admin: { token: TOKEN } } });
 });
 afterAll(() => layover[Symbol.asyncDispose]());
 
-const page = (path: string, init?: RequestInit) => fetch(`${layover.debugUrl}${path}`, init);
+const headers = { authorization: `Bearer ${TOKEN}` };
+const page = (path: string, init?: RequestInit) => fetch(`${layover.debugUrl}${path}`, { headers, ...init });
 
 describe('GET /debug/vars', () => {
   it('tells what the process uses and has done', async () => {
@@ -107,9 +109,11 @@ describe('GET /debug/pprof/profile', () => {
   });
 
   it('does not keep the process from ending', async () => {
-    await using ending = await Layover.start({ config: { http: DEBUG } });
-    const long = fetch(`${ending.debugUrl}/debug/pprof/profile?seconds=60`).catch((err: Error) => err.name);
-    const isBusy = async () => (await fetch(`${ending.debugUrl}/debug/pprof/heap?seconds=0.001`)).status;
+    await using ending = await Layover.start({ config: { http: DEBUG, admin: { token: TOKEN } } });
+    const long = fetch(`${ending.debugUrl}/debug/pprof/profile?seconds=60`, { headers }).catch(
+      (err: Error) => err.name,
+    );
+    const isBusy = async () => (await fetch(`${ending.debugUrl}/debug/pprof/heap?seconds=0.001`, { headers })).status;
     await vi.waitFor(async () => expect(await isBusy()).toBe(409), WAIT_MS);
     expect((await ending.kill('SIGTERM')).code).toBe(0);
     expect(await long).toBe('TypeError');
@@ -129,7 +133,7 @@ describe('GET /debug/pprof/heap', () => {
     expect(await response.json()).toMatchObject({ head: { callFrame: { functionName: '(root)' } } });
   });
 
-  it('is a snapshot of the whole heap for whoever asks for that on the same machine', async () => {
+  it('is a snapshot of the whole heap for whoever asks for that', async () => {
     const response = await page('/debug/pprof/heap?snapshot=1');
     expect(response.headers.get('content-disposition')).toContain('.heapsnapshot');
     const { snapshot, nodes } = (await response.json()) as { snapshot: { node_count: number }; nodes: number[] };

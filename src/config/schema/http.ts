@@ -3,6 +3,7 @@ import { CIPHER_SUITES } from '../cipher-suites.ts';
 import {
   bool,
   choice,
+  hosts,
   httpUrl,
   integer,
   matching,
@@ -67,6 +68,7 @@ const tls = z
 const debug = z
   .strictObject({
     addr: tcpAddress('Address of the debug server, such as localhost:5001.').optional(),
+    hosts: hosts('Names and addresses by which it is reached, beside its own and those of loopback.').optional(),
     prometheus: z
       .strictObject({
         enabled: bool('Serve metrics. Default: false.').optional(),

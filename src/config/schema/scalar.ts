@@ -87,6 +87,17 @@ export const matching = (description: string, { pattern, expected }: { pattern: 
     parse: (value) => (pattern.test(value) ? value : undefined),
   });
 
+/** What `Host` headers may name: no port, as it is not compared. */
+export const hosts = (description: string) =>
+  z
+    .array(
+      matching('A name or an IP address, without a port.', {
+        pattern: /^(?:[A-Za-z0-9_][A-Za-z0-9._-]{0,252}|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)$/,
+        expected: 'must be a name or an IP address, without a port',
+      }),
+    )
+    .describe(description);
+
 export const bool = (description: string) =>
   scalar(description, {
     reads: 'yaml',
