@@ -16,6 +16,10 @@ const COMMON_HEADERS: Readonly<Record<string, string>> = {
   'Docker-Distribution-Api-Version': '`registry/2.0`',
   'X-Cache': 'Where the answer came from: `HIT`, `MISS`, `FILL`, `STALE` or `BYPASS`.',
   'OCI-Namespace': 'The registry that was asked, where it is an upstream.',
+  'X-Content-Type-Options': '`nosniff`; this and the next two unless `http.headers` has them.',
+  'Content-Security-Policy': "`default-src 'none'; sandbox`",
+  'Content-Disposition':
+    '`attachment`, when a browser is going to show the response (`Sec-Fetch-Dest`, `Sec-Fetch-Mode`).',
   Warning: '`110 - "Response is Stale"`, with `X-Cache: STALE`.',
 };
 

@@ -16,6 +16,10 @@ export function createApp({ health, admin, tokens }: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  app.use((_request, response, next) => {
+    response.set('x-content-type-options', 'nosniff');
+    next();
+  });
   app.get('/', (_request, response) => {
     const status = health.isHealthy() ? 200 : 503;
     response.status(status).set('cache-control', 'no-cache').end();

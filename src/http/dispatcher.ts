@@ -17,6 +17,7 @@ import { createMountSource } from './mount-source.ts';
 import { createNotify, type Listening } from './notify.ts';
 import type { Passthrough } from './passthrough.ts';
 import { type FindTarget, handle, type RouteTable } from './route-table.ts';
+import { SecurityHeaders } from './security-headers.ts';
 
 export interface DispatcherOptions {
   readonly router: Router;
@@ -28,7 +29,7 @@ export interface DispatcherOptions {
   readonly locate: Locate;
   /** Undefined: everybody may do everything. */
   readonly gate: Gate | undefined;
-  /** Added to every answer. */
+  /** Added to every answer; they count before our own security headers. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
   readonly isHealthy: () => boolean;
   readonly passthrough: Passthrough;
@@ -47,11 +48,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { prefix, clients, telemetry } = options;
   const root = `${prefix}v2`;
   const extraHeaders = Object.entries(options.headers);
+  const security = new SecurityHeaders(options.headers);
   return (req, res) => {
     const target = originForm(req.url ?? '');
     if (!isBelow(root, target)) return false;
     for (const [name, values] of extraHeaders) res.setHeader(name, values);
-    const exchange = new Exchange(req, res, { target, client: clients.of(req), telemetry });
+    const exchange = new Exchange(req, res, { target, client: clients.of(req), telemetry, security });
     exchange.run(() => answer(exchange, options)).catch((err: unknown) => answerError(exchange, err, telemetry.log));
     return true;
   };

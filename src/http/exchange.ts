@@ -10,6 +10,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { FinishedRequest, RequestHandlerName } from '../telemetry/request-telemetry.ts';
 import type { RequestTrace } from '../telemetry/tracing.ts';
 import type { Client } from './client-address.ts';
+import { SecurityHeaders } from './security-headers.ts';
 
 const HANDLER_NAMES: Readonly<Record<OciRequestKind, RequestHandlerName>> = {
   ping: 'ping',
@@ -31,6 +32,8 @@ const HANDLER_NAMES: Readonly<Record<OciRequestKind, RequestHandlerName>> = {
   'list-methods': 'other',
 };
 
+const DEFAULT_SECURITY = new SecurityHeaders({});
+
 const PROTOCOLS: Readonly<Record<string, string>> = { '1.0': 'HTTP/1.0', '1.1': 'HTTP/1.1', '2.0': 'HTTP/2.0' };
 
 export interface ExchangeOptions {
@@ -38,6 +41,8 @@ export interface ExchangeOptions {
   readonly target: string;
   readonly client: Client;
   readonly telemetry: Telemetry;
+  /** @default all of them */
+  readonly security?: SecurityHeaders;
 }
 
 /** One request with its answer, and what is worth telling of it afterwards. */
@@ -53,6 +58,7 @@ export class Exchange {
   /** Who asks; nobody in particular until somebody has looked. */
   identity: Identity = ANONYMOUS;
   readonly #telemetry: Telemetry;
+  readonly #security: SecurityHeaders;
   readonly #startedAt = performance.now();
   #trace: RequestTrace | undefined;
   /** Undefined until the request has been understood. */
@@ -66,12 +72,14 @@ export class Exchange {
   #error: RegistryError | undefined;
   #bytes = 0;
 
-  constructor(req: IncomingMessage, res: ServerResponse, { target, client, telemetry }: ExchangeOptions) {
+  constructor(req: IncomingMessage, res: ServerResponse, options: ExchangeOptions) {
+    const { target, client, telemetry, security = DEFAULT_SECURITY } = options;
     this.req = req;
     this.res = res;
     this.target = target;
     this.client = client;
     this.#telemetry = telemetry;
+    this.#security = security;
     res.on('close', () => this.#finish());
   }
 
@@ -115,6 +123,7 @@ export class Exchange {
   /** The headers that every answer of the registry has; the caller adds its own. */
   commonHeaders(): OutgoingHttpHeaders {
     const headers: OutgoingHttpHeaders = {
+      ...this.#security.for(this.req.headers),
       'docker-distribution-api-version': 'registry/2.0',
       'x-cache': this.#outcome,
     };

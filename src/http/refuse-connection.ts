@@ -2,6 +2,7 @@ import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 
 import { RegistryError } from '../oci/errors.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 /** What Node's own handler of `clientError` looks at; there is no other way from a socket to its answer. */
 export interface AnsweringSocket extends Socket {
@@ -29,7 +30,9 @@ export function refuseConnection(socket: AnsweringSocket, error: RegistryError):
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Docker-Distribution-Api-Version: registry/2.0',
-    ...Object.entries(error.options.headers ?? {}).map(([name, value]) => `${name}: ${String(value)}`),
+    ...Object.entries({ ...SECURITY_HEADERS, ...error.options.headers }).map(
+      ([name, value]) => `${name}: ${String(value)}`,
+    ),
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);

@@ -31,3 +31,11 @@ export const MANIFEST_MEDIA_TYPES: readonly string[] = [
   DOCKER_SCHEMA1_SIGNED,
   DOCKER_SCHEMA1,
 ];
+
+/** As RFC 6838, section 4.2, has it; a manifest is served with it, so it is none that a browser would show or run. */
+const MANIFEST_MEDIA_TYPE = /^application\/(?:vnd\.[\w!#$&^.+-]{1,120}|[\w!#$&^.+-]{0,120}json)$/;
+
+/** Whether a manifest may be served with this type. */
+export function isManifestMediaType(mediaType: string): boolean {
+  return MANIFEST_MEDIA_TYPE.test(mediaType);
+}

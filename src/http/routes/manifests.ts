@@ -1,5 +1,6 @@
 import { entityTag } from '../../oci/conditional.ts';
-import type { Descriptor } from '../../oci/descriptor.ts';
+import { type Descriptor, OCTET_STREAM } from '../../oci/descriptor.ts';
+import { isManifestMediaType } from '../../oci/media-types.ts';
 import type { Reference } from '../../oci/reference.ts';
 import type { ContentEvent } from '../../registry/content-event.ts';
 import type { Exchange } from '../exchange.ts';
@@ -53,7 +54,8 @@ function startAnswer(exchange: Exchange, { digest, mediaType, size }: Descriptor
     res.writeHead(304, headers).end();
     return 'not-modified';
   }
-  headers['content-type'] = mediaType;
+  // An upstream may have written anything there.
+  headers['content-type'] = isManifestMediaType(mediaType) ? mediaType : OCTET_STREAM;
   headers['content-length'] = size;
   res.writeHead(200, headers);
   return 'body-may-follow';
