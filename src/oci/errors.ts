@@ -25,7 +25,7 @@ export const ERROR_CODES = {
   },
   TOOMANYREQUESTS: { status: 429, description: 'Later: `Retry-After` says when.' },
   // Not in the spec; Docker's registry sends these and clients know them.
-  TAG_INVALID: { status: 400, description: 'Not a tag.' },
+  TAG_INVALID: { status: 400, description: 'Not a tag that could be pushed.' },
   PAGINATION_NUMBER_INVALID: { status: 400, description: '`n` is no whole number, or larger than is served at once.' },
   RANGE_INVALID: { status: 416, description: 'The content has no such range, or the chunk does not come next.' },
   UNAVAILABLE: {

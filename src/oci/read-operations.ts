@@ -63,7 +63,7 @@ export const READ_OPERATIONS = {
     spec: 'end-3',
     requestHeaders: CONDITIONS,
     answers: [{ status: 200, when: 'The body is the manifest.', headers: MANIFEST }, NOT_MODIFIED],
-    errors: ['MANIFEST_UNKNOWN', 'NAME_UNKNOWN', 'TAG_INVALID', 'DIGEST_INVALID'],
+    errors: ['MANIFEST_UNKNOWN', 'NAME_UNKNOWN', 'DIGEST_INVALID'],
   },
   'head-manifest': {
     endpoint: 'manifests',
@@ -72,7 +72,7 @@ export const READ_OPERATIONS = {
     spec: 'end-3',
     requestHeaders: CONDITIONS,
     answers: [{ status: 200, when: 'It is there.', headers: MANIFEST }, NOT_MODIFIED],
-    errors: ['MANIFEST_UNKNOWN', 'NAME_UNKNOWN', 'TAG_INVALID', 'DIGEST_INVALID'],
+    errors: ['MANIFEST_UNKNOWN', 'NAME_UNKNOWN', 'DIGEST_INVALID'],
   },
   'get-blob': {
     endpoint: 'blobs',

@@ -36,6 +36,21 @@ export function parseReference(text: string): Reference {
   return { kind: 'tag', tag: text };
 }
 
+/**
+ * As {@link parseReference}, where a manifest is asked for or deleted: by what is not a tag there cannot be any.
+ *
+ * @throws {RegistryError} `MANIFEST_UNKNOWN` instead of `TAG_INVALID`
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
+ */
+export function parseExistingReference(text: string): Reference {
+  try {
+    return parseReference(text);
+  } catch (err) {
+    if (!(err instanceof RegistryError) || err.code !== 'TAG_INVALID') throw err;
+    throw new RegistryError('MANIFEST_UNKNOWN', `manifest unknown: ${err.message}`);
+  }
+}
+
 /** As written in a URL. */
 export function referenceText(reference: Reference): string {
   return reference.kind === 'tag' ? reference.tag : reference.digest;

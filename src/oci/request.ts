@@ -3,7 +3,7 @@ import { allowedMethods, type EndpointName, type Operation } from './endpoints.t
 import { RegistryError } from './errors.ts';
 import { type PageRequest, parsePage } from './pagination.ts';
 import { READ_OPERATIONS } from './read-operations.ts';
-import { parseReference, parseRepositoryName, type Reference } from './reference.ts';
+import { parseExistingReference, parseReference, parseRepositoryName, type Reference } from './reference.ts';
 import { WRITE_OPERATIONS } from './write-operations.ts';
 import { toManifestWrite, toUploadRequest, toUploadStart, type WriteRequest } from './write-request.ts';
 
@@ -123,7 +123,7 @@ function toRequest(endpoint: Endpoint, method: string, query: URLSearchParams): 
     case 'tags':
       return { kind: 'list-tags', repository, page: parsePage(query) };
     case 'manifests':
-      return toManifestRequest({ repository, reference: parseReference(endpoint.last) }, method, query);
+      return toManifestRequest({ repository, reference: referenceFor(method, endpoint.last) }, method, query);
     case 'blobs':
       return { kind: BLOB_KINDS[method] ?? 'get-blob', repository, digest: parseDigest(endpoint.last) };
     case 'referrers': {
@@ -144,6 +144,10 @@ function toRequest(endpoint: Endpoint, method: string, query: URLSearchParams): 
 }
 
 const BLOB_KINDS: Readonly<Record<string, 'head-blob' | 'delete-blob'>> = { HEAD: 'head-blob', DELETE: 'delete-blob' };
+
+function referenceFor(method: string, text: string): Reference {
+  return method === 'PUT' ? parseReference(text) : parseExistingReference(text);
+}
 
 function toManifestRequest(
   target: { readonly repository: string; readonly reference: Reference },

@@ -108,7 +108,7 @@ export const WRITE_OPERATIONS = {
     summary: 'Removes a tag; or a manifest, by digest, with all tags that name it.',
     spec: 'end-9',
     answers: [{ status: 202, when: 'It is gone; its bytes go when garbage is collected.' }],
-    errors: ['MANIFEST_UNKNOWN', 'UNSUPPORTED', 'TAG_INVALID', 'DIGEST_INVALID'],
+    errors: ['MANIFEST_UNKNOWN', 'UNSUPPORTED', 'DIGEST_INVALID'],
   },
   'delete-blob': {
     endpoint: 'blobs',

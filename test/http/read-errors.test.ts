@@ -24,7 +24,8 @@ describe('a request that is wrong', () => {
     ['/v2/a/../b/manifests/1', 400, 'NAME_INVALID'],
     ['/v2/a%/manifests/1', 400, 'NAME_INVALID'],
     [`/v2/${'n'.repeat(256)}/manifests/1`, 400, 'NAME_INVALID'],
-    ['/v2/team/app/manifests/-', 400, 'TAG_INVALID'],
+    ['/v2/team/app/manifests/-', 404, 'MANIFEST_UNKNOWN'],
+    ['/v2/team/app/manifests/.INVALID_MANIFEST_NAME', 404, 'MANIFEST_UNKNOWN'],
     ['/v2/team/app/manifests/sha256:1', 400, 'DIGEST_INVALID'],
     ['/v2/team/app/blobs/1', 400, 'DIGEST_INVALID'],
     ['/v2/team/app', 404, 'UNSUPPORTED'],
@@ -36,6 +37,14 @@ describe('a request that is wrong', () => {
       'content-type': 'application/json',
       'docker-distribution-api-version': 'registry/2.0',
     });
+  });
+
+  it('by a tag that cannot be is answered as for one that is not there, GET and HEAD alike', async () => {
+    for (const tag of ['.INVALID_MANIFEST_NAME', 'a+b', 'x'.repeat(129), '%0d%0aa', '%00']) {
+      const url = `${v2}/team/app/manifests/${tag}`;
+      expect([tag, ...errorOf(await ask(url))]).toEqual([tag, 404, 'MANIFEST_UNKNOWN']);
+      expect([tag, (await ask(url, { method: 'HEAD' })).status]).toEqual([tag, 404]);
+    }
   });
 
   it.each([
