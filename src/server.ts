@@ -1,4 +1,3 @@
-import type { RequestListener } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { type AdminServer, createAdminApp, startAdminServer } from './admin/admin-server.ts';
@@ -20,7 +19,8 @@ import { listen } from './http/listener.ts';
 import { createBaseUrl, createLocate } from './http/locate.ts';
 import { Passthrough } from './http/passthrough.ts';
 import { createPeerFills } from './http/peer-fills.ts';
-import { limitRequests } from './http/request-limits.ts';
+import { limitRequests, type ServeRequest } from './http/request-limits.ts';
+import { refuseHost } from './http/refuse-host.ts';
 import { createRoutes } from './http/routes.ts';
 import { TrustedProxies } from './http/trusted-proxies.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
@@ -71,11 +71,14 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   const app = overHttp2(createApp({ health, tokens, admin: admin.app }));
   const peerFills = context.peers && createPeerFills({ access: context.peers, clients, telemetry });
   const draining = { now: false };
-  const onRequest: RequestListener = (req, res) => {
+  const onRequest: ServeRequest = (req, res) => {
     if (draining.now) res.shouldKeepAlive = false;
-    if (dispatch(req, res) || peerFills?.(req, res)) return;
+    if (refuseHost(req, res, { clients, telemetry })) return undefined;
+    const work = dispatch(req, res) ?? peerFills?.(req, res);
+    if (work) return work;
     const exchange = noteExchange(req, res, { client: clients.of(req), telemetry });
     app(req, Object.assign(res, { locals: { exchange } }));
+    return undefined;
   };
   const { debug } = config.http;
   const debugServer = debug && (await startDebugServer({ ...debug, ...operators, metrics: telemetry.metrics, health }));

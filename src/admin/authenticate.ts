@@ -45,8 +45,8 @@ export function refuseStrangers(
   open: { readonly listen: Listen; readonly hosts: readonly string[] } | undefined,
 ): RequestHandler {
   const isKnownHost = open === undefined || open.listen.net === 'unix' ? () => true : createHostCheck(open);
-  return ({ headers }, _response, next) => {
-    refuseForeign(headers, isKnownHost(headers.host), 'admin.hosts');
+  return (request, _response, next) => {
+    refuseForeign(request, isKnownHost(request.headers.host), 'admin.hosts');
     next();
   };
 }

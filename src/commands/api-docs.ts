@@ -8,7 +8,8 @@ Layover speaks the [OCI distribution specification](https://github.com/openconta
 Docker's registry has beyond it. This page is made by \`layover api-docs\` from the tables that requests are read and answered by.
 
 A \`<name>\` is lower-case words with slashes between them, of 255 characters at most; a \`<reference>\` is a tag or a digest; a \`<digest>\`
-is \`sha256:\` or \`sha512:\` and lower-case hex. A trailing slash is optional. \`?ns=<host>\` says which registry a client means, where one Layover
+is \`sha256:\` or \`sha512:\` and lower-case hex. A trailing slash is optional. Double slashes
+are redirected to single ones: 301 for \`GET\` and \`HEAD\`, 308 for the rest. \`?ns=<host>\` says which registry a client means, where one Layover
 stands before several. \`OPTIONS\` of any endpoint answers 200 with \`Allow\`.
 `;
 

@@ -87,7 +87,7 @@ function refuseStrangers({ listen, hosts, hasToken, prometheusPath }: DebugServe
   const forScrapers = new Set(listensOnLoopback(listen) ? [] : [...HEALTH_PAGES, prometheusPath]);
   return async (request, _response, next) => {
     const isServed = forScrapers.has(request.path) || isKnownHost(request.headers.host);
-    refuseForeign(request.headers, isServed || (await hasToken?.(request)) === true, 'http.debug.hosts');
+    refuseForeign(request, isServed || (await hasToken?.(request)) === true, 'http.debug.hosts');
     next();
   };
 }

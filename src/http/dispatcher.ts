@@ -9,7 +9,9 @@ import type { Router, Target } from '../registry/router.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { answerError } from './answer-error.ts';
 import type { Gate, Permissions } from './authorize.ts';
+import { cleanTarget } from './clean-target.ts';
 import type { Clients } from './client-address.ts';
+import { allowsOrigins, isPreflight } from './cors.ts';
 import { Exchange } from './exchange.ts';
 import { hostOf } from './host-of.ts';
 import type { Locate } from './locate.ts';
@@ -18,6 +20,7 @@ import { createNotify, type Listening } from './notify.ts';
 import type { Passthrough } from './passthrough.ts';
 import { type FindTarget, handle, type RouteTable } from './route-table.ts';
 import { SecurityHeaders } from './security-headers.ts';
+import { endEarly, hasLongRest } from './unread-body.ts';
 
 export interface DispatcherOptions {
   readonly router: Router;
@@ -37,8 +40,12 @@ export interface DispatcherOptions {
   readonly listening: Listening | undefined;
 }
 
-/** Takes what is the registry's, and says whether it was. */
-export type Dispatcher = (req: IncomingMessage, res: ServerResponse) => boolean;
+/**
+ * Takes what is the registry's.
+ *
+ * @returns undefined when it was not; resolves when nothing is done for the request any more, which may be after its response has ended
+ */
+export type Dispatcher = (req: IncomingMessage, res: ServerResponse) => Promise<void> | undefined;
 
 /**
  * Everything under `/v2/`, without Express: names contain slashes, bodies are gigabytes, and a cached manifest should cost
@@ -49,13 +56,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const root = `${prefix}v2`;
   const extraHeaders = Object.entries(options.headers);
   const security = new SecurityHeaders(options.headers);
+  const settings = { ...options, answersPreflights: allowsOrigins(options.headers) };
   return (req, res) => {
-    const target = originForm(req.url ?? '');
-    if (!isBelow(root, target)) return false;
+    const asked = originForm(req.url ?? '');
+    const target = cleanTarget(asked);
+    if (!isBelow(root, target)) return undefined;
     for (const [name, values] of extraHeaders) res.setHeader(name, values);
     const exchange = new Exchange(req, res, { target, client: clients.of(req), telemetry, security });
-    exchange.run(() => answer(exchange, options)).catch((err: unknown) => answerError(exchange, err, telemetry.log));
-    return true;
+    return exchange
+      .run(() => answer(exchange, asked, settings))
+      .catch((err: unknown) => answerError(exchange, err, telemetry.log));
   };
 }
 
@@ -73,14 +83,37 @@ function isBelow(root: string, target: string): boolean {
   return next === undefined || next === '/' || next === '?';
 }
 
-async function answer(exchange: Exchange, options: DispatcherOptions): Promise<void> {
-  const { req } = exchange;
-  const { gate, isHealthy } = options;
+/** What a page may do is in `http.headers`, which every answer has. It is the same for all paths and tells of none. */
+function sendPreflight(exchange: Exchange): void {
+  exchange.res.writeHead(204, exchange.commonHeaders()).end();
+}
+
+/** To the path with single slashes, which begins with the registry's own; 308 for what has to be sent again as it is. */
+function redirect(exchange: Exchange): void {
+  const { req, res, target } = exchange;
+  const headers = exchange.commonHeaders();
+  headers['location'] = target;
+  headers['content-length'] = 0;
+  if (hasLongRest(req)) headers['connection'] = 'close';
+  res.writeHead(req.method === 'GET' || req.method === 'HEAD' ? 301 : 308, headers);
+  endEarly(req, res, Buffer.alloc(0));
+}
+
+interface Settings extends DispatcherOptions {
+  readonly answersPreflights: boolean;
+}
+
+/** @param asked the target as the client wrote it */
+async function answer(exchange: Exchange, asked: string, options: Settings): Promise<void> {
+  const { req, target } = exchange;
+  const { gate, isHealthy, answersPreflights } = options;
   if (!isHealthy()) {
     throw new RegistryError('UNAVAILABLE', 'service unavailable', {
       detail: 'health check failed: please see /debug/health',
     });
   }
+  if (answersPreflights && isPreflight(req)) return sendPreflight(exchange);
+  if (target !== asked) return redirect(exchange);
   if (req.headers.host === undefined && req.httpVersion === '1.1') {
     throw new RegistryError('UNSUPPORTED', 'a request needs a Host header', { status: 400 });
   }

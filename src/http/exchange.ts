@@ -49,7 +49,7 @@ export interface ExchangeOptions {
 export class Exchange {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
-  /** Path and query, as the client wrote them. */
+  /** Path and query, with single slashes in the path. */
   readonly target: string;
   /** From where. */
   readonly client: Client;

@@ -1,9 +1,16 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+
+import { faultOfHost } from './host-of.ts';
 
 /** Another site's page in somebody's browser sent the request, or may have. */
 export class ForeignRequestError extends Error {
   override readonly name = 'ForeignRequestError';
-  readonly status = 403;
+  readonly status: 400 | 403;
+
+  constructor(message: string, status: 400 | 403 = 403) {
+    super(message);
+    this.status = status;
+  }
 }
 
 /**
@@ -11,7 +18,10 @@ export class ForeignRequestError extends Error {
  * @param key of the configuration, which has further hosts
  * @throws {ForeignRequestError} when another site's page may have sent it
  */
-export function refuseForeign(headers: IncomingHttpHeaders, isServed: boolean, key: string): void {
+export function refuseForeign(request: IncomingMessage, isServed: boolean, key: string): void {
+  const { headers } = request;
+  const fault = faultOfHost(request);
+  if (fault !== undefined) throw new ForeignRequestError(fault, 400);
   if (isCrossOrigin(headers)) throw new ForeignRequestError('requests of pages of another origin are refused');
   if (isServed) return;
   throw new ForeignRequestError(`not served for Host ${JSON.stringify(headers.host)} (add it to ${key})`);

@@ -43,7 +43,10 @@ export class Http2 {
         },
       },
       // The compatibility API has what the handlers use of these.
-      (req, res) => onRequest(req as unknown as IncomingMessage, res as unknown as ServerResponse),
+      (req, res) => {
+        // A stream that was reset with the packet that opened it is not worth a handler.
+        if (!res.stream.destroyed) onRequest(req as unknown as IncomingMessage, res as unknown as ServerResponse);
+      },
     );
     this.#server.on('session', (session) => this.#opened(session, options));
     this.#server.on('stream', (stream) => {

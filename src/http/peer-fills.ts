@@ -32,12 +32,11 @@ export function createPeerFills({
   clients: Clients;
   telemetry: Telemetry;
 }) {
-  return (req: IncomingMessage, res: ServerResponse): boolean => {
+  return (req: IncomingMessage, res: ServerResponse): Promise<void> | undefined => {
     const target = req.url ?? '';
-    if (!target.startsWith(access.path)) return false;
+    if (!target.startsWith(access.path)) return undefined;
     const exchange = new Exchange(req, res, { target, client: clients.of(req), telemetry });
-    answer(exchange, access).catch((err: unknown) => answerError(exchange, err, telemetry.log));
-    return true;
+    return answer(exchange, access).catch((err: unknown) => answerError(exchange, err, telemetry.log));
   };
 }
 

@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
 import { RegistryError } from '../oci/errors.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -10,6 +10,9 @@ import { Tally } from './tally.ts';
 /** When a client that had too many requests under way may try again. Milliseconds. */
 const RETRY_AFTER_MS = 1000;
 
+/** Resolves when nothing is done for the request any more; undefined: when its response has ended. */
+export type ServeRequest = (req: IncomingMessage, res: ServerResponse) => Promise<void> | undefined;
+
 export interface RequestLimitsOptions {
   /** Of one client, at the same time. 0: no limit. */
   readonly maxRequestsPerClient: number;
@@ -17,17 +20,21 @@ export interface RequestLimitsOptions {
   readonly telemetry: Telemetry;
 }
 
-/** Lets each client have so many requests under way, and refuses the rest. */
-export function limitRequests(onRequest: RequestListener, options: RequestLimitsOptions): RequestListener {
+/**
+ * Lets each client have so many requests under way, and refuses the rest. A request that the client breaks off, by a reset stream or a
+ * closed connection, counts for as long as it is worked on: else a client could have any number of them begun (CVE-2023-44487).
+ */
+export function limitRequests(onRequest: ServeRequest, options: RequestLimitsOptions): RequestListener {
   const { maxRequestsPerClient, clients, telemetry } = options;
-  if (maxRequestsPerClient === 0) return onRequest;
+  if (maxRequestsPerClient === 0) return (req, res) => void onRequest(req, res);
   const tally = new Tally(maxRequestsPerClient);
   return (req, res) => {
     const client = clients.of(req);
     const { address } = client;
     if (tally.enter(address)) {
-      res.once('close', () => tally.leave(address));
-      onRequest(req, res);
+      const leave = () => tally.leave(address);
+      const work = onRequest(req, res);
+      res.once('close', () => (work ? void work.then(leave) : leave()));
       return;
     }
     telemetry.clientRefused('requests', client.name);

@@ -1,8 +1,11 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 
 import { ForeignRequestError, refuseForeign } from '../../src/http/foreign-requests.ts';
 import { createHostCheck } from '../../src/http/known-hosts.ts';
 
+const requestOf = (headers: IncomingHttpHeaders) =>
+  ({ headers, rawHeaders: Object.entries(headers).flat() }) as IncomingMessage;
 const on = (host: string | undefined, hosts: readonly string[] = []) =>
   createHostCheck({ listen: { net: 'tcp', host, port: 5001 }, hosts });
 
@@ -67,7 +70,7 @@ describe('a request of a page', () => {
     { origin: 'https://LOCALHOST:5001', 'sec-fetch-site': 'same-origin' },
     { 'sec-fetch-site': 'none' },
   ])('of the same origin is let through: %j', (headers) => {
-    expect(() => refuseForeign({ host, ...headers }, true, 'k')).not.toThrow();
+    expect(() => refuseForeign(requestOf({ host, ...headers }), true, 'k')).not.toThrow();
   });
 
   it.each([
@@ -82,11 +85,11 @@ describe('a request of a page', () => {
     { 'sec-fetch-site': 'same-site' },
     { 'sec-fetch-site': 'cross-site', origin: 'http://localhost:5001' },
   ])('of another origin is refused: %j', (headers) => {
-    expect(() => refuseForeign({ host, ...headers }, true, 'k')).toThrow(ForeignRequestError);
+    expect(() => refuseForeign(requestOf({ host, ...headers }), true, 'k')).toThrow(ForeignRequestError);
   });
 
   it('by a name that is not known is refused, and told where to add it', () => {
-    expect(() => refuseForeign({ host: 'a.b' }, false, 'admin.hosts')).toThrow(
+    expect(() => refuseForeign(requestOf({ host: 'a.b' }), false, 'admin.hosts')).toThrow(
       'not served for Host "a.b" (add it to admin.hosts)',
     );
   });
