@@ -7,11 +7,14 @@ import type { UploadBody } from '../registry/registry.ts';
 const CONTENT_RANGE = /^(?:bytes[ =])?\s*(\d{1,15})-(\d{1,15})(?:\/(?:\d+|\*))?$/i;
 
 /**
- * The piece of a blob that a request carries.
+ * The piece of a blob that a request carries. Where it belongs is looked at before its length, so that a client that is wrong about both
+ * learns where to go on.
  *
- * @throws {RegistryError} `RANGE_INVALID` for a `Content-Range` that is none, `SIZE_INVALID` when it does not fit the `Content-Length`
+ * @param findSize bytes that the session has
+ * @throws {RegistryError} `RANGE_INVALID` for a `Content-Range` that is none, or does not come next; `SIZE_INVALID` when it does not fit the
+ *   `Content-Length`; what `findSize` throws
  */
-export function requestBody(req: IncomingMessage): UploadBody {
+export async function requestBody(req: IncomingMessage, findSize: () => Promise<number>): Promise<UploadBody> {
   const said = req.headers['content-length'];
   const length = said === undefined ? undefined : Number(said);
   const range = parseContentRange(req.headers['content-range']);
@@ -20,9 +23,15 @@ export function requestBody(req: IncomingMessage): UploadBody {
   if (!range) return { bytes, offset: undefined, length: length ?? (hasBody(req) ? undefined : 0) };
   const ranged = range.end - range.start;
   if (length !== undefined && length !== ranged) {
+    const size = await findSize();
+    if (range.start !== size) throw outOfOrder(range.start, size);
     throw new RegistryError('SIZE_INVALID', `Content-Range is of ${ranged} bytes, Content-Length ${length}`);
   }
   return { bytes, offset: range.start, length: ranged };
+}
+
+function outOfOrder(offset: number, size: number): RegistryError {
+  return new RegistryError('RANGE_INVALID', `the next byte is ${size}, not ${offset}`, { detail: { offset, size } });
 }
 
 /** Without either header a request has no body: RFC 9112, section 6.3. */

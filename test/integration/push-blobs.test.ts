@@ -114,7 +114,11 @@ describe.each(['filesystem', 'inmemory'])('pushing blobs to the %s storage', (dr
       ['PATCH', upload],
       ['PUT', ending(upload, digest)],
     ] as const) {
-      for (const wrong of [range(0, 500), range(501, 1000)]) {
+      const tooLong = { body: Buffer.alloc(900), headers: { 'content-range': '503-522' } };
+      const tooShort = { body: Buffer.alloc(3), headers: { 'content-range': '0-499' } };
+      const none = { body: Buffer.alloc(0), headers: { 'content-range': '3-22' } };
+      const malformed = { body: Buffer.alloc(9), headers: { 'content-range': '9-1' } };
+      for (const wrong of [range(0, 500), range(501, 1000), tooLong, tooShort, none, malformed]) {
         const answer = await send(method, url, wrong);
         expect(refusalOf(answer)).toEqual([416, 'RANGE_INVALID']);
         expect(answer.headers.range).toBe('0-499');

@@ -21,8 +21,8 @@ export const startUpload: RouteHandler<'start-upload'> = async (request, context
     sendSession(context, { repository, session }, { status: 202, headers: { 'content-length': 0, ...more } });
     return;
   }
-  const body = requestBody(context.exchange.req);
   try {
+    const body = await requestBody(context.exchange.req, async () => session.size);
     await sendBlob(context, repository, await writer.finish(name, session, { ...body, digest }));
   } catch (err) {
     // Nobody knows of the session.
@@ -41,16 +41,20 @@ export const getUpload: RouteHandler<'get-upload'> = async ({ repository, upload
 /** `PATCH /v2/<name>/blobs/uploads/<id>`: end-5 of the distribution spec. */
 export const appendUpload: RouteHandler<'append-upload'> = async ({ repository, upload }, context) => {
   const { writer, name } = hosted(repository, context);
-  const appending = writer.append(name, upload, requestBody(context.exchange.req));
-  const session = await orWhereToGoOn(context, { repository, name, upload, writer }, appending);
+  const asked = { repository, name, upload, writer };
+  const session = await orWhereToGoOn(context, asked, async () =>
+    writer.append(name, upload, await pieceOf(context, asked)),
+  );
   sendSession(context, { repository, session }, { status: 202, headers: { 'content-length': 0 } });
 };
 
 /** `PUT /v2/<name>/blobs/uploads/<id>?digest=<digest>`: end-6 of the distribution spec. */
 export const finishUpload: RouteHandler<'finish-upload'> = async ({ repository, upload, digest }, context) => {
   const { writer, name } = hosted(repository, context);
-  const finishing = writer.finish(name, upload, { ...requestBody(context.exchange.req), digest });
-  const blob = await orWhereToGoOn(context, { repository, name, upload, writer }, finishing);
+  const asked = { repository, name, upload, writer };
+  const blob = await orWhereToGoOn(context, asked, async () =>
+    writer.finish(name, upload, { ...(await pieceOf(context, asked)), digest }),
+  );
   await sendBlob(context, repository, blob);
 };
 
@@ -134,14 +138,18 @@ interface Asked {
   readonly writer: UploadWriter;
 }
 
+function pieceOf({ exchange }: RouteContext, { name, upload, writer }: Asked) {
+  return requestBody(exchange.req, async () => (await writer.find(name, upload)).size);
+}
+
 /** A piece that does not come next is told which one does: end-5 of the distribution spec. */
 async function orWhereToGoOn<T>(
   context: RouteContext,
   { repository, name, upload, writer }: Asked,
-  work: Promise<T>,
+  work: () => Promise<T>,
 ): Promise<T> {
   try {
-    return await work;
+    return await work();
   } catch (err) {
     if (!(err instanceof RegistryError) || err.code !== 'RANGE_INVALID') throw err;
     const session = await writer.find(name, upload).catch(() => undefined);
