@@ -34,14 +34,42 @@ export function tagFreshness(age: TagAge, policy: FreshnessPolicy, now: number):
   return policy.revalidate === 'background' ? 'stale-while-revalidate' : 'revalidate';
 }
 
-export interface TagTtlRules {
+export interface TagRules {
   readonly ttlMs: number;
-  readonly rules: readonly { readonly match: Pattern; readonly ttlMs: number }[];
+  readonly rules: readonly TagRule[];
+  readonly revalidate: FreshnessPolicy['revalidate'];
 }
 
-/** The first rule that matches the tag decides. Milliseconds. */
-export function tagTtlMs(tag: string, { ttlMs, rules }: TagTtlRules): number {
-  return rules.find(({ match }) => match.test(tag))?.ttlMs ?? ttlMs;
+interface TagRule {
+  readonly match: Pattern;
+  /** Milliseconds. */
+  readonly ttlMs: number;
+}
+
+/**
+ * A digest as a tag. Alone: the referrers tag schema of the OCI distribution spec v1.1, which truncates the encoded part to 64
+ * characters. With a suffix: cosign's `.sig`, `.att`, `.sbom`.
+ */
+const DIGEST_TAG = /^sha(?:256|512)-[0-9a-f]{64}(?:\.|$)/;
+
+/** A rule that matches one of these is about tags in general, and not about digest tags. */
+const ORDINARY_TAGS = ['latest', '1.27.3', 'v1.27.3-rc.1', 'main-3f1d5e8', '2024-01-31'];
+
+/**
+ * How long a tag stays fresh: the first rule that matches it decides, else `ttlMs`.
+ *
+ * A digest tag gets a new manifest with every signature, and a client that adds one writes back the list that it read: an outdated
+ * list loses signatures. So digest tags are revalidated on every request, unless a rule matches them and no ordinary tag.
+ */
+export function tagPolicy(tag: string, { ttlMs, rules, revalidate }: TagRules): Omit<FreshnessPolicy, 'offline'> {
+  const isDigest = DIGEST_TAG.test(tag);
+  const rule = rules.find(({ match }) => match.test(tag) && !(isDigest && isGeneral(match)));
+  if (isDigest && !rule) return { ttlMs: 0, revalidate: 'blocking' };
+  return { ttlMs: rule?.ttlMs ?? ttlMs, revalidate };
+}
+
+function isGeneral(match: TagRule['match']): boolean {
+  return ORDINARY_TAGS.some((tag) => match.test(tag));
 }
 
 export interface FailurePolicy {

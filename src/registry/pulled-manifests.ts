@@ -4,7 +4,7 @@ import { RegistryError } from '../oci/errors.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import type { Reference } from '../oci/reference.ts';
 import { type FetchedManifest, type Upstream, UpstreamError } from '../upstream/upstream.ts';
-import { type FailurePolicy, onRevalidationFailure, type TagTtlRules, tagFreshness, tagTtlMs } from './freshness.ts';
+import { type FailurePolicy, onRevalidationFailure, type TagRules, tagFreshness, tagPolicy } from './freshness.ts';
 import type { Manifest, Outcome } from './registry.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { StoredContent } from './stored-content.ts';
@@ -22,7 +22,7 @@ export interface PulledManifestsOptions {
   readonly upstream: Upstream;
   readonly content: StoredContent;
   readonly tags: TagEntries;
-  readonly policy: TagTtlRules & FailurePolicy & { readonly revalidate: 'blocking' | 'background' };
+  readonly policy: TagRules & FailurePolicy;
   readonly offline: boolean;
   readonly events: ManifestEvents;
   readonly now: () => number;
@@ -160,7 +160,7 @@ export class PulledManifests {
 
   #freshness(tag: string, entry: TagEntry) {
     const { policy, offline, now } = this.#options;
-    return tagFreshness(entry, { ttlMs: tagTtlMs(tag, policy), revalidate: policy.revalidate, offline }, now());
+    return tagFreshness(entry, { ...tagPolicy(tag, policy), offline }, now());
   }
 
   async #ask(repository: PulledRepository, tag: string, usable: TagEntry | undefined): Promise<Resolved> {

@@ -7,7 +7,7 @@ import {
   onRevalidationFailure,
   type TagAge,
   tagFreshness,
-  tagTtlMs,
+  tagPolicy,
 } from '../../src/registry/freshness.ts';
 import type { UpstreamErrorKind } from '../../src/upstream/upstream.ts';
 
@@ -59,7 +59,37 @@ it.each([
     { match: /^v?\d+/, ttlMs: 60 },
     { match: /^v/, ttlMs: 1 },
   ];
-  expect(tagTtlMs(tag, { ttlMs: 5, rules })).toBe(ttlMs);
+  expect(tagPolicy(tag, { ttlMs: 5, rules, revalidate: 'background' })).toEqual({ ttlMs, revalidate: 'background' });
+});
+
+describe('the tag of a digest', () => {
+  const sha256 = `sha256-${'0a'.repeat(32)}`;
+  const digestTags = [sha256, `${sha256}.sig`, `${sha256}.att`, `${sha256}.sbom`, `sha512-${'0a'.repeat(32)}`];
+  const policy = { ttlMs: TTL, rules: [], revalidate: 'background' } as const;
+  const atOnce = { ttlMs: 0, revalidate: 'blocking' };
+
+  it.each(digestTags)('%s is revalidated before it is served', (tag) => {
+    expect(tagPolicy(tag, policy)).toEqual(atOnce);
+  });
+
+  it.each(['sha256-0a', `${sha256}0`, `x${sha256}`, `${sha256}-sig`, sha256.toUpperCase(), 'sha256', `md5-${sha256}`])(
+    '%s is none, and stays fresh as any other',
+    (tag) => {
+      expect(tagPolicy(tag, policy)).toEqual({ ttlMs: TTL, revalidate: 'background' });
+    },
+  );
+
+  it.each([/./, /^[a-z0-9]/, /\d/, /-/, /\./, /^(?!latest)/])('is not what the general rule %s is about', (match) => {
+    expect(tagPolicy(`${sha256}.sig`, { ...policy, rules: [{ match, ttlMs: 7 }] })).toEqual(atOnce);
+  });
+
+  it.each([/^sha256-/, /^sha\d+-[0-9a-f]+\.sig$/, /\.sig$/, /\.(sig|att|sbom)$/])('obeys the rule %s', (match) => {
+    const rules = [
+      { match: /./, ttlMs: 9 },
+      { match, ttlMs: 7 },
+    ];
+    expect(tagPolicy(`${sha256}.sig`, { ...policy, rules })).toEqual({ ttlMs: 7, revalidate: 'background' });
+  });
 });
 
 describe('an upstream that fails to confirm a tag', () => {
