@@ -7,13 +7,17 @@ import { writeDistributionLayout } from '../support/distribution-layout.ts';
 import { Images } from '../support/images.ts';
 import { type ConfigObject, Layover } from '../support/layover.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { EVERY_WORKFLOW, readingWorkflows, type Workflows } from './released-suite.ts';
 import { EVERYTHING, readOnly, REDIRECTED, VALIDATED } from './settings.ts';
 import type { Settings } from './suite.ts';
 
 /** A registry, and what is asked of it. */
 export interface Scene {
   readonly name: string;
+  /** Of the newest suite. */
   readonly settings: Settings;
+  /** Of the released suite. */
+  readonly released: Workflows;
   /** @returns why it cannot be started, on a machine that lacks something */
   start(): Promise<StartedScene | string>;
 }
@@ -27,9 +31,10 @@ const DELETES = { delete: { enabled: true } };
 
 /** On each kind of storage: as it comes, and taking manifests whose parts were never pushed. */
 function pushed(storage: string, start: (config: ConfigObject) => Promise<StartedScene | string>): Scene[] {
+  const sparse = { validation: { disabled: true } };
   return [
-    { name: `${storage}, validating`, settings: VALIDATED, start: () => start({}) },
-    { name: `${storage}, everything on`, settings: EVERYTHING, start: () => start({ validation: { disabled: true } }) },
+    { name: `${storage}, validating`, settings: VALIDATED, released: EVERY_WORKFLOW, start: () => start({}) },
+    { name: `${storage}, everything on`, settings: EVERYTHING, released: EVERY_WORKFLOW, start: () => start(sparse) },
   ];
 }
 
@@ -70,13 +75,16 @@ const docker = images.addImage(REPOSITORY, 'docker', { family: 'docker' });
 const signature = images.addArtifact(REPOSITORY, app, 'application/vnd.example.signature', 'signed');
 const sbom = images.addArtifact(REPOSITORY, app, 'application/vnd.example.sbom', 'made of');
 const empty = images.addBlob(REPOSITORY, bytesContent(Buffer.alloc(0)));
+const TAGS = ['1', 'multi', 'docker'] as const;
 const stored = readOnly({
   repository: REPOSITORY,
-  tags: ['1', 'multi', 'docker'],
+  tags: TAGS,
   manifests: [app, index, ...Object.values(index.images), docker, signature, sbom].map(({ digest }) => digest),
   blobs: [app.config, ...app.layers, empty.digest],
   referrers: [app.digest],
 });
+const reading = { repository: REPOSITORY, manifest: app.digest, blob: app.config, tags: TAGS };
+const released = readingWorkflows(reading);
 
 /** A registry that has all of this, and a cache before it that has nothing yet. */
 async function startCache(): Promise<StartedScene> {
@@ -112,7 +120,12 @@ export const SCENES: readonly Scene[] = [
   ...pushed('filesystem', onFilesystem),
   ...pushed('in memory', inMemory),
   ...pushed('S3', onS3),
-  { name: 'S3, redirecting', settings: REDIRECTED, start: () => onS3({}, { disable: false }) },
-  { name: 'pull-through cache', settings: stored, start: startCache },
-  { name: 'read-only', settings: stored, start: () => startStored(MAINTENANCE) },
+  {
+    name: 'S3, redirecting',
+    settings: REDIRECTED,
+    released: EVERY_WORKFLOW,
+    start: () => onS3({}, { disable: false }),
+  },
+  { name: 'pull-through cache', settings: stored, released, start: startCache },
+  { name: 'read-only', settings: stored, released, start: () => startStored(MAINTENANCE) },
 ];

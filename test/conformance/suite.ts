@@ -43,24 +43,43 @@ export interface SuiteResult {
 
 /** @throws {Error} when the suite does not come to its end */
 export async function runSuite(program: string, { name, url, version, settings }: SuiteRun): Promise<SuiteResult> {
-  const report = join(RESULTS, name);
-  await rm(report, { recursive: true, force: true });
-  await mkdir(report, { recursive: true });
-  const inherited = Object.entries(programEnvironment()).filter(([key]) => !key.startsWith('OCI_'));
-  const named = Object.entries(settings).map(([key, value]) => [`OCI_${key}`, String(value)]);
-  const env = {
-    ...Object.fromEntries(inherited),
-    OCI_REGISTRY: new URL(url).host,
-    OCI_TLS: 'disabled',
-    OCI_VERSION: version,
-    OCI_RESULTS_DIR: report,
-    ...Object.fromEntries(named),
-  };
-  await using suite = await RunningProcess.start(program, [], { env, cwd: report });
+  const report = await emptyReport(name);
+  const env = suiteEnvironment({
+    REGISTRY: new URL(url).host,
+    TLS: 'disabled',
+    VERSION: version,
+    RESULTS_DIR: report.path,
+    ...settings,
+  });
+  await using suite = await RunningProcess.start(program, [], { env, cwd: report.path });
   await suite.exited;
-  await writeFile(join(report, 'output.txt'), suite.output);
+  await keepOutput(report, suite.output);
   const count = (status: string) => Number(new RegExp(`^ +${status}\\.+: +(\\d+)$`, 'm').exec(suite.stdout)?.[1]);
   const result = { passed: count('Pass'), failed: count('FAIL') + count('Error') };
   if (Number.isNaN(result.passed + result.failed)) throw new Error(`no result from the suite:\n${suite.output}`);
-  return { ...result, skipped: count('Skip') + count('Disabled'), report: relative('.', report) };
+  return { ...result, skipped: count('Skip') + count('Disabled'), report: report.shown };
+}
+
+export interface ReportDirectory {
+  readonly path: string;
+  /** As seen from the current directory. */
+  readonly shown: string;
+}
+
+export async function emptyReport(name: string): Promise<ReportDirectory> {
+  const path = join(RESULTS, name);
+  await rm(path, { recursive: true, force: true });
+  await mkdir(path, { recursive: true });
+  return { path, shown: relative('.', path) };
+}
+
+/** Our environment, and of the suite's variables only these. */
+export function suiteEnvironment(settings: Settings): NodeJS.ProcessEnv {
+  const inherited = Object.entries(programEnvironment()).filter(([key]) => !key.startsWith('OCI_'));
+  const named = Object.entries(settings).map(([key, value]) => [`OCI_${key}`, String(value)]);
+  return { ...Object.fromEntries(inherited), ...Object.fromEntries(named) };
+}
+
+export function keepOutput({ path }: ReportDirectory, output: string): Promise<void> {
+  return writeFile(join(path, 'output.txt'), output);
 }

@@ -8,20 +8,21 @@ import { programEnvironment } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import type { Fixture } from './image-fixture.ts';
 
+const DELETES = { delete: { enabled: true } };
+
 /** A real `docker-registry` process on a directory that it may share with others; `await using` ends it. */
 export async function startDockerRegistry(program: string, rootdirectory: string, more: ConfigObject = {}) {
   const directory = await temporaryDirectory();
   const config = join(directory.path, 'config.yml');
   const port = await freePort();
-  const http = { addr: `127.0.0.1:${port}` };
   await writeFile(
     config,
     stringify({
       version: 0.1,
       log: { level: 'warn' },
-      storage: { filesystem: { rootdirectory }, delete: { enabled: true } },
-      http,
       ...more,
+      storage: { filesystem: { rootdirectory }, ...(isObject(more.storage) ? more.storage : DELETES) },
+      http: { addr: `127.0.0.1:${port}`, ...(isObject(more.http) && more.http) },
     }),
   );
   const process = await RunningProcess.start(program, ['serve', config], { env: programEnvironment() });
@@ -33,6 +34,10 @@ export async function startDockerRegistry(program: string, rootdirectory: string
       await directory[Symbol.asyncDispose]();
     },
   };
+}
+
+function isObject(value: unknown): value is ConfigObject {
+  return typeof value === 'object' && value !== null;
 }
 
 /** Pushes as clients do: `POST`, `PUT` per blob, then `PUT` per manifest. */

@@ -3,7 +3,7 @@
 //   node test/setup/prepare.mjs --clients   container clients; installs as root
 //   node test/setup/prepare.mjs --go-clients  clients that Debian has no package of, by go; needs no root
 //   node test/setup/prepare.mjs --s3        S3 servers: versitygw by go, Swift from Debian's packages; needs no root
-//   node test/setup/prepare.mjs --conformance  the OCI conformance suite, by go; needs no root
+//   node test/setup/prepare.mjs --conformance  the OCI conformance suites, by go; needs no root
 //   node test/setup/prepare.mjs --bench     what the benchmark compares with; installs as root
 // It never fails a run: what stays missing is said here, and again by the tests that are skipped for it.
 import { spawnSync } from 'node:child_process';
@@ -49,6 +49,12 @@ const GO_CLIENTS = {
   oras: ['oras.land/oras', 'v1.2.3', './cmd/oras'],
   helm: ['helm.sh/helm/v3', 'v3.22.0', './cmd/helm'],
 };
+/** The OCI conformance suite of release 1.1.1, a test of a package; its module has no tags, so this is the commit of the tag. */
+const RELEASED_CONFORMANCE = [
+  'github.com/opencontainers/distribution-spec/conformance',
+  'v0.0.0-20250123160558-a139cc423184',
+  '.',
+];
 /** For all of them together. */
 const GO_CLIENTS_TIMEOUT_MS = 420_000;
 const UPDATE_TIMEOUT_MS = 90_000;
@@ -80,7 +86,11 @@ function run(command, args, { timeout, cwd, env } = {}) {
   if (result.status === 0) return { ok: true, stdout: result.stdout };
   const lastLine = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim().split('\n').at(-1);
   const problem = result.error?.code === 'ETIMEDOUT' ? `took longer than ${timeout / 1000} s` : lastLine;
-  return { ok: false, problem: `${command} ${args.at(-1)}: ${problem || result.error?.message}` };
+  return {
+    ok: false,
+    stdout: result.stdout,
+    problem: `${command} ${args.at(-1)}: ${problem || result.error?.message}`,
+  };
 }
 
 /** Downloads packages and unpacks them below node_modules; the machine stays as it is. Only the first has to exist. */
@@ -187,34 +197,45 @@ function goInstall(program, source) {
   if (!ok) say(`no ${program} (${problem}); its tests are skipped`);
 }
 
-/** What could not be built says why in a file that its tests read. */
 function buildGoClients() {
   const deadline = Date.now() + GO_CLIENTS_TIMEOUT_MS;
+  for (const [program, source] of Object.entries(GO_CLIENTS)) buildGoProgram(program, source, { deadline });
+}
+
+/** Below node_modules, unless it is there. What could not be built says why in a file that its tests read. */
+function buildGoProgram(program, source, { deadline, command = ['build', '-trimpath', '-ldflags=-s -w'] }) {
+  if (find(program)) return;
   mkdirSync(join(CACHE, 'bin'), { recursive: true });
-  for (const [program, source] of Object.entries(GO_CLIENTS)) {
-    if (find(program)) continue;
-    const started = Date.now();
-    const { ok, problem } = buildGoClient(program, source, deadline);
-    const why = join(CACHE, `${program}.failed`);
-    if (ok) {
-      rmSync(why, { force: true });
-      say(`built ${program} in ${Math.round((Date.now() - started) / 1000)} s`);
-    } else {
-      writeFileSync(why, problem);
-      say(`${program} could not be built: ${problem}; its tests are skipped`);
-    }
+  const started = Date.now();
+  const { ok, problem } = buildGoModule(program, source, { deadline, command });
+  const why = join(CACHE, `${program}.failed`);
+  if (ok) {
+    rmSync(why, { force: true });
+    say(`built ${program} in ${Math.round((Date.now() - started) / 1000)} s`);
+  } else {
+    writeFileSync(why, problem);
+    say(`${program} could not be built: ${problem}; its tests are skipped`);
   }
 }
 
 /** In the module's own directory, so with the dependencies that it was released with. */
-function buildGoClient(program, [module, version, path], deadline) {
+function buildGoModule(program, [module, version, path], { deadline, command }) {
   const go = findGo();
   if (!go) return { ok: false, problem: 'go is missing' };
   const left = () => Math.max(1, deadline - Date.now());
   const got = run(go, ['mod', 'download', '-json', `${module}@${version}`], { timeout: left() });
-  if (!got.ok) return got;
-  const args = ['build', '-trimpath', '-ldflags=-s -w', '-o', join(CACHE, 'bin', program), path];
+  if (!got.ok) return { ok: false, problem: downloadProblem(got) };
+  const args = [...command, '-o', join(CACHE, 'bin', program), path];
   return run(go, args, { cwd: JSON.parse(got.stdout).Dir, timeout: left() });
+}
+
+/** `go mod download -json` has its error in the JSON. */
+function downloadProblem({ stdout, problem }) {
+  try {
+    return JSON.parse(stdout).Error.replaceAll(/\s+/g, ' ');
+  } catch {
+    return problem;
+  }
 }
 
 /** OpenStack Swift with all that it needs beyond what is installed, below node_modules; the machine stays as it is. */
@@ -260,7 +281,9 @@ if (process.argv.includes('--s3')) {
 }
 if (process.argv.includes('--conformance')) {
   goInstall('versitygw', VERSITYGW);
-  goInstall('conformance', 'github.com/opencontainers/distribution-spec/conformance@main');
+  goInstall('conformance', 'github.com/opencontainers/distribution-spec/conformance@latest');
+  const deadline = Date.now() + INSTALL_TIMEOUT_MS;
+  buildGoProgram('conformance.test', RELEASED_CONFORMANCE, { deadline, command: ['test', '-c', '-trimpath'] });
 }
 if (process.argv.includes('--bench')) installMissing(NEEDED.bench);
 for (const [program, name] of Object.entries(NEEDED.test)) {
