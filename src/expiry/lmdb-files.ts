@@ -7,6 +7,23 @@ export class IndexDamagedError extends Error {
   override readonly name = 'IndexDamagedError';
 }
 
+/** `lmdb.h`: `MDB_PAGE_NOTFOUND`, `MDB_CORRUPTED`, `MDB_PANIC`, `MDB_VERSION_MISMATCH`, `MDB_INVALID`, `MDB_BAD_TXN`. */
+const DAMAGE_CODES: ReadonlySet<unknown> = new Set([-30797, -30796, -30795, -30794, -30793, -30782]);
+
+/** Of the program that checks an index. */
+export const DAMAGED_EXIT_CODE = 3;
+
+/** From the operating system, or of LMDB for want of something: not of what is in the files. Entries that cannot be decoded have no code. */
+export function isSystemError(err: unknown): boolean {
+  return !(err instanceof IndexDamagedError) && (err as { code?: unknown }).code !== undefined;
+}
+
+/** @returns an {@link IndexDamagedError} when LMDB reports damage, else the error itself: a full disk is no damage */
+export function orDamaged(err: unknown): unknown {
+  if (!(err instanceof Error) || !DAMAGE_CODES.has((err as { code?: unknown }).code)) return err;
+  return new IndexDamagedError(err.message.trim(), { cause: err });
+}
+
 /** `mdb.c` of LMDB: `MDB_MAGIC`, behind the header of a page. */
 const MAGIC = 0xbeefc0de;
 const MAGIC_OFFSET = 24;

@@ -15,7 +15,7 @@ import {
   toReferenceKey,
   unpackDigest,
 } from './index-keys.ts';
-import { checkHeader, checkLength, IndexDamagedError } from './lmdb-files.ts';
+import { checkHeader, checkLength, IndexDamagedError, orDamaged } from './lmdb-files.ts';
 import { LmdbTables, type StoredUse } from './lmdb-tables.ts';
 import type {
   ContentReference,
@@ -42,6 +42,8 @@ export interface LmdbIndexOptions {
   readonly directory: string;
   /** Nothing has to outlive the process: the directory is removed at the end. */
   readonly temporary?: boolean;
+  /** Called once the files are closed. */
+  readonly onClosed?: () => Promise<void>;
 }
 
 /**
@@ -65,20 +67,31 @@ export class LmdbIndex implements UsageIndex {
     await mkdir(options.directory, { recursive: true });
     const path = join(options.directory, DATA_FILE);
     await checkHeader(path);
-    const root = openEnvironment({
-      path,
-      noSubdir: true,
-      maxDbs: 16,
-      noSync: options.temporary === true,
-    });
+    let root: RootDatabase | undefined;
     try {
+      root = openEnvironment({ path, noSubdir: true, maxDbs: 16, noSync: options.temporary === true });
       await checkLength(path, root);
       const index = new LmdbIndex(options, root);
       index.#checkFormat();
       return index;
     } catch (err) {
-      await root.close();
-      throw err;
+      await root?.close();
+      throw orDamaged(err);
+    }
+  }
+
+  /**
+   * Reads everything and writes a little: 0.3 s for 100 000 references. Damaged pages can end the process instead (`SIGSEGV`, `SIGBUS`,
+   * `SIGABRT`).
+   *
+   * @throws {IndexDamagedError}
+   */
+  verify(): void {
+    try {
+      this.#tables.meta.putSync('format', FORMAT);
+      this.#tables.verify();
+    } catch (err) {
+      throw orDamaged(err);
     }
   }
 
@@ -286,6 +299,7 @@ export class LmdbIndex implements UsageIndex {
 
   async close(): Promise<void> {
     await this.#root.close();
+    await this.#options.onClosed?.();
     if (this.#options.temporary) await rm(this.#options.directory, { recursive: true, force: true });
   }
 

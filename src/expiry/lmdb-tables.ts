@@ -1,6 +1,7 @@
 import type { Database, RootDatabase } from 'lmdb';
 
 import { type HolderKey, type PackedDigest, type QueueKey, type ReferenceKey, toReferenceKey } from './index-keys.ts';
+import { IndexDamagedError } from './lmdb-files.ts';
 import type { ContentReference, UsageTotals, Use } from './usage-index.ts';
 
 /** Size in bytes, last use and rank in Unix milliseconds. */
@@ -34,6 +35,20 @@ export class LmdbTables {
     this.wholes = root.openDB({ name: 'wholes' });
     this.pins = root.openDB({ name: 'pins' });
     this.meta = root.openDB({ name: 'meta' });
+  }
+
+  /** Reads every entry. @throws {IndexDamagedError} when a table has more or fewer than it was written with */
+  verify(): void {
+    const { uses, queue, holders, digests, loose, parts, wholes, pins, meta } = this;
+    for (const table of [uses, queue, holders, digests, loose, parts, wholes, pins, meta] as Database[]) {
+      const { entryCount } = table.getStats() as { entryCount: number };
+      let read = 0;
+      for (const _ of table.getRange()) {
+        // Damaged pages can lead in a circle.
+        if (++read > entryCount) break;
+      }
+      if (read !== entryCount) throw new IndexDamagedError(`read ${read} entries of a table that has ${entryCount}`);
+    }
   }
 
   totals(): UsageTotals {

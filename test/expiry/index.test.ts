@@ -48,10 +48,8 @@ describe('the index in files', () => {
   it.each([
     ['is not one', (file: string) => writeFile(file, Buffer.alloc(100_000, 'garbage'))],
     ['is cut off', (file: string) => truncate(file, 20_000)],
-    [
-      'is being opened by a process that died of it',
-      (file: string) => writeFile(`${join(file, '..')}.opening`, '999999999'),
-    ],
+    ['has lost its pages', (file: string) => overwritten(file, 0)],
+    ['has pages of another file', (file: string) => overwritten(file, 255)],
   ])('is put aside and begun anew when it %s', async (_how, damage) => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, 'index');
@@ -69,6 +67,12 @@ describe('the index in files', () => {
     expect((await readFile(join(told[0]?.movedTo ?? '', 'usage.mdb'))).length).toBeGreaterThan(0);
   });
 });
+
+/** All pages but the first two, which say where the others are. */
+async function overwritten(path: string, byte: number): Promise<void> {
+  const bytes = await readFile(path);
+  await writeFile(path, bytes.fill(byte, 2 * 4096));
+}
 
 function use(i: number) {
   const digest: Digest = digestOf(Buffer.from(String(i)));
