@@ -39,6 +39,9 @@ export type Stored = Awaited<ReturnType<typeof openStored>>;
 
 async function createDriver({ storage }: Config, telemetry: Telemetry, buffers: BufferPool): Promise<StorageDriver> {
   const driver = await createStorage(storage, { buffers, log: telemetry.log });
+  if ((await driver.isWritable?.()) === false && !storage.readOnly) {
+    telemetry.log.warn({ driver: driver.name }, 'storage is read-only: pushes fail and nothing is cached');
+  }
   return measured(driver, (action) => telemetry.storageAction({ driver: driver.name, ...action }));
 }
 

@@ -1,7 +1,7 @@
 import type { Page } from '../oci/pagination.ts';
 import type { StorageDriver } from '../storage/driver.ts';
-import { orUndefined } from './links.ts';
 import { REPOSITORIES } from './paths.ts';
+import { listReadable, type UnreadableListener } from './readable.ts';
 
 export interface CatalogRequest {
   /** Names wanted. */
@@ -12,12 +12,17 @@ export interface CatalogRequest {
 
 /**
  * One page of the repositories that have, or had, a manifest. Ordered part by part, as distribution does: `a/z` comes
- * before `a-b`. Directories before `last` are not looked into, and none after the page is.
+ * before `a-b`. Directories before `last` are not looked into, and none after the page is. Those that cannot be
+ * read are left out.
  */
-export async function listRepositories(driver: StorageDriver, { n, last }: CatalogRequest): Promise<Page<string>> {
+export async function listRepositories(
+  driver: StorageDriver,
+  { n, last }: CatalogRequest,
+  onUnreadable: UnreadableListener = () => {},
+): Promise<Page<string>> {
   const entries: string[] = [];
   const after = last === undefined ? [] : last.split('/');
-  for await (const name of walk(driver, '', after)) {
+  for await (const name of walk({ driver, onUnreadable }, '', after)) {
     const lastShown = entries.at(-1);
     if (entries.length === n) return { entries, next: lastShown === undefined ? undefined : { n, last: lastShown } };
     entries.push(name);
@@ -27,15 +32,15 @@ export async function listRepositories(driver: StorageDriver, { n, last }: Catal
 
 /** @param after the last name as seen from `directory`: below it, the directory itself (no parts), or before it (undefined) */
 async function* walk(
-  driver: StorageDriver,
+  reader: { readonly driver: StorageDriver; readonly onUnreadable: UnreadableListener },
   directory: string,
   after: readonly string[] | undefined,
 ): AsyncGenerator<string, void, void> {
-  const names = (await orUndefined(driver.list(`${REPOSITORIES}${directory}`))) ?? [];
+  const names = await listReadable(reader.driver, `${REPOSITORIES}${directory}`, reader.onUnreadable);
   if (!after && names.includes('_manifests')) yield directory.slice(1);
   const [from = '', ...rest] = after ?? [];
   for (const name of names) {
     if (name.startsWith('_') || name < from) continue;
-    yield* walk(driver, `${directory}/${name}`, name === from ? rest : undefined);
+    yield* walk(reader, `${directory}/${name}`, name === from ? rest : undefined);
   }
 }

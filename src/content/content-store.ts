@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Page } from '../oci/pagination.ts';
 import type { ReferrersPage, ReferrersQuery } from '../oci/referrers-page.ts';
-import type { Adoption, RedirectRequest, StorageDriver } from '../storage/driver.ts';
+import type { Adoption, RedirectRequest, StorageDriver, UnreadablePathError } from '../storage/driver.ts';
 import type { StagedFile } from '../storage/staging.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import { BlobStore } from './blobs.ts';
@@ -24,6 +24,7 @@ import { Linking } from './linking.ts';
 import { LinkStore } from './links.ts';
 import { ManifestPush, type PushedContent } from './manifest-push.ts';
 import { ManifestStore, type StoredManifest } from './manifests.ts';
+import type { UnreadableListener } from './readable.ts';
 import { ReferrerStore } from './referrers.ts';
 import { type FoundTag, TagStore } from './tags.ts';
 import { UnrecordedLinks } from './unrecorded-links.ts';
@@ -31,6 +32,7 @@ import { UnrecordedLinks } from './unrecorded-links.ts';
 /** A link younger than this share of the grace shows well enough that somebody relies on it. */
 const FRESH = 0.25;
 const GRACE_MS = 3_600_000;
+const MAX_REPORTED = 1_000;
 
 export type CollectorOptions = Pick<
   GarbageCollectorOptions,
@@ -72,6 +74,9 @@ export class ContentStore {
   readonly #guard: CollectionGuard;
   readonly #linking: Linking;
   readonly #push: ManifestPush;
+  readonly #onDamage: DamageListener;
+  /** Directories that were reported: each is once. */
+  readonly #unreadable = new Set<string>();
   /** Links that the ledger could not be told of, for whoever looks after the content. */
   readonly unrecorded: UnrecordedLinks;
 
@@ -79,6 +84,7 @@ export class ContentStore {
     const { driver, onDamage, ledger, readOnly = false, noticeMs, graceMs = GRACE_MS } = options;
     const links = new LinkStore({ driver, onDamage });
     this.#driver = driver;
+    this.#onDamage = onDamage;
     this.#ledger = ledger;
     this.#links = links;
     this.#freshMs = graceMs * FRESH;
@@ -293,8 +299,12 @@ export class ContentStore {
     return walkBytes(this.#driver, options);
   }
 
-  walkRepositories(): AsyncGenerator<string, void, void> {
-    return walkRepositories(this.#driver);
+  /** @param onUnreadable told of directories in which there may be more; also reported as damage */
+  walkRepositories(onUnreadable: UnreadableListener = () => {}): AsyncGenerator<string, void, void> {
+    return walkRepositories(this.#driver, (error) => {
+      this.#reportUnreadable(error);
+      onUnreadable(error);
+    });
   }
 
   walkLinks(repository: string): AsyncGenerator<StoredLink, void, void> {
@@ -317,7 +327,13 @@ export class ContentStore {
   }
 
   listRepositories(request: CatalogRequest): Promise<Page<string>> {
-    return listRepositories(this.#driver, request);
+    return listRepositories(this.#driver, request, (error) => this.#reportUnreadable(error));
+  }
+
+  #reportUnreadable({ path }: UnreadablePathError): void {
+    if (this.#unreadable.has(path)) return;
+    if (this.#unreadable.size < MAX_REPORTED) this.#unreadable.add(path);
+    this.#onDamage({ path, reason: 'unreadable' });
   }
 
   /** Empty when there are none. */

@@ -2,7 +2,7 @@
 export interface Damage {
   /** In the storage driver. */
   readonly path: string;
-  readonly reason: 'missing-data' | 'empty-data' | 'wrong-bytes' | 'not-a-manifest' | 'bad-link';
+  readonly reason: 'missing-data' | 'empty-data' | 'wrong-bytes' | 'not-a-manifest' | 'bad-link' | 'unreadable';
 }
 
 export type DamageListener = (damage: Damage) => void;

@@ -2,6 +2,7 @@ import { type Digest, isDigest } from '../oci/digest.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { orUndefined } from './links.ts';
 import { blobDataPath, BLOBS, layersPath, REPOSITORIES, revisionsPath } from './paths.ts';
+import { listReadable, mayHoldRepositories, type UnreadableListener } from './readable.ts';
 
 export interface StoredBytes {
   readonly digest: Digest;
@@ -42,13 +43,16 @@ export async function* walkDigests(driver: StorageDriver, options: WalkOptions =
   for (const [done, { algorithm, prefix }] of prefixes.entries()) {
     onProgress?.({ done, total: prefixes.length });
     if (`${algorithm}:${prefix}` < after.slice(0, `${algorithm}:${prefix}`.length)) continue;
-    for (const hex of (await orUndefined(driver.list(`${BLOBS}/${algorithm}/${prefix}`))) ?? []) {
+    for (const hex of await listReadable(driver, `${BLOBS}/${algorithm}/${prefix}`, leaveOut)) {
       const digest = `${algorithm}:${hex}`;
       if (isDigest(digest) && digest > after) yield digest;
     }
   }
   onProgress?.({ done: prefixes.length, total: prefixes.length });
 }
+
+/** Bytes that cannot be read are as good as none to whoever counts or removes bytes. */
+function leaveOut(): void {}
 
 async function listPrefixes(driver: StorageDriver) {
   const found = [];
@@ -59,12 +63,22 @@ async function listPrefixes(driver: StorageDriver) {
   return found;
 }
 
-/** Every repository that has anything, a manifest or only blobs. */
-export async function* walkRepositories(driver: StorageDriver, directory = ''): AsyncGenerator<string, void, void> {
-  const names = (await orUndefined(driver.list(`${REPOSITORIES}${directory}`))) ?? [];
+/**
+ * Every repository that has anything, a manifest or only blobs.
+ *
+ * @param onUnreadable told of directories in which there may be more
+ */
+export async function* walkRepositories(
+  driver: StorageDriver,
+  onUnreadable: UnreadableListener,
+  directory = '',
+): AsyncGenerator<string, void, void> {
+  const names = await listReadable(driver, `${REPOSITORIES}${directory}`, (error) => {
+    if (mayHoldRepositories(error.path)) onUnreadable(error);
+  });
   if (names.includes('_manifests') || names.includes('_layers')) yield directory.slice(1);
   for (const name of names) {
-    if (!name.startsWith('_')) yield* walkRepositories(driver, `${directory}/${name}`);
+    if (!name.startsWith('_')) yield* walkRepositories(driver, onUnreadable, `${directory}/${name}`);
   }
 }
 

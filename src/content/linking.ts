@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 
 import { type Digest, digestAlgorithm } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
-import { type Adoption, StorageFullError } from '../storage/driver.ts';
+import { type Adoption, StorageFullError, StorageReadOnlyError } from '../storage/driver.ts';
 import type { StagedFile } from '../storage/staging.ts';
 import type { BlobStore } from './blobs.ts';
 import type { DigestLocks } from './digest-locks.ts';
@@ -108,7 +108,7 @@ export class Linking {
     return locks.run(digest, async () => {
       const size = await blobs.stat(repository, digest);
       if (size === undefined) return undefined;
-      // On a full disk the answer is as true as before.
+      // On a full or read-only disk the response is as true as before.
       await blobs.refreshLink(repository, digest, this.#freshSince()).catch(unlessFull);
       await this.confirm(repository, [digest]);
       return size;
@@ -158,5 +158,5 @@ export class Linking {
 }
 
 function unlessFull(err: unknown): void {
-  if (!(err instanceof StorageFullError)) throw err;
+  if (!(err instanceof StorageFullError || err instanceof StorageReadOnlyError)) throw err;
 }

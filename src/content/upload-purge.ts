@@ -2,6 +2,7 @@ import type { StorageDriver } from '../storage/driver.ts';
 import { StagedFileHeldError } from '../storage/staging.ts';
 import { orUndefined } from './links.ts';
 import { REPOSITORIES, UPLOADS, uploadDirectory } from './paths.ts';
+import { listReadable } from './readable.ts';
 
 const MAX_STARTED_AT_BYTES = 100;
 
@@ -31,7 +32,7 @@ export async function purgeUploads(driver: StorageDriver, { before, dryRun, sign
 
 /** The directories of all sessions. */
 async function* walkUploads(driver: StorageDriver, below = ''): AsyncGenerator<string, void, void> {
-  const names = (await orUndefined(driver.list(`${REPOSITORIES}${below}`))) ?? [];
+  const names = await listReadable(driver, `${REPOSITORIES}${below}`, leaveAlone);
   for (const name of names) {
     if (name === UPLOADS) yield* sessions(driver, below.slice(1));
     else if (!name.startsWith('_')) yield* walkUploads(driver, `${below}/${name}`);
@@ -39,9 +40,12 @@ async function* walkUploads(driver: StorageDriver, below = ''): AsyncGenerator<s
 }
 
 async function* sessions(driver: StorageDriver, repository: string): AsyncGenerator<string, void, void> {
-  const ids = (await orUndefined(driver.list(`${REPOSITORIES}/${repository}/${UPLOADS}`))) ?? [];
+  const ids = await listReadable(driver, `${REPOSITORIES}/${repository}/${UPLOADS}`, leaveAlone);
   for (const id of ids) yield uploadDirectory(repository, id);
 }
+
+/** What cannot be read is for others to report. */
+function leaveAlone(): void {}
 
 /** Of one that does not say when it began, the time at which something was last put into it. Undefined when it is gone. */
 async function startOf(driver: StorageDriver, directory: string): Promise<number | undefined> {

@@ -1,16 +1,18 @@
 import type { StoredBytes, StoredLink, WalkOptions } from '../content/inventory.ts';
 import type { Digest } from '../oci/digest.ts';
+import { UnreadablePathError } from '../storage/driver.ts';
 import { claimed } from './claimed.ts';
+import { type LinkedStore, mayBeLinked } from './may-be-linked.ts';
 import type { ManifestParts } from './manifest-parts.ts';
 import type { ContentReference, UsageIndex, UsageRecord, Use } from './usage-index.ts';
 
 /** The part of our content store that can be counted. */
-export interface CountedStore {
+export interface CountedStore extends LinkedStore {
   locked<T>(digest: Digest, work: () => Promise<T>): Promise<T>;
   walkBytes(options: WalkOptions): AsyncGenerator<StoredBytes>;
-  walkRepositories(): AsyncGenerator<string, void, void>;
+  /** @param onUnreadable told of directories in which there may be more */
+  walkRepositories(onUnreadable: () => void): AsyncGenerator<string, void, void>;
   walkLinks(repository: string): AsyncGenerator<StoredLink, void, void>;
-  isLinked(repository: string, link: StoredLink): Promise<boolean>;
   storedSize(digest: Digest): Promise<number | undefined>;
 }
 
@@ -44,37 +46,49 @@ const BATCH = 200;
 
 /**
  * Makes the index say what storage has. What it knows of use stays. May run while the store is in use: what comes meanwhile
- * is recorded as ever.
+ * is recorded as ever. The index is not complete afterwards when something could not be read.
  */
 export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResult> {
   const { index } = options;
-  const added = await addLinks(options);
+  const { added, isWhole } = await addLinks(options);
   const removed = await removeGhosts(options);
   await addLooseBytes(options);
   await index.recount();
   options.signal?.throwIfAborted();
-  await index.setMarker('complete', new Date().toISOString());
+  await index.setMarker('complete', isWhole ? new Date().toISOString() : undefined);
   return { added, removed, ...(await index.totals()) };
 }
 
-async function addLinks(options: RebuildOptions): Promise<number> {
-  const { store, onProgress, signal } = options;
+/** `isWhole`: everything could be read. */
+async function addLinks(options: RebuildOptions): Promise<{ readonly added: number; readonly isWhole: boolean }> {
+  const { store, onProgress } = options;
+  let isWhole = true;
   const repositories: string[] = [];
-  for await (const repository of store.walkRepositories()) repositories.push(repository);
+  for await (const repository of store.walkRepositories(() => (isWhole = false))) repositories.push(repository);
   let added = 0;
   for (const [done, repository] of repositories.entries()) {
     onProgress?.({ phase: 'repositories', done, total: repositories.length });
-    let batch: ContentReference[] = [];
-    for await (const link of store.walkLinks(repository)) {
-      signal?.throwIfAborted();
-      batch.push({ repository, ...link });
-      if (batch.length < BATCH) continue;
-      added += await addBatch(options, batch);
-      batch = [];
+    try {
+      for await (const count of addRepository(options, repository)) added += count;
+    } catch (err) {
+      if (!(err instanceof UnreadablePathError)) throw err;
+      isWhole = false;
     }
-    added += await addBatch(options, batch);
   }
-  return added;
+  return { added, isWhole };
+}
+
+/** Yields how many were added, batch by batch. */
+async function* addRepository(options: RebuildOptions, repository: string): AsyncGenerator<number, void, void> {
+  let batch: ContentReference[] = [];
+  for await (const link of options.store.walkLinks(repository)) {
+    options.signal?.throwIfAborted();
+    batch.push({ repository, ...link });
+    if (batch.length < BATCH) continue;
+    yield await addBatch(options, batch);
+    batch = [];
+  }
+  yield await addBatch(options, batch);
 }
 
 async function addBatch(
@@ -109,7 +123,7 @@ async function removeGhosts({ index, store, onProgress, signal }: RebuildOptions
     for (const record of page) {
       signal?.throwIfAborted();
       const isThere = async () =>
-        (await store.isLinked(record.repository, record)) && (await store.storedSize(record.digest)) !== undefined;
+        (await mayBeLinked(store, record.repository, record)) && (await store.storedSize(record.digest)) !== undefined;
       if (await isThere()) continue;
       // Again, when nobody is about to link it.
       await claimed({ index, store }, record.digest, async () => {

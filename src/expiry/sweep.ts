@@ -1,22 +1,20 @@
 import type { Digest } from '../oci/digest.ts';
 import { claimed } from './claimed.ts';
+import { type LinkedStore, mayBeLinked } from './may-be-linked.ts';
 import type { UnrecordedNotes } from './unrecorded-queue.ts';
 import type { ContentReference, RemovalClaim, UsageIndex, UsageRecord } from './usage-index.ts';
 import type { UsageRecorder } from './usage-recorder.ts';
 
 /** The part of our content store that can be swept. */
-export interface SweptStore {
+export interface SweptStore extends LinkedStore {
   locked<T>(digest: Digest, work: () => Promise<T>): Promise<T>;
-  isLinked(
-    repository: string,
-    link: { readonly digest: Digest; readonly kind: ContentReference['kind'] },
-  ): Promise<boolean>;
   deleteManifestLink(repository: string, digest: Digest): Promise<string[]>;
   deleteBlobLink(repository: string, digest: Digest): Promise<void>;
   removeEmptyRepository(repository: string): Promise<void>;
   storedSize(digest: Digest): Promise<number | undefined>;
   deleteBytes(digest: Digest): Promise<void>;
-  walkRepositories(): AsyncGenerator<string, void, void>;
+  /** @param onUnreadable told of directories in which there may be more */
+  walkRepositories(onUnreadable: () => void): AsyncGenerator<string, void, void>;
   readonly unrecorded: Pick<UnrecordedNotes, 'has'>;
 }
 
@@ -126,7 +124,7 @@ export class Sweep {
     const { index, store } = this.#options;
     const holders = (await index.holders(digest)).map((holder) => ({ ...holder, digest }));
     for (const holder of holders) {
-      if (await store.isLinked(holder.repository, holder)) return true;
+      if (await mayBeLinked(store, holder.repository, holder)) return true;
     }
     await index.remove(holders);
     // Asked last: an index that was emptied meanwhile is not complete.
@@ -136,17 +134,18 @@ export class Sweep {
     return !isKnown && this.#isReferredAnywhere(digest);
   }
 
-  /** While the index does not know everything: a look into every repository. */
+  /** While the index does not know everything: a look into every repository. One that cannot be read may refer to anything. */
   async #isReferredAnywhere(digest: Digest): Promise<boolean> {
     const { index, store } = this.#options;
-    for await (const repository of store.walkRepositories()) {
+    let isAnyUnreadable = false;
+    for await (const repository of store.walkRepositories(() => (isAnyUnreadable = true))) {
       for (const kind of ['blob', 'manifest'] as const) {
-        if (!(await store.isLinked(repository, { digest, kind }))) continue;
+        if (!(await mayBeLinked(store, repository, { digest, kind }))) continue;
         const size = await store.storedSize(digest);
         await index.record([{ repository, digest, kind, size, at: Date.now() }]);
         return true;
       }
     }
-    return false;
+    return isAnyUnreadable;
   }
 }

@@ -21,7 +21,12 @@ export function answerError(exchange: Exchange, err: unknown, log: Log): void {
   sendError(exchange, error);
 }
 
-const STORAGE_ERRORS: ReadonlySet<string> = new Set(['StorageUnavailableError', 'StorageFullError']);
+const STORAGE_ERRORS: ReadonlySet<string> = new Set([
+  'StorageUnavailableError',
+  'StorageFullError',
+  'StorageReadOnlyError',
+  'UnreadablePathError',
+]);
 
 function isStorageError(err: unknown): err is Error {
   return err instanceof Error && STORAGE_ERRORS.has(err.name);
@@ -29,10 +34,17 @@ function isStorageError(err: unknown): err is Error {
 
 /** The reason is for the log: it names hosts and keys. */
 function storageError(cause: Error): RegistryError {
-  if (cause.name !== 'StorageFullError')
-    return new RegistryError('UNAVAILABLE', 'the storage cannot be reached', { cause });
-  // RFC 4918, section 11.5: Insufficient Storage.
-  return new RegistryError('UNAVAILABLE', 'there is no room left in the storage', { cause, status: 507 });
+  switch (cause.name) {
+    case 'StorageFullError':
+      // RFC 4918, section 11.5: Insufficient Storage.
+      return new RegistryError('UNAVAILABLE', 'there is no room left in the storage', { cause, status: 507 });
+    case 'StorageReadOnlyError':
+      return new RegistryError('UNAVAILABLE', 'the storage is read-only: nothing can be pushed or deleted', { cause });
+    case 'UnreadablePathError':
+      return new RegistryError('UNAVAILABLE', 'the storage cannot be read', { cause });
+    default:
+      return new RegistryError('UNAVAILABLE', 'the storage cannot be reached', { cause });
+  }
 }
 
 function sendError(exchange: Exchange, error: RegistryError): void {

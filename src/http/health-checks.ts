@@ -14,6 +14,8 @@ export interface CheckedStorage {
   readonly name: string;
   /** Rejects with a `PathNotFoundError` when there is no such path. */
   stat(path: string): Promise<{ readonly isDirectory: boolean }>;
+  /** Absent when that cannot be known. */
+  isWritable?(): Promise<boolean>;
 }
 
 /** What a service stands on. */
@@ -38,6 +40,7 @@ export function createHealthChecks(config: HealthConfig, { storage, redis, upstr
 
 function storageCheck(storage: CheckedStorage, config: HealthConfig['storageDriver']): HealthCheck {
   const { enabled, intervalMs, threshold } = config;
+  let writable: boolean | undefined;
   return {
     name: `storagedriver_${storage.name}`,
     consequence: enabled ? 'unhealthy' : 'unready',
@@ -52,7 +55,10 @@ function storageCheck(storage: CheckedStorage, config: HealthConfig['storageDriv
         return undefined;
       });
       if (root && !root.isDirectory) throw new Error('the storage directory is no directory any more');
+      writable = await storage.isWritable?.();
     },
+    // Read-only storage is healthy: stored content is served.
+    detail: () => (writable === undefined ? {} : { writable }),
   };
 }
 

@@ -12,11 +12,14 @@ export class FillYieldedError extends Error {
   override readonly name = 'FillYieldedError';
 }
 
+/** What a disk says that is full, or takes nothing at all. */
+const NO_ROOM_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM']);
+
 /** The disk, a quota on it, or our own limit on spools. */
 export function isNoRoom(err: unknown): boolean {
   if (err instanceof SpoolAreaFullError) return true;
-  const { code, name } = err as NodeJS.ErrnoException;
-  return code === 'ENOSPC' || code === 'EDQUOT' || name === 'StorageFullError';
+  const { code = '', name } = err as NodeJS.ErrnoException;
+  return NO_ROOM_CODES.has(code) || name === 'StorageFullError' || name === 'StorageReadOnlyError';
 }
 
 export function fillResultOf(err: unknown): FillResult {

@@ -54,7 +54,12 @@ export interface StorageDriver {
    */
   startAdoption?(localFile: string, path: string, options: { readonly size: number }): Adoption | undefined;
 
-  /** Names (not paths) directly below a directory, in code point order. @throws {PathNotFoundError} */
+  /**
+   * Names (not paths) directly below a directory, in code point order; without those that lead back to a directory above.
+   *
+   * @throws {PathNotFoundError}
+   * @throws {UnreadablePathError}
+   */
   list(path: string): Promise<string[]>;
 
   /** Replaces `to` as one step. @throws {PathNotFoundError} */
@@ -75,6 +80,9 @@ export interface StorageDriver {
 
   /** What an object store calls the file; only drivers for one have it. */
   objectKey?(path: string): string;
+
+  /** Whether it takes writes now; absent when that cannot be known without one. */
+  isWritable?(): Promise<boolean>;
 
   /** Ends what the driver holds open. */
   close(): Promise<void>;
@@ -148,6 +156,22 @@ export class StorageFullError extends Error {
 /** The storage cannot be reached, or turns us away for now. */
 export class StorageUnavailableError extends Error {
   override readonly name = 'StorageUnavailableError';
+}
+
+/** The storage takes no writes: it is mounted read-only, or the process may not write to it. Stored content is served. */
+export class StorageReadOnlyError extends Error {
+  override readonly name = 'StorageReadOnlyError';
+}
+
+/** There is something at the path that cannot be read: no permission, a link that leads nowhere or in a circle, a failing disk. */
+export class UnreadablePathError extends Error {
+  override readonly name = 'UnreadablePathError';
+  readonly path: string;
+
+  constructor(driver: string, path: string, cause: unknown) {
+    super(`${driver}: cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.path = path;
+  }
 }
 
 const PATH = /^(?:\/[A-Za-z0-9._:@+-]+)+$/;

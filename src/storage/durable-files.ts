@@ -2,23 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { constants, copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { errorCode, orStorageFull } from './file-errors.ts';
+import { errorCode, orStorageError } from './file-errors.ts';
+import type { TemporaryDirectories } from './temporary-directories.ts';
 
 /** Somebody may delete directories, or clear the temporary ones, while we put a file there. */
 const MAX_TRIES = 5;
 
 /** Puts files into place so that they are seen whole or not at all, and survive a power cut once they are seen. */
 export class DurableFiles {
-  readonly #temporaryDirectory: string;
+  readonly #temporaries: TemporaryDirectories;
   /** Directories being made, so that nobody relies on one that is not durable yet. */
   readonly #making = new Map<string, Promise<void>>();
 
-  /** @param temporaryDirectory on the same file system as what is written */
-  constructor(temporaryDirectory: string) {
-    this.#temporaryDirectory = temporaryDirectory;
+  constructor(temporaries: TemporaryDirectories) {
+    this.#temporaries = temporaries;
   }
 
-  /** @throws {StorageFullError} and then nothing is left behind */
+  /** @throws {StorageFullError | StorageReadOnlyError} and then nothing is left behind */
   async write(target: string, bytes: Uint8Array): Promise<void> {
     await this.#publish(target, async (temporary) => {
       const file = await open(temporary, 'wx');
@@ -32,27 +32,36 @@ export class DurableFiles {
   }
 
   /**
-   * Moves a local file to `target`; copies when it lies on another file system.
+   * Moves a local file to `target`.
    *
-   * @throws {StorageFullError} and then the local file is still there
+   * @throws {StorageFullError | StorageReadOnlyError} and then the local file is still there
    */
   async adopt(localFile: string, target: string): Promise<void> {
-    await orStorageFull(syncPath(localFile));
+    await orStorageError(syncPath(localFile));
+    await this.move(localFile, target);
+  }
+
+  /**
+   * Renames, making the directories of `to`; copies a file to another file system, in one step for those who look. Fails with `ENOENT` when
+   * `from` is not there.
+   *
+   * @throws {StorageFullError | StorageReadOnlyError} and then `from` is still there
+   */
+  async move(from: string, to: string): Promise<void> {
     try {
-      await this.move(localFile, target);
+      await this.#renameDurably(from, to);
     } catch (err) {
       if (errorCode(err) !== 'EXDEV') throw err;
-      await this.#publish(target, async (temporary) => {
-        await copyFile(localFile, temporary, constants.COPYFILE_EXCL);
+      await this.#publish(to, async (temporary) => {
+        await copyFile(from, temporary, constants.COPYFILE_EXCL);
         await syncPath(temporary);
       });
-      await rm(localFile, { force: true });
+      await rm(from, { force: true });
     }
   }
 
-  /** Renames, making the directories of `to`. Fails with `ENOENT` when `from` is not there. */
-  async move(from: string, to: string): Promise<void> {
-    await orStorageFull(this.#renameInto(from, to));
+  async #renameDurably(from: string, to: string): Promise<void> {
+    await orStorageError(this.#renameInto(from, to));
     await syncDirectory(dirname(to));
   }
 
@@ -87,15 +96,18 @@ export class DurableFiles {
 
   /** `stage` writes a temporary file that does not exist yet and leaves it durable. */
   async #publish(target: string, stage: (temporary: string) => Promise<void>): Promise<void> {
-    const temporary = join(this.#temporaryDirectory, randomUUID());
     for (let tries = 1; ; tries++) {
+      const directory = this.#temporaries.of(target);
+      const temporary = join(directory, randomUUID());
       try {
-        await orStorageFull(allDone([stage(temporary), this.makeDirectory(dirname(target))]));
-        return await this.move(temporary, target);
+        await orStorageError(allDone([stage(temporary), this.makeDirectory(dirname(target))]));
+        return await this.#renameDurably(temporary, target);
       } catch (err) {
         await rm(temporary, { force: true });
+        const isElsewhere = errorCode(err) === 'EXDEV' && (await this.#temporaries.learn(dirname(target)));
+        if (isElsewhere) continue;
         if (errorCode(err) !== 'ENOENT' || tries === MAX_TRIES) throw err;
-        await orStorageFull(this.makeDirectory(this.#temporaryDirectory));
+        await orStorageError(this.makeDirectory(directory));
       }
     }
   }

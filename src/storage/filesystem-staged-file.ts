@@ -3,7 +3,7 @@ import { type FileHandle, rename, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { allDone, type DurableFiles } from './durable-files.ts';
-import { errorCode, orStorageFull } from './file-errors.ts';
+import { errorCode, orStorageError } from './file-errors.ts';
 import { type StagedFile, StagedFileHeldError } from './staging.ts';
 
 /** How often a holder shows that it is alive. Milliseconds. */
@@ -88,7 +88,7 @@ export class FilesystemStagedFile implements StagedFile {
   async write(chunks: readonly Uint8Array[]): Promise<void> {
     const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     this.#isSynced = false;
-    const { bytesWritten } = await orStorageFull(this.#options.file.writev([...chunks], this.#size));
+    const { bytesWritten } = await orStorageError(this.#options.file.writev([...chunks], this.#size));
     if (bytesWritten < length) await this.#writeRest(Buffer.concat(chunks).subarray(bytesWritten), bytesWritten);
     this.#size += length;
     this.#unsynced += length;
@@ -98,7 +98,7 @@ export class FilesystemStagedFile implements StagedFile {
   async keep(): Promise<void> {
     const { held, place, path } = this.#options;
     await this.#sync();
-    await rename(held, place).catch((err: unknown) => {
+    await orStorageError(rename(held, place)).catch((err: unknown) => {
       throw errorCode(err) === 'ENOENT' ? new StagedFileHeldError(path) : err;
     });
     this.#kept = this.#size;
@@ -120,7 +120,7 @@ export class FilesystemStagedFile implements StagedFile {
   async publish(path: string): Promise<void> {
     const { files, held, local } = this.#options;
     const target = local(path);
-    await allDone([this.#sync(), orStorageFull(files.makeDirectory(dirname(target)))]);
+    await allDone([this.#sync(), orStorageError(files.makeDirectory(dirname(target)))]);
     await files.move(held, target);
     await this.#letGo();
   }
@@ -129,7 +129,7 @@ export class FilesystemStagedFile implements StagedFile {
     for (let offset = 0; offset < rest.length; ) {
       const position = this.#size + written + offset;
       const writing = this.#options.file.write(rest, offset, rest.length - offset, position);
-      offset += (await orStorageFull(writing)).bytesWritten;
+      offset += (await orStorageError(writing)).bytesWritten;
     }
   }
 
@@ -145,8 +145,8 @@ export class FilesystemStagedFile implements StagedFile {
   async #sync(): Promise<void> {
     if (this.#isSynced) return;
     await this.#syncing;
-    if (this.#syncError) await orStorageFull(Promise.reject(this.#syncError));
-    await orStorageFull(this.#options.file.sync());
+    if (this.#syncError) await orStorageError(Promise.reject(this.#syncError));
+    await orStorageError(this.#options.file.sync());
     this.#isSynced = true;
   }
 

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 
 import { PathNotFoundError } from './driver.ts';
 import type { DurableFiles } from './durable-files.ts';
-import { errorCode, orNotFound, orStorageFull } from './file-errors.ts';
+import { errorCode, orNotFound, orStorageError } from './file-errors.ts';
 import { FilesystemStagedFile } from './filesystem-staged-file.ts';
 import { createHolderName, isHolderName, stateOfHolder } from './holder-name.ts';
 import { type StagedFile, StagedFileHeldError, type StagingArea } from './staging.ts';
@@ -35,8 +35,8 @@ export class FilesystemStaging implements StagingArea {
     const local = this.#options.local(path);
     for (let tries = 1; ; tries++) {
       try {
-        await orStorageFull(this.#makeDirectory(dirname(local)));
-        return await orStorageFull(writeFile(local, '', { flag: 'wx' }));
+        await orStorageError(this.#makeDirectory(dirname(local)));
+        return await orStorageError(writeFile(local, '', { flag: 'wx' }));
       } catch (err) {
         // Somebody removes directories in which nothing is.
         if (errorCode(err) !== 'ENOENT' || tries === MAX_TRIES) throw err;
@@ -56,7 +56,11 @@ export class FilesystemStaging implements StagingArea {
     throw new PathNotFoundError(NAME, path);
   }
 
-  async hold(path: string): Promise<StagedFile> {
+  hold(path: string): Promise<StagedFile> {
+    return orStorageError(this.#hold(path));
+  }
+
+  async #hold(path: string): Promise<StagedFile> {
     const local = this.#options.local(path);
     const held = join(dirname(local), createHolderName());
     const isKept = await this.#take(path, held);
@@ -92,7 +96,7 @@ export class FilesystemStaging implements StagingArea {
     if (!(await renamed(theirs, mine))) throw new StagedFileHeldError(path);
     if (state === 'ended') return;
     try {
-      await orStorageFull(copyFile(mine, held));
+      await orStorageError(copyFile(mine, held));
     } catch (err) {
       await rm(held, { force: true });
       await renamed(mine, theirs);

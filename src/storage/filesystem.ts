@@ -1,4 +1,18 @@
-import { open, opendir, readdir, rm, rmdir, stat, unlink, writeFile, type FileHandle } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import {
+  access,
+  constants,
+  type FileHandle,
+  lstat,
+  open,
+  opendir,
+  readdir,
+  rm,
+  rmdir,
+  stat,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import type { BufferPool } from '../stream/buffer-pool.ts';
@@ -16,14 +30,21 @@ import {
 } from './driver.ts';
 import { FilesystemStaging } from './filesystem-staging.ts';
 import { DurableFiles } from './durable-files.ts';
-import { errorCode, orNotFound, orStorageFull, unlessNotFound } from './file-errors.ts';
+import { errorCode, isReadOnly, orNotFound, orStorageError, unlessNotFound } from './file-errors.ts';
+import { findLoops } from './link-loops.ts';
+import type { StorageLog } from './storage-log.ts';
+import { removeAll, TemporaryDirectories } from './temporary-directories.ts';
 
 const NAME = 'filesystem';
+const MAX_REPORTED = 1_000;
+/** Parts of the root that are often on a disk of their own. */
+const PARTS = ['docker/registry/v2/repositories', 'docker/registry/v2/blobs'];
 
 export interface FilesystemDriverOptions {
   /** Made when missing. */
   readonly rootDirectory: string;
   readonly buffers: BufferPool;
+  readonly log?: StorageLog | undefined;
 }
 
 /**
@@ -34,35 +55,44 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   const rootDirectory = resolve(options.rootDirectory);
   const temporaryDirectory = join(rootDirectory, 'layover', 'tmp');
   const spoolDirectory = join(rootDirectory, 'layover', 'fills');
-  const files = new DurableFiles(temporaryDirectory);
-  const writable = await prepare(files, { temporaryDirectory, spoolDirectory });
+  const temporaries = new TemporaryDirectories(rootDirectory, temporaryDirectory);
+  const files = new DurableFiles(temporaries);
+  const writable = await prepare(rootDirectory, async () => {
+    for (const directory of [temporaryDirectory, spoolDirectory]) {
+      await files.makeDirectory(directory);
+      await access(directory, constants.W_OK);
+    }
+    await removeAll(temporaryDirectory);
+    for (const part of PARTS) await temporaries.learnIfElsewhere(join(rootDirectory, part));
+  });
   return new FilesystemDriver({
     rootDirectory,
     buffers: options.buffers,
+    log: options.log,
     files,
     spoolDirectory: writable ? spoolDirectory : undefined,
   });
 }
 
-/** @returns false when the file system is mounted read-only: what is there can still be served */
-async function prepare(
-  files: DurableFiles,
-  { temporaryDirectory, spoolDirectory }: { temporaryDirectory: string; spoolDirectory: string },
-): Promise<boolean> {
+/** @returns false when nothing can be written: stored content can still be served */
+async function prepare(rootDirectory: string, work: () => Promise<void>): Promise<boolean> {
   try {
-    for (const directory of [temporaryDirectory, spoolDirectory]) await files.makeDirectory(directory);
-    const leftovers = await readdir(temporaryDirectory);
-    await Promise.all(leftovers.map((name) => rm(join(temporaryDirectory, name), { recursive: true, force: true })));
+    await work();
     return true;
   } catch (err) {
-    if (errorCode(err) !== 'EROFS') throw err;
+    if (!isReadOnly(err) || !(await isReadable(rootDirectory))) throw err;
     return false;
   }
+}
+
+async function isReadable(directory: string): Promise<boolean> {
+  return await readdir(directory).then(Boolean, () => false);
 }
 
 interface FilesystemParts {
   readonly rootDirectory: string;
   readonly buffers: BufferPool;
+  readonly log: StorageLog | undefined;
   readonly files: DurableFiles;
   readonly spoolDirectory: string | undefined;
 }
@@ -70,6 +100,8 @@ interface FilesystemParts {
 class FilesystemDriver implements StorageDriver {
   readonly name = NAME;
   readonly #parts: FilesystemParts;
+  /** Links that were reported: each is once. */
+  readonly #loops = new Set<string>();
 
   readonly staging: FilesystemStaging;
 
@@ -107,7 +139,7 @@ class FilesystemDriver implements StorageDriver {
 
   async writeSmall(path: string, bytes: Uint8Array, { volatile }: WriteOptions = {}): Promise<void> {
     const local = this.#localBelowRoot(path);
-    if (volatile) await orStorageFull(writeFile(local, bytes));
+    if (volatile) await orStorageError(writeFile(local, bytes));
     else await this.#parts.files.write(local, bytes);
   }
 
@@ -116,7 +148,11 @@ class FilesystemDriver implements StorageDriver {
   }
 
   async list(path: string): Promise<string[]> {
-    const names = await orNotFound(NAME, path, readdir(this.#local(path)));
+    const local = this.#local(path);
+    const entries = await orNotFound(NAME, path, readEntries(local));
+    const loops = await findLoops(this.#parts.rootDirectory, local, entries);
+    for (const name of loops) this.#reportLoop(join(local, name));
+    const names = entries.map(({ name }) => name).filter((name) => !loops.has(name));
     // What others put there under names that are no paths (`lost+found` is one, `Zone Identifier` is not) is not ours.
     // Paths are ASCII, so this is code point order.
     return names.filter((name) => isPath(`/${name}`)).sort();
@@ -133,11 +169,18 @@ class FilesystemDriver implements StorageDriver {
     const local = this.#localBelowRoot(path);
     if (await removeFlat(local)) return;
     // Retried when somebody writes into the directory at that moment.
-    await rm(local, { recursive: true, force: true, maxRetries: 10, retryDelay: 5 }).catch(unlessNotFound);
+    const removing = rm(local, { recursive: true, force: true, maxRetries: 10, retryDelay: 5 }).catch(unlessNotFound);
+    await orStorageError(removing);
   }
 
   async deleteEmpty(path: string): Promise<boolean> {
-    return await removeEmpty(this.#localBelowRoot(path));
+    return await orStorageError(removeEmpty(this.#localBelowRoot(path)));
+  }
+
+  async isWritable(): Promise<boolean> {
+    const parts = ['layover', ...PARTS].map((part) => access(join(this.#parts.rootDirectory, part), constants.W_OK));
+    const refused = await Promise.allSettled(parts);
+    return !refused.some((result) => result.status === 'rejected' && isReadOnly(result.reason));
   }
 
   async redirectUrl(): Promise<undefined> {
@@ -159,6 +202,12 @@ class FilesystemDriver implements StorageDriver {
     }
   }
 
+  #reportLoop(link: string): void {
+    if (this.#loops.has(link)) return;
+    if (this.#loops.size < MAX_REPORTED) this.#loops.add(link);
+    this.#parts.log?.warn({ link }, 'storage: left out a link that leads back to a directory above it');
+  }
+
   #local(path: string): string {
     checkPath(NAME, path);
     return join(this.#parts.rootDirectory, path);
@@ -167,6 +216,16 @@ class FilesystemDriver implements StorageDriver {
   #localBelowRoot(path: string): string {
     checkPathBelowRoot(NAME, path);
     return join(this.#parts.rootDirectory, path);
+  }
+}
+
+/** A link to a directory that is not there, such as one on a disk that is not mounted, is not a missing directory: there is content behind it. */
+async function readEntries(directory: string): Promise<Dirent[]> {
+  try {
+    return await readdir(directory, { withFileTypes: true });
+  } catch (err) {
+    const isLink = errorCode(err) === 'ENOENT' && (await lstat(directory).catch(() => undefined))?.isSymbolicLink();
+    throw isLink ? Object.assign(new Error(`${directory} is a link to nothing`), { code: 'ELOOP' }) : err;
   }
 }
 
@@ -200,8 +259,8 @@ async function removeOne(directory: string): Promise<boolean> {
   } catch (err) {
     const code = errorCode(err) ?? '';
     if (code === 'ENOENT') return true;
-    // POSIX allows either for a directory that is not empty.
-    if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'ENOTDIR') return false;
+    // POSIX allows either of two for a directory that is not empty; a mount point is in use.
+    if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'ENOTDIR' || code === 'EBUSY') return false;
     throw err;
   }
 }

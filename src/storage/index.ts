@@ -37,7 +37,7 @@ export async function createStorageDriver(
 ): Promise<StorageDriver> {
   switch (config.kind) {
     case 'filesystem':
-      return await createFilesystemDriver({ rootDirectory: config.rootDirectory, buffers });
+      return await createFilesystemDriver({ rootDirectory: config.rootDirectory, buffers, log });
     case 'inmemory':
       return createInmemoryDriver();
     case 's3':

@@ -50,6 +50,7 @@ export function measured(driver: StorageDriver, onAction: ActionListener): Stora
     deleteEmpty: (path) => timed('Delete', path, driver.deleteEmpty(path)),
     redirectUrl: (path, request) => timed('RedirectURL', path, driver.redirectUrl(path, request)),
     ...(driver.objectKey && { objectKey: driver.objectKey.bind(driver) }),
+    ...(driver.isWritable && { isWritable: driver.isWritable.bind(driver) }),
     close: () => driver.close(),
   };
 }

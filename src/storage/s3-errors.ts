@@ -1,4 +1,4 @@
-import { StorageFullError, StorageUnavailableError } from './driver.ts';
+import { StorageFullError, StorageReadOnlyError, StorageUnavailableError } from './driver.ts';
 
 /** The parts of an SDK error that say what happened. */
 interface SdkError {
@@ -27,6 +27,9 @@ const REFUSED_CREDENTIALS: ReadonlySet<string> = new Set([
 ]);
 
 const FULL: ReadonlySet<string> = new Set(['QuotaExceeded', 'XMinioStorageFull', 'InsufficientStorage', 'NoSpaceLeft']);
+
+/** All else changes the bucket, and is refused to credentials that may only read. */
+const READS = /^(?:reading|looking at|looking for|listing) /;
 
 /** A request that S3 refused, in words that hold no secret. */
 class S3RequestError extends Error {
@@ -65,7 +68,7 @@ export function areCredentialsRefused(err: unknown): boolean {
 /**
  * What is told of a failed request. The original is left behind: its fields may hold what was signed.
  *
- * @param what the request, such as `GetObject docker/registry/…`
+ * @param what was being done, such as `reading /docker/registry/…`
  */
 export function toStorageError(err: unknown, what: string): Error {
   if (!(err instanceof Error)) return new Error(String(err));
@@ -77,6 +80,7 @@ export function toStorageError(err: unknown, what: string): Error {
   if (areCredentialsRefused(err) || status === undefined || status === 429 || status >= 500) {
     return new StorageUnavailableError(message);
   }
+  if (status === 403 && !READS.test(what)) return new StorageReadOnlyError(message);
   return new S3RequestError(message, { code, status });
 }
 

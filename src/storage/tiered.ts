@@ -48,6 +48,7 @@ export async function createTieredDriver(driver: StorageDriver, options: TierOpt
     deleteEmpty: (path) => driver.deleteEmpty(path),
     redirectUrl: (path, request) => driver.redirectUrl(path, request),
     ...(driver.objectKey && { objectKey: driver.objectKey.bind(driver) }),
+    ...(driver.isWritable && { isWritable: driver.isWritable.bind(driver) }),
     close: () => driver.close(),
   };
 }

@@ -48,6 +48,7 @@ export interface StaleServed {
 }
 
 /** An outage makes thousands of stale answers; one line per upstream and minute tells of it. Milliseconds. */
+const NO_ROOM: ReadonlySet<string> = new Set(['StorageFullError', 'StorageReadOnlyError']);
 const STALE_LINE_MS = 60_000;
 
 export interface CacheTelemetryOptions {
@@ -135,7 +136,7 @@ export class CacheTelemetry {
     this.#metrics.storageFull.value++;
     if (this.#full) return;
     this.#full = true;
-    this.#log.error({ what }, 'storage is full: serving without caching');
+    this.#log.error({ what }, 'storage is full or read-only: serving without caching');
   }
 
   /** A manifest has been fetched. */
@@ -146,7 +147,7 @@ export class CacheTelemetry {
   /** The pull went on; the next one asks the upstream again. */
   manifestNotStored(event: { upstream: string; repository: string; digest: string; cause: unknown }): void {
     const { upstream, repository, digest, cause } = event;
-    if (cause instanceof Error && cause.name === 'StorageFullError') this.storageFull({ what: 'manifests' });
+    if (cause instanceof Error && NO_ROOM.has(cause.name)) this.storageFull({ what: 'manifests' });
     const reason = cause instanceof Error ? cause.message : String(cause);
     this.#log.debug({ upstream, 'vars.name': repository, 'vars.digest': digest, reason }, 'manifest not stored');
   }
@@ -154,7 +155,7 @@ export class CacheTelemetry {
   storageRecovered(): void {
     if (!this.#full) return;
     this.#full = false;
-    this.#log.info({}, 'storage has room again');
+    this.#log.info({}, 'storage takes content again');
   }
 
   staleServed({ upstream, repository, tag, reason, ageMs }: StaleServed): void {

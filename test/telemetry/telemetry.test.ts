@@ -193,8 +193,8 @@ describe('storage', () => {
     telemetry.cache.storageRecovered();
     telemetry.cache.storageRecovered();
     telemetry.cache.storageFull({ what: 'sha256:ef' });
-    const full = 'storage is full: serving without caching';
-    expect(messages()).toEqual([full, 'storage has room again', full]);
+    const full = 'storage is full or read-only: serving without caching';
+    expect(messages()).toEqual([full, 'storage takes content again', full]);
     expect((await samples()).get('layover_storage_full_total')).toBe(3);
   });
 

@@ -1,7 +1,9 @@
 import pLimit from 'p-limit';
 
 import type { Digest } from '../../oci/digest.ts';
+import type { UnreadablePathError } from '../../storage/driver.ts';
 import { walkRepositories } from '../inventory.ts';
+import { REPOSITORIES } from '../paths.ts';
 import {
   type DeadLinks,
   type ManifestMemory,
@@ -18,7 +20,7 @@ const MAX_CONCURRENT = 8;
 export interface Look {
   readonly marks: ReadonlyMap<string, RepositoryMark>;
   readonly held: ReadonlySet<Digest>;
-  /** Repositories of which not even the links could be read: nobody knows what bytes they hold. */
+  /** Repositories, or directories of some, whose links could not be read: they may hold any bytes. */
   readonly unreadable: readonly { readonly repository: string; readonly reason: string }[];
 }
 
@@ -33,10 +35,12 @@ export interface LookOptions {
 
 export async function lookAtAll({ stores, policy, memory, isCollected, onRepository }: LookOptions): Promise<Look> {
   const names: string[] = [];
-  for await (const name of walkRepositories(stores.driver)) names.push(name);
+  const unreadable: { repository: string; reason: string }[] = [];
+  const onUnreadable = ({ path, message }: UnreadablePathError) =>
+    void unreadable.push({ repository: path.slice(REPOSITORIES.length + 1), reason: message });
+  for await (const name of walkRepositories(stores.driver, onUnreadable)) names.push(name);
   const marks = new Map<string, RepositoryMark>();
   const held = new Set<Digest>();
-  const unreadable: { repository: string; reason: string }[] = [];
   let done = 0;
   await pLimit(MAX_CONCURRENT).map(names, async (repository) => {
     onRepository(done++, names.length);

@@ -21,6 +21,7 @@ export function withRedirectUrl(driver: StorageDriver, redirectUrl: RedirectUrl)
     deleteEmpty: (path) => driver.deleteEmpty(path),
     redirectUrl,
     ...(driver.objectKey && { objectKey: driver.objectKey.bind(driver) }),
+    ...(driver.isWritable && { isWritable: driver.isWritable.bind(driver) }),
     close: () => driver.close(),
   };
 }

@@ -1,0 +1,16 @@
+import type { StoredLink } from '../content/inventory.ts';
+import { UnreadablePathError } from '../storage/driver.ts';
+
+export interface LinkedStore {
+  isLinked(repository: string, link: StoredLink): Promise<boolean>;
+}
+
+/** Whether a repository links a digest, or may do so as its link cannot be read. */
+export async function mayBeLinked(store: LinkedStore, repository: string, link: StoredLink): Promise<boolean> {
+  try {
+    return await store.isLinked(repository, link);
+  } catch (err) {
+    if (err instanceof UnreadablePathError) return true;
+    throw err;
+  }
+}
