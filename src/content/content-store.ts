@@ -23,7 +23,7 @@ import type { LinkLedger } from './link-ledger.ts';
 import { Linking } from './linking.ts';
 import { LinkStore } from './links.ts';
 import { ManifestPush, type PushedContent } from './manifest-push.ts';
-import { ManifestStore, type StoredManifest } from './manifests.ts';
+import { ManifestStore, type PutManifestOptions, type ReadManifest, type StoredManifest } from './manifests.ts';
 import type { UnreadableListener } from './readable.ts';
 import { ReferrerStore } from './referrers.ts';
 import { type FoundTag, TagStore } from './tags.ts';
@@ -181,9 +181,19 @@ export class ContentStore {
     return this.#manifests.find(repository, digest);
   }
 
+  /** As {@link findManifest}, with what it says. */
+  readManifest(repository: string, digest: Digest): Promise<ReadManifest | undefined> {
+    return this.#manifests.read(repository, digest);
+  }
+
   /** @throws {RegistryError} `MANIFEST_INVALID`, or `DIGEST_INVALID` when the bytes are not those of the digest */
-  putManifest(repository: string, digest: Digest, bytes: Uint8Array): Promise<void> {
-    return this.#linking.putManifest(repository, digest, bytes);
+  async putManifest(
+    repository: string,
+    digest: Digest,
+    bytes: Uint8Array,
+    options: PutManifestOptions = {},
+  ): Promise<void> {
+    await this.#linking.putManifest(repository, digest, bytes, options);
   }
 
   /** Removes a manifest from a repository, with the tags that name it. The bytes stay. @returns those tags */

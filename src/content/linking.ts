@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 
 import { type Digest, digestAlgorithm } from '../oci/digest.ts';
-import { parseManifest } from '../oci/manifest.ts';
+import { readManifest } from '../oci/manifest.ts';
 import { type Adoption, StorageFullError, StorageReadOnlyError } from '../storage/driver.ts';
 import type { StagedFile } from '../storage/staging.ts';
 import type { BlobStore } from './blobs.ts';
@@ -9,7 +9,7 @@ import type { DigestLocks } from './digest-locks.ts';
 import type { CollectionGuard } from './garbage/collection-guard.ts';
 import type { LinkLedger, NewLink } from './link-ledger.ts';
 import type { LinkStore } from './links.ts';
-import type { ManifestStore } from './manifests.ts';
+import type { ManifestStore, PutManifestOptions } from './manifests.ts';
 import { layerLinkPath } from './paths.ts';
 import type { ReferrerStore } from './referrers.ts';
 
@@ -89,14 +89,19 @@ export class Linking {
     });
   }
 
-  putManifest(repository: string, digest: Digest, bytes: Uint8Array): Promise<void> {
+  putManifest(
+    repository: string,
+    digest: Digest,
+    bytes: Uint8Array,
+    { servedAs, reading = readManifest(bytes) }: PutManifestOptions = {},
+  ): Promise<void> {
     const { locks, manifests, referrers, guard } = this.#options;
     return locks.run(digest, async () => {
-      const { references, subject } = parseManifest(bytes);
+      const { references, subject, mediaType } = reading.manifest;
       const parts = references.map((reference) => reference.digest);
       await this.#recorded({ repository, digest, kind: 'manifest', size: bytes.length, parts }, async () => {
         if (subject) await referrers.add(repository, subject.digest, digest);
-        await manifests.put(repository, digest, bytes);
+        await manifests.put(repository, digest, bytes, servedAs === mediaType ? undefined : servedAs);
         guard.rely([digest]);
       });
     });

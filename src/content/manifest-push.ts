@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 
 import type { Digest } from '../oci/digest.ts';
-import { parseManifest } from '../oci/manifest.ts';
+import { type ParsedManifest, parseManifest } from '../oci/manifest.ts';
 import type { BlobStore } from './blobs.ts';
 import type { DigestLocks } from './digest-locks.ts';
 import type { StoredLink } from './inventory.ts';
@@ -23,6 +23,8 @@ export interface PushedContent {
   readonly bytes: Uint8Array;
   readonly tags: readonly string[];
   readonly needs: readonly Need[];
+  /** The bytes, if they have been parsed already. */
+  readonly parsed?: ParsedManifest;
 }
 
 export interface ManifestPushOptions {
@@ -37,6 +39,8 @@ export interface ManifestPushOptions {
 }
 
 const MAX_CONCURRENT_LOOKS = 16;
+/** Whoever names more that is not there is not told all of it. */
+const MAX_MISSING = 128;
 
 /**
  * Manifests that clients push, with their tags.
@@ -51,9 +55,9 @@ export class ManifestPush {
     this.#options = options;
   }
 
-  /** All of it, or nothing. @returns what is missing */
+  /** All of it, or nothing. @returns what is missing, or enough of it */
   put(repository: string, pushed: PushedContent): Promise<readonly Digest[]> {
-    const { references, subject } = parseManifest(pushed.bytes);
+    const { references, subject } = pushed.parsed ?? parseManifest(pushed.bytes);
     const parts = references.map((reference) => reference.digest);
     return this.#options.locks.runSharing({ alone: [pushed.digest], shared: parts }, async () => {
       const missing = await this.#findMissing(repository, pushed.needs);
@@ -85,11 +89,16 @@ export class ManifestPush {
   }
 
   async #findMissing(repository: string, needs: readonly Need[]): Promise<Digest[]> {
-    const { blobs, manifests } = this.#options;
-    const isThere = await pLimit(MAX_CONCURRENT_LOOKS).map(needs, async ({ digest, kinds }) => {
-      if (kinds.includes('manifest') && (await manifests.has(repository, digest))) return blobs.hasBytes(digest);
-      return kinds.includes('blob') && (await blobs.stat(repository, digest)) !== undefined;
+    const missing = new Set<Digest>();
+    await pLimit(MAX_CONCURRENT_LOOKS).map(needs, async (need) => {
+      if (missing.size < MAX_MISSING && !(await this.#isThere(repository, need))) missing.add(need.digest);
     });
-    return needs.filter((_, i) => !isThere[i]).map(({ digest }) => digest);
+    return needs.map(({ digest }) => digest).filter((digest) => missing.has(digest));
+  }
+
+  async #isThere(repository: string, { digest, kinds }: Need): Promise<boolean> {
+    const { blobs, manifests } = this.#options;
+    if (kinds.includes('manifest') && (await manifests.has(repository, digest))) return blobs.hasBytes(digest);
+    return kinds.includes('blob') && (await blobs.stat(repository, digest)) !== undefined;
   }
 }

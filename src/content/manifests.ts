@@ -1,19 +1,34 @@
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
-import { parseManifest } from '../oci/manifest.ts';
+import { type ManifestReading, type ParsedManifest, readManifest } from '../oci/manifest.ts';
+import { isManifestMediaType } from '../oci/media-types.ts';
 import { FileTooLargeError, type StorageDriver } from '../storage/driver.ts';
 import type { Damage, DamageListener } from './damage.ts';
 import { type LinkStore, orUndefined } from './links.ts';
-import { blobDataPath, revisionDirectory, revisionLinkPath } from './paths.ts';
+import { blobDataPath, revisionDirectory, revisionLinkPath, servedTypePath } from './paths.ts';
 
 /** Those that were taken under other limits are served on. Bytes. */
 const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
+const MAX_MEDIA_TYPE_BYTES = 256;
 
 export interface StoredManifest {
   /** Exactly what was put. */
   readonly bytes: Buffer;
+  /** With which it is served. */
   readonly mediaType: string;
   readonly digest: Digest;
+}
+
+export interface ReadManifest {
+  readonly stored: StoredManifest;
+  readonly reading: ManifestReading;
+}
+
+export interface PutManifestOptions {
+  /** @default what the bytes say */
+  readonly servedAs?: string | undefined;
+  /** Of these bytes, if they have been read already. */
+  readonly reading?: ManifestReading | undefined;
 }
 
 export interface ManifestStoreOptions {
@@ -32,12 +47,30 @@ export class ManifestStore {
 
   /** Undefined when the repository does not have it, or its bytes are not those of its digest any more. */
   async find(repository: string, digest: Digest): Promise<StoredManifest | undefined> {
-    if (!(await this.has(repository, digest))) return undefined;
-    const bytes = await this.#findBytes(digest);
-    if (!bytes) return this.#damaged(digest, 'missing-data');
-    if (!isOf(digest, bytes)) return this.#damaged(digest, bytes.length === 0 ? 'empty-data' : 'wrong-bytes');
-    const mediaType = mediaTypeOf(bytes);
-    return mediaType === undefined ? this.#damaged(digest, 'not-a-manifest') : { bytes, mediaType, digest };
+    return (await this.read(repository, digest))?.stored;
+  }
+
+  /** As {@link find}, with what the manifest says. */
+  async read(repository: string, digest: Digest): Promise<ReadManifest | undefined> {
+    const bytes = await this.#findVerified(repository, digest);
+    if (!bytes) return undefined;
+    const reading = readingOf(bytes);
+    if (!reading) return this.#damaged(digest, 'not-a-manifest');
+    const mediaType = (await this.#findServedType(repository, digest)) ?? reading.manifest.mediaType;
+    return { stored: { bytes, mediaType, digest }, reading };
+  }
+
+  /**
+   * What the manifest says, for whoever wants to know what it holds. What has the right bytes and is no manifest holds nothing.
+   *
+   * @returns undefined when the repository does not have it, or it is damaged
+   */
+  async findParts(
+    repository: string,
+    digest: Digest,
+  ): Promise<Pick<ParsedManifest, 'references' | 'subject'> | undefined> {
+    const bytes = await this.#findVerified(repository, digest);
+    return bytes && (readingOf(bytes)?.manifest ?? { references: [] });
   }
 
   /** Whether the repository links it; says nothing of its bytes. */
@@ -49,21 +82,21 @@ export class ManifestStore {
   }
 
   /**
-   * @throws {RegistryError} `MANIFEST_INVALID`, or `DIGEST_INVALID` when the bytes are not those of the digest
+   * @param servedAs undefined: the media type that the bytes say
+   * @throws {RegistryError} `DIGEST_INVALID` when the bytes are not those of the digest
    * @throws {StorageFullError}
    */
-  async put(repository: string, digest: Digest, bytes: Uint8Array): Promise<void> {
-    parseManifest(bytes);
+  async put(repository: string, digest: Digest, bytes: Uint8Array, servedAs?: string): Promise<void> {
     if (!isOf(digest, bytes)) throw new RegistryError('DIGEST_INVALID', `these are not the bytes of ${digest}`);
     const stored = await this.#findBytes(digest);
     if (!stored?.equals(bytes)) await this.#options.driver.writeSmall(blobDataPath(digest), bytes);
+    await this.#putServedType(repository, digest, servedAs);
     await this.#options.links.putIfChanged(revisionLinkPath(repository, digest), digest);
   }
 
   /** What the manifest is attached to, if it is and can be read. */
   async findSubject(repository: string, digest: Digest): Promise<Digest | undefined> {
-    const found = await this.find(repository, digest);
-    return found && parseManifest(found.bytes).subject?.digest;
+    return (await this.findParts(repository, digest))?.subject?.digest;
   }
 
   /** Makes a link anew that is there: somebody has come to rely on it. */
@@ -74,6 +107,28 @@ export class ManifestStore {
   /** The bytes stay, and so do tags. */
   async deleteLink(repository: string, digest: Digest): Promise<void> {
     await this.#options.driver.delete(revisionDirectory(repository, digest));
+  }
+
+  async #findVerified(repository: string, digest: Digest): Promise<Buffer | undefined> {
+    if (!(await this.has(repository, digest))) return undefined;
+    const bytes = await this.#findBytes(digest);
+    if (!bytes) return this.#damaged(digest, 'missing-data');
+    if (isOf(digest, bytes)) return bytes;
+    return this.#damaged(digest, bytes.length === 0 ? 'empty-data' : 'wrong-bytes');
+  }
+
+  async #findServedType(repository: string, digest: Digest): Promise<string | undefined> {
+    const read = this.#options.driver.readSmall(servedTypePath(repository, digest), MAX_MEDIA_TYPE_BYTES);
+    const text = (await orUndefined(read))?.toString('latin1');
+    return text !== undefined && isManifestMediaType(text) ? text : undefined;
+  }
+
+  async #putServedType(repository: string, digest: Digest, servedAs: string | undefined): Promise<void> {
+    const { driver } = this.#options;
+    const path = servedTypePath(repository, digest);
+    if ((await this.#findServedType(repository, digest)) === servedAs) return;
+    if (servedAs === undefined) await driver.delete(path);
+    else await driver.writeSmall(path, Buffer.from(servedAs));
   }
 
   async #findBytes(digest: Digest): Promise<Buffer | undefined> {
@@ -95,9 +150,10 @@ function isOf(digest: Digest, bytes: Uint8Array): boolean {
   return digestOf(bytes, digestAlgorithm(digest)) === digest;
 }
 
-function mediaTypeOf(bytes: Uint8Array): string | undefined {
+/** Undefined for what has nothing of a manifest. */
+function readingOf(bytes: Uint8Array): ManifestReading | undefined {
   try {
-    return parseManifest(bytes).mediaType;
+    return readManifest(bytes);
   } catch (err) {
     if (err instanceof RegistryError) return undefined;
     throw err;

@@ -93,6 +93,11 @@ export function revisionDirectory(repository: string, digest: Digest): string {
   return `${manifestsPath(repository)}/revisions/${digestDirectory(digest)}`;
 }
 
+/** Says with which media type a manifest is served, where its bytes do not; not part of distribution's layout. */
+export function servedTypePath(repository: string, digest: Digest): string {
+  return `${revisionDirectory(repository, digest)}/mediatype`;
+}
+
 /** Holds one upload session. @param id has been checked */
 export function uploadDirectory(repository: string, id: string): string {
   return `${repositoryPath(repository)}/${UPLOADS}/${id}`;

@@ -2,11 +2,10 @@ import pLimit from 'p-limit';
 
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
-import { parseManifest } from '../oci/manifest.ts';
 import { type ReferrersPage, ReferrersPageBuilder, type ReferrersQuery } from '../oci/referrers-page.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { type LinkStore, orUndefined } from './links.ts';
-import type { ManifestStore } from './manifests.ts';
+import type { ManifestStore, ReadManifest } from './manifests.ts';
 import { referrerDirectory, referrersCompletePath, referrersOfPath, revisionsPath } from './paths.ts';
 
 const MAX_CONCURRENT_READS = 16;
@@ -109,9 +108,9 @@ export class ReferrerStore {
 
   async #referrer(repository: string, digest: Digest): Promise<Referrer | undefined> {
     if (this.#known.has(digest)) return this.#known.get(digest);
-    const manifest = await this.#options.manifests.find(repository, digest);
-    if (!manifest) return undefined;
-    const referrer = referrerOf(digest, manifest.bytes);
+    const found = await this.#options.manifests.read(repository, digest);
+    if (!found) return undefined;
+    const referrer = referrerOf(found);
     this.#remember(digest, referrer);
     return referrer;
   }
@@ -125,8 +124,9 @@ export class ReferrerStore {
 }
 
 /** @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers */
-function referrerOf(digest: Digest, bytes: Uint8Array): Referrer | undefined {
-  const { mediaType, subject, artifactType, annotations } = parseManifest(bytes);
+function referrerOf({ stored, reading }: ReadManifest): Referrer | undefined {
+  const { mediaType, digest, bytes } = stored;
+  const { subject, artifactType, annotations } = reading.manifest;
   if (!subject) return undefined;
   const descriptor = {
     mediaType,

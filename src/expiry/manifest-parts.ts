@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/digest.ts';
-import { parseManifest } from '../oci/manifest.ts';
+import { readManifest } from '../oci/manifest.ts';
 import type { UsageIndex } from './usage-index.ts';
 
 /** Where manifests can be read. */
@@ -23,7 +23,7 @@ export class ManifestParts {
     if (known) return known;
     const manifest = await this.#reader().findManifest(repository, digest);
     if (!manifest) return [];
-    const parts = parseManifest(manifest.bytes).references.map((reference) => reference.digest);
+    const parts = readManifest(manifest.bytes).manifest.references.map((reference) => reference.digest);
     await this.#index.putParts(digest, parts);
     return parts;
   }

@@ -1,5 +1,5 @@
 import { RegistryError } from '../oci/errors.ts';
-import { parseManifest } from '../oci/manifest.ts';
+import { readManifest } from '../oci/manifest.ts';
 import { MANIFEST_MEDIA_TYPES } from '../oci/media-types.ts';
 import type { ContentEvent, EventOrigin } from '../registry/content-event.ts';
 import {
@@ -71,7 +71,7 @@ function referencesOf({ references, manifest }: ContentEvent): readonly Notifica
 
 function readReferences(manifest: Buffer): readonly NotificationReference[] {
   try {
-    return parseManifest(manifest).references;
+    return readManifest(manifest).manifest.references;
   } catch (err) {
     if (err instanceof RegistryError) return []; // stored once, by whichever rules: it is served, and so it is told
     throw err;

@@ -9,6 +9,9 @@ import { needsOf } from './manifest-needs.ts';
 import type { ManifestPut, ManifestWriter, PushedManifest } from './registry.ts';
 import type { StoredContent } from './stored-content.ts';
 
+/** Errors of one response. */
+const MAX_LISTED = 100;
+
 export interface HostedManifestsOptions {
   readonly store: ContentStore;
   readonly content: StoredContent;
@@ -30,7 +33,8 @@ export class HostedManifests implements ManifestWriter {
     checkClass(manifest, policy.classes);
     const needs = needsOf(manifest, policy.validation);
     const names = new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags]);
-    const missing = await store.pushManifest(repository, { digest, bytes, tags: [...names], needs });
+    const pushed = { digest, bytes, tags: [...names], needs, parsed: manifest };
+    const missing = await store.pushManifest(repository, pushed);
     if (missing.length > 0) throw unknownParts(missing);
     const put = { digest, size: bytes.length, mediaType: manifest.mediaType };
     content.remember(repository, { ...put, bytes });
@@ -90,12 +94,14 @@ function digestFor(reference: Reference, bytes: Uint8Array): Digest {
   });
 }
 
-/** One error for each, as distribution. */
-function unknownParts([first, ...rest]: readonly Digest[]): RegistryError {
-  const error = (digest: Digest | undefined, others: readonly RegistryError[] = []) =>
-    new RegistryError('MANIFEST_BLOB_UNKNOWN', 'blob unknown to registry', { detail: { digest }, others });
+/** One error for each, as distribution; a manifest can name tens of thousands. */
+function unknownParts(missing: readonly Digest[]): RegistryError {
+  const [first, ...rest] = missing.slice(0, MAX_LISTED).map((digest) => ({ digest }));
+  const error = (detail: object | undefined, others: readonly RegistryError[] = []) =>
+    new RegistryError('MANIFEST_BLOB_UNKNOWN', 'blob unknown to registry', { detail, others });
+  const more = missing.length > MAX_LISTED ? [{ more: `only the first ${MAX_LISTED} are listed` }] : [];
   return error(
     first,
-    rest.map((digest) => error(digest)),
+    [...rest, ...more].map((detail) => error(detail)),
   );
 }

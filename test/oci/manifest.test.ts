@@ -79,6 +79,18 @@ describe('a manifest', () => {
   });
 
   it.each([
+    ['an image', types.OCI_MANIFEST, { config, layers: null }],
+    ['an image', types.OCI_MANIFEST, { config }],
+    ['an index', types.OCI_INDEX, { manifests: null }],
+    ['an index', types.OCI_INDEX, { mediaType: types.OCI_INDEX }],
+    ['an index', types.DOCKER_MANIFEST_LIST, { mediaType: types.DOCKER_MANIFEST_LIST, manifests: null }],
+  ])('that is %s without entries, as Go writes it, has none: %s', (_, mediaType, value) => {
+    const { references, ...rest } = parse({ schemaVersion: 2, ...value });
+    expect(rest.mediaType).toBe(mediaType);
+    expect(references.filter(({ kind }) => kind !== 'config')).toEqual([]);
+  });
+
+  it.each([
     ['no JSON', '{'],
     ['empty', ''],
     ['null', 'null'],
@@ -89,7 +101,6 @@ describe('a manifest', () => {
     ['an image and an index at once', JSON.stringify({ ...image, ...index })],
     ['an index that says it is an image', JSON.stringify({ ...index, mediaType: types.OCI_MANIFEST })],
     ['an image that says it is an index', JSON.stringify({ ...image, mediaType: types.DOCKER_MANIFEST_LIST })],
-    ['an image without layers', JSON.stringify({ config })],
     ['an image without config', JSON.stringify({ layers: [layer] })],
     ['a layer without digest', JSON.stringify({ config, layers: [{ size: 1 }] })],
     ['a digest in upper case', JSON.stringify({ config: { ...config, digest: digest.toUpperCase() }, layers: [] })],

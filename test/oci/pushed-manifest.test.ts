@@ -75,6 +75,30 @@ describe('a manifest that is pushed', () => {
     expect(refusal(value, contentType)).toMatch(reason);
   });
 
+  it.each([
+    ['twice', '"layers":[],"layers":[]', /"layers" is given twice/],
+    ['in other letters, twice', '"layers":[],"Layers":[]', /"Layers" is "layers" to some readers/],
+    ['in other letters only', '"LAYERS":[]', /"LAYERS" is "layers" to some readers/],
+    ['twice in something unknown', '"layers":[],"x":{"y":1,"y":2}', /"y" is given twice/],
+    ['twice among the annotations', '"layers":[],"annotations":{"a":"","a":""}', /"a" is given twice/],
+  ])('is refused when it has a key %s, as clients read it differently', (_, members, reason) => {
+    const text = JSON.stringify(image).replace('"layers":[]', members);
+    expect(refusal(text, OCI_MANIFEST)).toMatch(reason);
+  });
+
+  it('never has more of it in the reason than a line', () => {
+    const long = 'x'.repeat(100_000);
+    for (const value of [
+      { ...image, mediaType: long },
+      { ...index, mediaType: `${OCI_MANIFEST}${long}` },
+      { ...image, [long]: 1, [long.toUpperCase()]: 1 },
+      { ...image, layers: [{ ...config, digest: long }] },
+    ]) {
+      expect(refusal(value).length).toBeLessThan(500);
+      expect(refusal(value, long).length).toBeLessThan(500);
+    }
+  });
+
   it('may name its type in other letters in the header', () => {
     expect(push(image, OCI_MANIFEST.toUpperCase()).mediaType).toBe(OCI_MANIFEST);
   });

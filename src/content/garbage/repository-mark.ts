@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 
 import { type Digest, digestAlgorithm } from '../../oci/digest.ts';
-import { type ParsedManifest, parseManifest } from '../../oci/manifest.ts';
+import type { ParsedManifest } from '../../oci/manifest.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
 import { walkLinks } from '../inventory.ts';
 import { type LinkStore, orUndefined } from '../links.ts';
@@ -124,11 +124,11 @@ async function readManifest(
   repository: string,
   digest: Digest,
 ): Promise<RevisionNode | undefined> {
-  const found = await manifests.find(repository, digest);
-  return found && toNode(parseManifest(found.bytes));
+  const found = await manifests.findParts(repository, digest);
+  return found && toNode(found);
 }
 
-function toNode({ references, subject }: ParsedManifest): RevisionNode {
+function toNode({ references, subject }: Pick<ParsedManifest, 'references' | 'subject'>): RevisionNode {
   return { parts: references.map((part) => part.digest), subject: subject?.digest };
 }
 

@@ -1,0 +1,185 @@
+import { RegistryError } from './errors.ts';
+import { JsonKeys } from './json-keys.ts';
+import { JsonCursor, type JsonCursorOptions } from './json-cursor.ts';
+
+/** Far more than any manifest has; as many descriptors would not fit into 4 MiB. */
+const MAX_ENTRIES = 100_000;
+
+/** What a value is decoded as. `entry` names one of a list, for messages. `pointer`: null removes it; it has no effect on other structs, texts and integers. */
+export type Shape =
+  | { readonly is: 'text' | 'integer' | 'texts-by-key' | 'presence' }
+  | { readonly is: 'list'; readonly of: Shape; readonly entry: string }
+  | { readonly is: 'struct'; readonly fields: Fields; readonly pointer?: boolean };
+
+export interface Fields {
+  readonly exact: ReadonlyMap<string, Field>;
+  readonly folded: ReadonlyMap<string, Field>;
+}
+
+interface Field {
+  readonly name: string;
+  readonly shape: Shape;
+  /** One bit of a set of fields. */
+  readonly bit: number;
+}
+
+export type Decoded = Readonly<Record<string, unknown>>;
+
+export interface GoReading {
+  /** A list that is null is null, one that is absent is absent. */
+  readonly value: Decoded;
+  /** The first thing because of which Go does not decode it; the rest is decoded all the same. */
+  readonly mismatch: string | undefined;
+  /** The first key that readers may understand in different ways: given twice, or in other letters. */
+  readonly ambiguity: string | undefined;
+}
+
+/** @param shapes at most 31 */
+export function fieldsOf(shapes: Readonly<Record<string, Shape>>): Fields {
+  const fields = Object.entries(shapes).map(([name, shape], i): Field => ({ name, shape, bit: 1 << i }));
+  return {
+    exact: new Map(fields.map((field) => [field.name, field])),
+    folded: new Map(fields.map((field) => [fold(field.name), field])),
+  };
+}
+
+/**
+ * Decodes a JSON object as Go's encoding/json does, and with it docker, containerd, podman and distribution: keys match in any
+ * case, and of several the last one counts. What comes twice is decoded into what is there, so a second descriptor
+ * without a digest keeps the first one's.
+ *
+ * @throws {RegistryError} `MANIFEST_INVALID` for what is not a JSON object
+ * @see https://pkg.go.dev/encoding/json#Unmarshal
+ */
+export function decodeGoJson(bytes: Uint8Array, fields: Fields, options: JsonCursorOptions): GoReading {
+  const cursor = new JsonCursor(bytes, options);
+  const decoder = new Decoder(cursor);
+  const value = decoder.root(fields);
+  cursor.end();
+  const { mismatch } = decoder;
+  const { duplicate } = cursor;
+  return { value, mismatch, ambiguity: decoder.ambiguity ?? (duplicate === undefined ? undefined : twice(duplicate)) };
+}
+
+class Decoder {
+  mismatch: string | undefined;
+  ambiguity: string | undefined;
+  readonly #cursor: JsonCursor;
+
+  constructor(cursor: JsonCursor) {
+    this.#cursor = cursor;
+  }
+
+  root(fields: Fields): Decoded {
+    if (this.#cursor.peek() === 'object') return this.#struct(fields, undefined);
+    throw notManifest('not a JSON object');
+  }
+
+  #read({ name, shape }: Pick<Field, 'name' | 'shape'>, previous: unknown): unknown {
+    const type = this.#cursor.peek();
+    if (shape.is === 'presence') return this.#skipped(type !== 'null');
+    if (type === 'null') return this.#skipped(keepsOnNull(shape) ? previous : null);
+    if (shape.is === 'text' && type === 'text') return this.#cursor.text();
+    if (shape.is === 'integer' && type === 'number') return this.#integer(name, previous);
+    if (shape.is === 'texts-by-key' && type === 'object') return this.#texts(name, previous as Decoded | undefined);
+    if (shape.is === 'struct' && type === 'object') return this.#struct(shape.fields, previous as Decoded | undefined);
+    if (shape.is === 'list' && type === 'array') {
+      return this.#list({ name: shape.entry, shape: shape.of }, previous as readonly unknown[] | undefined);
+    }
+    this.#mismatched(`${name} is not ${WORDS[shape.is]}`);
+    return previous;
+  }
+
+  #struct(fields: Fields, previous: Decoded | undefined): Decoded {
+    const value: Record<string, unknown> = { ...previous };
+    let unknown: JsonKeys | undefined;
+    let seen = 0;
+    this.#cursor.object((key) => {
+      const field = fields.exact.get(key) ?? fields.folded.get(fold(key));
+      if (!field) {
+        this.#noteUnknown(key, (unknown ??= new JsonKeys()));
+        this.#cursor.skip();
+        return;
+      }
+      if (field.name !== key)
+        this.ambiguity ??= `${quoted(key)} is ${quoted(field.name)} to some readers and not to others`;
+      if (seen & field.bit) this.ambiguity ??= twice(field.name);
+      seen |= field.bit;
+      value[field.name] = this.#read(field, value[field.name]);
+    });
+    return value;
+  }
+
+  #noteUnknown(key: string, seen: JsonKeys): void {
+    if (!seen.add(fold(key))) this.ambiguity ??= twice(key);
+  }
+
+  #list(element: Pick<Field, 'name' | 'shape'>, previous: readonly unknown[] | undefined): unknown[] {
+    const values: unknown[] = [];
+    this.#cursor.array((i) => {
+      if (i === MAX_ENTRIES) throw notManifest(`a list with more than ${MAX_ENTRIES} entries`);
+      values.push(this.#read(element, previous?.[i]));
+    });
+    return values;
+  }
+
+  /** Keys of a map keep their case. */
+  #texts(name: string, previous: Decoded | undefined): Decoded {
+    const values = new Map<string, unknown>(Object.entries(previous ?? {}));
+    const seen = new JsonKeys();
+    this.#cursor.object((key) => {
+      if (!seen.add(key)) this.ambiguity ??= twice(key);
+      values.set(key, this.#read({ name: `a value of ${name}`, shape: { is: 'text' } }, '') ?? '');
+    });
+    return Object.fromEntries(values);
+  }
+
+  #integer(name: string, previous: unknown): unknown {
+    const text = this.#cursor.number();
+    const value = Number(text);
+    if (/^-?\d+$/.test(text) && Number.isSafeInteger(value)) return value;
+    this.mismatch ??= `${name} is not ${WORDS.integer}`;
+    return previous;
+  }
+
+  #skipped<T>(value: T): T {
+    this.#cursor.skip();
+    return value;
+  }
+
+  #mismatched(reason: string): void {
+    this.mismatch ??= reason;
+    this.#cursor.skip();
+  }
+}
+
+const WORDS: Readonly<Record<Shape['is'], string>> = {
+  text: 'text',
+  integer: 'a whole number',
+  'texts-by-key': 'an object',
+  presence: 'there',
+  list: 'a list',
+  struct: 'an object',
+};
+
+function keepsOnNull(shape: Shape): boolean {
+  if (shape.is === 'struct') return shape.pointer !== true;
+  return shape.is === 'text' || shape.is === 'integer';
+}
+
+/** Go's simple folding of ASCII letters: beside `toLowerCase`, which knows the Kelvin sign, the long s is an s. */
+function fold(key: string): string {
+  return key.toLowerCase().replaceAll('\u017f', 's');
+}
+
+function notManifest(reason: string): RegistryError {
+  return new RegistryError('MANIFEST_INVALID', `not a manifest: ${reason}`);
+}
+
+function twice(key: string): string {
+  return `${quoted(key)} is given twice`;
+}
+
+function quoted(key: string): string {
+  return JSON.stringify(key.slice(0, 100));
+}

@@ -1,0 +1,276 @@
+import { RegistryError } from './errors.ts';
+import { JsonKeys } from './json-keys.ts';
+
+/** Nesting that Go's encoding/json still decodes, and with it distribution and every client written in Go. */
+export const MAX_DEPTH = 10_000;
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+const ARRAY = { open: 0x5b, close: 0x5d } as const;
+const OBJECT = { open: 0x7b, close: 0x7d } as const;
+const LITERALS: ReadonlyMap<number, Buffer> = new Map(
+  ['true', 'false', 'null'].map((word) => [word.charCodeAt(0), Buffer.from(word)]),
+);
+
+export type JsonType = 'object' | 'array' | 'text' | 'number' | 'boolean' | 'null';
+
+export interface JsonCursorOptions {
+  /** Look for keys that an object has twice in skipped values too; an object with more than 10 000 keys is then refused. */
+  readonly findDuplicates: boolean;
+}
+
+/**
+ * Reads JSON in one pass, without building what the caller skips. `JSON.parse` cannot do this job: it hides duplicate keys, and
+ * a few megabytes of brackets become hundreds of megabytes of arrays.
+ *
+ * Every method throws a {@link RegistryError} `MANIFEST_INVALID` for bytes that are not JSON, and above {@link MAX_DEPTH}.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8259
+ */
+export class JsonCursor {
+  readonly #bytes: Buffer;
+  readonly #findDuplicates: boolean;
+  #at = 0;
+  #depth = 0;
+  #duplicate: string | undefined;
+
+  constructor(bytes: Uint8Array, { findDuplicates }: JsonCursorOptions) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#findDuplicates = findDuplicates;
+  }
+
+  /** The first key that a skipped object has twice. */
+  get duplicate(): string | undefined {
+    return this.#duplicate;
+  }
+
+  /** Type of the value that comes next. */
+  peek(): JsonType {
+    const byte = this.#peekByte();
+    if (byte === QUOTE) return 'text';
+    if (byte === OBJECT.open) return 'object';
+    if (byte === ARRAY.open) return 'array';
+    if (LITERALS.has(byte)) return byte === 0x6e ? 'null' : 'boolean';
+    if (byte === MINUS || isDigit(byte)) return 'number';
+    throw notJson();
+  }
+
+  text(): string {
+    const { start, end, isEscaped } = this.#scanText();
+    if (!isEscaped) return this.#bytes.toString('utf8', start, end);
+    try {
+      return JSON.parse(this.#bytes.toString('utf8', start - 1, end + 1)) as string;
+    } catch (cause) {
+      throw notJson(cause);
+    }
+  }
+
+  /** The number as it is written. */
+  number(): string {
+    const start = this.#at;
+    this.#scanNumber();
+    return this.#bytes.toString('latin1', start, this.#at);
+  }
+
+  /** @param onMember reads or skips the value */
+  object(onMember: (key: string) => void): void {
+    this.#enter(OBJECT.open);
+    if (!this.#accept(OBJECT.close)) {
+      do onMember(this.#key());
+      while (this.#accept(COMMA));
+      this.#expect(OBJECT.close);
+    }
+    this.#depth -= 1;
+  }
+
+  /** @param onElement reads or skips the value */
+  array(onElement: (index: number) => void): void {
+    this.#enter(ARRAY.open);
+    if (!this.#accept(ARRAY.close)) {
+      let index = 0;
+      do onElement(index++);
+      while (this.#accept(COMMA));
+      this.#expect(ARRAY.close);
+    }
+    this.#depth -= 1;
+  }
+
+  /** Without recursion: what is skipped can be nested {@link MAX_DEPTH} times. */
+  skip(): void {
+    /** The keys of each open object; undefined for an array. */
+    const open: (JsonKeys | undefined)[] = [];
+    do {
+      if (this.#opens(open)) continue;
+      while (open.length > 0) {
+        const keys = open.at(-1);
+        if (this.#accept(COMMA)) {
+          if (keys) this.#skipKey(keys);
+          break;
+        }
+        this.#expect(keys ? OBJECT.close : ARRAY.close);
+        this.#depth -= 1;
+        open.pop();
+      }
+    } while (open.length > 0);
+  }
+
+  /** There is only space left. */
+  end(): void {
+    this.#skipSpace();
+    if (this.#at < this.#bytes.length) throw notJson();
+  }
+
+  /** @returns whether the value goes on inside; otherwise it is skipped */
+  #opens(open: (JsonKeys | undefined)[]): boolean {
+    const type = this.peek();
+    if (type === 'object') {
+      this.#enter(OBJECT.open);
+      if (!this.#accept(OBJECT.close)) {
+        const keys = new JsonKeys();
+        this.#skipKey(keys);
+        return open.push(keys) > 0;
+      }
+    } else if (type === 'array') {
+      this.#enter(ARRAY.open);
+      if (!this.#accept(ARRAY.close)) return open.push(undefined) > 0;
+    } else {
+      this.#skipScalar(type);
+      return false;
+    }
+    this.#depth -= 1;
+    return false;
+  }
+
+  #skipScalar(type: JsonType): void {
+    if (type === 'number') this.#scanNumber();
+    else if (type === 'text') this.#skipText();
+    else this.#skipLiteral();
+  }
+
+  #skipKey(keys: JsonKeys): void {
+    if (this.#findDuplicates) {
+      const key = this.#key();
+      if (!keys.add(key)) this.#duplicate ??= key;
+      return;
+    }
+    this.#peekByte();
+    this.#skipText();
+    this.#expect(COLON);
+  }
+
+  #skipText(): void {
+    const before = this.#at;
+    if (!this.#scanText().isEscaped) return;
+    // Only to find escapes that are none.
+    this.#at = before;
+    this.text();
+  }
+
+  #key(): string {
+    this.#peekByte();
+    const key = this.text();
+    this.#expect(COLON);
+    return key;
+  }
+
+  /** Leaves the cursor behind the closing quote. */
+  #scanText(): { readonly start: number; readonly end: number; readonly isEscaped: boolean } {
+    const bytes = this.#bytes;
+    if (bytes[this.#at] !== QUOTE) throw notJson();
+    const start = this.#at + 1;
+    let isEscaped = false;
+    for (let at = start; at < bytes.length; at++) {
+      const byte = bytes[at] as number;
+      if (byte === QUOTE) {
+        this.#at = at + 1;
+        return { start, end: at, isEscaped };
+      }
+      if (byte < 0x20) throw notJson();
+      if (byte !== BACKSLASH) continue;
+      isEscaped = true;
+      at += 1;
+    }
+    throw notJson();
+  }
+
+  #scanNumber(): void {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    if (bytes[at] === MINUS) at += 1;
+    const isZero = bytes[at] === 0x30;
+    const whole = skipDigits(bytes, at);
+    if (whole === at || (isZero && whole > at + 1)) throw notJson();
+    at = whole;
+    if (bytes[at] === 0x2e) at = someDigits(bytes, at + 1);
+    if (bytes[at] === 0x65 || bytes[at] === 0x45) {
+      const isSigned = bytes[at + 1] === 0x2b || bytes[at + 1] === MINUS;
+      at = someDigits(bytes, at + (isSigned ? 2 : 1));
+    }
+    this.#at = at;
+  }
+
+  #skipLiteral(): void {
+    const word = LITERALS.get(this.#bytes[this.#at] as number) as Buffer;
+    const end = this.#at + word.length;
+    if (!this.#bytes.subarray(this.#at, end).equals(word)) throw notJson();
+    this.#at = end;
+  }
+
+  #enter(byte: number): void {
+    this.#expect(byte);
+    this.#depth += 1;
+    if (this.#depth > MAX_DEPTH) {
+      throw new RegistryError('MANIFEST_INVALID', `not a manifest: nested more than ${MAX_DEPTH} times`);
+    }
+  }
+
+  #accept(byte: number): boolean {
+    this.#skipSpace();
+    if (this.#bytes[this.#at] !== byte) return false;
+    this.#at += 1;
+    return true;
+  }
+
+  #expect(byte: number): void {
+    if (!this.#accept(byte)) throw notJson();
+  }
+
+  #peekByte(): number {
+    this.#skipSpace();
+    return this.#bytes[this.#at] ?? -1;
+  }
+
+  #skipSpace(): void {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    while (isSpace(bytes[at])) at += 1;
+    this.#at = at;
+  }
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
+}
+
+function skipDigits(bytes: Buffer, start: number): number {
+  let at = start;
+  while (isDigit(bytes[at])) at += 1;
+  return at;
+}
+
+function someDigits(bytes: Buffer, start: number): number {
+  const end = skipDigits(bytes, start);
+  if (end === start) throw notJson();
+  return end;
+}
+
+function notJson(cause?: unknown): RegistryError {
+  return new RegistryError('MANIFEST_INVALID', 'not a manifest: not JSON', cause === undefined ? {} : { cause });
+}

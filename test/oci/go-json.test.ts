@@ -1,0 +1,177 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { digestOf } from '../../src/oci/digest.ts';
+import { RegistryError } from '../../src/oci/errors.ts';
+import { decodeGoJson, fieldsOf } from '../../src/oci/go-json.ts';
+import { JsonCursor, MAX_DEPTH } from '../../src/oci/json-cursor.ts';
+import { readManifest } from '../../src/oci/manifest.ts';
+import { OCI_MANIFEST } from '../../src/oci/media-types.ts';
+
+const digestOfText = (text: string) => digestOf(Buffer.from(text));
+const [a, b, c] = [digestOfText('a'), digestOfText('b'), digestOfText('c')];
+const layer = (digest: string, size = 1) => JSON.stringify({ mediaType: 'x/y', digest, size });
+
+/** @param members of the object, as they are written */
+const read = (members: string) =>
+  readManifest(Buffer.from(`{"schemaVersion":2,"config":${layer(c)},${members}}`), { findDuplicates: true });
+const layersOf = (members: string) =>
+  read(members)
+    .manifest.references.filter(({ kind }) => kind === 'layer')
+    .map(({ digest }) => digest);
+
+function isJson(bytes: Buffer): boolean {
+  const cursor = new JsonCursor(bytes, { findDuplicates: false });
+  try {
+    cursor.skip();
+    cursor.end();
+    return true;
+  } catch (err) {
+    if (err instanceof RegistryError) return false;
+    throw err;
+  }
+}
+
+function isJsonToNode(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('the cursor', () => {
+  it.each([
+    ...['{}', '[]', ' [ 1 , {"a" : [ ] } ] ', '"\\u00e4\\n"', '-0', '1.5e+10', '1E9', 'true', 'null', '"é"', '[[],{}]'],
+    ...['', '{', '[1,]', '{"a":1,}', '{"a"}', '{1:2}', '01', '-', '1.', '.5', '1e', '+1', 'tru', 'nul', "'a'", '"\\x"'],
+    ...['"\\u12g4"', '"\n"', '"a', '[1 2]', '{} {}', '\u00a0{}', '\ufeff{}', '[}', '{]', 'NaN', '"\\', '1e+', '-01'],
+  ])('takes for JSON what JSON.parse does: %j', (text) => {
+    expect(isJson(Buffer.from(text))).toBe(isJsonToNode(text));
+  });
+
+  it('takes for JSON what JSON.parse does, whatever it is', () => {
+    const broken = fc
+      .tuple(
+        fc.json(),
+        fc.nat(),
+        fc.constantFrom('', '"', '\\', ',', '{', '}', '[', ']', ':', '0', 'e', '-', ' ', '\n'),
+      )
+      .map(
+        ([text, at, more]) => text.slice(0, at % (text.length + 1)) + more + text.slice((at % (text.length + 1)) + 1),
+      );
+    fc.assert(
+      fc.property(fc.oneof(fc.json(), broken), (text) => {
+        expect(isJson(Buffer.from(text))).toBe(isJsonToNode(Buffer.from(text).toString()));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  const nested = (depth: number) => `${'[{"a":'.repeat(depth / 2)}1${'}]'.repeat(depth / 2)}`;
+
+  it('stops at the depth at which Go stops, and counts no brackets in texts', () => {
+    expect(isJson(Buffer.from(nested(MAX_DEPTH)))).toBe(true);
+    expect(isJson(Buffer.from(`[${nested(MAX_DEPTH)}]`))).toBe(false);
+    expect(isJson(Buffer.from(JSON.stringify('[{'.repeat(MAX_DEPTH))))).toBe(true);
+    expect(isJson(Buffer.from(`["\\"${'['.repeat(2 * MAX_DEPTH)}"]`))).toBe(true);
+    expect(isJson(Buffer.from(`[${'[],'.repeat(2 * MAX_DEPTH)}{}]`))).toBe(true);
+  });
+
+  it('counts the depth of what is read and of what is skipped together', () => {
+    const inside = (depth: number) => `"layers":[{"digest":"${a}","size":1,"x":${nested(depth)}}]`;
+    expect(layersOf(inside(MAX_DEPTH - 4))).toEqual([a]);
+    expect(() => read(inside(MAX_DEPTH - 2))).toThrow(/nested/);
+  });
+
+  it('reads four megabytes of brackets no further than it has to', () => {
+    const bytes = Buffer.from(`{"x":${'['.repeat(2_000_000)}${']'.repeat(2_000_000)}}`);
+    const before = performance.now();
+    expect(() => readManifest(bytes)).toThrow(expect.objectContaining({ code: 'MANIFEST_INVALID' }));
+    expect(performance.now() - before).toBeLessThan(500);
+  });
+});
+
+describe('a manifest is read as Go reads it', () => {
+  it.each([
+    ['other letters', `"LAYERS":[${layer(a)}]`, [a]],
+    ['the Kelvin sign and the long s for k and s', `"layer\u017f":[${layer(a)}]`, [a]],
+    ['an escape in the key', `"l\\u0061yers":[${layer(a)}]`, [a]],
+    ['the last of two', `"layers":[${layer(a)}],"layers":[${layer(b)}]`, [b]],
+    ['the last of two in other letters', `"layers":[${layer(a)}],"Layers":[${layer(b)}]`, [b]],
+    [
+      'the last one, wherever the first of these letters was',
+      `"layers":[],"Layers":[${layer(a)}],"layers":[${layer(b)}]`,
+      [b],
+    ],
+    ['a null behind a list: nothing', `"layers":[${layer(a)}],"Layers":null`, []],
+    ['a second descriptor without digest: the first one', `"layers":[${layer(a)}],"layers":[{"size":2}]`, [a]],
+    ['a digest in other letters', `"layers":[{"digest":"${a}","Digest":"${b}","size":1}]`, [b]],
+    ['a null for a text: no effect', `"layers":[{"digest":"${a}","Digest":null,"size":1}]`, [a]],
+    ['no other letters than these', `"läyers":[${layer(a)}],"layers ":[${layer(b)}],"layers":[]`, []],
+  ])('%s', (_, members, expected) => {
+    expect(layersOf(members)).toEqual(expected);
+  });
+
+  it('its subject as well, which null removes', () => {
+    expect(read(`"subject":${layer(a)},"SUBJECT":${layer(b)}`).manifest.subject?.digest).toBe(b);
+    expect(read(`"subject":${layer(a)},"SUBJECT":null`).manifest).not.toHaveProperty('subject');
+  });
+
+  it('but the keys of annotations keep their letters', () => {
+    const { manifest, ambiguity } = read('"annotations":{"a":"1","A":"2","__proto__":"3"}');
+    expect(manifest.annotations).toEqual({ a: '1', A: '2', ['__proto__']: '3' });
+    expect(ambiguity).toBeUndefined();
+  });
+
+  it.each([
+    ['two keys', '"layers":[],"layers":[]'],
+    ['two keys in other letters', '"layers":[],"Layers":[]'],
+    ['one key in other letters', '"Layers":[]'],
+    ['unknown keys', '"x":1,"x":2'],
+    ['unknown keys in other letters', '"x":1,"X":2'],
+    ['keys of a descriptor', `"layers":[{"digest":"${a}","size":1,"size":1}]`],
+    ['keys of a platform', `"layers":[{"digest":"${a}","size":1,"platform":{"os":"a","OS":"b"}}]`],
+    ['annotations', '"annotations":{"a":"1","a":"2"}'],
+    ['annotations of a descriptor', `"layers":[{"digest":"${a}","size":1,"annotations":{"a":"1","a":"2"}}]`],
+    ['keys deep inside of something unknown', '"x":[[{"y":{"z":1,"\\u007a":2}}]]'],
+  ])('and is ambiguous when it has %s twice', (_, members) => {
+    expect(read(members).ambiguity).toEqual(expect.any(String));
+  });
+
+  it('and is not when the same key is in several objects', () => {
+    expect(read(`"layers":[${layer(a)},${layer(b)}],"x":[{"y":1},{"y":1,"Y":{"y":1}}]`).ambiguity).toBeUndefined();
+  });
+
+  it.each([
+    ['a size with a fraction', `"layers":[{"digest":"${a}","size":1.0}]`],
+    ['a size with an exponent', `"layers":[{"digest":"${a}","size":1e3}]`],
+    ['layers that are an object', '"layers":{}'],
+    ['annotations that are a list', '"annotations":[]'],
+  ])('with %s, which Go does not decode, as far as it goes', (_, members) => {
+    expect(read(members)).toMatchObject({ flaw: expect.any(String), manifest: { mediaType: OCI_MANIFEST } });
+  });
+
+  it('without more entries or keys than any has', () => {
+    expect(() => read(`"layers":[${'{},'.repeat(100_000)}{}]`)).toThrow(/more than 100000 entries/);
+    const keys = Array.from({ length: 10_001 }, (_, i) => `"k${i}":1`).join(',');
+    expect(() => read(`"x":{${keys}}`)).toThrow(/more than 10000 keys/);
+  });
+
+  it('as JSON.parse does where there is only one way to read it', () => {
+    const fields = fieldsOf({ size: { is: 'integer' }, digest: { is: 'text' }, annotations: { is: 'texts-by-key' } });
+    const value = fc.record({
+      size: fc.maxSafeInteger(),
+      digest: fc.string({ unit: 'binary' }),
+      annotations: fc.dictionary(fc.string(), fc.string({ unit: 'grapheme' })),
+      other: fc.jsonValue(),
+    });
+    fc.assert(
+      fc.property(value, ({ other, ...known }) => {
+        const bytes = Buffer.from(JSON.stringify({ other, ...known }));
+        const decoded = decodeGoJson(bytes, fields, { findDuplicates: true });
+        expect(decoded).toEqual({ value: { ...known }, mismatch: undefined, ambiguity: undefined });
+      }),
+    );
+  });
+});
