@@ -1,10 +1,10 @@
 import type { Descriptor } from '../oci/descriptor.ts';
-import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
-import { parseManifest } from '../oci/manifest.ts';
 import type { Reference } from '../oci/reference.ts';
 import { type FetchedManifest, type Upstream, UpstreamError } from '../upstream/upstream.ts';
 import { type FailurePolicy, onRevalidationFailure, type TagRules, tagFreshness, tagPolicy } from './freshness.ts';
+import { isDescribed, type PulledManifest, readPulled } from './pulled-manifest.ts';
 import type { Manifest, Outcome } from './registry.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { StoredContent } from './stored-content.ts';
@@ -184,8 +184,8 @@ export class PulledManifests {
     const { upstream, now } = this.#options;
     const options = haveCached ? { deadlineMs: REVALIDATION_BUDGET_MS } : {};
     const head = await upstream.resolveManifest(repository.remote, { kind: 'tag', tag }, options);
-    if (head.fetched) await this.#keep(repository, head.digest, head.fetched);
-    const described = head.size === undefined ? {} : { described: { mediaType: head.mediaType, size: head.size } };
+    if (head.fetched) await this.#keep(repository, this.#read(head.digest, head.fetched));
+    const described = isDescribed(head) && { described: { mediaType: head.mediaType, size: head.size } };
     const entry: TagEntry = { digest: head.digest, checkedAt: now(), ...described };
     const isStored = await this.#isStored(repository, head.digest);
     await this.#confirm(repository, tag, entry, isStored);
@@ -225,7 +225,7 @@ export class PulledManifests {
     const { upstream, tags } = this.#options;
     try {
       const fetched = await upstream.fetchManifest(repository.remote, { kind: 'digest', digest });
-      return await this.#keep(repository, digest, fetched);
+      return await this.#keep(repository, this.#read(digest, { ...fetched, claimedDigest: digest }));
     } catch (err) {
       if (err instanceof UpstreamError) await tags.manifestFailed(repository.stored, digest, this.#retryAt(err));
       throw err;
@@ -238,14 +238,13 @@ export class PulledManifests {
     return this.#options.now() + holdMs;
   }
 
-  /** Verifies what came, and stores it; a store that cannot take it does not fail the pull. */
-  async #keep(repository: PulledRepository, digest: Digest, fetched: FetchedManifest): Promise<Manifest> {
+  /** A store that cannot take it does not fail the pull; what is no manifest is not kept. */
+  async #keep(repository: PulledRepository, { manifest, reading }: PulledManifest): Promise<Manifest> {
     const { upstream, content, tags, events } = this.#options;
-    const manifest = this.#verified(digest, fetched);
+    const { digest, size, mediaType } = manifest;
     try {
-      await content.putManifest(repository.stored, manifest);
+      await content.putManifest(repository.stored, manifest, reading());
       await tags.manifestStored(repository.stored, digest);
-      const { size, mediaType } = manifest;
       events.manifestStored({ upstream: upstream.name, stored: repository.stored, digest, size, mediaType });
     } catch (cause) {
       events.manifestNotStored({ upstream: upstream.name, repository: repository.remote, digest, cause });
@@ -253,25 +252,17 @@ export class PulledManifests {
     return manifest;
   }
 
-  #verified(digest: Digest, { bytes }: FetchedManifest): Manifest {
-    const { name } = this.#options.upstream;
-    const actual = digestOf(bytes, digestAlgorithm(digest));
-    if (actual !== digest) {
-      throw new UpstreamError('protocol', `${name}: asked for ${digest}, got ${actual}`, { upstream: name });
-    }
-    try {
-      return { bytes, digest, size: bytes.length, mediaType: parseManifest(bytes).mediaType };
-    } catch (cause) {
-      throw new UpstreamError('protocol', `${name}: ${digest} is not a manifest`, { upstream: name, cause });
-    }
+  #read(digest: Digest, fetched: FetchedManifest): PulledManifest {
+    return readPulled(this.#options.upstream.name, digest, fetched);
   }
 
   async #describe(repository: PulledRepository, reference: Reference & { kind: 'digest' }): Promise<Descriptor> {
     if (this.#options.offline) throw this.#offlineError(`${repository.remote}@${reference.digest}`);
     const head = await this.#options.upstream.resolveManifest(repository.remote, reference);
-    if (head.fetched) return this.#keep(repository, reference.digest, head.fetched);
-    if (head.size === undefined) return this.#fetch(repository, reference.digest).result;
-    return { digest: reference.digest, mediaType: head.mediaType, size: head.size };
+    const { digest } = reference;
+    if (head.fetched) return this.#keep(repository, this.#read(digest, { ...head.fetched, claimedDigest: digest }));
+    if (!isDescribed(head)) return this.#fetch(repository, digest).result;
+    return { digest, mediaType: head.mediaType, size: head.size };
   }
 
   #offlineError(what: string): RegistryError {

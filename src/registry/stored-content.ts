@@ -3,7 +3,8 @@ import { type BoundedCache, createCountedCache, createSizedCache } from '../cach
 import type { ContentStore } from '../content/content-store.ts';
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import { type ByteSource, MemorySource } from '../stream/byte-source.ts';
-import { parseManifest } from '../oci/manifest.ts';
+import type { ManifestReading } from '../oci/manifest.ts';
+import { provenBlobs } from '../oci/possession.ts';
 import type { Manifest, RedirectRequest } from './registry.ts';
 
 /** Blobs up to this size are answered from memory: configs and the small layers. Bytes. */
@@ -37,7 +38,8 @@ export class StoredContent {
     maxEntryBytes: SMALL_BLOB_BYTES,
     sizeOf: (bytes) => bytes.length + 512,
   });
-  readonly #referenced = createCountedCache({ maxEntries: MAX_LINKS });
+  /** Blobs that a repository has by the word of one of its manifests, which is the value; it counts while that is in memory. */
+  readonly #proven = createCountedCache<{ readonly by: string }>({ maxEntries: MAX_LINKS });
   readonly #damaged = createCountedCache({ maxEntries: MAX_LINKS });
   /** When the storage was last seen to have what is in memory. Unix milliseconds. */
   readonly #seenAt = createCountedCache<{ readonly at: number }>({ maxEntries: MAX_LINKS });
@@ -93,10 +95,10 @@ export class StoredContent {
     const cached = this.#manifests.get(key);
     if (cached) return cached;
     const removals = this.#removals;
-    const found = await this.#store.findManifest(repository, digest);
+    const found = await this.#store.readManifest(repository, digest);
     if (!found) return undefined;
-    const manifest = { ...found, size: found.bytes.length };
-    if (removals === this.#removals) this.remember(repository, manifest);
+    const manifest = { ...found.stored, size: found.stored.bytes.length };
+    if (removals === this.#removals) this.remember(repository, manifest, found.reading);
     return manifest;
   }
 
@@ -116,15 +118,17 @@ export class StoredContent {
     else if (removals === this.#removals) this.#seenAt.set(key, { at: now });
   }
 
-  /** The bytes have been verified. */
-  async putManifest(repository: string, manifest: Manifest): Promise<void> {
-    await this.#store.putManifest(repository, manifest.digest, manifest.bytes);
-    this.remember(repository, manifest);
+  /** The bytes have been verified. @param reading of them */
+  async putManifest(repository: string, manifest: Manifest, reading: ManifestReading): Promise<void> {
+    const { digest, bytes, mediaType: servedAs } = manifest;
+    await this.#store.putManifest(repository, digest, bytes, { servedAs, reading });
+    this.remember(repository, manifest, reading);
   }
 
-  /** Whether a manifest of the repository that was read since the start names the blob. */
+  /** Whether a manifest of the repository that is in memory proves that its upstream has the blob, see {@link provenBlobs}. */
   isReferenced(repository: string, digest: Digest): boolean {
-    return this.#referenced.get(keyOf(repository, digest)) !== undefined;
+    const proof = this.#proven.get(keyOf(repository, digest));
+    return proof !== undefined && this.#manifests.get(proof.by) !== undefined;
   }
 
   /** The stored bytes are wrong, for every repository, until they are stored again. */
@@ -195,21 +199,17 @@ export class StoredContent {
     this.#removals += 1;
     this.#seenAt.delete(key);
     this.#relied.delete(key);
-    const manifest = this.#manifests.get(key);
-    for (const part of manifest ? parseManifest(manifest.bytes).references : []) {
-      this.#referenced.delete(keyOf(repository, part.digest));
-    }
     this.#manifests.delete(key);
     this.#smallBlobs.delete(key);
     this.#descriptors.remove(repository, digest);
   }
 
-  /** The repository has it. */
-  remember(repository: string, manifest: Manifest): void {
-    this.#manifests.set(keyOf(repository, manifest.digest), manifest);
-    for (const { digest } of parseManifest(manifest.bytes).references) {
-      this.#referenced.set(keyOf(repository, digest), {});
-    }
+  /** The repository has it. @param reading undefined: it proves nothing */
+  remember(repository: string, manifest: Manifest, reading?: ManifestReading): void {
+    const by = keyOf(repository, manifest.digest);
+    this.#manifests.set(by, manifest);
+    if (!reading) return;
+    for (const digest of provenBlobs(reading, manifest.mediaType)) this.#proven.set(keyOf(repository, digest), { by });
   }
 }
 

@@ -1,8 +1,9 @@
 import { digestOf, isDigest, type Digest } from '../oci/digest.ts';
 import { OCTET_STREAM } from '../oci/descriptor.ts';
+import { readManifest } from '../oci/manifest.ts';
 import { MANIFEST_MEDIA_TYPES } from '../oci/media-types.ts';
 import { type Reference, referenceText } from '../oci/reference.ts';
-import { isRecord, readBody } from './bounded-body.ts';
+import { readBody } from './bounded-body.ts';
 import type { CallScope } from './call-scope.ts';
 import { parseLength } from './content-range.ts';
 import type { Endpoint, EndpointAnswer, EndpointRequest } from './endpoint.ts';
@@ -75,10 +76,9 @@ export function contentType({ headers }: EndpointAnswer): string | undefined {
 /** A manifest may name its own type. @see https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md */
 function mediaTypeInside(bytes: Buffer): string {
   try {
-    const manifest: unknown = JSON.parse(bytes.toString('utf8'));
-    if (isRecord(manifest) && typeof manifest.mediaType === 'string') return manifest.mediaType;
+    return readManifest(bytes).manifest.mediaType;
   } catch {
     // Whether it is a manifest at all is for the caller to say.
+    return OCTET_STREAM;
   }
-  return OCTET_STREAM;
 }

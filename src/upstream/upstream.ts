@@ -93,8 +93,8 @@ export interface Upstream {
   close(): Promise<void>;
 }
 
-/** As distribution, and far above any real manifest. */
-export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+/** Distribution takes manifests up to 4 MiB, other registries larger ones. */
+export const MAX_MANIFEST_BYTES = 32 * 1024 * 1024;
 
 export interface UpstreamCallOptions {
   readonly signal?: AbortSignal;
