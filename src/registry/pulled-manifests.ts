@@ -1,3 +1,4 @@
+import { createCountedCache } from '../cache/lru.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
@@ -67,12 +68,15 @@ const REVALIDATION_BUDGET_MS = 1_500;
 /** After an upstream failed: how long a cached tag is served without asking again. Milliseconds. */
 const FAILURE_HOLD_MS = 10_000;
 const MAX_HOLD_MS = 60 * 60_000;
+const MAX_DESCRIBED = 5_000;
 
 /** The manifests of one upstream: cached, revalidated, fetched once however many ask. */
 export class PulledManifests {
   readonly #options: PulledManifestsOptions;
   readonly #fetches = new SingleFlight<Manifest>();
   readonly #resolutions = new SingleFlight<Resolved>();
+  /** What a `HEAD` has been answered with before there were bytes: a `GET` says the same. */
+  readonly #described = createCountedCache<{ readonly mediaType: string }>({ maxEntries: MAX_DESCRIBED });
 
   constructor(options: PulledManifestsOptions) {
     this.#options = options;
@@ -92,7 +96,8 @@ export class PulledManifests {
     const { entry, outcome, asked } = await this.#resolved(repository, reference);
     const stored = await this.#options.content.findManifest(repository.stored, entry.digest);
     if (stored) return { content: stored, outcome: outcome === 'STALE' ? 'STALE' : 'HIT', asked };
-    if (entry.described) return { content: { digest: entry.digest, ...entry.described }, outcome, asked };
+    if (entry.described)
+      return { content: this.#describedAs(repository, entry.digest, entry.described), outcome, asked };
     if (reference.kind === 'tag') return this.get(repository, reference);
     return { content: await this.#describe(repository, reference), outcome: 'MISS', asked: true };
   }
@@ -225,7 +230,9 @@ export class PulledManifests {
     const { upstream, tags } = this.#options;
     try {
       const fetched = await upstream.fetchManifest(repository.remote, { kind: 'digest', digest });
-      return await this.#keep(repository, this.#read(digest, { ...fetched, claimedDigest: digest }));
+      const described = this.#described.get(`${repository.stored}@${digest}`);
+      const mediaType = described?.mediaType ?? fetched.mediaType;
+      return await this.#keep(repository, this.#read(digest, { ...fetched, mediaType, claimedDigest: digest }));
     } catch (err) {
       if (err instanceof UpstreamError) await tags.manifestFailed(repository.stored, digest, this.#retryAt(err));
       throw err;
@@ -262,7 +269,16 @@ export class PulledManifests {
     const { digest } = reference;
     if (head.fetched) return this.#keep(repository, this.#read(digest, { ...head.fetched, claimedDigest: digest }));
     if (!isDescribed(head)) return this.#fetch(repository, digest).result;
-    return { digest, mediaType: head.mediaType, size: head.size };
+    return this.#describedAs(repository, digest, head);
+  }
+
+  #describedAs(
+    repository: PulledRepository,
+    digest: Digest,
+    { mediaType, size }: Pick<Descriptor, 'mediaType' | 'size'>,
+  ): Descriptor {
+    this.#described.set(`${repository.stored}@${digest}`, { mediaType });
+    return { digest, mediaType, size };
   }
 
   #offlineError(what: string): RegistryError {

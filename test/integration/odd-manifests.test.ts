@@ -16,7 +16,9 @@ const json = (value: unknown, label: string | undefined = OCI_MANIFEST): ServedM
   bytes: Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)),
   label,
 });
-const docker = { ...image, mediaType: DOCKER_MANIFEST };
+
+/** Each with bytes of its own: by digest a registry says one thing. */
+const docker = (n: number) => ({ ...image, mediaType: DOCKER_MANIFEST, annotations: { n: String(n) } });
 
 interface Odd extends ServedManifest {
   /** With which it is served. */
@@ -48,19 +50,22 @@ const ODD: Readonly<Record<string, Odd>> = {
   larger: { ...json({ ...image, annotations: { large: 'a'.repeat(20 * MIB) } }), type: OCI_MANIFEST },
 
   // What a registry calls them.
-  json: { ...json(docker, 'application/json'), type: DOCKER_MANIFEST },
-  text: { ...json(docker, 'text/plain; charset=utf-8'), type: DOCKER_MANIFEST },
-  octet: { ...json(docker, 'application/octet-stream'), type: DOCKER_MANIFEST },
-  unlabelled: { ...json(docker), label: undefined, type: DOCKER_MANIFEST },
-  letters: { ...json(docker, `${DOCKER_MANIFEST.toUpperCase()};a=b`), type: DOCKER_MANIFEST },
+  json: { ...json(docker(1), 'application/json'), type: DOCKER_MANIFEST },
+  text: { ...json(docker(2), 'text/plain; charset=utf-8'), type: DOCKER_MANIFEST },
+  octet: { ...json(docker(3), 'application/octet-stream'), type: DOCKER_MANIFEST },
+  unlabelled: { ...json(docker(4)), label: undefined, type: DOCKER_MANIFEST },
+  letters: { ...json(docker(5), `${DOCKER_MANIFEST.toUpperCase()};a=b`), type: DOCKER_MANIFEST },
   dockerwithout: { ...json({ ...image, mediaType: undefined }, DOCKER_MANIFEST), type: DOCKER_MANIFEST },
   listwithout: { ...json({ schemaVersion: 2, manifests: [] }, DOCKER_MANIFEST_LIST), type: DOCKER_MANIFEST_LIST },
-  otherinside: { ...json(docker, OCI_MANIFEST), type: OCI_MANIFEST },
+  otherinside: { ...json(docker(6), OCI_MANIFEST), type: OCI_MANIFEST },
   own: {
     ...json({ ...image, mediaType: 'application/vnd.example+json' }, 'text/html'),
     type: 'application/vnd.example+json',
   },
-  htmllabel: { ...json({ ...image, mediaType: 'text/html' }, 'text/html'), type: 'application/octet-stream' },
+  htmllabel: {
+    ...json({ ...image, mediaType: 'text/html', layers: [] }, 'text/html'),
+    type: 'application/octet-stream',
+  },
   svg: { ...json({ ...image, mediaType: 'image/svg+xml' }, 'application/json'), type: 'application/octet-stream' },
   html: { ...json({ ...image, mediaType: 'text/html' }), type: OCI_MANIFEST },
   crlf: { ...json({ ...image, mediaType: 'a\r\nX-Injected: 1' }), type: OCI_MANIFEST },
@@ -71,11 +76,11 @@ const ODD: Readonly<Record<string, Odd>> = {
   },
 
   // What HEAD says of them.
-  headjson: { ...json(docker, DOCKER_MANIFEST), head: { label: 'application/json' }, type: DOCKER_MANIFEST },
-  headzero: { ...json(docker, DOCKER_MANIFEST), head: { length: 0 }, type: DOCKER_MANIFEST },
-  headlarge: { ...json(docker, DOCKER_MANIFEST), head: { length: 2 ** 40 }, type: DOCKER_MANIFEST },
-  anonymous: { ...json(docker, 'application/json'), isAnonymous: true, type: DOCKER_MANIFEST },
-  chunked: { ...json(docker, DOCKER_MANIFEST), isChunked: true, type: DOCKER_MANIFEST },
+  headjson: { ...json(docker(7), DOCKER_MANIFEST), head: { label: 'application/json' }, type: DOCKER_MANIFEST },
+  headzero: { ...json(docker(8), DOCKER_MANIFEST), head: { length: 0 }, type: DOCKER_MANIFEST },
+  headlarge: { ...json(docker(9), DOCKER_MANIFEST), head: { length: 2 ** 40 }, type: DOCKER_MANIFEST },
+  anonymous: { ...json(docker(10), 'application/json'), isAnonymous: true, type: DOCKER_MANIFEST },
+  chunked: { ...json(docker(11), DOCKER_MANIFEST), isChunked: true, type: DOCKER_MANIFEST },
 };
 
 const seen = ({ status, headers }: { status: number; headers: Readonly<Record<string, unknown>> }) => ({
@@ -116,6 +121,22 @@ describe('what is odd about a manifest of an upstream', { timeout: 120_000 }, ()
     }
     await (odd.isLoose ? expectNotStored : expectStored)(layover, [digestOf(odd.bytes)]);
   });
+
+  it.each(['other-head-by-tag', 'other-head-by-digest'])(
+    'may be that HEAD and GET call it differently: %s',
+    async (name) => {
+      const head = { label: OCI_MANIFEST };
+      const served = { ...json(docker(0), DOCKER_MANIFEST), head };
+      await using other = await startManifestUpstream(new Map([['1', served]]));
+      await using cache = await Layover.start({ config: { proxy: { remoteurl: other.url } } });
+      const url = `${cache.url}/v2/${name}/manifests/${name.endsWith('tag') ? '1' : digestOf(served.bytes)}`;
+      for (const method of ['HEAD', 'GET', 'HEAD', 'GET'] as const) {
+        expect((await pull(url, { method })).headers['content-type']).toBe(OCI_MANIFEST);
+      }
+      await cache.restart();
+      expect((await pull(url)).headers['content-type']).toBe(OCI_MANIFEST);
+    },
+  );
 
   it('is the same after a restart, which only has what was stored', async () => {
     await layover.restart();
