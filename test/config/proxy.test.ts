@@ -48,7 +48,14 @@ describe('proxy.remoteurl', () => {
       ],
       hosted: [],
       offline: false,
-      fills: { maxConcurrent: 32, maxSpoolBytes: 107_374_182_400, keepSpoolMs: 86_400_000, ...ALONE },
+      fills: {
+        maxConcurrent: 32,
+        maxPerUpstream: 32,
+        minRate: 4096,
+        maxSpoolBytes: 107_374_182_400,
+        keepSpoolMs: 86_400_000,
+        ...ALONE,
+      },
       ttlMs: 604_800_000,
     });
   });
@@ -87,6 +94,14 @@ describe('proxy.remoteurl', () => {
     ]);
   });
 
+  it('leaves a quarter of the slots to the others where there are several upstreams', async () => {
+    const two =
+      'upstreams: [{name: a.example, remoteurl: "https://a.example", default: true}, {name: b.example, remoteurl: "https://b.example"}]';
+    expect((await proxyOf(`{${two}}`))?.fills).toMatchObject({ maxConcurrent: 32, maxPerUpstream: 24 });
+    const few = await proxyOf(`{${two}, fills: {maxconcurrent: 2, maxperupstream: 9, minrate: 0}}`);
+    expect(few?.fills).toMatchObject({ maxConcurrent: 2, maxPerUpstream: 2, minRate: 0 });
+  });
+
   it('absent, as are upstreams, leaves a plain registry', async () => {
     expect(await proxyOf('{offline: true}')).toBeUndefined();
     expect(await proxyOf('{upstreams: []}')).toBeUndefined();
@@ -99,7 +114,7 @@ describe('proxy.upstreams', () => {
 proxy:
   offline: true
   hosted: ["team/*"]
-  fills: {maxconcurrent: 4, maxspool: 5GB, keepspool: 2d}
+  fills: {maxconcurrent: 4, maxperupstream: 3, minrate: 1KiB, maxspool: 5GB, keepspool: 2d}
   upstreams:
     - name: docker.io
       remoteurl: https://registry-1.docker.io
@@ -125,7 +140,14 @@ proxy:
     expect(config.proxy).toEqual({
       offline: true,
       hosted: ['team/*'],
-      fills: { maxConcurrent: 4, maxSpoolBytes: 5e9, keepSpoolMs: 172_800_000, ...ALONE },
+      fills: {
+        maxConcurrent: 4,
+        maxPerUpstream: 3,
+        minRate: 1024,
+        maxSpoolBytes: 5e9,
+        keepSpoolMs: 172_800_000,
+        ...ALONE,
+      },
       ttlMs: 604_800_000,
       upstreams: [
         {
