@@ -2,6 +2,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import { type Spool, SpoolStoppedError } from '../stream/spool.ts';
 import { DigestMismatchError } from '../stream/verified.ts';
+import { UpstreamError } from '../upstream/upstream.ts';
 import type { RemoteBlob } from './blob-download.ts';
 import type { FillEvent, FillEvents } from './fill-events.ts';
 import { fillResultOf, type FillResult, FillYieldedError, isNoRoom, isWorthKeeping } from './fill-failure.ts';
@@ -136,15 +137,15 @@ export class Fill {
    * Reads along on behalf of a repository that it admits.
    *
    * @param blob for ranges that are fetched beside the fill
-   * @returns undefined when the fill has ended
+   * @returns undefined when the fill has ended, or ends before this repository was tried
    * @throws {UpstreamError} when the upstream does not give the blob to this repository, or to none
    */
   async follow(blob: RemoteBlob, stored: string, { isPatient = false } = {}): Promise<ByteSource | undefined> {
     const source = this.#options.sources.get(stored);
     if (!source) return undefined;
-    const [size] = await Promise.all([this.#opened, source.confirmed]);
+    const size = await this.#sizeFor(source);
     const spool = this.#spool;
-    if (!spool || spool.failed || this.#ended) return undefined;
+    if (size === undefined || !spool || spool.failed || this.#ended) return undefined;
     const { events } = this.#options;
     const leave = this.enter();
     events.fillReaders(1);
@@ -153,6 +154,17 @@ export class Fill {
       leave();
     };
     return new FollowedBlob({ blob, spool, size, isPatient, onClosed });
+  }
+
+  /** @returns undefined when the fill failed at others before this source was tried: it deserves a fill of its own */
+  async #sizeFor(source: FillSource): Promise<number | undefined> {
+    try {
+      const [size] = await Promise.all([this.#opened, source.confirmed]);
+      return size;
+    } catch (err) {
+      if (err instanceof UpstreamError && source.isConfirmed && source.failures === 0) return undefined;
+      throw err;
+    }
   }
 
   /** The bytes were stored by another fill: the rest comes from there. */

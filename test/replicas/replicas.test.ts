@@ -77,6 +77,28 @@ describe.skipIf(missing.length > 0)('three replicas with one storage and one Red
     expect(pulled.every(isGood)).toBe(true);
   });
 
+  it('give a blob that one of them fills to no repository whose upstream does not have it', async () => {
+    await using scene = await startReplicas({ hub: hub(), redis: redis.address, count: 2 });
+    const [first, second] = scene.replicas.map(({ url }) => url);
+    const undo = hub().faults.throttle(8 * MIB, { on: 'blob-get' });
+    let received = 0;
+    const own = pullAndCompare(first + path, expected, (bytes) => (received += bytes));
+    await until(() => received > MIB);
+    const strange = path.replace('library/app', 'library/other');
+    const strangers = await Promise.all([first, second].map((url) => pullAndCompare(url + strange, expected)));
+    const shared = pullAndCompare(second + path, expected);
+    undo();
+    for (const { status, bytes } of strangers) {
+      expect(status).toBe(404);
+      expect(bytes).toBeLessThan(500);
+    }
+    expect([await own, await shared]).toMatchObject([
+      { isComplete: true, isRight: true },
+      { status: 200, isComplete: true, isRight: true },
+    ]);
+    expect(hub().requests.bytes('blob-get')).toBeLessThan(expected.length * 1.1);
+  });
+
   it('show what they fill to each other only', async () => {
     await using scene = await startReplicas({ hub: hub(), redis: redis.address, count: 1 });
     const [replica] = scene.replicas;
