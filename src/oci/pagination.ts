@@ -7,14 +7,27 @@ export interface PageRequest {
   readonly last?: string;
 }
 
-/** @throws {RegistryError} `PAGINATION_NUMBER_INVALID` when `n` is not a whole number ≥ 0. */
+/**
+ * An empty `n` is none, as with distribution, whose limit is Go's for an `int`.
+ *
+ * @throws {RegistryError} `PAGINATION_NUMBER_INVALID` when `n` is not a whole number from 0 to 2⁶³ - 1
+ */
 export function parsePage(query: URLSearchParams): PageRequest {
-  const n = query.get('n');
+  const text = query.get('n') || undefined;
   const last = query.get('last');
-  if (n !== null && !/^\d{1,9}$/.test(n)) {
-    throw new RegistryError('PAGINATION_NUMBER_INVALID', 'n must be a whole number from 0', { detail: { n } });
+  const n = text === undefined ? undefined : parseCount(text);
+  if (text !== undefined && n === undefined) {
+    const message = 'n must be a whole number from 0 to 9223372036854775807';
+    throw new RegistryError('PAGINATION_NUMBER_INVALID', message, { detail: { n: text.slice(0, 100) } });
   }
-  return { ...(n !== null && { n: Number(n) }), ...(last !== null && { last }) };
+  return { ...(n !== undefined && { n }), ...(last !== null && { last }) };
+}
+
+/** No list is longer than the largest number that can be told from the next one. */
+function parseCount(text: string): number | undefined {
+  if (!/^[-+]?\d{1,100}$/.test(text)) return undefined;
+  const count = BigInt(text.replace(/^\+/, ''));
+  return count >= 0n && count < 2n ** 63n ? Math.min(Number(count), Number.MAX_SAFE_INTEGER) : undefined;
 }
 
 /**

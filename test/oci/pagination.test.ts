@@ -10,15 +10,25 @@ describe('a page request', () => {
     ['n=0&last=', { n: 0, last: '' }],
     ['last=a%2Fb', { last: 'a/b' }],
     ['n=999999999', { n: 999_999_999 }],
+    ['n=', {}],
+    ['n=&last=a', { last: 'a' }],
+    ['n=005', { n: 5 }],
+    ['n=%2B5', { n: 5 }],
+    ['n=-0', { n: 0 }],
+    ['n=99999999999', { n: 99_999_999_999 }],
+    ['n=9223372036854775807', { n: Number.MAX_SAFE_INTEGER }],
   ])('"%s"', (query, page) => {
     expect(parsePage(new URLSearchParams(query))).toEqual(page);
   });
 
-  it.each(['-1', '', 'x', '1.5', '1e2', ' 1', '0x1', '9999999999', '\u0661'])('with n=%s is refused', (n) => {
-    expect(() => parsePage(new URLSearchParams({ n }))).toThrow(
-      expect.objectContaining({ code: 'PAGINATION_NUMBER_INVALID', options: { detail: { n } } }),
-    );
-  });
+  it.each(['-1', ' ', 'x', '1.5', '1e2', ' 1', '+', '0x1', '9223372036854775808', '9'.repeat(99), '\u0661'])(
+    'with n=%s is refused',
+    (n) => {
+      expect(() => parsePage(new URLSearchParams({ n }))).toThrow(
+        expect.objectContaining({ code: 'PAGINATION_NUMBER_INVALID', options: { detail: { n } } }),
+      );
+    },
+  );
 });
 
 describe('the link to the next page', () => {

@@ -129,7 +129,7 @@ describe('a request line', () => {
     ['DIGEST_INVALID', 400, `GET /v2/a/blobs/md5:${'0'.repeat(32)}`],
     ['DIGEST_INVALID', 400, 'GET /v2/a/referrers/latest'],
     ['PAGINATION_NUMBER_INVALID', 400, 'GET /v2/a/tags/list?n=-1'],
-    ['PAGINATION_NUMBER_INVALID', 400, 'GET /v2/a/tags/list?n='],
+    ['PAGINATION_NUMBER_INVALID', 400, 'GET /v2/a/tags/list?n=x'],
     ['PAGINATION_NUMBER_INVALID', 400, 'GET /v2/_catalog?n=1e3'],
     ['PAGINATION_NUMBER_INVALID', 400, 'GET /v2/_catalog?n=99999999999999999999'],
     ['UNSUPPORTED', 404, 'GET /v2/a'],
