@@ -122,7 +122,7 @@ export class RemoteControl implements CacheControl {
     const { url, token, timeoutMs = TIMEOUT_MS } = this.#options;
     const headers = {
       ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(token !== undefined && { authorization: `Bearer ${Buffer.from(token).toString('latin1')}` }),
     };
     const options = { method, headers, signal: AbortSignal.timeout(timeoutMs) };
     const socketPath = url.startsWith('unix:') ? url.slice('unix:'.length) : undefined;
