@@ -308,6 +308,8 @@ export interface DebugConfig {
 
 export interface ProxyConfig {
   readonly upstreams: readonly UpstreamConfig[];
+  /** The only upstream serves requests with any `ns`: it was given without a list that says which ones are meant. */
+  readonly anyNamespace: boolean;
   /** Globs over names that are pushed here and never asked upstream. */
   readonly hosted: readonly string[];
   /** Never contact an upstream. */

@@ -4,9 +4,9 @@ import type { Config } from './config.ts';
 import { findEmptySecrets } from './empty-secrets.ts';
 import { applyEnvironment, type Environment } from './environment.ts';
 import { findFile } from './find-file.ts';
+import { findNotices } from './notices.ts';
 import { describeIssue } from './issue.ts';
 import { ConfigError, type Finding, formatOrigin, formatProblems, type Problem } from './problem.ts';
-import { findSharedNames } from './overlaps.ts';
 import { findProxyOddities } from './resolve-proxy.ts';
 import { resolveConfig } from './resolve.ts';
 import { findTracingOddities } from './resolve-tracing.ts';
@@ -109,7 +109,7 @@ class Draft {
     for (const issue of parsed.error?.issues ?? []) describeIssue(issue, shape).forEach((found) => this.find(found));
     for (const found of [...findConflicts(plain), ...findRefused(plain)]) this.find(found);
     for (const found of [...findIgnored(plain), ...findOddities(plain)]) this.find(found, this.warnings);
-    for (const found of findSharedNames(plain)) this.find(found, this.notices);
+    for (const found of findNotices(plain)) this.find(found, this.notices);
     if (this.problems.length > 0 || !parsed.success) this.throwProblems();
     return resolveConfig(parsed.data, env);
   }

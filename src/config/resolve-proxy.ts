@@ -20,6 +20,7 @@ export function resolveProxy(proxy: RawProxy): ProxyConfig | undefined {
   if (upstreams.length === 0) return undefined;
   return {
     upstreams,
+    anyNamespace: proxy.remoteurl !== undefined,
     hosted: proxy.hosted ?? [],
     offline: proxy.offline ?? false,
     ttlMs: Math.max(0, proxy.ttl ?? 168 * HOUR),

@@ -24,6 +24,8 @@ export interface UpstreamRoute {
 
 export interface RouterOptions {
   readonly upstreams: readonly UpstreamRoute[];
+  /** The only upstream is meant by every `ns`, as it may be a mirror of any registry. @default false */
+  readonly anyNamespace?: boolean;
   /** Globs over names that are never asked upstream. */
   readonly hosted: readonly string[];
   readonly local: RegistryReader;
@@ -57,7 +59,8 @@ export interface Target {
 
 /**
  * Which registry has a name: by `ns`, by the first part of the path, by `Host`, or the default upstream.
- * All of these are looked up in the configuration; none is ever dialled.
+ * All of these are looked up in the configuration; none is ever dialled. The only upstream may be meant by every `ns`: names are stored and
+ * authorized as without one, and `OCI-Namespace` has the upstream's name, as it is the upstream that was asked.
  *
  * What is hosted is found first, also by the name that an upstream's content has in our storage: nothing is fetched to where something can be
  * pushed, and what is pushed never stands for what an upstream has, unless the configuration hosts the upstream's own names.
@@ -66,6 +69,8 @@ export class Router {
   readonly #options: RouterOptions;
   readonly #byName = new Map<string, UpstreamRoute>();
   readonly #default: UpstreamRoute | undefined;
+  /** For any `ns`. */
+  readonly #only: UpstreamRoute | undefined;
   readonly #isHosted: (repository: string) => boolean;
 
   constructor(options: RouterOptions) {
@@ -74,6 +79,7 @@ export class Router {
       for (const name of [upstream.name, ...upstream.aliases]) this.#byName.set(name.toLowerCase(), upstream);
     }
     this.#default = options.upstreams.find((upstream) => upstream.isDefault);
+    this.#only = options.anyNamespace && options.upstreams.length === 1 ? this.#default : undefined;
     this.#isHosted = matchGlobs(options.hosted);
   }
 
@@ -104,7 +110,7 @@ export class Router {
   }
 
   #bySourceHost(sourceHost: string): UpstreamRoute {
-    const upstream = this.#byName.get(sourceHost.toLowerCase());
+    const upstream = this.#byName.get(sourceHost.toLowerCase()) ?? this.#only;
     if (upstream) return upstream;
     const known = this.#known();
     throw new RegistryError(

@@ -46,6 +46,7 @@ describe('proxy.remoteurl', () => {
           storePrefix: '',
         },
       ],
+      anyNamespace: true,
       hosted: [],
       offline: false,
       fills: {
@@ -138,6 +139,7 @@ proxy:
       push: "off"
 `);
     expect(config.proxy).toEqual({
+      anyNamespace: false,
       offline: true,
       hosted: ['team/*'],
       fills: {

@@ -11,6 +11,7 @@ import {
 } from '../units.ts';
 import { matchGlobs } from '../../matching/glob.ts';
 import { GlobError } from '../../matching/glob-syntax.ts';
+import { withoutApiRoot } from '../api-root.ts';
 import { compilePattern, type Pattern, PatternError } from '../../matching/pattern.ts';
 import { type Reading, readings } from './reading.ts';
 
@@ -213,7 +214,7 @@ export const httpUrl = (description: string) =>
   });
 
 /**
- * The address of a registry, without slashes at its end. Credentials in it would end up in logs, and a query or
+ * The address of a registry, without slashes and the root of the API at its end, which clients add. Credentials in it would end up in logs, and a query or
  * fragment would be lost.
  */
 export const registryUrl = (description: string) =>
@@ -229,7 +230,7 @@ function parseRegistryUrl(value: string): string | undefined {
   if (url.username || url.password)
     throw new InvalidValueError('must not contain a user name or password; use credentials');
   if (url.search || url.hash) throw new InvalidValueError('must not contain a query or fragment');
-  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+  return withoutApiRoot(url);
 }
 
 export const tcpAddress = (description: string) =>
