@@ -71,7 +71,6 @@ export async function createContext({ config, env, telemetry: recorded }: Contex
       ? undefined
       : { uploads: uploads.writer, manifests: new HostedManifests({ store, content, policy: config.push }) },
     hosted: config.proxy?.hosted ?? [],
-    anyNamespace: config.proxy?.anyNamespace ?? false,
     upstreams: pulling?.routes ?? [],
   });
   const care = createHousekeeping(config, usage, {

@@ -114,9 +114,10 @@ function createRoute(
     offline,
     onUsed: (repository, digest, kind, size) => usage.recorder.used(repository, digest, kind, size),
   });
-  const { name, aliases, library, isDefault, storePrefix } = config;
+  const { name, aliases, library, isDefault, anyNamespace, storePrefix } = config;
   const relay = config.passthrough
     ? new Relay({ ...config, allows, upstream, offline, store, content, tags, secrets: parts.secrets })
     : undefined;
-  return { route: { name, aliases, library, isDefault, storePrefix, registry, relay, allows }, registry, tags };
+  const route = { name, aliases, library, isDefault, anyNamespace, storePrefix, registry, relay, allows };
+  return { route, registry, tags };
 }

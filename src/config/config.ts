@@ -308,8 +308,6 @@ export interface DebugConfig {
 
 export interface ProxyConfig {
   readonly upstreams: readonly UpstreamConfig[];
-  /** The only upstream serves requests with any `ns`: it was given without a list that says which ones are meant. */
-  readonly anyNamespace: boolean;
   /** Globs over names that are pushed here and never asked upstream. */
   readonly hosted: readonly string[];
   /** Never contact an upstream. */
@@ -349,6 +347,8 @@ export interface UpstreamConfig {
   readonly library: boolean;
   /** Serves names without `ns`, prefix or Host match. */
   readonly isDefault: boolean;
+  /** Serves requests with any `ns`: it is the only one, given without a list that says which ones are meant. */
+  readonly anyNamespace?: boolean | undefined;
   /** What goes before the upstream's name in our storage; empty for distribution's layout. No slashes at the ends. */
   readonly storePrefix: string;
   readonly credentials: readonly CredentialsConfig[];

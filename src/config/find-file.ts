@@ -5,7 +5,7 @@ import { CONFIGURATION_PATH, type Environment } from './environment.ts';
  * Set by the container image: paths with colons between, at which a configuration may be mounted. On any other machine such a
  * file may be another program's.
  */
-export const CONFIGURATION_PLACES = 'LAYOVER_CONFIGURATION_PLACES';
+const CONFIGURATION_PLACES = 'LAYOVER_CONFIGURATION_PLACES';
 
 export interface FoundFile {
   /** Undefined: none is named or mounted. */

@@ -20,7 +20,6 @@ export function resolveProxy(proxy: RawProxy): ProxyConfig | undefined {
   if (upstreams.length === 0) return undefined;
   return {
     upstreams,
-    anyNamespace: proxy.remoteurl !== undefined,
     hosted: proxy.hosted ?? [],
     offline: proxy.offline ?? false,
     ttlMs: Math.max(0, proxy.ttl ?? 168 * HOUR),
@@ -55,7 +54,9 @@ function resolveUpstreams(proxy: RawProxy): UpstreamConfig[] {
   const { remoteurl, upstreams = [] } = proxy;
   // Without a prefix the storage is laid out as distribution does, and can be taken over from it.
   if (remoteurl !== undefined)
-    return [resolveUpstream({ remoteurl, default: true, storeprefix: '', credentials: shared })];
+    return [
+      { ...resolveUpstream({ remoteurl, default: true, storeprefix: '', credentials: shared }), anyNamespace: true },
+    ];
   const isOnly = upstreams.length === 1;
   return upstreams.map((raw) => {
     const isDefault = raw.default ?? isOnly;

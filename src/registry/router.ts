@@ -13,6 +13,8 @@ export interface UpstreamRoute {
   /** One-segment names mean `library/<name>`. */
   readonly library: boolean;
   readonly isDefault: boolean;
+  /** Meant by every `ns` that is no other's name, as it may be a mirror of any registry. */
+  readonly anyNamespace?: boolean | undefined;
   /** What goes before its names in the storage; may be empty. No slash at the end. */
   readonly storePrefix: string;
   readonly registry: RegistryReader;
@@ -24,8 +26,6 @@ export interface UpstreamRoute {
 
 export interface RouterOptions {
   readonly upstreams: readonly UpstreamRoute[];
-  /** The only upstream is meant by every `ns`, as it may be a mirror of any registry. @default false */
-  readonly anyNamespace?: boolean;
   /** Globs over names that are never asked upstream. */
   readonly hosted: readonly string[];
   readonly local: RegistryReader;
@@ -69,8 +69,7 @@ export class Router {
   readonly #options: RouterOptions;
   readonly #byName = new Map<string, UpstreamRoute>();
   readonly #default: UpstreamRoute | undefined;
-  /** For any `ns`. */
-  readonly #only: UpstreamRoute | undefined;
+  readonly #anyNamespace: UpstreamRoute | undefined;
   readonly #isHosted: (repository: string) => boolean;
 
   constructor(options: RouterOptions) {
@@ -79,7 +78,7 @@ export class Router {
       for (const name of [upstream.name, ...upstream.aliases]) this.#byName.set(name.toLowerCase(), upstream);
     }
     this.#default = options.upstreams.find((upstream) => upstream.isDefault);
-    this.#only = options.anyNamespace && options.upstreams.length === 1 ? this.#default : undefined;
+    this.#anyNamespace = options.upstreams.find((upstream) => upstream.anyNamespace);
     this.#isHosted = matchGlobs(options.hosted);
   }
 
@@ -110,7 +109,7 @@ export class Router {
   }
 
   #bySourceHost(sourceHost: string): UpstreamRoute {
-    const upstream = this.#byName.get(sourceHost.toLowerCase()) ?? this.#only;
+    const upstream = this.#byName.get(sourceHost.toLowerCase()) ?? this.#anyNamespace;
     if (upstream) return upstream;
     const known = this.#known();
     throw new RegistryError(

@@ -34,7 +34,7 @@ describe('what the container image serves', () => {
 /** The two places of the image, in a directory of their own; nothing is mounted at first. */
 async function imagePlaces() {
   const directory = await temporaryDirectory();
-  const [current, former] = ['etc/distribution', 'etc/docker/registry'].map((it) => join(directory.path, it));
+  const [current, former] = ['etc/distribution', 'etc/docker/registry'].map((place) => join(directory.path, place));
   for (const path of [current, former]) await mkdir(path ?? '', { recursive: true });
   const places = { current: join(current ?? '', 'config.yml'), former: join(former ?? '', 'config.yml') };
   const env = { LAYOVER_CONFIGURATION_PLACES: `${places.current}:${places.former}` };

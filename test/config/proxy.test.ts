@@ -43,10 +43,10 @@ describe('proxy.remoteurl', () => {
           aliases: HUB_ALIASES,
           library: true,
           isDefault: true,
+          anyNamespace: true,
           storePrefix: '',
         },
       ],
-      anyNamespace: true,
       hosted: [],
       offline: false,
       fills: {
@@ -71,6 +71,7 @@ describe('proxy.remoteurl', () => {
         aliases: [],
         library: false,
         isDefault: true,
+        anyNamespace: true,
         storePrefix: '',
       },
     ]);
@@ -139,7 +140,6 @@ proxy:
       push: "off"
 `);
     expect(config.proxy).toEqual({
-      anyNamespace: false,
       offline: true,
       hosted: ['team/*'],
       fills: {

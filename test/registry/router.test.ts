@@ -98,6 +98,16 @@ describe('a name finds its upstream', () => {
     );
   });
 
+  it('whatever ns says, when the only upstream answers for every one: as without it', () => {
+    const only = route('mirror.example', { storePrefix: '', isDefault: true, anyNamespace: true });
+    const mirror = new Router({ writer: undefined, local, hosted: ['team/*'], upstreams: [only] });
+    for (const ns of ['docker.io', 'ghcr.io', '', 'mirror.example']) {
+      expect(mirror.route(asked('library/a', { ns }))).toEqual(mirror.route(asked('library/a')));
+      expect(mirror.route(asked('team/a', { ns })).registry).toBe(local);
+    }
+    expect(mirror.route(asked('library/a', { ns: 'docker.io' })).sourceHost).toBe('mirror.example');
+  });
+
   it('but not without a default', () => {
     const without = new Router({ writer: undefined, local, hosted: [], upstreams: [ghcr] });
     expect(() => without.route(asked('alpine'))).toThrow(expect.objectContaining({ code: 'NAME_UNKNOWN' }));
