@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { type AdminServer, createAdminApp, startAdminServer } from './admin/admin-server.ts';
@@ -12,7 +13,7 @@ import { createTokenPage } from './http/token-page.ts';
 import { createProfilePages } from './http/debug-profiles.ts';
 import { startDebugServer } from './http/debug-server.ts';
 import { Gate } from './http/authorize.ts';
-import { createDispatcher } from './http/dispatcher.ts';
+import { createDispatcher, type Dispatcher } from './http/dispatcher.ts';
 import { noteExchange } from './http/exchange.ts';
 import { overHttp2 } from './http/express-over-http2.ts';
 import { listen } from './http/listener.ts';
@@ -71,14 +72,10 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   const app = overHttp2(createApp({ health, tokens, admin: admin.app }));
   const peerFills = context.peers && createPeerFills({ access: context.peers, clients, telemetry });
   const draining = { now: false };
+  const serve = createServe({ dispatch, peerFills, app, clients, telemetry });
   const onRequest: ServeRequest = (req, res) => {
     if (draining.now) res.shouldKeepAlive = false;
-    if (refuseHost(req, res, { clients, telemetry })) return undefined;
-    const work = dispatch(req, res) ?? peerFills?.(req, res);
-    if (work) return work;
-    const exchange = noteExchange(req, res, { client: clients.of(req), telemetry });
-    app(req, Object.assign(res, { locals: { exchange } }));
-    return undefined;
+    return serve(req, res);
   };
   const { debug } = config.http;
   const debugServer = debug && (await startDebugServer({ ...debug, ...operators, metrics: telemetry.metrics, health }));
@@ -103,6 +100,26 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
       await context.close();
       await debugServer?.close();
     },
+  };
+}
+
+interface ServeOptions {
+  readonly dispatch: Dispatcher;
+  readonly peerFills: ServeRequest | undefined;
+  readonly app: RequestListener;
+  readonly clients: Clients;
+  readonly telemetry: Telemetry;
+}
+
+/** The registry's requests to the dispatcher, those of replicas to their page, all others to the pages for people. */
+function createServe({ dispatch, peerFills, app, clients, telemetry }: ServeOptions): ServeRequest {
+  return (req, res) => {
+    if (refuseHost(req, res, { clients, telemetry })) return undefined;
+    const work = dispatch(req, res) ?? peerFills?.(req, res);
+    if (work) return work;
+    const exchange = noteExchange(req, res, { client: clients.of(req), telemetry });
+    app(req, Object.assign(res, { locals: { exchange } }));
+    return undefined;
   };
 }
 

@@ -80,7 +80,7 @@ export const READ_OPERATIONS = {
     summary: 'A blob, or parts of it, also while it is still on its way from an upstream.',
     spec: 'end-2',
     requestHeaders: {
-      Range: '`bytes=` with one range or several.',
+      Range: '`bytes=` with one range or several. More than 1024, or more than two that overlap, get the whole.',
       'If-Range': 'The digest in quotes: the range counts only when it is that one.',
       ...CONDITIONS,
     },

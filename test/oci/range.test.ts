@@ -30,6 +30,15 @@ describe('a Range header', () => {
     ['bytes=0-9,5-14', ranges([0, 10], [5, 15])],
     // Asks for more than there is, in pieces: CVE-2011-3192.
     ['bytes=0-,0-,0-', WHOLE],
+    ['bytes=0-1,1-2', ranges([0, 2], [1, 3])],
+    ['bytes=0-0,0-0,0-0', WHOLE],
+    ['bytes=0-9,5-14,7-20', WHOLE],
+    ['bytes=0-9,5-14,50-59,55-64', WHOLE],
+    ['bytes=0-40,1-1,2-2', WHOLE],
+    ['bytes=90-,-5,-3', WHOLE],
+    // Never merged: the client counts the parts.
+    ['bytes=0-1,2-3,4-5,6-7', ranges([0, 2], [2, 4], [4, 6], [6, 8])],
+    ['bytes=6-7,4-5,0-1', ranges([6, 8], [4, 6], [0, 2])],
     // Not our unit: RFC 9110, section 14.2.
     ['items=0-5', WHOLE],
     ['nonsense', WHOLE],
@@ -64,6 +73,15 @@ describe('a Range header', () => {
 
   it('of nothing is refused all the same when it is malformed', () => {
     expect(parseRange('bytes=x', 0)).toEqual(UNSATISFIABLE);
+  });
+
+  it('may have as many ranges as podman sends, and with more asks for the whole', () => {
+    const many = (count: number) =>
+      `bytes=${Array.from({ length: count }, (_, i) => `${i * 10}-${i * 10 + 4}`).join(',')}`;
+    const asked = parseRange(many(1024), 100_000);
+    expect(asked).toEqual(ranges(...Array.from({ length: 1024 }, (_, i): [number, number] => [i * 10, i * 10 + 5])));
+    expect(parseRange(many(1025), 100_000)).toEqual(WHOLE);
+    expect(parseRange(`bytes=${'-,'.repeat(20_000)}`, 100_000)).toEqual(WHOLE);
   });
 
   it('gives what a slice gives, for every range that begins within', () => {
