@@ -123,10 +123,10 @@ export class Exchange {
   /** The headers that every answer of the registry has; the caller adds its own. */
   commonHeaders(): OutgoingHttpHeaders {
     const headers: OutgoingHttpHeaders = {
-      ...this.#security.for(this.req.headers),
       'docker-distribution-api-version': 'registry/2.0',
       'x-cache': this.#outcome,
     };
+    this.#security.addTo(headers, this.req.headers);
     if (this.#sourceHost !== undefined) headers['oci-namespace'] = this.#sourceHost;
     // RFC 9111 no longer defines it, but it is the field's only word for this, and clients log it.
     if (this.#outcome === 'STALE') headers['warning'] = '110 - "Response is Stale"';
