@@ -30,7 +30,7 @@ export function refuseConnection(socket: AnsweringSocket, error: RegistryError):
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Docker-Distribution-Api-Version: registry/2.0',
-    ...Object.entries({ ...SECURITY_HEADERS, ...error.options.headers }).map(
+    ...Object.entries<string | string[]>({ ...SECURITY_HEADERS, ...error.options.headers }).map(
       ([name, value]) => `${name}: ${String(value)}`,
     ),
     'Connection: close',

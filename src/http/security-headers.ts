@@ -5,7 +5,7 @@ const POLICY = 'content-security-policy';
 const DISPOSITION = 'content-disposition';
 
 /** Content is what others pushed, so a browser that is led to it has to neither guess what it is, nor run any of it. */
-export const SECURITY_HEADERS = {
+export const SECURITY_HEADERS: Readonly<Record<typeof TYPE_OPTIONS | typeof POLICY, string>> = {
   [TYPE_OPTIONS]: 'nosniff',
   [POLICY]: "default-src 'none'; sandbox",
 };
