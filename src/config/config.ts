@@ -369,7 +369,12 @@ export interface UpstreamConfig {
 }
 
 /** Tried in order; the first that has something for the host is used. */
-export type CredentialsConfig =
+export type CredentialsConfig = CredentialsPlace & {
+  /** Token servers outside of the upstream's domain, with or without a port, that may have them. @default none */
+  readonly realms?: readonly string[];
+};
+
+type CredentialsPlace =
   | { readonly kind: 'static'; readonly username: string; readonly password: string }
   /** The file holds the password, or `username:password` when `username` is absent; read again when it changes. */
   | { readonly kind: 'file'; readonly username: string | undefined; readonly path: string }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 
 import { RegistryError } from '../oci/errors.ts';
 import type { WriteRequest } from '../oci/write-request.ts';
+import type { Relay } from '../registry/relay.ts';
 import type { Target } from '../registry/router.ts';
 import { discard } from './relay-answer-body.ts';
 import { isTooLong, type RelayBody, relayBody, type RelayLimits } from './relay-body.ts';
@@ -11,7 +12,7 @@ import type { Answered, Relayed } from './relayed.ts';
 import { isAccepted, replyRelayed } from './relay-reply.ts';
 import { RelaySender } from './relay-sender.ts';
 
-/** When a client whose token was renewed may try again. Milliseconds. */
+/** When a client may try again, after credentials were renewed. Milliseconds. */
 const RETRY_AFTER_MS = 1000;
 
 /** Distribution has the end of an upload among deletes. */
@@ -54,17 +55,19 @@ export class Passthrough {
       return { answer, status: answer.statusCode ?? 502, place, body, isMount: from !== undefined };
     };
     let answered = await send(authorization);
-    if (isStale(answered, authorization)) {
+    const renewed = isStale(answered, authorization, relay)
+      ? await relay.authorize(repository, { ...access, refused: authorization })
+      : undefined;
+    if (renewed !== undefined) {
       discard(answered.answer);
-      const renewed = await relay.authorize(repository, { ...access, refused: authorization });
       // What went with the old one is gone.
-      if (body.kind === 'stream') throw tokenRenewed(found);
+      if (body.kind === 'stream') throw credentialsRenewed(found);
       answered = await send(renewed);
     }
     if (answered.status !== 401 && answered.status !== 403) return answered;
     discard(answered.answer);
     if (from !== undefined && body.kind === 'bytes') return this.#ask(relayed, undefined);
-    throw new RegistryError('DENIED', `${found.sourceHost} refuses it to the credentials that we have`);
+    throw refused(found);
   }
 
   async #bodyOf({ request, found, context }: Relayed, place: RelayPlace): Promise<RelayBody> {
@@ -103,14 +106,20 @@ export class Passthrough {
   }
 }
 
-/** Whether another token may do: RFC 6750, section 3.1. */
-function isStale({ answer, status }: Answered, authorization: string | undefined): boolean {
+/** Whether another token may do (RFC 6750, section 3.1), or another password, as that of a helper may have expired. */
+function isStale({ answer, status, place }: Answered, authorization: string | undefined, relay: Relay): boolean {
+  if (!relay.isOwn(place.url)) return false;
+  if (authorization?.startsWith('Basic ')) return status === 401 || status === 403;
   if (status !== 401 || authorization?.startsWith('Bearer ') !== true) return false;
   return !/error="?insufficient_scope/i.test(answer.headers['www-authenticate'] ?? '');
 }
 
-function tokenRenewed({ sourceHost }: Target): RegistryError {
-  const message = `the token for ${sourceHost} was renewed: send it again`;
+function refused({ sourceHost }: Target): RegistryError {
+  return new RegistryError('DENIED', `${sourceHost} refuses it to the credentials that we have`);
+}
+
+function credentialsRenewed({ sourceHost }: Target): RegistryError {
+  const message = `the credentials for ${sourceHost} were renewed: send it again`;
   return new RegistryError('UNAVAILABLE', message, { retryAfterMs: RETRY_AFTER_MS });
 }
 

@@ -1,8 +1,9 @@
 import { createCountedCache } from '../cache/lru.ts';
 import type { CallScope } from './call-scope.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { basicAuthorization, type Credentials } from './credentials/credentials.ts';
-import { isRealmAllowed } from './realm.ts';
+import { basicAuthorization, parseBasicAuthorization } from './credentials/credentials.ts';
+import type { EndpointCredentials } from './credentials/endpoint-credentials.ts';
+import { isRealmUsable } from './realm.ts';
 import type { BearerChallenge, TokenCache } from './token-cache.ts';
 import { UpstreamError } from './upstream.ts';
 
@@ -11,7 +12,7 @@ export interface AuthorizerOptions {
   /** The registry the header goes to, and to no other origin. */
   readonly registry: URL;
   readonly tokens: TokenCache;
-  readonly findCredentials: () => Promise<Credentials | undefined>;
+  readonly credentials: Pick<EndpointCredentials, 'find' | 'renew' | 'renewalWorked'>;
 }
 
 /** What a registry wants to see for a repository. */
@@ -20,7 +21,10 @@ type Demand = { readonly scheme: 'bearer'; readonly challenge: BearerChallenge }
 interface Meant {
   readonly repository: string;
   readonly refused: string | undefined;
+  /** To ask a token for, instead of those of the challenge. */
   readonly scopes?: string;
+  /** For a challenge that names none, as some registries send it. */
+  readonly defaultScopes?: string | undefined;
 }
 
 const MAX_REPOSITORIES = 10_000;
@@ -48,55 +52,70 @@ export class Authorizer {
   }
 
   /**
-   * The header that meets a challenge; undefined when there is none to give.
+   * The header that meets a challenge; undefined when there is no other to give than the one that was refused.
    *
-   * @param refused the header that was sent and not accepted
-   * @param scopes to ask a token for; undefined: those of the challenge
-   * @throws {UpstreamError} `unauthorized` when the realm is not to be trusted; nothing was sent to it
+   * @param meant.refused the header that was sent and not accepted
+   * @throws {UpstreamError} `unauthorized` when the realm cannot be used; nothing was sent to it
    */
   async respond(
     header: string | undefined,
-    { repository, refused, scopes }: Meant,
+    { repository, refused, scopes, defaultScopes }: Meant,
     scope: CallScope,
   ): Promise<string | undefined> {
-    const demand = this.#choose(parseChallenges(header ?? ''), scopes);
+    const scopeOf = (asked: string | undefined) => scopes ?? (asked || defaultScopes);
+    const demand = this.#choose(parseChallenges(header ?? ''), scopeOf);
     if (!demand) return undefined;
     if (demand.scheme === 'bearer' && refused?.startsWith('Bearer ')) {
       this.#options.tokens.forget(demand.challenge, refused.slice('Bearer '.length));
     }
     const authorization = await this.#meet(demand, scope);
     if (authorization !== undefined) this.#demands.set(repository, demand);
-    return authorization;
+    return authorization === refused ? undefined : authorization;
+  }
+
+  /** Another header than a `Basic` one that was refused; undefined when there is none. A helper's password may have expired. */
+  async renew(repository: string, refused: string, scope: CallScope): Promise<string | undefined> {
+    const shown = parseBasicAuthorization(refused);
+    const renewed = shown && (await scope.race(this.#options.credentials.renew(shown, { purpose: repository })));
+    return renewed?.kind === 'basic' ? basicAuthorization(renewed) : undefined;
+  }
+
+  /** The header that {@link renew} gave was accepted. */
+  renewalWorked(repository: string): void {
+    this.#options.credentials.renewalWorked({ purpose: repository });
   }
 
   async #meet(demand: Demand, scope: CallScope): Promise<string | undefined> {
-    const { tokens, findCredentials } = this.#options;
+    const { tokens, credentials: source } = this.#options;
     if (demand.scheme === 'bearer') return `Bearer ${await scope.race(tokens.get(demand.challenge))}`;
-    const credentials = await scope.race(findCredentials());
+    const credentials = await scope.race(source.find());
     return credentials?.kind === 'basic' ? basicAuthorization(credentials) : undefined;
   }
 
-  /** The first demand that may be met; a realm we do not trust fails the call only when nothing else is offered. */
-  #choose(challenges: readonly Challenge[], scopes: string | undefined): Demand | undefined {
-    let distrusted: UpstreamError | undefined;
+  /** The first demand that can be met; an unusable realm fails the call only when nothing else is offered. */
+  #choose(
+    challenges: readonly Challenge[],
+    scopeOf: (asked: string | undefined) => string | undefined,
+  ): Demand | undefined {
+    let unusable: UpstreamError | undefined;
     for (const { scheme, parameters } of challenges) {
       if (scheme === 'basic') return { scheme };
       if (scheme !== 'bearer') continue;
       const realm = parseUrl(parameters.get('realm') ?? '');
-      if (realm && isRealmAllowed(realm, this.#options.registry)) {
-        const challenge = { realm, service: parameters.get('service'), scope: scopes ?? parameters.get('scope') };
+      if (realm && isRealmUsable(realm, this.#options.registry)) {
+        const challenge = { realm, service: parameters.get('service'), scope: scopeOf(parameters.get('scope')) };
         return { scheme, challenge };
       }
-      distrusted = this.#distrust(realm);
+      unusable = this.#unusable(realm);
     }
-    if (distrusted) throw distrusted;
+    if (unusable) throw unusable;
     return undefined;
   }
 
-  #distrust(realm: URL | undefined): UpstreamError {
+  #unusable(realm: URL | undefined): UpstreamError {
     const { upstream, registry } = this.#options;
     const where = realm ? `at ${realm.protocol}//${realm.host}` : 'without a valid URL';
-    const message = `${upstream}: ${registry.host} names a token server ${where}, which is not trusted with requests for it`;
+    const message = `${upstream}: ${registry.host} names a token server ${where}, which cannot be used`;
     return new UpstreamError('unauthorized', message, { upstream, status: 401 });
   }
 }

@@ -15,10 +15,10 @@ export interface DestinationsOptions {
 }
 
 /**
- * What is fetched there. The bytes of a blob are verified, and clouds serve them from private networks to registries that everybody can
- * reach (private endpoints), so `blob` may lead there. All else may lead only to where the registry itself is, or further outside.
+ * How far a registry may lead: `no-further` inside than it is itself, or also `into-private` networks. The latter is for the bytes of
+ * blobs, which are verified and which clouds serve from private endpoints, and for token servers of its own domain.
  */
-export type Purpose = 'blob' | 'other';
+export type Reach = 'into-private' | 'no-further';
 
 /**
  * Where a registry may lead us, by redirects, `Location` and realms. A hostile one would otherwise have us ask the services of our own
@@ -26,24 +26,24 @@ export type Purpose = 'blob' | 'other';
  */
 export class Destinations {
   readonly #options: DestinationsOptions;
-  readonly #dispatchers = new Map<Purpose, Dispatcher>();
+  readonly #dispatchers = new Map<Reach, Dispatcher>();
 
   constructor(options: DestinationsOptions) {
     this.#options = options;
   }
 
   /** Checks what the URL alone tells. @throws {UpstreamError} `protocol` */
-  check(url: URL, purpose: Purpose): void {
+  check(url: URL, reach: Reach): void {
     const zone = zoneOfName(url.hostname);
-    if (zone !== undefined && !this.#allows(url.hostname, zone, purpose)) throw this.#refusal(url.hostname);
+    if (zone !== undefined && !this.#allows(url.hostname, zone, reach)) throw this.#refusal(url.hostname);
   }
 
   /** Resolves names for connections; fails with an {@link UpstreamError} of kind `protocol` when no address is left. */
-  lookup(purpose: Purpose): LookupFunction {
+  lookup(reach: Reach): LookupFunction {
     return (hostname, options, callback) => {
       resolve(hostname, { ...options, all: true }, (err, addresses) => {
         const allowed = (addresses ?? []).filter(({ address }) =>
-          this.#allows(hostname, zoneOf(address) ?? 'special', purpose),
+          this.#allows(hostname, zoneOf(address) ?? 'special', reach),
         );
         const refused = !err && allowed.length === 0 ? this.#refusal(hostname) : null;
         answerLookup(callback, options, { err: err ?? refused, addresses: allowed });
@@ -52,11 +52,11 @@ export class Destinations {
   }
 
   /** Connections to strangers. */
-  dispatcher(purpose: Purpose): Dispatcher {
-    let dispatcher = this.#dispatchers.get(purpose);
+  dispatcher(reach: Reach): Dispatcher {
+    let dispatcher = this.#dispatchers.get(reach);
     if (dispatcher === undefined) {
-      dispatcher = this.#options.createDispatcher(this.lookup(purpose));
-      this.#dispatchers.set(purpose, dispatcher);
+      dispatcher = this.#options.createDispatcher(this.lookup(reach));
+      this.#dispatchers.set(reach, dispatcher);
     }
     return dispatcher;
   }
@@ -65,10 +65,10 @@ export class Destinations {
     await Promise.all([...this.#dispatchers.values()].map((dispatcher) => dispatcher.destroy()));
   }
 
-  #allows(hostname: string, zone: NetworkZone, purpose: Purpose): boolean {
+  #allows(hostname: string, zone: NetworkZone, reach: Reach): boolean {
     const { base, zones } = this.#options;
     if (hostname === base.hostname) return true;
-    return mayLead(zones.zoneOf(base.hostname), zone, { privateAllowed: purpose === 'blob' });
+    return mayLead(zones.zoneOf(base.hostname), zone, { privateAllowed: reach === 'into-private' });
   }
 
   #refusal(hostname: string): UpstreamError {

@@ -3,10 +3,11 @@ import type { Readable } from 'node:stream';
 import { answerError } from './answer-error.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { CallScope } from './call-scope.ts';
-import type { Destinations } from './destinations.ts';
+import type { Destinations, Reach } from './destinations.ts';
 import { nextHop } from './redirect.ts';
 import { INTERACTIVE_RETRIES, type RetryPolicy } from './retry.ts';
 import { retrying } from './retrying.ts';
+import type { StrangerTokens } from './stranger-tokens.ts';
 import { type Answer, drain, type ExchangeRequest, headerText, type Transport } from './transport.ts';
 import { UpstreamError, type UpstreamEvents, type UpstreamOperation, type WriteAccess } from './upstream.ts';
 
@@ -18,6 +19,7 @@ export interface EndpointOptions {
   readonly isMirror: boolean;
   readonly transport: Transport;
   readonly authorizer: Authorizer;
+  readonly strangers: StrangerTokens;
   readonly destinations: Destinations;
   readonly events: UpstreamEvents;
   readonly now: () => number;
@@ -43,6 +45,8 @@ export interface EndpointWrite {
   readonly url: URL;
   /** What credentials are remembered under: other scopes than those of reading the same repository. */
   readonly purpose: string;
+  /** Of a token, for a challenge that names none. */
+  readonly scopes: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Called once for each time that the body is sent: a second time when the registry wants credentials first. */
   readonly body?: () => Uint8Array | Readable;
@@ -53,6 +57,23 @@ export interface EndpointWrite {
 export interface EndpointAnswer extends Answer {
   /** It came from a redirect target of another origin. */
   readonly isForeign: boolean;
+}
+
+interface Admission {
+  /** The header that was right the last time. */
+  readonly known: string | undefined;
+  /** What credentials are remembered under. */
+  readonly repository: string;
+  readonly defaultScopes: string;
+}
+
+interface Hop {
+  readonly request: EndpointRequest;
+  readonly url: URL;
+  readonly isForeign: boolean;
+  readonly authorization: string | undefined;
+  readonly hop: number;
+  readonly retry: number;
 }
 
 const MAX_REDIRECTS = 5;
@@ -111,21 +132,15 @@ export class Endpoint {
    */
   async write(request: EndpointWrite, scope: CallScope): Promise<EndpointAnswer> {
     const { authorizer } = this.#options;
-    const { purpose, url } = request;
+    const { purpose, url, scopes } = request;
     const isForeign = url.origin !== this.base.origin;
-    const refused = isForeign ? undefined : await authorizer.recall(purpose, scope);
-    const answer = { ...(await this.#send(request, refused, scope)), isForeign };
-    if (answer.status !== 401 || isForeign) return answer;
-    const header = headerText(answer.headers, 'www-authenticate');
-    const authorization = await authorizer
-      .respond(header, { repository: purpose, refused }, scope)
-      .catch((err: unknown) => {
-        drain(answer.body);
-        throw err;
-      });
-    if (authorization === undefined) return answer;
-    drain(answer.body);
-    return { ...(await this.#send(request, authorization, scope)), isForeign };
+    const send = async (authorization: string | undefined) => ({
+      ...(await this.#send(request, authorization, scope)),
+      isForeign,
+    });
+    if (isForeign) return send(undefined);
+    const known = await authorizer.recall(purpose, scope);
+    return this.#admitted(send, { known, repository: purpose, defaultScopes: scopes }, scope);
   }
 
   /**
@@ -142,6 +157,7 @@ export class Endpoint {
     const mounted = from === undefined ? '' : ` repository:${from}:pull`;
     const scopes = `repository:${repository}:${deletes ? 'delete,' : ''}pull,push${mounted}`;
     const purpose = `write ${scopes}`;
+    if (refused?.startsWith('Basic ')) return authorizer.renew(purpose, refused, scope);
     const known = refused === undefined ? await authorizer.recall(purpose, scope) : undefined;
     if (known !== undefined) return known;
     const url = this.url(undefined, '');
@@ -191,19 +207,35 @@ export class Endpoint {
   }
 
   async #authorized(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointAnswer> {
+    const { repository } = request;
+    const known = await this.#options.authorizer.recall(repository ?? '', scope);
+    const defaultScopes = repository === undefined ? 'registry:catalog:*' : `repository:${repository}:pull`;
+    const send = (authorization: string | undefined) => this.#follow(request, { authorization, retry }, scope);
+    return this.#admitted(send, { known, repository: repository ?? '', defaultScopes }, scope);
+  }
+
+  /** Sends; meets a challenge; and sends once more when a helper has other credentials than those refused. */
+  async #admitted(
+    send: (authorization: string | undefined) => Promise<EndpointAnswer>,
+    { known, repository, defaultScopes }: Admission,
+    scope: CallScope,
+  ): Promise<EndpointAnswer> {
     const { authorizer } = this.#options;
-    const repository = request.repository ?? '';
-    const refused = await authorizer.recall(repository, scope);
-    const answer = await this.#follow(request, { authorization: refused, retry }, scope);
-    if (answer.status !== 401 || answer.isForeign) return answer;
+    const answer = await send(known);
+    if (answer.isForeign || !isRefusal(answer)) return answer;
     const header = headerText(answer.headers, 'www-authenticate');
-    const authorization = await authorizer.respond(header, { repository, refused }, scope).catch((err: unknown) => {
-      drain(answer.body);
-      throw err;
-    });
-    if (authorization === undefined) return answer;
-    drain(answer.body);
-    return this.#follow(request, { authorization, retry }, scope);
+    const meant = { repository, refused: known, defaultScopes };
+    const met = answer.status === 401 ? await orDrain(answer, authorizer.respond(header, meant, scope)) : undefined;
+    if (met !== undefined) drain(answer.body);
+    const second = met === undefined ? answer : await send(met);
+    const shown = met ?? known;
+    if (second.isForeign || !isRefusal(second) || !shown?.startsWith('Basic ')) return second;
+    const renewed = await orDrain(second, authorizer.renew(repository, shown, scope));
+    if (renewed === undefined) return second;
+    drain(second.body);
+    const third = await send(renewed);
+    if (!isRefusal(third)) authorizer.renewalWorked(repository);
+    return third;
   }
 
   async #follow(
@@ -211,41 +243,51 @@ export class Endpoint {
     { authorization, retry }: { readonly authorization: string | undefined; readonly retry: number },
     scope: CallScope,
   ): Promise<EndpointAnswer> {
-    const { transport, destinations } = this.#options;
-    const purpose = request.operation === 'blob' ? 'blob' : 'other';
-    let url = this.url(request.repository, request.path);
-    let isForeign = false;
+    const { strangers, destinations } = this.#options;
+    let [url, isForeign, shown] = [this.url(request.repository, request.path), false, authorization];
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-      const headers =
-        authorization === undefined || isForeign ? request.headers : { ...request.headers, authorization };
-      const operation = hop === 0 ? request.operation : 'redirect';
-      const dispatcher = isForeign ? destinations.dispatcher(purpose) : undefined;
-      const answer = await transport.exchange(
-        { ...exchangeOf(request), url, headers, operation, retry, dispatcher },
-        scope,
-      );
-      if (!isForeign && request.operation === 'manifest') this.#options.onManifestAnswer(answer);
+      const answer = await this.#hop({ request, url, isForeign, authorization: shown, hop, retry }, scope);
       const next = nextHop(answer, { upstream: this.upstream, base: this.base });
-      if (!next) return { ...answer, isForeign };
+      if (next) {
+        url = next;
+        // Once it has left the registry's origin it stays a stranger, even when it is led back.
+        isForeign ||= next.origin !== this.base.origin;
+        if (isForeign) shown = undefined;
+      } else {
+        if (!isForeign || answer.status !== 401 || shown !== undefined) return { ...answer, isForeign };
+        const header = headerText(answer.headers, 'www-authenticate');
+        shown = await orDrain(answer, strangers.respond(header, url, scope));
+        if (shown === undefined) return { ...answer, isForeign };
+      }
       drain(answer.body);
-      url = next;
-      // Once it has left the registry's origin it stays a stranger, even when it is led back.
-      isForeign ||= next.origin !== this.base.origin;
-      if (isForeign) destinations.check(next, purpose);
+      if (isForeign) destinations.check(url, reachOf(request));
     }
     throw this.protocolError(`more than ${MAX_REDIRECTS} redirects, the last one to ${url.host}`);
+  }
+
+  async #hop({ request, url, isForeign, authorization, hop, retry }: Hop, scope: CallScope): Promise<Answer> {
+    const { transport, destinations, onManifestAnswer } = this.#options;
+    const headers = authorization === undefined ? request.headers : { ...request.headers, authorization };
+    const operation = hop === 0 ? request.operation : 'redirect';
+    const dispatcher = isForeign ? destinations.dispatcher(reachOf(request)) : undefined;
+    const answer = await transport.exchange(
+      { ...exchangeOf(request), url, headers, operation, retry, dispatcher },
+      scope,
+    );
+    if (!isForeign && request.operation === 'manifest') onManifestAnswer(answer);
+    return answer;
   }
 
   async #send(request: EndpointWrite, authorization: string | undefined, scope: CallScope): Promise<Answer> {
     const { url, method, headers, body, headersMs } = request;
     const { transport, destinations } = this.#options;
     const isForeign = url.origin !== this.base.origin;
-    if (isForeign) destinations.check(url, 'other');
+    if (isForeign) destinations.check(url, 'no-further');
     return transport.exchange(
       {
         url,
         method,
-        dispatcher: isForeign ? destinations.dispatcher('other') : undefined,
+        dispatcher: isForeign ? destinations.dispatcher('no-further') : undefined,
         operation: 'push',
         headers: authorization === undefined ? headers : { ...headers, authorization },
         retry: 0,
@@ -259,4 +301,23 @@ export class Endpoint {
 
 function exchangeOf({ method, judgesBody }: EndpointRequest): Pick<ExchangeRequest, 'method' | 'judgesBody'> {
   return { method, ...(judgesBody && { judgesBody }) };
+}
+
+/** The bytes of blobs are verified, wherever they come from. */
+function reachOf({ operation }: EndpointRequest): Reach {
+  return operation === 'blob' ? 'into-private' : 'no-further';
+}
+
+function isRefusal({ status }: Answer): boolean {
+  return status === 401 || status === 403;
+}
+
+/** Lets go of the answer when the work that it leads to fails. */
+async function orDrain<T>({ body }: Answer, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (err) {
+    drain(body);
+    throw err;
+  }
 }

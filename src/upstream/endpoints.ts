@@ -5,12 +5,15 @@ import type { UpstreamConfig } from '../config/config.ts';
 import { Authorizer } from './authorizer.ts';
 import { Breakers } from './breakers.ts';
 import type { CredentialsSource } from './credentials/credentials.ts';
-import { createCredentialsSource, findCredentials } from './credentials/credentials-chain.ts';
+import { createCredentialsSource } from './credentials/credentials-chain.ts';
+import { EndpointCredentials } from './credentials/endpoint-credentials.ts';
 import { Destinations } from './destinations.ts';
 import { createDispatcher, type Environment } from './dispatcher.ts';
 import { Endpoint } from './endpoint.ts';
 import { HostZones } from './host-zones.ts';
 import { RateLimitGauge } from './rate-limit.ts';
+import { isRealmAllowed } from './realm.ts';
+import { StrangerTokens } from './stranger-tokens.ts';
 import { TokenCache } from './token-cache.ts';
 import { issueToken } from './token-server.ts';
 import { type Answer, Transport } from './transport.ts';
@@ -30,6 +33,8 @@ export interface EndpointsOptions {
   /** From 0 to 1. @default Math.random */
   readonly random?: () => number;
 }
+
+const ANONYMOUS = { find: async () => undefined, renew: async () => undefined, renewalWorked: () => undefined };
 
 /** Everything the base URLs of one upstream share. */
 interface Shared {
@@ -99,10 +104,19 @@ function createEndpoint(
   const { upstream, events, transport, zones, now, random, rateLimit } = shared;
   const destinations = new Destinations({ upstream, base, zones, createDispatcher: shared.createDispatcher });
   const onFailure = (source: string, reason: string) => events.credentialsFailed({ upstream, source, reason });
-  const find = () => findCredentials(sources, base.host, onFailure);
-  const server = { upstream, transport, now, findCredentials: find };
+  const credentials = new EndpointCredentials({ sources, base, onFailure, now });
+  const connectionsTo = (realm: URL) => {
+    if (realm.hostname === base.hostname || credentials.isNamed(realm)) return undefined;
+    const reach = isRealmAllowed(realm, base) ? 'into-private' : 'no-further';
+    destinations.check(realm, reach);
+    return destinations.dispatcher(reach);
+  };
+  const server = { upstream, transport, now, credentials, connectionsTo };
   const tokens = new TokenCache({ now, issue: (challenge) => issueToken(challenge, server) });
-  const authorizer = new Authorizer({ upstream, registry: base, tokens, findCredentials: find });
+  const strangers = new StrangerTokens(
+    new TokenCache({ now, issue: (challenge) => issueToken(challenge, { ...server, credentials: ANONYMOUS }) }),
+  );
+  const authorizer = new Authorizer({ upstream, registry: base, tokens, credentials });
   const onManifestAnswer = (answer: Answer) => {
     if (!isMirror) rateLimit.note(answer);
   };
@@ -112,6 +126,7 @@ function createEndpoint(
     isMirror,
     transport,
     authorizer,
+    strangers,
     destinations,
     events,
     now,

@@ -76,7 +76,9 @@ export class PushClient {
   async pushBlob(repository: string, blob: BlobToPush, options: PushOptions = {}): Promise<'mounted' | 'sent'> {
     const scope = new CallScope(this.#endpoint.upstream, options);
     const purpose = blob.mountFrom === undefined ? `push ${repository}` : `push ${repository} from ${blob.mountFrom}`;
-    const target = { endpoint: this.#endpoint, purpose, scope };
+    const mounted = blob.mountFrom === undefined ? '' : ` repository:${blob.mountFrom}:pull`;
+    const scopes = `repository:${repository}:pull,push${mounted}`;
+    const target = { endpoint: this.#endpoint, purpose, scopes, scope };
     const progress: Progress = { session: undefined };
     try {
       return await this.#retrying(scope, async (retry) => {
@@ -104,7 +106,8 @@ export class PushClient {
     { mediaType, bytes, signal }: ManifestToPush & PushOptions,
   ): Promise<{ readonly subject: string | undefined }> {
     const scope = new CallScope(this.#endpoint.upstream, signal && { signal });
-    const target = { endpoint: this.#endpoint, purpose: `push ${repository}`, scope };
+    const scopes = `repository:${repository}:pull,push`;
+    const target = { endpoint: this.#endpoint, purpose: `push ${repository}`, scopes, scope };
     const url = this.#endpoint.url(repository, `manifests/${referenceText(reference)}`);
     const headers = { 'content-type': mediaType };
     try {

@@ -1,16 +1,21 @@
 import { getDomain } from 'tldts';
 
+/** Whether an anonymous token may be fetched there. An upstream spoken to over TLS needs a realm with TLS. */
+export function isRealmUsable(realm: URL, upstream: URL): boolean {
+  if (realm.protocol !== 'https:' && realm.protocol !== 'http:') return false;
+  if (upstream.protocol === 'https:' && realm.protocol !== 'https:') return false;
+  return realm.username === '' && realm.password === '';
+}
+
 /**
- * Whether a token server may be asked at all, and so learn our credentials: it must be on the upstream's own host, on
+ * Whether a token server may learn our credentials without being configured: it must be on the upstream's own host, on
  * any port, or under the same registrable domain (`registry-1.docker.io` and `auth.docker.io`). IP addresses
- * and `localhost` have no such relatives. An upstream spoken to over TLS needs a realm with TLS.
+ * and `localhost` have no such relatives.
  *
  * A registry that names a stranger otherwise collects what its mirror sends: CVE-2026-33540.
  */
 export function isRealmAllowed(realm: URL, upstream: URL): boolean {
-  if (realm.protocol !== 'https:' && realm.protocol !== 'http:') return false;
-  if (upstream.protocol === 'https:' && realm.protocol !== 'https:') return false;
-  if (realm.username !== '' || realm.password !== '') return false;
+  if (!isRealmUsable(realm, upstream)) return false;
   if (realm.hostname === upstream.hostname) return true;
   // Tenants of `github.io` and the like are strangers to each other, so the private part of the list counts. Where the
   // list knows nothing (`registry.corp.internal`), the last two labels are the domain, as its default rule has it.

@@ -131,12 +131,12 @@ export class RegistryUpstream implements Upstream {
   uploadUrl(location: string | undefined, { from, status }: { readonly from: URL; readonly status: number }): URL {
     const { base, destinations } = this.#options.remote;
     const url = uploadLocation(location, { upstream: this.name, base, from, status });
-    destinations.check(url, 'other');
+    destinations.check(url, 'no-further');
     return url;
   }
 
   get uploadLookup(): LookupFunction {
-    return this.#options.remote.destinations.lookup('other');
+    return this.#options.remote.destinations.lookup('no-further');
   }
 
   status(): UpstreamStatus {

@@ -1,7 +1,10 @@
+import type { Dispatcher } from 'undici';
+
 import { answerError } from './answer-error.ts';
 import { isRecord, readJson } from './bounded-body.ts';
 import { CallScope } from './call-scope.ts';
 import { basicAuthorization, type Credentials } from './credentials/credentials.ts';
+import type { EndpointCredentials } from './credentials/endpoint-credentials.ts';
 import type { BearerChallenge, IssuedToken } from './token-cache.ts';
 import type { Answer, ExchangeRequest, Transport } from './transport.ts';
 import { UpstreamError } from './upstream.ts';
@@ -10,7 +13,14 @@ export interface TokenServerOptions {
   readonly upstream: string;
   readonly transport: Transport;
   readonly now: () => number;
-  readonly findCredentials: () => Promise<Credentials | undefined>;
+  /** Who may see them is for it to say. */
+  readonly credentials: Pick<EndpointCredentials, 'find' | 'renew' | 'renewalWorked'>;
+  /**
+   * Connections to a realm; undefined: those to the upstream's own hosts.
+   *
+   * @throws {UpstreamError} for a realm that the registry may not lead to
+   */
+  readonly connectionsTo: (realm: URL) => Dispatcher | undefined;
 }
 
 /** Bytes. */
@@ -22,21 +32,46 @@ const DEFAULT_LIFETIME_S = 60;
 
 /**
  * Fetches a token as a challenge asks for: by `GET` with Basic credentials or none, or by the OAuth2 refresh grant when
- * the credentials are an identity token. The caller has checked that the realm may be asked, and tries again itself.
+ * the credentials are an identity token. The caller has checked that the realm is usable, and tries again itself.
  *
  * @throws {UpstreamError}
  * @see https://distribution.github.io/distribution/spec/auth/token/
  * @see https://distribution.github.io/distribution/spec/auth/oauth/
  */
 export async function issueToken(challenge: BearerChallenge, options: TokenServerOptions): Promise<IssuedToken> {
-  const { upstream, transport } = options;
+  const { upstream, credentials } = options;
+  const { realm } = challenge;
   const scope = new CallScope(upstream, { deadlineMs: TOKEN_DEADLINE_MS });
   try {
-    const request = tokenRequest(challenge, await scope.race(options.findCredentials()));
-    return await readToken(await transport.exchange({ ...request, retry: 0 }, scope), scope, options);
+    const shown = await scope.race(credentials.find(realm));
+    try {
+      return await requestToken(challenge, shown, { scope, ...options });
+    } catch (err) {
+      const renewal = { purpose: challenge.scope ?? '', realm };
+      const renewed = shown && isRefusal(err) ? await scope.race(credentials.renew(shown, renewal)) : undefined;
+      if (!renewed) throw err;
+      const token = await requestToken(challenge, renewed, { scope, ...options });
+      credentials.renewalWorked(renewal);
+      return token;
+    }
   } finally {
     scope.close();
   }
+}
+
+async function requestToken(
+  challenge: BearerChallenge,
+  credentials: Credentials | undefined,
+  { scope, ...options }: TokenServerOptions & { readonly scope: CallScope },
+): Promise<IssuedToken> {
+  const { transport, connectionsTo } = options;
+  const dispatcher = connectionsTo(challenge.realm);
+  const request = { ...tokenRequest(challenge, credentials), dispatcher, retry: 0 };
+  return readToken(await transport.exchange(request, scope), scope, options);
+}
+
+function isRefusal(err: unknown): boolean {
+  return err instanceof UpstreamError && (err.kind === 'unauthorized' || err.kind === 'denied');
 }
 
 function tokenRequest(

@@ -19,6 +19,8 @@ export interface UploadTarget {
   readonly endpoint: Endpoint;
   /** See {@link EndpointWrite.purpose}. */
   readonly purpose: string;
+  /** See {@link EndpointWrite.scopes}. */
+  readonly scopes: string;
   readonly scope: CallScope;
 }
 
@@ -89,10 +91,10 @@ export async function expectStatus(
 }
 
 export function write(
-  { endpoint, purpose, scope }: UploadTarget,
+  { endpoint, purpose, scopes, scope }: UploadTarget,
   request: Pick<Parameters<Endpoint['write']>[0], 'method' | 'url' | 'headers' | 'body'>,
 ): Promise<EndpointAnswer> {
-  return endpoint.write({ ...request, purpose, headersMs: SLOW_ANSWER_MS }, scope);
+  return endpoint.write({ ...request, purpose, scopes, headersMs: SLOW_ANSWER_MS }, scope);
 }
 
 /** @throws {UpstreamError} as {@link uploadLocation} */

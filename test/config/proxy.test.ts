@@ -215,6 +215,17 @@ proxy:
     );
   });
 
+  it('names token servers that credentials may go to, one or several', async () => {
+    const entry = (realm: string) => `{exec: helper, realm: ${realm}}`;
+    const proxy = await proxyOf(
+      `{upstreams: [{remoteurl: "https://a.example", credentials: [${entry('auth.example')}, ${entry('[a.b, "c.d:8443"]')}]}]}`,
+    );
+    expect(proxy?.upstreams[0]?.credentials.map(({ realms }) => realms)).toEqual([
+      ['auth.example'],
+      ['a.b', 'c.d:8443'],
+    ]);
+  });
+
   it('gives username and password to the default upstream alone, before its own credentials', async () => {
     const proxy = await proxyOf(
       '{username: u, password: p, upstreams: [{remoteurl: "https://a.example"}, {remoteurl: "https://b.example", default: true, credentials: [{file: f}]}]}',

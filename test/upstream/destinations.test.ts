@@ -3,7 +3,7 @@ import type { LookupFunction } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 
-import { Destinations, type Purpose } from '../../src/upstream/destinations.ts';
+import { Destinations, type Reach } from '../../src/upstream/destinations.ts';
 import { HostZones } from '../../src/upstream/host-zones.ts';
 import { UpstreamError } from '../../src/upstream/upstream.ts';
 import { connect, failureOf } from './support/connect.ts';
@@ -21,9 +21,9 @@ function destinationsOf(base: string, zones = new HostZones([])): Destinations {
 const resolved = (look: LookupFunction, hostname: string) =>
   new Promise((resolve) => look(hostname, { all: true }, (err, addresses) => resolve(err ?? addresses)));
 
-function verdict(base: string, target: string, purpose: Purpose): 'refused' | 'allowed' {
+function verdict(base: string, target: string, reach: Reach): 'refused' | 'allowed' {
   try {
-    destinationsOf(base).check(new URL(target), purpose);
+    destinationsOf(base).check(new URL(target), reach);
     return 'allowed';
   } catch (err) {
     return err instanceof UpstreamError && err.kind === 'protocol' ? 'refused' : 'allowed';
@@ -51,15 +51,15 @@ describe('the address in a URL', () => {
     [here, 'http://192.168.1.1/x', 'allowed', 'allowed'],
     [here, 'http://169.254.169.254/x', 'refused', 'refused'],
   ] as const)('of %s may lead to %s: a blob %s, all else %s', (base, target, forBlob, forOther) => {
-    expect([verdict(base, target, 'blob'), verdict(base, target, 'other')]).toEqual([forBlob, forOther]);
+    expect([verdict(base, target, 'into-private'), verdict(base, target, 'no-further')]).toEqual([forBlob, forOther]);
   });
 });
 
 describe('a name that resolves to this machine', () => {
   it('is refused to a registry outside, whatever is fetched', async () => {
     const destinations = destinationsOf('https://registry.example');
-    for (const purpose of ['blob', 'other'] as const) {
-      expect(await resolved(destinations.lookup(purpose), 'localhost')).toMatchObject({ kind: 'protocol' });
+    for (const reach of ['into-private', 'no-further'] as const) {
+      expect(await resolved(destinations.lookup(reach), 'localhost')).toMatchObject({ kind: 'protocol' });
     }
   });
 
@@ -67,7 +67,9 @@ describe('a name that resolves to this machine', () => {
     const zones = new HostZones(['localhost']);
     await resolved(zones.lookup, 'localhost');
     const destinations = destinationsOf('http://localhost:5000', zones);
-    expect(await resolved(destinations.lookup('other'), 'localhost')).toEqual(await lookup('localhost', { all: true }));
+    expect(await resolved(destinations.lookup('no-further'), 'localhost')).toEqual(
+      await lookup('localhost', { all: true }),
+    );
   });
 });
 

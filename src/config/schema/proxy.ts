@@ -38,6 +38,10 @@ const credentialEntry = z.strictObject({
   dockerconfig: text("docker's config.json, with its auths, credHelpers and credsStore.").optional(),
   exec: text('A docker credential helper.').optional(),
   lifetime: ownDuration(LIFETIME).optional(),
+  realm: z
+    .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(host('Host of a token server.')))
+    .describe("Host of a token server outside of the upstream's domain that may have them; or a list. Default: none.")
+    .optional(),
 });
 type CredentialEntry = z.output<typeof credentialEntry>;
 
@@ -64,7 +68,11 @@ function findMistake(entry: CredentialEntry): string | undefined {
     : undefined;
 }
 
-function toCredentials({ username, password, file, dockerconfig, exec, lifetime }: CredentialEntry): CredentialsConfig {
+function toCredentials({ realm, ...entry }: CredentialEntry): CredentialsConfig {
+  return { ...toPlace(entry), ...(realm && { realms: realm }) };
+}
+
+function toPlace({ username, password, file, dockerconfig, exec, lifetime }: CredentialEntry): CredentialsConfig {
   if (exec !== undefined) return { kind: 'exec', command: exec, lifetimeMs: lifetime };
   if (dockerconfig !== undefined) return { kind: 'dockerconfig', path: dockerconfig };
   if (file !== undefined) return { kind: 'file', username, path: file };

@@ -15,13 +15,17 @@ export function createCredentialsSource(
   config: CredentialsConfig,
   options: CredentialsSourceOptions,
 ): CredentialsSource {
+  return { ...createSource(config, options), realms: config.realms ?? [] };
+}
+
+function createSource(config: CredentialsConfig, options: CredentialsSourceOptions): CredentialsSource {
   switch (config.kind) {
     case 'static':
       return staticCredentials(config.username, config.password);
     case 'file':
       return fileCredentials(config.username, config.path);
     case 'dockerconfig':
-      return dockerConfigCredentials(config.path, options.env);
+      return dockerConfigCredentials(config.path, options);
     case 'exec':
       return execCredentials({ ...options, command: config.command, lifetimeMs: config.lifetimeMs });
   }

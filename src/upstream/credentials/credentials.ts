@@ -18,11 +18,26 @@ export interface CredentialsSource {
    * @throws {CredentialsError}
    */
   find(host: string): Promise<Credentials | undefined>;
+
+  /** The next {@link find} asks the helper again. Absent where no helper is asked. */
+  forget?(): void;
+
+  /** Token servers, with or without a port, that may have them besides those of the registry's own domain. @default none */
+  readonly realms?: readonly string[];
 }
 
 /** Why a source failed. The message holds nothing of what the source said. */
 export class CredentialsError extends Error {
   override readonly name = 'CredentialsError';
+}
+
+/** The inverse of {@link basicAuthorization}; undefined for another header. */
+export function parseBasicAuthorization(header: string): Credentials | undefined {
+  const [, encoded] = /^Basic ([A-Za-z0-9+/]+=*)$/.exec(header) ?? [];
+  if (encoded === undefined) return undefined;
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  return { kind: 'basic', username: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc7617 */

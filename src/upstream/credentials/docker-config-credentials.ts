@@ -1,12 +1,13 @@
-import { askHelper } from './credential-helper.ts';
 import { type Credentials, CredentialsError, type CredentialsSource } from './credentials.ts';
+import { HelperAnswers, type HelperAnswersOptions } from './helper-answers.ts';
 import { WatchedFile } from './watched-file.ts';
 
 /** Docker Hub's credentials are filed under the URL of an API that is long gone. */
 const HUB_KEY = 'https://index.docker.io/v1/';
 const HUB_HOSTS = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com']);
 
-type Env = Readonly<Record<string, string | undefined>>;
+/** Another login can replace it at any time. Milliseconds. */
+const HELPER_LIFETIME_MS = 60_000;
 
 /**
  * A docker `config.json`, read again when it changes. As docker does, a helper of the host's own comes before the
@@ -14,17 +15,21 @@ type Env = Readonly<Record<string, string | undefined>>;
  *
  * @see https://docs.docker.com/reference/cli/docker/login/#credential-stores
  */
-export function dockerConfigCredentials(path: string, env: Env): CredentialsSource {
+export function dockerConfigCredentials(
+  path: string,
+  options: Omit<HelperAnswersOptions, 'lifetimeMs'>,
+): CredentialsSource {
+  const answers = new HelperAnswers({ ...options, lifetimeMs: HELPER_LIFETIME_MS });
   const file = new WatchedFile(path, (text) => parseDockerConfig(text, path));
   const find = async (host: string) => {
     const config = await file.load();
     const key = canonicalKey(host);
     const helper = config.credHelpers.get(key) ?? config.credsStore;
     const server = HUB_HOSTS.has(host) ? HUB_KEY : host;
-    const helped = helper && (await askHelper({ command: `docker-credential-${helper}`, server, env }));
+    const helped = helper && (await answers.find(`docker-credential-${helper}`, server));
     return helped || config.auths.get(key);
   };
-  return { kind: 'dockerconfig', knowsHosts: true, find };
+  return { kind: 'dockerconfig', knowsHosts: true, find, forget: () => answers.forget() };
 }
 
 interface DockerConfig {

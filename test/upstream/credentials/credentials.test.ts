@@ -134,7 +134,7 @@ describe('a docker config', () => {
   async function source(directory: string, config: unknown) {
     const path = join(directory, 'config.json');
     await writeFile(path, JSON.stringify(config));
-    return dockerConfigCredentials(path, pathWith(directory));
+    return dockerConfigCredentials(path, { env: pathWith(directory), now: Date.now });
   }
 
   it.each(['ghcr.io', 'https://ghcr.io', 'https://ghcr.io/v2/', 'GHCR.io'])(

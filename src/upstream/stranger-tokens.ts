@@ -1,0 +1,38 @@
+import type { CallScope } from './call-scope.ts';
+import { parseChallenges } from './challenge.ts';
+import { isRealmUsable } from './realm.ts';
+import type { TokenCache } from './token-cache.ts';
+
+/** `/v2/<name>/manifests/<reference>` and its siblings. */
+const CONTENT = /\/v2\/(.+)\/(?:manifests|blobs|referrers|tags)\/[^/]+$/;
+
+/**
+ * Anonymous tokens for other registries that an upstream redirects to, as vendors' gateways do. Nothing of ours is shown to them; the
+ * token goes to the origin that asked for it.
+ */
+export class StrangerTokens {
+  readonly #tokens: TokenCache;
+
+  constructor(tokens: TokenCache) {
+    this.#tokens = tokens;
+  }
+
+  /** @returns the `Authorization` header; undefined for a challenge that no anonymous token meets. @throws {UpstreamError} */
+  async respond(header: string | undefined, url: URL, scope: CallScope): Promise<string | undefined> {
+    for (const { scheme, parameters } of parseChallenges(header ?? '')) {
+      const text = parameters.get('realm') ?? '';
+      if (scheme !== 'bearer' || !URL.canParse(text)) continue;
+      const realm = new URL(text);
+      if (!isRealmUsable(realm, url)) continue;
+      const asked = parameters.get('scope') || scopeOf(url);
+      const token = await scope.race(this.#tokens.get({ realm, service: parameters.get('service'), scope: asked }));
+      return `Bearer ${token}`;
+    }
+    return undefined;
+  }
+}
+
+function scopeOf({ pathname }: URL): string | undefined {
+  const [, repository] = CONTENT.exec(pathname) ?? [];
+  return repository === undefined ? undefined : `repository:${repository}:pull`;
+}
