@@ -22,7 +22,7 @@ interface Control {
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
 async function findControl(): Promise<Control | undefined> {
-  const program = process.env['REFERENCE_REGISTRY'] ?? (await findProgram('docker-registry'));
+  const program = process.env['REFERENCE_REGISTRY'] || (await findProgram('docker-registry'));
   if (program === undefined) {
     say('skipped: the comparison, as docker-registry is missing; Layover is checked alone');
     return undefined;
