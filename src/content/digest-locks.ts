@@ -1,3 +1,8 @@
+import { setImmediate } from 'node:timers/promises';
+
+/** A manifest can name tens of thousands of digests: others get their turn in between. */
+const KEYS_AT_ONCE = 256;
+
 /** Who waits for whom at one key. */
 interface Queue {
   /** Settles when the last that is alone has ended. */
@@ -29,27 +34,34 @@ export class DigestLocks<K extends string> {
     const releases: (() => void)[] = [];
     try {
       // In an order that everybody keeps, so that nobody waits for one who waits for him.
-      for (const key of [...new Set([...alone, ...shared])].sort())
-        releases.push(await this.#acquire(key, own.has(key)));
+      for (const key of [...new Set([...alone, ...shared])].sort()) {
+        const { release, ready } = this.#acquire(key, own.has(key));
+        releases.push(release);
+        if (ready) await ready;
+        if (releases.length % KEYS_AT_ONCE === 0) await setImmediate();
+      }
       return await work();
     } finally {
       for (const release of releases) release();
     }
   }
 
-  async #acquire(key: K, isAlone: boolean): Promise<() => void> {
+  /** @returns `ready` when others have to end first */
+  #acquire(key: K, isAlone: boolean): { readonly release: () => void; readonly ready: Promise<unknown> | undefined } {
     const before = this.#queues.get(key);
-    let release = () => {};
-    const mine = new Promise<void>((resolve) => (release = resolve));
+    let end = () => {};
+    const mine = new Promise<void>((resolve) => (end = resolve));
     const queue = isAlone ? { alone: mine, all: mine } : beside(before, mine);
     this.#queues.set(key, queue);
-    void this.#forget(key, queue);
-    await (isAlone ? before?.all : before?.alone);
-    return release;
+    const release = () => {
+      end();
+      if (!before) this.#forget(key, queue);
+    };
+    if (before) void queue.all.then(() => this.#forget(key, queue));
+    return { release, ready: isAlone ? before?.all : before?.alone };
   }
 
-  async #forget(key: K, queue: Queue): Promise<void> {
-    await queue.all;
+  #forget(key: K, queue: Queue): void {
     if (this.#queues.get(key) === queue) this.#queues.delete(key);
   }
 }

@@ -39,6 +39,8 @@ export interface ManifestPushOptions {
 }
 
 const MAX_CONCURRENT_LOOKS = 16;
+/** Looked for before it is seen whether enough is missing. */
+const BATCH = 128;
 /** Whoever names more that is not there is not told all of it. */
 const MAX_MISSING = 128;
 
@@ -89,11 +91,14 @@ export class ManifestPush {
   }
 
   async #findMissing(repository: string, needs: readonly Need[]): Promise<Digest[]> {
-    const missing = new Set<Digest>();
-    await pLimit(MAX_CONCURRENT_LOOKS).map(needs, async (need) => {
-      if (missing.size < MAX_MISSING && !(await this.#isThere(repository, need))) missing.add(need.digest);
-    });
-    return needs.map(({ digest }) => digest).filter((digest) => missing.has(digest));
+    const missing: Digest[] = [];
+    const limit = pLimit(MAX_CONCURRENT_LOOKS);
+    for (let at = 0; at < needs.length && missing.length < MAX_MISSING; at += BATCH) {
+      const batch = needs.slice(at, at + BATCH);
+      const isThere = await limit.map(batch, (need) => this.#isThere(repository, need));
+      missing.push(...batch.filter((_, i) => !isThere[i]).map(({ digest }) => digest));
+    }
+    return missing;
   }
 
   async #isThere(repository: string, { digest, kinds }: Need): Promise<boolean> {

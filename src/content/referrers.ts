@@ -116,10 +116,12 @@ export class ReferrerStore {
   }
 
   #remember(digest: Digest, referrer: Referrer | undefined): void {
-    if (referrer && JSON.stringify(referrer).length > MAX_KNOWN_BYTES) return;
+    const text = referrer && JSON.stringify(referrer);
+    if (text && text.length > MAX_KNOWN_BYTES) return;
     const [oldest] = this.#known.keys();
     if (this.#known.size >= MAX_KNOWN && oldest) this.#known.delete(oldest);
-    this.#known.set(digest, referrer);
+    // A copy: what was read from a manifest may hold all of its bytes.
+    this.#known.set(digest, text === undefined ? undefined : (JSON.parse(text) as Referrer));
   }
 }
 

@@ -87,7 +87,7 @@ async function choosePlatforms(
   }
   const chosen = selectImages(images, platforms, source.name);
   const [only, ...others] = images.filter(({ digest }) => chosen.has(digest));
-  return only && others.length === 0 ? fetchManifest(source, only) : narrowIndex(root, chosen);
+  return only && others.length === 0 ? fetchManifest(source, only) : narrowIndex(root, chosen, source.name);
 }
 
 /** An image that is for one platform alone says so in its configuration. */

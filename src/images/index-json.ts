@@ -1,6 +1,8 @@
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import { isDigest } from '../oci/digest.ts';
+import { decodeGoJson } from '../oci/go-json.ts';
 import { parseManifest } from '../oci/manifest.ts';
+import { MANIFEST_FIELDS } from '../oci/manifest-structure.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
 import { ImageError } from './image-error.ts';
 import type { ImageManifest } from './image-source.ts';
@@ -21,13 +23,7 @@ const MAX_ENTRIES = 10_000;
  * @throws {ImageError} for what is none
  */
 export function listedManifests(bytes: Uint8Array, name: string): ManifestDescriptor[] {
-  let index: unknown;
-  try {
-    index = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
-  } catch (cause) {
-    throw new ImageError(`${name}: the index is not JSON`, { cause });
-  }
-  const manifests = isObject(index) ? index.manifests : undefined;
+  const { manifests } = indexObject(bytes, name);
   if (!Array.isArray(manifests)) throw new ImageError(`${name}: the index lists no manifests`);
   if (manifests.length > MAX_ENTRIES)
     throw new ImageError(`${name}: refused, the index has ${manifests.length} entries`);
@@ -35,6 +31,24 @@ export function listedManifests(bytes: Uint8Array, name: string): ManifestDescri
     if (!isDescriptor(entry)) throw new ImageError(`${name}: the index has an entry that is no descriptor`);
     return entry;
   });
+}
+
+/**
+ * The whole object, for whoever writes it anew.
+ *
+ * @throws {ImageError} also when clients could read it in different ways
+ */
+export function indexObject(bytes: Uint8Array, name: string): Readonly<Record<string, unknown>> {
+  let ambiguity: string | undefined;
+  let index: unknown;
+  try {
+    ({ ambiguity } = decodeGoJson(bytes, MANIFEST_FIELDS, { findDuplicates: true }));
+    index = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
+  } catch (cause) {
+    throw new ImageError(`${name}: the index is not JSON`, { cause });
+  }
+  if (ambiguity !== undefined) throw new ImageError(`${name}: refused, in the index ${ambiguity}`);
+  return isObject(index) ? index : {};
 }
 
 function isDescriptor(value: unknown): value is ManifestDescriptor {

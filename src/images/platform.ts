@@ -1,6 +1,7 @@
 import { digestOf } from '../oci/digest.ts';
 import type { ManifestReference } from '../oci/manifest.ts';
 import { ImageError } from './image-error.ts';
+import { indexObject } from './index-json.ts';
 import type { ImageManifest } from './image-source.ts';
 
 export interface Platform {
@@ -66,11 +67,14 @@ function noneFor(wanted: Platform, entries: readonly ManifestReference[], name: 
 const ATTESTED = 'vnd.docker.reference.digest';
 
 /** The same index with some of its images, and what is attested of them; as it is other bytes, it has another digest. */
-export function narrowIndex({ bytes, mediaType }: ImageManifest, chosen: ReadonlySet<string>): ImageManifest {
-  const index = JSON.parse(bytes.toString('utf8')) as {
-    manifests: { digest: string; annotations?: Record<string, unknown> }[];
-  };
-  const manifests = index.manifests.filter(
+export function narrowIndex(
+  { bytes, mediaType }: ImageManifest,
+  chosen: ReadonlySet<string>,
+  name: string,
+): ImageManifest {
+  const index = indexObject(bytes, name);
+  const entries = index.manifests as { readonly digest: string; readonly annotations?: Record<string, unknown> }[];
+  const manifests = entries.filter(
     ({ digest, annotations }) => chosen.has(digest) || chosen.has(String(annotations?.[ATTESTED])),
   );
   const narrowed = Buffer.from(JSON.stringify({ ...index, manifests }));

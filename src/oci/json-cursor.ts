@@ -32,13 +32,21 @@ export interface JsonCursorOptions {
  */
 export class JsonCursor {
   readonly #bytes: Buffer;
+  /** The bytes as text, one character for each: a piece of it costs less than a piece of the bytes. */
+  readonly #latin1: string;
   readonly #findDuplicates: boolean;
   #at = 0;
+  /** Of the text that was scanned last, between its quotes. */
+  #textStart = 0;
+  #textEnd = 0;
+  #isPlain = true;
+  #isEscaped = false;
   #depth = 0;
   #duplicate: string | undefined;
 
   constructor(bytes: Uint8Array, { findDuplicates }: JsonCursorOptions) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#latin1 = this.#bytes.toString('latin1');
     this.#findDuplicates = findDuplicates;
   }
 
@@ -58,11 +66,13 @@ export class JsonCursor {
     throw notJson();
   }
 
+  /** Whoever keeps it for long copies it: it may hold all of the bytes. */
   text(): string {
-    const { start, end, isEscaped } = this.#scanText();
-    if (!isEscaped) return this.#bytes.toString('utf8', start, end);
+    this.#scanText();
+    if (this.#isPlain) return this.#latin1.slice(this.#textStart, this.#textEnd);
+    if (!this.#isEscaped) return this.#bytes.toString('utf8', this.#textStart, this.#textEnd);
     try {
-      return JSON.parse(this.#bytes.toString('utf8', start - 1, end + 1)) as string;
+      return JSON.parse(this.#bytes.toString('utf8', this.#textStart - 1, this.#textEnd + 1)) as string;
     } catch (cause) {
       throw notJson(cause);
     }
@@ -72,7 +82,7 @@ export class JsonCursor {
   number(): string {
     const start = this.#at;
     this.#scanNumber();
-    return this.#bytes.toString('latin1', start, this.#at);
+    return this.#latin1.slice(start, this.#at);
   }
 
   /** @param onMember reads or skips the value */
@@ -163,7 +173,8 @@ export class JsonCursor {
 
   #skipText(): void {
     const before = this.#at;
-    if (!this.#scanText().isEscaped) return;
+    this.#scanText();
+    if (!this.#isEscaped) return;
     // Only to find escapes that are none.
     this.#at = before;
     this.text();
@@ -177,23 +188,28 @@ export class JsonCursor {
   }
 
   /** Leaves the cursor behind the closing quote. */
-  #scanText(): { readonly start: number; readonly end: number; readonly isEscaped: boolean } {
+  #scanText(): void {
     const bytes = this.#bytes;
+    const { length } = bytes;
     if (bytes[this.#at] !== QUOTE) throw notJson();
-    const start = this.#at + 1;
+    let at = this.#at + 1;
+    let all = 0;
     let isEscaped = false;
-    for (let at = start; at < bytes.length; at++) {
+    this.#textStart = at;
+    for (; at < length; at++) {
       const byte = bytes[at] as number;
-      if (byte === QUOTE) {
-        this.#at = at + 1;
-        return { start, end: at, isEscaped };
-      }
+      if (byte === QUOTE) break;
       if (byte < 0x20) throw notJson();
+      all |= byte;
       if (byte !== BACKSLASH) continue;
       isEscaped = true;
       at += 1;
     }
-    throw notJson();
+    if (at >= length) throw notJson();
+    this.#textEnd = at;
+    this.#at = at + 1;
+    this.#isEscaped = isEscaped;
+    this.#isPlain = !isEscaped && all < 0x80;
   }
 
   #scanNumber(): void {

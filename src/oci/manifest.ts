@@ -77,7 +77,7 @@ export function readManifest(bytes: Uint8Array, { findDuplicates = false }: Read
   const flaw = conflict ?? mismatch ?? reader.flaw ?? unservable;
   return {
     manifest: {
-      mediaType: isServable ? (claimedType ?? defaultMediaType(value, structure)) : OCTET_STREAM,
+      mediaType: isServable ? copyOf(claimedType ?? defaultMediaType(value, structure)) : OCTET_STREAM,
       references,
       ...(subject && { subject }),
       ...(artifactType !== undefined && { artifactType }),
@@ -140,14 +140,21 @@ class DescriptorReader {
     const references: ManifestReference[] = [];
     for (const value of listOf(values)) {
       const descriptor = this.descriptor(value ?? {});
-      if (descriptor) references.push({ ...descriptor, ...extrasOf(value as Decoded), kind });
+      if (descriptor) references.push(toReference(descriptor, value as Decoded, kind));
     }
     return references;
   }
 }
 
-function extrasOf({ platform, urls, data }: Decoded): Partial<ManifestReference> {
+function toReference(
+  { mediaType, digest, size }: Descriptor,
+  { platform, urls, data }: Decoded,
+  kind: ManifestReference['kind'],
+): ManifestReference {
+  const reference = { mediaType, digest, size, kind };
+  if (!isPresent(platform) && !isPresent(urls) && data !== true) return reference;
   return {
+    ...reference,
     ...(isPresent(platform) && { platform: platform as Decoded }),
     ...(isPresent(urls) && { urls: (urls as unknown[]).filter((url) => typeof url === 'string') }),
     ...(data === true && { isEmbedded: true }),
@@ -171,6 +178,11 @@ function textOf(value: unknown): string | undefined {
 
 function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null;
+}
+
+/** It is kept beside the bytes for as long as these are, and is not to hold them a second time. */
+function copyOf(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 function quoted(text: string): string {

@@ -6,6 +6,10 @@ import { MANIFEST_MEDIA_TYPES, NON_DISTRIBUTABLE_LAYERS } from '../oci/media-typ
 
 type ManifestValidation = NonNullable<Config['push']['validation']>;
 
+const AS_BLOB: Need['kinds'] = ['blob'];
+const AS_MANIFEST: Need['kinds'] = ['manifest'];
+const AS_EITHER: Need['kinds'] = ['manifest', 'blob'];
+
 /**
  * What a repository has to have before it takes a manifest. The subject is not among it: the specification lets it come later, or never.
  *
@@ -16,16 +20,16 @@ export function needsOf({ references }: ParsedManifest, validation: ManifestVali
   if (!validation) return [];
   const needs = new Map<string, Need>();
   for (const reference of references) {
-    checkUrls(reference, validation);
-    if (isNeeded(reference, validation))
-      needs.set(reference.digest, { digest: reference.digest, kinds: kindsOf(reference) });
+    const { digest, urls } = reference;
+    if (urls) checkUrls({ digest, urls }, validation);
+    if (isNeeded(reference, validation)) needs.set(digest, { digest, kinds: kindsOf(reference) });
   }
   return [...needs.values()];
 }
 
 function isNeeded(reference: ManifestReference, { platforms }: ManifestValidation): boolean {
-  const { kind, mediaType, urls = [], platform } = reference;
-  if (kind !== 'manifest') return urls.length === 0 || !NON_DISTRIBUTABLE_LAYERS.includes(mediaType);
+  const { kind, mediaType, urls, platform } = reference;
+  if (kind !== 'manifest') return !urls?.length || !NON_DISTRIBUTABLE_LAYERS.includes(mediaType);
   if (platforms === 'all' || platforms === 'none') return platforms === 'all';
   if (!platform) return false;
   return platforms.some(({ os, architecture }) => platform['os'] === os && platform['architecture'] === architecture);
@@ -33,15 +37,18 @@ function isNeeded(reference: ManifestReference, { platforms }: ManifestValidatio
 
 /** An index may also list what is no manifest, as BuildKit's caches do: layers, which are blobs. */
 function kindsOf({ kind, mediaType }: ManifestReference): Need['kinds'] {
-  if (kind !== 'manifest') return ['blob'];
-  return MANIFEST_MEDIA_TYPES.includes(mediaType) ? ['manifest'] : ['manifest', 'blob'];
+  if (kind !== 'manifest') return AS_BLOB;
+  return MANIFEST_MEDIA_TYPES.includes(mediaType) ? AS_MANIFEST : AS_EITHER;
 }
 
 /** More than any client or server takes. */
 const MAX_URL_LENGTH = 8192;
 
 /** As distribution: http or https, no fragment, allowed and not denied; patterns are searched for. */
-function checkUrls({ digest, urls = [] }: ManifestReference, { allow, deny }: ManifestValidation): void {
+function checkUrls(
+  { digest, urls }: { readonly digest: string; readonly urls: readonly string[] },
+  { allow, deny }: ManifestValidation,
+): void {
   const isAllowed = (url: string) => allow.length === 0 || allow.some((pattern) => pattern.test(url));
   for (const url of urls) {
     const isShort = url.length <= MAX_URL_LENGTH;

@@ -1,13 +1,15 @@
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
-import { type Digest, isDigest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import { readIndexEntries } from '../oci/index-entries.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
-import { isRecord, readJson } from './bounded-body.ts';
+import { readBody } from './bounded-body.ts';
 import type { CallScope } from './call-scope.ts';
 import type { Endpoint, EndpointAnswer, EndpointRequest } from './endpoint.ts';
 import { nextLink } from './link.ts';
 import { contentType, fetchManifest } from './manifest-requests.ts';
 import { drain, headerText } from './transport.ts';
-import { MAX_MANIFEST_BYTES, UpstreamError } from './upstream.ts';
+import { UpstreamError } from './upstream.ts';
 
 export interface ReferrersCall {
   readonly repository: string;
@@ -17,6 +19,7 @@ export interface ReferrersCall {
 
 const MAX_PAGES = 50;
 const MAX_ENTRIES = 10_000;
+const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 /** Answers of a registry that does not know the endpoint. */
 const NO_API = new Set([400, 404, 405, 501]);
 
@@ -61,8 +64,8 @@ function fetchPage(endpoint: Endpoint, path: string, call: ReferrersCall): Promi
       return undefined;
     }
     if (answer.status !== 200) throw await endpoint.failure(answer, scope);
-    const body = await readJson(answer, { upstream: endpoint.upstream, limit: MAX_MANIFEST_BYTES, scope });
-    return { manifests: descriptorsIn(body), next: nextPath(endpoint, answer, repository) };
+    const bytes = await readBody(answer, { upstream: endpoint.upstream, limit: MAX_PAGE_BYTES, scope });
+    return { manifests: descriptorsIn(endpoint, bytes), next: nextPath(endpoint, answer, repository) };
   });
 }
 
@@ -74,10 +77,9 @@ async function fetchTagged(
   const tag = digest.replace(':', '-');
   try {
     const { bytes } = await fetchManifest(endpoint, { repository, reference: { kind: 'tag', tag }, scope });
-    return descriptorsIn(JSON.parse(bytes.toString('utf8')));
+    return descriptorsIn(endpoint, bytes);
   } catch (err) {
     if (err instanceof UpstreamError && err.kind === 'not-found' && !endpoint.isMirror) return [];
-    if (err instanceof SyntaxError) throw endpoint.protocolError(`the manifest of tag ${tag} is not JSON`);
     throw err;
   }
 }
@@ -92,29 +94,11 @@ function nextPath(endpoint: Endpoint, answer: EndpointAnswer, repository: string
   return link.pathname.slice(at + `/v2/${repository}/`.length) + link.search;
 }
 
-function descriptorsIn(index: unknown): ManifestDescriptor[] {
-  const manifests: unknown = isRecord(index) ? index.manifests : undefined;
-  return Array.isArray(manifests) ? manifests.flatMap((entry) => readDescriptor(entry)) : [];
-}
-
-/** None or one: an entry that is no descriptor is left out. */
-function readDescriptor(entry: unknown): ManifestDescriptor[] {
-  if (!isRecord(entry)) return [];
-  const { mediaType, digest, size, artifactType, annotations, platform } = entry;
-  if (typeof mediaType !== 'string' || typeof digest !== 'string' || !isDigest(digest)) return [];
-  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) return [];
-  return [
-    {
-      mediaType,
-      digest,
-      size,
-      ...(typeof artifactType === 'string' && { artifactType }),
-      ...(isAnnotations(annotations) && { annotations }),
-      ...(isRecord(platform) && { platform }),
-    },
-  ];
-}
-
-function isAnnotations(value: unknown): value is Readonly<Record<string, string>> {
-  return isRecord(value) && Object.values(value).every((text) => typeof text === 'string');
+function descriptorsIn(endpoint: Endpoint, index: Uint8Array): ManifestDescriptor[] {
+  try {
+    return readIndexEntries(index);
+  } catch (err) {
+    if (err instanceof RegistryError) throw endpoint.protocolError('the list of referrers is not an index');
+    throw err;
+  }
 }
