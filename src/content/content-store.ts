@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/digest.ts';
-import type { Page } from '../oci/pagination.ts';
+import type { Page, PageRequest } from '../oci/pagination.ts';
 import type { ReferrersPage, ReferrersQuery } from '../oci/referrers-page.ts';
 import type { Adoption, RedirectRequest, StorageDriver, UnreadablePathError } from '../storage/driver.ts';
 import type { StagedFile } from '../storage/staging.ts';
@@ -332,8 +332,8 @@ export class ContentStore {
   }
 
   /** In code point order; undefined when there is no such repository. */
-  listTags(repository: string): Promise<string[] | undefined> {
-    return this.#tags.list(repository);
+  listTags(repository: string, page: PageRequest = {}): Promise<Page<string> | undefined> {
+    return this.#tags.list(repository, page);
   }
 
   listRepositories(request: CatalogRequest): Promise<Page<string>> {

@@ -15,7 +15,7 @@ export async function listReadable(
   driver: StorageDriver,
   path: string,
   onUnreadable: UnreadableListener,
-): Promise<string[]> {
+): Promise<readonly string[]> {
   try {
     return (await orUndefined(driver.list(path))) ?? [];
   } catch (err) {

@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
-import { type ReferrersPage, ReferrersPageBuilder, type ReferrersQuery } from '../oci/referrers-page.ts';
+import { type ReferrersPage, isWanted, ReferrersPageBuilder, type ReferrersQuery } from '../oci/referrers-page.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { type LinkStore, orUndefined } from './links.ts';
 import type { ManifestStore, ReadManifest } from './manifests.ts';
@@ -60,7 +60,9 @@ export class ReferrerStore {
     const candidates = (await this.#candidates(repository, subject)).filter((digest) => digest > last);
     for (let i = 0; i < candidates.length; i += BATCH) {
       const batch = candidates.slice(i, i + BATCH);
-      const found = await this.#limit.map(batch, (digest) => this.#findReferrer(repository, digest, subject));
+      const found = await this.#limit.map(batch, (digest) =>
+        this.#findReferrer(repository, digest, { subject, query }),
+      );
       const isWhole = found.every((descriptor) => descriptor === undefined || page.add(descriptor));
       if (!isWhole) return page.build(false);
     }
@@ -99,9 +101,13 @@ export class ReferrerStore {
     return (await Promise.all(lists)).flat();
   }
 
-  async #findReferrer(repository: string, digest: Digest, subject: Digest): Promise<ManifestDescriptor | undefined> {
+  async #findReferrer(
+    repository: string,
+    digest: Digest,
+    { subject, query }: { readonly subject: Digest; readonly query: ReferrersQuery },
+  ): Promise<ManifestDescriptor | undefined> {
     const referrer = await this.#referrer(repository, digest);
-    if (referrer?.subject !== subject) return undefined;
+    if (referrer?.subject !== subject || !isWanted(referrer.descriptor, query)) return undefined;
     // The directory of a deleted revision can stay behind without its link.
     return (await this.#options.manifests.has(repository, digest)) ? referrer.descriptor : undefined;
   }

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 
 import type { Digest } from '../oci/digest.ts';
+import type { Page, PageRequest } from '../oci/pagination.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { DigestLocks } from './digest-locks.ts';
 import { type LinkStore, orUndefined } from './links.ts';
@@ -15,6 +16,8 @@ import {
 } from './paths.ts';
 
 const MAX_CONCURRENT_READS = 16;
+/** Links read before others have their turn. */
+const BATCH = 256;
 
 export interface FoundTag {
   readonly digest: Digest;
@@ -32,6 +35,8 @@ export class TagStore {
   readonly #options: TagStoreOptions;
   /** Whoever changes a tag does so alone: one that was just moved is not deleted for what it named before. */
   readonly #locks = new DigestLocks<string>();
+  /** Of all lists together: a long one leaves the others their turn. */
+  readonly #reading = pLimit(MAX_CONCURRENT_READS);
 
   constructor(options: TagStoreOptions) {
     this.#options = options;
@@ -68,15 +73,15 @@ export class TagStore {
 
   /** Every tag with what it names. */
   async all(repository: string): Promise<{ readonly tag: string; readonly digest: Digest }[]> {
-    const { links } = this.#options;
-    const tags = (await this.list(repository)) ?? [];
-    const digests = await pLimit(MAX_CONCURRENT_READS).map(tags, (tag) => links.find(tagLinkPath(repository, tag)));
-    return tags.flatMap((tag, i) => (digests[i] ? [{ tag, digest: digests[i] }] : []));
+    const names = (await this.#names(repository)) ?? [];
+    const found: { tag: string; digest: Digest }[] = [];
+    for await (const batch of this.#read(repository, names, BATCH)) found.push(...batch);
+    return found;
   }
 
   /** Removes the tags that name the manifest, and the manifest from the history of others. @returns the tags removed */
   async forget(repository: string, digest: Digest): Promise<string[]> {
-    const tags = (await this.list(repository)) ?? [];
+    const tags = (await this.#names(repository)) ?? [];
     const forgotten = await pLimit(MAX_CONCURRENT_READS).map(tags, (tag) => this.#forgetIn(repository, tag, digest));
     return tags.filter((_, i) => forgotten[i]);
   }
@@ -91,14 +96,48 @@ export class TagStore {
     });
   }
 
-  /** In code point order, as distribution does; undefined when there is no such repository. */
-  async list(repository: string): Promise<string[] | undefined> {
-    const { driver, links } = this.#options;
-    const entries = await orUndefined(driver.list(tagsPath(repository)));
-    if (!entries) return (await orUndefined(driver.stat(manifestsPath(repository)))) && [];
-    const names = entries.filter(isTagName);
-    const limit = pLimit(MAX_CONCURRENT_READS);
-    const digests = await limit.map(names, (name) => links.find(tagLinkPath(repository, name)));
-    return names.filter((_, i) => digests[i] !== undefined);
+  /** In code point order, as distribution does; reads no more links than the page needs. Undefined when there is no such repository. */
+  async list(repository: string, { n = Infinity, last }: PageRequest = {}): Promise<Page<string> | undefined> {
+    const names = await this.#names(repository);
+    if (!names) return undefined;
+    const rest = last === undefined ? names : names.slice(countUntil(names, last));
+    const entries: string[] = [];
+    for await (const batch of this.#read(repository, rest, Math.min(n + 1, BATCH))) {
+      for (const { tag } of batch) {
+        const lastShown = entries.at(-1);
+        if (entries.length === n)
+          return { entries, next: lastShown === undefined ? undefined : { n, last: lastShown } };
+        entries.push(tag);
+      }
+    }
+    return { entries, next: undefined };
   }
+
+  /** What may be tags; undefined when there is no such repository. */
+  async #names(repository: string): Promise<readonly string[] | undefined> {
+    const { driver } = this.#options;
+    const entries = await orUndefined(driver.list(tagsPath(repository)));
+    return entries?.filter(isTagName) ?? ((await orUndefined(driver.stat(manifestsPath(repository)))) && []);
+  }
+
+  /** Those of the names that are tags, batch by batch. */
+  async *#read(repository: string, names: readonly string[], batchSize: number) {
+    const { links } = this.#options;
+    for (let start = 0; start < names.length; start += batchSize) {
+      const batch = names.slice(start, start + batchSize);
+      const digests = await this.#reading.map(batch, (tag) => links.find(tagLinkPath(repository, tag)));
+      yield batch.flatMap((tag, i) => (digests[i] ? [{ tag, digest: digests[i] }] : []));
+    }
+  }
+}
+
+/** How many of the sorted names are not after `last`. */
+function countUntil(names: readonly string[], last: string): number {
+  let [low, high] = [0, names.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((names[middle] ?? '') <= last) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

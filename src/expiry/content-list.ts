@@ -36,6 +36,7 @@ interface View {
 /** What is stored, as people want to see it. */
 export class ContentList {
   readonly #options: ContentListOptions;
+  readonly #reading = new Map<string, Promise<ReadonlyMap<Digest, string[]>>>();
 
   constructor(options: ContentListOptions) {
     this.#options = options;
@@ -203,7 +204,16 @@ export class ContentList {
     return reading;
   }
 
-  async #readTags(repository: string): Promise<ReadonlyMap<Digest, string[]>> {
+  /** Lists that are requested at the same time read them once. */
+  #readTags(repository: string): Promise<ReadonlyMap<Digest, string[]>> {
+    const reading =
+      this.#reading.get(repository) ??
+      this.#tagsByDigest(repository).finally(() => void this.#reading.delete(repository));
+    this.#reading.set(repository, reading);
+    return reading;
+  }
+
+  async #tagsByDigest(repository: string): Promise<ReadonlyMap<Digest, string[]>> {
     const byDigest = new Map<Digest, string[]>();
     for (const { tag, digest } of await this.#options.tags.tagsWithDigests(repository)) {
       byDigest.set(digest, [...(byDigest.get(digest) ?? []), tag]);

@@ -31,9 +31,9 @@ export class ReferrersPageBuilder {
 
   /** @returns false when it belongs on the next page */
   add(descriptor: ManifestDescriptor): boolean {
-    const { artifactType, last, n = Infinity } = this.#query;
+    const { last, n = Infinity } = this.#query;
     if (last !== undefined && descriptor.digest <= last) return true;
-    if (artifactType !== undefined && descriptor.artifactType !== artifactType) return true;
+    if (!isWanted(descriptor, this.#query)) return true;
     const bytes = Buffer.byteLength(JSON.stringify(descriptor)) + 1;
     // A page has at least one, or nobody would ever come behind it.
     const isFull = this.#manifests.length > 0 && this.#bytes + bytes > MAX_PAGE_BYTES;
@@ -47,6 +47,11 @@ export class ReferrersPageBuilder {
   build(isWhole: boolean): ReferrersPage {
     return { manifests: this.#manifests, next: isWhole ? undefined : this.#manifests.at(-1)?.digest };
   }
+}
+
+/** Whether it passes the filter of a query. */
+export function isWanted(descriptor: ManifestDescriptor, { artifactType }: ReferrersQuery): boolean {
+  return artifactType === undefined || descriptor.artifactType === artifactType;
 }
 
 /** One page of a list that is at hand; in the order that it has when all of it is on one page. */

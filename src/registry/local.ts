@@ -2,7 +2,7 @@ import type { ContentStore } from '../content/content-store.ts';
 import { type Descriptor, OCTET_STREAM } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
-import { type Page, type PageRequest, pageOf } from '../oci/pagination.ts';
+import type { Page, PageRequest } from '../oci/pagination.ts';
 import type { ReferrersPage, ReferrersQuery } from '../oci/referrers-page.ts';
 import { type Reference, referenceText } from '../oci/reference.ts';
 import type { Manifest, OpenBlob, RedirectedBlob, RedirectRequest, RegistryReader, Served } from './registry.ts';
@@ -74,12 +74,12 @@ export class LocalRegistry implements RegistryReader {
   }
 
   async listTags(repository: string, page: PageRequest): Promise<Served<Page<string>>> {
-    const tags = await this.#store.listTags(repository);
+    const tags = await this.#store.listTags(repository, page);
     if (!tags)
       throw new RegistryError('NAME_UNKNOWN', 'repository name not known to registry', {
         detail: { name: repository },
       });
-    return { ...pageOf(tags, page), ...LOCAL };
+    return { ...tags, ...LOCAL };
   }
 
   async listReferrers(repository: string, digest: Digest, query: ReferrersQuery): Promise<Served<ReferrersPage>> {

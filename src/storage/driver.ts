@@ -60,7 +60,7 @@ export interface StorageDriver {
    * @throws {PathNotFoundError}
    * @throws {UnreadablePathError}
    */
-  list(path: string): Promise<string[]>;
+  list(path: string): Promise<readonly string[]>;
 
   /** Replaces `to` as one step. @throws {PathNotFoundError} */
   move(from: string, to: string): Promise<void>;

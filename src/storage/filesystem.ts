@@ -32,6 +32,7 @@ import { FilesystemStaging } from './filesystem-staging.ts';
 import { DurableFiles } from './durable-files.ts';
 import { errorCode, isReadOnly, orNotFound, orStorageError, unlessNotFound } from './file-errors.ts';
 import { findLoops } from './link-loops.ts';
+import { LargeListings } from './large-listings.ts';
 import type { StorageLog } from './storage-log.ts';
 import { removeAll, TemporaryDirectories } from './temporary-directories.ts';
 
@@ -102,6 +103,7 @@ class FilesystemDriver implements StorageDriver {
   readonly #parts: FilesystemParts;
   /** Links that were reported: each is once. */
   readonly #loops = new Set<string>();
+  readonly #listings = new LargeListings();
 
   readonly staging: FilesystemStaging;
 
@@ -147,8 +149,12 @@ class FilesystemDriver implements StorageDriver {
     await this.#parts.files.adopt(localFile, this.#localBelowRoot(path));
   }
 
-  async list(path: string): Promise<string[]> {
+  async list(path: string): Promise<readonly string[]> {
     const local = this.#local(path);
+    return await this.#listings.list(local, () => this.#readNames(path, local));
+  }
+
+  async #readNames(path: string, local: string): Promise<string[]> {
     const entries = await orNotFound(NAME, path, readEntries(local));
     const loops = await findLoops(this.#parts.rootDirectory, local, entries);
     for (const name of loops) this.#reportLoop(join(local, name));

@@ -35,7 +35,7 @@ describe.skipIf(program === undefined)('a directory shared with docker-registry'
         expect(await store.findManifest(repository, digest)).toEqual({ digest, bytes, mediaType });
         if (tag !== undefined) expect(await store.findTag(repository, tag)).toMatchObject({ digest });
       }
-      expect(await store.listTags(repository)).toEqual(['V1.0-Amd64', 'latest']);
+      expect((await store.listTags(repository))?.entries).toEqual(['V1.0-Amd64', 'latest']);
     }
     expect(await store.listRepositories({ n: 10 })).toEqual({
       entries: ['a', 'a/b/c', 'library/alpine'],
@@ -63,7 +63,7 @@ describe.skipIf(program === undefined)('a directory shared with docker-registry'
         }
       }
       const { tags } = (await (await fetch(`${base}/tags/list`)).json()) as { tags: string[] };
-      expect(tags.sort()).toEqual(await content.store.listTags(repository));
+      expect(tags.sort()).toEqual((await content.store.listTags(repository))?.entries);
     }
     const catalog = (await (await fetch(`${registry.url}/v2/_catalog`)).json()) as { repositories: string[] };
     expect(catalog.repositories).toEqual((await content.store.listRepositories({ n: 10 })).entries);

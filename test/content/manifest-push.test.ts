@@ -101,7 +101,7 @@ describe('a manifest that is deleted', () => {
     await store.pushManifest('one', { ...first, tags: ['a', 'b'], needs: [] });
     await store.pushManifest('one', { ...second, tags: ['b'], needs: [] });
     expect(await store.deleteManifest('one', first.digest)).toEqual(['a']);
-    expect(await store.listTags('one')).toEqual(['b']);
+    expect((await store.listTags('one'))?.entries).toEqual(['b']);
     expect(await store.deleteManifest('one', first.digest)).toBeUndefined();
     expect(await store.deleteTag('one', 'b')).toBe(true);
     expect(await store.deleteTag('one', 'b')).toBe(false);

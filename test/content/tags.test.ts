@@ -1,9 +1,12 @@
-import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { ContentStore } from '../../src/content/content-store.ts';
 import { tagIndexLinkPath, tagLinkPath, tagsPath } from '../../src/content/paths.ts';
 import { digestOf } from '../../src/oci/digest.ts';
+import type { StorageDriver } from '../../src/storage/driver.ts';
+import { measured } from '../../src/storage/measured.ts';
 import { createContent } from './content-under-test.ts';
 import { jsonBytes } from './image-fixture.ts';
 
@@ -54,7 +57,27 @@ describe('the list of tags', () => {
   it('is in code point order', async () => {
     await using content = await createContent();
     for (const tag of ['b', 'a.1', 'B', '1', '_x', 'a', 'a-1']) await content.store.putTag('one', tag, first);
-    expect(await content.store.listTags('one')).toEqual(['1', 'B', '_x', 'a', 'a-1', 'a.1', 'b']);
+    expect((await content.store.listTags('one'))?.entries).toEqual(['1', 'B', '_x', 'a', 'a-1', 'a.1', 'b']);
+  });
+
+  it('reads the links of a page, and no others', async () => {
+    await using content = await createContent();
+    const tags = Array.from({ length: 40 }, (_, i) => `v${String(i).padStart(2, '0')}`);
+    for (const tag of tags) await content.store.putTag('one', tag, first);
+    await rm(join(content.root, tagLinkPath('one', 'v11')));
+    const read: string[] = [];
+    const driver: StorageDriver = {
+      ...measured(content.driver, ({ action, path }) => {
+        if (action === 'GetContent') read.push(path);
+      }),
+    };
+    const store = new ContentStore({ driver, onDamage: () => {} });
+    const page = await store.listTags('one', { n: 3, last: 'v09' });
+    expect(page).toEqual({ entries: ['v10', 'v12', 'v13'], next: { n: 3, last: 'v13' } });
+    expect(read.length).toBeLessThanOrEqual(8);
+    expect(await store.listTags('one', { n: 3, last: 'v36' })).toEqual({ entries: tags.slice(37), next: undefined });
+    expect(await store.listTags('one', { n: 100, last: 'v' })).toMatchObject({ next: undefined });
+    expect((await store.listTags('one', { last: 'v12' }))?.entries).toEqual(tags.slice(13));
   });
 
   it('leaves out what has no valid current link', async () => {
@@ -64,7 +87,7 @@ describe('the list of tags', () => {
     await writeFile(join(root, tagLinkPath('one', 'empty')), '');
     for (const name of ['nothing/index', ':no-tag'])
       await mkdir(join(root, tagsPath('one'), name), { recursive: true });
-    expect(await store.listTags('one')).toEqual(['good']);
+    expect((await store.listTags('one'))?.entries).toEqual(['good']);
     expect(await store.findTag('one', 'empty')).toBeUndefined();
     expect(damages).toContainEqual({ path: tagLinkPath('one', 'empty'), reason: 'bad-link' });
   });
@@ -73,7 +96,7 @@ describe('the list of tags', () => {
     await using content = await createContent();
     const manifest = jsonBytes({ schemaVersion: 2, manifests: [] });
     await content.store.putManifest('untagged', manifest.digest, manifest.bytes);
-    expect(await content.store.listTags('untagged')).toEqual([]);
+    expect((await content.store.listTags('untagged'))?.entries).toEqual([]);
     expect(await content.store.listTags('missing')).toBeUndefined();
   });
 });

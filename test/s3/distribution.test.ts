@@ -40,7 +40,7 @@ describe.skipIf(versitygw === undefined || program === undefined)('a bucket shar
       expect(await content.store.findManifest('library/alpine', digest)).toEqual({ digest, bytes, mediaType });
       if (tag !== undefined) expect(await content.store.findTag('library/alpine', tag)).toMatchObject({ digest });
     }
-    expect(await content.store.listTags('library/alpine')).toEqual(['V1.0-Amd64', 'latest']);
+    expect((await content.store.listTags('library/alpine'))?.entries).toEqual(['V1.0-Amd64', 'latest']);
     expect(content.damages).toEqual([]);
   });
 
