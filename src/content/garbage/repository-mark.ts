@@ -3,7 +3,7 @@ import pLimit from 'p-limit';
 import { type Digest, digestAlgorithm } from '../../oci/digest.ts';
 import type { ParsedManifest } from '../../oci/manifest.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
-import { walkLinks } from '../inventory.ts';
+import { type StoredLink, walkLinks } from '../inventory.ts';
 import { type LinkStore, orUndefined } from '../links.ts';
 import type { ManifestStore } from '../manifests.ts';
 import { layerLinkPath, revisionLinkPath } from '../paths.ts';
@@ -48,10 +48,13 @@ export type ManifestMemory = Map<Digest, Pick<RevisionNode, 'parts' | 'subject'>
 /** A repository whose content is not to be touched: every link holds its bytes. */
 export async function markKept({ driver, links }: MarkedStores, repository: string): Promise<RepositoryMark> {
   const held = new Set<Digest>();
-  for await (const link of walkLinks(driver, repository)) {
+  const found: StoredLink[] = [];
+  for await (const link of walkLinks(driver, repository)) found.push(link);
+  await pLimit(MAX_CONCURRENT_READS).map(found, async (link) => {
+    if (!(await isThere(driver, repository, link))) return;
     held.add(link.digest);
     if (link.kind === 'blob') await addTarget(links, repository, link.digest, held);
-  }
+  });
   return { deadManifests: new Map(), deadBlobs: new Map(), held, damaged: [] };
 }
 
@@ -83,6 +86,7 @@ export async function markRepository(
   const deadBlobs = new Map<Digest, number>();
   for (const digest of blobs) {
     const at = held.has(digest) ? undefined : await madeAt(layerLinkPath(repository, digest));
+    if (at === undefined && !held.has(digest)) continue; // a directory that was left without its link
     if (at !== undefined && at < policy.youngAfter) {
       deadBlobs.set(digest, at);
       continue;
@@ -130,6 +134,16 @@ async function readManifest(
 
 function toNode({ references, subject }: Pick<ParsedManifest, 'references' | 'subject'>): RevisionNode {
   return { parts: references.map((part) => part.digest), subject: subject?.digest };
+}
+
+/**
+ * Distribution leaves the directory of a link that it deletes. An object store has no empty directories, and a request for each link has a
+ * price there.
+ */
+async function isThere(driver: StorageDriver, repository: string, { digest, kind }: StoredLink): Promise<boolean> {
+  if (driver.staging.isFar) return true;
+  const path = kind === 'blob' ? layerLinkPath(repository, digest) : revisionLinkPath(repository, digest);
+  return (await timeOf(driver, path)) !== undefined;
 }
 
 /** Undefined: there is no link, or not any more. */

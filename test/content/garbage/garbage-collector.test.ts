@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { CollectionRunningError } from '../../../src/content/garbage/collection-result.ts';
-import { blobDataPath, COLLECTION, doomedPath, layerLinkPath, revisionLinkPath } from '../../../src/content/paths.ts';
+import {
+  blobDataPath,
+  COLLECTION,
+  doomedPath,
+  layerLinkPath,
+  revisionLinkPath,
+  tagLinkPath,
+} from '../../../src/content/paths.ts';
 import type { Digest } from '../../../src/oci/digest.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { imageOf, layer, openReplica, push } from './content-model.ts';
@@ -111,6 +118,32 @@ describe('a collection of garbage', () => {
     expect((await at.collect({ graceMs: 3_600_000 })).links).toEqual([]);
     expect(await at.has(blob.digest)).toBe(true);
   });
+
+  it.each(['app', 'cached/library/app'])(
+    'frees the bytes of links that distribution has deleted in %s',
+    async (name) => {
+      await using at = await scene();
+      const blob = layer('deleted');
+      await push(at.replica, name, first, '1');
+      await push(at.replica, name, second, '2');
+      await at.pushBlob(name, blob);
+      // It removes the link, and leaves the directory; of a manifest and a tag as well.
+      const links = [layerLinkPath(name, blob.digest), revisionLinkPath(name, first.digest), tagLinkPath(name, '1')];
+      for (const link of links) await rm(join(at.root, link));
+      for (const { digest } of first.blobs.filter((part) => part.digest !== shared.digest)) {
+        await rm(join(at.root, layerLinkPath(name, digest)));
+      }
+      const result = await at.collect();
+      expect(result.skipped).toEqual([]);
+      const gone = [blob, first, ...first.blobs]
+        .map(({ digest }) => digest)
+        .filter((digest) => digest !== shared.digest);
+      expect(result.blobs.map(({ digest }) => digest).toSorted()).toEqual(gone.toSorted());
+      for (const digest of gone) expect(await at.has(digest)).toBe(false);
+      for (const { digest } of [second, ...second.blobs]) expect(await at.has(digest)).toBe(true);
+      expect((await at.store.listTags(name))?.entries).toEqual(['2']);
+    },
+  );
 
   it('touches nothing of what is cached but bytes that nobody links', async () => {
     await using at = await scene();
