@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Page, PageRequest } from '../oci/pagination.ts';
+import type { Reference } from '../oci/reference.ts';
 import type { ReferrersPage, ReferrersQuery } from '../oci/referrers-page.ts';
 import type { Adoption, RedirectRequest, StorageDriver, UnreadablePathError } from '../storage/driver.ts';
 import type { StagedFile } from '../storage/staging.ts';
@@ -184,6 +185,13 @@ export class ContentStore {
   /** As {@link findManifest}, with what it says. */
   readManifest(repository: string, digest: Digest): Promise<ReadManifest | undefined> {
     return this.#manifests.read(repository, digest);
+  }
+
+  /** Whether it is there and cannot be read: to be asked when {@link findManifest} or {@link findTag} has found nothing. */
+  async isManifestDamaged(repository: string, reference: Reference): Promise<boolean> {
+    if (reference.kind === 'digest') return this.#manifests.isDamaged(repository, reference.digest);
+    const found = await this.#tags.find(repository, reference.tag);
+    return found ? this.#manifests.isDamaged(repository, found.digest) : this.#tags.isThere(repository, reference.tag);
   }
 
   /** @throws {RegistryError} `MANIFEST_INVALID`, or `DIGEST_INVALID` when the bytes are not those of the digest */

@@ -81,6 +81,14 @@ export class ManifestStore {
     return target === digest;
   }
 
+  /** The repository has a link, and it or the bytes behind it cannot be read. */
+  async isDamaged(repository: string, digest: Digest): Promise<boolean> {
+    const isThere = async () =>
+      (await orUndefined(this.#options.driver.stat(revisionLinkPath(repository, digest)))) !== undefined;
+    // Once more at the end: it may be deleted, or pushed, at this moment.
+    return (await isThere()) && (await this.find(repository, digest)) === undefined && (await isThere());
+  }
+
   /**
    * @param servedAs undefined: the media type that the bytes say
    * @throws {RegistryError} `DIGEST_INVALID` when the bytes are not those of the digest

@@ -63,12 +63,17 @@ export class TagStore {
 
   /** @returns whether there was one */
   delete(repository: string, tag: string): Promise<boolean> {
-    const { driver, links } = this.#options;
+    const { driver } = this.#options;
     return this.#locks.run(`${repository}:${tag}`, async () => {
-      const digest = await links.find(tagLinkPath(repository, tag));
-      if (digest !== undefined) await driver.delete(tagDirectory(repository, tag));
-      return digest !== undefined;
+      const isThere = await this.isThere(repository, tag);
+      if (isThere) await driver.delete(tagDirectory(repository, tag));
+      return isThere;
     });
+  }
+
+  /** Whether there is a link, damaged or not. */
+  async isThere(repository: string, tag: string): Promise<boolean> {
+    return (await orUndefined(this.#options.driver.stat(tagLinkPath(repository, tag)))) !== undefined;
   }
 
   /** Every tag with what it names. */

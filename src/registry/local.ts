@@ -30,6 +30,7 @@ export class LocalRegistry implements RegistryReader {
     if (digest) await this.#content.recheck(repository, digest, 'manifest');
     const manifest = digest && (await this.#content.findManifest(repository, digest));
     if (manifest) return { ...manifest, ...LOCAL };
+    if (await this.#store.isManifestDamaged(repository, reference)) throw damagedManifest(repository, reference);
     throw new RegistryError('MANIFEST_UNKNOWN', 'manifest unknown', {
       detail: { name: repository, reference: referenceText(reference) },
     });
@@ -90,6 +91,13 @@ export class LocalRegistry implements RegistryReader {
   async listRepositories(page: PageRequest & { readonly n: number }): Promise<Page<string>> {
     return this.#store.listRepositories(page);
   }
+}
+
+/** docs/decisions/, "A damaged hosted manifest is an error". */
+function damagedManifest(repository: string, reference: Reference): RegistryError {
+  const message = 'the stored manifest is damaged: push it again, or delete the tag';
+  const detail = { name: repository, reference: referenceText(reference) };
+  return new RegistryError('UNAVAILABLE', message, { detail, status: 500 });
 }
 
 function unknownBlob(digest: Digest): RegistryError {
