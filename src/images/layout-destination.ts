@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { constants, lstat, mkdir, open, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
@@ -12,6 +12,7 @@ import type { ImageDestination } from './image-destination.ts';
 import type { ImageManifest } from './image-source.ts';
 import { entryOf, indexJson, type LayoutNames, OCI_LAYOUT, withEntry } from './index-json.ts';
 import { DirectoryFiles, isAbsent } from './layout-files.ts';
+import { refuseLinkOut } from './layout-links.ts';
 import { LayoutLock } from './layout-lock.ts';
 import { blobPath, LayoutSource } from './layout-source.ts';
 
@@ -57,14 +58,16 @@ export class LayoutDestination implements ImageDestination {
   }
 
   async hasBlob({ digest, size }: Descriptor): Promise<boolean> {
-    const found = await stat(join(this.#root, blobPath(digest))).catch(unlessAbsent);
-    // Whatever is in its place, it is not this blob.
+    await refuseLinkOut(this.#root, dirname(blobPath(digest)));
+    const found = await lstat(join(this.#root, blobPath(digest))).catch(unlessAbsent);
+    // Whatever is in its place, it is not this blob; a link to it may lead elsewhere tomorrow.
     return found?.isFile() === true && found.size === size;
   }
 
   async putBlob(feed: BlobFeed): Promise<'copied'> {
     const { digest } = feed.descriptor;
     const partial = join(this.#root, PARTIAL, `${digestAlgorithm(digest)}-${digestHex(digest)}`);
+    await refuseLinkOut(this.#root, PARTIAL);
     await mkdir(dirname(partial), { recursive: true });
     try {
       await grow(partial, feed);
@@ -109,6 +112,7 @@ export class LayoutDestination implements ImageDestination {
 
   async #write(path: string, bytes: Uint8Array): Promise<void> {
     const temporary = join(this.#root, PARTIAL, randomUUID());
+    await refuseLinkOut(this.#root, PARTIAL);
     await mkdir(dirname(temporary), { recursive: true });
     try {
       await writeFile(temporary, bytes, { flush: true });
@@ -120,18 +124,24 @@ export class LayoutDestination implements ImageDestination {
 
   async #publish(from: string, path: string): Promise<void> {
     const to = join(this.#root, path);
+    if (path.includes('/')) await refuseLinkOut(this.#root, dirname(path));
     await mkdir(dirname(to), { recursive: true });
-    const occupied = await stat(to).catch(unlessAbsent);
-    if (occupied && !occupied.isFile()) throw new ImageError(`${this.name}: ${path} is no file`);
+    // A link in its place is replaced, not followed.
+    const occupied = await lstat(to).catch(unlessAbsent);
+    if (occupied && !occupied.isFile() && !occupied.isSymbolicLink())
+      throw new ImageError(`${this.name}: ${path} is no file`);
     await rename(from, to);
   }
 }
 
 /** Goes on with what is there of it. Whole and durable when this resolves. */
 async function grow(partial: string, feed: BlobFeed): Promise<void> {
-  const there = (await stat(partial).catch(unlessAbsent))?.size ?? 0;
+  const found = await lstat(partial).catch(unlessAbsent);
+  if (found && !found.isFile()) await rm(partial, { recursive: true });
+  const there = found?.isFile() ? found.size : 0;
   const start = there <= feed.descriptor.size ? there : 0;
-  const file = await open(partial, start > 0 ? 'r+' : 'w');
+  const { O_CREAT, O_NOFOLLOW, O_RDWR, O_TRUNC } = constants;
+  const file = await open(partial, O_RDWR | O_NOFOLLOW | (start > 0 ? 0 : O_CREAT | O_TRUNC));
   try {
     if (start > 0) await feed.absorb(createReadStream(partial, { end: start - 1 }));
     let position = start;
