@@ -10,7 +10,7 @@ import type { NameFilter } from './name-filter.ts';
 import type { PulledBlobs } from './pulled-blobs.ts';
 import type { Found, PulledManifests, PulledRepository } from './pulled-manifests.ts';
 import type { Manifest, OpenBlob, RedirectedBlob, RedirectRequest, RegistryReader, Served } from './registry.ts';
-import { toClientError } from './upstream-failure.ts';
+import { clientErrorOf, toClientError } from './upstream-failure.ts';
 
 export interface PullThroughOptions {
   readonly upstream: Upstream;
@@ -165,7 +165,7 @@ export class PullThroughRegistry implements RegistryReader {
       const upstreamMs = asked ? { upstreamMs: performance.now() - startedAt } : {};
       return { ...content, outcome, upstream: this.#options.upstream.name, ...upstreamMs };
     } catch (err) {
-      throw err instanceof UpstreamError ? toClientError(err, unknown) : err;
+      throw clientErrorOf(err, this.#options.upstream.name, unknown);
     }
   }
 

@@ -1,5 +1,6 @@
 import { RegistryError, type RegistryErrorCode } from '../oci/errors.ts';
-import type { UpstreamError, UpstreamErrorKind } from '../upstream/upstream.ts';
+import { DigestMismatchError } from '../stream/verified.ts';
+import { UpstreamError, type UpstreamErrorKind } from '../upstream/upstream.ts';
 
 interface Answer {
   readonly code: RegistryErrorCode | 'what-was-asked-for';
@@ -38,4 +39,16 @@ export function toClientError(err: UpstreamError, unknown: RegistryErrorCode): R
     ...(status !== undefined && { status }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
+}
+
+/**
+ * What a client is told of an upstream's failure, wrong bytes included; anything else comes back as it is.
+ *
+ * @param upstream its name
+ * @param unknown the code for "the upstream does not have it"
+ */
+export function clientErrorOf(err: unknown, upstream: string, unknown: RegistryErrorCode): unknown {
+  if (err instanceof UpstreamError) return toClientError(err, unknown);
+  if (!(err instanceof DigestMismatchError)) return err;
+  return toClientError(new UpstreamError('protocol', `${upstream}: ${err.message}`, { upstream, cause: err }), unknown);
 }

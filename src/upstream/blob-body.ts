@@ -13,6 +13,9 @@ export interface BlobBodyOptions {
   readonly onBytes: (bytes: number) => void;
 }
 
+/** Its body may be another stream than the one that came, such as the decoded one. */
+export type BlobAnswer = Omit<EndpointAnswer, 'body'> & { readonly body: Readable };
+
 /** Bytes between two reports, so that a long download shows while it runs. */
 const REPORT_EVERY = 8 * 1024 * 1024;
 
@@ -21,7 +24,7 @@ const REPORT_EVERY = 8 * 1024 * 1024;
  * {@link UpstreamError}, or with the reason the caller aborted for. Its first byte, or its failure before that, is the
  * host's verdict. Closes the scope at its end.
  */
-export function blobBody(answer: EndpointAnswer, options: BlobBodyOptions): Readable {
+export function blobBody(answer: BlobAnswer, options: BlobBodyOptions): Readable {
   const counter = new ByteCounter(answer, options);
   const body = new Transform({
     transform: (chunk: Buffer, _encoding, done) => counter.take(chunk, done),
@@ -34,12 +37,12 @@ export function blobBody(answer: EndpointAnswer, options: BlobBodyOptions): Read
 }
 
 class ByteCounter {
-  readonly #answer: EndpointAnswer;
+  readonly #answer: BlobAnswer;
   readonly #options: BlobBodyOptions;
   #received = 0;
   #reported = 0;
 
-  constructor(answer: EndpointAnswer, options: BlobBodyOptions) {
+  constructor(answer: BlobAnswer, options: BlobBodyOptions) {
     this.#answer = answer;
     this.#options = options;
   }

@@ -1,7 +1,11 @@
 import type { Digest } from '../oci/digest.ts';
+import { Readable } from 'node:stream';
+
 import { blobBody } from './blob-body.ts';
 import type { CallScope } from './call-scope.ts';
+import { encodingsOf } from './content-encoding.ts';
 import { type ContentRange, parseContentRange, parseLength } from './content-range.ts';
+import { isDoubtful, settleDoubt } from './doubtful-blob.ts';
 import type { Endpoint, EndpointAnswer, EndpointRequest } from './endpoint.ts';
 import { drain, headerText } from './transport.ts';
 import type { ResolvedBlob, UpstreamBlob } from './upstream.ts';
@@ -23,7 +27,8 @@ export interface OpenBlobCall extends BlobCall {
 const HEAD_REFUSED = new Set([400, 403, 405, 501]);
 
 /**
- * By `HEAD`; by a `GET` of the first byte where a redirect target does not take it, or where it has no length.
+ * By `HEAD`; by a `GET` of the first byte where a redirect target does not take it, or where it has no length. A blob that is sent
+ * encoded, or as HTML, is read whole: nothing else tells its size.
  *
  * @throws {UpstreamError} `protocol` when the size cannot be found out
  */
@@ -33,14 +38,16 @@ export async function resolveBlob(endpoint: Endpoint, call: BlobCall): Promise<R
     const refused = HEAD_REFUSED.has(answer.status) && (answer.isForeign || answer.status !== 403);
     if (answer.status !== 200 && !refused) throw await endpoint.failure(answer, scope);
     drain(answer.body);
-    return answer.status === 200 ? wholeLength(answer) : undefined;
+    return answer.status === 200 && !isDoubtful(answer) ? wholeLength(answer) : undefined;
   });
   return size === undefined ? resolveByGet(endpoint, call) : { size };
 }
 
 function resolveByGet(endpoint: Endpoint, call: BlobCall): Promise<ResolvedBlob> {
   const { scope } = call;
-  return endpoint.call(blobRequest('GET', call, 'bytes=0-0'), scope, async (answer) => {
+  return endpoint.call<ResolvedBlob>(blobRequest('GET', call, 'bytes=0-0'), scope, async (answer) => {
+    if ((answer.status === 200 || answer.status === 206) && isDoubtful(answer))
+      return resolveWhole(endpoint, answer, call);
     const { status, headers, body } = answer;
     // An empty blob has no first byte: RFC 9110 section 14.4 puts its size as `*/0`.
     const isEmpty = status === 416 && headerText(headers, 'content-range')?.trim() === 'bytes */0';
@@ -54,6 +61,24 @@ function resolveByGet(endpoint: Endpoint, call: BlobCall): Promise<ResolvedBlob>
   });
 }
 
+async function resolveWhole(endpoint: Endpoint, answer: EndpointAnswer, call: BlobCall): Promise<ResolvedBlob> {
+  if (answer.status === 206) {
+    const part = parseContentRange(headerText(answer.headers, 'content-range'));
+    if (part?.size !== undefined && !isEncoded(answer)) {
+      drain(answer.body);
+      return { size: part.size };
+    }
+  }
+  const whole = await openDoubtful(endpoint, answer, { ...call, start: 0, end: undefined, onBytes: () => undefined });
+  if (whole.size !== undefined) {
+    whole.body.destroy();
+    return { size: whole.size };
+  }
+  let size = 0;
+  for await (const chunk of whole.body as AsyncIterable<Buffer>) size += chunk.length;
+  return { size };
+}
+
 /** The scope is closed when the body is. @throws {UpstreamError} */
 export async function openBlob(endpoint: Endpoint, call: OpenBlobCall): Promise<UpstreamBlob> {
   const { scope, start, end } = call;
@@ -61,6 +86,7 @@ export async function openBlob(endpoint: Endpoint, call: OpenBlobCall): Promise<
   const request: EndpointRequest = { ...blobRequest('GET', call, range), judgesBody: true };
   return endpoint.call(request, scope, async (answer) => {
     if (answer.status !== 200 && answer.status !== 206) throw await openFailure(endpoint, answer, scope);
+    if (isDoubtful(answer) && (answer.status === 200 || isEncoded(answer))) return openDoubtful(endpoint, answer, call);
     const extent = answer.status === 206 ? readExtent(endpoint, answer, call) : wholeExtent(answer);
     scope.endDeadline();
     const { upstream } = endpoint;
@@ -68,6 +94,33 @@ export async function openBlob(endpoint: Endpoint, call: OpenBlobCall): Promise<
     const body = blobBody(answer, { upstream, scope, expected: extent.length, onBytes });
     return { size: extent.size, start: extent.start, body };
   });
+}
+
+/** A range of an encoded body is none of the blob, so that is asked for again as a whole. */
+async function openDoubtful(endpoint: Endpoint, answer: EndpointAnswer, call: OpenBlobCall): Promise<UpstreamBlob> {
+  const { upstream } = endpoint;
+  const { scope, start, end, onBytes } = call;
+  if (answer.status === 206) {
+    drain(answer.body);
+    return endpoint.call({ ...blobRequest('GET', call), judgesBody: true }, scope, async (whole) => {
+      if (whole.status !== 200) throw await endpoint.failure(whole, scope);
+      return isDoubtful(whole)
+        ? openDoubtful(endpoint, whole, call)
+        : openStream(endpoint, whole, { call, body: whole.body });
+    });
+  }
+  const settled = await settleDoubt(endpoint, answer, call);
+  if (settled.kind === 'stream') return openStream(endpoint, answer, { call, body: settled.body });
+  const { bytes } = settled;
+  onBytes(bytes.length);
+  scope.endDeadline();
+  const from = Math.min(start, bytes.length);
+  const part = bytes.subarray(from, end);
+  const body = blobBody(
+    { ...answer, body: Readable.from([part]) },
+    { upstream, scope, expected: part.length, onBytes: () => undefined },
+  );
+  return { size: bytes.length, start: from, body };
 }
 
 interface Extent {
@@ -111,9 +164,24 @@ async function openFailure(endpoint: Endpoint, answer: EndpointAnswer, scope: Ca
   return endpoint.protocolError(`416 from ${answer.url.host}: the blob has no such range (${range})`, 416);
 }
 
-/** An encoded length is not the blob's. */
+/** Whose size is known only when it is the body as it came. */
+function openStream(
+  endpoint: Endpoint,
+  answer: EndpointAnswer,
+  { call, body }: { readonly call: OpenBlobCall; readonly body: Readable },
+): UpstreamBlob {
+  const { scope, onBytes } = call;
+  const size = body === answer.body ? wholeLength(answer) : undefined;
+  scope.endDeadline();
+  const { upstream } = endpoint;
+  return { size, start: 0, body: blobBody({ ...answer, body }, { upstream, scope, expected: size, onBytes }) };
+}
+
+function isEncoded(answer: EndpointAnswer): boolean {
+  return encodingsOf(answer).length > 0;
+}
+
 function wholeLength({ headers }: EndpointAnswer): number | undefined {
-  if (headerText(headers, 'content-encoding') !== undefined) return undefined;
   return parseLength(headerText(headers, 'content-length'));
 }
 

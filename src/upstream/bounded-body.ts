@@ -1,4 +1,7 @@
+import { Readable } from 'node:stream';
+
 import type { CallScope } from './call-scope.ts';
+import { decoded, encodingsOf, isHtml } from './content-encoding.ts';
 import { networkFailure } from './network-failure.ts';
 import type { Answer } from './transport.ts';
 import { UpstreamError } from './upstream.ts';
@@ -10,12 +13,14 @@ export interface ReadBodyOptions {
   readonly scope: CallScope;
 }
 
-/** @throws {UpstreamError} `protocol` above the limit, `network` or `timeout` when it breaks; or why the scope ended */
+/** Without its `Content-Encoding`. @throws {UpstreamError} `protocol` above the limit, `network` or `timeout` when it breaks; or why the scope ended */
 export async function readBody(answer: Answer, { upstream, limit, scope }: ReadBodyOptions): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
+  const isEncoded = encodingsOf(answer).length > 0;
+  const raw = isEncoded ? Readable.from(bounded(answer, { upstream, limit })) : answer.body;
   try {
-    for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+    for await (const chunk of decoded(answer, upstream, raw) as AsyncIterable<Buffer>) {
       size += chunk.length;
       if (size > limit) throw tooLarge(upstream, answer, limit);
       chunks.push(chunk);
@@ -27,6 +32,19 @@ export async function readBody(answer: Answer, { upstream, limit, scope }: ReadB
   return Buffer.concat(chunks);
 }
 
+/** An encoded body can be endless without ever becoming a byte. */
+async function* bounded(
+  answer: Answer,
+  { upstream, limit }: Pick<ReadBodyOptions, 'upstream' | 'limit'>,
+): AsyncGenerator<Buffer> {
+  let size = 0;
+  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > limit) throw tooLarge(upstream, answer, limit);
+    yield chunk;
+  }
+}
+
 /** @throws {UpstreamError} as {@link readBody}, and `protocol` for what is not JSON */
 export async function readJson(answer: Answer, options: ReadBodyOptions): Promise<unknown> {
   const bytes = await readBody(answer, options);
@@ -35,7 +53,8 @@ export async function readJson(answer: Answer, options: ReadBodyOptions): Promis
   } catch {
     // The syntax error would quote the body.
     const { upstream } = options;
-    const message = `${upstream}: ${answer.status} from ${answer.url.host} is not JSON`;
+    const instead = isHtml(answer) ? 'an HTML page instead of JSON' : 'not JSON';
+    const message = `${upstream}: ${answer.status} from ${answer.url.host} is ${instead}`;
     throw new UpstreamError('protocol', message, { upstream, status: answer.status });
   }
 }

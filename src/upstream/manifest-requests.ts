@@ -5,6 +5,7 @@ import { MANIFEST_MEDIA_TYPES } from '../oci/media-types.ts';
 import { type Reference, referenceText } from '../oci/reference.ts';
 import { readBody } from './bounded-body.ts';
 import type { CallScope } from './call-scope.ts';
+import { encodingsOf, isHtml } from './content-encoding.ts';
 import { parseLength } from './content-range.ts';
 import type { Endpoint, EndpointAnswer, EndpointRequest } from './endpoint.ts';
 import { drain, headerText } from './transport.ts';
@@ -15,6 +16,9 @@ const ACCEPT = [...MANIFEST_MEDIA_TYPES, '*/*'].join(', ');
 
 /** Answers to `HEAD` after which a `GET` may still succeed: some registries do not serve `HEAD`, or not everywhere. */
 const HEAD_UNSUPPORTED = new Set([400, 404, 405, 501]);
+
+/** Those of Docker, OCI and others. */
+const MANIFEST_TYPE = /^application\/vnd\.[\w.+-]+$/;
 
 export interface ManifestCall {
   readonly repository: string;
@@ -42,6 +46,10 @@ export function fetchManifest(endpoint: Endpoint, call: ManifestCall): Promise<F
   const { scope } = call;
   return endpoint.call(manifestRequest('GET', call), scope, async (answer) => {
     if (answer.status !== 200) throw await endpoint.failure(answer, scope);
+    if (isHtml(answer)) {
+      drain(answer.body);
+      throw endpoint.protocolError(`${answer.url.host} sent an HTML page instead of a manifest`, answer.status);
+    }
     const bytes = await readBody(answer, { upstream: endpoint.upstream, limit: MAX_MANIFEST_BYTES, scope });
     const mediaType = contentType(answer) ?? mediaTypeInside(bytes);
     return { bytes, mediaType, claimedDigest: claimedDigest(answer) };
@@ -57,9 +65,10 @@ function manifestRequest(method: 'GET' | 'HEAD', { repository, reference }: Mani
 function readHead(answer: EndpointAnswer, reference: Reference): ResolvedManifest | undefined {
   const digest = reference.kind === 'digest' ? reference.digest : claimedDigest(answer);
   const mediaType = contentType(answer);
-  if (digest === undefined || mediaType === undefined) return undefined;
-  const encoded = headerText(answer.headers, 'content-encoding') !== undefined;
-  return { digest, mediaType, size: encoded ? undefined : parseLength(headerText(answer.headers, 'content-length')) };
+  // Of other types, such as `application/json` or a page of HTML, only the body says whether it is a manifest, and of which type.
+  if (digest === undefined || mediaType === undefined || !MANIFEST_TYPE.test(mediaType)) return undefined;
+  const isEncoded = encodingsOf(answer).length > 0;
+  return { digest, mediaType, size: isEncoded ? undefined : parseLength(headerText(answer.headers, 'content-length')) };
 }
 
 function claimedDigest({ headers }: EndpointAnswer): Digest | undefined {

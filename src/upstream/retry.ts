@@ -7,6 +7,9 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
 }
 
+/** A number of 400 digits is still one. Milliseconds. */
+const MAX_RETRY_AFTER_MS = 365 * 24 * 3_600_000;
+
 /** For pulls somebody waits for. */
 export const INTERACTIVE_RETRIES: RetryPolicy = { maxRetries: 2, baseDelayMs: 100, maxDelayMs: 2_000 };
 
@@ -39,7 +42,7 @@ export function retryDelayMs(
  */
 export function parseRetryAfterMs(header: string | undefined, now = Date.now()): number | undefined {
   if (header === undefined) return undefined;
-  if (/^\d+$/.test(header)) return Number(header) * 1_000;
+  if (/^\d+$/.test(header)) return Math.min(Number(header) * 1_000, MAX_RETRY_AFTER_MS);
   const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+  return Number.isNaN(date) ? undefined : Math.min(Math.max(0, date - now), MAX_RETRY_AFTER_MS);
 }

@@ -94,13 +94,13 @@ describe('opening a blob', () => {
     expect(error.message).toContain(`bytes */${blob.length}`);
   });
 
-  it('does not take the length of an encoded body for the size', async () => {
+  it('knows the size of a body that is only called encoded by its digest', async () => {
     await using registry = await startScripted((_req, res) => {
       res.writeHead(200, { 'content-encoding': 'gzip', 'content-length': blob.length }).end(blob);
     });
     await using up = connect(registry.url);
     const opened = await up.upstream.openBlob('a', blobDigest);
-    expect(opened.size).toBeUndefined();
+    expect(opened.size).toBe(blob.length);
     expect((await buffer(opened.body)).equals(blob)).toBe(true);
   });
 

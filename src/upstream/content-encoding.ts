@@ -1,0 +1,79 @@
+import { pipeline, Readable, type Transform } from 'node:stream';
+import zlib from 'node:zlib';
+
+import { networkFailure } from './network-failure.ts';
+import { type Answer, type AnswerHeaders, headerText } from './transport.ts';
+import { UpstreamError } from './upstream.ts';
+
+/** Of RFC 9110 section 8.4.1, and RFC 8878. Zstandard where Node has it. */
+const DECODERS: Readonly<Record<string, (() => Transform) | undefined>> = {
+  gzip: zlib.createGunzip,
+  'x-gzip': zlib.createGunzip,
+  deflate: zlib.createInflate,
+  br: zlib.createBrotliDecompress,
+  zstd: (zlib as { createZstdDecompress?: () => Transform }).createZstdDecompress,
+};
+
+/** One that applies several only wastes our time. */
+const MAX_ENCODINGS = 2;
+
+/** Decoded bytes for each encoded one above which a body is a bomb, once {@link BOMB_BYTES} have come out. */
+const BOMB_RATIO = 250;
+const BOMB_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The encodings of a body that can be undone, in the order in which they were applied; we ask for none, but some servers and CDNs
+ * compress all the same. Empty for `identity` and for what is not known, such as the `aws-chunked` that objects in S3 are labelled with.
+ */
+export function encodingsOf({ headers }: Pick<Answer, 'headers'>): readonly string[] {
+  const named = (headerText(headers, 'content-encoding') ?? '').toLowerCase().split(',');
+  const encodings = named.map((name) => name.trim()).filter((name) => name !== '' && name !== 'identity');
+  const isKnown = encodings.length <= MAX_ENCODINGS && encodings.every((name) => DECODERS[name] !== undefined);
+  return isKnown ? encodings : [];
+}
+
+/** The body without its encodings. Fails with an {@link UpstreamError} for what is not encoded like that, or decodes to too much. */
+export function decoded(answer: Answer, upstream: string, body: Readable = answer.body): Readable {
+  const encodings = encodingsOf(answer);
+  if (encodings.length === 0) return body;
+  const { host } = answer.url;
+  const stages = encodings.toReversed().map((name) => (DECODERS[name] as () => Transform)());
+  const fail = (message: string) => new UpstreamError('protocol', `${upstream}: ${host} ${message}`, { upstream });
+  return Readable.from(
+    (async function* () {
+      const counted = { encoded: 0, decoded: 0 };
+      const source = Readable.from(counting(body, (bytes) => (counted.encoded += bytes)));
+      const last = stages.reduce<Readable>((from, stage) => pipeline(from, stage, () => undefined), source);
+      try {
+        for await (const chunk of last as AsyncIterable<Buffer>) {
+          counted.decoded += chunk.length;
+          const isBomb = counted.decoded > BOMB_BYTES && counted.decoded > counted.encoded * BOMB_RATIO;
+          if (isBomb) throw fail('sent a compressed body that decodes to too much');
+          yield chunk;
+        }
+      } catch (cause) {
+        throw isZlib(cause)
+          ? fail(`sent a body that is not ${encodings.join(', ')}`)
+          : networkFailure(upstream, host, cause);
+      }
+    })(),
+    { objectMode: false },
+  );
+}
+
+async function* counting(body: Readable, count: (bytes: number) => void): AsyncGenerator<Buffer> {
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    count(chunk.length);
+    yield chunk;
+  }
+}
+
+/** What a login page, or a portal in front of the network, sends instead of anything else. */
+export function isHtml({ headers }: { readonly headers: AnswerHeaders }): boolean {
+  return /^\s*(?:text\/html|application\/xhtml\+xml)\s*(?:;|$)/i.test(headerText(headers, 'content-type') ?? '');
+}
+
+function isZlib(cause: unknown): boolean {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return /^(?:Z_|ZSTD_|ERR__ERROR|ERR_BROTLI)/.test(code);
+}

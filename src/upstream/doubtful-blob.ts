@@ -1,0 +1,102 @@
+import { Readable } from 'node:stream';
+
+import { digestAlgorithm, digestOf } from '../oci/digest.ts';
+import { decoded, encodingsOf, isHtml } from './content-encoding.ts';
+import { parseLength } from './content-range.ts';
+import type { OpenBlobCall } from './blob-requests.ts';
+import type { Endpoint, EndpointAnswer } from './endpoint.ts';
+import { networkFailure } from './network-failure.ts';
+import { headerText } from './transport.ts';
+import { UpstreamError } from './upstream.ts';
+
+/** Bytes of a body that are read before anything is said of it. Larger ones are streamed. */
+const MAX_READ = 8 * 1024 * 1024;
+
+/** What came for a blob. */
+export type DoubtfulBlob =
+  /** Verified. */
+  | { readonly kind: 'bytes'; readonly bytes: Buffer }
+  /** Of unknown length. */
+  | { readonly kind: 'stream'; readonly body: Readable };
+
+/** Types of login pages, of portals in front of the network, and of errors that come with status 200; seldom those of a blob. */
+const PAGE = /^\s*(?:text\/(?:html|plain|xml)|application\/(?:xhtml\+xml|xml|json))\s*(?:;|$)/i;
+
+/** Whether a response may be something else than the bytes of the blob: a page, or encoded though we asked for no encoding. */
+export function isDoubtful(answer: EndpointAnswer): boolean {
+  return encodingsOf(answer).length > 0 || PAGE.test(headerText(answer.headers, 'content-type') ?? '');
+}
+
+/**
+ * Reads a small body and decides by the digest: the bytes as they came, as some servers call a compressed layer encoded, or the decoded
+ * ones. A large one with a length is a file that lies there, and taken as it is; one without a length is being compressed as it is sent.
+ *
+ * @param answer of status 200
+ * @throws {UpstreamError} `protocol` when neither is the blob
+ */
+export async function settleDoubt(
+  endpoint: Endpoint,
+  answer: EndpointAnswer,
+  { digest, scope }: Pick<OpenBlobCall, 'digest' | 'scope'>,
+): Promise<DoubtfulBlob> {
+  const { upstream } = endpoint;
+  const length = parseLength(headerText(answer.headers, 'content-length'));
+  if (length !== undefined && length > MAX_READ) return { kind: 'stream', body: answer.body };
+  const { head, rest } = await readHead(answer, endpoint, scope.signal);
+  if (rest) return { kind: 'stream', body: decoded(answer, upstream, rest) };
+  answer.permit.succeed();
+  const isBlob = (bytes: Buffer) => digestOf(bytes, digestAlgorithm(digest)) === digest;
+  if (isBlob(head)) return { kind: 'bytes', bytes: head };
+  if (isHtml(answer))
+    throw endpoint.protocolError(`${answer.url.host} sent an HTML page instead of the blob`, answer.status);
+  const bytes = await decodeAll(answer, endpoint, head);
+  if (bytes && isBlob(bytes)) return { kind: 'bytes', bytes };
+  throw endpoint.protocolError(`${answer.url.host} sent other bytes than those of ${digest}`, answer.status);
+}
+
+/** @returns `rest`, with the head before it, when there is more than is read at once */
+async function readHead({ body, url }: EndpointAnswer, { upstream }: Endpoint, signal: AbortSignal) {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const iterator = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  try {
+    for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
+      chunks.push(next.value);
+      size += next.value.length;
+      if (size > MAX_READ) return { head: Buffer.alloc(0), rest: Readable.from(continued(chunks, iterator)) };
+    }
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw networkFailure(upstream, url.host, cause);
+  }
+  return { head: Buffer.concat(chunks), rest: undefined };
+}
+
+async function* continued(head: Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    for (const chunk of head.splice(0)) yield chunk;
+    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
+  }
+}
+
+/** @returns undefined for what does not decode, or to much more than a small body should */
+async function decodeAll(answer: EndpointAnswer, { upstream }: Endpoint, bytes: Buffer): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of decoded(answer, upstream, Readable.from([bytes])) as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > MAX_DECODED) return undefined;
+      chunks.push(chunk);
+    }
+  } catch (err) {
+    if (err instanceof UpstreamError) return undefined;
+    throw err;
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Bytes. */
+const MAX_DECODED = 128 * 1024 * 1024;
