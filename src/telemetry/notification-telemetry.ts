@@ -30,13 +30,13 @@ export class NotificationTelemetry implements NotificationEvents {
 
   notificationDelivered(endpoint: string, status: string): void {
     this.#metrics.notifications.at('Successes', endpoint).value++;
-    this.#metrics.notificationStatuses.at(status, endpoint).value++;
+    this.#metrics.notificationStatuses.at(knownStatus(status), endpoint).value++;
     this.#givingUp.delete(endpoint);
   }
 
   notificationRefused(endpoint: string, status: string): void {
     this.#metrics.notifications.at('Failures', endpoint).value++;
-    this.#metrics.notificationStatuses.at(status, endpoint).value++;
+    this.#metrics.notificationStatuses.at(knownStatus(status), endpoint).value++;
   }
 
   notificationUnanswered(endpoint: string): void {
@@ -76,4 +76,9 @@ export class NotificationTelemetry implements NotificationEvents {
   notificationsAdopted({ endpoint, pending }: Event<'notificationsAdopted'>): void {
     this.#log.info({ endpoint, pending }, 'notifications: sending what another process has left');
   }
+}
+
+/** Such as `200 OK`. An endpoint can make up hundreds; those that nobody knows have no words and share one value. */
+function knownStatus(status: string): string {
+  return status.includes(' ') ? status : 'other';
 }

@@ -3,6 +3,7 @@ import type { Log } from './log.ts';
 import type { Cell, HistogramCell } from './metric-family.ts';
 import type { Metrics } from './metrics.ts';
 import { redactUrl } from './redact-url.ts';
+import { statusLabel } from './status-label.ts';
 
 /** Distribution's names, where it has the endpoint. */
 export type RequestHandlerName =
@@ -167,7 +168,7 @@ class MethodCells {
   status(status: number): Cell {
     let cell = this.#byStatus.get(status);
     if (cell === undefined) {
-      cell = this.#metrics.httpRequests.at(this.#handler, this.#method, String(status));
+      cell = this.#metrics.httpRequests.at(this.#handler, this.#method, statusLabel(status));
       this.#byStatus.set(status, cell);
     }
     return cell;

@@ -59,7 +59,7 @@ export function createTelemetry({
   return {
     log,
     metrics,
-    upstream: new UpstreamTelemetry(log, metrics),
+    upstream: new UpstreamTelemetry(log, metrics, now),
     cache: new CacheTelemetry(log, metrics, { now, tracing }),
     expiry: new ExpiryTelemetry(log, metrics),
     redis: new RedisTelemetry(log, metrics),

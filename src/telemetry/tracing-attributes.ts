@@ -16,9 +16,12 @@ const ROUTES: Readonly<Record<FinishedRequest['handler'], string>> = {
   other: '/v2/*',
 };
 
+/** A client of HTTP/2 can make up others. */
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
 /** `GET /v2/{name}/manifests/{reference}` */
 export function requestSpanName({ method, handler }: FinishedRequest): string {
-  return `${method} ${ROUTES[handler]}`;
+  return `${METHODS.has(method) ? method : 'HTTP'} ${ROUTES[handler]}`;
 }
 
 /** @see https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span for names without `layover.` */

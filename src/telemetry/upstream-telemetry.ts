@@ -2,11 +2,15 @@ import type { UpstreamEvents } from '../upstream/upstream.ts';
 import { formatDuration } from './duration.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import { statusLabel } from './status-label.ts';
 
 type Event<Name extends keyof UpstreamEvents> = Parameters<UpstreamEvents[Name]>[0];
 
 /** A budget below this part of the limit is worth a line. */
 const LOW_BUDGET = 0.1;
+
+/** An upstream can lead to another host each time. Milliseconds. */
+const STRANGER_LINE_MS = 60_000;
 
 const BREAKER_VALUE: Readonly<Record<string, number>> = { closed: 0, 'half-open': 1, open: 2 };
 
@@ -16,14 +20,19 @@ export class UpstreamTelemetry implements UpstreamEvents {
   readonly #metrics: Metrics;
   /** Upstreams whose budget was low when we last heard of it. */
   readonly #low = new Set<string>();
+  /** When a host that was not configured was last logged, by upstream. */
+  readonly #strangerLoggedAt = new Map<string, number>();
+  readonly #now: () => number;
 
-  constructor(log: Log, metrics: Metrics) {
+  constructor(log: Log, metrics: Metrics, now: () => number) {
+    this.#now = now;
     this.#log = log;
     this.#metrics = metrics;
   }
 
   answered({ upstream, host, operation, method, status, durationMs }: Event<'answered'>): void {
-    this.#metrics.upstreamRequests.at(upstream, operation, method, String(status)).value++;
+    const label = typeof status === 'number' ? statusLabel(status) : status;
+    this.#metrics.upstreamRequests.at(upstream, operation, method, label).value++;
     this.#metrics.upstreamSeconds.at(upstream, operation).observe(durationMs / 1000);
     const fields = { upstream, host, operation, method, status, duration: formatDuration(durationMs) };
     this.#log.debug(fields, 'upstream answered');
@@ -54,9 +63,21 @@ export class UpstreamTelemetry implements UpstreamEvents {
     this.#log.info({ upstream, operation, reason, delay: formatDuration(delayMs) }, 'upstream asked again');
   }
 
-  breakerChanged({ upstream, host, from, to, reason }: Event<'breakerChanged'>): void {
-    this.#metrics.breakerState.at(upstream, host).value = BREAKER_VALUE[to] ?? 0;
-    this.#log.warn({ upstream, host, from, to, reason }, 'upstream circuit breaker changed');
+  breakerChanged({ upstream, host, isConfigured, from, to, reason }: Event<'breakerChanged'>): void {
+    const fields = { upstream, host, from, to, reason };
+    if (isConfigured) {
+      this.#metrics.breakerState.at(upstream, host).value = BREAKER_VALUE[to] ?? 0;
+      this.#log.warn(fields, 'upstream circuit breaker changed');
+    } else if (this.#mayLogStranger(upstream)) {
+      this.#log.warn(fields, 'circuit breaker changed of a host that the upstream led to (logged once a minute)');
+    } else this.#log.debug(fields, 'circuit breaker changed of a host that the upstream led to');
+  }
+
+  #mayLogStranger(upstream: string): boolean {
+    const now = this.#now();
+    if (now - (this.#strangerLoggedAt.get(upstream) ?? -Infinity) < STRANGER_LINE_MS) return false;
+    this.#strangerLoggedAt.set(upstream, now);
+    return true;
   }
 
   credentialsFailed({ upstream, source, reason }: Event<'credentialsFailed'>): void {

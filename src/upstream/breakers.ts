@@ -1,8 +1,11 @@
+import { createCountedCache } from '../cache/lru.ts';
 import { Breaker, type Permit } from './breaker.ts';
 import { UpstreamError, type UpstreamEvents, type UpstreamStatus } from './upstream.ts';
 
 export interface BreakersOptions {
   readonly upstream: string;
+  /** With their ports; those of the registry and its mirrors. All others are named by these. */
+  readonly hosts: readonly string[];
   readonly events: UpstreamEvents;
   readonly now: () => number;
 }
@@ -13,29 +16,43 @@ interface Entry {
   underWay: number;
 }
 
-/** One breaker per host. A host that is not being asked and gives no trouble takes no memory. */
+interface Entries {
+  get(host: string): Entry | undefined;
+  set(host: string, entry: Entry): void;
+  delete(host: string): void;
+}
+
+/** Hosts that give trouble and are not configured: a registry can name another one each time. */
+const MAX_STRANGERS = 256;
+
+/** One breaker per host. A host that is not being asked and gives no trouble takes no memory; of strangers only the last count. */
 export class Breakers {
   readonly #options: BreakersOptions;
-  readonly #entries = new Map<string, Entry>();
+  readonly #configured = new Map<string, Entry>();
+  readonly #strangers = createCountedCache<Entry>({ maxEntries: MAX_STRANGERS });
+  readonly #hosts: ReadonlySet<string>;
 
   constructor(options: BreakersOptions) {
     this.#options = options;
+    this.#hosts = new Set(options.hosts);
   }
 
   /** @throws {UpstreamError} `unavailable` while it is open */
   enter(host: string): Permit {
-    const entry = this.#entries.get(host) ?? { breaker: this.#create(host), underWay: 0 };
+    const entries = this.#entriesOf(host);
+    const entry = entries.get(host) ?? { breaker: this.#create(host), underWay: 0 };
     const permit = entry.breaker.enter();
     if (!permit.allowed) throw this.#refused(host, permit.retryAfterMs);
     entry.underWay += 1;
-    this.#entries.set(host, entry);
+    entries.set(host, entry);
     let settled = false;
     const settle = (verdict: () => void) => {
       if (settled) return;
       settled = true;
       verdict();
       entry.underWay -= 1;
-      if (entry.underWay === 0 && entry.breaker.isPristine) this.#entries.delete(host);
+      const isIdle = entry.underWay === 0 && entry.breaker.isPristine;
+      if (isIdle && entries.get(host) === entry) entries.delete(host);
     };
     return {
       allowed: true,
@@ -46,13 +63,17 @@ export class Breakers {
   }
 
   status(host: string): Pick<UpstreamStatus, 'breaker' | 'retryAfterMs'> {
-    return this.#entries.get(host)?.breaker.status() ?? { breaker: 'closed' };
+    return this.#entriesOf(host).get(host)?.breaker.status() ?? { breaker: 'closed' };
+  }
+
+  #entriesOf(host: string): Entries {
+    return this.#hosts.has(host) ? this.#configured : this.#strangers;
   }
 
   #create(host: string): Breaker {
     const { upstream, events, now } = this.#options;
     const onChange = (from: string, to: string, reason: string) =>
-      events.breakerChanged({ upstream, host, from, to, reason });
+      events.breakerChanged({ upstream, host, isConfigured: this.#hosts.has(host), from, to, reason });
     return new Breaker({ now, onChange });
   }
 

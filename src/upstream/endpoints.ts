@@ -69,10 +69,10 @@ export function connectEndpoints({
 }: EndpointsOptions): Endpoints {
   const upstream = config.name;
   const bases = [config.remoteUrl, ...config.mirrors].map((url) => new URL(url));
+  const breakers = new Breakers({ upstream, hosts: bases.map(({ host }) => host), events, now });
   const zones = new HostZones(bases.map(({ hostname }) => hostname));
   const connect = (lookup: LookupFunction) => createDispatcher(config, env, lookup);
   const dispatcher = connect(zones.lookup);
-  const breakers = new Breakers({ upstream, events, now });
   const rateLimit = new RateLimitGauge((limit) => events.rateLimited({ upstream, ...limit }));
   const userAgent = version === undefined ? 'layover' : `layover/${version}`;
   const { timeouts } = config;

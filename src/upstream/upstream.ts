@@ -239,6 +239,14 @@ export interface UpstreamEvents {
   bytesReceived(event: { upstream: string; kind: 'manifest' | 'blob'; bytes: number }): void;
   rateLimited(event: { upstream: string; limit?: number; remaining?: number; windowSeconds?: number }): void;
   retried(event: { upstream: string; operation: string; reason: string; delayMs: number }): void;
-  breakerChanged(event: { upstream: string; host: string; from: string; to: string; reason: string }): void;
+  breakerChanged(event: {
+    upstream: string;
+    host: string;
+    /** The registry or a mirror; otherwise a redirect target, a token server or another host that these named. */
+    isConfigured: boolean;
+    from: string;
+    to: string;
+    reason: string;
+  }): void;
   credentialsFailed(event: { upstream: string; source: string; reason: string }): void;
 }

@@ -245,9 +245,48 @@ describe('an upstream', () => {
     ['open', 2],
   ])('whose breaker becomes %s is a warning and the value %i', async (to, value) => {
     const { telemetry, parsed, samples } = setUp();
-    telemetry.upstream.breakerChanged({ upstream: 'u', host: 'h:443', from: 'closed', to, reason: 'network' });
+    telemetry.upstream.breakerChanged({
+      upstream: 'u',
+      host: 'h:443',
+      isConfigured: true,
+      from: 'closed',
+      to,
+      reason: 'network',
+    });
     expect(parsed()).toMatchObject([{ level: 'warning', upstream: 'u', host: 'h:443', to, reason: 'network' }]);
     expect((await samples()).get('layover_upstream_breaker_state{host="h:443",upstream="u"}')).toBe(value);
+  });
+
+  it('that leads to another host each time makes no series for these, and one line a minute', async () => {
+    const { telemetry, parsed, samples } = setUp();
+    const before = (await samples()).size;
+    for (let i = 0; i < 500; i++) {
+      const host = `cdn${i}.example`;
+      telemetry.upstream.breakerChanged({
+        upstream: 'u',
+        host,
+        isConfigured: false,
+        from: 'closed',
+        to: 'open',
+        reason: 'x',
+      });
+    }
+    expect((await samples()).size).toBe(before);
+    expect(parsed().filter(({ level }) => level === 'warning')).toMatchObject([
+      { upstream: 'u', host: 'cdn0.example' },
+    ]);
+  });
+
+  it('whose statuses nobody knows makes one series for these', async () => {
+    const { telemetry, samples } = setUp();
+    for (let status = 600; status < 1_000; status++) {
+      const event = { upstream: 'u', host: 'h', operation: 'manifest', method: 'GET', durationMs: 1 } as const;
+      telemetry.upstream.answered({ ...event, status });
+    }
+    const seen = [...(await samples())].filter(([name]) => name.startsWith('layover_upstream_requests_total'));
+    expect(seen).toEqual([
+      ['layover_upstream_requests_total{method="GET",operation="manifest",status="other",upstream="u"}', 400],
+    ]);
   });
 
   it('whose credentials cannot be had is a warning', () => {
