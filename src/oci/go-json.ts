@@ -123,15 +123,19 @@ class Decoder {
     return values;
   }
 
-  /** Keys of a map keep their case. */
-  #texts(name: string, previous: Decoded | undefined): Decoded {
+  /** Keys of a map keep their case. Of a map with anything but texts nothing is taken. */
+  #texts(name: string, previous: Decoded | undefined): Decoded | undefined {
     const values = new Map<string, unknown>(Object.entries(previous ?? {}));
     const seen = new JsonKeys();
+    let isWhole = true;
     this.#cursor.object((key) => {
       if (!seen.add(key)) this.ambiguity ??= twice(key);
-      values.set(key, this.#read({ name: `a value of ${name}`, shape: { is: 'text' } }, '') ?? '');
+      const isNull = this.#cursor.peek() === 'null';
+      const value = isNull ? this.#skipped('') : this.#read({ name: `a value of ${name}`, shape: TEXT }, undefined);
+      isWhole &&= value !== undefined;
+      values.set(key, value);
     });
-    return Object.fromEntries(values);
+    return isWhole ? Object.fromEntries(values) : previous;
   }
 
   #integer(name: string, previous: unknown): unknown {
@@ -152,6 +156,8 @@ class Decoder {
     this.#cursor.skip();
   }
 }
+
+const TEXT: Shape = { is: 'text' };
 
 const WORDS: Readonly<Record<Shape['is'], string>> = {
   text: 'text',

@@ -12,7 +12,7 @@ import {
   revisionLinkPath,
   tagLinkPath,
 } from '../../../src/content/paths.ts';
-import type { Digest } from '../../../src/oci/digest.ts';
+import { type Digest, digestOf } from '../../../src/oci/digest.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { imageOf, layer, openReplica, push } from './content-model.ts';
 
@@ -31,6 +31,14 @@ async function scene() {
     has,
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   };
+}
+
+/** As another registry may have left it. @param manifest an object, or what it is instead of one */
+async function store({ driver }: Pick<Awaited<ReturnType<typeof scene>>, 'driver'>, manifest: object | string) {
+  const bytes = Buffer.from(typeof manifest === 'string' ? manifest : JSON.stringify(manifest));
+  const digest = digestOf(bytes);
+  await driver.writeSmall(blobDataPath(digest), bytes);
+  await driver.writeSmall(revisionLinkPath('app', digest), Buffer.from(digest));
 }
 
 describe('a collection of garbage', () => {
@@ -167,6 +175,50 @@ describe('a collection of garbage', () => {
     expect(result.links.every(({ repository }) => repository === 'fine')).toBe(true);
     for (const { digest } of first.blobs) expect(await at.store.statBlob('broken', digest)).toBeDefined();
     expect(await at.has(second.digest)).toBe(false);
+  });
+
+  it.each([
+    ['no layers', { layers: undefined }],
+    ['null for its layers', { layers: null }],
+    ['a layer without size', { layers: [{ digest: shared.digest }] }],
+    ['a layer of an algorithm that is not known', { layers: [{ digest: `blake3:${'a'.repeat(64)}`, size: 1 }] }],
+    ['an empty subject', { subject: {} }],
+    ['what an index has as well', { manifests: [] }],
+    ['a number among its annotations', { annotations: { a: 1 } }],
+  ])('collects a repository that has a manifest with %s like any other', async (_, more) => {
+    await using at = await scene();
+    await push(at.replica, 'app', first, '1');
+    await push(at.replica, 'app', second, '2');
+    await store(at, { ...(JSON.parse(first.bytes.toString()) as object), ...more });
+    await at.store.deleteManifestLink('app', second.digest);
+    const result = await at.collect();
+    expect(result.skipped).toEqual([]);
+    expect(result.links.map(({ digest }) => digest)).toContain(second.blobs[2]?.digest);
+    for (const { digest } of first.blobs) expect(await at.store.statBlob('app', digest)).toBeDefined();
+  });
+
+  it('collects a repository where something that is no manifest is linked as one', async () => {
+    await using at = await scene();
+    await push(at.replica, 'app', first, '1');
+    await store(at, 'not a manifest');
+    await at.store.deleteManifestLink('app', first.digest);
+    const result = await at.collect();
+    expect([result.skipped, result.links.length]).toEqual([[], first.blobs.length]);
+  });
+
+  it('keeps what clients written in Go read in a manifest: keys in other letters, the last one of several', async () => {
+    await using at = await scene();
+    const [read, hidden] = [layer('read'), layer('hidden')];
+    for (const blob of [...first.blobs, read, hidden]) await at.pushBlob('app', blob);
+    const entry = (blob: typeof read) => `[{"mediaType":"a/b","digest":"${blob.digest}","size":${blob.bytes.length}}]`;
+    const { layers: _layers, ...head } = JSON.parse(first.bytes.toString()) as Record<string, unknown>;
+    const text = `${JSON.stringify(head).slice(0, -1)},"layers":${entry(hidden)},"Layers":${entry(read)}}`;
+    await store(at, text);
+    const result = await at.collect();
+    expect(result.skipped).toEqual([]);
+    const removed = result.links.map(({ digest }) => digest);
+    expect([removed.includes(read.digest), removed.includes(hidden.digest)]).toEqual([false, true]);
+    expect([await at.has(read.digest), await at.has(hidden.digest)]).toEqual([true, false]);
   });
 
   it('treats a manifest whose bytes are gone in the same way', async () => {
