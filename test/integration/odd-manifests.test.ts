@@ -104,13 +104,13 @@ describe('what is odd about a manifest of an upstream', { timeout: 120_000 }, ()
 
   const expectAll = async (tag: string, repository: string, methods: readonly ('HEAD' | 'GET')[]) => {
     const odd = ODD[tag] as Odd;
-    const digest = digestOf(odd.bytes);
-    const expected = { tag, status: 200, type: odd.type, length: String(odd.bytes.length), digest };
-    const reference = repository.endsWith('digest') ? digest : tag;
+    const is = digestOf(odd.bytes);
+    const expected = { tag, status: 200, type: odd.type, length: String(odd.bytes.length), digest: is };
+    const reference = repository.endsWith('digest') ? is : tag;
     for (const method of methods) {
       const answer = await pull(`${layover.url}/v2/${tag}/${repository}/manifests/${reference}`, { method });
       expect({ tag, method, ...seen(answer) }).toEqual({ method, ...expected });
-      if (method === 'GET') expect(answer.digest).toBe(digest);
+      if (method === 'GET') expect(answer.digest).toBe(is);
     }
   };
 
