@@ -15,6 +15,8 @@ const UNSATISFIABLE: RangeRequest = { kind: 'unsatisfiable' };
 
 /** Podman takes a zstd:chunked layer in up to so many; a header has space for ten times more. */
 const MAX_RANGES = 1024;
+/** Each step back may cost another request upstream, as bytes come in order. */
+const MAX_STEPS_BACK = 4;
 
 const UNIT_AND_SET = /^([^=]*)=?(.*)$/s;
 /** Of any length: clients write "to the end" as the largest number that they know. */
@@ -25,7 +27,7 @@ const SPEC = /^(\d*)-(\d*)$/;
  *
  * A unit we do not know is ignored, as RFC 9110 demands; a `bytes` range that is malformed is refused, as it permits and as
  * Docker's registry does. Ranges that together ask for more than the whole get the whole once, and so do more than 1024 of them, or
- * more than two that overlap; of nothing any range is all of it: clients that always send one can not know that a blob is empty.
+ * more than two that overlap, or that step back more than four times; of nothing any range is all of it: clients that always send one can not know that a blob is empty.
  *
  * Ranges are given as they were asked for, in their order and never merged, though adjacent ones could be: podman counts the parts.
  *
@@ -45,7 +47,13 @@ export function parseRange(header: string | undefined, size: number): RangeReque
   const [first, ...others] = ranges;
   if (!first) return size === 0 ? WHOLE : UNSATISFIABLE;
   const total = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
-  return total > size || overlapsOf(ranges) > 1 ? WHOLE : { kind: 'ranges', ranges: [first, ...others] };
+  const isCostly = overlapsOf(ranges) > 1 || stepsBackOf(ranges) > MAX_STEPS_BACK;
+  return total > size || isCostly ? WHOLE : { kind: 'ranges', ranges: [first, ...others] };
+}
+
+/** How many begin before the one that was asked for before them. */
+function stepsBackOf(ranges: readonly ByteRange[]): number {
+  return ranges.filter(({ start }, i) => start < (ranges[i - 1]?.start ?? 0)).length;
 }
 
 /** How many begin before the end of another that begins no later. */

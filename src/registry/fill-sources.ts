@@ -7,7 +7,7 @@ import { type FillSource, isRefusal } from './fill-source.ts';
 export type OpenStored = (digest: Digest, start: number) => Promise<UpstreamBlob | undefined>;
 
 /** Why a fill changes its source. Counts as a break of the transfer. */
-export class SourceSlowError extends UpstreamError {
+class SourceSlowError extends UpstreamError {
   constructor(upstream: string, reason: string) {
     super('timeout', `${upstream}: ${reason}`, { upstream });
   }

@@ -36,6 +36,9 @@ describe('a Range header', () => {
     ['bytes=0-9,5-14,50-59,55-64', WHOLE],
     ['bytes=0-40,1-1,2-2', WHOLE],
     ['bytes=90-,-5,-3', WHOLE],
+    // Each step back may be a request upstream.
+    ['bytes=10-11,8-8,6-6,4-4,2-2', ranges([10, 12], [8, 9], [6, 7], [4, 5], [2, 3])],
+    ['bytes=10-11,8-8,6-6,4-4,2-2,0-0', WHOLE],
     // Never merged: the client counts the parts.
     ['bytes=0-1,2-3,4-5,6-7', ranges([0, 2], [2, 4], [4, 6], [6, 8])],
     ['bytes=6-7,4-5,0-1', ranges([6, 8], [4, 6], [0, 2])],
