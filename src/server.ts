@@ -45,9 +45,7 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   const context = await createContext({ config, env, telemetry });
   const { health } = context;
   const isHealthy = () => health.isHealthy();
-  const clients = new Clients(new TrustedProxies(config.http.trustedProxies), ({ name }) =>
-    telemetry.untrustedProxy(name),
-  );
+  const clients = new Clients(new TrustedProxies(config.http.trustedProxies), telemetry.untrustedProxy);
   const { auth, router, listener } = context;
   const { prefix } = config.http;
   const baseUrl = createBaseUrl(config.http, clients);

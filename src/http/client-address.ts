@@ -17,7 +17,7 @@ export interface Peer extends Client {
 }
 
 /** Told once, of the first request that a peer forwarded which is not in `http.trustedproxies`. */
-export type OnUntrusted = (peer: Client) => void;
+export type OnUntrusted = (peer: string) => void;
 
 /** Knows each connection's peer, and behind trusted proxies each request's client. */
 export class Clients {
@@ -58,7 +58,7 @@ export class Clients {
 
   #noteForwarded({ headers }: IncomingMessage, peer: Peer): void {
     if (headers['x-forwarded-for'] === undefined && headers.forwarded === undefined) return;
-    this.#onUntrusted?.(peer);
+    this.#onUntrusted?.(peer.name);
     this.#onUntrusted = undefined;
   }
 

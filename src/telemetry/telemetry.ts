@@ -30,7 +30,7 @@ export interface Telemetry {
   /** @param client its address */
   clientRefused(reason: RefusalReason, client: string): void;
   /** A peer that is not trusted says for whom it sends a request. @param peer its address */
-  untrustedProxy(peer: string): void;
+  readonly untrustedProxy: (peer: string) => void;
   storageAction(event: StorageAction): void;
   /** Undefined when no traces are made. */
   readonly tracing: Tracing | undefined;

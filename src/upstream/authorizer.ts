@@ -2,7 +2,7 @@ import { createCountedCache } from '../cache/lru.ts';
 import type { CallScope } from './call-scope.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { basicAuthorization, parseBasicAuthorization } from './credentials/credentials.ts';
-import type { EndpointCredentials } from './credentials/endpoint-credentials.ts';
+import type { EndpointCredentials } from './endpoint-credentials.ts';
 import { isRealmUsable } from './realm.ts';
 import type { BearerChallenge, TokenCache } from './token-cache.ts';
 import { UpstreamError } from './upstream.ts';

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 
-import { digestAlgorithm, digestOf } from '../oci/digest.ts';
+import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
+import type { CallScope } from './call-scope.ts';
 import { decoded, encodingsOf, isHtml } from './content-encoding.ts';
 import { parseLength } from './content-range.ts';
-import type { OpenBlobCall } from './blob-requests.ts';
 import type { Endpoint, EndpointAnswer } from './endpoint.ts';
 import { networkFailure } from './network-failure.ts';
 import { headerText } from './transport.ts';
@@ -37,7 +37,7 @@ export function isDoubtful(answer: EndpointAnswer): boolean {
 export async function settleDoubt(
   endpoint: Endpoint,
   answer: EndpointAnswer,
-  { digest, scope }: Pick<OpenBlobCall, 'digest' | 'scope'>,
+  { digest, scope }: { readonly digest: Digest; readonly scope: CallScope },
 ): Promise<DoubtfulBlob> {
   const { upstream } = endpoint;
   const length = parseLength(headerText(answer.headers, 'content-length'));

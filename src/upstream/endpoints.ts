@@ -6,7 +6,7 @@ import { Authorizer } from './authorizer.ts';
 import { Breakers } from './breakers.ts';
 import type { CredentialsSource } from './credentials/credentials.ts';
 import { createCredentialsSource } from './credentials/credentials-chain.ts';
-import { EndpointCredentials } from './credentials/endpoint-credentials.ts';
+import { EndpointCredentials } from './endpoint-credentials.ts';
 import { Destinations } from './destinations.ts';
 import { createDispatcher, type Environment } from './dispatcher.ts';
 import { Endpoint } from './endpoint.ts';

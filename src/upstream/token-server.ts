@@ -4,7 +4,7 @@ import { answerError } from './answer-error.ts';
 import { isRecord, readJson } from './bounded-body.ts';
 import { CallScope } from './call-scope.ts';
 import { basicAuthorization, type Credentials } from './credentials/credentials.ts';
-import type { EndpointCredentials } from './credentials/endpoint-credentials.ts';
+import type { EndpointCredentials } from './endpoint-credentials.ts';
 import type { BearerChallenge, IssuedToken } from './token-cache.ts';
 import type { Answer, ExchangeRequest, Transport } from './transport.ts';
 import { UpstreamError } from './upstream.ts';

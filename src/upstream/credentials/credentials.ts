@@ -20,7 +20,7 @@ export interface CredentialsSource {
   find(host: string): Promise<Credentials | undefined>;
 
   /** The next {@link find} asks the helper again. Absent where no helper is asked. */
-  forget?(): void;
+  readonly forget?: () => void;
 
   /** Token servers, with or without a port, that may have them besides those of the registry's own domain. @default none */
   readonly realms?: readonly string[];

@@ -1,6 +1,6 @@
-import { isRealmAllowed } from '../realm.ts';
-import type { Credentials, CredentialsSource } from './credentials.ts';
-import { findCredentials } from './credentials-chain.ts';
+import { isRealmAllowed } from './realm.ts';
+import type { Credentials, CredentialsSource } from './credentials/credentials.ts';
+import { findCredentials } from './credentials/credentials-chain.ts';
 import { RenewalBudget } from './renewal-budget.ts';
 
 export interface EndpointCredentialsOptions {

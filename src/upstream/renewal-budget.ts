@@ -1,4 +1,4 @@
-import { createCountedCache } from '../../cache/lru.ts';
+import { createCountedCache } from '../cache/lru.ts';
 
 /** Renewals in a row that do not help; one more each {@link REFILL_MS}. */
 const MAX_USELESS = 5;
