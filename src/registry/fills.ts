@@ -82,6 +82,7 @@ export class Fills {
 
   /** The fill under way that a request for the blob would join. */
   find(blob: RemoteBlob): Fill | undefined {
+    if (this.#running.size === 0) return undefined; // every warm pull asks
     const fill = this.#running.get(this.#keyOf(blob).id)?.fill;
     return fill?.ended ? undefined : fill;
   }
