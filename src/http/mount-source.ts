@@ -1,3 +1,4 @@
+import { parseRepositoryName } from '../oci/reference.ts';
 import type { Target } from '../registry/router.ts';
 
 /**
@@ -15,7 +16,7 @@ export interface MountSourceOptions {
 
 export function createMountSource({ route, mayPull }: MountSourceOptions): FindMountSource {
   return (repository) => {
-    const found = findTarget(() => route(repository));
+    const found = findTarget(() => route(parseRepositoryName(repository)));
     if (!found || !mayPull(found.storedAs)) return undefined;
     return found.allows?.(found.repository) === false ? undefined : found;
   };

@@ -1,4 +1,4 @@
-import { digestOf, isDigest, type Digest } from '../oci/digest.ts';
+import { type Digest, digestAlgorithm, digestOf, isDigest } from '../oci/digest.ts';
 import { OCTET_STREAM } from '../oci/descriptor.ts';
 import { readManifest } from '../oci/manifest.ts';
 import { MANIFEST_MEDIA_TYPES } from '../oci/media-types.ts';
@@ -46,11 +46,10 @@ export function fetchManifest(endpoint: Endpoint, call: ManifestCall): Promise<F
   const { scope } = call;
   return endpoint.call(manifestRequest('GET', call), scope, async (answer) => {
     if (answer.status !== 200) throw await endpoint.failure(answer, scope);
-    if (isHtml(answer)) {
-      drain(answer.body);
-      throw endpoint.protocolError(`${answer.url.host} sent an HTML page instead of a manifest`, answer.status);
-    }
     const bytes = await readBody(answer, { upstream: endpoint.upstream, limit: MAX_MANIFEST_BYTES, scope });
+    // Some registries label manifests like that; a login page has another digest, or none.
+    if (isHtml(answer) && !isVerified(bytes, expectedDigest(call, answer)))
+      throw endpoint.protocolError(`${answer.url.host} sent an HTML page instead of a manifest`, answer.status);
     const mediaType = contentType(answer) ?? mediaTypeInside(bytes);
     return { bytes, mediaType, claimedDigest: claimedDigest(answer) };
   });
@@ -61,9 +60,17 @@ function manifestRequest(method: 'GET' | 'HEAD', { repository, reference }: Mani
   return { method, repository, path, operation: 'manifest', headers: { accept: ACCEPT } };
 }
 
+function expectedDigest({ reference }: Pick<ManifestCall, 'reference'>, answer: EndpointAnswer): Digest | undefined {
+  return reference.kind === 'digest' ? reference.digest : claimedDigest(answer);
+}
+
+function isVerified(bytes: Uint8Array, digest: Digest | undefined): boolean {
+  return digest !== undefined && digestOf(bytes, digestAlgorithm(digest)) === digest;
+}
+
 /** A digest asked for is the digest; what the header claims instead is of no use to anybody. */
 function readHead(answer: EndpointAnswer, reference: Reference): ResolvedManifest | undefined {
-  const digest = reference.kind === 'digest' ? reference.digest : claimedDigest(answer);
+  const digest = expectedDigest({ reference }, answer);
   const mediaType = contentType(answer);
   // Of other types, such as `application/json` or a page of HTML, only the body says whether it is a manifest, and of which type.
   if (digest === undefined || mediaType === undefined || !MANIFEST_TYPE.test(mediaType)) return undefined;

@@ -29,3 +29,14 @@ it('a hosted repository mounts cached content by every name of it, until the ups
   await layover.restart(config(['library/app']));
   for (const [i, name] of names.entries()) expect(await mount(`denied-${i}`, name), name).toEqual([202, 404]);
 });
+
+it.each(['%00', '..%2F..%2Fetc', 'Team/App', `${'a'.repeat(300)}`])(
+  'a mount from %s, which is no name, starts an upload',
+  async (name) => {
+    await using layover = await Layover.start({ config: config([]) });
+    const uploads = `${layover.url}/v2/mine/app/blobs/uploads/`;
+    const started = await ask(`${uploads}?mount=${layer}&from=${name}`, { method: 'POST' });
+    expect(started.status).toBe(202);
+    expect((await ask(`${layover.url}/v2/mine/app/blobs/${layer}`)).status).toBe(404);
+  },
+);
