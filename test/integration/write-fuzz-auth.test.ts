@@ -120,7 +120,8 @@ it(
         expect(answers).toHaveLength(1);
         const reads = write.method === 'GET' || write.method === 'HEAD';
         for (const { status, body } of answers) {
-          expect(status, body).toBeGreaterThanOrEqual(reads ? 200 : 400);
+          // 308: to the same path with single slashes, where credentials are asked for.
+          if (status !== 308) expect(status, body).toBeGreaterThanOrEqual(reads ? 200 : 400);
           expect(status, body).toBeLessThan(500);
         }
         expect(await stored()).toEqual(before);
