@@ -110,7 +110,7 @@ export class FillSharing {
       const blob =
         holder === 'nobody knows' ? undefined : await this.#fromPeer(holder, { repository, digest, start, signal });
       if (blob) return blob;
-      await sleep(POLL_MS, undefined, signal && { signal });
+      await sleep(POLL_MS, undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
     }
   }
 

@@ -1,11 +1,15 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { Digest } from '../../src/oci/digest.ts';
+import { type Digest, digestOf } from '../../src/oci/digest.ts';
 import { readVisibleBlobs } from '../support/data-directory.ts';
 import { sharedHub } from '../integration/scene.ts';
 import { startBalancer } from '../support/balancer.ts';
 import { Images } from '../support/images.ts';
 import { missingPrograms } from '../support/programs.ts';
+import { startScriptedUpstream } from '../support/scripted-upstream.ts';
 import { RedisServer, until } from '../support/redis.ts';
 import { findFiller, isGood, pullAndCompare, startReplicas } from './replica-scene.ts';
 
@@ -97,6 +101,25 @@ describe.skipIf(missing.length > 0)('three replicas with one storage and one Red
       { status: 200, isComplete: true, isRight: true },
     ]);
     expect(hub().requests.bytes('blob-get')).toBeLessThan(expected.length * 1.1);
+  });
+
+  it('change to a repository that sends, when the replica that fetches from another has nothing', async () => {
+    const bytes = randomBytes(MIB);
+    const stuck = { kind: 'hang', size: bytes.length } as const;
+    await using upstream = await startScriptedUpstream({
+      'library/stuck': stuck,
+      'library/app': { kind: 'serve', bytes },
+    });
+    await using scene = await startReplicas({ hub: upstream, redis: redis.address, count: 2 });
+    const [first, second] = scene.replicas.map(({ url }) => url);
+    const urlOf = (replica: string | undefined, name: string) =>
+      `${replica}/v2/library/${name}/blobs/${digestOf(bytes)}`;
+    void pullAndCompare(urlOf(first, 'stuck'), bytes);
+    await until(() => upstream.count('GET', 'library/stuck') === 1);
+    const waiting = pullAndCompare(urlOf(second, 'stuck'), bytes);
+    await delay(500);
+    const joined = await pullAndCompare(urlOf(second, 'app'), bytes);
+    expect([joined, await waiting].every(isGood)).toBe(true);
   });
 
   it('show what they fill to each other only', async () => {
