@@ -46,6 +46,10 @@ export class SpoolAreaFullError extends Error {
 }
 
 const SWEEP_INTERVAL_MS = 10 * 60_000;
+/** Of spools that no fill uses so many are kept, however small they are: each is looked at when space is made. */
+const MAX_IDLE_SPOOLS = 1_000;
+/** Before the directory was looked at. */
+const UNKNOWN = { count: Infinity, bytes: Infinity };
 
 /**
  * The directory of unfinished fills: one file per digest and source, named after both. What is left behind by a break, a restart or a crash
@@ -58,6 +62,9 @@ export class SpoolArea {
   /** The file that a running fill has, where it is not named after the key. */
   readonly #privateFiles = new Map<string, string>();
   readonly #locks: SpoolLocks;
+  /** Spools that no fill uses: those of the last look, and what was left since. Never too few. */
+  #idle = UNKNOWN;
+  #removing: Promise<void> | undefined;
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: SpoolAreaOptions) {
@@ -89,7 +96,7 @@ export class SpoolArea {
    */
   async open(key: SpoolKey): Promise<Spool> {
     const name = fileName(key);
-    if (!(await this.#locks.take(name))) this.#privateFiles.set(name, `${name}.${randomUUID()}`);
+    if (!(await this.#locks.take(name))) await this.#usePrivate(name);
     this.#active.set(this.#fileOf(key), 0);
     try {
       return await Spool.open(this.pathOf(key), this.#options.buffers);
@@ -97,6 +104,13 @@ export class SpoolArea {
       await this.release(key);
       throw err;
     }
+  }
+
+  /** Has a lock too, so that the other process does not take it for one that was left behind. */
+  async #usePrivate(name: string): Promise<void> {
+    const file = `${name}.${randomUUID()}`;
+    await this.#locks.take(file);
+    this.#privateFiles.set(name, file);
   }
 
   /** @throws {SpoolAreaFullError} when `size` bytes do not fit beside what other running fills have reserved; nothing is reserved or removed */
@@ -121,13 +135,9 @@ export class SpoolArea {
     const file = this.#fileOf(key);
     const before = this.#active.get(file) ?? 0;
     this.#active.set(file, bytes);
-    const idle = await this.#idleSpools();
-    let total = sum(this.#active.values()) + sum(idle.map((spool) => spool.size));
-    for (const spool of idle) {
-      if (total <= this.#options.maxBytes) break;
-      await rm(spool.path, { force: true });
-      total -= spool.size;
-    }
+    // What is reserved while others make space may come too late for it.
+    for (let looks = 0; looks < 2 && this.#isOver(); looks++) await this.#makeSpace();
+    const total = this.#total;
     this.#options.onSize?.(total);
     try {
       if (total > this.#options.maxBytes)
@@ -154,14 +164,41 @@ export class SpoolArea {
     this.#options.store?.release(name);
     this.#active.delete(file);
     this.#privateFiles.delete(name);
+    const left = file === name && (await stat(this.pathOf(key)).catch(() => undefined)); // else it has become the blob
+    if (left) this.#idle = { count: this.#idle.count + 1, bytes: this.#idle.bytes + left.size };
     this.#options.onSize?.(sum(this.#active.values()));
-    if (file === name) await this.#locks.release(file);
-    else await rm(join(this.#options.directory, file), { force: true });
+    await this.#locks.release(file);
+    if (file !== name) await rm(join(this.#options.directory, file), { force: true });
   }
 
   /** Removes the file; open readers can still read it. */
   async discard(key: SpoolKey): Promise<void> {
     await rm(this.pathOf(key), { force: true });
+  }
+
+  /** Bytes of all spools. */
+  get #total(): number {
+    return sum(this.#active.values()) + this.#idle.bytes;
+  }
+
+  #isOver(): boolean {
+    return this.#idle.count > MAX_IDLE_SPOOLS || this.#total > this.#options.maxBytes;
+  }
+
+  async #makeSpace(): Promise<void> {
+    this.#removing ??= this.#removeIdle().finally(() => (this.#removing = undefined));
+    await this.#removing;
+  }
+
+  /** Looks at the directory, and removes as many spools that no fill uses as there are too many, the oldest first. */
+  async #removeIdle(): Promise<void> {
+    const spools = await this.#idleSpools();
+    this.#idle = { count: spools.length, bytes: sum(spools.map(({ size }) => size)) };
+    for (const { path, size } of spools) {
+      if (!this.#isOver()) return;
+      await rm(path, { force: true });
+      this.#idle = { count: this.#idle.count - 1, bytes: this.#idle.bytes - size };
+    }
   }
 
   #fileOf(key: SpoolKey): string {
@@ -174,6 +211,7 @@ export class SpoolArea {
     for (const spool of await this.#idleSpools()) {
       if (spool.modifiedAt < before) await rm(spool.path, { force: true });
     }
+    this.#idle = UNKNOWN; // until space is needed: other processes may have left some
   }
 
   /** Oldest first. */

@@ -1,4 +1,4 @@
-import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
@@ -29,6 +29,10 @@ async function setUp(options: { maxBytes?: number; keepMs?: number } = {}) {
     sizes,
     /** Without what tells sources apart. */
     files: async () => (await readdir(directory)).map((file) => file.replace(/\..*$/, '')).sort(),
+    breakLocks: async () => {
+      await rm(`${directory}.locks`, { recursive: true });
+      await writeFile(`${directory}.locks`, '');
+    },
     /** What an earlier fill left behind. */
     leave: async (key: SpoolKey, size: number, ageMs = 0) => {
       await writeFile(area.pathOf(key), Buffer.alloc(size, 1));
@@ -87,6 +91,42 @@ describe('the area of unfinished fills', () => {
     expect(await scene.files()).toEqual([nameOf(b), nameOf(c)].sort());
     expect(scene.sizes.at(-1)).toBe(900);
     await spool.release();
+  });
+
+  it('keeps no more than a thousand that nobody works on, however small', async () => {
+    await using scene = await setUp();
+    for (let i = 0; i < 1_005; i++) await scene.leave(keyOf(`${i}`), 0, 2_000_000 - 1_000 * i);
+    const spool = await scene.area.open(c);
+    await scene.area.reserve(c, 1);
+    expect((await scene.files()).length).toBe(1_001);
+    expect(await scene.files()).not.toContain(nameOf(keyOf('4')));
+    expect(await scene.files()).toContain(nameOf(keyOf('5')));
+    await spool.release();
+  });
+
+  it('counts what fills leave behind', async () => {
+    await using scene = await setUp({ maxBytes: 1_000 });
+    const first = await scene.area.open(a);
+    await scene.area.reserve(a, 600);
+    await first.append(Buffer.alloc(600));
+    await first.release();
+    await scene.area.release(a);
+    const second = await scene.area.open(b);
+    await scene.area.reserve(b, 300);
+    expect([await scene.files(), scene.sizes.at(-1)]).toEqual([[nameOf(a), nameOf(b)].sort(), 900]);
+    await scene.area.reserve(b, 500);
+    expect([await scene.files(), scene.sizes.at(-1)]).toEqual([[nameOf(b)], 500]);
+    await second.release();
+  });
+
+  it('gives up what an ended fill had reserved, also where its lock cannot be removed', async () => {
+    await using scene = await setUp({ maxBytes: 1_000 });
+    const first = await scene.area.open(a);
+    await scene.area.reserve(a, 800);
+    await scene.breakLocks();
+    await first.release();
+    await scene.area.release(a);
+    expect(() => scene.area.assertFits(b, 900)).not.toThrow();
   });
 
   it('has no room beyond its limit, and none is taken from fills under way', async () => {

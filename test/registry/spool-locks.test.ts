@@ -76,4 +76,25 @@ describe('two processes with one area of fills', () => {
     first.stop();
     second.stop();
   });
+
+  it('remove nothing that the other one is writing', async () => {
+    await using temporary = await temporaryDirectory();
+    const directory = join(temporary.path, 'fills');
+    const create = () => new SpoolArea({ directory, maxBytes: 100, keepMs: 60_000, buffers: new BufferPool() });
+    const [first, second] = [create(), create()];
+    const keyOf = (text: string) => ({ digest: digestOf(Buffer.from(text)), source: 'hub.example' });
+    const [key, other] = [keyOf('a'), keyOf('b')];
+    await first.start();
+    await second.start();
+    const spool = await first.open(key);
+    const privateSpool = await second.open(key);
+    await privateSpool.append(Buffer.alloc(90, 'x'));
+    const large = await first.open(other);
+    await first.reserve(other, 100);
+    expect((await readFile(second.pathOf(key))).length).toBe(90);
+    for (const open of [spool, privateSpool, large]) await open.release();
+    await second.release(key);
+    first.stop();
+    second.stop();
+  });
 });
