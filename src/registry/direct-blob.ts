@@ -4,7 +4,6 @@ import { digestAlgorithm } from '../oci/digest.ts';
 import type { ByteRange } from '../oci/range.ts';
 import type { ByteSource, ReadOptions } from '../stream/byte-source.ts';
 import { verified } from '../stream/verified.ts';
-import { UpstreamError } from '../upstream/upstream.ts';
 import { downloadBlob, isWhole, type RemoteBlob } from './blob-download.ts';
 import { RemoteRanges } from './remote-ranges.ts';
 
@@ -25,18 +24,21 @@ export class DirectBlob implements ByteSource {
     this.#ranges = new RemoteRanges(blob, size);
   }
 
-  /** @throws {UpstreamError} also when the upstream does not tell the size */
-  static async open(blob: RemoteBlob): Promise<DirectBlob> {
+  /** @returns undefined when the upstream does not tell the size @throws {UpstreamError} */
+  static async open(blob: RemoteBlob): Promise<DirectBlob | undefined> {
     const closed = new AbortController();
     let size: number | undefined;
     const chunks = downloadBlob(blob, { start: 0, signal: closed.signal, onOpened: (told) => (size = told) });
-    const first = await chunks.next();
-    if (size === undefined) {
+    try {
+      const first = await chunks.next();
+      size ??= (await blob.upstream.resolveBlob(blob.repository, blob.digest)).size;
+      if (size !== undefined) return new DirectBlob(blob, size, startingWith(first, chunks), closed);
+    } catch (err) {
       closed.abort();
-      const { name } = blob.upstream;
-      throw new UpstreamError('protocol', `${name}: no Content-Length for ${blob.digest}`, { upstream: name });
+      throw err;
     }
-    return new DirectBlob(blob, size, startingWith(first, chunks), closed);
+    closed.abort();
+    return undefined;
   }
 
   async *read(range: ByteRange, { signal }: ReadOptions = {}): AsyncGenerator<Uint8Array> {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createCountedCache } from '../cache/lru.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
+import { UpstreamError } from '../upstream/upstream.ts';
 import type { RemoteBlob } from './blob-download.ts';
 import { DirectBlob } from './direct-blob.ts';
 import type { FillEvents } from './fill-events.ts';
@@ -70,7 +71,7 @@ export class Fills {
   readonly #slots: FillSlots;
   readonly #now: () => number;
   #fullUntil = 0;
-  /** Blobs that do not fit under a limit. */
+  /** Blobs that do not fit under a limit, each by what its own upstream says of it. */
   readonly #overLimit = createCountedCache<{ readonly until: number }>({ maxEntries: 1_000 });
   readonly #distrusted = createCountedCache<object>({ maxEntries: 10_000, ttlMs: DISTRUST_MS });
 
@@ -107,7 +108,7 @@ export class Fills {
       if (this.find(blob) !== running) return undefined;
       running.join(this.#confirmedSource(request));
     }
-    if (!running && this.#isHopeless(blob.digest)) return this.#openDirect(blob);
+    if (!running && this.#isHopeless(blob)) return this.#openDirect(blob);
     const fill = running ?? this.#start(request);
     return this.#follow(fill, request, running ? 'FILL' : 'MISS');
   }
@@ -134,7 +135,8 @@ export class Fills {
   async #follow(fill: Fill, { blob, stored }: FillRequest, outcome: Outcome): Promise<FilledBlob | undefined> {
     const leave = fill.enter();
     try {
-      if (!(await startsInTime(fill))) return await this.#openDirect(blob);
+      const direct = (await startsInTime(fill)) ? undefined : await this.#findDirect(blob);
+      if (direct) return direct;
       const source = await fill.follow(blob, stored);
       if (source) return { source, outcome };
       await this.#endOf(fill);
@@ -148,8 +150,8 @@ export class Fills {
   }
 
   /** There was no space a moment ago: asking the upstream only to find that out again would cost it a request. */
-  #isHopeless(digest: Digest): boolean {
-    const until = Math.max(this.#fullUntil, this.#overLimit.get(digest)?.until ?? 0);
+  #isHopeless(blob: RemoteBlob): boolean {
+    const until = Math.max(this.#fullUntil, this.#overLimit.get(this.#keyOf(blob).id)?.until ?? 0);
     return this.#now() < until;
   }
 
@@ -198,7 +200,7 @@ export class Fills {
       this.#fullUntil = this.#now() + FULL_HOLD_MS;
       if (!wasFull) this.#options.events.storageFull({ what: 'blobs' });
     } else if (result === 'over-limit') {
-      this.#overLimit.set(fill.digest, { until: this.#now() + OVER_LIMIT_HOLD_MS });
+      this.#overLimit.set(fill.id, { until: this.#now() + OVER_LIMIT_HOLD_MS });
     } else if (result === 'untrusted') {
       this.#distrusted.set(sharedKey(fill.upstream, fill.digest), {});
     } else if (result === 'completed') {
@@ -247,8 +249,18 @@ export class Fills {
     return source;
   }
 
+  /** @throws {UpstreamError} also when the upstream does not tell the size */
   async #openDirect(blob: RemoteBlob): Promise<FilledBlob> {
-    return { source: await DirectBlob.open(blob), outcome: 'BYPASS' };
+    const direct = await this.#findDirect(blob);
+    if (direct) return direct;
+    const { name } = blob.upstream;
+    throw new UpstreamError('protocol', `${name}: no Content-Length for ${blob.digest}`, { upstream: name });
+  }
+
+  /** @returns undefined when the upstream does not tell the size, without which nothing can be sent before all of it is here */
+  async #findDirect(blob: RemoteBlob): Promise<FilledBlob | undefined> {
+    const source = await DirectBlob.open(blob);
+    return source && { source, outcome: 'BYPASS' };
   }
 }
 

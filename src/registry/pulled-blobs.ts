@@ -7,6 +7,7 @@ import type { Upstream } from '../upstream/upstream.ts';
 import type { FillRequest, Fills } from './fills.ts';
 import type { Found, PulledRepository } from './pulled-manifests.ts';
 import type { OpenBlob } from './registry.ts';
+import { SingleFlight } from './single-flight.ts';
 import type { StoredContent } from './stored-content.ts';
 
 export interface PulledBlobsOptions {
@@ -23,19 +24,27 @@ const MAX_LOOKS = 5;
 /** The blobs of one upstream: from storage, or from a fill. */
 export class PulledBlobs {
   readonly #options: PulledBlobsOptions;
+  readonly #confirming = new SingleFlight<void>();
 
   constructor(options: PulledBlobsOptions) {
     this.#options = options;
   }
 
-  /** Never downloads. @throws {UpstreamError} · {RegistryError} `BLOB_UNKNOWN` when offline and not cached */
+  /**
+   * Downloads it only when nothing else tells its size.
+   *
+   * @throws {UpstreamError} · {RegistryError} `BLOB_UNKNOWN` when offline and not cached
+   */
   async resolve(repository: PulledRepository, digest: Digest): Promise<Found<Descriptor>> {
     const { content, upstream } = this.#options;
     const stored = await content.blobSize(repository.stored, digest);
     if (stored !== undefined) return { content: describe(digest, stored), outcome: 'HIT', asked: false };
     this.#assertOnline(repository, digest);
     const { size } = await upstream.resolveBlob(repository.remote, digest);
-    return { content: describe(digest, size), outcome: 'MISS', asked: true };
+    if (size !== undefined) return { content: describe(digest, size), outcome: 'MISS', asked: true };
+    const { content: blob, ...found } = await this.open(repository, digest);
+    await blob.source.close();
+    return { ...found, content: describe(digest, blob.size) };
   }
 
   /** The caller closes the source. @throws {UpstreamError} · {RegistryError} `BLOB_UNKNOWN` when offline and not cached */
@@ -80,12 +89,13 @@ export class PulledBlobs {
     return store.openBytes(digest);
   }
 
-  /** A manifest that we have for the repository names it, or the upstream is asked. */
+  /** A manifest that we have for the repository proves it, or the upstream is asked, once for all who wait. */
   async #confirm(repository: PulledRepository, digest: Digest): Promise<void> {
     const { content, upstream } = this.#options;
     if (content.isReferenced(repository.stored, digest)) return;
     this.#assertOnline(repository, digest);
-    await upstream.resolveBlob(repository.remote, digest);
+    const ask = async () => void (await upstream.resolveBlob(repository.remote, digest));
+    await this.#confirming.run(`${repository.stored}@${digest}`, ask).result;
   }
 
   async #isStored(digest: Digest): Promise<boolean> {

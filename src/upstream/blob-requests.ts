@@ -1,6 +1,6 @@
-import type { Digest } from '../oci/digest.ts';
 import { Readable } from 'node:stream';
 
+import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import { blobBody } from './blob-body.ts';
 import type { CallScope } from './call-scope.ts';
 import { encodingsOf } from './content-encoding.ts';
@@ -30,7 +30,7 @@ const HEAD_REFUSED = new Set([400, 403, 405, 501]);
  * By `HEAD`; by a `GET` of the first byte where a redirect target does not take it, or where it has no length. A blob that is sent
  * encoded, or as HTML, is read whole: nothing else tells its size.
  *
- * @throws {UpstreamError} `protocol` when the size cannot be found out
+ * @throws {UpstreamError} `protocol` for what cannot be the blob
  */
 export async function resolveBlob(endpoint: Endpoint, call: BlobCall): Promise<ResolvedBlob> {
   const { scope } = call;
@@ -38,7 +38,8 @@ export async function resolveBlob(endpoint: Endpoint, call: BlobCall): Promise<R
     const refused = HEAD_REFUSED.has(answer.status) && (answer.isForeign || answer.status !== 403);
     if (answer.status !== 200 && !refused) throw await endpoint.failure(answer, scope);
     drain(answer.body);
-    return answer.status === 200 && !isDoubtful(answer) ? wholeLength(answer) : undefined;
+    const length = wholeLength(answer);
+    return answer.status === 200 && !isDoubtful(answer) && canHave(call.digest, length) ? length : undefined;
   });
   return size === undefined ? resolveByGet(endpoint, call) : { size };
 }
@@ -54,10 +55,8 @@ function resolveByGet(endpoint: Endpoint, call: BlobCall): Promise<ResolvedBlob>
     if (status !== 200 && status !== 206 && !isEmpty) throw await endpoint.failure(answer, scope);
     body.on('error', () => undefined).destroy();
     const size = status === 206 ? parseContentRange(headerText(headers, 'content-range'))?.size : wholeLength(answer);
-    if (isEmpty) return { size: 0 };
-    if (size === undefined)
-      throw endpoint.protocolError(`${answer.url.host} does not say how large the blob is`, status);
-    return { size };
+    if (isEmpty || size === 0) assertCanBeEmpty(endpoint, answer, call.digest);
+    return { size: isEmpty ? 0 : size };
   });
 }
 
@@ -88,6 +87,7 @@ export async function openBlob(endpoint: Endpoint, call: OpenBlobCall): Promise<
     if (answer.status !== 200 && answer.status !== 206) throw await openFailure(endpoint, answer, scope);
     if (isDoubtful(answer) && (answer.status === 200 || isEncoded(answer))) return openDoubtful(endpoint, answer, call);
     const extent = answer.status === 206 ? readExtent(endpoint, answer, call) : wholeExtent(answer);
+    if (extent.size === 0) assertCanBeEmpty(endpoint, answer, call.digest);
     scope.endDeadline();
     const { upstream } = endpoint;
     const { onBytes } = call;
@@ -175,6 +175,18 @@ function openStream(
   scope.endDeadline();
   const { upstream } = endpoint;
   return { size, start: 0, body: blobBody({ ...answer, body }, { upstream, scope, expected: size, onBytes }) };
+}
+
+/** Nothing has one digest only. A response of no bytes for another one would be complete before anything could be verified. */
+function canHave(digest: Digest, size: number | undefined): boolean {
+  return size !== 0 || digestOf(Buffer.alloc(0), digestAlgorithm(digest)) === digest;
+}
+
+/** @throws {UpstreamError} `protocol` when it cannot; the body is destroyed then */
+function assertCanBeEmpty(endpoint: Endpoint, { url, status, body }: EndpointAnswer, digest: Digest): void {
+  if (canHave(digest, 0)) return;
+  body.on('error', () => undefined).destroy();
+  throw endpoint.protocolError(`${url.host} sent no bytes for ${digest}`, status);
 }
 
 function isEncoded(answer: EndpointAnswer): boolean {

@@ -36,7 +36,7 @@ export interface Upstream {
    */
   fetchManifest(repository: string, reference: Reference, options?: UpstreamCallOptions): Promise<FetchedManifest>;
 
-  /** Whether the repository has a blob, and its size. @throws {UpstreamError} */
+  /** Whether the repository has a blob, and its size as far as it is told. @throws {UpstreamError} */
   resolveBlob(repository: string, digest: Digest, options?: UpstreamCallOptions): Promise<ResolvedBlob>;
 
   /**
@@ -129,8 +129,8 @@ export interface FetchedManifest {
 }
 
 export interface ResolvedBlob {
-  /** Bytes. */
-  readonly size: number;
+  /** Bytes; undefined when the upstream does not say. */
+  readonly size: number | undefined;
 }
 
 export interface UpstreamBlob {

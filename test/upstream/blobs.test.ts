@@ -5,6 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
+import { digestOf } from '../../src/oci/digest.ts';
 import { connect, failureOf } from './support/connect.ts';
 import { startRaw } from './support/raw-server.ts';
 import { blob, blobDigest } from './support/samples.ts';
@@ -284,7 +285,33 @@ describe('resolving a blob', () => {
       else res.writeHead(416, { 'content-range': 'bytes */0' }).end();
     });
     await using up = connect(registry.url);
-    expect(await up.upstream.resolveBlob('a', blobDigest)).toEqual({ size: 0 });
+    expect(await up.upstream.resolveBlob('a', digestOf(Buffer.alloc(0)))).toEqual({ size: 0 });
+  });
+
+  it('has no size where neither HEAD nor GET tells it', async () => {
+    await using registry = await startScripted(
+      (_req, res) => void res.writeHead(200, { 'transfer-encoding': 'chunked' }).end(blob),
+    );
+    await using up = connect(registry.url);
+    expect(await up.upstream.resolveBlob('a', blobDigest)).toEqual({ size: undefined });
+  });
+
+  it('does not believe that something has no bytes, which GET tells better', async () => {
+    await using registry = await startScripted((req, res, seen) =>
+      req.method === 'HEAD' ? void res.writeHead(200, { 'content-length': 0 }).end() : serve(req, res, seen),
+    );
+    await using up = connect(registry.url);
+    expect(await up.upstream.resolveBlob('a', blobDigest)).toEqual({ size: blob.length });
+  });
+
+  it.each([
+    ['200', 200, { 'content-length': 0 }],
+    ['416', 416, { 'content-range': 'bytes */0' }],
+  ])('is an error when HEAD and GET say that something has no bytes, by %s', async (_how, status, headers) => {
+    await using registry = await startScripted((_req, res) => void res.writeHead(status, headers).end());
+    await using up = connect(registry.url);
+    expect((await failureOf(up.upstream.resolveBlob('a', blobDigest))).kind).toBe('protocol');
+    expect((await failureOf(up.upstream.openBlob('a', blobDigest))).kind).toBe('protocol');
   });
 
   it('is not-found when it is not there', async () => {
