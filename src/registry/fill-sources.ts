@@ -94,19 +94,20 @@ export class FillSources implements Pick<Upstream, 'name' | 'openBlob'> {
   }
 
   async openBlob(_repository: string, digest: Digest, options: OpenBlobOptions = {}): Promise<UpstreamBlob> {
-    const stored = this.#isStored && (await this.#openStored?.(digest, options.start ?? 0));
-    if (stored) return stored;
     const tried: FillSource[] = [];
+    let failure = new UpstreamError('unavailable', `${this.name}: no source is left`, { upstream: this.name });
     for (;;) {
+      const stored = this.#isStored && (await this.#openStored?.(digest, options.start ?? 0));
+      if (stored) return stored;
       const source = this.#next(tried);
-      if (!source) throw new UpstreamError('unavailable', `${this.name}: no source is left`, { upstream: this.name });
+      if (!source) throw failure;
       tried.push(source);
       try {
         return await this.#openFrom(source, options);
       } catch (err) {
         if (options.signal?.aborted || !(err instanceof UpstreamError) || isBeyondTheEnd(err)) throw err;
         this.#failed(source, err);
-        if (!this.#next(tried)) throw err;
+        failure = err;
       }
     }
   }

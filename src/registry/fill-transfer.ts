@@ -32,6 +32,8 @@ export class FillTransfer {
   readonly #options: FillTransferOptions;
   readonly #watch: TransferWatch;
   #reservation: FillReservation | undefined;
+  /** Readers may have had what the spool had then. */
+  #isOpen = false;
 
   constructor(options: FillTransferOptions) {
     const { sources, spool, minRate } = options;
@@ -74,7 +76,7 @@ export class FillTransfer {
     } catch (err) {
       // What an earlier fill left is longer than the blob, so it is not the blob's beginning.
       const beyondTheEnd = err instanceof UpstreamError && err.options.status === 416;
-      if (!(resumed && beyondTheEnd)) throw err;
+      if (!resumed || !beyondTheEnd || this.#isOpen) throw err;
       await spool.reset();
       const fresh = createHash(digestAlgorithm(digest));
       await this.#append(fresh);
@@ -102,6 +104,7 @@ export class FillTransfer {
   }
 
   #opened(size: number | undefined): void {
+    this.#isOpen = true;
     this.#watch.opened();
     if (size === undefined) return; // readers wait until all bytes are there
     const { assertFits, reserve, spool, onOpened } = this.#options;

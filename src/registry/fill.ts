@@ -228,9 +228,16 @@ export class Fill {
       events.fillCompleted({ ...this.#event(), bytes: spool.written, durationMs });
       return 'completed';
     } catch (err) {
-      await this.#fail(spool, err);
-      return fillResultOf(err);
+      const reason = this.#reasonOf(err);
+      await this.#fail(spool, reason);
+      return fillResultOf(reason);
     }
+  }
+
+  /** What was interrupted, such as a wait, knows only that it was. */
+  #reasonOf(err: unknown): unknown {
+    const { aborted, reason } = this.#stopped.signal;
+    return aborted && (err as Error).name === 'AbortError' ? reason : err;
   }
 
   async #fetch(spool: Spool): Promise<void> {
@@ -280,7 +287,7 @@ export class Fill {
     this.#rejectOpened(err);
     void this.#commit?.abort(); // nobody waits for a storage that may be gone
     const isKept = spool.written > 0 && (this.#stopped.signal.aborted || isWorthKeeping(err));
-    if (!isKept) await spools.discard(key);
+    if (!isKept) await spools.discard(key).catch(() => {}); // the disk keeps it: verified by whoever resumes it
     if (noRoom || err instanceof DigestMismatchError) events.fillDiscarded(event);
     else events.fillFailed(event);
   }
