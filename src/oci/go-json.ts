@@ -46,7 +46,7 @@ export function fieldsOf(shapes: Readonly<Record<string, Shape>>): Fields {
 /**
  * Decodes a JSON object as Go's encoding/json does, and with it docker, containerd, podman and distribution: keys match in any
  * case, and of several the last one counts. What comes twice is decoded into what is there, so a second descriptor
- * without a digest keeps the first one's.
+ * without a digest keeps the first one's. Takes time in proportion to the bytes, whatever comes how often.
  *
  * @throws {RegistryError} `MANIFEST_INVALID` for what is not a JSON object
  * @see https://pkg.go.dev/encoding/json#Unmarshal
@@ -65,6 +65,8 @@ class Decoder {
   mismatch: string | undefined;
   ambiguity: string | undefined;
   readonly #cursor: JsonCursor;
+  /** For each list what is read into when its key comes again: itself and what stood behind it, in a longer one before. */
+  readonly #slots = new WeakMap<readonly unknown[], unknown[]>();
 
   constructor(cursor: JsonCursor) {
     this.#cursor = cursor;
@@ -81,7 +83,8 @@ class Decoder {
     if (type === 'null') return this.#skipped(keepsOnNull(shape) ? previous : null);
     if (shape.is === 'text' && type === 'text') return this.#cursor.text();
     if (shape.is === 'integer' && type === 'number') return this.#integer(name, previous);
-    if (shape.is === 'texts-by-key' && type === 'object') return this.#texts(name, previous as Decoded | undefined);
+    if (shape.is === 'texts-by-key' && type === 'object')
+      return this.#texts(name, previous as Record<string, unknown> | undefined);
     if (shape.is === 'struct' && type === 'object') return this.#struct(shape.fields, previous as Decoded | undefined);
     if (shape.is === 'list' && type === 'array') {
       return this.#list({ name: shape.entry, shape: shape.of }, previous as readonly unknown[] | undefined);
@@ -115,17 +118,24 @@ class Decoder {
   }
 
   #list(element: Pick<Field, 'name' | 'shape'>, previous: readonly unknown[] | undefined): unknown[] {
-    const values: unknown[] = [];
+    const slots = (previous && this.#slots.get(previous)) ?? [];
+    let length = 0;
     this.#cursor.array((i) => {
       if (i === MAX_ENTRIES) throw notManifest(`a list with more than ${MAX_ENTRIES} entries`);
-      values.push(this.#read(element, previous?.[i]));
+      slots[i] = this.#read(element, slots[i]);
+      length = i + 1;
     });
+    const values = slots.slice(0, length);
+    if (length > 0) this.#slots.set(values, slots);
     return values;
   }
 
-  /** Keys of a map keep their case. Of a map with anything but texts nothing is taken. */
-  #texts(name: string, previous: Decoded | undefined): Decoded | undefined {
-    const values = new Map<string, unknown>(Object.entries(previous ?? {}));
+  /**
+   * Keys of a map keep their case. Of a map with anything but texts nothing is taken. What is there is added to, not copied: the
+   * key of the map can come again a hundred thousand times.
+   */
+  #texts(name: string, previous: Record<string, unknown> | undefined): Decoded | undefined {
+    const values = previous ?? (Object.create(null) as Record<string, unknown>);
     const seen = new JsonKeys();
     let isWhole = true;
     this.#cursor.object((key) => {
@@ -133,9 +143,9 @@ class Decoder {
       const isNull = this.#cursor.peek() === 'null';
       const value = isNull ? this.#skipped('') : this.#read({ name: `a value of ${name}`, shape: TEXT }, undefined);
       isWhole &&= value !== undefined;
-      values.set(key, value);
+      values[key] = value;
     });
-    return isWhole ? Object.fromEntries(values) : previous;
+    return isWhole ? values : undefined;
   }
 
   #integer(name: string, previous: unknown): unknown {

@@ -106,6 +106,16 @@ describe('a manifest is read as Go reads it', () => {
     ],
     ['a null behind a list: nothing', `"layers":[${layer(a)}],"Layers":null`, []],
     ['a second descriptor without digest: the first one', `"layers":[${layer(a)}],"layers":[{"size":2}]`, [a]],
+    [
+      'a third list longer than the second: what stood there in the first one',
+      `"layers":[${layer(a)},${layer(b)}],"layers":[${layer(c)}],"layers":[{},{"size":2}]`,
+      [c, b],
+    ],
+    [
+      'nothing of what stood before an empty list',
+      `"layers":[${layer(a)},${layer(b)}],"layers":[],"layers":[{},{}]`,
+      [],
+    ],
     ['a digest in other letters', `"layers":[{"digest":"${a}","Digest":"${b}","size":1}]`, [b]],
     ['a null for a text: no effect', `"layers":[{"digest":"${a}","Digest":null,"size":1}]`, [a]],
     ['no other letters than these', `"läyers":[${layer(a)}],"layers ":[${layer(b)}],"layers":[]`, []],
@@ -122,6 +132,25 @@ describe('a manifest is read as Go reads it', () => {
     const { manifest, ambiguity } = read('"annotations":{"a":"1","A":"2","__proto__":"3"}');
     expect(manifest.annotations).toEqual({ a: '1', A: '2', ['__proto__']: '3' });
     expect(ambiguity).toBeUndefined();
+  });
+
+  it('adding to the annotations that are there', () => {
+    expect(read('"annotations":{"a":"1","b":"2"},"annotations":{"b":"3"}').manifest.annotations).toEqual({
+      a: '1',
+      b: '3',
+    });
+  });
+
+  it.each([
+    ['annotations', (map: string) => `"annotations":${map}`],
+    ['the annotations of a descriptor', (map: string) => `"config":{"annotations":${map}}`],
+    ['a list', (map: string) => `"layers":${map === '{}' ? '[{}]' : `[${'{},'.repeat(9_000)}{}]`}`],
+  ])('in time that grows with its length, when %s come again and again', (_, member) => {
+    const many = `{${Array.from({ length: 9_000 }, (__, i) => `"k${i}":""`).join(',')}}`;
+    const members = `${member(many)}${`,${member('{}')}`.repeat(20_000)}`;
+    const before = performance.now();
+    expect(read(members).ambiguity).toEqual(expect.any(String));
+    expect(performance.now() - before).toBeLessThan(1_000);
   });
 
   it.each([
