@@ -47,8 +47,10 @@ export function quoted(text: string): string {
   return `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
 }
 
-/** The scheme, in lower case, and what follows it. RFC 9110, section 11.4. */
+/** The scheme, in lower case, and what follows it. RFC 9110, section 11.4. Linear in the text, which strangers send. */
 export function splitCredentials(authorization: string): { readonly scheme: string; readonly rest: string } {
-  const [, scheme = '', rest = ''] = /^\s*(\S+)(?: +(.*?))?\s*$/s.exec(authorization) ?? [];
-  return { scheme: scheme.toLowerCase(), rest };
+  const text = authorization.trim();
+  const space = text.indexOf(' ');
+  if (space === -1) return { scheme: text.toLowerCase(), rest: '' };
+  return { scheme: text.slice(0, space).toLowerCase(), rest: text.slice(space).trimStart() };
 }

@@ -8,7 +8,7 @@ export interface Hop {
 }
 
 /** A parameter of an element, and what follows it. Ports are accepted without the quotes they need, as they are often sent. */
-const PARAMETER = /[ \t]*(?:([!#$%&'*+.^`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s";,]*)))?[ \t]*(;|,|$)/y;
+const PARAMETER = /[ \t]*(?:([!#$%&'*+.^`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s";,]*))[ \t]*)?(;|,|$)/y;
 
 /**
  * The elements of a `Forwarded` header, the oldest first.

@@ -84,7 +84,13 @@ function errorWords(body: unknown): ErrorWords {
 /** One line, of bounded length, without the query of any URL: that is where signatures are. */
 function tidy(text: string): string {
   const line = text.replace(/[\p{Cc}\s]+/gu, ' ').trim();
-  return line.replace(/(https?:\/\/[^\s?"']+)\?[^\s"']*/gi, '$1').slice(0, MAX_QUOTE);
+  return line.replace(/[^\s"']+/g, withoutQuery).slice(0, MAX_QUOTE);
+}
+
+function withoutQuery(word: string): string {
+  const url = word.search(/https?:\/\/[^?]/i);
+  const mark = url === -1 ? -1 : word.indexOf('?', url);
+  return mark === -1 ? word : word.slice(0, mark);
 }
 
 function dropped({ body }: Answer): ErrorWords {

@@ -3,8 +3,7 @@ import { parseChallenges } from './challenge.ts';
 import { isRealmUsable } from './realm.ts';
 import type { TokenCache } from './token-cache.ts';
 
-/** `/v2/<name>/manifests/<reference>` and its siblings. */
-const CONTENT = /\/v2\/(.+)\/(?:manifests|blobs|referrers|tags)\/[^/]+$/;
+const KINDS: readonly string[] = ['manifests', 'blobs', 'referrers', 'tags'];
 
 /**
  * Anonymous tokens for other registries that an upstream redirects to, as vendors' gateways do. Nothing of ours is shown to them; the
@@ -32,7 +31,10 @@ export class StrangerTokens {
   }
 }
 
+/** Of `/v2/<name>/manifests/<reference>` and its siblings. */
 function scopeOf({ pathname }: URL): string | undefined {
-  const [, repository] = CONTENT.exec(pathname) ?? [];
-  return repository === undefined ? undefined : `repository:${repository}:pull`;
+  const parts = pathname.split('/');
+  const repository = parts.slice(parts.indexOf('v2') + 1, -2).join('/');
+  const isContent = parts.includes('v2') && KINDS.includes(parts.at(-2) ?? '') && parts.at(-1) !== '';
+  return isContent && repository !== '' ? `repository:${repository}:pull` : undefined;
 }

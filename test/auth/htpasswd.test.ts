@@ -55,6 +55,14 @@ describe('a registry with htpasswd', () => {
     }
   });
 
+  it('reads what strangers send in time that grows with its length', async () => {
+    const headers = { authorization: `Basic y${' '.repeat(12_000)}z` };
+    const before = performance.now();
+    const answers = await Promise.all(Array.from({ length: 30 }, () => ask(`${scene.layover.url}/v2/`, { headers })));
+    expect(answers.map(({ status }) => status)).toEqual(Array(30).fill(401));
+    expect(performance.now() - before).toBeLessThan(2_500);
+  });
+
   it('lets users in, and names them in the log', async () => {
     const answer = await ask(`${scene.layover.url}${MANIFEST}`, { headers: basic('bob', 'pä:ss') });
     expect([answer.status, answer.headers['docker-content-digest']]).toEqual([200, app.digest]);

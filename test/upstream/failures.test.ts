@@ -149,6 +149,17 @@ describe('an answer of', () => {
     const error = await failureOf(up.upstream.fetchManifest('a', LATEST));
     expect(error.message).toBe('up: 403 DENIED: see https://cdn.example/x now');
   });
+
+  it('an error is read in time that grows with its length', async () => {
+    const urls = 'http://'.repeat(9_000);
+    await using registry = await startScripted((_req, res) => void res.writeHead(403).end(`${urls} a?b`));
+    await using up = connect(registry.url);
+    const before = performance.now();
+    for (let i = 0; i < 5; i++) {
+      expect((await failureOf(up.upstream.fetchManifest('a', LATEST))).message).toMatch(/^up: 403: http:\/\/http/);
+    }
+    expect(performance.now() - before).toBeLessThan(1_500);
+  });
 });
 
 describe('Retry-After', () => {
