@@ -25,8 +25,10 @@ export function uploadLocation(
     throw fail(`${from.host} does not say where the upload continues`);
   }
   const url = new URL(location, from);
-  if (url.hostname === base.hostname) return new URL(url.pathname + url.search, base.origin);
+  // As text: with two slashes at its beginning a path would be read as another host.
+  const at = (origin: string) => new URL(origin + url.pathname + url.search);
+  if (url.hostname === base.hostname) return at(base.origin);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw fail(`the upload leads to ${url.protocol}`);
   if (url.protocol === 'http:' && base.protocol === 'https:') throw fail(`the upload leads to ${url.host} without TLS`);
-  return new URL(url.pathname + url.search, url.origin);
+  return at(url.origin);
 }
