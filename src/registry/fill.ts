@@ -37,6 +37,8 @@ export class Fill {
   readonly #options: FillOptions;
   /** Bytes of the blob, once the upstream's headers are in. Rejects with the reason when the fill fails before. */
   readonly #opened: Promise<number>;
+  /** Resolves when it cannot be followed any more. */
+  readonly #over: Promise<undefined>;
   readonly #linked = new Set<string>();
   readonly #stopped = new AbortController();
   #spool: Spool | undefined;
@@ -45,6 +47,7 @@ export class Fill {
   #clients = 0;
   #isStarted = false;
   #ended = false;
+  #end: () => void = () => {};
   #resolveStarted: () => void = () => {};
   #rejectStarted: (reason: unknown) => void = () => {};
   #resolveOpened: (size: number) => void = () => {};
@@ -59,6 +62,12 @@ export class Fill {
     this.#opened = new Promise((resolve, reject) => {
       this.#resolveOpened = resolve;
       this.#rejectOpened = reject;
+    });
+    this.#over = new Promise((resolve) => {
+      this.#end = () => {
+        this.#ended = true;
+        resolve(undefined);
+      };
     });
     // Whoever waits for them has a rejection of their own.
     this.started.catch(() => {});
@@ -156,11 +165,14 @@ export class Fill {
     return new FollowedBlob({ blob, spool, size, isPatient, onClosed });
   }
 
-  /** @returns undefined when the fill failed at others before this source was tried: it deserves a fill of its own */
+  /**
+   * @returns undefined when the fill failed at others before this source was tried, as it deserves a fill of its own; or had its bytes
+   *   without any upstream, so that this source never was
+   */
   async #sizeFor(source: FillSource): Promise<number | undefined> {
+    const confirmed = Promise.all([this.#opened, source.confirmed]).then(([size]) => size);
     try {
-      const [size] = await Promise.all([this.#opened, source.confirmed]);
-      return size;
+      return await Promise.race([confirmed, this.#over]);
     } catch (err) {
       if (err instanceof UpstreamError && source.isConfirmed && source.failures === 0) return undefined;
       throw err;
@@ -184,9 +196,9 @@ export class Fill {
 
   /** Never ran. */
   cancelled(reason: unknown): FillResult {
-    this.#ended = true;
     this.#rejectStarted(reason);
     this.#rejectOpened(reason);
+    this.#end();
     return fillResultOf(reason);
   }
 
@@ -201,7 +213,7 @@ export class Fill {
       const result = await this.#fillInto(spool);
       // Before it has ended: the next fill of the digest, which may begin then, takes the same file.
       await spools.release(key);
-      this.#ended = true;
+      this.#end();
       await spool.release();
       // Some joined while the others were being linked. If it does not succeed, their next pull does it.
       if (result === 'completed') await this.#linkConfirmed().catch(() => {});
@@ -210,7 +222,7 @@ export class Fill {
       this.#rejectOpened(err); // the spool could not even be opened
       return fillResultOf(err);
     } finally {
-      this.#ended = true;
+      this.#end();
     }
   }
 

@@ -156,6 +156,24 @@ describe('an upstream that announces more than may be kept', () => {
   });
 });
 
+describe('a fill whose bytes another upstream has sent before it began', () => {
+  it('leaves no client waiting whose repository was not asked for them', async () => {
+    const fills = { maxconcurrent: 2, maxperupstream: 1 };
+    await using scene = await startScene({ a: serve, b: serve, slow: trickle }, { x: serve }, { proxy: { fills } });
+    const held = await ask(scene.url('slow', digestOf(Buffer.from('held'))));
+    const first = pull(scene.url('a'));
+    await delay(300);
+    const joined = pull(scene.url('b'));
+    await delay(300);
+    expect(await pull(scene.url('evil.example/x'))).toMatchObject({ complete: true, digest });
+    await expectOnlyVisible(scene.layover, digest);
+    await delay(200);
+    held.destroy();
+    expect(await joined).toMatchObject({ status: 200, complete: true, digest });
+    expect(await Promise.race([first, delay(10_000)])).toMatchObject({ status: 200, complete: true, digest });
+  });
+});
+
 describe('what an earlier fill left', () => {
   it('is not replaced under clients that have read it', async () => {
     const part = (res: ServerResponse, from: number, sent: Buffer) => {
