@@ -53,7 +53,7 @@ export const DIFFERENCES: readonly Difference[] = [
     checks: ['manifest: by a tag that cannot exist, pushed'],
   },
   {
-    title: 'A manifest is served as it was pushed, whatever `Accept` says',
+    title: 'A manifest is served as it was pushed, whatever `Accept` is',
     distribution: 'any',
     reason:
       'A tag then names one digest for every client. Distribution hides OCI images from clients without the type, and gives the amd64 image in place of a Docker list.',
@@ -71,7 +71,7 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     title: 'Locations are paths unless `http.host` or a trusted proxy gives their host',
     distribution: 'any',
-    reason: 'A path is right behind every proxy. `http.relativeurls: false` gives whole URLs, as distribution does.',
+    reason: 'A path is right behind every proxy. `http.relativeurls: false` gives whole URLs, like distribution.',
     checks: ['locations: neither is set', 'locations: http.prefix'],
   },
   {
