@@ -227,7 +227,7 @@ export class ContentStore {
   /** As a client does: with the tags that name it. The bytes stay. @returns these tags; undefined when there was no such manifest */
   deleteManifest(repository: string, digest: Digest): Promise<readonly string[] | undefined> {
     return this.#locks.run(digest, async () => {
-      if (!(await this.#manifests.has(repository, digest))) return undefined;
+      if (!(await this.#manifests.isThere(repository, digest))) return undefined;
       const unlinked = await this.#ledger?.willUnlink({ repository, digest, kind: 'manifest' });
       const tags = await this.deleteManifestLink(repository, digest);
       await unlinked?.();

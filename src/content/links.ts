@@ -1,5 +1,5 @@
 import { type Digest, isDigest } from '../oci/digest.ts';
-import { PathNotFoundError, type StorageDriver } from '../storage/driver.ts';
+import { FileTooLargeError, PathNotFoundError, type StorageDriver } from '../storage/driver.ts';
 import type { DamageListener } from './damage.ts';
 
 /** A sha512 digest has 135. Bytes. */
@@ -20,12 +20,21 @@ export class LinkStore {
 
   /** Undefined when there is none, or it is damaged. */
   async find(path: string): Promise<Digest | undefined> {
-    const bytes = await orUndefined(this.#options.driver.readSmall(path, MAX_LINK_BYTES));
-    if (!bytes) return undefined;
-    const text = bytes.toString('latin1').trim();
-    if (isDigest(text)) return text;
+    const text = await this.#read(path);
+    if (text === undefined || isDigest(text)) return text;
     this.#options.onDamage({ path, reason: 'bad-link' });
     return undefined;
+  }
+
+  /** Empty for a file that is too large to be a link; undefined when there is none. */
+  async #read(path: string): Promise<string | undefined> {
+    try {
+      const bytes = await orUndefined(this.#options.driver.readSmall(path, MAX_LINK_BYTES));
+      return bytes?.toString('latin1').trim();
+    } catch (err) {
+      if (err instanceof FileTooLargeError) return '';
+      throw err;
+    }
   }
 
   async put(path: string, digest: Digest): Promise<void> {

@@ -83,10 +83,14 @@ export class ManifestStore {
 
   /** The repository has a link, and it or the bytes behind it cannot be read. */
   async isDamaged(repository: string, digest: Digest): Promise<boolean> {
-    const isThere = async () =>
-      (await orUndefined(this.#options.driver.stat(revisionLinkPath(repository, digest)))) !== undefined;
+    const isThere = () => this.isThere(repository, digest);
     // Once more at the end: it may be deleted, or pushed, at this moment.
     return (await isThere()) && (await this.find(repository, digest)) === undefined && (await isThere());
+  }
+
+  /** Whether there is a link, damaged or not. */
+  async isThere(repository: string, digest: Digest): Promise<boolean> {
+    return (await orUndefined(this.#options.driver.stat(revisionLinkPath(repository, digest)))) !== undefined;
   }
 
   /**

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -19,6 +20,8 @@ const hub = sharedHub(images);
 const DAMAGES: readonly [what: string, path: string, bytes: string | undefined][] = [
   ['an empty tag link', tagLinkPath(NAME, 'v1'), ''],
   ['garbage in a tag link', tagLinkPath(NAME, 'v1'), 'sha256:garbage'],
+  ['a tag link that is far too long', tagLinkPath(NAME, 'v1'), 'x'.repeat(5000)],
+  ['a revision link that is far too long', revisionLinkPath(NAME, image.digest), 'x'.repeat(5000)],
   ['an empty revision link', revisionLinkPath(NAME, image.digest), ''],
   ['another digest in a revision link', revisionLinkPath(NAME, image.digest), LAYER.digest],
   ['bytes that are missing', blobDataPath(image.digest), undefined],
@@ -56,9 +59,23 @@ describe('a hosted manifest that is damaged on disk', () => {
       expect((await send('HEAD', `${layover.url}/v2/${NAME}/manifests/v1`)).status).toBe(500);
       await layover.waitForOutput(/stored content is damaged/);
       expect(await repository.status('manifests/v2')).toBe(404);
+      expect(await repository.status('tags/list')).toBe(200);
       expect((await repository.put(image, 'v1')).status).toBe(201);
       for (const reference of ['v1', image.digest])
         expect((await repository.get(`manifests/${reference}`)).body).toBe(String(image.bytes));
+    },
+  );
+
+  it.each(DAMAGES.filter(([, path]) => path !== tagLinkPath(NAME, 'v1')))(
+    'by %s is deleted by its digest, with its tag',
+    async (_what, path, bytes) => {
+      const { layover, repository } = await startDamaged(path, bytes);
+      await using _ = layover;
+      expect((await repository.delete(`manifests/${image.digest}`)).status).toBe(202);
+      for (const reference of ['v1', image.digest]) expect(await repository.status(`manifests/${reference}`)).toBe(404);
+      expect((await repository.delete(`manifests/${image.digest}`)).status).toBe(404);
+      expect(existsSync(join(layover.dataDirectory, revisionLinkPath(NAME, image.digest)))).toBe(false);
+      expect(existsSync(join(layover.dataDirectory, tagLinkPath(NAME, 'v1')))).toBe(false);
     },
   );
 
@@ -78,6 +95,7 @@ describe('a hosted manifest that is damaged on disk', () => {
 
   it.each([
     ['its link is empty', layerLinkPath(NAME, LAYER.digest), ''],
+    ['its link is far too long', layerLinkPath(NAME, LAYER.digest), 'x'.repeat(5000)],
     ['its bytes are missing', blobDataPath(LAYER.digest), undefined],
   ])('is not meant by a layer: when %s it is 404, so that clients send it again', async (_what, path, bytes) => {
     const { layover, repository } = await startDamaged(path, bytes);
