@@ -107,7 +107,9 @@ function addRemoving(cache: Command, context: CacheCommandsContext): void {
 function addScrub(cache: Command, context: CacheCommandsContext): void {
   const scrub = cache
     .command('scrub')
-    .description('read everything that is stored and put aside what is damaged; exit code 2 if anything is');
+    .description(
+      'read everything that is stored and put aside what is damaged; exit code 2 if anything is, or cannot be read',
+    );
   onAll(scrub, context, (options) => (target, output) => scrubCache(target, scrubRequest(options), output))
     .option('--status', 'only say how far a running one is')
     .option('--wait', 'come back when it is over');

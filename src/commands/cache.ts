@@ -99,7 +99,7 @@ export interface ScrubRequest {
 /** How often a running one is asked about. Milliseconds. */
 const POLL_MS = 500;
 
-/** `cache scrub`. @returns the exit code: 2 when anything was damaged */
+/** `cache scrub`. @returns the exit code: 2 when anything was damaged or could not be read */
 export async function scrubCache(target: CacheTarget, request: ScrubRequest, output: CacheOutput): Promise<number> {
   const { control, stopped } = target;
   let status = await (request.status ? control.scrubStatus() : control.startScrub());
@@ -112,7 +112,7 @@ export async function scrubCache(target: CacheTarget, request: ScrubRequest, out
   bar.end();
   if (output.json) printJson(output, status);
   else output.out.write(describeScrub(status, output.now()));
-  return status.damaged.length > 0 ? 2 : 0;
+  return status.damaged.length + status.unreadable.length > 0 ? 2 : 0;
 }
 
 function printJson({ out }: CacheOutput, value: unknown): void {
@@ -173,12 +173,14 @@ function describeStats(stats: CacheStats, now: number): string {
 }
 
 function describeScrub(
-  { running, blobs, bytes, damaged, progress, finishedAt, error }: ScrubStatus,
+  { running, blobs, bytes, damaged, unreadable, progress, finishedAt, error }: ScrubStatus,
   now: number,
 ): string {
   const read = `${blobs} blobs, ${formatBytes(bytes)} read`;
-  const wrong =
-    damaged.length === 0 ? 'nothing damaged' : `${damaged.length} damaged, put aside: ${damaged.join(', ')}`;
+  const wrong = [
+    damaged.length === 0 ? 'nothing damaged' : `${damaged.length} damaged, put aside: ${damaged.join(', ')}`,
+    ...(unreadable.length === 0 ? [] : [`${unreadable.length} that cannot be read: ${unreadable.join(', ')}`]),
+  ].join(', ');
   if (running) return `running, ${Math.floor(progress * 100)}%: ${read}, ${wrong}\n`;
   if (error !== undefined) return `ended early (${error}): ${read}, ${wrong}\n`;
   if (finishedAt === undefined) return 'never\n';

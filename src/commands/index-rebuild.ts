@@ -10,8 +10,8 @@ import { formatBytes } from './table.ts';
 /** How often a server is asked how far it is. Milliseconds. */
 const POLL_MS = 300;
 
-/** `index rebuild`: makes the index say what storage has. */
-export async function rebuildIndexOf(target: CacheTarget, output: CacheOutput): Promise<void> {
+/** `index rebuild`: makes the index say what storage has. @returns the exit code: 2 when something could not be read */
+export async function rebuildIndexOf(target: CacheTarget, output: CacheOutput): Promise<number> {
   const bar = new ProgressBar(output.err);
   const onProgress = (progress: RebuildProgress) => bar.update(progress.phase, progress);
   const { stopped } = target;
@@ -19,6 +19,7 @@ export async function rebuildIndexOf(target: CacheTarget, output: CacheOutput): 
   bar.end();
   if (output.json) output.out.write(`${JSON.stringify(result, null, 2)}\n`);
   else output.out.write(describeResult(result));
+  return result.unreadable.length === 0 ? 0 : 2;
 }
 
 async function rebuildAtServer(
@@ -35,7 +36,9 @@ async function rebuildAtServer(
   throw new ControlError('unavailable', status.error ?? 'the server has forgotten about it; was it restarted?');
 }
 
-function describeResult({ references, digests, bytes, added, removed }: RebuildResult): string {
+function describeResult({ references, digests, bytes, added, removed, unreadable }: RebuildResult): string {
   const stored = `${references} references to ${digests} contents, ${formatBytes(bytes)}`;
-  return `the index is complete: ${stored} (${added} added, ${removed} removed)\n`;
+  const missing = unreadable.map((path) => `cannot be read: ${path}\n`).join('');
+  const state = missing === '' ? 'complete' : 'not complete';
+  return `the index is ${state}: ${stored} (${added} added, ${removed} removed)\n${missing}`;
 }

@@ -1,5 +1,5 @@
 import { type Digest, isDigest } from '../oci/digest.ts';
-import type { StorageDriver } from '../storage/driver.ts';
+import { type FileInfo, type StorageDriver, UnreadablePathError } from '../storage/driver.ts';
 import { orUndefined } from './links.ts';
 import { blobDataPath, BLOBS, layersPath, REPOSITORIES, revisionsPath } from './paths.ts';
 import { listReadable, mayHoldRepositories, type UnreadableListener } from './readable.ts';
@@ -24,6 +24,8 @@ export interface WalkOptions {
   /** Only digests that come after. */
   readonly after?: Digest | undefined;
   readonly onProgress?: (progress: WalkProgress) => void;
+  /** There are bytes that cannot even be looked at; they are left out. */
+  readonly onUnreadable?: (digest: Digest, error: UnreadablePathError) => void;
 }
 
 const ALGORITHMS = ['sha256', 'sha512'] as const;
@@ -31,8 +33,22 @@ const ALGORITHMS = ['sha256', 'sha512'] as const;
 /** Every digest whose bytes are stored, in the order of algorithm and hex. */
 export async function* walkBytes(driver: StorageDriver, options: WalkOptions = {}): AsyncGenerator<StoredBytes> {
   for await (const digest of walkDigests(driver, options)) {
-    const info = await orUndefined(driver.stat(blobDataPath(digest)));
+    const info = await statBytes(driver, digest, options);
     if (info && !info.isDirectory) yield { digest, size: info.size };
+  }
+}
+
+async function statBytes(
+  driver: StorageDriver,
+  digest: Digest,
+  { onUnreadable }: WalkOptions,
+): Promise<FileInfo | undefined> {
+  try {
+    return await orUndefined(driver.stat(blobDataPath(digest)));
+  } catch (err) {
+    if (!(err instanceof UnreadablePathError)) throw err;
+    onUnreadable?.(digest, err);
+    return undefined;
   }
 }
 

@@ -116,6 +116,8 @@ export interface ScrubStatus {
   readonly bytes: number;
   /** Put aside, as their bytes were wrong. */
   readonly damaged: readonly Digest[];
+  /** Left where they are, as they cannot be read. */
+  readonly unreadable: readonly Digest[];
   /** Share of the store that has been read, from 0 to 1. */
   readonly progress: number;
   readonly error?: string | undefined;

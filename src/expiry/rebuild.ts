@@ -11,7 +11,7 @@ export interface CountedStore extends LinkedStore {
   locked<T>(digest: Digest, work: () => Promise<T>): Promise<T>;
   walkBytes(options: WalkOptions): AsyncGenerator<StoredBytes>;
   /** @param onUnreadable told of directories in which there may be more */
-  walkRepositories(onUnreadable: () => void): AsyncGenerator<string, void, void>;
+  walkRepositories(onUnreadable: (error: UnreadablePathError) => void): AsyncGenerator<string, void, void>;
   walkLinks(repository: string): AsyncGenerator<StoredLink, void, void>;
   storedSize(digest: Digest): Promise<number | undefined>;
 }
@@ -30,6 +30,8 @@ export interface RebuildResult {
   readonly references: number;
   readonly digests: number;
   readonly bytes: number;
+  /** Paths in the storage that could not be read, the first of them: the index is not complete unless there are none. */
+  readonly unreadable: readonly string[];
 }
 
 export interface RebuildOptions {
@@ -42,7 +44,11 @@ export interface RebuildOptions {
   readonly signal?: AbortSignal;
 }
 
+type UnreadableListener = (error: UnreadablePathError) => void;
+
 const BATCH = 200;
+/** Paths that are told. */
+const MAX_UNREADABLE = 10;
 
 /**
  * Makes the index say what storage has. What it knows of use stays. May run while the store is in use: what comes meanwhile
@@ -50,21 +56,22 @@ const BATCH = 200;
  */
 export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResult> {
   const { index } = options;
-  const { added, isWhole } = await addLinks(options);
+  const found = new Set<string>();
+  const onUnreadable = ({ path }: UnreadablePathError) => void (found.size < MAX_UNREADABLE && found.add(path));
+  const added = await addLinks(options, onUnreadable);
   const removed = await removeGhosts(options);
-  await addLooseBytes(options);
+  await addLooseBytes(options, onUnreadable);
   await index.recount();
   options.signal?.throwIfAborted();
-  await index.setMarker('complete', isWhole ? new Date().toISOString() : undefined);
-  return { added, removed, ...(await index.totals()) };
+  await index.setMarker('complete', found.size === 0 ? new Date().toISOString() : undefined);
+  return { added, removed, ...(await index.totals()), unreadable: [...found] };
 }
 
-/** `isWhole`: everything could be read. */
-async function addLinks(options: RebuildOptions): Promise<{ readonly added: number; readonly isWhole: boolean }> {
+/** @returns how many the index did not have */
+async function addLinks(options: RebuildOptions, onUnreadable: UnreadableListener): Promise<number> {
   const { store, onProgress } = options;
-  let isWhole = true;
   const repositories: string[] = [];
-  for await (const repository of store.walkRepositories(() => (isWhole = false))) repositories.push(repository);
+  for await (const repository of store.walkRepositories(onUnreadable)) repositories.push(repository);
   let added = 0;
   for (const [done, repository] of repositories.entries()) {
     onProgress?.({ phase: 'repositories', done, total: repositories.length });
@@ -72,10 +79,10 @@ async function addLinks(options: RebuildOptions): Promise<{ readonly added: numb
       for await (const count of addRepository(options, repository)) added += count;
     } catch (err) {
       if (!(err instanceof UnreadablePathError)) throw err;
-      isWhole = false;
+      onUnreadable(err);
     }
   }
-  return { added, isWhole };
+  return added;
 }
 
 /** Yields how many were added, batch by batch. */
@@ -123,7 +130,7 @@ async function removeGhosts({ index, store, onProgress, signal }: RebuildOptions
     for (const record of page) {
       signal?.throwIfAborted();
       const isThere = async () =>
-        (await mayBeLinked(store, record.repository, record)) && (await store.storedSize(record.digest)) !== undefined;
+        (await mayBeLinked(store, record.repository, record)) && (await mayBeStored(store, record.digest));
       if (await isThere()) continue;
       // Again, when nobody is about to link it.
       await claimed({ index, store }, record.digest, async () => {
@@ -138,10 +145,26 @@ async function removeGhosts({ index, store, onProgress, signal }: RebuildOptions
   }
 }
 
+/** Whether bytes of the digest are stored, or may be as nobody can look. */
+async function mayBeStored(store: CountedStore, digest: Digest): Promise<boolean> {
+  try {
+    return (await store.storedSize(digest)) !== undefined;
+  } catch (err) {
+    if (err instanceof UnreadablePathError) return true;
+    throw err;
+  }
+}
+
 /** What nobody links is swept like what was left behind. */
-async function addLooseBytes({ index, store, onProgress, signal }: RebuildOptions): Promise<void> {
-  const progress = ({ done, total }: { done: number; total: number }) => onProgress?.({ phase: 'bytes', done, total });
-  for await (const bytes of store.walkBytes({ onProgress: progress })) {
+async function addLooseBytes(
+  { index, store, onProgress, signal }: RebuildOptions,
+  onUnreadable: UnreadableListener,
+): Promise<void> {
+  const walking: WalkOptions = {
+    onProgress: ({ done, total }) => onProgress?.({ phase: 'bytes', done, total }),
+    onUnreadable: (_digest, error) => onUnreadable(error),
+  };
+  for await (const bytes of store.walkBytes(walking)) {
     signal?.throwIfAborted();
     if ((await index.holders(bytes.digest)).length === 0) await index.recordLoose(bytes);
   }

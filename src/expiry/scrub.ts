@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { StoredBytes, WalkOptions } from '../content/inventory.ts';
 import { type Digest, digestAlgorithm, digestFromHash } from '../oci/digest.ts';
+import { StorageUnavailableError } from '../storage/driver.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import { claimed } from './claimed.ts';
 import type { ScrubStatus } from './cache-control.ts';
@@ -22,7 +23,14 @@ export interface ScrubEvents {
   scrubbed(event: { readonly bytes: number }): void;
   /** Bytes that are not those of their digest were put aside. */
   quarantined(event: { readonly digest: Digest; readonly movedTo: string; readonly size: number }): void;
-  scrubFinished(event: { readonly blobs: number; readonly bytes: number; readonly damaged: number }): void;
+  /** Bytes that may be right or wrong. */
+  unreadable(event: { readonly digest: Digest; readonly reason: string }): void;
+  scrubFinished(event: {
+    readonly blobs: number;
+    readonly bytes: number;
+    readonly damaged: number;
+    readonly unreadable: number;
+  }): void;
 }
 
 export interface ScrubOptions {
@@ -37,15 +45,17 @@ export interface ScrubOptions {
   readonly now: () => number;
 }
 
-const IDLE: ScrubStatus = { running: false, blobs: 0, bytes: 0, damaged: [], progress: 0 };
+const IDLE: ScrubStatus = { running: false, blobs: 0, bytes: 0, damaged: [], unreadable: [], progress: 0 };
 /** Milliseconds. */
 const MAX_WAIT_MS = 3_600_000;
 /** How often the place is noted from which another process would go on. Blobs. */
 const NOTE_EVERY = 50;
+/** When so many blobs cannot be read, it is not about one or the other. */
+const MAX_UNREADABLE = 100;
 
 /**
  * Reads everything that is stored and compares it with its digest, no faster than it may. What is wrong is put aside: it counts
- * as absent, and is fetched again when somebody asks for it.
+ * as absent, and is fetched again when somebody asks for it. What cannot be read is passed over and told.
  */
 export class Scrub {
   readonly #options: ScrubOptions;
@@ -100,9 +110,9 @@ export class Scrub {
       await this.#readAll();
       await index.setMarker('scrub-cursor', undefined);
       await index.setMarker('scrubbed-at', String(now()));
-      const { blobs, bytes, damaged } = this.#status;
+      const { blobs, bytes, damaged, unreadable } = this.#status;
       this.#status = { ...this.#status, running: false, finishedAt: now(), progress: 1 };
-      events.scrubFinished({ blobs, bytes, damaged: damaged.length });
+      events.scrubFinished({ blobs, bytes, damaged: damaged.length, unreadable: unreadable.length });
     } catch (err) {
       const error = this.#stopped.signal.aborted ? 'broken off' : err instanceof Error ? err.message : String(err);
       this.#status = { ...this.#status, running: false, error };
@@ -116,7 +126,8 @@ export class Scrub {
     const onProgress = ({ done, total }: { done: number; total: number }) => {
       this.#status = { ...this.#status, progress: total === 0 ? 1 : done / total };
     };
-    for await (const { digest, size } of store.walkBytes({ after, onProgress })) {
+    const onUnreadable = (digest: Digest, error: unknown) => this.#passOver(digest, error);
+    for await (const { digest, size } of store.walkBytes({ after, onProgress, onUnreadable })) {
       await this.#check(digest, size, startedAt);
       const blobs = this.#status.blobs + 1;
       this.#status = { ...this.#status, blobs };
@@ -125,12 +136,17 @@ export class Scrub {
   }
 
   async #check(digest: Digest, size: number, startedAt: number): Promise<void> {
-    if ((await this.#actualDigest(digest, startedAt)) === digest) return;
+    const actual = await this.#actualDigest(digest, startedAt).catch((error: unknown) => {
+      this.#stopped.signal.throwIfAborted();
+      this.#passOver(digest, error);
+      return undefined;
+    });
+    if (actual === digest || actual === undefined) return;
     const { store, index, events, onForgotten } = this.#options;
     await claimed({ index, store }, digest, async (claim) => {
       // Again, when nobody is about to replace it: it may have been, since.
-      const actual = await this.#actualDigest(digest, startedAt);
-      if (actual === digest || actual === undefined) return;
+      const found = await this.#actualDigest(digest, startedAt);
+      if (found === digest || found === undefined) return;
       claim.assertHeld();
       const movedTo = await store.quarantine(digest);
       const holders = await index.holders(digest);
@@ -139,6 +155,14 @@ export class Scrub {
       this.#status = { ...this.#status, damaged: [...this.#status.damaged, digest] };
       events.quarantined({ digest, movedTo, size });
     });
+  }
+
+  /** @throws {unknown} the error, when it is about the storage as a whole */
+  #passOver(digest: Digest, error: unknown): void {
+    const unreadable = [...this.#status.unreadable, digest];
+    if (error instanceof StorageUnavailableError || unreadable.length > MAX_UNREADABLE) throw error;
+    this.#status = { ...this.#status, unreadable };
+    this.#options.events.unreadable({ digest, reason: error instanceof Error ? error.message : String(error) });
   }
 
   /** @returns undefined when there are no bytes */

@@ -44,9 +44,11 @@ export class ExpiryTelemetry implements HousekeepingEvents, CollectionEvents {
     this.#log.info({}, `this replica ${does} after what is stored, for all that share the index`);
   }
 
-  indexRebuilt({ references, bytes, added, removed, durationMs }: Event<'indexRebuilt'>): void {
+  indexRebuilt({ references, bytes, added, removed, unreadable, durationMs }: Event<'indexRebuilt'>): void {
     const fields = { references, bytes, added, removed, duration: formatDuration(durationMs) };
-    this.#log.info(fields, 'the index of stored content is complete');
+    if (unreadable.length === 0) this.#log.info(fields, 'the index of stored content is complete');
+    else
+      this.#log.warn({ ...fields, unreadable: unreadable.join(', ') }, 'the index of stored content is not complete');
   }
 
   indexDamaged({ reason, movedTo }: { readonly reason: string; readonly movedTo: string }): void {
@@ -86,8 +88,12 @@ export class ExpiryTelemetry implements HousekeepingEvents, CollectionEvents {
     );
   }
 
-  scrubFinished({ blobs, bytes, damaged }: Event<'scrubFinished'>): void {
+  unreadable({ digest, reason }: Event<'unreadable'>): void {
+    this.#log.error({ 'vars.digest': digest, reason }, 'scrub: bytes that cannot be read are left where they are');
+  }
+
+  scrubFinished({ blobs, bytes, damaged, unreadable }: Event<'scrubFinished'>): void {
     this.#metrics.scrubRunning.value = 0;
-    this.#log.info({ blobs, bytes, damaged }, 'scrub: everything has been read');
+    this.#log.info({ blobs, bytes, damaged, unreadable }, 'scrub: everything that can be read has been');
   }
 }

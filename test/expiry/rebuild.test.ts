@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -40,6 +40,34 @@ describe('layover index rebuild', () => {
     expect(stdout).toMatch(`(${added} added, ${removed} removed)`);
     if (state === 'stopped') expect(stderr).toMatch(/^repositories: 0 of 1 \(0%\)$/m);
   });
+
+  it.each(['running', 'stopped'])(
+    'of a %s server does not call the index complete when something cannot be read',
+    async (state) => {
+      await using layover = await startExpiringCache(hub());
+      await pullImage(layover, 'library/app', { tag: 'latest', layers: [image.config, ...image.layers] });
+      await expectStored(layover, everything);
+      const { path = '' } = (await layover.visibleBlobs()).find(({ digest }) => digest === image.layers[0]) ?? {};
+      await rm(path);
+      await symlink('data', path);
+      if (state === 'stopped') await layover.kill('SIGTERM');
+      const { code, stdout } = await cacheCommand(layover, 'index', 'rebuild');
+      expect(code).toBe(2);
+      expect(stdout).toMatch(`the index is not complete`);
+      expect(stdout).toMatch(`cannot be read: ${path.slice(layover.dataDirectory.length)}`);
+      // What is there although nobody can read it is not forgotten.
+      expect(stdout).toMatch(`${everything.length} references to`);
+      expect(stdout).toMatch('(0 added, 0 removed)');
+      expect((await cacheCommand(layover, 'cache', 'stats')).stdout).toMatch('not complete: layover index rebuild');
+      await rm(path);
+      const repaired = await cacheCommand(layover, 'index', 'rebuild', '--json');
+      expect({ code: repaired.code, ...JSON.parse(repaired.stdout) }).toMatchObject({
+        code: 0,
+        unreadable: [],
+        removed: 1,
+      });
+    },
+  );
 
   it('counts every byte, and finds those that nobody links', async () => {
     await using made = await storeUnderTest();

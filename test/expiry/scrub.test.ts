@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { lstat, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -60,6 +60,30 @@ describe('a scrub', () => {
       await expectNothingBroken(layover);
       const again = await cacheCommand(layover, 'cache', 'scrub', '--wait');
       expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching('nothing damaged') as string });
+    },
+  );
+
+  it.each(['running', 'stopped'])(
+    'of a %s server passes over bytes that cannot be read, and names them',
+    async (state) => {
+      await using layover = await startExpiringCache(hub());
+      for (const { digest } of [good, bad]) await pullBlob(layover, 'library/app', digest);
+      await expectStored(layover, [good.digest, bad.digest]);
+      const { path = '' } = (await layover.visibleBlobs()).find(({ digest }) => digest === bad.digest) ?? {};
+      await rm(path);
+      await symlink('data', path);
+      if (state === 'stopped') await layover.kill('SIGTERM');
+      const { code, stdout } = await cacheCommand(layover, 'cache', 'scrub', '--wait', '--json');
+      const status = JSON.parse(stdout) as object;
+      expect({ code, ...status }).toMatchObject({
+        code: 2,
+        blobs: 1,
+        damaged: [],
+        unreadable: [bad.digest],
+        progress: 1,
+      });
+      expect(status).not.toHaveProperty('error');
+      expect((await lstat(path)).isSymbolicLink()).toBe(true);
     },
   );
 

@@ -103,6 +103,7 @@ function eventsInto(told: string[]): HousekeepingEvents {
     scrubStarted: () => {},
     scrubbed: () => {},
     quarantined: ({ digest }) => void told.push(`quarantined ${digest}`),
+    unreadable: ({ digest }) => void told.push(`unreadable ${digest}`),
     scrubFinished: () => {},
   };
 }
