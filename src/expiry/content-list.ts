@@ -26,17 +26,29 @@ const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
 const PAGE = 500;
 const MAX_DEPTH = 4;
+/** What a page has read of tags is good for the next one. Milliseconds. */
+const PAGES_MS = 30_000;
+
+type TagsByDigest = ReadonlyMap<Digest, string[]>;
 
 interface View {
   readonly pinned: PinnedNow;
   /** By repository, read once for a request. */
-  readonly tags: Map<string, Promise<ReadonlyMap<Digest, string[]>>>;
+  readonly tags: Map<string, Promise<TagsByDigest>>;
+  /** It goes on where another page ended, and shows tags as that one found them. */
+  readonly isNextPage: boolean;
+}
+
+interface Reading {
+  readonly tags: Promise<TagsByDigest>;
+  isDone: boolean;
 }
 
 /** What is stored, as people want to see it. */
 export class ContentList {
   readonly #options: ContentListOptions;
-  readonly #reading = new Map<string, Promise<ReadonlyMap<Digest, string[]>>>();
+  /** By repository. Which tags name a digest is only known once every tag has been read. */
+  readonly #readings = new Map<string, Reading>();
 
   constructor(options: ContentListOptions) {
     this.#options = options;
@@ -45,7 +57,7 @@ export class ContentList {
   /** @throws {ControlError} */
   async list(query: ListQuery): Promise<ListPage> {
     const limit = Math.min(query.limit ?? DEFAULT_LIMIT, MAX_LIMIT);
-    const view = await this.#view();
+    const view = await this.#view(query.cursor !== undefined);
     if (query.sort === undefined || query.sort === 'name') return this.#listByName(query, limit, view);
     const all: UsageRecord[] = [];
     for await (const record of this.#matching(query, undefined, view)) all.push(record);
@@ -194,26 +206,33 @@ export class ContentList {
     return { digest, kind: record?.kind, size: record?.size, lastUsedAt: record?.lastUsedAt, sharedWith };
   }
 
-  async #view(): Promise<View> {
-    return { pinned: await this.#options.pins.look(), tags: new Map() };
+  async #view(isNextPage = false): Promise<View> {
+    return { pinned: await this.#options.pins.look(), tags: new Map(), isNextPage };
   }
 
-  #tagsOf(repository: string, { tags }: View): Promise<ReadonlyMap<Digest, string[]>> {
-    const reading = tags.get(repository) ?? this.#readTags(repository);
+  #tagsOf(repository: string, { tags, isNextPage }: View): Promise<TagsByDigest> {
+    const reading = tags.get(repository) ?? this.#readTags(repository, isNextPage);
     tags.set(repository, reading);
     return reading;
   }
 
-  /** Lists that are requested at the same time read them once. */
-  #readTags(repository: string): Promise<ReadonlyMap<Digest, string[]>> {
-    const reading =
-      this.#reading.get(repository) ??
-      this.#tagsByDigest(repository).finally(() => void this.#reading.delete(repository));
-    this.#reading.set(repository, reading);
-    return reading;
+  /** Lists that are requested at the same time read them once, and so do the pages of one list. */
+  #readTags(repository: string, isNextPage: boolean): Promise<TagsByDigest> {
+    const known = this.#readings.get(repository);
+    if (known && (isNextPage || !known.isDone)) return known.tags;
+    const reading: Reading = { tags: this.#tagsByDigest(repository), isDone: false };
+    this.#readings.set(repository, reading);
+    const forget = () => {
+      if (this.#readings.get(repository) === reading) this.#readings.delete(repository);
+    };
+    reading.tags.then(() => {
+      reading.isDone = true;
+      setTimeout(forget, PAGES_MS).unref();
+    }, forget);
+    return reading.tags;
   }
 
-  async #tagsByDigest(repository: string): Promise<ReadonlyMap<Digest, string[]>> {
+  async #tagsByDigest(repository: string): Promise<TagsByDigest> {
     const byDigest = new Map<Digest, string[]>();
     for (const { tag, digest } of await this.#options.tags.tagsWithDigests(repository)) {
       byDigest.set(digest, [...(byDigest.get(digest) ?? []), tag]);
