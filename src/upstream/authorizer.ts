@@ -63,14 +63,17 @@ export class Authorizer {
     scope: CallScope,
   ): Promise<string | undefined> {
     const scopeOf = (asked: string | undefined) => scopes ?? (asked || defaultScopes);
-    const demand = this.#choose(parseChallenges(header ?? ''), scopeOf);
-    if (!demand) return undefined;
-    if (demand.scheme === 'bearer' && refused?.startsWith('Bearer ')) {
-      this.#options.tokens.forget(demand.challenge, refused.slice('Bearer '.length));
+    for (const demand of this.#usable(parseChallenges(header ?? ''), scopeOf)) {
+      if (demand.scheme === 'bearer' && refused?.startsWith('Bearer ')) {
+        this.#options.tokens.forget(demand.challenge, refused.slice('Bearer '.length));
+      }
+      const authorization = await this.#meet(demand, scope);
+      // Without credentials: a registry may offer anonymous tokens as well.
+      if (authorization === undefined) continue;
+      this.#demands.set(repository, demand);
+      return authorization === refused ? undefined : authorization;
     }
-    const authorization = await this.#meet(demand, scope);
-    if (authorization !== undefined) this.#demands.set(repository, demand);
-    return authorization === refused ? undefined : authorization;
+    return undefined;
   }
 
   /** Another header than a `Basic` one that was refused; undefined when there is none. A helper's password may have expired. */
@@ -92,24 +95,26 @@ export class Authorizer {
     return credentials?.kind === 'basic' ? basicAuthorization(credentials) : undefined;
   }
 
-  /** The first demand that can be met; an unusable realm fails the call only when nothing else is offered. */
-  #choose(
+  /** In the order in which they are offered; an unusable realm fails the call only when nothing else is. */
+  #usable(
     challenges: readonly Challenge[],
     scopeOf: (asked: string | undefined) => string | undefined,
-  ): Demand | undefined {
+  ): readonly Demand[] {
     let unusable: UpstreamError | undefined;
+    const demands: Demand[] = [];
     for (const { scheme, parameters } of challenges) {
-      if (scheme === 'basic') return { scheme };
+      if (scheme === 'basic') demands.push({ scheme });
       if (scheme !== 'bearer') continue;
       const realm = parseUrl(parameters.get('realm') ?? '');
       if (realm && isRealmUsable(realm, this.#options.registry)) {
         const challenge = { realm, service: parameters.get('service'), scope: scopeOf(parameters.get('scope')) };
-        return { scheme, challenge };
+        demands.push({ scheme, challenge });
+      } else {
+        unusable = this.#unusable(realm);
       }
-      unusable = this.#unusable(realm);
     }
-    if (unusable) throw unusable;
-    return undefined;
+    if (unusable && demands.length === 0) throw unusable;
+    return demands;
   }
 
   #unusable(realm: URL | undefined): UpstreamError {

@@ -41,6 +41,25 @@ describe('a challenge without a scope', () => {
   });
 });
 
+describe('a registry that takes Basic or a token', () => {
+  const offers = (realm: string) => ['Basic realm="r"', `Bearer realm="${realm}",service="reg"`];
+
+  it.each([
+    ['gets an anonymous token without credentials', {}, 'Bearer t1', 1],
+    ['gets the credentials that there are', { credentials }, BASIC, 0],
+  ])('%s', async (_what, options, authorization, tokensIssued) => {
+    await using tokens = await startTokens();
+    await using registry = await startScripted((req, res, seen) => {
+      if (req.headers.authorization) return sendManifest(req, res, seen);
+      res.writeHead(401, { 'www-authenticate': offers(tokens.url) }).end();
+    });
+    await using up = connect(registry.url, options);
+    expect((await up.upstream.fetchManifest('a', LATEST)).bytes).toEqual(manifest);
+    expect(registry.seen.map(({ headers }) => headers.authorization)).toEqual([undefined, authorization]);
+    expect(tokens.seen).toHaveLength(tokensIssued);
+  });
+});
+
 describe('a redirect to a registry that challenges', () => {
   it('is met with an anonymous token, which goes to that registry alone', async () => {
     await using tokens = await startTokens();
