@@ -9,6 +9,10 @@ const COMMA = 0x2c;
 const MINUS = 0x2d;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
+const UNICODE = 0x75;
+/** What follows a backslash alone. */
+const ESCAPES: ReadonlySet<number> = new Set(Buffer.from('"\\/bfnrt'));
+const HEX: ReadonlySet<number> = new Set(Buffer.from('0123456789abcdefABCDEF'));
 const ARRAY = { open: 0x5b, close: 0x5d } as const;
 const OBJECT = { open: 0x7b, close: 0x7d } as const;
 const LITERALS: ReadonlyMap<number, Buffer> = new Map(
@@ -71,11 +75,7 @@ export class JsonCursor {
     this.#scanText();
     if (this.#isPlain) return this.#latin1.slice(this.#textStart, this.#textEnd);
     if (!this.#isEscaped) return this.#bytes.toString('utf8', this.#textStart, this.#textEnd);
-    try {
-      return JSON.parse(this.#bytes.toString('utf8', this.#textStart - 1, this.#textEnd + 1)) as string;
-    } catch (cause) {
-      throw notJson(cause);
-    }
+    return JSON.parse(this.#bytes.toString('utf8', this.#textStart - 1, this.#textEnd + 1)) as string;
   }
 
   /** The number as it is written. */
@@ -156,7 +156,7 @@ export class JsonCursor {
 
   #skipScalar(type: JsonType): void {
     if (type === 'number') this.#scanNumber();
-    else if (type === 'text') this.#skipText();
+    else if (type === 'text') this.#scanText();
     else this.#skipLiteral();
   }
 
@@ -167,17 +167,8 @@ export class JsonCursor {
       return;
     }
     this.#peekByte();
-    this.#skipText();
-    this.#expect(COLON);
-  }
-
-  #skipText(): void {
-    const before = this.#at;
     this.#scanText();
-    if (!this.#isEscaped) return;
-    // Only to find escapes that are none.
-    this.#at = before;
-    this.text();
+    this.#expect(COLON);
   }
 
   #key(): string {
@@ -203,13 +194,22 @@ export class JsonCursor {
       all |= byte;
       if (byte !== BACKSLASH) continue;
       isEscaped = true;
-      at += 1;
+      at = this.#endOfEscape(at + 1);
     }
     if (at >= length) throw notJson();
     this.#textEnd = at;
     this.#at = at + 1;
     this.#isEscaped = isEscaped;
     this.#isPlain = !isEscaped && all < 0x80;
+  }
+
+  /** @param at what follows the backslash @returns the last of its bytes */
+  #endOfEscape(at: number): number {
+    const byte = this.#bytes[at] ?? -1;
+    if (ESCAPES.has(byte)) return at;
+    if (byte !== UNICODE) throw notJson();
+    for (let i = 1; i <= 4; i++) if (!HEX.has(this.#bytes[at + i] ?? -1)) throw notJson();
+    return at + 4;
   }
 
   #scanNumber(): void {
@@ -287,6 +287,6 @@ function someDigits(bytes: Buffer, start: number): number {
   return end;
 }
 
-function notJson(cause?: unknown): RegistryError {
-  return new RegistryError('MANIFEST_INVALID', 'not a manifest: not JSON', cause === undefined ? {} : { cause });
+function notJson(): RegistryError {
+  return new RegistryError('MANIFEST_INVALID', 'not a manifest: not JSON');
 }
