@@ -222,14 +222,18 @@ export class ContentList {
     if (known && (isNextPage || !known.isDone)) return known.tags;
     const reading: Reading = { tags: this.#tagsByDigest(repository), isDone: false };
     this.#readings.set(repository, reading);
+    void this.#keepForPages(repository, reading);
+    return reading.tags;
+  }
+
+  async #keepForPages(repository: string, reading: Reading): Promise<void> {
+    const isRead = await reading.tags.then(Boolean, () => false);
+    reading.isDone = true;
     const forget = () => {
       if (this.#readings.get(repository) === reading) this.#readings.delete(repository);
     };
-    reading.tags.then(() => {
-      reading.isDone = true;
-      setTimeout(forget, PAGES_MS).unref();
-    }, forget);
-    return reading.tags;
+    if (isRead) setTimeout(forget, PAGES_MS).unref();
+    else forget();
   }
 
   async #tagsByDigest(repository: string): Promise<TagsByDigest> {
