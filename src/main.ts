@@ -12,17 +12,18 @@ import { addImageCommands } from './commands/image-commands.ts';
 import { addToolCommands } from './commands/tool-commands.ts';
 import { ConfigError } from './config/problem.ts';
 import { processEnvironment } from './config/process-environment.ts';
-import { VERSION } from './version.ts';
+import { VERSION, versionLine } from './version.ts';
 
-const program = new Command(
-  basename(argv[1] ?? 'layover')
-    .replace(/\.[jt]s$/, '')
-    .replace(/^main$/, 'layover'),
-);
+// `make binaries` sets it in bin/registry, as node makes argv[1] absolute.
+const invokedAs = processEnvironment['LAYOVER_INVOKED_AS'] ?? argv[1] ?? 'layover';
+const name = basename(invokedAs)
+  .replace(/\.[jt]s$/, '')
+  .replace(/^main$/, 'layover');
+const program = new Command(name);
 
 program
   .description('Pull-through cache and registry for container images')
-  .version(`layover ${VERSION}`, '-v, --version', 'print the version')
+  .version(name === 'registry' ? versionLine(invokedAs) : `layover ${VERSION}`, '-v, --version', 'print the version')
   .showHelpAfterError('(add --help for what is possible)')
   .addHelpText(
     'after',
@@ -104,6 +105,8 @@ function end(code: number): void {
 }
 
 try {
+  // Like distribution's, which exits with 0.
+  if (name === 'registry' && argv.length === 2) program.help();
   await program.parseAsync();
 } catch (err) {
   stderr.write(err instanceof ConfigError ? `${err.message}\n` : `layover: ${reasonOf(err)}\n`);

@@ -9,6 +9,8 @@ export type FileDigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
 
 export interface DigestOptions {
   readonly algorithm: FileDigestAlgorithm;
+  /** The program's name in error messages. */
+  readonly name: string;
   /** What `-` stands for. */
   readonly stdin: AsyncIterable<Uint8Array>;
   readonly out: Output;
@@ -28,7 +30,7 @@ export async function digestFiles(files: readonly string[], options: DigestOptio
       const digest = await digestOfStream(file === '-' ? options.stdin : createReadStream(file), options.algorithm);
       options.out.write(`${digest}\t${file}\n`);
     } catch (err) {
-      options.err.write(`layover: ${file}: ${err instanceof Error ? err.message : String(err)}\n`);
+      options.err.write(`${options.name}: ${file}: ${err instanceof Error ? err.message : String(err)}\n`);
       code = 1;
     }
   }

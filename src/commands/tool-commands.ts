@@ -35,7 +35,7 @@ export function addToolCommands(program: Command, { stdin, out, err, end }: Tool
     )
     .addHelpText('after', DIGEST_HELP)
     .action(async (files: string[], { algorithm }: { algorithm: FileDigestAlgorithm }) => {
-      end(await digestFiles(files, { algorithm, stdin, out, err }));
+      end(await digestFiles(files, { algorithm, name: 'layover', stdin, out, err }));
     });
   program
     .command('api-docs')

@@ -3,6 +3,7 @@
 //   node test/setup/prepare.mjs --clients   container clients; installs as root
 //   node test/setup/prepare.mjs --go-clients  clients that Debian has no package of, by go; needs no root
 //   node test/setup/prepare.mjs --s3        S3 servers: versitygw by go, Swift from Debian's packages; needs no root
+//   node test/setup/prepare.mjs --versitygw  this S3 server alone, for `make start-cloud-storage`
 //   node test/setup/prepare.mjs --conformance  the OCI conformance suites, by go; needs no root
 //   node test/setup/prepare.mjs --bench     what the benchmark compares with; installs as root
 // It never fails a run: what stays missing is said here, and again by the tests that are skipped for it.
@@ -273,6 +274,10 @@ function downloadWithDependencies(packages, root) {
   return { ok: true };
 }
 
+if (process.argv.includes('--versitygw')) {
+  goInstall('versitygw', VERSITYGW);
+  process.exit();
+}
 if (process.argv.includes('--clients')) installMissing(NEEDED.clients);
 if (process.argv.includes('--go-clients')) buildGoClients();
 if (process.argv.includes('--s3')) {
