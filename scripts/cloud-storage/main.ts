@@ -14,7 +14,9 @@ const READY_TIMEOUT_MS = 60_000;
 async function start(launcher: Launcher, settings: Settings): Promise<void> {
   await launcher.start();
   await ensureBucket(settings, AbortSignal.timeout(READY_TIMEOUT_MS));
-  stdout.write(`S3 store at ${settings.endpoint}, bucket ${settings.bucket} (${launcher.name})\n${registryCommand(settings)}\n`);
+  stdout.write(
+    `S3 store at ${settings.endpoint}, bucket ${settings.bucket} (${launcher.name})\n${registryCommand(settings)}\n`,
+  );
 }
 
 async function run(command: string | undefined): Promise<number> {

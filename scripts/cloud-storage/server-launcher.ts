@@ -93,7 +93,7 @@ function findServer(): string {
   const folders = [...(env['PATH'] ?? '').split(delimiter), env['GOBIN'], join(homedir(), 'go/bin'), BUILT];
   const find = () =>
     folders
-      .filter((folder) => folder !== undefined && folder !== '')
+      .filter((folder): folder is string => folder !== undefined && folder !== '')
       .map((folder) => join(folder, 'versitygw'))
       .find((path) => existsSync(path));
   const found = find();

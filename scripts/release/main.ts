@@ -1,0 +1,56 @@
+// Makes a release: version, changelog, commit, tag, tarball and notes. It pushes and publishes nothing.
+//   npm run release                          the version follows from the files in changes/
+//   npm run release -- minor                 or: major, patch, 1.2.3
+//   npm run release -- --dry-run [minor]     the same in a temporary clone; nothing here changes
+import { argv, cwd, env, exitCode, stderr, stdout } from 'node:process';
+import { parseArgs } from 'node:util';
+
+import { commandsIn } from './commands.ts';
+import { dryRun } from './dry-run.ts';
+import { makeRelease, type MadeRelease } from './make-release.ts';
+
+const LARGEST_LIST = 20;
+
+async function run(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { 'dry-run': { type: 'boolean', default: false } },
+  });
+  if (positionals.length > 1) throw new Error('usage: npm run release -- [--dry-run] [major|minor|patch|<version>]');
+  const root = cwd();
+  const { git } = commandsIn(root, env);
+  const changed = await git('status', '--porcelain');
+  const options = { root, wanted: positionals[0], date: new Date().toISOString().slice(0, 10), env };
+  if (values['dry-run']) {
+    if (changed !== '') stdout.write('uncommitted changes are not part of this:\n' + `${changed}\n\n`);
+    await dryRun(options, report);
+    stdout.write('\ndry run: nothing was changed\n');
+    return;
+  }
+  if (changed !== '') throw new Error(`uncommitted changes (commit or stash them):\n${changed}`);
+  const made = await makeRelease(options);
+  await report(made, root);
+  stdout.write(`\nnext: git push origin HEAD ${made.tag}, then publish ${made.tarball} with ${made.notesFile}\n`);
+}
+
+async function report({ version, tag, notes, tarball, notesFile }: MadeRelease, root: string): Promise<void> {
+  const { git, npm } = commandsIn(root, env);
+  const [{ files, size }] = JSON.parse(await npm('pack', '--dry-run', '--json')) as [
+    { files: readonly { path: string }[]; size: number },
+  ];
+  const folders = Map.groupBy(files, ({ path }) => path.split('/').slice(0, 2).join('/'));
+  stdout.write(`version  ${version}\ntag      ${tag}\n`);
+  stdout.write(`commit   ${await git('log', '-1', '--format=%s', tag)}\n`);
+  stdout.write(`notes    ${notesFile}\ntarball  ${tarball}, ${size} bytes, ${files.length} files:\n`);
+  for (const [name, { length }] of [...folders].slice(0, LARGEST_LIST))
+    stdout.write(`           ${name} (${length})\n`);
+  stdout.write(`\n${notes}\n`);
+}
+
+try {
+  await run(argv.slice(2));
+} catch (err) {
+  stderr.write(`release: ${err instanceof Error ? err.message : String(err)}\n`);
+  process.exitCode = exitCode ?? 1;
+}
