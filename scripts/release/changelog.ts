@@ -32,6 +32,12 @@ export function collectNotes(changelog: string, changes: readonly Change[]): str
   return [...sections].map(([title, text]) => (title === '' ? text : `### ${title}\n\n${text}`)).join('\n\n');
 }
 
+/** The sections that notes have. */
+export function categoriesOf(notes: string): Category[] {
+  const titles = new Set(parseSections(notes).keys());
+  return CATEGORIES.filter((category) => titles.has(titleOf(category)));
+}
+
 /**
  * The changelog with `notes` as the section of the release, and nothing unreleased.
  *

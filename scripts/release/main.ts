@@ -9,8 +9,6 @@ import { commandsIn } from './commands.ts';
 import { dryRun } from './dry-run.ts';
 import { makeRelease, type MadeRelease } from './make-release.ts';
 
-const LARGEST_LIST = 20;
-
 async function run(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -23,7 +21,7 @@ async function run(args: readonly string[]): Promise<void> {
   const changed = await git('status', '--porcelain');
   const options = { root, wanted: positionals[0], date: new Date().toISOString().slice(0, 10), env };
   if (values['dry-run']) {
-    if (changed !== '') stdout.write('uncommitted changes are not part of this:\n' + `${changed}\n\n`);
+    if (changed !== '') stdout.write(`uncommitted changes are not part of this:\n${changed}\n\n`);
     await dryRun(options, report);
     stdout.write('\ndry run: nothing was changed\n');
     return;
@@ -34,18 +32,10 @@ async function run(args: readonly string[]): Promise<void> {
   stdout.write(`\nnext: git push origin HEAD ${made.tag}, then publish ${made.tarball} with ${made.notesFile}\n`);
 }
 
-async function report({ version, tag, notes, tarball, notesFile }: MadeRelease, root: string): Promise<void> {
-  const { git, npm } = commandsIn(root, env);
-  const [{ files, size }] = JSON.parse(await npm('pack', '--dry-run', '--json')) as [
-    { files: readonly { path: string }[]; size: number },
-  ];
-  const folders = Map.groupBy(files, ({ path }) => path.split('/').slice(0, 2).join('/'));
-  stdout.write(`version  ${version}\ntag      ${tag}\n`);
-  stdout.write(`commit   ${await git('log', '-1', '--format=%s', tag)}\n`);
-  stdout.write(`notes    ${notesFile}\ntarball  ${tarball}, ${size} bytes, ${files.length} files:\n`);
-  for (const [name, { length }] of [...folders].slice(0, LARGEST_LIST))
-    stdout.write(`           ${name} (${length})\n`);
-  stdout.write(`\n${notes}\n`);
+async function report({ version, tag, notes, tarball, bytes, files, notesFile }: MadeRelease, root: string) {
+  const subject = await commandsIn(root, env).git('log', '-1', '--format=%s', tag);
+  stdout.write(`version  ${version}\ncommit   ${subject}\ntag      ${tag}\n`);
+  stdout.write(`tarball  ${tarball} (${files} files, ${bytes} bytes)\nnotes    ${notesFile}\n\n${notes}\n`);
 }
 
 try {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { collectNotes, hasVersion, releaseChangelog } from './changelog.ts';
+import { categoriesOf, collectNotes, hasVersion, releaseChangelog } from './changelog.ts';
 import { type Commands, commandsIn, type Environment } from './commands.ts';
 import { readFragments } from './fragments.ts';
 import { nextVersion } from './next-version.ts';
@@ -23,6 +23,10 @@ export interface MadeRelease {
   /** Paths below `root`. */
   readonly tarball: string;
   readonly notesFile: string;
+  /** Of the tarball. */
+  readonly bytes: number;
+  /** How many the tarball has. */
+  readonly files: number;
 }
 
 const OUTPUT = 'releases';
@@ -40,7 +44,7 @@ export async function makeRelease({ root, wanted, date, env }: ReleaseOptions): 
   const notes = collectNotes(changelog, fragments);
   if (notes === '') throw new Error('nothing to release (add a file to changes/)');
   const { version: current } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
-  const categories = fragments.map(({ category }) => category);
+  const categories = categoriesOf(notes);
   const version = nextVersion({ current, isReleased: hasVersion(changelog, current), wanted, categories });
   const tag = `v${version}`;
   if ((await commands.git('tag', '--list', tag)) !== '') throw new Error(`tag ${tag} exists`);
@@ -80,7 +84,9 @@ async function writeOutput({ root, version, notes, commands }: OutputOptions) {
   await mkdir(join(root, OUTPUT), { recursive: true });
   await commands.npm('run', '--silent', 'build');
   const packed = await commands.npm('pack', '--json', '--pack-destination', OUTPUT);
-  const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
+  const [{ filename, size, entryCount }] = JSON.parse(packed) as [
+    { filename: string; size: number; entryCount: number },
+  ];
   const tarball = join(OUTPUT, filename);
   const sha256 = createHash('sha256')
     .update(await readFile(join(root, tarball)))
@@ -88,5 +94,5 @@ async function writeOutput({ root, version, notes, commands }: OutputOptions) {
   await writeFile(join(root, `${tarball}.sha256`), `${sha256}  ${filename}\n`);
   const notesFile = join(OUTPUT, `v${version}.md`);
   await writeFile(join(root, notesFile), `# Layover ${version}\n\n${notes}\n\n\`sha256:${sha256}\` ${filename}\n`);
-  return { tarball, notesFile };
+  return { tarball, notesFile, bytes: size, files: entryCount };
 }
