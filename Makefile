@@ -72,7 +72,7 @@ stop-cloud-storage stop-s3-storage: | node_modules ## stop it and keep its conte
 reset-cloud-storage reset-s3-storage: | node_modules ## remove its content and start it
 	@npm run --silent cloud-storage -- reset
 
-test-cloud-storage test-s3-storage run-s3-tests: | node_modules ## run the tests of the S3 driver, on servers of their own
+test-cloud-storage test-s3-storage run-s3-tests: | node_modules ## run the tests of the S3 driver, on separate servers
 	@npm run test:s3
 
 ##@ Validate

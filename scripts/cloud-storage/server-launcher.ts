@@ -14,7 +14,7 @@ const PID_FILE = join(DIRECTORY, 'pid');
 const BUILT = join(ROOT, 'node_modules/.cache/layover-tests/bin');
 const STOP_TIMEOUT_MS = 10_000;
 
-/** versitygw as a process of its own, with its data, log and process id in `tests/cloud-storage/`. */
+/** versitygw as a separate process, with its data, log and process id in `tests/cloud-storage/`. */
 export function serverLauncher(settings: Settings) {
   return {
     name: 'versitygw',

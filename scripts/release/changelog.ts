@@ -25,7 +25,7 @@ export function collectNotes(changelog: string, changes: readonly Change[]): str
     if (lines.length === 0) continue;
     const title = titleOf(category);
     const before = sections.get(title);
-    // A list goes on without a blank line; other text does not.
+    // A list continues without a blank line; other text does not.
     const gap = before === undefined || /(?:^|\n)- [^\n]*$/.test(before) ? '\n' : '\n\n';
     sections.set(title, before ? before + gap + lines.join('\n') : lines.join('\n'));
   }

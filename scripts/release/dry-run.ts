@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { commandsIn } from './commands.ts';
 import { makeRelease, type MadeRelease, type ReleaseOptions } from './make-release.ts';
 
-/** Whoever tries a release needs neither a name nor a key for git. */
+/** A dry run works without a name and a key for git. */
 const IDENTITY = {
   GIT_AUTHOR_NAME: 'dry run',
   GIT_AUTHOR_EMAIL: 'dry-run@localhost',

@@ -86,9 +86,9 @@ describe('settings of editors', () => {
       tasks: readonly { label: string; script?: string }[];
     };
     const labels = new Set(tasks.map(({ label }) => label));
-    expect(configurations.flatMap(({ preLaunchTask }) => preLaunchTask ?? []).filter((it) => !labels.has(it))).toEqual(
-      [],
-    );
+    expect(
+      configurations.flatMap(({ preLaunchTask }) => preLaunchTask ?? []).filter((label) => !labels.has(label)),
+    ).toEqual([]);
   });
 
   it('tasks run scripts that exist', async () => {

@@ -27,7 +27,7 @@ describe('renderTemplate', () => {
     expect(renderTemplate(source, DATA)).toBe(expected);
   });
 
-  it('calls functions of its own, also at the end of a pipeline', () => {
+  it('calls further functions, also at the end of a pipeline', () => {
     const functions = { loud: (text: unknown) => String(text).toUpperCase() };
     expect(renderTemplate('{{.Name | loud}}{{loud "y"}}', DATA, functions)).toBe('XY');
   });

@@ -31,7 +31,7 @@ const CHANGES: readonly Change[] = [
 ];
 
 describe('changelog', () => {
-  it('collects what is unreleased and the changes, by category', () => {
+  it('collects unreleased entries and the changes, by category', () => {
     expect(collectNotes(CHANGELOG, CHANGES)).toBe(
       '### Added\n\n- One.\n- Three.\n\n### Fixed\n\n- Two.\n\n### Security\n\n- Safe.',
     );

@@ -15,7 +15,7 @@ async function run(command: string, args: readonly string[], options: ProcessOpt
   return { code, stdout: program.stdout, stderr: program.stderr };
 }
 
-describe.skipIf((await findProgram('make')) === undefined)('make', () => {
+describe.skipIf((await findProgram('make')) === undefined)('make', { timeout: 60_000 }, () => {
   let checkout: Awaited<ReturnType<typeof copyCheckout>>;
   let built: Awaited<ReturnType<typeof run>>;
 
