@@ -39,9 +39,11 @@ export function splitTemplate(source: string): Part[] {
 
 /** The `}}` that is not inside of a string or a comment. */
 function endOfAction(source: string, open: number, line: number): number {
-  const rest = /^\{\{(?:-\s)?\s*\/\*/.test(source.slice(open)) ? source.indexOf('*/', open) + 2 : open + 2;
+  const isComment = /^\{\{(?:-\s)?\s*\/\*/.test(source.slice(open, open + 20));
+  const endOfComment = isComment ? source.indexOf('*/', open) : open;
+  if (endOfComment === -1) throw new Error(`line ${line}: unclosed comment`);
   const skip = /"(?:[^"\\\n]|\\.)*"|`[^`]*`|\}\}|[^]/gy;
-  skip.lastIndex = rest;
+  skip.lastIndex = endOfComment + 2;
   for (let match = skip.exec(source); match; match = skip.exec(source)) {
     if (match[0] === '}}') return match.index;
   }

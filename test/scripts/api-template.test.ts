@@ -40,6 +40,7 @@ describe('renderTemplate', () => {
     ['a block that does not end', '{{if .Name}}a', 'line 1: if without end'],
     ['an end without a block', 'a\n\n{{end}}', 'line 3: unexpected end'],
     ['an action that does not end', '{{.Name', 'line 1: unclosed action'],
+    ['a comment that does not end', '{{.Name}} {{/* a }}', 'line 1: unclosed comment'],
     ['a variable outside of its block', '{{range $e := .List}}{{end}}{{$e}}', 'line 1: undefined variable $e'],
     ['actions that are not supported', '{{define "a"}}{{end}}', 'line 1: define is not supported'],
     ['an empty action', '{{}}', 'line 1: missing value for command'],
