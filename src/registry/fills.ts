@@ -188,6 +188,8 @@ export class Fills {
       (release) => fill.run().finally(release),
       (reason: unknown) => fill.cancelled(reason),
     );
+    // At once: what begins from here on does not share what this upstream sends.
+    if (result === 'untrusted') this.#distrusted.set(sharedKey(fill.upstream, fill.digest), {});
     for (const stored of fill.repositories) await this.#options.sharing?.release(stored, fill.digest);
     this.#ended(fill, result);
   }
@@ -201,8 +203,6 @@ export class Fills {
       if (!wasFull) this.#options.events.storageFull({ what: 'blobs' });
     } else if (result === 'over-limit') {
       this.#overLimit.set(fill.id, { until: this.#now() + OVER_LIMIT_HOLD_MS });
-    } else if (result === 'untrusted') {
-      this.#distrusted.set(sharedKey(fill.upstream, fill.digest), {});
     } else if (result === 'completed') {
       this.#finishOthers(fill.digest);
       if (wasFull) this.#recovered();

@@ -9,6 +9,7 @@ import type { Found, PulledRepository } from './pulled-manifests.ts';
 import type { OpenBlob } from './registry.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { StoredContent } from './stored-content.ts';
+import { UpstreamSource } from './upstream-source.ts';
 
 export interface PulledBlobsOptions {
   readonly upstream: Upstream;
@@ -63,7 +64,8 @@ export class PulledBlobs {
       this.#assertOnline(repository, digest);
       const filled = await fills.open({ blob, stored: repository.stored, confirm });
       if (!filled) continue;
-      return { content: opened(digest, filled.source), outcome: filled.outcome, asked: true };
+      const source = new UpstreamSource(filled.source, upstream.name);
+      return { content: opened(digest, source), outcome: filled.outcome, asked: true };
     }
     throw new RegistryError('UNAVAILABLE', `${digest} vanishes from storage as soon as it is there`);
   }

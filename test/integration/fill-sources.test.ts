@@ -135,6 +135,8 @@ describe('an upstream that does not have the blob, hangs or lies', () => {
     expect(await pull(scene.url('evil.example/x'))).toMatchObject({ complete: false });
     expect(await pull(scene.url('lib/app'))).toMatchObject({ status: 200, complete: true, digest });
     expect(scene.hub.requests).toContainEqual({ method: 'GET', repository: 'lib/app', range: undefined });
+    expect(scene.layover.output).toContain('err.message="evil.example: 404"');
+    expect(scene.layover.output).not.toContain('a fault of ours');
   });
 
   it('is followed by verified bytes once another upstream sent them, if it confirmed that it has the blob', async () => {
