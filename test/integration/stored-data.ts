@@ -13,19 +13,27 @@ const LINK_WITH_DIGEST = /\/(_layers|_manifests\/revisions|_manifests\/tags\/[^/
  * digest, links that say another digest than their path, or that lead to nothing. One line each.
  */
 async function problemsIn(root: string): Promise<readonly string[]> {
+  // Links before blobs: bytes are stored before what links them, also by a request that is still running.
+  const links = await readLinks(join(root, 'docker/registry/v2/repositories'));
   const blobs = await readVisibleBlobs(root);
   const known = new Set(blobs.map(({ digest }) => digest));
   const broken = blobs
     .filter(({ intact }) => !intact)
     .map(({ digest, size }) => `broken blob ${digest}, ${size} bytes`);
-  const repositories = join(root, 'docker/registry/v2/repositories');
-  const paths = (await filesBelow(repositories)).filter((path) => basename(path) === 'link');
-  const links = await Promise.all(paths.map((path) => linkProblems(path, known)));
-  return [...broken, ...links.flat()].map((problem) => problem.replace(root, ''));
+  return [...broken, ...links.flatMap((link) => linkProblems(link, known))].map((problem) => problem.replace(root, ''));
 }
 
-async function linkProblems(path: string, blobs: ReadonlySet<string>): Promise<string[]> {
-  const target = await readFile(path, 'utf8');
+interface Link {
+  readonly path: string;
+  readonly target: string;
+}
+
+async function readLinks(repositories: string): Promise<Link[]> {
+  const paths = (await filesBelow(repositories)).filter((path) => basename(path) === 'link');
+  return Promise.all(paths.map(async (path) => ({ path, target: await readFile(path, 'utf8') })));
+}
+
+function linkProblems({ path, target }: Link, blobs: ReadonlySet<string>): string[] {
   const [, , algorithm, hex] = LINK_WITH_DIGEST.exec(path.split(sep).join('/')) ?? [];
   const isElsewhere = hex !== undefined && target !== `${algorithm}:${hex}`;
   if (isElsewhere) return [`${path} says ${target}`];
