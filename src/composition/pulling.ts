@@ -32,6 +32,9 @@ export interface PullingParts extends Stored {
   readonly secret: string | undefined;
 }
 
+/** Clients give up after a while: containerd after 30 s without headers. Milliseconds. */
+const MAX_SLOT_WAIT_MS = 5_000;
+
 /** What only a pull-through cache has: upstreams, and the fills that they all share. */
 export async function createPulling(proxy: ProxyConfig, parts: PullingParts) {
   const { buffers, driver, store, telemetry } = parts;
@@ -47,7 +50,7 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts) {
   const { maxConcurrent, maxPerUpstream, minRate, advertise } = proxy.fills;
   const replicas = createReplicas(advertise, parts);
   const sharing = replicas && { sharing: replicas.sharing };
-  const limits = { total: maxConcurrent, perUpstream: maxPerUpstream };
+  const limits = { total: maxConcurrent, perUpstream: maxPerUpstream, maxWaitMs: MAX_SLOT_WAIT_MS };
   const fills = new Fills({ spools, target: store, events: telemetry.cache, limits, minRate, ...sharing });
   const shared = parts.redis && createPeerSecret(parts.redis);
   const secrets = createUploadSecrets({ configured: parts.secret, shared });

@@ -2,6 +2,8 @@
 export interface FillLimits {
   readonly total: number;
   readonly perUpstream: number;
+  /** A fill waits so long for a slot, then it runs beyond the limits: its clients give up otherwise. Milliseconds. */
+  readonly maxWaitMs: number;
 }
 
 interface Waiting {
@@ -21,7 +23,7 @@ export class FillSlots {
   }
 
   /**
-   * Resolves when the fill may run.
+   * Resolves when the fill may run: there is a slot, or it waited for {@link FillLimits.maxWaitMs}.
    *
    * @returns gives the slot back; called once
    * @throws the signal's reason when it aborts first
@@ -48,11 +50,20 @@ export class FillSlots {
   #wait(upstream: string, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const waiting = { upstream, grant: () => settle(resolve) };
-      const onAbort = () => {
+      const leave = () => {
         this.#waiting = this.#waiting.filter((other) => other !== waiting);
+      };
+      const onAbort = () => {
+        leave();
         settle(() => reject(signal.reason as Error));
       };
+      const tooLong = setTimeout(() => {
+        leave();
+        this.#take(upstream);
+        settle(resolve);
+      }, this.#limits.maxWaitMs).unref();
       const settle = (end: () => void) => {
+        clearTimeout(tooLong);
         signal.removeEventListener('abort', onAbort);
         end();
       };

@@ -32,8 +32,6 @@ export interface FillOptions {
  * them read it, each at its own pace and on behalf of a repository that has the blob.
  */
 export class Fill {
-  /** Resolves when it may run; rejects when it is stopped before. */
-  readonly started: Promise<void>;
   readonly #options: FillOptions;
   /** Bytes of the blob, once the upstream's headers are in. Rejects with the reason when the fill fails before. */
   readonly #opened: Promise<number>;
@@ -48,17 +46,11 @@ export class Fill {
   #isStarted = false;
   #ended = false;
   #end: () => void = () => {};
-  #resolveStarted: () => void = () => {};
-  #rejectStarted: (reason: unknown) => void = () => {};
   #resolveOpened: (size: number) => void = () => {};
   #rejectOpened: (reason: unknown) => void = () => {};
 
   constructor(options: FillOptions) {
     this.#options = options;
-    this.started = new Promise((resolve, reject) => {
-      this.#resolveStarted = resolve;
-      this.#rejectStarted = reject;
-    });
     this.#opened = new Promise((resolve, reject) => {
       this.#resolveOpened = resolve;
       this.#rejectOpened = reject;
@@ -70,7 +62,6 @@ export class Fill {
       };
     });
     // Whoever waits for them has a rejection of their own.
-    this.started.catch(() => {});
     this.#opened.catch(() => {});
   }
 
@@ -196,7 +187,6 @@ export class Fill {
 
   /** Never ran. */
   cancelled(reason: unknown): FillResult {
-    this.#rejectStarted(reason);
     this.#rejectOpened(reason);
     this.#end();
     return fillResultOf(reason);
@@ -206,7 +196,6 @@ export class Fill {
   async run(): Promise<FillResult> {
     const { spools, key } = this.#options;
     this.#isStarted = true;
-    this.#resolveStarted();
     try {
       const spool = await spools.open(key);
       this.#spool = spool;

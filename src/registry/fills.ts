@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { createCountedCache } from '../cache/lru.ts';
 import type { Digest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import { UpstreamError } from '../upstream/upstream.ts';
 import type { RemoteBlob } from './blob-download.ts';
@@ -58,8 +57,6 @@ const FULL_HOLD_MS = 5_000;
 const OVER_LIMIT_HOLD_MS = 60_000;
 /** After an upstream sent other bytes than the blob's: how long its repositories do not share fills of it. Milliseconds. */
 const DISTRUST_MS = 10 * 60_000;
-/** A client waits so long for a slot, then its blob streams through without being kept. Milliseconds. */
-const MAX_QUEUED_MS = 5_000;
 
 /**
  * All fills of the process. Clients of one upstream share the fill of a digest, each on behalf of a repository that is known to have it. Upstreams
@@ -93,8 +90,7 @@ export class Fills {
   }
 
   /**
-   * The blob from the fill under way, or from one that starts now. When there is no space to keep it, or no slot for too long: straight
-   * through.
+   * The blob from the fill under way, or from one that starts now. When there is no space to keep it: straight through.
    *
    * @returns undefined when a fill has just ended: look in storage, and ask again
    * @throws {UpstreamError} · what `confirm` throws
@@ -123,7 +119,8 @@ export class Fills {
 
   /** Ends every fill; what they have fetched waits on disk for the next start. */
   async stop(): Promise<void> {
-    for (const { fill } of this.#running.values()) fill.stop(new Error('the process is ending'));
+    for (const { fill } of this.#running.values())
+      fill.stop(new RegistryError('UNAVAILABLE', 'the registry is shutting down'));
     await this.idle();
   }
 
@@ -135,8 +132,6 @@ export class Fills {
   async #follow(fill: Fill, { blob, stored }: FillRequest, outcome: Outcome): Promise<FilledBlob | undefined> {
     const leave = fill.enter();
     try {
-      const direct = (await startsInTime(fill)) ? undefined : await this.#findDirect(blob);
-      if (direct) return direct;
       const source = await fill.follow(blob, stored);
       if (source) return { source, outcome };
       await this.#endOf(fill);
@@ -249,33 +244,15 @@ export class Fills {
     return source;
   }
 
-  /** @throws {UpstreamError} also when the upstream does not tell the size */
+  /** @throws {UpstreamError} also when the upstream does not tell the size, without which nothing can be sent before all of it is here */
   async #openDirect(blob: RemoteBlob): Promise<FilledBlob> {
-    const direct = await this.#findDirect(blob);
-    if (direct) return direct;
+    const source = await DirectBlob.open(blob);
+    if (source) return { source, outcome: 'BYPASS' };
     const { name } = blob.upstream;
     throw new UpstreamError('protocol', `${name}: no Content-Length for ${blob.digest}`, { upstream: name });
-  }
-
-  /** @returns undefined when the upstream does not tell the size, without which nothing can be sent before all of it is here */
-  async #findDirect(blob: RemoteBlob): Promise<FilledBlob | undefined> {
-    const source = await DirectBlob.open(blob);
-    return source && { source, outcome: 'BYPASS' };
   }
 }
 
 function sharedKey(upstream: string, digest: Digest): string {
   return `${upstream}@${digest}`;
-}
-
-/** @throws when the fill ends before it has started */
-async function startsInTime(fill: Fill): Promise<boolean> {
-  if (fill.isStarted) return true;
-  const waited = new AbortController();
-  const tooLate = sleep(MAX_QUEUED_MS, false, { signal: waited.signal, ref: false }).catch(() => false);
-  try {
-    return await Promise.race([fill.started.then(() => true), tooLate]);
-  } finally {
-    waited.abort();
-  }
 }

@@ -23,7 +23,7 @@ describe('the only upstream, given by proxy.remoteurl', () => {
       }
     }
     expect(await storedRepositories(layover.dataDirectory)).toEqual(['library/app']);
-    expect(layover.output).toMatch(/proxy\.remoteurl: serves requests for every registry \(\?ns=\)/);
+    await layover.waitForOutput(/proxy\.remoteurl: serves requests for every registry \(\?ns=\)/);
   });
 
   it('is asked for what the caller may pull by its stored name, whatever the registry', async () => {

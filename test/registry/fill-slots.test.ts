@@ -19,7 +19,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('slots for fills', () => {
   it('are limited in all, and given in order', async () => {
-    const slots = new FillSlots({ total: 1, perUpstream: 1 });
+    const slots = new FillSlots({ total: 1, perUpstream: 1, maxWaitMs: 60_000 });
     const first = acquiring(slots, 'a');
     const others = [acquiring(slots, 'b'), acquiring(slots, 'c')];
     await turn();
@@ -30,7 +30,7 @@ describe('slots for fills', () => {
   });
 
   it('are limited per upstream, and one that waits for its own stands in the way of none', async () => {
-    const slots = new FillSlots({ total: 3, perUpstream: 2 });
+    const slots = new FillSlots({ total: 3, perUpstream: 2, maxWaitMs: 60_000 });
     const slow = ['slow', 'slow', 'slow'].map((upstream) => acquiring(slots, upstream));
     const other = acquiring(slots, 'other');
     await turn();
@@ -45,7 +45,7 @@ describe('slots for fills', () => {
   });
 
   it('are wanted of those whose giving one up helps', async () => {
-    const slots = new FillSlots({ total: 3, perUpstream: 2 });
+    const slots = new FillSlots({ total: 3, perUpstream: 2, maxWaitMs: 60_000 });
     for (const upstream of ['slow', 'slow', 'slow']) acquiring(slots, upstream);
     expect([slots.isWanted('slow'), slots.isWanted('other')]).toEqual([true, false]);
     acquiring(slots, 'other');
@@ -55,7 +55,7 @@ describe('slots for fills', () => {
   });
 
   it('are not given to what does not wait any more', async () => {
-    const slots = new FillSlots({ total: 1, perUpstream: 1 });
+    const slots = new FillSlots({ total: 1, perUpstream: 1, maxWaitMs: 60_000 });
     const first = acquiring(slots, 'a');
     const gone = new AbortController();
     const left = acquiring(slots, 'a', gone.signal);
@@ -65,5 +65,19 @@ describe('slots for fills', () => {
     (await first.slot)();
     await turn();
     expect([left.isGranted(), last.isGranted(), slots.isQueued]).toEqual([false, true, false]);
+  });
+
+  it('are exceeded by a fill that has waited too long, once', async () => {
+    const slots = new FillSlots({ total: 1, perUpstream: 1, maxWaitMs: 20 });
+    const first = acquiring(slots, 'a');
+    const second = acquiring(slots, 'a');
+    (await second.slot)();
+    expect(slots.isQueued).toBe(false);
+    const third = acquiring(slots, 'a');
+    await turn();
+    expect(third.isGranted()).toBe(false);
+    (await first.slot)();
+    await turn();
+    expect(third.isGranted()).toBe(true);
   });
 });
