@@ -10,6 +10,7 @@ export const OTHER_USER = 12_345;
 
 /** Whether a process of another user can be started: it takes root. */
 export const canBecomeOther = process.platform === 'linux' && process.getuid?.() === 0;
+if (!canBecomeOther) console.warn('not root on Linux: the tests with the files of another user are skipped');
 
 /** Runs a command about the configuration of an ended server as {@link OTHER_USER}. */
 export async function startAsOther(
