@@ -4,7 +4,14 @@ import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { Reference } from '../oci/reference.ts';
 import { type FetchedManifest, type Upstream, UpstreamError } from '../upstream/upstream.ts';
-import { type FailurePolicy, onRevalidationFailure, type TagRules, tagFreshness, tagPolicy } from './freshness.ts';
+import {
+  type FailurePolicy,
+  type FreshnessPolicy,
+  onRevalidationFailure,
+  type TagRules,
+  tagFreshness,
+  tagPolicy,
+} from './freshness.ts';
 import { isDescribed, type PulledManifest, readPulled } from './pulled-manifest.ts';
 import type { Manifest, Outcome } from './registry.ts';
 import { SingleFlight } from './single-flight.ts';
@@ -69,6 +76,8 @@ const REVALIDATION_BUDGET_MS = 1_500;
 const FAILURE_HOLD_MS = 10_000;
 const MAX_HOLD_MS = 60 * 60_000;
 const MAX_DESCRIBED = 5_000;
+/** A tag is at most 128 characters. */
+const MAX_POLICIES = 5_000;
 
 /** The manifests of one upstream: cached, revalidated, fetched once however many ask. */
 export class PulledManifests {
@@ -77,6 +86,8 @@ export class PulledManifests {
   readonly #resolutions = new SingleFlight<Resolved>();
   /** What a `HEAD` has been answered with before there were bytes: a `GET` says the same. */
   readonly #described = createCountedCache<{ readonly mediaType: string }>({ maxEntries: MAX_DESCRIBED });
+
+  readonly #policies = createCountedCache<FreshnessPolicy>({ maxEntries: MAX_POLICIES });
 
   constructor(options: PulledManifestsOptions) {
     this.#options = options;
@@ -164,8 +175,17 @@ export class PulledManifests {
   }
 
   #freshness(tag: string, entry: TagEntry) {
-    const { policy, offline, now } = this.#options;
-    return tagFreshness(entry, { ...tagPolicy(tag, policy), offline }, now());
+    return tagFreshness(entry, this.#policyOf(tag), this.#options.now());
+  }
+
+  /** Rules are matched once for each tag: every warm pull needs the result. */
+  #policyOf(tag: string): FreshnessPolicy {
+    const known = this.#policies.get(tag);
+    if (known) return known;
+    const { policy, offline } = this.#options;
+    const made = { ...tagPolicy(tag, policy), offline };
+    this.#policies.set(tag, made);
+    return made;
   }
 
   async #ask(repository: PulledRepository, tag: string, usable: TagEntry | undefined): Promise<Resolved> {
