@@ -36,10 +36,10 @@ export function requireToken(hasToken: TokenCheck): RequestHandler {
 }
 
 /**
- * Lets nobody through whom a page in a browser may have sent, where an address is all that it takes. With a token the name does not
- * matter, as no page has that; a page of another origin is refused in any case.
+ * Refuses requests that a page in a browser may have sent, where reaching the address is enough to be admitted. With a token the host
+ * name does not matter, as no page has the token; a page of another origin is always refused.
  *
- * @param open the server's address and its further hosts; undefined when a token is asked for
+ * @param open the server's address and its further hosts; absent when a token is required
  */
 export function refuseStrangers(
   open: { readonly listen: Listen; readonly hosts: readonly string[] } | undefined,

@@ -10,7 +10,7 @@ const WINDOW_MS = 60_000;
 const USERS_PER_ADDRESS = 10;
 const MAX_ADDRESSES = 10_000;
 const MAX_LOGINS = 50_000;
-/** Whoever logged in from an address is not stopped by what others do there. Milliseconds. */
+/** A user who logged in from an address is exempt from its limit for this long. Milliseconds. */
 const KNOWN_MS = 24 * 60 * 60_000;
 
 interface Count {
@@ -34,7 +34,7 @@ export interface FailureLimitOptions {
 }
 
 /**
- * Slows down guessing of passwords. What counts is the address together with the user: nobody can lock a user out elsewhere, and one
+ * Slows down guessing of passwords. Failures count per address and user: a user stays able to log in from other addresses, and one
  * client with a wrong password does not lock out the others at its address. An address as a whole has ten times as many tries, against
  * guesses for many users.
  */

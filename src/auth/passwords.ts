@@ -33,7 +33,7 @@ export class Passwords {
   /**
    * A wrong one takes as long as one for the dearest hash, whether there is such a user or not.
    *
-   * @param hashed undefined: there is no such user
+   * @param hashed absent when there is no such user
    * @param dearest cost of all hashes that there are
    * @throws {RegistryError} `TOOMANYREQUESTS` when many wait already
    */

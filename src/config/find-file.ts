@@ -8,7 +8,7 @@ import { CONFIGURATION_PATH, type Environment } from './environment.ts';
 const CONFIGURATION_PLACES = 'LAYOVER_CONFIGURATION_PLACES';
 
 export interface FoundFile {
-  /** Undefined: none is named or mounted. */
+  /** Absent when no file is named or mounted. */
   readonly path: string | undefined;
   readonly notices: readonly string[];
   readonly warnings: readonly string[];
@@ -28,7 +28,7 @@ export async function findFile(file: string | undefined, env: Environment): Prom
   };
 }
 
-/** Also where it cannot be read, or leads nowhere: whoever put it there is to hear of that. */
+/** True also for a file that cannot be read and for a dangling link: reading it then reports the reason. */
 async function exists(path: string): Promise<boolean> {
   try {
     await lstat(path);
