@@ -6,12 +6,12 @@ import { fileURLToPath } from 'node:url';
 
 import { stringify } from 'yaml';
 
-import { LmdbIndex } from '../src/expiry/lmdb-index.ts';
-import { ManifestParts } from '../src/expiry/manifest-parts.ts';
-import type { UsageIndex } from '../src/expiry/usage-index.ts';
-import { UsageRecorder } from '../src/expiry/usage-recorder.ts';
+import { LmdbIndex } from '../src/usage/lmdb-index.ts';
+import { ManifestParts } from '../src/usage/manifest-parts.ts';
+import type { UsageIndex } from '../src/usage/usage-index.ts';
+import { UsageRecorder } from '../src/usage/usage-recorder.ts';
 import { digestOf } from '../src/oci/digest.ts';
-import { storeUnderTest } from '../test/expiry/store-under-test.ts';
+import { storeUnderTest } from '../test/retention/store-under-test.ts';
 import { Layover } from '../test/support/layover.ts';
 
 const HOUR = 3_600_000;

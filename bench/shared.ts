@@ -1,4 +1,4 @@
-import { RedisIndex } from '../src/expiry/redis-index.ts';
+import { RedisIndex } from '../src/usage/redis-index.ts';
 import { configFor, connect } from '../test/redis/redis-under-test.ts';
 import { startReplicas } from '../test/replicas/replica-scene.ts';
 import { startBalancer } from '../test/support/balancer.ts';

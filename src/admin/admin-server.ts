@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import express, { type Express, type Router } from 'express';
 
 import type { Listen } from '../config/config.ts';
-import { bind, closeNow } from '../http/bound-server.ts';
-import { PROFILES_PATH } from '../http/debug-profiles.ts';
+import { bind, closeNow } from '../http/listen/bound-server.ts';
+import { PROFILES_PATH } from '../http/pages/debug-profiles.ts';
 import { ADMIN_PATH } from './api.ts';
 import { refuseStrangers, requireToken, type TokenCheck } from './authenticate.ts';
 import { type AdminRoutesOptions, answerAdminError, createAdminRoutes } from './routes.ts';

@@ -1,4 +1,4 @@
-import type { ControlFailure } from '../expiry/cache-control.ts';
+import type { ControlFailure } from '../operations/control-error.ts';
 
 /** Below which everything of the admin API is. */
 export const ADMIN_PATH = '/admin/api/v1';

@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises';
 import type { Request, RequestHandler } from 'express';
 
 import type { Listen } from '../config/config.ts';
-import { ControlError } from '../expiry/cache-control.ts';
-import { refuseForeign } from '../http/foreign-requests.ts';
-import { createHostCheck } from '../http/known-hosts.ts';
+import { ControlError } from '../operations/control-error.ts';
+import { refuseForeign } from '../http/client/foreign-requests.ts';
+import { createHostCheck } from '../http/client/known-hosts.ts';
 
 export interface AdminSecret {
   readonly token: string | undefined;

@@ -2,22 +2,21 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { text } from 'node:stream/consumers';
 
-import {
-  type CacheControl,
-  type CacheStats,
-  type CollectionRequest,
-  type CollectionStatus,
-  type ContentDetails,
-  ControlError,
-  type EvictResult,
-  isControlFailure,
-  type ListPage,
-  type ListQuery,
-  type PinView,
-  type RebuildStatus,
-  type RefreshResult,
-  type ScrubStatus,
-} from '../expiry/cache-control.ts';
+import type {
+  CacheControl,
+  CacheStats,
+  CollectionRequest,
+  CollectionStatus,
+  ContentDetails,
+  EvictResult,
+  ListPage,
+  ListQuery,
+  PinView,
+  RebuildStatus,
+  RefreshResult,
+  ScrubStatus,
+} from '../operations/cache-control.ts';
+import { ControlError, isControlFailure } from '../operations/control-error.ts';
 import { ADMIN_PATH, type AdminErrorBody } from './api.ts';
 
 export interface RemoteControlOptions {

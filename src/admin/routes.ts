@@ -1,12 +1,7 @@
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Router } from 'express';
 
-import {
-  type CacheControl,
-  type CollectionRequest,
-  ControlError,
-  LIST_ORDERS,
-  type ListQuery,
-} from '../expiry/cache-control.ts';
+import { type CacheControl, type CollectionRequest, LIST_ORDERS, type ListQuery } from '../operations/cache-control.ts';
+import { ControlError } from '../operations/control-error.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './authenticate.ts';
 

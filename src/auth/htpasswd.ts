@@ -5,7 +5,7 @@ import type { FailureLimit, LoginAttempt } from './failure-limit.ts';
 import { parseHtpasswd, provideHtpasswd, type Users } from './htpasswd-file.ts';
 import type { Identity } from './identity.ts';
 import { Passwords } from './passwords.ts';
-import { Verified } from './verified.ts';
+import { Verified } from './credential-cache.ts';
 import { UnusableFileError, WatchedFile } from './watched-file.ts';
 
 /** Some ten thousand users. */

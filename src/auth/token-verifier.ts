@@ -4,7 +4,7 @@ import type { Access } from './access.ts';
 import type { Identity } from './identity.ts';
 import { findKey, type KeyHeader, type KeySource } from './token-keys.ts';
 import type { TrustedKeys } from './trusted-keys.ts';
-import { Verified } from './verified.ts';
+import { Verified } from './credential-cache.ts';
 
 /** Clocks may differ by so much; as distribution. */
 const LEEWAY_SECONDS = 60;

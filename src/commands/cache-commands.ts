@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 
-import { ControlError, LIST_ORDERS, type ListOrder } from '../expiry/cache-control.ts';
+import { LIST_ORDERS, type ListOrder } from '../operations/cache-control.ts';
+import { ControlError } from '../operations/control-error.ts';
 import {
   type CacheOutput,
   evictCached,

@@ -8,7 +8,7 @@ import type {
   PartView,
   PinView,
   ScrubStatus,
-} from '../expiry/cache-control.ts';
+} from '../operations/cache-control.ts';
 import type { CacheTarget } from './open-cache.ts';
 import { ProgressBar, type ProgressOutput } from './progress-bar.ts';
 import { formatBytes, formatSpan, renderColumns } from './table.ts';

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 
 import { parseOwnDurationMs } from '../config/units.ts';
-import { type CollectionRequest, type CollectionStatus, ControlError } from '../expiry/cache-control.ts';
+import type { CollectionRequest, CollectionStatus } from '../operations/cache-control.ts';
+import { ControlError } from '../operations/control-error.ts';
 import type { CacheOutput } from './cache.ts';
 import { type CacheCommandsContext, runOnCache, withTargetOptions } from './cache-commands.ts';
 import type { CacheTarget } from './open-cache.ts';

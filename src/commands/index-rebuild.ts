@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { ControlError } from '../expiry/cache-control.ts';
-import type { RebuildProgress, RebuildResult } from '../expiry/rebuild.ts';
+import { ControlError } from '../operations/control-error.ts';
+import type { RebuildProgress, RebuildResult } from '../usage/rebuild.ts';
 import type { CacheOutput } from './cache.ts';
 import type { CacheTarget } from './open-cache.ts';
 import { ProgressBar } from './progress-bar.ts';

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
-import { type RunningServer, startServer } from '../server.ts';
+import { type RunningServer, startServer } from '../service/server.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { startTracing } from '../telemetry/start-tracing.ts';

@@ -1,7 +1,7 @@
 import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
-import { downloadBlob } from '../registry/blob-download.ts';
+import { downloadBlob } from '../fills/blob-download.ts';
 import type { RegistryClient } from '../upstream/registry-client.ts';
 import { ImageError } from './image-error.ts';
 import type { ImageManifest, ImageSource } from './image-source.ts';

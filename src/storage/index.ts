@@ -1,11 +1,11 @@
 import type { S3Config, StorageConfig, StorageDriverConfig } from '../config/config.ts';
 import type { BufferPool } from '../stream/buffer-pool.ts';
 import type { StorageDriver } from './driver.ts';
-import { createFilesystemDriver } from './filesystem.ts';
-import { createInmemoryDriver } from './inmemory.ts';
+import { createFilesystemDriver } from './filesystem/filesystem.ts';
+import { createInmemoryDriver } from './inmemory/inmemory.ts';
 import { withMiddleware } from './middleware/index.ts';
 import type { StorageLog } from './storage-log.ts';
-import { createTieredDriver } from './tiered.ts';
+import { createTieredDriver } from './tier/tiered.ts';
 
 export interface StorageDriverDependencies {
   readonly buffers: BufferPool;
@@ -47,7 +47,7 @@ export async function createStorageDriver(
 
 /** The SDK is large: it is loaded by those who use it. */
 async function createS3(config: S3Config, log: StorageLog | undefined): Promise<StorageDriver> {
-  const { createS3Driver } = await import('./s3.ts');
+  const { createS3Driver } = await import('./s3/s3.ts');
   return createS3Driver({
     config,
     onRequest: config.logRequests ? (request) => log?.debug(request, 's3 request') : undefined,

@@ -1,5 +1,5 @@
-import type { CollectionEvents } from '../expiry/collections.ts';
-import type { HousekeepingEvents } from '../expiry/housekeeping.ts';
+import type { CollectionEvents } from '../retention/collections.ts';
+import type { HousekeepingEvents } from '../retention/housekeeping.ts';
 import { formatDuration } from './duration.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';

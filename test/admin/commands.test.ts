@@ -2,8 +2,8 @@ import { rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { cacheCommand, layoverCommand } from '../expiry/command.ts';
-import { pullImage, startExpiringCache, storedOf } from '../expiry/expiring-cache.ts';
+import { cacheCommand, layoverCommand } from '../retention/command.ts';
+import { pullImage, startExpiringCache, storedOf } from '../retention/expiring-cache.ts';
 import { ask, finish } from '../integration/pulling.ts';
 import { sharedHub } from '../integration/scene.ts';
 import { expectNothingBroken, expectStored } from '../integration/stored-data.ts';

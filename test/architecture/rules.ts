@@ -1,98 +1,96 @@
 import type { SourceFile } from './source-file.ts';
 
-/** What a folder, or a file at the root of the sources, may import. Said in words in docs/ARCHITECTURE.md, which a test compares. */
-export interface Room {
+/** What a module may import: a folder, or a file at the root of the sources. docs/ARCHITECTURE.md has the same table; a test compares them. */
+export interface Module {
   /** Folders with everything in them, or single files. */
   readonly imports: readonly string[];
-  /** The same, of which it may know the types alone. */
+  /** The same, but only their types. */
   readonly types?: readonly string[];
 }
 
-export const ROOMS: Readonly<Record<string, Room>> = {
+/** The longest key that contains a file is its module. */
+export const MODULES: Readonly<Record<string, Module>> = {
   'main.ts': { imports: ['commands', 'config', 'version.ts'] },
   commands: {
+    imports: ['admin', 'config', 'images', 'oci', 'operations', 'service', 'telemetry', 'version.ts'],
+    types: ['usage'],
+  },
+  service: {
     imports: [
       'admin',
-      'config',
-      'expiry/cache-control.ts',
-      'images',
-      'oci',
-      'server.ts',
-      'stopped-cache.ts',
-      'telemetry',
-      'version.ts',
-    ],
-    types: ['expiry'],
-  },
-  'server.ts': { imports: ['admin', 'context.ts', 'http'], types: ['telemetry'] },
-  'context.ts': {
-    imports: ['auth', 'composition', 'expiry', 'http/health.ts', 'keeper.ts', 'redis', 'registry'],
-    types: ['content', 'http/health-dependencies.ts', 'http/peer-fills.ts', 'oci', 'telemetry', 'upstream'],
-  },
-  composition: {
-    imports: [
+      'auth',
       'cache',
       'content',
-      'expiry',
+      'fills',
+      'filters',
+      'health',
+      'hosted',
+      'http',
+      'locks',
       'notifications',
+      'operations',
+      'pull-through',
       'redis',
-      'registry',
+      'retention',
       'storage',
       'stream',
       'upstream',
       'version.ts',
     ],
-    types: ['http/peer-fills.ts', 'oci', 'telemetry'],
+    types: ['oci', 'registry', 'telemetry'],
   },
-  'stopped-cache.ts': {
-    imports: ['content', 'expiry', 'keeper.ts', 'redis', 'storage', 'stream'],
-    types: ['telemetry'],
+  admin: { imports: ['http/client', 'http/listen', 'http/pages', 'operations'] },
+  'http/pages': { imports: ['http/client', 'http/listen', 'version.ts'], types: ['health', 'telemetry'] },
+  'http/peers': { imports: ['http/v2', 'oci'], types: ['http/client', 'stream', 'telemetry'] },
+  'http/passthrough': { imports: ['http/listen', 'http/v2', 'oci'], types: ['pull-through', 'registry'] },
+  'http/auth': { imports: ['auth', 'http/client', 'http/v2', 'oci'], types: ['pull-through', 'telemetry'] },
+  'http/v2': {
+    imports: ['auth', 'http/client', 'http/listen', 'oci', 'stream'],
+    types: ['hosted', 'http/auth', 'http/passthrough', 'pull-through', 'registry', 'telemetry'],
   },
-  'keeper.ts': { imports: ['registry/spool-locks.ts'] },
-  admin: {
-    imports: [
-      'expiry/cache-control.ts',
-      'http/bound-server.ts',
-      'http/debug-profiles.ts',
-      'http/foreign-requests.ts',
-      'http/known-hosts.ts',
-    ],
+  'http/listen': { imports: ['http/tls', 'oci'], types: ['http/client', 'telemetry'] },
+  'http/tls': { imports: [], types: ['telemetry'] },
+  'http/client': { imports: [] },
+  health: { imports: ['telemetry'] },
+  auth: { imports: ['cache', 'matching', 'oci'] },
+  notifications: { imports: ['oci'], types: ['registry'] },
+  images: { imports: ['fills', 'oci', 'upstream'] },
+  'pull-through': {
+    imports: ['cache', 'fills', 'matching', 'oci', 'stream', 'upstream/upstream.ts'],
+    types: ['content', 'filters', 'hosted', 'registry'],
   },
-  http: { imports: ['auth', 'oci', 'registry', 'stream', 'telemetry', 'version.ts'] },
-  auth: { imports: ['cache/lru.ts', 'matching', 'oci'] },
-  notifications: { imports: ['oci'], types: ['registry/content-event.ts'] },
-  images: { imports: ['oci', 'registry/blob-download.ts', 'upstream/registry-client.ts', 'upstream/upstream.ts'] },
-  registry: { imports: ['cache', 'matching', 'oci', 'stream', 'upstream/upstream.ts'], types: ['content'] },
-  content: { imports: ['oci', 'storage/driver.ts', 'storage/staging.ts', 'stream'] },
-  expiry: { imports: ['matching', 'oci', 'redis', 'storage/driver.ts'], types: ['content', 'stream'] },
+  fills: { imports: ['cache', 'locks', 'oci', 'stream', 'upstream/upstream.ts'], types: ['content', 'registry'] },
+  hosted: { imports: ['oci'], types: ['content', 'registry'] },
+  filters: { imports: ['matching', 'oci'], types: ['registry'] },
+  retention: {
+    imports: ['matching', 'oci', 'operations', 'storage', 'usage'],
+    types: ['content', 'redis', 'stream'],
+  },
+  usage: { imports: ['oci', 'operations/control-error.ts', 'redis', 'storage'], types: ['content'] },
+  operations: { imports: ['oci'], types: ['content', 'usage'] },
+  content: { imports: ['cache', 'oci', 'storage', 'stream'], types: ['registry'] },
+  registry: { imports: [], types: ['oci', 'stream'] },
   upstream: { imports: ['cache', 'oci'] },
-  storage: { imports: ['stream'] },
+  storage: { imports: ['locks', 'stream'] },
   stream: { imports: ['oci'] },
   telemetry: {
     imports: [],
-    types: [
-      'auth/auth-events.ts',
-      'cache/descriptor-cache.ts',
-      'expiry/collections.ts',
-      'expiry/housekeeping.ts',
-      'notifications/notification-events.ts',
-      'redis/redis.ts',
-      'upstream/upstream.ts',
-    ],
+    types: ['auth', 'cache', 'notifications', 'redis', 'retention', 'upstream'],
   },
   cache: { imports: ['oci', 'redis'] },
   redis: { imports: [] },
+  locks: { imports: [] },
   config: { imports: ['matching'] },
   matching: { imports: [] },
   oci: { imports: [] },
   'version.ts': { imports: [] },
 };
 
-/** The typed configuration is a word that everybody may use; reading it from somewhere is not. */
-const EVERYBODYS_TYPES = 'config/config.ts';
+/** Any module may import its types. */
+const CONFIG_TYPES = 'config/config.ts';
 
-/** Where each package comes in. To change one, one folder is to be changed. */
-export const DOORS: Readonly<Record<string, readonly string[]>> = {
+/** The modules that import each package. */
+export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-s3': ['storage'],
   '@aws-sdk/s3-request-presigner': ['storage'],
   '@node-rs/bcrypt': ['auth'],
@@ -100,7 +98,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   '@opentelemetry/exporter-trace-otlp-http': ['telemetry'],
   '@opentelemetry/resources': ['telemetry'],
   '@opentelemetry/sdk-trace-node': ['telemetry'],
-  'acme-client': ['http'],
+  'acme-client': ['http/tls'],
   commander: [
     'commands/cache-commands.ts',
     'commands/garbage-collect.ts',
@@ -108,37 +106,37 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
     'commands/tool-commands.ts',
     'main.ts',
   ],
-  express: ['admin', 'http'],
+  express: ['admin', 'http/pages', 'http/auth'],
   'fastest-levenshtein': ['config'],
   'hash-wasm': ['content'],
-  'http-proxy': ['http'],
+  'http-proxy': ['http/passthrough'],
   ioredis: ['redis'],
   jose: ['auth'],
-  lmdb: ['expiry'],
+  lmdb: ['usage'],
   'lru-cache': ['cache'],
-  'p-limit': ['content', 'images', 'registry'],
+  'p-limit': ['content', 'images'],
   pino: ['telemetry'],
   re2js: ['matching'],
   'prom-client': ['telemetry'],
   'tar-stream': ['images'],
   tldts: ['upstream'],
-  undici: ['upstream', 'http/health-checks.ts', 'notifications/http-sink.ts'],
+  undici: ['upstream', 'health', 'notifications/http-sink.ts'],
   yaml: ['config'],
   zod: ['config'],
 };
 
-/** Plug-ins are known to whoever lists them, and not to each other. */
+/** Plug-ins are imported by the file that lists them only, never by each other. */
 const PLUG_INS: readonly { readonly files: RegExp; readonly listedIn: string }[] = [
-  { files: /^storage\/(?:filesystem|inmemory|s3)\.ts$/, listedIn: 'storage/index.ts' },
+  { files: /^storage\/(filesystem|inmemory|s3)\/\1\.ts$/, listedIn: 'storage/index.ts' },
   { files: /^upstream\/credentials\/\w[\w-]*-credentials\.ts$/, listedIn: 'upstream/credentials/credentials-chain.ts' },
 ];
 
 const ENVIRONMENT_READER = 'config/process-environment.ts';
 const READS_ENVIRONMENT = /\bprocess\s*(?:\.\s*env\b|\[\s*['"]env['"]\s*\])|\benv\b[^;]*\bfrom\s*['"]node:process['"]/;
 const MAX_LINES = 400;
-const SAYS_NOTHING = /^(?:utils?|helpers?|common|misc|types|managers?|services?)$/;
+const VAGUE_NAME = /^(?:utils?|helpers?|common|misc|types|managers?|services)$/;
 
-/** Everything that is against the rules, a line each. */
+/** One line for each violation of a rule. */
 export function findViolations(files: readonly SourceFile[]): string[] {
   return [...files.flatMap(violationsOf), ...findCycles(files)];
 }
@@ -151,27 +149,31 @@ function violationsOf(file: SourceFile): string[] {
     ...(path
       .replace(/\.ts$/, '')
       .split('/')
-      .some((part) => SAYS_NOTHING.test(part))
-      ? [`${path}: the name says nothing`]
+      .some((part) => VAGUE_NAME.test(part))
+      ? [`${path}: the name is vague`]
       : []),
     ...(path !== ENVIRONMENT_READER && READS_ENVIRONMENT.test(code) ? [`${path} reads the environment`] : []),
   ];
 }
 
 function wrongImports({ path, imports }: SourceFile): string[] {
-  const room = ROOMS[roomOf(path)];
-  if (!room) return [`${path} is in a folder that nobody has a rule for`];
+  const module = MODULES[moduleOf(path)];
+  if (!module) return [`${path} is in a folder without a rule`];
   return imports.flatMap(({ target, isOurs, isTypeOnly }) => {
     if (!isOurs) return mayUsePackage(path, target) ? [] : [`${path} -> ${target}`];
-    const isKnown = mayImport(path, room, { target, isTypeOnly }) && mayUsePlugIn(path, target);
+    const isKnown = mayImport(path, module, { target, isTypeOnly }) && mayUsePlugIn(path, target);
     return isKnown ? [] : [`${path} -> ${target}${isTypeOnly ? ' (type)' : ''}`];
   });
 }
 
-function mayImport(path: string, room: Room, { target, isTypeOnly }: { target: string; isTypeOnly: boolean }): boolean {
-  if (roomOf(path) === roomOf(target)) return true;
-  if (isTypeOnly && target === EVERYBODYS_TYPES) return true;
-  const allowed = isTypeOnly ? [...room.imports, ...(room.types ?? [])] : room.imports;
+function mayImport(
+  path: string,
+  module: Module,
+  { target, isTypeOnly }: { target: string; isTypeOnly: boolean },
+): boolean {
+  if (moduleOf(path) === moduleOf(target)) return true;
+  if (isTypeOnly && target === CONFIG_TYPES) return true;
+  const allowed = isTypeOnly ? [...module.imports, ...(module.types ?? [])] : module.imports;
   return isWithin(target, allowed);
 }
 
@@ -180,28 +182,29 @@ function mayUsePlugIn(path: string, target: string): boolean {
 }
 
 function mayUsePackage(path: string, name: string): boolean {
-  return name.startsWith('node:') || isWithin(path, DOORS[name] ?? []);
+  return name.startsWith('node:') || isWithin(path, PACKAGES[name] ?? []);
 }
 
 function isWithin(path: string, places: readonly string[]): boolean {
-  return places.includes(path) || places.includes(roomOf(path));
+  return places.some((place) => path === place || path.startsWith(`${place}/`));
 }
 
-/** The folder directly below the root, or the file that stands there. */
-function roomOf(path: string): string {
-  return path.split('/', 1).join();
+/** The longest module that contains the file; for a file outside of all, its folder directly below the root. */
+function moduleOf(path: string): string {
+  const containing = Object.keys(MODULES).filter((name) => path === name || path.startsWith(`${name}/`));
+  return containing.toSorted((a, b) => b.length - a.length)[0] ?? path.split('/', 1).join();
 }
 
-/** One line for each way back to where it began; types count, as a reader has to know both files all the same. */
+/** One line for each cycle. Type imports count: a reader has to know both files. */
 function findCycles(files: readonly SourceFile[]): string[] {
   const next = new Map(files.map(({ path, imports }) => [path, imports.filter((each) => each.isOurs)]));
   const done = new Set<string>();
   const cycles: string[] = [];
-  const visit = (path: string, way: readonly string[]): void => {
-    const start = way.indexOf(path);
-    if (start !== -1) cycles.push([...way.slice(start), path].join(' -> '));
+  const visit = (path: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(path);
+    if (start !== -1) cycles.push([...trail.slice(start), path].join(' -> '));
     if (start !== -1 || done.has(path)) return;
-    for (const { target } of next.get(path) ?? []) visit(target, [...way, path]);
+    for (const { target } of next.get(path) ?? []) visit(target, [...trail, path]);
     done.add(path);
   };
   for (const { path } of files) visit(path, []);

@@ -10,7 +10,7 @@ export interface Import {
 }
 
 export interface SourceFile {
-  /** From the root of the sources, such as `http/app.ts`. */
+  /** From the root of the sources, such as `http/pages/app.ts`. */
   readonly path: string;
   /** Without comments. */
   readonly code: string;

@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { ask, errorOf, json } from '../http/ask.ts';
-import { app, startReadScene, type ReadScene, small } from '../http/read-scene.ts';
+import { ask, errorOf, json } from '../http/v2/ask.ts';
+import { app, startReadScene, type ReadScene, small } from '../http/v2/read-scene.ts';
 import { Layover } from '../support/layover.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { basic, htpasswdOf } from './htpasswd-file.ts';

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { FailureLimit } from '../../src/auth/failure-limit.ts';
 import { parseHtpasswd } from '../../src/auth/htpasswd-file.ts';
 import { hashPassword, paddingCosts, Passwords } from '../../src/auth/passwords.ts';
-import { Verified } from '../../src/auth/verified.ts';
+import { Verified } from '../../src/auth/credential-cache.ts';
 
 const HASH = '$2y$05$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234';
 

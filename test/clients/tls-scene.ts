@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { certificate } from '../http/certificates.ts';
+import { certificate } from '../http/tls/certificates.ts';
 import { Images } from '../support/images.ts';
 import { Layover } from '../support/layover.ts';
 import { startRegistryBackend } from '../support/registry-backend.ts';

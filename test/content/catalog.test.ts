@@ -7,7 +7,7 @@ import { listRepositories } from '../../src/content/catalog.ts';
 import { ContentStore } from '../../src/content/content-store.ts';
 import { REPOSITORIES, tagsPath } from '../../src/content/paths.ts';
 import { digestOf } from '../../src/oci/digest.ts';
-import { createInmemoryDriver } from '../../src/storage/inmemory.ts';
+import { createInmemoryDriver } from '../../src/storage/inmemory/inmemory.ts';
 import { commitBytes, createContent } from './content-under-test.ts';
 import { withDigest } from './image-fixture.ts';
 

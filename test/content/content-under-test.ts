@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { ContentStore } from '../../src/content/content-store.ts';
 import type { Damage } from '../../src/content/damage.ts';
-import { createFilesystemDriver } from '../../src/storage/filesystem.ts';
+import { createFilesystemDriver } from '../../src/storage/filesystem/filesystem.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import type { Bytes, Fixture } from './image-fixture.ts';

@@ -7,7 +7,7 @@ import { manifestsPath, uploadDirectory } from '../../src/content/paths.ts';
 import { UploadStore } from '../../src/content/uploads.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
-import { createInmemoryDriver } from '../../src/storage/inmemory.ts';
+import { createInmemoryDriver } from '../../src/storage/inmemory/inmemory.ts';
 import { commitBytes, createContent } from './content-under-test.ts';
 import { descriptor, jsonBytes, withDigest } from './image-fixture.ts';
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { ContentStore } from '../../src/content/content-store.ts';
 import { referrerDirectory, referrersCompletePath, revisionLinkPath } from '../../src/content/paths.ts';
 import { OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
-import { createInmemoryDriver } from '../../src/storage/inmemory.ts';
+import { createInmemoryDriver } from '../../src/storage/inmemory/inmemory.ts';
 import type { StorageDriver } from '../../src/storage/driver.ts';
 import { commitBytes, createContent } from './content-under-test.ts';
 import { type Bytes, descriptor, jsonBytes } from './image-fixture.ts';

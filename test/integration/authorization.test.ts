@@ -7,7 +7,7 @@ import { basic, htpasswdOf } from '../auth/htpasswd-file.ts';
 import { Images } from '../support/images.ts';
 import { dockerHubUpstream, Layover } from '../support/layover.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { ask, errorOf, json } from '../http/ask.ts';
+import { ask, errorOf, json } from '../http/v2/ask.ts';
 import { sharedHub } from './scene.ts';
 
 const images = new Images();

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { imageOf, layer } from '../content/garbage/content-model.ts';
-import { cacheCommand } from '../expiry/command.ts';
-import { pullImage, startExpiringCache, storedOf } from '../expiry/expiring-cache.ts';
+import { cacheCommand } from '../retention/command.ts';
+import { pullImage, startExpiringCache, storedOf } from '../retention/expiring-cache.ts';
 import { Images } from '../support/images.ts';
 import { Layover } from '../support/layover.ts';
 import { PushError, Pusher } from '../support/push.ts';

@@ -2,7 +2,7 @@ import { rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { canMount, smallDisk } from '../storage/small-disk.ts';
+import { canMount, smallDisk } from '../storage/filesystem/small-disk.ts';
 import { seededContent } from '../support/content.ts';
 import { Images } from '../support/images.ts';
 import { ask, finish, pull } from './pulling.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
-import { LmdbIndex } from '../../src/expiry/lmdb-index.ts';
+import { LmdbIndex } from '../../src/usage/lmdb-index.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { Layover } from '../support/layover.ts';
 import { LAYOVER_MAIN, programEnvironment } from '../support/programs.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 
 import { basic, htpasswdOf } from '../auth/htpasswd-file.ts';
-import { ask } from '../http/ask.ts';
+import { ask } from '../http/v2/ask.ts';
 import { Layover } from '../support/layover.ts';
 import { startServer } from '../support/start-server.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { ask } from '../http/ask.ts';
+import { ask } from '../http/v2/ask.ts';
 import { Images } from '../support/images.ts';
 import { dockerHubUpstream, Layover } from '../support/layover.ts';
 import { sharedHub } from './scene.ts';

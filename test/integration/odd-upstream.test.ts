@@ -3,7 +3,7 @@ import zlib from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
-import { ask, errorOf } from '../http/ask.ts';
+import { ask, errorOf } from '../http/v2/ask.ts';
 import { Layover } from '../support/layover.ts';
 import { startServer } from '../support/start-server.ts';
 

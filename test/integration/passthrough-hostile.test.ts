@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { type Answered, ask, errorOf } from '../http/ask.ts';
+import { type Answered, ask, errorOf } from '../http/v2/ask.ts';
 import type { Layover } from '../support/layover.ts';
 import { startServer } from '../support/start-server.ts';
 import { startPassthrough } from './passthrough-scene.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
-import { canMount, smallDisk } from '../storage/small-disk.ts';
+import { canMount, smallDisk } from '../storage/filesystem/small-disk.ts';
 import { seededContent } from '../support/content.ts';
 import { filesBelow } from '../support/data-directory.ts';
 import { Layover } from '../support/layover.ts';

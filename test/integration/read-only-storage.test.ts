@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
-import { canMount, smallDisk } from '../storage/small-disk.ts';
+import { canMount, smallDisk } from '../storage/filesystem/small-disk.ts';
 import { filesBelow } from '../support/data-directory.ts';
 import { Images } from '../support/images.ts';
 import { Layover } from '../support/layover.ts';

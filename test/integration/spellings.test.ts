@@ -4,7 +4,7 @@ import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { basic, htpasswdOf } from '../auth/htpasswd-file.ts';
-import { type Answered, ask } from '../http/ask.ts';
+import { type Answered, ask } from '../http/v2/ask.ts';
 import { Layover } from '../support/layover.ts';
 import { startServer } from '../support/start-server.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';

@@ -6,7 +6,7 @@ import { SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { basic, htpasswdOf } from '../auth/htpasswd-file.ts';
-import { parseAnswers } from '../http/raw-exchange.ts';
+import { parseAnswers } from '../http/v2/raw-exchange.ts';
 import { filesBelow } from '../support/data-directory.ts';
 import { Layover } from '../support/layover.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';

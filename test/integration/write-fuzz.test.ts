@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
-import { parseAnswers, type RawAnswer } from '../http/raw-exchange.ts';
+import { parseAnswers, type RawAnswer } from '../http/v2/raw-exchange.ts';
 import { filesBelow } from '../support/data-directory.ts';
 import { Layover } from '../support/layover.ts';
 import { arbitraryWrite, bytesOf, type Write } from './arbitrary-writes.ts';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 const ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ['TestAppendAccessRecords', 'the rights that a request needs: test/integration/authorization.test.ts'],
   ['TestErrcodeErrorsFor', 'internal to distribution; every check compares codes and statuses'],
-  ['TestFileHealthCheck', 'health checks: test/http/health.test.ts'],
-  ['TestTCPHealthCheck', 'health checks: test/http/health.test.ts'],
-  ['TestHTTPHealthCheck', 'health checks: test/http/health.test.ts'],
+  ['TestFileHealthCheck', 'health checks: test/health/health.test.ts'],
+  ['TestTCPHealthCheck', 'health checks: test/health/health.test.ts'],
+  ['TestHTTPHealthCheck', 'health checks: test/health/health.test.ts'],
 ]);
 
 /**

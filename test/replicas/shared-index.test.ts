@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import type { Digest } from '../../src/oci/digest.ts';
-import { metric, pullImage, storedOf } from '../expiry/expiring-cache.ts';
-import { cacheCommand } from '../expiry/command.ts';
+import { metric, pullImage, storedOf } from '../retention/expiring-cache.ts';
+import { cacheCommand } from '../retention/command.ts';
 import { pull } from '../integration/pulling.ts';
 import { sharedHub } from '../integration/scene.ts';
 import { expectNothingBroken } from '../integration/stored-data.ts';

@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 import { ContentStore } from '../../src/content/content-store.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { MANIFEST_MEDIA_TYPES } from '../../src/oci/media-types.ts';
-import { createS3Driver } from '../../src/storage/s3.ts';
+import { createS3Driver } from '../../src/storage/s3/s3.ts';
 import { pushFixture } from '../content/docker-registry.ts';
 import { type Bytes, type Fixture, imageFixture } from '../content/image-fixture.ts';
 import { readAll } from '../storage/read-source.ts';

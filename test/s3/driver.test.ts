@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe } from 'vitest';
 
-import { createS3Driver } from '../../src/storage/s3.ts';
+import { createS3Driver } from '../../src/storage/s3/s3.ts';
 import { describeStorageDriver } from '../storage/driver-contract.ts';
 import { s3Config } from './s3-config.ts';
 import { findVersitygw, type S3Server, startVersitygw } from './versitygw.ts';

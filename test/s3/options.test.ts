@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { createS3Driver } from '../../src/storage/s3.ts';
+import { createS3Driver } from '../../src/storage/s3/s3.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { s3Config } from './s3-config.ts';
 import { createFaultyDriver, sharedS3, versitygw } from './s3-scene.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll } from 'vitest';
 
 import type { S3Config } from '../../src/config/config.ts';
-import { createS3Driver } from '../../src/storage/s3.ts';
+import { createS3Driver } from '../../src/storage/s3/s3.ts';
 import { s3Config } from './s3-config.ts';
 import { startS3FaultProxy } from './s3-fault-proxy.ts';
 import { findVersitygw, type S3Server, startVersitygw } from './versitygw.ts';

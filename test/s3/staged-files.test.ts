@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
 import type { StorageDriver } from '../../src/storage/driver.ts';
-import { createS3Driver } from '../../src/storage/s3.ts';
+import { createS3Driver } from '../../src/storage/s3/s3.ts';
 import { type StagedFile, StagedFileHeldError } from '../../src/storage/staging.ts';
 import { readAll } from '../storage/read-source.ts';
 import { s3Config } from './s3-config.ts';

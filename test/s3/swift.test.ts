@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { createS3Driver } from '../../src/storage/s3.ts';
+import { createS3Driver } from '../../src/storage/s3/s3.ts';
 import { describeStorageDriver } from '../storage/driver-contract.ts';
 import { readAll } from '../storage/read-source.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { S3Config } from '../../src/config/config.ts';
 import { PathNotFoundError } from '../../src/storage/driver.ts';
-import { createS3Driver } from '../../src/storage/s3.ts';
+import { createS3Driver } from '../../src/storage/s3/s3.ts';
 import { readAll } from '../storage/read-source.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { s3Config } from './s3-config.ts';

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { StorageMiddlewareConfig } from '../../src/config/config.ts';
 import type { StorageDriver } from '../../src/storage/driver.ts';
 import { createStorage } from '../../src/storage/index.ts';
-import { createInmemoryDriver } from '../../src/storage/inmemory.ts';
+import { createInmemoryDriver } from '../../src/storage/inmemory/inmemory.ts';
 import { withMiddleware } from '../../src/storage/middleware/index.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
 import { startServer } from '../support/start-server.ts';

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { type Certificate, certificate } from '../http/certificates.ts';
+import { type Certificate, certificate } from '../http/tls/certificates.ts';
 import { freePort, RunningProcess } from './processes.ts';
 import { findProgram } from './programs.ts';
 import { temporaryDirectory } from './temporary-directory.ts';

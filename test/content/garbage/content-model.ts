@@ -6,7 +6,7 @@ import type { CollectOptions } from '../../../src/content/garbage/collection-res
 import type { Digest } from '../../../src/oci/digest.ts';
 import { OCI_MANIFEST } from '../../../src/oci/media-types.ts';
 import type { StorageDriver } from '../../../src/storage/driver.ts';
-import { createFilesystemDriver } from '../../../src/storage/filesystem.ts';
+import { createFilesystemDriver } from '../../../src/storage/filesystem/filesystem.ts';
 import { BufferPool } from '../../../src/stream/buffer-pool.ts';
 import { type Bytes, descriptor, jsonBytes, withDigest } from '../image-fixture.ts';
 

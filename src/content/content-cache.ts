@@ -1,0 +1,228 @@
+import type { DescriptorCache } from '../cache/descriptor-cache.ts';
+import { type BoundedCache, createCountedCache, createSizedCache } from '../cache/lru.ts';
+import type { ContentStore } from './content-store.ts';
+import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
+import { type ByteSource, MemorySource } from '../stream/byte-source.ts';
+import type { ManifestReading } from '../oci/manifest.ts';
+import { provenBlobs } from '../oci/possession.ts';
+import type { Manifest, RedirectRequest } from '../registry/registry.ts';
+
+/** Blobs up to this size are answered from memory: configs and the small layers. Bytes. */
+const SMALL_BLOB_BYTES = 64 * 1024;
+const MANIFEST_CACHE_BYTES = 32 * 1024 * 1024;
+const SMALL_BLOB_CACHE_BYTES = 32 * 1024 * 1024;
+const MAX_MANIFEST_ENTRY_BYTES = 4 * 1024 * 1024;
+const MAX_LINKS = 50_000;
+/** What another process removed may be answered for so long. Milliseconds. */
+const RECHECK_MS = 3_000;
+
+export interface StoredContentOptions {
+  /** Clients are sent to the storage for blobs. */
+  readonly redirect?: boolean;
+}
+
+/**
+ * What is stored, with the small and hot of it in memory. Content is addressed by its digest, so what is in memory can not be out of date; only
+ * a removal has to be told.
+ */
+export class StoredContent {
+  readonly #store: ContentStore;
+  readonly #onDamaged: (event: { path: string; reason: string }) => void;
+  readonly #manifests = createSizedCache<Manifest>({
+    maxBytes: MANIFEST_CACHE_BYTES,
+    maxEntryBytes: MAX_MANIFEST_ENTRY_BYTES,
+    sizeOf: (manifest) => manifest.bytes.length + 512,
+  });
+  readonly #smallBlobs = createSizedCache<Uint8Array>({
+    maxBytes: SMALL_BLOB_CACHE_BYTES,
+    maxEntryBytes: SMALL_BLOB_BYTES,
+    sizeOf: (bytes) => bytes.length + 512,
+  });
+  /** Blobs that a repository has by the word of one of its manifests, which is the value; it counts while that is in memory. */
+  readonly #proven = createCountedCache<{ readonly by: string }>({ maxEntries: MAX_LINKS });
+  readonly #damaged = createCountedCache({ maxEntries: MAX_LINKS });
+  /** When the storage was last seen to have what is in memory. Unix milliseconds. */
+  readonly #seenAt = createCountedCache<{ readonly at: number }>({ maxEntries: MAX_LINKS });
+  /** Counts removals: what was read before one may be what was removed, and is not to be remembered. */
+  #removals = 0;
+  readonly #relied: BoundedCache<object>;
+  readonly #descriptors: DescriptorCache;
+  readonly #redirects: boolean;
+
+  constructor(
+    store: ContentStore,
+    descriptors: DescriptorCache,
+    onDamaged: (event: { path: string; reason: string }) => void,
+    { redirect = false }: StoredContentOptions = {},
+  ) {
+    this.#store = store;
+    this.#relied = createCountedCache({ maxEntries: MAX_LINKS, ttlMs: store.relianceMs });
+    this.#descriptors = descriptors;
+    this.#onDamaged = onDamaged;
+    this.#redirects = redirect;
+    descriptors.listener = {
+      removed: (repository, digest) => this.#drop(repository, digest),
+      missed: () => {
+        this.#manifests.clear();
+        this.#smallBlobs.clear();
+      },
+    };
+  }
+
+  /** Where a client can fetch a blob by itself. Undefined at once when nobody is redirected, or it is in memory. */
+  redirectBlob(
+    repository: string,
+    digest: Digest,
+    request: RedirectRequest,
+  ): Promise<{ readonly url: string; readonly size: number } | undefined> | undefined {
+    const isServed = !this.#redirects || this.#smallBlobs.get(keyOf(repository, digest)) || this.isDamaged(digest);
+    return isServed ? undefined : this.#redirect(repository, digest, request);
+  }
+
+  async #redirect(repository: string, digest: Digest, request: RedirectRequest) {
+    const redirect = await this.#store.redirectBlob(repository, digest, request);
+    // Small ones are to be had from memory, from the second time on.
+    return redirect && redirect.size > SMALL_BLOB_BYTES ? redirect : undefined;
+  }
+
+  /** Without I/O. */
+  manifestInMemory(repository: string, digest: Digest): Manifest | undefined {
+    return this.#manifests.get(keyOf(repository, digest));
+  }
+
+  async findManifest(repository: string, digest: Digest): Promise<Manifest | undefined> {
+    const key = keyOf(repository, digest);
+    const cached = this.#manifests.get(key);
+    if (cached) return cached;
+    const removals = this.#removals;
+    const found = await this.#store.readManifest(repository, digest);
+    if (!found) return undefined;
+    const manifest = { ...found.stored, size: found.stored.bytes.length };
+    if (removals === this.#removals) this.remember(repository, manifest, found.reading);
+    return manifest;
+  }
+
+  /**
+   * For what clients can delete through another process: before something is answered from memory, the storage is asked from time
+   * to time whether the repository still has it.
+   */
+  async recheck(repository: string, digest: Digest, kind: 'manifest' | 'blob'): Promise<void> {
+    const key = keyOf(repository, digest);
+    const memories = kind === 'manifest' ? [this.#manifests] : [this.#smallBlobs, this.#relied];
+    if (memories.every((memory) => memory.get(key) === undefined)) return;
+    const now = performance.now();
+    const seenAt = this.#seenAt.get(key)?.at ?? -Infinity;
+    if (now - seenAt < RECHECK_MS) return;
+    const removals = this.#removals;
+    if (!(await this.#store.isLinked(repository, { digest, kind }))) this.forget(repository, digest);
+    else if (removals === this.#removals) this.#seenAt.set(key, { at: now });
+  }
+
+  /** The bytes have been verified. @param reading of them */
+  async putManifest(repository: string, manifest: Manifest, reading: ManifestReading): Promise<void> {
+    const { digest, bytes, mediaType: servedAs } = manifest;
+    await this.#store.putManifest(repository, digest, bytes, { servedAs, reading });
+    this.remember(repository, manifest, reading);
+  }
+
+  /** Whether a manifest of the repository that is in memory proves that its upstream has the blob, see {@link provenBlobs}. */
+  isReferenced(repository: string, digest: Digest): boolean {
+    const proof = this.#proven.get(keyOf(repository, digest));
+    return proof !== undefined && this.#manifests.get(proof.by) !== undefined;
+  }
+
+  /** The stored bytes are wrong, for every repository, until they are stored again. */
+  isDamaged(digest: Digest): boolean {
+    return this.#damaged.get(digest) !== undefined;
+  }
+
+  /** Bytes, by a descriptor where there is one; undefined when the repository does not have it. */
+  async blobSize(repository: string, digest: Digest): Promise<number | undefined> {
+    const inMemory = this.#smallBlobs.get(keyOf(repository, digest));
+    if (inMemory) return inMemory.length;
+    const known = await this.#descriptors.get(repository, digest);
+    if (known) return known.size;
+    const removals = this.#removals;
+    const size = await this.#store.statBlob(repository, digest);
+    if (size !== undefined && removals === this.#removals) this.#descriptors.set(repository, digest, size);
+    return size;
+  }
+
+  /** As {@link blobSize}, for a client that will not send what is here: nobody collects it as garbage for a while. */
+  async relyOnBlob(repository: string, digest: Digest): Promise<number | undefined> {
+    const key = keyOf(repository, digest);
+    if (this.#relied.get(key)) return this.blobSize(repository, digest);
+    const size = await this.#store.relyOnBlob(repository, digest);
+    if (size !== undefined) this.#relied.set(key, {});
+    return size;
+  }
+
+  /** From storage, whatever a descriptor says. The caller closes it. Undefined when the repository does not have it, or has it damaged. */
+  async openBlob(repository: string, digest: Digest): Promise<ByteSource | undefined> {
+    const key = keyOf(repository, digest);
+    const small = this.#smallBlobs.get(key);
+    if (small) return new MemorySource(small);
+    const removals = this.#removals;
+    const source = await this.#store.openBlob(repository, digest);
+    if (!source) {
+      this.#descriptors.remove(repository, digest);
+      return undefined;
+    }
+    if (removals === this.#removals) this.#descriptors.set(repository, digest, source.size);
+    if (source.size > SMALL_BLOB_BYTES) return source;
+    const bytes = await readWhole(source);
+    if (digestOf(bytes, digestAlgorithm(digest)) !== digest) {
+      this.#damaged.set(digest, {});
+      this.#descriptors.remove(repository, digest);
+      this.#onDamaged({ path: key, reason: 'wrong-bytes' });
+      return undefined;
+    }
+    this.#damaged.delete(digest);
+    if (removals === this.#removals) this.#smallBlobs.set(key, bytes);
+    return new MemorySource(bytes);
+  }
+
+  /** The repository has the blob from now on, and its stored bytes are right, whatever was known of either. */
+  blobStored(repository: string, digest: Digest, size: number): void {
+    this.#damaged.delete(digest);
+    this.#descriptors.set(repository, digest, size);
+  }
+
+  /** The repository has it no more. */
+  forget(repository: string, digest: Digest): void {
+    this.#drop(repository, digest);
+    this.#descriptors.forget(repository, digest);
+  }
+
+  #drop(repository: string, digest: Digest): void {
+    const key = keyOf(repository, digest);
+    this.#removals += 1;
+    this.#seenAt.delete(key);
+    this.#relied.delete(key);
+    this.#manifests.delete(key);
+    this.#smallBlobs.delete(key);
+    this.#descriptors.remove(repository, digest);
+  }
+
+  /** The repository has it. @param reading undefined: it proves nothing */
+  remember(repository: string, manifest: Manifest, reading?: ManifestReading): void {
+    const by = keyOf(repository, manifest.digest);
+    this.#manifests.set(by, manifest);
+    if (!reading) return;
+    for (const digest of provenBlobs(reading, manifest.mediaType)) this.#proven.set(keyOf(repository, digest), { by });
+  }
+}
+
+async function readWhole(source: ByteSource): Promise<Uint8Array> {
+  try {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of source.read({ start: 0, end: source.size })) chunks.push(Buffer.from(chunk));
+    return Buffer.concat(chunks);
+  } finally {
+    await source.close();
+  }
+}
+
+function keyOf(repository: string, digest: Digest): string {
+  return `${repository}@${digest}`;
+}

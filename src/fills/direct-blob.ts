@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+
+import { digestAlgorithm } from '../oci/digest.ts';
+import type { ByteRange } from '../oci/range.ts';
+import type { ByteSource, ReadOptions } from '../stream/byte-source.ts';
+import { verified } from '../stream/verify-digest.ts';
+import { downloadBlob, isWhole, type RemoteBlob } from './blob-download.ts';
+import { RemoteRanges } from './remote-ranges.ts';
+
+/** A blob straight from upstream to one client, for when there is no room to keep it. The whole is verified, a range is not. */
+export class DirectBlob implements ByteSource {
+  readonly size: number;
+  readonly #blob: RemoteBlob;
+  readonly #closed: AbortController;
+  readonly #ranges: RemoteRanges;
+  /** Opened already, to learn the size; used by the first read of the whole. */
+  #whole: AsyncIterable<Uint8Array> | undefined;
+
+  private constructor(blob: RemoteBlob, size: number, whole: AsyncIterable<Uint8Array>, closed: AbortController) {
+    this.#blob = blob;
+    this.size = size;
+    this.#whole = whole;
+    this.#closed = closed;
+    this.#ranges = new RemoteRanges(blob, size);
+  }
+
+  /** @returns undefined when the upstream does not tell the size @throws {UpstreamError} */
+  static async open(blob: RemoteBlob): Promise<DirectBlob | undefined> {
+    const closed = new AbortController();
+    let size: number | undefined;
+    const chunks = downloadBlob(blob, { start: 0, signal: closed.signal, onOpened: (told) => (size = told) });
+    try {
+      const first = await chunks.next();
+      size ??= (await blob.upstream.resolveBlob(blob.repository, blob.digest)).size;
+      if (size !== undefined) return new DirectBlob(blob, size, startingWith(first, chunks), closed);
+    } catch (err) {
+      closed.abort();
+      throw err;
+    }
+    closed.abort();
+    return undefined;
+  }
+
+  async *read(range: ByteRange, { signal }: ReadOptions = {}): AsyncGenerator<Uint8Array> {
+    const { digest } = this.#blob;
+    const opened = this.#whole;
+    if (opened && isWhole(range, this.size)) {
+      this.#whole = undefined;
+      const abort = () => this.#closed.abort(signal?.reason);
+      signal?.addEventListener('abort', abort);
+      yield* verified(opened, { digest, hash: createHash(digestAlgorithm(digest)) });
+    } else {
+      this.#closed.abort(); // the whole is not read
+      yield* this.#ranges.read(range, signal);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    this.#ranges.close();
+  }
+}
+
+async function* startingWith(
+  first: IteratorResult<Uint8Array>,
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  if (first.done) return;
+  yield first.value;
+  yield* rest;
+}

@@ -1,0 +1,300 @@
+import type { Digest } from '../oci/digest.ts';
+import type { ByteSource } from '../stream/byte-source.ts';
+import { type Spool, SpoolStoppedError } from '../stream/spool.ts';
+import { DigestMismatchError } from '../stream/verify-digest.ts';
+import { UpstreamError } from '../upstream/upstream.ts';
+import type { RemoteBlob } from './blob-download.ts';
+import type { FillEvent, FillEvents } from './fill-events.ts';
+import { fillResultOf, type FillResult, FillYieldedError, isNoRoom, isWorthKeeping } from './fill-failure.ts';
+import type { FillSource } from './fill-source.ts';
+import type { FillSources } from './fill-sources.ts';
+import type { FillTarget, StartedCommit } from './fill-target.ts';
+import { FillTransfer } from './fill-transfer.ts';
+import { FollowedBlob } from './followed-blob.ts';
+import type { SpoolArea, SpoolKey } from './spool-area.ts';
+
+export interface FillOptions {
+  /** Unique among running fills. */
+  readonly id: string;
+  readonly key: SpoolKey;
+  readonly sources: FillSources;
+  readonly spools: SpoolArea;
+  readonly target: FillTarget;
+  readonly events: FillEvents;
+  /** Below this a source counts as stalled. Bytes per second. */
+  readonly minRate: number;
+  /** No client waits for the fill or reads it any more. */
+  readonly onIdle: () => void;
+}
+
+/**
+ * One fetch of a blob from one upstream into storage. It belongs to the process, not to a request: it outlives its clients, and any number of
+ * them read it, each at its own pace and on behalf of a repository that has the blob.
+ */
+export class Fill {
+  readonly #options: FillOptions;
+  /** Bytes of the blob, once the upstream's headers are in. Rejects with the reason when the fill fails before. */
+  readonly #opened: Promise<number>;
+  /** Resolves when it cannot be followed any more. */
+  readonly #over: Promise<undefined>;
+  readonly #linked = new Set<string>();
+  readonly #stopped = new AbortController();
+  #spool: Spool | undefined;
+  #transfer: FillTransfer | undefined;
+  #commit: StartedCommit | undefined;
+  #clients = 0;
+  #isStarted = false;
+  #ended = false;
+  #end: () => void = () => {};
+  #resolveOpened: (size: number) => void = () => {};
+  #rejectOpened: (reason: unknown) => void = () => {};
+
+  constructor(options: FillOptions) {
+    this.#options = options;
+    this.#opened = new Promise((resolve, reject) => {
+      this.#resolveOpened = resolve;
+      this.#rejectOpened = reject;
+    });
+    this.#over = new Promise((resolve) => {
+      this.#end = () => {
+        this.#ended = true;
+        resolve(undefined);
+      };
+    });
+    // Whoever waits for them has a rejection of their own.
+    this.#opened.catch(() => {});
+  }
+
+  get digest(): Digest {
+    return this.#options.key.digest;
+  }
+
+  get id(): string {
+    return this.#options.id;
+  }
+
+  /** Names in our storage of all repositories that ever joined. */
+  get repositories(): readonly string[] {
+    return this.#options.sources.names;
+  }
+
+  get upstream(): string {
+    return this.#options.sources.name;
+  }
+
+  /** Aborts when the fill has to end before it is complete. */
+  get signal(): AbortSignal {
+    return this.#stopped.signal;
+  }
+
+  get isStarted(): boolean {
+    return this.#isStarted;
+  }
+
+  /** No client waits for it or reads it. */
+  get isIdle(): boolean {
+    return this.#clients === 0;
+  }
+
+  /** It cannot be followed any more. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Bytes per second of late. */
+  get rate(): number {
+    return this.#transfer?.rate ?? 0;
+  }
+
+  /** Whether clients of the repository may follow it, as far as is known: its upstream confirmed the blob, or is being asked. */
+  admits(stored: string): boolean {
+    return this.#options.sources.get(stored) !== undefined;
+  }
+
+  blobOf(stored: string): RemoteBlob | undefined {
+    return this.#options.sources.get(stored)?.blob;
+  }
+
+  /** @param source confirmed by its upstream */
+  join(source: FillSource): void {
+    this.#options.sources.add(source);
+    this.#transfer?.sourceJoined();
+  }
+
+  /** A client waits for it, or reads it, until the returned function is called. */
+  enter(): () => void {
+    this.#clients += 1;
+    let hasLeft = false;
+    return () => {
+      if (hasLeft) return;
+      hasLeft = true;
+      this.#clients -= 1;
+      if (this.#clients === 0) this.#options.onIdle();
+    };
+  }
+
+  /**
+   * Reads along on behalf of a repository that it admits.
+   *
+   * @param blob for ranges that are fetched beside the fill
+   * @returns undefined when the fill has ended, or ends before this repository was tried
+   * @throws {UpstreamError} when the upstream does not give the blob to this repository, or to none
+   */
+  async follow(blob: RemoteBlob, stored: string, { isPatient = false } = {}): Promise<ByteSource | undefined> {
+    const source = this.#options.sources.get(stored);
+    if (!source) return undefined;
+    const size = await this.#sizeFor(source);
+    const spool = this.#spool;
+    if (size === undefined || !spool || spool.failed || this.#ended) return undefined;
+    const { events } = this.#options;
+    const leave = this.enter();
+    events.fillReaders(1);
+    const onClosed = () => {
+      events.fillReaders(-1);
+      leave();
+    };
+    return new FollowedBlob({ blob, spool, size, isPatient, onClosed });
+  }
+
+  /**
+   * @returns undefined when the fill failed at others before this source was tried, as it deserves a fill of its own; or had its bytes
+   *   without any upstream, so that this source never was
+   */
+  async #sizeFor(source: FillSource): Promise<number | undefined> {
+    const confirmed = Promise.all([this.#opened, source.confirmed]).then(([size]) => size);
+    try {
+      return await Promise.race([confirmed, this.#over]);
+    } catch (err) {
+      if (err instanceof UpstreamError && source.isConfirmed && source.failures === 0) return undefined;
+      throw err;
+    }
+  }
+
+  /** The bytes were stored by another fill: the rest comes from there. */
+  finishFromStorage(): void {
+    this.#options.sources.useStored();
+  }
+
+  /** Ends the fill; what it has fetched stays on disk for the next one from the same source. */
+  stop(reason: Error): void {
+    this.#stopped.abort(reason);
+  }
+
+  /** Another fill, which has clients, gets its slot. */
+  yield(): void {
+    this.stop(new FillYieldedError('another pull needed the slot'));
+  }
+
+  /** Never ran. */
+  cancelled(reason: unknown): FillResult {
+    this.#rejectOpened(reason);
+    this.#end();
+    return fillResultOf(reason);
+  }
+
+  /** Runs the fill to its end; never rejects. Called once. */
+  async run(): Promise<FillResult> {
+    const { spools, key } = this.#options;
+    this.#isStarted = true;
+    try {
+      const spool = await spools.open(key);
+      this.#spool = spool;
+      const result = await this.#fillInto(spool);
+      // Before it has ended: the next fill of the digest, which may begin then, takes the same file.
+      await spools.release(key);
+      this.#end();
+      await spool.release();
+      // Some joined while the others were being linked. If it does not succeed, their next pull does it.
+      if (result === 'completed') await this.#linkConfirmed().catch(() => {});
+      return result;
+    } catch (err) {
+      this.#rejectOpened(err); // the spool could not even be opened
+      return fillResultOf(err);
+    } finally {
+      this.#end();
+    }
+  }
+
+  async #fillInto(spool: Spool): Promise<FillResult> {
+    const { events } = this.#options;
+    const startedAt = performance.now();
+    try {
+      events.fillStarted(this.#event());
+      await this.#fetch(spool);
+      await this.#options.sources.owner();
+      spool.seal();
+      this.#resolveOpened(spool.written);
+      await this.#store(spool);
+      const durationMs = performance.now() - startedAt;
+      events.fillCompleted({ ...this.#event(), bytes: spool.written, durationMs });
+      return 'completed';
+    } catch (err) {
+      const reason = this.#reasonOf(err);
+      await this.#fail(spool, reason);
+      return fillResultOf(reason);
+    }
+  }
+
+  /** What was interrupted, such as a wait, knows only that it was. */
+  #reasonOf(err: unknown): unknown {
+    const { aborted, reason } = this.#stopped.signal;
+    return aborted && (err as Error).name === 'AbortError' ? reason : err;
+  }
+
+  async #fetch(spool: Spool): Promise<void> {
+    const { key, sources, spools, events, target, minRate } = this.#options;
+    this.#transfer = new FillTransfer({
+      digest: key.digest,
+      sources,
+      spool,
+      signal: this.#stopped.signal,
+      minRate,
+      assertFits: (size) => spools.assertFits(key, size),
+      reserve: (bytes) => spools.reserve(key, bytes),
+      onResumed: (bytes) => events.fillResumed({ ...this.#event(), bytes }),
+      onOpened: (size, space) => {
+        space.then(() => this.#resolveOpened(size), this.#rejectOpened);
+        this.#commit ??= target.startCommit?.(key.digest, spool.path, { size });
+      },
+      onWritten: (bytes) => this.#commit?.available(bytes),
+    });
+    await this.#transfer.run();
+  }
+
+  async #store(spool: Spool): Promise<void> {
+    const { target, key, sources } = this.#options;
+    const { stored } = await sources.owner();
+    await target.commitBlob(stored, key.digest, spool.path, this.#commit);
+    this.#linked.add(stored);
+    await this.#linkConfirmed();
+  }
+
+  async #linkConfirmed(): Promise<void> {
+    const { target, key, sources } = this.#options;
+    for (const repository of sources.confirmed) {
+      if (this.#linked.has(repository)) continue;
+      await target.linkBlob(repository, key.digest);
+      this.#linked.add(repository);
+    }
+  }
+
+  async #fail(spool: Spool, err: unknown): Promise<void> {
+    const { spools, key, events } = this.#options;
+    const error = err instanceof Error ? err : new Error(String(err));
+    const event = { ...this.#event(), bytes: spool.written, reason: error.message };
+    const noRoom = isNoRoom(err);
+    const canReadersGoOn = noRoom || err instanceof FillYieldedError;
+    spool.fail(canReadersGoOn ? new SpoolStoppedError(error.message, { cause: err }) : error);
+    this.#rejectOpened(err);
+    void this.#commit?.abort(); // nobody waits for a storage that may be gone
+    const isKept = spool.written > 0 && (this.#stopped.signal.aborted || isWorthKeeping(err));
+    if (!isKept) await spools.discard(key).catch(() => {}); // the disk keeps it: verified by whoever resumes it
+    if (noRoom || err instanceof DigestMismatchError) events.fillDiscarded(event);
+    else events.fillFailed(event);
+  }
+
+  #event(): FillEvent {
+    const { blob, stored } = this.#options.sources.current;
+    return { upstream: blob.upstream.name, repository: blob.repository, stored, digest: blob.digest };
+  }
+}

@@ -1,0 +1,258 @@
+import { createCountedCache } from '../cache/lru.ts';
+import type { Digest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import type { ByteSource } from '../stream/byte-source.ts';
+import { UpstreamError } from '../upstream/upstream.ts';
+import type { RemoteBlob } from './blob-download.ts';
+import { DirectBlob } from './direct-blob.ts';
+import type { FillEvents } from './fill-events.ts';
+import { type FillResult, FillYieldedError, isNoRoom } from './fill-failure.ts';
+import type { FillSharing } from './fill-sharing.ts';
+import { type FillLimits, FillSlots } from './fill-slots.ts';
+import { FillSource } from './fill-source.ts';
+import { FillSources } from './fill-sources.ts';
+import type { FillTarget } from './fill-target.ts';
+import { Fill } from './fill.ts';
+import type { Outcome } from '../registry/registry.ts';
+import type { SpoolArea } from './spool-area.ts';
+import { storedBlob } from './stored-blob.ts';
+
+export interface FillsOptions {
+  readonly spools: SpoolArea;
+  readonly target: FillTarget;
+  readonly events: FillEvents & StorageFullEvents;
+  /** Fills that run at the same time; more wait their turn. */
+  readonly limits: FillLimits;
+  /** Below this an upstream counts as stalled. Bytes per second. */
+  readonly minRate: number;
+  /** With other replicas; alone without it. */
+  readonly sharing?: FillSharing;
+  readonly now?: () => number;
+}
+
+export interface StorageFullEvents {
+  storageFull(event: { readonly what: string }): void;
+  storageRecovered(): void;
+}
+
+export interface FillRequest {
+  readonly blob: RemoteBlob;
+  /** Name of the repository in our storage. */
+  readonly stored: string;
+  /**
+   * Called before the request joins a fill of another repository: the upstream has to say that this one has the blob.
+   *
+   * @throws {UpstreamError} · {RegistryError} when it does not
+   */
+  readonly confirm: () => Promise<void>;
+}
+
+export interface FilledBlob {
+  readonly source: ByteSource;
+  readonly outcome: Outcome;
+}
+
+/** After the disk was full: how long blobs stream through without an attempt to keep them. Milliseconds. */
+const FULL_HOLD_MS = 5_000;
+const OVER_LIMIT_HOLD_MS = 60_000;
+/** After an upstream sent other bytes than the blob's: how long its repositories do not share fills of it. Milliseconds. */
+const DISTRUST_MS = 10 * 60_000;
+
+/**
+ * All fills of the process. Clients of one upstream share the fill of a digest, each on behalf of a repository that is known to have it. Upstreams
+ * do not share fills: what one of them sends reaches clients of another only once it is verified and in storage.
+ */
+export class Fills {
+  readonly #options: FillsOptions;
+  readonly #running = new Map<string, { fill: Fill; ended: Promise<void> }>();
+  readonly #slots: FillSlots;
+  readonly #now: () => number;
+  #fullUntil = 0;
+  /** Blobs that do not fit under a limit, each by what its own upstream says of it. */
+  readonly #overLimit = createCountedCache<{ readonly until: number }>({ maxEntries: 1_000 });
+  readonly #distrusted = createCountedCache<object>({ maxEntries: 10_000, ttlMs: DISTRUST_MS });
+
+  constructor(options: FillsOptions) {
+    this.#options = options;
+    this.#slots = new FillSlots(options.limits);
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** The fill under way that a request for the blob would join. */
+  find(blob: RemoteBlob): Fill | undefined {
+    if (this.#running.size === 0) return undefined; // every warm pull asks
+    const fill = this.#running.get(this.#keyOf(blob).id)?.fill;
+    return fill?.ended ? undefined : fill;
+  }
+
+  isFilling(digest: Digest): boolean {
+    return [...this.#running.values()].some(({ fill }) => fill.digest === digest && !fill.ended);
+  }
+
+  /**
+   * The blob from the fill under way, or from one that starts now. When there is no space to keep it: straight through.
+   *
+   * @returns undefined when a fill has just ended: look in storage, and ask again
+   * @throws {UpstreamError} · what `confirm` throws
+   */
+  async open(request: FillRequest): Promise<FilledBlob | undefined> {
+    const { blob, stored } = request;
+    const running = this.find(blob);
+    if (running && !running.admits(stored)) {
+      await request.confirm();
+      // Confirmed, and joined without an await in between.
+      if (this.find(blob) !== running) return undefined;
+      running.join(this.#confirmedSource(request));
+    }
+    if (!running && this.#isHopeless(blob)) return this.#openDirect(blob);
+    const fill = running ?? this.#start(request);
+    return this.#follow(fill, request, running ? 'FILL' : 'MISS');
+  }
+
+  /** Another replica reads along with a fill under way for the repository; undefined when there is none, or it fails. */
+  async follow(stored: string, digest: Digest): Promise<ByteSource | undefined> {
+    const all = [...this.#running.values()].map(({ fill }) => fill);
+    const fill = all.find((candidate) => candidate.digest === digest && candidate.admits(stored));
+    const blob = fill?.blobOf(stored);
+    return blob && fill?.follow(blob, stored, { isPatient: true }).catch(() => undefined);
+  }
+
+  /** Ends every fill; what they have fetched waits on disk for the next start. */
+  async stop(): Promise<void> {
+    for (const { fill } of this.#running.values())
+      fill.stop(new RegistryError('UNAVAILABLE', 'the registry is shutting down'));
+    await this.idle();
+  }
+
+  /** Resolves when nothing is being filled. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+  }
+
+  async #follow(fill: Fill, { blob, stored }: FillRequest, outcome: Outcome): Promise<FilledBlob | undefined> {
+    const leave = fill.enter();
+    try {
+      const source = await fill.follow(blob, stored);
+      if (source) return { source, outcome };
+      await this.#endOf(fill);
+      return undefined;
+    } catch (err) {
+      if (!isNoRoom(err) && !(err instanceof FillYieldedError)) throw err;
+      return await this.#openDirect(blob);
+    } finally {
+      leave();
+    }
+  }
+
+  /** There was no space a moment ago: asking the upstream only to find that out again would cost it a request. */
+  #isHopeless(blob: RemoteBlob): boolean {
+    const until = Math.max(this.#fullUntil, this.#overLimit.get(this.#keyOf(blob).id)?.until ?? 0);
+    return this.#now() < until;
+  }
+
+  async #endOf(fill: Fill): Promise<void> {
+    const running = this.#running.get(fill.id);
+    if (running?.fill === fill) await running.ended;
+  }
+
+  #start(request: FillRequest): Fill {
+    const { spools, target, events, sharing, minRate } = this.#options;
+    const { id, ...key } = this.#keyOf(request.blob);
+    const openStored = async (digest: Digest, start: number) => {
+      const source = await target.openBytes(digest);
+      return source && storedBlob(source, start);
+    };
+    const fill = new Fill({
+      id,
+      key,
+      sources: new FillSources(this.#sourceOf(request), openStored),
+      spools,
+      target: sharing?.target(target) ?? target,
+      events,
+      minRate,
+      onIdle: () => this.#becameIdle(fill),
+    });
+    this.#running.set(id, { fill, ended: this.#run(fill) });
+    return fill;
+  }
+
+  async #run(fill: Fill): Promise<void> {
+    const slot = this.#slots.acquire(fill.upstream, fill.signal);
+    if (this.#slots.isQueued) this.#yieldFor(fill);
+    const result = await slot.then(
+      (release) => fill.run().finally(release),
+      (reason: unknown) => fill.cancelled(reason),
+    );
+    // At once: what begins from here on does not share what this upstream sends.
+    if (result === 'untrusted') this.#distrusted.set(sharedKey(fill.upstream, fill.digest), {});
+    for (const stored of fill.repositories) await this.#options.sharing?.release(stored, fill.digest);
+    this.#ended(fill, result);
+  }
+
+  #ended(fill: Fill, result: FillResult): void {
+    // The next fill of the digest may have begun while this one was closing its file.
+    if (this.#running.get(fill.id)?.fill === fill) this.#running.delete(fill.id);
+    const wasFull = this.#fullUntil > 0;
+    if (result === 'no-room') {
+      this.#fullUntil = this.#now() + FULL_HOLD_MS;
+      if (!wasFull) this.#options.events.storageFull({ what: 'blobs' });
+    } else if (result === 'over-limit') {
+      this.#overLimit.set(fill.id, { until: this.#now() + OVER_LIMIT_HOLD_MS });
+    } else if (result === 'completed') {
+      this.#finishOthers(fill.digest);
+      if (wasFull) this.#recovered();
+    }
+  }
+
+  #recovered(): void {
+    this.#fullUntil = 0;
+    this.#options.events.storageRecovered();
+  }
+
+  /** Other upstreams may still be sending the same bytes. */
+  #finishOthers(digest: Digest): void {
+    for (const { fill } of this.#running.values()) if (fill.digest === digest) fill.finishFromStorage();
+  }
+
+  /** A fill waits for a slot: one without clients gives its own up, the slowest first. */
+  #yieldFor(waiting: Fill): void {
+    const idle = [...this.#running.values()]
+      .map(({ fill }) => fill)
+      .filter((fill) => fill !== waiting && fill.isStarted && fill.isIdle && !fill.signal.aborted)
+      .filter((fill) => this.#slots.isWanted(fill.upstream));
+    idle.sort((a, b) => a.rate - b.rate)[0]?.yield();
+  }
+
+  #becameIdle(fill: Fill): void {
+    if (!fill.isStarted || this.#slots.isWanted(fill.upstream)) fill.yield();
+  }
+
+  #keyOf({ upstream, repository, digest }: RemoteBlob) {
+    const shared = sharedKey(upstream.name, digest);
+    const isShared = this.#distrusted.get(shared) === undefined;
+    const source = isShared ? upstream.name : `${upstream.name}/${repository}`;
+    return { id: `${source}@${digest}`, digest, source };
+  }
+
+  #sourceOf({ blob, stored }: FillRequest): FillSource {
+    return new FillSource(this.#options.sharing?.share(blob, stored) ?? blob, stored);
+  }
+
+  #confirmedSource(request: FillRequest): FillSource {
+    const source = this.#sourceOf(request);
+    source.confirm();
+    return source;
+  }
+
+  /** @throws {UpstreamError} also when the upstream does not tell the size, without which nothing can be sent before all of it is here */
+  async #openDirect(blob: RemoteBlob): Promise<FilledBlob> {
+    const source = await DirectBlob.open(blob);
+    if (source) return { source, outcome: 'BYPASS' };
+    const { name } = blob.upstream;
+    throw new UpstreamError('protocol', `${name}: no Content-Length for ${blob.digest}`, { upstream: name });
+  }
+}
+
+function sharedKey(upstream: string, digest: Digest): string {
+  return `${upstream}@${digest}`;
+}

@@ -1,0 +1,107 @@
+import type { Config } from '../config/config.ts';
+import type { ContentStore } from '../content/content-store.ts';
+import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import { parsePushedManifest } from '../oci/pushed-manifest.ts';
+import { type Reference, referenceText } from '../oci/reference.ts';
+import { checkClass } from './manifest-class.ts';
+import { needsOf } from './manifest-needs.ts';
+import type { ManifestPut, ManifestWriter, PushedManifest } from '../registry/registry.ts';
+import type { StoredContent } from '../content/content-cache.ts';
+
+/** Errors of one response. */
+const MAX_LISTED = 100;
+
+export interface HostedManifestsOptions {
+  readonly store: ContentStore;
+  readonly content: StoredContent;
+  readonly policy: Config['push'];
+}
+
+/** Takes manifests into storage, and removes what clients delete. */
+export class HostedManifests implements ManifestWriter {
+  readonly #options: HostedManifestsOptions;
+
+  constructor(options: HostedManifestsOptions) {
+    this.#options = options;
+  }
+
+  async put(repository: string, { bytes, mediaType, reference, tags }: PushedManifest): Promise<ManifestPut> {
+    const { store, content, policy } = this.#options;
+    const digest = digestFor(reference, bytes);
+    const manifest = parsePushedManifest(bytes, mediaType);
+    checkClass(manifest, policy.classes);
+    const needs = needsOf(manifest, policy.validation);
+    const names = new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags]);
+    const pushed = { digest, bytes, tags: [...names], needs, parsed: manifest };
+    const missing = await store.pushManifest(repository, pushed);
+    if (missing.length > 0) throw unknownParts(missing);
+    const put = { digest, size: bytes.length, mediaType: manifest.mediaType };
+    content.remember(repository, { ...put, bytes });
+    return { ...put, subject: manifest.subject?.digest, references: manifest.references };
+  }
+
+  async delete(repository: string, reference: Reference): Promise<readonly string[]> {
+    this.#checkDeletable('GET, HEAD, PUT, OPTIONS');
+    const tags = await this.#deleteReference(repository, reference);
+    if (tags) return tags;
+    throw new RegistryError('MANIFEST_UNKNOWN', 'manifest unknown', {
+      detail: { name: repository, reference: referenceText(reference) },
+    });
+  }
+
+  /** @returns the tags that are gone; undefined when there was nothing to delete */
+  async #deleteReference(repository: string, reference: Reference): Promise<readonly string[] | undefined> {
+    const { store } = this.#options;
+    if (reference.kind === 'tag') {
+      return (await store.deleteTag(repository, reference.tag)) ? [reference.tag] : undefined;
+    }
+    return this.#forgetting(repository, reference.digest, () => store.deleteManifest(repository, reference.digest));
+  }
+
+  async deleteBlob(repository: string, digest: Digest): Promise<void> {
+    const { store } = this.#options;
+    this.#checkDeletable('GET, HEAD, OPTIONS');
+    if (await this.#forgetting(repository, digest, () => store.deleteBlob(repository, digest))) return;
+    throw new RegistryError('BLOB_UNKNOWN', 'blob unknown to registry', { detail: { digest } });
+  }
+
+  /** Nobody is told of it from memory afterwards, nor remembers what was read before. */
+  async #forgetting<T>(repository: string, digest: Digest, remove: () => Promise<T>): Promise<T> {
+    try {
+      return await remove();
+    } finally {
+      this.#options.content.forget(repository, digest);
+    }
+  }
+
+  /** @param allow what can be done instead */
+  #checkDeletable(allow: string): void {
+    if (this.#options.policy.deletes) return;
+    throw new RegistryError('UNSUPPORTED', 'nothing can be deleted here: storage.delete.enabled is not set', {
+      headers: { allow },
+    });
+  }
+}
+
+/** @throws {RegistryError} `DIGEST_INVALID` */
+function digestFor(reference: Reference, bytes: Uint8Array): Digest {
+  if (reference.kind === 'tag') return digestOf(bytes);
+  const actual = digestOf(bytes, digestAlgorithm(reference.digest));
+  if (actual === reference.digest) return actual;
+  throw new RegistryError('DIGEST_INVALID', 'provided digest did not match uploaded content', {
+    detail: { provided: reference.digest, actual },
+  });
+}
+
+/** One error for each, as distribution; a manifest can name tens of thousands. */
+function unknownParts(missing: readonly Digest[]): RegistryError {
+  const [first, ...rest] = missing.slice(0, MAX_LISTED).map((digest) => ({ digest }));
+  const error = (detail: object | undefined, others: readonly RegistryError[] = []) =>
+    new RegistryError('MANIFEST_BLOB_UNKNOWN', 'blob unknown to registry', { detail, others });
+  const more = missing.length > MAX_LISTED ? [{ more: `only the first ${MAX_LISTED} are listed` }] : [];
+  return error(
+    first,
+    [...rest, ...more].map((detail) => error(detail)),
+  );
+}

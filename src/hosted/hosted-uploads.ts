@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+
+import type { StoredUpload, UploadStore } from '../content/uploads.ts';
+import { type Descriptor, OCTET_STREAM } from '../oci/descriptor.ts';
+import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import type { UploadReference } from '../oci/write-request.ts';
+import type { BlobMounts } from './blob-mounts.ts';
+import type { MountedBlob, MountSource, UploadBody, UploadSession, UploadWriter } from '../registry/registry.ts';
+import type { UploadSecrets } from './upload-secrets.ts';
+import { signUploadState, type UploadState, verifyUploadState } from './upload-state.ts';
+
+export interface HostedUploadsOptions {
+  readonly uploads: UploadStore;
+  readonly mounts: BlobMounts;
+  readonly secrets: UploadSecrets;
+  /** The repository has the blob from now on. */
+  readonly onStored: (repository: string, digest: Digest, size: number) => void;
+  readonly now: () => number;
+}
+
+const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** A session that is known to be, or to have been. */
+type KnownUpload = Omit<StoredUpload, 'size'> & {
+  /** Where the client thinks that it is; undefined when it made the URL itself. */
+  readonly offset: number | undefined;
+};
+
+/** Pushes of blobs to what is stored here. Names are those of the storage. */
+export class HostedUploads implements UploadWriter {
+  readonly #options: HostedUploadsOptions;
+
+  constructor(options: HostedUploadsOptions) {
+    this.#options = options;
+  }
+
+  get minChunkBytes(): number {
+    return this.#options.uploads.minPieceBytes;
+  }
+
+  async start(repository: string, algorithm: DigestAlgorithm): Promise<UploadSession> {
+    const { uploads, now } = this.#options;
+    const id = randomUUID();
+    const upload = { startedAt: new Date(now()), algorithm };
+    await uploads.start({ repository, id }, upload);
+    return await this.#session(repository, id, { ...upload, size: 0 });
+  }
+
+  async find(repository: string, { id, state }: UploadReference): Promise<UploadSession> {
+    if (state !== undefined) await this.#verified(repository, id, state);
+    return await this.#session(repository, id, await this.#found(repository, id));
+  }
+
+  async append(repository: string, upload: UploadReference, body: UploadBody): Promise<UploadSession> {
+    const { id } = upload;
+    const known = await this.#known(repository, upload);
+    const size = await this.#options.uploads.append({ repository, id: checkId(id) }, pieceOf(body, known));
+    return await this.#session(repository, id, { ...known, size });
+  }
+
+  async finish(
+    repository: string,
+    upload: UploadReference,
+    { digest, ...body }: UploadBody & { readonly digest: Digest },
+  ): Promise<Descriptor> {
+    const { uploads, onStored } = this.#options;
+    const known = await this.#known(repository, upload);
+    const size = await uploads.finish({ repository, id: checkId(upload.id) }, pieceOf(body, known), digest);
+    onStored(repository, digest, size);
+    return { digest, size, mediaType: OCTET_STREAM };
+  }
+
+  async cancel(repository: string, { id, state }: UploadReference): Promise<void> {
+    if (state !== undefined) await this.#verified(repository, id, state);
+    await this.#options.uploads.cancel({ repository, id: checkId(id) });
+  }
+
+  async mount(repository: string, digest: Digest, source: MountSource): Promise<MountedBlob | undefined> {
+    const { mounts, onStored } = this.#options;
+    const mounted = await mounts.mount(repository, digest, source);
+    if (mounted) onStored(repository, digest, mounted.size);
+    return mounted;
+  }
+
+  /** Resolves when nothing is written any more, once no request is answered any more. */
+  async close(): Promise<void> {
+    await this.#options.uploads.settled();
+  }
+
+  async #known(repository: string, { id, state }: UploadReference): Promise<KnownUpload> {
+    if (state === undefined) return { ...(await this.#found(repository, id)), offset: undefined };
+    const { startedAt, algorithm, offset } = await this.#verified(repository, id, state);
+    return { startedAt: new Date(startedAt), algorithm, offset };
+  }
+
+  async #found(repository: string, id: string): Promise<StoredUpload> {
+    const found = await this.#options.uploads.find({ repository, id: checkId(id) });
+    if (!found) throw unknownUpload();
+    return found;
+  }
+
+  async #verified(repository: string, id: string, text: string): Promise<UploadState> {
+    const state = verifyUploadState(text, await this.#options.secrets());
+    if (state?.name === repository && state.id === id) return state;
+    throw new RegistryError('BLOB_UPLOAD_INVALID', 'the _state of the URL is not one of this upload');
+  }
+
+  async #session(repository: string, id: string, { size, startedAt, algorithm }: StoredUpload): Promise<UploadSession> {
+    const [secret] = await this.#options.secrets();
+    const state = { name: repository, id, offset: size, startedAt: startedAt.toISOString(), algorithm };
+    return { id, size, state: signUploadState(state, secret) };
+  }
+}
+
+/** A client that does not say where its bytes belong means what the URL says, which is of no matter when it sends none. */
+function pieceOf({ bytes, offset, length }: UploadBody, known: KnownUpload) {
+  return {
+    bytes,
+    length,
+    offset: offset ?? (length === 0 ? undefined : known.offset),
+    isOneOfMany: offset !== undefined,
+  };
+}
+
+/** It becomes part of a path. @throws {RegistryError} `BLOB_UPLOAD_UNKNOWN` */
+function checkId(id: string): string {
+  if (!ID.test(id)) throw unknownUpload();
+  return id;
+}
+
+function unknownUpload(): RegistryError {
+  return new RegistryError('BLOB_UPLOAD_UNKNOWN', 'blob upload unknown to registry');
+}

@@ -1,0 +1,141 @@
+import { type Access, CATALOG, covers } from '../../auth/access.ts';
+import type { Auth, Caller } from '../../auth/auth.ts';
+import { type Asked, splitCredentials } from '../../auth/authenticator.ts';
+import { isKnown } from '../../auth/identity.ts';
+import { RegistryError } from '../../oci/errors.ts';
+import type { OciRequest } from '../../oci/request.ts';
+import type { Router } from '../../pull-through/router.ts';
+import { accessesOf, type Needed, neededBy } from './access-of.ts';
+import { presentedBy } from './authenticate.ts';
+import type { Exchange } from '../v2/exchange.ts';
+import { hostOf } from '../client/host-of.ts';
+import type { BaseUrl } from '../client/locate.ts';
+import { findTarget } from '../v2/mount-source.ts';
+import type { FindTarget } from '../v2/route-table.ts';
+import { StoredGrants, storedNameOf } from './stored-grants.ts';
+
+export interface GateOptions {
+  readonly auth: Auth;
+  readonly router: Router;
+  readonly baseUrl: BaseUrl;
+}
+
+const PULL = ['pull'];
+
+/** What the caller of the current request may do besides. Names are those of the storage. */
+export interface Permissions {
+  readonly mayPull: (repository: string) => boolean;
+  /** Whether a repository is listed; undefined: all of them are. */
+  readonly maySee: ((repository: string) => boolean) | undefined;
+}
+
+/** Lets a request through, or not: 401 for whoever can show (other) credentials, 403 for whoever is known and may not. */
+export class Gate {
+  readonly #options: GateOptions;
+  readonly #grants: StoredGrants;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+    this.#grants = new StoredGrants(options.router);
+  }
+
+  /** Does not wait when the same credentials were good a moment ago. */
+  identify({ req, client }: Exchange): Caller | Promise<Caller> {
+    return this.#options.auth.identify(presentedBy(req, client));
+  }
+
+  /** @throws {RegistryError} `UNAUTHORIZED` | `DENIED`, and what finding the repository fails with */
+  admit(
+    exchange: Exchange,
+    caller: Caller,
+    { request, target }: { request: OciRequest; target: FindTarget },
+  ): Permissions {
+    const needed = neededBy(request);
+    const accesses = () => accessesOf(needed, (repository) => this.#scopeName(repository, target));
+    if (caller.isRefused) throw this.#unauthorized(exchange, accesses(), 'invalid_token');
+    this.#check(exchange, caller, { needed, accesses, target });
+    return this.#permissionsOf(caller);
+  }
+
+  /** For what is no request of the API: strangers are not told what is wrong with it. */
+  admitUnread(exchange: Exchange, { identity, isRefused }: Caller): void {
+    const { policy } = this.#options.auth;
+    if (isRefused || !policy.knows(identity)) throw this.#unauthorized(exchange, [], undefined);
+  }
+
+  #check(
+    exchange: Exchange,
+    { identity }: Caller,
+    { needed, accesses, target }: { needed: Needed; accesses: () => Access[]; target: FindTarget },
+  ): void {
+    const { policy, openPing } = this.#options.auth;
+    if (needed.kind === 'known') {
+      if (!isKnown(identity) && !openPing) throw this.#unauthorized(exchange, [], undefined);
+      return;
+    }
+    if (!policy.knows(identity)) throw this.#refusal(exchange, identity.name, accesses());
+    if (needed.kind === 'repository') {
+      const { storedAs } = target(needed.repository);
+      const isAllowed = needed.actions.every((action) => policy.allows(identity, storedAs, action));
+      if (!isAllowed) throw this.#refusal(exchange, identity.name, accesses());
+      if (this.#grants.allow(identity.grants, storedAs, needed.actions)) return;
+    } else if (identity.grants === undefined || covers(identity.grants, CATALOG)) return;
+    throw this.#unauthorized(exchange, accesses(), 'insufficient_scope');
+  }
+
+  #permissionsOf({ identity }: Caller): Permissions {
+    const { policy, isRestricted } = this.#options.auth;
+    const { grants } = identity;
+    const allows = (repository: string) => policy.allows(identity, repository, 'pull');
+    return {
+      mayPull: (repository) => allows(repository) && this.#grants.allow(grants, repository, PULL),
+      maySee: isRestricted || !isKnown(identity) ? allows : undefined,
+    };
+  }
+
+  /**
+   * What the client wrote, as long as that alone says what is meant; else with the upstream's name before it, so that a token for
+   * `team/app` is none for `team/app` of the registry that `ns` or `Host` name.
+   */
+  #scopeName(repository: string, target: FindTarget): string {
+    const meant = findTarget(() => target(repository));
+    if (meant?.sourceHost === undefined) return repository;
+    return storedNameOf(repository, this.#options.router) === meant.storedAs
+      ? repository
+      : `${meant.sourceHost}/${meant.repository}`;
+  }
+
+  /** Whoever is known by name gains nothing from other credentials of the same name. */
+  #refusal(exchange: Exchange, name: string, accesses: readonly Access[]): RegistryError {
+    if (name !== '') return denied(accesses);
+    return this.#unauthorized(exchange, accesses, 'insufficient_scope');
+  }
+
+  /** RFC 9110, section 15.5.2. Without a challenge to send it is 403. */
+  #unauthorized({ req }: Exchange, accesses: readonly Access[], error: Asked['error']): RegistryError {
+    const { scheme } = splitCredentials(req.headers.authorization ?? '');
+    const challenges = this.#options.auth.challenges({
+      accesses,
+      error: scheme === 'bearer' ? error : undefined,
+      host: hostOf(req) ?? '',
+      forwardedProto: req.headers['x-forwarded-proto']?.toString(),
+      baseUrl: this.#options.baseUrl(req),
+    });
+    if (challenges.length === 0) return denied(accesses);
+    return new RegistryError('UNAUTHORIZED', 'authentication required', {
+      detail: accesses.length === 0 ? null : recordsOf(accesses),
+      headers: { 'www-authenticate': challenges },
+    });
+  }
+}
+
+function denied(accesses: readonly Access[]): RegistryError {
+  return new RegistryError('DENIED', 'requested access to the resource is denied', { detail: recordsOf(accesses) });
+}
+
+/** As distribution has them: one for each action. */
+function recordsOf(accesses: readonly Access[]) {
+  return accesses.flatMap(({ type, class: kind = '', name, actions }) =>
+    actions.map((action) => ({ Type: type, Class: kind, Name: name, Action: action })),
+  );
+}

@@ -1,0 +1,114 @@
+import { createServer } from 'node:http';
+
+import express from 'express';
+import type { ErrorRequestHandler, Express, Request, RequestHandler, Router } from 'express';
+
+import type { Listen } from '../../config/config.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import { PROFILE_PAGES, PROFILES_PATH } from './debug-profiles.ts';
+import { processVars } from './debug-vars.ts';
+import { ForeignRequestError, refuseForeign } from '../client/foreign-requests.ts';
+import { addHealthPages, LIVE_PATH, READY_PATH } from './health-pages.ts';
+import { bind, closeNow } from '../listen/bound-server.ts';
+import type { Health } from '../../health/health.ts';
+import { createHostCheck, listensOnLoopback } from '../client/known-hosts.ts';
+
+export interface DebugServerOptions {
+  readonly listen: Listen;
+  readonly metrics: Metrics;
+  readonly health: Health;
+  /** Path of the metrics page; undefined when off. */
+  readonly prometheusPath: string | undefined;
+  /** Further names and addresses by which it is reached. */
+  readonly hosts: readonly string[];
+  readonly profiles: Router;
+  /** Whether a request has the token that profiles take; undefined: there is none. */
+  readonly hasToken: ((request: Request) => Promise<boolean>) | undefined;
+}
+
+export interface DebugServer {
+  /** Without a trailing slash; `unix:<path>` for a socket. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+const HEALTH_PATH = '/debug/health';
+const VARS_PATH = '/debug/vars';
+const HEALTH_PAGES = [HEALTH_PATH, LIVE_PATH, READY_PATH];
+const PAGES = [...HEALTH_PAGES, VARS_PATH, ...PROFILE_PAGES];
+
+/**
+ * Starts the pages for operators: health, metrics, profiles and a list of them. Without authentication, except for profiles: they alone
+ * hold secrets.
+ *
+ * @throws what `listen` failed with, such as `EADDRINUSE`
+ */
+export async function startDebugServer(options: DebugServerOptions): Promise<DebugServer> {
+  const server = createServer(createApp(options));
+  const url = await bind(server, options.listen);
+  return { url, close: () => closeNow(server) };
+}
+
+function createApp(options: DebugServerOptions): Express {
+  const { metrics, health, prometheusPath, profiles } = options;
+  const pages = [...PAGES, ...(prometheusPath === undefined ? [] : [prometheusPath])];
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use((_request, response, next) => {
+    response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    next();
+  });
+  app.use(refuseStrangers(options));
+  app.get(HEALTH_PATH, (_request, response) => {
+    response.status(health.isHealthy() ? 200 : 503).json(health.failures());
+  });
+  addHealthPages(app, health, { isVerbose: true });
+  app.get(VARS_PATH, async (_request, response) => void response.json(await processVars(metrics)));
+  app.use(PROFILES_PATH, requireTrust(options), profiles);
+  if (prometheusPath !== undefined) {
+    app.get(prometheusPath, async (_request, response) => {
+      const { contentType, text } = await metrics.render();
+      response.set('content-type', contentType).send(text);
+    });
+  }
+  app.get('/', (_request, response) => void response.json({ pages }));
+  app.use((_request, response) => void response.status(404).json({ error: 'no such page', pages }));
+  app.use(answerError);
+  return app;
+}
+
+/**
+ * Pages in browsers get nothing: neither those of other origins, nor those whose name was made to point here. Health and metrics tell
+ * no secret, and scrapers come by the name of a service: where other machines can connect, any name will do for these.
+ */
+function refuseStrangers({ listen, hosts, hasToken, prometheusPath }: DebugServerOptions): RequestHandler {
+  const isKnownHost = listen.net === 'unix' ? () => true : createHostCheck({ listen, hosts });
+  const forScrapers = new Set(listensOnLoopback(listen) ? [] : [...HEALTH_PAGES, prometheusPath]);
+  return async (request, _response, next) => {
+    const isServed = forScrapers.has(request.path) || isKnownHost(request.headers.host);
+    refuseForeign(request, isServed || (await hasToken?.(request)) === true, 'http.debug.hosts');
+    next();
+  };
+}
+
+/** By a socket of the file system, or with the token. */
+function requireTrust({ listen, hasToken }: DebugServerOptions): RequestHandler {
+  return async (request, response, next) => {
+    if (listen.net === 'unix' || (await hasToken?.(request))) return next();
+    if (hasToken) {
+      response.status(401).set('www-authenticate', 'Bearer realm="layover-admin"');
+      response.json({ error: 'profiles take the token of admin.token or admin.tokenfile' });
+      return;
+    }
+    const error = 'profiles hold secrets: set admin.token and send it, or ask on the admin socket';
+    response.status(403).json({ error });
+  };
+}
+
+/** Express would show the stack, and recognises an error handler by its four parameters. */
+const answerError: ErrorRequestHandler = (error: { status?: number }, _request, response, next) => {
+  if (response.headersSent) return next(error);
+  const message = error instanceof ForeignRequestError ? error.message : 'the page could not be made';
+  response.status(error.status ?? 500).json({ error: message });
+};

@@ -1,0 +1,22 @@
+import { readFile } from 'node:fs/promises';
+import type { SecureContextOptions } from 'node:tls';
+
+import type { TlsConfig } from '../../config/config.ts';
+import { type CertificateSource, filesVersion } from './certificate-source.ts';
+
+/** Certificate, key and client CAs as they are now. @throws as the source does, and when a CA's file cannot be read */
+export async function loadTlsContext(tls: TlsConfig, source: CertificateSource): Promise<SecureContextOptions> {
+  const { clientCas, minimumVersion, ciphers } = tls;
+  const [pair, ...ca] = await Promise.all([source.read(), ...clientCas.map((file) => readFile(file))]);
+  return {
+    ...pair,
+    minVersion: minimumVersion,
+    ...(ca.length > 0 && { ca }),
+    ...(ciphers !== undefined && { ciphers }),
+  };
+}
+
+/** Different after {@link loadTlsContext} would load something else. */
+export async function tlsContextVersion({ clientCas }: TlsConfig, source: CertificateSource): Promise<string> {
+  return (await Promise.all([source.version(), filesVersion(clientCas)])).join();
+}

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+
+import { ANONYMOUS, type Identity } from '../../auth/identity.ts';
+import type { RegistryError } from '../../oci/errors.ts';
+import type { OciRequestKind } from '../../oci/request.ts';
+import type { Outcome, Served } from '../../registry/registry.ts';
+import type { Target } from '../../pull-through/router.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import type { FinishedRequest, RequestHandlerName } from '../../telemetry/request-telemetry.ts';
+import type { RequestTrace } from '../../telemetry/tracing.ts';
+import type { Client } from '../client/client-address.ts';
+import { SecurityHeaders } from '../listen/security-headers.ts';
+
+const HANDLER_NAMES: Readonly<Record<OciRequestKind, RequestHandlerName>> = {
+  ping: 'ping',
+  'list-repositories': 'catalog',
+  'list-tags': 'tags',
+  'get-manifest': 'manifest',
+  'head-manifest': 'manifest',
+  'get-blob': 'blob',
+  'head-blob': 'blob',
+  'list-referrers': 'referrers',
+  'start-upload': 'blob_upload',
+  'get-upload': 'blob_upload_chunk',
+  'append-upload': 'blob_upload_chunk',
+  'finish-upload': 'blob_upload_chunk',
+  'cancel-upload': 'blob_upload_chunk',
+  'delete-blob': 'blob',
+  'put-manifest': 'manifest',
+  'delete-manifest': 'manifest',
+  'list-methods': 'other',
+};
+
+const DEFAULT_SECURITY = new SecurityHeaders({});
+
+const PROTOCOLS: Readonly<Record<string, string>> = { '1.0': 'HTTP/1.0', '1.1': 'HTTP/1.1', '2.0': 'HTTP/2.0' };
+
+export interface ExchangeOptions {
+  /** Path and query. */
+  readonly target: string;
+  readonly client: Client;
+  readonly telemetry: Telemetry;
+  /** @default all of them */
+  readonly security?: SecurityHeaders;
+}
+
+/** One request with its answer, and what is worth telling of it afterwards. */
+export class Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  /** Path and query, with single slashes in the path. */
+  readonly target: string;
+  /** From where. */
+  readonly client: Client;
+  /** In the log line, and in what others are told of the request. */
+  readonly id = randomUUID();
+  /** Who asks; nobody in particular until somebody has looked. */
+  identity: Identity = ANONYMOUS;
+  readonly #telemetry: Telemetry;
+  readonly #security: SecurityHeaders;
+  readonly #startedAt = performance.now();
+  #trace: RequestTrace | undefined;
+  /** Undefined until the request has been understood. */
+  #handler: RequestHandlerName | undefined;
+  #repository: string | undefined;
+  #reference: string | undefined;
+  #sourceHost: string | undefined;
+  #outcome: Outcome = 'BYPASS';
+  #upstream: string | undefined;
+  #upstreamMs: number | undefined;
+  #error: RegistryError | undefined;
+  #bytes = 0;
+
+  constructor(req: IncomingMessage, res: ServerResponse, options: ExchangeOptions) {
+    const { target, client, telemetry, security = DEFAULT_SECURITY } = options;
+    this.req = req;
+    this.res = res;
+    this.target = target;
+    this.client = client;
+    this.#telemetry = telemetry;
+    this.#security = security;
+    res.on('close', () => this.#finish());
+  }
+
+  /** Does what the request asks for; in its trace, where traces are made. */
+  run<T>(work: () => T): T {
+    const { tracing } = this.#telemetry;
+    if (!tracing) return work();
+    this.#trace = tracing.requestStarted(this.req.method ?? '', this.req.headers);
+    return this.#trace.run(work);
+  }
+
+  /** The request has been understood. */
+  recognised(kind: OciRequestKind, repository?: string, reference?: string): void {
+    this.#handler = HANDLER_NAMES[kind];
+    this.#repository = repository;
+    this.#reference = reference;
+    this.#telemetry.requestStarted(this.#handler);
+  }
+
+  /** A registry has been found for it. */
+  routed({ sourceHost }: Target): void {
+    this.#sourceHost = sourceHost;
+  }
+
+  served({ outcome, upstream, upstreamMs }: Served<object>): void {
+    this.#outcome = outcome;
+    this.#upstream = upstream;
+    this.#upstreamMs = upstreamMs;
+  }
+
+  failed(error: RegistryError): void {
+    this.#error = error;
+    if (this.#outcome === 'BYPASS' && this.#sourceHost !== undefined) this.#outcome = 'MISS';
+  }
+
+  /** Body bytes handed to the socket. */
+  sent(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  /** The headers that every answer of the registry has; the caller adds its own. */
+  commonHeaders(): OutgoingHttpHeaders {
+    const headers: OutgoingHttpHeaders = {
+      'docker-distribution-api-version': 'registry/2.0',
+      'x-cache': this.#outcome,
+    };
+    this.#security.addTo(headers, this.req.headers);
+    if (this.#sourceHost !== undefined) headers['oci-namespace'] = this.#sourceHost;
+    // RFC 9111 no longer defines it, but it is the field's only word for this, and clients log it.
+    if (this.#outcome === 'STALE') headers['warning'] = '110 - "Response is Stale"';
+    return headers;
+  }
+
+  #finish(): void {
+    const { req, res } = this;
+    const aborted = !res.writableFinished;
+    const handler = this.#handler ?? 'other';
+    const type = handler === 'manifest' || handler === 'blob' ? handler : undefined;
+    if (type && this.#upstream !== undefined && req.method === 'GET') {
+      this.#telemetry.cache.served({ upstream: this.#upstream, type, outcome: this.#outcome, bytes: this.#bytes });
+    }
+    if (this.#handler === undefined) this.#telemetry.requestStarted(handler);
+    const finished: FinishedRequest = {
+      requestId: this.id,
+      traceId: this.#trace?.id,
+      client: this.client.name,
+      userAgent: req.headers['user-agent'],
+      user: this.identity.name,
+      protocol: PROTOCOLS[req.httpVersion] ?? `HTTP/${req.httpVersion}`,
+      method: req.method ?? '',
+      url: req.url ?? '',
+      handler,
+      repository: this.#repository,
+      reference: this.#reference,
+      // nginx's number for a client that left before it got an answer
+      status: aborted && !res.headersSent ? 499 : res.statusCode,
+      bytes: this.#bytes,
+      durationMs: performance.now() - this.#startedAt,
+      outcome: this.#outcome,
+      upstream: this.#upstream ?? this.#sourceHost,
+      upstreamMs: this.#upstreamMs,
+      error: this.#error && { code: this.#error.code, message: this.#error.message },
+      aborted,
+    };
+    this.#telemetry.requestFinished(finished);
+    this.#trace?.finished(finished);
+  }
+}
+
+/** A request that is not the registry's gets its line and its counts as well. */
+export function noteExchange(
+  req: IncomingMessage,
+  res: ServerResponse,
+  options: Pick<ExchangeOptions, 'client' | 'telemetry'>,
+): Exchange {
+  return new Exchange(req, res, { target: req.url ?? '', ...options });
+}

@@ -1,0 +1,81 @@
+import { RegistryError } from '../../../oci/errors.ts';
+import { OCI_INDEX } from '../../../oci/media-types.ts';
+import { nextPageLink, type Page, type PageRequest } from '../../../oci/pagination.ts';
+import type { LocalRegistry } from '../../../hosted/hosted-registry.ts';
+import type { Exchange } from '../exchange.ts';
+import type { RouteContext, RouteHandler } from '../route-table.ts';
+import { sendJson } from '../send-json.ts';
+
+/** As distribution, when `n` is not given. */
+const DEFAULT_CATALOG_PAGE = 100;
+
+/** `GET /v2/_catalog`, from Docker's registry: what is stored here, whichever upstream it came from. */
+export function listRepositories(local: LocalRegistry, maxEntries: number): RouteHandler<'list-repositories'> {
+  return async ({ page }, { exchange, maySee }) => {
+    const { n = Math.min(DEFAULT_CATALOG_PAGE, maxEntries) } = page;
+    if (n > maxEntries) {
+      throw new RegistryError('PAGINATION_NUMBER_INVALID', `n must be at most ${maxEntries}`, { detail: { n } });
+    }
+    const { entries, next } = await listSeen(local, { ...page, n }, maySee);
+    sendJson(exchange, { repositories: entries }, linkHeader(exchange, next));
+  };
+}
+
+/** A page of those that may be seen; it takes as many pages of all of them as it needs. */
+async function listSeen(
+  local: LocalRegistry,
+  page: PageRequest & { readonly n: number },
+  maySee: RouteContext['maySee'],
+): Promise<Page<string>> {
+  if (maySee === undefined || page.n === 0) return local.listRepositories(page);
+  const seen: string[] = [];
+  for (let asked = page; ; ) {
+    const { entries, next } = await local.listRepositories(asked);
+    seen.push(...entries.filter(maySee));
+    const last = seen[page.n - 1];
+    const isMore = seen.length > page.n || next !== undefined;
+    if (last !== undefined) return { entries: seen.slice(0, page.n), next: isMore ? { n: page.n, last } : undefined };
+    if (next === undefined) return { entries: seen, next };
+    asked = next;
+  }
+}
+
+/** `GET /v2/<name>/tags/list`: end-8 of the distribution spec. */
+export function listTags(maxEntries: number): RouteHandler<'list-tags'> {
+  return async ({ repository, page }, { exchange, target }) => {
+    const { registry, repository: name } = target(repository);
+    if (page.n === 0) {
+      // Nothing is asked for, so nobody is asked; some upstreams take 0 for "all".
+      sendJson(exchange, { name: repository, tags: [] });
+      return;
+    }
+    const asked = page.n === undefined ? page : { ...page, n: Math.min(page.n, maxEntries) };
+    const list = await registry.listTags(name, asked);
+    exchange.served(list);
+    sendJson(exchange, { name: repository, tags: list.entries }, linkHeader(exchange, list.next));
+  };
+}
+
+/** `GET /v2/<name>/referrers/<digest>`: end-12 of the distribution spec. */
+export const listReferrers: RouteHandler<'list-referrers'> = async (request, { exchange, target }) => {
+  const { registry, repository: name } = target(request.repository);
+  const { artifactType, page } = request;
+  const found = await registry.listReferrers(name, request.digest, { ...page, artifactType });
+  exchange.served(found);
+  sendJson(
+    exchange,
+    { schemaVersion: 2, mediaType: OCI_INDEX, manifests: found.manifests },
+    {
+      'content-type': OCI_INDEX,
+      ...(artifactType && { 'oci-filters-applied': 'artifactType' }),
+      ...linkHeader(exchange, found.next === undefined ? undefined : { ...page, last: found.next }),
+    },
+  );
+};
+
+function linkHeader(
+  { target }: Exchange,
+  next: (PageRequest & { readonly last: string }) | undefined,
+): Record<string, string> {
+  return next ? { link: nextPageLink(target, next) } : {};
+}

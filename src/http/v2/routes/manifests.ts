@@ -1,0 +1,62 @@
+import { entityTag } from '../../../oci/conditional.ts';
+import { type Descriptor, OCTET_STREAM } from '../../../oci/descriptor.ts';
+import { isManifestMediaType } from '../../../oci/media-types.ts';
+import type { Reference } from '../../../oci/reference.ts';
+import type { ContentEvent } from '../../../registry/content-event.ts';
+import type { Exchange } from '../exchange.ts';
+import { isNotModified } from '../preconditions.ts';
+import type { RouteHandler } from '../route-table.ts';
+
+/** `GET /v2/<name>/manifests/<reference>`: end-3 of the distribution spec. The bytes are sent as they are, whatever `Accept` says. */
+export const getManifest: RouteHandler<'get-manifest'> = async (
+  { repository, reference },
+  { exchange, target, notify },
+) => {
+  const { registry, repository: name } = target(repository);
+  const manifest = await registry.getManifest(name, reference);
+  exchange.served(manifest);
+  if (startAnswer(exchange, manifest) === 'not-modified') return;
+  exchange.sent(manifest.bytes.length);
+  exchange.res.end(manifest.bytes);
+  void notify(pullOf(repository, reference, manifest));
+};
+
+/** `HEAD /v2/<name>/manifests/<reference>` */
+export const headManifest: RouteHandler<'head-manifest'> = async (
+  { repository, reference },
+  { exchange, target, notify },
+) => {
+  const { registry, repository: name } = target(repository);
+  const descriptor = await registry.resolveManifest(name, reference);
+  exchange.served(descriptor);
+  if (startAnswer(exchange, descriptor) === 'not-modified') return;
+  exchange.res.end();
+  void notify(pullOf(repository, reference, descriptor));
+};
+
+/** As distribution, which tells of a `HEAD` too, and of no 304. */
+function pullOf(
+  repository: string,
+  reference: Reference,
+  { digest, mediaType, size, bytes }: Descriptor & { readonly bytes?: Buffer },
+): ContentEvent {
+  const tag = reference.kind === 'tag' ? reference.tag : undefined;
+  return { action: 'pull', repository, digest, tag, mediaType, size, manifest: bytes };
+}
+
+function startAnswer(exchange: Exchange, { digest, mediaType, size }: Descriptor): 'body-may-follow' | 'not-modified' {
+  const { req, res } = exchange;
+  const notModified = isNotModified(req, digest);
+  const headers = exchange.commonHeaders();
+  headers['docker-content-digest'] = digest;
+  headers['etag'] = entityTag(digest);
+  if (notModified) {
+    res.writeHead(304, headers).end();
+    return 'not-modified';
+  }
+  // An upstream may have written anything there.
+  headers['content-type'] = isManifestMediaType(mediaType) ? mediaType : OCTET_STREAM;
+  headers['content-length'] = size;
+  res.writeHead(200, headers);
+  return 'body-may-follow';
+}

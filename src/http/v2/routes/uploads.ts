@@ -1,0 +1,160 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+
+import type { Descriptor } from '../../../oci/descriptor.ts';
+import { RegistryError } from '../../../oci/errors.ts';
+import type { RequestOf } from '../../../oci/request.ts';
+import type { UploadReference } from '../../../oci/write-request.ts';
+import type { UploadSession, UploadWriter } from '../../../registry/registry.ts';
+import { noWriter } from '../no-writer.ts';
+import type { RouteContext, RouteHandler } from '../route-table.ts';
+import { requestBody } from '../upload-body.ts';
+
+/** `POST /v2/<name>/blobs/uploads/`: end-4a, end-4b and end-11 of the distribution spec. */
+export const startUpload: RouteHandler<'start-upload'> = async (request, context) => {
+  const { repository, mount, digest, algorithm } = request;
+  const { writer, name } = hosted(repository, context);
+  if (mount !== undefined && (await mounted(request, context))) return;
+  const session = await writer.start(name, algorithm);
+  if (digest === undefined || mount !== undefined) {
+    const { minChunkBytes } = writer;
+    const more = minChunkBytes > 0 ? { 'oci-chunk-min-length': minChunkBytes } : {};
+    sendSession(context, { repository, session }, { status: 202, headers: { 'content-length': 0, ...more } });
+    return;
+  }
+  try {
+    const body = await requestBody(context.exchange.req, async () => session.size);
+    await sendBlob(context, repository, await writer.finish(name, session, { ...body, digest }));
+  } catch (err) {
+    // Nobody knows of the session.
+    await writer.cancel(name, session).catch(() => {});
+    throw err;
+  }
+};
+
+/** `GET /v2/<name>/blobs/uploads/<id>`: end-13 of the distribution spec. */
+export const getUpload: RouteHandler<'get-upload'> = async ({ repository, upload }, context) => {
+  const { writer, name } = hosted(repository, context);
+  const session = await writer.find(name, upload);
+  sendSession(context, { repository, session }, { status: 204 });
+};
+
+/** `PATCH /v2/<name>/blobs/uploads/<id>`: end-5 of the distribution spec. */
+export const appendUpload: RouteHandler<'append-upload'> = async ({ repository, upload }, context) => {
+  const { writer, name } = hosted(repository, context);
+  const asked = { repository, name, upload, writer };
+  const session = await orWhereToGoOn(context, asked, async () =>
+    writer.append(name, upload, await pieceOf(context, asked)),
+  );
+  sendSession(context, { repository, session }, { status: 202, headers: { 'content-length': 0 } });
+};
+
+/** `PUT /v2/<name>/blobs/uploads/<id>?digest=<digest>`: end-6 of the distribution spec. */
+export const finishUpload: RouteHandler<'finish-upload'> = async ({ repository, upload, digest }, context) => {
+  const { writer, name } = hosted(repository, context);
+  const asked = { repository, name, upload, writer };
+  const blob = await orWhereToGoOn(context, asked, async () =>
+    writer.finish(name, upload, { ...(await pieceOf(context, asked)), digest }),
+  );
+  await sendBlob(context, repository, blob);
+};
+
+/** `DELETE /v2/<name>/blobs/uploads/<id>`: end-14 of the distribution spec. */
+export const cancelUpload: RouteHandler<'cancel-upload'> = async ({ repository, upload }, context) => {
+  const { writer, name } = hosted(repository, context);
+  await writer.cancel(name, upload);
+  const { exchange } = context;
+  exchange.res.writeHead(204, { ...exchange.commonHeaders(), 'docker-upload-uuid': upload.id }).end();
+};
+
+/** @throws {RegistryError} `UNSUPPORTED` */
+function hosted(
+  repository: string,
+  { target }: RouteContext,
+): { readonly writer: UploadWriter; readonly name: string } {
+  const found = target(repository);
+  if (!found.writer) throw noWriter(repository);
+  return { writer: found.writer.uploads, name: found.repository };
+}
+
+/** @returns false when it has to be sent */
+async function mounted(request: RequestOf<'start-upload'>, context: RouteContext): Promise<boolean> {
+  const { repository, mount: digest, from } = request;
+  if (digest === undefined) return false;
+  const { writer, name } = hosted(repository, context);
+  const { mountSource } = context;
+  const source = from === undefined ? undefined : mountSource(from);
+  if (from !== undefined && source === undefined) return false;
+  const mayPull = (holder: string) => holder === source?.storedAs || mountSource(holder)?.storedAs === holder;
+  const blob = await writer.mount(name, digest, { from: source?.storedAs, mayPull });
+  if (!blob) return false;
+  await context.notify({ action: 'mount', repository, ...blob, fromRepository: blob.from });
+  sendCreated(context, repository, blob);
+  return true;
+}
+
+async function sendBlob(context: RouteContext, repository: string, blob: Descriptor): Promise<void> {
+  await context.notify({ action: 'push', repository, ...blob });
+  sendCreated(context, repository, blob);
+}
+
+function sendCreated({ exchange, locate }: RouteContext, repository: string, { digest }: Descriptor): void {
+  const headers = exchange.commonHeaders();
+  headers['location'] = locate(`/v2/${repository}/blobs/${digest}`);
+  headers['docker-content-digest'] = digest;
+  headers['content-length'] = 0;
+  exchange.res.writeHead(201, headers).end();
+}
+
+interface SessionOf {
+  readonly repository: string;
+  readonly session: UploadSession;
+}
+
+function sendSession(
+  context: RouteContext,
+  of: SessionOf,
+  { status, headers = {} }: { readonly status: number; readonly headers?: OutgoingHttpHeaders },
+): void {
+  const { exchange } = context;
+  const all = { ...exchange.commonHeaders(), ...sessionHeaders(context, of), ...headers };
+  exchange.res.writeHead(status, all).end();
+}
+
+function sessionHeaders({ locate }: RouteContext, { repository, session }: SessionOf) {
+  return {
+    location: locate(`/v2/${repository}/blobs/uploads/${session.id}?_state=${session.state}`),
+    // Of nothing as of one byte, as distribution has it: there is no other way to write it.
+    range: `0-${Math.max(0, session.size - 1)}`,
+    'docker-upload-uuid': session.id,
+  };
+}
+
+interface Asked {
+  /** As the client wrote it. */
+  readonly repository: string;
+  /** In the words of the storage. */
+  readonly name: string;
+  readonly upload: UploadReference;
+  readonly writer: UploadWriter;
+}
+
+function pieceOf({ exchange }: RouteContext, { name, upload, writer }: Asked) {
+  return requestBody(exchange.req, async () => (await writer.find(name, upload)).size);
+}
+
+/** A piece that does not come next is told which one does: end-5 of the distribution spec. */
+async function orWhereToGoOn<T>(
+  context: RouteContext,
+  { repository, name, upload, writer }: Asked,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (err) {
+    if (!(err instanceof RegistryError) || err.code !== 'RANGE_INVALID') throw err;
+    const session = await writer.find(name, upload).catch(() => undefined);
+    if (!session) throw err;
+    const headers = sessionHeaders(context, { repository, session });
+    throw new RegistryError(err.code, err.message, { ...err.options, headers });
+  }
+}

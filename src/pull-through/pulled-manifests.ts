@@ -1,0 +1,307 @@
+import { createCountedCache } from '../cache/lru.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import type { Reference } from '../oci/reference.ts';
+import { type FetchedManifest, type Upstream, UpstreamError } from '../upstream/upstream.ts';
+import {
+  type FailurePolicy,
+  type FreshnessPolicy,
+  onRevalidationFailure,
+  type TagRules,
+  tagFreshness,
+  tagPolicy,
+} from './freshness.ts';
+import { isDescribed, type PulledManifest, readPulled } from './pulled-manifest.ts';
+import type { Manifest, Outcome } from '../registry/registry.ts';
+import { SingleFlight } from './single-flight.ts';
+import type { StoredContent } from '../content/content-cache.ts';
+import type { TagEntries, TagEntry } from './tag-entries.ts';
+
+/** One repository, in the two names it has. */
+export interface PulledRepository {
+  /** In the upstream's own words. */
+  readonly remote: string;
+  /** In our storage. */
+  readonly stored: string;
+}
+
+export interface PulledManifestsOptions {
+  readonly upstream: Upstream;
+  readonly content: StoredContent;
+  readonly tags: TagEntries;
+  readonly policy: TagRules & FailurePolicy;
+  readonly offline: boolean;
+  readonly events: ManifestEvents;
+  readonly now: () => number;
+}
+
+export interface StaleServed {
+  readonly upstream: string;
+  /** In the upstream's own words. */
+  readonly repository: string;
+  /** Its name in our storage. */
+  readonly stored: string;
+  readonly tag: string;
+  readonly digest: Digest;
+  readonly reason: string;
+  /** Since the upstream last confirmed it. */
+  readonly ageMs: number;
+}
+
+export interface ManifestEvents {
+  staleServed(event: StaleServed): void;
+  manifestStored(event: { upstream: string; stored: string } & Descriptor): void;
+  /** The pull goes on without keeping what came. */
+  manifestNotStored(event: { upstream: string; repository: string; digest: string; cause: unknown }): void;
+}
+
+export interface Found<T> {
+  readonly content: T;
+  readonly outcome: Outcome;
+  /** The upstream was asked for this answer. */
+  readonly asked: boolean;
+}
+
+/** Where a tag points, and how we know. */
+interface Resolved {
+  readonly entry: TagEntry;
+  readonly outcome: 'HIT' | 'STALE' | 'MISS';
+  readonly asked: boolean;
+}
+
+/** A cached tag is worth this much waiting for its upstream, token and retries included. Milliseconds. */
+const REVALIDATION_BUDGET_MS = 1_500;
+/** After an upstream failed: how long a cached tag is served without asking again. Milliseconds. */
+const FAILURE_HOLD_MS = 10_000;
+const MAX_HOLD_MS = 60 * 60_000;
+const MAX_DESCRIBED = 5_000;
+/** A tag is at most 128 characters. */
+const MAX_POLICIES = 5_000;
+
+/** The manifests of one upstream: cached, revalidated, fetched once however many ask. */
+export class PulledManifests {
+  readonly #options: PulledManifestsOptions;
+  readonly #fetches = new SingleFlight<Manifest>();
+  readonly #resolutions = new SingleFlight<Resolved>();
+  /** What a `HEAD` has been answered with before there were bytes: a `GET` says the same. */
+  readonly #described = createCountedCache<{ readonly mediaType: string }>({ maxEntries: MAX_DESCRIBED });
+
+  readonly #policies = createCountedCache<FreshnessPolicy>({ maxEntries: MAX_POLICIES });
+
+  constructor(options: PulledManifestsOptions) {
+    this.#options = options;
+  }
+
+  /** Without I/O: a manifest by digest, or by a tag that is fresh. */
+  inMemory(repository: PulledRepository, reference: Reference): Manifest | undefined {
+    const { content, tags } = this.#options;
+    if (reference.kind === 'digest') return content.manifestInMemory(repository.stored, reference.digest);
+    const entry = tags.inMemory(repository.stored, reference.tag);
+    if (!entry || this.#freshness(reference.tag, entry) !== 'fresh') return undefined;
+    return content.manifestInMemory(repository.stored, entry.digest);
+  }
+
+  /** @throws {UpstreamError} · {RegistryError} `MANIFEST_UNKNOWN` when offline and not cached */
+  async resolve(repository: PulledRepository, reference: Reference): Promise<Found<Descriptor>> {
+    const { entry, outcome, asked } = await this.#resolved(repository, reference);
+    const stored = await this.#options.content.findManifest(repository.stored, entry.digest);
+    if (stored) return { content: stored, outcome: outcome === 'STALE' ? 'STALE' : 'HIT', asked };
+    if (entry.described)
+      return { content: this.#describedAs(repository, entry.digest, entry.described), outcome, asked };
+    if (reference.kind === 'tag') return this.get(repository, reference);
+    return { content: await this.#describe(repository, reference), outcome: 'MISS', asked: true };
+  }
+
+  /** @throws {UpstreamError} · {RegistryError} `MANIFEST_UNKNOWN` when offline and not cached */
+  async get(repository: PulledRepository, reference: Reference): Promise<Found<Manifest>> {
+    const { entry, outcome, asked } = await this.#resolved(repository, reference);
+    const stored = await this.#options.content.findManifest(repository.stored, entry.digest);
+    if (stored) return { content: stored, outcome: outcome === 'STALE' ? 'STALE' : 'HIT', asked };
+    try {
+      const { result, joined } = this.#fetch(repository, entry.digest);
+      return { content: await result, outcome: joined ? 'FILL' : 'MISS', asked: true };
+    } catch (err) {
+      const previous = reference.kind === 'tag' ? await this.#previous(repository, reference.tag, err) : undefined;
+      if (!previous) throw err;
+      return { content: previous, outcome: 'STALE', asked: true };
+    }
+  }
+
+  /** Asks what a tag names, however fresh it is. @throws {UpstreamError} also when the tag could be served stale */
+  async refresh(repository: PulledRepository, tag: string): Promise<{ digest: Digest; changed: boolean }> {
+    const before = await this.#options.tags.find(repository.stored, tag);
+    if (this.#options.offline) throw this.#offlineError(`${repository.remote}:${tag}`);
+    const { entry } = await this.#askUpstream(repository, tag, false);
+    if (!(await this.#isStored(repository, entry.digest))) await this.#fetch(repository, entry.digest).result;
+    return { digest: entry.digest, changed: before?.digest !== entry.digest };
+  }
+
+  /** The upstream named a new manifest and then would not give it: the one before it, if we have it. */
+  async #previous(repository: PulledRepository, tag: string, err: unknown): Promise<Manifest | undefined> {
+    const usable = err instanceof UpstreamError ? await this.#storedEntry(repository, tag) : undefined;
+    if (!usable) return undefined;
+    this.#stale(repository, tag, usable, (err as UpstreamError).message);
+    return this.#options.content.findManifest(repository.stored, usable.digest);
+  }
+
+  async #resolved(repository: PulledRepository, reference: Reference): Promise<Resolved> {
+    if (reference.kind === 'digest') {
+      return { entry: { digest: reference.digest, checkedAt: this.#options.now() }, outcome: 'HIT', asked: false };
+    }
+    const { tag } = reference;
+    const latest = await this.#options.tags.find(repository.stored, tag);
+    const freshness = latest && this.#freshness(tag, latest);
+    if (latest && freshness === 'fresh') {
+      const isStored = await this.#isStored(repository, latest.digest);
+      return { entry: latest, outcome: isStored ? 'HIT' : 'MISS', asked: false };
+    }
+    const usable = latest && (await this.#storedEntry(repository, tag, latest));
+    if (!usable || freshness === 'revalidate') return this.#ask(repository, tag, usable);
+    if (freshness === 'stale') return this.#stale(repository, tag, usable, 'the upstream is not asked');
+    this.#ask(repository, tag, usable).catch(() => {}); // the next request meets the failure itself
+    return this.#stale(repository, tag, usable, 'revalidation goes on behind');
+  }
+
+  /** What can be served for a tag without the upstream: the latest if its manifest is there, else what storage knows. */
+  async #storedEntry(repository: PulledRepository, tag: string, latest?: TagEntry): Promise<TagEntry | undefined> {
+    if (latest && (await this.#isStored(repository, latest.digest))) return latest;
+    const stored = await this.#options.tags.findStored(repository.stored, tag);
+    return stored && (await this.#isStored(repository, stored.digest)) ? stored : undefined;
+  }
+
+  async #isStored(repository: PulledRepository, digest: Digest): Promise<boolean> {
+    return (await this.#options.content.findManifest(repository.stored, digest)) !== undefined;
+  }
+
+  #freshness(tag: string, entry: TagEntry) {
+    return tagFreshness(entry, this.#policyOf(tag), this.#options.now());
+  }
+
+  /** Rules are matched once for each tag: every warm pull needs the result. */
+  #policyOf(tag: string): FreshnessPolicy {
+    const known = this.#policies.get(tag);
+    if (known) return known;
+    const { policy, offline } = this.#options;
+    const made = { ...tagPolicy(tag, policy), offline };
+    this.#policies.set(tag, made);
+    return made;
+  }
+
+  async #ask(repository: PulledRepository, tag: string, usable: TagEntry | undefined): Promise<Resolved> {
+    if (this.#options.offline) throw this.#offlineError(`${repository.remote}:${tag}`);
+    const key = `${repository.stored}:${tag}`;
+    return this.#resolutions.run(key, () => this.#resolveTag(repository, tag, usable)).result;
+  }
+
+  async #resolveTag(repository: PulledRepository, tag: string, usable: TagEntry | undefined): Promise<Resolved> {
+    try {
+      return await this.#askUpstream(repository, tag, usable !== undefined);
+    } catch (err) {
+      if (!usable || !(err instanceof UpstreamError)) throw err;
+      if (onRevalidationFailure(err.kind, this.#options.policy) === 'error') throw err;
+      this.#options.tags.hold(repository.stored, tag, this.#retryAt(err));
+      return { ...this.#stale(repository, tag, usable, err.message), asked: true };
+    }
+  }
+
+  async #askUpstream(repository: PulledRepository, tag: string, haveCached: boolean): Promise<Resolved> {
+    const { upstream, now } = this.#options;
+    const options = haveCached ? { deadlineMs: REVALIDATION_BUDGET_MS } : {};
+    const head = await upstream.resolveManifest(repository.remote, { kind: 'tag', tag }, options);
+    if (head.fetched) await this.#keep(repository, this.#read(head.digest, head.fetched));
+    const described = isDescribed(head) && { described: { mediaType: head.mediaType, size: head.size } };
+    const entry: TagEntry = { digest: head.digest, checkedAt: now(), ...described };
+    const isStored = await this.#isStored(repository, head.digest);
+    await this.#confirm(repository, tag, entry, isStored);
+    return { entry, outcome: isStored ? 'HIT' : 'MISS', asked: true };
+  }
+
+  async #confirm(repository: PulledRepository, tag: string, entry: TagEntry, isStored: boolean): Promise<void> {
+    const { upstream, tags, events } = this.#options;
+    try {
+      await tags.confirm(repository.stored, tag, entry, isStored);
+    } catch (cause) {
+      events.manifestNotStored({ upstream: upstream.name, repository: repository.remote, digest: entry.digest, cause });
+    }
+  }
+
+  #stale(repository: PulledRepository, tag: string, entry: TagEntry, reason: string): Resolved {
+    const { upstream, events, now } = this.#options;
+    events.staleServed({
+      upstream: upstream.name,
+      repository: repository.remote,
+      stored: repository.stored,
+      tag,
+      digest: entry.digest,
+      reason,
+      ageMs: now() - entry.checkedAt,
+    });
+    return { entry, outcome: 'STALE', asked: false };
+  }
+
+  /** Asks by digest, so that a tag that moves meanwhile cannot mix two manifests. */
+  #fetch(repository: PulledRepository, digest: Digest) {
+    if (this.#options.offline) throw this.#offlineError(`${repository.remote}@${digest}`);
+    return this.#fetches.run(`${repository.stored}@${digest}`, () => this.#fetchAndKeep(repository, digest));
+  }
+
+  async #fetchAndKeep(repository: PulledRepository, digest: Digest): Promise<Manifest> {
+    const { upstream, tags } = this.#options;
+    try {
+      const fetched = await upstream.fetchManifest(repository.remote, { kind: 'digest', digest });
+      const described = this.#described.get(`${repository.stored}@${digest}`);
+      const mediaType = described?.mediaType ?? fetched.mediaType;
+      return await this.#keep(repository, this.#read(digest, { ...fetched, mediaType, claimedDigest: digest }));
+    } catch (err) {
+      if (err instanceof UpstreamError) await tags.manifestFailed(repository.stored, digest, this.#retryAt(err));
+      throw err;
+    }
+  }
+
+  /** Until when an upstream that has just failed is left in peace. Unix milliseconds. */
+  #retryAt({ options }: UpstreamError): number {
+    const holdMs = Math.min(Math.max(FAILURE_HOLD_MS, options.retryAfterMs ?? 0), MAX_HOLD_MS);
+    return this.#options.now() + holdMs;
+  }
+
+  /** A store that cannot take it does not fail the pull; what is no manifest is not kept. */
+  async #keep(repository: PulledRepository, { manifest, reading }: PulledManifest): Promise<Manifest> {
+    const { upstream, content, tags, events } = this.#options;
+    const { digest, size, mediaType } = manifest;
+    try {
+      await content.putManifest(repository.stored, manifest, reading());
+      await tags.manifestStored(repository.stored, digest);
+      events.manifestStored({ upstream: upstream.name, stored: repository.stored, digest, size, mediaType });
+    } catch (cause) {
+      events.manifestNotStored({ upstream: upstream.name, repository: repository.remote, digest, cause });
+    }
+    return manifest;
+  }
+
+  #read(digest: Digest, fetched: FetchedManifest): PulledManifest {
+    return readPulled(this.#options.upstream.name, digest, fetched);
+  }
+
+  async #describe(repository: PulledRepository, reference: Reference & { kind: 'digest' }): Promise<Descriptor> {
+    if (this.#options.offline) throw this.#offlineError(`${repository.remote}@${reference.digest}`);
+    const head = await this.#options.upstream.resolveManifest(repository.remote, reference);
+    const { digest } = reference;
+    if (head.fetched) return this.#keep(repository, this.#read(digest, { ...head.fetched, claimedDigest: digest }));
+    if (!isDescribed(head)) return this.#fetch(repository, digest).result;
+    return this.#describedAs(repository, digest, head);
+  }
+
+  #describedAs(
+    repository: PulledRepository,
+    digest: Digest,
+    { mediaType, size }: Pick<Descriptor, 'mediaType' | 'size'>,
+  ): Descriptor {
+    this.#described.set(`${repository.stored}@${digest}`, { mediaType });
+    return { digest, mediaType, size };
+  }
+
+  #offlineError(what: string): RegistryError {
+    return new RegistryError('MANIFEST_UNKNOWN', `${what} is not cached, and this registry is offline`);
+  }
+}

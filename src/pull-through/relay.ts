@@ -1,0 +1,150 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { LookupFunction } from 'node:net';
+import { rootCertificates } from 'node:tls';
+
+import type { ContentStore } from '../content/content-store.ts';
+import { RegistryError } from '../oci/errors.ts';
+import type { WriteRequest } from '../oci/write-request.ts';
+import { type Upstream, UpstreamError, type WriteAccess } from '../upstream/upstream.ts';
+import type { NameFilter } from '../filters/name-filter.ts';
+import type { StoredContent } from '../content/content-cache.ts';
+import type { TagEntries } from './tag-entries.ts';
+import { toClientError } from './upstream-failure.ts';
+import type { UploadSecrets } from '../hosted/upload-secrets.ts';
+
+export interface RelayOptions {
+  readonly upstream: Upstream;
+  /** Without a slash at the end; may have a path. */
+  readonly remoteUrl: string;
+  readonly tls: { readonly caFile: string | undefined; readonly insecure: boolean };
+  readonly timeouts: { readonly headersMs: number; readonly idleMs: number };
+  readonly allows: NameFilter;
+  readonly offline: boolean;
+  readonly store: ContentStore;
+  readonly content: StoredContent;
+  readonly tags: TagEntries;
+  readonly secrets: UploadSecrets;
+}
+
+/** An upload that the upstream has begun. */
+export interface RelayedUpload {
+  readonly url: string;
+  /** Bytes that it has, as far as it told. */
+  readonly size: number;
+}
+
+/** What it takes to send writes of an upstream's names on to it, but the sending itself. */
+export class Relay {
+  readonly #options: RelayOptions;
+  /** For the connections. */
+  readonly tls: { readonly ca: readonly string[] | undefined; readonly insecure: boolean };
+
+  /** @throws when the CA's file cannot be read */
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    const { tls } = options;
+    const ca = tls.caFile === undefined ? undefined : [...rootCertificates, readFileSync(tls.caFile, 'utf8')];
+    this.tls = { ca, insecure: tls.insecure };
+  }
+
+  /** Without a slash at the end. */
+  get remoteUrl(): string {
+    return this.#options.remoteUrl;
+  }
+
+  /** For connections to other hosts that {@link continueAt} led to. */
+  get lookup(): LookupFunction {
+    return this.#options.upstream.uploadLookup;
+  }
+
+  /** Only the registry itself gets our credentials. */
+  isOwn(url: URL): boolean {
+    return url.origin === new URL(this.remoteUrl).origin;
+  }
+
+  /**
+   * Where an upload continues, of which the upstream said so in a `Location`.
+   *
+   * @throws {RegistryError} `UNAVAILABLE` with status 502 without a usable one, or for one that it may not lead to
+   */
+  continueAt(location: string | undefined, response: { readonly from: URL; readonly status: number }): URL {
+    try {
+      return this.#options.upstream.uploadUrl(location, response);
+    } catch (err) {
+      throw err instanceof UpstreamError ? toClientError(err, 'BLOB_UPLOAD_UNKNOWN') : err;
+    }
+  }
+
+  get timeouts(): RelayOptions['timeouts'] {
+    return this.#options.timeouts;
+  }
+
+  /**
+   * The `Authorization` header for writing; undefined when the upstream wants none.
+   *
+   * @throws {RegistryError} `DENIED` for a name that may not be asked for, `UNAVAILABLE` when nobody may be asked, or cannot be
+   */
+  async authorize(repository: string, access: WriteAccess): Promise<string | undefined> {
+    const { upstream, offline, allows } = this.#options;
+    const { from } = access;
+    if (offline) throw new RegistryError('UNAVAILABLE', 'offline: nothing is sent to upstreams');
+    for (const name of [repository, ...(from === undefined ? [] : [from])]) {
+      if (!allows(name)) throw new RegistryError('DENIED', `${name} may not be used at ${upstream.name}`);
+    }
+    try {
+      return await upstream.authorizeWrite(repository, access);
+    } catch (err) {
+      throw err instanceof UpstreamError ? toClientError(err, 'NAME_UNKNOWN') : err;
+    }
+  }
+
+  /** Drops what the cache knows of what was written, so that the next pull asks. */
+  async written(request: WriteRequest, storedAs: string): Promise<void> {
+    const { store, content } = this.#options;
+    if (request.kind === 'delete-blob') {
+      await store.deleteBlob(storedAs, request.digest);
+      content.forget(storedAs, request.digest);
+    }
+    if (request.kind !== 'put-manifest' && request.kind !== 'delete-manifest') return;
+    const { reference } = request;
+    if (reference.kind === 'digest' && request.kind === 'delete-manifest') {
+      const gone = await store.deleteManifest(storedAs, reference.digest);
+      content.forget(storedAs, reference.digest);
+      for (const tag of gone ?? []) this.#options.tags.forget(storedAs, tag);
+    }
+    const more = request.kind === 'put-manifest' ? request.tags : [];
+    for (const tag of [...(reference.kind === 'tag' ? [reference.tag] : []), ...more]) {
+      await store.deleteTag(storedAs, tag);
+      this.#options.tags.forget(storedAs, tag);
+    }
+  }
+
+  /** Puts an upload at the upstream into a URL of ours. The client cannot change it, nor use it for another repository. */
+  async seal(repository: string, { url, size }: RelayedUpload): Promise<string> {
+    const { secrets, upstream } = this.#options;
+    const [secret] = await secrets();
+    const text = `${upstream.name}/${repository}\n${url}\n${size}`;
+    return Buffer.concat([signature(secret, text), Buffer.from(text)]).toString('base64url');
+  }
+
+  /** @throws {RegistryError} `BLOB_UPLOAD_INVALID` when it is not one of ours */
+  async unseal(repository: string, sealed: string | undefined): Promise<RelayedUpload> {
+    const bytes = Buffer.from(sealed ?? '', 'base64url');
+    const text = bytes.subarray(SIGNATURE_BYTES).toString();
+    const [name, url, size] = text.split('\n');
+    const { secrets, upstream } = this.#options;
+    for (const secret of await secrets()) {
+      const isOurs =
+        bytes.length > SIGNATURE_BYTES && timingSafeEqual(bytes.subarray(0, SIGNATURE_BYTES), signature(secret, text));
+      if (isOurs && name === `${upstream.name}/${repository}` && url !== undefined) return { url, size: Number(size) };
+    }
+    throw new RegistryError('BLOB_UPLOAD_INVALID', 'the _state of the URL is not one of this upload');
+  }
+}
+
+const SIGNATURE_BYTES = 32;
+
+function signature(secret: string, text: string): Buffer {
+  return createHmac('sha256', secret).update(`relay\n${text}`).digest();
+}

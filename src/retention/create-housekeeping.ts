@@ -1,0 +1,149 @@
+import { matchGlobs } from '../matching/glob.ts';
+import { join } from 'node:path';
+
+import type { Config, ProxyConfig } from '../config/config.ts';
+import type { Redis } from '../redis/redis.ts';
+import { Collections, type CollectionsOptions } from './collections.ts';
+import {
+  Housekeeping,
+  type HousekeepingEvents,
+  type HousekeepingOptions,
+  type HousekeepingPolicy,
+} from './housekeeping.ts';
+import { LocalControl, type LocalControlOptions } from './local-control.ts';
+import { ManifestParts, type ManifestReader } from '../usage/manifest-parts.ts';
+import { openIndex } from '../usage/open-index.ts';
+import { RedisIndex } from '../usage/redis-index.ts';
+import type { UnrecordedNotes } from '../usage/unrecorded-queue.ts';
+import { UsageRecorder } from '../usage/usage-recorder.ts';
+import type { UsageIndex } from '../usage/usage-index.ts';
+
+export interface UsageOptions {
+  readonly config: Config;
+  /** What the index is kept in when the configuration says so. */
+  readonly redis: Redis | undefined;
+  /** Where links are noted that the index cannot be told of; asked later. */
+  readonly notes: () => UnrecordedNotes;
+  /** Where manifests can be read; asked later. */
+  readonly reader: () => ManifestReader;
+  readonly events: HousekeepingEvents & {
+    indexDamaged(event: { readonly reason: string; readonly movedTo: string }): void;
+  };
+  readonly now: () => number;
+}
+
+/** The record of use, before there is a store that it is a record of. */
+export interface Usage {
+  readonly index: UsageIndex;
+  readonly recorder: UsageRecorder;
+  readonly parts: ManifestParts;
+}
+
+/** Milliseconds. */
+const FLUSH_MS = 5_000;
+const GRANULARITY_MS = 30_000;
+
+export async function openUsage({ config, redis, notes, reader, events, now }: UsageOptions): Promise<Usage> {
+  const index = isIndexShared(config) && redis ? new RedisIndex(redis) : await openLocalIndex(config, events);
+  const { ttlMs } = policyOf(config);
+  const parts = new ManifestParts(index, reader);
+  const recorder = new UsageRecorder({
+    index,
+    parts,
+    flushMs: flushMsOf(config),
+    granularityMs: Math.min(GRANULARITY_MS, ttlMs > 0 ? ttlMs / 50 : Infinity),
+    notes: index.isShared ? notes : undefined,
+    now,
+    onError: (error) => events.housekeepingFailed({ task: 'usage', error }),
+  });
+  return { index, recorder, parts };
+}
+
+async function openLocalIndex(config: Config, events: UsageOptions['events']): Promise<UsageIndex> {
+  const onDamaged = events.indexDamaged.bind(events);
+  return openIndex({ directory: indexDirectory(config), onDamaged }).catch((error: unknown) => {
+    // A disk that is full or read-only: what is stored is served all the same.
+    events.housekeepingFailed({ task: 'index', error });
+    return openIndex({ directory: undefined, onDamaged });
+  });
+}
+
+/** Several processes have one index, in Redis. */
+export function isIndexShared({ storage, redis }: Config): boolean {
+  return storage.indexLocation === 'redis' && redis !== undefined;
+}
+
+/** A short TTL, as in trying it out, is not to be shorter than what is not written yet. */
+function flushMsOf(config: Config): number {
+  const { ttlMs } = policyOf(config);
+  return Math.min(FLUSH_MS, ttlMs > 0 ? ttlMs / 4 : Infinity);
+}
+
+export type StartOptions = Omit<HousekeepingOptions, keyof Usage | 'policy' | 'onLeading'> &
+  Pick<LocalControlOptions, 'refresh'> &
+  Pick<CollectionsOptions, 'store' | 'events'>;
+
+export function createHousekeeping(config: Config, usage: Usage, options: StartOptions) {
+  const policy = { ...policyOf(config), graceMs: usage.index.isShared ? flushMsOf(config) * 1.5 : 0 };
+  const onLeading = (isLeading: boolean) => (isLeading ? collections.schedule() : collections.unschedule());
+  const housekeeping: Housekeeping = new Housekeeping({ ...usage, ...options, policy, onLeading });
+  const collections: Collections = new Collections({
+    ...usage,
+    ...options,
+    policy: config.storage.garbageCollection,
+    isHosted: policy.isKept,
+    isAlone: config.storage.driver.kind === 'filesystem' && !usage.index.isShared,
+  });
+  const { refresh, pinBackup, now } = options;
+  const control = new LocalControl({
+    ...usage,
+    housekeeping,
+    collections,
+    policy,
+    ...{ refresh, pinBackup, now },
+  });
+  return {
+    housekeeping,
+    collections,
+    control,
+    start() {
+      housekeeping.start();
+      collections.keep().catch((error: unknown) => {
+        options.events.housekeepingFailed({ task: 'garbage collection', error });
+      });
+      if (!options.leader) collections.schedule();
+    },
+    /** Ends the record of use as well. */
+    async stop() {
+      await collections.stop();
+      await housekeeping.stop();
+      await usage.index.close();
+    },
+  };
+}
+
+/** Undefined: it is kept in memory. */
+function indexDirectory({ storage }: Config): string | undefined {
+  if (storage.indexDirectory !== undefined) return storage.indexDirectory;
+  const { driver } = storage;
+  return driver.kind === 'filesystem' ? join(driver.rootDirectory, 'layover', 'index') : undefined;
+}
+
+function policyOf({ storage, proxy }: Config): Omit<HousekeepingPolicy, 'graceMs'> {
+  const isCache = proxy !== undefined && !storage.readOnly;
+  return {
+    ttlMs: isCache && !proxy.offline ? proxy.ttlMs : 0,
+    quota: isCache ? storage.quota : undefined,
+    pins: storage.pins,
+    isKept: proxy ? whoseContentStays(proxy) : () => true,
+    sweepsLoose: isCache,
+    scrub: { rate: storage.scrub.rate, intervalMs: storage.scrub.enabled ? storage.scrub.intervalMs : 0 },
+  };
+}
+
+/** Only what can be fetched again is ever forgotten: not what was pushed here, now or before there was an upstream. */
+function whoseContentStays({ hosted, upstreams }: ProxyConfig): (repository: string) => boolean {
+  const isHosted = matchGlobs(hosted);
+  const prefixes = upstreams.map(({ storePrefix }) => (storePrefix === '' ? '' : `${storePrefix}/`));
+  return (repository) => isHosted(repository) || !prefixes.some((prefix) => repository.startsWith(prefix));
+}

@@ -1,0 +1,101 @@
+import type { ManifestParts } from '../usage/manifest-parts.ts';
+import type { PinnedNow } from './pins.ts';
+import type { Sweep } from './sweep.ts';
+import type { UsageIndex, UsageRecord } from '../usage/usage-index.ts';
+
+export interface EvictionOptions {
+  readonly index: UsageIndex;
+  readonly sweep: Sweep;
+  readonly parts: ManifestParts;
+  /** Repositories whose content is not ours to forget. */
+  readonly isKept: (repository: string) => boolean;
+  readonly now: () => number;
+}
+
+export interface Evicted {
+  readonly references: number;
+  /** Freed. */
+  readonly bytes: number;
+}
+
+/** An image that is used by its own digest too has later uses than the index that it is part of. Milliseconds. */
+const OWN_USE_MS = 60_000;
+const NOTHING: Evicted = { references: 0, bytes: 0 };
+
+/**
+ * Removes images whole: a manifest with what only it had in its repository. Layers without their manifest are of use to
+ * nobody, nor is a manifest without its layers.
+ */
+export class Eviction {
+  readonly #options: EvictionOptions;
+
+  constructor(options: EvictionOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The least recently used: an image, or a blob that belongs to none.
+   *
+   * @param startedAt of this pass; what was used since is left alone. Unix milliseconds
+   * @returns undefined when everything that is left is held
+   */
+  async evictOldest(pinned: PinnedNow, startedAt: number): Promise<Evicted | undefined> {
+    const { index } = this.#options;
+    for (;;) {
+      const [manifest] = await index.oldest({ kind: 'manifest', before: startedAt, limit: 1 });
+      const [blob] = await index.oldest({ kind: 'blob', before: startedAt, limit: 1 });
+      const oldest = manifest && blob && blob.rank < manifest.rank ? blob : (manifest ?? blob);
+      if (!oldest) return undefined;
+      const evicted = await this.#evict(oldest, pinned);
+      if (evicted.references > 0) return evicted;
+      await index.defer([oldest], await this.#laterRank(oldest, startedAt));
+    }
+  }
+
+  /** A manifest with what only it had in its repository. Not what is pinned. */
+  async evictImage(record: UsageRecord, pinned: PinnedNow): Promise<Evicted> {
+    const { index, sweep, parts } = this.#options;
+    const { repository } = record;
+    if (await pinned.has(record)) return NOTHING;
+    const itsParts = await parts.of(repository, record.digest);
+    const { removed, bytes: own } = await sweep.remove(record, 'evicted');
+    if (!removed) return NOTHING;
+    let [references, bytes] = [1, own];
+    for (const digest of itsParts) {
+      if (await parts.isPart(repository, digest)) continue;
+      for (const kind of ['manifest', 'blob'] as const) {
+        const part = await index.find({ repository, digest, kind });
+        if (!part || (kind === 'manifest' && part.lastUsedAt > record.lastUsedAt + OWN_USE_MS)) continue;
+        const evicted = await (kind === 'manifest' ? this.evictImage(part, pinned) : this.evictBlob(part, pinned));
+        references += evicted.references;
+        bytes += evicted.bytes;
+      }
+    }
+    return { references, bytes };
+  }
+
+  async evictBlob(record: UsageRecord, pinned: PinnedNow): Promise<Evicted> {
+    if (await pinned.has(record)) return NOTHING;
+    const { removed, bytes } = await this.#options.sweep.remove(record, 'evicted');
+    return removed ? { references: 1, bytes } : NOTHING;
+  }
+
+  async #evict(record: UsageRecord, pinned: PinnedNow): Promise<Evicted> {
+    if (this.#options.isKept(record.repository)) return NOTHING;
+    if (record.kind === 'manifest') return this.evictImage(record, pinned);
+    if (await this.#options.parts.isPart(record.repository, record.digest)) return NOTHING;
+    return this.evictBlob(record, pinned);
+  }
+
+  /** Part of an image: right behind it, so that it is looked at again when that is gone. Held: behind everything. */
+  async #laterRank({ repository, digest, kind, rank }: UsageRecord, startedAt: number): Promise<number> {
+    const { index, now } = this.#options;
+    if (kind === 'manifest') return Math.max(now(), startedAt);
+    let later = rank;
+    for (const whole of await index.wholesOf(digest)) {
+      const image = await index.find({ repository, digest: whole, kind: 'manifest' });
+      later = Math.max(later, image?.rank ?? 0);
+    }
+    return later > rank ? later : Math.max(now(), startedAt);
+  }
+}

@@ -1,0 +1,262 @@
+import type { Digest } from '../oci/digest.ts';
+import { ContentList } from './content-list.ts';
+import { Eviction } from './eviction.ts';
+import { IndexUnavailableError } from '../usage/index-unavailable.ts';
+import type { ManifestParts } from '../usage/manifest-parts.ts';
+import type { PinBackup } from './pin-backup.ts';
+import { Pins, type TagReader } from './pins.ts';
+import { Quota, type QuotaLimits, type WorkAlone } from './quota.ts';
+import { type CountedStore, type RebuildProgress, rebuildIndex, type RebuildResult } from '../usage/rebuild.ts';
+import { ExpiryScheduler } from './scheduler.ts';
+import type { SchedulerState } from './scheduler-state.ts';
+import { Scrub, type ScrubbedStore, type ScrubEvents } from './scrub.ts';
+import { type ForgottenListener, Sweep, type SweepEvents, type SweptStore } from './sweep.ts';
+import { type ContentReference, referenceKey, type UsageIndex, type UsageTotals } from '../usage/usage-index.ts';
+import { recordNoted, type UnrecordedNotes } from '../usage/unrecorded-queue.ts';
+import type { UsageRecorder } from '../usage/usage-recorder.ts';
+
+export interface HousekeepingEvents extends SweepEvents, ScrubEvents {
+  /** A pass of the quota is over. @param event.missing bytes that could not be freed, as everything left is held */
+  quotaEnforced(event: { references: number; bytes: number; missing: number; durationMs: number }): void;
+  /** After every change of what is stored, sooner or later. */
+  storeSize(totals: UsageTotals): void;
+  /** Of the processes that share the index, this one looks after the content from now on, or no more. */
+  ledHousekeeping(isLeading: boolean): void;
+  indexRebuilt(event: RebuildResult & { readonly durationMs: number }): void;
+  /** Something has to be tried again later; pulls are not concerned. */
+  housekeepingFailed(event: { readonly task: string; readonly error: unknown }): void;
+}
+
+/** What is kept for how long. */
+export interface HousekeepingPolicy {
+  /** Milliseconds from the last use; 0: content never expires. */
+  readonly ttlMs: number;
+  /** Until uses that other processes note are in the index. Milliseconds. */
+  readonly graceMs: number;
+  readonly quota: QuotaLimits | undefined;
+  readonly pins: readonly string[];
+  /** Repositories whose content is not ours to forget. */
+  readonly isKept: (repository: string) => boolean;
+  /** Bytes that nobody links are removed, where nobody else can be about to link them. */
+  readonly sweepsLoose: boolean;
+  readonly scrub: { readonly rate: number; readonly intervalMs: number };
+}
+
+/** Which of the processes that share the index looks after the content. */
+export interface HousekeepingLeader {
+  start(term: { begin(): Promise<void>; end(): Promise<void> }): void;
+  stop(): Promise<void>;
+  alone: WorkAlone;
+}
+
+export interface HousekeepingOptions {
+  readonly index: UsageIndex;
+  readonly recorder: UsageRecorder;
+  readonly parts: ManifestParts;
+  readonly store: SweptStore & CountedStore & ScrubbedStore & TagReader & { readonly unrecorded: UnrecordedNotes };
+  /** Undefined: there are no others. */
+  readonly leader?: HousekeepingLeader | undefined;
+  /** This process looks after the content from now on, or no more. */
+  readonly onLeading?: (isLeading: boolean) => void;
+  readonly policy: HousekeepingPolicy;
+  readonly isFilling: (digest: Digest) => boolean;
+  /** Whatever is in memory of the content is to be forgotten. */
+  readonly onForgotten: ForgottenListener;
+  /** What distribution has left, asked for when the index is new. */
+  readonly loadSchedulerState: () => Promise<SchedulerState>;
+  readonly pinBackup: PinBackup;
+  readonly events: HousekeepingEvents;
+  readonly now: () => number;
+}
+
+const STORE_SIZE_INTERVAL_MS = 1_000;
+const RETRY_MS = 60_000;
+const LOSSY =
+  'Redis drops any of its keys when it is full: bytes are deleted only after a look into every repository; set its maxmemory-policy to volatile-lru or noeviction';
+
+/** Everything that goes on with stored content besides serving it. */
+export class Housekeeping {
+  readonly pins: Pins;
+  readonly eviction: Eviction;
+  readonly contents: ContentList;
+  readonly scrub: Scrub;
+  /** Undefined: there is no limit. */
+  readonly quota: Quota | undefined;
+  readonly #options: HousekeepingOptions;
+  readonly #sweep: Sweep;
+  readonly #scheduler: ExpiryScheduler;
+  #stopped = new AbortController();
+  #beginning: Promise<void> | undefined;
+  #rebuilding: Promise<RebuildResult> | undefined;
+  #sizeTimer: NodeJS.Timeout | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: HousekeepingOptions) {
+    const { index, recorder, parts, store, policy, events, now, onForgotten } = options;
+    const { ttlMs, graceMs, isKept } = policy;
+    const failed = (task: string) => this.#failed(task);
+    this.#options = options;
+    const pins = new Pins({ configured: policy.pins, index, parts, tags: store });
+    const sweep = new Sweep({ ...options, events: this.#reporting(events) });
+    this.#sweep = sweep;
+    this.pins = pins;
+    this.eviction = new Eviction({ index, sweep, parts, isKept, now });
+    this.contents = new ContentList({ index, parts, tags: store, pins, isKept, ttlMs });
+    this.#scheduler = new ExpiryScheduler({
+      ...options,
+      ...{ sweep, pins, ttlMs, graceMs, isKept },
+      onError: failed('expiry'),
+    });
+    this.scrub = new Scrub({ index, store, ...policy.scrub, onForgotten, events, now });
+    this.quota =
+      policy.quota &&
+      new Quota({
+        limits: policy.quota,
+        index,
+        recorder,
+        eviction: this.eviction,
+        pins,
+        alone:
+          options.leader && ((work, waiting) => options.leader?.alone(work, waiting) ?? Promise.resolve(undefined)),
+        now,
+        onEvicted: (event) => events.quotaEnforced(event),
+        onError: failed('quota'),
+      });
+  }
+
+  /**
+   * Room is made for new content from here on, and the index finds out what it does not know; where several processes share it, in one of
+   * them. Without waiting for anything.
+   */
+  start(): void {
+    const { recorder, leader } = this.#options;
+    recorder.onLinked = () => {
+      this.#scheduler.wake();
+      void this.quota?.check();
+      this.#reportSize();
+    };
+    this.#reportSize();
+    if (leader) leader.start({ begin: () => this.#lead(), end: () => this.#follow() });
+    else this.#beginning = this.#beginWhenComplete();
+  }
+
+  /** One that is under way already is joined. */
+  rebuild(onProgress?: (progress: RebuildProgress) => void): Promise<RebuildResult> {
+    this.#rebuilding ??= this.#rebuild(onProgress).finally(() => (this.#rebuilding = undefined));
+    return this.#rebuilding;
+  }
+
+  /** Deletes what the index knows to be loose. */
+  async sweepLoose(): Promise<void> {
+    if (this.#options.policy.sweepsLoose) await this.#sweep.sweepLoose();
+  }
+
+  /** What has begun is finished. */
+  async stop(): Promise<void> {
+    const { leader, recorder } = this.#options;
+    await this.#end();
+    clearTimeout(this.#sizeTimer);
+    await Promise.all([leader?.stop(), this.quota?.stop()]);
+    await recorder.close();
+  }
+
+  async #lead(): Promise<void> {
+    this.#stopped = new AbortController();
+    this.#options.events.ledHousekeeping(true);
+    this.#options.onLeading?.(true);
+    this.#beginning = this.#beginWhenComplete();
+  }
+
+  async #follow(): Promise<void> {
+    this.#options.events.ledHousekeeping(false);
+    this.#options.onLeading?.(false);
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    this.#stopped.abort();
+    clearTimeout(this.#retryTimer);
+    await Promise.all([
+      this.#scheduler.stop(),
+      this.scrub.stop(),
+      this.#rebuilding?.catch(() => {}), // told when it failed
+      this.#beginning,
+    ]);
+  }
+
+  /** Storage may not be there yet. Never fails. */
+  async #beginWhenComplete(): Promise<void> {
+    try {
+      const { index, store, now } = this.#options;
+      if ((await index.marker('complete')) === undefined) await this.rebuild();
+      if (index.isShared) await recordNoted(index, store.unrecorded, now());
+      if (!(await index.isLossless())) this.#failed('index')(new Error(LOSSY));
+      await this.#begin();
+    } catch (err) {
+      this.#failed('index')(err);
+      if (this.#stopped.signal.aborted) return;
+      this.#retryTimer = setTimeout(() => void this.#beginWhenComplete(), RETRY_MS).unref();
+    }
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#stopped.signal.aborted) return;
+    this.#scheduler.start();
+    await this.sweepLoose();
+    await this.quota?.check();
+    await this.scrub.schedule();
+  }
+
+  async #rebuild(onProgress?: (progress: RebuildProgress) => void): Promise<RebuildResult> {
+    const { index, parts, store, pinBackup, events, now } = this.#options;
+    const startedAt = now();
+    for (const pin of await pinBackup.load()) await index.pin(pin);
+    const lastUsedAt = await this.#agesOfUnknown();
+    const { signal } = this.#stopped;
+    const result = await rebuildIndex({ index, parts, store, lastUsedAt, signal, ...(onProgress && { onProgress }) });
+    events.indexRebuilt({ ...result, durationMs: now() - startedAt });
+    this.#reportSize();
+    return result;
+  }
+
+  /** Distribution knows when it would have forgotten its content; anything else counts as used now. */
+  async #agesOfUnknown(): Promise<(reference: ContentReference) => number> {
+    const { loadSchedulerState, policy, now } = this.#options;
+    const startedAt = now();
+    const state = await loadSchedulerState();
+    const entries = state.kind === 'read' ? state.entries : [];
+    const expiresAt = new Map(entries.map((entry) => [referenceKey(entry), entry.expiresAt]));
+    const ttlMs = policy.ttlMs || DISTRIBUTION_TTL_MS;
+    return (reference) => {
+      const known = expiresAt.get(referenceKey(reference));
+      return known === undefined ? startedAt : Math.min(known - ttlMs, startedAt);
+    };
+  }
+
+  #reporting(events: SweepEvents): SweepEvents {
+    return {
+      contentRemoved: (event) => {
+        events.contentRemoved(event);
+        this.#reportSize();
+      },
+    };
+  }
+
+  #reportSize(): void {
+    this.#sizeTimer ??= setTimeout(() => {
+      this.#sizeTimer = undefined;
+      this.#options.index.totals().then((totals) => this.#options.events.storeSize(totals), this.#failed('index'));
+    }, STORE_SIZE_INTERVAL_MS).unref();
+  }
+
+  #failed(task: string): (error: unknown) => void {
+    return (error) => {
+      // Who keeps the index tells that by itself.
+      if (!this.#stopped.signal.aborted && !(error instanceof IndexUnavailableError))
+        this.#options.events.housekeepingFailed({ task, error });
+    };
+  }
+}
+
+/** Its default, of `proxy.ttl`. Milliseconds. */
+const DISTRIBUTION_TTL_MS = 168 * 3_600_000;

@@ -1,0 +1,186 @@
+import type {
+  CacheControl,
+  CacheStats,
+  CollectionRequest,
+  CollectionStatus,
+  ContentDetails,
+  EvictResult,
+  ListPage,
+  ListQuery,
+  PinView,
+  RebuildStatus,
+  RefreshResult,
+  ScrubStatus,
+} from '../operations/cache-control.ts';
+import { ControlError } from '../operations/control-error.ts';
+import type { Collections } from './collections.ts';
+import type { Housekeeping, HousekeepingPolicy } from './housekeeping.ts';
+import type { PinBackup } from './pin-backup.ts';
+import { parsePin } from './pins.ts';
+import type { RebuildProgress } from '../usage/rebuild.ts';
+import type { UsageIndex } from '../usage/usage-index.ts';
+import type { UsageRecorder } from '../usage/usage-recorder.ts';
+
+export interface LocalControlOptions {
+  readonly index: UsageIndex;
+  readonly recorder: UsageRecorder;
+  readonly housekeeping: Housekeeping;
+  readonly collections: Collections;
+  readonly policy: HousekeepingPolicy;
+  readonly pinBackup: PinBackup;
+  /** Asks an upstream; undefined where there is none to ask. */
+  readonly refresh: ((repository: string, tag: string) => Promise<RefreshResult>) | undefined;
+  readonly now: () => number;
+}
+
+const PAGE = 1000;
+
+/** The cache of this process. */
+export class LocalControl implements CacheControl {
+  readonly #options: LocalControlOptions;
+  #rebuild: RebuildStatus = { running: false };
+
+  constructor(options: LocalControlOptions) {
+    this.#options = options;
+  }
+
+  async list(query: ListQuery): Promise<ListPage> {
+    await this.#options.recorder.flush();
+    return this.#options.housekeeping.contents.list(query);
+  }
+
+  async show(name: string): Promise<ContentDetails> {
+    await this.#options.recorder.flush();
+    return this.#options.housekeeping.contents.show(name);
+  }
+
+  async pins(): Promise<readonly PinView[]> {
+    const { index, policy } = this.#options;
+    const stored = await index.pins();
+    return [
+      ...policy.pins.map((pattern) => ({ pattern, from: 'configuration' as const })),
+      ...stored.map(({ pattern, pinnedAt }) => ({ pattern, from: 'command' as const, pinnedAt })),
+    ];
+  }
+
+  async pin(pattern: string): Promise<void> {
+    if (pattern.trim() === '') throw new ControlError('invalid', 'nothing to pin');
+    try {
+      parsePin(pattern);
+    } catch (err) {
+      throw new ControlError('invalid', `${pattern}: ${err instanceof Error ? err.message : String(err)}`);
+    }
+    const { index, pinBackup, now } = this.#options;
+    await index.pin({ pattern, pinnedAt: now() });
+    await pinBackup.save(await index.pins());
+  }
+
+  async unpin(pattern: string): Promise<void> {
+    const { index, policy, pinBackup } = this.#options;
+    if (await index.unpin(pattern)) return pinBackup.save(await index.pins());
+    if (policy.pins.includes(pattern)) {
+      throw new ControlError('held', `${pattern} is pinned by storage.quota.pins of the configuration`);
+    }
+    throw new ControlError('not-found', `there is no pin ${pattern}`);
+  }
+
+  async evict(name: string): Promise<EvictResult> {
+    const { housekeeping, policy, recorder } = this.#options;
+    await recorder.flush();
+    const records = await housekeeping.contents.find(name);
+    const ours = records.filter(({ repository }) => !policy.isKept(repository));
+    if (ours.length === 0) throw new ControlError('held', `${name} was pushed here and cannot be fetched again`);
+    const pinned = await housekeeping.pins.look();
+    let [references, bytes] = [0, 0];
+    for (const record of ours) {
+      const { eviction } = housekeeping;
+      const evicted = await (record.kind === 'manifest'
+        ? eviction.evictImage(record, pinned)
+        : eviction.evictBlob(record, pinned));
+      references += evicted.references;
+      bytes += evicted.bytes;
+    }
+    const isHeld = references === 0 && (await pinned.has(ours[0] ?? { repository: '', digest: '' as never }));
+    if (isHeld) throw new ControlError('held', `${name} is pinned; unpin it first`);
+    return { references, bytes };
+  }
+
+  async refresh(name: string): Promise<RefreshResult> {
+    const { refresh } = this.#options;
+    if (!refresh) throw new ControlError('unavailable', 'only a running server can ask upstreams');
+    const colon = name.lastIndexOf(':');
+    if (name.includes('@') || colon <= name.lastIndexOf('/')) {
+      throw new ControlError('invalid', `${name}: only a tag can be out of date; say repository:tag`);
+    }
+    return refresh(name.slice(0, colon), name.slice(colon + 1));
+  }
+
+  async stats(): Promise<CacheStats> {
+    const { index, policy, housekeeping } = this.#options;
+    const [oldest] = await index.oldest({ before: Number.MAX_SAFE_INTEGER, limit: 1 });
+    return {
+      ...(await index.totals()),
+      ttlMs: policy.ttlMs,
+      quota: policy.quota,
+      complete: (await index.marker('complete')) !== undefined,
+      repositories: await this.#countRepositories(),
+      oldestUseAt: oldest?.lastUsedAt,
+      pins: (await this.pins()).length,
+      scrub: housekeeping.scrub.status,
+    };
+  }
+
+  async startScrub(): Promise<ScrubStatus> {
+    const { scrub } = this.#options.housekeeping;
+    scrub.start();
+    return scrub.status;
+  }
+
+  async scrubStatus(): Promise<ScrubStatus> {
+    return this.#options.housekeeping.scrub.status;
+  }
+
+  async startRebuild(): Promise<RebuildStatus> {
+    const { housekeeping } = this.#options;
+    if (this.#rebuild.running) return this.#rebuild;
+    this.#rebuild = { running: true };
+    const onProgress = (progress: RebuildProgress) => (this.#rebuild = { running: true, progress });
+    housekeeping.rebuild(onProgress).then(
+      (result) => (this.#rebuild = { running: false, result }),
+      (err: unknown) => {
+        this.#rebuild = { running: false, error: err instanceof Error ? err.message : String(err) };
+      },
+    );
+    return this.#rebuild;
+  }
+
+  async rebuildStatus(): Promise<RebuildStatus> {
+    return this.#rebuild;
+  }
+
+  async startCollection(request: CollectionRequest): Promise<CollectionStatus> {
+    const { collections } = this.#options;
+    void collections.run(request).catch(() => {}); // told by the status
+    return collections.status;
+  }
+
+  async collectionStatus(): Promise<CollectionStatus> {
+    return this.#options.collections.status;
+  }
+
+  async #countRepositories(): Promise<number> {
+    let count = 0;
+    let last: string | undefined;
+    let after: Awaited<ReturnType<UsageIndex['page']>>[number] | undefined;
+    for (;;) {
+      const page = await this.#options.index.page({ ...(after && { after }), limit: PAGE });
+      for (const { repository } of page) {
+        if (repository !== last) count++;
+        last = repository;
+      }
+      after = page.at(-1);
+      if (page.length < PAGE) return count;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}

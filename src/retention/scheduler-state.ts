@@ -1,0 +1,57 @@
+import { isDigest } from '../oci/digest.ts';
+import { PathNotFoundError, type StorageDriver } from '../storage/driver.ts';
+import type { ContentReference } from '../usage/usage-index.ts';
+
+/** Where distribution keeps what it knows of its cache's age, in the storage root. */
+const STATE_PATH = '/scheduler-state.json';
+/** A million entries; above it the file is not worth the memory. Bytes. */
+const MAX_STATE_BYTES = 256 * 1024 * 1024;
+
+/** Content that distribution would have forgotten at that time. */
+export interface ScheduledEntry extends ContentReference {
+  /** Unix milliseconds. */
+  readonly expiresAt: number;
+}
+
+export type SchedulerState =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'read'; readonly entries: readonly ScheduledEntry[] }
+  | { readonly kind: 'damaged'; readonly reason: string };
+
+/**
+ * Looks at the expiry list of a cache directory that distribution has filled. Never fails: a list that is empty or cut off, which stops
+ * distribution at the start (its issues #2374 and #4478), only means that nothing is known of the content's age.
+ */
+export async function loadSchedulerState(driver: StorageDriver): Promise<SchedulerState> {
+  try {
+    return parseSchedulerState((await driver.readSmall(STATE_PATH, MAX_STATE_BYTES)).toString('utf8'));
+  } catch (err) {
+    if (err instanceof PathNotFoundError) return { kind: 'none' };
+    return { kind: 'damaged', reason: err instanceof Error ? err.message : String(err) };
+  }
+}
+
+/** Entries are keyed `repository@digest`; `EntryType` is 0 for a blob and 1 for a manifest; `ExpiryData` is a time as in RFC 3339. */
+function parseSchedulerState(text: string): SchedulerState {
+  if (text.trim() === '') return { kind: 'damaged', reason: 'the file is empty' };
+  let state: unknown;
+  try {
+    state = JSON.parse(text);
+  } catch {
+    return { kind: 'damaged', reason: 'the file is not JSON' };
+  }
+  if (typeof state !== 'object' || state === null || Array.isArray(state)) {
+    return { kind: 'damaged', reason: 'the file has no object of entries' };
+  }
+  return { kind: 'read', entries: Object.entries(state).flatMap(([key, entry]) => toEntry(key, entry)) };
+}
+
+/** @returns nothing for what distribution would not know either */
+function toEntry(key: string, entry: unknown): ScheduledEntry[] {
+  const { EntryType: type, ExpiryData: expiry } = (entry ?? {}) as { EntryType?: unknown; ExpiryData?: unknown };
+  const expiresAt = typeof expiry === 'string' ? Date.parse(expiry) : NaN;
+  const at = key.indexOf('@');
+  const [repository, digest] = [key.slice(0, Math.max(at, 0)), key.slice(at + 1)];
+  if ((type !== 0 && type !== 1) || !isDigest(digest) || repository === '' || Number.isNaN(expiresAt)) return [];
+  return [{ repository, digest, kind: type === 0 ? 'blob' : 'manifest', expiresAt }];
+}

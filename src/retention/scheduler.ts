@@ -1,0 +1,111 @@
+import type { PinnedNow } from './pins.ts';
+import type { Sweep } from './sweep.ts';
+import type { UsageIndex, UsageRecord } from '../usage/usage-index.ts';
+import type { UsageRecorder } from '../usage/usage-recorder.ts';
+
+export interface SchedulerOptions {
+  readonly index: UsageIndex;
+  readonly recorder: UsageRecorder;
+  readonly sweep: Sweep;
+  readonly pins: { look(): Promise<PinnedNow> };
+  /** Milliseconds from the last use; 0: content never expires. */
+  readonly ttlMs: number;
+  /** Until what was used elsewhere is known here. Milliseconds. */
+  readonly graceMs: number;
+  /** Repositories whose content is not ours to forget. */
+  readonly isKept: (repository: string) => boolean;
+  readonly now: () => number;
+  /** A pass was broken off; the next one tries again what is left. */
+  readonly onError: (error: unknown) => void;
+}
+
+const BATCH = 64;
+/** Timers cannot wait for longer than 24 days; clocks are set meanwhile. Milliseconds. */
+const MAX_WAIT_MS = 3_600_000;
+const RETRY_MS = 60_000;
+
+/** Forgets what was not used for the TTL. One timer, for the first reference that is due. */
+export class ExpiryScheduler {
+  readonly #options: SchedulerOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #pass: Promise<void> | undefined;
+  #stopped = true;
+  /** Content came while a pass was running. */
+  #woken = false;
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#stopped = this.#options.ttlMs === 0;
+    this.wake();
+  }
+
+  /** There is content: unless the timer is waiting for older content already, it is set. */
+  wake(): void {
+    this.#woken = true;
+    if (this.#stopped || this.#timer || this.#pass) return;
+    this.#woken = false;
+    this.#pass = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#pass;
+  }
+
+  async #run(): Promise<void> {
+    let waitMs: number | undefined = RETRY_MS;
+    try {
+      await this.#expire();
+      waitMs = await this.#nextDueMs();
+    } catch (err) {
+      this.#options.onError(err);
+    }
+    this.#pass = undefined;
+    if (this.#stopped) return;
+    if (waitMs === undefined) {
+      if (this.#woken) this.wake();
+      return;
+    }
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.wake();
+    }, waitMs).unref();
+  }
+
+  /** Milliseconds; undefined when there is nothing that could expire. */
+  async #nextDueMs(): Promise<number | undefined> {
+    const { index, ttlMs, graceMs, now } = this.#options;
+    const [first] = await index.oldest({ before: Number.MAX_SAFE_INTEGER, limit: 1 });
+    // What comes to others is not due before that either.
+    if (!first) return index.isShared ? Math.min(ttlMs, MAX_WAIT_MS) : undefined;
+    return Math.min(Math.max(first.rank + ttlMs + graceMs - now() + 1, 1), MAX_WAIT_MS);
+  }
+
+  async #expire(): Promise<void> {
+    const { index, recorder, sweep, pins, ttlMs, graceMs, now } = this.#options;
+    await recorder.flush();
+    await sweep.sweepLoose();
+    const before = now() - ttlMs - graceMs;
+    const pinned = await pins.look();
+    for (;;) {
+      const due = this.#stopped ? [] : await index.oldest({ before, limit: BATCH });
+      if (due.length === 0) return;
+      const held: UsageRecord[] = [];
+      for (const record of due) {
+        if (!(await this.#forget(record, pinned))) held.push(record);
+      }
+      await index.defer(held, now());
+    }
+  }
+
+  /** @returns false when it has to stay */
+  async #forget(record: UsageRecord, pinned: PinnedNow): Promise<boolean> {
+    if (this.#options.isKept(record.repository) || (await pinned.has(record))) return false;
+    return (await this.#options.sweep.remove(record, 'expired')).removed;
+  }
+}

@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { StoredBytes, WalkOptions } from '../content/inventory.ts';
+import { type Digest, digestAlgorithm, digestFromHash } from '../oci/digest.ts';
+import { StorageUnavailableError } from '../storage/driver.ts';
+import type { ByteSource } from '../stream/byte-source.ts';
+import { claimed } from '../usage/removal-claim.ts';
+import type { ScrubStatus } from '../operations/cache-control.ts';
+import type { ForgottenListener } from './sweep.ts';
+import type { UsageIndex } from '../usage/usage-index.ts';
+
+/** The part of our content store that can be checked. */
+export interface ScrubbedStore {
+  walkBytes(options: WalkOptions): AsyncGenerator<StoredBytes>;
+  openBytes(digest: Digest): Promise<ByteSource | undefined>;
+  locked<T>(digest: Digest, work: () => Promise<T>): Promise<T>;
+  quarantine(digest: Digest): Promise<string>;
+}
+
+export interface ScrubEvents {
+  scrubStarted(): void;
+  scrubbed(event: { readonly bytes: number }): void;
+  /** Bytes that are not those of their digest were put aside. */
+  quarantined(event: { readonly digest: Digest; readonly movedTo: string; readonly size: number }): void;
+  /** Bytes that may be right or wrong. */
+  unreadable(event: { readonly digest: Digest; readonly reason: string }): void;
+  scrubFinished(event: {
+    readonly blobs: number;
+    readonly bytes: number;
+    readonly damaged: number;
+    readonly unreadable: number;
+  }): void;
+}
+
+export interface ScrubOptions {
+  readonly index: UsageIndex;
+  readonly store: ScrubbedStore;
+  /** Bytes per second. */
+  readonly rate: number;
+  /** Milliseconds from the start of one to the start of the next; 0: only when told to. */
+  readonly intervalMs: number;
+  readonly onForgotten: ForgottenListener;
+  readonly events: ScrubEvents;
+  readonly now: () => number;
+}
+
+const IDLE: ScrubStatus = { running: false, blobs: 0, bytes: 0, damaged: [], unreadable: [], progress: 0 };
+/** Milliseconds. */
+const MAX_WAIT_MS = 3_600_000;
+/** How often the place is noted from which another process would go on. Blobs. */
+const NOTE_EVERY = 50;
+/** When so many blobs cannot be read, it is not about one or the other. */
+const MAX_UNREADABLE = 100;
+
+/**
+ * Reads everything that is stored and compares it with its digest, no faster than it may. What is wrong is put aside: it counts
+ * as absent, and is fetched again when somebody asks for it. What cannot be read is passed over and told.
+ */
+export class Scrub {
+  readonly #options: ScrubOptions;
+  #status: ScrubStatus = IDLE;
+  #running: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = new AbortController();
+
+  constructor(options: ScrubOptions) {
+    this.#options = options;
+  }
+
+  get status(): ScrubStatus {
+    return this.#status;
+  }
+
+  /** Goes on with one that was broken off, and begins one whenever it is time. */
+  async schedule(): Promise<void> {
+    const { index, intervalMs, now } = this.#options;
+    const finishedAt = Number(await index.marker('scrubbed-at')) || undefined;
+    this.#status = { ...this.#status, finishedAt };
+    if (intervalMs === 0) return;
+    const isBrokenOff = (await index.marker('scrub-cursor')) !== undefined;
+    const waitMs = isBrokenOff || finishedAt === undefined ? 0 : finishedAt + intervalMs - now();
+    if (waitMs <= 0) this.start();
+    this.#timer = setTimeout(() => void this.schedule(), Math.min(Math.max(waitMs, 1_000), MAX_WAIT_MS)).unref();
+  }
+
+  /** Also when one is running: then it is that one. */
+  start(): ScrubStatus {
+    if (this.#stopped.signal.aborted && !this.#running) this.#stopped = new AbortController();
+    this.#running ??= this.#run().finally(() => (this.#running = undefined));
+    return this.#status;
+  }
+
+  /** Resolves when none is running. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#stopped.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { index, events, now } = this.#options;
+    this.#status = { ...IDLE, running: true, startedAt: now(), finishedAt: this.#status.finishedAt };
+    events.scrubStarted();
+    try {
+      await this.#readAll();
+      await index.setMarker('scrub-cursor', undefined);
+      await index.setMarker('scrubbed-at', String(now()));
+      const { blobs, bytes, damaged, unreadable } = this.#status;
+      this.#status = { ...this.#status, running: false, finishedAt: now(), progress: 1 };
+      events.scrubFinished({ blobs, bytes, damaged: damaged.length, unreadable: unreadable.length });
+    } catch (err) {
+      const error = this.#stopped.signal.aborted ? 'broken off' : err instanceof Error ? err.message : String(err);
+      this.#status = { ...this.#status, running: false, error };
+    }
+  }
+
+  async #readAll(): Promise<void> {
+    const { index, store, now } = this.#options;
+    const after = (await index.marker('scrub-cursor')) as Digest | undefined;
+    const startedAt = now();
+    const onProgress = ({ done, total }: { done: number; total: number }) => {
+      this.#status = { ...this.#status, progress: total === 0 ? 1 : done / total };
+    };
+    const onUnreadable = (digest: Digest, error: unknown) => this.#passOver(digest, error);
+    for await (const { digest, size } of store.walkBytes({ after, onProgress, onUnreadable })) {
+      await this.#check(digest, size, startedAt);
+      const blobs = this.#status.blobs + 1;
+      this.#status = { ...this.#status, blobs };
+      if (blobs % NOTE_EVERY === 0) await index.setMarker('scrub-cursor', digest);
+    }
+  }
+
+  async #check(digest: Digest, size: number, startedAt: number): Promise<void> {
+    const actual = await this.#actualDigest(digest, startedAt).catch((error: unknown) => {
+      this.#stopped.signal.throwIfAborted();
+      this.#passOver(digest, error);
+      return undefined;
+    });
+    if (actual === digest || actual === undefined) return;
+    const { store, index, events, onForgotten } = this.#options;
+    await claimed({ index, store }, digest, async (claim) => {
+      // Again, when nobody is about to replace it: it may have been, since.
+      const found = await this.#actualDigest(digest, startedAt);
+      if (found === digest || found === undefined) return;
+      claim.assertHeld();
+      const movedTo = await store.quarantine(digest);
+      const holders = await index.holders(digest);
+      await index.bytesRemoved(digest);
+      for (const { repository } of holders) onForgotten(repository, digest, []);
+      this.#status = { ...this.#status, damaged: [...this.#status.damaged, digest] };
+      events.quarantined({ digest, movedTo, size });
+    });
+  }
+
+  /** @throws {unknown} the error, when it is about the storage as a whole */
+  #passOver(digest: Digest, error: unknown): void {
+    const unreadable = [...this.#status.unreadable, digest];
+    if (error instanceof StorageUnavailableError || unreadable.length > MAX_UNREADABLE) throw error;
+    this.#status = { ...this.#status, unreadable };
+    this.#options.events.unreadable({ digest, reason: error instanceof Error ? error.message : String(error) });
+  }
+
+  /** @returns undefined when there are no bytes */
+  async #actualDigest(digest: Digest, startedAt: number): Promise<Digest | undefined> {
+    const source = await this.#options.store.openBytes(digest);
+    if (!source) return undefined;
+    const algorithm = digestAlgorithm(digest);
+    const hash = createHash(algorithm);
+    try {
+      const { signal } = this.#stopped;
+      for await (const chunk of source.read({ start: 0, end: source.size }, { signal })) {
+        hash.update(chunk);
+        await this.#keepPace(chunk.length, startedAt);
+      }
+    } finally {
+      await source.close();
+    }
+    return digestFromHash(hash, algorithm);
+  }
+
+  async #keepPace(bytes: number, startedAt: number): Promise<void> {
+    const { rate, now, events } = this.#options;
+    this.#status = { ...this.#status, bytes: this.#status.bytes + bytes };
+    events.scrubbed({ bytes });
+    const aheadMs = (this.#status.bytes / rate) * 1000 - (now() - startedAt);
+    this.#stopped.signal.throwIfAborted();
+    if (aheadMs > 5) await sleep(aheadMs, undefined, { signal: this.#stopped.signal });
+  }
+}

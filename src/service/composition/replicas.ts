@@ -1,0 +1,42 @@
+import type { ContentStore } from '../../content/content-store.ts';
+import type { PeerAccess } from '../../http/peers/peer-fills.ts';
+import { Leases } from '../../redis/lease.ts';
+import { createPeerSecret } from '../../redis/peer-secret.ts';
+import type { Redis } from '../../redis/redis.ts';
+import type { Fills } from '../../fills/fills.ts';
+import { FillSharing } from '../../fills/fill-sharing.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import { createPeerClient, PEER_HEADER, PEER_PATH } from '../../upstream/peer-client.ts';
+
+export interface ReplicaParts {
+  readonly redis: Redis | undefined;
+  readonly store: ContentStore;
+  readonly telemetry: Telemetry;
+}
+
+/** What makes several processes with the same storage and Redis one cache; undefined when this one is on its own. */
+export function createReplicas(advertise: string | undefined, { redis, store, telemetry }: ReplicaParts) {
+  if (!redis || advertise === undefined) {
+    const missing = redis ? 'proxy.fills.advertise' : 'redis';
+    telemetry.log.info({ missing }, 'this process fetches for itself: fills are not shared with replicas');
+    return undefined;
+  }
+  const secret = createPeerSecret(redis);
+  const peer = createPeerClient(secret);
+  const leases = new Leases({ redis, address: advertise });
+  return { secret, sharing: new FillSharing({ leases, peer, store }), close: () => peer.close() };
+}
+
+/** What it lets the others have. */
+export function createPeerAccess(
+  secret: PeerAccess['secret'],
+  { fills, store }: { fills: Fills; store: ContentStore },
+): PeerAccess {
+  return {
+    path: PEER_PATH,
+    header: PEER_HEADER,
+    secret,
+    openBlob: async (repository, digest) =>
+      (await fills.follow(repository, digest)) ?? (await store.openBlob(repository, digest)),
+  };
+}

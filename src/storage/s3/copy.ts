@@ -1,0 +1,57 @@
+import type { CompletedPart } from '@aws-sdk/client-s3';
+
+import type { S3Config } from '../../config/config.ts';
+import type { S3Bucket, UploadRef } from './bucket.ts';
+
+/** S3's limit. */
+const MAX_PARTS = 10_000;
+
+export interface CopyOptions {
+  readonly from: string;
+  readonly to: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly limits: S3Config['copy'];
+}
+
+/** Copies an object within the bucket; a large one in parts, several at a time. The target is replaced as one step. */
+export async function copyObject(bucket: S3Bucket, { from, to, size, limits }: CopyOptions): Promise<void> {
+  if (size === 0 || size <= limits.thresholdBytes) {
+    await bucket.copy(from, to);
+    return;
+  }
+  const ref = { key: to, uploadId: await bucket.startUpload(to) };
+  try {
+    await bucket.completeUpload(ref, await copyParts(bucket, ref, { from, to, size, limits }));
+  } catch (err) {
+    await bucket.abortUpload(ref).catch(() => {}); // is removed as abandoned later
+    throw err;
+  }
+}
+
+async function copyParts(
+  bucket: S3Bucket,
+  ref: UploadRef,
+  { from, size, limits }: CopyOptions,
+): Promise<CompletedPart[]> {
+  const partBytes = Math.max(limits.chunkBytes, Math.ceil(size / MAX_PARTS));
+  const parts: CompletedPart[] = [];
+  const partCount = Math.ceil(size / partBytes);
+  let next = 1;
+  const copyOthers = async (): Promise<void> => {
+    while (next <= partCount) {
+      const number = next++;
+      const start = (number - 1) * partBytes;
+      const range = { start, end: Math.min(start + partBytes, size) };
+      parts[number - 1] = await bucket.copyPart(ref, { number, from, range }).catch((err: unknown) => {
+        next = Infinity;
+        throw err;
+      });
+    }
+  };
+  const workers = Array.from({ length: Math.min(limits.maxConcurrent, partCount) }, copyOthers);
+  // All of them, as a part that arrives after the upload was given up would stay.
+  await Promise.allSettled(workers);
+  await Promise.all(workers);
+  return parts;
+}

@@ -1,0 +1,127 @@
+import type { CompletedPart } from '@aws-sdk/client-s3';
+
+import type { PartBuffers } from './part-buffers.ts';
+import type { S3Bucket, UploadRef } from './bucket.ts';
+import { completeUpload } from './complete.ts';
+
+/** Of one upload at the same time. */
+const MAX_CONCURRENT_PARTS = 4;
+/** After so many parts they get larger, as their number is limited. */
+const PARTS_OF_ONE_SIZE = 1000;
+
+export interface S3SegmentWriterOptions {
+  readonly bucket: S3Bucket;
+  readonly key: string;
+  /** Bytes of the first parts; a piece that is not larger is sent at once. */
+  readonly chunkBytes: number;
+  readonly buffers: PartBuffers;
+  /** Uploads under way, which are not to be taken for abandoned. */
+  readonly running: Set<string>;
+}
+
+/** Sends an object of unknown size while its bytes come. It is seen when {@link finish} resolves. */
+export class S3SegmentWriter {
+  readonly #options: S3SegmentWriterOptions;
+  readonly #parts: CompletedPart[] = [];
+  readonly #sending = new Set<Promise<void>>();
+  readonly #ended = new AbortController();
+  #gathered: Uint8Array[] = [];
+  #gatheredBytes = 0;
+  #bytes = 0;
+  #number = 0;
+  #started: Promise<UploadRef> | undefined;
+  #error: Error | undefined;
+
+  constructor(options: S3SegmentWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Waits while too much is on its way. */
+  async write(chunks: readonly Uint8Array[]): Promise<void> {
+    for (const chunk of chunks) {
+      this.#gathered.push(chunk);
+      this.#gatheredBytes += chunk.length;
+      this.#bytes += chunk.length;
+      if (this.#gatheredBytes > this.#partBytes) await this.#sendGathered();
+    }
+    if (this.#error) throw this.#error;
+  }
+
+  async finish(): Promise<void> {
+    const { bucket, key, running } = this.#options;
+    if (!this.#started) {
+      await bucket.put(key, Buffer.concat(this.#gathered));
+      return;
+    }
+    if (this.#gatheredBytes > 0) await this.#sendGathered();
+    while (this.#sending.size > 0) await Promise.all(this.#sending);
+    if (this.#error) throw this.#error;
+    const ref = await this.#started;
+    await completeUpload(bucket, ref, { parts: this.#parts, size: this.#bytes });
+    running.delete(ref.uploadId);
+  }
+
+  /** Never fails: what cannot be removed now is removed as abandoned later. */
+  async abort(): Promise<void> {
+    this.#ended.abort();
+    await Promise.allSettled(this.#sending);
+    const ref = await this.#started?.catch(() => undefined);
+    if (!ref) return;
+    await this.#options.bucket.abortUpload(ref).catch(() => {});
+    this.#options.running.delete(ref.uploadId);
+  }
+
+  get #partBytes(): number {
+    return this.#options.chunkBytes * (1 + Math.floor(this.#number / PARTS_OF_ONE_SIZE));
+  }
+
+  /** Resolves when the gathered chunks are no longer needed. */
+  async #sendGathered(): Promise<void> {
+    const { buffers } = this.#options;
+    const [chunks, length] = [this.#gathered, this.#gatheredBytes];
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    while (this.#sending.size >= MAX_CONCURRENT_PARTS) await Promise.race(this.#sending);
+    const number = ++this.#number;
+    await new Promise<void>((onCopied) => {
+      const sending = buffers
+        .use(length, async (bytes) => {
+          copyAll(chunks, bytes);
+          onCopied();
+          await this.#send(number, bytes);
+        })
+        .catch((err: unknown) => {
+          this.#error ??= err instanceof Error ? err : new Error(String(err));
+        })
+        .finally(() => {
+          this.#sending.delete(sending);
+          onCopied();
+        });
+      this.#sending.add(sending);
+    });
+  }
+
+  async #send(number: number, bytes: Buffer): Promise<void> {
+    const { signal } = this.#ended;
+    const ref = await this.#start();
+    signal.throwIfAborted();
+    this.#parts.push(await this.#options.bucket.uploadPart(ref, { number, bytes, signal }));
+  }
+
+  #start(): Promise<UploadRef> {
+    const { bucket, key, running } = this.#options;
+    this.#started ??= bucket.startUpload(key).then((uploadId) => {
+      running.add(uploadId);
+      return { key, uploadId };
+    });
+    return this.#started;
+  }
+}
+
+function copyAll(chunks: readonly Uint8Array[], target: Buffer): void {
+  let offset = 0;
+  for (const chunk of chunks) {
+    target.set(chunk, offset);
+    offset += chunk.length;
+  }
+}

@@ -1,0 +1,69 @@
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { findDamage } from './find-index-damage.ts';
+import { IndexDamagedError } from './lmdb-files.ts';
+import { LmdbIndex } from './lmdb-index.ts';
+
+export interface OpenIndexOptions {
+  /** Absent: a temporary directory, and nothing outlives the process. */
+  readonly directory: string | undefined;
+  readonly onDamaged: (event: { readonly reason: string; readonly movedTo: string }) => void;
+}
+
+/**
+ * Opens the index. One that is proven to be damaged is moved aside, and a new one begun.
+ *
+ * While it is open, a marker beside it names the process. A marker whose process has ended says that the index was not closed:
+ * by a kill, which leaves it whole, or by a damaged page, which ends every process that reads it. So the index is checked in a child process
+ * first ([decision 68](../../docs/decisions/068-what-proves-that-the-index-is-damaged.md)).
+ *
+ * @throws the error of the file system when there can be no index
+ */
+export async function openIndex({ directory, onDamaged }: OpenIndexOptions): Promise<LmdbIndex> {
+  if (directory === undefined) {
+    return LmdbIndex.open({ directory: await mkdtemp(join(tmpdir(), 'layover-index-')), temporary: true });
+  }
+  const moveAside = async (reason: string) => {
+    const movedTo = `${directory}.damaged-${Date.now()}`;
+    await rename(directory, movedTo);
+    onDamaged({ reason, movedTo });
+  };
+  const marker = `${directory}.opening`;
+  const damage = (await wasLeftOpen(marker)) ? await findDamage(directory) : undefined;
+  if (damage !== undefined) await moveAside(damage);
+  await writeFile(marker, String(process.pid)).catch(() => {}); // then LmdbIndex.open fails and says why
+  const open = () => LmdbIndex.open({ directory, onClosed: () => removeOwn(marker) });
+  try {
+    return await open().catch(async (err: unknown) => {
+      if (!(err instanceof IndexDamagedError)) throw err;
+      await moveAside(err.message);
+      return await open();
+    });
+  } catch (err) {
+    await removeOwn(marker);
+    throw err;
+  }
+}
+
+/** Whether a process had it open that did not live to close it, as far as that can be known. */
+async function wasLeftOpen(marker: string): Promise<boolean> {
+  const text = await readFile(marker, 'utf8').catch(() => undefined);
+  if (text === undefined) return false;
+  const pid = Number(text);
+  // In a container every process has the number of the one before.
+  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return true;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (err) {
+    return (err as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
+
+/** A process that opened the index later has replaced the marker. */
+async function removeOwn(marker: string): Promise<void> {
+  const text = await readFile(marker, 'utf8').catch(() => undefined);
+  if (text === String(process.pid)) await rm(marker, { force: true }).catch(() => {}); // read-only since: it is checked once more
+}

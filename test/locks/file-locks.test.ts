@@ -1,0 +1,100 @@
+import { readFile, readlink, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+import { describe, expect, it } from 'vitest';
+
+import { digestOf } from '../../src/oci/digest.ts';
+import { SpoolArea } from '../../src/fills/spool-area.ts';
+import { SpoolLocks } from '../../src/locks/file-locks.ts';
+import { BufferPool } from '../../src/stream/buffer-pool.ts';
+import { RunningProcess } from '../support/processes.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+async function locksIn(directory: string) {
+  const locks = new SpoolLocks(directory);
+  await locks.start();
+  return Object.assign(locks, { [Symbol.dispose]: () => locks.stop() });
+}
+
+describe('the locks of spools', () => {
+  it('give a name to one holder at a time', async () => {
+    await using directory = await temporaryDirectory();
+    using ours = await locksIn(directory.path);
+    using theirs = await locksIn(directory.path);
+    expect(await ours.take('a')).toBe(true);
+    expect(await theirs.take('a')).toBe(false);
+    expect(await theirs.isHeld('a')).toBe(true);
+    await ours.release('a');
+    expect(await theirs.isHeld('a')).toBe(false);
+    expect(await theirs.take('a')).toBe(true);
+  });
+
+  it('are free at once when their holder on this machine has ended', async () => {
+    await using directory = await temporaryDirectory();
+    using locks = await locksIn(directory.path);
+    const gone = await RunningProcess.start(execPath, ['-e', '0']);
+    await gone.exited;
+    const space = `${hostname()} ${await readlink('/proc/self/ns/pid')}`;
+    const holder = { space, pid: gone.pid, startedAt: 0 };
+    await writeFile(join(directory.path, 'a.lock'), JSON.stringify(holder));
+    expect(await locks.take('a')).toBe(true);
+  });
+
+  it('are free when the heartbeat of a holder elsewhere has stopped, and not before', async () => {
+    await using directory = await temporaryDirectory();
+    using locks = await locksIn(directory.path);
+    const file = join(directory.path, 'a.lock');
+    await writeFile(file, JSON.stringify({ space: 'elsewhere', pid: 1, startedAt: 0 }));
+    expect(await locks.take('a')).toBe(false);
+    const longAgo = new Date(Date.now() - 60_000);
+    await utimes(file, longAgo, longAgo);
+    expect(await locks.take('a')).toBe(true);
+  });
+});
+
+describe('two processes with one area of fills', () => {
+  it('never write to one file, and the one that came second leaves nothing behind', async () => {
+    await using temporary = await temporaryDirectory();
+    const directory = join(temporary.path, 'fills');
+    const create = () => new SpoolArea({ directory, maxBytes: 1_000, keepMs: 60_000, buffers: new BufferPool() });
+    const [first, second] = [create(), create()];
+    const key = { digest: digestOf(Buffer.from('a')), source: 'hub.example' };
+    await first.start();
+    await second.start();
+    const spool = await first.open(key);
+    const privateSpool = await second.open(key);
+    await spool.append(Buffer.from('first'));
+    await privateSpool.append(Buffer.from('second'));
+    expect(await readFile(first.pathOf(key), 'utf8')).toBe('first');
+    expect(await readFile(second.pathOf(key), 'utf8')).toBe('second');
+    const left = second.pathOf(key);
+    await second.release(key);
+    await expect(readFile(left)).rejects.toThrow('ENOENT');
+    expect(await readFile(first.pathOf(key), 'utf8')).toBe('first');
+    await Promise.all([spool.release(), privateSpool.release(), first.release(key)]);
+    first.stop();
+    second.stop();
+  });
+
+  it('remove nothing that the other one is writing', async () => {
+    await using temporary = await temporaryDirectory();
+    const directory = join(temporary.path, 'fills');
+    const create = () => new SpoolArea({ directory, maxBytes: 100, keepMs: 60_000, buffers: new BufferPool() });
+    const [first, second] = [create(), create()];
+    const keyOf = (text: string) => ({ digest: digestOf(Buffer.from(text)), source: 'hub.example' });
+    const [key, other] = [keyOf('a'), keyOf('b')];
+    await first.start();
+    await second.start();
+    const spool = await first.open(key);
+    const privateSpool = await second.open(key);
+    await privateSpool.append(Buffer.alloc(90, 'x'));
+    const large = await first.open(other);
+    await first.reserve(other, 100);
+    expect((await readFile(second.pathOf(key))).length).toBe(90);
+    for (const open of [spool, privateSpool, large]) await open.release();
+    await second.release(key);
+    first.stop();
+    second.stop();
+  });
+});

@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+
+import type { RegistryReader, RegistryWriter } from '../../src/registry/registry.ts';
+import { Router, type UpstreamRoute } from '../../src/pull-through/router.ts';
+
+/** Only who it is matters here. */
+const registry = (name: string) => ({ name }) as unknown as RegistryReader;
+const local = registry('local');
+
+function route(name: string, more: Partial<UpstreamRoute> = {}): UpstreamRoute {
+  return { name, aliases: [], library: false, isDefault: false, storePrefix: name, registry: registry(name), ...more };
+}
+
+const hub = route('docker.io', { aliases: ['index.docker.io'], library: true, isDefault: true });
+const ghcr = route('ghcr.io');
+const corp = route('registry.corp:5000');
+const upstreams = [hub, ghcr, corp];
+const router = new Router({ writer: undefined, local, hosted: ['team/*'], upstreams });
+
+const asked = (repository: string, { ns, host }: { ns?: string; host?: string } = {}) => ({
+  repository,
+  sourceHost: ns,
+  host,
+});
+const at = (upstream: UpstreamRoute, repository: string) => ({
+  registry: upstream.registry,
+  repository,
+  storedAs: `${upstream.name}/${repository}`,
+  sourceHost: upstream.name,
+});
+
+describe('a name finds its upstream', () => {
+  it.each([
+    ['by ns', 'owner/app', { ns: 'ghcr.io' }, at(ghcr, 'owner/app')],
+    ['by ns in any case', 'owner/app', { ns: 'GHCR.io' }, at(ghcr, 'owner/app')],
+    ['by ns with a port', 'a', { ns: 'registry.corp:5000' }, at(corp, 'a')],
+    ['by an alias as ns', 'alpine', { ns: 'index.docker.io' }, at(hub, 'library/alpine')],
+    ['by path prefix', 'ghcr.io/owner/app', {}, at(ghcr, 'owner/app')],
+    ['by path prefix with a port', 'registry.corp:5000/a', {}, at(corp, 'a')],
+    ['by an alias as prefix', 'index.docker.io/alpine', {}, at(hub, 'library/alpine')],
+    ['by both, which say the same', 'ghcr.io/owner/app', { ns: 'ghcr.io' }, at(ghcr, 'owner/app')],
+    ['by ns before prefix', 'ghcr.io/owner/app', { ns: 'docker.io' }, at(hub, 'ghcr.io/owner/app')],
+    ['by Host', 'owner/app', { host: 'ghcr.io' }, at(ghcr, 'owner/app')],
+    ['by Host with our port', 'owner/app', { host: 'ghcr.io:443' }, at(ghcr, 'owner/app')],
+    ['by Host with its own port', 'a', { host: 'Registry.corp:5000' }, at(corp, 'a')],
+    ['by prefix before Host', 'ghcr.io/owner/app', { host: 'docker.io' }, at(ghcr, 'owner/app')],
+    ['by default', 'alpine', { host: 'localhost:5000' }, at(hub, 'library/alpine')],
+    ['by default', 'grafana/grafana', {}, at(hub, 'grafana/grafana')],
+    ['as one that is hosted elsewhere', 'team/app', { ns: 'docker.io' }, at(hub, 'team/app')],
+  ])('%s: %s %j', (_, repository, by, target) => {
+    expect(router.route(asked(repository, by))).toEqual(target);
+  });
+
+  it('unless what it has is stored where something can be pushed', () => {
+    const writer = {} as RegistryWriter;
+    const unprefixed = route('docker.io', { storePrefix: '', library: true, isDefault: true });
+    const own = new Router({ writer, local, hosted: ['team/*', 'library/ours'], upstreams: [unprefixed] });
+    const hosted = (storedAs: string) => ({
+      registry: local,
+      writer,
+      repository: storedAs,
+      storedAs,
+      sourceHost: undefined,
+    });
+    for (const by of [{}, { ns: 'docker.io' }, { host: 'docker.io' }]) {
+      expect(own.route(asked('team/app', by))).toEqual(hosted('team/app'));
+      expect(own.route(asked('ours', by))).toEqual(hosted('library/ours'));
+      expect(own.route(asked('docker.io/team/app', by))).toEqual(hosted('team/app'));
+      expect(own.route(asked('alpine', by))).toMatchObject({ registry: unprefixed.registry, writer: undefined });
+    }
+  });
+
+  it('and takes nothing that is pushed to it, unless the configuration hosts its names', () => {
+    const writer = {} as RegistryWriter;
+    const some = new Router({ writer, local, hosted: ['docker.io/team/*', 'team/*'], upstreams });
+    expect(some.route(asked('docker.io/team/app')).writer).toBe(writer);
+    expect(some.route(asked('team/app', { ns: 'docker.io' })).repository).toBe('docker.io/team/app');
+    expect(some.route(asked('team/app')).repository).toBe('team/app');
+    for (const name of ['docker.io/library/app', 'alpine', 'grafana/grafana', 'ghcr.io/team/app', 'ghcr.io/app']) {
+      expect(some.route(asked(name)).writer, name).toBeUndefined();
+      expect(some.route(asked(name, { ns: 'ghcr.io' })).writer, name).toBeUndefined();
+    }
+  });
+
+  it('unless it is hosted here', () => {
+    expect(router.route(asked('team/app'))).toEqual({
+      registry: local,
+      repository: 'team/app',
+      storedAs: 'team/app',
+      sourceHost: undefined,
+    });
+    expect(router.route(asked('team/app/deep'))).toEqual(at(hub, 'team/app/deep'));
+  });
+
+  it.each(['evil.example', '', '127.0.0.1:80', 'docker.io/', '__proto__'])('but not with ns=%s', (ns) => {
+    expect(() => router.route(asked('a', { ns }))).toThrow(
+      expect.objectContaining({ code: 'NAME_UNKNOWN', message: expect.stringContaining('docker.io, ghcr.io') }),
+    );
+  });
+
+  it('whatever ns says, when the only upstream answers for every one: as without it', () => {
+    const only = route('mirror.example', { storePrefix: '', isDefault: true, anyNamespace: true });
+    const mirror = new Router({ writer: undefined, local, hosted: ['team/*'], upstreams: [only] });
+    for (const ns of ['docker.io', 'ghcr.io', '', 'mirror.example']) {
+      expect(mirror.route(asked('library/a', { ns }))).toEqual(mirror.route(asked('library/a')));
+      expect(mirror.route(asked('team/a', { ns })).registry).toBe(local);
+    }
+    expect(mirror.route(asked('library/a', { ns: 'docker.io' })).sourceHost).toBe('mirror.example');
+  });
+
+  it('but not without a default', () => {
+    const without = new Router({ writer: undefined, local, hosted: [], upstreams: [ghcr] });
+    expect(() => without.route(asked('alpine'))).toThrow(expect.objectContaining({ code: 'NAME_UNKNOWN' }));
+    expect(without.route(asked('ghcr.io/a'))).toEqual(at(ghcr, 'a'));
+  });
+
+  it('if it is still a name with library/ before it', () => {
+    expect(() => router.route(asked('a'.repeat(250)))).toThrow(expect.objectContaining({ code: 'NAME_INVALID' }));
+  });
+});
+
+it('a plain registry has every name, whichever host the client meant', () => {
+  const plain = new Router({ writer: undefined, local, hosted: [], upstreams: [] });
+  for (const by of [{}, { ns: 'registry.example' }, { host: 'registry.example' }]) {
+    expect(plain.route(asked('ghcr.io/a', by))).toEqual({
+      registry: local,
+      repository: 'ghcr.io/a',
+      storedAs: 'ghcr.io/a',
+      sourceHost: undefined,
+    });
+  }
+});

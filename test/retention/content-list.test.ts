@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+
+import type { ContentEntry } from '../../src/operations/cache-control.ts';
+import { ContentList } from '../../src/retention/content-list.ts';
+import { Pins } from '../../src/retention/pins.ts';
+import { storeUnderTest } from './store-under-test.ts';
+
+async function listUnderTest() {
+  const made = await storeUnderTest();
+  const { index, parts, store } = made;
+  const read: string[] = [];
+  const tags = {
+    tagsWithDigests: (repository: string) => {
+      read.push(repository);
+      return store.tagsWithDigests(repository);
+    },
+  };
+  const pins = new Pins({ configured: [], index, parts, tags });
+  const list = new ContentList({ index, parts, tags, pins, isKept: () => false, ttlMs: 0 });
+  for (let i = 0; i < 6; i++) await made.putImage('docker.io/a', `v${i}`, [Buffer.from(`layer ${i}`)]);
+  await made.recorder.flush();
+  return { ...made, list, read };
+}
+
+const tagsOf = (entries: readonly ContentEntry[]) => entries.flatMap(({ tags }) => tags);
+
+describe('a list of what is stored', () => {
+  it.each(['name', 'used', 'size'] as const)(
+    'by %s reads the tags of a repository once for all its pages',
+    async (sort) => {
+      await using made = await listUnderTest();
+      const seen: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await made.list.list({ sort, limit: 2, cursor });
+        seen.push(...tagsOf(page.entries));
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+      expect(seen.sort()).toEqual(['v0', 'v1', 'v2', 'v3', 'v4', 'v5']);
+      expect(made.read).toEqual(['docker.io/a']);
+    },
+  );
+
+  it('shows at its first page what tags name now', async () => {
+    await using made = await listUnderTest();
+    expect(tagsOf((await made.list.list({})).entries)).toHaveLength(6);
+    await made.store.deleteTag('docker.io/a', 'v3');
+    expect(tagsOf((await made.list.list({})).entries).sort()).toEqual(['v0', 'v1', 'v2', 'v4', 'v5']);
+  });
+});

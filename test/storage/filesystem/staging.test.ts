@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto';
+import { readdir, rename, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { createFilesystemDriver } from '../../../src/storage/filesystem/filesystem.ts';
+import { createHolderName, isHolderName, stateOfHolder } from '../../../src/storage/filesystem/holder-name.ts';
+import { type StagedFile, StagedFileHeldError } from '../../../src/storage/staging.ts';
+import { BufferPool } from '../../../src/stream/buffer-pool.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
+
+const HOUR = 3_600_000;
+const PATH = '/u/1/data';
+
+/** A name that a process has that is not there any more, or that is on another machine. */
+const nameOf = (kind: 'ended' | 'elsewhere') => {
+  const [, space = '', pid = '', ...rest] = createHolderName().split('-');
+  // No process can have it on Linux.
+  const parts = kind === 'ended' ? [space, '4194305'] : [space.replace(/./, (c) => (c === 'f' ? '0' : 'f')), pid];
+  return ['held', ...parts, ...rest].join('-');
+};
+
+async function open() {
+  const directory = await temporaryDirectory();
+  const driver = await createFilesystemDriver({ rootDirectory: directory.path, buffers: new BufferPool() });
+  await driver.staging.create(PATH);
+  const staged = await driver.staging.hold(PATH);
+  await staged.write([Buffer.from('kept')]);
+  await staged.keep();
+  const folder = join(directory.path, 'u/1');
+  return {
+    ...directory,
+    driver,
+    folder,
+    version: staged.version,
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  };
+}
+
+const text = async (staged: StagedFile) => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of staged.read(0)) chunks.push(Buffer.from(chunk));
+  return String(Buffer.concat(chunks));
+};
+
+describe('the name of a holder', () => {
+  it('says whether its process is alive, ended, or silent for too long', () => {
+    const now = Date.now();
+    expect(stateOfHolder(createHolderName(), now, now)).toBe('alive');
+    expect(stateOfHolder(nameOf('ended'), now, now)).toBe('ended');
+    expect(stateOfHolder(nameOf('elsewhere'), now, now)).toBe('alive');
+    expect(stateOfHolder(nameOf('elsewhere'), now - HOUR, now)).toBe('silent');
+    expect(stateOfHolder('held-by-somebody-else', now - HOUR, now)).toBe('silent');
+  });
+
+  it('is never the same twice', () => {
+    const names = Array.from({ length: 100 }, createHolderName);
+    expect(new Set(names).size).toBe(100);
+    expect(names.every(isHolderName)).toBe(true);
+  });
+});
+
+describe('a staged file', () => {
+  it('of a process that was killed is taken over, with what it had written', async () => {
+    await using made = await open();
+    await rename(join(made.folder, 'data'), join(made.folder, nameOf('ended')));
+    expect(await made.driver.staging.size(PATH)).toBe(4);
+    const staged = await made.driver.staging.hold(PATH);
+    expect([staged.startsWith(made.version), await text(staged)]).toEqual([true, 'kept']);
+    await staged.keep();
+    expect(await readdir(made.folder)).toEqual(['data']);
+  });
+
+  it('of a process elsewhere is left alone while that is heard of', async () => {
+    await using made = await open();
+    await rename(join(made.folder, 'data'), join(made.folder, nameOf('elsewhere')));
+    await expect(made.driver.staging.hold(PATH)).rejects.toThrow(StagedFileHeldError);
+    expect(await made.driver.staging.size(PATH)).toBe(4);
+  });
+
+  it('is never lost sight of while others take it and let it go', async () => {
+    await using made = await open();
+    const { staging } = made.driver;
+    let isDone = false;
+    const holders = [1, 2].map(async () => {
+      for (let i = 0; i < 150; i++) {
+        const staged = await staging.hold(PATH).catch((err: unknown) => {
+          expect(err).toBeInstanceOf(StagedFileHeldError);
+        });
+        await staged?.keep();
+      }
+      isDone = true;
+    });
+    while (!isDone) expect(await staging.size(PATH)).toBe(4);
+    await Promise.all(holders);
+  });
+
+  it('whose holder was taken for dead is copied: what the holder still writes is seen by nobody', async () => {
+    await using made = await open();
+    const paused = await made.driver.staging.hold(PATH);
+    await paused.write([Buffer.from(' and more')]);
+    const [name = ''] = (await readdir(made.folder)).filter(isHolderName);
+    // As if it were on another machine, and had been silent since long.
+    const silent = join(made.folder, nameOf('elsewhere'));
+    await rename(join(made.folder, name), silent);
+    const long = new Date(Date.now() - HOUR);
+    await utimes(silent, long, long);
+    // The system's own time of change cannot be set: ours is what moves on.
+    const now = Date.now;
+    Date.now = () => now() + HOUR;
+    const taken = await made.driver.staging.hold(PATH).finally(() => (Date.now = now));
+    expect([await text(taken), taken.startsWith(made.version)]).toEqual(['kept and more', false]);
+    await paused.write([randomBytes(100)]);
+    await expect(paused.keep()).rejects.toThrow(StagedFileHeldError);
+    await paused.release();
+    await taken.write([Buffer.from(', mine')]);
+    await taken.keep();
+    const after = await made.driver.staging.hold(PATH);
+    expect(await text(after)).toBe('kept and more, mine');
+    await after.release();
+    expect(await readdir(made.folder)).toEqual(['data']);
+  });
+});

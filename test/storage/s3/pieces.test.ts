@@ -1,0 +1,89 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+
+import { planParts } from '../../../src/storage/s3/compose.ts';
+import {
+  createSegmentName,
+  longestChain,
+  NO_SEGMENT,
+  parseSegment,
+  type Segment,
+} from '../../../src/storage/s3/segments.ts';
+
+const sizes = fc.array(fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 200 })), {
+  minLength: 1,
+  maxLength: 30,
+});
+const limits = fc
+  .record({ minBytes: fc.integer({ min: 1, max: 20 }), more: fc.integer({ min: 20, max: 100 }) })
+  .map(({ minBytes, more }) => ({ minBytes, maxBytes: minBytes + more }));
+
+it('parts have all bytes of all pieces, in order, and are as large as the store wants them', () => {
+  fc.assert(
+    fc.property(sizes, limits, (pieces, { minBytes, maxBytes }) => {
+      const parts = planParts(pieces, { minBytes, maxBytes });
+      const ranges = parts.flat();
+      const expected = pieces.flatMap((size, piece) => Array.from({ length: size }, (_, i) => `${piece}:${i}`));
+      const covered = ranges.flatMap(({ piece, start, end }) =>
+        Array.from({ length: end - start }, (_, i) => `${piece}:${start + i}`),
+      );
+      expect(covered).toEqual(expected);
+      const lengths = parts.map((part) => part.reduce((sum, { start, end }) => sum + end - start, 0));
+      expect(lengths.slice(0, -1).every((length) => length >= minBytes)).toBe(true);
+      expect(lengths.every((length) => length <= maxBytes)).toBe(true);
+      // What is read and sent again is never more than the store makes necessary.
+      expect(parts.every((part, i) => part.length === 1 || (lengths[i] as number) <= minBytes)).toBe(true);
+    }),
+  );
+});
+
+/** Pieces that were added to whichever others, as writers do who do not know of each other. */
+const added = fc.array(fc.record({ after: fc.nat(), size: fc.integer({ min: 1, max: 9 }) }), { maxLength: 25 });
+
+function grow(steps: readonly { readonly after: number; readonly size: number }[]): Segment[] {
+  const segments: Segment[] = [];
+  for (const { after, size } of steps) {
+    const parent = segments[after % (segments.length + 1)];
+    const offset = parent ? parent.offset + parent.size : 0;
+    segments.push(parseSegment(createSegmentName(parent?.id ?? NO_SEGMENT, offset), size) as Segment);
+  }
+  return segments;
+}
+
+it('of all ways from the beginning the longest is chosen, by everybody the same, and it has no gaps', () => {
+  fc.assert(
+    fc.property(added, (steps) => {
+      const segments = grow(steps);
+      const chain = longestChain(segments);
+      let position = 0;
+      let parent = NO_SEGMENT;
+      for (const segment of chain) {
+        expect([segment.offset, segment.parent]).toEqual([position, parent]);
+        position += segment.size;
+        parent = segment.id;
+      }
+      expect(position).toBe(Math.max(0, ...segments.map(({ offset, size }) => offset + size)));
+      expect(longestChain(segments.toReversed())).toEqual(chain);
+    }),
+  );
+});
+
+it('what is added to the end of the longest way is its next piece', () => {
+  fc.assert(
+    fc.property(added, fc.integer({ min: 1, max: 9 }), (steps, size) => {
+      const segments = grow(steps);
+      const chain = longestChain(segments);
+      const last = chain.at(-1);
+      const end = last ? last.offset + last.size : 0;
+      const next = parseSegment(createSegmentName(last?.id ?? NO_SEGMENT, end), size) as Segment;
+      expect(longestChain([...segments, next])).toEqual([...chain, next]);
+    }),
+  );
+});
+
+it.each(['', 'data', '0000000000000000-0-0', `${'x'.repeat(16)}-${NO_SEGMENT}-${NO_SEGMENT}`])(
+  'an object that is called %j is no piece',
+  (name) => {
+    expect(parseSegment(name, 1)).toBeUndefined();
+  },
+);

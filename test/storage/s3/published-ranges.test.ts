@@ -1,0 +1,111 @@
+import type { RequestListener } from 'node:http';
+import { expect, describe, it } from 'vitest';
+
+import { PublishedRanges } from '../../../src/storage/middleware/published-ranges.ts';
+import { StoppableServer } from '../../support/stoppable-server.ts';
+
+const fileOf = (...networks: string[]) =>
+  JSON.stringify({ prefixes: networks.map((ip_prefix) => ({ ip_prefix, region: 'eu-central-1' })), ipv6_prefixes: [] });
+
+/** A server that publishes networks, and who reads them every few milliseconds. */
+async function startScene() {
+  let answer: RequestListener = (_req, res) => res.end(fileOf('10.0.0.0/8'));
+  let asked = 0;
+  const server = await StoppableServer.start((req, res) => {
+    asked += 1;
+    answer(req, res);
+  });
+  const lines: string[] = [];
+  const note = (level: string) => (fields: object, message: string) =>
+    void lines.push(`${level} ${JSON.stringify(fields)} ${message}`);
+  const log = { debug: note('debug'), info: note('info'), warn: note('warn') };
+  let ranges: PublishedRanges | undefined;
+  return {
+    server,
+    lines,
+    get asked() {
+      return asked;
+    },
+    publish(listener: RequestListener) {
+      answer = listener;
+    },
+    start(regions?: readonly string[]) {
+      ranges = PublishedRanges.start({ url: `${server.url}/ip-ranges.json`, regions, intervalMs: 5 }, log);
+      return ranges;
+    },
+    async [Symbol.asyncDispose]() {
+      ranges?.close();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const READ = 'info {"networks":1} read which addresses are those of AWS';
+
+describe('published networks', () => {
+  it('are read again, and replace those of before', async () => {
+    await using scene = await startScene();
+    const ranges = scene.start(['eu-central-1']);
+    expect(ranges.has('10.1.2.3')).toBe(false);
+    await expect.poll(() => ranges.has('10.1.2.3')).toBe(true);
+    expect([ranges.has('11.1.2.3'), ranges.has(undefined)]).toEqual([false, false]);
+
+    scene.publish((_req, res) => res.end(fileOf('11.0.0.0/8')));
+    await expect.poll(() => ranges.has('11.1.2.3')).toBe(true);
+    expect(ranges.has('10.1.2.3')).toBe(false);
+    expect(scene.lines).toEqual([READ]);
+  });
+
+  it('count on while they cannot be read, with one line for it, and one when they can be again', async () => {
+    await using scene = await startScene();
+    const ranges = scene.start();
+    await expect.poll(() => ranges.has('10.1.2.3')).toBe(true);
+
+    scene.publish((_req, res) => res.writeHead(503).end());
+    const before = scene.asked;
+    await expect.poll(() => scene.asked).toBeGreaterThan(before + 4);
+    expect(ranges.has('10.1.2.3')).toBe(true);
+    scene.publish((_req, res) => res.end(fileOf('11.0.0.0/8')));
+    await expect.poll(() => ranges.has('11.1.2.3')).toBe(true);
+    expect(scene.lines).toEqual([
+      READ,
+      'warn {"reason":"status 503"} cannot read which addresses are those of AWS: those read before count',
+      READ,
+    ]);
+  });
+
+  it.each<[string, RequestListener | undefined, string]>([
+    ['nobody is there', undefined, 'ECONNREFUSED'],
+    ['the connection ends', (_req, res) => res.destroy(), 'UND_ERR_SOCKET'],
+    ['it is something else', (_req, res) => res.end('<html>'), 'it is not what AWS publishes'],
+    ['it is not there', (_req, res) => res.writeHead(404).end('{}'), 'status 404'],
+  ])('are none when %s from the start, which is said once', async (_what, listener, reason) => {
+    await using scene = await startScene();
+    if (listener) scene.publish(listener);
+    else await scene.server.stop();
+    const ranges = scene.start();
+    const said = `warn {"reason":"${reason}"} cannot read which addresses are those of AWS: all clients are sent to CloudFront`;
+    await expect.poll(() => scene.lines).toEqual([said]);
+    expect(ranges.has('10.1.2.3')).toBe(false);
+
+    await scene.server.resume();
+    scene.publish((_req, res) => res.end(fileOf('10.0.0.0/8')));
+    await expect.poll(() => ranges.has('10.1.2.3')).toBe(true);
+    expect(scene.lines).toEqual([said, READ]);
+  });
+
+  it('are not asked for any more when they are closed, also in the middle of an answer', async () => {
+    await using scene = await startScene();
+    const hungUp = new Promise<void>((resolve) => {
+      scene.publish((_req, res) => {
+        res.write('{"prefixes":');
+        res.on('close', resolve);
+      });
+    });
+    const ranges = scene.start();
+    await expect.poll(() => scene.asked).toBe(1);
+    ranges.close();
+    await hungUp;
+    expect([scene.asked, scene.lines]).toEqual([1, []]);
+  });
+});

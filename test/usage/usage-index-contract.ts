@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest';
+
+import type { ContentKind, UsageIndex } from '../../src/usage/usage-index.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+
+export interface IndexUnderTest extends AsyncDisposable {
+  readonly index: UsageIndex;
+}
+
+const digest = (text: string) => digestOf(Buffer.from(text));
+const long = digestOf(Buffer.from('long'), 'sha512');
+const EVER = Number.MAX_SAFE_INTEGER;
+
+interface UseOptions {
+  readonly size?: number;
+  readonly kind?: ContentKind;
+}
+
+function use(repository: string, text: string, at: number, { size = 10, kind = 'blob' }: UseOptions = {}) {
+  return { repository, digest: digest(text), kind, size, at };
+}
+
+/** What every driver of the index has to do. */
+export function describeUsageIndex(name: string, create: () => Promise<IndexUnderTest>): void {
+  describe(`${name} keeps to the contract and`, () => {
+    it('counts the bytes of a digest once, however many repositories have it', async () => {
+      await using made = await create();
+      await made.index.record([use('a', 'x', 1), use('b', 'x', 2), use('b', 'y', 3, { size: 5 })]);
+      expect(await made.index.totals()).toEqual({ bytes: 15, digests: 2, references: 3 });
+      await made.index.record([use('a', 'x', 4)]);
+      expect(await made.index.totals()).toEqual({ bytes: 15, digests: 2, references: 3 });
+      expect(await made.index.holders(digest('x'))).toEqual([
+        { repository: 'a', kind: 'blob' },
+        { repository: 'b', kind: 'blob' },
+      ]);
+    });
+
+    it('orders by last use, and never takes a use for earlier than it knows', async () => {
+      await using made = await create();
+      await made.index.record([use('a', 'x', 10), use('a', 'y', 20), use('a', 'm', 15, { kind: 'manifest' })]);
+      await made.index.record([use('a', 'x', 30), use('a', 'y', 5)]);
+      const oldest = await made.index.oldest({ before: EVER, limit: 10 });
+      expect(oldest.map(({ kind, lastUsedAt }) => [kind, lastUsedAt])).toEqual([
+        ['manifest', 15],
+        ['blob', 20],
+        ['blob', 30],
+      ]);
+      expect(await made.index.oldest({ before: 20, limit: 10 })).toMatchObject([{ lastUsedAt: 15 }]);
+      expect(await made.index.oldest({ kind: 'blob', before: EVER, limit: 1 })).toMatchObject([{ lastUsedAt: 20 }]);
+    });
+
+    it('moves what was held behind, without taking it for used', async () => {
+      await using made = await create();
+      await made.index.record([use('a', 'x', 10), use('a', 'y', 20)]);
+      await made.index.defer([use('a', 'x', 0)], 25);
+      expect(await made.index.oldest({ before: EVER, limit: 10 })).toMatchObject([
+        { lastUsedAt: 20, rank: 20 },
+        { lastUsedAt: 10, rank: 25 },
+      ]);
+    });
+
+    it('does not record what it does not know, when told so', async () => {
+      await using made = await create();
+      await made.index.record([{ ...use('a', 'x', 10), onlyKnown: true }]);
+      expect(await made.index.find(use('a', 'x', 0))).toBeUndefined();
+      await made.index.record([use('a', 'x', 10)]);
+      await made.index.record([{ repository: 'a', digest: digest('x'), kind: 'blob', at: 12, onlyKnown: true }]);
+      expect(await made.index.find(use('a', 'x', 0))).toMatchObject({ lastUsedAt: 12, size: 10 });
+    });
+
+    it('keeps the bytes of a digest that nobody has any more until it is told that they are gone', async () => {
+      await using made = await create();
+      await made.index.record([use('a', 'x', 1), use('b', 'x', 2)]);
+      await made.index.remove([use('a', 'x', 0)]);
+      expect(await made.index.looseDigests({ limit: 10 })).toEqual([]);
+      await made.index.remove([use('b', 'x', 0)]);
+      expect(await made.index.looseDigests({ limit: 10 })).toEqual([digest('x')]);
+      expect(await made.index.totals()).toEqual({ bytes: 10, digests: 1, references: 0 });
+      await made.index.bytesRemoved(digest('x'));
+      expect(await made.index.looseDigests({ limit: 10 })).toEqual([]);
+      expect(await made.index.totals()).toEqual({ bytes: 0, digests: 0, references: 0 });
+    });
+
+    it('takes bytes that come back for what they were', async () => {
+      await using made = await create();
+      await made.index.record([use('a', 'x', 1)]);
+      await made.index.bytesRemoved(digest('x'));
+      expect(await made.index.totals()).toEqual({ bytes: 0, digests: 1, references: 1 });
+      await made.index.record([use('a', 'x', 2)]);
+      expect(await made.index.totals()).toEqual({ bytes: 10, digests: 1, references: 1 });
+      await made.index.remove([use('a', 'x', 0)]);
+      await made.index.record([use('b', 'x', 3)]);
+      expect(await made.index.looseDigests({ limit: 10 })).toEqual([]);
+    });
+
+    it('knows what manifests are made of, and which a blob is part of', async () => {
+      await using made = await create();
+      await made.index.record([use('a', 'm', 1, { kind: 'manifest' })]);
+      expect(await made.index.partsOf(digest('m'))).toBeUndefined();
+      await made.index.putParts(digest('m'), [digest('x'), long, digest('x')]);
+      await made.index.putParts(digest('n'), [digest('x')]);
+      expect(await made.index.partsOf(digest('m'))).toEqual([digest('x'), long]);
+      expect([...(await made.index.wholesOf(digest('x')))].sort()).toEqual([digest('m'), digest('n')].sort());
+      await made.index.remove([use('a', 'm', 0, { kind: 'manifest' })]);
+      await made.index.bytesRemoved(digest('m'));
+      expect(await made.index.wholesOf(digest('x'))).toEqual([digest('n')]);
+    });
+
+    it('gives everything in pages, and the references of one repository', async () => {
+      await using made = await create();
+      const uses = ['a', 'a/b', 'b'].flatMap((repository) => ['x', 'y'].map((text) => use(repository, text, 1)));
+      await made.index.record(uses);
+      const seen = [];
+      for (let after: Parameters<UsageIndex['page']>[0]['after']; ; ) {
+        const page = await made.index.page({ ...(after && { after }), limit: 4 });
+        seen.push(...page);
+        after = page.at(-1);
+        if (page.length === 0) break;
+      }
+      expect(seen.map(({ repository }) => repository)).toEqual(['a', 'a', 'a/b', 'a/b', 'b', 'b']);
+      expect(await made.index.ofRepository('a')).toHaveLength(2);
+    });
+
+    it('keeps pins and markers', async () => {
+      await using made = await create();
+      await made.index.pin({ pattern: 'a/*:lts', pinnedAt: 5 });
+      expect(await made.index.pins()).toEqual([{ pattern: 'a/*:lts', pinnedAt: 5 }]);
+      expect(await made.index.unpin('a/*:lts')).toBe(true);
+      expect(await made.index.unpin('a/*:lts')).toBe(false);
+      await made.index.setMarker('complete', 'yes');
+      expect(await made.index.marker('complete')).toBe('yes');
+      await made.index.setMarker('complete', undefined);
+      expect(await made.index.marker('complete')).toBeUndefined();
+    });
+
+    it('forgets what was not used since it was read, and nothing else', async () => {
+      await using made = await create();
+      await made.index.record([use('a', 'x', 10)]);
+      const [record] = await made.index.oldest({ before: EVER, limit: 1 });
+      if (!record) throw new Error('nothing is recorded');
+      await made.index.record([use('a', 'x', 20)]);
+      expect(await made.index.removeUnused(record)).toBe(false);
+      expect(await made.index.find(record)).toMatchObject({ lastUsedAt: 20 });
+      expect(await made.index.removeUnused({ ...record, lastUsedAt: 20 })).toBe(true);
+      expect(await made.index.find(record)).toBeUndefined();
+    });
+
+    it('records a link before it is made, and finds many references and parts at once', async () => {
+      await using made = await create();
+      const linked = await made.index.beginLink(use('a', 'x', 10));
+      expect(await made.index.find(use('a', 'x', 0))).toMatchObject({ lastUsedAt: 10 });
+      await linked();
+      await made.index.record([use('b', 'y', 20)]);
+      await made.index.putParts(digest('m'), [digest('x')]);
+      const found = await made.index.findAll([use('b', 'y', 0), use('b', 'x', 0), use('a', 'x', 0)]);
+      expect(found.map((record) => record?.lastUsedAt)).toEqual([20, undefined, 10]);
+      expect(await made.index.partsOfAll([digest('n'), digest('m')])).toEqual([undefined, [digest('x')]]);
+    });
+
+    it('counts what fills will take, unless it is there already', async () => {
+      await using made = await create();
+      await made.index.record([use('a', 'x', 1)]);
+      const fills = new Map([
+        [digest('x'), 10],
+        [digest('y'), 7],
+      ]);
+      expect(await made.index.reserve(fills)).toBe(7);
+      await made.index.unreserve(digest('y'), 7);
+      expect(await made.index.reserve(new Map())).toBe(0);
+    });
+
+    it('counts again', async () => {
+      await using made = await create();
+      await made.index.record([use('a', 'x', 1), use('b', 'y', 2, { size: 7 })]);
+      await made.index.recount();
+      expect(await made.index.totals()).toEqual({ bytes: 17, digests: 2, references: 2 });
+    });
+  });
+}
