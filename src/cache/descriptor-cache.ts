@@ -8,9 +8,12 @@ import { createCountedCache } from './lru.ts';
 
 export interface DescriptorCacheEvents {
   /** Once per look-up. `error`: Redis could have known and was not available. */
-  descriptorAsked(result: 'hit' | 'miss' | 'error'): void;
+  descriptorLookedUp(result: 'hit' | 'miss' | 'error'): void;
   /** Something was asked of Redis, or told it; by distribution's name for that. */
-  descriptorsShared(event: { readonly operation: 'RepoStat' | 'RepoSetDescriptor'; readonly durationMs: number }): void;
+  sharedCacheAccessed(event: {
+    readonly operation: 'RepoStat' | 'RepoSetDescriptor';
+    readonly durationMs: number;
+  }): void;
 }
 
 export interface DescriptorCacheOptions {
@@ -73,7 +76,7 @@ export class DescriptorCache {
   async get(repository: string, digest: Digest): Promise<Descriptor | undefined> {
     const known = this.#memory.get(keyOf(repository, digest));
     const shared = known ?? (await this.#find(repository, digest));
-    this.#events.descriptorAsked(shared === UNAVAILABLE ? 'error' : shared === undefined ? 'miss' : 'hit');
+    this.#events.descriptorLookedUp(shared === UNAVAILABLE ? 'error' : shared === undefined ? 'miss' : 'hit');
     if (shared === undefined || shared === UNAVAILABLE) return undefined;
     if (!known) this.#memory.set(keyOf(repository, digest), shared);
     return shared;
@@ -177,7 +180,7 @@ export class DescriptorCache {
     const startedAt = performance.now();
     const isAsked = redis.state === 'up' || redis.state === 'read-only';
     const result = await work(redis);
-    if (isAsked) this.#events.descriptorsShared({ operation, durationMs: performance.now() - startedAt });
+    if (isAsked) this.#events.sharedCacheAccessed({ operation, durationMs: performance.now() - startedAt });
     return result;
   }
 }

@@ -46,7 +46,7 @@ export interface HousekeepingPolicy {
 export interface HousekeepingLeader {
   start(term: { begin(): Promise<void>; end(): Promise<void> }): void;
   stop(): Promise<void>;
-  alone: WorkAlone;
+  runExclusively: WorkAlone;
 }
 
 export interface HousekeepingOptions {
@@ -117,7 +117,8 @@ export class Housekeeping {
         eviction: this.eviction,
         pins,
         alone:
-          options.leader && ((work, waiting) => options.leader?.alone(work, waiting) ?? Promise.resolve(undefined)),
+          options.leader &&
+          ((work, waiting) => options.leader?.runExclusively(work, waiting) ?? Promise.resolve(undefined)),
         now,
         onEvicted: (event) => events.quotaEnforced(event),
         onError: failed('quota'),

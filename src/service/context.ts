@@ -12,7 +12,7 @@ import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { CheckedRedis } from '../health/health-dependencies.ts';
 import { createHealth, type Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
-import { keepAlone, type Keeper } from '../locks/directory-owner.ts';
+import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
 import type { Digest } from '../oci/digest.ts';
 import { createLeadership } from '../redis/leadership.ts';
 import type { Redis } from '../redis/redis.ts';
@@ -87,7 +87,7 @@ export async function createContext({ config, env, telemetry: recorded }: Contex
   room.open(care.housekeeping.quota);
   telemetry.expiry.quota(config.storage.quota?.size ?? 0);
   const purging = createUploadPurging(config, driver, telemetry);
-  const keeper = await keep(config, { care, usage, purging });
+  const owner = await keep(config, { care, usage, purging });
   return {
     router,
     local,
@@ -96,8 +96,8 @@ export async function createContext({ config, env, telemetry: recorded }: Contex
     peers: pulling?.peers,
     cache: care.control,
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
-    keeping: keeper.keeping,
-    isKeeper: keeper.isKeeper,
+    keeping: owner.acquired,
+    isKeeper: owner.isOwner,
     async close() {
       health.stop();
       await notifier?.close();
@@ -105,7 +105,7 @@ export async function createContext({ config, env, telemetry: recorded }: Contex
       await uploads.close();
       await purging?.stop();
       await care.stop();
-      await keeper.release();
+      await owner.release();
       await redis?.close();
       await driver.close();
     },
@@ -124,10 +124,10 @@ function forgetting(content: StoredContent, pulling: { forgetTag(repository: str
 function keep(
   config: Config,
   { care, usage, purging }: { care: { start(): void }; usage: Usage; purging: UploadPurging | undefined },
-): Promise<Keeper> {
+): Promise<DirectoryOwner> {
   const { isShared } = usage.index;
   if (isShared) care.start();
-  return keepAlone(config, () => {
+  return acquireDirectory(config.storage.driver, () => {
     if (!isShared) care.start();
     purging?.start();
   });

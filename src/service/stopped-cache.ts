@@ -9,7 +9,7 @@ import { createHousekeeping, isIndexShared, openUsage } from '../retention/creat
 import type { Housekeeping } from '../retention/housekeeping.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
-import { keepForCommand } from '../locks/directory-owner.ts';
+import { tryAcquireDirectory } from '../locks/directory-owner.ts';
 import { createRedis } from '../redis/connection.ts';
 import type { Redis } from '../redis/redis.ts';
 import { createStorage } from '../storage/index.ts';
@@ -37,8 +37,8 @@ export async function openStoppedCache(config: Config, telemetry: Telemetry): Pr
   const { driver: kind } = config.storage;
   if (kind.kind === 'inmemory')
     throw new ControlError('unavailable', 'storage in memory is there only while a server runs');
-  const keeper = await keepForCommand(config);
-  if (!keeper) {
+  const owner = await tryAcquireDirectory(config.storage.driver);
+  if (!owner) {
     const message =
       'a server is using the storage and cannot be reached; run this as its user, or with --server and --token';
     throw new ControlError('unavailable', message);
@@ -77,7 +77,7 @@ export async function openStoppedCache(config: Config, telemetry: Telemetry): Pr
       await care.stop();
       await redis?.close();
       await driver.close();
-      await keeper.release();
+      await owner.release();
     },
   };
 }

@@ -6,10 +6,10 @@
  */
 export interface StagingArea {
   /** Bytes that every piece but the last should have: a smaller one is taken, and costs more when the file is published. 0: any. */
-  readonly minPieceBytes: number;
+  readonly minChunkBytes: number;
 
   /** To read again what was written takes long: it goes over a network. */
-  readonly isFar: boolean;
+  readonly isRemote: boolean;
 
   /** An empty file, which a power cut may undo. Its directory is its own, and can be deleted with all in it. */
   create(path: string): Promise<void>;

@@ -7,7 +7,7 @@ import { createRedis } from '../../redis/connection.ts';
 import { StoredContent } from '../../content/content-cache.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
 import { createStorage } from '../../storage/index.ts';
-import { measured } from '../../storage/measured.ts';
+import { withTiming } from '../../storage/timed-driver.ts';
 import { BufferPool } from '../../stream/buffer-pool.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 
@@ -42,7 +42,7 @@ async function createDriver({ storage }: Config, telemetry: Telemetry, buffers: 
   if ((await driver.isWritable?.()) === false && !storage.readOnly) {
     telemetry.log.warn({ driver: driver.name }, 'storage is read-only: pushes fail and nothing is cached');
   }
-  return measured(driver, (action) => telemetry.storageAction({ driver: driver.name, ...action }));
+  return withTiming(driver, (action) => telemetry.storageAction({ driver: driver.name, ...action }));
 }
 
 async function reportTakenOver(driver: StorageDriver, { log }: Telemetry): Promise<void> {

@@ -23,8 +23,8 @@ export interface FilesystemStagingOptions {
  * killed can be told from one that is being written.
  */
 export class FilesystemStaging implements StagingArea {
-  readonly minPieceBytes = 0;
-  readonly isFar = false;
+  readonly minChunkBytes = 0;
+  readonly isRemote = false;
   readonly #options: FilesystemStagingOptions;
 
   constructor(options: FilesystemStagingOptions) {

@@ -10,8 +10,8 @@ export interface InmemoryFiles {
 }
 
 export class InmemoryStaging implements StagingArea {
-  readonly minPieceBytes = 0;
-  readonly isFar = false;
+  readonly minChunkBytes = 0;
+  readonly isRemote = false;
   readonly #files: InmemoryFiles;
   readonly #held = new Set<string>();
 

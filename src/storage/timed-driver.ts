@@ -1,7 +1,7 @@
 import type { Adoption, StorageDriver } from './driver.ts';
 import type { StagingArea } from './staging.ts';
 
-export interface MeasuredAction {
+export interface TimedAction {
   /** Distribution's name of it. */
   readonly action: string;
   readonly path: string;
@@ -10,10 +10,10 @@ export interface MeasuredAction {
   readonly error: unknown;
 }
 
-export type ActionListener = (action: MeasuredAction) => void;
+export type ActionListener = (action: TimedAction) => void;
 
 /** The same driver, with every action timed under the name that distribution's metrics have for it. */
-export function measured(driver: StorageDriver, onAction: ActionListener): StorageDriver {
+export function withTiming(driver: StorageDriver, onAction: ActionListener): StorageDriver {
   const timed = async <T>(action: string, path: string, work: Promise<T>): Promise<T> => {
     const startedAt = performance.now();
     const ended = (error: unknown) => onAction({ action, path, durationMs: performance.now() - startedAt, error });
@@ -59,8 +59,8 @@ type Timed = <T>(action: string, path: string, work: Promise<T>) => Promise<T>;
 
 function timedStaging(staging: StagingArea, timed: Timed): StagingArea {
   return {
-    minPieceBytes: staging.minPieceBytes,
-    isFar: staging.isFar,
+    minChunkBytes: staging.minChunkBytes,
+    isRemote: staging.isRemote,
     create: (path) => timed('PutContent', path, staging.create(path)),
     size: (path) => timed('Stat', path, staging.size(path)),
     hold: (path) => timed('Writer', path, staging.hold(path)),
