@@ -1,18 +1,23 @@
 import type { Adoption, StorageDriver } from './driver.ts';
 import type { StagingArea } from './staging.ts';
 
+/** A finished call of a driver's method. */
 export interface TimedAction {
-  /** Distribution's name of it. */
+  /** Name of the action in distribution's metrics, such as `GetContent`. */
   readonly action: string;
   readonly path: string;
   readonly durationMs: number;
-  /** What it failed with; undefined when it did not. */
+  /** Absent when the action succeeded. */
   readonly error: unknown;
 }
 
 export type ActionListener = (action: TimedAction) => void;
 
-/** The same driver, with every action timed under the name that distribution's metrics have for it. */
+/**
+ * Wraps a driver, and times its actions.
+ *
+ * @param onAction called after each action
+ */
 export function withTiming(driver: StorageDriver, onAction: ActionListener): StorageDriver {
   const timed = async <T>(action: string, path: string, work: Promise<T>): Promise<T> => {
     const startedAt = performance.now();
