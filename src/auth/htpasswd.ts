@@ -6,7 +6,7 @@ import { parseHtpasswd, provideHtpasswd, type Users } from './htpasswd-file.ts';
 import type { Identity } from './identity.ts';
 import { Passwords } from './passwords.ts';
 import { Verified } from './credential-cache.ts';
-import { UnusableFileError, WatchedFile } from './watched-file.ts';
+import { AuthFile, UnusableFileError } from './auth-file.ts';
 
 /** Some ten thousand users. */
 const MAX_BYTES = 1024 * 1024;
@@ -27,13 +27,13 @@ interface Login {
 /** Users of a file, by `Basic` (RFC 7617). */
 export class Htpasswd implements Authenticator {
   readonly #options: HtpasswdOptions;
-  readonly #file: WatchedFile<Users>;
+  readonly #file: AuthFile<Users>;
   readonly #passwords = new Passwords();
   readonly #verified: Verified;
   /** Those being verified: clients ask for many blobs at the same time. */
   readonly #underWay = new Map<string, Promise<Verdict>>();
 
-  private constructor(options: HtpasswdOptions, file: WatchedFile<Users>) {
+  private constructor(options: HtpasswdOptions, file: AuthFile<Users>) {
     this.#options = options;
     this.#file = file;
     this.#verified = new Verified(options.now);
@@ -52,7 +52,7 @@ export class Htpasswd implements Authenticator {
       for (const { line, reason } of ignored) events.lineIgnored({ key, path, line, reason });
       return { value: users, entries: users.hashes.size };
     };
-    return new Htpasswd(options, await WatchedFile.open({ key, path, maxBytes: MAX_BYTES, parse, events, now }));
+    return new Htpasswd(options, await AuthFile.open({ key, path, maxBytes: MAX_BYTES, parse, events, now }));
   }
 
   identify({ authorization, address }: Presented): Verdict | Promise<Verdict> {
