@@ -26,7 +26,7 @@ export class Groups {
     const parse = (bytes: Buffer) => {
       const { groups: read, ignored } = parseGroups(bytes.toString('utf8'));
       for (const line of ignored)
-        events.lineIgnored({ key, path: String(groupFile), line, reason: 'not group: users' });
+        events.lineSkipped({ key, path: String(groupFile), line, reason: 'not group: users' });
       return { value: byMember(read), entries: read.length };
     };
     const file = groupFile && (await AuthFile.open({ key, path: groupFile, maxBytes: MAX_BYTES, parse, events, now }));

@@ -4,7 +4,7 @@ import type { Notification, NotificationTarget } from './envelope.ts';
 export type CacheAction = 'fill' | 'evict' | 'stale';
 
 /** Sends an event that no request of a client stands behind. */
-export type TellOfCache = (action: CacheAction, target: NotificationTarget) => void;
+export type NotifyOfCache = (action: CacheAction, target: NotificationTarget) => void;
 
 interface StoredContent {
   /** Name of the repository in our storage. */
@@ -15,7 +15,7 @@ interface StoredContent {
 const OCTET_STREAM = 'application/octet-stream';
 
 /** What the cache does by itself, as events for others. Its methods are those of the telemetry, and called beside it. */
-export function createCacheEvents(tell: TellOfCache) {
+export function createCacheEvents(tell: NotifyOfCache) {
   return {
     cache: {
       fillCompleted({ stored = '', digest, bytes }: StoredContent & { readonly bytes?: number | undefined }) {
@@ -39,7 +39,7 @@ export function createCacheEvents(tell: TellOfCache) {
         tell('stale', { digest, repository: stored, tag });
       },
     },
-    expiry: {
+    housekeeping: {
       contentRemoved({ repository, digest }: { readonly repository: string; readonly digest: string }) {
         tell('evict', { digest, repository });
       },

@@ -3,7 +3,7 @@
  *
  * @param second its methods are called after, and their results are not looked at
  */
-export function also<T extends object>(first: T, second: Partial<T>): T {
+export function combineEvents<T extends object>(first: T, second: Partial<T>): T {
   return new Proxy(first, {
     get(target, name) {
       const own: unknown = Reflect.get(target, name, target);

@@ -80,7 +80,7 @@ export class Notifier {
   }
 
   /** An event that no request of a client stands behind; it may be dropped as that of a pull. */
-  tellOfCache(action: CacheAction, target: NotificationTarget): void {
+  notifyOfCache(action: CacheAction, target: NotificationTarget): void {
     const { source, now } = this.#options;
     const at = now();
     void this.#send({ id: uuidV7(at), timestamp: timestampOf(at), action, target, ...NO_REQUEST, source });

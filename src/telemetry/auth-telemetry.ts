@@ -23,7 +23,7 @@ export class AuthTelemetry implements AuthEvents {
     this.#log.error({ key: `auth.${key}`, path, reason }, 'file cannot be used: going on with what it was before');
   }
 
-  lineIgnored({ key, path, line, reason }: Event<'lineIgnored'>): void {
+  lineSkipped({ key, path, line, reason }: Event<'lineSkipped'>): void {
     this.#log.error({ key: `auth.${key}`, path, line, reason }, 'line ignored');
   }
 

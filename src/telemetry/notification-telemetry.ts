@@ -34,12 +34,12 @@ export class NotificationTelemetry implements NotificationEvents {
     this.#givingUp.delete(endpoint);
   }
 
-  notificationRefused(endpoint: string, status: string): void {
+  notificationRejected(endpoint: string, status: string): void {
     this.#metrics.notifications.at('Failures', endpoint).value++;
     this.#metrics.notificationStatuses.at(knownStatus(status), endpoint).value++;
   }
 
-  notificationUnanswered(endpoint: string): void {
+  notificationFailed(endpoint: string): void {
     this.#metrics.notifications.at('Errors', endpoint).value++;
   }
 
@@ -50,7 +50,7 @@ export class NotificationTelemetry implements NotificationEvents {
     this.#log.warn({ endpoint }, 'notifications: the queue is full, events of pulls are dropped');
   }
 
-  notificationGivenUp({ endpoint, reason, isKept }: Event<'notificationGivenUp'>): void {
+  notificationDeadLettered({ endpoint, reason, isKept }: Event<'notificationDeadLettered'>): void {
     this.#metrics.notificationDeadLetters.at(endpoint).value++;
     if (!isKept) this.#log.error({ endpoint, reason }, 'notifications: an event is lost');
     if (!isKept || this.#givingUp.has(endpoint)) return;

@@ -3,7 +3,7 @@ import type { UpstreamEvents } from '../upstream/upstream.ts';
 import { AuthTelemetry } from './auth-telemetry.ts';
 import { CacheTelemetry } from './cache-telemetry.ts';
 import { ClientTelemetry, type RefusalReason } from './client-telemetry.ts';
-import { ExpiryTelemetry } from './expiry-telemetry.ts';
+import { HousekeepingTelemetry } from './housekeeping-telemetry.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { NotificationTelemetry } from './notification-telemetry.ts';
@@ -19,7 +19,7 @@ export interface Telemetry {
   readonly metrics: Metrics;
   readonly upstream: UpstreamEvents;
   readonly cache: CacheTelemetry;
-  readonly expiry: ExpiryTelemetry;
+  readonly housekeeping: HousekeepingTelemetry;
   readonly redis: RedisTelemetry;
   readonly auth: AuthEvents;
   readonly notifications: NotificationTelemetry;
@@ -61,7 +61,7 @@ export function createTelemetry({
     metrics,
     upstream: new UpstreamTelemetry(log, metrics, now),
     cache: new CacheTelemetry(log, metrics, { now, tracing }),
-    expiry: new ExpiryTelemetry(log, metrics),
+    housekeeping: new HousekeepingTelemetry(log, metrics),
     redis: new RedisTelemetry(log, metrics),
     auth: new AuthTelemetry(log, metrics),
     notifications: new NotificationTelemetry(log, metrics),

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import type { Config } from '../../config/config.ts';
-import { also } from '../../notifications/combine-events.ts';
+import { combineEvents } from '../../notifications/combine-events.ts';
 import { createCacheEvents } from '../../notifications/cache-events.ts';
 import { Notifier, sourceOf } from '../../notifications/notifier.ts';
 import { SpoolLocks } from '../../locks/file-locks.ts';
@@ -29,7 +29,11 @@ export async function createNotifier({ config, env, telemetry }: NotifierParts):
 }
 
 /** What the cache does by itself is recorded, and told to others. */
-export function tellingOf(telemetry: Telemetry, notifier: Notifier): Telemetry {
-  const { cache, expiry } = createCacheEvents((action, target) => notifier.tellOfCache(action, target));
-  return { ...telemetry, cache: also(telemetry.cache, cache), expiry: also(telemetry.expiry, expiry) };
+export function withNotifications(telemetry: Telemetry, notifier: Notifier): Telemetry {
+  const { cache, housekeeping } = createCacheEvents((action, target) => notifier.notifyOfCache(action, target));
+  return {
+    ...telemetry,
+    cache: combineEvents(telemetry.cache, cache),
+    housekeeping: combineEvents(telemetry.housekeeping, housekeeping),
+  };
 }

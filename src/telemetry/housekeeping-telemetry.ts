@@ -7,7 +7,7 @@ import type { Metrics } from './metrics.ts';
 type Event<Name extends keyof HousekeepingEvents> = Parameters<HousekeepingEvents[Name]>[0];
 
 /** What becomes of stored content, as metrics and log lines. */
-export class ExpiryTelemetry implements HousekeepingEvents, CollectionEvents {
+export class HousekeepingTelemetry implements HousekeepingEvents, CollectionEvents {
   readonly #log: Log;
   readonly #metrics: Metrics;
 
