@@ -53,7 +53,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   'http/client': { imports: [] },
   health: { imports: ['telemetry'] },
   auth: { imports: ['cache', 'files', 'matching', 'oci'] },
-  notifications: { imports: ['oci'], types: ['registry'] },
+  notifications: { imports: ['oci'], types: ['fills', 'pull-through', 'registry', 'retention'] },
   images: { imports: ['fills', 'oci', 'upstream'] },
   'pull-through': {
     imports: ['cache', 'fills', 'matching', 'oci', 'stream', 'upstream/upstream.ts'],
@@ -74,8 +74,8 @@ export const MODULES: Readonly<Record<string, Module>> = {
   storage: { imports: ['locks', 'stream'] },
   stream: { imports: ['oci'] },
   telemetry: {
-    imports: [],
-    types: ['auth', 'cache', 'notifications', 'redis', 'retention', 'upstream'],
+    imports: ['storage/driver.ts'],
+    types: ['auth', 'cache', 'fills', 'notifications', 'pull-through', 'redis', 'retention', 'upstream'],
   },
   cache: { imports: ['oci', 'redis'] },
   redis: { imports: [] },

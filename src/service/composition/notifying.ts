@@ -14,7 +14,7 @@ export interface NotifierParts {
   readonly telemetry: Telemetry;
 }
 
-/** Undefined when nobody is to be told anything. */
+/** @returns undefined without webhook endpoints */
 export async function createNotifier({ config, env, telemetry }: NotifierParts): Promise<Notifier | undefined> {
   if (!config.notifications) return undefined;
   return Notifier.open({
@@ -28,7 +28,7 @@ export async function createNotifier({ config, env, telemetry }: NotifierParts):
   });
 }
 
-/** What the cache does by itself is recorded, and told to others. */
+/** The telemetry, with webhook events for fills, stale responses and removals. */
 export function withNotifications(telemetry: Telemetry, notifier: Notifier): Telemetry {
   const { cache, housekeeping } = createCacheEvents((action, target) => notifier.notifyOfCache(action, target));
   return {
