@@ -18,6 +18,10 @@ import type { UnrecordedNotes } from '../usage/unrecorded-queue.ts';
 import { UsageRecorder } from '../usage/usage-recorder.ts';
 import type { UsageIndex } from '../usage/usage-index.ts';
 
+export interface IndexDamageEvents {
+  indexDamaged(event: { readonly reason: string; readonly movedTo: string }): void;
+}
+
 export interface UsageOptions {
   readonly config: Config;
   /** What the index is kept in when the configuration says so. */
@@ -26,9 +30,7 @@ export interface UsageOptions {
   readonly notes: () => UnrecordedNotes;
   /** Where manifests can be read; asked later. */
   readonly reader: () => ManifestReader;
-  readonly events: HousekeepingEvents & {
-    indexDamaged(event: { readonly reason: string; readonly movedTo: string }): void;
-  };
+  readonly events: HousekeepingEvents & IndexDamageEvents;
   readonly now: () => number;
 }
 

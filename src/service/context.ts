@@ -1,5 +1,5 @@
 import { Auth } from '../auth/auth.ts';
-import { createNotifier, tellingOf } from './composition/notifying.ts';
+import { createNotifier, withNotifications } from './composition/notifying.ts';
 import { createPulling } from './composition/pulling.ts';
 import { createUploadPurging, createUploads } from './composition/pushing.ts';
 import { openStored, type Stored } from './composition/stored.ts';
@@ -53,7 +53,7 @@ export interface Context {
 /** With `composition/` the only place that creates drivers and clients. Contacts no upstream. */
 export async function createContext({ config, env, telemetry: recorded }: ContextOptions): Promise<Context> {
   const notifier = await createNotifier({ config, env, telemetry: recorded });
-  const telemetry = notifier && config.notifications?.cacheEvents ? tellingOf(recorded, notifier) : recorded;
+  const telemetry = notifier && config.notifications?.cacheEvents ? withNotifications(recorded, notifier) : recorded;
   const auth = config.auth && (await Auth.open({ config: config.auth, events: telemetry.auth, now: Date.now }));
   const stored = await openStored(config, telemetry);
   const { driver, store, content, redis, usage } = stored;
@@ -81,11 +81,11 @@ export async function createContext({ config, env, telemetry: recorded }: Contex
     refresh: pulling && ((repository, tag) => pulling.refresh(repository, tag)),
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
-    events: telemetry.expiry,
+    events: telemetry.housekeeping,
     now: Date.now,
   });
   room.open(care.housekeeping.quota);
-  telemetry.expiry.quota(config.storage.quota?.size ?? 0);
+  telemetry.housekeeping.quota(config.storage.quota?.size ?? 0);
   const purging = createUploadPurging(config, driver, telemetry);
   const owner = await keep(config, { care, usage, purging });
   return {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { type AdminServer, createAdminApp, startAdminServer } from '../admin/admin-server.ts';
 import { createTokenCheck, type TokenCheck } from '../admin/authenticate.ts';
-import { adminSocketPath } from '../admin/socket-path.ts';
+import { adminSocketPath } from '../admin/api.ts';
 import type { Config } from '../config/config.ts';
 import { type Context, createContext } from './context.ts';
 import { activatedSocket } from '../http/listen/activated-socket.ts';

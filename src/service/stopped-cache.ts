@@ -53,7 +53,7 @@ export async function openStoppedCache(config: Config, telemetry: Telemetry): Pr
     redis,
     notes: () => store.unrecorded,
     reader: () => store,
-    events: telemetry.expiry,
+    events: telemetry.housekeeping,
     now: Date.now,
   });
   const store: ContentStore = new ContentStore({ driver, onDamage: () => {}, ledger: usage.recorder });
@@ -64,7 +64,7 @@ export async function openStoppedCache(config: Config, telemetry: Telemetry): Pr
     refresh: undefined,
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
-    events: telemetry.expiry,
+    events: telemetry.housekeeping,
     now: Date.now,
   });
   await care.collections.keep();

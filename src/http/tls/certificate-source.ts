@@ -1,5 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+
+import { filesVersion } from '../../files/watched-file.ts';
 
 /** PEM, with the chain. */
 export interface CertificatePair {
@@ -35,13 +37,4 @@ export function certificateFiles({
       return { cert, key: keyPem };
     },
   };
-}
-
-/** Different after any of the files has changed, or come, or gone. */
-export async function filesVersion(files: readonly string[]): Promise<string> {
-  const versions = files.map(async (file) => {
-    const found = await stat(file).catch(() => undefined);
-    return found ? `${found.ino}:${found.mtimeMs}:${found.size}` : 'absent';
-  });
-  return (await Promise.all(versions)).join();
 }

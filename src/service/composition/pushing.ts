@@ -36,7 +36,7 @@ export function createUploads(
 export function createUploadPurging(
   { storage: { uploadPurging, readOnly } }: Config,
   driver: StorageDriver,
-  { expiry, log }: Telemetry,
+  { housekeeping, log }: Telemetry,
 ): UploadPurging | undefined {
   if (!uploadPurging || readOnly) return undefined;
   return new UploadPurging({
@@ -48,6 +48,6 @@ export function createUploadPurging(
         { uploads, dryrun: dryRun },
         dryRun ? 'uploads that nobody finished: they stay' : 'uploads that nobody finished removed',
       ),
-    onFailed: (error) => expiry.housekeepingFailed({ task: 'uploadpurging', error }),
+    onFailed: (error) => housekeeping.housekeepingFailed({ task: 'uploadpurging', error }),
   });
 }

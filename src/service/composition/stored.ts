@@ -23,7 +23,7 @@ export async function openStored(config: Config, telemetry: Telemetry) {
     redis,
     notes: () => store.unrecorded,
     reader: () => store,
-    events: telemetry.expiry,
+    events: telemetry.housekeeping,
     now: Date.now,
   });
   const { readOnly, garbageCollection, redirect } = config.storage;

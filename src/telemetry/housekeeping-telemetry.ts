@@ -1,13 +1,20 @@
 import type { CollectionEvents } from '../retention/collections.ts';
+import type { IndexDamageEvents } from '../retention/create-housekeeping.ts';
 import type { HousekeepingEvents } from '../retention/housekeeping.ts';
-import { formatDuration } from './duration.ts';
+import { formatDuration } from './log-fields.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
-type Event<Name extends keyof HousekeepingEvents> = Parameters<HousekeepingEvents[Name]>[0];
+/** Everything that housekeeping and garbage collection report. */
+export interface RetentionEvents extends HousekeepingEvents, CollectionEvents, IndexDamageEvents {
+  /** @param bytes 0: no quota */
+  quota(bytes: number): void;
+}
 
-/** What becomes of stored content, as metrics and log lines. */
-export class ExpiryTelemetry implements HousekeepingEvents, CollectionEvents {
+type Event<Name extends keyof RetentionEvents> = Parameters<RetentionEvents[Name]>[0];
+
+/** Expiry, eviction, scrubbing and garbage collection, as metrics and log lines. */
+export class HousekeepingTelemetry implements RetentionEvents {
   readonly #log: Log;
   readonly #metrics: Metrics;
 
@@ -24,8 +31,8 @@ export class ExpiryTelemetry implements HousekeepingEvents, CollectionEvents {
 
   quotaEnforced({ references, bytes, missing, durationMs }: Event<'quotaEnforced'>): void {
     const fields = { references, bytes, duration: formatDuration(durationMs) };
-    if (references > 0) this.#log.info(fields, 'made room: least recently used content evicted');
-    if (missing > 0) this.#log.warn({ missing }, 'the store is above its quota: everything left is pinned or in use');
+    if (references > 0) this.#log.info(fields, 'least recently used content evicted');
+    if (missing > 0) this.#log.warn({ missing }, 'quota exceeded: everything left is pinned or in use');
   }
 
   storeSize({ bytes, references }: Event<'storeSize'>): void {
@@ -33,47 +40,44 @@ export class ExpiryTelemetry implements HousekeepingEvents, CollectionEvents {
     this.#metrics.indexEntries.value = references;
   }
 
-  /** @param bytes 0: there is none */
   quota(bytes: number): void {
     this.#metrics.quotaBytes.value = bytes;
   }
 
   ledHousekeeping(isLeading: boolean): void {
     this.#metrics.leadsHousekeeping.value = isLeading ? 1 : 0;
-    const does = isLeading ? 'looks' : 'no more looks';
-    this.#log.info({}, `this replica ${does} after what is stored, for all that share the index`);
+    this.#log.info({}, `${isLeading ? 'acquired' : 'lost'} housekeeping leadership`);
   }
 
   indexRebuilt({ references, bytes, added, removed, unreadable, durationMs }: Event<'indexRebuilt'>): void {
     const fields = { references, bytes, added, removed, duration: formatDuration(durationMs) };
-    if (unreadable.length === 0) this.#log.info(fields, 'the index of stored content is complete');
-    else
-      this.#log.warn({ ...fields, unreadable: unreadable.join(', ') }, 'the index of stored content is not complete');
+    if (unreadable.length === 0) this.#log.info(fields, 'index rebuilt');
+    else this.#log.warn({ ...fields, unreadable: unreadable.join(', ') }, 'index rebuilt, but not complete');
   }
 
-  indexDamaged({ reason, movedTo }: { readonly reason: string; readonly movedTo: string }): void {
-    this.#log.error({ reason, movedTo }, 'the index of stored content is damaged: it is put aside and made again');
+  indexDamaged({ reason, movedTo }: Event<'indexDamaged'>): void {
+    this.#log.error({ reason, movedTo }, 'index damaged: moved aside; rebuilding');
   }
 
   housekeepingFailed({ task, error }: Event<'housekeepingFailed'>): void {
     const reason = error instanceof Error ? error.message : String(error);
-    this.#log.warn({ task, reason }, 'housekeeping failed and is tried again later');
+    this.#log.warn({ task, reason }, 'housekeeping failed: retried later');
   }
 
-  collectionFinished(event: Parameters<CollectionEvents['collectionFinished']>[0]): void {
+  collectionFinished(event: Event<'collectionFinished'>): void {
     const { manifests, links, blobs, bytes, skipped, kept, dryRun, durationMs } = event;
     for (const { repository, reason } of skipped) {
-      this.#log.warn({ 'vars.name': repository, reason }, 'garbage collection left a repository alone');
+      this.#log.warn({ 'vars.name': repository, reason }, 'repository skipped by garbage collection');
     }
     const counts = { manifests: manifests.length, links: links.length, blobs: blobs.length, bytes, kept };
     const fields = { ...counts, duration: formatDuration(durationMs) };
-    this.#log.info(fields, dryRun ? 'garbage that could be removed' : 'garbage removed');
+    this.#log.info(fields, dryRun ? 'garbage found (dry run)' : 'garbage removed');
     if (!dryRun) this.#metrics.collectedBytes.value += bytes;
   }
 
   scrubStarted(): void {
     this.#metrics.scrubRunning.value = 1;
-    this.#log.info({}, 'scrub: reading everything that is stored');
+    this.#log.info({}, 'scrub started');
   }
 
   scrubbed({ bytes }: Event<'scrubbed'>): void {
@@ -82,18 +86,15 @@ export class ExpiryTelemetry implements HousekeepingEvents, CollectionEvents {
 
   quarantined({ digest, movedTo, size }: Event<'quarantined'>): void {
     this.#metrics.scrubDamaged.value++;
-    this.#log.error(
-      { 'vars.digest': digest, movedTo, bytes: size },
-      'scrub: wrong bytes put aside; they are fetched again',
-    );
+    this.#log.error({ 'vars.digest': digest, movedTo, bytes: size }, 'damaged blob quarantined');
   }
 
   unreadable({ digest, reason }: Event<'unreadable'>): void {
-    this.#log.error({ 'vars.digest': digest, reason }, 'scrub: bytes that cannot be read are left where they are');
+    this.#log.error({ 'vars.digest': digest, reason }, 'unreadable blob left in place');
   }
 
   scrubFinished({ blobs, bytes, damaged, unreadable }: Event<'scrubFinished'>): void {
     this.#metrics.scrubRunning.value = 0;
-    this.#log.info({ blobs, bytes, damaged, unreadable }, 'scrub: everything that can be read has been');
+    this.#log.info({ blobs, bytes, damaged, unreadable }, 'scrub completed');
   }
 }
