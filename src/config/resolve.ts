@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Environment } from './environment.ts';
 import { resolveTracing } from './resolve-tracing.ts';
+import { DEFAULT_LEVEL } from './schema/log.ts';
 import type { Sections } from './schema/schema.ts';
 import type { StorageDriverConfig } from './schema/storage.ts';
 
@@ -8,7 +9,7 @@ import type { StorageDriverConfig } from './schema/storage.ts';
 export function resolveConfig(sections: Sections, env: Environment) {
   const { storage, log, loglevel, redis, catalog, tags, policy, proxy, admin, health, http } = sections;
   return {
-    log: { ...log, level: log.level ?? loglevel },
+    log: { ...log, level: log.level ?? loglevel ?? DEFAULT_LEVEL },
     storage: resolveStorage(sections),
     auth: resolveAuth(sections),
     redis,

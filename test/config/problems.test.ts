@@ -149,7 +149,7 @@ const cases: readonly Case[] = [
     what: 'a driver this version does not have',
     text: 'version: 0.1\nstorage: {gcs: {bucket: b}}\n',
     problems: [
-      'config.yml:2:11 storage.gcs: not supported by this version; storage drivers are filesystem, inmemory and s3',
+      'config.yml:2:11 storage.gcs: not supported by this version; use one of the drivers filesystem, inmemory and s3',
     ],
   },
   {

@@ -51,7 +51,7 @@ export const tls = z
     minimumtls: withDefault(choice('Lowest TLS version.', ['tls1.2', 'tls1.3']), 'tls1.2'),
     ciphersuites: otherwise(
       z
-        .array(choice('A cipher suite of TLS 1.2.', CIPHER_SUITES))
+        .array(choice('A cipher suite.', CIPHER_SUITES, 'cipher suite'))
         .describe(
           "Cipher suites of TLS 1.2 by Go's names, such as `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`. Those of TLS 1.3 are always on.",
         ),

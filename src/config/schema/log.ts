@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Immutable } from '../immutable.ts';
-import { withDefault } from './defaults.ts';
+import { lateDefault, withDefault } from './defaults.ts';
 import { bool, simple } from './number.ts';
 import { choice, secret, text } from './text.ts';
 
@@ -26,6 +26,8 @@ const hook = z.strictObject({
   options: mail.optional(),
 });
 
+const level = lateDefault(choice('Least important level that is logged.', LEVELS), 'info');
+
 export const log = z
   .strictObject({
     accesslog: z
@@ -37,22 +39,24 @@ export const log = z
       })
       .describe('The line per request.')
       .prefault({}),
-    level: choice('Least important level that is logged.', LEVELS).optional(),
+    level: level.key,
     formatter: withDefault(choice("Format of a line, like distribution's.", ['text', 'json', 'logstash']), 'text'),
     fields: z.record(z.string(), simple('A value.')).describe('Added to every line.').optional(),
     hooks: z.array(hook).describe('Mail for log lines.').optional(),
     reportcaller: bool('Log the source code position.').optional(),
   })
-  .transform(({ level, formatter, fields = {}, accesslog }) => ({
-    level,
+  .transform(({ level: lowest, formatter, fields = {}, accesslog }) => ({
+    level: lowest,
     format: formatter,
     fields,
     accessLog: !accesslog.disabled,
   }))
   .describe('Logging.');
 
-/** Applies when `log.level` is absent. */
-export const loglevel = withDefault(choice('Deprecated: use `log.level`.', LEVELS).meta({ deprecated: true }), 'info');
+export const loglevel = choice('Deprecated: use `log.level`.', LEVELS).meta({ deprecated: true });
+
+/** Without `log.level` and `loglevel`. */
+export const DEFAULT_LEVEL = level.value;
 
 export type LogConfig = Immutable<Omit<z.output<typeof log>, 'level'>> & { readonly level: LogLevel };
 export type LogLevel = z.output<typeof loglevel>;

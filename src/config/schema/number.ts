@@ -7,7 +7,7 @@ export const bool = (description: string) =>
     reads: 'yaml',
     expected: 'must be true or false',
     json: { type: 'boolean' },
-    format: '`true`, `false`',
+    format: 'boolean',
     parse: parseBoolean,
   });
 
@@ -53,7 +53,7 @@ export const simple = (description: string) =>
   scalar(description, {
     expected: 'must be text, a number, or true or false',
     json: { type: ['string', 'number', 'boolean'] } as unknown as z.core.JSONSchema.BaseSchema,
-    format: 'text, number, `true`, `false`',
+    format: 'text, number, boolean',
     parse: (value): string | number | boolean => {
       if (value === 'true' || value === 'false') return value === 'true';
       return /^-?(?:0|[1-9]\d{0,14})(?:\.\d+)?$/.test(value) ? Number(value) : value;

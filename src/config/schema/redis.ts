@@ -52,7 +52,7 @@ const keys = z.strictObject({
   tls: tls.prefault({}),
   clientname: text("Name of Layover's connections in `CLIENT LIST`.").optional(),
   identitysuffix: text('Appended to the name of the client library in `CLIENT LIST`.').optional(),
-  disableidentity: bool('`true`: no name of the client library.').optional(),
+  disableidentity: withDefault(bool('`true`: no name of the client library.'), 'false'),
   protocol: withDefault(integer('Version of RESP. `2` for Redis before 6.'), '3'),
   maxredirects: withPositiveDefault(integer('How often a command follows the slots of a cluster.'), '3'),
   ...unusedRedisKeys,

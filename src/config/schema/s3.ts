@@ -55,8 +55,6 @@ const region = matching('Region of the bucket. Stores without regions accept any
   expected: 'must be a region such as eu-central-1',
 });
 
-const bytes = (description: string) => integer(`${description}, in bytes.`, PART);
-
 const options = z.strictObject({
   bucket: name('Name of the bucket.'),
   region: otherwise(region, 'required without `regionendpoint`'),
@@ -86,11 +84,14 @@ const options = z.strictObject({
     '`private`',
   ),
   rootdirectory: otherwise(text('Prefix of every key.'), 'none'),
-  chunksize: withDefault(bytes('Part of an upload; larger when there would be more than 10,000'), String(10 * MIB)),
-  multipartcopychunksize: withDefault(bytes('Part of a copy'), String(32 * MIB)),
+  chunksize: withDefault(
+    integer('Part of an upload, in bytes; larger when there would be more than 10,000.', PART),
+    String(10 * MIB),
+  ),
+  multipartcopychunksize: withDefault(integer('Part of a copy, in bytes.', PART), String(32 * MIB)),
   multipartcopymaxconcurrency: withDefault(integer('Parts of a copy in progress.', { min: 1 }), '100'),
   multipartcopythresholdsize: withDefault(
-    integer('Larger objects are copied in parts. Bytes.', { min: 0 }),
+    integer('Larger objects are copied in parts, in bytes.', { min: 0 }),
     String(32 * MIB),
   ),
   useragent: text("Appended to the SDK's `User-Agent`.").optional(),

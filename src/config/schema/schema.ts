@@ -37,7 +37,7 @@ const tags = z
 export const configSchema = z.strictObject({
   version,
   log: log.prefault({}),
-  loglevel,
+  loglevel: loglevel.optional(),
   storage,
   auth: auth.optional(),
   middleware: middleware.prefault({}),

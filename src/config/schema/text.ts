@@ -46,12 +46,14 @@ export const matching = (description: string, { pattern, expected, format = 'tex
     parse: (value) => (pattern.test(value) ? value : undefined),
   });
 
-/** One of a few words, in any case. */
-export const choice = <const T extends string>(description: string, choices: readonly T[]) =>
+const asCode = (words: readonly string[]) => words.map((word) => `\`${word}\``).join(', ');
+
+/** One of some words, in any case. @param format for the documentation, when they are too many to list */
+export const choice = <const T extends string>(description: string, choices: readonly T[], format = asCode(choices)) =>
   scalar(description, {
     expected: `must be ${listing(choices)}`,
     json: { type: 'string', enum: [...choices] },
-    format: choices.map((word) => `\`${word}\``).join(', '),
+    format,
     parse: (value) => choices.find((known) => known.toLowerCase() === value.toLowerCase()),
   });
 
