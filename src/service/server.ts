@@ -14,7 +14,7 @@ import { createProfilePages } from '../http/pages/debug-profiles.ts';
 import { startDebugServer } from '../http/pages/debug-server.ts';
 import { Gate } from '../http/auth/authorize.ts';
 import { createDispatcher, type Dispatcher } from '../http/v2/dispatcher.ts';
-import { noteExchange } from '../http/v2/exchange.ts';
+import { recordExchange } from '../http/v2/exchange.ts';
 import { overHttp2 } from '../http/pages/express-over-http2.ts';
 import { listen } from '../http/listen/listener.ts';
 import { createBaseUrl, createLocate } from '../http/client/locate.ts';
@@ -25,6 +25,7 @@ import { refuseHost } from '../http/v2/refuse-host.ts';
 import { createRoutes } from '../http/v2/routes.ts';
 import { TrustedProxies } from '../http/client/trusted-proxies.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import { toStorageFailure } from './storage-failure.ts';
 
 export interface StartServerOptions {
   readonly config: Config;
@@ -53,7 +54,8 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   const dispatch = createDispatcher({
     router,
     routes: createRoutes({ ...context, ...config }),
-    telemetry,
+    events: telemetry,
+    toStorageFailure,
     prefix,
     clients,
     locate: createLocate(config.http, clients),
@@ -68,7 +70,8 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   const operators = { profiles: createProfilePages(), hasToken: adminTokenCheck(config) };
   const admin = await startAdmin(config, context, { telemetry, ...operators });
   const app = overHttp2(createApp({ health, tokens, admin: admin.app }));
-  const peerFills = context.peers && createPeerFills({ access: context.peers, clients, telemetry });
+  const peerFills =
+    context.peers && createPeerFills({ access: context.peers, clients, events: telemetry, toStorageFailure });
   const draining = { now: false };
   const serve = createServe({ dispatch, peerFills, app, clients, telemetry });
   const onRequest: ServeRequest = (req, res) => {
@@ -79,9 +82,9 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   const debugServer = debug && (await startDebugServer({ ...debug, ...operators, metrics: telemetry.metrics, health }));
   const serving = await listen({
     http: config.http,
-    onRequest: limitRequests(onRequest, { ...config.http.limits, clients, telemetry }),
+    onRequest: limitRequests(onRequest, { ...config.http.limits, clients, events: telemetry }),
     clients,
-    telemetry,
+    events: telemetry,
     fd: activatedSocket(env, process.pid),
   });
   health.start();
@@ -112,10 +115,10 @@ interface ServeOptions {
 /** The registry's requests to the dispatcher, those of replicas to their page, all others to the pages for people. */
 function createServe({ dispatch, peerFills, app, clients, telemetry }: ServeOptions): ServeRequest {
   return (req, res) => {
-    if (refuseHost(req, res, { clients, telemetry })) return undefined;
+    if (refuseHost(req, res, { clients, events: telemetry })) return undefined;
     const work = dispatch(req, res) ?? peerFills?.(req, res);
     if (work) return work;
-    const exchange = noteExchange(req, res, { client: clients.of(req), telemetry });
+    const exchange = recordExchange(req, res, { client: clients.of(req), events: telemetry });
     app(req, Object.assign(res, { locals: { exchange } }));
     return undefined;
   };

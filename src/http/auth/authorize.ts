@@ -7,6 +7,7 @@ import type { OciRequest } from '../../oci/request.ts';
 import type { Router } from '../../pull-through/router.ts';
 import { accessesOf, type Needed, neededBy } from './access-of.ts';
 import { presentedBy } from './authenticate.ts';
+import type { AccessGate, Permissions } from '../v2/access-gate.ts';
 import type { Exchange } from '../v2/exchange.ts';
 import { hostOf } from '../client/host-of.ts';
 import type { BaseUrl } from '../client/locate.ts';
@@ -22,15 +23,8 @@ export interface GateOptions {
 
 const PULL = ['pull'];
 
-/** What the caller of the current request may do besides. Names are those of the storage. */
-export interface Permissions {
-  readonly mayPull: (repository: string) => boolean;
-  /** Whether a repository is listed; undefined: all of them are. */
-  readonly maySee: ((repository: string) => boolean) | undefined;
-}
-
 /** Lets a request through, or not: 401 for whoever can show (other) credentials, 403 for whoever is known and may not. */
-export class Gate {
+export class Gate implements AccessGate {
   readonly #options: GateOptions;
   readonly #grants: StoredGrants;
 

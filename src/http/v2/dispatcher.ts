@@ -5,10 +5,10 @@ import { RegistryError } from '../../oci/errors.ts';
 import { type OciRequest, type ParsedRequest, parseOciRequest } from '../../oci/request.ts';
 import { referenceText } from '../../oci/reference.ts';
 import { isWrite } from '../../oci/write-request.ts';
-import type { Router, Target } from '../../pull-through/router.ts';
-import type { Telemetry } from '../../telemetry/telemetry.ts';
-import { answerError } from './respond-error.ts';
-import type { Gate, Permissions } from '../auth/authorize.ts';
+import type { Asked, Target } from '../../pull-through/router.ts';
+import { type ErrorOptions, respondError } from './respond-error.ts';
+import type { RequestEvents } from './request-events.ts';
+import type { AccessGate, Permissions } from './access-gate.ts';
 import { cleanTarget } from './clean-target.ts';
 import type { Clients } from '../client/client-address.ts';
 import { allowsOrigins, isPreflight } from './cors.ts';
@@ -17,25 +17,26 @@ import { hostOf } from '../client/host-of.ts';
 import type { Locate } from '../client/locate.ts';
 import { createMountSource } from './mount-source.ts';
 import { createNotify, type Listening } from './notify.ts';
-import type { Passthrough } from '../passthrough/passthrough.ts';
+import type { WritePassthrough } from './write-passthrough.ts';
 import { type FindTarget, handle, type RouteTable } from './route-table.ts';
 import { SecurityHeaders } from '../listen/security-headers.ts';
 import { endEarly, hasLongRest } from '../listen/unread-body.ts';
 
-export interface DispatcherOptions {
-  readonly router: Router;
+export interface DispatcherOptions extends Pick<ErrorOptions, 'toStorageFailure'> {
+  /** @throws {RegistryError} `NAME_UNKNOWN` | `NAME_INVALID` when no registry has the name */
+  readonly router: { route(requested: Asked): Target };
   readonly routes: RouteTable;
-  readonly telemetry: Telemetry;
+  readonly events: RequestEvents;
   /** Starts and ends with `/`. */
   readonly prefix: string;
   readonly clients: Clients;
   readonly locate: Locate;
   /** Undefined: everybody may do everything. */
-  readonly gate: Gate | undefined;
+  readonly gate: AccessGate | undefined;
   /** Added to every answer; they count before our own security headers. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
   readonly isHealthy: () => boolean;
-  readonly passthrough: Passthrough;
+  readonly passthrough: WritePassthrough;
   /** Undefined: nobody wants to be told what clients do to content. */
   readonly listening: Listening | undefined;
 }
@@ -52,7 +53,8 @@ export type Dispatcher = (req: IncomingMessage, res: ServerResponse) => Promise<
  * microseconds. It can be mounted in an Express application: `app.use((req, res, next) => dispatch(req, res) || next())`.
  */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { prefix, clients, telemetry } = options;
+  const { prefix, clients, events, toStorageFailure } = options;
+  const errors = { log: events.log, toStorageFailure };
   const root = `${prefix}v2`;
   const extraHeaders = Object.entries(options.headers);
   const security = new SecurityHeaders(options.headers);
@@ -62,10 +64,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const target = cleanTarget(asked);
     if (!isBelow(root, target)) return undefined;
     for (const [name, values] of extraHeaders) res.setHeader(name, values);
-    const exchange = new Exchange(req, res, { target, client: clients.of(req), telemetry, security });
+    const exchange = new Exchange(req, res, { target, client: clients.of(req), events, security });
     return exchange
       .run(() => answer(exchange, asked, settings))
-      .catch((err: unknown) => answerError(exchange, err, telemetry.log));
+      .catch((err: unknown) => respondError(exchange, err, errors));
   };
 }
 
@@ -133,7 +135,7 @@ function parse({ req, target }: Exchange, { prefix }: DispatcherOptions): Parsed
   return parseOciRequest(req.method ?? '', target.slice(prefix.length - 1));
 }
 
-function parseFor(caller: Caller, exchange: Exchange, options: DispatcherOptions & { readonly gate: Gate }) {
+function parseFor(caller: Caller, exchange: Exchange, options: DispatcherOptions & { readonly gate: AccessGate }) {
   try {
     return parse(exchange, options);
   } catch (err) {
@@ -151,7 +153,7 @@ function serve(
 ): Promise<void> {
   const { req } = exchange;
   const { router, routes } = options;
-  exchange.recognised(request.kind, repositoryOf(request), referenceOf(request));
+  exchange.parsed(request.kind, repositoryOf(request), referenceOf(request));
   const route = (repository: string) => router.route({ repository, sourceHost, host: hostOf(req) });
   const { mayPull, maySee } = admit?.(route) ?? EVERYTHING;
   const target = (repository: string): Target => {
