@@ -63,7 +63,7 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
     headers: config.http.headers,
     isHealthy,
     passthrough: new Passthrough(config.http.limits),
-    listening: listener && { listener, baseUrl },
+    eventSink: listener && { listener, baseUrl },
   });
   const page = auth?.issuer && { auth, issuer: auth.issuer, router, clients, prefix, log: telemetry.log };
   const tokens = page && createTokenPage(page);

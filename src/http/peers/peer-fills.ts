@@ -7,7 +7,7 @@ import { parseRange } from '../../oci/range.ts';
 import type { ByteSource } from '../../stream/byte-source.ts';
 import { type ErrorOptions, respondError } from '../v2/respond-error.ts';
 import type { RequestEvents } from '../v2/request-events.ts';
-import { rangeAnswer, wholeAnswer } from '../v2/blob-response.ts';
+import { rangeResponse, wholeResponse } from '../v2/blob-response.ts';
 import type { Clients } from '../client/client-address.ts';
 import { Exchange } from '../v2/exchange.ts';
 import { sendSource } from '../v2/send-source.ts';
@@ -52,7 +52,9 @@ async function sendFill(exchange: Exchange, access: PeerAccess): Promise<void> {
     if (kind === 'unsatisfiable') throw new RegistryError('RANGE_INVALID', 'no such range');
     const range = 'ranges' in requested ? requested.ranges[0] : undefined;
     const type = 'application/octet-stream';
-    const { status, headers, parts } = range ? rangeAnswer(range, source.size, type) : wholeAnswer(source.size, type);
+    const { status, headers, parts } = range
+      ? rangeResponse(range, source.size, type)
+      : wholeResponse(source.size, type);
     res.writeHead(status, { ...headers });
     await sendSource(exchange, source, parts);
   } finally {

@@ -125,7 +125,7 @@ export class Exchange {
     };
     this.#security.addTo(headers, this.req.headers);
     if (this.#sourceHost !== undefined) headers['oci-namespace'] = this.#sourceHost;
-    // RFC 9111 no longer defines it, but clients log it, and no other header says this.
+    // RFC 9111 no longer defines it, but clients log it, and no other header marks a stale response.
     if (this.#outcome === 'STALE') headers['warning'] = '110 - "Response is Stale"';
     return headers;
   }
