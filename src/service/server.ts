@@ -7,7 +7,7 @@ import { adminSocketPath } from '../admin/socket-path.ts';
 import type { Config } from '../config/config.ts';
 import { type Context, createContext } from './context.ts';
 import { activatedSocket } from '../http/listen/activated-socket.ts';
-import { createApp } from '../http/pages/app.ts';
+import { createPages } from '../http/pages/app.ts';
 import { Clients } from '../http/client/client-address.ts';
 import { createTokenPage } from '../http/auth/token-page.ts';
 import { createProfilePages } from '../http/pages/debug-profiles.ts';
@@ -15,7 +15,6 @@ import { startDebugServer } from '../http/pages/debug-server.ts';
 import { Gate } from '../http/auth/authorize.ts';
 import { createDispatcher, type Dispatcher } from '../http/v2/dispatcher.ts';
 import { recordExchange } from '../http/v2/exchange.ts';
-import { overHttp2 } from '../http/pages/express-over-http2.ts';
 import { listen } from '../http/listen/listener.ts';
 import { createBaseUrl, createLocate } from '../http/client/locate.ts';
 import { Passthrough } from '../http/passthrough/passthrough.ts';
@@ -69,11 +68,11 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   const tokens = page && createTokenPage(page);
   const operators = { profiles: createProfilePages(), hasToken: adminTokenCheck(config) };
   const admin = await startAdmin(config, context, { telemetry, ...operators });
-  const app = overHttp2(createApp({ health, tokens, admin: admin.app }));
+  const pages = createPages({ health, tokens, createAdmin: admin.createApp });
   const peerFills =
     context.peers && createPeerFills({ access: context.peers, clients, events: telemetry, toStorageFailure });
   const draining = { now: false };
-  const serve = createServe({ dispatch, peerFills, app, clients, telemetry });
+  const serve = createServe({ dispatch, peerFills, pages, clients, telemetry });
   const onRequest: ServeRequest = (req, res) => {
     if (draining.now) res.shouldKeepAlive = false;
     return serve(req, res);
@@ -107,19 +106,19 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
 interface ServeOptions {
   readonly dispatch: Dispatcher;
   readonly peerFills: ServeRequest | undefined;
-  readonly app: RequestListener;
+  readonly pages: RequestListener;
   readonly clients: Clients;
   readonly telemetry: Telemetry;
 }
 
 /** The registry's requests to the dispatcher, those of replicas to their page, all others to the pages for people. */
-function createServe({ dispatch, peerFills, app, clients, telemetry }: ServeOptions): ServeRequest {
+function createServe({ dispatch, peerFills, pages, clients, telemetry }: ServeOptions): ServeRequest {
   return (req, res) => {
     if (refuseHost(req, res, { clients, events: telemetry })) return undefined;
     const work = dispatch(req, res) ?? peerFills?.(req, res);
     if (work) return work;
     const exchange = recordExchange(req, res, { client: clients.of(req), events: telemetry });
-    app(req, Object.assign(res, { locals: { exchange } }));
+    pages(req, Object.assign(res, { locals: { exchange } }));
     return undefined;
   };
 }
@@ -151,7 +150,8 @@ async function startAdmin(config: Config, context: Context, { telemetry, profile
   const starting = socket && context.keeping.then(() => startOnSocket(socket)).catch(onError);
   if (context.isKeeper) await starting;
   return {
-    app: hasToken && !address ? createAdminApp({ ...routes, listen: config.http.listen, hasToken }) : undefined,
+    createApp:
+      hasToken && !address ? () => createAdminApp({ ...routes, listen: config.http.listen, hasToken }) : undefined,
     async close() {
       isClosed = true;
       await Promise.all(servers.map((server) => server.close()));

@@ -10,6 +10,7 @@ import type { Router } from '../../pull-through/router.ts';
 import { presentedBy } from './authenticate.ts';
 import type { Clients } from '../client/client-address.ts';
 import type { Exchange } from '../v2/exchange.ts';
+import { readBody } from '../v2/read-body.ts';
 import type { ErrorLog } from '../v2/request-events.ts';
 import { grantedOf } from './grants.ts';
 
@@ -24,6 +25,10 @@ export interface TokenPageOptions {
 }
 
 const MAX_FORM_BYTES = 64 * 1024;
+
+function formTooLarge(maxBytes: number): RegistryError {
+  return new RegistryError('UNSUPPORTED', `the form is larger than ${maxBytes} bytes`, { status: 400 });
+}
 
 interface Login {
   readonly caller: Caller;
@@ -44,8 +49,8 @@ export function createTokenPage(options: TokenPageOptions): Pages {
     const query = new URLSearchParams(req.url.split('?')[1]);
     await sendToken(res, query, { ...options, login: await logIn(req, query, options) });
   });
-  pages.post(path, express.text({ type: () => true, limit: MAX_FORM_BYTES }), async (req, res) => {
-    const form = new URLSearchParams(typeof req.body === 'string' ? req.body : '');
+  pages.post(path, async (req, res) => {
+    const form = new URLSearchParams((await readBody(req, MAX_FORM_BYTES, formTooLarge)).toString());
     await sendToken(res, form, { ...options, login: await logInByForm(req, form, options) });
   });
   pages.use(path, respondFailure(options));
@@ -108,9 +113,7 @@ function respondFailure({ issuer, log }: TokenPageOptions): ErrorRequestHandler 
   const challenge = `Basic realm=${quoted(issuer.service)}`;
   return (err: unknown, _req, res, next) => {
     if (res.headersSent) return next(err);
-    const error = isClientError(err)
-      ? new RegistryError('UNSUPPORTED', 'malformed form', { status: 400 })
-      : toRegistryError(err);
+    const error = toRegistryError(err);
     if (error.code === 'UNKNOWN') log.error({ 'err.detail': String(err) }, 'token request failed');
     if (error.code === 'UNAUTHORIZED') res.set('www-authenticate', challenge);
     const { retryAfterMs } = error.options;
@@ -119,10 +122,4 @@ function respondFailure({ issuer, log }: TokenPageOptions): ErrorRequestHandler 
     res.status(error.status).set('cache-control', 'no-store');
     res.json({ ...error.toJSON(), error: word, error_description: error.message });
   };
-}
-
-/** From the body parser: too large, or cut off. */
-function isClientError(err: unknown): boolean {
-  const { status } = (err ?? {}) as { readonly status?: unknown };
-  return !(err instanceof RegistryError) && typeof status === 'number' && status >= 400 && status < 500;
 }

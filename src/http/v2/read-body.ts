@@ -11,9 +11,10 @@ const MAX_EXCESS = 8;
  * The whole body of a request.
  *
  * @param limit bytes; 0: the largest manifest that storage returns
- * @throws {RegistryError} `MANIFEST_INVALID` with status 413 when the body is larger
+ * @param tooLarge error for a larger body, given the limit. @default `MANIFEST_INVALID` with status 413
+ * @throws {RegistryError} that error
  */
-export async function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
+export async function readBody(req: IncomingMessage, limit: number, tooLarge = manifestTooLarge): Promise<Buffer> {
   const maxBytes = Math.min(limit || MAX_BYTES, MAX_BYTES);
   if (Number(req.headers['content-length'] ?? 0) > MAX_EXCESS * maxBytes) throw tooLarge(maxBytes);
   const chunks: Buffer[] = [];
@@ -30,6 +31,6 @@ export async function readBody(req: IncomingMessage, limit: number): Promise<Buf
 }
 
 /** Section "Pushing Manifests" of the distribution spec names the status. */
-function tooLarge(maxBytes: number): RegistryError {
+function manifestTooLarge(maxBytes: number): RegistryError {
   return new RegistryError('MANIFEST_INVALID', `a manifest may have at most ${maxBytes} bytes`, { status: 413 });
 }
