@@ -1,8 +1,10 @@
 import { RegistryError } from '../../oci/errors.ts';
+import type { Target } from '../../pull-through/router.ts';
 
-/** For a write to what takes none: an upstream's name, or a registry that is read-only. */
-export function noWriter(repository: string): RegistryError {
-  return new RegistryError('UNSUPPORTED', `nothing can be pushed to ${repository} here, nor deleted`, {
+/** The error of a write to a name of an upstream, or to a read-only registry. */
+export function noWriter(repository: string, { sourceHost }: Target): RegistryError {
+  const reason = sourceHost === undefined ? 'is read-only' : `belongs to upstream ${sourceHost}`;
+  return new RegistryError('UNSUPPORTED', `${repository} ${reason}: push and delete are off`, {
     headers: { allow: 'GET, HEAD, OPTIONS' },
   });
 }
