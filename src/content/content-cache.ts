@@ -1,6 +1,7 @@
 import type { DescriptorCache } from '../cache/descriptor-cache.ts';
 import { type BoundedCache, createCountedCache, createSizedCache } from '../cache/lru.ts';
 import type { BlobStore } from './blobs.ts';
+import type { DamageListener } from './damage.ts';
 import type { ManifestStore } from './manifests.ts';
 import type { RepositoryStore } from './repositories.ts';
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
@@ -25,8 +26,11 @@ export interface CachedStore {
   readonly repositories: Pick<RepositoryStore, 'isLinked'>;
 }
 
-export interface StoredContentOptions {
-  /** Clients are sent to the storage for blobs. */
+export interface ContentCacheOptions {
+  readonly store: CachedStore;
+  readonly descriptors: DescriptorCache;
+  readonly onDamage: DamageListener;
+  /** Clients are redirected to the storage for blobs. @default false */
   readonly redirect?: boolean;
 }
 
@@ -36,7 +40,7 @@ export interface StoredContentOptions {
  */
 export class StoredContent {
   readonly #store: CachedStore;
-  readonly #onDamaged: (event: { path: string; reason: string }) => void;
+  readonly #onDamage: DamageListener;
   readonly #manifests = createSizedCache<Manifest>({
     maxBytes: MANIFEST_CACHE_BYTES,
     maxEntryBytes: MAX_MANIFEST_ENTRY_BYTES,
@@ -58,24 +62,19 @@ export class StoredContent {
   readonly #descriptors: DescriptorCache;
   readonly #redirects: boolean;
 
-  constructor(
-    store: CachedStore,
-    descriptors: DescriptorCache,
-    onDamaged: (event: { path: string; reason: string }) => void,
-    { redirect = false }: StoredContentOptions = {},
-  ) {
+  constructor({ store, descriptors, onDamage, redirect = false }: ContentCacheOptions) {
     this.#store = store;
     this.#relied = createCountedCache({ maxEntries: MAX_LINKS, ttlMs: store.blobs.protectedMs });
     this.#descriptors = descriptors;
-    this.#onDamaged = onDamaged;
+    this.#onDamage = onDamage;
     this.#redirects = redirect;
-    descriptors.listener = {
+    descriptors.subscribe({
       removed: (repository, digest) => this.#drop(repository, digest),
       missed: () => {
         this.#manifests.clear();
         this.#smallBlobs.clear();
       },
-    };
+    });
   }
 
   /** Where a client can fetch a blob by itself. Undefined at once when nobody is redirected, or it is in memory. */
@@ -183,7 +182,7 @@ export class StoredContent {
     if (digestOf(bytes, digestAlgorithm(digest)) !== digest) {
       this.#damaged.set(digest, {});
       this.#descriptors.remove(repository, digest);
-      this.#onDamaged({ path: key, reason: 'wrong-bytes' });
+      this.#onDamage({ path: key, reason: 'wrong-bytes' });
       return undefined;
     }
     this.#damaged.delete(digest);

@@ -89,6 +89,7 @@ export class Housekeeping {
   #stopped = new AbortController();
   #beginning: Promise<void> | undefined;
   #rebuilding: Promise<RebuildResult> | undefined;
+  #unsubscribe = () => {};
   #sizeTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
 
@@ -131,11 +132,11 @@ export class Housekeeping {
    */
   start(): void {
     const { recorder, leader } = this.#options;
-    recorder.onLinked = () => {
+    this.#unsubscribe = recorder.onLinked(() => {
       this.#scheduler.wake();
       void this.quota?.check();
       this.#reportSize();
-    };
+    });
     this.#reportSize();
     if (leader) leader.start({ begin: () => this.#lead(), end: () => this.#follow() });
     else this.#beginning = this.#beginWhenComplete();
@@ -155,6 +156,7 @@ export class Housekeeping {
   /** What has begun is finished. */
   async stop(): Promise<void> {
     const { leader, recorder } = this.#options;
+    this.#unsubscribe();
     await this.#end();
     clearTimeout(this.#sizeTimer);
     await Promise.all([leader?.stop(), this.quota?.stop()]);
