@@ -38,7 +38,7 @@ export interface ContentCacheOptions {
  * What is stored, with the small and hot of it in memory. Content is addressed by its digest, so what is in memory can not be out of date; only
  * a removal has to be told.
  */
-export class StoredContent {
+export class ContentCache {
   readonly #store: CachedStore;
   readonly #onDamage: DamageListener;
   readonly #manifests = createSizedCache<Manifest>({
@@ -157,7 +157,7 @@ export class StoredContent {
   }
 
   /** As {@link blobSize}, for a client that will not send what is here: nobody collects it as garbage for a while. */
-  async relyOnBlob(repository: string, digest: Digest): Promise<number | undefined> {
+  async protectBlob(repository: string, digest: Digest): Promise<number | undefined> {
     const key = keyOf(repository, digest);
     if (this.#relied.get(key)) return this.blobSize(repository, digest);
     const size = await this.#store.blobs.protect(repository, digest);

@@ -9,7 +9,7 @@ import { type Reference, referenceText } from '../oci/reference.ts';
 import { checkClass } from './manifest-class.ts';
 import { needsOf } from './manifest-needs.ts';
 import type { ManifestPut, ManifestWriter, PushedManifest } from '../registry/registry.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { ContentCache } from '../content/content-cache.ts';
 
 /** Errors of one response. */
 const MAX_LISTED = 100;
@@ -20,7 +20,7 @@ export interface HostedManifestsOptions {
     readonly manifests: Pick<ManifestStore, 'push' | 'delete'>;
     readonly tags: Pick<TagStore, 'delete'>;
   };
-  readonly content: StoredContent;
+  readonly content: ContentCache;
   readonly policy: Config['push'];
 }
 

@@ -16,7 +16,7 @@ import type {
   RegistryReader,
   Served,
 } from '../registry/registry.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { ContentCache } from '../content/content-cache.ts';
 
 /** The part of a content store that is not served from memory. */
 export interface ListedStore {
@@ -31,9 +31,9 @@ const LOCAL = { outcome: 'HIT', upstream: undefined } as const;
 /** What is stored here, and nothing else. Names are those of the storage. */
 export class LocalRegistry implements RegistryReader {
   readonly #store: ListedStore;
-  readonly #content: StoredContent;
+  readonly #content: ContentCache;
 
-  constructor(store: ListedStore, content: StoredContent) {
+  constructor(store: ListedStore, content: ContentCache) {
     this.#store = store;
     this.#content = content;
   }
@@ -56,7 +56,7 @@ export class LocalRegistry implements RegistryReader {
 
   async resolveBlob(repository: string, digest: Digest): Promise<Served<Descriptor>> {
     await this.#content.recheck(repository, digest, 'blob');
-    const size = await this.#content.relyOnBlob(repository, digest);
+    const size = await this.#content.protectBlob(repository, digest);
     if (size === undefined) throw unknownBlob(digest);
     return { digest, size, mediaType: OCTET_STREAM, ...LOCAL };
   }
@@ -76,7 +76,7 @@ export class LocalRegistry implements RegistryReader {
     const redirected = this.redirectStored(repository, digest, request);
     if (!redirected || request.method === 'GET') return redirected;
     return redirected.then(async (found) => {
-      const size = found && (await this.#content.relyOnBlob(repository, digest));
+      const size = found && (await this.#content.protectBlob(repository, digest));
       return size === undefined ? undefined : found;
     });
   }

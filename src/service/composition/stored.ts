@@ -1,6 +1,6 @@
 import { DescriptorCache } from '../../cache/descriptor-cache.ts';
 import type { Config } from '../../config/config.ts';
-import { StoredContent } from '../../content/content-cache.ts';
+import { ContentCache } from '../../content/content-cache.ts';
 import { createContentStore } from '../../content/content-store.ts';
 import type { DamageListener } from '../../content/damage.ts';
 import { createManifestReader } from '../../content/manifest-files.ts';
@@ -59,7 +59,7 @@ export function openStored(config: Config, telemetry: Telemetry) {
     const redis = shared ? stored.redis : undefined;
     const descriptors = new DescriptorCache({ maxEntries, redis, events: telemetry.redis });
     const { redirect } = config.storage;
-    const content = new StoredContent({ store: stored.store, descriptors, onDamage, redirect });
+    const content = new ContentCache({ store: stored.store, descriptors, onDamage, redirect });
     return { ...stored, content, close: () => opened.close() };
   });
 }
