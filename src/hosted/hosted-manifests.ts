@@ -1,5 +1,7 @@
 import type { Config } from '../config/config.ts';
-import type { ContentStore } from '../content/content-store.ts';
+import type { BlobStore } from '../content/blobs.ts';
+import type { ManifestStore } from '../content/manifests.ts';
+import type { TagStore } from '../content/tags.ts';
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { parsePushedManifest } from '../oci/pushed-manifest.ts';
@@ -7,14 +9,18 @@ import { type Reference, referenceText } from '../oci/reference.ts';
 import { checkClass } from './manifest-class.ts';
 import { needsOf } from './manifest-needs.ts';
 import type { ManifestPut, ManifestWriter, PushedManifest } from '../registry/registry.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { ContentCache } from '../content/content-cache.ts';
 
 /** Errors of one response. */
 const MAX_LISTED = 100;
 
 export interface HostedManifestsOptions {
-  readonly store: ContentStore;
-  readonly content: StoredContent;
+  readonly store: {
+    readonly blobs: Pick<BlobStore, 'delete'>;
+    readonly manifests: Pick<ManifestStore, 'push' | 'delete'>;
+    readonly tags: Pick<TagStore, 'delete'>;
+  };
+  readonly content: ContentCache;
   readonly policy: Config['push'];
 }
 
@@ -34,7 +40,7 @@ export class HostedManifests implements ManifestWriter {
     const needs = needsOf(manifest, policy.validation);
     const names = new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags]);
     const pushed = { digest, bytes, tags: [...names], needs, parsed: manifest };
-    const missing = await store.pushManifest(repository, pushed);
+    const missing = await store.manifests.push(repository, pushed);
     if (missing.length > 0) throw unknownParts(missing);
     const put = { digest, size: bytes.length, mediaType: manifest.mediaType };
     content.remember(repository, { ...put, bytes });
@@ -54,15 +60,15 @@ export class HostedManifests implements ManifestWriter {
   async #deleteReference(repository: string, reference: Reference): Promise<readonly string[] | undefined> {
     const { store } = this.#options;
     if (reference.kind === 'tag') {
-      return (await store.deleteTag(repository, reference.tag)) ? [reference.tag] : undefined;
+      return (await store.tags.delete(repository, reference.tag)) ? [reference.tag] : undefined;
     }
-    return this.#forgetting(repository, reference.digest, () => store.deleteManifest(repository, reference.digest));
+    return this.#forgetting(repository, reference.digest, () => store.manifests.delete(repository, reference.digest));
   }
 
   async deleteBlob(repository: string, digest: Digest): Promise<void> {
     const { store } = this.#options;
     this.#checkDeletable('GET, HEAD, OPTIONS');
-    if (await this.#forgetting(repository, digest, () => store.deleteBlob(repository, digest))) return;
+    if (await this.#forgetting(repository, digest, () => store.blobs.delete(repository, digest))) return;
     throw new RegistryError('BLOB_UNKNOWN', 'blob unknown to registry', { detail: { digest } });
   }
 

@@ -1,4 +1,7 @@
-import type { ContentStore } from '../content/content-store.ts';
+import type { ManifestStore } from '../content/manifests.ts';
+import type { ReferrerStore } from '../content/referrers.ts';
+import type { RepositoryStore } from '../content/repositories.ts';
+import type { TagStore } from '../content/tags.ts';
 import { type Descriptor, OCTET_STREAM } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
@@ -13,16 +16,24 @@ import type {
   RegistryReader,
   Served,
 } from '../registry/registry.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { ContentCache } from '../content/content-cache.ts';
+
+/** The part of a content store that is not served from memory. */
+export interface ListedStore {
+  readonly manifests: Pick<ManifestStore, 'isDamaged'>;
+  readonly tags: Pick<TagStore, 'find' | 'list'>;
+  readonly referrers: Pick<ReferrerStore, 'list'>;
+  readonly repositories: Pick<RepositoryStore, 'list'>;
+}
 
 const LOCAL = { outcome: 'HIT', upstream: undefined } as const;
 
 /** What is stored here, and nothing else. Names are those of the storage. */
 export class LocalRegistry implements RegistryReader {
-  readonly #store: ContentStore;
-  readonly #content: StoredContent;
+  readonly #store: ListedStore;
+  readonly #content: ContentCache;
 
-  constructor(store: ContentStore, content: StoredContent) {
+  constructor(store: ListedStore, content: ContentCache) {
     this.#store = store;
     this.#content = content;
   }
@@ -33,11 +44,11 @@ export class LocalRegistry implements RegistryReader {
 
   async getManifest(repository: string, reference: Reference): Promise<Served<Manifest>> {
     const digest =
-      reference.kind === 'digest' ? reference.digest : (await this.#store.findTag(repository, reference.tag))?.digest;
+      reference.kind === 'digest' ? reference.digest : (await this.#store.tags.find(repository, reference.tag))?.digest;
     if (digest) await this.#content.recheck(repository, digest, 'manifest');
     const manifest = digest && (await this.#content.findManifest(repository, digest));
     if (manifest) return { ...manifest, ...LOCAL };
-    if (await this.#store.isManifestDamaged(repository, reference)) throw damagedManifest(repository, reference);
+    if (await this.#store.manifests.isDamaged(repository, reference)) throw damagedManifest(repository, reference);
     throw new RegistryError('MANIFEST_UNKNOWN', 'manifest unknown', {
       detail: { name: repository, reference: referenceText(reference) },
     });
@@ -45,7 +56,7 @@ export class LocalRegistry implements RegistryReader {
 
   async resolveBlob(repository: string, digest: Digest): Promise<Served<Descriptor>> {
     await this.#content.recheck(repository, digest, 'blob');
-    const size = await this.#content.relyOnBlob(repository, digest);
+    const size = await this.#content.protectBlob(repository, digest);
     if (size === undefined) throw unknownBlob(digest);
     return { digest, size, mediaType: OCTET_STREAM, ...LOCAL };
   }
@@ -65,7 +76,7 @@ export class LocalRegistry implements RegistryReader {
     const redirected = this.redirectStored(repository, digest, request);
     if (!redirected || request.method === 'GET') return redirected;
     return redirected.then(async (found) => {
-      const size = found && (await this.#content.relyOnBlob(repository, digest));
+      const size = found && (await this.#content.protectBlob(repository, digest));
       return size === undefined ? undefined : found;
     });
   }
@@ -82,7 +93,7 @@ export class LocalRegistry implements RegistryReader {
   }
 
   async listTags(repository: string, page: PageRequest): Promise<Served<Page<string>>> {
-    const tags = await this.#store.listTags(repository, page);
+    const tags = await this.#store.tags.list(repository, page);
     if (!tags)
       throw new RegistryError('NAME_UNKNOWN', 'repository name not known to registry', {
         detail: { name: repository },
@@ -91,12 +102,12 @@ export class LocalRegistry implements RegistryReader {
   }
 
   async listReferrers(repository: string, digest: Digest, query: ReferrersQuery): Promise<Served<ReferrersPage>> {
-    return { ...(await this.#store.listReferrers(repository, digest, query)), ...LOCAL };
+    return { ...(await this.#store.referrers.list(repository, digest, query)), ...LOCAL };
   }
 
   /** All repositories in storage, the upstreams' included. */
   async listRepositories(page: PageRequest & { readonly n: number }): Promise<Page<string>> {
-    return this.#store.listRepositories(page);
+    return this.#store.repositories.list(page);
   }
 }
 

@@ -1,4 +1,5 @@
-import type { ContentStore } from '../content/content-store.ts';
+import type { BlobStore } from '../content/blobs.ts';
+import type { StoredBytes } from '../content/stored-bytes.ts';
 import { type Descriptor, OCTET_STREAM } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
@@ -8,13 +9,13 @@ import type { FillRequest, Fills } from '../fills/fills.ts';
 import type { Found, PulledRepository } from './pulled-manifests.ts';
 import type { OpenBlob } from '../registry/registry.ts';
 import { SingleFlight } from './single-flight.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { ContentCache } from '../content/content-cache.ts';
 import { UpstreamSource } from './upstream-source.ts';
 
 export interface PulledBlobsOptions {
   readonly upstream: Upstream;
-  readonly content: StoredContent;
-  readonly store: ContentStore;
+  readonly content: ContentCache;
+  readonly store: { readonly blobs: Pick<BlobStore, 'link'>; readonly bytes: Pick<StoredBytes, 'has' | 'open'> };
   readonly fills: Fills;
   readonly offline: boolean;
 }
@@ -87,8 +88,8 @@ export class PulledBlobs {
     await confirm();
     if (!(await this.#isStored(digest))) return undefined;
     // A disk that takes not even the link still has the bytes.
-    await store.linkBlob(repository.stored, digest).catch(() => {});
-    return store.openBytes(digest);
+    await store.blobs.link(repository.stored, digest).catch(() => {});
+    return store.bytes.open(digest);
   }
 
   /** A manifest that we have for the repository proves it, or the upstream is asked, once for all who wait. */
@@ -102,7 +103,7 @@ export class PulledBlobs {
 
   async #isStored(digest: Digest): Promise<boolean> {
     const { content, store } = this.#options;
-    return !content.isDamaged(digest) && store.hasBytes(digest);
+    return !content.isDamaged(digest) && store.bytes.has(digest);
   }
 
   #assertOnline(repository: PulledRepository, digest: Digest): void {

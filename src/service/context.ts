@@ -21,7 +21,7 @@ import { HostedManifests } from '../hosted/hosted-manifests.ts';
 import { LateRoom } from '../fills/deferred-quota.ts';
 import { LocalRegistry } from '../hosted/hosted-registry.ts';
 import { Router } from '../pull-through/router.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { ContentCache } from '../content/content-cache.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 
@@ -113,7 +113,7 @@ export async function createContext({ config, env, telemetry: recorded }: Contex
 }
 
 /** What is in memory of content goes with it. */
-function forgetting(content: StoredContent, pulling: { forgetTag(repository: string, tag: string): void } | undefined) {
+function forgetting(content: ContentCache, pulling: { forgetTag(repository: string, tag: string): void } | undefined) {
   return (repository: string, digest: Digest, tags: readonly string[]) => {
     content.forget(repository, digest);
     for (const tag of tags) pulling?.forgetTag(repository, tag);
