@@ -77,7 +77,7 @@ function configOf(host: string, scheme: 'http' | 'https', access: RegistryAccess
 function eventsTo(onWarning: (text: string) => void): UpstreamEvents {
   const nothing = () => undefined;
   return {
-    answered: nothing,
+    exchangeCompleted: nothing,
     bytesReceived: nothing,
     rateLimited: nothing,
     breakerChanged: nothing,

@@ -15,7 +15,7 @@ import {
 import type { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 
 import type { TracingConfig } from '../config/config.ts';
-import type { UpstreamAsked, UpstreamFollower } from '../upstream/upstream.ts';
+import type { UpstreamExchange, ExchangeObserver } from '../upstream/upstream.ts';
 import type { FinishedRequest } from './request-telemetry.ts';
 import { requestAttributes, requestSpanName } from './tracing-attributes.ts';
 import { createProvider, type StartTracingOptions } from './tracing-provider.ts';
@@ -83,7 +83,7 @@ export class OpenTelemetryTracing implements Tracing {
     span.end(endedAt);
   }
 
-  readonly followUpstream = ({ upstream, host, operation, method }: UpstreamAsked): UpstreamFollower | undefined => {
+  readonly followUpstream = ({ upstream, host, operation, method }: UpstreamExchange): ExchangeObserver | undefined => {
     const scope = scopeOf(context.active());
     if (!scope) return undefined;
     const parent = parentOf(scope);
@@ -97,7 +97,7 @@ export class OpenTelemetryTracing implements Tracing {
     const isTold = this.#propagateTo.has(upstream) && operation !== 'redirect' && operation !== 'token';
     return {
       headers: isTold ? headersFor(trace.setSpan(parent, span)) : {},
-      answered(status) {
+      completed(status) {
         if (typeof status === 'number') span.setAttribute('http.response.status_code', status);
         if (typeof status !== 'number' || status >= 400) span.setAttribute('error.type', String(status));
         if (typeof status !== 'number' || status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });

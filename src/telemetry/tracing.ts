@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-import type { FollowUpstream } from '../upstream/upstream.ts';
+import type { ObserveExchange } from '../upstream/upstream.ts';
 import type { FinishedRequest } from './request-telemetry.ts';
 
 /** What happens, as spans of a trace. What happens for no request has none. */
@@ -8,7 +8,7 @@ export interface Tracing {
   /** Continues the client's trace, if it sent one, or begins another. */
   requestStarted(method: string, headers: IncomingHttpHeaders): RequestTrace;
   storageAction(event: StorageAction): void;
-  readonly followUpstream: FollowUpstream;
+  readonly followUpstream: ObserveExchange;
   fillStarted(event: TracedFill): void;
   /** @param failure why nothing was stored; undefined when the blob was */
   fillEnded(event: TracedFill, failure?: string): void;

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { CallScope } from './call-scope.ts';
 import { decoded, encodingsOf, isHtml } from './content-encoding.ts';
 import { networkFailure } from './network-failure.ts';
-import type { Answer } from './transport.ts';
+import type { ExchangeResponse } from './transport.ts';
 import { UpstreamError } from './upstream.ts';
 
 export interface ReadBodyOptions {
@@ -14,48 +14,51 @@ export interface ReadBodyOptions {
 }
 
 /** Without its `Content-Encoding`. @throws {UpstreamError} `protocol` above the limit, `network` or `timeout` when it breaks; or why the scope ended */
-export async function readBody(answer: Answer, { upstream, limit, scope }: ReadBodyOptions): Promise<Buffer> {
+export async function readBody(
+  response: ExchangeResponse,
+  { upstream, limit, scope }: ReadBodyOptions,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  const isEncoded = encodingsOf(answer).length > 0;
-  const raw = isEncoded ? Readable.from(bounded(answer, { upstream, limit })) : answer.body;
+  const isEncoded = encodingsOf(response).length > 0;
+  const raw = isEncoded ? Readable.from(bounded(response, { upstream, limit })) : response.body;
   try {
-    for await (const chunk of decoded(answer, upstream, raw) as AsyncIterable<Buffer>) {
+    for await (const chunk of decoded(response, upstream, raw) as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size > limit) throw tooLarge(upstream, answer, limit);
+      if (size > limit) throw tooLarge(upstream, response, limit);
       chunks.push(chunk);
     }
   } catch (cause) {
     scope.signal.throwIfAborted();
-    throw networkFailure(upstream, answer.url.host, cause);
+    throw networkFailure(upstream, response.url.host, cause);
   }
   return Buffer.concat(chunks);
 }
 
 /** An encoded body can be endless without ever becoming a byte. */
 async function* bounded(
-  answer: Answer,
+  response: ExchangeResponse,
   { upstream, limit }: Pick<ReadBodyOptions, 'upstream' | 'limit'>,
 ): AsyncGenerator<Buffer> {
   let size = 0;
-  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+  for await (const chunk of response.body as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > limit) throw tooLarge(upstream, answer, limit);
+    if (size > limit) throw tooLarge(upstream, response, limit);
     yield chunk;
   }
 }
 
 /** @throws {UpstreamError} as {@link readBody}, and `protocol` for what is not JSON */
-export async function readJson(answer: Answer, options: ReadBodyOptions): Promise<unknown> {
-  const bytes = await readBody(answer, options);
+export async function readJson(response: ExchangeResponse, options: ReadBodyOptions): Promise<unknown> {
+  const bytes = await readBody(response, options);
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch {
     // The syntax error would quote the body.
     const { upstream } = options;
-    const instead = isHtml(answer) ? 'an HTML page instead of JSON' : 'not JSON';
-    const message = `${upstream}: ${answer.status} from ${answer.url.host} is ${instead}`;
-    throw new UpstreamError('protocol', message, { upstream, status: answer.status });
+    const instead = isHtml(response) ? 'an HTML page instead of JSON' : 'not JSON';
+    const message = `${upstream}: ${response.status} from ${response.url.host} is ${instead}`;
+    throw new UpstreamError('protocol', message, { upstream, status: response.status });
   }
 }
 
@@ -63,8 +66,8 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function tooLarge(upstream: string, { status, url }: Answer, limit: number): UpstreamError {
-  return new UpstreamError('protocol', `${upstream}: answer from ${url.host} is larger than ${limit} bytes`, {
+function tooLarge(upstream: string, { status, url }: ExchangeResponse, limit: number): UpstreamError {
+  return new UpstreamError('protocol', `${upstream}: response from ${url.host} is larger than ${limit} bytes`, {
     upstream,
     status,
   });

@@ -2,7 +2,7 @@ import { pipeline, Readable, type Transform } from 'node:stream';
 import zlib from 'node:zlib';
 
 import { networkFailure } from './network-failure.ts';
-import { type Answer, type AnswerHeaders, headerText } from './transport.ts';
+import { type ExchangeResponse, type ResponseHeaders, headerText } from './transport.ts';
 import { UpstreamError } from './upstream.ts';
 
 /** Of RFC 9110 section 8.4.1, and RFC 8878. Zstandard where Node has it. */
@@ -25,7 +25,7 @@ const BOMB_BYTES = 64 * 1024 * 1024;
  * The encodings of a body that can be undone, in the order in which they were applied; we ask for none, but some servers and CDNs
  * compress all the same. Empty for `identity` and for what is not known, such as the `aws-chunked` that objects in S3 are labelled with.
  */
-export function encodingsOf({ headers }: Pick<Answer, 'headers'>): readonly string[] {
+export function encodingsOf({ headers }: Pick<ExchangeResponse, 'headers'>): readonly string[] {
   const named = (headerText(headers, 'content-encoding') ?? '').toLowerCase().split(',');
   const encodings = named.map((name) => name.trim()).filter((name) => name !== '' && name !== 'identity');
   const isKnown = encodings.length <= MAX_ENCODINGS && encodings.every((name) => DECODERS[name] !== undefined);
@@ -33,10 +33,10 @@ export function encodingsOf({ headers }: Pick<Answer, 'headers'>): readonly stri
 }
 
 /** The body without its encodings. Fails with an {@link UpstreamError} for what is not encoded like that, or decodes to too much. */
-export function decoded(answer: Answer, upstream: string, body: Readable = answer.body): Readable {
-  const encodings = encodingsOf(answer);
+export function decoded(response: ExchangeResponse, upstream: string, body: Readable = response.body): Readable {
+  const encodings = encodingsOf(response);
   if (encodings.length === 0) return body;
-  const { host } = answer.url;
+  const { host } = response.url;
   const stages = encodings.toReversed().map((name) => (DECODERS[name] as () => Transform)());
   const fail = (message: string) => new UpstreamError('protocol', `${upstream}: ${host} ${message}`, { upstream });
   return Readable.from(
@@ -69,7 +69,7 @@ async function* counting(body: Readable, count: (bytes: number) => void): AsyncG
 }
 
 /** What a login page, or a portal in front of the network, sends instead of anything else. */
-export function isHtml({ headers }: { readonly headers: AnswerHeaders }): boolean {
+export function isHtml({ headers }: { readonly headers: ResponseHeaders }): boolean {
   return /^\s*(?:text\/html|application\/xhtml\+xml)\s*(?:;|$)/i.test(headerText(headers, 'content-type') ?? '');
 }
 

@@ -16,8 +16,8 @@ import { isRealmAllowed } from './realm.ts';
 import { StrangerTokens } from './stranger-tokens.ts';
 import { TokenCache } from './token-cache.ts';
 import { issueToken } from './token-server.ts';
-import { type Answer, Transport } from './transport.ts';
-import type { FollowUpstream, UpstreamEvents } from './upstream.ts';
+import { type ExchangeResponse, Transport } from './transport.ts';
+import type { ObserveExchange, UpstreamEvents } from './upstream.ts';
 
 export interface EndpointsOptions {
   readonly config: UpstreamConfig;
@@ -25,7 +25,7 @@ export interface EndpointsOptions {
   readonly env: Environment;
   readonly events: UpstreamEvents;
   /** @default nobody follows single requests */
-  readonly follow?: FollowUpstream | undefined;
+  readonly observe?: ObserveExchange | undefined;
   /** For the `User-Agent`. */
   readonly version?: string;
   /** Unix milliseconds. @default Date.now */
@@ -62,7 +62,7 @@ export function connectEndpoints({
   config,
   env,
   events,
-  follow,
+  observe,
   version,
   now = Date.now,
   random = Math.random,
@@ -76,7 +76,7 @@ export function connectEndpoints({
   const rateLimit = new RateLimitGauge((limit) => events.rateLimited({ upstream, ...limit }));
   const userAgent = version === undefined ? 'layover' : `layover/${version}`;
   const { timeouts } = config;
-  const transport = new Transport({ upstream, dispatcher, breakers, events, follow, timeouts, userAgent });
+  const transport = new Transport({ upstream, dispatcher, breakers, events, observe, timeouts, userAgent });
   const shared: Shared = { upstream, events, transport, rateLimit, zones, createDispatcher: connect, now, random };
   const sources = config.credentials.map((source) => createCredentialsSource(source, { env, now }));
   // What is not labelled with a host belongs to the upstream itself and to no mirror.
@@ -117,8 +117,8 @@ function createEndpoint(
     new TokenCache({ now, issue: (challenge) => issueToken(challenge, { ...server, credentials: ANONYMOUS }) }),
   );
   const authorizer = new Authorizer({ upstream, registry: base, tokens, credentials });
-  const onManifestAnswer = (answer: Answer) => {
-    if (!isMirror) rateLimit.note(answer);
+  const onManifestResponse = (response: ExchangeResponse) => {
+    if (!isMirror) rateLimit.note(response);
   };
   return new Endpoint({
     upstream,
@@ -131,6 +131,6 @@ function createEndpoint(
     events,
     now,
     random,
-    onManifestAnswer,
+    onManifestResponse,
   });
 }

@@ -17,7 +17,7 @@ import {
   type UploadSession,
   type UploadTarget,
   write,
-} from './upload-session.ts';
+} from './upload-requests.ts';
 
 export interface BlobToPush {
   readonly digest: Digest;
@@ -112,9 +112,9 @@ export class PushClient {
     const headers = { 'content-type': mediaType };
     try {
       return await this.#retrying(scope, async () => {
-        const answer = await write(target, { method: 'PUT', url, headers, body: () => bytes });
-        await expectStatus(target, answer, [200, 201, 202, 204]);
-        return { subject: headerText(answer.headers, 'oci-subject') };
+        const response = await write(target, { method: 'PUT', url, headers, body: () => bytes });
+        await expectStatus(target, response, [200, 201, 202, 204]);
+        return { subject: headerText(response.headers, 'oci-subject') };
       });
     } finally {
       scope.close();
@@ -145,9 +145,9 @@ export class PushClient {
       url.searchParams.set('mount', blob.digest);
       url.searchParams.set('from', blob.mountFrom);
     }
-    const answer = await write(target, { method: 'POST', url, headers: { 'content-length': '0' } });
-    await expectStatus(target, answer, [201, 202]);
-    return answer.status === 201 ? undefined : { url: locationOf(this.#endpoint, answer, url), offset: 0 };
+    const response = await write(target, { method: 'POST', url, headers: { 'content-length': '0' } });
+    await expectStatus(target, response, [201, 202]);
+    return response.status === 201 ? undefined : { url: locationOf(this.#endpoint, response, url), offset: 0 };
   }
 
   async #retrying<T>(scope: CallScope, attempt: (retry: number) => Promise<T>): Promise<T> {

@@ -1,12 +1,12 @@
 import type { Readable } from 'node:stream';
 
 import type { CallScope } from './call-scope.ts';
-import type { Endpoint, EndpointAnswer } from './endpoint.ts';
+import type { Endpoint, EndpointResponse } from './endpoint.ts';
 import { drain, headerText } from './transport.ts';
 import { uploadLocation } from './upload-location.ts';
 
 /** Of answers that a registry may first have to hash, or copy, gigabytes for. Milliseconds. */
-const SLOW_ANSWER_MS = 600_000;
+const SLOW_RESPONSE_MS = 600_000;
 
 /** An upload as the registry knows it: where it goes on, and how much it has. */
 export interface UploadSession {
@@ -49,9 +49,9 @@ export async function appendRest(
     'content-length': String(size - offset),
     ...(offset > 0 && { 'content-range': `${offset}-${size - 1}` }),
   };
-  const answer = await write(target, { method: 'PATCH', url: session.url, headers, body });
-  await expectStatus(target, answer, [201, 202, 204]);
-  return { url: locationOf(target.endpoint, answer, session.url), offset: size };
+  const response = await write(target, { method: 'PATCH', url: session.url, headers, body });
+  await expectStatus(target, response, [201, 202, 204]);
+  return { url: locationOf(target.endpoint, response, session.url), offset: size };
 }
 
 /** @throws {UpstreamError} */
@@ -64,12 +64,12 @@ export async function finishUpload(target: UploadTarget, session: UploadSession,
 
 /** How far an upload is; undefined when it cannot go on, or nothing of it is there. @throws {UpstreamError} */
 export async function findUpload(target: UploadTarget, { url }: UploadSession): Promise<UploadSession | undefined> {
-  const answer = await write(target, { method: 'GET', url, headers: {} });
-  drain(answer.body);
+  const response = await write(target, { method: 'GET', url, headers: {} });
+  drain(response.body);
   // `0-0` is how registries write nothing as well as one byte.
-  const [, last = '0'] = /^(?:bytes=)?0-(\d{1,15})$/.exec(headerText(answer.headers, 'range')?.trim() ?? '') ?? [];
-  if (answer.status !== 204 || last === '0') return undefined;
-  return { url: locationOf(target.endpoint, answer, url), offset: Number(last) + 1 };
+  const [, last = '0'] = /^(?:bytes=)?0-(\d{1,15})$/.exec(headerText(response.headers, 'range')?.trim() ?? '') ?? [];
+  if (response.status !== 204 || last === '0') return undefined;
+  return { url: locationOf(target.endpoint, response, url), offset: Number(last) + 1 };
 }
 
 /** Fails for nobody: the registry forgets uploads by itself, after some days. */
@@ -83,21 +83,21 @@ export async function cancelUpload(target: UploadTarget, { url }: UploadSession)
 /** Drains what was expected; turns anything else into an error. @throws {UpstreamError} */
 export async function expectStatus(
   target: UploadTarget,
-  answer: EndpointAnswer,
+  response: EndpointResponse,
   expected: readonly number[],
 ): Promise<void> {
-  if (!expected.includes(answer.status)) throw await target.endpoint.failure(answer, target.scope);
-  drain(answer.body);
+  if (!expected.includes(response.status)) throw await target.endpoint.failure(response, target.scope);
+  drain(response.body);
 }
 
 export function write(
   { endpoint, purpose, scopes, scope }: UploadTarget,
   request: Pick<Parameters<Endpoint['write']>[0], 'method' | 'url' | 'headers' | 'body'>,
-): Promise<EndpointAnswer> {
-  return endpoint.write({ ...request, purpose, scopes, headersMs: SLOW_ANSWER_MS }, scope);
+): Promise<EndpointResponse> {
+  return endpoint.write({ ...request, purpose, scopes, headersMs: SLOW_RESPONSE_MS }, scope);
 }
 
 /** @throws {UpstreamError} as {@link uploadLocation} */
-export function locationOf({ base, upstream }: Endpoint, { headers, status }: EndpointAnswer, from: URL): URL {
+export function locationOf({ base, upstream }: Endpoint, { headers, status }: EndpointResponse, from: URL): URL {
   return uploadLocation(headerText(headers, 'location'), { upstream, base, from, status });
 }
