@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
 
-import type { UpstreamConfig } from '../config/config.ts';
+import type { UpstreamOptions } from './upstream-options.ts';
 import { Authorizer } from './authorizer.ts';
 import { Breakers } from './breakers.ts';
 import type { CredentialsSource } from './credentials/credentials.ts';
@@ -20,7 +20,7 @@ import { type ExchangeResponse, Transport } from './transport.ts';
 import type { ObserveExchange, UpstreamEvents } from './upstream.ts';
 
 export interface EndpointsOptions {
-  readonly config: UpstreamConfig;
+  readonly config: UpstreamOptions;
   /** For `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, and handed to credential helpers. */
   readonly env: Environment;
   readonly events: UpstreamEvents;
