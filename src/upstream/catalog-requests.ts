@@ -1,5 +1,5 @@
 import type { PageRequest } from '../oci/pagination.ts';
-import { isRecord, readJson } from './bounded-body.ts';
+import { isRecord, readJson } from './response-body.ts';
 import type { CallScope } from './call-scope.ts';
 import type { Endpoint } from './endpoint.ts';
 import { nextPage, queryOf } from './tag-requests.ts';

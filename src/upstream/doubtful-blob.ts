@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
+import { BodyTooLargeError, readBounded } from '../stream/bounded-body.ts';
 import type { CallScope } from './call-scope.ts';
 import { decoded, encodingsOf, isHtml } from './content-encoding.ts';
 import { parseLength } from './content-range.ts';
@@ -81,25 +82,18 @@ async function* continued(head: Buffer[], rest: AsyncIterator<Buffer>): AsyncGen
   }
 }
 
-/** @returns undefined for what does not decode, or to much more than a small body should */
+/** @returns undefined for a body that does not decode, or decodes to much more than a small body should */
 async function decodeAll(
   response: EndpointResponse,
   { upstream }: Endpoint,
   bytes: Buffer,
 ): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
   try {
-    for await (const chunk of decoded(response, upstream, Readable.from([bytes])) as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > MAX_DECODED) return undefined;
-      chunks.push(chunk);
-    }
+    return await readBounded(decoded(response, upstream, Readable.from([bytes])), MAX_DECODED);
   } catch (err) {
-    if (err instanceof UpstreamError) return undefined;
+    if (err instanceof UpstreamError || err instanceof BodyTooLargeError) return undefined;
     throw err;
   }
-  return Buffer.concat(chunks);
 }
 
 /** Bytes. */

@@ -5,8 +5,8 @@ import type { Authorizer } from './authorizer.ts';
 import type { CallScope } from './call-scope.ts';
 import type { Destinations, Reach } from './destinations.ts';
 import { nextHop } from './redirect.ts';
-import { INTERACTIVE_RETRIES, type RetryPolicy } from './retry.ts';
-import { retrying } from './retrying.ts';
+import type { RetryPolicy } from '../retry/retry-delay.ts';
+import { INTERACTIVE_RETRIES, retryRequest } from './retry-request.ts';
 import type { StrangerTokens } from './stranger-tokens.ts';
 import { type ExchangeResponse, drain, type ExchangeRequest, headerText, type Transport } from './transport.ts';
 import { UpstreamError, type UpstreamEvents, type UpstreamOperation, type WriteAccess } from './upstream.ts';
@@ -114,7 +114,7 @@ export class Endpoint {
       events.retried({ upstream, operation: request.operation, reason, delayMs });
     // Behind a mirror the next URL is the second try.
     const policy = isMirror ? NO_RETRIES : INTERACTIVE_RETRIES;
-    return retrying({ policy, scope, random, onRetry }, async (retry) => {
+    return retryRequest({ policy, scope, random, onRetry }, async (retry) => {
       const response = await this.#ask(request, retry, scope);
       try {
         return await consume(response);

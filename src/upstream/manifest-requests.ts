@@ -3,7 +3,7 @@ import { OCTET_STREAM } from '../oci/descriptor.ts';
 import { readManifest } from '../oci/manifest.ts';
 import { MANIFEST_MEDIA_TYPES } from '../oci/media-types.ts';
 import { type Reference, referenceText } from '../oci/reference.ts';
-import { readBody } from './bounded-body.ts';
+import { readBody } from './response-body.ts';
 import type { CallScope } from './call-scope.ts';
 import { encodingsOf, isHtml } from './content-encoding.ts';
 import { parseLength } from './content-range.ts';

@@ -3,7 +3,7 @@ import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { readIndexEntries } from '../oci/index-entries.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
-import { readBody } from './bounded-body.ts';
+import { readBody } from './response-body.ts';
 import type { CallScope } from './call-scope.ts';
 import type { Endpoint, EndpointResponse, EndpointRequest } from './endpoint.ts';
 import { nextLink } from './link.ts';

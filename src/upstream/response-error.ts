@@ -1,6 +1,6 @@
-import { isRecord, readBody } from './bounded-body.ts';
+import { isRecord, readBody } from './response-body.ts';
 import type { CallScope } from './call-scope.ts';
-import { parseRetryAfterMs } from './retry.ts';
+import { parseRetryAfterMs } from '../retry/retry-delay.ts';
 import { type ExchangeResponse, drain, headerText } from './transport.ts';
 import { UpstreamError, type UpstreamErrorKind } from './upstream.ts';
 

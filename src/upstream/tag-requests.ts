@@ -1,5 +1,5 @@
 import type { PageRequest } from '../oci/pagination.ts';
-import { isRecord, readJson } from './bounded-body.ts';
+import { isRecord, readJson } from './response-body.ts';
 import type { CallScope } from './call-scope.ts';
 import type { Endpoint, EndpointResponse } from './endpoint.ts';
 import { nextLink } from './link.ts';

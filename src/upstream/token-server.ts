@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 
 import { responseError } from './response-error.ts';
-import { isRecord, readJson } from './bounded-body.ts';
+import { isRecord, readJson } from './response-body.ts';
 import { CallScope } from './call-scope.ts';
 import { basicAuthorization, type Credentials } from './credentials/credentials.ts';
 import type { EndpointCredentials } from './endpoint-credentials.ts';

@@ -70,7 +70,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   operations: { imports: ['oci'], types: ['content', 'usage'] },
   content: { imports: ['cache', 'oci', 'storage', 'stream'], types: ['registry'] },
   registry: { imports: [], types: ['oci', 'stream'] },
-  upstream: { imports: ['cache', 'oci'] },
+  upstream: { imports: ['cache', 'oci', 'retry', 'stream'] },
   storage: { imports: ['locks', 'stream'] },
   stream: { imports: ['oci'] },
   telemetry: {
@@ -83,6 +83,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   config: { imports: ['matching'] },
   matching: { imports: [] },
   oci: { imports: [] },
+  retry: { imports: [] },
   'version.ts': { imports: [] },
 };
 

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 
+import { bounded, BodyTooLargeError, readBounded } from '../stream/bounded-body.ts';
 import type { CallScope } from './call-scope.ts';
 import { decoded, encodingsOf, isHtml } from './content-encoding.ts';
 import { networkFailure } from './network-failure.ts';
@@ -18,37 +19,20 @@ export async function readBody(
   response: ExchangeResponse,
   { upstream, limit, scope }: ReadBodyOptions,
 ): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
+  // An encoded body can be endless and still decode to nothing.
   const isEncoded = encodingsOf(response).length > 0;
-  const raw = isEncoded ? Readable.from(bounded(response, { upstream, limit })) : response.body;
+  const raw = isEncoded ? Readable.from(bounded(response.body, limit)) : response.body;
   try {
-    for await (const chunk of decoded(response, upstream, raw) as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > limit) throw tooLarge(upstream, response, limit);
-      chunks.push(chunk);
-    }
+    return await readBounded(decoded(response, upstream, raw), limit);
   } catch (cause) {
     scope.signal.throwIfAborted();
-    throw networkFailure(upstream, response.url.host, cause);
-  }
-  return Buffer.concat(chunks);
-}
-
-/** An encoded body can be endless without ever becoming a byte. */
-async function* bounded(
-  response: ExchangeResponse,
-  { upstream, limit }: Pick<ReadBodyOptions, 'upstream' | 'limit'>,
-): AsyncGenerator<Buffer> {
-  let size = 0;
-  for await (const chunk of response.body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limit) throw tooLarge(upstream, response, limit);
-    yield chunk;
+    throw cause instanceof BodyTooLargeError
+      ? tooLarge(upstream, response, cause)
+      : networkFailure(upstream, response.url.host, cause);
   }
 }
 
-/** @throws {UpstreamError} as {@link readBody}, and `protocol` for what is not JSON */
+/** @throws {UpstreamError} as {@link readBody}, and `protocol` for a body that is not JSON */
 export async function readJson(response: ExchangeResponse, options: ReadBodyOptions): Promise<unknown> {
   const bytes = await readBody(response, options);
   try {
@@ -66,9 +50,6 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function tooLarge(upstream: string, { status, url }: ExchangeResponse, limit: number): UpstreamError {
-  return new UpstreamError('protocol', `${upstream}: response from ${url.host} is larger than ${limit} bytes`, {
-    upstream,
-    status,
-  });
+function tooLarge(upstream: string, { status, url }: ExchangeResponse, { message }: BodyTooLargeError): UpstreamError {
+  return new UpstreamError('protocol', `${upstream}: the response of ${url.host} is ${message}`, { upstream, status });
 }
