@@ -43,6 +43,7 @@ export interface EndpointRequest {
 export interface EndpointWrite {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   readonly url: URL;
+  readonly operation: 'push' | 'delete';
   /** What credentials are remembered under: other scopes than those of reading the same repository. */
   readonly purpose: string;
   /** Of a token, for a challenge that names none. */
@@ -279,7 +280,7 @@ export class Endpoint {
   }
 
   async #send(request: EndpointWrite, authorization: string | undefined, scope: CallScope): Promise<ExchangeResponse> {
-    const { url, method, headers, body, headersMs } = request;
+    const { url, method, operation, headers, body, headersMs } = request;
     const { transport, destinations } = this.#options;
     const isForeign = url.origin !== this.base.origin;
     if (isForeign) destinations.check(url, 'no-further');
@@ -288,7 +289,7 @@ export class Endpoint {
         url,
         method,
         dispatcher: isForeign ? destinations.dispatcher('no-further') : undefined,
-        operation: 'push',
+        operation,
         headers: authorization === undefined ? headers : { ...headers, authorization },
         retry: 0,
         ...(body && { body: body() }),

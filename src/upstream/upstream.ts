@@ -205,7 +205,8 @@ export type UpstreamOperation =
   | 'redirect'
   | 'ping'
   | 'catalog'
-  | 'push';
+  | 'push'
+  | 'delete';
 
 export interface UpstreamExchange {
   readonly upstream: string;

@@ -54,7 +54,11 @@ export const MODULES: Readonly<Record<string, Module>> = {
   health: { imports: ['telemetry'] },
   auth: { imports: ['cache', 'matching', 'oci'] },
   notifications: { imports: ['oci'], types: ['registry'] },
-  images: { imports: ['fills', 'oci', 'upstream'] },
+  images: { imports: ['client', 'oci', 'upstream/upstream.ts'], types: ['registry'] },
+  client: {
+    imports: ['fills/blob-download.ts', 'oci', 'retry', 'stream', 'upstream'],
+    types: ['registry'],
+  },
   'pull-through': {
     imports: ['cache', 'fills', 'matching', 'oci', 'stream', 'upstream/upstream.ts'],
     types: ['content', 'filters', 'hosted', 'registry'],
