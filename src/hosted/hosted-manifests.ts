@@ -8,7 +8,7 @@ import { parsePushedManifest } from '../oci/pushed-manifest.ts';
 import { type Reference, referenceText } from '../oci/reference.ts';
 import { checkClass } from './manifest-class.ts';
 import { needsOf } from './manifest-needs.ts';
-import type { ManifestPut, ManifestWriter, PushedManifest } from '../registry/registry.ts';
+import type { ManifestPut, PushedManifest, RegistryDeleter, RegistryWriter } from '../registry/registry.ts';
 import type { ContentCache } from '../content/content-cache.ts';
 
 /** Errors of one response. */
@@ -25,14 +25,14 @@ export interface HostedManifestsOptions {
 }
 
 /** Takes manifests into storage, and removes what clients delete. */
-export class HostedManifests implements ManifestWriter {
+export class HostedManifests implements Pick<RegistryWriter, 'putManifest'>, RegistryDeleter {
   readonly #options: HostedManifestsOptions;
 
   constructor(options: HostedManifestsOptions) {
     this.#options = options;
   }
 
-  async put(repository: string, { bytes, mediaType, reference, tags }: PushedManifest): Promise<ManifestPut> {
+  async putManifest(repository: string, { bytes, mediaType, reference, tags }: PushedManifest): Promise<ManifestPut> {
     const { store, content, policy } = this.#options;
     const digest = digestFor(reference, bytes);
     const manifest = parsePushedManifest(bytes, mediaType);
@@ -47,7 +47,7 @@ export class HostedManifests implements ManifestWriter {
     return { ...put, subject: manifest.subject?.digest, references: manifest.references };
   }
 
-  async delete(repository: string, reference: Reference): Promise<readonly string[]> {
+  async deleteManifest(repository: string, reference: Reference): Promise<readonly string[]> {
     this.#checkDeletable('GET, HEAD, PUT, OPTIONS');
     const tags = await this.#deleteReference(repository, reference);
     if (tags) return tags;

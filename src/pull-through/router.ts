@@ -2,7 +2,7 @@ import { matchGlobs } from '../matching/glob.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { parseRepositoryName } from '../oci/reference.ts';
 import type { NameFilter } from '../filters/name-filter.ts';
-import type { RegistryReader, RegistryWriter } from '../registry/registry.ts';
+import type { RegistryDeleter, RegistryLister, RegistryReader, RegistryWriter } from '../registry/registry.ts';
 import type { Relay } from './relay.ts';
 
 /** How requests find an upstream. */
@@ -17,7 +17,7 @@ export interface UpstreamRoute {
   readonly anyNamespace?: boolean | undefined;
   /** What goes before its names in the storage; may be empty. No slash at the end. */
   readonly storePrefix: string;
-  readonly registry: RegistryReader;
+  readonly registry: RegistryReader & Omit<RegistryLister, 'listRepositories'>;
   /** Undefined: nothing is sent on to it. */
   readonly relay?: Relay | undefined;
   /** Absent: every name may be used. */
@@ -28,9 +28,9 @@ export interface RouterOptions {
   readonly upstreams: readonly UpstreamRoute[];
   /** Globs over names that are never asked upstream. */
   readonly hosted: readonly string[];
-  readonly local: RegistryReader;
+  readonly local: RegistryReader & RegistryLister;
   /** For hosted names. Undefined: nothing can be pushed. */
-  readonly writer: RegistryWriter | undefined;
+  readonly writer: (RegistryWriter & RegistryDeleter) | undefined;
 }
 
 export interface Asked {
@@ -42,9 +42,9 @@ export interface Asked {
 }
 
 export interface Target {
-  readonly registry: RegistryReader;
+  readonly registry: RegistryReader & Omit<RegistryLister, 'listRepositories'>;
   /** Undefined: it takes no content. */
-  readonly writer: RegistryWriter | undefined;
+  readonly writer: (RegistryWriter & RegistryDeleter) | undefined;
   /** Takes what is to be written instead; of an upstream that takes pushes through us. */
   readonly relay?: Relay | undefined;
   /** Which of the upstream's names may be used; absent: all of them. */

@@ -55,7 +55,11 @@ export const MODULES: Readonly<Record<string, Module>> = {
   health: { imports: ['telemetry'] },
   auth: { imports: ['cache', 'files', 'matching', 'oci'] },
   notifications: { imports: ['oci'], types: ['fills', 'pull-through', 'registry', 'retention'] },
-  images: { imports: ['fills', 'oci', 'upstream'] },
+  images: { imports: ['client', 'oci', 'upstream/upstream.ts'], types: ['registry'] },
+  client: {
+    imports: ['fills/blob-download.ts', 'oci', 'retry', 'stream', 'upstream'],
+    types: ['registry'],
+  },
   'pull-through': {
     imports: ['cache', 'fills', 'matching', 'oci', 'stream', 'upstream/upstream.ts'],
     types: ['content', 'filters', 'hosted', 'registry'],
@@ -71,7 +75,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   operations: { imports: ['oci'], types: ['content', 'usage'] },
   content: { imports: ['cache', 'oci', 'storage', 'stream'], types: ['registry'] },
   registry: { imports: [], types: ['oci', 'stream'] },
-  upstream: { imports: ['cache', 'files', 'oci'] },
+  upstream: { imports: ['cache', 'files', 'oci', 'retry', 'stream'] },
   storage: { imports: ['locks', 'stream'] },
   stream: { imports: ['oci'] },
   telemetry: {
@@ -85,6 +89,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   config: { imports: ['matching'] },
   matching: { imports: [] },
   oci: { imports: [] },
+  retry: { imports: [] },
   'version.ts': { imports: [] },
 };
 

@@ -223,8 +223,8 @@ describe('an upstream', () => {
   it('has its answers, bytes and retries counted', async () => {
     const { telemetry, samples } = setUp();
     const answer = { upstream: 'docker.io', host: 'registry-1.docker.io', operation: 'blob', method: 'GET' } as const;
-    telemetry.upstream.answered({ ...answer, status: 200, durationMs: 40 });
-    telemetry.upstream.answered({ ...answer, status: 'error:timeout', durationMs: 2000 });
+    telemetry.upstream.exchangeCompleted({ ...answer, status: 200, durationMs: 40 });
+    telemetry.upstream.exchangeCompleted({ ...answer, status: 'error:timeout', durationMs: 2000 });
     telemetry.upstream.bytesReceived({ upstream: 'docker.io', kind: 'blob', bytes: 100 });
     telemetry.upstream.retried({ upstream: 'docker.io', operation: 'blob', reason: 'network', delayMs: 5 });
     const seen = await samples();
@@ -294,7 +294,7 @@ describe('an upstream', () => {
     const { telemetry, samples } = setUp();
     for (let status = 600; status < 1_000; status++) {
       const event = { upstream: 'u', host: 'h', operation: 'manifest', method: 'GET', durationMs: 1 } as const;
-      telemetry.upstream.answered({ ...event, status });
+      telemetry.upstream.exchangeCompleted({ ...event, status });
     }
     const seen = [...(await samples())].filter(([name]) => name.startsWith('layover_upstream_requests_total'));
     expect(seen).toEqual([

@@ -57,8 +57,8 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts) {
   const secrets = createUploadSecrets({ configured: parts.secret, shared });
   const upstreams: Upstream[] = [];
   const routes = proxy.upstreams.map((config) => {
-    const follow = telemetry.tracing?.followUpstream;
-    const upstream = createUpstream({ config, env: parts.env, events: telemetry.upstream, follow, version: VERSION });
+    const observe = telemetry.tracing?.followUpstream;
+    const upstream = createUpstream({ config, env: parts.env, events: telemetry.upstream, observe, version: VERSION });
     upstreams.push(upstream);
     return createRoute(config, { ...parts, upstream, fills, offline: proxy.offline, secrets });
   });

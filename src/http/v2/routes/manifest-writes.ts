@@ -1,4 +1,4 @@
-import type { ManifestPut, RegistryWriter } from '../../../registry/registry.ts';
+import type { ManifestPut, RegistryDeleter, RegistryWriter } from '../../../registry/registry.ts';
 import { noWriter } from '../no-writer.ts';
 import { readBody } from '../read-body.ts';
 import type { FindTarget, RouteHandler } from '../route-table.ts';
@@ -14,7 +14,7 @@ export function putManifest(maxBytes: number): RouteHandler<'put-manifest'> {
     const { writer, name } = writable(repository, target);
     const bytes = await readBody(exchange.req, maxBytes);
     const mediaType = mediaTypeOf(exchange.req.headers['content-type']);
-    const put = await writer.manifests.put(name, { bytes, mediaType, reference, tags });
+    const put = await writer.putManifest(name, { bytes, mediaType, reference, tags });
     const putTags = [...new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags])];
     const eventTags = putTags.length === 0 ? [undefined] : putTags;
     await Promise.all(eventTags.map((tag) => notify({ action: 'push', repository, tag, ...put })));
@@ -29,7 +29,7 @@ export function putManifest(maxBytes: number): RouteHandler<'put-manifest'> {
 export const deleteManifest: RouteHandler<'delete-manifest'> = async (request, { exchange, target, notify }) => {
   const { repository, reference } = request;
   const { writer, name } = writable(repository, target);
-  const tags = await writer.manifests.delete(name, reference);
+  const tags = await writer.deleteManifest(name, reference);
   // Like distribution: one event for the manifest, and one for each tag deleted with it.
   if (reference.kind === 'digest') await notify({ action: 'delete', repository, digest: reference.digest });
   await Promise.all(tags.map((tag) => notify({ action: 'delete', repository, tag })));
@@ -39,13 +39,13 @@ export const deleteManifest: RouteHandler<'delete-manifest'> = async (request, {
 /** `DELETE /v2/<name>/blobs/<digest>`: end-10 of the distribution spec. */
 export const deleteBlob: RouteHandler<'delete-blob'> = async ({ repository, digest }, { exchange, target, notify }) => {
   const { writer, name } = writable(repository, target);
-  await writer.manifests.deleteBlob(name, digest);
+  await writer.deleteBlob(name, digest);
   await notify({ action: 'delete', repository, digest });
   exchange.res.writeHead(202, { ...exchange.commonHeaders(), 'content-length': 0 }).end();
 };
 
 /** @throws {RegistryError} `UNSUPPORTED` */
-function writable(repository: string, target: FindTarget): { readonly writer: RegistryWriter; readonly name: string } {
+function writable(repository: string, target: FindTarget): { readonly writer: RegistryWriter & RegistryDeleter; readonly name: string } {
   const found = target(repository);
   if (!found.writer) throw noWriter(repository, found);
   return { writer: found.writer, name: found.repository };

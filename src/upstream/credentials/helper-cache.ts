@@ -1,7 +1,7 @@
-import { askHelper } from './credential-helper.ts';
+import { runHelper } from './credential-helper.ts';
 import type { Credentials } from './credentials.ts';
 
-export interface HelperAnswersOptions {
+export interface HelperCacheOptions {
   /** Milliseconds that an answer is used; undefined: until it is forgotten; 0: once. */
   readonly lifetimeMs: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -10,11 +10,11 @@ export interface HelperAnswersOptions {
 }
 
 /** What credential helpers said. Each runs once for callers that come together; a failure is not kept. */
-export class HelperAnswers {
-  readonly #options: HelperAnswersOptions;
-  readonly #answers = new Map<string, { readonly found: Promise<Credentials | undefined>; expiresAt: number }>();
+export class HelperCache {
+  readonly #options: HelperCacheOptions;
+  readonly #cache = new Map<string, { readonly found: Promise<Credentials | undefined>; expiresAt: number }>();
 
-  constructor(options: HelperAnswersOptions) {
+  constructor(options: HelperCacheOptions) {
     this.#options = options;
   }
 
@@ -22,22 +22,22 @@ export class HelperAnswers {
   async find(command: string, server: string): Promise<Credentials | undefined> {
     const { env, now, lifetimeMs } = this.#options;
     const key = `${command}\n${server}`;
-    const known = this.#answers.get(key);
+    const known = this.#cache.get(key);
     if (known && now() < known.expiresAt) return known.found;
-    const answer = { found: askHelper({ command, server, env }), expiresAt: Infinity };
-    this.#answers.set(key, answer);
+    const response = { found: runHelper({ command, server, env }), expiresAt: Infinity };
+    this.#cache.set(key, response);
     try {
-      const found = await answer.found;
-      if (lifetimeMs !== undefined) answer.expiresAt = now() + lifetimeMs;
+      const found = await response.found;
+      if (lifetimeMs !== undefined) response.expiresAt = now() + lifetimeMs;
       return found;
     } catch (err) {
-      this.#answers.delete(key);
+      this.#cache.delete(key);
       throw err;
     }
   }
 
   /** The next {@link find} runs the helper again. */
   forget(): void {
-    this.#answers.clear();
+    this.#cache.clear();
   }
 }

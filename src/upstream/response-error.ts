@@ -1,10 +1,10 @@
-import { isRecord, readBody } from './bounded-body.ts';
+import { isRecord, readBody } from './response-body.ts';
 import type { CallScope } from './call-scope.ts';
-import { parseRetryAfterMs } from './retry.ts';
-import { type Answer, drain, headerText } from './transport.ts';
+import { parseRetryAfterMs } from '../retry/retry-delay.ts';
+import { type ExchangeResponse, drain, headerText } from './transport.ts';
 import { UpstreamError, type UpstreamErrorKind } from './upstream.ts';
 
-export interface AnswerErrorOptions {
+export interface ResponseErrorOptions {
   readonly upstream: string;
   readonly scope: CallScope;
   /** Unix milliseconds. */
@@ -25,11 +25,11 @@ const KIND_BY_STATUS: Readonly<Record<number, UpstreamErrorKind>> = {
 };
 
 /** What an answer that is no success means, in the upstream's own words where it has some. Uses up the body. */
-export async function answerError(answer: Answer, options: AnswerErrorOptions): Promise<UpstreamError> {
-  const { status, headers, url } = answer;
+export async function responseError(response: ExchangeResponse, options: ResponseErrorOptions): Promise<UpstreamError> {
+  const { status, headers, url } = response;
   const { upstream, from, now } = options;
   // What a redirect target says may quote the signed request.
-  const said = from === 'redirect target' ? dropped(answer) : await readErrorBody(answer, options);
+  const said = from === 'redirect target' ? dropped(response) : await readErrorBody(response, options);
   const retryAfterMs = parseRetryAfterMs(headerText(headers, 'retry-after'), now);
   const host = from === 'registry' ? '' : ` from ${url.host}`;
   const words = said.message === undefined ? '' : `: ${said.message}`;
@@ -42,7 +42,7 @@ export async function answerError(answer: Answer, options: AnswerErrorOptions): 
   });
 }
 
-function kindOf(status: number, from: AnswerErrorOptions['from']): UpstreamErrorKind {
+function kindOf(status: number, from: ResponseErrorOptions['from']): UpstreamErrorKind {
   if (status >= 500) return 'server';
   // A token server that is not there says nothing about the content.
   if (status === 404 && from === 'token server') return 'protocol';
@@ -54,10 +54,13 @@ interface ErrorWords {
   readonly message?: string;
 }
 
-async function readErrorBody(answer: Answer, { upstream, scope }: AnswerErrorOptions): Promise<ErrorWords> {
+async function readErrorBody(
+  response: ExchangeResponse,
+  { upstream, scope }: ResponseErrorOptions,
+): Promise<ErrorWords> {
   try {
-    const text = (await readBody(answer, { upstream, limit: MAX_ERROR_BODY, scope })).toString('utf8');
-    const type = headerText(answer.headers, 'content-type') ?? '';
+    const text = (await readBody(response, { upstream, limit: MAX_ERROR_BODY, scope })).toString('utf8');
+    const type = headerText(response.headers, 'content-type') ?? '';
     if (type.includes('json') || text.startsWith('{')) return errorWords(JSON.parse(text));
     // Docker Hub's abuse limit and many proxies speak plain text; a page of HTML says nothing.
     return text.trim() === '' || text.trimStart().startsWith('<') ? {} : { message: tidy(text) };
@@ -93,7 +96,7 @@ function withoutQuery(word: string): string {
   return mark === -1 ? word : word.slice(0, mark);
 }
 
-function dropped({ body }: Answer): ErrorWords {
+function dropped({ body }: ExchangeResponse): ErrorWords {
   drain(body);
   return {};
 }

@@ -1,29 +1,24 @@
 export interface RetryPolicy {
-  /** Tries after the first one. */
+  /** Attempts after the first one. */
   readonly maxRetries: number;
   /** Upper bound of the first wait, in milliseconds; doubles with every retry. */
   readonly baseDelayMs: number;
-  /** The longest we make a client wait for one retry, in milliseconds. */
+  /** The longest wait before one retry, in milliseconds. */
   readonly maxDelayMs: number;
 }
 
-/** A number of 400 digits is still one. Milliseconds. */
+/** A header with 400 digits is still a number. Milliseconds. */
 const MAX_RETRY_AFTER_MS = 365 * 24 * 3_600_000;
 
-/** For pulls somebody waits for. */
-export const INTERACTIVE_RETRIES: RetryPolicy = { maxRetries: 2, baseDelayMs: 100, maxDelayMs: 2_000 };
-
 /**
- * How long to wait before trying an upstream request again.
+ * How long to wait before a request is sent again.
  *
- * A `Retry-After` is taken at its word: a registry that says "60" refuses a try after 3 s, and some count it
- * against us. Without one the wait is random between 0 and `baseDelayMs * 2 ** retry`, so that a hundred pulls cut
- * off together do not come back together.
+ * A `Retry-After` is honoured as it is: a registry that sends "60" refuses a retry after 3 s, and some count it against us.
+ * Without one the wait is random between 0 and `baseDelayMs * 2 ** retry`, so that a hundred pulls that fail together do not retry together.
  *
  * @param retry 0 before the first retry
- * @param retryAfterMs what the upstream asked for, if it did; see {@link parseRetryAfterMs}
- * @returns milliseconds; `undefined` when it is time to give up, which includes being asked to wait longer than
- *   `policy.maxDelayMs`
+ * @param retryAfterMs from the response, if it had one; see {@link parseRetryAfterMs}
+ * @returns milliseconds; `undefined` when it is time to give up, also when the server wants a wait longer than `policy.maxDelayMs`
  */
 export function retryDelayMs(
   retry: number,

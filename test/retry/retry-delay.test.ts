@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseRetryAfterMs, type RetryPolicy, retryDelayMs } from '../../src/upstream/retry.ts';
+import { parseRetryAfterMs, type RetryPolicy, retryDelayMs } from '../../src/retry/retry-delay.ts';
 
 const policy: RetryPolicy = { maxRetries: 2, baseDelayMs: 100, maxDelayMs: 2_000 };
 
