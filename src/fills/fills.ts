@@ -45,6 +45,8 @@ export interface FillRequest {
    * @throws {UpstreamError} · {RegistryError} when it does not
    */
   readonly confirm: () => Promise<void>;
+  /** Ends what is fetched for this client alone; a fill continues without it. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface FilledBlob {
@@ -96,7 +98,7 @@ export class Fills {
    * @throws {UpstreamError} · what `confirm` throws
    */
   async open(request: FillRequest): Promise<FilledBlob | undefined> {
-    const { blob, stored } = request;
+    const { blob, stored, signal } = request;
     const running = this.find(blob);
     if (running && !running.admits(stored)) {
       await request.confirm();
@@ -104,7 +106,7 @@ export class Fills {
       if (this.find(blob) !== running) return undefined;
       running.join(this.#confirmedSource(request));
     }
-    if (!running && this.#isHopeless(blob)) return this.#openDirect(blob);
+    if (!running && this.#isHopeless(blob)) return this.#openDirect(blob, signal);
     const fill = running ?? this.#start(request);
     return this.#follow(fill, request, running ? 'FILL' : 'MISS');
   }
@@ -129,7 +131,7 @@ export class Fills {
     await Promise.all([...this.#running.values()].map(({ ended }) => ended));
   }
 
-  async #follow(fill: Fill, { blob, stored }: FillRequest, outcome: Outcome): Promise<FilledBlob | undefined> {
+  async #follow(fill: Fill, { blob, stored, signal }: FillRequest, outcome: Outcome): Promise<FilledBlob | undefined> {
     const leave = fill.enter();
     try {
       const source = await fill.follow(blob, stored);
@@ -138,7 +140,7 @@ export class Fills {
       return undefined;
     } catch (err) {
       if (!isNoRoom(err) && !(err instanceof FillYieldedError)) throw err;
-      return await this.#openDirect(blob);
+      return await this.#openDirect(blob, signal);
     } finally {
       leave();
     }
@@ -245,8 +247,8 @@ export class Fills {
   }
 
   /** @throws {UpstreamError} also when the upstream does not tell the size, without which nothing can be sent before all of it is here */
-  async #openDirect(blob: RemoteBlob): Promise<FilledBlob> {
-    const source = await DirectBlob.open(blob);
+  async #openDirect(blob: RemoteBlob, signal: AbortSignal | undefined): Promise<FilledBlob> {
+    const source = await DirectBlob.open(blob, signal);
     if (source) return { source, outcome: 'BYPASS' };
     const { name } = blob.upstream;
     throw new UpstreamError('protocol', `${name}: no Content-Length for ${blob.digest}`, { upstream: name });

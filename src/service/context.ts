@@ -1,7 +1,7 @@
 import { Auth } from '../auth/auth.ts';
 import { createNotifier, tellingOf } from './composition/notifying.ts';
 import { createPulling } from './composition/pulling.ts';
-import { createUploadPurging, createUploads } from './composition/pushing.ts';
+import { createHosted, createUploadPurging } from './composition/pushing.ts';
 import { openStored, type Stored } from './composition/stored.ts';
 import type { Config } from '../config/config.ts';
 import type { UploadPurging } from '../content/upload-purging.ts';
@@ -17,9 +17,8 @@ import type { Digest } from '../oci/digest.ts';
 import { createLeadership } from '../redis/leadership.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { ContentListener } from '../registry/content-event.ts';
-import { HostedManifests } from '../hosted/hosted-manifests.ts';
+import type { Registry } from '../registry/registry.ts';
 import { LateRoom } from '../fills/deferred-quota.ts';
-import { LocalRegistry } from '../hosted/hosted-registry.ts';
 import { Router } from '../pull-through/router.ts';
 import type { StoredContent } from '../content/content-cache.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -34,7 +33,7 @@ export interface ContextOptions {
 /** The objects that the service is made of, put together. Whoever creates it closes it. */
 export interface Context {
   readonly router: Router;
-  readonly local: LocalRegistry;
+  readonly hosted: Registry;
   readonly health: Health;
   /** Undefined: everybody may do everything. */
   readonly auth: Auth | undefined;
@@ -57,20 +56,22 @@ export async function createContext({ config, env, telemetry: recorded }: Contex
   const auth = config.auth && (await Auth.open({ config: config.auth, events: telemetry.auth, now: Date.now }));
   const stored = await openStored(config, telemetry);
   const { driver, store, content, redis, usage } = stored;
-  const { readOnly } = config.storage;
-  const local = new LocalRegistry(store, content);
+  const hosted = createHosted(config, { ...stored, telemetry });
   const room = new LateRoom();
   const pulling =
     config.proxy &&
-    (await createPulling(config.proxy, { ...stored, local, telemetry, env, room, secret: config.http.secret }));
+    (await createPulling(config.proxy, {
+      ...stored,
+      cached: hosted.stored,
+      telemetry,
+      env,
+      room,
+      secret: config.http.secret,
+    }));
   const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
-  const uploads = createUploads(config, { ...stored, telemetry });
   const router = new Router({
-    local,
-    writer: readOnly
-      ? undefined
-      : { uploads: uploads.writer, manifests: new HostedManifests({ store, content, policy: config.push }) },
-    hosted: config.proxy?.hosted ?? [],
+    hosted: hosted.registry,
+    hostedNames: config.proxy?.hosted ?? [],
     upstreams: pulling?.routes ?? [],
   });
   const care = createHousekeeping(config, usage, {
@@ -90,7 +91,7 @@ export async function createContext({ config, env, telemetry: recorded }: Contex
   const keeper = await keep(config, { care, usage, purging });
   return {
     router,
-    local,
+    hosted: hosted.registry,
     health,
     auth,
     peers: pulling?.peers,
@@ -102,7 +103,7 @@ export async function createContext({ config, env, telemetry: recorded }: Contex
       health.stop();
       await notifier?.close();
       await pulling?.close();
-      await uploads.close();
+      await hosted.close();
       await purging?.stop();
       await care.stop();
       await keeper.release();

@@ -7,9 +7,9 @@ import { ControlError } from '../../operations/control-error.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { createPeerSecret } from '../../redis/peer-secret.ts';
 import { Fills } from '../../fills/fills.ts';
-import type { LocalRegistry } from '../../hosted/hosted-registry.ts';
-import { createNameFilter } from '../../filters/name-filter.ts';
-import { PullThroughRegistry } from '../../pull-through/pull-through.ts';
+import { allowNames } from '../../filters/allow-names.ts';
+import { createNameFilter, type NameRefusal, refuseNames } from '../../filters/name-filter.ts';
+import { type CachedContent, PullThroughRegistry } from '../../pull-through/pull-through.ts';
 import { PulledBlobs } from '../../pull-through/pulled-blobs.ts';
 import { PulledManifests } from '../../pull-through/pulled-manifests.ts';
 import { Relay } from '../../pull-through/relay.ts';
@@ -25,7 +25,7 @@ import { createPeerAccess, createReplicas } from './replicas.ts';
 import type { Stored } from './stored.ts';
 
 export interface PullingParts extends Stored {
-  readonly local: LocalRegistry;
+  readonly cached: CachedContent;
   readonly telemetry: Telemetry;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly room: StoreRoom;
@@ -70,9 +70,12 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts) {
       for (const { tags } of routes) tags.forget(repository, tag);
     },
     async refresh(repository: string, tag: string): Promise<RefreshResult> {
-      for (const { registry } of routes) {
-        const refreshed = await registry.refreshTag(repository, tag);
-        if (refreshed) return refreshed;
+      for (const { registry, refusalOf } of routes) {
+        const remote = registry.remoteName(repository);
+        if (remote === undefined) continue;
+        const refusal = refusalOf(remote);
+        if (refusal) throw refusal;
+        return registry.refreshTag(remote, tag);
       }
       throw new ControlError('not-found', `${repository} is of none of the upstreams`);
     },
@@ -86,19 +89,27 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts) {
   };
 }
 
+interface UpstreamParts {
+  readonly route: UpstreamRoute;
+  readonly registry: PullThroughRegistry;
+  readonly refusalOf: NameRefusal;
+  readonly tags: TagEntries;
+}
+
 function createRoute(
   config: UpstreamConfig,
   {
     store,
     content,
-    local,
+    cached,
     telemetry,
     ...parts
   }: PullingParts & { upstream: Upstream; fills: Fills; offline: boolean; secrets: UploadSecrets },
-): { readonly route: UpstreamRoute; readonly registry: PullThroughRegistry; readonly tags: TagEntries } {
+): UpstreamParts {
   const { upstream, fills, offline, usage } = parts;
   const tags = new TagEntries(store);
-  const allows = createNameFilter(config);
+  const isAllowed = createNameFilter(config);
+  const refusalOf = refuseNames(isAllowed, config.name);
   const manifests = new PulledManifests({
     upstream,
     content,
@@ -112,16 +123,16 @@ function createRoute(
     upstream,
     manifests,
     blobs: new PulledBlobs({ upstream, content, store, fills, offline }),
-    local,
+    cached,
     storePrefix: config.storePrefix,
-    allows,
     offline,
     onUsed: (repository, digest, kind, size) => usage.recorder.used(repository, digest, kind, size),
   });
   const { name, aliases, library, isDefault, anyNamespace, storePrefix } = config;
   const relay = config.passthrough
-    ? new Relay({ ...config, allows, upstream, offline, store, content, tags, secrets: parts.secrets })
+    ? new Relay({ ...config, refusalOf, upstream, offline, store, content, tags, secrets: parts.secrets })
     : undefined;
-  const route = { name, aliases, library, isDefault, anyNamespace, storePrefix, registry, relay, allows };
-  return { route, registry, tags };
+  const routed = allowNames(registry, refusalOf);
+  const route = { name, aliases, library, isDefault, anyNamespace, storePrefix, registry: routed, relay, isAllowed };
+  return { route, registry, refusalOf, tags };
 }
