@@ -14,10 +14,12 @@ import { FillSources } from './fill-sources.ts';
 import type { FillTarget } from './fill-target.ts';
 import { Fill } from './fill.ts';
 import type { Outcome } from '../registry/registry.ts';
+import type { RunningFills } from './running-fills.ts';
 import type { SpoolArea } from './spool-area.ts';
 import { storedBlob } from './stored-blob.ts';
 
 export interface FillsOptions {
+  readonly running: RunningFills;
   readonly spools: SpoolArea;
   readonly target: FillTarget;
   readonly events: FillEvents & StorageFullEvents;
@@ -66,7 +68,7 @@ const DISTRUST_MS = 10 * 60_000;
  */
 export class Fills {
   readonly #options: FillsOptions;
-  readonly #running = new Map<string, { fill: Fill; ended: Promise<void> }>();
+  readonly #running: RunningFills;
   readonly #slots: FillSlots;
   readonly #now: () => number;
   #fullUntil = 0;
@@ -76,19 +78,16 @@ export class Fills {
 
   constructor(options: FillsOptions) {
     this.#options = options;
+    this.#running = options.running;
     this.#slots = new FillSlots(options.limits);
     this.#now = options.now ?? Date.now;
   }
 
   /** The fill under way that a request for the blob would join. */
   find(blob: RemoteBlob): Fill | undefined {
-    if (this.#running.size === 0) return undefined; // every warm pull asks
+    if (this.#running.isEmpty) return undefined; // on the path of every warm pull
     const fill = this.#running.get(this.#keyOf(blob).id)?.fill;
     return fill?.ended ? undefined : fill;
-  }
-
-  isFilling(digest: Digest): boolean {
-    return [...this.#running.values()].some(({ fill }) => fill.digest === digest && !fill.ended);
   }
 
   /**
@@ -113,22 +112,15 @@ export class Fills {
 
   /** Another replica reads along with a fill under way for the repository; undefined when there is none, or it fails. */
   async follow(stored: string, digest: Digest): Promise<ByteSource | undefined> {
-    const all = [...this.#running.values()].map(({ fill }) => fill);
-    const fill = all.find((candidate) => candidate.digest === digest && candidate.admits(stored));
+    const fill = this.#running.all.find((candidate) => candidate.digest === digest && candidate.admits(stored));
     const blob = fill?.blobOf(stored);
     return blob && fill?.follow(blob, stored, { isPatient: true }).catch(() => undefined);
   }
 
   /** Ends every fill; what they have fetched waits on disk for the next start. */
   async stop(): Promise<void> {
-    for (const { fill } of this.#running.values())
-      fill.stop(new RegistryError('UNAVAILABLE', 'the registry is shutting down'));
-    await this.idle();
-  }
-
-  /** Resolves when nothing is being filled. */
-  async idle(): Promise<void> {
-    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    for (const fill of this.#running.all) fill.stop(new RegistryError('UNAVAILABLE', 'the registry is shutting down'));
+    await this.#running.idle();
   }
 
   async #follow(fill: Fill, { blob, stored, signal }: FillRequest, outcome: Outcome): Promise<FilledBlob | undefined> {
@@ -174,7 +166,7 @@ export class Fills {
       minRate,
       onIdle: () => this.#becameIdle(fill),
     });
-    this.#running.set(id, { fill, ended: this.#run(fill) });
+    this.#running.add(fill, this.#run(fill));
     return fill;
   }
 
@@ -192,8 +184,7 @@ export class Fills {
   }
 
   #ended(fill: Fill, result: FillResult): void {
-    // The next fill of the digest may have begun while this one was closing its file.
-    if (this.#running.get(fill.id)?.fill === fill) this.#running.delete(fill.id);
+    this.#running.remove(fill); // the next fill of the digest may have started while this one closed its file
     const wasFull = this.#fullUntil > 0;
     if (result === 'no-room') {
       this.#fullUntil = this.#now() + FULL_HOLD_MS;
@@ -213,13 +204,12 @@ export class Fills {
 
   /** Other upstreams may still be sending the same bytes. */
   #finishOthers(digest: Digest): void {
-    for (const { fill } of this.#running.values()) if (fill.digest === digest) fill.finishFromStorage();
+    for (const fill of this.#running.all) if (fill.digest === digest) fill.finishFromStorage();
   }
 
   /** A fill waits for a slot: one without clients gives its own up, the slowest first. */
   #yieldFor(waiting: Fill): void {
-    const idle = [...this.#running.values()]
-      .map(({ fill }) => fill)
+    const idle = this.#running.all
       .filter((fill) => fill !== waiting && fill.isStarted && fill.isIdle && !fill.signal.aborted)
       .filter((fill) => this.#slots.isWanted(fill.upstream));
     idle.sort((a, b) => a.rate - b.rate)[0]?.yield();

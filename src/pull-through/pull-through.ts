@@ -22,7 +22,7 @@ import type {
   Served,
   UploadWriter,
 } from '../registry/registry.ts';
-import { upstreamOptions } from './upstream-options.ts';
+import { upstreamCallOptions } from './upstream-call-options.ts';
 import { clientErrorOf, toClientError } from './upstream-failure.ts';
 
 /** Cached content, by stored name: what is served while the upstream is unavailable. */
@@ -136,7 +136,7 @@ export class PullThroughRegistry implements Registry {
     const { upstream, cached } = this.#options;
     const { remote, stored } = this.#names(repository);
     return this.#listed('NAME_UNKNOWN', {
-      fetch: async () => toPage(await upstream.listTags(remote, page, upstreamOptions(options)), page),
+      fetch: async () => toPage(await upstream.listTags(remote, page, upstreamCallOptions(options)), page),
       cached: () => cached.listTags(stored, page, options),
     });
   }
@@ -152,7 +152,7 @@ export class PullThroughRegistry implements Registry {
     return this.#listed('NAME_UNKNOWN', {
       fetch: async () => {
         const known = await this.#storedReferrers(stored, digest);
-        const fetched = await upstream.listReferrers(remote, digest, upstreamOptions(options));
+        const fetched = await upstream.listReferrers(remote, digest, upstreamCallOptions(options));
         const seen = new Set(fetched.map((descriptor) => descriptor.digest));
         const all = [...fetched, ...known.filter((descriptor) => !seen.has(descriptor.digest))];
         return pageOfReferrers(all, query);

@@ -9,7 +9,7 @@ import type { Found, PulledRepository } from './pulled-manifests.ts';
 import type { CallOptions, OpenBlob } from '../registry/registry.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { StoredContent } from '../content/content-cache.ts';
-import { upstreamOptions } from './upstream-options.ts';
+import { upstreamCallOptions } from './upstream-call-options.ts';
 import { UpstreamSource } from './upstream-source.ts';
 
 export interface PulledBlobsOptions {
@@ -42,7 +42,7 @@ export class PulledBlobs {
     const stored = await content.blobSize(repository.stored, digest);
     if (stored !== undefined) return { content: describe(digest, stored), outcome: 'HIT', isFromUpstream: false };
     this.#assertOnline(repository, digest);
-    const { size } = await upstream.resolveBlob(repository.remote, digest, upstreamOptions(options));
+    const { size } = await upstream.resolveBlob(repository.remote, digest, upstreamCallOptions(options));
     if (size !== undefined) return { content: describe(digest, size), outcome: 'MISS', isFromUpstream: true };
     const { content: blob, ...found } = await this.open(repository, digest, options);
     await blob.source.close();

@@ -10,7 +10,7 @@ export interface TagEntry extends TagAge {
   readonly described?: { readonly mediaType: string; readonly size: number };
 }
 
-const MAX_ENTRIES = 20_000;
+const MAX_ENTRIES_PER_UPSTREAM = 20_000;
 
 /**
  * Tags in memory over tags in storage. A tag is written to storage only once its manifest is there: otherwise the manifest
@@ -18,12 +18,15 @@ const MAX_ENTRIES = 20_000;
  */
 export class TagEntries {
   readonly #store: ContentStore;
-  readonly #entries: BoundedCache<TagEntry> = createCountedCache({ maxEntries: MAX_ENTRIES });
+  readonly #entries: BoundedCache<TagEntry>;
   /** Tags that wait for their manifest, by repository and digest. */
-  readonly #pending: BoundedCache<Set<string>> = createCountedCache({ maxEntries: MAX_ENTRIES });
+  readonly #pending: BoundedCache<Set<string>>;
 
-  constructor(store: ContentStore) {
+  constructor(store: ContentStore, { upstreams = 1 }: { readonly upstreams?: number } = {}) {
     this.#store = store;
+    const maxEntries = MAX_ENTRIES_PER_UPSTREAM * Math.max(1, upstreams);
+    this.#entries = createCountedCache({ maxEntries });
+    this.#pending = createCountedCache({ maxEntries });
   }
 
   /** Without I/O. */

@@ -61,7 +61,6 @@ export async function openStoppedCache(config: Config, telemetry: Telemetry): Pr
     store,
     isFilling: () => false,
     onForgotten: () => {},
-    refresh: undefined,
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
     events: telemetry.expiry,
@@ -69,7 +68,7 @@ export async function openStoppedCache(config: Config, telemetry: Telemetry): Pr
   });
   await care.collections.keep();
   return {
-    control: care.control,
+    control: care.createControl(undefined),
     housekeeping: care.housekeeping,
     collections: care.collections,
     isAlone: kind.kind === 'filesystem',
