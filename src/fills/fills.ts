@@ -153,7 +153,7 @@ export class Fills {
     const { spools, target, events, sharing, minRate } = this.#options;
     const { id, ...key } = this.#keyOf(request.blob);
     const openStored = async (digest: Digest, start: number) => {
-      const source = await target.openBytes(digest);
+      const source = await target.bytes.open(digest);
       return source && storedBlob(source, start);
     };
     const fill = new Fill({

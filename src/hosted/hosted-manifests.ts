@@ -1,4 +1,6 @@
-import type { ContentStore } from '../content/content-store.ts';
+import type { BlobStore } from '../content/blobs.ts';
+import type { ManifestStore } from '../content/manifests.ts';
+import type { TagStore } from '../content/tags.ts';
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { parsePushedManifest } from '../oci/pushed-manifest.ts';
@@ -27,8 +29,15 @@ export interface PushPolicy {
   readonly classes: readonly string[];
 }
 
+/** The part of a content store that pushes and deletes need. */
+export interface WritableStore {
+  readonly blobs: Pick<BlobStore, 'delete'>;
+  readonly manifests: Pick<ManifestStore, 'push' | 'delete'>;
+  readonly tags: Pick<TagStore, 'delete'>;
+}
+
 export interface HostedManifestsOptions {
-  readonly store: ContentStore;
+  readonly store: WritableStore;
   readonly content: StoredContent;
   readonly policy: PushPolicy;
 }
@@ -50,7 +59,8 @@ export class HostedManifests implements Pick<RegistryWriter, 'putManifest'>, Reg
     checkClass(manifest, policy.classes);
     const needs = needsOf(manifest, policy.validation);
     const names = new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags]);
-    const missing = await store.pushManifest(repository, { digest, bytes, tags: [...names], needs, parsed: manifest });
+    const checked = { digest, bytes, tags: [...names], needs, parsed: manifest };
+    const missing = await store.manifests.push(repository, checked);
     if (missing.length > 0) throw unknownParts(missing);
     const put = { digest, size: bytes.length, mediaType: manifest.mediaType };
     content.remember(repository, { ...put, bytes });
@@ -71,16 +81,16 @@ export class HostedManifests implements Pick<RegistryWriter, 'putManifest'>, Reg
   async #deleteReference(repository: string, reference: Reference): Promise<readonly string[] | undefined> {
     const { store } = this.#options;
     if (reference.kind === 'tag') {
-      return (await store.deleteTag(repository, reference.tag)) ? [reference.tag] : undefined;
+      return (await store.tags.delete(repository, reference.tag)) ? [reference.tag] : undefined;
     }
-    return this.#forgetting(repository, reference.digest, () => store.deleteManifest(repository, reference.digest));
+    return this.#forgetting(repository, reference.digest, () => store.manifests.delete(repository, reference.digest));
   }
 
   async deleteBlob(repository: string, digest: Digest, options?: CallOptions): Promise<void> {
     options?.signal?.throwIfAborted();
     const { store } = this.#options;
     this.#checkDeletable('GET, HEAD, OPTIONS');
-    if (await this.#forgetting(repository, digest, () => store.deleteBlob(repository, digest))) return;
+    if (await this.#forgetting(repository, digest, () => store.blobs.delete(repository, digest))) return;
     throw new RegistryError('BLOB_UNKNOWN', 'blob unknown to registry', { detail: { digest } });
   }
 

@@ -1,4 +1,7 @@
-import type { ContentStore } from '../content/content-store.ts';
+import type { ManifestStore } from '../content/manifests.ts';
+import type { ReferrerStore } from '../content/referrers.ts';
+import type { RepositoryStore } from '../content/repositories.ts';
+import type { TagStore } from '../content/tags.ts';
 import { type Descriptor, OCTET_STREAM } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
@@ -18,12 +21,20 @@ import type {
   UploadWriter,
 } from '../registry/registry.ts';
 import type { StoredContent } from '../content/content-cache.ts';
-import { HostedManifests, type PushPolicy } from './hosted-manifests.ts';
+import { HostedManifests, type PushPolicy, type WritableStore } from './hosted-manifests.ts';
 
 const STORED = { outcome: 'HIT', upstream: undefined } as const;
 
+/** The part of a content store that is not served from memory. */
+export interface ReadableStore {
+  readonly manifests: Pick<ManifestStore, 'isDamaged'>;
+  readonly tags: Pick<TagStore, 'find' | 'list'>;
+  readonly referrers: Pick<ReferrerStore, 'list'>;
+  readonly repositories: Pick<RepositoryStore, 'list'>;
+}
+
 export interface HostedRegistryOptions {
-  readonly store: ContentStore;
+  readonly store: ReadableStore & WritableStore;
   readonly content: StoredContent;
   readonly uploads: UploadWriter;
   readonly policy: PushPolicy;
@@ -32,7 +43,7 @@ export interface HostedRegistryOptions {
 /** A registry of stored content: pushed here, or cached from an upstream. Repositories have their stored names. */
 export class HostedRegistry implements Registry {
   readonly uploads: UploadWriter;
-  readonly #store: ContentStore;
+  readonly #store: ReadableStore;
   readonly #content: StoredContent;
   readonly #manifests: HostedManifests;
 
@@ -50,11 +61,11 @@ export class HostedRegistry implements Registry {
   async getManifest(repository: string, reference: Reference, options?: CallOptions): Promise<Served<Manifest>> {
     options?.signal?.throwIfAborted();
     const digest =
-      reference.kind === 'digest' ? reference.digest : (await this.#store.findTag(repository, reference.tag))?.digest;
+      reference.kind === 'digest' ? reference.digest : (await this.#store.tags.find(repository, reference.tag))?.digest;
     if (digest) await this.#content.recheck(repository, digest, 'manifest');
     const manifest = digest && (await this.#content.findManifest(repository, digest));
     if (manifest) return { ...manifest, ...STORED };
-    if (await this.#store.isManifestDamaged(repository, reference)) throw damagedManifest(repository, reference);
+    if (await this.#store.manifests.isDamaged(repository, reference)) throw damagedManifest(repository, reference);
     throw new RegistryError('MANIFEST_UNKNOWN', 'manifest unknown', {
       detail: { name: repository, reference: referenceText(reference) },
     });
@@ -102,7 +113,7 @@ export class HostedRegistry implements Registry {
 
   async listTags(repository: string, page: PageRequest, options?: CallOptions): Promise<Served<Page<string>>> {
     options?.signal?.throwIfAborted();
-    const tags = await this.#store.listTags(repository, page);
+    const tags = await this.#store.tags.list(repository, page);
     if (tags) return { ...tags, ...STORED };
     throw new RegistryError('NAME_UNKNOWN', 'repository name not known to registry', { detail: { name: repository } });
   }
@@ -114,13 +125,13 @@ export class HostedRegistry implements Registry {
     options?: CallOptions,
   ): Promise<Served<ReferrersPage>> {
     options?.signal?.throwIfAborted();
-    return { ...(await this.#store.listReferrers(repository, digest, query)), ...STORED };
+    return { ...(await this.#store.referrers.list(repository, digest, query)), ...STORED };
   }
 
   /** All repositories in storage, those of upstreams included. */
   async listRepositories({ n = Infinity, ...page }: PageRequest, options?: CallOptions): Promise<Page<string>> {
     options?.signal?.throwIfAborted();
-    return this.#store.listRepositories({ n, ...page });
+    return this.#store.repositories.list({ n, ...page });
   }
 
   putManifest(repository: string, manifest: PushedManifest, options?: CallOptions): Promise<ManifestPut> {

@@ -1,4 +1,5 @@
-import type { ContentStore } from '../content/content-store.ts';
+import type { BlobStore } from '../content/blobs.ts';
+import type { StoredBytes } from '../content/stored-bytes.ts';
 import { type Descriptor, OCTET_STREAM } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
@@ -15,7 +16,7 @@ import { UpstreamSource } from './upstream-source.ts';
 export interface PulledBlobsOptions {
   readonly upstream: Upstream;
   readonly content: StoredContent;
-  readonly store: ContentStore;
+  readonly store: { readonly blobs: Pick<BlobStore, 'link'>; readonly bytes: Pick<StoredBytes, 'has' | 'open'> };
   readonly fills: Fills;
   readonly offline: boolean;
 }
@@ -88,8 +89,8 @@ export class PulledBlobs {
     await confirm();
     if (!(await this.#isStored(digest))) return undefined;
     // A disk that takes not even the link still has the bytes.
-    await store.linkBlob(repository.stored, digest).catch(() => {});
-    return store.openBytes(digest);
+    await store.blobs.link(repository.stored, digest).catch(() => {});
+    return store.bytes.open(digest);
   }
 
   /** A manifest that we have for the repository proves it, or the upstream is asked, once for all who wait. */
@@ -103,7 +104,7 @@ export class PulledBlobs {
 
   async #isStored(digest: Digest): Promise<boolean> {
     const { content, store } = this.#options;
-    return !content.isDamaged(digest) && store.hasBytes(digest);
+    return !content.isDamaged(digest) && store.bytes.has(digest);
   }
 
   #assertOnline(repository: PulledRepository, digest: Digest): void {

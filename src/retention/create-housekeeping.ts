@@ -22,10 +22,9 @@ export interface UsageOptions {
   readonly config: Config;
   /** What the index is kept in when the configuration says so. */
   readonly redis: Redis | undefined;
-  /** Where links are noted that the index cannot be told of; asked later. */
-  readonly notes: () => UnrecordedNotes;
-  /** Where manifests can be read; asked later. */
-  readonly reader: () => ManifestReader;
+  /** For links that could not be recorded while the index was unavailable. */
+  readonly notes: UnrecordedNotes;
+  readonly reader: ManifestReader;
   readonly events: HousekeepingEvents & {
     indexDamaged(event: { readonly reason: string; readonly movedTo: string }): void;
   };
@@ -37,6 +36,7 @@ export interface Usage {
   readonly index: UsageIndex;
   readonly recorder: UsageRecorder;
   readonly parts: ManifestParts;
+  readonly notes: UnrecordedNotes;
 }
 
 /** Milliseconds. */
@@ -56,7 +56,7 @@ export async function openUsage({ config, redis, notes, reader, events, now }: U
     now,
     onError: (error) => events.housekeepingFailed({ task: 'usage', error }),
   });
-  return { index, recorder, parts };
+  return { index, recorder, parts, notes };
 }
 
 async function openLocalIndex(config: Config, events: UsageOptions['events']): Promise<UsageIndex> {

@@ -33,8 +33,8 @@ export function createHosted(
   }
   const holders = async (digest: Digest) => (await usage.index.holders(digest)).map(({ repository }) => repository);
   const uploads = new HostedUploads({
-    uploads: new UploadStore(driver, (repository, digest, staged) => store.commitUpload(repository, digest, staged)),
-    mounts: new BlobMounts({ store, holders }),
+    uploads: new UploadStore(driver, (repository, digest, staged) => store.blobs.publish(repository, digest, staged)),
+    mounts: new BlobMounts({ blobs: store.blobs, holders }),
     secrets: createUploadSecrets({ configured: http.secret, shared: redis && createPeerSecret(redis) }),
     onStored: (repository, digest, size) => content.blobStored(repository, digest, size),
     now: Date.now,
