@@ -59,7 +59,10 @@ export const MODULES: Readonly<Record<string, Module>> = {
     imports: ['cache', 'fills', 'filters', 'matching', 'oci', 'stream', 'upstream/upstream.ts'],
     types: ['content', 'hosted', 'registry'],
   },
-  fills: { imports: ['cache', 'locks', 'oci', 'storage/driver.ts', 'stream', 'upstream/upstream.ts'], types: ['content', 'registry'] },
+  fills: {
+    imports: ['cache', 'locks', 'oci', 'storage/driver.ts', 'stream', 'upstream/upstream.ts'],
+    types: ['content', 'registry'],
+  },
   hosted: { imports: ['oci'], types: ['content', 'registry'] },
   filters: { imports: ['matching', 'oci'], types: ['registry'] },
   retention: {
