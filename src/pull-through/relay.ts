@@ -9,7 +9,7 @@ import type { TagStore } from '../content/tags.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { WriteRequest } from '../oci/write-request.ts';
 import { type Upstream, UpstreamError, type WriteAccess } from '../upstream/upstream.ts';
-import type { NameFilter } from '../filters/name-filter.ts';
+import type { NameRefusal } from '../filters/name-filter.ts';
 import type { ContentCache } from '../content/content-cache.ts';
 import type { TagEntries } from './tag-entries.ts';
 import { toClientError } from './upstream-failure.ts';
@@ -21,7 +21,7 @@ export interface RelayOptions {
   readonly remoteUrl: string;
   readonly tls: { readonly caFile: string | undefined; readonly insecure: boolean };
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number };
-  readonly allows: NameFilter;
+  readonly refusalOf: NameRefusal;
   readonly offline: boolean;
   readonly store: {
     readonly blobs: Pick<BlobStore, 'delete'>;
@@ -92,11 +92,12 @@ export class Relay {
    * @throws {RegistryError} `DENIED` for a name that may not be asked for, `UNAVAILABLE` when nobody may be asked, or cannot be
    */
   async authorize(repository: string, access: WriteAccess): Promise<string | undefined> {
-    const { upstream, offline, allows } = this.#options;
+    const { upstream, offline, refusalOf } = this.#options;
     const { from } = access;
     if (offline) throw new RegistryError('UNAVAILABLE', 'offline: nothing is sent to upstreams');
     for (const name of [repository, ...(from === undefined ? [] : [from])]) {
-      if (!allows(name)) throw new RegistryError('DENIED', `${name} may not be used at ${upstream.name}`);
+      const refusal = refusalOf(name);
+      if (refusal) throw refusal;
     }
     try {
       return await upstream.authorizeWrite(repository, access);

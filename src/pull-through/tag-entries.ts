@@ -19,7 +19,7 @@ export interface TaggedStore {
   readonly tags: Pick<TagStore, 'find' | 'put'>;
 }
 
-const MAX_ENTRIES = 20_000;
+const MAX_ENTRIES_PER_UPSTREAM = 20_000;
 
 /**
  * Tags in memory over tags in storage. A tag is written to storage only once its manifest is there: otherwise the manifest
@@ -27,12 +27,15 @@ const MAX_ENTRIES = 20_000;
  */
 export class TagEntries {
   readonly #store: TaggedStore;
-  readonly #entries: BoundedCache<TagEntry> = createCountedCache({ maxEntries: MAX_ENTRIES });
+  readonly #entries: BoundedCache<TagEntry>;
   /** Tags that wait for their manifest, by repository and digest. */
-  readonly #pending: BoundedCache<Set<string>> = createCountedCache({ maxEntries: MAX_ENTRIES });
+  readonly #pending: BoundedCache<Set<string>>;
 
-  constructor(store: TaggedStore) {
+  constructor(store: TaggedStore, { upstreams = 1 }: { readonly upstreams?: number } = {}) {
     this.#store = store;
+    const maxEntries = MAX_ENTRIES_PER_UPSTREAM * Math.max(1, upstreams);
+    this.#entries = createCountedCache({ maxEntries });
+    this.#pending = createCountedCache({ maxEntries });
   }
 
   /** Without I/O. */

@@ -5,7 +5,7 @@ import { RegistryError } from '../../oci/errors.ts';
 import { type OciRequest, type ParsedRequest, parseOciRequest } from '../../oci/request.ts';
 import { referenceText } from '../../oci/reference.ts';
 import { isWrite } from '../../oci/write-request.ts';
-import type { Asked, Target } from '../../pull-through/router.ts';
+import type { Router, Target } from '../../pull-through/router.ts';
 import { type ErrorOptions, respondError } from './respond-error.ts';
 import type { RequestEvents } from './request-events.ts';
 import type { AccessGate, Permissions } from './access-gate.ts';
@@ -24,7 +24,7 @@ import { endEarly, hasLongRest } from '../listen/unread-body.ts';
 
 export interface DispatcherOptions extends Pick<ErrorOptions, 'toStorageFailure'> {
   /** @throws {RegistryError} `NAME_UNKNOWN` | `NAME_INVALID` when no registry has the name */
-  readonly router: { route(requested: Asked): Target };
+  readonly router: Pick<Router, 'isAllowed' | 'route'>;
   readonly routes: RouteTable;
   readonly events: RequestEvents;
   /** Starts and ends with `/`. */
@@ -150,7 +150,7 @@ function serve(
     exchange.routed(found);
     return found;
   };
-  const mountSource = createMountSource({ route, mayPull });
+  const mountSource = createMountSource({ route, isAllowed: (found) => router.isAllowed(found), mayPull });
   const locate = (path: string) => options.locate(req, path);
   const notify = createNotify(options.eventSink, exchange);
   if (passthrough && isWrite(request)) {
