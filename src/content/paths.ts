@@ -21,7 +21,7 @@ export const COLLECTIONS = '/layover/collection';
 export const COLLECTION = `${COLLECTIONS}/state`;
 
 /** What that collection may remove. */
-export function doomedPath(id: string): string {
+export function markedPath(id: string): string {
   return `${COLLECTIONS}/doomed-${id}`;
 }
 

@@ -36,9 +36,9 @@ export interface HousekeepingPolicy {
   readonly quota: QuotaLimits | undefined;
   readonly pins: readonly string[];
   /** Repositories whose content is not ours to forget. */
-  readonly isKept: (repository: string) => boolean;
+  readonly isHosted: (repository: string) => boolean;
   /** Bytes that nobody links are removed, where nobody else can be about to link them. */
-  readonly sweepsLoose: boolean;
+  readonly sweepsUnreferenced: boolean;
   readonly scrub: { readonly rate: number; readonly intervalMs: number };
 }
 
@@ -95,18 +95,18 @@ export class Housekeeping {
 
   constructor(options: HousekeepingOptions) {
     const { index, recorder, parts, store, policy, events, now, onForgotten } = options;
-    const { ttlMs, graceMs, isKept } = policy;
+    const { ttlMs, graceMs, isHosted } = policy;
     const failed = (task: string) => this.#failed(task);
     this.#options = options;
     const pins = new Pins({ configured: policy.pins, index, parts, tags: store.tags });
     const sweep = new Sweep({ ...options, events: this.#reporting(events) });
     this.#sweep = sweep;
     this.pins = pins;
-    this.eviction = new Eviction({ index, sweep, parts, isKept, now });
-    this.contents = new ContentList({ index, parts, tags: store.tags, pins, isKept, ttlMs });
+    this.eviction = new Eviction({ index, sweep, parts, isHosted, now });
+    this.contents = new ContentList({ index, parts, tags: store.tags, pins, isHosted, ttlMs });
     this.#scheduler = new ExpiryScheduler({
       ...options,
-      ...{ sweep, pins, ttlMs, graceMs, isKept },
+      ...{ sweep, pins, ttlMs, graceMs, isHosted },
       onError: failed('expiry'),
     });
     this.scrub = new Scrub({ index, store, ...policy.scrub, onForgotten, events, now });
@@ -149,8 +149,8 @@ export class Housekeeping {
   }
 
   /** Deletes what the index knows to be loose. */
-  async sweepLoose(): Promise<void> {
-    if (this.#options.policy.sweepsLoose) await this.#sweep.sweepLoose();
+  async sweepUnreferenced(): Promise<void> {
+    if (this.#options.policy.sweepsUnreferenced) await this.#sweep.sweepUnreferenced();
   }
 
   /** What has begun is finished. */
@@ -205,7 +205,7 @@ export class Housekeeping {
   async #begin(): Promise<void> {
     if (this.#stopped.signal.aborted) return;
     this.#scheduler.start();
-    await this.sweepLoose();
+    await this.sweepUnreferenced();
     await this.quota?.check();
     await this.scrub.schedule();
   }
