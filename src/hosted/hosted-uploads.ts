@@ -36,7 +36,7 @@ export class HostedUploads implements UploadWriter {
   }
 
   get minChunkBytes(): number {
-    return this.#options.uploads.minPieceBytes;
+    return this.#options.uploads.minChunkBytes;
   }
 
   async start(repository: string, algorithm: DigestAlgorithm): Promise<UploadSession> {
