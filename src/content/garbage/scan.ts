@@ -58,9 +58,9 @@ export async function scanAll({ stores, policy, memory, isCollected, onRepositor
 }
 
 /**
- * Keeps what was garbage at both scans, by the same link. Content that became garbage or was linked again in between holds its bytes.
+ * Keeps the garbage of both scans, by the same link. Content that became garbage or was linked again in between holds its bytes.
  *
- * @returns the second scan, without what is garbage only there
+ * @returns the second scan, without garbage that is new there
  */
 export function stillGarbage(first: Scan, second: Scan, memory: ManifestMemory): Scan {
   const held = new Set(second.held);
