@@ -125,7 +125,7 @@ function openHousekeeping(config: Config, parts: HousekeepingParts) {
   });
 }
 
-/** Removes from memory what was removed from storage. */
+/** Removes from memory the content that was removed from storage. */
 function forgetIn(content: StoredContent, tagEntries: TagEntries): ForgottenListener {
   return (repository, digest, tags) => {
     content.forget(repository, digest);
