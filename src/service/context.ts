@@ -2,20 +2,19 @@ import { Auth } from '../auth/auth.ts';
 import { createNotifier, tellingOf } from './composition/notifying.ts';
 import { createPulling } from './composition/pulling.ts';
 import { createUploadPurging, createUploads } from './composition/pushing.ts';
-import { openStored, type Stored } from './composition/stored.ts';
+import { openStored } from './composition/stored.ts';
+import { watchHealth } from './composition/watched-health.ts';
 import type { Config } from '../config/config.ts';
 import type { UploadPurging } from '../content/upload-purging.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import { createHousekeeping, type Usage } from '../retention/create-housekeeping.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
-import type { CheckedRedis } from '../health/health-dependencies.ts';
-import { createHealth, type Health } from '../health/health.ts';
+import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { keepAlone, type Keeper } from '../locks/directory-owner.ts';
 import type { Digest } from '../oci/digest.ts';
 import { createLeadership } from '../redis/leadership.ts';
-import type { Redis } from '../redis/redis.ts';
 import type { ContentListener } from '../registry/content-event.ts';
 import { HostedManifests } from '../hosted/hosted-manifests.ts';
 import { LateRoom } from '../fills/deferred-quota.ts';
@@ -23,7 +22,6 @@ import { LocalRegistry } from '../hosted/hosted-registry.ts';
 import { Router } from '../pull-through/router.ts';
 import type { StoredContent } from '../content/content-cache.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import type { Upstream } from '../upstream/upstream.ts';
 
 export interface ContextOptions {
   readonly config: Config;
@@ -131,31 +129,4 @@ function keep(
     if (!isShared) care.start();
     purging?.start();
   });
-}
-
-function watchHealth(
-  { health, proxy }: Config,
-  {
-    driver,
-    redis,
-    upstreams,
-    telemetry,
-  }: Pick<Stored, 'driver' | 'redis'> & { telemetry: Telemetry; upstreams: readonly Upstream[] },
-): Health {
-  return createHealth(health, {
-    storage: driver,
-    redis: redis && checkedRedis(redis),
-    upstreams: proxy?.offline ? [] : upstreams,
-    log: telemetry.log,
-  });
-}
-
-function checkedRedis(redis: Redis): CheckedRedis {
-  const ping = { name: 'ping', writes: false, patience: 'background' } as const;
-  return {
-    get state() {
-      return redis.state;
-    },
-    answers: () => redis.call(ping, (commands) => commands.ping().then(() => true), false),
-  };
 }
