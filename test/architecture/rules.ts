@@ -47,7 +47,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   'http/auth': { imports: ['auth', 'http/client', 'http/v2', 'oci'], types: ['pull-through'] },
   'http/v2': {
     imports: ['auth', 'http/client', 'http/listen', 'oci', 'stream'],
-    types: ['hosted', 'pull-through', 'registry'],
+    types: ['pull-through', 'registry'],
   },
   'http/listen': { imports: ['http/tls', 'oci'], types: ['http/client'] },
   'http/tls': { imports: [] },
@@ -57,10 +57,13 @@ export const MODULES: Readonly<Record<string, Module>> = {
   notifications: { imports: ['oci'], types: ['registry'] },
   images: { imports: ['fills', 'oci', 'upstream'] },
   'pull-through': {
-    imports: ['cache', 'fills', 'matching', 'oci', 'stream', 'upstream/upstream.ts'],
-    types: ['content', 'filters', 'hosted', 'registry'],
+    imports: ['cache', 'fills', 'filters', 'matching', 'oci', 'stream', 'upstream/upstream.ts'],
+    types: ['content', 'hosted', 'registry'],
   },
-  fills: { imports: ['cache', 'locks', 'oci', 'stream', 'upstream/upstream.ts'], types: ['content', 'registry'] },
+  fills: {
+    imports: ['cache', 'locks', 'oci', 'storage/driver.ts', 'stream', 'upstream/upstream.ts'],
+    types: ['content', 'registry'],
+  },
   hosted: { imports: ['oci'], types: ['content', 'registry'] },
   filters: { imports: ['matching', 'oci'], types: ['registry'] },
   retention: {

@@ -9,6 +9,7 @@ import type { Target } from '../../pull-through/router.ts';
 import type { Client } from '../client/client-address.ts';
 import { SecurityHeaders } from '../listen/security-headers.ts';
 import type { FinishedRequest, RequestEvents, RequestHandlerName, RequestTrace } from './request-events.ts';
+import { clientSignal } from './client-signal.ts';
 
 const HANDLER_NAMES: Readonly<Record<OciRequestKind, RequestHandlerName>> = {
   ping: 'ping',
@@ -57,6 +58,7 @@ export class Exchange {
   readonly #events: RequestEvents;
   readonly #security: SecurityHeaders;
   readonly #startedAt = performance.now();
+  #signal: AbortSignal | undefined;
   #trace: RequestTrace | undefined;
   /** Absent until the request is parsed. */
   #handler: RequestHandlerName | undefined;
@@ -78,6 +80,11 @@ export class Exchange {
     this.#events = events;
     this.#security = security;
     res.on('close', () => this.#finish());
+  }
+
+  /** Aborts when the client disconnects before the response is complete. Created at its first use, which a warm pull does not need. */
+  get signal(): AbortSignal {
+    return (this.#signal ??= clientSignal(this.res));
   }
 
   /** Calls `work` within the request's trace, when tracing is on. */

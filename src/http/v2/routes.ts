@@ -1,4 +1,4 @@
-import type { LocalRegistry } from '../../hosted/hosted-registry.ts';
+import type { RegistryLister } from '../../registry/registry.ts';
 import type { RouteHandler, RouteTable } from './route-table.ts';
 import { getBlob, headBlob } from './routes/blobs.ts';
 import { listReferrers, listRepositories, listTags } from './routes/lists.ts';
@@ -8,16 +8,17 @@ import { appendUpload, cancelUpload, finishUpload, getUpload, startUpload } from
 import { sendJson } from './send-json.ts';
 
 export interface RoutesOptions {
-  readonly local: LocalRegistry;
+  /** Its catalog lists all stored repositories. */
+  readonly hosted: RegistryLister;
   readonly catalogMaxEntries: number;
   readonly tagsMaxEntries: number;
   readonly http: { readonly limits: { readonly maxManifestBytes: number } };
 }
 
-export function createRoutes({ local, catalogMaxEntries, tagsMaxEntries, http }: RoutesOptions): RouteTable {
+export function createRoutes({ hosted, catalogMaxEntries, tagsMaxEntries, http }: RoutesOptions): RouteTable {
   return {
     ping,
-    'list-repositories': listRepositories(local, catalogMaxEntries),
+    'list-repositories': listRepositories(hosted, catalogMaxEntries),
     'list-tags': listTags(tagsMaxEntries),
     'get-manifest': getManifest,
     'head-manifest': headManifest,

@@ -1,8 +1,5 @@
-import type { ServerResponse } from 'node:http';
-
 import type { ByteRange } from '../../oci/range.ts';
 import { type ByteSource, MemorySource } from '../../stream/byte-source.ts';
-import { isGone } from '../listen/http2.ts';
 import type { Exchange } from './exchange.ts';
 
 /** Part of the body: literal text, or a range of the source. */
@@ -22,7 +19,7 @@ export async function sendSource(exchange: Exchange, source: ByteSource, parts: 
     res.end(bytes);
     return;
   }
-  const signal = clientSignal(res);
+  const { signal } = exchange;
   for (const part of parts) {
     if ('text' in part) await write(exchange, Buffer.from(part.text), signal);
     else for await (const chunk of source.read(part.range, { signal })) await write(exchange, chunk, signal);
@@ -43,15 +40,4 @@ function write(exchange: Exchange, chunk: Uint8Array, signal: AbortSignal): Prom
       resolve();
     });
   });
-}
-
-/** Aborts when the client disconnects before the response is complete. */
-function clientSignal(res: ServerResponse): AbortSignal {
-  const controller = new AbortController();
-  const abort = () => controller.abort(new Error('the client closed the connection'));
-  if (isGone(res)) abort();
-  res.once('close', () => {
-    if (!res.writableFinished) abort();
-  });
-  return controller.signal;
 }

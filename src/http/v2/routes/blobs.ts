@@ -20,7 +20,7 @@ export const getBlob: RouteHandler<'get-blob'> = async ({ repository, digest }, 
     registry.redirectBlob(name, digest, redirectRequest(exchange, 'GET')),
   );
   if (redirectedTo) return void notify(pullOf(repository, redirectedTo));
-  const blob = await registry.openBlob(name, digest);
+  const blob = await registry.openBlob(name, digest, exchange);
   try {
     exchange.served(blob);
     await sendBlob(exchange, blob);
@@ -38,7 +38,7 @@ export const headBlob: RouteHandler<'head-blob'> = async ({ repository, digest }
     registry.redirectBlob(name, digest, redirectRequest(exchange, 'HEAD')),
   );
   if (redirectedTo) return void notify(pullOf(repository, redirectedTo));
-  const blob = await registry.resolveBlob(name, digest);
+  const blob = await registry.resolveBlob(name, digest, exchange);
   exchange.served(blob);
   if (isNotModified(exchange.req, digest)) sendNotModified(exchange, blob);
   else startResponse(exchange, blob, wholeResponse(blob.size, blob.mediaType)).end();

@@ -1,7 +1,7 @@
 import { RegistryError } from '../../../oci/errors.ts';
 import { OCI_INDEX } from '../../../oci/media-types.ts';
 import { nextPageLink, type Page, type PageRequest } from '../../../oci/pagination.ts';
-import type { LocalRegistry } from '../../../hosted/hosted-registry.ts';
+import type { CallOptions, RegistryLister } from '../../../registry/registry.ts';
 import type { Exchange } from '../exchange.ts';
 import type { RouteContext, RouteHandler } from '../route-table.ts';
 import { sendJson } from '../send-json.ts';
@@ -10,27 +10,27 @@ import { sendJson } from '../send-json.ts';
 const DEFAULT_CATALOG_PAGE = 100;
 
 /** `GET /v2/_catalog`, from Docker's registry: all stored repositories, hosted and cached. */
-export function listRepositories(local: LocalRegistry, maxEntries: number): RouteHandler<'list-repositories'> {
+export function listRepositories(registry: RegistryLister, maxEntries: number): RouteHandler<'list-repositories'> {
   return async ({ page }, { exchange, maySee }) => {
     const { n = Math.min(DEFAULT_CATALOG_PAGE, maxEntries) } = page;
     if (n > maxEntries) {
       throw new RegistryError('PAGINATION_NUMBER_INVALID', `n must be at most ${maxEntries}`, { detail: { n } });
     }
-    const { entries, next } = await listVisible(local, { ...page, n }, maySee);
+    const { entries, next } = await listVisible(registry, { ...page, n }, { maySee, signal: exchange.signal });
     sendJson(exchange, { repositories: entries }, linkHeader(exchange, next));
   };
 }
 
 /** A page of the repositories that the caller may see, read from as many pages of the catalog as needed. */
 async function listVisible(
-  local: LocalRegistry,
+  registry: RegistryLister,
   page: PageRequest & { readonly n: number },
-  maySee: RouteContext['maySee'],
+  { maySee, signal }: Pick<RouteContext, 'maySee'> & CallOptions,
 ): Promise<Page<string>> {
-  if (maySee === undefined || page.n === 0) return local.listRepositories(page);
+  if (maySee === undefined || page.n === 0) return registry.listRepositories(page, { signal });
   const visible: string[] = [];
   for (let request = page; ; ) {
-    const { entries, next } = await local.listRepositories(request);
+    const { entries, next } = await registry.listRepositories(request, { signal });
     visible.push(...entries.filter(maySee));
     const last = visible[page.n - 1];
     const isMore = visible.length > page.n || next !== undefined;
@@ -51,7 +51,7 @@ export function listTags(maxEntries: number): RouteHandler<'list-tags'> {
       return;
     }
     const limited = page.n === undefined ? page : { ...page, n: Math.min(page.n, maxEntries) };
-    const list = await registry.listTags(name, limited);
+    const list = await registry.listTags(name, limited, exchange);
     exchange.served(list);
     sendJson(exchange, { name: repository, tags: list.entries }, linkHeader(exchange, list.next));
   };
@@ -61,7 +61,7 @@ export function listTags(maxEntries: number): RouteHandler<'list-tags'> {
 export const listReferrers: RouteHandler<'list-referrers'> = async (request, { exchange, target }) => {
   const { registry, repository: name } = target(request.repository);
   const { artifactType, page } = request;
-  const found = await registry.listReferrers(name, request.digest, { ...page, artifactType });
+  const found = await registry.listReferrers(name, request.digest, { ...page, artifactType }, exchange);
   exchange.served(found);
   sendJson(
     exchange,

@@ -1,7 +1,6 @@
-import type { ManifestPut, RegistryWriter } from '../../../registry/registry.ts';
-import { noWriter } from '../no-writer.ts';
+import type { ManifestPut } from '../../../registry/registry.ts';
 import { readBody } from '../read-body.ts';
-import type { FindTarget, RouteHandler } from '../route-table.ts';
+import type { RouteHandler } from '../route-table.ts';
 
 /**
  * `PUT /v2/<name>/manifests/<reference>`: end-7a and end-7b of the distribution spec.
@@ -11,10 +10,10 @@ import type { FindTarget, RouteHandler } from '../route-table.ts';
 export function putManifest(maxBytes: number): RouteHandler<'put-manifest'> {
   return async (request, { exchange, target, locate, notify }) => {
     const { repository, reference, tags } = request;
-    const { writer, name } = writable(repository, target);
+    const { registry, repository: name } = target(repository);
     const bytes = await readBody(exchange.req, maxBytes);
     const mediaType = mediaTypeOf(exchange.req.headers['content-type']);
-    const put = await writer.manifests.put(name, { bytes, mediaType, reference, tags });
+    const put = await registry.putManifest(name, { bytes, mediaType, reference, tags });
     const putTags = [...new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags])];
     const eventTags = putTags.length === 0 ? [undefined] : putTags;
     await Promise.all(eventTags.map((tag) => notify({ action: 'push', repository, tag, ...put })));
@@ -28,8 +27,8 @@ export function putManifest(maxBytes: number): RouteHandler<'put-manifest'> {
 /** `DELETE /v2/<name>/manifests/<reference>`: end-9 of the distribution spec. */
 export const deleteManifest: RouteHandler<'delete-manifest'> = async (request, { exchange, target, notify }) => {
   const { repository, reference } = request;
-  const { writer, name } = writable(repository, target);
-  const tags = await writer.manifests.delete(name, reference);
+  const { registry, repository: name } = target(repository);
+  const tags = await registry.deleteManifest(name, reference);
   // Like distribution: one event for the manifest, and one for each tag deleted with it.
   if (reference.kind === 'digest') await notify({ action: 'delete', repository, digest: reference.digest });
   await Promise.all(tags.map((tag) => notify({ action: 'delete', repository, tag })));
@@ -38,18 +37,11 @@ export const deleteManifest: RouteHandler<'delete-manifest'> = async (request, {
 
 /** `DELETE /v2/<name>/blobs/<digest>`: end-10 of the distribution spec. */
 export const deleteBlob: RouteHandler<'delete-blob'> = async ({ repository, digest }, { exchange, target, notify }) => {
-  const { writer, name } = writable(repository, target);
-  await writer.manifests.deleteBlob(name, digest);
+  const { registry, repository: name } = target(repository);
+  await registry.deleteBlob(name, digest);
   await notify({ action: 'delete', repository, digest });
   exchange.res.writeHead(202, { ...exchange.commonHeaders(), 'content-length': 0 }).end();
 };
-
-/** @throws {RegistryError} `UNSUPPORTED` */
-function writable(repository: string, target: FindTarget): { readonly writer: RegistryWriter; readonly name: string } {
-  const found = target(repository);
-  if (!found.writer) throw noWriter(repository, found);
-  return { writer: found.writer, name: found.repository };
-}
 
 function putHeaders({ digest, subject }: ManifestPut, tags: readonly string[]) {
   return {
