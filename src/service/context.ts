@@ -3,15 +3,13 @@ import type { Config } from '../config/config.ts';
 import type { StoredContent } from '../content/content-cache.ts';
 import type { UploadPurging } from '../content/upload-purging.ts';
 import { RunningFills } from '../fills/running-fills.ts';
-import type { CheckedRedis } from '../health/health-dependencies.ts';
-import { createHealth, type Health } from '../health/health.ts';
+import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { keepAlone, type Keeper } from '../locks/directory-owner.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
 import { TagEntries } from '../pull-through/tag-entries.ts';
 import { createLeadership } from '../redis/leadership.ts';
-import type { Redis } from '../redis/redis.ts';
 import type { ContentListener } from '../registry/content-event.ts';
 import type { Registry } from '../registry/registry.ts';
 import { createHousekeeping } from '../retention/create-housekeeping.ts';
@@ -19,12 +17,12 @@ import type { ForgottenListener } from '../retention/sweep.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import type { Upstream } from '../upstream/upstream.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createNotifier, tellingOf } from './composition/notifying.ts';
 import { createPulling } from './composition/pulling.ts';
 import { createHosted, createUploadPurging } from './composition/pushing.ts';
 import { openStored, type Stored } from './composition/stored.ts';
+import { watchHealth } from './composition/watched-health.ts';
 
 export interface ContextOptions {
   readonly config: Config;
@@ -147,31 +145,4 @@ async function startHousekeeping(keeper: Keeper, { care, isShared, purging }: St
     purging?.start();
   });
   if (keeper.isKeeper) await started;
-}
-
-function watchHealth(
-  { health, proxy }: Config,
-  {
-    driver,
-    redis,
-    upstreams,
-    telemetry,
-  }: Pick<Stored, 'driver' | 'redis'> & { telemetry: Telemetry; upstreams: readonly Upstream[] },
-): Health {
-  return createHealth(health, {
-    storage: driver,
-    redis: redis && checkedRedis(redis),
-    upstreams: proxy?.offline ? [] : upstreams,
-    log: telemetry.log,
-  });
-}
-
-function checkedRedis(redis: Redis): CheckedRedis {
-  const ping = { name: 'ping', writes: false, patience: 'background' } as const;
-  return {
-    get state() {
-      return redis.state;
-    },
-    answers: () => redis.call(ping, (commands) => commands.ping().then(() => true), false),
-  };
 }
