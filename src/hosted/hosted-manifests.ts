@@ -14,7 +14,7 @@ import type {
   RegistryDeleter,
   RegistryWriter,
 } from '../registry/registry.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { ContentCache } from '../content/content-cache.ts';
 
 /** Errors of one response. */
 const MAX_LISTED = 100;
@@ -38,7 +38,7 @@ export interface WritableStore {
 
 export interface HostedManifestsOptions {
   readonly store: WritableStore;
-  readonly content: StoredContent;
+  readonly content: ContentCache;
   readonly policy: PushPolicy;
 }
 

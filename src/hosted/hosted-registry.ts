@@ -20,7 +20,7 @@ import type {
   Served,
   UploadWriter,
 } from '../registry/registry.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { ContentCache } from '../content/content-cache.ts';
 import { HostedManifests, type PushPolicy, type WritableStore } from './hosted-manifests.ts';
 
 const STORED = { outcome: 'HIT', upstream: undefined } as const;
@@ -35,7 +35,7 @@ export interface ReadableStore {
 
 export interface HostedRegistryOptions {
   readonly store: ReadableStore & WritableStore;
-  readonly content: StoredContent;
+  readonly content: ContentCache;
   readonly uploads: UploadWriter;
   readonly policy: PushPolicy;
 }
@@ -44,7 +44,7 @@ export interface HostedRegistryOptions {
 export class HostedRegistry implements Registry {
   readonly uploads: UploadWriter;
   readonly #store: ReadableStore;
-  readonly #content: StoredContent;
+  readonly #content: ContentCache;
   readonly #manifests: HostedManifests;
 
   constructor({ store, content, uploads, policy }: HostedRegistryOptions) {
@@ -74,7 +74,7 @@ export class HostedRegistry implements Registry {
   async resolveBlob(repository: string, digest: Digest, options?: CallOptions): Promise<Served<Descriptor>> {
     options?.signal?.throwIfAborted();
     await this.#content.recheck(repository, digest, 'blob');
-    const size = await this.#content.relyOnBlob(repository, digest);
+    const size = await this.#content.protectBlob(repository, digest);
     if (size === undefined) throw unknownBlob(digest);
     return { digest, size, mediaType: OCTET_STREAM, ...STORED };
   }
@@ -95,7 +95,7 @@ export class HostedRegistry implements Registry {
     const redirected = this.redirectStored(repository, digest, request);
     if (!redirected || request.method === 'GET') return redirected;
     return redirected.then(async (found) => {
-      const size = found && (await this.#content.relyOnBlob(repository, digest));
+      const size = found && (await this.#content.protectBlob(repository, digest));
       return size === undefined ? undefined : found;
     });
   }

@@ -43,7 +43,7 @@ export class HostedUploads implements UploadWriter {
   }
 
   get minChunkBytes(): number {
-    return this.#options.uploads.minPieceBytes;
+    return this.#options.uploads.minChunkBytes;
   }
 
   async start(repository: string, algorithm: DigestAlgorithm, options?: CallOptions): Promise<UploadSession> {

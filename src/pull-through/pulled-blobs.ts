@@ -9,13 +9,13 @@ import type { FillRequest, Fills } from '../fills/fills.ts';
 import type { Found, PulledRepository } from './pulled-manifests.ts';
 import type { CallOptions, OpenBlob } from '../registry/registry.ts';
 import { SingleFlight } from './single-flight.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { ContentCache } from '../content/content-cache.ts';
 import { upstreamCallOptions } from './upstream-call-options.ts';
 import { UpstreamSource } from './upstream-source.ts';
 
 export interface PulledBlobsOptions {
   readonly upstream: Upstream;
-  readonly content: StoredContent;
+  readonly content: ContentCache;
   readonly store: { readonly blobs: Pick<BlobStore, 'link'>; readonly bytes: Pick<StoredBytes, 'has' | 'open'> };
   readonly fills: Fills;
   readonly offline: boolean;

@@ -15,7 +15,7 @@ import {
 import { isDescribed, type PulledManifest, readPulled } from './pulled-manifest.ts';
 import type { Manifest, Outcome } from '../registry/registry.ts';
 import { SingleFlight } from './single-flight.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { ContentCache } from '../content/content-cache.ts';
 import type { TagEntries, TagEntry } from './tag-entries.ts';
 
 /** A repository of the upstream, with both its names. */
@@ -28,7 +28,7 @@ export interface PulledRepository {
 
 export interface PulledManifestsOptions {
   readonly upstream: Upstream;
-  readonly content: StoredContent;
+  readonly content: ContentCache;
   readonly tags: TagEntries;
   readonly policy: TagRules & FailurePolicy;
   readonly offline: boolean;

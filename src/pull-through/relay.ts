@@ -10,7 +10,7 @@ import { RegistryError } from '../oci/errors.ts';
 import type { WriteRequest } from '../oci/write-request.ts';
 import { type Upstream, UpstreamError, type WriteAccess } from '../upstream/upstream.ts';
 import type { NameRefusal } from '../filters/name-filter.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { ContentCache } from '../content/content-cache.ts';
 import type { TagEntries } from './tag-entries.ts';
 import { toClientError } from './upstream-failure.ts';
 import type { UploadSecrets } from '../hosted/upload-secrets.ts';
@@ -28,7 +28,7 @@ export interface RelayOptions {
     readonly manifests: Pick<ManifestStore, 'delete'>;
     readonly tags: Pick<TagStore, 'delete'>;
   };
-  readonly content: StoredContent;
+  readonly content: ContentCache;
   readonly tags: TagEntries;
   readonly secrets: UploadSecrets;
 }

@@ -1,6 +1,6 @@
 import { Auth } from '../auth/auth.ts';
 import type { Config } from '../config/config.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { ContentCache } from '../content/content-cache.ts';
 import type { UploadPurging } from '../content/upload-purging.ts';
 import { RunningFills } from '../fills/running-fills.ts';
 import type { Health } from '../health/health.ts';
@@ -65,32 +65,30 @@ async function createParts({ config, env, telemetry: recorded }: ContextOptions,
   if (notifier) opened.use(notifier);
   const telemetry = notifier && config.notifications?.cacheEvents ? tellingOf(recorded, notifier) : recorded;
   const auth = config.auth && (await Auth.open({ config: config.auth, events: telemetry.auth, now: Date.now }));
-  const stored = await openStored(config, telemetry);
+  const stored = opened.use(await openStored(config, telemetry));
   const { driver, redis } = stored;
-  opened.use(driver);
-  if (redis) opened.use(redis);
   const keeper = await keepAlone(config, () => {});
   opened.defer(() => keeper.release());
   const running = new RunningFills();
   const tags = new TagEntries(stored.store, { upstreams: config.proxy?.upstreams.length ?? 0 });
-  const care = openHousekeeping(config, { ...stored, telemetry, running, tags });
-  opened.defer(() => care.stop());
+  const retention = openHousekeeping(config, { ...stored, telemetry, running, tags });
+  opened.defer(() => retention.stop());
   const hosted = opened.use(createHosted(config, { ...stored, telemetry }));
-  const { quota } = care.housekeeping;
+  const { quota } = retention.housekeeping;
   const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, secret: config.http.secret };
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
   const purging = createUploadPurging(config, driver, telemetry);
   if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
   opened.defer(() => health.stop());
-  await startHousekeeping(keeper, { care, isShared: stored.usage.index.isShared, purging });
+  await startHousekeeping(keeper, { retention, isShared: stored.usage.index.isShared, purging });
   return {
     router: createRouter(config, hosted.registry, pulling?.routes ?? []),
     hosted: hosted.registry,
     health,
     auth,
     peers: pulling?.peers,
-    cache: care.createControl(pulling && ((repository, tag) => pulling.refresh(repository, tag))),
+    cache: retention.createControl(pulling && ((repository, tag) => pulling.refresh(repository, tag))),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     keeping: keeper.keeping,
     isKeeper: keeper.isKeeper,
@@ -124,7 +122,7 @@ function openHousekeeping(config: Config, parts: HousekeepingParts) {
 }
 
 /** Removes from memory the content that was removed from storage. */
-function forgetIn(content: StoredContent, tagEntries: TagEntries): ForgottenListener {
+function forgetIn(content: ContentCache, tagEntries: TagEntries): ForgottenListener {
   return (repository, digest, tags) => {
     content.forget(repository, digest);
     for (const tag of tags) tagEntries.forget(repository, tag);
@@ -132,16 +130,16 @@ function forgetIn(content: StoredContent, tagEntries: TagEntries): ForgottenList
 }
 
 interface StartedParts {
-  readonly care: { start(): void };
+  readonly retention: { start(): void };
   readonly isShared: boolean;
   readonly purging: UploadPurging | undefined;
 }
 
 /** Without a shared index, housekeeping runs in the process that owns the storage directory. */
-async function startHousekeeping(keeper: Keeper, { care, isShared, purging }: StartedParts): Promise<void> {
-  if (isShared) care.start();
+async function startHousekeeping(keeper: Keeper, { retention, isShared, purging }: StartedParts): Promise<void> {
+  if (isShared) retention.start();
   const started = keeper.keeping.then(() => {
-    if (!isShared) care.start();
+    if (!isShared) retention.start();
     purging?.start();
   });
   if (keeper.isKeeper) await started;
