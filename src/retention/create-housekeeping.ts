@@ -80,7 +80,6 @@ function flushMsOf(config: Config): number {
 }
 
 export type StartOptions = Omit<HousekeepingOptions, keyof Usage | 'policy' | 'onLeading'> &
-  Pick<LocalControlOptions, 'refresh'> &
   Pick<CollectionsOptions, 'store' | 'events'>;
 
 export function createHousekeeping(config: Config, usage: Usage, options: StartOptions) {
@@ -94,18 +93,13 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
     isHosted: policy.isHosted,
     isAlone: config.storage.driver.kind === 'filesystem' && !usage.index.isShared,
   });
-  const { refresh, pinBackup, now } = options;
-  const control = new LocalControl({
-    ...usage,
-    housekeeping,
-    collections,
-    policy,
-    ...{ refresh, pinBackup, now },
-  });
+  const { pinBackup, now } = options;
   return {
     housekeeping,
     collections,
-    control,
+    /** @param refresh revalidates a tag; absent without upstreams */
+    createControl: (refresh: LocalControlOptions['refresh']) =>
+      new LocalControl({ ...usage, housekeeping, collections, policy, refresh, pinBackup, now }),
     start() {
       housekeeping.start();
       collections.keep().catch((error: unknown) => {

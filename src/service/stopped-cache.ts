@@ -55,16 +55,21 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
     store,
     isFilling: () => false,
     onForgotten: () => {},
-    refresh: undefined,
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
     events: telemetry.expiry,
     now: Date.now,
   });
   opened.defer(() => retention.stop());
-  const { control, housekeeping, collections } = retention;
+  const { housekeeping, collections } = retention;
   await collections.keep();
-  return { control, housekeeping, collections, isAlone: kind === 'filesystem', close: () => opened.close() };
+  return {
+    control: retention.createControl(undefined),
+    housekeeping,
+    collections,
+    isAlone: kind === 'filesystem',
+    close: () => opened.close(),
+  };
 }
 
 /** @throws {ControlError} `unavailable` */
