@@ -24,12 +24,13 @@ export interface Hosted {
 
 /** The registry of stored content. */
 export function createHosted(
-  { http, push, storage }: Config,
+  config: Config,
   parts: Omit<Stored, 'buffers'> & { readonly telemetry: Telemetry },
 ): Hosted {
+  const { http, push, storage } = config;
   const { driver, store, content, redis, usage, telemetry } = parts;
-  if (http.secret === undefined && !redis) {
-    telemetry.log.info({}, 'no http.secret is configured: a push can only go on at the process at which it began');
+  if (http.secret === undefined && !redis && acceptsPushes(config)) {
+    telemetry.log.info({}, 'http.secret is not set: interrupted uploads resume only on this process');
   }
   const holders = async (digest: Digest) => (await usage.index.holders(digest)).map(({ repository }) => repository);
   const uploads = new HostedUploads({
@@ -44,7 +45,13 @@ export function createHosted(
   return { registry, stored, close: () => uploads.close() };
 }
 
-/** Of uploads that nobody finished; undefined where they stay. */
+/** Whether there are names that clients can push to. Pushes that are forwarded to an upstream have sessions too. */
+function acceptsPushes({ storage, proxy }: Config): boolean {
+  if (proxy?.upstreams.some(({ passthrough }) => passthrough)) return true;
+  return !storage.readOnly && (proxy === undefined || proxy.hosted.length > 0);
+}
+
+/** Removes abandoned uploads; absent when they are kept. */
 export function createUploadPurging(
   { storage: { uploadPurging, readOnly } }: Config,
   driver: StorageDriver,
@@ -56,10 +63,7 @@ export function createUploadPurging(
     driver,
     now: Date.now,
     onPurged: ({ uploads, dryRun }) =>
-      log.info(
-        { uploads, dryrun: dryRun },
-        dryRun ? 'uploads that nobody finished: they stay' : 'uploads that nobody finished removed',
-      ),
+      log.info({ uploads, dryrun: dryRun }, dryRun ? 'abandoned uploads found' : 'abandoned uploads removed'),
     onFailed: (error) => housekeeping.housekeepingFailed({ task: 'uploadpurging', error }),
   });
 }
