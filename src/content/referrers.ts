@@ -5,7 +5,7 @@ import { type Digest, isDigest } from '../oci/digest.ts';
 import { type ReferrersPage, isWanted, ReferrersPageBuilder, type ReferrersQuery } from '../oci/referrers-page.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { type LinkStore, orUndefined } from './links.ts';
-import type { ManifestStore, ReadManifest } from './manifests.ts';
+import type { ManifestFiles, ReadManifest } from './manifest-files.ts';
 import { referrerDirectory, referrersCompletePath, referrersOfPath, revisionsPath } from './paths.ts';
 
 const MAX_CONCURRENT_READS = 16;
@@ -19,7 +19,7 @@ const ALGORITHMS = ['sha256', 'sha512'] as const;
 export interface ReferrerStoreOptions {
   readonly driver: StorageDriver;
   readonly links: LinkStore;
-  readonly manifests: ManifestStore;
+  readonly manifests: ManifestFiles;
   /** Nothing is written because somebody reads. */
   readonly readOnly: boolean;
 }
@@ -54,7 +54,7 @@ export class ReferrerStore {
   }
 
   /** In the order of their digests; empty when there are none. */
-  async list(repository: string, subject: Digest, query: ReferrersQuery): Promise<ReferrersPage> {
+  async list(repository: string, subject: Digest, query: ReferrersQuery = {}): Promise<ReferrersPage> {
     const page = new ReferrersPageBuilder(query);
     const { last = '' } = query;
     const candidates = (await this.#candidates(repository, subject)).filter((digest) => digest > last);

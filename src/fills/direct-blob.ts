@@ -25,8 +25,11 @@ export class DirectBlob implements ByteSource {
   }
 
   /** @returns undefined when the upstream does not tell the size @throws {UpstreamError} */
-  static async open(blob: RemoteBlob): Promise<DirectBlob | undefined> {
+  static async open(blob: RemoteBlob, signal?: AbortSignal): Promise<DirectBlob | undefined> {
+    signal?.throwIfAborted();
     const closed = new AbortController();
+    const abort = () => closed.abort(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
     let size: number | undefined;
     const chunks = downloadBlob(blob, { start: 0, signal: closed.signal, onOpened: (told) => (size = told) });
     try {
@@ -36,6 +39,8 @@ export class DirectBlob implements ByteSource {
     } catch (err) {
       closed.abort();
       throw err;
+    } finally {
+      signal?.removeEventListener('abort', abort);
     }
     closed.abort();
     return undefined;

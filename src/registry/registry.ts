@@ -148,12 +148,7 @@ export interface UploadWriter {
    * @throws {RegistryError} as {@link find}; `RANGE_INVALID` for a piece that does not come next (the session stays as it is);
    *   `SIZE_INVALID` for a body that is not as long as was said, or too long
    */
-  append(
-    repository: string,
-    upload: UploadReference,
-    body: UploadBody,
-    options?: CallOptions,
-  ): Promise<UploadSession>;
+  append(repository: string, upload: UploadReference, body: UploadBody, options?: CallOptions): Promise<UploadSession>;
 
   /**
    * The blob is in the repository afterwards, durably. The session ends in any case but that of a refused body.

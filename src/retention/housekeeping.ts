@@ -53,7 +53,8 @@ export interface HousekeepingOptions {
   readonly index: UsageIndex;
   readonly recorder: UsageRecorder;
   readonly parts: ManifestParts;
-  readonly store: SweptStore & CountedStore & ScrubbedStore & TagReader & { readonly unrecorded: UnrecordedNotes };
+  readonly store: SweptStore & CountedStore & ScrubbedStore & { readonly tags: TagReader };
+  readonly notes: UnrecordedNotes;
   /** Undefined: there are no others. */
   readonly leader?: HousekeepingLeader | undefined;
   /** This process looks after the content from now on, or no more. */
@@ -96,12 +97,12 @@ export class Housekeeping {
     const { ttlMs, graceMs, isKept } = policy;
     const failed = (task: string) => this.#failed(task);
     this.#options = options;
-    const pins = new Pins({ configured: policy.pins, index, parts, tags: store });
+    const pins = new Pins({ configured: policy.pins, index, parts, tags: store.tags });
     const sweep = new Sweep({ ...options, events: this.#reporting(events) });
     this.#sweep = sweep;
     this.pins = pins;
     this.eviction = new Eviction({ index, sweep, parts, isKept, now });
-    this.contents = new ContentList({ index, parts, tags: store, pins, isKept, ttlMs });
+    this.contents = new ContentList({ index, parts, tags: store.tags, pins, isKept, ttlMs });
     this.#scheduler = new ExpiryScheduler({
       ...options,
       ...{ sweep, pins, ttlMs, graceMs, isKept },
@@ -187,9 +188,9 @@ export class Housekeeping {
   /** Storage may not be there yet. Never fails. */
   async #beginWhenComplete(): Promise<void> {
     try {
-      const { index, store, now } = this.#options;
+      const { index, notes, now } = this.#options;
       if ((await index.marker('complete')) === undefined) await this.rebuild();
-      if (index.isShared) await recordNoted(index, store.unrecorded, now());
+      if (index.isShared) await recordNoted(index, notes, now());
       if (!(await index.isLossless())) this.#failed('index')(new Error(LOSSY));
       await this.#begin();
     } catch (err) {

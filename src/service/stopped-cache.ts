@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Config } from '../config/config.ts';
-import { ContentStore } from '../content/content-store.ts';
+import { createContentStore } from '../content/content-store.ts';
+import { createManifestReader } from '../content/manifest-files.ts';
+import { UnrecordedLinks } from '../content/unrecorded-links.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
 import type { Collections } from '../retention/collections.ts';
@@ -51,17 +53,16 @@ export async function openStoppedCache(config: Config, telemetry: Telemetry): Pr
   const usage = await openUsage({
     config,
     redis,
-    notes: () => store.unrecorded,
-    reader: () => store,
+    notes: new UnrecordedLinks(driver),
+    reader: createManifestReader(driver, () => {}),
     events: telemetry.expiry,
     now: Date.now,
   });
-  const store: ContentStore = new ContentStore({ driver, onDamage: () => {}, ledger: usage.recorder });
+  const store = createContentStore({ driver, onDamage: () => {}, ledger: usage.recorder });
   const care = createHousekeeping(config, usage, {
     store,
     isFilling: () => false,
     onForgotten: () => {},
-    refresh: undefined,
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
     events: telemetry.expiry,
@@ -69,7 +70,7 @@ export async function openStoppedCache(config: Config, telemetry: Telemetry): Pr
   });
   await care.collections.keep();
   return {
-    control: care.control,
+    control: care.createControl(undefined),
     housekeeping: care.housekeeping,
     collections: care.collections,
     isAlone: kind.kind === 'filesystem',

@@ -13,8 +13,8 @@ export interface UsageRecorderOptions {
   readonly flushMs: number;
   /** A use so soon after the one that is recorded is not worth a write. Milliseconds. */
   readonly granularityMs: number;
-  /** Where links are noted that the index could not be told of; asked later. Undefined: nowhere, as the index is as near as storage. */
-  readonly notes?: (() => UnrecordedNotes) | undefined;
+  /** For links that could not be recorded while the index was unavailable. Absent for a local index, which is as available as the storage. */
+  readonly notes?: UnrecordedNotes | undefined;
   readonly now: () => number;
   /** The index could not be read or written; pulls go on. */
   readonly onError: (error: unknown) => void;

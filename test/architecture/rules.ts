@@ -46,7 +46,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   'http/auth': { imports: ['auth', 'http/client', 'http/v2', 'oci'], types: ['pull-through', 'telemetry'] },
   'http/v2': {
     imports: ['auth', 'http/client', 'http/listen', 'oci', 'stream'],
-    types: ['hosted', 'http/auth', 'http/passthrough', 'pull-through', 'registry', 'telemetry'],
+    types: ['http/auth', 'http/passthrough', 'pull-through', 'registry', 'telemetry'],
   },
   'http/listen': { imports: ['http/tls', 'oci'], types: ['http/client', 'telemetry'] },
   'http/tls': { imports: [], types: ['telemetry'] },
@@ -60,10 +60,10 @@ export const MODULES: Readonly<Record<string, Module>> = {
     types: ['registry'],
   },
   'pull-through': {
-    imports: ['cache', 'fills', 'matching', 'oci', 'stream', 'upstream/upstream.ts'],
-    types: ['content', 'filters', 'hosted', 'registry'],
+    imports: ['cache', 'fills', 'filters', 'matching', 'oci', 'stream', 'upstream/upstream.ts'],
+    types: ['content', 'hosted', 'registry'],
   },
-  fills: { imports: ['cache', 'locks', 'oci', 'stream', 'upstream/upstream.ts'], types: ['content', 'registry'] },
+  fills: { imports: ['cache', 'locks', 'oci', 'storage/driver.ts', 'stream', 'upstream/upstream.ts'], types: ['content', 'registry'] },
   hosted: { imports: ['oci'], types: ['content', 'registry'] },
   filters: { imports: ['matching', 'oci'], types: ['registry'] },
   retention: {

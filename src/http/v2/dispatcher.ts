@@ -159,7 +159,7 @@ function serve(
     exchange.routed(found);
     return found;
   };
-  const mountSource = createMountSource({ route, mayPull });
+  const mountSource = createMountSource({ route, isAllowed: (found) => router.isAllowed(found), mayPull });
   const locate = (path: string) => options.locate(req, path);
   const notify = createNotify(options.listening, exchange);
   if (isWrite(request)) {

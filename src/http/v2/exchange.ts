@@ -11,6 +11,7 @@ import type { FinishedRequest, RequestHandlerName } from '../../telemetry/reques
 import type { RequestTrace } from '../../telemetry/tracing.ts';
 import type { Client } from '../client/client-address.ts';
 import { SecurityHeaders } from '../listen/security-headers.ts';
+import { clientSignal } from './client-signal.ts';
 
 const HANDLER_NAMES: Readonly<Record<OciRequestKind, RequestHandlerName>> = {
   ping: 'ping',
@@ -60,6 +61,7 @@ export class Exchange {
   readonly #telemetry: Telemetry;
   readonly #security: SecurityHeaders;
   readonly #startedAt = performance.now();
+  #signal: AbortSignal | undefined;
   #trace: RequestTrace | undefined;
   /** Undefined until the request has been understood. */
   #handler: RequestHandlerName | undefined;
@@ -81,6 +83,11 @@ export class Exchange {
     this.#telemetry = telemetry;
     this.#security = security;
     res.on('close', () => this.#finish());
+  }
+
+  /** Aborts when the client leaves before its response is complete. Created at its first use, which a warm pull does without. */
+  get signal(): AbortSignal {
+    return (this.#signal ??= clientSignal(this.res));
   }
 
   /** Does what the request asks for; in its trace, where traces are made. */

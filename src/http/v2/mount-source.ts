@@ -10,15 +10,16 @@ export type FindMountSource = (repository: string) => Target | undefined;
 export interface MountSourceOptions {
   /** @throws {RegistryError} for a name that no registry has */
   readonly route: (repository: string) => Target;
+  /** Whether the target's registry serves its repository. */
+  readonly isAllowed: (target: Target) => boolean;
   /** By stored name. */
   readonly mayPull: (repository: string) => boolean;
 }
 
-export function createMountSource({ route, mayPull }: MountSourceOptions): FindMountSource {
+export function createMountSource({ route, isAllowed, mayPull }: MountSourceOptions): FindMountSource {
   return (repository) => {
     const found = findTarget(() => route(parseRepositoryName(repository)));
-    if (!found || !mayPull(found.storedAs)) return undefined;
-    return found.allows?.(found.repository) === false ? undefined : found;
+    return found && mayPull(found.storedAs) && isAllowed(found) ? found : undefined;
   };
 }
 

@@ -1,4 +1,4 @@
-import type { LocalRegistry } from '../../hosted/hosted-registry.ts';
+import type { RegistryLister } from '../../registry/registry.ts';
 import type { RouteTable } from './route-table.ts';
 import { getBlob, headBlob } from './routes/blobs.ts';
 import { listReferrers, listRepositories, listTags } from './routes/lists.ts';
@@ -9,16 +9,17 @@ import { ping } from './routes/ping.ts';
 import { appendUpload, cancelUpload, finishUpload, getUpload, startUpload } from './routes/uploads.ts';
 
 export interface RoutesOptions {
-  readonly local: LocalRegistry;
+  /** Its catalog lists all stored repositories. */
+  readonly hosted: RegistryLister;
   readonly catalogMaxEntries: number;
   readonly tagsMaxEntries: number;
   readonly http: { readonly limits: { readonly maxManifestBytes: number } };
 }
 
-export function createRoutes({ local, catalogMaxEntries, tagsMaxEntries, http }: RoutesOptions): RouteTable {
+export function createRoutes({ hosted, catalogMaxEntries, tagsMaxEntries, http }: RoutesOptions): RouteTable {
   return {
     ping,
-    'list-repositories': listRepositories(local, catalogMaxEntries),
+    'list-repositories': listRepositories(hosted, catalogMaxEntries),
     'list-tags': listTags(tagsMaxEntries),
     'get-manifest': getManifest,
     'head-manifest': headManifest,

@@ -1,6 +1,5 @@
 import type { ByteRange } from '../../oci/range.ts';
 import { type ByteSource, MemorySource } from '../../stream/byte-source.ts';
-import { clientSignal } from './client-signal.ts';
 import type { Exchange } from './exchange.ts';
 
 /** A stretch of the body: literal text, or a range of the source. */
@@ -20,7 +19,7 @@ export async function sendSource(exchange: Exchange, source: ByteSource, parts: 
     res.end(bytes);
     return;
   }
-  const signal = clientSignal(res);
+  const { signal } = exchange;
   for (const part of parts) {
     if ('text' in part) await write(exchange, Buffer.from(part.text), signal);
     else for await (const chunk of source.read(part.range, { signal })) await write(exchange, chunk, signal);

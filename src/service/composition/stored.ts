@@ -1,6 +1,8 @@
 import { DescriptorCache } from '../../cache/descriptor-cache.ts';
 import type { Config } from '../../config/config.ts';
-import { ContentStore } from '../../content/content-store.ts';
+import { createContentStore } from '../../content/content-store.ts';
+import { createManifestReader } from '../../content/manifest-files.ts';
+import { UnrecordedLinks } from '../../content/unrecorded-links.ts';
 import { openUsage } from '../../retention/create-housekeeping.ts';
 import { loadSchedulerState } from '../../retention/scheduler-state.ts';
 import { createRedis } from '../../redis/connection.ts';
@@ -21,14 +23,14 @@ export async function openStored(config: Config, telemetry: Telemetry) {
   const usage = await openUsage({
     config,
     redis,
-    notes: () => store.unrecorded,
-    reader: () => store,
+    notes: new UnrecordedLinks(driver),
+    reader: createManifestReader(driver, onDamage),
     events: telemetry.expiry,
     now: Date.now,
   });
   const { readOnly, garbageCollection, redirect } = config.storage;
   const { graceMs } = garbageCollection;
-  const store: ContentStore = new ContentStore({ driver, onDamage, ledger: usage.recorder, readOnly, graceMs });
+  const store = createContentStore({ driver, onDamage, ledger: usage.recorder, readOnly, graceMs });
   const { shared, maxEntries } = config.descriptors;
   const descriptors = new DescriptorCache({ maxEntries, redis: shared ? redis : undefined, events: telemetry.redis });
   const content = new StoredContent(store, descriptors, onDamage, { redirect });

@@ -17,7 +17,7 @@ export const getBlob: RouteHandler<'get-blob'> = async ({ repository, digest }, 
   const { registry, repository: name } = target(repository);
   const redirectedTo = await redirected(exchange, registry.redirectBlob(name, digest, askedBy(exchange, 'GET')));
   if (redirectedTo) return void notify(pullOf(repository, redirectedTo));
-  const blob = await registry.openBlob(name, digest);
+  const blob = await registry.openBlob(name, digest, exchange);
   try {
     exchange.served(blob);
     await sendBlob(exchange, blob);
@@ -32,7 +32,7 @@ export const headBlob: RouteHandler<'head-blob'> = async ({ repository, digest }
   const { registry, repository: name } = target(repository);
   const redirectedTo = await redirected(exchange, registry.redirectBlob(name, digest, askedBy(exchange, 'HEAD')));
   if (redirectedTo) return void notify(pullOf(repository, redirectedTo));
-  const blob = await registry.resolveBlob(name, digest);
+  const blob = await registry.resolveBlob(name, digest, exchange);
   exchange.served(blob);
   if (isNotModified(exchange.req, digest)) sendNotModified(exchange, blob);
   else startAnswer(exchange, blob, wholeAnswer(blob.size, blob.mediaType)).end();

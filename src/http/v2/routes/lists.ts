@@ -1,7 +1,7 @@
 import { RegistryError } from '../../../oci/errors.ts';
 import { OCI_INDEX } from '../../../oci/media-types.ts';
 import { nextPageLink, type Page, type PageRequest } from '../../../oci/pagination.ts';
-import type { LocalRegistry } from '../../../hosted/hosted-registry.ts';
+import type { CallOptions, RegistryLister } from '../../../registry/registry.ts';
 import type { Exchange } from '../exchange.ts';
 import type { RouteContext, RouteHandler } from '../route-table.ts';
 import { sendJson } from '../send-json.ts';
@@ -10,27 +10,27 @@ import { sendJson } from '../send-json.ts';
 const DEFAULT_CATALOG_PAGE = 100;
 
 /** `GET /v2/_catalog`, from Docker's registry: what is stored here, whichever upstream it came from. */
-export function listRepositories(local: LocalRegistry, maxEntries: number): RouteHandler<'list-repositories'> {
+export function listRepositories(registry: RegistryLister, maxEntries: number): RouteHandler<'list-repositories'> {
   return async ({ page }, { exchange, maySee }) => {
     const { n = Math.min(DEFAULT_CATALOG_PAGE, maxEntries) } = page;
     if (n > maxEntries) {
       throw new RegistryError('PAGINATION_NUMBER_INVALID', `n must be at most ${maxEntries}`, { detail: { n } });
     }
-    const { entries, next } = await listSeen(local, { ...page, n }, maySee);
+    const { entries, next } = await listSeen(registry, { ...page, n }, { maySee, signal: exchange.signal });
     sendJson(exchange, { repositories: entries }, linkHeader(exchange, next));
   };
 }
 
 /** A page of those that may be seen; it takes as many pages of all of them as it needs. */
 async function listSeen(
-  local: LocalRegistry,
+  registry: RegistryLister,
   page: PageRequest & { readonly n: number },
-  maySee: RouteContext['maySee'],
+  { maySee, signal }: Pick<RouteContext, 'maySee'> & CallOptions,
 ): Promise<Page<string>> {
-  if (maySee === undefined || page.n === 0) return local.listRepositories(page);
+  if (maySee === undefined || page.n === 0) return registry.listRepositories(page, { signal });
   const seen: string[] = [];
   for (let asked = page; ; ) {
-    const { entries, next } = await local.listRepositories(asked);
+    const { entries, next } = await registry.listRepositories(asked, { signal });
     seen.push(...entries.filter(maySee));
     const last = seen[page.n - 1];
     const isMore = seen.length > page.n || next !== undefined;
@@ -50,7 +50,7 @@ export function listTags(maxEntries: number): RouteHandler<'list-tags'> {
       return;
     }
     const asked = page.n === undefined ? page : { ...page, n: Math.min(page.n, maxEntries) };
-    const list = await registry.listTags(name, asked);
+    const list = await registry.listTags(name, asked, exchange);
     exchange.served(list);
     sendJson(exchange, { name: repository, tags: list.entries }, linkHeader(exchange, list.next));
   };
@@ -60,7 +60,7 @@ export function listTags(maxEntries: number): RouteHandler<'list-tags'> {
 export const listReferrers: RouteHandler<'list-referrers'> = async (request, { exchange, target }) => {
   const { registry, repository: name } = target(request.repository);
   const { artifactType, page } = request;
-  const found = await registry.listReferrers(name, request.digest, { ...page, artifactType });
+  const found = await registry.listReferrers(name, request.digest, { ...page, artifactType }, exchange);
   exchange.served(found);
   sendJson(
     exchange,

@@ -5,14 +5,13 @@ import { RegistryError } from '../../../oci/errors.ts';
 import type { RequestOf } from '../../../oci/request.ts';
 import type { UploadReference } from '../../../oci/write-request.ts';
 import type { UploadSession, UploadWriter } from '../../../registry/registry.ts';
-import { noWriter } from '../no-writer.ts';
 import type { RouteContext, RouteHandler } from '../route-table.ts';
 import { requestBody } from '../upload-body.ts';
 
 /** `POST /v2/<name>/blobs/uploads/`: end-4a, end-4b and end-11 of the distribution spec. */
 export const startUpload: RouteHandler<'start-upload'> = async (request, context) => {
   const { repository, mount, digest, algorithm } = request;
-  const { writer, name } = hosted(repository, context);
+  const { writer, name } = uploadsOf(repository, context);
   if (mount !== undefined && (await mounted(request, context))) return;
   const session = await writer.start(name, algorithm);
   if (digest === undefined || mount !== undefined) {
@@ -33,14 +32,14 @@ export const startUpload: RouteHandler<'start-upload'> = async (request, context
 
 /** `GET /v2/<name>/blobs/uploads/<id>`: end-13 of the distribution spec. */
 export const getUpload: RouteHandler<'get-upload'> = async ({ repository, upload }, context) => {
-  const { writer, name } = hosted(repository, context);
+  const { writer, name } = uploadsOf(repository, context);
   const session = await writer.find(name, upload);
   sendSession(context, { repository, session }, { status: 204 });
 };
 
 /** `PATCH /v2/<name>/blobs/uploads/<id>`: end-5 of the distribution spec. */
 export const appendUpload: RouteHandler<'append-upload'> = async ({ repository, upload }, context) => {
-  const { writer, name } = hosted(repository, context);
+  const { writer, name } = uploadsOf(repository, context);
   const asked = { repository, name, upload, writer };
   const session = await orWhereToGoOn(context, asked, async () =>
     writer.append(name, upload, await pieceOf(context, asked)),
@@ -50,7 +49,7 @@ export const appendUpload: RouteHandler<'append-upload'> = async ({ repository, 
 
 /** `PUT /v2/<name>/blobs/uploads/<id>?digest=<digest>`: end-6 of the distribution spec. */
 export const finishUpload: RouteHandler<'finish-upload'> = async ({ repository, upload, digest }, context) => {
-  const { writer, name } = hosted(repository, context);
+  const { writer, name } = uploadsOf(repository, context);
   const asked = { repository, name, upload, writer };
   const blob = await orWhereToGoOn(context, asked, async () =>
     writer.finish(name, upload, { ...(await pieceOf(context, asked)), digest }),
@@ -60,27 +59,25 @@ export const finishUpload: RouteHandler<'finish-upload'> = async ({ repository, 
 
 /** `DELETE /v2/<name>/blobs/uploads/<id>`: end-14 of the distribution spec. */
 export const cancelUpload: RouteHandler<'cancel-upload'> = async ({ repository, upload }, context) => {
-  const { writer, name } = hosted(repository, context);
+  const { writer, name } = uploadsOf(repository, context);
   await writer.cancel(name, upload);
   const { exchange } = context;
   exchange.res.writeHead(204, { ...exchange.commonHeaders(), 'docker-upload-uuid': upload.id }).end();
 };
 
-/** @throws {RegistryError} `UNSUPPORTED` */
-function hosted(
+function uploadsOf(
   repository: string,
   { target }: RouteContext,
 ): { readonly writer: UploadWriter; readonly name: string } {
-  const found = target(repository);
-  if (!found.writer) throw noWriter(repository);
-  return { writer: found.writer.uploads, name: found.repository };
+  const { registry, repository: name } = target(repository);
+  return { writer: registry.uploads, name };
 }
 
 /** @returns false when it has to be sent */
 async function mounted(request: RequestOf<'start-upload'>, context: RouteContext): Promise<boolean> {
   const { repository, mount: digest, from } = request;
   if (digest === undefined) return false;
-  const { writer, name } = hosted(repository, context);
+  const { writer, name } = uploadsOf(repository, context);
   const { mountSource } = context;
   const source = from === undefined ? undefined : mountSource(from);
   if (from !== undefined && source === undefined) return false;
