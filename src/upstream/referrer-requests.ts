@@ -6,7 +6,7 @@ import { OCI_INDEX } from '../oci/media-types.ts';
 import { readBody } from './response-body.ts';
 import type { CallScope } from './call-scope.ts';
 import type { Endpoint, EndpointResponse, EndpointRequest } from './endpoint.ts';
-import { nextLink } from './link.ts';
+import { nextLink } from './list-requests.ts';
 import { contentType, fetchManifest } from './manifest-requests.ts';
 import { drain, headerText } from './transport.ts';
 import { UpstreamError } from './upstream.ts';

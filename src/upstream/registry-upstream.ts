@@ -12,7 +12,7 @@ import { type EndpointsOptions, connectEndpoints } from './endpoints.ts';
 import { fetchManifest, resolveManifest } from './manifest-requests.ts';
 import type { RateLimitGauge } from './rate-limit.ts';
 import { listReferrers } from './referrer-requests.ts';
-import { listTags } from './tag-requests.ts';
+import { listTags } from './list-requests.ts';
 import { uploadLocation } from './upload-location.ts';
 import {
   type FetchedManifest,

@@ -147,6 +147,12 @@ export interface TagPage {
   readonly next: PageRequest | undefined;
 }
 
+export interface RepositoryPage {
+  readonly repositories: readonly string[];
+  /** Request for the next page; undefined on the last. */
+  readonly next: PageRequest | undefined;
+}
+
 export interface UpstreamStatus {
   readonly breaker: 'closed' | 'open' | 'half-open';
   /** Milliseconds until an open breaker lets a probe through. */

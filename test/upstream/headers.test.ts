@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { parseContentRange } from '../../src/upstream/content-range.ts';
-import { nextLink } from '../../src/upstream/link.ts';
+import { nextLink } from '../../src/upstream/list-requests.ts';
 import { parseRateLimit } from '../../src/upstream/rate-limit.ts';
 
 describe('parseContentRange', () => {

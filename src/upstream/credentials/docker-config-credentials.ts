@@ -1,5 +1,5 @@
 import { type Credentials, CredentialsError, type CredentialsSource } from './credentials.ts';
-import { HelperCache, type HelperCacheOptions } from './helper-cache.ts';
+import { HelperCache, type HelperCacheOptions } from './credential-helper.ts';
 import { WatchedFile } from './watched-file.ts';
 
 /** Docker Hub's credentials are filed under the URL of an API that is long gone. */

@@ -74,8 +74,8 @@ describe('a credential helper', () => {
     ['fails', 'echo s3cret; echo s3cret >&2; exit 3', 'ended with exit code 3'],
     ['hangs', 'echo s3cret; exec sleep 60', 'did not respond in time'],
     ['floods', 'yes s3cret', 'wrote too much'],
-    ['babbles', 'echo "{s3cret"', 'printed no Username and Secret'],
-    ['leaves out the user', `echo '{"Secret":"s3cret"}'`, 'printed no Username and Secret'],
+    ['babbles', 'echo "{s3cret"', 'the helper printed no Username and Secret'],
+    ['leaves out the user', `echo '{"Secret":"s3cret"}'`, 'the helper printed no Username and Secret'],
   ])('that %s is an error without its output', async (_, body, message) => {
     await using directory = await temporaryDirectory();
     const command = await writeHelper(directory.path, 'helper', body);
