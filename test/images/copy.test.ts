@@ -70,7 +70,7 @@ describe('layover image copy', () => {
     expect(copied.manifests).toHaveLength(2);
     const none = await image(['copy', '-q', '--platform', 'windows/amd64', source, `${to}/narrow:none`]);
     expect(none.code).toBe(1);
-    expect(none.stderr).toContain('nothing for windows/amd64; there is linux/amd64, linux/arm64');
+    expect(none.stderr).toContain('no image for windows/amd64; there is linux/amd64, linux/arm64');
     const wrong = await image(['copy', '--platform', 's390x/linux', `${from}/team/single:v1`, `${to}/narrow:none`]);
     expect(wrong.stderr).toMatch(/is for linux\/\w+ and not for s390x\/linux/);
     expect(await manifestAt(toUrl, 'narrow', 'none')).toBeUndefined();
@@ -93,7 +93,7 @@ describe('layover image copy', () => {
     expect(stderr).toMatch(/^layover: .*404.*MANIFEST_UNKNOWN.*\n$/);
     expect((await image(['copy', 'oci:nowhere', `${to}/a:b`])).stderr).toBe('layover: nowhere: no such directory\n');
     expect((await image(['copy', `${from}/Team/app:1`, `${to}/a:b`])).stderr).toContain(
-      'Team/app is no name of a repository',
+      'Team/app is not a repository name',
     );
   });
 });
@@ -121,7 +121,7 @@ describe('layouts and archives', () => {
     const [a, b] = await Promise.all(['a.tar', 'b.tar'].map((name) => readFile(join(path, name))));
     expect(a?.equals(b ?? Buffer.of())).toBe(true);
     const again = await image(['pull', '-q', `${from}/team/single:v1`, '--output', 'a.tar']);
-    expect(again.stderr).toContain('exists already');
+    expect(again.stderr).toContain('already exists');
     expect((await readFile(join(path, 'a.tar'))).equals(a ?? Buffer.of())).toBe(true);
     await image(['push', '-q', 'a.tar', `${to}/from-archive:1`]);
     expect(await manifestAt(toUrl, 'from-archive', '1')).toEqual(index.bytes);

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 
 import { CredentialsError } from './credentials.ts';
 
-/** A small file that others replace at any time: parsed once, and again whenever it is another file or has changed. */
+/** A small file that may be replaced at any time: parsed once, and again whenever it is another file or has changed. */
 export class WatchedFile<T> {
   readonly #path: string;
   readonly #parse: (text: string) => T;
