@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config.ts';
+import { findBareDurations } from './bare-durations.ts';
 import { findEmptySecrets } from './empty-secrets.ts';
 import { applyEnvironment, type Environment } from './environment.ts';
+import { findMissingFiles } from './missing-files.ts';
 import { findFile } from './find-file.ts';
 import { findNotices } from './notices.ts';
 import { describeIssue } from './issue.ts';
@@ -25,32 +27,35 @@ export interface LoadConfigOptions {
   readonly file?: string | undefined;
   /** Its `REGISTRY_*` variables override the file, or the built-in default; its `OTEL_*` variables are read as well. */
   readonly env: Environment;
-  /** Path of the file that is used when none is named. @default the one that comes with this package */
+  /** Path of the file that is used when none is named. @default the one of this package */
   readonly defaults?: string;
+  /** Report files that the configuration names and that cannot be read. @default false */
+  readonly areFilesChecked?: boolean;
 }
 
 export interface LoadedConfig {
   readonly config: Config;
-  /** What was understood and will not have the effect it may be hoped to have; one line each. */
+  /** Valid settings that do not have the effect they seem to have; one line each. */
   readonly warnings: readonly string[];
-  /** What was done that may surprise; one line each. */
+  /** Effects that the operator may not expect; one line each. */
   readonly notices: readonly string[];
   /** Path of the file; `built-in default` without one. */
   readonly source: string;
 }
 
-/** @throws {ConfigError} with every problem there is, when the configuration cannot be used */
-export async function loadConfig({ file, env, defaults = DEFAULT_FILE }: LoadConfigOptions): Promise<LoadedConfig> {
+/** @throws {ConfigError} with every problem, when the configuration cannot be used */
+export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConfig> {
+  const { file, env, defaults = DEFAULT_FILE } = options;
   const { path: named, ...found } = await findFile(file, env);
   const { root, problems, isBroken } = parseYamlFile(await readText(named ?? defaults), named ?? 'default.yml');
   const draft = new Draft(root.kind === 'map' ? root : emptyMap(root.origin));
   draft.problems.push(...problems);
   const isMapping = root.kind === 'map' || isNullNode(root);
   if (!isMapping && !isBroken) draft.find({ path: [], part: 'value', message: 'must be a mapping of keys to values' });
-  // What is missing from the remains of a broken file would only confuse.
+  // Missing keys of a broken file would only confuse.
   if (isBroken || !isMapping) draft.throwProblems();
-  draft.makeWayFor(env, named === undefined);
-  const config = await draft.check(env);
+  draft.dropReplacedUpstreams(env, named === undefined);
+  const config = await draft.check(options);
   const upstreams = config.proxy?.upstreams.map(({ name }) => name) ?? [];
   const warnings = [
     ...found.warnings,
@@ -71,7 +76,7 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-/** A configuration on its way from text to {@link Config}, with what was found about it. */
+/** A configuration between text and {@link Config}, with the findings about it. */
 class Draft {
   readonly root: MapNode;
   readonly problems: Problem[] = [];
@@ -84,11 +89,11 @@ class Draft {
   }
 
   /**
-   * `REGISTRY_PROXY_REMOTEURL` alone makes a mirror of that registry, as it does over distribution's file.
+   * `REGISTRY_PROXY_REMOTEURL` alone makes a mirror of that registry, as with distribution's default file.
    *
-   * @param isDefault nobody wrote the upstreams that it replaces
+   * @param isDefault the replaced upstreams are those of the default file
    */
-  makeWayFor(env: Environment, isDefault: boolean): void {
+  dropReplacedUpstreams(env: Environment, isDefault: boolean): void {
     const proxy = this.root.entries.get('proxy')?.value;
     if (!env['REGISTRY_PROXY_REMOTEURL'] || proxy?.kind !== 'map' || !proxy.entries.has('upstreams')) return;
     const message = 'replaced by REGISTRY_PROXY_REMOTEURL';
@@ -96,7 +101,7 @@ class Draft {
     proxy.entries.delete('upstreams');
   }
 
-  async check(env: Environment): Promise<Config> {
+  async check({ env, areFilesChecked = false }: LoadConfigOptions): Promise<Config> {
     const shape = shapeOf(configSchema);
     const applied = applyEnvironment(this.root, env, shape);
     this.problems.push(...applied.problems);
@@ -108,8 +113,10 @@ class Draft {
     const parsed = await configSchema.safeParseAsync(plain, { reportInput: true });
     for (const issue of parsed.error?.issues ?? []) describeIssue(issue, shape).forEach((found) => this.find(found));
     for (const found of [...findConflicts(plain), ...findRefused(plain)]) this.find(found);
-    for (const found of [...findIgnored(plain), ...findOddities(plain)]) this.find(found, this.warnings);
+    const warned = [...findIgnored(plain), ...findOddities(plain), ...findBareDurations(plain, shape)];
+    for (const found of warned) this.find(found, this.warnings);
     for (const found of findNotices(plain)) this.find(found, this.notices);
+    if (areFilesChecked) for (const found of await findMissingFiles(plain, shape)) this.find(found);
     if (this.problems.length > 0 || !parsed.success) this.throwProblems();
     return resolveConfig(parsed.data, env);
   }

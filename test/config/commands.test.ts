@@ -22,8 +22,9 @@ async function check(text: string, env = {}) {
 
 describe('config check', () => {
   it('says what a good file would do, and what not', async () => {
+    await using pem = await configFile('');
     const { exitCode, text } = await check(
-      `${MINIMAL}http: {addr: "[::1]:5000", debug: {addr: ":5001"}, tls: {certificate: c, key: k}}
+      `${MINIMAL}http: {addr: "[::1]:5000", debug: {addr: ":5001"}, tls: {certificate: ${pem.path}, key: ${pem.path}}}
 redis: {addrs: ["a:1"]}
 proxy: {upstreams: [{remoteurl: "https://ghcr.io", mirrors: ["https://m.example"]}], offline: true}
 `,
@@ -56,6 +57,44 @@ warning: REGISTRY_HTP_ADDR: unknown variable, ignored; did you mean REGISTRY_HTT
 config.yml:4:17 tags.maxtags: must be a whole number from 0 to 2147483647
 `);
     expect(exitCode).toBe(1);
+  });
+
+  it('reports every file that cannot be read, with its key and path', async () => {
+    const { exitCode, text } = await check(`${MINIMAL}http: {tls: {certificate: /none/cert.pem, key: /}}
+admin: {tokenfile: /none/token}
+proxy:
+  upstreams:
+    - remoteurl: https://ghcr.io
+      tls: {ca: /none/ca.pem}
+      credentials: [{file: /none/password}, {dockerconfig: /none/config.json}]
+`);
+    const absent = 'the file does not exist (change the path, or provide the file)';
+    expect(text.split('\n')).toEqual([
+      `config.yml:3:27 http.tls.certificate: cannot read /none/cert.pem: ${absent}`,
+      'config.yml:3:48 http.tls.key: cannot read /: it is a directory (change the path, or provide the file)',
+      `config.yml:4:20 admin.tokenfile: cannot read /none/token: ${absent}`,
+      `config.yml:8:17 proxy.upstreams[0].tls.ca: cannot read /none/ca.pem: ${absent}`,
+      `config.yml:9:28 proxy.upstreams[0].credentials[0].file: cannot read /none/password: ${absent}`,
+      `config.yml:9:60 proxy.upstreams[0].credentials[1].dockerconfig: cannot read /none/config.json: ${absent}`,
+      '',
+    ]);
+    expect(exitCode).toBe(1);
+  });
+
+  it('names the variable of a file that does not exist, and does not repeat a key that is there instead', async () => {
+    const { text } = await check(MINIMAL, {
+      REGISTRY_HTTP_TLS_CERTIFICATE: '/none/cert.pem',
+      REGISTRY_HTTP_TLS_KEY: '-----BEGIN PRIVATE KEY-----\nhidden-thing\n',
+    });
+    expect(text).toContain('REGISTRY_HTTP_TLS_CERTIFICATE http.tls.certificate: cannot read /none/cert.pem: ');
+    expect(text).toContain('REGISTRY_HTTP_TLS_KEY http.tls.key: cannot read the file: ');
+    expect(text).not.toContain('hidden-thing');
+  });
+
+  it('needs no files of what is disabled', async () => {
+    const endpoint = '{url: "https://a.example", disabled: true, tls: {ca: /none/ca.pem}}';
+    const { exitCode } = await check(`${MINIMAL}notifications: {endpoints: [${endpoint}]}\n`);
+    expect(exitCode).toBe(0);
   });
 
   it('checks the built-in default without a file', async () => {

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { checkConfig } from '../../src/commands/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../config/examples/', import.meta.url));
@@ -24,6 +25,15 @@ describe('the examples', () => {
     const { config, warnings } = await load(name);
     expect(warnings).toEqual([]);
     expect(config.proxy?.upstreams.map((upstream) => upstream.name)).toEqual(upstreams);
+  });
+
+  it('name their files, and config check reports each one that does not exist', async () => {
+    let text = '';
+    const out = { write: (more: string) => (text += more) };
+    expect(await checkConfig(`${EXAMPLES}private-upstream.yml`, {}, out)).toBe(1);
+    expect(text).toMatch(
+      /private-upstream\.yml:\d+:\d+ proxy\.upstreams\[0\]\.tls\.ca: cannot read \/etc\/ssl\/corp\.pem: /,
+    );
   });
 
   it('show what they are about', async () => {

@@ -274,6 +274,17 @@ describe('a warning', () => {
     expect(only?.replace(/^\S+ /, '')).toBe(warning);
   });
 
+  it('is given for a duration without a unit, which distribution takes for nanoseconds', async () => {
+    const text = `${MINIMAL}proxy: {remoteurl: "https://a.example", ttl: 168}\nhealth: {tcp: [{addr: "a:1", interval: +10, timeout: 0}]}\n`;
+    expect(await warningsOf(text)).toEqual([
+      'config.yml:3:46 proxy.ttl: 168 means 168 nanoseconds, as in distribution; add a unit, such as 168s or 168h',
+      'config.yml:4:40 health.tcp[0].interval: +10 means +10 nanoseconds, as in distribution; add a unit, such as +10s or +10h',
+    ]);
+    expect(await warningsOf(MINIMAL, { REGISTRY_HTTP_DRAINTIMEOUT: '30' })).toEqual([
+      'REGISTRY_HTTP_DRAINTIMEOUT http.draintimeout: 30 means 30 nanoseconds, as in distribution; add a unit, such as 30s or 30h',
+    ]);
+  });
+
   it('is given for what the storage section asks for in vain', async () => {
     const text = `version: 0.1
 storage:
