@@ -69,9 +69,7 @@ describe('a configuration that is mounted into the container image', () => {
       const [, url] = await running.waitForOutput(/listening on (http:\/\/127\.0\.0\.1:\d+)/);
       expect((await fetch(`${url}/v2/`)).status).toBe(401);
       expect((await fetch(`${url}/v2/_catalog`)).status).toBe(401);
-      await expect
-        .poll(() => running.output)
-        .toContain(`${image.former}: found there and used, as no configuration is named`);
+      await expect.poll(() => running.output).toContain(`${image.former}: used because no configuration is named`);
     } finally {
       await running.stop();
     }

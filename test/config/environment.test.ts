@@ -8,7 +8,7 @@ log: {fields: {Environment: test}}
 http: {addr: ":5000", headers: {X-One: [a]}}
 `;
 
-const EMPTY_GUARD = 'is empty, which would let everybody in; leave it out, or set it to null if that is meant';
+const EMPTY_GUARD = 'is empty, which would turn access control off (unset the variable, or set it to null to do that)';
 
 describe('a REGISTRY_ variable', () => {
   it('overrides a value of the file, and adds what is not there', async () => {
@@ -95,7 +95,7 @@ describe('a REGISTRY_ variable', () => {
     ]);
     const gcs = await problemsOf(FILE, { REGISTRY_STORAGE: 'gcs', REGISTRY_STORAGE_GCS_BUCKET: 'b' });
     expect(gcs).toEqual([
-      'REGISTRY_STORAGE storage.gcs: not supported by this version; use one of the drivers filesystem, inmemory and s3',
+      'REGISTRY_STORAGE storage.gcs: not supported by this version; use filesystem, inmemory or s3',
     ]);
   });
 
@@ -143,7 +143,7 @@ describe('a REGISTRY_ variable', () => {
     ['REGISTRY_HEALTH_TCPCHECKERS_X_ADDR', 'a:1', '"X" must be the index of an entry, from 0 to 0'],
     ['REGISTRY_HEALTH_TCPCHECKERS_-1_ADDR', 'a:1', '"-1" must be the index of an entry, from 0 to 0'],
     ['REGISTRY_PROXY_HOSTED', '[', 'not valid YAML: Flow sequence must end with a ]'],
-    ['REGISTRY_HTTP', '{addr: a, addr: b}', 'this key is given twice'],
+    ['REGISTRY_HTTP', '{addr: a, addr: b}', '"addr" is also set before (remove one of the two)'],
     ['REGISTRY_PROXY_TTL', '!soon', 'text that starts with ! must be in quotes'],
     ['REGISTRY_AUTH', '', EMPTY_GUARD],
     ['REGISTRY_AUTH_POLICY', ' ', EMPTY_GUARD],
@@ -162,7 +162,7 @@ describe('a REGISTRY_ variable', () => {
     expect(await problemsOf(MINIMAL, env)).toEqual([
       'REGISTRY_AUTH_HTPASSWD_PATH auth.htpasswd.realm: is required',
       'REGISTRY_HTTP_DRAINTIMEOUT http.draintimeout: must be a duration such as 30s, 10m or 168h',
-      'REGISTRY_PROXY_PASSWORD proxy.password: is for the default upstream, and there is none',
+      'REGISTRY_PROXY_PASSWORD proxy.password: is for the default upstream, but none is (set default: true at one of proxy.upstreams)',
       'REGISTRY_STORAGE_FILESYTEM_ROOTDIRECTORY storage.filesytem: unknown key "filesytem", did you mean "filesystem"?',
     ]);
   });

@@ -263,10 +263,7 @@ describe('a warning', () => {
       'middleware: {registry: [{name: a}]}',
       'middleware.registry: not honoured by this version: no middleware is loaded',
     ],
-    [
-      'http: {debug: {prometheus: {enabled: true}}}',
-      'http.debug.prometheus: there are no metrics without http.debug.addr',
-    ],
+    ['http: {debug: {prometheus: {enabled: true}}}', 'http.debug.prometheus: has no effect without http.debug.addr'],
   ])('is given for %s, with its position', async (line, warning) => {
     const [only, ...others] = await warningsOf(`${MINIMAL}${line}\n`);
     expect(others).toEqual([]);

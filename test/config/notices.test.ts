@@ -7,7 +7,7 @@ const remoteUrls = async (yaml: string) => {
   const told = notices.filter((notice) => notice.includes('/v2 or /v1'));
   return {
     urls: config.proxy?.upstreams.flatMap(({ remoteUrl, mirrors }) => [remoteUrl, ...mirrors]),
-    told: told.map((notice) => /:(\d+:\d+ \S+): read without/.exec(notice)?.[1]),
+    told: told.map((notice) => /:(\d+:\d+ \S+): \/v2 or/.exec(notice)?.[1]),
   };
 };
 
@@ -51,10 +51,10 @@ it('config check tells what a configuration means beyond what it says', async ()
     '  listens on   :5000',
     '  stores in    memory, lost on exit',
     '  pulls from   mirror.gcr.io (https://mirror.gcr.io), the default',
-    'note: config.yml:4:3 proxy.remoteurl: serves requests for every registry (?ns=), as no proxy.upstreams say which ones it is a mirror of',
-    'note: config.yml:4:14 proxy.remoteurl: read without the /v2 or /v1 at its end, as /v2/ is added to it',
-    'note: config.yml:5:3 proxy.hosted: mirror.gcr.io is stored without a prefix, so what it has by these names cannot be pulled',
-    'note: REGISTRY_AUTH_FILE: a setting of podman, buildah and skopeo, ignored',
+    'note: config.yml:4:3 proxy.remoteurl: serves requests for every registry (?ns=); proxy.upstreams would restrict them to configured registries',
+    'note: config.yml:4:14 proxy.remoteurl: /v2 or /v1 at its end is ignored, because Layover appends /v2/',
+    'note: config.yml:5:3 proxy.hosted: mirror.gcr.io is stored without a prefix, so its content with these names cannot be pulled',
+    'note: REGISTRY_AUTH_FILE: set for podman, buildah and skopeo, ignored',
     '',
   ]);
 });

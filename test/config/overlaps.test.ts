@@ -66,7 +66,7 @@ describe('hosted names', () => {
   ])('must not be names of an upstream: %s', async (glob, prefix) => {
     const text = hosting(glob, upstream('registry-1.docker.io'));
     expect(await problemsOf(text)).toEqual([
-      `config.yml:6:12 proxy.hosted[0]: hosts names below ${prefix}/, which are those of upstreams[0]: what is pushed there would be served for what it has (see config.yml:5:7)`,
+      `config.yml:6:12 proxy.hosted[0]: hosts names below ${prefix}/, which are those of upstreams[0]: pushed content would be served as that of the upstream (choose other names) (see config.yml:5:7)`,
     ]);
   });
 
@@ -80,7 +80,7 @@ describe('hosted names', () => {
   it('must not be below the prefix that an upstream is given', async () => {
     const text = hosting('team/**', upstream('a.example', prefixed('team/mirror')));
     expect(await problemsOf(text)).toEqual([
-      'config.yml:6:12 proxy.hosted[0]: hosts names below team/mirror/, which are those of upstreams[0]: what is pushed there would be served for what it has (see config.yml:5:53)',
+      'config.yml:6:12 proxy.hosted[0]: hosts names below team/mirror/, which are those of upstreams[0]: pushed content would be served as that of the upstream (choose other names) (see config.yml:5:53)',
     ]);
   });
 
@@ -93,7 +93,7 @@ describe('hosted names', () => {
       const { notices } = await load(text);
       expect(notices.slice(-1)).toEqual([
         expect.stringMatching(
-          /config\.yml:[56]:3 proxy\.hosted: a\.example is stored without a prefix, so what it has by these names cannot be pulled$/,
+          /config\.yml:[56]:3 proxy\.hosted: a\.example is stored without a prefix, so its content with these names cannot be pulled$/,
         ),
       ]);
     }
@@ -104,7 +104,7 @@ describe('hosted names', () => {
   it('must not be those that a path with the name of the only upstream means', async () => {
     const text = `${MINIMAL}proxy:\n  remoteurl: https://a.example\n  hosted: ["a.example/**"]\n`;
     expect(await problemsOf(text)).toEqual([
-      'config.yml:5:12 proxy.hosted[0]: hosts names below a.example/, which are those of remoteurl: what is pushed there would be served for what it has (see config.yml:4:14)',
+      'config.yml:5:12 proxy.hosted[0]: hosts names below a.example/, which are those of remoteurl: pushed content would be served as that of the upstream (choose other names) (see config.yml:4:14)',
     ]);
   });
 });

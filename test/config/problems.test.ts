@@ -58,7 +58,7 @@ const cases: readonly Case[] = [
     what: 'a key given twice, beside other problems',
     text: 'version: 0.1\nstorage: inmemory\nhttp:\n  addr: :1\n  addr: x\n',
     problems: [
-      'config.yml:5:3: this key is given twice, also on line 4',
+      'config.yml:5:3: "addr" is also set on line 4 (remove one of the two)',
       'config.yml:5:9 http.addr: must be an address such as :5000, 127.0.0.1:5000 or [::1]:5000',
     ],
   },
@@ -78,7 +78,7 @@ const cases: readonly Case[] = [
   {
     what: 'an alias without anchor',
     text: `${MINIMAL}http: {addr: *here}\n`,
-    problems: ['config.yml:3:14: no anchor of this name before this alias'],
+    problems: ['config.yml:3:14: this alias has no anchor before it (text that starts with * needs quotes)'],
   },
   {
     what: 'durations',
@@ -117,7 +117,7 @@ const cases: readonly Case[] = [
   {
     what: 'a socket without a path',
     text: `${MINIMAL}http: {net: unix}\n`,
-    problems: ['config.yml:3:7 http.addr: must be the path of a socket, as http.net is unix'],
+    problems: ['config.yml:3:7 http.addr: must be the path of a socket, because http.net is unix'],
   },
   {
     what: 'half a certificate',
@@ -143,20 +143,18 @@ const cases: readonly Case[] = [
   {
     what: 'no driver',
     text: 'version: 0.1\nstorage: {delete: {enabled: false}}\n',
-    problems: ['config.yml:2:1 storage: names no driver; there are filesystem, inmemory and s3'],
+    problems: ['config.yml:2:1 storage: has no driver (use filesystem, inmemory or s3)'],
   },
   {
     what: 'a driver this version does not have',
     text: 'version: 0.1\nstorage: {gcs: {bucket: b}}\n',
-    problems: [
-      'config.yml:2:11 storage.gcs: not supported by this version; use one of the drivers filesystem, inmemory and s3',
-    ],
+    problems: ['config.yml:2:11 storage.gcs: not supported by this version; use filesystem, inmemory or s3'],
   },
   {
     what: 'a driver nobody has',
     text: 'version: 0.1\nstorage: filesytem\n',
     problems: [
-      'config.yml:2:1 storage: names no driver; there are filesystem, inmemory and s3',
+      'config.yml:2:1 storage: has no driver (use filesystem, inmemory or s3)',
       'config.yml:2:10 storage.filesytem: unknown key "filesytem", did you mean "filesystem"?',
     ],
   },
@@ -172,16 +170,16 @@ const cases: readonly Case[] = [
     what: 'methods of authentication that lack what they work with',
     text: `${MINIMAL}auth:\n  token: {realm: r, service: s, issuer: i}\n  mtls: {}\n  issuer: {}\n`,
     problems: [
-      'config.yml:4:3 auth.token: has no key to verify tokens by: rootcertbundle, jwks or jwksurl',
-      'config.yml:5:3 auth.mtls: needs http.tls.clientcas, which say whose certificates count',
+      'config.yml:4:3 auth.token: has no key to verify tokens with (set rootcertbundle, jwks or jwksurl)',
+      'config.yml:5:3 auth.mtls: requires http.tls.clientcas, the CAs of client certificates',
     ],
   },
   {
     what: 'an issuer that nobody can log in to, and open doors beside it',
     text: `${MINIMAL}auth:\n  none: {}\n  issuer: {lifetime: 0s}\n`,
     problems: [
-      'config.yml:4:3 auth.none: lets everybody in, which excludes all else of auth',
-      'config.yml:5:3 auth.issuer: gives tokens to those who log in, which takes auth.htpasswd or auth.mtls',
+      'config.yml:4:3 auth.none: turns authentication off, which excludes all other keys of auth (remove them, or auth.none)',
+      'config.yml:5:3 auth.issuer: issues tokens to clients that log in, which requires auth.htpasswd or auth.mtls',
       'config.yml:5:22 auth.issuer.lifetime: must be a duration such as 30s, 10m or 168h, and longer than 0',
     ],
   },
@@ -212,8 +210,8 @@ const cases: readonly Case[] = [
     what: 'certificates by ACME',
     text: `${MINIMAL}http: {tls: {letsencrypt: {email: a@b.example}}}\n`,
     problems: [
-      'config.yml:3:27 http.tls.letsencrypt.cachefile: is required to get a certificate',
-      'config.yml:3:27 http.tls.letsencrypt.hosts: is required to get a certificate',
+      'config.yml:3:27 http.tls.letsencrypt.cachefile: is required to obtain a certificate',
+      'config.yml:3:27 http.tls.letsencrypt.hosts: is required to obtain a certificate',
     ],
   },
   {

@@ -92,7 +92,7 @@ describe('proxy.remoteurl', () => {
 
   it('warns of half a login', async () => {
     expect(await warningsOf(`${MINIMAL}proxy: {remoteurl: "https://a.example", username: u}\n`)).toEqual([
-      'config.yml:3:41 proxy.username: has no effect without proxy.password: upstreams are asked anonymously',
+      'config.yml:3:41 proxy.username: has no effect without proxy.password: upstreams are used anonymously',
     ]);
   });
 
@@ -240,7 +240,7 @@ proxy:
     [
       'remoteurl beside the list',
       '{remoteurl: "https://a.example", upstreams: [{remoteurl: "https://b.example"}]}',
-      ['9 proxy.remoteurl: excludes proxy.upstreams; make it an entry of that list'],
+      ['9 proxy.remoteurl: excludes proxy.upstreams (add it to that list)'],
     ],
     [
       'two defaults',
@@ -265,7 +265,7 @@ proxy:
     [
       'pushes that would go around the proxy',
       '{upstreams: [{remoteurl: "https://a.example", httpproxy: "http://p", push: passthrough}]}',
-      ['83 proxy.upstreams[0].push: pushes cannot go through httpproxy: leave one of the two out'],
+      ['83 proxy.upstreams[0].push: pushes cannot go through httpproxy (remove one of the two)'],
     ],
     ['no remoteurl', '{upstreams: [{name: a}]}', ['21 proxy.upstreams[0].remoteurl: is required']],
     [
@@ -332,8 +332,8 @@ proxy:
       'a login that nobody gets',
       '{username: u, password: p, upstreams: [{remoteurl: "https://a.example", default: no}]}',
       [
-        '9 proxy.username: is for the default upstream, and there is none',
-        '22 proxy.password: is for the default upstream, and there is none',
+        '9 proxy.username: is for the default upstream, but none is (set default: true at one of proxy.upstreams)',
+        '22 proxy.password: is for the default upstream, but none is (set default: true at one of proxy.upstreams)',
       ],
     ],
     [

@@ -102,7 +102,7 @@ describe('redis', () => {
       caFiles: [],
     });
     expect(await warningsOf(`${MINIMAL}redis: {addrs: ["a:1"], tls: {certificate: c.pem}}\n`)).toEqual([
-      'config.yml:3:25 redis.tls: a client certificate needs both certificate and key: none is sent',
+      'config.yml:3:25 redis.tls: no client certificate is sent: it needs both certificate and key',
     ]);
   });
 
@@ -145,14 +145,14 @@ describe('storage.cache', () => {
 
   it('in Redis needs one', async () => {
     expect(await problemsOf('version: 0.1\nstorage: {inmemory: {}, cache: {blobdescriptor: redis}}\n')).toEqual([
-      'config.yml:2:49 storage.cache.blobdescriptor: needs redis.addrs',
+      'config.yml:2:49 storage.cache.blobdescriptor: requires redis.addrs',
     ]);
   });
 
   it('of another kind is kept in memory, with a warning', async () => {
     const text = 'version: 0.1\nstorage: {inmemory: {}, cache: {blobdescriptor: memcached}}\n';
     expect(await warningsOf(text)).toEqual([
-      'config.yml:2:49 storage.cache.blobdescriptor: neither redis nor inmemory: descriptors are kept in memory',
+      'config.yml:2:49 storage.cache.blobdescriptor: unknown value, inmemory is used (use redis or inmemory)',
     ]);
   });
 });

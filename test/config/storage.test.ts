@@ -162,7 +162,7 @@ storage:
 
   it('says that Amazon S3 is not spoken to without encryption', async () => {
     expect(await warningsOf(file('bucket: b, region: r, secure: false'))).toEqual([
-      'config.yml:3:30 storage.s3.secure: Amazon S3 is spoken to by https all the same',
+      'config.yml:3:30 storage.s3.secure: has no effect: Amazon S3 always uses HTTPS',
     ]);
   });
 

@@ -79,7 +79,7 @@ describe('a secret in a variable', () => {
     expect(await passwordOf('"quoted"')).toEqual({
       password: '"quoted"',
       warnings: [
-        'REGISTRY_PROXY_PASSWORD: its quotes are part of the value, as they protect nothing in it; leave them out if they are not',
+        'REGISTRY_PROXY_PASSWORD: its quotes are part of the value, because YAML needs none here (remove them if they are not)',
       ],
     });
   });
@@ -92,7 +92,7 @@ describe('a secret in a variable', () => {
 
   it.each(['', ' ', '\n', '""', "''", '" "'])('that is empty is an error: %j', async (secret) => {
     const env = { REGISTRY_PROXY_PASSWORD: secret, REGISTRY_ADMIN_TOKEN: secret, REGISTRY_HTTP_SECRET: secret };
-    const reason = 'is empty: give it a value, or leave the key out (text that starts with # needs quotes in YAML)';
+    const reason = 'is empty: set a value, or remove the key (text that starts with # needs quotes in YAML)';
     expect(await problemsOf(UPSTREAM, env)).toEqual([
       `REGISTRY_ADMIN_TOKEN admin.token: ${reason}`,
       `REGISTRY_HTTP_SECRET http.secret: ${reason}`,
@@ -102,7 +102,7 @@ describe('a secret in a variable', () => {
 
   it('is not lost in a section that is set as a whole', async () => {
     expect(await problemsOf(MINIMAL, { REGISTRY_ADMIN: 'token: #x' })).toEqual([
-      'REGISTRY_ADMIN admin.token: is empty: give it a value, or leave the key out (text that starts with # needs quotes in YAML)',
+      'REGISTRY_ADMIN admin.token: is empty: set a value, or remove the key (text that starts with # needs quotes in YAML)',
     ]);
   });
 });
@@ -264,6 +264,6 @@ describe('variables of other programs', () => {
     const { config, warnings, notices } = await load(MINIMAL, { REGISTRY_AUTH_FILE: '/run/auth.json' });
     expect(config.auth).toBeUndefined();
     expect(warnings).toEqual([]);
-    expect(notices).toEqual(['REGISTRY_AUTH_FILE: a setting of podman, buildah and skopeo, ignored']);
+    expect(notices).toEqual(['REGISTRY_AUTH_FILE: set for podman, buildah and skopeo, ignored']);
   });
 });
