@@ -24,7 +24,7 @@ export async function findFile(file: string | undefined, env: Environment): Prom
   return {
     path,
     notices: path === undefined ? [] : [`${path}: used because no configuration is named`],
-    warnings: others.map((other) => `${other}: not read, as there is ${path}`),
+    warnings: others.map((other) => `${other}: not read, because ${path} is used`),
   };
 }
 

@@ -86,7 +86,9 @@ export class VariableWalk {
     const { length } = list.items;
     if (!isIndex(index)) throw this.#refused(`"${index}" must be the index of an entry, from 0 to ${length}`);
     if (Number(index) > length) {
-      throw this.#refused(`there is no entry ${index}: the list has ${length}, and the next one is ${length}`);
+      throw this.#refused(
+        `there is no entry ${index}: the list has ${length} entries (use index ${length} to append one)`,
+      );
     }
     const item = shape.kind === 'list' ? shape.item : shape;
     list.items[Number(index)] = this.set(list.items[Number(index)], { shape: item, keys, names });

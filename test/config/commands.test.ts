@@ -21,7 +21,7 @@ async function check(text: string, env = {}) {
 }
 
 describe('config check', () => {
-  it('says what a good file would do, and what not', async () => {
+  it('prints a summary of a valid file, with its warnings', async () => {
     await using pem = await configFile('');
     const { exitCode, text } = await check(
       `${MINIMAL}http: {addr: "[::1]:5000", debug: {addr: ":5001"}, tls: {certificate: ${pem.path}, key: ${pem.path}}}
@@ -42,7 +42,7 @@ warning: REGISTRY_HTP_ADDR: unknown variable, ignored; did you mean REGISTRY_HTT
     expect(exitCode).toBe(0);
   });
 
-  it('says so when nothing is pulled', async () => {
+  it('reports that there are no upstreams', async () => {
     const { text } = await check(`${MINIMAL}http: {net: unix, addr: /run/layover.sock}\n`);
     expect(text).toBe(`OK: config.yml
   listens on   /run/layover.sock
@@ -51,7 +51,7 @@ warning: REGISTRY_HTP_ADDR: unknown variable, ignored; did you mean REGISTRY_HTT
 `);
   });
 
-  it('lists the problems of a bad one, and exits with 1', async () => {
+  it('lists the problems of an invalid file, and exits with 1', async () => {
     const { exitCode, text } = await check(`${MINIMAL}htpp: {}\ntags: {maxtags: no}\n`);
     expect(text).toBe(`config.yml:3:1 htpp: unknown key "htpp", did you mean "http"?
 config.yml:4:17 tags.maxtags: must be a whole number from 0 to 2147483647
@@ -81,7 +81,7 @@ proxy:
     expect(exitCode).toBe(1);
   });
 
-  it('names the variable of a file that does not exist, and does not repeat a key that is there instead', async () => {
+  it('names the variable of a missing file, and does not repeat a private key in its place', async () => {
     const { text } = await check(MINIMAL, {
       REGISTRY_HTTP_TLS_CERTIFICATE: '/none/cert.pem',
       REGISTRY_HTTP_TLS_KEY: '-----BEGIN PRIVATE KEY-----\nhidden-thing\n',
@@ -91,7 +91,7 @@ proxy:
     expect(text).not.toContain('hidden-thing');
   });
 
-  it('needs no files of what is disabled', async () => {
+  it('ignores the files of disabled entries', async () => {
     const endpoint = '{url: "https://a.example", disabled: true, tls: {ca: /none/ca.pem}}';
     const { exitCode } = await check(`${MINIMAL}notifications: {endpoints: [${endpoint}]}\n`);
     expect(exitCode).toBe(0);
@@ -120,7 +120,7 @@ function schema(): JsonSchema {
   return JSON.parse(screen.text) as JsonSchema;
 }
 
-/** Where the JSON schema knows other keys than the checks do. */
+/** Keys that only the JSON schema or only the checks know. */
 function differences(json: JsonSchema | undefined, shape: Shape, path: string): string[] {
   const mapping = json?.anyOf?.at(-1) ?? json;
   if (mapping === undefined) return [`${path}: missing`];
@@ -136,7 +136,7 @@ function differences(json: JsonSchema | undefined, shape: Shape, path: string): 
 }
 
 describe('config schema', () => {
-  it('is a JSON schema of draft 7 that knows the keys that the checks know', () => {
+  it('is a JSON schema of draft 7 with the same keys as the checks', () => {
     expect(schema()).toMatchObject({
       $schema: 'http://json-schema.org/draft-07/schema#',
       type: 'object',
@@ -158,7 +158,7 @@ describe('config schema', () => {
     expect(upstream?.properties?.['credentials']?.items?.type).toBe('object');
   });
 
-  it('explains every key that is honoured', () => {
+  it('describes every honoured key', () => {
     const silent = (json: JsonSchema, path: string): string[] =>
       Object.entries(json.properties ?? {}).flatMap(([key, value]) => [
         ...(value.description ? [] : [`${path}.${key}`]),
