@@ -107,6 +107,7 @@ proxy:
 interface JsonSchema {
   readonly type?: string | readonly string[];
   readonly description?: string;
+  readonly default?: unknown;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly additionalProperties?: boolean | JsonSchema;
   readonly required?: readonly string[];
@@ -156,6 +157,16 @@ describe('config schema', () => {
     const upstream = proxy?.properties?.['upstreams']?.items;
     expect(upstream?.required).toEqual(['remoteurl']);
     expect(upstream?.properties?.['credentials']?.items?.type).toBe('object');
+  });
+
+  it('has defaults as they are written in a file', () => {
+    const { http, proxy, log, auth } = schema().properties ?? {};
+    expect(http?.properties?.['limits']?.properties?.['headertimeout']?.default).toBe('60s');
+    expect(http?.properties?.['limits']?.properties?.['maxconnections']?.default).toBe(10_000);
+    expect(proxy?.properties?.['offline']?.default).toBe(false);
+    expect(auth?.properties?.['anonymous']?.properties?.['actions']?.default).toEqual(['pull']);
+    expect(log).not.toHaveProperty('default');
+    expect(http?.properties?.['secret']?.description).toMatch(/ Default: random at startup\.$/);
   });
 
   it('describes every honoured key', () => {
