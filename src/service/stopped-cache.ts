@@ -10,7 +10,7 @@ import type { Housekeeping } from '../retention/housekeeping.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import { tryAcquireDirectory } from '../locks/directory-owner.ts';
-import { createRedis } from '../redis/connection.ts';
+import { createRedis } from '../redis/create-redis.ts';
 import type { Redis } from '../redis/redis.ts';
 import { createStorage } from '../storage/index.ts';
 import { BufferPool } from '../stream/buffer-pool.ts';

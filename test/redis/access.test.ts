@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { DescriptorCache } from '../../src/cache/descriptor-cache.ts';
 import { digestOf } from '../../src/oci/digest.ts';
-import { createRedis } from '../../src/redis/connection.ts';
+import { createRedis } from '../../src/redis/create-redis.ts';
 import { Leases } from '../../src/redis/lease.ts';
 import { RedisServer, startCluster, startSentinels, until } from '../support/redis.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';

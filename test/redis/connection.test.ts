@@ -142,7 +142,7 @@ describe.skipIf(missing)('a Redis', () => {
     });
     await delay(1_000);
     expect(tested.redis.state).toBe('down');
-    expect(tested.reasons.at(-1)).toBe('the server is a node of a cluster: redis.addrs has to name two or more');
+    expect(tested.reasons.at(-1)).toBe('the server is a node of a cluster: list two or more nodes in redis.addrs');
   });
 
   it('that rejects a command is still there for others', async () => {

@@ -2,7 +2,7 @@
 import { connect as connectTo, createServer } from 'node:net';
 
 import { Leases } from '../../src/redis/lease.ts';
-import { createRedis } from '../../src/redis/connection.ts';
+import { createRedis } from '../../src/redis/create-redis.ts';
 import { until } from '../support/redis.ts';
 import { configFor } from './redis-under-test.ts';
 

@@ -77,7 +77,7 @@ describe.skipIf(missing)('a lease', () => {
     const next = await held(two.acquire('sha256:a', 5_000));
     expect(await lease.renew()).toBe(false);
     expect(lease.lost.aborted).toBe(true);
-    expect(lease.lost.reason).toEqual(new Error('lease taken by another'));
+    expect(lease.lost.reason).toEqual(new Error('lease taken by another process'));
     // Who lost it takes nothing from the one who has it.
     await lease.release();
     expect(await next.renew()).toBe(true);

@@ -1,5 +1,5 @@
-import type { RedisConfig } from '../../src/config/config.ts';
-import { createRedis } from '../../src/redis/connection.ts';
+import type { RedisConnectionOptions } from '../../src/redis/options.ts';
+import { createRedis } from '../../src/redis/create-redis.ts';
 import type { Redis, RedisEvents, RedisOperation, RedisState } from '../../src/redis/redis.ts';
 import { missingPrograms } from '../support/programs.ts';
 import { until } from '../support/redis.ts';
@@ -12,7 +12,7 @@ export const READ: RedisOperation = { name: 'TestRead', writes: false, patience:
 const SETTLED_WRITE: RedisOperation = { name: 'TestWrite', writes: true, patience: 'background' };
 const SETTLED_READ: RedisOperation = { name: 'TestRead', writes: false, patience: 'background' };
 
-export function configFor(address: string, more: Partial<RedisConfig> = {}): RedisConfig {
+export function configFor(address: string, more: Partial<RedisConnectionOptions> = {}): RedisConnectionOptions {
   return {
     topology: { kind: 'standalone', address: toAddress(address) },
     username: undefined,
@@ -47,7 +47,7 @@ export interface RedisUnderTest extends AsyncDisposable {
   get(key: string): Promise<string | null>;
 }
 
-export async function connect(config: RedisConfig): Promise<RedisUnderTest> {
+export async function connect(config: RedisConnectionOptions): Promise<RedisUnderTest> {
   const states: RedisState[] = [];
   const reasons: (string | undefined)[] = [];
   const failures: string[] = [];

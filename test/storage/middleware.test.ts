@@ -3,11 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import type { StorageMiddlewareConfig } from '../../src/config/config.ts';
 import type { StorageDriver } from '../../src/storage/driver.ts';
 import { createStorage } from '../../src/storage/index.ts';
 import { createInmemoryDriver } from '../../src/storage/inmemory/inmemory.ts';
-import { withMiddleware } from '../../src/storage/middleware/index.ts';
+import { type StorageMiddlewareOptions, withMiddleware } from '../../src/storage/middleware/index.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
 import { startServer } from '../support/start-server.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -56,7 +55,7 @@ describe('storage middleware', () => {
   });
 
   const QUERY = '?method=GET&signature=a%2Bb';
-  it.each<[Partial<StorageMiddlewareConfig>, string]>([
+  it.each<[Partial<StorageMiddlewareOptions>, string]>([
     [{}, `https://s3.example/bucket/root${PATH}${QUERY}`],
     [{ scheme: 'http' }, `http://s3.example/bucket/root${PATH}${QUERY}`],
     [{ host: 'cdn.example:8443' }, `https://cdn.example:8443/bucket/root${PATH}${QUERY}`],
@@ -64,7 +63,7 @@ describe('storage middleware', () => {
     [{ trimPathPrefix: '/elsewhere' }, `https://s3.example/bucket/root${PATH}${QUERY}`],
     [{ scheme: 'http', host: 'cdn', trimPathPrefix: '/bucket/' }, `http://cdn/root${PATH}${QUERY}`],
   ])('rewrite changes %j of the URL and keeps its query', async (options, url) => {
-    const wrapped = await withMiddleware(objectStore(), [{ ...REWRITE, ...options } as StorageMiddlewareConfig]);
+    const wrapped = await withMiddleware(objectStore(), [{ ...REWRITE, ...options } as StorageMiddlewareOptions]);
     expect(await wrapped.redirectUrl(PATH, GET)).toBe(url);
   });
 

@@ -3,7 +3,7 @@ import type { Config } from '../../config/config.ts';
 import { ContentStore } from '../../content/content-store.ts';
 import { openUsage } from '../../retention/create-housekeeping.ts';
 import { loadSchedulerState } from '../../retention/scheduler-state.ts';
-import { createRedis } from '../../redis/connection.ts';
+import { createRedis } from '../../redis/create-redis.ts';
 import { StoredContent } from '../../content/content-cache.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
 import { createStorage } from '../../storage/index.ts';

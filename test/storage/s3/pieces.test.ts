@@ -23,9 +23,9 @@ it('parts have all bytes of all pieces, in order, and are as large as the store 
     fc.property(sizes, limits, (pieces, { minBytes, maxBytes }) => {
       const parts = planParts(pieces, { minBytes, maxBytes });
       const ranges = parts.flat();
-      const expected = pieces.flatMap((size, piece) => Array.from({ length: size }, (_, i) => `${piece}:${i}`));
-      const covered = ranges.flatMap(({ piece, start, end }) =>
-        Array.from({ length: end - start }, (_, i) => `${piece}:${start + i}`),
+      const expected = pieces.flatMap((size, source) => Array.from({ length: size }, (_, i) => `${source}:${i}`));
+      const covered = ranges.flatMap(({ source, start, end }) =>
+        Array.from({ length: end - start }, (_, i) => `${source}:${start + i}`),
       );
       expect(covered).toEqual(expected);
       const lengths = parts.map((part) => part.reduce((sum, { start, end }) => sum + end - start, 0));

@@ -40,7 +40,7 @@ async function startScene() {
   };
 }
 
-const READ = 'info {"networks":1} read which addresses are those of AWS';
+const READ = 'info {"networks":1} AWS address ranges loaded';
 
 describe('published networks', () => {
   it('are read again, and replace those of before', async () => {
@@ -69,7 +69,7 @@ describe('published networks', () => {
     await expect.poll(() => ranges.has('11.1.2.3')).toBe(true);
     expect(scene.lines).toEqual([
       READ,
-      'warn {"reason":"status 503"} cannot read which addresses are those of AWS: those read before count',
+      'warn {"reason":"status 503"} AWS address ranges not loaded: the last list applies',
       READ,
     ]);
   });
@@ -77,14 +77,14 @@ describe('published networks', () => {
   it.each<[string, RequestListener | undefined, string]>([
     ['nobody is there', undefined, 'ECONNREFUSED'],
     ['the connection ends', (_req, res) => res.destroy(), 'UND_ERR_SOCKET'],
-    ['it is something else', (_req, res) => res.end('<html>'), 'it is not what AWS publishes'],
+    ['it is something else', (_req, res) => res.end('<html>'), 'not a list of AWS address ranges'],
     ['it is not there', (_req, res) => res.writeHead(404).end('{}'), 'status 404'],
   ])('are none when %s from the start, which is said once', async (_what, listener, reason) => {
     await using scene = await startScene();
     if (listener) scene.publish(listener);
     else await scene.server.stop();
     const ranges = scene.start();
-    const said = `warn {"reason":"${reason}"} cannot read which addresses are those of AWS: all clients are sent to CloudFront`;
+    const said = `warn {"reason":"${reason}"} AWS address ranges not loaded: all clients are redirected to CloudFront`;
     await expect.poll(() => scene.lines).toEqual([said]);
     expect(ranges.has('10.1.2.3')).toBe(false);
 

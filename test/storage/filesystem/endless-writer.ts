@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { createFilesystemDriver } from '../../src/storage/filesystem/filesystem.ts';
-import { BufferPool } from '../../src/stream/buffer-pool.ts';
+import { createFilesystemDriver } from '../../../src/storage/filesystem/filesystem.ts';
+import { BufferPool } from '../../../src/stream/buffer-pool.ts';
 
 /** Writes and adopts files that say how long they are, until it is killed: `endless-writer.ts ROOT`. */
 const driver = await createFilesystemDriver({ rootDirectory: process.argv[2] as string, buffers: new BufferPool() });
