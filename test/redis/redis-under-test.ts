@@ -4,11 +4,11 @@ import type { Redis, RedisEvents, RedisOperation, RedisState } from '../../src/r
 import { missingPrograms } from '../support/programs.ts';
 import { until } from '../support/redis.ts';
 
-/** Undefined when the tests can run. */
+/** Absent when the tests can run. */
 export const missing = (await missingPrograms(['redis-server'])).length > 0 ? 'no redis-server' : undefined;
 
 export const READ: RedisOperation = { name: 'TestRead', writes: false, patience: 'pull' };
-/** For what is about more than the time it takes. */
+/** For tests that do not depend on the deadline. */
 const SETTLED_WRITE: RedisOperation = { name: 'TestWrite', writes: true, patience: 'background' };
 const SETTLED_READ: RedisOperation = { name: 'TestRead', writes: false, patience: 'background' };
 
@@ -35,10 +35,10 @@ export function toAddress(address: string): { host: string; port: number } {
   return { host, port: Number(port) };
 }
 
-/** A connection of ours, with everything it told. */
+/** A connection, with the events that it reported. */
 export interface RedisUnderTest extends AsyncDisposable {
   readonly redis: Redis;
-  /** Every state it came to, in order. */
+  /** Every state, in order. */
   readonly states: readonly RedisState[];
   readonly reasons: readonly (string | undefined)[];
   readonly failures: readonly string[];
@@ -71,7 +71,7 @@ export async function connect(config: RedisConnectionOptions): Promise<RedisUnde
   };
 }
 
-/** Calls for as long as `isOver` says no. @returns the longest that one took, in milliseconds */
+/** Calls until `isOver` returns true. @returns the longest duration of a call, in milliseconds */
 export async function longestCall(redis: Redis, isOver: () => boolean): Promise<number> {
   let longest = 0;
   while (!isOver()) {
