@@ -2,9 +2,9 @@ import { RegistryError } from '../oci/errors.ts';
 import type { AuthEvents } from './auth-events.ts';
 import { NO_KEYS, parseJwks, type TrustedKeys } from './trusted-keys.ts';
 
-/** After so long they are fetched again, while those there are go on being used. Milliseconds. */
+/** Keys older than this are fetched again; meanwhile they stay in use. Milliseconds. */
 const FRESH_MS = 10 * 60_000;
-/** The token server is not asked more often than that for a key that is not known. Milliseconds. */
+/** Minimum time between requests for an unknown key. Milliseconds. */
 const COOL_DOWN_MS = 15_000;
 const TIMEOUT_MS = 5000;
 const MAX_BYTES = 1024 * 1024;
@@ -16,8 +16,8 @@ export interface JwksUrlOptions {
 }
 
 /**
- * The keys that a token server publishes. Those that were fetched once are used for as long as it cannot be asked: a token server that is
- * down does not end the service of those who have a token.
+ * The keys that a token server publishes. The last ones fetched stay in use while the token server is unavailable, so that clients with a
+ * token can continue.
  */
 export class JwksUrl {
   readonly #options: JwksUrlOptions;
@@ -29,21 +29,21 @@ export class JwksUrl {
     this.#options = options;
   }
 
-  /** What there is; asks for it when it is old. Never waits. */
+  /** The keys known now. Starts a fetch when they are old, without waiting for it. */
   get(): TrustedKeys {
     if (this.#age() > FRESH_MS) void this.#refresh();
     return this.#keys ?? NO_KEYS;
   }
 
   /**
-   * What there is after asking again, as a key is missing.
+   * Fetches the keys again because one is missing.
    *
    * @throws {RegistryError} `UNAVAILABLE` when nothing was ever fetched
    */
   async getNewer(): Promise<TrustedKeys> {
     if (this.#fetching || this.#age() > COOL_DOWN_MS) await this.#refresh();
     if (this.#keys) return this.#keys;
-    throw new RegistryError('UNAVAILABLE', 'the keys of the token server cannot be had', {
+    throw new RegistryError('UNAVAILABLE', 'the keys of the token server are not available', {
       retryAfterMs: COOL_DOWN_MS,
     });
   }

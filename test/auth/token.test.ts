@@ -167,8 +167,8 @@ describe('a token is refused', () => {
     ['that never ends', { exp: undefined }],
     ['whose end is text', { exp: 'never' }],
     ['that has not begun', { nbf: at(61 * SECOND) }],
-    ['whose subject is no text', { sub: 7 }],
-    ['whose access is no list', { access: 'all' }],
+    ['whose subject is not a string', { sub: 7 }],
+    ['whose access is not a list', { access: 'all' }],
     ['whose access has no name', { access: [{ type: 'repository', actions: ['*'] }] }],
     ['whose access is nothing', { access: [null] }],
   ])('%s', async (_what, claims) => {
@@ -337,7 +337,7 @@ describe('files with keys', () => {
     [
       'without a certificate',
       { rootCertBundle: import.meta.filename },
-      /auth\.token\.rootcertbundle: cannot use .*: no certificate in it/,
+      /auth\.token\.rootcertbundle: cannot use .*: no certificate found/,
     ],
     ['without keys', { jwks: import.meta.filename }, /auth\.token\.jwks: cannot use .*: not JSON/],
   ])('%s end the start', async (_what, config, message) => {
