@@ -43,7 +43,7 @@ async function timeHits({ hub, subjects, scale }: SharedBench, redis: RedisServe
   const nodeArguments = ['--max-semi-space-size=4'];
   await using without = await Layover.start({ nodeArguments, config: { proxy } });
   await using withRedis = await Layover.start({ nodeArguments, config: { proxy, redis: { addrs: [redis.address] } } });
-  await withRedis.waitForOutput(/Redis is available/);
+  await withRedis.waitForOutput(/Redis available/);
   const paths = {
     'manifest by digest': `manifests/${subjects.manifest}`,
     '2.5 KB blob': `blobs/${subjects.smallBlob}`,

@@ -1,3 +1,4 @@
+import { boundedFetch } from '../fetch/bounded-fetch.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { AuthEvents } from './auth-events.ts';
 import { NO_KEYS, parseJwks, type TrustedKeys } from './trusted-keys.ts';
@@ -8,6 +9,7 @@ const FRESH_MS = 10 * 60_000;
 const COOL_DOWN_MS = 15_000;
 const TIMEOUT_MS = 5000;
 const MAX_BYTES = 1024 * 1024;
+const MAX_REDIRECTS = 5;
 
 export interface JwksUrlOptions {
   readonly url: string;
@@ -72,27 +74,18 @@ export class JwksUrl {
 }
 
 async function download(url: string): Promise<string> {
-  const answer = await fetch(url, {
+  const { status, body } = await boundedFetch(url, {
     headers: { accept: 'application/jwk-set+json, application/json' },
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    timeoutMs: TIMEOUT_MS,
+    maxBytes: MAX_BYTES,
+    maxRedirects: MAX_REDIRECTS,
   });
-  if (!answer.ok || answer.body === null) {
-    await answer.body?.cancel();
-    throw new Error(`status ${answer.status}`);
-  }
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of answer.body) {
-    size += chunk.length;
-    if (size > MAX_BYTES) throw new Error(`larger than ${MAX_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+  if (status < 200 || status >= 300) throw new Error(`status ${status}`);
+  return body.toString('utf8');
 }
 
-/** `fetch` keeps the reason in its cause. */
+/** The network's code is enough: its message repeats the address. */
 function reasonOf(err: unknown): string {
   if (!(err instanceof Error)) return String(err);
-  const { cause } = err;
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : err.message;
+  return 'code' in err ? String(err.code) : err.message;
 }

@@ -23,19 +23,19 @@ export interface TargetOptions {
   readonly tokenFile?: string | undefined;
 }
 
-/** The cache that a command is about. */
+/** The cache that a command works on. */
 export interface CacheTarget {
   readonly control: CacheControl;
-  /** Undefined: a server answers. */
+  /** Absent when a server is running. */
   readonly stopped: StoppedCache | undefined;
   close(): Promise<void>;
 }
 
-/** What connecting fails with when there is nobody, and not when there is somebody who is busy or does not let us. */
-const NOBODY = ['ENOENT', 'ECONNREFUSED'];
+/** Codes of a connection failure without a running server; a busy server or missing permissions have others. */
+const NOT_RUNNING = ['ENOENT', 'ECONNREFUSED'];
 
 /**
- * The running server if there is one: that of `--server`, or else of the configuration; else what it has left on disk.
+ * The running server, by `--server` or by the configuration; without one, the storage that the configuration names.
  *
  * @throws {ControlError} · {ConfigError} · {ServerUnreachableError}
  */
@@ -46,7 +46,7 @@ export async function openCache(options: TargetOptions): Promise<CacheTarget> {
   const { config } = await loadConfig({ file, env });
   for (const url of addressesOf(config)) {
     const control = new RemoteControl({ url, token: token ?? (await tokenOf(config)) });
-    if (await answers(control)) return running(control);
+    if (await isRunning(control)) return running(control);
   }
   return openStopped(config);
 }
@@ -56,7 +56,7 @@ function running(control: CacheControl): CacheTarget {
 }
 
 async function openStopped(config: Config): Promise<CacheTarget> {
-  // Stdout is for the answer.
+  // Stdout is for the result.
   const log = createLog({ ...config.log, level: 'error' }, openLogDestination(2));
   const telemetry = createTelemetry({ log, metrics: createMetrics(), accessLog: false });
   const stopped = await openStoppedCache(config, telemetry);
@@ -70,17 +70,17 @@ async function openStopped(config: Config): Promise<CacheTarget> {
   };
 }
 
-/** @returns false when nobody is there */
-async function answers(control: CacheControl): Promise<boolean> {
+/** @returns false without a running server */
+async function isRunning(control: CacheControl): Promise<boolean> {
   try {
     await control.scrubStatus();
     return true;
   } catch (err) {
-    if (err instanceof ServerUnreachableError && NOBODY.includes(err.code)) return false;
+    if (err instanceof ServerUnreachableError && NOT_RUNNING.includes(err.code)) return false;
     if (!(err instanceof ServerUnreachableError) || err.code !== 'EACCES') throw err;
     throw new ControlError(
       'denied',
-      `${err.message}; run this as the user of the server, or with --server and --token`,
+      `${err.message} (run this as the user of the server, or use --server and --token-file)`,
     );
   }
 }

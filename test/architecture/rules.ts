@@ -12,7 +12,7 @@ export interface Module {
 export const MODULES: Readonly<Record<string, Module>> = {
   'main.ts': { imports: ['commands', 'config', 'version.ts'] },
   commands: {
-    imports: ['admin', 'config', 'images', 'oci', 'operations', 'service', 'telemetry', 'version.ts'],
+    imports: ['admin', 'config', 'fetch', 'images', 'oci', 'operations', 'service', 'telemetry', 'version.ts'],
     types: ['usage'],
   },
   service: {
@@ -39,7 +39,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
     ],
     types: ['oci', 'registry', 'telemetry'],
   },
-  admin: { imports: ['files', 'http/client', 'http/listen', 'http/pages', 'operations'] },
+  admin: { imports: ['fetch', 'files', 'http/client', 'http/listen', 'http/pages', 'operations'] },
   'http/pages': { imports: ['http/client', 'http/listen', 'version.ts'], types: ['health', 'telemetry'] },
   'http/peers': { imports: ['http/v2', 'oci'], types: ['http/client', 'stream', 'telemetry'] },
   'http/passthrough': { imports: ['http/listen', 'http/v2', 'oci'], types: ['pull-through', 'registry'] },
@@ -52,7 +52,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   'http/tls': { imports: ['files'], types: ['telemetry'] },
   'http/client': { imports: [] },
   health: { imports: ['telemetry'] },
-  auth: { imports: ['cache', 'files', 'matching', 'oci'] },
+  auth: { imports: ['cache', 'fetch', 'files', 'matching', 'oci'] },
   notifications: { imports: ['oci'], types: ['fills', 'pull-through', 'registry', 'retention'] },
   images: { imports: ['fills', 'oci', 'upstream'] },
   'pull-through': {
@@ -79,6 +79,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   },
   cache: { imports: ['oci', 'redis'] },
   redis: { imports: [] },
+  fetch: { imports: [] },
   files: { imports: [] },
   locks: { imports: [] },
   config: { imports: ['matching'] },

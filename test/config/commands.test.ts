@@ -21,7 +21,7 @@ async function check(text: string, env = {}) {
 }
 
 describe('config check', () => {
-  it('says what a good file would do, and what not', async () => {
+  it('describes a valid configuration, and warns of unknown variables', async () => {
     const { exitCode, text } = await check(
       `${MINIMAL}http: {addr: "[::1]:5000", debug: {addr: ":5001"}, tls: {certificate: c, key: k}}
 redis: {addrs: ["a:1"]}
@@ -30,27 +30,31 @@ proxy: {upstreams: [{remoteurl: "https://ghcr.io", mirrors: ["https://m.example"
       { REGISTRY_HTP_ADDR: ':1' },
     );
     expect(text).toBe(`OK: config.yml
-  listens on   [::1]:5000 (https)
-  debug on     :5001
-  stores in    memory, lost on exit
-  shares by    Redis at a:1
-  pulls from   ghcr.io (https://ghcr.io, after https://m.example), the default
-  offline      upstreams are never contacted
+  listens on      [::1]:5000 (https)
+  debug on        :5001
+  stores in       memory (lost when the process ends)
+  shared through  Redis at a:1
+  pulls from      ghcr.io (https://ghcr.io, after https://m.example), the default
+  offline         upstreams are never contacted
+  pushes          off (list repositories in proxy.hosted to accept them)
+  authentication  off (anyone who can connect has access)
 warning: REGISTRY_HTP_ADDR: unknown variable, ignored; did you mean REGISTRY_HTTP_ADDR?
 `);
     expect(exitCode).toBe(0);
   });
 
-  it('says so when nothing is pulled', async () => {
+  it('states that there are no upstreams', async () => {
     const { text } = await check(`${MINIMAL}http: {net: unix, addr: /run/layover.sock}\n`);
     expect(text).toBe(`OK: config.yml
-  listens on   /run/layover.sock
-  stores in    memory, lost on exit
-  pulls from   nowhere: a plain registry
+  listens on      /run/layover.sock
+  stores in       memory (lost when the process ends)
+  upstreams       none (registry only)
+  pushes          to any repository
+  authentication  off (anyone who can connect has access)
 `);
   });
 
-  it('lists the problems of a bad one, and exits with 1', async () => {
+  it('lists the problems of an invalid one, and exits with 1', async () => {
     const { exitCode, text } = await check(`${MINIMAL}htpp: {}\ntags: {maxtags: no}\n`);
     expect(text).toBe(`config.yml:3:1 htpp: unknown key "htpp", did you mean "http"?
 config.yml:4:17 tags.maxtags: must be a whole number from 0 to 2147483647

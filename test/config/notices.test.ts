@@ -48,9 +48,11 @@ it('config check tells what a configuration means beyond what it says', async ()
   let text = '';
   expect(await checkConfig(file.path, { REGISTRY_AUTH_FILE: '/x' }, { write: (more) => (text += more) })).toBe(0);
   expect(text.replaceAll(file.path, 'config.yml').split('\n').slice(1)).toEqual([
-    '  listens on   :5000',
-    '  stores in    memory, lost on exit',
-    '  pulls from   mirror.gcr.io (https://mirror.gcr.io), the default',
+    '  listens on      :5000',
+    '  stores in       memory (lost when the process ends)',
+    '  pulls from      mirror.gcr.io (https://mirror.gcr.io), the default',
+    '  pushes          to team/*',
+    '  authentication  off (anyone who can connect has access)',
     'note: config.yml:4:3 proxy.remoteurl: serves requests for every registry (?ns=), as no proxy.upstreams say which ones it is a mirror of',
     'note: config.yml:4:14 proxy.remoteurl: read without the /v2 or /v1 at its end, as /v2/ is added to it',
     'note: config.yml:5:3 proxy.hosted: mirror.gcr.io is stored without a prefix, so what it has by these names cannot be pulled',

@@ -142,13 +142,13 @@ describe('an event of a push that was answered', () => {
     await using layover = await startLayover([endpoint(receiver)], WITH_METRICS);
     for (let index = 0; index < 20; index++) await pushBlob(layover.url, `team/app-${index}`, `blob ${index}`);
     await receiver.waitForOffers(5);
-    await layover.waitForOutput(/the endpoint does not take events, they wait/);
+    await layover.waitForOutput(/webhook endpoint unavailable/);
     expect(await metricsOf(layover)).toContain('registry_notifications_pending_total{endpoint="audit"} 20');
 
     receiver.behaviour = 202;
     const events = await receiver.waitFor(20);
     expect(events.map(summaryOf)).toEqual(Array.from({ length: 20 }, (_, index) => `push team/app-${index}`));
-    await layover.waitForOutput(/the endpoint takes events again/);
+    await layover.waitForOutput(/webhook endpoint available again/);
     await vi.waitFor(async () => {
       const metrics = await metricsOf(layover);
       expect(metrics).toContain('registry_notifications_pending_total{endpoint="audit"} 0');
@@ -297,7 +297,7 @@ describe('processes that share a directory', () => {
     await using layover = await startLayover([endpoint(receiver)], {
       storage: { filesystem: undefined, inmemory: {} },
     });
-    await layover.waitForOutput(/events wait in memory and would not survive this process/);
+    await layover.waitForOutput(/webhook queue in memory only/);
     await pushBlob(layover.url, 'team/app', 'one');
     expect((await receiver.waitFor(1)).map(summaryOf)).toEqual(['push team/app']);
 
@@ -305,6 +305,6 @@ describe('processes that share a directory', () => {
     await pushBlob(layover.url, 'team/app', 'two');
     await receiver.waitForOffers(2);
     await layover.kill('SIGTERM');
-    expect(layover.output).toMatch(/events that waited in memory are lost.*pending=1|pending=1.*are lost/);
+    expect(layover.output).toMatch(/queued webhook events lost.*pending=1|pending=1.*events lost/);
   });
 });

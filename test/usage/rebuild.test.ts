@@ -53,7 +53,7 @@ describe('layover index rebuild', () => {
       if (state === 'stopped') await layover.kill('SIGTERM');
       const { code, stdout } = await cacheCommand(layover, 'index', 'rebuild');
       expect(code).toBe(2);
-      expect(stdout).toMatch(`the index is not complete`);
+      expect(stdout).toMatch(`the index is incomplete`);
       expect(stdout).toMatch(`cannot be read: ${path.slice(layover.dataDirectory.length)}`);
       // What is there although nobody can read it is not forgotten.
       expect(stdout).toMatch(`${everything.length} references to`);
