@@ -20,10 +20,10 @@ describe('a file of htpasswd', () => {
   it.each([
     ['alice', 'not user:hash'],
     [`:${HASH}`, 'not user:hash'],
-    ['alice:$apr1$x$y', 'the hash is not bcrypt: make it with htpasswd -B'],
-    ['alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=', 'the hash is not bcrypt: make it with htpasswd -B'],
-    ['alice:plain', 'the hash is not bcrypt: make it with htpasswd -B'],
-    [`alice:${HASH}x`, 'the hash is not bcrypt: make it with htpasswd -B'],
+    ['alice:$apr1$x$y', 'the hash is not bcrypt (create it with htpasswd -B)'],
+    ['alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=', 'the hash is not bcrypt (create it with htpasswd -B)'],
+    ['alice:plain', 'the hash is not bcrypt (create it with htpasswd -B)'],
+    [`alice:${HASH}x`, 'the hash is not bcrypt (create it with htpasswd -B)'],
     [`alice:${HASH.replace('05', '31')}`, 'the cost of the hash is 31, not 4 to 20'],
     [`alice:${HASH.replace('05', '03')}`, 'the cost of the hash is 3, not 4 to 20'],
   ])('is read without the line %s', (line, reason) => {

@@ -143,8 +143,7 @@ describe.skipIf(missing.length > 0)('three replicas with one index', () => {
     await redis.admin.flushall();
     await pullImage(second, 'library/other', layersOf(other));
     await until(isComplete(redis));
-    const made = () =>
-      scene.replicas.flatMap(({ output }) => output.match(/index rebuilt/g) ?? []).length;
+    const made = () => scene.replicas.flatMap(({ output }) => output.match(/index rebuilt/g) ?? []).length;
     // At the start, and after the flush: by one of them each time.
     await expect.poll(made, SOON).toBe(2);
     expect(await storedOf(first, allOf(other))).toEqual(allOf(other));
