@@ -56,7 +56,7 @@ On SIGTERM or SIGINT, requests in progress get http.draintimeout to finish. Unfi
 
 program
   .command('healthcheck')
-  .description('check that the running server is ready; exit code 0 or 1')
+  .description('check that the running server is ready: exit code 0, otherwise 1')
   .argument('[config.yml]', 'configuration file of the server (default: the same as for `serve`)')
   .option('--url <url>', 'page to request (default: /readyz of the debug server, or else of the registry)')
   .addHelpText(
@@ -78,7 +78,7 @@ const config = program.command('config').description('validate a configuration, 
 
 config
   .command('check')
-  .description('validate a configuration and report every problem; exit code 0 or 1')
+  .description('validate a configuration and report every problem: exit code 0, or 1 when it is not valid')
   .argument('[config.yml]', 'configuration file (default: $REGISTRY_CONFIGURATION_PATH, or the built-in configuration)')
   .addHelpText(
     'after',

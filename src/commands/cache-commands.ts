@@ -79,34 +79,49 @@ function addInspecting(cache: Command, context: CacheCommandsContext): void {
     )
     .option('--blobs', 'list blobs instead of images')
     .option('--limit <n>', 'maximum number of rows', Number, 100)
-    .option('--cursor <cursor>', 'cursor from the previous page');
+    .option('--cursor <cursor>', 'cursor from the previous page (default: the first page)')
+    .addHelpText(
+      'after',
+      examples('cache list --sort used --limit 20', "cache list --filter '*/library/**' config.yml"),
+    );
   const show = cache
     .command('show')
     .description('show one image: its parts, repositories that share them, last use and expiry');
-  onOne(show.argument('<name>', NAME), context, (name) => (target, output) => showCached(target, name, output));
+  onOne(
+    show.argument('<name>', NAME),
+    context,
+    (name) => (target, output) => showCached(target, name, output),
+  ).addHelpText('after', examples('cache show docker.io/library/alpine:3.20'));
   const stats = cache.command('stats').description('show how much is stored, the limits and the state of the index');
-  onAll(stats, context, () => showStats);
+  onAll(stats, context, () => showStats).addHelpText('after', examples('cache stats', 'cache stats --json config.yml'));
 }
 
 function addPinning(cache: Command, context: CacheCommandsContext): void {
   const pattern = 'repository, repository:tag or repository@digest; * and ** are wildcards';
   const pin = cache.command('pin').description('protect images from expiry and eviction');
-  onOne(pin.argument('<pattern>', pattern), context, (name) => (target, output) => pinCached(target, name, output));
+  onOne(
+    pin.argument('<pattern>', pattern),
+    context,
+    (name) => (target, output) => pinCached(target, name, output),
+  ).addHelpText('after', examples("cache pin 'docker.io/library/*:lts'", "cache pin 'ghcr.io/acme/**'"));
   const pins = cache.command('pins').description('list pins, set by command or in storage.quota.pins');
-  onAll(pins, context, () => listPins);
+  onAll(pins, context, () => listPins).addHelpText('after', examples('cache pins'));
   const unpin = cache.command('unpin').description('remove a pin').argument('<pattern>', 'the pattern of the pin');
-  onOne(unpin, context, (name) => (target, output) => unpinCached(target, name, output));
+  onOne(unpin, context, (name) => (target, output) => unpinCached(target, name, output)).addHelpText(
+    'after',
+    examples("cache unpin 'docker.io/library/*:lts'"),
+  );
 }
 
 function addRemoving(cache: Command, context: CacheCommandsContext): void {
   const evict = cache.command('evict').description('remove images, with the blobs that no other image refers to');
   onOne(evict.argument('<name>', `${NAME}, or a glob`), context, (name) => (target, output) => {
     return evictCached(target, name, output);
-  });
+  }).addHelpText('after', examples('cache evict docker.io/library/node:18', "cache evict 'quay.io/**'"));
   const refresh = cache.command('refresh').description('revalidate a tag at its upstream now');
   onOne(refresh.argument('<name>', 'repository:tag'), context, (name) => (target, output) => {
     return refreshCached(target, name, output);
-  });
+  }).addHelpText('after', examples('cache refresh docker.io/library/alpine:3.20'));
 }
 
 function addScrub(cache: Command, context: CacheCommandsContext): void {
@@ -117,7 +132,8 @@ function addScrub(cache: Command, context: CacheCommandsContext): void {
     );
   onAll(scrub, context, (options) => (target, output) => scrubCache(target, scrubRequest(options), output))
     .option('--status', 'show the progress without starting a scrub')
-    .option('--wait', 'wait until it finishes');
+    .option('--wait', 'wait until it finishes (always without a running server)')
+    .addHelpText('after', examples('cache scrub --wait', 'cache scrub --status'));
 }
 
 function addIndex(program: Command, context: CacheCommandsContext): void {
@@ -126,6 +142,10 @@ function addIndex(program: Command, context: CacheCommandsContext): void {
     .command('rebuild')
     .description('rebuild the index from storage; exit code 2 if something cannot be read');
   onAll(rebuild.addHelpText('after', REBUILD_HELP), context, () => rebuildIndexOf);
+}
+
+function examples(...commands: readonly string[]): string {
+  return ['', ...commands.map((command) => `  $ layover ${command}`)].join('\n');
 }
 
 /** A command for the whole cache. */
@@ -147,8 +167,14 @@ export function withTargetOptions(command: Command): Command {
   return command
     .argument('[config.yml]', CONFIG)
     .option('--json', 'print JSON')
-    .option('--server <url>', 'address of the admin API: http://host:port, or unix:/path/admin.sock')
-    .option('--token <token>', 'the admin.token (visible in the list of processes: prefer --token-file)')
+    .option(
+      '--server <url>',
+      'address of the admin API, http://host:port or unix:/path/admin.sock (default: from the configuration)',
+    )
+    .option(
+      '--token <token>',
+      'the admin token; prefer --token-file, as the list of processes shows it (default: from the configuration)',
+    )
     .option('--token-file <file>', 'file with the admin token');
 }
 

@@ -116,7 +116,7 @@ interface Options extends RegistryOptions {
 function withCopyOptions(command: Command, help: string): Command {
   return withRegistryOptions(
     command
-      .option('--platform <os/arch[/variant]>', 'copy only this platform (repeatable)', collect, [])
+      .option('--platform <os/arch[/variant]>', 'copy only this platform; repeatable (default: all)', collect)
       .option('--referrers', 'also copy signatures, SBOMs and other attachments')
       .option('--jobs <n>', 'number of concurrent blobs', atLeastOne, 4)
       .option('-q, --quiet', 'print only the digest')
@@ -126,7 +126,7 @@ function withCopyOptions(command: Command, help: string): Command {
 
 function withRegistryOptions(command: Command): Command {
   return command
-    .option('--tls-ca <file>', 'an additional CA to trust (PEM)')
+    .option('--tls-ca <file>', 'PEM file of a CA to trust in addition to those of the system')
     .option('--insecure', 'skip certificate verification')
     .option('--plain-http', 'connect without TLS (automatic for localhost when TLS fails)')
     .option(
@@ -181,7 +181,7 @@ function knownAuthFiles(env: ImageCommandsContext['env']): string[] {
   return [docker, ...(podman ? [podman] : [])].filter((path) => existsSync(path));
 }
 
-function collect(value: string, before: readonly string[]): string[] {
+function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 

@@ -7,11 +7,7 @@ import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
-import { openStoppedCache, type StoppedCache } from '../service/stopped-cache.ts';
-import { createLog } from '../telemetry/log.ts';
-import { openLogDestination } from '../telemetry/log-destination.ts';
-import { createMetrics } from '../telemetry/metrics.ts';
-import { createTelemetry } from '../telemetry/telemetry.ts';
+import type { StoppedCache } from '../service/stopped-cache.ts';
 
 export interface TargetOptions {
   /** Path of the configuration. */
@@ -48,26 +44,13 @@ export async function openCache(options: TargetOptions): Promise<CacheTarget> {
     const control = new RemoteControl({ url, token: token ?? (await tokenOf(config)) });
     if (await isRunning(control)) return running(control);
   }
+  // Storage, index and log are loaded only without a running server.
+  const { openStopped } = await import('./open-stopped.ts');
   return openStopped(config);
 }
 
 function running(control: CacheControl): CacheTarget {
   return { control, stopped: undefined, close: async () => {} };
-}
-
-async function openStopped(config: Config): Promise<CacheTarget> {
-  // Stdout is for the result.
-  const log = createLog({ ...config.log, level: 'error' }, openLogDestination(2));
-  const telemetry = createTelemetry({ log, metrics: createMetrics(), accessLog: false });
-  const stopped = await openStoppedCache(config, telemetry);
-  return {
-    control: stopped.control,
-    stopped,
-    async close() {
-      await stopped.close();
-      await log.flush();
-    },
-  };
 }
 
 /** @returns false without a running server */
