@@ -31,12 +31,14 @@ proxy: {upstreams: [{remoteurl: "https://ghcr.io", mirrors: ["https://m.example"
       { REGISTRY_HTP_ADDR: ':1' },
     );
     expect(text).toBe(`OK: config.yml
-  listens on   [::1]:5000 (https)
-  debug on     :5001
-  stores in    memory, lost on exit
-  shares by    Redis at a:1
-  pulls from   ghcr.io (https://ghcr.io, after https://m.example), the default
-  offline      upstreams are never contacted
+  listens on      [::1]:5000 (https)
+  debug on        :5001
+  stores in       memory (lost when the process ends)
+  shared through  Redis at a:1
+  pulls from      ghcr.io (https://ghcr.io, after https://m.example), the default
+  offline         upstreams are never contacted
+  pushes          off (list repositories in proxy.hosted to accept them)
+  authentication  off (anyone who can connect has access)
 warning: REGISTRY_HTP_ADDR: unknown variable, ignored; did you mean REGISTRY_HTTP_ADDR?
 `);
     expect(exitCode).toBe(0);
@@ -45,9 +47,11 @@ warning: REGISTRY_HTP_ADDR: unknown variable, ignored; did you mean REGISTRY_HTT
   it('reports that there are no upstreams', async () => {
     const { text } = await check(`${MINIMAL}http: {net: unix, addr: /run/layover.sock}\n`);
     expect(text).toBe(`OK: config.yml
-  listens on   /run/layover.sock
-  stores in    memory, lost on exit
-  pulls from   nowhere: a plain registry
+  listens on      /run/layover.sock
+  stores in       memory (lost when the process ends)
+  upstreams       none (registry only)
+  pushes          to any repository
+  authentication  off (anyone who can connect has access)
 `);
   });
 

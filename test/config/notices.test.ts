@@ -48,9 +48,11 @@ it('config check prints effects that the operator may not expect', async () => {
   let text = '';
   expect(await checkConfig(file.path, { REGISTRY_AUTH_FILE: '/x' }, { write: (more) => (text += more) })).toBe(0);
   expect(text.replaceAll(file.path, 'config.yml').split('\n').slice(1)).toEqual([
-    '  listens on   :5000',
-    '  stores in    memory, lost on exit',
-    '  pulls from   mirror.gcr.io (https://mirror.gcr.io), the default',
+    '  listens on      :5000',
+    '  stores in       memory (lost when the process ends)',
+    '  pulls from      mirror.gcr.io (https://mirror.gcr.io), the default',
+    '  pushes          to team/*',
+    '  authentication  off (anyone who can connect has access)',
     'note: config.yml:4:3 proxy.remoteurl: serves requests for every registry (?ns=); proxy.upstreams would restrict them to configured registries',
     'note: config.yml:4:14 proxy.remoteurl: /v2 or /v1 at its end is ignored, because Layover appends /v2/',
     'note: config.yml:5:3 proxy.hosted: mirror.gcr.io is stored without a prefix, so its content with these names cannot be pulled',
