@@ -5,13 +5,13 @@ import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 const BUSY_PROCESSES = 2;
 /** A busy process ends after this time, even if this program is killed. Milliseconds. */
 const BUSY_LIMIT_MS = 60 * 60_000;
 const SUMMARY = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?(?:, (\d+) retried)?$/gm;
 const FAILED = /^\s*(?:FAIL|×|retried:) .*$/gm;
-const COLOURS = /\x1b\[[0-9;]*m/g;
 
 const runs = Number(process.argv[2] ?? 10);
 if (!Number.isInteger(runs) || runs < 1) {
@@ -45,7 +45,7 @@ async function runTests() {
     for (const stream of [test.stdout, test.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
     const [code] = await once(test, 'close');
     const seconds = Math.round((performance.now() - started) / 1000);
-    return { code, output: output.replace(COLOURS, ''), seconds };
+    return { code, output: stripVTControlCharacters(output), seconds };
   } finally {
     for (const child of busy) child.kill('SIGKILL');
   }

@@ -77,10 +77,10 @@ async function run(steps: readonly Step[], path: string, end: (spool: Spool) => 
   spool.expect(SIZE);
   const readers: Reader[] = [];
   const append = (bytes: number) => spool.append(content.subarray(spool.written, spool.written + bytes));
-  for (const it of steps) {
-    if (it.do === 'append') await append(it.bytes);
-    else if (it.do === 'read') readers.push(new Reader(spool, it.start, Math.min(it.start + it.length, SIZE)));
-    else if (it.do === 'abort') readers[it.reader]?.leave();
+  for (const next of steps) {
+    if (next.do === 'append') await append(next.bytes);
+    else if (next.do === 'read') readers.push(new Reader(spool, next.start, Math.min(next.start + next.length, SIZE)));
+    else if (next.do === 'abort') readers[next.reader]?.leave();
     else await turn();
   }
   await append(SIZE);
