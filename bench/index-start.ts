@@ -103,7 +103,7 @@ async function timeReady(dataDirectory: string): Promise<number> {
 
 async function timeHits(directory: string): Promise<number> {
   const index = await LmdbIndex.open({ directory });
-  const parts = new ManifestParts(index, () => ({ findManifest: async () => undefined }));
+  const parts = new ManifestParts(index, { read: async () => undefined });
   const onError = (error: unknown) => {
     throw error;
   };

@@ -1,27 +1,31 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 
 import type { Request, RequestHandler } from 'express';
 
 import type { Listen } from '../config/config.ts';
+import { WatchedFile } from '../files/watched-file.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { refuseForeign } from '../http/client/foreign-requests.ts';
 import { createHostCheck } from '../http/client/known-hosts.ts';
 
 export interface AdminSecret {
   readonly token: string | undefined;
-  /** Read for every request, so that a new token counts at once. */
+  /** Checked at every request, so that a new token takes effect at once. */
   readonly tokenFile: string | undefined;
 }
 
 /** Whether a request has the bearer token. */
 export type TokenCheck = (request: Request) => Promise<boolean>;
 
-export function createTokenCheck(secret: AdminSecret): TokenCheck {
+export function createTokenCheck({ token, tokenFile }: AdminSecret): TokenCheck {
+  const file =
+    tokenFile === undefined
+      ? undefined
+      : new WatchedFile({ path: tokenFile, parse: (bytes) => trimmed(bytes.toString('utf8')) });
   return async ({ headers }) => {
     const [, given] = /^Bearer +(.+)$/i.exec(headers.authorization ?? '') ?? [];
     if (given === undefined) return false;
-    const expected = await readToken(secret);
+    const expected = file ? await file.load().catch(() => undefined) : trimmed(token);
     return expected !== undefined && isSame(given, expected);
   };
 }
@@ -46,7 +50,7 @@ export function refuseStrangers(
 ): RequestHandler {
   const isKnownHost = open === undefined || open.listen.net === 'unix' ? () => true : createHostCheck(open);
   return (request, _response, next) => {
-    refuseForeign(request, isKnownHost(request.headers.host), 'admin.hosts');
+    refuseForeign(request, { isServed: isKnownHost(request.headers.host), key: 'admin.hosts' });
     next();
   };
 }
@@ -64,9 +68,8 @@ export const requireJson: RequestHandler = ({ method, headers }, _response, next
   next();
 };
 
-async function readToken({ token, tokenFile }: AdminSecret): Promise<string | undefined> {
-  const text = tokenFile === undefined ? token : await readFile(tokenFile, 'utf8').catch(() => undefined);
-  return text?.trim() || undefined;
+function trimmed(text = ''): string | undefined {
+  return text.trim() || undefined;
 }
 
 /** In a time that tells nothing of either. Node reads the bytes of a header as Latin-1; a token in a file is UTF-8. */

@@ -5,7 +5,7 @@ export interface AuthEvents {
   /** It could not be: what was read before counts on. */
   fileFailed(event: { readonly key: string; readonly path: string; readonly reason: string }): void;
   /** One line of a file is left out. */
-  lineIgnored(event: {
+  lineSkipped(event: {
     readonly key: string;
     readonly path: string;
     readonly line: number;

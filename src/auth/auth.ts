@@ -1,6 +1,12 @@
 import type { AuthConfig } from '../config/config.ts';
 import type { AuthEvents } from './auth-events.ts';
-import { type Asked, type Authenticator, type Presented, splitCredentials, type Verdict } from './authenticator.ts';
+import {
+  type ChallengeContext,
+  type Authenticator,
+  type Presented,
+  splitCredentials,
+  type Verdict,
+} from './authenticator.ts';
 import { FailureLimit } from './failure-limit.ts';
 import { Groups } from './groups.ts';
 import { Htpasswd } from './htpasswd.ts';
@@ -87,7 +93,7 @@ export class Auth {
   }
 
   /** One for each method that a client could use. */
-  challenges(asked: Asked): string[] {
+  challenges(asked: ChallengeContext): string[] {
     const all = this.#methods.offered.map((method) => method.challenge(asked));
     return all.filter((challenge) => challenge !== undefined);
   }

@@ -19,7 +19,7 @@ export interface Presented {
 export type Verdict = Identity | undefined;
 
 /** What a challenge can tell. */
-export interface Asked {
+export interface ChallengeContext {
   readonly accesses: readonly Access[];
   /** Why the token that was sent is not enough. RFC 6750, section 3.1. */
   readonly error: 'invalid_token' | 'insufficient_scope' | undefined;
@@ -39,7 +39,7 @@ export interface Authenticator {
    */
   identify(presented: Presented): Verdict | Promise<Verdict>;
   /** For `WWW-Authenticate`; undefined when nothing in a header could help. */
-  challenge(asked: Asked): string | undefined;
+  challenge(asked: ChallengeContext): string | undefined;
 }
 
 /** A quoted string of RFC 9110, section 5.6.4. */

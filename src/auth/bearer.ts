@@ -1,7 +1,7 @@
 import type { AuthEvents } from './auth-events.ts';
 import { formatScope } from './access.ts';
 import {
-  type Asked,
+  type ChallengeContext,
   type Authenticator,
   type Presented,
   quoted,
@@ -15,7 +15,7 @@ export interface BearerOptions {
   readonly method: 'token' | 'issuer';
   readonly service: string;
   /** URL of the token server. */
-  readonly realmOf: (asked: Asked) => string;
+  readonly realmOf: (asked: ChallengeContext) => string;
   readonly verifier: TokenVerifier;
   readonly events: AuthEvents;
 }
@@ -37,7 +37,7 @@ export class Bearer implements Authenticator {
   }
 
   /** As distribution, byte for byte. */
-  challenge(asked: Asked): string {
+  challenge(asked: ChallengeContext): string {
     const { service, realmOf } = this.#options;
     const scope = asked.accesses.length === 0 ? '' : `,scope=${quoted(formatScope(asked.accesses))}`;
     const error = asked.error === undefined ? '' : `,error=${quoted(asked.error)}`;

@@ -18,7 +18,7 @@ interface Entry {
  * Credentials that were right a moment ago, so that not every request costs a verification. They are kept as a keyed hash, for a
  * minute, and only as long as what they were verified by is the same.
  */
-export class Verified {
+export class CredentialCache {
   readonly #key = randomBytes(32);
   readonly #entries: BoundedCache<Entry> = createCountedCache({ maxEntries: MAX_ENTRIES });
   readonly #now: () => number;

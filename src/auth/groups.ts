@@ -1,6 +1,6 @@
 import type { AuthConfig } from '../config/config.ts';
 import type { AuthEvents } from './auth-events.ts';
-import { WatchedFile } from './watched-file.ts';
+import { AuthFile } from './auth-file.ts';
 
 const MAX_BYTES = 1024 * 1024;
 
@@ -10,9 +10,9 @@ export type Memberships = ReadonlyMap<string, readonly string[]>;
 /** Which groups a user is in, by the configuration and by a file. */
 export class Groups {
   readonly #configured: Memberships;
-  readonly #file: WatchedFile<Memberships> | undefined;
+  readonly #file: AuthFile<Memberships> | undefined;
 
-  private constructor(configured: Memberships, file: WatchedFile<Memberships> | undefined) {
+  private constructor(configured: Memberships, file: AuthFile<Memberships> | undefined) {
     this.#configured = configured;
     this.#file = file;
   }
@@ -26,11 +26,10 @@ export class Groups {
     const parse = (bytes: Buffer) => {
       const { groups: read, ignored } = parseGroups(bytes.toString('utf8'));
       for (const line of ignored)
-        events.lineIgnored({ key, path: String(groupFile), line, reason: 'not group: users' });
+        events.lineSkipped({ key, path: String(groupFile), line, reason: 'not group: users' });
       return { value: byMember(read), entries: read.length };
     };
-    const file =
-      groupFile && (await WatchedFile.open({ key, path: groupFile, maxBytes: MAX_BYTES, parse, events, now }));
+    const file = groupFile && (await AuthFile.open({ key, path: groupFile, maxBytes: MAX_BYTES, parse, events, now }));
     return new Groups(byMember(Object.entries(groups)), file || undefined);
   }
 

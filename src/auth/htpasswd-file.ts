@@ -12,7 +12,7 @@ export interface Users {
   readonly cost: number;
 }
 
-export interface IgnoredLine {
+export interface SkippedLine {
   readonly line: number;
   readonly reason: string;
 }
@@ -22,9 +22,9 @@ const BCRYPT = /^\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 const MAX_COST = 20;
 
 /** As Apache's `htpasswd -B` writes them: `user:hash`, a line each; empty lines and those that begin with `#` say nothing. */
-export function parseHtpasswd(text: string): { readonly users: Users; readonly ignored: readonly IgnoredLine[] } {
+export function parseHtpasswd(text: string): { readonly users: Users; readonly ignored: readonly SkippedLine[] } {
   const hashes = new Map<string, string>();
-  const ignored: IgnoredLine[] = [];
+  const ignored: SkippedLine[] = [];
   let highest = 0;
   for (const [i, raw] of text.split('\n').entries()) {
     const line = raw.trim();

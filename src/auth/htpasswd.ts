@@ -5,8 +5,8 @@ import type { FailureLimit, LoginAttempt } from './failure-limit.ts';
 import { parseHtpasswd, provideHtpasswd, type Users } from './htpasswd-file.ts';
 import type { Identity } from './identity.ts';
 import { Passwords } from './passwords.ts';
-import { Verified } from './credential-cache.ts';
-import { UnusableFileError, WatchedFile } from './watched-file.ts';
+import { CredentialCache } from './credential-cache.ts';
+import { AuthFile, UnusableFileError } from './auth-file.ts';
 
 /** Some ten thousand users. */
 const MAX_BYTES = 1024 * 1024;
@@ -27,16 +27,16 @@ interface Login {
 /** Users of a file, by `Basic` (RFC 7617). */
 export class Htpasswd implements Authenticator {
   readonly #options: HtpasswdOptions;
-  readonly #file: WatchedFile<Users>;
+  readonly #file: AuthFile<Users>;
   readonly #passwords = new Passwords();
-  readonly #verified: Verified;
+  readonly #credentials: CredentialCache;
   /** Those being verified: clients ask for many blobs at the same time. */
   readonly #underWay = new Map<string, Promise<Verdict>>();
 
-  private constructor(options: HtpasswdOptions, file: WatchedFile<Users>) {
+  private constructor(options: HtpasswdOptions, file: AuthFile<Users>) {
     this.#options = options;
     this.#file = file;
-    this.#verified = new Verified(options.now);
+    this.#credentials = new CredentialCache(options.now);
   }
 
   /** Makes the file when there is none. @throws {Error} when it cannot be used */
@@ -49,10 +49,10 @@ export class Htpasswd implements Authenticator {
     });
     const parse = (bytes: Buffer) => {
       const { users, ignored } = parseHtpasswd(bytes.toString('utf8'));
-      for (const { line, reason } of ignored) events.lineIgnored({ key, path, line, reason });
+      for (const { line, reason } of ignored) events.lineSkipped({ key, path, line, reason });
       return { value: users, entries: users.hashes.size };
     };
-    return new Htpasswd(options, await WatchedFile.open({ key, path, maxBytes: MAX_BYTES, parse, events, now }));
+    return new Htpasswd(options, await AuthFile.open({ key, path, maxBytes: MAX_BYTES, parse, events, now }));
   }
 
   identify({ authorization, address }: Presented): Verdict | Promise<Verdict> {
@@ -79,8 +79,8 @@ export class Htpasswd implements Authenticator {
   }
 
   #find(login: Login, users: Users): Verdict | Promise<Verdict> {
-    const name = this.#verified.nameOf(login.user, login.password);
-    const known = this.#verified.find(name, users);
+    const name = this.#credentials.nameOf(login.user, login.password);
+    const known = this.#credentials.find(name, users);
     if (known) return known;
     const running = this.#underWay.get(name);
     if (running) return running;
@@ -104,7 +104,7 @@ export class Htpasswd implements Authenticator {
     if (isRight) {
       attempt.release('right');
       const identity: Identity = { name: user, groups: [] };
-      this.#verified.keep(name, users, { identity });
+      this.#credentials.keep(name, users, { identity });
       return identity;
     }
     this.#options.events.loginFailed({ method: 'htpasswd', address, reason: 'wrong user or password' });

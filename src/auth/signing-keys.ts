@@ -6,7 +6,7 @@ import type { AuthEvents } from './auth-events.ts';
 import { thumbprintOf } from './key-ids.ts';
 import type { KeySource } from './token-keys.ts';
 import type { TrustedKey, TrustedKeys } from './trusted-keys.ts';
-import { UnusableFileError, WatchedFile } from './watched-file.ts';
+import { AuthFile, UnusableFileError } from './auth-file.ts';
 
 const MAX_BYTES = 256 * 1024;
 const CONFIGURED = 'issuer.keyfile';
@@ -29,9 +29,9 @@ const PEM = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----[^-]+-----END \1-----/g;
  * verified. The file is made when there is none, and read again when it changes.
  */
 export class SigningKeys implements KeySource {
-  readonly #file: Pick<WatchedFile<KeyRing>, 'get'>;
+  readonly #file: Pick<AuthFile<KeyRing>, 'get'>;
 
-  private constructor(file: Pick<WatchedFile<KeyRing>, 'get'>) {
+  private constructor(file: Pick<AuthFile<KeyRing>, 'get'>) {
     this.#file = file;
   }
 
@@ -52,7 +52,7 @@ export class SigningKeys implements KeySource {
       const value = parseKeys(bytes.toString('utf8'));
       return { value, entries: value.trusted.byId.size };
     };
-    return new SigningKeys(await WatchedFile.open({ key: CONFIGURED, path, maxBytes: MAX_BYTES, parse, events, now }));
+    return new SigningKeys(await AuthFile.open({ key: CONFIGURED, path, maxBytes: MAX_BYTES, parse, events, now }));
   }
 
   current(): TrustedKeys | Promise<TrustedKeys> {

@@ -13,7 +13,7 @@ import {
   type TrustedKey,
   type TrustedKeys,
 } from './trusted-keys.ts';
-import { WatchedFile } from './watched-file.ts';
+import { AuthFile } from './auth-file.ts';
 
 const MAX_BYTES = 1024 * 1024;
 
@@ -35,12 +35,12 @@ export interface KeySource {
 
 /** Of a bundle of certificates, a file and a URL: whichever are configured. */
 export class TokenKeys implements KeySource {
-  readonly #files: readonly WatchedFile<TrustedKeys>[];
+  readonly #files: readonly AuthFile<TrustedKeys>[];
   readonly #url: JwksUrl | undefined;
   #parts: readonly TrustedKeys[] = [];
   #joined: TrustedKeys = joinKeys([]);
 
-  private constructor(files: readonly WatchedFile<TrustedKeys>[], url: JwksUrl | undefined) {
+  private constructor(files: readonly AuthFile<TrustedKeys>[], url: JwksUrl | undefined) {
     this.#files = files;
     this.#url = url;
   }
@@ -90,12 +90,12 @@ function openFile({
   parse: (text: string) => TrustedKeys;
   events: AuthEvents;
   now: () => number;
-}): Promise<WatchedFile<TrustedKeys>> {
+}): Promise<AuthFile<TrustedKeys>> {
   const read = (bytes: Buffer) => {
     const value = parse(bytes.toString('utf8'));
     return { value, entries: value.byId.size };
   };
-  return WatchedFile.open({ key, path, maxBytes: MAX_BYTES, parse: read, ...watching });
+  return AuthFile.open({ key, path, maxBytes: MAX_BYTES, parse: read, ...watching });
 }
 
 /**

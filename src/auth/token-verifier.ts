@@ -4,7 +4,7 @@ import type { Access } from './access.ts';
 import type { Identity } from './identity.ts';
 import { findKey, type KeyHeader, type KeySource } from './token-keys.ts';
 import type { TrustedKeys } from './trusted-keys.ts';
-import { Verified } from './credential-cache.ts';
+import { CredentialCache } from './credential-cache.ts';
 
 /** Clocks may differ by so much; as distribution. */
 const LEEWAY_SECONDS = 60;
@@ -37,11 +37,11 @@ export class BadTokenError extends Error {
  */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
-  readonly #verified: Verified;
+  readonly #credentials: CredentialCache;
 
   constructor(options: TokenVerifierOptions) {
     this.#options = options;
-    this.#verified = new Verified(options.now);
+    this.#credentials = new CredentialCache(options.now);
   }
 
   /**
@@ -52,13 +52,13 @@ export class TokenVerifier {
   identify(token: string): Identity | Promise<Identity> {
     const keys = this.#options.keys.current();
     if (keys instanceof Promise) return this.#identify(token);
-    return this.#verified.find(this.#verified.nameOf(token), keys) ?? this.#identify(token);
+    return this.#credentials.find(this.#credentials.nameOf(token), keys) ?? this.#identify(token);
   }
 
   async #identify(token: string): Promise<Identity> {
     const { identity, claims, keys } = await this.verify(token);
     const until = (Number(claims.exp) + LEEWAY_SECONDS) * 1000;
-    this.#verified.keep(this.#verified.nameOf(token), keys, { identity, until });
+    this.#credentials.keep(this.#credentials.nameOf(token), keys, { identity, until });
     return identity;
   }
 

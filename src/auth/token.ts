@@ -1,6 +1,6 @@
 import type { TokenConfig } from '../config/config.ts';
 import type { AuthEvents } from './auth-events.ts';
-import type { Asked } from './authenticator.ts';
+import type { ChallengeContext } from './authenticator.ts';
 import { Bearer } from './bearer.ts';
 import { TokenKeys } from './token-keys.ts';
 import { TokenVerifier } from './token-verifier.ts';
@@ -17,7 +17,7 @@ export async function openToken(
 }
 
 /** As distribution: the host that the client asked, by https unless somebody says otherwise. */
-function realmOf({ realm, autoRedirectPath }: TokenConfig): (asked: Asked) => string {
+function realmOf({ realm, autoRedirectPath }: TokenConfig): (asked: ChallengeContext) => string {
   if (autoRedirectPath === undefined) return () => realm;
   return ({ host, forwardedProto }) => `${forwardedProto === 'http' ? 'http' : 'https'}://${host}${autoRedirectPath}`;
 }

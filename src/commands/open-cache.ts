@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { RemoteControl, ServerUnreachableError } from '../admin/remote-control.ts';
-import { adminSocketPath } from '../admin/socket-path.ts';
+import { adminSocketPath } from '../admin/api.ts';
 import type { Config, Listen } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';

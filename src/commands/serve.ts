@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
 
-import type { Config } from '../config/config.ts';
+import type { Config, TracingConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { type RunningServer, startServer } from '../service/server.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import { startTracing } from '../telemetry/start-tracing.ts';
 import { createTelemetry } from '../telemetry/telemetry.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { VERSION } from '../version.ts';
 import { describeStorage } from './describe-storage.ts';
 
@@ -27,7 +27,7 @@ export async function serve({ file, env, out }: ServeOptions): Promise<number> {
   const { config, warnings, notices, source } = await loadConfig({ file, env });
   const log = createLog(config.log);
   const metrics = createMetrics();
-  const tracing = config.tracing && (await startTracing(config.tracing, { log, version: VERSION }));
+  const tracing = config.tracing && (await startTracing(config.tracing, log));
   const telemetry = createTelemetry({ log, metrics, tracing, accessLog: config.log.accessLog });
   log.info({ source }, 'configuration loaded');
   for (const notice of notices) log.info({ source }, notice);
@@ -43,6 +43,12 @@ export async function serve({ file, env, out }: ServeOptions): Promise<number> {
   log.info({}, 'ended');
   await log.flush();
   return 0;
+}
+
+/** Loads the packages of OpenTelemetry (34 MB), which a service without traces does not need. */
+export async function startTracing(config: TracingConfig, log: Log): Promise<Tracing> {
+  const { OpenTelemetryTracing } = await import('../telemetry/tracing-spans.ts');
+  return new OpenTelemetryTracing(config, { log, version: VERSION });
 }
 
 /** A second signal ends the process at once. */
@@ -73,7 +79,7 @@ function greeting({ storage, proxy }: Config, { url, debugUrl }: Pick<RunningSer
     `upstreams: ${upstreams.join(', ') || 'none, serving what is stored'}${proxy?.offline ? ' (offline: none is asked)' : ''}`,
     `storing in ${driver.kind === 'filesystem' ? resolve(driver.rootDirectory) : (describeStorage(driver) ?? 'memory; it is gone when the process ends')}`,
     `takes pushes: ${pushesTo({ storage, proxy })}`,
-    nextStep(clientUrl(url), proxy !== undefined),
+    nextStep(clientUrl(url), proxy),
   ];
 }
 
@@ -83,8 +89,8 @@ function pushesTo({ storage, proxy }: Pick<Config, 'storage' | 'proxy'>): string
   return proxy.hosted.join(', ') || 'no; names for that go into proxy.hosted';
 }
 
-function nextStep(url: string, isCache: boolean): string {
-  if (isCache) return `next: put { "registry-mirrors": ["${url}"] } into /etc/docker/daemon.json and restart Docker`;
+function nextStep(url: string, proxy: Config['proxy']): string {
+  if (proxy) return `next: put { "registry-mirrors": ["${url}"] } into /etc/docker/daemon.json and restart Docker`;
   return `next: docker tag alpine ${url.replace(/^https?:\/\//, '')}/alpine && docker push ${url.replace(/^https?:\/\//, '')}/alpine`;
 }
 

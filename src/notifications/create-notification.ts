@@ -8,8 +8,8 @@ import {
   type NotificationSource,
   type NotificationTarget,
   timestampOf,
+  uuidV7,
 } from './envelope.ts';
-import { uuidV7 } from './uuid.ts';
 
 export interface NotificationOptions {
   readonly source: NotificationSource;
@@ -28,7 +28,7 @@ export function createNotification(
     id: uuidV7(now),
     timestamp: timestampOf(now),
     action: event.action,
-    target: targetOf(event, origin, includeReferences),
+    target: targetOf(event, origin, { includeReferences }),
     request: {
       id: origin.requestId,
       addr: origin.client || undefined,
@@ -41,7 +41,11 @@ export function createNotification(
   };
 }
 
-function targetOf(event: ContentEvent, { locate }: EventOrigin, includeReferences: boolean): NotificationTarget {
+function targetOf(
+  event: ContentEvent,
+  { locate }: EventOrigin,
+  { includeReferences }: Pick<NotificationOptions, 'includeReferences'>,
+): NotificationTarget {
   const { action, repository, digest, tag } = event;
   if (action === 'delete') return { digest, repository, tag };
   const kind = isOfManifest(event) ? 'manifests' : 'blobs';

@@ -130,7 +130,7 @@ export class Endpoint {
     return {
       pending: (change) => events.notificationsPending(endpoint, change),
       pullDropped: () => events.notificationDropped(endpoint),
-      evicted: (evicted) => this.#bury(evicted, 'the queue was full'),
+      evicted: (evicted) => this.#deadLetter(evicted, 'the queue was full'),
       storageFailed: ({ reason }) => events.notificationsNotStored({ endpoint, reason }),
     };
   }
@@ -140,19 +140,19 @@ export class Endpoint {
     const endpoint = this.name;
     return {
       delivered: (status) => events.notificationDelivered(endpoint, status),
-      refused: (status) => events.notificationRefused(endpoint, status),
-      unanswered: () => events.notificationUnanswered(endpoint),
+      refused: (status) => events.notificationRejected(endpoint, status),
+      unanswered: () => events.notificationFailed(endpoint),
       stateChanged: (change) => events.notificationsStalled({ endpoint, ...change }),
-      givenUp: (event, reason) => this.#bury([event], reason),
+      givenUp: (event, reason) => this.#deadLetter([event], reason),
     };
   }
 
-  async #bury(buried: readonly string[], reason: string): Promise<void> {
-    const kept = this.#deadLetters?.add(buried, reason).then(
+  async #deadLetter(events: readonly string[], reason: string): Promise<void> {
+    const kept = this.#deadLetters?.add(events, reason).then(
       () => true,
       () => false,
     );
     const isKept = (await kept) ?? false;
-    for (const _ of buried) this.#options.events.notificationGivenUp({ endpoint: this.name, reason, isKept });
+    for (const _ of events) this.#options.events.notificationDeadLettered({ endpoint: this.name, reason, isKept });
   }
 }

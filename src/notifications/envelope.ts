@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+
 /** Of distribution's version 3; version 2 sent the same structure as `v1`. */
 export const EVENTS_MEDIA_TYPE = 'application/vnd.docker.distribution.events.v2+json';
 
@@ -59,4 +61,19 @@ export function envelopeOf(event: string): string {
 /** RFC 3339 as Go writes it: no more decimals than there are. */
 export function timestampOf(unixMs: number): string {
   return new Date(unixMs).toISOString().replace(/\.?0*Z$/, 'Z');
+}
+
+/**
+ * A UUID of version 7, which sorts by time.
+ *
+ * @param now Unix milliseconds
+ * @see https://www.rfc-editor.org/rfc/rfc9562#section-5.7
+ */
+export function uuidV7(now: number): string {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(now, 0, 6);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }

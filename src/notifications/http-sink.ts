@@ -10,7 +10,7 @@ import { EVENTS_MEDIA_TYPE } from './envelope.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What a receiver answered: such as `200 OK`, as distribution counts it. */
-export interface SinkAnswer {
+export interface SinkResponse {
   readonly status: string;
   readonly isAccepted: boolean;
 }
@@ -18,7 +18,7 @@ export interface SinkAnswer {
 /** Somebody who takes one event at a time. */
 export interface Sink {
   /** @throws {PostTimeoutError} when there was no answer in time; or what the network says */
-  post(body: string, signal: AbortSignal): Promise<SinkAnswer>;
+  post(body: string, signal: AbortSignal): Promise<SinkResponse>;
   close(): Promise<void>;
 }
 
@@ -68,7 +68,7 @@ export function createHttpSink({ endpoint, env, userAgent }: HttpSinkOptions): S
 }
 
 /** As distribution; a redirect is not followed, which would show the headers to somebody else. */
-function answerOf(statusCode: number): SinkAnswer {
+function answerOf(statusCode: number): SinkResponse {
   const status = `${statusCode} ${STATUS_CODES[statusCode] ?? ''}`.trim();
   return { status, isAccepted: statusCode >= 200 && statusCode < 400 };
 }

@@ -5,12 +5,16 @@ export interface NotificationEvents {
   notificationQueued(endpoint: string): void;
   /** @param status such as `200 OK` */
   notificationDelivered(endpoint: string, status: string): void;
-  notificationRefused(endpoint: string, status: string): void;
-  notificationUnanswered(endpoint: string): void;
+  notificationRejected(endpoint: string, status: string): void;
+  notificationFailed(endpoint: string): void;
   /** The queue was full: an event of a pull is told to nobody. */
   notificationDropped(endpoint: string): void;
   /** An event is no longer tried. @param event.isKept it lies with the dead letters */
-  notificationGivenUp(event: { readonly endpoint: string; readonly reason: string; readonly isKept: boolean }): void;
+  notificationDeadLettered(event: {
+    readonly endpoint: string;
+    readonly reason: string;
+    readonly isKept: boolean;
+  }): void;
   /** An endpoint does not take events, or does again. @param change.reason undefined: it does again */
   notificationsStalled(change: {
     readonly endpoint: string;

@@ -6,11 +6,16 @@ import type { ContentEvent, EventOrigin } from '../registry/content-event.ts';
 import { type CacheAction, NO_REQUEST } from './cache-events.ts';
 import { createNotification } from './create-notification.ts';
 import { Endpoint } from './endpoint.ts';
-import { type Notification, type NotificationSource, type NotificationTarget, timestampOf } from './envelope.ts';
+import {
+  type Notification,
+  type NotificationSource,
+  type NotificationTarget,
+  timestampOf,
+  uuidV7,
+} from './envelope.ts';
 import { createHttpSink, type Environment } from './http-sink.ts';
 import type { NotificationEvents } from './notification-events.ts';
 import { QueueArea, type QueueLocks } from './queue-area.ts';
-import { uuidV7 } from './uuid.ts';
 
 export interface NotifierOptions {
   readonly config: NotificationsConfig;
@@ -80,7 +85,7 @@ export class Notifier {
   }
 
   /** An event that no request of a client stands behind; it may be dropped as that of a pull. */
-  tellOfCache(action: CacheAction, target: NotificationTarget): void {
+  notifyOfCache(action: CacheAction, target: NotificationTarget): void {
     const { source, now } = this.#options;
     const at = now();
     void this.#send({ id: uuidV7(at), timestamp: timestampOf(at), action, target, ...NO_REQUEST, source });

@@ -1,6 +1,6 @@
 import { Auth, type Caller } from '../../src/auth/auth.ts';
 import type { AuthEvents } from '../../src/auth/auth-events.ts';
-import type { Asked } from '../../src/auth/authenticator.ts';
+import type { ChallengeContext } from '../../src/auth/authenticator.ts';
 import type { AuthConfig, TokenConfig } from '../../src/config/config.ts';
 
 export const ALGORITHMS = [
@@ -49,7 +49,7 @@ export async function openAuth(config: Partial<AuthConfig>, now: () => number = 
   };
 }
 
-export const ASKED: Asked = {
+export const ASKED: ChallengeContext = {
   accesses: [],
   error: undefined,
   host: 'registry.example:5000',

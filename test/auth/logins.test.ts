@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { FailureLimit } from '../../src/auth/failure-limit.ts';
 import { parseHtpasswd } from '../../src/auth/htpasswd-file.ts';
 import { hashPassword, paddingCosts, Passwords } from '../../src/auth/passwords.ts';
-import { Verified } from '../../src/auth/credential-cache.ts';
+import { CredentialCache } from '../../src/auth/credential-cache.ts';
 
 const HASH = '$2y$05$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234';
 
@@ -166,22 +166,22 @@ describe('what was verified', () => {
 
   it('counts for a minute, and while what it was verified by is the same', () => {
     let now = 0;
-    const verified = new Verified(() => now);
+    const cache = new CredentialCache(() => now);
     const [basis, other] = [{}, {}];
-    verified.keep('name', basis, { identity });
+    cache.keep('name', basis, { identity });
     now = 59_999;
-    expect([verified.find('name', basis), verified.find('name', other)]).toEqual([identity, undefined]);
+    expect([cache.find('name', basis), cache.find('name', other)]).toEqual([identity, undefined]);
     now = 60_000;
-    expect(verified.find('name', basis)).toBeUndefined();
-    verified.keep('name', basis, { identity, until: now + 10 });
+    expect(cache.find('name', basis)).toBeUndefined();
+    cache.keep('name', basis, { identity, until: now + 10 });
     now += 10;
-    expect(verified.find('name', basis)).toBeUndefined();
+    expect(cache.find('name', basis)).toBeUndefined();
   });
 
   it('is named by all of its secrets, and by nothing that tells them', () => {
-    const verified = new Verified(() => 0);
-    expect(verified.nameOf('a', 'bc')).not.toBe(verified.nameOf('ab', 'c'));
-    expect(verified.nameOf('a', 'b')).toBe(verified.nameOf('a', 'b'));
-    expect(new Verified(() => 0).nameOf('a', 'b')).not.toBe(verified.nameOf('a', 'b'));
+    const cache = new CredentialCache(() => 0);
+    expect(cache.nameOf('a', 'bc')).not.toBe(cache.nameOf('ab', 'c'));
+    expect(cache.nameOf('a', 'b')).toBe(cache.nameOf('a', 'b'));
+    expect(new CredentialCache(() => 0).nameOf('a', 'b')).not.toBe(cache.nameOf('a', 'b'));
   });
 });

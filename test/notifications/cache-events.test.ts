@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { also } from '../../src/notifications/combine-events.ts';
+import { combineEvents } from '../../src/notifications/combine-events.ts';
 import { Hub } from '../support/hub.ts';
 import { Images } from '../support/images.ts';
 import { type ConfigObject, dockerHubUpstream, Layover } from '../support/layover.ts';
@@ -83,7 +83,7 @@ it('two objects are called as one, of which the second may lack methods', () => 
     }
   }
   const heard: number[] = [];
-  const both = also(new Counter(), { add: (by) => heard.push(by) });
+  const both = combineEvents(new Counter(), { add: (by) => heard.push(by) });
   expect([both.add(2), both.add(3), both.count]).toEqual([2, 5, 5]);
   expect(heard).toEqual([2, 3]);
 });

@@ -3,9 +3,8 @@ import { describe, expect, it } from 'vitest';
 
 import { backoffMs } from '../../src/notifications/backoff.ts';
 import { createNotification } from '../../src/notifications/create-notification.ts';
-import { envelopeOf, timestampOf } from '../../src/notifications/envelope.ts';
+import { envelopeOf, timestampOf, uuidV7 } from '../../src/notifications/envelope.ts';
 import { createEventFilter } from '../../src/notifications/event-filter.ts';
-import { uuidV7 } from '../../src/notifications/uuid.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { ContentEvent } from '../../src/registry/content-event.ts';
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
 import type { LogConfig } from '../../src/config/config.ts';
+import { parseDigest } from '../../src/oci/digest.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
-import type { FinishedRequest } from '../../src/telemetry/request-telemetry.ts';
+import type { FinishedRequest } from '../../src/http/v2/request-events.ts';
 import { createTelemetry } from '../../src/telemetry/telemetry.ts';
 import { logIntoArray } from './log-lines.ts';
 import { samplesOf } from './metric-samples.ts';
@@ -25,7 +26,12 @@ const REQUEST: FinishedRequest = {
   aborted: false,
 };
 
-const FILL = { upstream: 'docker.io', repository: 'library/alpine', digest: 'sha256:ab' };
+const FILL = {
+  upstream: 'docker.io',
+  repository: 'library/alpine',
+  stored: 'docker.io/library/alpine',
+  digest: 'sha256:ab',
+};
 
 function setUp({ accessLog = true, ...config }: Partial<LogConfig> = {}) {
   const { log, parsed } = logIntoArray(config);
@@ -137,7 +143,15 @@ describe('content served', () => {
 
   it('stale is logged once per upstream and minute', () => {
     const { telemetry, clock, parsed } = setUp();
-    const stale = { upstream: 'docker.io', repository: 'a', tag: 'latest', reason: 'timeout', ageMs: 1000 };
+    const stale = {
+      upstream: 'docker.io',
+      repository: 'a',
+      stored: 'docker.io/a',
+      tag: 'latest',
+      digest: parseDigest(`sha256:${'ab'.repeat(32)}`),
+      reason: 'timeout',
+      ageMs: 1000,
+    } as const;
     telemetry.cache.staleServed(stale);
     telemetry.cache.staleServed(stale);
     telemetry.cache.staleServed({ ...stale, upstream: 'ghcr.io' });
@@ -159,7 +173,7 @@ describe('a fill', () => {
       telemetry.cache.fillStarted(FILL);
       telemetry.cache.fillResumed({ ...FILL, bytes: 5 });
       expect(await inFlight()).toBe(1);
-      telemetry.cache[end]({ ...FILL, bytes: 10, durationMs: 2000 });
+      telemetry.cache[end]({ ...FILL, bytes: 10, durationMs: 2000, reason: '' });
       expect(await inFlight()).toBe(0);
     }
     const seen = await samples();
@@ -171,14 +185,13 @@ describe('a fill', () => {
   it('left behind by an earlier process does not count as one less when it is discarded', async () => {
     const { telemetry, samples } = setUp();
     telemetry.cache.fillStarted(FILL);
-    telemetry.cache.fillDiscarded({ ...FILL, digest: 'sha256:cd', reason: 'too old' });
+    telemetry.cache.fillDiscarded({ ...FILL, digest: 'sha256:cd', bytes: 0, reason: 'too old' });
     expect((await samples()).get('layover_fills_in_flight')).toBe(1);
   });
 
   it('has its followers and the size of spools shown', async () => {
     const { telemetry, samples } = setUp();
-    telemetry.cache.fillReaders(3);
-    telemetry.cache.fillReaders(-1);
+    for (const change of [1, 1, 1, -1] as const) telemetry.cache.fillReaders(change);
     telemetry.cache.spoolBytes(4096);
     expect((await samples()).get('layover_fill_waiters')).toBe(2);
     expect((await samples()).get('layover_spool_bytes')).toBe(4096);
@@ -194,7 +207,7 @@ describe('storage', () => {
     telemetry.cache.storageRecovered();
     telemetry.cache.storageFull({ what: 'sha256:ef' });
     const full = 'storage is full or read-only: serving without caching';
-    expect(messages()).toEqual([full, 'storage takes content again', full]);
+    expect(messages()).toEqual([full, 'storage available again', full]);
     expect((await samples()).get('layover_storage_full_total')).toBe(3);
   });
 
@@ -210,8 +223,8 @@ describe('an upstream', () => {
   it('has its answers, bytes and retries counted', async () => {
     const { telemetry, samples } = setUp();
     const answer = { upstream: 'docker.io', host: 'registry-1.docker.io', operation: 'blob', method: 'GET' } as const;
-    telemetry.upstream.answered({ ...answer, status: 200, durationMs: 40 });
-    telemetry.upstream.answered({ ...answer, status: 'error:timeout', durationMs: 2000 });
+    telemetry.upstream.exchangeCompleted({ ...answer, status: 200, durationMs: 40 });
+    telemetry.upstream.exchangeCompleted({ ...answer, status: 'error:timeout', durationMs: 2000 });
     telemetry.upstream.bytesReceived({ upstream: 'docker.io', kind: 'blob', bytes: 100 });
     telemetry.upstream.retried({ upstream: 'docker.io', operation: 'blob', reason: 'network', delayMs: 5 });
     const seen = await samples();
@@ -281,7 +294,7 @@ describe('an upstream', () => {
     const { telemetry, samples } = setUp();
     for (let status = 600; status < 1_000; status++) {
       const event = { upstream: 'u', host: 'h', operation: 'manifest', method: 'GET', durationMs: 1 } as const;
-      telemetry.upstream.answered({ ...event, status });
+      telemetry.upstream.exchangeCompleted({ ...event, status });
     }
     const seen = [...(await samples())].filter(([name]) => name.startsWith('layover_upstream_requests_total'));
     expect(seen).toEqual([

@@ -1,5 +1,5 @@
 import { Backlog, type BacklogLimits } from './backlog.ts';
-import { EventLog, LostDirectoryError } from './event-log.ts';
+import { type Batch, EventLog, LostDirectoryError } from './event-log.ts';
 import { decodeRecord, encodeRecord } from './record.ts';
 import type { QueueEntry } from './segment.ts';
 
@@ -131,14 +131,14 @@ export class EventQueue {
       this.#unwritten = [];
       this.#written = [];
       this.#unwrittenBytes = 0;
-      await this.#write(entries, written.length > 0);
+      await this.#write({ entries, isDurable: written.length > 0 });
       for (const { resolve } of written) resolve();
       await this.#admit(entries);
     }
     this.#writing = undefined;
   }
 
-  async #write(entries: readonly QueueEntry[], isDurable: boolean): Promise<void> {
+  async #write({ entries, isDurable }: Batch): Promise<void> {
     if (!this.#log) return;
     // Those that the disk did not take are before the new ones, on disk as well.
     const held = this.#isFailing ? this.#backlog.entries().filter(({ place }) => Buffer.isBuffer(place)) : [];

@@ -1,3 +1,5 @@
+import { FileError } from '../../files/watched-file.ts';
+
 /** What we show an upstream to prove who we are. */
 export type Credentials =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
@@ -29,6 +31,11 @@ export interface CredentialsSource {
 /** Why a source failed. The message holds nothing of what the source said. */
 export class CredentialsError extends Error {
   override readonly name = 'CredentialsError';
+}
+
+/** @throws {CredentialsError} for a file that cannot be read; else the error itself */
+export function failedToLoad(err: unknown): never {
+  throw err instanceof FileError ? new CredentialsError(err.message) : err;
 }
 
 /** The inverse of {@link basicAuthorization}; undefined for another header. */
