@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import type { FillTarget } from '../../src/fills/fill-target.ts';
 import { Fills } from '../../src/fills/fills.ts';
+import { RunningFills } from '../../src/fills/running-fills.ts';
 import { SpoolArea } from '../../src/fills/spool-area.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
@@ -16,6 +17,11 @@ class Storage implements FillTarget {
   readonly linked = new Set<string>();
   /** Blobs that were committed with other bytes than their digest names. */
   readonly wrong: Digest[] = [];
+  readonly blobs: FillTarget['blobs'] = {
+    commit: (repository, digest, localFile) => this.#commit(repository, digest, localFile),
+    link: (repository, digest) => this.#link(repository, digest),
+  };
+  readonly bytes = { open: (digest: Digest) => this.#open(digest) };
   readonly #directory: string;
   readonly #committed = new Set<Digest>();
 
@@ -23,20 +29,20 @@ class Storage implements FillTarget {
     this.#directory = directory;
   }
 
-  async commitBlob(repository: string, digest: Digest, localFile: string): Promise<void> {
+  async #commit(repository: string, digest: Digest, localFile: string): Promise<void> {
     const bytes = await readFile(localFile);
     if (`sha256:${createHash('sha256').update(bytes).digest('hex')}` !== digest) this.wrong.push(digest);
     await rename(localFile, this.#pathOf(digest));
     this.#committed.add(digest);
-    await this.linkBlob(repository, digest);
+    await this.#link(repository, digest);
   }
 
-  async linkBlob(repository: string, digest: Digest): Promise<void> {
+  async #link(repository: string, digest: Digest): Promise<void> {
     if (!this.#committed.has(digest)) this.wrong.push(digest);
     this.linked.add(`${repository}@${digest}`);
   }
 
-  async openBytes(digest: Digest): Promise<MemorySource | undefined> {
+  async #open(digest: Digest): Promise<MemorySource | undefined> {
     return this.#committed.has(digest) ? new MemorySource(await readFile(this.#pathOf(digest))) : undefined;
   }
 
@@ -73,7 +79,9 @@ export async function startFills() {
   });
   await spools.start();
   const ended: string[] = [];
+  const running = new RunningFills();
   const fills = new Fills({
+    running,
     spools,
     target: storage,
     limits: { total: 4, perUpstream: 4, maxWaitMs: 5_000 },
@@ -92,6 +100,8 @@ export async function startFills() {
   return {
     fills,
     storage,
+    /** Resolves when nothing is being filled. */
+    idle: () => running.idle(),
     /** Names of the events of fills, without their starts. */
     ended,
     pull: (options: PullOptions) => pull(fills, storage, options),
@@ -131,7 +141,7 @@ async function pull(fills: Fills, storage: Storage, options: PullOptions): Promi
 
 async function open(fills: Fills, storage: Storage, { upstream, repository, digest }: PullOptions) {
   for (;;) {
-    const stored = storage.linked.has(`${repository}@${digest}`) && (await storage.openBytes(digest));
+    const stored = storage.linked.has(`${repository}@${digest}`) && (await storage.bytes.open(digest));
     if (stored) return stored;
     const filled = await fills.open({
       blob: { upstream, repository, digest },

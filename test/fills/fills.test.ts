@@ -57,7 +57,7 @@ describe('fills, whenever clients come and leave', () => {
         await using scene = await startFills();
         const upstream = startUpstream(faults);
         const pulled = await pullAll(scene, upstream, all);
-        await scene.fills.idle();
+        await scene.idle();
         for (const [i, { bytes, error, hasLeft }] of pulled.entries()) {
           expect(isStartOfContent(bytes)).toBe(true);
           if (hasLeft && error !== undefined) continue;
@@ -78,7 +78,7 @@ describe('fills, whenever clients come and leave', () => {
         await using scene = await startFills();
         const upstream = startUpstream(all.map(() => ({ kind: 'wrong' as const })));
         const pulled = await pullAll(scene, upstream, all);
-        await scene.fills.idle();
+        await scene.idle();
         const wholes = pulled.filter(({ bytes }) => bytes.length >= SIZE);
         expect(wholes.filter(({ bytes }) => !bytes.equals(content))).toEqual([]);
         for (const { bytes, error } of pulled) if (bytes.length < SIZE) expect(error).toBeDefined();
@@ -120,7 +120,7 @@ describe('a fill', () => {
     const upstream = startUpstream();
     const pulled = await scene.pull({ upstream, repository: 'library/app', digest, leaveAfter: 1 });
     expect(pulled).toMatchObject({ hasLeft: true });
-    await scene.fills.idle();
+    await scene.idle();
     const next = await scene.pull({ upstream, repository: 'library/app', digest });
     expect(next.bytes.equals(content)).toBe(true);
     expect(upstream.count('openBlob')).toBe(1);
@@ -136,7 +136,7 @@ describe('a fill', () => {
     expect((await scene.spoolFiles()).map(({ length }) => length)).toEqual([50_000]);
     const next = await scene.pull({ upstream, repository: 'library/app', digest });
     expect(next.bytes.equals(content)).toBe(true);
-    await scene.fills.idle();
+    await scene.idle();
     expect(scene.ended).toEqual(['failed', 'resumed', 'completed']);
   });
 
@@ -148,7 +148,7 @@ describe('a fill', () => {
       scene.pull({ upstream, repository: 'library/app', digest }),
       scene.pull({ upstream, repository: 'library/secret', digest }),
     ]);
-    await scene.fills.idle();
+    await scene.idle();
     expect([own.error, own.bytes.equals(content)]).toEqual([undefined, true]);
     expect(other).toMatchObject({ error: { kind: 'denied' } });
     expect(other.bytes).toHaveLength(0);
@@ -159,7 +159,7 @@ describe('a fill', () => {
     await using scene = await startFills();
     const upstream = startUpstream([{ kind: 'error', error }]);
     const pulled = await scene.pull({ upstream, repository: 'library/app', digest });
-    await scene.fills.idle();
+    await scene.idle();
     expect(pulled).toMatchObject({ error: { kind: error } });
     expect([await scene.spoolFiles(), await scene.locks(), [...scene.storage.linked]]).toEqual([[], [], []]);
   });
@@ -172,7 +172,7 @@ describe('a fill', () => {
       scene.pull({ upstream: good, repository: 'library/app', digest }),
       scene.pull({ upstream: evil, repository: 'evil.example/app', digest }),
     ]);
-    await scene.fills.idle();
+    await scene.idle();
     expect([own.error, own.bytes.equals(content)]).toEqual([undefined, true]);
     // When its transfer ends after the good one, the rest of it came from storage.
     if (other.error === undefined) expect(other.bytes.equals(content)).toBe(true);
