@@ -23,7 +23,7 @@ const SOON_MS = 1_500;
 
 function startWith(redis: ConfigObject, more: ConfigObject = {}): Promise<Layover> {
   const http = { debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } };
-  return Layover.start({ config: { ...cacheConfig(hub(), { http }), redis, ...more } });
+  return Layover.startProcess({ config: { ...cacheConfig(hub(), { http }), redis, ...more } });
 }
 
 /** A manifest, then every blob by HEAD and GET. @returns the longest duration of a request, in milliseconds */
@@ -80,7 +80,7 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
     await one.settled();
     await pullAll(one);
     await until(async () => (await server.admin.scard('repository::docker.io/library/app::blobs')) === blobs.length);
-    await using two = await Layover.start({
+    await using two = await Layover.startProcess({
       config: {
         ...cacheConfig(hub(), { http: { debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } } }),
         redis: { addrs: [server.address] },
@@ -250,7 +250,7 @@ describe.skipIf(missing)('a descriptor of a blob that no longer exists', () => {
     await using layover = await startWith({ addrs: [server.address] });
     await storedAndForgotten(layover, server);
     const config = cacheConfig(hub(), { proxy: { offline: true } });
-    await using offline = await Layover.start({
+    await using offline = await Layover.startProcess({
       config: { ...config, redis: { addrs: [server.address] } },
       dataDirectory: layover.dataDirectory,
     });
