@@ -9,7 +9,8 @@ import { filesBelow } from '../support/data-directory.ts';
 import { findProgram } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { createContent, openContent, writeFixture } from './content-under-test.ts';
-import { pushFixture, startDockerRegistry } from './docker-registry.ts';
+import { startDockerRegistryOn } from '../support/docker-registry.ts';
+import { pushFixture } from './push-fixture.ts';
 import { imageFixture } from './image-fixture.ts';
 
 const program = await findProgram('docker-registry');
@@ -20,24 +21,24 @@ const REPOSITORIES = ['library/alpine', 'a', 'a/b/c'];
 describe.skipIf(program === undefined)('a directory shared with docker-registry', () => {
   it('is read as docker-registry wrote it', async () => {
     await using directory = await temporaryDirectory();
-    await using registry = await startDockerRegistry(program as string, directory.path);
+    await using registry = await startDockerRegistryOn(program as string, directory.path);
     const fixture = imageFixture();
     for (const repository of REPOSITORIES) await pushFixture(registry.url, repository, fixture);
 
     const { store, damages } = await openContent(directory.path);
     for (const repository of REPOSITORIES) {
       for (const { digest, bytes } of fixture.blobs) {
-        expect(await store.statBlob(repository, digest)).toBe(bytes.length);
-        const source = await store.openBlob(repository, digest);
+        expect(await store.blobs.stat(repository, digest)).toBe(bytes.length);
+        const source = await store.blobs.open(repository, digest);
         expect(source && (await readAll(source)).equals(bytes)).toBe(true);
       }
       for (const { digest, bytes, mediaType, tag } of fixture.manifests) {
-        expect(await store.findManifest(repository, digest)).toEqual({ digest, bytes, mediaType });
-        if (tag !== undefined) expect(await store.findTag(repository, tag)).toMatchObject({ digest });
+        expect(await store.manifests.find(repository, digest)).toEqual({ digest, bytes, mediaType });
+        if (tag !== undefined) expect(await store.tags.find(repository, tag)).toMatchObject({ digest });
       }
-      expect((await store.listTags(repository))?.entries).toEqual(['V1.0-Amd64', 'latest']);
+      expect((await store.tags.list(repository))?.entries).toEqual(['V1.0-Amd64', 'latest']);
     }
-    expect(await store.listRepositories({ n: 10 })).toEqual({
+    expect(await store.repositories.list({ n: 10 })).toEqual({
       entries: ['a', 'a/b/c', 'library/alpine'],
       next: undefined,
     });
@@ -49,7 +50,7 @@ describe.skipIf(program === undefined)('a directory shared with docker-registry'
     const fixture = imageFixture();
     for (const repository of REPOSITORIES) await writeFixture(content, repository, fixture);
 
-    await using registry = await startDockerRegistry(program as string, content.root);
+    await using registry = await startDockerRegistryOn(program as string, content.root);
     for (const repository of REPOSITORIES) {
       const base = `${registry.url}/v2/${repository}`;
       for (const { digest } of fixture.blobs) {
@@ -63,15 +64,15 @@ describe.skipIf(program === undefined)('a directory shared with docker-registry'
         }
       }
       const { tags } = (await (await fetch(`${base}/tags/list`)).json()) as { tags: string[] };
-      expect(tags.sort()).toEqual((await content.store.listTags(repository))?.entries);
+      expect(tags.sort()).toEqual((await content.store.tags.list(repository))?.entries);
     }
     const catalog = (await (await fetch(`${registry.url}/v2/_catalog`)).json()) as { repositories: string[] };
-    expect(catalog.repositories).toEqual((await content.store.listRepositories({ n: 10 })).entries);
+    expect(catalog.repositories).toEqual((await content.store.repositories.list({ n: 10 })).entries);
   });
 
   it('holds the same files with the same bytes, whichever of the two writes an image', async () => {
     await using directory = await temporaryDirectory();
-    await using registry = await startDockerRegistry(program as string, directory.path);
+    await using registry = await startDockerRegistryOn(program as string, directory.path);
     await using content = await createContent();
     const fixture = imageFixture();
     await pushFixture(registry.url, 'library/alpine', fixture);
@@ -81,7 +82,7 @@ describe.skipIf(program === undefined)('a directory shared with docker-registry'
 
   it('goes on being shared after we have deleted a link and replaced a tag', async () => {
     await using directory = await temporaryDirectory();
-    await using registry = await startDockerRegistry(program as string, directory.path);
+    await using registry = await startDockerRegistryOn(program as string, directory.path);
     const fixture = imageFixture();
     const [layer] = fixture.blobs;
     const [image] = fixture.manifests;
@@ -89,8 +90,8 @@ describe.skipIf(program === undefined)('a directory shared with docker-registry'
     for (const repository of ['one', 'two']) await pushFixture(registry.url, repository, fixture);
 
     const { store } = await openContent(directory.path);
-    await store.deleteBlobLink('one', layer.digest);
-    await store.putTag('two', 'latest', image.digest);
+    await store.blobs.deleteLink('one', layer.digest);
+    await store.tags.put('two', 'latest', image.digest);
     expect((await fetch(`${registry.url}/v2/one/blobs/${layer.digest}`)).status).toBe(404);
     expect(await bodyOf(`${registry.url}/v2/two/blobs/${layer.digest}`)).toMatchObject({ status: 200 });
     expect(await bodyOf(`${registry.url}/v2/two/manifests/latest`)).toMatchObject({ digest: image.digest });
