@@ -2,7 +2,7 @@ import { connectEndpoints } from '../upstream/endpoints.ts';
 import { RegistryUpstream } from '../upstream/registry-upstream.ts';
 import type { UpstreamEvents } from '../upstream/upstream.ts';
 import type { CredentialsOptions, UpstreamTimeouts, UpstreamTls } from '../upstream/upstream-options.ts';
-import { RemoteRegistry } from './remote-registry.ts';
+import { RemoteRegistry, type RemoteRegistryOptions } from './remote-registry.ts';
 
 export interface ConnectOptions {
   /** Tried in order; the first that has something for the host is used. @default anonymous */
@@ -36,6 +36,11 @@ const TIMEOUTS: UpstreamTimeouts = { connectMs: 10_000, headersMs: 60_000, idleM
  * @throws when `tls.caFile` cannot be read
  */
 export function connect(host: string, options: ConnectOptions = {}): RemoteRegistry {
+  return new RemoteRegistry(openUpstream(host, options));
+}
+
+/** The requests to a registry, below {@link RemoteRegistry}. @throws when `tls.caFile` cannot be read */
+export function openUpstream(host: string, options: ConnectOptions): RemoteRegistryOptions {
   const { credentials = [], tls, plainHttp = false, timeouts, httpProxy, env = {}, version } = options;
   const events = { ...NO_EVENTS, ...options.events };
   const endpoints = connectEndpoints({
@@ -52,8 +57,7 @@ export function connect(host: string, options: ConnectOptions = {}): RemoteRegis
     events,
     ...(version !== undefined && { version }),
   });
-  const upstream = new RegistryUpstream({ name: host, events, ...endpoints });
-  return new RemoteRegistry({ upstream, endpoint: endpoints.remote });
+  return { upstream: new RegistryUpstream({ name: host, events, ...endpoints }), endpoint: endpoints.remote };
 }
 
 const ignore = () => undefined;

@@ -16,25 +16,19 @@ import { TarFiles } from './tar-files.ts';
 
 /** @throws {ImageError} | {RegistryError} */
 export async function openSource(location: ImageLocation, access: RegistryAccess): Promise<ImageSource> {
-  switch (location.kind) {
-    case 'registry':
-      return new RegistrySource({
-        registry: await openRegistry(location.host, access),
-        location,
-        signal: access.signal,
-      });
-    case 'oci':
-      await expectPath(location.path, 'directory');
-      return new LayoutSource(new DirectoryFiles(location.path), location);
-    case 'oci-archive':
-    case 'docker-archive': {
-      await expectPath(location.path, 'file');
-      const files = await TarFiles.open(location.path);
-      return location.kind === 'oci-archive'
-        ? new LayoutSource(files, location)
-        : new DockerArchiveSource(files, location);
-    }
+  if (location.kind !== 'registry') return openFileSource(location);
+  return new RegistrySource({ registry: await openRegistry(location.host, access), location, signal: access.signal });
+}
+
+/** @throws {ImageError} when there is no such directory or file */
+export async function openFileSource(location: FileLocation): Promise<ImageSource> {
+  if (location.kind === 'oci') {
+    await expectPath(location.path, 'directory');
+    return new LayoutSource(new DirectoryFiles(location.path), location);
   }
+  await expectPath(location.path, 'file');
+  const files = await TarFiles.open(location.path);
+  return location.kind === 'oci-archive' ? new LayoutSource(files, location) : new DockerArchiveSource(files, location);
 }
 
 /**
@@ -46,10 +40,16 @@ export async function openDestination(
   access: RegistryAccess,
   source: Pick<ImageSource, 'tag' | 'fullName'>,
 ): Promise<ImageDestination> {
-  if (location.kind === 'registry') {
-    const registry = await openRegistry(location.host, access);
-    return new RegistryDestination({ registry, location, signal: access.signal });
-  }
+  if (location.kind !== 'registry') return openFileDestination(location, source);
+  const registry = await openRegistry(location.host, access);
+  return new RegistryDestination({ registry, location, signal: access.signal });
+}
+
+/** @param source as for {@link openDestination} @throws {ImageError} */
+export async function openFileDestination(
+  location: FileLocation,
+  source: Pick<ImageSource, 'tag' | 'fullName'>,
+): Promise<ImageDestination> {
   if (location.digest !== undefined)
     throw new ImageError(`${location.path}: a destination has no digest (remove @${location.digest})`);
   const names = {

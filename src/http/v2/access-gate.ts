@@ -15,12 +15,12 @@ export interface AccessGate {
   /** May return at once, so that a request with known credentials waits for nothing. */
   identify(exchange: Exchange): Caller | Promise<Caller>;
 
-  /** @throws {RegistryError} `UNAUTHORIZED` | `DENIED`, and the errors of `target` */
+  /** May return at once, as {@link identify}. @throws {RegistryError} `UNAUTHORIZED` | `DENIED`, and the errors of `target` */
   admit(
     exchange: Exchange,
     caller: Caller,
     requested: { readonly request: OciRequest; readonly target: FindTarget },
-  ): Permissions;
+  ): Permissions | Promise<Permissions>;
 
   /**
    * For a request that is not one of the API: its fault is reported only to known callers.

@@ -148,14 +148,30 @@ const EVERYTHING: Permissions = { mayPull: () => true, maySee: undefined };
 
 function serve(
   exchange: Exchange,
-  { request, sourceHost, admit }: ParsedRequest & { readonly admit?: (route: FindTarget) => Permissions },
+  { request, sourceHost, admit }: ParsedRequest & { readonly admit?: (route: FindTarget) => Permissions | Promise<Permissions> },
+  options: Settings,
+): Promise<void> {
+  exchange.parsed(request.kind, repositoryOf(request), referenceOf(request));
+  const host = hostOf(exchange.req);
+  const route = (repository: string) => options.router.route({ repository, sourceHost, host });
+  const permissions = admit?.(route) ?? EVERYTHING;
+  const admitted = { exchange, request, sourceHost, route };
+  if (permissions instanceof Promise) return permissions.then((found) => serveAdmitted(admitted, found, options));
+  return serveAdmitted(admitted, permissions, options);
+}
+
+interface AdmittedRequest extends ParsedRequest {
+  readonly exchange: Exchange;
+  readonly route: FindTarget;
+}
+
+function serveAdmitted(
+  { exchange, request, sourceHost, route }: AdmittedRequest,
+  { mayPull, maySee }: Permissions,
   options: Settings,
 ): Promise<void> {
   const { req } = exchange;
-  const { router, routes, passthrough, isAllowed } = options;
-  exchange.parsed(request.kind, repositoryOf(request), referenceOf(request));
-  const route = (repository: string) => router.route({ repository, sourceHost, host: hostOf(req) });
-  const { mayPull, maySee } = admit?.(route) ?? EVERYTHING;
+  const { routes, passthrough, isAllowed } = options;
   const target = (repository: string): Target => {
     const found = route(repository);
     exchange.routed(found);

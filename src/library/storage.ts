@@ -1,0 +1,10 @@
+/**
+ * Storage drivers: bytes at paths. Their interface, and the drivers that need no other package.
+ *
+ * @module
+ */
+export * from '../storage/driver.ts';
+export { createFilesystemDriver, type FilesystemDriverOptions } from '../storage/filesystem/filesystem.ts';
+export { createInmemoryDriver } from '../storage/inmemory/inmemory.ts';
+export { type StagedFile, StagedFileHeldError, type StagingArea } from '../storage/staging.ts';
+export { type ByteSource, MemorySource, type ReadOptions } from '../stream/byte-source.ts';
