@@ -53,7 +53,7 @@ export class DescriptorCache {
   readonly #memory;
   /** Identifies this process's own messages. */
   readonly #sender = randomUUID();
-  #listener: RemovalListener | undefined;
+  readonly #listeners = new Set<RemovalListener>();
 
   constructor({ maxEntries, redis, events }: DescriptorCacheOptions) {
     this.#redis = redis;
@@ -63,14 +63,14 @@ export class DescriptorCache {
       onMessage: (message) => this.#removedElsewhere(message),
       onGap: () => {
         this.#memory.clear();
-        this.#listener?.missed();
+        for (const listener of this.#listeners) listener.missed();
       },
     });
   }
 
-  /** At most one listener. */
-  set listener(listener: RemovalListener) {
-    this.#listener = listener;
+  /** Calls the listener for every removal by another process, from now on. */
+  subscribe(listener: RemovalListener): void {
+    this.#listeners.add(listener);
   }
 
   /** @returns undefined when the blob is not cached; waits for Redis at most for the deadline of a pull */
@@ -165,7 +165,8 @@ export class DescriptorCache {
     this.#memory.delete(key);
     const at = key.lastIndexOf('@');
     const digest = key.slice(at + 1);
-    if (isDigest(digest)) this.#listener?.removed(key.slice(0, at), digest);
+    if (!isDigest(digest)) return;
+    for (const listener of this.#listeners) listener.removed(key.slice(0, at), digest);
   }
 
   #publish(commands: RedisCommands, repository: string, digest: Digest): Promise<number> {

@@ -1,12 +1,20 @@
 import { randomUUID } from 'node:crypto';
 
+import type { ContentCache } from '../content/content-cache.ts';
 import type { StoredUpload, UploadStore } from '../content/uploads.ts';
 import { type Descriptor, OCTET_STREAM } from '../oci/descriptor.ts';
 import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { UploadReference } from '../oci/write-request.ts';
 import type { BlobMounts } from './blob-mounts.ts';
-import type { MountedBlob, MountSource, UploadBody, UploadSession, UploadWriter } from '../registry/registry.ts';
+import type {
+  CallOptions,
+  MountedBlob,
+  MountSource,
+  UploadBody,
+  UploadSession,
+  UploadWriter,
+} from '../registry/registry.ts';
 import type { UploadSecrets } from './upload-secrets.ts';
 import { signUploadState, type UploadState, verifyUploadState } from './upload-state.ts';
 
@@ -14,20 +22,20 @@ export interface HostedUploadsOptions {
   readonly uploads: UploadStore;
   readonly mounts: BlobMounts;
   readonly secrets: UploadSecrets;
-  /** The repository has the blob from now on. */
-  readonly onStored: (repository: string, digest: Digest, size: number) => void;
+  /** Gets every stored blob. */
+  readonly content: Pick<ContentCache, 'blobStored'>;
   readonly now: () => number;
 }
 
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** A session that is known to be, or to have been. */
+/** A session that exists, or existed. */
 type KnownUpload = Omit<StoredUpload, 'size'> & {
-  /** Where the client thinks that it is; undefined when it made the URL itself. */
+  /** Position from the signed state; absent when the client built the URL itself. */
   readonly offset: number | undefined;
 };
 
-/** Pushes of blobs to what is stored here. Names are those of the storage. */
+/** Upload sessions of stored repositories. Repositories have their stored names. */
 export class HostedUploads implements UploadWriter {
   readonly #options: HostedUploadsOptions;
 
@@ -39,7 +47,8 @@ export class HostedUploads implements UploadWriter {
     return this.#options.uploads.minChunkBytes;
   }
 
-  async start(repository: string, algorithm: DigestAlgorithm): Promise<UploadSession> {
+  async start(repository: string, algorithm: DigestAlgorithm, options?: CallOptions): Promise<UploadSession> {
+    options?.signal?.throwIfAborted();
     const { uploads, now } = this.#options;
     const id = randomUUID();
     const upload = { startedAt: new Date(now()), algorithm };
@@ -47,15 +56,22 @@ export class HostedUploads implements UploadWriter {
     return await this.#session(repository, id, { ...upload, size: 0 });
   }
 
-  async find(repository: string, { id, state }: UploadReference): Promise<UploadSession> {
+  async find(repository: string, { id, state }: UploadReference, options?: CallOptions): Promise<UploadSession> {
+    options?.signal?.throwIfAborted();
     if (state !== undefined) await this.#verified(repository, id, state);
     return await this.#session(repository, id, await this.#found(repository, id));
   }
 
-  async append(repository: string, upload: UploadReference, body: UploadBody): Promise<UploadSession> {
+  async append(
+    repository: string,
+    upload: UploadReference,
+    body: UploadBody,
+    options?: CallOptions,
+  ): Promise<UploadSession> {
+    options?.signal?.throwIfAborted();
     const { id } = upload;
     const known = await this.#known(repository, upload);
-    const size = await this.#options.uploads.append({ repository, id: checkId(id) }, pieceOf(body, known));
+    const size = await this.#options.uploads.append({ repository, id: checkId(id) }, chunkOf(body, known));
     return await this.#session(repository, id, { ...known, size });
   }
 
@@ -63,27 +79,36 @@ export class HostedUploads implements UploadWriter {
     repository: string,
     upload: UploadReference,
     { digest, ...body }: UploadBody & { readonly digest: Digest },
+    options?: CallOptions,
   ): Promise<Descriptor> {
-    const { uploads, onStored } = this.#options;
+    options?.signal?.throwIfAborted();
+    const { uploads, content } = this.#options;
     const known = await this.#known(repository, upload);
-    const size = await uploads.finish({ repository, id: checkId(upload.id) }, pieceOf(body, known), digest);
-    onStored(repository, digest, size);
+    const size = await uploads.finish({ repository, id: checkId(upload.id) }, chunkOf(body, known), digest);
+    content.blobStored(repository, digest, size);
     return { digest, size, mediaType: OCTET_STREAM };
   }
 
-  async cancel(repository: string, { id, state }: UploadReference): Promise<void> {
+  async cancel(repository: string, { id, state }: UploadReference, options?: CallOptions): Promise<void> {
+    options?.signal?.throwIfAborted();
     if (state !== undefined) await this.#verified(repository, id, state);
     await this.#options.uploads.cancel({ repository, id: checkId(id) });
   }
 
-  async mount(repository: string, digest: Digest, source: MountSource): Promise<MountedBlob | undefined> {
-    const { mounts, onStored } = this.#options;
+  async mount(
+    repository: string,
+    digest: Digest,
+    source: MountSource,
+    options?: CallOptions,
+  ): Promise<MountedBlob | undefined> {
+    options?.signal?.throwIfAborted();
+    const { mounts, content } = this.#options;
     const mounted = await mounts.mount(repository, digest, source);
-    if (mounted) onStored(repository, digest, mounted.size);
+    if (mounted) content.blobStored(repository, digest, mounted.size);
     return mounted;
   }
 
-  /** Resolves when nothing is written any more, once no request is answered any more. */
+  /** Resolves when all writes have ended. Called after the last request. */
   async close(): Promise<void> {
     await this.#options.uploads.settled();
   }
@@ -113,8 +138,8 @@ export class HostedUploads implements UploadWriter {
   }
 }
 
-/** A client that does not say where its bytes belong means what the URL says, which is of no matter when it sends none. */
-function pieceOf({ bytes, offset, length }: UploadBody, known: KnownUpload) {
+/** The position of a chunk without `Content-Range` is that of the URL. An empty one needs none. */
+function chunkOf({ bytes, offset, length }: UploadBody, known: KnownUpload) {
   return {
     bytes,
     length,
@@ -123,7 +148,7 @@ function pieceOf({ bytes, offset, length }: UploadBody, known: KnownUpload) {
   };
 }
 
-/** It becomes part of a path. @throws {RegistryError} `BLOB_UPLOAD_UNKNOWN` */
+/** The id becomes part of a path. @throws {RegistryError} `BLOB_UPLOAD_UNKNOWN` */
 function checkId(id: string): string {
   if (!ID.test(id)) throw unknownUpload();
   return id;

@@ -1,19 +1,35 @@
-import type { Config } from '../config/config.ts';
 import type { Need } from '../content/manifest-push.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { ManifestReference, ParsedManifest } from '../oci/manifest.ts';
 import { MANIFEST_MEDIA_TYPES, NON_DISTRIBUTABLE_LAYERS } from '../oci/media-types.ts';
 
-type ManifestValidation = NonNullable<Config['push']['validation']>;
+/** What a pushed manifest must satisfy beyond the specification. */
+export interface ManifestValidation {
+  /** URLs of layers that are accepted; empty: all. */
+  readonly allow: readonly UrlPattern[];
+  readonly deny: readonly UrlPattern[];
+  /** Entries of an image index that the repository must have. */
+  readonly platforms: 'all' | 'none' | readonly Platform[];
+}
+
+interface UrlPattern {
+  /** Whether it is found in the URL. */
+  test(url: string): boolean;
+}
+
+interface Platform {
+  readonly os: string | undefined;
+  readonly architecture: string | undefined;
+}
 
 const AS_BLOB: Need['kinds'] = ['blob'];
 const AS_MANIFEST: Need['kinds'] = ['manifest'];
 const AS_EITHER: Need['kinds'] = ['manifest', 'blob'];
 
 /**
- * What a repository has to have before it takes a manifest. The subject is not among it: the specification lets it come later, or never.
+ * The content that a repository must have before a manifest is accepted. Not the subject: the specification lets it follow later, or never.
  *
- * @param validation undefined: nothing is asked for
+ * @param validation absent: nothing is required
  * @throws {RegistryError} `MANIFEST_INVALID` for a URL that is not allowed
  */
 export function needsOf({ references }: ParsedManifest, validation: ManifestValidation | undefined): Need[] {
@@ -35,16 +51,16 @@ function isNeeded(reference: ManifestReference, { platforms }: ManifestValidatio
   return platforms.some(({ os, architecture }) => platform['os'] === os && platform['architecture'] === architecture);
 }
 
-/** An index may also list what is no manifest, as BuildKit's caches do: layers, which are blobs. */
+/** An index may also list layers, which are blobs, as BuildKit's caches do. */
 function kindsOf({ kind, mediaType }: ManifestReference): Need['kinds'] {
   if (kind !== 'manifest') return AS_BLOB;
   return MANIFEST_MEDIA_TYPES.includes(mediaType) ? AS_MANIFEST : AS_EITHER;
 }
 
-/** More than any client or server takes. */
+/** Longer than any client or server accepts. */
 const MAX_URL_LENGTH = 8192;
 
-/** As distribution: http or https, no fragment, allowed and not denied; patterns are searched for. */
+/** Like distribution: http or https, no fragment, allowed and not denied; a pattern matches anywhere in the URL. */
 function checkUrls(
   { digest, urls }: { readonly digest: string; readonly urls: readonly string[] },
   { allow, deny }: ManifestValidation,

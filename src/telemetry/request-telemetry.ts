@@ -1,65 +1,22 @@
-import { formatDuration } from './duration.ts';
+import type { FinishedRequest, RequestHandlerName } from '../http/v2/request-events.ts';
+import { formatDuration } from './log-fields.ts';
 import type { Log } from './log.ts';
 import type { Cell, HistogramCell } from './metric-family.ts';
 import type { Metrics } from './metrics.ts';
 import { redactUrl } from './redact-url.ts';
 import { statusLabel } from './status-label.ts';
 
-/** Distribution's names, where it has the endpoint. */
-export type RequestHandlerName =
-  | 'ping'
-  | 'manifest'
-  | 'blob'
-  | 'blob_upload'
-  | 'blob_upload_chunk'
-  | 'tags'
-  | 'catalog'
-  | 'referrers'
-  | 'other';
-
 /** As in `X-Cache`. */
 export type CacheOutcome = 'HIT' | 'MISS' | 'FILL' | 'STALE' | 'BYPASS';
-
-export interface FinishedRequest {
-  readonly requestId: string;
-  /** Undefined when there is no trace of it. */
-  readonly traceId?: string | undefined;
-  /** Address and port of the client. */
-  readonly client: string;
-  readonly userAgent?: string | undefined;
-  /** Empty: nobody in particular. */
-  readonly user?: string | undefined;
-  /** Such as `HTTP/1.1`. */
-  readonly protocol?: string | undefined;
-  readonly method: string;
-  /** The request target as it came; secrets in it are left out of the log. */
-  readonly url: string;
-  readonly handler: RequestHandlerName;
-  readonly repository?: string | undefined;
-  readonly reference?: string | undefined;
-  readonly status: number;
-  /** Bytes of the request's body. @default 0 */
-  readonly requestBytes?: number | undefined;
-  /** Bytes of body sent to the client. */
-  readonly bytes: number;
-  readonly durationMs: number;
-  readonly outcome?: CacheOutcome | undefined;
-  readonly upstream?: string | undefined;
-  /** Time spent waiting for the upstream. Milliseconds. */
-  readonly upstreamMs?: number | undefined;
-  readonly error?: { readonly code: string; readonly message: string } | undefined;
-  /** The answer was cut off, by the client or by us. */
-  readonly aborted: boolean;
-}
 
 export interface RequestTelemetryOptions {
   readonly log: Log;
   readonly metrics: Metrics;
-  /** The line per request. Failures of our own (5xx) are logged without it too. */
+  /** One line per request. Without it, only server errors (5xx) are logged. */
   readonly accessLog: boolean;
 }
 
-/** One line and a few counts per request. Runs on every cached answer: looks its cells up once and adds numbers. */
+/** One line and a few counts per request. It runs on every cache hit, so it looks its cells up once and adds numbers. */
 export class RequestTelemetry {
   readonly #log: Log;
   readonly #metrics: Metrics;
@@ -106,7 +63,7 @@ export class RequestTelemetry {
   }
 }
 
-/** Distribution calls the handler of `/v2/` so. */
+/** Distribution's names: it calls the handler of `/v2/` `base`. */
 const HANDLER_LABEL: Readonly<Record<RequestHandlerName, string>> = {
   ping: 'base',
   manifest: 'manifest',
@@ -119,7 +76,7 @@ const HANDLER_LABEL: Readonly<Record<RequestHandlerName, string>> = {
   other: 'other',
 };
 
-/** A client may send any of three dozen methods; those we have no answer for share one label. */
+/** A client may send any of three dozen methods; unsupported ones share one label. */
 const METHOD_LABEL = new Map(
   ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].map((method) => [method, method.toLowerCase()]),
 );

@@ -1,19 +1,17 @@
-import type { StoredBytes, StoredLink, WalkOptions } from '../content/inventory.ts';
+import type { WalkOptions } from '../content/inventory.ts';
+import type { RepositoryStore } from '../content/repositories.ts';
+import type { StoredBytes } from '../content/stored-bytes.ts';
 import type { Digest } from '../oci/digest.ts';
 import { UnreadablePathError } from '../storage/driver.ts';
-import { claimed } from './removal-claim.ts';
-import { type LinkedStore, mayBeLinked } from './may-be-linked.ts';
+import { withRemovalClaim } from './removal-claim.ts';
+import { mayBeLinked } from './may-be-linked.ts';
 import type { ManifestParts } from './manifest-parts.ts';
 import type { ContentReference, UsageIndex, UsageRecord, Use } from './usage-index.ts';
 
-/** The part of our content store that can be counted. */
-export interface CountedStore extends LinkedStore {
-  locked<T>(digest: Digest, work: () => Promise<T>): Promise<T>;
-  walkBytes(options: WalkOptions): AsyncGenerator<StoredBytes>;
-  /** @param onUnreadable told of directories in which there may be more */
-  walkRepositories(onUnreadable: (error: UnreadablePathError) => void): AsyncGenerator<string, void, void>;
-  walkLinks(repository: string): AsyncGenerator<StoredLink, void, void>;
-  storedSize(digest: Digest): Promise<number | undefined>;
+/** The part of a content store that a rebuild reads. */
+export interface CountedStore {
+  readonly bytes: Pick<StoredBytes, 'locked' | 'walk' | 'size'>;
+  readonly repositories: Pick<RepositoryStore, 'isLinked' | 'walk' | 'links'>;
 }
 
 export interface RebuildProgress {
@@ -30,7 +28,7 @@ export interface RebuildResult {
   readonly references: number;
   readonly digests: number;
   readonly bytes: number;
-  /** Paths in the storage that could not be read, the first of them: the index is not complete unless there are none. */
+  /** The first paths in the storage that could not be read. The index is complete only when there are none. */
   readonly unreadable: readonly string[];
 }
 
@@ -38,7 +36,7 @@ export interface RebuildOptions {
   readonly index: UsageIndex;
   readonly parts: ManifestParts;
   readonly store: CountedStore;
-  /** Of content whose age nobody knows. Unix milliseconds. */
+  /** The last use of content that is not in the index. Unix milliseconds. */
   readonly lastUsedAt: (reference: ContentReference) => number;
   readonly onProgress?: (progress: RebuildProgress) => void;
   readonly signal?: AbortSignal;
@@ -47,12 +45,12 @@ export interface RebuildOptions {
 type UnreadableListener = (error: UnreadablePathError) => void;
 
 const BATCH = 200;
-/** Paths that are told. */
+/** Paths in the result. */
 const MAX_UNREADABLE = 10;
 
 /**
- * Makes the index say what storage has. What it knows of use stays. May run while the store is in use: what comes meanwhile
- * is recorded as ever. The index is not complete afterwards when something could not be read.
+ * Rebuilds the index from storage. Recorded uses stay. May run while the store is in use: new content is recorded as usual. When something
+ * could not be read, the index is not complete afterwards.
  */
 export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResult> {
   const { index } = options;
@@ -60,18 +58,18 @@ export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResu
   const onUnreadable = ({ path }: UnreadablePathError) => void (found.size < MAX_UNREADABLE && found.add(path));
   const added = await addLinks(options, onUnreadable);
   const removed = await removeGhosts(options);
-  await addLooseBytes(options, onUnreadable);
+  await addUnreferencedBytes(options, onUnreadable);
   await index.recount();
   options.signal?.throwIfAborted();
   await index.setMarker('complete', found.size === 0 ? new Date().toISOString() : undefined);
   return { added, removed, ...(await index.totals()), unreadable: [...found] };
 }
 
-/** @returns how many the index did not have */
+/** @returns the number of references that the index did not have */
 async function addLinks(options: RebuildOptions, onUnreadable: UnreadableListener): Promise<number> {
   const { store, onProgress } = options;
   const repositories: string[] = [];
-  for await (const repository of store.walkRepositories(onUnreadable)) repositories.push(repository);
+  for await (const repository of store.repositories.walk(onUnreadable)) repositories.push(repository);
   let added = 0;
   for (const [done, repository] of repositories.entries()) {
     onProgress?.({ phase: 'repositories', done, total: repositories.length });
@@ -85,10 +83,10 @@ async function addLinks(options: RebuildOptions, onUnreadable: UnreadableListene
   return added;
 }
 
-/** Yields how many were added, batch by batch. */
+/** Yields the number of added references, batch by batch. */
 async function* addRepository(options: RebuildOptions, repository: string): AsyncGenerator<number, void, void> {
   let batch: ContentReference[] = [];
-  for await (const link of options.store.walkLinks(repository)) {
+  for await (const link of options.store.repositories.links(repository)) {
     options.signal?.throwIfAborted();
     batch.push({ repository, ...link });
     if (batch.length < BATCH) continue;
@@ -108,9 +106,9 @@ async function addBatch(
   for (const [i, reference] of batch.entries()) {
     const { repository, digest, kind } = reference;
     const known = recorded[i];
-    const size = await store.storedSize(digest);
-    // A directory can stay behind without its link, and a link without its bytes.
-    if (size === undefined || !(known || (await store.isLinked(repository, reference)))) continue;
+    const size = await store.bytes.size(digest);
+    // There are directories without a link, and links without bytes.
+    if (size === undefined || !(known || (await store.repositories.isLinked(repository, reference)))) continue;
     if (!known) added++;
     uses.push({ ...reference, size, at: known?.lastUsedAt ?? lastUsedAt(reference) });
     if (kind === 'manifest') await parts.of(repository, digest);
@@ -119,7 +117,7 @@ async function addBatch(
   return added;
 }
 
-/** References to what is not there, or not linked. */
+/** Removes references to content that is not stored, or not linked. */
 async function removeGhosts({ index, store, onProgress, signal }: RebuildOptions): Promise<number> {
   const { references: total } = await index.totals();
   let [done, removed] = [0, 0];
@@ -132,8 +130,8 @@ async function removeGhosts({ index, store, onProgress, signal }: RebuildOptions
       const isThere = async () =>
         (await mayBeLinked(store, record.repository, record)) && (await mayBeStored(store, record.digest));
       if (await isThere()) continue;
-      // Again, when nobody is about to link it.
-      await claimed({ index, store }, record.digest, async () => {
+      // Checked again under the claim, when no process is about to link it.
+      await withRemovalClaim({ index, store }, record.digest, async () => {
         if (await isThere()) return;
         await index.remove([record]);
         removed++;
@@ -145,18 +143,18 @@ async function removeGhosts({ index, store, onProgress, signal }: RebuildOptions
   }
 }
 
-/** Whether bytes of the digest are stored, or may be as nobody can look. */
+/** Whether bytes of the digest are stored. True when that cannot be read. */
 async function mayBeStored(store: CountedStore, digest: Digest): Promise<boolean> {
   try {
-    return (await store.storedSize(digest)) !== undefined;
+    return (await store.bytes.size(digest)) !== undefined;
   } catch (err) {
     if (err instanceof UnreadablePathError) return true;
     throw err;
   }
 }
 
-/** What nobody links is swept like what was left behind. */
-async function addLooseBytes(
+/** Records bytes without links, so that they are swept. */
+async function addUnreferencedBytes(
   { index, store, onProgress, signal }: RebuildOptions,
   onUnreadable: UnreadableListener,
 ): Promise<void> {
@@ -164,8 +162,8 @@ async function addLooseBytes(
     onProgress: ({ done, total }) => onProgress?.({ phase: 'bytes', done, total }),
     onUnreadable: (_digest, error) => onUnreadable(error),
   };
-  for await (const bytes of store.walkBytes(walking)) {
+  for await (const bytes of store.bytes.walk(walking)) {
     signal?.throwIfAborted();
-    if ((await index.holders(bytes.digest)).length === 0) await index.recordLoose(bytes);
+    if ((await index.holders(bytes.digest)).length === 0) await index.recordUnreferenced(bytes);
   }
 }

@@ -103,13 +103,13 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
     const port = await freePort();
     await using layover = await startWith({ addrs: [`127.0.0.1:${port}`] });
     expect(await pullAll(layover)).toBeLessThan(SOON_MS);
-    await expect.poll(() => linesOf(layover, 'Redis is not available')).toBe(1);
+    await expect.poll(() => linesOf(layover, 'Redis unavailable')).toBe(1);
     await using server = await RedisServer.start({}, port);
     await until(() => isUp(layover));
     await delay(10_500); // entries in memory are old enough to be shared again
     await pullAll(layover);
     await until(async () => (await server.admin.dbsize()) > 0);
-    expect(linesOf(layover, 'Redis is available')).toBe(1);
+    expect(linesOf(layover, 'Redis available')).toBe(1);
   });
 
   it('continue when it is killed and started again under load', async () => {
@@ -127,8 +127,8 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
       await delay(500);
     });
     expect(longest).toBeLessThan(SOON_MS);
-    await expect.poll(() => linesOf(layover, 'Redis is not available')).toBe(1);
-    expect(linesOf(layover, 'Redis is available')).toBe(2);
+    await expect.poll(() => linesOf(layover, 'Redis unavailable')).toBe(1);
+    expect(linesOf(layover, 'Redis available')).toBe(2);
   });
 
   it('continue when it hangs under load', async () => {
@@ -145,17 +145,17 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
       await until(() => isUp(layover));
     });
     expect(longest).toBeLessThan(SOON_MS);
-    await expect.poll(() => linesOf(layover, 'Redis is not available')).toBe(1);
+    await expect.poll(() => linesOf(layover, 'Redis unavailable')).toBe(1);
   });
 
   it('continue when it is full', async () => {
     await using server = await RedisServer.start({ directives: ['maxmemory-policy noeviction', 'maxmemory 1'] });
     await using layover = await startWith({ addrs: [server.address] });
-    await until(() => linesOf(layover, 'Redis takes no writes') === 1);
+    await until(() => linesOf(layover, 'Redis read-only') === 1);
     expect(await pullAll(layover)).toBeLessThan(SOON_MS);
     await layover.settled();
     expect(await pullAll(layover)).toBeLessThan(SOON_MS);
-    expect(linesOf(layover, 'Redis takes no writes')).toBe(1);
+    expect(linesOf(layover, 'Redis read-only')).toBe(1);
     expect(await server.admin.dbsize()).toBe(0);
   });
 
@@ -170,7 +170,7 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
       }
     });
     expect(longest).toBeLessThan(SOON_MS);
-    expect(linesOf(layover, 'Redis is not available')).toBe(0);
+    expect(linesOf(layover, 'Redis unavailable')).toBe(0);
   });
 
   it('continue when Sentinel promotes another master', async () => {
@@ -181,7 +181,7 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
     await pullAll(layover);
     const longest = await pullWhile(layover, async () => {
       await group.master.kill();
-      await until(() => linesOf(layover, 'Redis is not available') > 0);
+      await until(() => linesOf(layover, 'Redis unavailable') > 0);
       await until(() => isUp(layover));
     });
     expect(longest).toBeLessThan(SOON_MS);
@@ -211,7 +211,7 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
     await using server = await RedisServer.start({ directives: ['requirepass secret'], password: 'secret' });
     await using layover = await startWith({ addrs: [server.address], password: 'wrong-secret' });
     expect(await pullAll(layover)).toBeLessThan(SOON_MS);
-    await until(() => linesOf(layover, 'Redis is not available') === 1);
+    await until(() => linesOf(layover, 'Redis unavailable') === 1);
     expect(layover.output).not.toContain('wrong-secret');
     expect(layover.output).toContain('WRONGPASS');
   });
@@ -254,7 +254,7 @@ describe.skipIf(missing)('a descriptor of a blob that no longer exists', () => {
       config: { ...config, redis: { addrs: [server.address] } },
       dataDirectory: layover.dataDirectory,
     });
-    await offline.waitForOutput(/Redis is available/);
+    await offline.waitForOutput(/Redis available/);
     expect((await pull(`${offline.url}/v2/${path}`)).status).toBe(404);
     await until(async () => (await server.admin.sismember(key, blob.digest)) === 0);
     expect((await pull(`${offline.url}/v2/${path}`, { method: 'HEAD' })).status).toBe(404);

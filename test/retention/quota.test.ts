@@ -25,7 +25,7 @@ describe('a store above its quota', () => {
     // Down to 360 000 bytes: three images may stay.
     expect(await made.stored(b.all)).toEqual([]);
     expect(await made.stored([...c.all, ...d.all, ...a.all])).toEqual([...c.all, ...d.all, ...a.all]);
-    expect((await made.store.listTags('docker.io/x'))?.entries).toEqual(['a', 'c', 'd']);
+    expect((await made.store.tags.list('docker.io/x'))?.entries).toEqual(['a', 'c', 'd']);
     expect(made.told).toContain('quota enforced');
   });
 
@@ -36,13 +36,13 @@ describe('a store above its quota', () => {
     const second = await made.putImage('docker.io/x', 'second', [shared, layer('2')]);
     const other = await made.putImage('docker.io/y', 'other', [layer('1')]);
     await made.recorder.flush();
-    const pinned = await made.housekeeping.pins.look();
+    const pinned = await made.housekeeping.pins.current();
     const evict = () => made.housekeeping.eviction.evictOldest(pinned, made.clock.now + 1);
 
     expect(await evict()).toMatchObject({ references: 3 });
     expect(await made.stored(first.layers)).toEqual(first.layers);
-    expect(await made.store.statBlob('docker.io/x', first.layers[1] ?? first.digest)).toBeUndefined();
-    expect(await made.store.statBlob('docker.io/y', first.layers[1] ?? first.digest)).toBe(100_000);
+    expect(await made.store.blobs.stat('docker.io/x', first.layers[1] ?? first.digest)).toBeUndefined();
+    expect(await made.store.blobs.stat('docker.io/y', first.layers[1] ?? first.digest)).toBe(100_000);
     await evict();
     expect(await made.stored(second.all)).toEqual([]);
     expect(await made.stored(other.all)).toEqual(other.all);
@@ -73,7 +73,7 @@ describe('a store above its quota', () => {
   });
 
   it('keeps content that a fill is about to replace, and what is not ours to forget', async () => {
-    await using made = await storeUnderTest({ ...quota(120_000), isKept: (repository) => repository === 'team/app' });
+    await using made = await storeUnderTest({ ...quota(120_000), isHosted: (repository) => repository === 'team/app' });
     const hosted = await made.putImage('team/app', 'v1', [layer('h', 10_000)]);
     const filling = await made.putImage('docker.io/x', 'any', [layer('f')]);
     made.filling.add(filling.layers[0] ?? filling.digest);

@@ -49,7 +49,7 @@ describe('a scrub', () => {
       if (state === 'stopped') await layover.restart();
       else {
         expect(await metric(layover, 'layover_scrub_damaged_total')).toBe(1);
-        await layover.waitForOutput(/wrong bytes put aside/);
+        await layover.waitForOutput(/damaged blob quarantined/);
       }
       expect(await pullBlob(layover, 'library/app', bad.digest)).toMatchObject({
         complete: true,
@@ -59,7 +59,7 @@ describe('a scrub', () => {
       await expectStored(layover, [good.digest, bad.digest]);
       await expectNothingBroken(layover);
       const again = await cacheCommand(layover, 'cache', 'scrub', '--wait');
-      expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching('nothing damaged') as string });
+      expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching('none damaged') as string });
     },
   );
 
@@ -102,7 +102,7 @@ describe('a scrub', () => {
     await using made = await storeUnderTest();
     for (let i = 0; i < 60; i++) await made.putBlob('docker.io/a', Buffer.from(`blob ${i}`));
     const digests = [];
-    for await (const { digest } of made.store.walkBytes({})) digests.push(digest);
+    for await (const { digest } of made.store.bytes.walk({})) digests.push(digest);
     await made.index.setMarker('scrub-cursor', digests[49]);
     made.housekeeping.scrub.start();
     await made.housekeeping.scrub.idle();

@@ -1,5 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+
+import { filesVersion } from '../../files/watched-file.ts';
 
 /** PEM, with the chain. */
 export interface CertificatePair {
@@ -7,13 +9,18 @@ export interface CertificatePair {
   readonly key: string;
 }
 
-/** Where the certificate comes from that we show. */
+export interface CertificateLog {
+  info(fields: Readonly<Record<string, string | undefined>>, message: string): void;
+  error(fields: Readonly<Record<string, string | undefined>>, message: string): void;
+}
+
+/** Where the server's certificate comes from. */
 export interface CertificateSource {
-  /** For messages. */
+  /** For log lines. */
   readonly name: string;
-  /** Different after the certificate has changed. */
+  /** Changes with the certificate. */
   version(): Promise<string>;
-  /** @returns undefined while there is none. @throws when it cannot be read, or when the key is not that of the certificate */
+  /** Absent before the first one is issued. @throws when it cannot be read, or when the key does not belong to the certificate */
   read(): Promise<CertificatePair | undefined>;
 }
 
@@ -35,13 +42,4 @@ export function certificateFiles({
       return { cert, key: keyPem };
     },
   };
-}
-
-/** Different after any of the files has changed, or come, or gone. */
-export async function filesVersion(files: readonly string[]): Promise<string> {
-  const versions = files.map(async (file) => {
-    const found = await stat(file).catch(() => undefined);
-    return found ? `${found.ino}:${found.mtimeMs}:${found.size}` : 'absent';
-  });
-  return (await Promise.all(versions)).join();
 }

@@ -3,40 +3,57 @@ import { UploadPurging } from '../../content/upload-purging.ts';
 import { UploadStore } from '../../content/uploads.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { createPeerSecret } from '../../redis/peer-secret.ts';
-import { BlobMounts } from '../../hosted/blob-mounts.ts';
-import { HostedUploads } from '../../hosted/hosted-uploads.ts';
-import { limitUploads } from '../../filters/limited-uploads.ts';
-import type { UploadWriter } from '../../registry/registry.ts';
+import { limitUploads } from '../../filters/limit-uploads.ts';
+import { readOnly } from '../../filters/read-only.ts';
+import { HostedRegistry } from '../../hosted/hosted-registry.ts';
+import type { Registry } from '../../registry/registry.ts';
 import { createUploadSecrets } from '../../hosted/upload-secrets.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { Stored } from './stored.ts';
 
-/** Pushes of blobs to hosted names. */
-export function createUploads(
-  { http }: Config,
-  parts: Omit<Stored, 'buffers'> & { readonly telemetry: Telemetry },
-): { readonly writer: UploadWriter; close(): Promise<void> } {
-  const { driver, store, content, redis, usage, telemetry } = parts;
-  if (http.secret === undefined && !redis) {
-    telemetry.log.info({}, 'no http.secret is configured: a push can only go on at the process at which it began');
-  }
-  const holders = async (digest: Digest) => (await usage.index.holders(digest)).map(({ repository }) => repository);
-  const uploads = new HostedUploads({
-    uploads: new UploadStore(driver, (repository, digest, staged) => store.commitUpload(repository, digest, staged)),
-    mounts: new BlobMounts({ store, holders }),
-    secrets: createUploadSecrets({ configured: http.secret, shared: redis && createPeerSecret(redis) }),
-    onStored: (repository, digest, size) => content.blobStored(repository, digest, size),
-    now: Date.now,
-  });
-  return { writer: limitUploads(uploads, http.limits.maxBlobBytes), close: () => uploads.close() };
+export interface Hosted {
+  /** As clients use it: within limits, read-only where the storage is. */
+  readonly registry: Registry;
+  /** Reads stored content, whichever registry it belongs to. */
+  readonly stored: HostedRegistry;
+  close(): Promise<void>;
 }
 
-/** Of uploads that nobody finished; undefined where they stay. */
+/** The registry of stored content. */
+export function createHosted(
+  config: Config,
+  parts: Omit<Stored, 'buffers'> & { readonly telemetry: Telemetry },
+): Hosted {
+  const { http, push, storage } = config;
+  const { driver, store, content, redis, usage, telemetry } = parts;
+  if (http.secret === undefined && !redis && acceptsPushes(config)) {
+    telemetry.log.info({}, 'http.secret is not set: interrupted uploads resume only on this process');
+  }
+  const holders = async (digest: Digest) => (await usage.index.holders(digest)).map(({ repository }) => repository);
+  const stored = new HostedRegistry({
+    store,
+    content,
+    uploads: new UploadStore(driver, (repository, digest, staged) => store.blobs.publish(repository, digest, staged)),
+    policy: push,
+    secrets: createUploadSecrets({ configured: http.secret, shared: redis && createPeerSecret(redis) }),
+    holders,
+  });
+  const registry = storage.readOnly ? readOnly(stored) : limitUploads(stored, http.limits.maxBlobBytes);
+  return { registry, stored, close: () => stored.close() };
+}
+
+/** Whether there are names that clients can push to. Pushes that are forwarded to an upstream have sessions too. */
+function acceptsPushes({ storage, proxy }: Config): boolean {
+  if (proxy?.upstreams.some(({ passthrough }) => passthrough)) return true;
+  return !storage.readOnly && (proxy === undefined || proxy.hosted.length > 0);
+}
+
+/** Removes abandoned uploads; absent when they are kept. */
 export function createUploadPurging(
   { storage: { uploadPurging, readOnly } }: Config,
   driver: StorageDriver,
-  { expiry, log }: Telemetry,
+  { housekeeping, log }: Telemetry,
 ): UploadPurging | undefined {
   if (!uploadPurging || readOnly) return undefined;
   return new UploadPurging({
@@ -44,10 +61,7 @@ export function createUploadPurging(
     driver,
     now: Date.now,
     onPurged: ({ uploads, dryRun }) =>
-      log.info(
-        { uploads, dryrun: dryRun },
-        dryRun ? 'uploads that nobody finished: they stay' : 'uploads that nobody finished removed',
-      ),
-    onFailed: (error) => expiry.housekeepingFailed({ task: 'uploadpurging', error }),
+      log.info({ uploads, dryrun: dryRun }, dryRun ? 'abandoned uploads found' : 'abandoned uploads removed'),
+    onFailed: (error) => housekeeping.housekeepingFailed({ task: 'uploadpurging', error }),
   });
 }
