@@ -38,7 +38,7 @@ export class ExpiryTelemetry implements HousekeepingEvents, CollectionEvents {
     this.#metrics.quotaBytes.value = bytes;
   }
 
-  ledHousekeeping(isLeading: boolean): void {
+  ledHousekeeping({ isLeading }: { readonly isLeading: boolean }): void {
     this.#metrics.leadsHousekeeping.value = isLeading ? 1 : 0;
     const does = isLeading ? 'looks' : 'no more looks';
     this.#log.info({}, `this replica ${does} after what is stored, for all that share the index`);
