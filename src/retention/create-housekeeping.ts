@@ -101,7 +101,7 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
       new LocalControl({ ...usage, housekeeping, collections, policy, refresh, pinBackup, now }),
     start() {
       housekeeping.start();
-      collections.keep().catch((error: unknown) => {
+      collections.becomeOwner().catch((error: unknown) => {
         options.events.housekeepingFailed({ task: 'garbage collection', error });
       });
       if (!options.leader) collections.schedule();
