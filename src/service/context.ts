@@ -138,9 +138,11 @@ interface StartedParts {
 /** Without a shared index, housekeeping runs in the process that owns the storage directory. */
 async function startHousekeeping(keeper: Keeper, { retention, isShared, purging }: StartedParts): Promise<void> {
   if (isShared) retention.start();
-  const started = keeper.keeping.then(() => {
+  const startAsOwner = async (): Promise<void> => {
+    await keeper.keeping;
     if (!isShared) retention.start();
     purging?.start();
-  });
+  };
+  const started = startAsOwner();
   if (keeper.isKeeper) await started;
 }
