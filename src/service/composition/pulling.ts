@@ -62,8 +62,8 @@ const MAX_SLOT_WAIT_MS = 5_000;
 export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Promise<Pulling> {
   const { opened, env, store, telemetry, redis } = parts;
   const upstreams = proxy.upstreams.map((config) => {
-    const follow = telemetry.tracing?.followUpstream;
-    const options = { config, env, events: telemetry.upstream, follow, version: VERSION };
+    const observe = telemetry.tracing?.followUpstream;
+    const options = { config, env, events: telemetry.upstream, observe, version: VERSION };
     return { config, upstream: opened.use(createUpstream(options)) };
   });
   const replicas = createReplicas(proxy.fills.advertise, parts);
