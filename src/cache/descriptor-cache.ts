@@ -8,9 +8,12 @@ import { createCountedCache } from './lru.ts';
 
 export interface DescriptorCacheEvents {
   /** Once per look-up. `error`: Redis could have known and was not available. */
-  descriptorAsked(result: 'hit' | 'miss' | 'error'): void;
+  descriptorLookedUp(result: 'hit' | 'miss' | 'error'): void;
   /** Something was asked of Redis, or told it; by distribution's name for that. */
-  descriptorsShared(event: { readonly operation: 'RepoStat' | 'RepoSetDescriptor'; readonly durationMs: number }): void;
+  sharedCacheAccessed(event: {
+    readonly operation: 'RepoStat' | 'RepoSetDescriptor';
+    readonly durationMs: number;
+  }): void;
 }
 
 export interface DescriptorCacheOptions {
@@ -49,7 +52,7 @@ export class DescriptorCache {
   readonly #memory;
   /** Tells our own messages from those of others. */
   readonly #sender = randomUUID();
-  #listener: RemovalListener | undefined;
+  readonly #listeners = new Set<RemovalListener>();
 
   constructor({ maxEntries, redis, events }: DescriptorCacheOptions) {
     this.#redis = redis;
@@ -59,21 +62,21 @@ export class DescriptorCache {
       onMessage: (message) => this.#removedElsewhere(message),
       onGap: () => {
         this.#memory.clear();
-        this.#listener?.missed();
+        for (const listener of this.#listeners) listener.missed();
       },
     });
   }
 
-  /** There is one. */
-  set listener(listener: RemovalListener) {
-    this.#listener = listener;
+  /** Calls the listener for every removal by another process, from now on. */
+  subscribe(listener: RemovalListener): void {
+    this.#listeners.add(listener);
   }
 
   /** Undefined when nobody knows; waits for Redis no longer than a pull may. */
   async get(repository: string, digest: Digest): Promise<Descriptor | undefined> {
     const known = this.#memory.get(keyOf(repository, digest));
     const shared = known ?? (await this.#find(repository, digest));
-    this.#events.descriptorAsked(shared === UNAVAILABLE ? 'error' : shared === undefined ? 'miss' : 'hit');
+    this.#events.descriptorLookedUp(shared === UNAVAILABLE ? 'error' : shared === undefined ? 'miss' : 'hit');
     if (shared === undefined || shared === UNAVAILABLE) return undefined;
     if (!known) this.#memory.set(keyOf(repository, digest), shared);
     return shared;
@@ -161,7 +164,8 @@ export class DescriptorCache {
     this.#memory.delete(key);
     const at = key.lastIndexOf('@');
     const digest = key.slice(at + 1);
-    if (isDigest(digest)) this.#listener?.removed(key.slice(0, at), digest);
+    if (!isDigest(digest)) return;
+    for (const listener of this.#listeners) listener.removed(key.slice(0, at), digest);
   }
 
   #publish(commands: RedisCommands, repository: string, digest: Digest): Promise<number> {
@@ -177,7 +181,7 @@ export class DescriptorCache {
     const startedAt = performance.now();
     const isAsked = redis.state === 'up' || redis.state === 'read-only';
     const result = await work(redis);
-    if (isAsked) this.#events.descriptorsShared({ operation, durationMs: performance.now() - startedAt });
+    if (isAsked) this.#events.sharedCacheAccessed({ operation, durationMs: performance.now() - startedAt });
     return result;
   }
 }

@@ -85,7 +85,7 @@ function renderEndpoint(name: EndpointName): string[] {
 }
 
 function renderOperation(operation: Operation): string[] {
-  const { summary, query, requestHeaders, requestBody, answers, errors } = operation;
+  const { summary, query, requestHeaders, requestBody, responses, errors } = operation;
   return [
     `### ${methodsOf(operation)} ${ENDPOINTS[operation.endpoint].path}\n`,
     `${summary}\n`,
@@ -94,7 +94,7 @@ function renderOperation(operation: Operation): string[] {
     ...(requestBody === undefined ? [] : [`Request body: ${requestBody}\n`]),
     table(
       ['Response', 'When', 'Headers'],
-      answers.map(({ status, when, headers = {} }) => [String(status), when, headerList(headers)]),
+      responses.map(({ status, when, headers = {} }) => [String(status), when, headerList(headers)]),
     ),
     ...(errors.length === 0 ? [] : [`Errors: ${errors.map(withStatus).join(', ')}\n`]),
   ];

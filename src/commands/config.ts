@@ -2,7 +2,7 @@ import type { Config, Listen, RedisAddress, RedisConfig, UpstreamConfig } from '
 import type { Environment } from '../config/environment.ts';
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
-import { configJsonSchema } from '../config/schema/schema.ts';
+import { configJsonSchema } from '../config/schema/json-schema.ts';
 import { describeAuthentication, describePushes, describeStorage } from './describe-config.ts';
 
 /** Where a command writes: `process.stdout`, or a test's buffer. */

@@ -12,7 +12,7 @@ import {
 } from '../images/location.ts';
 import { locateFiles, openDestination, openSource } from '../images/open-image.ts';
 import { parsePlatform } from '../images/platform.ts';
-import type { RegistryAccess } from '../images/registry-access.ts';
+import { openRegistry, type RegistryAccess } from '../images/registry-access.ts';
 import { summarise } from '../images/summary.ts';
 import { describeImage } from './image-description.ts';
 import { ImageProgress, NO_PROGRESS } from './image-progress.ts';
@@ -70,11 +70,14 @@ export async function listCommand(
 ): Promise<void> {
   const host = registryOnly(name);
   if (host !== undefined) {
-    const repositories = await listRepositories(host, access);
+    await using registry = await openRegistry(host, access);
+    const repositories = await listRepositories(registry, host, access);
     out.write(json ? printed({ repositories }) : lines(repositories));
     return;
   }
-  const tags = await listTags(parseRegistryLocation(name), access, { digests });
+  const location = parseRegistryLocation(name);
+  await using registry = await openRegistry(location.host, access);
+  const tags = await listTags(registry, location, { digests, signal: access.signal });
   if (json) out.write(printed({ tags }));
   else if (digests)
     out.write(

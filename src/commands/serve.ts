@@ -46,7 +46,7 @@ export async function serve({ file, env, out }: ServeOptions): Promise<number> {
 }
 
 /** Loads the packages of OpenTelemetry (34 MB), which a service without traces does not need. */
-async function startTracing(config: TracingConfig, log: Log): Promise<Tracing> {
+export async function startTracing(config: TracingConfig, log: Log): Promise<Tracing> {
   const { OpenTelemetryTracing } = await import('../telemetry/tracing-spans.ts');
   return new OpenTelemetryTracing(config, { log, version: VERSION });
 }

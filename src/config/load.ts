@@ -7,7 +7,7 @@ import { findFile } from './find-file.ts';
 import { findNotices } from './notices.ts';
 import { describeIssue } from './issue.ts';
 import { ConfigError, type Finding, formatOrigin, formatProblems, type Problem } from './problem.ts';
-import { findProxyOddities } from './resolve-proxy.ts';
+import { findProxyOddities } from './proxy-warnings.ts';
 import { resolveConfig } from './resolve.ts';
 import { findTracingOddities } from './resolve-tracing.ts';
 import { findConflicts, findOddities } from './rules.ts';

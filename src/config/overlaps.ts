@@ -1,4 +1,4 @@
-import { alternativesOf, GLOBSTAR, GlobError, segmentsOf } from '../matching/glob-syntax.ts';
+import { alternativesOf, GLOBSTAR, GlobError, parseSegments } from '../matching/glob-syntax.ts';
 import { matchSegment } from '../matching/glob.ts';
 import type { Finding, KeyPath } from './problem.ts';
 import { plainAt, textAt } from './tree.ts';
@@ -77,7 +77,7 @@ export function canBeBelow(glob: string, path: string): boolean {
 }
 
 function canReach(glob: string, parts: readonly string[]): boolean {
-  const segments = segmentsOf(glob, true);
+  const segments = parseSegments(glob, 'path');
   for (const [i, part] of parts.entries()) {
     const segment = segments[i];
     if (segment === GLOBSTAR) return true;

@@ -1,6 +1,13 @@
 import { isIP } from 'node:net';
 
-import type { Listen } from './config.ts';
+/** Absent `host`: all addresses. */
+export interface TcpAddress {
+  readonly net: 'tcp';
+  readonly host: string | undefined;
+  readonly port: number;
+}
+
+export type Listen = TcpAddress | { readonly net: 'unix'; readonly path: string };
 
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ...['true', 'yes', 'on', 'y'].map((word) => [word, true] as const),
@@ -75,7 +82,7 @@ export function parseSizeBytes(text: string): number | undefined {
 const ADDRESS = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:[\]\s/]*)):(\d{1,5})$/;
 
 /** `:5000`, `127.0.0.1:5000`, `registry.corp:5000`, `[::1]:5000`. @returns undefined when it is no address */
-export function parseTcpAddress(text: string): Extract<Listen, { net: 'tcp' }> | undefined {
+export function parseTcpAddress(text: string): TcpAddress | undefined {
   const [, ipv6, name, port] = ADDRESS.exec(text) ?? [];
   if (port === undefined || Number(port) > 65_535) return undefined;
   return { net: 'tcp', host: ipv6 ?? (name || undefined), port: Number(port) };

@@ -1,18 +1,30 @@
-import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
-import type { Adoption, RedirectRequest, StorageDriver } from '../storage/driver.ts';
+import { stat } from 'node:fs/promises';
+
+import type { Digest } from '../oci/digest.ts';
+import {
+  type Adoption,
+  type RedirectRequest,
+  type StorageDriver,
+  StorageFullError,
+  StorageReadOnlyError,
+} from '../storage/driver.ts';
 import type { StagedFile } from '../storage/staging.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
-import type { DamageListener } from './damage.ts';
-import { type LinkStore, orUndefined } from './links.ts';
-import { blobDataPath, blobDirectory, layerDirectory, layerLinkPath, quarantinePath } from './paths.ts';
+import type { BlobLinks } from './blob-links.ts';
+import type { Linking } from './linking.ts';
+import { blobDataPath } from './paths.ts';
+import type { StoredBytes } from './stored-bytes.ts';
 
 export interface BlobStoreOptions {
   readonly driver: StorageDriver;
-  readonly links: LinkStore;
-  readonly onDamage: DamageListener;
+  readonly bytes: StoredBytes;
+  readonly links: BlobLinks;
+  readonly linking: Linking;
+  /** Reading writes nothing. */
+  readonly readOnly: boolean;
 }
 
-/** Blobs: bytes kept once for all repositories, and a link in each repository that has them. */
+/** The blobs of repositories: bytes stored once for all repositories, and a link in each repository that has them. */
 export class BlobStore {
   readonly #options: BlobStoreOptions;
 
@@ -20,137 +32,156 @@ export class BlobStore {
     this.#options = options;
   }
 
-  /** The caller closes it. Undefined when the repository does not have it. */
+  /** The caller closes the source. Undefined when the repository does not have the blob. */
   async open(repository: string, digest: Digest): Promise<ByteSource | undefined> {
-    const target = await this.#findTarget(repository, digest);
-    if (!target) return undefined;
-    const path = blobDataPath(target);
-    const source = await orUndefined(this.#options.driver.open(path));
-    if (this.#isWhole(target, source?.size)) return source;
-    await source?.close();
-    return undefined;
+    const target = await this.#options.links.findTarget(repository, digest);
+    return target && this.#options.bytes.openLinked(target);
   }
 
-  /** Bytes; undefined when the repository does not have it. */
+  /** Size in bytes. Undefined when the repository does not have the blob. */
   async stat(repository: string, digest: Digest): Promise<number | undefined> {
-    const target = await this.#findTarget(repository, digest);
-    if (!target) return undefined;
-    const size = await this.#dataSize(target);
-    return this.#isWhole(target, size) ? size : undefined;
+    const target = await this.#options.links.findTarget(repository, digest);
+    return target && this.#options.bytes.linkedSize(target);
   }
 
-  /** Whether any repository may have it. */
-  async hasBytes(digest: Digest): Promise<boolean> {
-    const size = await this.#dataSize(digest);
-    return size !== undefined && this.#isWhole(digest, size);
-  }
-
-  /** The bytes, whichever repository they belong to: the caller knows that the reader may have them. */
-  async openBytes(digest: Digest): Promise<ByteSource | undefined> {
-    const source = await orUndefined(this.#options.driver.open(blobDataPath(digest)));
-    if (!source || this.#isWhole(digest, source.size)) return source;
-    await source.close();
-    return undefined;
-  }
-
-  /** Makes bytes that are already stored part of a repository. */
-  async link(repository: string, digest: Digest): Promise<void> {
-    await this.#options.links.putIfChanged(layerLinkPath(repository, digest), digest);
-  }
-
-  /** Makes a link anew that was made before `time` (Unix milliseconds). */
-  async refreshLink(repository: string, digest: Digest, time: number): Promise<void> {
-    const { driver, links } = this.#options;
-    const path = layerLinkPath(repository, digest);
-    const info = await orUndefined(driver.stat(path));
-    if (!info || info.modifiedAt.getTime() >= time) return;
-    const target = await links.find(path);
-    if (target) await links.put(path, target);
-  }
-
-  /** Where a client can fetch the bytes by itself; undefined when the repository does not have them, or they are served from here. */
+  /** Where a client can fetch the blob directly. Undefined when the repository does not have it, or it must be served from here. */
   async redirect(
     repository: string,
     digest: Digest,
     request: RedirectRequest,
   ): Promise<{ readonly url: string; readonly size: number } | undefined> {
-    const target = await this.#findTarget(repository, digest);
-    const size = target && (await this.#dataSize(target));
-    if (!target || size === undefined || !this.#isWhole(target, size)) return undefined;
-    const url = await this.#options.driver.redirectUrl(blobDataPath(target), request);
+    const { driver, bytes, links } = this.#options;
+    const target = await links.findTarget(repository, digest);
+    const size = target && (await bytes.linkedSize(target));
+    if (!target || size === undefined) return undefined;
+    const url = await driver.redirectUrl(blobDataPath(target), request);
     return url === undefined ? undefined : { url, size };
   }
 
-  /** Begins to store a blob that is still being fetched, where that saves time. Nothing is seen before {@link commit}. */
-  startCommit(digest: Digest, localFile: string, options: { readonly size: number }): Adoption | undefined {
-    return this.#options.driver.startAdoption?.(localFile, blobDataPath(digest), options);
+  /** Makes stored bytes part of a repository. Links nothing when the bytes are gone. */
+  link(repository: string, digest: Digest): Promise<void> {
+    const { bytes, links, linking } = this.#options;
+    return linking.locks.run(digest, async () => {
+      const size = await bytes.size(digest);
+      if (size === undefined) return;
+      await linking.recorded({ repository, digest, kind: 'blob', size }, async () => {
+        if (!(await bytes.has(digest))) return;
+        await links.put(repository, digest);
+        linking.protect(digest);
+      });
+    });
   }
 
   /**
-   * Takes over a local file whose bytes the caller has verified, in place of what was stored before.
+   * Takes over a local file whose bytes the caller has verified.
    *
-   * @param started what {@link startCommit} has begun
+   * @param started the result of {@link StoredBytes.startCommit}
    * @throws {StorageFullError} and then the local file is still there
    */
-  async commit(repository: string, digest: Digest, localFile: string, started?: Adoption): Promise<void> {
-    const adopt = () => this.#options.driver.adopt(localFile, blobDataPath(digest));
-    // The bytes first: a link that is there can be relied on.
-    if (started) await started.finish().catch(adopt);
-    else await adopt();
-    await this.link(repository, digest);
+  commit(repository: string, digest: Digest, localFile: string, started?: Adoption): Promise<void> {
+    const { bytes, links, linking } = this.#options;
+    return linking.locks.run(digest, async () => {
+      const { size } = await stat(localFile);
+      await linking.recorded({ repository, digest, kind: 'blob', size }, async () => {
+        // Bytes before link: an existing link can be relied on.
+        await bytes.adopt(digest, localFile, started);
+        await links.put(repository, digest);
+        linking.protect(digest);
+      });
+    });
   }
 
-  /** The same for a staged file. Bytes that are stored already are replaced: these are known to be right. */
-  async publish(repository: string, digest: Digest, staged: StagedFile): Promise<void> {
-    await staged.publish(blobDataPath(digest));
-    await this.link(repository, digest);
+  /**
+   * Makes a staged file, whose bytes the caller has verified, a blob of the repository. The caller holds the staged file and releases it.
+   *
+   * @throws {RegistryError} `UNAVAILABLE` when another process is collecting the digest as garbage
+   */
+  publish(repository: string, digest: Digest, staged: StagedFile): Promise<void> {
+    const { bytes, links, linking } = this.#options;
+    return linking.locks.run(digest, async () => {
+      // Also before publishing, while the session can still be retried.
+      await linking.confirm(repository, [digest]);
+      await linking.recorded({ repository, digest, kind: 'blob', size: staged.size }, () =>
+        this.#linkConfirmed(repository, digest, async () => {
+          await bytes.publish(digest, staged);
+          await links.put(repository, digest);
+        }),
+      );
+    });
   }
 
-  /** Whether the repository links it; says nothing of its bytes. */
-  async isLinked(repository: string, digest: Digest): Promise<boolean> {
-    return (await this.#options.links.find(layerLinkPath(repository, digest))) !== undefined;
+  /**
+   * Makes a blob of another repository part of this one.
+   *
+   * @returns its size in bytes; undefined when `from` does not have it any more
+   * @throws {RegistryError} `UNAVAILABLE` when another process is collecting the digest as garbage
+   */
+  mount(repository: string, digest: Digest, from: string): Promise<number | undefined> {
+    const { bytes, links, linking } = this.#options;
+    return linking.locks.run(digest, async () => {
+      const size = await this.stat(from, digest);
+      if (size === undefined) return undefined;
+      return linking.recorded({ repository, digest, kind: 'blob', size }, async () => {
+        if (!(await bytes.has(digest))) return undefined;
+        await this.#linkConfirmed(repository, digest, () => links.put(repository, digest));
+        return size;
+      });
+    });
   }
 
-  /** Bytes that are stored, for whichever repository, whole or not; undefined when there are none. */
-  storedSize(digest: Digest): Promise<number | undefined> {
-    return this.#dataSize(digest);
+  /**
+   * For a client that learns that the repository has the blob, and so will not send it.
+   * Writes an old link again, so that every process sees that the blob is in use.
+   *
+   * @returns its size in bytes; undefined when the repository does not have it
+   */
+  protect(repository: string, digest: Digest): Promise<number | undefined> {
+    const { links, linking, readOnly } = this.#options;
+    if (readOnly) return this.stat(repository, digest);
+    return linking.locks.run(digest, async () => {
+      const size = await this.stat(repository, digest);
+      if (size === undefined) return undefined;
+      // On a full or read-only disk the response is still true.
+      await links.refresh(repository, digest, linking.freshSince()).catch(unlessFull);
+      await linking.confirm(repository, [digest]);
+      return size;
+    });
   }
 
-  /** The caller knows that no repository links them. */
-  async deleteBytes(digest: Digest): Promise<void> {
-    await this.#options.driver.delete(blobDirectory(digest));
+  /** How long {@link protect} lasts. Milliseconds; at least 1. */
+  get protectedMs(): number {
+    return Math.max(1, Math.floor(this.#options.linking.freshMs));
   }
 
-  /** Puts the bytes where nobody looks for content. @throws {PathNotFoundError} */
-  async quarantine(digest: Digest): Promise<string> {
-    const path = quarantinePath(digest);
-    await this.#options.driver.move(blobDataPath(digest), path);
-    return path;
+  /** For a client that deletes the blob. The bytes stay. @returns whether the repository had it */
+  delete(repository: string, digest: Digest): Promise<boolean> {
+    const { links, linking } = this.#options;
+    return linking.locks.run(digest, async () => {
+      if (!(await links.has(repository, digest))) return false;
+      await linking.unrecorded({ repository, digest, kind: 'blob' }, () => links.delete(repository, digest));
+      return true;
+    });
   }
 
-  /** The bytes stay. */
-  async deleteLink(repository: string, digest: Digest): Promise<void> {
-    await this.#options.driver.delete(layerDirectory(repository, digest));
+  /** Call under the lock of the digest. The bytes stay, for other repositories. */
+  deleteLink(repository: string, digest: Digest): Promise<void> {
+    return this.#options.links.delete(repository, digest);
   }
 
-  /** Usually the digest itself; a sha512 one may stand for bytes that are stored under sha256. */
-  async #findTarget(repository: string, digest: Digest): Promise<Digest | undefined> {
-    const path = layerLinkPath(repository, digest);
-    const target = await this.#options.links.find(path);
-    if (!target || target === digest || digestAlgorithm(target) !== digestAlgorithm(digest)) return target;
-    this.#options.onDamage({ path, reason: 'bad-link' });
-    return undefined;
+  async #linkConfirmed(repository: string, digest: Digest, link: () => Promise<void>): Promise<void> {
+    const { links, linking } = this.#options;
+    const wasLinked = await links.has(repository, digest);
+    await link();
+    if (wasLinked) await links.refresh(repository, digest, linking.freshSince());
+    try {
+      await linking.confirm(repository, [digest]);
+    } catch (err) {
+      if (!wasLinked) await links.delete(repository, digest);
+      throw err;
+    }
   }
+}
 
-  async #dataSize(digest: Digest): Promise<number | undefined> {
-    const info = await orUndefined(this.#options.driver.stat(blobDataPath(digest)));
-    return info?.isDirectory ? undefined : info?.size;
-  }
-
-  /** A file can be empty after a power cut if it was written by something that does not wait for the disk. */
-  #isWhole(digest: Digest, size: number | undefined): boolean {
-    if (size !== undefined && (size > 0 || digest === digestOf(Buffer.alloc(0), digestAlgorithm(digest)))) return true;
-    this.#options.onDamage({ path: blobDataPath(digest), reason: size === 0 ? 'empty-data' : 'missing-data' });
-    return false;
-  }
+function unlessFull(err: unknown): void {
+  if (!(err instanceof StorageFullError || err instanceof StorageReadOnlyError)) throw err;
 }

@@ -1,6 +1,9 @@
 import type { DescriptorCache } from '../cache/descriptor-cache.ts';
 import { type BoundedCache, createCountedCache, createSizedCache } from '../cache/lru.ts';
-import type { ContentStore } from './content-store.ts';
+import type { BlobStore } from './blobs.ts';
+import type { DamageListener } from './damage.ts';
+import type { ManifestStore } from './manifests.ts';
+import type { RepositoryStore } from './repositories.ts';
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import { type ByteSource, MemorySource } from '../stream/byte-source.ts';
 import type { ManifestReading } from '../oci/manifest.ts';
@@ -16,8 +19,18 @@ const MAX_LINKS = 50_000;
 /** What another process removed may be answered for so long. Milliseconds. */
 const RECHECK_MS = 3_000;
 
-export interface StoredContentOptions {
-  /** Clients are sent to the storage for blobs. */
+/** The part of a content store that is cached in memory. */
+export interface CachedStore {
+  readonly blobs: Pick<BlobStore, 'open' | 'stat' | 'redirect' | 'protect' | 'protectedMs'>;
+  readonly manifests: Pick<ManifestStore, 'read' | 'put'>;
+  readonly repositories: Pick<RepositoryStore, 'isLinked'>;
+}
+
+export interface ContentCacheOptions {
+  readonly store: CachedStore;
+  readonly descriptors: DescriptorCache;
+  readonly onDamage: DamageListener;
+  /** Clients are redirected to the storage for blobs. @default false */
   readonly redirect?: boolean;
 }
 
@@ -25,9 +38,9 @@ export interface StoredContentOptions {
  * What is stored, with the small and hot of it in memory. Content is addressed by its digest, so what is in memory can not be out of date; only
  * a removal has to be told.
  */
-export class StoredContent {
-  readonly #store: ContentStore;
-  readonly #onDamaged: (event: { path: string; reason: string }) => void;
+export class ContentCache {
+  readonly #store: CachedStore;
+  readonly #onDamage: DamageListener;
   readonly #manifests = createSizedCache<Manifest>({
     maxBytes: MANIFEST_CACHE_BYTES,
     maxEntryBytes: MAX_MANIFEST_ENTRY_BYTES,
@@ -49,24 +62,19 @@ export class StoredContent {
   readonly #descriptors: DescriptorCache;
   readonly #redirects: boolean;
 
-  constructor(
-    store: ContentStore,
-    descriptors: DescriptorCache,
-    onDamaged: (event: { path: string; reason: string }) => void,
-    { redirect = false }: StoredContentOptions = {},
-  ) {
+  constructor({ store, descriptors, onDamage, redirect = false }: ContentCacheOptions) {
     this.#store = store;
-    this.#relied = createCountedCache({ maxEntries: MAX_LINKS, ttlMs: store.relianceMs });
+    this.#relied = createCountedCache({ maxEntries: MAX_LINKS, ttlMs: store.blobs.protectedMs });
     this.#descriptors = descriptors;
-    this.#onDamaged = onDamaged;
+    this.#onDamage = onDamage;
     this.#redirects = redirect;
-    descriptors.listener = {
+    descriptors.subscribe({
       removed: (repository, digest) => this.#drop(repository, digest),
       missed: () => {
         this.#manifests.clear();
         this.#smallBlobs.clear();
       },
-    };
+    });
   }
 
   /** Where a client can fetch a blob by itself. Undefined at once when nobody is redirected, or it is in memory. */
@@ -80,7 +88,7 @@ export class StoredContent {
   }
 
   async #redirect(repository: string, digest: Digest, request: RedirectRequest) {
-    const redirect = await this.#store.redirectBlob(repository, digest, request);
+    const redirect = await this.#store.blobs.redirect(repository, digest, request);
     // Small ones are to be had from memory, from the second time on.
     return redirect && redirect.size > SMALL_BLOB_BYTES ? redirect : undefined;
   }
@@ -95,7 +103,7 @@ export class StoredContent {
     const cached = this.#manifests.get(key);
     if (cached) return cached;
     const removals = this.#removals;
-    const found = await this.#store.readManifest(repository, digest);
+    const found = await this.#store.manifests.read(repository, digest);
     if (!found) return undefined;
     const manifest = { ...found.stored, size: found.stored.bytes.length };
     if (removals === this.#removals) this.remember(repository, manifest, found.reading);
@@ -114,14 +122,14 @@ export class StoredContent {
     const seenAt = this.#seenAt.get(key)?.at ?? -Infinity;
     if (now - seenAt < RECHECK_MS) return;
     const removals = this.#removals;
-    if (!(await this.#store.isLinked(repository, { digest, kind }))) this.forget(repository, digest);
+    if (!(await this.#store.repositories.isLinked(repository, { digest, kind }))) this.forget(repository, digest);
     else if (removals === this.#removals) this.#seenAt.set(key, { at: now });
   }
 
   /** The bytes have been verified. @param reading of them */
   async putManifest(repository: string, manifest: Manifest, reading: ManifestReading): Promise<void> {
     const { digest, bytes, mediaType: servedAs } = manifest;
-    await this.#store.putManifest(repository, digest, bytes, { servedAs, reading });
+    await this.#store.manifests.put(repository, digest, bytes, { servedAs, reading });
     this.remember(repository, manifest, reading);
   }
 
@@ -143,16 +151,16 @@ export class StoredContent {
     const known = await this.#descriptors.get(repository, digest);
     if (known) return known.size;
     const removals = this.#removals;
-    const size = await this.#store.statBlob(repository, digest);
+    const size = await this.#store.blobs.stat(repository, digest);
     if (size !== undefined && removals === this.#removals) this.#descriptors.set(repository, digest, size);
     return size;
   }
 
   /** As {@link blobSize}, for a client that will not send what is here: nobody collects it as garbage for a while. */
-  async relyOnBlob(repository: string, digest: Digest): Promise<number | undefined> {
+  async protectBlob(repository: string, digest: Digest): Promise<number | undefined> {
     const key = keyOf(repository, digest);
     if (this.#relied.get(key)) return this.blobSize(repository, digest);
-    const size = await this.#store.relyOnBlob(repository, digest);
+    const size = await this.#store.blobs.protect(repository, digest);
     if (size !== undefined) this.#relied.set(key, {});
     return size;
   }
@@ -163,7 +171,7 @@ export class StoredContent {
     const small = this.#smallBlobs.get(key);
     if (small) return new MemorySource(small);
     const removals = this.#removals;
-    const source = await this.#store.openBlob(repository, digest);
+    const source = await this.#store.blobs.open(repository, digest);
     if (!source) {
       this.#descriptors.remove(repository, digest);
       return undefined;
@@ -174,7 +182,7 @@ export class StoredContent {
     if (digestOf(bytes, digestAlgorithm(digest)) !== digest) {
       this.#damaged.set(digest, {});
       this.#descriptors.remove(repository, digest);
-      this.#onDamaged({ path: key, reason: 'wrong-bytes' });
+      this.#onDamage({ path: key, reason: 'wrong-bytes' });
       return undefined;
     }
     this.#damaged.delete(digest);

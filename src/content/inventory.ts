@@ -4,7 +4,7 @@ import { orUndefined } from './links.ts';
 import { blobDataPath, BLOBS, layersPath, REPOSITORIES, revisionsPath } from './paths.ts';
 import { listReadable, mayHoldRepositories, type UnreadableListener } from './readable.ts';
 
-export interface StoredBytes {
+export interface StoredDigest {
   readonly digest: Digest;
   readonly size: number;
 }
@@ -31,7 +31,7 @@ export interface WalkOptions {
 const ALGORITHMS = ['sha256', 'sha512'] as const;
 
 /** Every digest whose bytes are stored, in the order of algorithm and hex. */
-export async function* walkBytes(driver: StorageDriver, options: WalkOptions = {}): AsyncGenerator<StoredBytes> {
+export async function* walkBytes(driver: StorageDriver, options: WalkOptions = {}): AsyncGenerator<StoredDigest> {
   for await (const digest of walkDigests(driver, options)) {
     const info = await statBytes(driver, digest, options);
     if (info && !info.isDirectory) yield { digest, size: info.size };

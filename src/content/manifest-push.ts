@@ -3,11 +3,11 @@ import pLimit from 'p-limit';
 import type { Digest } from '../oci/digest.ts';
 import { type ParsedManifest, parseManifest } from '../oci/manifest.ts';
 import type { BlobStore } from './blobs.ts';
-import type { DigestLocks } from './digest-locks.ts';
 import type { StoredLink } from './inventory.ts';
-import type { LinkLedger } from './link-ledger.ts';
-import type { ManifestStore } from './manifests.ts';
+import type { Linking } from './linking.ts';
+import type { ManifestFiles } from './manifest-files.ts';
 import type { ReferrerStore } from './referrers.ts';
+import type { StoredBytes } from './stored-bytes.ts';
 import type { TagStore } from './tags.ts';
 
 /** Content that has to be in the repository before a manifest is. */
@@ -28,14 +28,12 @@ export interface PushedContent {
 }
 
 export interface ManifestPushOptions {
-  readonly locks: DigestLocks<Digest>;
+  readonly linking: Linking;
+  readonly bytes: StoredBytes;
   readonly blobs: BlobStore;
-  readonly manifests: ManifestStore;
+  readonly manifests: ManifestFiles;
   readonly tags: TagStore;
   readonly referrers: ReferrerStore;
-  readonly ledger: LinkLedger | undefined;
-  /** Tells a collection of garbage what is relied upon. @throws {RegistryError} when it is being removed already */
-  readonly confirmLinked: (repository: string, digests: readonly Digest[]) => Promise<void>;
 }
 
 const MAX_CONCURRENT_LOOKS = 16;
@@ -61,9 +59,13 @@ export class ManifestPush {
   put(repository: string, pushed: PushedContent): Promise<readonly Digest[]> {
     const { references, subject } = pushed.parsed ?? parseManifest(pushed.bytes);
     const parts = references.map((reference) => reference.digest);
-    return this.#options.locks.runSharing({ alone: [pushed.digest], shared: parts }, async () => {
+    return this.#options.linking.locks.runSharing({ alone: [pushed.digest], shared: parts }, async () => {
       const missing = await this.#findMissing(repository, pushed.needs);
-      if (missing.length === 0) await this.#write(repository, pushed, { parts, subject: subject?.digest });
+      const link = { repository, digest: pushed.digest, kind: 'manifest' as const, size: pushed.bytes.length, parts };
+      if (missing.length > 0) return missing;
+      await this.#options.linking.recorded(link, () =>
+        this.#write(repository, pushed, { parts, subject: subject?.digest }),
+      );
       return missing;
     });
   }
@@ -74,20 +76,18 @@ export class ManifestPush {
     { digest, bytes, tags }: PushedContent,
     { parts, subject }: { readonly parts: readonly Digest[]; readonly subject: Digest | undefined },
   ): Promise<void> {
-    const { manifests, referrers, ledger } = this.#options;
-    const linked = await ledger?.willLink({ repository, digest, kind: 'manifest', size: bytes.length, parts });
+    const { manifests, referrers, linking } = this.#options;
     const wasThere = await manifests.has(repository, digest);
     if (subject) await referrers.add(repository, subject, digest);
     await manifests.put(repository, digest, bytes);
     if (wasThere) await manifests.refreshLink(repository, digest);
     try {
-      await this.#options.confirmLinked(repository, [digest, ...parts]);
+      await linking.confirm(repository, [digest, ...parts]);
     } catch (err) {
       if (!wasThere) await manifests.deleteLink(repository, digest);
       throw err;
     }
     for (const tag of tags) await this.#options.tags.put(repository, tag, digest);
-    linked?.();
   }
 
   async #findMissing(repository: string, needs: readonly Need[]): Promise<Digest[]> {
@@ -102,8 +102,8 @@ export class ManifestPush {
   }
 
   async #isThere(repository: string, { digest, kinds }: Need): Promise<boolean> {
-    const { blobs, manifests } = this.#options;
-    if (kinds.includes('manifest') && (await manifests.has(repository, digest))) return blobs.hasBytes(digest);
+    const { bytes, blobs, manifests } = this.#options;
+    if (kinds.includes('manifest') && (await manifests.has(repository, digest))) return bytes.has(digest);
     return kinds.includes('blob') && (await blobs.stat(repository, digest)) !== undefined;
   }
 }

@@ -1,43 +1,28 @@
-import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
-import { RegistryError } from '../oci/errors.ts';
-import { type ManifestReading, type ParsedManifest, readManifest } from '../oci/manifest.ts';
-import { isManifestMediaType } from '../oci/media-types.ts';
-import { FileTooLargeError, type StorageDriver } from '../storage/driver.ts';
-import type { Damage, DamageListener } from './damage.ts';
-import { type LinkStore, orUndefined } from './links.ts';
-import { blobDataPath, revisionDirectory, revisionLinkPath, servedTypePath } from './paths.ts';
-
-/** Those that were taken under other limits are served on. Bytes. */
-const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
-const MAX_MEDIA_TYPE_BYTES = 256;
-
-export interface StoredManifest {
-  /** Exactly what was put. */
-  readonly bytes: Buffer;
-  /** With which it is served. */
-  readonly mediaType: string;
-  readonly digest: Digest;
-}
-
-export interface ReadManifest {
-  readonly stored: StoredManifest;
-  readonly reading: ManifestReading;
-}
+import type { Digest } from '../oci/digest.ts';
+import { type ManifestReading, readManifest } from '../oci/manifest.ts';
+import type { Reference } from '../oci/reference.ts';
+import type { Linking } from './linking.ts';
+import type { ManifestFiles, ReadManifest, StoredManifest } from './manifest-files.ts';
+import type { ManifestPush, PushedContent } from './manifest-push.ts';
+import type { ReferrerStore } from './referrers.ts';
+import type { TagStore } from './tags.ts';
 
 export interface PutManifestOptions {
-  /** @default what the bytes say */
+  /** @default the media type in the bytes */
   readonly servedAs?: string | undefined;
-  /** Of these bytes, if they have been read already. */
+  /** The parsed bytes, when the caller has them already. */
   readonly reading?: ManifestReading | undefined;
 }
 
 export interface ManifestStoreOptions {
-  readonly driver: StorageDriver;
-  readonly links: LinkStore;
-  readonly onDamage: DamageListener;
+  readonly files: ManifestFiles;
+  readonly tags: TagStore;
+  readonly referrers: ReferrerStore;
+  readonly linking: Linking;
+  readonly pushing: ManifestPush;
 }
 
-/** Manifests: bytes kept as those of blobs are, and a link in each repository that has them. */
+/** The manifests of repositories. */
 export class ManifestStore {
   readonly #options: ManifestStoreOptions;
 
@@ -45,129 +30,82 @@ export class ManifestStore {
     this.#options = options;
   }
 
-  /** Undefined when the repository does not have it, or its bytes are not those of its digest any more. */
+  /** Verified. Undefined when the repository does not have it. */
   async find(repository: string, digest: Digest): Promise<StoredManifest | undefined> {
     return (await this.read(repository, digest))?.stored;
   }
 
-  /** As {@link find}, with what the manifest says. */
-  async read(repository: string, digest: Digest): Promise<ReadManifest | undefined> {
-    const bytes = await this.#findVerified(repository, digest);
-    if (!bytes) return undefined;
-    const reading = readingOf(bytes);
-    if (!reading) return this.#damaged(digest, 'not-a-manifest');
-    const mediaType = (await this.#findServedType(repository, digest)) ?? reading.manifest.mediaType;
-    return { stored: { bytes, mediaType, digest }, reading };
+  /** As {@link find}, parsed. */
+  read(repository: string, digest: Digest): Promise<ReadManifest | undefined> {
+    return this.#options.files.read(repository, digest);
+  }
+
+  /** Whether a manifest or tag exists and cannot be read. Call when {@link find} or {@link TagStore.find} returned nothing. */
+  async isDamaged(repository: string, reference: Reference): Promise<boolean> {
+    const { tags } = this.#options;
+    if (reference.kind === 'digest') return this.#isDamaged(repository, reference.digest);
+    const found = await tags.find(repository, reference.tag);
+    return found ? this.#isDamaged(repository, found.digest) : tags.isThere(repository, reference.tag);
+  }
+
+  async #isDamaged(repository: string, digest: Digest): Promise<boolean> {
+    const { files } = this.#options;
+    const isThere = () => files.isThere(repository, digest);
+    // Checked again at the end: it may be deleted or pushed meanwhile.
+    return (await isThere()) && (await files.read(repository, digest)) === undefined && (await isThere());
   }
 
   /**
-   * What the manifest says, for whoever wants to know what it holds. What has the right bytes and is no manifest holds nothing.
+   * Stores a manifest of an upstream.
    *
-   * @returns undefined when the repository does not have it, or it is damaged
-   */
-  async findParts(
-    repository: string,
-    digest: Digest,
-  ): Promise<Pick<ParsedManifest, 'references' | 'subject'> | undefined> {
-    const bytes = await this.#findVerified(repository, digest);
-    return bytes && (readingOf(bytes)?.manifest ?? { references: [] });
-  }
-
-  /** Whether the repository links it; says nothing of its bytes. */
-  async has(repository: string, digest: Digest): Promise<boolean> {
-    const path = revisionLinkPath(repository, digest);
-    const target = await this.#options.links.find(path);
-    if (target !== undefined && target !== digest) this.#options.onDamage({ path, reason: 'bad-link' });
-    return target === digest;
-  }
-
-  /** The repository has a link, and it or the bytes behind it cannot be read. */
-  async isDamaged(repository: string, digest: Digest): Promise<boolean> {
-    const isThere = () => this.isThere(repository, digest);
-    // Once more at the end: it may be deleted, or pushed, at this moment.
-    return (await isThere()) && (await this.find(repository, digest)) === undefined && (await isThere());
-  }
-
-  /** Whether there is a link, damaged or not. */
-  async isThere(repository: string, digest: Digest): Promise<boolean> {
-    return (await orUndefined(this.#options.driver.stat(revisionLinkPath(repository, digest)))) !== undefined;
-  }
-
-  /**
-   * @param servedAs undefined: the media type that the bytes say
-   * @throws {RegistryError} `DIGEST_INVALID` when the bytes are not those of the digest
+   * @throws {RegistryError} `MANIFEST_INVALID`, or `DIGEST_INVALID` when the bytes do not match the digest
    * @throws {StorageFullError}
    */
-  async put(repository: string, digest: Digest, bytes: Uint8Array, servedAs?: string): Promise<void> {
-    if (!isOf(digest, bytes)) throw new RegistryError('DIGEST_INVALID', `these are not the bytes of ${digest}`);
-    const stored = await this.#findBytes(digest);
-    if (!stored?.equals(bytes)) await this.#options.driver.writeSmall(blobDataPath(digest), bytes);
-    await this.#putServedType(repository, digest, servedAs);
-    await this.#options.links.putIfChanged(revisionLinkPath(repository, digest), digest);
+  async put(
+    repository: string,
+    digest: Digest,
+    bytes: Uint8Array,
+    { servedAs, reading = readManifest(bytes) }: PutManifestOptions = {},
+  ): Promise<void> {
+    const { files, referrers, linking } = this.#options;
+    await linking.locks.run(digest, async () => {
+      const { references, subject, mediaType } = reading.manifest;
+      const parts = references.map((reference) => reference.digest);
+      await linking.recorded({ repository, digest, kind: 'manifest', size: bytes.length, parts }, async () => {
+        if (subject) await referrers.add(repository, subject.digest, digest);
+        await files.put(repository, digest, bytes, servedAs === mediaType ? undefined : servedAs);
+        linking.protect(digest);
+      });
+    });
   }
 
-  /** What the manifest is attached to, if it is and can be read. */
-  async findSubject(repository: string, digest: Digest): Promise<Digest | undefined> {
-    return (await this.findParts(repository, digest))?.subject?.digest;
+  /**
+   * Stores a manifest that a client pushes, with its tags: all of it, or nothing when the repository lacks something that it needs.
+   *
+   * @returns the missing digests, or the first of them
+   * @throws {RegistryError} `UNAVAILABLE` when another process is collecting something that it needs
+   */
+  push(repository: string, pushed: PushedContent): Promise<readonly Digest[]> {
+    return this.#options.pushing.put(repository, pushed);
   }
 
-  /** Makes a link anew that is there: somebody has come to rely on it. */
-  async refreshLink(repository: string, digest: Digest): Promise<void> {
-    await this.#options.links.put(revisionLinkPath(repository, digest), digest);
+  /** For a client that deletes the manifest. The bytes stay. @returns the tags deleted with it; undefined when there was no such manifest */
+  delete(repository: string, digest: Digest): Promise<readonly string[] | undefined> {
+    const { files, linking } = this.#options;
+    return linking.locks.run(digest, async () => {
+      if (!(await files.isThere(repository, digest))) return undefined;
+      return linking.unrecorded({ repository, digest, kind: 'manifest' }, () => this.deleteLink(repository, digest));
+    });
   }
 
-  /** The bytes stay, and so do tags. */
-  async deleteLink(repository: string, digest: Digest): Promise<void> {
-    await this.#options.driver.delete(revisionDirectory(repository, digest));
-  }
-
-  async #findVerified(repository: string, digest: Digest): Promise<Buffer | undefined> {
-    if (!(await this.has(repository, digest))) return undefined;
-    const bytes = await this.#findBytes(digest);
-    if (!bytes) return this.#damaged(digest, 'missing-data');
-    if (isOf(digest, bytes)) return bytes;
-    return this.#damaged(digest, bytes.length === 0 ? 'empty-data' : 'wrong-bytes');
-  }
-
-  async #findServedType(repository: string, digest: Digest): Promise<string | undefined> {
-    const read = this.#options.driver.readSmall(servedTypePath(repository, digest), MAX_MEDIA_TYPE_BYTES);
-    const text = (await orUndefined(read))?.toString('latin1');
-    return text !== undefined && isManifestMediaType(text) ? text : undefined;
-  }
-
-  async #putServedType(repository: string, digest: Digest, servedAs: string | undefined): Promise<void> {
-    const { driver } = this.#options;
-    const path = servedTypePath(repository, digest);
-    if ((await this.#findServedType(repository, digest)) === servedAs) return;
-    if (servedAs === undefined) await driver.delete(path);
-    else await driver.writeSmall(path, Buffer.from(servedAs));
-  }
-
-  async #findBytes(digest: Digest): Promise<Buffer | undefined> {
-    try {
-      return await orUndefined(this.#options.driver.readSmall(blobDataPath(digest), MAX_MANIFEST_BYTES));
-    } catch (err) {
-      if (err instanceof FileTooLargeError) return undefined;
-      throw err;
-    }
-  }
-
-  #damaged(digest: Digest, reason: Damage['reason']): undefined {
-    this.#options.onDamage({ path: blobDataPath(digest), reason });
-    return undefined;
-  }
-}
-
-function isOf(digest: Digest, bytes: Uint8Array): boolean {
-  return digestOf(bytes, digestAlgorithm(digest)) === digest;
-}
-
-/** Undefined for what has nothing of a manifest. */
-function readingOf(bytes: Uint8Array): ManifestReading | undefined {
-  try {
-    return readManifest(bytes);
-  } catch (err) {
-    if (err instanceof RegistryError) return undefined;
-    throw err;
+  /** Call under the lock of the digest. The bytes stay. @returns the tags deleted with it */
+  async deleteLink(repository: string, digest: Digest): Promise<string[]> {
+    const { files, tags, referrers } = this.#options;
+    // Tags first: a tag without its manifest is of no use.
+    const removed = await tags.forget(repository, digest);
+    const subject = (await files.findParts(repository, digest))?.subject;
+    await files.deleteLink(repository, digest);
+    if (subject) await referrers.remove(repository, subject.digest, digest);
+    return removed;
   }
 }

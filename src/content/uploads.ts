@@ -51,8 +51,8 @@ export class UploadStore {
   }
 
   /** Bytes that every piece but the last should have; 0: any. */
-  get minPieceBytes(): number {
-    return this.#driver.staging.minPieceBytes;
+  get minChunkBytes(): number {
+    return this.#driver.staging.minChunkBytes;
   }
 
   /** @throws {StorageFullError} */
@@ -88,7 +88,7 @@ export class UploadStore {
       const live = this.#hashes.algorithmOf(keyText(key), staged);
       const record = live === undefined ? await this.#findRecord(key) : undefined;
       const algorithm = live ?? record?.algorithm ?? 'sha256';
-      const options = { algorithm, record, isPortable: piece.isOneOfMany && this.#driver.staging.isFar };
+      const options = { algorithm, record, isPortable: piece.isOneOfMany && this.#driver.staging.isRemote };
       const hash = await this.#hashes.take(keyText(key), staged, options);
       const interrupted = await receivePiece(piece, staged, hash);
       await this.#keep(key, staged, hash);
@@ -144,7 +144,7 @@ export class UploadStore {
   async #keep(key: UploadKey, staged: StagedFile, hash: RunningHash): Promise<void> {
     await staged.keep();
     const hashed = this.#hashes.keep(keyText(key), hash, staged);
-    if (!this.#driver.staging.isFar && staged.size < WORTH_A_RECORD_BYTES && hash.algorithm === 'sha256') return;
+    if (!this.#driver.staging.isRemote && staged.size < WORTH_A_RECORD_BYTES && hash.algorithm === 'sha256') return;
     // Only after the bytes are seen: a record of bytes that are not there is found out, one of other bytes is not.
     // Without it they are read again, which is no reason to refuse them.
     await this.#writeRecord(key, { algorithm: hash.algorithm, hashed }).catch(() => {});

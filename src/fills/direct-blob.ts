@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { digestAlgorithm } from '../oci/digest.ts';
 import type { ByteRange } from '../oci/range.ts';
 import type { ByteSource, ReadOptions } from '../stream/byte-source.ts';
-import { verified } from '../stream/verify-digest.ts';
+import { verifyDigest } from '../stream/verify-digest.ts';
 import { downloadBlob, isWhole, type RemoteBlob } from './blob-download.ts';
 import { RemoteRanges } from './remote-ranges.ts';
 
@@ -25,8 +25,11 @@ export class DirectBlob implements ByteSource {
   }
 
   /** @returns undefined when the upstream does not tell the size @throws {UpstreamError} */
-  static async open(blob: RemoteBlob): Promise<DirectBlob | undefined> {
+  static async open(blob: RemoteBlob, signal?: AbortSignal): Promise<DirectBlob | undefined> {
+    signal?.throwIfAborted();
     const closed = new AbortController();
+    const abort = () => closed.abort(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
     let size: number | undefined;
     const chunks = downloadBlob(blob, { start: 0, signal: closed.signal, onOpened: (told) => (size = told) });
     try {
@@ -36,6 +39,8 @@ export class DirectBlob implements ByteSource {
     } catch (err) {
       closed.abort();
       throw err;
+    } finally {
+      signal?.removeEventListener('abort', abort);
     }
     closed.abort();
     return undefined;
@@ -48,7 +53,7 @@ export class DirectBlob implements ByteSource {
       this.#whole = undefined;
       const abort = () => this.#closed.abort(signal?.reason);
       signal?.addEventListener('abort', abort);
-      yield* verified(opened, { digest, hash: createHash(digestAlgorithm(digest)) });
+      yield* verifyDigest(opened, { digest, hash: createHash(digestAlgorithm(digest)) });
     } else {
       this.#closed.abort(); // the whole is not read
       yield* this.#ranges.read(range, signal);

@@ -1,3 +1,5 @@
+import { StorageFullError, StorageReadOnlyError, StorageUnavailableError } from '../storage/driver.ts';
+import { DigestMismatchError } from '../stream/verify-digest.ts';
 import { UpstreamError } from '../upstream/upstream.ts';
 import { SpoolAreaFullError } from './spool-area.ts';
 
@@ -18,8 +20,8 @@ const NO_ROOM_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS',
 /** The disk, a quota on it, or our own limit on spools. */
 export function isNoRoom(err: unknown): boolean {
   if (err instanceof SpoolAreaFullError) return true;
-  const { code = '', name } = err as NodeJS.ErrnoException;
-  return NO_ROOM_CODES.has(code) || name === 'StorageFullError' || name === 'StorageReadOnlyError';
+  if (err instanceof StorageFullError || err instanceof StorageReadOnlyError) return true;
+  return NO_ROOM_CODES.has((err as NodeJS.ErrnoException).code ?? '');
 }
 
 export function fillResultOf(err: unknown): FillResult {
@@ -27,11 +29,11 @@ export function fillResultOf(err: unknown): FillResult {
   if (err instanceof FillYieldedError) return 'yielded';
   if (isNoRoom(err)) return 'no-room';
   const isProtocolError = err instanceof UpstreamError && err.kind === 'protocol';
-  return isProtocolError || (err as Error).name === 'DigestMismatchError' ? 'untrusted' : 'failed';
+  return isProtocolError || err instanceof DigestMismatchError ? 'untrusted' : 'failed';
 }
 
 /** Whether the bytes that have come may be resumed by the next fill from the same source. */
 export function isWorthKeeping(err: unknown): boolean {
   if (err instanceof UpstreamError) return err.kind !== 'protocol';
-  return err instanceof FillYieldedError || (err as Error).name === 'StorageUnavailableError';
+  return err instanceof FillYieldedError || err instanceof StorageUnavailableError;
 }

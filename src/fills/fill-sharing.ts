@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { ContentStore } from '../content/content-store.ts';
+import type { BlobStore } from '../content/blobs.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { OpenBlobOptions, Upstream, UpstreamBlob } from '../upstream/upstream.ts';
 import { UpstreamError } from '../upstream/upstream.ts';
@@ -39,7 +39,7 @@ export interface FillPeer {
 export interface FillSharingOptions {
   readonly leases: FillLeases;
   readonly peer: FillPeer;
-  readonly store: ContentStore;
+  readonly blobs: Pick<BlobStore, 'open' | 'stat'>;
 }
 
 /** Renewed three times in it; a replica that died is followed by another after as long. Milliseconds. */
@@ -73,15 +73,19 @@ export class FillSharing {
   }
 
   /** The same storage, to which only one replica writes a blob. */
-  target(target: FillTarget): FillTarget {
+  target({ blobs, bytes }: FillTarget): FillTarget {
     return {
-      linkBlob: (repository, digest) => target.linkBlob(repository, digest),
-      openBytes: (digest) => target.openBytes(digest),
-      startCommit: (digest, localFile, options) =>
-        this.#holdsAny(digest) ? target.startCommit?.(digest, localFile, options) : undefined,
-      commitBlob: async (repository, digest, localFile, started) => {
-        if (await this.#isStoredByAnother(repository, digest)) await dismiss(localFile, started);
-        else await target.commitBlob(repository, digest, localFile, started);
+      blobs: {
+        link: (repository, digest) => blobs.link(repository, digest),
+        commit: async (repository, digest, localFile, started) => {
+          if (await this.#isStoredByAnother(repository, digest)) await dismiss(localFile, started);
+          else await blobs.commit(repository, digest, localFile, started);
+        },
+      },
+      bytes: {
+        open: (digest) => bytes.open(digest),
+        startCommit: (digest, localFile, options) =>
+          this.#holdsAny(digest) ? bytes.startCommit?.(digest, localFile, options) : undefined,
       },
     };
   }
@@ -140,7 +144,7 @@ export class FillSharing {
 
   /** The holder before us may have come to its end while we waited. */
   async #fromStorage(repository: string, digest: Digest, start: number): Promise<UpstreamBlob | undefined> {
-    const source = await this.#options.store.openBlob(repository, digest);
+    const source = await this.#options.blobs.open(repository, digest);
     if (!source) return undefined;
     return storedBlob(source, start);
   }
@@ -151,7 +155,7 @@ export class FillSharing {
     const until = Date.now() + PATIENCE_MS;
     for (;;) {
       const holder = await this.#acquire(repository, digest);
-      if ((await this.#options.store.statBlob(repository, digest)) !== undefined) return true;
+      if ((await this.#options.blobs.stat(repository, digest)) !== undefined) return true;
       if (holder === undefined || holder === 'nobody knows' || Date.now() > until) return false;
       await sleep(POLL_MS);
     }

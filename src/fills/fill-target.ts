@@ -3,13 +3,17 @@ import type { ByteSource } from '../stream/byte-source.ts';
 
 /** Where finished blobs go. */
 export interface FillTarget {
-  /** Takes the file over as the blob's bytes and links it to the repository. */
-  commitBlob(repository: string, digest: Digest, localFile: string, started?: StartedCommit): Promise<void>;
-  /** Begins while the file is still growing; absent when that gains nothing. */
-  startCommit?(digest: Digest, localFile: string, options: { readonly size: number }): StartedCommit | undefined;
-  linkBlob(repository: string, digest: Digest): Promise<void>;
-  /** Verified bytes, whoever has them. The caller closes them. */
-  openBytes(digest: Digest): Promise<ByteSource | undefined>;
+  readonly blobs: {
+    /** Takes the file over as the blob's bytes and links it to the repository. */
+    commit(repository: string, digest: Digest, localFile: string, started?: StartedCommit): Promise<void>;
+    link(repository: string, digest: Digest): Promise<void>;
+  };
+  readonly bytes: {
+    /** Starts while the file is still growing. Absent when that saves no time. */
+    startCommit?(digest: Digest, localFile: string, options: { readonly size: number }): StartedCommit | undefined;
+    /** Verified bytes, whichever repository has them. The caller closes the source. */
+    open(digest: Digest): Promise<ByteSource | undefined>;
+  };
 }
 
 /** Bytes on their way to storage, invisible before the commit. */

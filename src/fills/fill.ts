@@ -254,7 +254,7 @@ export class Fill {
       onResumed: (bytes) => events.fillResumed({ ...this.#event(), bytes }),
       onOpened: (size, space) => {
         space.then(() => this.#resolveOpened(size), this.#rejectOpened);
-        this.#commit ??= target.startCommit?.(key.digest, spool.path, { size });
+        this.#commit ??= target.bytes.startCommit?.(key.digest, spool.path, { size });
       },
       onWritten: (bytes) => this.#commit?.available(bytes),
     });
@@ -264,7 +264,7 @@ export class Fill {
   async #store(spool: Spool): Promise<void> {
     const { target, key, sources } = this.#options;
     const { stored } = await sources.owner();
-    await target.commitBlob(stored, key.digest, spool.path, this.#commit);
+    await target.blobs.commit(stored, key.digest, spool.path, this.#commit);
     this.#linked.add(stored);
     await this.#linkConfirmed();
   }
@@ -273,7 +273,7 @@ export class Fill {
     const { target, key, sources } = this.#options;
     for (const repository of sources.confirmed) {
       if (this.#linked.has(repository)) continue;
-      await target.linkBlob(repository, key.digest);
+      await target.blobs.link(repository, key.digest);
       this.#linked.add(repository);
     }
   }

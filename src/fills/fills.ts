@@ -14,10 +14,12 @@ import { FillSources } from './fill-sources.ts';
 import type { FillTarget } from './fill-target.ts';
 import { Fill } from './fill.ts';
 import type { Outcome } from '../registry/registry.ts';
+import type { RunningFills } from './running-fills.ts';
 import type { SpoolArea } from './spool-area.ts';
 import { storedBlob } from './stored-blob.ts';
 
 export interface FillsOptions {
+  readonly running: RunningFills;
   readonly spools: SpoolArea;
   readonly target: FillTarget;
   readonly events: FillEvents & StorageFullEvents;
@@ -45,6 +47,8 @@ export interface FillRequest {
    * @throws {UpstreamError} · {RegistryError} when it does not
    */
   readonly confirm: () => Promise<void>;
+  /** Ends what is fetched for this client alone; a fill continues without it. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface FilledBlob {
@@ -64,7 +68,7 @@ const DISTRUST_MS = 10 * 60_000;
  */
 export class Fills {
   readonly #options: FillsOptions;
-  readonly #running = new Map<string, { fill: Fill; ended: Promise<void> }>();
+  readonly #running: RunningFills;
   readonly #slots: FillSlots;
   readonly #now: () => number;
   #fullUntil = 0;
@@ -74,19 +78,16 @@ export class Fills {
 
   constructor(options: FillsOptions) {
     this.#options = options;
+    this.#running = options.running;
     this.#slots = new FillSlots(options.limits);
     this.#now = options.now ?? Date.now;
   }
 
   /** The fill under way that a request for the blob would join. */
   find(blob: RemoteBlob): Fill | undefined {
-    if (this.#running.size === 0) return undefined; // every warm pull asks
+    if (this.#running.isEmpty) return undefined; // on the path of every warm pull
     const fill = this.#running.get(this.#keyOf(blob).id)?.fill;
     return fill?.ended ? undefined : fill;
-  }
-
-  isFilling(digest: Digest): boolean {
-    return [...this.#running.values()].some(({ fill }) => fill.digest === digest && !fill.ended);
   }
 
   /**
@@ -96,7 +97,7 @@ export class Fills {
    * @throws {UpstreamError} · what `confirm` throws
    */
   async open(request: FillRequest): Promise<FilledBlob | undefined> {
-    const { blob, stored } = request;
+    const { blob, stored, signal } = request;
     const running = this.find(blob);
     if (running && !running.admits(stored)) {
       await request.confirm();
@@ -104,32 +105,25 @@ export class Fills {
       if (this.find(blob) !== running) return undefined;
       running.join(this.#confirmedSource(request));
     }
-    if (!running && this.#isHopeless(blob)) return this.#openDirect(blob);
+    if (!running && this.#isHopeless(blob)) return this.#openDirect(blob, signal);
     const fill = running ?? this.#start(request);
     return this.#follow(fill, request, running ? 'FILL' : 'MISS');
   }
 
   /** Another replica reads along with a fill under way for the repository; undefined when there is none, or it fails. */
   async follow(stored: string, digest: Digest): Promise<ByteSource | undefined> {
-    const all = [...this.#running.values()].map(({ fill }) => fill);
-    const fill = all.find((candidate) => candidate.digest === digest && candidate.admits(stored));
+    const fill = this.#running.all.find((candidate) => candidate.digest === digest && candidate.admits(stored));
     const blob = fill?.blobOf(stored);
     return blob && fill?.follow(blob, stored, { isPatient: true }).catch(() => undefined);
   }
 
   /** Ends every fill; what they have fetched waits on disk for the next start. */
   async stop(): Promise<void> {
-    for (const { fill } of this.#running.values())
-      fill.stop(new RegistryError('UNAVAILABLE', 'the registry is shutting down'));
-    await this.idle();
+    for (const fill of this.#running.all) fill.stop(new RegistryError('UNAVAILABLE', 'the registry is shutting down'));
+    await this.#running.idle();
   }
 
-  /** Resolves when nothing is being filled. */
-  async idle(): Promise<void> {
-    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
-  }
-
-  async #follow(fill: Fill, { blob, stored }: FillRequest, outcome: Outcome): Promise<FilledBlob | undefined> {
+  async #follow(fill: Fill, { blob, stored, signal }: FillRequest, outcome: Outcome): Promise<FilledBlob | undefined> {
     const leave = fill.enter();
     try {
       const source = await fill.follow(blob, stored);
@@ -138,7 +132,7 @@ export class Fills {
       return undefined;
     } catch (err) {
       if (!isNoRoom(err) && !(err instanceof FillYieldedError)) throw err;
-      return await this.#openDirect(blob);
+      return await this.#openDirect(blob, signal);
     } finally {
       leave();
     }
@@ -159,7 +153,7 @@ export class Fills {
     const { spools, target, events, sharing, minRate } = this.#options;
     const { id, ...key } = this.#keyOf(request.blob);
     const openStored = async (digest: Digest, start: number) => {
-      const source = await target.openBytes(digest);
+      const source = await target.bytes.open(digest);
       return source && storedBlob(source, start);
     };
     const fill = new Fill({
@@ -172,7 +166,7 @@ export class Fills {
       minRate,
       onIdle: () => this.#becameIdle(fill),
     });
-    this.#running.set(id, { fill, ended: this.#run(fill) });
+    this.#running.add(fill, this.#run(fill));
     return fill;
   }
 
@@ -190,8 +184,7 @@ export class Fills {
   }
 
   #ended(fill: Fill, result: FillResult): void {
-    // The next fill of the digest may have begun while this one was closing its file.
-    if (this.#running.get(fill.id)?.fill === fill) this.#running.delete(fill.id);
+    this.#running.remove(fill); // the next fill of the digest may have started while this one closed its file
     const wasFull = this.#fullUntil > 0;
     if (result === 'no-room') {
       this.#fullUntil = this.#now() + FULL_HOLD_MS;
@@ -211,13 +204,12 @@ export class Fills {
 
   /** Other upstreams may still be sending the same bytes. */
   #finishOthers(digest: Digest): void {
-    for (const { fill } of this.#running.values()) if (fill.digest === digest) fill.finishFromStorage();
+    for (const fill of this.#running.all) if (fill.digest === digest) fill.finishFromStorage();
   }
 
   /** A fill waits for a slot: one without clients gives its own up, the slowest first. */
   #yieldFor(waiting: Fill): void {
-    const idle = [...this.#running.values()]
-      .map(({ fill }) => fill)
+    const idle = this.#running.all
       .filter((fill) => fill !== waiting && fill.isStarted && fill.isIdle && !fill.signal.aborted)
       .filter((fill) => this.#slots.isWanted(fill.upstream));
     idle.sort((a, b) => a.rate - b.rate)[0]?.yield();
@@ -245,8 +237,8 @@ export class Fills {
   }
 
   /** @throws {UpstreamError} also when the upstream does not tell the size, without which nothing can be sent before all of it is here */
-  async #openDirect(blob: RemoteBlob): Promise<FilledBlob> {
-    const source = await DirectBlob.open(blob);
+  async #openDirect(blob: RemoteBlob, signal: AbortSignal | undefined): Promise<FilledBlob> {
+    const source = await DirectBlob.open(blob, signal);
     if (source) return { source, outcome: 'BYPASS' };
     const { name } = blob.upstream;
     throw new UpstreamError('protocol', `${name}: no Content-Length for ${blob.digest}`, { upstream: name });

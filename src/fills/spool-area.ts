@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Digest } from '../oci/digest.ts';
 import type { BufferPool } from '../stream/buffer-pool.ts';
 import { Spool } from '../stream/spool.ts';
-import { SpoolLocks } from '../locks/file-locks.ts';
+import { FileLocks } from '../locks/file-locks.ts';
 
 export interface SpoolAreaOptions {
   readonly directory: string;
@@ -16,12 +16,12 @@ export interface SpoolAreaOptions {
   readonly buffers: BufferPool;
   /** Told after every change. Bytes. */
   readonly onSize?: (bytes: number) => void;
-  /** Where the finished blobs go, if there is a limit to it. */
-  readonly store?: StoreRoom | undefined;
+  /** The quota of the storage that finished blobs go to; absent when there is none. */
+  readonly quota?: SpaceReservation | undefined;
 }
 
-/** Space in the store, reserved for blobs that are being filled. */
-export interface StoreRoom {
+/** Space in the storage, reserved for blobs that are being filled. */
+export interface SpaceReservation {
   /** @throws when a blob of so many bytes can never fit */
   assertFits(size: number): void;
   /**
@@ -61,7 +61,7 @@ export class SpoolArea {
   readonly #active = new Map<string, number>();
   /** The file that a running fill has, where it is not named after the key. */
   readonly #privateFiles = new Map<string, string>();
-  readonly #locks: SpoolLocks;
+  readonly #locks: FileLocks;
   /** Spools that no fill uses: those of the last look, and what was left since. Never too few. */
   #idle = UNKNOWN;
   #removing: Promise<void> | undefined;
@@ -69,7 +69,7 @@ export class SpoolArea {
 
   constructor(options: SpoolAreaOptions) {
     this.#options = options;
-    this.#locks = new SpoolLocks(`${options.directory}.locks`);
+    this.#locks = new FileLocks(`${options.directory}.locks`);
   }
 
   /** Makes the directory and removes what is too old, now and from time to time. */
@@ -119,7 +119,7 @@ export class SpoolArea {
     if (others + size > this.#options.maxBytes)
       throw new SpoolAreaFullError(`running fills leave no space for ${size} bytes`);
     try {
-      this.#options.store?.assertFits(size);
+      this.#options.quota?.assertFits(size);
     } catch (err) {
       throw new SpoolAreaFullError(`${size} bytes are more than the store may take`, { cause: err });
     }
@@ -151,7 +151,7 @@ export class SpoolArea {
 
   async #reserveInStore(key: SpoolKey, bytes: number): Promise<void> {
     try {
-      await this.#options.store?.reserve(fileName(key), key.digest, bytes);
+      await this.#options.quota?.reserve(fileName(key), key.digest, bytes);
     } catch (err) {
       throw new SpoolAreaFullError(`no space in the store for ${bytes} bytes`, { cause: err });
     }
@@ -161,7 +161,7 @@ export class SpoolArea {
   async release(key: SpoolKey): Promise<void> {
     const name = fileName(key);
     const file = this.#fileOf(key);
-    this.#options.store?.release(name);
+    this.#options.quota?.release(name);
     this.#active.delete(file);
     this.#privateFiles.delete(name);
     const left = file === name && (await stat(this.pathOf(key)).catch(() => undefined)); // else it has become the blob

@@ -1,4 +1,4 @@
-import type { ContentStore } from '../content/content-store.ts';
+import type { BlobStore } from '../content/blobs.ts';
 import { OCTET_STREAM } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { MountedBlob, MountSource } from '../registry/registry.ts';
@@ -7,7 +7,7 @@ import type { MountedBlob, MountSource } from '../registry/registry.ts';
 const MAX_LOOKED_INTO = 32;
 
 export interface BlobMountsOptions {
-  readonly store: ContentStore;
+  readonly blobs: Pick<BlobStore, 'mount'>;
   /** Repositories that have a blob, as far as is known. */
   readonly holders: (digest: Digest) => Promise<readonly string[]>;
 }
@@ -22,10 +22,10 @@ export class BlobMounts {
 
   /** @returns undefined when the client may not have it from there, or it is not there */
   async mount(repository: string, digest: Digest, { from, mayPull }: MountSource): Promise<MountedBlob | undefined> {
-    const { store } = this.#options;
+    const { blobs } = this.#options;
     for (const holder of await this.#candidates(digest, from)) {
       if (!mayPull(holder)) continue;
-      const size = await store.mountBlob(repository, digest, holder);
+      const size = await blobs.mount(repository, digest, holder);
       if (size !== undefined) return { digest, size, mediaType: OCTET_STREAM, from: holder };
     }
     return undefined;

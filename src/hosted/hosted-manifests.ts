@@ -1,47 +1,74 @@
-import type { Config } from '../config/config.ts';
-import type { ContentStore } from '../content/content-store.ts';
+import type { BlobStore } from '../content/blobs.ts';
+import type { ManifestStore } from '../content/manifests.ts';
+import type { TagStore } from '../content/tags.ts';
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { parsePushedManifest } from '../oci/pushed-manifest.ts';
 import { type Reference, referenceText } from '../oci/reference.ts';
 import { checkClass } from './manifest-class.ts';
-import { needsOf } from './manifest-needs.ts';
-import type { ManifestPut, ManifestWriter, PushedManifest } from '../registry/registry.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import { type ManifestValidation, needsOf } from './manifest-needs.ts';
+import type {
+  CallOptions,
+  ManifestPut,
+  PushedManifest,
+  RegistryDeleter,
+  RegistryWriter,
+} from '../registry/registry.ts';
+import type { ContentCache } from '../content/content-cache.ts';
 
 /** Errors of one response. */
 const MAX_LISTED = 100;
 
+/** Which pushes and deletes are accepted. */
+export interface PushPolicy {
+  /** Off: deleting rejects with `UNSUPPORTED`. */
+  readonly deletes: boolean;
+  /** What a manifest must satisfy; absent: it may refer to content that is not stored. */
+  readonly validation: ManifestValidation | undefined;
+  /** Classes of images that are accepted, `image` or `plugin`; empty: all. */
+  readonly classes: readonly string[];
+}
+
+/** The part of a content store that pushes and deletes need. */
+export interface WritableStore {
+  readonly blobs: Pick<BlobStore, 'delete'>;
+  readonly manifests: Pick<ManifestStore, 'push' | 'delete'>;
+  readonly tags: Pick<TagStore, 'delete'>;
+}
+
 export interface HostedManifestsOptions {
-  readonly store: ContentStore;
-  readonly content: StoredContent;
-  readonly policy: Config['push'];
+  readonly store: WritableStore;
+  readonly content: ContentCache;
+  readonly policy: PushPolicy;
 }
 
 /** Takes manifests into storage, and removes what clients delete. */
-export class HostedManifests implements ManifestWriter {
+export class HostedManifests implements Pick<RegistryWriter, 'putManifest'>, RegistryDeleter {
   readonly #options: HostedManifestsOptions;
 
   constructor(options: HostedManifestsOptions) {
     this.#options = options;
   }
 
-  async put(repository: string, { bytes, mediaType, reference, tags }: PushedManifest): Promise<ManifestPut> {
+  async putManifest(repository: string, pushed: PushedManifest, options?: CallOptions): Promise<ManifestPut> {
+    options?.signal?.throwIfAborted();
+    const { bytes, mediaType, reference, tags } = pushed;
     const { store, content, policy } = this.#options;
     const digest = digestFor(reference, bytes);
     const manifest = parsePushedManifest(bytes, mediaType);
     checkClass(manifest, policy.classes);
     const needs = needsOf(manifest, policy.validation);
     const names = new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags]);
-    const pushed = { digest, bytes, tags: [...names], needs, parsed: manifest };
-    const missing = await store.pushManifest(repository, pushed);
+    const checked = { digest, bytes, tags: [...names], needs, parsed: manifest };
+    const missing = await store.manifests.push(repository, checked);
     if (missing.length > 0) throw unknownParts(missing);
     const put = { digest, size: bytes.length, mediaType: manifest.mediaType };
     content.remember(repository, { ...put, bytes });
     return { ...put, subject: manifest.subject?.digest, references: manifest.references };
   }
 
-  async delete(repository: string, reference: Reference): Promise<readonly string[]> {
+  async deleteManifest(repository: string, reference: Reference, options?: CallOptions): Promise<readonly string[]> {
+    options?.signal?.throwIfAborted();
     this.#checkDeletable('GET, HEAD, PUT, OPTIONS');
     const tags = await this.#deleteReference(repository, reference);
     if (tags) return tags;
@@ -54,15 +81,16 @@ export class HostedManifests implements ManifestWriter {
   async #deleteReference(repository: string, reference: Reference): Promise<readonly string[] | undefined> {
     const { store } = this.#options;
     if (reference.kind === 'tag') {
-      return (await store.deleteTag(repository, reference.tag)) ? [reference.tag] : undefined;
+      return (await store.tags.delete(repository, reference.tag)) ? [reference.tag] : undefined;
     }
-    return this.#forgetting(repository, reference.digest, () => store.deleteManifest(repository, reference.digest));
+    return this.#forgetting(repository, reference.digest, () => store.manifests.delete(repository, reference.digest));
   }
 
-  async deleteBlob(repository: string, digest: Digest): Promise<void> {
+  async deleteBlob(repository: string, digest: Digest, options?: CallOptions): Promise<void> {
+    options?.signal?.throwIfAborted();
     const { store } = this.#options;
     this.#checkDeletable('GET, HEAD, OPTIONS');
-    if (await this.#forgetting(repository, digest, () => store.deleteBlob(repository, digest))) return;
+    if (await this.#forgetting(repository, digest, () => store.blobs.delete(repository, digest))) return;
     throw new RegistryError('BLOB_UNKNOWN', 'blob unknown to registry', { detail: { digest } });
   }
 

@@ -1,4 +1,7 @@
-import type { ContentStore } from '../content/content-store.ts';
+import type { ManifestStore } from '../content/manifests.ts';
+import type { ReferrerStore } from '../content/referrers.ts';
+import type { RepositoryStore } from '../content/repositories.ts';
+import type { TagStore } from '../content/tags.ts';
 import { type Descriptor, OCTET_STREAM } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
@@ -6,55 +9,82 @@ import type { Page, PageRequest } from '../oci/pagination.ts';
 import type { ReferrersPage, ReferrersQuery } from '../oci/referrers-page.ts';
 import { type Reference, referenceText } from '../oci/reference.ts';
 import type {
+  CallOptions,
   Manifest,
+  ManifestPut,
   OpenBlob,
+  PushedManifest,
   RedirectedBlob,
   RedirectRequest,
-  RegistryReader,
+  Registry,
   Served,
+  UploadWriter,
 } from '../registry/registry.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { ContentCache } from '../content/content-cache.ts';
+import { HostedManifests, type PushPolicy, type WritableStore } from './hosted-manifests.ts';
 
-const LOCAL = { outcome: 'HIT', upstream: undefined } as const;
+const STORED = { outcome: 'HIT', upstream: undefined } as const;
 
-/** What is stored here, and nothing else. Names are those of the storage. */
-export class LocalRegistry implements RegistryReader {
-  readonly #store: ContentStore;
-  readonly #content: StoredContent;
+/** The part of a content store that is not served from memory. */
+export interface ReadableStore {
+  readonly manifests: Pick<ManifestStore, 'isDamaged'>;
+  readonly tags: Pick<TagStore, 'find' | 'list'>;
+  readonly referrers: Pick<ReferrerStore, 'list'>;
+  readonly repositories: Pick<RepositoryStore, 'list'>;
+}
 
-  constructor(store: ContentStore, content: StoredContent) {
+export interface HostedRegistryOptions {
+  readonly store: ReadableStore & WritableStore;
+  readonly content: ContentCache;
+  readonly uploads: UploadWriter;
+  readonly policy: PushPolicy;
+}
+
+/** A registry of stored content: pushed here, or cached from an upstream. Repositories have their stored names. */
+export class HostedRegistry implements Registry {
+  readonly uploads: UploadWriter;
+  readonly #store: ReadableStore;
+  readonly #content: ContentCache;
+  readonly #manifests: HostedManifests;
+
+  constructor({ store, content, uploads, policy }: HostedRegistryOptions) {
+    this.uploads = uploads;
     this.#store = store;
     this.#content = content;
+    this.#manifests = new HostedManifests({ store, content, policy });
   }
 
-  async resolveManifest(repository: string, reference: Reference): Promise<Served<Descriptor>> {
-    return this.getManifest(repository, reference);
+  async resolveManifest(repository: string, reference: Reference, options?: CallOptions): Promise<Served<Descriptor>> {
+    return this.getManifest(repository, reference, options);
   }
 
-  async getManifest(repository: string, reference: Reference): Promise<Served<Manifest>> {
+  async getManifest(repository: string, reference: Reference, options?: CallOptions): Promise<Served<Manifest>> {
+    options?.signal?.throwIfAborted();
     const digest =
-      reference.kind === 'digest' ? reference.digest : (await this.#store.findTag(repository, reference.tag))?.digest;
+      reference.kind === 'digest' ? reference.digest : (await this.#store.tags.find(repository, reference.tag))?.digest;
     if (digest) await this.#content.recheck(repository, digest, 'manifest');
     const manifest = digest && (await this.#content.findManifest(repository, digest));
-    if (manifest) return { ...manifest, ...LOCAL };
-    if (await this.#store.isManifestDamaged(repository, reference)) throw damagedManifest(repository, reference);
+    if (manifest) return { ...manifest, ...STORED };
+    if (await this.#store.manifests.isDamaged(repository, reference)) throw damagedManifest(repository, reference);
     throw new RegistryError('MANIFEST_UNKNOWN', 'manifest unknown', {
       detail: { name: repository, reference: referenceText(reference) },
     });
   }
 
-  async resolveBlob(repository: string, digest: Digest): Promise<Served<Descriptor>> {
+  async resolveBlob(repository: string, digest: Digest, options?: CallOptions): Promise<Served<Descriptor>> {
+    options?.signal?.throwIfAborted();
     await this.#content.recheck(repository, digest, 'blob');
-    const size = await this.#content.relyOnBlob(repository, digest);
+    const size = await this.#content.protectBlob(repository, digest);
     if (size === undefined) throw unknownBlob(digest);
-    return { digest, size, mediaType: OCTET_STREAM, ...LOCAL };
+    return { digest, size, mediaType: OCTET_STREAM, ...STORED };
   }
 
-  async openBlob(repository: string, digest: Digest): Promise<Served<OpenBlob>> {
+  async openBlob(repository: string, digest: Digest, options?: CallOptions): Promise<Served<OpenBlob>> {
+    options?.signal?.throwIfAborted();
     await this.#content.recheck(repository, digest, 'blob');
     const source = await this.#content.openBlob(repository, digest);
     if (!source) throw unknownBlob(digest);
-    return { digest, size: source.size, mediaType: OCTET_STREAM, source, ...LOCAL };
+    return { digest, size: source.size, mediaType: OCTET_STREAM, source, ...STORED };
   }
 
   redirectBlob(
@@ -65,12 +95,12 @@ export class LocalRegistry implements RegistryReader {
     const redirected = this.redirectStored(repository, digest, request);
     if (!redirected || request.method === 'GET') return redirected;
     return redirected.then(async (found) => {
-      const size = found && (await this.#content.relyOnBlob(repository, digest));
+      const size = found && (await this.#content.protectBlob(repository, digest));
       return size === undefined ? undefined : found;
     });
   }
 
-  /** As {@link redirectBlob}, for content that is cached and can be fetched again. */
+  /** Like {@link redirectBlob}, for content that is cached and can be fetched again. */
   redirectStored(
     repository: string,
     digest: Digest,
@@ -78,25 +108,42 @@ export class LocalRegistry implements RegistryReader {
   ): Promise<Served<RedirectedBlob> | undefined> | undefined {
     return this.#content
       .redirectBlob(repository, digest, request)
-      ?.then((found) => found && { digest, mediaType: OCTET_STREAM, ...found, ...LOCAL });
+      ?.then((found) => found && { digest, mediaType: OCTET_STREAM, ...found, ...STORED });
   }
 
-  async listTags(repository: string, page: PageRequest): Promise<Served<Page<string>>> {
-    const tags = await this.#store.listTags(repository, page);
-    if (!tags)
-      throw new RegistryError('NAME_UNKNOWN', 'repository name not known to registry', {
-        detail: { name: repository },
-      });
-    return { ...tags, ...LOCAL };
+  async listTags(repository: string, page: PageRequest, options?: CallOptions): Promise<Served<Page<string>>> {
+    options?.signal?.throwIfAborted();
+    const tags = await this.#store.tags.list(repository, page);
+    if (tags) return { ...tags, ...STORED };
+    throw new RegistryError('NAME_UNKNOWN', 'repository name not known to registry', { detail: { name: repository } });
   }
 
-  async listReferrers(repository: string, digest: Digest, query: ReferrersQuery): Promise<Served<ReferrersPage>> {
-    return { ...(await this.#store.listReferrers(repository, digest, query)), ...LOCAL };
+  async listReferrers(
+    repository: string,
+    digest: Digest,
+    query: ReferrersQuery,
+    options?: CallOptions,
+  ): Promise<Served<ReferrersPage>> {
+    options?.signal?.throwIfAborted();
+    return { ...(await this.#store.referrers.list(repository, digest, query)), ...STORED };
   }
 
-  /** All repositories in storage, the upstreams' included. */
-  async listRepositories(page: PageRequest & { readonly n: number }): Promise<Page<string>> {
-    return this.#store.listRepositories(page);
+  /** All repositories in storage, those of upstreams included. */
+  async listRepositories({ n = Infinity, ...page }: PageRequest, options?: CallOptions): Promise<Page<string>> {
+    options?.signal?.throwIfAborted();
+    return this.#store.repositories.list({ n, ...page });
+  }
+
+  putManifest(repository: string, manifest: PushedManifest, options?: CallOptions): Promise<ManifestPut> {
+    return this.#manifests.putManifest(repository, manifest, options);
+  }
+
+  deleteManifest(repository: string, reference: Reference, options?: CallOptions): Promise<readonly string[]> {
+    return this.#manifests.deleteManifest(repository, reference, options);
+  }
+
+  deleteBlob(repository: string, digest: Digest, options?: CallOptions): Promise<void> {
+    return this.#manifests.deleteBlob(repository, digest, options);
   }
 }
 

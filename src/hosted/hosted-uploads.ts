@@ -6,7 +6,14 @@ import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { UploadReference } from '../oci/write-request.ts';
 import type { BlobMounts } from './blob-mounts.ts';
-import type { MountedBlob, MountSource, UploadBody, UploadSession, UploadWriter } from '../registry/registry.ts';
+import type {
+  CallOptions,
+  MountedBlob,
+  MountSource,
+  UploadBody,
+  UploadSession,
+  UploadWriter,
+} from '../registry/registry.ts';
 import type { UploadSecrets } from './upload-secrets.ts';
 import { signUploadState, type UploadState, verifyUploadState } from './upload-state.ts';
 
@@ -36,10 +43,11 @@ export class HostedUploads implements UploadWriter {
   }
 
   get minChunkBytes(): number {
-    return this.#options.uploads.minPieceBytes;
+    return this.#options.uploads.minChunkBytes;
   }
 
-  async start(repository: string, algorithm: DigestAlgorithm): Promise<UploadSession> {
+  async start(repository: string, algorithm: DigestAlgorithm, options?: CallOptions): Promise<UploadSession> {
+    options?.signal?.throwIfAborted();
     const { uploads, now } = this.#options;
     const id = randomUUID();
     const upload = { startedAt: new Date(now()), algorithm };
@@ -47,12 +55,19 @@ export class HostedUploads implements UploadWriter {
     return await this.#session(repository, id, { ...upload, size: 0 });
   }
 
-  async find(repository: string, { id, state }: UploadReference): Promise<UploadSession> {
+  async find(repository: string, { id, state }: UploadReference, options?: CallOptions): Promise<UploadSession> {
+    options?.signal?.throwIfAborted();
     if (state !== undefined) await this.#verified(repository, id, state);
     return await this.#session(repository, id, await this.#found(repository, id));
   }
 
-  async append(repository: string, upload: UploadReference, body: UploadBody): Promise<UploadSession> {
+  async append(
+    repository: string,
+    upload: UploadReference,
+    body: UploadBody,
+    options?: CallOptions,
+  ): Promise<UploadSession> {
+    options?.signal?.throwIfAborted();
     const { id } = upload;
     const known = await this.#known(repository, upload);
     const size = await this.#options.uploads.append({ repository, id: checkId(id) }, pieceOf(body, known));
@@ -63,7 +78,9 @@ export class HostedUploads implements UploadWriter {
     repository: string,
     upload: UploadReference,
     { digest, ...body }: UploadBody & { readonly digest: Digest },
+    options?: CallOptions,
   ): Promise<Descriptor> {
+    options?.signal?.throwIfAborted();
     const { uploads, onStored } = this.#options;
     const known = await this.#known(repository, upload);
     const size = await uploads.finish({ repository, id: checkId(upload.id) }, pieceOf(body, known), digest);
@@ -71,12 +88,19 @@ export class HostedUploads implements UploadWriter {
     return { digest, size, mediaType: OCTET_STREAM };
   }
 
-  async cancel(repository: string, { id, state }: UploadReference): Promise<void> {
+  async cancel(repository: string, { id, state }: UploadReference, options?: CallOptions): Promise<void> {
+    options?.signal?.throwIfAborted();
     if (state !== undefined) await this.#verified(repository, id, state);
     await this.#options.uploads.cancel({ repository, id: checkId(id) });
   }
 
-  async mount(repository: string, digest: Digest, source: MountSource): Promise<MountedBlob | undefined> {
+  async mount(
+    repository: string,
+    digest: Digest,
+    source: MountSource,
+    options?: CallOptions,
+  ): Promise<MountedBlob | undefined> {
+    options?.signal?.throwIfAborted();
     const { mounts, onStored } = this.#options;
     const mounted = await mounts.mount(repository, digest, source);
     if (mounted) onStored(repository, digest, mounted.size);

@@ -1,10 +1,26 @@
-import type { Config } from '../config/config.ts';
 import type { Need } from '../content/manifest-push.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { ManifestReference, ParsedManifest } from '../oci/manifest.ts';
 import { MANIFEST_MEDIA_TYPES, NON_DISTRIBUTABLE_LAYERS } from '../oci/media-types.ts';
 
-type ManifestValidation = NonNullable<Config['push']['validation']>;
+/** What a pushed manifest must satisfy beyond the specification. */
+export interface ManifestValidation {
+  /** URLs of layers that are accepted; empty: all. */
+  readonly allow: readonly UrlPattern[];
+  readonly deny: readonly UrlPattern[];
+  /** Entries of an image index that the repository must have. */
+  readonly platforms: 'all' | 'none' | readonly Platform[];
+}
+
+interface UrlPattern {
+  /** Whether it is found in the URL. */
+  test(url: string): boolean;
+}
+
+interface Platform {
+  readonly os: string | undefined;
+  readonly architecture: string | undefined;
+}
 
 const AS_BLOB: Need['kinds'] = ['blob'];
 const AS_MANIFEST: Need['kinds'] = ['manifest'];

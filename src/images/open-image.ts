@@ -18,7 +18,11 @@ import { TarFiles } from './tar-files.ts';
 export async function openSource(location: ImageLocation, access: RegistryAccess): Promise<ImageSource> {
   switch (location.kind) {
     case 'registry':
-      return new RegistrySource(await openRegistry(location.host, access), location, access);
+      return new RegistrySource({
+        registry: await openRegistry(location.host, access),
+        location,
+        signal: access.signal,
+      });
     case 'oci':
       await expectPath(location.path, 'directory');
       return new LayoutSource(new DirectoryFiles(location.path), location);
@@ -43,7 +47,8 @@ export async function openDestination(
   source: Pick<ImageSource, 'tag' | 'fullName'>,
 ): Promise<ImageDestination> {
   if (location.kind === 'registry') {
-    return new RegistryDestination(await openRegistry(location.host, access), location, access);
+    const registry = await openRegistry(location.host, access);
+    return new RegistryDestination({ registry, location, signal: access.signal });
   }
   if (location.digest !== undefined)
     throw new ImageError(`${location.path}: what is written has the digest that it has`);

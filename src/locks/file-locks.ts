@@ -19,7 +19,7 @@ const DRAFT = '.draft';
  * A lock is a small file next to the spools. A holder on this machine that has ended loses its locks at once, one on another
  * machine when its heartbeat has stopped.
  */
-export class SpoolLocks {
+export class FileLocks {
   readonly #directory: string;
   readonly #held = new Set<string>();
   #heart: NodeJS.Timeout | undefined;

@@ -5,94 +5,116 @@ import { type Page, type PageRequest, pageOf } from '../oci/pagination.ts';
 import { pageOfReferrers, type ReferrersPage, type ReferrersQuery } from '../oci/referrers-page.ts';
 import type { Reference } from '../oci/reference.ts';
 import { type TagPage, type Upstream, UpstreamError } from '../upstream/upstream.ts';
-import type { LocalRegistry } from '../hosted/hosted-registry.ts';
-import type { NameFilter } from '../filters/name-filter.ts';
+import { refuseWrites } from '../filters/read-only.ts';
 import type { PulledBlobs } from './pulled-blobs.ts';
 import type { Found, PulledManifests, PulledRepository } from './pulled-manifests.ts';
 import type {
+  CallOptions,
   Manifest,
   OpenBlob,
   RedirectedBlob,
   RedirectRequest,
+  Registry,
+  RegistryDeleter,
+  RegistryLister,
   RegistryReader,
+  RegistryWriter,
   Served,
+  UploadWriter,
 } from '../registry/registry.ts';
+import { upstreamCallOptions } from './upstream-call-options.ts';
 import { clientErrorOf, toClientError } from './upstream-failure.ts';
+
+/** Cached content, by stored name: what is served while the upstream is unavailable. */
+export interface CachedContent extends Pick<RegistryLister, 'listTags' | 'listReferrers'> {
+  readonly redirectStored: RegistryReader['redirectBlob'];
+}
 
 export interface PullThroughOptions {
   readonly upstream: Upstream;
   readonly manifests: PulledManifests;
   readonly blobs: PulledBlobs;
-  /** What is stored, for lists that the upstream does not give. */
-  readonly local: LocalRegistry;
-  /** Before the upstream's names in our storage, without slashes at the ends; may be empty. */
+  readonly cached: CachedContent;
+  /** Precedes the upstream's names in stored names; no slash at its ends, may be empty. */
   readonly storePrefix: string;
-  readonly allows: NameFilter;
+  /** Serve stored content only. */
   readonly offline: boolean;
-  /** Told of everything that was found in storage, by its name there. Called for every hit. */
+  /** Called for every hit, with the stored name. */
   readonly onUsed?: UsageListener | undefined;
 }
 
 export type UsageListener = (repository: string, digest: Digest, kind: 'manifest' | 'blob', size: number) => void;
 
-/** One upstream, cached: answers from storage, and fills it from upstream. Names are the upstream's own. */
-export class PullThroughRegistry implements RegistryReader {
+/**
+ * One upstream, cached: serves from storage, and fills it from the upstream. Repositories have their names at the upstream. Writes reject
+ * with `UNSUPPORTED`.
+ */
+export class PullThroughRegistry implements Registry {
+  readonly uploads: UploadWriter;
+  readonly putManifest: RegistryWriter['putManifest'];
+  readonly deleteManifest: RegistryDeleter['deleteManifest'];
+  readonly deleteBlob: RegistryDeleter['deleteBlob'];
   readonly #options: PullThroughOptions;
 
   constructor(options: PullThroughOptions) {
     this.#options = options;
+    const { name } = options.upstream;
+    const refused = refuseWrites((repository) => `${repository} belongs to upstream ${name}: push and delete are off`);
+    this.uploads = refused.uploads;
+    this.putManifest = refused.putManifest;
+    this.deleteManifest = refused.deleteManifest;
+    this.deleteBlob = refused.deleteBlob;
   }
 
-  async resolveManifest(repository: string, reference: Reference): Promise<Served<Descriptor>> {
+  async resolveManifest(repository: string, reference: Reference, options?: CallOptions): Promise<Served<Descriptor>> {
     const names = this.#names(repository);
-    const cached = this.#options.manifests.inMemory(names, reference);
+    const { manifests } = this.#options;
+    const cached = manifests.inMemory(names, reference);
     if (cached) return this.#hit(names, cached);
-    return this.#used(
-      names,
-      'manifest',
-      await this.#served('MANIFEST_UNKNOWN', () => this.#options.manifests.resolve(names, reference)),
-    );
+    options?.signal?.throwIfAborted();
+    const served = await this.#served('MANIFEST_UNKNOWN', () => manifests.resolve(names, reference));
+    return this.#used(names, 'manifest', served);
   }
 
-  async getManifest(repository: string, reference: Reference): Promise<Served<Manifest>> {
+  async getManifest(repository: string, reference: Reference, options?: CallOptions): Promise<Served<Manifest>> {
     const names = this.#names(repository);
-    const cached = this.#options.manifests.inMemory(names, reference);
+    const { manifests } = this.#options;
+    const cached = manifests.inMemory(names, reference);
     if (cached) return this.#hit(names, cached);
-    return this.#used(
-      names,
-      'manifest',
-      await this.#served('MANIFEST_UNKNOWN', () => this.#options.manifests.get(names, reference)),
-    );
+    options?.signal?.throwIfAborted();
+    const served = await this.#served('MANIFEST_UNKNOWN', () => manifests.get(names, reference));
+    return this.#used(names, 'manifest', served);
   }
 
-  async resolveBlob(repository: string, digest: Digest): Promise<Served<Descriptor>> {
+  async resolveBlob(repository: string, digest: Digest, options?: CallOptions): Promise<Served<Descriptor>> {
     const names = this.#names(repository);
-    return this.#used(
-      names,
-      'blob',
-      await this.#served('BLOB_UNKNOWN', () => this.#options.blobs.resolve(names, digest)),
-    );
+    const { blobs } = this.#options;
+    const served = await this.#served('BLOB_UNKNOWN', () => blobs.resolve(names, digest, options));
+    return this.#used(names, 'blob', served);
   }
 
-  async openBlob(repository: string, digest: Digest): Promise<Served<OpenBlob>> {
+  async openBlob(repository: string, digest: Digest, options?: CallOptions): Promise<Served<OpenBlob>> {
     const names = this.#names(repository);
-    return this.#used(names, 'blob', await this.#served('BLOB_UNKNOWN', () => this.#options.blobs.open(names, digest)));
+    const { blobs } = this.#options;
+    const served = await this.#served('BLOB_UNKNOWN', () => blobs.open(names, digest, options));
+    return this.#used(names, 'blob', served);
+  }
+
+  /** The name at the upstream; absent for a stored name that belongs to another registry. */
+  remoteName(stored: string): string | undefined {
+    const { storePrefix } = this.#options;
+    const prefix = storePrefix === '' ? '' : `${storePrefix}/`;
+    return stored.startsWith(prefix) ? stored.slice(prefix.length) : undefined;
   }
 
   /**
-   * Asks the upstream now what a tag names, and keeps the manifest.
+   * Revalidates a tag now, and stores its manifest.
    *
-   * @param stored the name in our storage
-   * @returns undefined when that is none of this upstream's
-   * @throws {RegistryError}
+   * @throws {RegistryError} also when the tag could be served stale
    */
-  async refreshTag(stored: string, tag: string): Promise<{ digest: string; changed: boolean } | undefined> {
-    const { storePrefix, manifests } = this.#options;
-    const prefix = storePrefix === '' ? '' : `${storePrefix}/`;
-    if (!stored.startsWith(prefix)) return undefined;
-    const names = this.#names(stored.slice(prefix.length));
+  async refreshTag(repository: string, tag: string): Promise<{ digest: string; changed: boolean }> {
     try {
-      return await manifests.refresh(names, tag);
+      return await this.#options.manifests.refresh(this.#names(repository), tag);
     } catch (err) {
       throw err instanceof UpstreamError ? toClientError(err, 'MANIFEST_UNKNOWN') : err;
     }
@@ -104,39 +126,50 @@ export class PullThroughRegistry implements RegistryReader {
     request: RedirectRequest,
   ): Promise<Served<RedirectedBlob> | undefined> | undefined {
     const names = this.#names(repository);
-    return this.#options.local
+    const { cached, upstream } = this.#options;
+    return cached
       .redirectStored(names.stored, digest, request)
-      ?.then((found) => found && this.#used(names, 'blob', { ...found, upstream: this.#options.upstream.name }));
+      ?.then((found) => found && this.#used(names, 'blob', { ...found, upstream: upstream.name }));
   }
 
-  async listTags(repository: string, page: PageRequest): Promise<Served<Page<string>>> {
-    const { upstream, local } = this.#options;
+  async listTags(repository: string, page: PageRequest, options?: CallOptions): Promise<Served<Page<string>>> {
+    const { upstream, cached } = this.#options;
     const { remote, stored } = this.#names(repository);
     return this.#listed('NAME_UNKNOWN', {
-      ask: async () => toPage(await upstream.listTags(remote, page), page),
-      cached: () => local.listTags(stored, page),
+      fetch: async () => toPage(await upstream.listTags(remote, page, upstreamCallOptions(options)), page),
+      cached: () => cached.listTags(stored, page, options),
     });
   }
 
-  async listReferrers(repository: string, digest: Digest, query: ReferrersQuery): Promise<Served<ReferrersPage>> {
-    const { upstream, local } = this.#options;
+  async listReferrers(
+    repository: string,
+    digest: Digest,
+    query: ReferrersQuery,
+    options?: CallOptions,
+  ): Promise<Served<ReferrersPage>> {
+    const { upstream, cached } = this.#options;
     const { remote, stored } = this.#names(repository);
     return this.#listed('NAME_UNKNOWN', {
-      ask: async () => {
+      fetch: async () => {
         const known = await this.#storedReferrers(stored, digest);
-        const told = await upstream.listReferrers(remote, digest);
-        const seen = new Set(told.map((descriptor) => descriptor.digest));
-        const all = [...told, ...known.filter((descriptor) => !seen.has(descriptor.digest))];
+        const fetched = await upstream.listReferrers(remote, digest, upstreamCallOptions(options));
+        const seen = new Set(fetched.map((descriptor) => descriptor.digest));
+        const all = [...fetched, ...known.filter((descriptor) => !seen.has(descriptor.digest))];
         return pageOfReferrers(all, query);
       },
-      cached: () => local.listReferrers(stored, digest, query),
+      cached: () => cached.listReferrers(stored, digest, query, options),
     });
+  }
+
+  async listRepositories(): Promise<Page<string>> {
+    const { name } = this.#options.upstream;
+    throw new RegistryError('UNSUPPORTED', `the catalog of upstream ${name} is not available`);
   }
 
   async #storedReferrers(stored: string, digest: Digest): Promise<ManifestDescriptor[]> {
     const all: ManifestDescriptor[] = [];
     for (let last: Digest | undefined; ; ) {
-      const { manifests, next } = await this.#options.local.listReferrers(stored, digest, last ? { last } : {});
+      const { manifests, next } = await this.#options.cached.listReferrers(stored, digest, last ? { last } : {});
       all.push(...manifests);
       if (next === undefined) return all;
       last = next;
@@ -144,20 +177,17 @@ export class PullThroughRegistry implements RegistryReader {
   }
 
   #names(remote: string): PulledRepository {
-    const { storePrefix, upstream, allows } = this.#options;
-    if (!allows(remote)) {
-      throw new RegistryError('DENIED', `${upstream.name}/${remote} may not be pulled through this registry`);
-    }
+    const { storePrefix } = this.#options;
     return { remote, stored: storePrefix === '' ? remote : `${storePrefix}/${remote}` };
   }
 
-  /** Field by field, as it runs for every warm pull and a spread costs more than the look-up. */
+  /** Field by field: it runs for every warm pull, and a spread costs more than the look-up. */
   #hit({ stored }: PulledRepository, { bytes, digest, mediaType, size }: Manifest): Served<Manifest> {
     this.#options.onUsed?.(stored, digest, 'manifest', size);
     return { bytes, digest, mediaType, size, outcome: 'HIT', upstream: this.#options.upstream.name };
   }
 
-  /** What a fill brings is recorded when it is stored. */
+  /** Content of a fill is recorded when it is stored. */
   #used<T extends Served<Descriptor>>({ stored }: PulledRepository, kind: 'manifest' | 'blob', served: T): T {
     if (served.outcome === 'HIT' || served.outcome === 'STALE') {
       this.#options.onUsed?.(stored, served.digest, kind, served.size);
@@ -168,25 +198,25 @@ export class PullThroughRegistry implements RegistryReader {
   async #served<T extends object>(unknown: RegistryErrorCode, find: () => Promise<Found<T>>): Promise<Served<T>> {
     const startedAt = performance.now();
     try {
-      const { content, outcome, asked } = await find();
-      const upstreamMs = asked ? { upstreamMs: performance.now() - startedAt } : {};
+      const { content, outcome, isFromUpstream } = await find();
+      const upstreamMs = isFromUpstream ? { upstreamMs: performance.now() - startedAt } : {};
       return { ...content, outcome, upstream: this.#options.upstream.name, ...upstreamMs };
     } catch (err) {
       throw clientErrorOf(err, this.#options.upstream.name, unknown);
     }
   }
 
-  /** A list comes from upstream; while that cannot be had, what is stored is the best answer. */
+  /** A list comes from the upstream; from storage while the upstream is unavailable. */
   async #listed<T extends object>(
     unknown: RegistryErrorCode,
-    { ask, cached }: { ask: () => Promise<T>; cached: () => Promise<T> },
+    { fetch, cached }: { fetch: () => Promise<T>; cached: () => Promise<T> },
   ): Promise<Served<T>> {
     const { offline, upstream } = this.#options;
     if (offline) return { ...(await cached()), outcome: 'STALE', upstream: upstream.name };
     const startedAt = performance.now();
     try {
       return {
-        ...(await ask()),
+        ...(await fetch()),
         outcome: 'BYPASS',
         upstream: upstream.name,
         upstreamMs: performance.now() - startedAt,
@@ -204,10 +234,10 @@ export class PullThroughRegistry implements RegistryReader {
   }
 }
 
-/** An upstream that pages is believed in its order, as its cursor is; the whole list of one that does not is ours to cut. */
-function toPage({ tags, next }: TagPage, asked: PageRequest): Page<string> {
-  if (!next) return pageOf([...tags].sort(), tags.length > (asked.n ?? Infinity) ? asked : {});
+/** Keeps the order of an upstream that pages, as its cursor refers to it; the complete list of one that does not is sorted and cut here. */
+function toPage({ tags, next }: TagPage, page: PageRequest): Page<string> {
+  if (!next) return pageOf([...tags].sort(), tags.length > (page.n ?? Infinity) ? page : {});
   const last = next.last ?? tags.at(-1);
-  const n = next.n ?? asked.n ?? tags.length;
+  const n = next.n ?? page.n ?? tags.length;
   return { entries: tags, next: last === undefined ? undefined : { n, last } };
 }

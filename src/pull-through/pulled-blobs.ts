@@ -1,4 +1,5 @@
-import type { ContentStore } from '../content/content-store.ts';
+import type { BlobStore } from '../content/blobs.ts';
+import type { StoredBytes } from '../content/stored-bytes.ts';
 import { type Descriptor, OCTET_STREAM } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
@@ -6,15 +7,16 @@ import type { ByteSource } from '../stream/byte-source.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { FillRequest, Fills } from '../fills/fills.ts';
 import type { Found, PulledRepository } from './pulled-manifests.ts';
-import type { OpenBlob } from '../registry/registry.ts';
+import type { CallOptions, OpenBlob } from '../registry/registry.ts';
 import { SingleFlight } from './single-flight.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { ContentCache } from '../content/content-cache.ts';
+import { upstreamCallOptions } from './upstream-call-options.ts';
 import { UpstreamSource } from './upstream-source.ts';
 
 export interface PulledBlobsOptions {
   readonly upstream: Upstream;
-  readonly content: StoredContent;
-  readonly store: ContentStore;
+  readonly content: ContentCache;
+  readonly store: { readonly blobs: Pick<BlobStore, 'link'>; readonly bytes: Pick<StoredBytes, 'has' | 'open'> };
   readonly fills: Fills;
   readonly offline: boolean;
 }
@@ -36,20 +38,20 @@ export class PulledBlobs {
    *
    * @throws {UpstreamError} · {RegistryError} `BLOB_UNKNOWN` when offline and not cached
    */
-  async resolve(repository: PulledRepository, digest: Digest): Promise<Found<Descriptor>> {
+  async resolve(repository: PulledRepository, digest: Digest, options?: CallOptions): Promise<Found<Descriptor>> {
     const { content, upstream } = this.#options;
     const stored = await content.blobSize(repository.stored, digest);
-    if (stored !== undefined) return { content: describe(digest, stored), outcome: 'HIT', asked: false };
+    if (stored !== undefined) return { content: describe(digest, stored), outcome: 'HIT', isFromUpstream: false };
     this.#assertOnline(repository, digest);
-    const { size } = await upstream.resolveBlob(repository.remote, digest);
-    if (size !== undefined) return { content: describe(digest, size), outcome: 'MISS', asked: true };
-    const { content: blob, ...found } = await this.open(repository, digest);
+    const { size } = await upstream.resolveBlob(repository.remote, digest, upstreamCallOptions(options));
+    if (size !== undefined) return { content: describe(digest, size), outcome: 'MISS', isFromUpstream: true };
+    const { content: blob, ...found } = await this.open(repository, digest, options);
     await blob.source.close();
     return { ...found, content: describe(digest, blob.size) };
   }
 
   /** The caller closes the source. @throws {UpstreamError} · {RegistryError} `BLOB_UNKNOWN` when offline and not cached */
-  async open(repository: PulledRepository, digest: Digest): Promise<Found<OpenBlob>> {
+  async open(repository: PulledRepository, digest: Digest, options?: CallOptions): Promise<Found<OpenBlob>> {
     const { content, fills, upstream } = this.#options;
     const blob = { upstream, repository: repository.remote, digest };
     const confirm = once(() => this.#confirm(repository, digest));
@@ -57,15 +59,15 @@ export class PulledBlobs {
       // Looked for before storage is: what ends meanwhile is in storage by then.
       const underWay = fills.find(blob);
       const stored = await content.openBlob(repository.stored, digest);
-      if (stored) return { content: opened(digest, stored), outcome: 'HIT', asked: false };
+      if (stored) return { content: opened(digest, stored), outcome: 'HIT', isFromUpstream: false };
       if (underWay?.ended && underWay.admits(repository.stored)) continue;
       const elsewhere = await this.#openFromElsewhere(repository, digest, { blob, confirm });
-      if (elsewhere) return { content: opened(digest, elsewhere), outcome: 'HIT', asked: true };
+      if (elsewhere) return { content: opened(digest, elsewhere), outcome: 'HIT', isFromUpstream: true };
       this.#assertOnline(repository, digest);
-      const filled = await fills.open({ blob, stored: repository.stored, confirm });
+      const filled = await fills.open({ blob, stored: repository.stored, confirm, signal: options?.signal });
       if (!filled) continue;
       const source = new UpstreamSource(filled.source, upstream.name);
-      return { content: opened(digest, source), outcome: filled.outcome, asked: true };
+      return { content: opened(digest, source), outcome: filled.outcome, isFromUpstream: true };
     }
     throw new RegistryError('UNAVAILABLE', `${digest} vanishes from storage as soon as it is there`);
   }
@@ -87,8 +89,8 @@ export class PulledBlobs {
     await confirm();
     if (!(await this.#isStored(digest))) return undefined;
     // A disk that takes not even the link still has the bytes.
-    await store.linkBlob(repository.stored, digest).catch(() => {});
-    return store.openBytes(digest);
+    await store.blobs.link(repository.stored, digest).catch(() => {});
+    return store.bytes.open(digest);
   }
 
   /** A manifest that we have for the repository proves it, or the upstream is asked, once for all who wait. */
@@ -102,7 +104,7 @@ export class PulledBlobs {
 
   async #isStored(digest: Digest): Promise<boolean> {
     const { content, store } = this.#options;
-    return !content.isDamaged(digest) && store.hasBytes(digest);
+    return !content.isDamaged(digest) && store.bytes.has(digest);
   }
 
   #assertOnline(repository: PulledRepository, digest: Digest): void {

@@ -15,7 +15,7 @@ import {
 import { isDescribed, type PulledManifest, readPulled } from './pulled-manifest.ts';
 import type { Manifest, Outcome } from '../registry/registry.ts';
 import { SingleFlight } from './single-flight.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { ContentCache } from '../content/content-cache.ts';
 import type { TagEntries, TagEntry } from './tag-entries.ts';
 
 /** One repository, in the two names it has. */
@@ -28,7 +28,7 @@ export interface PulledRepository {
 
 export interface PulledManifestsOptions {
   readonly upstream: Upstream;
-  readonly content: StoredContent;
+  readonly content: ContentCache;
   readonly tags: TagEntries;
   readonly policy: TagRules & FailurePolicy;
   readonly offline: boolean;
@@ -59,15 +59,15 @@ export interface ManifestEvents {
 export interface Found<T> {
   readonly content: T;
   readonly outcome: Outcome;
-  /** The upstream was asked for this answer. */
-  readonly asked: boolean;
+  /** The upstream was queried for it. */
+  readonly isFromUpstream: boolean;
 }
 
 /** Where a tag points, and how we know. */
 interface Resolved {
   readonly entry: TagEntry;
   readonly outcome: 'HIT' | 'STALE' | 'MISS';
-  readonly asked: boolean;
+  readonly isFromUpstream: boolean;
 }
 
 /** A cached tag is worth this much waiting for its upstream, token and retries included. Milliseconds. */
@@ -104,27 +104,27 @@ export class PulledManifests {
 
   /** @throws {UpstreamError} · {RegistryError} `MANIFEST_UNKNOWN` when offline and not cached */
   async resolve(repository: PulledRepository, reference: Reference): Promise<Found<Descriptor>> {
-    const { entry, outcome, asked } = await this.#resolved(repository, reference);
+    const { entry, outcome, isFromUpstream } = await this.#resolved(repository, reference);
     const stored = await this.#options.content.findManifest(repository.stored, entry.digest);
-    if (stored) return { content: stored, outcome: outcome === 'STALE' ? 'STALE' : 'HIT', asked };
+    if (stored) return { content: stored, outcome: outcome === 'STALE' ? 'STALE' : 'HIT', isFromUpstream };
     if (entry.described)
-      return { content: this.#describedAs(repository, entry.digest, entry.described), outcome, asked };
+      return { content: this.#describedAs(repository, entry.digest, entry.described), outcome, isFromUpstream };
     if (reference.kind === 'tag') return this.get(repository, reference);
-    return { content: await this.#describe(repository, reference), outcome: 'MISS', asked: true };
+    return { content: await this.#describe(repository, reference), outcome: 'MISS', isFromUpstream: true };
   }
 
   /** @throws {UpstreamError} · {RegistryError} `MANIFEST_UNKNOWN` when offline and not cached */
   async get(repository: PulledRepository, reference: Reference): Promise<Found<Manifest>> {
-    const { entry, outcome, asked } = await this.#resolved(repository, reference);
+    const { entry, outcome, isFromUpstream } = await this.#resolved(repository, reference);
     const stored = await this.#options.content.findManifest(repository.stored, entry.digest);
-    if (stored) return { content: stored, outcome: outcome === 'STALE' ? 'STALE' : 'HIT', asked };
+    if (stored) return { content: stored, outcome: outcome === 'STALE' ? 'STALE' : 'HIT', isFromUpstream };
     try {
       const { result, joined } = this.#fetch(repository, entry.digest);
-      return { content: await result, outcome: joined ? 'FILL' : 'MISS', asked: true };
+      return { content: await result, outcome: joined ? 'FILL' : 'MISS', isFromUpstream: true };
     } catch (err) {
       const previous = reference.kind === 'tag' ? await this.#previous(repository, reference.tag, err) : undefined;
       if (!previous) throw err;
-      return { content: previous, outcome: 'STALE', asked: true };
+      return { content: previous, outcome: 'STALE', isFromUpstream: true };
     }
   }
 
@@ -147,14 +147,18 @@ export class PulledManifests {
 
   async #resolved(repository: PulledRepository, reference: Reference): Promise<Resolved> {
     if (reference.kind === 'digest') {
-      return { entry: { digest: reference.digest, checkedAt: this.#options.now() }, outcome: 'HIT', asked: false };
+      return {
+        entry: { digest: reference.digest, checkedAt: this.#options.now() },
+        outcome: 'HIT',
+        isFromUpstream: false,
+      };
     }
     const { tag } = reference;
     const latest = await this.#options.tags.find(repository.stored, tag);
     const freshness = latest && this.#freshness(tag, latest);
     if (latest && freshness === 'fresh') {
       const isStored = await this.#isStored(repository, latest.digest);
-      return { entry: latest, outcome: isStored ? 'HIT' : 'MISS', asked: false };
+      return { entry: latest, outcome: isStored ? 'HIT' : 'MISS', isFromUpstream: false };
     }
     const usable = latest && (await this.#storedEntry(repository, tag, latest));
     if (!usable || freshness === 'revalidate') return this.#ask(repository, tag, usable);
@@ -201,7 +205,7 @@ export class PulledManifests {
       if (!usable || !(err instanceof UpstreamError)) throw err;
       if (onRevalidationFailure(err.kind, this.#options.policy) === 'error') throw err;
       this.#options.tags.hold(repository.stored, tag, this.#retryAt(err));
-      return { ...this.#stale(repository, tag, usable, err.message), asked: true };
+      return { ...this.#stale(repository, tag, usable, err.message), isFromUpstream: true };
     }
   }
 
@@ -214,7 +218,7 @@ export class PulledManifests {
     const entry: TagEntry = { digest: head.digest, checkedAt: now(), ...described };
     const isStored = await this.#isStored(repository, head.digest);
     await this.#confirm(repository, tag, entry, isStored);
-    return { entry, outcome: isStored ? 'HIT' : 'MISS', asked: true };
+    return { entry, outcome: isStored ? 'HIT' : 'MISS', isFromUpstream: true };
   }
 
   async #confirm(repository: PulledRepository, tag: string, entry: TagEntry, isStored: boolean): Promise<void> {
@@ -237,7 +241,7 @@ export class PulledManifests {
       reason,
       ageMs: now() - entry.checkedAt,
     });
-    return { entry, outcome: 'STALE', asked: false };
+    return { entry, outcome: 'STALE', isFromUpstream: false };
   }
 
   /** Asks by digest, so that a tag that moves meanwhile cannot mix two manifests. */

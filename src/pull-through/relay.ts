@@ -3,12 +3,14 @@ import { readFileSync } from 'node:fs';
 import type { LookupFunction } from 'node:net';
 import { rootCertificates } from 'node:tls';
 
-import type { ContentStore } from '../content/content-store.ts';
+import type { BlobStore } from '../content/blobs.ts';
+import type { ManifestStore } from '../content/manifests.ts';
+import type { TagStore } from '../content/tags.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { WriteRequest } from '../oci/write-request.ts';
 import { type Upstream, UpstreamError, type WriteAccess } from '../upstream/upstream.ts';
-import type { NameFilter } from '../filters/name-filter.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { NameRefusal } from '../filters/name-filter.ts';
+import type { ContentCache } from '../content/content-cache.ts';
 import type { TagEntries } from './tag-entries.ts';
 import { toClientError } from './upstream-failure.ts';
 import type { UploadSecrets } from '../hosted/upload-secrets.ts';
@@ -19,10 +21,14 @@ export interface RelayOptions {
   readonly remoteUrl: string;
   readonly tls: { readonly caFile: string | undefined; readonly insecure: boolean };
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number };
-  readonly allows: NameFilter;
+  readonly refusalOf: NameRefusal;
   readonly offline: boolean;
-  readonly store: ContentStore;
-  readonly content: StoredContent;
+  readonly store: {
+    readonly blobs: Pick<BlobStore, 'delete'>;
+    readonly manifests: Pick<ManifestStore, 'delete'>;
+    readonly tags: Pick<TagStore, 'delete'>;
+  };
+  readonly content: ContentCache;
   readonly tags: TagEntries;
   readonly secrets: UploadSecrets;
 }
@@ -86,11 +92,12 @@ export class Relay {
    * @throws {RegistryError} `DENIED` for a name that may not be asked for, `UNAVAILABLE` when nobody may be asked, or cannot be
    */
   async authorize(repository: string, access: WriteAccess): Promise<string | undefined> {
-    const { upstream, offline, allows } = this.#options;
+    const { upstream, offline, refusalOf } = this.#options;
     const { from } = access;
     if (offline) throw new RegistryError('UNAVAILABLE', 'offline: nothing is sent to upstreams');
     for (const name of [repository, ...(from === undefined ? [] : [from])]) {
-      if (!allows(name)) throw new RegistryError('DENIED', `${name} may not be used at ${upstream.name}`);
+      const refusal = refusalOf(name);
+      if (refusal) throw refusal;
     }
     try {
       return await upstream.authorizeWrite(repository, access);
@@ -103,19 +110,19 @@ export class Relay {
   async written(request: WriteRequest, storedAs: string): Promise<void> {
     const { store, content } = this.#options;
     if (request.kind === 'delete-blob') {
-      await store.deleteBlob(storedAs, request.digest);
+      await store.blobs.delete(storedAs, request.digest);
       content.forget(storedAs, request.digest);
     }
     if (request.kind !== 'put-manifest' && request.kind !== 'delete-manifest') return;
     const { reference } = request;
     if (reference.kind === 'digest' && request.kind === 'delete-manifest') {
-      const gone = await store.deleteManifest(storedAs, reference.digest);
+      const gone = await store.manifests.delete(storedAs, reference.digest);
       content.forget(storedAs, reference.digest);
       for (const tag of gone ?? []) this.#options.tags.forget(storedAs, tag);
     }
     const more = request.kind === 'put-manifest' ? request.tags : [];
     for (const tag of [...(reference.kind === 'tag' ? [reference.tag] : []), ...more]) {
-      await store.deleteTag(storedAs, tag);
+      await store.tags.delete(storedAs, tag);
       this.#options.tags.forget(storedAs, tag);
     }
   }

@@ -2,7 +2,7 @@ import { matchGlobs } from '../matching/glob.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { parseRepositoryName } from '../oci/reference.ts';
 import type { NameFilter } from '../filters/name-filter.ts';
-import type { RegistryReader, RegistryWriter } from '../registry/registry.ts';
+import type { Registry } from '../registry/registry.ts';
 import type { Relay } from './relay.ts';
 
 /** How requests find an upstream. */
@@ -17,23 +17,23 @@ export interface UpstreamRoute {
   readonly anyNamespace?: boolean | undefined;
   /** What goes before its names in the storage; may be empty. No slash at the end. */
   readonly storePrefix: string;
-  readonly registry: RegistryReader;
-  /** Undefined: nothing is sent on to it. */
+  readonly registry: Registry;
+  /** Forwards writes to the upstream; absent when they are off. */
   readonly relay?: Relay | undefined;
-  /** Absent: every name may be used. */
-  readonly allows?: NameFilter | undefined;
+  /** Which of its repositories {@link registry} serves; absent: all of them. */
+  readonly isAllowed?: NameFilter | undefined;
 }
 
 export interface RouterOptions {
   readonly upstreams: readonly UpstreamRoute[];
-  /** Globs over names that are never asked upstream. */
-  readonly hosted: readonly string[];
-  readonly local: RegistryReader;
-  /** For hosted names. Undefined: nothing can be pushed. */
-  readonly writer: RegistryWriter | undefined;
+  /** Globs over names that are never fetched from an upstream. */
+  readonly hostedNames: readonly string[];
+  /** For hosted names. */
+  readonly hosted: Registry;
 }
 
-export interface Asked {
+/** What a request names. */
+export interface RouteRequest {
   readonly repository: string;
   /** The `ns` parameter. */
   readonly sourceHost: string | undefined;
@@ -42,16 +42,12 @@ export interface Asked {
 }
 
 export interface Target {
-  readonly registry: RegistryReader;
-  /** Undefined: it takes no content. */
-  readonly writer: RegistryWriter | undefined;
-  /** Takes what is to be written instead; of an upstream that takes pushes through us. */
+  readonly registry: Registry;
+  /** Takes writes instead of {@link registry}, of an upstream with `push: passthrough`. */
   readonly relay?: Relay | undefined;
-  /** Which of the upstream's names may be used; absent: all of them. */
-  readonly allows?: NameFilter | undefined;
-  /** In the words of {@link registry}. */
+  /** Name in {@link registry}. */
   readonly repository: string;
-  /** The name that it has in the storage. */
+  /** Stored name. */
   readonly storedAs: string;
   /** For `OCI-Namespace`; undefined for hosted names. */
   readonly sourceHost: string | undefined;
@@ -79,33 +75,38 @@ export class Router {
     }
     this.#default = options.upstreams.find((upstream) => upstream.isDefault);
     this.#anyNamespace = options.upstreams.find((upstream) => upstream.anyNamespace);
-    this.#isHosted = matchGlobs(options.hosted);
+    this.#isHosted = matchGlobs(options.hostedNames);
   }
 
   /** @throws {RegistryError} `NAME_UNKNOWN` when no upstream is meant, or one that is not configured; `NAME_INVALID` */
-  route({ repository, sourceHost, host }: Asked): Target {
-    if (this.#options.upstreams.length === 0) return this.#local(repository); // whichever host the client meant
+  route({ repository, sourceHost, host }: RouteRequest): Target {
+    if (this.#options.upstreams.length === 0) return this.#hosted(repository); // whichever host the client meant
     const prefixed = this.#byPrefix(repository);
     if (sourceHost !== undefined) {
       const upstream = this.#bySourceHost(sourceHost);
       // BuildKit and k3s can send both; a prefix that says the same is not part of the name.
       return this.#pulled(upstream, prefixed?.upstream === upstream ? prefixed.rest : repository);
     }
-    if (this.#isHosted(repository)) return this.#local(repository);
+    if (this.#isHosted(repository)) return this.#hosted(repository);
     if (prefixed) return this.#pulled(prefixed.upstream, prefixed.rest);
     const upstream = this.#byHost(host) ?? this.#default;
     if (upstream) return this.#pulled(upstream, repository);
     throw new RegistryError('NAME_UNKNOWN', `no upstream for ${repository}: put one of ${this.#known()} before it`);
   }
 
-  #local(repository: string): Target {
-    const { local, writer } = this.#options;
-    return { registry: local, writer, repository, storedAs: repository, sourceHost: undefined };
+  /** Whether the registry of a target serves its repository, and does not refuse it by name. */
+  isAllowed({ registry, repository }: Target): boolean {
+    const upstream = this.#options.upstreams.find((candidate) => candidate.registry === registry);
+    return upstream?.isAllowed?.(repository) ?? true;
+  }
+
+  #hosted(repository: string): Target {
+    return { registry: this.#options.hosted, repository, storedAs: repository, sourceHost: undefined };
   }
 
   #pulled(upstream: UpstreamRoute, name: string): Target {
     const target = toTarget(upstream, name);
-    return this.#isHosted(target.storedAs) ? this.#local(target.storedAs) : target;
+    return this.#isHosted(target.storedAs) ? this.#hosted(target.storedAs) : target;
   }
 
   #bySourceHost(sourceHost: string): UpstreamRoute {
@@ -138,6 +139,6 @@ export class Router {
 function toTarget(upstream: UpstreamRoute, name: string): Target {
   const repository = parseRepositoryName(upstream.library && !name.includes('/') ? `library/${name}` : name);
   const storedAs = upstream.storePrefix === '' ? repository : `${upstream.storePrefix}/${repository}`;
-  const { registry, relay, allows, name: sourceHost } = upstream;
-  return { registry, writer: undefined, relay, allows, repository, storedAs, sourceHost };
+  const { registry, relay, name: sourceHost } = upstream;
+  return { registry, relay, repository, storedAs, sourceHost };
 }

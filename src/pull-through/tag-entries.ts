@@ -1,5 +1,7 @@
 import { type BoundedCache, createCountedCache } from '../cache/lru.ts';
-import type { ContentStore } from '../content/content-store.ts';
+import type { RepositoryStore } from '../content/repositories.ts';
+import type { StoredBytes } from '../content/stored-bytes.ts';
+import type { TagStore } from '../content/tags.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { TagAge } from './freshness.ts';
 
@@ -10,20 +12,30 @@ export interface TagEntry extends TagAge {
   readonly described?: { readonly mediaType: string; readonly size: number };
 }
 
-const MAX_ENTRIES = 20_000;
+/** The part of a content store that tags need. */
+export interface TaggedStore {
+  readonly bytes: Pick<StoredBytes, 'locked'>;
+  readonly repositories: Pick<RepositoryStore, 'isLinked'>;
+  readonly tags: Pick<TagStore, 'find' | 'put'>;
+}
+
+const MAX_ENTRIES_PER_UPSTREAM = 20_000;
 
 /**
  * Tags in memory over tags in storage. A tag is written to storage only once its manifest is there: otherwise the manifest
  * that it named before would be lost to an offline start.
  */
 export class TagEntries {
-  readonly #store: ContentStore;
-  readonly #entries: BoundedCache<TagEntry> = createCountedCache({ maxEntries: MAX_ENTRIES });
+  readonly #store: TaggedStore;
+  readonly #entries: BoundedCache<TagEntry>;
   /** Tags that wait for their manifest, by repository and digest. */
-  readonly #pending: BoundedCache<Set<string>> = createCountedCache({ maxEntries: MAX_ENTRIES });
+  readonly #pending: BoundedCache<Set<string>>;
 
-  constructor(store: ContentStore) {
+  constructor(store: TaggedStore, { upstreams = 1 }: { readonly upstreams?: number } = {}) {
     this.#store = store;
+    const maxEntries = MAX_ENTRIES_PER_UPSTREAM * Math.max(1, upstreams);
+    this.#entries = createCountedCache({ maxEntries });
+    this.#pending = createCountedCache({ maxEntries });
   }
 
   /** Without I/O. */
@@ -42,7 +54,7 @@ export class TagEntries {
 
   /** The latest whose manifest was stored. */
   async findStored(repository: string, tag: string): Promise<TagEntry | undefined> {
-    const stored = await this.#store.findTag(repository, tag);
+    const stored = await this.#store.tags.find(repository, tag);
     return stored && { digest: stored.digest, checkedAt: stored.checkedAt.getTime() };
   }
 
@@ -50,7 +62,7 @@ export class TagEntries {
   async confirm(repository: string, tag: string, entry: TagEntry, isStored: boolean): Promise<void> {
     this.#entries.set(tagKey(repository, tag), entry);
     if (isStored) {
-      await this.#store.putTag(repository, tag, entry.digest);
+      await this.#store.tags.put(repository, tag, entry.digest);
       return;
     }
     const waiting = this.#pending.get(manifestKey(repository, entry.digest)) ?? new Set();
@@ -82,9 +94,9 @@ export class TagEntries {
 
   /** Unless the manifest was evicted meanwhile: a tag that leads nowhere is of no use. */
   #putStored(repository: string, tag: string, digest: Digest): Promise<void> {
-    return this.#store.locked(digest, async () => {
-      const isThere = await this.#store.isLinked(repository, { digest, kind: 'manifest' });
-      if (isThere) await this.#store.putTag(repository, tag, digest);
+    return this.#store.bytes.locked(digest, async () => {
+      const isThere = await this.#store.repositories.isLinked(repository, { digest, kind: 'manifest' });
+      if (isThere) await this.#store.tags.put(repository, tag, digest);
     });
   }
 

@@ -57,7 +57,10 @@ export class Leadership {
    * @param options.waitMs for whoever does it now
    * @returns undefined when it was not our turn in time, or Redis cannot be asked
    */
-  async alone<T>(work: (lost: AbortSignal) => Promise<T>, { waitMs }: { waitMs: number }): Promise<T | undefined> {
+  async runExclusively<T>(
+    work: (lost: AbortSignal) => Promise<T>,
+    { waitMs }: { waitMs: number },
+  ): Promise<T | undefined> {
     const { leases, name, ttlMs } = this.#options;
     for (let waited = 0; waited <= waitMs; waited += WORK_POLL_MS) {
       const attempt = await leases.acquire(`${name}-work`, ttlMs);

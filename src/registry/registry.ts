@@ -14,40 +14,64 @@ import type { ByteSource } from '../stream/byte-source.ts';
  */
 export type Outcome = 'HIT' | 'MISS' | 'FILL' | 'STALE' | 'BYPASS';
 
-/** What a registry can be asked for: hosted content, an upstream's pulled through, or a registry built from others. */
+export interface CallOptions {
+  /** Ends the call; work that other clients share continues. The promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A registry: hosted content, an upstream pulled through, a remote registry, or a registry made of another one
+ * (restricted names, read-only, limits).
+ *
+ * An operation that a registry does not offer rejects with `UNSUPPORTED`.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
+ */
+export interface Registry extends RegistryReader, RegistryLister, RegistryWriter, RegistryDeleter {}
+
 export interface RegistryReader {
   /**
-   * Which manifest a reference names. Never downloads one that the upstream can describe.
+   * The descriptor that a tag or digest refers to. Never downloads a manifest that the upstream can describe.
    *
    * @throws {RegistryError} `MANIFEST_UNKNOWN` | `NAME_UNKNOWN` | `DENIED` | `TOOMANYREQUESTS` | `UNAVAILABLE`
    */
-  resolveManifest(repository: string, reference: Reference): Promise<Served<Descriptor>>;
+  resolveManifest(repository: string, reference: Reference, options?: CallOptions): Promise<Served<Descriptor>>;
 
-  /** Byte-exact. @throws {RegistryError} as {@link resolveManifest} */
-  getManifest(repository: string, reference: Reference): Promise<Served<Manifest>>;
+  /** Byte-exact, and verified against its digest. @throws {RegistryError} as {@link resolveManifest} */
+  getManifest(repository: string, reference: Reference, options?: CallOptions): Promise<Served<Manifest>>;
 
   /** @throws {RegistryError} `BLOB_UNKNOWN` and the others of {@link resolveManifest} */
-  resolveBlob(repository: string, digest: Digest): Promise<Served<Descriptor>>;
+  resolveBlob(repository: string, digest: Digest, options?: CallOptions): Promise<Served<Descriptor>>;
 
   /**
    * Opens a blob; resolves when its size is known, before its bytes are. The caller closes `source`.
    *
    * @throws {RegistryError} as {@link resolveBlob}
    */
-  openBlob(repository: string, digest: Digest): Promise<Served<OpenBlob>>;
+  openBlob(repository: string, digest: Digest, options?: CallOptions): Promise<Served<OpenBlob>>;
 
-  /** Where a client can fetch a blob by itself; undefined, often at once, when it is to be asked for here. */
+  /** A URL from which a client can fetch the blob directly; undefined, often synchronously, when the blob is served by {@link openBlob}. */
   redirectBlob(
     repository: string,
     digest: Digest,
     request: RedirectRequest,
   ): Promise<Served<RedirectedBlob> | undefined> | undefined;
+}
 
-  /** In code unit order. @throws {RegistryError} `NAME_UNKNOWN` and the others of {@link resolveManifest} */
-  listTags(repository: string, page: PageRequest): Promise<Served<Page<string>>>;
+export interface RegistryLister {
+  /** In code unit order. @throws {RegistryError} `NAME_UNKNOWN` and the others of {@link RegistryReader.resolveManifest} */
+  listTags(repository: string, page: PageRequest, options?: CallOptions): Promise<Served<Page<string>>>;
 
-  /** Empty when there are none. */
-  listReferrers(repository: string, digest: Digest, query: ReferrersQuery): Promise<Served<ReferrersPage>>;
+  /** Empty when there are none. @throws {RegistryError} as {@link listTags} */
+  listReferrers(
+    repository: string,
+    digest: Digest,
+    query: ReferrersQuery,
+    options?: CallOptions,
+  ): Promise<Served<ReferrersPage>>;
+
+  /** The catalog. @throws {RegistryError} `UNSUPPORTED` where there is none */
+  listRepositories(page: PageRequest, options?: CallOptions): Promise<Page<string>>;
 }
 
 export type Served<T> = T & {
@@ -78,10 +102,29 @@ export interface OpenBlob extends Descriptor {
   readonly source: ByteSource;
 }
 
-/** What a registry that takes content can be told. Names are those of the storage. */
 export interface RegistryWriter {
   readonly uploads: UploadWriter;
-  readonly manifests: ManifestWriter;
+
+  /**
+   * Byte-exact and atomic: when this resolves, the manifest is in the repository and each of its tags refers to it.
+   *
+   * @throws {RegistryError} `MANIFEST_INVALID` | `MANIFEST_BLOB_UNKNOWN` with one error for each missing blob | `DIGEST_INVALID` |
+   *   `DENIED` by `policy` | `UNSUPPORTED`
+   */
+  putManifest(repository: string, manifest: PushedManifest, options?: CallOptions): Promise<ManifestPut>;
+}
+
+export interface RegistryDeleter {
+  /**
+   * By digest, with all tags that refer to it; or a tag alone. The bytes stay until garbage collection.
+   *
+   * @returns the deleted tags
+   * @throws {RegistryError} `MANIFEST_UNKNOWN` | `UNSUPPORTED` when deletion is off
+   */
+  deleteManifest(repository: string, reference: Reference, options?: CallOptions): Promise<readonly string[]>;
+
+  /** The bytes stay until garbage collection. @throws {RegistryError} `BLOB_UNKNOWN` | `UNSUPPORTED` */
+  deleteBlob(repository: string, digest: Digest, options?: CallOptions): Promise<void>;
 }
 
 /**
@@ -94,10 +137,10 @@ export interface UploadWriter {
   readonly minChunkBytes: number;
 
   /** @throws {StorageFullError} */
-  start(repository: string, algorithm: DigestAlgorithm): Promise<UploadSession>;
+  start(repository: string, algorithm: DigestAlgorithm, options?: CallOptions): Promise<UploadSession>;
 
   /** @throws {RegistryError} `BLOB_UPLOAD_UNKNOWN` | `BLOB_UPLOAD_INVALID` when `state` is not ours or of another session */
-  find(repository: string, upload: UploadReference): Promise<UploadSession>;
+  find(repository: string, upload: UploadReference, options?: CallOptions): Promise<UploadSession>;
 
   /**
    * What the client sent before it hung up is kept, and it can go on from there.
@@ -105,7 +148,7 @@ export interface UploadWriter {
    * @throws {RegistryError} as {@link find}; `RANGE_INVALID` for a piece that does not come next (the session stays as it is);
    *   `SIZE_INVALID` for a body that is not as long as was said, or too long
    */
-  append(repository: string, upload: UploadReference, body: UploadBody): Promise<UploadSession>;
+  append(repository: string, upload: UploadReference, body: UploadBody, options?: CallOptions): Promise<UploadSession>;
 
   /**
    * The blob is in the repository afterwards, durably. The session ends in any case but that of a refused body.
@@ -116,10 +159,11 @@ export interface UploadWriter {
     repository: string,
     upload: UploadReference,
     last: UploadBody & { readonly digest: Digest },
+    options?: CallOptions,
   ): Promise<Descriptor>;
 
   /** @throws {RegistryError} as {@link find} */
-  cancel(repository: string, upload: UploadReference): Promise<void>;
+  cancel(repository: string, upload: UploadReference, options?: CallOptions): Promise<void>;
 
   /**
    * Makes a blob of another repository part of this one, without a byte sent.
@@ -127,7 +171,12 @@ export interface UploadWriter {
    * @param source.from stored name; undefined: any repository that `mayPull`
    * @returns undefined when there is no such blob to be had: the client sends it
    */
-  mount(repository: string, digest: Digest, source: MountSource): Promise<MountedBlob | undefined>;
+  mount(
+    repository: string,
+    digest: Digest,
+    source: MountSource,
+    options?: CallOptions,
+  ): Promise<MountedBlob | undefined>;
 }
 
 export interface UploadSession {
@@ -153,27 +202,6 @@ export interface MountSource {
 
 export interface MountedBlob extends Descriptor {
   readonly from: string;
-}
-
-export interface ManifestWriter {
-  /**
-   * Byte-exact, and all at once: the manifest is in the repository, and each of its tags names it, when this resolves.
-   *
-   * @throws {RegistryError} `MANIFEST_INVALID` | `MANIFEST_BLOB_UNKNOWN` with one error for each that is missing | `DIGEST_INVALID` |
-   *   `DENIED` by `policy`
-   */
-  put(repository: string, manifest: PushedManifest): Promise<ManifestPut>;
-
-  /**
-   * By digest, with all tags that name it; or a tag alone. The bytes stay until they are collected.
-   *
-   * @returns the tags that are gone
-   * @throws {RegistryError} `MANIFEST_UNKNOWN` | `UNSUPPORTED` when nothing may be deleted
-   */
-  delete(repository: string, reference: Reference): Promise<readonly string[]>;
-
-  /** The bytes stay until they are collected. @throws {RegistryError} `BLOB_UNKNOWN` | `UNSUPPORTED` */
-  deleteBlob(repository: string, digest: Digest): Promise<void>;
 }
 
 export interface PushedManifest {

@@ -1,5 +1,6 @@
 import type { CollectionProgress, CollectionResult } from '../content/garbage/collection-result.ts';
-import type { GarbageCollector, GarbageCollectorOptions } from '../content/garbage/garbage-collector.ts';
+import type { CollectorOptions } from '../content/content-store.ts';
+import type { GarbageCollector } from '../content/garbage/garbage-collector.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { CollectionRequest, CollectionStatus } from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
@@ -23,9 +24,9 @@ export interface CollectionEvents {
 
 /** Our content store, as far as its garbage is concerned. */
 export interface CollectableStore {
-  createCollector(
-    options: Pick<GarbageCollectorOptions, 'isCollected' | 'isHeld' | 'onForgotten' | 'onBytesRemoved' | 'now'>,
-  ): Pick<GarbageCollector, 'collect' | 'clearLeftovers'>;
+  readonly garbage: {
+    createCollector(options: CollectorOptions): Pick<GarbageCollector, 'collect' | 'clearLeftovers'>;
+  };
 }
 
 export interface CollectionsOptions {
@@ -139,7 +140,7 @@ export class Collections {
 
   #collector() {
     const { store, index, recorder, isHosted, isFilling, onForgotten, now } = this.#options;
-    return store.createCollector({
+    return store.garbage.createCollector({
       isCollected: isHosted,
       isHeld: isFilling,
       onForgotten: async ({ repository, digest, kind, tags }) => {

@@ -96,7 +96,7 @@ export class ContentList {
     const colon = name.lastIndexOf(':');
     if (at < 0 && colon <= name.lastIndexOf('/')) return undefined;
     const repository = name.slice(0, at < 0 ? colon : at);
-    const named = at < 0 ? await tags.tagsWithDigests(repository).catch(() => []) : [];
+    const named = at < 0 ? await tags.all(repository).catch(() => []) : [];
     const digest = at < 0 ? named.find(({ tag }) => tag === name.slice(colon + 1))?.digest : name.slice(at + 1);
     if (digest === undefined || !isDigest(digest)) return undefined;
     const manifest = await index.find({ repository, digest, kind: 'manifest' });
@@ -232,7 +232,7 @@ export class ContentList {
 
   async #tagsByDigest(repository: string): Promise<TagsByDigest> {
     const byDigest = new Map<Digest, string[]>();
-    for (const { tag, digest } of await this.#options.tags.tagsWithDigests(repository)) {
+    for (const { tag, digest } of await this.#options.tags.all(repository)) {
       byDigest.set(digest, [...(byDigest.get(digest) ?? []), tag]);
     }
     return byDigest;

@@ -26,10 +26,9 @@ export interface UsageOptions {
   readonly config: Config;
   /** What the index is kept in when the configuration says so. */
   readonly redis: Redis | undefined;
-  /** Where links are noted that the index cannot be told of; asked later. */
-  readonly notes: () => UnrecordedNotes;
-  /** Where manifests can be read; asked later. */
-  readonly reader: () => ManifestReader;
+  /** For links that could not be recorded while the index was unavailable. */
+  readonly notes: UnrecordedNotes;
+  readonly reader: ManifestReader;
   readonly events: HousekeepingEvents & IndexDamageEvents;
   readonly now: () => number;
 }
@@ -39,6 +38,7 @@ export interface Usage {
   readonly index: UsageIndex;
   readonly recorder: UsageRecorder;
   readonly parts: ManifestParts;
+  readonly notes: UnrecordedNotes;
 }
 
 /** Milliseconds. */
@@ -58,7 +58,7 @@ export async function openUsage({ config, redis, notes, reader, events, now }: U
     now,
     onError: (error) => events.housekeepingFailed({ task: 'usage', error }),
   });
-  return { index, recorder, parts };
+  return { index, recorder, parts, notes };
 }
 
 async function openLocalIndex(config: Config, events: UsageOptions['events']): Promise<UsageIndex> {
@@ -82,7 +82,6 @@ function flushMsOf(config: Config): number {
 }
 
 export type StartOptions = Omit<HousekeepingOptions, keyof Usage | 'policy' | 'onLeading'> &
-  Pick<LocalControlOptions, 'refresh'> &
   Pick<CollectionsOptions, 'store' | 'events'>;
 
 export function createHousekeeping(config: Config, usage: Usage, options: StartOptions) {
@@ -96,18 +95,13 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
     isHosted: policy.isKept,
     isAlone: config.storage.driver.kind === 'filesystem' && !usage.index.isShared,
   });
-  const { refresh, pinBackup, now } = options;
-  const control = new LocalControl({
-    ...usage,
-    housekeeping,
-    collections,
-    policy,
-    ...{ refresh, pinBackup, now },
-  });
+  const { pinBackup, now } = options;
   return {
     housekeeping,
     collections,
-    control,
+    /** @param refresh revalidates a tag; absent without upstreams */
+    createControl: (refresh: LocalControlOptions['refresh']) =>
+      new LocalControl({ ...usage, housekeeping, collections, policy, refresh, pinBackup, now }),
     start() {
       housekeeping.start();
       collections.keep().catch((error: unknown) => {

@@ -46,14 +46,15 @@ export interface HousekeepingPolicy {
 export interface HousekeepingLeader {
   start(term: { begin(): Promise<void>; end(): Promise<void> }): void;
   stop(): Promise<void>;
-  alone: WorkAlone;
+  runExclusively: WorkAlone;
 }
 
 export interface HousekeepingOptions {
   readonly index: UsageIndex;
   readonly recorder: UsageRecorder;
   readonly parts: ManifestParts;
-  readonly store: SweptStore & CountedStore & ScrubbedStore & TagReader & { readonly unrecorded: UnrecordedNotes };
+  readonly store: SweptStore & CountedStore & ScrubbedStore & { readonly tags: TagReader };
+  readonly notes: UnrecordedNotes;
   /** Undefined: there are no others. */
   readonly leader?: HousekeepingLeader | undefined;
   /** This process looks after the content from now on, or no more. */
@@ -88,6 +89,7 @@ export class Housekeeping {
   #stopped = new AbortController();
   #beginning: Promise<void> | undefined;
   #rebuilding: Promise<RebuildResult> | undefined;
+  #unsubscribe = () => {};
   #sizeTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
 
@@ -96,12 +98,12 @@ export class Housekeeping {
     const { ttlMs, graceMs, isKept } = policy;
     const failed = (task: string) => this.#failed(task);
     this.#options = options;
-    const pins = new Pins({ configured: policy.pins, index, parts, tags: store });
+    const pins = new Pins({ configured: policy.pins, index, parts, tags: store.tags });
     const sweep = new Sweep({ ...options, events: this.#reporting(events) });
     this.#sweep = sweep;
     this.pins = pins;
     this.eviction = new Eviction({ index, sweep, parts, isKept, now });
-    this.contents = new ContentList({ index, parts, tags: store, pins, isKept, ttlMs });
+    this.contents = new ContentList({ index, parts, tags: store.tags, pins, isKept, ttlMs });
     this.#scheduler = new ExpiryScheduler({
       ...options,
       ...{ sweep, pins, ttlMs, graceMs, isKept },
@@ -117,7 +119,8 @@ export class Housekeeping {
         eviction: this.eviction,
         pins,
         alone:
-          options.leader && ((work, waiting) => options.leader?.alone(work, waiting) ?? Promise.resolve(undefined)),
+          options.leader &&
+          ((work, waiting) => options.leader?.runExclusively(work, waiting) ?? Promise.resolve(undefined)),
         now,
         onEvicted: (event) => events.quotaEnforced(event),
         onError: failed('quota'),
@@ -130,11 +133,11 @@ export class Housekeeping {
    */
   start(): void {
     const { recorder, leader } = this.#options;
-    recorder.onLinked = () => {
+    this.#unsubscribe = recorder.onLinked(() => {
       this.#scheduler.wake();
       void this.quota?.check();
       this.#reportSize();
-    };
+    });
     this.#reportSize();
     if (leader) leader.start({ begin: () => this.#lead(), end: () => this.#follow() });
     else this.#beginning = this.#beginWhenComplete();
@@ -154,6 +157,7 @@ export class Housekeeping {
   /** What has begun is finished. */
   async stop(): Promise<void> {
     const { leader, recorder } = this.#options;
+    this.#unsubscribe();
     await this.#end();
     clearTimeout(this.#sizeTimer);
     await Promise.all([leader?.stop(), this.quota?.stop()]);
@@ -187,9 +191,9 @@ export class Housekeeping {
   /** Storage may not be there yet. Never fails. */
   async #beginWhenComplete(): Promise<void> {
     try {
-      const { index, store, now } = this.#options;
+      const { index, notes, now } = this.#options;
       if ((await index.marker('complete')) === undefined) await this.rebuild();
-      if (index.isShared) await recordNoted(index, store.unrecorded, now());
+      if (index.isShared) await recordNoted(index, notes, now());
       if (!(await index.isLossless())) this.#failed('index')(new Error(LOSSY));
       await this.#begin();
     } catch (err) {

@@ -43,7 +43,7 @@ export interface PinsOptions {
 }
 
 export interface TagReader {
-  tagsWithDigests(repository: string): Promise<readonly { readonly tag: string; readonly digest: Digest }[]>;
+  all(repository: string): Promise<readonly { readonly tag: string; readonly digest: Digest }[]>;
 }
 
 const MAX_DEPTH = 4;
@@ -86,7 +86,7 @@ export class PinnedNow {
 
   async #lookInto(repository: string, patterns: readonly PinPattern[]): Promise<'all' | ReadonlySet<Digest>> {
     if (patterns.some(({ matchesTag, digest }) => !matchesTag && digest === undefined)) return 'all';
-    const tags = await this.#options.tags.tagsWithDigests(repository);
+    const tags = await this.#options.tags.all(repository);
     const named = tags.filter(({ tag }) => patterns.some(({ matchesTag }) => matchesTag?.(tag)));
     const roots = [
       ...named.map(({ digest }) => digest),

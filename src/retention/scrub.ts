@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { StoredBytes, WalkOptions } from '../content/inventory.ts';
+import type { StoredBytes } from '../content/stored-bytes.ts';
 import { type Digest, digestAlgorithm, digestFromHash } from '../oci/digest.ts';
 import { StorageUnavailableError } from '../storage/driver.ts';
-import type { ByteSource } from '../stream/byte-source.ts';
 import { claimed } from '../usage/removal-claim.ts';
 import type { ScrubStatus } from '../operations/cache-control.ts';
 import type { ForgottenListener } from './sweep.ts';
@@ -12,10 +11,7 @@ import type { UsageIndex } from '../usage/usage-index.ts';
 
 /** The part of our content store that can be checked. */
 export interface ScrubbedStore {
-  walkBytes(options: WalkOptions): AsyncGenerator<StoredBytes>;
-  openBytes(digest: Digest): Promise<ByteSource | undefined>;
-  locked<T>(digest: Digest, work: () => Promise<T>): Promise<T>;
-  quarantine(digest: Digest): Promise<string>;
+  readonly bytes: Pick<StoredBytes, 'walk' | 'open' | 'locked' | 'quarantine'>;
 }
 
 export interface ScrubEvents {
@@ -127,7 +123,7 @@ export class Scrub {
       this.#status = { ...this.#status, progress: total === 0 ? 1 : done / total };
     };
     const onUnreadable = (digest: Digest, error: unknown) => this.#passOver(digest, error);
-    for await (const { digest, size } of store.walkBytes({ after, onProgress, onUnreadable })) {
+    for await (const { digest, size } of store.bytes.walk({ after, onProgress, onUnreadable })) {
       await this.#check(digest, size, startedAt);
       const blobs = this.#status.blobs + 1;
       this.#status = { ...this.#status, blobs };
@@ -148,7 +144,7 @@ export class Scrub {
       const found = await this.#actualDigest(digest, startedAt);
       if (found === digest || found === undefined) return;
       claim.assertHeld();
-      const movedTo = await store.quarantine(digest);
+      const movedTo = await store.bytes.quarantine(digest);
       const holders = await index.holders(digest);
       await index.bytesRemoved(digest);
       for (const { repository } of holders) onForgotten(repository, digest, []);
@@ -167,7 +163,7 @@ export class Scrub {
 
   /** @returns undefined when there are no bytes */
   async #actualDigest(digest: Digest, startedAt: number): Promise<Digest | undefined> {
-    const source = await this.#options.store.openBytes(digest);
+    const source = await this.#options.store.bytes.open(digest);
     if (!source) return undefined;
     const algorithm = digestAlgorithm(digest);
     const hash = createHash(algorithm);

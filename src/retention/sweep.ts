@@ -1,21 +1,20 @@
+import type { BlobStore } from '../content/blobs.ts';
+import type { ManifestStore } from '../content/manifests.ts';
+import type { RepositoryStore } from '../content/repositories.ts';
+import type { StoredBytes } from '../content/stored-bytes.ts';
 import type { Digest } from '../oci/digest.ts';
 import { claimed } from '../usage/removal-claim.ts';
-import { type LinkedStore, mayBeLinked } from '../usage/may-be-linked.ts';
+import { mayBeLinked } from '../usage/may-be-linked.ts';
 import type { UnrecordedNotes } from '../usage/unrecorded-queue.ts';
 import type { ContentReference, RemovalClaim, UsageIndex, UsageRecord } from '../usage/usage-index.ts';
 import type { UsageRecorder } from '../usage/usage-recorder.ts';
 
 /** The part of our content store that can be swept. */
-export interface SweptStore extends LinkedStore {
-  locked<T>(digest: Digest, work: () => Promise<T>): Promise<T>;
-  deleteManifestLink(repository: string, digest: Digest): Promise<string[]>;
-  deleteBlobLink(repository: string, digest: Digest): Promise<void>;
-  removeEmptyRepository(repository: string): Promise<void>;
-  storedSize(digest: Digest): Promise<number | undefined>;
-  deleteBytes(digest: Digest): Promise<void>;
-  /** @param onUnreadable told of directories in which there may be more */
-  walkRepositories(onUnreadable: () => void): AsyncGenerator<string, void, void>;
-  readonly unrecorded: Pick<UnrecordedNotes, 'has'>;
+export interface SweptStore {
+  readonly bytes: Pick<StoredBytes, 'locked' | 'size' | 'delete'>;
+  readonly blobs: Pick<BlobStore, 'deleteLink'>;
+  readonly manifests: Pick<ManifestStore, 'deleteLink'>;
+  readonly repositories: Pick<RepositoryStore, 'isLinked' | 'walk' | 'removeEmpty'>;
 }
 
 export type RemovalReason = 'expired' | 'evicted';
@@ -32,6 +31,7 @@ export interface SweepOptions {
   readonly index: UsageIndex;
   readonly recorder: UsageRecorder;
   readonly store: SweptStore;
+  readonly notes: Pick<UnrecordedNotes, 'has'>;
   /** A fill of the digest is under way. */
   readonly isFilling: (digest: Digest) => boolean;
   /** Whatever is in memory of the content is to be forgotten. */
@@ -103,9 +103,9 @@ export class Sweep {
     onForgotten(repository, digest, []);
     let tags: readonly string[] = [];
     claim.assertHeld();
-    if (kind === 'manifest') tags = await store.deleteManifestLink(repository, digest);
-    else await store.deleteBlobLink(repository, digest);
-    await store.removeEmptyRepository(repository);
+    if (kind === 'manifest') tags = await store.manifests.deleteLink(repository, digest);
+    else await store.blobs.deleteLink(repository, digest);
+    await store.repositories.removeEmpty(repository);
     onForgotten(repository, digest, tags);
   }
 
@@ -113,15 +113,15 @@ export class Sweep {
   async #removeBytes(digest: Digest, claim: RemovalClaim): Promise<number> {
     const { index, store, isFilling } = this.#options;
     if (isFilling(digest) || (await this.#isReferred(digest))) return 0;
-    const size = await store.storedSize(digest);
+    const size = await store.bytes.size(digest);
     claim.assertHeld();
-    await store.deleteBytes(digest);
+    await store.bytes.delete(digest);
     await index.bytesRemoved(digest);
     return size ?? 0;
   }
 
   async #isReferred(digest: Digest): Promise<boolean> {
-    const { index, store } = this.#options;
+    const { index, store, notes } = this.#options;
     const holders = (await index.holders(digest)).map((holder) => ({ ...holder, digest }));
     for (const holder of holders) {
       if (await mayBeLinked(store, holder.repository, holder)) return true;
@@ -130,7 +130,7 @@ export class Sweep {
     // Asked last: an index that was emptied meanwhile is not complete.
     const isComplete = (await index.marker('complete')) !== undefined;
     const isWhole = isComplete && (await index.isLossless());
-    const isKnown = isWhole && !(index.isShared && (await store.unrecorded.has(digest)));
+    const isKnown = isWhole && !(index.isShared && (await notes.has(digest)));
     return !isKnown && this.#isReferredAnywhere(digest);
   }
 
@@ -138,10 +138,10 @@ export class Sweep {
   async #isReferredAnywhere(digest: Digest): Promise<boolean> {
     const { index, store } = this.#options;
     let isAnyUnreadable = false;
-    for await (const repository of store.walkRepositories(() => (isAnyUnreadable = true))) {
+    for await (const repository of store.repositories.walk(() => (isAnyUnreadable = true))) {
       for (const kind of ['blob', 'manifest'] as const) {
         if (!(await mayBeLinked(store, repository, { digest, kind }))) continue;
-        const size = await store.storedSize(digest);
+        const size = await store.bytes.size(digest);
         await index.record([{ repository, digest, kind, size, at: Date.now() }]);
         return true;
       }

@@ -1,29 +1,30 @@
 import { Auth } from '../auth/auth.ts';
-import { createNotifier, withNotifications } from './composition/notifying.ts';
-import { createPulling } from './composition/pulling.ts';
-import { createUploadPurging, createUploads } from './composition/pushing.ts';
-import { openStored, type Stored } from './composition/stored.ts';
 import type { Config } from '../config/config.ts';
+import type { ContentCache } from '../content/content-cache.ts';
 import type { UploadPurging } from '../content/upload-purging.ts';
-import type { CacheControl } from '../operations/cache-control.ts';
-import { createHousekeeping, type Usage } from '../retention/create-housekeeping.ts';
-import { PinBackup } from '../retention/pin-backup.ts';
-import { loadSchedulerState } from '../retention/scheduler-state.ts';
+import { RunningFills } from '../fills/running-fills.ts';
 import type { CheckedRedis } from '../health/health-dependencies.ts';
 import { createHealth, type Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
-import { keepAlone, type Keeper } from '../locks/directory-owner.ts';
-import type { Digest } from '../oci/digest.ts';
+import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
+import type { CacheControl } from '../operations/cache-control.ts';
+import { Router, type UpstreamRoute } from '../pull-through/router.ts';
+import { TagEntries } from '../pull-through/tag-entries.ts';
 import { createLeadership } from '../redis/leadership.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { ContentListener } from '../registry/content-event.ts';
-import { HostedManifests } from '../hosted/hosted-manifests.ts';
-import { LateRoom } from '../fills/deferred-quota.ts';
-import { LocalRegistry } from '../hosted/hosted-registry.ts';
-import { Router } from '../pull-through/router.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { Registry } from '../registry/registry.ts';
+import { createHousekeeping } from '../retention/create-housekeeping.ts';
+import type { ForgottenListener } from '../retention/sweep.ts';
+import { PinBackup } from '../retention/pin-backup.ts';
+import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { closeOnFailure, type CloseStack } from './close-stack.ts';
+import { createNotifier, withNotifications } from './composition/notifying.ts';
+import { createPulling } from './composition/pulling.ts';
+import { createHosted, createUploadPurging } from './composition/pushing.ts';
+import { openStored, type Stored } from './composition/stored.ts';
 
 export interface ContextOptions {
   readonly config: Config;
@@ -31,106 +32,120 @@ export interface ContextOptions {
   readonly telemetry: Telemetry;
 }
 
-/** The objects that the service is made of, put together. Whoever creates it closes it. */
+/** The objects of the running service. The caller closes it. */
 export interface Context {
   readonly router: Router;
-  readonly local: LocalRegistry;
+  /** Hosted repositories; its catalog lists all stored ones. */
+  readonly hosted: Registry;
   readonly health: Health;
-  /** Undefined: everybody may do everything. */
+  /** Absent when every client may do everything. */
   readonly auth: Auth | undefined;
-  /** Undefined without other replicas. */
+  /** Absent when fills are not shared with replicas. */
   readonly peers: PeerAccess | undefined;
   readonly cache: CacheControl;
-  /** To be told what clients do to content. Undefined: nobody wants to know. */
+  /** Gets an event for each change and pull of a client. Absent when notifications are off. */
   readonly listener: ContentListener | undefined;
-  /** Resolves when this process, of those that share a directory, looks after the stored content; it may be that it never does. */
+  /** Resolves when this process owns the storage directory that it shares with others, which may be never. */
   readonly keeping: Promise<void>;
-  /** It does from the start. */
+  /** It owns the directory from the start. */
   readonly isKeeper: boolean;
   close(): Promise<void>;
 }
 
-/** With `composition/` the only place that creates drivers and clients. Contacts no upstream. */
-export async function createContext({ config, env, telemetry: recorded }: ContextOptions): Promise<Context> {
+/**
+ * Creates the objects of the service, each from finished ones. With `composition/` the only place that creates drivers and clients.
+ * Contacts no upstream. When it fails, everything that it opened is closed first.
+ *
+ * @throws when storage, spool directory, a file of certificates or credentials cannot be opened
+ */
+export function createContext(options: ContextOptions): Promise<Context> {
+  return closeOnFailure((opened) => createParts(options, opened));
+}
+
+async function createParts({ config, env, telemetry: recorded }: ContextOptions, opened: CloseStack): Promise<Context> {
   const notifier = await createNotifier({ config, env, telemetry: recorded });
+  if (notifier) opened.use(notifier);
   const telemetry = notifier && config.notifications?.cacheEvents ? withNotifications(recorded, notifier) : recorded;
   const auth = config.auth && (await Auth.open({ config: config.auth, events: telemetry.auth, now: Date.now }));
   const stored = await openStored(config, telemetry);
-  const { driver, store, content, redis, usage } = stored;
-  const { readOnly } = config.storage;
-  const local = new LocalRegistry(store, content);
-  const room = new LateRoom();
-  const pulling =
-    config.proxy &&
-    (await createPulling(config.proxy, { ...stored, local, telemetry, env, room, secret: config.http.secret }));
+  const { driver, redis } = stored;
+  opened.use(stored);
+  const owner = await acquireDirectory(config.storage.driver, () => {});
+  opened.defer(() => owner.release());
+  const running = new RunningFills();
+  const tags = new TagEntries(stored.store, { upstreams: config.proxy?.upstreams.length ?? 0 });
+  const care = openHousekeeping(config, { ...stored, telemetry, running, tags });
+  opened.defer(() => care.stop());
+  const hosted = opened.use(createHosted(config, { ...stored, telemetry }));
+  const { quota } = care.housekeeping;
+  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, secret: config.http.secret };
+  const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
+  const purging = createUploadPurging(config, driver, telemetry);
+  if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
-  const uploads = createUploads(config, { ...stored, telemetry });
-  const router = new Router({
-    local,
-    writer: readOnly
-      ? undefined
-      : { uploads: uploads.writer, manifests: new HostedManifests({ store, content, policy: config.push }) },
-    hosted: config.proxy?.hosted ?? [],
-    upstreams: pulling?.routes ?? [],
-  });
-  const care = createHousekeeping(config, usage, {
+  opened.defer(() => health.stop());
+  await startHousekeeping(owner, { care, isShared: stored.usage.index.isShared, purging });
+  return {
+    router: createRouter(config, hosted.registry, pulling?.routes ?? []),
+    hosted: hosted.registry,
+    health,
+    auth,
+    peers: pulling?.peers,
+    cache: care.createControl(pulling && ((repository, tag) => pulling.refresh(repository, tag))),
+    listener: notifier && ((event, origin) => notifier.notify(event, origin)),
+    keeping: owner.acquired,
+    isKeeper: owner.isOwner,
+    close: () => opened.close(),
+  };
+}
+
+function createRouter({ proxy }: Config, hosted: Registry, upstreams: readonly UpstreamRoute[]): Router {
+  return new Router({ hosted, hostedNames: proxy?.hosted ?? [], upstreams });
+}
+
+interface HousekeepingParts extends Stored {
+  readonly telemetry: Telemetry;
+  readonly running: RunningFills;
+  readonly tags: TagEntries;
+}
+
+function openHousekeeping(config: Config, parts: HousekeepingParts) {
+  const { driver, store, content, usage, redis, telemetry, running, tags } = parts;
+  telemetry.housekeeping.quota(config.storage.quota?.size ?? 0);
+  return createHousekeeping(config, usage, {
     store,
     leader: usage.index.isShared ? redis && createLeadership(redis, 'housekeeping') : undefined,
-    isFilling: (digest) => pulling?.isFilling(digest) ?? false,
-    onForgotten: forgetting(content, pulling),
-    refresh: pulling && ((repository, tag) => pulling.refresh(repository, tag)),
+    isFilling: (digest) => running.isFilling(digest),
+    onForgotten: forgetIn(content, tags),
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
     events: telemetry.housekeeping,
     now: Date.now,
   });
-  room.open(care.housekeeping.quota);
-  telemetry.housekeeping.quota(config.storage.quota?.size ?? 0);
-  const purging = createUploadPurging(config, driver, telemetry);
-  const keeper = await keep(config, { care, usage, purging });
-  return {
-    router,
-    local,
-    health,
-    auth,
-    peers: pulling?.peers,
-    cache: care.control,
-    listener: notifier && ((event, origin) => notifier.notify(event, origin)),
-    keeping: keeper.keeping,
-    isKeeper: keeper.isKeeper,
-    async close() {
-      health.stop();
-      await notifier?.close();
-      await pulling?.close();
-      await uploads.close();
-      await purging?.stop();
-      await care.stop();
-      await keeper.release();
-      await redis?.close();
-      await driver.close();
-    },
-  };
 }
 
-/** What is in memory of content goes with it. */
-function forgetting(content: StoredContent, pulling: { forgetTag(repository: string, tag: string): void } | undefined) {
-  return (repository: string, digest: Digest, tags: readonly string[]) => {
+/** Removes from memory what was removed from storage. */
+function forgetIn(content: ContentCache, tagEntries: TagEntries): ForgottenListener {
+  return (repository, digest, tags) => {
     content.forget(repository, digest);
-    for (const tag of tags) pulling?.forgetTag(repository, tag);
+    for (const tag of tags) tagEntries.forget(repository, tag);
   };
 }
 
-/** With an index of its own a process looks after the content when it has the storage directory for itself. */
-function keep(
-  config: Config,
-  { care, usage, purging }: { care: { start(): void }; usage: Usage; purging: UploadPurging | undefined },
-): Promise<Keeper> {
-  const { isShared } = usage.index;
+interface StartedParts {
+  readonly care: { start(): void };
+  readonly isShared: boolean;
+  readonly purging: UploadPurging | undefined;
+}
+
+/** Without a shared index, housekeeping runs in the process that owns the storage directory. */
+async function startHousekeeping(owner: DirectoryOwner, { care, isShared, purging }: StartedParts): Promise<void> {
   if (isShared) care.start();
-  return keepAlone(config, () => {
+  const started = owner.acquired.then(() => {
     if (!isShared) care.start();
     purging?.start();
   });
+  if (owner.isOwner) await started;
 }
 
 function watchHealth(

@@ -17,7 +17,7 @@ export class DigestMismatchError extends Error {
  * @param hash has seen the bytes before the first chunk
  * @throws {DigestMismatchError} instead of the last chunk
  */
-export async function* verified(
+export async function* verifyDigest(
   chunks: AsyncIterable<Uint8Array>,
   { digest, hash }: { digest: Digest; hash: Hash },
 ): AsyncGenerator<Uint8Array> {

@@ -35,13 +35,13 @@ export class RedisTelemetry implements RedisEvents, DescriptorCacheEvents {
     this.#log.warn({ operation, reason }, 'Redis command rejected (logged once)');
   }
 
-  descriptorAsked(result: 'hit' | 'miss' | 'error'): void {
+  descriptorLookedUp(result: 'hit' | 'miss' | 'error'): void {
     this.#metrics.descriptorRequests.value++;
     if (result === 'hit') this.#metrics.descriptorHits.value++;
     if (result === 'error') this.#metrics.descriptorErrors.value++;
   }
 
-  descriptorsShared({ operation, durationMs }: Parameters<DescriptorCacheEvents['descriptorsShared']>[0]): void {
+  sharedCacheAccessed({ operation, durationMs }: Parameters<DescriptorCacheEvents['sharedCacheAccessed']>[0]): void {
     this.#metrics.descriptorSeconds.at(operation).observe(durationMs / 1000);
   }
 

@@ -16,11 +16,11 @@ import type { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 
 import type { TracingConfig } from '../config/config.ts';
 import { PathNotFoundError } from '../storage/driver.ts';
-import type { UpstreamAsked, UpstreamFollower } from '../upstream/upstream.ts';
-import type { FinishedRequest } from './request-telemetry.ts';
+import type { ExchangeObserver, UpstreamExchange } from '../upstream/upstream.ts';
+import type { FinishedRequest, RequestTrace } from '../http/v2/request-events.ts';
 import { requestAttributes, requestSpanName } from './tracing-attributes.ts';
 import { createProvider, type StartTracingOptions } from './tracing-provider.ts';
-import type { RequestTrace, StorageAction, TracedFill, Tracing } from './tracing.ts';
+import type { StorageAction, TracedFill, Tracing } from './tracing.ts';
 
 /** How long a shutdown waits for the collector. Milliseconds. */
 const FLUSH_TIMEOUT_MS = 2_000;
@@ -84,7 +84,7 @@ export class OpenTelemetryTracing implements Tracing {
     span.end(endedAt);
   }
 
-  readonly followUpstream = ({ upstream, host, operation, method }: UpstreamAsked): UpstreamFollower | undefined => {
+  readonly followUpstream = ({ upstream, host, operation, method }: UpstreamExchange): ExchangeObserver | undefined => {
     const scope = scopeOf(context.active());
     if (!scope) return undefined;
     const parent = parentOf(scope);
@@ -98,7 +98,7 @@ export class OpenTelemetryTracing implements Tracing {
     const isPropagated = this.#propagateTo.has(upstream) && operation !== 'redirect' && operation !== 'token';
     return {
       headers: isPropagated ? headersFor(trace.setSpan(parent, span)) : {},
-      answered(status) {
+      completed(status) {
         if (typeof status === 'number') span.setAttribute('http.response.status_code', status);
         if (typeof status !== 'number' || status >= 400) span.setAttribute('error.type', String(status));
         if (typeof status !== 'number' || status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });

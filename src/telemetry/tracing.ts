@@ -1,27 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-import type { FollowUpstream } from '../upstream/upstream.ts';
-import type { FinishedRequest } from './request-telemetry.ts';
+import type { ObserveExchange } from '../upstream/upstream.ts';
+import type { RequestTrace } from '../http/v2/request-events.ts';
 
 /** Work of requests, as spans of a trace. Work without a request has none. */
 export interface Tracing {
   /** Continues the client's trace, if it sent one, or starts another. */
   requestStarted(method: string, headers: IncomingHttpHeaders): RequestTrace;
   storageAction(event: StorageAction): void;
-  readonly followUpstream: FollowUpstream;
+  readonly followUpstream: ObserveExchange;
   fillStarted(event: TracedFill): void;
   /** @param failure why nothing was stored; absent when the blob was stored */
   fillEnded(event: TracedFill, failure?: string): void;
   /** Sends the remaining spans, for a bounded time. */
   stop(): Promise<void>;
-}
-
-export interface RequestTrace {
-  /** 32 hexadecimal digits. */
-  readonly id: string;
-  /** Everything that `work` starts belongs to the request. */
-  run<T>(work: () => T): T;
-  finished(request: FinishedRequest): void;
 }
 
 export interface TracedFill {

@@ -30,7 +30,7 @@ export class UpstreamTelemetry implements UpstreamEvents {
     this.#metrics = metrics;
   }
 
-  answered({ upstream, host, operation, method, status, durationMs }: Event<'answered'>): void {
+  exchangeCompleted({ upstream, host, operation, method, status, durationMs }: Event<'exchangeCompleted'>): void {
     const label = typeof status === 'number' ? statusLabel(status) : status;
     this.#metrics.upstreamRequests.at(upstream, operation, method, label).value++;
     this.#metrics.upstreamSeconds.at(upstream, operation).observe(durationMs / 1000);

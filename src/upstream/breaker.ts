@@ -88,7 +88,7 @@ export class Breaker {
     };
     return {
       allowed: true,
-      succeed: () => settle(() => this.#become({ kind: 'closed', failures: 0 }, 'answered')),
+      succeed: () => settle(() => this.#become({ kind: 'closed', failures: 0 }, 'succeeded')),
       fail: (reason) => settle((state) => this.#fail(state, reason)),
       release: () => settle((state) => this.#release(state)),
     };

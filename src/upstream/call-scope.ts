@@ -16,7 +16,7 @@ export class CallScope {
     if (signal?.aborted) this.#onAbort();
     signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (deadlineMs !== undefined) {
-      const message = `${upstream}: no answer within ${deadlineMs} ms`;
+      const message = `${upstream}: no response within ${deadlineMs} ms`;
       const expire = () => this.#controller.abort(new UpstreamError('timeout', message, { upstream }));
       this.#deadline = setTimeout(expire, deadlineMs);
     }

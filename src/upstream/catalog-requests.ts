@@ -1,5 +1,5 @@
 import type { PageRequest } from '../oci/pagination.ts';
-import { isRecord, readJson } from './bounded-body.ts';
+import { isRecord, readJson } from './response-body.ts';
 import type { CallScope } from './call-scope.ts';
 import type { Endpoint } from './endpoint.ts';
 import { nextPage, queryOf } from './tag-requests.ts';
@@ -21,13 +21,13 @@ export function listRepositories(endpoint: Endpoint, page: PageRequest, scope: C
   const headers = { accept: 'application/json' };
   const path = `_catalog${queryOf(page)}`;
   const request = { method: 'GET', repository: undefined, path, operation: 'catalog', headers } as const;
-  return endpoint.call(request, scope, async (answer) => {
-    if (answer.status !== 200) throw await endpoint.failure(answer, scope);
-    const body = await readJson(answer, { upstream: endpoint.upstream, limit: MAX_BODY, scope });
+  return endpoint.call(request, scope, async (response) => {
+    if (response.status !== 200) throw await endpoint.failure(response, scope);
+    const body = await readJson(response, { upstream: endpoint.upstream, limit: MAX_BODY, scope });
     const repositories = isRecord(body) ? (body.repositories ?? []) : undefined;
     if (!Array.isArray(repositories) || !repositories.every((name) => typeof name === 'string')) {
-      throw endpoint.protocolError(`the catalog of ${answer.url.host} is none`, answer.status);
+      throw endpoint.protocolError(`the catalog of ${response.url.host} is none`, response.status);
     }
-    return { repositories, next: nextPage(endpoint, answer, repositories.at(-1)) };
+    return { repositories, next: nextPage(endpoint, response, repositories.at(-1)) };
   });
 }

@@ -2,7 +2,7 @@ import { lookup as resolve } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
 
-import { answerLookup, type HostZones, zoneOfName } from './host-zones.ts';
+import { completeLookup, type HostZones, zoneOfName } from './host-zones.ts';
 import { mayLead, type NetworkZone, zoneOf } from './network-zone.ts';
 import { UpstreamError } from './upstream.ts';
 
@@ -46,7 +46,7 @@ export class Destinations {
           this.#allows(hostname, zoneOf(address) ?? 'special', reach),
         );
         const refused = !err && allowed.length === 0 ? this.#refusal(hostname) : null;
-        answerLookup(callback, options, { err: err ?? refused, addresses: allowed });
+        completeLookup(callback, options, { err: err ?? refused, addresses: allowed });
       });
     };
   }

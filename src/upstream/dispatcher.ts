@@ -3,7 +3,7 @@ import type { LookupFunction } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
 
-import type { UpstreamConfig } from '../config/config.ts';
+import type { UpstreamOptions } from './upstream-options.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -19,7 +19,7 @@ const KEEP_ALIVE_MS = 15_000;
  * @param lookup resolves the names of hosts that no proxy connects to
  * @throws when `tls.ca` cannot be read
  */
-export function createDispatcher(config: UpstreamConfig, env: Environment, lookup: LookupFunction): Dispatcher {
+export function createDispatcher(config: UpstreamOptions, env: Environment, lookup: LookupFunction): Dispatcher {
   const tls = tlsOptions(config);
   const pool = {
     connections: CONNECTIONS_PER_ORIGIN,
@@ -46,7 +46,7 @@ export function createDispatcher(config: UpstreamConfig, env: Environment, looku
   });
 }
 
-function tlsOptions({ tls, timeouts }: UpstreamConfig) {
+function tlsOptions({ tls, timeouts }: UpstreamOptions) {
   return {
     timeout: timeouts.connectMs,
     ...(tls.caFile !== undefined && { ca: [...rootCertificates, readFileSync(tls.caFile, 'utf8')] }),
@@ -55,7 +55,7 @@ function tlsOptions({ tls, timeouts }: UpstreamConfig) {
 }
 
 /** Every field is set, as undici would read `process.env` for one that is not. */
-function proxyOptions(config: UpstreamConfig, env: Environment) {
+function proxyOptions(config: UpstreamOptions, env: Environment) {
   const configured = config.httpProxy;
   if (configured !== undefined) return { httpProxy: configured, httpsProxy: configured, noProxy: '' };
   const httpProxy = env.http_proxy ?? env.HTTP_PROXY ?? '';

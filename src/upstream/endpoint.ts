@@ -1,14 +1,14 @@
 import type { Readable } from 'node:stream';
 
-import { answerError } from './answer-error.ts';
+import { responseError } from './response-error.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { CallScope } from './call-scope.ts';
 import type { Destinations, Reach } from './destinations.ts';
 import { nextHop } from './redirect.ts';
-import { INTERACTIVE_RETRIES, type RetryPolicy } from './retry.ts';
-import { retrying } from './retrying.ts';
+import type { RetryPolicy } from '../retry/retry-delay.ts';
+import { INTERACTIVE_RETRIES, retryRequest } from './retry-request.ts';
 import type { StrangerTokens } from './stranger-tokens.ts';
-import { type Answer, drain, type ExchangeRequest, headerText, type Transport } from './transport.ts';
+import { type ExchangeResponse, drain, type ExchangeRequest, headerText, type Transport } from './transport.ts';
 import { UpstreamError, type UpstreamEvents, type UpstreamOperation, type WriteAccess } from './upstream.ts';
 
 export interface EndpointOptions {
@@ -25,7 +25,7 @@ export interface EndpointOptions {
   readonly now: () => number;
   readonly random: () => number;
   /** Hears every answer the registry itself gives to a manifest request. */
-  readonly onManifestAnswer: (answer: Answer) => void;
+  readonly onManifestResponse: (response: ExchangeResponse) => void;
 }
 
 export interface EndpointRequest {
@@ -43,6 +43,7 @@ export interface EndpointRequest {
 export interface EndpointWrite {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   readonly url: URL;
+  readonly operation: 'push' | 'delete';
   /** What credentials are remembered under: other scopes than those of reading the same repository. */
   readonly purpose: string;
   /** Of a token, for a challenge that names none. */
@@ -54,7 +55,7 @@ export interface EndpointWrite {
   readonly headersMs?: number;
 }
 
-export interface EndpointAnswer extends Answer {
+export interface EndpointResponse extends ExchangeResponse {
   /** It came from a redirect target of another origin. */
   readonly isForeign: boolean;
 }
@@ -108,18 +109,18 @@ export class Endpoint {
    *
    * @throws {UpstreamError} and what `consume` throws
    */
-  call<T>(request: EndpointRequest, scope: CallScope, consume: (answer: EndpointAnswer) => Promise<T>): Promise<T> {
+  call<T>(request: EndpointRequest, scope: CallScope, consume: (response: EndpointResponse) => Promise<T>): Promise<T> {
     const { upstream, events, random, isMirror } = this.#options;
     const onRetry = (reason: string, delayMs: number) =>
       events.retried({ upstream, operation: request.operation, reason, delayMs });
     // Behind a mirror the next URL is the second try.
     const policy = isMirror ? NO_RETRIES : INTERACTIVE_RETRIES;
-    return retrying({ policy, scope, random, onRetry }, async (retry) => {
-      const answer = await this.#ask(request, retry, scope);
+    return retryRequest({ policy, scope, random, onRetry }, async (retry) => {
+      const response = await this.#ask(request, retry, scope);
       try {
-        return await consume(answer);
+        return await consume(response);
       } catch (err) {
-        answer.permit.release();
+        response.permit.release();
         throw err;
       }
     });
@@ -130,7 +131,7 @@ export class Endpoint {
    *
    * @throws {UpstreamError} when there is no answer
    */
-  async write(request: EndpointWrite, scope: CallScope): Promise<EndpointAnswer> {
+  async write(request: EndpointWrite, scope: CallScope): Promise<EndpointResponse> {
     const { authorizer } = this.#options;
     const { purpose, url, scopes } = request;
     const isForeign = url.origin !== this.base.origin;
@@ -161,10 +162,10 @@ export class Endpoint {
     const known = refused === undefined ? await authorizer.recall(purpose, scope) : undefined;
     if (known !== undefined) return known;
     const url = this.url(undefined, '');
-    const answer = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
-    drain(answer.body);
-    const header = headerText(answer.headers, 'www-authenticate');
-    if (answer.status !== 401 || header === undefined) return undefined;
+    const response = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
+    drain(response.body);
+    const header = headerText(response.headers, 'www-authenticate');
+    if (response.status !== 401 || header === undefined) return undefined;
     return authorizer.respond(header, { repository: purpose, refused, scopes }, scope);
   }
 
@@ -172,10 +173,10 @@ export class Endpoint {
   async ping(scope: CallScope): Promise<void> {
     const { transport, upstream } = this.#options;
     const url = this.url(undefined, '');
-    const answer = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
-    drain(answer.body);
-    if (answer.status < 500) return;
-    throw new UpstreamError('server', `${upstream} answered ${answer.status}`, { upstream, status: answer.status });
+    const response = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
+    drain(response.body);
+    if (response.status < 500) return;
+    throw new UpstreamError('server', `${upstream} answered ${response.status}`, { upstream, status: response.status });
   }
 
   /** @param repository undefined for what belongs to none */
@@ -186,10 +187,10 @@ export class Endpoint {
   }
 
   /** The error an answer stands for. Uses up its body. */
-  failure(answer: EndpointAnswer, scope: CallScope): Promise<UpstreamError> {
+  failure(response: EndpointResponse, scope: CallScope): Promise<UpstreamError> {
     const { upstream, now } = this.#options;
-    const from = answer.isForeign ? 'redirect target' : 'registry';
-    return answerError(answer, { upstream, scope, now: now(), from });
+    const from = response.isForeign ? 'redirect target' : 'registry';
+    return responseError(response, { upstream, scope, now: now(), from });
   }
 
   protocolError(message: string, status?: number): UpstreamError {
@@ -197,16 +198,16 @@ export class Endpoint {
     return new UpstreamError('protocol', `${upstream}: ${message}`, { upstream, ...(status && { status }) });
   }
 
-  async #ask(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointAnswer> {
-    const answer = await this.#authorized(request, retry, scope);
+  async #ask(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointResponse> {
+    const response = await this.#authorized(request, retry, scope);
     // A signature can expire between the registry's answer and ours; asked again, the registry signs again.
-    const mayBeExpired = answer.isForeign && request.method === 'GET' && [401, 403, 404].includes(answer.status);
-    if (!mayBeExpired) return answer;
-    drain(answer.body);
+    const mayBeExpired = response.isForeign && request.method === 'GET' && [401, 403, 404].includes(response.status);
+    if (!mayBeExpired) return response;
+    drain(response.body);
     return this.#authorized(request, retry, scope);
   }
 
-  async #authorized(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointAnswer> {
+  async #authorized(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointResponse> {
     const { repository } = request;
     const known = await this.#options.authorizer.recall(repository ?? '', scope);
     const defaultScopes = repository === undefined ? 'registry:catalog:*' : `repository:${repository}:pull`;
@@ -216,18 +217,18 @@ export class Endpoint {
 
   /** Sends; meets a challenge; and sends once more when a helper has other credentials than those refused. */
   async #admitted(
-    send: (authorization: string | undefined) => Promise<EndpointAnswer>,
+    send: (authorization: string | undefined) => Promise<EndpointResponse>,
     { known, repository, defaultScopes }: Admission,
     scope: CallScope,
-  ): Promise<EndpointAnswer> {
+  ): Promise<EndpointResponse> {
     const { authorizer } = this.#options;
-    const answer = await send(known);
-    if (answer.isForeign || !isRefusal(answer)) return answer;
-    const header = headerText(answer.headers, 'www-authenticate');
+    const response = await send(known);
+    if (response.isForeign || !isRefusal(response)) return response;
+    const header = headerText(response.headers, 'www-authenticate');
     const meant = { repository, refused: known, defaultScopes };
-    const met = answer.status === 401 ? await orDrain(answer, authorizer.respond(header, meant, scope)) : undefined;
-    if (met !== undefined) drain(answer.body);
-    const second = met === undefined ? answer : await send(met);
+    const met = response.status === 401 ? await orDrain(response, authorizer.respond(header, meant, scope)) : undefined;
+    if (met !== undefined) drain(response.body);
+    const second = met === undefined ? response : await send(met);
     const shown = met ?? known;
     if (second.isForeign || !isRefusal(second) || !shown?.startsWith('Basic ')) return second;
     const renewed = await orDrain(second, authorizer.renew(repository, shown, scope));
@@ -242,44 +243,44 @@ export class Endpoint {
     request: EndpointRequest,
     { authorization, retry }: { readonly authorization: string | undefined; readonly retry: number },
     scope: CallScope,
-  ): Promise<EndpointAnswer> {
+  ): Promise<EndpointResponse> {
     const { strangers, destinations } = this.#options;
     let [url, isForeign, shown] = [this.url(request.repository, request.path), false, authorization];
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-      const answer = await this.#hop({ request, url, isForeign, authorization: shown, hop, retry }, scope);
-      const next = nextHop(answer, { upstream: this.upstream, base: this.base });
+      const response = await this.#hop({ request, url, isForeign, authorization: shown, hop, retry }, scope);
+      const next = nextHop(response, { upstream: this.upstream, base: this.base });
       if (next) {
         url = next;
         // Once it has left the registry's origin it stays a stranger, even when it is led back.
         isForeign ||= next.origin !== this.base.origin;
         if (isForeign) shown = undefined;
       } else {
-        if (!isForeign || answer.status !== 401 || shown !== undefined) return { ...answer, isForeign };
-        const header = headerText(answer.headers, 'www-authenticate');
-        shown = await orDrain(answer, strangers.respond(header, url, scope));
-        if (shown === undefined) return { ...answer, isForeign };
+        if (!isForeign || response.status !== 401 || shown !== undefined) return { ...response, isForeign };
+        const header = headerText(response.headers, 'www-authenticate');
+        shown = await orDrain(response, strangers.respond(header, url, scope));
+        if (shown === undefined) return { ...response, isForeign };
       }
-      drain(answer.body);
+      drain(response.body);
       if (isForeign) destinations.check(url, reachOf(request));
     }
     throw this.protocolError(`more than ${MAX_REDIRECTS} redirects, the last one to ${url.host}`);
   }
 
-  async #hop({ request, url, isForeign, authorization, hop, retry }: Hop, scope: CallScope): Promise<Answer> {
-    const { transport, destinations, onManifestAnswer } = this.#options;
+  async #hop({ request, url, isForeign, authorization, hop, retry }: Hop, scope: CallScope): Promise<ExchangeResponse> {
+    const { transport, destinations, onManifestResponse } = this.#options;
     const headers = authorization === undefined ? request.headers : { ...request.headers, authorization };
     const operation = hop === 0 ? request.operation : 'redirect';
     const dispatcher = isForeign ? destinations.dispatcher(reachOf(request)) : undefined;
-    const answer = await transport.exchange(
+    const response = await transport.exchange(
       { ...exchangeOf(request), url, headers, operation, retry, dispatcher },
       scope,
     );
-    if (!isForeign && request.operation === 'manifest') onManifestAnswer(answer);
-    return answer;
+    if (!isForeign && request.operation === 'manifest') onManifestResponse(response);
+    return response;
   }
 
-  async #send(request: EndpointWrite, authorization: string | undefined, scope: CallScope): Promise<Answer> {
-    const { url, method, headers, body, headersMs } = request;
+  async #send(request: EndpointWrite, authorization: string | undefined, scope: CallScope): Promise<ExchangeResponse> {
+    const { url, method, operation, headers, body, headersMs } = request;
     const { transport, destinations } = this.#options;
     const isForeign = url.origin !== this.base.origin;
     if (isForeign) destinations.check(url, 'no-further');
@@ -288,7 +289,7 @@ export class Endpoint {
         url,
         method,
         dispatcher: isForeign ? destinations.dispatcher('no-further') : undefined,
-        operation: 'push',
+        operation,
         headers: authorization === undefined ? headers : { ...headers, authorization },
         retry: 0,
         ...(body && { body: body() }),
@@ -308,12 +309,12 @@ function reachOf({ operation }: EndpointRequest): Reach {
   return operation === 'blob' ? 'into-private' : 'no-further';
 }
 
-function isRefusal({ status }: Answer): boolean {
+function isRefusal({ status }: ExchangeResponse): boolean {
   return status === 401 || status === 403;
 }
 
 /** Lets go of the answer when the work that it leads to fails. */
-async function orDrain<T>({ body }: Answer, work: Promise<T>): Promise<T> {
+async function orDrain<T>({ body }: ExchangeResponse, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (err) {

@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
 
-import type { UpstreamConfig } from '../config/config.ts';
+import type { UpstreamOptions } from './upstream-options.ts';
 import { Authorizer } from './authorizer.ts';
 import { Breakers } from './breakers.ts';
 import type { CredentialsSource } from './credentials/credentials.ts';
@@ -16,16 +16,16 @@ import { isRealmAllowed } from './realm.ts';
 import { StrangerTokens } from './stranger-tokens.ts';
 import { TokenCache } from './token-cache.ts';
 import { issueToken } from './token-server.ts';
-import { type Answer, Transport } from './transport.ts';
-import type { FollowUpstream, UpstreamEvents } from './upstream.ts';
+import { type ExchangeResponse, Transport } from './transport.ts';
+import type { ObserveExchange, UpstreamEvents } from './upstream.ts';
 
 export interface EndpointsOptions {
-  readonly config: UpstreamConfig;
+  readonly config: UpstreamOptions;
   /** For `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, and handed to credential helpers. */
   readonly env: Environment;
   readonly events: UpstreamEvents;
   /** @default nobody follows single requests */
-  readonly follow?: FollowUpstream | undefined;
+  readonly observe?: ObserveExchange | undefined;
   /** For the `User-Agent`. */
   readonly version?: string;
   /** Unix milliseconds. @default Date.now */
@@ -62,7 +62,7 @@ export function connectEndpoints({
   config,
   env,
   events,
-  follow,
+  observe,
   version,
   now = Date.now,
   random = Math.random,
@@ -76,7 +76,7 @@ export function connectEndpoints({
   const rateLimit = new RateLimitGauge((limit) => events.rateLimited({ upstream, ...limit }));
   const userAgent = version === undefined ? 'layover' : `layover/${version}`;
   const { timeouts } = config;
-  const transport = new Transport({ upstream, dispatcher, breakers, events, follow, timeouts, userAgent });
+  const transport = new Transport({ upstream, dispatcher, breakers, events, observe, timeouts, userAgent });
   const shared: Shared = { upstream, events, transport, rateLimit, zones, createDispatcher: connect, now, random };
   const sources = config.credentials.map((source) => createCredentialsSource(source, { env, now }));
   // What is not labelled with a host belongs to the upstream itself and to no mirror.
@@ -117,8 +117,8 @@ function createEndpoint(
     new TokenCache({ now, issue: (challenge) => issueToken(challenge, { ...server, credentials: ANONYMOUS }) }),
   );
   const authorizer = new Authorizer({ upstream, registry: base, tokens, credentials });
-  const onManifestAnswer = (answer: Answer) => {
-    if (!isMirror) rateLimit.note(answer);
+  const onManifestResponse = (response: ExchangeResponse) => {
+    if (!isMirror) rateLimit.note(response);
   };
   return new Endpoint({
     upstream,
@@ -131,6 +131,6 @@ function createEndpoint(
     events,
     now,
     random,
-    onManifestAnswer,
+    onManifestResponse,
   });
 }

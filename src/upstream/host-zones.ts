@@ -32,7 +32,7 @@ export class HostZones {
   readonly lookup: LookupFunction = (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (err, addresses) => {
       if (!err && this.#hosts.has(hostname)) this.#note(hostname, addresses);
-      answerLookup(callback, options, { err, addresses });
+      completeLookup(callback, options, { err, addresses });
     });
   };
 
@@ -48,7 +48,7 @@ type LookupOptions = Parameters<LookupFunction>[1];
 type LookupCallback = Parameters<LookupFunction>[2];
 
 /** In the form that was asked for: all addresses, or the first. */
-export function answerLookup(
+export function completeLookup(
   callback: LookupCallback,
   { all }: LookupOptions,
   { err, addresses }: { readonly err: Error | null; readonly addresses: readonly LookupAddress[] },

@@ -3,11 +3,11 @@ import { OCTET_STREAM } from '../oci/descriptor.ts';
 import { readManifest } from '../oci/manifest.ts';
 import { MANIFEST_MEDIA_TYPES } from '../oci/media-types.ts';
 import { type Reference, referenceText } from '../oci/reference.ts';
-import { readBody } from './bounded-body.ts';
+import { readBody } from './response-body.ts';
 import type { CallScope } from './call-scope.ts';
 import { encodingsOf, isHtml } from './content-encoding.ts';
 import { parseLength } from './content-range.ts';
-import type { Endpoint, EndpointAnswer, EndpointRequest } from './endpoint.ts';
+import type { Endpoint, EndpointResponse, EndpointRequest } from './endpoint.ts';
 import { drain, headerText } from './transport.ts';
 import { type FetchedManifest, MAX_MANIFEST_BYTES, type ResolvedManifest } from './upstream.ts';
 
@@ -29,10 +29,11 @@ export interface ManifestCall {
 /** By `HEAD`, or by `GET` where `HEAD` says too little. @throws {UpstreamError} */
 export async function resolveManifest(endpoint: Endpoint, call: ManifestCall): Promise<ResolvedManifest> {
   const { reference, scope } = call;
-  const resolved = await endpoint.call(manifestRequest('HEAD', call), scope, async (answer) => {
-    if (answer.status !== 200 && !HEAD_UNSUPPORTED.has(answer.status)) throw await endpoint.failure(answer, scope);
-    drain(answer.body);
-    return answer.status === 200 ? readHead(answer, reference) : undefined;
+  const resolved = await endpoint.call(manifestRequest('HEAD', call), scope, async (response) => {
+    if (response.status !== 200 && !HEAD_UNSUPPORTED.has(response.status))
+      throw await endpoint.failure(response, scope);
+    drain(response.body);
+    return response.status === 200 ? readHead(response, reference) : undefined;
   });
   if (resolved) return resolved;
   const fetched = await fetchManifest(endpoint, call);
@@ -44,14 +45,14 @@ export async function resolveManifest(endpoint: Endpoint, call: ManifestCall): P
 /** @throws {UpstreamError} */
 export function fetchManifest(endpoint: Endpoint, call: ManifestCall): Promise<FetchedManifest> {
   const { scope } = call;
-  return endpoint.call(manifestRequest('GET', call), scope, async (answer) => {
-    if (answer.status !== 200) throw await endpoint.failure(answer, scope);
-    const bytes = await readBody(answer, { upstream: endpoint.upstream, limit: MAX_MANIFEST_BYTES, scope });
+  return endpoint.call(manifestRequest('GET', call), scope, async (response) => {
+    if (response.status !== 200) throw await endpoint.failure(response, scope);
+    const bytes = await readBody(response, { upstream: endpoint.upstream, limit: MAX_MANIFEST_BYTES, scope });
     // Some registries label manifests like that; a login page has another digest, or none.
-    if (isHtml(answer) && !isVerified(bytes, expectedDigest(call, answer)))
-      throw endpoint.protocolError(`${answer.url.host} sent an HTML page instead of a manifest`, answer.status);
-    const mediaType = contentType(answer) ?? mediaTypeInside(bytes);
-    return { bytes, mediaType, claimedDigest: claimedDigest(answer) };
+    if (isHtml(response) && !isVerified(bytes, expectedDigest(call, response)))
+      throw endpoint.protocolError(`${response.url.host} sent an HTML page instead of a manifest`, response.status);
+    const mediaType = contentType(response) ?? mediaTypeInside(bytes);
+    return { bytes, mediaType, claimedDigest: claimedDigest(response) };
   });
 }
 
@@ -60,8 +61,11 @@ function manifestRequest(method: 'GET' | 'HEAD', { repository, reference }: Mani
   return { method, repository, path, operation: 'manifest', headers: { accept: ACCEPT } };
 }
 
-function expectedDigest({ reference }: Pick<ManifestCall, 'reference'>, answer: EndpointAnswer): Digest | undefined {
-  return reference.kind === 'digest' ? reference.digest : claimedDigest(answer);
+function expectedDigest(
+  { reference }: Pick<ManifestCall, 'reference'>,
+  response: EndpointResponse,
+): Digest | undefined {
+  return reference.kind === 'digest' ? reference.digest : claimedDigest(response);
 }
 
 function isVerified(bytes: Uint8Array, digest: Digest | undefined): boolean {
@@ -69,22 +73,26 @@ function isVerified(bytes: Uint8Array, digest: Digest | undefined): boolean {
 }
 
 /** A digest asked for is the digest; what the header claims instead is of no use to anybody. */
-function readHead(answer: EndpointAnswer, reference: Reference): ResolvedManifest | undefined {
-  const digest = expectedDigest({ reference }, answer);
-  const mediaType = contentType(answer);
+function readHead(response: EndpointResponse, reference: Reference): ResolvedManifest | undefined {
+  const digest = expectedDigest({ reference }, response);
+  const mediaType = contentType(response);
   // Of other types, such as `application/json` or a page of HTML, only the body says whether it is a manifest, and of which type.
   if (digest === undefined || mediaType === undefined || !MANIFEST_TYPE.test(mediaType)) return undefined;
-  const isEncoded = encodingsOf(answer).length > 0;
-  return { digest, mediaType, size: isEncoded ? undefined : parseLength(headerText(answer.headers, 'content-length')) };
+  const isEncoded = encodingsOf(response).length > 0;
+  return {
+    digest,
+    mediaType,
+    size: isEncoded ? undefined : parseLength(headerText(response.headers, 'content-length')),
+  };
 }
 
-function claimedDigest({ headers }: EndpointAnswer): Digest | undefined {
+function claimedDigest({ headers }: EndpointResponse): Digest | undefined {
   const claimed = headerText(headers, 'docker-content-digest')?.trim();
   return claimed !== undefined && isDigest(claimed) ? claimed : undefined;
 }
 
 /** Without parameters, in lower case. */
-export function contentType({ headers }: EndpointAnswer): string | undefined {
+export function contentType({ headers }: EndpointResponse): string | undefined {
   const type = headerText(headers, 'content-type')?.split(';')[0]?.trim().toLowerCase();
   return type === '' ? undefined : type;
 }

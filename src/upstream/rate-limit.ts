@@ -1,4 +1,4 @@
-import { type Answer, headerText } from './transport.ts';
+import { type ExchangeResponse, headerText } from './transport.ts';
 import type { UpstreamStatus } from './upstream.ts';
 
 export type RateLimit = NonNullable<UpstreamStatus['rateLimit']>;
@@ -9,7 +9,7 @@ export type RateLimit = NonNullable<UpstreamStatus['rateLimit']>;
  *
  * @see https://docs.docker.com/docker-hub/usage/pulls/
  */
-export function parseRateLimit({ headers }: Pick<Answer, 'headers'>): RateLimit | undefined {
+export function parseRateLimit({ headers }: Pick<ExchangeResponse, 'headers'>): RateLimit | undefined {
   const limit = parse(headerText(headers, 'ratelimit-limit'));
   const remaining = parse(headerText(headers, 'ratelimit-remaining'));
   if (!limit && !remaining) return undefined;
@@ -35,10 +35,10 @@ export class RateLimitGauge {
   }
 
   /** An answer of success without the headers makes the limit unknown; a failure without them says nothing. */
-  note(answer: Pick<Answer, 'headers' | 'status'>): void {
-    const limit = parseRateLimit(answer);
+  note(response: Pick<ExchangeResponse, 'headers' | 'status'>): void {
+    const limit = parseRateLimit(response);
     if (limit) this.#onLimit(limit);
-    if (limit || answer.status === 200) this.#current = limit;
+    if (limit || response.status === 200) this.#current = limit;
   }
 }
 

@@ -1,12 +1,12 @@
 import type { Dispatcher } from 'undici';
 
-import { answerError } from './answer-error.ts';
-import { isRecord, readJson } from './bounded-body.ts';
+import { responseError } from './response-error.ts';
+import { isRecord, readJson } from './response-body.ts';
 import { CallScope } from './call-scope.ts';
 import { basicAuthorization, type Credentials } from './credentials/credentials.ts';
 import type { EndpointCredentials } from './endpoint-credentials.ts';
 import type { BearerChallenge, IssuedToken } from './token-cache.ts';
-import type { Answer, ExchangeRequest, Transport } from './transport.ts';
+import type { ExchangeResponse, ExchangeRequest, Transport } from './transport.ts';
 import { UpstreamError } from './upstream.ts';
 
 export interface TokenServerOptions {
@@ -106,13 +106,18 @@ function refreshGrant({ service, scope }: BearerChallenge, refreshToken: string)
   });
 }
 
-async function readToken(answer: Answer, scope: CallScope, options: TokenServerOptions): Promise<IssuedToken> {
+async function readToken(
+  response: ExchangeResponse,
+  scope: CallScope,
+  options: TokenServerOptions,
+): Promise<IssuedToken> {
   const { upstream, now } = options;
-  if (answer.status !== 200) throw await answerError(answer, { upstream, scope, now: now(), from: 'token server' });
-  const body = await readJson(answer, { upstream, limit: MAX_TOKEN_BODY, scope });
+  if (response.status !== 200)
+    throw await responseError(response, { upstream, scope, now: now(), from: 'token server' });
+  const body = await readJson(response, { upstream, limit: MAX_TOKEN_BODY, scope });
   const value = isRecord(body) ? [body.token, body.access_token].find(isToken) : undefined;
   if (!isRecord(body) || value === undefined) {
-    throw new UpstreamError('protocol', `${upstream}: no token in the answer of ${answer.url.host}`, { upstream });
+    throw new UpstreamError('protocol', `${upstream}: no token in the response of ${response.url.host}`, { upstream });
   }
   const seconds = Number(body.expires_in);
   return { value, lifetimeMs: (seconds > 0 && Number.isFinite(seconds) ? seconds : DEFAULT_LIFETIME_S) * 1_000 };

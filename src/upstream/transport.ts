@@ -6,21 +6,21 @@ import type { Breakers } from './breakers.ts';
 import type { CallScope } from './call-scope.ts';
 import { networkFailure } from './network-failure.ts';
 import {
-  type FollowUpstream,
+  type ObserveExchange,
   UpstreamError,
   type UpstreamEvents,
-  type UpstreamFollower,
+  type ExchangeObserver,
   type UpstreamOperation,
 } from './upstream.ts';
 
-export type AnswerHeaders = Dispatcher.ResponseData['headers'];
+export type ResponseHeaders = Dispatcher.ResponseData['headers'];
 
 export interface TransportOptions {
   readonly upstream: string;
   readonly dispatcher: Dispatcher;
   readonly breakers: Breakers;
   readonly events: UpstreamEvents;
-  readonly follow: FollowUpstream | undefined;
+  readonly observe: ObserveExchange | undefined;
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number };
   readonly userAgent: string;
 }
@@ -35,15 +35,15 @@ export interface ExchangeRequest {
   readonly headersMs?: number;
   /** 0 for the first try of a call. A call that fails three times is one failure of the host. */
   readonly retry: number;
-  /** A 2xx leaves {@link Answer.permit} to the caller, who knows whether a body came. */
+  /** A 2xx leaves {@link ExchangeResponse.permit} to the caller, who knows whether a body came. */
   readonly judgesBody?: boolean;
   /** Connections to hosts that the registry named. @default those to the upstream's own */
   readonly dispatcher?: Dispatcher | undefined;
 }
 
-export interface Answer {
+export interface ExchangeResponse {
   readonly status: number;
-  readonly headers: AnswerHeaders;
+  readonly headers: ResponseHeaders;
   /** Read it to the end or {@link drain} it. */
   readonly body: Dispatcher.ResponseData['body'];
   readonly url: URL;
@@ -56,7 +56,7 @@ interface Attempt {
   readonly permit: Permit;
   readonly scope: CallScope;
   readonly startedAt: number;
-  readonly follower: UpstreamFollower | undefined;
+  readonly observer: ExchangeObserver | undefined;
 }
 
 /** Sends one request to one host and hears the headers of the answer. No credentials, redirects or retries here. */
@@ -68,35 +68,35 @@ export class Transport {
   }
 
   /** @throws {UpstreamError} `network`, `timeout`, `unavailable` or `protocol`; or the reason the scope ended with */
-  async exchange(request: ExchangeRequest, scope: CallScope): Promise<Answer> {
+  async exchange(request: ExchangeRequest, scope: CallScope): Promise<ExchangeResponse> {
     scope.signal.throwIfAborted();
     const { url, method, operation } = request;
-    const { upstream, breakers, follow } = this.#options;
+    const { upstream, breakers, observe } = this.#options;
     const permit = breakers.enter(url.host);
-    const follower = follow?.({ upstream, host: url.host, operation, method });
+    const observer = observe?.({ upstream, host: url.host, operation, method });
     const startedAt = performance.now();
     try {
-      const { statusCode: status, headers, body } = await this.#send(request, scope, follower);
+      const { statusCode: status, headers, body } = await this.#send(request, scope, observer);
       this.#tell(request, status, startedAt);
-      follower?.answered(status);
+      observer?.completed(status);
       judge(permit, status, request);
       return { status, headers, body, url, method, permit };
     } catch (cause) {
-      throw this.#failed(cause, { request, permit, scope, startedAt, follower });
+      throw this.#failed(cause, { request, permit, scope, startedAt, observer });
     }
   }
 
   #send(
     { url, method, headers, body, headersMs, dispatcher = this.#options.dispatcher }: ExchangeRequest,
     scope: CallScope,
-    follower: UpstreamFollower | undefined,
+    observer: ExchangeObserver | undefined,
   ) {
     const { timeouts, userAgent } = this.#options;
     const sent = dispatcher.request({
       origin: url.origin,
       path: url.pathname + url.search,
       method,
-      headers: { ...follower?.headers, ...headers, 'accept-encoding': 'identity', 'user-agent': userAgent },
+      headers: { ...observer?.headers, ...headers, 'accept-encoding': 'identity', 'user-agent': userAgent },
       body: body ?? null,
       signal: scope.signal,
       headersTimeout: headersMs ?? timeouts.headersMs,
@@ -106,10 +106,10 @@ export class Transport {
     return scope.race(sent);
   }
 
-  #failed(cause: unknown, { request, permit, scope, startedAt, follower }: Attempt) {
+  #failed(cause: unknown, { request, permit, scope, startedAt, observer }: Attempt) {
     const { upstream } = this.#options;
     const error = scope.signal.aborted ? scope.signal.reason : networkFailure(upstream, request.url.host, cause);
-    follower?.answered(error instanceof UpstreamError ? `error:${error.kind}` : 'aborted');
+    observer?.completed(error instanceof UpstreamError ? `error:${error.kind}` : 'aborted');
     if (error instanceof UpstreamError) {
       this.#tell(request, `error:${error.kind}`, startedAt);
       if (request.retry === 0) permit.fail(error.kind);
@@ -120,18 +120,25 @@ export class Transport {
 
   #tell({ url, method, operation }: ExchangeRequest, status: number | `error:${UpstreamError['kind']}`, since: number) {
     const { upstream, events } = this.#options;
-    events.answered({ upstream, host: url.host, operation, method, status, durationMs: performance.now() - since });
+    events.exchangeCompleted({
+      upstream,
+      host: url.host,
+      operation,
+      method,
+      status,
+      durationMs: performance.now() - since,
+    });
   }
 }
 
 /** Lets go of a body nobody wants, so that its connection can be used again. */
-export function drain(body: Answer['body']): void {
+export function drain(body: ExchangeResponse['body']): void {
   // Its failure changes nothing for anybody.
   body.dump({ limit: 64 * 1024 }).catch(() => undefined);
 }
 
 /** All values of a header; undefined without one. */
-export function headerText(headers: AnswerHeaders, name: string): string | undefined {
+export function headerText(headers: ResponseHeaders, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 }

@@ -205,9 +205,10 @@ export type UpstreamOperation =
   | 'redirect'
   | 'ping'
   | 'catalog'
-  | 'push';
+  | 'push'
+  | 'delete';
 
-export interface UpstreamAsked {
+export interface UpstreamExchange {
   readonly upstream: string;
   readonly host: string;
   readonly operation: UpstreamOperation;
@@ -215,20 +216,20 @@ export interface UpstreamAsked {
 }
 
 /** Called before every HTTP exchange. Undefined: nobody follows this one. */
-export type FollowUpstream = (asked: UpstreamAsked) => UpstreamFollower | undefined;
+export type ObserveExchange = (exchange: UpstreamExchange) => ExchangeObserver | undefined;
 
 /** Who wants to know of one exchange from its beginning. */
-export interface UpstreamFollower {
+export interface ExchangeObserver {
   /** Sent with the request. */
   readonly headers: Readonly<Record<string, string>>;
   /** Once: the headers are in, or never will be; `aborted`: the caller gave up. */
-  answered(status: number | `error:${UpstreamErrorKind}` | 'aborted'): void;
+  completed(status: number | `error:${UpstreamErrorKind}` | 'aborted'): void;
 }
 
 /** What an upstream tells the world; telemetry turns it into metrics and logs. */
 export interface UpstreamEvents {
   /** Every HTTP exchange, tokens and redirects included. `status` is `error:<kind>` when none came. */
-  answered(event: {
+  exchangeCompleted(event: {
     upstream: string;
     host: string;
     operation: UpstreamOperation;

@@ -55,6 +55,7 @@ export class LmdbIndex implements UsageIndex {
   readonly #options: LmdbIndexOptions;
   readonly #root: RootDatabase;
   readonly #tables: LmdbTables;
+  #closed: Promise<void> | undefined;
 
   private constructor(options: LmdbIndexOptions, root: RootDatabase) {
     this.#options = options;
@@ -297,7 +298,12 @@ export class LmdbIndex implements UsageIndex {
     else this.#tables.meta.putSync(`marker-${name}`, value);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     await this.#root.close();
     await this.#options.onClosed?.();
     if (this.#options.temporary) await rm(this.#options.directory, { recursive: true, force: true });

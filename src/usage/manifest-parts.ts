@@ -1,18 +1,18 @@
 import type { Digest } from '../oci/digest.ts';
-import { readManifest } from '../oci/manifest.ts';
+import type { ManifestReading } from '../oci/manifest.ts';
 import type { UsageIndex } from './usage-index.ts';
 
 /** Where manifests can be read. */
 export interface ManifestReader {
-  findManifest(repository: string, digest: Digest): Promise<{ readonly bytes: Uint8Array } | undefined>;
+  read(repository: string, digest: Digest): Promise<{ readonly reading: ManifestReading } | undefined>;
 }
 
 /** What manifests are made of. Read from storage once; what the bytes of a digest say never changes. */
 export class ManifestParts {
   readonly #index: UsageIndex;
-  readonly #reader: () => ManifestReader;
+  readonly #reader: ManifestReader;
 
-  constructor(index: UsageIndex, reader: () => ManifestReader) {
+  constructor(index: UsageIndex, reader: ManifestReader) {
     this.#index = index;
     this.#reader = reader;
   }
@@ -21,9 +21,9 @@ export class ManifestParts {
   async of(repository: string, digest: Digest): Promise<readonly Digest[]> {
     const known = await this.#index.partsOf(digest);
     if (known) return known;
-    const manifest = await this.#reader().findManifest(repository, digest);
+    const manifest = await this.#reader.read(repository, digest);
     if (!manifest) return [];
-    const parts = readManifest(manifest.bytes).manifest.references.map((reference) => reference.digest);
+    const parts = manifest.reading.manifest.references.map((reference) => reference.digest);
     await this.#index.putParts(digest, parts);
     return parts;
   }

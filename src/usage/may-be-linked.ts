@@ -2,13 +2,13 @@ import type { StoredLink } from '../content/inventory.ts';
 import { UnreadablePathError } from '../storage/driver.ts';
 
 export interface LinkedStore {
-  isLinked(repository: string, link: StoredLink): Promise<boolean>;
+  readonly repositories: { isLinked(repository: string, link: StoredLink): Promise<boolean> };
 }
 
 /** Whether a repository links a digest, or may do so as its link cannot be read. */
 export async function mayBeLinked(store: LinkedStore, repository: string, link: StoredLink): Promise<boolean> {
   try {
-    return await store.isLinked(repository, link);
+    return await store.repositories.isLinked(repository, link);
   } catch (err) {
     if (err instanceof UnreadablePathError) return true;
     throw err;

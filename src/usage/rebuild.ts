@@ -1,19 +1,17 @@
-import type { StoredBytes, StoredLink, WalkOptions } from '../content/inventory.ts';
+import type { WalkOptions } from '../content/inventory.ts';
+import type { RepositoryStore } from '../content/repositories.ts';
+import type { StoredBytes } from '../content/stored-bytes.ts';
 import type { Digest } from '../oci/digest.ts';
 import { UnreadablePathError } from '../storage/driver.ts';
 import { claimed } from './removal-claim.ts';
-import { type LinkedStore, mayBeLinked } from './may-be-linked.ts';
+import { mayBeLinked } from './may-be-linked.ts';
 import type { ManifestParts } from './manifest-parts.ts';
 import type { ContentReference, UsageIndex, UsageRecord, Use } from './usage-index.ts';
 
 /** The part of our content store that can be counted. */
-export interface CountedStore extends LinkedStore {
-  locked<T>(digest: Digest, work: () => Promise<T>): Promise<T>;
-  walkBytes(options: WalkOptions): AsyncGenerator<StoredBytes>;
-  /** @param onUnreadable told of directories in which there may be more */
-  walkRepositories(onUnreadable: (error: UnreadablePathError) => void): AsyncGenerator<string, void, void>;
-  walkLinks(repository: string): AsyncGenerator<StoredLink, void, void>;
-  storedSize(digest: Digest): Promise<number | undefined>;
+export interface CountedStore {
+  readonly bytes: Pick<StoredBytes, 'locked' | 'walk' | 'size'>;
+  readonly repositories: Pick<RepositoryStore, 'isLinked' | 'walk' | 'links'>;
 }
 
 export interface RebuildProgress {
@@ -71,7 +69,7 @@ export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResu
 async function addLinks(options: RebuildOptions, onUnreadable: UnreadableListener): Promise<number> {
   const { store, onProgress } = options;
   const repositories: string[] = [];
-  for await (const repository of store.walkRepositories(onUnreadable)) repositories.push(repository);
+  for await (const repository of store.repositories.walk(onUnreadable)) repositories.push(repository);
   let added = 0;
   for (const [done, repository] of repositories.entries()) {
     onProgress?.({ phase: 'repositories', done, total: repositories.length });
@@ -88,7 +86,7 @@ async function addLinks(options: RebuildOptions, onUnreadable: UnreadableListene
 /** Yields how many were added, batch by batch. */
 async function* addRepository(options: RebuildOptions, repository: string): AsyncGenerator<number, void, void> {
   let batch: ContentReference[] = [];
-  for await (const link of options.store.walkLinks(repository)) {
+  for await (const link of options.store.repositories.links(repository)) {
     options.signal?.throwIfAborted();
     batch.push({ repository, ...link });
     if (batch.length < BATCH) continue;
@@ -108,9 +106,9 @@ async function addBatch(
   for (const [i, reference] of batch.entries()) {
     const { repository, digest, kind } = reference;
     const known = recorded[i];
-    const size = await store.storedSize(digest);
+    const size = await store.bytes.size(digest);
     // A directory can stay behind without its link, and a link without its bytes.
-    if (size === undefined || !(known || (await store.isLinked(repository, reference)))) continue;
+    if (size === undefined || !(known || (await store.repositories.isLinked(repository, reference)))) continue;
     if (!known) added++;
     uses.push({ ...reference, size, at: known?.lastUsedAt ?? lastUsedAt(reference) });
     if (kind === 'manifest') await parts.of(repository, digest);
@@ -148,7 +146,7 @@ async function removeGhosts({ index, store, onProgress, signal }: RebuildOptions
 /** Whether bytes of the digest are stored, or may be as nobody can look. */
 async function mayBeStored(store: CountedStore, digest: Digest): Promise<boolean> {
   try {
-    return (await store.storedSize(digest)) !== undefined;
+    return (await store.bytes.size(digest)) !== undefined;
   } catch (err) {
     if (err instanceof UnreadablePathError) return true;
     throw err;
@@ -164,7 +162,7 @@ async function addLooseBytes(
     onProgress: ({ done, total }) => onProgress?.({ phase: 'bytes', done, total }),
     onUnreadable: (_digest, error) => onUnreadable(error),
   };
-  for await (const bytes of store.walkBytes(walking)) {
+  for await (const bytes of store.bytes.walk(walking)) {
     signal?.throwIfAborted();
     if ((await index.holders(bytes.digest)).length === 0) await index.recordLoose(bytes);
   }

@@ -2,7 +2,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { RemovalClaim, UsageIndex } from './usage-index.ts';
 
 export interface LockedStore {
-  locked<T>(digest: Digest, work: () => Promise<T>): Promise<T>;
+  readonly bytes: { locked<T>(digest: Digest, work: () => Promise<T>): Promise<T> };
 }
 
 /**
@@ -15,7 +15,7 @@ export function claimed<T>(
   digest: Digest,
   work: (claim: RemovalClaim) => Promise<T>,
 ): Promise<T | undefined> {
-  return store.locked(digest, async () => {
+  return store.bytes.locked(digest, async () => {
     const claim = await index.claim(digest);
     if (!claim) return undefined;
     try {

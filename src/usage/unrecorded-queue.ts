@@ -18,10 +18,10 @@ const MAX_LINKS = 10_000;
 /** Links made while the index could not be reached, until it can. */
 export class UnrecordedQueue {
   readonly #index: UsageIndex;
-  readonly #notes: () => UnrecordedNotes;
+  readonly #notes: UnrecordedNotes;
   readonly #links = new Map<string, MissedLink>();
 
-  constructor(index: UsageIndex, notes: () => UnrecordedNotes) {
+  constructor(index: UsageIndex, notes: UnrecordedNotes) {
     this.#index = index;
     this.#notes = notes;
   }
@@ -29,7 +29,7 @@ export class UnrecordedQueue {
   /** Resolves when it is noted, so that the link may be made. */
   async add(link: MissedLink): Promise<void> {
     if (this.#links.size < MAX_LINKS) this.#links.set(referenceKey(link), link);
-    await this.#notes().note(link);
+    await this.#notes.note(link);
   }
 
   /** @throws {IndexUnavailableError} */
@@ -38,7 +38,7 @@ export class UnrecordedQueue {
     if (links.length === 0) return;
     await this.#index.record(links.map(([, link]) => link));
     for (const [key, link] of links) {
-      await this.#notes().remove(link);
+      await this.#notes.remove(link);
       this.#links.delete(key);
     }
   }

@@ -175,6 +175,7 @@ export interface UsageIndex {
   marker(name: Marker): Promise<string | undefined>;
   setMarker(name: Marker, value: string | undefined): Promise<void>;
 
+  /** May be called again. */
   close(): Promise<void>;
 }
 

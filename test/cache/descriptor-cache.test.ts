@@ -21,7 +21,7 @@ interface CacheUnderTest {
 
 function inMemory(maxEntries = 100): CacheUnderTest {
   const asked: string[] = [];
-  const events = { descriptorAsked: (result: string) => void asked.push(result), descriptorsShared: () => {} };
+  const events = { descriptorLookedUp: (result: string) => void asked.push(result), sharedCacheAccessed: () => {} };
   return { cache: new DescriptorCache({ maxEntries, redis: undefined, events }), asked };
 }
 
@@ -30,7 +30,7 @@ async function shared(config: RedisConfig): Promise<CacheUnderTest & { redis: Aw
   const redis = await connect({ ...config, deadlineMs: 500 });
   onTestFinished(() => redis[Symbol.asyncDispose]());
   const asked: string[] = [];
-  const events = { descriptorAsked: (result: string) => void asked.push(result), descriptorsShared: () => {} };
+  const events = { descriptorLookedUp: (result: string) => void asked.push(result), sharedCacheAccessed: () => {} };
   return { cache: new DescriptorCache({ maxEntries: 100, redis: redis.redis, events }), asked, redis };
 }
 

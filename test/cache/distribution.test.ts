@@ -45,7 +45,7 @@ async function scene() {
   const distribution = await startDistribution(server.address);
   const redis = await connect(configFor(server.address, { deadlineMs: 500 }));
   await redis.becomes('up');
-  const events = { descriptorAsked: () => {}, descriptorsShared: () => {} };
+  const events = { descriptorLookedUp: () => {}, sharedCacheAccessed: () => {} };
   return {
     server,
     distribution,

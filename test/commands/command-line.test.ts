@@ -72,7 +72,7 @@ describe('layover config', () => {
 
 describe('layover serve', () => {
   it('prints where it listens, its upstreams, its storage, pushes, authentication and the next step', async () => {
-    await using layover = await Layover.start({
+    await using layover = await Layover.startProcess({
       config: { proxy: { upstreams: [{ name: 'quay.io', remoteurl: 'http://127.0.0.1:9', default: true }] } },
     });
     expect(layover.output).toContain(`listening on ${layover.url}`);
@@ -134,14 +134,14 @@ describe('layover serve', () => {
 
   it('exits with 0 on SIGTERM and on SIGINT', async () => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      await using layover = await Layover.start();
+      await using layover = await Layover.startProcess();
       expect(await layover.kill(signal)).toEqual({ code: 0, signal: null });
       expect(layover.output).toContain('draining');
     }
   });
 
   it('shows health and metrics on the debug address', async () => {
-    await using layover = await Layover.start({
+    await using layover = await Layover.startProcess({
       config: { http: { debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } } },
     });
     await fetch(`${layover.url}/v2/`);

@@ -95,7 +95,7 @@ describe('a REGISTRY_ variable', () => {
     ]);
     const gcs = await problemsOf(FILE, { REGISTRY_STORAGE: 'gcs', REGISTRY_STORAGE_GCS_BUCKET: 'b' });
     expect(gcs).toEqual([
-      'REGISTRY_STORAGE storage.gcs: not supported by this version; storage drivers are filesystem, inmemory and s3',
+      'REGISTRY_STORAGE storage.gcs: not supported by this version; use one of the drivers filesystem, inmemory and s3',
     ]);
   });
 

@@ -5,6 +5,7 @@ import { foreignerOf } from '../../src/config/foreign-variables.ts';
 import type { KeyPath } from '../../src/config/problem.ts';
 import { configSchema } from '../../src/config/schema/schema.ts';
 import { type Shape, shapeOf } from '../../src/config/shape.ts';
+import { findUndocumented, withTables } from '../../scripts/config-docs/tables.ts';
 import { emptyMap, plainAt, toPlain } from '../../src/config/tree.ts';
 import { namesOf } from '../../src/config/variable-names.ts';
 
@@ -56,43 +57,16 @@ function documented(path: KeyPath): string {
   return path.map((step, i) => (typeof step === 'number' ? '[]' : `${i === 0 ? '' : '.'}${step}`)).join('');
 }
 
-/** The keys in the tables of docs/configuration.md, whose shorthands are those of that page. */
-async function documentedKeys(): Promise<string[]> {
-  const page = await readFile(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
-  const [, keys = ''] = /^## Keys$(.*?)^## Not honoured/ms.exec(page) ?? [];
-  const found: string[] = [];
-  let section = '';
-  for (const line of keys.split('\n')) {
-    section = /^### (.*)/.exec(line)?.[1] ?? section;
-    const cell = /^\| (`.*?) \|/.exec(line)?.[1];
-    if (cell === undefined) continue;
-    const of = [...cell.matchAll(/`(\w+\[\])`/g)].map(([, list]) => `${section}.${list}`);
-    const tokens = [...cell.matchAll(/`([^`]+)`/g)].map(([, token = '']) => token);
-    for (const token of tokens) {
-      if (of.includes(`${section}.${token}`)) continue;
-      found.push(...expand(token, { section, of, previous: found.at(-1) ?? '' }));
-    }
-  }
-  return found;
-}
+const readPage = () => readFile(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
 
-interface Around {
-  readonly section: string;
-  readonly of: readonly string[];
-  readonly previous: string;
-}
-
-function expand(token: string, { section, of, previous }: Around): string[] {
-  const key = token.replace(/\[\]$/, '');
-  if (key.startsWith('{')) {
-    return [...key.matchAll(/\w+/g)].map(([credential]) => `proxy.upstreams[].credentials[].${credential}`);
-  }
-  const sibling = previous.replace(/[^.]*$/, '');
-  if (of.length > 0) return of.map((list) => `${list}${key}`);
-  if (key.startsWith('…')) return [`notifications.endpoints[].${key.slice(1)}`];
-  if (key.startsWith('.')) return [sibling + key.slice(1)];
-  const candidates = [key, `${section}.${key}`, sibling + key];
-  return [candidates.find((candidate) => BY_PATH.has(candidate)) ?? key];
+/** The keys in the generated tables of a page; those of a list of objects are relative to its entries. */
+function documentedKeys(page: string): string[] {
+  return [...page.matchAll(/<!-- generated: ([^>]+) -->([^]*?)<!-- end -->/g)].flatMap(
+    ([, section = '', rows = '']) => {
+      const prefix = section.endsWith('[]') ? `${section}.` : '';
+      return [...rows.matchAll(/^\| `([^`]+)`/gm)].map(([, key = '']) => (prefix + key).replace(/(?:\.\*|\[\])+$/, ''));
+    },
+  );
 }
 
 describe('every key of the configuration', () => {
@@ -112,12 +86,18 @@ describe('every key of the configuration', () => {
   });
 
   it('of the documentation is one of them', async () => {
-    const keys = await documentedKeys();
+    const keys = documentedKeys(await readPage());
     expect(keys.filter((key) => !BY_PATH.has(key))).toEqual([]);
     expect(keys.length).toBeGreaterThan(190);
     expect(keys).toContain('notifications.endpoints[].ignore.mediatypes');
     expect(keys).toContain('health.tcp[].threshold');
     expect(keys).toContain('proxy.upstreams[].timeouts.idle');
+  });
+
+  it('is documented, and the tables are those of the schema (npm run config-docs)', async () => {
+    const page = await readPage();
+    expect(findUndocumented(page)).toEqual([]);
+    expect(page === withTables(page) ? [] : ['docs/configuration.md is not current: npm run config-docs']).toEqual([]);
   });
 
   it('is never taken for what Kubernetes sets, whatever its value looks like', () => {

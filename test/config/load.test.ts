@@ -258,7 +258,7 @@ describe('a warning', () => {
   it.each([
     ['loglevel: debug', 'loglevel: deprecated: use log.level'],
     ['log: {hooks: [{type: mail}]}', 'log.hooks: not honoured by this version: no mail is sent'],
-    ['log: {reportcaller: true}', 'log.reportcaller: not honoured by this version: lines do not name the code'],
+    ['log: {reportcaller: true}', 'log.reportcaller: not honoured by this version: lines do not name the source code'],
     [
       'middleware: {registry: [{name: a}]}',
       'middleware.registry: not honoured by this version: no middleware is loaded',

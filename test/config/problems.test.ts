@@ -100,7 +100,7 @@ const cases: readonly Case[] = [
     what: 'headers that cannot be sent',
     text: `${MINIMAL}http:\n  headers:\n    "bad name": [a]\n    X-A: ["a\\nb"]\n`,
     problems: [
-      'config.yml:5:5 http.headers.bad name: is no name of a header',
+      'config.yml:5:5 http.headers.bad name: is not a header name',
       'config.yml:6:11 http.headers.X-A[0]: must be text without line breaks',
     ],
   },
@@ -149,7 +149,7 @@ const cases: readonly Case[] = [
     what: 'a driver this version does not have',
     text: 'version: 0.1\nstorage: {gcs: {bucket: b}}\n',
     problems: [
-      'config.yml:2:11 storage.gcs: not supported by this version; storage drivers are filesystem, inmemory and s3',
+      'config.yml:2:11 storage.gcs: not supported by this version; use one of the drivers filesystem, inmemory and s3',
     ],
   },
   {
@@ -189,8 +189,8 @@ const cases: readonly Case[] = [
     what: 'rules about nobody, about too many, and with words that there are not',
     text: `${MINIMAL}auth:\n  htpasswd: {realm: r, path: p}\n  policy:\n    - {actions: [pull]}\n    - {users: [a], anonymous: true, actions: [pull]}\n    - {groups: [g], actions: [read]}\n    - {users: [a]}\n`,
     problems: [
-      'config.yml:6:7 auth.policy[0]: must say whom it is about: users, groups, or anonymous: true',
-      'config.yml:7:7 auth.policy[1]: is about everybody already (anonymous), and names users or groups as well',
+      'config.yml:6:7 auth.policy[0]: must have users, groups, or anonymous: true',
+      'config.yml:7:7 auth.policy[1]: applies to everyone (anonymous), and also names users or groups: keep one of them',
       'config.yml:8:31 auth.policy[2].actions[0]: must be pull, push, delete or *',
       'config.yml:9:7 auth.policy[3].actions: is required',
     ],

@@ -189,7 +189,7 @@ proxy:
     const text = (push: string) =>
       `version: 0.1\nstorage: {inmemory: {}}\nproxy: {upstreams: [{remoteurl: "https://a.example", push: ${push}}]}\n`;
     const env = { HTTPS_PROXY: 'http://secret@p' };
-    const said = ['proxy.upstreams: pushes to a.example go there directly, whatever HTTP_PROXY and HTTPS_PROXY say'];
+    const said = ['proxy.upstreams: pushes to a.example are sent directly: HTTP_PROXY and HTTPS_PROXY do not apply'];
     expect(await warningsOf(text('passthrough'), env)).toEqual(said);
     expect(await warningsOf(text('passthrough'), { HTTP_PROXY: 'http://p' })).toEqual([]);
     expect(await warningsOf(text('"off"'), env)).toEqual([]);
@@ -349,8 +349,8 @@ proxy:
     ['{username: u}', 'must have one of username and password, file, dockerconfig, or exec'],
     ['{password: p}', 'has a password and no username'],
     ['{file: f, exec: e}', 'must have one of username and password, file, dockerconfig, or exec'],
-    ['{username: u, dockerconfig: d}', 'cannot have a username with dockerconfig, which brings its own'],
-    ['{username: u, exec: e}', 'cannot have a username with exec, which brings its own'],
+    ['{username: u, dockerconfig: d}', 'cannot have a username with dockerconfig, which provides one'],
+    ['{username: u, exec: e}', 'cannot have a username with exec, which provides one'],
     ['{file: f, lifetime: 1h}', 'has a lifetime, which only exec can have'],
   ])('refuses the credentials %s', async (entry, problem) => {
     expect(await proxyProblems(`{upstreams: [{remoteurl: "https://a.example", credentials: [${entry}]}]}`)).toEqual([

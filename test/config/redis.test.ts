@@ -111,9 +111,9 @@ describe('redis', () => {
       'redis: {addrs: ["a:1"], poolsize: 64, maxretries: 3, writetimeout: 1s, readonly: true, routerandomly: no}';
     expect((await warningsOf(`${MINIMAL}${text}\n`)).map((warning) => warning.replace(/^\S+ /, ''))).toEqual([
       'redis.poolsize: not honoured by this version: one connection carries all commands',
-      'redis.maxretries: not honoured by this version: nobody waits for a second try',
-      'redis.writetimeout: not honoured by this version: redis.readtimeout is for the command and its answer',
-      'redis.readonly: not honoured by this version: masters are asked',
+      'redis.maxretries: not honoured by this version: commands are not retried',
+      'redis.writetimeout: not honoured by this version: redis.readtimeout covers the command and its reply',
+      'redis.readonly: not honoured by this version: masters are used',
     ]);
   });
 

@@ -135,7 +135,7 @@ storage:
     ['bucket: b, region: r, secretkey: a', ['config.yml:3:7 storage.s3.accesskey: is required with a secretkey']],
     [
       'bucket: b, region: r, v4auth: false',
-      ['config.yml:3:38 storage.s3.v4auth: must be true: requests are signed by version 4 alone'],
+      ['config.yml:3:38 storage.s3.v4auth: must be true: requests are signed with version 4 only'],
     ],
     ['bucket: b, region: r, keyid: k', ['config.yml:3:37 storage.s3.keyid: has no effect without encrypt: true']],
     [
@@ -233,7 +233,7 @@ describe('middleware.storage', () => {
     ['{name: redirect, options: {baseurl: a}}', 'middleware.storage[0].options.baseurl: must be an http or https URL'],
     [
       '{name: rewrite, options: {baseurl: "https://a"}}',
-      'middleware.storage[0].options.baseurl: is no option of rewrite',
+      'middleware.storage[0].options.baseurl: is not an option of rewrite',
     ],
     [
       '{name: cloudfront, options: {baseurl: a, keypairid: K}}',

@@ -87,13 +87,13 @@ describe('traces', () => {
 
   it('warn of what they are not told of', async () => {
     expect(await warningsOf(MINIMAL, { OTEL_TRACES_EXPORTER: 'zipkin' })).toEqual([
-      'OTEL_TRACES_EXPORTER: only otlp and none are known',
+      'OTEL_TRACES_EXPORTER: not supported; use otlp or none',
     ]);
     const env = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_TRACES_SAMPLER: 'xray' };
     expect(await warningsOf(`${MINIMAL}tracing: {enabled: true, propagateto: [ghcr.io]}`, env)).toEqual([
-      'OTEL_EXPORTER_OTLP_PROTOCOL: traces are sent by HTTP, which is another port',
-      'OTEL_TRACES_SAMPLER: no such sampler, every trace is kept',
-      'tracing.propagateto: there is no upstream ghcr.io',
+      'OTEL_EXPORTER_OTLP_PROTOCOL: grpc is not supported; traces are sent by HTTP, usually to port 4318',
+      'OTEL_TRACES_SAMPLER: unknown sampler, every trace is sampled; use one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio',
+      'tracing.propagateto: upstream ghcr.io is not configured (add it to proxy.upstreams)',
     ]);
   });
 });

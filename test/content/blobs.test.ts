@@ -16,13 +16,13 @@ describe('a stored blob', () => {
     await using content = await createContent();
     const { store } = content;
     await commitBytes(content, 'one', blob);
-    expect(await store.statBlob('one', blob.digest)).toBe(100_000);
-    const source = await store.openBlob('one', blob.digest);
+    expect(await store.blobs.stat('one', blob.digest)).toBe(100_000);
+    const source = await store.blobs.open('one', blob.digest);
     expect(source && (await readAll(source)).equals(blob.bytes)).toBe(true);
 
-    expect(await store.hasBytes(blob.digest)).toBe(true);
-    expect(await store.statBlob('two', blob.digest)).toBeUndefined();
-    expect(await store.openBlob('two', blob.digest)).toBeUndefined();
+    expect(await store.bytes.has(blob.digest)).toBe(true);
+    expect(await store.blobs.stat('two', blob.digest)).toBeUndefined();
+    expect(await store.blobs.open('two', blob.digest)).toBeUndefined();
     expect(content.damages).toEqual([]);
   });
 
@@ -30,19 +30,19 @@ describe('a stored blob', () => {
     await using content = await createContent();
     const { store } = content;
     await commitBytes(content, 'one', blob);
-    await store.linkBlob('two', blob.digest);
-    await store.linkBlob('two', blob.digest);
-    await store.deleteBlobLink('one', blob.digest);
-    await store.deleteBlobLink('one', blob.digest);
-    expect(await store.statBlob('one', blob.digest)).toBeUndefined();
-    expect(await store.statBlob('two', blob.digest)).toBe(100_000);
+    await store.blobs.link('two', blob.digest);
+    await store.blobs.link('two', blob.digest);
+    await store.blobs.deleteLink('one', blob.digest);
+    await store.blobs.deleteLink('one', blob.digest);
+    expect(await store.blobs.stat('one', blob.digest)).toBeUndefined();
+    expect(await store.blobs.stat('two', blob.digest)).toBe(100_000);
   });
 
   it('can be committed again, also by many at once', async () => {
     await using content = await createContent();
     await Promise.all(Array.from({ length: 10 }, (_, i) => commitBytes(content, `repo${i % 3}`, blob)));
     for (const name of ['repo0', 'repo1', 'repo2'])
-      expect(await content.store.statBlob(name, blob.digest)).toBe(100_000);
+      expect(await content.store.blobs.stat(name, blob.digest)).toBe(100_000);
   });
 
   it('may be empty if its digest is that of nothing, sha512 included', async () => {
@@ -50,7 +50,7 @@ describe('a stored blob', () => {
     for (const algorithm of ['sha256', 'sha512'] as const) {
       const bytes = Buffer.alloc(0);
       await commitBytes(content, 'one', { bytes, digest: digestOf(bytes, algorithm) });
-      expect(await content.store.statBlob('one', digestOf(bytes, algorithm))).toBe(0);
+      expect(await content.store.blobs.stat('one', digestOf(bytes, algorithm))).toBe(0);
     }
     expect(content.damages).toEqual([]);
   });
@@ -60,7 +60,7 @@ describe('a stored blob', () => {
     await commitBytes(content, 'one', blob);
     const alias = digestOf(blob.bytes, 'sha512');
     await content.driver.writeSmall(layerLinkPath('one', alias), Buffer.from(blob.digest));
-    expect(await content.store.statBlob('one', alias)).toBe(100_000);
+    expect(await content.store.blobs.stat('one', alias)).toBe(100_000);
   });
 
   it.each([
@@ -73,13 +73,13 @@ describe('a stored blob', () => {
     const path = blobDataPath(blob.digest);
     await damage(join(content.root, path));
 
-    expect(await store.openBlob('one', blob.digest)).toBeUndefined();
-    expect(await store.statBlob('one', blob.digest)).toBeUndefined();
-    expect(await store.hasBytes(blob.digest)).toBe(false);
+    expect(await store.blobs.open('one', blob.digest)).toBeUndefined();
+    expect(await store.blobs.stat('one', blob.digest)).toBeUndefined();
+    expect(await store.bytes.has(blob.digest)).toBe(false);
     expect(damages).toContainEqual({ path, reason });
 
     await commitBytes(content, 'one', blob);
-    expect(await store.statBlob('one', blob.digest)).toBe(100_000);
+    expect(await store.blobs.stat('one', blob.digest)).toBe(100_000);
   });
 
   it.each(['', 'garbage', digestOf(Buffer.from('another'))])('counts as absent when its link says %j', async (link) => {
@@ -87,17 +87,17 @@ describe('a stored blob', () => {
     await commitBytes(content, 'one', blob);
     const path = layerLinkPath('one', blob.digest);
     await writeFile(join(content.root, path), link);
-    expect(await content.store.openBlob('one', blob.digest)).toBeUndefined();
+    expect(await content.store.blobs.open('one', blob.digest)).toBeUndefined();
     expect(content.damages).toContainEqual({ path, reason: 'bad-link' });
 
-    await content.store.linkBlob('one', blob.digest);
-    expect(await content.store.statBlob('one', blob.digest)).toBe(100_000);
+    await content.store.blobs.link('one', blob.digest);
+    expect(await content.store.blobs.stat('one', blob.digest)).toBe(100_000);
   });
 
   it('is not linked when its bytes could not be stored', async () => {
     await using content = await createContent();
     const missing = join(content.root, 'missing');
-    await expect(content.store.commitBlob('one', blob.digest, missing)).rejects.toThrow('ENOENT');
+    await expect(content.store.blobs.commit('one', blob.digest, missing)).rejects.toThrow('ENOENT');
     await expect(access(join(content.root, layerLinkPath('one', blob.digest)))).rejects.toThrow('ENOENT');
   });
 
@@ -109,9 +109,9 @@ describe('a stored blob', () => {
 
   it('is not mistaken for a directory in its place', async () => {
     await using content = await createContent();
-    await content.store.linkBlob('one', blob.digest);
+    await content.store.blobs.link('one', blob.digest);
     await mkdir(join(content.root, blobDataPath(blob.digest)), { recursive: true });
-    expect(await content.store.hasBytes(blob.digest)).toBe(false);
-    expect(await content.store.openBlob('one', blob.digest)).toBeUndefined();
+    expect(await content.store.bytes.has(blob.digest)).toBe(false);
+    expect(await content.store.blobs.open('one', blob.digest)).toBeUndefined();
   });
 });

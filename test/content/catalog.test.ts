@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { listRepositories } from '../../src/content/catalog.ts';
-import { ContentStore } from '../../src/content/content-store.ts';
+import { createContentStore } from '../../src/content/content-store.ts';
 import { REPOSITORIES, tagsPath } from '../../src/content/paths.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { createInmemoryDriver } from '../../src/storage/inmemory/inmemory.ts';
@@ -15,8 +15,8 @@ const digest = digestOf(Buffer.from('x'));
 
 async function memoryContent(names: Iterable<string>) {
   const driver = createInmemoryDriver();
-  const store = new ContentStore({ driver, onDamage: () => undefined });
-  for (const name of names) await store.putTag(name, 'latest', digest);
+  const store = createContentStore({ driver, onDamage: () => undefined });
+  for (const name of names) await store.tags.put(name, 'latest', digest);
   return { driver, store };
 }
 
@@ -25,22 +25,22 @@ describe('the catalog', () => {
     const names = ['b', 'a-b', 'a', 'a/z', 'a/b/c', 'a/1', 'registry.corp:5000/x', 'ghcr.io/a/b', 'Upper.example/a'];
     const { store } = await memoryContent(names);
     const expected = ['Upper.example/a', 'a', 'a/1', 'a/b/c', 'a/z', 'a-b', 'b', 'ghcr.io/a/b', 'registry.corp:5000/x'];
-    expect(await store.listRepositories({ n: 100 })).toEqual({ entries: expected, next: undefined });
+    expect(await store.repositories.list({ n: 100 })).toEqual({ entries: expected, next: undefined });
   });
 
   it('is empty when nothing has been stored', async () => {
     const { store } = await memoryContent([]);
-    expect(await store.listRepositories({ n: 100 })).toEqual({ entries: [], next: undefined });
-    expect(await store.listRepositories({ n: 0 })).toEqual({ entries: [], next: undefined });
+    expect(await store.repositories.list({ n: 100 })).toEqual({ entries: [], next: undefined });
+    expect(await store.repositories.list({ n: 0 })).toEqual({ entries: [], next: undefined });
   });
 
   it('leads to the next page only when there is one', async () => {
     const { store } = await memoryContent(['a', 'b', 'c']);
     const next = { n: 2, last: 'b' };
-    expect(await store.listRepositories({ n: 2 })).toEqual({ entries: ['a', 'b'], next });
-    expect(await store.listRepositories(next)).toEqual({ entries: ['c'], next: undefined });
-    expect(await store.listRepositories({ n: 3 })).toEqual({ entries: ['a', 'b', 'c'], next: undefined });
-    expect(await store.listRepositories({ n: 3, last: 'zzz' })).toEqual({ entries: [], next: undefined });
+    expect(await store.repositories.list({ n: 2 })).toEqual({ entries: ['a', 'b'], next });
+    expect(await store.repositories.list(next)).toEqual({ entries: ['c'], next: undefined });
+    expect(await store.repositories.list({ n: 3 })).toEqual({ entries: ['a', 'b', 'c'], next: undefined });
+    expect(await store.repositories.list({ n: 3, last: 'zzz' })).toEqual({ entries: [], next: undefined });
   });
 
   it('lists every repository once, whatever the names and the size of a page', async () => {
@@ -82,10 +82,10 @@ describe('the catalog', () => {
   it('leaves out what has only blobs, and files that are in the way', async () => {
     await using content = await createContent();
     await commitBytes(content, 'blobs/only', withDigest(Buffer.from('x')));
-    await content.store.putTag('tagged', 'latest', digest);
+    await content.store.tags.put('tagged', 'latest', digest);
     await writeFile(join(content.root, REPOSITORIES, 'a-file'), 'x');
     await mkdir(join(content.root, tagsPath('tagged'), 'not a tag'));
-    expect((await content.store.listRepositories({ n: 9 })).entries).toEqual(['tagged']);
+    expect((await content.store.repositories.list({ n: 9 })).entries).toEqual(['tagged']);
   });
 });
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { ContentStore } from '../../src/content/content-store.ts';
+import { createContentStore } from '../../src/content/content-store.ts';
 import type { Damage } from '../../src/content/damage.ts';
 import { createFilesystemDriver } from '../../src/storage/filesystem/filesystem.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
@@ -13,7 +13,7 @@ import type { Bytes, Fixture } from './image-fixture.ts';
 export async function openContent(rootDirectory: string) {
   const driver = await createFilesystemDriver({ rootDirectory, buffers: new BufferPool() });
   const damages: Damage[] = [];
-  const store = new ContentStore({ driver, onDamage: (damage) => damages.push(damage) });
+  const store = createContentStore({ driver, onDamage: (damage) => damages.push(damage) });
   return { store, driver, damages, root: rootDirectory };
 }
 
@@ -36,13 +36,13 @@ type Content = Awaited<ReturnType<typeof openContent>>;
 export async function commitBytes({ store, driver }: Content, repository: string, { digest, bytes }: Bytes) {
   const localFile = join(driver.spoolDirectory as string, randomUUID());
   await writeFile(localFile, bytes);
-  await store.commitBlob(repository, digest, localFile);
+  await store.blobs.commit(repository, digest, localFile);
 }
 
 export async function writeFixture(content: Content, repository: string, { blobs, manifests }: Fixture) {
   for (const blob of blobs) await commitBytes(content, repository, blob);
   for (const { digest, bytes, tag } of manifests) {
-    await content.store.putManifest(repository, digest, bytes);
-    if (tag !== undefined) await content.store.putTag(repository, tag, digest);
+    await content.store.manifests.put(repository, digest, bytes);
+    if (tag !== undefined) await content.store.tags.put(repository, tag, digest);
   }
 }

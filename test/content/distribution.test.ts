@@ -27,17 +27,17 @@ describe.skipIf(program === undefined)('a directory shared with docker-registry'
     const { store, damages } = await openContent(directory.path);
     for (const repository of REPOSITORIES) {
       for (const { digest, bytes } of fixture.blobs) {
-        expect(await store.statBlob(repository, digest)).toBe(bytes.length);
-        const source = await store.openBlob(repository, digest);
+        expect(await store.blobs.stat(repository, digest)).toBe(bytes.length);
+        const source = await store.blobs.open(repository, digest);
         expect(source && (await readAll(source)).equals(bytes)).toBe(true);
       }
       for (const { digest, bytes, mediaType, tag } of fixture.manifests) {
-        expect(await store.findManifest(repository, digest)).toEqual({ digest, bytes, mediaType });
-        if (tag !== undefined) expect(await store.findTag(repository, tag)).toMatchObject({ digest });
+        expect(await store.manifests.find(repository, digest)).toEqual({ digest, bytes, mediaType });
+        if (tag !== undefined) expect(await store.tags.find(repository, tag)).toMatchObject({ digest });
       }
-      expect((await store.listTags(repository))?.entries).toEqual(['V1.0-Amd64', 'latest']);
+      expect((await store.tags.list(repository))?.entries).toEqual(['V1.0-Amd64', 'latest']);
     }
-    expect(await store.listRepositories({ n: 10 })).toEqual({
+    expect(await store.repositories.list({ n: 10 })).toEqual({
       entries: ['a', 'a/b/c', 'library/alpine'],
       next: undefined,
     });
@@ -63,10 +63,10 @@ describe.skipIf(program === undefined)('a directory shared with docker-registry'
         }
       }
       const { tags } = (await (await fetch(`${base}/tags/list`)).json()) as { tags: string[] };
-      expect(tags.sort()).toEqual((await content.store.listTags(repository))?.entries);
+      expect(tags.sort()).toEqual((await content.store.tags.list(repository))?.entries);
     }
     const catalog = (await (await fetch(`${registry.url}/v2/_catalog`)).json()) as { repositories: string[] };
-    expect(catalog.repositories).toEqual((await content.store.listRepositories({ n: 10 })).entries);
+    expect(catalog.repositories).toEqual((await content.store.repositories.list({ n: 10 })).entries);
   });
 
   it('holds the same files with the same bytes, whichever of the two writes an image', async () => {
@@ -89,8 +89,8 @@ describe.skipIf(program === undefined)('a directory shared with docker-registry'
     for (const repository of ['one', 'two']) await pushFixture(registry.url, repository, fixture);
 
     const { store } = await openContent(directory.path);
-    await store.deleteBlobLink('one', layer.digest);
-    await store.putTag('two', 'latest', image.digest);
+    await store.blobs.deleteLink('one', layer.digest);
+    await store.tags.put('two', 'latest', image.digest);
     expect((await fetch(`${registry.url}/v2/one/blobs/${layer.digest}`)).status).toBe(404);
     expect(await bodyOf(`${registry.url}/v2/two/blobs/${layer.digest}`)).toMatchObject({ status: 200 });
     expect(await bodyOf(`${registry.url}/v2/two/manifests/latest`)).toMatchObject({ digest: image.digest });

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { ContentStore } from '../../src/content/content-store.ts';
+import { type ContentStore, createContentStore } from '../../src/content/content-store.ts';
 import { manifestsPath, uploadDirectory } from '../../src/content/paths.ts';
 import { UploadStore } from '../../src/content/uploads.ts';
 import type { Digest } from '../../src/oci/digest.ts';
@@ -24,19 +24,19 @@ const manifestOf = (name: string, more: object = {}) =>
 const IMAGE = manifestOf('image');
 const ATTACHED = manifestOf('attached', { subject: descriptor(IMAGE, OCI_INDEX) });
 
-const listed = async (store: ContentStore) => (await store.listRepositories({ n: 100 })).entries;
+const listed = async (store: ContentStore) => (await store.repositories.list({ n: 100 })).entries;
 
 async function fill(store: ContentStore, repository: string): Promise<void> {
-  await store.putManifest(repository, IMAGE.digest, IMAGE.bytes);
-  await store.putManifest(repository, ATTACHED.digest, ATTACHED.bytes);
-  await store.putTag(repository, 'latest', IMAGE.digest);
+  await store.manifests.put(repository, IMAGE.digest, IMAGE.bytes);
+  await store.manifests.put(repository, ATTACHED.digest, ATTACHED.bytes);
+  await store.tags.put(repository, 'latest', IMAGE.digest);
   // Someone has looked, so that it is known to be complete.
-  expect((await store.listReferrers(repository, IMAGE.digest)).manifests).toHaveLength(1);
+  expect((await store.referrers.list(repository, IMAGE.digest)).manifests).toHaveLength(1);
 }
 
 async function empty(store: ContentStore, repository: string): Promise<void> {
-  for (const { digest } of [IMAGE, ATTACHED]) await store.deleteManifestLink(repository, digest);
-  await store.removeEmptyRepository(repository);
+  for (const { digest } of [IMAGE, ATTACHED]) await store.manifests.deleteLink(repository, digest);
+  await store.repositories.removeEmpty(repository);
 }
 
 describe('a repository without content', () => {
@@ -46,10 +46,10 @@ describe('a repository without content', () => {
     await fill(store, 'some/deep/name');
     await commitBytes(content, 'some/deep/name', CONFIG);
     await fill(store, 'some/other');
-    await store.deleteBlobLink('some/deep/name', CONFIG.digest);
+    await store.blobs.deleteLink('some/deep/name', CONFIG.digest);
     await empty(store, 'some/deep/name');
     expect(await listed(store)).toEqual(['some/other']);
-    expect(await store.listTags('some/deep/name')).toBeUndefined();
+    expect(await store.tags.list('some/deep/name')).toBeUndefined();
     expect(await readdir(join(root, 'docker/registry/v2/repositories/some'))).toEqual(['other']);
     await empty(store, 'some/other');
     expect(await readdir(join(root, 'docker/registry/v2/repositories')).catch(() => [])).toEqual([]);
@@ -60,7 +60,7 @@ describe('a repository without content', () => {
 
   it('is not listed in a storage that has no directories either', async () => {
     const driver = createInmemoryDriver();
-    const store = new ContentStore({ driver, onDamage: () => undefined });
+    const store = createContentStore({ driver, onDamage: () => undefined });
     await fill(store, 'some/name');
     await empty(store, 'some/name');
     expect(await listed(store)).toEqual([]);
@@ -70,7 +70,7 @@ describe('a repository without content', () => {
     await using content = await createContent();
     const { store } = content;
     for (const name of ['a', 'a/b', 'a/b/c']) await fill(store, name);
-    for (const { digest } of [IMAGE, ATTACHED]) await store.deleteManifest('a/b/c', digest);
+    for (const { digest } of [IMAGE, ATTACHED]) await store.manifests.delete('a/b/c', digest);
     await empty(store, 'a/b');
     expect(await listed(store)).toEqual(['a', 'a/b/c']);
     await empty(store, 'a');
@@ -79,8 +79,8 @@ describe('a repository without content', () => {
 
   it.each<[string, (content: Awaited<ReturnType<typeof createContent>>) => Promise<unknown>]>([
     ['a blob', (content) => commitBytes(content, 'one', CONFIG)],
-    ['a manifest', ({ store }) => store.putManifest('one', ATTACHED.digest, ATTACHED.bytes)],
-    ['a tag', ({ store }) => store.putTag('one', 'v1', CONFIG.digest)],
+    ['a manifest', ({ store }) => store.manifests.put('one', ATTACHED.digest, ATTACHED.bytes)],
+    ['a tag', ({ store }) => store.tags.put('one', 'v1', CONFIG.digest)],
     [
       'an upload',
       async ({ driver }) => {
@@ -91,10 +91,10 @@ describe('a repository without content', () => {
   ])('is none as long as it has %s', async (_what, put) => {
     await using content = await createContent();
     const { store } = content;
-    await store.putManifest('one', IMAGE.digest, IMAGE.bytes);
+    await store.manifests.put('one', IMAGE.digest, IMAGE.bytes);
     await put(content);
-    await store.deleteManifestLink('one', IMAGE.digest);
-    await store.removeEmptyRepository('one');
+    await store.manifests.deleteLink('one', IMAGE.digest);
+    await store.repositories.removeEmpty('one');
     expect(await content.driver.stat(manifestsPath('one'))).toMatchObject({ isDirectory: true });
     expect(await listed(store)).toEqual(['one']);
   });
@@ -110,20 +110,20 @@ describe('a repository without content', () => {
     for (let round = 0; round < 60; round++) {
       const other = others[round % others.length] as { digest: Digest; bytes: Buffer };
       const upload = { repository: 'x/y', id: `upload-${round}` };
-      await store.putManifest('x/y', IMAGE.digest, IMAGE.bytes);
+      await store.manifests.put('x/y', IMAGE.digest, IMAGE.bytes);
       await Promise.all([
-        store.deleteManifestLink('x/y', IMAGE.digest).then(() => store.removeEmptyRepository('x/y')),
-        turns(round % 12).then(() => store.removeEmptyRepository('x/y')),
-        turns(round % 7).then(() => store.pushManifest('x/y', { ...other, tags: ['t'], needs: [] })),
+        store.manifests.deleteLink('x/y', IMAGE.digest).then(() => store.repositories.removeEmpty('x/y')),
+        turns(round % 12).then(() => store.repositories.removeEmpty('x/y')),
+        turns(round % 7).then(() => store.manifests.push('x/y', { ...other, tags: ['t'], needs: [] })),
         turns(round % 9).then(() => uploads.start(upload, { startedAt: new Date(), algorithm: 'sha256' })),
       ]);
-      expect(await store.findManifest('x/y', other.digest)).toMatchObject({ digest: other.digest });
-      expect(await store.findTag('x/y', 't')).toMatchObject({ digest: other.digest });
+      expect(await store.manifests.find('x/y', other.digest)).toMatchObject({ digest: other.digest });
+      expect(await store.tags.find('x/y', 't')).toMatchObject({ digest: other.digest });
       expect(await uploads.find(upload)).toMatchObject({ size: 0 });
       await driver.delete(uploadDirectory('x/y', upload.id));
       await empty(store, 'x/y');
-      await store.deleteManifestLink('x/y', other.digest);
-      await store.removeEmptyRepository('x/y');
+      await store.manifests.deleteLink('x/y', other.digest);
+      await store.repositories.removeEmpty('x/y');
       expect(await listed(store)).toEqual([]);
     }
   });

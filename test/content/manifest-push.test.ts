@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { ContentStore } from '../../src/content/content-store.ts';
+import { type ContentStore, createContentStore } from '../../src/content/content-store.ts';
 import { referrerDirectory, referrersCompletePath, revisionLinkPath } from '../../src/content/paths.ts';
 import { OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { createInmemoryDriver } from '../../src/storage/inmemory/inmemory.ts';
@@ -49,10 +49,10 @@ describe('a pushed manifest', () => {
     await commitBytes(content, 'one', CONFIG);
     await commitBytes(content, 'two', LAYER);
     const image = imageOf('one');
-    const missing = await content.store.pushManifest('one', { ...image, tags: ['v1'], needs: NEEDS });
+    const missing = await content.store.manifests.push('one', { ...image, tags: ['v1'], needs: NEEDS });
     expect(missing).toEqual([LAYER.digest]);
     expect(await readdir(join(content.root, 'docker/registry/v2/repositories/one'))).toEqual(['_layers']);
-    expect(await content.store.hasBytes(image.digest)).toBe(false);
+    expect(await content.store.bytes.has(image.digest)).toBe(false);
   });
 
   it('leaves no tag without its manifest, at whichever write the process ends', async () => {
@@ -60,16 +60,16 @@ describe('a pushed manifest', () => {
     let tagged = 0;
     for (let writes = 0; writes < 12; writes++) {
       const driver = createInmemoryDriver();
-      const dying = new ContentStore({ driver: dyingDriver(driver, writes), onDamage: () => {} });
+      const dying = createContentStore({ driver: dyingDriver(driver, writes), onDamage: () => {} });
       const pushed = { ...image, tags: ['v1', 'v2'], needs: [] };
-      await dying.pushManifest('one', pushed).catch((err: Error) => expect(err.message).toBe('killed'));
-      const after = new ContentStore({ driver, onDamage: () => {} });
-      for (const { digest } of await after.tagsWithDigests('one')) {
-        expect((await after.findManifest('one', digest))?.bytes).toEqual(image.bytes);
+      await dying.manifests.push('one', pushed).catch((err: Error) => expect(err.message).toBe('killed'));
+      const after = createContentStore({ driver, onDamage: () => {} });
+      for (const { digest } of await after.tags.all('one')) {
+        expect((await after.manifests.find('one', digest))?.bytes).toEqual(image.bytes);
         tagged++;
       }
-      const listed = (await after.listReferrers('one', subject.digest, {})).manifests;
-      expect(listed.length).toBe((await after.findManifest('one', image.digest)) ? 1 : 0);
+      const listed = (await after.referrers.list('one', subject.digest, {})).manifests;
+      expect(listed.length).toBe((await after.manifests.find('one', image.digest)) ? 1 : 0);
     }
     expect(tagged).toBeGreaterThan(2);
   });
@@ -80,11 +80,11 @@ describe('a pushed manifest', () => {
       const image = imageOf(String(round));
       for (const blob of [CONFIG, LAYER]) await commitBytes(content, 'one', blob);
       const [missing, deleted] = await Promise.all([
-        content.store.pushManifest('one', { ...image, tags: [], needs: NEEDS }),
+        content.store.manifests.push('one', { ...image, tags: [], needs: NEEDS }),
         // As a collection does: under its lock, and not what a manifest names.
-        content.store.locked(LAYER.digest, async () => {
-          const isNamed = await content.store.isLinked('one', { digest: image.digest, kind: 'manifest' });
-          if (!isNamed) await content.store.deleteBlobLink('one', LAYER.digest);
+        content.store.bytes.locked(LAYER.digest, async () => {
+          const isNamed = await content.store.repositories.isLinked('one', { digest: image.digest, kind: 'manifest' });
+          if (!isNamed) await content.store.blobs.deleteLink('one', LAYER.digest);
           return !isNamed;
         }),
       ]);
@@ -98,14 +98,14 @@ describe('a manifest that is deleted', () => {
     await using content = await createContent();
     const { store } = content;
     const [first, second] = [imageOf('first'), imageOf('second')];
-    await store.pushManifest('one', { ...first, tags: ['a', 'b'], needs: [] });
-    await store.pushManifest('one', { ...second, tags: ['b'], needs: [] });
-    expect(await store.deleteManifest('one', first.digest)).toEqual(['a']);
-    expect((await store.listTags('one'))?.entries).toEqual(['b']);
-    expect(await store.deleteManifest('one', first.digest)).toBeUndefined();
-    expect(await store.deleteTag('one', 'b')).toBe(true);
-    expect(await store.deleteTag('one', 'b')).toBe(false);
-    expect(await store.findManifest('one', second.digest)).toBeDefined();
+    await store.manifests.push('one', { ...first, tags: ['a', 'b'], needs: [] });
+    await store.manifests.push('one', { ...second, tags: ['b'], needs: [] });
+    expect(await store.manifests.delete('one', first.digest)).toEqual(['a']);
+    expect((await store.tags.list('one'))?.entries).toEqual(['b']);
+    expect(await store.manifests.delete('one', first.digest)).toBeUndefined();
+    expect(await store.tags.delete('one', 'b')).toBe(true);
+    expect(await store.tags.delete('one', 'b')).toBe(false);
+    expect(await store.manifests.find('one', second.digest)).toBeDefined();
   });
 
   it('does not take a tag that is pushed meanwhile', async () => {
@@ -113,26 +113,26 @@ describe('a manifest that is deleted', () => {
     const { store } = content;
     const [first, second] = [imageOf('first'), imageOf('second')];
     for (let round = 0; round < 20; round++) {
-      await store.pushManifest('one', { ...first, tags: ['v1'], needs: [] });
+      await store.manifests.push('one', { ...first, tags: ['v1'], needs: [] });
       await Promise.all([
-        store.deleteManifest('one', first.digest),
-        store.pushManifest('one', { ...second, tags: ['v1'], needs: [] }),
+        store.manifests.delete('one', first.digest),
+        store.manifests.push('one', { ...second, tags: ['v1'], needs: [] }),
       ]);
-      expect((await store.findTag('one', 'v1'))?.digest).toBe(second.digest);
+      expect((await store.tags.find('one', 'v1'))?.digest).toBe(second.digest);
     }
   });
 });
 
 describe('the links of referrers', () => {
   const listed = async (store: ContentStore, query = {}) =>
-    (await store.listReferrers('one', subject.digest, query)).manifests.map(({ digest }) => digest);
+    (await store.referrers.list('one', subject.digest, query)).manifests.map(({ digest }) => digest);
 
   it('are made for what was stored without them, once', async () => {
     await using content = await createContent();
     const { store, root } = content;
     const referrers = ['a', 'b', 'c'].map(attached);
     for (const { digest, bytes } of [...referrers, imageOf('no referrer')])
-      await store.putManifest('one', digest, bytes);
+      await store.manifests.put('one', digest, bytes);
     // As distribution leaves it.
     await rm(join(root, 'docker/registry/v2/repositories/one/_manifests/referrers'), { recursive: true });
     const digests = referrers.map(({ digest }) => digest).sort();
@@ -148,8 +148,8 @@ describe('the links of referrers', () => {
     await using content = await createContent();
     const { driver, store } = content;
     const { digest, bytes } = attached('a');
-    await store.putManifest('one', digest, bytes);
-    const readOnly = new ContentStore({ driver, onDamage: () => {}, readOnly: true });
+    await store.manifests.put('one', digest, bytes);
+    const readOnly = createContentStore({ driver, onDamage: () => {}, readOnly: true });
     expect(await listed(readOnly)).toEqual([digest]);
     await expect(driver.stat(referrersCompletePath('one'))).rejects.toThrow('no such path');
   });
@@ -158,14 +158,14 @@ describe('the links of referrers', () => {
     await using content = await createContent();
     const { store, root } = content;
     const [first, second] = [attached('a'), attached('b')];
-    for (const pushed of [first, second]) await store.pushManifest('one', { ...pushed, tags: [], needs: [] });
+    for (const pushed of [first, second]) await store.manifests.push('one', { ...pushed, tags: [], needs: [] });
     expect(await listed(store)).toHaveLength(2);
-    await store.deleteManifest('one', first.digest);
+    await store.manifests.delete('one', first.digest);
     expect(await listed(store)).toEqual([second.digest]);
     // As distribution deletes, which does not know of the links.
     await rm(join(root, revisionLinkPath('one', second.digest)));
     expect(await listed(store)).toEqual([]);
-    await store.pushManifest('one', { ...first, tags: [], needs: [] });
+    await store.manifests.push('one', { ...first, tags: [], needs: [] });
     expect(await listed(store)).toEqual([first.digest]);
   });
 
@@ -173,10 +173,10 @@ describe('the links of referrers', () => {
     await using content = await createContent();
     const { store } = content;
     const referrers = Array.from({ length: 150 }, (_, i) => attached(String(i)));
-    for (const pushed of referrers) await store.pushManifest('one', { ...pushed, tags: [], needs: [] });
+    for (const pushed of referrers) await store.manifests.push('one', { ...pushed, tags: [], needs: [] });
     const got: string[] = [];
     for (let last: string | undefined; ; ) {
-      const page = await store.listReferrers('one', subject.digest, { n: 40, ...(last !== undefined && { last }) });
+      const page = await store.referrers.list('one', subject.digest, { n: 40, ...(last !== undefined && { last }) });
       got.push(...page.manifests.map(({ digest }) => digest));
       last = page.next;
       if (last === undefined) break;
@@ -190,10 +190,10 @@ describe('the links of referrers', () => {
     const old = attached('old');
     const list = jsonBytes({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [descriptor(old, OCI_MANIFEST)] });
     const tag = subject.digest.replace(':', '-');
-    await store.putManifest('one', old.digest, old.bytes);
-    await store.pushManifest('one', { ...list, tags: [tag], needs: [] });
+    await store.manifests.put('one', old.digest, old.bytes);
+    await store.manifests.push('one', { ...list, tags: [tag], needs: [] });
     await rm(join(root, 'docker/registry/v2/repositories/one/_manifests/referrers'), { recursive: true });
     expect(await listed(store)).toEqual([old.digest]);
-    expect((await store.findTag('one', tag))?.digest).toBe(list.digest);
+    expect((await store.tags.find('one', tag))?.digest).toBe(list.digest);
   });
 });

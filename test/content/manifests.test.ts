@@ -13,23 +13,23 @@ const manifest = jsonBytes({ schemaVersion: 2, manifests: [] });
 describe('a stored manifest', () => {
   it('is given back byte for byte, with the media type that its bytes say', async () => {
     await using content = await createContent();
-    await content.store.putManifest('one', manifest.digest, manifest.bytes);
-    expect(await content.store.findManifest('one', manifest.digest)).toEqual({ ...manifest, mediaType: OCI_INDEX });
-    expect(await content.store.findManifest('two', manifest.digest)).toBeUndefined();
+    await content.store.manifests.put('one', manifest.digest, manifest.bytes);
+    expect(await content.store.manifests.find('one', manifest.digest)).toEqual({ ...manifest, mediaType: OCI_INDEX });
+    expect(await content.store.manifests.find('two', manifest.digest)).toBeUndefined();
     expect(content.damages).toEqual([]);
   });
 
   it('can have a sha512 digest', async () => {
     await using content = await createContent();
     const digest = digestOf(manifest.bytes, 'sha512');
-    await content.store.putManifest('one', digest, manifest.bytes);
-    expect(await content.store.findManifest('one', digest)).toMatchObject({ digest });
+    await content.store.manifests.put('one', digest, manifest.bytes);
+    expect(await content.store.manifests.find('one', digest)).toMatchObject({ digest });
   });
 
   it('is refused when its bytes are not those of the digest, and nothing is stored', async () => {
     await using content = await createContent();
     const digest = digestOf(Buffer.from('other'));
-    const put = content.store.putManifest('one', digest, manifest.bytes);
+    const put = content.store.manifests.put('one', digest, manifest.bytes);
     await expect(put).rejects.toMatchObject({ code: 'DIGEST_INVALID' });
     expect(await content.driver.list('/')).toEqual(['layover']);
   });
@@ -37,7 +37,7 @@ describe('a stored manifest', () => {
   it('is refused when it is no manifest, and nothing is stored', async () => {
     await using content = await createContent();
     const bytes = Buffer.from('{}');
-    const put = content.store.putManifest('one', digestOf(bytes), bytes);
+    const put = content.store.manifests.put('one', digestOf(bytes), bytes);
     await expect(put).rejects.toMatchObject({ code: 'MANIFEST_INVALID' });
     expect(await content.driver.list('/')).toEqual(['layover']);
   });
@@ -50,14 +50,14 @@ describe('a stored manifest', () => {
   ])('counts as absent and is reported when there are %s, until it is put again', async (_, reason, damage) => {
     await using content = await createContent();
     const { store } = content;
-    await store.putManifest('one', manifest.digest, manifest.bytes);
+    await store.manifests.put('one', manifest.digest, manifest.bytes);
     const path = blobDataPath(manifest.digest);
     await damage(join(content.root, path));
-    expect(await store.findManifest('one', manifest.digest)).toBeUndefined();
+    expect(await store.manifests.find('one', manifest.digest)).toBeUndefined();
     expect(content.damages).toEqual([{ path, reason }]);
 
-    await store.putManifest('one', manifest.digest, manifest.bytes);
-    expect(await store.findManifest('one', manifest.digest)).toMatchObject(manifest);
+    await store.manifests.put('one', manifest.digest, manifest.bytes);
+    expect(await store.manifests.find('one', manifest.digest)).toMatchObject(manifest);
   });
 
   it('counts as absent when a blob that is no manifest is linked as one', async () => {
@@ -66,16 +66,16 @@ describe('a stored manifest', () => {
     const digest = digestOf(bytes);
     await content.driver.writeSmall(blobDataPath(digest), bytes);
     await content.driver.writeSmall(revisionLinkPath('one', digest), Buffer.from(digest));
-    expect(await content.store.findManifest('one', digest)).toBeUndefined();
+    expect(await content.store.manifests.find('one', digest)).toBeUndefined();
     expect(content.damages).toEqual([{ path: blobDataPath(digest), reason: 'not-a-manifest' }]);
   });
 
   it('counts as absent when its link names another', async () => {
     await using content = await createContent();
     const path = revisionLinkPath('one', manifest.digest);
-    await content.store.putManifest('one', manifest.digest, manifest.bytes);
+    await content.store.manifests.put('one', manifest.digest, manifest.bytes);
     await content.driver.writeSmall(path, Buffer.from(digestOf(Buffer.from('other'))));
-    expect(await content.store.findManifest('one', manifest.digest)).toBeUndefined();
+    expect(await content.store.manifests.find('one', manifest.digest)).toBeUndefined();
     expect(content.damages).toEqual([{ path, reason: 'bad-link' }]);
   });
 });

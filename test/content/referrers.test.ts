@@ -29,7 +29,7 @@ describe('the referrers of a manifest', () => {
     const index = jsonBytes({ schemaVersion: 2, manifests: [], subject: descriptor(subject, OCI_INDEX) });
     const unrelated = jsonBytes({ schemaVersion: 2, manifests: [], subject: descriptor(typed, OCI_MANIFEST) });
     for (const { digest, bytes } of [subject, typed, untyped, index, unrelated]) {
-      await content.store.putManifest('one', digest, bytes);
+      await content.store.manifests.put('one', digest, bytes);
     }
     const expected = [
       { ...descriptor(typed, OCI_MANIFEST), artifactType: 'application/vnd.example.sig', annotations: { by: 'me' } },
@@ -40,10 +40,10 @@ describe('the referrers of a manifest', () => {
       },
       descriptor(index, OCI_INDEX),
     ].sort((a, b) => (a.digest < b.digest ? -1 : 1));
-    expect((await content.store.listReferrers('one', subject.digest)).manifests).toEqual(expected);
-    const { manifests } = await content.store.listReferrers('one', typed.digest);
+    expect((await content.store.referrers.list('one', subject.digest)).manifests).toEqual(expected);
+    const { manifests } = await content.store.referrers.list('one', typed.digest);
     expect(manifests).toMatchObject([{ digest: unrelated.digest }]);
-    expect((await content.store.listReferrers('two', subject.digest)).manifests).toEqual([]);
+    expect((await content.store.referrers.list('two', subject.digest)).manifests).toEqual([]);
   });
 
   it('are known before the subject is, and change with what is put and deleted', async () => {
@@ -51,9 +51,9 @@ describe('the referrers of a manifest', () => {
     const { store } = content;
     const referrers = Array.from({ length: 40 }, (_, i) => signature({ annotations: { i: String(i) } }));
     const listed = async (repository: string) =>
-      (await store.listReferrers(repository, subject.digest)).manifests.map(({ digest }) => digest);
+      (await store.referrers.list(repository, subject.digest)).manifests.map(({ digest }) => digest);
     for (const [i, { digest, bytes }] of referrers.entries()) {
-      await store.putManifest('one', digest, bytes);
+      await store.manifests.put('one', digest, bytes);
       if (i % 10 === 0) expect(await listed('one')).toHaveLength(i + 1);
     }
     const digests = referrers.map(({ digest }) => digest).sort();

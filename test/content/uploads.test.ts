@@ -16,13 +16,13 @@ type Content = Awaited<ReturnType<typeof createContent>>;
 
 /** As another process has it: nothing of it is in memory yet. */
 const openUploads = ({ driver, store }: Content) =>
-  new UploadStore(driver, (repository, digest, staged) => store.commitUpload(repository, digest, staged));
+  new UploadStore(driver, (repository, digest, staged) => store.blobs.publish(repository, digest, staged));
 
 /** The same storage, as if it were at the other end of a network. */
 function farAway(content: Content): Content {
   const { staging } = content.driver;
   const far: StagingArea = {
-    ...{ minPieceBytes: 0, isFar: true },
+    ...{ minChunkBytes: 0, isRemote: true },
     create: (path) => staging.create(path),
     size: (path) => staging.size(path),
     hold: (path) => staging.hold(path),
@@ -57,7 +57,7 @@ async function start(content: Content, algorithm: 'sha256' | 'sha512' = 'sha256'
 }
 
 async function stored({ store }: Content, digest: Digest): Promise<Buffer | undefined> {
-  const source = await store.openBlob('team/app', digest);
+  const source = await store.blobs.open('team/app', digest);
   return source && (await readAll(source));
 }
 

@@ -41,7 +41,7 @@ describe('readiness', () => {
   });
 
   it('ends with SIGTERM at once, while requests are served for as long as http.draindelay says', async () => {
-    await using layover = await Layover.start({ config: { http: { ...DEBUG, draindelay: '1h' } } });
+    await using layover = await Layover.startProcess({ config: { http: { ...DEBUG, draindelay: '1h' } } });
     process.kill(layover.pid, 'SIGTERM');
     await layover.waitForOutput(/draining/);
     for (const url of [layover.url, layover.debugUrl]) {
@@ -57,7 +57,7 @@ describe('readiness', () => {
   });
 
   it('is followed by the end when the delay is over', async () => {
-    await using layover = await Layover.start({ config: { http: { draindelay: '50ms' } } });
+    await using layover = await Layover.startProcess({ config: { http: { draindelay: '50ms' } } });
     expect((await layover.kill('SIGTERM')).code).toBe(0);
   });
 
@@ -161,7 +161,7 @@ interface Checks {
 describe('layover healthcheck', () => {
   it('finds the service by its configuration, and says by its exit code whether it is ready', async () => {
     const port = await freePort();
-    await using layover = await Layover.start({ config: { http: { addr: `127.0.0.1:${port}` } } });
+    await using layover = await Layover.startProcess({ config: { http: { addr: `127.0.0.1:${port}` } } });
     const check = await healthcheck(layover.url);
     expect([check.code, check.stdout]).toEqual([0, `http://127.0.0.1:${port}/readyz responded with 200\n`]);
     await layover.kill();

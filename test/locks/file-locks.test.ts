@@ -6,13 +6,13 @@ import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
 import { SpoolArea } from '../../src/fills/spool-area.ts';
-import { SpoolLocks } from '../../src/locks/file-locks.ts';
+import { FileLocks } from '../../src/locks/file-locks.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
 import { RunningProcess } from '../support/processes.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 async function locksIn(directory: string) {
-  const locks = new SpoolLocks(directory);
+  const locks = new FileLocks(directory);
   await locks.start();
   return Object.assign(locks, { [Symbol.dispose]: () => locks.stop() });
 }

@@ -13,13 +13,22 @@ import { Receiver, summaryOf } from './receiver.ts';
 const QUICK = { threshold: 1, backoff: '20ms', maxbackoff: '50ms', ignore: { actions: ['pull'] } };
 
 function startLayover(endpoints: readonly ConfigObject[], more: ConfigObject = {}, queue: ConfigObject = {}) {
-  return Layover.start({
+  return Layover.start(withNotifications(endpoints, more, queue));
+}
+
+/** For tests that kill it. */
+function startProcess(endpoints: readonly ConfigObject[]) {
+  return Layover.startProcess(withNotifications(endpoints));
+}
+
+function withNotifications(endpoints: readonly ConfigObject[], more: ConfigObject = {}, queue: ConfigObject = {}) {
+  return {
     config: {
       storage: { delete: { enabled: true } },
       notifications: { endpoints, queue, events: { includereferences: true } },
       ...more,
     },
-  });
+  };
 }
 
 const endpoint = (receiver: Receiver, more: ConfigObject = {}) => ({
@@ -106,7 +115,7 @@ describe('the event of a completed push', () => {
   it('is sent after the process was killed', async () => {
     await using receiver = await Receiver.start();
     receiver.behaviour = 503;
-    await using layover = await startLayover([endpoint(receiver)]);
+    await using layover = await startProcess([endpoint(receiver)]);
     const digest = await pushBlob(layover.url, 'team/app', 'one');
     await layover.kill('SIGKILL');
     expect(receiver.taken).toEqual([]);
@@ -118,7 +127,7 @@ describe('the event of a completed push', () => {
 
   it('is sent for each of many concurrent pushes, during which the process was killed', async () => {
     await using receiver = await Receiver.start();
-    await using layover = await startLayover([endpoint(receiver)]);
+    await using layover = await startProcess([endpoint(receiver)]);
     const answered: string[] = [];
     const pushing = Array.from({ length: 60 }, async (_, index) => {
       await pushBlob(layover.url, `team/app-${index % 7}`, `blob ${index}`).then(
@@ -271,8 +280,8 @@ describe('processes that share a directory', () => {
   it('each have a queue, and one sends the events of another that was killed', async () => {
     await using receiver = await Receiver.start();
     receiver.behaviour = 503;
-    await using first = await startLayover([endpoint(receiver)]);
-    await using second = await Layover.start({
+    await using first = await startProcess([endpoint(receiver)]);
+    await using second = await Layover.startProcess({
       dataDirectory: first.dataDirectory,
       config: { notifications: { endpoints: [endpoint(receiver)] } },
     });

@@ -61,14 +61,19 @@ describe('a manifest that is pushed', () => {
       'is an image that calls itself an index',
       { ...image, mediaType: OCI_INDEX },
       OCI_INDEX,
-      /does not look like this/,
+      /its fields do not match/,
     ],
     ['is neither', { schemaVersion: 2 }, OCI_MANIFEST, /neither an index nor an image/],
     ['has no schemaVersion', { config, layers: [] }, OCI_MANIFEST, /schemaVersion/],
     ['has another schemaVersion', { ...image, schemaVersion: 3 }, OCI_MANIFEST, /schemaVersion/],
     ['is of schema 1', { schemaVersion: 1, fsLayers: [] }, undefined, /schema 1/],
-    ['would be shown by browsers', { ...image, mediaType: 'text/html' }, 'text/html', /no type of a manifest/],
-    ['breaks the header it is served with', { ...image, mediaType: 'application/vnd.a\r\nx: y' }, undefined, /no type/],
+    ['would be shown by browsers', { ...image, mediaType: 'text/html' }, 'text/html', /is not a manifest media type/],
+    [
+      'breaks the header it is served with',
+      { ...image, mediaType: 'application/vnd.a\r\nx: y' },
+      undefined,
+      /is not a manifest media type/,
+    ],
     ['has a subject that is none', { ...image, subject: { digest: 'x' } }, OCI_MANIFEST, /digest/],
     ['has URLs that are none', { ...image, layers: [{ ...config, urls: [1] }] }, OCI_MANIFEST, /URL/],
   ])('is refused when it %s', (_, value, contentType, reason) => {
@@ -76,11 +81,11 @@ describe('a manifest that is pushed', () => {
   });
 
   it.each([
-    ['twice', '"layers":[],"layers":[]', /"layers" is given twice/],
-    ['in other letters, twice', '"layers":[],"Layers":[]', /"Layers" is "layers" to some readers/],
-    ['in other letters only', '"LAYERS":[]', /"LAYERS" is "layers" to some readers/],
-    ['twice in something unknown', '"layers":[],"x":{"y":1,"y":2}', /"y" is given twice/],
-    ['twice among the annotations', '"layers":[],"annotations":{"a":"","a":""}', /"a" is given twice/],
+    ['twice', '"layers":[],"layers":[]', /"layers" appears twice/],
+    ['in other letters, twice', '"layers":[],"Layers":[]', /only some clients read "Layers" as "layers"/],
+    ['in other letters only', '"LAYERS":[]', /only some clients read "LAYERS" as "layers"/],
+    ['twice in something unknown', '"layers":[],"x":{"y":1,"y":2}', /"y" appears twice/],
+    ['twice among the annotations', '"layers":[],"annotations":{"a":"","a":""}', /"a" appears twice/],
   ])('is refused when it has a key %s, as clients read it differently', (_, members, reason) => {
     const text = JSON.stringify(image).replace('"layers":[]', members);
     expect(refusal(text, OCI_MANIFEST)).toMatch(reason);

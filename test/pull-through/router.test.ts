@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
-import type { RegistryReader, RegistryWriter } from '../../src/registry/registry.ts';
+import type { Registry } from '../../src/registry/registry.ts';
 import { Router, type UpstreamRoute } from '../../src/pull-through/router.ts';
 
-/** Only who it is matters here. */
-const registry = (name: string) => ({ name }) as unknown as RegistryReader;
-const local = registry('local');
+/** Only its identity matters here. */
+const registry = (name: string) => ({ name }) as unknown as Registry;
+const hosted = registry('hosted');
 
 function route(name: string, more: Partial<UpstreamRoute> = {}): UpstreamRoute {
   return { name, aliases: [], library: false, isDefault: false, storePrefix: name, registry: registry(name), ...more };
@@ -15,7 +15,7 @@ const hub = route('docker.io', { aliases: ['index.docker.io'], library: true, is
 const ghcr = route('ghcr.io');
 const corp = route('registry.corp:5000');
 const upstreams = [hub, ghcr, corp];
-const router = new Router({ writer: undefined, local, hosted: ['team/*'], upstreams });
+const router = new Router({ hosted, hostedNames: ['team/*'], upstreams });
 
 const asked = (repository: string, { ns, host }: { ns?: string; host?: string } = {}) => ({
   repository,
@@ -52,39 +52,36 @@ describe('a name finds its upstream', () => {
   });
 
   it('unless what it has is stored where something can be pushed', () => {
-    const writer = {} as RegistryWriter;
     const unprefixed = route('docker.io', { storePrefix: '', library: true, isDefault: true });
-    const own = new Router({ writer, local, hosted: ['team/*', 'library/ours'], upstreams: [unprefixed] });
-    const hosted = (storedAs: string) => ({
-      registry: local,
-      writer,
+    const own = new Router({ hosted, hostedNames: ['team/*', 'library/ours'], upstreams: [unprefixed] });
+    const hostedAs = (storedAs: string) => ({
+      registry: hosted,
       repository: storedAs,
       storedAs,
       sourceHost: undefined,
     });
     for (const by of [{}, { ns: 'docker.io' }, { host: 'docker.io' }]) {
-      expect(own.route(asked('team/app', by))).toEqual(hosted('team/app'));
-      expect(own.route(asked('ours', by))).toEqual(hosted('library/ours'));
-      expect(own.route(asked('docker.io/team/app', by))).toEqual(hosted('team/app'));
-      expect(own.route(asked('alpine', by))).toMatchObject({ registry: unprefixed.registry, writer: undefined });
+      expect(own.route(asked('team/app', by))).toEqual(hostedAs('team/app'));
+      expect(own.route(asked('ours', by))).toEqual(hostedAs('library/ours'));
+      expect(own.route(asked('docker.io/team/app', by))).toEqual(hostedAs('team/app'));
+      expect(own.route(asked('alpine', by))).toMatchObject({ registry: unprefixed.registry });
     }
   });
 
   it('and takes nothing that is pushed to it, unless the configuration hosts its names', () => {
-    const writer = {} as RegistryWriter;
-    const some = new Router({ writer, local, hosted: ['docker.io/team/*', 'team/*'], upstreams });
-    expect(some.route(asked('docker.io/team/app')).writer).toBe(writer);
+    const some = new Router({ hosted, hostedNames: ['docker.io/team/*', 'team/*'], upstreams });
+    expect(some.route(asked('docker.io/team/app')).registry).toBe(hosted);
     expect(some.route(asked('team/app', { ns: 'docker.io' })).repository).toBe('docker.io/team/app');
     expect(some.route(asked('team/app')).repository).toBe('team/app');
     for (const name of ['docker.io/library/app', 'alpine', 'grafana/grafana', 'ghcr.io/team/app', 'ghcr.io/app']) {
-      expect(some.route(asked(name)).writer, name).toBeUndefined();
-      expect(some.route(asked(name, { ns: 'ghcr.io' })).writer, name).toBeUndefined();
+      expect(some.route(asked(name)).registry, name).not.toBe(hosted);
+      expect(some.route(asked(name, { ns: 'ghcr.io' })).registry, name).not.toBe(hosted);
     }
   });
 
   it('unless it is hosted here', () => {
     expect(router.route(asked('team/app'))).toEqual({
-      registry: local,
+      registry: hosted,
       repository: 'team/app',
       storedAs: 'team/app',
       sourceHost: undefined,
@@ -100,16 +97,16 @@ describe('a name finds its upstream', () => {
 
   it('whatever ns says, when the only upstream answers for every one: as without it', () => {
     const only = route('mirror.example', { storePrefix: '', isDefault: true, anyNamespace: true });
-    const mirror = new Router({ writer: undefined, local, hosted: ['team/*'], upstreams: [only] });
+    const mirror = new Router({ hosted, hostedNames: ['team/*'], upstreams: [only] });
     for (const ns of ['docker.io', 'ghcr.io', '', 'mirror.example']) {
       expect(mirror.route(asked('library/a', { ns }))).toEqual(mirror.route(asked('library/a')));
-      expect(mirror.route(asked('team/a', { ns })).registry).toBe(local);
+      expect(mirror.route(asked('team/a', { ns })).registry).toBe(hosted);
     }
     expect(mirror.route(asked('library/a', { ns: 'docker.io' })).sourceHost).toBe('mirror.example');
   });
 
   it('but not without a default', () => {
-    const without = new Router({ writer: undefined, local, hosted: [], upstreams: [ghcr] });
+    const without = new Router({ hosted, hostedNames: [], upstreams: [ghcr] });
     expect(() => without.route(asked('alpine'))).toThrow(expect.objectContaining({ code: 'NAME_UNKNOWN' }));
     expect(without.route(asked('ghcr.io/a'))).toEqual(at(ghcr, 'a'));
   });
@@ -120,10 +117,10 @@ describe('a name finds its upstream', () => {
 });
 
 it('a plain registry has every name, whichever host the client meant', () => {
-  const plain = new Router({ writer: undefined, local, hosted: [], upstreams: [] });
+  const plain = new Router({ hosted, hostedNames: [], upstreams: [] });
   for (const by of [{}, { ns: 'registry.example' }, { host: 'registry.example' }]) {
     expect(plain.route(asked('ghcr.io/a', by))).toEqual({
-      registry: local,
+      registry: hosted,
       repository: 'ghcr.io/a',
       storedAs: 'ghcr.io/a',
       sourceHost: undefined,

@@ -49,7 +49,7 @@ describe.skipIf(missing)('a Redis with a password', () => {
     if (attempt.kind !== 'held') throw new Error(attempt.kind);
     expect(await attempt.lease.renew()).toBe(true);
     await attempt.lease.release();
-    const events = { descriptorAsked: () => {}, descriptorsShared: () => {} };
+    const events = { descriptorLookedUp: () => {}, sharedCacheAccessed: () => {} };
     const cache = new DescriptorCache({ maxEntries: 10, redis: tested.redis, events });
     cache.set('library/app', digestOf(Buffer.alloc(0)), 0);
     await until(async () => (await server.admin.exists('repository::library/app::blobs')) === 1);

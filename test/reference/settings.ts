@@ -44,7 +44,7 @@ export interface StartedRegistry extends AsyncDisposable {
 /** Starts a registry on a directory with {@link STORED}. */
 export type StartRegistry = (dataDirectory: string, config: ConfigObject) => Promise<StartedRegistry>;
 
-export const startLayover: StartRegistry = (dataDirectory, config) => Layover.start({ dataDirectory, config });
+export const startLayover: StartRegistry = (dataDirectory, config) => Layover.startProcess({ dataDirectory, config });
 
 export function startControl(program: string): StartRegistry {
   return (dataDirectory, config) => startDockerRegistry(program, dataDirectory, config);

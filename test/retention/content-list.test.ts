@@ -10,9 +10,9 @@ async function listUnderTest() {
   const { index, parts, store } = made;
   const read: string[] = [];
   const tags = {
-    tagsWithDigests: (repository: string) => {
+    all: (repository: string) => {
       read.push(repository);
-      return store.tagsWithDigests(repository);
+      return store.tags.all(repository);
     },
   };
   const pins = new Pins({ configured: [], index, parts, tags });
@@ -44,7 +44,7 @@ describe('a list of what is stored', () => {
   it('shows at its first page what tags name now', async () => {
     await using made = await listUnderTest();
     expect(tagsOf((await made.list.list({})).entries)).toHaveLength(6);
-    await made.store.deleteTag('docker.io/a', 'v3');
+    await made.store.tags.delete('docker.io/a', 'v3');
     expect(tagsOf((await made.list.list({})).entries).sort()).toEqual(['v0', 'v1', 'v2', 'v4', 'v5']);
   });
 });

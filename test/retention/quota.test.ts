@@ -25,7 +25,7 @@ describe('a store above its quota', () => {
     // Down to 360 000 bytes: three images may stay.
     expect(await made.stored(b.all)).toEqual([]);
     expect(await made.stored([...c.all, ...d.all, ...a.all])).toEqual([...c.all, ...d.all, ...a.all]);
-    expect((await made.store.listTags('docker.io/x'))?.entries).toEqual(['a', 'c', 'd']);
+    expect((await made.store.tags.list('docker.io/x'))?.entries).toEqual(['a', 'c', 'd']);
     expect(made.told).toContain('quota enforced');
   });
 
@@ -41,8 +41,8 @@ describe('a store above its quota', () => {
 
     expect(await evict()).toMatchObject({ references: 3 });
     expect(await made.stored(first.layers)).toEqual(first.layers);
-    expect(await made.store.statBlob('docker.io/x', first.layers[1] ?? first.digest)).toBeUndefined();
-    expect(await made.store.statBlob('docker.io/y', first.layers[1] ?? first.digest)).toBe(100_000);
+    expect(await made.store.blobs.stat('docker.io/x', first.layers[1] ?? first.digest)).toBeUndefined();
+    expect(await made.store.blobs.stat('docker.io/y', first.layers[1] ?? first.digest)).toBe(100_000);
     await evict();
     expect(await made.stored(second.all)).toEqual([]);
     expect(await made.stored(other.all)).toEqual(other.all);

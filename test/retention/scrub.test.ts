@@ -102,7 +102,7 @@ describe('a scrub', () => {
     await using made = await storeUnderTest();
     for (let i = 0; i < 60; i++) await made.putBlob('docker.io/a', Buffer.from(`blob ${i}`));
     const digests = [];
-    for await (const { digest } of made.store.walkBytes({})) digests.push(digest);
+    for await (const { digest } of made.store.bytes.walk({})) digests.push(digest);
     await made.index.setMarker('scrub-cursor', digests[49]);
     made.housekeeping.scrub.start();
     await made.housekeeping.scrub.idle();

@@ -1,7 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { ContentStore } from '../../src/content/content-store.ts';
+import { createContentStore } from '../../src/content/content-store.ts';
+import { createManifestReader } from '../../src/content/manifest-files.ts';
+import { UnrecordedLinks } from '../../src/content/unrecorded-links.ts';
 import { Housekeeping, type HousekeepingEvents, type HousekeepingPolicy } from '../../src/retention/housekeeping.ts';
 import { LmdbIndex } from '../../src/usage/lmdb-index.ts';
 import { ManifestParts } from '../../src/usage/manifest-parts.ts';
@@ -33,15 +35,19 @@ export async function storeUnderTest(policy: Partial<HousekeepingPolicy> = {}) {
   const driver = await createFilesystemDriver({ rootDirectory: root, buffers: new BufferPool() });
   const index = await LmdbIndex.open({ directory: join(root, 'layover/index') });
   const now = () => clock.now;
-  const parts = new ManifestParts(index, () => store);
+  const parts = new ManifestParts(
+    index,
+    createManifestReader(driver, () => {}),
+  );
   const onError = (error: unknown) => void told.push(`failed: ${String(error)}`);
   const recorder = new UsageRecorder({ index, parts, flushMs: 1e9, granularityMs: 0, now, onError });
-  const store: ContentStore = new ContentStore({ driver, onDamage: () => {}, ledger: recorder });
+  const store = createContentStore({ driver, onDamage: () => {}, ledger: recorder });
   const housekeeping = new Housekeeping({
     index,
     recorder,
     parts,
     store,
+    notes: new UnrecordedLinks(driver),
     policy: { ...DEFAULTS, ...policy },
     isFilling: (digest) => filling.has(digest),
     onForgotten: () => {},
@@ -55,7 +61,7 @@ export async function storeUnderTest(policy: Partial<HousekeepingPolicy> = {}) {
     const file = join(directory.path, `blob-${Math.random()}`);
     await mkdir(directory.path, { recursive: true });
     await writeFile(file, bytes);
-    await store.commitBlob(repository, digest, file);
+    await store.blobs.commit(repository, digest, file);
     return digest;
   };
   return {
@@ -75,12 +81,12 @@ export async function storeUnderTest(policy: Partial<HousekeepingPolicy> = {}) {
         }),
       );
       const digest = digestOf(manifest);
-      await store.putManifest(repository, digest, manifest);
-      await store.putTag(repository, tag, digest);
+      await store.manifests.put(repository, digest, manifest);
+      await store.tags.put(repository, tag, digest);
       return { digest, config, layers: digests, all: [digest, config, ...digests] };
     },
     async stored(digests: readonly Digest[]): Promise<Digest[]> {
-      const sizes = await Promise.all(digests.map((digest) => store.storedSize(digest)));
+      const sizes = await Promise.all(digests.map((digest) => store.bytes.size(digest)));
       return digests.filter((_, i) => sizes[i] !== undefined);
     },
     async [Symbol.asyncDispose]() {

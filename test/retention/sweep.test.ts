@@ -19,12 +19,12 @@ describe('bytes that are swept while somebody links them', () => {
         };
         await Promise.all([
           turns(early).then(() => made.housekeeping.eviction.evictBlob(record, pinned)),
-          turns(late).then(() => made.store.linkBlob('docker.io/b', digest)),
+          turns(late).then(() => made.store.blobs.link('docker.io/b', digest)),
         ]);
-        const linked = await made.store.isLinked('docker.io/b', { digest, kind: 'blob' });
-        expect(await made.store.storedSize(digest)).toBe(linked ? bytes.length : undefined);
+        const linked = await made.store.repositories.isLinked('docker.io/b', { digest, kind: 'blob' });
+        expect(await made.store.bytes.size(digest)).toBe(linked ? bytes.length : undefined);
         expect(await made.index.holders(digest)).toEqual(linked ? [{ repository: 'docker.io/b', kind: 'blob' }] : []);
-        await made.store.deleteBlobLink('docker.io/b', digest);
+        await made.store.blobs.deleteLink('docker.io/b', digest);
       }),
       { numRuns: 60 },
     );
@@ -38,8 +38,8 @@ describe('bytes that are swept while somebody links them', () => {
     const record = await made.index.find({ repository: 'docker.io/a', digest, kind: 'blob' });
     if (!record) throw new Error('not recorded');
     await made.housekeeping.eviction.evictBlob(record, await made.housekeeping.pins.look());
-    expect(await made.store.statBlob('docker.io/a', digest)).toBeUndefined();
-    expect(await made.store.statBlob('docker.io/other-program', digest)).toBe(bytes.length);
+    expect(await made.store.blobs.stat('docker.io/a', digest)).toBeUndefined();
+    expect(await made.store.blobs.stat('docker.io/other-program', digest)).toBe(bytes.length);
     expect(await made.index.holders(digest)).toEqual([{ repository: 'docker.io/other-program', kind: 'blob' }]);
   });
 
@@ -47,11 +47,11 @@ describe('bytes that are swept while somebody links them', () => {
     await using made = await storeUnderTest();
     const digest = await made.putBlob('docker.io/a', bytes);
     await made.index.setMarker('complete', 'yes');
-    await made.store.deleteBlobLink('docker.io/a', digest);
+    await made.store.blobs.deleteLink('docker.io/a', digest);
     await made.index.remove([{ repository: 'docker.io/a', digest, kind: 'blob' }]);
-    expect(await made.store.storedSize(digest)).toBe(bytes.length);
+    expect(await made.store.bytes.size(digest)).toBe(bytes.length);
     await made.housekeeping.sweepLoose();
-    expect(await made.store.storedSize(digest)).toBeUndefined();
+    expect(await made.store.bytes.size(digest)).toBeUndefined();
     expect((await made.index.totals()).bytes).toBe(0);
   });
 });

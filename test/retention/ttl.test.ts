@@ -105,7 +105,7 @@ describe('a blob of two repositories', () => {
 
 describe('a process that was killed', () => {
   it('knows afterwards what was stored and when it was used, and forgets it when its time has come', async () => {
-    await using layover = await startExpiringCache(hub(), TTL);
+    await using layover = await startExpiringCache(hub(), { ...TTL, ownProcess: true });
     await pullImage(layover, 'library/app', { tag: 'latest', layers: [image.config, ...image.layers] });
     await expectStored(layover, everything);
     await layover.kill('SIGKILL');

@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 
-import { ContentStore } from '../../src/content/content-store.ts';
+import { createContentStore } from '../../src/content/content-store.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { MANIFEST_MEDIA_TYPES } from '../../src/oci/media-types.ts';
 import { createS3Driver } from '../../src/storage/s3/s3.ts';
@@ -33,14 +33,14 @@ describe.skipIf(versitygw === undefined || program === undefined)('a bucket shar
     await pushImage(s3(), registry.url, { ...fixture, rootDirectory });
 
     for (const { digest, bytes } of fixture.blobs) {
-      const source = await content.store.openBlob('library/alpine', digest);
+      const source = await content.store.blobs.open('library/alpine', digest);
       expect(source && (await readAll(source)).equals(bytes)).toBe(true);
     }
     for (const { digest, bytes, mediaType, tag } of fixture.manifests) {
-      expect(await content.store.findManifest('library/alpine', digest)).toEqual({ digest, bytes, mediaType });
-      if (tag !== undefined) expect(await content.store.findTag('library/alpine', tag)).toMatchObject({ digest });
+      expect(await content.store.manifests.find('library/alpine', digest)).toEqual({ digest, bytes, mediaType });
+      if (tag !== undefined) expect(await content.store.tags.find('library/alpine', tag)).toMatchObject({ digest });
     }
-    expect((await content.store.listTags('library/alpine'))?.entries).toEqual(['V1.0-Amd64', 'latest']);
+    expect((await content.store.tags.list('library/alpine'))?.entries).toEqual(['V1.0-Amd64', 'latest']);
     expect(content.damages).toEqual([]);
   });
 
@@ -110,13 +110,13 @@ async function startDockerRegistry(server: S3Server, rootdirectory: string) {
 function openContent(server: S3Server, rootDirectory: string) {
   const driver = createS3Driver({ config: s3Config(server.url, { rootDirectory }) });
   const damages: unknown[] = [];
-  const store = new ContentStore({ driver, onDamage: (damage) => damages.push(damage) });
+  const store = createContentStore({ driver, onDamage: (damage) => damages.push(damage) });
   const fixture = imageFixture();
   const writeBlob = async (repository: string, { digest, bytes }: Bytes): Promise<void> => {
     await using directory = await temporaryDirectory();
     const local = join(directory.path, 'blob');
     await writeFile(local, bytes);
-    await store.commitBlob(repository, digest, local);
+    await store.blobs.commit(repository, digest, local);
   };
   return {
     store,
@@ -127,8 +127,8 @@ function openContent(server: S3Server, rootDirectory: string) {
     async write(repository: string) {
       for (const blob of fixture.blobs) await writeBlob(repository, blob);
       for (const { digest, bytes, tag } of fixture.manifests) {
-        await store.putManifest(repository, digest, bytes);
-        if (tag !== undefined) await store.putTag(repository, tag, digest);
+        await store.manifests.put(repository, digest, bytes);
+        if (tag !== undefined) await store.tags.put(repository, tag, digest);
       }
     },
     [Symbol.asyncDispose]: () => driver.close(),

@@ -50,7 +50,7 @@ describe.skipIf(versitygw === undefined)('a pull through a cache that keeps cont
       proxy: { upstreams: [dockerHubUpstream(hub())], fills: { directory: spools } },
       ...more,
     };
-    const layover = await Layover.start({ config }).catch(async (err: unknown) => {
+    const layover = await Layover.startProcess({ config }).catch(async (err: unknown) => {
       await proxy[Symbol.asyncDispose]();
       throw err;
     });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { LogConfig } from '../../src/config/config.ts';
 import { parseDigest } from '../../src/oci/digest.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
-import type { FinishedRequest } from '../../src/telemetry/request-telemetry.ts';
+import type { FinishedRequest } from '../../src/http/v2/request-events.ts';
 import { createTelemetry } from '../../src/telemetry/telemetry.ts';
 import { logIntoArray } from './log-lines.ts';
 import { samplesOf } from './metric-samples.ts';
@@ -223,8 +223,8 @@ describe('an upstream', () => {
   it('has counters of responses, bytes and retries', async () => {
     const { telemetry, samples } = setUp();
     const answer = { upstream: 'docker.io', host: 'registry-1.docker.io', operation: 'blob', method: 'GET' } as const;
-    telemetry.upstream.answered({ ...answer, status: 200, durationMs: 40 });
-    telemetry.upstream.answered({ ...answer, status: 'error:timeout', durationMs: 2000 });
+    telemetry.upstream.exchangeCompleted({ ...answer, status: 200, durationMs: 40 });
+    telemetry.upstream.exchangeCompleted({ ...answer, status: 'error:timeout', durationMs: 2000 });
     telemetry.upstream.bytesReceived({ upstream: 'docker.io', kind: 'blob', bytes: 100 });
     telemetry.upstream.retried({ upstream: 'docker.io', operation: 'blob', reason: 'network', delayMs: 5 });
     const seen = await samples();
@@ -294,7 +294,7 @@ describe('an upstream', () => {
     const { telemetry, samples } = setUp();
     for (let status = 600; status < 1_000; status++) {
       const event = { upstream: 'u', host: 'h', operation: 'manifest', method: 'GET', durationMs: 1 } as const;
-      telemetry.upstream.answered({ ...event, status });
+      telemetry.upstream.exchangeCompleted({ ...event, status });
     }
     const seen = [...(await samples())].filter(([name]) => name.startsWith('layover_upstream_requests_total'));
     expect(seen).toEqual([

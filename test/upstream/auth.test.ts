@@ -34,7 +34,7 @@ describe('a Bearer challenge', () => {
       scope: 'repository:library/a:pull',
       account: 'jack',
     });
-    expect(up.events('answered').map(({ operation, status }) => [operation, status])).toEqual([
+    expect(up.events('exchangeCompleted').map(({ operation, status }) => [operation, status])).toEqual([
       ['manifest', 401],
       ['token', 200],
       ['manifest', 200],
@@ -188,7 +188,7 @@ describe('a token server', () => {
     await using up = connect(registry.url);
     const error = await failureOf(up.upstream.fetchManifest('a', LATEST, { deadlineMs: 100 }));
     expect(error.kind).toBe('timeout');
-    expect(error.message).toBe('up: no answer within 100 ms');
+    expect(error.message).toBe('up: no response within 100 ms');
   });
 
   it('exchanges an identity token by the refresh grant', async () => {

@@ -65,7 +65,7 @@ describe('Breaker', () => {
     expect(breaker.enter().allowed).toBe(false);
     probe.succeed();
     expect(breaker.isPristine).toBe(true);
-    expect(changes.slice(1)).toEqual(['open → half-open: probe', 'half-open → closed: answered']);
+    expect(changes.slice(1)).toEqual(['open → half-open: probe', 'half-open → closed: succeeded']);
   });
 
   it('stays open twice as long after each probe that fails, up to a minute', () => {

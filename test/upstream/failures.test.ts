@@ -26,7 +26,7 @@ describe('an upstream that', () => {
     const error = await failureOf(up.upstream.fetchManifest('a', LATEST));
     expect(error.kind).toBe('network');
     expect(error.message).toBe(`up: 127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`);
-    expect(up.events('answered').map(({ status }) => status)).toEqual([
+    expect(up.events('exchangeCompleted').map(({ status }) => status)).toEqual([
       'error:network',
       'error:network',
       'error:network',
@@ -200,7 +200,7 @@ describe('a deadline', () => {
       await using registry = await startScripted(script);
       await using up = connect(registry.url);
       const error = await failureOf(up.upstream.fetchManifest('a', LATEST, { deadlineMs: 100 }));
-      expect(error).toMatchObject({ kind: 'timeout', message: 'up: no answer within 100 ms' });
+      expect(error).toMatchObject({ kind: 'timeout', message: 'up: no response within 100 ms' });
     }
   });
 
@@ -208,7 +208,7 @@ describe('a deadline', () => {
     await using registry = await startRaw(() => {});
     await using up = connect(registry.url.replace('http:', 'https:'), { timeouts: { connectMs: 60_000 } });
     const error = await failureOf(up.upstream.fetchManifest('a', LATEST, { deadlineMs: 100 }));
-    expect(error.message).toBe('up: no answer within 100 ms');
+    expect(error.message).toBe('up: no response within 100 ms');
   });
 
   it('does not end a blob whose headers are in', async () => {

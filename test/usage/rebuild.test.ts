@@ -76,7 +76,7 @@ describe('layover index rebuild', () => {
     const put = await made.putImage('docker.io/a', 'latest', [Buffer.alloc(1000, 'a')]);
     await made.putImage('docker.io/b', 'latest', [Buffer.alloc(1000, 'a')]);
     const orphan = await made.putBlob('docker.io/c', Buffer.alloc(500, 'orphan'));
-    await made.store.deleteBlobLink('docker.io/c', orphan);
+    await made.store.blobs.deleteLink('docker.io/c', orphan);
     const before = await made.index.totals();
     await made.index.remove(await made.index.page({ limit: 100 }));
     for (const digest of [...put.all, orphan]) await made.index.bytesRemoved(digest);

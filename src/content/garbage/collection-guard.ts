@@ -55,17 +55,17 @@ export class CollectionGuard {
    * Of this process nobody removes these during a collection that is under way. Enough for cached content: should another process
    * remove it, it is a miss. To be called under the locks of the digests, after the link was made.
    */
-  rely(digests: readonly Digest[]): void {
+  protect(digests: readonly Digest[]): void {
     for (const digest of digests) this.#relied?.add(digest);
   }
 
   /**
-   * As {@link rely}, for what was pushed, which nobody may remove.
+   * As {@link protect}, for what was pushed, which nobody may remove.
    *
    * @throws {RegistryError} `UNAVAILABLE` when another process may be removing one of them; the link is to be taken back
    */
   async confirm(digests: readonly Digest[]): Promise<void> {
-    this.rely(digests);
+    this.protect(digests);
     if (this.#relied) return;
     const announced = await this.#look();
     if (!announced || announced.phase === 'looking') return;

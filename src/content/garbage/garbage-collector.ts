@@ -2,9 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Digest } from '../../oci/digest.ts';
+import type { BlobStore } from '../blobs.ts';
 import { type StoredLink, walkDigests } from '../inventory.ts';
 import { orUndefined } from '../links.ts';
+import type { ManifestStore } from '../manifests.ts';
 import { blobDataPath } from '../paths.ts';
+import type { RepositoryStore } from '../repositories.ts';
+import type { StoredBytes } from '../stored-bytes.ts';
 import type { CollectionGuard } from './collection-guard.ts';
 import {
   type CollectionProgress,
@@ -17,11 +21,10 @@ import type { DeadLinks, ManifestMemory, MarkedStores, RepositoryMark } from './
 
 /** The part of a content store that a collection works on. */
 export interface CollectedStore {
-  locked<T>(digest: Digest, work: () => Promise<T>): Promise<T>;
-  deleteManifestLink(repository: string, digest: Digest): Promise<string[]>;
-  deleteBlobLink(repository: string, digest: Digest): Promise<void>;
-  deleteBytes(digest: Digest): Promise<void>;
-  removeEmptyRepository(repository: string): Promise<void>;
+  readonly bytes: Pick<StoredBytes, 'locked' | 'delete'>;
+  readonly blobs: Pick<BlobStore, 'deleteLink'>;
+  readonly manifests: Pick<ManifestStore, 'deleteLink'>;
+  readonly repositories: Pick<RepositoryStore, 'removeEmpty'>;
 }
 
 export interface RemovedLink extends StoredLink {
@@ -113,7 +116,7 @@ export class GarbageCollector {
     const emptied = [...manifests, ...links].map(({ repository }) => repository);
     const empty = [...marks].filter(([, mark]) => mark.held.size === 0).map(([repository]) => repository);
     for (const repository of new Set([...emptied, ...empty])) {
-      await this.#options.store.removeEmptyRepository(repository);
+      await this.#options.store.repositories.removeEmpty(repository);
     }
   }
 
@@ -194,7 +197,7 @@ export class GarbageCollector {
     for (const { digest, told, remove } of candidates) {
       onEach();
       if (!doomed.has(digest)) continue;
-      await store.locked(digest, async () => {
+      await store.bytes.locked(digest, async () => {
         if (guard.isRelied(digest) || isHeld(digest)) return;
         const { distrust } = guard.announcement;
         if (distrust !== undefined) throw new Error(distrust);
@@ -217,14 +220,14 @@ export class GarbageCollector {
     const { store, onForgotten } = this.#options;
     await onForgotten({ ...link, tags: [] });
     let tags: readonly string[] = [];
-    if (link.kind === 'manifest') tags = await store.deleteManifestLink(link.repository, link.digest);
-    else await store.deleteBlobLink(link.repository, link.digest);
+    if (link.kind === 'manifest') tags = await store.manifests.deleteLink(link.repository, link.digest);
+    else await store.blobs.deleteLink(link.repository, link.digest);
     await onForgotten({ ...link, tags });
   }
 
   async #removeBytes(digest: Digest): Promise<void> {
     const { store, onBytesRemoved } = this.#options;
-    await store.deleteBytes(digest);
+    await store.bytes.delete(digest);
     await onBytesRemoved(digest);
   }
 }

@@ -5,7 +5,7 @@ import type { ParsedManifest } from '../../oci/manifest.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
 import { type StoredLink, walkLinks } from '../inventory.ts';
 import { type LinkStore, orUndefined } from '../links.ts';
-import type { ManifestStore } from '../manifests.ts';
+import type { ManifestFiles } from '../manifest-files.ts';
 import { layerLinkPath, revisionLinkPath } from '../paths.ts';
 import type { TagStore } from '../tags.ts';
 import { livingManifests, type RevisionNode } from './living-manifests.ts';
@@ -38,7 +38,7 @@ export interface RepositoryMark {
 export interface MarkedStores {
   readonly driver: StorageDriver;
   readonly links: LinkStore;
-  readonly manifests: ManifestStore;
+  readonly manifests: ManifestFiles;
   readonly tags: TagStore;
 }
 
@@ -124,7 +124,7 @@ async function readManifests(
 }
 
 async function readManifest(
-  manifests: ManifestStore,
+  manifests: ManifestFiles,
   repository: string,
   digest: Digest,
 ): Promise<RevisionNode | undefined> {
@@ -141,7 +141,7 @@ function toNode({ references, subject }: Pick<ParsedManifest, 'references' | 'su
  * price there.
  */
 async function isThere(driver: StorageDriver, repository: string, { digest, kind }: StoredLink): Promise<boolean> {
-  if (driver.staging.isFar) return true;
+  if (driver.staging.isRemote) return true;
   const path = kind === 'blob' ? layerLinkPath(repository, digest) : revisionLinkPath(repository, digest);
   return (await timeOf(driver, path)) !== undefined;
 }

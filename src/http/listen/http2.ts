@@ -96,7 +96,7 @@ export function isGone(res: ServerResponse): boolean {
 }
 
 /** Ends an answer that cannot be completed, so that the client cannot take it for a whole one. */
-export function cutAnswer(res: ServerResponse): void {
+export function cutResponse(res: ServerResponse): void {
   if (hasStream(res)) res.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   else res.destroy();
 }

@@ -86,8 +86,9 @@ function refuseStrangers({ listen, hosts, hasToken, prometheusPath }: DebugServe
   const isKnownHost = listen.net === 'unix' ? () => true : createHostCheck({ listen, hosts });
   const forScrapers = new Set(listensOnLoopback(listen) ? [] : [...HEALTH_PAGES, prometheusPath]);
   return async (request, _response, next) => {
-    const isServed = forScrapers.has(request.path) || isKnownHost(request.headers.host);
-    refuseForeign(request, isServed || (await hasToken?.(request)) === true, 'http.debug.hosts');
+    const isServed =
+      forScrapers.has(request.path) || isKnownHost(request.headers.host) || (await hasToken?.(request)) === true;
+    refuseForeign(request, { isServed, key: 'http.debug.hosts' });
     next();
   };
 }

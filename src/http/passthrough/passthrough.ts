@@ -4,12 +4,12 @@ import { RegistryError } from '../../oci/errors.ts';
 import type { WriteRequest } from '../../oci/write-request.ts';
 import type { Relay } from '../../pull-through/relay.ts';
 import type { Target } from '../../pull-through/router.ts';
+import type { RelayedWrite, WritePassthrough } from '../v2/write-passthrough.ts';
 import { discard } from './relay-response-body.ts';
 import { isTooLong, type RelayBody, relayBody, type RelayLimits } from './relay-body.ts';
 import { eventsOf } from './relay-events.ts';
 import { type RelayPlace, relayPlace } from './relay-location.ts';
-import type { Answered, Relayed } from './relayed.ts';
-import { isAccepted, replyRelayed } from './relay-response.ts';
+import { isAccepted, type RelayResponse, replyRelayed } from './relay-response.ts';
 import { RelaySender } from './relay-sender.ts';
 
 /** When a client may try again, after credentials were renewed. Milliseconds. */
@@ -19,7 +19,7 @@ const RETRY_AFTER_MS = 1000;
 const DELETES: ReadonlySet<WriteRequest['kind']> = new Set(['delete-manifest', 'delete-blob', 'cancel-upload']);
 
 /** Sends writes on to an upstream: the body as it comes, with our credentials instead of the client's. */
-export class Passthrough {
+export class Passthrough implements WritePassthrough {
   readonly #limits: RelayLimits;
   readonly #sender = new RelaySender();
 
@@ -28,7 +28,7 @@ export class Passthrough {
   }
 
   /** @throws {RegistryError} what the upstream cannot be asked for, or refuses to us; with status 413 for what is too large */
-  async relay(relayed: Relayed): Promise<void> {
+  async relay(relayed: RelayedWrite): Promise<void> {
     const { request, found, context } = relayed;
     const answered = await this.#ask(relayed, mountSource(relayed));
     const size = sizeAfter(answered);
@@ -42,14 +42,14 @@ export class Passthrough {
   }
 
   /** A mount that we may not have becomes an upload. */
-  async #ask(relayed: Relayed, from: string | undefined): Promise<Answered> {
+  async #ask(relayed: RelayedWrite, from: string | undefined): Promise<RelayResponse> {
     const { request, found } = relayed;
     const { relay, repository } = found;
     const access = { from, deletes: DELETES.has(request.kind) };
     const authorization = await relay.authorize(repository, access);
     const place = await relayPlace(request, found, from);
     const body = await this.#bodyOf(relayed, place);
-    const send = async (header: string | undefined): Promise<Answered> => {
+    const send = async (header: string | undefined): Promise<RelayResponse> => {
       const own = relay.isOwn(place.url) ? header : undefined;
       const answer = await this.#send(relayed, { place, body, authorization: own });
       return { answer, status: answer.statusCode ?? 502, place, body, isMount: from !== undefined };
@@ -70,7 +70,7 @@ export class Passthrough {
     throw refused(found);
   }
 
-  async #bodyOf({ request, found, context }: Relayed, place: RelayPlace): Promise<RelayBody> {
+  async #bodyOf({ request, found, context }: RelayedWrite, place: RelayPlace): Promise<RelayBody> {
     try {
       return await relayBody(context.exchange.req, request, { size: place.size, limits: this.#limits });
     } catch (err) {
@@ -80,8 +80,12 @@ export class Passthrough {
   }
 
   async #send(
-    { request, found, context }: Relayed,
-    { place, body, authorization }: Pick<Answered, 'place' | 'body'> & { readonly authorization: string | undefined },
+    { request, found, context }: RelayedWrite,
+    {
+      place,
+      body,
+      authorization,
+    }: Pick<RelayResponse, 'place' | 'body'> & { readonly authorization: string | undefined },
   ): Promise<IncomingMessage> {
     try {
       return await this.#sender.send(context.exchange, { relay: found.relay, url: place.url, authorization }, body);
@@ -91,7 +95,7 @@ export class Passthrough {
     }
   }
 
-  async #cancel({ request, found }: Pick<Relayed, 'request' | 'found'>, { url }: RelayPlace): Promise<void> {
+  async #cancel({ request, found }: Pick<RelayedWrite, 'request' | 'found'>, { url }: RelayPlace): Promise<void> {
     if (request.kind !== 'append-upload' && request.kind !== 'finish-upload') return;
     const { relay, repository } = found;
     const session = new URL(url);
@@ -107,7 +111,7 @@ export class Passthrough {
 }
 
 /** Whether another token may do (RFC 6750, section 3.1), or another password, as that of a helper may have expired. */
-function isStale({ answer, status, place }: Answered, authorization: string | undefined, relay: Relay): boolean {
+function isStale({ answer, status, place }: RelayResponse, authorization: string | undefined, relay: Relay): boolean {
   if (!relay.isOwn(place.url)) return false;
   if (authorization?.startsWith('Basic ')) return status === 401 || status === 403;
   if (status !== 401 || authorization?.startsWith('Bearer ') !== true) return false;
@@ -124,14 +128,14 @@ function credentialsRenewed({ sourceHost }: Target): RegistryError {
 }
 
 /** The upstream's own name; absent when the source belongs to another registry, or the client may not pull from it: it then sends the blob. */
-function mountSource({ request, found, context }: Relayed): string | undefined {
+function mountSource({ request, found, context }: RelayedWrite): string | undefined {
   if (request.kind !== 'start-upload' || request.mount === undefined || request.from === undefined) return undefined;
   const source = context.mountSource(request.from);
   return source?.relay === found.relay ? source.repository : undefined;
 }
 
 /** What the upstream tells counts; it writes nothing and one byte in the same way. */
-function sizeAfter({ answer, place, body }: Answered): number {
+function sizeAfter({ answer, place, body }: RelayResponse): number {
   const [, end = '0'] = /^(?:bytes=)?0-(\d{1,15})$/.exec(answer.headers['range'] ?? '') ?? [];
   if (Number(end) > 0) return Number(end) + 1;
   return place.size + (body.kind === 'stream' ? body.upload.count : 0);

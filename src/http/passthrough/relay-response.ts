@@ -1,13 +1,24 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 
 import { isDigest } from '../../oci/digest.ts';
 import { RegistryError } from '../../oci/errors.ts';
 import { referenceText } from '../../oci/reference.ts';
 import type { WriteRequest } from '../../oci/write-request.ts';
 import { hasStream } from '../listen/http2.ts';
-import type { Answered, Relayed } from './relayed.ts';
+import type { RelayedWrite } from '../v2/write-passthrough.ts';
+import type { RelayBody } from './relay-body.ts';
+import type { RelayPlace } from './relay-location.ts';
 import { discard } from './relay-response-body.ts';
 import { refusalOf } from './relay-refusal.ts';
+
+/** The upstream's response to a forwarded write. */
+export interface RelayResponse {
+  readonly answer: IncomingMessage;
+  readonly status: number;
+  readonly place: RelayPlace;
+  readonly body: RelayBody;
+  readonly isMount: boolean;
+}
 
 /** Headers of the upstream that the client gets, where they look as they should. */
 const RETURNED: Readonly<Record<string, RegExp>> = {
@@ -27,7 +38,7 @@ const ACCEPTED: ReadonlySet<number> = new Set([200, 201, 202, 204]);
  *
  * @throws {RegistryError} `UNAVAILABLE` with status 502 for a redirect, which is not followed, and for what is no answer to a write
  */
-export function isAccepted({ found }: Relayed, { status, answer }: Answered): boolean {
+export function isAccepted({ found }: RelayedWrite, { status, answer }: RelayResponse): boolean {
   if (ACCEPTED.has(status)) return true;
   if (status >= 400 && status < 600) return false;
   discard(answer);
@@ -36,7 +47,7 @@ export function isAccepted({ found }: Relayed, { status, answer }: Answered): bo
 }
 
 /** Never the body of the upstream: it has none to send for what it took, and errors are passed on as {@link refusalOf} says. */
-export async function replyRelayed(relayed: Relayed, answered: Answered, size: number): Promise<void> {
+export async function replyRelayed(relayed: RelayedWrite, answered: RelayResponse, size: number): Promise<void> {
   const { exchange } = relayed.context;
   const { answer, status } = answered;
   const headers: OutgoingHttpHeaders = { ...exchange.commonHeaders(), ...returned(answer.headers) };
@@ -49,8 +60,8 @@ export async function replyRelayed(relayed: Relayed, answered: Answered, size: n
 }
 
 async function refuse(
-  { found, context: { exchange } }: Relayed,
-  { answer, status, place }: Answered,
+  { found, context: { exchange } }: RelayedWrite,
+  { answer, status, place }: RelayResponse,
   headers: OutgoingHttpHeaders,
 ): Promise<void> {
   const { req, res } = exchange;
@@ -70,7 +81,7 @@ function returned(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
 }
 
 /** Where we have it: the session continues here, and so does what was made. */
-async function locationOf(relayed: Relayed, answered: Answered, size: number): Promise<string | undefined> {
+async function locationOf(relayed: RelayedWrite, answered: RelayResponse, size: number): Promise<string | undefined> {
   const { request, context } = relayed;
   const { status, answer } = answered;
   if (status === 202 || status === 204)
@@ -88,8 +99,8 @@ function isSession({ kind }: WriteRequest): boolean {
 
 /** One that is under way stays where it is when the upstream does not say. */
 async function sessionLocation(
-  { request, found: { relay, repository }, sourceHost, context }: Relayed,
-  { answer: { headers }, status, place }: Answered,
+  { request, found: { relay, repository }, sourceHost, context }: RelayedWrite,
+  { answer: { headers }, status, place }: RelayResponse,
   size: number,
 ): Promise<string> {
   const isUnderWay = request.kind !== 'start-upload' && headers.location === undefined;

@@ -9,13 +9,18 @@ export interface CertificatePair {
   readonly key: string;
 }
 
-/** Where the certificate comes from that we show. */
+export interface CertificateLog {
+  info(fields: Readonly<Record<string, string | undefined>>, message: string): void;
+  error(fields: Readonly<Record<string, string | undefined>>, message: string): void;
+}
+
+/** Where the server's certificate comes from. */
 export interface CertificateSource {
-  /** For messages. */
+  /** For log lines. */
   readonly name: string;
-  /** Different after the certificate has changed. */
+  /** Changes with the certificate. */
   version(): Promise<string>;
-  /** @returns undefined while there is none. @throws when it cannot be read, or when the key is not that of the certificate */
+  /** Absent before the first one is issued. @throws when it cannot be read, or when the key does not belong to the certificate */
   read(): Promise<CertificatePair | undefined>;
 }
 

@@ -2,27 +2,28 @@ import { parseRepositoryName } from '../../oci/reference.ts';
 import type { Target } from '../../pull-through/router.ts';
 
 /**
- * The repository that the `from` of a mount leads to, routed like every other name; absent when the client may not pull from it. What
- * is checked is therefore what is mounted.
+ * Resolves the `from` of a mount to a repository, routed like every other name. Absent when the client may not pull from it. The blob is
+ * mounted from the repository that was checked.
  */
 export type FindMountSource = (repository: string) => Target | undefined;
 
 export interface MountSourceOptions {
   /** @throws {RegistryError} for a name that no registry has */
   readonly route: (repository: string) => Target;
-  /** By stored name. */
+  /** Whether the target's registry serves its repository. */
+  readonly isAllowed: (target: Target) => boolean;
+  /** @param repository stored name */
   readonly mayPull: (repository: string) => boolean;
 }
 
-export function createMountSource({ route, mayPull }: MountSourceOptions): FindMountSource {
+export function createMountSource({ route, isAllowed, mayPull }: MountSourceOptions): FindMountSource {
   return (repository) => {
     const found = findTarget(() => route(parseRepositoryName(repository)));
-    if (!found || !mayPull(found.storedAs)) return undefined;
-    return found.allows?.(found.repository) === false ? undefined : found;
+    return found && mayPull(found.storedAs) && isAllowed(found) ? found : undefined;
   };
 }
 
-/** Absent for a name that no registry has, or that is none. */
+/** Absent when no registry has the name, or it is invalid. */
 export function findTarget(route: () => Target): Target | undefined {
   try {
     return route();

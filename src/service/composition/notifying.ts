@@ -4,7 +4,7 @@ import type { Config } from '../../config/config.ts';
 import { combineEvents } from '../../notifications/combine-events.ts';
 import { createCacheEvents } from '../../notifications/cache-events.ts';
 import type { Notifier } from '../../notifications/notifier.ts';
-import { SpoolLocks } from '../../locks/file-locks.ts';
+import { FileLocks } from '../../locks/file-locks.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { VERSION } from '../../version.ts';
 
@@ -24,7 +24,7 @@ export async function createNotifier({ config, env, telemetry }: NotifierParts):
     env,
     userAgent: `layover/${VERSION}`,
     events: telemetry.notifications,
-    createLocks: (directory) => new SpoolLocks(join(directory, '.locks')),
+    createLocks: (directory) => new FileLocks(join(directory, '.locks')),
     now: Date.now,
   });
 }

@@ -2,126 +2,152 @@ import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 
 import type { ProxyConfig, UpstreamConfig } from '../../config/config.ts';
+import { Fills } from '../../fills/fills.ts';
+import type { RunningFills } from '../../fills/running-fills.ts';
+import { type SpaceReservation, SpoolArea } from '../../fills/spool-area.ts';
+import { allowNames } from '../../filters/allow-names.ts';
+import { createNameFilter, type NameRefusal, refuseNames } from '../../filters/name-filter.ts';
+import { createUploadSecrets, type UploadSecrets } from '../../hosted/upload-secrets.ts';
+import type { PeerAccess } from '../../http/peers/peer-fills.ts';
 import type { RefreshResult } from '../../operations/cache-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
-import type { Digest } from '../../oci/digest.ts';
-import { createPeerSecret } from '../../redis/peer-secret.ts';
-import { Fills } from '../../fills/fills.ts';
-import type { LocalRegistry } from '../../hosted/hosted-registry.ts';
-import { createNameFilter } from '../../filters/name-filter.ts';
-import { PullThroughRegistry } from '../../pull-through/pull-through.ts';
+import { type CachedContent, PullThroughRegistry } from '../../pull-through/pull-through.ts';
 import { PulledBlobs } from '../../pull-through/pulled-blobs.ts';
 import { PulledManifests } from '../../pull-through/pulled-manifests.ts';
 import { Relay } from '../../pull-through/relay.ts';
 import type { UpstreamRoute } from '../../pull-through/router.ts';
-import { SpoolArea, type StoreRoom } from '../../fills/spool-area.ts';
-import { TagEntries } from '../../pull-through/tag-entries.ts';
-import { createUploadSecrets, type UploadSecrets } from '../../hosted/upload-secrets.ts';
+import type { TagEntries } from '../../pull-through/tag-entries.ts';
+import { createPeerSecret } from '../../redis/peer-secret.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { createUpstream } from '../../upstream/registry-upstream.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
 import { VERSION } from '../../version.ts';
+import type { CloseStack } from '../close-stack.ts';
 import { createPeerAccess, createReplicas } from './replicas.ts';
 import type { Stored } from './stored.ts';
 
 export interface PullingParts extends Stored {
-  readonly local: LocalRegistry;
+  readonly opened: CloseStack;
+  /** Stored content, for lists that the upstream does not return. */
+  readonly cached: CachedContent;
+  readonly running: RunningFills;
+  readonly tags: TagEntries;
+  /** Of the storage; absent when it has no limit. */
+  readonly quota: SpaceReservation | undefined;
   readonly telemetry: Telemetry;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly room: StoreRoom;
-  /** Of `http`, if one is configured. */
+  /** `http.secret`; absent when it is not set. */
   readonly secret: string | undefined;
 }
 
-/** Clients give up after a while: containerd after 30 s without headers. Milliseconds. */
+/** The part of the service that only a pull-through cache has. */
+export interface Pulling {
+  readonly upstreams: readonly Upstream[];
+  readonly routes: readonly UpstreamRoute[];
+  /** Absent when fills are not shared with replicas. */
+  readonly peers: PeerAccess | undefined;
+  /**
+   * Revalidates a tag now.
+   *
+   * @param repository its stored name
+   * @throws {ControlError} `not-found` when it belongs to no upstream
+   * @throws {RegistryError} when the upstream fails
+   */
+  refresh(repository: string, tag: string): Promise<RefreshResult>;
+}
+
+/** containerd gives up after 30 s without headers. Milliseconds. */
 const MAX_SLOT_WAIT_MS = 5_000;
 
-/** What only a pull-through cache has: upstreams, and the fills that they all share. */
-export async function createPulling(proxy: ProxyConfig, parts: PullingParts) {
-  const { buffers, driver, store, telemetry } = parts;
-  const spools = new SpoolArea({
-    directory: proxy.fills.directory ?? driver.spoolDirectory ?? join(tmpdir(), 'layover-fills'),
-    maxBytes: proxy.fills.maxSpoolBytes,
-    keepMs: proxy.fills.keepSpoolMs,
-    buffers,
-    onSize: (bytes) => telemetry.cache.spoolBytes(bytes),
-    store: parts.room,
+/** Creates upstreams, and the fills that they share. Contacts no upstream. */
+export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Promise<Pulling> {
+  const { opened, env, store, telemetry, redis } = parts;
+  const upstreams = proxy.upstreams.map((config) => {
+    const observe = telemetry.tracing?.followUpstream;
+    const options = { config, env, events: telemetry.upstream, observe, version: VERSION };
+    return { config, upstream: opened.use(createUpstream(options)) };
   });
-  await spools.start();
-  const { maxConcurrent, maxPerUpstream, minRate, advertise } = proxy.fills;
-  const replicas = createReplicas(advertise, parts);
-  const sharing = replicas && { sharing: replicas.sharing };
-  const limits = { total: maxConcurrent, perUpstream: maxPerUpstream, maxWaitMs: MAX_SLOT_WAIT_MS };
-  const fills = new Fills({ spools, target: store, events: telemetry.cache, limits, minRate, ...sharing });
-  const shared = parts.redis && createPeerSecret(parts.redis);
-  const secrets = createUploadSecrets({ configured: parts.secret, shared });
-  const upstreams: Upstream[] = [];
-  const routes = proxy.upstreams.map((config) => {
-    const follow = telemetry.tracing?.followUpstream;
-    const upstream = createUpstream({ config, env: parts.env, events: telemetry.upstream, follow, version: VERSION });
-    upstreams.push(upstream);
-    return createRoute(config, { ...parts, upstream, fills, offline: proxy.offline, secrets });
-  });
+  const replicas = createReplicas(proxy.fills.advertise, parts);
+  if (replicas) opened.use(replicas);
+  const fills = await createFills(proxy.fills, { ...parts, ...(replicas && { sharing: replicas.sharing }) });
+  const secrets = createUploadSecrets({ configured: parts.secret, shared: redis && createPeerSecret(redis) });
+  const { offline } = proxy;
+  const pulled = upstreams.map(({ config, upstream }) =>
+    createPulledUpstream(config, { ...parts, upstream, fills, offline, secrets }),
+  );
   return {
-    upstreams,
-    routes: routes.map(({ route }) => route),
-    isFilling: (digest: Digest) => fills.isFilling(digest),
-    forgetTag(repository: string, tag: string) {
-      for (const { tags } of routes) tags.forget(repository, tag);
-    },
-    async refresh(repository: string, tag: string): Promise<RefreshResult> {
-      for (const { registry } of routes) {
-        const refreshed = await registry.refreshTag(repository, tag);
-        if (refreshed) return refreshed;
-      }
-      throw new ControlError('not-found', `${repository} is of none of the upstreams`);
-    },
+    upstreams: upstreams.map(({ upstream }) => upstream),
+    routes: pulled.map(({ route }) => route),
     peers: replicas && createPeerAccess(replicas.secret, { fills, store }),
-    async close() {
-      await fills.stop();
-      spools.stop();
-      await replicas?.close();
-      await Promise.all(upstreams.map((upstream) => upstream.close()));
-    },
+    refresh: (repository, tag) => refreshTag(pulled, repository, tag),
   };
 }
 
-function createRoute(
-  config: UpstreamConfig,
-  {
-    store,
-    content,
-    local,
-    telemetry,
-    ...parts
-  }: PullingParts & { upstream: Upstream; fills: Fills; offline: boolean; secrets: UploadSecrets },
-): { readonly route: UpstreamRoute; readonly registry: PullThroughRegistry; readonly tags: TagEntries } {
-  const { upstream, fills, offline, usage } = parts;
-  const tags = new TagEntries(store);
-  const allows = createNameFilter(config);
-  const manifests = new PulledManifests({
-    upstream,
-    content,
-    tags,
-    policy: config.tags,
-    offline,
-    events: telemetry.cache,
-    now: Date.now,
+async function createFills(
+  config: ProxyConfig['fills'],
+  parts: PullingParts & Pick<ConstructorParameters<typeof Fills>[0], 'sharing'>,
+): Promise<Fills> {
+  const { opened, buffers, driver, store, telemetry, running, quota, sharing } = parts;
+  const spools = new SpoolArea({
+    directory: config.directory ?? driver.spoolDirectory ?? join(tmpdir(), 'layover-fills'),
+    maxBytes: config.maxSpoolBytes,
+    keepMs: config.keepSpoolMs,
+    buffers,
+    onSize: (bytes) => telemetry.cache.spoolBytes(bytes),
+    quota,
   });
+  opened.defer(() => spools.stop());
+  await spools.start();
+  const { maxConcurrent, maxPerUpstream, minRate } = config;
+  const limits = { total: maxConcurrent, perUpstream: maxPerUpstream, maxWaitMs: MAX_SLOT_WAIT_MS };
+  const options = { running, spools, target: store, events: telemetry.cache, limits, minRate };
+  const fills = new Fills({ ...options, ...(sharing && { sharing }) });
+  opened.defer(() => fills.stop());
+  return fills;
+}
+
+interface PulledUpstream {
+  readonly route: UpstreamRoute;
+  readonly registry: PullThroughRegistry;
+  readonly refusalOf: NameRefusal;
+}
+
+interface PulledUpstreamParts extends PullingParts {
+  readonly upstream: Upstream;
+  readonly fills: Fills;
+  readonly offline: boolean;
+  readonly secrets: UploadSecrets;
+}
+
+function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts): PulledUpstream {
+  const { upstream, store, content, tags, fills, offline, usage, cached, telemetry } = parts;
+  const isAllowed = createNameFilter(config);
+  const refusalOf = refuseNames(isAllowed, config.name);
+  const shared = { upstream, content, offline };
   const registry = new PullThroughRegistry({
     upstream,
-    manifests,
-    blobs: new PulledBlobs({ upstream, content, store, fills, offline }),
-    local,
+    manifests: new PulledManifests({ ...shared, tags, policy: config.tags, events: telemetry.cache, now: Date.now }),
+    blobs: new PulledBlobs({ ...shared, store, fills }),
+    cached,
     storePrefix: config.storePrefix,
-    allows,
     offline,
     onUsed: (repository, digest, kind, size) => usage.recorder.used(repository, digest, kind, size),
   });
-  const { name, aliases, library, isDefault, anyNamespace, storePrefix } = config;
   const relay = config.passthrough
-    ? new Relay({ ...config, allows, upstream, offline, store, content, tags, secrets: parts.secrets })
+    ? new Relay({ ...config, ...shared, refusalOf, store, tags, secrets: parts.secrets })
     : undefined;
-  const route = { name, aliases, library, isDefault, anyNamespace, storePrefix, registry, relay, allows };
-  return { route, registry, tags };
+  const { name, aliases, library, isDefault, anyNamespace, storePrefix } = config;
+  const names = { name, aliases, library, isDefault, anyNamespace, storePrefix };
+  return { route: { ...names, registry: allowNames(registry, refusalOf), relay, isAllowed }, registry, refusalOf };
+}
+
+async function refreshTag(pulled: readonly PulledUpstream[], stored: string, tag: string): Promise<RefreshResult> {
+  for (const { registry, refusalOf } of pulled) {
+    const remote = registry.remoteName(stored);
+    if (remote === undefined) continue;
+    const refusal = refusalOf(remote);
+    if (refusal) throw refusal;
+    return registry.refreshTag(remote, tag);
+  }
+  throw new ControlError('not-found', `${stored} belongs to no configured upstream`);
 }

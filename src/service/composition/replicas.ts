@@ -10,7 +10,7 @@ import { createPeerClient, PEER_HEADER, PEER_PATH } from '../../upstream/peer-cl
 
 export interface ReplicaParts {
   readonly redis: Redis | undefined;
-  readonly store: ContentStore;
+  readonly store: Pick<ContentStore, 'blobs'>;
   readonly telemetry: Telemetry;
 }
 
@@ -24,19 +24,19 @@ export function createReplicas(advertise: string | undefined, { redis, store, te
   const secret = createPeerSecret(redis);
   const peer = createPeerClient(secret);
   const leases = new Leases({ redis, address: advertise });
-  return { secret, sharing: new FillSharing({ leases, peer, store }), close: () => peer.close() };
+  return { secret, sharing: new FillSharing({ leases, peer, blobs: store.blobs }), close: () => peer.close() };
 }
 
 /** What it lets the others have. */
 export function createPeerAccess(
   secret: PeerAccess['secret'],
-  { fills, store }: { fills: Fills; store: ContentStore },
+  { fills, store }: { fills: Fills; store: Pick<ContentStore, 'blobs'> },
 ): PeerAccess {
   return {
     path: PEER_PATH,
     header: PEER_HEADER,
     secret,
     openBlob: async (repository, digest) =>
-      (await fills.follow(repository, digest)) ?? (await store.openBlob(repository, digest)),
+      (await fills.follow(repository, digest)) ?? (await store.blobs.open(repository, digest)),
   };
 }

@@ -13,8 +13,8 @@ const SEGMENTS = 'segments';
  * that add to the same file at once make two files of it, of which one counts.
  */
 export class S3Staging implements StagingArea {
-  readonly minPieceBytes = MIN_PART_BYTES;
-  readonly isFar = true;
+  readonly minChunkBytes = MIN_PART_BYTES;
+  readonly isRemote = true;
   readonly #parts: S3StagingParts;
   /** By this process, where one can wait for the other. */
   readonly #held = new Set<string>();

@@ -24,7 +24,7 @@ const IDENTITY_TOKEN_USER = '<token>';
  * @throws {CredentialsError}
  * @see https://github.com/docker/docker-credential-helpers#development
  */
-export async function askHelper(call: HelperCall): Promise<Credentials | undefined> {
+export async function runHelper(call: HelperCall): Promise<Credentials | undefined> {
   const output = await run(call);
   if (output === undefined) return undefined;
   const { username, secret } = parseOutput(output);
@@ -49,7 +49,7 @@ function run({ command, server, env, timeoutMs = DEFAULT_TIMEOUT_MS }: HelperCal
 
 function problemOf(error: ExecFileException): string {
   if (error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return 'wrote too much';
-  if (error.killed) return 'did not answer in time';
+  if (error.killed) return 'did not respond in time';
   if (typeof error.code === 'number') return `ended with exit code ${error.code}`;
   return `cannot be run: ${error.code ?? error.signal ?? 'unknown failure'}`;
 }
@@ -63,5 +63,5 @@ function parseOutput(output: string): { username: string; secret: string } {
   } catch {
     // The syntax error would quote the secret.
   }
-  throw new CredentialsError('the helper did not answer with Username and Secret');
+  throw new CredentialsError('the helper printed no Username and Secret');
 }

@@ -1,6 +1,6 @@
 import { WatchedFile } from '../../files/watched-file.ts';
 import { type Credentials, CredentialsError, type CredentialsSource, failedToLoad } from './credentials.ts';
-import { HelperAnswers, type HelperAnswersOptions } from './helper-answers.ts';
+import { HelperCache, type HelperCacheOptions } from './helper-cache.ts';
 
 /** Docker Hub's credentials are filed under the URL of an API that is long gone. */
 const HUB_KEY = 'https://index.docker.io/v1/';
@@ -17,19 +17,19 @@ const HELPER_LIFETIME_MS = 60_000;
  */
 export function dockerConfigCredentials(
   path: string,
-  options: Omit<HelperAnswersOptions, 'lifetimeMs'>,
+  options: Omit<HelperCacheOptions, 'lifetimeMs'>,
 ): CredentialsSource {
-  const answers = new HelperAnswers({ ...options, lifetimeMs: HELPER_LIFETIME_MS });
+  const cache = new HelperCache({ ...options, lifetimeMs: HELPER_LIFETIME_MS });
   const file = new WatchedFile({ path, parse: (bytes) => parseDockerConfig(bytes.toString('utf8'), path) });
   const find = async (host: string) => {
     const config = await file.load().catch(failedToLoad);
     const key = canonicalKey(host);
     const helper = config.credHelpers.get(key) ?? config.credsStore;
     const server = HUB_HOSTS.has(host) ? HUB_KEY : host;
-    const helped = helper && (await answers.find(`docker-credential-${helper}`, server));
+    const helped = helper && (await cache.find(`docker-credential-${helper}`, server));
     return helped || config.auths.get(key);
   };
-  return { kind: 'dockerconfig', knowsHosts: true, find, forget: () => answers.forget() };
+  return { kind: 'dockerconfig', knowsHosts: true, find, forget: () => cache.forget() };
 }
 
 interface DockerConfig {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import { ContentStore } from '../../../src/content/content-store.ts';
+import { type ContentStore, createContentStore } from '../../../src/content/content-store.ts';
 import { UploadStore } from '../../../src/content/uploads.ts';
 import type { CollectOptions } from '../../../src/content/garbage/collection-result.ts';
 import type { Digest } from '../../../src/oci/digest.ts';
@@ -36,9 +36,9 @@ export const layer = (name: string): Bytes => withDigest(Buffer.from(`layer ${na
 /** One process with the storage: its own locks and its own memory of what it linked. Several may share a directory. */
 export async function openReplica(rootDirectory: string) {
   const driver = await createFilesystemDriver({ rootDirectory, buffers: new BufferPool() });
-  const store = new ContentStore({ driver, onDamage: () => {}, noticeMs: NOTICE_MS, graceMs: GRACE_MS });
+  const store = createContentStore({ driver, onDamage: () => {}, noticeMs: NOTICE_MS, graceMs: GRACE_MS });
   const forgotten: string[] = [];
-  const collector = store.createCollector({
+  const collector = store.garbage.createCollector({
     isCollected: (repository) => !repository.startsWith('cached/'),
     isHeld: () => false,
     onForgotten: async ({ repository, digest }) => void forgotten.push(`${repository}@${digest}`),
@@ -53,7 +53,7 @@ export async function openReplica(rootDirectory: string) {
 /** What a client's push comes to. */
 function writerOf(store: ContentStore, driver: StorageDriver) {
   const uploads = new UploadStore(driver, (repository, digest, staged) =>
-    store.commitUpload(repository, digest, staged),
+    store.blobs.publish(repository, digest, staged),
   );
   return {
     async pushBlob(repository: string, { digest, bytes }: Bytes) {
@@ -70,14 +70,14 @@ function writerOf(store: ContentStore, driver: StorageDriver) {
     /** @returns false when there is nothing to mount */
     async mount(repository: string, digest: Digest, from: readonly string[]): Promise<boolean> {
       for (const holder of from) {
-        if ((await store.mountBlob(repository, digest, holder)) !== undefined) return true;
+        if ((await store.blobs.mount(repository, digest, holder)) !== undefined) return true;
       }
       return false;
     },
     /** @returns false when something that it is made of is missing */
     async pushManifest(repository: string, { digest, bytes, blobs }: Image, ...tags: string[]): Promise<boolean> {
       const needs = blobs.map((blob) => ({ digest: blob.digest, kinds: ['blob' as const] }));
-      return (await store.pushManifest(repository, { digest, bytes, tags, needs })).length === 0;
+      return (await store.manifests.push(repository, { digest, bytes, tags, needs })).length === 0;
     },
   };
 }

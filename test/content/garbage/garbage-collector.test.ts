@@ -23,7 +23,7 @@ const second = imageOf('second', [shared, layer('second')]);
 async function scene() {
   const directory = await temporaryDirectory();
   const replica = await openReplica(directory.path);
-  const has = (digest: Digest) => replica.store.hasBytes(digest);
+  const has = (digest: Digest) => replica.store.bytes.has(digest);
   return {
     root: directory.path,
     ...replica,
@@ -46,7 +46,7 @@ describe('a collection of garbage', () => {
     await using at = await scene();
     await push(at.replica, 'app', first, '1');
     await push(at.replica, 'app', second, '2');
-    await at.store.deleteManifestLink('app', first.digest);
+    await at.store.manifests.deleteLink('app', first.digest);
     const result = await at.collect();
     const [config, , own] = first.blobs.map((blob) => blob.digest);
     expect(result.manifests).toEqual([]);
@@ -60,13 +60,13 @@ describe('a collection of garbage', () => {
       true,
       true,
     ]);
-    expect(await at.store.statBlob('app', shared.digest)).toBe(shared.bytes.length);
+    expect(await at.store.blobs.stat('app', shared.digest)).toBe(shared.bytes.length);
   });
 
   it('says the same in a dry run, and removes nothing', async () => {
     await using at = await scene();
     await push(at.replica, 'app', first, '1');
-    await at.store.deleteManifestLink('app', first.digest);
+    await at.store.manifests.deleteLink('app', first.digest);
     const before = await readdir(at.root, { recursive: true });
     const dry = await at.collect({ dryRun: true });
     expect((await readdir(at.root, { recursive: true })).toSorted()).toEqual(before.toSorted());
@@ -81,7 +81,7 @@ describe('a collection of garbage', () => {
     const result = await at.collect({ deleteUntagged: true });
     expect(result.manifests).toEqual([{ repository: 'app', digest: first.digest }]);
     expect(at.forgotten).toContain(`app@${first.digest}`);
-    expect(await at.store.findManifest('app', second.digest)).toBeDefined();
+    expect(await at.store.manifests.find('app', second.digest)).toBeDefined();
   });
 
   it('keeps what is attached to an image as long as the image is there', async () => {
@@ -90,7 +90,7 @@ describe('a collection of garbage', () => {
     await push(at.replica, 'app', first, '1');
     await push(at.replica, 'app', signature);
     expect((await at.collect({ deleteUntagged: true })).manifests).toEqual([]);
-    await at.store.deleteManifestLink('app', first.digest);
+    await at.store.manifests.deleteLink('app', first.digest);
     expect((await at.collect({ deleteUntagged: true })).manifests.map(({ digest }) => digest)).toEqual([
       signature.digest,
     ]);
@@ -122,7 +122,7 @@ describe('a collection of garbage', () => {
     await at.pushBlob('app', blob);
     const anHourAgo = new Date(Date.now() - 3_700_000);
     await utimes(join(at.root, layerLinkPath('app', blob.digest)), anHourAgo, anHourAgo);
-    expect(await at.store.relyOnBlob('app', blob.digest)).toBe(blob.bytes.length);
+    expect(await at.store.blobs.protect('app', blob.digest)).toBe(blob.bytes.length);
     expect((await at.collect({ graceMs: 3_600_000 })).links).toEqual([]);
     expect(await at.has(blob.digest)).toBe(true);
   });
@@ -149,7 +149,7 @@ describe('a collection of garbage', () => {
       expect(result.blobs.map(({ digest }) => digest).toSorted()).toEqual(gone.toSorted());
       for (const digest of gone) expect(await at.has(digest)).toBe(false);
       for (const { digest } of [second, ...second.blobs]) expect(await at.has(digest)).toBe(true);
-      expect((await at.store.listTags(name))?.entries).toEqual(['2']);
+      expect((await at.store.tags.list(name))?.entries).toEqual(['2']);
     },
   );
 
@@ -158,22 +158,22 @@ describe('a collection of garbage', () => {
     const [cached, loose] = [layer('cached'), layer('loose')];
     await at.pushBlob('cached/library/alpine', cached);
     await at.pushBlob('cached/library/alpine', loose);
-    await at.store.deleteBlobLink('cached/library/alpine', loose.digest);
+    await at.store.blobs.deleteLink('cached/library/alpine', loose.digest);
     const result = await at.collect({ deleteUntagged: true });
     expect(result).toMatchObject({ manifests: [], links: [], blobs: [{ digest: loose.digest }] });
-    expect(await at.store.statBlob('cached/library/alpine', cached.digest)).toBe(cached.bytes.length);
+    expect(await at.store.blobs.stat('cached/library/alpine', cached.digest)).toBe(cached.bytes.length);
   });
 
   it('reports a repository with a damaged manifest, leaves it alone, and goes on with the others', async () => {
     await using at = await scene();
     await push(at.replica, 'broken', first, '1');
     await push(at.replica, 'fine', second, '1');
-    await at.store.deleteManifestLink('fine', second.digest);
+    await at.store.manifests.deleteLink('fine', second.digest);
     await writeFile(join(at.root, blobDataPath(first.digest)), '{');
     const result = await at.collect({ deleteUntagged: true });
     expect(result.skipped).toEqual([{ repository: 'broken', reason: `${first.digest} is damaged or missing` }]);
     expect(result.links.every(({ repository }) => repository === 'fine')).toBe(true);
-    for (const { digest } of first.blobs) expect(await at.store.statBlob('broken', digest)).toBeDefined();
+    for (const { digest } of first.blobs) expect(await at.store.blobs.stat('broken', digest)).toBeDefined();
     expect(await at.has(second.digest)).toBe(false);
   });
 
@@ -190,18 +190,18 @@ describe('a collection of garbage', () => {
     await push(at.replica, 'app', first, '1');
     await push(at.replica, 'app', second, '2');
     await store(at, { ...(JSON.parse(first.bytes.toString()) as object), ...more });
-    await at.store.deleteManifestLink('app', second.digest);
+    await at.store.manifests.deleteLink('app', second.digest);
     const result = await at.collect();
     expect(result.skipped).toEqual([]);
     expect(result.links.map(({ digest }) => digest)).toContain(second.blobs[2]?.digest);
-    for (const { digest } of first.blobs) expect(await at.store.statBlob('app', digest)).toBeDefined();
+    for (const { digest } of first.blobs) expect(await at.store.blobs.stat('app', digest)).toBeDefined();
   });
 
   it('collects a repository where something that is no manifest is linked as one', async () => {
     await using at = await scene();
     await push(at.replica, 'app', first, '1');
     await store(at, 'not a manifest');
-    await at.store.deleteManifestLink('app', first.digest);
+    await at.store.manifests.deleteLink('app', first.digest);
     const result = await at.collect();
     expect([result.skipped, result.links.length]).toEqual([[], first.blobs.length]);
   });
@@ -236,7 +236,7 @@ describe('a collection of garbage', () => {
     await push(at.replica, 'closed', first, '1');
     const loose = layer('loose');
     await at.pushBlob('app', loose);
-    await at.store.deleteBlobLink('app', loose.digest);
+    await at.store.blobs.deleteLink('app', loose.digest);
     const layers = join(at.root, layerLinkPath('closed', shared.digest), '../..');
     await rename(layers, `${layers}.aside`);
     await symlink(layers, layers);
@@ -269,7 +269,7 @@ describe('a collection of garbage', () => {
   it('gives way to one that began at the same moment', async () => {
     await using at = await scene();
     await push(at.replica, 'app', first, '1');
-    await at.store.deleteManifestLink('app', first.digest);
+    await at.store.manifests.deleteLink('app', first.digest);
     const running = at.collect();
     const other = announcement('other', 'looking', Date.now());
     await expect
@@ -284,7 +284,7 @@ describe('a collection of garbage', () => {
   it('ends early when told to, and leaves no announcement behind', async () => {
     await using at = await scene();
     await push(at.replica, 'app', first, '1');
-    await at.store.deleteManifestLink('app', first.digest);
+    await at.store.manifests.deleteLink('app', first.digest);
     const ending = new AbortController();
     const onProgress = ({ phase }: { phase: string }) =>
       phase === 'removing' && ending.abort(new Error('that will do'));
@@ -304,7 +304,7 @@ describe('a push while another process removes garbage', () => {
     await using at = await scene();
     await removing(at, shared.digest);
     await expect(at.pushBlob('app', shared)).rejects.toMatchObject({ code: 'UNAVAILABLE', status: 503 });
-    expect(await at.store.statBlob('app', shared.digest)).toBeUndefined();
+    expect(await at.store.blobs.stat('app', shared.digest)).toBeUndefined();
     await at.pushBlob('app', layer('other'));
   });
 
@@ -316,8 +316,8 @@ describe('a push while another process removes garbage', () => {
     const other = await openReplica(at.root);
     await expect(other.pushManifest('app', first, '1')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(other.pushManifest('app', second, '1')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    expect(await at.store.findManifest('app', first.digest)).toBeUndefined();
-    expect(await at.store.findManifest('app', second.digest), 'it was there before').toBeDefined();
+    expect(await at.store.manifests.find('app', first.digest)).toBeUndefined();
+    expect(await at.store.manifests.find('app', second.digest), 'it was there before').toBeDefined();
   });
 
   it('goes on when that process has ended without a word, after a while', async () => {
@@ -325,7 +325,7 @@ describe('a push while another process removes garbage', () => {
     await at.driver.writeSmall(doomedPath('other'), Buffer.from(shared.digest));
     await at.driver.writeSmall(COLLECTION, announcement('other', 'removing', Date.now() - 6 * 60_000));
     await at.pushBlob('app', shared);
-    expect(await at.store.statBlob('app', shared.digest)).toBe(shared.bytes.length);
+    expect(await at.store.blobs.stat('app', shared.digest)).toBe(shared.bytes.length);
   });
 });
 

@@ -118,10 +118,10 @@ async function collectUntil(isOver: () => boolean, replicas: readonly Replica[])
 
 async function expectWhole(replica: Replica, { promised }: Writer): Promise<void> {
   for (const { repository, tag, image } of promised.values()) {
-    expect((await replica.store.findTag(repository, tag))?.digest).toBe(image.digest);
-    expect((await replica.store.findManifest(repository, image.digest))?.bytes.equals(image.bytes)).toBe(true);
+    expect((await replica.store.tags.find(repository, tag))?.digest).toBe(image.digest);
+    expect((await replica.store.manifests.find(repository, image.digest))?.bytes.equals(image.bytes)).toBe(true);
     for (const blob of image.blobs) {
-      const source = await replica.store.openBlob(repository, blob.digest);
+      const source = await replica.store.blobs.open(repository, blob.digest);
       expect(source?.size, `${repository} ${blob.digest}`).toBe(blob.bytes.length);
       await source?.close();
     }
@@ -156,7 +156,7 @@ describe.each([1, 2, 3])('pushes, mounts, deletes and collections at once, order
 
 async function storedDigests({ store }: Replica): Promise<Set<Digest>> {
   const found = new Set<Digest>();
-  for await (const { digest } of store.walkBytes({})) found.add(digest);
+  for await (const { digest } of store.bytes.walk({})) found.add(digest);
   return found;
 }
 

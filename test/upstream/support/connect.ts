@@ -56,7 +56,7 @@ function recorder(told: Told[]): UpstreamEvents {
     (details: Parameters<UpstreamEvents[K]>[0]) =>
       told.push({ event, ...details } as Told);
   return {
-    answered: record('answered'),
+    exchangeCompleted: record('exchangeCompleted'),
     bytesReceived: record('bytesReceived'),
     rateLimited: record('rateLimited'),
     retried: record('retried'),

@@ -1,23 +1,22 @@
-import type { ManifestPut, RegistryWriter } from '../../../registry/registry.ts';
-import { noWriter } from '../no-writer.ts';
+import type { ManifestPut } from '../../../registry/registry.ts';
 import { readBody } from '../read-body.ts';
-import type { FindTarget, RouteHandler } from '../route-table.ts';
+import type { RouteHandler } from '../route-table.ts';
 
 /**
  * `PUT /v2/<name>/manifests/<reference>`: end-7a and end-7b of the distribution spec.
  *
- * @param maxBytes of a manifest; 0: no limit
+ * @param maxBytes of a manifest; 0: no configured limit
  */
 export function putManifest(maxBytes: number): RouteHandler<'put-manifest'> {
   return async (request, { exchange, target, locate, notify }) => {
     const { repository, reference, tags } = request;
-    const { writer, name } = writable(repository, target);
+    const { registry, repository: name } = target(repository);
     const bytes = await readBody(exchange.req, maxBytes);
     const mediaType = mediaTypeOf(exchange.req.headers['content-type']);
-    const put = await writer.manifests.put(name, { bytes, mediaType, reference, tags });
-    const named = [...new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags])];
-    const told = named.length === 0 ? [undefined] : named;
-    await Promise.all(told.map((tag) => notify({ action: 'push', repository, tag, ...put })));
+    const put = await registry.putManifest(name, { bytes, mediaType, reference, tags });
+    const putTags = [...new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags])];
+    const eventTags = putTags.length === 0 ? [undefined] : putTags;
+    await Promise.all(eventTags.map((tag) => notify({ action: 'push', repository, tag, ...put })));
     const headers = exchange.commonHeaders();
     headers['location'] = locate(`/v2/${repository}/manifests/${put.digest}`);
     Object.assign(headers, putHeaders(put, tags));
@@ -28,9 +27,9 @@ export function putManifest(maxBytes: number): RouteHandler<'put-manifest'> {
 /** `DELETE /v2/<name>/manifests/<reference>`: end-9 of the distribution spec. */
 export const deleteManifest: RouteHandler<'delete-manifest'> = async (request, { exchange, target, notify }) => {
   const { repository, reference } = request;
-  const { writer, name } = writable(repository, target);
-  const tags = await writer.manifests.delete(name, reference);
-  // As distribution: one for the manifest, and one for each tag that is gone with it.
+  const { registry, repository: name } = target(repository);
+  const tags = await registry.deleteManifest(name, reference);
+  // Like distribution: one event for the manifest, and one for each tag deleted with it.
   if (reference.kind === 'digest') await notify({ action: 'delete', repository, digest: reference.digest });
   await Promise.all(tags.map((tag) => notify({ action: 'delete', repository, tag })));
   exchange.res.writeHead(202, { ...exchange.commonHeaders(), 'content-length': 0 }).end();
@@ -38,30 +37,23 @@ export const deleteManifest: RouteHandler<'delete-manifest'> = async (request, {
 
 /** `DELETE /v2/<name>/blobs/<digest>`: end-10 of the distribution spec. */
 export const deleteBlob: RouteHandler<'delete-blob'> = async ({ repository, digest }, { exchange, target, notify }) => {
-  const { writer, name } = writable(repository, target);
-  await writer.manifests.deleteBlob(name, digest);
+  const { registry, repository: name } = target(repository);
+  await registry.deleteBlob(name, digest);
   await notify({ action: 'delete', repository, digest });
   exchange.res.writeHead(202, { ...exchange.commonHeaders(), 'content-length': 0 }).end();
 };
-
-/** @throws {RegistryError} `UNSUPPORTED` */
-function writable(repository: string, target: FindTarget): { readonly writer: RegistryWriter; readonly name: string } {
-  const { writer, repository: name } = target(repository);
-  if (!writer) throw noWriter(repository);
-  return { writer, name };
-}
 
 function putHeaders({ digest, subject }: ManifestPut, tags: readonly string[]) {
   return {
     'docker-content-digest': digest,
     'content-length': 0,
     ...(subject !== undefined && { 'oci-subject': subject }),
-    // One header line for each.
+    // One header line per tag.
     ...(tags.length > 0 && { 'oci-tag': [...tags] }),
   };
 }
 
-/** The specification lets registries ignore parameters. */
+/** Without parameters, which the specification lets registries ignore. */
 function mediaTypeOf(contentType: string | undefined): string | undefined {
   return contentType?.split(';', 1)[0]?.trim() || undefined;
 }

@@ -1,0 +1,52 @@
+import { type Digest, digestAlgorithm } from '../oci/digest.ts';
+import type { StorageDriver } from '../storage/driver.ts';
+import type { DamageListener } from './damage.ts';
+import { type LinkStore, orUndefined } from './links.ts';
+import { layerDirectory, layerLinkPath } from './paths.ts';
+
+export interface BlobLinksOptions {
+  readonly driver: StorageDriver;
+  readonly links: LinkStore;
+  readonly onDamage: DamageListener;
+}
+
+/** The link files that make blobs part of a repository. Takes no locks. */
+export class BlobLinks {
+  readonly #options: BlobLinksOptions;
+
+  constructor(options: BlobLinksOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the repository links the digest. Its bytes may be missing. */
+  async has(repository: string, digest: Digest): Promise<boolean> {
+    return (await this.#options.links.find(layerLinkPath(repository, digest))) !== undefined;
+  }
+
+  /** The digest under which the bytes are stored: usually the same, and for a sha512 link it may be a sha256. */
+  async findTarget(repository: string, digest: Digest): Promise<Digest | undefined> {
+    const path = layerLinkPath(repository, digest);
+    const target = await this.#options.links.find(path);
+    if (!target || target === digest || digestAlgorithm(target) !== digestAlgorithm(digest)) return target;
+    this.#options.onDamage({ path, reason: 'bad-link' });
+    return undefined;
+  }
+
+  async put(repository: string, digest: Digest): Promise<void> {
+    await this.#options.links.putIfChanged(layerLinkPath(repository, digest), digest);
+  }
+
+  /** Writes a link again that was written before `time`. Unix milliseconds. */
+  async refresh(repository: string, digest: Digest, time: number): Promise<void> {
+    const { driver, links } = this.#options;
+    const path = layerLinkPath(repository, digest);
+    const info = await orUndefined(driver.stat(path));
+    if (!info || info.modifiedAt.getTime() >= time) return;
+    const target = await links.find(path);
+    if (target) await links.put(path, target);
+  }
+
+  async delete(repository: string, digest: Digest): Promise<void> {
+    await this.#options.driver.delete(layerDirectory(repository, digest));
+  }
+}

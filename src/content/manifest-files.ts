@@ -1,0 +1,154 @@
+import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import { type ManifestReading, type ParsedManifest, readManifest } from '../oci/manifest.ts';
+import { isManifestMediaType } from '../oci/media-types.ts';
+import { FileTooLargeError, type StorageDriver } from '../storage/driver.ts';
+import type { Damage, DamageListener } from './damage.ts';
+import { LinkStore, orUndefined } from './links.ts';
+import { blobDataPath, revisionDirectory, revisionLinkPath, servedTypePath } from './paths.ts';
+
+/** Those that were taken under other limits are served on. Bytes. */
+const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
+const MAX_MEDIA_TYPE_BYTES = 256;
+
+export interface StoredManifest {
+  /** Exactly what was put. */
+  readonly bytes: Buffer;
+  /** With which it is served. */
+  readonly mediaType: string;
+  readonly digest: Digest;
+}
+
+export interface ReadManifest {
+  readonly stored: StoredManifest;
+  readonly reading: ManifestReading;
+}
+
+export interface ManifestFilesOptions {
+  readonly driver: StorageDriver;
+  readonly links: LinkStore;
+  readonly onDamage: DamageListener;
+}
+
+/** Manifests: bytes kept as those of blobs are, and a link in each repository that has them. */
+export class ManifestFiles {
+  readonly #options: ManifestFilesOptions;
+
+  constructor(options: ManifestFilesOptions) {
+    this.#options = options;
+  }
+
+  /** Verified. Undefined when the repository does not have it, or its bytes do not match its digest any more. */
+  async read(repository: string, digest: Digest): Promise<ReadManifest | undefined> {
+    const bytes = await this.#findVerified(repository, digest);
+    if (!bytes) return undefined;
+    const reading = readingOf(bytes);
+    if (!reading) return this.#damaged(digest, 'not-a-manifest');
+    const mediaType = (await this.#findServedType(repository, digest)) ?? reading.manifest.mediaType;
+    return { stored: { bytes, mediaType, digest }, reading };
+  }
+
+  /**
+   * What the manifest says, for whoever wants to know what it holds. What has the right bytes and is no manifest holds nothing.
+   *
+   * @returns undefined when the repository does not have it, or it is damaged
+   */
+  async findParts(
+    repository: string,
+    digest: Digest,
+  ): Promise<Pick<ParsedManifest, 'references' | 'subject'> | undefined> {
+    const bytes = await this.#findVerified(repository, digest);
+    return bytes && (readingOf(bytes)?.manifest ?? { references: [] });
+  }
+
+  /** Whether the repository links it; says nothing of its bytes. */
+  async has(repository: string, digest: Digest): Promise<boolean> {
+    const path = revisionLinkPath(repository, digest);
+    const target = await this.#options.links.find(path);
+    if (target !== undefined && target !== digest) this.#options.onDamage({ path, reason: 'bad-link' });
+    return target === digest;
+  }
+
+  /** Whether there is a link, damaged or not. */
+  async isThere(repository: string, digest: Digest): Promise<boolean> {
+    return (await orUndefined(this.#options.driver.stat(revisionLinkPath(repository, digest)))) !== undefined;
+  }
+
+  /**
+   * @param servedAs undefined: the media type that the bytes say
+   * @throws {RegistryError} `DIGEST_INVALID` when the bytes are not those of the digest
+   * @throws {StorageFullError}
+   */
+  async put(repository: string, digest: Digest, bytes: Uint8Array, servedAs?: string): Promise<void> {
+    if (!isOf(digest, bytes)) throw new RegistryError('DIGEST_INVALID', `these are not the bytes of ${digest}`);
+    const stored = await this.#findBytes(digest);
+    if (!stored?.equals(bytes)) await this.#options.driver.writeSmall(blobDataPath(digest), bytes);
+    await this.#putServedType(repository, digest, servedAs);
+    await this.#options.links.putIfChanged(revisionLinkPath(repository, digest), digest);
+  }
+
+  /** Makes a link anew that is there: somebody has come to rely on it. */
+  async refreshLink(repository: string, digest: Digest): Promise<void> {
+    await this.#options.links.put(revisionLinkPath(repository, digest), digest);
+  }
+
+  /** The bytes stay, and so do tags. */
+  async deleteLink(repository: string, digest: Digest): Promise<void> {
+    await this.#options.driver.delete(revisionDirectory(repository, digest));
+  }
+
+  async #findVerified(repository: string, digest: Digest): Promise<Buffer | undefined> {
+    if (!(await this.has(repository, digest))) return undefined;
+    const bytes = await this.#findBytes(digest);
+    if (!bytes) return this.#damaged(digest, 'missing-data');
+    if (isOf(digest, bytes)) return bytes;
+    return this.#damaged(digest, bytes.length === 0 ? 'empty-data' : 'wrong-bytes');
+  }
+
+  async #findServedType(repository: string, digest: Digest): Promise<string | undefined> {
+    const read = this.#options.driver.readSmall(servedTypePath(repository, digest), MAX_MEDIA_TYPE_BYTES);
+    const text = (await orUndefined(read))?.toString('latin1');
+    return text !== undefined && isManifestMediaType(text) ? text : undefined;
+  }
+
+  async #putServedType(repository: string, digest: Digest, servedAs: string | undefined): Promise<void> {
+    const { driver } = this.#options;
+    const path = servedTypePath(repository, digest);
+    if ((await this.#findServedType(repository, digest)) === servedAs) return;
+    if (servedAs === undefined) await driver.delete(path);
+    else await driver.writeSmall(path, Buffer.from(servedAs));
+  }
+
+  async #findBytes(digest: Digest): Promise<Buffer | undefined> {
+    try {
+      return await orUndefined(this.#options.driver.readSmall(blobDataPath(digest), MAX_MANIFEST_BYTES));
+    } catch (err) {
+      if (err instanceof FileTooLargeError) return undefined;
+      throw err;
+    }
+  }
+
+  #damaged(digest: Digest, reason: Damage['reason']): undefined {
+    this.#options.onDamage({ path: blobDataPath(digest), reason });
+    return undefined;
+  }
+}
+
+/** Reads manifests of a storage before there is a content store, for the usage record that the store writes to. */
+export function createManifestReader(driver: StorageDriver, onDamage: DamageListener): Pick<ManifestFiles, 'read'> {
+  return new ManifestFiles({ driver, onDamage, links: new LinkStore({ driver, onDamage }) });
+}
+
+function isOf(digest: Digest, bytes: Uint8Array): boolean {
+  return digestOf(bytes, digestAlgorithm(digest)) === digest;
+}
+
+/** Undefined for what has nothing of a manifest. */
+function readingOf(bytes: Uint8Array): ManifestReading | undefined {
+  try {
+    return readManifest(bytes);
+  } catch (err) {
+    if (err instanceof RegistryError) return undefined;
+    throw err;
+  }
+}
