@@ -18,7 +18,7 @@ export interface Output {
  */
 export async function checkConfig(file: string | undefined, env: Environment, out: Output): Promise<number> {
   try {
-    const loaded = await loadConfig({ file, env });
+    const loaded = await loadConfig({ file, env, areFilesChecked: true });
     out.write(`${describeLoaded(loaded).join('\n')}\n`);
     return 0;
   } catch (err) {

@@ -207,7 +207,7 @@ function moduleOf(path: string): string {
 }
 
 /** One line for each cycle. Type imports count: a reader has to know both files. */
-function findCycles(files: readonly SourceFile[]): string[] {
+export function findCycles(files: readonly SourceFile[]): string[] {
   const next = new Map(files.map(({ path, imports }) => [path, imports.filter((each) => each.isOurs)]));
   const done = new Set<string>();
   const cycles: string[] = [];

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 
 import type { Notification } from '../../src/notifications/envelope.ts';
-import { pushFixture, startDockerRegistry } from '../content/docker-registry.ts';
+import { pushFixture } from '../content/push-fixture.ts';
+import { startDockerRegistryOn } from '../support/docker-registry.ts';
 import { type ConfigObject, Layover } from '../support/layover.ts';
 import { findProgram } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -91,7 +92,7 @@ describe('events of pushes, mounts, pulls and deletes', () => {
     await using directory = await temporaryDirectory();
     const all = { ignore: {} };
     const notifications = { events: { includereferences: true }, endpoints: [{ name: 'a', url: theirs.url }] };
-    await using distribution = await startDockerRegistry(dockerRegistry ?? '', directory.path, { notifications });
+    await using distribution = await startDockerRegistryOn(dockerRegistry ?? '', directory.path, { notifications });
     await using layover = await startLayover([endpoint(ours, all)]);
     await doEverything(distribution.url);
     await doEverything(layover.url);
