@@ -87,7 +87,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   },
   cache: { imports: ['oci', 'redis'] },
   redis: { imports: [] },
-  fetch: { imports: [] },
+  fetch: { imports: ['stream/bounded-body.ts'] },
   files: { imports: [] },
   locks: { imports: [] },
   config: { imports: ['matching'] },
