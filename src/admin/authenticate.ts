@@ -46,7 +46,7 @@ export function refuseStrangers(
 ): RequestHandler {
   const isKnownHost = open === undefined || open.listen.net === 'unix' ? () => true : createHostCheck(open);
   return (request, _response, next) => {
-    refuseForeign(request, isKnownHost(request.headers.host), 'admin.hosts');
+    refuseForeign(request, { isServed: isKnownHost(request.headers.host), key: 'admin.hosts' });
     next();
   };
 }

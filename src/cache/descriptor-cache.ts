@@ -49,7 +49,7 @@ export class DescriptorCache {
   readonly #memory;
   /** Tells our own messages from those of others. */
   readonly #sender = randomUUID();
-  #listener: RemovalListener | undefined;
+  readonly #listeners = new Set<RemovalListener>();
 
   constructor({ maxEntries, redis, events }: DescriptorCacheOptions) {
     this.#redis = redis;
@@ -59,14 +59,14 @@ export class DescriptorCache {
       onMessage: (message) => this.#removedElsewhere(message),
       onGap: () => {
         this.#memory.clear();
-        this.#listener?.missed();
+        for (const listener of this.#listeners) listener.missed();
       },
     });
   }
 
-  /** There is one. */
-  set listener(listener: RemovalListener) {
-    this.#listener = listener;
+  /** Calls the listener for every removal by another process, from now on. */
+  subscribe(listener: RemovalListener): void {
+    this.#listeners.add(listener);
   }
 
   /** Undefined when nobody knows; waits for Redis no longer than a pull may. */
@@ -161,7 +161,8 @@ export class DescriptorCache {
     this.#memory.delete(key);
     const at = key.lastIndexOf('@');
     const digest = key.slice(at + 1);
-    if (isDigest(digest)) this.#listener?.removed(key.slice(0, at), digest);
+    if (!isDigest(digest)) return;
+    for (const listener of this.#listeners) listener.removed(key.slice(0, at), digest);
   }
 
   #publish(commands: RedisCommands, repository: string, digest: Digest): Promise<number> {

@@ -11,7 +11,7 @@ export interface ContentListOptions {
   readonly parts: ManifestParts;
   readonly tags: TagReader;
   readonly pins: { look(): Promise<PinnedNow> };
-  readonly isKept: (repository: string) => boolean;
+  readonly isHosted: (repository: string) => boolean;
   /** Milliseconds; 0: never. */
   readonly ttlMs: number;
 }
@@ -149,12 +149,12 @@ export class ContentList {
   }
 
   async #entries(records: readonly UsageRecord[], view: View): Promise<ContentEntry[]> {
-    const { ttlMs, isKept } = this.#options;
+    const { ttlMs, isHosted } = this.#options;
     const entries: ContentEntry[] = [];
     for (const record of records) {
       const { repository, digest, kind, lastUsedAt } = record;
       const pinned = await view.pinned.has(record);
-      const hosted = isKept(repository);
+      const hosted = isHosted(repository);
       const expiresAt = ttlMs === 0 || pinned || hosted ? undefined : record.rank + ttlMs;
       const tags = kind === 'manifest' ? ((await this.#tagsOf(repository, view)).get(digest) ?? []) : [];
       entries.push({

@@ -90,7 +90,7 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
     ...usage,
     ...options,
     policy: config.storage.garbageCollection,
-    isHosted: policy.isKept,
+    isHosted: policy.isHosted,
     isAlone: config.storage.driver.kind === 'filesystem' && !usage.index.isShared,
   });
   const { pinBackup, now } = options;
@@ -129,8 +129,8 @@ function policyOf({ storage, proxy }: Config): Omit<HousekeepingPolicy, 'graceMs
     ttlMs: isCache && !proxy.offline ? proxy.ttlMs : 0,
     quota: isCache ? storage.quota : undefined,
     pins: storage.pins,
-    isKept: proxy ? whoseContentStays(proxy) : () => true,
-    sweepsLoose: isCache,
+    isHosted: proxy ? whoseContentStays(proxy) : () => true,
+    sweepsUnreferenced: isCache,
     scrub: { rate: storage.scrub.rate, intervalMs: storage.scrub.enabled ? storage.scrub.intervalMs : 0 },
   };
 }

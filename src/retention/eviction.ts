@@ -8,7 +8,7 @@ export interface EvictionOptions {
   readonly sweep: Sweep;
   readonly parts: ManifestParts;
   /** Repositories whose content is not ours to forget. */
-  readonly isKept: (repository: string) => boolean;
+  readonly isHosted: (repository: string) => boolean;
   readonly now: () => number;
 }
 
@@ -81,7 +81,7 @@ export class Eviction {
   }
 
   async #evict(record: UsageRecord, pinned: PinnedNow): Promise<Evicted> {
-    if (this.#options.isKept(record.repository)) return NOTHING;
+    if (this.#options.isHosted(record.repository)) return NOTHING;
     if (record.kind === 'manifest') return this.evictImage(record, pinned);
     if (await this.#options.parts.isPart(record.repository, record.digest)) return NOTHING;
     return this.evictBlob(record, pinned);
@@ -92,7 +92,7 @@ export class Eviction {
     const { index, now } = this.#options;
     if (kind === 'manifest') return Math.max(now(), startedAt);
     let later = rank;
-    for (const whole of await index.wholesOf(digest)) {
+    for (const whole of await index.parentsOf(digest)) {
       const image = await index.find({ repository, digest: whole, kind: 'manifest' });
       later = Math.max(later, image?.rank ?? 0);
     }

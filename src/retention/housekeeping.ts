@@ -36,9 +36,9 @@ export interface HousekeepingPolicy {
   readonly quota: QuotaLimits | undefined;
   readonly pins: readonly string[];
   /** Repositories whose content is not ours to forget. */
-  readonly isKept: (repository: string) => boolean;
+  readonly isHosted: (repository: string) => boolean;
   /** Bytes that nobody links are removed, where nobody else can be about to link them. */
-  readonly sweepsLoose: boolean;
+  readonly sweepsUnreferenced: boolean;
   readonly scrub: { readonly rate: number; readonly intervalMs: number };
 }
 
@@ -89,23 +89,24 @@ export class Housekeeping {
   #stopped = new AbortController();
   #beginning: Promise<void> | undefined;
   #rebuilding: Promise<RebuildResult> | undefined;
+  #unsubscribe = () => {};
   #sizeTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
 
   constructor(options: HousekeepingOptions) {
     const { index, recorder, parts, store, policy, events, now, onForgotten } = options;
-    const { ttlMs, graceMs, isKept } = policy;
+    const { ttlMs, graceMs, isHosted } = policy;
     const failed = (task: string) => this.#failed(task);
     this.#options = options;
     const pins = new Pins({ configured: policy.pins, index, parts, tags: store.tags });
     const sweep = new Sweep({ ...options, events: this.#reporting(events) });
     this.#sweep = sweep;
     this.pins = pins;
-    this.eviction = new Eviction({ index, sweep, parts, isKept, now });
-    this.contents = new ContentList({ index, parts, tags: store.tags, pins, isKept, ttlMs });
+    this.eviction = new Eviction({ index, sweep, parts, isHosted, now });
+    this.contents = new ContentList({ index, parts, tags: store.tags, pins, isHosted, ttlMs });
     this.#scheduler = new ExpiryScheduler({
       ...options,
-      ...{ sweep, pins, ttlMs, graceMs, isKept },
+      ...{ sweep, pins, ttlMs, graceMs, isHosted },
       onError: failed('expiry'),
     });
     this.scrub = new Scrub({ index, store, ...policy.scrub, onForgotten, events, now });
@@ -131,11 +132,11 @@ export class Housekeeping {
    */
   start(): void {
     const { recorder, leader } = this.#options;
-    recorder.onLinked = () => {
+    this.#unsubscribe = recorder.onLinked(() => {
       this.#scheduler.wake();
       void this.quota?.check();
       this.#reportSize();
-    };
+    });
     this.#reportSize();
     if (leader) leader.start({ begin: () => this.#lead(), end: () => this.#follow() });
     else this.#beginning = this.#beginWhenComplete();
@@ -148,13 +149,14 @@ export class Housekeeping {
   }
 
   /** Deletes what the index knows to be loose. */
-  async sweepLoose(): Promise<void> {
-    if (this.#options.policy.sweepsLoose) await this.#sweep.sweepLoose();
+  async sweepUnreferenced(): Promise<void> {
+    if (this.#options.policy.sweepsUnreferenced) await this.#sweep.sweepUnreferenced();
   }
 
   /** What has begun is finished. */
   async stop(): Promise<void> {
     const { leader, recorder } = this.#options;
+    this.#unsubscribe();
     await this.#end();
     clearTimeout(this.#sizeTimer);
     await Promise.all([leader?.stop(), this.quota?.stop()]);
@@ -203,7 +205,7 @@ export class Housekeeping {
   async #begin(): Promise<void> {
     if (this.#stopped.signal.aborted) return;
     this.#scheduler.start();
-    await this.sweepLoose();
+    await this.sweepUnreferenced();
     await this.quota?.check();
     await this.scrub.schedule();
   }

@@ -88,7 +88,7 @@ export class LocalControl implements CacheControl {
     const { housekeeping, policy, recorder } = this.#options;
     await recorder.flush();
     const records = await housekeeping.contents.find(name);
-    const ours = records.filter(({ repository }) => !policy.isKept(repository));
+    const ours = records.filter(({ repository }) => !policy.isHosted(repository));
     if (ours.length === 0) throw new ControlError('held', `${name} was pushed here and cannot be fetched again`);
     const pinned = await housekeeping.pins.look();
     let [references, bytes] = [0, 0];

@@ -13,7 +13,7 @@ export interface SchedulerOptions {
   /** Until what was used elsewhere is known here. Milliseconds. */
   readonly graceMs: number;
   /** Repositories whose content is not ours to forget. */
-  readonly isKept: (repository: string) => boolean;
+  readonly isHosted: (repository: string) => boolean;
   readonly now: () => number;
   /** A pass was broken off; the next one tries again what is left. */
   readonly onError: (error: unknown) => void;
@@ -89,7 +89,7 @@ export class ExpiryScheduler {
   async #expire(): Promise<void> {
     const { index, recorder, sweep, pins, ttlMs, graceMs, now } = this.#options;
     await recorder.flush();
-    await sweep.sweepLoose();
+    await sweep.sweepUnreferenced();
     const before = now() - ttlMs - graceMs;
     const pinned = await pins.look();
     for (;;) {
@@ -105,7 +105,7 @@ export class ExpiryScheduler {
 
   /** @returns false when it has to stay */
   async #forget(record: UsageRecord, pinned: PinnedNow): Promise<boolean> {
-    if (this.#options.isKept(record.repository) || (await pinned.has(record))) return false;
+    if (this.#options.isHosted(record.repository) || (await pinned.has(record))) return false;
     return (await this.#options.sweep.remove(record, 'expired')).removed;
   }
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoredBytes } from '../content/stored-bytes.ts';
 import { type Digest, digestAlgorithm, digestFromHash } from '../oci/digest.ts';
 import { StorageUnavailableError } from '../storage/driver.ts';
-import { claimed } from '../usage/removal-claim.ts';
+import { withRemovalClaim } from '../usage/removal-claim.ts';
 import type { ScrubStatus } from '../operations/cache-control.ts';
 import type { ForgottenListener } from './sweep.ts';
 import type { UsageIndex } from '../usage/usage-index.ts';
@@ -139,7 +139,7 @@ export class Scrub {
     });
     if (actual === digest || actual === undefined) return;
     const { store, index, events, onForgotten } = this.#options;
-    await claimed({ index, store }, digest, async (claim) => {
+    await withRemovalClaim({ index, store }, digest, async (claim) => {
       // Again, when nobody is about to replace it: it may have been, since.
       const found = await this.#actualDigest(digest, startedAt);
       if (found === digest || found === undefined) return;

@@ -3,7 +3,7 @@ import type { ManifestStore } from '../content/manifests.ts';
 import type { RepositoryStore } from '../content/repositories.ts';
 import type { StoredBytes } from '../content/stored-bytes.ts';
 import type { Digest } from '../oci/digest.ts';
-import { claimed } from '../usage/removal-claim.ts';
+import { withRemovalClaim } from '../usage/removal-claim.ts';
 import { mayBeLinked } from '../usage/may-be-linked.ts';
 import type { UnrecordedNotes } from '../usage/unrecorded-queue.ts';
 import type { ContentReference, RemovalClaim, UsageIndex, UsageRecord } from '../usage/usage-index.ts';
@@ -67,7 +67,7 @@ export class Sweep {
   async remove(record: UsageRecord, reason: RemovalReason): Promise<Removal> {
     const { index, recorder, store, events } = this.#options;
     const { repository, digest, kind } = record;
-    const removal = await claimed({ index, store }, digest, async (claim) => {
+    const removal = await withRemovalClaim({ index, store }, digest, async (claim) => {
       const current = await index.find(record);
       const isUsed = current?.lastUsedAt !== record.lastUsedAt || recorder.isPending(repository, digest);
       if (isUsed || this.#options.isFilling(digest)) return KEPT;
@@ -83,14 +83,14 @@ export class Sweep {
   }
 
   /** Bytes that were left behind: by a crash between a reference and its bytes, or because a fill held them. */
-  async sweepLoose(): Promise<number> {
+  async sweepUnreferenced(): Promise<number> {
     const { index, store } = this.#options;
     let bytes = 0;
     let after: Digest | undefined;
     for (;;) {
-      const digests = await index.looseDigests({ ...(after && { after }), limit: BATCH });
+      const digests = await index.unreferencedDigests({ ...(after && { after }), limit: BATCH });
       for (const digest of digests) {
-        bytes += (await claimed({ index, store }, digest, (claim) => this.#removeBytes(digest, claim))) ?? 0;
+        bytes += (await withRemovalClaim({ index, store }, digest, (claim) => this.#removeBytes(digest, claim))) ?? 0;
       }
       after = digests.at(-1);
       if (digests.length < BATCH) return bytes;

@@ -7,15 +7,14 @@ import { adminSocketPath } from '../admin/socket-path.ts';
 import type { Config } from '../config/config.ts';
 import { type Context, createContext } from './context.ts';
 import { activatedSocket } from '../http/listen/activated-socket.ts';
-import { createApp } from '../http/pages/app.ts';
+import { createPages } from '../http/pages/app.ts';
 import { Clients } from '../http/client/client-address.ts';
 import { createTokenPage } from '../http/auth/token-page.ts';
 import { createProfilePages } from '../http/pages/debug-profiles.ts';
 import { startDebugServer } from '../http/pages/debug-server.ts';
 import { Gate } from '../http/auth/authorize.ts';
 import { createDispatcher, type Dispatcher } from '../http/v2/dispatcher.ts';
-import { noteExchange } from '../http/v2/exchange.ts';
-import { overHttp2 } from '../http/pages/express-over-http2.ts';
+import { recordExchange } from '../http/v2/exchange.ts';
 import { listen } from '../http/listen/listener.ts';
 import { createBaseUrl, createLocate } from '../http/client/locate.ts';
 import { Passthrough } from '../http/passthrough/passthrough.ts';
@@ -25,6 +24,7 @@ import { refuseHost } from '../http/v2/refuse-host.ts';
 import { createRoutes } from '../http/v2/routes.ts';
 import { TrustedProxies } from '../http/client/trusted-proxies.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import { toStorageFailure } from './storage-failure.ts';
 
 export interface StartServerOptions {
   readonly config: Config;
@@ -53,7 +53,8 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   const dispatch = createDispatcher({
     router,
     routes: createRoutes({ ...context, ...config }),
-    telemetry,
+    events: telemetry,
+    toStorageFailure,
     prefix,
     clients,
     locate: createLocate(config.http, clients),
@@ -61,16 +62,17 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
     headers: config.http.headers,
     isHealthy,
     passthrough: new Passthrough(config.http.limits),
-    listening: listener && { listener, baseUrl },
+    eventSink: listener && { listener, baseUrl },
   });
   const page = auth?.issuer && { auth, issuer: auth.issuer, router, clients, prefix, log: telemetry.log };
   const tokens = page && createTokenPage(page);
   const operators = { profiles: createProfilePages(), hasToken: adminTokenCheck(config) };
   const admin = await startAdmin(config, context, { telemetry, ...operators });
-  const app = overHttp2(createApp({ health, tokens, admin: admin.app }));
-  const peerFills = context.peers && createPeerFills({ access: context.peers, clients, telemetry });
+  const pages = createPages({ health, tokens, createAdmin: admin.createApp });
+  const peerFills =
+    context.peers && createPeerFills({ access: context.peers, clients, events: telemetry, toStorageFailure });
   const draining = { now: false };
-  const serve = createServe({ dispatch, peerFills, app, clients, telemetry });
+  const serve = createServe({ dispatch, peerFills, pages, clients, telemetry });
   const onRequest: ServeRequest = (req, res) => {
     if (draining.now) res.shouldKeepAlive = false;
     return serve(req, res);
@@ -79,9 +81,9 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
   const debugServer = debug && (await startDebugServer({ ...debug, ...operators, metrics: telemetry.metrics, health }));
   const serving = await listen({
     http: config.http,
-    onRequest: limitRequests(onRequest, { ...config.http.limits, clients, telemetry }),
+    onRequest: limitRequests(onRequest, { ...config.http.limits, clients, events: telemetry }),
     clients,
-    telemetry,
+    events: telemetry,
     fd: activatedSocket(env, process.pid),
   });
   health.start();
@@ -104,19 +106,19 @@ export async function startServer({ config, env, telemetry }: StartServerOptions
 interface ServeOptions {
   readonly dispatch: Dispatcher;
   readonly peerFills: ServeRequest | undefined;
-  readonly app: RequestListener;
+  readonly pages: RequestListener;
   readonly clients: Clients;
   readonly telemetry: Telemetry;
 }
 
 /** The registry's requests to the dispatcher, those of replicas to their page, all others to the pages for people. */
-function createServe({ dispatch, peerFills, app, clients, telemetry }: ServeOptions): ServeRequest {
+function createServe({ dispatch, peerFills, pages, clients, telemetry }: ServeOptions): ServeRequest {
   return (req, res) => {
-    if (refuseHost(req, res, { clients, telemetry })) return undefined;
+    if (refuseHost(req, res, { clients, events: telemetry })) return undefined;
     const work = dispatch(req, res) ?? peerFills?.(req, res);
     if (work) return work;
-    const exchange = noteExchange(req, res, { client: clients.of(req), telemetry });
-    app(req, Object.assign(res, { locals: { exchange } }));
+    const exchange = recordExchange(req, res, { client: clients.of(req), events: telemetry });
+    pages(req, Object.assign(res, { locals: { exchange } }));
     return undefined;
   };
 }
@@ -148,7 +150,8 @@ async function startAdmin(config: Config, context: Context, { telemetry, profile
   const starting = socket && context.keeping.then(() => startOnSocket(socket)).catch(onError);
   if (context.isKeeper) await starting;
   return {
-    app: hasToken && !address ? createAdminApp({ ...routes, listen: config.http.listen, hasToken }) : undefined,
+    createApp:
+      hasToken && !address ? () => createAdminApp({ ...routes, listen: config.http.listen, hasToken }) : undefined,
     async close() {
       isClosed = true;
       await Promise.all(servers.map((server) => server.close()));

@@ -1,3 +1,4 @@
+import type { FinishedRequest, RequestHandlerName } from '../http/v2/request-events.ts';
 import { formatDuration } from './duration.ts';
 import type { Log } from './log.ts';
 import type { Cell, HistogramCell } from './metric-family.ts';
@@ -5,52 +6,8 @@ import type { Metrics } from './metrics.ts';
 import { redactUrl } from './redact-url.ts';
 import { statusLabel } from './status-label.ts';
 
-/** Distribution's names, where it has the endpoint. */
-export type RequestHandlerName =
-  | 'ping'
-  | 'manifest'
-  | 'blob'
-  | 'blob_upload'
-  | 'blob_upload_chunk'
-  | 'tags'
-  | 'catalog'
-  | 'referrers'
-  | 'other';
-
 /** As in `X-Cache`. */
 export type CacheOutcome = 'HIT' | 'MISS' | 'FILL' | 'STALE' | 'BYPASS';
-
-export interface FinishedRequest {
-  readonly requestId: string;
-  /** Undefined when there is no trace of it. */
-  readonly traceId?: string | undefined;
-  /** Address and port of the client. */
-  readonly client: string;
-  readonly userAgent?: string | undefined;
-  /** Empty: nobody in particular. */
-  readonly user?: string | undefined;
-  /** Such as `HTTP/1.1`. */
-  readonly protocol?: string | undefined;
-  readonly method: string;
-  /** The request target as it came; secrets in it are left out of the log. */
-  readonly url: string;
-  readonly handler: RequestHandlerName;
-  readonly repository?: string | undefined;
-  readonly reference?: string | undefined;
-  readonly status: number;
-  /** Bytes of the request's body. @default 0 */
-  readonly requestBytes?: number | undefined;
-  /** Bytes of body sent to the client. */
-  readonly bytes: number;
-  readonly durationMs: number;
-  readonly outcome?: CacheOutcome | undefined;
-  readonly upstream?: string | undefined;
-  /** Time spent waiting for the upstream. Milliseconds. */
-  readonly upstreamMs?: number | undefined;
-  readonly error?: { readonly code: string; readonly message: string } | undefined;
-  /** The answer was cut off, by the client or by us. */
-  readonly aborted: boolean;
-}
 
 export interface RequestTelemetryOptions {
   readonly log: Log;

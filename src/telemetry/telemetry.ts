@@ -9,7 +9,7 @@ import type { Metrics } from './metrics.ts';
 import { NotificationTelemetry } from './notification-telemetry.ts';
 import { RedisTelemetry } from './redis-telemetry.ts';
 import { RequestTelemetry } from './request-telemetry.ts';
-import type { FinishedRequest, RequestHandlerName } from './request-telemetry.ts';
+import type { FinishedRequest, RequestHandlerName } from '../http/v2/request-events.ts';
 import type { StorageAction, Tracing } from './tracing.ts';
 import { UpstreamTelemetry } from './upstream-telemetry.ts';
 

@@ -1,4 +1,4 @@
-import type { FinishedRequest } from './request-telemetry.ts';
+import type { FinishedRequest } from '../http/v2/request-events.ts';
 import { redactUrl } from './redact-url.ts';
 
 type Attributes = Record<string, string | number | boolean>;

@@ -16,10 +16,10 @@ import type { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 
 import type { TracingConfig } from '../config/config.ts';
 import type { UpstreamExchange, ExchangeObserver } from '../upstream/upstream.ts';
-import type { FinishedRequest } from './request-telemetry.ts';
+import type { FinishedRequest, RequestTrace } from '../http/v2/request-events.ts';
 import { requestAttributes, requestSpanName } from './tracing-attributes.ts';
 import { createProvider, type StartTracingOptions } from './tracing-provider.ts';
-import type { RequestTrace, StorageAction, TracedFill, Tracing } from './tracing.ts';
+import type { StorageAction, TracedFill, Tracing } from './tracing.ts';
 
 /** How long the end of the process waits for the collector. Milliseconds. */
 const FLUSH_TIMEOUT_MS = 2_000;

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 import type { ObserveExchange } from '../upstream/upstream.ts';
-import type { FinishedRequest } from './request-telemetry.ts';
+import type { RequestTrace } from '../http/v2/request-events.ts';
 
 /** What happens, as spans of a trace. What happens for no request has none. */
 export interface Tracing {
@@ -14,14 +14,6 @@ export interface Tracing {
   fillEnded(event: TracedFill, failure?: string): void;
   /** Sends what there is, for a bounded time, and ends. */
   stop(): Promise<void>;
-}
-
-export interface RequestTrace {
-  /** 32 hexadecimal digits. */
-  readonly id: string;
-  /** All that `work` begins belongs to the request. */
-  run<T>(work: () => T): T;
-  finished(request: FinishedRequest): void;
 }
 
 export interface TracedFill {

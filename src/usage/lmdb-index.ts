@@ -55,6 +55,7 @@ export class LmdbIndex implements UsageIndex {
   readonly #options: LmdbIndexOptions;
   readonly #root: RootDatabase;
   readonly #tables: LmdbTables;
+  #closed: Promise<void> | undefined;
 
   private constructor(options: LmdbIndexOptions, root: RootDatabase) {
     this.#options = options;
@@ -170,12 +171,12 @@ export class LmdbIndex implements UsageIndex {
     return found;
   }
 
-  async looseDigests({ after, limit }: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]> {
+  async unreferencedDigests({ after, limit }: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]> {
     const range = after ? { start: packDigest(after), exclusiveStart: true, limit } : { limit };
     return [...this.#tables.loose.getKeys(range)].map(unpackDigest);
   }
 
-  async recordLoose({ digest, size }: { readonly digest: Digest; readonly size: number }): Promise<void> {
+  async recordUnreferenced({ digest, size }: { readonly digest: Digest; readonly size: number }): Promise<void> {
     const packed = packDigest(digest);
     this.#tables.write((totals) => {
       if (this.#tables.digests.get(packed)) return totals;
@@ -210,7 +211,7 @@ export class LmdbIndex implements UsageIndex {
     return Promise.all(manifests.map((manifest) => this.partsOf(manifest)));
   }
 
-  async wholesOf(part: Digest): Promise<Digest[]> {
+  async parentsOf(part: Digest): Promise<Digest[]> {
     const packed = packDigest(part);
     const found: Digest[] = [];
     for (const [of, whole] of this.#tables.wholes.getKeys({ start: [packed] as unknown as [string, string] })) {
@@ -297,7 +298,12 @@ export class LmdbIndex implements UsageIndex {
     else this.#tables.meta.putSync(`marker-${name}`, value);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     await this.#root.close();
     await this.#options.onClosed?.();
     if (this.#options.temporary) await rm(this.#options.directory, { recursive: true, force: true });

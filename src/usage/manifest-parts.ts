@@ -30,7 +30,7 @@ export class ManifestParts {
 
   /** Whether a manifest of the repository has the digest as a part. */
   async isPart(repository: string, digest: Digest): Promise<boolean> {
-    for (const whole of await this.#index.wholesOf(digest)) {
+    for (const whole of await this.#index.parentsOf(digest)) {
       if (await this.#index.find({ repository, digest: whole, kind: 'manifest' })) return true;
     }
     return false;

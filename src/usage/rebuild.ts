@@ -3,7 +3,7 @@ import type { RepositoryStore } from '../content/repositories.ts';
 import type { StoredBytes } from '../content/stored-bytes.ts';
 import type { Digest } from '../oci/digest.ts';
 import { UnreadablePathError } from '../storage/driver.ts';
-import { claimed } from './removal-claim.ts';
+import { withRemovalClaim } from './removal-claim.ts';
 import { mayBeLinked } from './may-be-linked.ts';
 import type { ManifestParts } from './manifest-parts.ts';
 import type { ContentReference, UsageIndex, UsageRecord, Use } from './usage-index.ts';
@@ -58,7 +58,7 @@ export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResu
   const onUnreadable = ({ path }: UnreadablePathError) => void (found.size < MAX_UNREADABLE && found.add(path));
   const added = await addLinks(options, onUnreadable);
   const removed = await removeGhosts(options);
-  await addLooseBytes(options, onUnreadable);
+  await addUnreferencedBytes(options, onUnreadable);
   await index.recount();
   options.signal?.throwIfAborted();
   await index.setMarker('complete', found.size === 0 ? new Date().toISOString() : undefined);
@@ -131,7 +131,7 @@ async function removeGhosts({ index, store, onProgress, signal }: RebuildOptions
         (await mayBeLinked(store, record.repository, record)) && (await mayBeStored(store, record.digest));
       if (await isThere()) continue;
       // Again, when nobody is about to link it.
-      await claimed({ index, store }, record.digest, async () => {
+      await withRemovalClaim({ index, store }, record.digest, async () => {
         if (await isThere()) return;
         await index.remove([record]);
         removed++;
@@ -154,7 +154,7 @@ async function mayBeStored(store: CountedStore, digest: Digest): Promise<boolean
 }
 
 /** What nobody links is swept like what was left behind. */
-async function addLooseBytes(
+async function addUnreferencedBytes(
   { index, store, onProgress, signal }: RebuildOptions,
   onUnreadable: UnreadableListener,
 ): Promise<void> {
@@ -164,6 +164,6 @@ async function addLooseBytes(
   };
   for await (const bytes of store.bytes.walk(walking)) {
     signal?.throwIfAborted();
-    if ((await index.holders(bytes.digest)).length === 0) await index.recordLoose(bytes);
+    if ((await index.holders(bytes.digest)).length === 0) await index.recordUnreferenced(bytes);
   }
 }

@@ -59,7 +59,7 @@ export class RedisIndexClaims {
     return (
       lease && {
         assertHeld() {
-          if (lease.lost.aborted) throw new ClaimLostError(`${digest} was claimed for too long`);
+          if (lease.lost.aborted) throw new ClaimLostError(`${digest} was withRemovalClaim for too long`);
         },
         release: () => lease.release(),
       }

@@ -100,8 +100,8 @@ export class RedisIndexPages {
   }
 
   async #count() {
-    const { digests: looseDigests, bytes: looseBytes } = await this.#countLoose();
-    let [bytes, digests, references] = [looseBytes, looseDigests, 0];
+    const { digests: unreferencedDigests, bytes: looseBytes } = await this.#countLoose();
+    let [bytes, digests, references] = [looseBytes, unreferencedDigests, 0];
     let after: UsageRecord | undefined;
     for (;;) {
       const page = await this.page({ ...(after && { after }), limit: COUNTED });

@@ -122,14 +122,14 @@ export class RedisIndex implements UsageIndex {
     return holdersIn(await this.#calls.call(READ, (commands) => commands.hkeys(this.#digestKey(digest))));
   }
 
-  async looseDigests({ after, limit }: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]> {
+  async unreferencedDigests({ after, limit }: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]> {
     const start = after === undefined ? '-' : `(${packDigest(after)}`;
     const read = (commands: RedisCommands) =>
       commands.zrangebylex(`${this.#prefix}:loose`, start, '+', 'LIMIT', 0, limit);
     return (await this.#calls.call(READ, read)).map(unpackDigest);
   }
 
-  async recordLoose({ digest, size }: { readonly digest: Digest; readonly size: number }): Promise<void> {
+  async recordUnreferenced({ digest, size }: { readonly digest: Digest; readonly size: number }): Promise<void> {
     await this.#calls.run(WRITE, recordLooseScript, { keys: [this.#prefix], args: [packDigest(digest), size] });
   }
 
@@ -148,7 +148,7 @@ export class RedisIndex implements UsageIndex {
     return stored.map((parts) => (parts === null ? undefined : parts.split(' ').filter(Boolean).map(unpackDigest)));
   }
 
-  async wholesOf(part: Digest): Promise<Digest[]> {
+  async parentsOf(part: Digest): Promise<Digest[]> {
     const fields = await this.#calls.call(READ, (commands) => commands.hkeys(this.#digestKey(part)));
     return fields.filter((field) => field.startsWith('w')).map((field) => unpackDigest(field.slice(1)));
   }

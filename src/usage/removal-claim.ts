@@ -10,7 +10,7 @@ export interface LockedStore {
  *
  * @returns undefined when another process links or removes it right now
  */
-export function claimed<T>(
+export function withRemovalClaim<T>(
   { index, store }: { readonly index: UsageIndex; readonly store: LockedStore },
   digest: Digest,
   work: (claim: RemovalClaim) => Promise<T>,

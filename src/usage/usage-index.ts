@@ -119,16 +119,16 @@ export interface UsageIndex {
   /** Forgets a reference, unless it was used since the record was read. @returns whether it is forgotten */
   removeUnused(record: UsageRecord): Promise<boolean>;
 
-  /** Forgets references. A digest that nobody has any more becomes {@link looseDigests loose}. */
+  /** Forgets references. A digest that nobody has any more becomes {@link unreferencedDigests loose}. */
   remove(references: readonly ContentReference[]): Promise<void>;
 
   holders(digest: Digest): Promise<Holder[]>;
 
   /** Digests whose bytes may be stored though no repository has them. */
-  looseDigests(query: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]>;
+  unreferencedDigests(query: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]>;
 
   /** Bytes are stored that nobody refers to. */
-  recordLoose(bytes: { readonly digest: Digest; readonly size: number }): Promise<void>;
+  recordUnreferenced(bytes: { readonly digest: Digest; readonly size: number }): Promise<void>;
 
   /** The bytes of a digest are gone from storage; references to it stay. */
   bytesRemoved(digest: Digest): Promise<void>;
@@ -140,7 +140,7 @@ export interface UsageIndex {
   partsOfAll(manifests: readonly Digest[]): Promise<(readonly Digest[] | undefined)[]>;
 
   /** The manifests that a digest is part of, in whichever repositories. */
-  wholesOf(part: Digest): Promise<Digest[]>;
+  parentsOf(part: Digest): Promise<Digest[]>;
 
   putParts(manifest: Digest, parts: readonly Digest[]): Promise<void>;
 
@@ -175,6 +175,7 @@ export interface UsageIndex {
   marker(name: Marker): Promise<string | undefined>;
   setMarker(name: Marker, value: string | undefined): Promise<void>;
 
+  /** May be called again. */
   close(): Promise<void>;
 }
 

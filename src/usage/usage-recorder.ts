@@ -32,16 +32,17 @@ export class UsageRecorder implements LinkLedger {
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
-  #onLinked: () => void = () => {};
+  readonly #listeners = new Set<() => void>();
 
   constructor(options: UsageRecorderOptions) {
     this.#options = options;
     this.#unrecorded = options.notes && new UnrecordedQueue(options.index, options.notes);
   }
 
-  /** Called after every new link, which may need room or be the first to expire. */
-  set onLinked(listener: () => void) {
-    this.#onLinked = listener;
+  /** Calls `listener` after every new link: it may exceed the quota or be the first to expire. @returns a function that ends this */
+  onLinked(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** Content was asked for and is stored. */
@@ -71,7 +72,7 @@ export class UsageRecorder implements LinkLedger {
     const linked = await this.#begin({ ...link, at }, parts);
     // What it is made of may be here already.
     if (link.kind === 'manifest') this.#note({ ...link, at, isNew: true });
-    this.#onLinked();
+    for (const listener of this.#listeners) listener();
     return linked;
   }
 

@@ -2,11 +2,9 @@ import { describe, expect, it } from 'vitest';
 
 import { DescriptorCache } from '../../src/cache/descriptor-cache.ts';
 import { connect } from '../../src/client/connect.ts';
-import { StoredContent } from '../../src/content/content-cache.ts';
+import { ContentCache } from '../../src/content/content-cache.ts';
 import { UploadStore } from '../../src/content/uploads.ts';
-import { BlobMounts } from '../../src/hosted/blob-mounts.ts';
 import { HostedRegistry } from '../../src/hosted/hosted-registry.ts';
-import { HostedUploads } from '../../src/hosted/hosted-uploads.ts';
 import { createUploadSecrets } from '../../src/hosted/upload-secrets.ts';
 import { type CopyEvents, copyImage } from '../../src/images/copy.ts';
 import { RegistryDestination } from '../../src/images/registry-destination.ts';
@@ -25,21 +23,19 @@ async function startHosted() {
   const { store, driver } = content;
   const events = { descriptorAsked: ignore, descriptorsShared: ignore };
   const descriptors = new DescriptorCache({ maxEntries: 100, redis: undefined, events });
-  const cached = new StoredContent(store, descriptors, () => undefined);
-  const uploads = new HostedUploads({
+  const registry = new HostedRegistry({
+    store,
+    content: new ContentCache({ store, descriptors, onDamage: ignore }),
     uploads: new UploadStore(driver, (repository, digest, staged) => store.blobs.publish(repository, digest, staged)),
-    mounts: new BlobMounts({ blobs: store.blobs, holders: async () => [] }),
+    policy: { deletes: true, validation: undefined, classes: [] },
     secrets: createUploadSecrets({ configured: 'a secret', shared: undefined }),
-    onStored: (repository, digest, size) => cached.blobStored(repository, digest, size),
-    now: Date.now,
+    holders: async () => [],
   });
-  const policy = { deletes: true, validation: undefined, classes: [] };
-  const registry: Registry = new HostedRegistry({ store, content: cached, uploads, policy });
   return {
     registry,
     content,
     async [Symbol.asyncDispose]() {
-      await uploads.close();
+      await registry.close();
       await content[Symbol.asyncDispose]();
     },
   };

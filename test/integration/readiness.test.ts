@@ -100,15 +100,15 @@ describe('readiness', () => {
     }
     await redis.kill();
     await vi.waitFor(
-      async () => expect(await redisOf(told)).toMatchObject({ state: 'failing', reason: 'no answer' }),
+      async () => expect(await redisOf(told)).toMatchObject({ state: 'failing', reason: 'no response' }),
       WAIT_MS,
     );
     expect([await statusOf(`${told.url}/readyz`), await statusOf(`${told.url}/v2/`)]).toEqual([200, 200]);
-    expect(await get(`${told.debugUrl}/debug/health`)).toEqual([200, { redis: 'no answer' }]);
+    expect(await get(`${told.debugUrl}/debug/health`)).toEqual([200, { redis: 'no response' }]);
 
     await vi.waitFor(async () => expect(await statusOf(`${fatal.url}/readyz`)).toBe(503), WAIT_MS);
     expect(await statusOf(`${fatal.url}/v2/`)).toBe(503);
-    expect(await get(`${fatal.debugUrl}/debug/health`)).toEqual([503, { redis: 'no answer' }]);
+    expect(await get(`${fatal.debugUrl}/debug/health`)).toEqual([503, { redis: 'no response' }]);
     await redis.launch();
     await vi.waitFor(async () => expect(await statusOf(`${fatal.url}/v2/`)).toBe(200), WAIT_MS);
   });
@@ -131,7 +131,7 @@ describe('readiness', () => {
     await hub.stop();
     await vi.waitFor(async () => {
       await fetch(`${layover.url}/v2/library/app/manifests/1`);
-      expect(await report()).toMatchObject({ state: 'failing', consequence: 'told', breaker: 'open' });
+      expect(await report()).toMatchObject({ state: 'failing', consequence: 'reported', breaker: 'open' });
     }, WAIT_MS);
     expect([await statusOf(`${layover.url}/readyz`), await statusOf(`${layover.url}/v2/`)]).toEqual([200, 200]);
   });

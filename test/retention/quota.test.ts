@@ -73,7 +73,7 @@ describe('a store above its quota', () => {
   });
 
   it('keeps content that a fill is about to replace, and what is not ours to forget', async () => {
-    await using made = await storeUnderTest({ ...quota(120_000), isKept: (repository) => repository === 'team/app' });
+    await using made = await storeUnderTest({ ...quota(120_000), isHosted: (repository) => repository === 'team/app' });
     const hosted = await made.putImage('team/app', 'v1', [layer('h', 10_000)]);
     const filling = await made.putImage('docker.io/x', 'any', [layer('f')]);
     made.filling.add(filling.layers[0] ?? filling.digest);

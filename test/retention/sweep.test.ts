@@ -50,7 +50,7 @@ describe('bytes that are swept while somebody links them', () => {
     await made.store.blobs.deleteLink('docker.io/a', digest);
     await made.index.remove([{ repository: 'docker.io/a', digest, kind: 'blob' }]);
     expect(await made.store.bytes.size(digest)).toBe(bytes.length);
-    await made.housekeeping.sweepLoose();
+    await made.housekeeping.sweepUnreferenced();
     expect(await made.store.bytes.size(digest)).toBeUndefined();
     expect((await made.index.totals()).bytes).toBe(0);
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { LogConfig } from '../../src/config/config.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
-import type { FinishedRequest } from '../../src/telemetry/request-telemetry.ts';
+import type { FinishedRequest } from '../../src/http/v2/request-events.ts';
 import { createTelemetry } from '../../src/telemetry/telemetry.ts';
 import { logIntoArray } from './log-lines.ts';
 import { samplesOf } from './metric-samples.ts';

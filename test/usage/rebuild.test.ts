@@ -82,8 +82,8 @@ describe('layover index rebuild', () => {
     const result = await rebuildIndex({ index, parts, store, lastUsedAt: () => 5 });
     expect(result).toMatchObject({ added: 6, bytes: before.bytes, references: 6 });
     expect(await index.partsOf(put.digest)).toEqual([put.config, ...put.layers]);
-    expect(await index.looseDigests({ limit: 10 })).toEqual([orphan]);
-    await made.housekeeping.sweepLoose();
+    expect(await index.unreferencedDigests({ limit: 10 })).toEqual([orphan]);
+    await made.housekeeping.sweepUnreferenced();
     expect(await made.stored([orphan, ...put.all])).toEqual(put.all);
   });
 });

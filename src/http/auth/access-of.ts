@@ -5,7 +5,7 @@ const PULL = ['pull'] as const;
 const PUSH = ['pull', 'push'] as const;
 const DELETE = ['delete'] as const;
 
-/** As distribution; but an upload is cancelled by whoever may push. `none`: to be known is enough. */
+/** Like distribution, except that pushing is enough to cancel an upload. `none`: any known caller. */
 const ACTIONS: Readonly<Record<OciRequestKind, readonly ('pull' | 'push' | 'delete')[] | 'none' | 'catalog'>> = {
   ping: 'none',
   'list-methods': 'none',
@@ -33,11 +33,11 @@ export type Needed =
       readonly kind: 'repository';
       readonly repository: string;
       readonly actions: readonly ('pull' | 'push' | 'delete')[];
-      /** A repository to mount from: asked for, but the upload goes on without it. */
+      /** A repository to mount from: part of the challenge, but the upload continues without it. */
       readonly from: string | undefined;
     };
 
-/** What a request takes to be answered. */
+/** The access that a request needs. */
 export function neededBy(request: OciRequest): Needed {
   const actions = ACTIONS[request.kind];
   if (actions === 'catalog') return { kind: 'catalog' };
@@ -46,7 +46,7 @@ export function neededBy(request: OciRequest): Needed {
   return { kind: 'repository', repository: request.repository, actions, from };
 }
 
-/** @param nameOf the name in scopes of a repository, as the client wrote it */
+/** @param nameOf name in scopes of a repository name in the request */
 export function accessesOf(needed: Needed, nameOf: (repository: string) => string): Access[] {
   if (needed.kind === 'known') return [];
   if (needed.kind === 'catalog') return [CATALOG];

@@ -4,7 +4,7 @@ import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { Presented } from '../../auth/authenticator.ts';
 import type { Client } from '../client/client-address.ts';
 
-/** What a request shows of who sent it. */
+/** Credentials and origin of a request. */
 export function presentedBy(req: IncomingMessage, client: Client): Presented {
   return {
     authorization: req.headers.authorization,
@@ -14,7 +14,7 @@ export function presentedBy(req: IncomingMessage, client: Client): Presented {
   };
 }
 
-/** Undefined unless it was verified: `http.tls.clientauth` may let others connect. */
+/** Absent unless it was verified: `http.tls.clientauth` may accept others. */
 function certificateOf({ socket }: IncomingMessage): PeerCertificate | undefined {
   const { authorized, getPeerCertificate } = socket as Partial<TLSSocket>;
   if (authorized !== true || getPeerCertificate === undefined) return undefined;

@@ -7,6 +7,7 @@ import type { OciRequest } from '../../oci/request.ts';
 import type { Router } from '../../pull-through/router.ts';
 import { accessesOf, type Needed, neededBy } from './access-of.ts';
 import { presentedBy } from './authenticate.ts';
+import type { AccessGate, Permissions } from '../v2/access-gate.ts';
 import type { Exchange } from '../v2/exchange.ts';
 import { hostOf } from '../client/host-of.ts';
 import type { BaseUrl } from '../client/locate.ts';
@@ -22,15 +23,8 @@ export interface GateOptions {
 
 const PULL = ['pull'];
 
-/** What the caller of the current request may do besides. Names are those of the storage. */
-export interface Permissions {
-  readonly mayPull: (repository: string) => boolean;
-  /** Whether a repository is listed; undefined: all of them are. */
-  readonly maySee: ((repository: string) => boolean) | undefined;
-}
-
-/** Lets a request through, or not: 401 for whoever can show (other) credentials, 403 for whoever is known and may not. */
-export class Gate {
+/** Admits requests or refuses them: 401 for callers that can send (other) credentials, 403 for known ones without permission. */
+export class Gate implements AccessGate {
   readonly #options: GateOptions;
   readonly #grants: StoredGrants;
 
@@ -39,12 +33,10 @@ export class Gate {
     this.#grants = new StoredGrants(options.router);
   }
 
-  /** Does not wait when the same credentials were good a moment ago. */
   identify({ req, client }: Exchange): Caller | Promise<Caller> {
     return this.#options.auth.identify(presentedBy(req, client));
   }
 
-  /** @throws {RegistryError} `UNAUTHORIZED` | `DENIED`, and what finding the repository fails with */
   admit(
     exchange: Exchange,
     caller: Caller,
@@ -57,7 +49,6 @@ export class Gate {
     return this.#permissionsOf(caller);
   }
 
-  /** For what is no request of the API: strangers are not told what is wrong with it. */
   admitUnread(exchange: Exchange, { identity, isRefused }: Caller): void {
     const { policy } = this.#options.auth;
     if (isRefused || !policy.knows(identity)) throw this.#unauthorized(exchange, [], undefined);
@@ -94,18 +85,18 @@ export class Gate {
   }
 
   /**
-   * What the client wrote, as long as that alone says what is meant; else with the upstream's name before it, so that a token for
-   * `team/app` is none for `team/app` of the registry that `ns` or `Host` name.
+   * The name in the request when it is unambiguous, otherwise with the upstream's name before it: a token for `team/app` must not be
+   * valid for `team/app` of the registry in `ns` or `Host`.
    */
   #scopeName(repository: string, target: FindTarget): string {
-    const meant = findTarget(() => target(repository));
-    if (meant?.sourceHost === undefined) return repository;
-    return storedNameOf(repository, this.#options.router) === meant.storedAs
+    const found = findTarget(() => target(repository));
+    if (found?.sourceHost === undefined) return repository;
+    return storedNameOf(repository, this.#options.router) === found.storedAs
       ? repository
-      : `${meant.sourceHost}/${meant.repository}`;
+      : `${found.sourceHost}/${found.repository}`;
   }
 
-  /** Whoever is known by name gains nothing from other credentials of the same name. */
+  /** A caller known by name gains nothing from other credentials of the same name. */
   #refusal(exchange: Exchange, name: string, accesses: readonly Access[]): RegistryError {
     if (name !== '') return denied(accesses);
     return this.#unauthorized(exchange, accesses, 'insufficient_scope');
@@ -133,7 +124,7 @@ function denied(accesses: readonly Access[]): RegistryError {
   return new RegistryError('DENIED', 'requested access to the resource is denied', { detail: recordsOf(accesses) });
 }
 
-/** As distribution has them: one for each action. */
+/** Like distribution: one for each action. */
 function recordsOf(accesses: readonly Access[]) {
   return accesses.flatMap(({ type, class: kind = '', name, actions }) =>
     actions.map((action) => ({ Type: type, Class: kind, Name: name, Action: action })),

@@ -5,22 +5,23 @@ import { RegistryError } from '../../oci/errors.ts';
 import type { Router } from '../../pull-through/router.ts';
 import { storedNameOf } from './stored-grants.ts';
 
-/** Of one token; Docker asks for two at most. */
+/** Per token; Docker requests at most two. */
 const MAX_SCOPES = 100;
 
 const ACTIONS = ['pull', 'push', 'delete'] as const;
 
 /**
- * What a token may be for: the part of the scopes asked for that the policy allows.
+ * The part of the requested scopes that the policy allows.
  *
- * @param asked `scope` parameters, each with one or several of them
+ * @param requested `scope` parameters, each with one or more scopes
+ * @throws {RegistryError} `UNSUPPORTED` with status 400 for too many of them
  */
 export function grantedOf(
-  asked: readonly string[],
+  requested: readonly string[],
   identity: Identity,
   { policy, router }: { readonly policy: Policy; readonly router: Router },
 ): Access[] {
-  const scopes = asked.flatMap((text) => text.split(' ')).filter(Boolean);
+  const scopes = requested.flatMap((text) => text.split(' ')).filter(Boolean);
   if (scopes.length > MAX_SCOPES)
     throw new RegistryError('UNSUPPORTED', `more than ${MAX_SCOPES} scopes`, { status: 400 });
   const accesses = scopes.map(parseScope).filter((access) => access !== undefined);
@@ -39,6 +40,6 @@ function granted(
   if (isCatalog) return policy.knows(identity) ? CATALOG : { ...access, actions: [] };
   const storedAs = type === 'repository' ? storedNameOf(name, router) : undefined;
   if (storedAs === undefined) return { ...access, actions: [] };
-  const wanted = ACTIONS.filter((action) => actions.includes(action) || actions.includes('*'));
-  return { ...access, actions: wanted.filter((action) => policy.allows(identity, storedAs, action)) };
+  const known = ACTIONS.filter((action) => actions.includes(action) || actions.includes('*'));
+  return { ...access, actions: known.filter((action) => policy.allows(identity, storedAs, action)) };
 }

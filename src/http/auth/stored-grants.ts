@@ -3,19 +3,18 @@ import type { Router } from '../../pull-through/router.ts';
 import { findTarget } from '../v2/mount-source.ts';
 
 /**
- * What tokens allow, by stored name. A scope says alone which repository it means, whatever `ns` and `Host` a request has, and however
- * the request spells the same repository.
+ * The grants of tokens by stored name. A scope identifies its repository alone, independent of `ns`, `Host` and the name in the request.
  */
 export class StoredGrants {
   readonly #router: Router;
-  /** Each verified token has one list, which many requests share. */
+  /** Requests with the same verified token share one list. */
   readonly #resolved = new WeakMap<readonly Access[], readonly Access[]>();
 
   constructor(router: Router) {
     this.#router = router;
   }
 
-  /** @param grants of the token; absent: no token limits the caller */
+  /** @param grants of the token; absent when no token limits the caller */
   allow(grants: readonly Access[] | undefined, storedAs: string, actions: readonly string[]): boolean {
     return grants === undefined || covers(this.#resolve(grants), { type: 'repository', name: storedAs, actions });
   }
@@ -33,7 +32,7 @@ export class StoredGrants {
   }
 }
 
-/** Stored name that a scope means; absent when no registry has it. */
+/** Stored name of the repository in a scope. Absent when no registry has it. */
 export function storedNameOf(repository: string, router: Router): string | undefined {
   return findTarget(() => router.route({ repository, sourceHost: undefined, host: undefined }))?.storedAs;
 }

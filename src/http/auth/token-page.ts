@@ -7,10 +7,11 @@ import { ANONYMOUS, type Identity } from '../../auth/identity.ts';
 import type { TokenIssuer } from '../../auth/token-issuer.ts';
 import { RegistryError, toRegistryError } from '../../oci/errors.ts';
 import type { Router } from '../../pull-through/router.ts';
-import type { Log } from '../../telemetry/log.ts';
 import { presentedBy } from './authenticate.ts';
 import type { Clients } from '../client/client-address.ts';
 import type { Exchange } from '../v2/exchange.ts';
+import { readBody } from '../v2/read-body.ts';
+import type { ErrorLog } from '../v2/request-events.ts';
 import { grantedOf } from './grants.ts';
 
 export interface TokenPageOptions {
@@ -20,19 +21,23 @@ export interface TokenPageOptions {
   readonly clients: Clients;
   /** Path prefix; starts and ends with `/`. */
   readonly prefix: string;
-  readonly log: Log;
+  readonly log: ErrorLog;
 }
 
 const MAX_FORM_BYTES = 64 * 1024;
 
+function formTooLarge(maxBytes: number): RegistryError {
+  return new RegistryError('UNSUPPORTED', `the form is larger than ${maxBytes} bytes`, { status: 400 });
+}
+
 interface Login {
   readonly caller: Caller;
-  /** What the client keeps instead of the password. */
+  /** Kept by the client instead of the password. Absent unless requested. */
   readonly refreshToken: string | undefined;
 }
 
 /**
- * `GET` and `POST /token`: tokens for those who log in.
+ * `GET` and `POST /token`: exchanges credentials for tokens.
  *
  * @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/auth/token.md
  * @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/auth/oauth.md
@@ -42,20 +47,20 @@ export function createTokenPage(options: TokenPageOptions): Pages {
   const path = `${options.prefix}token`;
   pages.get(path, async (req, res) => {
     const query = new URLSearchParams(req.url.split('?')[1]);
-    await answer(res, query, { ...options, login: await logIn(req, query, options) });
+    await sendToken(res, query, { ...options, login: await logIn(req, query, options) });
   });
-  pages.post(path, express.text({ type: () => true, limit: MAX_FORM_BYTES }), async (req, res) => {
-    const form = new URLSearchParams(typeof req.body === 'string' ? req.body : '');
-    await answer(res, form, { ...options, login: await logInByForm(req, form, options) });
+  pages.post(path, async (req, res) => {
+    const form = new URLSearchParams((await readBody(req, MAX_FORM_BYTES, formTooLarge)).toString());
+    await sendToken(res, form, { ...options, login: await logInByForm(req, form, options) });
   });
-  pages.use(path, answerFailure(options));
+  pages.use(path, respondFailure(options));
   return pages;
 }
 
 async function logIn(req: Request, query: URLSearchParams, options: TokenPageOptions): Promise<Login> {
   const caller = await options.auth.logIn(presentedBy(req, options.clients.of(req)));
-  const keeps = query.get('offline_token') === 'true' && !caller.isRefused;
-  return { caller, refreshToken: keeps ? await options.issuer.issueRefresh(caller.identity) : undefined };
+  const isRefreshable = query.get('offline_token') === 'true' && !caller.isRefused;
+  return { caller, refreshToken: isRefreshable ? await options.issuer.issueRefresh(caller.identity) : undefined };
 }
 
 async function logInByForm(req: Request, form: URLSearchParams, options: TokenPageOptions): Promise<Login> {
@@ -69,23 +74,23 @@ async function logInByForm(req: Request, form: URLSearchParams, options: TokenPa
   const credentials = Buffer.from(`${form.get('username') ?? ''}:${form.get('password') ?? ''}`).toString('base64');
   const presented = { ...presentedBy(req, options.clients.of(req)), authorization: `Basic ${credentials}` };
   const caller = await options.auth.logIn(presented);
-  const keeps = form.get('access_type') === 'offline' && !caller.isRefused;
-  return { caller, refreshToken: keeps ? await options.issuer.issueRefresh(caller.identity) : undefined };
+  const isRefreshable = form.get('access_type') === 'offline' && !caller.isRefused;
+  return { caller, refreshToken: isRefreshable ? await options.issuer.issueRefresh(caller.identity) : undefined };
 }
 
-async function answer(
+async function sendToken(
   res: Response,
-  asked: URLSearchParams,
+  parameters: URLSearchParams,
   { login, ...options }: TokenPageOptions & { readonly login: Login },
 ): Promise<void> {
   const { auth, issuer, router } = options;
   const { identity, isRefused } = login.caller;
   const known = await auth.withGroups(identity);
   if (isRefused || (identity.name === '' && !auth.policy.knows(ANONYMOUS))) {
-    throw new RegistryError('UNAUTHORIZED', isRefused ? 'wrong user or password' : 'authentication required');
+    throw new RegistryError('UNAUTHORIZED', isRefused ? 'wrong user name or password' : 'authentication required');
   }
-  noteUser(res, known);
-  const access = grantedOf(asked.getAll('scope'), known, { policy: auth.policy, router });
+  recordUser(res, known);
+  const access = grantedOf(parameters.getAll('scope'), known, { policy: auth.policy, router });
   const { token, lifetimeSeconds, issuedAt } = await issuer.issue(identity, access);
   res.set('cache-control', 'no-store').json({
     token,
@@ -98,21 +103,18 @@ async function answer(
 }
 
 /** For the access log. */
-function noteUser(res: Response, identity: Identity): void {
+function recordUser(res: Response, identity: Identity): void {
   const { exchange } = res.locals as { readonly exchange?: Exchange };
   if (exchange) exchange.identity = identity;
 }
 
-/** An error of the registry, that clients of OAuth (RFC 6749, section 5.2) understand as well. */
-function answerFailure({ issuer, log }: TokenPageOptions): ErrorRequestHandler {
+/** An error of the registry with the fields of OAuth: RFC 6749, section 5.2. */
+function respondFailure({ issuer, log }: TokenPageOptions): ErrorRequestHandler {
   const challenge = `Basic realm=${quoted(issuer.service)}`;
   return (err: unknown, _req, res, next) => {
     if (res.headersSent) return next(err);
-    const error = isClientError(err)
-      ? new RegistryError('UNSUPPORTED', 'unreadable form', { status: 400 })
-      : toRegistryError(err);
-    if (error.code === 'UNKNOWN')
-      log.error({ 'err.detail': String(err) }, 'giving out a token failed by a fault of ours');
+    const error = toRegistryError(err);
+    if (error.code === 'UNKNOWN') log.error({ 'err.detail': String(err) }, 'token request failed');
     if (error.code === 'UNAUTHORIZED') res.set('www-authenticate', challenge);
     const { retryAfterMs } = error.options;
     if (retryAfterMs !== undefined) res.set('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
@@ -120,10 +122,4 @@ function answerFailure({ issuer, log }: TokenPageOptions): ErrorRequestHandler {
     res.status(error.status).set('cache-control', 'no-store');
     res.json({ ...error.toJSON(), error: word, error_description: error.message });
   };
-}
-
-/** Of the parser of bodies: too large, or cut off. */
-function isClientError(err: unknown): boolean {
-  const { status } = (err ?? {}) as { readonly status?: unknown };
-  return !(err instanceof RegistryError) && typeof status === 'number' && status >= 400 && status < 500;
 }

@@ -1,28 +1,28 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
-import type { Told, TrustedProxies } from './trusted-proxies.ts';
+import type { ForwardedInfo, TrustedProxies } from './trusted-proxies.ts';
 
-/** Who sent a request. */
+/** The sender of a request. */
 export interface Client {
-  /** IP address; undefined for whoever is on a unix socket. */
+  /** IP address. Absent on a unix socket. */
   readonly address: string | undefined;
-  /** For log lines and events: address and port, where there is one. */
+  /** For log lines and events: the address, with the port when it is known. */
   readonly name: string;
 }
 
-/** Who is at the other end of a connection. */
+/** The other end of a connection. */
 export interface Peer extends Client {
   readonly isTrusted: boolean;
 }
 
-/** Told once, of the first request that a peer forwarded which is not in `http.trustedproxies`. */
+/** Called once, for the first forwarded request from a peer that is not in `http.trustedproxies`. */
 export type OnUntrusted = (peer: string) => void;
 
-/** Knows each connection's peer, and behind trusted proxies each request's client. */
+/** Finds the client of a request: the peer of its connection, or the address that trusted proxies forwarded. */
 export class Clients {
   readonly #proxies: TrustedProxies;
-  /** The system is asked, and networks are compared, once for each connection. */
+  /** Addresses are compared with the networks of proxies once per connection. */
   readonly #peers = new WeakMap<Socket, Peer>();
 
   #onUntrusted: OnUntrusted | undefined;
@@ -35,37 +35,37 @@ export class Clients {
   of(req: IncomingMessage): Client {
     const peer = this.peerOf(req.socket);
     if (!peer.isTrusted) {
-      if (this.#onUntrusted) this.#noteForwarded(req, peer);
+      if (this.#onUntrusted) this.#reportForwarded(req, peer);
       return peer;
     }
     const { address } = this.#proxies.read(req.headers);
     return address === undefined ? peer : { address, name: address };
   }
 
-  /** What trusted proxies say of the request; nothing when it did not come from one. */
-  told(req: IncomingMessage): Told {
+  /** The headers of trusted proxies; empty when the request did not come from one. */
+  forwarded(req: IncomingMessage): ForwardedInfo {
     return this.peerOf(req.socket).isTrusted ? this.#proxies.read(req.headers) : {};
   }
 
   peerOf(socket: Socket): Peer {
     let peer = this.#peers.get(socket);
     if (peer === undefined) {
-      peer = this.#look(socket);
+      peer = this.#findPeer(socket);
       this.#peers.set(socket, peer);
     }
     return peer;
   }
 
-  #noteForwarded({ headers }: IncomingMessage, peer: Peer): void {
+  #reportForwarded({ headers }: IncomingMessage, peer: Peer): void {
     if (headers['x-forwarded-for'] === undefined && headers.forwarded === undefined) return;
     this.#onUntrusted?.(peer.name);
     this.#onUntrusted = undefined;
   }
 
-  #look({ remoteAddress, remotePort }: Socket): Peer {
+  #findPeer({ remoteAddress, remotePort }: Socket): Peer {
     if (remoteAddress === undefined)
       return { address: undefined, name: 'unix', isTrusted: this.#proxies.trusts(undefined) };
-    // Where IPv4 clients are served by a socket for IPv6. RFC 4291, section 2.5.5.2.
+    // An IPv4 client on an IPv6 socket: RFC 4291, section 2.5.5.2.
     const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, '');
     const host = address.includes(':') ? `[${address}]` : address;
     return { address, name: `${host}:${remotePort}`, isTrusted: this.#proxies.trusts(address) };

@@ -1,19 +1,19 @@
-/** What one proxy says of who came to it, and how. */
+/** One proxy's record of its client. */
 export interface Hop {
-  /** Address, with or without a port; or a word such as `unknown`. */
+  /** Address, with or without a port; or an identifier such as `unknown`. */
   readonly for?: string | undefined;
   /** Scheme. */
   readonly proto?: string | undefined;
   readonly host?: string | undefined;
 }
 
-/** A parameter of an element, and what follows it. Ports are accepted without the quotes they need, as they are often sent. */
+/** A parameter of an element, and the separator after it. Addresses with ports are accepted without the quotes that they need. */
 const PARAMETER = /[ \t]*(?:([!#$%&'*+.^`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s";,]*))[ \t]*)?(;|,|$)/y;
 
 /**
  * The elements of a `Forwarded` header, the oldest first.
  *
- * @returns undefined when it is not one
+ * @returns undefined when it is malformed
  * @see https://www.rfc-editor.org/rfc/rfc7239#section-4
  */
 export function parseForwarded(header: string): Hop[] | undefined {

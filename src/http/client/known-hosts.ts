@@ -4,7 +4,7 @@ import type { Listen } from '../../config/config.ts';
 import { isHost } from './host-of.ts';
 
 export interface KnownHostsOptions {
-  /** Where the server listens. */
+  /** Address of the server. */
   readonly listen: Listen;
   /** Further names and addresses, without a port. */
   readonly hosts: readonly string[];
@@ -14,31 +14,31 @@ export interface KnownHostsOptions {
 export type HostCheck = (host: string | undefined) => boolean;
 
 /**
- * Which `Host` headers a page for operators is served for, so that a web page cannot reach it by a name of its own that it points at
- * this machine (DNS rebinding): loopback names and addresses, the host that the server listens on, and the configured ones. A server
- * that listens elsewhere than on loopback has addresses that it does not know (those of a NAT, of a pod), and a name that is
- * rebound is never an address, so there every IP address is taken.
+ * Checks the `Host` of requests to pages for operators, so that a web page cannot reach them through a domain that it points at this
+ * machine (DNS rebinding). Accepted are loopback names and addresses, the host that the server listens on, and the configured ones. A
+ * server that does not listen on loopback only has addresses that it cannot know (of a NAT, of a pod), so that it accepts every IP
+ * address: a rebound name never is one.
  *
- * The port is not compared: it is another one behind a port forward. Without a `Host` (HTTP/1.0) it is no browser.
+ * The port is not compared: a port forward changes it. A request without a `Host` (HTTP/1.0) does not come from a browser.
  */
 export function createHostCheck({ listen, hosts }: KnownHostsOptions): HostCheck {
   const known = new Set(hosts.map(normalised));
   if (listen.net === 'tcp' && listen.host !== undefined) known.add(normalised(listen.host));
-  const takesAddresses = !listensOnLoopback(listen);
+  const acceptsAddresses = !listensOnLoopback(listen);
   return (host) => {
     if (host === undefined) return true;
     if (!isHost(host)) return false;
     const name = nameOf(host);
-    return isLoopback(name) || known.has(name) || (takesAddresses && isIP(name) !== 0);
+    return isLoopback(name) || known.has(name) || (acceptsAddresses && isIP(name) !== 0);
   };
 }
 
-/** Whether only the own machine can connect. */
+/** Whether only clients on this machine can connect. */
 export function listensOnLoopback(listen: Listen): boolean {
   return listen.net === 'unix' || (listen.host !== undefined && isLoopback(normalised(listen.host)));
 }
 
-/** `localhost` and what is below it never leave the machine: RFC 6761, section 6.3. */
+/** `localhost` and names below it resolve to this machine: RFC 6761, section 6.3. */
 function isLoopback(name: string): boolean {
   if (name === 'localhost' || name.endsWith('.localhost')) return true;
   return name === '::1' || (isIP(name.replace(/^::ffff:/, '')) === 4 && /^(?:::ffff:)?127\./.test(name));

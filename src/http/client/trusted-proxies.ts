@@ -4,27 +4,27 @@ import { BlockList, isIP } from 'node:net';
 import { addressOf, type Hop, parseForwarded, parseForwardedList } from './forwarded.ts';
 import { isHost } from './host-of.ts';
 
-/** What trusted proxies say of a request; fields that none of them spoke of are undefined. */
-export interface Told {
+/** Facts about a request from the headers of trusted proxies; fields that none of them sent are absent. */
+export interface ForwardedInfo {
   /** IP address of the client. */
   readonly address?: string | undefined;
   readonly scheme?: 'http' | 'https' | undefined;
   readonly host?: string | undefined;
 }
 
-/** Longest chain of proxies that is followed: a header can name thousands. */
+/** Longest chain of proxies that is followed: a header can list thousands. */
 const MAX_HOPS = 32;
 
-/** The word for whoever connects to a unix socket. */
+/** Stands for every client of a unix socket. */
 const UNIX = 'unix';
 
-/** Which peers are proxies whose words count. */
+/** The proxies whose forwarding headers are trusted. */
 export class TrustedProxies {
   readonly #addresses = new BlockList();
   readonly #isUnixTrusted: boolean;
   readonly #isEmpty: boolean;
 
-  /** @param proxies addresses and networks in CIDR notation; `unix`: whoever connects to a unix socket */
+  /** @param proxies addresses and networks in CIDR notation; `unix`: every client of a unix socket */
   constructor(proxies: readonly string[]) {
     this.#isEmpty = proxies.length === 0;
     this.#isUnixTrusted = proxies.includes(UNIX);
@@ -37,7 +37,7 @@ export class TrustedProxies {
     }
   }
 
-  /** @param address IP address of a peer; undefined: on a unix socket */
+  /** @param address IP address of a peer; undefined on a unix socket */
   trusts(address: string | undefined): boolean {
     if (this.#isEmpty) return false;
     if (address === undefined) return this.#isUnixTrusted;
@@ -46,13 +46,13 @@ export class TrustedProxies {
   }
 
   /**
-   * Reads what proxies wrote, from the nearest back to the first that is not trusted; what came before that could be anybody's.
-   * `Forwarded` (RFC 7239) counts before `X-Forwarded-*`. When they name different clients, one of the two was not written by a
-   * proxy of ours, and neither counts.
+   * Reads forwarding headers, from the nearest proxy back to the first that is not trusted; any client could have sent the rest.
+   * `Forwarded` (RFC 7239) takes precedence over `X-Forwarded-*`. When they name different clients, a trusted proxy wrote only one of
+   * them, and both are ignored.
    *
    * @param headers of a request whose peer is trusted
    */
-  read(headers: IncomingHttpHeaders): Told {
+  read(headers: IncomingHttpHeaders): ForwardedInfo {
     const standard = this.#outermost((headers.forwarded && parseForwarded(headers.forwarded)) || []);
     const classic = this.#classic(headers);
     const addresses = [standard.for, classic.for].filter((address) => address !== undefined);
@@ -66,7 +66,7 @@ export class TrustedProxies {
     };
   }
 
-  /** Lists of different lengths: some proxies add to one and replace another. All of them are counted from the nearest. */
+  /** The lists may have different lengths: some proxies append to one and replace another. All are counted from the nearest proxy. */
   #classic(headers: IncomingHttpHeaders): Hop {
     const clients = parseForwardedList(headers['x-forwarded-for']);
     const depth = this.#depth(clients);
@@ -84,7 +84,7 @@ export class TrustedProxies {
     return { ...hops[hops.length - depth], for: this.#clientAt(clients, depth) };
   }
 
-  /** How many proxies of ours there are in a row, the peer being one. */
+  /** Number of trusted proxies in a row, including the peer. */
   #depth(clients: readonly string[]): number {
     const longest = Math.min(clients.length, MAX_HOPS);
     let depth = 1;

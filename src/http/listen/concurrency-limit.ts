@@ -1,7 +1,7 @@
-/** Counts what is under way for each client, up to a limit. */
-export class Tally {
+/** Counts concurrent work of each client, up to a limit. */
+export class ConcurrencyLimit {
   readonly #limit: number;
-  readonly #underWay = new Map<string, number>();
+  readonly #running = new Map<string, number>();
 
   /** @param limit 0: none */
   constructor(limit: number) {
@@ -9,22 +9,22 @@ export class Tally {
   }
 
   /**
-   * Each call that says yes is followed by one {@link leave}.
+   * Each call that returns true is followed by one {@link leave}.
    *
-   * @param client undefined: one that is not counted
+   * @param client undefined for one that is not limited
    */
   enter(client: string | undefined): boolean {
     if (client === undefined || this.#limit === 0) return true;
-    const count = this.#underWay.get(client) ?? 0;
+    const count = this.#running.get(client) ?? 0;
     if (count >= this.#limit) return false;
-    this.#underWay.set(client, count + 1);
+    this.#running.set(client, count + 1);
     return true;
   }
 
   leave(client: string | undefined): void {
     if (client === undefined || this.#limit === 0) return;
-    const count = this.#underWay.get(client) ?? 0;
-    if (count > 1) this.#underWay.set(client, count - 1);
-    else this.#underWay.delete(client);
+    const count = this.#running.get(client) ?? 0;
+    if (count > 1) this.#running.set(client, count - 1);
+    else this.#running.delete(client);
   }
 }

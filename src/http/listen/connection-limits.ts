@@ -1,19 +1,19 @@
 import type { Server, Socket } from 'node:net';
 
 import type { Clients } from '../client/client-address.ts';
-import { Tally } from './concurrency-limit.ts';
+import { ConcurrencyLimit } from './concurrency-limit.ts';
 
 export interface ConnectionLimits {
   /** 0: no limit. */
   readonly maxConnections: number;
-  /** Of one peer that is no trusted proxy. 0: no limit. */
+  /** Connections of one peer that is not a trusted proxy. 0: no limit. */
   readonly maxConnectionsPerClient: number;
 }
 
 /**
- * Closes connections beyond the limits as they come, before a byte is read from them.
+ * Closes connections beyond the limits when they open, before a byte is read from them.
  *
- * @param onRefused told of each
+ * @param onRefused called for each of them
  */
 export function limitConnections(
   server: Server,
@@ -22,11 +22,11 @@ export function limitConnections(
 ): void {
   if (maxConnections > 0) server.maxConnections = maxConnections;
   server.on('drop', (data) => onRefused(data?.remoteAddress));
-  const tally = new Tally(maxConnectionsPerClient);
+  const limit = new ConcurrencyLimit(maxConnectionsPerClient);
   server.prependListener('connection', (socket: Socket) => {
     const peer = clients.peerOf(socket);
     const address = peer.isTrusted ? undefined : peer.address;
-    if (tally.enter(address)) socket.once('close', () => tally.leave(address));
+    if (limit.enter(address)) socket.once('close', () => limit.leave(address));
     else {
       onRefused(address);
       socket.destroy();

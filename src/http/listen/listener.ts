@@ -4,18 +4,17 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
 import type { HttpConfig, TlsConfig } from '../../config/config.ts';
-import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { bind } from './bound-server.ts';
 import { AcmeCertificate } from '../tls/acme-certificate.ts';
 import { isChallenge } from '../tls/acme-challenges.ts';
-import { certificateFiles } from '../tls/certificate-source.ts';
+import { certificateFiles, type CertificateLog } from '../tls/certificate-source.ts';
 import { chooseConnections, isPreface, peek, type ServeConnection } from './choose-connections.ts';
 import type { Clients } from '../client/client-address.ts';
 import { limitConnections } from './connection-limits.ts';
 import { drainConnections } from './drain.ts';
 import { Http2 } from './http2.ts';
 import { continuing, endingWithConnection } from './pipelined.ts';
-import { answerClientError, refusal, refuseConnection } from './refuse-connection.ts';
+import { respondClientError, refusal, refuseConnection } from './refuse-connection.ts';
 import { cutStalledClients } from './stalled-clients.ts';
 import { loadTlsContext, tlsContextVersion } from '../tls/tls-context.ts';
 import { TlsReload } from '../tls/tls-reload.ts';
@@ -23,33 +22,39 @@ import { TlsReload } from '../tls/tls-reload.ts';
 /** Pulling zstd:chunked layers takes up to 1024 ranges in one header. Bytes. */
 const MAX_HEADER_SIZE = 64 * 1024;
 
-/** How much later than configured a slow header is noticed, at most. Milliseconds. */
+/** Longest delay after `http.limits.headertimeout` until a slow header is noticed. Milliseconds. */
 const HEADER_CHECK_MS = 5000;
 
-const METHOD_REFUSED = refusal(405, 'the operation is unsupported', { allow: 'GET, HEAD, OPTIONS' });
+const METHOD_NOT_ALLOWED = refusal(405, 'the operation is unsupported', { allow: 'GET, HEAD, OPTIONS' });
+
+export interface ListenerEvents {
+  readonly log: CertificateLog;
+  /** @param client address of the client */
+  clientRefused(reason: 'stalled' | 'connections', client: string): void;
+}
 
 export interface ListenOptions {
   readonly http: HttpConfig;
   readonly onRequest: RequestListener;
   readonly clients: Clients;
-  readonly telemetry: Telemetry;
-  /** A socket that is bound already. */
+  readonly events: ListenerEvents;
+  /** File descriptor of a bound socket, used instead of `http.addr`. */
   readonly fd?: number | undefined;
 }
 
 export interface Listener {
   /** Such as `http://127.0.0.1:5000`; `unix:<path>` for a socket. */
   readonly url: string;
-  /** Takes nothing new, and ends what runs when its time is up. */
+  /** Stops accepting connections, and ends running requests after the timeout. */
   drain(timeoutMs: number): Promise<void>;
 }
 
-/** @throws what listening failed with, such as `EADDRINUSE` */
+/** @throws when the address cannot be bound, such as `EADDRINUSE`, and when a TLS file cannot be read */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { http, onRequest, clients, telemetry } = options;
+  const { http, onRequest, clients, events } = options;
   const { limits, tls, http2: versions } = http;
   const peerOf = (socket: Socket | undefined) => (socket ? clients.peerOf(socket).name : '');
-  const onStalled = (socket: Socket | undefined) => telemetry.clientRefused('stalled', peerOf(socket));
+  const onStalled = (socket: Socket | undefined) => events.clientRefused('stalled', peerOf(socket));
   const secured = tls && (await createSecureServer(tls, options));
   const server = secured?.server ?? createServer(serverOptions(http));
   const http2 = new Http2(onRequest, { maxHeaderSize: MAX_HEADER_SIZE, onStalled, ...limits });
@@ -78,10 +83,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 function serverOptions({ limits }: HttpConfig) {
   return {
     maxHeaderSize: MAX_HEADER_SIZE,
-    /** The dispatcher does it, with an error of the registry. */
+    // The dispatcher does this, with an error of the registry.
     requireHostHeader: false,
     headersTimeout: limits.headerMs,
-    /** For the whole of a request; a push may take hours, as long as bytes keep coming. */
+    // A push may take hours. Requests without progress end by `stallMs`.
     requestTimeout: 0,
     keepAliveTimeout: limits.idleMs,
     connectionsCheckingInterval: Math.min(HEADER_CHECK_MS, Math.ceil(limits.headerMs / 4)),
@@ -90,25 +95,25 @@ function serverOptions({ limits }: HttpConfig) {
 
 function prepare(
   server: Server,
-  { http: { limits }, onRequest, clients, telemetry }: ListenOptions,
+  { http: { limits }, onRequest, clients, events }: ListenOptions,
   onStalled: (socket: Socket) => void,
 ): void {
   limitConnections(server, limits, {
     clients,
-    onRefused: (address) => telemetry.clientRefused('connections', address ?? 'unix'),
+    onRefused: (address) => events.clientRefused('connections', address ?? 'unix'),
   });
   cutStalledClients(server, limits.stallMs, onStalled);
-  server.on('clientError', answerClientError);
+  server.on('clientError', respondClientError);
   const handle = endingWithConnection(onRequest);
   server.on('request', handle);
   server.on('checkContinue', continuing(handle));
-  // RFC 9110, section 10.1.1: what is expected of us beyond 100-continue may be passed over.
+  // RFC 9110, section 10.1.1: other expectations than 100-continue may be ignored.
   server.on('checkExpectation', handle);
-  // Without it the connection would be cut. There is no endpoint that it could be for.
-  server.on('connect', (_req, socket: Socket) => refuseConnection(socket, METHOD_REFUSED));
+  // Without a listener Node would cut the connection.
+  server.on('connect', (_req, socket: Socket) => refuseConnection(socket, METHOD_NOT_ALLOWED));
 }
 
-async function createSecureServer(tls: TlsConfig, { http, telemetry: { log } }: ListenOptions) {
+async function createSecureServer(tls: TlsConfig, { http, events: { log } }: ListenOptions) {
   const acme = tls.letsEncrypt && new AcmeCertificate(tls.letsEncrypt, log);
   await acme?.load();
   const source = acme ?? certificateFiles(tls);
@@ -121,7 +126,7 @@ async function createSecureServer(tls: TlsConfig, { http, telemetry: { log } }: 
     requestCert: tls.clientCas.length > 0,
     rejectUnauthorized: tls.clientAuth === 'require-and-verify-client-cert' && tls.clientCas.length > 0,
   });
-  if (acme) answerChallenges(server, acme, http.limits.headerMs);
+  if (acme) serveChallenges(server, acme, http.limits.headerMs);
   const reload = new TlsReload(server, tls, { source, log, version });
   return {
     server,
@@ -134,15 +139,15 @@ async function createSecureServer(tls: TlsConfig, { http, telemetry: { log } }: 
   };
 }
 
-/** Handshakes are looked into only while the authority is expected. */
-function answerChallenges(server: Server, { challenges }: AcmeCertificate, timeoutMs: number): void {
+/** Inspects handshakes only while a challenge is pending. */
+function serveChallenges(server: Server, { challenges }: AcmeCertificate, timeoutMs: number): void {
   chooseConnections(server, 'connection', (socket, serve) => {
     if (!challenges.isPending) serve(socket);
     else peek(socket, { test: isChallenge, yes: (chosen) => challenges.serve(chosen), no: serve, timeoutMs });
   });
 }
 
-/** As the client asked for it in the handshake (ALPN). RFC 7301. */
+/** By the protocol that the client chose in the handshake (ALPN): RFC 7301. */
 function byProtocol(tls: TlsConfig, http2: Http2) {
   return (connection: Socket, serveHttp1: ServeConnection): void => {
     const socket = connection as TLSSocket;

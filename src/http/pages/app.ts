@@ -1,19 +1,28 @@
+import type { RequestListener } from 'node:http';
+
 import express, { type Express, type Router } from 'express';
 
-import { addHealthPages } from './health-pages.ts';
 import type { Health } from '../../health/health.ts';
+import { isHttp2 } from '../listen/http2.ts';
+import { addHealthPages } from './health-pages.ts';
+import { createHttp2Express } from './http2-express.ts';
 
-export interface AppOptions {
+export interface PagesOptions {
   readonly health: Health;
-  /** Pages of the admin API; undefined when they are elsewhere. */
-  readonly admin?: Express | undefined;
-  /** Where tokens are given out; undefined: they are not. */
+  /** Creates the pages of the admin API. Absent when it has its own address. */
+  readonly createAdmin?: (() => Express) | undefined;
+  /** The token page. Absent when tokens are not issued here. */
   readonly tokens?: Router | undefined;
 }
 
-/** What is for people and load balancers: everything that is not under `/v2/`. */
-export function createApp({ health, admin, tokens }: AppOptions): Express {
-  const app = express();
+/** Creates the handler of all pages outside `/v2/`: for people and load balancers, over HTTP/1 and HTTP/2. */
+export function createPages(options: PagesOptions): RequestListener {
+  const http1 = addPages(express(), options);
+  const http2 = addPages(createHttp2Express(), options);
+  return (req, res) => (isHttp2(req) ? http2 : http1)(req, res);
+}
+
+function addPages(app: Express, { health, createAdmin, tokens }: PagesOptions): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.use((_request, response, next) => {
@@ -26,10 +35,10 @@ export function createApp({ health, admin, tokens }: AppOptions): Express {
   });
   addHealthPages(app, health, { isVerbose: false });
   if (tokens) app.use(tokens);
-  if (admin) app.use(admin);
+  if (createAdmin) app.use(createAdmin());
   app.use((_request, response) => {
     response.status(404).json({
-      errors: [{ code: 'UNSUPPORTED', message: 'no such page; the registry API is below /v2/' }],
+      errors: [{ code: 'UNSUPPORTED', message: 'page not found: the registry API is below /v2/' }],
     });
   });
   return app;

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 
 import type { CertificatePair } from './certificate-source.ts';
 
-/** As Go's autocert names it, and so distribution. */
+/** The name that Go's autocert uses, and so distribution. */
 const ACCOUNT_KEY = 'acme_account+key';
 
 /** Every file holds a private key. */
 const OWNER_ONLY = 0o600;
 
-/** The account's key and certificates in a directory, laid out as Go's `autocert.DirCache` does. */
+/** Account key and certificates in a directory with the layout of Go's `autocert.DirCache`. */
 export class AcmeCache {
   readonly #directory: string;
 
@@ -26,7 +26,7 @@ export class AcmeCache {
     await this.#write(ACCOUNT_KEY, pem);
   }
 
-  /** @returns undefined when there is none for all of the hosts */
+  /** @returns undefined when there is no certificate for all of the hosts */
   async readCertificate(hosts: readonly string[]): Promise<CertificatePair | undefined> {
     const text = await this.#read(hosts[0] ?? '');
     const key = /-----BEGIN (?:EC |RSA )?PRIVATE KEY-----[^]*?-----END [A-Z ]*PRIVATE KEY-----\n?/.exec(
@@ -35,8 +35,8 @@ export class AcmeCache {
     const cert = /-----BEGIN CERTIFICATE-----[^]*/.exec(text ?? '')?.[0];
     if (key === undefined || cert === undefined) return undefined;
     const parsed = new X509Certificate(cert);
-    const isOurs = parsed.checkPrivateKey(createPrivateKey(key)) && hosts.every((host) => parsed.checkHost(host));
-    return isOurs ? { cert, key } : undefined;
+    const isValid = parsed.checkPrivateKey(createPrivateKey(key)) && hosts.every((host) => parsed.checkHost(host));
+    return isValid ? { cert, key } : undefined;
   }
 
   async writeCertificate(hosts: readonly string[], { cert, key }: CertificatePair): Promise<void> {

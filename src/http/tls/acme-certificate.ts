@@ -1,36 +1,35 @@
 import { X509Certificate } from 'node:crypto';
 
 import type { LetsEncryptConfig } from '../../config/config.ts';
-import type { Log } from '../../telemetry/log.ts';
 import { AcmeCache } from './acme-cache.ts';
 import { AcmeChallenges } from './acme-challenges.ts';
 import { orderCertificate } from './acme-order.ts';
-import type { CertificatePair, CertificateSource } from './certificate-source.ts';
+import type { CertificateLog, CertificatePair, CertificateSource } from './certificate-source.ts';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-/** How often it is looked whether the time has come, or another process has renewed it. */
-const LOOK_MS = 60 * MINUTE;
-/** First and longest wait after a failure: the authority counts them by the hour. */
+/** Longest time between two checks whether renewal is due, or another process has renewed it. */
+const CHECK_MS = 60 * MINUTE;
+/** First and longest wait after a failure: the authority limits failures per hour. */
 const RETRY_MS = [2 * MINUTE, 60 * MINUTE] as const;
 
 /**
- * A certificate that a certificate authority issues by ACME (RFC 8555), kept in a directory and renewed in time. While the authority
- * cannot be asked, what is there is served on.
+ * A certificate issued by a certificate authority over ACME (RFC 8555), kept in a directory and renewed in time. The current one stays
+ * in use while the authority is unavailable.
  */
 export class AcmeCertificate implements CertificateSource {
   readonly name = "Let's Encrypt";
   readonly challenges = new AcmeChallenges();
   readonly #config: LetsEncryptConfig;
   readonly #cache: AcmeCache;
-  readonly #log: Log;
+  readonly #log: CertificateLog;
   #current: CertificatePair | undefined;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
   #stopped = false;
 
-  constructor(config: LetsEncryptConfig, log: Log) {
+  constructor(config: LetsEncryptConfig, log: CertificateLog) {
     this.#config = config;
     this.#cache = new AcmeCache(config.cacheDirectory);
     this.#log = log;
@@ -44,14 +43,14 @@ export class AcmeCertificate implements CertificateSource {
     return this.#current;
   }
 
-  /** Takes what is in the cache. @throws when that cannot be read */
+  /** Loads the cached certificate, if any. @throws when it cannot be read */
   async load(): Promise<void> {
     this.#current = await this.#cache.readCertificate(this.#config.hosts);
   }
 
-  /** Gets a certificate when there is none, and new ones in time. To be called when challenges can be answered. */
+  /** Orders a certificate when there is none, and renews it in time. Called once the server can respond to challenges. */
   start(): void {
-    void this.#look();
+    void this.#check();
   }
 
   stop(): void {
@@ -59,19 +58,19 @@ export class AcmeCertificate implements CertificateSource {
     clearTimeout(this.#timer);
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     let waitMs: number;
     try {
       await this.#renewIfDue();
       this.#failures = 0;
-      waitMs = Math.min(LOOK_MS, this.#dueInMs());
+      waitMs = Math.min(CHECK_MS, this.#dueInMs());
     } catch (err) {
       const [first, longest] = RETRY_MS;
       waitMs = Math.min(longest, first * 2 ** this.#failures++);
       const reason = err instanceof Error ? err.message : String(err);
-      this.#log.error({ reason, hosts: this.#config.hosts.join() }, 'no certificate could be had; it is tried again');
+      this.#log.error({ reason, hosts: this.#config.hosts.join() }, 'certificate order failed');
     }
-    if (!this.#stopped) this.#timer = setTimeout(() => void this.#look(), Math.max(waitMs, 1000)).unref();
+    if (!this.#stopped) this.#timer = setTimeout(() => void this.#check(), Math.max(waitMs, 1000)).unref();
   }
 
   async #renewIfDue(): Promise<void> {
@@ -82,7 +81,7 @@ export class AcmeCertificate implements CertificateSource {
       this.#current = cached; // another process has renewed it
       return;
     }
-    this.#log.info({ hosts: hosts.join() }, 'asking for a certificate');
+    this.#log.info({ hosts: hosts.join() }, 'certificate requested');
     const pair = await orderCertificate(this.#config, { cache: this.#cache, challenges: this.challenges });
     this.#current = pair;
     await this.#cache.writeCertificate(hosts, pair);
@@ -93,7 +92,7 @@ export class AcmeCertificate implements CertificateSource {
   }
 }
 
-/** When a third of its life is left, or 30 days. Milliseconds since the epoch. */
+/** When a third of its lifetime is left, but at most 30 days before its end. Milliseconds since the epoch. */
 function dueAt({ cert }: CertificatePair): number {
   const { validFrom, validTo } = new X509Certificate(cert);
   const end = Date.parse(validTo);

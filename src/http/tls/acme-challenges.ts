@@ -3,13 +3,13 @@ import { createSecureContext, createServer, type SecureContext } from 'node:tls'
 
 import type { CertificatePair } from './certificate-source.ts';
 
-/** What a certificate authority asks for in the handshake: RFC 8737, section 4. */
+/** The protocol (ALPN) in the handshake of a certificate authority: RFC 8737, section 4. */
 const PROTOCOL = 'acme-tls/1';
 
-/** Longest that is waited for of a handshake's first message. Bytes. */
+/** Largest first message of a handshake that is inspected. Bytes. */
 const MAX_HELLO = 16 * 1024;
 
-/** Answers `tls-alpn-01` challenges, on the connections that ask for nothing else. */
+/** Responds to `tls-alpn-01` challenges, on connections opened for them. */
 export class AcmeChallenges {
   readonly #contexts = new Map<string, SecureContext>();
   readonly #server = createServer(
@@ -18,7 +18,7 @@ export class AcmeChallenges {
       SNICallback: (host, callback) => callback(null, this.#contexts.get(host)),
     },
     (socket) => socket.end(),
-  ).on('tlsClientError', () => {}); // who has no answer to look for
+  ).on('tlsClientError', () => {}); // no certificate for the host: the connection ends
 
   get isPending(): boolean {
     return this.#contexts.size > 0;
@@ -38,11 +38,11 @@ export class AcmeChallenges {
   }
 }
 
-/** Whether a handshake that begins so is a challenge's; undefined when more of it has to be seen. */
+/** Whether a handshake with these first bytes is for a challenge. Undefined when more bytes are needed. */
 export function isChallenge(hello: Buffer): boolean | undefined {
   if (hello.includes(PROTOCOL)) return true;
   if (hello.length < 5) return undefined;
-  // The length of the record: RFC 8446, section 5.1. Anything else than a handshake is not ours to judge.
+  // The length of the record: RFC 8446, section 5.1. Anything but a handshake is left to the TLS server.
   const isComplete = hello[0] !== 22 || hello.length >= Math.min(5 + hello.readUInt16BE(3), MAX_HELLO);
   return isComplete ? false : undefined;
 }

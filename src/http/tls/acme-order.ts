@@ -6,13 +6,13 @@ import type { AcmeCache } from './acme-cache.ts';
 import type { AcmeChallenges } from './acme-challenges.ts';
 import type { CertificatePair } from './certificate-source.ts';
 
-/** How often the authority is asked whether it is done. Milliseconds. */
+/** Between polls of the order. Milliseconds. */
 const BACKOFF = { backoffAttempts: 10, backoffMin: 1000, backoffMax: 10_000 };
 
 /**
- * Gets a certificate for all of the hosts. The library is loaded only here, as few need it.
+ * Orders a certificate for all of the hosts. The library is loaded here because few installations need it.
  *
- * @throws what the authority or the way there failed with
+ * @throws when the authority refuses, or cannot be reached
  */
 export async function orderCertificate(
   { hosts, email, directoryUrl, directoryCa }: LetsEncryptConfig,
@@ -35,7 +35,7 @@ export async function orderCertificate(
     ...(email !== undefined && { email }),
     termsOfServiceAgreed: true,
     challengePriority: ['tls-alpn-01'],
-    // It would connect to port 443 of the host from here, which may not be the way in.
+    // The library would connect to port 443 of the host itself, which may not be reachable from here.
     skipChallengeVerification: true,
     async challengeCreateFn(authorization, _challenge, keyAuthorization) {
       const [challengeKey, challengeCert] = await crypto.createAlpnCertificate(authorization, keyAuthorization);

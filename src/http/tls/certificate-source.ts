@@ -7,13 +7,18 @@ export interface CertificatePair {
   readonly key: string;
 }
 
-/** Where the certificate comes from that we show. */
+export interface CertificateLog {
+  info(fields: Readonly<Record<string, string | undefined>>, message: string): void;
+  error(fields: Readonly<Record<string, string | undefined>>, message: string): void;
+}
+
+/** Where the server's certificate comes from. */
 export interface CertificateSource {
-  /** For messages. */
+  /** For log lines. */
   readonly name: string;
-  /** Different after the certificate has changed. */
+  /** Changes with the certificate. */
   version(): Promise<string>;
-  /** @returns undefined while there is none. @throws when it cannot be read, or when the key is not that of the certificate */
+  /** Absent before the first one is issued. @throws when it cannot be read, or when the key does not belong to the certificate */
   read(): Promise<CertificatePair | undefined>;
 }
 
@@ -37,7 +42,7 @@ export function certificateFiles({
   };
 }
 
-/** Different after any of the files has changed, or come, or gone. */
+/** Changes when any of the files changes, appears or disappears. */
 export async function filesVersion(files: readonly string[]): Promise<string> {
   const versions = files.map(async (file) => {
     const found = await stat(file).catch(() => undefined);

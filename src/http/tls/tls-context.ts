@@ -4,7 +4,7 @@ import type { SecureContextOptions } from 'node:tls';
 import type { TlsConfig } from '../../config/config.ts';
 import { type CertificateSource, filesVersion } from './certificate-source.ts';
 
-/** Certificate, key and client CAs as they are now. @throws as the source does, and when a CA's file cannot be read */
+/** Reads certificate, key and client CAs. @throws the errors of the source, and when the file of a CA cannot be read */
 export async function loadTlsContext(tls: TlsConfig, source: CertificateSource): Promise<SecureContextOptions> {
   const { clientCas, minimumVersion, ciphers } = tls;
   const [pair, ...ca] = await Promise.all([source.read(), ...clientCas.map((file) => readFile(file))]);
@@ -16,7 +16,7 @@ export async function loadTlsContext(tls: TlsConfig, source: CertificateSource):
   };
 }
 
-/** Different after {@link loadTlsContext} would load something else. */
+/** Changes when {@link loadTlsContext} would return something else. */
 export async function tlsContextVersion({ clientCas }: TlsConfig, source: CertificateSource): Promise<string> {
   return (await Promise.all([source.version(), filesVersion(clientCas)])).join();
 }

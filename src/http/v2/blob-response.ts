@@ -3,14 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { type ByteRange, contentRange } from '../../oci/range.ts';
 import type { BodyPart } from './send-source.ts';
 
-/** What goes out for a blob, before any of it does. */
-export interface BlobAnswer {
+/** The response for a blob, before it is sent. */
+export interface BlobResponse {
   readonly status: 200 | 206;
   readonly headers: Readonly<Record<string, string | number>>;
   readonly parts: readonly BodyPart[];
 }
 
-export function wholeAnswer(size: number, mediaType: string): BlobAnswer {
+export function wholeResponse(size: number, mediaType: string): BlobResponse {
   return {
     status: 200,
     headers: { 'content-type': mediaType, 'content-length': size },
@@ -18,7 +18,7 @@ export function wholeAnswer(size: number, mediaType: string): BlobAnswer {
   };
 }
 
-export function rangeAnswer(range: ByteRange, size: number, mediaType: string): BlobAnswer {
+export function rangeResponse(range: ByteRange, size: number, mediaType: string): BlobResponse {
   return {
     status: 206,
     headers: {
@@ -31,12 +31,12 @@ export function rangeAnswer(range: ByteRange, size: number, mediaType: string): 
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc9110#section-14.6 */
-export function multipartAnswer(
+export function multipartResponse(
   ranges: readonly ByteRange[],
   size: number,
   mediaType: string,
   boundary = randomBytes(16).toString('hex'),
-): BlobAnswer {
+): BlobResponse {
   const parts = ranges.flatMap((range, i): BodyPart[] => [
     { text: `${i === 0 ? '' : '\r\n'}--${boundary}\r\n${partHeader(range, size, mediaType)}` },
     { range },

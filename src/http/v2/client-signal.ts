@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 
 import { isGone } from '../listen/http2.ts';
 
-/** Aborts when the client goes away before the answer is complete; at once when it has gone already. */
+/** Aborts when the client disconnects before the response is complete. */
 export function clientSignal(res: ServerResponse): AbortSignal {
   const controller = new AbortController();
   const abort = () => controller.abort(new Error('the client closed the connection'));

@@ -2,13 +2,13 @@ import type { IncomingMessage } from 'node:http';
 
 type Headers = Readonly<Record<string, readonly string[]>>;
 
-/** Whether pages of another origin were let in by `http.headers`. */
+/** Whether `http.headers` allows pages of other origins. */
 export function allowsOrigins(configured: Headers): boolean {
   return Object.keys(configured).some((name) => name.toLowerCase() === 'access-control-allow-origin');
 }
 
 /**
- * Whether a browser asks if a page may send a request. It never sends credentials with that.
+ * Whether a request is a browser's preflight, which never has credentials.
  *
  * @see https://fetch.spec.whatwg.org/#cors-preflight-request
  */

@@ -6,11 +6,9 @@ import type { RegistryError } from '../../oci/errors.ts';
 import type { OciRequestKind } from '../../oci/request.ts';
 import type { Outcome, Served } from '../../registry/registry.ts';
 import type { Target } from '../../pull-through/router.ts';
-import type { Telemetry } from '../../telemetry/telemetry.ts';
-import type { FinishedRequest, RequestHandlerName } from '../../telemetry/request-telemetry.ts';
-import type { RequestTrace } from '../../telemetry/tracing.ts';
 import type { Client } from '../client/client-address.ts';
 import { SecurityHeaders } from '../listen/security-headers.ts';
+import type { FinishedRequest, RequestEvents, RequestHandlerName, RequestTrace } from './request-events.ts';
 import { clientSignal } from './client-signal.ts';
 
 const HANDLER_NAMES: Readonly<Record<OciRequestKind, RequestHandlerName>> = {
@@ -41,29 +39,28 @@ export interface ExchangeOptions {
   /** Path and query. */
   readonly target: string;
   readonly client: Client;
-  readonly telemetry: Telemetry;
+  readonly events: RequestEvents;
   /** @default all of them */
   readonly security?: SecurityHeaders;
 }
 
-/** One request with its answer, and what is worth telling of it afterwards. */
+/** One request with its response, and the facts that are recorded afterwards. */
 export class Exchange {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   /** Path and query, with single slashes in the path. */
   readonly target: string;
-  /** From where. */
   readonly client: Client;
-  /** In the log line, and in what others are told of the request. */
+  /** In log lines and events. */
   readonly id = randomUUID();
-  /** Who asks; nobody in particular until somebody has looked. */
+  /** Anonymous until the request is authenticated. */
   identity: Identity = ANONYMOUS;
-  readonly #telemetry: Telemetry;
+  readonly #events: RequestEvents;
   readonly #security: SecurityHeaders;
   readonly #startedAt = performance.now();
   #signal: AbortSignal | undefined;
   #trace: RequestTrace | undefined;
-  /** Undefined until the request has been understood. */
+  /** Absent until the request is parsed. */
   #handler: RequestHandlerName | undefined;
   #repository: string | undefined;
   #reference: string | undefined;
@@ -75,38 +72,38 @@ export class Exchange {
   #bytes = 0;
 
   constructor(req: IncomingMessage, res: ServerResponse, options: ExchangeOptions) {
-    const { target, client, telemetry, security = DEFAULT_SECURITY } = options;
+    const { target, client, events, security = DEFAULT_SECURITY } = options;
     this.req = req;
     this.res = res;
     this.target = target;
     this.client = client;
-    this.#telemetry = telemetry;
+    this.#events = events;
     this.#security = security;
     res.on('close', () => this.#finish());
   }
 
-  /** Aborts when the client leaves before its response is complete. Created at its first use, which a warm pull does without. */
+  /** Aborts when the client disconnects before the response is complete. Created at its first use, which a warm pull does not need. */
   get signal(): AbortSignal {
     return (this.#signal ??= clientSignal(this.res));
   }
 
-  /** Does what the request asks for; in its trace, where traces are made. */
+  /** Calls `work` within the request's trace, when tracing is on. */
   run<T>(work: () => T): T {
-    const { tracing } = this.#telemetry;
+    const { tracing } = this.#events;
     if (!tracing) return work();
     this.#trace = tracing.requestStarted(this.req.method ?? '', this.req.headers);
     return this.#trace.run(work);
   }
 
-  /** The request has been understood. */
-  recognised(kind: OciRequestKind, repository?: string, reference?: string): void {
+  /** The request is parsed. */
+  parsed(kind: OciRequestKind, repository?: string, reference?: string): void {
     this.#handler = HANDLER_NAMES[kind];
     this.#repository = repository;
     this.#reference = reference;
-    this.#telemetry.requestStarted(this.#handler);
+    this.#events.requestStarted(this.#handler);
   }
 
-  /** A registry has been found for it. */
+  /** The registry of its repository is known. */
   routed({ sourceHost }: Target): void {
     this.#sourceHost = sourceHost;
   }
@@ -122,12 +119,12 @@ export class Exchange {
     if (this.#outcome === 'BYPASS' && this.#sourceHost !== undefined) this.#outcome = 'MISS';
   }
 
-  /** Body bytes handed to the socket. */
+  /** Adds body bytes that were passed to the socket. */
   sent(bytes: number): void {
     this.#bytes += bytes;
   }
 
-  /** The headers that every answer of the registry has; the caller adds its own. */
+  /** Headers of every response of the registry, in a new object for the caller to add to. */
   commonHeaders(): OutgoingHttpHeaders {
     const headers: OutgoingHttpHeaders = {
       'docker-distribution-api-version': 'registry/2.0',
@@ -135,7 +132,7 @@ export class Exchange {
     };
     this.#security.addTo(headers, this.req.headers);
     if (this.#sourceHost !== undefined) headers['oci-namespace'] = this.#sourceHost;
-    // RFC 9111 no longer defines it, but it is the field's only word for this, and clients log it.
+    // RFC 9111 no longer defines it, but clients log it, and no other header marks a stale response.
     if (this.#outcome === 'STALE') headers['warning'] = '110 - "Response is Stale"';
     return headers;
   }
@@ -146,9 +143,9 @@ export class Exchange {
     const handler = this.#handler ?? 'other';
     const type = handler === 'manifest' || handler === 'blob' ? handler : undefined;
     if (type && this.#upstream !== undefined && req.method === 'GET') {
-      this.#telemetry.cache.served({ upstream: this.#upstream, type, outcome: this.#outcome, bytes: this.#bytes });
+      this.#events.cache.served({ upstream: this.#upstream, type, outcome: this.#outcome, bytes: this.#bytes });
     }
-    if (this.#handler === undefined) this.#telemetry.requestStarted(handler);
+    if (this.#handler === undefined) this.#events.requestStarted(handler);
     const finished: FinishedRequest = {
       requestId: this.id,
       traceId: this.#trace?.id,
@@ -161,7 +158,7 @@ export class Exchange {
       handler,
       repository: this.#repository,
       reference: this.#reference,
-      // nginx's number for a client that left before it got an answer
+      // nginx's status for a client that disconnected before it got a response
       status: aborted && !res.headersSent ? 499 : res.statusCode,
       bytes: this.#bytes,
       durationMs: performance.now() - this.#startedAt,
@@ -171,16 +168,16 @@ export class Exchange {
       error: this.#error && { code: this.#error.code, message: this.#error.message },
       aborted,
     };
-    this.#telemetry.requestFinished(finished);
+    this.#events.requestFinished(finished);
     this.#trace?.finished(finished);
   }
 }
 
-/** A request that is not the registry's gets its line and its counts as well. */
-export function noteExchange(
+/** Records a request outside the registry's API: it is logged and counted like the others. */
+export function recordExchange(
   req: IncomingMessage,
   res: ServerResponse,
-  options: Pick<ExchangeOptions, 'client' | 'telemetry'>,
+  options: Pick<ExchangeOptions, 'client' | 'events'>,
 ): Exchange {
   return new Exchange(req, res, { target: req.url ?? '', ...options });
 }

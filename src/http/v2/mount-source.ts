@@ -2,8 +2,8 @@ import { parseRepositoryName } from '../../oci/reference.ts';
 import type { Target } from '../../pull-through/router.ts';
 
 /**
- * The repository that the `from` of a mount leads to, routed like every other name; absent when the client may not pull from it. What
- * is checked is therefore what is mounted.
+ * Resolves the `from` of a mount to a repository, routed like every other name. Absent when the client may not pull from it. The blob is
+ * mounted from the repository that was checked.
  */
 export type FindMountSource = (repository: string) => Target | undefined;
 
@@ -12,7 +12,7 @@ export interface MountSourceOptions {
   readonly route: (repository: string) => Target;
   /** Whether the target's registry serves its repository. */
   readonly isAllowed: (target: Target) => boolean;
-  /** By stored name. */
+  /** @param repository stored name */
   readonly mayPull: (repository: string) => boolean;
 }
 
@@ -23,7 +23,7 @@ export function createMountSource({ route, isAllowed, mayPull }: MountSourceOpti
   };
 }
 
-/** Absent for a name that no registry has, or that is none. */
+/** Absent when no registry has the name, or it is invalid. */
 export function findTarget(route: () => Target): Target | undefined {
   try {
     return route();

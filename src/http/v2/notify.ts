@@ -5,20 +5,20 @@ import type { BaseUrl } from '../client/locate.ts';
 
 export type Notify = (event: ContentEvent) => Promise<void>;
 
-/** Who is told what clients do to content. */
-export interface Listening {
+/** The receiver of content events. */
+export interface EventSink {
   readonly listener: ContentListener;
-  /** Whoever is told is no client of ours, and has no address to resolve a relative URL against. */
+  /** Events need absolute URLs: their receiver has no address to resolve a relative one against. */
   readonly baseUrl: BaseUrl;
 }
 
 const DONE = Promise.resolve();
-const TO_NOBODY: Notify = () => DONE;
+const IGNORE: Notify = () => DONE;
 
-/** Tells others what a request does to content. */
-export function createNotify(listening: Listening | undefined, exchange: Exchange): Notify {
-  if (!listening) return TO_NOBODY;
-  const { listener, baseUrl } = listening;
+/** @param sink absent when notifications are off */
+export function createNotify(sink: EventSink | undefined, exchange: Exchange): Notify {
+  if (!sink) return IGNORE;
+  const { listener, baseUrl } = sink;
   return (event) => {
     const { req, id, client, identity } = exchange;
     return listener(event, {

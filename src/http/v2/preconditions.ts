@@ -5,9 +5,9 @@ import type { Digest } from '../../oci/digest.ts';
 import { RegistryError } from '../../oci/errors.ts';
 
 /**
- * Whether the client has the content already: the answer is a 304 then.
+ * Whether the client already has the content, so that the response is 304.
  *
- * @throws {RegistryError} with status 412 when the client asked for other content only
+ * @throws {RegistryError} with status 412 when the request is for other content only
  */
 export function isNotModified({ headers }: IncomingMessage, digest: Digest): boolean {
   const conditions = { ifMatch: headers['if-match'], ifNoneMatch: headers['if-none-match'] };

@@ -2,34 +2,35 @@ import type { IncomingMessage } from 'node:http';
 
 import { RegistryError } from '../../oci/errors.ts';
 
-/** What the storage gives back as a manifest; nobody is served by more. Bytes. */
-const MOST = 64 * 1024 * 1024;
-/** Clients that close the connection behind their request read the answer only when all of it is taken: up to so many times the limit. */
-const PATIENCE = 8;
+/** The largest manifest that storage returns. Bytes. */
+const MAX_BYTES = 64 * 1024 * 1024;
+/** Up to so many times the limit is read: clients with `Connection: close` read the response only after they sent the whole body. */
+const MAX_EXCESS = 8;
 
 /**
  * The whole body of a request.
  *
- * @param limit bytes; 0: as many as a manifest can have at all
- * @throws {RegistryError} `MANIFEST_INVALID` with status 413 when it is larger; nothing of it is kept
+ * @param limit bytes; 0: the largest manifest that storage returns
+ * @param tooLarge error for a larger body, given the limit. @default `MANIFEST_INVALID` with status 413
+ * @throws {RegistryError} that error
  */
-export async function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
-  const maxBytes = Math.min(limit || MOST, MOST);
-  if (Number(req.headers['content-length'] ?? 0) > PATIENCE * maxBytes) throw tooLarge(maxBytes);
+export async function readBody(req: IncomingMessage, limit: number, tooLarge = manifestTooLarge): Promise<Buffer> {
+  const maxBytes = Math.min(limit || MAX_BYTES, MAX_BYTES);
+  if (Number(req.headers['content-length'] ?? 0) > MAX_EXCESS * maxBytes) throw tooLarge(maxBytes);
   const chunks: Buffer[] = [];
   let size = 0;
-  // Not destroyed when it is left: the client is to read why.
+  // The request stays open so that the client can read the response.
   for await (const chunk of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size <= maxBytes) chunks.push(chunk);
     else chunks.length = 0;
-    if (size > PATIENCE * maxBytes) break;
+    if (size > MAX_EXCESS * maxBytes) break;
   }
   if (size > maxBytes) throw tooLarge(maxBytes);
   return Buffer.concat(chunks);
 }
 
 /** Section "Pushing Manifests" of the distribution spec names the status. */
-function tooLarge(maxBytes: number): RegistryError {
+function manifestTooLarge(maxBytes: number): RegistryError {
   return new RegistryError('MANIFEST_INVALID', `a manifest may have at most ${maxBytes} bytes`, { status: 413 });
 }

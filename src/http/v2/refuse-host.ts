@@ -1,26 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { RegistryError } from '../../oci/errors.ts';
-import type { Telemetry } from '../../telemetry/telemetry.ts';
-import { answerError } from './respond-error.ts';
+import { respondError } from './respond-error.ts';
+import type { RequestEvents } from './request-events.ts';
 import type { Clients } from '../client/client-address.ts';
-import { noteExchange } from './exchange.ts';
+import { recordExchange } from './exchange.ts';
 import { faultOfHost } from '../client/host-of.ts';
 
 export interface RefuseHostOptions {
   readonly clients: Clients;
-  readonly telemetry: Telemetry;
+  readonly events: RequestEvents;
 }
 
-/** Answers 400 to a request whose host can be read in two ways. @returns whether it was one */
-export function refuseHost(
-  req: IncomingMessage,
-  res: ServerResponse,
-  { clients, telemetry }: RefuseHostOptions,
-): boolean {
+/** Responds 400 to a request with an ambiguous host. @returns whether it did */
+export function refuseHost(req: IncomingMessage, res: ServerResponse, { clients, events }: RefuseHostOptions): boolean {
   const fault = faultOfHost(req);
   if (fault === undefined) return false;
-  const exchange = noteExchange(req, res, { client: clients.of(req), telemetry });
-  answerError(exchange, new RegistryError('UNSUPPORTED', fault, { status: 400 }), telemetry.log);
+  const exchange = recordExchange(req, res, { client: clients.of(req), events });
+  respondError(exchange, new RegistryError('UNSUPPORTED', fault, { status: 400 }), events);
   return true;
 }

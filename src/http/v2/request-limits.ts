@@ -1,48 +1,48 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
 import { RegistryError } from '../../oci/errors.ts';
-import type { Telemetry } from '../../telemetry/telemetry.ts';
-import { answerError } from './respond-error.ts';
+import { respondError } from './respond-error.ts';
+import type { RequestEvents } from './request-events.ts';
 import type { Clients } from '../client/client-address.ts';
-import { noteExchange } from './exchange.ts';
-import { Tally } from '../listen/concurrency-limit.ts';
+import { recordExchange } from './exchange.ts';
+import { ConcurrencyLimit } from '../listen/concurrency-limit.ts';
 
-/** When a client that had too many requests under way may try again. Milliseconds. */
+/** `Retry-After` of a refused request. Milliseconds. */
 const RETRY_AFTER_MS = 1000;
 
-/** Resolves when nothing is done for the request any more; undefined: when its response has ended. */
+/** Resolves when all work for the request has ended. Absent when that is the end of its response. */
 export type ServeRequest = (req: IncomingMessage, res: ServerResponse) => Promise<void> | undefined;
 
 export interface RequestLimitsOptions {
-  /** Of one client, at the same time. 0: no limit. */
+  /** Concurrent requests of one client. 0: no limit. */
   readonly maxRequestsPerClient: number;
   readonly clients: Clients;
-  readonly telemetry: Telemetry;
+  readonly events: RequestEvents;
 }
 
 /**
- * Lets each client have so many requests under way, and refuses the rest. A request that the client breaks off, by a reset stream or a
- * closed connection, counts for as long as it is worked on: else a client could have any number of them begun (CVE-2023-44487).
+ * Limits the concurrent requests of each client and refuses the rest with 429. A request that the client aborts, by a reset stream or a
+ * closed connection, counts until its work has ended; otherwise a client could start any number of them (CVE-2023-44487).
  */
 export function limitRequests(onRequest: ServeRequest, options: RequestLimitsOptions): RequestListener {
-  const { maxRequestsPerClient, clients, telemetry } = options;
+  const { maxRequestsPerClient, clients, events } = options;
   if (maxRequestsPerClient === 0) return (req, res) => void onRequest(req, res);
-  const tally = new Tally(maxRequestsPerClient);
+  const limit = new ConcurrencyLimit(maxRequestsPerClient);
   return (req, res) => {
     const client = clients.of(req);
     const { address } = client;
-    if (tally.enter(address)) {
-      const leave = () => tally.leave(address);
+    if (limit.enter(address)) {
+      const leave = () => limit.leave(address);
       const work = onRequest(req, res);
       res.once('close', () => (work ? void work.then(leave) : leave()));
       return;
     }
-    telemetry.clientRefused('requests', client.name);
-    const exchange = noteExchange(req, res, { client, telemetry });
-    answerError(
+    events.clientRefused('requests', client.name);
+    const exchange = recordExchange(req, res, { client, events });
+    respondError(
       exchange,
-      new RegistryError('TOOMANYREQUESTS', 'too many requests at once', { retryAfterMs: RETRY_AFTER_MS }),
-      telemetry.log,
+      new RegistryError('TOOMANYREQUESTS', 'too many concurrent requests', { retryAfterMs: RETRY_AFTER_MS }),
+      events,
     );
   };
 }

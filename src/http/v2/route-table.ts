@@ -4,7 +4,7 @@ import type { Target } from '../../pull-through/router.ts';
 import type { Exchange } from './exchange.ts';
 import type { FindMountSource } from './mount-source.ts';
 
-/** Finds the registry for a name of the current request, and notes it on the exchange. */
+/** Finds the registry for a name of the current request, and records it in the exchange. */
 export type FindTarget = (repository: string) => Target;
 
 export interface RouteContext {
@@ -13,9 +13,9 @@ export interface RouteContext {
   /** A path below the registry's root, such as `/v2/app/blobs/…`, as a URL that the client reaches. */
   readonly locate: (path: string) => string;
   readonly mountSource: FindMountSource;
-  /** Whether it may know that there is a repository; undefined: of all of them. */
+  /** Whether the client may see a repository in lists. Absent when it may see all of them. */
   readonly maySee: ((repository: string) => boolean) | undefined;
-  /** Resolves when the event can not be lost any more; a push is answered only then. Never fails. */
+  /** Resolves when the event is safe on disk; the response to a push waits for that. Never rejects. */
   readonly notify: (event: ContentEvent) => Promise<void>;
 }
 

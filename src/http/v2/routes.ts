@@ -1,12 +1,11 @@
 import type { RegistryLister } from '../../registry/registry.ts';
-import type { RouteTable } from './route-table.ts';
+import type { RouteHandler, RouteTable } from './route-table.ts';
 import { getBlob, headBlob } from './routes/blobs.ts';
 import { listReferrers, listRepositories, listTags } from './routes/lists.ts';
 import { deleteBlob, deleteManifest, putManifest } from './routes/manifest-writes.ts';
 import { getManifest, headManifest } from './routes/manifests.ts';
-import { listMethods } from './routes/methods.ts';
-import { ping } from './routes/ping.ts';
 import { appendUpload, cancelUpload, finishUpload, getUpload, startUpload } from './routes/uploads.ts';
+import { sendJson } from './send-json.ts';
 
 export interface RoutesOptions {
   /** Its catalog lists all stored repositories. */
@@ -37,3 +36,14 @@ export function createRoutes({ hosted, catalogMaxEntries, tagsMaxEntries, http }
     'list-methods': listMethods,
   };
 }
+
+/** `GET /v2/`: end-1 of the distribution spec. */
+const ping: RouteHandler<'ping'> = async (_request, { exchange }) => sendJson(exchange, {});
+
+/** `OPTIONS` of any endpoint: RFC 9110, section 9.3.7. */
+const listMethods: RouteHandler<'list-methods'> = async ({ allowed }, { exchange }) => {
+  const headers = exchange.commonHeaders();
+  headers['allow'] = allowed.join(', ');
+  headers['content-length'] = 0;
+  exchange.res.writeHead(200, headers).end();
+};

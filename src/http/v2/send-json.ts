@@ -1,6 +1,6 @@
 import type { Exchange } from './exchange.ts';
 
-/** @param headers beside those that every answer has */
+/** @param headers added to the common ones */
 export function sendJson(exchange: Exchange, value: unknown, headers: Readonly<Record<string, string>> = {}): void {
   const { req, res } = exchange;
   const body = Buffer.from(JSON.stringify(value));

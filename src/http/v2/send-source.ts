@@ -2,13 +2,13 @@ import type { ByteRange } from '../../oci/range.ts';
 import { type ByteSource, MemorySource } from '../../stream/byte-source.ts';
 import type { Exchange } from './exchange.ts';
 
-/** A stretch of the body: literal text, or a range of the source. */
+/** Part of the body: literal text, or a range of the source. */
 export type BodyPart = { readonly text: string } | { readonly range: ByteRange };
 
 /**
- * Sends the body after the headers, at the client's pace, and ends the answer.
+ * Sends the body after the headers, at the client's pace, and ends the response.
  *
- * @throws when the source breaks or the client leaves; the answer is not ended then, and its connection has to be destroyed
+ * @throws when the source fails or the client disconnects; the response is then incomplete and has to be cut
  */
 export async function sendSource(exchange: Exchange, source: ByteSource, parts: readonly BodyPart[]): Promise<void> {
   const { res } = exchange;
@@ -27,7 +27,7 @@ export async function sendSource(exchange: Exchange, source: ByteSource, parts: 
   res.end();
 }
 
-/** Resolves when the socket is done with the chunk, whose buffer is used again then. */
+/** Resolves when the socket has taken the chunk and its buffer can be reused. */
 function write(exchange: Exchange, chunk: Uint8Array, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason as Error);

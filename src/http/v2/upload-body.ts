@@ -3,29 +3,29 @@ import type { IncomingMessage } from 'node:http';
 import { RegistryError } from '../../oci/errors.ts';
 import type { UploadBody } from '../../registry/registry.ts';
 
-/** As the distribution spec has it; and as RFC 9110 would, which some clients take for the same. */
+/** The form of the distribution spec, and that of RFC 9110, which some clients send. */
 const CONTENT_RANGE = /^(?:bytes[ =])?\s*(\d{1,15})-(\d{1,15})(?:\/(?:\d+|\*))?$/i;
 
 /**
- * The piece of a blob that a request carries. Where it belongs is looked at before its length, so that a client that is wrong about both
- * learns where to go on.
+ * The chunk of a blob in a request. Its offset is checked before its length, so that a client that is wrong about both gets the right
+ * offset.
  *
  * @param findSize bytes that the session has
- * @throws {RegistryError} `RANGE_INVALID` for a `Content-Range` that is none, or does not come next; `SIZE_INVALID` when it does not fit the
- *   `Content-Length`; what `findSize` throws
+ * @throws {RegistryError} `RANGE_INVALID` for a `Content-Range` that is malformed or does not come next; `SIZE_INVALID` when it does not
+ *   match the `Content-Length`; the errors of `findSize`
  */
 export async function requestBody(req: IncomingMessage, findSize: () => Promise<number>): Promise<UploadBody> {
-  const said = req.headers['content-length'];
-  const length = said === undefined ? undefined : Number(said);
+  const header = req.headers['content-length'];
+  const length = header === undefined ? undefined : Number(header);
   const range = parseContentRange(req.headers['content-range']);
-  // Not to be destroyed when reading stops early: the answer goes out by the same connection.
+  // The request stays open when reading stops early, so that the client can read the response.
   const bytes = { [Symbol.asyncIterator]: () => req.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array> };
   if (!range) return { bytes, offset: undefined, length: length ?? (hasBody(req) ? undefined : 0) };
   const ranged = range.end - range.start;
   if (length !== undefined && length !== ranged) {
     const size = await findSize();
     if (range.start !== size) throw outOfOrder(range.start, size);
-    throw new RegistryError('SIZE_INVALID', `Content-Range is of ${ranged} bytes, Content-Length ${length}`);
+    throw new RegistryError('SIZE_INVALID', `Content-Range has ${ranged} bytes, Content-Length is ${length}`);
   }
   return { bytes, offset: range.start, length: ranged };
 }
@@ -44,5 +44,5 @@ function parseContentRange(header: string | undefined): { readonly start: number
   const [, first, last] = CONTENT_RANGE.exec(header.trim()) ?? [];
   const [start, end] = [Number(first), Number(last) + 1];
   if (start < end) return { start, end };
-  throw new RegistryError('RANGE_INVALID', `not a range of bytes: ${JSON.stringify(header.slice(0, 100))}`);
+  throw new RegistryError('RANGE_INVALID', `not a byte range: ${JSON.stringify(header.slice(0, 100))}`);
 }

@@ -56,7 +56,7 @@ describe('the Host of a request', () => {
     const bytes = Buffer.from('GET /v2/ HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n');
     const [answer] = parseAnswers(await exchangeBytes(layover.port, bytes), ['GET']);
     expect(JSON.parse(answer?.body ?? '')).toEqual({
-      errors: [{ code: 'UNSUPPORTED', message: 'a request has one Host header' }],
+      errors: [{ code: 'UNSUPPORTED', message: 'the request has more than one Host header' }],
     });
   });
 

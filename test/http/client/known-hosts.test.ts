@@ -70,7 +70,7 @@ describe('a request of a page', () => {
     { origin: 'https://LOCALHOST:5001', 'sec-fetch-site': 'same-origin' },
     { 'sec-fetch-site': 'none' },
   ])('of the same origin is let through: %j', (headers) => {
-    expect(() => refuseForeign(requestOf({ host, ...headers }), true, 'k')).not.toThrow();
+    expect(() => refuseForeign(requestOf({ host, ...headers }), { isServed: true, key: 'k' })).not.toThrow();
   });
 
   it.each([
@@ -85,11 +85,13 @@ describe('a request of a page', () => {
     { 'sec-fetch-site': 'same-site' },
     { 'sec-fetch-site': 'cross-site', origin: 'http://localhost:5001' },
   ])('of another origin is refused: %j', (headers) => {
-    expect(() => refuseForeign(requestOf({ host, ...headers }), true, 'k')).toThrow(ForeignRequestError);
+    expect(() => refuseForeign(requestOf({ host, ...headers }), { isServed: true, key: 'k' })).toThrow(
+      ForeignRequestError,
+    );
   });
 
   it('by a name that is not known is refused, and told where to add it', () => {
-    expect(() => refuseForeign(requestOf({ host: 'a.b' }), false, 'admin.hosts')).toThrow(
+    expect(() => refuseForeign(requestOf({ host: 'a.b' }), { isServed: false, key: 'admin.hosts' })).toThrow(
       'not served for Host "a.b" (add it to admin.hosts)',
     );
   });

@@ -113,7 +113,7 @@ describe.each([
     const root = await get(session, { ':path': '/' });
     expect([root.status, root.headers['cache-control']]).toEqual([200, 'no-cache']);
     const other = await get(session, { ':path': '/other' });
-    expect([other.status, await text(other.stream)]).toEqual([404, expect.stringContaining('no such page')]);
+    expect([other.status, await text(other.stream)]).toEqual([404, expect.stringContaining('page not found')]);
   });
 
   it('sends a blob at the pace of a client that reads slowly, in bounded memory', async () => {

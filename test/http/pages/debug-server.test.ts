@@ -18,11 +18,11 @@ const PAGES = ['/debug/health', '/livez', '/readyz', '/debug/vars', '/debug/ppro
 async function setUp({ files = [], ...options }: Partial<DebugServerOptions & Pick<HealthConfig, 'files'>> = {}) {
   const metrics = createMetrics();
   const storageDriver = { enabled: false, intervalMs: 1000, threshold: 1 };
-  const storage = { name: 'inmemory', stat: async () => ({ isDirectory: true }) };
-  const told = { enabled: true, fatal: false, intervalMs: 1000, threshold: 1 };
-  const upstreams = { ...told, probe: false, timeoutMs: 1000 };
+  const storage = { name: 'inmemory', stat: async () => ({ isDirectory: true }), isNotFound: () => false };
+  const reported = { enabled: true, fatal: false, intervalMs: 1000, threshold: 1 };
+  const upstreams = { ...reported, probe: false, timeoutMs: 1000 };
   const health = createHealth(
-    { storageDriver, files, http: [], tcp: [], redis: told, upstreams },
+    { storageDriver, files, http: [], tcp: [], redis: reported, upstreams },
     { storage, redis: undefined, upstreams: [], log: logIntoArray().log },
   );
   const server = await startDebugServer({
@@ -73,7 +73,7 @@ describe('debug server', () => {
       const response = await fetch(`${server.url}${path}`);
       expect([path, response.status]).toEqual([path, 404]);
       expect(await response.json()).toEqual({
-        error: 'no such page',
+        error: 'page not found',
         pages: [...PAGES, '/metrics'],
       });
     }

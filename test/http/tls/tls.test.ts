@@ -86,13 +86,13 @@ describe('certificate and key', () => {
     await put('key.pem', renewed.key);
     await put('cert.pem', renewed.cert);
     await untilNamed(layover, 'renewed');
-    await layover.waitForOutput(/the certificate has been read again/);
+    await layover.waitForOutput(/certificate reloaded/);
   });
 
   it('stay as they were while the new files are broken, which is logged', async () => {
     await using layover = await start();
     await put('cert.pem', 'not a certificate');
-    await layover.waitForOutput(/level=error msg="the changed certificate cannot be used/);
+    await layover.waitForOutput(/level=error msg="certificate not reloaded/);
     expect((await meet(layover)).name).toBe('own');
     await put('cert.pem', renewed.cert);
     await layover.waitForOutput(/is not the key of the certificate/);
@@ -113,7 +113,7 @@ describe('client CAs', () => {
     await using layover = await start({ clientcas });
     await expect(meet(layover, client)).rejects.toThrow();
     await put('clients.pem', otherCa.cert);
-    await layover.waitForOutput(/the certificate has been read again/);
+    await layover.waitForOutput(/certificate reloaded/);
     expect((await meet(layover, client)).answer).toContain('200 OK');
     await expect(meet(layover)).rejects.toThrow();
   });

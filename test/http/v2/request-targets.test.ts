@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { cleanTarget } from '../../../src/http/v2/clean-target.ts';
+import { cleanTarget } from '../../../src/http/v2/request-target.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { htpasswdOf } from '../../auth/htpasswd-file.ts';
 import { exchangeBytes, parseAnswers } from './raw-exchange.ts';

@@ -6,16 +6,19 @@ import { RegistryError } from '../../../oci/errors.ts';
 import { parseRange } from '../../../oci/range.ts';
 import type { ContentEvent } from '../../../registry/content-event.ts';
 import type { OpenBlob, RedirectRequest, RegistryReader, Served } from '../../../registry/registry.ts';
-import { type BlobAnswer, multipartAnswer, rangeAnswer, wholeAnswer } from '../blob-response.ts';
+import { type BlobResponse, multipartResponse, rangeResponse, wholeResponse } from '../blob-response.ts';
 import type { Exchange } from '../exchange.ts';
 import { isNotModified } from '../preconditions.ts';
 import type { RouteHandler } from '../route-table.ts';
 import { sendSource } from '../send-source.ts';
 
-/** `GET /v2/<name>/blobs/<digest>`: end-2 of the distribution spec; with ranges as RFC 9110 has them. */
+/** `GET /v2/<name>/blobs/<digest>`: end-2 of the distribution spec; with ranges (RFC 9110). */
 export const getBlob: RouteHandler<'get-blob'> = async ({ repository, digest }, { exchange, target, notify }) => {
   const { registry, repository: name } = target(repository);
-  const redirectedTo = await redirected(exchange, registry.redirectBlob(name, digest, askedBy(exchange, 'GET')));
+  const redirectedTo = await redirected(
+    exchange,
+    registry.redirectBlob(name, digest, redirectRequest(exchange, 'GET')),
+  );
   if (redirectedTo) return void notify(pullOf(repository, redirectedTo));
   const blob = await registry.openBlob(name, digest, exchange);
   try {
@@ -27,28 +30,31 @@ export const getBlob: RouteHandler<'get-blob'> = async ({ repository, digest }, 
   void notify(pullOf(repository, blob));
 };
 
-/** `HEAD /v2/<name>/blobs/<digest>`. `Range` means nothing here: RFC 9110, section 14.2. */
+/** `HEAD /v2/<name>/blobs/<digest>`. `Range` has no meaning here: RFC 9110, section 14.2. */
 export const headBlob: RouteHandler<'head-blob'> = async ({ repository, digest }, { exchange, target, notify }) => {
   const { registry, repository: name } = target(repository);
-  const redirectedTo = await redirected(exchange, registry.redirectBlob(name, digest, askedBy(exchange, 'HEAD')));
+  const redirectedTo = await redirected(
+    exchange,
+    registry.redirectBlob(name, digest, redirectRequest(exchange, 'HEAD')),
+  );
   if (redirectedTo) return void notify(pullOf(repository, redirectedTo));
   const blob = await registry.resolveBlob(name, digest, exchange);
   exchange.served(blob);
   if (isNotModified(exchange.req, digest)) sendNotModified(exchange, blob);
-  else startAnswer(exchange, blob, wholeAnswer(blob.size, blob.mediaType)).end();
+  else startResponse(exchange, blob, wholeResponse(blob.size, blob.mediaType)).end();
   void notify(pullOf(repository, blob));
 };
 
-/** As distribution, which tells of a `HEAD`, of a range and of a 304 too. */
+/** Like distribution, which also sends an event for a `HEAD`, a range and a 304. */
 function pullOf(repository: string, { digest, mediaType, size }: Descriptor): ContentEvent {
   return { action: 'pull', repository, digest, mediaType, size };
 }
 
-function askedBy({ client }: Exchange, method: RedirectRequest['method']): RedirectRequest {
+function redirectRequest({ client }: Exchange, method: RedirectRequest['method']): RedirectRequest {
   return { method, clientAddress: client.address };
 }
 
-/** As distribution: 307, for whoever does not have the blob yet. */
+/** Redirects with 307 like distribution, unless the client already has the blob. */
 async function redirected(
   exchange: Exchange,
   finding: ReturnType<RegistryReader['redirectBlob']>,
@@ -69,21 +75,23 @@ async function sendBlob(exchange: Exchange, blob: Served<OpenBlob>): Promise<voi
     sendNotModified(exchange, blob);
     return;
   }
-  const answer = chooseAnswer(exchange, blob);
-  startAnswer(exchange, blob, answer);
-  await sendSource(exchange, blob.source, answer.parts);
+  const response = chooseResponse(exchange, blob);
+  startResponse(exchange, blob, response);
+  await sendSource(exchange, blob.source, response.parts);
 }
 
-function chooseAnswer({ req }: Exchange, { digest, size, mediaType }: Descriptor): BlobAnswer {
+function chooseResponse({ req }: Exchange, { digest, size, mediaType }: Descriptor): BlobResponse {
   const { range: header } = req.headers;
   if (header === undefined || !rangeApplies(req.headers['if-range'] as string | undefined, digest)) {
-    return wholeAnswer(size, mediaType);
+    return wholeResponse(size, mediaType);
   }
-  const asked = parseRange(header, size);
-  if (asked.kind === 'whole') return wholeAnswer(size, mediaType);
-  if (asked.kind === 'ranges') {
-    const [range, ...others] = asked.ranges;
-    return others.length === 0 ? rangeAnswer(range, size, mediaType) : multipartAnswer(asked.ranges, size, mediaType);
+  const requested = parseRange(header, size);
+  if (requested.kind === 'whole') return wholeResponse(size, mediaType);
+  if (requested.kind === 'ranges') {
+    const [range, ...others] = requested.ranges;
+    return others.length === 0
+      ? rangeResponse(range, size, mediaType)
+      : multipartResponse(requested.ranges, size, mediaType);
   }
   throw new RegistryError('RANGE_INVALID', `no such range in ${size} bytes`, {
     headers: { 'content-range': `bytes */${size}` },
@@ -94,7 +102,7 @@ function sendNotModified(exchange: Exchange, blob: Descriptor): void {
   exchange.res.writeHead(304, blobHeaders(exchange, blob)).end();
 }
 
-function startAnswer(exchange: Exchange, blob: Descriptor, { status, headers }: BlobAnswer) {
+function startResponse(exchange: Exchange, blob: Descriptor, { status, headers }: BlobResponse) {
   return exchange.res.writeHead(status, Object.assign(blobHeaders(exchange, blob), headers));
 }
 

@@ -6,37 +6,38 @@ import type { Exchange } from '../exchange.ts';
 import type { RouteContext, RouteHandler } from '../route-table.ts';
 import { sendJson } from '../send-json.ts';
 
-/** As distribution, when `n` is not given. */
+/** Without `n`, like distribution. */
 const DEFAULT_CATALOG_PAGE = 100;
 
-/** `GET /v2/_catalog`, from Docker's registry: what is stored here, whichever upstream it came from. */
+/** `GET /v2/_catalog`, from Docker's registry: all stored repositories, hosted and cached. */
 export function listRepositories(registry: RegistryLister, maxEntries: number): RouteHandler<'list-repositories'> {
   return async ({ page }, { exchange, maySee }) => {
     const { n = Math.min(DEFAULT_CATALOG_PAGE, maxEntries) } = page;
     if (n > maxEntries) {
       throw new RegistryError('PAGINATION_NUMBER_INVALID', `n must be at most ${maxEntries}`, { detail: { n } });
     }
-    const { entries, next } = await listSeen(registry, { ...page, n }, { maySee, signal: exchange.signal });
+    const { entries, next } = await listVisible(registry, { ...page, n }, { maySee, signal: exchange.signal });
     sendJson(exchange, { repositories: entries }, linkHeader(exchange, next));
   };
 }
 
-/** A page of those that may be seen; it takes as many pages of all of them as it needs. */
-async function listSeen(
+/** A page of the repositories that the caller may see, read from as many pages of the catalog as needed. */
+async function listVisible(
   registry: RegistryLister,
   page: PageRequest & { readonly n: number },
   { maySee, signal }: Pick<RouteContext, 'maySee'> & CallOptions,
 ): Promise<Page<string>> {
   if (maySee === undefined || page.n === 0) return registry.listRepositories(page, { signal });
-  const seen: string[] = [];
-  for (let asked = page; ; ) {
-    const { entries, next } = await registry.listRepositories(asked, { signal });
-    seen.push(...entries.filter(maySee));
-    const last = seen[page.n - 1];
-    const isMore = seen.length > page.n || next !== undefined;
-    if (last !== undefined) return { entries: seen.slice(0, page.n), next: isMore ? { n: page.n, last } : undefined };
-    if (next === undefined) return { entries: seen, next };
-    asked = next;
+  const visible: string[] = [];
+  for (let request = page; ; ) {
+    const { entries, next } = await registry.listRepositories(request, { signal });
+    visible.push(...entries.filter(maySee));
+    const last = visible[page.n - 1];
+    const isMore = visible.length > page.n || next !== undefined;
+    if (last !== undefined)
+      return { entries: visible.slice(0, page.n), next: isMore ? { n: page.n, last } : undefined };
+    if (next === undefined) return { entries: visible, next };
+    request = next;
   }
 }
 
@@ -45,12 +46,12 @@ export function listTags(maxEntries: number): RouteHandler<'list-tags'> {
   return async ({ repository, page }, { exchange, target }) => {
     const { registry, repository: name } = target(repository);
     if (page.n === 0) {
-      // Nothing is asked for, so nobody is asked; some upstreams take 0 for "all".
+      // Not passed on: some upstreams take 0 for "all".
       sendJson(exchange, { name: repository, tags: [] });
       return;
     }
-    const asked = page.n === undefined ? page : { ...page, n: Math.min(page.n, maxEntries) };
-    const list = await registry.listTags(name, asked, exchange);
+    const limited = page.n === undefined ? page : { ...page, n: Math.min(page.n, maxEntries) };
+    const list = await registry.listTags(name, limited, exchange);
     exchange.served(list);
     sendJson(exchange, { name: repository, tags: list.entries }, linkHeader(exchange, list.next));
   };

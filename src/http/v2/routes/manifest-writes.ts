@@ -5,7 +5,7 @@ import type { RouteHandler } from '../route-table.ts';
 /**
  * `PUT /v2/<name>/manifests/<reference>`: end-7a and end-7b of the distribution spec.
  *
- * @param maxBytes of a manifest; 0: no limit
+ * @param maxBytes of a manifest; 0: no configured limit
  */
 export function putManifest(maxBytes: number): RouteHandler<'put-manifest'> {
   return async (request, { exchange, target, locate, notify }) => {
@@ -14,9 +14,9 @@ export function putManifest(maxBytes: number): RouteHandler<'put-manifest'> {
     const bytes = await readBody(exchange.req, maxBytes);
     const mediaType = mediaTypeOf(exchange.req.headers['content-type']);
     const put = await registry.putManifest(name, { bytes, mediaType, reference, tags });
-    const named = [...new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags])];
-    const told = named.length === 0 ? [undefined] : named;
-    await Promise.all(told.map((tag) => notify({ action: 'push', repository, tag, ...put })));
+    const putTags = [...new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags])];
+    const eventTags = putTags.length === 0 ? [undefined] : putTags;
+    await Promise.all(eventTags.map((tag) => notify({ action: 'push', repository, tag, ...put })));
     const headers = exchange.commonHeaders();
     headers['location'] = locate(`/v2/${repository}/manifests/${put.digest}`);
     Object.assign(headers, putHeaders(put, tags));
@@ -29,7 +29,7 @@ export const deleteManifest: RouteHandler<'delete-manifest'> = async (request, {
   const { repository, reference } = request;
   const { registry, repository: name } = target(repository);
   const tags = await registry.deleteManifest(name, reference);
-  // As distribution: one for the manifest, and one for each tag that is gone with it.
+  // Like distribution: one event for the manifest, and one for each tag deleted with it.
   if (reference.kind === 'digest') await notify({ action: 'delete', repository, digest: reference.digest });
   await Promise.all(tags.map((tag) => notify({ action: 'delete', repository, tag })));
   exchange.res.writeHead(202, { ...exchange.commonHeaders(), 'content-length': 0 }).end();
@@ -48,12 +48,12 @@ function putHeaders({ digest, subject }: ManifestPut, tags: readonly string[]) {
     'docker-content-digest': digest,
     'content-length': 0,
     ...(subject !== undefined && { 'oci-subject': subject }),
-    // One header line for each.
+    // One header line per tag.
     ...(tags.length > 0 && { 'oci-tag': [...tags] }),
   };
 }
 
-/** The specification lets registries ignore parameters. */
+/** Without parameters, which the specification lets registries ignore. */
 function mediaTypeOf(contentType: string | undefined): string | undefined {
   return contentType?.split(';', 1)[0]?.trim() || undefined;
 }

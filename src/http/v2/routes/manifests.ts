@@ -7,7 +7,7 @@ import type { Exchange } from '../exchange.ts';
 import { isNotModified } from '../preconditions.ts';
 import type { RouteHandler } from '../route-table.ts';
 
-/** `GET /v2/<name>/manifests/<reference>`: end-3 of the distribution spec. The bytes are sent as they are, whatever `Accept` says. */
+/** `GET /v2/<name>/manifests/<reference>`: end-3 of the distribution spec. The bytes are sent unchanged, for any `Accept`. */
 export const getManifest: RouteHandler<'get-manifest'> = async (
   { repository, reference },
   { exchange, target, notify },
@@ -15,7 +15,7 @@ export const getManifest: RouteHandler<'get-manifest'> = async (
   const { registry, repository: name } = target(repository);
   const manifest = await registry.getManifest(name, reference);
   exchange.served(manifest);
-  if (startAnswer(exchange, manifest) === 'not-modified') return;
+  if (startResponse(exchange, manifest) === 'not-modified') return;
   exchange.sent(manifest.bytes.length);
   exchange.res.end(manifest.bytes);
   void notify(pullOf(repository, reference, manifest));
@@ -29,12 +29,12 @@ export const headManifest: RouteHandler<'head-manifest'> = async (
   const { registry, repository: name } = target(repository);
   const descriptor = await registry.resolveManifest(name, reference);
   exchange.served(descriptor);
-  if (startAnswer(exchange, descriptor) === 'not-modified') return;
+  if (startResponse(exchange, descriptor) === 'not-modified') return;
   exchange.res.end();
   void notify(pullOf(repository, reference, descriptor));
 };
 
-/** As distribution, which tells of a `HEAD` too, and of no 304. */
+/** Like distribution, which also sends an event for a `HEAD`, but not for a 304. */
 function pullOf(
   repository: string,
   reference: Reference,
@@ -44,7 +44,10 @@ function pullOf(
   return { action: 'pull', repository, digest, tag, mediaType, size, manifest: bytes };
 }
 
-function startAnswer(exchange: Exchange, { digest, mediaType, size }: Descriptor): 'body-may-follow' | 'not-modified' {
+function startResponse(
+  exchange: Exchange,
+  { digest, mediaType, size }: Descriptor,
+): 'body-may-follow' | 'not-modified' {
   const { req, res } = exchange;
   const notModified = isNotModified(req, digest);
   const headers = exchange.commonHeaders();
@@ -54,7 +57,7 @@ function startAnswer(exchange: Exchange, { digest, mediaType, size }: Descriptor
     res.writeHead(304, headers).end();
     return 'not-modified';
   }
-  // An upstream may have written anything there.
+  // From an upstream it may be any text.
   headers['content-type'] = isManifestMediaType(mediaType) ? mediaType : OCTET_STREAM;
   headers['content-length'] = size;
   res.writeHead(200, headers);

@@ -12,7 +12,7 @@ import { requestBody } from '../upload-body.ts';
 export const startUpload: RouteHandler<'start-upload'> = async (request, context) => {
   const { repository, mount, digest, algorithm } = request;
   const { writer, name } = uploadsOf(repository, context);
-  if (mount !== undefined && (await mounted(request, context))) return;
+  if (mount !== undefined && (await tryMount(request, context))) return;
   const session = await writer.start(name, algorithm);
   if (digest === undefined || mount !== undefined) {
     const { minChunkBytes } = writer;
@@ -24,7 +24,7 @@ export const startUpload: RouteHandler<'start-upload'> = async (request, context
     const body = await requestBody(context.exchange.req, async () => session.size);
     await sendBlob(context, repository, await writer.finish(name, session, { ...body, digest }));
   } catch (err) {
-    // Nobody knows of the session.
+    // The client does not know the session.
     await writer.cancel(name, session).catch(() => {});
     throw err;
   }
@@ -40,9 +40,9 @@ export const getUpload: RouteHandler<'get-upload'> = async ({ repository, upload
 /** `PATCH /v2/<name>/blobs/uploads/<id>`: end-5 of the distribution spec. */
 export const appendUpload: RouteHandler<'append-upload'> = async ({ repository, upload }, context) => {
   const { writer, name } = uploadsOf(repository, context);
-  const asked = { repository, name, upload, writer };
-  const session = await orWhereToGoOn(context, asked, async () =>
-    writer.append(name, upload, await pieceOf(context, asked)),
+  const found = { repository, name, upload, writer };
+  const session = await withNextOffset(context, found, async () =>
+    writer.append(name, upload, await chunkOf(context, found)),
   );
   sendSession(context, { repository, session }, { status: 202, headers: { 'content-length': 0 } });
 };
@@ -50,9 +50,9 @@ export const appendUpload: RouteHandler<'append-upload'> = async ({ repository, 
 /** `PUT /v2/<name>/blobs/uploads/<id>?digest=<digest>`: end-6 of the distribution spec. */
 export const finishUpload: RouteHandler<'finish-upload'> = async ({ repository, upload, digest }, context) => {
   const { writer, name } = uploadsOf(repository, context);
-  const asked = { repository, name, upload, writer };
-  const blob = await orWhereToGoOn(context, asked, async () =>
-    writer.finish(name, upload, { ...(await pieceOf(context, asked)), digest }),
+  const found = { repository, name, upload, writer };
+  const blob = await withNextOffset(context, found, async () =>
+    writer.finish(name, upload, { ...(await chunkOf(context, found)), digest }),
   );
   await sendBlob(context, repository, blob);
 };
@@ -73,8 +73,8 @@ function uploadsOf(
   return { writer: registry.uploads, name };
 }
 
-/** @returns false when it has to be sent */
-async function mounted(request: RequestOf<'start-upload'>, context: RouteContext): Promise<boolean> {
+/** @returns false when the client has to send the blob */
+async function tryMount(request: RequestOf<'start-upload'>, context: RouteContext): Promise<boolean> {
   const { repository, mount: digest, from } = request;
   if (digest === undefined) return false;
   const { writer, name } = uploadsOf(repository, context);
@@ -120,29 +120,29 @@ function sendSession(
 function sessionHeaders({ locate }: RouteContext, { repository, session }: SessionOf) {
   return {
     location: locate(`/v2/${repository}/blobs/uploads/${session.id}?_state=${session.state}`),
-    // Of nothing as of one byte, as distribution has it: there is no other way to write it.
+    // Like distribution, the same for no byte and for one: the header cannot express an empty range.
     range: `0-${Math.max(0, session.size - 1)}`,
     'docker-upload-uuid': session.id,
   };
 }
 
-interface Asked {
-  /** As the client wrote it. */
+interface UploadTarget {
+  /** Name in the request. */
   readonly repository: string;
-  /** In the words of the storage. */
+  /** Name in storage. */
   readonly name: string;
   readonly upload: UploadReference;
   readonly writer: UploadWriter;
 }
 
-function pieceOf({ exchange }: RouteContext, { name, upload, writer }: Asked) {
+function chunkOf({ exchange }: RouteContext, { name, upload, writer }: UploadTarget) {
   return requestBody(exchange.req, async () => (await writer.find(name, upload)).size);
 }
 
-/** A piece that does not come next is told which one does: end-5 of the distribution spec. */
-async function orWhereToGoOn<T>(
+/** Adds the session with its offset to the error of a chunk that does not come next: end-5 of the distribution spec. */
+async function withNextOffset<T>(
   context: RouteContext,
-  { repository, name, upload, writer }: Asked,
+  { repository, name, upload, writer }: UploadTarget,
   work: () => Promise<T>,
 ): Promise<T> {
   try {
