@@ -21,7 +21,7 @@ const ignore = () => undefined;
 async function startHosted() {
   const content = await createContent();
   const { store, driver } = content;
-  const events = { descriptorAsked: ignore, descriptorsShared: ignore };
+  const events = { descriptorLookedUp: ignore, sharedCacheAccessed: ignore };
   const descriptors = new DescriptorCache({ maxEntries: 100, redis: undefined, events });
   const registry = new HostedRegistry({
     store,

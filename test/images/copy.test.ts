@@ -46,7 +46,7 @@ describe('layover image copy', () => {
     const { from, to, image } = scene;
     await image(['copy', `${from}/team/app:1.0`, `${to}/twice/app:1`]);
     const again = await image(['copy', `${from}/team/app:1.0`, `${to}/twice/app:2`]);
-    expect(again.stderr.match(/already there/g)).toHaveLength(8);
+    expect(again.stderr.match(/already present/g)).toHaveLength(8);
     const mounted = await image(['copy', `${to}/twice/app:1`, `${to}/mounted/app:1`]);
     expect(mounted.code).toBe(0);
     expect(mounted.stderr.match(/mounted/g)).toHaveLength(8 + 1);

@@ -36,7 +36,7 @@ describe('a store above its quota', () => {
     const second = await made.putImage('docker.io/x', 'second', [shared, layer('2')]);
     const other = await made.putImage('docker.io/y', 'other', [layer('1')]);
     await made.recorder.flush();
-    const pinned = await made.housekeeping.pins.look();
+    const pinned = await made.housekeeping.pins.current();
     const evict = () => made.housekeeping.eviction.evictOldest(pinned, made.clock.now + 1);
 
     expect(await evict()).toMatchObject({ references: 3 });

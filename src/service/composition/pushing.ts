@@ -53,7 +53,7 @@ function acceptsPushes({ storage, proxy }: Config): boolean {
 export function createUploadPurging(
   { storage }: Config,
   driver: StorageDriver,
-  { expiry, log }: Telemetry,
+  { housekeeping, log }: Telemetry,
 ): UploadPurging | undefined {
   if (!storage.uploadPurging || storage.readOnly) return undefined;
   return new UploadPurging({
@@ -62,6 +62,6 @@ export function createUploadPurging(
     now: Date.now,
     onPurged: ({ uploads, dryRun }) =>
       log.info({ uploads, dryrun: dryRun }, dryRun ? 'abandoned uploads found' : 'abandoned uploads removed'),
-    onFailed: (error) => expiry.housekeepingFailed({ task: 'uploadpurging', error }),
+    onFailed: (error) => housekeeping.housekeepingFailed({ task: 'uploadpurging', error }),
   });
 }

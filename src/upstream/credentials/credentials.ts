@@ -1,3 +1,5 @@
+import { FileError } from '../../files/watched-file.ts';
+
 /** Credentials for an upstream. */
 export type Credentials =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
@@ -29,6 +31,11 @@ export interface CredentialsSource {
 /** Why a source failed. The message contains nothing of its output. */
 export class CredentialsError extends Error {
   override readonly name = 'CredentialsError';
+}
+
+/** @throws {CredentialsError} for a file that cannot be read; else the error itself */
+export function failedToLoad(err: unknown): never {
+  throw err instanceof FileError ? new CredentialsError(err.message) : err;
 }
 
 /** The inverse of {@link basicAuthorization}; undefined for another header. */

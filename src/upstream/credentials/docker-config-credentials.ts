@@ -1,6 +1,6 @@
-import { type Credentials, CredentialsError, type CredentialsSource } from './credentials.ts';
+import { WatchedFile } from '../../files/watched-file.ts';
+import { type Credentials, CredentialsError, type CredentialsSource, failedToLoad } from './credentials.ts';
 import { HelperCache, type HelperCacheOptions } from './credential-helper.ts';
-import { WatchedFile } from './watched-file.ts';
 
 /** Docker Hub's credentials have the URL of a former API as their key. */
 const HUB_KEY = 'https://index.docker.io/v1/';
@@ -20,9 +20,9 @@ export function dockerConfigCredentials(
   options: Omit<HelperCacheOptions, 'lifetimeMs'>,
 ): CredentialsSource {
   const cache = new HelperCache({ ...options, lifetimeMs: HELPER_LIFETIME_MS });
-  const file = new WatchedFile(path, (text) => parseDockerConfig(text, path));
+  const file = new WatchedFile({ path, parse: (bytes) => parseDockerConfig(bytes.toString('utf8'), path) });
   const find = async (host: string) => {
-    const config = await file.load();
+    const config = await file.load().catch(failedToLoad);
     const key = canonicalKey(host);
     const helper = config.credHelpers.get(key) ?? config.credsStore;
     const server = HUB_HOSTS.has(host) ? HUB_KEY : host;
