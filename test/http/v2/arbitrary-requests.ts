@@ -102,7 +102,7 @@ const header = fc.oneof(
   fc.tuple(fc.constant('Upgrade'), fc.constantFrom('websocket', 'h2c')),
 );
 
-/** A request that is well-formed HTTP, whatever it asks for. */
+/** A request that is well-formed HTTP, with any target. */
 export const askedOfUs: fc.Arbitrary<Asked> = fc.record({
   method,
   target: fc
