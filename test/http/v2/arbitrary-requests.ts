@@ -2,7 +2,7 @@ import fc from 'fast-check';
 
 import { app, large, small, unknown } from './read-scene.ts';
 
-export interface Asked {
+export interface ArbitraryRequest {
   readonly method: string;
   readonly target: string;
   readonly host: string;
@@ -103,7 +103,7 @@ const header = fc.oneof(
 );
 
 /** A request that is well-formed HTTP, with any target. */
-export const askedOfUs: fc.Arbitrary<Asked> = fc.record({
+export const arbitraryRequest: fc.Arbitrary<ArbitraryRequest> = fc.record({
   method,
   target: fc
     .tuple(fc.oneof({ weight: 9, arbitrary: fc.constant('') }, fc.constant(`http://${TRAP}`)), path, query)

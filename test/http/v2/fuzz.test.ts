@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { startServer } from '../../support/start-server.ts';
-import { type Asked, askedOfUs, brokenBytes, TRAP } from './arbitrary-requests.ts';
+import { type ArbitraryRequest, arbitraryRequest, brokenBytes, TRAP } from './arbitrary-requests.ts';
 import { ask } from './ask.ts';
 import { exchangeBytes, parseResponses, type RawResponse } from './raw-exchange.ts';
 import { app, huge, type ReadScene, startReadScene } from './read-scene.ts';
@@ -38,7 +38,7 @@ afterAll(async () => {
 const send = (bytes: Buffer) => exchangeBytes(scene.layover.port, bytes);
 const sendHardly = (bytes: Buffer) => exchangeBytes(scene.layover.port, bytes, { endAfterSilence: true });
 
-function requestBytes({ method, target, host, headers }: Asked, ...more: string[]): Buffer {
+function requestBytes({ method, target, host, headers }: ArbitraryRequest, ...more: string[]): Buffer {
   const fields = headers.map(([name, value]) => `${name}: ${value}`);
   const lines = [`${method} ${target} HTTP/1.1`, `Host: ${host}`, ...fields, ...more, '', ''];
   const trapAddress = `127.0.0.1:${(trap.address() as AddressInfo).port}`;
@@ -46,7 +46,7 @@ function requestBytes({ method, target, host, headers }: Asked, ...more: string[
 }
 
 /** The response blames the client, not the registry. */
-function expectGoodResponse({ status, headers, body }: RawResponse, { method, target }: Asked): void {
+function expectGoodResponse({ status, headers, body }: RawResponse, { method, target }: ArbitraryRequest): void {
   expect(status).toBeLessThan(500);
   expect(status).toBeGreaterThanOrEqual(200);
   if (status < 400 || method === 'HEAD' || !/^(?:http:..@trap)?\/v2(?:[/?]|$)/.test(target)) return;
@@ -63,7 +63,7 @@ function expectErrorBody(body: string): void {
 describe('any request', () => {
   it('gets a valid response that blames the right side', async () => {
     await fc.assert(
-      fc.asyncProperty(askedOfUs, async (request) => {
+      fc.asyncProperty(arbitraryRequest, async (request) => {
         const responses = parseResponses(await send(requestBytes(request, 'Connection: close')), [request.method]);
         expect(responses).toHaveLength(1);
         for (const response of responses) expectGoodResponse(response, request);
@@ -73,8 +73,8 @@ describe('any request', () => {
   });
 
   it('gets its responses in order when it is pipelined', async () => {
-    const last: Asked = { method: 'GET', target: '/v2/team/app/manifests/1', host: 'a', headers: [] };
-    const readable = askedOfUs
+    const last: ArbitraryRequest = { method: 'GET', target: '/v2/team/app/manifests/1', host: 'a', headers: [] };
+    const readable = arbitraryRequest
       .filter(({ method }) => method === 'GET' || method === 'HEAD')
       .map((request) => ({ ...request, host: 'a', headers: [] }));
     await fc.assert(
