@@ -1,6 +1,6 @@
 import { type AdminServer, type AdminServerOptions, createAdminApp, startAdminServer } from '../admin/admin-server.ts';
 import { createTokenCheck, type TokenCheck } from '../admin/authenticate.ts';
-import { adminSocketPath } from '../admin/socket-path.ts';
+import { adminSocketPath } from '../admin/api.ts';
 import type { Config } from '../config/config.ts';
 import type { PagesOptions } from '../http/pages/app.ts';
 import type { Log } from '../telemetry/log.ts';

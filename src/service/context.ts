@@ -1,11 +1,11 @@
 import { Auth } from '../auth/auth.ts';
 import type { Config } from '../config/config.ts';
-import type { StoredContent } from '../content/content-cache.ts';
+import type { ContentCache } from '../content/content-cache.ts';
 import type { UploadPurging } from '../content/upload-purging.ts';
 import { RunningFills } from '../fills/running-fills.ts';
 import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
-import { keepAlone, type Keeper } from '../locks/directory-owner.ts';
+import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
 import { TagEntries } from '../pull-through/tag-entries.ts';
@@ -18,7 +18,7 @@ import { PinBackup } from '../retention/pin-backup.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
-import { createNotifier, tellingOf } from './composition/notifying.ts';
+import { createNotifier, withNotifications } from './composition/notifying.ts';
 import { createPulling } from './composition/pulling.ts';
 import { createHosted, createUploadPurging } from './composition/pushing.ts';
 import { openStored, type Stored } from './composition/stored.ts';
@@ -63,37 +63,35 @@ export function createContext(options: ContextOptions): Promise<Context> {
 async function createParts({ config, env, telemetry: recorded }: ContextOptions, opened: CloseStack): Promise<Context> {
   const notifier = await createNotifier({ config, env, telemetry: recorded });
   if (notifier) opened.use(notifier);
-  const telemetry = notifier && config.notifications?.cacheEvents ? tellingOf(recorded, notifier) : recorded;
+  const telemetry = notifier && config.notifications?.cacheEvents ? withNotifications(recorded, notifier) : recorded;
   const auth = config.auth && (await Auth.open({ config: config.auth, events: telemetry.auth, now: Date.now }));
-  const stored = await openStored(config, telemetry);
+  const stored = opened.use(await openStored(config, telemetry));
   const { driver, redis } = stored;
-  opened.use(driver);
-  if (redis) opened.use(redis);
-  const keeper = await keepAlone(config, () => {});
-  opened.defer(() => keeper.release());
+  const owner = await acquireDirectory(config.storage.driver, () => {});
+  opened.defer(() => owner.release());
   const running = new RunningFills();
   const tags = new TagEntries(stored.store, { upstreams: config.proxy?.upstreams.length ?? 0 });
-  const care = openHousekeeping(config, { ...stored, telemetry, running, tags });
-  opened.defer(() => care.stop());
+  const retention = openHousekeeping(config, { ...stored, telemetry, running, tags });
+  opened.defer(() => retention.stop());
   const hosted = opened.use(createHosted(config, { ...stored, telemetry }));
-  const { quota } = care.housekeeping;
+  const { quota } = retention.housekeeping;
   const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, secret: config.http.secret };
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
   const purging = createUploadPurging(config, driver, telemetry);
   if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
   opened.defer(() => health.stop());
-  await startHousekeeping(keeper, { care, isShared: stored.usage.index.isShared, purging });
+  await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   return {
     router: createRouter(config, hosted.registry, pulling?.routes ?? []),
     hosted: hosted.registry,
     health,
     auth,
     peers: pulling?.peers,
-    cache: care.createControl(pulling && ((repository, tag) => pulling.refresh(repository, tag))),
+    cache: retention.createControl(pulling && ((repository, tag) => pulling.refresh(repository, tag))),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
-    keeping: keeper.keeping,
-    isKeeper: keeper.isKeeper,
+    keeping: owner.acquired,
+    isKeeper: owner.isOwner,
     close: () => opened.close(),
   };
 }
@@ -110,7 +108,7 @@ interface HousekeepingParts extends Stored {
 
 function openHousekeeping(config: Config, parts: HousekeepingParts) {
   const { driver, store, content, usage, redis, telemetry, running, tags } = parts;
-  telemetry.expiry.quota(config.storage.quota?.size ?? 0);
+  telemetry.housekeeping.quota(config.storage.quota?.size ?? 0);
   return createHousekeeping(config, usage, {
     store,
     leader: usage.index.isShared ? redis && createLeadership(redis, 'housekeeping') : undefined,
@@ -118,13 +116,13 @@ function openHousekeeping(config: Config, parts: HousekeepingParts) {
     onForgotten: forgetIn(content, tags),
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
-    events: telemetry.expiry,
+    events: telemetry.housekeeping,
     now: Date.now,
   });
 }
 
-/** Removes from memory what was removed from storage. */
-function forgetIn(content: StoredContent, tagEntries: TagEntries): ForgottenListener {
+/** Removes from memory the content that was removed from storage. */
+function forgetIn(content: ContentCache, tagEntries: TagEntries): ForgottenListener {
   return (repository, digest, tags) => {
     content.forget(repository, digest);
     for (const tag of tags) tagEntries.forget(repository, tag);
@@ -132,17 +130,17 @@ function forgetIn(content: StoredContent, tagEntries: TagEntries): ForgottenList
 }
 
 interface StartedParts {
-  readonly care: { start(): void };
+  readonly retention: { start(): void };
   readonly isShared: boolean;
   readonly purging: UploadPurging | undefined;
 }
 
 /** Without a shared index, housekeeping runs in the process that owns the storage directory. */
-async function startHousekeeping(keeper: Keeper, { care, isShared, purging }: StartedParts): Promise<void> {
-  if (isShared) care.start();
-  const started = keeper.keeping.then(() => {
-    if (!isShared) care.start();
+async function startHousekeeping(owner: DirectoryOwner, { retention, isShared, purging }: StartedParts): Promise<void> {
+  if (isShared) retention.start();
+  const started = owner.acquired.then(() => {
+    if (!isShared) retention.start();
     purging?.start();
   });
-  if (keeper.isKeeper) await started;
+  if (owner.isOwner) await started;
 }

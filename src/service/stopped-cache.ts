@@ -1,93 +1,93 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Config } from '../config/config.ts';
-import { createContentStore } from '../content/content-store.ts';
-import { createManifestReader } from '../content/manifest-files.ts';
-import { UnrecordedLinks } from '../content/unrecorded-links.ts';
+import { tryAcquireDirectory } from '../locks/directory-owner.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
+import { createRedis } from '../redis/create-redis.ts';
+import type { Redis } from '../redis/redis.ts';
 import type { Collections } from '../retention/collections.ts';
-import { createHousekeeping, isIndexShared, openUsage } from '../retention/create-housekeeping.ts';
+import { createHousekeeping, isIndexShared } from '../retention/create-housekeeping.ts';
 import type { Housekeeping } from '../retention/housekeeping.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
-import { keepForCommand } from '../locks/directory-owner.ts';
-import { createRedis } from '../redis/connection.ts';
-import type { Redis } from '../redis/redis.ts';
-import { createStorage } from '../storage/index.ts';
-import { BufferPool } from '../stream/buffer-pool.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import { closeOnFailure, type CloseStack } from './close-stack.ts';
+import { openStorage } from './composition/stored.ts';
 
-/** Milliseconds. */
+/** How long a command waits for Redis. Milliseconds. */
 const REDIS_PATIENCE_MS = 5_000;
 
 export interface StoppedCache {
   readonly control: CacheControl;
   readonly housekeeping: Housekeeping;
   readonly collections: Collections;
-  /** No server can be using the storage meanwhile. */
+  /** No server can use the storage meanwhile. */
   readonly isAlone: boolean;
   close(): Promise<void>;
 }
 
 /**
- * The cache of a server that does not run: its storage and its index, and nothing that would ask an upstream.
+ * Opens the cache of a server that is not running: its storage and its index, without upstreams.
+ * When it fails, everything that it opened is closed first.
  *
- * @throws {ControlError} `unavailable` when a server does run
+ * @throws {ControlError} `unavailable` when a server is running
  */
-export async function openStoppedCache(config: Config, telemetry: Telemetry): Promise<StoppedCache> {
-  const { driver: kind } = config.storage;
-  if (kind.kind === 'inmemory')
-    throw new ControlError('unavailable', 'storage in memory is there only while a server runs');
-  const keeper = await keepForCommand(config);
-  if (!keeper) {
-    const message =
-      'a server is using the storage and cannot be reached; run this as its user, or with --server and --token';
-    throw new ControlError('unavailable', message);
-  }
-  const driver = await createStorage(
-    { ...config.storage, middleware: [] },
-    { buffers: new BufferPool(), log: telemetry.log },
+export function openStoppedCache(config: Config, telemetry: Telemetry): Promise<StoppedCache> {
+  return closeOnFailure((opened) => openParts(config, telemetry, opened));
+}
+
+async function openParts(config: Config, telemetry: Telemetry, opened: CloseStack): Promise<StoppedCache> {
+  const { kind } = config.storage.driver;
+  if (kind === 'inmemory')
+    throw new ControlError('unavailable', 'storage in memory exists only while a server is running');
+  await ownStorage(config, opened);
+  const { driver, usage, store } = await openStorage(
+    { ...config, storage: { ...config.storage, middleware: [] } },
+    {
+      telemetry,
+      opened,
+      openRedis: async () => (isIndexShared(config) ? openRedis(config, telemetry) : undefined),
+      onDamage: () => {},
+    },
   );
-  const redis = isIndexShared(config) ? await openRedis(config, telemetry) : undefined;
-  const usage = await openUsage({
-    config,
-    redis,
-    notes: new UnrecordedLinks(driver),
-    reader: createManifestReader(driver, () => {}),
-    events: telemetry.expiry,
-    now: Date.now,
-  });
-  const store = createContentStore({ driver, onDamage: () => {}, ledger: usage.recorder });
-  const care = createHousekeeping(config, usage, {
+  const retention = createHousekeeping(config, usage, {
     store,
     isFilling: () => false,
     onForgotten: () => {},
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
-    events: telemetry.expiry,
+    events: telemetry.housekeeping,
     now: Date.now,
   });
-  await care.collections.keep();
+  opened.defer(() => retention.stop());
+  const { housekeeping, collections } = retention;
+  await collections.keep();
   return {
-    control: care.createControl(undefined),
-    housekeeping: care.housekeeping,
-    collections: care.collections,
-    isAlone: kind.kind === 'filesystem',
-    async close() {
-      await care.stop();
-      await redis?.close();
-      await driver.close();
-      await keeper.release();
-    },
+    control: retention.createControl(undefined),
+    housekeeping,
+    collections,
+    isAlone: kind === 'filesystem',
+    close: () => opened.close(),
   };
 }
 
-/** Whoever gives a command waits a little for what it needs. @throws {ControlError} `unavailable` */
+/** @throws {ControlError} `unavailable` */
+async function ownStorage(config: Config, opened: CloseStack): Promise<void> {
+  const owner = await tryAcquireDirectory(config.storage.driver);
+  if (!owner) {
+    const message =
+      'a server is using the storage and cannot be reached; run this as its user, or with --server and --token';
+    throw new ControlError('unavailable', message);
+  }
+  opened.defer(() => owner.release());
+}
+
+/** @throws {ControlError} `unavailable` */
 async function openRedis(config: Config, telemetry: Telemetry): Promise<Redis | undefined> {
   const redis = config.redis && (await createRedis(config.redis, { events: telemetry.redis }));
   for (let waitedMs = 0; redis && redis.state !== 'up' && waitedMs < REDIS_PATIENCE_MS; waitedMs += 20) await sleep(20);
   if (!redis || redis.state === 'up') return redis;
   await redis.close();
-  throw new ControlError('unavailable', 'the index of what is stored is in Redis, which cannot be reached');
+  throw new ControlError('unavailable', 'the usage index is in Redis, and Redis cannot be reached');
 }

@@ -82,8 +82,8 @@ describe('a source file that breaks a rule is reported', () => {
     [
       'a file that the module does not export',
       'fills/a.ts',
-      `import { x } from '../upstream/link.ts';`,
-      'fills/a.ts -> upstream/link.ts',
+      `import { x } from '../upstream/challenge.ts';`,
+      'fills/a.ts -> upstream/challenge.ts',
     ],
     [
       'a package imported by the wrong module',

@@ -1,60 +1,81 @@
 import { DescriptorCache } from '../../cache/descriptor-cache.ts';
 import type { Config } from '../../config/config.ts';
+import { ContentCache } from '../../content/content-cache.ts';
 import { createContentStore } from '../../content/content-store.ts';
+import type { DamageListener } from '../../content/damage.ts';
 import { createManifestReader } from '../../content/manifest-files.ts';
 import { UnrecordedLinks } from '../../content/unrecorded-links.ts';
+import { createRedis } from '../../redis/create-redis.ts';
+import type { Redis } from '../../redis/redis.ts';
 import { openUsage } from '../../retention/create-housekeeping.ts';
 import { loadSchedulerState } from '../../retention/scheduler-state.ts';
-import { createRedis } from '../../redis/connection.ts';
-import { StoredContent } from '../../content/content-cache.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
 import { createStorage } from '../../storage/index.ts';
-import { measured } from '../../storage/measured.ts';
+import { withTiming } from '../../storage/timed-driver.ts';
 import { BufferPool } from '../../stream/buffer-pool.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
+import { closeOnFailure, type CloseStack } from '../close-stack.ts';
 
-/** What is stored, and what is known of it. */
-export async function openStored(config: Config, telemetry: Telemetry) {
+export interface OpenStorageOptions {
+  readonly telemetry: Telemetry;
+  /** Gets everything that has to be closed. */
+  readonly opened: CloseStack;
+  /** Absent: Redis is not used. */
+  readonly openRedis: () => Promise<Redis | undefined>;
+  readonly onDamage: DamageListener;
+}
+
+/** Opens storage, Redis, the usage record and the content store, for the server and for commands on a stopped cache. */
+export async function openStorage(config: Config, { telemetry, opened, openRedis, onDamage }: OpenStorageOptions) {
+  const { readOnly, garbageCollection } = config.storage;
   const buffers = new BufferPool();
-  const driver = await createDriver(config, telemetry, buffers);
-  await reportTakenOver(driver, telemetry);
-  const onDamage = (damage: { path: string; reason: string }) => telemetry.cache.damagedContent(damage);
-  const redis = config.redis && (await createRedis(config.redis, { events: telemetry.redis }));
+  const storage = opened.use(await createStorage(config.storage, { buffers, log: telemetry.log }));
+  const driver = withTiming(storage, (action) => telemetry.storageAction({ driver: storage.name, ...action }));
+  const redis = await openRedis();
+  if (redis) opened.use(redis);
   const usage = await openUsage({
     config,
     redis,
     notes: new UnrecordedLinks(driver),
     reader: createManifestReader(driver, onDamage),
-    events: telemetry.expiry,
+    events: telemetry.housekeeping,
     now: Date.now,
   });
-  const { readOnly, garbageCollection, redirect } = config.storage;
+  opened.use(usage.index);
   const { graceMs } = garbageCollection;
   const store = createContentStore({ driver, onDamage, ledger: usage.recorder, readOnly, graceMs });
-  const { shared, maxEntries } = config.descriptors;
-  const descriptors = new DescriptorCache({ maxEntries, redis: shared ? redis : undefined, events: telemetry.redis });
-  const content = new StoredContent(store, descriptors, onDamage, { redirect });
-  return { buffers, driver, usage, store, redis, content };
+  return { buffers, driver, redis, usage, store };
+}
+
+/** The server's storage, with the content that it keeps in memory. When it fails, everything that it opened is closed first. */
+export function openStored(config: Config, telemetry: Telemetry) {
+  return closeOnFailure(async (opened) => {
+    const onDamage: DamageListener = (damage) => telemetry.cache.damagedContent(damage);
+    const openRedis = async () => config.redis && createRedis(config.redis, { events: telemetry.redis });
+    const stored = await openStorage(config, { telemetry, opened, openRedis, onDamage });
+    await reportReadOnly(stored.driver, config, telemetry);
+    await reportTakenOver(stored.driver, telemetry);
+    const { shared, maxEntries } = config.descriptors;
+    const redis = shared ? stored.redis : undefined;
+    const descriptors = new DescriptorCache({ maxEntries, redis, events: telemetry.redis });
+    const { redirect } = config.storage;
+    const content = new ContentCache({ store: stored.store, descriptors, onDamage, redirect });
+    return { ...stored, content, close: () => opened.close() };
+  });
 }
 
 export type Stored = Awaited<ReturnType<typeof openStored>>;
 
-async function createDriver({ storage }: Config, telemetry: Telemetry, buffers: BufferPool): Promise<StorageDriver> {
-  const driver = await createStorage(storage, { buffers, log: telemetry.log });
-  if ((await driver.isWritable?.()) === false && !storage.readOnly) {
-    telemetry.log.warn({ driver: driver.name }, 'storage is read-only: pushes fail and nothing is cached');
-  }
-  return measured(driver, (action) => telemetry.storageAction({ driver: driver.name, ...action }));
+async function reportReadOnly(driver: StorageDriver, { storage }: Config, { log }: Telemetry): Promise<void> {
+  if (storage.readOnly || (await driver.isWritable?.()) !== false) return;
+  log.warn({ driver: driver.name }, 'storage is read-only: pushes fail and nothing is cached');
 }
 
 async function reportTakenOver(driver: StorageDriver, { log }: Telemetry): Promise<void> {
   const state = await loadSchedulerState(driver);
   if (state.kind === 'read') {
-    log.info({ entries: state.entries.length }, "this was distribution's cache directory: its content is served on");
+    log.info({ entries: state.entries.length }, 'found a cache written by distribution; its content stays available');
   } else if (state.kind === 'damaged') {
-    log.warn(
-      { reason: state.reason },
-      'scheduler-state.json cannot be read; the cached content is served all the same',
-    );
+    log.warn({ reason: state.reason }, 'cannot read scheduler-state.json; the cached content stays available');
   }
 }
