@@ -23,7 +23,7 @@ export default defineConfig({
         test: {
           name: 'foreign',
           include: [...foreign],
-          maxWorkers: 2,
+          maxWorkers: 3,
           // Programs that we cannot change; the summary reporter limits how many tests may need it.
           retry: 1,
           sequence: { groupOrder: 2 },
