@@ -125,7 +125,7 @@ async function timeEviction(blobs = 500): Promise<number> {
   await using made = await storeUnderTest();
   for (let i = 0; i < blobs; i++) await made.putBlob('docker.io/library/app', Buffer.from(`blob ${i}`));
   made.clock.now += HOUR;
-  const pinned = await made.housekeeping.pins.look();
+  const pinned = await made.housekeeping.pins.current();
   const startedAt = performance.now();
   while (await made.housekeeping.eviction.evictOldest(pinned, made.clock.now)) {
     // until nothing is left

@@ -46,7 +46,7 @@ async function timeHits({ hub, subjects, scale }: SharedBench, redis: RedisServe
     nodeArguments,
     config: { proxy, redis: { addrs: [redis.address] } },
   });
-  await withRedis.waitForOutput(/Redis is available/);
+  await withRedis.waitForOutput(/Redis available/);
   const paths = {
     'manifest by digest': `manifests/${subjects.manifest}`,
     '2.5 KB blob': `blobs/${subjects.smallBlob}`,

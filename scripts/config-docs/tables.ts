@@ -11,8 +11,8 @@ const BLOCK = /(<!-- generated: ([^>]+) -->\n)[^]*?(<!-- end -->)/g;
 export function withTables(page: string): string {
   const sections = [...page.matchAll(BLOCK)].map(([, , section = '']) => section);
   return page.replace(BLOCK, (_, start: string, section: string, end: string) => {
-    const table = section === 'not honoured' ? ignoredTable() : keyTable(section, sections);
-    return `${start}\n${table}\n${end}`;
+    const rows = section === 'not honoured' ? ignoredTable() : keyTable(section, sections);
+    return `${start}\n${rows}\n${end}`;
   });
 }
 

@@ -30,22 +30,22 @@ export function createTokenCheck({ token, tokenFile }: AdminSecret): TokenCheck 
   };
 }
 
-/** Lets nobody through without the bearer token. */
+/** Rejects requests without the bearer token. */
 export function requireToken(hasToken: TokenCheck): RequestHandler {
   return async (request, response, next) => {
     if (await hasToken(request)) return next();
     response.set('www-authenticate', 'Bearer realm="layover-admin"');
-    throw new ControlError('denied', 'the admin API takes the token of admin.token or admin.tokenfile');
+    throw new ControlError('denied', 'the admin API requires the token of admin.token or admin.tokenfile');
   };
 }
 
 /**
- * Refuses requests that a page in a browser may have sent, where reaching the address is enough to be admitted. With a token the host
- * name does not matter, as no page has the token; a page of another origin is always refused.
+ * Rejects requests that a web page in a browser may have sent. Pages of other origins are always rejected. Without a token, the host name
+ * must also be a known one; with a token it does not matter, because no page has the token.
  *
  * @param open the server's address and its further hosts; absent when a token is required
  */
-export function refuseStrangers(
+export function refuseForeignPages(
   open: { readonly listen: Listen; readonly hosts: readonly string[] } | undefined,
 ): RequestHandler {
   const isKnownHost = open === undefined || open.listen.net === 'unix' ? () => true : createHostCheck(open);
@@ -58,13 +58,13 @@ export function refuseStrangers(
 const JSON_TYPE = /^application\/json[ \t]*(?:;|$)/i;
 
 /**
- * A page in somebody's browser can send requests to an address on their machine, though none with this content type that it has not
- * been allowed to. One without a body needs it as well.
+ * A web page in a browser can send requests to addresses of the user's machine, but not with this content type, unless the server
+ * allows it. Requests without a body need it as well.
  */
 export const requireJson: RequestHandler = ({ method, headers }, _response, next) => {
   const changes = method !== 'GET' && method !== 'HEAD';
   if (changes && !JSON_TYPE.test(headers['content-type'] ?? ''))
-    throw new ControlError('invalid', 'send application/json');
+    throw new ControlError('invalid', 'the content type must be application/json');
   next();
 };
 
@@ -72,7 +72,7 @@ function trimmed(text = ''): string | undefined {
   return text.trim() || undefined;
 }
 
-/** In a time that tells nothing of either. Node reads the bytes of a header as Latin-1; a token in a file is UTF-8. */
+/** Compares in constant time. Node decodes header bytes as Latin-1; a token in a file is UTF-8. */
 function isSame(given: string, expected: string): boolean {
   const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
   return timingSafeEqual(hash(Buffer.from(given, 'latin1')), hash(Buffer.from(expected)));

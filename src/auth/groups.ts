@@ -4,10 +4,10 @@ import { AuthFile } from './auth-file.ts';
 
 const MAX_BYTES = 1024 * 1024;
 
-/** Groups by member. */
+/** Groups by user. */
 export type Memberships = ReadonlyMap<string, readonly string[]>;
 
-/** Which groups a user is in, by the configuration and by a file. */
+/** The groups of users, from the configuration and from a file. */
 export class Groups {
   readonly #configured: Memberships;
   readonly #file: AuthFile<Memberships> | undefined;
@@ -44,7 +44,7 @@ export class Groups {
 
 type GroupList = readonly (readonly [group: string, users: readonly string[]])[];
 
-/** As Apache's `AuthGroupFile`: `team: alice bob`. A group may stand on several lines. */
+/** The format of Apache's `AuthGroupFile`: `team: alice bob`. A group may have several lines. */
 function parseGroups(text: string): { readonly groups: GroupList; readonly ignored: readonly number[] } {
   const groups: [string, string[]][] = [];
   const ignored: number[] = [];

@@ -1,7 +1,7 @@
 import type { AuthConfig } from '../config/config.ts';
 import { type ChallengeContext, type Authenticator, type Presented, quoted, type Verdict } from './authenticator.ts';
 
-/** As distribution's, for development: any header will do. */
+/** Distribution's `silly` method, for development: it accepts any `Authorization` header. */
 export function createSilly({ realm, service }: NonNullable<AuthConfig['silly']>): Authenticator {
   return {
     identify: ({ authorization }: Presented): Verdict =>

@@ -6,7 +6,7 @@ import { findKey, type KeyHeader, type KeySource } from './token-keys.ts';
 import type { TrustedKeys } from './trusted-keys.ts';
 import { CredentialCache } from './credential-cache.ts';
 
-/** Clocks may differ by so much; as distribution. */
+/** Tolerated clock difference; distribution's. */
 const LEEWAY_SECONDS = 60;
 
 export interface TokenVerifierOptions {
@@ -21,17 +21,17 @@ export interface TokenVerifierOptions {
 export interface VerifiedToken {
   readonly identity: Identity;
   readonly claims: JWTPayload;
-  /** Those that it was verified by. */
+  /** The keys that it was verified with. */
   readonly keys: TrustedKeys;
 }
 
-/** A token that is not good; the message may be logged. */
+/** A token is not valid; the message may be logged. */
 export class BadTokenError extends Error {
   override readonly name = 'BadTokenError';
 }
 
 /**
- * Tells good tokens from others.
+ * Verifies tokens: signature, issuer, audience and lifetime.
  *
  * @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/auth/jwt.md
  */
@@ -45,9 +45,9 @@ export class TokenVerifier {
   }
 
   /**
-   * Does not wait for a token that it has seen lately.
+   * Synchronous for a token that was verified a moment ago.
    *
-   * @throws {BadTokenError | RegistryError} the latter `UNAVAILABLE`, when keys cannot be had
+   * @throws {BadTokenError | RegistryError} the latter `UNAVAILABLE`, when the keys are not available
    */
   identify(token: string): Identity | Promise<Identity> {
     const keys = this.#options.keys.current();
@@ -88,7 +88,7 @@ export class TokenVerifier {
     const known = await keys.current();
     const key = findKey(header, known, now());
     if (key) return { key, keys: known };
-    // Only a name can be that of a key which was made since.
+    // Only a key id can belong to a newer key.
     const newer = keys.newer && header.x5c === undefined ? await keys.newer() : known;
     const newKey = findKey(header, newer, now());
     if (newKey) return { key: newKey, keys: newer };
@@ -97,7 +97,7 @@ export class TokenVerifier {
 
   #identityOf(claims: JWTPayload): Identity {
     const { sub = '', access = [], [this.#options.groupsClaim]: groups } = claims;
-    if (typeof sub !== 'string') throw new BadTokenError('sub is no text');
+    if (typeof sub !== 'string') throw new BadTokenError('sub is not a string');
     return { name: sub, groups: toTexts(groups), grants: parseAccess(access) };
   }
 }
@@ -117,7 +117,7 @@ function toTexts(claim: unknown): string[] {
 
 function parseAccess(claim: unknown): Access[] {
   if (claim === null) return [];
-  if (!Array.isArray(claim)) throw new BadTokenError('access is no list');
+  if (!Array.isArray(claim)) throw new BadTokenError('access is not a list');
   return claim.map((entry: unknown) => {
     const { type, name, actions } = (entry ?? {}) as Partial<Record<keyof Access, unknown>>;
     if (typeof type !== 'string' || typeof name !== 'string') throw new BadTokenError('access has no type or name');
@@ -125,7 +125,7 @@ function parseAccess(claim: unknown): Access[] {
   });
 }
 
-/** What jose says names claims, and never has a value of the token. */
+/** Messages of jose name claims but contain no values of the token. */
 function reasonOf(err: unknown): string {
   if (err instanceof errors.JOSEError) return err.message;
   return 'the key is not for this algorithm';

@@ -30,7 +30,7 @@ const TIMEOUTS: UpstreamTimeouts = { connectMs: 10_000, headersMs: 60_000, idleM
 /**
  * A client of one registry. No request is sent before the first call; close it at the end.
  *
- * Credentials go to the registry and to token servers of its own domain only. Requests that read are retried.
+ * Credentials go to the registry and to token servers of the registry's domain only. Requests that read are retried.
  *
  * @param host with the port if there is one, such as `ghcr.io` or `localhost:5000`; `docker.io` is Docker Hub
  * @throws when `tls.caFile` cannot be read

@@ -31,7 +31,7 @@ interface Push {
   readonly blob: BlobToPush;
   readonly options: CallOptions;
   session?: UploadSession | undefined;
-  /** Reading the blob failed, which no retry changes. */
+  /** Reading the blob failed; a retry would not help. */
   sourceFailure?: SourceFailure;
 }
 

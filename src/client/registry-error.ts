@@ -2,7 +2,7 @@ import { ERROR_CODES, RegistryError, type RegistryErrorCode } from '../oci/error
 import { UpstreamError, type UpstreamErrorKind } from '../upstream/upstream.ts';
 
 interface Meaning {
-  /** Absent when the caller knows what is missing. */
+  /** Absent when the caller decides it. */
   readonly code?: RegistryErrorCode;
   readonly status?: number;
 }
@@ -19,7 +19,7 @@ const MEANINGS: Readonly<Record<UpstreamErrorKind, Meaning>> = {
   unavailable: { code: 'UNAVAILABLE', status: 503 },
 };
 
-/** Codes by which a remote registry refuses what the request contains; of others only the status counts. */
+/** Codes of a remote registry that are passed on; for others only the status counts. */
 const REFUSALS: ReadonlySet<string> = new Set<RegistryErrorCode>([
   'BLOB_UPLOAD_INVALID',
   'DIGEST_INVALID',
@@ -34,10 +34,10 @@ const REFUSALS: ReadonlySet<string> = new Set<RegistryErrorCode>([
 const CODE_BY_STATUS: Readonly<Record<number, RegistryErrorCode>> = { 405: 'UNSUPPORTED', 416: 'RANGE_INVALID' };
 
 /**
- * A failure of a remote registry as the error of a {@link Registry}: the code that it sent where that is one of the specification,
- * else the one that its status stands for. The message names the registry; `cause` is the {@link UpstreamError}.
+ * A failure of a remote registry as the error of a {@link Registry}: with the code that it sent where the specification has it,
+ * else with the one for its status. The message names the registry; `cause` is the {@link UpstreamError}.
  *
- * @param missing the code for a 404 without a code of its own
+ * @param missing the code for a 404 without one of these codes
  */
 export function toRemoteError(err: UpstreamError, missing: RegistryErrorCode): RegistryError {
   const { code, status } = meaningOf(err, missing);

@@ -13,7 +13,7 @@ interface RemoteBlobOptions {
 /** A response whose body has not been read. */
 interface Opened {
   readonly chunks: AsyncGenerator<Uint8Array>;
-  /** Of the first chunk, which is on its way. */
+  /** The first chunk, which has been requested. */
   readonly first: Promise<IteratorResult<Uint8Array>>;
   readonly stop: AbortController;
 }
@@ -78,7 +78,7 @@ export class RemoteBlob implements ByteSource {
     this.#opened = undefined;
   }
 
-  /** The response that is there, when it is for this range; it is discarded when it is not. */
+  /** The response that is open, if it is for this range; otherwise it is discarded. */
   #takeOpened({ start, end }: ByteRange): Opened | undefined {
     const opened = this.#opened;
     this.#opened = undefined;

@@ -17,7 +17,7 @@ import type {
 } from '../registry/registry.ts';
 import { DigestMismatchError } from '../stream/verify-digest.ts';
 import { CallScope } from '../upstream/call-scope.ts';
-import { listRepositories } from '../upstream/catalog-requests.ts';
+import { listRepositories } from '../upstream/list-requests.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { deleteContent, putManifest, type WriteTarget } from '../upstream/write-requests.ts';

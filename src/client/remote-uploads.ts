@@ -53,7 +53,7 @@ export class RemoteUploads implements UploadWriter {
     const [begun] = at === -1 ? [] : this.#unmounted.splice(at, 1);
     if (begun) return this.#states.seal(repository, begun.upload);
     const upload = await this.#options.call({ repository }, options, (target) => startUpload(target));
-    if (!upload) throw new RegistryError('UNAVAILABLE', 'the registry answered 201 to the start of an upload');
+    if (!upload) throw new RegistryError('UNAVAILABLE', 'the registry returned 201 for the start of an upload');
     return this.#states.seal(repository, { ...upload, mountFrom: undefined });
   }
 

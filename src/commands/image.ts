@@ -98,7 +98,7 @@ export async function inspectCommand(
   const wanted = platform === undefined ? undefined : parsePlatform(platform);
   await using source = disposable(await openSource(parseLocation(name), access));
   if (raw) {
-    // Byte for byte, so that its digest is that of the output.
+    // Unmodified, so that the digest of the output is the digest of the manifest.
     out.write((await source.root()).bytes);
     return;
   }
@@ -130,16 +130,16 @@ async function copyBetween(
 }
 
 function conclusion(source: ImageSource, destination: ImageDestination, { isNarrowed }: CopyResult): string {
-  const note = isNarrowed ? ' (of the platforms that were asked for, so with a digest of its own)' : '';
-  return `${source.name} is now ${destination.name}${note}\n`;
+  const note = isNarrowed ? ' (only the requested platforms, so the digest differs)' : '';
+  return `copied ${source.name} to ${destination.name}${note}\n`;
 }
 
-/** A directory `oci:dir`, or an archive when it is a file's name. */
+/** `oci:directory`, or an archive for the name of a file. */
 function outputLocation(output: string | undefined, repository: string): ImageLocation {
   if (output === undefined) return fileLocation('oci', repository.slice(repository.lastIndexOf('/') + 1));
   if (/^(?:oci|oci-archive|docker-archive):/.test(output)) return parseLocation(output);
   if (output.endsWith('.tar')) return fileLocation('oci-archive', output);
-  throw new ImageError(`--output ${output}: a layout is oci:${output}, an archive ${output}.tar`);
+  throw new ImageError(`--output ${output}: use oci:${output} for a layout, or ${output}.tar for an archive`);
 }
 
 function fileLocation(kind: FileLocation['kind'], path: string): FileLocation {

@@ -13,7 +13,7 @@ export type Shape =
   /** Options of a driver or middleware that Layover does not have. */
   | { readonly kind: 'any' };
 
-type ScalarShape = { readonly kind: 'scalar' } & ValueInfo;
+export type ScalarShape = { readonly kind: 'scalar' } & ValueInfo;
 
 const TEXT: ValueInfo = { reads: 'text', format: 'text' };
 

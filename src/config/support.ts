@@ -50,7 +50,7 @@ export const IGNORED_KEYS: readonly UnhonouredKey[] = [
 const REFUSED: readonly UnhonouredKey[] = [
   ...UNSUPPORTED_DRIVERS.map((driver) => ({
     path: ['storage', driver],
-    instead: `use one of the drivers ${DRIVERS_IN_WORDS}`,
+    instead: `use ${DRIVERS_IN_WORDS}`,
   })),
 ];
 

@@ -4,16 +4,15 @@ import { REPOSITORIES } from './paths.ts';
 import { listReadable, type UnreadableListener } from './readable.ts';
 
 export interface CatalogRequest {
-  /** Names wanted. */
+  /** Maximum number of names. */
   readonly n: number;
   /** Names after this one. */
   readonly last?: string;
 }
 
 /**
- * One page of the repositories that have, or had, a manifest. Ordered part by part, as distribution does: `a/z` comes
- * before `a-b`. Directories before `last` are not looked into, and none after the page is. Those that cannot be
- * read are left out.
+ * One page of the repositories that have, or had, a manifest. Sorted by path component, like distribution: `a/z` comes before `a-b`.
+ * Reads only the directories that the page needs. Unreadable directories are left out.
  */
 export async function listRepositories(
   driver: StorageDriver,

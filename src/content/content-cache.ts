@@ -10,13 +10,13 @@ import type { ManifestReading } from '../oci/manifest.ts';
 import { provenBlobs } from '../oci/possession.ts';
 import type { Manifest, RedirectRequest } from '../registry/registry.ts';
 
-/** Blobs up to this size are answered from memory: configs and the small layers. Bytes. */
+/** Blobs up to this size are served from memory: configs and small layers. Bytes. */
 const SMALL_BLOB_BYTES = 64 * 1024;
 const MANIFEST_CACHE_BYTES = 32 * 1024 * 1024;
 const SMALL_BLOB_CACHE_BYTES = 32 * 1024 * 1024;
 const MAX_MANIFEST_ENTRY_BYTES = 4 * 1024 * 1024;
 const MAX_LINKS = 50_000;
-/** What another process removed may be answered for so long. Milliseconds. */
+/** For so long, content that another process removed may still be served. Milliseconds. */
 const RECHECK_MS = 3_000;
 
 /** The part of a content store that is cached in memory. */
@@ -35,8 +35,8 @@ export interface ContentCacheOptions {
 }
 
 /**
- * What is stored, with the small and hot of it in memory. Content is addressed by its digest, so what is in memory can not be out of date; only
- * a removal has to be told.
+ * Stored content, with small and frequently used content in memory. Content is addressed by its digest, so a cached copy is never out of date;
+ * only removals must be reported.
  */
 export class ContentCache {
   readonly #store: CachedStore;
@@ -51,20 +51,20 @@ export class ContentCache {
     maxEntryBytes: SMALL_BLOB_BYTES,
     sizeOf: (bytes) => bytes.length + 512,
   });
-  /** Blobs that a repository has by the word of one of its manifests, which is the value; it counts while that is in memory. */
+  /** Blobs that a manifest of the repository proves, with the key of the manifest. A proof is valid while its manifest is in memory. */
   readonly #proven = createCountedCache<{ readonly by: string }>({ maxEntries: MAX_LINKS });
   readonly #damaged = createCountedCache({ maxEntries: MAX_LINKS });
-  /** When the storage was last seen to have what is in memory. Unix milliseconds. */
+  /** When the storage was last seen to have cached content. Milliseconds of `performance.now`. */
   readonly #seenAt = createCountedCache<{ readonly at: number }>({ maxEntries: MAX_LINKS });
-  /** Counts removals: what was read before one may be what was removed, and is not to be remembered. */
+  /** Counts removals. Content read before a removal may be the removed content, and is not cached. */
   #removals = 0;
-  readonly #relied: BoundedCache<object>;
+  readonly #protectedBlobs: BoundedCache<object>;
   readonly #descriptors: DescriptorCache;
   readonly #redirects: boolean;
 
   constructor({ store, descriptors, onDamage, redirect = false }: ContentCacheOptions) {
     this.#store = store;
-    this.#relied = createCountedCache({ maxEntries: MAX_LINKS, ttlMs: store.blobs.protectedMs });
+    this.#protectedBlobs = createCountedCache({ maxEntries: MAX_LINKS, ttlMs: store.blobs.protectedMs });
     this.#descriptors = descriptors;
     this.#onDamage = onDamage;
     this.#redirects = redirect;
@@ -77,7 +77,7 @@ export class ContentCache {
     });
   }
 
-  /** Where a client can fetch a blob by itself. Undefined at once when nobody is redirected, or it is in memory. */
+  /** Where a client can fetch a blob directly. Undefined at once when redirects are off, or the blob is in memory. */
   redirectBlob(
     repository: string,
     digest: Digest,
@@ -89,7 +89,7 @@ export class ContentCache {
 
   async #redirect(repository: string, digest: Digest, request: RedirectRequest) {
     const redirect = await this.#store.blobs.redirect(repository, digest, request);
-    // Small ones are to be had from memory, from the second time on.
+    // Small blobs are served from memory, from the second request on.
     return redirect && redirect.size > SMALL_BLOB_BYTES ? redirect : undefined;
   }
 
@@ -111,12 +111,12 @@ export class ContentCache {
   }
 
   /**
-   * For what clients can delete through another process: before something is answered from memory, the storage is asked from time
-   * to time whether the repository still has it.
+   * For content that clients can delete through another process. Before content is served from memory, checks every few seconds whether the
+   * repository still has it.
    */
   async recheck(repository: string, digest: Digest, kind: 'manifest' | 'blob'): Promise<void> {
     const key = keyOf(repository, digest);
-    const memories = kind === 'manifest' ? [this.#manifests] : [this.#smallBlobs, this.#relied];
+    const memories = kind === 'manifest' ? [this.#manifests] : [this.#smallBlobs, this.#protectedBlobs];
     if (memories.every((memory) => memory.get(key) === undefined)) return;
     const now = performance.now();
     const seenAt = this.#seenAt.get(key)?.at ?? -Infinity;
@@ -126,25 +126,25 @@ export class ContentCache {
     else if (removals === this.#removals) this.#seenAt.set(key, { at: now });
   }
 
-  /** The bytes have been verified. @param reading of them */
+  /** @param manifest its bytes are verified @param reading the parsed bytes */
   async putManifest(repository: string, manifest: Manifest, reading: ManifestReading): Promise<void> {
     const { digest, bytes, mediaType: servedAs } = manifest;
     await this.#store.manifests.put(repository, digest, bytes, { servedAs, reading });
     this.remember(repository, manifest, reading);
   }
 
-  /** Whether a manifest of the repository that is in memory proves that its upstream has the blob, see {@link provenBlobs}. */
+  /** Whether a cached manifest of the repository proves that its upstream has the blob, see {@link provenBlobs}. */
   isReferenced(repository: string, digest: Digest): boolean {
     const proof = this.#proven.get(keyOf(repository, digest));
     return proof !== undefined && this.#manifests.get(proof.by) !== undefined;
   }
 
-  /** The stored bytes are wrong, for every repository, until they are stored again. */
+  /** Whether the stored bytes are wrong, for every repository, until they are stored again. */
   isDamaged(digest: Digest): boolean {
     return this.#damaged.get(digest) !== undefined;
   }
 
-  /** Bytes, by a descriptor where there is one; undefined when the repository does not have it. */
+  /** Size in bytes, from a descriptor when there is one. Undefined when the repository does not have the blob. */
   async blobSize(repository: string, digest: Digest): Promise<number | undefined> {
     const inMemory = this.#smallBlobs.get(keyOf(repository, digest));
     if (inMemory) return inMemory.length;
@@ -156,16 +156,16 @@ export class ContentCache {
     return size;
   }
 
-  /** As {@link blobSize}, for a client that will not send what is here: nobody collects it as garbage for a while. */
+  /** As {@link blobSize}, for a client that will not send a blob that exists: it is not collected as garbage for a while. */
   async protectBlob(repository: string, digest: Digest): Promise<number | undefined> {
     const key = keyOf(repository, digest);
-    if (this.#relied.get(key)) return this.blobSize(repository, digest);
+    if (this.#protectedBlobs.get(key)) return this.blobSize(repository, digest);
     const size = await this.#store.blobs.protect(repository, digest);
-    if (size !== undefined) this.#relied.set(key, {});
+    if (size !== undefined) this.#protectedBlobs.set(key, {});
     return size;
   }
 
-  /** From storage, whatever a descriptor says. The caller closes it. Undefined when the repository does not have it, or has it damaged. */
+  /** From storage, not from a descriptor. The caller closes the source. Undefined when the repository does not have the blob, or it is damaged. */
   async openBlob(repository: string, digest: Digest): Promise<ByteSource | undefined> {
     const key = keyOf(repository, digest);
     const small = this.#smallBlobs.get(key);
@@ -190,13 +190,13 @@ export class ContentCache {
     return new MemorySource(bytes);
   }
 
-  /** The repository has the blob from now on, and its stored bytes are right, whatever was known of either. */
+  /** Records that the repository has the blob now, and that its stored bytes are right. */
   blobStored(repository: string, digest: Digest, size: number): void {
     this.#damaged.delete(digest);
     this.#descriptors.set(repository, digest, size);
   }
 
-  /** The repository has it no more. */
+  /** Records that the repository no longer has the content. */
   forget(repository: string, digest: Digest): void {
     this.#drop(repository, digest);
     this.#descriptors.forget(repository, digest);
@@ -206,13 +206,13 @@ export class ContentCache {
     const key = keyOf(repository, digest);
     this.#removals += 1;
     this.#seenAt.delete(key);
-    this.#relied.delete(key);
+    this.#protectedBlobs.delete(key);
     this.#manifests.delete(key);
     this.#smallBlobs.delete(key);
     this.#descriptors.remove(repository, digest);
   }
 
-  /** The repository has it. @param reading undefined: it proves nothing */
+  /** Caches a manifest that the repository has. @param reading absent when it proves nothing */
   remember(repository: string, manifest: Manifest, reading?: ManifestReading): void {
     const by = keyOf(repository, manifest.digest);
     this.#manifests.set(by, manifest);

@@ -1,6 +1,6 @@
-/** Stored content that is not what it should be. It counts as absent; storing it again repairs it. */
+/** Damaged content. It counts as absent; storing it again repairs it. */
 export interface Damage {
-  /** In the storage driver. */
+  /** In the storage. */
   readonly path: string;
   readonly reason: 'missing-data' | 'empty-data' | 'wrong-bytes' | 'not-a-manifest' | 'bad-link' | 'unreadable';
 }

@@ -1,41 +1,39 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** A manifest can name tens of thousands of digests: others get their turn in between. */
+/** A manifest can refer to tens of thousands of digests: other work runs in between. */
 const KEYS_AT_ONCE = 256;
 
-/** Who waits for whom at one key. */
+/** The work that holds or waits for one key. */
 interface Queue {
-  /** Settles when the last that is alone has ended. */
-  readonly alone: Promise<unknown>;
-  /** Settles when everybody has. */
+  /** Settles when the last exclusive work has ended. */
+  readonly exclusive: Promise<unknown>;
+  /** Settles when all work has ended. */
   readonly all: Promise<unknown>;
 }
 
 /**
- * For each digest one piece of work at a time, or any number of pieces that share it, in the order in which they were asked for.
- * Within one process: what several do to the same storage is not ordered by it.
+ * Read-write locks by key, granted in the order of the requests: per key one exclusive holder at a time, or any number of sharing ones.
+ * Within one process only: it does not order what several processes do to the same storage.
  */
 export class DigestLocks<K extends string> {
   readonly #queues = new Map<K, Queue>();
 
-  /** Not to be called from within work on the same digest: it would wait for itself. */
+  /** Runs `work` as the exclusive holder of the key. Work on the same key within it would wait for itself. */
   run<T>(key: K, work: () => Promise<T>): Promise<T> {
-    return this.runSharing({ alone: [key], shared: [] }, work);
+    return this.runSharing({ exclusive: [key], shared: [] }, work);
   }
 
-  /** Alone with all of them. */
-  runAll<T>(keys: Iterable<K>, work: () => Promise<T>): Promise<T> {
-    return this.runSharing({ alone: [...keys], shared: [] }, work);
-  }
-
-  /** Alone with some, and beside others that share the rest with it: those who want one of these alone have to wait. */
-  async runSharing<T>({ alone, shared }: Record<'alone' | 'shared', readonly K[]>, work: () => Promise<T>): Promise<T> {
-    const own = new Set(alone);
+  /** Runs `work` as the exclusive holder of some keys, and a sharing holder of others. */
+  async runSharing<T>(
+    { exclusive, shared }: Record<'exclusive' | 'shared', readonly K[]>,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const own = new Set(exclusive);
     const releases: (() => void)[] = [];
     try {
-      // In an order that everybody keeps, so that nobody waits for one who waits for him.
-      for (const key of [...new Set([...alone, ...shared])].sort()) {
-        const { release, ready } = this.#acquire(key, own.has(key));
+      // Always in the same order, so that two requests never wait for each other.
+      for (const key of [...new Set([...exclusive, ...shared])].sort()) {
+        const { release, ready } = this.#acquire(key, own.has(key) ? 'exclusive' : 'shared');
         releases.push(release);
         if (ready) await ready;
         if (releases.length % KEYS_AT_ONCE === 0) await setImmediate();
@@ -46,19 +44,22 @@ export class DigestLocks<K extends string> {
     }
   }
 
-  /** @returns `ready` when others have to end first */
-  #acquire(key: K, isAlone: boolean): { readonly release: () => void; readonly ready: Promise<unknown> | undefined } {
+  /** @returns `ready` when other work must end first */
+  #acquire(
+    key: K,
+    mode: 'exclusive' | 'shared',
+  ): { readonly release: () => void; readonly ready: Promise<unknown> | undefined } {
     const before = this.#queues.get(key);
     let end = () => {};
     const mine = new Promise<void>((resolve) => (end = resolve));
-    const queue = isAlone ? { alone: mine, all: mine } : beside(before, mine);
+    const queue = mode === 'exclusive' ? { exclusive: mine, all: mine } : sharing(before, mine);
     this.#queues.set(key, queue);
     const release = () => {
       end();
       if (!before) this.#forget(key, queue);
     };
     if (before) void queue.all.then(() => this.#forget(key, queue));
-    return { release, ready: isAlone ? before?.all : before?.alone };
+    return { release, ready: mode === 'exclusive' ? before?.all : before?.exclusive };
   }
 
   #forget(key: K, queue: Queue): void {
@@ -66,7 +67,7 @@ export class DigestLocks<K extends string> {
   }
 }
 
-function beside(before: Queue | undefined, mine: Promise<void>): Queue {
-  if (!before) return { alone: Promise.resolve(), all: mine };
-  return { alone: before.alone, all: Promise.all([before.all, mine]) };
+function sharing(before: Queue | undefined, mine: Promise<void>): Queue {
+  if (!before) return { exclusive: Promise.resolve(), all: mine };
+  return { exclusive: before.exclusive, all: Promise.all([before.all, mine]) };
 }

@@ -3,20 +3,20 @@ import { orUndefined } from './links.ts';
 import { contentDirectories, manifestsPath, referrersCompletePath, REPOSITORIES } from './paths.ts';
 
 /**
- * Removes what is left of a repository that has no content, so that nobody lists it: its directories, and those above in which nothing
- * else is. Safe against whoever puts something there at that moment: only what is empty goes, and writers make directories again.
+ * Removes the directories of a repository without content, and parents that are empty then, so that it is not listed. Safe while content is
+ * pushed to it: only empty directories are removed, and writers create them again.
  */
 export async function removeEmptyRepository(driver: StorageDriver, repository: string): Promise<void> {
   for (const directory of contentDirectories(repository)) {
     if (!(await driver.deleteEmpty(directory))) return;
   }
-  // Should a manifest come meanwhile, this only makes somebody look again at all of them.
+  // When a manifest is pushed meanwhile, the next referrers request only scans all manifests again.
   await driver.delete(referrersCompletePath(repository));
   if (!(await driver.deleteEmpty(manifestsPath(repository)))) return;
   await removeEmptyParents(driver, `${REPOSITORIES}/${repository}`);
 }
 
-/** There may be repositories below, with directories of their own that are not to be touched. */
+/** Directories that hold other repositories stay. */
 async function removeEmptyParents(driver: StorageDriver, directory: string): Promise<void> {
   if (directory === REPOSITORIES) return;
   const names = (await orUndefined(driver.list(directory))) ?? [];

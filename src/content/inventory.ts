@@ -14,17 +14,17 @@ export interface StoredLink {
   readonly kind: 'manifest' | 'blob';
 }
 
-/** How far {@link walkBytes} has come: directories seen, of those there are. */
+/** Progress of {@link walkBytes} in directories. */
 export interface WalkProgress {
   readonly done: number;
   readonly total: number;
 }
 
 export interface WalkOptions {
-  /** Only digests that come after. */
+  /** Only digests after this one. */
   readonly after?: Digest | undefined;
   readonly onProgress?: (progress: WalkProgress) => void;
-  /** There are bytes that cannot even be looked at; they are left out. */
+  /** Called for bytes that cannot be read; they are left out. */
   readonly onUnreadable?: (digest: Digest, error: UnreadablePathError) => void;
 }
 
@@ -52,7 +52,7 @@ async function statBytes(
   }
 }
 
-/** The same, as far as directories tell. */
+/** As {@link walkBytes}, judging by directories only: the bytes of a digest may be missing. */
 export async function* walkDigests(driver: StorageDriver, options: WalkOptions = {}): AsyncGenerator<Digest> {
   const { after = '', onProgress } = options;
   const prefixes = await listPrefixes(driver);
@@ -67,7 +67,7 @@ export async function* walkDigests(driver: StorageDriver, options: WalkOptions =
   onProgress?.({ done: prefixes.length, total: prefixes.length });
 }
 
-/** Bytes that cannot be read are as good as none to whoever counts or removes bytes. */
+/** Unreadable bytes count as absent when bytes are counted or removed. */
 function leaveOut(): void {}
 
 async function listPrefixes(driver: StorageDriver) {
@@ -80,9 +80,9 @@ async function listPrefixes(driver: StorageDriver) {
 }
 
 /**
- * Every repository that has anything, a manifest or only blobs.
+ * Every repository that has content, a manifest or only blobs.
  *
- * @param onUnreadable told of directories in which there may be more
+ * @param onUnreadable called with directories that may hold more
  */
 export async function* walkRepositories(
   driver: StorageDriver,
@@ -98,7 +98,7 @@ export async function* walkRepositories(
   }
 }
 
-/** What a repository has, as far as directories tell; a link may be missing in one. */
+/** The links of a repository, judging by directories: a directory may be left without its link. */
 export async function* walkLinks(driver: StorageDriver, repository: string): AsyncGenerator<StoredLink, void, void> {
   for (const algorithm of ALGORITHMS) {
     const directories = {

@@ -7,24 +7,24 @@ export interface NewLink {
   readonly kind: 'manifest' | 'blob';
   /** Bytes. */
   readonly size: number;
-  /** What a manifest is made of. */
+  /** What a manifest refers to. */
   readonly parts?: readonly Digest[];
 }
 
-/** Keeps a record of who has what. */
+/** Records which repository links which content. */
 export interface LinkLedger {
   /**
-   * Told before the link is made, so that no link is ever missing from the record, whatever happens in between. Never fails: a
-   * record that cannot be kept does not stop a pull.
+   * Called before the link is made, so that no link is missing from the record, whatever happens in between. Never fails: a pull does not
+   * stop because its record cannot be written.
    *
-   * While it waits another process may remove the bytes; afterwards none does, until the function that it resolves to is called, or
-   * for a minute.
+   * Until it resolves another process may remove the bytes. After that none does, until the returned function is called or a minute has
+   * passed.
    */
   willLink(link: NewLink): Promise<() => void>;
 
   /**
-   * Told before a link is removed because a client wants it, and by the function that it resolves to afterwards, all under the lock of the digest.
-   * Neither fails. A link that somebody else makes anew in between stays on record.
+   * Called before a link is removed for a client; the returned function is called afterwards. Both under the lock of the digest, and neither
+   * fails. A link that another process makes again in between stays on record.
    */
   willUnlink(link: Pick<NewLink, 'repository' | 'digest' | 'kind'>): Promise<() => Promise<void>>;
 }

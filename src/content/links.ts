@@ -2,7 +2,7 @@ import { type Digest, isDigest } from '../oci/digest.ts';
 import { FileTooLargeError, PathNotFoundError, type StorageDriver } from '../storage/driver.ts';
 import type { DamageListener } from './damage.ts';
 
-/** A sha512 digest has 135. Bytes. */
+/** A link to a sha512 digest has 135. Bytes. */
 const MAX_LINK_BYTES = 1024;
 
 export interface LinkStoreOptions {
@@ -18,7 +18,7 @@ export class LinkStore {
     this.#options = options;
   }
 
-  /** Undefined when there is none, or it is damaged. */
+  /** Undefined when there is no such link, or it is damaged. */
   async find(path: string): Promise<Digest | undefined> {
     const text = await this.#read(path);
     if (text === undefined || isDigest(text)) return text;
@@ -26,7 +26,7 @@ export class LinkStore {
     return undefined;
   }
 
-  /** Empty for a file that is too large to be a link; undefined when there is none. */
+  /** Empty for a file that is too large to be a link. Undefined when there is no file. */
   async #read(path: string): Promise<string | undefined> {
     try {
       const bytes = await orUndefined(this.#options.driver.readSmall(path, MAX_LINK_BYTES));
@@ -46,7 +46,7 @@ export class LinkStore {
   }
 }
 
-/** Undefined for what is not there. */
+/** Resolves to undefined when the path does not exist. */
 export async function orUndefined<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;

@@ -7,14 +7,14 @@ import type { Damage, DamageListener } from './damage.ts';
 import { LinkStore, orUndefined } from './links.ts';
 import { blobDataPath, revisionDirectory, revisionLinkPath, servedTypePath } from './paths.ts';
 
-/** Those that were taken under other limits are served on. Bytes. */
+/** Manifests accepted under other limits are still served. Bytes. */
 const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
 const MAX_MEDIA_TYPE_BYTES = 256;
 
 export interface StoredManifest {
-  /** Exactly what was put. */
+  /** Exactly as stored. */
   readonly bytes: Buffer;
-  /** With which it is served. */
+  /** For the `Content-Type` header. */
   readonly mediaType: string;
   readonly digest: Digest;
 }
@@ -30,7 +30,7 @@ export interface ManifestFilesOptions {
   readonly onDamage: DamageListener;
 }
 
-/** Manifests: bytes kept as those of blobs are, and a link in each repository that has them. */
+/** The files of manifests: bytes stored like those of blobs, and a link in each repository that has them. Takes no locks. */
 export class ManifestFiles {
   readonly #options: ManifestFilesOptions;
 
@@ -49,7 +49,7 @@ export class ManifestFiles {
   }
 
   /**
-   * What the manifest says, for whoever wants to know what it holds. What has the right bytes and is no manifest holds nothing.
+   * What the manifest refers to. Bytes that match the digest but are not a manifest refer to nothing.
    *
    * @returns undefined when the repository does not have it, or it is damaged
    */
@@ -61,7 +61,7 @@ export class ManifestFiles {
     return bytes && (readingOf(bytes)?.manifest ?? { references: [] });
   }
 
-  /** Whether the repository links it; says nothing of its bytes. */
+  /** Whether the repository links the digest. Its bytes may be missing. */
   async has(repository: string, digest: Digest): Promise<boolean> {
     const path = revisionLinkPath(repository, digest);
     const target = await this.#options.links.find(path);
@@ -75,24 +75,24 @@ export class ManifestFiles {
   }
 
   /**
-   * @param servedAs undefined: the media type that the bytes say
-   * @throws {RegistryError} `DIGEST_INVALID` when the bytes are not those of the digest
+   * @param servedAs absent when it is the media type in the bytes
+   * @throws {RegistryError} `DIGEST_INVALID` when the bytes do not match the digest
    * @throws {StorageFullError}
    */
   async put(repository: string, digest: Digest, bytes: Uint8Array, servedAs?: string): Promise<void> {
-    if (!isOf(digest, bytes)) throw new RegistryError('DIGEST_INVALID', `these are not the bytes of ${digest}`);
+    if (!isOf(digest, bytes)) throw new RegistryError('DIGEST_INVALID', `the bytes do not match ${digest}`);
     const stored = await this.#findBytes(digest);
     if (!stored?.equals(bytes)) await this.#options.driver.writeSmall(blobDataPath(digest), bytes);
     await this.#putServedType(repository, digest, servedAs);
     await this.#options.links.putIfChanged(revisionLinkPath(repository, digest), digest);
   }
 
-  /** Makes a link anew that is there: somebody has come to rely on it. */
+  /** Writes an existing link again, because its content is in use. */
   async refreshLink(repository: string, digest: Digest): Promise<void> {
     await this.#options.links.put(revisionLinkPath(repository, digest), digest);
   }
 
-  /** The bytes stay, and so do tags. */
+  /** Bytes and tags stay. */
   async deleteLink(repository: string, digest: Digest): Promise<void> {
     await this.#options.driver.delete(revisionDirectory(repository, digest));
   }
@@ -143,7 +143,7 @@ function isOf(digest: Digest, bytes: Uint8Array): boolean {
   return digestOf(bytes, digestAlgorithm(digest)) === digest;
 }
 
-/** Undefined for what has nothing of a manifest. */
+/** @returns undefined for bytes that are not a manifest */
 function readingOf(bytes: Uint8Array): ManifestReading | undefined {
   try {
     return readManifest(bytes);

@@ -10,20 +10,20 @@ import type { ReferrerStore } from './referrers.ts';
 import type { StoredBytes } from './stored-bytes.ts';
 import type { TagStore } from './tags.ts';
 
-/** Content that has to be in the repository before a manifest is. */
+/** Content that the repository must have before a manifest is accepted. */
 export interface Need {
   readonly digest: Digest;
-  /** As any of these. */
+  /** Any of these is enough. */
   readonly kinds: readonly StoredLink['kind'][];
 }
 
 export interface PushedContent {
   readonly digest: Digest;
-  /** Those of the digest, and a manifest. */
+  /** A manifest, and they match the digest. */
   readonly bytes: Uint8Array;
   readonly tags: readonly string[];
   readonly needs: readonly Need[];
-  /** The bytes, if they have been parsed already. */
+  /** The parsed bytes, when the caller has them already. */
   readonly parsed?: ParsedManifest;
 }
 
@@ -37,16 +37,16 @@ export interface ManifestPushOptions {
 }
 
 const MAX_CONCURRENT_LOOKS = 16;
-/** Looked for before it is seen whether enough is missing. */
+/** Digests that are looked up before it is checked whether enough is missing. */
 const BATCH = 128;
-/** Whoever names more that is not there is not told all of it. */
+/** A response names no more missing digests than this. */
 const MAX_MISSING = 128;
 
 /**
  * Manifests that clients push, with their tags.
  *
- * Everything that a manifest refers to is held from before it is looked for until the manifest is linked, and thereby refers to it. So whoever removes
- * content, and does it under its lock, does so before it is looked for, and the push is refused; or after, and finds that it is referred to.
+ * Everything that a manifest refers to is locked from before it is looked up until the manifest is linked. Content is removed under its lock, so
+ * either before the look-up, and the push is refused; or after the push, and the removal finds that the content is referenced.
  */
 export class ManifestPush {
   readonly #options: ManifestPushOptions;
@@ -55,11 +55,11 @@ export class ManifestPush {
     this.#options = options;
   }
 
-  /** All of it, or nothing. @returns what is missing, or enough of it */
+  /** Stores all of it, or nothing. @returns the missing digests, or the first of them */
   put(repository: string, pushed: PushedContent): Promise<readonly Digest[]> {
     const { references, subject } = pushed.parsed ?? parseManifest(pushed.bytes);
     const parts = references.map((reference) => reference.digest);
-    return this.#options.linking.locks.runSharing({ alone: [pushed.digest], shared: parts }, async () => {
+    return this.#options.linking.locks.runSharing({ exclusive: [pushed.digest], shared: parts }, async () => {
       const missing = await this.#findMissing(repository, pushed.needs);
       const link = { repository, digest: pushed.digest, kind: 'manifest' as const, size: pushed.bytes.length, parts };
       if (missing.length > 0) return missing;
@@ -70,7 +70,7 @@ export class ManifestPush {
     });
   }
 
-  /** In such an order that a crash leaves no link without what it leads to. */
+  /** In an order in which a crash leaves no link without its target. */
   async #write(
     repository: string,
     { digest, bytes, tags }: PushedContent,

@@ -2,26 +2,26 @@ import { type Digest, digestAlgorithm, digestHex, parseDigest } from '../oci/dig
 import { RegistryError } from '../oci/errors.ts';
 
 /**
- * Where content lies; distribution's layout (its `registry/storage/paths.go`), so that either serves what the other wrote.
- * Nothing that is passed in leads out of the repository it names.
+ * Paths of content, in distribution's layout (its `registry/storage/paths.go`), so that each of the two serves what the other wrote.
+ * No argument leads out of the repository that it names.
  */
 const ROOT = '/docker/registry/v2';
 
 export const REPOSITORIES = `${ROOT}/repositories`;
 export const BLOBS = `${ROOT}/blobs`;
-/** Of a repository: its upload sessions. */
+/** The directory of upload sessions in a repository. */
 export const UPLOADS = '_uploads';
-/** Out of the way of content; not part of distribution's layout. */
+/** Outside of distribution's layout. */
 const QUARANTINE = '/layover/quarantine';
 export const UNRECORDED = '/layover/unrecorded';
 
 export const COLLECTIONS = '/layover/collection';
 
-/** While somebody collects garbage. */
+/** Exists while a process collects garbage. */
 export const COLLECTION = `${COLLECTIONS}/state`;
 
-/** What that collection may remove. */
-export function doomedPath(id: string): string {
+/** The digests that the collection marked for removal. The name is part of the protocol between processes, also of other versions. */
+export function markedPath(id: string): string {
   return `${COLLECTIONS}/doomed-${id}`;
 }
 
@@ -35,19 +35,19 @@ export function blobDirectory(digest: Digest): string {
   return `${BLOBS}/${digestAlgorithm(digest)}/${hex.slice(0, 2)}/${hex}`;
 }
 
-/** Where bytes go that are not those of their digest. */
+/** Where bytes are moved that do not match their digest. */
 export function quarantinePath(digest: Digest): string {
   return `${QUARANTINE}/${digestAlgorithm(digest)}/${digestHex(parseDigest(digest))}`;
 }
 
-/** Notes about links of a digest that no index knows. */
+/** Notes about links of a digest that the usage index does not have. */
 export function unrecordedDirectory(digest: Digest): string {
   return `${UNRECORDED}/${digestAlgorithm(digest)}-${digestHex(parseDigest(digest))}`;
 }
 
 /** @throws {RegistryError} `NAME_INVALID` */
 function repositoryPath(repository: string): string {
-  // A leading `_` is the layout's own; the rest would lead elsewhere.
+  // A leading `_` is reserved for the layout; the others would lead elsewhere.
   const ok = repository
     .split('/')
     .every((part) => part !== '' && part !== '.' && part !== '..' && !part.startsWith('_'));
@@ -69,12 +69,12 @@ export function layerLinkPath(repository: string, digest: Digest): string {
   return `${layerDirectory(repository, digest)}/link`;
 }
 
-/** A repository is one as soon as this is there. */
+/** A repository exists as soon as this directory does. */
 export function manifestsPath(repository: string): string {
   return `${repositoryPath(repository)}/_manifests`;
 }
 
-/** Where there is anything in a repository that has content, or is about to. What is cheap to find out comes first. */
+/** The directories of which a repository has at least one when it has content, or is about to. The cheapest to check come first. */
 export function contentDirectories(repository: string): readonly string[] {
   const path = repositoryPath(repository);
   return [`${path}/_layers`, `${manifestsPath(repository)}/revisions`, tagsPath(repository), `${path}/${UPLOADS}`];
@@ -93,32 +93,32 @@ export function revisionDirectory(repository: string, digest: Digest): string {
   return `${manifestsPath(repository)}/revisions/${digestDirectory(digest)}`;
 }
 
-/** Says with which media type a manifest is served, where its bytes do not; not part of distribution's layout. */
+/** The media type of a manifest whose bytes do not state it; not part of distribution's layout. */
 export function servedTypePath(repository: string, digest: Digest): string {
   return `${revisionDirectory(repository, digest)}/mediatype`;
 }
 
-/** Holds one upload session. @param id has been checked */
+/** Holds one upload session. @param id its form is checked */
 export function uploadDirectory(repository: string, id: string): string {
   return `${repositoryPath(repository)}/${UPLOADS}/${id}`;
 }
 
-/** Holds what is known of the manifests that are attached to others; not part of distribution's layout. */
+/** Holds the links of referrers; not part of distribution's layout. */
 function referrersPath(repository: string): string {
   return `${manifestsPath(repository)}/referrers`;
 }
 
-/** Holds a directory for each manifest that is attached to this one. */
+/** Holds a directory for each referrer of the subject. */
 export function referrersOfPath(repository: string, subject: Digest, algorithm: string): string {
   return `${referrersPath(repository)}/${digestDirectory(subject)}/${algorithm}`;
 }
 
-/** Holds the link that says that a manifest is attached to another. */
+/** Holds the link of one referrer of the subject. */
 export function referrerDirectory(repository: string, subject: Digest, referrer: Digest): string {
   return `${referrersPath(repository)}/${digestDirectory(subject)}/${digestDirectory(referrer)}`;
 }
 
-/** Is there when every manifest that the repository had before is among the referrers, if it has a subject. */
+/** Exists when all manifests of the repository with a subject have a referrer link. */
 export function referrersCompletePath(repository: string): string {
   return `${referrersPath(repository)}/complete`;
 }
@@ -140,7 +140,7 @@ export function tagIndexDirectory(repository: string, tag: string, digest: Diges
   return `${tagDirectory(repository, tag)}/index/${digestDirectory(digest)}`;
 }
 
-/** Whether a directory entry can be a tag at all. */
+/** Whether a directory entry can be a tag. */
 export function isTagName(name: string): boolean {
   return /^[\w.-]+$/.test(name) && name !== '.' && name !== '..';
 }

@@ -3,13 +3,13 @@ import { type StorageDriver, UnreadablePathError } from '../storage/driver.ts';
 import { orUndefined } from './links.ts';
 import { REPOSITORIES } from './paths.ts';
 
-/** Told of each directory that a walk leaves out. */
+/** Called with each directory that a walk leaves out. */
 export type UnreadableListener = (error: UnreadablePathError) => void;
 
 /**
- * The names in a directory; none when there is no such directory, or it cannot be read, of which the listener is told.
+ * The names in a directory. None when there is no such directory, or when it cannot be read; then the listener is called.
  *
- * @throws {UnreadablePathError} for the directory of all repositories: nothing is known then
+ * @throws {UnreadablePathError} for the directory of all repositories, because then nothing is known
  */
 export async function listReadable(
   driver: StorageDriver,
@@ -25,7 +25,7 @@ export async function listReadable(
   }
 }
 
-/** Whether there can be repositories in a directory: not in `lost+found`, which no client can name. */
+/** Whether a directory can hold repositories. `lost+found` cannot: it is not a valid name. */
 export function mayHoldRepositories(path: string): boolean {
   try {
     parseRepositoryName(`${path.slice(REPOSITORIES.length + 1)}/any`);

@@ -14,10 +14,10 @@ import type { ManifestFiles, ReadManifest } from './manifest-files.ts';
 import { referrerDirectory, referrersCompletePath, referrersOfPath, revisionsPath } from './paths.ts';
 
 const MAX_CONCURRENT_READS = 16;
-/** Referrers looked up before it is seen whether the page is full. */
+/** Referrers that are looked up before it is checked whether the page is full. */
 const BATCH = 64;
 const MAX_KNOWN = 20_000;
-/** Larger ones are read every time. Bytes of JSON. */
+/** Larger referrers are read from storage every time. Bytes of JSON. */
 const MAX_KNOWN_BYTES = 4096;
 const ALGORITHMS = ['sha256', 'sha512'] as const;
 
@@ -25,7 +25,7 @@ export interface ReferrerStoreOptions {
   readonly driver: StorageDriver;
   readonly links: LinkStore;
   readonly manifests: ManifestFiles;
-  /** Nothing is written because somebody reads. */
+  /** Reading writes nothing. */
   readonly readOnly: boolean;
 }
 
@@ -35,14 +35,14 @@ interface Referrer {
 }
 
 /**
- * Which manifests of a repository are attached to one: a link below the subject for each, made before the manifest is. A link is only a
- * hint where to look; that the repository has the manifest is asked every time, what its bytes say never changes.
+ * The referrers of manifests: a link below the subject for each, written before the manifest. A link is only a hint: whether the repository has
+ * the manifest is checked each time, and the bytes of a digest never change.
  *
- * What was stored by others, or before there were these links, is found by looking at every manifest of the repository, once.
+ * Manifests stored by distribution, or before there were these links, are found by one scan of all manifests of the repository.
  */
 export class ReferrerStore {
   readonly #options: ReferrerStoreOptions;
-  /** Undefined for a manifest without subject. */
+  /** By digest; undefined for a manifest without a subject. */
   readonly #known = new Map<Digest, Referrer | undefined>();
   readonly #limit = pLimit(MAX_CONCURRENT_READS);
 
@@ -81,11 +81,11 @@ export class ReferrerStore {
     return this.#digestsBelow((algorithm) => referrersOfPath(repository, subject, algorithm));
   }
 
-  /** @returns every manifest of the repository, whose links are all there the next time */
+  /** @returns all manifests of the repository. The next request finds their links. */
   async #scan(repository: string): Promise<Digest[]> {
     const revisions = await this.#digestsBelow((algorithm) => revisionsPath(repository, algorithm));
     if (revisions.length === 0 || this.#options.readOnly) return revisions;
-    // A disk that is full: they are looked at again the next time.
+    // When the disk is full, the next request scans again.
     await this.#link(repository, revisions).catch(() => {});
     return revisions;
   }
@@ -113,7 +113,7 @@ export class ReferrerStore {
   ): Promise<ManifestDescriptor | undefined> {
     const referrer = await this.#referrer(repository, digest);
     if (referrer?.subject !== subject || !matchesArtifactType(referrer.descriptor, query)) return undefined;
-    // The directory of a deleted revision can stay behind without its link.
+    // Distribution leaves the directory of a deleted revision without its link.
     return (await this.#options.manifests.has(repository, digest)) ? referrer.descriptor : undefined;
   }
 
@@ -131,7 +131,7 @@ export class ReferrerStore {
     if (text && text.length > MAX_KNOWN_BYTES) return;
     const [oldest] = this.#known.keys();
     if (this.#known.size >= MAX_KNOWN && oldest) this.#known.delete(oldest);
-    // A copy: what was read from a manifest may hold all of its bytes.
+    // A copy, because parsed values may keep all bytes of the manifest in memory.
     this.#known.set(digest, text === undefined ? undefined : (JSON.parse(text) as Referrer));
   }
 }

@@ -3,22 +3,22 @@ import { createSHA256, createSHA512, type IHasher } from 'hash-wasm';
 
 import { type Digest, type DigestAlgorithm, digestFromHash } from '../oci/digest.ts';
 
-/** The hash of bytes of which more may come. */
+/** A hash of bytes that more bytes can be added to. */
 export interface RunningHash {
   readonly algorithm: DigestAlgorithm;
   update(bytes: Uint8Array): void;
   /** Of the bytes so far. */
   digest(): Digest;
-  /** What {@link restoreHash} makes it from again; undefined when this kind of hash cannot be written down. */
+  /** Input for {@link restoreHash}. Undefined when the state of this kind of hash cannot be saved. */
   save(): string | undefined;
 }
 
-/** OpenSSL's, which is several times faster and keeps its state to itself. */
+/** OpenSSL's hash: several times faster, and its state cannot be saved. */
 export function createNativeHash(algorithm: DigestAlgorithm): RunningHash {
   return new NativeHash(algorithm);
 }
 
-/** Its state can be written down, and another process goes on from there. */
+/** A hash whose state can be saved, so that another process can continue. */
 export async function createPortableHash(algorithm: DigestAlgorithm): Promise<RunningHash> {
   return new PortableHash(algorithm, (await createHasher(algorithm)).init(), await createHasher(algorithm));
 }
@@ -29,7 +29,7 @@ export async function restoreHash(algorithm: DigestAlgorithm, saved: string): Pr
   try {
     hasher.load(Buffer.from(saved, 'base64'));
   } catch {
-    return undefined; // written by a version that had another form of it
+    return undefined; // saved by a version with another format
   }
   return new PortableHash(algorithm, hasher, await createHasher(algorithm));
 }
@@ -59,7 +59,7 @@ class NativeHash implements RunningHash {
 class PortableHash implements RunningHash {
   readonly algorithm: DigestAlgorithm;
   readonly #hasher: IHasher;
-  /** Ends a copy of the state, as the original has to go on. */
+  /** Finishes a copy of the state, because the original must continue. */
   readonly #scratch: IHasher;
 
   constructor(algorithm: DigestAlgorithm, hasher: IHasher, scratch: IHasher) {

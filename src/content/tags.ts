@@ -16,7 +16,7 @@ import {
 } from './paths.ts';
 
 const MAX_CONCURRENT_READS = 16;
-/** Links read before others have their turn. */
+/** Links that are read before other work runs. */
 const BATCH = 256;
 
 export interface FoundTag {
@@ -30,29 +30,29 @@ export interface TagStoreOptions {
   readonly links: LinkStore;
 }
 
-/** Names for manifests, each with the history of what it named. */
+/** Tags of repositories, each with the history of its digests. */
 export class TagStore {
   readonly #options: TagStoreOptions;
-  /** Whoever changes a tag does so alone: one that was just moved is not deleted for what it named before. */
+  /** Changes of a tag exclude each other, so that a moved tag is not deleted because of its previous digest. */
   readonly #locks = new DigestLocks<string>();
-  /** Of all lists together: a long one leaves the others their turn. */
+  /** Limits the reads of all lists together, so that a long list does not delay the others. */
   readonly #reading = pLimit(MAX_CONCURRENT_READS);
 
   constructor(options: TagStoreOptions) {
     this.#options = options;
   }
 
-  /** Does not say that the manifest is there. */
+  /** The manifest may be missing. */
   async find(repository: string, tag: string): Promise<FoundTag | undefined> {
     const { driver, links } = this.#options;
     const path = tagLinkPath(repository, tag);
-    // The time first: should the tag be put meanwhile, the new digest looks old, not the old one new.
+    // Time before link: when the tag is written in between, the new digest looks old, not the old one new.
     const info = await orUndefined(driver.stat(path));
     const digest = info && (await links.find(path));
     return info && digest && { digest, checkedAt: info.modifiedAt };
   }
 
-  /** {@link FoundTag.checkedAt} is now, afterwards. */
+  /** Also sets {@link FoundTag.checkedAt} to now. */
   put(repository: string, tag: string, digest: Digest): Promise<void> {
     const { links } = this.#options;
     return this.#locks.run(`${repository}:${tag}`, async () => {
@@ -61,7 +61,7 @@ export class TagStore {
     });
   }
 
-  /** @returns whether there was one */
+  /** The manifest stays. @returns whether there was such a tag */
   delete(repository: string, tag: string): Promise<boolean> {
     const { driver } = this.#options;
     return this.#locks.run(`${repository}:${tag}`, async () => {
@@ -76,7 +76,7 @@ export class TagStore {
     return (await orUndefined(this.#options.driver.stat(tagLinkPath(repository, tag)))) !== undefined;
   }
 
-  /** Every tag with what it names. */
+  /** Every tag with its digest. */
   async all(repository: string): Promise<{ readonly tag: string; readonly digest: Digest }[]> {
     const names = (await this.#names(repository)) ?? [];
     const found: { tag: string; digest: Digest }[] = [];
@@ -84,14 +84,14 @@ export class TagStore {
     return found;
   }
 
-  /** Removes the tags that name the manifest, and the manifest from the history of others. @returns the tags removed */
+  /** Removes the tags that point to the manifest, and the manifest from the history of other tags. @returns the removed tags */
   async forget(repository: string, digest: Digest): Promise<string[]> {
     const tags = (await this.#names(repository)) ?? [];
     const forgotten = await pLimit(MAX_CONCURRENT_READS).map(tags, (tag) => this.#forgetIn(repository, tag, digest));
     return tags.filter((_, i) => forgotten[i]);
   }
 
-  /** @returns whether the tag named it */
+  /** @returns whether the tag pointed to it */
   #forgetIn(repository: string, tag: string, digest: Digest): Promise<boolean> {
     const { driver, links } = this.#options;
     return this.#locks.run(`${repository}:${tag}`, async () => {
@@ -101,7 +101,7 @@ export class TagStore {
     });
   }
 
-  /** In code point order, as distribution does; reads no more links than the page needs. Undefined when there is no such repository. */
+  /** In code point order, like distribution. Reads no more links than the page needs. Undefined when there is no such repository. */
   async list(repository: string, { n = Infinity, last }: PageRequest = {}): Promise<Page<string> | undefined> {
     const names = await this.#names(repository);
     if (!names) return undefined;
@@ -118,14 +118,14 @@ export class TagStore {
     return { entries, next: undefined };
   }
 
-  /** What may be tags; undefined when there is no such repository. */
+  /** Names that may be tags. Undefined when there is no such repository. */
   async #names(repository: string): Promise<readonly string[] | undefined> {
     const { driver } = this.#options;
     const entries = await orUndefined(driver.list(tagsPath(repository)));
     return entries?.filter(isTagName) ?? ((await orUndefined(driver.stat(manifestsPath(repository)))) && []);
   }
 
-  /** Those of the names that are tags, batch by batch. */
+  /** The names that are tags, batch by batch. */
   async *#read(repository: string, names: readonly string[], batchSize: number) {
     const { links } = this.#options;
     for (let start = 0; start < names.length; start += batchSize) {

@@ -9,8 +9,8 @@ import { UNRECORDED, unrecordedDirectory } from './paths.ts';
 const MAX_NOTE_BYTES = 4096;
 
 /**
- * Notes beside the content about links that are made while their ledger cannot be reached. They outlive the process, and everybody with the
- * same storage sees them: as long as there is a note, the ledger does not know all links of the digest.
+ * Notes in the storage about links that were made while the usage index was unavailable. They outlive the process, and every process with the
+ * same storage reads them: as long as there is a note, the index does not have all links of the digest.
  */
 export class UnrecordedLinks {
   readonly #driver: StorageDriver;
@@ -28,7 +28,7 @@ export class UnrecordedLinks {
     return ((await orUndefined(this.#driver.list(unrecordedDirectory(digest)))) ?? []).length > 0;
   }
 
-  /** Recorded by now. */
+  /** The index has the link now. */
   async remove(link: Pick<NewLink, 'repository' | 'digest' | 'kind'>): Promise<void> {
     await this.#driver.delete(pathOf(link));
   }
@@ -50,7 +50,7 @@ function pathOf({ repository, digest, kind }: Pick<NewLink, 'repository' | 'dige
   return `${unrecordedDirectory(digest)}/${name}`;
 }
 
-/** Undefined for what is none of ours. */
+/** @returns undefined for anything that is not a note */
 function parseNote(text: string): NewLink | undefined {
   try {
     const { repository, digest, kind, size } = JSON.parse(text) as Partial<NewLink>;

@@ -3,7 +3,7 @@ import type { StagedFile } from '../storage/staging.ts';
 import { createNativeHash, createPortableHash, restoreHash, type RunningHash } from './running-hash.ts';
 import type { HashedPrefix, UploadRecord } from './upload-record.ts';
 
-/** Of sessions whose hash goes on in memory, with about 500 bytes each. */
+/** Sessions whose hash is kept in memory, with about 500 bytes each. */
 const MAX_LIVE = 1000;
 
 interface LiveHash {
@@ -15,18 +15,18 @@ interface LiveHash {
 export interface HashOptions {
   readonly algorithm: DigestAlgorithm;
   readonly record: UploadRecord | undefined;
-  /** A state that can be written down is worth more than speed. */
+  /** A state that can be saved is worth more than speed. */
   readonly isPortable: boolean;
 }
 
 /**
- * Finds the hash of what an upload session has, ready to go on: the one that went along with the bytes, the state that was written
- * down, or, with neither, by reading what is not hashed yet.
+ * The hash of an upload session's bytes, ready to continue: from memory, from the saved state, or, with neither, by reading the bytes that
+ * are not hashed yet.
  */
 export class UploadHashes {
   readonly #live = new Map<string, LiveHash>();
 
-  /** Whoever takes a hash gives it back with {@link keep} when all that it has seen was kept; otherwise it is lost. */
+  /** The caller returns the hash with {@link keep} when all hashed bytes were kept; otherwise it is lost. */
   async take(key: string, staged: StagedFile, options: HashOptions): Promise<RunningHash> {
     const live = this.#live.get(key);
     this.#live.delete(key);
@@ -36,7 +36,7 @@ export class UploadHashes {
     return found.hash;
   }
 
-  /** In which all of it has been hashed here; undefined when it has not. */
+  /** The algorithm in which this process has hashed the whole session. Undefined when it has not. */
   algorithmOf(key: string, staged: StagedFile): DigestAlgorithm | undefined {
     const live = this.#live.get(key);
     return live?.version === staged.version && live.size === staged.size ? live.hash.algorithm : undefined;
@@ -60,7 +60,7 @@ export class UploadHashes {
   }
 }
 
-/** The digest of all of it, if it was written down. */
+/** The digest of the whole session. Undefined when the record does not have it. */
 export function digestOnRecord(
   staged: StagedFile,
   { algorithm, record }: Pick<HashOptions, 'algorithm' | 'record'>,
@@ -70,7 +70,7 @@ export function digestOnRecord(
   return hashed.version === staged.version && hashed.size === staged.size ? hashed.digest : undefined;
 }
 
-/** @param known bytes that have been hashed in any case */
+/** @param known bytes that are hashed already */
 async function restored(
   staged: StagedFile,
   { algorithm, record }: HashOptions,
@@ -84,7 +84,7 @@ async function restored(
 }
 
 async function started({ size, version }: StagedFile, { algorithm, isPortable }: HashOptions): Promise<LiveHash> {
-  // What is there already is read again, and that faster.
+  // Bytes that exist already are read again, and native hashing is faster.
   const hash = isPortable && size === 0 ? await createPortableHash(algorithm) : createNativeHash(algorithm);
   return { hash, version, size: 0 };
 }

@@ -7,16 +7,16 @@ import { listReadable } from './readable.ts';
 const MAX_STARTED_AT_BYTES = 100;
 
 export interface PurgeOptions {
-  /** Sessions that were started earlier go. Unix milliseconds. */
+  /** Sessions that were started earlier are removed. Unix milliseconds. */
   readonly before: number;
   readonly dryRun: boolean;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Removes upload sessions that nobody finished, distribution's as well; not those that somebody is writing to.
+ * Removes abandoned upload sessions, also those of distribution. Sessions that a process is writing to stay.
  *
- * @returns how many
+ * @returns the number of removed sessions
  */
 export async function purgeUploads(driver: StorageDriver, { before, dryRun, signal }: PurgeOptions): Promise<number> {
   let purged = 0;
@@ -44,10 +44,10 @@ async function* sessions(driver: StorageDriver, repository: string): AsyncGenera
   for (const id of ids) yield uploadDirectory(repository, id);
 }
 
-/** What cannot be read is for others to report. */
+/** Unreadable directories are reported elsewhere. */
 function leaveAlone(): void {}
 
-/** Of one that does not say when it began, the time at which something was last put into it. Undefined when it is gone. */
+/** When the session was started. Without a record, when its directory was last changed. Undefined when it is gone. */
 async function startOf(driver: StorageDriver, directory: string): Promise<number | undefined> {
   const text = await orUndefined(driver.readSmall(`${directory}/startedat`, MAX_STARTED_AT_BYTES));
   const startedAt = text && Date.parse(text.toString());

@@ -7,17 +7,17 @@ export interface UploadPurgingOptions {
   readonly ageMs: number;
   /** Milliseconds. */
   readonly intervalMs: number;
-  /** Only tells how many would go. */
+  /** Only reports how many would be removed. */
   readonly dryRun: boolean;
   readonly now: () => number;
   readonly onPurged: (event: { readonly uploads: number; readonly dryRun: boolean }) => void;
   readonly onFailed: (error: unknown) => void;
 }
 
-/** As distribution: replicas that start together do not all look at the same time. Milliseconds. */
+/** Like distribution: replicas that start together do not all purge at the same time. Milliseconds. */
 const MAX_FIRST_WAIT_MS = 59 * 60_000;
 
-/** Removes what is left of pushes that nobody finished, from time to time. */
+/** Removes abandoned upload sessions at intervals. */
 export class UploadPurging {
   readonly #options: UploadPurgingOptions;
   readonly #stopped = new AbortController();
@@ -32,7 +32,7 @@ export class UploadPurging {
     this.#schedule(Math.min(MAX_FIRST_WAIT_MS, this.#options.intervalMs) * Math.random());
   }
 
-  /** What is being removed is removed. */
+  /** Resolves when the removal in progress has ended. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     clearTimeout(this.#timer);

@@ -1,20 +1,20 @@
 import { type Digest, type DigestAlgorithm, digestAlgorithm, isDigest } from '../oci/digest.ts';
 
-/** What is written down of an upload session after each piece, so that nobody has to read its bytes again. */
+/** Written after each chunk of an upload session, so that its bytes need not be read again. */
 export interface UploadRecord {
-  /** In which the blob will be named, as far as the client has said. */
+  /** Of the digest that the client will send, as far as it is known. */
   readonly algorithm: DigestAlgorithm;
-  /** Undefined before the first piece. */
+  /** Absent before the first chunk. */
   readonly hashed?: HashedPrefix | undefined;
 }
 
 export interface HashedPrefix {
-  /** The version of the staged file that was hashed; of another one it says nothing. */
+  /** The version of the staged file that was hashed. The record is valid only for this version. */
   readonly version: string;
   /** Bytes. */
   readonly size: number;
   readonly digest: Digest;
-  /** Of a hash that can go on from here. */
+  /** State of a hash that can continue from here. */
   readonly state?: string | undefined;
 }
 
@@ -22,7 +22,7 @@ export function formatUploadRecord(record: UploadRecord): Buffer {
   return Buffer.from(JSON.stringify(record));
 }
 
-/** @returns undefined for what is not such a record: then the bytes are read again */
+/** @returns undefined for anything else: then the bytes are read again */
 export function parseUploadRecord(bytes: Uint8Array): UploadRecord | undefined {
   const value = parseJson(bytes);
   if (!isObject(value)) return undefined;

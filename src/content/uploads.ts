@@ -6,19 +6,19 @@ import type { StorageDriver } from '../storage/driver.ts';
 import { type StagedFile, StagedFileHeldError } from '../storage/staging.ts';
 import { orUndefined } from './links.ts';
 import { uploadDirectory } from './paths.ts';
-import { receivePiece, type UploadPiece } from './receive-piece.ts';
+import { receiveChunk, type UploadChunk } from './receive-chunk.ts';
 import type { RunningHash } from './running-hash.ts';
 import { digestOnRecord, UploadHashes } from './upload-hashes.ts';
 import { formatUploadRecord, parseUploadRecord, type UploadRecord } from './upload-record.ts';
 
-/** A session: who looks it up has checked that the id is one. */
+/** An upload session. The caller has checked the form of the id. */
 export interface UploadKey {
   readonly repository: string;
   readonly id: string;
 }
 
 export interface StoredUpload {
-  /** Bytes that are kept. */
+  /** Bytes received and kept. */
   readonly size: number;
   readonly startedAt: Date;
   readonly algorithm: DigestAlgorithm;
@@ -27,17 +27,17 @@ export interface StoredUpload {
 /** Makes a staged file whose bytes have been verified a blob of the repository. */
 export type CommitUpload = (repository: string, digest: Digest, staged: StagedFile) => Promise<void>;
 
-/** Of a file at hand, so many are read again sooner than the record of them is written and read. */
+/** Up to this size, reading local bytes again is faster than writing and reading a record of their hash. */
 const WORTH_A_RECORD_BYTES = 4 * 1024 * 1024;
 const MAX_RECORD_BYTES = 4096;
 const MAX_STARTED_AT_BYTES = 100;
-/** Somebody who holds a session may be about to let go: a client that hung up is noticed a little later. Milliseconds. */
+/** How long to wait for a session that is in use: a client that disconnected is noticed a little later. Milliseconds. */
 const PATIENCE_MS = 1_500;
 const RETRY_MS = 25;
 
 /**
- * Upload sessions, in distribution's layout: `_uploads/<id>/data` and `startedat`. Everything that is needed to go on is in storage, so any
- * process that shares it can; what one process has in memory besides only saves it reading.
+ * Upload sessions, in distribution's layout: `_uploads/<id>/data` and `startedat`. Storage has everything that a session needs to continue, so
+ * any process that shares it can continue it; what one process has in memory only saves reading.
  */
 export class UploadStore {
   readonly #driver: StorageDriver;
@@ -50,7 +50,7 @@ export class UploadStore {
     this.#commit = commit;
   }
 
-  /** Bytes that every piece but the last should have; 0: any. */
+  /** Minimum bytes of every chunk but the last; 0 when any size is allowed. */
   get minChunkBytes(): number {
     return this.#driver.staging.minChunkBytes;
   }
@@ -58,13 +58,13 @@ export class UploadStore {
   /** @throws {StorageFullError} */
   async start(key: UploadKey, { startedAt, algorithm }: Omit<StoredUpload, 'size'>): Promise<void> {
     await this.#driver.staging.create(dataPath(key));
-    // As distribution writes it: RFC 3339, in seconds.
+    // RFC 3339 in seconds, like distribution.
     const text = startedAt.toISOString().replace(/\.\d+Z$/, 'Z');
     await this.#driver.writeSmall(startedAtPath(key), Buffer.from(text), { volatile: true });
     if (algorithm !== 'sha256') await this.#writeRecord(key, { algorithm });
   }
 
-  /** Undefined when there is none, or no more. */
+  /** Undefined when there is no such session. */
   async find(key: UploadKey): Promise<StoredUpload | undefined> {
     const [size, startedAt, record] = await Promise.all([
       orUndefined(this.#driver.staging.size(dataPath(key))),
@@ -75,22 +75,22 @@ export class UploadStore {
   }
 
   /**
-   * Adds a piece. What came of it before the client went away is kept.
+   * Adds a chunk. Bytes that arrived before the client disconnected are kept.
    *
    * @returns bytes kept
-   * @throws {RegistryError} `BLOB_UPLOAD_UNKNOWN`; `RANGE_INVALID` when the piece does not come next, or somebody else is sending one;
-   *   `SIZE_INVALID`; in all cases nothing of the piece is kept
-   * @throws what the body failed with, and then what came of it is kept
+   * @throws {RegistryError} `BLOB_UPLOAD_UNKNOWN`; `RANGE_INVALID` when the chunk does not come next, or another request is sending one;
+   *   `SIZE_INVALID`; in all cases nothing of the chunk is kept
+   * @throws the error of the body, and then the bytes before it are kept
    */
-  append(key: UploadKey, piece: UploadPiece): Promise<number> {
-    return this.#holding(key, async (staged) => {
-      checkOrder(piece, staged);
+  append(key: UploadKey, chunk: UploadChunk): Promise<number> {
+    return this.#withHeld(key, async (staged) => {
+      checkOrder(chunk, staged);
       const live = this.#hashes.algorithmOf(keyText(key), staged);
       const record = live === undefined ? await this.#findRecord(key) : undefined;
       const algorithm = live ?? record?.algorithm ?? 'sha256';
-      const options = { algorithm, record, isPortable: piece.isOneOfMany && this.#driver.staging.isRemote };
+      const options = { algorithm, record, isPortable: chunk.isOneOfMany && this.#driver.staging.isRemote };
       const hash = await this.#hashes.take(keyText(key), staged, options);
-      const interrupted = await receivePiece(piece, staged, hash);
+      const interrupted = await receiveChunk(chunk, staged, hash);
       await this.#keep(key, staged, hash);
       if (interrupted) throw interrupted.reason;
       return staged.size;
@@ -98,15 +98,15 @@ export class UploadStore {
   }
 
   /**
-   * Adds the last piece, and makes all of them a blob of the repository; the session is over.
+   * Adds the last chunk, makes a blob of all of them, and ends the session.
    *
-   * @returns bytes of the blob
-   * @throws {RegistryError} as {@link append}; `DIGEST_INVALID` when these are not the bytes of the digest, and then nothing is left
+   * @returns size of the blob in bytes
+   * @throws {RegistryError} as {@link append}; `DIGEST_INVALID` when the bytes do not match the digest, and then the session is removed
    */
-  finish(key: UploadKey, piece: UploadPiece, digest: Digest): Promise<number> {
-    return this.#holding(key, async (staged) => {
-      checkOrder(piece, staged);
-      const actual = await this.#digestWithLast(key, piece, { staged, algorithm: digestAlgorithm(digest) });
+  finish(key: UploadKey, chunk: UploadChunk, digest: Digest): Promise<number> {
+    return this.#withHeld(key, async (staged) => {
+      checkOrder(chunk, staged);
+      const actual = await this.#digestWithLast(key, chunk, { staged, algorithm: digestAlgorithm(digest) });
       if (actual !== digest) {
         await this.#remove(key, staged);
         throw new RegistryError('DIGEST_INVALID', 'provided digest did not match uploaded content', {
@@ -120,22 +120,22 @@ export class UploadStore {
     });
   }
 
-  /** @throws {RegistryError} `BLOB_UPLOAD_UNKNOWN`; `RANGE_INVALID` while somebody is sending */
+  /** @throws {RegistryError} `BLOB_UPLOAD_UNKNOWN`; `RANGE_INVALID` while a request is sending a chunk */
   cancel(key: UploadKey): Promise<void> {
-    return this.#holding(key, (staged) => this.#remove(key, staged));
+    return this.#withHeld(key, (staged) => this.#remove(key, staged));
   }
 
   async #digestWithLast(
     key: UploadKey,
-    piece: UploadPiece,
+    chunk: UploadChunk,
     { staged, algorithm }: { readonly staged: StagedFile; readonly algorithm: DigestAlgorithm },
   ): Promise<Digest> {
     const isLive = this.#hashes.algorithmOf(keyText(key), staged) === algorithm;
     const record = isLive ? undefined : await this.#findRecord(key);
     const known = digestOnRecord(staged, { algorithm, record });
-    if (piece.length === 0 && known !== undefined) return known;
+    if (chunk.length === 0 && known !== undefined) return known;
     const hash = await this.#hashes.take(keyText(key), staged, { algorithm, record, isPortable: false });
-    const interrupted = await receivePiece(piece, staged, hash);
+    const interrupted = await receiveChunk(chunk, staged, hash);
     if (!interrupted) return hash.digest();
     await this.#keep(key, staged, hash);
     throw interrupted.reason;
@@ -145,30 +145,30 @@ export class UploadStore {
     await staged.keep();
     const hashed = this.#hashes.keep(keyText(key), hash, staged);
     if (!this.#driver.staging.isRemote && staged.size < WORTH_A_RECORD_BYTES && hash.algorithm === 'sha256') return;
-    // Only after the bytes are seen: a record of bytes that are not there is found out, one of other bytes is not.
-    // Without it they are read again, which is no reason to refuse them.
+    // After the bytes are kept: a record of missing bytes is detected, a record of other bytes is not.
+    // Without a record the bytes are read again, so a failure to write it does not fail the chunk.
     await this.#writeRecord(key, { algorithm: hash.algorithm, hashed }).catch(() => {});
   }
 
   async #remove(key: UploadKey, staged: StagedFile): Promise<void> {
     this.#hashes.forget(keyText(key));
-    // Its name goes first, as long as it is ours: nobody can take hold of a session that is being removed.
+    // Delete before releasing: no other process can take a session that is being removed.
     await this.#driver.delete(uploadDirectory(key.repository, key.id));
     await staged.release();
   }
 
-  /** Resolves when nobody writes any more: pieces whose clients are gone are kept. */
+  /** Resolves when nothing is being written any more: chunks of disconnected clients are kept. */
   async settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled(this.#running);
   }
 
-  async #holding<T>(key: UploadKey, work: (staged: StagedFile) => Promise<T>): Promise<T> {
-    const running = this.#holdingAlone(key, work).finally(() => this.#running.delete(running));
+  async #withHeld<T>(key: UploadKey, work: (staged: StagedFile) => Promise<T>): Promise<T> {
+    const running = this.#holdExclusively(key, work).finally(() => this.#running.delete(running));
     this.#running.add(running);
     return await running;
   }
 
-  async #holdingAlone<T>(key: UploadKey, work: (staged: StagedFile) => Promise<T>): Promise<T> {
+  async #holdExclusively<T>(key: UploadKey, work: (staged: StagedFile) => Promise<T>): Promise<T> {
     const staged = await this.#hold(key);
     try {
       return await work(staged);
@@ -210,13 +210,13 @@ export class UploadStore {
 }
 
 /** @throws {RegistryError} `RANGE_INVALID` */
-function checkOrder({ offset }: UploadPiece, { size }: StagedFile): void {
+function checkOrder({ offset }: UploadChunk, { size }: StagedFile): void {
   if (offset === undefined || offset === size) return;
   throw new RegistryError('RANGE_INVALID', `the next byte is ${size}, not ${offset}`, { detail: { offset, size } });
 }
 
 function busy(): RegistryError {
-  return new RegistryError('RANGE_INVALID', 'somebody else is sending a piece of this upload');
+  return new RegistryError('RANGE_INVALID', 'another request is sending a chunk of this upload');
 }
 
 function unknownUpload(): RegistryError {
@@ -231,7 +231,7 @@ function startedAtPath({ repository, id }: UploadKey): string {
   return `${uploadDirectory(repository, id)}/startedat`;
 }
 
-/** Not part of distribution's layout, which writes down Go's own form of a hash. */
+/** Not part of distribution's layout, which saves hashes in Go's form. */
 function recordPath({ repository, id }: UploadKey): string {
   return `${uploadDirectory(repository, id)}/hashed`;
 }

@@ -4,7 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { ByteRange } from '../oci/range.ts';
 import { type Upstream, type UpstreamBlob, UpstreamError, type UpstreamErrorKind } from '../upstream/upstream.ts';
 
-/** A blob as its upstream knows it, as far as it is downloaded. */
+/** A blob at an upstream. */
 export interface BlobLocation {
   readonly upstream: Pick<Upstream, 'name' | 'openBlob'>;
   /** Name at the upstream. */
@@ -12,38 +12,38 @@ export interface BlobLocation {
   readonly digest: Digest;
 }
 
-/** A blob of one upstream repository. */
+/** A blob of one upstream repository, which can also be described. */
 export interface RemoteBlob extends BlobLocation {
   readonly upstream: Pick<Upstream, 'name' | 'openBlob' | 'resolveBlob'>;
 }
 
 export interface DownloadOptions {
-  /** First byte wanted. */
+  /** Position of the first byte. */
   readonly start: number;
-  /** First byte not wanted; the rest when absent. */
+  /** Position after the last byte. @default the end of the blob */
   readonly end?: number;
-  /** Bytes of the whole blob, where known: an upstream that says otherwise is not believed. */
+  /** Size of the blob in bytes, when known: a response with another one is an error. */
   readonly size?: number;
   readonly signal?: AbortSignal;
-  /** Called when the first headers are in; `size` is undefined when the upstream does not tell. */
+  /** Called with the first headers; `size` is undefined when the upstream does not send one. */
   readonly onOpened?: (size: number | undefined) => void;
-  /** Asked after a break; false ends the download. @default always true */
+  /** Called after a break; false ends the download. @default always true */
   readonly canResume?: () => boolean;
 }
 
 /**
- * Waits before asking again after the n-th break in a row without a byte in between. Milliseconds. Together about 15 s:
- * long enough for a load balancer to move on, short enough for a client to try again by itself.
+ * Waits before the next request, after the n-th break in a row without a byte in between. Milliseconds. Together about 15 s:
+ * long enough for a load balancer to fail over, short enough for clients, which retry after a while.
  */
 const RESUME_DELAYS_MS = [100, 300, 1_000, 3_000, 5_000, 5_000];
 
-const WORTH_ANOTHER_TRY: readonly UpstreamErrorKind[] = ['network', 'timeout', 'unavailable', 'server', 'throttled'];
+const RETRYABLE: readonly UpstreamErrorKind[] = ['network', 'timeout', 'unavailable', 'server', 'throttled'];
 
 /**
- * The bytes of a blob from upstream, in order. When the connection breaks the registry is asked again for the rest, as a signed
- * CDN URL may have expired; whoever reads notices nothing.
+ * The bytes of a blob from the upstream, in order. When the connection breaks, the rest is requested from the registry again, as a signed
+ * CDN URL may have expired; the reader does not notice.
  *
- * @throws {UpstreamError} before the first byte at once; later, when asking again has not helped
+ * @throws {UpstreamError} before the first byte immediately; later, when the retries have failed
  */
 export async function* downloadBlob(blob: BlobLocation, options: DownloadOptions): AsyncGenerator<Uint8Array> {
   const { end, signal } = options;
@@ -62,7 +62,7 @@ export async function* downloadBlob(blob: BlobLocation, options: DownloadOptions
         yield chunk;
       }
       if (size === undefined || position >= (end ?? size)) return;
-      throw new UpstreamError('network', `${blob.upstream.name}: answer ended at ${position} of ${size} bytes`, {
+      throw new UpstreamError('network', `${blob.upstream.name}: response ended at ${position} of ${size} bytes`, {
         upstream: blob.upstream.name,
       });
     } catch (err) {
@@ -73,20 +73,20 @@ export async function* downloadBlob(blob: BlobLocation, options: DownloadOptions
   }
 }
 
-/** @returns milliseconds; undefined when it is time to give up */
+/** @returns milliseconds; undefined when there is no further retry */
 export function resumeDelayMs(err: UpstreamError, breaks: number): number | undefined {
-  if (!WORTH_ANOTHER_TRY.includes(err.kind)) return undefined;
+  if (!RETRYABLE.includes(err.kind)) return undefined;
   const delayMs = RESUME_DELAYS_MS[breaks];
-  const askedMs = err.options.retryAfterMs ?? 0;
-  if (delayMs === undefined || askedMs > 10_000) return undefined;
-  return Math.max(delayMs, askedMs);
+  const retryAfterMs = err.options.retryAfterMs ?? 0;
+  if (delayMs === undefined || retryAfterMs > 10_000) return undefined;
+  return Math.max(delayMs, retryAfterMs);
 }
 
 function open({ upstream, repository, digest }: BlobLocation, start: number, { end, signal }: DownloadOptions) {
   return upstream.openBlob(repository, digest, { start, ...(end !== undefined && { end }), ...(signal && { signal }) });
 }
 
-/** Drops what comes before `position`, from an upstream that does not know ranges. */
+/** Skips the bytes before `position`, from an upstream that does not support ranges. */
 async function* bodyFrom({ body, start }: UpstreamBlob, position: number): AsyncGenerator<Uint8Array> {
   let toSkip = position - start;
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
@@ -102,7 +102,7 @@ async function* bodyFrom({ body, start }: UpstreamBlob, position: number): Async
 function agreedSize({ upstream, digest }: BlobLocation, known: number | undefined, { size, body }: UpstreamBlob) {
   if (known !== undefined && size !== undefined && known !== size) {
     body.on('error', () => undefined).destroy();
-    const message = `${upstream.name}: ${digest} has ${known} bytes, but now the upstream says ${size}`;
+    const message = `${upstream.name}: ${digest} has ${known} bytes, but the upstream now announces ${size}`;
     throw new UpstreamError('protocol', message, { upstream: upstream.name });
   }
   return known ?? size;
@@ -114,7 +114,7 @@ function tooLong({ upstream, digest }: BlobLocation, size: number): UpstreamErro
   });
 }
 
-/** Whether a range is the whole of something. */
+/** Whether a range covers the whole blob. */
 export function isWhole({ start, end }: ByteRange, size: number): boolean {
   return start === 0 && end === size;
 }

@@ -7,13 +7,13 @@ import { verifyDigest } from '../stream/verify-digest.ts';
 import { downloadBlob, isWhole, type RemoteBlob } from './blob-download.ts';
 import { RemoteRanges } from './remote-ranges.ts';
 
-/** A blob straight from upstream to one client, for when there is no room to keep it. The whole is verified, a range is not. */
+/** A blob from the upstream to one client, when there is no space to store it. The whole blob is verified, a range is not. */
 export class DirectBlob implements ByteSource {
   readonly size: number;
   readonly #blob: RemoteBlob;
   readonly #closed: AbortController;
   readonly #ranges: RemoteRanges;
-  /** Opened already, to learn the size; used by the first read of the whole. */
+  /** The download that was opened to learn the size; the first read of the whole blob uses it. */
   #whole: AsyncIterable<Uint8Array> | undefined;
 
   private constructor(blob: RemoteBlob, size: number, whole: AsyncIterable<Uint8Array>, closed: AbortController) {
@@ -24,14 +24,14 @@ export class DirectBlob implements ByteSource {
     this.#ranges = new RemoteRanges(blob, size);
   }
 
-  /** @returns undefined when the upstream does not tell the size @throws {UpstreamError} */
+  /** @param signal ends the opening @returns undefined when the upstream does not send the size @throws {UpstreamError} */
   static async open(blob: RemoteBlob, signal?: AbortSignal): Promise<DirectBlob | undefined> {
     signal?.throwIfAborted();
     const closed = new AbortController();
     const abort = () => closed.abort(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
     let size: number | undefined;
-    const chunks = downloadBlob(blob, { start: 0, signal: closed.signal, onOpened: (told) => (size = told) });
+    const chunks = downloadBlob(blob, { start: 0, signal: closed.signal, onOpened: (announced) => (size = announced) });
     try {
       const first = await chunks.next();
       size ??= (await blob.upstream.resolveBlob(blob.repository, blob.digest)).size;
@@ -55,7 +55,7 @@ export class DirectBlob implements ByteSource {
       signal?.addEventListener('abort', abort);
       yield* verifyDigest(opened, { digest, hash: createHash(digestAlgorithm(digest)) });
     } else {
-      this.#closed.abort(); // the whole is not read
+      this.#closed.abort(); // the whole blob is not read
       yield* this.#ranges.read(range, signal);
     }
   }

@@ -1,8 +1,9 @@
+/** A fill, by its current source. */
 export interface FillEvent {
   readonly upstream: string;
   /** Name at the upstream. */
   readonly repository: string;
-  /** Name in our storage. */
+  /** Stored name of the repository. */
   readonly stored: string;
   readonly digest: string;
 }

@@ -9,7 +9,7 @@ import type { RemoteBlob } from './blob-download.ts';
 import type { FillTarget, StartedCommit } from './fill-target.ts';
 import { storedBlob } from './stored-blob.ts';
 
-/** The right to fetch a blob from upstream, among replicas. */
+/** The right of one replica to fetch a blob from the upstream. */
 export interface FillLease {
   readonly lost: AbortSignal;
   release(): Promise<void>;
@@ -21,7 +21,7 @@ export type FillLeaseAttempt =
   | { readonly kind: 'unavailable' };
 
 export interface FillLeases {
-  /** Never throws. */
+  /** Never rejects. */
   acquire(name: string, ttlMs: number): Promise<FillLeaseAttempt>;
 }
 
@@ -42,18 +42,18 @@ export interface FillSharingOptions {
   readonly blobs: Pick<BlobStore, 'open' | 'stat'>;
 }
 
-/** Renewed three times in it; a replica that died is followed by another after as long. Milliseconds. */
+/** A lease is renewed three times in it. Another replica takes over that long after one died. Milliseconds. */
 const LEASE_TTL_MS = 5_000;
 const POLL_MS = 200;
 const MAX_SILENT_TRIES = 10;
-/** A holder that lives and can neither be reached nor comes to an end: we go upstream beside it. Milliseconds. */
+/** How long a replica waits for a holder that is alive, and neither reachable nor finished; then it fetches too. Milliseconds. */
 const PATIENCE_MS = 15_000;
 
 /**
- * Makes the fills of several replicas one. The replica with the lease fetches from upstream; the others run a fill of their
- * own, which has its bytes from that replica's. So every replica keeps what has come, and whichever takes the lease over asks the
- * upstream only for the rest. Bytes are verified by each replica for itself, and stored under their digest: a replica that
- * was paused and wakes up without its lease can do no harm.
+ * Makes several replicas fetch a blob once. The replica with the lease fetches from the upstream; each other one runs its fill from that
+ * replica's bytes. So every replica has the bytes received so far, and the one that takes over the lease requests only the rest from the
+ * upstream. Each replica verifies the bytes and stores them under their digest: one that was paused and resumes without its lease does no
+ * harm.
  */
 export class FillSharing {
   readonly #options: FillSharingOptions;
@@ -63,7 +63,7 @@ export class FillSharing {
     this.#options = options;
   }
 
-  /** The same blob, fetched by whichever replica has the lease. */
+  /** The same blob, fetched by the replica that has the lease. */
   share(blob: RemoteBlob, storeRepository: string): RemoteBlob {
     const { upstream, digest } = blob;
     const openBlob: Upstream['openBlob'] = (repository, _digest, options = {}) =>
@@ -72,7 +72,7 @@ export class FillSharing {
     return { ...blob, upstream: { name: upstream.name, openBlob, resolveBlob } };
   }
 
-  /** The same storage, to which only one replica writes a blob. */
+  /** The same storage; one replica writes a blob to it. */
   target({ blobs, bytes }: FillTarget): FillTarget {
     return {
       blobs: {
@@ -108,65 +108,65 @@ export class FillSharing {
     for (let tries = 1; ; tries++) {
       const holder = await this.#acquire(repository, digest);
       if (holder === undefined) return (await this.#fromStorage(repository, digest, start)) ?? openUpstream();
-      // A client that waits for its first byte does not wait for Redis; one that has some can, a little.
+      // A client that waits for its first byte does not wait for Redis; one that has received some can, for a short time.
       const isPatient = start > 0 && tries < MAX_SILENT_TRIES;
-      if ((holder === 'nobody knows' && !isPatient) || Date.now() > until) return openUpstream();
+      if ((holder === 'unknown' && !isPatient) || Date.now() > until) return openUpstream();
       const blob =
-        holder === 'nobody knows' ? undefined : await this.#fromPeer(holder, { repository, digest, start, signal });
+        holder === 'unknown' ? undefined : await this.#fromPeer(holder, { repository, digest, start, signal });
       if (blob) return blob;
       await sleep(POLL_MS, undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
     }
   }
 
-  /** Undefined when the holder is dead, or does not fill it any more. */
+  /** @returns undefined when the holder is dead, or does not fill the blob any more */
   async #fromPeer(
     { address }: { readonly address: string },
-    { signal, ...what }: { repository: string; digest: Digest; start: number; signal: AbortSignal | undefined },
+    { signal, ...request }: { repository: string; digest: Digest; start: number; signal: AbortSignal | undefined },
   ): Promise<UpstreamBlob | undefined> {
     try {
-      return await this.#options.peer.open({ address, ...what, ...(signal && { signal }) });
+      return await this.#options.peer.open({ address, ...request, ...(signal && { signal }) });
     } catch (err) {
       if (err instanceof UpstreamError) return undefined;
       throw err;
     }
   }
 
-  /** @returns undefined when the lease is ours */
-  async #acquire(repository: string, digest: Digest): Promise<{ address: string } | 'nobody knows' | undefined> {
+  /** @returns undefined when this replica has the lease */
+  async #acquire(repository: string, digest: Digest): Promise<{ address: string } | 'unknown' | undefined> {
     const name = nameOf(repository, digest);
-    if (this.#isOurs(name)) return undefined;
+    if (this.#isHeld(name)) return undefined;
     const attempt = await this.#options.leases.acquire(name, LEASE_TTL_MS);
-    if (attempt.kind === 'unavailable') return 'nobody knows';
+    if (attempt.kind === 'unavailable') return 'unknown';
     if (attempt.kind === 'taken') return { address: attempt.holder.address };
     this.#held.set(name, attempt.lease);
     return undefined;
   }
 
-  /** The holder before us may have come to its end while we waited. */
+  /** The holder may have finished during the wait. */
   async #fromStorage(repository: string, digest: Digest, start: number): Promise<UpstreamBlob | undefined> {
     const source = await this.#options.blobs.open(repository, digest);
     if (!source) return undefined;
     return storedBlob(source, start);
   }
 
-  /** Waits for the one who has the lease to store the blob; takes over when it does not. */
+  /** Waits until the replica with the lease has stored the blob; takes over when it does not. */
   async #isStoredByAnother(repository: string, digest: Digest): Promise<boolean> {
-    if (this.#isOurs(nameOf(repository, digest))) return false;
+    if (this.#isHeld(nameOf(repository, digest))) return false;
     const until = Date.now() + PATIENCE_MS;
     for (;;) {
       const holder = await this.#acquire(repository, digest);
       if ((await this.#options.blobs.stat(repository, digest)) !== undefined) return true;
-      if (holder === undefined || holder === 'nobody knows' || Date.now() > until) return false;
+      if (holder === undefined || holder === 'unknown' || Date.now() > until) return false;
       await sleep(POLL_MS);
     }
   }
 
-  #isOurs(name: string): boolean {
+  #isHeld(name: string): boolean {
     return this.#held.get(name)?.lost.aborted === false;
   }
 
   #holdsAny(digest: Digest): boolean {
-    return [...this.#held.keys()].some((name) => name.endsWith(digest) && this.#isOurs(name));
+    return [...this.#held.keys()].some((name) => name.endsWith(digest) && this.#isHeld(name));
   }
 }
 

@@ -1,8 +1,8 @@
-/** How many fills may run at the same time. */
+/** Limits of fills that run at the same time. */
 export interface FillLimits {
   readonly total: number;
   readonly perUpstream: number;
-  /** A fill waits so long for a slot, then it runs beyond the limits: its clients give up otherwise. Milliseconds. */
+  /** A fill that has waited this long runs beyond the limits, as its clients would give up. Milliseconds. */
   readonly maxWaitMs: number;
 }
 
@@ -11,7 +11,7 @@ interface Waiting {
   readonly grant: () => void;
 }
 
-/** Counts running fills, per upstream and together, so that one slow upstream cannot take every slot. Waiting fills are served in order. */
+/** Counts running fills, per upstream and in all, so that one slow upstream cannot take every slot. Waiting fills get slots in order. */
 export class FillSlots {
   readonly #limits: FillLimits;
   readonly #running = new Map<string, number>();
@@ -23,9 +23,9 @@ export class FillSlots {
   }
 
   /**
-   * Resolves when the fill may run: there is a slot, or it waited for {@link FillLimits.maxWaitMs}.
+   * Resolves when the fill may run: it has a slot, or has waited for {@link FillLimits.maxWaitMs}.
    *
-   * @returns gives the slot back; called once
+   * @returns releases the slot; called once
    * @throws the signal's reason when it aborts first
    */
   async acquire(upstream: string, signal: AbortSignal): Promise<() => void> {
@@ -39,7 +39,7 @@ export class FillSlots {
     return this.#waiting.length > 0;
   }
 
-  /** Whether a fill of `upstream` that gives up its slot lets a waiting one run. */
+  /** Whether a waiting fill could run when a fill of `upstream` releases its slot. */
   isWanted(upstream: string): boolean {
     const isFull = this.#total >= this.#limits.total;
     return this.#waiting.some(

@@ -2,21 +2,21 @@ import type { UpstreamErrorKind } from '../upstream/upstream.ts';
 import { UpstreamError } from '../upstream/upstream.ts';
 import type { RemoteBlob } from './blob-download.ts';
 
-/** The upstream's word that this repository does not have the blob, or not for us. */
+/** The repository does not have the blob, or the upstream does not give access to it. */
 const REFUSALS: readonly UpstreamErrorKind[] = ['not-found', 'denied', 'unauthorized'];
 
 export function isRefusal(err: unknown): boolean {
   return err instanceof UpstreamError && REFUSALS.includes(err.kind);
 }
 
-/** One upstream repository that a fill may fetch from, and on whose behalf clients read it. */
+/** One upstream repository that a fill may fetch from, for the clients of that repository. */
 export class FillSource {
-  /** Name in our storage. */
+  /** Stored name. */
   readonly stored: string;
   readonly blob: RemoteBlob;
-  /** Resolves once the upstream has confirmed that the repository has the blob; rejects with what it said instead. */
+  /** Resolves when the upstream has confirmed that the repository has the blob; rejects with the reason when it does not. */
   readonly confirmed: Promise<void>;
-  /** Times that it broke or was too slow. */
+  /** Number of times that it broke or was too slow. */
   failures = 0;
   #isConfirmed = false;
   #confirm: () => void = () => {};
@@ -29,7 +29,7 @@ export class FillSource {
       this.#confirm = resolve;
       this.#reject = reject;
     });
-    this.confirmed.catch(() => {}); // whoever waits for it has its own rejection
+    this.confirmed.catch(() => {}); // each waiting client has its own rejection
   }
 
   get isConfirmed(): boolean {

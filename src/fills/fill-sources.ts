@@ -3,10 +3,10 @@ import type { OpenBlobOptions, Upstream, UpstreamBlob } from '../upstream/upstre
 import { UpstreamError } from '../upstream/upstream.ts';
 import { type FillSource, isRefusal } from './fill-source.ts';
 
-/** The blob from our own storage, where another fill has put it meanwhile; absent when it is not there. */
+/** The blob from storage, once another fill has stored it; resolves with undefined before. */
 export type OpenStored = (digest: Digest, start: number) => Promise<UpstreamBlob | undefined>;
 
-/** Why a fill changes its source. Counts as a break of the transfer. */
+/** The reason why a fill changes its source. Counts as a break of the transfer. */
 class SourceSlowError extends UpstreamError {
   constructor(upstream: string, reason: string) {
     super('timeout', `${upstream}: ${reason}`, { upstream });
@@ -14,8 +14,8 @@ class SourceSlowError extends UpstreamError {
 }
 
 /**
- * The repositories of one upstream that have the blob of a fill, as one blob to download: each time it is opened, the source that failed
- * least is asked, and the next one when that fails. A source that refuses is refused to its own readers only.
+ * The repositories of one upstream that have the blob of a fill, as one blob to download. Each time it is opened, the request goes to the
+ * source that failed least, and to the next one when that fails. A refusal fails only the clients of the refused repository.
  */
 export class FillSources implements Pick<Upstream, 'name' | 'openBlob'> {
   readonly name: string;
@@ -33,7 +33,7 @@ export class FillSources implements Pick<Upstream, 'name' | 'openBlob'> {
     this.add(first);
   }
 
-  /** Opened last, or about to be. */
+  /** The source that is open, or is opened next. */
   get current(): FillSource {
     return this.#current;
   }
@@ -42,12 +42,12 @@ export class FillSources implements Pick<Upstream, 'name' | 'openBlob'> {
     return this.#sources.get(stored);
   }
 
-  /** Names in our storage of the repositories that are known to have the blob. */
+  /** Stored names of the repositories that are known to have the blob. */
   get confirmed(): string[] {
     return [...this.#sources.values()].filter(({ isConfirmed }) => isConfirmed).map(({ stored }) => stored);
   }
 
-  /** Of all repositories that ever joined. */
+  /** Stored names of all repositories that ever joined. */
   get names(): readonly string[] {
     return [...this.#names];
   }
@@ -66,8 +66,8 @@ export class FillSources implements Pick<Upstream, 'name' | 'openBlob'> {
   }
 
   /**
-   * A repository that has the blob: the current one if it was confirmed. When all bytes were here already, from an earlier fill, no
-   * repository was, and the upstream is asked now.
+   * A repository that has the blob: the current one if it was confirmed. When an earlier fill had received all bytes, none was confirmed,
+   * and the upstream is queried now.
    *
    * @throws {UpstreamError} when it confirms none
    */
@@ -81,14 +81,14 @@ export class FillSources implements Pick<Upstream, 'name' | 'openBlob'> {
     return owner ?? this.#current;
   }
 
-  /** The verified bytes are in storage: the rest is read from there. */
+  /** The verified bytes are in storage: the rest is read from it. */
   useStored(): void {
     if (this.#openStored === undefined || this.confirmed.length === 0) return;
     this.#isStored = true;
     this.interrupt('its bytes are in storage');
   }
 
-  /** Gives up the transfer under way; it is opened anew, from the source that failed least. */
+  /** Ends the current transfer; the next one is opened from the source that failed least. */
   interrupt(reason: string): void {
     this.#attempt?.abort(new SourceSlowError(this.name, reason));
   }
@@ -137,7 +137,7 @@ export class FillSources implements Pick<Upstream, 'name' | 'openBlob'> {
     else if (!source.isConfirmed || isRefusal(err)) this.#drop(source, err);
   }
 
-  /** The transfer is another source's now: the upstream still has to say whether this repository has the blob. */
+  /** Another source continues the transfer: the upstream must still confirm that this repository has the blob. */
   async #confirmApart(source: FillSource): Promise<void> {
     const { upstream, repository, digest } = source.blob;
     try {
@@ -153,7 +153,7 @@ export class FillSources implements Pick<Upstream, 'name' | 'openBlob'> {
     if (this.#sources.get(source.stored) === source) this.#sources.delete(source.stored);
   }
 
-  /** The one that failed least, of those that were not tried. */
+  /** The source that failed least among those not tried. */
   #next(tried: readonly FillSource[]): FillSource | undefined {
     const left = [...this.#sources.values()].filter((source) => !tried.includes(source));
     return left.reduce<FillSource | undefined>(
@@ -163,7 +163,7 @@ export class FillSources implements Pick<Upstream, 'name' | 'openBlob'> {
   }
 }
 
-/** What an earlier fill left is longer than the blob, which is no fault of the source. */
+/** The spool of an earlier fill is longer than the blob, which is not a failure of the source. */
 function isBeyondTheEnd({ options }: UpstreamError): boolean {
   return options.status === 416;
 }

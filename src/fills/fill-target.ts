@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 
-/** Where finished blobs go. */
+/** The storage of finished blobs. */
 export interface FillTarget {
   readonly blobs: {
     /** Takes the file over as the blob's bytes and links it to the repository. */
@@ -16,11 +16,11 @@ export interface FillTarget {
   };
 }
 
-/** Bytes on their way to storage, invisible before the commit. */
+/** A write to storage that has started, invisible before the commit. */
 export interface StartedCommit {
-  /** The file has so many bytes. */
+  /** The file has `bytes` bytes by now. */
   available(bytes: number): void;
   finish(): Promise<void>;
-  /** Never fails. Safe to call after {@link finish}. */
+  /** Never rejects. Safe to call after {@link finish}. */
   abort(): Promise<void>;
 }

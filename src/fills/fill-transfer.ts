@@ -14,25 +14,25 @@ export interface FillTransferOptions {
   readonly sources: FillSources;
   readonly spool: Spool;
   readonly signal: AbortSignal;
-  /** Below this a source counts as stalled. Bytes per second. */
+  /** A slower source counts as stalled. Bytes per second. */
   readonly minRate: number;
-  /** @throws when a blob of so many bytes can never be kept */
+  /** @throws when a blob of `size` bytes can never be stored */
   readonly assertFits: (size: number) => void;
-  /** @throws when there is no space for so many bytes of the blob */
+  /** @throws when there is no space for `bytes` bytes of the blob */
   readonly reserve: (bytes: number) => Promise<void>;
   readonly onResumed: (bytes: number) => void;
-  /** The size is known; `space` settles when the first space is reserved, or none could be. */
+  /** The size is known; `space` settles when the first reservation has succeeded or failed. */
   readonly onOpened: (size: number, space: Promise<void>) => void;
-  /** So many bytes are in the spool. */
+  /** Called with the number of bytes in the spool. */
   readonly onWritten: (bytes: number) => void;
 }
 
-/** Fetches the bytes of a blob into its spool, and verifies them. */
+/** Fetches the bytes of a blob into its spool and verifies them. */
 export class FillTransfer {
   readonly #options: FillTransferOptions;
   readonly #watch: TransferWatch;
   #reservation: FillReservation | undefined;
-  /** Readers may have had what the spool had then. */
+  /** Readers may have read from the spool. */
   #isOpen = false;
 
   constructor(options: FillTransferOptions) {
@@ -41,7 +41,7 @@ export class FillTransfer {
     this.#watch = new TransferWatch({ sources, written: () => spool.written, minRate });
   }
 
-  /** Bytes per second of late; for choosing among fills. */
+  /** Current bytes per second; for choosing among fills. */
   get rate(): number {
     return this.#watch.rate;
   }
@@ -74,7 +74,7 @@ export class FillTransfer {
       await this.#append(hash);
       return hash;
     } catch (err) {
-      // What an earlier fill left is longer than the blob, so it is not the blob's beginning.
+      // The spool of an earlier fill is longer than the blob, so it has other bytes.
       const beyondTheEnd = err instanceof UpstreamError && err.options.status === 416;
       if (!resumed || !beyondTheEnd || this.#isOpen) throw err;
       await spool.reset();

@@ -5,7 +5,7 @@ import { DigestMismatchError } from '../stream/verify-digest.ts';
 import { UpstreamError } from '../upstream/upstream.ts';
 import type { RemoteBlob } from './blob-download.ts';
 import type { FillEvent, FillEvents } from './fill-events.ts';
-import { fillResultOf, type FillResult, FillYieldedError, isNoRoom, isWorthKeeping } from './fill-failure.ts';
+import { fillResultOf, type FillResult, FillYieldedError, isOutOfSpace, isWorthKeeping } from './fill-failure.ts';
 import type { FillSource } from './fill-source.ts';
 import type { FillSources } from './fill-sources.ts';
 import type { FillTarget, StartedCommit } from './fill-target.ts';
@@ -21,21 +21,21 @@ export interface FillOptions {
   readonly spools: SpoolArea;
   readonly target: FillTarget;
   readonly events: FillEvents;
-  /** Below this a source counts as stalled. Bytes per second. */
+  /** A slower source counts as stalled. Bytes per second. */
   readonly minRate: number;
-  /** No client waits for the fill or reads it any more. */
+  /** Called when the last client has left. */
   readonly onIdle: () => void;
 }
 
 /**
- * One fetch of a blob from one upstream into storage. It belongs to the process, not to a request: it outlives its clients, and any number of
- * them read it, each at its own pace and on behalf of a repository that has the blob.
+ * One fetch of a blob from one upstream into storage. It belongs to the process, not to a request: it outlives its clients. Any number of
+ * them follow it, each at its own pace and for a repository that has the blob.
  */
 export class Fill {
   readonly #options: FillOptions;
-  /** Bytes of the blob, once the upstream's headers are in. Rejects with the reason when the fill fails before. */
+  /** Size of the blob in bytes, once the upstream's headers are in. Rejects when the fill fails before. */
   readonly #opened: Promise<number>;
-  /** Resolves when it cannot be followed any more. */
+  /** Resolves when it can no longer be followed. */
   readonly #over: Promise<undefined>;
   readonly #linked = new Set<string>();
   readonly #stopped = new AbortController();
@@ -61,8 +61,7 @@ export class Fill {
         resolve(undefined);
       };
     });
-    // Whoever waits for them has a rejection of their own.
-    this.#opened.catch(() => {});
+    this.#opened.catch(() => {}); // each waiting client has its own rejection
   }
 
   get digest(): Digest {
@@ -73,7 +72,7 @@ export class Fill {
     return this.#options.id;
   }
 
-  /** Names in our storage of all repositories that ever joined. */
+  /** Stored names of all repositories that ever joined. */
   get repositories(): readonly string[] {
     return this.#options.sources.names;
   }
@@ -82,7 +81,7 @@ export class Fill {
     return this.#options.sources.name;
   }
 
-  /** Aborts when the fill has to end before it is complete. */
+  /** Aborts when the fill must end before it is complete. */
   get signal(): AbortSignal {
     return this.#stopped.signal;
   }
@@ -91,22 +90,22 @@ export class Fill {
     return this.#isStarted;
   }
 
-  /** No client waits for it or reads it. */
+  /** No client waits for it or follows it. */
   get isIdle(): boolean {
     return this.#clients === 0;
   }
 
-  /** It cannot be followed any more. */
+  /** It can no longer be followed. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Bytes per second of late. */
+  /** Current bytes per second. */
   get rate(): number {
     return this.#transfer?.rate ?? 0;
   }
 
-  /** Whether clients of the repository may follow it, as far as is known: its upstream confirmed the blob, or is being asked. */
+  /** Whether clients of the repository may follow it: its upstream confirmed the blob, or is being queried. */
   admits(stored: string): boolean {
     return this.#options.sources.get(stored) !== undefined;
   }
@@ -121,7 +120,7 @@ export class Fill {
     this.#transfer?.sourceJoined();
   }
 
-  /** A client waits for it, or reads it, until the returned function is called. */
+  /** A client waits for it, or follows it, until the returned function is called. */
   enter(): () => void {
     this.#clients += 1;
     let hasLeft = false;
@@ -134,11 +133,11 @@ export class Fill {
   }
 
   /**
-   * Reads along on behalf of a repository that it admits.
+   * Follows the fill for a repository that it admits.
    *
-   * @param blob for ranges that are fetched beside the fill
+   * @param blob for ranges that are fetched in parallel to the fill
    * @returns undefined when the fill has ended, or ends before this repository was tried
-   * @throws {UpstreamError} when the upstream does not give the blob to this repository, or to none
+   * @throws {UpstreamError} when the upstream refuses the blob for this repository, or for all
    */
   async follow(blob: RemoteBlob, stored: string, { isPatient = false } = {}): Promise<ByteSource | undefined> {
     const source = this.#options.sources.get(stored);
@@ -157,8 +156,8 @@ export class Fill {
   }
 
   /**
-   * @returns undefined when the fill failed at others before this source was tried, as it deserves a fill of its own; or had its bytes
-   *   without any upstream, so that this source never was
+   * @returns undefined when this source was not tried: the fill failed with other sources, and this one gets a separate fill; or an earlier
+   *   fill had received all bytes
    */
   async #sizeFor(source: FillSource): Promise<number | undefined> {
     const confirmed = Promise.all([this.#opened, source.confirmed]).then(([size]) => size);
@@ -170,29 +169,29 @@ export class Fill {
     }
   }
 
-  /** The bytes were stored by another fill: the rest comes from there. */
+  /** Another fill has stored the bytes: the rest is read from storage. */
   finishFromStorage(): void {
     this.#options.sources.useStored();
   }
 
-  /** Ends the fill; what it has fetched stays on disk for the next one from the same source. */
+  /** Ends the fill; the bytes received so far stay on disk for the next one from the same source. */
   stop(reason: Error): void {
     this.#stopped.abort(reason);
   }
 
-  /** Another fill, which has clients, gets its slot. */
+  /** Ends the fill, so that one with clients gets its slot. */
   yield(): void {
     this.stop(new FillYieldedError('another pull needed the slot'));
   }
 
-  /** Never ran. */
+  /** It ended before it could run. */
   cancelled(reason: unknown): FillResult {
     this.#rejectOpened(reason);
     this.#end();
     return fillResultOf(reason);
   }
 
-  /** Runs the fill to its end; never rejects. Called once. */
+  /** Runs the fill to its end. Never rejects. Called once. */
   async run(): Promise<FillResult> {
     const { spools, key } = this.#options;
     this.#isStarted = true;
@@ -200,11 +199,11 @@ export class Fill {
       const spool = await spools.open(key);
       this.#spool = spool;
       const result = await this.#fillInto(spool);
-      // Before it has ended: the next fill of the digest, which may begin then, takes the same file.
+      // Before it has ended: the next fill of the digest, which may start then, takes the same file.
       await spools.release(key);
       this.#end();
       await spool.release();
-      // Some joined while the others were being linked. If it does not succeed, their next pull does it.
+      // Repositories may have joined during the linking. When this fails, their next pull links them.
       if (result === 'completed') await this.#linkConfirmed().catch(() => {});
       return result;
     } catch (err) {
@@ -235,7 +234,7 @@ export class Fill {
     }
   }
 
-  /** What was interrupted, such as a wait, knows only that it was. */
+  /** An interrupted wait rejects with an `AbortError` of Node.js, which has no reason. */
   #reasonOf(err: unknown): unknown {
     const { aborted, reason } = this.#stopped.signal;
     return aborted && (err as Error).name === 'AbortError' ? reason : err;
@@ -282,14 +281,14 @@ export class Fill {
     const { spools, key, events } = this.#options;
     const error = err instanceof Error ? err : new Error(String(err));
     const event = { ...this.#event(), bytes: spool.written, reason: error.message };
-    const noRoom = isNoRoom(err);
-    const canReadersGoOn = noRoom || err instanceof FillYieldedError;
-    spool.fail(canReadersGoOn ? new SpoolStoppedError(error.message, { cause: err }) : error);
+    const outOfSpace = isOutOfSpace(err);
+    const canReadersContinue = outOfSpace || err instanceof FillYieldedError;
+    spool.fail(canReadersContinue ? new SpoolStoppedError(error.message, { cause: err }) : error);
     this.#rejectOpened(err);
-    void this.#commit?.abort(); // nobody waits for a storage that may be gone
+    void this.#commit?.abort(); // without waiting for a storage that may be unavailable
     const isKept = spool.written > 0 && (this.#stopped.signal.aborted || isWorthKeeping(err));
-    if (!isKept) await spools.discard(key).catch(() => {}); // the disk keeps it: verified by whoever resumes it
-    if (noRoom || err instanceof DigestMismatchError) events.fillDiscarded(event);
+    if (!isKept) await spools.discard(key).catch(() => {}); // it stays on disk: the fill that resumes it verifies it
+    if (outOfSpace || err instanceof DigestMismatchError) events.fillDiscarded(event);
     else events.fillFailed(event);
   }
 

@@ -6,7 +6,7 @@ import { UpstreamError } from '../upstream/upstream.ts';
 import type { RemoteBlob } from './blob-download.ts';
 import { DirectBlob } from './direct-blob.ts';
 import type { FillEvents } from './fill-events.ts';
-import { type FillResult, FillYieldedError, isNoRoom } from './fill-failure.ts';
+import { type FillResult, FillYieldedError, isOutOfSpace } from './fill-failure.ts';
 import type { FillSharing } from './fill-sharing.ts';
 import { type FillLimits, FillSlots } from './fill-slots.ts';
 import { FillSource } from './fill-source.ts';
@@ -23,11 +23,11 @@ export interface FillsOptions {
   readonly spools: SpoolArea;
   readonly target: FillTarget;
   readonly events: FillEvents & StorageFullEvents;
-  /** Fills that run at the same time; more wait their turn. */
+  /** Fills that run at the same time; others wait. */
   readonly limits: FillLimits;
-  /** Below this an upstream counts as stalled. Bytes per second. */
+  /** A slower source counts as stalled. Bytes per second. */
   readonly minRate: number;
-  /** With other replicas; alone without it. */
+  /** Shares fills with other replicas; absent when there are none. */
   readonly sharing?: FillSharing;
   readonly now?: () => number;
 }
@@ -39,15 +39,15 @@ export interface StorageFullEvents {
 
 export interface FillRequest {
   readonly blob: RemoteBlob;
-  /** Name of the repository in our storage. */
+  /** Stored name of the repository. */
   readonly stored: string;
   /**
-   * Called before the request joins a fill of another repository: the upstream has to say that this one has the blob.
+   * Called before the request joins a fill of another repository: the upstream must confirm that this one has the blob.
    *
    * @throws {UpstreamError} · {RegistryError} when it does not
    */
   readonly confirm: () => Promise<void>;
-  /** Ends what is fetched for this client alone; a fill continues without it. */
+  /** Ends a download for this client alone. Fills continue without it. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -56,15 +56,15 @@ export interface FilledBlob {
   readonly outcome: Outcome;
 }
 
-/** After the disk was full: how long blobs stream through without an attempt to keep them. Milliseconds. */
+/** After the disk was full: how long blobs are streamed without an attempt to store them. Milliseconds. */
 const FULL_HOLD_MS = 5_000;
 const OVER_LIMIT_HOLD_MS = 60_000;
 /** After an upstream sent other bytes than the blob's: how long its repositories do not share fills of it. Milliseconds. */
 const DISTRUST_MS = 10 * 60_000;
 
 /**
- * All fills of the process. Clients of one upstream share the fill of a digest, each on behalf of a repository that is known to have it. Upstreams
- * do not share fills: what one of them sends reaches clients of another only once it is verified and in storage.
+ * All fills of the process. Clients of one upstream share the fill of a digest, each for a repository that is known to have it. Upstreams do
+ * not share fills: bytes of one reach clients of another only when they are verified and stored.
  */
 export class Fills {
   readonly #options: FillsOptions;
@@ -72,7 +72,7 @@ export class Fills {
   readonly #slots: FillSlots;
   readonly #now: () => number;
   #fullUntil = 0;
-  /** Blobs that do not fit under a limit, each by what its own upstream says of it. */
+  /** Blobs that exceed a limit, by the size that their own upstream announces. */
   readonly #overLimit = createCountedCache<{ readonly until: number }>({ maxEntries: 1_000 });
   readonly #distrusted = createCountedCache<object>({ maxEntries: 10_000, ttlMs: DISTRUST_MS });
 
@@ -83,7 +83,7 @@ export class Fills {
     this.#now = options.now ?? Date.now;
   }
 
-  /** The fill under way that a request for the blob would join. */
+  /** The fill in progress that a request for the blob would join. */
   find(blob: RemoteBlob): Fill | undefined {
     if (this.#running.isEmpty) return undefined; // on the path of every warm pull
     const fill = this.#running.get(this.#keyOf(blob).id)?.fill;
@@ -91,9 +91,9 @@ export class Fills {
   }
 
   /**
-   * The blob from the fill under way, or from one that starts now. When there is no space to keep it: straight through.
+   * The blob from the fill in progress, or from one that starts now. Streamed from the upstream when there is no space to store it.
    *
-   * @returns undefined when a fill has just ended: look in storage, and ask again
+   * @returns undefined when a fill ended meanwhile: the caller looks in storage, then calls again
    * @throws {UpstreamError} · what `confirm` throws
    */
   async open(request: FillRequest): Promise<FilledBlob | undefined> {
@@ -105,19 +105,19 @@ export class Fills {
       if (this.find(blob) !== running) return undefined;
       running.join(this.#confirmedSource(request));
     }
-    if (!running && this.#isHopeless(blob)) return this.#openDirect(blob, signal);
+    if (!running && this.#wasOutOfSpace(blob)) return this.#openDirect(blob, signal);
     const fill = running ?? this.#start(request);
     return this.#follow(fill, request, running ? 'FILL' : 'MISS');
   }
 
-  /** Another replica reads along with a fill under way for the repository; undefined when there is none, or it fails. */
+  /** For another replica: follows the repository's fill in progress. @returns undefined when there is none, or it fails */
   async follow(stored: string, digest: Digest): Promise<ByteSource | undefined> {
     const fill = this.#running.all.find((candidate) => candidate.digest === digest && candidate.admits(stored));
     const blob = fill?.blobOf(stored);
     return blob && fill?.follow(blob, stored, { isPatient: true }).catch(() => undefined);
   }
 
-  /** Ends every fill; what they have fetched waits on disk for the next start. */
+  /** Ends every fill; the bytes received so far stay on disk for the next start. */
   async stop(): Promise<void> {
     for (const fill of this.#running.all) fill.stop(new RegistryError('UNAVAILABLE', 'the registry is shutting down'));
     await this.#running.idle();
@@ -131,15 +131,15 @@ export class Fills {
       await this.#endOf(fill);
       return undefined;
     } catch (err) {
-      if (!isNoRoom(err) && !(err instanceof FillYieldedError)) throw err;
+      if (!isOutOfSpace(err) && !(err instanceof FillYieldedError)) throw err;
       return await this.#openDirect(blob, signal);
     } finally {
       leave();
     }
   }
 
-  /** There was no space a moment ago: asking the upstream only to find that out again would cost it a request. */
-  #isHopeless(blob: RemoteBlob): boolean {
+  /** There was no space a moment ago: another attempt would cost the upstream a request. */
+  #wasOutOfSpace(blob: RemoteBlob): boolean {
     const until = Math.max(this.#fullUntil, this.#overLimit.get(this.#keyOf(blob).id)?.until ?? 0);
     return this.#now() < until;
   }
@@ -177,7 +177,7 @@ export class Fills {
       (release) => fill.run().finally(release),
       (reason: unknown) => fill.cancelled(reason),
     );
-    // At once: what begins from here on does not share what this upstream sends.
+    // Immediately: fills that start from now on do not share bytes of this upstream.
     if (result === 'untrusted') this.#distrusted.set(sharedKey(fill.upstream, fill.digest), {});
     for (const stored of fill.repositories) await this.#options.sharing?.release(stored, fill.digest);
     this.#ended(fill, result);
@@ -186,7 +186,7 @@ export class Fills {
   #ended(fill: Fill, result: FillResult): void {
     this.#running.remove(fill); // the next fill of the digest may have started while this one closed its file
     const wasFull = this.#fullUntil > 0;
-    if (result === 'no-room') {
+    if (result === 'no-space') {
       this.#fullUntil = this.#now() + FULL_HOLD_MS;
       if (!wasFull) this.#options.events.storageFull({ what: 'blobs' });
     } else if (result === 'over-limit') {
@@ -207,7 +207,7 @@ export class Fills {
     for (const fill of this.#running.all) if (fill.digest === digest) fill.finishFromStorage();
   }
 
-  /** A fill waits for a slot: one without clients gives its own up, the slowest first. */
+  /** A fill waits for a slot: the slowest one without clients releases its own. */
   #yieldFor(waiting: Fill): void {
     const idle = this.#running.all
       .filter((fill) => fill !== waiting && fill.isStarted && fill.isIdle && !fill.signal.aborted)
@@ -236,7 +236,7 @@ export class Fills {
     return source;
   }
 
-  /** @throws {UpstreamError} also when the upstream does not tell the size, without which nothing can be sent before all of it is here */
+  /** @throws {UpstreamError} also when the upstream does not send the size, which a response has to announce */
   async #openDirect(blob: RemoteBlob, signal: AbortSignal | undefined): Promise<FilledBlob> {
     const source = await DirectBlob.open(blob, signal);
     if (source) return { source, outcome: 'BYPASS' };

@@ -8,23 +8,23 @@ import { verifyDigest } from '../stream/verify-digest.ts';
 import { downloadBlob, isWhole, type RemoteBlob } from './blob-download.ts';
 import { RemoteRanges } from './remote-ranges.ts';
 
-/** A range that begins this far ahead of a fill is not waited for. Bytes; about a second of a slow line. */
+/** A range that starts this many bytes ahead of a fill is fetched separately. About a second of a slow connection. */
 const NEARLY_THERE_BYTES = 4 * 1024 * 1024;
-/** Requests for ranges beside the fill, for one client; later ranges wait for the fill. */
-const MAX_REQUESTS_BESIDE = 8;
+/** Requests of one client for ranges in parallel to the fill; later ranges wait for the fill. */
+const MAX_PARALLEL_REQUESTS = 8;
 
 export interface FollowedBlobOptions {
-  /** As the client's own repository has it, for what is fetched beside the fill. */
+  /** The blob in the client's repository, for ranges in parallel to the fill. */
   readonly blob: RemoteBlob;
   readonly spool: Spool;
-  /** Bytes of the whole. */
+  /** Size of the blob in bytes. */
   readonly size: number;
   readonly onClosed: () => void;
-  /** Waits for the fill however far it has to go, instead of asking the upstream beside it. */
+  /** Always waits for the fill, and requests nothing in parallel. */
   readonly isPatient: boolean;
 }
 
-/** A blob that is being filled, as one client reads it. */
+/** One client's view of a blob that is being filled. */
 export class FollowedBlob implements ByteSource {
   readonly size: number;
   readonly #options: FollowedBlobOptions;
@@ -39,7 +39,7 @@ export class FollowedBlob implements ByteSource {
   }
 
   async *read(range: ByteRange, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
-    if (this.#isReadBeside(range)) {
+    if (this.#isReadInParallel(range)) {
       yield* this.#ranges.read(range, options.signal);
       return;
     }
@@ -63,13 +63,13 @@ export class FollowedBlob implements ByteSource {
     await this.#options.spool.release();
   }
 
-  #isReadBeside(range: ByteRange): boolean {
+  #isReadInParallel(range: ByteRange): boolean {
     const { spool, isPatient } = this.#options;
     if (isPatient || spool.sealed || range.start <= spool.written + NEARLY_THERE_BYTES) return false;
-    return this.#ranges.isNear(range) || this.#ranges.requests < MAX_REQUESTS_BESIDE;
+    return this.#ranges.isNear(range) || this.#ranges.requests < MAX_PARALLEL_REQUESTS;
   }
 
-  /** The spool has ended before the blob has: this client goes on alone, and its bytes are verified as the fill's would have been. */
+  /** The spool ended before the blob: this client continues alone, and its bytes are verified like those of the fill. */
   async *#rest(range: ByteRange, verify: boolean, { signal }: ReadOptions): AsyncGenerator<Uint8Array> {
     const { digest } = this.#options.blob;
     if (!verify) {

@@ -1,29 +1,29 @@
 import type { ByteRange } from '../oci/range.ts';
 import { downloadBlob, type RemoteBlob } from './blob-download.ts';
 
-/** A range that begins at most this far behind the last one is read from the same response. Bytes. */
+/** A range that starts at most this many bytes after the last one is read from the same response. */
 const MAX_GAP_BYTES = 1024 * 1024;
-/** So many requests fetch one range each; the next one fetches all that follows, and later ranges are read from it. */
+/** This many requests fetch one range each; the next one fetches the rest of the blob, and later ranges are read from it. */
 const MAX_BOUNDED_REQUESTS = 4;
 
 interface OpenDownload {
   readonly chunks: AsyncGenerator<Uint8Array>;
   readonly closed: AbortController;
-  /** First byte that it does not have. */
+  /** Position after its last byte. */
   readonly end: number;
-  /** Of the next byte that comes. */
+  /** Position of the next byte. */
   position: number;
-  /** Came with the bytes before it. */
+  /** Received and not yet read. */
   left: Uint8Array | undefined;
 }
 
 /**
- * Ranges of a blob, read from its upstream for one client with few requests: a range that follows the one before is read from the same
+ * Ranges of a blob, read from its upstream for one client with few requests: a range that follows the previous one is read from the same
  * response. Not verified.
  */
 export class RemoteRanges {
   readonly #blob: RemoteBlob;
-  /** Bytes of the whole. */
+  /** Size of the blob in bytes. */
   readonly #size: number;
   #open: OpenDownload | undefined;
   #requests = 0;

@@ -9,12 +9,12 @@ import { FileLocks } from '../locks/file-locks.ts';
 
 export interface SpoolAreaOptions {
   readonly directory: string;
-  /** Bytes that all spools may take together. */
+  /** Total size of all spools, in bytes. */
   readonly maxBytes: number;
-  /** A spool that nobody continued for this long is removed. Milliseconds. */
+  /** A spool that was not resumed for this long is removed. Milliseconds. */
   readonly keepMs: number;
   readonly buffers: BufferPool;
-  /** Told after every change. Bytes. */
+  /** Called with the total size after every change. Bytes. */
   readonly onSize?: (bytes: number) => void;
   /** The quota of the storage that finished blobs go to; absent when there is none. */
   readonly quota?: SpaceReservation | undefined;
@@ -22,47 +22,47 @@ export interface SpoolAreaOptions {
 
 /** Space in the storage, reserved for blobs that are being filled. */
 export interface SpaceReservation {
-  /** @throws when a blob of so many bytes can never fit */
+  /** @throws when a blob of `size` bytes can never fit */
   assertFits(size: number): void;
   /**
-   * Frees and reserves space; replaces what was reserved for the same owner.
+   * Frees and reserves space; replaces the owner's reservation.
    *
-   * @throws when no space can be freed; what was reserved before is given up too
+   * @throws when no space can be freed; the owner's reservation is released then
    */
   reserve(owner: string, digest: Digest, bytes: number): Promise<void>;
   release(owner: string): void;
 }
 
-/** Whose spool it is. What one source wrote is never continued from another. */
+/** The identity of a spool. Bytes of one source are never continued from another. */
 export interface SpoolKey {
   readonly digest: Digest;
-  /** The upstream, or one repository of it. */
+  /** An upstream, or one repository of it. */
   readonly source: string;
 }
 
-/** No room for another spool under the configured limit. */
+/** The configured limit leaves no space for another spool. */
 export class SpoolAreaFullError extends Error {
   override readonly name = 'SpoolAreaFullError';
 }
 
 const SWEEP_INTERVAL_MS = 10 * 60_000;
-/** Of spools that no fill uses so many are kept, however small they are: each is looked at when space is made. */
+/** Number of unused spools that are kept, of whatever size: freeing space reads the metadata of each. */
 const MAX_IDLE_SPOOLS = 1_000;
-/** Before the directory was looked at. */
+/** Before the directory was read. */
 const UNKNOWN = { count: Infinity, bytes: Infinity };
 
 /**
- * The directory of unfinished fills: one file per digest and source, named after both. What is left behind by a break, a restart or a crash
- * stays, so that the next fill of the digest from the same source resumes there.
+ * The directory of unfinished fills: one file per digest and source, named after both. After a break, a restart or a crash the file stays,
+ * and the next fill of the digest from the same source resumes it.
  */
 export class SpoolArea {
   readonly #options: SpoolAreaOptions;
-  /** Bytes that each running fill has reserved, by its file. */
+  /** Bytes reserved by each running fill, by its file. */
   readonly #active = new Map<string, number>();
-  /** The file that a running fill has, where it is not named after the key. */
+  /** The private file of a running fill, by the name that its key has otherwise. */
   readonly #privateFiles = new Map<string, string>();
   readonly #locks: FileLocks;
-  /** Spools that no fill uses: those of the last look, and what was left since. Never too few. */
+  /** Unused spools: those found by the last read of the directory, and those left since. Never too few. */
   #idle = UNKNOWN;
   #removing: Promise<void> | undefined;
   #sweeper: NodeJS.Timeout | undefined;
@@ -72,7 +72,7 @@ export class SpoolArea {
     this.#locks = new FileLocks(`${options.directory}.locks`);
   }
 
-  /** Makes the directory and removes what is too old, now and from time to time. */
+  /** Creates the directory, and removes old spools now and periodically. */
   async start(): Promise<void> {
     await mkdir(this.#options.directory, { recursive: true });
     await this.#locks.start();
@@ -85,14 +85,14 @@ export class SpoolArea {
     this.#locks.stop();
   }
 
-  /** Where the spool of a digest is. */
+  /** Path of a spool. */
   pathOf(key: SpoolKey): string {
     return join(this.#options.directory, this.#fileOf(key));
   }
 
   /**
-   * Opens the spool of a digest for a fill, with what an earlier fill from the same source left in it. While another process fills the same
-   * digest the spool is a private one, which no other fill resumes.
+   * Opens the spool of a digest for a fill, with the bytes of an earlier fill from the same source. While another process fills the same
+   * digest, the spool is a private file, which no other fill resumes.
    */
   async open(key: SpoolKey): Promise<Spool> {
     const name = fileName(key);
@@ -106,14 +106,14 @@ export class SpoolArea {
     }
   }
 
-  /** Has a lock too, so that the other process does not take it for one that was left behind. */
+  /** It has a lock too, so that the other process does not take it for an unused one. */
   async #usePrivate(name: string): Promise<void> {
     const file = `${name}.${randomUUID()}`;
     await this.#locks.take(file);
     this.#privateFiles.set(name, file);
   }
 
-  /** @throws {SpoolAreaFullError} when `size` bytes do not fit beside what other running fills have reserved; nothing is reserved or removed */
+  /** @throws {SpoolAreaFullError} when `size` bytes do not fit next to the reservations of other running fills; nothing is reserved or removed */
   assertFits(key: SpoolKey, size: number): void {
     const others = sum(this.#active.values()) - (this.#active.get(this.#fileOf(key)) ?? 0);
     if (others + size > this.#options.maxBytes)
@@ -121,62 +121,62 @@ export class SpoolArea {
     try {
       this.#options.quota?.assertFits(size);
     } catch (err) {
-      throw new SpoolAreaFullError(`${size} bytes are more than the store may take`, { cause: err });
+      throw new SpoolAreaFullError(`${size} bytes exceed the quota of the storage`, { cause: err });
     }
   }
 
   /**
-   * Reserves space for a running fill, at the cost of spools that no fill uses, the oldest first.
+   * Reserves space for a running fill. Removes unused spools for it, the oldest first.
    *
-   * @param bytes of the blob that are there, or are about to be; replaces what was reserved before
+   * @param bytes of the blob, received or about to be; replaces the previous reservation
    * @throws {SpoolAreaFullError} when running fills alone leave no space
    */
   async reserve(key: SpoolKey, bytes: number): Promise<void> {
     const file = this.#fileOf(key);
     const before = this.#active.get(file) ?? 0;
     this.#active.set(file, bytes);
-    // What is reserved while others make space may come too late for it.
-    for (let looks = 0; looks < 2 && this.#isOver(); looks++) await this.#makeSpace();
+    // A second time, as a pass in progress has not seen this reservation.
+    for (let passes = 0; passes < 2 && this.#isOver(); passes++) await this.#makeSpace();
     const total = this.#total;
     this.#options.onSize?.(total);
     try {
       if (total > this.#options.maxBytes)
         throw new SpoolAreaFullError(`running fills leave no space for ${bytes} bytes`);
-      await this.#reserveInStore(key, bytes);
+      await this.#reserveInQuota(key, bytes);
     } catch (err) {
       this.#active.set(file, before);
       throw err;
     }
   }
 
-  async #reserveInStore(key: SpoolKey, bytes: number): Promise<void> {
+  async #reserveInQuota(key: SpoolKey, bytes: number): Promise<void> {
     try {
       await this.#options.quota?.reserve(fileName(key), key.digest, bytes);
     } catch (err) {
-      throw new SpoolAreaFullError(`no space in the store for ${bytes} bytes`, { cause: err });
+      throw new SpoolAreaFullError(`the quota of the storage leaves no space for ${bytes} bytes`, { cause: err });
     }
   }
 
-  /** The fill has ended; its file, if it is still there, waits for the next one. */
+  /** The fill has ended; its file, unless it became the blob, stays for the next one. */
   async release(key: SpoolKey): Promise<void> {
     const name = fileName(key);
     const file = this.#fileOf(key);
     this.#options.quota?.release(name);
     this.#active.delete(file);
     this.#privateFiles.delete(name);
-    const left = file === name && (await stat(this.pathOf(key)).catch(() => undefined)); // else it has become the blob
+    const left = file === name && (await stat(this.pathOf(key)).catch(() => undefined)); // absent when it became the blob
     if (left) this.#idle = { count: this.#idle.count + 1, bytes: this.#idle.bytes + left.size };
     this.#options.onSize?.(sum(this.#active.values()));
     await this.#locks.release(file);
     if (file !== name) await rm(join(this.#options.directory, file), { force: true });
   }
 
-  /** Removes the file; open readers can still read it. */
+  /** Removes the file. Open readers can still read it. */
   async discard(key: SpoolKey): Promise<void> {
     await rm(this.pathOf(key), { force: true });
   }
 
-  /** Bytes of all spools. */
+  /** Size of all spools in bytes. */
   get #total(): number {
     return sum(this.#active.values()) + this.#idle.bytes;
   }
@@ -190,7 +190,7 @@ export class SpoolArea {
     await this.#removing;
   }
 
-  /** Looks at the directory, and removes as many spools that no fill uses as there are too many, the oldest first. */
+  /** Reads the directory, and removes unused spools until the limits are kept, the oldest first. */
   async #removeIdle(): Promise<void> {
     const spools = await this.#idleSpools();
     this.#idle = { count: spools.length, bytes: sum(spools.map(({ size }) => size)) };
@@ -221,7 +221,7 @@ export class SpoolArea {
       names.map(async (name) => {
         const path = join(this.#options.directory, name);
         if (await this.#locks.isHeld(name)) return undefined;
-        const info = await stat(path).catch(() => undefined); // gone meanwhile
+        const info = await stat(path).catch(() => undefined); // removed meanwhile
         return info && { path, size: info.size, modifiedAt: info.mtimeMs };
       }),
     );
@@ -229,7 +229,7 @@ export class SpoolArea {
   }
 }
 
-/** A source can have any name, of any length. */
+/** The source is hashed, as its name may be long and have any characters. */
 function fileName({ digest, source }: SpoolKey): string {
   const suffix = createHash('sha256').update(source).digest('hex').slice(0, 16);
   return `${digest.replace(':', '-')}.${suffix}`;

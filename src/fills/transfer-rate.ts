@@ -1,18 +1,18 @@
 interface Sample {
   /** Milliseconds of a monotonic clock. */
   readonly at: number;
-  /** Bytes received until then. */
+  /** Bytes received by then. */
   readonly bytes: number;
 }
 
-/** Longest window that {@link TransferRate.isBelow} can be asked about. Milliseconds. */
+/** Longest window of {@link TransferRate.isBelow}. Milliseconds. */
 export const MAX_WINDOW_MS = 30_000;
 
-/** The recent growth of one transfer, from samples taken about once a second. */
+/** The current rate of one transfer, from samples taken about once a second. */
 export class TransferRate {
   #samples: Sample[] = [];
 
-  /** Starts over: what came before, from another connection, no longer counts. */
+  /** Removes all samples: those of an earlier connection do not count. */
   restart(): void {
     this.#samples = [];
   }
@@ -23,19 +23,19 @@ export class TransferRate {
     while (this.#samples[1] && at - this.#samples[1].at >= MAX_WINDOW_MS) this.#samples.shift();
   }
 
-  /** Bytes per second over the samples there are. */
+  /** Bytes per second over all samples. */
   get average(): number {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
     if (!first || !last || last.at === first.at) return 0;
     return ((last.bytes - first.bytes) * 1000) / (last.at - first.at);
   }
 
-  /** Whether samples span the window. */
+  /** Whether the samples span the window. */
   isMeasured(windowMs: number): boolean {
     return this.#firstOf(windowMs) !== undefined;
   }
 
-  /** Whether fewer bytes came in the last `windowMs` than `bytesPerSecond` would make. False until a whole window was seen. */
+  /** Whether the rate of the last `windowMs` is below `bytesPerSecond`. False until the samples span the window. */
   isBelow(bytesPerSecond: number, windowMs: number): boolean {
     const last = this.#samples.at(-1);
     const first = this.#firstOf(windowMs);

@@ -3,22 +3,22 @@ import { MAX_WINDOW_MS, TransferRate } from './transfer-rate.ts';
 
 export interface TransferWatchOptions {
   readonly sources: Pick<FillSources, 'hasAlternative' | 'interrupt'>;
-  /** Bytes that have come. */
+  /** Bytes received so far. */
   readonly written: () => number;
   /** Bytes per second. */
   readonly minRate: number;
 }
 
 const SAMPLE_MS = 1_000;
-/** While another source can be used, this one has to be faster, and is given less time. */
+/** While there is an alternative, a source must be faster, and gets less time. */
 const ALTERNATIVE_WINDOW_MS = 3_000;
 const ALTERNATIVE_BYTES_PER_SECOND = 64 * 1024;
-/** A source that joins is used at once if less than this has come in the last second. */
+/** The window for a source that joins: it is used immediately when the current one is too slow in it. */
 const RECONSIDER_MS = 1_000;
 /** Stalls in a row after which a transfer ends. */
 const MAX_STALLS = 3;
 
-/** Watches one transfer, and changes the source of one that is too slow. */
+/** Watches one transfer, and changes its source when it is too slow. */
 export class TransferWatch {
   readonly #options: TransferWatchOptions;
   readonly #rate = new TransferRate();
@@ -29,19 +29,19 @@ export class TransferWatch {
     this.#options = options;
   }
 
-  /** False once it has stalled too often, without recovering in between. */
+  /** False when it has stalled too often without recovering in between. */
   get canResume(): boolean {
     return this.#stalls < MAX_STALLS;
   }
 
-  /** Bytes per second since the transfer was opened last. */
+  /** Bytes per second since the transfer was last opened. */
   get rate(): number {
     return this.#rate.average;
   }
 
   async during<T>(work: () => Promise<T>): Promise<T> {
     this.#restart();
-    const timer = setInterval(() => this.#look(), SAMPLE_MS).unref();
+    const timer = setInterval(() => this.#check(), SAMPLE_MS).unref();
     try {
       return await work();
     } finally {
@@ -61,12 +61,12 @@ export class TransferWatch {
     if (this.#rate.isBelow(ALTERNATIVE_BYTES_PER_SECOND, RECONSIDER_MS)) this.#interrupt();
   }
 
-  #look(): void {
+  #check(): void {
     this.#sample();
     if (this.#options.sources.hasAlternative) {
       if (this.#rate.isBelow(ALTERNATIVE_BYTES_PER_SECOND, ALTERNATIVE_WINDOW_MS)) this.#interrupt();
     } else if (!this.#isOpen) {
-      return; // how long headers may take is the upstream's own timeout
+      return; // waiting for headers has a timeout of the upstream
     } else if (this.#rate.isBelow(this.#options.minRate, MAX_WINDOW_MS)) {
       this.#stalls += 1;
       this.#interrupt();

@@ -1,20 +1,21 @@
 /**
- * What a check that fails changes: `unhealthy`: everything is answered by 503, as distribution does; `unready`: `/readyz`
- * alone; `told`: nothing, but whoever asks is told.
+ * The effect of a failing check.
+ *
+ * - `unhealthy`: every response is 503, like distribution · `unready`: only that of `/readyz` · `reported`: only the reports change
  */
-export type Consequence = 'unhealthy' | 'unready' | 'told';
+export type Consequence = 'unhealthy' | 'unready' | 'reported';
 
 export interface HealthCheck {
-  /** Shown to whoever asks for the health; distribution's names. */
+  /** In health reports; the names of distribution. */
   readonly name: string;
   readonly consequence: Consequence;
   readonly intervalMs: number;
-  /** Failures in a row before it counts. */
+  /** Consecutive failures before the check counts as failed. */
   readonly threshold: number;
   /** A run that takes longer counts as a failure, and its signal is aborted. */
   readonly timeoutMs: number;
   /** Rejects with the reason when unhealthy. */
   run(signal: AbortSignal): Promise<void>;
-  /** What else is known, without asking anybody; no secrets. */
+  /** Further known facts for the report; no secrets. */
   detail?(): Readonly<Record<string, unknown>>;
 }

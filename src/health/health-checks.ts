@@ -8,25 +8,26 @@ import { redactUrl } from '../telemetry/redact-url.ts';
 import type { HealthCheck } from './health-check.ts';
 import { type CheckedRedis, type CheckedUpstream, redisCheck, upstreamCheck } from './health-dependencies.ts';
 
-/** As much of a storage driver as its check needs. */
+/** The part of a storage driver that its check needs. */
 export interface CheckedStorage {
-  /** As written in the configuration. */
+  /** Name in the configuration. */
   readonly name: string;
-  /** Rejects with a `PathNotFoundError` when there is no such path. */
   stat(path: string): Promise<{ readonly isDirectory: boolean }>;
-  /** Absent when that cannot be known. */
+  /** Whether an error of {@link stat} means that the path does not exist. */
+  isNotFound(error: unknown): boolean;
+  /** Absent when the driver cannot know. */
   isWritable?(): Promise<boolean>;
 }
 
-/** What a service stands on. */
+/** The dependencies of the service. */
 export interface Checked {
   readonly storage: CheckedStorage;
-  /** Undefined without one. */
+  /** Absent when Redis is not configured. */
   readonly redis: CheckedRedis | undefined;
   readonly upstreams: readonly CheckedUpstream[];
 }
 
-/** All checks of a configuration. Who cannot reach its storage is never ready, configured or not. */
+/** Creates the checks of a configuration. Storage is always checked: without it the service is not ready. */
 export function createHealthChecks(config: HealthConfig, { storage, redis, upstreams }: Checked): HealthCheck[] {
   return [
     storageCheck(storage, config.storageDriver),
@@ -49,15 +50,14 @@ function storageCheck(storage: CheckedStorage, config: HealthConfig['storageDriv
     timeoutMs: intervalMs,
     async run() {
       const root = await storage.stat('/').catch((error: unknown) => {
-        // Nothing has been stored yet; but a directory was made at the start, and somebody has taken it away.
-        const isEmpty = error instanceof Error && error.name === 'PathNotFoundError' && storage.name !== 'filesystem';
-        if (!isEmpty) throw error;
+        // Only the filesystem driver has a root before something is stored.
+        if (storage.name === 'filesystem' || !storage.isNotFound(error)) throw error;
         return undefined;
       });
-      if (root && !root.isDirectory) throw new Error('the storage directory is no directory any more');
+      if (root && !root.isDirectory) throw new Error('the storage directory is not a directory');
       writable = await storage.isWritable?.();
     },
-    // Read-only storage is healthy: stored content is served.
+    // Read-only storage is healthy: it still serves content.
     detail: () => (writable === undefined ? {} : { writable }),
   };
 }
@@ -88,7 +88,7 @@ function httpCheck({ uri, headers, statusCode, timeoutMs, intervalMs, threshold 
     threshold,
     timeoutMs,
     async run(signal) {
-      // A connection of its own each time: an idle one would say nothing about whether new ones are accepted.
+      // A new connection for each run: an idle one would not show whether new ones are accepted.
       const dispatcher = new Agent();
       try {
         const response = await fetch(target.url, {
@@ -97,9 +97,9 @@ function httpCheck({ uri, headers, statusCode, timeoutMs, intervalMs, threshold 
           signal,
           dispatcher,
         });
-        if (response.status !== statusCode) throw new Error(`answered ${response.status} instead of ${statusCode}`);
+        if (response.status !== statusCode) throw new Error(`status ${response.status} instead of ${statusCode}`);
       } catch (error) {
-        // `fetch failed` says nothing; its cause does.
+        // The message is `fetch failed`; the cause has the reason.
         throw error instanceof Error && error.cause instanceof Error ? error.cause : error;
       } finally {
         await dispatcher.destroy();

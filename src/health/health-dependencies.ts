@@ -1,52 +1,52 @@
 import type { HealthConfig } from '../config/config.ts';
 import type { HealthCheck } from './health-check.ts';
 
-/** As much of Redis as its check needs. */
+/** The part of Redis that its check needs. */
 export interface CheckedRedis {
   /** Such as `up`, `read-only` or `down`. */
   readonly state: string;
-  /** Whether it answers; takes a bounded time. */
-  answers(): Promise<boolean>;
+  /** Whether it responds within a time limit. */
+  responds(): Promise<boolean>;
 }
 
-/** As much of an upstream as its check needs. */
+/** The part of an upstream that its check needs. */
 export interface CheckedUpstream {
   readonly name: string;
   status(): { readonly breaker: 'closed' | 'open' | 'half-open' };
-  /** Rejects when it cannot be asked. */
+  /** Rejects when the upstream cannot be reached. */
   ping(options: { readonly signal: AbortSignal }): Promise<void>;
 }
 
-/** Redis is a tier that may be absent: unless somebody wants it to, its loss fails nothing. */
+/** Redis is an optional tier: its loss is only reported, unless `fatal` is set. */
 export function redisCheck(redis: CheckedRedis, config: HealthConfig['redis']): HealthCheck {
   const { intervalMs, threshold, fatal } = config;
   return {
     name: 'redis',
-    consequence: fatal ? 'unhealthy' : 'told',
+    consequence: fatal ? 'unhealthy' : 'reported',
     intervalMs,
     threshold,
     timeoutMs: intervalMs,
     async run() {
-      const answers = await redis.answers();
-      if (!answers || redis.state !== 'up') throw new Error(answers ? redis.state : 'no answer');
+      const responds = await redis.responds();
+      if (!responds || redis.state !== 'up') throw new Error(responds ? redis.state : 'no response');
     },
     detail: () => ({ redis: redis.state }),
   };
 }
 
-/** Costs the upstream nothing unless it is to be probed: its circuit breaker knows what pulls have met. */
+/** Sends no request unless `probe` is set: the circuit breaker knows the results of recent pulls. */
 export function upstreamCheck(upstream: CheckedUpstream, config: HealthConfig['upstreams']): HealthCheck {
   const { intervalMs, timeoutMs, threshold, fatal, probe } = config;
   return {
     name: `upstream_${upstream.name}`,
-    consequence: fatal ? 'unhealthy' : 'told',
+    consequence: fatal ? 'unhealthy' : 'reported',
     intervalMs,
     threshold,
     timeoutMs,
     async run(signal) {
       if (probe) await upstream.ping({ signal });
       const { breaker } = upstream.status();
-      if (breaker !== 'closed') throw new Error(`not asked for now: its circuit breaker is ${breaker}`);
+      if (breaker !== 'closed') throw new Error(`circuit breaker is ${breaker}`);
     },
     detail: () => upstream.status(),
   };

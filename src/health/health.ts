@@ -3,35 +3,34 @@ import type { Log } from '../telemetry/log.ts';
 import type { Consequence, HealthCheck } from './health-check.ts';
 import { type Checked, createHealthChecks } from './health-checks.ts';
 
-/** `starting` and `draining` are the process's own; `failing`: what it stands on is not there. */
+/** `failing`: a dependency is missing. */
 export type Readiness = 'starting' | 'ready' | 'failing' | 'draining';
 
-/** What is known of one check. */
+/** The state of one check. */
 export interface CheckReport {
   readonly state: 'passing' | 'failing' | 'pending';
-  /** What a failure means. */
   readonly consequence: Consequence;
-  /** Of the last failure, while it lasts. */
+  /** Reason of the last failure. Absent while the check passes. */
   readonly reason?: string;
-  /** When it last ended, RFC 3339. */
+  /** End of the last run, RFC 3339. */
   readonly checkedAt?: string;
 }
 
-/** Whether the service should be sent requests, from checks that run in the background. */
+/** Whether the service should get requests, from checks that run in the background. */
 export interface Health {
-  /** Cheap; asked for every request. Healthy until a check has failed often enough. */
+  /** Cheap: called for every request. Healthy until a check has reached its threshold of failures. */
   isHealthy(): boolean;
   /** Whether a load balancer should send requests here. */
   readiness(): Readiness;
-  /** The last failure of each check that counts as failed, by name; shown to anyone who may see the debug address. */
+  /** Last failure of each failed check, by name. For clients of the debug address. */
   failures(): Readonly<Record<string, string>>;
-  /** Every check by name, for the same people. */
+  /** Every check by name. For the same clients. */
   report(): Readonly<Record<string, CheckReport>>;
-  /** The service listens. Runs every check from now on, the first time after its interval, as distribution does. */
+  /** Called when the service listens. Runs every check after its interval, like distribution. */
   start(): void;
-  /** Not ready from now on. */
+  /** Ends readiness. */
   drain(): void;
-  /** Runs every check once; for those who cannot wait for the interval. */
+  /** Runs every check once, without waiting for its interval. */
   checkNow(): Promise<void>;
   stop(): void;
 }
@@ -58,7 +57,9 @@ class PolledHealth implements Health {
 
   readiness(): Readiness {
     if (this.#phase !== 'serving') return this.#phase;
-    return this.#polls.every((poll) => poll.failure === undefined || poll.consequence === 'told') ? 'ready' : 'failing';
+    return this.#polls.every((poll) => poll.failure === undefined || poll.consequence === 'reported')
+      ? 'ready'
+      : 'failing';
   }
 
   failures(): Readonly<Record<string, string>> {
@@ -94,11 +95,11 @@ interface Run {
   readonly done: Promise<void>;
 }
 
-/** One check, its timer and its failures in a row. */
+/** One check with its timer and its consecutive failures. */
 class Poll {
   readonly #check: HealthCheck;
   readonly #log: Log;
-  #failuresInRow = 0;
+  #consecutiveFailures = 0;
   #failure: string | undefined;
   #running: Run | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -129,7 +130,7 @@ class Poll {
     };
   }
 
-  /** The reason of the last failure, once there have been enough in a row. */
+  /** Reason of the last failure. Absent below the threshold. */
   get failure(): string | undefined {
     return this.#failure;
   }
@@ -137,7 +138,7 @@ class Poll {
   start(): void {
     this.#timer = setInterval(() => {
       if (this.#running === undefined) void this.runOnce();
-      // A check that hangs (a dead network file system) goes on failing, and no second one is sent after it.
+      // A check that hangs (on a dead network file system) keeps failing, and no second one is started.
       else if (this.#running.limit.signal.aborted) this.#timedOut();
     }, this.#check.intervalMs).unref();
   }
@@ -173,21 +174,21 @@ class Poll {
   }
 
   #timedOut(): void {
-    this.#failed(`no answer within ${this.#check.timeoutMs} ms`);
+    this.#failed(`no result within ${this.#check.timeoutMs} ms`);
   }
 
   #passed(): void {
     this.#checkedAt = new Date();
-    this.#failuresInRow = 0;
+    this.#consecutiveFailures = 0;
     if (this.#failure === undefined) return;
     this.#failure = undefined;
-    this.#log.info({ check: this.name }, 'health check passes again');
+    this.#log.info({ check: this.name }, 'health check recovered');
   }
 
   #failed(reason: string): void {
     this.#checkedAt = new Date();
-    this.#failuresInRow++;
-    if (this.#failuresInRow < this.#check.threshold) return;
+    this.#consecutiveFailures++;
+    if (this.#consecutiveFailures < this.#check.threshold) return;
     if (this.#failure === undefined) this.#log.warn({ check: this.name, reason }, 'health check failed');
     this.#failure = reason;
   }

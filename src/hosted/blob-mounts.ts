@@ -3,16 +3,20 @@ import { OCTET_STREAM } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { MountedBlob, MountSource } from '../registry/registry.ts';
 
-/** Repositories that are looked into for a mount that names none. */
-const MAX_LOOKED_INTO = 32;
+/** Repositories that are tried for a mount without a source. */
+const MAX_CANDIDATES = 32;
 
-export interface BlobMountsOptions {
+/** The part of a content store that mounts need. */
+export interface MountableStore {
   readonly blobs: Pick<BlobStore, 'mount'>;
-  /** Repositories that have a blob, as far as is known. */
+}
+
+export interface BlobMountsOptions extends MountableStore {
+  /** Stored names of the repositories that are known to have a blob. */
   readonly holders: (digest: Digest) => Promise<readonly string[]>;
 }
 
-/** Makes blobs of one repository part of another. */
+/** Makes blobs of one repository available in another. */
 export class BlobMounts {
   readonly #options: BlobMountsOptions;
 
@@ -20,7 +24,7 @@ export class BlobMounts {
     this.#options = options;
   }
 
-  /** @returns undefined when the client may not have it from there, or it is not there */
+  /** @returns undefined when the source does not have the blob, or the client may not pull from it */
   async mount(repository: string, digest: Digest, { from, mayPull }: MountSource): Promise<MountedBlob | undefined> {
     const { blobs } = this.#options;
     for (const holder of await this.#candidates(digest, from)) {
@@ -33,6 +37,6 @@ export class BlobMounts {
 
   async #candidates(digest: Digest, from: string | undefined): Promise<readonly string[]> {
     if (from !== undefined) return [from];
-    return (await this.#options.holders(digest)).slice(0, MAX_LOOKED_INTO);
+    return (await this.#options.holders(digest)).slice(0, MAX_CANDIDATES);
   }
 }

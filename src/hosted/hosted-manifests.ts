@@ -42,7 +42,7 @@ export interface HostedManifestsOptions {
   readonly policy: PushPolicy;
 }
 
-/** Takes manifests into storage, and removes what clients delete. */
+/** Pushes of manifests into storage, and deletes. */
 export class HostedManifests implements Pick<RegistryWriter, 'putManifest'>, RegistryDeleter {
   readonly #options: HostedManifestsOptions;
 
@@ -77,7 +77,7 @@ export class HostedManifests implements Pick<RegistryWriter, 'putManifest'>, Reg
     });
   }
 
-  /** @returns the tags that are gone; undefined when there was nothing to delete */
+  /** @returns the deleted tags; undefined when there was nothing to delete */
   async #deleteReference(repository: string, reference: Reference): Promise<readonly string[] | undefined> {
     const { store } = this.#options;
     if (reference.kind === 'tag') {
@@ -94,7 +94,7 @@ export class HostedManifests implements Pick<RegistryWriter, 'putManifest'>, Reg
     throw new RegistryError('BLOB_UNKNOWN', 'blob unknown to registry', { detail: { digest } });
   }
 
-  /** Nobody is told of it from memory afterwards, nor remembers what was read before. */
+  /** Afterwards the content is not in memory, nor added by a read that started before. */
   async #forgetting<T>(repository: string, digest: Digest, remove: () => Promise<T>): Promise<T> {
     try {
       return await remove();
@@ -103,10 +103,10 @@ export class HostedManifests implements Pick<RegistryWriter, 'putManifest'>, Reg
     }
   }
 
-  /** @param allow what can be done instead */
+  /** @param allow the methods that remain, for `Allow` */
   #checkDeletable(allow: string): void {
     if (this.#options.policy.deletes) return;
-    throw new RegistryError('UNSUPPORTED', 'nothing can be deleted here: storage.delete.enabled is not set', {
+    throw new RegistryError('UNSUPPORTED', 'deletion is off: set storage.delete.enabled', {
       headers: { allow },
     });
   }
@@ -122,7 +122,7 @@ function digestFor(reference: Reference, bytes: Uint8Array): Digest {
   });
 }
 
-/** One error for each, as distribution; a manifest can name tens of thousands. */
+/** One error for each blob, like distribution. A manifest can refer to tens of thousands. */
 function unknownParts(missing: readonly Digest[]): RegistryError {
   const [first, ...rest] = missing.slice(0, MAX_LISTED).map((digest) => ({ digest }));
   const error = (detail: object | undefined, others: readonly RegistryError[] = []) =>

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
+import type { ContentCache } from '../content/content-cache.ts';
 import type { StoredUpload, UploadStore } from '../content/uploads.ts';
 import { type Descriptor, OCTET_STREAM } from '../oci/descriptor.ts';
 import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
@@ -21,20 +22,20 @@ export interface HostedUploadsOptions {
   readonly uploads: UploadStore;
   readonly mounts: BlobMounts;
   readonly secrets: UploadSecrets;
-  /** The repository has the blob from now on. */
-  readonly onStored: (repository: string, digest: Digest, size: number) => void;
+  /** Gets every stored blob. */
+  readonly content: Pick<ContentCache, 'blobStored'>;
   readonly now: () => number;
 }
 
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** A session that is known to be, or to have been. */
+/** A session that exists, or existed. */
 type KnownUpload = Omit<StoredUpload, 'size'> & {
-  /** Where the client thinks that it is; undefined when it made the URL itself. */
+  /** Position from the signed state; absent when the client built the URL itself. */
   readonly offset: number | undefined;
 };
 
-/** Pushes of blobs to what is stored here. Names are those of the storage. */
+/** Upload sessions of stored repositories. Repositories have their stored names. */
 export class HostedUploads implements UploadWriter {
   readonly #options: HostedUploadsOptions;
 
@@ -70,7 +71,7 @@ export class HostedUploads implements UploadWriter {
     options?.signal?.throwIfAborted();
     const { id } = upload;
     const known = await this.#known(repository, upload);
-    const size = await this.#options.uploads.append({ repository, id: checkId(id) }, pieceOf(body, known));
+    const size = await this.#options.uploads.append({ repository, id: checkId(id) }, chunkOf(body, known));
     return await this.#session(repository, id, { ...known, size });
   }
 
@@ -81,10 +82,10 @@ export class HostedUploads implements UploadWriter {
     options?: CallOptions,
   ): Promise<Descriptor> {
     options?.signal?.throwIfAborted();
-    const { uploads, onStored } = this.#options;
+    const { uploads, content } = this.#options;
     const known = await this.#known(repository, upload);
-    const size = await uploads.finish({ repository, id: checkId(upload.id) }, pieceOf(body, known), digest);
-    onStored(repository, digest, size);
+    const size = await uploads.finish({ repository, id: checkId(upload.id) }, chunkOf(body, known), digest);
+    content.blobStored(repository, digest, size);
     return { digest, size, mediaType: OCTET_STREAM };
   }
 
@@ -101,13 +102,13 @@ export class HostedUploads implements UploadWriter {
     options?: CallOptions,
   ): Promise<MountedBlob | undefined> {
     options?.signal?.throwIfAborted();
-    const { mounts, onStored } = this.#options;
+    const { mounts, content } = this.#options;
     const mounted = await mounts.mount(repository, digest, source);
-    if (mounted) onStored(repository, digest, mounted.size);
+    if (mounted) content.blobStored(repository, digest, mounted.size);
     return mounted;
   }
 
-  /** Resolves when nothing is written any more, once no request is answered any more. */
+  /** Resolves when all writes have ended. Called after the last request. */
   async close(): Promise<void> {
     await this.#options.uploads.settled();
   }
@@ -137,8 +138,8 @@ export class HostedUploads implements UploadWriter {
   }
 }
 
-/** A client that does not say where its bytes belong means what the URL says, which is of no matter when it sends none. */
-function pieceOf({ bytes, offset, length }: UploadBody, known: KnownUpload) {
+/** The position of a chunk without `Content-Range` is that of the URL. An empty one needs none. */
+function chunkOf({ bytes, offset, length }: UploadBody, known: KnownUpload) {
   return {
     bytes,
     length,
@@ -147,7 +148,7 @@ function pieceOf({ bytes, offset, length }: UploadBody, known: KnownUpload) {
   };
 }
 
-/** It becomes part of a path. @throws {RegistryError} `BLOB_UPLOAD_UNKNOWN` */
+/** The id becomes part of a path. @throws {RegistryError} `BLOB_UPLOAD_UNKNOWN` */
 function checkId(id: string): string {
   if (!ID.test(id)) throw unknownUpload();
   return id;

@@ -9,7 +9,7 @@ const CLASS_OF_CONFIG: Readonly<Record<string, string>> = {
 };
 
 /**
- * As distribution's `policy.repository.classes`: the config says what class of thing an image manifest is.
+ * Like distribution's `policy.repository.classes`: the media type of the config is the class of an image manifest.
  *
  * @param allowed empty: all
  * @throws {RegistryError} `DENIED`

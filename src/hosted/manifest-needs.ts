@@ -27,9 +27,9 @@ const AS_MANIFEST: Need['kinds'] = ['manifest'];
 const AS_EITHER: Need['kinds'] = ['manifest', 'blob'];
 
 /**
- * What a repository has to have before it takes a manifest. The subject is not among it: the specification lets it come later, or never.
+ * The content that a repository must have before a manifest is accepted. Not the subject: the specification lets it follow later, or never.
  *
- * @param validation undefined: nothing is asked for
+ * @param validation absent: nothing is required
  * @throws {RegistryError} `MANIFEST_INVALID` for a URL that is not allowed
  */
 export function needsOf({ references }: ParsedManifest, validation: ManifestValidation | undefined): Need[] {
@@ -51,16 +51,16 @@ function isNeeded(reference: ManifestReference, { platforms }: ManifestValidatio
   return platforms.some(({ os, architecture }) => platform['os'] === os && platform['architecture'] === architecture);
 }
 
-/** An index may also list what is no manifest, as BuildKit's caches do: layers, which are blobs. */
+/** An index may also list layers, which are blobs, as BuildKit's caches do. */
 function kindsOf({ kind, mediaType }: ManifestReference): Need['kinds'] {
   if (kind !== 'manifest') return AS_BLOB;
   return MANIFEST_MEDIA_TYPES.includes(mediaType) ? AS_MANIFEST : AS_EITHER;
 }
 
-/** More than any client or server takes. */
+/** Longer than any client or server accepts. */
 const MAX_URL_LENGTH = 8192;
 
-/** As distribution: http or https, no fragment, allowed and not denied; patterns are searched for. */
+/** Like distribution: http or https, no fragment, allowed and not denied; a pattern matches anywhere in the URL. */
 function checkUrls(
   { digest, urls }: { readonly digest: string; readonly urls: readonly string[] },
   { allow, deny }: ManifestValidation,

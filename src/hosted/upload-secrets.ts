@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 
-/** What sessions' URLs are signed with: the first is used, all are believed. */
+/** The secrets of session URLs: the first one signs, all of them verify. */
 export type UploadSecrets = () => Promise<readonly [string, ...string[]]>;
 
 export interface UploadSecretOptions {
-  /** `http.secret`; undefined: none is configured. */
+  /** `http.secret`; absent when it is not set. */
   readonly configured: string | undefined;
-  /** What replicas share otherwise; it may not be there yet. */
+  /** The secret that replicas share in Redis; resolves with undefined while Redis is unavailable. */
   readonly shared: (() => Promise<string | undefined>) | undefined;
 }
 
-/** Without a secret that replicas share, a URL is good only with the process that gave it out. */
+/** Without a shared secret, a session can be resumed only at the process that started it. */
 export function createUploadSecrets({ configured, shared }: UploadSecretOptions): UploadSecrets {
   if (configured !== undefined && configured !== '') return async () => [configured];
   const own = randomBytes(32).toString('hex');

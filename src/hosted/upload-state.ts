@@ -2,12 +2,12 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 
 import type { DigestAlgorithm } from '../oci/digest.ts';
 
-/** What a session was when its URL was given out. */
+/** A session at the time its URL was created. */
 export interface UploadState {
   /** The repository. */
   readonly name: string;
   readonly id: string;
-  /** Bytes that were kept. */
+  /** Bytes received by then. */
   readonly offset: number;
   /** RFC 3339. */
   readonly startedAt: string;
@@ -16,14 +16,14 @@ export interface UploadState {
 
 const SIGNATURE_BYTES = 32;
 
-/** As distribution: the HMAC with SHA-256 of some JSON, that JSON, and both in base64url. */
+/** Like distribution: JSON with its HMAC-SHA256 in front, in base64url. */
 export function signUploadState(state: UploadState, secret: string): string {
   const { name, id, offset, startedAt, algorithm } = state;
   const json = Buffer.from(JSON.stringify({ name, id, offset, startedAt, algorithm }));
   return Buffer.concat([signatureOf(json, secret), json]).toString('base64url');
 }
 
-/** @returns undefined for what was not signed with one of the secrets */
+/** @returns undefined for a text that was not signed with one of the secrets */
 export function verifyUploadState(text: string, secrets: readonly string[]): UploadState | undefined {
   const bytes = Buffer.from(text, 'base64url');
   if (bytes.length <= SIGNATURE_BYTES) return undefined;
@@ -32,7 +32,7 @@ export function verifyUploadState(text: string, secrets: readonly string[]): Upl
   return isOurs ? (JSON.parse(json.toString()) as UploadState) : undefined;
 }
 
-/** The secret may serve other purposes too, so that nothing signed for those is taken for a state. */
+/** With a prefix: the secret may serve other purposes, and a text signed for those is not a state. */
 function signatureOf(json: Buffer, secret: string): Buffer {
   return createHmac('sha256', secret).update('layover upload state\n').update(json).digest();
 }

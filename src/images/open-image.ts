@@ -14,7 +14,7 @@ import { RegistryDestination } from './registry-destination.ts';
 import { RegistrySource } from './registry-source.ts';
 import { TarFiles } from './tar-files.ts';
 
-/** @throws {ImageError} | {UpstreamError} */
+/** @throws {ImageError} | {RegistryError} */
 export async function openSource(location: ImageLocation, access: RegistryAccess): Promise<ImageSource> {
   switch (location.kind) {
     case 'registry':
@@ -38,8 +38,8 @@ export async function openSource(location: ImageLocation, access: RegistryAccess
 }
 
 /**
- * @param source what is going to be copied there, whose tag it gets when the location names none
- * @throws {ImageError} | {UpstreamError}
+ * @param source the image to copy, whose tag is used when the location has none
+ * @throws {ImageError} | {RegistryError}
  */
 export async function openDestination(
   location: ImageLocation,
@@ -51,7 +51,7 @@ export async function openDestination(
     return new RegistryDestination({ registry, location, signal: access.signal });
   }
   if (location.digest !== undefined)
-    throw new ImageError(`${location.path}: what is written has the digest that it has`);
+    throw new ImageError(`${location.path}: a destination has no digest (remove @${location.digest})`);
   const names = {
     tag: location.name ?? source.tag,
     fullName: location.name === undefined ? source.fullName : undefined,
@@ -62,14 +62,12 @@ export async function openDestination(
     case 'oci-archive':
       return ArchiveDestination.create(location.path, names);
     case 'docker-archive':
-      throw new ImageError(
-        'archives of docker are read and not written; oci-archive:… is what docker load takes as well',
-      );
+      throw new ImageError('docker archives cannot be written (use oci-archive:…, which docker load accepts as well)');
   }
 }
 
 /**
- * What to push: a directory, an archive of either kind, or a location as {@link parseLocation} has it.
+ * The location of files to push: a directory, an archive of either kind, or a text for {@link parseLocation}.
  *
  * @throws {ImageError}
  */
@@ -89,7 +87,7 @@ async function archiveKind(path: string): Promise<FileLocation['kind']> {
   try {
     if ((await files.size('index.json')) !== undefined) return 'oci-archive';
     if ((await files.size('manifest.json')) !== undefined) return 'docker-archive';
-    throw new ImageError(`${path}: no image in it: neither index.json nor manifest.json`);
+    throw new ImageError(`${path}: contains no image: neither index.json nor manifest.json`);
   } finally {
     await files.close();
   }

@@ -21,7 +21,7 @@ export type DestinationRegistry = Pick<RegistryReader, 'getManifest' | 'resolveB
     close?(): Promise<void>;
   };
 
-/** A registry may allow pushes and no pulls, or no pulls before the first push; a push shows what is allowed. */
+/** A registry may allow pushes and no pulls, or no pulls before the first push: then only the push shows whether it is allowed. */
 const MAYBE_ABSENT: readonly RegistryErrorCode[] = ['BLOB_UNKNOWN', 'NAME_UNKNOWN', 'UNAUTHORIZED', 'DENIED'];
 const ABSENT: readonly RegistryErrorCode[] = ['MANIFEST_UNKNOWN', 'NAME_UNKNOWN'];
 

@@ -18,7 +18,7 @@ export interface NotificationOptions {
   readonly now: number;
 }
 
-/** The event as a receiver is told of it. */
+/** The event in the form that receivers get. */
 export function createNotification(
   event: ContentEvent,
   origin: EventOrigin,
@@ -62,7 +62,7 @@ function targetOf(
   };
 }
 
-/** Blobs have no type, no tag, and are made of nothing. */
+/** Blobs have no manifest media type, no tag and no references. */
 function isOfManifest({ mediaType = '', tag, references, manifest }: ContentEvent): boolean {
   return (tag ?? references ?? manifest) !== undefined || MANIFEST_MEDIA_TYPES.includes(mediaType);
 }
@@ -77,7 +77,7 @@ function readReferences(manifest: Buffer): readonly NotificationReference[] {
   try {
     return readManifest(manifest).manifest.references;
   } catch (err) {
-    if (err instanceof RegistryError) return []; // stored once, by whichever rules: it is served, and so it is told
+    if (err instanceof RegistryError) return []; // stored under earlier rules; it is served, so its event is sent
     throw err;
   }
 }

@@ -3,18 +3,18 @@ import type { Digest } from '../oci/digest.ts';
 import type { RebuildProgress, RebuildResult } from '../usage/rebuild.ts';
 import type { ContentKind, UsageTotals } from '../usage/usage-index.ts';
 
-/** What operators can see of the cache and do to it: by the same words in the process and from afar. */
+/** Operations on the cache for operators: the same interface in the process and over the admin API. */
 export interface CacheControl {
   list(query: ListQuery): Promise<ListPage>;
-  /** @param name as in a list: `repository:tag` or `repository@digest` */
+  /** @param name `repository:tag` or `repository@digest`, as in a list */
   show(name: string): Promise<ContentDetails>;
   pins(): Promise<readonly PinView[]>;
-  /** @param pattern a glob over names, with one over tags behind a colon */
+  /** @param pattern a glob over names, optionally with a colon and a glob over tags */
   pin(pattern: string): Promise<void>;
   unpin(pattern: string): Promise<void>;
   /** @param name as for {@link show}, or a glob as for {@link pin} */
   evict(name: string): Promise<EvictResult>;
-  /** Asks the upstream now what a tag names, and fetches a new manifest. */
+  /** Revalidates a tag at its upstream, and fetches a new manifest. */
   refresh(name: string): Promise<RefreshResult>;
   stats(): Promise<CacheStats>;
   startScrub(): Promise<ScrubStatus>;
@@ -26,24 +26,24 @@ export interface CacheControl {
 }
 
 export interface ListQuery {
-  /** A glob as for pins; without `*` a part of the name. */
+  /** A glob as for pins, or without `*` a part of the name. */
   readonly filter?: string | undefined;
-  /** Default: name. */
+  /** @default 'name' */
   readonly sort?: ListOrder | undefined;
-  /** Default: manifest. */
+  /** @default 'manifest' */
   readonly kind?: ContentKind | undefined;
   readonly limit?: number | undefined;
-  /** What the page before gave. */
+  /** Cursor from the previous page. */
   readonly cursor?: string | undefined;
 }
 
-/** `used`: the least recently used first, as they would go; `size`: the largest first. */
+/** `used`: the least recently used first, in order of eviction; `size`: the largest first. */
 export const LIST_ORDERS = ['name', 'used', 'size'] as const;
 export type ListOrder = (typeof LIST_ORDERS)[number];
 
 export interface ListPage {
   readonly entries: readonly ContentEntry[];
-  /** Undefined: this was the last page. */
+  /** Absent on the last page. */
   readonly cursor?: string | undefined;
 }
 
@@ -53,13 +53,13 @@ export interface ContentEntry {
   readonly tags: readonly string[];
   readonly digest: Digest;
   readonly kind: ContentKind;
-  /** With everything that it is made of and that is stored. */
+  /** Including all stored content that it refers to. */
   readonly size: number;
   readonly lastUsedAt: number;
-  /** Undefined: never. */
+  /** Absent when it never expires. */
   readonly expiresAt?: number | undefined;
   readonly pinned: boolean;
-  /** Pushed here: neither expires nor is evicted. */
+  /** Pushed content, which neither expires nor is evicted. */
   readonly hosted: boolean;
 }
 
@@ -70,10 +70,10 @@ export interface ContentDetails extends ContentEntry {
 export interface PartView {
   readonly digest: Digest;
   readonly kind: ContentKind | undefined;
-  /** Bytes; undefined: not stored. */
+  /** Bytes. Absent when it is not stored. */
   readonly size?: number | undefined;
   readonly lastUsedAt?: number | undefined;
-  /** Other repositories that have it too. */
+  /** Other repositories that have it. */
   readonly sharedWith: readonly string[];
 }
 
@@ -85,21 +85,21 @@ export interface PinView {
 
 export interface EvictResult {
   readonly references: number;
-  /** Freed. */
+  /** Freed bytes. */
   readonly bytes: number;
 }
 
 export interface RefreshResult {
   readonly digest: string;
-  /** The tag named something else before, or was not known. */
+  /** The tag pointed to another digest before, or was not cached. */
   readonly changed: boolean;
 }
 
 export interface CacheStats extends UsageTotals {
-  /** Milliseconds; 0: content never expires. */
+  /** Milliseconds; 0 when content never expires. */
   readonly ttlMs: number;
   readonly quota?: { readonly size: number; readonly low: number; readonly high: number } | undefined;
-  /** The index knows everything that is stored. */
+  /** Whether the index has all stored content. */
   readonly complete: boolean;
   readonly repositories: number;
   readonly oldestUseAt?: number | undefined;
@@ -110,15 +110,15 @@ export interface CacheStats extends UsageTotals {
 export interface ScrubStatus {
   readonly running: boolean;
   readonly startedAt?: number | undefined;
-  /** When the last one came to its end. */
+  /** End of the last completed scrub. */
   readonly finishedAt?: number | undefined;
   readonly blobs: number;
   readonly bytes: number;
-  /** Put aside, as their bytes were wrong. */
+  /** Moved to quarantine because their bytes are wrong. */
   readonly damaged: readonly Digest[];
-  /** Left where they are, as they cannot be read. */
+  /** Skipped because they cannot be read. */
   readonly unreadable: readonly Digest[];
-  /** Share of the store that has been read, from 0 to 1. */
+  /** Share of the storage that has been read, from 0 to 1. */
   readonly progress: number;
   readonly error?: string | undefined;
 }
@@ -130,7 +130,7 @@ export interface RebuildStatus {
   readonly error?: string | undefined;
 }
 
-/** What is left out is as the configuration has it. */
+/** Absent values are those of the configuration. */
 export interface CollectionRequest {
   readonly dryRun?: boolean;
   readonly deleteUntagged?: boolean;

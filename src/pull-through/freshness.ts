@@ -1,11 +1,11 @@
 import type { Pattern } from '../matching/pattern.ts';
 import type { UpstreamErrorKind } from '../upstream/upstream.ts';
 
-/** What is known of a cached tag. Times in Unix milliseconds. */
+/** The age of a cached tag. Times in Unix milliseconds. */
 export interface TagAge {
   /** When the upstream last confirmed it. */
   readonly checkedAt: number;
-  /** Not to be asked for before this, as the upstream just failed. */
+  /** The upstream failed: not revalidated before this. */
   readonly retryAt?: number;
 }
 
@@ -18,16 +18,16 @@ export interface FreshnessPolicy {
 
 /**
  * - `fresh`: serve it
- * - `stale`: serve it and say so; do not ask
- * - `stale-while-revalidate`: serve it, say so, and ask afterwards
- * - `revalidate`: ask first
+ * - `stale`: serve it as stale, without revalidation
+ * - `stale-while-revalidate`: serve it as stale, and revalidate in the background
+ * - `revalidate`: revalidate it before it is served
  */
 export type Freshness = 'fresh' | 'stale' | 'stale-while-revalidate' | 'revalidate';
 
-/** How a cached tag may be served at `now`. A digest is never asked about here: it can not go stale. */
+/** How a cached tag may be served at `now`. Digests never become stale. */
 export function tagFreshness(age: TagAge, policy: FreshnessPolicy, now: number): Freshness {
   const passed = now - age.checkedAt;
-  // A check that lies in the future is a clock that was wrong; such an entry is as good as unchecked.
+  // A time in the future comes from a wrong clock: the entry counts as not checked.
   if (passed >= 0 && passed < policy.ttlMs) return 'fresh';
   if (policy.offline) return 'stale';
   if (age.retryAt !== undefined && now < age.retryAt) return 'stale';
@@ -77,7 +77,7 @@ export interface FailurePolicy {
   readonly onDenied: 'error' | 'stale';
 }
 
-/** What a failed revalidation means for a tag that we have: the cached manifest, or the upstream's answer as it is. */
+/** The consequence of a failed revalidation of a cached tag: the cached manifest is served, or the upstream's error. */
 export function onRevalidationFailure(kind: UpstreamErrorKind, policy: FailurePolicy): 'stale' | 'error' {
   switch (kind) {
     case 'not-found':

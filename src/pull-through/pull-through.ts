@@ -25,7 +25,7 @@ import type {
 import { upstreamCallOptions } from './upstream-call-options.ts';
 import { clientErrorOf, toClientError } from './upstream-failure.ts';
 
-/** Cached content, by stored name: what is served while the upstream is unavailable. */
+/** Cached content, by stored name, for lists while the upstream is unavailable. */
 export interface CachedContent extends Pick<RegistryLister, 'listTags' | 'listReferrers'> {
   readonly redirectStored: RegistryReader['redirectBlob'];
 }

@@ -21,8 +21,8 @@ export interface PulledBlobsOptions {
   readonly offline: boolean;
 }
 
-/** A fill can end between being found and being followed; the content is then there at the next look. */
-const MAX_LOOKS = 5;
+/** A fill can end before it is followed; the blob is in storage at the next attempt. */
+const MAX_ATTEMPTS = 5;
 
 /** The blobs of one upstream: from storage, or from a fill. */
 export class PulledBlobs {
@@ -34,7 +34,7 @@ export class PulledBlobs {
   }
 
   /**
-   * Downloads it only when nothing else tells its size.
+   * Downloads the blob only when its size is not available otherwise.
    *
    * @throws {UpstreamError} · {RegistryError} `BLOB_UNKNOWN` when offline and not cached
    */
@@ -55,12 +55,12 @@ export class PulledBlobs {
     const { content, fills, upstream } = this.#options;
     const blob = { upstream, repository: repository.remote, digest };
     const confirm = once(() => this.#confirm(repository, digest));
-    for (let look = 0; look < MAX_LOOKS; look++) {
-      // Looked for before storage is: what ends meanwhile is in storage by then.
-      const underWay = fills.find(blob);
+    for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {
+      // Before the look in storage: a fill that ends in between has stored the blob by then.
+      const running = fills.find(blob);
       const stored = await content.openBlob(repository.stored, digest);
       if (stored) return { content: opened(digest, stored), outcome: 'HIT', isFromUpstream: false };
-      if (underWay?.ended && underWay.admits(repository.stored)) continue;
+      if (running?.ended && running.admits(repository.stored)) continue;
       const elsewhere = await this.#openFromElsewhere(repository, digest, { blob, confirm });
       if (elsewhere) return { content: opened(digest, elsewhere), outcome: 'HIT', isFromUpstream: true };
       this.#assertOnline(repository, digest);
@@ -69,12 +69,12 @@ export class PulledBlobs {
       const source = new UpstreamSource(filled.source, upstream.name);
       return { content: opened(digest, source), outcome: filled.outcome, isFromUpstream: true };
     }
-    throw new RegistryError('UNAVAILABLE', `${digest} vanishes from storage as soon as it is there`);
+    throw new RegistryError('UNAVAILABLE', `${digest} is removed from storage as soon as it is stored`);
   }
 
   /**
-   * The same bytes may be here already for another repository. They are not fetched again, but only the upstream can say that this
-   * repository has them too: else knowing a digest would be enough to read a private layer.
+   * The same bytes may be stored for another repository. They are not fetched again, but the upstream must confirm that this repository has
+   * them too: else knowing a digest would be enough to read a private layer.
    *
    * @returns undefined when they are not in storage
    * @throws {UpstreamError} when the upstream does not confirm it
@@ -88,18 +88,18 @@ export class PulledBlobs {
     if (fills.find(blob)?.admits(repository.stored) || !(await this.#isStored(digest))) return undefined;
     await confirm();
     if (!(await this.#isStored(digest))) return undefined;
-    // A disk that takes not even the link still has the bytes.
+    // When a full disk takes no link, the bytes are still readable.
     await store.blobs.link(repository.stored, digest).catch(() => {});
     return store.bytes.open(digest);
   }
 
-  /** A manifest that we have for the repository proves it, or the upstream is asked, once for all who wait. */
+  /** A stored manifest of the repository proves it; otherwise one query to the upstream, shared by all waiting requests. */
   async #confirm(repository: PulledRepository, digest: Digest): Promise<void> {
     const { content, upstream } = this.#options;
     if (content.isReferenced(repository.stored, digest)) return;
     this.#assertOnline(repository, digest);
-    const ask = async () => void (await upstream.resolveBlob(repository.remote, digest));
-    await this.#confirming.run(`${repository.stored}@${digest}`, ask).result;
+    const query = async () => void (await upstream.resolveBlob(repository.remote, digest));
+    await this.#confirming.run(`${repository.stored}@${digest}`, query).result;
   }
 
   async #isStored(digest: Digest): Promise<boolean> {
@@ -124,8 +124,8 @@ function describe(digest: Digest, size: number): Descriptor {
   return { digest, size, mediaType: OCTET_STREAM };
 }
 
-/** Asks at most once, whatever the answer. */
-function once<T>(ask: () => Promise<T>): () => Promise<T> {
-  let asked: Promise<T> | undefined;
-  return () => (asked ??= ask());
+/** Calls at most once, also when the call fails. */
+function once<T>(call: () => Promise<T>): () => Promise<T> {
+  let called: Promise<T> | undefined;
+  return () => (called ??= call());
 }

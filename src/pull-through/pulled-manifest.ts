@@ -11,22 +11,22 @@ import {
 } from '../upstream/upstream.ts';
 import type { Manifest } from '../registry/registry.ts';
 
-/** A manifest as it came from an upstream. */
+/** A manifest as an upstream sent it. */
 export interface PulledManifest {
-  /** Served byte for byte. */
+  /** Served unchanged. */
   readonly manifest: Manifest;
-  /** @throws {RegistryError} for what has nothing of a manifest: it is served, and not kept */
+  /** @throws {RegistryError} for bytes that are not a manifest: they are served, and not stored */
   readonly reading: () => ManifestReading;
 }
 
 /**
- * Verifies what came. Bytes of a digest that the client or the upstream named are right whatever is odd in them; where neither did, they
- * have to be a manifest, as gateways answer with pages of their own.
+ * Verifies the bytes. Those of a digest that the client or the upstream named are accepted with any content; otherwise they must be a
+ * manifest, as gateways respond with HTML pages.
  *
- * The media type is that of the upstream where it is one of the known ones, as that is what a `HEAD` says before there are bytes. Else it is what the
- * bytes say, if a manifest may have that: a client, a browser among them, is never told a type that the upstream has made up.
+ * The media type is the upstream's when it is a known one, as a `HEAD` returns it before there are bytes. Otherwise it is that of the bytes,
+ * if a manifest may have it: clients, which may be browsers, never get a type that the upstream invented.
  *
- * @param claimedDigest undefined: `digest` was computed from the bytes
+ * @param claimedDigest absent when `digest` was computed from the bytes
  * @throws {UpstreamError} `protocol`
  */
 export function readPulled(
@@ -36,13 +36,13 @@ export function readPulled(
 ): PulledManifest {
   const actual = digestOf(bytes, digestAlgorithm(digest));
   if (actual !== digest)
-    throw new UpstreamError('protocol', `${upstream}: asked for ${digest}, got ${actual}`, { upstream });
+    throw new UpstreamError('protocol', `${upstream}: requested ${digest}, received ${actual}`, { upstream });
   const reading = tryReading(bytes);
   if (reading instanceof RegistryError && claimedDigest !== digest) {
     throw new UpstreamError('protocol', `${upstream}: ${digest} is not a manifest`, { upstream, cause: reading });
   }
-  const said = reading instanceof RegistryError ? OCTET_STREAM : reading.manifest.mediaType;
-  const mediaType = isKnown(label) ? label : said;
+  const ownType = reading instanceof RegistryError ? OCTET_STREAM : reading.manifest.mediaType;
+  const mediaType = isKnown(label) ? label : ownType;
   return {
     manifest: { bytes, digest, size: bytes.length, mediaType },
     reading: () => {
@@ -52,7 +52,7 @@ export function readPulled(
   };
 }
 
-/** Whether a `HEAD` says what a `GET` will say; otherwise the manifest has to be fetched to describe it. */
+/** Whether a `HEAD` describes the manifest like a `GET`; otherwise it must be fetched. */
 export function isDescribed(head: ResolvedManifest): head is ResolvedManifest & { readonly size: number } {
   const { size, mediaType } = head;
   return size !== undefined && size > 0 && size <= MAX_MANIFEST_BYTES && isKnown(mediaType);

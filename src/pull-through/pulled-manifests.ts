@@ -3,7 +3,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { Reference } from '../oci/reference.ts';
-import { type FetchedManifest, type Upstream, UpstreamError } from '../upstream/upstream.ts';
+import { type FetchedManifest, type Upstream, type UpstreamCallOptions, UpstreamError } from '../upstream/upstream.ts';
 import {
   type FailurePolicy,
   type FreshnessPolicy,
@@ -18,11 +18,11 @@ import { SingleFlight } from './single-flight.ts';
 import type { ContentCache } from '../content/content-cache.ts';
 import type { TagEntries, TagEntry } from './tag-entries.ts';
 
-/** One repository, in the two names it has. */
+/** A repository of the upstream, with both its names. */
 export interface PulledRepository {
-  /** In the upstream's own words. */
+  /** Name at the upstream. */
   readonly remote: string;
-  /** In our storage. */
+  /** Stored name. */
   readonly stored: string;
 }
 
@@ -38,21 +38,21 @@ export interface PulledManifestsOptions {
 
 export interface StaleServed {
   readonly upstream: string;
-  /** In the upstream's own words. */
+  /** Name at the upstream. */
   readonly repository: string;
-  /** Its name in our storage. */
+  /** Stored name. */
   readonly stored: string;
   readonly tag: string;
   readonly digest: Digest;
   readonly reason: string;
-  /** Since the upstream last confirmed it. */
+  /** Time since the upstream last confirmed the tag. */
   readonly ageMs: number;
 }
 
 export interface ManifestEvents {
   staleServed(event: StaleServed): void;
   manifestStored(event: { upstream: string; stored: string } & Descriptor): void;
-  /** The pull goes on without keeping what came. */
+  /** The manifest is served without being stored. */
   manifestNotStored(event: { upstream: string; repository: string; digest: string; cause: unknown }): void;
 }
 
@@ -63,28 +63,28 @@ export interface Found<T> {
   readonly isFromUpstream: boolean;
 }
 
-/** Where a tag points, and how we know. */
+/** The digest that a tag points to, and where it came from. */
 interface Resolved {
   readonly entry: TagEntry;
   readonly outcome: 'HIT' | 'STALE' | 'MISS';
   readonly isFromUpstream: boolean;
 }
 
-/** A cached tag is worth this much waiting for its upstream, token and retries included. Milliseconds. */
+/** Longest wait for the revalidation of a cached tag, token and retries included. Milliseconds. */
 const REVALIDATION_BUDGET_MS = 1_500;
-/** After an upstream failed: how long a cached tag is served without asking again. Milliseconds. */
+/** After a failure of the upstream: how long a cached tag is served without revalidation. Milliseconds. */
 const FAILURE_HOLD_MS = 10_000;
 const MAX_HOLD_MS = 60 * 60_000;
 const MAX_DESCRIBED = 5_000;
-/** A tag is at most 128 characters. */
+/** By tag, which has at most 128 characters. */
 const MAX_POLICIES = 5_000;
 
-/** The manifests of one upstream: cached, revalidated, fetched once however many ask. */
+/** The manifests of one upstream: cached, revalidated, and fetched once for all waiting clients. */
 export class PulledManifests {
   readonly #options: PulledManifestsOptions;
   readonly #fetches = new SingleFlight<Manifest>();
   readonly #resolutions = new SingleFlight<Resolved>();
-  /** What a `HEAD` has been answered with before there were bytes: a `GET` says the same. */
+  /** Media types sent in response to a `HEAD` before the manifest was fetched: a `GET` returns the same. */
   readonly #described = createCountedCache<{ readonly mediaType: string }>({ maxEntries: MAX_DESCRIBED });
 
   readonly #policies = createCountedCache<FreshnessPolicy>({ maxEntries: MAX_POLICIES });
@@ -128,16 +128,16 @@ export class PulledManifests {
     }
   }
 
-  /** Asks what a tag names, however fresh it is. @throws {UpstreamError} also when the tag could be served stale */
+  /** Revalidates a tag, also a fresh one. @throws {UpstreamError} also when the tag could be served stale */
   async refresh(repository: PulledRepository, tag: string): Promise<{ digest: Digest; changed: boolean }> {
     const before = await this.#options.tags.find(repository.stored, tag);
     if (this.#options.offline) throw this.#offlineError(`${repository.remote}:${tag}`);
-    const { entry } = await this.#askUpstream(repository, tag, false);
+    const { entry } = await this.#fetchTag(repository, tag);
     if (!(await this.#isStored(repository, entry.digest))) await this.#fetch(repository, entry.digest).result;
     return { digest: entry.digest, changed: before?.digest !== entry.digest };
   }
 
-  /** The upstream named a new manifest and then would not give it: the one before it, if we have it. */
+  /** The upstream has a new manifest for the tag and does not return it: the previous one, if it is stored. */
   async #previous(repository: PulledRepository, tag: string, err: unknown): Promise<Manifest | undefined> {
     const usable = err instanceof UpstreamError ? await this.#storedEntry(repository, tag) : undefined;
     if (!usable) return undefined;
@@ -161,13 +161,13 @@ export class PulledManifests {
       return { entry: latest, outcome: isStored ? 'HIT' : 'MISS', isFromUpstream: false };
     }
     const usable = latest && (await this.#storedEntry(repository, tag, latest));
-    if (!usable || freshness === 'revalidate') return this.#ask(repository, tag, usable);
-    if (freshness === 'stale') return this.#stale(repository, tag, usable, 'the upstream is not asked');
-    this.#ask(repository, tag, usable).catch(() => {}); // the next request meets the failure itself
-    return this.#stale(repository, tag, usable, 'revalidation goes on behind');
+    if (!usable || freshness === 'revalidate') return this.#revalidate(repository, tag, usable);
+    if (freshness === 'stale') return this.#stale(repository, tag, usable, 'revalidation is off or on hold');
+    this.#revalidate(repository, tag, usable).catch(() => {}); // the next request sees the failure
+    return this.#stale(repository, tag, usable, 'revalidation in the background');
   }
 
-  /** What can be served for a tag without the upstream: the latest if its manifest is there, else what storage knows. */
+  /** The entry that can be served without the upstream: the latest if its manifest is stored, otherwise that of storage. */
   async #storedEntry(repository: PulledRepository, tag: string, latest?: TagEntry): Promise<TagEntry | undefined> {
     if (latest && (await this.#isStored(repository, latest.digest))) return latest;
     const stored = await this.#options.tags.findStored(repository.stored, tag);
@@ -192,7 +192,7 @@ export class PulledManifests {
     return made;
   }
 
-  async #ask(repository: PulledRepository, tag: string, usable: TagEntry | undefined): Promise<Resolved> {
+  async #revalidate(repository: PulledRepository, tag: string, usable: TagEntry | undefined): Promise<Resolved> {
     if (this.#options.offline) throw this.#offlineError(`${repository.remote}:${tag}`);
     const key = `${repository.stored}:${tag}`;
     return this.#resolutions.run(key, () => this.#resolveTag(repository, tag, usable)).result;
@@ -200,7 +200,7 @@ export class PulledManifests {
 
   async #resolveTag(repository: PulledRepository, tag: string, usable: TagEntry | undefined): Promise<Resolved> {
     try {
-      return await this.#askUpstream(repository, tag, usable !== undefined);
+      return await this.#fetchTag(repository, tag, usable && { deadlineMs: REVALIDATION_BUDGET_MS });
     } catch (err) {
       if (!usable || !(err instanceof UpstreamError)) throw err;
       if (onRevalidationFailure(err.kind, this.#options.policy) === 'error') throw err;
@@ -209,9 +209,8 @@ export class PulledManifests {
     }
   }
 
-  async #askUpstream(repository: PulledRepository, tag: string, haveCached: boolean): Promise<Resolved> {
+  async #fetchTag(repository: PulledRepository, tag: string, options?: UpstreamCallOptions): Promise<Resolved> {
     const { upstream, now } = this.#options;
-    const options = haveCached ? { deadlineMs: REVALIDATION_BUDGET_MS } : {};
     const head = await upstream.resolveManifest(repository.remote, { kind: 'tag', tag }, options);
     if (head.fetched) await this.#keep(repository, this.#read(head.digest, head.fetched));
     const described = isDescribed(head) && { described: { mediaType: head.mediaType, size: head.size } };
@@ -244,7 +243,7 @@ export class PulledManifests {
     return { entry, outcome: 'STALE', isFromUpstream: false };
   }
 
-  /** Asks by digest, so that a tag that moves meanwhile cannot mix two manifests. */
+  /** Fetches by digest, so that a tag that moves meanwhile cannot mix two manifests. */
   #fetch(repository: PulledRepository, digest: Digest) {
     if (this.#options.offline) throw this.#offlineError(`${repository.remote}@${digest}`);
     return this.#fetches.run(`${repository.stored}@${digest}`, () => this.#fetchAndKeep(repository, digest));
@@ -263,13 +262,13 @@ export class PulledManifests {
     }
   }
 
-  /** Until when an upstream that has just failed is left in peace. Unix milliseconds. */
+  /** When an upstream that has failed is queried again. Unix milliseconds. */
   #retryAt({ options }: UpstreamError): number {
     const holdMs = Math.min(Math.max(FAILURE_HOLD_MS, options.retryAfterMs ?? 0), MAX_HOLD_MS);
     return this.#options.now() + holdMs;
   }
 
-  /** A store that cannot take it does not fail the pull; what is no manifest is not kept. */
+  /** A failing write to storage does not fail the pull. Bytes that are not a manifest are not stored. */
   async #keep(repository: PulledRepository, { manifest, reading }: PulledManifest): Promise<Manifest> {
     const { upstream, content, tags, events } = this.#options;
     const { digest, size, mediaType } = manifest;
@@ -305,7 +304,7 @@ export class PulledManifests {
     return { digest, mediaType, size };
   }
 
-  #offlineError(what: string): RegistryError {
-    return new RegistryError('MANIFEST_UNKNOWN', `${what} is not cached, and this registry is offline`);
+  #offlineError(name: string): RegistryError {
+    return new RegistryError('MANIFEST_UNKNOWN', `${name} is not cached, and this registry is offline`);
   }
 }

@@ -33,20 +33,20 @@ export interface RelayOptions {
   readonly secrets: UploadSecrets;
 }
 
-/** An upload that the upstream has begun. */
+/** An upload session at the upstream. */
 export interface RelayedUpload {
   readonly url: string;
-  /** Bytes that it has, as far as it told. */
+  /** Bytes received by the upstream, by its last response. */
   readonly size: number;
 }
 
-/** What it takes to send writes of an upstream's names on to it, but the sending itself. */
+/** Forwards writes to an upstream: credentials, session URLs and the state of the cache. The requests themselves are HTTP's. */
 export class Relay {
   readonly #options: RelayOptions;
-  /** For the connections. */
+  /** For connections to the upstream. */
   readonly tls: { readonly ca: readonly string[] | undefined; readonly insecure: boolean };
 
-  /** @throws when the CA's file cannot be read */
+  /** @throws when the CA file cannot be read */
   constructor(options: RelayOptions) {
     this.#options = options;
     const { tls } = options;
@@ -59,20 +59,20 @@ export class Relay {
     return this.#options.remoteUrl;
   }
 
-  /** For connections to other hosts that {@link continueAt} led to. */
+  /** Resolves the names of other hosts that {@link continueAt} leads to. */
   get lookup(): LookupFunction {
     return this.#options.upstream.uploadLookup;
   }
 
-  /** Only the registry itself gets our credentials. */
+  /** Whether a URL is at the registry itself, which alone gets the credentials. */
   isOwn(url: URL): boolean {
     return url.origin === new URL(this.remoteUrl).origin;
   }
 
   /**
-   * Where an upload continues, of which the upstream said so in a `Location`.
+   * The URL at which an upload continues, from the upstream's `Location`.
    *
-   * @throws {RegistryError} `UNAVAILABLE` with status 502 without a usable one, or for one that it may not lead to
+   * @throws {RegistryError} `UNAVAILABLE` with status 502 without a usable `Location`, or for one that is not permitted
    */
   continueAt(location: string | undefined, response: { readonly from: URL; readonly status: number }): URL {
     try {
@@ -87,14 +87,14 @@ export class Relay {
   }
 
   /**
-   * The `Authorization` header for writing; undefined when the upstream wants none.
+   * The `Authorization` header for a write; undefined when the upstream requires none.
    *
-   * @throws {RegistryError} `DENIED` for a name that may not be asked for, `UNAVAILABLE` when nobody may be asked, or cannot be
+   * @throws {RegistryError} `DENIED` for an excluded name, `UNAVAILABLE` when offline or when the upstream is unavailable
    */
   async authorize(repository: string, access: WriteAccess): Promise<string | undefined> {
     const { upstream, offline, refusalOf } = this.#options;
     const { from } = access;
-    if (offline) throw new RegistryError('UNAVAILABLE', 'offline: nothing is sent to upstreams');
+    if (offline) throw new RegistryError('UNAVAILABLE', 'offline: writes are not forwarded to upstreams');
     for (const name of [repository, ...(from === undefined ? [] : [from])]) {
       const refusal = refusalOf(name);
       if (refusal) throw refusal;
@@ -106,7 +106,7 @@ export class Relay {
     }
   }
 
-  /** Drops what the cache knows of what was written, so that the next pull asks. */
+  /** Removes the written content from the cache, so that the next pull fetches it. */
   async written(request: WriteRequest, storedAs: string): Promise<void> {
     const { store, content } = this.#options;
     if (request.kind === 'delete-blob') {
@@ -127,7 +127,7 @@ export class Relay {
     }
   }
 
-  /** Puts an upload at the upstream into a URL of ours. The client cannot change it, nor use it for another repository. */
+  /** Seals a session of the upstream for the session URL of the client, who cannot change it or use it for another repository. */
   async seal(repository: string, { url, size }: RelayedUpload): Promise<string> {
     const { secrets, upstream } = this.#options;
     const [secret] = await secrets();
@@ -135,16 +135,17 @@ export class Relay {
     return Buffer.concat([signature(secret, text), Buffer.from(text)]).toString('base64url');
   }
 
-  /** @throws {RegistryError} `BLOB_UPLOAD_INVALID` when it is not one of ours */
+  /** @throws {RegistryError} `BLOB_UPLOAD_INVALID` for a text that was not sealed for this repository */
   async unseal(repository: string, sealed: string | undefined): Promise<RelayedUpload> {
     const bytes = Buffer.from(sealed ?? '', 'base64url');
     const text = bytes.subarray(SIGNATURE_BYTES).toString();
     const [name, url, size] = text.split('\n');
     const { secrets, upstream } = this.#options;
     for (const secret of await secrets()) {
-      const isOurs =
+      const isSigned =
         bytes.length > SIGNATURE_BYTES && timingSafeEqual(bytes.subarray(0, SIGNATURE_BYTES), signature(secret, text));
-      if (isOurs && name === `${upstream.name}/${repository}` && url !== undefined) return { url, size: Number(size) };
+      if (isSigned && name === `${upstream.name}/${repository}` && url !== undefined)
+        return { url, size: Number(size) };
     }
     throw new RegistryError('BLOB_UPLOAD_INVALID', 'the _state of the URL is not one of this upload');
   }

@@ -5,17 +5,17 @@ import type { NameFilter } from '../filters/name-filter.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Relay } from './relay.ts';
 
-/** How requests find an upstream. */
+/** An upstream, and the names by which requests find it. */
 export interface UpstreamRoute {
   readonly name: string;
-  /** Other names, in `ns`, as path prefix and as `Host`. */
+  /** Other names: in `ns`, as path prefix and as `Host`. */
   readonly aliases: readonly string[];
-  /** One-segment names mean `library/<name>`. */
+  /** A name of one segment means `library/<name>`. */
   readonly library: boolean;
   readonly isDefault: boolean;
-  /** Meant by every `ns` that is no other's name, as it may be a mirror of any registry. */
+  /** Serves every `ns` that is not the name of another upstream, as a mirror of any registry does. */
   readonly anyNamespace?: boolean | undefined;
-  /** What goes before its names in the storage; may be empty. No slash at the end. */
+  /** Precedes its names in stored names; no slash at the end, may be empty. */
   readonly storePrefix: string;
   readonly registry: Registry;
   /** Forwards writes to the upstream; absent when they are off. */
@@ -49,17 +49,17 @@ export interface Target {
   readonly repository: string;
   /** Stored name. */
   readonly storedAs: string;
-  /** For `OCI-Namespace`; undefined for hosted names. */
+  /** For `OCI-Namespace`; absent for hosted names. */
   readonly sourceHost: string | undefined;
 }
 
 /**
- * Which registry has a name: by `ns`, by the first part of the path, by `Host`, or the default upstream.
- * All of these are looked up in the configuration; none is ever dialled. The only upstream may be meant by every `ns`: names are stored and
- * authorized as without one, and `OCI-Namespace` has the upstream's name, as it is the upstream that was asked.
+ * Finds the registry of a name: by `ns`, by the first segment of the path, by `Host`, or the default upstream.
+ * All of these are looked up in the configuration; none is ever connected to. A single upstream may serve every `ns`: names are stored and
+ * authorized as without one, and `OCI-Namespace` has the upstream's name, as that upstream is queried.
  *
- * What is hosted is found first, also by the name that an upstream's content has in our storage: nothing is fetched to where something can be
- * pushed, and what is pushed never stands for what an upstream has, unless the configuration hosts the upstream's own names.
+ * Hosted names come first, also for the stored name of an upstream's content: nothing is fetched into a repository that clients push to, and
+ * pushed content never replaces content of an upstream, unless the configuration hosts the upstream's own names.
  */
 export class Router {
   readonly #options: RouterOptions;
@@ -78,20 +78,20 @@ export class Router {
     this.#isHosted = matchGlobs(options.hostedNames);
   }
 
-  /** @throws {RegistryError} `NAME_UNKNOWN` when no upstream is meant, or one that is not configured; `NAME_INVALID` */
+  /** @throws {RegistryError} `NAME_UNKNOWN` for a name without an upstream, or with one that is not configured; `NAME_INVALID` */
   route({ repository, sourceHost, host }: RouteRequest): Target {
-    if (this.#options.upstreams.length === 0) return this.#hosted(repository); // whichever host the client meant
+    if (this.#options.upstreams.length === 0) return this.#hosted(repository); // whatever host the client named
     const prefixed = this.#byPrefix(repository);
     if (sourceHost !== undefined) {
       const upstream = this.#bySourceHost(sourceHost);
-      // BuildKit and k3s can send both; a prefix that says the same is not part of the name.
+      // BuildKit and k3s can send both; a prefix that names the same upstream is not part of the name.
       return this.#pulled(upstream, prefixed?.upstream === upstream ? prefixed.rest : repository);
     }
     if (this.#isHosted(repository)) return this.#hosted(repository);
     if (prefixed) return this.#pulled(prefixed.upstream, prefixed.rest);
     const upstream = this.#byHost(host) ?? this.#default;
     if (upstream) return this.#pulled(upstream, repository);
-    throw new RegistryError('NAME_UNKNOWN', `no upstream for ${repository}: put one of ${this.#known()} before it`);
+    throw new RegistryError('NAME_UNKNOWN', `no upstream for ${repository}; prefix it with one of: ${this.#known()}`);
   }
 
   /** Whether the registry of a target serves its repository, and does not refuse it by name. */
@@ -115,7 +115,7 @@ export class Router {
     const known = this.#known();
     throw new RegistryError(
       'NAME_UNKNOWN',
-      `no upstream is configured for ns=${sourceHost.slice(0, 255)}; there is ${known}`,
+      `no upstream is configured for ns=${sourceHost.slice(0, 255)}; configured: ${known}`,
     );
   }
 

@@ -5,10 +5,10 @@ import type { TagStore } from '../content/tags.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { TagAge } from './freshness.ts';
 
-/** What a tag last resolved to. */
+/** The manifest that a tag last resolved to. */
 export interface TagEntry extends TagAge {
   readonly digest: Digest;
-  /** As the upstream described the manifest; undefined when the entry comes from storage. */
+  /** The upstream's description of the manifest; absent when the entry comes from storage. */
   readonly described?: { readonly mediaType: string; readonly size: number };
 }
 
@@ -22,8 +22,8 @@ export interface TaggedStore {
 const MAX_ENTRIES_PER_UPSTREAM = 20_000;
 
 /**
- * Tags in memory over tags in storage. A tag is written to storage only once its manifest is there: otherwise the manifest
- * that it named before would be lost to an offline start.
+ * Tags in memory, in front of those in storage. A tag is written to storage only when its manifest is stored: otherwise an offline start
+ * would lose the manifest that it referred to before.
  */
 export class TagEntries {
   readonly #store: TaggedStore;
@@ -43,7 +43,7 @@ export class TagEntries {
     return this.#entries.get(tagKey(repository, tag));
   }
 
-  /** The latest that is known, whether its manifest is stored or not. */
+  /** The latest known entry, whether its manifest is stored or not. */
   async find(repository: string, tag: string): Promise<TagEntry | undefined> {
     const known = this.inMemory(repository, tag);
     if (known) return known;
@@ -52,13 +52,13 @@ export class TagEntries {
     return entry;
   }
 
-  /** The latest whose manifest was stored. */
+  /** The latest entry whose manifest was stored. */
   async findStored(repository: string, tag: string): Promise<TagEntry | undefined> {
     const stored = await this.#store.tags.find(repository, tag);
     return stored && { digest: stored.digest, checkedAt: stored.checkedAt.getTime() };
   }
 
-  /** The upstream has just said so. @param isStored whether the manifest is in storage */
+  /** Records the upstream's response for a tag. @param isStored whether the manifest is in storage */
   async confirm(repository: string, tag: string, entry: TagEntry, isStored: boolean): Promise<void> {
     this.#entries.set(tagKey(repository, tag), entry);
     if (isStored) {
@@ -69,18 +69,18 @@ export class TagEntries {
     this.#pending.set(manifestKey(repository, entry.digest), waiting.add(tag));
   }
 
-  /** Storage has the tag no more. */
+  /** The tag was removed from storage. */
   forget(repository: string, tag: string): void {
     this.#entries.delete(tagKey(repository, tag));
   }
 
-  /** Not to be asked for again before `retryAt`. Unix milliseconds. */
+  /** Suspends revalidation until `retryAt`, in Unix milliseconds. */
   hold(repository: string, tag: string, retryAt: number): void {
     const entry = this.inMemory(repository, tag);
     if (entry) this.#entries.set(tagKey(repository, tag), { ...entry, retryAt });
   }
 
-  /** The manifest is in storage now: the tags that named it meanwhile are written. */
+  /** The manifest is stored: the tags that refer to it by now are written. */
   async manifestStored(repository: string, digest: Digest): Promise<void> {
     const key = manifestKey(repository, digest);
     const waiting = this.#pending.get(key);
@@ -92,7 +92,7 @@ export class TagEntries {
     }
   }
 
-  /** Unless the manifest was evicted meanwhile: a tag that leads nowhere is of no use. */
+  /** Unless the manifest was evicted meanwhile: the tag would be dangling. */
   #putStored(repository: string, tag: string, digest: Digest): Promise<void> {
     return this.#store.bytes.locked(digest, async () => {
       const isThere = await this.#store.repositories.isLinked(repository, { digest, kind: 'manifest' });
@@ -101,8 +101,8 @@ export class TagEntries {
   }
 
   /**
-   * The upstream named a manifest and does not give it: the tags that wait for it are what storage knows of them, and not
-   * asked for again before `retryAt`. Unix milliseconds.
+   * The upstream did not return a manifest that it referred to: the waiting tags get their entries from storage, and are not revalidated
+   * before `retryAt`, in Unix milliseconds.
    */
   async manifestFailed(repository: string, digest: Digest, retryAt: number): Promise<void> {
     const key = manifestKey(repository, digest);

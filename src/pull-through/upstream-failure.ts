@@ -2,17 +2,18 @@ import { RegistryError, type RegistryErrorCode } from '../oci/errors.ts';
 import { DigestMismatchError } from '../stream/verify-digest.ts';
 import { UpstreamError, type UpstreamErrorKind } from '../upstream/upstream.ts';
 
-interface Answer {
-  readonly code: RegistryErrorCode | 'what-was-asked-for';
+interface ClientError {
+  /** `unknown`: the code for missing content of the requested kind. */
+  readonly code: RegistryErrorCode | 'unknown';
   readonly status?: number;
 }
 
 /**
- * How an upstream's failure is told to a client that cannot be served from the cache. An upstream's 401 becomes a 403:
- * without a challenge of ours a 401 leaves clients with nothing to do.
+ * The error for a client that cannot be served from the cache. An upstream's 401 becomes a 403: clients cannot respond to a 401 without a
+ * challenge of this registry.
  */
-const ANSWERS: Readonly<Record<UpstreamErrorKind, Answer>> = {
-  'not-found': { code: 'what-was-asked-for' },
+const CLIENT_ERRORS: Readonly<Record<UpstreamErrorKind, ClientError>> = {
+  'not-found': { code: 'unknown' },
   unauthorized: { code: 'DENIED' },
   denied: { code: 'DENIED' },
   throttled: { code: 'TOOMANYREQUESTS' },
@@ -23,17 +24,17 @@ const ANSWERS: Readonly<Record<UpstreamErrorKind, Answer>> = {
   unavailable: { code: 'UNAVAILABLE', status: 503 },
 };
 
-/** `502` says that the upstream is at fault; but one that says itself that it is only busy is quoted. */
+/** `502` blames the upstream; the `503` of an upstream that is only overloaded is passed on. */
 function statusOf({ kind, options }: UpstreamError): number | undefined {
-  return kind === 'server' && options.status === 503 ? 503 : ANSWERS[kind].status;
+  return kind === 'server' && options.status === 503 ? 503 : CLIENT_ERRORS[kind].status;
 }
 
-/** @param unknown the code for "the upstream does not have it" */
+/** @param unknown the code for content that the upstream does not have */
 export function toClientError(err: UpstreamError, unknown: RegistryErrorCode): RegistryError {
-  const { code } = ANSWERS[err.kind];
+  const { code } = CLIENT_ERRORS[err.kind];
   const status = statusOf(err);
   const { upstream, retryAfterMs } = err.options;
-  return new RegistryError(code === 'what-was-asked-for' ? unknown : code, err.message, {
+  return new RegistryError(code === 'unknown' ? unknown : code, err.message, {
     cause: err,
     detail: { upstream, reason: err.kind, ...(err.options.status !== undefined && { status: err.options.status }) },
     ...(status !== undefined && { status }),
@@ -42,10 +43,10 @@ export function toClientError(err: UpstreamError, unknown: RegistryErrorCode): R
 }
 
 /**
- * What a client is told of an upstream's failure, wrong bytes included; anything else comes back as it is.
+ * The client's error for an upstream's failure, wrong bytes included. Returns any other error unchanged.
  *
  * @param upstream its name
- * @param unknown the code for "the upstream does not have it"
+ * @param unknown the code for content that the upstream does not have
  */
 export function clientErrorOf(err: unknown, upstream: string, unknown: RegistryErrorCode): unknown {
   if (err instanceof UpstreamError) return toClientError(err, unknown);

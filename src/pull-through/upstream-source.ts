@@ -1,7 +1,7 @@
 import type { ByteRange, ByteSource, ReadOptions } from '../stream/byte-source.ts';
 import { clientErrorOf } from './upstream-failure.ts';
 
-/** Bytes that come from an upstream while they are read: its failures are those of a client error, not internal ones. */
+/** Bytes that arrive from an upstream while they are read: failures of the upstream become errors for the client, not internal ones. */
 export class UpstreamSource implements ByteSource {
   readonly size: number;
   readonly #source: ByteSource;

@@ -1,27 +1,27 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 
-/** Something that a client did to content, worth telling others. */
+/** One change or pull of content by a client. */
 export interface ContentEvent {
   readonly action: 'pull' | 'push' | 'mount' | 'delete';
-  /** As the client wrote it. */
+  /** Name as the client wrote it. */
   readonly repository: string;
-  /** Undefined when a tag alone was deleted. */
+  /** Absent when only a tag was deleted. */
   readonly digest?: Digest | undefined;
-  /** Only when the client asked by tag. */
+  /** Present when the client used a tag. */
   readonly tag?: string | undefined;
   readonly mediaType?: string | undefined;
   /** Bytes. */
   readonly size?: number | undefined;
-  /** Of a mount. */
+  /** Source of a mount. */
   readonly fromRepository?: string | undefined;
-  /** What a manifest is made of. */
+  /** Content that a pushed manifest refers to. */
   readonly references?: readonly Descriptor[] | undefined;
-  /** A manifest, where its bytes are at hand: {@link references} can be read from it. */
+  /** Bytes of a manifest, when they are in memory: {@link references} can be read from them. */
   readonly manifest?: Buffer | undefined;
 }
 
-/** Who did it, and by which request. */
+/** The client of an event, and its request. */
 export interface EventOrigin {
   readonly requestId: string;
   /** Address of the client, with its port where that is known. */
@@ -30,11 +30,11 @@ export interface EventOrigin {
   readonly host: string | undefined;
   readonly method: string;
   readonly userAgent: string | undefined;
-  /** Name of who asks; empty: nobody in particular. */
+  /** Name of the authenticated client; empty when anonymous. */
   readonly actor: string;
-  /** A path below the registry's root as a URL that the client reaches. */
+  /** The absolute URL of a path below the registry's root. */
   readonly locate: (path: string) => string;
 }
 
-/** Resolves when the event can not be lost any more, for a pull at once. Never fails. */
+/** Resolves when the event is durable, for a pull at once. Never rejects. */
 export type ContentListener = (event: ContentEvent, origin: EventOrigin) => Promise<void>;

@@ -7,23 +7,27 @@ import type { UploadReference } from '../oci/write-request.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 
 /**
- * Where an answer came from; the same words in logs, metrics and `X-Cache`.
+ * Where a response came from; the same words in logs, metrics and `X-Cache`.
  *
- * - `HIT` from storage, asked upstream or not · `MISS` this request started a fill · `FILL` it joined one
- * - `STALE` cached, and the upstream could not be asked or said no · `BYPASS` from upstream, not kept
+ * - `HIT`: from storage, revalidated or not
+ * - `MISS`: this request started a fill
+ * - `FILL`: this request joined a fill
+ * - `STALE`: from storage, as the upstream was unavailable or refused
+ * - `BYPASS`: from the upstream, not stored
  */
 export type Outcome = 'HIT' | 'MISS' | 'FILL' | 'STALE' | 'BYPASS';
 
 export interface CallOptions {
-  /** Ends the call; work that other clients share continues. The promise rejects with the signal's reason. */
+  /**
+   * Ends the call, which then rejects with the signal's reason; work that other callers share continues. An implementation that cannot end a
+   * call checks the signal before it starts one.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * A registry: hosted content, an upstream pulled through, a remote registry, or a registry made of another one
- * (restricted names, read-only, limits).
- *
- * An operation that a registry does not offer rejects with `UNSUPPORTED`.
+ * (allowed names, read-only, limits). An operation that it does not offer rejects with `UNSUPPORTED`.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
  */
@@ -31,26 +35,30 @@ export interface Registry extends RegistryReader, RegistryLister, RegistryWriter
 
 export interface RegistryReader {
   /**
-   * The descriptor that a tag or digest refers to. Never downloads a manifest that the upstream can describe.
+   * The descriptor of a manifest. Downloads the manifest only when it cannot be described otherwise.
    *
    * @throws {RegistryError} `MANIFEST_UNKNOWN` | `NAME_UNKNOWN` | `DENIED` | `TOOMANYREQUESTS` | `UNAVAILABLE`
    */
   resolveManifest(repository: string, reference: Reference, options?: CallOptions): Promise<Served<Descriptor>>;
 
-  /** Byte-exact, and verified against its digest. @throws {RegistryError} as {@link resolveManifest} */
+  /** The bytes as they were pushed, verified against their digest. @throws {RegistryError} as {@link resolveManifest} */
   getManifest(repository: string, reference: Reference, options?: CallOptions): Promise<Served<Manifest>>;
 
   /** @throws {RegistryError} `BLOB_UNKNOWN` and the others of {@link resolveManifest} */
   resolveBlob(repository: string, digest: Digest, options?: CallOptions): Promise<Served<Descriptor>>;
 
   /**
-   * Opens a blob; resolves when its size is known, before its bytes are. The caller closes `source`.
+   * Opens a blob. Resolves when its size is known, before its bytes are there. The caller closes `source`.
    *
    * @throws {RegistryError} as {@link resolveBlob}
    */
   openBlob(repository: string, digest: Digest, options?: CallOptions): Promise<Served<OpenBlob>>;
 
-  /** A URL from which a client can fetch the blob directly; undefined, often synchronously, when the blob is served by {@link openBlob}. */
+  /**
+   * A URL from which a client can fetch the blob directly.
+   *
+   * @returns undefined, often synchronously, when the blob is served by {@link openBlob}
+   */
   redirectBlob(
     repository: string,
     digest: Digest,
@@ -70,15 +78,15 @@ export interface RegistryLister {
     options?: CallOptions,
   ): Promise<Served<ReferrersPage>>;
 
-  /** The catalog. @throws {RegistryError} `UNSUPPORTED` where there is none */
+  /** The catalog, in code unit order. @throws {RegistryError} `UNSUPPORTED` when there is none */
   listRepositories(page: PageRequest, options?: CallOptions): Promise<Page<string>>;
 }
 
 export type Served<T> = T & {
   readonly outcome: Outcome;
-  /** Name of the upstream behind it, whether asked or not; undefined for hosted content. */
+  /** Name of the upstream that the content belongs to; absent for hosted content. */
   readonly upstream: string | undefined;
-  /** Milliseconds that the upstream was waited for; undefined when it was not asked. */
+  /** Time spent waiting for the upstream, in milliseconds; absent when it was not queried. */
   readonly upstreamMs?: number;
 };
 
@@ -86,15 +94,15 @@ export interface Manifest extends Descriptor {
   readonly bytes: Buffer;
 }
 
-/** How a client asked for a blob. */
+/** A client's request for a blob. */
 export interface RedirectRequest {
   readonly method: 'GET' | 'HEAD';
-  /** IP address; undefined when it is not known, as on a unix socket. */
+  /** IP address; absent when it is unknown, as on a unix socket. */
   readonly clientAddress: string | undefined;
 }
 
 export interface RedirectedBlob extends Descriptor {
-  /** Good for a while, for whoever has it: not for logs. */
+  /** Signed, valid for a limited time: it must not be logged. */
   readonly url: string;
 }
 
@@ -106,54 +114,54 @@ export interface RegistryWriter {
   readonly uploads: UploadWriter;
 
   /**
-   * Byte-exact and atomic: when this resolves, the manifest is in the repository and each of its tags refers to it.
+   * Stores the bytes as they are. When this resolves, the manifest is in the repository and each of its tags refers to it.
    *
    * @throws {RegistryError} `MANIFEST_INVALID` | `MANIFEST_BLOB_UNKNOWN` with one error for each missing blob | `DIGEST_INVALID` |
-   *   `DENIED` by `policy` | `UNSUPPORTED`
+   *   `DENIED` for a class of images that is not accepted | `UNSUPPORTED`
    */
   putManifest(repository: string, manifest: PushedManifest, options?: CallOptions): Promise<ManifestPut>;
 }
 
 export interface RegistryDeleter {
   /**
-   * By digest, with all tags that refer to it; or a tag alone. The bytes stay until garbage collection.
+   * Deletes a manifest by digest, with all tags that refer to it; or only a tag. The bytes remain until garbage collection.
    *
    * @returns the deleted tags
    * @throws {RegistryError} `MANIFEST_UNKNOWN` | `UNSUPPORTED` when deletion is off
    */
   deleteManifest(repository: string, reference: Reference, options?: CallOptions): Promise<readonly string[]>;
 
-  /** The bytes stay until garbage collection. @throws {RegistryError} `BLOB_UNKNOWN` | `UNSUPPORTED` */
+  /** The bytes remain until garbage collection. @throws {RegistryError} `BLOB_UNKNOWN` | `UNSUPPORTED` */
   deleteBlob(repository: string, digest: Digest, options?: CallOptions): Promise<void>;
 }
 
 /**
- * Upload sessions: a blob is sent in one piece or in several, to whichever replica, and becomes part of the repository when it is finished.
+ * Upload sessions: a blob is sent in one or more chunks, to any replica, and is in the repository when the upload is finished.
  *
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
  */
 export interface UploadWriter {
-  /** Bytes that every piece but the last should have, for `OCI-Chunk-Min-Length`; 0: any. */
+  /** Minimum size of each chunk but the last, in bytes, for `OCI-Chunk-Min-Length`; 0: none. */
   readonly minChunkBytes: number;
 
   /** @throws {StorageFullError} */
   start(repository: string, algorithm: DigestAlgorithm, options?: CallOptions): Promise<UploadSession>;
 
-  /** @throws {RegistryError} `BLOB_UPLOAD_UNKNOWN` | `BLOB_UPLOAD_INVALID` when `state` is not ours or of another session */
+  /** @throws {RegistryError} `BLOB_UPLOAD_UNKNOWN` | `BLOB_UPLOAD_INVALID` when `state` is forged or belongs to another session */
   find(repository: string, upload: UploadReference, options?: CallOptions): Promise<UploadSession>;
 
   /**
-   * What the client sent before it hung up is kept, and it can go on from there.
+   * Bytes sent before the connection broke are kept, and the client can resume after them.
    *
-   * @throws {RegistryError} as {@link find}; `RANGE_INVALID` for a piece that does not come next (the session stays as it is);
-   *   `SIZE_INVALID` for a body that is not as long as was said, or too long
+   * @throws {RegistryError} as {@link find}; `RANGE_INVALID` for a chunk that is not the next one, which leaves the session unchanged;
+   *   `SIZE_INVALID` for a body that is shorter or longer than announced, or too large
    */
   append(repository: string, upload: UploadReference, body: UploadBody, options?: CallOptions): Promise<UploadSession>;
 
   /**
-   * The blob is in the repository afterwards, durably. The session ends in any case but that of a refused body.
+   * Ends the session, unless the body is refused. When this resolves, the blob is in the repository, durably.
    *
-   * @throws {RegistryError} as {@link append}; `DIGEST_INVALID` when these are not the bytes of the digest
+   * @throws {RegistryError} as {@link append}; `DIGEST_INVALID` when the bytes do not match the digest
    */
   finish(
     repository: string,
@@ -166,10 +174,9 @@ export interface UploadWriter {
   cancel(repository: string, upload: UploadReference, options?: CallOptions): Promise<void>;
 
   /**
-   * Makes a blob of another repository part of this one, without a byte sent.
+   * Makes a blob of another repository available in this one, without sending it.
    *
-   * @param source.from stored name; undefined: any repository that `mayPull`
-   * @returns undefined when there is no such blob to be had: the client sends it
+   * @returns undefined when there is no such blob: the client sends it
    */
   mount(
     repository: string,
@@ -181,40 +188,44 @@ export interface UploadWriter {
 
 export interface UploadSession {
   readonly id: string;
-  /** Bytes that are kept. */
+  /** Bytes received so far. */
   readonly size: number;
-  /** Goes into the session's URL, so that any replica can go on; signed. */
+  /** Signed; part of the session's URL, so that any replica can resume it. */
   readonly state: string;
 }
 
 export interface UploadBody {
   readonly bytes: AsyncIterable<Uint8Array>;
-  /** Where the first of them belongs, if the client says so (`Content-Range`). */
+  /** Position of the first byte in the blob, from `Content-Range`; absent when the client did not send one. */
   readonly offset: number | undefined;
-  /** How many there are, if the client says so. */
+  /** Bytes, from `Content-Length`; absent when the client did not send one. */
   readonly length: number | undefined;
 }
 
 export interface MountSource {
+  /** Stored name; absent: any repository that the client may pull from. */
   readonly from: string | undefined;
+  /** @param repository its stored name */
   readonly mayPull: (repository: string) => boolean;
 }
 
 export interface MountedBlob extends Descriptor {
+  /** Stored name. */
   readonly from: string;
 }
 
 export interface PushedManifest {
   readonly bytes: Buffer;
-  /** Of the `Content-Type`, without parameters; undefined when there is none. */
+  /** The `Content-Type` without parameters; absent when the client did not send one. */
   readonly mediaType: string | undefined;
-  /** What the client calls it. */
+  /** From the URL. */
   readonly reference: Reference;
+  /** Further tags. */
   readonly tags: readonly string[];
 }
 
 export interface ManifestPut extends Descriptor {
-  /** For `OCI-Subject`. */
+  /** For `OCI-Subject`; absent when the manifest has none. */
   readonly subject: Digest | undefined;
   readonly references: readonly Descriptor[];
 }

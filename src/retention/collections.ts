@@ -9,7 +9,7 @@ import type { UsageIndex } from '../usage/usage-index.ts';
 import type { UsageRecorder } from '../usage/usage-recorder.ts';
 
 export interface CollectionPolicy {
-  /** From the end of one to the start of the next. Milliseconds; 0: only when asked for. */
+  /** From the end of one collection to the start of the next. Milliseconds; 0 when none is scheduled. */
   readonly intervalMs: number;
   /** Milliseconds. */
   readonly graceMs: number;
@@ -22,7 +22,7 @@ export interface CollectionEvents {
   housekeepingFailed(event: { readonly task: string; readonly error: unknown }): void;
 }
 
-/** Our content store, as far as its garbage is concerned. */
+/** The part of a content store that collections use. */
 export interface CollectableStore {
   readonly garbage: {
     createCollector(options: CollectorOptions): Pick<GarbageCollector, 'collect' | 'clearLeftovers'>;
@@ -34,9 +34,9 @@ export interface CollectionsOptions {
   readonly index: UsageIndex;
   readonly recorder: UsageRecorder;
   readonly policy: CollectionPolicy;
-  /** Of all that use the storage, only the process that {@link Collections.keep keeps} it collects. */
+  /** Only one process can collect in this storage: the one that {@link Collections.keep owns} it. */
   readonly isAlone: boolean;
-  /** Pushed here; of other repositories only loose bytes are removed. */
+  /** Repositories with pushed content. Of other repositories, only unreferenced bytes are removed. */
   readonly isHosted: (repository: string) => boolean;
   readonly isFilling: (digest: Digest) => boolean;
   readonly onForgotten: ForgottenListener;
@@ -44,14 +44,14 @@ export interface CollectionsOptions {
   readonly now: () => number;
 }
 
-/** Collections of garbage: asked for, or from time to time. One at a time. */
+/** Garbage collections, on request or on schedule. One at a time. */
 export class Collections {
   readonly #options: CollectionsOptions;
   readonly #stopped = new AbortController();
   #status: CollectionStatus = { running: false };
   #running: Promise<CollectionResult> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #isKeeper = false;
+  #isOwner = false;
 
   constructor(options: CollectionsOptions) {
     this.#options = options;
@@ -61,13 +61,13 @@ export class Collections {
     return this.#status;
   }
 
-  /** It is this process that looks after the storage, perhaps with others that heed each other. */
+  /** From now on this process manages the storage, perhaps together with replicas that respect each other's collections. */
   async keep(): Promise<void> {
-    this.#isKeeper = true;
+    this.#isOwner = true;
     if (this.#options.isAlone) await this.#collector().clearLeftovers();
   }
 
-  /** The first one comes after an interval, so that a process that is restarted often does not do much else. */
+  /** The first collection starts after one interval, so that frequent restarts do not cause constant collections. */
   schedule(): void {
     this.unschedule();
     const { intervalMs } = this.#options.policy;
@@ -75,30 +75,30 @@ export class Collections {
     this.#timer = setTimeout(() => void this.#runScheduled(), intervalMs).unref();
   }
 
-  /** One that is under way goes on. */
+  /** A collection in progress continues. */
   unschedule(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
   /**
-   * @throws {ControlError} at once: `unavailable` when it is for another process to do, `held` while another one is under way, which may
+   * @throws {ControlError} at once: `unavailable` when another process owns the storage, `held` while another collection is running, which may
    *   be a dry run
    */
   run(request: CollectionRequest, onProgress?: (progress: CollectionProgress) => void): Promise<CollectionResult> {
-    if (!this.#isKeeper && !request.dryRun) {
-      throw new ControlError('unavailable', 'another process looks after this storage: ask that one');
+    if (!this.#isOwner && !request.dryRun) {
+      throw new ControlError('unavailable', 'another process owns this storage: send the request to that process');
     }
     if (this.#running)
-      throw new ControlError('held', 'garbage is being collected already: try again when that is over');
+      throw new ControlError('held', 'a garbage collection is already running: try again when it has finished');
     this.#running = this.#run(request, onProgress).finally(() => (this.#running = undefined));
     return this.#running;
   }
 
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#stopped.abort(new Error('the service ends'));
-    await this.#running?.catch(() => {}); // told by its status
+    this.#stopped.abort(new Error('the service is stopping'));
+    await this.#running?.catch(() => {}); // its status has the error
   }
 
   async #runScheduled(): Promise<void> {
@@ -108,7 +108,7 @@ export class Collections {
     } catch (error) {
       if (!this.#stopped.signal.aborted) this.#options.events.housekeepingFailed({ task: 'garbage collection', error });
     }
-    // Not if it was unscheduled meanwhile.
+    // Unless it was unscheduled meanwhile.
     if (this.#timer === timer) this.schedule();
   }
 

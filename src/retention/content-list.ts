@@ -10,8 +10,8 @@ export interface ContentListOptions {
   readonly index: UsageIndex;
   readonly parts: ManifestParts;
   readonly tags: TagReader;
-  readonly pins: { look(): Promise<PinnedNow> };
-  readonly isKept: (repository: string) => boolean;
+  readonly pins: { current(): Promise<PinnedNow> };
+  readonly isHosted: (repository: string) => boolean;
   /** Milliseconds; 0: never. */
   readonly ttlMs: number;
 }
@@ -20,7 +20,7 @@ const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
 const PAGE = 500;
 const MAX_DEPTH = 4;
-/** What a page has read of tags is good for the next one. Milliseconds. */
+/** How long the tags read for one page are used for the next pages. Milliseconds. */
 const PAGES_MS = 30_000;
 
 type TagsByDigest = ReadonlyMap<Digest, string[]>;
@@ -29,7 +29,7 @@ interface View {
   readonly pinned: PinnedNow;
   /** By repository, read once for a request. */
   readonly tags: Map<string, Promise<TagsByDigest>>;
-  /** It goes on where another page ended, and shows tags as that one found them. */
+  /** It continues a previous page, and shows the tags that were read for that page. */
   readonly isNextPage: boolean;
 }
 
@@ -38,10 +38,10 @@ interface Reading {
   isDone: boolean;
 }
 
-/** What is stored, as people want to see it. */
+/** Lists of stored content, for operators. */
 export class ContentList {
   readonly #options: ContentListOptions;
-  /** By repository. Which tags name a digest is only known once every tag has been read. */
+  /** By repository. Finding the tags of a digest requires reading all tags. */
   readonly #readings = new Map<string, Reading>();
 
   constructor(options: ContentListOptions) {
@@ -62,7 +62,7 @@ export class ContentList {
     return { entries, cursor: start + limit < sorted.length ? String(start + limit) : undefined };
   }
 
-  /** Everything that a name or a glob stands for. @throws {ControlError} `not-found` */
+  /** Everything that matches a name or a glob. @throws {ControlError} `not-found` */
   async find(name: string): Promise<UsageRecord[]> {
     const { index } = this.#options;
     const exact = await this.#findExact(name);
@@ -77,14 +77,15 @@ export class ContentList {
         for await (const record of this.#matching({ filter: name, kind }, undefined, view)) found.push(record);
       else found.push(...(await index.ofRepository(name)).filter((record) => record.kind === kind));
     }
-    if (found.length === 0) throw new ControlError('not-found', `nothing is stored by the name ${name}`);
+    if (found.length === 0) throw new ControlError('not-found', `no stored content matches ${name}`);
     return found;
   }
 
   /** @throws {ControlError} `not-found` */
   async show(name: string): Promise<ContentDetails> {
     const record = await this.#findExact(name);
-    if (!record) throw new ControlError('not-found', `${name} is not stored; names are as in a list: repository:tag`);
+    if (!record)
+      throw new ControlError('not-found', `${name} is not stored (use a name from the list: repository:tag)`);
     const [entry] = await this.#entries([record], await this.#view());
     const parts = record.kind === 'blob' ? [] : await this.#options.parts.of(record.repository, record.digest);
     return { ...(entry as ContentEntry), parts: await Promise.all(parts.map((part) => this.#part(record, part))) };
@@ -128,7 +129,7 @@ export class ContentList {
       }
       after = page.at(-1);
       if (page.length < PAGE) return;
-      // A long list leaves clients their turn.
+      // Requests run in between.
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
@@ -149,12 +150,12 @@ export class ContentList {
   }
 
   async #entries(records: readonly UsageRecord[], view: View): Promise<ContentEntry[]> {
-    const { ttlMs, isKept } = this.#options;
+    const { ttlMs, isHosted } = this.#options;
     const entries: ContentEntry[] = [];
     for (const record of records) {
       const { repository, digest, kind, lastUsedAt } = record;
       const pinned = await view.pinned.has(record);
-      const hosted = isKept(repository);
+      const hosted = isHosted(repository);
       const expiresAt = ttlMs === 0 || pinned || hosted ? undefined : record.rank + ttlMs;
       const tags = kind === 'manifest' ? ((await this.#tagsOf(repository, view)).get(digest) ?? []) : [];
       entries.push({
@@ -201,7 +202,7 @@ export class ContentList {
   }
 
   async #view(isNextPage = false): Promise<View> {
-    return { pinned: await this.#options.pins.look(), tags: new Map(), isNextPage };
+    return { pinned: await this.#options.pins.current(), tags: new Map(), isNextPage };
   }
 
   #tagsOf(repository: string, { tags, isNextPage }: View): Promise<TagsByDigest> {
@@ -255,7 +256,7 @@ function parseCursor(cursor: string): ContentReference {
       return { repository, digest, kind };
     }
   } catch {
-    // told below
+    // reported below
   }
   throw new ControlError('invalid', 'not a cursor of this list');
 }

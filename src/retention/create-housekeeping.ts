@@ -24,7 +24,7 @@ export interface IndexDamageEvents {
 
 export interface UsageOptions {
   readonly config: Config;
-  /** What the index is kept in when the configuration says so. */
+  /** For the shared index. Absent when Redis is not configured. */
   readonly redis: Redis | undefined;
   /** For links that could not be recorded while the index was unavailable. */
   readonly notes: UnrecordedNotes;
@@ -33,7 +33,7 @@ export interface UsageOptions {
   readonly now: () => number;
 }
 
-/** The record of use, before there is a store that it is a record of. */
+/** The usage record. It exists before the content store, which writes to it. */
 export interface Usage {
   readonly index: UsageIndex;
   readonly recorder: UsageRecorder;
@@ -64,18 +64,18 @@ export async function openUsage({ config, redis, notes, reader, events, now }: U
 async function openLocalIndex(config: Config, events: UsageOptions['events']): Promise<UsageIndex> {
   const onDamaged = events.indexDamaged.bind(events);
   return openIndex({ directory: indexDirectory(config), onDamaged }).catch((error: unknown) => {
-    // A disk that is full or read-only: what is stored is served all the same.
+    // On a full or read-only disk stored content is still served.
     events.housekeepingFailed({ task: 'index', error });
     return openIndex({ directory: undefined, onDamaged });
   });
 }
 
-/** Several processes have one index, in Redis. */
+/** Whether processes share one index, in Redis. */
 export function isIndexShared({ storage, redis }: Config): boolean {
   return storage.indexLocation === 'redis' && redis !== undefined;
 }
 
-/** A short TTL, as in trying it out, is not to be shorter than what is not written yet. */
+/** Uses must be written well within the TTL, also within a short one, as when trying it out. */
 function flushMsOf(config: Config): number {
   const { ttlMs } = policyOf(config);
   return Math.min(FLUSH_MS, ttlMs > 0 ? ttlMs / 4 : Infinity);
@@ -92,7 +92,7 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
     ...usage,
     ...options,
     policy: config.storage.garbageCollection,
-    isHosted: policy.isKept,
+    isHosted: policy.isHosted,
     isAlone: config.storage.driver.kind === 'filesystem' && !usage.index.isShared,
   });
   const { pinBackup, now } = options;
@@ -109,7 +109,7 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
       });
       if (!options.leader) collections.schedule();
     },
-    /** Ends the record of use as well. */
+    /** Also closes the usage index. */
     async stop() {
       await collections.stop();
       await housekeeping.stop();
@@ -118,7 +118,7 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
   };
 }
 
-/** Undefined: it is kept in memory. */
+/** Absent when the index does not outlive the process. */
 function indexDirectory({ storage }: Config): string | undefined {
   if (storage.indexDirectory !== undefined) return storage.indexDirectory;
   const { driver } = storage;
@@ -131,14 +131,14 @@ function policyOf({ storage, proxy }: Config): Omit<HousekeepingPolicy, 'graceMs
     ttlMs: isCache && !proxy.offline ? proxy.ttlMs : 0,
     quota: isCache ? storage.quota : undefined,
     pins: storage.pins,
-    isKept: proxy ? whoseContentStays(proxy) : () => true,
-    sweepsLoose: isCache,
+    isHosted: proxy ? hostedRepositories(proxy) : () => true,
+    sweepsUnreferenced: isCache,
     scrub: { rate: storage.scrub.rate, intervalMs: storage.scrub.enabled ? storage.scrub.intervalMs : 0 },
   };
 }
 
-/** Only what can be fetched again is ever forgotten: not what was pushed here, now or before there was an upstream. */
-function whoseContentStays({ hosted, upstreams }: ProxyConfig): (repository: string) => boolean {
+/** Only content that can be fetched again expires: not content that was pushed here, also before there was an upstream. */
+function hostedRepositories({ hosted, upstreams }: ProxyConfig): (repository: string) => boolean {
   const isHosted = matchGlobs(hosted);
   const prefixes = upstreams.map(({ storePrefix }) => (storePrefix === '' ? '' : `${storePrefix}/`));
   return (repository) => isHosted(repository) || !prefixes.some((prefix) => repository.startsWith(prefix));

@@ -7,24 +7,24 @@ export interface EvictionOptions {
   readonly index: UsageIndex;
   readonly sweep: Sweep;
   readonly parts: ManifestParts;
-  /** Repositories whose content is not ours to forget. */
-  readonly isKept: (repository: string) => boolean;
+  /** Repositories whose content cannot be fetched again. */
+  readonly isHosted: (repository: string) => boolean;
   readonly now: () => number;
 }
 
 export interface Evicted {
   readonly references: number;
-  /** Freed. */
+  /** Freed bytes. */
   readonly bytes: number;
 }
 
-/** An image that is used by its own digest too has later uses than the index that it is part of. Milliseconds. */
+/** A later last use than the image index's, by this much, shows that an image is also pulled directly. Milliseconds. */
 const OWN_USE_MS = 60_000;
 const NOTHING: Evicted = { references: 0, bytes: 0 };
 
 /**
- * Removes images whole: a manifest with what only it had in its repository. Layers without their manifest are of use to
- * nobody, nor is a manifest without its layers.
+ * Evicts whole images: a manifest with everything that only it refers to in its repository. Layers without their manifest are of no use, nor is
+ * a manifest without its layers.
  */
 export class Eviction {
   readonly #options: EvictionOptions;
@@ -34,10 +34,10 @@ export class Eviction {
   }
 
   /**
-   * The least recently used: an image, or a blob that belongs to none.
+   * Evicts the least recently used image, or a blob that belongs to no image.
    *
-   * @param startedAt of this pass; what was used since is left alone. Unix milliseconds
-   * @returns undefined when everything that is left is held
+   * @param startedAt start of this pass; content used since then stays. Unix milliseconds
+   * @returns undefined when nothing can be evicted
    */
   async evictOldest(pinned: PinnedNow, startedAt: number): Promise<Evicted | undefined> {
     const { index } = this.#options;
@@ -52,7 +52,7 @@ export class Eviction {
     }
   }
 
-  /** A manifest with what only it had in its repository. Not what is pinned. */
+  /** Evicts a manifest with everything that only it refers to in its repository, except pinned content. */
   async evictImage(record: UsageRecord, pinned: PinnedNow): Promise<Evicted> {
     const { index, sweep, parts } = this.#options;
     const { repository } = record;
@@ -81,19 +81,19 @@ export class Eviction {
   }
 
   async #evict(record: UsageRecord, pinned: PinnedNow): Promise<Evicted> {
-    if (this.#options.isKept(record.repository)) return NOTHING;
+    if (this.#options.isHosted(record.repository)) return NOTHING;
     if (record.kind === 'manifest') return this.evictImage(record, pinned);
     if (await this.#options.parts.isPart(record.repository, record.digest)) return NOTHING;
     return this.evictBlob(record, pinned);
   }
 
-  /** Part of an image: right behind it, so that it is looked at again when that is gone. Held: behind everything. */
+  /** A part of an image goes right behind that image, to be looked at again when it is gone. Everything else goes to the end of the queue. */
   async #laterRank({ repository, digest, kind, rank }: UsageRecord, startedAt: number): Promise<number> {
     const { index, now } = this.#options;
     if (kind === 'manifest') return Math.max(now(), startedAt);
     let later = rank;
-    for (const whole of await index.wholesOf(digest)) {
-      const image = await index.find({ repository, digest: whole, kind: 'manifest' });
+    for (const parent of await index.parentsOf(digest)) {
+      const image = await index.find({ repository, digest: parent, kind: 'manifest' });
       later = Math.max(later, image?.rank ?? 0);
     }
     return later > rank ? later : Math.max(now(), startedAt);

@@ -5,7 +5,7 @@ import { IndexUnavailableError } from '../usage/index-unavailable.ts';
 import type { ManifestParts } from '../usage/manifest-parts.ts';
 import type { PinBackup } from './pin-backup.ts';
 import { Pins, type TagReader } from './pins.ts';
-import { Quota, type QuotaLimits, type WorkAlone } from './quota.ts';
+import { Quota, type QuotaLimits, type RunExclusively } from './quota.ts';
 import { type CountedStore, type RebuildProgress, rebuildIndex, type RebuildResult } from '../usage/rebuild.ts';
 import { ExpiryScheduler } from './scheduler.ts';
 import type { SchedulerState } from './scheduler-state.ts';
@@ -16,37 +16,37 @@ import { recordNoted, type UnrecordedNotes } from '../usage/unrecorded-queue.ts'
 import type { UsageRecorder } from '../usage/usage-recorder.ts';
 
 export interface HousekeepingEvents extends SweepEvents, ScrubEvents {
-  /** A pass of the quota is over. @param event.missing bytes that could not be freed, as everything left is held */
+  /** A quota pass has ended. @param event.missing bytes that could not be freed */
   quotaEnforced(event: { references: number; bytes: number; missing: number; durationMs: number }): void;
-  /** After every change of what is stored, sooner or later. */
+  /** Called at most once a second after changes. */
   storeSize(totals: UsageTotals): void;
-  /** Of the processes that share the index, this one looks after the content from now on, or no more. */
+  /** This process became the housekeeping leader of those that share the index, or ceased to be. */
   ledHousekeeping(isLeading: boolean): void;
   indexRebuilt(event: RebuildResult & { readonly durationMs: number }): void;
-  /** Something has to be tried again later; pulls are not concerned. */
+  /** A task failed and will be retried. Pulls are not affected. */
   housekeepingFailed(event: { readonly task: string; readonly error: unknown }): void;
 }
 
-/** What is kept for how long. */
+/** How long content is stored. */
 export interface HousekeepingPolicy {
-  /** Milliseconds from the last use; 0: content never expires. */
+  /** Milliseconds from the last use; 0 when content never expires. */
   readonly ttlMs: number;
-  /** Until uses that other processes note are in the index. Milliseconds. */
+  /** Time until uses of other processes are in the index. Milliseconds. */
   readonly graceMs: number;
   readonly quota: QuotaLimits | undefined;
   readonly pins: readonly string[];
-  /** Repositories whose content is not ours to forget. */
-  readonly isKept: (repository: string) => boolean;
-  /** Bytes that nobody links are removed, where nobody else can be about to link them. */
-  readonly sweepsLoose: boolean;
+  /** Repositories whose content cannot be fetched again, and never expires. */
+  readonly isHosted: (repository: string) => boolean;
+  /** Whether bytes without links are removed. */
+  readonly sweepsUnreferenced: boolean;
   readonly scrub: { readonly rate: number; readonly intervalMs: number };
 }
 
-/** Which of the processes that share the index looks after the content. */
+/** Elects one of the processes that share the index for housekeeping. */
 export interface HousekeepingLeader {
   start(term: { begin(): Promise<void>; end(): Promise<void> }): void;
   stop(): Promise<void>;
-  runExclusively: WorkAlone;
+  runExclusively: RunExclusively;
 }
 
 export interface HousekeepingOptions {
@@ -55,15 +55,15 @@ export interface HousekeepingOptions {
   readonly parts: ManifestParts;
   readonly store: SweptStore & CountedStore & ScrubbedStore & { readonly tags: TagReader };
   readonly notes: UnrecordedNotes;
-  /** Undefined: there are no others. */
+  /** Absent when no other process shares the index. */
   readonly leader?: HousekeepingLeader | undefined;
-  /** This process looks after the content from now on, or no more. */
+  /** This process became the leader, or ceased to be. */
   readonly onLeading?: (isLeading: boolean) => void;
   readonly policy: HousekeepingPolicy;
   readonly isFilling: (digest: Digest) => boolean;
-  /** Whatever is in memory of the content is to be forgotten. */
+  /** Called so that copies in memory are removed too. */
   readonly onForgotten: ForgottenListener;
-  /** What distribution has left, asked for when the index is new. */
+  /** Reads the expiry list of a cache that distribution filled, for a new index. */
   readonly loadSchedulerState: () => Promise<SchedulerState>;
   readonly pinBackup: PinBackup;
   readonly events: HousekeepingEvents;
@@ -73,15 +73,15 @@ export interface HousekeepingOptions {
 const STORE_SIZE_INTERVAL_MS = 1_000;
 const RETRY_MS = 60_000;
 const LOSSY =
-  'Redis drops any of its keys when it is full: bytes are deleted only after a look into every repository; set its maxmemory-policy to volatile-lru or noeviction';
+  'Redis may evict any key when it is full, so every repository is searched before bytes are deleted; set its maxmemory-policy to volatile-lru or noeviction';
 
-/** Everything that goes on with stored content besides serving it. */
+/** Manages stored content: expiry, quota, scrub and repair of the index. */
 export class Housekeeping {
   readonly pins: Pins;
   readonly eviction: Eviction;
   readonly contents: ContentList;
   readonly scrub: Scrub;
-  /** Undefined: there is no limit. */
+  /** Absent when there is no limit. */
   readonly quota: Quota | undefined;
   readonly #options: HousekeepingOptions;
   readonly #sweep: Sweep;
@@ -94,19 +94,19 @@ export class Housekeeping {
   #retryTimer: NodeJS.Timeout | undefined;
 
   constructor(options: HousekeepingOptions) {
-    const { index, recorder, parts, store, policy, events, now, onForgotten } = options;
-    const { ttlMs, graceMs, isKept } = policy;
+    const { index, recorder, parts, store, policy, events, now, onForgotten, leader } = options;
+    const { ttlMs, graceMs, isHosted } = policy;
     const failed = (task: string) => this.#failed(task);
     this.#options = options;
     const pins = new Pins({ configured: policy.pins, index, parts, tags: store.tags });
     const sweep = new Sweep({ ...options, events: this.#reporting(events) });
     this.#sweep = sweep;
     this.pins = pins;
-    this.eviction = new Eviction({ index, sweep, parts, isKept, now });
-    this.contents = new ContentList({ index, parts, tags: store.tags, pins, isKept, ttlMs });
+    this.eviction = new Eviction({ index, sweep, parts, isHosted, now });
+    this.contents = new ContentList({ index, parts, tags: store.tags, pins, isHosted, ttlMs });
     this.#scheduler = new ExpiryScheduler({
       ...options,
-      ...{ sweep, pins, ttlMs, graceMs, isKept },
+      ...{ sweep, pins, ttlMs, graceMs, isHosted },
       onError: failed('expiry'),
     });
     this.scrub = new Scrub({ index, store, ...policy.scrub, onForgotten, events, now });
@@ -118,9 +118,7 @@ export class Housekeeping {
         recorder,
         eviction: this.eviction,
         pins,
-        alone:
-          options.leader &&
-          ((work, waiting) => options.leader?.runExclusively(work, waiting) ?? Promise.resolve(undefined)),
+        runExclusively: leader && ((work, waiting) => leader.runExclusively(work, waiting)),
         now,
         onEvicted: (event) => events.quotaEnforced(event),
         onError: failed('quota'),
@@ -128,8 +126,8 @@ export class Housekeeping {
   }
 
   /**
-   * Room is made for new content from here on, and the index finds out what it does not know; where several processes share it, in one of
-   * them. Without waiting for anything.
+   * Starts to enforce quota and TTL, and to complete the index; where several processes share the index, in one of them.
+   * Waits for nothing.
    */
   start(): void {
     const { recorder, leader } = this.#options;
@@ -143,18 +141,18 @@ export class Housekeeping {
     else this.#beginning = this.#beginWhenComplete();
   }
 
-  /** One that is under way already is joined. */
+  /** Joins a rebuild that is in progress. */
   rebuild(onProgress?: (progress: RebuildProgress) => void): Promise<RebuildResult> {
     this.#rebuilding ??= this.#rebuild(onProgress).finally(() => (this.#rebuilding = undefined));
     return this.#rebuilding;
   }
 
-  /** Deletes what the index knows to be loose. */
-  async sweepLoose(): Promise<void> {
-    if (this.#options.policy.sweepsLoose) await this.#sweep.sweepLoose();
+  /** Deletes bytes that no repository links, as far as the index has them. */
+  async sweepUnreferenced(): Promise<void> {
+    if (this.#options.policy.sweepsUnreferenced) await this.#sweep.sweepUnreferenced();
   }
 
-  /** What has begun is finished. */
+  /** Resolves when tasks in progress have ended. */
   async stop(): Promise<void> {
     const { leader, recorder } = this.#options;
     this.#unsubscribe();
@@ -183,12 +181,12 @@ export class Housekeeping {
     await Promise.all([
       this.#scheduler.stop(),
       this.scrub.stop(),
-      this.#rebuilding?.catch(() => {}), // told when it failed
+      this.#rebuilding?.catch(() => {}), // reported when it failed
       this.#beginning,
     ]);
   }
 
-  /** Storage may not be there yet. Never fails. */
+  /** Never fails: storage or Redis may be unavailable at startup. */
   async #beginWhenComplete(): Promise<void> {
     try {
       const { index, notes, now } = this.#options;
@@ -206,7 +204,7 @@ export class Housekeeping {
   async #begin(): Promise<void> {
     if (this.#stopped.signal.aborted) return;
     this.#scheduler.start();
-    await this.sweepLoose();
+    await this.sweepUnreferenced();
     await this.quota?.check();
     await this.scrub.schedule();
   }
@@ -223,7 +221,7 @@ export class Housekeeping {
     return result;
   }
 
-  /** Distribution knows when it would have forgotten its content; anything else counts as used now. */
+  /** Content that distribution cached keeps its age; anything else counts as used now. */
   async #agesOfUnknown(): Promise<(reference: ContentReference) => number> {
     const { loadSchedulerState, policy, now } = this.#options;
     const startedAt = now();
@@ -255,12 +253,12 @@ export class Housekeeping {
 
   #failed(task: string): (error: unknown) => void {
     return (error) => {
-      // Who keeps the index tells that by itself.
+      // The connection to the index logs that it is unavailable.
       if (!this.#stopped.signal.aborted && !(error instanceof IndexUnavailableError))
         this.#options.events.housekeepingFailed({ task, error });
     };
   }
 }
 
-/** Its default, of `proxy.ttl`. Milliseconds. */
+/** Distribution's default of `proxy.ttl`. Milliseconds. */
 const DISTRIBUTION_TTL_MS = 168 * 3_600_000;

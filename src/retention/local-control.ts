@@ -28,14 +28,14 @@ export interface LocalControlOptions {
   readonly collections: Collections;
   readonly policy: HousekeepingPolicy;
   readonly pinBackup: PinBackup;
-  /** Asks an upstream; undefined where there is none to ask. */
+  /** Revalidates a tag at its upstream. Absent when no upstream can be called. */
   readonly refresh: ((repository: string, tag: string) => Promise<RefreshResult>) | undefined;
   readonly now: () => number;
 }
 
 const PAGE = 1000;
 
-/** The cache of this process. */
+/** Operations on the cache of this process. */
 export class LocalControl implements CacheControl {
   readonly #options: LocalControlOptions;
   #rebuild: RebuildStatus = { running: false };
@@ -79,7 +79,7 @@ export class LocalControl implements CacheControl {
     const { index, policy, pinBackup } = this.#options;
     if (await index.unpin(pattern)) return pinBackup.save(await index.pins());
     if (policy.pins.includes(pattern)) {
-      throw new ControlError('held', `${pattern} is pinned by storage.quota.pins of the configuration`);
+      throw new ControlError('held', `${pattern} is pinned in the configuration (storage.quota.pins)`);
     }
     throw new ControlError('not-found', `there is no pin ${pattern}`);
   }
@@ -88,11 +88,11 @@ export class LocalControl implements CacheControl {
     const { housekeeping, policy, recorder } = this.#options;
     await recorder.flush();
     const records = await housekeeping.contents.find(name);
-    const ours = records.filter(({ repository }) => !policy.isKept(repository));
-    if (ours.length === 0) throw new ControlError('held', `${name} was pushed here and cannot be fetched again`);
-    const pinned = await housekeeping.pins.look();
+    const cached = records.filter(({ repository }) => !policy.isHosted(repository));
+    if (cached.length === 0) throw new ControlError('held', `${name} was pushed here and cannot be fetched again`);
+    const pinned = await housekeeping.pins.current();
     let [references, bytes] = [0, 0];
-    for (const record of ours) {
+    for (const record of cached) {
       const { eviction } = housekeeping;
       const evicted = await (record.kind === 'manifest'
         ? eviction.evictImage(record, pinned)
@@ -100,17 +100,17 @@ export class LocalControl implements CacheControl {
       references += evicted.references;
       bytes += evicted.bytes;
     }
-    const isHeld = references === 0 && (await pinned.has(ours[0] ?? { repository: '', digest: '' as never }));
+    const isHeld = references === 0 && (await pinned.has(cached[0] ?? { repository: '', digest: '' as never }));
     if (isHeld) throw new ControlError('held', `${name} is pinned; unpin it first`);
     return { references, bytes };
   }
 
   async refresh(name: string): Promise<RefreshResult> {
     const { refresh } = this.#options;
-    if (!refresh) throw new ControlError('unavailable', 'only a running server can ask upstreams');
+    if (!refresh) throw new ControlError('unavailable', 'only a running server can call upstreams');
     const colon = name.lastIndexOf(':');
     if (name.includes('@') || colon <= name.lastIndexOf('/')) {
-      throw new ControlError('invalid', `${name}: only a tag can be out of date; say repository:tag`);
+      throw new ControlError('invalid', `${name} is not a tag: only tags can be refreshed (use repository:tag)`);
     }
     return refresh(name.slice(0, colon), name.slice(colon + 1));
   }
@@ -160,7 +160,7 @@ export class LocalControl implements CacheControl {
 
   async startCollection(request: CollectionRequest): Promise<CollectionStatus> {
     const { collections } = this.#options;
-    void collections.run(request).catch(() => {}); // told by the status
+    void collections.run(request).catch(() => {}); // the status has the error
     return collections.status;
   }
 

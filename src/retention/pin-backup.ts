@@ -4,7 +4,7 @@ import type { Pin } from '../usage/usage-index.ts';
 const PATH = '/layover/pins.json';
 const MAX_BYTES = 4 * 2 ** 20;
 
-/** The pins that operators have set, beside the content: an index can be made again from storage, and what they want cannot. */
+/** A copy in the storage of the pins that operators set: unlike the rest of the index, they cannot be rebuilt from content. */
 export class PinBackup {
   readonly #driver: StorageDriver;
 
@@ -16,7 +16,7 @@ export class PinBackup {
     await this.#driver.writeSmall(PATH, Buffer.from(JSON.stringify(pins)));
   }
 
-  /** Empty when there are none, or none that can be read. */
+  /** Empty when there are none, or they cannot be read. */
   async load(): Promise<Pin[]> {
     try {
       const found: unknown = JSON.parse((await this.#driver.readSmall(PATH, MAX_BYTES)).toString());

@@ -5,10 +5,10 @@ import type { Digest } from '../oci/digest.ts';
 import type { ManifestParts } from '../usage/manifest-parts.ts';
 import type { ContentReference, UsageIndex } from '../usage/usage-index.ts';
 
-/** Content that a pin names: `docker.io/library/*`, `docker.io/library/*:lts` or `ghcr.io/a/b@sha256:…`. */
+/** Content that a pin matches: `docker.io/library/*`, `docker.io/library/*:lts` or `ghcr.io/a/b@sha256:…`. */
 export interface PinPattern {
   readonly matchesName: (repository: string) => boolean;
-  /** Undefined: everything in the repository. */
+  /** Absent when the pin has no tag part. */
   readonly matchesTag: ((tag: string) => boolean) | undefined;
   readonly digest: string | undefined;
 }
@@ -48,7 +48,7 @@ export interface TagReader {
 
 const MAX_DEPTH = 4;
 
-/** What is never forgotten, whatever its age and however little room there is. */
+/** Pinned content, which neither expires nor is evicted. */
 export class Pins {
   readonly #options: PinsOptions;
 
@@ -56,19 +56,19 @@ export class Pins {
     this.#options = options;
   }
 
-  /** What is pinned at this moment, for one pass over the content. */
-  async look(): Promise<PinnedNow> {
+  /** The content that is pinned now, for one pass. */
+  async current(): Promise<PinnedNow> {
     const stored = await this.#options.index.pins();
     const patterns = [...this.#options.configured, ...stored.map(({ pattern }) => pattern)].map(parsePin);
     return new PinnedNow(patterns, this.#options);
   }
 }
 
-/** Looks into a repository when it is first asked for one whose name a pin matches. */
+/** Reads the tags of a repository at the first query for it, when its name matches a pin. */
 export class PinnedNow {
   readonly #patterns: readonly PinPattern[];
   readonly #options: PinsOptions;
-  readonly #looked = new Map<string, Promise<'all' | ReadonlySet<Digest>>>();
+  readonly #pinned = new Map<string, Promise<'all' | ReadonlySet<Digest>>>();
 
   constructor(patterns: readonly PinPattern[], options: PinsOptions) {
     this.#patterns = patterns;
@@ -78,13 +78,13 @@ export class PinnedNow {
   async has({ repository, digest }: Pick<ContentReference, 'repository' | 'digest'>): Promise<boolean> {
     const matching = this.#patterns.filter(({ matchesName }) => matchesName(repository));
     if (matching.length === 0) return false;
-    const looking = this.#looked.get(repository) ?? this.#lookInto(repository, matching);
-    this.#looked.set(repository, looking);
-    const pinned = await looking;
+    const finding = this.#pinned.get(repository) ?? this.#findPinned(repository, matching);
+    this.#pinned.set(repository, finding);
+    const pinned = await finding;
     return pinned === 'all' || pinned.has(digest);
   }
 
-  async #lookInto(repository: string, patterns: readonly PinPattern[]): Promise<'all' | ReadonlySet<Digest>> {
+  async #findPinned(repository: string, patterns: readonly PinPattern[]): Promise<'all' | ReadonlySet<Digest>> {
     if (patterns.some(({ matchesTag, digest }) => !matchesTag && digest === undefined)) return 'all';
     const tags = await this.#options.tags.all(repository);
     const named = tags.filter(({ tag }) => patterns.some(({ matchesTag }) => matchesTag?.(tag)));

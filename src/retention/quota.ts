@@ -8,9 +8,9 @@ import type { UsageRecorder } from '../usage/usage-recorder.ts';
 export interface QuotaLimits {
   /** Bytes. */
   readonly size: number;
-  /** Share of the size down to which is evicted. */
+  /** Eviction stops at this share of the size. */
   readonly low: number;
-  /** Share of the size above which is evicted. */
+  /** Eviction starts above this share of the size. */
   readonly high: number;
 }
 
@@ -19,41 +19,41 @@ export interface QuotaOptions {
   readonly index: UsageIndex;
   readonly recorder: UsageRecorder;
   readonly eviction: Eviction;
-  readonly pins: { look(): Promise<PinnedNow> };
-  /** Of the processes that share the index, one at a time; undefined when there are no others. */
-  readonly alone?: WorkAlone | undefined;
+  readonly pins: { current(): Promise<PinnedNow> };
+  /** Runs work in one process at a time of those that share the index. Absent when there are no others. */
+  readonly runExclusively?: RunExclusively | undefined;
   readonly now: () => number;
-  /** A pass is over. @param event.missing bytes that could not be freed, as everything left is held */
+  /** A pass has ended. @param event.missing bytes that could not be freed */
   readonly onEvicted: (event: { references: number; bytes: number; missing: number; durationMs: number }) => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** @returns undefined when others did it all the time, or nobody knows */
-export type WorkAlone = <T>(
+/** @returns undefined when other processes ran theirs until `waitMs` had passed, or Redis is unavailable */
+export type RunExclusively = <T>(
   work: (lost: AbortSignal) => Promise<T>,
   options: { readonly waitMs: number },
 ) => Promise<T | undefined>;
 
 const MAX_PASSES = 2;
-/** For the pass of another process, which makes room for us too. Milliseconds. */
+/** How long to wait for the pass of another process, which frees space for this one too. Milliseconds. */
 const PATIENCE_MS = 10_000;
-/** How often it is said that fills go on. Milliseconds. */
+/** How often the reservations of running fills are renewed. Milliseconds. */
 const RESERVING_MS = 20_000;
 
-/** The store is at its quota, and what is in it may not go. */
+/** The quota is used up, and nothing can be evicted. */
 export class QuotaFullError extends Error {
   override readonly name = 'QuotaFullError';
 }
 
 /**
- * Keeps the store under its quota: when it would exceed the high mark, the least recently used goes until the low one is
- * reached. Space for a fill is freed and reserved as its bytes come, a little ahead of them.
+ * Keeps the storage under its quota: above the high mark, the least recently used content is evicted down to the low mark. Space for a fill is
+ * freed and reserved as its bytes arrive, a little ahead of them.
  */
 export class Quota {
   readonly #options: QuotaOptions;
   /** Bytes that running fills have reserved. */
   readonly #owners = new Map<string, { readonly digest: Digest; readonly bytes: number }>();
-  /** The same by digest. */
+  /** Reserved bytes by digest. */
   readonly #reserved = new Map<Digest, number>();
   #pass: Promise<void> | undefined;
   #reserving: NodeJS.Timeout | undefined;
@@ -69,21 +69,21 @@ export class Quota {
   }
 
   /**
-   * Frees and reserves space; replaces what was reserved for the same owner. Fills of one digest end as one blob, so the largest counts.
+   * Frees and reserves space; replaces the previous reservation of the same owner. Fills of one digest end as one blob, so the largest counts.
    *
-   * @param bytes that are there, or are about to be
+   * @param bytes that the fill has, or is about to have
    * @throws {QuotaFullError}
    */
   async reserve(owner: string, digest: Digest, bytes: number): Promise<void> {
     this.assertFits(bytes);
     this.#change(digest, () => this.#owners.set(owner, { digest, bytes }));
-    this.#reserving ??= setInterval(() => void this.#goOnReserving(), RESERVING_MS).unref();
-    if (await this.#hasRoom()) return;
+    this.#reserving ??= setInterval(() => void this.#renewReservations(), RESERVING_MS).unref();
+    if (await this.#hasSpace()) return;
     this.release(owner);
-    throw new QuotaFullError(`what may not be evicted leaves no space for ${bytes} bytes`);
+    throw new QuotaFullError(`no space for ${bytes} bytes: nothing else can be evicted`);
   }
 
-  /** The fill has ended: its bytes are in the store, or nowhere. */
+  /** The fill has ended: its bytes are in storage, or discarded. */
   release(owner: string): void {
     const held = this.#owners.get(owner);
     if (!held) return;
@@ -100,14 +100,14 @@ export class Quota {
     const after = held.length === 0 ? undefined : Math.max(...held.map(({ bytes }) => bytes));
     if (after === undefined) this.#reserved.delete(digest);
     else this.#reserved.set(digest, after);
-    // It ends by itself if this fails.
+    // It expires when this fails.
     if (before !== undefined && before !== after) this.#options.index.unreserve(digest, before).catch(ignore);
   }
 
-  /** Evicts when there is too much. Never fails. */
+  /** Evicts when the high mark is exceeded. Never fails. */
   async check(): Promise<void> {
     try {
-      if ((await this.#excess()) > 0) await this.#makeRoom();
+      if ((await this.#excess()) > 0) await this.#freeSpace();
     } catch (err) {
       this.#options.onError(err);
     }
@@ -115,16 +115,16 @@ export class Quota {
 
   async stop(): Promise<void> {
     clearInterval(this.#reserving);
-    await this.#pass?.catch(() => {}); // whoever began it was told
+    await this.#pass?.catch(() => {}); // its caller got the error
   }
 
-  /** Also when nobody knows, as an index that others keep is away: a cache that keeps nothing is no help to anybody. */
-  async #hasRoom(): Promise<boolean> {
+  /** True when the shared index is unavailable: a cache that stores nothing would help no client. */
+  async #hasSpace(): Promise<boolean> {
     try {
-      // A pass that was under way has not looked at what came after it had begun.
+      // A pass that was in progress has not counted what came after its start.
       for (let passes = 0; passes <= MAX_PASSES; passes++) {
         if ((await this.#excess()) <= 0) return true;
-        if (passes < MAX_PASSES) await this.#makeRoom();
+        if (passes < MAX_PASSES) await this.#freeSpace();
       }
       return false;
     } catch (err) {
@@ -133,8 +133,8 @@ export class Quota {
     }
   }
 
-  async #goOnReserving(): Promise<void> {
-    await this.#options.index.reserve(this.#reserved).catch(ignore); // the next one is soon
+  async #renewReservations(): Promise<void> {
+    await this.#options.index.reserve(this.#reserved).catch(ignore); // the next renewal is soon
   }
 
   /** Bytes above the high mark. */
@@ -142,23 +142,23 @@ export class Quota {
     const { limits, index } = this.#options;
     const reserved = await index.reserve(this.#reserved);
     const { bytes } = await index.totals();
-    if (index.isShared && (await index.marker('complete')) === undefined) return 0; // what is oldest is not known
+    if (index.isShared && (await index.marker('complete')) === undefined) return 0; // the oldest content is not known
     return bytes + reserved - limits.size * limits.high;
   }
 
-  /** One pass serves everybody who waits; what is reserved while it runs, it makes room for as well. */
-  async #makeRoom(): Promise<void> {
-    this.#pass ??= this.#evictAlone().finally(() => (this.#pass = undefined));
+  /** One pass serves all waiting callers, and frees space for reservations made while it runs. */
+  async #freeSpace(): Promise<void> {
+    this.#pass ??= this.#evictExclusively().finally(() => (this.#pass = undefined));
     await this.#pass;
   }
 
-  async #evictAlone(): Promise<void> {
-    const { alone } = this.#options;
-    if (!alone) return this.#evict();
+  async #evictExclusively(): Promise<void> {
+    const { runExclusively } = this.#options;
+    if (!runExclusively) return this.#evict();
     const pass = async (lost: AbortSignal) => {
       if ((await this.#excess()) > 0) await this.#evict(lost);
     };
-    await alone(pass, { waitMs: PATIENCE_MS });
+    await runExclusively(pass, { waitMs: PATIENCE_MS });
   }
 
   async #evict(lost?: AbortSignal): Promise<void> {
@@ -166,7 +166,7 @@ export class Quota {
     const startedAt = now();
     let [references, bytes] = [0, 0];
     await recorder.flush();
-    const pinned = await pins.look();
+    const pinned = await pins.current();
     const aboveLow = async () => (await index.totals()).bytes - limits.size * limits.low;
     while (lost?.aborted !== true && ((await aboveLow()) > 0 || (await this.#excess()) > 0)) {
       const evicted = await eviction.evictOldest(pinned, startedAt);

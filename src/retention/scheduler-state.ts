@@ -2,12 +2,12 @@ import { isDigest } from '../oci/digest.ts';
 import { PathNotFoundError, type StorageDriver } from '../storage/driver.ts';
 import type { ContentReference } from '../usage/usage-index.ts';
 
-/** Where distribution keeps what it knows of its cache's age, in the storage root. */
+/** Distribution's expiry list, in the storage root. */
 const STATE_PATH = '/scheduler-state.json';
-/** A million entries; above it the file is not worth the memory. Bytes. */
+/** About a million entries. Larger files are not worth the memory. Bytes. */
 const MAX_STATE_BYTES = 256 * 1024 * 1024;
 
-/** Content that distribution would have forgotten at that time. */
+/** Content with the time at which distribution would have removed it. */
 export interface ScheduledEntry extends ContentReference {
   /** Unix milliseconds. */
   readonly expiresAt: number;
@@ -19,8 +19,8 @@ export type SchedulerState =
   | { readonly kind: 'damaged'; readonly reason: string };
 
 /**
- * Looks at the expiry list of a cache directory that distribution has filled. Never fails: a list that is empty or cut off, which stops
- * distribution at the start (its issues #2374 and #4478), only means that nothing is known of the content's age.
+ * Reads the expiry list of a cache directory that distribution filled. Never fails: with an empty or truncated list, at which distribution fails
+ * to start (its issues #2374 and #4478), the age of the content is unknown.
  */
 export async function loadSchedulerState(driver: StorageDriver): Promise<SchedulerState> {
   try {
@@ -46,7 +46,7 @@ function parseSchedulerState(text: string): SchedulerState {
   return { kind: 'read', entries: Object.entries(state).flatMap(([key, entry]) => toEntry(key, entry)) };
 }
 
-/** @returns nothing for what distribution would not know either */
+/** @returns nothing for entries that distribution would ignore too */
 function toEntry(key: string, entry: unknown): ScheduledEntry[] {
   const { EntryType: type, ExpiryData: expiry } = (entry ?? {}) as { EntryType?: unknown; ExpiryData?: unknown };
   const expiresAt = typeof expiry === 'string' ? Date.parse(expiry) : NaN;

@@ -7,30 +7,30 @@ export interface SchedulerOptions {
   readonly index: UsageIndex;
   readonly recorder: UsageRecorder;
   readonly sweep: Sweep;
-  readonly pins: { look(): Promise<PinnedNow> };
-  /** Milliseconds from the last use; 0: content never expires. */
+  readonly pins: { current(): Promise<PinnedNow> };
+  /** Milliseconds from the last use; 0 when content never expires. */
   readonly ttlMs: number;
-  /** Until what was used elsewhere is known here. Milliseconds. */
+  /** Time until uses of other processes are in the index. Milliseconds. */
   readonly graceMs: number;
-  /** Repositories whose content is not ours to forget. */
-  readonly isKept: (repository: string) => boolean;
+  /** Repositories whose content never expires. */
+  readonly isHosted: (repository: string) => boolean;
   readonly now: () => number;
-  /** A pass was broken off; the next one tries again what is left. */
+  /** A pass failed. The next one retries the rest. */
   readonly onError: (error: unknown) => void;
 }
 
 const BATCH = 64;
-/** Timers cannot wait for longer than 24 days; clocks are set meanwhile. Milliseconds. */
+/** Timers are limited to 24 days, and clocks may be changed meanwhile. Milliseconds. */
 const MAX_WAIT_MS = 3_600_000;
 const RETRY_MS = 60_000;
 
-/** Forgets what was not used for the TTL. One timer, for the first reference that is due. */
+/** Expires content that was not used for the TTL. One timer, for the first reference that is due. */
 export class ExpiryScheduler {
   readonly #options: SchedulerOptions;
   #timer: NodeJS.Timeout | undefined;
   #pass: Promise<void> | undefined;
   #stopped = true;
-  /** Content came while a pass was running. */
+  /** Content was added while a pass was running. */
   #woken = false;
 
   constructor(options: SchedulerOptions) {
@@ -42,7 +42,7 @@ export class ExpiryScheduler {
     this.wake();
   }
 
-  /** There is content: unless the timer is waiting for older content already, it is set. */
+  /** Content was added: sets the timer, unless it is set for older content. */
   wake(): void {
     this.#woken = true;
     if (this.#stopped || this.#timer || this.#pass) return;
@@ -77,11 +77,11 @@ export class ExpiryScheduler {
     }, waitMs).unref();
   }
 
-  /** Milliseconds; undefined when there is nothing that could expire. */
+  /** Milliseconds. Undefined when nothing can expire. */
   async #nextDueMs(): Promise<number | undefined> {
     const { index, ttlMs, graceMs, now } = this.#options;
     const [first] = await index.oldest({ before: Number.MAX_SAFE_INTEGER, limit: 1 });
-    // What comes to others is not due before that either.
+    // New content of other processes is not due earlier.
     if (!first) return index.isShared ? Math.min(ttlMs, MAX_WAIT_MS) : undefined;
     return Math.min(Math.max(first.rank + ttlMs + graceMs - now() + 1, 1), MAX_WAIT_MS);
   }
@@ -89,23 +89,23 @@ export class ExpiryScheduler {
   async #expire(): Promise<void> {
     const { index, recorder, sweep, pins, ttlMs, graceMs, now } = this.#options;
     await recorder.flush();
-    await sweep.sweepLoose();
+    await sweep.sweepUnreferenced();
     const before = now() - ttlMs - graceMs;
-    const pinned = await pins.look();
+    const pinned = await pins.current();
     for (;;) {
       const due = this.#stopped ? [] : await index.oldest({ before, limit: BATCH });
       if (due.length === 0) return;
       const held: UsageRecord[] = [];
       for (const record of due) {
-        if (!(await this.#forget(record, pinned))) held.push(record);
+        if (!(await this.#expireOne(record, pinned))) held.push(record);
       }
       await index.defer(held, now());
     }
   }
 
-  /** @returns false when it has to stay */
-  async #forget(record: UsageRecord, pinned: PinnedNow): Promise<boolean> {
-    if (this.#options.isKept(record.repository) || (await pinned.has(record))) return false;
+  /** @returns false when it must stay */
+  async #expireOne(record: UsageRecord, pinned: PinnedNow): Promise<boolean> {
+    if (this.#options.isHosted(record.repository) || (await pinned.has(record))) return false;
     return (await this.#options.sweep.remove(record, 'expired')).removed;
   }
 }

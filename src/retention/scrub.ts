@@ -4,12 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoredBytes } from '../content/stored-bytes.ts';
 import { type Digest, digestAlgorithm, digestFromHash } from '../oci/digest.ts';
 import { StorageUnavailableError } from '../storage/driver.ts';
-import { claimed } from '../usage/removal-claim.ts';
+import { withRemovalClaim } from '../usage/removal-claim.ts';
 import type { ScrubStatus } from '../operations/cache-control.ts';
 import type { ForgottenListener } from './sweep.ts';
 import type { UsageIndex } from '../usage/usage-index.ts';
 
-/** The part of our content store that can be checked. */
+/** The part of a content store that a scrub reads. */
 export interface ScrubbedStore {
   readonly bytes: Pick<StoredBytes, 'walk' | 'open' | 'locked' | 'quarantine'>;
 }
@@ -17,9 +17,9 @@ export interface ScrubbedStore {
 export interface ScrubEvents {
   scrubStarted(): void;
   scrubbed(event: { readonly bytes: number }): void;
-  /** Bytes that are not those of their digest were put aside. */
+  /** Bytes that do not match their digest were moved to quarantine. */
   quarantined(event: { readonly digest: Digest; readonly movedTo: string; readonly size: number }): void;
-  /** Bytes that may be right or wrong. */
+  /** Bytes could not be read. */
   unreadable(event: { readonly digest: Digest; readonly reason: string }): void;
   scrubFinished(event: {
     readonly blobs: number;
@@ -34,7 +34,7 @@ export interface ScrubOptions {
   readonly store: ScrubbedStore;
   /** Bytes per second. */
   readonly rate: number;
-  /** Milliseconds from the start of one to the start of the next; 0: only when told to. */
+  /** From the start of one scrub to the start of the next. Milliseconds; 0 when none is scheduled. */
   readonly intervalMs: number;
   readonly onForgotten: ForgottenListener;
   readonly events: ScrubEvents;
@@ -44,14 +44,14 @@ export interface ScrubOptions {
 const IDLE: ScrubStatus = { running: false, blobs: 0, bytes: 0, damaged: [], unreadable: [], progress: 0 };
 /** Milliseconds. */
 const MAX_WAIT_MS = 3_600_000;
-/** How often the place is noted from which another process would go on. Blobs. */
-const NOTE_EVERY = 50;
-/** When so many blobs cannot be read, it is not about one or the other. */
+/** How often the position is saved, from which another process can continue. Blobs. */
+const SAVE_EVERY = 50;
+/** When more blobs cannot be read, the storage as a whole has failed. */
 const MAX_UNREADABLE = 100;
 
 /**
- * Reads everything that is stored and compares it with its digest, no faster than it may. What is wrong is put aside: it counts
- * as absent, and is fetched again when somebody asks for it. What cannot be read is passed over and told.
+ * Reads all stored bytes, at a limited rate, and compares them with their digest. Damaged bytes go to quarantine: they count as absent, and
+ * are fetched again at the next pull. Unreadable bytes are skipped and reported.
  */
 export class Scrub {
   readonly #options: ScrubOptions;
@@ -68,26 +68,26 @@ export class Scrub {
     return this.#status;
   }
 
-  /** Goes on with one that was broken off, and begins one whenever it is time. */
+  /** Continues an interrupted scrub, and starts one whenever it is due. */
   async schedule(): Promise<void> {
     const { index, intervalMs, now } = this.#options;
     const finishedAt = Number(await index.marker('scrubbed-at')) || undefined;
     this.#status = { ...this.#status, finishedAt };
     if (intervalMs === 0) return;
-    const isBrokenOff = (await index.marker('scrub-cursor')) !== undefined;
-    const waitMs = isBrokenOff || finishedAt === undefined ? 0 : finishedAt + intervalMs - now();
+    const isInterrupted = (await index.marker('scrub-cursor')) !== undefined;
+    const waitMs = isInterrupted || finishedAt === undefined ? 0 : finishedAt + intervalMs - now();
     if (waitMs <= 0) this.start();
     this.#timer = setTimeout(() => void this.schedule(), Math.min(Math.max(waitMs, 1_000), MAX_WAIT_MS)).unref();
   }
 
-  /** Also when one is running: then it is that one. */
+  /** Starts a scrub. When one is running, returns its status. */
   start(): ScrubStatus {
     if (this.#stopped.signal.aborted && !this.#running) this.#stopped = new AbortController();
     this.#running ??= this.#run().finally(() => (this.#running = undefined));
     return this.#status;
   }
 
-  /** Resolves when none is running. */
+  /** Resolves when no scrub is running. */
   async idle(): Promise<void> {
     await this.#running;
   }
@@ -110,7 +110,7 @@ export class Scrub {
       this.#status = { ...this.#status, running: false, finishedAt: now(), progress: 1 };
       events.scrubFinished({ blobs, bytes, damaged: damaged.length, unreadable: unreadable.length });
     } catch (err) {
-      const error = this.#stopped.signal.aborted ? 'broken off' : err instanceof Error ? err.message : String(err);
+      const error = this.#stopped.signal.aborted ? 'interrupted' : err instanceof Error ? err.message : String(err);
       this.#status = { ...this.#status, running: false, error };
     }
   }
@@ -122,25 +122,25 @@ export class Scrub {
     const onProgress = ({ done, total }: { done: number; total: number }) => {
       this.#status = { ...this.#status, progress: total === 0 ? 1 : done / total };
     };
-    const onUnreadable = (digest: Digest, error: unknown) => this.#passOver(digest, error);
+    const onUnreadable = (digest: Digest, error: unknown) => this.#skip(digest, error);
     for await (const { digest, size } of store.bytes.walk({ after, onProgress, onUnreadable })) {
       await this.#check(digest, size, startedAt);
       const blobs = this.#status.blobs + 1;
       this.#status = { ...this.#status, blobs };
-      if (blobs % NOTE_EVERY === 0) await index.setMarker('scrub-cursor', digest);
+      if (blobs % SAVE_EVERY === 0) await index.setMarker('scrub-cursor', digest);
     }
   }
 
   async #check(digest: Digest, size: number, startedAt: number): Promise<void> {
     const actual = await this.#actualDigest(digest, startedAt).catch((error: unknown) => {
       this.#stopped.signal.throwIfAborted();
-      this.#passOver(digest, error);
+      this.#skip(digest, error);
       return undefined;
     });
     if (actual === digest || actual === undefined) return;
     const { store, index, events, onForgotten } = this.#options;
-    await claimed({ index, store }, digest, async (claim) => {
-      // Again, when nobody is about to replace it: it may have been, since.
+    await withRemovalClaim({ index, store }, digest, async (claim) => {
+      // Checked again under the claim: it may have been replaced.
       const found = await this.#actualDigest(digest, startedAt);
       if (found === digest || found === undefined) return;
       claim.assertHeld();
@@ -153,8 +153,8 @@ export class Scrub {
     });
   }
 
-  /** @throws {unknown} the error, when it is about the storage as a whole */
-  #passOver(digest: Digest, error: unknown): void {
+  /** @throws the error, when the storage as a whole has failed */
+  #skip(digest: Digest, error: unknown): void {
     const unreadable = [...this.#status.unreadable, digest];
     if (error instanceof StorageUnavailableError || unreadable.length > MAX_UNREADABLE) throw error;
     this.#status = { ...this.#status, unreadable };

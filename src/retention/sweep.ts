@@ -3,13 +3,13 @@ import type { ManifestStore } from '../content/manifests.ts';
 import type { RepositoryStore } from '../content/repositories.ts';
 import type { StoredBytes } from '../content/stored-bytes.ts';
 import type { Digest } from '../oci/digest.ts';
-import { claimed } from '../usage/removal-claim.ts';
+import { withRemovalClaim } from '../usage/removal-claim.ts';
 import { mayBeLinked } from '../usage/may-be-linked.ts';
 import type { UnrecordedNotes } from '../usage/unrecorded-queue.ts';
 import type { ContentReference, RemovalClaim, UsageIndex, UsageRecord } from '../usage/usage-index.ts';
 import type { UsageRecorder } from '../usage/usage-recorder.ts';
 
-/** The part of our content store that can be swept. */
+/** The part of a content store that a sweep removes from. */
 export interface SweptStore {
   readonly bytes: Pick<StoredBytes, 'locked' | 'size' | 'delete'>;
   readonly blobs: Pick<BlobStore, 'deleteLink'>;
@@ -20,11 +20,11 @@ export interface SweptStore {
 export type RemovalReason = 'expired' | 'evicted';
 
 export interface SweepEvents {
-  /** @param event.bytes what that made free; 0 while another repository has them */
+  /** @param event.bytes freed; 0 while another repository has the content */
   contentRemoved(event: ContentReference & { readonly reason: RemovalReason; readonly bytes: number }): void;
 }
 
-/** @param tags that named it and are gone with it */
+/** @param tags that pointed to it and were removed with it */
 export type ForgottenListener = (repository: string, digest: Digest, tags: readonly string[]) => void;
 
 export interface SweepOptions {
@@ -32,17 +32,17 @@ export interface SweepOptions {
   readonly recorder: UsageRecorder;
   readonly store: SweptStore;
   readonly notes: Pick<UnrecordedNotes, 'has'>;
-  /** A fill of the digest is under way. */
+  /** Whether a fill of the digest is in progress. */
   readonly isFilling: (digest: Digest) => boolean;
-  /** Whatever is in memory of the content is to be forgotten. */
+  /** Called so that copies in memory are removed too. */
   readonly onForgotten: ForgottenListener;
   readonly events: SweepEvents;
 }
 
 export interface Removal {
-  /** False: it was used meanwhile, or something holds it. */
+  /** False when it was used meanwhile, or is being filled. */
   readonly removed: boolean;
-  /** Freed. */
+  /** Freed bytes. */
   readonly bytes: number;
 }
 
@@ -50,11 +50,10 @@ const KEPT: Removal = { removed: false, bytes: 0 };
 const BATCH = 100;
 
 /**
- * Removes references, and the bytes that nothing refers to any more. Everything that is ever deleted because of age or want of
- * room goes through here.
+ * Removes references, and bytes without references. All expiry and eviction goes through this class.
  *
- * Whether bytes are referred to is asked of storage right before they go, under the lock that everybody takes who links them:
- * a blob that one repository forgets stays whole for the others (distribution's issue #2367).
+ * Right before bytes are removed, storage is checked for references, under the lock that every link takes: a blob that expires in one
+ * repository stays intact for the others (distribution's issue #2367).
  */
 export class Sweep {
   readonly #options: SweepOptions;
@@ -63,16 +62,16 @@ export class Sweep {
     this.#options = options;
   }
 
-  /** Unless the reference was used since the record was read. */
+  /** Removes a reference, unless it was used since the record was read. */
   async remove(record: UsageRecord, reason: RemovalReason): Promise<Removal> {
     const { index, recorder, store, events } = this.#options;
     const { repository, digest, kind } = record;
-    const removal = await claimed({ index, store }, digest, async (claim) => {
+    const removal = await withRemovalClaim({ index, store }, digest, async (claim) => {
       const current = await index.find(record);
       const isUsed = current?.lastUsedAt !== record.lastUsedAt || recorder.isPending(repository, digest);
       if (isUsed || this.#options.isFilling(digest)) return KEPT;
       await this.#unlink(record, claim);
-      // One that was used elsewhere just now stays, and is found to be gone when it is due.
+      // When another process used it a moment ago, its record stays until it is due, and is then found to be gone.
       if (!(await index.removeUnused(record))) return KEPT;
       recorder.discard(repository, digest);
       const bytes = await this.#removeBytes(digest, claim);
@@ -82,15 +81,15 @@ export class Sweep {
     return removal ?? KEPT;
   }
 
-  /** Bytes that were left behind: by a crash between a reference and its bytes, or because a fill held them. */
-  async sweepLoose(): Promise<number> {
+  /** Removes bytes without references, left by a crash or because they were being filled. @returns freed bytes */
+  async sweepUnreferenced(): Promise<number> {
     const { index, store } = this.#options;
     let bytes = 0;
     let after: Digest | undefined;
     for (;;) {
-      const digests = await index.looseDigests({ ...(after && { after }), limit: BATCH });
+      const digests = await index.unreferencedDigests({ ...(after && { after }), limit: BATCH });
       for (const digest of digests) {
-        bytes += (await claimed({ index, store }, digest, (claim) => this.#removeBytes(digest, claim))) ?? 0;
+        bytes += (await withRemovalClaim({ index, store }, digest, (claim) => this.#removeBytes(digest, claim))) ?? 0;
       }
       after = digests.at(-1);
       if (digests.length < BATCH) return bytes;
@@ -99,7 +98,7 @@ export class Sweep {
 
   async #unlink({ repository, digest, kind }: ContentReference, claim: RemovalClaim): Promise<void> {
     const { store, onForgotten } = this.#options;
-    // Before, so that nobody is told of what is being removed; and after, as somebody may have read it in between.
+    // Before, so that removed content is not served from memory; and after, because it may have been read in between.
     onForgotten(repository, digest, []);
     let tags: readonly string[] = [];
     claim.assertHeld();
@@ -109,10 +108,10 @@ export class Sweep {
     onForgotten(repository, digest, tags);
   }
 
-  /** @returns bytes freed */
+  /** @returns freed bytes */
   async #removeBytes(digest: Digest, claim: RemovalClaim): Promise<number> {
     const { index, store, isFilling } = this.#options;
-    if (isFilling(digest) || (await this.#isReferred(digest))) return 0;
+    if (isFilling(digest) || (await this.#isReferenced(digest))) return 0;
     const size = await store.bytes.size(digest);
     claim.assertHeld();
     await store.bytes.delete(digest);
@@ -120,22 +119,22 @@ export class Sweep {
     return size ?? 0;
   }
 
-  async #isReferred(digest: Digest): Promise<boolean> {
+  async #isReferenced(digest: Digest): Promise<boolean> {
     const { index, store, notes } = this.#options;
     const holders = (await index.holders(digest)).map((holder) => ({ ...holder, digest }));
     for (const holder of holders) {
       if (await mayBeLinked(store, holder.repository, holder)) return true;
     }
     await index.remove(holders);
-    // Asked last: an index that was emptied meanwhile is not complete.
+    // Checked last: an index that was emptied meanwhile is not complete.
     const isComplete = (await index.marker('complete')) !== undefined;
     const isWhole = isComplete && (await index.isLossless());
     const isKnown = isWhole && !(index.isShared && (await notes.has(digest)));
-    return !isKnown && this.#isReferredAnywhere(digest);
+    return !isKnown && this.#isReferencedAnywhere(digest);
   }
 
-  /** While the index does not know everything: a look into every repository. One that cannot be read may refer to anything. */
-  async #isReferredAnywhere(digest: Digest): Promise<boolean> {
+  /** Searches every repository, while the index is not complete. An unreadable repository may refer to anything. */
+  async #isReferencedAnywhere(digest: Digest): Promise<boolean> {
     const { index, store } = this.#options;
     let isAnyUnreadable = false;
     for await (const repository of store.repositories.walk(() => (isAnyUnreadable = true))) {

@@ -3,15 +3,13 @@ import type { Config } from '../config/config.ts';
 import type { ContentCache } from '../content/content-cache.ts';
 import type { UploadPurging } from '../content/upload-purging.ts';
 import { RunningFills } from '../fills/running-fills.ts';
-import type { CheckedRedis } from '../health/health-dependencies.ts';
-import { createHealth, type Health } from '../health/health.ts';
+import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
 import { TagEntries } from '../pull-through/tag-entries.ts';
 import { createLeadership } from '../redis/leadership.ts';
-import type { Redis } from '../redis/redis.ts';
 import type { ContentListener } from '../registry/content-event.ts';
 import type { Registry } from '../registry/registry.ts';
 import { createHousekeeping } from '../retention/create-housekeeping.ts';
@@ -19,12 +17,12 @@ import type { ForgottenListener } from '../retention/sweep.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import type { Upstream } from '../upstream/upstream.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createNotifier, withNotifications } from './composition/notifying.ts';
 import { createPulling } from './composition/pulling.ts';
 import { createHosted, createUploadPurging } from './composition/pushing.ts';
 import { openStored, type Stored } from './composition/stored.ts';
+import { watchHealth } from './composition/watched-health.ts';
 
 export interface ContextOptions {
   readonly config: Config;
@@ -67,31 +65,30 @@ async function createParts({ config, env, telemetry: recorded }: ContextOptions,
   if (notifier) opened.use(notifier);
   const telemetry = notifier && config.notifications?.cacheEvents ? withNotifications(recorded, notifier) : recorded;
   const auth = config.auth && (await Auth.open({ config: config.auth, events: telemetry.auth, now: Date.now }));
-  const stored = await openStored(config, telemetry);
+  const stored = opened.use(await openStored(config, telemetry));
   const { driver, redis } = stored;
-  opened.use(stored);
   const owner = await acquireDirectory(config.storage.driver, () => {});
   opened.defer(() => owner.release());
   const running = new RunningFills();
   const tags = new TagEntries(stored.store, { upstreams: config.proxy?.upstreams.length ?? 0 });
-  const care = openHousekeeping(config, { ...stored, telemetry, running, tags });
-  opened.defer(() => care.stop());
+  const retention = openHousekeeping(config, { ...stored, telemetry, running, tags });
+  opened.defer(() => retention.stop());
   const hosted = opened.use(createHosted(config, { ...stored, telemetry }));
-  const { quota } = care.housekeeping;
+  const { quota } = retention.housekeeping;
   const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, secret: config.http.secret };
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
   const purging = createUploadPurging(config, driver, telemetry);
   if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
   opened.defer(() => health.stop());
-  await startHousekeeping(owner, { care, isShared: stored.usage.index.isShared, purging });
+  await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   return {
     router: createRouter(config, hosted.registry, pulling?.routes ?? []),
     hosted: hosted.registry,
     health,
     auth,
     peers: pulling?.peers,
-    cache: care.createControl(pulling && ((repository, tag) => pulling.refresh(repository, tag))),
+    cache: retention.createControl(pulling && ((repository, tag) => pulling.refresh(repository, tag))),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     keeping: owner.acquired,
     isKeeper: owner.isOwner,
@@ -124,7 +121,7 @@ function openHousekeeping(config: Config, parts: HousekeepingParts) {
   });
 }
 
-/** Removes from memory what was removed from storage. */
+/** Removes from memory the content that was removed from storage. */
 function forgetIn(content: ContentCache, tagEntries: TagEntries): ForgottenListener {
   return (repository, digest, tags) => {
     content.forget(repository, digest);
@@ -133,44 +130,17 @@ function forgetIn(content: ContentCache, tagEntries: TagEntries): ForgottenListe
 }
 
 interface StartedParts {
-  readonly care: { start(): void };
+  readonly retention: { start(): void };
   readonly isShared: boolean;
   readonly purging: UploadPurging | undefined;
 }
 
 /** Without a shared index, housekeeping runs in the process that owns the storage directory. */
-async function startHousekeeping(owner: DirectoryOwner, { care, isShared, purging }: StartedParts): Promise<void> {
-  if (isShared) care.start();
+async function startHousekeeping(owner: DirectoryOwner, { retention, isShared, purging }: StartedParts): Promise<void> {
+  if (isShared) retention.start();
   const started = owner.acquired.then(() => {
-    if (!isShared) care.start();
+    if (!isShared) retention.start();
     purging?.start();
   });
   if (owner.isOwner) await started;
-}
-
-function watchHealth(
-  { health, proxy }: Config,
-  {
-    driver,
-    redis,
-    upstreams,
-    telemetry,
-  }: Pick<Stored, 'driver' | 'redis'> & { telemetry: Telemetry; upstreams: readonly Upstream[] },
-): Health {
-  return createHealth(health, {
-    storage: driver,
-    redis: redis && checkedRedis(redis),
-    upstreams: proxy?.offline ? [] : upstreams,
-    log: telemetry.log,
-  });
-}
-
-function checkedRedis(redis: Redis): CheckedRedis {
-  const ping = { name: 'ping', writes: false, patience: 'background' } as const;
-  return {
-    get state() {
-      return redis.state;
-    },
-    answers: () => redis.call(ping, (commands) => commands.ping().then(() => true), false),
-  };
 }

@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import { tryAcquireDirectory } from '../locks/directory-owner.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
-import { createRedis } from '../redis/connection.ts';
+import { createRedis } from '../redis/create-redis.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { Collections } from '../retention/collections.ts';
 import { createHousekeeping, isIndexShared } from '../retention/create-housekeeping.ts';

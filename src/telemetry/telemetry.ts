@@ -16,7 +16,7 @@ import type { FinishedRequest, RequestHandlerName } from '../http/v2/request-eve
 import type { StorageAction, Tracing } from './tracing.ts';
 import { UpstreamTelemetry } from './upstream-telemetry.ts';
 
-/** Events of the service. This folder decides what is logged, counted and traced for each. */
+/** Events of the service. This folder turns them into log lines, metrics and spans. */
 export interface Telemetry {
   readonly log: Log;
   readonly metrics: Metrics;

@@ -18,19 +18,19 @@ export interface BlobCall {
 
 export interface OpenBlobCall extends BlobCall {
   readonly start: number;
-  /** Exclusive; undefined: to the end. */
+  /** Exclusive. Absent for all bytes to the end. */
   readonly end: number | undefined;
   readonly onBytes: (bytes: number) => void;
 }
 
-/** Redirect targets whose signature covers the method refuse `HEAD`; others do not know it. */
+/** Redirect targets whose signature covers the method refuse `HEAD`; others do not implement it. */
 const HEAD_REFUSED = new Set([400, 403, 405, 501]);
 
 /**
- * By `HEAD`; by a `GET` of the first byte where a redirect target does not take it, or where it has no length. A blob that is sent
- * encoded, or as HTML, is read whole: nothing else tells its size.
+ * By `HEAD`; by a `GET` of the first byte where a redirect target does not accept it, or sends no length. A blob that is sent
+ * encoded, or as HTML, is read to its end: nothing else shows its size.
  *
- * @throws {UpstreamError} `protocol` for what cannot be the blob
+ * @throws {UpstreamError} `protocol` when the response cannot be the blob
  */
 export async function resolveBlob(endpoint: Endpoint, call: BlobCall): Promise<ResolvedBlob> {
   const { scope } = call;
@@ -97,7 +97,7 @@ export async function openBlob(endpoint: Endpoint, call: OpenBlobCall): Promise<
   });
 }
 
-/** A range of an encoded body is none of the blob, so that is asked for again as a whole. */
+/** A range of an encoded body is not a range of the blob, so the whole blob is requested. */
 async function openDoubtful(endpoint: Endpoint, response: EndpointResponse, call: OpenBlobCall): Promise<UpstreamBlob> {
   const { upstream } = endpoint;
   const { scope, start, end, onBytes } = call;
@@ -137,24 +137,24 @@ function wholeExtent(response: EndpointResponse): Extent {
   return { start: 0, length, size: length };
 }
 
-/** @throws {UpstreamError} `protocol` when it is not the range that was asked for */
-function readExtent(endpoint: Endpoint, response: EndpointResponse, asked: OpenBlobCall): Extent {
+/** @throws {UpstreamError} `protocol` when it is not the requested range */
+function readExtent(endpoint: Endpoint, response: EndpointResponse, call: OpenBlobCall): Extent {
   const header = headerText(response.headers, 'content-range');
   const range = parseContentRange(header);
   const length = parseLength(headerText(response.headers, 'content-length'));
-  if (range && isRangeAsked(range, asked) && (length === undefined || length === range.end - range.start)) {
+  if (range && isRequested(range, call) && (length === undefined || length === range.end - range.start)) {
     return { start: range.start, length: range.end - range.start, size: range.size };
   }
   response.body.on('error', () => undefined).destroy();
-  const wanted = `bytes ${asked.start}-${asked.end === undefined ? '' : asked.end - 1}`;
+  const wanted = `bytes ${call.start}-${call.end === undefined ? '' : call.end - 1}`;
   const got = (header ?? 'no Content-Range').slice(0, 100);
-  throw endpoint.protocolError(`${response.url.host} was asked for ${wanted} and answered with ${got}`, 206);
+  throw endpoint.protocolError(`${response.url.host} returned ${got} for a request of ${wanted}`, 206);
 }
 
-/** It must start where asked and, as far as the size is known, go as far: a shorter one would look complete. */
-function isRangeAsked({ start, end, size }: ContentRange, asked: OpenBlobCall): boolean {
-  if (start !== asked.start) return false;
-  const last = Math.min(asked.end ?? Infinity, size ?? Infinity);
+/** It must have the requested start and, where the size is known, the requested end: a shorter one would look complete. */
+function isRequested({ start, end, size }: ContentRange, call: OpenBlobCall): boolean {
+  if (start !== call.start) return false;
+  const last = Math.min(call.end ?? Infinity, size ?? Infinity);
   return last === Infinity || end === last;
 }
 
@@ -165,7 +165,7 @@ async function openFailure(endpoint: Endpoint, response: EndpointResponse, scope
   return endpoint.protocolError(`416 from ${response.url.host}: the blob has no such range (${range})`, 416);
 }
 
-/** Whose size is known only when it is the body as it came. */
+/** The size is known only when the body is the received one, without decoding. */
 function openStream(
   endpoint: Endpoint,
   response: EndpointResponse,
@@ -178,7 +178,7 @@ function openStream(
   return { size, start: 0, body: blobBody({ ...response, body }, { upstream, scope, expected: size, onBytes }) };
 }
 
-/** Nothing has one digest only. A response of no bytes for another one would be complete before anything could be verified. */
+/** Only one digest per algorithm is that of no bytes. An empty response for another one would be complete before it could be verified. */
 function canHave(digest: Digest, size: number | undefined): boolean {
   return size !== 0 || digestOf(Buffer.alloc(0), digestAlgorithm(digest)) === digest;
 }

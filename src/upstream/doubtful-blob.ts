@@ -10,27 +10,27 @@ import { networkFailure } from './network-failure.ts';
 import { headerText } from './transport.ts';
 import { UpstreamError } from './upstream.ts';
 
-/** Bytes of a body that are read before anything is said of it. Larger ones are streamed. */
+/** Bytes of a body that are read before it is passed on. Larger bodies are streamed. */
 const MAX_READ = 8 * 1024 * 1024;
 
-/** What came for a blob. */
+/** The content of a doubtful response. */
 export type DoubtfulBlob =
   /** Verified. */
   | { readonly kind: 'bytes'; readonly bytes: Buffer }
   /** Of unknown length. */
   | { readonly kind: 'stream'; readonly body: Readable };
 
-/** Types of login pages, of portals in front of the network, and of errors that come with status 200; seldom those of a blob. */
+/** Types of login pages, of captive portals, and of errors with status 200; rarely those of a blob. */
 const PAGE = /^\s*(?:text\/(?:html|plain|xml)|application\/(?:xhtml\+xml|xml|json))\s*(?:;|$)/i;
 
-/** Whether a response may be something else than the bytes of the blob: a page, or encoded though we asked for no encoding. */
+/** Whether a response may not be the bytes of the blob: a page, or encoded although no encoding was requested. */
 export function isDoubtful(response: EndpointResponse): boolean {
   return encodingsOf(response).length > 0 || PAGE.test(headerText(response.headers, 'content-type') ?? '');
 }
 
 /**
- * Reads a small body and decides by the digest: the bytes as they came, as some servers call a compressed layer encoded, or the decoded
- * ones. A large one with a length is a file that lies there, and taken as it is; one without a length is being compressed as it is sent.
+ * Reads a small body and decides by the digest: the received bytes, as some servers label a compressed layer as encoded, or the decoded
+ * ones. A large body with a length is a file and taken unchanged; one without a length is compressed while it is sent.
  *
  * @param response of status 200
  * @throws {UpstreamError} `protocol` when neither is the blob
@@ -55,7 +55,7 @@ export async function settleDoubt(
   throw endpoint.protocolError(`${response.url.host} sent other bytes than those of ${digest}`, response.status);
 }
 
-/** @returns `rest`, with the head before it, when there is more than is read at once */
+/** @returns `rest`, including the head, when the body is larger than {@link MAX_READ} */
 async function readHead({ body, url }: EndpointResponse, { upstream }: Endpoint, signal: AbortSignal) {
   const chunks: Buffer[] = [];
   let size = 0;

@@ -15,7 +15,7 @@ export interface EndpointOptions {
   readonly upstream: string;
   /** May have a path, which goes before `/v2/`. */
   readonly base: URL;
-  /** Mirrors are tried before the registry itself, whose answer is the one that counts. */
+  /** Mirrors are tried before the registry itself, whose response is the final one. */
   readonly isMirror: boolean;
   readonly transport: Transport;
   readonly authorizer: Authorizer;
@@ -24,13 +24,13 @@ export interface EndpointOptions {
   readonly events: UpstreamEvents;
   readonly now: () => number;
   readonly random: () => number;
-  /** Hears every answer the registry itself gives to a manifest request. */
+  /** Called with every response of the registry itself to a manifest request. */
   readonly onManifestResponse: (response: ExchangeResponse) => void;
 }
 
 export interface EndpointRequest {
   readonly method: 'GET' | 'HEAD';
-  /** Undefined for what belongs to none, such as `_catalog`. */
+  /** Absent for requests without a repository, such as `_catalog`. */
   readonly repository: string | undefined;
   /** What follows the repository, with its query, such as `tags/list?n=10`. */
   readonly path: string;
@@ -39,14 +39,14 @@ export interface EndpointRequest {
   readonly judgesBody?: boolean;
 }
 
-/** A request that changes something. Nobody repeats it but the one who knows what the last one did. */
+/** A request that changes content. It is not retried here: only the caller knows what the last one did. */
 export interface EndpointWrite {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   readonly url: URL;
   readonly operation: 'push' | 'delete';
-  /** What credentials are remembered under: other scopes than those of reading the same repository. */
+  /** Key under which credentials are remembered: the scopes differ from those of reading the same repository. */
   readonly purpose: string;
-  /** Of a token, for a challenge that names none. */
+  /** Of a token, for a challenge without a scope. */
   readonly scopes: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Called once for each time that the body is sent: a second time when the registry wants credentials first. */
@@ -56,14 +56,14 @@ export interface EndpointWrite {
 }
 
 export interface EndpointResponse extends ExchangeResponse {
-  /** It came from a redirect target of another origin. */
+  /** It is from a redirect target of another origin. */
   readonly isForeign: boolean;
 }
 
 interface Admission {
-  /** The header that was right the last time. */
+  /** The header that was accepted before. */
   readonly known: string | undefined;
-  /** What credentials are remembered under. */
+  /** Key under which credentials are remembered. */
   readonly repository: string;
   readonly defaultScopes: string;
 }
@@ -80,7 +80,7 @@ interface Hop {
 const MAX_REDIRECTS = 5;
 const NO_RETRIES: RetryPolicy = { ...INTERACTIVE_RETRIES, maxRetries: 0 };
 
-/** One base URL of an upstream. Knows how to be let in, follow redirects and try again; not what is asked for. */
+/** One base URL of an upstream: authorization, redirects and retries. The meaning of requests is in the `*-requests.ts` files. */
 export class Endpoint {
   readonly #options: EndpointOptions;
 
@@ -105,7 +105,7 @@ export class Endpoint {
   }
 
   /**
-   * Asks, and hands every answer, of whatever status, to `consume`; an error from there may lead to another try.
+   * Sends a request, and passes every response, of any status, to `consume`; an error from there may lead to a retry.
    *
    * @throws {UpstreamError} and what `consume` throws
    */
@@ -113,10 +113,10 @@ export class Endpoint {
     const { upstream, events, random, isMirror } = this.#options;
     const onRetry = (reason: string, delayMs: number) =>
       events.retried({ upstream, operation: request.operation, reason, delayMs });
-    // Behind a mirror the next URL is the second try.
+    // After a mirror, the next URL is the second attempt.
     const policy = isMirror ? NO_RETRIES : INTERACTIVE_RETRIES;
     return retryRequest({ policy, scope, random, onRetry }, async (retry) => {
-      const response = await this.#ask(request, retry, scope);
+      const response = await this.#request(request, retry, scope);
       try {
         return await consume(response);
       } catch (err) {
@@ -127,9 +127,9 @@ export class Endpoint {
   }
 
   /**
-   * Sends once, and no redirect is followed. A URL of another origin, as some registries hand out for uploads, gets no credentials.
+   * Sends once, without following redirects. A URL of another origin, as some registries use for uploads, gets no credentials.
    *
-   * @throws {UpstreamError} when there is no answer
+   * @throws {UpstreamError} when there is no response
    */
   async write(request: EndpointWrite, scope: CallScope): Promise<EndpointResponse> {
     const { authorizer } = this.#options;
@@ -145,7 +145,7 @@ export class Endpoint {
   }
 
   /**
-   * Asks for leave to write before anything is sent: a body that somebody streams can be sent only once.
+   * Gets authorization to write before anything is sent: a streamed body can be sent only once.
    *
    * @throws {UpstreamError}
    */
@@ -169,24 +169,24 @@ export class Endpoint {
     return authorizer.respond(header, { repository: purpose, refused, scopes }, scope);
   }
 
-  /** @throws {UpstreamError} when it cannot be asked, or says that it is broken */
+  /** @throws {UpstreamError} when it is unreachable, or returns a 5xx */
   async ping(scope: CallScope): Promise<void> {
     const { transport, upstream } = this.#options;
     const url = this.url(undefined, '');
     const response = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
     drain(response.body);
     if (response.status < 500) return;
-    throw new UpstreamError('server', `${upstream} answered ${response.status}`, { upstream, status: response.status });
+    throw new UpstreamError('server', `${upstream} returned ${response.status}`, { upstream, status: response.status });
   }
 
-  /** @param repository undefined for what belongs to none */
+  /** @param repository undefined for requests without one */
   url(repository: string | undefined, path: string): URL {
     const prefix = this.base.pathname.replace(/\/+$/, '');
     const scope = repository === undefined ? '' : `${repository}/`;
     return new URL(`${prefix}/v2/${scope}${path}`, this.base.origin);
   }
 
-  /** The error an answer stands for. Uses up its body. */
+  /** The error that a response stands for. Consumes its body. */
   failure(response: EndpointResponse, scope: CallScope): Promise<UpstreamError> {
     const { upstream, now } = this.#options;
     const from = response.isForeign ? 'redirect target' : 'registry';
@@ -198,9 +198,9 @@ export class Endpoint {
     return new UpstreamError('protocol', `${upstream}: ${message}`, { upstream, ...(status && { status }) });
   }
 
-  async #ask(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointResponse> {
+  async #request(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointResponse> {
     const response = await this.#authorized(request, retry, scope);
-    // A signature can expire between the registry's answer and ours; asked again, the registry signs again.
+    // A signature can expire between the registry's response and the next request; a new request gets a new signature.
     const mayBeExpired = response.isForeign && request.method === 'GET' && [401, 403, 404].includes(response.status);
     if (!mayBeExpired) return response;
     drain(response.body);
@@ -215,7 +215,7 @@ export class Endpoint {
     return this.#admitted(send, { known, repository: repository ?? '', defaultScopes }, scope);
   }
 
-  /** Sends; meets a challenge; and sends once more when a helper has other credentials than those refused. */
+  /** Sends; responds to a challenge; and sends once more when a helper has other credentials than the refused ones. */
   async #admitted(
     send: (authorization: string | undefined) => Promise<EndpointResponse>,
     { known, repository, defaultScopes }: Admission,
@@ -225,8 +225,9 @@ export class Endpoint {
     const response = await send(known);
     if (response.isForeign || !isRefusal(response)) return response;
     const header = headerText(response.headers, 'www-authenticate');
-    const meant = { repository, refused: known, defaultScopes };
-    const met = response.status === 401 ? await orDrain(response, authorizer.respond(header, meant, scope)) : undefined;
+    const refusal = { repository, refused: known, defaultScopes };
+    const met =
+      response.status === 401 ? await orDrain(response, authorizer.respond(header, refusal, scope)) : undefined;
     if (met !== undefined) drain(response.body);
     const second = met === undefined ? response : await send(met);
     const shown = met ?? known;
@@ -251,7 +252,7 @@ export class Endpoint {
       const next = nextHop(response, { upstream: this.upstream, base: this.base });
       if (next) {
         url = next;
-        // Once it has left the registry's origin it stays a stranger, even when it is led back.
+        // Once it has left the registry's origin it stays foreign, even when it is redirected back.
         isForeign ||= next.origin !== this.base.origin;
         if (isForeign) shown = undefined;
       } else {
@@ -304,7 +305,7 @@ function exchangeOf({ method, judgesBody }: EndpointRequest): Pick<ExchangeReque
   return { method, ...(judgesBody && { judgesBody }) };
 }
 
-/** The bytes of blobs are verified, wherever they come from. */
+/** The bytes of blobs are verified, whatever their origin. */
 function reachOf({ operation }: EndpointRequest): Reach {
   return operation === 'blob' ? 'into-private' : 'no-further';
 }
@@ -313,7 +314,7 @@ function isRefusal({ status }: ExchangeResponse): boolean {
   return status === 401 || status === 403;
 }
 
-/** Lets go of the answer when the work that it leads to fails. */
+/** Drains the response when the work that it leads to fails. */
 async function orDrain<T>({ body }: ExchangeResponse, work: Promise<T>): Promise<T> {
   try {
     return await work;

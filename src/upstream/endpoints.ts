@@ -21,12 +21,12 @@ import type { ObserveExchange, UpstreamEvents } from './upstream.ts';
 
 export interface EndpointsOptions {
   readonly config: UpstreamOptions;
-  /** For `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, and handed to credential helpers. */
+  /** For `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, and passed to credential helpers. */
   readonly env: Environment;
   readonly events: UpstreamEvents;
-  /** @default nobody follows single requests */
+  /** @default single exchanges are not observed */
   readonly observe?: ObserveExchange | undefined;
-  /** For the `User-Agent`. */
+  /** For `User-Agent: layover/<version>`. */
   readonly version?: string;
   /** Unix milliseconds. @default Date.now */
   readonly now?: () => number;
@@ -36,7 +36,7 @@ export interface EndpointsOptions {
 
 const ANONYMOUS = { find: async () => undefined, renew: async () => undefined, renewalWorked: () => undefined };
 
-/** Everything the base URLs of one upstream share. */
+/** Parts that the base URLs of one upstream share. */
 interface Shared {
   readonly upstream: string;
   readonly events: UpstreamEvents;
@@ -53,11 +53,15 @@ export interface Endpoints {
   readonly rateLimit: RateLimitGauge;
   readonly mirrors: readonly Endpoint[];
   readonly remote: Endpoint;
-  /** Ends the connections; requests under way fail. */
+  /** Ends the connections; requests in progress fail. */
   readonly close: () => Promise<void>;
 }
 
-/** Builds the base URLs of an upstream; no I/O but for a CA file. */
+/**
+ * Creates the base URLs of an upstream. Its only I/O is reading a CA file.
+ *
+ * @throws when `tls.caFile` cannot be read
+ */
 export function connectEndpoints({
   config,
   env,
@@ -79,7 +83,7 @@ export function connectEndpoints({
   const transport = new Transport({ upstream, dispatcher, breakers, events, observe, timeouts, userAgent });
   const shared: Shared = { upstream, events, transport, rateLimit, zones, createDispatcher: connect, now, random };
   const sources = config.credentials.map((source) => createCredentialsSource(source, { env, now }));
-  // What is not labelled with a host belongs to the upstream itself and to no mirror.
+  // Credentials without the label of a host are for the upstream itself and not for mirrors.
   const labelled = sources.filter((source) => source.knowsHosts);
   const mirrors = config.mirrors.map((url) =>
     createEndpoint(shared, { base: new URL(url), isMirror: true, sources: labelled }),

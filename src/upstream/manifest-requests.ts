@@ -11,13 +11,13 @@ import type { Endpoint, EndpointResponse, EndpointRequest } from './endpoint.ts'
 import { drain, headerText } from './transport.ts';
 import { type FetchedManifest, MAX_MANIFEST_BYTES, type ResolvedManifest } from './upstream.ts';
 
-/** Everything a registry may have, so that none of them converts; the last one is for what is yet to come. */
+/** All types that a registry may have, so that it does not convert; the last one is for future types. */
 const ACCEPT = [...MANIFEST_MEDIA_TYPES, '*/*'].join(', ');
 
-/** Answers to `HEAD` after which a `GET` may still succeed: some registries do not serve `HEAD`, or not everywhere. */
+/** Responses to `HEAD` after which a `GET` may still succeed: some registries do not serve `HEAD`, or not everywhere. */
 const HEAD_UNSUPPORTED = new Set([400, 404, 405, 501]);
 
-/** Those of Docker, OCI and others. */
+/** Types of Docker, OCI and others. */
 const MANIFEST_TYPE = /^application\/vnd\.[\w.+-]+$/;
 
 export interface ManifestCall {
@@ -26,7 +26,7 @@ export interface ManifestCall {
   readonly scope: CallScope;
 }
 
-/** By `HEAD`, or by `GET` where `HEAD` says too little. @throws {UpstreamError} */
+/** By `HEAD`, or by `GET` where the response to `HEAD` is not sufficient. @throws {UpstreamError} */
 export async function resolveManifest(endpoint: Endpoint, call: ManifestCall): Promise<ResolvedManifest> {
   const { reference, scope } = call;
   const resolved = await endpoint.call(manifestRequest('HEAD', call), scope, async (response) => {
@@ -48,7 +48,7 @@ export function fetchManifest(endpoint: Endpoint, call: ManifestCall): Promise<F
   return endpoint.call(manifestRequest('GET', call), scope, async (response) => {
     if (response.status !== 200) throw await endpoint.failure(response, scope);
     const bytes = await readBody(response, { upstream: endpoint.upstream, limit: MAX_MANIFEST_BYTES, scope });
-    // Some registries label manifests like that; a login page has another digest, or none.
+    // Some registries label manifests as HTML; a login page has another digest, or none.
     if (isHtml(response) && !isVerified(bytes, expectedDigest(call, response)))
       throw endpoint.protocolError(`${response.url.host} sent an HTML page instead of a manifest`, response.status);
     const mediaType = contentType(response) ?? mediaTypeInside(bytes);
@@ -72,11 +72,11 @@ function isVerified(bytes: Uint8Array, digest: Digest | undefined): boolean {
   return digest !== undefined && digestOf(bytes, digestAlgorithm(digest)) === digest;
 }
 
-/** A digest asked for is the digest; what the header claims instead is of no use to anybody. */
+/** A requested digest is the digest, whatever the header claims. */
 function readHead(response: EndpointResponse, reference: Reference): ResolvedManifest | undefined {
   const digest = expectedDigest({ reference }, response);
   const mediaType = contentType(response);
-  // Of other types, such as `application/json` or a page of HTML, only the body says whether it is a manifest, and of which type.
+  // For other types, such as `application/json` or a page of HTML, only the body shows whether it is a manifest, and of which type.
   if (digest === undefined || mediaType === undefined || !MANIFEST_TYPE.test(mediaType)) return undefined;
   const isEncoded = encodingsOf(response).length > 0;
   return {
@@ -97,12 +97,12 @@ export function contentType({ headers }: EndpointResponse): string | undefined {
   return type === '' ? undefined : type;
 }
 
-/** A manifest may name its own type. @see https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md */
+/** A manifest may contain its own type. @see https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md */
 function mediaTypeInside(bytes: Buffer): string {
   try {
     return readManifest(bytes).manifest.mediaType;
   } catch {
-    // Whether it is a manifest at all is for the caller to say.
+    // The caller decides whether it is a manifest at all.
     return OCTET_STREAM;
   }
 }

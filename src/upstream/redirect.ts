@@ -4,9 +4,9 @@ import { UpstreamError } from './upstream.ts';
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /**
- * Where an answer leads; undefined when it is no redirect. The method stays: only `GET` and `HEAD` are ever sent.
+ * The target of a redirect; undefined for other responses. The method stays the same: only `GET` and `HEAD` are redirected.
  *
- * @throws {UpstreamError} `protocol` for no or a bad `Location`, another scheme than HTTP, or from TLS to plain HTTP
+ * @throws {UpstreamError} `protocol` for a missing or invalid `Location`, another scheme than HTTP, or from TLS to plain HTTP
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-15.4
  */
 export function nextHop(

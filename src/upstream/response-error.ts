@@ -24,32 +24,32 @@ const KIND_BY_STATUS: Readonly<Record<number, UpstreamErrorKind>> = {
   429: 'throttled',
 };
 
-/** What an answer that is no success means, in the upstream's own words where it has some. Uses up the body. */
+/** The error for a response that is not a success, with the upstream's own message if there is one. Consumes the body. */
 export async function responseError(response: ExchangeResponse, options: ResponseErrorOptions): Promise<UpstreamError> {
   const { status, headers, url } = response;
   const { upstream, from, now } = options;
-  // What a redirect target says may quote the signed request.
-  const said = from === 'redirect target' ? dropped(response) : await readErrorBody(response, options);
+  // The message of a redirect target may quote the signed request.
+  const sent = from === 'redirect target' ? dropped(response) : await readErrorBody(response, options);
   const retryAfterMs = parseRetryAfterMs(headerText(headers, 'retry-after'), now);
   const host = from === 'registry' ? '' : ` from ${url.host}`;
-  const words = said.message === undefined ? '' : `: ${said.message}`;
-  const code = said.code === undefined ? '' : ` ${said.code}`;
-  return new UpstreamError(kindOf(status, from), `${upstream}: ${status}${host}${code}${words}`, {
+  const message = sent.message === undefined ? '' : `: ${sent.message}`;
+  const code = sent.code === undefined ? '' : ` ${sent.code}`;
+  return new UpstreamError(kindOf(status, from), `${upstream}: ${status}${host}${code}${message}`, {
     upstream,
     status,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
-    ...(said.code !== undefined && { code: said.code }),
+    ...(sent.code !== undefined && { code: sent.code }),
   });
 }
 
 function kindOf(status: number, from: ResponseErrorOptions['from']): UpstreamErrorKind {
   if (status >= 500) return 'server';
-  // A token server that is not there says nothing about the content.
+  // The 404 of a token server does not mean that content is missing.
   if (status === 404 && from === 'token server') return 'protocol';
   return KIND_BY_STATUS[status] ?? 'protocol';
 }
 
-interface ErrorWords {
+interface ErrorBody {
   readonly code?: string;
   readonly message?: string;
 }
@@ -57,24 +57,24 @@ interface ErrorWords {
 async function readErrorBody(
   response: ExchangeResponse,
   { upstream, scope }: ResponseErrorOptions,
-): Promise<ErrorWords> {
+): Promise<ErrorBody> {
   try {
     const text = (await readBody(response, { upstream, limit: MAX_ERROR_BODY, scope })).toString('utf8');
     const type = headerText(response.headers, 'content-type') ?? '';
-    if (type.includes('json') || text.startsWith('{')) return errorWords(JSON.parse(text));
-    // Docker Hub's abuse limit and many proxies speak plain text; a page of HTML says nothing.
+    if (type.includes('json') || text.startsWith('{')) return parseErrorBody(JSON.parse(text));
+    // Docker Hub's abuse limit and many proxies send plain text; a page of HTML is of no use.
     return text.trim() === '' || text.trimStart().startsWith('<') ? {} : { message: tidy(text) };
   } catch {
-    // Without words the status still says what happened.
+    // Without a message, the status is reported alone.
     return {};
   }
 }
 
 /** @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes */
-function errorWords(body: unknown): ErrorWords {
+function parseErrorBody(body: unknown): ErrorBody {
   if (!isRecord(body)) return {};
   const first: unknown = Array.isArray(body.errors) ? body.errors[0] : undefined;
-  // Token servers of the Docker kind answer `{"details": "…"}`, OAuth2 ones `{"error": …, "error_description": …}`.
+  // Token servers of Docker's kind send `{"details": "…"}`, OAuth2 ones `{"error": …, "error_description": …}`.
   const { code, message } = isRecord(first)
     ? first
     : { code: body.error, message: body.error_description ?? body.details ?? body.message };
@@ -84,7 +84,7 @@ function errorWords(body: unknown): ErrorWords {
   };
 }
 
-/** One line, of bounded length, without the query of any URL: that is where signatures are. */
+/** One line, of bounded length, and URLs without their query, which may have a signature. */
 function tidy(text: string): string {
   const line = text.replace(/[\p{Cc}\s]+/gu, ' ').trim();
   return line.replace(/[^\s"']+/g, withoutQuery).slice(0, MAX_QUOTE);
@@ -96,7 +96,7 @@ function withoutQuery(word: string): string {
   return mark === -1 ? word : word.slice(0, mark);
 }
 
-function dropped({ body }: ExchangeResponse): ErrorWords {
+function dropped({ body }: ExchangeResponse): ErrorBody {
   drain(body);
   return {};
 }

@@ -31,13 +31,13 @@ export interface ExchangeRequest {
   readonly operation: UpstreamOperation;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array | Readable;
-  /** Where an answer takes longer than others, as that to the end of an upload. Milliseconds. @default the configured one */
+  /** For responses that take longer, as at the end of an upload. Milliseconds. @default the configured timeout */
   readonly headersMs?: number;
-  /** 0 for the first try of a call. A call that fails three times is one failure of the host. */
+  /** 0 for the first attempt of a call. A call that fails three times is one failure of the host. */
   readonly retry: number;
-  /** A 2xx leaves {@link ExchangeResponse.permit} to the caller, who knows whether a body came. */
+  /** A 2xx leaves {@link ExchangeResponse.permit} to the caller, which knows whether a body arrives. */
   readonly judgesBody?: boolean;
-  /** Connections to hosts that the registry named. @default those to the upstream's own */
+  /** Connections to hosts that the registry named. @default those to the upstream's own hosts */
   readonly dispatcher?: Dispatcher | undefined;
 }
 
@@ -59,7 +59,7 @@ interface Attempt {
   readonly observer: ExchangeObserver | undefined;
 }
 
-/** Sends one request to one host and hears the headers of the answer. No credentials, redirects or retries here. */
+/** Sends one request to one host and waits for the headers of the response. No credentials, redirects or retries here. */
 export class Transport {
   readonly #options: TransportOptions;
 
@@ -77,7 +77,7 @@ export class Transport {
     const startedAt = performance.now();
     try {
       const { statusCode: status, headers, body } = await this.#send(request, scope, observer);
-      this.#tell(request, status, startedAt);
+      this.#report(request, status, startedAt);
       observer?.completed(status);
       judge(permit, status, request);
       return { status, headers, body, url, method, permit };
@@ -102,7 +102,7 @@ export class Transport {
       headersTimeout: headersMs ?? timeouts.headersMs,
       bodyTimeout: timeouts.idleMs,
     });
-    // An aborted request fails only once it is connected, so nobody waits for that.
+    // An aborted request fails only once it is connected, which is not waited for.
     return scope.race(sent);
   }
 
@@ -111,14 +111,18 @@ export class Transport {
     const error = scope.signal.aborted ? scope.signal.reason : networkFailure(upstream, request.url.host, cause);
     observer?.completed(error instanceof UpstreamError ? `error:${error.kind}` : 'aborted');
     if (error instanceof UpstreamError) {
-      this.#tell(request, `error:${error.kind}`, startedAt);
+      this.#report(request, `error:${error.kind}`, startedAt);
       if (request.retry === 0) permit.fail(error.kind);
     }
     permit.release();
     return error;
   }
 
-  #tell({ url, method, operation }: ExchangeRequest, status: number | `error:${UpstreamError['kind']}`, since: number) {
+  #report(
+    { url, method, operation }: ExchangeRequest,
+    status: number | `error:${UpstreamError['kind']}`,
+    since: number,
+  ) {
     const { upstream, events } = this.#options;
     events.exchangeCompleted({
       upstream,
@@ -131,9 +135,9 @@ export class Transport {
   }
 }
 
-/** Lets go of a body nobody wants, so that its connection can be used again. */
+/** Discards a body that is not used, so that its connection can be used again. */
 export function drain(body: ExchangeResponse['body']): void {
-  // Its failure changes nothing for anybody.
+  // Its failure has no consequences.
   body.dump({ limit: 64 * 1024 }).catch(() => undefined);
 }
 
@@ -143,7 +147,7 @@ export function headerText(headers: ResponseHeaders, name: string): string | und
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** 501 says what a host can do, not how it feels; 429 is a host in good health. */
+/** A 501 or 429 does not mean that the host is failing. */
 function judge(permit: Permit, status: number, { retry, judgesBody }: ExchangeRequest): void {
   if (status < 500 || status === 501) {
     if (!(judgesBody && status >= 200 && status < 300)) permit.succeed();

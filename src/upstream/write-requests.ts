@@ -38,7 +38,7 @@ const READ_AHEAD = 256 * 1024;
 const OCTET_STREAM = { 'content-type': 'application/octet-stream' };
 
 /**
- * Starts an upload; with `mount`, asks the registry to link that blob instead.
+ * Starts an upload; with `mount`, requests that the registry links that blob instead.
  *
  * @returns undefined when the blob was mounted
  * @throws {UpstreamError}
@@ -171,7 +171,7 @@ class CountedBody {
     };
   }
 
-  /** A source may use the buffer of a chunk again as soon as it is asked for the next one. */
+  /** A source may use the buffer of a chunk again as soon as the next one is requested. */
   async *#copies(): AsyncGenerator<Buffer> {
     for await (const chunk of this.#bytes) {
       this.count += chunk.length;

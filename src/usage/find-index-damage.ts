@@ -5,9 +5,9 @@ import { extname, join } from 'node:path';
 
 import { DAMAGED_EXIT_CODE } from './lmdb-files.ts';
 
-/** A longer check would hold up the start; what it did not read is taken to be whole. Milliseconds. */
+/** A longer check would delay startup. What it did not read counts as undamaged. Milliseconds. */
 const TIME_LIMIT_MS = 5_000;
-/** How damaged pages end a process. */
+/** Signals with which damaged pages end a process. */
 const CRASHES: ReadonlySet<unknown> = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE', 'SIGTRAP']);
 
 /**
@@ -18,7 +18,7 @@ const CRASHES: ReadonlySet<unknown> = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', '
 export async function findDamage(directory: string): Promise<string | undefined> {
   const reason = await check(directory);
   if (reason === undefined) return undefined;
-  // Where even an empty index fails, the reason is not in the files.
+  // When an empty index fails too, the reason is not in the files.
   const empty = await mkdtemp(join(tmpdir(), 'layover-index-'));
   try {
     return (await check(empty)) === undefined ? reason : undefined;

@@ -1,7 +1,7 @@
 import { type Digest, digestAlgorithm, digestHex } from '../oci/digest.ts';
 import type { ContentKind, ContentReference } from './usage-index.ts';
 
-/** A digest in 43 or 88 characters: it stands in four keys of every reference. */
+/** A digest in 43 or 88 characters: every reference has four keys with it. */
 export type PackedDigest = string;
 
 export function packDigest(digest: Digest): PackedDigest {

@@ -1,8 +1,8 @@
 import { ControlError } from '../operations/control-error.ts';
 
-/** What keeps the index cannot be reached; nothing was read or written for certain. */
+/** The server of the index cannot be reached. Whether a write took effect is unknown. */
 export class IndexUnavailableError extends ControlError {
   constructor(reason: string) {
-    super('unavailable', `the index of what is stored cannot be reached: ${reason}`);
+    super('unavailable', `the usage index cannot be reached: ${reason}`);
   }
 }

@@ -2,7 +2,7 @@ import { open, stat } from 'node:fs/promises';
 
 import type { RootDatabase } from 'lmdb';
 
-/** The files are none of LMDB's, or cut off, or of another version. */
+/** The files are not LMDB's, truncated, or of another version. */
 export class IndexDamagedError extends Error {
   override readonly name = 'IndexDamagedError';
 }
@@ -10,25 +10,25 @@ export class IndexDamagedError extends Error {
 /** `lmdb.h`: `MDB_PAGE_NOTFOUND`, `MDB_CORRUPTED`, `MDB_PANIC`, `MDB_VERSION_MISMATCH`, `MDB_INVALID`, `MDB_BAD_TXN`. */
 const DAMAGE_CODES: ReadonlySet<unknown> = new Set([-30797, -30796, -30795, -30794, -30793, -30782]);
 
-/** Of the program that checks an index. */
+/** Exit code of the program that checks an index. */
 export const DAMAGED_EXIT_CODE = 3;
 
-/** From the operating system, or of LMDB for want of something: not of what is in the files. Entries that cannot be decoded have no code. */
+/** Whether the operating system or a lack of resources is the reason, not the content of the files. Entries that cannot be decoded have no code. */
 export function isSystemError(err: unknown): boolean {
   return !(err instanceof IndexDamagedError) && (err as { code?: unknown }).code !== undefined;
 }
 
-/** @returns an {@link IndexDamagedError} when LMDB reports damage, else the error itself: a full disk is no damage */
+/** @returns an {@link IndexDamagedError} when LMDB reports damage, else the error itself: a full disk is not damage */
 export function orDamaged(err: unknown): unknown {
   if (!(err instanceof Error) || !DAMAGE_CODES.has((err as { code?: unknown }).code)) return err;
   return new IndexDamagedError(err.message.trim(), { cause: err });
 }
 
-/** `mdb.c` of LMDB: `MDB_MAGIC`, behind the header of a page. */
+/** `MDB_MAGIC` of LMDB's `mdb.c`, after the header of a page. */
 const MAGIC = 0xbeefc0de;
 const MAGIC_OFFSET = 24;
 
-/** LMDB trusts what it maps into memory: other bytes than its own end the process, not the call. */
+/** LMDB trusts the bytes that it maps into memory: foreign bytes end the process, not the call. */
 export async function checkHeader(path: string): Promise<void> {
   const file = await open(path, 'r').catch((err: NodeJS.ErrnoException) => {
     if (err.code === 'ENOENT') return undefined;
@@ -39,15 +39,15 @@ export async function checkHeader(path: string): Promise<void> {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(MAGIC_OFFSET + 4), 0, MAGIC_OFFSET + 4, 0);
     const isEmpty = bytesRead === 0;
     const isOurs = bytesRead === buffer.length && buffer.readUInt32LE(MAGIC_OFFSET) === MAGIC;
-    if (!isEmpty && !isOurs) throw new IndexDamagedError('the file does not begin as it should');
+    if (!isEmpty && !isOurs) throw new IndexDamagedError('the file does not start like an index');
   } finally {
     await file.close();
   }
 }
 
-/** A page behind the end of the file, again, would end the process. */
+/** Reading a page beyond the end of the file would end the process. */
 export async function checkLength(path: string, root: RootDatabase): Promise<void> {
   const { lastPageNumber = 0, pageSize = 0 } = root.getStats() as { lastPageNumber?: number; pageSize?: number };
   const { size } = await stat(path);
-  if (size < (lastPageNumber + 1) * pageSize) throw new IndexDamagedError(`the file is cut off at ${size} bytes`);
+  if (size < (lastPageNumber + 1) * pageSize) throw new IndexDamagedError(`the file is truncated at ${size} bytes`);
 }

@@ -31,24 +31,24 @@ import type {
   Use,
 } from './usage-index.ts';
 
-/** References written in one transaction: it holds the event loop for some 50 µs each in a large index. */
+/** References in one transaction: each blocks the event loop for about 50 µs in a large index. */
 const TRANSACTION_SIZE = 20;
 const FORMAT = 1;
-/** LMDB puts its lock beside it. */
+/** LMDB creates its lock file next to it. */
 const DATA_FILE = 'usage.mdb';
 
 export interface LmdbIndexOptions {
-  /** Made when missing. */
+  /** Created when missing. */
   readonly directory: string;
-  /** Nothing has to outlive the process: the directory is removed at the end. */
+  /** The directory is removed at the end. */
   readonly temporary?: boolean;
   /** Called once the files are closed. */
   readonly onClosed?: () => Promise<void>;
 }
 
 /**
- * The index in a directory of files that are mapped into memory. Opening it reads next to nothing. Several processes may have
- * it open; one that is killed leaves it whole.
+ * The index in memory-mapped files in a directory. Opening it reads almost nothing. Several processes may have it open; a killed process
+ * leaves it intact.
  */
 export class LmdbIndex implements UsageIndex {
   readonly isShared = false;
@@ -108,7 +108,7 @@ export class LmdbIndex implements UsageIndex {
     return async () => {};
   }
 
-  /** Other processes leave the content alone; in this one there are locks. */
+  /** Other processes do not change the content; within this process there are locks. */
   async claim(): Promise<RemovalClaim> {
     return { assertHeld: () => {}, release: async () => {} };
   }
@@ -171,17 +171,17 @@ export class LmdbIndex implements UsageIndex {
     return found;
   }
 
-  async looseDigests({ after, limit }: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]> {
+  async unreferencedDigests({ after, limit }: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]> {
     const range = after ? { start: packDigest(after), exclusiveStart: true, limit } : { limit };
-    return [...this.#tables.loose.getKeys(range)].map(unpackDigest);
+    return [...this.#tables.unreferenced.getKeys(range)].map(unpackDigest);
   }
 
-  async recordLoose({ digest, size }: { readonly digest: Digest; readonly size: number }): Promise<void> {
+  async recordUnreferenced({ digest, size }: { readonly digest: Digest; readonly size: number }): Promise<void> {
     const packed = packDigest(digest);
     this.#tables.write((totals) => {
       if (this.#tables.digests.get(packed)) return totals;
       this.#tables.digests.putSync(packed, [size, 0]);
-      this.#tables.loose.putSync(packed, true);
+      this.#tables.unreferenced.putSync(packed, true);
       return { ...totals, bytes: totals.bytes + size, digests: totals.digests + 1 };
     });
   }
@@ -189,7 +189,7 @@ export class LmdbIndex implements UsageIndex {
   async bytesRemoved(digest: Digest): Promise<void> {
     const packed = packDigest(digest);
     this.#tables.write((totals) => {
-      this.#tables.loose.removeSync(packed);
+      this.#tables.unreferenced.removeSync(packed);
       const stored = this.#tables.digests.get(packed);
       if (!stored) return totals;
       const [size, references] = stored;
@@ -211,22 +211,22 @@ export class LmdbIndex implements UsageIndex {
     return Promise.all(manifests.map((manifest) => this.partsOf(manifest)));
   }
 
-  async wholesOf(part: Digest): Promise<Digest[]> {
+  async parentsOf(part: Digest): Promise<Digest[]> {
     const packed = packDigest(part);
     const found: Digest[] = [];
-    for (const [of, whole] of this.#tables.wholes.getKeys({ start: [packed] as unknown as [string, string] })) {
+    for (const [of, manifest] of this.#tables.parents.getKeys({ start: [packed] as unknown as [string, string] })) {
       if (of !== packed) break;
-      found.push(unpackDigest(whole));
+      found.push(unpackDigest(manifest));
     }
     return found;
   }
 
   async putParts(manifest: Digest, parts: readonly Digest[]): Promise<void> {
-    const whole = packDigest(manifest);
+    const packedManifest = packDigest(manifest);
     const packed = [...new Set(parts)].map(packDigest);
     this.#tables.write((totals) => {
-      this.#tables.parts.putSync(whole, packed);
-      for (const part of packed) this.#tables.wholes.putSync([part, whole], true);
+      this.#tables.parts.putSync(packedManifest, packed);
+      for (const part of packed) this.#tables.parents.putSync([part, packedManifest], true);
       return totals;
     });
   }

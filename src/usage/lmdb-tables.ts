@@ -6,21 +6,21 @@ import type { ContentReference, UsageTotals, Use } from './usage-index.ts';
 
 /** Size in bytes, last use and rank in Unix milliseconds. */
 export type StoredUse = [size: number, lastUsedAt: number, rank: number];
-/** Bytes, and how many references there are. */
+/** Bytes, and the number of references. */
 type StoredDigest = [size: number, references: number];
 
 const NO_TOTALS: UsageTotals = { bytes: 0, digests: 0, references: 0 };
 
-/** What lies in the files, and the changes that have to keep it in agreement with itself. */
+/** The tables in the files, and the changes that keep them consistent. */
 export class LmdbTables {
   readonly #root: RootDatabase;
   readonly uses: Database<StoredUse, ReferenceKey>;
   readonly queue: Database<true, QueueKey>;
   readonly holders: Database<true, HolderKey>;
   readonly digests: Database<StoredDigest, PackedDigest>;
-  readonly loose: Database<true, PackedDigest>;
+  readonly unreferenced: Database<true, PackedDigest>;
   readonly parts: Database<PackedDigest[], PackedDigest>;
-  readonly wholes: Database<true, [part: PackedDigest, whole: PackedDigest]>;
+  readonly parents: Database<true, [part: PackedDigest, manifest: PackedDigest]>;
   readonly pins: Database<number, string>;
   readonly meta: Database<unknown, string>;
 
@@ -30,21 +30,21 @@ export class LmdbTables {
     this.queue = root.openDB({ name: 'queue' });
     this.holders = root.openDB({ name: 'holders' });
     this.digests = root.openDB({ name: 'digests' });
-    this.loose = root.openDB({ name: 'loose' });
+    this.unreferenced = root.openDB({ name: 'loose' }); // names are part of the format
     this.parts = root.openDB({ name: 'parts' });
-    this.wholes = root.openDB({ name: 'wholes' });
+    this.parents = root.openDB({ name: 'wholes' });
     this.pins = root.openDB({ name: 'pins' });
     this.meta = root.openDB({ name: 'meta' });
   }
 
   /** Reads every entry. @throws {IndexDamagedError} when a table has more or fewer than it was written with */
   verify(): void {
-    const { uses, queue, holders, digests, loose, parts, wholes, pins, meta } = this;
-    for (const table of [uses, queue, holders, digests, loose, parts, wholes, pins, meta] as Database[]) {
+    const { uses, queue, holders, digests, unreferenced, parts, parents, pins, meta } = this;
+    for (const table of [uses, queue, holders, digests, unreferenced, parts, parents, pins, meta] as Database[]) {
       const { entryCount } = table.getStats() as { entryCount: number };
       let read = 0;
       for (const _ of table.getRange()) {
-        // Damaged pages can lead in a circle.
+        // Damaged pages can form a cycle.
         if (++read > entryCount) break;
       }
       if (read !== entryCount) throw new IndexDamagedError(`read ${read} entries of a table that has ${entryCount}`);
@@ -56,8 +56,8 @@ export class LmdbTables {
   }
 
   /**
-   * One transaction. A synchronous one, although it holds the event loop until the pages are handed to the system (it does not wait
-   * for the disk): the callbacks of lmdb's asynchronous ones are never called on Node.js 20.
+   * One transaction. Synchronous, although it blocks the event loop until the pages are passed to the operating system (it does not wait for
+   * the disk): the callbacks of lmdb's asynchronous transactions are never called on Node.js 20.
    */
   write(work: (totals: UsageTotals) => UsageTotals): void {
     this.#root.transactionSync(() => {
@@ -86,7 +86,7 @@ export class LmdbTables {
   ): UsageTotals {
     const [size, references] = this.digests.get(digest) ?? [0, 0];
     const isFirst = this.digests.get(digest) === undefined;
-    this.loose.removeSync(digest);
+    this.unreferenced.removeSync(digest);
     this.digests.putSync(digest, [bytes, references + (isNew ? 1 : 0)]);
     return { ...totals, bytes: totals.bytes - size + bytes, digests: totals.digests + (isFirst ? 1 : 0) };
   }
@@ -101,7 +101,7 @@ export class LmdbTables {
     this.holders.removeSync([digest, repository, kind]);
     const [size, references] = this.digests.get(digest) ?? [known[0], 1];
     this.digests.putSync(digest, [size, Math.max(0, references - 1)]);
-    if (references <= 1) this.loose.putSync(digest, true);
+    if (references <= 1) this.unreferenced.putSync(digest, true);
     return { ...totals, references: totals.references - 1 };
   }
 
@@ -111,8 +111,8 @@ export class LmdbTables {
     this.queue.putSync([kind, to[2], repository, digest], true);
   }
 
-  forgetParts(whole: PackedDigest): void {
-    for (const part of this.parts.get(whole) ?? []) this.wholes.removeSync([part, whole]);
-    this.parts.removeSync(whole);
+  forgetParts(manifest: PackedDigest): void {
+    for (const part of this.parts.get(manifest) ?? []) this.parents.removeSync([part, manifest]);
+    this.parts.removeSync(manifest);
   }
 }

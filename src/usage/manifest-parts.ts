@@ -2,12 +2,12 @@ import type { Digest } from '../oci/digest.ts';
 import type { ManifestReading } from '../oci/manifest.ts';
 import type { UsageIndex } from './usage-index.ts';
 
-/** Where manifests can be read. */
+/** Reads stored manifests. */
 export interface ManifestReader {
   read(repository: string, digest: Digest): Promise<{ readonly reading: ManifestReading } | undefined>;
 }
 
-/** What manifests are made of. Read from storage once; what the bytes of a digest say never changes. */
+/** The parts of manifests: what they refer to. Read from storage once, because the bytes of a digest never change. */
 export class ManifestParts {
   readonly #index: UsageIndex;
   readonly #reader: ManifestReader;
@@ -17,7 +17,7 @@ export class ManifestParts {
     this.#reader = reader;
   }
 
-  /** Empty for a manifest that is not there. */
+  /** Empty when the repository does not have the manifest. */
   async of(repository: string, digest: Digest): Promise<readonly Digest[]> {
     const known = await this.#index.partsOf(digest);
     if (known) return known;
@@ -30,8 +30,8 @@ export class ManifestParts {
 
   /** Whether a manifest of the repository has the digest as a part. */
   async isPart(repository: string, digest: Digest): Promise<boolean> {
-    for (const whole of await this.#index.wholesOf(digest)) {
-      if (await this.#index.find({ repository, digest: whole, kind: 'manifest' })) return true;
+    for (const manifest of await this.#index.parentsOf(digest)) {
+      if (await this.#index.find({ repository, digest: manifest, kind: 'manifest' })) return true;
     }
     return false;
   }

@@ -5,7 +5,7 @@ export interface LinkedStore {
   readonly repositories: { isLinked(repository: string, link: StoredLink): Promise<boolean> };
 }
 
-/** Whether a repository links a digest, or may do so as its link cannot be read. */
+/** Whether a repository links a digest. True when its link cannot be read. */
 export async function mayBeLinked(store: LinkedStore, repository: string, link: StoredLink): Promise<boolean> {
   try {
     return await store.repositories.isLinked(repository, link);

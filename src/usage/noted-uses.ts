@@ -2,28 +2,28 @@ import type { Digest } from '../oci/digest.ts';
 import type { ManifestParts } from './manifest-parts.ts';
 import { type ContentReference, referenceKey, type UsageIndex, type Use } from './usage-index.ts';
 
-/** A use that the index does not know yet. */
+/** A use that is not in the index yet. */
 export interface NotedUse extends ContentReference {
   readonly size: number;
-  /** The first since the last write. Unix milliseconds. */
+  /** Time of the first use since the last write. Unix milliseconds. */
   readonly at: number;
-  /** Just linked. */
+  /** The content was linked by this use. */
   readonly isNew: boolean;
 }
 
 export interface UsesOptions {
   readonly index: UsageIndex;
   readonly parts: ManifestParts;
-  /** A use so soon after the one that is recorded is not worth a write. Milliseconds. */
+  /** A use so soon after the recorded one is not written. Milliseconds. */
   readonly granularityMs: number;
 }
 
-/** An index of indexes of images; deeper ones are not made by anybody. */
+/** Depth of an index of indexes of images. */
 const MAX_DEPTH = 4;
 
 /**
- * What is to be recorded for these: a manifest counts for everything that it is made of, as clients that have a layer do not ask for it
- * again. A few reads of the index, however many uses there are.
+ * The uses to record. A use of a manifest counts for everything that it refers to, because clients that have a layer do not request it
+ * again. Costs a few reads of the index, however many uses there are.
  */
 export async function usesOf(noted: readonly NotedUse[], { index, parts, granularityMs }: UsesOptions): Promise<Use[]> {
   const known = await index.findAll(noted);
@@ -35,14 +35,14 @@ export async function usesOf(noted: readonly NotedUse[], { index, parts, granula
   });
   const uses: Use[] = worthy.map(({ isNew, ...use }) => ({
     ...use,
-    // What the index does not know and others removed meanwhile is not to come back.
+    // Content that another process removed meanwhile must not return to the index.
     ...(index.isShared && !isNew && { onlyKnown: true }),
   }));
-  let wholes: readonly Use[] = uses.filter(({ kind }) => kind === 'manifest');
-  for (let depth = 0; depth <= MAX_DEPTH && wholes.length > 0; depth++) {
-    const found = await usesOfParts(wholes, index);
+  let parents: readonly Use[] = uses.filter(({ kind }) => kind === 'manifest');
+  for (let depth = 0; depth <= MAX_DEPTH && parents.length > 0; depth++) {
+    const found = await usesOfParts(parents, index);
     uses.push(...found.blobs, ...found.manifests);
-    wholes = found.manifests;
+    parents = found.manifests;
   }
   return uses;
 }
@@ -58,10 +58,10 @@ async function partsByManifest(
   return { wasUnknown: (digest) => digests.has(digest) };
 }
 
-async function usesOfParts(wholes: readonly Use[], index: UsageIndex): Promise<{ blobs: Use[]; manifests: Use[] }> {
-  const partsOf = await index.partsOfAll(wholes.map(({ digest }) => digest));
+async function usesOfParts(parents: readonly Use[], index: UsageIndex): Promise<{ blobs: Use[]; manifests: Use[] }> {
+  const partsOf = await index.partsOfAll(parents.map(({ digest }) => digest));
   const parts = new Map<string, Use>();
-  for (const [i, { repository, at }] of wholes.entries()) {
+  for (const [i, { repository, at }] of parents.entries()) {
     for (const digest of partsOf[i] ?? []) {
       const use = { repository, digest, kind: 'blob', at, onlyKnown: true } as const;
       parts.set(referenceKey(use), use);

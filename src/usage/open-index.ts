@@ -7,19 +7,19 @@ import { IndexDamagedError } from './lmdb-files.ts';
 import { LmdbIndex } from './lmdb-index.ts';
 
 export interface OpenIndexOptions {
-  /** Absent: a temporary directory, and nothing outlives the process. */
+  /** Absent for a temporary directory, which does not outlive the process. */
   readonly directory: string | undefined;
   readonly onDamaged: (event: { readonly reason: string; readonly movedTo: string }) => void;
 }
 
 /**
- * Opens the index. One that is proven to be damaged is moved aside, and a new one begun.
+ * Opens the index. An index that is proven to be damaged is moved aside, and a new one is created.
  *
- * While it is open, a marker beside it names the process. A marker whose process has ended says that the index was not closed:
- * by a kill, which leaves it whole, or by a damaged page, which ends every process that reads it. So the index is checked in a child process
- * first ([decision 68](../../docs/decisions/068-what-proves-that-the-index-is-damaged.md)).
+ * While the index is open, a marker file next to it has the id of the process. A marker whose process has ended means that the index was not
+ * closed: because of a kill, which leaves it intact, or of a damaged page, which ends every process that reads it. Then the index is first
+ * checked in a child process ([decision 68](../../docs/decisions/068-what-proves-that-the-index-is-damaged.md)).
  *
- * @throws the error of the file system when there can be no index
+ * @throws the error of the file system when no index can be created
  */
 export async function openIndex({ directory, onDamaged }: OpenIndexOptions): Promise<LmdbIndex> {
   if (directory === undefined) {
@@ -33,7 +33,7 @@ export async function openIndex({ directory, onDamaged }: OpenIndexOptions): Pro
   const marker = `${directory}.opening`;
   const damage = (await wasLeftOpen(marker)) ? await findDamage(directory) : undefined;
   if (damage !== undefined) await moveAside(damage);
-  await writeFile(marker, String(process.pid)).catch(() => {}); // then LmdbIndex.open fails and says why
+  await writeFile(marker, String(process.pid)).catch(() => {}); // then LmdbIndex.open fails with the reason
   const open = () => LmdbIndex.open({ directory, onClosed: () => removeOwn(marker) });
   try {
     return await open().catch(async (err: unknown) => {
@@ -47,12 +47,12 @@ export async function openIndex({ directory, onDamaged }: OpenIndexOptions): Pro
   }
 }
 
-/** Whether a process had it open that did not live to close it, as far as that can be known. */
+/** Whether a process probably ended without closing the index. */
 async function wasLeftOpen(marker: string): Promise<boolean> {
   const text = await readFile(marker, 'utf8').catch(() => undefined);
   if (text === undefined) return false;
   const pid = Number(text);
-  // In a container every process has the number of the one before.
+  // In a container, successive processes have the same id.
   if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return true;
   try {
     process.kill(pid, 0);
@@ -65,5 +65,5 @@ async function wasLeftOpen(marker: string): Promise<boolean> {
 /** A process that opened the index later has replaced the marker. */
 async function removeOwn(marker: string): Promise<void> {
   const text = await readFile(marker, 'utf8').catch(() => undefined);
-  if (text === String(process.pid)) await rm(marker, { force: true }).catch(() => {}); // read-only since: it is checked once more
+  if (text === String(process.pid)) await rm(marker, { force: true }).catch(() => {}); // on a read-only file system the next start checks the index
 }

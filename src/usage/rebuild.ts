@@ -3,12 +3,12 @@ import type { RepositoryStore } from '../content/repositories.ts';
 import type { StoredBytes } from '../content/stored-bytes.ts';
 import type { Digest } from '../oci/digest.ts';
 import { UnreadablePathError } from '../storage/driver.ts';
-import { claimed } from './removal-claim.ts';
+import { withRemovalClaim } from './removal-claim.ts';
 import { mayBeLinked } from './may-be-linked.ts';
 import type { ManifestParts } from './manifest-parts.ts';
 import type { ContentReference, UsageIndex, UsageRecord, Use } from './usage-index.ts';
 
-/** The part of our content store that can be counted. */
+/** The part of a content store that a rebuild reads. */
 export interface CountedStore {
   readonly bytes: Pick<StoredBytes, 'locked' | 'walk' | 'size'>;
   readonly repositories: Pick<RepositoryStore, 'isLinked' | 'walk' | 'links'>;
@@ -28,7 +28,7 @@ export interface RebuildResult {
   readonly references: number;
   readonly digests: number;
   readonly bytes: number;
-  /** Paths in the storage that could not be read, the first of them: the index is not complete unless there are none. */
+  /** The first paths in the storage that could not be read. The index is complete only when there are none. */
   readonly unreadable: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export interface RebuildOptions {
   readonly index: UsageIndex;
   readonly parts: ManifestParts;
   readonly store: CountedStore;
-  /** Of content whose age nobody knows. Unix milliseconds. */
+  /** The last use of content that is not in the index. Unix milliseconds. */
   readonly lastUsedAt: (reference: ContentReference) => number;
   readonly onProgress?: (progress: RebuildProgress) => void;
   readonly signal?: AbortSignal;
@@ -45,12 +45,12 @@ export interface RebuildOptions {
 type UnreadableListener = (error: UnreadablePathError) => void;
 
 const BATCH = 200;
-/** Paths that are told. */
+/** Paths in the result. */
 const MAX_UNREADABLE = 10;
 
 /**
- * Makes the index say what storage has. What it knows of use stays. May run while the store is in use: what comes meanwhile
- * is recorded as ever. The index is not complete afterwards when something could not be read.
+ * Rebuilds the index from storage. Recorded uses stay. May run while the store is in use: new content is recorded as usual. When something
+ * could not be read, the index is not complete afterwards.
  */
 export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResult> {
   const { index } = options;
@@ -58,14 +58,14 @@ export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResu
   const onUnreadable = ({ path }: UnreadablePathError) => void (found.size < MAX_UNREADABLE && found.add(path));
   const added = await addLinks(options, onUnreadable);
   const removed = await removeGhosts(options);
-  await addLooseBytes(options, onUnreadable);
+  await addUnreferencedBytes(options, onUnreadable);
   await index.recount();
   options.signal?.throwIfAborted();
   await index.setMarker('complete', found.size === 0 ? new Date().toISOString() : undefined);
   return { added, removed, ...(await index.totals()), unreadable: [...found] };
 }
 
-/** @returns how many the index did not have */
+/** @returns the number of references that the index did not have */
 async function addLinks(options: RebuildOptions, onUnreadable: UnreadableListener): Promise<number> {
   const { store, onProgress } = options;
   const repositories: string[] = [];
@@ -83,7 +83,7 @@ async function addLinks(options: RebuildOptions, onUnreadable: UnreadableListene
   return added;
 }
 
-/** Yields how many were added, batch by batch. */
+/** Yields the number of added references, batch by batch. */
 async function* addRepository(options: RebuildOptions, repository: string): AsyncGenerator<number, void, void> {
   let batch: ContentReference[] = [];
   for await (const link of options.store.repositories.links(repository)) {
@@ -107,7 +107,7 @@ async function addBatch(
     const { repository, digest, kind } = reference;
     const known = recorded[i];
     const size = await store.bytes.size(digest);
-    // A directory can stay behind without its link, and a link without its bytes.
+    // There are directories without a link, and links without bytes.
     if (size === undefined || !(known || (await store.repositories.isLinked(repository, reference)))) continue;
     if (!known) added++;
     uses.push({ ...reference, size, at: known?.lastUsedAt ?? lastUsedAt(reference) });
@@ -117,7 +117,7 @@ async function addBatch(
   return added;
 }
 
-/** References to what is not there, or not linked. */
+/** Removes references to content that is not stored, or not linked. */
 async function removeGhosts({ index, store, onProgress, signal }: RebuildOptions): Promise<number> {
   const { references: total } = await index.totals();
   let [done, removed] = [0, 0];
@@ -130,8 +130,8 @@ async function removeGhosts({ index, store, onProgress, signal }: RebuildOptions
       const isThere = async () =>
         (await mayBeLinked(store, record.repository, record)) && (await mayBeStored(store, record.digest));
       if (await isThere()) continue;
-      // Again, when nobody is about to link it.
-      await claimed({ index, store }, record.digest, async () => {
+      // Checked again under the claim, when no process is about to link it.
+      await withRemovalClaim({ index, store }, record.digest, async () => {
         if (await isThere()) return;
         await index.remove([record]);
         removed++;
@@ -143,7 +143,7 @@ async function removeGhosts({ index, store, onProgress, signal }: RebuildOptions
   }
 }
 
-/** Whether bytes of the digest are stored, or may be as nobody can look. */
+/** Whether bytes of the digest are stored. True when that cannot be read. */
 async function mayBeStored(store: CountedStore, digest: Digest): Promise<boolean> {
   try {
     return (await store.bytes.size(digest)) !== undefined;
@@ -153,8 +153,8 @@ async function mayBeStored(store: CountedStore, digest: Digest): Promise<boolean
   }
 }
 
-/** What nobody links is swept like what was left behind. */
-async function addLooseBytes(
+/** Records bytes without links, so that they are swept. */
+async function addUnreferencedBytes(
   { index, store, onProgress, signal }: RebuildOptions,
   onUnreadable: UnreadableListener,
 ): Promise<void> {
@@ -164,6 +164,6 @@ async function addLooseBytes(
   };
   for await (const bytes of store.bytes.walk(walking)) {
     signal?.throwIfAborted();
-    if ((await index.holders(bytes.digest)).length === 0) await index.recordLoose(bytes);
+    if ((await index.holders(bytes.digest)).length === 0) await index.recordUnreferenced(bytes);
   }
 }

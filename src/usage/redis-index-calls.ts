@@ -5,14 +5,14 @@ import { inSlices, type ScriptArguments } from './redis-index-codec.ts';
 
 export const READ: RedisOperation = { name: 'IndexRead', writes: false, patience: 'background' };
 export const WRITE: RedisOperation = { name: 'IndexWrite', writes: true, patience: 'background' };
-/** A client may be waiting for what is being linked. */
+/** A client may be waiting for the link. */
 export const LINK: RedisOperation = { name: 'IndexLink', writes: true, patience: 'pull' };
 
-/** References in one script: some 10 µs each, in which Redis does nothing else. */
+/** References in one script: about 10 µs each, in which Redis does nothing else. */
 const SLICE = 50;
-/** Scripts under way at the same time. */
+/** Scripts in progress at the same time. */
 const PIPELINE = 8;
-/** References that are asked for, or changed, at the same time. */
+/** References that are read or changed at the same time. */
 export const BATCH = SLICE * PIPELINE;
 
 const UNAVAILABLE = Symbol('unavailable');
@@ -20,11 +20,11 @@ const UNAVAILABLE = Symbol('unavailable');
 export interface SlicedItems<T> {
   readonly items: readonly T[];
   readonly toArguments: (item: T) => ScriptArguments;
-  /** Before those of the items. */
+  /** Arguments before those of the items. */
   readonly first?: ScriptArguments;
 }
 
-/** Commands and scripts of the index. Each throws an {@link IndexUnavailableError} when Redis does not answer. */
+/** Commands and scripts of the index. Each throws an {@link IndexUnavailableError} when Redis does not respond. */
 export class RedisIndexCalls {
   readonly #redis: Redis;
 
@@ -42,7 +42,7 @@ export class RedisIndexCalls {
     return this.call(operation, (commands) => runScript(commands, script, input));
   }
 
-  /** Runs a script for some items at a time, so that others get their turn. */
+  /** Runs a script for some items at a time, so that other commands run in between. */
   async runInSlices<T>(
     script: RedisScript,
     key: string,

@@ -17,7 +17,7 @@ const LINK_TTL_MS = 60_000;
 const CLAIM_TTL_MS = 5_000;
 const CLAIMED_POLL_MS = 25;
 
-/** Who links a digest, and who removes it: of all processes never both at once. */
+/** Links and removals of digests: of all processes with the index, never both at once for one digest. */
 export class RedisIndexClaims {
   readonly #redis: Redis;
   readonly #calls: RedisIndexCalls;
@@ -28,7 +28,7 @@ export class RedisIndexClaims {
     this.#calls = calls;
   }
 
-  /** @throws {IndexUnavailableError} also when it is being removed for too long */
+  /** @throws {IndexUnavailableError} also when another process is removing the digest for too long */
   async beginLink(use: Use & { readonly size: number }): Promise<() => Promise<void>> {
     const owner = randomUUID();
     const packed = packDigest(use.digest);
@@ -39,7 +39,7 @@ export class RedisIndexClaims {
       keys: [this.#prefix, redisKeys.removal(packed), linking],
       args: [owner, LINK_TTL_MS, ...what],
     } as const;
-    // Whoever removes it has it for a moment, or for as long as the claim of one that was killed counts.
+    // A removal takes a moment. The claim of a killed process lasts until its TTL.
     for (let waitedMs = 0; (await this.#calls.run(LINK, beginLinkScript, begin)) === 0; waitedMs += CLAIMED_POLL_MS) {
       if (waitedMs > 2 * CLAIM_TTL_MS) throw new IndexUnavailableError(`${use.digest} is being removed`);
       await sleep(CLAIMED_POLL_MS);
@@ -48,7 +48,7 @@ export class RedisIndexClaims {
     return async () => void (await this.#calls.run(WRITE, endLinkScript, end));
   }
 
-  /** Undefined when somebody links or removes it. */
+  /** @returns undefined while another process links or removes the digest */
   async claim(digest: Digest): Promise<RemovalClaim | undefined> {
     const packed = packDigest(digest);
     const key = redisKeys.removal(packed);

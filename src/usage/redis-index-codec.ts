@@ -1,7 +1,10 @@
 import { kindCode, kindOf, packDigest, unpackDigest } from './index-keys.ts';
 import type { ContentReference, Holder, UsageRecord, Use } from './usage-index.ts';
 
-/** The names of things in Redis, as the scripts have them. Layout: redis/keys.ts. */
+/** Conversions between values and their form in Redis. Layout: redis/keys.ts. */
+
+/** Key of the unreferenced digests. Part of the format in Redis, which replicas of other versions read. */
+export const UNREFERENCED_KEY = ':loose';
 
 export type ScriptArguments = readonly (string | number)[];
 

@@ -1,25 +1,33 @@
 import { redisKeys } from '../redis/keys.ts';
 import type { RedisCommands } from '../redis/redis.ts';
 import { runScript } from '../redis/scripts.ts';
-import { compareFields, fromField, inSlices, referenceArguments, toField, toRecord } from './redis-index-codec.ts';
+import {
+  compareFields,
+  fromField,
+  inSlices,
+  referenceArguments,
+  toField,
+  toRecord,
+  UNREFERENCED_KEY,
+} from './redis-index-codec.ts';
 import { countScript, setTotalsScript } from './redis-index-scripts.ts';
 import type { ContentReference, PageQuery, UsageRecord } from './usage-index.ts';
 
-/** Names read at a time, and fields of a large repository. */
+/** Repository names per request, and fields of a large repository per request. */
 const NAMES = 32;
 const SCAN = 1_000;
 const SLICE = 50;
-/** References looked at together when everything is counted. */
+/** References that are counted together. */
 const COUNTED = 400;
 const MAX_COUNTS = 3;
 
 type Call = <T>(work: (commands: RedisCommands) => Promise<T>) => Promise<T>;
 
-/** Everything in the index in Redis, in the order of names. */
+/** Reads the whole index in Redis, in the order of repository names. */
 export class RedisIndexPages {
   readonly #call: Call;
   readonly #prefix = redisKeys.index();
-  /** Of the repository that the last page ended in: its fields in order, so that the next page does not read them all again. */
+  /** The sorted fields of the repository in which the last page ended, so that the next page does not read them again. */
   #open: { readonly repository: string; readonly fields: readonly string[] } | undefined;
 
   constructor(call: Call) {
@@ -45,7 +53,7 @@ export class RedisIndexPages {
     return this.#read(repository, await this.#fieldsOf(repository));
   }
 
-  /** Gives up when the index changes all the time; each change of it adds up by itself. */
+  /** Gives up when the index keeps changing; every change updates the totals too. */
   async recount(): Promise<void> {
     for (let tries = 0; tries < MAX_COUNTS; tries++) {
       const meta = `${this.#prefix}:meta`;
@@ -86,7 +94,7 @@ export class RedisIndexPages {
     return sorted;
   }
 
-  /** Without what is gone since. */
+  /** Leaves out references that were removed meanwhile. */
   async #read(repository: string, fields: readonly string[]): Promise<UsageRecord[]> {
     const records: UsageRecord[] = [];
     for (const some of inSlices(fields, SCAN)) {
@@ -100,8 +108,8 @@ export class RedisIndexPages {
   }
 
   async #count() {
-    const { digests: looseDigests, bytes: looseBytes } = await this.#countLoose();
-    let [bytes, digests, references] = [looseBytes, looseDigests, 0];
+    const unreferenced = await this.#countUnreferenced();
+    let [bytes, digests, references] = [unreferenced.bytes, unreferenced.digests, 0];
     let after: UsageRecord | undefined;
     for (;;) {
       const page = await this.page({ ...(after && { after }), limit: COUNTED });
@@ -126,19 +134,19 @@ export class RedisIndexPages {
     return replies as [number, string][];
   }
 
-  async #countLoose(): Promise<{ digests: number; bytes: number }> {
+  async #countUnreferenced(): Promise<{ digests: number; bytes: number }> {
     let [digests, bytes] = [0, 0];
     for (let start = '-'; ; ) {
-      const loose = await this.#call((commands) =>
-        commands.zrangebylex(`${this.#prefix}:loose`, start, '+', 'LIMIT', 0, SCAN),
+      const packed = await this.#call((commands) =>
+        commands.zrangebylex(`${this.#prefix}${UNREFERENCED_KEY}`, start, '+', 'LIMIT', 0, SCAN),
       );
       const sizes = await this.#call((commands) =>
-        Promise.all(loose.map((packed) => commands.hget(`${this.#prefix}:d:${packed}`, 's'))),
+        Promise.all(packed.map((digest) => commands.hget(`${this.#prefix}:d:${digest}`, 's'))),
       );
-      digests += loose.length;
+      digests += packed.length;
       bytes += sizes.reduce((sum, size) => sum + Number(size ?? 0), 0);
-      if (loose.length < SCAN) return { digests, bytes };
-      start = `(${loose.at(-1) ?? ''}`;
+      if (packed.length < SCAN) return { digests, bytes };
+      start = `(${packed.at(-1) ?? ''}`;
     }
   }
 

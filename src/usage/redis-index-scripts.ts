@@ -1,11 +1,12 @@
 import { createScript } from '../redis/scripts.ts';
+import { UNREFERENCED_KEY } from './redis-index-codec.ts';
 
 /*
- * The index in Redis, changed by scripts alone, so that every change is whole. KEYS[1] is what all keys begin with; they have its
- * hash tag, and so lie on the node that runs the script. Layout: redis/keys.ts.
+ * The index in Redis is changed by scripts only, so that every change is atomic. KEYS[1] is the prefix of all keys; they have its hash tag,
+ * and so are on the node that runs the script. Layout: redis/keys.ts.
  */
 
-/** Numbers in full: Lua would write 1.7e+12. */
+/** Formats numbers in full: Lua would write 1.7e+12. */
 const BASICS = `
 local P = KEYS[1]
 local META = P .. ':meta'
@@ -41,7 +42,7 @@ local function record(repo, digest, kind, size, at, onlyKnown)
   if not known then
     redis.call('ZADD', P .. ':repositories', 0, repo)
     if redis.call('HSETNX', d, kind .. repo, '') == 1 then redis.call('HINCRBY', d, 'n', 1) end
-    redis.call('ZREM', P .. ':loose', digest)
+    redis.call('ZREM', P .. '${UNREFERENCED_KEY}', digest)
     count('references', 1)
   end
   if stored and tonumber(stored) == bytes then return end
@@ -64,15 +65,15 @@ local function remove(repo, digest, kind, lastUsedAt)
   count('references', -1)
   local d = P .. ':d:' .. digest
   local held = redis.call('HDEL', d, kind .. repo) == 1
-  -- Not all of the index is there: bytes are then looked for in storage before they go.
+  -- Part of the index is missing: storage is then searched before bytes are removed.
   if not held then redis.call('HDEL', META, 'marker-complete') end
   local left = held and redis.call('HINCRBY', d, 'n', -1) or tonumber(redis.call('HGET', d, 'n') or '0')
-  if left <= 0 and redis.call('HEXISTS', d, 's') == 1 then redis.call('ZADD', P .. ':loose', 0, digest) end
+  if left <= 0 and redis.call('HEXISTS', d, 's') == 1 then redis.call('ZADD', P .. '${UNREFERENCED_KEY}', 0, digest) end
   return 1
 end
 `;
 
-/** ARGV: for each use its repository, digest, kind, bytes or nothing, time, and 1 when only what is known counts. */
+/** ARGV: for each use its repository, digest, kind, bytes or nothing, time, and 1 when unknown references are ignored. */
 export const recordScript = createScript(`${BASICS}${RECORD}
 for i = 1, #ARGV, 6 do
   record(ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4]), ARGV[i + 5] == '1')
@@ -81,7 +82,7 @@ end`);
 /**
  * KEYS: prefix, removal, linking. ARGV: owner, TTL of the mark in milliseconds, then one use as in {@link recordScript}.
  *
- * @returns 1, or 0 while somebody removes the digest
+ * @returns 1, or 0 while another process removes the digest
  */
 export const beginLinkScript = createScript(`${BASICS}${RECORD}
 if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
@@ -101,7 +102,7 @@ return 0`);
 /**
  * KEYS: prefix, removal, linking. ARGV: owner, TTL in milliseconds.
  *
- * @returns 1, or 0 while somebody else removes or links the digest
+ * @returns 1, or 0 while another process removes or links the digest
  */
 export const claimScript = createScript(`
 local clock = redis.call('TIME')
@@ -110,7 +111,7 @@ redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', string.format('%.0f', now))
 if redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
 return redis.call('SET', KEYS[2], ARGV[1] .. ' 0 ', 'NX', 'PX', ARGV[2]) and 1 or 0`);
 
-/** ARGV: for each reference its repository, digest, kind, and the last use that it may have, or nothing. @returns how many */
+/** ARGV: for each reference its repository, digest, kind, and the last use that it must still have, or nothing. @returns how many were removed */
 export const removeScript = createScript(`${BASICS}${REMOVE}
 local removed = 0
 for i = 1, #ARGV, 4 do
@@ -151,18 +152,18 @@ end
 return found`);
 
 /** ARGV: digest, bytes. */
-export const recordLooseScript = createScript(`${BASICS}
+export const recordUnreferencedScript = createScript(`${BASICS}
 local d = P .. ':d:' .. ARGV[1]
 if redis.call('HEXISTS', d, 's') == 1 then return end
 redis.call('HSET', d, 's', ARGV[2])
-redis.call('ZADD', P .. ':loose', 0, ARGV[1])
+redis.call('ZADD', P .. '${UNREFERENCED_KEY}', 0, ARGV[1])
 count('bytes', tonumber(ARGV[2]))
 count('digests', 1)`);
 
 /** ARGV: digest. */
 export const bytesRemovedScript = createScript(`${BASICS}
 local d = P .. ':d:' .. ARGV[1]
-redis.call('ZREM', P .. ':loose', ARGV[1])
+redis.call('ZREM', P .. '${UNREFERENCED_KEY}', ARGV[1])
 local stored, references, parts = unpack(redis.call('HMGET', d, 's', 'n', 'p'))
 if not stored then return end
 count('bytes', -tonumber(stored))
@@ -183,8 +184,8 @@ for i = 2, #ARGV do redis.call('HSET', P .. ':d:' .. ARGV[i], 'w' .. ARGV[1], ''
 /**
  * ARGV: for each reference its repository, digest and kind.
  *
- * @returns how many of their digests have it as the first of their holders, and the bytes of those: over all references, each
- * digest counts once
+ * @returns how many of the digests have the reference as their first holder, and the bytes of those: over all references, each digest counts
+ * once
  */
 export const countScript = createScript(`
 local P = KEYS[1]
@@ -205,13 +206,13 @@ for i = 1, #ARGV, 3 do
 end
 return {digests, string.format('%.0f', bytes)}`);
 
-/** ARGV: changes that were seen, then bytes, digests and references. @returns 1, or 0 when there were changes since */
+/** ARGV: the number of changes that was read, then bytes, digests and references. @returns 1, or 0 when there were changes since */
 export const setTotalsScript = createScript(`
 if (redis.call('HGET', KEYS[1] .. ':meta', 'changes') or '') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1] .. ':meta', 'bytes', ARGV[2], 'digests', ARGV[3], 'references', ARGV[4])
 return 1`);
 
-/** KEYS: prefix, reserved. ARGV: TTL in milliseconds, then members to add. @returns bytes of all that counts and is not stored yet */
+/** KEYS: prefix, reserved. ARGV: TTL in milliseconds, then members to add. @returns bytes of all valid reservations whose digest is not stored */
 export const reserveScript = createScript(`
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
@@ -225,7 +226,7 @@ for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
 end
 return string.format('%.0f', bytes)`);
 
-/** @returns 0 when the server drops keys that do not expire; 1 also when it does not tell */
+/** @returns 0 when the server may evict keys without a TTL; 1 also when the server does not report it */
 export const losslessScript = createScript(`
 local memory = redis.pcall('INFO', 'memory')
 if type(memory) ~= 'string' or not string.find(memory, 'maxmemory_policy:allkeys') then return 1 end

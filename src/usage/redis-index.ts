@@ -11,6 +11,7 @@ import {
   referenceArguments,
   toField,
   toRecord,
+  UNREFERENCED_KEY,
   useArguments,
 } from './redis-index-codec.ts';
 import { RedisIndexPages } from './redis-index-pages.ts';
@@ -20,7 +21,7 @@ import {
   losslessScript,
   oldestScript,
   putPartsScript,
-  recordLooseScript,
+  recordUnreferencedScript,
   recordScript,
   removeScript,
   reserveScript,
@@ -39,15 +40,15 @@ import type {
   Use,
 } from './usage-index.ts';
 
-/** Fills say three times in it that they go on. Milliseconds. */
+/** Running fills renew their reservation three times within it. Milliseconds. */
 const RESERVATION_TTL_MS = 60_000;
 
-/** How often it is looked how the server is set up. Milliseconds. */
-const LOOK_MS = 60_000;
+/** How often the eviction policy of the server is checked. Milliseconds. */
+const CHECK_MS = 60_000;
 
 /**
- * The index in Redis, for all processes that have the same storage. Every change is one script, and so whole; all keys lie on one node
- * of a cluster. It is gone when Redis is flushed, and then not {@link Marker complete}.
+ * The index in Redis, for all processes with the same storage. Every change is one script, and so atomic; all keys are on one node of a
+ * cluster. After a flush of Redis it is empty, and not {@link Marker complete}.
  */
 export class RedisIndex implements UsageIndex {
   readonly isShared = true;
@@ -122,15 +123,15 @@ export class RedisIndex implements UsageIndex {
     return holdersIn(await this.#calls.call(READ, (commands) => commands.hkeys(this.#digestKey(digest))));
   }
 
-  async looseDigests({ after, limit }: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]> {
+  async unreferencedDigests({ after, limit }: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]> {
     const start = after === undefined ? '-' : `(${packDigest(after)}`;
     const read = (commands: RedisCommands) =>
-      commands.zrangebylex(`${this.#prefix}:loose`, start, '+', 'LIMIT', 0, limit);
+      commands.zrangebylex(`${this.#prefix}${UNREFERENCED_KEY}`, start, '+', 'LIMIT', 0, limit);
     return (await this.#calls.call(READ, read)).map(unpackDigest);
   }
 
-  async recordLoose({ digest, size }: { readonly digest: Digest; readonly size: number }): Promise<void> {
-    await this.#calls.run(WRITE, recordLooseScript, { keys: [this.#prefix], args: [packDigest(digest), size] });
+  async recordUnreferenced({ digest, size }: { readonly digest: Digest; readonly size: number }): Promise<void> {
+    await this.#calls.run(WRITE, recordUnreferencedScript, { keys: [this.#prefix], args: [packDigest(digest), size] });
   }
 
   async bytesRemoved(digest: Digest): Promise<void> {
@@ -148,7 +149,7 @@ export class RedisIndex implements UsageIndex {
     return stored.map((parts) => (parts === null ? undefined : parts.split(' ').filter(Boolean).map(unpackDigest)));
   }
 
-  async wholesOf(part: Digest): Promise<Digest[]> {
+  async parentsOf(part: Digest): Promise<Digest[]> {
     const fields = await this.#calls.call(READ, (commands) => commands.hkeys(this.#digestKey(part)));
     return fields.filter((field) => field.startsWith('w')).map((field) => unpackDigest(field.slice(1)));
   }
@@ -184,7 +185,7 @@ export class RedisIndex implements UsageIndex {
 
   async isLossless(): Promise<boolean> {
     const now = performance.now();
-    if (this.#lossless === undefined || now - this.#lossless.at > LOOK_MS) {
+    if (this.#lossless === undefined || now - this.#lossless.at > CHECK_MS) {
       const isSo = (await this.#calls.run(READ, losslessScript, { keys: [this.#prefix], args: [] })) === 1;
       this.#lossless = { isSo, at: now };
     }
@@ -219,7 +220,7 @@ export class RedisIndex implements UsageIndex {
     else await this.#calls.call(WRITE, (commands) => commands.hset(this.#metaKey, field, value));
   }
 
-  /** The connection belongs to whoever made it. */
+  /** The creator of the connection closes it. */
   async close(): Promise<void> {}
 
   get #metaKey(): string {

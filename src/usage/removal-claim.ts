@@ -6,11 +6,11 @@ export interface LockedStore {
 }
 
 /**
- * Nobody else, in this process or another with the same index, links or removes the digest while `work` runs and the claim is held.
+ * Runs `work` while no other code, in this process or another with the same index, links or removes the digest.
  *
- * @returns undefined when another process links or removes it right now
+ * @returns undefined when another process is linking or removing it
  */
-export function claimed<T>(
+export function withRemovalClaim<T>(
   { index, store }: { readonly index: UsageIndex; readonly store: LockedStore },
   digest: Digest,
   work: (claim: RemovalClaim) => Promise<T>,

@@ -2,7 +2,7 @@ import type { NewLink } from '../content/link-ledger.ts';
 import type { Digest } from '../oci/digest.ts';
 import { referenceKey, type UsageIndex, type Use } from './usage-index.ts';
 
-/** Notes beside the content, which everybody sees who has the same storage. */
+/** Notes in the storage, which every process with the same storage reads. */
 export interface UnrecordedNotes {
   note(link: NewLink): Promise<void>;
   has(digest: Digest): Promise<boolean>;
@@ -12,10 +12,10 @@ export interface UnrecordedNotes {
 
 type MissedLink = Use & { readonly size: number };
 
-/** More are left to the notes alone. */
+/** Further links are only noted. */
 const MAX_LINKS = 10_000;
 
-/** Links made while the index could not be reached, until it can. */
+/** Links that were made while the index was unavailable, until they are recorded. */
 export class UnrecordedQueue {
   readonly #index: UsageIndex;
   readonly #notes: UnrecordedNotes;
@@ -26,7 +26,7 @@ export class UnrecordedQueue {
     this.#notes = notes;
   }
 
-  /** Resolves when it is noted, so that the link may be made. */
+  /** Resolves when the link is noted, and may be made. */
   async add(link: MissedLink): Promise<void> {
     if (this.#links.size < MAX_LINKS) this.#links.set(referenceKey(link), link);
     await this.#notes.note(link);
@@ -44,7 +44,7 @@ export class UnrecordedQueue {
   }
 }
 
-/** Records what others could not, such as a process that did not live to see the index again. */
+/** Records noted links of other processes, such as those that ended before the index was available again. */
 export async function recordNoted(index: UsageIndex, notes: UnrecordedNotes, now: number): Promise<void> {
   for await (const link of notes.all()) {
     await index.record([{ ...link, at: now }]);

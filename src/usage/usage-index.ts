@@ -4,7 +4,7 @@ export type ContentKind = 'manifest' | 'blob';
 
 /** Content in a repository: a manifest revision, or the link of a blob. */
 export interface ContentReference {
-  /** The name in our storage. */
+  /** The stored name. */
   readonly repository: string;
   readonly digest: Digest;
   readonly kind: ContentKind;
@@ -16,18 +16,17 @@ export interface UsageRecord extends ContentReference {
   /** Unix milliseconds. */
   readonly lastUsedAt: number;
   /**
-   * Place in the queue of what goes first: the last use, or the later time at which it was due and something held it. Unix
-   * milliseconds.
+   * Position in the eviction queue: the last use, or a later time at which it was due and could not be removed. Unix milliseconds.
    */
   readonly rank: number;
 }
 
 export interface Use extends ContentReference {
-  /** Bytes; undefined: as it is recorded. */
+  /** Bytes. Absent when the recorded size stays. */
   readonly size?: number | undefined;
   /** Unix milliseconds. */
   readonly at: number;
-  /** Nothing is recorded of a reference that is not known. */
+  /** A reference that is not in the index is not recorded. */
   readonly onlyKnown?: boolean;
 }
 
@@ -45,29 +44,29 @@ export interface Holder {
 }
 
 export interface Pin {
-  /** A glob over names, and after a colon one over tags. */
+  /** A glob over names, optionally with a colon and a glob over tags. */
   readonly pattern: string;
   /** Unix milliseconds. */
   readonly pinnedAt: number;
 }
 
 export interface OldestQuery {
-  /** Both when undefined. */
+  /** Absent for both. */
   readonly kind?: ContentKind;
-  /** Only what ranks before. Unix milliseconds. */
+  /** Only references with a rank before this. Unix milliseconds. */
   readonly before: number;
   readonly limit: number;
 }
 
 export interface PageQuery {
-  /** The last reference of the page before. */
+  /** The last reference of the previous page. */
   readonly after?: ContentReference;
   readonly limit: number;
 }
 
-/** The right to remove a digest, among all processes that share the index. */
+/** The exclusive right to remove a digest, among all processes that share the index. */
 export interface RemovalClaim {
-  /** To be called right before anything is deleted. @throws {ClaimLostError} when others may link the digest by now */
+  /** Call right before each deletion. @throws {ClaimLostError} when other processes may link the digest by now */
   assertHeld(): void;
   release(): Promise<void>;
 }
@@ -79,26 +78,24 @@ export class ClaimLostError extends Error {
 export type Marker = 'complete' | 'imported' | 'scrub-cursor' | 'scrubbed-at';
 
 /**
- * What is known of the use of content, ordered by it. It outlives the process: what a method has resolved for is there after
- * `kill -9`.
+ * The use records of content, sorted by last use. It outlives the process: a change is durable after `kill -9` once its method has resolved.
  *
- * It may know more references than there are in storage, since a link is recorded before it is made, and never fewer once it is
- * `complete` (as long as nobody else writes to the storage). Whoever removes bytes asks storage all the same.
+ * It may have more references than storage, because a link is recorded before it is made, and never fewer once it is `complete` (as long as
+ * nothing but Layover writes to the storage). Removal of bytes checks the storage in any case.
  *
  * Every method of an index on another machine can fail with an `IndexUnavailableError`.
- *
- * Methods take and give batches, so that an index on another machine costs few round trips.
+ * Methods take and return batches, so that such an index costs few round trips.
  */
 export interface UsageIndex {
-  /** Other processes have it too. */
+  /** Whether other processes use the index too. */
   readonly isShared: boolean;
 
-  /** Adds references, or moves known ones to the end of the queue. */
+  /** Adds references, or moves recorded ones to the end of the queue. */
   record(uses: readonly Use[]): Promise<void>;
 
   /**
-   * Records a link that is about to be made. Until the function that it resolves to has been called, or for a minute, nobody
-   * {@link claim claims} the digest; it waits while somebody does.
+   * Records a link that is about to be made. Waits while another process has {@link claim claimed} the digest. Afterwards no process can claim
+   * it, until the returned function is called or a minute has passed.
    */
   beginLink(use: Use & { readonly size: number }): Promise<() => Promise<void>>;
 
@@ -110,41 +107,41 @@ export interface UsageIndex {
   /** In the order of the references. */
   findAll(references: readonly ContentReference[]): Promise<(UsageRecord | undefined)[]>;
 
-  /** In the order in which they go, for a driver that several processes share: each is given to one of them. */
+  /** In the order of the queue. */
   oldest(query: OldestQuery): Promise<UsageRecord[]>;
 
-  /** Moves references to `rank` without a use: something held them when they were due. */
+  /** Moves references that were due and could not be removed to `rank`, without recording a use. */
   defer(references: readonly ContentReference[], rank: number): Promise<void>;
 
-  /** Forgets a reference, unless it was used since the record was read. @returns whether it is forgotten */
+  /** Removes a reference, unless it was used since the record was read. @returns whether it was removed */
   removeUnused(record: UsageRecord): Promise<boolean>;
 
-  /** Forgets references. A digest that nobody has any more becomes {@link looseDigests loose}. */
+  /** Removes references. A digest without any is then among the {@link unreferencedDigests}. */
   remove(references: readonly ContentReference[]): Promise<void>;
 
   holders(digest: Digest): Promise<Holder[]>;
 
-  /** Digests whose bytes may be stored though no repository has them. */
-  looseDigests(query: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]>;
+  /** Digests whose bytes may be stored although no repository links them. */
+  unreferencedDigests(query: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]>;
 
-  /** Bytes are stored that nobody refers to. */
-  recordLoose(bytes: { readonly digest: Digest; readonly size: number }): Promise<void>;
+  /** Records stored bytes that no repository links. */
+  recordUnreferenced(bytes: { readonly digest: Digest; readonly size: number }): Promise<void>;
 
-  /** The bytes of a digest are gone from storage; references to it stay. */
+  /** Records that the bytes of a digest were removed from storage. References to it stay. */
   bytesRemoved(digest: Digest): Promise<void>;
 
-  /** What a manifest is made of; undefined when that was never told. */
+  /** What a manifest refers to. Undefined when that is not recorded. */
   partsOf(manifest: Digest): Promise<readonly Digest[] | undefined>;
 
   /** In the order of the manifests. */
   partsOfAll(manifests: readonly Digest[]): Promise<(readonly Digest[] | undefined)[]>;
 
-  /** The manifests that a digest is part of, in whichever repositories. */
-  wholesOf(part: Digest): Promise<Digest[]>;
+  /** The manifests that refer to a digest, in all repositories. */
+  parentsOf(part: Digest): Promise<Digest[]>;
 
   putParts(manifest: Digest, parts: readonly Digest[]): Promise<void>;
 
-  /** By repository, digest and kind. */
+  /** Sorted by repository, digest and kind. */
   page(query: PageQuery): Promise<UsageRecord[]>;
 
   /** References of one repository. */
@@ -153,18 +150,18 @@ export interface UsageIndex {
   totals(): Promise<UsageTotals>;
 
   /**
-   * Says what running fills of this process will take, again and again as long as they run.
+   * Reserves space for the running fills of this process. Called repeatedly while they run.
    *
-   * @returns bytes that those of all processes will take, each digest once, and not those that are stored already
+   * @returns bytes reserved by all processes, each digest once, without digests that are stored already
    */
   reserve(fills: ReadonlyMap<Digest, number>): Promise<number>;
-  /** The fill has ended. */
+  /** Ends the reservation of a fill. */
   unreserve(digest: Digest, size: number): Promise<void>;
 
-  /** Nothing of it gets lost piece by piece, as from a Redis that makes room by dropping any of its keys. */
+  /** False when single entries can get lost, as in a Redis that evicts keys when its memory is full. */
   isLossless(): Promise<boolean>;
 
-  /** Counts everything again, after a damage. */
+  /** Computes the totals again. */
   recount(): Promise<void>;
 
   pins(): Promise<Pin[]>;
@@ -179,7 +176,7 @@ export interface UsageIndex {
   close(): Promise<void>;
 }
 
-/** One word for a reference, for maps. */
+/** A string key for maps. */
 export function referenceKey({ repository, digest, kind }: ContentReference): string {
   return `${repository}@${digest}#${kind}`;
 }

@@ -9,22 +9,22 @@ import type { ContentKind, ContentReference, UsageIndex } from './usage-index.ts
 export interface UsageRecorderOptions {
   readonly index: UsageIndex;
   readonly parts: ManifestParts;
-  /** Longest time a use is kept in memory alone. Milliseconds. */
+  /** Maximum time that a use is in memory only. Milliseconds. */
   readonly flushMs: number;
-  /** A use so soon after the one that is recorded is not worth a write. Milliseconds. */
+  /** A use so soon after the recorded one is not written. Milliseconds. */
   readonly granularityMs: number;
   /** For links that could not be recorded while the index was unavailable. Absent for a local index, which is as available as the storage. */
   readonly notes?: UnrecordedNotes | undefined;
   readonly now: () => number;
-  /** The index could not be read or written; pulls go on. */
+  /** The index could not be read or written. Pulls continue. */
   readonly onError: (error: unknown) => void;
 }
 
 const MAX_PENDING = 10_000;
-/** Uses written together, before the event loop has its turn. */
+/** Uses that are written before the event loop continues. */
 const SLICE = 200;
 
-/** Collects uses, and writes them to the index from time to time: a hit costs a look into two maps. */
+/** Collects uses, and writes them to the index at intervals: a hit costs two map look-ups. */
 export class UsageRecorder implements LinkLedger {
   readonly #options: UsageRecorderOptions;
   readonly #unrecorded: UnrecordedQueue | undefined;
@@ -45,7 +45,7 @@ export class UsageRecorder implements LinkLedger {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Content was asked for and is stored. */
+  /** Records that stored content was requested. */
   used(repository: string, digest: Digest, kind: ContentKind, size: number): void {
     if (this.isPending(repository, digest)) return;
     this.#note({ repository, digest, kind, size, at: this.#options.now(), isNew: false });
@@ -70,7 +70,7 @@ export class UsageRecorder implements LinkLedger {
   async willLink({ parts, ...link }: NewLink): Promise<() => void> {
     const at = this.#options.now();
     const linked = await this.#begin({ ...link, at }, parts);
-    // What it is made of may be here already.
+    // Its parts may be stored already.
     if (link.kind === 'manifest') this.#note({ ...link, at, isNew: true });
     for (const listener of this.#listeners) listener();
     return linked;
@@ -103,17 +103,17 @@ export class UsageRecorder implements LinkLedger {
     await this.#unrecorded?.add(use);
   }
 
-  /** Used, and the index does not know it yet. */
+  /** Whether a use is not in the index yet. */
   isPending(repository: string, digest: Digest): boolean {
     return this.#pending.get(repository)?.has(digest) ?? false;
   }
 
-  /** The content is gone: what was noted of its use would bring it back into the index. */
+  /** Forgets noted uses of removed content, which would return it to the index. */
   discard(repository: string, digest: Digest): void {
     this.#pending.get(repository)?.delete(digest);
   }
 
-  /** Resolves when everything noted so far is in the index, or cannot be. Never fails. */
+  /** Resolves when all noted uses are in the index, or could not be written. Never fails. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -129,7 +129,7 @@ export class UsageRecorder implements LinkLedger {
     clearTimeout(this.#timer);
   }
 
-  /** Once the index is there again, it is told: all links, and what there is room for of uses. */
+  /** Keeps uses, up to a limit, until the index is available again. All links are kept elsewhere. */
   #failed(error: unknown, pending: readonly NotedUse[]): void {
     if (!(error instanceof IndexUnavailableError)) return this.#options.onError(error);
     for (const use of pending) {

@@ -12,7 +12,7 @@ export interface Module {
 export const MODULES: Readonly<Record<string, Module>> = {
   'main.ts': { imports: ['commands', 'config', 'version.ts'] },
   commands: {
-    imports: ['admin', 'config', 'images', 'oci', 'operations', 'service', 'telemetry', 'version.ts'],
+    imports: ['admin', 'config', 'fetch', 'images', 'oci', 'operations', 'service', 'telemetry', 'version.ts'],
     types: ['usage'],
   },
   service: {
@@ -40,7 +40,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
     ],
     types: ['registry', 'telemetry'],
   },
-  admin: { imports: ['files', 'http/client', 'http/listen', 'http/pages', 'operations'] },
+  admin: { imports: ['fetch', 'files', 'http/client', 'http/listen', 'http/pages', 'operations'] },
   'http/pages': { imports: ['http/client', 'http/listen', 'version.ts'], types: ['health', 'telemetry'] },
   'http/peers': { imports: ['http/v2', 'oci'], types: ['http/client', 'stream'] },
   'http/passthrough': { imports: ['http/listen', 'http/v2', 'oci'], types: ['pull-through', 'registry'] },
@@ -53,7 +53,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   'http/tls': { imports: ['files'] },
   'http/client': { imports: [] },
   health: { imports: ['telemetry'] },
-  auth: { imports: ['cache', 'files', 'matching', 'oci'] },
+  auth: { imports: ['cache', 'fetch', 'files', 'matching', 'oci'] },
   notifications: { imports: ['oci'], types: ['fills', 'pull-through', 'registry', 'retention'] },
   images: { imports: ['client', 'oci', 'upstream/upstream.ts'], types: ['registry'] },
   client: {
@@ -87,6 +87,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   },
   cache: { imports: ['oci', 'redis'] },
   redis: { imports: [] },
+  fetch: { imports: [] },
   files: { imports: [] },
   locks: { imports: [] },
   config: { imports: ['matching'] },
@@ -206,7 +207,7 @@ function moduleOf(path: string): string {
 }
 
 /** One line for each cycle. Type imports count: a reader has to know both files. */
-function findCycles(files: readonly SourceFile[]): string[] {
+export function findCycles(files: readonly SourceFile[]): string[] {
   const next = new Map(files.map(({ path, imports }) => [path, imports.filter((each) => each.isOurs)]));
   const done = new Set<string>();
   const cycles: string[] = [];

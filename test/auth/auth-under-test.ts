@@ -34,16 +34,16 @@ const NOTHING: AuthConfig = {
   maxFailures: 0,
 };
 
-/** Clients of the real thing; `told` is what operators are. */
+/** The real `Auth`; `reported` has the events for operators. */
 export async function openAuth(config: Partial<AuthConfig>, now: () => number = Date.now) {
-  const told: string[] = [];
+  const reported: string[] = [];
   const events = new Proxy({} as AuthEvents, {
-    get: (_target, name) => (event: unknown) => told.push(`${String(name)} ${JSON.stringify(event)}`),
+    get: (_target, name) => (event: unknown) => reported.push(`${String(name)} ${JSON.stringify(event)}`),
   });
   const auth = await Auth.open({ config: { ...NOTHING, ...config }, events, now });
   return {
     auth,
-    told,
+    reported,
     identify: async (authorization: string | undefined): Promise<Caller> =>
       auth.identify({ authorization, address: '192.0.2.1', connection: {}, certificate: () => undefined }),
   };

@@ -12,7 +12,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const missing = await missingPrograms(['redis-server', 'docker-registry']);
 
-/** Distribution 2, with its descriptors in Redis. */
+/** Starts distribution 2 with its descriptors in Redis. */
 async function startDistribution(redisAddress: string, rootdirectory: string) {
   const program = (await findProgram('docker-registry')) ?? '';
   const cache = { blobdescriptor: 'redis' };
@@ -40,8 +40,8 @@ async function scene() {
   };
 }
 
-describe.skipIf(missing.length > 0)('one Redis for distribution and us', () => {
-  it('tells us what distribution has stored', async () => {
+describe.skipIf(missing.length > 0)('a Redis shared with distribution', () => {
+  it('has descriptors that distribution stored', async () => {
     await using all = await scene();
     const fixture = imageFixture();
     await pushFixture(all.distribution.url, 'library/app', fixture);
@@ -52,7 +52,7 @@ describe.skipIf(missing.length > 0)('one Redis for distribution and us', () => {
     }
   });
 
-  it('tells distribution what we have stored, and what we no longer have', async () => {
+  it('makes descriptors of Layover visible to distribution, and their removal', async () => {
     await using all = await scene();
     const digest = digestOf(Buffer.from('only a descriptor'));
     const url = `${all.distribution.url}/v2/library/app/blobs/${digest}`;
@@ -60,16 +60,16 @@ describe.skipIf(missing.length > 0)('one Redis for distribution and us', () => {
     const cache = all.createCache();
     cache.set('library/app', digest, 12_345);
     await until(async () => (await all.server.admin.exists('repository::library/app::blobs')) === 1);
-    // It has no such file, so that this is known from our descriptor alone.
-    const answer = await fetch(url, { method: 'HEAD' });
-    expect([answer.status, answer.headers.get('content-length')]).toEqual([200, '12345']);
+    // Distribution has no such file, so it uses the descriptor.
+    const response = await fetch(url, { method: 'HEAD' });
+    expect([response.status, response.headers.get('content-length')]).toEqual([200, '12345']);
     cache.remove('library/app', digest);
     await until(async () => (await all.server.admin.dbsize()) === 0);
     expect((await fetch(url, { method: 'HEAD' })).status).toBe(404);
     expect(all.distribution.output).not.toMatch(/error from cache|nil returned/);
   });
 
-  it('follows what distribution removes', async () => {
+  it('no longer has descriptors that distribution removed', async () => {
     await using all = await scene();
     const fixture = imageFixture();
     await pushFixture(all.distribution.url, 'library/app', fixture);

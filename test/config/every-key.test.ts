@@ -12,12 +12,12 @@ import { namesOf } from '../../src/config/variable-names.ts';
 const SHAPE = shapeOf(configSchema);
 
 interface Key {
-  /** With 0 for each index, and `x-y` for a name that the operator chooses. */
+  /** With 0 for each index, and `x-y` for a free name. */
   readonly path: KeyPath;
   readonly shape: Shape;
 }
 
-/** Every key that the schema has, sections included. */
+/** Every key of the schema, including sections. */
 function keysOf(shape: Shape, path: KeyPath = []): Key[] {
   const self = path.length === 0 ? [] : [{ path, shape }];
   if (shape.kind === 'object') {
@@ -27,7 +27,7 @@ function keysOf(shape: Shape, path: KeyPath = []): Key[] {
   return shape.kind === 'list' ? [...self, ...keysOf(shape.item, [...path, 0])] : self;
 }
 
-/** The variables that mean it: by Go's name, and by the key's. */
+/** Its variables, by Go's name and by the key's. */
 function variablesOf(path: KeyPath): string[] {
   let parents: string[] = [];
   let variables = ['REGISTRY'];
@@ -42,11 +42,11 @@ function variablesOf(path: KeyPath): string[] {
 const SAMPLES: Readonly<Record<Shape['kind'], string>> = { object: '{}', map: '{}', list: '[]', scalar: 'x', any: 'x' };
 const PLAIN: Readonly<Record<Shape['kind'], unknown>> = { object: {}, map: {}, list: [], scalar: 'x', any: 'x' };
 
-/** What is at the key after the variable alone was applied, and what was said about it. */
+/** The value of the key after only this variable was applied, and the findings about it. */
 function apply(variable: string, { path, shape }: Key) {
   const root = emptyMap({ variable: '' });
   const { problems, warnings, notices } = applyEnvironment(root, { [variable]: SAMPLES[shape.kind] }, SHAPE);
-  return { value: plainAt(toPlain(root), path), said: [...problems, ...warnings, ...notices] };
+  return { value: plainAt(toPlain(root), path), findings: [...problems, ...warnings, ...notices] };
 }
 
 const KEYS = keysOf(SHAPE);
@@ -73,8 +73,8 @@ describe('every key of the configuration', () => {
   it('can be set by a variable, by the name in the file and by that of the Go field', () => {
     const unset = KEYS.flatMap((key) =>
       variablesOf(key.path).filter((variable) => {
-        const { value, said } = apply(variable, key);
-        return said.length > 0 || JSON.stringify(value) !== JSON.stringify(PLAIN[key.shape.kind]);
+        const { value, findings } = apply(variable, key);
+        return findings.length > 0 || JSON.stringify(value) !== JSON.stringify(PLAIN[key.shape.kind]);
       }),
     );
     expect(unset).toEqual([]);
@@ -100,7 +100,7 @@ describe('every key of the configuration', () => {
     expect(page === withTables(page) ? [] : ['docs/configuration.md is not current: npm run config-docs']).toEqual([]);
   });
 
-  it('is never taken for what Kubernetes sets, whatever its value looks like', () => {
+  it('is never taken for a variable of Kubernetes, whatever its value', () => {
     const values = ['tcp://10.0.0.7:5000', '10.0.0.7', '5000', 'tcp'];
     const mistaken = KEYS.flatMap(({ path }) => variablesOf(path)).filter((name) =>
       values.some((value) => foreignerOf(name, { [name]: value }, SHAPE) !== undefined),

@@ -90,8 +90,9 @@ describe('a small blob', () => {
     ['read', (cache: ContentCache) => cache.openBlob(REPOSITORY, digest)],
     ['measured', (cache: ContentCache) => cache.blobSize(REPOSITORY, digest)],
   ])('that is removed while it is %s is not remembered', async (_how, look) => {
-    const { cache, blobs, hold } = createCache();
-    const release = hold();
+    const made = createCache();
+    const { cache, blobs } = made;
+    const release = made.hold();
     const reading = look(cache);
     blobs.clear();
     cache.forget(REPOSITORY, digest);

@@ -31,10 +31,10 @@ describe('the locks of digests', () => {
     const locks = new DigestLocks<string>();
     const [first, second, alone, last] = [job(), job(), job(), job()];
     const all = [
-      locks.runSharing({ alone: ['x'], shared: ['a', 'b'] }, first.work),
-      locks.runSharing({ alone: ['y'], shared: ['a'] }, second.work),
+      locks.runSharing({ exclusive: ['x'], shared: ['a', 'b'] }, first.work),
+      locks.runSharing({ exclusive: ['y'], shared: ['a'] }, second.work),
       locks.run('a', alone.work),
-      locks.runSharing({ alone: ['z'], shared: ['a'] }, last.work),
+      locks.runSharing({ exclusive: ['z'], shared: ['a'] }, last.work),
     ];
     await turn();
     expect([first, second, alone, last].map(({ state }) => state.hasBegun)).toEqual([true, true, false, false]);
@@ -50,37 +50,39 @@ describe('the locks of digests', () => {
     expect(last.state.hasBegun).toBe(true);
   });
 
-  it('are let go by work that fails', async () => {
+  it('are released when the work fails', async () => {
     const locks = new DigestLocks<string>();
-    await expect(locks.runAll(['a', 'b'], () => Promise.reject(new Error('no')))).rejects.toThrow('no');
-    expect(await locks.runAll(['b', 'a'], async () => 'yes')).toBe('yes');
+    await expect(
+      locks.runSharing({ exclusive: ['a', 'b'], shared: [] }, () => Promise.reject(new Error('no'))),
+    ).rejects.toThrow('no');
+    expect(await locks.runSharing({ exclusive: ['b', 'a'], shared: [] }, async () => 'yes')).toBe('yes');
   });
 
-  it('never have two alone, nor one alone beside others, whatever is asked for', async () => {
+  it('never have two exclusive holders, nor an exclusive and a sharing one, in any order of requests', async () => {
     const keys = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd'), { maxLength: 4 });
-    const request = fc.record({ alone: keys, shared: keys, turns: fc.nat(3) });
+    const request = fc.record({ exclusive: keys, shared: keys, turns: fc.nat(3) });
     await fc.assert(
       fc.asyncProperty(fc.array(request, { maxLength: 20 }), async (requests) => {
         const locks = new DigestLocks<string>();
-        const held = new Map<string, { alone: number; shared: number }>();
-        const note = (key: string, kind: 'alone' | 'shared', by: number) => {
-          const now = held.get(key) ?? { alone: 0, shared: 0 };
+        const held = new Map<string, { exclusive: number; shared: number }>();
+        const note = (key: string, kind: 'exclusive' | 'shared', by: number) => {
+          const now = held.get(key) ?? { exclusive: 0, shared: 0 };
           now[kind] += by;
           held.set(key, now);
-          expect(now.alone === 0 || (now.alone === 1 && now.shared === 0)).toBe(true);
+          expect(now.exclusive === 0 || (now.exclusive === 1 && now.shared === 0)).toBe(true);
         };
-        const run = async ({ alone, shared, turns }: { alone: string[]; shared: string[]; turns: number }) => {
-          const others = shared.filter((key) => !alone.includes(key));
-          await locks.runSharing({ alone, shared }, async () => {
-            for (const key of alone) note(key, 'alone', 1);
+        const run = async ({ exclusive, shared, turns }: { exclusive: string[]; shared: string[]; turns: number }) => {
+          const others = shared.filter((key) => !exclusive.includes(key));
+          await locks.runSharing({ exclusive, shared }, async () => {
+            for (const key of exclusive) note(key, 'exclusive', 1);
             for (const key of others) note(key, 'shared', 1);
             for (let i = 0; i < turns; i++) await turn();
-            for (const key of alone) note(key, 'alone', -1);
+            for (const key of exclusive) note(key, 'exclusive', -1);
             for (const key of others) note(key, 'shared', -1);
           });
         };
         await Promise.all(requests.map(run));
-        expect([...held.values()].every(({ alone, shared }) => alone === 0 && shared === 0)).toBe(true);
+        expect([...held.values()].every(({ exclusive, shared }) => exclusive === 0 && shared === 0)).toBe(true);
       }),
       { numRuns: 50 },
     );

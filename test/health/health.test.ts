@@ -15,37 +15,41 @@ import { logIntoArray } from '../telemetry/log-lines.ts';
 
 const EVERY = { intervalMs: 10, timeoutMs: 5000, threshold: 1 };
 
-function storageThat(answer: () => Promise<unknown>, name = 'filesystem'): CheckedStorage {
-  return { name, stat: () => answer().then(() => ({ isDirectory: true })) };
+function storageThat(respond: () => Promise<unknown>, name = 'filesystem'): CheckedStorage {
+  return {
+    name,
+    stat: () => respond().then(() => ({ isDirectory: true })),
+    isNotFound: (error) => error instanceof PathNotFoundError,
+  };
 }
 
 function setUp(config: Partial<HealthConfig>, storage = storageThat(async () => {})) {
   const { log, parsed } = logIntoArray();
   const off = { enabled: false, intervalMs: 10, threshold: 1 };
-  const told = { enabled: true, fatal: false, intervalMs: 10, threshold: 1 };
-  const upstreams = { ...told, probe: false, timeoutMs: 10 };
+  const reported = { enabled: true, fatal: false, intervalMs: 10, threshold: 1 };
+  const upstreams = { ...reported, probe: false, timeoutMs: 10 };
   const health = createHealth(
-    { storageDriver: off, files: [], http: [], tcp: [], redis: told, upstreams, ...config },
+    { storageDriver: off, files: [], http: [], tcp: [], redis: reported, upstreams, ...config },
     { storage, redis: undefined, upstreams: [], log },
   );
   return { health, parsed, [Symbol.dispose]: () => health.stop() };
 }
 
-/** The port of a TCP server that is gone: nobody listens there. */
+/** The port of a TCP server that is closed. */
 async function closedPort(): Promise<number> {
   await using server = await startServer(() => {});
   return server.port;
 }
 
 describe('health', () => {
-  it('is good when nothing is checked, and before the first check', () => {
+  it('is good without checks, and before the first check', () => {
     using checks = setUp({ files: [{ path: '/', intervalMs: 1_000_000 }] });
     checks.health.start();
     expect(checks.health.isHealthy()).toBe(true);
     expect(checks.health.failures()).toEqual({});
   });
 
-  it('is bad while a file exists', async () => {
+  it('fails while a file exists', async () => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, 'down');
     using checks = setUp({ files: [{ path, intervalMs: 10 }] });
@@ -58,7 +62,7 @@ describe('health', () => {
     expect(checks.health.isHealthy()).toBe(true);
     expect(checks.parsed()).toMatchObject([
       { level: 'warning', msg: 'health check failed', check: path, reason: 'file exists' },
-      { level: 'info', msg: 'health check passes again', check: path },
+      { level: 'info', msg: 'health check recovered', check: path },
     ]);
   });
 
@@ -112,7 +116,7 @@ describe('health', () => {
     });
   });
 
-  it('takes a storage in which nothing has been written yet for a good one, unless it is a directory that is gone', async () => {
+  it('accepts storage in which nothing has been written yet, but not a missing directory', async () => {
     const missing = () => Promise.reject(new PathNotFoundError('s3', '/'));
     const [empty, gone] = [storageThat(missing, 's3'), storageThat(missing)];
     using lost = setUp({ storageDriver: { enabled: true, intervalMs: 10, threshold: 0 } }, gone);
@@ -123,24 +127,24 @@ describe('health', () => {
     expect(checks.health.failures()).toEqual({});
   });
 
-  it('is bad while the storage hangs, asks it no second time, and recovers when it answers', async () => {
-    let asked = 0;
+  it('fails while the storage hangs, starts no second check, and recovers when it responds', async () => {
+    let calls = 0;
     const revived = new EventEmitter();
     const revival = once(revived, 'now');
     const hanging = storageThat(() => {
-      asked++;
+      calls++;
       return revival;
     });
     using checks = setUp({ storageDriver: { enabled: true, intervalMs: 5, threshold: 2 } }, hanging);
     checks.health.start();
-    const failures = { storagedriver_filesystem: 'no answer within 5 ms' };
+    const failures = { storagedriver_filesystem: 'no result within 5 ms' };
     await vi.waitFor(() => expect(checks.health.failures()).toEqual(failures), 10_000);
-    expect(asked).toBe(1);
+    expect(calls).toBe(1);
     revived.emit('now');
     await vi.waitFor(() => expect(checks.health.isHealthy()).toBe(true), 10_000);
   });
 
-  it('asks another service by HEAD with the configured headers and compares the status', async () => {
+  it('sends HEAD with the configured headers to another service and compares the status', async () => {
     const seen: unknown[] = [];
     let status = 204;
     await using server = await startServer((request, response) => {
@@ -154,7 +158,7 @@ describe('health', () => {
     expect(seen).toEqual([['HEAD', 'yes']]);
     status = 500;
     await checks.health.checkNow();
-    expect(checks.health.failures()).toEqual({ [uri]: 'answered 500 instead of 204' });
+    expect(checks.health.failures()).toEqual({ [uri]: 'status 500 instead of 204' });
   });
 
   it('shows no password of a checked service, but uses it', async () => {
@@ -166,11 +170,11 @@ describe('health', () => {
     using checks = setUp({ http: [{ ...EVERY, uri, headers: {}, statusCode: 200 }] });
     await checks.health.checkNow();
     const name = `http://127.0.0.1:${server.port}/?token=REDACTED`;
-    expect(checks.health.failures()).toEqual({ [name]: 'answered 418 instead of 200' });
+    expect(checks.health.failures()).toEqual({ [name]: 'status 418 instead of 200' });
     expect(JSON.stringify(checks.parsed())).not.toContain('s3cret');
   });
 
-  it('is bad when a service refuses connections or does not answer in time', async () => {
+  it('fails when a service refuses connections or does not respond in time', async () => {
     await using silent = await startServer(() => {});
     const gone = `http://127.0.0.1:${await closedPort()}/`;
     const http = { ...EVERY, headers: {}, statusCode: 200 };
@@ -183,7 +187,7 @@ describe('health', () => {
     await checks.health.checkNow();
     expect(checks.health.failures()).toEqual({
       [gone]: expect.stringContaining('ECONNREFUSED'),
-      [silent.url]: 'no answer within 20 ms',
+      [silent.url]: 'no result within 20 ms',
     });
   });
 

@@ -67,7 +67,7 @@ describe('an index that ends every process that opens it', () => {
     await layover.restart();
 
     const [movedTo = ''] = await movedAside(layover);
-    await layover.waitForOutput(/index of stored content is damaged/);
+    await layover.waitForOutput(/index damaged/);
     expect(await readFile(join(layover.dataDirectory, 'layover', movedTo, 'usage.mdb'))).toEqual(damaged);
     await layover.kill('SIGTERM');
     expect(await readUse(layover)).toBeUndefined();

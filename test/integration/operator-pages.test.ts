@@ -133,7 +133,7 @@ describe('profiles, and snapshots of the heap', () => {
       expect([path, status, JSON.parse(body)]).toEqual([
         path,
         403,
-        { error: 'profiles hold secrets: set admin.token and send it, or ask on the admin socket' },
+        { error: 'profiles contain secrets: set admin.token and send it, or use the admin socket' },
       ]);
     }
     expect((await send(`${server.adminUrl}/../../../debug/pprof/heap?snapshot=1`)).status).toBe(404);

@@ -52,7 +52,7 @@ describe('readiness', () => {
     expect([response.status, response.headers.get('connection')]).toEqual([200, 'close']);
     expect(await statusOf(`${layover.debugUrl}/debug/health`)).toBe(200);
     const check = await healthcheck(layover.url);
-    expect([check.code, check.stdout]).toEqual([1, `${layover.url}/readyz answered 503\n`]);
+    expect([check.code, check.stdout]).toEqual([1, `${layover.url}/readyz responded with 503\n`]);
     expect((await layover.kill('SIGTERM')).code).toBe(1);
   });
 
@@ -100,15 +100,15 @@ describe('readiness', () => {
     }
     await redis.kill();
     await vi.waitFor(
-      async () => expect(await redisOf(told)).toMatchObject({ state: 'failing', reason: 'no answer' }),
+      async () => expect(await redisOf(told)).toMatchObject({ state: 'failing', reason: 'no response' }),
       WAIT_MS,
     );
     expect([await statusOf(`${told.url}/readyz`), await statusOf(`${told.url}/v2/`)]).toEqual([200, 200]);
-    expect(await get(`${told.debugUrl}/debug/health`)).toEqual([200, { redis: 'no answer' }]);
+    expect(await get(`${told.debugUrl}/debug/health`)).toEqual([200, { redis: 'no response' }]);
 
     await vi.waitFor(async () => expect(await statusOf(`${fatal.url}/readyz`)).toBe(503), WAIT_MS);
     expect(await statusOf(`${fatal.url}/v2/`)).toBe(503);
-    expect(await get(`${fatal.debugUrl}/debug/health`)).toEqual([503, { redis: 'no answer' }]);
+    expect(await get(`${fatal.debugUrl}/debug/health`)).toEqual([503, { redis: 'no response' }]);
     await redis.launch();
     await vi.waitFor(async () => expect(await statusOf(`${fatal.url}/v2/`)).toBe(200), WAIT_MS);
   });
@@ -131,7 +131,7 @@ describe('readiness', () => {
     await hub.stop();
     await vi.waitFor(async () => {
       await fetch(`${layover.url}/v2/library/app/manifests/1`);
-      expect(await report()).toMatchObject({ state: 'failing', consequence: 'told', breaker: 'open' });
+      expect(await report()).toMatchObject({ state: 'failing', consequence: 'reported', breaker: 'open' });
     }, WAIT_MS);
     expect([await statusOf(`${layover.url}/readyz`), await statusOf(`${layover.url}/v2/`)]).toEqual([200, 200]);
   });
@@ -163,7 +163,7 @@ describe('layover healthcheck', () => {
     const port = await freePort();
     await using layover = await Layover.startProcess({ config: { http: { addr: `127.0.0.1:${port}` } } });
     const check = await healthcheck(layover.url);
-    expect([check.code, check.stdout]).toEqual([0, `http://127.0.0.1:${port}/readyz answered 200\n`]);
+    expect([check.code, check.stdout]).toEqual([0, `http://127.0.0.1:${port}/readyz responded with 200\n`]);
     await layover.kill();
     const gone = await healthcheck(layover.url);
     expect([gone.code, gone.stdout]).toEqual([1, expect.stringContaining('ECONNREFUSED')]);
@@ -180,7 +180,7 @@ describe('layover healthcheck', () => {
     };
     await using service = await RunningProcess.start(process.execPath, [LAYOVER_MAIN, 'serve'], { env });
     await service.waitForOutput(/listening on unix:/);
-    expect(await run(['healthcheck'], env)).toEqual({ code: 0, stdout: `${socket} answered 200\n` });
+    expect(await run(['healthcheck'], env)).toEqual({ code: 0, stdout: `${socket} responded with 200\n` });
   });
 
   it('takes any certificate, as that is for another name', async () => {
@@ -193,13 +193,13 @@ describe('layover healthcheck', () => {
     const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
     const check = await healthcheck('http://127.0.0.1:1', '--url', url);
     server.close();
-    expect([check.code, check.stdout]).toEqual([0, `${url} answered 200\n`]);
+    expect([check.code, check.stdout]).toEqual([0, `${url} responded with 200\n`]);
   });
 
   it('asks the page it is given', async () => {
     await using layover = await Layover.start();
     const check = await healthcheck('http://127.0.0.1:1', '--url', `${layover.url}/livez`);
-    expect([check.code, check.stdout]).toEqual([0, `${layover.url}/livez answered 200\n`]);
+    expect([check.code, check.stdout]).toEqual([0, `${layover.url}/livez responded with 200\n`]);
   });
 });
 

@@ -7,7 +7,7 @@ import { type ConfigObject, dockerHubUpstream, Layover } from '../support/layove
 import { Receiver } from './receiver.ts';
 
 describe('events of the cache', () => {
-  it('tell of a fill, of what was served stale, and of what was forgotten', async () => {
+  it('report fills, stale responses and removals', async () => {
     const images = new Images();
     const image = images.addImage('library/app', 'latest');
     await using hub = await Hub.start(images);
@@ -49,7 +49,7 @@ describe('events of the cache', () => {
     expect(events[0]).toMatchObject({ request: { id: '', method: '', useragent: '' }, actor: {} });
   });
 
-  it('are not sent unless they are asked for, and a fill is no push', async () => {
+  it('are sent only when configured, and a fill is not a push', async () => {
     const images = new Images();
     const image = images.addImage('library/app', 'latest');
     await using hub = await Hub.start(images);
@@ -72,7 +72,7 @@ describe('events of the cache', () => {
   });
 });
 
-it('two objects are called as one, of which the second may lack methods', () => {
+it('two event objects are called as one, and the second may lack methods', () => {
   class Counter {
     #count = 0;
     add(by: number): number {

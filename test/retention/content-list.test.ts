@@ -16,7 +16,7 @@ async function listUnderTest() {
     },
   };
   const pins = new Pins({ configured: [], index, parts, tags });
-  const list = new ContentList({ index, parts, tags, pins, isKept: () => false, ttlMs: 0 });
+  const list = new ContentList({ index, parts, tags, pins, isHosted: () => false, ttlMs: 0 });
   for (let i = 0; i < 6; i++) await made.putImage('docker.io/a', `v${i}`, [Buffer.from(`layer ${i}`)]);
   await made.recorder.flush();
   return { ...made, list, read };

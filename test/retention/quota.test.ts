@@ -36,7 +36,7 @@ describe('a store above its quota', () => {
     const second = await made.putImage('docker.io/x', 'second', [shared, layer('2')]);
     const other = await made.putImage('docker.io/y', 'other', [layer('1')]);
     await made.recorder.flush();
-    const pinned = await made.housekeeping.pins.look();
+    const pinned = await made.housekeeping.pins.current();
     const evict = () => made.housekeeping.eviction.evictOldest(pinned, made.clock.now + 1);
 
     expect(await evict()).toMatchObject({ references: 3 });
@@ -73,7 +73,7 @@ describe('a store above its quota', () => {
   });
 
   it('keeps content that a fill is about to replace, and what is not ours to forget', async () => {
-    await using made = await storeUnderTest({ ...quota(120_000), isKept: (repository) => repository === 'team/app' });
+    await using made = await storeUnderTest({ ...quota(120_000), isHosted: (repository) => repository === 'team/app' });
     const hosted = await made.putImage('team/app', 'v1', [layer('h', 10_000)]);
     const filling = await made.putImage('docker.io/x', 'any', [layer('f')]);
     made.filling.add(filling.layers[0] ?? filling.digest);

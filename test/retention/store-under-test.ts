@@ -20,8 +20,8 @@ const DEFAULTS: HousekeepingPolicy = {
   graceMs: 0,
   quota: undefined,
   pins: [],
-  isKept: () => false,
-  sweepsLoose: true,
+  isHosted: () => false,
+  sweepsUnreferenced: true,
   scrub: { rate: 1e9, intervalMs: 0 },
 };
 

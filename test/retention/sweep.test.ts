@@ -13,7 +13,7 @@ describe('bytes that are swept while somebody links them', () => {
         const digest = await made.putBlob('docker.io/a', bytes);
         const record = await made.index.find({ repository: 'docker.io/a', digest, kind: 'blob' });
         if (!record) throw new Error('not recorded');
-        const pinned = await made.housekeeping.pins.look();
+        const pinned = await made.housekeeping.pins.current();
         const turns = async (n: number) => {
           for (let i = 0; i < n; i++) await new Promise((resolve) => setImmediate(resolve));
         };
@@ -37,7 +37,7 @@ describe('bytes that are swept while somebody links them', () => {
     await made.index.remove([{ repository: 'docker.io/other-program', digest, kind: 'blob' }]);
     const record = await made.index.find({ repository: 'docker.io/a', digest, kind: 'blob' });
     if (!record) throw new Error('not recorded');
-    await made.housekeeping.eviction.evictBlob(record, await made.housekeeping.pins.look());
+    await made.housekeeping.eviction.evictBlob(record, await made.housekeeping.pins.current());
     expect(await made.store.blobs.stat('docker.io/a', digest)).toBeUndefined();
     expect(await made.store.blobs.stat('docker.io/other-program', digest)).toBe(bytes.length);
     expect(await made.index.holders(digest)).toEqual([{ repository: 'docker.io/other-program', kind: 'blob' }]);
@@ -50,7 +50,7 @@ describe('bytes that are swept while somebody links them', () => {
     await made.store.blobs.deleteLink('docker.io/a', digest);
     await made.index.remove([{ repository: 'docker.io/a', digest, kind: 'blob' }]);
     expect(await made.store.bytes.size(digest)).toBe(bytes.length);
-    await made.housekeeping.sweepLoose();
+    await made.housekeeping.sweepUnreferenced();
     expect(await made.store.bytes.size(digest)).toBeUndefined();
     expect((await made.index.totals()).bytes).toBe(0);
   });

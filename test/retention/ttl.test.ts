@@ -112,6 +112,6 @@ describe('a process that was killed', () => {
     await layover.restart();
     await expect.poll(() => storedOf(layover, everything), SOON).toEqual([]);
     await expectNothingBroken(layover);
-    expect(layover.output).not.toMatch('the index of stored content is complete');
+    expect(layover.output).not.toMatch('index rebuilt');
   });
 });

@@ -16,7 +16,7 @@ describe('retryDelayMs', () => {
     expect(retryDelayMs(2, 0, policy)).toBeUndefined();
   });
 
-  it('comes back exactly when it was told to, or not at all', () => {
+  it('honours Retry-After exactly, or gives up', () => {
     expect(retryDelayMs(0, 2_000, policy)).toBe(2_000);
     expect(retryDelayMs(0, 2_001, policy)).toBeUndefined();
   });

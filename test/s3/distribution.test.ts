@@ -94,7 +94,7 @@ function startOnBucket(server: S3Server, rootdirectory: string) {
 }
 
 function openContent(server: S3Server, rootDirectory: string) {
-  const driver = createS3Driver({ config: s3Config(server.url, { rootDirectory }) });
+  const driver = createS3Driver(s3Config(server.url, { rootDirectory }));
   const damages: unknown[] = [];
   const store = createContentStore({ driver, onDamage: (damage) => damages.push(damage) });
   const fixture = imageFixture();

@@ -53,12 +53,14 @@ describe('layover index rebuild', () => {
       if (state === 'stopped') await layover.kill('SIGTERM');
       const { code, stdout } = await cacheCommand(layover, 'index', 'rebuild');
       expect(code).toBe(2);
-      expect(stdout).toMatch(`the index is not complete`);
+      expect(stdout).toMatch(`the index is incomplete`);
       expect(stdout).toMatch(`cannot be read: ${path.slice(layover.dataDirectory.length)}`);
       // What is there although nobody can read it is not forgotten.
       expect(stdout).toMatch(`${everything.length} references to`);
       expect(stdout).toMatch('(0 added, 0 removed)');
-      expect((await cacheCommand(layover, 'cache', 'stats')).stdout).toMatch('not complete: layover index rebuild');
+      expect((await cacheCommand(layover, 'cache', 'stats')).stdout).toContain(
+        'incomplete (run: layover index rebuild)',
+      );
       await rm(path);
       const repaired = await cacheCommand(layover, 'index', 'rebuild', '--json');
       expect({ code: repaired.code, ...JSON.parse(repaired.stdout) }).toMatchObject({
@@ -82,8 +84,8 @@ describe('layover index rebuild', () => {
     const result = await rebuildIndex({ index, parts, store, lastUsedAt: () => 5 });
     expect(result).toMatchObject({ added: 6, bytes: before.bytes, references: 6 });
     expect(await index.partsOf(put.digest)).toEqual([put.config, ...put.layers]);
-    expect(await index.looseDigests({ limit: 10 })).toEqual([orphan]);
-    await made.housekeeping.sweepLoose();
+    expect(await index.unreferencedDigests({ limit: 10 })).toEqual([orphan]);
+    await made.housekeeping.sweepUnreferenced();
     expect(await made.stored([orphan, ...put.all])).toEqual(put.all);
   });
 });

@@ -72,12 +72,12 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
       await using made = await create();
       await made.index.record([use('a', 'x', 1), use('b', 'x', 2)]);
       await made.index.remove([use('a', 'x', 0)]);
-      expect(await made.index.looseDigests({ limit: 10 })).toEqual([]);
+      expect(await made.index.unreferencedDigests({ limit: 10 })).toEqual([]);
       await made.index.remove([use('b', 'x', 0)]);
-      expect(await made.index.looseDigests({ limit: 10 })).toEqual([digest('x')]);
+      expect(await made.index.unreferencedDigests({ limit: 10 })).toEqual([digest('x')]);
       expect(await made.index.totals()).toEqual({ bytes: 10, digests: 1, references: 0 });
       await made.index.bytesRemoved(digest('x'));
-      expect(await made.index.looseDigests({ limit: 10 })).toEqual([]);
+      expect(await made.index.unreferencedDigests({ limit: 10 })).toEqual([]);
       expect(await made.index.totals()).toEqual({ bytes: 0, digests: 0, references: 0 });
     });
 
@@ -90,7 +90,7 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
       expect(await made.index.totals()).toEqual({ bytes: 10, digests: 1, references: 1 });
       await made.index.remove([use('a', 'x', 0)]);
       await made.index.record([use('b', 'x', 3)]);
-      expect(await made.index.looseDigests({ limit: 10 })).toEqual([]);
+      expect(await made.index.unreferencedDigests({ limit: 10 })).toEqual([]);
     });
 
     it('knows what manifests are made of, and which a blob is part of', async () => {
@@ -100,10 +100,10 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
       await made.index.putParts(digest('m'), [digest('x'), long, digest('x')]);
       await made.index.putParts(digest('n'), [digest('x')]);
       expect(await made.index.partsOf(digest('m'))).toEqual([digest('x'), long]);
-      expect([...(await made.index.wholesOf(digest('x')))].sort()).toEqual([digest('m'), digest('n')].sort());
+      expect([...(await made.index.parentsOf(digest('x')))].sort()).toEqual([digest('m'), digest('n')].sort());
       await made.index.remove([use('a', 'm', 0, { kind: 'manifest' })]);
       await made.index.bytesRemoved(digest('m'));
-      expect(await made.index.wholesOf(digest('x'))).toEqual([digest('n')]);
+      expect(await made.index.parentsOf(digest('x'))).toEqual([digest('n')]);
     });
 
     it('gives everything in pages, and the references of one repository', async () => {

@@ -20,7 +20,9 @@ export const silly = z
 export const htpasswd = z
   .strictObject({
     realm,
-    path: path('File with a user and a bcrypt hash on each line; read again when it changes.'),
+    path: path(
+      'File with a user and a bcrypt hash on each line; read again when it changes, created with a user `docker` when it is missing.',
+    ),
   })
   .describe('Users of a file.');
 

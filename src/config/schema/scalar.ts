@@ -17,7 +17,7 @@ export interface ScalarType<T> {
   /** For the documentation. */
   readonly format: string;
   /**
-   * @returns undefined when `expected` says enough
+   * @returns undefined when `expected` is precise enough
    * @throws {InvalidValueError}
    */
   readonly parse: (text: string) => T | undefined;

@@ -12,7 +12,7 @@ import { choice, path, text } from './text.ts';
 export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory', 's3', 's3aws'] as const;
 
 /** {@link SUPPORTED_DRIVERS} in messages; s3aws is s3. */
-export const DRIVERS_IN_WORDS = 'filesystem, inmemory and s3';
+export const DRIVERS_IN_WORDS = 'filesystem, inmemory or s3';
 
 /** Current and former drivers of distribution that this version does not have. */
 export const UNSUPPORTED_DRIVERS = ['gcs', 'azure', 'oss', 'swift'] as const;

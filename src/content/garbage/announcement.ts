@@ -1,14 +1,14 @@
 import { type Digest, isDigest } from '../../oci/digest.ts';
 import { FileTooLargeError, type StorageDriver } from '../../storage/driver.ts';
 import { orUndefined } from '../links.ts';
-import { COLLECTION, COLLECTIONS, doomedPath } from '../paths.ts';
+import { COLLECTION, COLLECTIONS, markedPath } from '../paths.ts';
 
-/** That some process collects garbage in this storage. */
+/** A garbage collection of some process in this storage. */
 export interface Announced {
   readonly id: string;
-  /** `removing`: what is on the list of the doomed can go any moment. */
-  readonly phase: 'looking' | 'removing';
-  /** Unix milliseconds; renewed while it goes on. */
+  /** `removing`: the digests marked for removal may be removed at any moment. */
+  readonly phase: 'looking' | 'removing'; // part of the format in the storage
+  /** Renewed while the collection runs. Unix milliseconds. */
   readonly at: number;
 }
 
@@ -17,28 +17,28 @@ export interface AnnouncementOptions {
   readonly now: () => number;
 }
 
-/** One that was not renewed for so long is of a process that has ended; clocks of replicas may differ by some of it. Milliseconds. */
+/** An announcement older than this belongs to a process that has ended. Allows for clocks of replicas that differ. Milliseconds. */
 const STALE_MS = 5 * 60_000;
-/** Somebody who was held up this long has lost the right to remove. Well below {@link STALE_MS}. Milliseconds. */
+/** A collector that was held up this long must not remove anything any more. Well below {@link STALE_MS}. Milliseconds. */
 const TRUSTED_MS = 60_000;
 const RENEW_MS = 15_000;
 const MAX_STATE_BYTES = 4096;
-/** Some three million digests. */
-const MAX_DOOMED_BYTES = 256 * 1024 * 1024;
+/** About three million digests. */
+const MAX_MARKED_BYTES = 256 * 1024 * 1024;
 
-/** A collection as the other processes see it: two small files in the storage. */
+/** How other processes see a collection: two small files in the storage. */
 export class Announcement {
   readonly #options: AnnouncementOptions;
   #mine: { id: string; phase: Announced['phase']; renewedAt: number } | undefined;
   #isLost = false;
   #timer: NodeJS.Timeout | undefined;
-  #known: { readonly id: string; readonly doomed: ReadonlySet<Digest> } | undefined;
+  #known: { readonly id: string; readonly marked: ReadonlySet<Digest> } | undefined;
 
   constructor(options: AnnouncementOptions) {
     this.#options = options;
   }
 
-  /** Undefined when nobody collects. */
+  /** Undefined when no process is collecting. */
   async read(): Promise<Announced | undefined> {
     const { driver, now } = this.#options;
     const bytes = await orUndefined(driver.readSmall(COLLECTION, MAX_STATE_BYTES));
@@ -46,53 +46,53 @@ export class Announcement {
     return announced && now() - announced.at < STALE_MS ? announced : undefined;
   }
 
-  /** What a collection in its removing phase may remove. */
-  async doomed({ id }: Announced): Promise<ReadonlySet<Digest>> {
-    if (this.#known?.id === id) return this.#known.doomed;
-    const doomed = await this.#readDoomed(id);
-    this.#known = { id, doomed };
-    return doomed;
+  /** The digests that a collection in its removing phase may remove. */
+  async marked({ id }: Announced): Promise<ReadonlySet<Digest>> {
+    if (this.#known?.id === id) return this.#known.marked;
+    const marked = await this.#readMarked(id);
+    this.#known = { id, marked };
+    return marked;
   }
 
-  async #readDoomed(id: string): Promise<ReadonlySet<Digest>> {
+  async #readMarked(id: string): Promise<ReadonlySet<Digest>> {
     try {
-      const bytes = await orUndefined(this.#options.driver.readSmall(doomedPath(id), MAX_DOOMED_BYTES));
+      const bytes = await orUndefined(this.#options.driver.readSmall(markedPath(id), MAX_MARKED_BYTES));
       return new Set(bytes?.toString('latin1').split('\n').filter(isDigest) ?? []);
     } catch (err) {
-      // Never written by us: nothing may be relied upon while it is there.
+      // Layover never writes such a list, and nothing can be confirmed while it exists.
       if (err instanceof FileTooLargeError)
-        throw new Error('the list of a collection of garbage is too long to be ours', { cause: err });
+        throw new Error('the list of a garbage collection is longer than Layover writes', { cause: err });
       throw err;
     }
   }
 
-  /** What a process has left that ended in the middle. The caller knows that nobody else collects in this storage. */
+  /** Removes the files of a process that ended during its collection. The caller knows that no other process collects in this storage. */
   async clear(): Promise<void> {
     await this.#options.driver.delete(COLLECTIONS);
   }
 
-  /** Goes on until {@link end}. */
+  /** Announces a collection until {@link end}. */
   async begin(id: string): Promise<void> {
     await this.#write({ id, phase: 'looking' });
     this.#timer = setInterval(() => void this.#renew(), RENEW_MS).unref();
   }
 
-  /** From here on others let go of these. @returns those that there was room for on the list; the others are not to be removed */
-  async doom(id: string, digests: readonly Digest[]): Promise<ReadonlySet<Digest>> {
-    const listed = withinBytes(digests, MAX_DOOMED_BYTES);
-    await this.#options.driver.writeSmall(doomedPath(id), Buffer.from(listed.join('\n'), 'latin1'));
+  /** Marks digests for removal; from here on, other processes do not link them. @returns the digests that fit on the list: only these may be removed */
+  async mark(id: string, digests: readonly Digest[]): Promise<ReadonlySet<Digest>> {
+    const listed = withinBytes(digests, MAX_MARKED_BYTES);
+    await this.#options.driver.writeSmall(markedPath(id), Buffer.from(listed.join('\n'), 'latin1'));
     await this.#write({ id, phase: 'removing' });
     return new Set(listed);
   }
 
-  /** Undefined, if all is well: why nothing may be removed any more. */
+  /** Why nothing may be removed any more. Undefined while removing is safe. */
   get distrust(): string | undefined {
-    if (this.#isLost) return 'another process has begun to collect garbage in this storage';
+    if (this.#isLost) return 'another process has started to collect garbage in this storage';
     const isLate = !this.#mine || this.#options.now() - this.#mine.renewedAt > TRUSTED_MS;
-    return isLate ? 'the collection was held up for too long to go on safely: start it again' : undefined;
+    return isLate ? 'the collection was held up for too long to continue safely: start it again' : undefined;
   }
 
-  /** Whether it is this process that everybody sees collecting. */
+  /** Whether the announcement in the storage is that of this process. */
   async isMine(): Promise<boolean> {
     return (await this.read())?.id === this.#mine?.id;
   }
@@ -103,19 +103,19 @@ export class Announcement {
     if (!this.#mine) return;
     const { id } = this.#mine;
     if (await this.isMine()) await driver.delete(COLLECTION);
-    await driver.delete(doomedPath(id));
+    await driver.delete(markedPath(id));
     this.#mine = undefined;
     this.#isLost = false;
   }
 
-  /** Never fails: one that could not be renewed is not trusted after a while. */
+  /** Never fails: without a renewal, {@link distrust} stops the collection. */
   async #renew(): Promise<void> {
     if (!this.#mine || this.#isLost) return;
     try {
       if (await this.isMine()) await this.#write(this.#mine);
       else this.#isLost = true;
     } catch {
-      // Told by `distrust` when it lasts.
+      // `distrust` reports it when it lasts
     }
   }
 
@@ -126,7 +126,7 @@ export class Announcement {
   }
 }
 
-/** Files are replaced as one step, so what is no announcement is nobody's. */
+/** Files are replaced atomically, so anything else is not an announcement. */
 function parse(bytes: Buffer): Announced | undefined {
   try {
     const { id, phase, at } = JSON.parse(bytes.toString()) as Partial<Announced>;

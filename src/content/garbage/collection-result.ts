@@ -3,9 +3,9 @@ import type { Digest } from '../../oci/digest.ts';
 export interface CollectOptions {
   /** Manifests that no tag leads to are garbage. */
   readonly deleteUntagged: boolean;
-  /** What is attached to a manifest that stays, stays. */
+  /** Referrers of a manifest that stays also stay. */
   readonly keepReferrers: boolean;
-  /** Links younger than this stay: somebody may be about to use them. Milliseconds. */
+  /** Links younger than this stay: a push may be about to use them. Milliseconds. */
   readonly graceMs: number;
   /** Nothing is removed. */
   readonly dryRun: boolean;
@@ -19,16 +19,16 @@ export interface CollectionProgress {
   readonly total: number;
 }
 
-/** What was removed, or with `dryRun` would be. */
+/** The removed content, or with `dryRun` the content that would be removed. */
 export interface CollectionResult {
   readonly manifests: readonly Garbage[];
   readonly links: readonly Garbage[];
   readonly blobs: readonly { readonly digest: Digest; readonly bytes: number }[];
   /** Of all {@link blobs}. */
   readonly bytes: number;
-  /** Repositories that were left alone, and why. */
+  /** Repositories that were not collected, and why. */
   readonly skipped: readonly { readonly repository: string; readonly reason: string }[];
-  /** Garbage at first, and then somebody used it. */
+  /** How many were garbage at the first scan and in use at removal. */
   readonly kept: number;
 }
 
@@ -37,7 +37,7 @@ export interface Garbage {
   readonly digest: Digest;
 }
 
-/** It runs already, here or in another process. */
+/** A collection is running already, here or in another process. */
 export class CollectionRunningError extends Error {
   override readonly name = 'CollectionRunningError';
 }

@@ -16,10 +16,10 @@ import {
   CollectionRunningError,
   type CollectOptions,
 } from './collection-result.ts';
-import { type Look, lookAtAll, stillGarbage } from './look.ts';
+import { type Scan, scanAll, stillGarbage } from './scan.ts';
 import type { DeadLinks, ManifestMemory, MarkedStores, RepositoryMark } from './repository-mark.ts';
 
-/** The part of a content store that a collection works on. */
+/** The part of a content store that a collection removes from. */
 export interface CollectedStore {
   readonly bytes: Pick<StoredBytes, 'locked' | 'delete'>;
   readonly blobs: Pick<BlobStore, 'deleteLink'>;
@@ -29,7 +29,7 @@ export interface CollectedStore {
 
 export interface RemovedLink extends StoredLink {
   readonly repository: string;
-  /** That named it and are gone with it. */
+  /** Tags that pointed to it and were removed with it. */
   readonly tags: readonly string[];
 }
 
@@ -37,29 +37,29 @@ export interface GarbageCollectorOptions {
   readonly stores: MarkedStores;
   readonly store: CollectedStore;
   readonly guard: CollectionGuard;
-  /** Of other repositories only those bytes go that none of them links. */
+  /** Repositories whose links may be removed. Of others, only bytes that no repository links are removed. */
   readonly isCollected: (repository: string) => boolean;
-  /** Something else than a link needs the bytes, such as a fill. */
+  /** Whether something other than a link needs the bytes, such as a fill. */
   readonly isHeld: (digest: Digest) => boolean;
-  /** Called before and after a link is removed, so that nobody tells of it from memory. */
+  /** Called before and after a link is removed, so that it is not served from memory. */
   readonly onForgotten: (link: RemovedLink) => Promise<void>;
   readonly onBytesRemoved: (digest: Digest) => Promise<void>;
   readonly now: () => number;
 }
 
-/** Something to be removed, and how. */
+/** Content to remove, and how. */
 interface Candidate<T> {
   readonly digest: Digest;
-  readonly told: T;
+  readonly result: T;
   readonly remove: () => Promise<void>;
 }
 
 /**
- * Removes what nobody needs while everything goes on: links of blobs that no manifest names, on demand manifests that no tag leads
- * to, and bytes that nobody links.
+ * Removes garbage while the registry serves pulls and pushes: links of blobs that no manifest refers to, bytes that no repository links, and
+ * on demand manifests that no tag leads to.
  *
- * It looks twice. What was garbage at the first look is announced, and goes only if it still is at the second, and nobody has linked
- * it since: docs/decisions/, "What a collection may remove".
+ * It scans twice. Garbage of the first scan is announced, and removed only when it is still garbage at the second scan and was not linked
+ * since: docs/decisions/020-what-a-collection-may-remove.md.
  */
 export class GarbageCollector {
   readonly #options: GarbageCollectorOptions;
@@ -68,7 +68,7 @@ export class GarbageCollector {
     this.#options = options;
   }
 
-  /** Nobody but this process collects in this storage: what an earlier one has left says nothing any more. */
+  /** Removes the announcement of a process that ended. Call only when no other process collects in this storage. */
   async clearLeftovers(): Promise<void> {
     await this.#options.guard.announcement.clear();
   }
@@ -76,11 +76,12 @@ export class GarbageCollector {
   /** @throws {CollectionRunningError} */
   async collect(options: CollectOptions): Promise<CollectionResult> {
     const { guard } = this.#options;
-    if (options.dryRun) return this.#plan(await this.#look(new Map(), options, 'marking'), options);
-    if (!guard.begin()) throw new CollectionRunningError('garbage is being collected already');
+    if (options.dryRun) return this.#plan(await this.#scan(new Map(), options, 'marking'), options);
+    if (!guard.begin()) throw new CollectionRunningError('a garbage collection is already running');
     const { announcement } = guard;
     try {
-      if (await announcement.read()) throw new CollectionRunningError('another process is collecting garbage here');
+      if (await announcement.read())
+        throw new CollectionRunningError('another process is collecting garbage in this storage');
       return await this.#collect(options);
     } finally {
       await announcement.end();
@@ -93,26 +94,27 @@ export class GarbageCollector {
     const { announcement } = guard;
     const id = randomUUID();
     await announcement.begin(id);
-    // From then on everybody looks at the announcement after each link.
+    // From then on every process reads the announcement after each link.
     await sleep(2 * guard.noticeMs, undefined, { signal: options.signal });
-    if (!(await announcement.isMine())) throw new CollectionRunningError('another process is collecting garbage here');
+    if (!(await announcement.isMine()))
+      throw new CollectionRunningError('another process is collecting garbage in this storage');
     const memory: ManifestMemory = new Map();
-    const first = await this.#look(memory, options, 'marking');
+    const first = await this.#scan(memory, options, 'marking');
     const plan = await this.#plan(first, options);
     const digests = [...plan.manifests, ...plan.links, ...plan.blobs].map(({ digest }) => digest);
     if (digests.length === 0) {
       await this.#removeEmpty(first, plan);
       return plan;
     }
-    const doomed = await announcement.doom(id, [...new Set(digests)]);
-    const second = stillGarbage(first, await this.#look(memory, options, 'checking'), memory);
-    const result = await this.#remove(plan, { second, doomed, options });
+    const marked = await announcement.mark(id, [...new Set(digests)]);
+    const second = stillGarbage(first, await this.#scan(memory, options, 'checking'), memory);
+    const result = await this.#remove(plan, { second, marked, options });
     await this.#removeEmpty(second, result);
     return result;
   }
 
-  /** Repositories of which nothing is left, whoever removed the last of it. */
-  async #removeEmpty({ marks }: Look, { manifests, links }: CollectionResult): Promise<void> {
+  /** Repositories without content, whichever process removed the last of it. */
+  async #removeEmpty({ marks }: Scan, { manifests, links }: CollectionResult): Promise<void> {
     const emptied = [...manifests, ...links].map(({ repository }) => repository);
     const empty = [...marks].filter(([, mark]) => mark.held.size === 0).map(([repository]) => repository);
     for (const repository of new Set([...emptied, ...empty])) {
@@ -120,13 +122,13 @@ export class GarbageCollector {
     }
   }
 
-  #look(memory: ManifestMemory, options: CollectOptions, phase: CollectionProgress['phase']): Promise<Look> {
+  #scan(memory: ManifestMemory, options: CollectOptions, phase: CollectionProgress['phase']): Promise<Scan> {
     const { stores, isCollected, now } = this.#options;
-    return lookAtAll({
+    return scanAll({
       stores,
       isCollected,
       memory,
-      policy: { ...options, youngAfter: now() - options.graceMs },
+      policy: { ...options, youngSince: now() - options.graceMs },
       onRepository: (done, total) => {
         options.signal?.throwIfAborted();
         options.onProgress?.({ phase, done, total });
@@ -134,9 +136,9 @@ export class GarbageCollector {
     });
   }
 
-  async #plan(look: Look, options: CollectOptions): Promise<CollectionResult> {
-    const { marks, unreadable } = look;
-    const blobs = unreadable.length === 0 ? await this.#findLoose(look.held, options) : [];
+  async #plan(scan: Scan, options: CollectOptions): Promise<CollectionResult> {
+    const { marks, unreadable } = scan;
+    const blobs = unreadable.length === 0 ? await this.#findUnreferenced(scan.held, options) : [];
     const damaged = listAll(marks, (mark) => mark.damaged).map((link) => ({
       ...link,
       reason: `${link.digest} is damaged or missing`,
@@ -152,67 +154,67 @@ export class GarbageCollector {
   }
 
   /** Bytes that nothing holds. */
-  async #findLoose(held: ReadonlySet<Digest>, { signal, onProgress }: CollectOptions) {
+  async #findUnreferenced(held: ReadonlySet<Digest>, { signal, onProgress }: CollectOptions) {
     const { driver } = this.#options.stores;
-    const loose: { digest: Digest; bytes: number }[] = [];
+    const unreferenced: { digest: Digest; bytes: number }[] = [];
     const report = (progress: { done: number; total: number }) => onProgress?.({ phase: 'blobs', ...progress });
     for await (const digest of walkDigests(driver, { onProgress: report })) {
       signal?.throwIfAborted();
       if (held.has(digest) || this.#options.isHeld(digest)) continue;
       const info = await orUndefined(driver.stat(blobDataPath(digest)));
-      if (info && !info.isDirectory) loose.push({ digest, bytes: info.size });
+      if (info && !info.isDirectory) unreferenced.push({ digest, bytes: info.size });
     }
-    return loose;
+    return unreferenced;
   }
 
   async #remove(
     plan: CollectionResult,
-    { second, doomed, options }: { second: Look; doomed: ReadonlySet<Digest>; options: CollectOptions },
+    { second, marked, options }: { second: Scan; marked: ReadonlySet<Digest>; options: CollectOptions },
   ): Promise<CollectionResult> {
     const total = plan.manifests.length + plan.links.length + plan.blobs.length;
     let done = 0;
     const run = <T>(candidates: readonly Candidate<T>[]) =>
-      this.#removeEach(candidates, doomed, () => {
+      this.#removeEach(candidates, marked, () => {
         options.signal?.throwIfAborted();
         options.onProgress?.({ phase: 'removing', done: done++, total });
       });
     const manifests = await run(this.#unlinking(second, 'manifest', (mark) => mark.deadManifests));
     const links = await run(this.#unlinking(second, 'blob', (mark) => mark.deadBlobs));
-    const loose = plan.blobs.filter(({ digest }) => second.unreadable.length === 0 && !second.held.has(digest));
+    const unreferenced = plan.blobs.filter(({ digest }) => second.unreadable.length === 0 && !second.held.has(digest));
     const blobs = await run(
-      loose.map((blob) => ({ digest: blob.digest, told: blob, remove: () => this.#removeBytes(blob.digest) })),
+      unreferenced.map((blob) => ({ digest: blob.digest, result: blob, remove: () => this.#removeBytes(blob.digest) })),
     );
     const kept = total - manifests.length - links.length - blobs.length;
     return { ...plan, manifests, links, blobs, bytes: sum(blobs), kept };
   }
 
-  /** @returns what was removed: not what somebody has linked meanwhile */
+  /** @returns the removed ones: not those that were linked meanwhile */
   async #removeEach<T>(
     candidates: readonly Candidate<T>[],
-    doomed: ReadonlySet<Digest>,
+    marked: ReadonlySet<Digest>,
     onEach: () => void,
   ): Promise<T[]> {
     const { store, guard, isHeld } = this.#options;
     const removed: T[] = [];
-    for (const { digest, told, remove } of candidates) {
+    for (const { digest, result, remove } of candidates) {
       onEach();
-      if (!doomed.has(digest)) continue;
+      if (!marked.has(digest)) continue;
       await store.bytes.locked(digest, async () => {
-        if (guard.isRelied(digest) || isHeld(digest)) return;
+        if (guard.isProtected(digest) || isHeld(digest)) return;
         const { distrust } = guard.announcement;
         if (distrust !== undefined) throw new Error(distrust);
         await remove();
-        removed.push(told);
+        removed.push(result);
       });
     }
     return removed;
   }
 
-  #unlinking({ marks }: Look, kind: StoredLink['kind'], dead: (mark: RepositoryMark) => DeadLinks) {
-    return listAll(marks, (mark) => dead(mark).keys()).map((told) => ({
-      digest: told.digest,
-      told,
-      remove: () => this.#unlink({ ...told, kind }),
+  #unlinking({ marks }: Scan, kind: StoredLink['kind'], dead: (mark: RepositoryMark) => DeadLinks) {
+    return listAll(marks, (mark) => dead(mark).keys()).map((garbage) => ({
+      digest: garbage.digest,
+      result: garbage,
+      remove: () => this.#unlink({ ...garbage, kind }),
     }));
   }
 
@@ -232,7 +234,7 @@ export class GarbageCollector {
   }
 }
 
-function listAll(marks: Look['marks'], of: (mark: RepositoryMark) => Iterable<Digest>) {
+function listAll(marks: Scan['marks'], of: (mark: RepositoryMark) => Iterable<Digest>) {
   return [...marks].flatMap(([repository, mark]) => [...of(mark)].map((digest) => ({ repository, digest })));
 }
 

@@ -1,16 +1,13 @@
 import type { Digest } from '../../oci/digest.ts';
 
 export interface RevisionNode {
-  /** What a manifest is made of: blobs, and for an index other manifests. */
+  /** What the manifest refers to: blobs, and for an index other manifests. */
   readonly parts: readonly Digest[];
-  /** What it is attached to. */
+  /** The manifest that it is attached to. */
   readonly subject: Digest | undefined;
 }
 
-/**
- * The manifests of a repository that are to be had from the roots: those themselves, what an index among them lists, and, if
- * wanted, what is attached to any of them.
- */
+/** The manifests of a repository that are reachable from the roots: the roots, those that an index lists and, on demand, referrers. */
 export function livingManifests(
   nodes: ReadonlyMap<Digest, RevisionNode>,
   roots: ReadonlySet<Digest>,

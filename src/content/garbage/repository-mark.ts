@@ -15,23 +15,23 @@ const MAX_CONCURRENT_READS = 8;
 export interface MarkPolicy {
   /** Manifests that no tag leads to are garbage. */
   readonly deleteUntagged: boolean;
-  /** What is attached to a living manifest lives. */
+  /** Referrers of a living manifest live too. */
   readonly keepReferrers: boolean;
-  /** Links made at or after this are never garbage: somebody may be about to use them. Unix milliseconds. */
-  readonly youngAfter: number;
+  /** Links written at or after this are never garbage: a push may be about to use them. Unix milliseconds. */
+  readonly youngSince: number;
 }
 
-/** Garbage, with the time at which its link was made: one that was made again since is none. Unix milliseconds. */
+/** Garbage, with the time at which its link was written: a link that was written again is not garbage. Unix milliseconds. */
 export type DeadLinks = ReadonlyMap<Digest, number>;
 
-/** What a collection found in one repository. */
+/** The garbage of one repository. */
 export interface RepositoryMark {
   readonly deadManifests: DeadLinks;
-  /** Links of blobs that no living manifest names. */
+  /** Links of blobs that no living manifest refers to. */
   readonly deadBlobs: DeadLinks;
-  /** Bytes that have to stay because of it. */
+  /** Digests whose bytes the repository needs. */
   readonly held: ReadonlySet<Digest>;
-  /** Manifests that cannot be read; then everything in the repository is held. */
+  /** Manifests that cannot be read. When there are any, everything in the repository is held. */
   readonly damaged: readonly Digest[];
 }
 
@@ -42,11 +42,11 @@ export interface MarkedStores {
   readonly tags: TagStore;
 }
 
-/** What a digest's bytes say never changes, so they are read once for all repositories and both looks. */
+/** The bytes of a digest never change, so each manifest is read once for all repositories and both scans. */
 export type ManifestMemory = Map<Digest, Pick<RevisionNode, 'parts' | 'subject'>>;
 
-/** A repository whose content is not to be touched: every link holds its bytes. */
-export async function markKept({ driver, links }: MarkedStores, repository: string): Promise<RepositoryMark> {
+/** Marks a repository whose content must stay: every link holds its bytes. */
+export async function markUntouched({ driver, links }: MarkedStores, repository: string): Promise<RepositoryMark> {
   const held = new Set<Digest>();
   const found: StoredLink[] = [];
   for await (const link of walkLinks(driver, repository)) found.push(link);
@@ -58,7 +58,7 @@ export async function markKept({ driver, links }: MarkedStores, repository: stri
   return { deadManifests: new Map(), deadBlobs: new Map(), held, damaged: [] };
 }
 
-/** What of a repository nobody needs any more. */
+/** Marks the garbage of a repository. */
 export async function markRepository(
   stores: MarkedStores,
   repository: string,
@@ -66,7 +66,7 @@ export async function markRepository(
 ): Promise<RepositoryMark> {
   const { revisions, blobs } = await listLinks(stores.driver, repository);
   const { nodes, damaged } = await readManifests(stores, repository, { revisions, memory });
-  if (damaged.length > 0) return { ...(await markKept(stores, repository)), damaged };
+  if (damaged.length > 0) return { ...(await markUntouched(stores, repository)), damaged };
   const { driver, links, tags } = stores;
   const madeAt = (path: string) => timeOf(driver, path);
   const roots = new Set(nodes.keys());
@@ -75,7 +75,7 @@ export async function markRepository(
     const tagged = new Set((await tags.all(repository)).map(({ digest }) => digest));
     for (const digest of nodes.keys()) {
       const at = tagged.has(digest) ? undefined : await madeAt(revisionLinkPath(repository, digest));
-      if (at === undefined || at >= policy.youngAfter) continue;
+      if (at === undefined || at >= policy.youngSince) continue;
       roots.delete(digest);
       unwanted.set(digest, at);
     }
@@ -86,8 +86,8 @@ export async function markRepository(
   const deadBlobs = new Map<Digest, number>();
   for (const digest of blobs) {
     const at = held.has(digest) ? undefined : await madeAt(layerLinkPath(repository, digest));
-    if (at === undefined && !held.has(digest)) continue; // a directory that was left without its link
-    if (at !== undefined && at < policy.youngAfter) {
+    if (at === undefined && !held.has(digest)) continue; // a directory left without its link
+    if (at !== undefined && at < policy.youngSince) {
       deadBlobs.set(digest, at);
       continue;
     }
@@ -113,12 +113,12 @@ async function readManifests(
   const nodes = new Map<Digest, RevisionNode>();
   const damaged: Digest[] = [];
   await pLimit(MAX_CONCURRENT_READS).map(revisions, async (digest) => {
-    if (!(await manifests.has(repository, digest))) return; // a directory that was left without its link
+    if (!(await manifests.has(repository, digest))) return; // a directory left without its link
     const known = memory.get(digest) ?? (await readManifest(manifests, repository, digest));
     if (known) {
       memory.set(digest, known);
       nodes.set(digest, known);
-    } else if (await manifests.has(repository, digest)) damaged.push(digest); // and not deleted meanwhile
+    } else if (await manifests.has(repository, digest)) damaged.push(digest); // unless it was deleted meanwhile
   });
   return { nodes, damaged };
 }
@@ -137,8 +137,8 @@ function toNode({ references, subject }: Pick<ParsedManifest, 'references' | 'su
 }
 
 /**
- * Distribution leaves the directory of a link that it deletes. An object store has no empty directories, and a request for each link has a
- * price there.
+ * Distribution leaves the directory of a link that it deletes. An object store has no empty directories, and there each check would cost a
+ * request.
  */
 async function isThere(driver: StorageDriver, repository: string, { digest, kind }: StoredLink): Promise<boolean> {
   if (driver.staging.isRemote) return true;
@@ -146,12 +146,12 @@ async function isThere(driver: StorageDriver, repository: string, { digest, kind
   return (await timeOf(driver, path)) !== undefined;
 }
 
-/** Undefined: there is no link, or not any more. */
+/** Undefined when there is no link. */
 async function timeOf(driver: StorageDriver, path: string): Promise<number | undefined> {
   return (await orUndefined(driver.stat(path)))?.modifiedAt.getTime();
 }
 
-/** A sha512 link may lead to bytes that are stored under sha256. */
+/** A sha512 link may lead to bytes stored under their sha256. */
 async function addTarget(links: LinkStore, repository: string, digest: Digest, held: Set<Digest>): Promise<void> {
   if (digestAlgorithm(digest) === 'sha256') return;
   const target = await links.find(layerLinkPath(repository, digest));

@@ -1,8 +1,8 @@
-/** Where systemd puts the first socket. */
+/** File descriptor of the first socket that systemd passes. */
 const FIRST_FD = 3;
 
 /**
- * The socket that systemd listened on before it started us; it is used instead of `http.addr`.
+ * File descriptor of the socket on which systemd listened before it started this process. Absent without socket activation.
  *
  * @throws {Error} when there is more than one
  * @see https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
@@ -10,6 +10,9 @@ const FIRST_FD = 3;
 export function activatedSocket(env: Readonly<Record<string, string | undefined>>, pid: number): number | undefined {
   const { LISTEN_PID: forPid, LISTEN_FDS: count } = env;
   if (forPid !== String(pid) || count === undefined || count === '0') return undefined;
-  if (count !== '1') throw new Error(`one socket is needed for activation, and there are ${count}`);
+  if (count !== '1')
+    throw new Error(
+      `LISTEN_FDS: ${count} sockets were passed, but only one is supported (use one ListenStream= in the socket unit)`,
+    );
   return FIRST_FD;
 }

@@ -6,21 +6,21 @@ import { dirname } from 'node:path';
 
 import type { Listen } from '../../config/config.ts';
 
-/** Where to listen; `fd`: a socket that is bound already. */
+/** Where to listen; `fd` is a socket that is already bound. */
 export type BindAddress = Listen | { readonly net: 'fd'; readonly fd: number };
 
 export interface BindOptions {
-  /** Permissions of a unix socket, from its first moment on; undefined: as the umask of the process has it. */
+  /** Permissions of a unix socket, set before it accepts connections. @default from the umask of the process */
   readonly mode?: number | undefined;
   /** Of the URL. @default 'http' */
   readonly scheme?: 'http' | 'https';
 }
 
 /**
- * Listens. A socket file that a killed process left is replaced; one that is in use, or another kind of file, is not.
+ * Starts listening. The socket file of a killed process is replaced; one that is in use, or another kind of file, is not.
  *
  * @returns such as `http://127.0.0.1:5000`; `unix:<path>` for a socket
- * @throws what listening failed with, such as `EADDRINUSE`
+ * @throws when the address cannot be bound, such as `EADDRINUSE`
  */
 export async function bind(server: Server, address: BindAddress, options: BindOptions = {}): Promise<string> {
   if (address.net === 'unix') {
@@ -33,7 +33,6 @@ export async function bind(server: Server, address: BindAddress, options: BindOp
   return urlOf(server, options.scheme);
 }
 
-/** Where a server listens on TCP. */
 function urlOf(server: Server, scheme = 'http'): string {
   const bound = server.address();
   if (bound === null || typeof bound === 'string') return `unix:${bound}`;
@@ -41,7 +40,7 @@ function urlOf(server: Server, scheme = 'http'): string {
   return `${scheme}://${host}:${bound.port}`;
 }
 
-/** Ends a server with everything that it is doing. */
+/** Closes a server with all of its connections. */
 export async function closeNow(server: HttpServer): Promise<void> {
   const closed = once(server, 'close');
   server.close();
@@ -51,7 +50,7 @@ export async function closeNow(server: HttpServer): Promise<void> {
 
 async function bindToPath(server: Server, path: string, mode: number | undefined): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  if (await isLeftOver(path)) await rm(path, { force: true });
+  if (await isAbandoned(path)) await rm(path, { force: true });
   const before = mode === undefined ? undefined : process.umask(0o777 & ~mode);
   try {
     server.listen(path);
@@ -62,8 +61,8 @@ async function bindToPath(server: Server, path: string, mode: number | undefined
   if (mode !== undefined) await chmod(path, mode);
 }
 
-/** A socket that nobody listens on. */
-async function isLeftOver(path: string): Promise<boolean> {
+/** Whether a path is a socket on which no process listens. */
+async function isAbandoned(path: string): Promise<boolean> {
   const found = await lstat(path).catch(() => undefined);
   if (!found?.isSocket()) return false;
   const socket = connect(path);

@@ -1,16 +1,16 @@
 import type { Server, Socket } from 'node:net';
 
-/** What a client that speaks HTTP/2 without asking sends first: RFC 9113, section 3.4. */
+/** The first bytes of HTTP/2 with prior knowledge: RFC 9113, section 3.4. */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
-/** Who serves a connection. */
+/** Takes over a connection. */
 export type ServeConnection = (socket: Socket) => void;
 
 /**
- * Puts a choice before what a server does with a connection.
+ * Decides for each connection whether the server serves it.
  *
- * @param event `connection`, or `secureConnection` when TLS is done
- * @param choose calls `serve` for those that the server is to serve itself
+ * @param event `connection`, or `secureConnection` after the TLS handshake
+ * @param choose calls `serve` for connections that the server serves
  */
 export function chooseConnections(
   server: Server,
@@ -26,7 +26,7 @@ export function chooseConnections(
   });
 }
 
-/** Whether a connection that begins so speaks HTTP/2; undefined when more of it has to be seen. */
+/** Whether a connection with these first bytes is HTTP/2. Undefined when more bytes are needed. */
 export function isPreface(seen: Buffer): boolean | undefined {
   const length = Math.min(seen.length, PREFACE.length);
   if (!seen.subarray(0, length).equals(PREFACE.subarray(0, length))) return false;
@@ -34,30 +34,30 @@ export function isPreface(seen: Buffer): boolean | undefined {
 }
 
 export interface PeekOptions {
-  /** Of the first bytes; undefined: more have to be seen. */
+  /** A decision from the first bytes. Undefined when more bytes are needed. */
   readonly test: (seen: Buffer) => boolean | undefined;
   readonly yes: ServeConnection;
   readonly no: ServeConnection;
-  /** The connection is closed if they do not come in time. */
+  /** The connection is closed when there is no decision in time. */
   readonly timeoutMs: number;
 }
 
-/** Looks at the first bytes of a connection, which are there to be read again afterwards. */
+/** Inspects the first bytes of a connection without consuming them. */
 export function peek(socket: Socket, { test, yes, no, timeoutMs }: PeekOptions): void {
   const giveUp = setTimeout(() => socket.destroy(), timeoutMs);
   socket.once('close', () => clearTimeout(giveUp));
   let seen: Buffer = Buffer.alloc(0);
-  const look = () => {
+  const inspect = () => {
     const chunk = socket.read() as Buffer | null;
     if (chunk !== null) seen = Buffer.concat([seen, chunk]);
-    const answer = test(seen);
-    if (answer === undefined && !socket.readableEnded) return;
-    socket.off('readable', look).off('end', look).off('error', ignore);
+    const decision = test(seen);
+    if (decision === undefined && !socket.readableEnded) return;
+    socket.off('readable', inspect).off('end', inspect).off('error', ignore);
     clearTimeout(giveUp);
     if (seen.length > 0) socket.unshift(seen);
-    (answer === true ? yes : no)(socket);
+    (decision === true ? yes : no)(socket);
   };
-  socket.on('readable', look).on('end', look).on('error', ignore);
+  socket.on('readable', inspect).on('end', inspect).on('error', ignore);
 }
 
 function ignore(): void {}

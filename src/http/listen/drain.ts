@@ -1,10 +1,10 @@
 import type { Server } from 'node:http';
 import type { ServerHttp2Session } from 'node:http2';
 
-/** How often connections that have become idle are looked for. Milliseconds. */
+/** Between closing connections that have become idle. Milliseconds. */
 const IDLE_SWEEP_MS = 50;
 
-/** Takes nothing new, and resolves when what runs has ended, or was ended as its time was up. */
+/** Stops accepting requests. Resolves when running ones have ended, or were ended after the timeout. */
 export async function drainConnections(
   server: Server,
   sessions: ReadonlySet<ServerHttp2Session>,

@@ -7,27 +7,27 @@ import { cutStalledStream } from './stalled-clients.ts';
 export interface Http2Options {
   readonly maxHeaderSize: number;
   readonly stallMs: number;
-  /** A session without a stream is closed after so long. Milliseconds. */
+  /** Time without a stream after which a session is closed. Milliseconds. */
   readonly idleMs: number;
   readonly onStalled: (socket: Socket | undefined) => void;
 }
 
-/** Streams of one connection at the same time; as Go's. */
+/** Concurrent streams per connection; the limit of Go's server. */
 const MAX_STREAMS = 250;
 /**
- * Bytes that a client may send on a stream before it hears from us. The default of 64 KiB makes an upload wait for each round trip.
- * It is also what a stream of a client can take in memory.
+ * Bytes that a client may send on a stream before it is acknowledged. With the default of 64 KiB an upload waits for every round trip.
+ * It is also the memory that a stream of a client can occupy.
  */
 const WINDOW_BYTES = 1024 * 1024;
 /**
- * Megabytes of a connection's streams beyond which Node refuses new ones. A blob that is being sent holds a buffer of 1 MiB, and
- * Node's default of 10 would let a client have no more than nine at once.
+ * Megabytes of a connection's streams above which Node refuses new ones. A blob in transfer holds a buffer of 1 MiB, so that Node's
+ * default of 10 would limit a client to nine blobs.
  */
 const MAX_SESSION_MEGABYTES = 2 * MAX_STREAMS;
 
-/** Speaks HTTP/2 on the connections that it is given; it listens nowhere. */
+/** Serves HTTP/2 on connections that it is given. */
 export class Http2 {
-  /** Those that are open. */
+  /** Open sessions. */
   readonly sessions = new Set<ServerHttp2Session>();
   readonly #server: Http2Server;
 
@@ -42,9 +42,9 @@ export class Http2 {
           maxHeaderListSize: maxHeaderSize,
         },
       },
-      // The compatibility API has what the handlers use of these.
+      // The compatibility API has the members that the handlers use.
       (req, res) => {
-        // A stream that was reset with the packet that opened it is not worth a handler.
+        // A stream may be reset by the packet that opened it.
         if (!res.stream.destroyed) onRequest(req as unknown as IncomingMessage, res as unknown as ServerResponse);
       },
     );
@@ -52,11 +52,11 @@ export class Http2 {
     this.#server.on('stream', (stream) => {
       cutStalledStream(stream, options.stallMs, () => options.onStalled(stream.session?.socket));
     });
-    // A session that broke has nobody left to tell; its streams end with it.
+    // The streams end with the session.
     this.#server.on('sessionError', () => {});
   }
 
-  /** @param socket of which nothing has been read */
+  /** @param socket a connection from which no byte has been read */
   serve(socket: Socket): void {
     this.#server.emit('connection', socket);
   }
@@ -72,7 +72,7 @@ export class Http2 {
     });
     session.setTimeout(idleMs);
     session.on('timeout', () => {
-      // The goodbye may not get through to a client that takes nothing any more.
+      // GOAWAY may not reach a client that has stopped reading.
       if (session.closed && streams.open === 0) session.destroy();
       else if (streams.open === 0) session.close();
       session.setTimeout(idleMs);
@@ -80,22 +80,20 @@ export class Http2 {
   }
 }
 
-/** Whether the request came by HTTP/2. */
 export function isHttp2(req: IncomingMessage): boolean {
   return req.httpVersionMajor === 2;
 }
 
-/** Whether the answer is a stream of HTTP/2. */
 export function hasStream(res: ServerResponse): res is ServerResponse & { readonly stream: ServerHttp2Stream } {
   return 'stream' in res;
 }
 
-/** Whether there is nobody left to answer. */
+/** Whether the client has disconnected. */
 export function isGone(res: ServerResponse): boolean {
   return hasStream(res) ? res.stream.destroyed : res.destroyed;
 }
 
-/** Ends an answer that cannot be completed, so that the client cannot take it for a whole one. */
+/** Ends a response that cannot be completed, so that the client does not mistake it for a complete one. */
 export function cutResponse(res: ServerResponse): void {
   if (hasStream(res)) res.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   else res.destroy();

@@ -14,7 +14,7 @@ import { limitConnections } from './connection-limits.ts';
 import { drainConnections } from './drain.ts';
 import { Http2 } from './http2.ts';
 import { continuing, endingWithConnection } from './pipelined.ts';
-import { answerClientError, refusal, refuseConnection } from './refuse-connection.ts';
+import { respondClientError, refusal, refuseConnection } from './refuse-connection.ts';
 import { cutStalledClients } from './stalled-clients.ts';
 import { loadTlsContext, tlsContextVersion } from '../tls/tls-context.ts';
 import { TlsReload } from '../tls/tls-reload.ts';
@@ -66,9 +66,11 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     });
   }
   prepare(server, options, onStalled);
-  const url = await bind(server, options.fd === undefined ? http.listen : { net: 'fd', fd: options.fd }, {
-    scheme: tls ? 'https' : 'http',
-    mode: http.socketMode,
+  const address = options.fd === undefined ? http.listen : ({ net: 'fd', fd: options.fd } as const);
+  const binding = bind(server, address, { scheme: tls ? 'https' : 'http', mode: http.socketMode });
+  const url = await binding.catch((err: unknown) => {
+    secured?.stop();
+    throw err;
   });
   secured?.acme?.start();
   return {
@@ -103,7 +105,7 @@ function prepare(
     onRefused: (address) => events.clientRefused('connections', address ?? 'unix'),
   });
   cutStalledClients(server, limits.stallMs, onStalled);
-  server.on('clientError', answerClientError);
+  server.on('clientError', respondClientError);
   const handle = endingWithConnection(onRequest);
   server.on('request', handle);
   server.on('checkContinue', continuing(handle));

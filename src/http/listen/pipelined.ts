@@ -2,8 +2,8 @@ import type { RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * Looks after answers that have no connection yet, as they wait behind others on it (RFC 9112, section 9.3.2): Node tells those nothing
- * when the connection ends, so that they would never be over. To them it is told as to the others: `destroyed`, and `close`.
+ * Ends responses that wait behind others on their connection (RFC 9112, section 9.3.2) when the connection ends. Node reports the end
+ * only to the response in progress; the waiting ones would never become `destroyed` or emit `close`.
  */
 export function endingWithConnection(onRequest: RequestListener): RequestListener {
   const waiting = new WeakMap<Socket, Set<ServerResponse>>();
@@ -30,8 +30,8 @@ function end(res: ServerResponse): void {
 }
 
 /**
- * Answers `Expect: 100-continue`, RFC 9110, section 10.1.1. Of an answer that waits only once it is its turn: Node would put the
- * `100 Continue` between its head and its body.
+ * Responds to `Expect: 100-continue` (RFC 9110, section 10.1.1), for a waiting response only when its turn comes: Node would put
+ * `100 Continue` between the head and the body of the one before it.
  */
 export function continuing(onRequest: RequestListener): RequestListener {
   return (req, res) => {

@@ -4,22 +4,22 @@ import type { Socket } from 'node:net';
 import { RegistryError } from '../../oci/errors.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 
-/** What Node's own handler of `clientError` looks at; there is no other way from a socket to its answer. */
-export interface AnsweringSocket extends Socket {
+/** A socket with the response in progress, in the field that Node's own handler of `clientError` reads. */
+export interface RespondingSocket extends Socket {
   readonly _httpMessage?: ServerResponse | null;
 }
 
-/** How long a connection that was answered may still take to go away by itself, so that the client can read why. Milliseconds. */
+/** Time for the client to read the response and close the connection. Milliseconds. */
 const LINGER_MS = 2000;
 
 /**
- * Answers a connection of HTTP/1 that has no request to answer, or one that will not be whole, and ends it.
+ * Sends an error on a connection of HTTP/1 without a complete request, and ends the connection.
  *
- * Does no more than end it when another answer is already on its way: an error in the middle would be taken for its bytes.
+ * Only ends it when a response is in progress: the client would take the error for part of that.
  */
-export function refuseConnection(socket: AnsweringSocket, error: RegistryError): void {
-  const { _httpMessage: underWay } = socket;
-  if (!socket.writable || underWay?.headersSent) {
+export function refuseConnection(socket: RespondingSocket, error: RegistryError): void {
+  const { _httpMessage: inProgress } = socket;
+  if (!socket.writable || inProgress?.headersSent) {
     socket.destroy();
     return;
   }
@@ -36,25 +36,25 @@ export function refuseConnection(socket: AnsweringSocket, error: RegistryError):
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-  // Bytes that nobody reads would make the system reset the connection, and the answer would be lost.
+  // Unread bytes would make the system reset the connection, and the client would lose the response.
   socket.resume();
   const lingering = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.once('close', () => clearTimeout(lingering));
 }
 
 const CLIENT_ERRORS: Readonly<Record<string, RegistryError>> = {
-  HPE_HEADER_OVERFLOW: refusal(431, 'the header is too long'),
+  HPE_HEADER_OVERFLOW: refusal(431, 'the header is too large'),
   ERR_HTTP_REQUEST_TIMEOUT: refusal(408, 'the request took too long'),
 };
 const NOT_HTTP = refusal(400, 'not a valid HTTP request');
 
-/** For `clientError`: what is not even HTTP gets an error of the registry all the same. */
-export function answerClientError(err: NodeJS.ErrnoException, socket: Socket): void {
+/** For `clientError`: even bytes that are not HTTP get an error of the registry. */
+export function respondClientError(err: NodeJS.ErrnoException, socket: Socket): void {
   if (err.code === 'ECONNRESET') socket.destroy();
   else refuseConnection(socket, CLIENT_ERRORS[err.code ?? ''] ?? NOT_HTTP);
 }
 
-/** An error of the connection, for which the specification has no code. */
+/** An error of the connection, for which the distribution spec has no code. */
 export function refusal(
   status: number,
   message: string,

@@ -3,24 +3,24 @@ import { constants } from 'node:http2';
 
 import { hasStream, isHttp2 } from './http2.ts';
 
-/** How much of a body that nobody wants is read all the same, so that the connection can be used again; as Go. Bytes. */
-const WORTH_READING = 256 * 1024;
+/** Largest rest of a body that is read and dropped so that the connection can be reused; the limit of Go's server. Bytes. */
+const MAX_DRAIN = 256 * 1024;
 
-/** How long a client may go on sending after its answer, so that it can read that. Milliseconds. */
+/** Time for the client to read its response while it still sends. Milliseconds. */
 const LINGER_MS = 2000;
 
-/** Whether so much of the request's body is still to come that its connection had better end. */
+/** Whether ending the connection is cheaper than reading the rest of the request's body. */
 export function hasLongRest(req: IncomingMessage): boolean {
   if (isHttp2(req) || req.complete) return false;
   if (req.headers['transfer-encoding'] !== undefined) return true;
-  return Number(req.headers['content-length'] ?? 0) > WORTH_READING;
+  return Number(req.headers['content-length'] ?? 0) > MAX_DRAIN;
 }
 
 /**
- * Ends an answer that does not wait for the rest of its request.
+ * Ends a response before its request is complete.
  *
- * With HTTP/1 the client may still be sending. Were the connection closed at once, the system would reset it for the bytes that nobody
- * reads, and the client would often lose the answer; so they are read and dropped for a while. With HTTP/2 the client is told to stop.
+ * With HTTP/1 the client may still be sending. If the connection were closed at once, the system would reset it because of the unread
+ * bytes, and the client would often lose the response; they are therefore read and dropped for a while. With HTTP/2 the stream is closed.
  */
 export function endEarly(req: IncomingMessage, res: ServerResponse, body: Buffer): void {
   if (hasStream(res)) {
@@ -36,7 +36,7 @@ export function endEarly(req: IncomingMessage, res: ServerResponse, body: Buffer
     req.resume();
   } else {
     res.end(body);
-    // What is left of it would stand before the next request.
+    // The rest would precede the next request.
     if (!req.complete) req.resume();
   }
 }

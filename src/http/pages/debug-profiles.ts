@@ -5,17 +5,17 @@ import { getHeapSnapshot } from 'node:v8';
 
 import express, { type Request, type Response, type Router as Pages } from 'express';
 
-/** Below which all profiles are. */
+/** Path of all profiles. */
 export const PROFILES_PATH = '/debug/pprof';
 const CPU = '/profile';
 const HEAP = '/heap';
 export const PROFILE_PAGES: readonly string[] = [PROFILES_PATH + CPU, PROFILES_PATH + HEAP];
 
-/** As Go's. */
+/** The default of Go. */
 const DEFAULT_SECONDS = 30;
-/** Nobody remembers a profile that runs for longer. */
+/** A profile slows the process, so that it must not run for long. */
 const MAX_SECONDS = 60;
-/** V8's own interval is finer and costs more. Bytes allocated between two samples. */
+/** Bytes allocated between two samples. V8's default is finer and costs more. */
 const HEAP_SAMPLE_BYTES = 64 * 1024;
 
 type Recording = (
@@ -24,59 +24,59 @@ type Recording = (
 ) => Promise<Profiler.Profile | HeapProfiler.SamplingHeapProfile>;
 
 /**
- * Profiles for Chrome's developer tools and editors, at Go's addresses below {@link PROFILES_PATH}. One at a time: each slows the
- * process. A snapshot holds every secret, and a profile the paths of the program: not to be mounted where anybody gets them.
+ * Profiles for Chrome's developer tools and editors, at the paths of Go below {@link PROFILES_PATH}. One at a time, because each slows
+ * the process. A snapshot contains every secret, and a profile the paths of the program: mount them only behind authentication.
  */
 export function createProfilePages(): Pages {
-  const desk = new ProfileDesk();
+  const recorder = new ProfileRecorder();
   const pages = express.Router();
   pages.use((_request, response, next) => {
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     next();
   });
-  pages.get(CPU, (request, response) => desk.record(recordCpu, 'cpuprofile', { request, response }));
+  pages.get(CPU, (request, response) => recorder.record(recordCpu, 'cpuprofile', { request, response }));
   pages.get(HEAP, (request, response) =>
     request.query['snapshot'] === '1'
-      ? desk.snapshot(response)
-      : desk.record(recordHeap, 'heapprofile', { request, response }),
+      ? recorder.snapshot(response)
+      : recorder.record(recordHeap, 'heapprofile', { request, response }),
   );
   return pages;
 }
 
-interface Asked {
+interface ProfileRequest {
   readonly request: Request;
   readonly response: Response;
 }
 
-class ProfileDesk {
+class ProfileRecorder {
   #isBusy = false;
 
-  async record(recording: Recording, extension: string, { request, response }: Asked): Promise<void> {
+  async record(recording: Recording, extension: string, { request, response }: ProfileRequest): Promise<void> {
     const seconds = secondsOf(request);
     if (seconds === undefined) {
       refuse(response, 400, `seconds must be a number above 0 and up to ${MAX_SECONDS}`);
       return;
     }
-    await this.#alone(response, async () => {
-      const left = new AbortController();
-      response.once('close', () => left.abort());
-      const profile = await inSession((session) => recording(session, () => pause(seconds * 1000, left.signal)));
+    await this.#exclusively(response, async () => {
+      const closed = new AbortController();
+      response.once('close', () => closed.abort());
+      const profile = await inSession((session) => recording(session, () => pause(seconds * 1000, closed.signal)));
       if (!response.destroyed) response.attachment(fileName(extension)).type('json').send(JSON.stringify(profile));
     });
   }
 
   /** The whole memory, with every secret in it. */
   async snapshot(response: Response): Promise<void> {
-    await this.#alone(response, async () => {
+    await this.#exclusively(response, async () => {
       response.attachment(fileName('heapsnapshot')).type('json');
-      // Who leaves in the middle needs no answer.
+      // Fails when the client disconnects.
       await pipeline(getHeapSnapshot(), response).catch(() => undefined);
     });
   }
 
-  async #alone(response: Response, work: () => Promise<void>): Promise<void> {
+  async #exclusively(response: Response, work: () => Promise<void>): Promise<void> {
     if (this.#isBusy) {
-      refuse(response, 409, 'another profile is being made');
+      refuse(response, 409, 'another profile is being recorded');
       return;
     }
     this.#isBusy = true;
@@ -95,7 +95,7 @@ async function recordCpu(session: Session, wait: () => Promise<void>): Promise<P
   return (await session.post('Profiler.stop')).profile;
 }
 
-/** What was allocated meanwhile and is still held. */
+/** Memory allocated while recording and still in use. */
 async function recordHeap(session: Session, wait: () => Promise<void>): Promise<HeapProfiler.SamplingHeapProfile> {
   await session.post('HeapProfiler.startSampling', { samplingInterval: HEAP_SAMPLE_BYTES });
   await wait();
@@ -112,9 +112,9 @@ async function inSession<T>(work: (session: Session) => Promise<T>): Promise<T> 
   }
 }
 
-/** Ends early, without an error, when nobody waits any more. */
-async function pause(ms: number, left: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal: left }).catch(() => undefined);
+/** Ends early, without an error, when the client disconnects. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined);
 }
 
 function secondsOf({ query }: Request): number | undefined {

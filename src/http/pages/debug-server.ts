@@ -17,12 +17,12 @@ export interface DebugServerOptions {
   readonly listen: Listen;
   readonly metrics: Metrics;
   readonly health: Health;
-  /** Path of the metrics page; undefined when off. */
+  /** Path of the metrics page. Absent when it is off. */
   readonly prometheusPath: string | undefined;
-  /** Further names and addresses by which it is reached. */
+  /** Further names and addresses of the server, accepted as `Host`. */
   readonly hosts: readonly string[];
   readonly profiles: Router;
-  /** Whether a request has the token that profiles take; undefined: there is none. */
+  /** Whether a request has the token that profiles need. Absent when no token is configured. */
   readonly hasToken: ((request: Request) => Promise<boolean>) | undefined;
 }
 
@@ -38,10 +38,10 @@ const HEALTH_PAGES = [HEALTH_PATH, LIVE_PATH, READY_PATH];
 const PAGES = [...HEALTH_PAGES, VARS_PATH, ...PROFILE_PAGES];
 
 /**
- * Starts the pages for operators: health, metrics, profiles and a list of them. Without authentication, except for profiles: they alone
- * hold secrets.
+ * Starts the pages for operators: health, metrics, profiles and a list of them. Only profiles need authentication, because only they
+ * contain secrets.
  *
- * @throws what `listen` failed with, such as `EADDRINUSE`
+ * @throws when the address cannot be bound, such as `EADDRINUSE`
  */
 export async function startDebugServer(options: DebugServerOptions): Promise<DebugServer> {
   const server = createServer(createApp(options));
@@ -73,14 +73,14 @@ function createApp(options: DebugServerOptions): Express {
     });
   }
   app.get('/', (_request, response) => void response.json({ pages }));
-  app.use((_request, response) => void response.status(404).json({ error: 'no such page', pages }));
-  app.use(answerError);
+  app.use((_request, response) => void response.status(404).json({ error: 'page not found', pages }));
+  app.use(respondError);
   return app;
 }
 
 /**
- * Pages in browsers get nothing: neither those of other origins, nor those whose name was made to point here. Health and metrics tell
- * no secret, and scrapers come by the name of a service: where other machines can connect, any name will do for these.
+ * Refuses requests of web pages: those of other origins, and those whose domain was made to point here. Health and metrics contain no
+ * secrets, and scrapers use the name of a service: where other machines can connect, any `Host` is accepted for these.
  */
 function refuseStrangers({ listen, hosts, hasToken, prometheusPath }: DebugServerOptions): RequestHandler {
   const isKnownHost = listen.net === 'unix' ? () => true : createHostCheck({ listen, hosts });
@@ -93,23 +93,23 @@ function refuseStrangers({ listen, hosts, hasToken, prometheusPath }: DebugServe
   };
 }
 
-/** By a socket of the file system, or with the token. */
+/** Admits requests on a unix socket, or with the token. */
 function requireTrust({ listen, hasToken }: DebugServerOptions): RequestHandler {
   return async (request, response, next) => {
     if (listen.net === 'unix' || (await hasToken?.(request))) return next();
     if (hasToken) {
       response.status(401).set('www-authenticate', 'Bearer realm="layover-admin"');
-      response.json({ error: 'profiles take the token of admin.token or admin.tokenfile' });
+      response.json({ error: 'profiles need the token of admin.token or admin.tokenfile' });
       return;
     }
-    const error = 'profiles hold secrets: set admin.token and send it, or ask on the admin socket';
+    const error = 'profiles contain secrets: set admin.token and send it, or use the admin socket';
     response.status(403).json({ error });
   };
 }
 
-/** Express would show the stack, and recognises an error handler by its four parameters. */
-const answerError: ErrorRequestHandler = (error: { status?: number }, _request, response, next) => {
+/** Hides the stack that Express would send. Express recognizes an error handler by its four parameters. */
+const respondError: ErrorRequestHandler = (error: { status?: number }, _request, response, next) => {
   if (response.headersSent) return next(error);
-  const message = error instanceof ForeignRequestError ? error.message : 'the page could not be made';
+  const message = error instanceof ForeignRequestError ? error.message : 'internal error';
   response.status(error.status ?? 500).json({ error: message });
 };

@@ -2,8 +2,8 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import { VERSION } from '../../version.ts';
 
 /**
- * The process in numbers, in the shape of Go's `expvar`: `cmdline` and `memstats` are where its readers look for them.
- * No configuration and no environment, as there are secrets in both.
+ * Numbers about the process in the format of Go's `expvar`, with its `cmdline` and `memstats`.
+ * Without configuration and environment, which contain secrets.
  */
 export async function processVars(metrics: Metrics): Promise<Record<string, unknown>> {
   const { user, system } = process.cpuUsage();
@@ -24,7 +24,7 @@ export async function processVars(metrics: Metrics): Promise<Record<string, unkn
   };
 }
 
-/** Go's names for what is nearest to them. Bytes. */
+/** The closest equivalents of Go's names. Bytes. */
 function memoryStatistics() {
   const { rss, heapTotal, heapUsed, external } = process.memoryUsage();
   return { Alloc: heapUsed + external, Sys: rss, HeapAlloc: heapUsed, HeapSys: heapTotal, HeapInuse: heapUsed };

@@ -7,24 +7,24 @@ import { isHttp2 } from '../listen/http2.ts';
 import { readBody } from '../v2/read-body.ts';
 
 export interface RelayLimits {
-  /** 0: as many as a manifest can have at all. */
+  /** 0: the largest manifest that storage returns. */
   readonly maxManifestBytes: number;
   /** 0: no limit. */
   readonly maxBlobBytes: number;
 }
 
-/** What goes to the upstream with a request. */
+/** The body of a request to the upstream. */
 export type RelayBody =
-  /** Can be sent as often as need be. */
+  /** Can be sent any number of times. */
   | { readonly kind: 'bytes'; readonly bytes: Buffer }
   /** Can be sent once. */
   | { readonly kind: 'stream'; readonly upload: CountedBytes };
 
 /**
- * A manifest is read before it is sent, so that it can be sent again, and told to others.
+ * A manifest is read before it is sent, for retries and for events.
  *
- * @param size bytes of the blob that the upstream has
- * @throws {RegistryError} with status 413 for what is too large
+ * @param state.size bytes of the blob that the upstream has
+ * @throws {RegistryError} with status 413 for a body that is too large
  */
 export async function relayBody(
   req: IncomingMessage,
@@ -34,10 +34,10 @@ export async function relayBody(
   if (request.kind === 'put-manifest') return { kind: 'bytes', bytes: await readBody(req, limits.maxManifestBytes) };
   if (!mayHaveBody(req, request)) return { kind: 'bytes', bytes: Buffer.alloc(0) };
   const { maxBlobBytes } = limits;
-  const room = maxBlobBytes === 0 ? Number.POSITIVE_INFINITY : maxBlobBytes - size;
+  const remaining = maxBlobBytes === 0 ? Number.POSITIVE_INFINITY : maxBlobBytes - size;
   const tooLong = new RegistryError('SIZE_INVALID', `a blob may have at most ${maxBlobBytes} bytes`, { status: 413 });
-  if (Number(req.headers['content-length'] ?? 0) > room) throw tooLong;
-  return { kind: 'stream', upload: new CountedBytes(room, tooLong) };
+  if (Number(req.headers['content-length'] ?? 0) > remaining) throw tooLong;
+  return { kind: 'stream', upload: new CountedBytes(remaining, tooLong) };
 }
 
 export function isTooLong(err: unknown): boolean {
@@ -58,22 +58,22 @@ function mayHaveBody(req: IncomingMessage, request: WriteRequest): boolean {
   return request.kind === 'append-upload' || request.kind === 'finish-upload';
 }
 
-/** Lets so many bytes through, and fails with the error behind them. */
+/** Passes bytes on up to a limit, and fails with the error above it. */
 export class CountedBytes extends Transform {
-  /** Bytes that came. */
+  /** Bytes received. */
   count = 0;
-  readonly #room: number;
+  readonly #limit: number;
   readonly #tooLong: RegistryError;
 
-  constructor(room: number, tooLong: RegistryError) {
+  constructor(limit: number, tooLong: RegistryError) {
     super();
-    this.#room = room;
+    this.#limit = limit;
     this.#tooLong = tooLong;
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.count += chunk.length;
-    if (this.count > this.#room) done(this.#tooLong);
+    if (this.count > this.#limit) done(this.#tooLong);
     else done(null, chunk);
   }
 }

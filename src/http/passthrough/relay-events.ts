@@ -5,26 +5,26 @@ import type { RelayBody } from './relay-body.ts';
 
 export interface Accepted {
   readonly request: WriteRequest;
-  /** Of the upstream. */
+  /** Of the upstream's response. */
   readonly status: number;
   readonly body: RelayBody;
   /** Of the request. */
   readonly contentType: string | undefined;
-  /** Bytes of the blob that it has now. */
+  /** Bytes of the blob that the upstream has now. */
   readonly size: number;
-  /** It was asked to mount. */
+  /** The upstream was requested to mount the blob. */
   readonly isMount: boolean;
 }
 
 const BLOB = 'application/octet-stream';
 
-/** What a write that the upstream accepted has done to content; nothing while an upload goes on. */
+/** The events of a write that the upstream accepted; none while an upload continues. */
 export function eventsOf({ request, status, body, size, isMount, contentType }: Accepted): readonly ContentEvent[] {
   const { repository } = request;
   switch (request.kind) {
     case 'start-upload':
       if (status !== 201) return [];
-      // The upstream does not tell the size of what it has had for long.
+      // The upstream does not report the size of a mounted blob.
       if (isMount) return [mounted(request)];
       return request.digest ? [{ action: 'push', repository, digest: request.digest, mediaType: BLOB, size }] : [];
     case 'finish-upload':
@@ -57,8 +57,8 @@ function manifestPushed(
   mediaType: string | undefined,
 ): readonly ContentEvent[] {
   const digest = reference.kind === 'digest' ? reference.digest : digestOf(manifest);
-  const named = [...new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags])];
-  const told = named.length === 0 ? [undefined] : named;
+  const putTags = [...new Set([...(reference.kind === 'tag' ? [reference.tag] : []), ...tags])];
+  const eventTags = putTags.length === 0 ? [undefined] : putTags;
   const size = manifest.length;
-  return told.map((tag) => ({ action: 'push', repository, digest, tag, mediaType, size, manifest }));
+  return eventTags.map((tag) => ({ action: 'push', repository, digest, tag, mediaType, size, manifest }));
 }

@@ -2,22 +2,22 @@ import { referenceText } from '../../oci/reference.ts';
 import type { WriteRequest } from '../../oci/write-request.ts';
 import type { Relay } from '../../pull-through/relay.ts';
 
-/** What a write is about, in the words of the upstream. */
-export interface RelayPlace {
+/** Where a write goes at the upstream. */
+export interface RelayLocation {
   readonly url: URL;
-  /** Bytes of the blob that the upstream has, as far as it told. */
+  /** Bytes of the blob that the upstream reported to have. */
   readonly size: number;
 }
 
 /**
- * @param from where a blob is to be mounted from
- * @throws {RegistryError} `BLOB_UPLOAD_INVALID` when the upload is not one of ours
+ * @param from repository from which a blob is mounted
+ * @throws {RegistryError} `BLOB_UPLOAD_INVALID` when the upload was not started here
  */
-export async function relayPlace(
+export async function findRelayLocation(
   request: WriteRequest,
   { relay, repository }: { readonly relay: Relay; readonly repository: string },
   from: string | undefined,
-): Promise<RelayPlace> {
+): Promise<RelayLocation> {
   const at = (path: string) => new URL(`${relay.remoteUrl}/v2/${repository}/${path}`);
   switch (request.kind) {
     case 'start-upload': {

@@ -3,14 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import { RegistryError, type RegistryErrorCode } from '../../oci/errors.ts';
 import { discard, readBounded } from './relay-response-body.ts';
 
-/** Bytes. A push can miss thousands of layers, each with an error of its own. */
+/** Bytes. A push can lack thousands of layers, with an error for each. */
 const MAX_BODY = 1024 * 1024;
-/** A client stops at the first anyway. */
+/** Clients show only the first ones. */
 const MAX_ERRORS = 1000;
 /** Characters. */
 const MAX_MESSAGE = 1000;
 
-/** For a refusal without readable errors, and for one from a host that is not the upstream's. */
+/** For a refusal without valid errors, and for one from a host other than the upstream's. */
 const CODES: Readonly<Record<number, RegistryErrorCode>> = {
   404: 'BLOB_UPLOAD_UNKNOWN',
   405: 'UNSUPPORTED',
@@ -25,21 +25,21 @@ export interface RelayedErrors {
 
 export interface RefusalOptions {
   readonly upstream: string;
-  /** It came from another host than the upstream's. */
+  /** The response is from a host other than the upstream's. */
   readonly isForeign: boolean;
 }
 
 /**
- * Why a write was refused, as the client hears it. The upstream's own errors are passed on when they are errors of a registry; no other
- * body is, and none of a foreign host.
+ * The errors for the client of a refused write. The upstream's own errors are passed on when they are valid errors of a registry; other
+ * bodies are not, nor any from a foreign host.
  */
 export async function refusalOf(
-  answer: IncomingMessage,
+  response: IncomingMessage,
   { upstream, isForeign }: RefusalOptions,
 ): Promise<RelayedErrors> {
-  const { statusCode: status = 502 } = answer;
-  if (isForeign) discard(answer);
-  const errors = isForeign ? [] : parseErrors(await readBounded(answer, MAX_BODY));
+  const { statusCode: status = 502 } = response;
+  if (isForeign) discard(response);
+  const errors = isForeign ? [] : parseErrors(await readBounded(response, MAX_BODY));
   if (errors.length > 0) return { errors };
   const code = status >= 500 ? 'UNAVAILABLE' : (CODES[status] ?? 'BLOB_UPLOAD_INVALID');
   return new RegistryError(code, `${upstream} refused the request with status ${status}`).toJSON();
@@ -54,7 +54,7 @@ function parseErrors(body: Buffer | undefined): RelayedErrors['errors'] {
   }
 }
 
-/** None or one. */
+/** @returns none or one */
 function parseError(error: unknown): RelayedErrors['errors'] {
   const { code, message, detail } = (error ?? {}) as Record<string, unknown>;
   if (typeof code !== 'string' || !/^[A-Z_]{1,64}$/.test(code)) return [];

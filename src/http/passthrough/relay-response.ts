@@ -7,20 +7,20 @@ import type { WriteRequest } from '../../oci/write-request.ts';
 import { hasStream } from '../listen/http2.ts';
 import type { RelayedWrite } from '../v2/write-passthrough.ts';
 import type { RelayBody } from './relay-body.ts';
-import type { RelayPlace } from './relay-location.ts';
+import type { RelayLocation } from './relay-location.ts';
 import { discard } from './relay-response-body.ts';
 import { refusalOf } from './relay-refusal.ts';
 
 /** The upstream's response to a forwarded write. */
 export interface RelayResponse {
-  readonly answer: IncomingMessage;
+  readonly response: IncomingMessage;
   readonly status: number;
-  readonly place: RelayPlace;
+  readonly location: RelayLocation;
   readonly body: RelayBody;
   readonly isMount: boolean;
 }
 
-/** Headers of the upstream that the client gets, where they look as they should. */
+/** Headers of the upstream that are passed on to the client when they are valid. */
 const RETURNED: Readonly<Record<string, RegExp>> = {
   'docker-content-digest': /^[a-z0-9]+:[0-9a-f]{1,256}$/,
   'docker-upload-uuid': /^[\w.~=+/-]{1,256}$/,
@@ -34,26 +34,26 @@ const RETURNED: Readonly<Record<string, RegExp>> = {
 const ACCEPTED: ReadonlySet<number> = new Set([200, 201, 202, 204]);
 
 /**
- * Whether the upstream did what it was asked to.
+ * Whether the upstream accepted the write.
  *
- * @throws {RegistryError} `UNAVAILABLE` with status 502 for a redirect, which is not followed, and for what is no answer to a write
+ * @throws {RegistryError} `UNAVAILABLE` with status 502 for a redirect, which is not followed, and for other unexpected statuses
  */
-export function isAccepted({ found }: RelayedWrite, { status, answer }: RelayResponse): boolean {
+export function isAccepted({ found }: RelayedWrite, { status, response }: RelayResponse): boolean {
   if (ACCEPTED.has(status)) return true;
   if (status >= 400 && status < 600) return false;
-  discard(answer);
-  const message = `${found.sourceHost} answered a write with status ${status}`;
+  discard(response);
+  const message = `${found.sourceHost} responded to a write with status ${status}`;
   throw new RegistryError('UNAVAILABLE', message, { status: 502 });
 }
 
-/** Never the body of the upstream: it has none to send for what it took, and errors are passed on as {@link refusalOf} says. */
-export async function replyRelayed(relayed: RelayedWrite, answered: RelayResponse, size: number): Promise<void> {
+/** Responds without the body of the upstream: accepted writes have none, and errors are passed on by {@link refusalOf}. */
+export async function respondRelayed(relayed: RelayedWrite, received: RelayResponse, size: number): Promise<void> {
   const { exchange } = relayed.context;
-  const { answer, status } = answered;
-  const headers: OutgoingHttpHeaders = { ...exchange.commonHeaders(), ...returned(answer.headers) };
-  if (!ACCEPTED.has(status)) return refuse(relayed, answered, headers);
-  discard(answer);
-  const location = await locationOf(relayed, answered, size);
+  const { response, status } = received;
+  const headers: OutgoingHttpHeaders = { ...exchange.commonHeaders(), ...returned(response.headers) };
+  if (!ACCEPTED.has(status)) return refuse(relayed, received, headers);
+  discard(response);
+  const location = await locationOf(relayed, received, size);
   if (location !== undefined) headers['location'] = location;
   if (status !== 204) headers['content-length'] = 0;
   exchange.res.writeHead(status, headers).end();
@@ -61,14 +61,14 @@ export async function replyRelayed(relayed: RelayedWrite, answered: RelayRespons
 
 async function refuse(
   { found, context: { exchange } }: RelayedWrite,
-  { answer, status, place }: RelayResponse,
+  { response, status, location }: RelayResponse,
   headers: OutgoingHttpHeaders,
 ): Promise<void> {
   const { req, res } = exchange;
-  const isForeign = !found.relay.isOwn(place.url);
-  const refusal = await refusalOf(answer, { upstream: String(found.sourceHost), isForeign });
+  const isForeign = !found.relay.isOwn(location.url);
+  const refusal = await refusalOf(response, { upstream: String(found.sourceHost), isForeign });
   const body = Buffer.from(`${JSON.stringify(refusal)}\n`);
-  // A body that was not read to its end stands before the next request.
+  // The rest of the request's body would precede the next request.
   if (!req.complete && !hasStream(res)) headers['connection'] = 'close';
   res.writeHead(status, { ...headers, 'content-type': 'application/json', 'content-length': body.length });
   exchange.sent(req.method === 'HEAD' ? 0 : body.length);
@@ -80,31 +80,31 @@ function returned(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   return Object.fromEntries(valid.map(([name]) => [name, headers[name]]));
 }
 
-/** Where we have it: the session continues here, and so does what was made. */
-async function locationOf(relayed: RelayedWrite, answered: RelayResponse, size: number): Promise<string | undefined> {
+/** A URL of this registry: clients continue an upload, and find the created content, here. */
+async function locationOf(relayed: RelayedWrite, received: RelayResponse, size: number): Promise<string | undefined> {
   const { request, context } = relayed;
-  const { status, answer } = answered;
+  const { status, response } = received;
   if (status === 202 || status === 204)
-    return isSession(request) ? sessionLocation(relayed, answered, size) : undefined;
+    return isSession(request) ? sessionLocation(relayed, received, size) : undefined;
   if (status !== 201) return undefined;
-  const claimed = String(answer.headers['docker-content-digest'] ?? '');
-  const made = isDigest(claimed) ? claimed : digestOf(request);
+  const claimed = String(response.headers['docker-content-digest'] ?? '');
+  const digest = isDigest(claimed) ? claimed : digestOf(request);
   const kind = request.kind === 'put-manifest' ? 'manifests' : 'blobs';
-  return made === undefined ? undefined : context.locate(`/v2/${request.repository}/${kind}/${made}`);
+  return digest === undefined ? undefined : context.locate(`/v2/${request.repository}/${kind}/${digest}`);
 }
 
 function isSession({ kind }: WriteRequest): boolean {
   return kind === 'start-upload' || kind === 'get-upload' || kind === 'append-upload';
 }
 
-/** One that is under way stays where it is when the upstream does not say. */
+/** A running session keeps its URL when the upstream sends none. */
 async function sessionLocation(
   { request, found: { relay, repository }, sourceHost, context }: RelayedWrite,
-  { answer: { headers }, status, place }: RelayResponse,
+  { response: { headers }, status, location }: RelayResponse,
   size: number,
 ): Promise<string> {
-  const isUnderWay = request.kind !== 'start-upload' && headers.location === undefined;
-  const url = isUnderWay ? place.url : relay.continueAt(headers.location, { from: place.url, status });
+  const isRunning = request.kind !== 'start-upload' && headers.location === undefined;
+  const url = isRunning ? location.url : relay.continueAt(headers.location, { from: location.url, status });
   const state = await relay.seal(repository, { url: url.href, size });
   const ns = sourceHost === undefined ? '' : `&ns=${encodeURIComponent(sourceHost)}`;
   return context.locate(`/v2/${request.repository}/blobs/uploads/relay?_state=${state}${ns}`);

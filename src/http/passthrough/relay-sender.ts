@@ -9,11 +9,11 @@ import type { Relay } from '../../pull-through/relay.ts';
 import type { Exchange } from '../v2/exchange.ts';
 import { isTooLong, type RelayBody, streamOf } from './relay-body.ts';
 
-/** What the upstream is told of the client's headers; not who the client is, nor what it may do here. */
+/** Headers of the client that are sent to the upstream; none that identify or authorize the client. */
 const SENT = new Set(['accept', 'content-length', 'content-range', 'content-type', 'transfer-encoding', 'user-agent']);
 
-/** The end of an upload is answered when the upstream has put it in its place. Milliseconds. */
-const ANSWER_MS = 15 * 60_000;
+/** The upstream responds to the end of an upload after it has stored the blob. Milliseconds. */
+const RESPONSE_MS = 15 * 60_000;
 
 export interface Sending {
   readonly relay: Relay;
@@ -21,31 +21,31 @@ export interface Sending {
   readonly authorization: string | undefined;
 }
 
-/** The connections by which writes are sent on. */
+/** Sends writes to upstreams, and keeps the connections. */
 export class RelaySender {
   readonly #agents = new WeakMap<Relay, Map<string, HttpAgent>>();
 
-  /** @throws {RegistryError} `UNAVAILABLE` with status 502 when it cannot be reached; what the body failed with */
+  /** @throws {RegistryError} `UNAVAILABLE` with status 502 when the upstream cannot be reached; the errors of the body */
   async send({ req, res }: Exchange, sending: Sending, body: RelayBody): Promise<IncomingMessage> {
     const { relay, url, authorization } = sending;
     const headers = { ...req.headers };
-    // Here and not when the request goes out, where the library does not ask if the client sent `Expect`.
-    // What HTTP/2 has for a request line stays: the method is read from there, and the library sends none of it.
+    // Removed here because the library's hook is not called for a request with `Expect`.
+    // Pseudo-headers of HTTP/2 stay: the method is read from them, and the library does not send them.
     for (const name of Object.keys(headers)) if (!SENT.has(name) && !name.startsWith(':')) delete req.headers[name];
     if (body.kind === 'bytes') setLength(req, body.bytes.length);
     const proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, changeOrigin: true });
     const buffer = streamOf(req, body);
-    const answered = answerOf(proxy, buffer);
+    const received = responseOf(proxy, buffer);
     proxy.web(req, res, {
       target: url.href,
       agent: this.#agentOf(relay, url),
       secure: !relay.tls.insecure,
-      proxyTimeout: ANSWER_MS,
+      proxyTimeout: RESPONSE_MS,
       buffer,
       ...(authorization !== undefined && { headers: { authorization } }),
     });
     try {
-      return await answered;
+      return await received;
     } catch (cause) {
       if (isTooLong(cause)) throw cause;
       throw new RegistryError('UNAVAILABLE', 'the upstream cannot be reached', { status: 502, cause });
@@ -54,17 +54,17 @@ export class RelaySender {
     }
   }
 
-  /** Takes back an upload of which nobody will hear again. It is no harm when that fails: the upstream purges it. */
+  /** Cancels an upload that the client cannot continue. A failure is ignored: the upstream purges the upload. */
   async cancel({ relay, url, authorization }: Sending): Promise<void> {
     const make = url.protocol === 'https:' ? httpsRequest : httpRequest;
     const headers = { 'content-length': 0, ...(authorization !== undefined && { authorization }) };
     const signal = AbortSignal.timeout(relay.timeouts.headersMs);
     try {
-      const asking = make(url, { method: 'DELETE', headers, agent: this.#agentOf(relay, url), signal }).end();
-      const [answer] = (await once(asking, 'response')) as [IncomingMessage];
-      answer.resume();
+      const request = make(url, { method: 'DELETE', headers, agent: this.#agentOf(relay, url), signal }).end();
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      response.resume();
     } catch {
-      // As above.
+      // The upstream purges the upload.
     }
   }
 
@@ -78,7 +78,7 @@ export class RelaySender {
   }
 }
 
-/** Connections to other hosts are not kept: the upstream names as many as it likes. */
+/** Connections to other hosts are not kept: an upstream may redirect to any number of them. */
 function createAgent(relay: Relay, url: URL): HttpAgent {
   const connections = relay.isOwn(url) ? { keepAlive: true } : { keepAlive: false, lookup: relay.lookup };
   if (url.protocol !== 'https:') return new HttpAgent(connections);
@@ -91,8 +91,8 @@ function setLength(req: IncomingMessage, length: number): void {
   if (length > 0 || req.method !== 'GET') req.headers['content-length'] = String(length);
 }
 
-/** Fails with what reading the body failed with, and ends the request then. */
-function answerOf(proxy: EventEmitter, body: NodeJS.ReadableStream): Promise<IncomingMessage> {
+/** Rejects with the error of the body, and then aborts the request. */
+function responseOf(proxy: EventEmitter, body: NodeJS.ReadableStream): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     let outgoing: ClientRequest | undefined;
     let failure: Error | undefined;
@@ -106,7 +106,7 @@ function answerOf(proxy: EventEmitter, body: NodeJS.ReadableStream): Promise<Inc
       reject(err);
     });
     proxy.on('proxyRes', resolve);
-    // For good: an upstream may answer and break off while the body is still on its way to it, and the library throws what nobody listens to.
+    // These listeners stay: an upstream may respond and disconnect while the body is still sent, and the library throws unhandled errors.
     proxy.on('error', reject);
     proxy.on('econnreset', reject); // the client is gone
   });

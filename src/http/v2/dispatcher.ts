@@ -5,7 +5,7 @@ import { RegistryError } from '../../oci/errors.ts';
 import { type OciRequest, type ParsedRequest, parseOciRequest } from '../../oci/request.ts';
 import { referenceText } from '../../oci/reference.ts';
 import { isWrite } from '../../oci/write-request.ts';
-import type { Router, Target } from '../../pull-through/router.ts';
+import type { RouteRequest, Target } from '../../pull-through/router.ts';
 import { type ErrorOptions, respondError } from './respond-error.ts';
 import type { RequestEvents } from './request-events.ts';
 import type { AccessGate, Permissions } from './access-gate.ts';
@@ -22,9 +22,15 @@ import { type FindTarget, handle, type RouteTable } from './route-table.ts';
 import { SecurityHeaders } from '../listen/security-headers.ts';
 import { endEarly, hasLongRest } from '../listen/unread-body.ts';
 
-export interface DispatcherOptions extends Pick<ErrorOptions, 'toStorageFailure'> {
+export interface RequestRouter {
   /** @throws {RegistryError} `NAME_UNKNOWN` | `NAME_INVALID` when no registry has the name */
-  readonly router: Pick<Router, 'isAllowed' | 'route'>;
+  route(request: RouteRequest): Target;
+  /** Whether the target's registry serves its repository. */
+  isAllowed(target: Target): boolean;
+}
+
+export interface DispatcherOptions extends Pick<ErrorOptions, 'toStorageFailure'> {
+  readonly router: RequestRouter;
   readonly routes: RouteTable;
   readonly events: RequestEvents;
   /** Starts and ends with `/`. */
@@ -61,7 +67,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { headers = {} } = options;
   const extraHeaders = Object.entries(headers);
   const security = new SecurityHeaders(headers);
-  const settings = { ...options, allowsPreflights: allowsOrigins(headers) };
+  const settings = {
+    ...options,
+    allowsPreflights: allowsOrigins(headers),
+    isAllowed: (target: Target) => options.router.isAllowed(target),
+  };
   return (req, res) => {
     const requested = originForm(req.url ?? '');
     const target = cleanTarget(requested);
@@ -92,6 +102,7 @@ function redirect(exchange: Exchange): void {
 
 interface Settings extends DispatcherOptions {
   readonly allowsPreflights: boolean;
+  readonly isAllowed: (target: Target) => boolean;
 }
 
 /** @param requested the target in the request */
@@ -138,10 +149,10 @@ const EVERYTHING: Permissions = { mayPull: () => true, maySee: undefined };
 function serve(
   exchange: Exchange,
   { request, sourceHost, admit }: ParsedRequest & { readonly admit?: (route: FindTarget) => Permissions },
-  options: DispatcherOptions,
+  options: Settings,
 ): Promise<void> {
   const { req } = exchange;
-  const { router, routes, passthrough } = options;
+  const { router, routes, passthrough, isAllowed } = options;
   exchange.parsed(request.kind, repositoryOf(request), referenceOf(request));
   const route = (repository: string) => router.route({ repository, sourceHost, host: hostOf(req) });
   const { mayPull, maySee } = admit?.(route) ?? EVERYTHING;
@@ -150,7 +161,7 @@ function serve(
     exchange.routed(found);
     return found;
   };
-  const mountSource = createMountSource({ route, isAllowed: (found) => router.isAllowed(found), mayPull });
+  const mountSource = createMountSource({ route, isAllowed, mayPull });
   const locate = (path: string) => options.locate(req, path);
   const notify = createNotify(options.eventSink, exchange);
   if (passthrough && isWrite(request)) {

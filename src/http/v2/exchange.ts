@@ -82,7 +82,7 @@ export class Exchange {
     res.on('close', () => this.#finish());
   }
 
-  /** Aborts when the client leaves before its response is complete. Created at its first use, which a warm pull does without. */
+  /** Aborts when the client disconnects before the response is complete. Created at its first use, which a warm pull does not need. */
   get signal(): AbortSignal {
     return (this.#signal ??= clientSignal(this.res));
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { combineEvents } from '../../notifications/combine-events.ts';
 import { createCacheEvents } from '../../notifications/cache-events.ts';
-import { Notifier, sourceOf } from '../../notifications/notifier.ts';
+import type { Notifier } from '../../notifications/notifier.ts';
 import { FileLocks } from '../../locks/file-locks.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { VERSION } from '../../version.ts';
@@ -17,6 +17,7 @@ export interface NotifierParts {
 /** @returns undefined without webhook endpoints */
 export async function createNotifier({ config, env, telemetry }: NotifierParts): Promise<Notifier | undefined> {
   if (!config.notifications) return undefined;
+  const { Notifier, sourceOf } = await import('../../notifications/notifier.ts');
   return Notifier.open({
     config: config.notifications,
     source: sourceOf(config.http),

@@ -3,8 +3,6 @@ import { UploadPurging } from '../../content/upload-purging.ts';
 import { UploadStore } from '../../content/uploads.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { createPeerSecret } from '../../redis/peer-secret.ts';
-import { BlobMounts } from '../../hosted/blob-mounts.ts';
-import { HostedUploads } from '../../hosted/hosted-uploads.ts';
 import { limitUploads } from '../../filters/limit-uploads.ts';
 import { readOnly } from '../../filters/read-only.ts';
 import { HostedRegistry } from '../../hosted/hosted-registry.ts';
@@ -24,27 +22,34 @@ export interface Hosted {
 
 /** The registry of stored content. */
 export function createHosted(
-  { http, push, storage }: Config,
+  config: Config,
   parts: Omit<Stored, 'buffers'> & { readonly telemetry: Telemetry },
 ): Hosted {
+  const { http, push, storage } = config;
   const { driver, store, content, redis, usage, telemetry } = parts;
-  if (http.secret === undefined && !redis) {
-    telemetry.log.info({}, 'no http.secret is configured: a push can only go on at the process at which it began');
+  if (http.secret === undefined && !redis && acceptsPushes(config)) {
+    telemetry.log.info({}, 'http.secret is not set: interrupted uploads resume only on this process');
   }
   const holders = async (digest: Digest) => (await usage.index.holders(digest)).map(({ repository }) => repository);
-  const uploads = new HostedUploads({
+  const stored = new HostedRegistry({
+    store,
+    content,
     uploads: new UploadStore(driver, (repository, digest, staged) => store.blobs.publish(repository, digest, staged)),
-    mounts: new BlobMounts({ blobs: store.blobs, holders }),
+    policy: push,
     secrets: createUploadSecrets({ configured: http.secret, shared: redis && createPeerSecret(redis) }),
-    onStored: (repository, digest, size) => content.blobStored(repository, digest, size),
-    now: Date.now,
+    holders,
   });
-  const stored = new HostedRegistry({ store, content, uploads, policy: push });
   const registry = storage.readOnly ? readOnly(stored) : limitUploads(stored, http.limits.maxBlobBytes);
-  return { registry, stored, close: () => uploads.close() };
+  return { registry, stored, close: () => stored.close() };
 }
 
-/** Of uploads that nobody finished; undefined where they stay. */
+/** Whether there are names that clients can push to. Pushes that are forwarded to an upstream have sessions too. */
+function acceptsPushes({ storage, proxy }: Config): boolean {
+  if (proxy?.upstreams.some(({ passthrough }) => passthrough)) return true;
+  return !storage.readOnly && (proxy === undefined || proxy.hosted.length > 0);
+}
+
+/** Removes abandoned uploads; absent when they are kept. */
 export function createUploadPurging(
   { storage: { uploadPurging, readOnly } }: Config,
   driver: StorageDriver,
@@ -56,10 +61,7 @@ export function createUploadPurging(
     driver,
     now: Date.now,
     onPurged: ({ uploads, dryRun }) =>
-      log.info(
-        { uploads, dryrun: dryRun },
-        dryRun ? 'uploads that nobody finished: they stay' : 'uploads that nobody finished removed',
-      ),
+      log.info({ uploads, dryrun: dryRun }, dryRun ? 'abandoned uploads found' : 'abandoned uploads removed'),
     onFailed: (error) => housekeeping.housekeepingFailed({ task: 'uploadpurging', error }),
   });
 }

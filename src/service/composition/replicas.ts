@@ -14,11 +14,12 @@ export interface ReplicaParts {
   readonly telemetry: Telemetry;
 }
 
-/** What makes several processes with the same storage and Redis one cache; undefined when this one is on its own. */
+/** Shares fills among processes with the same storage and Redis; undefined when this one is a single instance. */
 export function createReplicas(advertise: string | undefined, { redis, store, telemetry }: ReplicaParts) {
   if (!redis || advertise === undefined) {
     const missing = redis ? 'proxy.fills.advertise' : 'redis';
-    telemetry.log.info({ missing }, 'this process fetches for itself: fills are not shared with replicas');
+    if (redis || advertise !== undefined) telemetry.log.info({ missing }, 'fills are not shared with replicas');
+    else telemetry.log.debug({}, 'no Redis configured: single instance');
     return undefined;
   }
   const secret = createPeerSecret(redis);
@@ -27,7 +28,7 @@ export function createReplicas(advertise: string | undefined, { redis, store, te
   return { secret, sharing: new FillSharing({ leases, peer, blobs: store.blobs }), close: () => peer.close() };
 }
 
-/** What it lets the others have. */
+/** Serves fills and stored blobs to other replicas. */
 export function createPeerAccess(
   secret: PeerAccess['secret'],
   { fills, store }: { fills: Fills; store: Pick<ContentStore, 'blobs'> },

@@ -5,7 +5,7 @@ import { createContentStore } from '../../content/content-store.ts';
 import type { DamageListener } from '../../content/damage.ts';
 import { createManifestReader } from '../../content/manifest-files.ts';
 import { UnrecordedLinks } from '../../content/unrecorded-links.ts';
-import { createRedis } from '../../redis/connection.ts';
+import { createRedis } from '../../redis/create-redis.ts';
 import type { Redis } from '../../redis/redis.ts';
 import { openUsage } from '../../retention/create-housekeeping.ts';
 import { loadSchedulerState } from '../../retention/scheduler-state.ts';

@@ -31,7 +31,7 @@ function createSource(config: CredentialsOptions, options: CredentialsSourceOpti
   }
 }
 
-/** The first that has something for the host. One that fails is reported and passed over; after the last: anonymous. */
+/** The first that has something for the host. A source that fails is reported and skipped; after the last: anonymous. */
 export async function findCredentials(
   sources: readonly CredentialsSource[],
   host: string,

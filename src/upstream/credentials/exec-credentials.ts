@@ -1,5 +1,5 @@
 import type { CredentialsSource } from './credentials.ts';
-import { HelperCache, type HelperCacheOptions } from './helper-cache.ts';
+import { HelperCache, type HelperCacheOptions } from './credential-helper.ts';
 
 export interface ExecCredentialsOptions extends HelperCacheOptions {
   readonly command: string;

@@ -7,7 +7,7 @@ import { CollectionRunningError } from '../../../src/content/garbage/collection-
 import {
   blobDataPath,
   COLLECTION,
-  doomedPath,
+  markedPath,
   layerLinkPath,
   revisionLinkPath,
   tagLinkPath,
@@ -296,7 +296,7 @@ describe('a collection of garbage', () => {
 
 describe('a push while another process removes garbage', () => {
   const removing = async (at: Awaited<ReturnType<typeof scene>>, ...doomed: Digest[]) => {
-    await at.driver.writeSmall(doomedPath('other'), Buffer.from(doomed.join('\n')));
+    await at.driver.writeSmall(markedPath('other'), Buffer.from(doomed.join('\n')));
     await at.driver.writeSmall(COLLECTION, announcement('other', 'removing', Date.now()));
   };
 
@@ -322,7 +322,7 @@ describe('a push while another process removes garbage', () => {
 
   it('goes on when that process has ended without a word, after a while', async () => {
     await using at = await scene();
-    await at.driver.writeSmall(doomedPath('other'), Buffer.from(shared.digest));
+    await at.driver.writeSmall(markedPath('other'), Buffer.from(shared.digest));
     await at.driver.writeSmall(COLLECTION, announcement('other', 'removing', Date.now() - 6 * 60_000));
     await at.pushBlob('app', shared);
     expect(await at.store.blobs.stat('app', shared.digest)).toBe(shared.bytes.length);

@@ -9,31 +9,31 @@ import {
   type ManifestMemory,
   type MarkedStores,
   type MarkPolicy,
-  markKept,
+  markUntouched,
   markRepository,
   type RepositoryMark,
 } from './repository-mark.ts';
 
 const MAX_CONCURRENT = 8;
 
-/** Every repository as it was found. */
-export interface Look {
+/** All repositories, each as it was when it was scanned. */
+export interface Scan {
   readonly marks: ReadonlyMap<string, RepositoryMark>;
   readonly held: ReadonlySet<Digest>;
-  /** Repositories, or directories of some, whose links could not be read: they may hold any bytes. */
+  /** Repositories and directories whose links could not be read: they may hold any bytes. */
   readonly unreadable: readonly { readonly repository: string; readonly reason: string }[];
 }
 
-export interface LookOptions {
+export interface ScanOptions {
   readonly stores: MarkedStores;
   readonly policy: MarkPolicy;
   readonly memory: ManifestMemory;
   readonly isCollected: (repository: string) => boolean;
-  /** Called for each repository; may throw to end it. */
+  /** Called for each repository. May throw to end the scan. */
   readonly onRepository: (done: number, total: number) => void;
 }
 
-export async function lookAtAll({ stores, policy, memory, isCollected, onRepository }: LookOptions): Promise<Look> {
+export async function scanAll({ stores, policy, memory, isCollected, onRepository }: ScanOptions): Promise<Scan> {
   const names: string[] = [];
   const unreadable: { repository: string; reason: string }[] = [];
   const onUnreadable = ({ path, message }: UnreadablePathError) =>
@@ -47,7 +47,7 @@ export async function lookAtAll({ stores, policy, memory, isCollected, onReposit
     try {
       const mark = isCollected(repository)
         ? await markRepository(stores, repository, { policy, memory })
-        : await markKept(stores, repository);
+        : await markUntouched(stores, repository);
       marks.set(repository, mark);
       for (const digest of mark.held) held.add(digest);
     } catch (err) {
@@ -58,11 +58,11 @@ export async function lookAtAll({ stores, policy, memory, isCollected, onReposit
 }
 
 /**
- * What was garbage at both looks, by the same link; whatever became garbage, or was linked again, in between holds its bytes.
+ * Keeps the garbage of both scans, by the same link. Content that became garbage or was linked again in between holds its bytes.
  *
- * @returns the second look, without what it alone takes for garbage
+ * @returns the second scan, without garbage that is new there
  */
-export function stillGarbage(first: Look, second: Look, memory: ManifestMemory): Look {
+export function stillGarbage(first: Scan, second: Scan, memory: ManifestMemory): Scan {
   const held = new Set(second.held);
   const hold = (digest: Digest) => {
     held.add(digest);

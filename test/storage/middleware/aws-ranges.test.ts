@@ -36,11 +36,11 @@ describe('the networks that AWS publishes', () => {
     expect(parseAwsRanges(FILE, undefined).has(address)).toBe(expected);
   });
 
-  it('count once, however many services use them, without those that cannot be read', () => {
+  it('count once when several services use them, without invalid entries', () => {
     expect(parseAwsRanges(FILE, undefined).size).toBe(3);
   });
 
-  it('are those of the regions that are asked for', () => {
+  it('are those of the requested regions', () => {
     const ranges = parseAwsRanges(FILE, ['us-west-2', 'eu-central-1']);
     expect(['3.5.140.1', '52.94.76.7', '2600:1ff2:4000::9'].map((each) => ranges.has(each))).toEqual([
       false,

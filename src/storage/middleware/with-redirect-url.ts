@@ -1,10 +1,7 @@
 import type { StorageDriver } from '../driver.ts';
 
-/** What a middleware may change; the rest stays as it is. */
-export type RedirectUrl = StorageDriver['redirectUrl'];
-
-/** The same driver, which sends clients elsewhere. */
-export function withRedirectUrl(driver: StorageDriver, redirectUrl: RedirectUrl): StorageDriver {
+/** Wraps a driver with another {@link StorageDriver.redirectUrl}. */
+export function withRedirectUrl(driver: StorageDriver, redirectUrl: StorageDriver['redirectUrl']): StorageDriver {
   return {
     name: driver.name,
     spoolDirectory: driver.spoolDirectory,

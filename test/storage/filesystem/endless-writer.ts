@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { createFilesystemDriver } from '../../src/storage/filesystem/filesystem.ts';
-import { BufferPool } from '../../src/stream/buffer-pool.ts';
+import { createFilesystemDriver } from '../../../src/storage/filesystem/filesystem.ts';
+import { BufferPool } from '../../../src/stream/buffer-pool.ts';
 
-/** Writes and adopts files that say how long they are, until it is killed: `endless-writer.ts ROOT`. */
+/** Writes and adopts files that contain their length, until it is killed: `endless-writer.ts ROOT`. */
 const driver = await createFilesystemDriver({ rootDirectory: process.argv[2] as string, buffers: new BufferPool() });
 for (let i = 0; ; i++) {
   await Promise.all([write(i), adopt(i)]);
@@ -22,7 +22,7 @@ async function adopt(i: number): Promise<void> {
   await driver.adopt(local, `/adopted/${i % 20}/f`);
 }
 
-/** Its own length in bytes, then as many bytes as are missing. */
+/** The length of the content in bytes, padded to that length. */
 function content(i: number): Buffer {
   const length = 1000 + ((i * 7919) % 200_000);
   return Buffer.concat([Buffer.from(`${length}\n`), Buffer.alloc(length)], length);

@@ -18,26 +18,26 @@ const limits = fc
   .record({ minBytes: fc.integer({ min: 1, max: 20 }), more: fc.integer({ min: 20, max: 100 }) })
   .map(({ minBytes, more }) => ({ minBytes, maxBytes: minBytes + more }));
 
-it('parts have all bytes of all pieces, in order, and are as large as the store wants them', () => {
+it('parts contain all bytes of all sources, in order, and have sizes that the store accepts', () => {
   fc.assert(
-    fc.property(sizes, limits, (pieces, { minBytes, maxBytes }) => {
-      const parts = planParts(pieces, { minBytes, maxBytes });
+    fc.property(sizes, limits, (sourceSizes, { minBytes, maxBytes }) => {
+      const parts = planParts(sourceSizes, { minBytes, maxBytes });
       const ranges = parts.flat();
-      const expected = pieces.flatMap((size, piece) => Array.from({ length: size }, (_, i) => `${piece}:${i}`));
-      const covered = ranges.flatMap(({ piece, start, end }) =>
-        Array.from({ length: end - start }, (_, i) => `${piece}:${start + i}`),
+      const expected = sourceSizes.flatMap((size, source) => Array.from({ length: size }, (_, i) => `${source}:${i}`));
+      const covered = ranges.flatMap(({ source, start, end }) =>
+        Array.from({ length: end - start }, (_, i) => `${source}:${start + i}`),
       );
       expect(covered).toEqual(expected);
       const lengths = parts.map((part) => part.reduce((sum, { start, end }) => sum + end - start, 0));
       expect(lengths.slice(0, -1).every((length) => length >= minBytes)).toBe(true);
       expect(lengths.every((length) => length <= maxBytes)).toBe(true);
-      // What is read and sent again is never more than the store makes necessary.
+      // No more bytes are read and sent again than the store requires.
       expect(parts.every((part, i) => part.length === 1 || (lengths[i] as number) <= minBytes)).toBe(true);
     }),
   );
 });
 
-/** Pieces that were added to whichever others, as writers do who do not know of each other. */
+/** Segments appended to random others, like those of writers that do not know of each other. */
 const added = fc.array(fc.record({ after: fc.nat(), size: fc.integer({ min: 1, max: 9 }) }), { maxLength: 25 });
 
 function grow(steps: readonly { readonly after: number; readonly size: number }[]): Segment[] {
@@ -50,7 +50,7 @@ function grow(steps: readonly { readonly after: number; readonly size: number }[
   return segments;
 }
 
-it('of all ways from the beginning the longest is chosen, by everybody the same, and it has no gaps', () => {
+it('the longest chain counts, has no gaps, and does not depend on the order of the segments', () => {
   fc.assert(
     fc.property(added, (steps) => {
       const segments = grow(steps);
@@ -68,7 +68,7 @@ it('of all ways from the beginning the longest is chosen, by everybody the same,
   );
 });
 
-it('what is added to the end of the longest way is its next piece', () => {
+it('a segment appended to the longest chain is the next one of it', () => {
   fc.assert(
     fc.property(added, fc.integer({ min: 1, max: 9 }), (steps, size) => {
       const segments = grow(steps);
@@ -82,7 +82,7 @@ it('what is added to the end of the longest way is its next piece', () => {
 });
 
 it.each(['', 'data', '0000000000000000-0-0', `${'x'.repeat(16)}-${NO_SEGMENT}-${NO_SEGMENT}`])(
-  'an object that is called %j is no piece',
+  'an object with the name %j is not a segment',
   (name) => {
     expect(parseSegment(name, 1)).toBeUndefined();
   },

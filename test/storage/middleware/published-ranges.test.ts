@@ -7,13 +7,13 @@ import { StoppableServer } from '../../support/stoppable-server.ts';
 const fileOf = (...networks: string[]) =>
   JSON.stringify({ prefixes: networks.map((ip_prefix) => ({ ip_prefix, region: 'eu-central-1' })), ipv6_prefixes: [] });
 
-/** A server that publishes networks, and who reads them every few milliseconds. */
+/** A server that publishes networks, and a client that reads them every few milliseconds. */
 async function startScene() {
-  let answer: RequestListener = (_req, res) => res.end(fileOf('10.0.0.0/8'));
-  let asked = 0;
+  let respond: RequestListener = (_req, res) => res.end(fileOf('10.0.0.0/8'));
+  let requests = 0;
   const server = await StoppableServer.start((req, res) => {
-    asked += 1;
-    answer(req, res);
+    requests += 1;
+    respond(req, res);
   });
   const lines: string[] = [];
   const note = (level: string) => (fields: object, message: string) =>
@@ -23,11 +23,11 @@ async function startScene() {
   return {
     server,
     lines,
-    get asked() {
-      return asked;
+    get requests() {
+      return requests;
     },
     publish(listener: RequestListener) {
-      answer = listener;
+      respond = listener;
     },
     start(regions?: readonly string[]) {
       ranges = PublishedRanges.start({ url: `${server.url}/ip-ranges.json`, regions, intervalMs: 5 }, log);
@@ -40,10 +40,10 @@ async function startScene() {
   };
 }
 
-const READ = 'info {"networks":1} read which addresses are those of AWS';
+const READ = 'info {"networks":1} AWS address ranges loaded';
 
 describe('published networks', () => {
-  it('are read again, and replace those of before', async () => {
+  it('are read periodically, and replace the earlier ones', async () => {
     await using scene = await startScene();
     const ranges = scene.start(['eu-central-1']);
     expect(ranges.has('10.1.2.3')).toBe(false);
@@ -56,45 +56,45 @@ describe('published networks', () => {
     expect(scene.lines).toEqual([READ]);
   });
 
-  it('count on while they cannot be read, with one line for it, and one when they can be again', async () => {
+  it('still apply while they cannot be read, with one log line for the failure and one for the recovery', async () => {
     await using scene = await startScene();
     const ranges = scene.start();
     await expect.poll(() => ranges.has('10.1.2.3')).toBe(true);
 
     scene.publish((_req, res) => res.writeHead(503).end());
-    const before = scene.asked;
-    await expect.poll(() => scene.asked).toBeGreaterThan(before + 4);
+    const before = scene.requests;
+    await expect.poll(() => scene.requests).toBeGreaterThan(before + 4);
     expect(ranges.has('10.1.2.3')).toBe(true);
     scene.publish((_req, res) => res.end(fileOf('11.0.0.0/8')));
     await expect.poll(() => ranges.has('11.1.2.3')).toBe(true);
     expect(scene.lines).toEqual([
       READ,
-      'warn {"reason":"status 503"} cannot read which addresses are those of AWS: those read before count',
+      'warn {"reason":"status 503"} AWS address ranges not loaded: the last list applies',
       READ,
     ]);
   });
 
   it.each<[string, RequestListener | undefined, string]>([
-    ['nobody is there', undefined, 'ECONNREFUSED'],
+    ['the server is down', undefined, 'ECONNREFUSED'],
     ['the connection ends', (_req, res) => res.destroy(), 'UND_ERR_SOCKET'],
-    ['it is something else', (_req, res) => res.end('<html>'), 'it is not what AWS publishes'],
-    ['it is not there', (_req, res) => res.writeHead(404).end('{}'), 'status 404'],
-  ])('are none when %s from the start, which is said once', async (_what, listener, reason) => {
+    ['the file is something else', (_req, res) => res.end('<html>'), 'not a list of AWS address ranges'],
+    ['the file does not exist', (_req, res) => res.writeHead(404).end('{}'), 'status 404'],
+  ])('are empty when %s from the start, which is logged once', async (_what, listener, reason) => {
     await using scene = await startScene();
     if (listener) scene.publish(listener);
     else await scene.server.stop();
     const ranges = scene.start();
-    const said = `warn {"reason":"${reason}"} cannot read which addresses are those of AWS: all clients are sent to CloudFront`;
-    await expect.poll(() => scene.lines).toEqual([said]);
+    const logged = `warn {"reason":"${reason}"} AWS address ranges not loaded: all clients are redirected to CloudFront`;
+    await expect.poll(() => scene.lines).toEqual([logged]);
     expect(ranges.has('10.1.2.3')).toBe(false);
 
     await scene.server.resume();
     scene.publish((_req, res) => res.end(fileOf('10.0.0.0/8')));
     await expect.poll(() => ranges.has('10.1.2.3')).toBe(true);
-    expect(scene.lines).toEqual([said, READ]);
+    expect(scene.lines).toEqual([logged, READ]);
   });
 
-  it('are not asked for any more when they are closed, also in the middle of an answer', async () => {
+  it('are not read any more after close, which also aborts a download', async () => {
     await using scene = await startScene();
     const hungUp = new Promise<void>((resolve) => {
       scene.publish((_req, res) => {
@@ -103,9 +103,9 @@ describe('published networks', () => {
       });
     });
     const ranges = scene.start();
-    await expect.poll(() => scene.asked).toBe(1);
+    await expect.poll(() => scene.requests).toBe(1);
     ranges.close();
     await hungUp;
-    expect([scene.asked, scene.lines]).toEqual([1, []]);
+    expect([scene.requests, scene.lines]).toEqual([1, []]);
   });
 });

@@ -1,0 +1,45 @@
+import type { Config } from '../../config/config.ts';
+import type { CheckedStorage } from '../../health/health-checks.ts';
+import type { CheckedRedis } from '../../health/health-dependencies.ts';
+import { createHealth, type Health } from '../../health/health.ts';
+import type { Redis } from '../../redis/redis.ts';
+import { PathNotFoundError, type StorageDriver } from '../../storage/driver.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import type { Upstream } from '../../upstream/upstream.ts';
+
+export interface WatchedParts {
+  readonly driver: StorageDriver;
+  readonly redis: Redis | undefined;
+  readonly upstreams: readonly Upstream[];
+  readonly telemetry: Telemetry;
+}
+
+/** Health checks of the configured dependencies. */
+export function watchHealth({ health, proxy }: Config, { driver, redis, upstreams, telemetry }: WatchedParts): Health {
+  return createHealth(health, {
+    storage: checkedStorage(driver),
+    redis: redis && checkedRedis(redis),
+    upstreams: proxy?.offline ? [] : upstreams,
+    log: telemetry.log,
+  });
+}
+
+function checkedStorage(driver: StorageDriver): CheckedStorage {
+  const isWritable = driver.isWritable?.bind(driver);
+  return {
+    name: driver.name,
+    stat: (path) => driver.stat(path),
+    isNotFound: (error) => error instanceof PathNotFoundError,
+    ...(isWritable && { isWritable }),
+  };
+}
+
+function checkedRedis(redis: Redis): CheckedRedis {
+  const ping = { name: 'ping', writes: false, patience: 'background' } as const;
+  return {
+    get state() {
+      return redis.state;
+    },
+    responds: () => redis.call(ping, (commands) => commands.ping().then(() => true), false),
+  };
+}
