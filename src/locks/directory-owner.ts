@@ -28,17 +28,12 @@ const LOCK = 'keeper';
 /**
  * Makes this process the owner of the storage directory, now or when the present owner ends: while an old process drains,
  * the new one waits, and serves requests meanwhile. Storage without a directory is owned at once.
- *
- * @param onAcquired called when this process becomes the owner
  */
-export async function acquireDirectory(storage: OwnedStorage, onAcquired: () => void): Promise<DirectoryOwner> {
+export async function acquireDirectory(storage: OwnedStorage): Promise<DirectoryOwner> {
   const locks = locksOf(storage);
-  if (!locks) {
-    onAcquired();
-    return { acquired: Promise.resolve(), isOwner: true, release: async () => {} };
-  }
+  if (!locks) return { acquired: Promise.resolve(), isOwner: true, release: async () => {} };
   await locks.start().catch(() => {}); // a read-only file system: nothing to expire or evict
-  const claim = new DirectoryClaim(locks, onAcquired);
+  const claim = new DirectoryClaim(locks);
   await claim.take();
   return claim;
 }
@@ -51,13 +46,10 @@ class DirectoryClaim implements DirectoryOwner {
   #isReleased = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(locks: FileLocks, onAcquired: () => void) {
+  constructor(locks: FileLocks) {
     this.#locks = locks;
     this.acquired = new Promise((resolve) => {
-      this.#onAcquired = () => {
-        onAcquired();
-        resolve();
-      };
+      this.#onAcquired = resolve;
     });
   }
 

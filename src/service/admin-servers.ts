@@ -39,8 +39,8 @@ export async function startAdminServers(config: Config, options: AdminOptions): 
   const socket = new AdminSocket(adminSocketPath(config), (path) =>
     startAdminServer({ ...routes, listen: { net: 'unix', path }, profiles }),
   );
-  const starting = context.keeping.then(() => socket.start()).catch(onError);
-  if (context.isKeeper) await starting;
+  const starting = context.owner.acquired.then(() => socket.start()).catch(onError);
+  if (context.owner.isOwner) await starting;
   return {
     createApp:
       hasToken && !listen ? () => createAdminApp({ ...routes, listen: config.http.listen, hasToken }) : undefined,

@@ -43,10 +43,8 @@ export interface Context {
   readonly cache: CacheControl;
   /** Gets an event for each change and pull of a client. Absent when notifications are off. */
   readonly listener: ContentListener | undefined;
-  /** Resolves when this process owns the storage directory that it shares with others, which may be never. */
-  readonly keeping: Promise<void>;
-  /** It owns the directory from the start. */
-  readonly isKeeper: boolean;
+  /** Claim of this process on the storage directory that it shares with others. */
+  readonly owner: Pick<DirectoryOwner, 'acquired' | 'isOwner'>;
   close(): Promise<void>;
 }
 
@@ -67,7 +65,7 @@ async function createParts({ config, env, telemetry: recorded }: ContextOptions,
   const auth = config.auth && (await Auth.open({ config: config.auth, events: telemetry.auth, now: Date.now }));
   const stored = opened.use(await openStored(config, telemetry));
   const { driver, redis } = stored;
-  const owner = await acquireDirectory(config.storage.driver, () => {});
+  const owner = await acquireDirectory(config.storage.driver);
   opened.defer(() => owner.release());
   const running = new RunningFills();
   const tags = new TagEntries(stored.store, { upstreams: config.proxy?.upstreams.length ?? 0 });
@@ -90,8 +88,7 @@ async function createParts({ config, env, telemetry: recorded }: ContextOptions,
     peers: pulling?.peers,
     cache: retention.createControl(pulling && ((repository, tag) => pulling.refresh(repository, tag))),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
-    keeping: owner.acquired,
-    isKeeper: owner.isOwner,
+    owner,
     close: () => opened.close(),
   };
 }
@@ -138,9 +135,11 @@ interface StartedParts {
 /** Without a shared index, housekeeping runs in the process that owns the storage directory. */
 async function startHousekeeping(owner: DirectoryOwner, { retention, isShared, purging }: StartedParts): Promise<void> {
   if (isShared) retention.start();
-  const started = owner.acquired.then(() => {
+  const startAsOwner = async (): Promise<void> => {
+    await owner.acquired;
     if (!isShared) retention.start();
     purging?.start();
-  });
+  };
+  const started = startAsOwner();
   if (owner.isOwner) await started;
 }

@@ -51,13 +51,13 @@ function acceptsPushes({ storage, proxy }: Config): boolean {
 
 /** Removes abandoned uploads; absent when they are kept. */
 export function createUploadPurging(
-  { storage: { uploadPurging, readOnly } }: Config,
+  { storage }: Config,
   driver: StorageDriver,
   { housekeeping, log }: Telemetry,
 ): UploadPurging | undefined {
-  if (!uploadPurging || readOnly) return undefined;
+  if (!storage.uploadPurging || storage.readOnly) return undefined;
   return new UploadPurging({
-    ...uploadPurging,
+    ...storage.uploadPurging,
     driver,
     now: Date.now,
     onPurged: ({ uploads, dryRun }) =>
