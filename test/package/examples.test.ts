@@ -98,15 +98,14 @@ describe.each(NODES)('on Node.js %s', (version) => {
   it('cache-and-registry lets anyone pull, and the writer push', async () => {
     await using app = await start('cache-and-registry', [], { PASSWORD: 'secret' });
     const image = smallImage();
-    const [, layer] = image.blobs;
-    const uploads = `${app.url}/v2/team/app/blobs/uploads/?digest=${layer?.digest}`;
-    const push = (headers: Record<string, string>) =>
-      fetch(uploads, { method: 'POST', body: layer?.bytes, headers });
+    const [, layer = image] = image.blobs;
+    const uploads = `${app.url}/v2/team/app/blobs/uploads/?digest=${layer.digest}`;
+    const push = (headers: Record<string, string>) => fetch(uploads, { method: 'POST', body: layer.bytes, headers });
     const refused = await push({});
     expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, 'Basic realm="layover"']);
     const authorization = `Basic ${Buffer.from('ci:secret').toString('base64')}`;
     expect((await push({ authorization })).status).toBe(201);
-    expect((await fetch(`${app.url}/v2/team/app/blobs/${layer?.digest}`)).status).toBe(200);
+    expect((await fetch(`${app.url}/v2/team/app/blobs/${layer.digest}`)).status).toBe(200);
     const catalog = await fetch(`${app.url}/v2/_catalog`);
     expect(catalog.status).toBe(401);
     const upstreamName = await fetch(`${app.url}/v2/ghcr.io/a/b/blobs/uploads/`, {
