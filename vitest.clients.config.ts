@@ -8,7 +8,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Each file starts a daemon, an upstream and the service.
     fileParallelism: false,
-    // Real processes on a machine that others use too: what fails for want of time passes the second time, and is shown as such.
+    // Programs that we cannot change; the summary reporter prints the tests that needed it, and limits their number.
     retry: process.env['CI'] ? 1 : 0,
     reporters: ['default', './test/setup/summary-reporter.ts'],
   },

@@ -1,15 +1,34 @@
 import { defineConfig } from 'vitest/config';
 
+import { findSuites } from './test/setup/suites.ts';
+
+const { unit, integration, foreign } = findSuites(import.meta.dirname);
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/clients/**', 'test/s3/**'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // Files start real processes; two cores take no more than this.
-    maxWorkers: 2,
-    // Real processes on a machine that others use too: what fails for want of time passes the second time, and is shown as such.
-    retry: process.env['CI'] ? 1 : 0,
+    // Files share workers and the modules loaded there: loading `src/` costs more than most files.
+    isolate: false,
     reporters: ['default', './test/setup/summary-reporter.ts'],
+    projects: [
+      { extends: true, test: { name: 'unit', include: [...unit], sequence: { groupOrder: 0 } } },
+      {
+        extends: true,
+        // They wait more than they compute.
+        test: { name: 'integration', include: [...integration], maxWorkers: 4, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'foreign',
+          include: [...foreign],
+          maxWorkers: 2,
+          // Programs that we cannot change; the summary reporter limits how many tests may need it.
+          retry: 1,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
   },
 });

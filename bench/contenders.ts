@@ -24,7 +24,7 @@ export async function startLayover(hub?: { readonly url: string }): Promise<Cont
   const tags = { ttl: '1h', rules: [{ match: '^stale$', ttl: '0s' }] };
   // As dist/main.js starts itself.
   const nodeArguments = ['--max-semi-space-size=4'];
-  const layover = await Layover.start({
+  const layover = await Layover.startProcess({
     nodeArguments,
     config: hub ? { proxy: { upstreams: [dockerHubUpstream(hub, { tags })] } } : {},
   });

@@ -95,7 +95,7 @@ async function timeOpen(directory: string): Promise<number> {
 async function timeReady(dataDirectory: string): Promise<number> {
   const startedAt = performance.now();
   const upstreams = [{ name: 'docker.io', remoteurl: 'http://127.0.0.1:9', default: true }];
-  await using layover = await Layover.start({ dataDirectory, config: { proxy: { upstreams } } });
+  await using layover = await Layover.startProcess({ dataDirectory, config: { proxy: { upstreams } } });
   const answer = await fetch(`${layover.url}/v2/`);
   if (!answer.ok) throw new Error(`${answer.status} of a cache that should be ready`);
   return performance.now() - startedAt;

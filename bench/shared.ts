@@ -41,9 +41,12 @@ export async function measureShared(bench: SharedBench): Promise<Figure[]> {
 async function timeHits({ hub, subjects, scale }: SharedBench, redis: RedisServer): Promise<Figure[]> {
   const proxy = { upstreams: [dockerHubUpstream(hub, { tags: { ttl: '1h' } })] };
   const nodeArguments = ['--max-semi-space-size=4'];
-  await using without = await Layover.start({ nodeArguments, config: { proxy } });
-  await using withRedis = await Layover.start({ nodeArguments, config: { proxy, redis: { addrs: [redis.address] } } });
-  await withRedis.waitForOutput(/Redis is available/);
+  await using without = await Layover.startProcess({ nodeArguments, config: { proxy } });
+  await using withRedis = await Layover.startProcess({
+    nodeArguments,
+    config: { proxy, redis: { addrs: [redis.address] } },
+  });
+  await withRedis.waitForOutput(/Redis available/);
   const paths = {
     'manifest by digest': `manifests/${subjects.manifest}`,
     '2.5 KB blob': `blobs/${subjects.smallBlob}`,

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S node --max-semi-space-size=4
-// What a command needs is loaded when it is run: a health check every ten seconds is not to cost what a server does to start.
-// The flag (MiB) keeps a busy process some 40 MB smaller, at no cost that could be measured; it works only on the command line.
+// A command loads its modules when it runs: a health check every ten seconds must not cost as much as the start of a server.
+// The flag (MiB) keeps a busy process some 40 MB smaller, without measurable cost. It works on the command line only.
 import { basename } from 'node:path';
 import { argv, exit, stderr, stdin, stdout } from 'node:process';
 
@@ -14,7 +14,7 @@ import { ConfigError } from './config/problem.ts';
 import { processEnvironment } from './config/process-environment.ts';
 import { VERSION, versionLine } from './version.ts';
 
-// `make binaries` sets it in bin/registry, as node makes argv[1] absolute.
+// `make binaries` sets it in bin/registry, because node makes argv[1] absolute.
 const invokedAs = processEnvironment['LAYOVER_INVOKED_AS'] ?? argv[1] ?? 'layover';
 const name = basename(invokedAs)
   .replace(/\.[jt]s$/, '')
@@ -24,27 +24,27 @@ const program = new Command(name);
 program
   .description('Pull-through cache and registry for container images')
   .version(name === 'registry' ? versionLine(invokedAs) : `layover ${VERSION}`, '-v, --version', 'print the version')
-  .showHelpAfterError('(add --help for what is possible)')
+  .showHelpAfterError('(see --help)')
   .addHelpText(
     'after',
     `
-Without a configuration it serves docker.io, ghcr.io, quay.io, registry.k8s.io, gcr.io, mcr.microsoft.com and
-public.ecr.aws on port 5000, and stores under ./data:
+Without a configuration file, Layover caches docker.io, ghcr.io, quay.io, registry.k8s.io, gcr.io, mcr.microsoft.com
+and public.ecr.aws on port 5000, and stores content in ./data:
 
   $ layover serve
   $ docker pull localhost:5000/docker.io/library/alpine
 
-Every key of the configuration can be set by the environment, such as REGISTRY_HTTP_ADDR=:8080.`,
+Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR=:8080 for http.addr.`,
   );
 
 program
   .command('serve')
-  .description('start the service')
-  .argument('[config.yml]', 'configuration; else REGISTRY_CONFIGURATION_PATH, else the built-in default')
+  .description('run the cache and registry')
+  .argument('[config.yml]', 'configuration file (default: $REGISTRY_CONFIGURATION_PATH, or the built-in configuration)')
   .addHelpText(
     'after',
     `
-SIGTERM and SIGINT let running answers finish (http.draintimeout) and keep unfinished downloads for the next start.
+On SIGTERM or SIGINT, requests in progress get http.draintimeout to finish. Unfinished downloads resume after the next start.
 
   $ layover serve config/examples/docker-hub-mirror.yml
   $ REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/srv/cache layover serve`,
@@ -56,27 +56,34 @@ SIGTERM and SIGINT let running answers finish (http.draintimeout) and keep unfin
 
 program
   .command('healthcheck')
-  .description('ask the running service whether it is ready; the exit code says so')
-  .argument('[config.yml]', 'configuration of the service; else as `serve` finds it')
-  .option('--url <url>', 'ask this page instead of /readyz on the debug server or the registry')
+  .description('check that the running server is ready: exit code 0, otherwise 1')
+  .argument('[config.yml]', 'configuration file of the server (default: the same as for `serve`)')
+  .option('--url <url>', 'page to request (default: /readyz of the debug server, or else of the registry)')
   .addHelpText(
     'after',
     `
-For containers, whose image has no curl:
+The page must respond with a status of 2xx within 4 seconds. Made for containers without curl:
 
-  HEALTHCHECK CMD ["layover", "healthcheck"]`,
+  HEALTHCHECK CMD ["layover", "healthcheck"]
+
+  $ layover healthcheck config.yml
+  $ layover healthcheck --url http://localhost:5001/livez`,
   )
   .action(async (file: string | undefined, { url }: { url?: string }) => {
     const { healthcheck } = await import('./commands/healthcheck.ts');
     end(await healthcheck({ file, url, env: processEnvironment, out: stdout }));
   });
 
-const config = program.command('config').description('check a configuration, or describe what can be in one');
+const config = program.command('config').description('validate a configuration, or print its schema');
 
 config
   .command('check')
-  .description('read a configuration as `serve` would, and tell everything that is wrong with it')
-  .argument('[config.yml]', 'configuration; else REGISTRY_CONFIGURATION_PATH, else the built-in default')
+  .description('validate a configuration and report every problem: exit code 0, or 1 when it is not valid')
+  .argument('[config.yml]', 'configuration file (default: $REGISTRY_CONFIGURATION_PATH, or the built-in configuration)')
+  .addHelpText(
+    'after',
+    '\n  $ layover config check config.yml\n  $ REGISTRY_PROXY_TTL=24h layover config check config.yml',
+  )
   .action(async (file: string | undefined) => {
     const { checkConfig } = await import('./commands/config.ts');
     end(await checkConfig(file, processEnvironment, stdout));
@@ -84,7 +91,7 @@ config
 
 config
   .command('schema')
-  .description('print the JSON schema, for editors')
+  .description('print the JSON schema of the configuration, for editors')
   .addHelpText(
     'after',
     '\n  $ layover config schema > layover.schema.json\n  # yaml-language-server: $schema=layover.schema.json',
@@ -105,7 +112,7 @@ function end(code: number): void {
 }
 
 try {
-  // Like distribution's, which exits with 0.
+  // Like distribution's `registry`, which exits with 0.
   if (name === 'registry' && argv.length === 2) program.help();
   await program.parseAsync();
 } catch (err) {
@@ -113,7 +120,7 @@ try {
   exit(1);
 }
 
-/** What an operator can act on, in one line; the stack only for what is a fault of ours. */
+/** One line for a failure that an operator can act on; the stack for an internal error. */
 function reasonOf(err: unknown): string {
   if (!(err instanceof Error)) return String(err);
   const { code, message, stack } = err as NodeJS.ErrnoException;

@@ -1,11 +1,5 @@
-import { readFileSync } from 'node:fs';
-
-// package.json is one level above both src/ and dist/.
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-
-export const VERSION: string = version;
+/** Written by `npm run release`, and compared with package.json by a test: a bundle has no package.json to read. */
+export const VERSION = '0.1.0';
 
 /**
  * The line that distribution's programs print for `--version`: `<argv0> <package> <version>`.

@@ -1,4 +1,4 @@
-import { ENDPOINTS, type EndpointName, type Operation, type OperationAnswer } from '../../src/oci/endpoints.ts';
+import { ENDPOINTS, type EndpointName, type Operation, type OperationResponse } from '../../src/oci/endpoints.ts';
 import { ERROR_CODES, type RegistryErrorCode } from '../../src/oci/errors.ts';
 import { OPERATIONS } from '../../src/oci/request.ts';
 import { statusText } from './status-text.ts';
@@ -45,7 +45,7 @@ function toRoute(name: EndpointName) {
   };
 }
 
-function toRequest({ summary, query, requestHeaders, requestBody, answers, errors }: Operation, path: string) {
+function toRequest({ summary, query, requestHeaders, requestBody, responses, errors }: Operation, path: string) {
   const hasBody = requestBody !== undefined;
   const statuses = [...new Set(errors.map((code) => ERROR_CODES[code].status))].toSorted((a, b) => a - b);
   return {
@@ -55,15 +55,15 @@ function toRequest({ summary, query, requestHeaders, requestBody, answers, error
     PathParameters: [...path.matchAll(/<(\w+)>/g)].map(([, name = '']) => toParameter(name, '')),
     QueryParameters: toParameters(query),
     Body: hasBody ? { ContentType: 'application/octet-stream', Format: requestBody } : NO_BODY,
-    Successes: answers.filter(({ status }) => status < 400).map((answer) => toResponse(answer, [])),
+    Successes: responses.filter(({ status }) => status < 400).map((response) => toResponse(response, [])),
     Failures: [
-      ...answers.filter(({ status }) => status >= 400).map((answer) => toResponse(answer, [])),
+      ...responses.filter(({ status }) => status >= 400).map((response) => toResponse(response, [])),
       ...statuses.map((status) => toResponse({ status, when: statusText(status) }, errors)),
     ],
   };
 }
 
-function toResponse({ status, when, headers }: OperationAnswer, errors: readonly RegistryErrorCode[]) {
+function toResponse({ status, when, headers }: OperationResponse, errors: readonly RegistryErrorCode[]) {
   const codes = errors.filter((code) => ERROR_CODES[code].status === status);
   return {
     Name: '',

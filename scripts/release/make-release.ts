@@ -30,6 +30,9 @@ export interface MadeRelease {
 }
 
 const OUTPUT = 'releases';
+const VERSION_FILE = 'src/version.ts';
+/** What the commit of a release changes. */
+const CHANGED = ['CHANGELOG.md', 'changes', 'package.json', 'package-lock.json', VERSION_FILE] as const;
 
 /**
  * Writes version and changelog, builds and packs, then commits and tags. After a failure the work tree is as before.
@@ -53,24 +56,25 @@ export async function makeRelease({ root, wanted, date, env }: ReleaseOptions): 
     await writeFile(changelogFile, released);
     for (const { file } of fragments) await rm(join(root, 'changes', file));
     await commands.npm('version', version, '--no-git-tag-version', '--allow-same-version');
+    await writeVersion(join(root, VERSION_FILE), version);
     const files = await writeOutput({ root, version, notes, commands });
-    await commands.git('add', '--all', 'CHANGELOG.md', 'changes', 'package.json', 'package-lock.json');
+    await commands.git('add', '--all', ...CHANGED);
     await commands.git('commit', '--quiet', '--message', `Release ${tag}`);
     // Headings of the notes are no comments of git's.
     await commands.git('tag', '--annotate', tag, '--cleanup=verbatim', '--message', `${tag}\n\n${notes}`);
     return { version, tag, notes, ...files };
   } catch (err) {
-    await commands.git(
-      'restore',
-      '--staged',
-      '--worktree',
-      'CHANGELOG.md',
-      'changes',
-      'package.json',
-      'package-lock.json',
-    );
+    await commands.git('restore', '--staged', '--worktree', ...CHANGED);
     throw err;
   }
+}
+
+/** Sets the constant that the program prints. @throws {Error} when the file has no such constant */
+async function writeVersion(file: string, version: string): Promise<void> {
+  const source = await readFile(file, 'utf8');
+  const constant = /^(export const VERSION = )'[^']*';$/m;
+  if (!constant.test(source)) throw new Error(`${file}: no VERSION`);
+  await writeFile(file, source.replace(constant, `$1'${version}';`));
 }
 
 interface OutputOptions {

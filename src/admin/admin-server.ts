@@ -6,19 +6,19 @@ import type { Listen } from '../config/config.ts';
 import { bind, closeNow } from '../http/listen/bound-server.ts';
 import { PROFILES_PATH } from '../http/pages/debug-profiles.ts';
 import { ADMIN_PATH } from './api.ts';
-import { refuseStrangers, requireToken, type TokenCheck } from './authenticate.ts';
-import { type AdminRoutesOptions, answerAdminError, createAdminRoutes } from './routes.ts';
+import { refuseForeignPages, requireToken, type TokenCheck } from './authenticate.ts';
+import { type AdminRoutesOptions, respondAdminError, createAdminRoutes } from './routes.ts';
 
 /** Permissions of a socket. */
 const OWNER_ONLY = 0o600;
 
 export interface AdminServerOptions extends AdminRoutesOptions {
   readonly listen: Listen;
-  /** Further names and addresses by which it is reached. */
+  /** Additional names and addresses of the server. */
   readonly hosts?: readonly string[];
-  /** Undefined: whoever reaches the address may do everything. */
+  /** Absent when access to the address is enough. */
   readonly hasToken?: TokenCheck | undefined;
-  /** Of the process, which hold secrets: for a socket. */
+  /** Profiles of the process. They contain secrets, so only the socket has them. */
   readonly profiles?: Router;
 }
 
@@ -28,7 +28,7 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** The admin API on an address of its own. @throws what listening failed with */
+/** The admin API on a separate address. @throws when it cannot listen */
 export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
   const { listen } = options;
   const server = createServer(createAdminApp(options));
@@ -36,14 +36,16 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
   return { url, close: () => closeNow(server) };
 }
 
-/** The same below the pages that an app has already, where `listen` is the app's own. */
+/** The admin API for an existing server, which listens on `listen`. */
 export function createAdminApp({ listen, hosts = [], hasToken, profiles, ...routes }: AdminServerOptions): Express {
   const app = express();
-  const guards = hasToken ? [refuseStrangers(undefined), requireToken(hasToken)] : [refuseStrangers({ listen, hosts })];
+  const guards = hasToken
+    ? [refuseForeignPages(undefined), requireToken(hasToken)]
+    : [refuseForeignPages({ listen, hosts })];
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(ADMIN_PATH, ...guards, createAdminRoutes(routes));
   if (profiles) app.use(PROFILES_PATH, ...guards, profiles);
-  app.use(answerAdminError(routes.onError));
+  app.use(respondAdminError(routes.onError));
   return app;
 }

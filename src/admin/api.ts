@@ -1,9 +1,12 @@
+import { join } from 'node:path';
+
+import type { Config } from '../config/config.ts';
 import type { ControlFailure } from '../operations/control-error.ts';
 
-/** Below which everything of the admin API is. */
+/** All paths of the admin API start with it. */
 export const ADMIN_PATH = '/admin/api/v1';
 
-/** What the API answers instead of what was asked for. */
+/** Body of an error response. */
 export interface AdminErrorBody {
   readonly error: { readonly reason: ControlFailure | 'internal'; readonly message: string };
 }
@@ -15,3 +18,9 @@ export const STATUS_OF: Readonly<Record<ControlFailure, number>> = {
   held: 409,
   unavailable: 503,
 };
+
+/** Where commands on the same machine find a running server. @returns undefined when the storage is not a directory */
+export function adminSocketPath({ storage }: Config): string | undefined {
+  const { driver } = storage;
+  return driver.kind === 'filesystem' ? join(driver.rootDirectory, 'layover', 'admin.sock') : undefined;
+}

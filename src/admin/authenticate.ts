@@ -1,47 +1,51 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 
 import type { Request, RequestHandler } from 'express';
 
 import type { Listen } from '../config/config.ts';
+import { WatchedFile } from '../files/watched-file.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { refuseForeign } from '../http/client/foreign-requests.ts';
 import { createHostCheck } from '../http/client/known-hosts.ts';
 
 export interface AdminSecret {
   readonly token: string | undefined;
-  /** Read for every request, so that a new token counts at once. */
+  /** Checked at every request, so that a new token takes effect at once. */
   readonly tokenFile: string | undefined;
 }
 
 /** Whether a request has the bearer token. */
 export type TokenCheck = (request: Request) => Promise<boolean>;
 
-export function createTokenCheck(secret: AdminSecret): TokenCheck {
+export function createTokenCheck({ token, tokenFile }: AdminSecret): TokenCheck {
+  const file =
+    tokenFile === undefined
+      ? undefined
+      : new WatchedFile({ path: tokenFile, parse: (bytes) => trimmed(bytes.toString('utf8')) });
   return async ({ headers }) => {
     const [, given] = /^Bearer +(.+)$/i.exec(headers.authorization ?? '') ?? [];
     if (given === undefined) return false;
-    const expected = await readToken(secret);
+    const expected = file ? await file.load().catch(() => undefined) : trimmed(token);
     return expected !== undefined && isSame(given, expected);
   };
 }
 
-/** Lets nobody through without the bearer token. */
+/** Rejects requests without the bearer token. */
 export function requireToken(hasToken: TokenCheck): RequestHandler {
   return async (request, response, next) => {
     if (await hasToken(request)) return next();
     response.set('www-authenticate', 'Bearer realm="layover-admin"');
-    throw new ControlError('denied', 'the admin API takes the token of admin.token or admin.tokenfile');
+    throw new ControlError('denied', 'the admin API requires the token of admin.token or admin.tokenfile');
   };
 }
 
 /**
- * Refuses requests that a page in a browser may have sent, where reaching the address is enough to be admitted. With a token the host
- * name does not matter, as no page has the token; a page of another origin is always refused.
+ * Rejects requests that a web page in a browser may have sent. Pages of other origins are always rejected. Without a token, the host name
+ * must also be a known one; with a token it does not matter, because no page has the token.
  *
  * @param open the server's address and its further hosts; absent when a token is required
  */
-export function refuseStrangers(
+export function refuseForeignPages(
   open: { readonly listen: Listen; readonly hosts: readonly string[] } | undefined,
 ): RequestHandler {
   const isKnownHost = open === undefined || open.listen.net === 'unix' ? () => true : createHostCheck(open);
@@ -54,22 +58,21 @@ export function refuseStrangers(
 const JSON_TYPE = /^application\/json[ \t]*(?:;|$)/i;
 
 /**
- * A page in somebody's browser can send requests to an address on their machine, though none with this content type that it has not
- * been allowed to. One without a body needs it as well.
+ * A web page in a browser can send requests to addresses of the user's machine, but not with this content type, unless the server
+ * allows it. Requests without a body need it as well.
  */
 export const requireJson: RequestHandler = ({ method, headers }, _response, next) => {
   const changes = method !== 'GET' && method !== 'HEAD';
   if (changes && !JSON_TYPE.test(headers['content-type'] ?? ''))
-    throw new ControlError('invalid', 'send application/json');
+    throw new ControlError('invalid', 'the content type must be application/json');
   next();
 };
 
-async function readToken({ token, tokenFile }: AdminSecret): Promise<string | undefined> {
-  const text = tokenFile === undefined ? token : await readFile(tokenFile, 'utf8').catch(() => undefined);
-  return text?.trim() || undefined;
+function trimmed(text = ''): string | undefined {
+  return text.trim() || undefined;
 }
 
-/** In a time that tells nothing of either. Node reads the bytes of a header as Latin-1; a token in a file is UTF-8. */
+/** Compares in constant time. Node decodes header bytes as Latin-1; a token in a file is UTF-8. */
 function isSame(given: string, expected: string): boolean {
   const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
   return timingSafeEqual(hash(Buffer.from(given, 'latin1')), hash(Buffer.from(expected)));

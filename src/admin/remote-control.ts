@@ -1,7 +1,4 @@
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
-import { text } from 'node:stream/consumers';
-
+import { boundedFetch, type FetchedResponse } from '../fetch/bounded-fetch.ts';
 import type {
   CacheControl,
   CacheStats,
@@ -23,25 +20,27 @@ export interface RemoteControlOptions {
   /** `http://…`, `https://…` or `unix:<path>`. */
   readonly url: string;
   readonly token?: string | undefined;
-  /** Milliseconds for one answer; a refresh may wait for an upstream. */
+  /** For one response, which may wait for an upstream. @default 60 s. Milliseconds. */
   readonly timeoutMs?: number;
 }
 
-/** Nobody listens there. */
+/** No server listens at the address. */
 export class ServerUnreachableError extends Error {
   override readonly name = 'ServerUnreachableError';
-  /** Such as `ECONNREFUSED`. */
+  /** Such as `ECONNREFUSED`; empty for a timeout. */
   readonly code: string;
 
-  constructor(url: string, cause: NodeJS.ErrnoException) {
-    super(`${url}: ${cause.message}`, { cause });
-    this.code = cause.code ?? '';
+  constructor(url: string, cause: unknown) {
+    super(`${url}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   }
 }
 
 const TIMEOUT_MS = 60_000;
+/** A list has at most a few thousand entries. */
+const MAX_BYTES = 64 * 1024 * 1024;
 
-/** The cache of another process, by its admin API. Its methods also throw {@link ServerUnreachableError}. */
+/** The cache of another process, through its admin API. Its methods also throw {@link ServerUnreachableError}. */
 export class RemoteControl implements CacheControl {
   readonly #options: RemoteControlOptions;
 
@@ -108,40 +107,41 @@ export class RemoteControl implements CacheControl {
   }
 
   async #call<T>(method: string, path: string, body?: object): Promise<T> {
-    const { status, answer } = await this.#send(method, `${ADMIN_PATH}${path}`, body && JSON.stringify(body));
-    const parsed = parseJson(answer);
+    const { status, body: text } = await this.#send(method, `${ADMIN_PATH}${path}`, body && JSON.stringify(body));
+    const parsed = parseJson(text.toString());
     if (status < 300 && parsed !== undefined) return parsed as T;
     const { error } = (parsed ?? {}) as Partial<AdminErrorBody>;
     if (!error)
-      throw new ControlError('unavailable', `${this.#options.url} does not answer as Layover does (${status})`);
+      throw new ControlError('unavailable', `${this.#options.url} is not the admin API of Layover (status ${status})`);
     throw new ControlError(isControlFailure(error.reason) ? error.reason : 'unavailable', error.message);
   }
 
-  async #send(method: string, path: string, body: string | undefined): Promise<{ status: number; answer: string }> {
+  async #send(method: string, path: string, body: string | undefined): Promise<FetchedResponse> {
     const { url, token, timeoutMs = TIMEOUT_MS } = this.#options;
     const headers = {
-      ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+      ...(body !== undefined && { 'content-type': 'application/json', 'content-length': `${Buffer.byteLength(body)}` }),
       ...(token !== undefined && { authorization: `Bearer ${Buffer.from(token).toString('latin1')}` }),
     };
-    const options = { method, headers, signal: AbortSignal.timeout(timeoutMs) };
     const socketPath = url.startsWith('unix:') ? url.slice('unix:'.length) : undefined;
-    return new Promise((resolve, reject) => {
-      const base = url.replace(/\/+$/, '');
-      const sent = socketPath
-        ? httpRequest({ ...options, socketPath, path })
-        : (base.startsWith('https:') ? httpsRequest : httpRequest)(`${base}${path}`, options);
-      sent.once('error', (err: NodeJS.ErrnoException) => reject(new ServerUnreachableError(url, err)));
-      sent.once('response', (response) => {
-        text(response).then((answer) => resolve({ status: response.statusCode ?? 0, answer }), reject);
+    const base = socketPath === undefined ? url.replace(/\/+$/, '') : 'http://localhost';
+    try {
+      return await boundedFetch(`${base}${path}`, {
+        method,
+        headers,
+        body,
+        socketPath,
+        timeoutMs,
+        maxBytes: MAX_BYTES,
       });
-      sent.end(body);
-    });
+    } catch (err) {
+      throw new ServerUnreachableError(url, err);
+    }
   }
 }
 
-function parseJson(answer: string): unknown {
+function parseJson(body: string): unknown {
   try {
-    return JSON.parse(answer);
+    return JSON.parse(body);
   } catch {
     return undefined;
   }

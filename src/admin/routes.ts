@@ -7,11 +7,11 @@ import { requireJson } from './authenticate.ts';
 
 export interface AdminRoutesOptions {
   readonly cache: CacheControl;
-  /** Something went wrong that the caller cannot act upon. */
+  /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
 
-/** The admin API, to be mounted at `ADMIN_PATH` behind whatever says who may use it. */
+/** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes({ cache, onError }: AdminRoutesOptions): Router {
   const router = express.Router();
   router.use(requireJson, express.json({ limit: '16kb' }));
@@ -21,78 +21,78 @@ export function createAdminRoutes({ cache, onError }: AdminRoutesOptions): Route
   });
   addRoutes(router, cache);
   router.use(() => {
-    throw new ControlError('not-found', 'the admin API has no such page');
+    throw new ControlError('not-found', 'no such page in the admin API');
   });
-  router.use(answerAdminError(onError));
+  router.use(respondAdminError(onError));
   return router;
 }
 
 function addRoutes(router: Router, cache: CacheControl): void {
   router.get(
     '/cache',
-    answer((request) => cache.list(listQuery(request))),
+    respond((request) => cache.list(listQuery(request))),
   );
   router.get(
     '/cache/entry',
-    answer(({ query }) => cache.show(textOf(query, 'name'))),
+    respond(({ query }) => cache.show(textOf(query, 'name'))),
   );
   router.post(
     '/evict',
-    answer(({ body }) => cache.evict(textOf(body, 'name'))),
+    respond(({ body }) => cache.evict(textOf(body, 'name'))),
   );
   router.post(
     '/refresh',
-    answer(({ body }) => cache.refresh(textOf(body, 'name'))),
+    respond(({ body }) => cache.refresh(textOf(body, 'name'))),
   );
   router.get(
     '/pins',
-    answer(() => cache.pins().then((pins) => ({ pins }))),
+    respond(() => cache.pins().then((pins) => ({ pins }))),
   );
   router.post(
     '/pins',
-    answer(({ body }) => cache.pin(textOf(body, 'pattern'))),
+    respond(({ body }) => cache.pin(textOf(body, 'pattern'))),
   );
   router.delete(
     '/pins',
-    answer(({ body }) => cache.unpin(textOf(body, 'pattern'))),
+    respond(({ body }) => cache.unpin(textOf(body, 'pattern'))),
   );
   router.get(
     '/stats',
-    answer(() => cache.stats()),
+    respond(() => cache.stats()),
   );
   router.get(
     '/scrub',
-    answer(() => cache.scrubStatus()),
+    respond(() => cache.scrubStatus()),
   );
   router.post(
     '/scrub',
-    answer(() => cache.startScrub()),
+    respond(() => cache.startScrub()),
   );
   router.get(
     '/index/rebuild',
-    answer(() => cache.rebuildStatus()),
+    respond(() => cache.rebuildStatus()),
   );
   router.post(
     '/index/rebuild',
-    answer(() => cache.startRebuild()),
+    respond(() => cache.startRebuild()),
   );
   router.get(
     '/collection',
-    answer(() => cache.collectionStatus()),
+    respond(() => cache.collectionStatus()),
   );
   router.post(
     '/collection',
-    answer(({ body }) => cache.startCollection(collectionRequest(body))),
+    respond(({ body }) => cache.startCollection(collectionRequest(body))),
   );
 }
 
-/** What `find` gives, as JSON; an empty object for nothing. */
-function answer(find: (request: Request) => Promise<object | void>): RequestHandler {
+/** Sends the result of `find` as JSON; `{}` without a result. */
+function respond(find: (request: Request) => Promise<object | void>): RequestHandler {
   return async (request, response) => void response.json((await find(request)) ?? {});
 }
 
 /** Express recognises an error handler by its four parameters. */
-export function answerAdminError(onError: (error: unknown) => void): ErrorRequestHandler {
+export function respondAdminError(onError: (error: unknown) => void): ErrorRequestHandler {
   return (error: unknown, _request, response, next) => {
     if (response.headersSent) {
       next(error);
@@ -100,18 +100,18 @@ export function answerAdminError(onError: (error: unknown) => void): ErrorReques
     }
     const status = statusOf(error);
     if (status === 500) onError(error);
-    const isTold = status !== 500 && error instanceof Error;
+    const isShown = status !== 500 && error instanceof Error;
     const body: AdminErrorBody = {
       error: {
         reason: error instanceof ControlError ? error.reason : status < 500 ? 'invalid' : 'internal',
-        message: isTold ? error.message : 'something went wrong; the log says what',
+        message: isShown ? error.message : 'internal error; see the log',
       },
     };
     response.status(status).json(body);
   };
 }
 
-/** A `RegistryError` and what Express throws of bad requests know their own. */
+/** A `RegistryError` and Express's errors of bad requests have a status. */
 function statusOf(error: unknown): number {
   if (error instanceof ControlError) return STATUS_OF[error.reason];
   const { status } = (error ?? {}) as { status?: unknown };

@@ -1,20 +1,24 @@
-import type { AuthConfig } from '../config/config.ts';
+import type { AuthConfig, HtpasswdConfig, TokenConfig } from '../config/config.ts';
 import type { AuthEvents } from './auth-events.ts';
-import { type Asked, type Authenticator, type Presented, splitCredentials, type Verdict } from './authenticator.ts';
+import {
+  type ChallengeContext,
+  type Authenticator,
+  type Presented,
+  splitCredentials,
+  type Verdict,
+} from './authenticator.ts';
 import { FailureLimit } from './failure-limit.ts';
 import { Groups } from './groups.ts';
-import { Htpasswd } from './htpasswd.ts';
 import { ANONYMOUS, type Identity } from './identity.ts';
 import { createMtls } from './mtls.ts';
 import { Policy } from './policy.ts';
 import { createSilly } from './silly.ts';
-import { openToken } from './token.ts';
-import { TokenIssuer } from './token-issuer.ts';
+import type { TokenIssuer, TokenIssuerOptions } from './token-issuer.ts';
 
-/** Whoever sent a request, as far as it can be told. */
+/** The client that sent a request. */
 export interface Caller {
   readonly identity: Identity;
-  /** It sent credentials, and they are not good. */
+  /** It sent credentials that were rejected. */
   readonly isRefused: boolean;
 }
 
@@ -26,23 +30,23 @@ export interface AuthOptions {
 }
 
 interface Methods {
-  /** By password or certificate. */
+  /** Methods with a password or certificate. */
   readonly logins: readonly Authenticator[];
-  /** All there are. */
+  /** All methods. */
   readonly all: readonly Authenticator[];
-  /** Those that clients are told of. */
+  /** Methods that challenges announce. */
   readonly offered: readonly Authenticator[];
   readonly issuer: TokenIssuer | undefined;
 }
 
-/** Who is calling, by any of the configured methods, and what they may do. */
+/** Identifies clients by the configured methods, and has the rules for what they may do. */
 export class Auth {
   readonly policy: Policy;
-  /** `auth.policy` says who may do what: not everybody who is known may see everything. */
+  /** `auth.policy` is set: not every known client may see everything. */
   readonly isRestricted: boolean;
-  /** `/v2/` is answered for nobody in particular as well. */
+  /** Anonymous clients may request `/v2/`. */
   readonly openPing: boolean;
-  /** Undefined: no tokens are given out here. */
+  /** Absent when this service issues no tokens. */
   readonly issuer: TokenIssuer | undefined;
   readonly #methods: Methods;
   readonly #groups: Groups;
@@ -62,38 +66,38 @@ export class Auth {
   }
 
   /**
-   * By the first method that knows the credentials. Does not wait when the same were good a moment ago.
+   * Identifies the client by the first method that accepts its credentials. Synchronous when the same credentials were good a moment ago.
    *
    * @throws {RegistryError} `TOOMANYREQUESTS` | `UNAVAILABLE`
    */
   identify(presented: Presented): Caller | Promise<Caller> {
-    const verdict = firstVerdict(this.#methods.all, saidBy(presented));
+    const verdict = firstVerdict(this.#methods.all, withoutEmptyLogin(presented));
     return verdict instanceof Promise
       ? verdict.then((known) => this.#toCaller(known, presented))
       : this.#toCaller(verdict, presented);
   }
 
-  /** By password or certificate alone, and without the groups that {@link withGroups} adds. @throws as {@link identify} */
+  /** Identifies the client by password or certificate only, without the groups that {@link withGroups} adds. @throws like {@link identify} */
   async logIn(presented: Presented): Promise<Caller> {
-    const said = saidBy(presented);
-    const identity = await firstVerdict(this.#methods.logins, said);
-    return { identity: identity ?? ANONYMOUS, isRefused: !identity && said.authorization !== undefined };
+    const shown = withoutEmptyLogin(presented);
+    const identity = await firstVerdict(this.#methods.logins, shown);
+    return { identity: identity ?? ANONYMOUS, isRefused: !identity && shown.authorization !== undefined };
   }
 
-  /** With those of the configuration. */
+  /** Adds the groups of the configuration. */
   withGroups(identity: Identity): Identity | Promise<Identity> {
     const groups = identity.name === '' ? [] : this.#groups.of(identity.name);
     return groups instanceof Promise ? groups.then((read) => join(identity, read)) : join(identity, groups);
   }
 
-  /** One for each method that a client could use. */
-  challenges(asked: Asked): string[] {
-    const all = this.#methods.offered.map((method) => method.challenge(asked));
+  /** One challenge for each method that a client could use. */
+  challenges(context: ChallengeContext): string[] {
+    const all = this.#methods.offered.map((method) => method.challenge(context));
     return all.filter((challenge) => challenge !== undefined);
   }
 
   #toCaller(verdict: Verdict, presented: Presented): Caller | Promise<Caller> {
-    if (!verdict) return { identity: ANONYMOUS, isRefused: saidBy(presented).authorization !== undefined };
+    if (!verdict) return { identity: ANONYMOUS, isRefused: withoutEmptyLogin(presented).authorization !== undefined };
     const identity = this.withGroups(verdict);
     if (identity instanceof Promise) return identity.then((joined) => ({ identity: joined, isRefused: false }));
     return { identity, isRefused: false };
@@ -101,21 +105,36 @@ export class Auth {
 }
 
 async function openMethods({ config, events, now }: AuthOptions): Promise<Methods> {
-  const failures = new FailureLimit({ max: config.maxFailures, events, now });
-  const htpasswd = config.htpasswd && (await Htpasswd.open({ config: config.htpasswd, failures, events, now }));
+  const htpasswd = config.htpasswd && (await openHtpasswd(config.htpasswd, { config, events, now }));
   const token = config.token && (await openToken(config.token, { events, now }));
   const passwordMark = async (user: string) => htpasswd?.passwordMark(user);
-  const issuer = config.issuer && (await TokenIssuer.open({ config: config.issuer, passwordMark, events, now }));
+  const issuer = config.issuer && (await openIssuer({ config: config.issuer, passwordMark, events, now }));
   const mtls = config.mtls && createMtls(config.mtls);
   const silly = config.silly && createSilly(config.silly);
   const all = [token, issuer?.bearer, htpasswd, mtls, silly].filter(isThere);
   return {
     logins: [htpasswd, mtls].filter(isThere),
     all,
-    // Docker that is told of both answers both at once, and the password, or the lack of one, wins over the token.
+    // Given both challenges, Docker sends both credentials at once, and the password, or its absence, overrides the token.
     offered: issuer ? all.filter((method) => method !== htpasswd) : all,
     issuer,
   };
+}
+
+// Only the configured methods load bcrypt or the package for tokens.
+
+async function openHtpasswd(config: HtpasswdConfig, { config: { maxFailures }, events, now }: AuthOptions) {
+  const { Htpasswd } = await import('./htpasswd.ts');
+  return Htpasswd.open({ config, failures: new FailureLimit({ max: maxFailures, events, now }), events, now });
+}
+
+async function openToken(config: TokenConfig, options: Pick<AuthOptions, 'events' | 'now'>) {
+  return (await import('./token.ts')).openToken(config, options);
+}
+
+async function openIssuer(options: TokenIssuerOptions) {
+  const { TokenIssuer } = await import('./token-issuer.ts');
+  return TokenIssuer.open(options);
 }
 
 function isThere<T>(value: T | undefined): value is T {
@@ -136,11 +155,11 @@ function join(identity: Identity, groups: readonly string[]): Identity {
   return groups.length === 0 ? identity : { ...identity, groups: [...identity.groups, ...groups] };
 }
 
-/** Podman and skopeo without a login answer a `Basic` challenge with neither user nor password. */
-function saidBy(presented: Presented): Presented {
+/** Podman and skopeo without a login respond to a `Basic` challenge with an empty user and password. */
+function withoutEmptyLogin(presented: Presented): Presented {
   const { authorization } = presented;
   if (authorization === undefined) return presented;
   const { scheme, rest } = splitCredentials(authorization);
-  const saysNobody = scheme === 'basic' && Buffer.from(rest, 'base64').toString() === ':';
-  return saysNobody ? { ...presented, authorization: undefined } : presented;
+  const isEmpty = scheme === 'basic' && Buffer.from(rest, 'base64').toString() === ':';
+  return isEmpty ? { ...presented, authorization: undefined } : presented;
 }

@@ -3,43 +3,43 @@ import type { PeerCertificate } from 'node:tls';
 import type { Access } from './access.ts';
 import type { Identity } from './identity.ts';
 
-/** What a client shows of itself. */
+/** Credentials that a client presents. */
 export interface Presented {
-  /** The header; undefined when there is none, or one that says nobody. */
+  /** The header. Absent when there is none, or one with an empty login. */
   readonly authorization: string | undefined;
   /** IP address; empty on a unix socket. */
   readonly address: string;
-  /** Stands for the connection; has the same {@link certificate} as long as it lasts. */
+  /** Identifies the connection, which has the same {@link certificate} until it ends. */
   readonly connection: object;
   /** Verified by the TLS server. */
   readonly certificate: () => PeerCertificate | undefined;
 }
 
-/** Undefined: nothing that is good with this method. */
+/** Absent when the client has no valid credentials for this method. */
 export type Verdict = Identity | undefined;
 
-/** What a challenge can tell. */
-export interface Asked {
+/** Facts that a challenge can contain. */
+export interface ChallengeContext {
   readonly accesses: readonly Access[];
-  /** Why the token that was sent is not enough. RFC 6750, section 3.1. */
+  /** Why the token in the request is not sufficient. RFC 6750, section 3.1. */
   readonly error: 'invalid_token' | 'insufficient_scope' | undefined;
   /** The `Host` that the client used. */
   readonly host: string;
   readonly forwardedProto: string | undefined;
-  /** Scheme and host of this service as the client reaches it, and the path prefix, without a slash at the end. */
+  /** Scheme, host and path prefix by which the client reaches this service, without a slash at the end. */
   readonly baseUrl: string;
 }
 
-/** One way to tell who is calling. */
+/** One method to identify clients. */
 export interface Authenticator {
   /**
-   * Does not wait when it has seen the same lately.
+   * Synchronous when the same credentials were good a moment ago.
    *
    * @throws {RegistryError} `TOOMANYREQUESTS` | `UNAVAILABLE`
    */
   identify(presented: Presented): Verdict | Promise<Verdict>;
-  /** For `WWW-Authenticate`; undefined when nothing in a header could help. */
-  challenge(asked: Asked): string | undefined;
+  /** For `WWW-Authenticate`. @returns undefined when no header could help */
+  challenge(context: ChallengeContext): string | undefined;
 }
 
 /** A quoted string of RFC 9110, section 5.6.4. */
@@ -47,7 +47,7 @@ export function quoted(text: string): string {
   return `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
 }
 
-/** The scheme, in lower case, and what follows it. RFC 9110, section 11.4. Linear in the text, which strangers send. */
+/** The scheme, in lower case, and what follows it. RFC 9110, section 11.4. Takes linear time, because the text is untrusted. */
 export function splitCredentials(authorization: string): { readonly scheme: string; readonly rest: string } {
   const text = authorization.trim();
   const space = text.indexOf(' ');

@@ -1,7 +1,7 @@
 import type { AuthEvents } from './auth-events.ts';
 import { formatScope } from './access.ts';
 import {
-  type Asked,
+  type ChallengeContext,
   type Authenticator,
   type Presented,
   quoted,
@@ -11,16 +11,16 @@ import {
 import { BadTokenError, type TokenVerifier } from './token-verifier.ts';
 
 export interface BearerOptions {
-  /** In the log. */
+  /** Its name in the log. */
   readonly method: 'token' | 'issuer';
   readonly service: string;
   /** URL of the token server. */
-  readonly realmOf: (asked: Asked) => string;
+  readonly realmOf: (context: ChallengeContext) => string;
   readonly verifier: TokenVerifier;
   readonly events: AuthEvents;
 }
 
-/** Tokens (RFC 6750), whoever gave them out. */
+/** Bearer tokens (RFC 6750) of a token server or of this service. */
 export class Bearer implements Authenticator {
   readonly #options: BearerOptions;
 
@@ -36,12 +36,12 @@ export class Bearer implements Authenticator {
     return verdict instanceof Promise ? verdict.catch((err: unknown) => this.#failed(err, address)) : verdict;
   }
 
-  /** As distribution, byte for byte. */
-  challenge(asked: Asked): string {
+  /** Byte for byte like distribution's. */
+  challenge(context: ChallengeContext): string {
     const { service, realmOf } = this.#options;
-    const scope = asked.accesses.length === 0 ? '' : `,scope=${quoted(formatScope(asked.accesses))}`;
-    const error = asked.error === undefined ? '' : `,error=${quoted(asked.error)}`;
-    return `Bearer realm=${quoted(realmOf(asked))},service=${quoted(service)}${scope}${error}`;
+    const scope = context.accesses.length === 0 ? '' : `,scope=${quoted(formatScope(context.accesses))}`;
+    const error = context.error === undefined ? '' : `,error=${quoted(context.error)}`;
+    return `Bearer realm=${quoted(realmOf(context))},service=${quoted(service)}${scope}${error}`;
   }
 
   #failed(err: unknown, address: string): undefined {

@@ -1,20 +1,21 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
 
-/** Longer chains have no use. */
+/** Longer chains are rejected. */
 const MAX_LENGTH = 10;
 
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** @throws {Error} when one of them cannot be read */
+/** @throws {Error} when a certificate cannot be read */
 export function parseCertificates(pem: string): X509Certificate[] {
   return (pem.match(PEM) ?? []).map((text) => new X509Certificate(text));
 }
 
 /**
- * The key of the first certificate of an `x5c` header (RFC 7515, section 4.1.6), if each is signed by the next and the last one by a
- * trusted one, or is trusted itself; undefined otherwise.
+ * The key of the first certificate of an `x5c` header (RFC 7515, section 4.1.6). Each certificate must be signed by the next, and the
+ * last one must be trusted or signed by a trusted one.
  *
- * @param now milliseconds of the epoch
+ * @param now Unix milliseconds
+ * @returns undefined for a chain that is not trusted
  */
 export function verifiedKey(x5c: unknown, trusted: readonly X509Certificate[], now: number): KeyObject | undefined {
   const chain = decode(x5c);

@@ -10,15 +10,15 @@ const MAX_ENTRIES = 10_000;
 interface Entry {
   readonly identity: Identity;
   readonly until: number;
-  /** What it was verified by. */
+  /** The users or keys that it was verified with. */
   readonly basis: object;
 }
 
 /**
- * Credentials that were right a moment ago, so that not every request costs a verification. They are kept as a keyed hash, for a
- * minute, and only as long as what they were verified by is the same.
+ * Credentials that were recently verified, so that not every request costs a verification. Each is kept as a keyed hash, for at most a
+ * minute, and only until the users or keys that it was verified with change.
  */
-export class Verified {
+export class CredentialCache {
   readonly #key = randomBytes(32);
   readonly #entries: BoundedCache<Entry> = createCountedCache({ maxEntries: MAX_ENTRIES });
   readonly #now: () => number;
@@ -27,7 +27,7 @@ export class Verified {
     this.#now = now;
   }
 
-  /** Names secrets without holding them. */
+  /** A name for secrets that does not reveal them. */
   nameOf(...secrets: readonly string[]): string {
     const hash = createHmac('sha256', this.#key);
     for (const secret of secrets) hash.update(`${secret.length}:`).update(secret);
@@ -39,7 +39,7 @@ export class Verified {
     return entry && entry.basis === basis && entry.until > this.#now() ? entry.identity : undefined;
   }
 
-  /** @param until milliseconds of the epoch; not longer than a minute all the same */
+  /** @param until Unix milliseconds; at most a minute from now is used */
   keep(name: string, basis: object, { identity, until = Infinity }: { identity: Identity; until?: number }): void {
     this.#entries.set(name, { identity, basis, until: Math.min(until, this.#now() + KEPT_MS) });
   }

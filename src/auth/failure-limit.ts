@@ -6,7 +6,7 @@ import { RegistryError } from '../oci/errors.ts';
 import type { AuthEvents } from './auth-events.ts';
 
 const WINDOW_MS = 60_000;
-/** An address as a whole may fail so many times as often as with one user: many people can be behind one proxy. */
+/** Limit of an address for all users, as a multiple of the limit for one user: many people can share a proxy. */
 const USERS_PER_ADDRESS = 10;
 const MAX_ADDRESSES = 10_000;
 const MAX_LOGINS = 50_000;
@@ -14,29 +14,29 @@ const MAX_LOGINS = 50_000;
 const KNOWN_MS = 24 * 60 * 60_000;
 
 interface Count {
-  /** Wrong passwords, and those that are being verified. */
+  /** Wrong passwords, including those still being verified. */
   tries: number;
   readonly since: number;
   isReported: boolean;
 }
 
-/** A password that is being verified. It counts as wrong until the first of these is called. */
+/** A password that is being verified. It counts as wrong until `release` is called. */
 export interface LoginAttempt {
   /** The password was right, or was not verified. */
   release(result: 'right' | 'unknown'): void;
 }
 
 export interface FailureLimitOptions {
-  /** Wrong passwords for one user from one address in a minute; 0: any number. */
+  /** Wrong passwords for one user from one address in a minute; 0: no limit. */
   readonly max: number;
   readonly events: Pick<AuthEvents, 'addressBlocked'>;
   readonly now: () => number;
 }
 
 /**
- * Slows down guessing of passwords. Failures count per address and user: a user stays able to log in from other addresses, and one
- * client with a wrong password does not lock out the others at its address. An address as a whole has ten times as many tries, against
- * guesses for many users.
+ * Slows down password guessing. Failures count per address and user: a user can still log in from other addresses, and a client with a
+ * wrong password does not lock out others at its address. Against guesses for many users, an address as a whole has a limit that is ten
+ * times as high.
  */
 export class FailureLimit {
   readonly #options: FailureLimitOptions;
@@ -48,7 +48,7 @@ export class FailureLimit {
     this.#options = options;
   }
 
-  /** Called before the password is verified, so that guesses at the same time count as well. @throws {RegistryError} `TOOMANYREQUESTS` */
+  /** Called before the password is verified, so that concurrent guesses count as well. @throws {RegistryError} `TOOMANYREQUESTS` */
   begin(address: string, user: string): LoginAttempt {
     const { max, now } = this.#options;
     if (max === 0) return { release: () => undefined };
@@ -86,7 +86,7 @@ export class FailureLimit {
   }
 }
 
-/** Of IPv6, whoever has one address has the 2⁶⁴ beside it. */
+/** An IPv6 address counts as its /64 network: one client usually has all of it. */
 function networkOf(address: string): string {
   if (!isIPv6(address)) return address;
   const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];

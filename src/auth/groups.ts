@@ -1,18 +1,18 @@
 import type { AuthConfig } from '../config/config.ts';
 import type { AuthEvents } from './auth-events.ts';
-import { WatchedFile } from './watched-file.ts';
+import { AuthFile } from './auth-file.ts';
 
 const MAX_BYTES = 1024 * 1024;
 
-/** Groups by member. */
+/** Groups by user. */
 export type Memberships = ReadonlyMap<string, readonly string[]>;
 
-/** Which groups a user is in, by the configuration and by a file. */
+/** The groups of users, from the configuration and from a file. */
 export class Groups {
   readonly #configured: Memberships;
-  readonly #file: WatchedFile<Memberships> | undefined;
+  readonly #file: AuthFile<Memberships> | undefined;
 
-  private constructor(configured: Memberships, file: WatchedFile<Memberships> | undefined) {
+  private constructor(configured: Memberships, file: AuthFile<Memberships> | undefined) {
     this.#configured = configured;
     this.#file = file;
   }
@@ -26,11 +26,10 @@ export class Groups {
     const parse = (bytes: Buffer) => {
       const { groups: read, ignored } = parseGroups(bytes.toString('utf8'));
       for (const line of ignored)
-        events.lineIgnored({ key, path: String(groupFile), line, reason: 'not group: users' });
+        events.lineSkipped({ key, path: String(groupFile), line, reason: 'not group: users' });
       return { value: byMember(read), entries: read.length };
     };
-    const file =
-      groupFile && (await WatchedFile.open({ key, path: groupFile, maxBytes: MAX_BYTES, parse, events, now }));
+    const file = groupFile && (await AuthFile.open({ key, path: groupFile, maxBytes: MAX_BYTES, parse, events, now }));
     return new Groups(byMember(Object.entries(groups)), file || undefined);
   }
 
@@ -45,7 +44,7 @@ export class Groups {
 
 type GroupList = readonly (readonly [group: string, users: readonly string[]])[];
 
-/** As Apache's `AuthGroupFile`: `team: alice bob`. A group may stand on several lines. */
+/** The format of Apache's `AuthGroupFile`: `team: alice bob`. A group may have several lines. */
 function parseGroups(text: string): { readonly groups: GroupList; readonly ignored: readonly number[] } {
   const groups: [string, string[]][] = [];
   const ignored: number[] = [];

@@ -8,11 +8,11 @@ import { DEFAULT_COST, hashPassword } from './passwords.ts';
 /** Users with their bcrypt hashes. */
 export interface Users {
   readonly hashes: ReadonlyMap<string, string>;
-  /** The highest there is. */
+  /** Highest cost of the hashes. */
   readonly cost: number;
 }
 
-export interface IgnoredLine {
+export interface SkippedLine {
   readonly line: number;
   readonly reason: string;
 }
@@ -21,10 +21,10 @@ const BCRYPT = /^\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 /** 2²⁰ rounds take a minute. */
 const MAX_COST = 20;
 
-/** As Apache's `htpasswd -B` writes them: `user:hash`, a line each; empty lines and those that begin with `#` say nothing. */
-export function parseHtpasswd(text: string): { readonly users: Users; readonly ignored: readonly IgnoredLine[] } {
+/** The format of Apache's `htpasswd -B`: one `user:hash` per line; empty lines and comments (`#`) are skipped. */
+export function parseHtpasswd(text: string): { readonly users: Users; readonly ignored: readonly SkippedLine[] } {
   const hashes = new Map<string, string>();
-  const ignored: IgnoredLine[] = [];
+  const ignored: SkippedLine[] = [];
   let highest = 0;
   for (const [i, raw] of text.split('\n').entries()) {
     const line = raw.trim();
@@ -42,15 +42,15 @@ export function parseHtpasswd(text: string): { readonly users: Users; readonly i
 
 function findMistake(colon: number, cost: number): string | undefined {
   if (colon < 1) return 'not user:hash';
-  if (Number.isNaN(cost)) return 'the hash is not bcrypt: make it with htpasswd -B';
+  if (Number.isNaN(cost)) return 'the hash is not bcrypt (create it with htpasswd -B)';
   return cost < 4 || cost > MAX_COST ? `the cost of the hash is ${cost}, not 4 to ${MAX_COST}` : undefined;
 }
 
-/** As distribution: without a file there is one user, whose password stands in the log, once. */
+/** Without a file, creates one with a single user, like distribution. Its password is logged once. */
 export async function provideHtpasswd(path: string, events: AuthEvents): Promise<void> {
   const isThere = await stat(path).then(
     () => true,
-    (err: NodeJS.ErrnoException) => err.code !== 'ENOENT', // anything else is told by whoever reads it
+    (err: NodeJS.ErrnoException) => err.code !== 'ENOENT', // other failures are reported when the file is read
   );
   if (isThere) return;
   const password = randomBytes(32).toString('base64url');

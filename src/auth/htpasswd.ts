@@ -5,10 +5,10 @@ import type { FailureLimit, LoginAttempt } from './failure-limit.ts';
 import { parseHtpasswd, provideHtpasswd, type Users } from './htpasswd-file.ts';
 import type { Identity } from './identity.ts';
 import { Passwords } from './passwords.ts';
-import { Verified } from './credential-cache.ts';
-import { UnusableFileError, WatchedFile } from './watched-file.ts';
+import { CredentialCache } from './credential-cache.ts';
+import { AuthFile, UnusableFileError } from './auth-file.ts';
 
-/** Some ten thousand users. */
+/** Enough for ten thousand users. */
 const MAX_BYTES = 1024 * 1024;
 
 export interface HtpasswdOptions {
@@ -24,35 +24,35 @@ interface Login {
   readonly address: string;
 }
 
-/** Users of a file, by `Basic` (RFC 7617). */
+/** `Basic` credentials (RFC 7617) of the users in a file. */
 export class Htpasswd implements Authenticator {
   readonly #options: HtpasswdOptions;
-  readonly #file: WatchedFile<Users>;
+  readonly #file: AuthFile<Users>;
   readonly #passwords = new Passwords();
-  readonly #verified: Verified;
-  /** Those being verified: clients ask for many blobs at the same time. */
-  readonly #underWay = new Map<string, Promise<Verdict>>();
+  readonly #credentials: CredentialCache;
+  /** Verifications in progress: a client requests many blobs at the same time. */
+  readonly #verifying = new Map<string, Promise<Verdict>>();
 
-  private constructor(options: HtpasswdOptions, file: WatchedFile<Users>) {
+  private constructor(options: HtpasswdOptions, file: AuthFile<Users>) {
     this.#options = options;
     this.#file = file;
-    this.#verified = new Verified(options.now);
+    this.#credentials = new CredentialCache(options.now);
   }
 
-  /** Makes the file when there is none. @throws {Error} when it cannot be used */
+  /** Creates the file when it is missing. @throws {Error} when it cannot be used */
   static async open(options: HtpasswdOptions): Promise<Htpasswd> {
     const { config, events, now } = options;
     const { path } = config;
     const key = 'htpasswd.path';
     await provideHtpasswd(path, events).catch((err: NodeJS.ErrnoException) => {
-      throw new UnusableFileError(`auth.${key}: cannot make ${path}: ${err.code}`);
+      throw new UnusableFileError(`auth.${key}: cannot create ${path}: ${err.code}`);
     });
     const parse = (bytes: Buffer) => {
       const { users, ignored } = parseHtpasswd(bytes.toString('utf8'));
-      for (const { line, reason } of ignored) events.lineIgnored({ key, path, line, reason });
+      for (const { line, reason } of ignored) events.lineSkipped({ key, path, line, reason });
       return { value: users, entries: users.hashes.size };
     };
-    return new Htpasswd(options, await WatchedFile.open({ key, path, maxBytes: MAX_BYTES, parse, events, now }));
+    return new Htpasswd(options, await AuthFile.open({ key, path, maxBytes: MAX_BYTES, parse, events, now }));
   }
 
   identify({ authorization, address }: Presented): Verdict | Promise<Verdict> {
@@ -73,20 +73,20 @@ export class Htpasswd implements Authenticator {
     return `Basic realm=${quoted(this.#options.config.realm)}`;
   }
 
-  /** Something that changes with the password of a user; undefined when there is no such user. */
+  /** A value that changes with the user's password. @returns undefined when there is no such user */
   async passwordMark(user: string): Promise<string | undefined> {
     return (await this.#file.get()).hashes.get(user);
   }
 
   #find(login: Login, users: Users): Verdict | Promise<Verdict> {
-    const name = this.#verified.nameOf(login.user, login.password);
-    const known = this.#verified.find(name, users);
+    const name = this.#credentials.nameOf(login.user, login.password);
+    const known = this.#credentials.find(name, users);
     if (known) return known;
-    const running = this.#underWay.get(name);
+    const running = this.#verifying.get(name);
     if (running) return running;
     const attempt = this.#options.failures.begin(login.address, login.user);
-    const verifying = this.#verify(login, users, { name, attempt }).finally(() => this.#underWay.delete(name));
-    this.#underWay.set(name, verifying);
+    const verifying = this.#verify(login, users, { name, attempt }).finally(() => this.#verifying.delete(name));
+    this.#verifying.set(name, verifying);
     return verifying;
   }
 
@@ -104,7 +104,7 @@ export class Htpasswd implements Authenticator {
     if (isRight) {
       attempt.release('right');
       const identity: Identity = { name: user, groups: [] };
-      this.#verified.keep(name, users, { identity });
+      this.#credentials.keep(name, users, { identity });
       return identity;
     }
     this.#options.events.loginFailed({ method: 'htpasswd', address, reason: 'wrong user or password' });
@@ -112,7 +112,7 @@ export class Htpasswd implements Authenticator {
   }
 }
 
-/** RFC 7617, section 2: everything behind the first colon is the password. */
+/** RFC 7617, section 2: everything after the first colon is the password. */
 function parseBasic(text: string): { readonly user: string; readonly password: string } | undefined {
   if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(text)) return undefined;
   const decoded = Buffer.from(text, 'base64').toString('utf8');

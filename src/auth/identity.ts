@@ -1,17 +1,17 @@
 import type { Access } from './access.ts';
 
-/** Who is calling. */
+/** Who a client is. */
 export interface Identity {
-  /** Empty: nobody in particular. */
+  /** Empty for an anonymous client. */
   readonly name: string;
   readonly groups: readonly string[];
-  /** What a token is for, and its bearer may do no more; undefined: no token limits it. */
+  /** The accesses that its token is limited to. Absent without a token. */
   readonly grants?: readonly Access[];
 }
 
 export const ANONYMOUS: Identity = { name: '', groups: [] };
 
-/** Somebody, or the bearer of a token that was given to nobody in particular. */
+/** True for a named client, and for the bearer of any token, an anonymous one included. */
 export function isKnown({ name, grants }: Identity): boolean {
   return name !== '' || grants !== undefined;
 }

@@ -1,13 +1,15 @@
+import { boundedFetch } from '../fetch/bounded-fetch.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { AuthEvents } from './auth-events.ts';
 import { NO_KEYS, parseJwks, type TrustedKeys } from './trusted-keys.ts';
 
-/** After so long they are fetched again, while those there are go on being used. Milliseconds. */
+/** Keys older than this are fetched again; meanwhile they stay in use. Milliseconds. */
 const FRESH_MS = 10 * 60_000;
-/** The token server is not asked more often than that for a key that is not known. Milliseconds. */
+/** Minimum time between requests for an unknown key. Milliseconds. */
 const COOL_DOWN_MS = 15_000;
 const TIMEOUT_MS = 5000;
 const MAX_BYTES = 1024 * 1024;
+const MAX_REDIRECTS = 5;
 
 export interface JwksUrlOptions {
   readonly url: string;
@@ -16,8 +18,8 @@ export interface JwksUrlOptions {
 }
 
 /**
- * The keys that a token server publishes. Those that were fetched once are used for as long as it cannot be asked: a token server that is
- * down does not end the service of those who have a token.
+ * The keys that a token server publishes. The last ones fetched stay in use while the token server is unavailable, so that clients with a
+ * token can continue.
  */
 export class JwksUrl {
   readonly #options: JwksUrlOptions;
@@ -29,21 +31,21 @@ export class JwksUrl {
     this.#options = options;
   }
 
-  /** What there is; asks for it when it is old. Never waits. */
+  /** The keys known now. Starts a fetch when they are old, without waiting for it. */
   get(): TrustedKeys {
     if (this.#age() > FRESH_MS) void this.#refresh();
     return this.#keys ?? NO_KEYS;
   }
 
   /**
-   * What there is after asking again, as a key is missing.
+   * Fetches the keys again because one is missing.
    *
    * @throws {RegistryError} `UNAVAILABLE` when nothing was ever fetched
    */
   async getNewer(): Promise<TrustedKeys> {
     if (this.#fetching || this.#age() > COOL_DOWN_MS) await this.#refresh();
     if (this.#keys) return this.#keys;
-    throw new RegistryError('UNAVAILABLE', 'the keys of the token server cannot be had', {
+    throw new RegistryError('UNAVAILABLE', 'the keys of the token server are not available', {
       retryAfterMs: COOL_DOWN_MS,
     });
   }
@@ -72,27 +74,18 @@ export class JwksUrl {
 }
 
 async function download(url: string): Promise<string> {
-  const answer = await fetch(url, {
+  const { status, body } = await boundedFetch(url, {
     headers: { accept: 'application/jwk-set+json, application/json' },
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    timeoutMs: TIMEOUT_MS,
+    maxBytes: MAX_BYTES,
+    maxRedirects: MAX_REDIRECTS,
   });
-  if (!answer.ok || answer.body === null) {
-    await answer.body?.cancel();
-    throw new Error(`status ${answer.status}`);
-  }
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of answer.body) {
-    size += chunk.length;
-    if (size > MAX_BYTES) throw new Error(`larger than ${MAX_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+  if (status < 200 || status >= 300) throw new Error(`status ${status}`);
+  return body.toString('utf8');
 }
 
-/** `fetch` keeps the reason in its cause. */
+/** The network's code is enough: its message repeats the address. */
 function reasonOf(err: unknown): string {
   if (!(err instanceof Error)) return String(err);
-  const { cause } = err;
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : err.message;
+  return 'code' in err ? String(err.code) : err.message;
 }

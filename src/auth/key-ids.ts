@@ -1,6 +1,6 @@
 import { createHash, type JsonWebKey, type KeyObject } from 'node:crypto';
 
-/** What each kind of key is made of, in the order that counts. RFC 7638, section 3.2; RFC 8037, section 2. */
+/** Members of each kind of key, in the order of the thumbprint. RFC 7638, section 3.2; RFC 8037, section 2. */
 const MEMBERS: Readonly<Record<string, readonly (keyof JsonWebKey)[]>> = {
   EC: ['crv', 'kty', 'x', 'y'],
   OKP: ['crv', 'kty', 'x'],
@@ -8,7 +8,7 @@ const MEMBERS: Readonly<Record<string, readonly (keyof JsonWebKey)[]>> = {
   oct: ['k', 'kty'],
 };
 
-/** @returns undefined for a kind of key that there is no thumbprint of */
+/** @returns undefined for a kind of key without a thumbprint */
 export function thumbprintOf(key: KeyObject): string | undefined {
   const jwk = key.export({ format: 'jwk' });
   const members = MEMBERS[jwk.kty ?? ''];
@@ -20,7 +20,7 @@ export function thumbprintOf(key: KeyObject): string | undefined {
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
 /**
- * As token servers that were made for registry 2 name keys: `PYYO:TEWU:…`.
+ * The key id used by token servers that were written for registry 2: `PYYO:TEWU:…`.
  *
  * @see https://github.com/distribution/distribution/blob/v2.8.3/docs/spec/auth/jwt.md
  */

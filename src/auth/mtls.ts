@@ -4,7 +4,7 @@ import type { MtlsConfig } from '../config/config.ts';
 import type { Authenticator, Presented } from './authenticator.ts';
 import type { Identity } from './identity.ts';
 
-/** Client certificates, for those who send no other credentials. */
+/** Client certificates. They count only for requests without other credentials. */
 export function createMtls(config: MtlsConfig): Authenticator {
   const known = new WeakMap<object, Identity>();
   return {
@@ -19,19 +19,19 @@ export function createMtls(config: MtlsConfig): Authenticator {
   };
 }
 
-/** @returns undefined when the certificate has no name, or more common names than one */
+/** @returns undefined when the certificate has no name, or several common names */
 export function identityOf(
   { subject, subjectaltname }: Pick<PeerCertificate, 'subject' | 'subjectaltname'>,
   { name, groups }: MtlsConfig,
 ): Identity | undefined {
   const found = name === 'cn' ? subject.CN : firstAltName(subjectaltname);
   if (typeof found !== 'string' || found === '') return undefined;
-  // Of several there is a list, which Node's types do not say.
+  // Several units are an array, which Node's types do not mention.
   const units: unknown = groups === 'ou' ? subject.OU : undefined;
   return { name: found, groups: [units].flat().filter((unit) => typeof unit === 'string') };
 }
 
-/** Node puts what could be read as another name into quotes, as JSON has them (CVE-2021-44532). */
+/** Node quotes values that could be read as another name, in the form of JSON strings (CVE-2021-44532). */
 const ALT_NAMES = /(?:^|, )([^:,]+):("(?:[^"\\]|\\.)*"|[^,]*)/gy;
 const NAMING = ['DNS', 'URI', 'email', 'IP Address'];
 

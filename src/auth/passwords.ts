@@ -2,46 +2,46 @@ import { hash, verify } from '@node-rs/bcrypt';
 
 import { RegistryError } from '../oci/errors.ts';
 
-/** They run on the threads that files are read by, of which there are four. */
+/** Hashes are computed on libuv's four threads, which also read files. */
 const MAX_RUNNING = 2;
-/** At the usual cost, the last one waits a second and a half. */
+/** At the default cost, the last one waits a second and a half. */
 const MAX_WAITING = 64;
 const RETRY_AFTER_MS = 2000;
 
-/** As distribution. */
+/** Distribution's. */
 export const DEFAULT_COST = 10;
 
-/** A hash that `verify` takes, and that no password is known of; at the given cost. */
+/** A valid hash, at any cost, without a known password. */
 const UNKNOWN = '......................PEiJfWMFmPw4vtJmEWnH9vP4SSJg4Mq';
 
 /**
- * Costs of the hashes to be computed after a wrong password, so that it takes as long for every user. A hash of cost c takes 2ᶜ rounds,
+ * Costs of the hashes to compute after a wrong password, so that it takes the same time for every user. A hash of cost c takes 2ᶜ rounds,
  * and 2ᶜ + 2ᶜ + 2ᶜ⁺¹ + … + 2ᵈ⁻¹ = 2ᵈ.
  *
  * @param cost of the hash that was verified
- * @param dearest cost of all hashes that there are
+ * @param highest cost of all hashes
  */
-export function paddingCosts(cost: number, dearest: number): number[] {
-  return Array.from({ length: Math.max(0, dearest - cost) }, (_, i) => cost + i);
+export function paddingCosts(cost: number, highest: number): number[] {
+  return Array.from({ length: Math.max(0, highest - cost) }, (_, i) => cost + i);
 }
 
-/** Verifies passwords, few at a time: each costs as much as hundreds of requests. */
+/** Verifies passwords, two at a time: each costs as much as hundreds of requests. */
 export class Passwords {
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
   /**
-   * A wrong one takes as long as one for the dearest hash, whether there is such a user or not.
+   * A wrong password takes as long as a hash of the highest cost, whether there is such a user or not.
    *
    * @param hashed absent when there is no such user
-   * @param dearest cost of all hashes that there are
-   * @throws {RegistryError} `TOOMANYREQUESTS` when many wait already
+   * @param highest cost of all hashes
+   * @throws {RegistryError} `TOOMANYREQUESTS` when too many are waiting
    */
-  async isRight(password: string, hashed: string | undefined, dearest = DEFAULT_COST): Promise<boolean> {
+  async isRight(password: string, hashed: string | undefined, highest = DEFAULT_COST): Promise<boolean> {
     await this.#turn();
     try {
-      if (await verify(password, hashed ?? dummyHash(dearest))) return hashed !== undefined;
-      for (const cost of paddingCosts(hashed === undefined ? dearest : costOf(hashed), dearest)) {
+      if (await verify(password, hashed ?? dummyHash(highest))) return hashed !== undefined;
+      for (const cost of paddingCosts(hashed === undefined ? highest : costOf(hashed), highest)) {
         await verify(password, dummyHash(cost));
       }
       return false;

@@ -6,7 +6,7 @@ import type { AuthEvents } from './auth-events.ts';
 import { thumbprintOf } from './key-ids.ts';
 import type { KeySource } from './token-keys.ts';
 import type { TrustedKey, TrustedKeys } from './trusted-keys.ts';
-import { UnusableFileError, WatchedFile } from './watched-file.ts';
+import { AuthFile, UnusableFileError } from './auth-file.ts';
 
 const MAX_BYTES = 256 * 1024;
 const CONFIGURED = 'issuer.keyfile';
@@ -25,17 +25,17 @@ interface KeyRing {
 const PEM = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----[^-]+-----END \1-----/g;
 
 /**
- * What tokens of our own are signed by: the first private key of a PEM file. The others are those of before, by which tokens are still
- * verified. The file is made when there is none, and read again when it changes.
+ * Keys of the tokens that this service issues. The first private key of a PEM file signs; tokens signed by the others, its predecessors,
+ * are still accepted. The file is created when it is missing, and read again after a change.
  */
 export class SigningKeys implements KeySource {
-  readonly #file: Pick<WatchedFile<KeyRing>, 'get'>;
+  readonly #file: Pick<AuthFile<KeyRing>, 'get'>;
 
-  private constructor(file: Pick<WatchedFile<KeyRing>, 'get'>) {
+  private constructor(file: Pick<AuthFile<KeyRing>, 'get'>) {
     this.#file = file;
   }
 
-  /** @param path undefined: a key that ends with the process. @throws {Error} when the file cannot be used or made */
+  /** @param path absent for a key that only this process has. @throws {Error} when the file cannot be used or created */
   static async open(
     path: string | undefined,
     { events, now }: { events: AuthEvents; now: () => number },
@@ -46,13 +46,13 @@ export class SigningKeys implements KeySource {
       return new SigningKeys({ get: () => ring });
     }
     await provideKey(path).catch((err: NodeJS.ErrnoException) => {
-      throw new UnusableFileError(`auth.${CONFIGURED}: cannot make ${path}: ${err.code}`);
+      throw new UnusableFileError(`auth.${CONFIGURED}: cannot create ${path}: ${err.code}`);
     });
     const parse = (bytes: Buffer) => {
       const value = parseKeys(bytes.toString('utf8'));
       return { value, entries: value.trusted.byId.size };
     };
-    return new SigningKeys(await WatchedFile.open({ key: CONFIGURED, path, maxBytes: MAX_BYTES, parse, events, now }));
+    return new SigningKeys(await AuthFile.open({ key: CONFIGURED, path, maxBytes: MAX_BYTES, parse, events, now }));
   }
 
   current(): TrustedKeys | Promise<TrustedKeys> {
@@ -70,11 +70,11 @@ function newKey(): string {
   return privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
 }
 
-/** Of several processes that start at the same time, one makes it; nobody sees a part of it. */
+/** When several processes start at the same time, one creates the file, and none sees a part of it. */
 async function provideKey(path: string): Promise<void> {
   const isThere = await stat(path).then(
     () => true,
-    (err: NodeJS.ErrnoException) => err.code !== 'ENOENT', // anything else is told by whoever reads it
+    (err: NodeJS.ErrnoException) => err.code !== 'ENOENT', // other failures are reported when the file is read
   );
   if (isThere) return;
   await mkdir(dirname(path), { recursive: true });
@@ -92,7 +92,7 @@ async function provideKey(path: string): Promise<void> {
 function parseKeys(pem: string): KeyRing {
   const keys = (pem.match(PEM) ?? []).map(toSigningKey);
   const [signing] = keys;
-  if (signing === undefined) throw new Error('no private key in it');
+  if (signing === undefined) throw new Error('no private key found');
   const trusted = keys.map(({ id, key, algorithm }): [string, TrustedKey] => [
     id,
     { key: createPublicKey(key), algorithm },

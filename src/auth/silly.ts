@@ -1,12 +1,12 @@
 import type { AuthConfig } from '../config/config.ts';
-import { type Asked, type Authenticator, type Presented, quoted, type Verdict } from './authenticator.ts';
+import { type ChallengeContext, type Authenticator, type Presented, quoted, type Verdict } from './authenticator.ts';
 
-/** As distribution's, for development: any header will do. */
+/** Distribution's `silly` method, for development: it accepts any `Authorization` header. */
 export function createSilly({ realm, service }: NonNullable<AuthConfig['silly']>): Authenticator {
   return {
     identify: ({ authorization }: Presented): Verdict =>
       authorization === undefined ? undefined : { name: 'silly', groups: [] },
-    challenge({ accesses }: Asked): string {
+    challenge({ accesses }: ChallengeContext): string {
       const scopes = accesses.flatMap(({ type, name, actions }) =>
         actions.map((action) => `${type}:${name}:${action}`),
       );

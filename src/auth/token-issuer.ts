@@ -20,17 +20,17 @@ export interface IssuedToken {
 
 export interface TokenIssuerOptions {
   readonly config: IssuerConfig;
-  /** Something that changes with the password of a user; undefined when there is no such user. */
+  /** A value that changes with the user's password; undefined when there is no such user. */
   readonly passwordMark: (user: string) => Promise<string | undefined>;
   readonly events: AuthEvents;
   readonly now: () => number;
 }
 
-/** Gives out tokens, and takes them. */
+/** Issues tokens and accepts them. */
 export class TokenIssuer {
-  /** Takes the tokens that were given out. */
+  /** Accepts the tokens that were issued. */
   readonly bearer: Bearer;
-  /** What this service is called in tokens. */
+  /** The name of this service in tokens. */
   readonly service: string;
   readonly #options: TokenIssuerOptions;
   readonly #keys: SigningKeys;
@@ -53,7 +53,7 @@ export class TokenIssuer {
     });
   }
 
-  /** @throws {Error} when the file with keys cannot be used or made */
+  /** @throws {Error} when the file with keys cannot be used or created */
   static async open(options: TokenIssuerOptions): Promise<TokenIssuer> {
     return new TokenIssuer(options, await SigningKeys.open(options.config.keyFile, options));
   }
@@ -64,7 +64,7 @@ export class TokenIssuer {
     return this.#sign(name, claims, { audience: service, lifetimeMs });
   }
 
-  /** What a client may keep instead of a password. @returns undefined for whoever has no password, or when there are none */
+  /** A refresh token, which a client can store instead of a password. @returns undefined for a user without a password, or when refresh tokens are off */
   async issueRefresh({ name }: Identity): Promise<string | undefined> {
     const { config, passwordMark } = this.#options;
     const mark = name === '' ? undefined : await passwordMark(name);
@@ -74,7 +74,7 @@ export class TokenIssuer {
     return (await this.#sign(name, { mark: hashOf(name, mark) }, { audience, lifetimeMs })).token;
   }
 
-  /** @returns undefined when it is not good (any more): the password has changed, or there is no such user */
+  /** @returns undefined when the token is not valid: wrong, expired, of a removed user, or older than the user's password */
   async redeem(refreshToken: string): Promise<Identity | undefined> {
     try {
       const { identity, claims } = await this.#refreshTokens.verify(refreshToken);
@@ -109,7 +109,7 @@ export class TokenIssuer {
   }
 }
 
-/** So that it is no access token. */
+/** Different from the audience of access tokens, so that neither is accepted as the other. */
 function refreshAudience(service: string): string {
   return `${service} refresh`;
 }

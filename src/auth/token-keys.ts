@@ -13,11 +13,11 @@ import {
   type TrustedKey,
   type TrustedKeys,
 } from './trusted-keys.ts';
-import { WatchedFile } from './watched-file.ts';
+import { AuthFile } from './auth-file.ts';
 
 const MAX_BYTES = 1024 * 1024;
 
-/** What the header of a token says of its key. RFC 7515, section 4.1. */
+/** Parts of a token's header that identify its key. RFC 7515, section 4.1. */
 export interface KeyHeader {
   readonly alg?: string | undefined;
   readonly kid?: unknown;
@@ -25,27 +25,27 @@ export interface KeyHeader {
   readonly x5c?: unknown;
 }
 
-/** Where the keys of tokens come from. */
+/** A source of the keys that verify tokens. */
 export interface KeySource {
   /** The same object as long as the keys are the same. */
   current(): TrustedKeys | Promise<TrustedKeys>;
-  /** Asks again for those that may be new; undefined when there is nobody to ask. @throws {RegistryError} `UNAVAILABLE` */
+  /** Fetches new keys. Absent when they come from files only. @throws {RegistryError} `UNAVAILABLE` */
   newer?(): Promise<TrustedKeys>;
 }
 
-/** Of a bundle of certificates, a file and a URL: whichever are configured. */
+/** Keys of a certificate bundle, a JWKS file and a JWKS URL, whichever are configured. */
 export class TokenKeys implements KeySource {
-  readonly #files: readonly WatchedFile<TrustedKeys>[];
+  readonly #files: readonly AuthFile<TrustedKeys>[];
   readonly #url: JwksUrl | undefined;
   #parts: readonly TrustedKeys[] = [];
   #joined: TrustedKeys = joinKeys([]);
 
-  private constructor(files: readonly WatchedFile<TrustedKeys>[], url: JwksUrl | undefined) {
+  private constructor(files: readonly AuthFile<TrustedKeys>[], url: JwksUrl | undefined) {
     this.#files = files;
     this.#url = url;
   }
 
-  /** Asks for the keys of a URL, and does not wait for them. @throws {Error} when a file cannot be used */
+  /** Starts to fetch the keys of a URL, without waiting for them. @throws {Error} when a file cannot be used */
   static async open(config: TokenConfig, watching: { events: AuthEvents; now: () => number }): Promise<TokenKeys> {
     const open = (key: string, path: string | undefined, parse: (text: string) => TrustedKeys) =>
       path === undefined ? [] : [openFile({ key, path, parse, ...watching })];
@@ -90,17 +90,18 @@ function openFile({
   parse: (text: string) => TrustedKeys;
   events: AuthEvents;
   now: () => number;
-}): Promise<WatchedFile<TrustedKeys>> {
+}): Promise<AuthFile<TrustedKeys>> {
   const read = (bytes: Buffer) => {
     const value = parse(bytes.toString('utf8'));
     return { value, entries: value.byId.size };
   };
-  return WatchedFile.open({ key, path, maxBytes: MAX_BYTES, parse: read, ...watching });
+  return AuthFile.open({ key, path, maxBytes: MAX_BYTES, parse: read, ...watching });
 }
 
 /**
- * The key that a token says it is signed by, if it is trusted; undefined otherwise. As distribution: a chain of certificates counts
- * before a key, and a key before the name of one.
+ * The trusted key that a token's header names. As in distribution, a certificate chain takes precedence over a key, and a key over a key id.
+ *
+ * @returns undefined when it is not trusted
  */
 export function findKey(header: KeyHeader, keys: TrustedKeys, now: number): KeyObject | undefined {
   const { x5c, jwk, kid } = header;
@@ -109,7 +110,7 @@ export function findKey(header: KeyHeader, keys: TrustedKeys, now: number): KeyO
   return keyNamed(kid, keys, header);
 }
 
-/** A key in the header is only another name of one that is trusted anyway. */
+/** A key in the header is accepted only when it is a trusted one. */
 function keyOfJwk(jwk: unknown, keys: TrustedKeys, { header, now }: { header: KeyHeader; now: number }) {
   if (typeof jwk !== 'object' || jwk === null) return undefined;
   const { x5c, kid } = jwk as KeyHeader;

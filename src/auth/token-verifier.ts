@@ -4,9 +4,9 @@ import type { Access } from './access.ts';
 import type { Identity } from './identity.ts';
 import { findKey, type KeyHeader, type KeySource } from './token-keys.ts';
 import type { TrustedKeys } from './trusted-keys.ts';
-import { Verified } from './credential-cache.ts';
+import { CredentialCache } from './credential-cache.ts';
 
-/** Clocks may differ by so much; as distribution. */
+/** Tolerated clock difference; distribution's. */
 const LEEWAY_SECONDS = 60;
 
 export interface TokenVerifierOptions {
@@ -21,44 +21,44 @@ export interface TokenVerifierOptions {
 export interface VerifiedToken {
   readonly identity: Identity;
   readonly claims: JWTPayload;
-  /** Those that it was verified by. */
+  /** The keys that it was verified with. */
   readonly keys: TrustedKeys;
 }
 
-/** A token that is not good; the message may be logged. */
+/** A token is not valid; the message may be logged. */
 export class BadTokenError extends Error {
   override readonly name = 'BadTokenError';
 }
 
 /**
- * Tells good tokens from others.
+ * Verifies tokens: signature, issuer, audience and lifetime.
  *
  * @see https://github.com/distribution/distribution/blob/v3.0.0/docs/content/spec/auth/jwt.md
  */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
-  readonly #verified: Verified;
+  readonly #credentials: CredentialCache;
 
   constructor(options: TokenVerifierOptions) {
     this.#options = options;
-    this.#verified = new Verified(options.now);
+    this.#credentials = new CredentialCache(options.now);
   }
 
   /**
-   * Does not wait for a token that it has seen lately.
+   * Synchronous for a token that was verified a moment ago.
    *
-   * @throws {BadTokenError | RegistryError} the latter `UNAVAILABLE`, when keys cannot be had
+   * @throws {BadTokenError | RegistryError} the latter `UNAVAILABLE`, when the keys are not available
    */
   identify(token: string): Identity | Promise<Identity> {
     const keys = this.#options.keys.current();
     if (keys instanceof Promise) return this.#identify(token);
-    return this.#verified.find(this.#verified.nameOf(token), keys) ?? this.#identify(token);
+    return this.#credentials.find(this.#credentials.nameOf(token), keys) ?? this.#identify(token);
   }
 
   async #identify(token: string): Promise<Identity> {
     const { identity, claims, keys } = await this.verify(token);
     const until = (Number(claims.exp) + LEEWAY_SECONDS) * 1000;
-    this.#verified.keep(this.#verified.nameOf(token), keys, { identity, until });
+    this.#credentials.keep(this.#credentials.nameOf(token), keys, { identity, until });
     return identity;
   }
 
@@ -88,7 +88,7 @@ export class TokenVerifier {
     const known = await keys.current();
     const key = findKey(header, known, now());
     if (key) return { key, keys: known };
-    // Only a name can be that of a key which was made since.
+    // Only a key id can belong to a newer key.
     const newer = keys.newer && header.x5c === undefined ? await keys.newer() : known;
     const newKey = findKey(header, newer, now());
     if (newKey) return { key: newKey, keys: newer };
@@ -97,7 +97,7 @@ export class TokenVerifier {
 
   #identityOf(claims: JWTPayload): Identity {
     const { sub = '', access = [], [this.#options.groupsClaim]: groups } = claims;
-    if (typeof sub !== 'string') throw new BadTokenError('sub is no text');
+    if (typeof sub !== 'string') throw new BadTokenError('sub is not a string');
     return { name: sub, groups: toTexts(groups), grants: parseAccess(access) };
   }
 }
@@ -117,7 +117,7 @@ function toTexts(claim: unknown): string[] {
 
 function parseAccess(claim: unknown): Access[] {
   if (claim === null) return [];
-  if (!Array.isArray(claim)) throw new BadTokenError('access is no list');
+  if (!Array.isArray(claim)) throw new BadTokenError('access is not a list');
   return claim.map((entry: unknown) => {
     const { type, name, actions } = (entry ?? {}) as Partial<Record<keyof Access, unknown>>;
     if (typeof type !== 'string' || typeof name !== 'string') throw new BadTokenError('access has no type or name');
@@ -125,7 +125,7 @@ function parseAccess(claim: unknown): Access[] {
   });
 }
 
-/** What jose says names claims, and never has a value of the token. */
+/** Messages of jose name claims but contain no values of the token. */
 function reasonOf(err: unknown): string {
   if (err instanceof errors.JOSEError) return err.message;
   return 'the key is not for this algorithm';

@@ -1,6 +1,6 @@
 import type { TokenConfig } from '../config/config.ts';
 import type { AuthEvents } from './auth-events.ts';
-import type { Asked } from './authenticator.ts';
+import type { ChallengeContext } from './authenticator.ts';
 import { Bearer } from './bearer.ts';
 import { TokenKeys } from './token-keys.ts';
 import { TokenVerifier } from './token-verifier.ts';
@@ -16,8 +16,8 @@ export async function openToken(
   return new Bearer({ method: 'token', service, verifier, events, realmOf: realmOf(config) });
 }
 
-/** As distribution: the host that the client asked, by https unless somebody says otherwise. */
-function realmOf({ realm, autoRedirectPath }: TokenConfig): (asked: Asked) => string {
+/** With `autoredirect`, the host of the request, over HTTPS unless `X-Forwarded-Proto` is `http`; as in distribution. */
+function realmOf({ realm, autoRedirectPath }: TokenConfig): (context: ChallengeContext) => string {
   if (autoRedirectPath === undefined) return () => realm;
   return ({ host, forwardedProto }) => `${forwardedProto === 'http' ? 'http' : 'https'}://${host}${autoRedirectPath}`;
 }

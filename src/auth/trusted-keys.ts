@@ -5,23 +5,23 @@ import { libtrustIdOf, thumbprintOf } from './key-ids.ts';
 
 export interface TrustedKey {
   readonly key: KeyObject;
-  /** The one that it may be used with; undefined: those that its kind allows. */
+  /** The only algorithm that it may be used with. Absent when any of its kind is allowed. */
   readonly algorithm: string | undefined;
 }
 
-/** Keys that tokens may be signed by, each under all its names. */
+/** Keys that tokens may be signed with, each under all its ids. */
 export interface TrustedKeys {
   readonly byId: ReadonlyMap<string, TrustedKey>;
-  /** Tokens that bring a chain that ends at one of these are taken as well. */
+  /** Tokens with a certificate chain that ends at one of these are accepted as well. */
   readonly certificates: readonly X509Certificate[];
 }
 
 export const NO_KEYS: TrustedKeys = { byId: new Map(), certificates: [] };
 
-/** @throws {Error} when there are none, or one cannot be read */
+/** @throws {Error} when there is no certificate, or one cannot be read */
 export function parseBundle(pem: string): TrustedKeys {
   const certificates = parseCertificates(pem);
-  if (certificates.length === 0) throw new Error('no certificate in it');
+  if (certificates.length === 0) throw new Error('no certificate found');
   const byId = new Map<string, TrustedKey>();
   for (const { publicKey } of certificates) {
     for (const id of [thumbprintOf(publicKey), libtrustIdOf(publicKey)]) {
@@ -39,9 +39,9 @@ interface Jwk extends JsonWebKey {
 }
 
 /**
- * A JSON web key set (RFC 7517). Keys that are for something else, or of a kind that is not known, are passed over, as section 5 has it.
+ * A JSON web key set (RFC 7517). Keys for other uses or of unknown kinds are skipped, as section 5 requires.
  *
- * @throws {Error} when it is none, or has no key for signatures
+ * @throws {Error} when it is not a key set, or has no key for signatures
  */
 export function parseJwks(text: string): TrustedKeys {
   const byId = new Map<string, TrustedKey>();
@@ -52,7 +52,7 @@ export function parseJwks(text: string): TrustedKeys {
     if (thumbprint !== undefined) byId.set(thumbprint, trusted);
     if (typeof jwk.kid === 'string' && jwk.kid !== '') byId.set(jwk.kid, trusted);
   }
-  if (byId.size === 0) throw new Error('no key for signatures in it');
+  if (byId.size === 0) throw new Error('no key for signatures found');
   return { byId, certificates: [] };
 }
 
@@ -78,7 +78,7 @@ function toKey(jwk: Jwk): TrustedKey | undefined {
   try {
     return { key: importKey(jwk), algorithm };
   } catch {
-    return undefined; // of a kind or curve that is not known here
+    return undefined; // unknown kind or curve
   }
 }
 
@@ -87,7 +87,7 @@ function importKey(jwk: Jwk): KeyObject {
   return createPublicKey({ key: jwk, format: 'jwk' });
 }
 
-/** @returns undefined for what is no public key */
+/** @returns undefined when it is not a public key */
 export function importPublicJwk(jwk: object): KeyObject | undefined {
   const { kty } = jwk as Jwk;
   try {

@@ -6,31 +6,35 @@ import { redisKeys } from '../redis/keys.ts';
 import type { Redis, RedisCommands, RedisOperation } from '../redis/redis.ts';
 import { createCountedCache } from './lru.ts';
 
+/** Events for metrics. */
 export interface DescriptorCacheEvents {
-  /** Once per look-up. `error`: Redis could have known and was not available. */
-  descriptorAsked(result: 'hit' | 'miss' | 'error'): void;
-  /** Something was asked of Redis, or told it; by distribution's name for that. */
-  descriptorsShared(event: { readonly operation: 'RepoStat' | 'RepoSetDescriptor'; readonly durationMs: number }): void;
+  /** Once per lookup. `error`: not in memory, and Redis was unavailable. */
+  descriptorLookedUp(result: 'hit' | 'miss' | 'error'): void;
+  /** Once per read or write in Redis, with the name of the operation in distribution. */
+  sharedCacheAccessed(event: {
+    readonly operation: 'RepoStat' | 'RepoSetDescriptor';
+    readonly durationMs: number;
+  }): void;
 }
 
 export interface DescriptorCacheOptions {
-  /** Descriptors kept in memory. */
+  /** Limit for descriptors in memory. */
   readonly maxEntries: number;
-  /** Undefined: in memory alone, and then for as long as there is room. */
+  /** Absent: descriptors are only in memory, without an age limit. */
   readonly redis: Redis | undefined;
   readonly events: DescriptorCacheEvents;
 }
 
-/** Told of what other processes have removed, so that nothing else in memory outlives it. */
+/** Called when other processes remove content, so that it can be removed from other caches in memory. */
 export interface RemovalListener {
   removed(repository: string, digest: Digest): void;
-  /** Removals may have been missed. */
+  /** Messages about removals may have been lost. */
   missed(): void;
 }
 
-/** Where others can remove what we have in memory, this is how long it may be wrong if we are not told. Milliseconds. */
+/** Longest time for which a descriptor in memory may be outdated when the message about its removal is lost. Milliseconds. */
 const MAX_STALENESS_MS = 10_000;
-/** A descriptor in Redis that nobody renewed is asked of the storage again. Seconds. */
+/** Lifetime of a descriptor in Redis; afterwards it is read from the storage again. Seconds. */
 const SHARED_TTL_SECONDS = 86_400;
 
 const STAT: RedisOperation = { name: 'RepoStat', writes: false, patience: 'pull' };
@@ -40,14 +44,14 @@ const CLEAR: RedisOperation = { name: 'RepoClear', writes: true, patience: 'back
 const UNAVAILABLE = Symbol('unavailable');
 
 /**
- * Which repository has which blob, and how large it is, without asking the storage: in memory, and behind that in Redis,
- * with the keys that distribution uses. A hint, never a proof: whoever opens the blob and does not find it calls {@link remove}.
+ * Caches which repository has which blob, and its size: in memory, and behind that in Redis with the keys of distribution.
+ * Entries can be outdated: code that does not find the blob in the storage calls {@link remove}.
  */
 export class DescriptorCache {
   readonly #redis: Redis | undefined;
   readonly #events: DescriptorCacheEvents;
   readonly #memory;
-  /** Tells our own messages from those of others. */
+  /** Identifies this process's own messages. */
   readonly #sender = randomUUID();
   readonly #listeners = new Set<RemovalListener>();
 
@@ -69,17 +73,17 @@ export class DescriptorCache {
     this.#listeners.add(listener);
   }
 
-  /** Undefined when nobody knows; waits for Redis no longer than a pull may. */
+  /** @returns undefined when the blob is not cached; waits for Redis at most for the deadline of a pull */
   async get(repository: string, digest: Digest): Promise<Descriptor | undefined> {
     const known = this.#memory.get(keyOf(repository, digest));
     const shared = known ?? (await this.#find(repository, digest));
-    this.#events.descriptorAsked(shared === UNAVAILABLE ? 'error' : shared === undefined ? 'miss' : 'hit');
+    this.#events.descriptorLookedUp(shared === UNAVAILABLE ? 'error' : shared === undefined ? 'miss' : 'hit');
     if (shared === undefined || shared === UNAVAILABLE) return undefined;
     if (!known) this.#memory.set(keyOf(repository, digest), shared);
     return shared;
   }
 
-  /** The blob was seen in storage. Redis is told in the background, and not of what was known already. */
+  /** Adds a blob that is in the storage. Redis is updated in the background, unless the entry was already in memory. */
   set(repository: string, digest: Digest, size: number): void {
     const key = keyOf(repository, digest);
     if (this.#memory.get(key)?.size === size) return;
@@ -87,19 +91,19 @@ export class DescriptorCache {
     void this.#share(repository, digest, size);
   }
 
-  /** The blob is not in the repository, or no more. Other processes are told, in the background. */
+  /** Removes a blob that is not in the repository. Redis is updated in the background; a removed entry is announced to other processes. */
   remove(repository: string, digest: Digest): void {
     this.#memory.delete(keyOf(repository, digest));
     void this.#clear(repository, digest);
   }
 
-  /** The repository has it no more, whatever it is: as {@link remove}, and other processes are told in any case. */
+  /** Like {@link remove}, for content of any kind, and announced to other processes in any case. */
   forget(repository: string, digest: Digest): void {
     this.remove(repository, digest);
     void this.#redis?.call(CLEAR, (commands) => this.#publish(commands, repository, digest), undefined);
   }
 
-  /** As distribution: is it a member, and if so what is it? All are sent at once, each to the node that has its key. */
+  /** Like distribution, reads the membership and the descriptor. Both commands are sent at once, each to the node that has its key. */
   async #find(repository: string, digest: Digest): Promise<Descriptor | typeof UNAVAILABLE | undefined> {
     if (!this.#redis) return undefined;
     const reply = await this.#timed('RepoStat', this.#redis, (redis) =>
@@ -129,7 +133,7 @@ export class DescriptorCache {
             commands.hset(descriptor, 'digest', digest, 'size', size),
             commands.hsetnx(descriptor, 'mediatype', OCTET_STREAM),
             commands.expire(descriptor, SHARED_TTL_SECONDS),
-            // Without this distribution takes the entry for a failure of Redis.
+            // Without this key, distribution treats the entry as a failure of Redis.
             commands.hset(redisKeys.repositoryDescriptor(repository, digest), 'mediatype', OCTET_STREAM),
             commands.sadd(redisKeys.repositoryBlobs(repository), digest),
           ]),
@@ -142,11 +146,11 @@ export class DescriptorCache {
     await this.#redis?.call(
       CLEAR,
       async (commands) => {
-        // Most of what is removed was never there: a cold blob is looked for, too.
+        // Most removed entries never existed: a lookup of a blob that is not cached yet also removes it.
         if ((await commands.srem(redisKeys.repositoryBlobs(repository), digest)) === 0) return;
         await Promise.all([
           commands.del(redisKeys.repositoryDescriptor(repository, digest)),
-          // Fields, as distribution does: others may keep more there.
+          // Removes fields, like distribution: other programs may add fields to the key.
           commands.hdel(redisKeys.descriptor(digest), 'digest', 'size', 'mediatype'),
           this.#publish(commands, repository, digest),
         ]);
@@ -169,23 +173,23 @@ export class DescriptorCache {
     return commands.publish(redisKeys.removedDescriptors(), `${this.#sender} ${keyOf(repository, digest)}`);
   }
 
-  /** A tier that is not available takes no time, and is not counted. */
+  /** Calls are not counted while Redis is unavailable, because they return at once. */
   async #timed<T>(
     operation: 'RepoStat' | 'RepoSetDescriptor',
     redis: Redis,
     work: (redis: Redis) => Promise<T>,
   ): Promise<T> {
     const startedAt = performance.now();
-    const isAsked = redis.state === 'up' || redis.state === 'read-only';
+    const isAvailable = redis.state === 'up' || redis.state === 'read-only';
     const result = await work(redis);
-    if (isAsked) this.#events.descriptorsShared({ operation, durationMs: performance.now() - startedAt });
+    if (isAvailable) this.#events.sharedCacheAccessed({ operation, durationMs: performance.now() - startedAt });
     return result;
   }
 }
 
 /**
- * @param target a sha512 digest may be of bytes that are stored under their sha256
- * @returns undefined for what cannot be a descriptor of the digest, whoever wrote it
+ * @param target stored digest: the content of a sha512 digest may be stored under its sha256
+ * @returns undefined for an invalid entry: other programs can write to Redis
  */
 function parseDescriptor(digest: Digest, target: string | null | undefined, size: string | null | undefined) {
   if (!target || !isDigest(target) || !size || !/^\d{1,15}$/.test(size)) return undefined;

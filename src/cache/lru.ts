@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-/** Small values by key, the least recently used thrown out first. */
+/** A cache that evicts the least recently used values first. */
 export interface BoundedCache<V> {
   get(key: string): V | undefined;
   set(key: string, value: V): void;
@@ -8,7 +8,7 @@ export interface BoundedCache<V> {
   clear(): void;
 }
 
-/** Bounded by the number of entries, and by their age where `ttlMs` is given. */
+/** A cache with a limited number of entries, and a limit for their age when `ttlMs` is present. */
 export function createCountedCache<V extends object>({
   maxEntries,
   ttlMs,
@@ -19,7 +19,7 @@ export function createCountedCache<V extends object>({
   return new LRUCache<string, V>({ max: maxEntries, ...(ttlMs !== undefined && { ttl: ttlMs }) });
 }
 
-/** Bounded by what the entries weigh together, in bytes; a value that weighs more than `maxEntryBytes` is not kept. */
+/** A cache with a limited total size. A value larger than `maxEntryBytes` is not cached. */
 export function createSizedCache<V extends object>(options: {
   maxBytes: number;
   maxEntryBytes: number;

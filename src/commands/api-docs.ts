@@ -4,27 +4,29 @@ import { OPERATIONS } from '../oci/request.ts';
 
 const INTRODUCTION = `# The HTTP API
 
-Layover speaks the [OCI distribution specification](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md) and what
-Docker's registry has beyond it. This page is made by \`layover api-docs\` from the tables that requests are read and answered by.
+Layover implements the [OCI distribution specification](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md)
+and the extensions of Docker's registry. \`layover api-docs\` generates this page from the tables that the server uses to parse requests.
 
-A \`<name>\` is lower-case words with slashes between them, of 255 characters at most; a \`<reference>\` is a tag or a digest; a \`<digest>\`
-is \`sha256:\` or \`sha512:\` and lower-case hex. A trailing slash is optional. Double slashes
-are redirected to single ones: 301 for \`GET\` and \`HEAD\`, 308 for the rest. \`?ns=<host>\` says which registry a client means, where one Layover
-stands before several. \`OPTIONS\` of any endpoint answers 200 with \`Allow\`.
+- A \`<name>\` is lower-case words separated by slashes, at most 255 characters.
+- A \`<reference>\` is a tag or a digest.
+- A \`<digest>\` is \`sha256:\` or \`sha512:\` and lower-case hex.
+- A trailing slash is optional. Double slashes are redirected to single ones: 301 for \`GET\` and \`HEAD\`, 308 for the rest.
+- \`?ns=<host>\` selects the upstream registry, when one Layover serves several.
+- \`OPTIONS\` of any endpoint returns 200 with \`Allow\`.
 `;
 
 const COMMON_HEADERS: Readonly<Record<string, string>> = {
   'Docker-Distribution-Api-Version': '`registry/2.0`',
-  'X-Cache': 'Where the answer came from: `HIT`, `MISS`, `FILL`, `STALE` or `BYPASS`.',
-  'OCI-Namespace': 'The registry that was asked, where it is an upstream.',
-  'X-Content-Type-Options': '`nosniff`; this and the next two unless `http.headers` has them.',
+  'X-Cache': 'Where the response came from: `HIT`, `MISS`, `FILL`, `STALE` or `BYPASS`.',
+  'OCI-Namespace': 'The upstream registry of the content.',
+  'X-Content-Type-Options': '`nosniff`; this and the next two unless `http.headers` sets them.',
   'Content-Security-Policy': "`default-src 'none'; sandbox`",
   'Content-Disposition':
-    '`attachment`, when a browser is going to show the response (`Sec-Fetch-Dest`, `Sec-Fetch-Mode`).',
+    '`attachment`, when a browser would display the response (`Sec-Fetch-Dest`, `Sec-Fetch-Mode`).',
   Warning: '`110 - "Response is Stale"`, with `X-Cache: STALE`.',
 };
 
-/** What every operation may end with. */
+/** Errors that every operation may return. */
 const COMMON_ERRORS: readonly RegistryErrorCode[] = [
   'UNAUTHORIZED',
   'DENIED',
@@ -35,7 +37,7 @@ const COMMON_ERRORS: readonly RegistryErrorCode[] = [
   'UNKNOWN',
 ];
 
-const ERROR_BODY = `An error is JSON, but for a body that has already begun: then the connection is cut.
+const ERROR_BODY = `An error is JSON. When the body of a response has already started, the connection is closed instead.
 
 \`\`\`json
 {"errors":[{"code":"MANIFEST_UNKNOWN","message":"…","detail":{}}]}
@@ -49,12 +51,12 @@ export function renderApiDocs(): string {
     INTRODUCTION,
     '## Overview\n',
     overview(),
-    '## Every answer\n',
+    '## Every response\n',
     table(['Header', 'Meaning'], headerRows(COMMON_HEADERS)),
     ERROR_BODY,
     '## Errors\n',
     errorTable(),
-    `Every request may end with ${COMMON_ERRORS.map(code).join(', ')}. The others are named below.\n`,
+    `Every request may return ${COMMON_ERRORS.map(code).join(', ')}. The sections below list the others.\n`,
     ...names.flatMap(renderEndpoint),
   ];
   return parts.join('\n');
@@ -67,7 +69,7 @@ function overview(): string {
     operation.summary,
     operation.spec,
   ]);
-  return table(['Method', 'Path', 'What it does', 'Specification'], rows);
+  return table(['Method', 'Path', 'Purpose', 'Specification'], rows);
 }
 
 function errorTable(): string {
@@ -83,7 +85,7 @@ function renderEndpoint(name: EndpointName): string[] {
 }
 
 function renderOperation(operation: Operation): string[] {
-  const { summary, query, requestHeaders, requestBody, answers, errors } = operation;
+  const { summary, query, requestHeaders, requestBody, responses, errors } = operation;
   return [
     `### ${methodsOf(operation)} ${ENDPOINTS[operation.endpoint].path}\n`,
     `${summary}\n`,
@@ -91,8 +93,8 @@ function renderOperation(operation: Operation): string[] {
     ...(requestHeaders ? [table(['Request header', 'Meaning'], headerRows(requestHeaders))] : []),
     ...(requestBody === undefined ? [] : [`Request body: ${requestBody}\n`]),
     table(
-      ['Answer', 'When', 'Headers'],
-      answers.map(({ status, when, headers = {} }) => [String(status), when, headerList(headers)]),
+      ['Response', 'When', 'Headers'],
+      responses.map(({ status, when, headers = {} }) => [String(status), when, headerList(headers)]),
     ),
     ...(errors.length === 0 ? [] : [`Errors: ${errors.map(withStatus).join(', ')}\n`]),
   ];

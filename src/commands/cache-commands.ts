@@ -34,116 +34,148 @@ export interface SharedOptions {
 
 export type Run = (target: CacheTarget, output: CacheOutput) => Promise<number | void>;
 
-const CONFIG = 'configuration of the server; else as `serve` finds it';
-const NAME = 'as `cache list` shows it: repository:tag or repository@digest';
+const CONFIG = 'configuration file of the server (default: the same as for `serve`)';
+const NAME = 'repository:tag or repository@digest, as in `cache list`';
 
 const HELP = `
-Names are those of the storage, as \`cache list\` shows them: docker.io/library/alpine:3.20.
+Names are stored names, as in \`cache list\`: docker.io/library/alpine:3.20.
 
-A running server is asked through the socket in its storage directory, or by its admin.addr. When none runs, the
-storage and its index are opened directly. A server on another machine takes --server and --token-file.
+The commands connect to the running server, through the socket in its storage directory or at its admin.addr. Without
+a running server they open the storage and its index. For a server on another machine, use --server and --token-file.
 
-  $ layover cache list --sort used --limit 20     what would go first
-  $ layover cache list --filter '*/library/**'    images of Docker's own
-  $ layover cache pin 'docker.io/library/*:lts'   never forget these
+  $ layover cache list --sort used --limit 20     least recently used first
+  $ layover cache list --filter '*/library/**'    Docker's official images
+  $ layover cache pin 'docker.io/library/*:lts'   protect these from expiry and eviction
   $ layover cache evict docker.io/library/node:18
   $ layover cache stats --json --server http://cache.example:5002 --token-file token`;
 
 const REBUILD_HELP = `
-Needed after another program has written to the storage, or when files were removed by hand. What is known of use stays. A
-running server goes on serving.`;
+Use it after another program wrote to the storage, or after files were removed by hand. Use records are kept. A running
+server continues to serve.
 
-/** `cache …` and `index …`: looking at what is stored, and doing something about it. */
+  $ layover index rebuild config.yml`;
+
+/** `cache …` and `index …`: inspect and change stored content. */
 export function addCacheCommands(program: Command, context: CacheCommandsContext): void {
   const cache = program
     .command('cache')
-    .description('look at what is stored, pin it, evict it, check it')
+    .description('inspect, pin, evict, refresh and check stored content')
     .addHelpText('after', HELP);
-  addLooking(cache, context);
+  addInspecting(cache, context);
   addPinning(cache, context);
   addRemoving(cache, context);
   addScrub(cache, context);
   addIndex(program, context);
 }
 
-function addLooking(cache: Command, context: CacheCommandsContext): void {
-  const list = cache.command('list').description('images, with their size and when they were last used');
+function addInspecting(cache: Command, context: CacheCommandsContext): void {
+  const list = cache.command('list').description('list stored images with size and last use');
   onAll(list, context, (options) => (target, output) => listCache(target, listQuery(options), output))
-    .option('--filter <glob>', "'docker.io/library/*:lts' for names with * and **, and tags; else a part of a name")
+    .option('--filter <glob>', "a glob for name and tag ('docker.io/library/*:lts'), or a part of a name")
     .addOption(
-      new Option('--sort <by>', 'name, least recently used first, or largest first')
+      new Option('--sort <by>', 'by name, least recently used first, or largest first')
         .choices(LIST_ORDERS)
         .default('name'),
     )
-    .option('--blobs', 'blobs instead of images')
-    .option('--limit <n>', 'lines at most', Number, 100)
-    .option('--cursor <cursor>', 'where the page before ended');
-  const show = cache.command('show').description('one image: what it is made of, who shares it, when it expires');
-  onOne(show.argument('<name>', NAME), context, (name) => (target, output) => showCached(target, name, output));
-  const stats = cache.command('stats').description('how much is stored, and under which limits');
-  onAll(stats, context, () => showStats);
+    .option('--blobs', 'list blobs instead of images')
+    .option('--limit <n>', 'maximum number of rows', Number, 100)
+    .option('--cursor <cursor>', 'cursor from the previous page (default: the first page)')
+    .addHelpText(
+      'after',
+      examples('cache list --sort used --limit 20', "cache list --filter '*/library/**' config.yml"),
+    );
+  const show = cache
+    .command('show')
+    .description('show one image: its parts, repositories that share them, last use and expiry');
+  onOne(
+    show.argument('<name>', NAME),
+    context,
+    (name) => (target, output) => showCached(target, name, output),
+  ).addHelpText('after', examples('cache show docker.io/library/alpine:3.20'));
+  const stats = cache.command('stats').description('show how much is stored, the limits and the state of the index');
+  onAll(stats, context, () => showStats).addHelpText('after', examples('cache stats', 'cache stats --json config.yml'));
 }
 
 function addPinning(cache: Command, context: CacheCommandsContext): void {
-  const pattern = 'repository, repository:tag or repository@digest, with * and **';
-  const pin = cache.command('pin').description('keep what a name or glob stands for, whatever its age');
-  onOne(pin.argument('<pattern>', pattern), context, (name) => (target, output) => pinCached(target, name, output));
-  const pins = cache.command('pins').description('what is pinned, by command or by storage.quota.pins');
-  onAll(pins, context, () => listPins);
-  const unpin = cache.command('unpin').description('take a pin back').argument('<pattern>', 'as it was pinned');
-  onOne(unpin, context, (name) => (target, output) => unpinCached(target, name, output));
+  const pattern = 'repository, repository:tag or repository@digest; * and ** are wildcards';
+  const pin = cache.command('pin').description('protect images from expiry and eviction');
+  onOne(
+    pin.argument('<pattern>', pattern),
+    context,
+    (name) => (target, output) => pinCached(target, name, output),
+  ).addHelpText('after', examples("cache pin 'docker.io/library/*:lts'", "cache pin 'ghcr.io/acme/**'"));
+  const pins = cache.command('pins').description('list pins, set by command or in storage.quota.pins');
+  onAll(pins, context, () => listPins).addHelpText('after', examples('cache pins'));
+  const unpin = cache.command('unpin').description('remove a pin').argument('<pattern>', 'the pattern of the pin');
+  onOne(unpin, context, (name) => (target, output) => unpinCached(target, name, output)).addHelpText(
+    'after',
+    examples("cache unpin 'docker.io/library/*:lts'"),
+  );
 }
 
 function addRemoving(cache: Command, context: CacheCommandsContext): void {
-  const evict = cache.command('evict').description('remove images now, with the blobs that no other image needs');
-  onOne(evict.argument('<name>', `${NAME}; or a glob`), context, (name) => (target, output) => {
+  const evict = cache.command('evict').description('remove images, with the blobs that no other image refers to');
+  onOne(evict.argument('<name>', `${NAME}, or a glob`), context, (name) => (target, output) => {
     return evictCached(target, name, output);
-  });
-  const refresh = cache.command('refresh').description('ask the upstream now what a tag names');
+  }).addHelpText('after', examples('cache evict docker.io/library/node:18', "cache evict 'quay.io/**'"));
+  const refresh = cache.command('refresh').description('revalidate a tag at its upstream now');
   onOne(refresh.argument('<name>', 'repository:tag'), context, (name) => (target, output) => {
     return refreshCached(target, name, output);
-  });
+  }).addHelpText('after', examples('cache refresh docker.io/library/alpine:3.20'));
 }
 
 function addScrub(cache: Command, context: CacheCommandsContext): void {
   const scrub = cache
     .command('scrub')
     .description(
-      'read everything that is stored and put aside what is damaged; exit code 2 if anything is, or cannot be read',
+      'compare stored blobs with their digests and quarantine damaged ones; exit code 2 if there are damaged or unreadable blobs',
     );
   onAll(scrub, context, (options) => (target, output) => scrubCache(target, scrubRequest(options), output))
-    .option('--status', 'only say how far a running one is')
-    .option('--wait', 'come back when it is over');
+    .option('--status', 'show the progress without starting a scrub')
+    .option('--wait', 'wait until it finishes (always without a running server)')
+    .addHelpText('after', examples('cache scrub --wait', 'cache scrub --status'));
 }
 
 function addIndex(program: Command, context: CacheCommandsContext): void {
-  const index = program.command('index').description('the index of what was used when');
-  const rebuild = index.command('rebuild').description('make the index say what storage has');
+  const index = program.command('index').description('manage the index of use records');
+  const rebuild = index
+    .command('rebuild')
+    .description('rebuild the index from storage; exit code 2 if something cannot be read');
   onAll(rebuild.addHelpText('after', REBUILD_HELP), context, () => rebuildIndexOf);
 }
 
-/** A command about everything that is stored. */
+function examples(...commands: readonly string[]): string {
+  return ['', ...commands.map((command) => `  $ layover ${command}`)].join('\n');
+}
+
+/** A command for the whole cache. */
 function onAll(command: Command, context: CacheCommandsContext, run: (options: SharedOptions) => Run): Command {
   return withTargetOptions(command).action(async (file: string | undefined, options: SharedOptions) => {
     context.end(await runOnCache(context, { ...options, file }, run(options)));
   });
 }
 
-/** A command that has a name as its first argument. */
+/** A command with a name as its first argument. */
 function onOne(command: Command, context: CacheCommandsContext, run: (name: string) => Run): Command {
   return withTargetOptions(command).action(async (name: string, file: string | undefined, options: SharedOptions) => {
     context.end(await runOnCache(context, { ...options, file }, run(name)));
   });
 }
 
-/** Which cache a command is about. */
+/** Arguments and options that select the cache. */
 export function withTargetOptions(command: Command): Command {
   return command
     .argument('[config.yml]', CONFIG)
-    .option('--json', 'for programs')
-    .option('--server <url>', 'address of the admin API: http://host:port, or unix:/path/admin.sock')
-    .option('--token <token>', 'of admin.token; seen by everybody on the machine')
-    .option('--token-file <file>', 'a file with the token');
+    .option('--json', 'print JSON')
+    .option(
+      '--server <url>',
+      'address of the admin API, http://host:port or unix:/path/admin.sock (default: from the configuration)',
+    )
+    .option(
+      '--token <token>',
+      'the admin token; prefer --token-file, as the list of processes shows it (default: from the configuration)',
+    )
+    .option('--token-file <file>', 'file with the admin token');
 }
 
 /** @returns the exit code */

@@ -13,10 +13,10 @@ import type { CacheTarget } from './open-cache.ts';
 import { ProgressBar, type ProgressOutput } from './progress-bar.ts';
 import { formatBytes, formatSpan, renderColumns } from './table.ts';
 
-/** What a command of `cache` writes, and to whom. */
+/** Where and how a command of `cache` prints. */
 export interface CacheOutput {
   readonly out: ProgressOutput;
-  /** For progress; the answer alone goes to {@link out}. */
+  /** For progress. Only the result goes to {@link out}. */
   readonly err: ProgressOutput;
   readonly json: boolean;
   readonly now: () => number;
@@ -27,7 +27,7 @@ export async function listCache({ control }: CacheTarget, query: ListQuery, outp
   const page = await control.list(query);
   if (output.json) return printJson(output, page);
   if (page.entries.length === 0) {
-    output.out.write('nothing is stored' + (query.filter === undefined ? '\n' : ` that ${query.filter} names\n`));
+    output.out.write(query.filter === undefined ? 'no stored images\n' : `no stored image matches "${query.filter}"\n`);
     return;
   }
   const now = output.now();
@@ -38,7 +38,7 @@ export async function listCache({ control }: CacheTarget, query: ListQuery, outp
       page.entries.map((entry) => listRow(entry, now)),
     ),
   );
-  if (page.cursor !== undefined) output.out.write(`more with --cursor ${page.cursor}\n`);
+  if (page.cursor !== undefined) output.out.write(`next page: --cursor ${page.cursor}\n`);
 }
 
 /** `cache show` */
@@ -58,14 +58,14 @@ export async function pinCached(target: CacheTarget, pattern: string, output: Ca
 export async function listPins({ control }: CacheTarget, output: CacheOutput): Promise<void> {
   const pins = await control.pins();
   if (output.json) return printJson(output, { pins });
-  output.out.write(pins.length === 0 ? 'nothing is pinned\n' : renderColumns(['PIN', 'BY'], pins.map(pinRow)));
+  output.out.write(pins.length === 0 ? 'no pins\n' : renderColumns(['PIN', 'BY'], pins.map(pinRow)));
 }
 
 /** `cache unpin` */
 export async function unpinCached({ control }: CacheTarget, pattern: string, output: CacheOutput): Promise<void> {
   await control.unpin(pattern);
   if (output.json) printJson(output, {});
-  else output.out.write(`${pattern} is not pinned any more\n`);
+  else output.out.write(`removed the pin ${pattern}\n`);
 }
 
 /** `cache evict` */
@@ -79,7 +79,7 @@ export async function evictCached({ control }: CacheTarget, name: string, output
 export async function refreshCached({ control }: CacheTarget, name: string, output: CacheOutput): Promise<void> {
   const refreshed = await control.refresh(name);
   if (output.json) return printJson(output, refreshed);
-  output.out.write(`${name} ${refreshed.changed ? 'now names' : 'still names'} ${refreshed.digest}\n`);
+  output.out.write(`${name} ${refreshed.changed ? 'now' : 'still'} points to ${refreshed.digest}\n`);
 }
 
 /** `cache stats` */
@@ -90,16 +90,16 @@ export async function showStats({ control }: CacheTarget, output: CacheOutput): 
 }
 
 export interface ScrubRequest {
-  /** Only says how far it is. */
+  /** Shows the progress, and starts nothing. */
   readonly status: boolean;
-  /** Comes back when it is over. */
+  /** Waits until the scrub is finished. */
   readonly wait: boolean;
 }
 
-/** How often a running one is asked about. Milliseconds. */
+/** Interval of the requests for its status. Milliseconds. */
 const POLL_MS = 500;
 
-/** `cache scrub`. @returns the exit code: 2 when anything was damaged or could not be read */
+/** `cache scrub`. @returns the exit code: 2 when a blob is damaged or unreadable */
 export async function scrubCache(target: CacheTarget, request: ScrubRequest, output: CacheOutput): Promise<number> {
   const { control, stopped } = target;
   let status = await (request.status ? control.scrubStatus() : control.startScrub());
@@ -137,7 +137,7 @@ function describe(details: ContentDetails, now: number): string {
     ['last used', `${formatSpan(now - lastUsedAt)} ago (${new Date(lastUsedAt).toISOString()})`],
     ['expires', expiresAt === undefined ? 'never' : `in ${formatSpan(expiresAt - now)}`],
     ['pinned', pinned ? 'yes' : 'no'],
-    ...(hosted ? [['hosted', 'yes: neither expires nor is evicted'] as [string, string]] : []),
+    ...(hosted ? [['hosted', 'yes: never expires, never evicted'] as [string, string]] : []),
   ];
   const list = fields.map(([label, value]) => `${label.padEnd(11)} ${value}\n`).join('');
   if (parts.length === 0) return list;
@@ -162,11 +162,11 @@ function describeStats(stats: CacheStats, now: number): string {
   const limit = quota ? ` of ${formatBytes(quota.size)} (${Math.round((bytes / quota.size) * 100)}%)` : ', no quota';
   const fields: [string, string][] = [
     ['stored', `${formatBytes(bytes)}${limit}`],
-    ['contents', `${digests} different ones in ${repositories} repositories, linked ${references} times`],
+    ['contents', `${digests} digests in ${repositories} repositories, ${references} links`],
     ['expires', ttlMs === 0 ? 'never' : `after ${formatSpan(ttlMs)} without use`],
     ['oldest use', oldestUseAt === undefined ? 'none' : `${formatSpan(now - oldestUseAt)} ago`],
     ['pins', String(pins)],
-    ['index', complete ? 'complete' : 'not complete: layover index rebuild'],
+    ['index', complete ? 'complete' : 'incomplete (run: layover index rebuild)'],
     ['scrub', describeScrub(scrub, now).trim()],
   ];
   return fields.map(([label, value]) => `${label.padEnd(11)} ${value}\n`).join('');
@@ -178,13 +178,13 @@ function describeScrub(
 ): string {
   const read = `${blobs} blobs, ${formatBytes(bytes)} read`;
   const wrong = [
-    damaged.length === 0 ? 'nothing damaged' : `${damaged.length} damaged, put aside: ${damaged.join(', ')}`,
-    ...(unreadable.length === 0 ? [] : [`${unreadable.length} that cannot be read: ${unreadable.join(', ')}`]),
+    damaged.length === 0 ? 'none damaged' : `${damaged.length} damaged, quarantined: ${damaged.join(', ')}`,
+    ...(unreadable.length === 0 ? [] : [`${unreadable.length} unreadable: ${unreadable.join(', ')}`]),
   ].join(', ');
   if (running) return `running, ${Math.floor(progress * 100)}%: ${read}, ${wrong}\n`;
-  if (error !== undefined) return `ended early (${error}): ${read}, ${wrong}\n`;
+  if (error !== undefined) return `stopped (${error}): ${read}, ${wrong}\n`;
   if (finishedAt === undefined) return 'never\n';
-  return blobs === 0 ? `last one ${formatSpan(now - finishedAt)} ago\n` : `finished: ${read}, ${wrong}\n`;
+  return blobs === 0 ? `last finished ${formatSpan(now - finishedAt)} ago\n` : `finished: ${read}, ${wrong}\n`;
 }
 
 function shortDigest(digest: string): string {

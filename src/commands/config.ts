@@ -2,8 +2,8 @@ import type { Config, Listen, RedisAddress, RedisConfig, UpstreamConfig } from '
 import type { Environment } from '../config/environment.ts';
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
-import { configJsonSchema } from '../config/schema/schema.ts';
-import { describeStorage } from './describe-storage.ts';
+import { configJsonSchema } from '../config/schema/json-schema.ts';
+import { describeAuthentication, describePushes, describeStorage } from './describe-config.ts';
 
 /** Where a command writes: `process.stdout`, or a test's buffer. */
 export interface Output {
@@ -11,14 +11,14 @@ export interface Output {
 }
 
 /**
- * `config check`: says whether a configuration can be used, and what it would do.
+ * `config check`: validates a configuration and describes it.
  *
- * @param file undefined: as `serve` finds it
- * @returns the exit code: 0, or 1 when `serve` would not start with it
+ * @param file absent: the same file that `serve` would use
+ * @returns the exit code: 0, or 1 for a configuration that `serve` rejects
  */
 export async function checkConfig(file: string | undefined, env: Environment, out: Output): Promise<number> {
   try {
-    const loaded = await loadConfig({ file, env });
+    const loaded = await loadConfig({ file, env, areFilesChecked: true });
     out.write(`${describeLoaded(loaded).join('\n')}\n`);
     return 0;
   } catch (err) {
@@ -28,7 +28,7 @@ export async function checkConfig(file: string | undefined, env: Environment, ou
   }
 }
 
-/** `config schema`: the JSON schema that editors complete and check the file by. */
+/** `config schema`: the JSON schema, for completion and checks in editors. */
 export function printConfigSchema(out: Output): void {
   out.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
 }
@@ -42,28 +42,38 @@ function describeLoaded({ config, warnings, notices, source }: LoadedConfig): st
   ];
 }
 
-function describeConfig({ http, storage, redis, proxy }: Config): string[] {
-  const directory = describeStorage(storage.driver) ?? 'memory, lost on exit';
-  return [
-    `  listens on   ${describeListen(http.listen)}${http.tls ? ' (https)' : ''}`,
-    ...(http.debug ? [`  debug on     ${describeListen(http.debug.listen)}`] : []),
-    `  stores in    ${directory}${storage.readOnly ? ' (read-only)' : ''}`,
-    ...(redis ? [`  shares by    ${describeRedis(redis)}`] : []),
-    ...(proxy?.upstreams.map(describeUpstream) ?? ['  pulls from   nowhere: a plain registry']),
-    ...(proxy?.offline ? ['  offline      upstreams are never contacted'] : []),
+function describeConfig(config: Config): string[] {
+  const { http, storage, redis, proxy } = config;
+  const place = describeStorage(storage.driver) ?? 'memory (lost when the process ends)';
+  const facts: [label: string, value: string][] = [
+    ['listens on', `${describeListen(http.listen)}${http.tls ? ' (https)' : ''}`],
+    ...(http.debug ? [['debug on', describeListen(http.debug.listen)] as [string, string]] : []),
+    ['stores in', `${place}${storage.readOnly ? ' (read-only)' : ''}`],
+    ...(redis ? [['shared through', describeRedis(redis)] as [string, string]] : []),
+    ...describeUpstreams(proxy),
+    ...(proxy?.offline ? [['offline', 'upstreams are never contacted'] as [string, string]] : []),
+    ['pushes', describePushes(config)],
+    ['authentication', describeAuthentication(config)],
   ];
+  return facts.map(([label, value]) => `  ${label.padEnd(14)}  ${value}`);
 }
 
 function describeRedis({ topology }: RedisConfig): string {
   const list = (addresses: readonly RedisAddress[]) => addresses.map(({ host, port }) => `${host}:${port}`).join(', ');
   if (topology.kind === 'standalone') return `Redis at ${list([topology.address])}`;
-  if (topology.kind === 'cluster') return `a Redis cluster, with ${list(topology.nodes)}`;
-  return `Redis, the ${topology.masterName} of the sentinels ${list(topology.sentinels)}`;
+  if (topology.kind === 'cluster') return `a Redis cluster at ${list(topology.nodes)}`;
+  return `Redis, master ${topology.masterName} of the sentinels ${list(topology.sentinels)}`;
+}
+
+function describeUpstreams(proxy: Config['proxy']): [label: string, value: string][] {
+  const upstreams = proxy?.upstreams ?? [];
+  if (upstreams.length === 0) return [['upstreams', 'none (registry only)']];
+  return upstreams.map((upstream) => ['pulls from', describeUpstream(upstream)]);
 }
 
 function describeUpstream({ name, remoteUrl, isDefault, mirrors }: UpstreamConfig): string {
   const via = mirrors.length > 0 ? `, after ${mirrors.join(', ')}` : '';
-  return `  pulls from   ${name} (${remoteUrl}${via})${isDefault ? ', the default' : ''}`;
+  return `${name} (${remoteUrl}${via})${isDefault ? ', the default' : ''}`;
 }
 
 function describeListen(listen: Listen): string {

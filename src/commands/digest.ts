@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 
 import type { Output } from './config.ts';
 
-/** The algorithms of the reference's `digest`; a registry itself names content by sha256 or sha512. */
+/** The algorithms of distribution's `digest`. A registry uses sha256 and sha512 only. */
 export const DIGEST_ALGORITHMS = ['sha256', 'sha384', 'sha512'] as const;
 export type FileDigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
 
@@ -11,17 +11,17 @@ export interface DigestOptions {
   readonly algorithm: FileDigestAlgorithm;
   /** The program's name in error messages. */
   readonly name: string;
-  /** What `-` stands for. */
+  /** Read for `-`. */
   readonly stdin: AsyncIterable<Uint8Array>;
   readonly out: Output;
   readonly err: Output;
 }
 
 /**
- * `digest`: a line `<digest> TAB <name>` for each file, in memory of one chunk whatever its size.
+ * `digest`: prints a line `<digest> TAB <name>` for each file. Files are streamed.
  *
- * @param files `-`, or none at all, is the standard input
- * @returns the exit code: 1 when any file could not be read; the others are printed all the same
+ * @param files `-` is the standard input, which is also read without any file
+ * @returns the exit code: 1 when a file could not be read; the others are still printed
  */
 export async function digestFiles(files: readonly string[], options: DigestOptions): Promise<number> {
   let code = 0;

@@ -14,27 +14,27 @@ import { formatBytes } from './table.ts';
 type CollectionResult = NonNullable<CollectionStatus['result']>;
 type CollectionProgress = NonNullable<CollectionStatus['progress']>;
 
-/** How often a server is asked how far it is. Milliseconds. */
+/** Interval of the requests for the server's progress. Milliseconds. */
 const POLL_MS = 300;
 
 const LABEL: Readonly<Record<CollectionProgress['phase'], string>> = {
   marking: 'repositories',
   blobs: 'blobs',
-  checking: 'looking again',
+  checking: 'second scan',
   removing: 'removing',
 };
 
 const HELP = `
-What goes: links of blobs that no manifest of their repository names, with -m manifests that no tag leads to, and bytes that no
-repository links. What a pull-through cache has fetched is looked after by its TTL and quota, not by this.
+It removes blob links that no manifest of their repository refers to, content that no repository links, and with -m
+manifests without a tag. Content fetched from upstreams is not affected: it expires by TTL and quota.
 
-A running server does it while it serves: nothing that is referenced, being uploaded or has just been mounted is removed.
-Links younger than storage.maintenance.garbagecollection.grace stay (1h), as their manifest may be on its way. When no server
-runs, nobody can be on his way, and the grace is 0 unless --grace says otherwise.
+A running server collects while it serves, and removes nothing that is referenced, being uploaded or just mounted. Links
+younger than the grace period are kept, because their manifest may still be pushed. When no server uses the directory,
+nothing can be in flight, and the grace period is 0. Exit code 2: a repository was skipped.
 
-  $ layover garbage-collect --dry-run config.yml      what would go, and how many bytes
+  $ layover garbage-collect --dry-run config.yml      list the garbage and its size
   $ layover garbage-collect -m config.yml             untagged manifests as well
-  $ layover garbage-collect --grace 0s config.yml     everything at once, when nobody pushes`;
+  $ layover garbage-collect --grace 0s config.yml     everything at once, while there are no pushes`;
 
 interface Options {
   readonly dryRun?: true;
@@ -47,11 +47,14 @@ interface Options {
 export function addGarbageCollect(program: Command, context: CacheCommandsContext): void {
   const command = program
     .command('garbage-collect')
-    .description('remove what nobody needs any more; a running server does it while it serves')
-    .option('-d, --dry-run', 'do everything except remove')
-    .option('-m, --delete-untagged', 'remove manifests that no tag leads to')
-    .option('-q, --quiet', 'say only how much it was')
-    .option('--grace <duration>', 'keep links younger than this: 30m, 1h')
+    .description('remove content that nothing refers to; a running server continues to serve')
+    .option('-d, --dry-run', 'report the garbage without removing it')
+    .option('-m, --delete-untagged', 'also remove manifests without a tag')
+    .option('-q, --quiet', 'print only the totals')
+    .option(
+      '--grace <duration>',
+      'keep links younger than this, such as 30m (default: storage.maintenance.garbagecollection.grace, or 0s when no server uses the directory)',
+    )
     .addHelpText('after', HELP);
   withTargetOptions(command).action(async (file: string | undefined, options: Options) => {
     context.end(await runOnCache(context, { ...options, file }, (target, output) => collect(target, options, output)));
@@ -97,7 +100,10 @@ async function collectAtServer(
     status = await control.collectionStatus();
   }
   if (status.result) return status.result;
-  throw new ControlError('unavailable', status.error ?? 'the server has forgotten about it; was it restarted?');
+  throw new ControlError(
+    'unavailable',
+    status.error ?? 'the server lost the state of the collection (was it restarted?)',
+  );
 }
 
 function describe(
@@ -112,8 +118,8 @@ function describe(
   ];
   return [
     ...(quiet ? [] : items),
-    ...skipped.map(({ repository, reason }) => `left alone: ${repository}: ${reason}`),
-    ...(kept > 0 ? [`${kept} were used meanwhile, and stay`] : []),
+    ...skipped.map(({ repository, reason }) => `skipped: ${repository}: ${reason}`),
+    ...(kept > 0 ? [`${kept} kept: used during the collection`] : []),
     `${manifests.length} manifests, ${links.length} links and ${blobs.length} blobs ${verb}: ${formatBytes(bytes)}`,
     '',
   ].join('\n');

@@ -22,18 +22,18 @@ export interface ImageCommandsContext {
 export function addImageCommands(program: Command, context: ImageCommandsContext): void {
   const image = program
     .command('image')
-    .description('copy images between registries, directories and archives, and look at them, without a daemon')
+    .description('copy and inspect images in registries, directories and archives, without a daemon')
     .addHelpText('after', IMAGE_HELP);
   addCopying(image, context);
-  addLooking(image, context);
+  addInspecting(image, context);
 }
 
 function addCopying(image: Command, context: ImageCommandsContext): void {
   const copy = image
     .command('copy')
-    .description('copy an image, all of its platforms')
+    .description('copy an image with all its platforms')
     .argument('<source>', IMAGE_PLACES)
-    .argument('<destination>', 'the same, but for docker-archive');
+    .argument('<destination>', 'any of these except docker-archive');
   withCopyOptions(copy, COPY_HELP).action((from: string, to: string, options: Options) =>
     run(context, options, (opened, commands) => commands.copyCommand(opened, [from, to], copyOptions(options))),
   );
@@ -41,7 +41,7 @@ function addCopying(image: Command, context: ImageCommandsContext): void {
     .command('pull')
     .description('copy an image from a registry into a directory or an archive')
     .argument('<reference>', 'such as alpine:3.20 or host:5000/team/app@sha256:…')
-    .option('-o, --output <place>', 'oci:directory[:tag] or file.tar; else a directory named after the image');
+    .option('-o, --output <place>', 'oci:directory[:tag] or file.tar (default: a directory named after the image)');
   withCopyOptions(pull, PULL_HELP).action((reference: string, options: Options) =>
     run(context, options, (opened, commands) =>
       commands.pullCommand(opened, reference, { ...copyOptions(options), output: options.output }),
@@ -50,9 +50,9 @@ function addCopying(image: Command, context: ImageCommandsContext): void {
   const push = image
     .command('push')
     .description('copy an image from a directory or an archive to a registry')
-    .argument('<files>', 'an OCI layout, or a tar file with one, or of docker save')
+    .argument('<files>', 'an OCI layout, a tar file of one, or the output of docker save')
     .argument('<reference>', 'such as host:5000/team/app:1.0')
-    .option('--source <name>', 'which image of several in the layout or archive');
+    .option('--source <name>', 'which image to push when there are several');
   withCopyOptions(push, PUSH_HELP).action((files: string, reference: string, options: Options) =>
     run(context, options, (opened, commands) =>
       commands.pushCommand(opened, [files, reference], { ...copyOptions(options), source: options.source }),
@@ -60,13 +60,13 @@ function addCopying(image: Command, context: ImageCommandsContext): void {
   );
 }
 
-function addLooking(image: Command, context: ImageCommandsContext): void {
+function addInspecting(image: Command, context: ImageCommandsContext): void {
   const list = image
     .command('list')
-    .description('the repositories of a registry, or the tags of a repository')
-    .argument('<name>', 'a host, such as localhost:5000; or a repository')
-    .option('--digests', 'what each tag names')
-    .option('--json', 'for programs')
+    .description('list the repositories of a registry, or the tags of a repository')
+    .argument('<name>', 'a host, such as localhost:5000, or a repository')
+    .option('--digests', 'also print the digest that each tag points to')
+    .option('--json', 'print JSON')
     .addHelpText('after', LIST_HELP);
   withRegistryOptions(list).action((name: string, options: Options) =>
     run(context, options, (opened, commands) =>
@@ -75,11 +75,11 @@ function addLooking(image: Command, context: ImageCommandsContext): void {
   );
   const inspect = image
     .command('inspect')
-    .description('what an image is: digest, platforms, layers, labels, environment, entry point')
+    .description('show an image: digest, platforms, layers, labels, environment, entry point')
     .argument('<image>', IMAGE_PLACES)
-    .option('--platform <os/arch>', 'which image of an index to tell of; else that for this machine')
-    .option('--json', 'for programs')
-    .option('--raw', 'the manifest, byte for byte')
+    .option('--platform <os/arch>', 'which image of an index to show (default: the one for this machine)')
+    .option('--json', 'print JSON')
+    .option('--raw', 'print the unmodified manifest')
     .addHelpText('after', INSPECT_HELP);
   withRegistryOptions(inspect).action(
     (name: string, { platform, json = false, raw = false, ...options }: InspectOptions) =>
@@ -116,22 +116,22 @@ interface Options extends RegistryOptions {
 function withCopyOptions(command: Command, help: string): Command {
   return withRegistryOptions(
     command
-      .option('--platform <os/arch[/variant]>', 'only this one; may be given several times', collect, [])
-      .option('--referrers', 'signatures, SBOMs and whatever else is attached to it as well')
-      .option('--jobs <n>', 'blobs at once', atLeastOne, 4)
-      .option('-q, --quiet', 'no progress; the digest alone is printed')
+      .option('--platform <os/arch[/variant]>', 'copy only this platform; repeatable (default: all)', collect)
+      .option('--referrers', 'also copy signatures, SBOMs and other attachments')
+      .option('--jobs <n>', 'number of concurrent blobs', atLeastOne, 4)
+      .option('-q, --quiet', 'print only the digest')
       .addHelpText('after', help),
   );
 }
 
 function withRegistryOptions(command: Command): Command {
   return command
-    .option('--tls-ca <file>', 'a CA to trust besides those of the system, as PEM')
-    .option('--insecure', 'take any certificate')
-    .option('--plain-http', 'without TLS; localhost is tried without by itself')
+    .option('--tls-ca <file>', 'PEM file of a CA to trust in addition to those of the system')
+    .option('--insecure', 'skip certificate verification')
+    .option('--plain-http', 'connect without TLS (automatic for localhost when TLS fails)')
     .option(
       '--authfile <file>',
-      "credentials as in docker's config.json; else $DOCKER_CONFIG or ~/.docker, then podman's",
+      "credentials in the format of docker's config.json (default: the files of docker and podman)",
     );
 }
 
@@ -148,7 +148,7 @@ async function run(
   let signalled = 0;
   const onSignal = (name: NodeJS.Signals, number: number) => {
     signalled = number;
-    stop.abort(new Error(`ended by ${name}`));
+    stop.abort(new Error(`stopped by ${name}`));
   };
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
@@ -174,18 +174,18 @@ function accessOf(
   return { authFiles, caFile: tlsCa, insecure, plainHttp, env, version: VERSION, onWarning, signal };
 }
 
-/** Where docker keeps what `docker login` was told, then where podman does. */
+/** The files of `docker login`, then of `podman login`. */
 function knownAuthFiles(env: ImageCommandsContext['env']): string[] {
   const docker = join(env.DOCKER_CONFIG || join(homedir(), '.docker'), 'config.json');
   const podman = env.REGISTRY_AUTH_FILE || (env.XDG_RUNTIME_DIR && join(env.XDG_RUNTIME_DIR, 'containers/auth.json'));
   return [docker, ...(podman ? [podman] : [])].filter((path) => existsSync(path));
 }
 
-function collect(value: string, before: readonly string[]): string[] {
+function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 
 function atLeastOne(text: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('a whole number from 1');
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('must be a whole number of at least 1');
   return Number(text);
 }

@@ -1,7 +1,7 @@
 import type { ImageDetails, ImageSummary } from '../images/summary.ts';
 import { formatBytes, renderColumns } from './table.ts';
 
-/** What `image inspect` shows a person. */
+/** The text of `image inspect`. */
 export function describeImage(summary: ImageSummary): string {
   const { name, digest, mediaType, artifactType, subject, annotations, manifests, image } = summary;
   const head: Fields = [
@@ -60,7 +60,7 @@ function fields(rows: Fields): string {
     .join('');
 }
 
-/** What an image says of itself must not move the cursor of whoever looks at it. */
+/** Escapes control characters: text of an image must not control the terminal. */
 function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, (character) => JSON.stringify(character).slice(1, -1));
 }

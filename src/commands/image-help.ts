@@ -2,21 +2,21 @@ export const IMAGE_PLACES =
   'host/name:tag, name@digest, oci:directory:tag, oci-archive:file.tar:tag or docker-archive:file.tar:name';
 
 export const IMAGE_HELP = `
-Where an image can be:
+Images can be in:
 
-  alpine:3.20                       a registry; without a host it is Docker Hub
+  alpine:3.20                       a registry (without a host: Docker Hub)
   localhost:5000/team/app:1.0
   ghcr.io/owner/app@sha256:…
   oci:directory[:tag]               an OCI layout
-  oci-archive:file.tar[:tag]        the same in one file
-  docker-archive:file.tar[:name]    what docker save writes (read only)
+  oci-archive:file.tar[:tag]        an OCI layout in one file
+  docker-archive:file.tar[:name]    output of docker save (read only)
 
-Credentials are those of docker login, its credential helpers included. Every byte is verified on the way. The exit code is 0, or 1 when
-it did not work; 130 after Ctrl-C.`;
+Credentials come from docker login, including its credential helpers. All content is verified during the copy. The exit
+code is 0, 1 after a failure, or 130 after Ctrl-C.`;
 
 export const COPY_HELP = `
-What the destination has is not sent again; on one registry blobs are mounted from repository to repository. A broken download goes on
-where it broke, and so does a broken upload. The tag is set last. The digest of the copy is printed.
+Content that the destination has is not sent again; within one registry, blobs are mounted. Interrupted downloads and
+uploads resume. The tag is set last. The command prints the digest of the copy.
 
   $ layover image copy alpine:3.20 localhost:5000/mirror/alpine:3.20
   $ layover image copy --platform linux/amd64 --platform linux/arm64 alpine:3.20 oci:images:alpine
@@ -24,7 +24,7 @@ where it broke, and so does a broken upload. The tag is set last. The digest of 
   $ layover image copy docker-archive:saved.tar localhost:5000/app:1.0`;
 
 export const PULL_HELP = `
-A pull into a directory that was interrupted goes on with what is there. An archive appears when it is complete.
+An interrupted pull into a directory resumes when it is repeated. An archive appears when it is complete.
 
   $ layover image pull alpine:3.20
   $ layover image pull alpine:3.20 --output oci:images:alpine

@@ -12,11 +12,9 @@ const WIDTH = 30;
 /** Milliseconds. */
 const REDRAW_EVERY = 100;
 const LINE_EVERY = 5_000;
-const WORDS = { copied: 'copied', mounted: 'mounted', present: 'already there' } as const;
+const WORDS = { copied: 'copied', mounted: 'mounted', present: 'already present' } as const;
 
-/**
- * A bar for each blob under way on a terminal, with a line above for each that is done; elsewhere lines alone.
- */
+/** On a terminal, a bar for each blob in progress below a line for each finished one; elsewhere only lines. */
 export class ImageProgress implements CopyEvents {
   readonly #out: ProgressOutput;
   readonly #now: () => number;
@@ -62,7 +60,7 @@ export class ImageProgress implements CopyEvents {
     this.#line(`warning: ${text}`);
   }
 
-  /** Makes room for what is written next. */
+  /** Removes the bars. */
   end(): void {
     this.#erase();
     this.#moving.clear();
@@ -100,7 +98,7 @@ export class ImageProgress implements CopyEvents {
   }
 }
 
-/** For `--quiet`, and where nobody looks. */
+/** For `--quiet`. */
 export const NO_PROGRESS: CopyEvents = {
   planned: () => undefined,
   blobStarted: () => undefined,

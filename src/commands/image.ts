@@ -12,7 +12,7 @@ import {
 } from '../images/location.ts';
 import { locateFiles, openDestination, openSource } from '../images/open-image.ts';
 import { parsePlatform } from '../images/platform.ts';
-import type { RegistryAccess } from '../images/registry-access.ts';
+import { openRegistry, type RegistryAccess } from '../images/registry-access.ts';
 import { summarise } from '../images/summary.ts';
 import { describeImage } from './image-description.ts';
 import { ImageProgress, NO_PROGRESS } from './image-progress.ts';
@@ -70,11 +70,14 @@ export async function listCommand(
 ): Promise<void> {
   const host = registryOnly(name);
   if (host !== undefined) {
-    const repositories = await listRepositories(host, access);
+    await using registry = await openRegistry(host, access);
+    const repositories = await listRepositories(registry, host, access);
     out.write(json ? printed({ repositories }) : lines(repositories));
     return;
   }
-  const tags = await listTags(parseRegistryLocation(name), access, { digests });
+  const location = parseRegistryLocation(name);
+  await using registry = await openRegistry(location.host, access);
+  const tags = await listTags(registry, location, { digests, signal: access.signal });
   if (json) out.write(printed({ tags }));
   else if (digests)
     out.write(
@@ -95,7 +98,7 @@ export async function inspectCommand(
   const wanted = platform === undefined ? undefined : parsePlatform(platform);
   await using source = disposable(await openSource(parseLocation(name), access));
   if (raw) {
-    // Byte for byte, so that its digest is that of the output.
+    // Unmodified, so that the digest of the output is the digest of the manifest.
     out.write((await source.root()).bytes);
     return;
   }
@@ -127,16 +130,16 @@ async function copyBetween(
 }
 
 function conclusion(source: ImageSource, destination: ImageDestination, { isNarrowed }: CopyResult): string {
-  const note = isNarrowed ? ' (of the platforms that were asked for, so with a digest of its own)' : '';
-  return `${source.name} is now ${destination.name}${note}\n`;
+  const note = isNarrowed ? ' (only the requested platforms, so the digest differs)' : '';
+  return `copied ${source.name} to ${destination.name}${note}\n`;
 }
 
-/** A directory `oci:dir`, or an archive when it is a file's name. */
+/** `oci:directory`, or an archive for the name of a file. */
 function outputLocation(output: string | undefined, repository: string): ImageLocation {
   if (output === undefined) return fileLocation('oci', repository.slice(repository.lastIndexOf('/') + 1));
   if (/^(?:oci|oci-archive|docker-archive):/.test(output)) return parseLocation(output);
   if (output.endsWith('.tar')) return fileLocation('oci-archive', output);
-  throw new ImageError(`--output ${output}: a layout is oci:${output}, an archive ${output}.tar`);
+  throw new ImageError(`--output ${output}: use oci:${output} for a layout, or ${output}.tar for an archive`);
 }
 
 function fileLocation(kind: FileLocation['kind'], path: string): FileLocation {

@@ -7,10 +7,10 @@ import type { CacheTarget } from './open-cache.ts';
 import { ProgressBar } from './progress-bar.ts';
 import { formatBytes } from './table.ts';
 
-/** How often a server is asked how far it is. Milliseconds. */
+/** Interval of the requests for the server's progress. Milliseconds. */
 const POLL_MS = 300;
 
-/** `index rebuild`: makes the index say what storage has. @returns the exit code: 2 when something could not be read */
+/** `index rebuild`: rebuilds the index from storage. @returns the exit code: 2 when something could not be read */
 export async function rebuildIndexOf(target: CacheTarget, output: CacheOutput): Promise<number> {
   const bar = new ProgressBar(output.err);
   const onProgress = (progress: RebuildProgress) => bar.update(progress.phase, progress);
@@ -33,12 +33,12 @@ async function rebuildAtServer(
     status = await control.rebuildStatus();
   }
   if (status.result) return status.result;
-  throw new ControlError('unavailable', status.error ?? 'the server has forgotten about it; was it restarted?');
+  throw new ControlError('unavailable', status.error ?? 'the server lost the state of the rebuild (was it restarted?)');
 }
 
 function describeResult({ references, digests, bytes, added, removed, unreadable }: RebuildResult): string {
-  const stored = `${references} references to ${digests} contents, ${formatBytes(bytes)}`;
+  const stored = `${references} references to ${digests} digests, ${formatBytes(bytes)}`;
   const missing = unreadable.map((path) => `cannot be read: ${path}\n`).join('');
-  const state = missing === '' ? 'complete' : 'not complete';
+  const state = missing === '' ? 'complete' : 'incomplete';
   return `the index is ${state}: ${stored} (${added} added, ${removed} removed)\n${missing}`;
 }

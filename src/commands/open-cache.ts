@@ -1,17 +1,13 @@
 import { readFile } from 'node:fs/promises';
 
 import { RemoteControl, ServerUnreachableError } from '../admin/remote-control.ts';
-import { adminSocketPath } from '../admin/socket-path.ts';
+import { adminSocketPath } from '../admin/api.ts';
 import type { Config, Listen } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
-import { openStoppedCache, type StoppedCache } from '../service/stopped-cache.ts';
-import { createLog } from '../telemetry/log.ts';
-import { openLogDestination } from '../telemetry/log-destination.ts';
-import { createMetrics } from '../telemetry/metrics.ts';
-import { createTelemetry } from '../telemetry/telemetry.ts';
+import type { StoppedCache } from '../service/stopped-cache.ts';
 
 export interface TargetOptions {
   /** Path of the configuration. */
@@ -23,19 +19,19 @@ export interface TargetOptions {
   readonly tokenFile?: string | undefined;
 }
 
-/** The cache that a command is about. */
+/** The cache that a command works on. */
 export interface CacheTarget {
   readonly control: CacheControl;
-  /** Undefined: a server answers. */
+  /** Absent when a server is running. */
   readonly stopped: StoppedCache | undefined;
   close(): Promise<void>;
 }
 
-/** What connecting fails with when there is nobody, and not when there is somebody who is busy or does not let us. */
-const NOBODY = ['ENOENT', 'ECONNREFUSED'];
+/** Codes of a connection failure without a running server; a busy server or missing permissions have others. */
+const NOT_RUNNING = ['ENOENT', 'ECONNREFUSED'];
 
 /**
- * The running server if there is one: that of `--server`, or else of the configuration; else what it has left on disk.
+ * The running server, by `--server` or by the configuration; without one, the storage that the configuration names.
  *
  * @throws {ControlError} · {ConfigError} · {ServerUnreachableError}
  */
@@ -46,8 +42,10 @@ export async function openCache(options: TargetOptions): Promise<CacheTarget> {
   const { config } = await loadConfig({ file, env });
   for (const url of addressesOf(config)) {
     const control = new RemoteControl({ url, token: token ?? (await tokenOf(config)) });
-    if (await answers(control)) return running(control);
+    if (await isRunning(control)) return running(control);
   }
+  // Storage, index and log are loaded only without a running server.
+  const { openStopped } = await import('./open-stopped.ts');
   return openStopped(config);
 }
 
@@ -55,32 +53,17 @@ function running(control: CacheControl): CacheTarget {
   return { control, stopped: undefined, close: async () => {} };
 }
 
-async function openStopped(config: Config): Promise<CacheTarget> {
-  // Stdout is for the answer.
-  const log = createLog({ ...config.log, level: 'error' }, openLogDestination(2));
-  const telemetry = createTelemetry({ log, metrics: createMetrics(), accessLog: false });
-  const stopped = await openStoppedCache(config, telemetry);
-  return {
-    control: stopped.control,
-    stopped,
-    async close() {
-      await stopped.close();
-      await log.flush();
-    },
-  };
-}
-
-/** @returns false when nobody is there */
-async function answers(control: CacheControl): Promise<boolean> {
+/** @returns false without a running server */
+async function isRunning(control: CacheControl): Promise<boolean> {
   try {
     await control.scrubStatus();
     return true;
   } catch (err) {
-    if (err instanceof ServerUnreachableError && NOBODY.includes(err.code)) return false;
+    if (err instanceof ServerUnreachableError && NOT_RUNNING.includes(err.code)) return false;
     if (!(err instanceof ServerUnreachableError) || err.code !== 'EACCES') throw err;
     throw new ControlError(
       'denied',
-      `${err.message}; run this as the user of the server, or with --server and --token`,
+      `${err.message} (run this as the user of the server, or use --server and --token-file)`,
     );
   }
 }

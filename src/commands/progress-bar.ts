@@ -1,4 +1,4 @@
-/** Where progress is shown: a terminal gets a bar that moves, anything else a line now and then. */
+/** Where progress is shown: a bar on a terminal, otherwise an occasional line. */
 export interface ProgressOutput {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
@@ -38,7 +38,7 @@ export class ProgressBar {
     this.#out.write(`\r${line.slice(0, (this.#out.columns ?? 80) - 1)}\x1b[K`);
   }
 
-  /** Makes room for what is written next. */
+  /** Removes the bar. */
   end(): void {
     if (this.#out.isTTY) this.#out.write('\r\x1b[K');
   }

@@ -1,4 +1,4 @@
-/** Columns as wide as what is in them; numbers end below each other where the head says so by a leading `>`. */
+/** Columns as wide as their longest cell; a head with a leading `>` aligns its column to the right. */
 export function renderColumns(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const titles = head.map((title) => title.replace(/^>/, ''));
   const widths = titles.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
@@ -28,7 +28,7 @@ const SPANS: readonly (readonly [ms: number, name: string])[] = [
   [1_000, 's'],
 ];
 
-/** `3d`, `5h`, `12m`, `8s`: as much as a glance takes in. */
+/** Rounded: `3d`, `5h`, `12m`, `8s`. */
 export function formatSpan(ms: number): string {
   const [unit, name] = SPANS.find(([each]) => ms >= 2 * each) ?? [1_000, 's'];
   return `${Math.max(0, Math.round(ms / unit))}${name}`;

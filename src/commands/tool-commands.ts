@@ -12,15 +12,15 @@ export interface ToolCommandsContext {
 }
 
 const DIGEST_HELP = `
-A line for each file: its digest, a tab, its name. A file that cannot be read is said on the standard error, the others are
-printed all the same, and the exit code is 1.
+Prints a line for each file: its digest, a tab, its name. When a file cannot be read, the reason goes to the standard
+error, the other files are still printed, and the exit code is 1.
 
   $ layover digest layer.tar.gz
   $ layover digest -a sha512 *.tar
   $ curl -s http://localhost:5000/v2/app/manifests/1.0 | layover digest`;
 
 const API_DOCS_HELP = `
-Markdown, made from the tables that requests are read and answered by.
+Prints Markdown, generated from the tables that the server uses to parse requests.
 
   $ layover api-docs > docs/spec/api.md`;
 
@@ -28,10 +28,10 @@ Markdown, made from the tables that requests are read and answered by.
 export function addToolCommands(program: Command, { stdin, out, err, end }: ToolCommandsContext): void {
   program
     .command('digest')
-    .description('the digests of files, as a registry names content')
-    .argument('[files...]', 'files; - or none: the standard input')
+    .description('print the digests of files')
+    .argument('[files...]', 'files; - is the standard input (default: -)')
     .addOption(
-      new Option('-a, --algorithm <name>', 'the hash to use').choices(DIGEST_ALGORITHMS).default(DIGEST_ALGORITHMS[0]),
+      new Option('-a, --algorithm <name>', 'hash algorithm').choices(DIGEST_ALGORITHMS).default(DIGEST_ALGORITHMS[0]),
     )
     .addHelpText('after', DIGEST_HELP)
     .action(async (files: string[], { algorithm }: { algorithm: FileDigestAlgorithm }) => {

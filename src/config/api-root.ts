@@ -2,10 +2,10 @@ import { parseHttpUrl } from './units.ts';
 import { DOCKER_HUB, upstreamNameOf } from './upstream-name.ts';
 
 const V2 = /(?:\/+v2)+\/*$/;
-/** The name by which Docker keeps its login for Docker Hub; there is nothing to pull below it. */
+/** The end of the address under which Docker stores its login for Docker Hub; no content is below it. */
 const V1 = /\/+v1\/*$/;
 
-/** The address of a registry, to which clients add `/v2/`. */
+/** The address of a registry without `/v2/`, which clients append. */
 export function withoutApiRoot(url: URL): string {
   const path = url.pathname.replace(V2, '');
   return url.origin + (isDockerHub(url) ? path.replace(V1, '') : path).replace(/\/+$/, '');

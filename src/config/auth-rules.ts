@@ -1,23 +1,23 @@
 import type { Finding } from './problem.ts';
 import { plainAt, textAt } from './tree.ts';
 
-/** What one key of `auth` cannot tell: methods that exclude or need each other. */
+/** Methods that exclude or need each other. */
 export function findAuthConflicts(plain: unknown): Finding[] {
   const has = (...path: string[]) => plainAt(plain, ['auth', ...path]) !== undefined;
   const found: Finding[] = [];
   const find = (key: string, message: string) => found.push({ path: ['auth', key], part: 'key', message });
   const auth = plainAt(plain, ['auth']);
   if (has('none') && typeof auth === 'object' && auth !== null && Object.keys(auth).length > 1) {
-    find('none', 'lets everybody in, which excludes all else of auth');
+    find('none', 'turns authentication off, which excludes all other keys of auth (remove them, or auth.none)');
   }
   if (has('token') && !['rootcertbundle', 'jwks', 'jwksurl'].some((key) => has('token', key))) {
-    find('token', 'has no key to verify tokens by: rootcertbundle, jwks or jwksurl');
+    find('token', 'has no key to verify tokens with (set rootcertbundle, jwks or jwksurl)');
   }
   if (has('issuer') && !has('htpasswd') && !has('mtls')) {
-    find('issuer', 'gives tokens to those who log in, which takes auth.htpasswd or auth.mtls');
+    find('issuer', 'issues tokens to clients that log in, which requires auth.htpasswd or auth.mtls');
   }
   if (has('mtls') && plainAt(plain, ['http', 'tls', 'clientcas']) === undefined) {
-    find('mtls', 'needs http.tls.clientcas, which say whose certificates count');
+    find('mtls', 'requires http.tls.clientcas, the CAs of client certificates');
   }
   const jwksUrl = textAt(plain, ['auth', 'token', 'jwksurl']) ?? '';
   if (/^https?:\/\/[^/?#]*@/i.test(jwksUrl)) {
@@ -27,16 +27,20 @@ export function findAuthConflicts(plain: unknown): Finding[] {
   return found;
 }
 
-/** Allowed, and probably not what was meant. */
+/** Allowed, but probably a mistake. */
 export function findAuthOddities(plain: unknown): Finding[] {
   const odd: Finding[] = [];
   const jwksUrl = textAt(plain, ['auth', 'token', 'jwksurl']);
   if (jwksUrl?.startsWith('http:') && !/^http:\/\/(?:127\.|\[::1\]|localhost[:/])/.test(jwksUrl)) {
-    const message = 'anybody on the way can put keys of their own there: use https';
+    const message = 'keys over http can be replaced in transit: use https';
     odd.push({ path: ['auth', 'token', 'jwksurl'], part: 'value', message });
   }
   if (plainAt(plain, ['auth', 'silly']) !== undefined) {
-    odd.push({ path: ['auth', 'silly'], part: 'key', message: 'lets in whoever sends any Authorization header' });
+    odd.push({
+      path: ['auth', 'silly'],
+      part: 'key',
+      message: 'accepts any Authorization header: for development only',
+    });
   }
   return odd;
 }

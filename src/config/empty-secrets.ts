@@ -2,12 +2,9 @@ import type { Finding, KeyPath } from './problem.ts';
 import type { Shape } from './shape.ts';
 import type { ConfigNode } from './tree.ts';
 
-const MESSAGE = 'is empty: give it a value, or leave the key out (text that starts with # needs quotes in YAML)';
+const MESSAGE = 'is empty: set a value, or remove the key (text that starts with # needs quotes in YAML)';
 
-/**
- * Secrets that are there and say nothing. Elsewhere an empty key means the same as none; where a secret was meant, that would
- * leave something open.
- */
+/** Empty secrets. Other empty keys count as absent; an absent secret would leave something open that the operator meant to protect. */
 export function findEmptySecrets(node: ConfigNode, shape: Shape, path: KeyPath = []): Finding[] {
   if (shape.kind === 'scalar') {
     const isEmpty = node.kind === 'scalar' && (node.isNull || node.text.trim() === '');

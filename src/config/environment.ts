@@ -8,7 +8,7 @@ import { problemOf, VariableError, VariableWalk } from './variable-walk.ts';
 /** The process environment, or a part of it. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Says where the file is; no part of the configuration. */
+/** Path of the file; not part of the configuration. */
 export const CONFIGURATION_PATH = 'REGISTRY_CONFIGURATION_PATH';
 
 const PREFIX = 'REGISTRY_';
@@ -16,14 +16,14 @@ const PREFIX = 'REGISTRY_';
 export interface AppliedEnvironment {
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
-  /** What is as it should be, and worth a line. */
+  /** Expected, but worth a log line. */
   readonly notices: readonly Problem[];
 }
 
 /**
- * Overrides `root` by every `REGISTRY_*` variable, by the rules of distribution: the name is split at `_` and walked
- * field by field, a number is the index in a list (the list's length appends), and a variable comes after those whose name it
- * continues. A value is text or YAML, as its key takes it. A name that leads nowhere is only worth a warning.
+ * Overrides `root` by every `REGISTRY_*` variable, by the rules of distribution: the name is split at `_` and followed
+ * field by field, a number is an index in a list (the list's length appends), and a variable is applied after those whose names
+ * are the start of its name. A value is text or YAML, depending on its key. An unknown name is a warning.
  */
 export function applyEnvironment(root: MapNode, env: Environment, shape: Shape): AppliedEnvironment {
   const problems: Problem[] = [];
@@ -67,11 +67,11 @@ function compareNames([a]: Variable, [b]: Variable): number {
   return left.length - right.length;
 }
 
-/** One line for all of them: a namespace can have hundreds. */
+/** One line for all variables of Kubernetes: a namespace can have hundreds. */
 function describeForeign({ kubernetes, podman }: Record<Foreigner, readonly string[]>): Problem[] {
   const more = kubernetes.length > 1 ? ` (and ${kubernetes.length - 1} more like it)` : '';
   return [
     ...kubernetes.slice(0, 1).map((name) => problemOf(name, `set by Kubernetes for a Service, ignored${more}`)),
-    ...podman.map((name) => problemOf(name, 'a setting of podman, buildah and skopeo, ignored')),
+    ...podman.map((name) => problemOf(name, 'set for podman, buildah and skopeo, ignored')),
   ];
 }

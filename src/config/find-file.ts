@@ -2,8 +2,8 @@ import { lstat } from 'node:fs/promises';
 import { CONFIGURATION_PATH, type Environment } from './environment.ts';
 
 /**
- * Set by the container image: paths with colons between, at which a configuration may be mounted. On any other machine such a
- * file may be another program's.
+ * Set by the container image: colon-separated paths at which a configuration may be mounted. On other machines such a file may
+ * belong to another program.
  */
 const CONFIGURATION_PLACES = 'LAYOVER_CONFIGURATION_PLACES';
 
@@ -14,7 +14,7 @@ export interface FoundFile {
   readonly warnings: readonly string[];
 }
 
-/** The configuration that is named, else by `REGISTRY_CONFIGURATION_PATH`, else the first that is mounted. */
+/** The file named by the command, or by `REGISTRY_CONFIGURATION_PATH`, or the first that is mounted. */
 export async function findFile(file: string | undefined, env: Environment): Promise<FoundFile> {
   const named = file || env[CONFIGURATION_PATH];
   if (named) return { path: named, notices: [], warnings: [] };
@@ -23,8 +23,8 @@ export async function findFile(file: string | undefined, env: Environment): Prom
   const [path, ...others] = places.filter((_, i) => isThere[i]);
   return {
     path,
-    notices: path === undefined ? [] : [`${path}: found there and used, as no configuration is named`],
-    warnings: others.map((other) => `${other}: not read, as there is ${path}`),
+    notices: path === undefined ? [] : [`${path}: used because no configuration is named`],
+    warnings: others.map((other) => `${other}: not read, because ${path} is used`),
   };
 }
 

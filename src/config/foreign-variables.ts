@@ -2,13 +2,12 @@ import { isIP } from 'node:net';
 import type { Shape } from './shape.ts';
 import { leadsToKey } from './variable-names.ts';
 
-/** By name. */
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Whose variable it is, where its name begins like ours and it is none. */
+/** The program that sets a variable whose name starts with `REGISTRY_`. */
 export type Foreigner = 'kubernetes' | 'podman';
 
-/** Where podman, buildah and skopeo find their logins. */
+/** Path of the logins of podman, buildah and skopeo. */
 const PODMAN_AUTH_FILE = 'REGISTRY_AUTH_FILE';
 
 const isPort = (value: string) => /^\d{1,5}$/.test(value);
@@ -16,7 +15,7 @@ const isAddress = (value: string) => /^(?:tcp|udp|sctp):\/\/[^/\s]+:\d{1,5}$/i.t
 const isProtocol = (value: string) => /^(?:tcp|udp|sctp)$/i.test(value);
 
 /**
- * What Kubernetes and Docker's links put behind the name of each Service, and what such a value looks like.
+ * Suffixes that Kubernetes and Docker's links append to the name of each Service, with the form of the values.
  *
  * @see https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
  */
@@ -30,11 +29,11 @@ const SERVICE_VARIABLES: readonly { suffix: RegExp; isValue: (value: string) => 
 ];
 
 /**
- * Whether a `REGISTRY_` variable is that of another program. A Service called `registry-auth` makes `REGISTRY_AUTH_PORT` and six
- * more.
+ * The other program that sets a `REGISTRY_` variable. For a Service called `registry-auth`, Kubernetes sets
+ * `REGISTRY_AUTH_PORT` and six more.
  *
- * A key that the schema knows is never taken for one. Where any name could be a key, such as below `log.fields`, it takes all
- * of what Kubernetes sets for a Service.
+ * A known key never counts as foreign. Where any name can be a key, such as below `log.fields`, a variable is foreign only
+ * together with all others that Kubernetes sets for the Service.
  */
 export function foreignerOf(name: string, env: Variables, shape: Shape): Foreigner | undefined {
   if (name === PODMAN_AUTH_FILE) return 'podman';
@@ -44,7 +43,7 @@ export function foreignerOf(name: string, env: Variables, shape: Shape): Foreign
   return !isKey || services.some((service) => isComplete(service, env)) ? 'kubernetes' : undefined;
 }
 
-/** The names of Services that can have made this variable. */
+/** Names of Services for which Kubernetes may have set this variable. */
 function servicesOf(name: string, value: string): string[] {
   return SERVICE_VARIABLES.filter(({ suffix, isValue }) => suffix.test(name) && isValue(value)).map(({ suffix }) =>
     name.replace(suffix, ''),

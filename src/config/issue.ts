@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Finding, KeyPath } from './problem.ts';
 import { describeUnknownKey, type Shape } from './shape.ts';
 
-/** What the schema library says, in words for an operator. Never repeats a value. */
+/** An issue of the schema library, in a message for the operator. Never repeats a value. */
 export function describeIssue(issue: z.core.$ZodIssue, shape: Shape): Finding[] {
   const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
   switch (issue.code) {

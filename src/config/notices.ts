@@ -3,19 +3,19 @@ import { findSharedNames } from './overlaps.ts';
 import type { Finding, KeyPath } from './problem.ts';
 import { plainAt, textAt } from './tree.ts';
 
-/** What a configuration means where its author may not have thought of it. */
+/** Effects that the operator may not expect. */
 export function findNotices(plain: unknown): Finding[] {
   return [...findApiRoots(plain), ...findAnyNamespace(plain), ...findSharedNames(plain)];
 }
 
-/** People copy addresses with `/v2/`. */
+/** Addresses that were copied with `/v2/`. */
 function findApiRoots(plain: unknown): Finding[] {
   return registryUrls(plain)
     .filter((path) => hasApiRoot(textAt(plain, path) ?? ''))
     .map((path) => ({
       path,
       part: 'value',
-      message: 'read without the /v2 or /v1 at its end, as /v2/ is added to it',
+      message: '/v2 or /v1 at its end is ignored, because Layover appends /v2/',
     }));
 }
 
@@ -33,6 +33,7 @@ function registryUrls(plain: unknown): KeyPath[] {
 function findAnyNamespace(plain: unknown): Finding[] {
   const path = ['proxy', 'remoteurl'];
   if (textAt(plain, path) === undefined) return [];
-  const message = 'serves requests for every registry (?ns=), as no proxy.upstreams say which ones it is a mirror of';
+  const message =
+    'serves requests for every registry (?ns=); proxy.upstreams would restrict them to configured registries';
   return [{ path, part: 'key', message }];
 }

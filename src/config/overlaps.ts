@@ -1,27 +1,27 @@
-import { alternativesOf, GLOBSTAR, GlobError, segmentsOf } from '../matching/glob-syntax.ts';
+import { alternativesOf, GLOBSTAR, GlobError, parseSegments } from '../matching/glob-syntax.ts';
 import { matchSegment } from '../matching/glob.ts';
 import type { Finding, KeyPath } from './problem.ts';
 import { plainAt, textAt } from './tree.ts';
 import { aliasesOf, upstreamNameOf } from './upstream-name.ts';
 
-/** Where an upstream's names are in the storage, and what clients put before them. */
+/** The prefix of an upstream's names in the storage, and the prefixes that clients use. */
 interface Place {
   /** `upstreams[0]`, or `remoteurl`. */
   readonly label: string;
-  /** Of what says so. */
+  /** Of the key that decides about the prefix. */
   readonly path: KeyPath;
   readonly name: string;
   /** Without slashes at its ends. */
   readonly prefix: string;
   readonly isPrefixGiven: boolean;
-  /** In paths. */
+  /** In paths of clients. */
   readonly hosts: readonly string[];
 }
 
 /**
- * Names that two upstreams could store alike, or an upstream and a client that pushes: one would be served under the other's name.
+ * Names that two upstreams, or an upstream and a pushing client, could both store: one's content would be served as the other's.
  *
- * A single upstream without a prefix shares its names with `proxy.hosted` by design: each name means one thing, whoever asks; see
+ * A single upstream without a prefix shares its names with `proxy.hosted` by design: a name means the same for all clients; see
  * {@link findSharedNames}.
  */
 export function findOverlaps(plain: unknown): Finding[] {
@@ -33,7 +33,7 @@ export function findOverlaps(plain: unknown): Finding[] {
 }
 
 function betweenUpstreams(place: Place, other: Place): Finding[] {
-  // Of two upstreams with one name, that is what is wrong.
+  // Two upstreams with one name are reported as such.
   const isSameUpstream = place.name === other.name && !place.isPrefixGiven && !other.isPrefixGiven;
   if (isSameUpstream || !(isBelow(place.prefix, other.prefix) || isBelow(other.prefix, place.prefix))) return [];
   const message = `overlaps the names of ${other.label} in the storage (${describe(place)}, ${describe(other)}): give each a prefix that is not below the other's`;
@@ -53,7 +53,7 @@ function withHosted(plain: unknown, places: readonly Place[]): Finding[] {
     places.flatMap((place): Finding[] => {
       const taken = [place.prefix, ...place.hosts].find((prefix) => prefix !== '' && canBeBelow(glob, prefix));
       if (taken === undefined) return [];
-      const message = `hosts names below ${taken}/, which are those of ${place.label}: what is pushed there would be served for what it has`;
+      const message = `hosts names below ${taken}/, which are those of ${place.label}: pushed content would be served as that of the upstream (choose other names)`;
       return [{ path: ['proxy', 'hosted', i], part: 'value', message, other: place.path }];
     }),
   );
@@ -77,7 +77,7 @@ export function canBeBelow(glob: string, path: string): boolean {
 }
 
 function canReach(glob: string, parts: readonly string[]): boolean {
-  const segments = segmentsOf(glob, true);
+  const segments = parseSegments(glob, 'path');
   for (const [i, part] of parts.entries()) {
     const segment = segments[i];
     if (segment === GLOBSTAR) return true;
@@ -111,10 +111,10 @@ function placeOf(upstream: unknown, where: Pick<Place, 'label' | 'path'>): Place
   ];
 }
 
-/** That names of the only upstream are taken from it, by an operator who may not have thought of that. */
+/** Hosted names that hide those of the only upstream. */
 export function findSharedNames(plain: unknown): Finding[] {
   const place = placesOf(plain).find(({ prefix }) => prefix === '');
   if (place === undefined || hostedOf(plain).length === 0) return [];
-  const message = `${place.name} is stored without a prefix, so what it has by these names cannot be pulled`;
+  const message = `${place.name} is stored without a prefix, so its content with these names cannot be pulled`;
   return [{ path: ['proxy', 'hosted'], part: 'key', message }];
 }

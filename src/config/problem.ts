@@ -6,20 +6,20 @@ export type Origin =
 /** Keys and list indexes from the root. */
 export type KeyPath = readonly (string | number)[];
 
-/** One thing that is wrong, or only worth a warning. Never contains a configured value: it may be a secret. */
+/** A problem or a warning. Never contains a value that may be a secret. */
 export interface Problem {
   readonly origin: Origin;
   readonly path: KeyPath;
   readonly message: string;
 }
 
-/** A problem before anybody looked where it stands. */
+/** A problem without its position. */
 export interface Finding {
   readonly path: KeyPath;
-  /** Which of the two to point at. */
+  /** The position to report. */
   readonly part: 'key' | 'value';
   readonly message: string;
-  /** What it clashes with; where that stands is added to the message. */
+  /** A conflicting key; its position is appended to the message. */
   readonly other?: KeyPath;
 }
 
@@ -51,7 +51,7 @@ function formatPath(path: KeyPath): string {
   return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? part : `.${part}`)).join('');
 }
 
-/** Sorted as a reader goes: down the file, then through the variables; each line once. */
+/** In the order of the file, then of the variables; each line once. */
 export function formatProblems(problems: readonly Problem[]): string[] {
   return [...new Set([...problems].sort((a, b) => compareOrigins(a.origin, b.origin)).map(formatProblem))];
 }

@@ -1,4 +1,4 @@
 import { env } from 'node:process';
 
-/** The only place that reads the process's environment; everybody else is given what they need of it. */
+/** The environment of the process. Only read here; other modules get the variables that they need as parameters. */
 export const processEnvironment: Readonly<Record<string, string | undefined>> = env;

@@ -11,7 +11,7 @@ import type {
 
 const REDACTED = '***';
 
-/** A copy that can be logged and turned into JSON: no passwords, tokens or credentials in URLs. */
+/** A copy without passwords, tokens and credentials in URLs, for logs and JSON. */
 export function redactedConfig(config: Config): Record<string, unknown> {
   const { admin, auth, health, http, notifications, proxy, redis, storage, tracing } = config;
   return {
@@ -28,7 +28,7 @@ export function redactedConfig(config: Config): Record<string, unknown> {
   };
 }
 
-/** A query can be a secret. */
+/** The query of the URL may be a secret. */
 function redactAuth({ token, ...auth }: AuthConfig): AuthConfig {
   return { ...auth, token: token && { ...token, jwksUrl: token.jwksUrl?.replace(/\?.*$/, `?${REDACTED}`) } };
 }

@@ -1,16 +1,15 @@
-import type { TracingConfig } from './config.ts';
 import type { Environment } from './environment.ts';
-import type { RawConfig } from './schema/schema.ts';
+import { tracingDefaults, type TracingSection } from './schema/tracing.ts';
 import { parseHttpUrl } from './units.ts';
 
-type RawTracing = NonNullable<RawConfig['tracing']>;
-type Sampler = TracingConfig['sampler'];
+/** `ratio`: sampled share of the traces; parent-based: a client that sends a trace decides about it. */
+interface Sampler {
+  ratio: number;
+  isParentBased: boolean;
+}
 
-const DEFAULT_ENDPOINT = 'http://localhost:4318';
-/** As the OTLP specification has it; a base URL is completed by it. */
+/** Completes a base URL, as in the OTLP specification. */
 const TRACES_PATH = '/v1/traces';
-/** As OpenTelemetry. Milliseconds. */
-const EXPORT_TIMEOUT = 10_000;
 
 /** @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
 const SAMPLERS = new Map(
@@ -24,49 +23,62 @@ const SAMPLERS = new Map(
   }),
 );
 
-/** Off unless the file or the environment asks for traces; the file beats `OTEL_*`. */
-export function resolveTracing(tracing: RawTracing = {}, env: Environment = {}): TracingConfig | undefined {
-  const isOn = tracing.enabled ?? (tracing.endpoint !== undefined || isAskedFor(env));
+/** Undefined unless the file or the environment turns traces on. The file beats `OTEL_*`. */
+export function resolveTracing(tracing: TracingSection, env: Environment) {
+  const isOn = tracing.isEnabled ?? (tracing.endpoint !== undefined || isOnByEnvironment(env));
   if (!isOn) return undefined;
   const resource = pairsOf(env['OTEL_RESOURCE_ATTRIBUTES']);
   return {
+    /** Spans are posted there, as OTLP over HTTP. */
     url: tracing.endpoint === undefined ? urlOf(env) : tracesUrl(tracing.endpoint),
-    headers: { ...headersOf(env), ...joinValues(tracing.headers ?? {}) },
-    timeoutMs: tracing.timeout ?? timeoutOf(env) ?? EXPORT_TIMEOUT,
-    serviceName: tracing.servicename ?? (env['OTEL_SERVICE_NAME'] || resource['service.name'] || 'layover'),
+    headers: { ...headersOf(env), ...tracing.headers },
+    /** Of one batch. */
+    timeoutMs: tracing.timeoutMs ?? timeoutOf(env) ?? tracingDefaults.timeoutMs,
+    serviceName: tracing.serviceName ?? serviceNameOf(env, resource),
+    /** Further attributes of the process, from `OTEL_RESOURCE_ATTRIBUTES`. */
     resource,
-    sampler: tracing.samplerratio === undefined ? samplerOf(env) : { ratio: tracing.samplerratio, isParentBased: true },
-    propagateTo: tracing.propagateto ?? [],
+    sampler: tracing.sampleRatio === undefined ? samplerOf(env) : { ratio: tracing.sampleRatio, isParentBased: true },
+    /** Names of the upstreams that get a `traceparent`. */
+    propagateTo: tracing.propagateTo,
   };
 }
 
-/** What the environment asks for and does not get; one line each. */
+/** Unsupported `OTEL_*` settings and unknown upstreams; one line each. */
 export function findTracingOddities(
-  tracing: TracingConfig | undefined,
+  tracing: { readonly propagateTo: readonly string[] } | undefined,
   { env, upstreams }: { readonly env: Environment; readonly upstreams: readonly string[] },
 ): string[] {
   const exporter = env['OTEL_TRACES_EXPORTER'] || 'otlp';
   const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] || env['OTEL_EXPORTER_OTLP_PROTOCOL'];
   const sampler = env['OTEL_TRACES_SAMPLER'] || 'always_on';
   const odd: string[] = [];
-  if (exporter !== 'otlp' && exporter !== 'none') odd.push(`OTEL_TRACES_EXPORTER: only otlp and none are known`);
+  if (exporter !== 'otlp' && exporter !== 'none') odd.push('OTEL_TRACES_EXPORTER: not supported; use otlp or none');
   if (tracing === undefined) return odd;
-  if (protocol === 'grpc') odd.push('OTEL_EXPORTER_OTLP_PROTOCOL: traces are sent by HTTP, which is another port');
-  if (!SAMPLERS.has(sampler)) odd.push('OTEL_TRACES_SAMPLER: no such sampler, every trace is kept');
+  if (protocol === 'grpc')
+    odd.push('OTEL_EXPORTER_OTLP_PROTOCOL: grpc is not supported; traces are sent by HTTP, usually to port 4318');
+  if (!SAMPLERS.has(sampler))
+    odd.push(
+      `OTEL_TRACES_SAMPLER: unknown sampler, every trace is sampled; use one of ${[...SAMPLERS.keys()].join(', ')}`,
+    );
   for (const name of tracing.propagateTo) {
-    if (!upstreams.includes(name)) odd.push(`tracing.propagateto: there is no upstream ${name}`);
+    if (!upstreams.includes(name))
+      odd.push(`tracing.propagateto: upstream ${name} is not configured (add it to proxy.upstreams)`);
   }
   return odd;
 }
 
-function isAskedFor(env: Environment): boolean {
+function serviceNameOf(env: Environment, resource: Readonly<Record<string, string>>): string {
+  return env['OTEL_SERVICE_NAME'] || resource['service.name'] || tracingDefaults.serviceName;
+}
+
+function isOnByEnvironment(env: Environment): boolean {
   if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true') return false;
   const exporter = env['OTEL_TRACES_EXPORTER'];
   return exporter ? exporter === 'otlp' : endpointOf(env) !== undefined;
 }
 
 function urlOf(env: Environment): string {
-  return endpointOf(env) ?? tracesUrl(DEFAULT_ENDPOINT);
+  return endpointOf(env) ?? tracesUrl(tracingDefaults.endpoint);
 }
 
 function endpointOf(env: Environment): string | undefined {
@@ -94,13 +106,13 @@ function timeoutOf(env: Environment): number | undefined {
 }
 
 function samplerOf(env: Environment): Sampler {
-  const argument = Number(env['OTEL_TRACES_SAMPLER_ARG'] || 1);
-  const ratio = argument >= 0 && argument <= 1 ? argument : 1;
+  const argument = Number(env['OTEL_TRACES_SAMPLER_ARG'] || tracingDefaults.sampleRatio);
+  const ratio = argument >= 0 && argument <= 1 ? argument : tracingDefaults.sampleRatio;
   const create = SAMPLERS.get(env['OTEL_TRACES_SAMPLER'] || 'parentbased_always_on');
-  return create?.(ratio) ?? { ratio: 1, isParentBased: true };
+  return create?.(ratio) ?? { ratio: tracingDefaults.sampleRatio, isParentBased: true };
 }
 
-/** `key=value,key=value`, percent-encoded, as W3C Baggage. */
+/** `key=value,key=value`, percent-encoded, in the format of W3C Baggage. */
 function pairsOf(text = ''): Record<string, string> {
   const pairs = text.split(',').map((pair) => pair.split(/=(.*)/s, 2).map((part) => decode(part.trim())));
   return Object.fromEntries(pairs.filter(([key, value]) => key && value !== undefined));
@@ -110,10 +122,6 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // A percent sign that stands for itself.
+    return text; // A literal percent sign.
   }
-}
-
-function joinValues(headers: Readonly<Record<string, readonly string[]>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([key, values]) => [key, values.join(', ')]));
 }

@@ -7,9 +7,9 @@ import { parseBoolean, parseTcpAddress } from './units.ts';
 import { aliasesOf, upstreamNameOf } from './upstream-name.ts';
 
 /**
- * What no single key can tell: keys that exclude or need each other.
+ * Keys that exclude or need each other.
  *
- * Works on the plain values, however wrong they are, so that these problems are reported in the same breath as the schema's.
+ * Works on the plain values, even when they are wrong, so that these problems are reported together with the schema's.
  */
 export function findConflicts(plain: unknown): Finding[] {
   return [
@@ -30,7 +30,7 @@ function checkDriver(plain: unknown): Finding[] {
   const all: readonly string[] = [...SUPPORTED_DRIVERS, ...UNSUPPORTED_DRIVERS];
   const drivers = Object.keys(storage).filter((key) => all.includes(key));
   const last = drivers.at(-1);
-  if (last === undefined) return [atKey(['storage'], `names no driver; there are ${DRIVERS_IN_WORDS}`)];
+  if (last === undefined) return [atKey(['storage'], `has no driver (use ${DRIVERS_IN_WORDS})`)];
   if (drivers.length === 1) return [];
   const hint = `keep one; to replace the driver of the file from the environment, set REGISTRY_STORAGE=${last} first`;
   return [atKey(['storage', last], `more than one storage driver (${drivers.join(', ')}): ${hint}`)];
@@ -42,7 +42,7 @@ function checkListen(plain: unknown): Finding[] {
   const isUnix = textAt(plain, ['http', 'net'])?.toLowerCase() === 'unix';
   if (isUnix)
     return plainAt(plain, path) === undefined
-      ? [atValue(path, 'must be the path of a socket, as http.net is unix')]
+      ? [atValue(path, 'must be the path of a socket, because http.net is unix')]
       : [];
   if (addr === undefined || parseTcpAddress(addr) !== undefined) return [];
   return [atValue(path, 'must be an address such as :5000, 127.0.0.1:5000 or [::1]:5000')];
@@ -57,13 +57,15 @@ function checkTls(plain: unknown): Finding[] {
     return [
       ...['certificate', 'key']
         .filter((key) => Object.hasOwn(tls, key))
-        .map((key) => atKey(['http', 'tls', key], 'excludes letsencrypt, which gets a certificate of its own')),
+        .map((key) =>
+          atKey(['http', 'tls', key], 'excludes letsencrypt, which obtains the certificate (remove one of them)'),
+        ),
       ...['cachefile', 'hosts']
         .filter((key) => isNothing(letsEncrypt[key]))
-        .map((key) => atValue([...path, key], 'is required to get a certificate')),
+        .map((key) => atValue([...path, key], 'is required to obtain a certificate')),
     ];
   }
-  // An empty letsencrypt asks for nothing.
+  // An empty letsencrypt is allowed.
   if (Object.keys(tls).every((key) => key === 'letsencrypt')) return [];
   const missing = ['certificate', 'key'].filter((key) => !Object.hasOwn(tls, key));
   return missing.map((key) => atValue(['http', 'tls', key], 'is required to serve HTTPS'));
@@ -74,13 +76,13 @@ function isNothing(value: unknown): boolean {
 }
 
 function checkRedis(plain: unknown): Finding[] {
-  const asked: KeyPath[] = [
+  const keys: KeyPath[] = [
     ['storage', 'cache', 'blobdescriptor'],
     ['storage', 'cache', 'layerinfo'],
     ['storage', 'index', 'location'],
   ];
   if (hasRedis(plain)) return [];
-  return asked.filter((path) => textAt(plain, path) === 'redis').map((path) => atValue(path, 'needs redis.addrs'));
+  return keys.filter((path) => textAt(plain, path) === 'redis').map((path) => atValue(path, 'requires redis.addrs'));
 }
 
 function hasRedis(plain: unknown): boolean {
@@ -88,13 +90,15 @@ function hasRedis(plain: unknown): boolean {
   return (Array.isArray(addrs) && addrs.length > 0) || textAt(plain, ['redis', 'addr']) !== undefined;
 }
 
-/** Whoever reaches the admin API without a token can empty the cache. */
+/** A client that reaches the admin API without a token can empty the cache. */
 function checkAdmin(plain: unknown): Finding[] {
   const addr = textAt(plain, ['admin', 'addr']);
   const hasToken = ['token', 'tokenfile'].some((key) => plainAt(plain, ['admin', key]) !== undefined);
   const listen = addr === undefined ? undefined : parseTcpAddress(addr);
   if (listen?.net !== 'tcp' || hasToken || /^(?:127\.|::1$|localhost$)/.test(listen.host ?? '')) return [];
-  return [atValue(['admin', 'addr'], 'can be reached from elsewhere, which takes admin.token or admin.tokenfile')];
+  return [
+    atValue(['admin', 'addr'], 'is reachable from other machines, which requires admin.token or admin.tokenfile'),
+  ];
 }
 
 function checkProxy(plain: unknown): Finding[] {
@@ -105,7 +109,7 @@ function checkProxy(plain: unknown): Finding[] {
   return [
     ...(plainAt(plain, REMOTE_URL) === undefined
       ? []
-      : [atKey(REMOTE_URL, 'excludes proxy.upstreams; make it an entry of that list')]),
+      : [atKey(REMOTE_URL, 'excludes proxy.upstreams (add it to that list)')]),
     ...defaults
       .slice(1)
       .map((i) => atValue(upstreamPath(i, 'default'), `only one can be the default, and upstreams[${defaults[0]}] is`)),
@@ -117,7 +121,7 @@ function checkProxy(plain: unknown): Finding[] {
 
 const REMOTE_URL: KeyPath = ['proxy', 'remoteurl'];
 
-/** Those that say so; the only one unless it says no. */
+/** Upstreams with `default: true`; a single one is the default unless it has `default: false`. */
 function defaultIndexes(upstreams: readonly unknown[]): number[] {
   const only = upstreams.length === 1 ? 'true' : 'false';
   const isDefault = (upstream: unknown) => parseBoolean(textAt(upstream, ['default']) ?? only) === true;
@@ -127,16 +131,18 @@ function defaultIndexes(upstreams: readonly unknown[]): number[] {
 function checkCredentials(plain: unknown, hasDefault: boolean): Finding[] {
   if (hasDefault) return [];
   const given = ['username', 'password', 'exec'].filter((key) => plainAt(plain, ['proxy', key]) !== undefined);
-  return given.map((key) => atKey(['proxy', key], 'is for the default upstream, and there is none'));
+  return given.map((key) =>
+    atKey(['proxy', key], 'is for the default upstream, but none is (set default: true at one of proxy.upstreams)'),
+  );
 }
 
-/** Pushes are sent on by connections of their own, which would go where the operator forbids it. */
+/** Forwarded pushes use separate connections without a proxy, which may not be allowed there. */
 function checkPushes(upstreams: readonly unknown[]): Finding[] {
   return [...upstreams.entries()]
     .filter(
       ([, upstream]) => textAt(upstream, ['push']) === 'passthrough' && plainAt(upstream, ['httpproxy']) !== undefined,
     )
-    .map(([i]) => atValue(upstreamPath(i, 'push'), 'pushes cannot go through httpproxy: leave one of the two out'));
+    .map(([i]) => atValue(upstreamPath(i, 'push'), 'pushes cannot go through httpproxy (remove one of the two)'));
 }
 
 function findDuplicates(upstreams: readonly unknown[]): Finding[] {
@@ -169,7 +175,7 @@ function upstreamPath(index: number, ...rest: (string | number)[]): KeyPath {
   return ['proxy', 'upstreams', index, ...rest];
 }
 
-/** Allowed, and probably not what was meant. */
+/** Allowed, but probably a mistake. */
 export function findOddities(plain: unknown): Finding[] {
   const has = (...path: string[]) => plainAt(plain, path) !== undefined;
   const isOn = (...path: string[]) => parseBoolean(textAt(plain, path) ?? '') === true;
@@ -177,11 +183,11 @@ export function findOddities(plain: unknown): Finding[] {
   for (const driver of ['s3', 's3aws']) {
     const isPlain = parseBoolean(textAt(plain, ['storage', driver, 'secure']) ?? 'true') === false;
     if (!isPlain || has('storage', driver, 'regionendpoint')) continue;
-    odd.push(atKey(['storage', driver, 'secure'], 'Amazon S3 is spoken to by https all the same'));
+    odd.push(atKey(['storage', driver, 'secure'], 'has no effect: Amazon S3 always uses HTTPS'));
   }
   if (has('loglevel')) odd.push(atKey(['loglevel'], 'deprecated: use log.level'));
   if (isOn('http', 'debug', 'prometheus', 'enabled') && !has('http', 'debug', 'addr')) {
-    odd.push(atKey(['http', 'debug', 'prometheus'], 'there are no metrics without http.debug.addr'));
+    odd.push(atKey(['http', 'debug', 'prometheus'], 'has no effect without http.debug.addr'));
   }
   odd.push(...findRedisOddities(plain), ...findAuthOddities(plain));
   if (has('http', 'tls', 'clientauth') && !has('http', 'tls', 'clientcas')) {
@@ -189,7 +195,7 @@ export function findOddities(plain: unknown): Finding[] {
   }
   if (has('proxy', 'username') !== has('proxy', 'password') && !has('proxy', 'exec')) {
     const [given, missing] = has('proxy', 'username') ? ['username', 'password'] : ['password', 'username'];
-    odd.push(atKey(['proxy', given], `has no effect without proxy.${missing}: upstreams are asked anonymously`));
+    odd.push(atKey(['proxy', given], `has no effect without proxy.${missing}: upstreams are used anonymously`));
   }
   return odd;
 }
@@ -202,12 +208,12 @@ function findRedisOddities(plain: unknown): Finding[] {
     odd.push(atKey(['redis'], 'has no effect without redis.addrs'));
   }
   if (has('redis', 'tls', 'certificate') !== has('redis', 'tls', 'key')) {
-    odd.push(atKey(['redis', 'tls'], 'a client certificate needs both certificate and key: none is sent'));
+    odd.push(atKey(['redis', 'tls'], 'no client certificate is sent: it needs both certificate and key'));
   }
   const kind = textAt(plain, ['storage', 'cache', 'blobdescriptor']) ?? 'inmemory';
   if (kind !== 'redis' && kind !== 'inmemory') {
     odd.push(
-      atValue(['storage', 'cache', 'blobdescriptor'], 'neither redis nor inmemory: descriptors are kept in memory'),
+      atValue(['storage', 'cache', 'blobdescriptor'], 'unknown value, inmemory is used (use redis or inmemory)'),
     );
   }
   return odd;

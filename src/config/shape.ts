@@ -1,20 +1,24 @@
 import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import type { KeyPath } from './problem.ts';
-import { type Reading, readings } from './schema/reading.ts';
+import { type ValueInfo, valueInfos } from './schema/value-info.ts';
 
-/** What the schema allows, without its checks: which keys are known where. */
+/** The keys of the schema, without its checks. */
 export type Shape =
   | { readonly kind: 'object'; readonly keys: ReadonlyMap<string, Shape> }
   | { readonly kind: 'map'; readonly value: Shape }
-  /** `takesOne`: an entry may stand without its list. */
+  /** `takesOne`: a single entry need not be in a list. */
   | { readonly kind: 'list'; readonly item: Shape; readonly takesOne: boolean }
-  | { readonly kind: 'scalar'; readonly reads: Reading }
-  /** Whatever the driver or middleware takes. */
+  | ScalarShape
+  /** Options of a driver or middleware that Layover does not have. */
   | { readonly kind: 'any' };
 
+export type ScalarShape = { readonly kind: 'scalar' } & ValueInfo;
+
+const TEXT: ValueInfo = { reads: 'text', format: 'text' };
+
 export function shapeOf(schema: z.core.$ZodType): Shape {
-  if (schema instanceof z.ZodOptional) return shapeOf(schema.unwrap());
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault) return shapeOf(schema.unwrap());
   if (schema instanceof z.ZodPipe) return shapeOfPipe(schema);
   if (schema instanceof z.ZodArray) return { kind: 'list', item: shapeOf(schema.element), takesOne: false };
   if (schema instanceof z.ZodRecord) return { kind: 'map', value: shapeOf(schema.valueType) };
@@ -25,13 +29,13 @@ export function shapeOf(schema: z.core.$ZodType): Shape {
 
 function shapeOfPipe(pipe: z.ZodPipe): Shape {
   const { in: before, out: after } = pipe;
-  if (before instanceof z.ZodUnknown) return { kind: 'scalar', reads: readings.get(pipe)?.reads ?? 'text' };
+  if (before instanceof z.ZodUnknown) return { kind: 'scalar', ...(valueInfos.get(pipe) ?? TEXT) };
   if (!(before instanceof z.ZodTransform)) return shapeOf(before);
   const shape = shapeOf(after);
   return shape.kind === 'list' ? { ...shape, takesOne: true } : shape;
 }
 
-/** The shape at `path`; undefined where the schema knows nothing. */
+/** The shape at `path`. Undefined for unknown keys. */
 function shapeAt(shape: Shape, path: KeyPath): Shape | undefined {
   let at: Shape | undefined = shape;
   for (const step of path) {
@@ -42,7 +46,7 @@ function shapeAt(shape: Shape, path: KeyPath): Shape | undefined {
   return at;
 }
 
-/** The one that takes the fewest edits to get to; undefined when there is none at all. */
+/** The candidate with the fewest edits. Undefined without candidates. */
 export function findNearest(word: string, candidates: Iterable<string>): string | undefined {
   let nearest: { candidate: string; edits: number } | undefined;
   for (const candidate of candidates) {
@@ -52,13 +56,13 @@ export function findNearest(word: string, candidates: Iterable<string>): string 
   return nearest?.candidate;
 }
 
-/** Half of a word is as good as a slip of one letter. */
+/** Half of a word counts like one wrong letter. */
 function editsBetween(word: string, candidate: string): number {
   const isHalf = word.length > 2 && (candidate.startsWith(word) || word.startsWith(candidate));
   return isHalf ? 1 : distance(word, candidate);
 }
 
-/** `unknown key "tsl", did you mean "tls"?`; a key that is known elsewhere is named with its path. */
+/** `unknown key "tsl", did you mean "tls"?`; a key of another section is named with its path. */
 export function describeUnknownKey(root: Shape, parent: KeyPath, key: string): string {
   const here = shapeAt(root, parent);
   const nearest = here?.kind === 'object' ? findNearest(key, here.keys.keys()) : undefined;

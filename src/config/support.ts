@@ -3,12 +3,12 @@ import { DRIVERS_IN_WORDS, UNSUPPORTED_DRIVERS } from './schema/storage.ts';
 import { plainAt, textAt } from './tree.ts';
 import { parseBoolean } from './units.ts';
 
-/** A key that is read and then not acted upon. A version that does removes its line. */
+/** A key that is read and ignored. A version that honours it removes its line. */
 interface UnhonouredKey {
   readonly path: KeyPath;
-  /** What happens instead. */
+  /** Behaviour instead. */
   readonly instead: string;
-  /** The value asks for no more than what happens anyway. */
+  /** The value sets the behaviour that applies anyway. */
   readonly unless?: (value: unknown) => boolean;
 }
 
@@ -21,11 +21,11 @@ const READ_REPLICAS = ['readonly', 'routebylatency', 'routerandomly'];
 
 const REDIS_IGNORED: readonly UnhonouredKey[] = [
   ...[...POOL, ...POOL_AGE].map((key) => redisKey(key, 'one connection carries all commands')),
-  ...['maxretries', 'minretrybackoff', 'maxretrybackoff'].map((key) => redisKey(key, 'nobody waits for a second try')),
-  ...READ_REPLICAS.map((key) => ({ ...redisKey(key, 'masters are asked'), unless: (v: unknown) => !isOn(v) })),
-  redisKey('writetimeout', 'redis.readtimeout is for the command and its answer'),
+  ...['maxretries', 'minretrybackoff', 'maxretrybackoff'].map((key) => redisKey(key, 'commands are not retried')),
+  ...READ_REPLICAS.map((key) => ({ ...redisKey(key, 'masters are used'), unless: (v: unknown) => !isOn(v) })),
+  redisKey('writetimeout', 'redis.readtimeout covers the command and its reply'),
   { ...redisKey('contexttimeoutenabled', 'timeouts always apply'), unless: isOn },
-  { ...redisKey('unstableresp3', 'nothing that it is for is used'), unless: (value) => !isOn(value) },
+  { ...redisKey('unstableresp3', 'Layover does not use these commands'), unless: (value) => !isOn(value) },
 ];
 
 function redisKey(key: string, instead: string): UnhonouredKey {
@@ -33,29 +33,34 @@ function redisKey(key: string, instead: string): UnhonouredKey {
 }
 
 /** Ignored with a warning. */
-const IGNORED: readonly UnhonouredKey[] = [
+export const IGNORED_KEYS: readonly UnhonouredKey[] = [
   { path: ['log', 'hooks'], instead: 'no mail is sent', unless: isEmpty },
-  { path: ['log', 'reportcaller'], instead: 'lines do not name the code', unless: (value) => !isOn(value) },
+  { path: ['log', 'reportcaller'], instead: 'lines do not name the source code', unless: (value) => !isOn(value) },
   { path: ['storage', 'filesystem', 'maxthreads'], instead: 'Node.js limits its own threads (UV_THREADPOOL_SIZE)' },
-  { path: ['storage', 'tag', 'concurrencylimit'], instead: 'tags are read with a limit of its own' },
+  { path: ['storage', 'tag', 'concurrencylimit'], instead: 'Layover has its own limit' },
   { path: ['middleware', 'registry'], instead: 'no middleware is loaded', unless: isEmpty },
   { path: ['middleware', 'repository'], instead: 'no middleware is loaded', unless: isEmpty },
   ...REDIS_IGNORED,
-  { path: ['proxy', 'cachewritetimeout'], instead: 'a blob may take as long as bytes keep coming' },
+  { path: ['proxy', 'cachewritetimeout'], instead: 'a write has no time limit while bytes keep coming' },
   { path: ['reporting'], instead: 'nothing is reported', unless: isEmpty },
-  { path: ['compatibility'], instead: 'there is no schema 1', unless: isEmpty },
+  { path: ['compatibility'], instead: 'schema 1 is not supported', unless: isEmpty },
 ];
 
-/** Refused, because a service that ignores them is open, or loses data, where the operator thinks it is not. */
+/** Refused: a service that ignored them would be open, or lose data, without the operator's knowledge. */
 const REFUSED: readonly UnhonouredKey[] = [
   ...UNSUPPORTED_DRIVERS.map((driver) => ({
     path: ['storage', driver],
-    instead: `storage drivers are ${DRIVERS_IN_WORDS}`,
+    instead: `use ${DRIVERS_IN_WORDS}`,
   })),
 ];
 
+/** @param path without indexes */
+export function isHonoured(path: readonly string[]): boolean {
+  return ![...IGNORED_KEYS, ...REFUSED].some((key) => key.path.every((part, i) => part === path[i]));
+}
+
 export function findIgnored(plain: unknown): Finding[] {
-  return IGNORED.filter((key) => asksForMore(plain, key)).map(({ path, instead }) => ({
+  return IGNORED_KEYS.filter((key) => isIgnored(plain, key)).map(({ path, instead }) => ({
     path,
     part: 'key',
     message: `not honoured by this version: ${instead}`,
@@ -63,14 +68,14 @@ export function findIgnored(plain: unknown): Finding[] {
 }
 
 export function findRefused(plain: unknown): Finding[] {
-  return REFUSED.filter((key) => asksForMore(plain, key)).map(({ path, instead }) => ({
+  return REFUSED.filter((key) => isIgnored(plain, key)).map(({ path, instead }) => ({
     path,
     part: 'key',
     message: `not supported by this version; ${instead}`,
   }));
 }
 
-function asksForMore(plain: unknown, { path, unless }: UnhonouredKey): boolean {
+function isIgnored(plain: unknown, { path, unless }: UnhonouredKey): boolean {
   const value = plainAt(plain, path);
   return value !== undefined && value !== null && unless?.(value) !== true;
 }

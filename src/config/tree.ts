@@ -1,17 +1,16 @@
 import type { KeyPath, Origin } from './problem.ts';
 
 /**
- * A configuration as it was written, every part of it with its origin.
+ * A configuration as it was written, every part with its origin.
  *
- * Scalars stay text: whether `0123` is a password or a number depends on the key, as with the typed decoding of
- * distribution's YAML library.
+ * Scalars stay text: whether `0123` is a password or a number depends on the key, as in distribution's typed decoding of YAML.
  */
 export type ConfigNode = ScalarNode | ListNode | MapNode;
 
 interface ScalarNode {
   readonly kind: 'scalar';
   readonly text: string;
-  /** Written as nothing, `~` or `null`: as if the key were not there. */
+  /** Written as nothing, `~` or `null`; counts as absent. */
   readonly isNull: boolean;
   readonly origin: Origin;
 }
@@ -33,23 +32,23 @@ export interface MapEntry {
   readonly value: ConfigNode;
 }
 
-/** The one key whose empty text says something: no prefix. Elsewhere it means the same as no key, as in Go. */
-const EMPTY_SAYS_SOMETHING = 'storeprefix';
+/** The only key whose empty text has a meaning: no prefix. Other empty keys count as absent, as in Go. */
+const KEY_WITH_EMPTY_VALUE = 'storeprefix';
 
-/** Plain objects, arrays and strings; null and empty members are left out, null items stay. */
+/** Plain objects, arrays and strings. Null and empty members are left out; null items stay. */
 export function toPlain(node: ConfigNode): unknown {
   if (node.kind === 'scalar') return node.isNull ? null : node.text;
   if (node.kind === 'list') return node.items.map(toPlain);
-  // Without a prototype a key such as `__proto__` is a key like any other.
+  // Without a prototype, `__proto__` is an ordinary key.
   const plain = Object.create(null) as Record<string, unknown>;
   for (const [key, { value }] of node.entries) {
-    const isEmpty = value.kind === 'scalar' && value.text === '' && key !== EMPTY_SAYS_SOMETHING;
+    const isEmpty = value.kind === 'scalar' && value.text === '' && key !== KEY_WITH_EMPTY_VALUE;
     if (!isNullNode(value) && !isEmpty) plain[key] = toPlain(value);
   }
   return plain;
 }
 
-/** What a path in {@link toPlain}'s result leads to; undefined as soon as a part of it is not there. */
+/** The value at a path in {@link toPlain}'s result. Undefined when a part of the path is absent. */
 export function plainAt(plain: unknown, path: KeyPath): unknown {
   let value = plain;
   for (const part of path) {
@@ -59,7 +58,7 @@ export function plainAt(plain: unknown, path: KeyPath): unknown {
   return value;
 }
 
-/** The text at `path`; undefined when there is none, or a list or mapping. */
+/** The text at `path`. Undefined when it is absent, or a list or mapping. */
 export function textAt(plain: unknown, path: KeyPath): string | undefined {
   const value = plainAt(plain, path);
   return typeof value === 'string' ? value : undefined;

@@ -1,13 +1,20 @@
 import { isIP } from 'node:net';
 
-import type { Listen } from './config.ts';
+/** Absent `host`: all addresses. */
+export interface TcpAddress {
+  readonly net: 'tcp';
+  readonly host: string | undefined;
+  readonly port: number;
+}
+
+export type Listen = TcpAddress | { readonly net: 'unix'; readonly path: string };
 
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ...['true', 'yes', 'on', 'y'].map((word) => [word, true] as const),
   ...['false', 'no', 'off', 'n'].map((word) => [word, false] as const),
 ]);
 
-/** The words of YAML 1.1, as Go's library reads them. @returns undefined when it is none of them */
+/** The words of YAML 1.1, like in Go's library. @returns undefined for any other text */
 export function parseBoolean(text: string): boolean | undefined {
   return BOOLEANS.get(text.toLowerCase());
 }
@@ -28,11 +35,11 @@ const DURATION = /^([-+]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h|d))+)
 const DURATION_PART = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)/g;
 
 /**
- * A duration as Go's `time.ParseDuration` reads it: `1h30m`, `1.5s`, `-1s`, `0`.
+ * A duration in the format of Go's `time.ParseDuration`: `1h30m`, `1.5s`, `-1s`, `0`.
  *
- * A bare number is nanoseconds, as distribution's YAML decoding has it.
+ * A bare number is nanoseconds, as in distribution's YAML decoding.
  *
- * @returns milliseconds, rounded up so that a length of time never becomes none; undefined when it is no duration
+ * @returns milliseconds, rounded up so that a duration never becomes 0; undefined when it is not a duration
  */
 export function parseDurationMs(text: string): number | undefined {
   return /^[-+]?\d+$/.test(text) ? toMs(Number(text)) : parseUnits(text, NANOSECONDS);
@@ -41,7 +48,7 @@ export function parseDurationMs(text: string): number | undefined {
 /**
  * The same for keys that distribution does not have: `d` is a day, and a number needs a unit.
  *
- * @returns milliseconds; undefined when it is no duration
+ * @returns milliseconds; undefined when it is not a duration
  */
 export function parseOwnDurationMs(text: string): number | undefined {
   return text === '0' ? 0 : parseUnits(text, { ...NANOSECONDS, d: DAY });
@@ -63,7 +70,7 @@ function toMs(nanoseconds: number): number | undefined {
 
 const SIZE = /^(\d+(?:\.\d+)?)\s*(?:([kmgtp]?)(i?)b)?$/i;
 
-/** `50GiB`, `500MB` or a number of bytes. @returns bytes; undefined when it is no size */
+/** `50GiB`, `500MB` or a number of bytes. @returns bytes; undefined when it is not a size */
 export function parseSizeBytes(text: string): number | undefined {
   const [, amount, prefix = '', binary = ''] = SIZE.exec(text) ?? [];
   if (amount === undefined || (prefix === '' && binary !== '')) return undefined;
@@ -74,14 +81,14 @@ export function parseSizeBytes(text: string): number | undefined {
 
 const ADDRESS = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:[\]\s/]*)):(\d{1,5})$/;
 
-/** `:5000`, `127.0.0.1:5000`, `registry.corp:5000`, `[::1]:5000`. @returns undefined when it is no address */
-export function parseTcpAddress(text: string): Extract<Listen, { net: 'tcp' }> | undefined {
+/** `:5000`, `127.0.0.1:5000`, `registry.corp:5000`, `[::1]:5000`. @returns undefined when it is not an address */
+export function parseTcpAddress(text: string): TcpAddress | undefined {
   const [, ipv6, name, port] = ADDRESS.exec(text) ?? [];
   if (port === undefined || Number(port) > 65_535) return undefined;
   return { net: 'tcp', host: ipv6 ?? (name || undefined), port: Number(port) };
 }
 
-/** An IP address, a network in CIDR notation, or the word `unix`. @returns undefined when it is none of them */
+/** An IP address, a network in CIDR notation, or the word `unix`. @returns undefined for any other text */
 export function parseNetwork(text: string): string | undefined {
   const [address = '', bits, ...more] = text.toLowerCase().split('/');
   const version = isIP(address);
@@ -91,7 +98,7 @@ export function parseNetwork(text: string): string | undefined {
   return /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128) ? `${address}/${bits}` : undefined;
 }
 
-/** An absolute http or https URL. @returns undefined when it is none */
+/** An absolute http or https URL. @returns undefined when it is not one */
 export function parseHttpUrl(text: string): URL | undefined {
   if (!/^https?:\/\/[^/]/i.test(text) || !URL.canParse(text)) return undefined;
   return new URL(text);

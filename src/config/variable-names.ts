@@ -1,6 +1,6 @@
 import type { Shape } from './shape.ts';
 
-/** Distribution walks the names of its Go fields; these differ from the key in the file. Lists have no part in the path. */
+/** Names of Go fields in distribution's variables, where they differ from the key in the file. Paths are without indexes. */
 const GO_NAMES: Readonly<Record<string, string>> = {
   'notifications.events': 'EVENTCONFIG',
   'health.file': 'FILECHECKERS',
@@ -10,7 +10,7 @@ const GO_NAMES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The parts of a variable's name that mean `key`: its Go field where that has another name, then the key in upper case.
+ * Parts of a variable's name that mean `key`: its Go field, if that has another name, then the key in upper case.
  *
  * @param parents keys above it, without indexes
  */
@@ -19,7 +19,7 @@ export function namesOf(parents: readonly string[], key: string): readonly strin
   return goName === undefined ? [key.toUpperCase()] : [goName, key.toUpperCase()];
 }
 
-/** The key of an object that a part of a variable's name means; undefined when there is none. */
+/** The key that a part of a variable's name means. Undefined when there is none. */
 export function keyNamed(keys: Iterable<string>, parents: readonly string[], name: string): string | undefined {
   return [...keys].find((key) => namesOf(parents, key).includes(name));
 }
@@ -28,7 +28,7 @@ export function isIndex(part: string): boolean {
   return /^\d+$/.test(part);
 }
 
-/** Whether the parts of a variable's name, those after `REGISTRY`, lead to a key that the schema knows. */
+/** Whether the parts of a variable's name after `REGISTRY` lead to a known key. */
 export function leadsToKey(shape: Shape, names: readonly string[], parents: readonly string[] = []): boolean {
   const [name, ...rest] = names;
   if (name === undefined) return true;
@@ -46,9 +46,10 @@ export function leadsToKey(shape: Shape, names: readonly string[], parents: read
 }
 
 /**
- * What the rest of a variable's name says in a map whose keys anybody may choose: the key, and what is left of the name.
- * `REGISTRY_LOG_FIELDS_CLUSTER_NAME` is the field `cluster_name`. Names of headers have `-` instead of `_`, which a shell
- * does not allow in a variable; a number at the end is an index in a list.
+ * The key that the rest of a variable's name means in a map with free keys, and the remaining parts of the name.
+ *
+ * `REGISTRY_LOG_FIELDS_CLUSTER_NAME` is the field `cluster_name`. Names of headers have `-` for `_`, because a shell does not
+ * allow it in a variable; a number at the end is an index in a list.
  */
 export function splitMapName(names: readonly string[], value: Shape): { key: string; rest: readonly string[] } {
   if (value.kind === 'scalar') return { key: names.join('_').toLowerCase(), rest: [] };
@@ -58,7 +59,7 @@ export function splitMapName(names: readonly string[], value: Shape): { key: str
   return { key: parts.join(value.takesOne ? '-' : '_').toLowerCase(), rest: isItem ? names.slice(-1) : [] };
 }
 
-/** Whether a key of a map is the one that a variable means. */
+/** Whether two keys of a map are the same in a variable. */
 export function isSameMapKey(key: string, other: string): boolean {
   const plain = (text: string) => text.toUpperCase().replaceAll('-', '_');
   return plain(key) === plain(other);

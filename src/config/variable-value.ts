@@ -6,8 +6,8 @@ import { type ParsedYaml, parseYamlVariable } from './yaml.ts';
 /**
  * Reads the value of a variable for a key of this shape. Never throws.
  *
- * Text is taken as it stands, so that no `#`, `:` or `*` of a password is lost; everything else is YAML. Text in quotes
- * is YAML too, and loses them.
+ * Text is used literally, so that no `#`, `:` or `*` of a password is lost; other values are YAML. Quotes around a text are
+ * YAML's, and are removed.
  */
 export function readVariable(value: string, variable: string, shape: Shape): ParsedYaml {
   if (!isText(shape, value)) return parseYamlVariable(value, variable);
@@ -22,7 +22,7 @@ function isText(shape: Shape, value: string): boolean {
 
 interface Text {
   readonly text: string;
-  /** In quotes even nothing is a value. */
+  /** An empty text in quotes is a value. */
   readonly isNull: boolean;
 }
 
@@ -36,7 +36,7 @@ function readText(value: string): Text {
   return { text: text ?? trimmed, isNull: trimmed === '' };
 }
 
-/** What an editor adds at the end of a file is no part of what was put into the variable; spaces may be. */
+/** One line break at the end is removed, because editors append it to files; spaces may be part of the secret. */
 function readSecret(value: string): Text {
   const line = value.replace(/\r?\n$/, '');
   const text = withoutQuotes(line);
@@ -44,8 +44,8 @@ function readSecret(value: string): Text {
 }
 
 /**
- * A secret in quotes that YAML does not need there: they are part of it. Around anything but letters and digits, or what YAML takes
- * for a number or the like, somebody wrote them for YAML.
+ * Whether quotes are part of a secret: around letters and digits YAML needs none. Around other text, and text that YAML reads as a
+ * number or the like, they are YAML's.
  */
 export function keepsQuotes(value: string): boolean {
   const text = withoutQuotes(value.replace(/\r?\n$/, ''));
@@ -56,7 +56,7 @@ function isPlainText(text: string): boolean {
   return parseDocument(text, { schema: 'yaml-1.1' }).toJS() === text;
 }
 
-/** @returns what YAML makes of text that is in quotes from its first character to its last; undefined when it is not */
+/** The content of a text that is one quoted YAML scalar. Undefined for other text. */
 function withoutQuotes(value: string): string | undefined {
   if (!/^(?:'(?:[^']|'')*'|"(?:[^"\\]|\\.)*")$/s.test(value)) return undefined;
   const { root, problems } = parseYamlVariable(value, '');

@@ -4,10 +4,10 @@ import { type ConfigNode, emptyMap, isNullNode, type ListNode, type MapNode } fr
 import { isIndex, isSameMapKey, keyNamed, namesOf, splitMapName } from './variable-names.ts';
 import { keepsQuotes, readVariable } from './variable-value.ts';
 
-/** Go maps there: any name makes a key, in lower case, and the schema tells whether there is such a driver. */
+/** Go maps: any name makes a key, in lower case, and the schema reports unknown drivers. */
 const MAPS = new Set(['storage', 'auth']);
 
-/** Who is let in. A variable that was forgotten to be filled in must not take that away. */
+/** Sections that keep clients out. A variable that is empty by mistake must not remove them. */
 const GUARDS = ['auth', 'http.tls'];
 
 export function problemOf(variable: string, message: string): Problem {
@@ -31,11 +31,11 @@ interface Step {
   readonly shape: Shape;
   /** Keys of the file that led here, without indexes. */
   readonly keys: readonly string[];
-  /** Parts of the variable's name that are left. */
+  /** Remaining parts of the variable's name. */
   readonly names: readonly string[];
 }
 
-/** The walk of one variable through the configuration to its place. */
+/** Follows the name of one variable through the configuration. */
 export class VariableWalk {
   readonly warnings: Problem[] = [];
   readonly #variable: string;
@@ -47,7 +47,7 @@ export class VariableWalk {
   }
 
   /**
-   * @returns what belongs at the place of `node`: the node itself, changed, or a new one
+   * @returns the node that replaces `node`: itself, changed, or a new one
    * @throws {VariableError}
    */
   set(node: ConfigNode | undefined, step: Step): ConfigNode {
@@ -64,12 +64,14 @@ export class VariableWalk {
   #read({ shape, keys }: Step): ConfigNode {
     const isGuard = GUARDS.some((guard) => keys.join('.').startsWith(guard));
     if (isGuard && shape.kind !== 'scalar' && this.#value.trim() === '') {
-      throw this.#refused('is empty, which would let everybody in; leave it out, or set it to null if that is meant');
+      throw this.#refused(
+        'is empty, which would turn access control off (unset the variable, or set it to null to do that)',
+      );
     }
     const { root, problems } = readVariable(this.#value, this.#variable, shape);
     if (problems.length > 0) throw new VariableError(problems, true);
     if (shape.kind === 'scalar' && shape.reads === 'secret' && keepsQuotes(this.#value)) {
-      const message = 'its quotes are part of the value, as they protect nothing in it; leave them out if they are not';
+      const message = 'its quotes are part of the value, because YAML needs none here (remove them if they are not)';
       this.warnings.push(problemOf(this.#variable, message));
     }
     return root;
@@ -84,7 +86,9 @@ export class VariableWalk {
     const { length } = list.items;
     if (!isIndex(index)) throw this.#refused(`"${index}" must be the index of an entry, from 0 to ${length}`);
     if (Number(index) > length) {
-      throw this.#refused(`there is no entry ${index}: the list has ${length}, and the next one is ${length}`);
+      throw this.#refused(
+        `there is no entry ${index}: the list has ${length} entries (use index ${length} to append one)`,
+      );
     }
     const item = shape.kind === 'list' ? shape.item : shape;
     list.items[Number(index)] = this.set(list.items[Number(index)], { shape: item, keys, names });
@@ -124,7 +128,7 @@ export class VariableWalk {
     const [name = '', ...rest] = names;
     const walked = this.#variable.split('_').slice(0, -names.length);
     const nearest = findNearest(name, candidates);
-    // Below a value that has no parts, the variable without the surplus is what there is.
+    // Below a value without parts, the variable is one without the additional names.
     const meant = nearest === undefined ? walked : [...walked, nearest, ...rest];
     const message = `unknown variable, ignored; did you mean ${meant.join('_')}?`;
     return new VariableError([problemOf(this.#variable, message)], false);

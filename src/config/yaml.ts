@@ -13,7 +13,7 @@ import {
 import type { Origin, Problem } from './problem.ts';
 import { type ConfigNode, emptyMap, isNullNode, type MapEntry, type MapNode } from './tree.ts';
 
-/** Aliases multiply nodes; a configuration stays far below, and "a billion laughs" stops here. */
+/** Aliases multiply nodes ("a billion laughs"). A configuration has much fewer. */
 const MAX_NODES = 20_000;
 const MAX_DEPTH = 100;
 
@@ -22,7 +22,7 @@ const NULLS = new Set(['', '~', 'null', 'Null', 'NULL']);
 export interface ParsedYaml {
   readonly root: ConfigNode;
   readonly problems: readonly Problem[];
-  /** It is not YAML, and `root` is what could be made of it. */
+  /** It is not valid YAML, and `root` is the readable part. */
   readonly isBroken: boolean;
 }
 
@@ -50,7 +50,7 @@ function parseYaml(text: string, lineCounter: LineCounter, originAt: (offset: nu
     const toProblem = (error: YAMLError) => problemAt(originAt(error.pos[0]), describeError(error));
     return { root, problems: [...problems.map(toProblem), ...builder.problems], isBroken };
   } catch {
-    // The parser recurses: text that nests thousands of levels exhausts the stack.
+    // The parser is recursive: thousands of levels exhaust the stack.
     return { root: emptyMap(originAt(0)), problems: [problemAt(originAt(0), TOO_DEEP)], isBroken: true };
   }
 }
@@ -65,7 +65,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   TAG_RESOLVE_FAILED: 'text that starts with ! must be in quotes',
 };
 
-/** Where the library's message repeats a piece of the text, which may be a password. */
+/** Parts of the library's messages that repeat the text, which may be a password. */
 const ECHO = /(?:: ["{].*|(?<=extra characters|escape sequence|token|tag|directive):? .*)$/s;
 
 function describeError({ code, message }: YAMLError): string {
@@ -76,7 +76,7 @@ function problemAt(origin: Origin, message: string): Problem {
   return { origin, path: [], message };
 }
 
-/** Turns the YAML library's nodes into ours: aliases followed, `<<` merged. */
+/** Converts the YAML library's nodes, follows aliases, and merges `<<`. */
 class TreeBuilder {
   readonly problems: Problem[] = [];
   readonly #doc: Document.Parsed;
@@ -102,7 +102,8 @@ class TreeBuilder {
 
   #follow(target: unknown, origin: Origin, depth: number): ConfigNode {
     // An unquoted value that starts with * is an alias, too.
-    if (target === undefined) return this.#refuse(origin, 'no anchor of this name before this alias');
+    if (target === undefined)
+      return this.#refuse(origin, 'this alias has no anchor before it (text that starts with * needs quotes)');
     return this.build(target, depth + 1);
   }
 
@@ -122,11 +123,15 @@ class TreeBuilder {
     return { kind: 'map', entries, origin };
   }
 
-  /** The parser could do that, and would not say where the other one is. */
+  /** The parser's own check does not report the position of the other key. */
   #refuseSecond({ text, origin }: ConfigNode & { readonly kind: 'scalar' }, seen: Map<string, Origin>): void {
     const first = seen.get(text);
     if (first === undefined) seen.set(text, origin);
-    else this.#refuse(origin, `this key is given twice${'line' in first ? `, also on line ${first.line}` : ''}`);
+    else
+      this.#refuse(
+        origin,
+        `${JSON.stringify(text)} is also set${'line' in first ? ` on line ${first.line}` : ' before'} (remove one of the two)`,
+      );
   }
 
   /** @see https://yaml.org/type/merge.html A key of the map itself wins, then the earlier source. */
@@ -138,7 +143,7 @@ class TreeBuilder {
   }
 
   #refuse(origin: Origin, message: string): ConfigNode {
-    // An alias that refers to itself would be reported a thousand times.
+    // Reported once: an alias that refers to itself would cause a thousand.
     const isKnown = LIMITS.has(message) && this.problems.some((problem) => problem.message === message);
     if (!isKnown) this.problems.push(problemAt(origin, message));
     return { kind: 'scalar', text: '', isNull: true, origin };

@@ -2,7 +2,12 @@ import pLimit from 'p-limit';
 
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
-import { type ReferrersPage, isWanted, ReferrersPageBuilder, type ReferrersQuery } from '../oci/referrers-page.ts';
+import {
+  matchesArtifactType,
+  type ReferrersPage,
+  ReferrersPageBuilder,
+  type ReferrersQuery,
+} from '../oci/referrers-page.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { type LinkStore, orUndefined } from './links.ts';
 import type { ManifestFiles, ReadManifest } from './manifest-files.ts';
@@ -64,9 +69,9 @@ export class ReferrerStore {
         this.#findReferrer(repository, digest, { subject, query }),
       );
       const isWhole = found.every((descriptor) => descriptor === undefined || page.add(descriptor));
-      if (!isWhole) return page.build(false);
+      if (!isWhole) return page.build({ isLast: false });
     }
-    return page.build(true);
+    return page.build({ isLast: true });
   }
 
   async #candidates(repository: string, subject: Digest): Promise<Digest[]> {
@@ -107,7 +112,7 @@ export class ReferrerStore {
     { subject, query }: { readonly subject: Digest; readonly query: ReferrersQuery },
   ): Promise<ManifestDescriptor | undefined> {
     const referrer = await this.#referrer(repository, digest);
-    if (referrer?.subject !== subject || !isWanted(referrer.descriptor, query)) return undefined;
+    if (referrer?.subject !== subject || !matchesArtifactType(referrer.descriptor, query)) return undefined;
     // Distribution leaves the directory of a deleted revision without its link.
     return (await this.#options.manifests.has(repository, digest)) ? referrer.descriptor : undefined;
   }

@@ -52,7 +52,7 @@ export class UploadStore {
 
   /** Minimum bytes of every chunk but the last; 0 when any size is allowed. */
   get minChunkBytes(): number {
-    return this.#driver.staging.minPieceBytes;
+    return this.#driver.staging.minChunkBytes;
   }
 
   /** @throws {StorageFullError} */
@@ -88,7 +88,7 @@ export class UploadStore {
       const live = this.#hashes.algorithmOf(keyText(key), staged);
       const record = live === undefined ? await this.#findRecord(key) : undefined;
       const algorithm = live ?? record?.algorithm ?? 'sha256';
-      const options = { algorithm, record, isPortable: chunk.isOneOfMany && this.#driver.staging.isFar };
+      const options = { algorithm, record, isPortable: chunk.isOneOfMany && this.#driver.staging.isRemote };
       const hash = await this.#hashes.take(keyText(key), staged, options);
       const interrupted = await receiveChunk(chunk, staged, hash);
       await this.#keep(key, staged, hash);
@@ -144,7 +144,7 @@ export class UploadStore {
   async #keep(key: UploadKey, staged: StagedFile, hash: RunningHash): Promise<void> {
     await staged.keep();
     const hashed = this.#hashes.keep(keyText(key), hash, staged);
-    if (!this.#driver.staging.isFar && staged.size < WORTH_A_RECORD_BYTES && hash.algorithm === 'sha256') return;
+    if (!this.#driver.staging.isRemote && staged.size < WORTH_A_RECORD_BYTES && hash.algorithm === 'sha256') return;
     // After the bytes are kept: a record of missing bytes is detected, a record of other bytes is not.
     // Without a record the bytes are read again, so a failure to write it does not fail the chunk.
     await this.#writeRecord(key, { algorithm: hash.algorithm, hashed }).catch(() => {});

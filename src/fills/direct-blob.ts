@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { digestAlgorithm } from '../oci/digest.ts';
 import type { ByteRange } from '../oci/range.ts';
 import type { ByteSource, ReadOptions } from '../stream/byte-source.ts';
-import { verified } from '../stream/verify-digest.ts';
+import { verifyDigest } from '../stream/verify-digest.ts';
 import { downloadBlob, isWhole, type RemoteBlob } from './blob-download.ts';
 import { RemoteRanges } from './remote-ranges.ts';
 
@@ -53,7 +53,7 @@ export class DirectBlob implements ByteSource {
       this.#whole = undefined;
       const abort = () => this.#closed.abort(signal?.reason);
       signal?.addEventListener('abort', abort);
-      yield* verified(opened, { digest, hash: createHash(digestAlgorithm(digest)) });
+      yield* verifyDigest(opened, { digest, hash: createHash(digestAlgorithm(digest)) });
     } else {
       this.#closed.abort(); // the whole blob is not read
       yield* this.#ranges.read(range, signal);

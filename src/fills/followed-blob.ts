@@ -4,7 +4,7 @@ import { digestAlgorithm } from '../oci/digest.ts';
 import type { ByteRange } from '../oci/range.ts';
 import type { ByteSource, ReadOptions } from '../stream/byte-source.ts';
 import { type Spool, SpoolStoppedError } from '../stream/spool.ts';
-import { verified } from '../stream/verify-digest.ts';
+import { verifyDigest } from '../stream/verify-digest.ts';
 import { downloadBlob, isWhole, type RemoteBlob } from './blob-download.ts';
 import { RemoteRanges } from './remote-ranges.ts';
 
@@ -79,6 +79,6 @@ export class FollowedBlob implements ByteSource {
     const rest = downloadBlob(this.#options.blob, { ...range, size: this.size, ...(signal && { signal }) });
     const hash = createHash(digestAlgorithm(digest));
     await this.#options.spool.hashInto(hash, range.start);
-    yield* verified(rest, { digest, hash });
+    yield* verifyDigest(rest, { digest, hash });
   }
 }

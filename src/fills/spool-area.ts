@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Digest } from '../oci/digest.ts';
 import type { BufferPool } from '../stream/buffer-pool.ts';
 import { Spool } from '../stream/spool.ts';
-import { SpoolLocks } from '../locks/file-locks.ts';
+import { FileLocks } from '../locks/file-locks.ts';
 
 export interface SpoolAreaOptions {
   readonly directory: string;
@@ -61,7 +61,7 @@ export class SpoolArea {
   readonly #active = new Map<string, number>();
   /** The private file of a running fill, by the name that its key has otherwise. */
   readonly #privateFiles = new Map<string, string>();
-  readonly #locks: SpoolLocks;
+  readonly #locks: FileLocks;
   /** Unused spools: those found by the last read of the directory, and those left since. Never too few. */
   #idle = UNKNOWN;
   #removing: Promise<void> | undefined;
@@ -69,7 +69,7 @@ export class SpoolArea {
 
   constructor(options: SpoolAreaOptions) {
     this.#options = options;
-    this.#locks = new SpoolLocks(`${options.directory}.locks`);
+    this.#locks = new FileLocks(`${options.directory}.locks`);
   }
 
   /** Creates the directory, and removes old spools now and periodically. */

@@ -6,8 +6,12 @@ import type { MountedBlob, MountSource } from '../registry/registry.ts';
 /** Repositories that are tried for a mount without a source. */
 const MAX_CANDIDATES = 32;
 
-export interface BlobMountsOptions {
+/** The part of a content store that mounts need. */
+export interface MountableStore {
   readonly blobs: Pick<BlobStore, 'mount'>;
+}
+
+export interface BlobMountsOptions extends MountableStore {
   /** Stored names of the repositories that are known to have a blob. */
   readonly holders: (digest: Digest) => Promise<readonly string[]>;
 }

@@ -18,10 +18,13 @@ import type {
   RedirectRequest,
   Registry,
   Served,
-  UploadWriter,
 } from '../registry/registry.ts';
 import type { ContentCache } from '../content/content-cache.ts';
+import type { UploadStore } from '../content/uploads.ts';
+import { BlobMounts, type MountableStore } from './blob-mounts.ts';
 import { HostedManifests, type PushPolicy, type WritableStore } from './hosted-manifests.ts';
+import { HostedUploads } from './hosted-uploads.ts';
+import type { UploadSecrets } from './upload-secrets.ts';
 
 const STORED = { outcome: 'HIT', upstream: undefined } as const;
 
@@ -34,21 +37,29 @@ export interface ReadableStore {
 }
 
 export interface HostedRegistryOptions {
-  readonly store: ReadableStore & WritableStore;
+  readonly store: ReadableStore & WritableStore & MountableStore;
+  /** The same content in memory. */
   readonly content: ContentCache;
-  readonly uploads: UploadWriter;
+  readonly uploads: UploadStore;
   readonly policy: PushPolicy;
+  /** Sign the URLs of upload sessions. */
+  readonly secrets: UploadSecrets;
+  /** Stored names of the repositories that are known to have a blob, for mounts without a source. */
+  readonly holders: (digest: Digest) => Promise<readonly string[]>;
+  /** Unix milliseconds. @default Date.now */
+  readonly now?: () => number;
 }
 
 /** A registry of stored content: pushed here, or cached from an upstream. Repositories have their stored names. */
 export class HostedRegistry implements Registry {
-  readonly uploads: UploadWriter;
+  readonly uploads: HostedUploads;
   readonly #store: ReadableStore;
   readonly #content: ContentCache;
   readonly #manifests: HostedManifests;
 
-  constructor({ store, content, uploads, policy }: HostedRegistryOptions) {
-    this.uploads = uploads;
+  constructor({ store, content, uploads, policy, secrets, holders, now = Date.now }: HostedRegistryOptions) {
+    const mounts = new BlobMounts({ blobs: store.blobs, holders });
+    this.uploads = new HostedUploads({ uploads, mounts, secrets, content, now });
     this.#store = store;
     this.#content = content;
     this.#manifests = new HostedManifests({ store, content, policy });
@@ -144,6 +155,11 @@ export class HostedRegistry implements Registry {
 
   deleteBlob(repository: string, digest: Digest, options?: CallOptions): Promise<void> {
     return this.#manifests.deleteBlob(repository, digest, options);
+  }
+
+  /** Resolves when all writes have ended. Called after the last request. */
+  close(): Promise<void> {
+    return this.uploads.close();
   }
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
+import type { ContentCache } from '../content/content-cache.ts';
 import type { StoredUpload, UploadStore } from '../content/uploads.ts';
 import { type Descriptor, OCTET_STREAM } from '../oci/descriptor.ts';
 import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
@@ -21,8 +22,8 @@ export interface HostedUploadsOptions {
   readonly uploads: UploadStore;
   readonly mounts: BlobMounts;
   readonly secrets: UploadSecrets;
-  /** Called when the repository has the blob. */
-  readonly onStored: (repository: string, digest: Digest, size: number) => void;
+  /** Gets every stored blob. */
+  readonly content: Pick<ContentCache, 'blobStored'>;
   readonly now: () => number;
 }
 
@@ -81,10 +82,10 @@ export class HostedUploads implements UploadWriter {
     options?: CallOptions,
   ): Promise<Descriptor> {
     options?.signal?.throwIfAborted();
-    const { uploads, onStored } = this.#options;
+    const { uploads, content } = this.#options;
     const known = await this.#known(repository, upload);
     const size = await uploads.finish({ repository, id: checkId(upload.id) }, chunkOf(body, known), digest);
-    onStored(repository, digest, size);
+    content.blobStored(repository, digest, size);
     return { digest, size, mediaType: OCTET_STREAM };
   }
 
@@ -101,9 +102,9 @@ export class HostedUploads implements UploadWriter {
     options?: CallOptions,
   ): Promise<MountedBlob | undefined> {
     options?.signal?.throwIfAborted();
-    const { mounts, onStored } = this.#options;
+    const { mounts, content } = this.#options;
     const mounted = await mounts.mount(repository, digest, source);
-    if (mounted) onStored(repository, digest, mounted.size);
+    if (mounted) content.blobStored(repository, digest, mounted.size);
     return mounted;
   }
 

@@ -16,13 +16,13 @@ import { entryOf, indexJson, type LayoutNames, OCI_LAYOUT, withEntry } from './i
 import { blobPath } from './layout-source.ts';
 import { isAbsent } from './layout-files.ts';
 
-/** The same archive from the same image, whenever it is made. */
+/** The same image always gives the same archive. */
 const NO_TIME = new Date(0);
 
-/** An OCI layout in one new tar file, which is there when all of it is. */
+/** An OCI layout in one new tar file, which is visible when it is complete. */
 export class ArchiveDestination implements ImageDestination {
   readonly name: string;
-  /** One after the other is how an archive is written. */
+  /** An archive is written sequentially. */
   readonly maxJobs = 1;
   readonly #path: string;
   readonly #temporary: string;
@@ -39,14 +39,14 @@ export class ArchiveDestination implements ImageDestination {
     this.#temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
     const chunks = Readable.from(this.#archive as AsyncIterable<Uint8Array>, { objectMode: false });
     this.#written = pipeline(chunks, createWriteStream(this.#temporary, { flags: 'wx' }));
-    // Whoever writes next hears of it.
+    // The next write reports it.
     this.#written.catch(() => undefined);
     this.#archive.on('error', () => undefined);
   }
 
-  /** @throws {ImageError} when the file exists: an archive is not changed, and nothing is overwritten */
+  /** @throws {ImageError} when the file exists: archives are not changed or overwritten */
   static async create(path: string, names: LayoutNames): Promise<ArchiveDestination> {
-    if (await exists(path)) throw new ImageError(`${path} exists already: remove it, or name another file`);
+    if (await exists(path)) throw new ImageError(`${path}: already exists (remove it or choose another file)`);
     if (!(await exists(dirname(path)))) throw new ImageError(`${dirname(path)}: no such directory`);
     const destination = new ArchiveDestination(path, names);
     await destination.#add('oci-layout', OCI_LAYOUT);
@@ -79,7 +79,7 @@ export class ArchiveDestination implements ImageDestination {
     await this.#written;
     const file = await open(this.#temporary);
     await file.sync().finally(() => file.close());
-    if (await exists(this.#path)) throw new ImageError(`${this.#path} has come to exist meanwhile`);
+    if (await exists(this.#path)) throw new ImageError(`${this.#path}: was created by another process in the meantime`);
     await rename(this.#temporary, this.#path);
   }
 
@@ -99,7 +99,7 @@ export class ArchiveDestination implements ImageDestination {
     const done = new Promise<void>((resolve, reject) => {
       const settle = (err?: Error | null) => (err ? reject(err) : resolve());
       const sink = this.#archive.entry({ name: path, size, mode: 0o644, mtime: NO_TIME }, settle);
-      // What it fails with is known below.
+      // Its failure is reported below.
       sink.on('error', () => undefined);
       const failed = (err: Error) => {
         sink.destroy(err);
@@ -116,7 +116,7 @@ type Sink = ReturnType<Pack['entry']>;
 
 async function writeAll(sink: Sink, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
   for await (const chunk of chunks) {
-    // The archive hands out what it is given, and a source may use its buffer again.
+    // The archive keeps the chunk, and a source may use its buffer again.
     if (!sink.write(Buffer.from(chunk))) await drained(sink);
   }
   sink.end(undefined);
@@ -130,7 +130,7 @@ function drained(sink: Sink): Promise<void> {
     };
     const onClose = () => {
       sink.off('drain', onDrain);
-      reject(new Error('the archive has been given up'));
+      reject(new Error('the archive was closed'));
     };
     sink.once('drain', onDrain).once('close', onClose);
   });

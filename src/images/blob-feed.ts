@@ -9,13 +9,13 @@ export interface BlobFeedOptions {
   readonly source: Pick<ImageSource, 'blob' | 'name' | 'repository'>;
   readonly descriptor: Descriptor;
   readonly signal: AbortSignal;
-  /** Told where the copy has got to. Bytes. */
+  /** Called with the position that the copy has reached. Bytes. */
   readonly onPosition: (position: number) => void;
 }
 
 /**
- * The bytes of one blob on their way. They are hashed as they pass, each once, whatever is sent again; the last ones are given out only when
- * all of them have proven to be right.
+ * The bytes of one blob that is copied. Each byte is hashed once, also when it is sent again. The last chunk is passed on only when the
+ * digest matches.
  */
 export class BlobFeed {
   readonly descriptor: Descriptor;
@@ -32,7 +32,7 @@ export class BlobFeed {
     this.#hash = createHash(digestAlgorithm(options.descriptor.digest));
   }
 
-  /** Bytes that came from an earlier run. */
+  /** Bytes from an earlier run. */
   get absorbed(): number {
     return this.#absorbed;
   }
@@ -41,7 +41,7 @@ export class BlobFeed {
     return this.#options.source;
   }
 
-  /** Bytes that the destination has from an earlier run: hashed here instead of being sent. */
+  /** Hashes bytes that the destination has from an earlier run, instead of sending them. */
   async absorb(chunks: AsyncIterable<Uint8Array>): Promise<void> {
     for await (const chunk of chunks) {
       this.signal.throwIfAborted();
@@ -51,7 +51,7 @@ export class BlobFeed {
     this.#options.onPosition(this.#hashed);
   }
 
-  /** From the first byte again. */
+  /** Starts again from the first byte. */
   restart(): void {
     this.#hash = createHash(digestAlgorithm(this.descriptor.digest));
     this.#hashed = 0;
@@ -59,9 +59,9 @@ export class BlobFeed {
   }
 
   /**
-   * The bytes from `start`, which is at most where an earlier reading ended.
+   * The bytes from `start`, which is at most the position where an earlier read ended.
    *
-   * @throws {ImageError} instead of the last chunk, when they are not what the digest says; and what the source fails with
+   * @throws {ImageError} instead of the last chunk when the digest does not match; and the errors of the source
    */
   async *open(start: number): AsyncGenerator<Uint8Array> {
     const { source, signal, onPosition } = this.#options;
@@ -69,7 +69,7 @@ export class BlobFeed {
     let position = start;
     if (size > position) {
       for await (const chunk of source.blob(this.descriptor, { start, signal })) {
-        if (position + chunk.length > size) throw this.#wrong(`has more than the ${size} bytes that it should have`);
+        if (position + chunk.length > size) throw this.#wrong(`has more than its ${size} bytes`);
         this.#take(chunk, position);
         position += chunk.length;
         onPosition(position);
@@ -99,5 +99,5 @@ export class BlobFeed {
   }
 }
 
-/** The bytes are not those of the digest. */
+/** The bytes do not match the digest. */
 export class DamagedBlobError extends ImageError {}

@@ -9,7 +9,7 @@ import type { ImageManifest, ImageSource } from './image-source.ts';
 import { type CopyPlan, fetchManifest, Planner, readManifest } from './plan.ts';
 import { matches, narrowIndex, type Platform, platformText, selectImages } from './platform.ts';
 
-/** What a copy tells while it runs. Sizes and positions in bytes. */
+/** Progress of a copy. Sizes and positions in bytes. */
 export interface CopyEvents {
   planned(plan: { readonly manifests: number; readonly blobs: number; readonly size: number }): void;
   blobStarted(blob: Descriptor): void;
@@ -19,11 +19,11 @@ export interface CopyEvents {
 }
 
 export interface CopyOptions {
-  /** Empty: all that there are. */
+  /** Empty: all. */
   readonly platforms: readonly Platform[];
-  /** Take along what is attached to the image, and to what is attached to that. */
+  /** Also copy referrers of the image, and their referrers. */
   readonly referrers: boolean;
-  /** Blobs at once. */
+  /** Blobs that are copied concurrently. */
   readonly jobs: number;
   readonly events: CopyEvents;
   readonly signal: AbortSignal;
@@ -31,25 +31,25 @@ export interface CopyOptions {
 
 export interface CopyResult {
   readonly root: Descriptor;
-  /** Another manifest than the one that was asked for, as platforms were chosen. */
+  /** It is another manifest than the source's, as platforms were selected. */
   readonly isNarrowed: boolean;
   readonly manifests: number;
   readonly blobs: number;
 }
 
 /**
- * Copies an image: its blobs, then its manifests from the innermost on, and its name last. Every byte is verified on the way, and manifests
- * stay byte for byte what they are.
+ * Copies an image: its blobs, then its manifests from the innermost to the root, and its name last. Every byte is verified, and manifests
+ * are not changed.
  *
- * @throws {ImageError} | {UpstreamError}, or the reason of the signal; then nothing is named at the destination
+ * @throws {ImageError} | {RegistryError}, or the reason of the signal; then nothing is named at the destination
  */
 export async function copyImage(
   source: ImageSource,
   destination: ImageDestination,
   options: CopyOptions,
 ): Promise<CopyResult> {
-  const asked = await source.root();
-  const root = await choosePlatforms(source, asked, options);
+  const found = await source.root();
+  const root = await choosePlatforms(source, found, options);
   const planner = new Planner(source);
   await planner.add(root);
   if (options.referrers) await addReferrers(source, planner);
@@ -66,13 +66,13 @@ export async function copyImage(
   const { mediaType, digest } = root;
   return {
     root: { mediaType, digest, size: root.size },
-    isNarrowed: digest !== asked.digest,
+    isNarrowed: digest !== found.digest,
     manifests: plan.manifests.length,
     blobs: plan.blobs.length,
   };
 }
 
-/** One platform is that image itself; several are the index without the others. */
+/** One platform: the image itself; several: the index without the others. */
 async function choosePlatforms(
   source: ImageSource,
   root: ImageManifest,
@@ -90,7 +90,7 @@ async function choosePlatforms(
   return only && others.length === 0 ? fetchManifest(source, only) : narrowIndex(root, chosen, source.name);
 }
 
-/** An image that is for one platform alone says so in its configuration. */
+/** An image without an index has its platform in its configuration. */
 async function checkPlatform(source: ImageSource, root: ImageManifest, platforms: readonly Platform[]): Promise<void> {
   const config = await readConfig(source, root);
   if (config && platforms.every((platform) => matches(platform, config))) return;
@@ -101,7 +101,7 @@ async function checkPlatform(source: ImageSource, root: ImageManifest, platforms
 /** Bytes. */
 const MAX_CONFIG_BYTES = 8 * 1024 * 1024;
 
-/** The configuration of an image; undefined where it has none that is JSON. @throws {ImageError} when it is damaged */
+/** The configuration of an image; undefined when it has none in JSON. @throws {ImageError} when it is damaged */
 export async function readConfig(
   source: ImageSource,
   manifest: ImageManifest,
@@ -123,18 +123,18 @@ export async function readConfig(
 }
 
 async function addReferrers(source: ImageSource, planner: Planner): Promise<void> {
-  const asked = new Set<Digest>();
+  const visited = new Set<Digest>();
   for (;;) {
-    const next = planner.plan.manifests.find(({ digest }) => !asked.has(digest));
+    const next = planner.plan.manifests.find(({ digest }) => !visited.has(digest));
     if (!next) return;
-    asked.add(next.digest);
+    visited.add(next.digest);
     for (const referrer of await source.referrers(next.digest)) {
       if (!planner.has(referrer.digest)) await planner.add(await fetchManifest(source, referrer));
     }
   }
 }
 
-/** After the first failure no other blob is begun, and those under way are broken off. */
+/** After the first failure no other blob is started, and those in progress are aborted. */
 async function copyBlobs(
   source: ImageSource,
   destination: ImageDestination,

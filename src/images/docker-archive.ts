@@ -20,8 +20,8 @@ const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
 const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
 
 /**
- * An image in what `docker save` writes. Such an archive has no manifest that a registry could take, so one is made: of the configuration
- * as it is, and the layers as they are, mostly not compressed.
+ * An image in an archive of `docker save`. Such an archive has no manifest that a registry would accept, so one is created, with the
+ * configuration and the layers unchanged. The layers are usually not compressed.
  *
  * @see https://github.com/moby/moby/blob/v27.5.1/image/spec/v1.2.md#combined-image-json--filesystem-changeset-format
  */
@@ -35,7 +35,8 @@ export class DockerArchiveSource implements ImageSource {
   readonly #wanted: string | undefined;
 
   constructor(files: LayoutFiles, { name, digest }: Pick<FileLocation, 'name' | 'digest'>) {
-    if (digest !== undefined) throw new ImageError(`${files.name}: an archive of docker has no digests to ask for`);
+    if (digest !== undefined)
+      throw new ImageError(`${files.name}: an image in a docker archive has no digest (name it by its tag)`);
     this.#files = files;
     this.#wanted = name;
     this.name = files.name;
@@ -88,7 +89,7 @@ export class DockerArchiveSource implements ImageSource {
     const [first, ...others] = found;
     if (first && others.length === 0) return first;
     const known = images.flatMap(({ RepoTags }) => RepoTags).join(', ') || 'one without a name';
-    const problem = first ? 'there is more than one image, name one of' : `no ${wanted ?? 'image'}, there is`;
+    const problem = first ? 'there is more than one image; name one of' : `no ${wanted ?? 'image'}; there is`;
     throw new ImageError(`${this.name}: ${problem} ${known}`);
   }
 
@@ -119,7 +120,7 @@ function parseSaved(bytes: Buffer, name: string): SavedImage[] {
   } catch (cause) {
     throw new ImageError(`${name}: manifest.json is not JSON`, { cause });
   }
-  if (!Array.isArray(list)) throw new ImageError(`${name}: manifest.json is no list of images`);
+  if (!Array.isArray(list)) throw new ImageError(`${name}: manifest.json is not a list of images`);
   return list.map((entry: unknown) => {
     const { Config, RepoTags, Layers } = (entry ?? {}) as Partial<SavedImage>;
     if (typeof Config !== 'string' || !isTexts(Layers) || !isTexts(RepoTags ?? [])) {
@@ -134,7 +135,7 @@ function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((text) => typeof text === 'string');
 }
 
-/** What the configuration says of layers that are not compressed can be checked; a registry's clients will. */
+/** Compares uncompressed layers with the configuration, as clients of a registry will. */
 function checkLayers(configBytes: Buffer, layers: readonly Descriptor[], name: string): void {
   let diffIds: unknown;
   try {
@@ -144,7 +145,7 @@ function checkLayers(configBytes: Buffer, layers: readonly Descriptor[], name: s
     throw new ImageError(`${name}: the configuration of the image is not JSON`, { cause });
   }
   if (!isTexts(diffIds) || diffIds.length !== layers.length) {
-    throw new ImageError(`${name}: the configuration of the image is not about its ${layers.length} layers`);
+    throw new ImageError(`${name}: the configuration of the image does not list its ${layers.length} layers`);
   }
   for (const [i, { mediaType, digest }] of layers.entries()) {
     if (mediaType === LAYER_TYPE && digest !== diffIds[i]) {

@@ -1,4 +1,4 @@
-/** What stands in the way of reading or copying an image, in words for whoever asked for it. */
+/** An image cannot be read or copied. The message is for the user. */
 export class ImageError extends Error {
   override readonly name = 'ImageError';
 }

@@ -5,30 +5,30 @@ export interface ImageManifest extends Descriptor {
   readonly bytes: Buffer;
 }
 
-/** An image that can be read, wherever it is. What it gives is not verified: whoever reads does that. */
+/** An image in a registry, layout or archive. Its content is not verified: the reader does that. */
 export interface ImageSource {
-  /** As the user wrote it. */
+  /** As the user typed it. */
   readonly name: string;
-  /** The tag that it has there. */
+  /** Its tag in this place. */
   readonly tag: string | undefined;
-  /** As a container engine would call it; undefined where nothing says. */
+  /** The name that container engines use; undefined when it is not known. */
   readonly fullName: string | undefined;
-  /** For a mount: where its blobs are, when that is a registry. */
+  /** The repository that its blobs can be mounted from; undefined outside registries. */
   readonly repository: { readonly host: string; readonly name: string } | undefined;
 
-  /** The manifest that was asked for. @throws {ImageError} | {UpstreamError} */
+  /** The requested manifest. @throws {ImageError} | {RegistryError} */
   root(): Promise<ImageManifest>;
 
-  /** Bytes of a manifest below the root, or attached to it. @throws {ImageError} | {UpstreamError} */
+  /** Bytes of a manifest below the root, or of a referrer. @throws {ImageError} | {RegistryError} */
   manifest(descriptor: Descriptor): Promise<Buffer>;
 
-  /** From `start` to the end, however often the connection breaks. @throws {ImageError} | {UpstreamError} */
+  /** From `start` to the end; broken connections are resumed. @throws {ImageError} | {RegistryError} */
   blob(
     descriptor: Descriptor,
     options: { readonly start: number; readonly signal: AbortSignal },
   ): AsyncIterable<Uint8Array>;
 
-  /** What is attached to a manifest, by the API, the tag schema, or the layout's index. */
+  /** Referrers of a manifest, by the API, the tag schema, or the layout's index. */
   referrers(digest: Digest): Promise<readonly ManifestDescriptor[]>;
 
   close(): Promise<void>;

@@ -9,7 +9,7 @@ import type { ImageManifest } from './image-source.ts';
 
 /** @see https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md */
 const REF_NAME = 'org.opencontainers.image.ref.name';
-/** containerd, and docker with it, write the whole name here and the tag alone there. */
+/** containerd and docker write the full name here, and only the tag to {@link REF_NAME}. */
 const FULL_NAME = 'io.containerd.image.name';
 
 /** @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#oci-layout-file */
@@ -20,7 +20,7 @@ const MAX_ENTRIES = 10_000;
 /**
  * The entries of an `index.json`, or of another index.
  *
- * @throws {ImageError} for what is none
+ * @throws {ImageError} when it is not an index
  */
 export function listedManifests(bytes: Uint8Array, name: string): ManifestDescriptor[] {
   const { manifests } = indexObject(bytes, name);
@@ -28,15 +28,15 @@ export function listedManifests(bytes: Uint8Array, name: string): ManifestDescri
   if (manifests.length > MAX_ENTRIES)
     throw new ImageError(`${name}: refused, the index has ${manifests.length} entries`);
   return manifests.map((entry: unknown) => {
-    if (!isDescriptor(entry)) throw new ImageError(`${name}: the index has an entry that is no descriptor`);
+    if (!isDescriptor(entry)) throw new ImageError(`${name}: the index has an entry that is not a descriptor`);
     return entry;
   });
 }
 
 /**
- * The whole object, for whoever writes it anew.
+ * The whole object, to write it again.
  *
- * @throws {ImageError} also when clients could read it in different ways
+ * @throws {ImageError} also when clients could read it differently
  */
 export function indexObject(bytes: Uint8Array, name: string): Readonly<Record<string, unknown>> {
   let ambiguity: string | undefined;
@@ -71,15 +71,15 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Names by which an entry can be asked for, the shortest first. */
+/** Names of an entry, the shortest first. */
 export function namesOf({ annotations }: ManifestDescriptor): string[] {
   return [annotations?.[REF_NAME], annotations?.[FULL_NAME]].filter((name) => typeof name === 'string');
 }
 
 /**
- * The entry that is meant: by name, by digest, or the only one there is.
+ * Finds an entry by name, by digest, or the only one.
  *
- * @throws {ImageError} that lists what there is
+ * @throws {ImageError} that lists the entries
  */
 export function chooseEntry(
   entries: readonly ManifestDescriptor[],
@@ -88,14 +88,14 @@ export function chooseEntry(
 ): ManifestDescriptor {
   const named = entries.filter((entry) => wanted.name === undefined || namesOf(entry).includes(wanted.name));
   const found = named.filter(({ digest }) => wanted.digest === undefined || digest === wanted.digest);
-  // What is attached to an image is asked for by its digest; the image itself is what is meant.
+  // Without a name or digest, an image is meant and not its referrers.
   const isAny = wanted.name === undefined && wanted.digest === undefined;
   const [first, ...others] = isAny ? found.filter((entry) => !isAttached(entry)) : found;
   if (first && others.every(({ digest }) => digest === first.digest)) return first;
   const known = entries.map((entry) => namesOf(entry)[0] ?? entry.digest).slice(0, 20);
   const problem = first
-    ? 'there is more than one image, name one of'
-    : `no ${wanted.name ?? wanted.digest ?? 'image'}, there is`;
+    ? 'there is more than one image; name one of'
+    : `no ${wanted.name ?? wanted.digest ?? 'image'}; there is`;
   throw new ImageError(`${layout}: ${problem} ${known.join(', ') || 'nothing'}`);
 }
 
@@ -103,7 +103,7 @@ function isAttached(entry: ManifestDescriptor): boolean {
   return namesOf(entry).length === 0 && entry.artifactType !== undefined;
 }
 
-/** An index.json with an entry more, which takes its name from whatever had it. */
+/** Adds an entry to an index.json; another entry with its name is removed. */
 export function withEntry(entries: readonly ManifestDescriptor[], entry: ManifestDescriptor): ManifestDescriptor[] {
   const name = entry.annotations?.[REF_NAME];
   const kept = entries.filter((one) =>
@@ -112,14 +112,14 @@ export function withEntry(entries: readonly ManifestDescriptor[], entry: Manifes
   return name === undefined && kept.some(({ digest }) => digest === entry.digest) ? kept : [...kept, entry];
 }
 
-/** How a layout calls an image. */
+/** Names of an image in a layout. */
 export interface LayoutNames {
   readonly tag: string | undefined;
   /** With its registry and repository. */
   readonly fullName: string | undefined;
 }
 
-/** @param names undefined for what is known by its digest only */
+/** @param names undefined for an entry with only its digest */
 export function entryOf({ mediaType, digest, size, bytes }: ImageManifest, names?: LayoutNames): ManifestDescriptor {
   const { artifactType, subject } = parseManifest(bytes);
   const annotations = {

@@ -16,12 +16,12 @@ import { refuseLinkOut } from './layout-links.ts';
 import { LayoutLock } from './layout-lock.ts';
 import { blobPath, LayoutSource } from './layout-source.ts';
 
-/** Where blobs grow; what a broken run leaves there, the next one goes on with. */
+/** Directory of incomplete blobs; the next run resumes those of a run that failed. */
 const PARTIAL = '.layover-partial';
 
 /**
- * An OCI layout in a directory, new or with other images in it. `index.json` is written last, and all at once: whoever reads meanwhile
- * sees what was there before.
+ * An OCI layout in a directory, new or with other images in it. `index.json` is written last, and atomically: until then, readers see
+ * the previous content.
  */
 export class LayoutDestination implements ImageDestination {
   readonly name: string;
@@ -42,7 +42,7 @@ export class LayoutDestination implements ImageDestination {
     this.name = `oci:${root}${names.tag === undefined ? '' : `:${names.tag}`}`;
   }
 
-  /** @throws {ImageError} for a directory that has something else in it, or when another process writes there */
+  /** @throws {ImageError} for a directory with other files, or when another process writes to it */
   static async open(root: string, names: LayoutNames): Promise<LayoutDestination> {
     await mkdir(root, { recursive: true });
     const lock = await LayoutLock.take(join(root, '.layover-lock'), root);
@@ -60,7 +60,7 @@ export class LayoutDestination implements ImageDestination {
   async hasBlob({ digest, size }: Descriptor): Promise<boolean> {
     await refuseLinkOut(this.#root, dirname(blobPath(digest)));
     const found = await lstat(join(this.#root, blobPath(digest))).catch(unlessAbsent);
-    // Whatever is in its place, it is not this blob; a link to it may lead elsewhere tomorrow.
+    // Anything but a file is not this blob; the target of a link may change.
     return found?.isFile() === true && found.size === size;
   }
 
@@ -75,7 +75,7 @@ export class LayoutDestination implements ImageDestination {
       if (!(err instanceof DamagedBlobError)) throw err;
       const hadSome = feed.absorbed > 0;
       await rm(partial, { force: true });
-      // What was left by an earlier run may be what is wrong.
+      // The bytes of an earlier run may be the damaged ones.
       if (!hadSome) throw err;
       feed.restart();
       await grow(partial, feed).catch(async (again: unknown) => {
@@ -89,7 +89,7 @@ export class LayoutDestination implements ImageDestination {
 
   async putManifest(manifest: ImageManifest): Promise<void> {
     await this.#write(blobPath(manifest.digest), manifest.bytes);
-    // What is attached to another manifest is found by the index alone.
+    // Referrers are found only through the index.
     if (parseManifest(manifest.bytes).subject) this.#entries = withEntry(this.#entries, entryOf(manifest));
   }
 
@@ -104,7 +104,7 @@ export class LayoutDestination implements ImageDestination {
   }
 
   async close(): Promise<void> {
-    // Empty when nothing is to be gone on with.
+    // Empty when there is nothing to resume.
     await rmdir(join(this.#root, PARTIAL)).catch(() => undefined);
     await this.#lock.release();
     await rmdir(this.#root).catch(() => undefined);
@@ -129,12 +129,12 @@ export class LayoutDestination implements ImageDestination {
     // A link in its place is replaced, not followed.
     const occupied = await lstat(to).catch(unlessAbsent);
     if (occupied && !occupied.isFile() && !occupied.isSymbolicLink())
-      throw new ImageError(`${this.name}: ${path} is no file`);
+      throw new ImageError(`${this.name}: ${path} is not a file`);
     await rename(from, to);
   }
 }
 
-/** Goes on with what is there of it. Whole and durable when this resolves. */
+/** Resumes a partial file. It is complete and durable when this resolves. */
 async function grow(partial: string, feed: BlobFeed): Promise<void> {
   const found = await lstat(partial).catch(unlessAbsent);
   if (found && !found.isFile()) await rm(partial, { recursive: true });

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 
 import { ImageError } from './image-error.ts';
 
-/** Files of a layout, wherever they are: below a directory, or in an archive. Paths are relative and have no `..`. */
+/** Files of a layout, in a directory or in an archive. Paths are relative and have no `..`. */
 export interface LayoutFiles {
   readonly name: string;
 
-  /** Bytes; undefined when there is no such file. @throws {ImageError} for what is there and no file */
+  /** Bytes; undefined when there is no such file. @throws {ImageError} when it is not a file */
   size(path: string): Promise<number | undefined>;
 
   /** The whole of a small file. @throws {ImageError} when it is larger than `limit` bytes, or not there */
@@ -20,7 +20,7 @@ export interface LayoutFiles {
   close(): Promise<void>;
 }
 
-/** Bytes to a read. */
+/** Bytes per read. */
 const CHUNK = 256 * 1024;
 
 export class DirectoryFiles implements LayoutFiles {
@@ -36,7 +36,7 @@ export class DirectoryFiles implements LayoutFiles {
     try {
       const found = await stat(join(this.#root, path));
       // A device or a pipe would never end.
-      if (!found.isFile()) throw new ImageError(`${this.name}: ${path} is no file`);
+      if (!found.isFile()) throw new ImageError(`${this.name}: ${path} is not a file`);
       return found.size;
     } catch (err) {
       if (isAbsent(err)) return undefined;
@@ -61,11 +61,11 @@ export class DirectoryFiles implements LayoutFiles {
   }
 
   async close(): Promise<void> {
-    // Nothing is kept open.
+    // No file is kept open.
   }
 }
 
-/** No more than was there when its size was looked at. */
+/** Reads at most `size` bytes, even if the file has grown. */
 export async function readExactly(
   file: FileHandle,
   { position, size }: { position: number; size: number },

@@ -5,8 +5,8 @@ import { ImageError } from './image-error.ts';
 import { isAbsent } from './layout-files.ts';
 
 /**
- * Makes sure that a directory of a layout is in the layout, before anything is written there: a layout that somebody else made may have links
- * to other places. What is not there yet is inside.
+ * Checks that a directory of a layout is inside the layout, before anything is written to it: a layout from elsewhere may have links
+ * to other places. A directory that does not exist is inside.
  *
  * @param path relative, without `..`
  * @throws {ImageError}

@@ -3,7 +3,7 @@ import { kill, pid } from 'node:process';
 
 import { ImageError } from './image-error.ts';
 
-/** Keeps two processes of a machine from writing to one layout. A lock whose process is gone counts for nothing. */
+/** Keeps two processes of a machine from writing to one layout. A lock of a process that has ended is replaced. */
 export class LayoutLock {
   readonly #path: string;
 
@@ -25,7 +25,7 @@ export class LayoutLock {
         await rm(path, { force: true });
       }
     }
-    throw new ImageError(`${layout}: another process is writing to it; if none is, remove ${path}`);
+    throw new ImageError(`${layout}: another process is writing to it (if there is none, remove ${path})`);
   }
 
   async release(): Promise<void> {

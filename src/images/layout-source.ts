@@ -36,7 +36,7 @@ export class LayoutSource implements ImageSource {
     return this.#wanted.name;
   }
 
-  /** @throws {ImageError} when it is no layout */
+  /** @throws {ImageError} when it is not a layout */
   async entries(): Promise<readonly ManifestDescriptor[]> {
     if (!this.#entries) {
       const version = await this.#files.read('oci-layout', 4096);
@@ -70,7 +70,7 @@ export class LayoutSource implements ImageSource {
     }
   }
 
-  /** What the index lists with this subject, and what the tag schema says. */
+  /** Entries of the index with this subject, and those of the tag schema. */
   async referrers(digest: Digest): Promise<readonly ManifestDescriptor[]> {
     this.#subjects ??= await this.#readSubjects();
     const fallback = (await this.entries()).find((entry) => namesOf(entry).includes(digest.replace(':', '-')));
@@ -94,7 +94,7 @@ export class LayoutSource implements ImageSource {
   }
 }
 
-/** Undefined also for what is no manifest: a layout may have anything in it. */
+/** Undefined also for a file that is not a manifest: a layout may contain anything. */
 function subjectOf(bytes: Uint8Array): Digest | undefined {
   try {
     return parseManifest(bytes).subject?.digest;

@@ -3,7 +3,7 @@ import { RegistryError } from '../oci/errors.ts';
 import { parseReference, parseRepositoryName } from '../oci/reference.ts';
 import { ImageError } from './image-error.ts';
 
-/** Where an image is, or is to go. */
+/** The place of an image, as source or destination. */
 export type ImageLocation = RegistryLocation | FileLocation;
 
 export interface RegistryLocation {
@@ -18,7 +18,7 @@ export interface RegistryLocation {
 export interface FileLocation {
   readonly kind: 'oci' | 'oci-archive' | 'docker-archive';
   readonly path: string;
-  /** A tag, or another name that the layout gives it. */
+  /** A tag, or another name in the layout. */
   readonly name: string | undefined;
   readonly digest: Digest | undefined;
 }
@@ -35,7 +35,7 @@ const HOST = new RegExp(`^(?:${LABEL}(?:\\.${LABEL})*|\\[[\\da-f:]+\\])(?::\\d{1
 
 /**
  * Reads `alpine:3.20`, `host:5000/app@sha256:…`, `docker://…`, `oci:dir:tag`, `oci-archive:file.tar:tag` and
- * `docker-archive:file.tar:name`. A name without a host is Docker Hub's.
+ * `docker-archive:file.tar:name`. A name without a host is one of Docker Hub.
  *
  * @throws {ImageError}
  */
@@ -60,15 +60,15 @@ export function parseRegistryLocation(text: string): RegistryLocation {
   return checked(text, { kind: 'registry', ...hostAndName(hasHost ? first : DOCKER_HUB, repository), tag, digest });
 }
 
-/** Whether a text names a registry and nothing in it: `localhost:5000`, `docker://ghcr.io`. */
+/** The host of a text that names only a registry: `localhost:5000`, `docker://ghcr.io`; undefined for others. */
 export function registryOnly(text: string): string | undefined {
   const host = text.replace(/^docker:\/\//, '').replace(/\/$/, '');
   if (host.includes('/') || !(isHost(host) || text.startsWith('docker://'))) return undefined;
-  // `app:1` is an image of Docker Hub; a port is a number behind a host.
+  // `app:1` is an image of Docker Hub; a port is a number after a host.
   return /^(?:[^:]*\.[^:]*|localhost|[^:]+:\d+|\[[\da-f:]+\](?::\d+)?)(?::\d+)?$/i.test(host) ? host : undefined;
 }
 
-/** As docker: the first part is a host when it could not be a part of a name, or is `localhost`. */
+/** Like docker: the first part is a host when it could not be a part of a name, or is `localhost`. */
 function isHost(text: string): boolean {
   return /[.:]/.test(text) || text === 'localhost';
 }
@@ -79,10 +79,10 @@ function hostAndName(host: string, repository: string): { host: string; reposito
 }
 
 function checked(text: string, location: RegistryLocation): RegistryLocation {
-  if (!HOST.test(location.host)) throw new ImageError(`${text}: ${location.host} is no host`);
-  // A name in a registry has no host of its own in front.
+  if (!HOST.test(location.host)) throw new ImageError(`${text}: ${location.host} is not a host`);
+  // Inside a registry, a name does not begin with a host.
   if (/[A-Z:]/.test(location.repository))
-    throw new ImageError(`${text}: ${location.repository} is no name of a repository`);
+    throw new ImageError(`${text}: ${location.repository} is not a repository name`);
   try {
     parseRepositoryName(location.repository);
     if (location.tag !== undefined) parseReference(location.tag);
@@ -93,7 +93,7 @@ function checked(text: string, location: RegistryLocation): RegistryLocation {
   }
 }
 
-/** As skopeo: the path goes up to the first colon. */
+/** Like skopeo: the path ends at the first colon. */
 function parseFile(kind: FileLocation['kind'], rest: string, text: string): FileLocation {
   const { rest: named, digest } = takeDigest(rest, text);
   const colon = named.indexOf(':');
@@ -107,6 +107,6 @@ function takeDigest(name: string, text: string): { rest: string; digest: Digest 
   const at = name.lastIndexOf('@');
   if (at === -1) return { rest: name, digest: undefined };
   const digest = name.slice(at + 1);
-  if (!isDigest(digest)) throw new ImageError(`${text}: ${JSON.stringify(digest.slice(0, 200))} is no digest`);
+  if (!isDigest(digest)) throw new ImageError(`${text}: ${JSON.stringify(digest.slice(0, 200))} is not a digest`);
   return { rest: name.slice(0, at), digest };
 }

@@ -14,11 +14,15 @@ import { RegistryDestination } from './registry-destination.ts';
 import { RegistrySource } from './registry-source.ts';
 import { TarFiles } from './tar-files.ts';
 
-/** @throws {ImageError} | {UpstreamError} */
+/** @throws {ImageError} | {RegistryError} */
 export async function openSource(location: ImageLocation, access: RegistryAccess): Promise<ImageSource> {
   switch (location.kind) {
     case 'registry':
-      return new RegistrySource(await openRegistry(location.host, access), location, access);
+      return new RegistrySource({
+        registry: await openRegistry(location.host, access),
+        location,
+        signal: access.signal,
+      });
     case 'oci':
       await expectPath(location.path, 'directory');
       return new LayoutSource(new DirectoryFiles(location.path), location);
@@ -34,8 +38,8 @@ export async function openSource(location: ImageLocation, access: RegistryAccess
 }
 
 /**
- * @param source what is going to be copied there, whose tag it gets when the location names none
- * @throws {ImageError} | {UpstreamError}
+ * @param source the image to copy, whose tag is used when the location has none
+ * @throws {ImageError} | {RegistryError}
  */
 export async function openDestination(
   location: ImageLocation,
@@ -43,10 +47,11 @@ export async function openDestination(
   source: Pick<ImageSource, 'tag' | 'fullName'>,
 ): Promise<ImageDestination> {
   if (location.kind === 'registry') {
-    return new RegistryDestination(await openRegistry(location.host, access), location, access);
+    const registry = await openRegistry(location.host, access);
+    return new RegistryDestination({ registry, location, signal: access.signal });
   }
   if (location.digest !== undefined)
-    throw new ImageError(`${location.path}: what is written has the digest that it has`);
+    throw new ImageError(`${location.path}: a destination has no digest (remove @${location.digest})`);
   const names = {
     tag: location.name ?? source.tag,
     fullName: location.name === undefined ? source.fullName : undefined,
@@ -57,14 +62,12 @@ export async function openDestination(
     case 'oci-archive':
       return ArchiveDestination.create(location.path, names);
     case 'docker-archive':
-      throw new ImageError(
-        'archives of docker are read and not written; oci-archive:… is what docker load takes as well',
-      );
+      throw new ImageError('docker archives cannot be written (use oci-archive:…, which docker load accepts as well)');
   }
 }
 
 /**
- * What to push: a directory, an archive of either kind, or a location as {@link parseLocation} has it.
+ * The location of files to push: a directory, an archive of either kind, or a text for {@link parseLocation}.
  *
  * @throws {ImageError}
  */
@@ -84,7 +87,7 @@ async function archiveKind(path: string): Promise<FileLocation['kind']> {
   try {
     if ((await files.size('index.json')) !== undefined) return 'oci-archive';
     if ((await files.size('manifest.json')) !== undefined) return 'docker-archive';
-    throw new ImageError(`${path}: no image in it: neither index.json nor manifest.json`);
+    throw new ImageError(`${path}: contains no image: neither index.json nor manifest.json`);
   } finally {
     await files.close();
   }

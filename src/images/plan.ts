@@ -7,21 +7,21 @@ import { MAX_MANIFEST_BYTES } from '../upstream/upstream.ts';
 import { ImageError } from './image-error.ts';
 import type { ImageManifest, ImageSource } from './image-source.ts';
 
-/** What an image is made of: manifests with what they refer to before themselves, and each blob once. */
+/** The parts of an image: manifests, each after those that it refers to, and each blob once. */
 export interface CopyPlan {
   readonly manifests: readonly ImageManifest[];
   readonly blobs: readonly Descriptor[];
 }
 
-/** Far more than any image has; what has more was made to hurt. */
+/** More than any real image has; larger ones are attacks. */
 const MAX_MANIFESTS = 2_000;
 const MAX_BLOBS = 100_000;
 /** An index of indexes of … */
 const MAX_DEPTH = 8;
-/** Layers that their owners do not want copied; clients get them from the URLs in the manifest. */
+/** Layers that must not be redistributed; clients get them from the URLs in the manifest. */
 const FOREIGN = /^application\/vnd\.(?:docker\.image\.rootfs\.foreign|oci\.image\.layer\.nondistributable)\./;
 
-/** Collects what has to be copied for one or several roots. */
+/** Collects the parts of one or several images. */
 export class Planner {
   readonly #source: Pick<ImageSource, 'manifest' | 'name'>;
   readonly #seen = new Set<Digest>();
@@ -36,7 +36,7 @@ export class Planner {
     return { manifests: this.#manifests, blobs: [...this.#blobs.values()] };
   }
 
-  /** @throws {ImageError} for what is no image, damaged, or larger than any image is */
+  /** @throws {ImageError} when it is not an image, is damaged, or is larger than any real image */
   async add(manifest: ImageManifest, depth = 0): Promise<void> {
     if (this.#seen.has(manifest.digest)) return;
     this.#seen.add(manifest.digest);
@@ -50,7 +50,7 @@ export class Planner {
     this.#manifests.push(manifest);
   }
 
-  /** Whether it is to be copied already. */
+  /** Whether it is in the plan already. */
   has(digest: Digest): boolean {
     return this.#seen.has(digest);
   }
@@ -67,7 +67,7 @@ export class Planner {
   }
 }
 
-/** @throws {ImageError} when the bytes are not those of the descriptor */
+/** @throws {ImageError} when the bytes do not match the descriptor */
 export async function fetchManifest(
   source: Pick<ImageSource, 'manifest' | 'name'>,
   { mediaType, digest, size }: Descriptor,
@@ -96,7 +96,7 @@ export function readManifest({ bytes, digest }: ImageManifest, name: string): Pa
     throw err;
   }
   if (parsed.mediaType === DOCKER_SCHEMA1 || parsed.mediaType === DOCKER_SCHEMA1_SIGNED) {
-    throw new ImageError(`${name}: ${digest} is an image of schema 1, which is no longer copied`);
+    throw new ImageError(`${name}: ${digest} is an image of schema 1, which is not supported`);
   }
   return parsed;
 }

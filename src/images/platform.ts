@@ -10,7 +10,7 @@ export interface Platform {
   readonly variant?: string;
 }
 
-/** @throws {ImageError} for what is not `os/architecture` or `os/architecture/variant` */
+/** @throws {ImageError} unless it is `os/architecture` or `os/architecture/variant` */
 export function parsePlatform(text: string): Platform {
   const [os = '', architecture = '', variant, ...more] = text.split('/');
   const isOne = [os, architecture, variant ?? 'x'].every((part) => /^[A-Za-z0-9._-]+$/.test(part)) && more.length === 0;
@@ -18,14 +18,14 @@ export function parsePlatform(text: string): Platform {
   return { os, architecture, ...(variant !== undefined && { variant }) };
 }
 
-/** `linux/arm/v7`; undefined for what says nothing. */
+/** `linux/arm/v7`; undefined without operating system or architecture. */
 export function platformText(platform: Readonly<Record<string, unknown>> | undefined): string | undefined {
   const { os, architecture, variant } = platform ?? {};
   if (typeof os !== 'string' || typeof architecture !== 'string') return undefined;
   return [os, architecture, ...(typeof variant === 'string' && variant !== '' ? [variant] : [])].join('/');
 }
 
-/** Without a variant any variant will do, and arm64 is always v8. */
+/** Without a variant every variant matches, and arm64 is always v8. */
 export function matches(wanted: Platform, platform: Readonly<Record<string, unknown>> | undefined): boolean {
   const { os, architecture, variant } = platform ?? {};
   if (os !== wanted.os || architecture !== wanted.architecture) return false;
@@ -33,7 +33,7 @@ export function matches(wanted: Platform, platform: Readonly<Record<string, unkn
   return isSame || (architecture === 'arm64' && wanted.variant === 'v8' && (variant === undefined || variant === ''));
 }
 
-export function ofThisMachine(): Platform {
+export function currentPlatform(): Platform {
   const architecture = { x64: 'amd64', ia32: '386' }[process.arch as string] ?? process.arch;
   return { os: 'linux', architecture };
 }
@@ -41,7 +41,7 @@ export function ofThisMachine(): Platform {
 /**
  * Digests of the images of an index that are for one of the platforms.
  *
- * @throws {ImageError} when there is none for one of them, saying what there is
+ * @throws {ImageError} when there is none for one of them; the message lists the platforms
  */
 export function selectImages(
   entries: readonly ManifestReference[],
@@ -60,13 +60,13 @@ export function selectImages(
 function noneFor(wanted: Platform, entries: readonly ManifestReference[], name: string): ImageError {
   const known = entries.map(({ platform }) => platformText(platform)).filter((text) => text !== undefined);
   const there = known.filter((text) => text !== 'unknown/unknown').join(', ') || 'no platform';
-  return new ImageError(`${name}: nothing for ${platformText({ ...wanted }) ?? ''}; there is ${there}`);
+  return new ImageError(`${name}: no image for ${platformText({ ...wanted }) ?? ''}; there is ${there}`);
 }
 
-/** BuildKit's word for what an attestation in the same index is about: moby/buildkit, docs/attestations/attestation-storage.md */
+/** Annotation of BuildKit, on an attestation, with the digest of its image: moby/buildkit, docs/attestations/attestation-storage.md */
 const ATTESTED = 'vnd.docker.reference.digest';
 
-/** The same index with some of its images, and what is attested of them; as it is other bytes, it has another digest. */
+/** The same index with some of its images, and their attestations. Its digest is another one. */
 export function narrowIndex(
   { bytes, mediaType }: ImageManifest,
   chosen: ReadonlySet<string>,

@@ -1,89 +1,70 @@
-import type { CredentialsConfig, UpstreamConfig } from '../config/config.ts';
-import { connectRegistry, type RegistryClient } from '../upstream/registry-client.ts';
+import { connect } from '../client/connect.ts';
+import type { RemoteRegistry } from '../client/remote-registry.ts';
+import { RegistryError } from '../oci/errors.ts';
 import { UpstreamError, type UpstreamEvents } from '../upstream/upstream.ts';
 
+/** How registries are reached. */
 export interface RegistryAccess {
-  /** Docker configurations, with their `auths`, `credsStore` and `credHelpers`; the first that knows the host counts. */
+  /** Docker configurations, with their `auths`, `credsStore` and `credHelpers`; the first that knows the host is used. */
   readonly authFiles: readonly string[];
   /** PEM file, in addition to the system's CAs. */
   readonly caFile: string | undefined;
-  /** Any certificate will do. */
+  /** Skip certificate verification. */
   readonly insecure: boolean;
   readonly plainHttp: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly version: string;
-  /** Somebody should know, but it may work all the same. */
+  /** Reports a problem that does not end the work. */
   readonly onWarning: (text: string) => void;
   readonly signal: AbortSignal;
 }
 
-/** Docker Hub's API is on another host than its name says. */
-const API_HOSTS: Readonly<Record<string, string>> = { 'docker.io': 'registry-1.docker.io' };
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/;
 
 /**
  * Connects to a registry by TLS. On this machine plain HTTP is tried when there is no TLS, as docker does.
  *
- * @throws {UpstreamError}
+ * @throws {RegistryError} `UNAVAILABLE`
  */
-export async function openRegistry(host: string, access: RegistryAccess): Promise<RegistryClient> {
-  const secured = connect(host, access.plainHttp ? 'http' : 'https', access);
+export async function openRegistry(host: string, access: RegistryAccess): Promise<RemoteRegistry> {
+  const secured = connectTo(host, access);
   if (access.plainHttp || !LOOPBACK.test(host)) return secured;
   try {
-    await secured.reader.ping({ signal: access.signal });
+    await secured.ping({ signal: access.signal });
     return secured;
   } catch (err) {
     await secured.close();
-    if (!(err instanceof UpstreamError) || !speaksNoTls(err)) throw err;
-    return connect(host, 'http', access);
+    if (!(err instanceof RegistryError && hasNoTls(err.cause))) throw err;
+    return connectTo(host, { ...access, plainHttp: true });
   }
 }
 
-/** A registry with a wrong certificate is one that speaks TLS, and is not asked without. */
-function speaksNoTls({ kind, options }: UpstreamError): boolean {
-  const { cause } = options;
+/** A registry with an untrusted certificate has TLS, and gets no requests without it. */
+function hasNoTls(err: unknown): boolean {
+  if (!(err instanceof UpstreamError) || err.kind !== 'network') return false;
+  const { cause } = err.options;
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  return (
-    kind === 'network' && /^(?:EPROTO|ECONNRESET|UND_ERR_SOCKET|ERR_SSL_(?:WRONG_VERSION|PACKET_LENGTH)\w*)$/.test(code)
-  );
+  return /^(?:EPROTO|ECONNRESET|UND_ERR_SOCKET|ERR_SSL_(?:WRONG_VERSION|PACKET_LENGTH)\w*)$/.test(code);
 }
 
-function connect(host: string, scheme: 'http' | 'https', access: RegistryAccess): RegistryClient {
-  const { env, version, onWarning } = access;
-  return connectRegistry({ config: configOf(host, scheme, access), env, version, events: eventsTo(onWarning) });
-}
-
-function configOf(host: string, scheme: 'http' | 'https', access: RegistryAccess): UpstreamConfig {
-  const credentials = access.authFiles.map((path): CredentialsConfig => ({ kind: 'dockerconfig', path }));
-  return {
-    name: host,
-    remoteUrl: `${scheme}://${API_HOSTS[host] ?? host}`,
-    aliases: [],
-    mirrors: [],
-    library: false,
-    isDefault: false,
-    storePrefix: '',
+function connectTo(host: string, access: RegistryAccess): RemoteRegistry {
+  const { authFiles, caFile, insecure, plainHttp, env, version, onWarning } = access;
+  const credentials = authFiles.map((path) => ({ kind: 'dockerconfig', path }) as const);
+  return connect(host, {
     credentials,
-    tags: { ttlMs: 0, rules: [], revalidate: 'blocking', onNotFound: 'error', onDenied: 'error' },
-    timeouts: { connectMs: 10_000, headersMs: 60_000, idleMs: 60_000 },
-    allow: [],
-    deny: [],
-    tls: { caFile: access.caFile, insecure: access.insecure },
-    httpProxy: undefined,
-    passthrough: false,
-  };
+    tls: { caFile, insecure },
+    plainHttp,
+    env,
+    version,
+    events: warnings(onWarning),
+  });
 }
 
-function eventsTo(onWarning: (text: string) => void): UpstreamEvents {
-  const nothing = () => undefined;
+function warnings(onWarning: (text: string) => void): Pick<UpstreamEvents, 'retried' | 'credentialsFailed'> {
   return {
-    answered: nothing,
-    bytesReceived: nothing,
-    rateLimited: nothing,
-    breakerChanged: nothing,
     retried: ({ upstream, operation, reason, delayMs }) =>
-      onWarning(`${upstream}: ${operation} failed (${reason}), again in ${Math.round(delayMs)} ms`),
+      onWarning(`${upstream}: ${operation} failed (${reason}), retrying in ${Math.round(delayMs)} ms`),
     credentialsFailed: ({ upstream, source, reason }) =>
-      onWarning(`${upstream}: no credentials by ${source}: ${reason}`),
+      onWarning(`${upstream}: cannot read credentials from ${source}: ${reason}`),
   };
 }

@@ -1,28 +1,43 @@
+import { pushBlob } from '../client/push-blob.ts';
 import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import { RegistryError, type RegistryErrorCode } from '../oci/errors.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
 import type { Reference } from '../oci/reference.ts';
-import type { RegistryClient } from '../upstream/registry-client.ts';
-import { UpstreamError } from '../upstream/upstream.ts';
+import type { RegistryReader, RegistryWriter } from '../registry/registry.ts';
 import type { BlobFeed } from './blob-feed.ts';
 import { ImageError } from './image-error.ts';
 import type { ImageDestination } from './image-destination.ts';
 import type { ImageManifest } from './image-source.ts';
 import { listedManifests } from './index-json.ts';
 import type { RegistryLocation } from './location.ts';
+import type { RegistryImageOptions } from './registry-source.ts';
+
+/** A registry that images are copied to. */
+export type DestinationRegistry = Pick<RegistryReader, 'getManifest' | 'resolveBlob'> &
+  RegistryWriter & {
+    /** Absent when there are no connections to end. */
+    close?(): Promise<void>;
+  };
+
+/** A registry may allow pushes and no pulls, or no pulls before the first push: then only the push shows whether it is allowed. */
+const MAYBE_ABSENT: readonly RegistryErrorCode[] = ['BLOB_UNKNOWN', 'NAME_UNKNOWN', 'UNAUTHORIZED', 'DENIED'];
+const ABSENT: readonly RegistryErrorCode[] = ['MANIFEST_UNKNOWN', 'NAME_UNKNOWN'];
 
 /** An image that is pushed to a registry. */
 export class RegistryDestination implements ImageDestination {
   readonly name: string;
   readonly maxJobs = Infinity;
-  readonly #client: RegistryClient;
-  readonly #location: RegistryLocation;
+  readonly #registry: DestinationRegistry;
+  readonly #location: Omit<RegistryLocation, 'kind'>;
   readonly #signal: AbortSignal;
+  /** Manifests that the registry itself has added to the referrers of their subject. */
+  readonly #attached = new Set<Digest>();
 
-  constructor(client: RegistryClient, location: RegistryLocation, { signal }: { readonly signal: AbortSignal }) {
+  constructor({ registry, location, signal }: RegistryImageOptions<DestinationRegistry>) {
     const { host, repository, tag, digest } = location;
-    this.#client = client;
+    this.#registry = registry;
     this.#location = location;
     this.#signal = signal;
     this.name = `${host}/${repository}${tag === undefined && digest !== undefined ? `@${digest}` : `:${tag ?? 'latest'}`}`;
@@ -30,11 +45,10 @@ export class RegistryDestination implements ImageDestination {
 
   async hasBlob({ digest, size }: Descriptor): Promise<boolean> {
     try {
-      const found = await this.#client.reader.resolveBlob(this.#location.repository, digest, { signal: this.#signal });
+      const found = await this.#registry.resolveBlob(this.#location.repository, digest, { signal: this.#signal });
       return found.size === size;
     } catch (err) {
-      // One that may be pushed to and not read from, or not before there is something, says so when it is pushed to.
-      if (err instanceof UpstreamError && ['not-found', 'unauthorized', 'denied'].includes(err.kind)) return false;
+      if (isOneOf(err, MAYBE_ABSENT)) return false;
       throw err;
     }
   }
@@ -44,8 +58,8 @@ export class RegistryDestination implements ImageDestination {
     const { host, repository } = this.#location;
     const from = feed.source.repository;
     const mountFrom = from?.host === host && from.name !== repository ? from.name : undefined;
-    const blob = { digest, size, mountFrom, open: (start: number) => feed.open(start) };
-    const how = await this.#client.pusher.pushBlob(repository, blob, { signal: feed.signal });
+    const blob = { repository, digest, size, mountFrom, open: (start: number) => feed.open(start) };
+    const how = await pushBlob(this.#registry, blob, { signal: feed.signal });
     return how === 'mounted' ? 'mounted' : 'copied';
   }
 
@@ -66,28 +80,22 @@ export class RegistryDestination implements ImageDestination {
   }
 
   async commit(): Promise<void> {
-    // Each thing was there as soon as it was put.
+    // Everything is visible as soon as it is put.
   }
 
-  close(): Promise<void> {
-    return this.#client.close();
+  async close(): Promise<void> {
+    await this.#registry.close?.();
   }
 
   async #put(reference: Reference, { mediaType, bytes, digest }: ImageManifest): Promise<void> {
     const { repository } = this.#location;
-    const { subject } = await this.#client.pusher.pushManifest(repository, reference, {
-      mediaType,
-      bytes,
-      signal: this.#signal,
-    });
+    const manifest = { bytes, mediaType, reference, tags: [] };
+    const { subject } = await this.#registry.putManifest(repository, manifest, { signal: this.#signal });
     if (subject !== undefined) this.#attached.add(digest);
   }
 
-  /** Manifests that the registry itself has added to the referrers of their subject. */
-  readonly #attached = new Set<Digest>();
-
   /**
-   * Where the registry has no referrers of its own, the tag schema has them.
+   * Updates the tag schema, where the registry has no referrers API.
    *
    * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#unavailable-referrers-api
    */
@@ -104,26 +112,23 @@ export class RegistryDestination implements ImageDestination {
       ...(artifactType !== undefined && { artifactType }),
       ...(annotations && { annotations }),
     };
-    const index = Buffer.from(
-      JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [...listed, entry] }),
-    );
-    const { repository } = this.#location;
-    await this.#client.pusher.pushManifest(repository, reference, {
-      mediaType: OCI_INDEX,
-      bytes: index,
-      signal: this.#signal,
-    });
+    const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [...listed, entry] };
+    const manifest = { bytes: Buffer.from(JSON.stringify(index)), mediaType: OCI_INDEX, reference, tags: [] };
+    await this.#registry.putManifest(this.#location.repository, manifest, { signal: this.#signal });
   }
 
   async #tagged(reference: Reference): Promise<readonly ManifestDescriptor[]> {
     try {
-      const { bytes } = await this.#client.reader.fetchManifest(this.#location.repository, reference, {
-        signal: this.#signal,
-      });
+      const { repository } = this.#location;
+      const { bytes } = await this.#registry.getManifest(repository, reference, { signal: this.#signal });
       return listedManifests(bytes, this.name);
     } catch (err) {
-      if (err instanceof UpstreamError && err.kind === 'not-found') return [];
+      if (isOneOf(err, ABSENT)) return [];
       throw err;
     }
   }
+}
+
+function isOneOf(err: unknown, codes: readonly RegistryErrorCode[]): boolean {
+  return err instanceof RegistryError && codes.includes(err.code);
 }

@@ -1,28 +1,36 @@
 import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
-import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
-import { downloadBlob } from '../fills/blob-download.ts';
-import type { RegistryClient } from '../upstream/registry-client.ts';
-import { ImageError } from './image-error.ts';
+import type { RegistryLister, RegistryReader } from '../registry/registry.ts';
 import type { ImageManifest, ImageSource } from './image-source.ts';
 import type { RegistryLocation } from './location.ts';
 
-/** An image in a registry. A broken download goes on by `Range`. */
+/** A registry that images are copied from. */
+export type SourceRegistry = Pick<RegistryReader, 'getManifest' | 'openBlob'> &
+  Pick<RegistryLister, 'listReferrers'> & {
+    /** Absent when there are no connections to end. */
+    close?(): Promise<void>;
+  };
+
+export interface RegistryImageOptions<R> {
+  readonly registry: R;
+  readonly location: Omit<RegistryLocation, 'kind'>;
+  readonly signal: AbortSignal;
+}
+
+/** An image in a registry. */
 export class RegistrySource implements ImageSource {
   readonly name: string;
   readonly tag: string | undefined;
   readonly fullName: string | undefined;
   readonly repository: { readonly host: string; readonly name: string };
-  readonly #client: RegistryClient;
+  readonly #registry: SourceRegistry;
   readonly #reference: Reference;
   readonly #signal: AbortSignal;
 
-  constructor(
-    client: RegistryClient,
-    { host, repository, tag, digest }: RegistryLocation,
-    { signal }: { readonly signal: AbortSignal },
-  ) {
-    this.#client = client;
+  constructor({ registry, location, signal }: RegistryImageOptions<SourceRegistry>) {
+    const { host, repository, tag, digest } = location;
+    this.#registry = registry;
     this.#signal = signal;
     this.repository = { host, name: repository };
     this.tag = tag ?? (digest === undefined ? 'latest' : undefined);
@@ -32,39 +40,43 @@ export class RegistrySource implements ImageSource {
   }
 
   async root(): Promise<ImageManifest> {
-    const fetched = await this.#client.reader.fetchManifest(this.repository.name, this.#reference, {
-      signal: this.#signal,
-    });
-    const { bytes, mediaType, claimedDigest } = fetched;
-    const expected = this.#reference.kind === 'digest' ? this.#reference.digest : claimedDigest;
-    const digest = digestOf(bytes, expected && digestAlgorithm(expected));
-    if (expected !== undefined && digest !== expected) {
-      throw new ImageError(`${this.name}: the manifest is damaged: ${digest} came for ${expected}`);
-    }
-    return { mediaType, digest, size: bytes.length, bytes };
+    const { mediaType, digest, size, bytes } = await this.#manifest(this.#reference);
+    return { mediaType, digest, size, bytes };
   }
 
   async manifest({ digest }: Descriptor): Promise<Buffer> {
-    const reference: Reference = { kind: 'digest', digest };
-    const { bytes } = await this.#client.reader.fetchManifest(this.repository.name, reference, {
-      signal: this.#signal,
-    });
-    return bytes;
+    return (await this.#manifest({ kind: 'digest', digest })).bytes;
   }
 
-  blob(
-    { digest, size }: Descriptor,
+  async *blob(
+    { digest }: Descriptor,
     { start, signal }: { start: number; signal: AbortSignal },
-  ): AsyncIterable<Uint8Array> {
-    const { name: repository } = this.repository;
-    return downloadBlob({ upstream: this.#client.reader, repository, digest }, { start, size, signal });
+  ): AsyncGenerator<Uint8Array> {
+    const { source } = await this.#registry.openBlob(this.repository.name, digest, { signal });
+    try {
+      yield* source.read({ start: Math.min(start, source.size), end: source.size }, { signal });
+    } finally {
+      await source.close();
+    }
   }
 
-  referrers(digest: Digest): Promise<readonly ManifestDescriptor[]> {
-    return this.#client.reader.listReferrers(this.repository.name, digest, { signal: this.#signal });
+  async referrers(digest: Digest): Promise<readonly ManifestDescriptor[]> {
+    const found: ManifestDescriptor[] = [];
+    let last: Digest | undefined;
+    do {
+      const query = last === undefined ? {} : { last };
+      const page = await this.#registry.listReferrers(this.repository.name, digest, query, { signal: this.#signal });
+      found.push(...page.manifests);
+      last = page.next;
+    } while (last !== undefined);
+    return found;
   }
 
-  close(): Promise<void> {
-    return this.#client.close();
+  async close(): Promise<void> {
+    await this.#registry.close?.();
+  }
+
+  #manifest(reference: Reference) {
+    return this.#registry.getManifest(this.repository.name, reference, { signal: this.#signal });
   }
 }

@@ -2,9 +2,9 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { readConfig } from './copy.ts';
 import type { ImageManifest, ImageSource } from './image-source.ts';
 import { fetchManifest, readManifest } from './plan.ts';
-import { matches, ofThisMachine, type Platform, platformText } from './platform.ts';
+import { matches, currentPlatform, type Platform, platformText } from './platform.ts';
 
-/** What there is to know of an image without its layers. */
+/** Description of an image, without reading its layers. */
 export interface ImageSummary {
   readonly name: string;
   readonly digest: string;
@@ -14,9 +14,9 @@ export interface ImageSummary {
   readonly artifactType?: string;
   readonly subject?: string;
   readonly annotations?: Readonly<Record<string, string>>;
-  /** Of an index. */
+  /** Absent when it is not an index. */
   readonly manifests?: readonly PlatformEntry[];
-  /** Of an image; in an index, of the one for the platform that was asked for, or this machine's. */
+  /** In an index, of the image for the requested platform, or this machine's. */
   readonly image?: ImageDetails;
 }
 
@@ -30,7 +30,7 @@ export interface ImageDetails {
   readonly created?: string;
   readonly config: Descriptor | undefined;
   readonly layers: readonly Descriptor[];
-  /** Bytes of the layers, as they are sent. */
+  /** Bytes of the layers, as they are transferred. */
   readonly layersSize: number;
   readonly entrypoint?: readonly string[];
   readonly cmd?: readonly string[];
@@ -41,14 +41,14 @@ export interface ImageDetails {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** @throws {ImageError} | {UpstreamError} */
+/** @throws {ImageError} | {RegistryError} */
 export async function summarise(source: ImageSource, platform: Platform | undefined): Promise<ImageSummary> {
   const root = await source.root();
   const { references, artifactType, subject, annotations } = readManifest(root, source.name);
   const entries = references.filter(({ kind }) => kind === 'manifest');
   const isIndex = entries.length > 0;
   const chosen = isIndex
-    ? (entries.find((entry) => matches(platform ?? ofThisMachine(), entry.platform)) ?? entries[0])
+    ? (entries.find((entry) => matches(platform ?? currentPlatform(), entry.platform)) ?? entries[0])
     : undefined;
   const image = chosen ? await fetchManifest(source, chosen) : root;
   return {

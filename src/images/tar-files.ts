@@ -5,7 +5,7 @@ import { type Extract, extract, type Header } from 'tar-stream';
 import { ImageError } from './image-error.ts';
 import { type LayoutFiles, readExactly } from './layout-files.ts';
 
-/** Where in the archive a file is. */
+/** The position of a file in the archive. */
 interface TarEntry {
   readonly offset: number;
   /** Bytes. */
@@ -21,8 +21,8 @@ const CHUNK = 256 * 1024;
 const HEADER_BYTES = 512;
 
 /**
- * The files of a tar archive, read where they are: nothing of it is ever unpacked. Entries that would lead out of a directory are refused
- * all the same, as such an archive was made to hurt somebody.
+ * The files of a tar archive, which is read in place and never unpacked. Archives with entries that would lead out of a directory are
+ * refused anyway, as they are attacks.
  */
 export class TarFiles implements LayoutFiles {
   readonly name: string;
@@ -37,7 +37,7 @@ export class TarFiles implements LayoutFiles {
     this.#links = links;
   }
 
-  /** @throws {ImageError} for what is no archive, cut off, or unsafe */
+  /** @throws {ImageError} when it is not an archive, is cut off, or is unsafe */
   static async open(path: string): Promise<TarFiles> {
     const file = await open(path);
     try {
@@ -85,7 +85,7 @@ export class TarFiles implements LayoutFiles {
       if (target === undefined) return this.#entries.get(name);
       name = target;
     }
-    throw new ImageError(`${this.name}: refused, ${path} is a link that does not end`);
+    throw new ImageError(`${this.name}: refused, ${path} is a link without an end`);
   }
 }
 
@@ -98,7 +98,7 @@ async function indexOf(path: string): Promise<TarIndex> {
   const index: TarIndex = { entries: new Map(), links: new Map() };
   const archive = extract();
   archive.on('entry', (header, stream, next) => {
-    // What the archive fails with is heard of there.
+    // Failures are reported by the archive.
     stream.on('error', () => undefined);
     try {
       addEntry(index, { header, offset: stream.offset + HEADER_BYTES }, path);
@@ -122,10 +122,10 @@ async function indexOf(path: string): Promise<TarIndex> {
 /** Resolves when the archive has been read to its end. */
 async function feed(archive: Extract, path: string): Promise<void> {
   const { promise, resolve, reject } = settlement();
-  // Stays, as an archive can fail again while it is being given up.
+  // Stays, as an archive can fail again while it is destroyed.
   archive.on('error', reject);
   archive.on('finish', resolve);
-  archive.on('close', () => reject(new Error('given up')));
+  archive.on('close', () => reject(new Error('closed')));
   writeFile(archive, path).catch((err: unknown) => archive.destroy(err as Error));
   await promise;
 }
@@ -179,7 +179,7 @@ function insideName(name: string, archive: string): string {
   return parts.join('/');
 }
 
-/** Old versions of docker write a layer that is there already as a link to it. */
+/** Old versions of docker write a repeated layer as a link to the first one. */
 function linkTarget(name: string, target: string, archive: string): string {
   const parts = name.split('/').slice(0, -1);
   for (const part of insideLink(target, archive).split('/')) {
@@ -196,5 +196,5 @@ function insideLink(target: string, archive: string): string {
 async function refuseCompressed(file: FileHandle, path: string): Promise<void> {
   const head = await readExactly(file, { position: 0, size: 4 });
   const by = head.subarray(0, 2).equals(GZIP) ? 'gunzip' : head.equals(ZSTD) ? 'unzstd' : undefined;
-  if (by !== undefined) throw new ImageError(`${path}: the archive is compressed; ${by} it first`);
+  if (by !== undefined) throw new ImageError(`${path}: the archive is compressed (${by} it first)`);
 }

@@ -1,60 +1,80 @@
 import { join } from 'node:path';
 
-import type { Config } from '../config/config.ts';
-import { SpoolLocks } from './file-locks.ts';
+import { FileLocks } from './file-locks.ts';
 
-/** Of the processes that share a directory, the one that looks after what is stored there: what expires, what is evicted. */
-export interface Keeper {
-  /** Resolves when it is this process; it may be that it never is. */
-  readonly keeping: Promise<void>;
-  /** It was from the start. */
-  readonly isKeeper: boolean;
+/** The part of a storage driver's options that decides whether processes can share its directory. */
+export interface OwnedStorage {
+  /** Only the directory of `filesystem` has an owner. */
+  readonly kind: string;
+  readonly rootDirectory?: string;
+}
+
+/**
+ * A claim on a storage directory. One of the processes that share a directory owns it, and does its expiry and eviction.
+ */
+export interface DirectoryOwner {
+  /** Resolves when this process becomes the owner; never when another process remains it. */
+  readonly acquired: Promise<void>;
+  /** Whether this process is the owner now. */
+  readonly isOwner: boolean;
+  /** Ends the ownership, or the wait for it. */
   release(): Promise<void>;
 }
 
-/** How often it is looked whether the process that looks after the directory has ended. Milliseconds. */
-const TAKE_OVER_MS = 1_000;
+/** How often a waiting process checks whether the owner has ended. Milliseconds. */
+const POLL_MS = 1_000;
 const LOCK = 'keeper';
 
-/** While the process before drains, the next one waits, and serves meanwhile. */
-export async function keepAlone(config: Config, start: () => void): Promise<Keeper> {
-  const locks = locksOf(config);
-  if (!locks) {
-    start();
-    return { keeping: Promise.resolve(), isKeeper: true, release: async () => {} };
-  }
-  await locks.start().catch(() => {}); // a read-only file system: there is nothing to look after
-  let timer: NodeJS.Timeout | undefined;
-  const state = { isKeeper: false, isReleased: false };
-  let onKeeping: () => void = () => {};
-  const keeping = new Promise<void>((resolve) => (onKeeping = resolve));
-  const take = async (): Promise<void> => {
-    const isTaken = await locks.take(LOCK).catch(() => false);
-    if (state.isReleased) return locks.release(LOCK);
-    if (!isTaken) {
-      timer = setTimeout(() => void take(), TAKE_OVER_MS).unref();
-      return;
-    }
-    state.isKeeper = true;
-    start();
-    onKeeping();
-  };
-  await take();
-  return {
-    keeping,
-    isKeeper: state.isKeeper,
-    async release() {
-      state.isReleased = true;
-      clearTimeout(timer);
-      await locks.release(LOCK);
-      locks.stop();
-    },
-  };
+/**
+ * Makes this process the owner of the storage directory, now or when the present owner ends: while an old process drains,
+ * the new one waits, and serves requests meanwhile. Storage without a directory is owned at once.
+ */
+export async function acquireDirectory(storage: OwnedStorage): Promise<DirectoryOwner> {
+  const locks = locksOf(storage);
+  if (!locks) return { acquired: Promise.resolve(), isOwner: true, release: async () => {} };
+  await locks.start().catch(() => {}); // a read-only file system: nothing to expire or evict
+  const claim = new DirectoryClaim(locks);
+  await claim.take();
+  return claim;
 }
 
-/** For a command that does the keeper's work. @returns undefined when another process is the keeper */
-export async function keepForCommand(config: Config): Promise<{ release(): Promise<void> } | undefined> {
-  const locks = locksOf(config);
+class DirectoryClaim implements DirectoryOwner {
+  readonly acquired: Promise<void>;
+  isOwner = false;
+  readonly #locks: FileLocks;
+  #onAcquired: () => void = () => {};
+  #isReleased = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(locks: FileLocks) {
+    this.#locks = locks;
+    this.acquired = new Promise((resolve) => {
+      this.#onAcquired = resolve;
+    });
+  }
+
+  async take(): Promise<void> {
+    const isTaken = await this.#locks.take(LOCK).catch(() => false);
+    if (this.#isReleased) return this.#locks.release(LOCK);
+    if (!isTaken) {
+      this.#timer = setTimeout(() => void this.take(), POLL_MS).unref();
+      return;
+    }
+    this.isOwner = true;
+    this.#onAcquired();
+  }
+
+  async release(): Promise<void> {
+    this.#isReleased = true;
+    clearTimeout(this.#timer);
+    await this.#locks.release(LOCK);
+    this.#locks.stop();
+  }
+}
+
+/** Makes this process the owner if there is none, for a command. @returns undefined when another process is the owner */
+export async function tryAcquireDirectory(storage: OwnedStorage): Promise<{ release(): Promise<void> } | undefined> {
+  const locks = locksOf(storage);
   if (!locks) return { release: async () => {} };
   await locks.start();
   if (await locks.take(LOCK)) {
@@ -69,8 +89,7 @@ export async function keepForCommand(config: Config): Promise<{ release(): Promi
   return undefined;
 }
 
-/** Undefined where there is no directory to share. */
-function locksOf({ storage }: Config): SpoolLocks | undefined {
-  const { driver } = storage;
-  return driver.kind === 'filesystem' ? new SpoolLocks(join(driver.rootDirectory, 'layover', 'locks')) : undefined;
+function locksOf({ kind, rootDirectory }: OwnedStorage): FileLocks | undefined {
+  if (kind !== 'filesystem' || rootDirectory === undefined) return undefined;
+  return new FileLocks(join(rootDirectory, 'layover', 'locks'));
 }

@@ -4,41 +4,43 @@ import { basename, join } from 'node:path';
 
 import { hasEnded, type ProcessIdentity, THIS_PROCESS } from './process-identity.ts';
 
-/** How often a holder shows that it is alive. Milliseconds. */
+/** Interval between two heartbeats of a holder. Milliseconds. */
 const HEARTBEAT_MS = 2_000;
-/** A lock whose holder has not been heard of for this long is nobody's. Milliseconds. */
+/** A lock without a heartbeat for this long is free. Milliseconds. */
 const STALE_MS = 8_000;
 
 const LOCK = '.lock';
 const DRAFT = '.draft';
 
 /**
- * Who writes to which spool, when processes share a directory: replicas on one file system, or an old process that drains while the
- * new one starts. Two writers would spoil each other's file.
+ * Locks between processes that share a directory: replicas on one file system, or an old process that drains while the new
+ * one starts.
  *
- * A lock is a small file next to the spools. A holder on this machine that has ended loses its locks at once, one on another
- * machine when its heartbeat has stopped.
+ * A lock is a small file. When its holder has ended, the lock is free: at once on the same machine, and on another machine
+ * some time after the last heartbeat.
  */
-export class SpoolLocks {
+export class FileLocks {
   readonly #directory: string;
   readonly #held = new Set<string>();
-  #heart: NodeJS.Timeout | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
 
   constructor(directory: string) {
     this.#directory = directory;
   }
 
+  /** Creates the directory, removes the locks of processes that have ended, and starts the heartbeat. */
   async start(): Promise<void> {
     await mkdir(this.#directory, { recursive: true });
     for (const file of await readdir(this.#directory)) await this.#removeStale(file);
-    this.#heart = setInterval(() => void this.#beat(), HEARTBEAT_MS).unref();
+    this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS).unref();
   }
 
+  /** Ends the heartbeat: held locks become stale unless they are released. */
   stop(): void {
-    clearInterval(this.#heart);
+    clearInterval(this.#heartbeat);
   }
 
-  /** @returns false when another process holds it */
+  /** Acquires a lock. @returns false when another process holds it */
   async take(name: string): Promise<boolean> {
     if ((await this.#create(name)) || ((await this.#isStale(name)) && (await this.#replace(name)))) {
       this.#held.add(name);
@@ -47,17 +49,17 @@ export class SpoolLocks {
     return false;
   }
 
-  /** Never fails: a lock that cannot be removed grows stale. */
+  /** Never fails: a lock that cannot be removed becomes stale. */
   async release(name: string): Promise<void> {
     if (this.#held.delete(name)) await rm(this.#path(name), { force: true }).catch(() => {});
   }
 
-  /** Whether anybody holds it, this process included. */
+  /** Whether a process holds the lock, including this one. */
   async isHeld(name: string): Promise<boolean> {
     return this.#held.has(name) || !(await this.#isStale(name));
   }
 
-  /** The lock appears with its content in it: a half-written one, left by a kill, would be nobody's for a while. */
+  /** The lock appears together with its content: a half-written one, left by a killed process, would block the lock for a while. */
   async #create(name: string): Promise<boolean> {
     const draft = join(this.#directory, `${randomUUID()}${DRAFT}`);
     try {
@@ -84,21 +86,21 @@ export class SpoolLocks {
     if (isStale) await rm(path, { force: true });
   }
 
-  /** Also when there is none. */
+  /** True also for a lock that does not exist. */
   async #isStale(name: string): Promise<boolean> {
     try {
       const info = await stat(this.#path(name));
       if (Date.now() - info.mtimeMs > STALE_MS) return true;
       return hasEnded(JSON.parse(await readFile(this.#path(name), 'utf8')) as ProcessIdentity);
     } catch (err) {
-      // Otherwise it is being written right now: whoever asks does without.
+      // Otherwise the file is being replaced at this moment, and the lock counts as held.
       return (err as NodeJS.ErrnoException).code === 'ENOENT';
     }
   }
 
   async #beat(): Promise<void> {
     const now = new Date();
-    // A lock that cannot be touched (a full or lost disk) grows stale, which is the truth.
+    // A lock that cannot be touched, for example on a lost disk, becomes stale, as it should.
     await Promise.allSettled([...this.#held].map((name) => utimes(this.#path(name), now, now)));
   }
 

@@ -1,12 +1,12 @@
 import { readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
-/** A process, so that nobody takes another one for it. */
+/** Identifies a process among those of all machines and containers, over time. */
 export interface ProcessIdentity {
-  /** Within which process ids mean something. */
+  /** The machine or PID namespace to which `pid` belongs. */
   readonly space: string;
   readonly pid: number;
-  /** Unix milliseconds: a process id is given out again. */
+  /** Unix milliseconds. Distinguishes processes with a reused id. */
   readonly startedAt: number;
 }
 
@@ -16,7 +16,7 @@ export const THIS_PROCESS: ProcessIdentity = {
   startedAt: performance.timeOrigin,
 };
 
-/** False also when it cannot be known from here. */
+/** Whether the process has ended. False when that is unknown, as for a process on another machine. */
 export function hasEnded({ space, pid, startedAt }: ProcessIdentity): boolean {
   if (space !== THIS_PROCESS.space) return false;
   if (pid === THIS_PROCESS.pid) return startedAt !== THIS_PROCESS.startedAt;
@@ -28,11 +28,11 @@ export function hasEnded({ space, pid, startedAt }: ProcessIdentity): boolean {
   }
 }
 
-/** Containers may share a host name and each have a process 1. */
+/** Containers can have the same host name, and each has a process 1. */
 function processSpace(): string {
   try {
     return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
   } catch {
-    return hostname(); // not Linux, and so without containers of this kind
+    return hostname(); // not Linux: no PID namespaces
   }
 }

@@ -1,19 +1,22 @@
-/** A glob that cannot be used; the message reads on from its name. */
+/** An unsupported glob. The message continues a sentence that starts with the glob. */
 export class GlobError extends Error {
   override readonly name = 'GlobError';
 }
 
-/** A segment that stands for any number of them. */
+/** The segment `**`, which matches any number of segments. */
 export const GLOBSTAR = '**';
 
-/** The text between the `*` of a segment, as regular expressions that match a fixed number of characters each. */
+/** The parts between the `*` of a segment, as regular expressions that match a fixed number of characters each. */
 export type GlobSegment = typeof GLOBSTAR | readonly string[];
 
-/** Braces multiply. */
+/** `path`: `/` separates segments, and wildcards do not match it. `text`: one segment, in which `/` is not special. */
+export type GlobKind = 'path' | 'text';
+
+/** The numbers of alternatives of several groups multiply. */
 const MAX_ALTERNATIVES = 1000;
 
 /**
- * A glob without its braces and groups: `{a,b}/c` is `a/c` and `b/c`. Groups are `(a|b)`, `@(a|b)` and `?(a|b)`.
+ * Expands braces and groups: `{a,b}/c` becomes `a/c` and `b/c`. Groups are `(a|b)`, `@(a|b)` and `?(a|b)`.
  *
  * @throws {GlobError} for `*(…)`, `+(…)` and `!(…)`, and for more than 1000 alternatives
  */
@@ -29,9 +32,9 @@ export function alternativesOf(glob: string): string[] {
 }
 
 interface Group {
-  /** Of the brace, or of what stands before the parenthesis and belongs to it. */
+  /** Index of the brace, or of the parenthesis or its prefix. */
   readonly start: number;
-  /** After it. */
+  /** Index after the group. */
   readonly end: number;
   readonly choices: readonly string[];
 }
@@ -40,7 +43,7 @@ function firstGroup(glob: string): Group | undefined {
   for (let at = 0; at < glob.length; at = after(glob, at)) {
     if (glob[at] !== '{' && glob[at] !== '(') continue;
     const inner = choicesFrom(glob, at);
-    // A brace with one choice, or without an end, is text.
+    // A brace with one choice, or without an end, is literal text.
     if (inner === undefined || (glob[at] === '{' && inner.choices.length === 1)) continue;
     return glob[at] === '{' ? { start: at, ...inner } : withQuantifier(glob, at, inner);
   }
@@ -73,7 +76,7 @@ function choicesFrom(glob: string, open: number): Omit<Group, 'start'> | undefin
   return undefined;
 }
 
-/** The index after what stands at `at`: an escaped character, a class, or one character. */
+/** The index after the escaped character, class or single character at `at`. */
 function after(glob: string, at: number): number {
   if (glob[at] === '\\') return at + 2;
   return glob[at] === '[' ? (classAt(glob, at)?.end ?? at + 1) : at + 1;
@@ -89,12 +92,9 @@ function classAt(glob: string, at: number): { readonly source: string; readonly 
   return { source: `(?!/)[${negation ? '^' : ''}${escaped}]`, end: at + whole.length };
 }
 
-/**
- * The segments of a glob without groups.
- *
- * @param isPath `/` ends a segment; otherwise it is a character like any other, and there is one segment
- */
-export function segmentsOf(glob: string, isPath: boolean): GlobSegment[] {
+/** Parses a glob without braces and groups: the result of {@link alternativesOf}. */
+export function parseSegments(glob: string, kind: GlobKind): GlobSegment[] {
+  const isPath = kind === 'path';
   const segments: GlobSegment[] = [];
   let pieces = [''];
   const add = (source: string) => pieces.push((pieces.pop() ?? '') + source);
@@ -105,7 +105,7 @@ export function segmentsOf(glob: string, isPath: boolean): GlobSegment[] {
     if (char === '/' && isPath) segments.push(segmentOf(pieces));
     if (char === '/' && isPath) pieces = [''];
     else if (stars !== '') pieces.push(...Array.from(stars, () => ''));
-    else if (char === '?') add(anyOf(isPath));
+    else if (char === '?') add(anyCharacter(kind));
     else if (found) add(isPath ? found.source : found.source.replace('(?!/)', ''));
     else add(escape(char === '\\' ? (glob[at + 1] ?? '\\') : char));
     at = stars === '' ? after(glob, at) : at + stars.length;
@@ -113,15 +113,15 @@ export function segmentsOf(glob: string, isPath: boolean): GlobSegment[] {
   return [...segments, segmentOf(pieces)];
 }
 
-/** Two stars alone are a segment of their own; elsewhere they mean the same as one. */
+/** A segment that consists of two or more stars is a globstar; elsewhere several stars mean the same as one. */
 function segmentOf(pieces: readonly string[]): GlobSegment {
   if (pieces.length > 2 && pieces.every((piece) => piece === '')) return GLOBSTAR;
   return pieces.filter((piece, i) => piece !== '' || i === 0 || i === pieces.length - 1);
 }
 
-/** One character. */
-export function anyOf(isPath: boolean): string {
-  return isPath ? '[^/]' : '[^]';
+/** A regular expression for one character. */
+export function anyCharacter(kind: GlobKind): string {
+  return kind === 'path' ? '[^/]' : '[^]';
 }
 
 function escape(char: string): string {

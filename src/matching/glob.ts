@@ -1,32 +1,39 @@
-import { alternativesOf, anyOf, GLOBSTAR, type GlobSegment, segmentsOf } from './glob-syntax.ts';
+import {
+  alternativesOf,
+  anyCharacter,
+  GLOBSTAR,
+  type GlobKind,
+  type GlobSegment,
+  parseSegments,
+} from './glob-syntax.ts';
 
 /**
- * Globs over names whose parts `/` separates: `*` is any text within a part, `**` any number of parts, `?` one character, `[a-z]` one
- * of a class, `{a,b}` either; `!` before all of it, anything else.
+ * Matches names with segments separated by `/`: `*` is any text within a segment, `**` any number of segments, `?` one character,
+ * `[a-z]` one of a class, `{a,b}` either; a leading `!` negates the glob.
  *
- * Matching takes time linear in the name for each part of the glob: names come from strangers.
+ * Matching takes time linear in the length of the name for each part of the glob, because names come from untrusted clients.
  *
- * @returns whether one of them matches
+ * @returns whether a name matches at least one of the globs
  * @throws {GlobError}
  */
 export function matchGlobs(globs: readonly string[]): (name: string) => boolean {
-  return matcherOf(globs, true);
+  return createMatcher(globs, 'path');
 }
 
-/** The same over text that has no parts, such as names of users: `*` is any text. @throws {GlobError} */
+/** Like {@link matchGlobs}, for text without segments, such as user names: `*` is any text. @throws {GlobError} */
 export function matchTextGlobs(globs: readonly string[]): (text: string) => boolean {
-  return matcherOf(globs, false);
+  return createMatcher(globs, 'text');
 }
 
-/** Whether text is more than a name that stands for itself. */
+/** Whether the text has a special meaning as a glob; otherwise it matches only itself. */
 export function isGlob(text: string): boolean {
   return /[*?[{(\\]|^!/.test(text);
 }
 
-function matcherOf(globs: readonly string[], isPath: boolean): (text: string) => boolean {
+function createMatcher(globs: readonly string[], kind: GlobKind): (text: string) => boolean {
   const matched = globs.filter((glob) => !isNegated(glob)).flatMap((glob) => alternativesOf(glob));
-  const expressions = matched.length === 0 ? [] : [expressionOf(matched, isPath)];
-  const negated = globs.filter(isNegated).map((glob) => expressionOf(alternativesOf(glob.slice(1)), isPath));
+  const expressions = matched.length === 0 ? [] : [expressionOf(matched, kind)];
+  const negated = globs.filter(isNegated).map((glob) => expressionOf(alternativesOf(glob.slice(1)), kind));
   return (text) => expressions.some((it) => it.test(text)) || negated.some((it) => !it.test(text));
 }
 
@@ -34,17 +41,17 @@ function isNegated(glob: string): boolean {
   return glob.startsWith('!') && glob[1] !== '(';
 }
 
-function expressionOf(alternatives: readonly string[], isPath: boolean): RegExp {
-  const once = new Once();
-  const sources = alternatives.map((glob) => pathSource(segmentsOf(glob, isPath), isPath, once));
+function expressionOf(alternatives: readonly string[], kind: GlobKind): RegExp {
+  const atomic = new AtomicGroups();
+  const sources = alternatives.map((glob) => globSource(parseSegments(glob, kind), kind, atomic));
   return new RegExp(`^(?:${sources.join('|')})$`);
 }
 
 /**
- * Makes parts of an expression that are matched once and never tried at another place. After a star, the first place at which the text
- * up to the next star matches is as good as any, so nothing is lost; and nothing is tried twice.
+ * Builds atomic groups: parts of an expression without backtracking. After a star, the first position at which the text up to
+ * the next star matches is as good as any later one, so no match is missed.
  */
-class Once {
+class AtomicGroups {
   #count = 0;
 
   of(source: string): string {
@@ -55,33 +62,33 @@ class Once {
 
 const ANY_SEGMENTS = '(?:[^/]*/)*';
 
-function pathSource(segments: readonly GlobSegment[], isPath: boolean, once: Once): string {
+function globSource(segments: readonly GlobSegment[], kind: GlobKind, atomic: AtomicGroups): string {
   const groups: string[][] = [[]];
   for (const segment of segments) {
     if (segment === GLOBSTAR) groups.push([]);
-    else groups.at(-1)?.push(segmentSource(segment, isPath, once));
+    else groups.at(-1)?.push(segmentSource(segment, kind, atomic));
   }
   const [first = [], ...rest] = groups.map((group) => group.join('/'));
   const last = rest.pop();
   if (last === undefined) return first as string;
   const isOpen = segments.findLast((segment) => segment !== GLOBSTAR)?.at(-1) === '';
-  return starredSource({ first: first as string, between: rest.filter(Boolean), last, isOpen }, once);
+  return globstarSource({ first: first as string, between: rest.filter(Boolean), last, isOpen }, atomic);
 }
 
-interface Starred {
+/** A glob with at least one `**`: the parts before the first one, between them, and after the last one. */
+interface GlobstarParts {
   readonly first: string;
   readonly between: readonly string[];
   readonly last: string;
-  /** A `*` is before the last `**`. */
+  /** A `*` is directly before the last `**`. */
   readonly isOpen: boolean;
 }
 
-/** With at least one `**`: what is before the first one, between them, and after the last one. */
-function starredSource({ first, between, last, isOpen }: Starred, once: Once): string {
+function globstarSource({ first, between, last, isOpen }: GlobstarParts, atomic: AtomicGroups): string {
   const start = first && `${first}/`;
-  const step = (group: string, end: string) => once.of(`${ANY_SEGMENTS}?${group}${end}`);
+  const step = (group: string, end: string) => atomic.of(`${ANY_SEGMENTS}?${group}${end}`);
   if (last !== '') return start + between.map((group) => step(group, '/')).join('') + ANY_SEGMENTS + last;
-  // `a/**` is also `a` itself, and `*/**` has at least two parts.
+  // `a/**` also matches `a` itself, and `*/**` requires at least two segments.
   const below = isOpen ? '/[^]*' : '(?:/[^]*)?';
   const end = between.at(-1);
   if (end === undefined) return first === '' ? '[^]*' : `${first}${below}`;
@@ -91,16 +98,16 @@ function starredSource({ first, between, last, isOpen }: Starred, once: Once): s
     .join('')}${step(end, '(?=/|$)')}${below}`;
 }
 
-/** Whether one part of a name matches a segment. */
-export function matchSegment(segment: Exclude<GlobSegment, typeof GLOBSTAR>, part: string): boolean {
-  return new RegExp(`^(?:${segmentSource(segment, true, new Once())})$`).test(part);
+/** Whether one segment of a name matches. */
+export function matchSegment(segment: Exclude<GlobSegment, typeof GLOBSTAR>, text: string): boolean {
+  return new RegExp(`^(?:${segmentSource(segment, 'path', new AtomicGroups())})$`).test(text);
 }
 
-function segmentSource(pieces: readonly string[], isPath: boolean, once: Once): string {
-  const any = anyOf(isPath);
+function segmentSource(pieces: readonly string[], kind: GlobKind, atomic: AtomicGroups): string {
+  const any = anyCharacter(kind);
   const [first = '', ...rest] = pieces;
   const last = rest.pop();
   if (last === undefined) return first;
   if (rest.length === 0 && first === '' && last === '') return `${any}+`;
-  return `${first}${rest.map((piece) => once.of(`${any}*?${piece}`)).join('')}${any}*${last}`;
+  return `${first}${rest.map((piece) => atomic.of(`${any}*?${piece}`)).join('')}${any}*${last}`;
 }

@@ -1,18 +1,18 @@
-/** A regular expression that the configuration gives. */
+/** A compiled regular expression from the configuration. */
 export interface Pattern {
   readonly source: string;
-  /** Whether it is found in the text. */
+  /** Whether the text contains a match. */
   test(text: string): boolean;
 }
 
-/** What RE2 refuses; the message says why. */
+/** A pattern that RE2 rejects; the message is the reason. */
 export class PatternError extends Error {
   override readonly name = 'PatternError';
 }
 
 /**
- * A regular expression in Go's syntax, as distribution's configuration has it. Matching takes time linear in the text, whatever the pattern
- * is: texts come from strangers.
+ * Compiles a regular expression in Go's syntax, as in distribution's configuration. Matching takes time linear in the length of
+ * the text for every pattern, because texts come from untrusted clients.
  *
  * @see https://github.com/google/re2/wiki/Syntax
  * @throws {PatternError}
@@ -24,7 +24,7 @@ export async function compilePattern(source: string): Promise<Pattern> {
     return { source, test: (text) => compiled.test(text) };
   } catch (err) {
     if (!(err instanceof RE2JSException)) throw err;
-    // What follows the colon repeats a piece of the pattern.
+    // The text after the colon repeats a part of the pattern.
     throw new PatternError(err.message.replace(/^error parsing regexp: |:? `[^]*$/g, ''));
   }
 }

@@ -1,15 +1,15 @@
 export interface BackoffPolicy {
-  /** Failures in a row before there is a wait. */
+  /** Consecutive failures before the first wait. */
   readonly threshold: number;
   readonly backoffMs: number;
   readonly maxBackoffMs: number;
 }
 
 /**
- * How long to wait before an event is sent again: not at all below the threshold, then as long as distribution, and twice as
- * long each time up to a limit.
+ * How long to wait before an event is sent again. Below the threshold there is no wait, as in distribution. From there on, the wait starts
+ * at `backoffMs` and doubles up to the maximum.
  *
- * @param failures in a row, at least 1
+ * @param failures consecutive ones, at least 1
  * @returns milliseconds
  */
 export function backoffMs(failures: number, { threshold, backoffMs: first, maxBackoffMs }: BackoffPolicy): number {

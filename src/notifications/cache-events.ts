@@ -1,47 +1,37 @@
+import type { FillEvents } from '../fills/fill-events.ts';
+import { OCTET_STREAM } from '../oci/descriptor.ts';
+import type { ManifestEvents } from '../pull-through/pulled-manifests.ts';
+import type { SweepEvents } from '../retention/sweep.ts';
 import type { Notification, NotificationTarget } from './envelope.ts';
 
 /** Actions that distribution does not have. */
 export type CacheAction = 'fill' | 'evict' | 'stale';
 
-/** Sends an event that no request of a client stands behind. */
-export type TellOfCache = (action: CacheAction, target: NotificationTarget) => void;
+/** Sends an event that no client request caused. */
+export type NotifyOfCache = (action: CacheAction, target: NotificationTarget) => void;
 
-interface StoredContent {
-  /** Name of the repository in our storage. */
-  readonly stored?: string | undefined;
-  readonly digest: string;
+export interface CacheEventSources {
+  readonly cache: Pick<FillEvents, 'fillCompleted'> & Pick<ManifestEvents, 'manifestStored' | 'staleServed'>;
+  readonly housekeeping: Pick<SweepEvents, 'contentRemoved'>;
 }
 
-const OCTET_STREAM = 'application/octet-stream';
-
-/** What the cache does by itself, as events for others. Its methods are those of the telemetry, and called beside it. */
-export function createCacheEvents(tell: TellOfCache) {
+/** Fills, stale responses and removals as webhook events. */
+export function createCacheEvents(notify: NotifyOfCache): CacheEventSources {
   return {
     cache: {
-      fillCompleted({ stored = '', digest, bytes }: StoredContent & { readonly bytes?: number | undefined }) {
-        tell('fill', contentOf({ repository: stored, digest, size: bytes, mediaType: OCTET_STREAM }));
+      fillCompleted({ stored, digest, bytes }) {
+        notify('fill', contentOf({ repository: stored, digest, size: bytes, mediaType: OCTET_STREAM }));
       },
-      manifestStored({
-        stored = '',
-        ...manifest
-      }: StoredContent & { readonly size: number; readonly mediaType: string }) {
-        tell('fill', contentOf({ repository: stored, ...manifest }));
+      manifestStored({ stored, digest, size, mediaType }) {
+        notify('fill', contentOf({ repository: stored, digest, size, mediaType }));
       },
-      staleServed({
-        stored = '',
-        tag,
-        digest,
-      }: {
-        stored?: string | undefined;
-        tag: string;
-        digest?: string | undefined;
-      }) {
-        tell('stale', { digest, repository: stored, tag });
+      staleServed({ stored, tag, digest }) {
+        notify('stale', { digest, repository: stored, tag });
       },
     },
-    expiry: {
-      contentRemoved({ repository, digest }: { readonly repository: string; readonly digest: string }) {
-        tell('evict', { digest, repository });
+    housekeeping: {
+      contentRemoved({ repository, digest }) {
+        notify('evict', { digest, repository });
       },
     },
   };
@@ -50,7 +40,7 @@ export function createCacheEvents(tell: TellOfCache) {
 interface Content {
   readonly repository: string;
   readonly digest: string;
-  readonly size: number | undefined;
+  readonly size: number;
   readonly mediaType: string;
 }
 
@@ -58,7 +48,7 @@ function contentOf({ repository, digest, size, mediaType }: Content): Notificati
   return { mediaType, digest, size, length: size || undefined, repository };
 }
 
-/** Where the request of a client would be told. */
+/** In place of the request of a client. */
 export const NO_REQUEST: Pick<Notification, 'request' | 'actor'> = {
   request: { id: '', method: '', useragent: '' },
   actor: {},

@@ -1,9 +1,9 @@
 /**
- * An object that does what `first` does, and tells `second` of the calls that it has a method for.
+ * Event objects of one interface as one. Each call goes to `first`, and then to `second` when it has the method.
  *
- * @param second its methods are called after, and their results are not looked at
+ * @returns an object that returns what `first` returns
  */
-export function also<T extends object>(first: T, second: Partial<T>): T {
+export function combineEvents<T extends object>(first: T, second: Partial<T>): T {
   return new Proxy(first, {
     get(target, name) {
       const own: unknown = Reflect.get(target, name, target);

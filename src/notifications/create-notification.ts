@@ -8,8 +8,8 @@ import {
   type NotificationSource,
   type NotificationTarget,
   timestampOf,
+  uuidV7,
 } from './envelope.ts';
-import { uuidV7 } from './uuid.ts';
 
 export interface NotificationOptions {
   readonly source: NotificationSource;
@@ -18,7 +18,7 @@ export interface NotificationOptions {
   readonly now: number;
 }
 
-/** The event as a receiver is told of it. */
+/** The event in the form that receivers get. */
 export function createNotification(
   event: ContentEvent,
   origin: EventOrigin,
@@ -28,7 +28,7 @@ export function createNotification(
     id: uuidV7(now),
     timestamp: timestampOf(now),
     action: event.action,
-    target: targetOf(event, origin, includeReferences),
+    target: targetOf(event, origin, { includeReferences }),
     request: {
       id: origin.requestId,
       addr: origin.client || undefined,
@@ -41,7 +41,11 @@ export function createNotification(
   };
 }
 
-function targetOf(event: ContentEvent, { locate }: EventOrigin, includeReferences: boolean): NotificationTarget {
+function targetOf(
+  event: ContentEvent,
+  { locate }: EventOrigin,
+  { includeReferences }: Pick<NotificationOptions, 'includeReferences'>,
+): NotificationTarget {
   const { action, repository, digest, tag } = event;
   if (action === 'delete') return { digest, repository, tag };
   const kind = isOfManifest(event) ? 'manifests' : 'blobs';
@@ -58,7 +62,7 @@ function targetOf(event: ContentEvent, { locate }: EventOrigin, includeReference
   };
 }
 
-/** Blobs have no type, no tag, and are made of nothing. */
+/** Blobs have no manifest media type, no tag and no references. */
 function isOfManifest({ mediaType = '', tag, references, manifest }: ContentEvent): boolean {
   return (tag ?? references ?? manifest) !== undefined || MANIFEST_MEDIA_TYPES.includes(mediaType);
 }
@@ -73,7 +77,7 @@ function readReferences(manifest: Buffer): readonly NotificationReference[] {
   try {
     return readManifest(manifest).manifest.references;
   } catch (err) {
-    if (err instanceof RegistryError) return []; // stored once, by whichever rules: it is served, and so it is told
+    if (err instanceof RegistryError) return []; // stored under earlier rules; it is served, so its event is sent
     throw err;
   }
 }

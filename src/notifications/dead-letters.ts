@@ -10,19 +10,18 @@ export interface DeadLettersOptions {
 }
 
 /**
- * Events that were given up, a line of JSON each, for somebody to look at and send again. When the file is full it becomes the
- * old one, and the old one goes.
+ * Events that are not retried any more, as lines of JSON, for an operator to inspect and send again. A full file replaces the old file.
  */
 export class DeadLetters {
   readonly #options: DeadLettersOptions;
-  /** One write after the other. */
+  /** The last write; writes are sequential. */
   #last: Promise<void> = Promise.resolve();
 
   constructor(options: DeadLettersOptions) {
     this.#options = options;
   }
 
-  /** Resolves when they are on disk. @param events as JSON @throws what the disk says */
+  /** Resolves when they are on disk. @param events as JSON @throws the file system's error */
   async add(events: readonly string[], reason: string): Promise<void> {
     const givenUpAt = new Date(this.#options.now()).toISOString();
     const head = `{"givenUpAt":${JSON.stringify(givenUpAt)},"reason":${JSON.stringify(reason)},"event":`;

@@ -7,22 +7,22 @@ import type { EventQueue } from './queue/event-queue.ts';
 import type { QueueEntry } from './queue/segment.ts';
 
 export interface DeliveryPolicy extends BackoffPolicy {
-  /** A refused event this old is given up; 0: none is. Milliseconds. */
+  /** A rejected event of this age becomes a dead letter; 0: no limit. Milliseconds. */
   readonly maxAgeMs: number;
-  /** An event refused this often is given up; 0: none is. */
+  /** An event rejected this many times becomes a dead letter; 0: no limit. */
   readonly maxAttempts: number;
 }
 
 export interface DeliveryEvents {
   delivered(status: string): void;
-  /** The receiver answered, and does not take it. */
-  refused(status: string): void;
-  /** The receiver did not answer. */
-  unanswered(): void;
-  /** Events begin to pile up, or no longer do. @param change.reason undefined: they are taken again */
+  /** The receiver responded with an error. */
+  rejected(status: string): void;
+  /** The receiver did not respond. */
+  failed(): void;
+  /** The receiver failed several times in a row, or works again. @param change.reason absent when it works again */
   stateChanged(change: { readonly reason: string | undefined; readonly pending: number }): void;
-  /** It is not tried any more. Resolves when it is kept elsewhere. */
-  givenUp(event: string, reason: string): Promise<void>;
+  /** The event is not retried any more. Resolves when it has been stored as a dead letter. */
+  deadLettered(event: string, reason: string): Promise<void>;
 }
 
 export interface DeliveryOptions {
@@ -30,39 +30,40 @@ export interface DeliveryOptions {
   readonly sink: Sink;
   readonly policy: DeliveryPolicy;
   readonly events: DeliveryEvents;
-  /** Nothing is added to the queue any more. */
+  /** No more events are added to the queue. */
   readonly endsWhenEmpty: boolean;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
 
-/** Sends the events of one queue, one after the other, each until it is taken or given up: at least once, and in order. */
+/** Sends the events of one queue in order, each at least once, until the receiver accepts it or it becomes a dead letter. */
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #stopped = new AbortController();
   #running: Promise<void> = Promise.resolve();
-  /** In a row. */
+  /** Consecutive ones. */
   #failures = 0;
-  /** The event being sent, and how often it was answered. */
+  /** The event being sent. */
   #current: QueueEntry | undefined;
+  /** Responses to it so far. */
   #attempts = 0;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
   }
 
-  /** @returns resolves when it was stopped, or has sent the last event there will be */
+  /** @returns resolves when it was stopped, or has sent the last event */
   start(): Promise<void> {
     this.#running = this.#run();
     return this.#running;
   }
 
-  /** The receiver does not take events at the moment. */
+  /** The last attempt failed. */
   get isFailing(): boolean {
     return this.#failures > 0;
   }
 
-  /** An event being sent may have been taken, and is sent again. */
+  /** An event being sent may have been accepted; it is sent again later. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#running;
@@ -82,27 +83,27 @@ export class Delivery {
     if (this.#current !== entry) this.#attempts = 0;
     this.#current = entry;
     const event = await queue.read(entry).catch(() => undefined);
-    // Its line was damaged on disk after it was read at the start: there is nothing left to send.
+    // Its line on disk was damaged after startup: there is nothing to send.
     if (event === undefined) return this.#done(entry);
     const reason = await this.#post(event, signal);
     if (reason === undefined) return this.#done(entry);
     if (signal.aborted) return;
     this.#failed(reason);
-    if (await this.#giveUpOld(entry, event, reason)) return;
+    if (await this.#deadLetterOld(entry, event, reason)) return;
     await delay(backoffMs(this.#failures, this.#options.policy), undefined, { signal, ref: false }).catch(() => {});
   }
 
-  /** @returns why it was not taken; undefined when it was */
+  /** @returns why it was not accepted; undefined when it was */
   async #post(event: string, signal: AbortSignal): Promise<string | undefined> {
     const { sink, events } = this.#options;
     try {
       const { status, isAccepted } = await sink.post(envelopeOf(event), signal);
       if (isAccepted) events.delivered(status);
-      else events.refused(status);
+      else events.rejected(status);
       this.#attempts++;
       return isAccepted ? undefined : status;
     } catch (err) {
-      if (!signal.aborted) events.unanswered();
+      if (!signal.aborted) events.failed();
       return reasonOf(err);
     }
   }
@@ -122,19 +123,19 @@ export class Delivery {
     if (this.#failures === policy.threshold) events.stateChanged({ reason, pending: queue.size });
   }
 
-  /** @returns whether it was given up */
-  async #giveUpOld(entry: QueueEntry, event: string, reason: string): Promise<boolean> {
+  /** @returns whether the event became a dead letter */
+  async #deadLetterOld(entry: QueueEntry, event: string, reason: string): Promise<boolean> {
     const { queue, events, policy, now } = this.#options;
     const isOld = policy.maxAgeMs > 0 && now() - entry.queuedAt >= policy.maxAgeMs;
-    const isWornOut = policy.maxAttempts > 0 && this.#attempts >= policy.maxAttempts;
-    if (!isOld && !isWornOut) return false;
-    await events.givenUp(event, reason);
+    const isExhausted = policy.maxAttempts > 0 && this.#attempts >= policy.maxAttempts;
+    if (!isOld && !isExhausted) return false;
+    await events.deadLettered(event, reason);
     queue.remove(entry);
     return true;
   }
 }
 
-/** Without addresses of the receiver, which may hold secrets. */
+/** Without the receiver's address, which may contain secrets. */
 function reasonOf(err: unknown): string {
   if (!(err instanceof Error)) return 'failed';
   if (err instanceof PostTimeoutError) return err.message;

@@ -12,7 +12,7 @@ import { EventQueue, type QueueEvents } from './queue/event-queue.ts';
 export interface EndpointOptions {
   readonly config: NotificationEndpointConfig;
   readonly queue: NotificationQueueConfig;
-  /** Of this endpoint's queues and dead letters; undefined: in memory. */
+  /** For this endpoint's queues and dead letters. Absent when they are in memory. */
   readonly directory: string | undefined;
   readonly sink: Sink;
   readonly events: NotificationEvents;
@@ -20,16 +20,16 @@ export interface EndpointOptions {
   readonly now: () => number;
 }
 
-/** A queue with what empties it. */
+/** A queue and its delivery. */
 interface Lane {
   readonly queue: EventQueue;
   readonly delivery: Delivery;
 }
 
-/** How often it is looked whether everything is sent while draining. Milliseconds. */
+/** Interval of the check during a drain that everything has been sent. Milliseconds. */
 const DRAIN_POLL_MS = 20;
 
-/** One receiver of events: what it wants to be told, what it has not been told yet, and the way there. */
+/** One receiver of events, with its filter, its queues and its delivery. */
 export class Endpoint {
   readonly wants: (notification: Notification) => boolean;
   readonly #options: EndpointOptions;
@@ -55,12 +55,12 @@ export class Endpoint {
     return this.#options.config.name;
   }
 
-  /** How many events wait. */
+  /** Number of waiting events. */
   get pending(): number {
     return this.#lanes.reduce((sum, { queue }) => sum + queue.size, 0);
   }
 
-  /** @param queue name of the queue that new events go to; in memory when its directory can not be used */
+  /** @param queue name of the queue that new events go to; kept in memory when its directory cannot be used */
   async open(queue: string): Promise<void> {
     const { events } = this.#options;
     this.#own = await this.#openLane(this.#pathOf(queue), { endsWhenEmpty: false }).catch((err: unknown) => {
@@ -70,7 +70,7 @@ export class Endpoint {
     void this.#own.delivery.start();
   }
 
-  /** Sends what another process has left as well, beside our own. @param queue name of its queue @throws when it can not be read */
+  /** Also sends the events that another process left. @param queue name of its queue @throws when it cannot be read */
   async adopt(queue: string): Promise<void> {
     const { events } = this.#options;
     const lane = await this.#openLane(this.#pathOf(queue), { endsWhenEmpty: true });
@@ -84,7 +84,7 @@ export class Endpoint {
     await this.#own?.queue.append(json, { isPull });
   }
 
-  /** Sends what can be sent before the signal; whatever then waits is on disk, if there is one. */
+  /** Sends as many events as possible before the signal; the rest stays on disk, if the queue is there. */
   async close(signal: AbortSignal): Promise<void> {
     while (this.pending > 0 && !signal.aborted && !this.#lanes.every(({ delivery }) => delivery.isFailing)) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
@@ -98,12 +98,12 @@ export class Endpoint {
     await this.#options.sink.close();
   }
 
-  /** At most once for each. */
+  /** Closes a lane, at most once. */
   async #retire(lane: Lane): Promise<void> {
     const index = this.#lanes.indexOf(lane);
     if (index === -1) return;
     this.#lanes.splice(index, 1);
-    await lane.queue.close({ isRemoved: lane !== this.#own }).catch(() => {}); // what is left is read again at the next start
+    await lane.queue.close({ isRemoved: lane !== this.#own }).catch(() => {}); // the rest is read again at the next start
   }
 
   #pathOf(queue: string): string | undefined {
@@ -130,7 +130,7 @@ export class Endpoint {
     return {
       pending: (change) => events.notificationsPending(endpoint, change),
       pullDropped: () => events.notificationDropped(endpoint),
-      evicted: (evicted) => this.#bury(evicted, 'the queue was full'),
+      evicted: (evicted) => this.#deadLetter(evicted, 'the queue was full'),
       storageFailed: ({ reason }) => events.notificationsNotStored({ endpoint, reason }),
     };
   }
@@ -140,19 +140,19 @@ export class Endpoint {
     const endpoint = this.name;
     return {
       delivered: (status) => events.notificationDelivered(endpoint, status),
-      refused: (status) => events.notificationRefused(endpoint, status),
-      unanswered: () => events.notificationUnanswered(endpoint),
+      rejected: (status) => events.notificationRejected(endpoint, status),
+      failed: () => events.notificationFailed(endpoint),
       stateChanged: (change) => events.notificationsStalled({ endpoint, ...change }),
-      givenUp: (event, reason) => this.#bury([event], reason),
+      deadLettered: (event, reason) => this.#deadLetter([event], reason),
     };
   }
 
-  async #bury(buried: readonly string[], reason: string): Promise<void> {
-    const kept = this.#deadLetters?.add(buried, reason).then(
+  async #deadLetter(events: readonly string[], reason: string): Promise<void> {
+    const kept = this.#deadLetters?.add(events, reason).then(
       () => true,
       () => false,
     );
     const isKept = (await kept) ?? false;
-    for (const _ of buried) this.#options.events.notificationGivenUp({ endpoint: this.name, reason, isKept });
+    for (const _ of events) this.#options.events.notificationDeadLettered({ endpoint: this.name, reason, isKept });
   }
 }

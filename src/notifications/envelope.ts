@@ -1,7 +1,9 @@
-/** Of distribution's version 3; version 2 sent the same structure as `v1`. */
+import { randomBytes } from 'node:crypto';
+
+/** Used by distribution 3; distribution 2 sent the same structure as `v1`. */
 export const EVENTS_MEDIA_TYPE = 'application/vnd.docker.distribution.events.v2+json';
 
-/** What a receiver gets; absent fields are left out, as distribution does. */
+/** The JSON that receivers get; as in distribution, undefined fields are left out. */
 export interface Notification {
   readonly id: string;
   /** RFC 3339. */
@@ -38,16 +40,16 @@ export interface NotificationReference {
   readonly size: number;
 }
 
-/** Which process tells it. */
+/** The process that sends the event. */
 export interface NotificationSource {
   /** Host name and port. */
   readonly addr: string;
-  /** New with every start. */
+  /** New at every start. */
   readonly instanceID: string;
 }
 
 /**
- * The body of a request with one event, byte for byte as Go's encoder writes it: receivers that sign or hash bodies exist.
+ * The body of a request with one event, byte for byte like Go's encoder: some receivers verify a hash of the body.
  *
  * @param event a {@link Notification} as JSON
  */
@@ -56,7 +58,22 @@ export function envelopeOf(event: string): string {
   return text.replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** RFC 3339 as Go writes it: no more decimals than there are. */
+/** RFC 3339 in Go's form, without trailing zeros. */
 export function timestampOf(unixMs: number): string {
   return new Date(unixMs).toISOString().replace(/\.?0*Z$/, 'Z');
+}
+
+/**
+ * A UUID of version 7, which sorts by time.
+ *
+ * @param now Unix milliseconds
+ * @see https://www.rfc-editor.org/rfc/rfc9562#section-5.7
+ */
+export function uuidV7(now: number): string {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(now, 0, 6);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }

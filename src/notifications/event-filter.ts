@@ -5,7 +5,7 @@ export interface EventFilterOptions {
   readonly ignoredActions: readonly string[];
 }
 
-/** Whether an endpoint wants to be told. One reason not to is enough, as in distribution. */
+/** Whether an endpoint wants an event. As in distribution, one matching `ignore` rule is enough to skip it. */
 export function createEventFilter({ ignoredMediaTypes, ignoredActions }: EventFilterOptions) {
   const mediaTypes = new Set(ignoredMediaTypes);
   const actions = new Set(ignoredActions);

@@ -9,16 +9,17 @@ import { EVENTS_MEDIA_TYPE } from './envelope.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What a receiver answered: such as `200 OK`, as distribution counts it. */
-export interface SinkAnswer {
+/** The response of a receiver. */
+export interface SinkResponse {
+  /** Such as `200 OK`: distribution's label. */
   readonly status: string;
   readonly isAccepted: boolean;
 }
 
-/** Somebody who takes one event at a time. */
+/** A receiver of one event at a time. */
 export interface Sink {
-  /** @throws {PostTimeoutError} when there was no answer in time; or what the network says */
-  post(body: string, signal: AbortSignal): Promise<SinkAnswer>;
+  /** @throws {PostTimeoutError} without a response in time; or the network's error */
+  post(body: string, signal: AbortSignal): Promise<SinkResponse>;
   close(): Promise<void>;
 }
 
@@ -32,7 +33,7 @@ export interface HttpSinkOptions {
   readonly userAgent: string;
 }
 
-/** @throws when the file of CAs can not be read */
+/** @throws when the file of CAs cannot be read */
 export function createHttpSink({ endpoint, env, userAgent }: HttpSinkOptions): Sink {
   const createDispatcher = dispatcherFor(endpoint, env);
   let dispatcher = createDispatcher();
@@ -43,8 +44,8 @@ export function createHttpSink({ endpoint, env, userAgent }: HttpSinkOptions): S
     ...(authorization !== undefined && { authorization }),
     ...lowerCased(endpoint.headers),
   };
-  /** A proxy that does not answer CONNECT holds a request that was aborted, and all behind it. */
-  const startAnew = () => {
+  /** A proxy that does not respond to CONNECT blocks an aborted request, and all requests after it. */
+  const reconnect = () => {
     void dispatcher.destroy().catch(() => {});
     dispatcher = createDispatcher();
   };
@@ -52,14 +53,14 @@ export function createHttpSink({ endpoint, env, userAgent }: HttpSinkOptions): S
     async post(body, signal) {
       using limit = new PostLimit(signal, endpoint.timeoutMs);
       try {
-        const asked = request(url, { method: 'POST', headers, body, dispatcher, signal: limit.signal });
-        const answer = await Promise.race([asked, limit.reached]);
-        // The status says it all. As little as there is to read, it has to be read for the connection to be used again.
-        const read = answer.body.dump({ limit: MAX_ANSWER_BYTES });
-        await Promise.race([read, limit.reached]).catch(startAnew);
-        return answerOf(answer.statusCode);
+        const requested = request(url, { method: 'POST', headers, body, dispatcher, signal: limit.signal });
+        const response = await Promise.race([requested, limit.reached]);
+        // Only the status counts, but the body has to be read before the connection can be reused.
+        const read = response.body.dump({ limit: MAX_RESPONSE_BYTES });
+        await Promise.race([read, limit.reached]).catch(reconnect);
+        return toSinkResponse(response.statusCode);
       } catch (err) {
-        startAnew();
+        reconnect();
         throw err;
       }
     },
@@ -67,13 +68,13 @@ export function createHttpSink({ endpoint, env, userAgent }: HttpSinkOptions): S
   };
 }
 
-/** As distribution; a redirect is not followed, which would show the headers to somebody else. */
-function answerOf(statusCode: number): SinkAnswer {
+/** Accepted like in distribution. Redirects are not followed, because the headers may contain secrets. */
+function toSinkResponse(statusCode: number): SinkResponse {
   const status = `${statusCode} ${STATUS_CODES[statusCode] ?? ''}`.trim();
   return { status, isAccepted: statusCode >= 200 && statusCode < 400 };
 }
 
-/** Ends one post after a time, or with everything. `AbortSignal.any` would leave something behind on the signal that lives on. */
+/** Ends one request after its timeout, or when the outer signal aborts. `AbortSignal.any` would leak on the long-lived outer signal. */
 class PostLimit {
   readonly #controller = new AbortController();
   readonly #outer: AbortSignal;
@@ -84,11 +85,11 @@ class PostLimit {
   constructor(outer: AbortSignal, timeoutMs: number) {
     const { signal } = this.#controller;
     this.#outer = outer;
-    this.#timer = setTimeout(() => this.#controller.abort(new PostTimeoutError('no answer in time')), timeoutMs);
+    this.#timer = setTimeout(() => this.#controller.abort(new PostTimeoutError('no response in time')), timeoutMs);
     this.reached = new Promise((_resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
     });
-    this.reached.catch(() => {}); // the answer may have been there just before
+    this.reached.catch(() => {}); // the response may have arrived before
     outer.addEventListener('abort', this.#abort, { once: true });
     if (outer.aborted) this.#abort();
   }
@@ -105,10 +106,10 @@ class PostLimit {
   readonly #abort = () => this.#controller.abort(this.#outer.reason);
 }
 
-/** More than this of an answer costs its connection. */
-const MAX_ANSWER_BYTES = 64 * 1024;
+/** A longer response closes its connection. */
+const MAX_RESPONSE_BYTES = 64 * 1024;
 
-/** One connection, as one event is sent at a time. */
+/** One connection is enough: one event is sent at a time. */
 function dispatcherFor({ caFile }: NotificationEndpointConfig, env: Environment): () => Dispatcher {
   const tls = caFile === undefined ? {} : { ca: [...rootCertificates, readFileSync(caFile, 'utf8')] };
   const options = { connections: 1, allowH2: false, connect: tls };
@@ -121,7 +122,7 @@ function dispatcherFor({ caFile }: NotificationEndpointConfig, env: Environment)
   return () => new EnvHttpProxyAgent({ ...options, requestTls: tls, ...proxies, proxyTunnel: false });
 }
 
-/** Credentials in a URL are sent as a header, and appear nowhere else. */
+/** Credentials in a URL are sent as a header only. */
 function splitCredentials(text: string): { url: URL; authorization: string | undefined } {
   const url = new URL(text);
   if (url.username === '' && url.password === '') return { url, authorization: undefined };

@@ -6,33 +6,38 @@ import type { ContentEvent, EventOrigin } from '../registry/content-event.ts';
 import { type CacheAction, NO_REQUEST } from './cache-events.ts';
 import { createNotification } from './create-notification.ts';
 import { Endpoint } from './endpoint.ts';
-import { type Notification, type NotificationSource, type NotificationTarget, timestampOf } from './envelope.ts';
+import {
+  type Notification,
+  type NotificationSource,
+  type NotificationTarget,
+  timestampOf,
+  uuidV7,
+} from './envelope.ts';
 import { createHttpSink, type Environment } from './http-sink.ts';
 import type { NotificationEvents } from './notification-events.ts';
 import { QueueArea, type QueueLocks } from './queue-area.ts';
-import { uuidV7 } from './uuid.ts';
 
 export interface NotifierOptions {
   readonly config: NotificationsConfig;
   readonly source: NotificationSource;
   readonly env: Environment;
-  /** What we call ourselves to receivers. */
+  /** Sent to receivers. */
   readonly userAgent: string;
   readonly events: NotificationEvents;
-  /** Of a directory in which processes lock their queues. */
+  /** Creates locks in a directory, by which processes lock their queues. */
   readonly createLocks: (directory: string) => QueueLocks;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
 
-/** What must not be lost; the others only tell that somebody read something. */
+/** Events that must not be lost; the others only report reads. */
 const CHANGES: ReadonlySet<string> = new Set(['push', 'mount', 'delete']);
-/** How often it is looked whether another process has left events. Milliseconds. */
+/** Interval of the search for events of ended processes. Milliseconds. */
 const TAKE_OVER_MS = 5_000;
-/** How long the end of the process waits for events to be sent. Milliseconds. */
+/** How long a shutdown waits for events to be sent. Milliseconds. */
 const DRAIN_MS = 5_000;
 
-/** Tells every endpoint what happens to content. One that is slow or down holds up neither clients nor other endpoints. */
+/** Sends events of content to every endpoint. An endpoint that is slow or down delays neither clients nor other endpoints. */
 export class Notifier {
   readonly #options: NotifierOptions;
   readonly #endpoints: readonly Endpoint[];
@@ -57,14 +62,14 @@ export class Notifier {
     );
   }
 
-  /** With the events that were not sent before. @throws when a file of CAs can not be read */
+  /** Continues with the events that were not sent before. @throws when a file of CAs cannot be read */
   static async open(options: NotifierOptions): Promise<Notifier> {
     const area = await openArea(options);
     const notifier = new Notifier(options, area);
     for (const endpoint of notifier.#endpoints) {
       await endpoint.open(area?.own ?? '0');
       for (const queue of (await area?.takenOver(endpoint.name)) ?? []) {
-        await endpoint.adopt(queue).catch(() => {}); // one that cannot be read stays where it is
+        await endpoint.adopt(queue).catch(() => {}); // an unreadable queue stays where it is
       }
     }
     if (area) notifier.#timer = setInterval(() => notifier.#takeOver(area), TAKE_OVER_MS).unref();
@@ -79,14 +84,14 @@ export class Notifier {
     );
   }
 
-  /** An event that no request of a client stands behind; it may be dropped as that of a pull. */
-  tellOfCache(action: CacheAction, target: NotificationTarget): void {
+  /** Sends an event that no client request caused. Like the event of a pull, it may be dropped. */
+  notifyOfCache(action: CacheAction, target: NotificationTarget): void {
     const { source, now } = this.#options;
     const at = now();
     void this.#send({ id: uuidV7(at), timestamp: timestampOf(at), action, target, ...NO_REQUEST, source });
   }
 
-  /** Sends what can be sent in a few seconds. What is left is on disk, or lost when there is none. */
+  /** Sends as many events as possible in a few seconds. The rest stays on disk, or is lost without a directory. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#takingOver;
@@ -116,14 +121,14 @@ export class Notifier {
   }
 }
 
-/** Undefined: events wait in memory, as there is no directory, or none that can be written. */
+/** @returns undefined without a writable directory; events then wait in memory */
 async function openArea({ config, createLocks, events }: NotifierOptions): Promise<QueueArea | undefined> {
   const { directory } = config.queue;
   const notStored = (reason: string) => {
     for (const { name } of config.endpoints) events.notificationsNotStored({ endpoint: name, reason });
   };
   if (directory === undefined) {
-    notStored('the storage has no directory, and there is no notifications.queue.directory');
+    notStored('the storage is not a directory, and notifications.queue.directory is not set');
     return undefined;
   }
   const area = new QueueArea(directory, createLocks(directory));
@@ -136,7 +141,7 @@ async function openArea({ config, createLocks, events }: NotifierOptions): Promi
   }
 }
 
-/** As distribution names itself: by host name and the port that is listened on. */
+/** Host name and listening port, as in distribution. */
 export function sourceOf({ listen }: Config['http']): NotificationSource {
   return { addr: listen.net === 'tcp' ? `${hostname()}:${listen.port}` : hostname(), instanceID: randomUUID() };
 }

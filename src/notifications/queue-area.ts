@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Who writes to which queues, when processes share a directory. */
+/** Locks that assign queues to processes which share a directory. */
 export interface QueueLocks {
   start(): Promise<void>;
   stop(): void;
@@ -11,18 +11,18 @@ export interface QueueLocks {
   release(name: string): Promise<void>;
 }
 
-/** More processes than that do not share a directory. */
+/** Maximum number of processes that share a directory. */
 const MAX_SLOTS = 1000;
 
-/** Between the slot that a queue belongs to and what makes its name its own. */
+/** Separates a queue's slot from the unique part of its name. */
 const MARK = '+';
 
 /**
- * The queues of several processes in one directory. Each process has a slot: a number that it locks as long as it lives.
+ * The queues of several processes in one directory. Each process has a slot: a number that it locks while it runs.
  * `<endpoint>/3` is the queue that the holder of slot 3 writes to, and all of `<endpoint>/3+…` are queues that it took over.
  *
- * A process that starts again finds its slot free and its queues in it. What belongs to a slot that nobody holds is taken over by
- * renaming: a process that only seemed to be dead notices that its files are gone (`EventLog.append`).
+ * A restarted process usually gets the same slot, and so its queues. The queues of a free slot are taken over by renaming them. A process
+ * that only seemed to be dead notices that its files are gone (`EventLog.append`).
  */
 export class QueueArea {
   readonly #directory: string;
@@ -34,7 +34,7 @@ export class QueueArea {
     this.#locks = locks;
   }
 
-  /** Takes a slot. @throws when the directory can not be written, or no slot is free */
+  /** Takes a slot. @throws when the directory cannot be written, or no slot is free */
   async open(): Promise<void> {
     await this.#locks.start();
     for (let slot = 0; slot < MAX_SLOTS; slot++) {
@@ -49,17 +49,17 @@ export class QueueArea {
     this.#locks.stop();
   }
 
-  /** The queue that new events go to. */
+  /** The queue for new events. */
   get own(): string {
     return this.#slot;
   }
 
-  /** Queues of our slot that were once taken over, and not finished. */
+  /** Queues of this slot that were taken over earlier and still have events. */
   async takenOver(endpoint: string): Promise<string[]> {
     return (await this.#queuesOf(endpoint)).filter((queue) => ownerOf(queue) === this.#slot && queue !== this.#slot);
   }
 
-  /** Makes the queues of dead processes ours. @returns their new names, by endpoint */
+  /** Takes over the queues of ended processes. @returns their new names, by endpoint */
   async takeOver(endpoints: readonly string[]): Promise<{ readonly endpoint: string; readonly queue: string }[]> {
     const found: { endpoint: string; queue: string }[] = [];
     for (const endpoint of endpoints) {
@@ -77,7 +77,7 @@ export class QueueArea {
     return taken;
   }
 
-  /** Where an endpoint has its queues. */
+  /** The directory of an endpoint's queues. */
   directoryOf(endpoint: string): string {
     return join(this.#directory, encodeURIComponent(endpoint).replace(/^\./, '%2E'));
   }
@@ -89,7 +89,7 @@ export class QueueArea {
       await rename(join(directory, queue), join(directory, name));
       return [{ endpoint, queue: name }];
     } catch {
-      return []; // its owner finished it just now
+      return []; // its owner has finished it in the meantime
     }
   }
 

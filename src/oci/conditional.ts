@@ -1,21 +1,27 @@
 import type { Digest } from './digest.ts';
 
+/** Conditional headers of a GET or HEAD request, as received. */
 export interface Conditions {
   readonly ifMatch: string | undefined;
   readonly ifNoneMatch: string | undefined;
 }
 
-/** The strong validator of content that is addressed by its digest. */
+/**
+ * The strong entity tag of content addressed by its digest: the digest in quotes.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3
+ */
 export function entityTag(digest: Digest): string {
   return `"${digest}"`;
 }
 
 /**
- * What the conditions of a GET or HEAD make of content that we have.
+ * Evaluates the conditions of a GET or HEAD.
  *
- * Call it only once the content is known to exist: a 304 for what is not there would be a lie. Dates are no condition, as
- * we send none. Docker's clients send digests without quotes, so that is taken too.
+ * Call it only for content that exists: a 304 must not be sent for missing content. Dates are not evaluated, because no
+ * `Last-Modified` is sent. Digests without quotes are accepted, because Docker's clients send them.
  *
+ * @returns `send`, `not-modified` (304) or `failed` (412)
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2
  */
 export function evaluateConditions(
@@ -23,13 +29,14 @@ export function evaluateConditions(
   digest: Digest,
 ): 'send' | 'not-modified' | 'failed' {
   // Strong comparison: a weak tag matches nothing.
-  if (ifMatch !== undefined && !names(ifMatch, digest)) return 'failed';
-  if (ifNoneMatch !== undefined && names(ifNoneMatch, digest, /^W\//)) return 'not-modified';
+  if (ifMatch !== undefined && !matches(ifMatch, digest)) return 'failed';
+  if (ifNoneMatch !== undefined && matches(ifNoneMatch, digest, /^W\//)) return 'not-modified';
   return 'send';
 }
 
 /**
- * Whether a `Range` may be honoured under `If-Range`. Only a strong entity tag can match; a date never does, as we send none.
+ * Whether a `Range` header applies, given the request's `If-Range`. Only a strong entity tag can match: a date never does,
+ * because no `Last-Modified` is sent.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5
  */
@@ -37,10 +44,10 @@ export function rangeApplies(ifRange: string | undefined, digest: Digest): boole
   return ifRange === undefined || ifRange.trim() === entityTag(digest);
 }
 
-/** @param ignored what may stand before a tag without a difference */
-function names(list: string, digest: Digest, ignored?: RegExp): boolean {
+/** @param ignoredPrefix removed from each entity tag before the comparison */
+function matches(list: string, digest: Digest, ignoredPrefix?: RegExp): boolean {
   if (list.trim() === '*') return true;
   const tags = list.split(',').map((tag) => tag.trim());
-  const compared = ignored ? tags.map((tag) => tag.replace(ignored, '')) : tags;
+  const compared = ignoredPrefix ? tags.map((tag) => tag.replace(ignoredPrefix, '')) : tags;
   return compared.includes(entityTag(digest)) || compared.includes(digest);
 }

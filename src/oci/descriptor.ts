@@ -1,6 +1,10 @@
 import type { Digest } from './digest.ts';
 
-/** @see https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md */
+/**
+ * Media type, digest and size of some content.
+ *
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md
+ */
 export interface Descriptor {
   readonly mediaType: string;
   readonly digest: Digest;
@@ -8,12 +12,12 @@ export interface Descriptor {
   readonly size: number;
 }
 
-/** A descriptor as a referrers list or an image index carries it. */
+/** A descriptor of a manifest, as in a referrers list or an image index. */
 export interface ManifestDescriptor extends Descriptor {
   readonly artifactType?: string;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly platform?: Readonly<Record<string, unknown>>;
 }
 
-/** Blobs have no media type of their own over the distribution API. */
+/** Media type of every blob in the distribution API, which does not transmit a more specific one. */
 export const OCTET_STREAM = 'application/octet-stream';

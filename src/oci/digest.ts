@@ -2,16 +2,22 @@ import { createHash, type Hash } from 'node:crypto';
 
 import { RegistryError } from './errors.ts';
 
-/** A content address such as `sha256:6c3c…`. Only this file makes one. */
+/**
+ * A valid digest such as `sha256:6c3c…`. Only the functions of this file return one, so no further check is needed.
+ *
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests
+ */
 export type Digest = string & { readonly __brand: 'Digest' };
 
 const HEX_LENGTH = { sha256: 64, sha512: 128 } as const;
+
+/** The registered algorithms: `sha256`, `sha512`. */
 export type DigestAlgorithm = keyof typeof HEX_LENGTH;
 
 const LOWER_HEX = /^[0-9a-f]+$/;
 
 /**
- * Parses a digest as written in a URL or a descriptor.
+ * Parses a digest from a URL or a descriptor.
  *
  * @throws {RegistryError} `DIGEST_INVALID` when the text is not `<algorithm>:<lowercase hex>`
  *   with a known algorithm and the length that algorithm requires.
@@ -22,6 +28,7 @@ export function parseDigest(text: string): Digest {
   return text;
 }
 
+/** Like {@link parseDigest}, without an error: whether the text is a valid digest. */
 export function isDigest(text: string): text is Digest {
   const colon = text.indexOf(':');
   const algorithm = text.slice(0, Math.max(colon, 0));
@@ -30,20 +37,26 @@ export function isDigest(text: string): text is Digest {
   return hex.length === HEX_LENGTH[algorithm] && LOWER_HEX.test(hex);
 }
 
+/** The part before the colon. */
 export function digestAlgorithm(digest: Digest): DigestAlgorithm {
   return digest.slice(0, digest.indexOf(':')) as DigestAlgorithm;
 }
 
+/** The part after the colon, in lowercase hex. */
 export function digestHex(digest: Digest): string {
   return digest.slice(digest.indexOf(':') + 1);
 }
 
-/** The digest of bytes already in memory. For streams keep a {@link Hash} and use {@link digestFromHash}. */
+/** The digest of bytes in memory. For a stream, update a {@link Hash} and use {@link digestFromHash}. */
 export function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = 'sha256'): Digest {
   return digestFromHash(createHash(algorithm).update(bytes), algorithm);
 }
 
-/** Ends the hash: it takes no more bytes afterwards. */
+/**
+ * The digest of the bytes that a hash has seen. The hash cannot be updated afterwards.
+ *
+ * @param algorithm the one that `hash` was created with
+ */
 export function digestFromHash(hash: Hash, algorithm: DigestAlgorithm): Digest {
   return `${algorithm}:${hash.digest('hex')}` as Digest;
 }

@@ -1,8 +1,13 @@
 import type { RegistryErrorCode } from './errors.ts';
 
+/** HTTP methods of the distribution API, without `OPTIONS`. */
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 
-/** What a path names, and how it is written. */
+/**
+ * The endpoints of the distribution API with their paths.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#endpoints
+ */
 export const ENDPOINTS = {
   ping: { path: '/v2/' },
   catalog: { path: '/v2/_catalog' },
@@ -14,37 +19,39 @@ export const ENDPOINTS = {
   upload: { path: '/v2/<name>/blobs/uploads/<id>' },
 } as const;
 
+/** A key of {@link ENDPOINTS}. */
 export type EndpointName = keyof typeof ENDPOINTS;
 
-/** Names, each with what it means. */
-type Described = Readonly<Record<string, string>>;
+/** Descriptions by the name of a header or query parameter. */
+type Descriptions = Readonly<Record<string, string>>;
 
-/** What a client can ask of an endpoint: both what is let through and what the reference of the API says. */
+/** One operation of an endpoint. The dispatcher accepts only described ones, and the API reference is generated from them. */
 export interface Operation {
   readonly endpoint: EndpointName;
   readonly methods: readonly Method[];
   readonly summary: string;
-  /** Ids of the distribution spec, "Endpoints"; or whose it is. */
+  /** Ids in the table "Endpoints" of the distribution spec; for an operation outside it, the registry that defines it. */
   readonly spec: string;
-  readonly query?: Described;
-  readonly requestHeaders?: Described;
+  readonly query?: Descriptions;
+  readonly requestHeaders?: Descriptions;
   readonly requestBody?: string;
-  readonly answers: readonly OperationAnswer[];
-  /** Beside those that every operation may end with. */
+  readonly responses: readonly OperationResponse[];
+  /** In addition to the errors that are possible for every operation. */
   readonly errors: readonly RegistryErrorCode[];
 }
 
-export interface OperationAnswer {
+/** A response of an {@link Operation} that is not an error. */
+export interface OperationResponse {
   readonly status: number;
   readonly when: string;
-  /** Beside those that every answer has. */
-  readonly headers?: Described;
+  /** In addition to the headers of every response. */
+  readonly headers?: Descriptions;
 }
 
-/** Of {@link allowedMethods}, and so of `Allow`. */
+/** Order of the `Allow` header. */
 const METHOD_ORDER = ['GET', 'HEAD', 'POST', 'OPTIONS', 'PATCH', 'PUT', 'DELETE'] as const;
 
-/** The methods of each endpoint, by what can be asked of it; `OPTIONS` is HTTP's own. */
+/** The methods that each endpoint supports: those of its operations, and `OPTIONS`. */
 export function allowedMethods(operations: readonly Operation[]): Readonly<Record<EndpointName, readonly string[]>> {
   const methodsOf = (name: EndpointName): readonly string[] => {
     const known = new Set<string>(operations.flatMap(({ endpoint, methods }) => (endpoint === name ? methods : [])));

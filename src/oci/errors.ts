@@ -1,58 +1,71 @@
 interface ErrorCode {
+  /** HTTP status. */
   readonly status: number;
-  /** For the reference of the API. */
+  /** For the API reference. */
   readonly description: string;
 }
 
-/** Every error code that a client may see. The code travels; the status follows from it. */
+/**
+ * Every error code that a response can have, with its HTTP status.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
+ */
 export const ERROR_CODES = {
   // OCI distribution spec v1.1, "Error Codes"
   BLOB_UNKNOWN: { status: 404, description: 'The repository has no such blob.' },
-  BLOB_UPLOAD_INVALID: { status: 400, description: 'The upload cannot go on as it was asked to.' },
+  BLOB_UPLOAD_INVALID: { status: 400, description: 'The upload cannot continue with this request.' },
   BLOB_UPLOAD_UNKNOWN: { status: 404, description: 'There is no such upload, or it has ended.' },
-  DIGEST_INVALID: { status: 400, description: 'Not a digest, or not that of the bytes that were sent.' },
-  MANIFEST_BLOB_UNKNOWN: { status: 400, description: 'The manifest names content that the repository does not have.' },
-  MANIFEST_INVALID: { status: 400, description: 'Not a manifest, too large, or not one that is accepted here.' },
+  DIGEST_INVALID: { status: 400, description: 'Not a digest, or not the digest of the bytes that were sent.' },
+  MANIFEST_BLOB_UNKNOWN: {
+    status: 400,
+    description: 'The manifest refers to content that the repository does not have.',
+  },
+  MANIFEST_INVALID: { status: 400, description: 'Not a manifest, too large, or of a kind that is not accepted.' },
   MANIFEST_UNKNOWN: { status: 404, description: 'The repository has no manifest with that tag or digest.' },
-  NAME_INVALID: { status: 400, description: 'Not a name of a repository.' },
-  NAME_UNKNOWN: { status: 404, description: 'There is no such repository, or nobody who could have it.' },
-  SIZE_INVALID: { status: 400, description: 'The body is not as long as was said, or longer than is accepted.' },
-  UNAUTHORIZED: { status: 401, description: 'Credentials are needed; `WWW-Authenticate` says which.' },
-  DENIED: { status: 403, description: 'Known, but not allowed to do this.' },
+  NAME_INVALID: { status: 400, description: 'Not a valid repository name.' },
+  NAME_UNKNOWN: { status: 404, description: 'There is no such repository, or no upstream for this name.' },
+  SIZE_INVALID: { status: 400, description: 'The body does not have the stated length, or exceeds the limit.' },
+  UNAUTHORIZED: { status: 401, description: 'Credentials are required; `WWW-Authenticate` states which.' },
+  DENIED: { status: 403, description: 'The client may not do this.' },
   UNSUPPORTED: {
     status: 405,
-    description: 'This cannot be done here; `Allow` says what can. 404 for a path that is no endpoint.',
+    description: 'Not supported here; `Allow` lists the supported methods. 404 for an unknown path.',
   },
-  TOOMANYREQUESTS: { status: 429, description: 'Later: `Retry-After` says when.' },
+  TOOMANYREQUESTS: { status: 429, description: 'Too many requests; retry after `Retry-After`.' },
   // Not in the spec; Docker's registry sends these and clients know them.
-  TAG_INVALID: { status: 400, description: 'Not a tag that could be pushed.' },
-  PAGINATION_NUMBER_INVALID: { status: 400, description: '`n` is no whole number, or larger than is served at once.' },
+  TAG_INVALID: { status: 400, description: 'Not a valid tag.' },
+  PAGINATION_NUMBER_INVALID: { status: 400, description: '`n` is not a whole number, or exceeds the limit.' },
   RANGE_INVALID: { status: 416, description: 'The content has no such range, or the chunk does not come next.' },
   UNAVAILABLE: {
     status: 503,
-    description: 'The storage or the upstream cannot be asked. 502 for a broken upstream, 504 for a silent one.',
+    description: 'The storage or the upstream is unavailable. 502 for an invalid upstream response, 504 for a timeout.',
   },
-  UNKNOWN: { status: 500, description: 'A fault of the registry, which has logged it.' },
+  UNKNOWN: { status: 500, description: 'Internal error; the registry has logged it.' },
 } as const satisfies Readonly<Record<string, ErrorCode>>;
 
+/** A key of {@link ERROR_CODES}. */
 export type RegistryErrorCode = keyof typeof ERROR_CODES;
 
+/** What a {@link RegistryError} has in addition to code and message. All of it is optional. */
 export interface RegistryErrorOptions {
   /** Sent to the client. */
   readonly detail?: unknown;
   /** Only logged. */
   readonly cause?: unknown;
-  /** A truer status than the code's own, for `UNAVAILABLE`: 502 for a broken upstream, 504 for a silent one. */
+  /** HTTP status that replaces the code's, such as 502 or 504 for `UNAVAILABLE`. */
   readonly status?: number;
-  /** Becomes `Retry-After`. Milliseconds. */
+  /** Sent as `Retry-After`. Milliseconds. */
   readonly retryAfterMs?: number;
-  /** Further response headers, such as `Allow` or `Content-Range`; a list is sent as one header for each. */
+  /** Further response headers, such as `Allow` or `Content-Range`; a list becomes one header for each entry. */
   readonly headers?: Readonly<Record<string, string | string[]>>;
-  /** What else is wrong, told to the client behind this one. */
+  /** Further errors of the same request, listed after this one in the response. */
   readonly others?: readonly RegistryError[];
 }
 
-/** A failure a registry client can act on. Anything else that is thrown is a bug and becomes `UNKNOWN`. */
+/**
+ * A failure that a registry client can act on. The code determines the HTTP status. Every other error that is thrown is a
+ * bug, and is sent as `UNKNOWN`.
+ */
 export class RegistryError extends Error {
   override readonly name = 'RegistryError';
   readonly code: RegistryErrorCode;
@@ -64,11 +77,16 @@ export class RegistryError extends Error {
     this.options = options;
   }
 
+  /** HTTP status. */
   get status(): number {
     return this.options.status ?? ERROR_CODES[this.code].status;
   }
 
-  /** The response body the spec asks for. */
+  /**
+   * The response body.
+   *
+   * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
+   */
   toJSON() {
     return { errors: [this, ...(this.options.others ?? [])].map((error) => error.#entry()) };
   }
@@ -79,7 +97,10 @@ export class RegistryError extends Error {
   }
 }
 
-/** Never leaks an internal message: an unexpected error answers `UNKNOWN` and keeps its cause for the log. */
+/**
+ * The error to send for something that was thrown. An unexpected error becomes `UNKNOWN`, which does not reveal its message;
+ * the original is the `cause`, for the log.
+ */
 export function toRegistryError(err: unknown): RegistryError {
   if (err instanceof RegistryError) return err;
   return new RegistryError('UNKNOWN', 'internal error', { cause: err });

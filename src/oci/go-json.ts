@@ -2,39 +2,46 @@ import { RegistryError } from './errors.ts';
 import { JsonKeys } from './json-keys.ts';
 import { JsonCursor, type JsonCursorOptions } from './json-cursor.ts';
 
-/** Far more than any manifest has; as many descriptors would not fit into 4 MiB. */
+/** Many more than any manifest has: as many descriptors would not fit into 4 MiB. */
 const MAX_ENTRIES = 100_000;
 
-/** What a value is decoded as. `entry` names one of a list, for messages. `pointer`: null removes it; it has no effect on other structs, texts and integers. */
+/**
+ * The Go type that a value is decoded into. `entry` names an element of a list in messages. `pointer`: null removes the
+ * value; null has no effect on other structs, texts and integers.
+ */
 export type Shape =
   | { readonly is: 'text' | 'integer' | 'texts-by-key' | 'presence' }
   | { readonly is: 'list'; readonly of: Shape; readonly entry: string }
   | { readonly is: 'struct'; readonly fields: Fields; readonly pointer?: boolean };
 
+/** The fields of a struct, from {@link fieldsOf}. */
 export interface Fields {
   readonly exact: ReadonlyMap<string, Field>;
+  /** By key without case. */
   readonly folded: ReadonlyMap<string, Field>;
 }
 
 interface Field {
   readonly name: string;
   readonly shape: Shape;
-  /** One bit of a set of fields. */
+  /** This field's bit in a set of fields. */
   readonly bit: number;
 }
 
+/** A decoded struct: values by the name of their field. */
 export type Decoded = Readonly<Record<string, unknown>>;
 
-export interface GoReading {
+/** Result of {@link decodeGoJson}. */
+export interface GoJson {
   /** A list that is null is null, one that is absent is absent. */
   readonly value: Decoded;
-  /** The first thing because of which Go does not decode it; the rest is decoded all the same. */
+  /** The first error that Go reports; the rest is decoded nevertheless. Absent when Go decodes everything. */
   readonly mismatch: string | undefined;
-  /** The first key that readers may understand in different ways: given twice, or in other letters. */
+  /** The first key that parsers may interpret differently: a duplicate, or one with unexpected case. Absent when there is none. */
   readonly ambiguity: string | undefined;
 }
 
-/** @param shapes at most 31 */
+/** @param shapes by the name of the field; at most 31 */
 export function fieldsOf(shapes: Readonly<Record<string, Shape>>): Fields {
   const fields = Object.entries(shapes).map(([name, shape], i): Field => ({ name, shape, bit: 1 << i }));
   return {
@@ -44,28 +51,29 @@ export function fieldsOf(shapes: Readonly<Record<string, Shape>>): Fields {
 }
 
 /**
- * Decodes a JSON object as Go's encoding/json does, and with it docker, containerd, podman and distribution: keys match in any
- * case, and of several the last one counts. What comes twice is decoded into what is there, so a second descriptor
- * without a digest keeps the first one's. Takes time in proportion to the bytes, whatever comes how often.
+ * Decodes a JSON object as Go's encoding/json does, and so as docker, containerd, podman and distribution do: keys match in
+ * any case, and the last duplicate counts. A duplicate is decoded into the value of the earlier one, so a second descriptor
+ * without a digest keeps the first one's digest. Takes time in proportion to the number of bytes, also with many duplicates.
  *
- * @throws {RegistryError} `MANIFEST_INVALID` for what is not a JSON object
+ * @throws {RegistryError} `MANIFEST_INVALID` when the bytes are not a JSON object
  * @see https://pkg.go.dev/encoding/json#Unmarshal
  */
-export function decodeGoJson(bytes: Uint8Array, fields: Fields, options: JsonCursorOptions): GoReading {
+export function decodeGoJson(bytes: Uint8Array, fields: Fields, options: JsonCursorOptions): GoJson {
   const cursor = new JsonCursor(bytes, options);
   const decoder = new Decoder(cursor);
   const value = decoder.root(fields);
   cursor.end();
   const { mismatch } = decoder;
   const { duplicate } = cursor;
-  return { value, mismatch, ambiguity: decoder.ambiguity ?? (duplicate === undefined ? undefined : twice(duplicate)) };
+  const ambiguity = decoder.ambiguity ?? (duplicate === undefined ? undefined : duplicateKey(duplicate));
+  return { value, mismatch, ambiguity };
 }
 
 class Decoder {
   mismatch: string | undefined;
   ambiguity: string | undefined;
   readonly #cursor: JsonCursor;
-  /** For each list what is read into when its key comes again: itself and what stood behind it, in a longer one before. */
+  /** By list: the elements that a duplicate of its key is decoded into, including those behind its end that an earlier, longer one had. */
   readonly #slots = new WeakMap<readonly unknown[], unknown[]>();
 
   constructor(cursor: JsonCursor) {
@@ -89,7 +97,7 @@ class Decoder {
     if (shape.is === 'list' && type === 'array') {
       return this.#list({ name: shape.entry, shape: shape.of }, previous as readonly unknown[] | undefined);
     }
-    this.#mismatched(`${name} is not ${WORDS[shape.is]}`);
+    this.#mismatched(`${name} is not ${TYPE_NAMES[shape.is]}`);
     return previous;
   }
 
@@ -104,9 +112,8 @@ class Decoder {
         this.#cursor.skip();
         return;
       }
-      if (field.name !== key)
-        this.ambiguity ??= `${quoted(key)} is ${quoted(field.name)} to some readers and not to others`;
-      if (seen & field.bit) this.ambiguity ??= twice(field.name);
+      if (field.name !== key) this.ambiguity ??= `only some clients read ${quoted(key)} as ${quoted(field.name)}`;
+      if (seen & field.bit) this.ambiguity ??= duplicateKey(field.name);
       seen |= field.bit;
       value[field.name] = this.#read(field, value[field.name]);
     });
@@ -114,7 +121,7 @@ class Decoder {
   }
 
   #noteUnknown(key: string, seen: JsonKeys): void {
-    if (!seen.add(fold(key))) this.ambiguity ??= twice(key);
+    if (!seen.add(fold(key))) this.ambiguity ??= duplicateKey(key);
   }
 
   #list(element: Pick<Field, 'name' | 'shape'>, previous: readonly unknown[] | undefined): unknown[] {
@@ -131,28 +138,28 @@ class Decoder {
   }
 
   /**
-   * Keys of a map keep their case. Of a map with anything but texts nothing is taken. What is there is added to, not copied: the
-   * key of the map can come again a hundred thousand times.
+   * Keys of a map keep their case. A map with other values than texts is ignored. Entries are added to `previous` without
+   * copying it: the key of the map can have a hundred thousand duplicates.
    */
   #texts(name: string, previous: Record<string, unknown> | undefined): Decoded | undefined {
     const values = previous ?? (Object.create(null) as Record<string, unknown>);
     const seen = new JsonKeys();
-    let isWhole = true;
+    let isValid = true;
     this.#cursor.object((key) => {
-      if (!seen.add(key)) this.ambiguity ??= twice(key);
+      if (!seen.add(key)) this.ambiguity ??= duplicateKey(key);
       const isNull = this.#cursor.peek() === 'null';
       const value = isNull ? this.#skipped('') : this.#read({ name: `a value of ${name}`, shape: TEXT }, undefined);
-      isWhole &&= value !== undefined;
+      isValid &&= value !== undefined;
       values[key] = value;
     });
-    return isWhole ? values : undefined;
+    return isValid ? values : undefined;
   }
 
   #integer(name: string, previous: unknown): unknown {
     const text = this.#cursor.number();
     const value = Number(text);
     if (/^-?\d+$/.test(text) && Number.isSafeInteger(value)) return value;
-    this.mismatch ??= `${name} is not ${WORDS.integer}`;
+    this.mismatch ??= `${name} is not ${TYPE_NAMES.integer}`;
     return previous;
   }
 
@@ -169,7 +176,7 @@ class Decoder {
 
 const TEXT: Shape = { is: 'text' };
 
-const WORDS: Readonly<Record<Shape['is'], string>> = {
+const TYPE_NAMES: Readonly<Record<Shape['is'], string>> = {
   text: 'text',
   integer: 'a whole number',
   'texts-by-key': 'an object',
@@ -183,7 +190,7 @@ function keepsOnNull(shape: Shape): boolean {
   return shape.is === 'text' || shape.is === 'integer';
 }
 
-/** Go's simple folding of ASCII letters: beside `toLowerCase`, which knows the Kelvin sign, the long s is an s. */
+/** Go's simple case folding of ASCII letters: `toLowerCase` covers the Kelvin sign, but not the long s. */
 function fold(key: string): string {
   return key.toLowerCase().replaceAll('\u017f', 's');
 }
@@ -192,8 +199,8 @@ function notManifest(reason: string): RegistryError {
   return new RegistryError('MANIFEST_INVALID', `not a manifest: ${reason}`);
 }
 
-function twice(key: string): string {
-  return `${quoted(key)} is given twice`;
+function duplicateKey(key: string): string {
+  return `${quoted(key)} appears twice`;
 }
 
 function quoted(key: string): string {

@@ -4,16 +4,17 @@ import { type Decoded, decodeGoJson } from './go-json.ts';
 import { MANIFEST_FIELDS } from './manifest-structure.ts';
 
 /**
- * What an index lists, read as every other manifest is. Entries that are no descriptors are left out.
+ * The entries of an image index, read leniently like every manifest. Entries that are not valid descriptors are left out.
  *
- * @throws {RegistryError} `MANIFEST_INVALID` for what is not a JSON object
+ * @throws {RegistryError} `MANIFEST_INVALID` when the bytes are not a JSON object
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
  */
 export function readIndexEntries(bytes: Uint8Array): ManifestDescriptor[] {
   const { manifests } = decodeGoJson(bytes, MANIFEST_FIELDS, { findDuplicates: false }).value;
   return Array.isArray(manifests) ? manifests.flatMap((entry: Decoded | null) => toDescriptor(entry ?? {})) : [];
 }
 
-/** None or one. */
+/** @returns an empty list for an invalid descriptor */
 function toDescriptor({ mediaType, digest, size, artifactType, annotations, platform }: Decoded): ManifestDescriptor[] {
   if (typeof mediaType !== 'string' || typeof digest !== 'string' || !isDigest(digest)) return [];
   if (typeof size !== 'number' || size < 0) return [];

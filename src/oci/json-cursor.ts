@@ -1,7 +1,7 @@
 import { RegistryError } from './errors.ts';
 import { JsonKeys } from './json-keys.ts';
 
-/** Nesting that Go's encoding/json still decodes, and with it distribution and every client written in Go. */
+/** The deepest nesting that Go's encoding/json decodes, and so distribution and every client written in Go. */
 export const MAX_DEPTH = 10_000;
 
 const QUOTE = 0x22;
@@ -10,7 +10,7 @@ const MINUS = 0x2d;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 const UNICODE = 0x75;
-/** What follows a backslash alone. */
+/** Characters that form an escape with a backslash alone. */
 const ESCAPES: ReadonlySet<number> = new Set(Buffer.from('"\\/bfnrt'));
 const HEX: ReadonlySet<number> = new Set(Buffer.from('0123456789abcdefABCDEF'));
 const ARRAY = { open: 0x5b, close: 0x5d } as const;
@@ -21,14 +21,15 @@ const LITERALS: ReadonlyMap<number, Buffer> = new Map(
 
 export type JsonType = 'object' | 'array' | 'text' | 'number' | 'boolean' | 'null';
 
+/** Options of {@link JsonCursor}. */
 export interface JsonCursorOptions {
-  /** Look for keys that an object has twice in skipped values too; an object with more than 10 000 keys is then refused. */
+  /** Look for duplicate keys in skipped values too; an object with more than 10 000 keys is then rejected. */
   readonly findDuplicates: boolean;
 }
 
 /**
- * Reads JSON in one pass, without building what the caller skips. `JSON.parse` cannot do this job: it hides duplicate keys, and
- * a few megabytes of brackets become hundreds of megabytes of arrays.
+ * Reads JSON in one pass, without building values that the caller skips. `JSON.parse` cannot do this: it hides duplicate
+ * keys, and turns a few megabytes of brackets into hundreds of megabytes of arrays.
  *
  * Every method throws a {@link RegistryError} `MANIFEST_INVALID` for bytes that are not JSON, and above {@link MAX_DEPTH}.
  *
@@ -36,11 +37,11 @@ export interface JsonCursorOptions {
  */
 export class JsonCursor {
   readonly #bytes: Buffer;
-  /** The bytes as text, one character for each: a piece of it costs less than a piece of the bytes. */
+  /** The bytes as text, one character per byte: slicing it costs less than decoding a slice of the bytes. */
   readonly #latin1: string;
   readonly #findDuplicates: boolean;
   #at = 0;
-  /** Of the text that was scanned last, between its quotes. */
+  /** Positions of the last scanned text, without its quotes. */
   #textStart = 0;
   #textEnd = 0;
   #isPlain = true;
@@ -59,7 +60,7 @@ export class JsonCursor {
     return this.#duplicate;
   }
 
-  /** Type of the value that comes next. */
+  /** Type of the next value. */
   peek(): JsonType {
     const byte = this.#peekByte();
     if (byte === QUOTE) return 'text';
@@ -70,7 +71,7 @@ export class JsonCursor {
     throw notJson();
   }
 
-  /** Whoever keeps it for long copies it: it may hold all of the bytes. */
+  /** The result may share memory with all of the bytes: copy it before keeping it for long. */
   text(): string {
     this.#scanText();
     if (this.#isPlain) return this.#latin1.slice(this.#textStart, this.#textEnd);
@@ -78,7 +79,7 @@ export class JsonCursor {
     return JSON.parse(this.#bytes.toString('utf8', this.#textStart - 1, this.#textEnd + 1)) as string;
   }
 
-  /** The number as it is written. */
+  /** The number as written in the JSON. */
   number(): string {
     const start = this.#at;
     this.#scanNumber();
@@ -108,7 +109,7 @@ export class JsonCursor {
     this.#depth -= 1;
   }
 
-  /** Without recursion: what is skipped can be nested {@link MAX_DEPTH} times. */
+  /** Skips the next value, without recursion: it can be nested {@link MAX_DEPTH} times. */
   skip(): void {
     /** The keys of each open object; undefined for an array. */
     const open: (JsonKeys | undefined)[] = [];
@@ -127,13 +128,13 @@ export class JsonCursor {
     } while (open.length > 0);
   }
 
-  /** There is only space left. */
+  /** Checks that only white space is left. */
   end(): void {
     this.#skipSpace();
     if (this.#at < this.#bytes.length) throw notJson();
   }
 
-  /** @returns whether the value goes on inside; otherwise it is skipped */
+  /** Opens the next value when it is an object or array with elements, and skips it otherwise. @returns whether it was opened */
   #opens(open: (JsonKeys | undefined)[]): boolean {
     const type = this.peek();
     if (type === 'object') {
@@ -203,7 +204,7 @@ export class JsonCursor {
     this.#isPlain = !isEscaped && all < 0x80;
   }
 
-  /** @param at what follows the backslash @returns the last of its bytes */
+  /** @param at position after the backslash @returns position of the escape's last byte */
   #endOfEscape(at: number): number {
     const byte = this.#bytes[at] ?? -1;
     if (ESCAPES.has(byte)) return at;
@@ -220,10 +221,10 @@ export class JsonCursor {
     const whole = skipDigits(bytes, at);
     if (whole === at || (isZero && whole > at + 1)) throw notJson();
     at = whole;
-    if (bytes[at] === 0x2e) at = someDigits(bytes, at + 1);
+    if (bytes[at] === 0x2e) at = expectDigits(bytes, at + 1);
     if (bytes[at] === 0x65 || bytes[at] === 0x45) {
       const isSigned = bytes[at + 1] === 0x2b || bytes[at + 1] === MINUS;
-      at = someDigits(bytes, at + (isSigned ? 2 : 1));
+      at = expectDigits(bytes, at + (isSigned ? 2 : 1));
     }
     this.#at = at;
   }
@@ -281,7 +282,7 @@ function skipDigits(bytes: Buffer, start: number): number {
   return at;
 }
 
-function someDigits(bytes: Buffer, start: number): number {
+function expectDigits(bytes: Buffer, start: number): number {
   const end = skipDigits(bytes, start);
   if (end === start) throw notJson();
   return end;

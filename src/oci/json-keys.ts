@@ -1,16 +1,19 @@
 import { RegistryError } from './errors.ts';
 
-/** Far more than any object of a manifest has. */
+/** Many more than any object of a manifest has. */
 const MAX_KEYS = 10_000;
-/** Up to so many a list is faster than a set. */
+/** Up to this number of keys, a list is faster than a set. */
 const FEW = 12;
 
-/** The keys of one JSON object. */
+/** The distinct keys of one JSON object. */
 export class JsonKeys {
   readonly #few: string[] = [];
   #many: Set<string> | undefined;
 
-  /** @returns whether it is a new one @throws {RegistryError} `MANIFEST_INVALID` for one too many */
+  /**
+   * @returns false for a duplicate
+   * @throws {RegistryError} `MANIFEST_INVALID` for more than 10 000 keys
+   */
   add(key: string): boolean {
     if (this.#many) return this.#addToMany(this.#many, key);
     if (this.#few.includes(key)) return false;

@@ -10,6 +10,7 @@ import {
   OCI_MANIFEST,
 } from './media-types.ts';
 
+/** Kind of a manifest, which decides which of its fields refer to content. */
 export type Structure = 'index' | 'image' | 'artifact' | 'schema1';
 
 const STRUCTURE_OF: Readonly<Record<string, Structure>> = {
@@ -52,7 +53,7 @@ const DESCRIPTOR = fieldsOf({
 
 const DESCRIPTORS: Shape = { is: 'list', of: { is: 'struct', fields: DESCRIPTOR }, entry: 'a descriptor' };
 
-/** What is read of a manifest of any kind. */
+/** The fields that are read from manifests, of all kinds. */
 export const MANIFEST_FIELDS = fieldsOf({
   schemaVersion: { is: 'integer' },
   mediaType: TEXT,
@@ -67,31 +68,35 @@ export const MANIFEST_FIELDS = fieldsOf({
   signatures: { is: 'presence' },
 });
 
+/** Result of {@link structureOf}. */
 export interface FoundStructure {
   readonly structure: Structure;
-  /** Why it could be taken for another kind. */
+  /** Why clients could take it for another kind. Absent when they cannot. */
   readonly conflict: string | undefined;
 }
 
-/** @throws {RegistryError} `MANIFEST_INVALID` when there is nothing of a manifest in it */
+/**
+ * Decides the kind of a manifest by its fields, and by its `mediaType` where these do not decide.
+ *
+ * @throws {RegistryError} `MANIFEST_INVALID` when it has neither
+ */
 export function structureOf(value: Decoded): FoundStructure {
   const claimed = STRUCTURE_OF[typeof value.mediaType === 'string' ? value.mediaType : ''];
-  const seen = seenStructure(value);
-  const structure = seen ?? claimed ?? emptyStructure(value);
+  const structure = structureByFields(value) ?? claimed ?? emptyStructure(value);
   if (!structure) throw new RegistryError('MANIFEST_INVALID', 'not a manifest: neither an index nor an image');
   const isBoth = isIndex(value) && isImage(value);
   if (isBoth) return { structure: claimed ?? structure, conflict: 'both an index and an image' };
   const isOther = claimed !== undefined && claimed !== structure;
-  return { structure, conflict: isOther ? `${String(value.mediaType)} does not look like this` : undefined };
+  return { structure, conflict: isOther ? `its fields do not match ${String(value.mediaType)}` : undefined };
 }
 
-function seenStructure(value: Decoded): Structure | undefined {
+function structureByFields(value: Decoded): Structure | undefined {
   if (value.schemaVersion === 1) return 'schema1';
   if (isIndex(value)) return 'index';
   return isImage(value) ? 'image' : undefined;
 }
 
-/** Go writes a list without entries as null. */
+/** For a manifest without entries: Go writes an empty list as null. */
 function emptyStructure({ manifests, layers }: Decoded): Structure | undefined {
   if (manifests === null) return 'index';
   return layers === null ? 'image' : undefined;

@@ -5,51 +5,53 @@ import { type Decoded, decodeGoJson } from './go-json.ts';
 import { MANIFEST_FIELDS, type Structure, structureOf } from './manifest-structure.ts';
 import { DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED, isManifestMediaType, OCI_INDEX, OCI_MANIFEST } from './media-types.ts';
 
-/** What we need to know of a manifest; its bytes are what is stored and served. */
+/** The parts of a manifest that a registry needs. Its bytes, not this, are stored and served. */
 export interface ParsedManifest {
-  /** Its own `mediaType`; if it has none, as its structure suggests; `application/octet-stream` for one that no manifest can have. */
+  /** Its own `mediaType`; the default of its structure when it has none; `application/octet-stream` when it is not a manifest's. */
   readonly mediaType: string;
-  /** What this manifest is attached to. */
+  /** The manifest that this one is attached to. Absent when there is none. */
   readonly subject?: Descriptor;
-  /** As a referrers list shows it: for an image manifest without one, the media type of its config. */
+  /** As in a referrers list: the media type of the config for an image manifest without its own. */
   readonly artifactType?: string;
   readonly annotations?: Readonly<Record<string, string>>;
-  /** What it is made of, in its own order; the subject is not part of it. */
+  /** Config, layers or manifests, in the manifest's order; without the subject. */
   readonly references: readonly ManifestReference[];
 }
 
+/** Content that a manifest consists of. */
 export interface ManifestReference extends Descriptor {
   readonly kind: 'config' | 'layer' | 'manifest';
   readonly platform?: Readonly<Record<string, unknown>>;
-  /** Where else it can be had. */
+  /** Other locations of the content. */
   readonly urls?: readonly string[];
-  /** Its content stands in the descriptor (`data`). */
+  /** The descriptor contains the content (`data`). */
   readonly isEmbedded?: true;
 }
 
-/** A manifest of any quality: what is stored or comes from an upstream is read, not judged. */
+/** Result of {@link readManifest}: a manifest that may violate the specification. */
 export interface ManifestReading {
-  /** Descriptors without a digest that we can compute are left out; a size that is missing is 0. */
+  /** Descriptors without a valid digest are left out; a missing size is 0. */
   readonly manifest: ParsedManifest;
   readonly structure: Structure;
   readonly schemaVersion: number | undefined;
-  /** Its own `mediaType`, whatever it is. Absent when it has none. */
+  /** Its own `mediaType`, valid or not. Absent when it has none. */
   readonly claimedType?: string;
-  /** Why it is not a manifest as the specification has it. Absent when it is one. */
+  /** Why it violates the specification. Absent when it does not. */
   readonly flaw?: string;
-  /** Why clients may read it in different ways. Absent when they do not. */
+  /** Why clients may interpret it differently. Absent when they do not. */
   readonly ambiguity?: string;
 }
 
+/** Options of {@link readManifest}. */
 export interface ReadManifestOptions {
-  /** Look for duplicate keys also where nothing is of interest to us. @default false */
+  /** Look for duplicate keys also in values that are not read. @default false */
   readonly findDuplicates?: boolean;
 }
 
 /**
- * Reads a manifest of any kind, as clients written in Go read it. Its own `mediaType` says which kind it is, else its structure does.
+ * Parses a manifest of any kind, as clients written in Go do. The kind follows from its `mediaType`, or from its fields.
  *
- * @throws {RegistryError} `MANIFEST_INVALID` for everything that is not a manifest, or could be taken for two kinds (CVE-2021-41190)
+ * @throws {RegistryError} `MANIFEST_INVALID` when it violates the specification, or could be taken for two kinds (CVE-2021-41190)
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
  */
@@ -60,9 +62,10 @@ export function parseManifest(bytes: Uint8Array): ParsedManifest {
 }
 
 /**
- * As {@link parseManifest}, but takes every JSON object that has anything of a manifest.
+ * Reads a manifest leniently: like {@link parseManifest}, but violations are reported in the result.
+ * For stored manifests and those of an upstream, which a registry must not judge.
  *
- * @throws {RegistryError} `MANIFEST_INVALID` for what has nothing of a manifest
+ * @throws {RegistryError} `MANIFEST_INVALID` when the bytes are not a JSON object, or its kind cannot be determined
  */
 export function readManifest(bytes: Uint8Array, { findDuplicates = false }: ReadManifestOptions = {}): ManifestReading {
   const { value, mismatch, ambiguity } = decodeGoJson(bytes, MANIFEST_FIELDS, { findDuplicates });
@@ -73,7 +76,7 @@ export function readManifest(bytes: Uint8Array, { findDuplicates = false }: Read
   const references = conflict === undefined ? reader.references(value, structure) : reader.allReferences(value);
   const subject = isPresent(value.subject) ? reader.descriptor(value.subject) : undefined;
   const artifactType = textOf(value.artifactType) ?? configType(value, structure);
-  const unservable = isServable ? undefined : `${quoted(claimedType)} is no type of a manifest`;
+  const unservable = isServable ? undefined : `${quoted(claimedType)} is not a manifest media type`;
   const flaw = conflict ?? mismatch ?? reader.flaw ?? unservable;
   return {
     manifest: {
@@ -96,12 +99,12 @@ function defaultMediaType(value: Decoded, structure: Structure): string {
   return structure === 'index' ? OCI_INDEX : OCI_MANIFEST;
 }
 
-/** Image-spec 1.1, "Listing Referrers" of the distribution spec: an index without one has none. */
+/** An index without an `artifactType` has none: section "Listing Referrers" of the distribution spec. */
 function configType(value: Decoded, structure: Structure): string | undefined {
   return structure === 'image' ? textOf((value.config as Decoded | undefined)?.mediaType) : undefined;
 }
 
-/** Keeps the first thing that is wrong with any of the descriptors. */
+/** Reads descriptors, and keeps the first violation. */
 class DescriptorReader {
   flaw: string | undefined;
 
@@ -118,7 +121,7 @@ class DescriptorReader {
     }
   }
 
-  /** Of what could be taken for several kinds. */
+  /** For a manifest that could be taken for several kinds. */
   allReferences(value: Decoded): ManifestReference[] {
     return (['image', 'index', 'artifact', 'schema1'] as const).flatMap((structure) =>
       this.references(value, structure),
@@ -132,7 +135,7 @@ class DescriptorReader {
       return undefined;
     }
     const isSized = typeof size === 'number' && size >= 0;
-    if (!isSized) this.flaw ??= `${digest} without a size`;
+    if (!isSized) this.flaw ??= `the descriptor of ${digest} has no valid size`;
     return { mediaType: textOf(mediaType) ?? OCTET_STREAM, digest, size: isSized ? size : 0 };
   }
 
@@ -161,17 +164,17 @@ function toReference(
   };
 }
 
-/** Schema 1 does not say how large its layers are. */
+/** Schema 1 has no sizes of layers. */
 function schema1Layer(layer: unknown): Decoded {
   return { digest: (layer as Decoded | null)?.blobSum, size: 0 };
 }
 
-/** A list that is null or absent is empty, as for Go. */
+/** A list that is null or absent is empty, as in Go. */
 function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** Undefined when it is absent or empty. */
+/** Undefined for an absent or empty text. */
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
@@ -180,7 +183,7 @@ function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** It is kept beside the bytes for as long as these are, and is not to hold them a second time. */
+/** The result is cached together with the bytes: a copy does not keep the decoded bytes in memory a second time. */
 function copyOf(text: string): string {
   return Buffer.from(text).toString();
 }

@@ -1,14 +1,15 @@
 import { RegistryError } from './errors.ts';
 
+/** The page of a list that a client requests. */
 export interface PageRequest {
-  /** Entries wanted; all, or a default of the endpoint, when absent. */
+  /** Maximum number of entries. Absent: all, or the endpoint's default. */
   readonly n?: number;
-  /** Entries after this one. */
+  /** The page starts after this entry. Absent for the first page. */
   readonly last?: string;
 }
 
 /**
- * An empty `n` is none, as with distribution, whose limit is Go's for an `int`.
+ * Parses the parameters `n` and `last`. As in distribution, an empty `n` counts as absent, and the limit is that of Go's `int`.
  *
  * @throws {RegistryError} `PAGINATION_NUMBER_INVALID` when `n` is not a whole number from 0 to 2⁶³ - 1
  */
@@ -23,7 +24,7 @@ export function parsePage(query: URLSearchParams): PageRequest {
   return { ...(n !== undefined && { n }), ...(last !== null && { last }) };
 }
 
-/** No list is longer than the largest number that can be told from the next one. */
+/** Larger numbers become the largest safe integer, which no list reaches. */
 function parseCount(text: string): number | undefined {
   if (!/^[-+]?\d{1,100}$/.test(text)) return undefined;
   const count = BigInt(text.replace(/^\+/, ''));
@@ -31,10 +32,11 @@ function parseCount(text: string): number | undefined {
 }
 
 /**
- * The `Link` header that leads to the next page: relative, `rel="next"`, and with the parameters of the request kept
- * (`ns` above all), so that following it stays on the same upstream.
+ * The `Link` header for the next page: relative, `rel="next"`. It keeps the parameters of the request, above all `ns`, so
+ * that the next page comes from the same upstream.
  *
  * @param url path and query of the request
+ * @param next the position of the next page
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
  */
 export function nextPageLink(url: string, next: PageRequest & { readonly last: string }): string {
@@ -45,15 +47,17 @@ export function nextPageLink(url: string, next: PageRequest & { readonly last: s
   return `<${mark === -1 ? url : url.slice(0, mark)}?${query.toString()}>; rel="next"`;
 }
 
+/** A page of a list. */
 export interface Page<T> {
   readonly entries: readonly T[];
+  /** Absent on the last page. */
   readonly next: Required<PageRequest> | undefined;
 }
 
 /**
  * One page of a sorted list.
  *
- * @param sorted in code unit order, which is what `last` is compared in
+ * @param sorted in code unit order, in which `last` is compared
  */
 export function pageOf(sorted: readonly string[], { n, last }: PageRequest): Page<string> {
   const rest = last === undefined ? sorted : sorted.filter((entry) => entry > last);

@@ -3,8 +3,8 @@ import type { ManifestReading } from './manifest.ts';
 import { DOCKER_MANIFEST, OCI_MANIFEST } from './media-types.ts';
 
 /**
- * What is under these types every registry stores itself. All others are left out, known or not: registries take foreign and
- * non-distributable layers without having them, and may make exceptions for types of their own.
+ * Every registry stores content of these types. All others are left out: registries accept manifests with foreign and
+ * non-distributable layers that they do not have, and may make exceptions for further types.
  */
 const STORED_BY_REGISTRIES: ReadonlySet<string> = new Set([
   'application/vnd.oci.image.config.v1+json',
@@ -16,14 +16,15 @@ const STORED_BY_REGISTRIES: ReadonlySet<string> = new Set([
   'application/vnd.docker.image.rootfs.diff.tar.gzip',
 ]);
 
-/** More than any image has. */
+/** More blobs than any image has. */
 const MAX_PROVEN = 1_000;
 
 /**
- * The blobs that a repository of another registry has, as it has taken this manifest. Empty in case of doubt, and for every other kind of
- * manifest: an index can be taken without its children, a manifest without its subject.
+ * The blobs that a repository of another registry must have, because it accepted this manifest.
  *
  * @param servedAs the media type with which that registry serves the manifest
+ * @returns digests; empty in case of doubt, and for everything but an image manifest: a registry may accept an index
+ *   without its manifests, and a manifest without its subject
  * @see docs/decisions/006-same-bytes-another-repository.md
  */
 export function provenBlobs({ manifest, claimedType, flaw, ambiguity }: ManifestReading, servedAs: string): Digest[] {

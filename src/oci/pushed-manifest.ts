@@ -11,10 +11,10 @@ import {
 const SCHEMA1: readonly string[] = [DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED];
 
 /**
- * Reads a manifest that a client pushes: nothing is taken that could be understood in two ways. Distribution reads keys as Go does, in any
- * case and the last one of several; other clients do not, so here such a manifest is refused.
+ * Parses a manifest that a client pushes, and rejects one that clients could interpret differently. Clients written in Go
+ * ignore the case of keys and use the last duplicate, others do not.
  *
- * @param contentType without parameters; undefined: the manifest speaks for itself
+ * @param contentType without parameters. Absent: the manifest's own `mediaType` decides
  * @throws {RegistryError} `MANIFEST_INVALID` with the reason
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
  */
@@ -25,16 +25,16 @@ export function parsePushedManifest(bytes: Uint8Array, contentType: string | und
   if (reason !== undefined) throw invalid(reason);
   const { mediaType } = manifest;
   if (contentType !== undefined && contentType.toLowerCase() !== mediaType.toLowerCase()) {
-    throw invalid(`the Content-Type is ${quoted(contentType)}, but ${saidType(claimedType)}`);
+    throw invalid(`the Content-Type is ${quoted(contentType)}, but ${describeType(claimedType)}`);
   }
-  if (SCHEMA1.includes(mediaType)) throw invalid('schema 1 is not taken any more');
+  if (SCHEMA1.includes(mediaType)) throw invalid('schema 1 is not supported (push schema 2 or an OCI manifest)');
   if (schemaVersion !== 2 && mediaType !== OCI_ARTIFACT_MANIFEST) throw invalid('the schemaVersion is not 2');
   return manifest;
 }
 
-function saidType(claimedType: ManifestReading['claimedType']): string {
-  if (claimedType !== undefined) return `the manifest says it is ${quoted(claimedType)}`;
-  return `the manifest has no mediaType: only ${OCI_MANIFEST} and ${OCI_INDEX} can do without`;
+function describeType(claimedType: ManifestReading['claimedType']): string {
+  if (claimedType !== undefined) return `the manifest's mediaType is ${quoted(claimedType)}`;
+  return `the manifest has no mediaType, which is optional only for ${OCI_MANIFEST} and ${OCI_INDEX}`;
 }
 
 function quoted(text: string): string {

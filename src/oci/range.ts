@@ -4,7 +4,7 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** What a `Range` header asks of content of a known size. */
+/** A `Range` header, applied to content of a known size. */
 export type RangeRequest =
   | { readonly kind: 'whole' }
   | { readonly kind: 'ranges'; readonly ranges: readonly [ByteRange, ...ByteRange[]] }
@@ -13,37 +13,38 @@ export type RangeRequest =
 const WHOLE: RangeRequest = { kind: 'whole' };
 const UNSATISFIABLE: RangeRequest = { kind: 'unsatisfiable' };
 
-/** Podman takes a zstd:chunked layer in up to so many; a header has space for ten times more. */
+/** Podman requests a zstd:chunked layer in up to 1024 ranges; a header could contain ten times as many. */
 const MAX_RANGES = 1024;
-/** Each step back may cost another request upstream, as bytes come in order. */
+/** Each step back may cost another request to the upstream, which sends bytes in order. */
 const MAX_STEPS_BACK = 4;
 
 const UNIT_AND_SET = /^([^=]*)=?(.*)$/s;
-/** Of any length: clients write "to the end" as the largest number that they know. */
+/** With any number of digits: for "to the end", clients send the largest number that they can. */
 const SPEC = /^(\d*)-(\d*)$/;
 
 /**
- * Reads a `Range` header: `bytes=0-99`, `bytes=100-`, `bytes=-100`, and several of them.
+ * Parses a `Range` header: `bytes=0-99`, `bytes=100-`, `bytes=-100`, and lists of these.
  *
- * A unit we do not know is ignored, as RFC 9110 demands; a `bytes` range that is malformed is refused, as it permits and as
- * Docker's registry does. Ranges that together ask for more than the whole get the whole once, and so do more than 1024 of them, or
- * more than two that overlap, or that step back more than four times; of nothing any range is all of it: clients that always send one can not know that a blob is empty.
+ * An unknown unit is ignored, as RFC 9110 requires. A malformed `bytes` range is rejected, as it permits and as Docker's
+ * registry does. The whole content is the result for ranges that add up to more than it, for more than 1024 ranges, for
+ * more than two that overlap, and for more than four that start before their predecessor. Empty content is always whole:
+ * clients that always send a range cannot know that a blob is empty.
  *
- * Ranges are given as they were asked for, in their order and never merged, though adjacent ones could be: podman counts the parts.
- *
- * @param size bytes
+ * @param header the request header. Absent when the request has none
+ * @param size of the content, in bytes
+ * @returns the ranges in the order of the header. Adjacent ones are not merged, because podman counts the parts
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.2
  */
 export function parseRange(header: string | undefined, size: number): RangeRequest {
   if (header === undefined) return WHOLE;
   const [, unit = '', set = ''] = UNIT_AND_SET.exec(header) ?? [];
   if (unit.trim().toLowerCase() !== 'bytes') return WHOLE;
-  // RFC 9110, section 5.6.1.2: empty elements of a list are passed over.
+  // RFC 9110, section 5.6.1.2: empty elements of a list are ignored.
   const specs = set.split(',').filter((spec) => spec.trim() !== '');
   if (specs.length > MAX_RANGES) return WHOLE;
-  const asked = specs.map((spec) => parseSpec(spec.trim(), size));
-  if (asked.length === 0 || asked.includes('malformed')) return UNSATISFIABLE;
-  const ranges = asked.filter((range) => typeof range === 'object');
+  const parsed = specs.map((spec) => parseSpec(spec.trim(), size));
+  if (parsed.length === 0 || parsed.includes('malformed')) return UNSATISFIABLE;
+  const ranges = parsed.filter((range) => typeof range === 'object');
   const [first, ...others] = ranges;
   if (!first) return size === 0 ? WHOLE : UNSATISFIABLE;
   const total = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
@@ -51,12 +52,12 @@ export function parseRange(header: string | undefined, size: number): RangeReque
   return total > size || isCostly ? WHOLE : { kind: 'ranges', ranges: [first, ...others] };
 }
 
-/** How many begin before the one that was asked for before them. */
+/** The number of ranges that start before their predecessor in the list. */
 function stepsBackOf(ranges: readonly ByteRange[]): number {
   return ranges.filter(({ start }, i) => start < (ranges[i - 1]?.start ?? 0)).length;
 }
 
-/** How many begin before the end of another that begins no later. */
+/** The number of ranges that start inside another one. */
 function overlapsOf(ranges: readonly ByteRange[]): number {
   let reached = 0;
   let overlaps = 0;
@@ -67,7 +68,7 @@ function overlapsOf(ranges: readonly ByteRange[]): number {
   return overlaps;
 }
 
-/** @returns undefined when it lies behind the end */
+/** @returns undefined when the range is behind the end of the content */
 function parseSpec(spec: string, size: number): ByteRange | 'malformed' | undefined {
   const [, from = '', to = ''] = SPEC.exec(spec) ?? [];
   if (from === '' && to === '') return 'malformed';
@@ -81,7 +82,12 @@ function parseSpec(spec: string, size: number): ByteRange | 'malformed' | undefi
   return { start, end: to === '' ? size : Math.min(Number(to) + 1, size) };
 }
 
-/** @see https://www.rfc-editor.org/rfc/rfc9110#section-14.4 */
+/**
+ * The `Content-Range` header of a 206 response.
+ *
+ * @param size of the whole content, in bytes
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.4
+ */
 export function contentRange({ start, end }: ByteRange, size: number): string {
   return `bytes ${start}-${end - 1}/${size}`;
 }

@@ -6,18 +6,21 @@ export type Reference =
   | { readonly kind: 'tag'; readonly tag: string }
   | { readonly kind: 'digest'; readonly digest: Digest };
 
-/** As Docker's registry counts it: the whole name, slashes included. */
+/** Characters of the whole name including slashes, as in Docker's registry. */
 const MAX_NAME_LENGTH = 255;
 
 const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
 const NAME = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`);
-// The first part of a name may be the host of an upstream: `ghcr.io/…`, `registry.corp:5000/…`. Labels begin and end with a
-// letter or digit, so `..` is none.
+// The first part of a name may be the host of an upstream: `ghcr.io/…`, `registry.corp:5000/…`. Labels start and end with a
+// letter or digit, so `..` does not match.
 const LABEL = '[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*';
 const HOST_AND_NAME = new RegExp(`^${LABEL}(?:\\.${LABEL})*(?::[0-9]{1,5})?(?:/${COMPONENT})+$`);
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /**
+ * Checks the name of a repository. The name may start with a host.
+ *
+ * @returns the same text
  * @throws {RegistryError} `NAME_INVALID`
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
  */
@@ -27,7 +30,11 @@ export function parseRepositoryName(text: string): string {
   return text;
 }
 
-/** @throws {RegistryError} `DIGEST_INVALID` when it has a colon and is no digest, `TAG_INVALID` otherwise. */
+/**
+ * Parses a tag or a digest.
+ *
+ * @throws {RegistryError} `DIGEST_INVALID` for invalid text with a colon, `TAG_INVALID` for other invalid text
+ */
 export function parseReference(text: string): Reference {
   if (isDigest(text)) return { kind: 'digest', digest: text };
   if (text.includes(':'))
@@ -37,7 +44,7 @@ export function parseReference(text: string): Reference {
 }
 
 /**
- * As {@link parseReference}, where a manifest is asked for or deleted: by what is not a tag there cannot be any.
+ * Like {@link parseReference}, for reading or deleting a manifest: an invalid tag cannot exist.
  *
  * @throws {RegistryError} `MANIFEST_UNKNOWN` instead of `TAG_INVALID`
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
@@ -51,7 +58,7 @@ export function parseExistingReference(text: string): Reference {
   }
 }
 
-/** As written in a URL. */
+/** The tag or digest, as in a URL. */
 export function referenceText(reference: Reference): string {
   return reference.kind === 'tag' ? reference.tag : reference.digest;
 }

@@ -2,24 +2,30 @@ import type { ManifestDescriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import type { PageRequest } from './pagination.ts';
 
+/** The page of a referrers list that a client requests. */
 export interface ReferrersQuery extends PageRequest {
-  /** Only these. */
+  /** Only manifests of this type. Absent: of every type. */
   readonly artifactType?: string | undefined;
 }
 
+/**
+ * A page of a referrers list.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
+ */
 export interface ReferrersPage {
   readonly manifests: readonly ManifestDescriptor[];
-  /** After which the next page begins; undefined: this is the last. */
+  /** The next page starts after this digest. Absent on the last page. */
   readonly next: Digest | undefined;
 }
 
 /**
- * Clients take the list for a manifest, and may not take one of more than 4 MiB: section "Pushing Manifests" of the distribution spec.
- * Room is left for what is around the entries. Bytes.
+ * Bytes of all entries of a page. Clients read the list as a manifest, and may reject more than 4 MiB: section "Pushing
+ * Manifests" of the distribution spec. 1 KiB is left for the rest of the index.
  */
 const MAX_PAGE_BYTES = 4 * 1024 * 1024 - 1024;
 
-/** Takes entries in the order of their digests for as long as there is room. */
+/** Collects one page of entries that are added in the order of their digests. */
 export class ReferrersPageBuilder {
   readonly #query: ReferrersQuery;
   readonly #manifests: ManifestDescriptor[] = [];
@@ -29,13 +35,13 @@ export class ReferrersPageBuilder {
     this.#query = query;
   }
 
-  /** @returns false when it belongs on the next page */
+  /** Skips an entry that the query does not match. @returns false when the page is full: the entry belongs on the next one */
   add(descriptor: ManifestDescriptor): boolean {
     const { last, n = Infinity } = this.#query;
     if (last !== undefined && descriptor.digest <= last) return true;
-    if (!isWanted(descriptor, this.#query)) return true;
+    if (!matchesArtifactType(descriptor, this.#query)) return true;
     const bytes = Buffer.byteLength(JSON.stringify(descriptor)) + 1;
-    // A page has at least one, or nobody would ever come behind it.
+    // A page has at least one entry: without one, clients could never proceed to the next page.
     const isFull = this.#manifests.length > 0 && this.#bytes + bytes > MAX_PAGE_BYTES;
     if (isFull || this.#manifests.length >= n) return false;
     this.#bytes += bytes;
@@ -43,28 +49,31 @@ export class ReferrersPageBuilder {
     return true;
   }
 
-  /** @param isWhole nothing was turned away */
-  build(isWhole: boolean): ReferrersPage {
-    return { manifests: this.#manifests, next: isWhole ? undefined : this.#manifests.at(-1)?.digest };
+  /** @param isLast no entry was rejected by {@link add} */
+  build({ isLast }: { readonly isLast: boolean }): ReferrersPage {
+    return { manifests: this.#manifests, next: isLast ? undefined : this.#manifests.at(-1)?.digest };
   }
 }
 
-/** Whether it passes the filter of a query. */
-export function isWanted(descriptor: ManifestDescriptor, { artifactType }: ReferrersQuery): boolean {
+/** Whether a referrer passes the filter of a query. */
+export function matchesArtifactType(descriptor: ManifestDescriptor, { artifactType }: ReferrersQuery): boolean {
   return artifactType === undefined || descriptor.artifactType === artifactType;
 }
 
-/** One page of a list that is at hand; in the order that it has when all of it is on one page. */
+/**
+ * One page of a list in memory. A list that fits on one page keeps its order; pages of a longer one are in the order of
+ * digests.
+ */
 export function pageOfReferrers(all: readonly ManifestDescriptor[], query: ReferrersQuery): ReferrersPage {
-  const whole = fill(all, query);
-  if (query.last === undefined && whole.next === undefined) return whole;
-  return fill(
+  const unsorted = buildPage(all, query);
+  if (query.last === undefined && unsorted.next === undefined) return unsorted;
+  return buildPage(
     all.toSorted((a, b) => (a.digest < b.digest ? -1 : 1)),
     query,
   );
 }
 
-function fill(all: readonly ManifestDescriptor[], query: ReferrersQuery): ReferrersPage {
+function buildPage(all: readonly ManifestDescriptor[], query: ReferrersQuery): ReferrersPage {
   const page = new ReferrersPageBuilder(query);
-  return page.build(all.every((descriptor) => page.add(descriptor)));
+  return page.build({ isLast: all.every((descriptor) => page.add(descriptor)) });
 }

@@ -28,19 +28,22 @@ export type OciRequest =
       readonly page: PageRequest;
     }
   | WriteRequest
-  /** `OPTIONS`, which is HTTP's own. */
+  /** `OPTIONS`: of HTTP, not of the distribution spec. */
   | { readonly kind: 'list-methods'; readonly allowed: readonly string[] };
 
+/** Name of an operation, such as `get-manifest`. */
 export type OciRequestKind = OciRequest['kind'];
+/** The request of one kind. */
 export type RequestOf<K extends OciRequestKind> = Extract<OciRequest, { kind: K }>;
 
+/** Result of {@link parseOciRequest}. */
 export interface ParsedRequest {
   readonly request: OciRequest;
-  /** The `ns` parameter: the registry that the client meant. */
+  /** The `ns` parameter: the registry that the client pulls from. Absent without one. */
   readonly sourceHost: string | undefined;
 }
 
-/** What a path names, before the method says what to do with it. */
+/** A parsed path, without the method. */
 type Endpoint =
   | { readonly name: 'ping' }
   | { readonly name: 'catalog' }
@@ -51,7 +54,7 @@ type Endpoint =
       readonly last: string;
     };
 
-/** What every kind of request is; one without a description does not compile. */
+/** The description of every kind of request; a missing one does not compile. */
 export const OPERATIONS: Readonly<Record<Exclude<OciRequestKind, 'list-methods'>, Operation>> = {
   ...READ_OPERATIONS,
   ...WRITE_OPERATIONS,
@@ -60,9 +63,11 @@ export const OPERATIONS: Readonly<Record<Exclude<OciRequestKind, 'list-methods'>
 const ALLOWED_METHODS = allowedMethods(Object.values(OPERATIONS));
 
 /**
+ * Parses method and URL of a request to the distribution API.
+ *
  * @param url path and query, as on the request line
  * @throws {RegistryError} `NAME_INVALID`, `TAG_INVALID`, `DIGEST_INVALID`, `PAGINATION_NUMBER_INVALID`, or `UNSUPPORTED`
- *   (405 for a method that the endpoint does not have, 404 for a path that is no endpoint)
+ *   (405 for a method that the endpoint does not support, 404 for an unknown path)
  */
 export function parseOciRequest(method: string, url: string): ParsedRequest {
   const mark = url.indexOf('?');
@@ -85,7 +90,7 @@ function decodePath(path: string): string {
 
 const ROOT = '/v2/';
 
-/** Read from the right, as a name may itself contain `/blobs/`, `/manifests/` or `/tags/`. */
+/** Reads from the right, because a repository name may contain `/blobs/`, `/manifests/` or `/tags/`. */
 function parseEndpoint(path: string): Endpoint {
   if (path === ROOT || path === '/v2') return { name: 'ping' };
   const end = path.endsWith('/') ? path.length - 1 : path.length;
@@ -159,7 +164,7 @@ function toManifestRequest(
 }
 
 function notAllowed(method: string, { name }: Endpoint): RegistryError {
-  return new RegistryError('UNSUPPORTED', `${method} is not possible on ${name}`, {
+  return new RegistryError('UNSUPPORTED', `${method} is not supported on ${name}`, {
     headers: { allow: ALLOWED_METHODS[name].join(', ') },
   });
 }

@@ -1,42 +1,43 @@
 import type { Operation } from './endpoints.ts';
 
 const CREATED = {
-  Location: 'Where it can be pulled from.',
-  'Docker-Content-Digest': 'Its digest.',
+  Location: 'URL to pull the content from.',
+  'Docker-Content-Digest': 'Digest of the content.',
 };
 const SESSION = {
-  Location: 'The URL that the upload goes on at, to be used as it is.',
-  Range: '`0-<last>`: the bytes that are kept; `0-0` when there are none.',
+  Location: 'URL for the next request of the upload; clients must not change it.',
+  Range: '`0-<last>`: the stored bytes; `0-0` when there are none.',
   'Docker-Upload-UUID': 'Id of the upload.',
 };
 const UPLOAD_BODY = {
-  'Content-Length': 'Bytes of the body; absent when it is sent in chunks of HTTP.',
-  'Content-Range': '`<first>-<last>`, the place of these bytes in the blob, without a unit.',
+  'Content-Length': 'Bytes of the body; absent with chunked transfer encoding.',
+  'Content-Range': '`<first>-<last>`: position of these bytes in the blob, without a unit.',
 };
-const STATE = { _state: 'Part of the `Location` of the answer before.' };
+const STATE = { _state: 'Part of the `Location` in the previous response.' };
 
-/** Pushing and deleting: what a hosted repository can be told. An upstream's name answers `UNSUPPORTED`. */
+/** The operations of a push, and deletion. They work on hosted repositories; others return `UNSUPPORTED`. */
 export const WRITE_OPERATIONS = {
   'start-upload': {
     endpoint: 'uploads',
     methods: ['POST'],
-    summary: 'Starts an upload; or sends a whole blob at once; or makes a blob of another repository part of this one.',
+    summary:
+      'Starts an upload; with `digest`, uploads a whole blob; with `mount`, mounts a blob of another repository.',
     spec: 'end-4a, end-4b, end-11',
     query: {
-      digest: 'The body is the whole blob, and this is its digest.',
-      mount: 'Digest of a blob that need not be sent, as another repository has it.',
-      from: 'The repository that has it; any that the client may pull from when absent.',
-      'digest-algorithm': '`sha256` or `sha512`: in which the blob will be named.',
+      digest: 'Digest of the blob, when the body is the whole blob.',
+      mount: 'Digest of a blob to mount from another repository instead of sending it.',
+      from: 'The repository to mount from; when absent, any that the client may pull from.',
+      'digest-algorithm': "`sha256` or `sha512`: algorithm of the blob's digest.",
     },
-    requestBody: 'The blob with `digest`; else nothing.',
-    answers: [
-      { status: 201, when: 'The blob is in the repository: it was sent whole, or mounted.', headers: CREATED },
+    requestBody: 'The blob with `digest`; otherwise empty.',
+    responses: [
+      { status: 201, when: 'The blob was uploaded or mounted.', headers: CREATED },
       {
         status: 202,
-        when: 'An upload has been started; also when a blob could not be mounted.',
+        when: 'The upload has started, also when a blob could not be mounted.',
         headers: {
           ...SESSION,
-          'OCI-Chunk-Min-Length': 'Bytes that each chunk but the last should have, if that matters.',
+          'OCI-Chunk-Min-Length': 'Minimum number of bytes of each chunk except the last; absent without a minimum.',
         },
       },
     ],
@@ -45,57 +46,57 @@ export const WRITE_OPERATIONS = {
   'get-upload': {
     endpoint: 'upload',
     methods: ['GET', 'HEAD'],
-    summary: 'How far an upload is.',
+    summary: 'Returns the progress of an upload.',
     spec: 'end-13',
-    answers: [{ status: 204, when: 'It can go on.', headers: SESSION }],
+    responses: [{ status: 204, when: 'The upload can continue.', headers: SESSION }],
     errors: ['BLOB_UPLOAD_UNKNOWN', 'BLOB_UPLOAD_INVALID'],
   },
   'append-upload': {
     endpoint: 'upload',
     methods: ['PATCH'],
-    summary: 'Sends a chunk, or all of a blob as a stream. What came before a broken connection is kept.',
+    summary: 'Sends a chunk, or the whole blob as a stream. Bytes received before a connection breaks are kept.',
     spec: 'end-5',
     query: STATE,
     requestHeaders: UPLOAD_BODY,
     requestBody: 'Bytes of the blob.',
-    answers: [{ status: 202, when: 'The bytes are kept.', headers: SESSION }],
+    responses: [{ status: 202, when: 'The bytes are stored.', headers: SESSION }],
     errors: ['BLOB_UPLOAD_UNKNOWN', 'BLOB_UPLOAD_INVALID', 'RANGE_INVALID', 'SIZE_INVALID'],
   },
   'finish-upload': {
     endpoint: 'upload',
     methods: ['PUT'],
-    summary: 'Ends an upload: the blob is in the repository afterwards, if the bytes are those of the digest.',
+    summary: 'Completes an upload: verifies the digest and adds the blob to the repository.',
     spec: 'end-6',
-    query: { digest: 'Of the whole blob. Required.', ...STATE },
+    query: { digest: 'Digest of the whole blob. Required.', ...STATE },
     requestHeaders: UPLOAD_BODY,
-    requestBody: 'The last bytes of the blob; or nothing.',
-    answers: [{ status: 201, when: 'The blob is in the repository.', headers: CREATED }],
+    requestBody: 'The last bytes of the blob, or empty.',
+    responses: [{ status: 201, when: 'The blob is in the repository.', headers: CREATED }],
     errors: ['DIGEST_INVALID', 'BLOB_UPLOAD_UNKNOWN', 'BLOB_UPLOAD_INVALID', 'RANGE_INVALID', 'SIZE_INVALID'],
   },
   'cancel-upload': {
     endpoint: 'upload',
     methods: ['DELETE'],
-    summary: 'Ends an upload without a blob.',
+    summary: 'Cancels an upload.',
     spec: 'end-14',
     query: STATE,
-    answers: [{ status: 204, when: 'Nothing of it is left.' }],
+    responses: [{ status: 204, when: 'The upload and its bytes are removed.' }],
     errors: ['BLOB_UPLOAD_UNKNOWN', 'BLOB_UPLOAD_INVALID'],
   },
   'put-manifest': {
     endpoint: 'manifests',
     methods: ['PUT'],
-    summary: 'Pushes a manifest by tag or by digest. It is kept byte for byte, and its tags name it all at once.',
+    summary: 'Pushes a manifest by tag or by digest. It is stored byte for byte, and all its tags are set together.',
     spec: 'end-7a, end-7b',
-    query: { tag: 'A further tag for it; may be given several times.' },
-    requestHeaders: { 'Content-Type': 'Its media type.' },
+    query: { tag: 'A further tag for the manifest; can be repeated.' },
+    requestHeaders: { 'Content-Type': 'Media type of the manifest.' },
     requestBody: 'The manifest.',
-    answers: [
+    responses: [
       {
         status: 201,
         when: 'The manifest is in the repository.',
         headers: {
           ...CREATED,
-          'OCI-Subject': 'The `subject` of the manifest: it is now among the referrers of that.',
+          'OCI-Subject': 'Digest of the `subject`, whose referrers now include the manifest.',
           'OCI-Tag': 'Each of the further tags.',
         },
       },
@@ -105,17 +106,17 @@ export const WRITE_OPERATIONS = {
   'delete-manifest': {
     endpoint: 'manifests',
     methods: ['DELETE'],
-    summary: 'Removes a tag; or a manifest, by digest, with all tags that name it.',
+    summary: 'Deletes a tag; by digest, deletes a manifest and all tags that point to it.',
     spec: 'end-9',
-    answers: [{ status: 202, when: 'It is gone; its bytes go when garbage is collected.' }],
+    responses: [{ status: 202, when: 'The manifest or tag is deleted; garbage collection removes the bytes.' }],
     errors: ['MANIFEST_UNKNOWN', 'UNSUPPORTED', 'DIGEST_INVALID'],
   },
   'delete-blob': {
     endpoint: 'blobs',
     methods: ['DELETE'],
-    summary: 'Removes a blob from the repository.',
+    summary: 'Deletes a blob from the repository.',
     spec: 'end-10',
-    answers: [{ status: 202, when: 'It is gone; its bytes go when garbage is collected.' }],
+    responses: [{ status: 202, when: 'The blob is deleted; garbage collection removes the bytes.' }],
     errors: ['BLOB_UNKNOWN', 'NAME_UNKNOWN', 'DIGEST_INVALID'],
   },
 } as const satisfies Readonly<Record<string, Operation>>;

@@ -2,18 +2,22 @@ import { type Digest, type DigestAlgorithm, isDigest, parseDigest } from './dige
 import { RegistryError } from './errors.ts';
 import { parseReference, type Reference, referenceText } from './reference.ts';
 
-/** One request of the API that changes content, parsed. */
+/**
+ * A parsed request that changes content.
+ *
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#push
+ */
 export type WriteRequest =
   | {
       readonly kind: 'start-upload';
       readonly repository: string;
-      /** A blob to be linked instead of being sent. */
+      /** A blob to be mounted from another repository. Absent for an upload. */
       readonly mount: Digest | undefined;
-      /** The repository that has it; undefined: any that the client may pull from. */
+      /** The repository to mount from. Absent: any that the client may pull from. */
       readonly from: string | undefined;
-      /** The whole blob is the body. */
+      /** Present when the body is the whole blob. */
       readonly digest: Digest | undefined;
-      /** In which the blob will be named. */
+      /** Algorithm of the blob's digest. */
       readonly algorithm: DigestAlgorithm;
     }
   | { readonly kind: 'get-upload'; readonly repository: string; readonly upload: UploadReference }
@@ -30,15 +34,15 @@ export type WriteRequest =
       readonly kind: 'put-manifest';
       readonly repository: string;
       readonly reference: Reference;
-      /** Further tags that it gets. */
+      /** Further tags for the manifest. */
       readonly tags: readonly string[];
     }
   | { readonly kind: 'delete-manifest'; readonly repository: string; readonly reference: Reference };
 
-/** An upload session, as its URL has it. */
+/** An upload, as identified by its URL. */
 export interface UploadReference {
   readonly id: string;
-  /** What the session was when the URL was given out; undefined when the client made the URL itself. */
+  /** State of the upload when the URL was sent to the client (`_state`). Absent when the client made up the URL. */
   readonly state: string | undefined;
 }
 
@@ -53,14 +57,19 @@ const WRITES: ReadonlySet<string> = new Set<WriteRequest['kind']>([
   'delete-manifest',
 ]);
 
+/** Whether a request of any kind is a {@link WriteRequest}. */
 export function isWrite(request: { readonly kind: string }): request is WriteRequest {
   return WRITES.has(request.kind);
 }
 
-/** A client may give so many tags to a manifest at once. */
+/** Per push of a manifest. */
 const MAX_TAGS = 100;
 
-/** What is wrong with a mount makes it a plain upload, as distribution has it: a client that guessed goes on by sending. */
+/**
+ * An invalid `mount` starts a plain upload, as in distribution: the client then sends the blob.
+ *
+ * @throws {RegistryError} `DIGEST_INVALID` for an invalid `digest` or `digest-algorithm`
+ */
 export function toUploadStart(repository: string, query: URLSearchParams): WriteRequest {
   const mount = query.get('mount') ?? '';
   const digest = query.get('digest');
@@ -74,7 +83,7 @@ export function toUploadStart(repository: string, query: URLSearchParams): Write
   };
 }
 
-/** @throws {RegistryError} `DIGEST_INVALID` when a PUT has no digest */
+/** @throws {RegistryError} `DIGEST_INVALID` for a PUT without a valid digest */
 export function toUploadRequest(
   repository: string,
   id: string,
@@ -93,7 +102,7 @@ export function toUploadRequest(
   }
 }
 
-/** @throws {RegistryError} `TAG_INVALID` for a `tag` parameter that is none */
+/** @throws {RegistryError} `TAG_INVALID` for an invalid `tag` parameter, or for more than 100 of them */
 export function toManifestWrite(
   target: { readonly repository: string; readonly reference: Reference },
   method: string,
@@ -103,11 +112,11 @@ export function toManifestWrite(
   const tags = query.getAll('tag').map((text) => {
     const reference = parseReference(text);
     if (reference.kind === 'tag') return reference.tag;
-    throw new RegistryError('TAG_INVALID', `a digest is no tag: ${referenceText(reference)}`);
+    throw new RegistryError('TAG_INVALID', `not a tag but a digest: ${referenceText(reference)}`);
   });
   if (tags.length > MAX_TAGS) {
     // Section "Pushing Manifests" of the spec names the status.
-    throw new RegistryError('TAG_INVALID', `more than ${MAX_TAGS} tags at once`, { status: 414 });
+    throw new RegistryError('TAG_INVALID', `more than ${MAX_TAGS} tags in one request`, { status: 414 });
   }
   return { kind: 'put-manifest', ...target, tags };
 }
@@ -115,5 +124,8 @@ export function toManifestWrite(
 function parseAlgorithm(text: string | null): DigestAlgorithm {
   if (text === null || text === 'sha256') return 'sha256';
   if (text === 'sha512') return 'sha512';
-  throw new RegistryError('DIGEST_INVALID', `digests are sha256 or sha512, not ${JSON.stringify(text.slice(0, 50))}`);
+  throw new RegistryError(
+    'DIGEST_INVALID',
+    `unknown digest algorithm ${JSON.stringify(text.slice(0, 50))} (use sha256 or sha512)`,
+  );
 }

@@ -11,7 +11,9 @@ import type { Found, PulledManifests, PulledRepository } from './pulled-manifest
 import type {
   CallOptions,
   Manifest,
+  ManifestPut,
   OpenBlob,
+  PushedManifest,
   RedirectedBlob,
   RedirectRequest,
   Registry,
@@ -51,19 +53,14 @@ export type UsageListener = (repository: string, digest: Digest, kind: 'manifest
  */
 export class PullThroughRegistry implements Registry {
   readonly uploads: UploadWriter;
-  readonly putManifest: RegistryWriter['putManifest'];
-  readonly deleteManifest: RegistryDeleter['deleteManifest'];
-  readonly deleteBlob: RegistryDeleter['deleteBlob'];
   readonly #options: PullThroughOptions;
+  readonly #refused: RegistryWriter & RegistryDeleter;
 
   constructor(options: PullThroughOptions) {
     this.#options = options;
     const { name } = options.upstream;
-    const refused = refuseWrites((repository) => `${repository} belongs to upstream ${name}: push and delete are off`);
-    this.uploads = refused.uploads;
-    this.putManifest = refused.putManifest;
-    this.deleteManifest = refused.deleteManifest;
-    this.deleteBlob = refused.deleteBlob;
+    this.#refused = refuseWrites((repository) => `${repository} belongs to upstream ${name}: push and delete are off`);
+    this.uploads = this.#refused.uploads;
   }
 
   async resolveManifest(repository: string, reference: Reference, options?: CallOptions): Promise<Served<Descriptor>> {
@@ -164,6 +161,18 @@ export class PullThroughRegistry implements Registry {
   async listRepositories(): Promise<Page<string>> {
     const { name } = this.#options.upstream;
     throw new RegistryError('UNSUPPORTED', `the catalog of upstream ${name} is not available`);
+  }
+
+  putManifest(repository: string, manifest: PushedManifest): Promise<ManifestPut> {
+    return this.#refused.putManifest(repository, manifest);
+  }
+
+  deleteManifest(repository: string, reference: Reference): Promise<readonly string[]> {
+    return this.#refused.deleteManifest(repository, reference);
+  }
+
+  deleteBlob(repository: string, digest: Digest): Promise<void> {
+    return this.#refused.deleteBlob(repository, digest);
   }
 
   async #storedReferrers(stored: string, digest: Digest): Promise<ManifestDescriptor[]> {

@@ -1,38 +1,38 @@
 import type { RedisFailure } from './failure.ts';
 import type { RedisState } from './redis.ts';
 
-/** What a look at the server found. */
-export interface Verdict {
+/** Result of a probe. */
+export interface ProbeResult {
   readonly state: 'up' | 'read-only' | 'down';
   readonly reason: string | undefined;
 }
 
 export interface AvailabilityOptions {
-  /** Asks the server whether it can be read and written. Never rejects; takes a bounded time. */
-  readonly probe: () => Promise<Verdict>;
+  /** Checks whether the server accepts reads and writes. Never rejects; takes a limited time. */
+  readonly probe: () => Promise<ProbeResult>;
   readonly onChange: (state: RedisState, reason: string | undefined) => void;
-  /** Milliseconds, of any origin. */
+  /** Milliseconds since any point in time. */
   readonly now?: () => number;
 }
 
-/** Failures in a row that close the tier. */
+/** Failures in a row after which Redis counts as down. */
 const MAX_FAILURES_IN_A_ROW = 3;
-/** One node of a cluster that hangs fails only a part of the commands. */
+/** Timeouts within {@link WINDOW_MS} after which Redis counts as down: one hanging node of a cluster fails only some commands. */
 const MAX_TIMEOUTS = 10;
-/** In which {@link MAX_TIMEOUTS} are counted. Milliseconds. */
+/** Milliseconds. */
 const WINDOW_MS = 1_000;
-/** Until the first probe of a tier that was closed, in milliseconds; doubles with every one that fails. */
+/** Delay before the first probe after a failure; doubles with each failed probe. Milliseconds. */
 const MIN_PROBE_DELAY_MS = 200;
 const MAX_PROBE_DELAY_MS = 2_000;
-/** A tier that was open for this long begins with the shortest delay again. Milliseconds. */
+/** After this long without a change, the next failure starts with the shortest delay again. Milliseconds. */
 const STABLE_MS = 10_000;
 
 /**
- * Whether Redis is worth asking. Closed by failures or a lost connection; opened by a probe of its own in the
- * background, so that no pull has to find out.
+ * A circuit breaker for Redis. Failures and a lost connection open it. Probes in the background close it again, so no pull
+ * has to try a server that is down.
  */
 export class Availability {
-  readonly #probe: () => Promise<Verdict>;
+  readonly #probe: () => Promise<ProbeResult>;
   readonly #onChange: AvailabilityOptions['onChange'];
   readonly #now: () => number;
   #state: RedisState = 'starting';
@@ -42,7 +42,7 @@ export class Availability {
   #window = { startedAt: 0, timeouts: 0 };
   #delayMs = MIN_PROBE_DELAY_MS;
   #timer: NodeJS.Timeout | undefined;
-  /** What a probe finds that began before counts for nothing. */
+  /** Changes when results of probes that have started become obsolete. */
   #epoch = 0;
 
   constructor({ probe, onChange, now = () => performance.now() }: AvailabilityOptions) {
@@ -66,10 +66,10 @@ export class Availability {
   failed({ kind, reason }: RedisFailure): void {
     if (this.#state !== 'up' && this.#state !== 'read-only') return;
     if (kind === 'rejected') return;
-    if (kind === 'writes-refused') return this.#close('read-only', reason);
-    if (kind === 'unavailable') return this.#close('down', reason);
+    if (kind === 'writes-refused') return this.#open('read-only', reason);
+    if (kind === 'unavailable') return this.#open('down', reason);
     const timeouts = kind === 'timeout' ? this.#countTimeout() : 0;
-    if (++this.#failuresInARow >= MAX_FAILURES_IN_A_ROW || timeouts >= MAX_TIMEOUTS) this.#close('down', reason);
+    if (++this.#failuresInARow >= MAX_FAILURES_IN_A_ROW || timeouts >= MAX_TIMEOUTS) this.#open('down', reason);
   }
 
   connected(): void {
@@ -95,7 +95,7 @@ export class Availability {
     return ++this.#window.timeouts;
   }
 
-  #close(state: 'read-only' | 'down', reason: string): void {
+  #open(state: 'read-only' | 'down', reason: string): void {
     if (this.#state === state) return;
     if (this.#now() - this.#changedAt > STABLE_MS) this.#delayMs = MIN_PROBE_DELAY_MS;
     this.#become(state, reason);

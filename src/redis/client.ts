@@ -3,24 +3,24 @@ import type { ConnectionOptions } from 'node:tls';
 
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 
-import type { RedisAddress, RedisConfig, RedisTlsConfig } from '../config/config.ts';
+import type { RedisAddress, RedisConnectionOptions, RedisTlsOptions } from './options.ts';
 
-/** Replies keep the shapes they have in RESP2. */
+/** Replies have their RESP2 format. */
 type Options = Omit<RedisOptions, 'replyMapping'>;
 
 /** The library's clients: one connection, or one to each node of a cluster. */
 export type Client = Redis | Cluster;
 
-/** Until the first attempt to connect again; doubles up to the second. Milliseconds. */
+/** Delay before the first attempt to reconnect; doubles up to the second constant. Milliseconds. */
 const MIN_RECONNECT_MS = 50;
 const MAX_RECONNECT_MS = 2_000;
-/** How long a cluster's map of slots may take to come. Milliseconds. */
+/** Timeout for reading a cluster's slots. Milliseconds. */
 const SLOTS_TIMEOUT_MS = 1_000;
-/** Between two tries of a command that a node of a cluster could not take; nobody waits for it by then. Milliseconds. */
+/** Delay before the library retries a command that a node of a cluster did not accept. Callers no longer wait then. Milliseconds. */
 const CLUSTER_RETRY_MS = 100;
 
-/** @returns undefined for a plain connection. @throws {Error} naming the file that cannot be read */
-export async function loadTls(tls: RedisTlsConfig | undefined): Promise<ConnectionOptions | undefined> {
+/** @returns undefined for a connection without TLS. @throws {Error} with the name of a file that cannot be read */
+export async function loadTls(tls: RedisTlsOptions | undefined): Promise<ConnectionOptions | undefined> {
   if (tls === undefined) return undefined;
   const { certificateFile, keyFile, caFiles } = tls;
   const [cert, key, ca] = await Promise.all([
@@ -40,75 +40,79 @@ async function readPem(configKey: string, path: string): Promise<Buffer> {
   }
 }
 
+/** Exponential, with jitter. @param attempt from 1 */
 export function reconnectDelayMs(attempt: number): number {
   return Math.min(MIN_RECONNECT_MS * 2 ** Math.min(attempt - 1, 10), MAX_RECONNECT_MS) * (0.75 + Math.random() / 2);
 }
 
-/** Begins to connect, and goes on trying until it is told to disconnect. Commands fail at once until it is connected. */
-export function createClient(config: RedisConfig, tls: ConnectionOptions | undefined): Client {
-  const { topology } = config;
+/** Starts to connect, and retries until `disconnect` is called. Commands fail at once while it is not connected. */
+export function createClient(options: RedisConnectionOptions, tls: ConnectionOptions | undefined): Client {
+  const { topology } = options;
   if (topology.kind !== 'cluster') {
     return new Redis({
-      ...singleOptions(config, tls),
+      ...singleOptions(options, tls),
       retryStrategy: reconnectDelayMs,
       sentinelRetryStrategy: reconnectDelayMs,
     });
   }
   return new Cluster(topology.nodes.map(toNode), {
     enableOfflineQueue: false,
-    maxRedirections: config.maxRedirects,
+    maxRedirections: options.maxRedirects,
     retryDelayOnFailover: CLUSTER_RETRY_MS,
     retryDelayOnClusterDown: CLUSTER_RETRY_MS,
     slotsRefreshTimeout: SLOTS_TIMEOUT_MS,
     clusterRetryStrategy: reconnectDelayMs,
-    redisOptions: commonOptions(config, tls),
+    redisOptions: commonOptions(options, tls),
   });
 }
 
 /**
- * A connection for subscriptions alone; it ends when it is lost. On a cluster any node will do, as all of them hear what
- * is published.
+ * A connection for subscriptions, which does not reconnect. In a cluster it can use any node, because messages reach all nodes.
  *
- * @param attempt counts from 0, to take another node each time
+ * @param attempt from 0; each attempt uses another node
  */
-export function createSubscriber(config: RedisConfig, tls: ConnectionOptions | undefined, attempt: number): Redis {
-  return new Redis({ ...singleOptions(config, tls, attempt), retryStrategy: null, sentinelRetryStrategy: () => null });
+export function createSubscriber(
+  options: RedisConnectionOptions,
+  tls: ConnectionOptions | undefined,
+  attempt: number,
+): Redis {
+  return new Redis({ ...singleOptions(options, tls, attempt), retryStrategy: null, sentinelRetryStrategy: () => null });
 }
 
-function singleOptions(config: RedisConfig, tls: ConnectionOptions | undefined, attempt = 0): Options {
-  const { topology } = config;
-  const common = commonOptions(config, tls);
-  if (topology.kind === 'standalone') return { ...common, ...toNode(topology.address), db: config.database };
+function singleOptions(options: RedisConnectionOptions, tls: ConnectionOptions | undefined, attempt = 0): Options {
+  const { topology } = options;
+  const common = commonOptions(options, tls);
+  if (topology.kind === 'standalone') return { ...common, ...toNode(topology.address), db: options.database };
   if (topology.kind === 'cluster') {
     const node = topology.nodes[attempt % topology.nodes.length];
     return { ...common, ...(node && toNode(node)) };
   }
   return {
     ...common,
-    db: config.database,
+    db: options.database,
     name: topology.masterName,
     sentinels: topology.sentinels.map(toNode),
     sentinelUsername: topology.username,
     sentinelPassword: topology.password,
-    sentinelCommandTimeout: config.readTimeoutMs,
-    // Tells the master from what a sentinel still takes for it.
+    sentinelCommandTimeout: options.readTimeoutMs,
+    // Detects a server that a sentinel still reports as master, and that no longer is.
     enableReadyCheck: true,
     ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls }),
   };
 }
 
-function commonOptions(config: RedisConfig, tls: ConnectionOptions | undefined): Options {
-  const { identity } = config;
+function commonOptions(options: RedisConnectionOptions, tls: ConnectionOptions | undefined): Options {
+  const { identity } = options;
   return {
-    username: config.username,
-    password: config.password,
-    connectionName: config.clientName,
-    protocol: config.protocol,
-    connectTimeout: config.connectTimeoutMs,
-    socketTimeout: config.readTimeoutMs,
+    username: options.username,
+    password: options.password,
+    connectionName: options.clientName,
+    protocol: options.protocol,
+    connectTimeout: options.connectTimeoutMs,
+    socketTimeout: options.readTimeoutMs,
     disableClientInfo: identity === undefined,
     clientInfoTag: identity || undefined,
-    // Whoever asks has something better to do than to wait for a connection, or for a second try.
+    // Callers have a fallback, which is faster than waiting for a connection or a retry.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,

@@ -1,41 +1,33 @@
 import { Cluster } from 'ioredis';
 
-import type { RedisConfig } from '../config/config.ts';
-import { Availability, type Verdict } from './availability.ts';
+import { Availability, type ProbeResult } from './availability.ts';
 import { type Client, createClient, createSubscriber, loadTls } from './client.ts';
 import { withDeadline } from './deadline.ts';
 import { describeFailure } from './failure.ts';
 import { redisKeys } from './keys.ts';
+import type { RedisConnectionOptions } from './options.ts';
 import type { Redis, RedisCommands, RedisEvents, RedisListener, RedisOperation, RedisState } from './redis.ts';
 import { Subscriber } from './subscriber.ts';
 
-export interface CreateRedisOptions {
-  readonly events: RedisEvents;
-}
-
-/** Long enough for a server that is busy, short enough to notice one that hangs. Milliseconds. */
+/** Long enough for a busy server, short enough to detect one that hangs. Milliseconds. */
 const PROBE_TIMEOUT_MS = 1_000;
 const PROBE_TTL_MS = 1_000;
 
-/**
- * Redis, standalone, behind Sentinel, or a cluster. Does not wait for it: it may be there later, or never.
- *
- * @throws {Error} when a file of the TLS configuration cannot be read
- */
-export async function createRedis(config: RedisConfig, { events }: CreateRedisOptions): Promise<Redis> {
-  const tls = await loadTls(config.tls);
-  const client = createClient(config, tls);
+/** Imports ioredis: call it by `createRedis`, which loads this module when it is needed. */
+export async function connectRedis(options: RedisConnectionOptions, events: RedisEvents): Promise<Redis> {
+  const tls = await loadTls(options.tls);
+  const client = createClient(options, tls);
   const subscriber = new Subscriber({
-    createClient: (attempt) => createSubscriber(config, tls, attempt),
-    timeoutMs: config.readTimeoutMs,
+    createClient: (attempt) => createSubscriber(options, tls, attempt),
+    timeoutMs: options.readTimeoutMs,
   });
-  return new RedisConnection({ client, subscriber, config, events });
+  return new RedisConnection({ client, subscriber, options, events });
 }
 
 interface Parts {
   readonly client: Client;
   readonly subscriber: Subscriber;
-  readonly config: RedisConfig;
+  readonly options: RedisConnectionOptions;
   readonly events: RedisEvents;
 }
 
@@ -46,16 +38,16 @@ class RedisConnection implements Redis {
   readonly #deadlineMs: Readonly<Record<RedisOperation['patience'], number>>;
   readonly #availability: Availability;
   #lastError = 'connection lost';
-  /** This connection led to a server that could be written. */
+  /** Whether the server of this connection has accepted a write. */
   #hasWritten = false;
-  /** Why this connection is of no use, although some commands work. */
+  /** Why this connection must not be used, although some commands work. Absent when it can be used. */
   #misconfigured: string | undefined;
 
-  constructor({ client, subscriber, config, events }: Parts) {
+  constructor({ client, subscriber, options, events }: Parts) {
     this.#client = client;
     this.#subscriber = subscriber;
     this.#events = events;
-    this.#deadlineMs = { pull: config.deadlineMs, background: config.readTimeoutMs };
+    this.#deadlineMs = { pull: options.deadlineMs, background: options.readTimeoutMs };
     this.#availability = new Availability({
       probe: () => this.#probe(),
       onChange: (state, reason) => events.redisChanged({ state, reason }),
@@ -85,7 +77,7 @@ class RedisConnection implements Redis {
       if (isMisconfigured) this.#misconfigured = reason;
       this.#events.redisCalled({ ...ended(), failure: kind, reason });
       this.#availability.failed({ kind, reason });
-      this.#leaveIfDemoted(reason);
+      this.#reconnectIfDemoted(reason);
       return fallback;
     }
   }
@@ -104,7 +96,7 @@ class RedisConnection implements Redis {
     const client = this.#client;
     client.on('error', (err: unknown) => {
       this.#lastError = describeFailure(err).reason;
-      // Sentinels that do not answer are an error without a connection that could be lost.
+      // When no sentinel responds, there is an error, but no connection whose loss would be reported.
       if (client.status !== 'ready') this.#availability.disconnected(this.#lastError);
     });
     client.on('node error', (err: unknown) => {
@@ -119,29 +111,28 @@ class RedisConnection implements Redis {
     });
   }
 
-  async #probe(): Promise<Verdict> {
+  async #probe(): Promise<ProbeResult> {
     if (this.#misconfigured !== undefined) return { state: 'down', reason: this.#misconfigured };
-    const refusal = (await this.#refusal(() => this.#read())) ?? (await this.#refusal(() => this.#write()));
-    if (refusal === undefined) return { state: 'up', reason: undefined };
-    this.#leaveIfDemoted(refusal.reason);
-    return { state: refusal.kind === 'writes-refused' ? 'read-only' : 'down', reason: refusal.reason };
+    const failure = (await this.#failureOf(() => this.#read())) ?? (await this.#failureOf(() => this.#write()));
+    if (failure === undefined) return { state: 'up', reason: undefined };
+    this.#reconnectIfDemoted(failure.reason);
+    return { state: failure.kind === 'writes-refused' ? 'read-only' : 'down', reason: failure.reason };
   }
 
-  async #refusal(ask: () => Promise<unknown>) {
+  async #failureOf(work: () => Promise<unknown>) {
     try {
-      await withDeadline(ask(), PROBE_TIMEOUT_MS);
+      await withDeadline(work(), PROBE_TIMEOUT_MS);
       return undefined;
     } catch (err) {
       return describeFailure(err);
     }
   }
 
-  /** Every master of a cluster is connected by this, and none may hang; one that is gone costs only its own keys. */
+  /** Connects every master of a cluster. A hanging one fails the probe; one that is down only makes its keys unavailable. */
   async #read(): Promise<void> {
     const client = this.#client;
     if (client instanceof Cluster) {
-      const gone = (err: unknown) => describeFailure(err);
-      await Promise.all(client.nodes('master').map((node) => node.ping().catch(gone)));
+      await Promise.all(client.nodes('master').map((node) => node.ping().catch(() => undefined)));
     }
     await client.get(redisKeys.probe());
   }
@@ -151,8 +142,8 @@ class RedisConnection implements Redis {
     this.#hasWritten = true;
   }
 
-  /** A master that has become a replica keeps its connections; a new one leads to the master, by Sentinel or by name. */
-  #leaveIfDemoted(reason: string): void {
+  /** A master that becomes a replica keeps its connections. A new connection reaches the master, by Sentinel or by DNS name. */
+  #reconnectIfDemoted(reason: string): void {
     if (!reason.startsWith('READONLY') || !this.#hasWritten || this.#client instanceof Cluster) return;
     this.#lastError = reason;
     this.#client.disconnect(true);

@@ -1,10 +1,12 @@
 import { RedisDeadlineError } from './failure.ts';
 
 /**
- * The same, or a {@link RedisDeadlineError} when it takes longer. What comes later is not looked at.
+ * Waits for a result until a deadline. Later results are ignored.
  *
- * A process that was busy itself finds its timer due and the answer unread in the socket; so the socket is read once
- * more before the time counts as over.
+ * When this process was busy, the timer may be due while the reply is still unread in the socket. So the socket is read once
+ * more before the deadline takes effect.
+ *
+ * @throws {RedisDeadlineError}
  */
 export async function withDeadline<T>(work: Promise<T>, deadlineMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

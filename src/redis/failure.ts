@@ -1,33 +1,36 @@
+import { ReplyError } from 'ioredis';
+
 import type { RedisFailureKind } from './redis.ts';
 
+/** Why a command failed. */
 export interface RedisFailure {
   readonly kind: RedisFailureKind;
-  /** For people; without what was sent, which can hold a password. */
+  /** For people. Without arguments of the command, which may contain a password. */
   readonly reason: string;
-  /** Some keys may be had and others not, for as long as this connection lasts. */
+  /** The connection can access only some of the keys. */
   readonly isMisconfigured?: boolean;
 }
 
-/** No answer within the time that there was. */
+/** No reply before the deadline. */
 export class RedisDeadlineError extends Error {
   override readonly name = 'RedisDeadlineError';
 
   constructor(deadlineMs: number) {
-    super(`no answer within ${deadlineMs} ms`);
+    super(`no reply within ${deadlineMs} ms`);
   }
 }
 
-/** First words of error replies: full, a replica, or not allowed to write by its own rules. */
+/** First words of error replies to writes: the server is full, a replica, or configured not to accept writes now. */
 const WRITES_REFUSED = new Set(['OOM', 'READONLY', 'MISCONF', 'NOREPLICAS']);
-/** First words of error replies that every other command would get as well. */
+/** First words of error replies that every command would get. */
 const UNAVAILABLE = new Set(['LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'TRYAGAIN', 'BUSY', 'NOAUTH', 'WRONGPASS', 'ASK']);
 
-const NODE_OF_CLUSTER = 'the server is a node of a cluster: redis.addrs has to name two or more';
+const NODE_OF_CLUSTER = 'the server is a node of a cluster: list two or more nodes in redis.addrs';
 
-/** What an error of the client, or of the server, says about the tier. */
+/** Classifies an error of the client library or the server. */
 export function describeFailure(err: unknown): RedisFailure {
   const message = err instanceof Error ? err.message : String(err);
-  // A server that does not know a command repeats its arguments.
+  // The reply to an unknown command repeats the arguments.
   const reason = message.replace(/,? with args beginning with.*$/s, '').slice(0, 200);
   if (err instanceof RedisDeadlineError) return { kind: 'timeout', reason };
   const [word = ''] = message.split(' ', 1);
@@ -36,6 +39,5 @@ export function describeFailure(err: unknown): RedisFailure {
   if (word === 'MOVED') {
     return { kind: 'unavailable', reason: NODE_OF_CLUSTER, isMisconfigured: true };
   }
-  const isReply = err instanceof Error && err.name === 'ReplyError';
-  return { kind: isReply ? 'rejected' : 'connection', reason };
+  return { kind: err instanceof ReplyError ? 'rejected' : 'connection', reason };
 }

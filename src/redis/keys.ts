@@ -1,46 +1,46 @@
 /*
- * Distribution's keys are its own, to the letter, so that it and we can share one Redis. None of them has a hash tag, so
- * on a cluster they lie on different nodes: a command names one of them, and nothing relies on two changing together.
+ * The keys of distribution's cache are exactly the same as in distribution, so that both can share one Redis. These keys have
+ * no hash tag and are on different nodes of a cluster: a command uses only one of them, and their changes are independent.
  */
 
-/** Bump when the shape of a stored value changes: old keys then expire unread. */
+/** Change this when the format of a stored value changes: old keys then expire unread. */
 const PREFIX = 'layover:v1';
 
-/** Every Redis key and channel in use: what it holds, of which type, for how long. */
+/** Every Redis key and channel in use, with its type, content and lifetime. */
 export const redisKeys = {
-  /** Set: digests that the repository has, blobs and manifests alike. Distribution's; never expires. */
+  /** Set: digests of the repository's blobs and manifests. Distribution's; never expires. */
   repositoryBlobs: (repository: string) => `repository::${repository}::blobs`,
 
-  /** Hash: `mediatype` of one digest in one repository. Distribution's; never expires, as it takes a member without it for a failure. */
+  /** Hash: `mediatype` of a digest in a repository. Distribution's; never expires: it treats a member of the set without one as an error. */
   repositoryDescriptor: (repository: string, digest: string) => `repository::${repository}::blobs::${digest}`,
 
-  /** Hash: `digest`, `size` and `mediatype` of one digest. Distribution's; from us it expires after a day. */
+  /** Hash: `digest`, `size` and `mediatype` of a digest. Distribution's; expires after a day when Layover writes it. */
   descriptor: (digest: string) => `blobs::${digest}`,
 
-  /** Channel: `<sender> <repository>@<digest>` of a descriptor that was removed. */
+  /** Channel: `<sender> <repository>@<digest>` for each removed descriptor. */
   removedDescriptors: () => key('removed-descriptors'),
 
-  /** String: written to see whether it can be. Expires after a second. */
+  /** String: written to check that writes are possible. Expires after a second. */
   probe: () => key('probe'),
 
-  /** String: what replicas show each other. Never expires. */
+  /** String: secret with which replicas authenticate to each other. Never expires. */
   peerSecret: () => key('peer-secret'),
 
   /** String: `<owner> <token> <address>` of the process that holds the lease. Expires when it is not renewed. */
   lease: (name: string) => tagged('lease', name),
 
-  /** String: the token given out last for this lease. Expires a day after the last one. */
+  /** String: the last token of this lease. Expires a day after it was created. */
   leaseToken: (name: string) => tagged('lease', name, 'token'),
 
   /**
-   * What all keys of the usage index begin with: scripts append to it, and all of them lie on one node of a cluster. None expires.
+   * Common prefix of the keys of the usage index: scripts append to it, and all of them are on one node of a cluster. None expires.
    *
    * - `:meta`, hash: `bytes`, `digests`, `references`, `changes` and `marker-<name>`
    * - `:repositories`, sorted set: names, all with the score 0
    * - `:r:<name>`, hash: `<kind><digest>` → `<bytes> <last use>[ <rank>]`, of one repository
    * - `:q:<kind>`, sorted set: `<digest> <name>` by rank, in Unix milliseconds
-   * - `:d:<digest>`, hash: `s` bytes, `n` references, `p` parts, `<kind><name>` for each holder, `w<digest>` for each whole
-   * - `:loose`, sorted set: digests that nobody holds, all with the score 0
+   * - `:d:<digest>`, hash: `s` bytes, `n` references, `p` parts, `<kind><name>` for each reference, `w<digest>` for each parent
+   * - `:loose`, sorted set: unreferenced digests, all with the score 0
    * - `:pins`, hash: pattern → Unix milliseconds
    */
   index: () => tagged('index', 'usage'),
@@ -48,19 +48,19 @@ export const redisKeys = {
   /** String: `<owner> <token> ` of the process that removes the digest. Expires when it is not renewed. */
   removal: (digest: string) => `${tagged('index', 'usage')}:removal:${digest}`,
 
-  /** Sorted set: who is linking the digest right now, by the time until which that counts. Expires. */
+  /** Sorted set: the writers that are linking the digest, by the time at which their claim ends. Expires. */
   linking: (digest: string) => `${tagged('index', 'usage')}:linking:${digest}`,
 
-  /** Sorted set: `<digest> <bytes>` that running fills will take, by the time until which that counts. */
+  /** Sorted set: `<digest> <bytes>` reserved for running fills, by the time at which the reservation ends. */
   reserved: () => `${tagged('index', 'usage')}:reserved`,
 } as const;
 
-// Parts are escaped so that ("a:b", "c") and ("a", "b:c") can not meet in one key.
+// Parts are escaped so that ("a:b", "c") and ("a", "b:c") result in different keys.
 function key(...parts: readonly [string, ...string[]]): string {
   return [PREFIX, ...parts.map(encodeURIComponent)].join(':');
 }
 
-/** Keys with the same tag lie on the same node of a cluster, so that one script may use them. */
+/** Keys with the same hash tag are on the same node of a cluster, so that one script can use them. */
 function tagged(kind: string, name: string, ...rest: readonly string[]): string {
   return [PREFIX, kind, `{${encodeURIComponent(name)}}`, ...rest].join(':');
 }

@@ -6,32 +6,33 @@ import type { Redis } from './redis.ts';
 
 export interface LeadershipOptions {
   readonly leases: Leases;
-  /** What is led. */
+  /** Name of the lease. */
   readonly name: string;
-  /** Another process leads after so long when the one that does was killed. Milliseconds. */
+  /** Time after which another process takes over from one that was killed. Milliseconds. */
   readonly ttlMs: number;
 }
 
+/** The work of a leader. */
 export interface Term {
   begin(): Promise<void>;
-  /** Another may be leading by now. What has begun is finished, or broken off. */
+  /** Finishes or aborts running work. Another process may already be the leader. */
   end(): Promise<void>;
 }
 
-/** After so long another process leads when the one that did was killed. Milliseconds. */
+/** Time after which another process takes over from one that was killed. Milliseconds. */
 const TTL_MS = 6_000;
-/** How often in its time a lease that another has is asked for. */
+/** Attempts per TTL to acquire a lease that another process holds. */
 const POLLS = 3;
-/** The same, of a piece of work. Milliseconds. */
+/** Interval between attempts to acquire the lease for a piece of work. Milliseconds. */
 const WORK_POLL_MS = 100;
 
-/** @param name what is led */
+/** @param name of the work that only the leader does */
 export function createLeadership(redis: Redis, name: string): Leadership {
   const leases = new Leases({ redis, address: hostname(), patience: 'background' });
   return new Leadership({ leases, name, ttlMs: TTL_MS });
 }
 
-/** Which of the processes that share a Redis does what only one may do: at a time, and with a lease. */
+/** Elects one of the processes that share a Redis as the leader, by a lease. */
 export class Leadership {
   readonly #options: LeadershipOptions;
   readonly #stopped = new AbortController();
@@ -41,7 +42,7 @@ export class Leadership {
     this.#options = options;
   }
 
-  /** Leads whenever nobody else does, until {@link stop}. */
+  /** Becomes the leader whenever there is none, until {@link stop}. */
   start(term: Term): void {
     this.#leading ??= this.#lead(term);
   }
@@ -52,12 +53,15 @@ export class Leadership {
   }
 
   /**
-   * Does a piece of work that only one process does at a time.
+   * Does a piece of work that only one process may do at a time, whether or not this process is the leader.
    *
-   * @param options.waitMs for whoever does it now
-   * @returns undefined when it was not our turn in time, or Redis cannot be asked
+   * @param options.waitMs how long to wait for a process that does it now
+   * @returns undefined when the wait was too long, or Redis is unavailable
    */
-  async alone<T>(work: (lost: AbortSignal) => Promise<T>, { waitMs }: { waitMs: number }): Promise<T | undefined> {
+  async runExclusively<T>(
+    work: (lost: AbortSignal) => Promise<T>,
+    { waitMs }: { waitMs: number },
+  ): Promise<T | undefined> {
     const { leases, name, ttlMs } = this.#options;
     for (let waited = 0; waited <= waitMs; waited += WORK_POLL_MS) {
       const attempt = await leases.acquire(`${name}-work`, ttlMs);

@@ -4,46 +4,48 @@ import { redisKeys } from './keys.ts';
 import type { Redis, RedisOperation } from './redis.ts';
 import { createScript, runScript } from './scripts.ts';
 
-/** The right to do something alone, for as long as it is renewed. Given back by {@link release}, or by dying. */
+/** An exclusive right that lasts while it is renewed. It ends with {@link release}, or some time after its process died. */
 export interface Lease {
-  /** Greater than that of every holder before. A place that remembers the greatest it saw can turn a late one away. */
+  /** A fencing token, greater than those of all earlier holders: a resource that keeps the greatest one can reject a late writer. */
   readonly token: number;
   /**
-   * Aborted when the lease is no longer ours for certain: taken by another, or not renewed in time. It is looked at
-   * anew with every access, so that a process that was paused finds it aborted before any timer had a chance to fire.
+   * Aborted as soon as another process may hold the lease: it was taken over, or not renewed in time. Each access checks the
+   * time, so that a process that was paused sees it aborted before any timer fires.
    */
   readonly lost: AbortSignal;
-  /** Asks Redis whether it is still ours, and prolongs it. False: {@link lost}. Done by itself three times per TTL. */
+  /** Extends the lease. Called automatically three times per TTL. @returns false when the lease is {@link lost} */
   renew(): Promise<boolean>;
-  /** Lets the next one have it at once. {@link lost} is aborted afterwards. */
+  /** Ends the lease, so that another process can acquire it at once. {@link lost} is aborted afterwards. */
   release(): Promise<void>;
 }
 
+/** The process that holds a lease. */
 export interface LeaseHolder {
-  /** Where the holder is reached, in its own words. */
+  /** {@link LeasesOptions.address} of the holder. */
   readonly address: string;
   readonly token: number;
-  /** Until it ends unless it is renewed. Milliseconds. */
+  /** Time until the lease ends if it is not renewed. Milliseconds. */
   readonly remainingMs: number;
 }
 
+/** Result of {@link Leases.acquire}. */
 export type LeaseAttempt =
   | { readonly kind: 'held'; readonly lease: Lease }
   | { readonly kind: 'taken'; readonly holder: LeaseHolder }
-  /** Redis is: nobody knows who holds it, and the caller works as if it were alone. */
+  /** Redis is unavailable: the holder is unknown, and the caller works as if there were no other process. */
   | { readonly kind: 'unavailable' };
 
 export interface LeasesOptions {
   readonly redis: Redis;
-  /** Told to those who come second, such as the URL of this process. */
+  /** Returned to processes that find the lease taken, such as the URL of this process. */
   readonly address: string;
-  /** `background`: whoever wants the lease has the time to wait for an answer. Default: pull. */
+  /** Which deadline applies to acquiring a lease. @default 'pull' */
   readonly patience?: RedisOperation['patience'];
   /** Unix milliseconds. */
   readonly now?: () => number;
 }
 
-/** Tokens of a lease nobody took for this long begin at the server's clock again, which is ahead of them. Milliseconds. */
+/** When a lease was not acquired for this long, its tokens start at the server's clock again, which is ahead of them. Milliseconds. */
 const TOKEN_TTL_MS = 86_400_000;
 /** Renewals per TTL. */
 const HEARTBEATS = 3;
@@ -53,8 +55,8 @@ const RENEW: RedisOperation = { name: 'LeaseRenew', writes: true, patience: 'bac
 const RELEASE: RedisOperation = { name: 'LeaseRelease', writes: true, patience: 'background' };
 
 // KEYS: lease, token. ARGV: owner, address, TTL and TTL of the token in milliseconds.
-// A token is ahead of the last one and of the clock (microseconds, and no two are given out within one), so that a server that lost some writes in a failover, or was
-// flushed, does not give one out again.
+// A token is greater than the last one and than the clock in microseconds, and two are never created within one microsecond. So
+// a server that lost writes in a failover, or was flushed, does not repeat a token.
 const acquireScript = createScript(`
 local held = redis.call('GET', KEYS[1])
 if held then return {0, held, redis.call('PTTL', KEYS[1])} end
@@ -78,7 +80,7 @@ local held = redis.call('GET', KEYS[1])
 if not held or string.sub(held, 1, #ARGV[1] + 1) ~= ARGV[1] .. ' ' then return 0 end
 return redis.call('DEL', KEYS[1])`);
 
-/** Gives out leases by name, among all processes that use the same Redis. */
+/** Leases by name, among all processes that use the same Redis. */
 export class Leases {
   readonly #redis: Redis;
   readonly #address: string;
@@ -92,7 +94,7 @@ export class Leases {
     this.#now = now;
   }
 
-  /** Does not wait for the holder; never throws. */
+  /** Does not wait for the present holder. Never rejects. */
   async acquire(name: string, ttlMs: number): Promise<LeaseAttempt> {
     const owner = randomUUID();
     const clock = new LeaseClock(ttlMs, this.#now);
@@ -103,13 +105,13 @@ export class Leases {
       (commands) => runScript(commands, acquireScript, { keys, args }),
       [],
     );
-    const [isOurs, text, remainingMs] = Array.isArray(reply) ? (reply as unknown[]) : [];
+    const [isAcquired, text, remainingMs] = Array.isArray(reply) ? (reply as unknown[]) : [];
     if (typeof text !== 'string') {
-      // It may have been given to us all the same, too late; without this everybody would wait for it to end.
+      // The server may have executed a command whose reply was late; without this, all processes would wait for the TTL.
       void releaseLease(this.#redis, redisKeys.lease(name), owner);
       return { kind: 'unavailable' };
     }
-    if (isOurs === 1) {
+    if (isAcquired === 1) {
       const key = redisKeys.lease(name);
       return {
         kind: 'held',
@@ -122,10 +124,10 @@ export class Leases {
 }
 
 /**
- * Like a lease, of a key that the caller sets to `<owner> 0 ` when nothing speaks against it: there is nobody whose token would be
- * compared.
+ * A lease without a fencing token, of a key that the caller sets to `<owner> 0 ` under its own conditions.
  *
- * @param take sets the key. @returns undefined when the key could not be set
+ * @param take sets the key, and resolves to whether it did
+ * @returns undefined when the key was not set
  */
 export async function takeLease(
   redis: Redis,
@@ -143,8 +145,8 @@ async function releaseLease(redis: Redis, key: string, owner: string): Promise<v
 }
 
 /**
- * Until when a lease is ours for certain: counted from before it was asked for. By the wall clock, which goes on while
- * the machine sleeps, and by the monotonic one, which nobody sets back; whichever is further.
+ * The remaining time of a lease, counted from before the request for it. Uses the wall clock, which advances while the machine
+ * sleeps, and the monotonic clock, which is never set back; the one that advanced more counts.
  */
 class LeaseClock {
   readonly #ttlMs: number;
@@ -202,13 +204,13 @@ class HeldLease implements Lease {
   async renew(): Promise<boolean> {
     if (this.lost.aborted) return false;
     const { redis, key, owner, ttlMs, clock } = this.#options;
-    const asked = clock.read();
+    const requestedAt = clock.read();
     const input = { keys: [key], args: [owner, ttlMs] } as const;
     const reply = await redis.call(RENEW, (commands) => runScript(commands, renewScript, input), undefined);
-    if (reply === 0) this.#lose('lease taken by another');
-    // The clock decides first: an answer that was long under way does not revive what has ended meanwhile.
+    if (reply === 0) this.#lose('lease taken by another process');
+    // The clock takes precedence: a late reply does not revive a lease that has ended.
     if (reply === 1 && !this.lost.aborted) {
-      clock.restart(asked);
+      clock.restart(requestedAt);
       this.#watchEnd();
     }
     return !this.lost.aborted;

@@ -6,9 +6,9 @@ import type { Redis, RedisOperation } from './redis.ts';
 const SHARE: RedisOperation = { name: 'PeerSecret', writes: true, patience: 'background' };
 
 /**
- * What all replicas that use the same Redis know, and nobody else: the first one makes it up.
+ * A secret that all replicas with the same Redis share. The first replica creates it.
  *
- * @returns asks Redis once; undefined while it cannot be asked
+ * @returns a function that reads the secret from Redis once, and returns undefined while Redis is unavailable
  */
 export function createPeerSecret(redis: Redis): () => Promise<string | undefined> {
   const proposal = randomBytes(32).toString('hex');

@@ -1,27 +1,29 @@
 import type { RedisCommander } from 'ioredis';
 
-/** Every command of Redis, as a method. Each call touches one key, or keys of one hash tag. */
+/** Every command of Redis, as a method. A call uses one key, or keys with one hash tag. */
 export type RedisCommands = RedisCommander;
 
-/** What is asked of Redis, by the name that metrics have for it. */
+/** Kind of a command, or of several that belong together. */
 export interface RedisOperation {
+  /** Name in metrics. */
   readonly name: string;
-  /** Has to be taken by a server that is full or only a replica, too. */
+  /** Whether a server must accept writes for it, which a full server or a replica does not. */
   readonly writes: boolean;
-  /** `pull`: a client is waiting for a blob; `background`: nobody is. */
+  /** Which deadline applies. `pull`: a client waits for a blob; `background`: no client waits. */
   readonly patience: 'pull' | 'background';
 }
 
-/** `read-only`: it answers and takes nothing, as when it is full or only a replica. */
+/** `read-only`: the server responds and accepts no writes, for example because it is full or a replica. */
 export type RedisState = 'starting' | 'up' | 'read-only' | 'down';
 
-/** Why a command had no answer. */
+/** Why a command failed. */
 export type RedisFailureKind = 'timeout' | 'connection' | 'unavailable' | 'writes-refused' | 'rejected';
 
+/** Events for logs and metrics. */
 export interface RedisEvents {
   /** Once per change. `reason` is for people, without secrets. */
   redisChanged(event: { readonly state: RedisState; readonly reason: string | undefined }): void;
-  /** Once per command, or group of commands, that was sent. Not for those that were spared. */
+  /** Once per operation that was sent; not for operations that were skipped. */
   redisCalled(event: {
     readonly operation: string;
     readonly durationMs: number;
@@ -30,27 +32,26 @@ export interface RedisEvents {
   }): void;
 }
 
+/** A listener of a channel. */
 export interface RedisListener {
   onMessage(message: string): void;
-  /** The channel is listened to from now on; what was published before may have been missed. */
+  /** The subscription starts now; earlier messages may have been missed. */
   onGap(): void;
 }
 
-/**
- * A tier that may be absent. Nothing here throws or waits for long because of Redis: whoever asks says what to go on with.
- */
+/** Redis as an optional service: no call fails or takes long because of it, since every call has a fallback. */
 export interface Redis {
   readonly state: RedisState;
   /**
-   * The one way to Redis.
+   * Sends commands.
    *
-   * @param work may be called again by nobody; what it throws counts as a failure of Redis
-   * @returns what `work` gives, or `fallback`: at once while Redis is not available, and when it does not answer within
-   *   the deadline that goes with the operation's patience. A command that was too late may still be executed.
+   * @param work sends the commands, and is called at most once. When it rejects, that counts as a failure of Redis
+   * @returns the result of `work`, or `fallback`: at once while Redis is unavailable, and when `work` fails or takes longer
+   *   than the operation's deadline. The server may still execute a command after its deadline.
    */
   call<T, F>(operation: RedisOperation, work: (commands: RedisCommands) => Promise<T>, fallback: F): Promise<T | F>;
-  /** One listener per channel, until {@link close}. */
+  /** Subscribes to a channel until {@link close}. A channel has one listener. */
   listen(channel: string, listener: RedisListener): void;
-  /** Later calls fall back. */
+  /** Later calls return their fallback. */
   close(): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 import type { RedisCommands } from './redis.ts';
 
-/** A Lua script; all of its keys have one hash tag. */
+/** A Lua script. All of its keys have the same hash tag. */
 export interface RedisScript {
   readonly source: string;
   readonly sha: string;
@@ -17,7 +17,7 @@ export interface ScriptInput {
   readonly args: readonly (string | number)[];
 }
 
-/** By its hash; the text goes over the wire only when the server does not have it, as after a restart or failover. */
+/** Runs a script by its hash. Sends the source only when the server does not have it, as after a restart or failover. */
 export async function runScript(
   commands: RedisCommands,
   { source, sha }: RedisScript,

@@ -5,16 +5,16 @@ import { withDeadline } from './deadline.ts';
 import type { RedisListener } from './redis.ts';
 
 export interface SubscriberOptions {
-  /** @param attempt counts from 0 */
+  /** @param attempt from 0 */
   readonly createClient: (attempt: number) => Client;
-  /** Of a ping. Milliseconds. */
+  /** Timeout of a ping or subscription. Milliseconds. */
   readonly timeoutMs: number;
 }
 
-/** How often a silent connection is asked whether it is still there. Milliseconds. */
+/** Interval between two pings. Milliseconds. */
 const PING_INTERVAL_MS = 10_000;
 
-/** Listens to channels on a connection of its own, made when there is something to listen to and again when it is lost. */
+/** Subscribes to channels on a separate connection, which the first listener creates, and which is replaced when it is lost. */
 export class Subscriber {
   readonly #options: SubscriberOptions;
   readonly #listeners = new Map<string, RedisListener>();
@@ -46,7 +46,7 @@ export class Subscriber {
     if (this.#isClosed) return;
     const client = this.#options.createClient(this.#attempts++);
     this.#client = client;
-    // What is wrong with Redis is told by the connection for commands.
+    // The connection for commands reports problems with Redis.
     client.on('error', () => {});
     client.on('message', (channel: string, message: string) => this.#listeners.get(channel)?.onMessage(message));
     client.once('ready', () => this.#connected(client));
@@ -66,7 +66,7 @@ export class Subscriber {
       await withDeadline(client.subscribe(channel), this.#options.timeoutMs);
       listener.onGap();
     } catch {
-      // Refused, or lost meanwhile: the next connection tries again.
+      // Rejected, or the connection was lost: the next connection subscribes again.
       client.disconnect();
     }
   }

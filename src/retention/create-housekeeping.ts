@@ -18,6 +18,10 @@ import type { UnrecordedNotes } from '../usage/unrecorded-queue.ts';
 import { UsageRecorder } from '../usage/usage-recorder.ts';
 import type { UsageIndex } from '../usage/usage-index.ts';
 
+export interface IndexDamageEvents {
+  indexDamaged(event: { readonly reason: string; readonly movedTo: string }): void;
+}
+
 export interface UsageOptions {
   readonly config: Config;
   /** For the shared index. Absent when Redis is not configured. */
@@ -25,9 +29,7 @@ export interface UsageOptions {
   /** For links that could not be recorded while the index was unavailable. */
   readonly notes: UnrecordedNotes;
   readonly reader: ManifestReader;
-  readonly events: HousekeepingEvents & {
-    indexDamaged(event: { readonly reason: string; readonly movedTo: string }): void;
-  };
+  readonly events: HousekeepingEvents & IndexDamageEvents;
   readonly now: () => number;
 }
 

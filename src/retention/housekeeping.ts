@@ -46,7 +46,7 @@ export interface HousekeepingPolicy {
 export interface HousekeepingLeader {
   start(term: { begin(): Promise<void>; end(): Promise<void> }): void;
   stop(): Promise<void>;
-  alone: RunExclusively;
+  runExclusively: RunExclusively;
 }
 
 export interface HousekeepingOptions {
@@ -118,7 +118,7 @@ export class Housekeeping {
         recorder,
         eviction: this.eviction,
         pins,
-        runExclusively: leader && ((work, waiting) => leader.alone(work, waiting)),
+        runExclusively: leader && ((work, waiting) => leader.runExclusively(work, waiting)),
         now,
         onEvicted: (event) => events.quotaEnforced(event),
         onError: failed('quota'),

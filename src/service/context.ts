@@ -5,7 +5,7 @@ import type { UploadPurging } from '../content/upload-purging.ts';
 import { RunningFills } from '../fills/running-fills.ts';
 import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
-import { keepAlone, type Keeper } from '../locks/directory-owner.ts';
+import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
 import { TagEntries } from '../pull-through/tag-entries.ts';
@@ -18,7 +18,7 @@ import { PinBackup } from '../retention/pin-backup.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
-import { createNotifier, tellingOf } from './composition/notifying.ts';
+import { createNotifier, withNotifications } from './composition/notifying.ts';
 import { createPulling } from './composition/pulling.ts';
 import { createHosted, createUploadPurging } from './composition/pushing.ts';
 import { openStored, type Stored } from './composition/stored.ts';
@@ -43,10 +43,8 @@ export interface Context {
   readonly cache: CacheControl;
   /** Gets an event for each change and pull of a client. Absent when notifications are off. */
   readonly listener: ContentListener | undefined;
-  /** Resolves when this process owns the storage directory that it shares with others, which may be never. */
-  readonly keeping: Promise<void>;
-  /** It owns the directory from the start. */
-  readonly isKeeper: boolean;
+  /** Claim of this process on the storage directory that it shares with others. */
+  readonly owner: Pick<DirectoryOwner, 'acquired' | 'isOwner'>;
   close(): Promise<void>;
 }
 
@@ -63,12 +61,12 @@ export function createContext(options: ContextOptions): Promise<Context> {
 async function createParts({ config, env, telemetry: recorded }: ContextOptions, opened: CloseStack): Promise<Context> {
   const notifier = await createNotifier({ config, env, telemetry: recorded });
   if (notifier) opened.use(notifier);
-  const telemetry = notifier && config.notifications?.cacheEvents ? tellingOf(recorded, notifier) : recorded;
+  const telemetry = notifier && config.notifications?.cacheEvents ? withNotifications(recorded, notifier) : recorded;
   const auth = config.auth && (await Auth.open({ config: config.auth, events: telemetry.auth, now: Date.now }));
   const stored = opened.use(await openStored(config, telemetry));
   const { driver, redis } = stored;
-  const keeper = await keepAlone(config, () => {});
-  opened.defer(() => keeper.release());
+  const owner = await acquireDirectory(config.storage.driver);
+  opened.defer(() => owner.release());
   const running = new RunningFills();
   const tags = new TagEntries(stored.store, { upstreams: config.proxy?.upstreams.length ?? 0 });
   const retention = openHousekeeping(config, { ...stored, telemetry, running, tags });
@@ -81,7 +79,7 @@ async function createParts({ config, env, telemetry: recorded }: ContextOptions,
   if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
   opened.defer(() => health.stop());
-  await startHousekeeping(keeper, { retention, isShared: stored.usage.index.isShared, purging });
+  await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   return {
     router: createRouter(config, hosted.registry, pulling?.routes ?? []),
     hosted: hosted.registry,
@@ -90,8 +88,7 @@ async function createParts({ config, env, telemetry: recorded }: ContextOptions,
     peers: pulling?.peers,
     cache: retention.createControl(pulling && ((repository, tag) => pulling.refresh(repository, tag))),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
-    keeping: keeper.keeping,
-    isKeeper: keeper.isKeeper,
+    owner,
     close: () => opened.close(),
   };
 }
@@ -108,7 +105,7 @@ interface HousekeepingParts extends Stored {
 
 function openHousekeeping(config: Config, parts: HousekeepingParts) {
   const { driver, store, content, usage, redis, telemetry, running, tags } = parts;
-  telemetry.expiry.quota(config.storage.quota?.size ?? 0);
+  telemetry.housekeeping.quota(config.storage.quota?.size ?? 0);
   return createHousekeeping(config, usage, {
     store,
     leader: usage.index.isShared ? redis && createLeadership(redis, 'housekeeping') : undefined,
@@ -116,7 +113,7 @@ function openHousekeeping(config: Config, parts: HousekeepingParts) {
     onForgotten: forgetIn(content, tags),
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
-    events: telemetry.expiry,
+    events: telemetry.housekeeping,
     now: Date.now,
   });
 }
@@ -136,11 +133,13 @@ interface StartedParts {
 }
 
 /** Without a shared index, housekeeping runs in the process that owns the storage directory. */
-async function startHousekeeping(keeper: Keeper, { retention, isShared, purging }: StartedParts): Promise<void> {
+async function startHousekeeping(owner: DirectoryOwner, { retention, isShared, purging }: StartedParts): Promise<void> {
   if (isShared) retention.start();
-  const started = keeper.keeping.then(() => {
+  const startAsOwner = async (): Promise<void> => {
+    await owner.acquired;
     if (!isShared) retention.start();
     purging?.start();
-  });
-  if (keeper.isKeeper) await started;
+  };
+  const started = startAsOwner();
+  if (owner.isOwner) await started;
 }

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Config } from '../config/config.ts';
-import { keepForCommand } from '../locks/directory-owner.ts';
+import { tryAcquireDirectory } from '../locks/directory-owner.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
-import { createRedis } from '../redis/connection.ts';
+import { createRedis } from '../redis/create-redis.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { Collections } from '../retention/collections.ts';
 import { createHousekeeping, isIndexShared } from '../retention/create-housekeeping.ts';
@@ -57,7 +57,7 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
     onForgotten: () => {},
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
-    events: telemetry.expiry,
+    events: telemetry.housekeeping,
     now: Date.now,
   });
   opened.defer(() => retention.stop());
@@ -74,7 +74,7 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
 
 /** @throws {ControlError} `unavailable` */
 async function ownStorage(config: Config, opened: CloseStack): Promise<void> {
-  const owner = await keepForCommand(config);
+  const owner = await tryAcquireDirectory(config.storage.driver);
   if (!owner) {
     const message =
       'a server is using the storage and cannot be reached; run this as its user, or with --server and --token';

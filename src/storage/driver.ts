@@ -2,119 +2,133 @@ import type { ByteSource } from '../stream/byte-source.ts';
 import type { StagingArea } from './staging.ts';
 
 /**
- * Bytes at paths; knows nothing of repositories, digests or HTTP.
+ * Stores bytes at paths. A driver is independent of repositories, digests and HTTP.
  *
- * A path starts with `/`, is `/`-separated and has no empty, `.` or `..` segment;
- * anything else is an {@link InvalidPathError}. What has been written is visible all at once,
- * and only after it would survive a power cut.
+ * A path starts with `/`, is `/`-separated, consists of `A-Z a-z 0-9 . _ : @ + -` and has no empty, `.` or `..` segment.
+ * Every method rejects other paths with {@link InvalidPathError}. A write becomes visible as a whole, and only when it
+ * would survive a power failure.
+ *
+ * In addition to the errors below, reads reject with {@link UnreadablePathError} and {@link StorageUnavailableError}, and
+ * writes with {@link StorageFullError}, {@link StorageReadOnlyError} and {@link StorageUnavailableError}.
  */
 export interface StorageDriver {
-  /** As written in the configuration (`filesystem`, `inmemory`, …); used in logs and errors. */
+  /** Name of the driver in logs and errors, as in the configuration: `filesystem`, `inmemory`, `s3`. */
   readonly name: string;
 
-  /** A local directory on the same file system as the content, for which {@link adopt} is a rename; else undefined. */
+  /** A local directory on the file system of the content, from which {@link adopt} is a rename. Absent when there is none. */
   readonly spoolDirectory: string | undefined;
 
-  /** For what clients send in pieces. */
+  /** Files that clients upload in chunks. */
   readonly staging: StagingArea;
 
   /** @throws {PathNotFoundError} */
   stat(path: string): Promise<FileInfo>;
 
   /**
-   * Resolves once the file is known to be there and its size is known: a missing file is a
-   * rejection, never a later error. An open file stays readable when it is deleted meanwhile.
+   * Opens a file. Resolves when the file is known to exist and its size is known: a missing file is a rejection, never an
+   * error of a later read. An open file stays readable when it is deleted.
    *
-   * @throws {PathNotFoundError}
+   * @returns a source that the caller closes
+   * @throws {PathNotFoundError} also for a directory
    */
   open(path: string): Promise<ByteSource>;
 
   /**
-   * The whole of a small file.
+   * Reads a whole small file.
    *
-   * @throws {PathNotFoundError}
-   * @throws {FileTooLargeError} when it is larger than `maxBytes`; nothing is read
+   * @throws {PathNotFoundError} also for a directory
+   * @throws {FileTooLargeError} when it is larger than `maxBytes`; nothing is read then
    */
   readSmall(path: string, maxBytes: number): Promise<Buffer>;
 
-  /** Replaces the file as one step. */
+  /** Creates or replaces a file atomically, with the directories above it. */
   writeSmall(path: string, bytes: Uint8Array, options?: WriteOptions): Promise<void>;
 
   /**
-   * Makes a finished local file the content of `path`, and removes the local one.
-   * The caller has verified its bytes and does not write to it any more.
+   * Makes a finished local file the content of `path`, and removes the local file.
+   * The caller has verified its bytes and no longer writes to it. When this rejects, the local file still exists.
    */
   adopt(localFile: string, path: string): Promise<void>;
 
   /**
-   * The same for a local file that is still being written, for drivers that can send what is there already. Nothing is
-   * seen at `path` before {@link Adoption.finish}. Without I/O.
+   * Like {@link adopt}, for a local file that is still being written: a driver can already send the bytes that it has.
+   * Nothing is visible at `path` before {@link Adoption.finish}. Does no I/O.
    *
-   * @returns undefined when there is nothing to gain: call {@link adopt} when the file is finished
+   * @param options.size bytes of the finished file
+   * @returns undefined when the driver gains nothing by it: call {@link adopt} when the file is finished
    */
   startAdoption?(localFile: string, path: string, options: { readonly size: number }): Adoption | undefined;
 
   /**
-   * Names (not paths) directly below a directory, in code point order; without those that lead back to a directory above.
+   * Names (not paths) directly below a directory, in code point order, without links that lead back to a directory above.
    *
-   * @throws {PathNotFoundError}
+   * @throws {PathNotFoundError} also for a file
    * @throws {UnreadablePathError}
    */
   list(path: string): Promise<readonly string[]>;
 
-  /** Replaces `to` as one step. @throws {PathNotFoundError} */
+  /** Moves a file, and replaces `to` atomically. @throws {PathNotFoundError} */
   move(from: string, to: string): Promise<void>;
 
-  /** Removes a file, or a directory with all below; resolves when there is none. */
+  /** Removes a file, or a directory with everything below it. Resolves also when there is none. */
   delete(path: string): Promise<void>;
 
   /**
-   * Removes a directory in which no file is, nor in those below it. Whatever somebody puts there meanwhile stays.
+   * Removes a directory that contains no files, not even in directories below it. A file that is created meanwhile stays.
    *
-   * @returns whether nothing is there any more; false for a file
+   * @returns whether nothing exists at the path any more; false for a file
    */
   deleteEmpty(path: string): Promise<boolean>;
 
-  /** Where a client can fetch the file by itself; undefined when it can not. */
+  /**
+   * A URL from which the client can fetch the file directly.
+   *
+   * @returns undefined when there is no such URL: serve the file from {@link open}
+   */
   redirectUrl(path: string, request: RedirectRequest): Promise<string | undefined>;
 
-  /** What an object store calls the file; only drivers for one have it. */
+  /** Key of the file in the object store. Only drivers of object stores have this method. */
   objectKey?(path: string): string;
 
-  /** Whether it takes writes now; absent when that cannot be known without one. */
+  /** Whether the storage accepts writes now. Absent when that cannot be known without a write. */
   isWritable?(): Promise<boolean>;
 
-  /** Ends what the driver holds open. */
+  /** Releases connections and timers. The driver cannot be used afterwards. */
   close(): Promise<void>;
 }
 
-/** A file that is adopted while it grows. Whoever started it calls {@link finish} or {@link abort}. */
+/** A file that is adopted while it grows. The code that started the adoption calls {@link finish} or {@link abort}. */
 export interface Adoption {
-  /** The file has this many bytes now, which are not changed any more. Never fails. */
+  /** The file now has this many bytes, which do not change any more. Never fails. */
   available(bytes: number): void;
 
   /**
-   * The file is complete and verified: makes it the content of its path, and removes the local one. When it rejects, nothing
-   * is seen and the local file is still there.
+   * Makes the file, which is complete and verified, the content of its path, and removes the local file. When this rejects,
+   * nothing is visible and the local file still exists.
    */
   finish(): Promise<void>;
 
-  /** Forgets what was sent; the local file stays. Never fails. Safe to call after {@link finish}. */
+  /** Discards the bytes sent so far and keeps the local file. Never fails. Can be called after {@link finish}. */
   abort(): Promise<void>;
 }
 
-/** Who asks for a file, and how. */
+/** The request that {@link StorageDriver.redirectUrl} decides about. */
 export interface RedirectRequest {
   readonly method: 'GET' | 'HEAD';
-  /** IP address; undefined when it is not known, as on a unix socket. */
+  /** IP address. Absent when unknown, as on a unix socket. */
   readonly clientAddress: string | undefined;
 }
 
+/** Options of {@link StorageDriver.writeSmall}. */
 export interface WriteOptions {
-  /** It may be seen half-written, and a power cut may undo it: for what can be done without. Its directory is there. */
+  /**
+   * For files that can be lost: readers may see the file half-written, and a power failure may undo the write. Its directory
+   * must exist.
+   */
   readonly volatile?: boolean;
 }
 
+/** Result of {@link StorageDriver.stat}. */
 export interface FileInfo {
   readonly isDirectory: boolean;
   /** Bytes; 0 for a directory. */
@@ -122,6 +136,7 @@ export interface FileInfo {
   readonly modifiedAt: Date;
 }
 
+/** Nothing exists at the path, or a file where a directory is expected, or the reverse. */
 export class PathNotFoundError extends Error {
   override readonly name = 'PathNotFoundError';
   readonly path: string;
@@ -132,6 +147,7 @@ export class PathNotFoundError extends Error {
   }
 }
 
+/** The path violates the rules of {@link StorageDriver}: a bug of the caller. */
 export class InvalidPathError extends Error {
   override readonly name = 'InvalidPathError';
 
@@ -140,6 +156,7 @@ export class InvalidPathError extends Error {
   }
 }
 
+/** The file exceeds the limit of {@link StorageDriver.readSmall}. */
 export class FileTooLargeError extends Error {
   override readonly name = 'FileTooLargeError';
 
@@ -148,22 +165,22 @@ export class FileTooLargeError extends Error {
   }
 }
 
-/** There is no room for more bytes. Callers go on without storing. */
+/** The storage is full. Callers continue without storing. */
 export class StorageFullError extends Error {
   override readonly name = 'StorageFullError';
 }
 
-/** The storage cannot be reached, or turns us away for now. */
+/** The storage cannot be reached, or rejects requests for now. */
 export class StorageUnavailableError extends Error {
   override readonly name = 'StorageUnavailableError';
 }
 
-/** The storage takes no writes: it is mounted read-only, or the process may not write to it. Stored content is served. */
+/** The storage accepts no writes: it is mounted read-only, or the process lacks the permission. Stored content can be read. */
 export class StorageReadOnlyError extends Error {
   override readonly name = 'StorageReadOnlyError';
 }
 
-/** There is something at the path that cannot be read: no permission, a link that leads nowhere or in a circle, a failing disk. */
+/** Something exists at the path but cannot be read: missing permission, a broken or circular link, a failing disk. */
 export class UnreadablePathError extends Error {
   override readonly name = 'UnreadablePathError';
   readonly path: string;
@@ -176,16 +193,22 @@ export class UnreadablePathError extends Error {
 
 const PATH = /^(?:\/[A-Za-z0-9._:@+-]+)+$/;
 
+/** Whether a path follows the rules of {@link StorageDriver}. */
 export function isPath(path: string): boolean {
   return path === '/' || (PATH.test(path) && !path.split('/').some((part) => part === '.' || part === '..'));
 }
 
-/** @throws {InvalidPathError} */
+/**
+ * For drivers: checks the path that a method got.
+ *
+ * @param driver name of the driver, for the message
+ * @throws {InvalidPathError}
+ */
 export function checkPath(driver: string, path: string): void {
   if (!isPath(path)) throw new InvalidPathError(driver, path);
 }
 
-/** As {@link checkPath}, where the root makes no sense. @throws {InvalidPathError} */
+/** Like {@link checkPath}, for methods that do not accept the root directory. @throws {InvalidPathError} */
 export function checkPathBelowRoot(driver: string, path: string): void {
   if (path === '/' || !isPath(path)) throw new InvalidPathError(driver, path);
 }

@@ -1,20 +1,42 @@
-import type { S3Config, StorageConfig, StorageDriverConfig } from '../config/config.ts';
 import type { BufferPool } from '../stream/buffer-pool.ts';
 import type { StorageDriver } from './driver.ts';
 import { createFilesystemDriver } from './filesystem/filesystem.ts';
 import { createInmemoryDriver } from './inmemory/inmemory.ts';
-import { withMiddleware } from './middleware/index.ts';
+import { type StorageMiddlewareOptions, withMiddleware } from './middleware/index.ts';
+import type { S3Options } from './s3/options.ts';
 import type { StorageLog } from './storage-log.ts';
 import { createTieredDriver } from './tier/tiered.ts';
 
+/** A driver by name, with its options. */
+export type StorageDriverOptions =
+  | { readonly kind: 'filesystem'; readonly rootDirectory: string }
+  | { readonly kind: 'inmemory' }
+  | ({ readonly kind: 's3'; readonly logRequests?: boolean } & S3Options);
+
+/** A driver with the layers around it. */
+export interface StorageOptions {
+  readonly driver: StorageDriverOptions;
+  /** Changes where clients are redirected to. The last one is the outermost. */
+  readonly middleware: readonly StorageMiddlewareOptions[];
+  /** Copies of blobs on a local disk, up to `maxBytes`. Absent: no copies. */
+  readonly tier: { readonly directory: string; readonly maxBytes: number } | undefined;
+}
+
+/** What all drivers of a process share. */
 export interface StorageDriverDependencies {
+  /** Memory for reads. */
   readonly buffers: BufferPool;
   readonly log?: StorageLog | undefined;
 }
 
-/** The configured driver with everything around it. Whoever calls closes it. */
+/**
+ * Creates a driver with the layers around it.
+ *
+ * @returns a driver that the caller closes
+ * @throws {Error} when the storage directory can be neither created nor read, or a file named in the options cannot be read
+ */
 export async function createStorage(
-  { driver, middleware, tier }: Pick<StorageConfig, 'driver' | 'middleware' | 'tier'>,
+  { driver, middleware, tier }: StorageOptions,
   dependencies: StorageDriverDependencies,
 ): Promise<StorageDriver> {
   const { buffers, log } = dependencies;
@@ -22,7 +44,7 @@ export async function createStorage(
   try {
     storage = await withMiddleware(storage, middleware, log);
     if (!tier) return storage;
-    const onError = (err: unknown) => log?.warn({ reason: String(err) }, 'a blob could not be kept in storage.tier');
+    const onError = (err: unknown) => log?.warn({ reason: String(err) }, 'copy to storage.tier failed');
     return await createTieredDriver(storage, { ...tier, buffers, onError });
   } catch (err) {
     await storage.close();
@@ -30,28 +52,35 @@ export async function createStorage(
   }
 }
 
-/** The driver the configuration names, ready for use. Whoever calls closes it. */
+/**
+ * Creates a driver alone. The AWS SDK is loaded only for `s3`.
+ *
+ * @returns a driver that the caller closes
+ * @throws {Error} as {@link createStorage}
+ */
 export async function createStorageDriver(
-  config: StorageDriverConfig,
+  options: StorageDriverOptions,
   { buffers, log }: StorageDriverDependencies,
 ): Promise<StorageDriver> {
-  switch (config.kind) {
+  switch (options.kind) {
     case 'filesystem':
-      return await createFilesystemDriver({ rootDirectory: config.rootDirectory, buffers, log });
+      return await createFilesystemDriver({ rootDirectory: options.rootDirectory, buffers, log });
     case 'inmemory':
       return createInmemoryDriver();
     case 's3':
-      return await createS3(config, log);
+      return await createS3(options, log);
   }
 }
 
-/** The SDK is large: it is loaded by those who use it. */
-async function createS3(config: S3Config, log: StorageLog | undefined): Promise<StorageDriver> {
+async function createS3(
+  { logRequests, ...options }: S3Options & { readonly logRequests?: boolean },
+  log: StorageLog | undefined,
+): Promise<StorageDriver> {
   const { createS3Driver } = await import('./s3/s3.ts');
   return createS3Driver({
-    config,
-    onRequest: config.logRequests ? (request) => log?.debug(request, 's3 request') : undefined,
-    onAbandonedRemoved: (count) => log?.info({ count }, 'removed multipart uploads that nobody finished'),
-    onBackgroundError: (error) => log?.warn({ reason: error.message }, 's3 storage'),
+    ...options,
+    onRequest: logRequests ? (request) => log?.debug(request, 's3 request') : undefined,
+    onAbandonedRemoved: (count) => log?.info({ count }, 'abandoned multipart uploads removed'),
+    onBackgroundError: (error) => log?.warn({ reason: error.message }, 's3 storage failed'),
   });
 }

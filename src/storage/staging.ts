@@ -1,69 +1,77 @@
 /**
- * Files that grow in pieces, sent over days and to whichever process, before they become content.
+ * Files that grow chunk by chunk before they become content. The chunks of one file may arrive over days, at different
+ * processes.
  *
- * A staged file is held by one at a time, in all processes that share the storage: pieces are never mixed. Whoever
- * holds it ends that with {@link StagedFile.keep}, {@link StagedFile.release} or {@link StagedFile.publish}; a holder that died loses it.
+ * A staged file has at most one holder at a time, among all processes that share the storage, so chunks are never mixed. The
+ * holder ends the hold with {@link StagedFile.keep}, {@link StagedFile.release} or {@link StagedFile.publish}; the hold of a
+ * process that died ends too.
  */
 export interface StagingArea {
-  /** Bytes that every piece but the last should have: a smaller one is taken, and costs more when the file is published. 0: any. */
-  readonly minPieceBytes: number;
+  /** Minimum bytes of every chunk except the last. A smaller one is accepted, and makes publishing slower. 0: no minimum. */
+  readonly minChunkBytes: number;
 
-  /** To read again what was written takes long: it goes over a network. */
-  readonly isFar: boolean;
+  /** Whether staged bytes are read over a network, so that reading them again is slow. */
+  readonly isRemote: boolean;
 
-  /** An empty file, which a power cut may undo. Its directory is its own, and can be deleted with all in it. */
+  /**
+   * Creates an empty file, which a power failure may undo.
+   *
+   * @param path its directory is for this file alone, and can be deleted with everything in it
+   */
   create(path: string): Promise<void>;
 
-  /** Bytes kept; of a file that is held, those that have arrived so far, if that can be known. @throws {PathNotFoundError} */
+  /** Bytes kept; for a held file also bytes written since, where the driver can know them. @throws {PathNotFoundError} */
   size(path: string): Promise<number>;
 
   /**
+   * Opens a file for writing, as its only holder.
+   *
    * @throws {PathNotFoundError}
-   * @throws {StagedFileHeldError} when somebody else holds it
+   * @throws {StagedFileHeldError} when the file has another holder
    */
   hold(path: string): Promise<StagedFile>;
 }
 
 /** A staged file while it is held. */
 export interface StagedFile {
-  /** Bytes, written ones included. */
+  /** Bytes, including those written and not kept yet. */
   readonly size: number;
 
-  /** Stands for exactly the bytes that were kept last; the same text never means other bytes. */
+  /** Identifies the bytes that were last kept: equal texts always stand for equal bytes. */
   readonly version: string;
 
-  /** Whether the bytes that an earlier version stood for are the first of these. */
+  /** Whether the file begins with the bytes of an earlier version. */
   startsWith(version: string): boolean;
 
-  /** The bytes kept, from `start` on; not those written since. A chunk is valid until the next one is asked for. */
+  /** The kept bytes from position `start`, without those written since. A chunk is valid until the next one is requested. */
   read(start: number): AsyncIterable<Uint8Array>;
 
   /**
-   * Appends. The chunks are the file's from then on.
+   * Appends chunks. The caller must not change them afterwards.
    *
    * @throws {StorageFullError}
    */
   write(chunks: readonly Uint8Array[]): Promise<void>;
 
   /**
-   * What was written survives a power cut and is seen by everybody, under a new {@link version}; lets go.
+   * Makes the written bytes durable and visible to all processes, under a new {@link version}. Ends the hold.
    *
-   * @throws {StagedFileHeldError} when somebody took this holder for dead: then nothing of what was written is kept
+   * @throws {StagedFileHeldError} when another process considered this holder dead; the written bytes are discarded then
    */
   keep(): Promise<void>;
 
-  /** Forgets what was written since it is held; lets go. Never fails. Does nothing after {@link keep} or {@link publish}. */
+  /** Discards the bytes written during this hold, and ends it. Never fails. Has no effect after {@link keep} or {@link publish}. */
   release(): Promise<void>;
 
-  /** Makes all of it the content of `path`, as one step, durably; lets go. When it rejects, the file is still held. */
+  /** Makes the whole file the content of `path`, atomically and durably, and ends the hold. When it rejects, the hold continues. */
   publish(path: string): Promise<void>;
 }
 
-/** Somebody else is writing to the staged file. */
+/** Another request or process holds the staged file. */
 export class StagedFileHeldError extends Error {
   override readonly name = 'StagedFileHeldError';
 
   constructor(path: string) {
-    super(`${path} is being written by somebody else`);
+    super(`${path} is being written by another request`);
   }
 }

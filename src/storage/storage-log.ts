@@ -1,4 +1,4 @@
-/** Where drivers tell what nobody waits for. */
+/** Log for events in the background. A pino logger fits. */
 export interface StorageLog {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

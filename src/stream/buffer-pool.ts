@@ -1,19 +1,18 @@
 import { type Block, MIN_BLOCK_BYTES, SLAB_BYTES, Slabs } from './slabs.ts';
 
-/** One with the consumer, one being read into. */
+/** One that the consumer reads, one that is being filled. */
 const BUFFERS_PER_READER = 2;
 
 export interface BufferPoolOptions {
-  /** What all buffers together are to take. Bytes, at least 2 MiB. @default 16 MiB */
+  /** Memory for all buffers together. Bytes, at least 2 MiB. @default 16 MiB */
   readonly budgetBytes?: number;
 }
 
 /**
- * Buffers that are used again and again to carry files to sockets, so that memory depends
- * neither on the sizes of the files nor on how long they are being read.
+ * Reusable buffers for reading files, so that memory depends neither on the sizes of files nor on how long they are read.
  *
- * Chunks shrink from 2 MiB to 16 KiB as readers become more. The budget is exceeded only to give every
- * reader one buffer. Memory that has been needed once is kept.
+ * Chunks shrink from 2 MiB to 16 KiB as the number of readers grows. The budget is exceeded only to give every reader one
+ * buffer. Memory is never returned to the system.
  */
 export class BufferPool {
   readonly #budgetBytes: number;
@@ -24,39 +23,46 @@ export class BufferPool {
     this.#budgetBytes = budgetBytes;
   }
 
-  /** Buffers for one reader, who ends the lease whatever happens. */
+  /** Buffers for one reader, which must end the lease. */
   lease(): BufferLease {
     this.#readers++;
     return new BufferLease({
-      take: (wantedBytes, must) => this.#take(wantedBytes, must),
+      take: (wantedBytes) => this.#take(wantedBytes) ?? this.#takeFromNewSlab(this.#lengthFor(wantedBytes)),
+      tryTake: (wantedBytes) => this.#take(wantedBytes),
       give: (block) => this.#slabs.give(block),
       end: () => void this.#readers--,
     });
   }
 
-  /** Bytes per chunk with as many readers as there are now: a power of two. */
+  /** Bytes per chunk for the present number of readers: a power of two. */
   get chunkBytes(): number {
     const share = this.#budgetBytes / (BUFFERS_PER_READER * Math.max(this.#readers, 1));
     return Math.min(Math.max(2 ** Math.floor(Math.log2(share)), MIN_BLOCK_BYTES), SLAB_BYTES);
   }
 
-  /** Bytes of memory kept, and how many of them readers hold. */
+  /** Bytes of allocated memory, and those of them that readers use. */
   get stats(): { readonly readers: number; readonly bytes: number; readonly used: number } {
     return { readers: this.#readers, bytes: this.#slabs.bytes, used: this.#slabs.usedBytes };
   }
 
-  #take(wantedBytes: number, must: boolean): Block | undefined {
-    let length = MIN_BLOCK_BYTES;
-    while (length < wantedBytes && length < this.chunkBytes) length *= 2;
+  /** Stays within the budget. */
+  #take(wantedBytes: number): Block | undefined {
+    const length = this.#lengthFor(wantedBytes);
     const block = this.#slabs.take(length);
     if (block) return block;
     if (this.#slabs.bytes + SLAB_BYTES <= this.#budgetBytes) return this.#takeFromNewSlab(length);
-    // What is left is in smaller pieces.
+    // The free memory consists of smaller blocks.
     for (let less = length / 2; less >= MIN_BLOCK_BYTES; less /= 2) {
       const smaller = this.#slabs.take(less);
       if (smaller) return smaller;
     }
-    return must ? this.#takeFromNewSlab(length) : undefined;
+    return undefined;
+  }
+
+  #lengthFor(wantedBytes: number): number {
+    let length = MIN_BLOCK_BYTES;
+    while (length < wantedBytes && length < this.chunkBytes) length *= 2;
+    return length;
   }
 
   #takeFromNewSlab(length: number): Block | undefined {
@@ -66,13 +72,14 @@ export class BufferPool {
 }
 
 interface PoolAccess {
-  /** Never undefined when it `must`. */
-  take(wantedBytes: number, must: boolean): Block | undefined;
+  /** Exceeds the budget when necessary. */
+  take(wantedBytes: number): Block | undefined;
+  tryTake(wantedBytes: number): Block | undefined;
   give(block: Block): void;
   end(): void;
 }
 
-/** The buffers one reader holds. A buffer must not be given back while something still reads into it or from it. */
+/** The buffers of one reader. A buffer must not be returned while it is still being read or filled. */
 export class BufferLease {
   readonly #pool: PoolAccess;
   readonly #held = new Map<Buffer, Block>();
@@ -83,12 +90,12 @@ export class BufferLease {
   }
 
   /**
-   * A buffer for up to `wantedBytes`, often shorter. A lease that holds none always gets one;
-   * one that holds some gets another only while the budget lasts.
+   * A buffer for at most `wantedBytes`, often a shorter one. The first buffer of a lease is always available, further ones
+   * only within the budget.
    */
   take(wantedBytes: number): Buffer | undefined {
     if (this.#ended) throw new Error('buffer lease has ended');
-    const block = this.#pool.take(wantedBytes, this.#held.size === 0);
+    const block = this.#held.size === 0 ? this.#pool.take(wantedBytes) : this.#pool.tryTake(wantedBytes);
     if (block) this.#held.set(block.buffer, block);
     return block?.buffer;
   }
@@ -98,7 +105,7 @@ export class BufferLease {
     if (block && this.#held.delete(buffer)) this.#pool.give(block);
   }
 
-  /** Gives back what is held. Safe to call again. */
+  /** Returns all buffers. Can be called again. */
   end(): void {
     for (const block of this.#held.values()) this.#pool.give(block);
     this.#held.clear();

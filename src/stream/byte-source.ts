@@ -2,34 +2,35 @@ import type { ByteRange } from '../oci/range.ts';
 
 export type { ByteRange };
 
-/** Bytes of known length that can be read from any position, several times. Whoever opened one closes it. */
+/** Bytes of known size that can be read from any position, several times. The code that opened a source closes it. */
 export interface ByteSource {
   /** Bytes. */
   readonly size: number;
 
   /**
-   * The bytes from `start` up to but not including `end`, in order.
+   * The bytes from `start` to `end` (exclusive), in order.
    *
-   * A chunk is valid only until the next one is asked for: its buffer is used again.
-   * An error, or a return before `end`, means the bytes cannot be had; there is no short success.
+   * A chunk is valid only until the next one is requested, because its buffer is reused. The iteration either yields all
+   * bytes or fails.
    */
   read(range: ByteRange, options?: ReadOptions): AsyncIterable<Uint8Array>;
 
-  /** Safe to call more than once. Reads under way fail. */
+  /** Running reads fail. Can be called more than once. */
   close(): Promise<void>;
 }
 
+/** Options of {@link ByteSource.read}. */
 export interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
-/** @throws {RangeError} when the range is not within `size` bytes, which is a bug of the caller. */
+/** @throws {RangeError} when the range is not within `size` bytes: a bug of the caller */
 export function checkRange({ start, end }: ByteRange, size: number): void {
   const ok = Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end && end <= size;
-  if (!ok) throw new RangeError(`bytes ${start} to ${end} of ${size} can not be read`);
+  if (!ok) throw new RangeError(`bytes ${start} to ${end} of ${size} cannot be read`);
 }
 
-/** Bytes already in memory. */
+/** Bytes in memory. */
 export class MemorySource implements ByteSource {
   readonly #bytes: Uint8Array;
   #closed = false;

@@ -4,9 +4,9 @@ import type { BufferLease, BufferPool } from './buffer-pool.ts';
 import { type ByteRange, type ByteSource, checkRange, type ReadOptions } from './byte-source.ts';
 
 export interface FileSourceOptions {
-  /** Becomes the source's own: it closes it. */
+  /** The source closes it. */
   readonly file: FileHandle;
-  /** Bytes, as the file had them when it was opened. */
+  /** Size when the file was opened. Bytes. */
   readonly size: number;
   readonly buffers: BufferPool;
   /** Used in errors. */
@@ -14,8 +14,8 @@ export interface FileSourceOptions {
 }
 
 /**
- * An open file that does not change. While a chunk is with the consumer the next one is already being read.
- * A file that turns out shorter than `size` is an error.
+ * An open file that does not change. While the consumer processes a chunk, the next one is already being read.
+ * A file that is shorter than `size` is an error.
  */
 export class FileSource implements ByteSource {
   readonly #options: FileSourceOptions;
@@ -63,14 +63,14 @@ export class FileSource implements ByteSource {
     await this.#options.file.close();
   }
 
-  /** Undefined at the end, or when there is no buffer to read ahead into. */
+  /** @returns undefined at the end, or when there is no buffer for reading ahead */
   #start(lease: BufferLease, { start, end }: ByteRange): ChunkRead | undefined {
     const buffer = start < end ? lease.take(end - start) : undefined;
     if (!buffer) return undefined;
     const bytes = buffer.subarray(0, Math.min(buffer.length, end - start));
     const done = this.#fill(bytes, start);
     this.#reads.add(done);
-    // Also keeps a failed read ahead, which nobody may ever ask for, from being an unhandled rejection.
+    // Also handles the rejection of a read ahead whose chunk is never requested.
     const settled = () => void this.#reads.delete(done);
     done.then(settled, settled);
     return { buffer, bytes, end: start + bytes.length, done };

@@ -1,8 +1,8 @@
-/** Wakes everybody who waits for something to move on. */
+/** Wakes all waiting readers when there is progress. */
 export class Progress {
   readonly #waiting = new Set<() => void>();
 
-  /** Resolves at the next {@link announce}. @throws the signal's reason when it aborts first */
+  /** Resolves at the next {@link announce}. Rejects with the signal's reason when that aborts first. */
   next(signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {

@@ -5,24 +5,25 @@ export const MIN_BLOCK_BYTES = 16 * 1024;
 const UNITS_PER_SLAB = SLAB_BYTES / MIN_BLOCK_BYTES;
 const MAX_ORDER = Math.log2(UNITS_PER_SLAB);
 
-/** Part of a slab: `2 ** order` units of {@link MIN_BLOCK_BYTES}, from the unit `address` of all slabs on. */
+/** A part of a slab: `2 ** order` units of {@link MIN_BLOCK_BYTES}. */
 export interface Block {
+  /** Number of its first unit, counted over all slabs. */
   readonly address: number;
   readonly order: number;
   readonly buffer: Buffer;
 }
 
 /**
- * Memory in slabs of 2 MiB that are halved as needed and joined again when both halves are free (a buddy allocator),
- * so that blocks of any size come from the same memory, however the sizes change over time. Slabs are kept for good.
+ * A buddy allocator: slabs of 2 MiB are halved as needed, and joined again when both halves are free. So blocks of all sizes
+ * use the same memory. Slabs are never freed.
  */
 export class Slabs {
   readonly #slabs: Buffer[] = [];
-  /** By order. The last block returned is given out first: it is still in the CPU's cache. */
+  /** Addresses of free blocks by order. The block that was returned last is used first: it is still in the CPU's cache. */
   readonly #free: number[][] = Array.from({ length: MAX_ORDER + 1 }, () => []);
   #usedBytes = 0;
 
-  /** Of all slabs. */
+  /** Size of all slabs. */
   get bytes(): number {
     return this.#slabs.length * SLAB_BYTES;
   }
@@ -36,7 +37,7 @@ export class Slabs {
     this.#slabs.push(Buffer.allocUnsafeSlow(SLAB_BYTES));
   }
 
-  /** @param length a power of two, of at most a slab. @returns undefined when no block that large is free */
+  /** @param length bytes: a power of two, at most {@link SLAB_BYTES} @returns undefined when no block of that size is free */
   take(length: number): Block | undefined {
     const order = Math.log2(length / MIN_BLOCK_BYTES);
     const from = this.#free.findIndex((addresses, each) => each >= order && addresses.length > 0);
@@ -50,9 +51,9 @@ export class Slabs {
   give({ address, order, buffer }: Block): void {
     this.#usedBytes -= buffer.length;
     let start = address;
-    let whole = order;
-    for (; whole < MAX_ORDER && this.#removeFree(start ^ (2 ** whole), whole); whole++) start &= ~(2 ** whole);
-    this.#free[whole]?.push(start);
+    let joined = order;
+    for (; joined < MAX_ORDER && this.#removeFree(start ^ (2 ** joined), joined); joined++) start &= ~(2 ** joined);
+    this.#free[joined]?.push(start);
   }
 
   #removeFree(address: number, order: number): boolean {

@@ -5,16 +5,16 @@ import type { BufferPool } from './buffer-pool.ts';
 import type { ByteRange, ReadOptions } from './byte-source.ts';
 import { Progress } from './progress.ts';
 
-/** The spool takes no more bytes, though what it has is good: readers go on elsewhere from where they are. */
+/** The spool gets no more bytes, but the bytes that it has are valid: readers continue from another source. */
 export class SpoolStoppedError extends Error {
   override readonly name = 'SpoolStoppedError';
 }
 
 /**
- * A file that grows while others read it, each at its own pace.
+ * A file that grows while several readers read it, each at its own pace.
  *
- * The last byte is held back until {@link seal} says that all of them are right, so no reader ever completes
- * with wrong bytes. The file is closed when its writer and every reader have let go.
+ * Readers get the last byte only after {@link seal}, so that no reader completes with wrong bytes. The file is closed when
+ * the writer and all readers have released it.
  */
 export class Spool {
   readonly path: string;
@@ -34,7 +34,7 @@ export class Spool {
     this.#buffers = buffers;
   }
 
-  /** Creates the file, or opens what an earlier fill left behind. The opener is its first holder. */
+  /** Creates the file, or opens one that an earlier fill left. The caller is its first holder. */
   static async open(path: string, buffers: BufferPool): Promise<Spool> {
     const file = await open(path, 'a+');
     try {
@@ -55,17 +55,17 @@ export class Spool {
     return this.#sealed;
   }
 
-  /** Its readers do not all get what they want. */
+  /** Whether reads beyond the written bytes fail. */
   get failed(): boolean {
     return this.#error !== undefined;
   }
 
-  /** Bytes the whole will have. */
+  /** Sets the size of the complete file. Bytes. */
   expect(size: number): void {
     this.#size = size;
   }
 
-  /** Adds all of `chunk` to the end, or nothing; readers see it when this resolves. */
+  /** Appends all bytes of `chunk`, or none. Readers get them when this resolves. */
   async append(chunk: Uint8Array): Promise<void> {
     try {
       for (let offset = 0; offset < chunk.length; ) {
@@ -80,7 +80,7 @@ export class Spool {
     this.#progress.announce();
   }
 
-  /** Feeds what is on disk, up to `end`, to a hash. */
+  /** Updates a hash with the bytes on disk, up to `end`. */
   async hashInto(hash: Hash, end = this.#written): Promise<void> {
     const lease = this.#buffers.lease();
     try {
@@ -95,29 +95,29 @@ export class Spool {
     }
   }
 
-  /** Forgets every byte, to start anew; only while nobody reads. */
+  /** Removes all bytes. Only while there are no readers. */
   async reset(): Promise<void> {
     await this.#file.truncate(0);
     this.#written = 0;
   }
 
-  /** All bytes are there and right. */
+  /** Marks the file as complete and verified. */
   seal(): void {
     this.#sealed = true;
     this.#size = this.#written;
     this.#progress.announce();
   }
 
-  /** Ends every reader that has not got its bytes with `error`. */
+  /** Fails all readers that need more bytes than there are. */
   fail(error: Error): void {
     this.#error ??= error;
     this.#progress.announce();
   }
 
   /**
-   * The bytes of a range as they come; waits for those that are not there yet. The caller holds the spool meanwhile.
+   * The bytes of a range. Waits for those that are not written yet. The caller must hold the spool meanwhile.
    *
-   * @throws what {@link fail} was given, {@link SpoolStoppedError} included, once the bytes before it are read
+   * @throws the error given to {@link fail}, such as {@link SpoolStoppedError}, after the bytes that are available
    */
   async *read({ start, end }: ByteRange, { signal }: ReadOptions = {}): AsyncGenerator<Uint8Array> {
     const lease = this.#buffers.lease();
@@ -134,13 +134,14 @@ export class Spool {
         const chunk = await this.#readInto(buffer, position, Math.min(available, buffer.length));
         position += chunk.length;
         yield chunk;
-        lease.give(buffer); // while it waits for bytes a reader costs no memory
+        lease.give(buffer); // a reader that waits uses no memory
       }
     } finally {
       lease.end();
     }
   }
 
+  /** Adds a holder. */
   retain(): void {
     this.#holders++;
   }
@@ -152,11 +153,11 @@ export class Spool {
 
   async #readInto(buffer: Buffer, position: number, length: number): Promise<Uint8Array> {
     const { bytesRead } = await this.#file.read(buffer, 0, length, position);
-    if (bytesRead === 0) throw new Error(`spool ended at ${position}, before what was written to it`);
+    if (bytesRead === 0) throw new Error(`the spool ends at ${position} of ${this.#written} bytes`);
     return buffer.subarray(0, bytesRead);
   }
 
-  /** Bytes from the start that may be shown. */
+  /** Number of bytes that readers may get. */
   #readable(): number {
     if (this.#sealed) return this.#written;
     return Math.min(this.#written, (this.#size ?? 0) - 1);

@@ -2,7 +2,7 @@ import type { Hash } from 'node:crypto';
 
 import { type Digest, digestAlgorithm, digestFromHash } from '../oci/digest.ts';
 
-/** The bytes are not what their digest says. */
+/** The bytes do not match their digest. */
 export class DigestMismatchError extends Error {
   override readonly name = 'DigestMismatchError';
 
@@ -12,12 +12,13 @@ export class DigestMismatchError extends Error {
 }
 
 /**
- * Passes bytes through, the last chunk only once all of them have proven to be right.
+ * Passes chunks through, the last one only after the digest of all bytes is verified.
  *
- * @param hash has seen the bytes before the first chunk
+ * @param chunks the remaining bytes
+ * @param expected.hash already updated with the bytes before the first chunk
  * @throws {DigestMismatchError} instead of the last chunk
  */
-export async function* verified(
+export async function* verifyDigest(
   chunks: AsyncIterable<Uint8Array>,
   { digest, hash }: { digest: Digest; hash: Hash },
 ): AsyncGenerator<Uint8Array> {

@@ -5,7 +5,7 @@ import { redactUrl } from './redact-url.ts';
 
 type Event<Name extends keyof AuthEvents> = Parameters<AuthEvents[Name]>[0];
 
-/** What logging in tells, as metrics and log lines. */
+/** Logins, and the files and keys that decide them, as metrics and log lines. */
 export class AuthTelemetry implements AuthEvents {
   readonly #log: Log;
   readonly #metrics: Metrics;
@@ -16,15 +16,15 @@ export class AuthTelemetry implements AuthEvents {
   }
 
   fileLoaded({ key, path, entries }: Event<'fileLoaded'>): void {
-    this.#log.info({ key: `auth.${key}`, path, entries }, 'file read');
+    this.#log.info({ key: `auth.${key}`, path, entries }, 'file loaded');
   }
 
   fileFailed({ key, path, reason }: Event<'fileFailed'>): void {
-    this.#log.error({ key: `auth.${key}`, path, reason }, 'file cannot be used: going on with what it was before');
+    this.#log.error({ key: `auth.${key}`, path, reason }, 'file rejected: its last good content stays in use');
   }
 
-  lineIgnored({ key, path, line, reason }: Event<'lineIgnored'>): void {
-    this.#log.error({ key: `auth.${key}`, path, line, reason }, 'line ignored');
+  lineSkipped({ key, path, line, reason }: Event<'lineSkipped'>): void {
+    this.#log.error({ key: `auth.${key}`, path, line, reason }, 'line skipped');
   }
 
   userCreated({ path, user, password }: Event<'userCreated'>): void {
@@ -39,21 +39,18 @@ export class AuthTelemetry implements AuthEvents {
   addressBlocked({ address, forMs }: Event<'addressBlocked'>): void {
     this.#metrics.addressesBlocked.at().value++;
     const seconds = Math.ceil(forMs / 1000);
-    this.#log.warn({ 'client.address': address, seconds }, 'too many failed logins: the address has to wait');
+    this.#log.warn({ 'client.address': address, seconds }, 'address blocked: too many failed logins');
   }
 
   keysFetched({ url, keys }: Event<'keysFetched'>): void {
-    this.#log.info({ url: redactUrl(url), keys }, 'keys of the token server fetched');
+    this.#log.info({ url: redactUrl(url), keys }, 'token server keys fetched');
   }
 
   keysNotFetched({ url, reason }: Event<'keysNotFetched'>): void {
-    this.#log.error(
-      { url: redactUrl(url), reason },
-      'keys of the token server cannot be fetched: going on with those there are',
-    );
+    this.#log.error({ url: redactUrl(url), reason }, 'token server keys not fetched: using cached keys');
   }
 
   keyIsTemporary(): void {
-    this.#log.warn({}, 'auth.issuer.keyfile is not set: tokens end with this process, and no other replica takes them');
+    this.#log.warn({}, 'auth.issuer.keyfile is not set: tokens are valid only on this process and until it stops');
   }
 }

@@ -1,4 +1,8 @@
-import { formatDuration } from './duration.ts';
+import type { FillEvents } from '../fills/fill-events.ts';
+import type { StorageFullEvents } from '../fills/fills.ts';
+import type { ManifestEvents } from '../pull-through/pulled-manifests.ts';
+import { StorageFullError, StorageReadOnlyError } from '../storage/driver.ts';
+import { formatDuration } from './log-fields.ts';
 import type { Log } from './log.ts';
 import type { Cell } from './metric-family.ts';
 import type { Metrics } from './metrics.ts';
@@ -13,42 +17,22 @@ export interface ServedContent {
   readonly bytes: number;
 }
 
-export interface FillEvent {
-  readonly upstream: string;
-  readonly repository: string;
-  /** Name of the repository in our storage. */
-  readonly stored?: string | undefined;
-  readonly digest: string;
-  /** Of the whole blob, or so far. */
-  readonly bytes?: number | undefined;
-  readonly durationMs?: number | undefined;
-  readonly reason?: string | undefined;
+/** Everything the cache reports. */
+export interface CacheEvents extends FillEvents, StorageFullEvents, ManifestEvents {
+  /** Once for every blob and manifest sent. */
+  served(content: ServedContent): void;
+  spoolBytes(bytes: number): void;
+  /** A stored file is not what it should be; it is not served. */
+  damagedContent(damage: { readonly path: string; readonly reason: string }): void;
 }
 
-export interface StoredManifest {
-  readonly upstream: string;
-  /** Name of the repository in our storage. */
-  readonly stored: string;
-  readonly digest: string;
-  /** Bytes. */
-  readonly size: number;
-  readonly mediaType: string;
-}
+type Event<Name extends keyof CacheEvents> = Parameters<CacheEvents[Name]>[0];
 
-export interface StaleServed {
-  readonly upstream: string;
-  readonly repository: string;
-  /** Name of the repository in our storage. */
-  readonly stored?: string | undefined;
-  readonly tag: string;
-  readonly digest?: string | undefined;
-  readonly reason: string;
-  /** Time since the upstream last confirmed the tag. */
-  readonly ageMs: number;
-}
+/** The facts of a fill, whichever of them are known. */
+type FillFacts = Event<'fillStarted'> &
+  Partial<Pick<Event<'fillCompleted'>, 'bytes' | 'durationMs'> & Pick<Event<'fillFailed'>, 'reason'>>;
 
-/** An outage makes thousands of stale answers; one line per upstream and minute tells of it. Milliseconds. */
-const NO_ROOM: ReadonlySet<string> = new Set(['StorageFullError', 'StorageReadOnlyError']);
+/** An outage makes thousands of stale responses: one line per upstream and minute is enough. Milliseconds. */
 const STALE_LINE_MS = 60_000;
 
 export interface CacheTelemetryOptions {
@@ -58,7 +42,7 @@ export interface CacheTelemetryOptions {
 }
 
 /** What the cache does, as metrics and log lines. */
-export class CacheTelemetry {
+export class CacheTelemetry implements CacheEvents {
   readonly #log: Log;
   readonly #metrics: Metrics;
   readonly #now: () => number;
@@ -66,7 +50,7 @@ export class CacheTelemetry {
   readonly #served = new Map<string, { readonly requests: Cell; readonly bytes: Cell }>();
   /** Fills running now, by upstream and digest. */
   readonly #running = new Set<string>();
-  /** When a stale answer was last logged, by upstream. */
+  /** When a stale response was last logged, by upstream. */
   readonly #staleLoggedAt = new Map<string, number>();
   #full = false;
 
@@ -77,7 +61,6 @@ export class CacheTelemetry {
     this.#tracing = tracing;
   }
 
-  /** Once for every blob and manifest answered. */
   served({ upstream, type, outcome, bytes }: ServedContent): void {
     const cells = this.#servedCells(upstream, type, outcome);
     cells.requests.value++;
@@ -88,41 +71,36 @@ export class CacheTelemetry {
     (hit ? this.#metrics.proxyHits : this.#metrics.proxyMisses)[type].value++;
   }
 
-  /** A fill begins, from nothing or from what an earlier one left. One of completed, failed, discarded follows. */
-  fillStarted(event: FillEvent): void {
+  fillStarted(event: Event<'fillStarted'>): void {
     this.#begin(event);
     this.#tracing?.fillStarted(event);
     this.#log.debug(fillFields(event), 'fill started');
   }
 
-  /** A fill goes on where the upstream, or an earlier fill, broke off. */
-  fillResumed(event: FillEvent): void {
+  fillResumed(event: Event<'fillResumed'>): void {
     this.#count(event, 'resumed');
     this.#log.info(fillFields(event), 'fill resumed');
   }
 
-  fillCompleted(event: FillEvent): void {
+  fillCompleted(event: Event<'fillCompleted'>): void {
     this.#end(event, 'completed');
     this.#tracing?.fillEnded(event);
-    if (event.durationMs !== undefined) this.#metrics.fillSeconds.observe(event.durationMs / 1000);
+    this.#metrics.fillSeconds.observe(event.durationMs / 1000);
     this.#log.info(fillFields(event), 'fill completed');
   }
 
-  /** What has come so far is kept for a later try. */
-  fillFailed(event: FillEvent): void {
+  fillFailed(event: Event<'fillFailed'>): void {
     this.#end(event, 'failed');
     this.#tracing?.fillEnded(event, 'failed');
     this.#log.warn(fillFields(event), 'fill failed');
   }
 
-  /** What had come was thrown away: wrong bytes, or left behind for too long. */
-  fillDiscarded(event: FillEvent): void {
+  fillDiscarded(event: Event<'fillDiscarded'>): void {
     this.#end(event, 'discarded');
     this.#tracing?.fillEnded(event, 'discarded');
     this.#log.warn(fillFields(event), 'fill discarded');
   }
 
-  /** @param change clients that began (+) or ceased (-) to follow a fill */
   fillReaders(change: number): void {
     this.#metrics.fillWaiters.value += change;
   }
@@ -131,23 +109,20 @@ export class CacheTelemetry {
     this.#metrics.spoolBytes.value = bytes;
   }
 
-  /** @param event.what what could not be stored */
-  storageFull({ what }: { readonly what: string }): void {
+  storageFull({ what }: Event<'storageFull'>): void {
     this.#metrics.storageFull.value++;
     if (this.#full) return;
     this.#full = true;
     this.#log.error({ what }, 'storage is full or read-only: serving without caching');
   }
 
-  /** A manifest has been fetched. */
-  manifestStored({ upstream, stored, digest, size }: StoredManifest): void {
+  manifestStored({ upstream, stored, digest, size }: Event<'manifestStored'>): void {
     this.#log.debug({ upstream, 'vars.name': stored, 'vars.digest': digest, bytes: size }, 'manifest stored');
   }
 
-  /** The pull went on; the next one asks the upstream again. */
-  manifestNotStored(event: { upstream: string; repository: string; digest: string; cause: unknown }): void {
-    const { upstream, repository, digest, cause } = event;
-    if (cause instanceof Error && NO_ROOM.has(cause.name)) this.storageFull({ what: 'manifests' });
+  manifestNotStored({ upstream, repository, digest, cause }: Event<'manifestNotStored'>): void {
+    const isFull = cause instanceof StorageFullError || cause instanceof StorageReadOnlyError;
+    if (isFull) this.storageFull({ what: 'manifests' });
     const reason = cause instanceof Error ? cause.message : String(cause);
     this.#log.debug({ upstream, 'vars.name': repository, 'vars.digest': digest, reason }, 'manifest not stored');
   }
@@ -155,34 +130,33 @@ export class CacheTelemetry {
   storageRecovered(): void {
     if (!this.#full) return;
     this.#full = false;
-    this.#log.info({}, 'storage takes content again');
+    this.#log.info({}, 'storage available again');
   }
 
-  staleServed({ upstream, repository, tag, reason, ageMs }: StaleServed): void {
+  staleServed({ upstream, repository, tag, reason, ageMs }: Event<'staleServed'>): void {
     const now = this.#now();
     const quiet = now - (this.#staleLoggedAt.get(upstream) ?? -Infinity) < STALE_LINE_MS;
     if (!quiet) this.#staleLoggedAt.set(upstream, now);
     const fields = { upstream, 'vars.name': repository, 'vars.reference': tag, reason, age: formatDuration(ageMs) };
-    this.#log[quiet ? 'debug' : 'warn'](fields, 'cached tag served without asking the upstream');
+    this.#log[quiet ? 'debug' : 'warn'](fields, 'stale tag served');
   }
 
-  /** A stored file is not what it should be; it will not be served. */
-  damagedContent({ path, reason }: { readonly path: string; readonly reason: string }): void {
+  damagedContent({ path, reason }: Event<'damagedContent'>): void {
     this.#metrics.damagedContent.value++;
-    this.#log.error({ path, reason }, 'stored content is damaged');
+    this.#log.error({ path, reason }, 'damaged content found');
   }
 
-  #begin(event: FillEvent): void {
+  #begin(event: FillFacts): void {
     this.#running.add(fillKey(event));
     this.#count(event, 'started');
   }
 
-  #end(event: FillEvent, result: 'completed' | 'failed' | 'discarded'): void {
+  #end(event: FillFacts, result: 'completed' | 'failed' | 'discarded'): void {
     this.#running.delete(fillKey(event));
     this.#count(event, result);
   }
 
-  #count({ upstream }: FillEvent, result: string): void {
+  #count({ upstream }: FillFacts, result: string): void {
     this.#metrics.fills.at(upstream, result).value++;
     this.#metrics.fillsInFlight.value = this.#running.size;
   }
@@ -201,11 +175,11 @@ export class CacheTelemetry {
   }
 }
 
-function fillKey({ upstream, digest }: FillEvent): string {
+function fillKey({ upstream, digest }: FillFacts): string {
   return `${upstream} ${digest}`;
 }
 
-function fillFields({ upstream, repository, digest, bytes, durationMs, reason }: FillEvent) {
+function fillFields({ upstream, repository, digest, bytes, durationMs, reason }: FillFacts) {
   return {
     upstream,
     'vars.name': repository,

@@ -1,16 +1,16 @@
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Why a client was cut off or refused: it sent or took nothing, or had too much under way. */
+/** Why a client was disconnected or refused: no data moved for too long, too many connections, or too many requests in progress. */
 export type RefusalReason = 'stalled' | 'connections' | 'requests';
 
 const MESSAGES: Readonly<Record<RefusalReason, string>> = {
-  stalled: 'a client was cut off: it sent or took nothing for too long',
-  connections: 'a connection was refused: there are too many',
-  requests: 'a request was refused: the client has too many under way',
+  stalled: 'client disconnected: no data sent or received for too long',
+  connections: 'connection refused: too many connections',
+  requests: 'request refused: too many requests of this client in progress',
 };
 
-/** Whoever floods us shall not flood the log. Milliseconds. */
+/** A flood of requests must not flood the log. Milliseconds. */
 const LOG_EVERY_MS = 1000;
 
 /** Counts every refusal, and logs one of each kind per second. */

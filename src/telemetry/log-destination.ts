@@ -5,7 +5,7 @@ import { pino } from 'pino';
 /** Where finished lines go; each ends with a line feed. */
 export interface LogDestination {
   write(line: string): unknown;
-  /** Resolves when every line so far has been handed to the operating system, or cannot be. */
+  /** Resolves when every line so far has been passed to the operating system, or failed to be. */
   flush(): Promise<void>;
 }
 
@@ -13,9 +13,9 @@ export interface LogDestination {
 const GATHER_LENGTH = 8 * 1024;
 /** A line waits no longer than this. Milliseconds. */
 const GATHER_MS = 500;
-/** Written at once when more has gathered meanwhile, so that a busy event loop keeps up with one write per turn. Bytes. */
+/** Largest write, so that a busy event loop keeps up with one write per turn. Bytes. */
 const MAX_WRITE_BYTES = 64 * 1024;
-/** A reader that stands still (a stuck pipe, a full disk) costs lines, not our memory. Bytes. */
+/** With a reader that does not read (a stuck pipe, a full disk), further lines are dropped. Bytes. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 /**
@@ -26,7 +26,7 @@ export function openLogDestination(fileDescriptor: number): LogDestination {
   return new GatheringDestination(fileDescriptor);
 }
 
-/** Gathers in a string, as pino's own buffer counts the bytes of all that waits again with every line. */
+/** Gathers in a string: pino's own buffer counts the bytes of all waiting lines again with every line. */
 class GatheringDestination implements LogDestination {
   readonly #file: ReturnType<typeof pino.destination>;
   readonly #fileDescriptor: number;
@@ -43,7 +43,7 @@ class GatheringDestination implements LogDestination {
       maxWrite: MAX_WRITE_BYTES,
       maxLength: MAX_WAITING_BYTES,
     });
-    // What could not be written is kept for the next try; an error nobody listens to would end the process.
+    // Unwritten lines are kept for the next write; an `error` event without a listener would end the process.
     this.#file.on('error', () => {});
     this.#file.on('drop', () => this.#file.flush());
   }
@@ -56,7 +56,7 @@ class GatheringDestination implements LogDestination {
 
   async flush(): Promise<void> {
     this.#handOver();
-    // The error is of no use here; a pipe, which cannot be synced, gives one every time.
+    // The error is ignored: a pipe cannot be synced and reports one every time.
     await new Promise<void>((resolve) => this.#file.flush(() => resolve()));
   }
 
@@ -75,14 +75,14 @@ class GatheringDestination implements LogDestination {
     }, GATHER_MS).unref();
   }
 
-  /** Nothing that is begun in the background now would be finished. */
+  /** Synchronous: background work does not finish any more. */
   readonly #onExit = (): void => {
     try {
       this.#file.flushSync();
       let rest: Buffer = Buffer.from(this.#gathered);
       while (rest.length > 0) rest = rest.subarray(writeSync(this.#fileDescriptor, rest));
     } catch {
-      // The reader has gone, or stands still: there is nobody left to tell.
+      // The reader is gone or does not read: the lines are lost.
     }
   };
 }

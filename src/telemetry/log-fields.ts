@@ -1,6 +1,6 @@
 export type LogValue = string | number | boolean;
 
-/** Plain values only, so that nobody logs an object with secrets in it. A field that is undefined is left out. */
+/** Plain values only, so that no object with secrets in it is logged. A field that is undefined is left out. */
 export type LogFields = Readonly<Record<string, LogValue | undefined>>;
 
 /** logrus leaves a value bare when it is made of these alone, empty included. */
@@ -50,4 +50,9 @@ function escapeCharacter(character: string): string {
 
 function hex(code: number, digits: number): string {
   return code.toString(16).padStart(digits, '0');
+}
+
+/** In the form of Go's `time.Duration`, like distribution's log. */
+export function formatDuration(durationMs: number): string {
+  return `${Math.round(durationMs * 1000) / 1000}ms`;
 }

@@ -28,7 +28,7 @@ const LEVEL_NAME: Readonly<Record<LogLevel, string>> = {
   error: 'error',
 };
 
-/** Names a format uses itself; a configured field of that name becomes `fields.<name>`, as logrus does. */
+/** Names that a format uses; a configured field of that name becomes `fields.<name>`, as logrus does. */
 const RESERVED: Readonly<Record<LogFormat, readonly string[]>> = {
   text: ['time', 'level', 'msg'],
   json: ['time', 'level', 'msg'],

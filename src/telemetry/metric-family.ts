@@ -2,7 +2,7 @@ import type { Metric, Registry } from 'prom-client';
 
 /*
  * prom-client builds and hashes a label string on every `inc` and `observe`, on children of `labels()` too (0.2 to
- * 0.3 µs each, ten of them per request). A cell here is a number that its owner holds and changes; the registry reads
+ * 0.3 µs each, ten of them per request). A cell here is a number that its owner holds and changes. The registry reads
  * all cells when it is scraped.
  */
 
@@ -35,17 +35,17 @@ export class ValueFamily {
     this.help = help;
     this.type = type;
     this.#cells = new CellMap(labels, () => ({ value: 0 }));
-    // A metric without labels is there, at 0, from the start.
+    // A metric without labels exists from the start, at 0.
     if (labels.length === 0) this.at();
     register(registry, this);
   }
 
-  /** The cell of these label values, in the order of `labels`; made at 0 when new. */
+  /** The cell of these label values, in the order of `labels`; a new one starts at 0. */
   at(...values: string[]): Cell {
     return this.#cells.at(values);
   }
 
-  /** What the registry reads. */
+  /** Called by the registry when it is scraped. */
   async get(): Promise<object> {
     const values: Sample[] = this.#cells.entries().map(({ labels, cell }) => ({ labels, value: cell.value }));
     return { name: this.name, help: this.help, type: this.type, aggregator: 'sum', values };
@@ -96,7 +96,7 @@ export class HistogramFamily {
 /** One time series of a histogram. */
 export class HistogramCell {
   readonly #bounds: readonly number[];
-  /** Observations per bucket, not cumulative; the last is beyond all bounds. */
+  /** Observations per bucket, not cumulative; the last bucket is above all bounds. */
   readonly counts: number[];
   sum = 0;
 
@@ -141,6 +141,6 @@ class CellMap<T> {
 }
 
 function register(registry: Registry, family: ValueFamily | HistogramFamily): void {
-  // A registry calls nothing but `get()` on what it holds; its type asks for prom-client's own classes.
+  // A registry only calls `get()` on its metrics, but its type requires prom-client's own classes.
   registry.registerMetric(family as unknown as Metric);
 }

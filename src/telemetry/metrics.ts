@@ -2,17 +2,17 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 
 import { HistogramFamily, ValueFamily } from './metric-family.ts';
 
-/** Everything the service counts, in a registry of its own. `registry_*` are distribution's names, labels and buckets. */
+/** All metrics, in their own registry. `registry_*` are distribution's names, labels and buckets. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** Seconds; as distribution. */
+/** Seconds; distribution's. */
 const DURATION_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60];
-/** 1 KiB to 2 GiB; as distribution. */
+/** 1 KiB to 2 GiB; distribution's. */
 const SIZE_BOUNDS = Array.from({ length: 22 }, (_, power) => 1024 * 2 ** power);
 /** Seconds; a large layer over a slow line takes minutes. */
 const FILL_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900];
 
-/** Seconds; on the way of a pull, nothing is waited for longer than a few milliseconds. */
+/** Seconds; during a pull, Redis gets a few milliseconds. */
 const REDIS_BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 3];
 
 export function createMetrics() {
@@ -55,10 +55,10 @@ function totalOf({ name, type, values }: JsonFamily): [name: string, total: numb
 function httpMetrics(registry: Registry) {
   const { counter, gauge, histogram } = familyMakers(registry);
   return {
-    httpRequests: counter('registry_http_requests_total', 'Requests answered.', ['handler', 'method', 'code']),
+    httpRequests: counter('registry_http_requests_total', 'Requests completed.', ['handler', 'method', 'code']),
     httpDuration: histogram(
       'registry_http_request_duration_seconds',
-      'Time from the request to the end of its answer.',
+      'Time from the request to the end of its response.',
       ['handler', 'method'],
       DURATION_BOUNDS,
     ),
@@ -70,11 +70,11 @@ function httpMetrics(registry: Registry) {
     ),
     httpResponseSize: histogram(
       'registry_http_response_size_bytes',
-      'Bytes of response bodies, as far as they were sent.',
+      'Bytes of response bodies that were sent.',
       ['handler'],
       SIZE_BOUNDS,
     ),
-    httpInFlight: gauge('registry_http_in_flight_requests', 'Requests being answered.', ['handler']),
+    httpInFlight: gauge('registry_http_in_flight_requests', 'Requests in progress.', ['handler']),
     clientsRefused: counter('layover_clients_refused_total', 'Clients refused or cut off by a limit.', ['reason']),
   };
 }
@@ -82,10 +82,10 @@ function httpMetrics(registry: Registry) {
 function authMetrics(registry: Registry) {
   const { counter } = familyMakers(registry);
   return {
-    loginsFailed: counter('registry_auth_failures_total', 'Credentials that were not good.', ['method']),
+    loginsFailed: counter('registry_auth_failures_total', 'Logins with wrong or expired credentials.', ['method']),
     addressesBlocked: counter(
       'registry_auth_blocked_total',
-      'Addresses that had to wait after many wrong passwords.',
+      'Addresses blocked for a time after many wrong passwords.',
       [],
     ),
   };
@@ -98,7 +98,7 @@ function proxyMetrics(registry: Registry) {
     return { blob: family.at('blob'), manifest: family.at('manifest') };
   };
   return {
-    proxyRequests: byType('registry_proxy_requests_total', 'Content asked of the cache.'),
+    proxyRequests: byType('registry_proxy_requests_total', 'Content requested from the cache.'),
     proxyHits: byType('registry_proxy_hits_total', 'Content that was in the cache.'),
     proxyMisses: byType('registry_proxy_misses_total', 'Content that was not in the cache.'),
     proxyPulledBytes: byType('registry_proxy_pulled_bytes_total', 'Bytes received from upstreams.'),
@@ -109,16 +109,16 @@ function proxyMetrics(registry: Registry) {
 function cacheMetrics(registry: Registry) {
   const { counter, gauge, histogram } = familyMakers(registry);
   return {
-    cacheRequests: counter('layover_cache_requests_total', 'Content asked of the cache, by what became of it.', [
+    cacheRequests: counter('layover_cache_requests_total', 'Content requested from the cache, by outcome.', [
       'upstream',
       'type',
       'outcome',
     ]),
     clientBytes: counter('layover_client_bytes_total', 'Bytes sent to clients.', ['upstream', 'type']),
-    fills: counter('layover_fills_total', 'Fetches into the cache, by what became of them.', ['upstream', 'result']),
-    fillsInFlight: gauge('layover_fills_in_flight', 'Fills running now.', []).at(),
-    fillSeconds: histogram('layover_fill_seconds', 'Time a completed fill took.', [], FILL_BOUNDS).at(),
-    fillWaiters: gauge('layover_fill_waiters', 'Clients following a fill now.', []).at(),
+    fills: counter('layover_fills_total', 'Fills, by result.', ['upstream', 'result']),
+    fillsInFlight: gauge('layover_fills_in_flight', 'Fills in progress.', []).at(),
+    fillSeconds: histogram('layover_fill_seconds', 'Duration of completed fills.', [], FILL_BOUNDS).at(),
+    fillWaiters: gauge('layover_fill_waiters', 'Clients that follow a fill.', []).at(),
     spoolBytes: gauge('layover_spool_bytes', 'Bytes in spools, finished or not.', []).at(),
   };
 }
@@ -126,21 +126,21 @@ function cacheMetrics(registry: Registry) {
 function expiryMetrics(registry: Registry) {
   const { counter, gauge } = familyMakers(registry);
   return {
-    expired: counter('layover_expired_total', 'References forgotten as nobody used them.', ['kind']),
-    evicted: counter('layover_evicted_total', 'References removed to make room.', ['kind']),
-    collectedBytes: counter('layover_collected_bytes_total', 'Bytes that garbage collection has freed.', []).at(),
-    evictedBytes: counter('layover_evicted_bytes_total', 'Bytes that eviction has freed.', []).at(),
+    expired: counter('layover_expired_total', 'References removed because their TTL had passed.', ['kind']),
+    evicted: counter('layover_evicted_total', 'References removed to free space.', ['kind']),
+    collectedBytes: counter('layover_collected_bytes_total', 'Bytes freed by garbage collection.', []).at(),
+    evictedBytes: counter('layover_evicted_bytes_total', 'Bytes freed by eviction.', []).at(),
     storeBytes: gauge('layover_store_bytes', 'Bytes stored, each digest once.', []).at(),
-    quotaBytes: gauge('layover_store_quota_bytes', 'Bytes that may be stored; 0: no limit.', []).at(),
-    indexEntries: gauge('layover_index_entries', 'References in the index of use.', []).at(),
+    quotaBytes: gauge('layover_store_quota_bytes', 'Storage quota; 0: no quota.', []).at(),
+    indexEntries: gauge('layover_index_entries', 'References in the index.', []).at(),
     leadsHousekeeping: gauge(
       'layover_housekeeping_leader',
-      'Whether this replica looks after the stored content for all; 0 where there are no others.',
+      'Whether this replica does the housekeeping for all; 0 when it is the only one.',
       [],
     ).at(),
-    scrubRunning: gauge('layover_scrub_running', 'Whether stored content is being read and checked.', []).at(),
-    scrubBytes: counter('layover_scrub_bytes_total', 'Stored bytes read and checked.', []).at(),
-    scrubDamaged: counter('layover_scrub_damaged_total', 'Blobs put aside, as their bytes were wrong.', []).at(),
+    scrubRunning: gauge('layover_scrub_running', 'Whether a scrub is running.', []).at(),
+    scrubBytes: counter('layover_scrub_bytes_total', 'Bytes read by scrubs.', []).at(),
+    scrubDamaged: counter('layover_scrub_damaged_total', 'Damaged blobs moved to quarantine.', []).at(),
   };
 }
 
@@ -148,7 +148,7 @@ function upstreamMetrics(registry: Registry) {
   const { counter, gauge, histogram } = familyMakers(registry);
   return {
     upstreamBytes: counter('layover_upstream_bytes_total', 'Bytes received from upstreams.', ['upstream', 'kind']),
-    upstreamRequests: counter('layover_upstream_requests_total', 'Requests made to upstreams.', [
+    upstreamRequests: counter('layover_upstream_requests_total', 'Requests sent to upstreams.', [
       'upstream',
       'operation',
       'method',
@@ -156,12 +156,14 @@ function upstreamMetrics(registry: Registry) {
     ]),
     upstreamSeconds: histogram(
       'layover_upstream_request_seconds',
-      'Time until the headers of an upstream were in.',
+      'Time until the response headers of an upstream arrived.',
       ['upstream', 'operation'],
       DURATION_BOUNDS,
     ),
-    upstreamRetries: counter('layover_upstream_retries_total', 'Requests made again.', ['upstream', 'operation']),
-    rateLimitLimit: gauge('layover_upstream_ratelimit_limit', 'Pulls an upstream grants per window.', ['upstream']),
+    upstreamRetries: counter('layover_upstream_retries_total', 'Requests retried.', ['upstream', 'operation']),
+    rateLimitLimit: gauge('layover_upstream_ratelimit_limit', 'Pulls that an upstream allows per window.', [
+      'upstream',
+    ]),
     rateLimitRemaining: gauge('layover_upstream_ratelimit_remaining', 'Pulls left in the window.', ['upstream']),
     breakerState: gauge('layover_upstream_breaker_state', 'Circuit breaker: 0 closed, 1 half-open, 2 open.', [
       'upstream',
@@ -179,11 +181,11 @@ function storageMetrics(registry: Registry) {
   return {
     storageAction: histogram(
       'registry_storage_action_seconds',
-      'Time a storage driver took.',
+      'Duration of storage driver calls.',
       ['driver', 'action'],
       DURATION_BOUNDS,
     ),
-    storageFull: counter('layover_storage_full_total', 'Writes given up for want of space.', []).at(),
+    storageFull: counter('layover_storage_full_total', 'Writes that failed for lack of space.', []).at(),
     damagedContent: counter('layover_damaged_content_total', 'Stored files found to be damaged.', []).at(),
   };
 }
@@ -192,18 +194,23 @@ function redisMetrics(registry: Registry) {
   const { counter, gauge, histogram } = familyMakers(registry);
   return {
     redisUp: gauge('layover_redis_up', 'Whether Redis can be read and written.', []),
-    redisSeconds: histogram('layover_redis_seconds', 'Time Redis took, or was given.', ['operation'], REDIS_BOUNDS),
-    redisErrors: counter('layover_redis_errors_total', 'What Redis was asked without success.', ['operation', 'kind']),
-    descriptorRequests: counter('registry_storage_cache_requests_total', 'Descriptors asked of the cache.', []).at(),
-    descriptorHits: counter('registry_storage_cache_hits_total', 'Descriptors that were in the cache.', []).at(),
-    descriptorErrors: counter(
-      'registry_storage_cache_errors_total',
-      'Descriptors that the cache could not tell.',
+    redisSeconds: histogram(
+      'layover_redis_seconds',
+      'Duration of Redis calls, up to their time limit.',
+      ['operation'],
+      REDIS_BOUNDS,
+    ),
+    redisErrors: counter('layover_redis_errors_total', 'Redis calls that failed.', ['operation', 'kind']),
+    descriptorRequests: counter(
+      'registry_storage_cache_requests_total',
+      'Descriptors requested from the cache.',
       [],
     ).at(),
+    descriptorHits: counter('registry_storage_cache_hits_total', 'Descriptors that were in the cache.', []).at(),
+    descriptorErrors: counter('registry_storage_cache_errors_total', 'Descriptor lookups that failed.', []).at(),
     descriptorSeconds: histogram(
       'registry_storage_cache_redis_seconds',
-      'Time the part of the cache that is in Redis took.',
+      'Duration of descriptor lookups in Redis.',
       ['operation'],
       DURATION_BOUNDS,
     ),
@@ -213,21 +220,20 @@ function redisMetrics(registry: Registry) {
 function notificationMetrics(registry: Registry) {
   const { counter, gauge } = familyMakers(registry);
   return {
-    notifications: counter('registry_notifications_events_total', 'Events for others, by what became of them.', [
-      'type',
+    notifications: counter('registry_notifications_events_total', 'Webhook events, by result.', ['type', 'endpoint']),
+    notificationsPending: gauge('registry_notifications_pending_total', 'Webhook events waiting to be sent.', [
       'endpoint',
     ]),
-    notificationsPending: gauge('registry_notifications_pending_total', 'Events that wait to be sent.', ['endpoint']),
-    notificationStatuses: counter('registry_notifications_status_total', 'What endpoints answered.', [
+    notificationStatuses: counter('registry_notifications_status_total', 'Responses of webhook endpoints, by status.', [
       'code',
       'endpoint',
     ]),
     notificationsDropped: counter(
       'layover_notifications_dropped_total',
-      'Events of pulls that are told to nobody, as the queue was full.',
+      'Pull events dropped because the queue was full.',
       ['endpoint'],
     ),
-    notificationDeadLetters: counter('layover_notifications_dead_letters_total', 'Events that are no longer tried.', [
+    notificationDeadLetters: counter('layover_notifications_dead_letters_total', 'Events moved to the dead letters.', [
       'endpoint',
     ]),
   };

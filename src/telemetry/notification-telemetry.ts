@@ -4,13 +4,13 @@ import type { Metrics } from './metrics.ts';
 
 type Event<Name extends keyof NotificationEvents> = Parameters<NotificationEvents[Name]>[0];
 
-/** What becomes of events that others are told, as metrics and log lines. */
+/** Webhook delivery, as metrics and log lines. */
 export class NotificationTelemetry implements NotificationEvents {
   readonly #log: Log;
   readonly #metrics: Metrics;
-  /** Endpoints whose queue overflows: one line when it begins is enough. */
+  /** Endpoints whose queue overflows: only the first event is logged. */
   readonly #overflowing = new Set<string>();
-  /** The same for events that are given up. */
+  /** The same for events that became dead letters. */
   readonly #givingUp = new Set<string>();
 
   constructor(log: Log, metrics: Metrics) {
@@ -34,12 +34,12 @@ export class NotificationTelemetry implements NotificationEvents {
     this.#givingUp.delete(endpoint);
   }
 
-  notificationRefused(endpoint: string, status: string): void {
+  notificationRejected(endpoint: string, status: string): void {
     this.#metrics.notifications.at('Failures', endpoint).value++;
     this.#metrics.notificationStatuses.at(knownStatus(status), endpoint).value++;
   }
 
-  notificationUnanswered(endpoint: string): void {
+  notificationFailed(endpoint: string): void {
     this.#metrics.notifications.at('Errors', endpoint).value++;
   }
 
@@ -47,38 +47,37 @@ export class NotificationTelemetry implements NotificationEvents {
     this.#metrics.notificationsDropped.at(endpoint).value++;
     if (this.#overflowing.has(endpoint)) return;
     this.#overflowing.add(endpoint);
-    this.#log.warn({ endpoint }, 'notifications: the queue is full, events of pulls are dropped');
+    this.#log.warn({ endpoint }, 'webhook queue full: pull events dropped');
   }
 
-  notificationGivenUp({ endpoint, reason, isKept }: Event<'notificationGivenUp'>): void {
+  notificationDeadLettered({ endpoint, reason, isKept }: Event<'notificationDeadLettered'>): void {
     this.#metrics.notificationDeadLetters.at(endpoint).value++;
-    if (!isKept) this.#log.error({ endpoint, reason }, 'notifications: an event is lost');
+    if (!isKept) this.#log.error({ endpoint, reason }, 'webhook event lost');
     if (!isKept || this.#givingUp.has(endpoint)) return;
     this.#givingUp.add(endpoint);
-    this.#log.error({ endpoint, reason }, 'notifications: events are given up and put with the dead letters');
+    this.#log.error({ endpoint, reason }, 'webhook events moved to the dead letters');
   }
 
   notificationsStalled({ endpoint, reason, pending }: Event<'notificationsStalled'>): void {
-    if (reason === undefined) this.#log.info({ endpoint, pending }, 'notifications: the endpoint takes events again');
-    else this.#log.warn({ endpoint, reason, pending }, 'notifications: the endpoint does not take events, they wait');
+    if (reason === undefined) this.#log.info({ endpoint, pending }, 'webhook endpoint available again');
+    else this.#log.warn({ endpoint, reason, pending }, 'webhook endpoint unavailable: events queued');
   }
 
   notificationsNotStored({ endpoint, reason }: Event<'notificationsNotStored'>): void {
-    if (reason === undefined) this.#log.info({ endpoint }, 'notifications: events are on disk again while they wait');
-    else
-      this.#log.warn({ endpoint, reason }, 'notifications: events wait in memory and would not survive this process');
+    if (reason === undefined) this.#log.info({ endpoint }, 'webhook queue on disk again');
+    else this.#log.warn({ endpoint, reason }, 'webhook queue in memory only: events do not survive a restart');
   }
 
   notificationsLost({ endpoint, pending }: Event<'notificationsLost'>): void {
-    this.#log.error({ endpoint, pending }, 'notifications: events that waited in memory are lost');
+    this.#log.error({ endpoint, pending }, 'queued webhook events lost');
   }
 
   notificationsAdopted({ endpoint, pending }: Event<'notificationsAdopted'>): void {
-    this.#log.info({ endpoint, pending }, 'notifications: sending what another process has left');
+    this.#log.info({ endpoint, pending }, 'webhook queue of another process taken over');
   }
 }
 
-/** Such as `200 OK`. An endpoint can make up hundreds; those that nobody knows have no words and share one value. */
+/** Such as `200 OK`. Unregistered statuses have no reason phrase and share one label value: an endpoint could send hundreds. */
 function knownStatus(status: string): string {
   return status.includes(' ') ? status : 'other';
 }

@@ -6,11 +6,11 @@ import type { Metrics } from './metrics.ts';
 
 type Event<Name extends keyof RedisEvents> = Parameters<RedisEvents[Name]>[0];
 
-/** What Redis and the descriptors kept in it tell, as metrics and log lines. */
+/** Redis and the descriptors cached in it, as metrics and log lines. */
 export class RedisTelemetry implements RedisEvents, DescriptorCacheEvents {
   readonly #log: Log;
   readonly #metrics: Metrics;
-  /** One line for each operation that Redis rejects is enough. */
+  /** Operations whose rejection has been logged. */
   readonly #rejected = new Set<string>();
   readonly #seconds = new Map<string, HistogramCell>();
 
@@ -21,9 +21,9 @@ export class RedisTelemetry implements RedisEvents, DescriptorCacheEvents {
 
   redisChanged({ state, reason }: Event<'redisChanged'>): void {
     this.#metrics.redisUp.at().value = state === 'up' ? 1 : 0;
-    if (state === 'up') this.#log.info({}, 'Redis is available');
-    else if (state === 'read-only') this.#log.warn({ reason }, 'Redis takes no writes: nothing new is shared');
-    else this.#log.warn({ reason }, 'Redis is not available: going on without it');
+    if (state === 'up') this.#log.info({}, 'Redis available');
+    else if (state === 'read-only') this.#log.warn({ reason }, 'Redis read-only: nothing new is shared');
+    else this.#log.warn({ reason }, 'Redis unavailable: continuing without it');
   }
 
   redisCalled({ operation, durationMs, failure, reason }: Event<'redisCalled'>): void {
@@ -32,16 +32,16 @@ export class RedisTelemetry implements RedisEvents, DescriptorCacheEvents {
     this.#metrics.redisErrors.at(operation, failure).value++;
     if (failure !== 'rejected' || this.#rejected.has(operation)) return;
     this.#rejected.add(operation);
-    this.#log.warn({ operation, reason }, 'Redis rejects a command; it is said this once');
+    this.#log.warn({ operation, reason }, 'Redis command rejected (logged once)');
   }
 
-  descriptorAsked(result: 'hit' | 'miss' | 'error'): void {
+  descriptorLookedUp(result: 'hit' | 'miss' | 'error'): void {
     this.#metrics.descriptorRequests.value++;
     if (result === 'hit') this.#metrics.descriptorHits.value++;
     if (result === 'error') this.#metrics.descriptorErrors.value++;
   }
 
-  descriptorsShared({ operation, durationMs }: Parameters<DescriptorCacheEvents['descriptorsShared']>[0]): void {
+  sharedCacheAccessed({ operation, durationMs }: Parameters<DescriptorCacheEvents['sharedCacheAccessed']>[0]): void {
     this.#metrics.descriptorSeconds.at(operation).observe(durationMs / 1000);
   }
 

@@ -1,5 +1,5 @@
 import type { FinishedRequest, RequestHandlerName } from '../http/v2/request-events.ts';
-import { formatDuration } from './duration.ts';
+import { formatDuration } from './log-fields.ts';
 import type { Log } from './log.ts';
 import type { Cell, HistogramCell } from './metric-family.ts';
 import type { Metrics } from './metrics.ts';
@@ -12,11 +12,11 @@ export type CacheOutcome = 'HIT' | 'MISS' | 'FILL' | 'STALE' | 'BYPASS';
 export interface RequestTelemetryOptions {
   readonly log: Log;
   readonly metrics: Metrics;
-  /** The line per request. Failures of our own (5xx) are logged without it too. */
+  /** One line per request. Without it, only server errors (5xx) are logged. */
   readonly accessLog: boolean;
 }
 
-/** One line and a few counts per request. Runs on every cached answer: looks its cells up once and adds numbers. */
+/** One line and a few counts per request. It runs on every cache hit, so it looks its cells up once and adds numbers. */
 export class RequestTelemetry {
   readonly #log: Log;
   readonly #metrics: Metrics;
@@ -63,7 +63,7 @@ export class RequestTelemetry {
   }
 }
 
-/** Distribution calls the handler of `/v2/` so. */
+/** Distribution's names: it calls the handler of `/v2/` `base`. */
 const HANDLER_LABEL: Readonly<Record<RequestHandlerName, string>> = {
   ping: 'base',
   manifest: 'manifest',
@@ -76,7 +76,7 @@ const HANDLER_LABEL: Readonly<Record<RequestHandlerName, string>> = {
   other: 'other',
 };
 
-/** A client may send any of three dozen methods; those we have no answer for share one label. */
+/** A client may send any of three dozen methods; unsupported ones share one label. */
 const METHOD_LABEL = new Map(
   ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].map((method) => [method, method.toLowerCase()]),
 );

@@ -1,9 +1,12 @@
 import type { AuthEvents } from '../auth/auth-events.ts';
+import type { DescriptorCacheEvents } from '../cache/descriptor-cache.ts';
+import type { NotificationEvents } from '../notifications/notification-events.ts';
+import type { RedisEvents } from '../redis/redis.ts';
 import type { UpstreamEvents } from '../upstream/upstream.ts';
 import { AuthTelemetry } from './auth-telemetry.ts';
-import { CacheTelemetry } from './cache-telemetry.ts';
+import { type CacheEvents, CacheTelemetry } from './cache-telemetry.ts';
 import { ClientTelemetry, type RefusalReason } from './client-telemetry.ts';
-import { ExpiryTelemetry } from './expiry-telemetry.ts';
+import { HousekeepingTelemetry, type RetentionEvents } from './housekeeping-telemetry.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { NotificationTelemetry } from './notification-telemetry.ts';
@@ -13,35 +16,35 @@ import type { FinishedRequest, RequestHandlerName } from '../http/v2/request-eve
 import type { StorageAction, Tracing } from './tracing.ts';
 import { UpstreamTelemetry } from './upstream-telemetry.ts';
 
-/** What happened, in the words of the business; what is logged and counted for it is decided in this folder alone. */
+/** Events of the service. This folder turns them into log lines, metrics and spans. */
 export interface Telemetry {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly upstream: UpstreamEvents;
-  readonly cache: CacheTelemetry;
-  readonly expiry: ExpiryTelemetry;
-  readonly redis: RedisTelemetry;
+  readonly cache: CacheEvents;
+  readonly housekeeping: RetentionEvents;
+  readonly redis: RedisEvents & DescriptorCacheEvents;
   readonly auth: AuthEvents;
-  readonly notifications: NotificationTelemetry;
+  readonly notifications: NotificationEvents;
   /** Each call is followed by exactly one {@link requestFinished} with the same handler. */
   requestStarted(handler: RequestHandlerName): void;
-  /** Writes the access line and counts the request. What the cache did is told by `cache.served`. */
+  /** Writes the access line and counts the request. `cache.served` reports what the cache did. */
   requestFinished(request: FinishedRequest): void;
   /** @param client its address */
   clientRefused(reason: RefusalReason, client: string): void;
-  /** A peer that is not trusted says for whom it sends a request. @param peer its address */
+  /** A peer that is not a trusted proxy sent `X-Forwarded-For`. @param peer its address */
   readonly untrustedProxy: (peer: string) => void;
   storageAction(event: StorageAction): void;
-  /** Undefined when no traces are made. */
+  /** Absent when tracing is off. */
   readonly tracing: Tracing | undefined;
 }
 
 export interface TelemetryOptions {
   readonly log: Log;
   readonly metrics: Metrics;
-  /** @default no traces */
+  /** @default tracing is off */
   readonly tracing?: Tracing | undefined;
-  /** The line per request. @default true */
+  /** One line per request. @default true */
   readonly accessLog?: boolean;
   /** Milliseconds. @default Date.now */
   readonly now?: () => number;
@@ -61,7 +64,7 @@ export function createTelemetry({
     metrics,
     upstream: new UpstreamTelemetry(log, metrics, now),
     cache: new CacheTelemetry(log, metrics, { now, tracing }),
-    expiry: new ExpiryTelemetry(log, metrics),
+    housekeeping: new HousekeepingTelemetry(log, metrics),
     redis: new RedisTelemetry(log, metrics),
     auth: new AuthTelemetry(log, metrics),
     notifications: new NotificationTelemetry(log, metrics),

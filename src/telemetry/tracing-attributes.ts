@@ -3,7 +3,7 @@ import { redactUrl } from './redact-url.ts';
 
 type Attributes = Record<string, string | number | boolean>;
 
-/** Where each kind of request is, for spans of few different names. */
+/** Routes of the kinds of requests: span names must be few. */
 const ROUTES: Readonly<Record<FinishedRequest['handler'], string>> = {
   ping: '/v2/',
   manifest: '/v2/{name}/manifests/{reference}',
@@ -16,7 +16,7 @@ const ROUTES: Readonly<Record<FinishedRequest['handler'], string>> = {
   other: '/v2/*',
 };
 
-/** A client of HTTP/2 can make up others. */
+/** Over HTTP/2 a client can send any other. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /** `GET /v2/{name}/manifests/{reference}` */
@@ -46,7 +46,7 @@ export function requestAttributes(request: FinishedRequest): Attributes {
   });
 }
 
-/** Without what is not known. */
+/** Without undefined values. */
 function defined(attributes: Readonly<Record<string, Attributes[string] | undefined>>): Attributes {
   return Object.fromEntries(
     Object.entries(attributes).filter((entry): entry is [string, Attributes[string]] => entry[1] !== undefined),

@@ -21,7 +21,7 @@ export interface StartTracingOptions {
 
 type ExportResult = Parameters<Parameters<SpanExporter['export']>[1]>[0];
 
-/** Spans wait in a queue of bounded size, and are dropped when that is full: nobody waits for the collector. */
+/** Spans wait in a bounded queue and are dropped when it is full: no request waits for the collector. */
 export function createProvider(config: TracingConfig, { log, version }: StartTracingOptions): NodeTracerProvider {
   const { url, headers, timeoutMs, serviceName, resource } = config;
   const exporter = new OTLPTraceExporter({ url, headers: { ...headers }, timeoutMillis: timeoutMs });
@@ -39,7 +39,7 @@ function createSampler({ ratio, isParentBased }: TracingConfig['sampler']): Samp
   return isParentBased ? new ParentBasedSampler({ root }) : root;
 }
 
-/** Says once that the collector does not take spans, and once that it does again. */
+/** Logs once when the collector fails, and once when it works again. */
 class ReportingExporter implements SpanExporter {
   readonly #exporter: SpanExporter;
   readonly #url: string;
@@ -70,13 +70,13 @@ class ReportingExporter implements SpanExporter {
 
   #note({ error }: ExportResult, spans: number): void {
     if (error === undefined) {
-      if (this.#isFailing) this.#log.info({ collector: this.#url, lost: this.#lost }, 'traces are taken again');
+      if (this.#isFailing) this.#log.info({ collector: this.#url, lost: this.#lost }, 'trace export resumed');
       this.#isFailing = false;
       this.#lost = 0;
       return;
     }
     this.#lost += spans;
-    if (!this.#isFailing) this.#log.warn({ collector: this.#url, reason: error.message }, 'traces are not taken');
+    if (!this.#isFailing) this.#log.warn({ collector: this.#url, reason: error.message }, 'trace export failed');
     this.#isFailing = true;
   }
 }

@@ -15,25 +15,26 @@ import {
 import type { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 
 import type { TracingConfig } from '../config/config.ts';
-import type { UpstreamAsked, UpstreamFollower } from '../upstream/upstream.ts';
+import { PathNotFoundError } from '../storage/driver.ts';
+import type { ExchangeObserver, UpstreamExchange } from '../upstream/upstream.ts';
 import type { FinishedRequest, RequestTrace } from '../http/v2/request-events.ts';
 import { requestAttributes, requestSpanName } from './tracing-attributes.ts';
 import { createProvider, type StartTracingOptions } from './tracing-provider.ts';
 import type { StorageAction, TracedFill, Tracing } from './tracing.ts';
 
-/** How long the end of the process waits for the collector. Milliseconds. */
+/** How long a shutdown waits for the collector. Milliseconds. */
 const FLUSH_TIMEOUT_MS = 2_000;
 
-/** What a request began, which may go on after it has ended. */
+/** Work that a request started; it may outlive the request. */
 interface Scope {
   isFinished: boolean;
   /** By digest. */
   readonly fills: Map<string, Span>;
 }
 
-const SCOPE = createContextKey('what a request began');
+const SCOPE = createContextKey('work of a request');
 
-/** Spans by OpenTelemetry, in its own global context: there is one of these in a process. */
+/** Spans by OpenTelemetry. Its context is global, so a process has one of these. */
 export class OpenTelemetryTracing implements Tracing {
   readonly #provider: NodeTracerProvider;
   readonly #tracer: Tracer;
@@ -41,14 +42,14 @@ export class OpenTelemetryTracing implements Tracing {
 
   constructor(config: TracingConfig, options: StartTracingOptions) {
     this.#provider = createProvider(config, options);
-    // With this, and not before, every asynchronous call carries a context along.
+    // From here on, every asynchronous call carries a context.
     this.#provider.register();
     this.#tracer = this.#provider.getTracer('layover', options.version);
     this.#propagateTo = new Set(config.propagateTo);
   }
 
   requestStarted(method: string, headers: IncomingHttpHeaders): RequestTrace {
-    // What else a client sends along is for nobody behind us.
+    // Baggage of clients is not passed on to upstreams.
     const parent = propagation.deleteBaggage(propagation.extract(ROOT_CONTEXT, headers));
     const span = this.#tracer.startSpan(method, { kind: SpanKind.SERVER }, parent);
     const scope: Scope = { isFinished: false, fills: new Map() };
@@ -68,7 +69,7 @@ export class OpenTelemetryTracing implements Tracing {
 
   storageAction({ driver, action, path, durationMs, error }: StorageAction): void {
     const scope = scopeOf(context.active());
-    // A timer that a request has set carries its context for good; what it does then is no part of the request.
+    // A timer keeps the context of the request that set it; its later work is not part of the request.
     if (!scope || (scope.isFinished && scope.fills.size === 0)) return;
     const endedAt = Date.now();
     const span = this.#tracer.startSpan(
@@ -83,7 +84,7 @@ export class OpenTelemetryTracing implements Tracing {
     span.end(endedAt);
   }
 
-  readonly followUpstream = ({ upstream, host, operation, method }: UpstreamAsked): UpstreamFollower | undefined => {
+  readonly followUpstream = ({ upstream, host, operation, method }: UpstreamExchange): ExchangeObserver | undefined => {
     const scope = scopeOf(context.active());
     if (!scope) return undefined;
     const parent = parentOf(scope);
@@ -94,10 +95,10 @@ export class OpenTelemetryTracing implements Tracing {
       'layover.upstream.operation': operation,
     };
     const span = this.#tracer.startSpan(`upstream ${operation}`, { kind: SpanKind.CLIENT, attributes }, parent);
-    const isTold = this.#propagateTo.has(upstream) && operation !== 'redirect' && operation !== 'token';
+    const isPropagated = this.#propagateTo.has(upstream) && operation !== 'redirect' && operation !== 'token';
     return {
-      headers: isTold ? headersFor(trace.setSpan(parent, span)) : {},
-      answered(status) {
+      headers: isPropagated ? headersFor(trace.setSpan(parent, span)) : {},
+      completed(status) {
         if (typeof status === 'number') span.setAttribute('http.response.status_code', status);
         if (typeof status !== 'number' || status >= 400) span.setAttribute('error.type', String(status));
         if (typeof status !== 'number' || status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
@@ -132,7 +133,7 @@ export class OpenTelemetryTracing implements Tracing {
     const timeout = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, FLUSH_TIMEOUT_MS);
     });
-    // What could not be sent has been told by the exporter.
+    // The exporter has logged the failure.
     await Promise.race([this.#provider.shutdown().catch(() => undefined), timeout]);
     clearTimeout(timer);
     for (const api of [trace, context, propagation]) api.disable();
@@ -143,7 +144,7 @@ function scopeOf(active: Context): Scope | undefined {
   return active.getValue(SCOPE) as Scope | undefined;
 }
 
-/** The fill, while there is one, which outlives the request. */
+/** The fill while there is one, because it outlives the request. */
 function parentOf({ fills }: Scope): Context {
   const [fill] = fills.values();
   return fill ? trace.setSpan(context.active(), fill) : context.active();
@@ -155,9 +156,9 @@ function headersFor(parent: Context): Record<string, string> {
   return headers;
 }
 
-/** That there is nothing at a path is an answer. */
+/** A missing path is a regular result, not a failure. */
 function fail(span: Span, error: unknown): void {
-  if (error === undefined || (error instanceof Error && error.name === 'PathNotFoundError')) return;
+  if (error === undefined || error instanceof PathNotFoundError) return;
   span.setAttribute('error.type', error instanceof Error ? error.name : typeof error === 'string' ? error : '_OTHER');
   span.setStatus({ code: SpanStatusCode.ERROR });
 }

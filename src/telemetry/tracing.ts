@@ -1,18 +1,18 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-import type { FollowUpstream } from '../upstream/upstream.ts';
+import type { ObserveExchange } from '../upstream/upstream.ts';
 import type { RequestTrace } from '../http/v2/request-events.ts';
 
-/** What happens, as spans of a trace. What happens for no request has none. */
+/** Work of requests, as spans of a trace. Work without a request has none. */
 export interface Tracing {
-  /** Continues the client's trace, if it sent one, or begins another. */
+  /** Continues the client's trace, if it sent one, or starts another. */
   requestStarted(method: string, headers: IncomingHttpHeaders): RequestTrace;
   storageAction(event: StorageAction): void;
-  readonly followUpstream: FollowUpstream;
+  readonly followUpstream: ObserveExchange;
   fillStarted(event: TracedFill): void;
-  /** @param failure why nothing was stored; undefined when the blob was */
+  /** @param failure why nothing was stored; absent when the blob was stored */
   fillEnded(event: TracedFill, failure?: string): void;
-  /** Sends what there is, for a bounded time, and ends. */
+  /** Sends the remaining spans, for a bounded time. */
   stop(): Promise<void>;
 }
 
@@ -26,10 +26,10 @@ export interface TracedFill {
 
 export interface StorageAction {
   readonly driver: string;
-  /** Distribution's name of it, such as `GetContent` or `Stat`. */
+  /** Distribution's name, such as `GetContent` or `Stat`. */
   readonly action: string;
   readonly path: string;
   readonly durationMs: number;
-  /** What it failed with; undefined when it did not. */
+  /** Absent when it succeeded. */
   readonly error?: unknown;
 }

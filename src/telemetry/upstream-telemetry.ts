@@ -1,27 +1,27 @@
 import type { UpstreamEvents } from '../upstream/upstream.ts';
-import { formatDuration } from './duration.ts';
+import { formatDuration } from './log-fields.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { statusLabel } from './status-label.ts';
 
 type Event<Name extends keyof UpstreamEvents> = Parameters<UpstreamEvents[Name]>[0];
 
-/** A budget below this part of the limit is worth a line. */
+/** A remaining budget below this part of the limit is logged. */
 const LOW_BUDGET = 0.1;
 
-/** An upstream can lead to another host each time. Milliseconds. */
-const STRANGER_LINE_MS = 60_000;
+/** An upstream can redirect to another host each time. Milliseconds. */
+const FOREIGN_HOST_LINE_MS = 60_000;
 
 const BREAKER_VALUE: Readonly<Record<string, number>> = { closed: 0, 'half-open': 1, open: 2 };
 
-/** What upstreams tell, as metrics and log lines. */
+/** Requests to upstreams, as metrics and log lines. */
 export class UpstreamTelemetry implements UpstreamEvents {
   readonly #log: Log;
   readonly #metrics: Metrics;
-  /** Upstreams whose budget was low when we last heard of it. */
+  /** Upstreams whose remaining budget was low at the last response. */
   readonly #low = new Set<string>();
   /** When a host that was not configured was last logged, by upstream. */
-  readonly #strangerLoggedAt = new Map<string, number>();
+  readonly #foreignHostLoggedAt = new Map<string, number>();
   readonly #now: () => number;
 
   constructor(log: Log, metrics: Metrics, now: () => number) {
@@ -30,12 +30,12 @@ export class UpstreamTelemetry implements UpstreamEvents {
     this.#metrics = metrics;
   }
 
-  answered({ upstream, host, operation, method, status, durationMs }: Event<'answered'>): void {
+  exchangeCompleted({ upstream, host, operation, method, status, durationMs }: Event<'exchangeCompleted'>): void {
     const label = typeof status === 'number' ? statusLabel(status) : status;
     this.#metrics.upstreamRequests.at(upstream, operation, method, label).value++;
     this.#metrics.upstreamSeconds.at(upstream, operation).observe(durationMs / 1000);
     const fields = { upstream, host, operation, method, status, duration: formatDuration(durationMs) };
-    this.#log.debug(fields, 'upstream answered');
+    this.#log.debug(fields, 'upstream response received');
   }
 
   bytesReceived({ upstream, kind, bytes }: Event<'bytesReceived'>): void {
@@ -60,7 +60,7 @@ export class UpstreamTelemetry implements UpstreamEvents {
 
   retried({ upstream, operation, reason, delayMs }: Event<'retried'>): void {
     this.#metrics.upstreamRetries.at(upstream, operation).value++;
-    this.#log.info({ upstream, operation, reason, delay: formatDuration(delayMs) }, 'upstream asked again');
+    this.#log.info({ upstream, operation, reason, delay: formatDuration(delayMs) }, 'upstream request retried');
   }
 
   breakerChanged({ upstream, host, isConfigured, from, to, reason }: Event<'breakerChanged'>): void {
@@ -68,20 +68,20 @@ export class UpstreamTelemetry implements UpstreamEvents {
     if (isConfigured) {
       this.#metrics.breakerState.at(upstream, host).value = BREAKER_VALUE[to] ?? 0;
       this.#log.warn(fields, 'upstream circuit breaker changed');
-    } else if (this.#mayLogStranger(upstream)) {
-      this.#log.warn(fields, 'circuit breaker changed of a host that the upstream led to (logged once a minute)');
-    } else this.#log.debug(fields, 'circuit breaker changed of a host that the upstream led to');
+    } else if (this.#mayLogForeignHost(upstream)) {
+      this.#log.warn(fields, 'circuit breaker changed for a host named by the upstream (logged once a minute)');
+    } else this.#log.debug(fields, 'circuit breaker changed for a host named by the upstream');
   }
 
-  #mayLogStranger(upstream: string): boolean {
+  #mayLogForeignHost(upstream: string): boolean {
     const now = this.#now();
-    if (now - (this.#strangerLoggedAt.get(upstream) ?? -Infinity) < STRANGER_LINE_MS) return false;
-    this.#strangerLoggedAt.set(upstream, now);
+    if (now - (this.#foreignHostLoggedAt.get(upstream) ?? -Infinity) < FOREIGN_HOST_LINE_MS) return false;
+    this.#foreignHostLoggedAt.set(upstream, now);
     return true;
   }
 
   credentialsFailed({ upstream, source, reason }: Event<'credentialsFailed'>): void {
     this.#metrics.credentialFailures.at(upstream, source).value++;
-    this.#log.warn({ upstream, source, reason }, 'upstream credentials could not be had');
+    this.#log.warn({ upstream, source, reason }, 'cannot read upstream credentials');
   }
 }

@@ -9,112 +9,112 @@ import { UpstreamError } from './upstream.ts';
 
 export interface AuthorizerOptions {
   readonly upstream: string;
-  /** The registry the header goes to, and to no other origin. */
+  /** The only origin that the header is sent to. */
   readonly registry: URL;
   readonly tokens: TokenCache;
   readonly credentials: Pick<EndpointCredentials, 'find' | 'renew' | 'renewalWorked'>;
 }
 
-/** What a registry wants to see for a repository. */
-type Demand = { readonly scheme: 'bearer'; readonly challenge: BearerChallenge } | { readonly scheme: 'basic' };
+/** What a registry requires for a repository. */
+type Requirement = { readonly scheme: 'bearer'; readonly challenge: BearerChallenge } | { readonly scheme: 'basic' };
 
-interface Meant {
+interface Refusal {
   readonly repository: string;
   readonly refused: string | undefined;
-  /** To ask a token for, instead of those of the challenge. */
+  /** For the token, instead of those of the challenge. */
   readonly scopes?: string;
-  /** For a challenge that names none, as some registries send it. */
+  /** For a challenge without a scope, as some registries send it. */
   readonly defaultScopes?: string | undefined;
 }
 
 const MAX_REPOSITORIES = 10_000;
 
-/** Makes the `Authorization` header for one registry, and remembers per repository what it wanted last time. */
+/** Creates the `Authorization` header for one registry, and remembers what it required for each repository. */
 export class Authorizer {
   readonly #options: AuthorizerOptions;
-  readonly #demands = createCountedCache<Demand>({ maxEntries: MAX_REPOSITORIES });
+  readonly #requirements = createCountedCache<Requirement>({ maxEntries: MAX_REPOSITORIES });
 
   constructor(options: AuthorizerOptions) {
     this.#options = options;
   }
 
-  /** The header to send at once; undefined before the registry has asked for one. @throws {UpstreamError} */
+  /** The header for the first attempt; undefined before the registry has sent a challenge. @throws {UpstreamError} */
   async recall(repository: string, scope: CallScope): Promise<string | undefined> {
-    const demand = this.#demands.get(repository);
-    if (!demand) return undefined;
+    const requirement = this.#requirements.get(repository);
+    if (!requirement) return undefined;
     try {
-      return await this.#meet(demand, scope);
+      return await this.#meet(requirement, scope);
     } catch (err) {
-      // The registry may have moved its token server; the next call asks it.
-      this.#demands.delete(repository);
+      // The registry may have moved its token server; the next call gets a new challenge.
+      this.#requirements.delete(repository);
       throw err;
     }
   }
 
   /**
-   * The header that meets a challenge; undefined when there is no other to give than the one that was refused.
+   * The header that meets a challenge; undefined when the only one is the one that was refused.
    *
-   * @param meant.refused the header that was sent and not accepted
+   * @param refusal.refused the header that was sent and not accepted
    * @throws {UpstreamError} `unauthorized` when the realm cannot be used; nothing was sent to it
    */
   async respond(
     header: string | undefined,
-    { repository, refused, scopes, defaultScopes }: Meant,
+    { repository, refused, scopes, defaultScopes }: Refusal,
     scope: CallScope,
   ): Promise<string | undefined> {
-    const scopeOf = (asked: string | undefined) => scopes ?? (asked || defaultScopes);
-    for (const demand of this.#usable(parseChallenges(header ?? ''), scopeOf)) {
-      if (demand.scheme === 'bearer' && refused?.startsWith('Bearer ')) {
-        this.#options.tokens.forget(demand.challenge, refused.slice('Bearer '.length));
+    const scopeOf = (named: string | undefined) => scopes ?? (named || defaultScopes);
+    for (const requirement of this.#usable(parseChallenges(header ?? ''), scopeOf)) {
+      if (requirement.scheme === 'bearer' && refused?.startsWith('Bearer ')) {
+        this.#options.tokens.forget(requirement.challenge, refused.slice('Bearer '.length));
       }
-      const authorization = await this.#meet(demand, scope);
+      const authorization = await this.#meet(requirement, scope);
       // Without credentials: a registry may offer anonymous tokens as well.
       if (authorization === undefined) continue;
-      this.#demands.set(repository, demand);
+      this.#requirements.set(repository, requirement);
       return authorization === refused ? undefined : authorization;
     }
     return undefined;
   }
 
-  /** Another header than a `Basic` one that was refused; undefined when there is none. A helper's password may have expired. */
+  /** Another header in place of a refused `Basic` one; undefined when there is none. A helper's password may have expired. */
   async renew(repository: string, refused: string, scope: CallScope): Promise<string | undefined> {
     const shown = parseBasicAuthorization(refused);
     const renewed = shown && (await scope.race(this.#options.credentials.renew(shown, { purpose: repository })));
     return renewed?.kind === 'basic' ? basicAuthorization(renewed) : undefined;
   }
 
-  /** The header that {@link renew} gave was accepted. */
+  /** The header from {@link renew} was accepted. */
   renewalWorked(repository: string): void {
     this.#options.credentials.renewalWorked({ purpose: repository });
   }
 
-  async #meet(demand: Demand, scope: CallScope): Promise<string | undefined> {
+  async #meet(requirement: Requirement, scope: CallScope): Promise<string | undefined> {
     const { tokens, credentials: source } = this.#options;
-    if (demand.scheme === 'bearer') return `Bearer ${await scope.race(tokens.get(demand.challenge))}`;
+    if (requirement.scheme === 'bearer') return `Bearer ${await scope.race(tokens.get(requirement.challenge))}`;
     const credentials = await scope.race(source.find());
     return credentials?.kind === 'basic' ? basicAuthorization(credentials) : undefined;
   }
 
-  /** In the order in which they are offered; an unusable realm fails the call only when nothing else is. */
+  /** In the order of the challenges; an unusable realm fails the call only when there is no usable challenge. */
   #usable(
     challenges: readonly Challenge[],
-    scopeOf: (asked: string | undefined) => string | undefined,
-  ): readonly Demand[] {
+    scopeOf: (named: string | undefined) => string | undefined,
+  ): readonly Requirement[] {
     let unusable: UpstreamError | undefined;
-    const demands: Demand[] = [];
+    const requirements: Requirement[] = [];
     for (const { scheme, parameters } of challenges) {
-      if (scheme === 'basic') demands.push({ scheme });
+      if (scheme === 'basic') requirements.push({ scheme });
       if (scheme !== 'bearer') continue;
       const realm = parseUrl(parameters.get('realm') ?? '');
       if (realm && isRealmUsable(realm, this.#options.registry)) {
         const challenge = { realm, service: parameters.get('service'), scope: scopeOf(parameters.get('scope')) };
-        demands.push({ scheme, challenge });
+        requirements.push({ scheme, challenge });
       } else {
         unusable = this.#unusable(realm);
       }
     }
-    if (unusable && demands.length === 0) throw unusable;
-    return demands;
+    if (unusable && requirements.length === 0) throw unusable;
+    return requirements;
   }
 
   #unusable(realm: URL | undefined): UpstreamError {

@@ -21,12 +21,12 @@ export type BreakerState =
   | { readonly kind: 'open'; readonly until: number; readonly openMs: number }
   | { readonly kind: 'half-open'; readonly openMs: number };
 
-/** The right to ask once. The first of the three ends it; later calls do nothing. */
+/** The right to send one request. The first call of any of the three methods ends it; later calls do nothing. */
 export interface Permit {
   readonly allowed: true;
   succeed(): void;
   fail(reason: string): void;
-  /** Ends it without a verdict, as when the caller gave up. */
+  /** Ends it without a result, as when the caller gave up. */
   release(): void;
 }
 
@@ -36,12 +36,12 @@ export interface Refusal {
   readonly retryAfterMs: number;
 }
 
-/** Nobody knows how long a probe under way will take; others are told to come back after this. */
+/** How long a probe in progress will take is not known; other callers get this as their wait. */
 const PROBE_RETRY_MS = 1_000;
 
 /**
- * Spares a failing host, and callers the wait for it. Closed until {@link BreakerPolicy.threshold} failures in a
- * row; then open, refusing at once; then half-open: one probe goes through, and its verdict closes or opens it.
+ * Protects a failing host, and its callers from waiting for it. Closed until {@link BreakerPolicy.threshold} failures in a
+ * row; then open, refusing at once; then half-open: one probe goes through, and its result closes or opens it.
  */
 export class Breaker {
   readonly #policy: BreakerPolicy;
@@ -73,7 +73,7 @@ export class Breaker {
     return retryAfterMs > 0 ? { breaker: 'open', retryAfterMs } : { breaker: 'half-open' };
   }
 
-  /** Closed, with nothing counted: as good as a new one. */
+  /** Closed, without counted failures: like a new one. */
   get isPristine(): boolean {
     return this.#state.kind === 'closed' && this.#state.failures === 0;
   }
@@ -81,14 +81,14 @@ export class Breaker {
   #issue(): Permit {
     const issuedIn = this.#state.kind;
     let settled = false;
-    const settle = (verdict: (state: BreakerState) => void) => {
-      // What was asked before it opened has no say in the probe.
-      if (!settled && this.#state.kind === issuedIn) verdict(this.#state);
+    const settle = (apply: (state: BreakerState) => void) => {
+      // A request from before it opened does not decide the probe.
+      if (!settled && this.#state.kind === issuedIn) apply(this.#state);
       settled = true;
     };
     return {
       allowed: true,
-      succeed: () => settle(() => this.#become({ kind: 'closed', failures: 0 }, 'answered')),
+      succeed: () => settle(() => this.#become({ kind: 'closed', failures: 0 }, 'succeeded')),
       fail: (reason) => settle((state) => this.#fail(state, reason)),
       release: () => settle((state) => this.#release(state)),
     };

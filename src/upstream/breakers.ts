@@ -4,7 +4,7 @@ import { UpstreamError, type UpstreamEvents, type UpstreamStatus } from './upstr
 
 export interface BreakersOptions {
   readonly upstream: string;
-  /** With their ports; those of the registry and its mirrors. All others are named by these. */
+  /** With their ports; those of the registry and its mirrors, which name all others. */
   readonly hosts: readonly string[];
   readonly events: UpstreamEvents;
   readonly now: () => number;
@@ -12,8 +12,8 @@ export interface BreakersOptions {
 
 interface Entry {
   readonly breaker: Breaker;
-  /** Permits not settled yet. */
-  underWay: number;
+  /** Permits that have not ended. */
+  inProgress: number;
 }
 
 interface Entries {
@@ -22,10 +22,10 @@ interface Entries {
   delete(host: string): void;
 }
 
-/** Hosts that give trouble and are not configured: a registry can name another one each time. */
+/** Failing hosts that are not configured: a registry can name another one each time. */
 const MAX_STRANGERS = 256;
 
-/** One breaker per host. A host that is not being asked and gives no trouble takes no memory; of strangers only the last count. */
+/** One breaker per host. An idle host without failures takes no memory; of hosts that are not configured, only the most recent are kept. */
 export class Breakers {
   readonly #options: BreakersOptions;
   readonly #configured = new Map<string, Entry>();
@@ -40,18 +40,18 @@ export class Breakers {
   /** @throws {UpstreamError} `unavailable` while it is open */
   enter(host: string): Permit {
     const entries = this.#entriesOf(host);
-    const entry = entries.get(host) ?? { breaker: this.#create(host), underWay: 0 };
+    const entry = entries.get(host) ?? { breaker: this.#create(host), inProgress: 0 };
     const permit = entry.breaker.enter();
     if (!permit.allowed) throw this.#refused(host, permit.retryAfterMs);
-    entry.underWay += 1;
+    entry.inProgress += 1;
     entries.set(host, entry);
     let settled = false;
-    const settle = (verdict: () => void) => {
+    const settle = (apply: () => void) => {
       if (settled) return;
       settled = true;
-      verdict();
-      entry.underWay -= 1;
-      const isIdle = entry.underWay === 0 && entry.breaker.isPristine;
+      apply();
+      entry.inProgress -= 1;
+      const isIdle = entry.inProgress === 0 && entry.breaker.isPristine;
       if (isIdle && entries.get(host) === entry) entries.delete(host);
     };
     return {
@@ -79,7 +79,7 @@ export class Breakers {
 
   #refused(host: string, retryAfterMs: number): UpstreamError {
     const { upstream } = this.#options;
-    const message = `${upstream}: ${host} failed repeatedly, not asked for another ${Math.ceil(retryAfterMs / 1_000)} s`;
+    const message = `${upstream}: ${host} failed repeatedly; no requests for another ${Math.ceil(retryAfterMs / 1_000)} s`;
     return new UpstreamError('unavailable', message, { upstream, retryAfterMs });
   }
 }

@@ -1,8 +1,8 @@
 import { UpstreamError, type UpstreamCallOptions } from './upstream.ts';
 
 /**
- * The time and the signal of one call: everything done for it ends when the caller aborts (with the caller's reason)
- * or when its deadline passes (with an {@link UpstreamError} of kind `timeout`). Close it when the call is over.
+ * The deadline and the signal of one call: all its work ends when the caller aborts (with the caller's reason)
+ * or when the deadline passes (with an {@link UpstreamError} of kind `timeout`). Close it when the call is over.
  */
 export class CallScope {
   readonly #controller = new AbortController();
@@ -16,7 +16,7 @@ export class CallScope {
     if (signal?.aborted) this.#onAbort();
     signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (deadlineMs !== undefined) {
-      const message = `${upstream}: no answer within ${deadlineMs} ms`;
+      const message = `${upstream}: no response within ${deadlineMs} ms`;
       const expire = () => this.#controller.abort(new UpstreamError('timeout', message, { upstream }));
       this.#deadline = setTimeout(expire, deadlineMs);
     }
@@ -31,7 +31,7 @@ export class CallScope {
     return this.#endsAt - performance.now();
   }
 
-  /** Fails as soon as the scope ends, even if `work` goes on. */
+  /** Fails as soon as the scope ends, even if `work` continues. */
   async race<T>(work: Promise<T>): Promise<T> {
     const { signal } = this;
     let stop: (() => void) | undefined;
@@ -55,7 +55,7 @@ export class CallScope {
     await this.race(slept).finally(() => clearTimeout(timer));
   }
 
-  /** From here on only the caller's signal ends it. */
+  /** From now on, only the caller's signal ends it. */
   endDeadline(): void {
     clearTimeout(this.#deadline);
   }

@@ -7,13 +7,13 @@ export interface Challenge {
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const SEPARATORS = /[\s,]*/y;
-// Values without quotes may hold more than the grammar allows: some servers send URLs that way.
+// Values without quotes may contain more than the grammar allows: some servers send URLs without quotes.
 const PARAMETER = new RegExp(`(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s,"]+))`, 'y');
 const SCHEME = new RegExp(`(${TOKEN})(?=[\\s,]|$)`, 'y');
 const TOKEN68 = /\s+[A-Za-z0-9._~+/-]+=*(?=\s*(?:,|$))/y;
 
 /**
- * The challenges of a `WWW-Authenticate` header, several in one header included. What follows a syntax error is ignored.
+ * All challenges of a `WWW-Authenticate` header. Text after a syntax error is ignored.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1
  */

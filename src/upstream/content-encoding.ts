@@ -1,8 +1,9 @@
 import { pipeline, Readable, type Transform } from 'node:stream';
 import zlib from 'node:zlib';
 
+import { BodyTooLargeError } from '../stream/bounded-body.ts';
 import { networkFailure } from './network-failure.ts';
-import { type Answer, type AnswerHeaders, headerText } from './transport.ts';
+import { type ExchangeResponse, type ResponseHeaders, headerText } from './transport.ts';
 import { UpstreamError } from './upstream.ts';
 
 /** Of RFC 9110 section 8.4.1, and RFC 8878. Zstandard where Node has it. */
@@ -14,7 +15,7 @@ const DECODERS: Readonly<Record<string, (() => Transform) | undefined>> = {
   zstd: (zlib as { createZstdDecompress?: () => Transform }).createZstdDecompress,
 };
 
-/** One that applies several only wastes our time. */
+/** No server has a reason to apply more. */
 const MAX_ENCODINGS = 2;
 
 /** Decoded bytes for each encoded one above which a body is a bomb, once {@link BOMB_BYTES} have come out. */
@@ -22,21 +23,21 @@ const BOMB_RATIO = 250;
 const BOMB_BYTES = 64 * 1024 * 1024;
 
 /**
- * The encodings of a body that can be undone, in the order in which they were applied; we ask for none, but some servers and CDNs
- * compress all the same. Empty for `identity` and for what is not known, such as the `aws-chunked` that objects in S3 are labelled with.
+ * The encodings of a body that can be undone, in the order in which they were applied; requests accept none, but some servers and CDNs
+ * compress anyway. Empty for `identity` and for unknown encodings, such as the `aws-chunked` label of objects in S3.
  */
-export function encodingsOf({ headers }: Pick<Answer, 'headers'>): readonly string[] {
+export function encodingsOf({ headers }: Pick<ExchangeResponse, 'headers'>): readonly string[] {
   const named = (headerText(headers, 'content-encoding') ?? '').toLowerCase().split(',');
   const encodings = named.map((name) => name.trim()).filter((name) => name !== '' && name !== 'identity');
   const isKnown = encodings.length <= MAX_ENCODINGS && encodings.every((name) => DECODERS[name] !== undefined);
   return isKnown ? encodings : [];
 }
 
-/** The body without its encodings. Fails with an {@link UpstreamError} for what is not encoded like that, or decodes to too much. */
-export function decoded(answer: Answer, upstream: string, body: Readable = answer.body): Readable {
-  const encodings = encodingsOf(answer);
+/** The body without its encodings. Fails with an {@link UpstreamError} when it is not encoded like that, or decodes to too much. */
+export function decoded(response: ExchangeResponse, upstream: string, body: Readable = response.body): Readable {
+  const encodings = encodingsOf(response);
   if (encodings.length === 0) return body;
-  const { host } = answer.url;
+  const { host } = response.url;
   const stages = encodings.toReversed().map((name) => (DECODERS[name] as () => Transform)());
   const fail = (message: string) => new UpstreamError('protocol', `${upstream}: ${host} ${message}`, { upstream });
   return Readable.from(
@@ -52,6 +53,7 @@ export function decoded(answer: Answer, upstream: string, body: Readable = answe
           yield chunk;
         }
       } catch (cause) {
+        if (cause instanceof BodyTooLargeError) throw cause;
         throw isZlib(cause)
           ? fail(`sent a body that is not ${encodings.join(', ')}`)
           : networkFailure(upstream, host, cause);
@@ -68,8 +70,8 @@ async function* counting(body: Readable, count: (bytes: number) => void): AsyncG
   }
 }
 
-/** What a login page, or a portal in front of the network, sends instead of anything else. */
-export function isHtml({ headers }: { readonly headers: AnswerHeaders }): boolean {
+/** The type of a login page, or of a captive portal. */
+export function isHtml({ headers }: { readonly headers: ResponseHeaders }): boolean {
   return /^\s*(?:text\/html|application\/xhtml\+xml)\s*(?:;|$)/i.test(headerText(headers, 'content-type') ?? '');
 }
 

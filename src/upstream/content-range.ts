@@ -2,12 +2,12 @@ export interface ContentRange {
   readonly start: number;
   /** Exclusive. */
   readonly end: number;
-  /** Bytes of the whole; undefined for `*`. */
+  /** Bytes of the complete content; undefined for `*`. */
   readonly size: number | undefined;
 }
 
 /**
- * @returns undefined for what is not a range of bytes that fits its own size
+ * @returns undefined unless it is a range of bytes that is within its own size
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.4
  */
 export function parseContentRange(header: string | undefined): ContentRange | undefined {
@@ -19,7 +19,7 @@ export function parseContentRange(header: string | undefined): ContentRange | un
   return end > start && (size === undefined || end <= size) ? { start, end, size } : undefined;
 }
 
-/** A `Content-Length`, in bytes; undefined when it is missing or no number. */
+/** A `Content-Length`, in bytes; undefined when it is missing or not a number. */
 export function parseLength(header: string | undefined): number | undefined {
   return header !== undefined && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
 }

@@ -2,7 +2,7 @@ import { lookup as resolve } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
 
-import { answerLookup, type HostZones, zoneOfName } from './host-zones.ts';
+import { completeLookup, type HostZones, zoneOfName } from './host-zones.ts';
 import { mayLead, type NetworkZone, zoneOf } from './network-zone.ts';
 import { UpstreamError } from './upstream.ts';
 
@@ -15,14 +15,14 @@ export interface DestinationsOptions {
 }
 
 /**
- * How far a registry may lead: `no-further` inside than it is itself, or also `into-private` networks. The latter is for the bytes of
- * blobs, which are verified and which clouds serve from private endpoints, and for token servers of its own domain.
+ * Where a registry may lead: `no-further` inside than it is itself, or also `into-private` networks. The latter is for the bytes of
+ * blobs, which are verified and which clouds serve from private endpoints, and for token servers in the registry's domain.
  */
 export type Reach = 'into-private' | 'no-further';
 
 /**
- * Where a registry may lead us, by redirects, `Location` and realms. A hostile one would otherwise have us ask the services of our own
- * network. Names are checked when a connection is made, by the address that it is made to.
+ * Decides where redirects, `Location` headers and realms of a registry may lead. A hostile registry would otherwise make Layover send
+ * requests to services of its internal network. A host name is checked when a connection is made, by the address of the connection.
  */
 export class Destinations {
   readonly #options: DestinationsOptions;
@@ -32,13 +32,13 @@ export class Destinations {
     this.#options = options;
   }
 
-  /** Checks what the URL alone tells. @throws {UpstreamError} `protocol` */
+  /** Checks the URL without resolving its host. @throws {UpstreamError} `protocol` */
   check(url: URL, reach: Reach): void {
     const zone = zoneOfName(url.hostname);
     if (zone !== undefined && !this.#allows(url.hostname, zone, reach)) throw this.#refusal(url.hostname);
   }
 
-  /** Resolves names for connections; fails with an {@link UpstreamError} of kind `protocol` when no address is left. */
+  /** Resolves names for connections; fails with an {@link UpstreamError} of kind `protocol` when no address is allowed. */
   lookup(reach: Reach): LookupFunction {
     return (hostname, options, callback) => {
       resolve(hostname, { ...options, all: true }, (err, addresses) => {
@@ -46,12 +46,12 @@ export class Destinations {
           this.#allows(hostname, zoneOf(address) ?? 'special', reach),
         );
         const refused = !err && allowed.length === 0 ? this.#refusal(hostname) : null;
-        answerLookup(callback, options, { err: err ?? refused, addresses: allowed });
+        completeLookup(callback, options, { err: err ?? refused, addresses: allowed });
       });
     };
   }
 
-  /** Connections to strangers. */
+  /** Connections to hosts that are not configured. */
   dispatcher(reach: Reach): Dispatcher {
     let dispatcher = this.#dispatchers.get(reach);
     if (dispatcher === undefined) {

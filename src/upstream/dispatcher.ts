@@ -3,23 +3,23 @@ import type { LookupFunction } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
 
-import type { UpstreamConfig } from '../config/config.ts';
+import type { UpstreamOptions } from './upstream-options.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const CONNECTIONS_PER_ORIGIN = 64;
-/** Bytes. Signed redirect targets are a few KiB; an endless header ends here. */
+/** Bytes. Signed redirect targets are a few KiB; the limit is for endless headers. */
 const MAX_HEADER_SIZE = 32 * 1024;
-/** Milliseconds a connection waits for its next request when the server does not say. */
+/** Milliseconds that an idle connection is kept when the server does not state it. */
 const KEEP_ALIVE_MS = 15_000;
 
 /**
  * Connections of one upstream.
  *
- * @param lookup resolves the names of hosts that no proxy connects to
+ * @param lookup resolves the names of hosts, except behind a proxy
  * @throws when `tls.ca` cannot be read
  */
-export function createDispatcher(config: UpstreamConfig, env: Environment, lookup: LookupFunction): Dispatcher {
+export function createDispatcher(config: UpstreamOptions, env: Environment, lookup: LookupFunction): Dispatcher {
   const tls = tlsOptions(config);
   const pool = {
     connections: CONNECTIONS_PER_ORIGIN,
@@ -39,14 +39,14 @@ export function createDispatcher(config: UpstreamConfig, env: Environment, looku
     proxyTls: { timeout: tls.timeout },
     // Many proxies refuse CONNECT to port 80, so plain HTTP goes through in absolute form (RFC 9112 section 3.2.2).
     proxyTunnel: false,
-    // A proxy that does not answer CONNECT is one that cannot be connected to; undici waits for five minutes.
+    // A proxy that does not respond to CONNECT is unreachable; the default of undici is five minutes.
     clientFactory: (origin: string | URL, options: object) =>
       new Pool(origin, { ...options, headersTimeout: tls.timeout }),
     factory: (origin: string | URL, options: object) => new Pool(origin, { ...pool, ...options }),
   });
 }
 
-function tlsOptions({ tls, timeouts }: UpstreamConfig) {
+function tlsOptions({ tls, timeouts }: UpstreamOptions) {
   return {
     timeout: timeouts.connectMs,
     ...(tls.caFile !== undefined && { ca: [...rootCertificates, readFileSync(tls.caFile, 'utf8')] }),
@@ -55,7 +55,7 @@ function tlsOptions({ tls, timeouts }: UpstreamConfig) {
 }
 
 /** Every field is set, as undici would read `process.env` for one that is not. */
-function proxyOptions(config: UpstreamConfig, env: Environment) {
+function proxyOptions(config: UpstreamOptions, env: Environment) {
   const configured = config.httpProxy;
   if (configured !== undefined) return { httpProxy: configured, httpsProxy: configured, noProxy: '' };
   const httpProxy = env.http_proxy ?? env.HTTP_PROXY ?? '';

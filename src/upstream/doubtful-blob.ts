@@ -1,61 +1,62 @@
 import { Readable } from 'node:stream';
 
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
+import { BodyTooLargeError, readBounded } from '../stream/bounded-body.ts';
 import type { CallScope } from './call-scope.ts';
 import { decoded, encodingsOf, isHtml } from './content-encoding.ts';
 import { parseLength } from './content-range.ts';
-import type { Endpoint, EndpointAnswer } from './endpoint.ts';
+import type { Endpoint, EndpointResponse } from './endpoint.ts';
 import { networkFailure } from './network-failure.ts';
 import { headerText } from './transport.ts';
 import { UpstreamError } from './upstream.ts';
 
-/** Bytes of a body that are read before anything is said of it. Larger ones are streamed. */
+/** Bytes of a body that are read before it is passed on. Larger bodies are streamed. */
 const MAX_READ = 8 * 1024 * 1024;
 
-/** What came for a blob. */
+/** The content of a doubtful response. */
 export type DoubtfulBlob =
   /** Verified. */
   | { readonly kind: 'bytes'; readonly bytes: Buffer }
   /** Of unknown length. */
   | { readonly kind: 'stream'; readonly body: Readable };
 
-/** Types of login pages, of portals in front of the network, and of errors that come with status 200; seldom those of a blob. */
+/** Types of login pages, of captive portals, and of errors with status 200; rarely those of a blob. */
 const PAGE = /^\s*(?:text\/(?:html|plain|xml)|application\/(?:xhtml\+xml|xml|json))\s*(?:;|$)/i;
 
-/** Whether a response may be something else than the bytes of the blob: a page, or encoded though we asked for no encoding. */
-export function isDoubtful(answer: EndpointAnswer): boolean {
-  return encodingsOf(answer).length > 0 || PAGE.test(headerText(answer.headers, 'content-type') ?? '');
+/** Whether a response may not be the bytes of the blob: a page, or encoded although no encoding was requested. */
+export function isDoubtful(response: EndpointResponse): boolean {
+  return encodingsOf(response).length > 0 || PAGE.test(headerText(response.headers, 'content-type') ?? '');
 }
 
 /**
- * Reads a small body and decides by the digest: the bytes as they came, as some servers call a compressed layer encoded, or the decoded
- * ones. A large one with a length is a file that lies there, and taken as it is; one without a length is being compressed as it is sent.
+ * Reads a small body and decides by the digest: the received bytes, as some servers label a compressed layer as encoded, or the decoded
+ * ones. A large body with a length is a file and taken unchanged; one without a length is compressed while it is sent.
  *
- * @param answer of status 200
+ * @param response of status 200
  * @throws {UpstreamError} `protocol` when neither is the blob
  */
 export async function settleDoubt(
   endpoint: Endpoint,
-  answer: EndpointAnswer,
+  response: EndpointResponse,
   { digest, scope }: { readonly digest: Digest; readonly scope: CallScope },
 ): Promise<DoubtfulBlob> {
   const { upstream } = endpoint;
-  const length = parseLength(headerText(answer.headers, 'content-length'));
-  if (length !== undefined && length > MAX_READ) return { kind: 'stream', body: answer.body };
-  const { head, rest } = await readHead(answer, endpoint, scope.signal);
-  if (rest) return { kind: 'stream', body: decoded(answer, upstream, rest) };
-  answer.permit.succeed();
+  const length = parseLength(headerText(response.headers, 'content-length'));
+  if (length !== undefined && length > MAX_READ) return { kind: 'stream', body: response.body };
+  const { head, rest } = await readHead(response, endpoint, scope.signal);
+  if (rest) return { kind: 'stream', body: decoded(response, upstream, rest) };
+  response.permit.succeed();
   const isBlob = (bytes: Buffer) => digestOf(bytes, digestAlgorithm(digest)) === digest;
   if (isBlob(head)) return { kind: 'bytes', bytes: head };
-  if (isHtml(answer))
-    throw endpoint.protocolError(`${answer.url.host} sent an HTML page instead of the blob`, answer.status);
-  const bytes = await decodeAll(answer, endpoint, head);
+  if (isHtml(response))
+    throw endpoint.protocolError(`${response.url.host} sent an HTML page instead of the blob`, response.status);
+  const bytes = await decodeAll(response, endpoint, head);
   if (bytes && isBlob(bytes)) return { kind: 'bytes', bytes };
-  throw endpoint.protocolError(`${answer.url.host} sent other bytes than those of ${digest}`, answer.status);
+  throw endpoint.protocolError(`${response.url.host} sent other bytes than those of ${digest}`, response.status);
 }
 
-/** @returns `rest`, with the head before it, when there is more than is read at once */
-async function readHead({ body, url }: EndpointAnswer, { upstream }: Endpoint, signal: AbortSignal) {
+/** @returns `rest`, including the head, when the body is larger than {@link MAX_READ} */
+async function readHead({ body, url }: EndpointResponse, { upstream }: Endpoint, signal: AbortSignal) {
   const chunks: Buffer[] = [];
   let size = 0;
   const iterator = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
@@ -81,21 +82,18 @@ async function* continued(head: Buffer[], rest: AsyncIterator<Buffer>): AsyncGen
   }
 }
 
-/** @returns undefined for what does not decode, or to much more than a small body should */
-async function decodeAll(answer: EndpointAnswer, { upstream }: Endpoint, bytes: Buffer): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
+/** @returns undefined for a body that does not decode, or decodes to much more than a small body should */
+async function decodeAll(
+  response: EndpointResponse,
+  { upstream }: Endpoint,
+  bytes: Buffer,
+): Promise<Buffer | undefined> {
   try {
-    for await (const chunk of decoded(answer, upstream, Readable.from([bytes])) as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > MAX_DECODED) return undefined;
-      chunks.push(chunk);
-    }
+    return await readBounded(decoded(response, upstream, Readable.from([bytes])), MAX_DECODED);
   } catch (err) {
-    if (err instanceof UpstreamError) return undefined;
+    if (err instanceof UpstreamError || err instanceof BodyTooLargeError) return undefined;
     throw err;
   }
-  return Buffer.concat(chunks);
 }
 
 /** Bytes. */

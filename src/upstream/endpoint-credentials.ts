@@ -1,7 +1,7 @@
-import { isRealmAllowed } from './realm.ts';
+import { createCountedCache } from '../cache/lru.ts';
 import type { Credentials, CredentialsSource } from './credentials/credentials.ts';
 import { findCredentials } from './credentials/credentials-chain.ts';
-import { RenewalBudget } from './renewal-budget.ts';
+import { isRealmAllowed } from './realm.ts';
 
 export interface EndpointCredentialsOptions {
   readonly sources: readonly CredentialsSource[];
@@ -12,15 +12,15 @@ export interface EndpointCredentialsOptions {
   readonly now: () => number;
 }
 
-/** Whose refusal is to be met. */
+/** A refusal of credentials. */
 export interface Renewal {
-  /** What was refused: a repository, or the scope of a token. */
+  /** The repository, or the scope of the token, that was refused. */
   readonly purpose: string;
-  /** The token server that refused; undefined: the registry. */
+  /** The token server that refused; absent when it was the registry. */
   readonly realm?: URL;
 }
 
-/** The credentials for one base URL, and who may see them. */
+/** The credentials for one base URL; decides who may get them. */
 export class EndpointCredentials {
   readonly #options: EndpointCredentialsOptions;
   readonly #budget: RenewalBudget;
@@ -42,10 +42,10 @@ export class EndpointCredentials {
   }
 
   /**
-   * Other credentials than those that were refused: such as came since, or what a helper says when it is asked again. A password that a
-   * helper gave may have expired.
+   * Other credentials than those that were refused: newer ones, or those that a helper returns when it runs again. A password from a
+   * helper may have expired.
    *
-   * @returns undefined when there are none, or helpers have been asked too often in vain
+   * @returns undefined when there are none, or helpers have run too often without success
    */
   async renew(refused: Credentials, { purpose, realm }: Renewal): Promise<Credentials | undefined> {
     const current = await this.find(realm);
@@ -57,7 +57,7 @@ export class EndpointCredentials {
     return isSame(renewed, refused) ? undefined : renewed;
   }
 
-  /** What {@link renew} gave was taken. */
+  /** The credentials from {@link renew} were accepted. */
   renewalWorked({ purpose }: Renewal): void {
     this.#budget.refund(purpose);
   }
@@ -76,4 +76,47 @@ function isNamedBy({ realms = [] }: CredentialsSource, { host, hostname }: URL):
 
 function isSame(a: Credentials | undefined, b: Credentials | undefined): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** Renewals in a row that do not help; one more each {@link REFILL_MS}. */
+const MAX_USELESS = 5;
+/** Milliseconds. */
+const REFILL_MS = 10_000;
+/** After a renewal that did not help, time without another for the same purpose. Milliseconds. */
+const HOLD_MS = 60_000;
+const MAX_PURPOSES = 1_000;
+
+/**
+ * How often refused credentials may be renewed. A registry refuses expired credentials in the same form as content that they do not give
+ * access to, and clients request the latter as often as they like.
+ */
+class RenewalBudget {
+  readonly #now: () => number;
+  readonly #held = createCountedCache<{ readonly until: number }>({ maxEntries: MAX_PURPOSES });
+  #left = MAX_USELESS;
+  #refilledAt: number;
+
+  /** @param now unix milliseconds */
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#refilledAt = now();
+  }
+
+  /** Counts as useless until {@link refund} is called. */
+  take(purpose: string): boolean {
+    const now = this.#now();
+    const refills = Math.floor((now - this.#refilledAt) / REFILL_MS);
+    this.#left = Math.min(MAX_USELESS, this.#left + refills);
+    this.#refilledAt += refills * REFILL_MS;
+    if (this.#left < 1 || (this.#held.get(purpose)?.until ?? 0) > now) return false;
+    this.#left--;
+    this.#held.set(purpose, { until: now + HOLD_MS });
+    return true;
+  }
+
+  refund(purpose: string): void {
+    if (this.#held.get(purpose) === undefined) return;
+    this.#held.delete(purpose);
+    this.#left = Math.min(MAX_USELESS, this.#left + 1);
+  }
 }

@@ -1,21 +1,21 @@
 import type { Readable } from 'node:stream';
 
-import { answerError } from './answer-error.ts';
+import { responseError } from './response-error.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { CallScope } from './call-scope.ts';
 import type { Destinations, Reach } from './destinations.ts';
 import { nextHop } from './redirect.ts';
-import { INTERACTIVE_RETRIES, type RetryPolicy } from './retry.ts';
-import { retrying } from './retrying.ts';
+import type { RetryPolicy } from '../retry/retry-delay.ts';
+import { INTERACTIVE_RETRIES, retryRequest } from './retry-request.ts';
 import type { StrangerTokens } from './stranger-tokens.ts';
-import { type Answer, drain, type ExchangeRequest, headerText, type Transport } from './transport.ts';
+import { type ExchangeResponse, drain, type ExchangeRequest, headerText, type Transport } from './transport.ts';
 import { UpstreamError, type UpstreamEvents, type UpstreamOperation, type WriteAccess } from './upstream.ts';
 
 export interface EndpointOptions {
   readonly upstream: string;
   /** May have a path, which goes before `/v2/`. */
   readonly base: URL;
-  /** Mirrors are tried before the registry itself, whose answer is the one that counts. */
+  /** Mirrors are tried before the registry itself, whose response is the final one. */
   readonly isMirror: boolean;
   readonly transport: Transport;
   readonly authorizer: Authorizer;
@@ -24,13 +24,13 @@ export interface EndpointOptions {
   readonly events: UpstreamEvents;
   readonly now: () => number;
   readonly random: () => number;
-  /** Hears every answer the registry itself gives to a manifest request. */
-  readonly onManifestAnswer: (answer: Answer) => void;
+  /** Called with every response of the registry itself to a manifest request. */
+  readonly onManifestResponse: (response: ExchangeResponse) => void;
 }
 
 export interface EndpointRequest {
   readonly method: 'GET' | 'HEAD';
-  /** Undefined for what belongs to none, such as `_catalog`. */
+  /** Absent for requests without a repository, such as `_catalog`. */
   readonly repository: string | undefined;
   /** What follows the repository, with its query, such as `tags/list?n=10`. */
   readonly path: string;
@@ -39,13 +39,14 @@ export interface EndpointRequest {
   readonly judgesBody?: boolean;
 }
 
-/** A request that changes something. Nobody repeats it but the one who knows what the last one did. */
+/** A request that changes content. It is not retried here: only the caller knows what the last one did. */
 export interface EndpointWrite {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   readonly url: URL;
-  /** What credentials are remembered under: other scopes than those of reading the same repository. */
+  readonly operation: 'push' | 'delete';
+  /** Key under which credentials are remembered: the scopes differ from those of reading the same repository. */
   readonly purpose: string;
-  /** Of a token, for a challenge that names none. */
+  /** Of a token, for a challenge without a scope. */
   readonly scopes: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Called once for each time that the body is sent: a second time when the registry wants credentials first. */
@@ -54,15 +55,15 @@ export interface EndpointWrite {
   readonly headersMs?: number;
 }
 
-export interface EndpointAnswer extends Answer {
-  /** It came from a redirect target of another origin. */
+export interface EndpointResponse extends ExchangeResponse {
+  /** It is from a redirect target of another origin. */
   readonly isForeign: boolean;
 }
 
 interface Admission {
-  /** The header that was right the last time. */
+  /** The header that was accepted before. */
   readonly known: string | undefined;
-  /** What credentials are remembered under. */
+  /** Key under which credentials are remembered. */
   readonly repository: string;
   readonly defaultScopes: string;
 }
@@ -79,7 +80,7 @@ interface Hop {
 const MAX_REDIRECTS = 5;
 const NO_RETRIES: RetryPolicy = { ...INTERACTIVE_RETRIES, maxRetries: 0 };
 
-/** One base URL of an upstream. Knows how to be let in, follow redirects and try again; not what is asked for. */
+/** One base URL of an upstream: authorization, redirects and retries. The meaning of requests is in the `*-requests.ts` files. */
 export class Endpoint {
   readonly #options: EndpointOptions;
 
@@ -104,33 +105,33 @@ export class Endpoint {
   }
 
   /**
-   * Asks, and hands every answer, of whatever status, to `consume`; an error from there may lead to another try.
+   * Sends a request, and passes every response, of any status, to `consume`; an error from there may lead to a retry.
    *
    * @throws {UpstreamError} and what `consume` throws
    */
-  call<T>(request: EndpointRequest, scope: CallScope, consume: (answer: EndpointAnswer) => Promise<T>): Promise<T> {
+  call<T>(request: EndpointRequest, scope: CallScope, consume: (response: EndpointResponse) => Promise<T>): Promise<T> {
     const { upstream, events, random, isMirror } = this.#options;
     const onRetry = (reason: string, delayMs: number) =>
       events.retried({ upstream, operation: request.operation, reason, delayMs });
-    // Behind a mirror the next URL is the second try.
+    // After a mirror, the next URL is the second attempt.
     const policy = isMirror ? NO_RETRIES : INTERACTIVE_RETRIES;
-    return retrying({ policy, scope, random, onRetry }, async (retry) => {
-      const answer = await this.#ask(request, retry, scope);
+    return retryRequest({ policy, scope, random, onRetry }, async (retry) => {
+      const response = await this.#request(request, retry, scope);
       try {
-        return await consume(answer);
+        return await consume(response);
       } catch (err) {
-        answer.permit.release();
+        response.permit.release();
         throw err;
       }
     });
   }
 
   /**
-   * Sends once, and no redirect is followed. A URL of another origin, as some registries hand out for uploads, gets no credentials.
+   * Sends once, without following redirects. A URL of another origin, as some registries use for uploads, gets no credentials.
    *
-   * @throws {UpstreamError} when there is no answer
+   * @throws {UpstreamError} when there is no response
    */
-  async write(request: EndpointWrite, scope: CallScope): Promise<EndpointAnswer> {
+  async write(request: EndpointWrite, scope: CallScope): Promise<EndpointResponse> {
     const { authorizer } = this.#options;
     const { purpose, url, scopes } = request;
     const isForeign = url.origin !== this.base.origin;
@@ -144,7 +145,7 @@ export class Endpoint {
   }
 
   /**
-   * Asks for leave to write before anything is sent: a body that somebody streams can be sent only once.
+   * Gets authorization to write before anything is sent: a streamed body can be sent only once.
    *
    * @throws {UpstreamError}
    */
@@ -161,35 +162,35 @@ export class Endpoint {
     const known = refused === undefined ? await authorizer.recall(purpose, scope) : undefined;
     if (known !== undefined) return known;
     const url = this.url(undefined, '');
-    const answer = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
-    drain(answer.body);
-    const header = headerText(answer.headers, 'www-authenticate');
-    if (answer.status !== 401 || header === undefined) return undefined;
+    const response = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
+    drain(response.body);
+    const header = headerText(response.headers, 'www-authenticate');
+    if (response.status !== 401 || header === undefined) return undefined;
     return authorizer.respond(header, { repository: purpose, refused, scopes }, scope);
   }
 
-  /** @throws {UpstreamError} when it cannot be asked, or says that it is broken */
+  /** @throws {UpstreamError} when it is unreachable, or returns a 5xx */
   async ping(scope: CallScope): Promise<void> {
     const { transport, upstream } = this.#options;
     const url = this.url(undefined, '');
-    const answer = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
-    drain(answer.body);
-    if (answer.status < 500) return;
-    throw new UpstreamError('server', `${upstream} answered ${answer.status}`, { upstream, status: answer.status });
+    const response = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
+    drain(response.body);
+    if (response.status < 500) return;
+    throw new UpstreamError('server', `${upstream} returned ${response.status}`, { upstream, status: response.status });
   }
 
-  /** @param repository undefined for what belongs to none */
+  /** @param repository undefined for requests without one */
   url(repository: string | undefined, path: string): URL {
     const prefix = this.base.pathname.replace(/\/+$/, '');
     const scope = repository === undefined ? '' : `${repository}/`;
     return new URL(`${prefix}/v2/${scope}${path}`, this.base.origin);
   }
 
-  /** The error an answer stands for. Uses up its body. */
-  failure(answer: EndpointAnswer, scope: CallScope): Promise<UpstreamError> {
+  /** The error that a response stands for. Consumes its body. */
+  failure(response: EndpointResponse, scope: CallScope): Promise<UpstreamError> {
     const { upstream, now } = this.#options;
-    const from = answer.isForeign ? 'redirect target' : 'registry';
-    return answerError(answer, { upstream, scope, now: now(), from });
+    const from = response.isForeign ? 'redirect target' : 'registry';
+    return responseError(response, { upstream, scope, now: now(), from });
   }
 
   protocolError(message: string, status?: number): UpstreamError {
@@ -197,16 +198,16 @@ export class Endpoint {
     return new UpstreamError('protocol', `${upstream}: ${message}`, { upstream, ...(status && { status }) });
   }
 
-  async #ask(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointAnswer> {
-    const answer = await this.#authorized(request, retry, scope);
-    // A signature can expire between the registry's answer and ours; asked again, the registry signs again.
-    const mayBeExpired = answer.isForeign && request.method === 'GET' && [401, 403, 404].includes(answer.status);
-    if (!mayBeExpired) return answer;
-    drain(answer.body);
+  async #request(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointResponse> {
+    const response = await this.#authorized(request, retry, scope);
+    // A signature can expire between the registry's response and the next request; a new request gets a new signature.
+    const mayBeExpired = response.isForeign && request.method === 'GET' && [401, 403, 404].includes(response.status);
+    if (!mayBeExpired) return response;
+    drain(response.body);
     return this.#authorized(request, retry, scope);
   }
 
-  async #authorized(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointAnswer> {
+  async #authorized(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointResponse> {
     const { repository } = request;
     const known = await this.#options.authorizer.recall(repository ?? '', scope);
     const defaultScopes = repository === undefined ? 'registry:catalog:*' : `repository:${repository}:pull`;
@@ -214,20 +215,21 @@ export class Endpoint {
     return this.#admitted(send, { known, repository: repository ?? '', defaultScopes }, scope);
   }
 
-  /** Sends; meets a challenge; and sends once more when a helper has other credentials than those refused. */
+  /** Sends; responds to a challenge; and sends once more when a helper has other credentials than the refused ones. */
   async #admitted(
-    send: (authorization: string | undefined) => Promise<EndpointAnswer>,
+    send: (authorization: string | undefined) => Promise<EndpointResponse>,
     { known, repository, defaultScopes }: Admission,
     scope: CallScope,
-  ): Promise<EndpointAnswer> {
+  ): Promise<EndpointResponse> {
     const { authorizer } = this.#options;
-    const answer = await send(known);
-    if (answer.isForeign || !isRefusal(answer)) return answer;
-    const header = headerText(answer.headers, 'www-authenticate');
-    const meant = { repository, refused: known, defaultScopes };
-    const met = answer.status === 401 ? await orDrain(answer, authorizer.respond(header, meant, scope)) : undefined;
-    if (met !== undefined) drain(answer.body);
-    const second = met === undefined ? answer : await send(met);
+    const response = await send(known);
+    if (response.isForeign || !isRefusal(response)) return response;
+    const header = headerText(response.headers, 'www-authenticate');
+    const refusal = { repository, refused: known, defaultScopes };
+    const met =
+      response.status === 401 ? await orDrain(response, authorizer.respond(header, refusal, scope)) : undefined;
+    if (met !== undefined) drain(response.body);
+    const second = met === undefined ? response : await send(met);
     const shown = met ?? known;
     if (second.isForeign || !isRefusal(second) || !shown?.startsWith('Basic ')) return second;
     const renewed = await orDrain(second, authorizer.renew(repository, shown, scope));
@@ -242,44 +244,44 @@ export class Endpoint {
     request: EndpointRequest,
     { authorization, retry }: { readonly authorization: string | undefined; readonly retry: number },
     scope: CallScope,
-  ): Promise<EndpointAnswer> {
+  ): Promise<EndpointResponse> {
     const { strangers, destinations } = this.#options;
     let [url, isForeign, shown] = [this.url(request.repository, request.path), false, authorization];
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-      const answer = await this.#hop({ request, url, isForeign, authorization: shown, hop, retry }, scope);
-      const next = nextHop(answer, { upstream: this.upstream, base: this.base });
+      const response = await this.#hop({ request, url, isForeign, authorization: shown, hop, retry }, scope);
+      const next = nextHop(response, { upstream: this.upstream, base: this.base });
       if (next) {
         url = next;
-        // Once it has left the registry's origin it stays a stranger, even when it is led back.
+        // Once it has left the registry's origin it stays foreign, even when it is redirected back.
         isForeign ||= next.origin !== this.base.origin;
         if (isForeign) shown = undefined;
       } else {
-        if (!isForeign || answer.status !== 401 || shown !== undefined) return { ...answer, isForeign };
-        const header = headerText(answer.headers, 'www-authenticate');
-        shown = await orDrain(answer, strangers.respond(header, url, scope));
-        if (shown === undefined) return { ...answer, isForeign };
+        if (!isForeign || response.status !== 401 || shown !== undefined) return { ...response, isForeign };
+        const header = headerText(response.headers, 'www-authenticate');
+        shown = await orDrain(response, strangers.respond(header, url, scope));
+        if (shown === undefined) return { ...response, isForeign };
       }
-      drain(answer.body);
+      drain(response.body);
       if (isForeign) destinations.check(url, reachOf(request));
     }
     throw this.protocolError(`more than ${MAX_REDIRECTS} redirects, the last one to ${url.host}`);
   }
 
-  async #hop({ request, url, isForeign, authorization, hop, retry }: Hop, scope: CallScope): Promise<Answer> {
-    const { transport, destinations, onManifestAnswer } = this.#options;
+  async #hop({ request, url, isForeign, authorization, hop, retry }: Hop, scope: CallScope): Promise<ExchangeResponse> {
+    const { transport, destinations, onManifestResponse } = this.#options;
     const headers = authorization === undefined ? request.headers : { ...request.headers, authorization };
     const operation = hop === 0 ? request.operation : 'redirect';
     const dispatcher = isForeign ? destinations.dispatcher(reachOf(request)) : undefined;
-    const answer = await transport.exchange(
+    const response = await transport.exchange(
       { ...exchangeOf(request), url, headers, operation, retry, dispatcher },
       scope,
     );
-    if (!isForeign && request.operation === 'manifest') onManifestAnswer(answer);
-    return answer;
+    if (!isForeign && request.operation === 'manifest') onManifestResponse(response);
+    return response;
   }
 
-  async #send(request: EndpointWrite, authorization: string | undefined, scope: CallScope): Promise<Answer> {
-    const { url, method, headers, body, headersMs } = request;
+  async #send(request: EndpointWrite, authorization: string | undefined, scope: CallScope): Promise<ExchangeResponse> {
+    const { url, method, operation, headers, body, headersMs } = request;
     const { transport, destinations } = this.#options;
     const isForeign = url.origin !== this.base.origin;
     if (isForeign) destinations.check(url, 'no-further');
@@ -288,7 +290,7 @@ export class Endpoint {
         url,
         method,
         dispatcher: isForeign ? destinations.dispatcher('no-further') : undefined,
-        operation: 'push',
+        operation,
         headers: authorization === undefined ? headers : { ...headers, authorization },
         retry: 0,
         ...(body && { body: body() }),
@@ -303,17 +305,17 @@ function exchangeOf({ method, judgesBody }: EndpointRequest): Pick<ExchangeReque
   return { method, ...(judgesBody && { judgesBody }) };
 }
 
-/** The bytes of blobs are verified, wherever they come from. */
+/** The bytes of blobs are verified, whatever their origin. */
 function reachOf({ operation }: EndpointRequest): Reach {
   return operation === 'blob' ? 'into-private' : 'no-further';
 }
 
-function isRefusal({ status }: Answer): boolean {
+function isRefusal({ status }: ExchangeResponse): boolean {
   return status === 401 || status === 403;
 }
 
-/** Lets go of the answer when the work that it leads to fails. */
-async function orDrain<T>({ body }: Answer, work: Promise<T>): Promise<T> {
+/** Drains the response when the work that it leads to fails. */
+async function orDrain<T>({ body }: ExchangeResponse, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (err) {

@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
 
-import type { UpstreamConfig } from '../config/config.ts';
+import type { UpstreamOptions } from './upstream-options.ts';
 import { Authorizer } from './authorizer.ts';
 import { Breakers } from './breakers.ts';
 import type { CredentialsSource } from './credentials/credentials.ts';
@@ -16,17 +16,17 @@ import { isRealmAllowed } from './realm.ts';
 import { StrangerTokens } from './stranger-tokens.ts';
 import { TokenCache } from './token-cache.ts';
 import { issueToken } from './token-server.ts';
-import { type Answer, Transport } from './transport.ts';
-import type { FollowUpstream, UpstreamEvents } from './upstream.ts';
+import { type ExchangeResponse, Transport } from './transport.ts';
+import type { ObserveExchange, UpstreamEvents } from './upstream.ts';
 
 export interface EndpointsOptions {
-  readonly config: UpstreamConfig;
-  /** For `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, and handed to credential helpers. */
+  readonly config: UpstreamOptions;
+  /** For `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, and passed to credential helpers. */
   readonly env: Environment;
   readonly events: UpstreamEvents;
-  /** @default nobody follows single requests */
-  readonly follow?: FollowUpstream | undefined;
-  /** For the `User-Agent`. */
+  /** @default single exchanges are not observed */
+  readonly observe?: ObserveExchange | undefined;
+  /** For `User-Agent: layover/<version>`. */
   readonly version?: string;
   /** Unix milliseconds. @default Date.now */
   readonly now?: () => number;
@@ -36,7 +36,7 @@ export interface EndpointsOptions {
 
 const ANONYMOUS = { find: async () => undefined, renew: async () => undefined, renewalWorked: () => undefined };
 
-/** Everything the base URLs of one upstream share. */
+/** Parts that the base URLs of one upstream share. */
 interface Shared {
   readonly upstream: string;
   readonly events: UpstreamEvents;
@@ -53,16 +53,20 @@ export interface Endpoints {
   readonly rateLimit: RateLimitGauge;
   readonly mirrors: readonly Endpoint[];
   readonly remote: Endpoint;
-  /** Ends the connections; requests under way fail. */
+  /** Ends the connections; requests in progress fail. */
   readonly close: () => Promise<void>;
 }
 
-/** Builds the base URLs of an upstream; no I/O but for a CA file. */
+/**
+ * Creates the base URLs of an upstream. Its only I/O is reading a CA file.
+ *
+ * @throws when `tls.caFile` cannot be read
+ */
 export function connectEndpoints({
   config,
   env,
   events,
-  follow,
+  observe,
   version,
   now = Date.now,
   random = Math.random,
@@ -76,10 +80,10 @@ export function connectEndpoints({
   const rateLimit = new RateLimitGauge((limit) => events.rateLimited({ upstream, ...limit }));
   const userAgent = version === undefined ? 'layover' : `layover/${version}`;
   const { timeouts } = config;
-  const transport = new Transport({ upstream, dispatcher, breakers, events, follow, timeouts, userAgent });
+  const transport = new Transport({ upstream, dispatcher, breakers, events, observe, timeouts, userAgent });
   const shared: Shared = { upstream, events, transport, rateLimit, zones, createDispatcher: connect, now, random };
   const sources = config.credentials.map((source) => createCredentialsSource(source, { env, now }));
-  // What is not labelled with a host belongs to the upstream itself and to no mirror.
+  // Credentials without the label of a host are for the upstream itself and not for mirrors.
   const labelled = sources.filter((source) => source.knowsHosts);
   const mirrors = config.mirrors.map((url) =>
     createEndpoint(shared, { base: new URL(url), isMirror: true, sources: labelled }),
@@ -117,8 +121,8 @@ function createEndpoint(
     new TokenCache({ now, issue: (challenge) => issueToken(challenge, { ...server, credentials: ANONYMOUS }) }),
   );
   const authorizer = new Authorizer({ upstream, registry: base, tokens, credentials });
-  const onManifestAnswer = (answer: Answer) => {
-    if (!isMirror) rateLimit.note(answer);
+  const onManifestResponse = (response: ExchangeResponse) => {
+    if (!isMirror) rateLimit.note(response);
   };
   return new Endpoint({
     upstream,
@@ -131,6 +135,6 @@ function createEndpoint(
     events,
     now,
     random,
-    onManifestAnswer,
+    onManifestResponse,
   });
 }

@@ -6,14 +6,14 @@ import { type NetworkZone, widest, zoneOf } from './network-zone.ts';
 /** `localhost` and names below it never leave the machine. RFC 6761, section 6.3. */
 const LOCALHOST = /(?:^|\.)localhost\.?$/i;
 
-/** The zone that a host's name alone tells; undefined for one that has to be resolved. */
+/** The zone of a host without resolving its name; undefined when it has to be resolved. */
 export function zoneOfName(hostname: string): NetworkZone | undefined {
   return LOCALHOST.test(hostname) ? 'loopback' : zoneOf(hostname);
 }
 
 /**
- * In which zones the configured hosts of an upstream are. What they resolve to is noted when a connection is made. The widest zone ever
- * seen counts, as whoever owns the name can change what it resolves to between two looks.
+ * The zones of an upstream's configured hosts. The addresses of a host are recorded when a connection is made. The widest zone ever
+ * seen counts, as the owner of the name can change its addresses between two look-ups.
  */
 export class HostZones {
   readonly #zones = new Map<string, NetworkZone>();
@@ -28,11 +28,11 @@ export class HostZones {
     return zoneOfName(hostname) ?? this.#zones.get(hostname) ?? 'public';
   }
 
-  /** Resolves as the system does. */
+  /** Resolves like the system. */
   readonly lookup: LookupFunction = (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (err, addresses) => {
       if (!err && this.#hosts.has(hostname)) this.#note(hostname, addresses);
-      answerLookup(callback, options, { err, addresses });
+      completeLookup(callback, options, { err, addresses });
     });
   };
 
@@ -47,8 +47,8 @@ export class HostZones {
 type LookupOptions = Parameters<LookupFunction>[1];
 type LookupCallback = Parameters<LookupFunction>[2];
 
-/** In the form that was asked for: all addresses, or the first. */
-export function answerLookup(
+/** Calls back in the requested form: all addresses, or the first. */
+export function completeLookup(
   callback: LookupCallback,
   { all }: LookupOptions,
   { err, addresses }: { readonly err: Error | null; readonly addresses: readonly LookupAddress[] },

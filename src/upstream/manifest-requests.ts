@@ -3,21 +3,21 @@ import { OCTET_STREAM } from '../oci/descriptor.ts';
 import { readManifest } from '../oci/manifest.ts';
 import { MANIFEST_MEDIA_TYPES } from '../oci/media-types.ts';
 import { type Reference, referenceText } from '../oci/reference.ts';
-import { readBody } from './bounded-body.ts';
+import { readBody } from './response-body.ts';
 import type { CallScope } from './call-scope.ts';
 import { encodingsOf, isHtml } from './content-encoding.ts';
 import { parseLength } from './content-range.ts';
-import type { Endpoint, EndpointAnswer, EndpointRequest } from './endpoint.ts';
+import type { Endpoint, EndpointResponse, EndpointRequest } from './endpoint.ts';
 import { drain, headerText } from './transport.ts';
 import { type FetchedManifest, MAX_MANIFEST_BYTES, type ResolvedManifest } from './upstream.ts';
 
-/** Everything a registry may have, so that none of them converts; the last one is for what is yet to come. */
+/** All types that a registry may have, so that it does not convert; the last one is for future types. */
 const ACCEPT = [...MANIFEST_MEDIA_TYPES, '*/*'].join(', ');
 
-/** Answers to `HEAD` after which a `GET` may still succeed: some registries do not serve `HEAD`, or not everywhere. */
+/** Responses to `HEAD` after which a `GET` may still succeed: some registries do not serve `HEAD`, or not everywhere. */
 const HEAD_UNSUPPORTED = new Set([400, 404, 405, 501]);
 
-/** Those of Docker, OCI and others. */
+/** Types of Docker, OCI and others. */
 const MANIFEST_TYPE = /^application\/vnd\.[\w.+-]+$/;
 
 export interface ManifestCall {
@@ -26,13 +26,14 @@ export interface ManifestCall {
   readonly scope: CallScope;
 }
 
-/** By `HEAD`, or by `GET` where `HEAD` says too little. @throws {UpstreamError} */
+/** By `HEAD`, or by `GET` where the response to `HEAD` is not sufficient. @throws {UpstreamError} */
 export async function resolveManifest(endpoint: Endpoint, call: ManifestCall): Promise<ResolvedManifest> {
   const { reference, scope } = call;
-  const resolved = await endpoint.call(manifestRequest('HEAD', call), scope, async (answer) => {
-    if (answer.status !== 200 && !HEAD_UNSUPPORTED.has(answer.status)) throw await endpoint.failure(answer, scope);
-    drain(answer.body);
-    return answer.status === 200 ? readHead(answer, reference) : undefined;
+  const resolved = await endpoint.call(manifestRequest('HEAD', call), scope, async (response) => {
+    if (response.status !== 200 && !HEAD_UNSUPPORTED.has(response.status))
+      throw await endpoint.failure(response, scope);
+    drain(response.body);
+    return response.status === 200 ? readHead(response, reference) : undefined;
   });
   if (resolved) return resolved;
   const fetched = await fetchManifest(endpoint, call);
@@ -44,14 +45,14 @@ export async function resolveManifest(endpoint: Endpoint, call: ManifestCall): P
 /** @throws {UpstreamError} */
 export function fetchManifest(endpoint: Endpoint, call: ManifestCall): Promise<FetchedManifest> {
   const { scope } = call;
-  return endpoint.call(manifestRequest('GET', call), scope, async (answer) => {
-    if (answer.status !== 200) throw await endpoint.failure(answer, scope);
-    const bytes = await readBody(answer, { upstream: endpoint.upstream, limit: MAX_MANIFEST_BYTES, scope });
-    // Some registries label manifests like that; a login page has another digest, or none.
-    if (isHtml(answer) && !isVerified(bytes, expectedDigest(call, answer)))
-      throw endpoint.protocolError(`${answer.url.host} sent an HTML page instead of a manifest`, answer.status);
-    const mediaType = contentType(answer) ?? mediaTypeInside(bytes);
-    return { bytes, mediaType, claimedDigest: claimedDigest(answer) };
+  return endpoint.call(manifestRequest('GET', call), scope, async (response) => {
+    if (response.status !== 200) throw await endpoint.failure(response, scope);
+    const bytes = await readBody(response, { upstream: endpoint.upstream, limit: MAX_MANIFEST_BYTES, scope });
+    // Some registries label manifests as HTML; a login page has another digest, or none.
+    if (isHtml(response) && !isVerified(bytes, expectedDigest(call, response)))
+      throw endpoint.protocolError(`${response.url.host} sent an HTML page instead of a manifest`, response.status);
+    const mediaType = contentType(response) ?? mediaTypeInside(bytes);
+    return { bytes, mediaType, claimedDigest: claimedDigest(response) };
   });
 }
 
@@ -60,41 +61,48 @@ function manifestRequest(method: 'GET' | 'HEAD', { repository, reference }: Mani
   return { method, repository, path, operation: 'manifest', headers: { accept: ACCEPT } };
 }
 
-function expectedDigest({ reference }: Pick<ManifestCall, 'reference'>, answer: EndpointAnswer): Digest | undefined {
-  return reference.kind === 'digest' ? reference.digest : claimedDigest(answer);
+function expectedDigest(
+  { reference }: Pick<ManifestCall, 'reference'>,
+  response: EndpointResponse,
+): Digest | undefined {
+  return reference.kind === 'digest' ? reference.digest : claimedDigest(response);
 }
 
 function isVerified(bytes: Uint8Array, digest: Digest | undefined): boolean {
   return digest !== undefined && digestOf(bytes, digestAlgorithm(digest)) === digest;
 }
 
-/** A digest asked for is the digest; what the header claims instead is of no use to anybody. */
-function readHead(answer: EndpointAnswer, reference: Reference): ResolvedManifest | undefined {
-  const digest = expectedDigest({ reference }, answer);
-  const mediaType = contentType(answer);
-  // Of other types, such as `application/json` or a page of HTML, only the body says whether it is a manifest, and of which type.
+/** A requested digest is the digest, whatever the header claims. */
+function readHead(response: EndpointResponse, reference: Reference): ResolvedManifest | undefined {
+  const digest = expectedDigest({ reference }, response);
+  const mediaType = contentType(response);
+  // For other types, such as `application/json` or a page of HTML, only the body shows whether it is a manifest, and of which type.
   if (digest === undefined || mediaType === undefined || !MANIFEST_TYPE.test(mediaType)) return undefined;
-  const isEncoded = encodingsOf(answer).length > 0;
-  return { digest, mediaType, size: isEncoded ? undefined : parseLength(headerText(answer.headers, 'content-length')) };
+  const isEncoded = encodingsOf(response).length > 0;
+  return {
+    digest,
+    mediaType,
+    size: isEncoded ? undefined : parseLength(headerText(response.headers, 'content-length')),
+  };
 }
 
-function claimedDigest({ headers }: EndpointAnswer): Digest | undefined {
+function claimedDigest({ headers }: EndpointResponse): Digest | undefined {
   const claimed = headerText(headers, 'docker-content-digest')?.trim();
   return claimed !== undefined && isDigest(claimed) ? claimed : undefined;
 }
 
 /** Without parameters, in lower case. */
-export function contentType({ headers }: EndpointAnswer): string | undefined {
+export function contentType({ headers }: EndpointResponse): string | undefined {
   const type = headerText(headers, 'content-type')?.split(';')[0]?.trim().toLowerCase();
   return type === '' ? undefined : type;
 }
 
-/** A manifest may name its own type. @see https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md */
+/** A manifest may contain its own type. @see https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md */
 function mediaTypeInside(bytes: Buffer): string {
   try {
     return readManifest(bytes).manifest.mediaType;
   } catch {
-    // Whether it is a manifest at all is for the caller to say.
+    // The caller decides whether it is a manifest at all.
     return OCTET_STREAM;
   }
 }

@@ -1,8 +1,10 @@
+import { errors } from 'undici';
+
 import { UpstreamError } from './upstream.ts';
 
 const TIMEOUTS = new Set(['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 
-/** Failures that another try may not meet; a wrong certificate or an unknown host is not one. */
+/** Failures that a retry may not meet; a wrong certificate or an unknown host is not one of them. */
 const TRANSIENT = new Set([
   'EAI_AGAIN',
   'ECONNREFUSED',
@@ -12,15 +14,15 @@ const TRANSIENT = new Set([
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
 ]);
 
-/** What a failed connection or a broken body means. Names the host, never the path, which may be signed. */
+/** The error for a failed connection or a broken body. Names the host, never the path, which may be signed. */
 export function networkFailure(upstream: string, host: string, cause: unknown): UpstreamError {
   if (cause instanceof UpstreamError) return cause;
   const code = codeOf(cause);
   const message = `${upstream}: ${host}: ${cause instanceof Error && cause.message !== '' ? cause.message : code}`;
   if (TIMEOUTS.has(code)) return new UpstreamError('timeout', message, { upstream, cause });
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return new UpstreamError('protocol', message, { upstream, cause });
-  // The parser's error carries the bytes it stumbled over, which belong in no log.
-  if (cause instanceof Error && cause.name === 'HTTPParserError') {
+  // The parser's error contains the bytes that it failed at, which belong in no log.
+  if (cause instanceof errors.HTTPParserError) {
     return new UpstreamError('protocol', message, { upstream });
   }
   return new UpstreamError('network', message, { upstream, cause });

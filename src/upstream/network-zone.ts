@@ -1,12 +1,12 @@
 import { BlockList, isIP } from 'node:net';
 
 /**
- * Where an address can be reached from: anywhere; within one's own networks; on this machine alone. `special` are those that no
- * registry has any business with: link-local ones, the metadata services of clouds, multicast, and what is reserved.
+ * Where an address can be reached from: anywhere; within internal networks; only on this machine. `special` addresses are never those
+ * of a registry: link-local ones, the metadata services of clouds, multicast, and reserved ones.
  */
 export type NetworkZone = 'public' | 'private' | 'loopback' | 'special';
 
-/** From what everybody can reach to what nobody else can. */
+/** From the most reachable to the least reachable. */
 const ORDER: readonly NetworkZone[] = ['public', 'private', 'loopback', 'special'];
 
 /**
@@ -30,7 +30,7 @@ const SUBNETS: Readonly<Record<Exclude<NetworkZone, 'public'>, readonly string[]
   ],
 };
 
-/** Forms of IPv6 with an address of IPv4 inside: RFC 4291 section 2.5.5, RFC 6052, RFC 3056. */
+/** Forms of IPv6 addresses that contain an IPv4 address: RFC 4291 section 2.5.5, RFC 6052, RFC 3056. */
 const EMBEDDED: readonly ((ipv4: string, bits: number) => readonly [string, number])[] = [
   (ipv4, bits) => [`::ffff:${ipv4}`, 96 + bits],
   (ipv4, bits) => [`::${ipv4}`, 96 + bits],
@@ -49,15 +49,15 @@ export function zoneOf(address: string): NetworkZone | undefined {
   return LISTS.find(([, list]) => list.check(bare, family))?.[0] ?? 'public';
 }
 
-/** Of several addresses, the zone of the one that most can reach. */
+/** The zone of the most reachable of several addresses. */
 export function widest(zones: readonly NetworkZone[]): NetworkZone | undefined {
   return ORDER.find((zone) => zones.includes(zone));
 }
 
 /**
- * Whether who is in zone `from` may lead us to an address in zone `to`: never further inside than it is itself.
+ * Whether a host in zone `from` may lead to an address in zone `to`: never further inside than it is itself.
  *
- * @param options.privateAllowed also from outside to one's own networks
+ * @param options.privateAllowed also from outside to internal networks
  */
 export function mayLead(
   from: NetworkZone,

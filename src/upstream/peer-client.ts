@@ -9,7 +9,7 @@ import { type UpstreamBlob, UpstreamError } from './upstream.ts';
 export interface PeerRequest {
   /** URL of the other replica, without a path. */
   readonly address: string;
-  /** In our storage, which both share. */
+  /** Stored name, which is the same on both. */
   readonly repository: string;
   readonly digest: string;
   /** First byte wanted. */
@@ -18,23 +18,23 @@ export interface PeerRequest {
 }
 
 export interface PeerClient {
-  /** What another replica is filling. @throws {UpstreamError} `not-found` when it is not, or not any more */
+  /** A fill in progress on another replica. @throws {UpstreamError} `not-found` when it does not have one, or no longer */
   open(request: PeerRequest): Promise<UpstreamBlob>;
   close(): Promise<void>;
 }
 
-/** The header that proves a request to come from a replica of the same cache. */
+/** The header that authenticates a request as one of a replica of the same cache. */
 export const PEER_HEADER = 'x-layover-peer';
-/** Where a replica hands out what it is filling. */
+/** Path below which a replica serves its fills in progress. */
 export const PEER_PATH = '/internal/fills/';
 
 const CONNECT_TIMEOUT_MS = 1_000;
-/** The other one may itself wait for its upstream. Milliseconds. */
+/** The other replica may itself wait for its upstream. Milliseconds. */
 const HEADERS_TIMEOUT_MS = 15_000;
-/** A holder that is silent for this long has lost its lease. Milliseconds. */
+/** A replica that is silent for this long has lost its lease. Milliseconds. */
 const IDLE_TIMEOUT_MS = 6_000;
 
-/** @param secret what all replicas know; undefined while it cannot be had */
+/** @param secret shared by all replicas; undefined while it is not available */
 export function createPeerClient(secret: () => Promise<string | undefined>): PeerClient {
   const agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS }, connections: 64 });
   return {
@@ -63,16 +63,16 @@ async function open(
     const range = parseContentRange(headers['content-range']?.toString());
     if (statusCode !== 206 || range?.start !== start) {
       await body.dump();
-      throw new UpstreamError('not-found', `replica ${host} answered ${statusCode}`, { upstream, status: statusCode });
+      throw new UpstreamError('not-found', `replica ${host} returned ${statusCode}`, { upstream, status: statusCode });
     }
-    return { size: range.size, start, body: Readable.from(told(body, host), { objectMode: true }) };
+    return { size: range.size, start, body: Readable.from(withUpstreamErrors(body, host), { objectMode: true }) };
   } catch (err) {
     throw err instanceof UpstreamError || signal?.aborted ? err : networkFailure(upstream, host, err);
   }
 }
 
-/** A replica that dies is an upstream that breaks: the reader goes on elsewhere. */
-async function* told(body: AsyncIterable<unknown>, host: string): AsyncGenerator<Uint8Array> {
+/** A replica that dies is like an upstream that breaks: the reader continues elsewhere. */
+async function* withUpstreamErrors(body: AsyncIterable<unknown>, host: string): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of body) yield chunk as Uint8Array;
   } catch (err) {

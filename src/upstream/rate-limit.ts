@@ -1,15 +1,15 @@
-import { type Answer, headerText } from './transport.ts';
+import { type ExchangeResponse, headerText } from './transport.ts';
 import type { UpstreamStatus } from './upstream.ts';
 
 export type RateLimit = NonNullable<UpstreamStatus['rateLimit']>;
 
 /**
- * What Docker Hub says of its limit: `ratelimit-limit: 100;w=21600` and `ratelimit-remaining: 76;w=21600`.
- * Paid accounts and exempt images get neither; that means unknown, and is no error.
+ * Docker Hub's rate limit headers: `ratelimit-limit: 100;w=21600` and `ratelimit-remaining: 76;w=21600`.
+ * Paid accounts and exempt images get neither; the limit is then unknown.
  *
  * @see https://docs.docker.com/docker-hub/usage/pulls/
  */
-export function parseRateLimit({ headers }: Pick<Answer, 'headers'>): RateLimit | undefined {
+export function parseRateLimit({ headers }: Pick<ExchangeResponse, 'headers'>): RateLimit | undefined {
   const limit = parse(headerText(headers, 'ratelimit-limit'));
   const remaining = parse(headerText(headers, 'ratelimit-remaining'));
   if (!limit && !remaining) return undefined;
@@ -21,7 +21,7 @@ export function parseRateLimit({ headers }: Pick<Answer, 'headers'>): RateLimit 
   };
 }
 
-/** The last word of an upstream on its limit. */
+/** The most recent rate limit of an upstream. */
 export class RateLimitGauge {
   readonly #onLimit: (limit: RateLimit) => void;
   #current: RateLimit | undefined;
@@ -34,11 +34,11 @@ export class RateLimitGauge {
     return this.#current;
   }
 
-  /** An answer of success without the headers makes the limit unknown; a failure without them says nothing. */
-  note(answer: Pick<Answer, 'headers' | 'status'>): void {
-    const limit = parseRateLimit(answer);
+  /** A success without the headers makes the limit unknown; a failure without them changes nothing. */
+  note(response: Pick<ExchangeResponse, 'headers' | 'status'>): void {
+    const limit = parseRateLimit(response);
     if (limit) this.#onLimit(limit);
-    if (limit || answer.status === 200) this.#current = limit;
+    if (limit || response.status === 200) this.#current = limit;
   }
 }
 

@@ -1,25 +1,25 @@
-import { type Answer, drain, headerText } from './transport.ts';
+import { type ExchangeResponse, drain, headerText } from './transport.ts';
 import { UpstreamError } from './upstream.ts';
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /**
- * Where an answer leads; undefined when it is no redirect. The method stays: only `GET` and `HEAD` are ever sent.
+ * The target of a redirect; undefined for other responses. The method stays the same: only `GET` and `HEAD` are redirected.
  *
- * @throws {UpstreamError} `protocol` for no or a bad `Location`, another scheme than HTTP, or from TLS to plain HTTP
+ * @throws {UpstreamError} `protocol` for a missing or invalid `Location`, another scheme than HTTP, or from TLS to plain HTTP
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-15.4
  */
 export function nextHop(
-  answer: Answer,
+  response: ExchangeResponse,
   { upstream, base }: { readonly upstream: string; readonly base: URL },
 ): URL | undefined {
-  if (!REDIRECTS.has(answer.status)) return undefined;
-  const location = headerText(answer.headers, 'location') ?? '';
-  const problem = problemWith(location, answer.url, base);
-  if (problem === undefined) return new URL(location, answer.url);
-  drain(answer.body);
-  const message = `${upstream}: ${answer.status} from ${answer.url.host} ${problem}`;
-  throw new UpstreamError('protocol', message, { upstream, status: answer.status });
+  if (!REDIRECTS.has(response.status)) return undefined;
+  const location = headerText(response.headers, 'location') ?? '';
+  const problem = problemWith(location, response.url, base);
+  if (problem === undefined) return new URL(location, response.url);
+  drain(response.body);
+  const message = `${upstream}: ${response.status} from ${response.url.host} ${problem}`;
+  throw new UpstreamError('protocol', message, { upstream, status: response.status });
 }
 
 function problemWith(location: string, from: URL, base: URL): string | undefined {

@@ -3,10 +3,10 @@ import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { readIndexEntries } from '../oci/index-entries.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
-import { readBody } from './bounded-body.ts';
+import { readBody } from './response-body.ts';
 import type { CallScope } from './call-scope.ts';
-import type { Endpoint, EndpointAnswer, EndpointRequest } from './endpoint.ts';
-import { nextLink } from './link.ts';
+import type { Endpoint, EndpointResponse, EndpointRequest } from './endpoint.ts';
+import { nextLink } from './list-requests.ts';
 import { contentType, fetchManifest } from './manifest-requests.ts';
 import { drain, headerText } from './transport.ts';
 import { UpstreamError } from './upstream.ts';
@@ -20,7 +20,7 @@ export interface ReferrersCall {
 const MAX_PAGES = 50;
 const MAX_ENTRIES = 10_000;
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
-/** Answers of a registry that does not know the endpoint. */
+/** Responses of a registry without this endpoint. */
 const NO_API = new Set([400, 404, 405, 501]);
 
 interface Page {
@@ -30,10 +30,10 @@ interface Page {
 }
 
 /**
- * All pages of the API; where there is none, what the tag schema says.
+ * All pages of the API; where there is none, the index of the tag schema.
  *
  * @throws {UpstreamError} `protocol` for more than 50 pages or 10 000 entries; from a mirror, `not-found` when it has
- *   neither, as that says nothing about the upstream
+ *   neither, as the upstream may have one
  */
 export async function listReferrers(endpoint: Endpoint, call: ReferrersCall): Promise<ManifestDescriptor[]> {
   const found: ManifestDescriptor[] = [];
@@ -58,14 +58,14 @@ function fetchPage(endpoint: Endpoint, path: string, call: ReferrersCall): Promi
     operation: 'referrers',
     headers: { accept: OCI_INDEX },
   };
-  return endpoint.call(request, scope, async (answer) => {
-    if (NO_API.has(answer.status) || (answer.status === 200 && contentType(answer) !== OCI_INDEX)) {
-      drain(answer.body);
+  return endpoint.call(request, scope, async (response) => {
+    if (NO_API.has(response.status) || (response.status === 200 && contentType(response) !== OCI_INDEX)) {
+      drain(response.body);
       return undefined;
     }
-    if (answer.status !== 200) throw await endpoint.failure(answer, scope);
-    const bytes = await readBody(answer, { upstream: endpoint.upstream, limit: MAX_PAGE_BYTES, scope });
-    return { manifests: descriptorsIn(endpoint, bytes), next: nextPath(endpoint, answer, repository) };
+    if (response.status !== 200) throw await endpoint.failure(response, scope);
+    const bytes = await readBody(response, { upstream: endpoint.upstream, limit: MAX_PAGE_BYTES, scope });
+    return { manifests: descriptorsIn(endpoint, bytes), next: nextPath(endpoint, response, repository) };
   });
 }
 
@@ -84,13 +84,13 @@ async function fetchTagged(
   }
 }
 
-/** Relative to the repository, as the next page is asked for like the first: with our own credentials and host. */
-function nextPath(endpoint: Endpoint, answer: EndpointAnswer, repository: string): string | undefined {
-  const link = nextLink(headerText(answer.headers, 'link'), answer.url);
+/** Relative to the repository: the next page is requested like the first, with the same credentials and host. */
+function nextPath(endpoint: Endpoint, response: EndpointResponse, repository: string): string | undefined {
+  const link = nextLink(headerText(response.headers, 'link'), response.url);
   if (!link) return undefined;
   const at = link.pathname.indexOf(`/v2/${repository}/referrers/`);
-  if (link.hostname !== answer.url.hostname || at < 0)
-    throw endpoint.protocolError(`the next page is elsewhere, on ${link.host}`);
+  if (link.hostname !== response.url.hostname || at < 0)
+    throw endpoint.protocolError(`the next page is on another host or path, ${link.host}`);
   return link.pathname.slice(at + `/v2/${repository}/`.length) + link.search;
 }
 

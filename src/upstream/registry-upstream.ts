@@ -12,7 +12,7 @@ import { type EndpointsOptions, connectEndpoints } from './endpoints.ts';
 import { fetchManifest, resolveManifest } from './manifest-requests.ts';
 import type { RateLimitGauge } from './rate-limit.ts';
 import { listReferrers } from './referrer-requests.ts';
-import { listTags } from './tag-requests.ts';
+import { listTags } from './list-requests.ts';
 import { uploadLocation } from './upload-location.ts';
 import {
   type FetchedManifest,
@@ -30,9 +30,9 @@ import {
 } from './upstream.ts';
 
 /**
- * An upstream spoken to over HTTP. Opens no connection before it is asked for something.
+ * An upstream over HTTP. Opens no connection before the first call.
  *
- * @throws when `tls.ca` cannot be read
+ * @throws when `tls.caFile` cannot be read
  */
 export function createUpstream(options: EndpointsOptions): Upstream {
   return new RegistryUpstream({ name: options.config.name, events: options.events, ...connectEndpoints(options) });
@@ -44,12 +44,12 @@ interface RegistryUpstreamOptions {
   readonly breakers: Breakers;
   readonly rateLimit: RateLimitGauge;
   readonly mirrors: readonly Endpoint[];
-  /** The registry itself, whose errors are the upstream's. */
+  /** The registry itself, whose errors are those of the upstream. */
   readonly remote: Endpoint;
   readonly close: () => Promise<void>;
 }
 
-/** Behind {@link createUpstream}, and one half of a {@link RegistryClient}. */
+/** Mirrors and the registry behind them as one {@link Upstream}. */
 export class RegistryUpstream implements Upstream {
   readonly name: string;
   readonly #options: RegistryUpstreamOptions;
@@ -64,7 +64,7 @@ export class RegistryUpstream implements Upstream {
     reference: Reference,
     options?: UpstreamCallOptions,
   ): Promise<ResolvedManifest> {
-    const resolved = await this.#ask(options, (endpoint, scope) =>
+    const resolved = await this.#request(options, (endpoint, scope) =>
       resolveManifest(endpoint, { repository, reference, scope }),
     );
     if (resolved.fetched) this.#received('manifest', resolved.fetched.bytes.length);
@@ -76,7 +76,7 @@ export class RegistryUpstream implements Upstream {
     reference: Reference,
     options?: UpstreamCallOptions,
   ): Promise<FetchedManifest> {
-    const fetched = await this.#ask(options, (endpoint, scope) =>
+    const fetched = await this.#request(options, (endpoint, scope) =>
       fetchManifest(endpoint, { repository, reference, scope }),
     );
     this.#received('manifest', fetched.bytes.length);
@@ -84,7 +84,7 @@ export class RegistryUpstream implements Upstream {
   }
 
   resolveBlob(repository: string, digest: Digest, options?: UpstreamCallOptions): Promise<ResolvedBlob> {
-    return this.#ask(options, (endpoint, scope) => resolveBlob(endpoint, { repository, digest, scope }));
+    return this.#request(options, (endpoint, scope) => resolveBlob(endpoint, { repository, digest, scope }));
   }
 
   /** The body keeps listening to `options.signal`; the deadline ends with the headers. */
@@ -103,11 +103,11 @@ export class RegistryUpstream implements Upstream {
   }
 
   listTags(repository: string, page: PageRequest, options?: UpstreamCallOptions): Promise<TagPage> {
-    return this.#ask(options, (endpoint, scope) => listTags(endpoint, { repository, page, scope }));
+    return this.#request(options, (endpoint, scope) => listTags(endpoint, { repository, page, scope }));
   }
 
   listReferrers(repository: string, digest: Digest, options?: UpstreamCallOptions): Promise<ManifestDescriptor[]> {
-    return this.#ask(options, (endpoint, scope) => listReferrers(endpoint, { repository, digest, scope }));
+    return this.#request(options, (endpoint, scope) => listReferrers(endpoint, { repository, digest, scope }));
   }
 
   async authorizeWrite(repository: string, access: WriteAccess): Promise<string | undefined> {
@@ -148,28 +148,28 @@ export class RegistryUpstream implements Upstream {
     return this.#options.close();
   }
 
-  async #ask<T>(
+  async #request<T>(
     options: UpstreamCallOptions | undefined,
-    ask: (endpoint: Endpoint, scope: CallScope) => Promise<T>,
+    send: (endpoint: Endpoint, scope: CallScope) => Promise<T>,
   ): Promise<T> {
     const scope = new CallScope(this.name, options);
     try {
-      return await this.#inOrder(scope, (endpoint) => ask(endpoint, scope));
+      return await this.#inOrder(scope, (endpoint) => send(endpoint, scope));
     } finally {
       scope.close();
     }
   }
 
-  /** Mirrors first; whatever is wrong with one, the next is asked, until the caller's time is up. */
-  async #inOrder<T>(scope: CallScope, ask: (endpoint: Endpoint) => Promise<T>): Promise<T> {
+  /** Mirrors first; after any failure of one the next is tried, until the deadline. */
+  async #inOrder<T>(scope: CallScope, send: (endpoint: Endpoint) => Promise<T>): Promise<T> {
     for (const mirror of this.#options.mirrors) {
       try {
-        return await ask(mirror);
+        return await send(mirror);
       } catch (err) {
         if (!(err instanceof UpstreamError) || scope.signal.aborted) throw err;
       }
     }
-    return ask(this.#options.remote);
+    return send(this.#options.remote);
   }
 
   #received(kind: 'manifest' | 'blob', bytes: number): void {

@@ -6,8 +6,8 @@ import type { TokenCache } from './token-cache.ts';
 const KINDS: readonly string[] = ['manifests', 'blobs', 'referrers', 'tags'];
 
 /**
- * Anonymous tokens for other registries that an upstream redirects to, as vendors' gateways do. Nothing of ours is shown to them; the
- * token goes to the origin that asked for it.
+ * Anonymous tokens for other registries that an upstream redirects to, as vendors' gateways do. They get no credentials; the
+ * token is sent only to the origin that sent the challenge.
  */
 export class StrangerTokens {
   readonly #tokens: TokenCache;
@@ -23,8 +23,8 @@ export class StrangerTokens {
       if (scheme !== 'bearer' || !URL.canParse(text)) continue;
       const realm = new URL(text);
       if (!isRealmUsable(realm, url)) continue;
-      const asked = parameters.get('scope') || scopeOf(url);
-      const token = await scope.race(this.#tokens.get({ realm, service: parameters.get('service'), scope: asked }));
+      const wanted = parameters.get('scope') || scopeOf(url);
+      const token = await scope.race(this.#tokens.get({ realm, service: parameters.get('service'), scope: wanted }));
       return `Bearer ${token}`;
     }
     return undefined;

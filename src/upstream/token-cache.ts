@@ -1,6 +1,6 @@
 import { createCountedCache } from '../cache/lru.ts';
 
-/** What a registry's challenge asks to be fetched: a token of this service, for this scope, from this realm. */
+/** The token that a registry's challenge requires. */
 export interface BearerChallenge {
   readonly realm: URL;
   readonly service: string | undefined;
@@ -25,11 +25,11 @@ interface Entry {
   readonly expiresAt: number;
 }
 
-/** Share of a token's life after which a new one is fetched while the old one still works. */
+/** Part of a token's lifetime after which a new one is fetched while the old one is still used. */
 const REFRESH_AT = 0.8;
 const MAX_TOKENS = 10_000;
 
-/** Tokens of one registry for one set of credentials: fetched once however many ask, renewed before they expire. */
+/** Tokens of one registry for one set of credentials: fetched once for concurrent callers, renewed before they expire. */
 export class TokenCache {
   readonly #options: TokenCacheOptions;
   readonly #entries = createCountedCache<Entry>({ maxEntries: MAX_TOKENS });
@@ -39,39 +39,39 @@ export class TokenCache {
     this.#options = options;
   }
 
-  /** @throws what issuing it failed with; a failure is not remembered */
+  /** @throws the error of `issue`; a failure is not cached */
   async get(challenge: BearerChallenge): Promise<string> {
     const key = keyOf(challenge);
     const entry = this.#entries.get(key);
     const now = this.#options.now();
     if (!entry || now >= entry.expiresAt) return this.#fly(key, challenge);
-    // The old token works on; when renewal keeps failing, whoever comes after its end hears of it.
+    // The old token stays valid; when renewal keeps failing, the first caller after its end gets the error.
     if (now >= entry.refreshAt) this.#fly(key, challenge).catch(() => undefined);
     return entry.value;
   }
 
-  /** Forgets a token the registry refused, unless another has taken its place. */
+  /** Forgets a refused token, unless another has taken its place. */
   forget(challenge: BearerChallenge, value: string): void {
     const key = keyOf(challenge);
     if (this.#entries.get(key)?.value === value) this.#entries.delete(key);
   }
 
   #fly(key: string, challenge: BearerChallenge): Promise<string> {
-    const underWay = this.#flights.get(key);
-    if (underWay) return underWay;
+    const inProgress = this.#flights.get(key);
+    if (inProgress) return inProgress;
     const flight = this.#issue(key, challenge).finally(() => this.#flights.delete(key));
     this.#flights.set(key, flight);
     return flight;
   }
 
   async #issue(key: string, challenge: BearerChallenge): Promise<string> {
-    // A token may have been made at any moment since it was asked for.
-    const askedAt = this.#options.now();
+    // A token may have been issued at any moment since it was requested.
+    const requestedAt = this.#options.now();
     const { value, lifetimeMs } = await this.#options.issue(challenge);
     this.#entries.set(key, {
       value,
-      refreshAt: askedAt + lifetimeMs * REFRESH_AT,
-      expiresAt: askedAt + lifetimeMs,
+      refreshAt: requestedAt + lifetimeMs * REFRESH_AT,
+      expiresAt: requestedAt + lifetimeMs,
     });
     return value;
   }

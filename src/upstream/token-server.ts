@@ -1,22 +1,22 @@
 import type { Dispatcher } from 'undici';
 
-import { answerError } from './answer-error.ts';
-import { isRecord, readJson } from './bounded-body.ts';
+import { responseError } from './response-error.ts';
+import { isRecord, readJson } from './response-body.ts';
 import { CallScope } from './call-scope.ts';
 import { basicAuthorization, type Credentials } from './credentials/credentials.ts';
 import type { EndpointCredentials } from './endpoint-credentials.ts';
 import type { BearerChallenge, IssuedToken } from './token-cache.ts';
-import type { Answer, ExchangeRequest, Transport } from './transport.ts';
+import type { ExchangeResponse, ExchangeRequest, Transport } from './transport.ts';
 import { UpstreamError } from './upstream.ts';
 
 export interface TokenServerOptions {
   readonly upstream: string;
   readonly transport: Transport;
   readonly now: () => number;
-  /** Who may see them is for it to say. */
+  /** Decides which token servers may get them. */
   readonly credentials: Pick<EndpointCredentials, 'find' | 'renew' | 'renewalWorked'>;
   /**
-   * Connections to a realm; undefined: those to the upstream's own hosts.
+   * Connections to a realm; undefined for those to the upstream's own hosts.
    *
    * @throws {UpstreamError} for a realm that the registry may not lead to
    */
@@ -25,14 +25,14 @@ export interface TokenServerOptions {
 
 /** Bytes. */
 const MAX_TOKEN_BODY = 64 * 1024;
-/** A token is shared by many callers, so it has a deadline of its own. Milliseconds. */
+/** A token is shared by many callers, so it has a separate deadline. Milliseconds. */
 const TOKEN_DEADLINE_MS = 15_000;
-/** For a server that does not say. Seconds. @see https://distribution.github.io/distribution/spec/auth/token/ */
+/** For a server that does not state it. Seconds. @see https://distribution.github.io/distribution/spec/auth/token/ */
 const DEFAULT_LIFETIME_S = 60;
 
 /**
- * Fetches a token as a challenge asks for: by `GET` with Basic credentials or none, or by the OAuth2 refresh grant when
- * the credentials are an identity token. The caller has checked that the realm is usable, and tries again itself.
+ * Fetches the token that a challenge requires: by `GET` with Basic credentials or none, or by the OAuth2 refresh grant when
+ * the credentials are an identity token. The caller has checked that the realm is usable, and retries.
  *
  * @throws {UpstreamError}
  * @see https://distribution.github.io/distribution/spec/auth/token/
@@ -106,19 +106,24 @@ function refreshGrant({ service, scope }: BearerChallenge, refreshToken: string)
   });
 }
 
-async function readToken(answer: Answer, scope: CallScope, options: TokenServerOptions): Promise<IssuedToken> {
+async function readToken(
+  response: ExchangeResponse,
+  scope: CallScope,
+  options: TokenServerOptions,
+): Promise<IssuedToken> {
   const { upstream, now } = options;
-  if (answer.status !== 200) throw await answerError(answer, { upstream, scope, now: now(), from: 'token server' });
-  const body = await readJson(answer, { upstream, limit: MAX_TOKEN_BODY, scope });
+  if (response.status !== 200)
+    throw await responseError(response, { upstream, scope, now: now(), from: 'token server' });
+  const body = await readJson(response, { upstream, limit: MAX_TOKEN_BODY, scope });
   const value = isRecord(body) ? [body.token, body.access_token].find(isToken) : undefined;
   if (!isRecord(body) || value === undefined) {
-    throw new UpstreamError('protocol', `${upstream}: no token in the answer of ${answer.url.host}`, { upstream });
+    throw new UpstreamError('protocol', `${upstream}: no token in the response of ${response.url.host}`, { upstream });
   }
   const seconds = Number(body.expires_in);
   return { value, lifetimeMs: (seconds > 0 && Number.isFinite(seconds) ? seconds : DEFAULT_LIFETIME_S) * 1_000 };
 }
 
-/** Fit for a header: whatever else a token server sends must not become part of a request. */
+/** Only characters that a header may have: anything else that a token server sends must not become part of a request. */
 function isToken(value: unknown): value is string {
   return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value);
 }

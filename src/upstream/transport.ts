@@ -6,21 +6,21 @@ import type { Breakers } from './breakers.ts';
 import type { CallScope } from './call-scope.ts';
 import { networkFailure } from './network-failure.ts';
 import {
-  type FollowUpstream,
+  type ObserveExchange,
   UpstreamError,
   type UpstreamEvents,
-  type UpstreamFollower,
+  type ExchangeObserver,
   type UpstreamOperation,
 } from './upstream.ts';
 
-export type AnswerHeaders = Dispatcher.ResponseData['headers'];
+export type ResponseHeaders = Dispatcher.ResponseData['headers'];
 
 export interface TransportOptions {
   readonly upstream: string;
   readonly dispatcher: Dispatcher;
   readonly breakers: Breakers;
   readonly events: UpstreamEvents;
-  readonly follow: FollowUpstream | undefined;
+  readonly observe: ObserveExchange | undefined;
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number };
   readonly userAgent: string;
 }
@@ -31,19 +31,19 @@ export interface ExchangeRequest {
   readonly operation: UpstreamOperation;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array | Readable;
-  /** Where an answer takes longer than others, as that to the end of an upload. Milliseconds. @default the configured one */
+  /** For responses that take longer, as at the end of an upload. Milliseconds. @default the configured timeout */
   readonly headersMs?: number;
-  /** 0 for the first try of a call. A call that fails three times is one failure of the host. */
+  /** 0 for the first attempt of a call. A call that fails three times is one failure of the host. */
   readonly retry: number;
-  /** A 2xx leaves {@link Answer.permit} to the caller, who knows whether a body came. */
+  /** A 2xx leaves {@link ExchangeResponse.permit} to the caller, which knows whether a body arrives. */
   readonly judgesBody?: boolean;
-  /** Connections to hosts that the registry named. @default those to the upstream's own */
+  /** Connections to hosts that the registry named. @default those to the upstream's own hosts */
   readonly dispatcher?: Dispatcher | undefined;
 }
 
-export interface Answer {
+export interface ExchangeResponse {
   readonly status: number;
-  readonly headers: AnswerHeaders;
+  readonly headers: ResponseHeaders;
   /** Read it to the end or {@link drain} it. */
   readonly body: Dispatcher.ResponseData['body'];
   readonly url: URL;
@@ -56,10 +56,10 @@ interface Attempt {
   readonly permit: Permit;
   readonly scope: CallScope;
   readonly startedAt: number;
-  readonly follower: UpstreamFollower | undefined;
+  readonly observer: ExchangeObserver | undefined;
 }
 
-/** Sends one request to one host and hears the headers of the answer. No credentials, redirects or retries here. */
+/** Sends one request to one host and waits for the headers of the response. No credentials, redirects or retries here. */
 export class Transport {
   readonly #options: TransportOptions;
 
@@ -68,75 +68,86 @@ export class Transport {
   }
 
   /** @throws {UpstreamError} `network`, `timeout`, `unavailable` or `protocol`; or the reason the scope ended with */
-  async exchange(request: ExchangeRequest, scope: CallScope): Promise<Answer> {
+  async exchange(request: ExchangeRequest, scope: CallScope): Promise<ExchangeResponse> {
     scope.signal.throwIfAborted();
     const { url, method, operation } = request;
-    const { upstream, breakers, follow } = this.#options;
+    const { upstream, breakers, observe } = this.#options;
     const permit = breakers.enter(url.host);
-    const follower = follow?.({ upstream, host: url.host, operation, method });
+    const observer = observe?.({ upstream, host: url.host, operation, method });
     const startedAt = performance.now();
     try {
-      const { statusCode: status, headers, body } = await this.#send(request, scope, follower);
-      this.#tell(request, status, startedAt);
-      follower?.answered(status);
+      const { statusCode: status, headers, body } = await this.#send(request, scope, observer);
+      this.#report(request, status, startedAt);
+      observer?.completed(status);
       judge(permit, status, request);
       return { status, headers, body, url, method, permit };
     } catch (cause) {
-      throw this.#failed(cause, { request, permit, scope, startedAt, follower });
+      throw this.#failed(cause, { request, permit, scope, startedAt, observer });
     }
   }
 
   #send(
     { url, method, headers, body, headersMs, dispatcher = this.#options.dispatcher }: ExchangeRequest,
     scope: CallScope,
-    follower: UpstreamFollower | undefined,
+    observer: ExchangeObserver | undefined,
   ) {
     const { timeouts, userAgent } = this.#options;
     const sent = dispatcher.request({
       origin: url.origin,
       path: url.pathname + url.search,
       method,
-      headers: { ...follower?.headers, ...headers, 'accept-encoding': 'identity', 'user-agent': userAgent },
+      headers: { ...observer?.headers, ...headers, 'accept-encoding': 'identity', 'user-agent': userAgent },
       body: body ?? null,
       signal: scope.signal,
       headersTimeout: headersMs ?? timeouts.headersMs,
       bodyTimeout: timeouts.idleMs,
     });
-    // An aborted request fails only once it is connected, so nobody waits for that.
+    // An aborted request fails only once it is connected, which is not waited for.
     return scope.race(sent);
   }
 
-  #failed(cause: unknown, { request, permit, scope, startedAt, follower }: Attempt) {
+  #failed(cause: unknown, { request, permit, scope, startedAt, observer }: Attempt) {
     const { upstream } = this.#options;
     const error = scope.signal.aborted ? scope.signal.reason : networkFailure(upstream, request.url.host, cause);
-    follower?.answered(error instanceof UpstreamError ? `error:${error.kind}` : 'aborted');
+    observer?.completed(error instanceof UpstreamError ? `error:${error.kind}` : 'aborted');
     if (error instanceof UpstreamError) {
-      this.#tell(request, `error:${error.kind}`, startedAt);
+      this.#report(request, `error:${error.kind}`, startedAt);
       if (request.retry === 0) permit.fail(error.kind);
     }
     permit.release();
     return error;
   }
 
-  #tell({ url, method, operation }: ExchangeRequest, status: number | `error:${UpstreamError['kind']}`, since: number) {
+  #report(
+    { url, method, operation }: ExchangeRequest,
+    status: number | `error:${UpstreamError['kind']}`,
+    since: number,
+  ) {
     const { upstream, events } = this.#options;
-    events.answered({ upstream, host: url.host, operation, method, status, durationMs: performance.now() - since });
+    events.exchangeCompleted({
+      upstream,
+      host: url.host,
+      operation,
+      method,
+      status,
+      durationMs: performance.now() - since,
+    });
   }
 }
 
-/** Lets go of a body nobody wants, so that its connection can be used again. */
-export function drain(body: Answer['body']): void {
-  // Its failure changes nothing for anybody.
+/** Discards a body that is not used, so that its connection can be used again. */
+export function drain(body: ExchangeResponse['body']): void {
+  // Its failure has no consequences.
   body.dump({ limit: 64 * 1024 }).catch(() => undefined);
 }
 
 /** All values of a header; undefined without one. */
-export function headerText(headers: AnswerHeaders, name: string): string | undefined {
+export function headerText(headers: ResponseHeaders, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** 501 says what a host can do, not how it feels; 429 is a host in good health. */
+/** A 501 or 429 does not mean that the host is failing. */
 function judge(permit: Permit, status: number, { retry, judgesBody }: ExchangeRequest): void {
   if (status < 500 || status === 501) {
     if (!(judgesBody && status >= 200 && status < 300)) permit.succeed();

@@ -7,42 +7,42 @@ import type { PageRequest } from '../oci/pagination.ts';
 import type { Reference } from '../oci/reference.ts';
 
 export interface WriteAccess {
-  /** A repository of which a blob is to be mounted. */
+  /** A repository from which a blob is to be mounted. */
   readonly from: string | undefined;
-  /** Asked for when it is needed alone: some token servers refuse a scope with an action that they do not know. */
+  /** Requested only when needed: some token servers refuse a scope with an unknown action. */
   readonly deletes: boolean;
-  /** The header that was sent and not accepted; there may be another. */
+  /** The header that was sent and not accepted. */
   readonly refused?: string | undefined;
 }
 
-/** One registry we fetch from, behind all of its URLs and mirrors. Lives as long as the process. */
+/** One registry that content is fetched from, behind all of its URLs and mirrors: the wire-level contract of fills. */
 export interface Upstream {
   /** The `ns` value and path prefix, such as `docker.io`. */
   readonly name: string;
 
   /**
-   * Which manifest a reference names, by `HEAD` (which Docker Hub does not count as a pull).
-   * A registry that answers `HEAD` with 404, 405 or without a digest is asked by `GET`; then
-   * `fetched` has what came, so that nobody asks twice.
+   * The descriptor of a manifest, by `HEAD` (which Docker Hub does not count as a pull).
+   * When the response is 404, 405 or has no digest, by `GET`; then
+   * `fetched` has the manifest, so that it is not requested twice.
    *
    * @throws {UpstreamError}
    */
   resolveManifest(repository: string, reference: Reference, options?: UpstreamCallOptions): Promise<ResolvedManifest>;
 
   /**
-   * The bytes of a manifest, as the upstream sent them. **Not verified**: the caller compares the digest.
+   * The bytes of a manifest, as the upstream sent them. **Not verified**: the caller does that.
    *
    * @throws {UpstreamError} kind `protocol` when it is larger than {@link MAX_MANIFEST_BYTES}
    */
   fetchManifest(repository: string, reference: Reference, options?: UpstreamCallOptions): Promise<FetchedManifest>;
 
-  /** Whether the repository has a blob, and its size as far as it is told. @throws {UpstreamError} */
+  /** The size of a blob, if the upstream states it. @throws {UpstreamError} `not-found` when the repository does not have it */
   resolveBlob(repository: string, digest: Digest, options?: UpstreamCallOptions): Promise<ResolvedBlob>;
 
   /**
-   * Opens a blob at `start`. Resolves when the headers are in. The body can break at any moment
-   * (it is destroyed with an {@link UpstreamError}); the caller opens again where it broke, and is then led through
-   * a fresh redirect. The caller reads `body` to the end or destroys it.
+   * Opens a blob at `start`. Resolves when the headers arrive. The body can break at any moment
+   * (it is destroyed with an {@link UpstreamError}); the caller opens again where it broke, and gets
+   * a new redirect. The caller reads `body` to the end or destroys it.
    *
    * @throws {UpstreamError}
    */
@@ -61,27 +61,27 @@ export interface Upstream {
   listReferrers(repository: string, digest: Digest, options?: UpstreamCallOptions): Promise<ManifestDescriptor[]>;
 
   /**
-   * The `Authorization` header with which the registry itself, no mirror, lets us push to a repository and delete from it. To be sent
-   * to its own origin and to no other.
+   * The `Authorization` header for pushes to a repository of the registry itself, not a mirror, and for deletes. To be sent
+   * only to its own origin.
    *
-   * @returns undefined when it wants none, or there is none to give
+   * @returns undefined when the registry requires none, or there is none
    * @throws {UpstreamError}
    */
   authorizeWrite(repository: string, access: WriteAccess): Promise<string | undefined>;
 
   /**
-   * Where an upload continues, of which the registry itself said so in a `Location`.
+   * The URL at which an upload continues, from a `Location` of the registry itself.
    *
-   * @param response.from what was requested
+   * @param response.from the requested URL
    * @throws {UpstreamError} `protocol` without a usable `Location`, or for one that the registry may not lead to
    */
   uploadUrl(location: string | undefined, response: { readonly from: URL; readonly status: number }): URL;
 
-  /** Resolves the names of other hosts than the registry's that {@link uploadUrl} led to; fails for addresses that it may not lead to. */
+  /** Resolves the names of other hosts that {@link uploadUrl} returned; fails for addresses that the registry may not lead to. */
   readonly uploadLookup: LookupFunction;
 
   /**
-   * Whether it can be asked, by `GET /v2/` without credentials, which no registry counts as a pull. Any answer but a 5xx is a good one.
+   * Whether it is reachable, by `GET /v2/` without credentials, which no registry counts as a pull. Every response but a 5xx is a success.
    *
    * @throws {UpstreamError}
    */
@@ -89,11 +89,11 @@ export interface Upstream {
 
   status(): UpstreamStatus;
 
-  /** Ends the connection pools; requests under way fail. */
+  /** Ends the connection pools; requests in progress fail. */
   close(): Promise<void>;
 }
 
-/** Distribution takes manifests up to 4 MiB, other registries larger ones. */
+/** Distribution accepts manifests up to 4 MiB, other registries larger ones. */
 export const MAX_MANIFEST_BYTES = 32 * 1024 * 1024;
 
 export interface UpstreamCallOptions {
@@ -115,7 +115,7 @@ export interface OpenBlobOptions extends UpstreamCallOptions {
 export interface ResolvedManifest {
   readonly digest: Digest;
   readonly mediaType: string;
-  /** Bytes; undefined when the upstream did not say. */
+  /** Bytes; undefined when the upstream did not state it. */
   readonly size: number | undefined;
   readonly fetched?: FetchedManifest;
 }
@@ -124,26 +124,32 @@ export interface FetchedManifest {
   readonly bytes: Buffer;
   /** The `Content-Type`, without parameters. */
   readonly mediaType: string;
-  /** What `Docker-Content-Digest` claims. */
+  /** From `Docker-Content-Digest`; not verified. */
   readonly claimedDigest: Digest | undefined;
 }
 
 export interface ResolvedBlob {
-  /** Bytes; undefined when the upstream does not say. */
+  /** Bytes; undefined when the upstream does not state it. */
   readonly size: number | undefined;
 }
 
 export interface UpstreamBlob {
-  /** Bytes of the whole blob; undefined when the upstream did not say. */
+  /** Bytes of the whole blob; undefined when the upstream did not state it. */
   readonly size: number | undefined;
-  /** Position of the first byte of `body`: the `start` asked for, or 0 when the upstream ignored the range. */
+  /** Position of the first byte of `body`: the requested `start`, or 0 when the upstream ignored the range. */
   readonly start: number;
   readonly body: Readable;
 }
 
 export interface TagPage {
   readonly tags: readonly string[];
-  /** The page after this one; undefined on the last. */
+  /** Request for the next page; undefined on the last. */
+  readonly next: PageRequest | undefined;
+}
+
+export interface RepositoryPage {
+  readonly repositories: readonly string[];
+  /** Request for the next page; undefined on the last. */
   readonly next: PageRequest | undefined;
 }
 
@@ -151,16 +157,16 @@ export interface UpstreamStatus {
   readonly breaker: 'closed' | 'open' | 'half-open';
   /** Milliseconds until an open breaker lets a probe through. */
   readonly retryAfterMs?: number;
-  /** What the upstream last said of its limit (Docker Hub: `ratelimit-limit`, `ratelimit-remaining`). */
+  /** The limit that the upstream last sent (Docker Hub: `ratelimit-limit`, `ratelimit-remaining`). */
   readonly rateLimit?: { readonly limit?: number; readonly remaining?: number; readonly windowSeconds?: number };
 }
 
 /**
  * - `network`: refused, reset, DNS, TLS
  * - `timeout`: connect, headers, idle or the caller's deadline
- * - `unavailable`: not asked at all, as the breaker is open
+ * - `unavailable`: not requested, as the breaker is open
  * - `throttled` 429 · `unauthorized` 401 · `denied` 403 · `not-found` 404 · `server` 5xx
- * - `protocol`: an answer that makes no sense: bad JSON, too large, too many redirects, wrong `Content-Range`, another 4xx
+ * - `protocol`: an invalid response: bad JSON, too large, too many redirects, wrong `Content-Range`, another 4xx
  */
 export type UpstreamErrorKind =
   | 'network'
@@ -178,12 +184,12 @@ export interface UpstreamErrorOptions {
   readonly status?: number;
   /** Milliseconds, from `Retry-After` or the breaker. */
   readonly retryAfterMs?: number;
-  /** Error code in the upstream's JSON body, such as `TOOMANYREQUESTS`. */
+  /** Error code from the upstream's JSON body, such as `TOOMANYREQUESTS`. */
   readonly code?: string;
   readonly cause?: unknown;
 }
 
-/** What went wrong with an upstream. The message names the upstream and never holds a secret or a signed URL. */
+/** A failure of an upstream. The message names the upstream and never contains a secret or a signed URL. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError';
   readonly kind: UpstreamErrorKind;
@@ -205,30 +211,31 @@ export type UpstreamOperation =
   | 'redirect'
   | 'ping'
   | 'catalog'
-  | 'push';
+  | 'push'
+  | 'delete';
 
-export interface UpstreamAsked {
+export interface UpstreamExchange {
   readonly upstream: string;
   readonly host: string;
   readonly operation: UpstreamOperation;
   readonly method: string;
 }
 
-/** Called before every HTTP exchange. Undefined: nobody follows this one. */
-export type FollowUpstream = (asked: UpstreamAsked) => UpstreamFollower | undefined;
+/** Called before every HTTP exchange. Returns undefined for one that is not observed. */
+export type ObserveExchange = (exchange: UpstreamExchange) => ExchangeObserver | undefined;
 
-/** Who wants to know of one exchange from its beginning. */
-export interface UpstreamFollower {
+/** Observes one exchange from its beginning. */
+export interface ExchangeObserver {
   /** Sent with the request. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Once: the headers are in, or never will be; `aborted`: the caller gave up. */
-  answered(status: number | `error:${UpstreamErrorKind}` | 'aborted'): void;
+  /** Called once, with the status of the response or the failure; `aborted`: the caller gave up. */
+  completed(status: number | `error:${UpstreamErrorKind}` | 'aborted'): void;
 }
 
-/** What an upstream tells the world; telemetry turns it into metrics and logs. */
+/** Events of an upstream, for metrics and logs. */
 export interface UpstreamEvents {
-  /** Every HTTP exchange, tokens and redirects included. `status` is `error:<kind>` when none came. */
-  answered(event: {
+  /** Every HTTP exchange, tokens and redirects included. `status` is `error:<kind>` when there was no response. */
+  exchangeCompleted(event: {
     upstream: string;
     host: string;
     operation: UpstreamOperation;

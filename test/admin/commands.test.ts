@@ -33,8 +33,8 @@ const json = async (layover: Layover, ...args: string[]) => {
   return JSON.parse(stdout) as Record<string, unknown>;
 };
 
-describe.each(['a running', 'a stopped'] as const)('layover cache before %s server', (state) => {
-  it('lists, shows and counts what is stored', async () => {
+describe.each(['a running', 'a stopped'] as const)('layover cache with %s server', (state) => {
+  it('lists, shows and counts stored content', async () => {
     await using layover = await startFilled();
     if (state === 'a stopped') await layover.kill('SIGTERM');
 
@@ -61,7 +61,7 @@ describe.each(['a running', 'a stopped'] as const)('layover cache before %s serv
     });
   });
 
-  it('evicts an image whole, except what others need or a pin holds', async () => {
+  it('evicts a whole image, except shared and pinned content', async () => {
     await using layover = await startFilled();
     if (state === 'a stopped') await layover.kill('SIGTERM');
     const pinned = await cacheCommand(layover, 'cache', 'pin', 'docker.io/library/*:lts');
@@ -88,7 +88,7 @@ describe.each(['a running', 'a stopped'] as const)('layover cache before %s serv
 });
 
 describe('layover cache refresh', () => {
-  it('asks a running server for what a tag names now', async () => {
+  it('revalidates a tag through the running server', async () => {
     await using layover = await startFilled();
     hub().setTag('library/app', 'old', lts.digest);
     try {
@@ -110,14 +110,14 @@ describe('layover cache refresh', () => {
 });
 
 describe('the admin API', () => {
-  it('is on a socket for the owner alone, and nowhere else without a configuration', async () => {
+  it('is by default only on a socket, for the owner', async () => {
     await using layover = await startFilled();
     const { mode } = await stat(join(layover.dataDirectory, 'layover/admin.sock'));
     expect(mode & 0o777).toBe(0o600);
     expect(await finish(await ask(`${layover.url}/admin/api/v1/stats`))).toMatchObject({ status: 404 });
   });
 
-  it('is on an address of its own, and takes the token, where the configuration says so', async () => {
+  it('is on a separate address with a token when configured', async () => {
     const port = await freePort();
     const token = { path: '', text: 'correct-horse' };
     await using layover = await startExpiringCache(hub(), {
@@ -135,7 +135,7 @@ describe('the admin API', () => {
     expect(layover.output).not.toMatch(token.text);
   });
 
-  it('is on the address of the registry with a token alone, and refuses pages in a browser', async () => {
+  it('is on the address of the registry with only a token, and rejects web pages', async () => {
     await using layover = await startExpiringCache(hub(), { more: { admin: { token: 'correct-horse' } } });
     const url = `${layover.url}/admin/api/v1`;
     expect(await finish(await ask(`${url}/stats`))).toMatchObject({ status: 401 });
@@ -146,7 +146,7 @@ describe('the admin API', () => {
     expect(posted.status).toBe(400);
   });
 
-  it('is needed: while a server cannot be reached, a command does not open the storage behind its back', async () => {
+  it('is required while a server runs: a command does not open the storage of an unreachable server', async () => {
     await using layover = await startFilled();
     await rm(join(layover.dataDirectory, 'layover/admin.sock'));
     const refused = await cacheCommand(layover, 'cache', 'evict', 'docker.io/library/app:old');

@@ -3,7 +3,7 @@ import { Layover } from '../support/layover.ts';
 import { freePort } from '../support/processes.ts';
 
 describe('the token of the admin API, from REGISTRY_ADMIN_TOKEN', () => {
-  it.each(['plain', '#secret', '&%x', 'abc #def', 'pässwörd', "it's: *this*"])('is asked for: %s', async (token) => {
+  it.each(['plain', '#secret', '&%x', 'abc #def', 'pässwörd', "it's: *this*"])('is required: %s', async (token) => {
     const port = await freePort();
     await using _ = await Layover.start({
       config: { admin: { addr: `127.0.0.1:${port}` } },
@@ -20,7 +20,7 @@ describe('the token of the admin API, from REGISTRY_ADMIN_TOKEN', () => {
     expect(await status(token)).toBe(200);
   });
 
-  it.each(['', '#'])('that YAML or nobody filled in does not leave the API open: %j', async (token) => {
+  it.each(['', '#'])('that is empty, or a comment in YAML, does not leave the API open: %j', async (token) => {
     const config = { admin: { addr: `127.0.0.1:${await freePort()}` } };
     const env: Record<string, string> = token === '' ? { REGISTRY_ADMIN_TOKEN: '' } : { REGISTRY_ADMIN: 'token: #x' };
     await expect(Layover.start({ config, env })).rejects.toThrow(/admin\.token: is empty/);

@@ -1,6 +1,6 @@
 import { Auth, type Caller } from '../../src/auth/auth.ts';
 import type { AuthEvents } from '../../src/auth/auth-events.ts';
-import type { Asked } from '../../src/auth/authenticator.ts';
+import type { ChallengeContext } from '../../src/auth/authenticator.ts';
 import type { AuthConfig, TokenConfig } from '../../src/config/config.ts';
 
 export const ALGORITHMS = [
@@ -34,22 +34,22 @@ const NOTHING: AuthConfig = {
   maxFailures: 0,
 };
 
-/** Clients of the real thing; `told` is what operators are. */
+/** The real `Auth`; `reported` has the events for operators. */
 export async function openAuth(config: Partial<AuthConfig>, now: () => number = Date.now) {
-  const told: string[] = [];
+  const reported: string[] = [];
   const events = new Proxy({} as AuthEvents, {
-    get: (_target, name) => (event: unknown) => told.push(`${String(name)} ${JSON.stringify(event)}`),
+    get: (_target, name) => (event: unknown) => reported.push(`${String(name)} ${JSON.stringify(event)}`),
   });
   const auth = await Auth.open({ config: { ...NOTHING, ...config }, events, now });
   return {
     auth,
-    told,
+    reported,
     identify: async (authorization: string | undefined): Promise<Caller> =>
       auth.identify({ authorization, address: '192.0.2.1', connection: {}, certificate: () => undefined }),
   };
 }
 
-export const ASKED: Asked = {
+export const ASKED: ChallengeContext = {
   accesses: [],
   error: undefined,
   host: 'registry.example:5000',

@@ -7,7 +7,7 @@ export interface Certified {
 }
 
 interface CertificateOptions {
-  /** Undefined: signed by itself. */
+  /** Absent for a self-signed certificate. */
   readonly by?: Certified;
   readonly isCa?: boolean;
   readonly notBefore?: Date;
@@ -35,7 +35,7 @@ export async function createCertificate(name: string, options: CertificateOption
   return { cert: pems.cert, key: pems.private };
 }
 
-/** As in an `x5c` header. */
+/** In the form of an `x5c` header. */
 export function derOf({ cert }: Certified): string {
   return cert.replace(/-----[A-Z ]+-----|\s/g, '');
 }

@@ -1,9 +1,9 @@
 import { hash } from '@node-rs/bcrypt';
 
-/** The cheapest there is. */
+/** The lowest cost of bcrypt. */
 const COST = 4;
 
-/** The text of a file with these users, as `htpasswd -nbB` writes it. */
+/** The text of a file with these users, in the format of `htpasswd -nbB`. */
 export async function htpasswdOf(users: Readonly<Record<string, string>>): Promise<string> {
   const lines = Object.entries(users).map(async ([user, password]) => {
     return `${user}:${(await hash(password, COST)).replace('$2b$', '$2y$')}\n`;

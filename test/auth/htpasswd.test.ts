@@ -36,7 +36,7 @@ describe('a registry with htpasswd', () => {
     },
   );
 
-  it('tells what was asked for as distribution does', async () => {
+  it('describes the required access like distribution', async () => {
     const answer = await ask(`${scene.layover.url}/v2/a/b/blobs/uploads/?mount=${app.digest}&from=c`, {
       method: 'POST',
     });
@@ -47,7 +47,7 @@ describe('a registry with htpasswd', () => {
     expect(ping).toEqual({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required', detail: null }] });
   });
 
-  it('answers HEAD and OPTIONS as GET', async () => {
+  it('responds to HEAD and OPTIONS like to GET', async () => {
     for (const method of ['HEAD', 'OPTIONS']) {
       const answer = await ask(`${scene.layover.url}${MANIFEST}`, { method });
       expect([answer.status, answer.headers['www-authenticate']]).toEqual([401, 'Basic realm="the \\"house\\""']);
@@ -55,7 +55,7 @@ describe('a registry with htpasswd', () => {
     }
   });
 
-  it('reads what strangers send in time that grows with its length', async () => {
+  it('parses untrusted headers in linear time', async () => {
     const headers = { authorization: `Basic y${' '.repeat(12_000)}z` };
     const before = performance.now();
     const answers = await Promise.all(Array.from({ length: 30 }, () => ask(`${scene.layover.url}/v2/`, { headers })));
@@ -63,7 +63,7 @@ describe('a registry with htpasswd', () => {
     expect(performance.now() - before).toBeLessThan(2_500);
   });
 
-  it('lets users in, and names them in the log', async () => {
+  it('accepts users, and names them in the log', async () => {
     const answer = await ask(`${scene.layover.url}${MANIFEST}`, { headers: basic('bob', 'pä:ss') });
     expect([answer.status, answer.headers['docker-content-digest']]).toEqual([200, app.digest]);
     await scene.layover.waitForOutput(/auth\.user\.name=bob .*uri=\/v2\/team\/app\/manifests\/1/);
@@ -82,32 +82,32 @@ describe('a registry with htpasswd', () => {
     ['no scheme', { authorization: 'alice' }],
     ['an empty header', { authorization: '' }],
     ['neither user nor password', basic('', '')],
-  ])('asks again after %s', async (_what, headers) => {
+  ])('sends a challenge after %s', async (_what, headers) => {
     const answer = await ask(`${scene.layover.url}${MANIFEST}`, { headers });
     expect(errorOf(answer)).toEqual([401, 'UNAUTHORIZED']);
     expect(answer.headers['www-authenticate']).toBe('Basic realm="the \\"house\\""');
   });
 
-  it('says nothing of requests to those that it does not know', async () => {
+  it('reveals nothing about requests of unknown clients', async () => {
     for (const target of ['/v2/UPPER/manifests/1', '/v2/_catalog?n=x', '/v2/nothing', '/v2/a/manifests/!']) {
       expect(errorOf(await ask(`${scene.layover.url}${target}`))).toEqual([401, 'UNAUTHORIZED']);
       expect((await ask(`${scene.layover.url}${target}`, { headers: alice })).status).toBeOneOf([400, 404]);
     }
   });
 
-  it('leaves pages that are not the registry alone', async () => {
+  it('does not affect pages outside the registry', async () => {
     expect((await ask(`${scene.layover.url}/`)).status).toBe(200);
   });
 
   it('never writes a password or a hash to its log', async () => {
     await ask(`${scene.layover.url}/v2/`, { headers: basic('alice', 'a-wrong-password') });
-    await scene.layover.waitForOutput(/line ignored.* line=5 .*reason="the hash is not bcrypt/);
+    await scene.layover.waitForOutput(/line skipped.* line=5 .*reason="the hash is not bcrypt/);
     expect(scene.layover.output).not.toMatch(/correct horse|a-wrong-password|\$2y\$|apr1/);
   });
 });
 
 describe('the file of htpasswd', () => {
-  it('is read again when it changes, and what is no longer in it no longer counts', async () => {
+  it('is read again when it changes, and removed users are rejected', async () => {
     const own = join(directory.path, 'changing');
     await writeFile(own, await htpasswdOf({ alice: 'one' }));
     await using layover = await Layover.start({ config: { auth: { htpasswd: { realm: 'r', path: own } } } });
@@ -118,7 +118,7 @@ describe('the file of htpasswd', () => {
     await vi.waitFor(async () => expect([await statusOf('one'), await statusOf('two')]).toEqual([401, 200]), 10_000);
   });
 
-  it('is made when there is none, with a user whose password the log tells once', async () => {
+  it('is created when it is missing, with a user whose password is logged once', async () => {
     const own = join(directory.path, 'new', 'htpasswd');
     await using layover = await Layover.start({ config: { auth: { htpasswd: { realm: 'r', path: own } } } });
     const [, password = ''] = await layover.waitForOutput(/ user=docker password=([\w-]{43})/);
@@ -128,12 +128,12 @@ describe('the file of htpasswd', () => {
     expect(layover.output).not.toContain(password);
   });
 
-  it('that cannot be read ends the start with its name', async () => {
+  it('that cannot be read prevents startup, with its name in the error', async () => {
     const start = Layover.start({ config: { auth: { htpasswd: { realm: 'r', path: directory.path } } } });
     await expect(start).rejects.toThrow(`auth.htpasswd.path: cannot use ${directory.path}: EISDIR`);
   });
 
-  it('is guarded by a limit of failures for each user at each address', async () => {
+  it('is protected by a limit of failures per user and address', async () => {
     await using layover = await Layover.start({ config: { auth: { htpasswd: { realm: 'r', path }, maxfailures: 3 } } });
     const tries = (headers: { authorization: string }) => ask(`${layover.url}/v2/`, { headers });
     expect((await tries(alice)).status).toBe(200);
@@ -146,7 +146,7 @@ describe('the file of htpasswd', () => {
     await layover.waitForOutput(/too many failed logins/);
   });
 
-  it('verifies no more guesses than allowed when they come at once', async () => {
+  it('verifies only as many concurrent guesses as allowed', async () => {
     await using layover = await Layover.start({ config: { auth: { htpasswd: { realm: 'r', path }, maxfailures: 5 } } });
     const guess = async (_: unknown, i: number) =>
       (await ask(`${layover.url}/v2/`, { headers: basic('alice', `guess ${i}`) })).status;
@@ -155,7 +155,7 @@ describe('the file of htpasswd', () => {
     expect(statuses.filter((status) => status === 429)).toHaveLength(35);
   });
 
-  it('says once that addresses are those of a proxy which is not trusted', async () => {
+  it('logs once that addresses belong to an untrusted proxy', async () => {
     await using layover = await Layover.start({ config: { auth: { htpasswd: { realm: 'r', path } } } });
     for (const header of ['x-forwarded-for', 'forwarded', 'x-forwarded-for']) {
       await ask(`${layover.url}/v2/`, { headers: { ...alice, [header]: 'for=192.0.2.1' } });

@@ -54,8 +54,8 @@ async function statusOf(target: string, token: string, method = 'GET'): Promise<
   return (await fetch(`${layover.url}${target}`, { method, headers: { authorization: `Bearer ${token}` } })).status;
 }
 
-describe('tokens are given out', () => {
-  it('where the challenge says', async () => {
+describe('tokens are issued', () => {
+  it('at the URL of the challenge', async () => {
     const refused = await fetch(`${layover.url}/v2/team/app/manifests/1`);
     expect(refused.headers.get('www-authenticate')).toBe(
       `Bearer realm="${layover.url}/token",service="layover",scope="repository:team/app:pull"`,
@@ -65,7 +65,7 @@ describe('tokens are given out', () => {
     );
   });
 
-  it('for what was asked and is allowed', async () => {
+  it('for the requested access that is allowed', async () => {
     const scope = 'repository:team/app:pull,push';
     const bob = await given(get(`account=bob&service=layover&scope=${scope}`, basic('bob', 'bpw')));
     expect(bob).toMatchObject({ token: bob.access_token, scope: 'repository:team/app:pull', expires_in: 300 });
@@ -97,7 +97,7 @@ describe('tokens are given out', () => {
     expect((await given(get(query, basic('alice', 'apw')))).scope).toBe(scope);
   });
 
-  it('to nobody in particular, for what everybody may', async () => {
+  it('to anonymous clients, for access that everyone has', async () => {
     const scope = 'scope=repository:public/app:pull,push%20repository:team/app:pull';
     const { token, scope: granted } = await given(get(scope));
     expect(granted).toBe('repository:public/app:pull');
@@ -105,19 +105,19 @@ describe('tokens are given out', () => {
     expect(await statusOf('/v2/team/app/tags/list', token)).toBe(401);
   });
 
-  it('by form', async () => {
+  it('for a form', async () => {
     const login = { grant_type: 'password', username: 'bob', password: 'bpw', service: 'layover', client_id: 'test' };
     const answer = await given(post({ ...login, scope: 'repository:team/app:pull repository:other:pull' }));
     expect(answer).toMatchObject({ scope: 'repository:team/app:pull', expires_in: 300 });
     expect(await statusOf('/v2/team/app/tags/list', answer.access_token)).toBe(404);
   });
 
-  it('never to be kept by caches', async () => {
+  it('with headers that forbid caching', async () => {
     expect((await get('', basic('bob', 'bpw'))).headers.get('cache-control')).toBe('no-store');
   });
 });
 
-describe('tokens are not given out', () => {
+describe('tokens are not issued', () => {
   it.each([
     ['a wrong password', () => get('', basic('bob', 'wrong'))],
     ['an unknown user', () => get('', basic('eve', 'bpw'))],
@@ -145,7 +145,7 @@ describe('tokens are not given out', () => {
     expect(await answer.json()).toMatchObject({ error: 'invalid_request' });
   });
 
-  it('to nobody in particular where nobody may do anything', async () => {
+  it('to anonymous clients that have no access', async () => {
     const { anonymous: _, ...closed } = config.auth;
     await using strict = await Layover.start({ config: { auth: closed } });
     const answer = await fetch(`${strict.url}/token?scope=repository:team/app:pull`);
@@ -154,7 +154,7 @@ describe('tokens are not given out', () => {
 });
 
 describe('a token', () => {
-  it('is for its scope alone, and says so', async () => {
+  it('is valid only for its scope, and the error names that', async () => {
     const { token } = await given(get('scope=repository:team/app:pull', basic('alice', 'apw')));
     expect(await statusOf('/v2/', token)).toBe(200);
     expect(await statusOf('/v2/team/app/tags/list', token)).toBe(404);
@@ -166,23 +166,23 @@ describe('a token', () => {
     expect(await statusOf('/v2/_catalog', token)).toBe(401);
   });
 
-  it('of somebody who may not is refused for good', async () => {
+  it('of a user without access is denied', async () => {
     const { token } = await given(get('scope=repository:team/app:pull,push', basic('bob', 'bpw')));
     expect(await statusOf('/v2/team/app/blobs/uploads/', token, 'POST')).toBe(403);
     expect(await statusOf('/v2/team/app/tags/list', token)).toBe(404);
   });
 
-  it('that is not good is said to be so', async () => {
+  it('that is not valid gets the error invalid_token', async () => {
     const answer = await fetch(`${layover.url}/v2/team/app/tags/list`, { headers: { authorization: 'Bearer x.y.z' } });
     expect(answer.headers.get('www-authenticate')).toContain(',scope="repository:team/app:pull",error="invalid_token"');
   });
 
-  it('lets a password be sent instead', async () => {
+  it('can be replaced by a password', async () => {
     const answer = await fetch(`${layover.url}/v2/team/app/tags/list`, { headers: basic('bob', 'bpw') });
     expect(answer.status).toBe(404);
   });
 
-  it('never stands in the log', async () => {
+  it('never appears in the log', async () => {
     const { token } = await given(get('scope=repository:team/app:pull&offline_token=true', basic('bob', 'bpw')));
     await layover.waitForOutput(/auth\.user\.name=bob .*uri="?\/token/);
     expect(layover.output).not.toContain(token.slice(0, 40));
@@ -194,7 +194,7 @@ describe('a refresh token', () => {
   const refresh = (refresh_token: string, scope = 'repository:team/app:pull') =>
     post({ grant_type: 'refresh_token', refresh_token, service: 'layover', client_id: 'test', scope });
 
-  it('is as good as a password, until that changes', async () => {
+  it('replaces the password until that changes', async () => {
     const kept = (await given(get('offline_token=true', basic('carol', 'cpw')))).refresh_token ?? '';
     const answer = await given(refresh(kept));
     expect([decodeJwt(answer.access_token).sub, answer.refresh_token]).toEqual(['carol', kept]);
@@ -203,7 +203,7 @@ describe('a refresh token', () => {
     await vi.waitFor(async () => expect((await refresh(kept)).status).toBe(401), 10_000);
   });
 
-  it('is given by form too, when the client asks for it', async () => {
+  it('is issued for a form too, when the client requests it', async () => {
     const login = { grant_type: 'password', username: 'bob', password: 'bpw' };
     expect((await given(post({ ...login, access_type: 'offline' }))).refresh_token).toBeTypeOf('string');
     expect((await given(post(login))).refresh_token).toBeUndefined();
@@ -211,7 +211,7 @@ describe('a refresh token', () => {
 });
 
 describe('the keys of tokens', () => {
-  it('are kept beside the storage, and outlive the process', async () => {
+  it('are kept next to the storage, and outlive the process', async () => {
     await using own = await Layover.start({ config });
     const ask = async () => (await (await fetch(`${own.url}/token`, { headers: basic('bob', 'bpw') })).json()) as Given;
     const { token } = await ask();
@@ -222,7 +222,7 @@ describe('the keys of tokens', () => {
     expect(own.output).not.toContain('PRIVATE KEY');
   });
 
-  it('can be changed while those of before still count', async () => {
+  it('can be changed while earlier ones are still accepted', async () => {
     const keyfile = join(directory.path, 'keys.pem');
     await using own = await Layover.start({ config: { auth: { ...config.auth, issuer: { keyfile } } } });
     const ask = async () => (await (await fetch(`${own.url}/token`, { headers: basic('bob', 'bpw') })).json()) as Given;

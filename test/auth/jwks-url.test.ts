@@ -33,9 +33,9 @@ async function startKeyServer() {
 
 async function openOn(url: string) {
   const clock = { now: Date.now() };
-  const { identify, told } = await openAuth({ token: { ...TOKEN, jwksUrl: `${url}/jwks` } }, () => clock.now);
+  const { identify, reported } = await openAuth({ token: { ...TOKEN, jwksUrl: `${url}/jwks` } }, () => clock.now);
   const isTaken = async (kid: string) => !(await identify(`Bearer ${await tokenBy(kid, clock.now)}`)).isRefused;
-  return { clock, identify, isTaken, told };
+  return { clock, identify, isTaken, reported };
 }
 
 describe('the keys of a token server', () => {
@@ -47,7 +47,7 @@ describe('the keys of a token server', () => {
     expect(state.asked).toBe(1);
   });
 
-  it('are fetched again for one that is not known, but not for each', async () => {
+  it('are fetched again for an unknown key, but not each time', async () => {
     await using keyServer = await startKeyServer();
     const { state, server } = keyServer;
     const { clock, isTaken } = await openOn(server.url);
@@ -61,34 +61,34 @@ describe('the keys of a token server', () => {
     expect(state.asked).toBe(2);
   });
 
-  it('are fetched again after a while, without anybody waiting', async () => {
+  it('are fetched again after a while, while requests continue', async () => {
     await using keyServer = await startKeyServer();
     const { state, server } = keyServer;
     const { clock, isTaken } = await openOn(server.url);
     expect(await isTaken('first')).toBe(true);
     state.published = ['second'];
     clock.now += 11 * MINUTE;
-    expect(await isTaken('first')).toBe(true); // by those there are
+    expect(await isTaken('first')).toBe(true); // with cached keys
     await vi.waitFor(() => expect(state.asked).toBe(2));
     await vi.waitFor(async () => expect(await isTaken('first')).toBe(false));
   });
 
-  it('are used on while it is down, and come back with it', async () => {
+  it('stay in use while it is down, and are fetched afterwards', async () => {
     await using keyServer = await startKeyServer();
     const { state, server } = keyServer;
-    const { clock, isTaken, told } = await openOn(server.url);
+    const { clock, isTaken, reported } = await openOn(server.url);
     expect(await isTaken('first')).toBe(true);
     await server.stop();
     clock.now += 11 * MINUTE;
     expect([await isTaken('first'), await isTaken('second')]).toEqual([true, false]);
-    expect(told.filter((line) => line.startsWith('keysNotFetched')).join()).toMatch(/ECONNREFUSED|UND_ERR_SOCKET/);
+    expect(reported.filter((line) => line.startsWith('keysNotFetched')).join()).toMatch(/ECONNREFUSED|UND_ERR_SOCKET/);
     await server.resume();
     state.published = ['first', 'second'];
     clock.now += MINUTE;
     expect(await isTaken('second')).toBe(true);
   });
 
-  it('that were never had make the service unavailable to tokens, not refuse them', async () => {
+  it('that were never fetched make tokens unavailable, not invalid', async () => {
     await using keyServer = await startKeyServer();
     const { server } = keyServer;
     await server.stop();
@@ -103,14 +103,14 @@ describe('the keys of a token server', () => {
     ['no set', { body: '{"keys": 1}' }, 'not a JSON web key set'],
     ['no keys', { body: '{"keys": []}' }, 'no key for signatures'],
     ['too much', { body: ' '.repeat(2 * 1024 * 1024) }, 'larger than'],
-  ])('are kept when it answers with %s', async (_what, broken, reason) => {
+  ])('are kept when it responds with %s', async (_what, broken, reason) => {
     await using keyServer = await startKeyServer();
     const { state, server } = keyServer;
-    const { clock, isTaken, told } = await openOn(server.url);
+    const { clock, isTaken, reported } = await openOn(server.url);
     expect(await isTaken('first')).toBe(true);
     Object.assign(state, broken);
     clock.now += MINUTE;
     expect([await isTaken('second'), await isTaken('first')]).toEqual([false, true]);
-    expect(told.filter((line) => line.startsWith('keysNotFetched')).join()).toContain(reason);
+    expect(reported.filter((line) => line.startsWith('keysNotFetched')).join()).toContain(reason);
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { FailureLimit } from '../../src/auth/failure-limit.ts';
 import { parseHtpasswd } from '../../src/auth/htpasswd-file.ts';
 import { hashPassword, paddingCosts, Passwords } from '../../src/auth/passwords.ts';
-import { Verified } from '../../src/auth/credential-cache.ts';
+import { CredentialCache } from '../../src/auth/credential-cache.ts';
 
 const HASH = '$2y$05$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234';
 
@@ -20,10 +20,10 @@ describe('a file of htpasswd', () => {
   it.each([
     ['alice', 'not user:hash'],
     [`:${HASH}`, 'not user:hash'],
-    ['alice:$apr1$x$y', 'the hash is not bcrypt: make it with htpasswd -B'],
-    ['alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=', 'the hash is not bcrypt: make it with htpasswd -B'],
-    ['alice:plain', 'the hash is not bcrypt: make it with htpasswd -B'],
-    [`alice:${HASH}x`, 'the hash is not bcrypt: make it with htpasswd -B'],
+    ['alice:$apr1$x$y', 'the hash is not bcrypt (create it with htpasswd -B)'],
+    ['alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=', 'the hash is not bcrypt (create it with htpasswd -B)'],
+    ['alice:plain', 'the hash is not bcrypt (create it with htpasswd -B)'],
+    [`alice:${HASH}x`, 'the hash is not bcrypt (create it with htpasswd -B)'],
     [`alice:${HASH.replace('05', '31')}`, 'the cost of the hash is 31, not 4 to 20'],
     [`alice:${HASH.replace('05', '03')}`, 'the cost of the hash is 3, not 4 to 20'],
   ])('is read without the line %s', (line, reason) => {
@@ -31,14 +31,14 @@ describe('a file of htpasswd', () => {
     expect([[...users.hashes.keys()], ignored]).toEqual([['bob'], [{ line: 2, reason }]]);
   });
 
-  it('counts the last line of a user', () => {
+  it('uses the last line of a user', () => {
     const { users } = parseHtpasswd(`alice:${HASH}\nalice:${HASH.replace('2y', '2b')}`);
     expect(users.hashes.get('alice')).toBe(HASH.replace('2y', '2b'));
   });
 });
 
 describe('passwords', () => {
-  it('are right, wrong, or of nobody, whatever they are made of', async () => {
+  it('are right, wrong or of an unknown user, for any text', async () => {
     const passwords = new Passwords();
     const hashed = await hashPassword('pässword');
     expect(await passwords.isRight('pässword', hashed)).toBe(true);
@@ -47,17 +47,17 @@ describe('passwords', () => {
     expect(await passwords.isRight('', undefined, 4)).toBe(false);
   });
 
-  it('take the same number of rounds when they are wrong, whatever the hash costs', () => {
+  it('take the same number of rounds when they are wrong, for any cost of the hash', () => {
     for (let cost = 4; cost <= 15; cost++) {
       const rounds = [cost, ...paddingCosts(cost, 15)].map((one) => 2 ** one);
       expect(rounds.reduce((sum, one) => sum + one)).toBe(2 ** 15);
     }
   });
 
-  it('that are wrong cost as much for a cheap hash as for the dearest one, and for nobody', async () => {
+  it('that are wrong take the same time for a hash of low cost, of the highest cost, and for an unknown user', async () => {
     const passwords = new Passwords();
     const [cheap, dear] = [await hash('right', 4), await hash('right', 11)];
-    /** Of the processor, as the clock also runs for others. */
+    /** Processor time, because the machine also runs other processes. */
     const microseconds = async (hashed: string | undefined) => {
       const before = process.cpuUsage();
       for (let i = 0; i < 4; i++) expect(await passwords.isRight('wrong', hashed, 11)).toBe(false);
@@ -71,7 +71,7 @@ describe('passwords', () => {
     expect(await passwords.isRight('right', cheap, 11)).toBe(true);
   });
 
-  it('are looked at a few at a time, and refused when many wait', async () => {
+  it('are verified a few at a time, and rejected when many wait', async () => {
     const passwords = new Passwords();
     const asked = Array.from({ length: 100 }, () => passwords.isRight('x', undefined, 4));
     const settled = await Promise.allSettled(asked);
@@ -103,7 +103,7 @@ describe('wrong passwords', () => {
     };
   };
 
-  it('make an address wait for the rest of the minute', () => {
+  it('block an address for the rest of the minute', () => {
     const { clock, blocked, fail, begin } = startLimit(3);
     fail('192.0.2.1', 'alice', 2);
     clock.now += 20_000;
@@ -115,7 +115,7 @@ describe('wrong passwords', () => {
     expect(begin('192.0.2.1')).not.toThrow();
   });
 
-  it('lock nobody out at another address, nor another user at the same one', () => {
+  it('block neither another address nor another user at the same address', () => {
     const { fail, begin } = startLimit(3);
     fail('192.0.2.1', 'alice', 3);
     expect(begin('192.0.2.1')).toThrow();
@@ -135,7 +135,7 @@ describe('wrong passwords', () => {
     expect(begin('192.0.2.1')).not.toThrow();
   });
 
-  it('for many users make the address wait, but not those who logged in there before', () => {
+  it('for many users block the address, except for users who logged in there before', () => {
     const { limit, clock, fail, begin } = startLimit(2);
     limit.begin('192.0.2.1', 'bob').release('right');
     clock.now += 60 * 60_000;
@@ -161,27 +161,27 @@ describe('wrong passwords', () => {
   });
 });
 
-describe('what was verified', () => {
+describe('verified credentials', () => {
   const identity = { name: 'alice', groups: [] };
 
-  it('counts for a minute, and while what it was verified by is the same', () => {
+  it('are accepted for a minute, and while the users or keys are the same', () => {
     let now = 0;
-    const verified = new Verified(() => now);
+    const cache = new CredentialCache(() => now);
     const [basis, other] = [{}, {}];
-    verified.keep('name', basis, { identity });
+    cache.keep('name', basis, { identity });
     now = 59_999;
-    expect([verified.find('name', basis), verified.find('name', other)]).toEqual([identity, undefined]);
+    expect([cache.find('name', basis), cache.find('name', other)]).toEqual([identity, undefined]);
     now = 60_000;
-    expect(verified.find('name', basis)).toBeUndefined();
-    verified.keep('name', basis, { identity, until: now + 10 });
+    expect(cache.find('name', basis)).toBeUndefined();
+    cache.keep('name', basis, { identity, until: now + 10 });
     now += 10;
-    expect(verified.find('name', basis)).toBeUndefined();
+    expect(cache.find('name', basis)).toBeUndefined();
   });
 
-  it('is named by all of its secrets, and by nothing that tells them', () => {
-    const verified = new Verified(() => 0);
-    expect(verified.nameOf('a', 'bc')).not.toBe(verified.nameOf('ab', 'c'));
-    expect(verified.nameOf('a', 'b')).toBe(verified.nameOf('a', 'b'));
-    expect(new Verified(() => 0).nameOf('a', 'b')).not.toBe(verified.nameOf('a', 'b'));
+  it('are named after all of their secrets, without revealing them', () => {
+    const cache = new CredentialCache(() => 0);
+    expect(cache.nameOf('a', 'bc')).not.toBe(cache.nameOf('ab', 'c'));
+    expect(cache.nameOf('a', 'b')).toBe(cache.nameOf('a', 'b'));
+    expect(new CredentialCache(() => 0).nameOf('a', 'b')).not.toBe(cache.nameOf('a', 'b'));
   });
 });

@@ -14,7 +14,7 @@ import { basic, htpasswdOf } from './htpasswd-file.ts';
 const cn = { name: 'cn', groups: 'ou' } as const;
 const san = { name: 'san', groups: 'none' } as const;
 
-describe('who a certificate names', () => {
+describe('the identity in a certificate', () => {
   const subject = (fields: object) => ({ C: '', ST: '', L: '', O: '', OU: '', CN: '', ...fields });
   it.each([
     [
@@ -100,7 +100,7 @@ describe('a registry with client certificates', () => {
     return answer.statusCode ?? 0;
   }
 
-  it('knows whom a certificate of its CA names, by name and unit', async () => {
+  it('accepts a certificate of its CA, with its name and unit', async () => {
     expect(await statusOf('/v2/', clients['ci'])).toBe(200);
     expect(await statusOf('/v2/build/app/tags/list', clients['ci'])).toBe(404); // allowed, and not there
     expect(await statusOf('/v2/other/app/tags/list', clients['ci'])).toBe(403);
@@ -108,13 +108,13 @@ describe('a registry with client certificates', () => {
     await layover.waitForOutput(/auth\.user\.name=ci .*uri=\/v2\/build\/app\/tags\/list/);
   });
 
-  it('does not believe a certificate of another CA, or none', async () => {
+  it('rejects a certificate of another CA, and a request without one', async () => {
     expect(await statusOf('/v2/', clients['stranger'])).toBe(401);
     expect(await statusOf('/v2/build/app/tags/list', clients['stranger'])).toBe(401);
     expect(await statusOf('/v2/')).toBe(401);
   });
 
-  it('goes by the password when there is one as well', async () => {
+  it('prefers a password to the certificate', async () => {
     expect(await statusOf('/v2/other/app/tags/list', clients['ci'], basic('alice', 'pw'))).toBe(404);
     expect(await statusOf('/v2/build/app/tags/list', clients['ci'], basic('alice', 'wrong'))).toBe(401);
   });

@@ -55,7 +55,7 @@ describe('a policy', () => {
     expect(policy.allows(identity, repository, action)).toBe(expected);
   });
 
-  it('knows those for whom there is a rule that allows something', () => {
+  it('knows the clients that a rule allows something', () => {
     expect([alice, bob, ANONYMOUS].map((identity) => policy.knows(identity))).toEqual([true, true, true]);
     const strict = new Policy([
       rule(named({ users: ['bob'] }), ['**'], ['pull'], 'deny'),
@@ -64,11 +64,11 @@ describe('a policy', () => {
     expect([alice, ANONYMOUS].map((identity) => strict.knows(identity))).toEqual([true, false]);
   });
 
-  it('does not take nobody for a user whose name is any text', () => {
+  it('does not match an anonymous client with a wildcard for users', () => {
     expect(new Policy([rule(named({ users: ['*'] }), ['**'], ['pull'])]).allows(ANONYMOUS, 'a', 'pull')).toBe(false);
   });
 
-  it('that was not written lets those in who are known', () => {
+  it('that is not configured allows known clients', () => {
     const open = new Policy([rule({ kind: 'known' } as const, ['**'], ['pull', 'push', 'delete'])]);
     expect([alice, ANONYMOUS].map((identity) => open.allows(identity, 'a', 'delete'))).toEqual([true, false]);
     const bearer: Identity = { ...ANONYMOUS, grants: [] };

@@ -107,25 +107,25 @@ async function whoIs(token: string, more: Partial<typeof TOKEN> = {}) {
 
 const alice = { name: 'alice', groups: [], grants: ACCESS };
 
-describe('a token is taken', () => {
+describe('a token is accepted', () => {
   it.each(ALGORITHMS)('when it is signed by %s', async (alg) => {
     const token = await tokenBy(keysOf(alg).privateKey, { header: { alg, kid: `key of ${alg}` } });
     expect(await whoIs(token)).toEqual(alice);
     expect(await whoIs(`${token.slice(0, -8)}AAAAAAAA`)).toBe('refused');
   });
 
-  it('by a chain of certificates that ends at the bundle', async () => {
+  it('with a certificate chain that ends at the bundle', async () => {
     const header = { alg: 'ES256', x5c: [derOf(leaf), derOf(intermediate)] };
     expect(await whoIs(await tokenBy(keyOf(leaf), { header }))).toEqual(alice);
     const whole = { alg: 'ES256', x5c: [derOf(leaf), derOf(intermediate), derOf(root)] };
     expect(await whoIs(await tokenBy(keyOf(leaf), { header: whole }))).toEqual(alice);
   });
 
-  it('by a certificate that is in the bundle itself, though it is no CA', async () => {
+  it('with a certificate in the bundle, even when it is not a CA', async () => {
     expect(await whoIs(await tokenBy(keyOf(lone), { header: { alg: 'ES256', x5c: [derOf(lone)] } }))).toEqual(alice);
   });
 
-  it('by the names of the bundle’s keys, as distribution 3 and 2 have them', async () => {
+  it('with the key ids of the bundle in the form of distribution 3 and 2', async () => {
     const publicKey = createPublicKey(root.cert);
     for (const kid of [await calculateJwkThumbprint(await exportJWK(publicKey)), libtrustIdOf(publicKey)]) {
       expect(await whoIs(await tokenBy(keyOf(root), { header: { alg: 'ES256', kid } }))).toEqual(alice);
@@ -133,7 +133,7 @@ describe('a token is taken', () => {
     expect(libtrustIdOf(publicKey)).toMatch(/^(?:[A-Z2-7]{4}:){11}[A-Z2-7]{4}$/);
   });
 
-  it('by a key in its header that is trusted by name, by itself, or by a chain', async () => {
+  it('with a key in its header that is trusted by id, by thumbprint, or by a chain', async () => {
     const jwk = await exportJWK(createPublicKey(root.cert));
     expect(await whoIs(await tokenBy(keyOf(root), { header: { alg: 'ES256', jwk } }))).toEqual(alice);
     const named = { ...(await exportJWK(KEYS.ES256.publicKey)), kid: 'key of ES256' };
@@ -157,7 +157,7 @@ describe('a token is taken', () => {
   });
 });
 
-describe('a token is refused', () => {
+describe('a token is rejected', () => {
   it.each([
     ['of another issuer', { iss: 'elsewhere' }],
     ['without an issuer', { iss: undefined }],
@@ -167,8 +167,8 @@ describe('a token is refused', () => {
     ['that never ends', { exp: undefined }],
     ['whose end is text', { exp: 'never' }],
     ['that has not begun', { nbf: at(61 * SECOND) }],
-    ['whose subject is no text', { sub: 7 }],
-    ['whose access is no list', { access: 'all' }],
+    ['whose subject is not a string', { sub: 7 }],
+    ['whose access is not a list', { access: 'all' }],
     ['whose access has no name', { access: [{ type: 'repository', actions: ['*'] }] }],
     ['whose access is nothing', { access: [null] }],
   ])('%s', async (_what, claims) => {
@@ -176,7 +176,7 @@ describe('a token is refused', () => {
     expect(await whoIs(await tokenBy(KEYS.ES256.privateKey, { header, claims }))).toBe('refused');
   });
 
-  it('without a signature, whatever its header says', async () => {
+  it('without a signature, for any header', async () => {
     const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
     const claims = { iss: TOKEN.issuer, aud: TOKEN.service, exp: at(DAY), access: ACCESS };
     for (const alg of ['none', 'None', 'ES256', undefined]) {
@@ -184,7 +184,7 @@ describe('a token is refused', () => {
     }
   });
 
-  it('that takes a public key for a secret', async () => {
+  it('that uses a public key as a secret', async () => {
     const pem = createPublicKey(root.cert).export({ format: 'pem', type: 'spki' });
     const kid = await calculateJwkThumbprint(await exportJWK(createPublicKey(root.cert)));
     const texts = [pem, createPublicKey(root.cert).export({ format: 'der', type: 'spki' }), Buffer.from(root.cert)];
@@ -194,7 +194,7 @@ describe('a token is refused', () => {
     }
   });
 
-  it('by another algorithm than its key is for, or than is accepted', async () => {
+  it('with an algorithm that is not accepted, or not the one of its key', async () => {
     const token = await tokenBy(rsa.privateKey, { header: { alg: 'PS256', kid: 'key of RS256' } });
     expect(await whoIs(token)).toBe('refused');
     const good = await tokenBy(KEYS.ES256.privateKey, { header: { alg: 'ES256', kid: 'key of ES256' } });
@@ -202,7 +202,7 @@ describe('a token is refused', () => {
     expect(await whoIs(good, { algorithms: ['ES256'] })).toEqual(alice);
   });
 
-  it('by a key that it brings itself, and that nobody trusts', async () => {
+  it('with an untrusted key in its header', async () => {
     const own = ec('P-256');
     const jwk = await exportJWK(own.publicKey);
     const stolen = { ...jwk, kid: 'key of ES256' };
@@ -219,7 +219,7 @@ describe('a token is refused', () => {
     }
   });
 
-  it('by a chain that does not hold', async () => {
+  it('with an invalid certificate chain', async () => {
     const past = { notBefore: new Date(NOW - 10 * DAY), notAfter: new Date(NOW - DAY) };
     const future = { notBefore: new Date(NOW + DAY), notAfter: new Date(NOW + 10 * DAY) };
     const current = { notBefore: new Date(NOW - DAY), notAfter: new Date(NOW + DAY) };
@@ -251,7 +251,7 @@ describe('a token is refused', () => {
     }
   });
 
-  it('whatever it is made of, if nobody signed it', async () => {
+  it('for any content without a valid signature', async () => {
     const { identify } = await open();
     const part = fc.oneof(
       fc.string(),
@@ -299,7 +299,7 @@ describe('a challenge for a token', () => {
     ]);
   });
 
-  it('leads to the host that was asked, with autoredirect', async () => {
+  it('names the host of the request, with autoredirect', async () => {
     const { auth } = await open({ autoRedirectPath: '/auth/token' });
     const realmOf = (asked: Partial<typeof ASKED>) =>
       /realm="([^"]+)"/.exec(auth.challenges({ ...ASKED, ...asked })[0] ?? '')?.[1];
@@ -310,7 +310,7 @@ describe('a challenge for a token', () => {
 });
 
 describe('files with keys', () => {
-  it('are read again when they change, and what is signed by a key that is gone is refused', async () => {
+  it('are read again when they change, and tokens of removed keys are rejected', async () => {
     const path = join(directory.path, 'changing.json');
     const write = async (key: KeyObject, mtime: number) => {
       await writeFile(path, JSON.stringify({ keys: [{ ...(await exportJWK(key)), kid: 'k' }] }));
@@ -319,7 +319,7 @@ describe('files with keys', () => {
     const [first, second] = [ec('P-256'), ec('P-256')];
     await write(first.publicKey, 1000);
     let now = NOW;
-    const { identify, told } = await openAuth({ token: { ...TOKEN, jwks: path } }, () => now);
+    const { identify, reported } = await openAuth({ token: { ...TOKEN, jwks: path } }, () => now);
     const isTaken = async (key: KeyObject) =>
       !(await identify(`Bearer ${await tokenBy(key, { header: { alg: 'ES256', kid: 'k' } })}`)).isRefused;
     expect([await isTaken(first.privateKey), await isTaken(second.privateKey)]).toEqual([true, false]);
@@ -329,7 +329,7 @@ describe('files with keys', () => {
     await writeFile(path, '{"keys": [');
     now += 2 * SECOND;
     expect(await isTaken(second.privateKey)).toBe(true);
-    expect(told.at(-1)).toContain('not JSON');
+    expect(reported.at(-1)).toContain('not JSON');
   });
 
   it.each([
@@ -337,10 +337,10 @@ describe('files with keys', () => {
     [
       'without a certificate',
       { rootCertBundle: import.meta.filename },
-      /auth\.token\.rootcertbundle: cannot use .*: no certificate in it/,
+      /auth\.token\.rootcertbundle: cannot use .*: no certificate found/,
     ],
     ['without keys', { jwks: import.meta.filename }, /auth\.token\.jwks: cannot use .*: not JSON/],
-  ])('%s end the start', async (_what, config, message) => {
+  ])('%s prevent startup', async (_what, config, message) => {
     await expect(openAuth({ token: { ...TOKEN, ...config } })).rejects.toThrow(message);
   });
 });

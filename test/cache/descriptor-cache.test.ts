@@ -10,28 +10,28 @@ import { openRedis, RedisServer, startCluster, until } from '../support/redis.ts
 
 const blob = (name: string): Digest => digestOf(Buffer.from(name));
 const BLOB = blob('a');
-/** No two runs meet in a Redis that others use as well. */
+/** Differs between runs, which may share a Redis. */
 const repository = `library/app-${process.pid}`;
 const DAY = 86_400;
 
 interface CacheUnderTest {
   readonly cache: DescriptorCache;
-  readonly asked: readonly string[];
+  readonly lookups: readonly string[];
 }
 
 function inMemory(maxEntries = 100): CacheUnderTest {
-  const asked: string[] = [];
-  const events = { descriptorAsked: (result: string) => void asked.push(result), descriptorsShared: () => {} };
-  return { cache: new DescriptorCache({ maxEntries, redis: undefined, events }), asked };
+  const lookups: string[] = [];
+  const events = { descriptorLookedUp: (result: string) => void lookups.push(result), sharedCacheAccessed: () => {} };
+  return { cache: new DescriptorCache({ maxEntries, redis: undefined, events }), lookups };
 }
 
-/** As in a process of its own: with a memory and a connection of its own. */
+/** Like a separate process: with separate memory and a separate connection. */
 async function shared(config: RedisConfig): Promise<CacheUnderTest & { redis: Awaited<ReturnType<typeof connect>> }> {
   const redis = await connect({ ...config, deadlineMs: 500 });
   onTestFinished(() => redis[Symbol.asyncDispose]());
-  const asked: string[] = [];
-  const events = { descriptorAsked: (result: string) => void asked.push(result), descriptorsShared: () => {} };
-  return { cache: new DescriptorCache({ maxEntries: 100, redis: redis.redis, events }), asked, redis };
+  const lookups: string[] = [];
+  const events = { descriptorLookedUp: (result: string) => void lookups.push(result), sharedCacheAccessed: () => {} };
+  return { cache: new DescriptorCache({ maxEntries: 100, redis: redis.redis, events }), lookups, redis };
 }
 
 async function sharedBy(count: number, config: RedisConfig) {
@@ -44,8 +44,8 @@ const sizeIn = async (cache: DescriptorCache | undefined, digest = BLOB) =>
   (await cache?.get(repository, digest))?.size;
 
 describe('descriptors in memory', () => {
-  it('are known from when they are set until they are removed, per repository', async () => {
-    const { cache, asked } = inMemory();
+  it('are cached per repository until they are removed', async () => {
+    const { cache, lookups } = inMemory();
     expect(await sizeIn(cache)).toBe(undefined);
     cache.set(repository, BLOB, 7);
     expect(await cache.get(repository, BLOB)).toEqual({
@@ -56,10 +56,10 @@ describe('descriptors in memory', () => {
     expect(await cache.get('library/other', BLOB)).toBe(undefined);
     cache.remove(repository, BLOB);
     expect(await sizeIn(cache)).toBe(undefined);
-    expect(asked).toEqual(['miss', 'hit', 'miss', 'miss']);
+    expect(lookups).toEqual(['miss', 'hit', 'miss', 'miss']);
   });
 
-  it('make room for new ones', async () => {
+  it('are evicted when there are too many', async () => {
     const { cache } = inMemory(10);
     for (let i = 0; i < 20; i++) cache.set(repository, blob(String(i)), i);
     const sizes = await Promise.all(Array.from({ length: 20 }, (_, i) => sizeIn(cache, blob(String(i)))));
@@ -69,7 +69,7 @@ describe('descriptors in memory', () => {
 });
 
 describe.skipIf(missing && !process.env['REDIS_URL'])('descriptors in Redis', () => {
-  it('are known to every process', async () => {
+  it('are visible to every process', async () => {
     await using server = await openRedis();
     const [one, two] = await sharedBy(2, configFor(server.address));
     one?.set(repository, BLOB, 7);
@@ -77,7 +77,7 @@ describe.skipIf(missing && !process.env['REDIS_URL'])('descriptors in Redis', ()
     expect(await two?.get('library/other', BLOB)).toBe(undefined);
   });
 
-  it('are forgotten by every process at once when one removes them', async () => {
+  it('are removed from the memory of every process when one process removes them', async () => {
     await using server = await openRedis();
     const [one, two, three] = await sharedBy(3, configFor(server.address));
     one?.set(repository, BLOB, 7);
@@ -91,7 +91,7 @@ describe.skipIf(missing && !process.env['REDIS_URL'])('descriptors in Redis', ()
     expect(await server.admin.exists(`repository::${repository}::blobs::${BLOB}`)).toBe(0);
   });
 
-  it('have the keys of distribution, and do not stay for ever unused', async () => {
+  it('have the keys of distribution, and expire', async () => {
     await using server = await openRedis();
     const [cache] = await sharedBy(1, configFor(server.address));
     cache?.set(repository, BLOB, 7);
@@ -112,7 +112,7 @@ describe.skipIf(missing && !process.env['REDIS_URL'])('descriptors in Redis', ()
     await until(async () => (await server.admin.exists(`blobs::${BLOB}`)) === 0);
   });
 
-  it('that make no sense are not believed', async () => {
+  it('are ignored when they are invalid', async () => {
     await using server = await openRedis();
     const [cache] = await sharedBy(1, configFor(server.address));
     const broken = [
@@ -131,15 +131,15 @@ describe.skipIf(missing && !process.env['REDIS_URL'])('descriptors in Redis', ()
       expect(await sizeIn(cache)).toBe(undefined);
     }
     await server.admin.del(`blobs::${BLOB}`);
-    // Of another type altogether: an error of the server.
+    // A key of another type is an error of the server.
     await server.admin.set(`blobs::${BLOB}`, 'x');
     expect(await sizeIn(cache)).toBe(undefined);
     await server.admin.del(`blobs::${BLOB}`, `repository::${repository}::blobs`);
   });
 });
 
-describe.skipIf(missing)('descriptors in a Redis of their own', () => {
-  it('are asked for again after ten seconds, should nobody have told that they are gone', async () => {
+describe.skipIf(missing)('descriptors in a separate Redis', () => {
+  it('are read again after ten seconds when there was no message about their removal', async () => {
     await using server = await RedisServer.start();
     const [cache] = await sharedBy(1, configFor(server.address));
     cache?.set(repository, BLOB, 7);
@@ -149,7 +149,7 @@ describe.skipIf(missing)('descriptors in a Redis of their own', () => {
     await until(async () => (await sizeIn(cache)) === undefined);
   });
 
-  it('are forgotten in memory when the connection to Redis was lost, as something may have been missed', async () => {
+  it('are removed from memory when the connection to Redis was lost, because messages may be lost', async () => {
     await using server = await RedisServer.start();
     const [cache] = await sharedBy(1, configFor(server.address));
     cache?.set(repository, BLOB, 7);
@@ -159,8 +159,8 @@ describe.skipIf(missing)('descriptors in a Redis of their own', () => {
     await until(async () => (await sizeIn(cache)) === undefined, { timeoutMs: 8_000 });
   });
 
-  it('are nobody’s business while it is away, which costs no time', async () => {
-    const { cache, asked, redis } = await shared(configFor(`127.0.0.1:${await freePort()}`));
+  it('are cached in memory without delay while Redis is down', async () => {
+    const { cache, lookups, redis } = await shared(configFor(`127.0.0.1:${await freePort()}`));
     await redis.becomes('down');
     const startedAt = performance.now();
     for (let i = 0; i < 1_000; i++) {
@@ -170,11 +170,11 @@ describe.skipIf(missing)('descriptors in a Redis of their own', () => {
       cache.set(repository, digest, i);
     }
     expect(performance.now() - startedAt).toBeLessThan(2_000);
-    expect(asked).toEqual(Array.from({ length: 1_000 }, () => 'error'));
+    expect(lookups).toEqual(Array.from({ length: 1_000 }, () => 'error'));
     expect(await sizeIn(cache, blob('999'))).toBe(999);
   });
 
-  it('lie on every node of a cluster', async () => {
+  it('are distributed over the nodes of a cluster', async () => {
     await using cluster = await startCluster();
     const nodes = cluster.nodes.map(({ address }) => toAddress(address));
     const [one, two] = await sharedBy(2, configFor('', { topology: { kind: 'cluster', nodes } }));

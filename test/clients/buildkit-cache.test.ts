@@ -18,7 +18,7 @@ const CACHE_CONFIG = 'application/vnd.buildkit.cacheconfig.v0';
  */
 describe("BuildKit's cache", () => {
   it('is taken, outlives a collection, and is had back', async () => {
-    await using layover = await Layover.start();
+    await using layover = await Layover.startProcess();
     const parts: [string, Content][] = [
       [MEDIA_TYPES.oci.gzipLayer, seededContent('first', 100_000)],
       [MEDIA_TYPES.oci.gzipLayer, seededContent('second', 50_000)],

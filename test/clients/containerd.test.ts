@@ -22,7 +22,7 @@ describe.skipIf(lacks !== '')('containerd names the registry it means with ?ns='
     await using dockerHub = await Hub.start(images['docker.io']);
     await using ghcr = await Hub.start(images['ghcr.test'], { redirectBlobs: false });
     const upstreams = [dockerHubUpstream(dockerHub), { name: 'ghcr.test', remoteurl: ghcr.url }];
-    await using layover = await Layover.start({ config: { proxy: { upstreams } } });
+    await using layover = await Layover.startProcess({ config: { proxy: { upstreams } } });
     await using client = await startContainerd(layover.url);
     for (const registry of ['docker.io', 'ghcr.test']) {
       await client.pull(`${registry}/team/app:1`);

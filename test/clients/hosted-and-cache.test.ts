@@ -62,7 +62,7 @@ describe.skipIf(lacks)('a cache that is also pushed to', () => {
       await docker('pull', 'hello:1');
       await docker('tag', 'hello:1', foreign);
       const why = new RegExp(
-        `${name.replace(/^docker\.io\//, '')} belongs to upstream docker\.io: push and delete are off`,
+        `${name.replace(/^docker\.io\//, '')} belongs to upstream docker.io: push and delete are off`,
       );
       await expect(docker('push', foreign)).rejects.toThrow(why);
       await expect(skopeo(`${scene.registry}/team/app:1`, foreign)).rejects.toThrow(why);

@@ -24,7 +24,7 @@ describe.skipIf(lacks)(`a layer of ${SIZE / 1e9} GB`, () => {
     await using directory = await temporaryDirectory();
     const layout = join(directory.path, 'layout');
     const layer = await writeSparseLayout(layout);
-    await using layover = await Layover.start();
+    await using layover = await Layover.startProcess();
     const { host } = new URL(layover.url);
     const read = await bytesReadBy(layover.pid);
     await runProgram(

@@ -19,7 +19,7 @@ async function startScene() {
   const htpasswd = join(directory.path, 'htpasswd');
   await writeFile(htpasswd, await htpasswdOf({ alice: 'apw', bob: 'bpw' }));
   const hub = await Hub.start(images);
-  const layover = await Layover.start({
+  const layover = await Layover.startProcess({
     config: {
       proxy: { upstreams: [dockerHubUpstream(hub)], hosted: ['team/**'] },
       auth: {

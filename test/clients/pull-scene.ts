@@ -31,7 +31,7 @@ export async function startPullScene(kind: PullClientKind, images: Images, optio
   try {
     const hub = await started(Hub.start(images));
     const upstreams = [dockerHubUpstream(hub, { tags: { ttl: options.tagTtl } })];
-    const layover = await started(Layover.start({ config: { proxy: { upstreams } } }));
+    const layover = await started(Layover.startProcess({ config: { proxy: { upstreams } } }));
     // Counts what the client fetches: a warm pull that fetched nothing would prove nothing.
     const tap = await started(FaultProxy.start(layover.port));
     const client = await started(kind.start(tap.url));

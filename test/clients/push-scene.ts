@@ -16,7 +16,7 @@ export interface PushScene extends AsyncDisposable {
 /** Layover with nothing in it, which has no upstream unless the configuration says so. */
 export async function startPushScene(config: ConfigObject = {}): Promise<PushScene> {
   const deletes = { storage: { delete: { enabled: true } } };
-  const layover = await Layover.start({ config: { ...deletes, ...config } });
+  const layover = await Layover.startProcess({ config: { ...deletes, ...config } });
   try {
     const tap = await FaultProxy.start(layover.port);
     const dispose = async () => {

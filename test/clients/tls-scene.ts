@@ -41,7 +41,7 @@ export async function startTlsScene(): Promise<TlsScene> {
   await writeFile(at('key.pem'), own.key);
   const source = await startRegistryBackend(images);
   const upstream = { name: 'up.example', remoteurl: source.url, default: true, push: 'passthrough' };
-  const layover = await Layover.start({
+  const layover = await Layover.startProcess({
     config: {
       http: { tls: { certificate: at('cert.pem'), key: at('key.pem') } },
       proxy: { upstreams: [upstream], hosted: ['team/**'] },

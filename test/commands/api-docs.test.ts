@@ -11,7 +11,7 @@ import { runLayover } from '../support/run-layover.ts';
 const page = join(import.meta.dirname, '../../docs/spec/api.md');
 
 describe('the reference of the API', () => {
-  it('is current: `npm run api-docs` writes it anew', async () => {
+  it('is current: `npm run api-docs` generates it', async () => {
     expect(await readFile(page, 'utf8')).toBe(renderApiDocs());
   });
 
@@ -19,7 +19,7 @@ describe('the reference of the API', () => {
     expect(await runLayover(['api-docs'])).toMatchObject({ code: 0, stdout: renderApiDocs() });
   });
 
-  it.each(Object.entries(OPERATIONS))('tells how %s is asked for', (kind, { endpoint, methods }) => {
+  it.each(Object.entries(OPERATIONS))('describes the request of %s', (kind, { endpoint, methods }) => {
     const digest = `sha256:${'0'.repeat(64)}`;
     const path = ENDPOINTS[endpoint].path
       .replace('<name>', 'a/b')

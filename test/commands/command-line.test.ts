@@ -26,20 +26,20 @@ async function withConfig(text: string) {
 }
 
 describe('layover on the command line', () => {
-  it('tells its version', async () => {
+  it('prints its version', async () => {
     const { code, stdout } = await run(['--version']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^layover \d+\.\d+\.\d+\n$/);
   });
 
-  it('teaches with --help, for itself and for serve', async () => {
+  it('has --help for itself and for serve', async () => {
     const { code, stdout } = await run(['--help']);
     expect(code).toBe(0);
     expect(stdout).toContain('layover serve');
     expect((await run(['serve', '--help'])).stdout).toContain('REGISTRY_CONFIGURATION_PATH');
   });
 
-  it('refuses a command it does not know, and says where help is', async () => {
+  it('rejects an unknown command and mentions --help', async () => {
     const { code, stderr } = await run(['serv']);
     expect(code).toBe(1);
     expect(stderr).toContain('--help');
@@ -47,7 +47,7 @@ describe('layover on the command line', () => {
 });
 
 describe('layover config', () => {
-  it('check tells every problem with its place, and the nearest known key', async () => {
+  it('check reports every problem with its place and the nearest known key', async () => {
     await using config = await withConfig(
       'version: 0.1\nstorage: { filesystem: {} }\nhttp:\n  adr: ":5000"\nproxy: { ttl: soon }\n',
     );
@@ -71,17 +71,19 @@ describe('layover config', () => {
 });
 
 describe('layover serve', () => {
-  it('says where it listens, what it serves, where it stores and what to do next', async () => {
-    await using layover = await Layover.start({
+  it('prints where it listens, its upstreams, its storage, pushes, authentication and the next step', async () => {
+    await using layover = await Layover.startProcess({
       config: { proxy: { upstreams: [{ name: 'quay.io', remoteurl: 'http://127.0.0.1:9', default: true }] } },
     });
     expect(layover.output).toContain(`listening on ${layover.url}`);
     expect(layover.output).toContain('upstreams: quay.io (default)');
     expect(layover.output).toContain(`storing in ${layover.dataDirectory}`);
+    expect(layover.output).toContain('pushes: off (list repositories in proxy.hosted to accept them)');
+    expect(layover.output).toContain('authentication: off (anyone who can connect has access)');
     expect(layover.output).toContain(`"registry-mirrors": ["${layover.url}"]`);
   });
 
-  it('with a bad configuration exits with 1, tells all of it, and leaves nothing behind', async () => {
+  it('with an invalid configuration exits with 1, reports every problem, and leaves no files', async () => {
     await using config = await withConfig(
       'version: 0.1\nstorage: { filesystem: { rootdirectory: ./made } }\nhttp: { tsl: 1 }\nauth: { htpaswd: {} }\n',
     );
@@ -93,7 +95,7 @@ describe('layover serve', () => {
     expect(await readdir(config.path)).toEqual(['config.yml']);
   });
 
-  it('finds its configuration by REGISTRY_CONFIGURATION_PATH, and REGISTRY_* beats it', async () => {
+  it('finds its configuration by REGISTRY_CONFIGURATION_PATH, and REGISTRY_* overrides it', async () => {
     await using config = await withConfig('version: 0.1\nstorage: { inmemory: {} }\nhttp: { addr: "127.0.0.1:1" }\n');
     const env = {
       ...programEnvironment(),
@@ -106,7 +108,7 @@ describe('layover serve', () => {
     expect(program.output).toContain('storing in memory');
   });
 
-  it('says in one line that its address is taken', async () => {
+  it('reports in one line that its address is in use', async () => {
     const holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');
     const { port } = holder.address() as AddressInfo;
@@ -119,7 +121,7 @@ describe('layover serve', () => {
     expect(stderr).toMatch(/^layover: .*EADDRINUSE.*\n$/);
   });
 
-  it('says in one line that it cannot store where it is told to', async () => {
+  it('reports in one line that it cannot use its storage directory', async () => {
     await using config = await withConfig(
       'version: 0.1\nstorage: { filesystem: { rootdirectory: ./file/below } }\nhttp: { addr: "127.0.0.1:0" }\n',
     );
@@ -130,16 +132,16 @@ describe('layover serve', () => {
     expect(stderr).toMatch(/^layover: .*ENOTDIR.*\n$/);
   });
 
-  it('ends with 0 on SIGTERM and on SIGINT', async () => {
+  it('exits with 0 on SIGTERM and on SIGINT', async () => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      await using layover = await Layover.start();
+      await using layover = await Layover.startProcess();
       expect(await layover.kill(signal)).toEqual({ code: 0, signal: null });
       expect(layover.output).toContain('draining');
     }
   });
 
   it('shows health and metrics on the debug address', async () => {
-    await using layover = await Layover.start({
+    await using layover = await Layover.startProcess({
       config: { http: { debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } } },
     });
     await fetch(`${layover.url}/v2/`);

@@ -28,7 +28,7 @@ describe('layover digest', () => {
     }
   });
 
-  it('goes on after a file that cannot be read, says which, and exits with 1', async () => {
+  it('continues after an unreadable file, names it, and exits with 1', async () => {
     await using directory = await temporaryDirectory();
     await writeFile(join(directory.path, 'there'), 'x');
     const { code, stdout, stderr } = await runLayover(['digest', 'absent', '.', 'there'], { cwd: directory.path });
@@ -37,7 +37,7 @@ describe('layover digest', () => {
     expect(stderr).toMatch(/^layover: absent: ENOENT.*\nlayover: \.: EISDIR.*\n$/);
   });
 
-  it('takes a file of a gibibyte in little memory', async () => {
+  it('reads a file of a gibibyte in little memory', async () => {
     await using directory = await temporaryDirectory();
     const file = join(directory.path, 'large');
     await writeFile(file, '');
@@ -51,7 +51,7 @@ describe('layover digest', () => {
     expect(Number(/peak (\d+)/.exec(stderr)?.[1])).toBeLessThan(200 * 1024); // KiB
   });
 
-  it('refuses an algorithm it does not know, and teaches with --help', async () => {
+  it('rejects an unknown algorithm, and lists the known ones in --help', async () => {
     expect(await runLayover(['digest', '-a', 'md5'])).toMatchObject({ code: 1, stdout: '' });
     expect((await runLayover(['digest', '--help'])).stdout).toContain('layover digest -a sha512');
   });

@@ -49,7 +49,7 @@ const { yaml: flow } = fc.letrec<{ yaml: string }>((tie) => ({
   ),
 }));
 
-/** The skeleton is right, so that what is drawn gets past the first checks. */
+/** With valid outer keys, so that the generated values get past the first checks. */
 const plausible = fc
   .array(fc.tuple(fc.constantFrom('http', 'proxy', 'health', 'log', 'auth', 'tags', 'redis'), flow), { maxLength: 4 })
   .map((sections) =>
@@ -83,7 +83,7 @@ async function outcomeOf(text: string, env: Record<string, string>) {
 }
 
 describe('any text and any environment', () => {
-  it('is a configuration that can be shown, or a ConfigError that says why not', async () => {
+  it('gives a configuration that can be shown, or a ConfigError with the reason', async () => {
     const property = fc.asyncProperty(anything, environment, async (text, env) => {
       const outcome = await outcomeOf(text, env);
       if (outcome instanceof ConfigError) {

@@ -21,41 +21,84 @@ async function check(text: string, env = {}) {
 }
 
 describe('config check', () => {
-  it('says what a good file would do, and what not', async () => {
+  it('prints a summary of a valid file, with its warnings', async () => {
+    await using pem = await configFile('');
     const { exitCode, text } = await check(
-      `${MINIMAL}http: {addr: "[::1]:5000", debug: {addr: ":5001"}, tls: {certificate: c, key: k}}
+      `${MINIMAL}http: {addr: "[::1]:5000", debug: {addr: ":5001"}, tls: {certificate: ${pem.path}, key: ${pem.path}}}
 redis: {addrs: ["a:1"]}
 proxy: {upstreams: [{remoteurl: "https://ghcr.io", mirrors: ["https://m.example"]}], offline: true}
 `,
       { REGISTRY_HTP_ADDR: ':1' },
     );
     expect(text).toBe(`OK: config.yml
-  listens on   [::1]:5000 (https)
-  debug on     :5001
-  stores in    memory, lost on exit
-  shares by    Redis at a:1
-  pulls from   ghcr.io (https://ghcr.io, after https://m.example), the default
-  offline      upstreams are never contacted
+  listens on      [::1]:5000 (https)
+  debug on        :5001
+  stores in       memory (lost when the process ends)
+  shared through  Redis at a:1
+  pulls from      ghcr.io (https://ghcr.io, after https://m.example), the default
+  offline         upstreams are never contacted
+  pushes          off (list repositories in proxy.hosted to accept them)
+  authentication  off (anyone who can connect has access)
 warning: REGISTRY_HTP_ADDR: unknown variable, ignored; did you mean REGISTRY_HTTP_ADDR?
 `);
     expect(exitCode).toBe(0);
   });
 
-  it('says so when nothing is pulled', async () => {
+  it('reports that there are no upstreams', async () => {
     const { text } = await check(`${MINIMAL}http: {net: unix, addr: /run/layover.sock}\n`);
     expect(text).toBe(`OK: config.yml
-  listens on   /run/layover.sock
-  stores in    memory, lost on exit
-  pulls from   nowhere: a plain registry
+  listens on      /run/layover.sock
+  stores in       memory (lost when the process ends)
+  upstreams       none (registry only)
+  pushes          to any repository
+  authentication  off (anyone who can connect has access)
 `);
   });
 
-  it('lists the problems of a bad one, and exits with 1', async () => {
+  it('lists the problems of an invalid file, and exits with 1', async () => {
     const { exitCode, text } = await check(`${MINIMAL}htpp: {}\ntags: {maxtags: no}\n`);
     expect(text).toBe(`config.yml:3:1 htpp: unknown key "htpp", did you mean "http"?
 config.yml:4:17 tags.maxtags: must be a whole number from 0 to 2147483647
 `);
     expect(exitCode).toBe(1);
+  });
+
+  it('reports every file that cannot be read, with its key and path', async () => {
+    const { exitCode, text } = await check(`${MINIMAL}http: {tls: {certificate: /none/cert.pem, key: /}}
+admin: {tokenfile: /none/token}
+proxy:
+  upstreams:
+    - remoteurl: https://ghcr.io
+      tls: {ca: /none/ca.pem}
+      credentials: [{file: /none/password}, {dockerconfig: /none/config.json}]
+`);
+    const absent = 'the file does not exist (change the path, or provide the file)';
+    expect(text.split('\n')).toEqual([
+      `config.yml:3:27 http.tls.certificate: cannot read /none/cert.pem: ${absent}`,
+      'config.yml:3:48 http.tls.key: cannot read /: it is a directory (change the path, or provide the file)',
+      `config.yml:4:20 admin.tokenfile: cannot read /none/token: ${absent}`,
+      `config.yml:8:17 proxy.upstreams[0].tls.ca: cannot read /none/ca.pem: ${absent}`,
+      `config.yml:9:28 proxy.upstreams[0].credentials[0].file: cannot read /none/password: ${absent}`,
+      `config.yml:9:60 proxy.upstreams[0].credentials[1].dockerconfig: cannot read /none/config.json: ${absent}`,
+      '',
+    ]);
+    expect(exitCode).toBe(1);
+  });
+
+  it('names the variable of a missing file, and does not repeat a private key in its place', async () => {
+    const { text } = await check(MINIMAL, {
+      REGISTRY_HTTP_TLS_CERTIFICATE: '/none/cert.pem',
+      REGISTRY_HTTP_TLS_KEY: '-----BEGIN PRIVATE KEY-----\nhidden-thing\n',
+    });
+    expect(text).toContain('REGISTRY_HTTP_TLS_CERTIFICATE http.tls.certificate: cannot read /none/cert.pem: ');
+    expect(text).toContain('REGISTRY_HTTP_TLS_KEY http.tls.key: cannot read the file: ');
+    expect(text).not.toContain('hidden-thing');
+  });
+
+  it('ignores the files of disabled entries', async () => {
+    const endpoint = '{url: "https://a.example", disabled: true, tls: {ca: /none/ca.pem}}';
+    const { exitCode } = await check(`${MINIMAL}notifications: {endpoints: [${endpoint}]}\n`);
+    expect(exitCode).toBe(0);
   });
 
   it('checks the built-in default without a file', async () => {
@@ -68,6 +111,7 @@ config.yml:4:17 tags.maxtags: must be a whole number from 0 to 2147483647
 interface JsonSchema {
   readonly type?: string | readonly string[];
   readonly description?: string;
+  readonly default?: unknown;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly additionalProperties?: boolean | JsonSchema;
   readonly required?: readonly string[];
@@ -81,7 +125,7 @@ function schema(): JsonSchema {
   return JSON.parse(screen.text) as JsonSchema;
 }
 
-/** Where the JSON schema knows other keys than the checks do. */
+/** Keys that only the JSON schema or only the checks know. */
 function differences(json: JsonSchema | undefined, shape: Shape, path: string): string[] {
   const mapping = json?.anyOf?.at(-1) ?? json;
   if (mapping === undefined) return [`${path}: missing`];
@@ -97,7 +141,7 @@ function differences(json: JsonSchema | undefined, shape: Shape, path: string): 
 }
 
 describe('config schema', () => {
-  it('is a JSON schema of draft 7 that knows the keys that the checks know', () => {
+  it('is a JSON schema of draft 7 with the same keys as the checks', () => {
     expect(schema()).toMatchObject({
       $schema: 'http://json-schema.org/draft-07/schema#',
       type: 'object',
@@ -119,7 +163,17 @@ describe('config schema', () => {
     expect(upstream?.properties?.['credentials']?.items?.type).toBe('object');
   });
 
-  it('explains every key that is honoured', () => {
+  it('has defaults as they are written in a file', () => {
+    const { http, proxy, log, auth } = schema().properties ?? {};
+    expect(http?.properties?.['limits']?.properties?.['headertimeout']?.default).toBe('60s');
+    expect(http?.properties?.['limits']?.properties?.['maxconnections']?.default).toBe(10_000);
+    expect(proxy?.properties?.['offline']?.default).toBe(false);
+    expect(auth?.properties?.['anonymous']?.properties?.['actions']?.default).toEqual(['pull']);
+    expect(log).not.toHaveProperty('default');
+    expect(http?.properties?.['secret']?.description).toMatch(/ Default: random at startup\.$/);
+  });
+
+  it('describes every honoured key', () => {
     const silent = (json: JsonSchema, path: string): string[] =>
       Object.entries(json.properties ?? {}).flatMap(([key, value]) => [
         ...(value.description ? [] : [`${path}.${key}`]),

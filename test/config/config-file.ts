@@ -13,7 +13,7 @@ export async function configFile(text: string) {
   return { path, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
 }
 
-/** The least a file can say. */
+/** The shortest valid file. */
 export const MINIMAL = 'version: 0.1\nstorage: inmemory\n';
 
 export async function load(text: string, env: Environment = {}): Promise<LoadedConfig> {
@@ -21,7 +21,7 @@ export async function load(text: string, env: Environment = {}): Promise<LoadedC
   return await loadConfig({ file: file.path, env });
 }
 
-/** What is reported of a file that cannot be used, with `config.yml` for its path. */
+/** The problems of an invalid file, with `config.yml` for its path. */
 export async function problemsOf(text: string, env: Environment = {}): Promise<string[]> {
   await using file = await configFile(text);
   try {
@@ -33,14 +33,14 @@ export async function problemsOf(text: string, env: Environment = {}): Promise<s
   return [];
 }
 
-/** The warnings about a file that can be used, with `config.yml` for its path. */
+/** The warnings about a valid file, with `config.yml` for its path. */
 export async function warningsOf(text: string, env: Environment = {}): Promise<string[]> {
   await using file = await configFile(text);
   const { warnings } = await loadConfig({ file: file.path, env });
   return warnings.map((warning) => warning.replaceAll(file.path, 'config.yml'));
 }
 
-/** What storage is without anything said of it but its driver. */
+/** The storage section with only a driver. */
 export const STORAGE_DEFAULTS = {
   readOnly: false,
   redirect: false,
@@ -55,7 +55,7 @@ export const STORAGE_DEFAULTS = {
   indexDirectory: undefined,
 };
 
-/** What may be pushed and deleted without anything said of it. */
+/** Pushes and deletes without configuration. */
 export const PUSH_DEFAULTS = {
   deletes: false,
   validation: { allow: [], deny: [], platforms: 'all' },

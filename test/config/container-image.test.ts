@@ -10,8 +10,8 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-describe('what the container image serves', () => {
-  it('is what is served without a configuration, where distribution keeps it', async () => {
+describe('the storage directory of the container image', () => {
+  it("is distribution's, without a configuration", async () => {
     const image = await loadConfig({ file: join(root, 'config/docker.yml'), env: {} });
     const { config: builtIn } = await loadConfig({ env: {} });
     expect(image.warnings).toEqual([]);
@@ -20,7 +20,7 @@ describe('what the container image serves', () => {
     expect(image.config.storage.driver).toEqual({ kind: 'filesystem', rootDirectory: '/var/lib/registry' });
   });
 
-  it('is copied from files that are there, and that .dockerignore lets through', async () => {
+  it('is copied from files that exist and are not in .dockerignore', async () => {
     const sources = await copiedFiles();
     expect(sources).toContain('src');
     const ignore = await readFile(join(root, '.dockerignore'), 'utf8');
@@ -31,7 +31,7 @@ describe('what the container image serves', () => {
   });
 });
 
-/** The two places of the image, in a directory of their own; nothing is mounted at first. */
+/** The two paths of the image, in a temporary directory; nothing is mounted at first. */
 async function imagePlaces() {
   const directory = await temporaryDirectory();
   const [current, former] = ['etc/distribution', 'etc/docker/registry'].map((place) => join(directory.path, place));
@@ -48,18 +48,18 @@ auth: {htpasswd: {realm: r, path: ${join(root, 'package.json')}}}
 `;
 
 describe('a configuration that is mounted into the container image', () => {
-  it('is looked for where registry:3 and registry:2 have it, unless the command names another', async () => {
+  it('is found at the paths of registry:3 and registry:2, unless the command names another file', async () => {
     const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
     expect(dockerfile).toMatch(
       /^ENV(?:.*\\\n)?.*LAYOVER_CONFIGURATION_PLACES=\/etc\/distribution\/config\.yml:\/etc\/docker\/registry\/config\.yml$/m,
     );
     expect(dockerfile).toMatch(/^CMD \["serve"\]$/m);
     expect(dockerfile).toMatch(/CMD \["layover", "healthcheck"\]$/m);
-    // Only then is it seen whether a file at a place was mounted.
+    // Only without a built-in file is a file at these paths certainly mounted.
     expect(dockerfile).not.toMatch(/(?:COPY|install|cp) .*\/etc\//);
   });
 
-  it('at the place of registry:2 is served, with its users, and that is said', async () => {
+  it('at the path of registry:2 is used with its users, and logged', async () => {
     await using image = await imagePlaces();
     await writeFile(image.former, WITH_AUTH);
     const running = await RunningProcess.start(process.execPath, [LAYOVER_MAIN, 'serve'], {
@@ -69,24 +69,22 @@ describe('a configuration that is mounted into the container image', () => {
       const [, url] = await running.waitForOutput(/listening on (http:\/\/127\.0\.0\.1:\d+)/);
       expect((await fetch(`${url}/v2/`)).status).toBe(401);
       expect((await fetch(`${url}/v2/_catalog`)).status).toBe(401);
-      await expect
-        .poll(() => running.output)
-        .toContain(`${image.former}: found there and used, as no configuration is named`);
+      await expect.poll(() => running.output).toContain(`${image.former}: used because no configuration is named`);
     } finally {
       await running.stop();
     }
   });
 
-  it('at both places is that of registry:3, and the other is told of', async () => {
+  it('at both paths is that of registry:3, with a warning about the other', async () => {
     await using image = await imagePlaces();
     await writeFile(image.former, WITH_AUTH);
     await writeFile(image.current, 'version: 0.1\nstorage: inmemory\n');
     const { source, warnings } = await loadConfig({ env: image.env });
     expect(source).toBe(image.current);
-    expect(warnings).toEqual([`${image.former}: not read, as there is ${image.current}`]);
+    expect(warnings).toEqual([`${image.former}: not read, because ${image.current} is used`]);
   });
 
-  it('gives way to one that is named, by argument or variable', async () => {
+  it('is not used when an argument or a variable names another', async () => {
     await using image = await imagePlaces();
     await writeFile(image.former, WITH_AUTH);
     const other = join(root, 'config/docker.yml');
@@ -97,21 +95,21 @@ describe('a configuration that is mounted into the container image', () => {
 
   it('is not replaced by the built-in default when it cannot be read', async () => {
     await using image = await imagePlaces();
-    // What Docker makes of a file to mount that is not there, and a link of a volume that leads nowhere.
+    // Docker creates a directory for a mounted file that does not exist; a link of a volume may be dangling.
     await mkdir(image.former);
     await expect(loadConfig({ env: image.env })).rejects.toThrow(`${image.former}: cannot be read (EISDIR)`);
     await symlink('/nonexistent/config.yml', image.current);
     await expect(loadConfig({ env: image.env })).rejects.toThrow(`${image.current}: cannot be read (ENOENT)`);
   });
 
-  it('is the one that every command reads; without one it is the built-in default', async () => {
+  it('is read by every command; without it, they read the built-in default', async () => {
     await using image = await imagePlaces();
     expect((await runLayover(['config', 'check'], { env: image.env })).stdout).toContain('OK: built-in default');
     await writeFile(image.former, WITH_AUTH);
     expect((await runLayover(['config', 'check'], { env: image.env })).stdout).toContain(`OK: ${image.former}`);
   });
 
-  it('is not looked for on other machines, where it may be of another program', async () => {
+  it('is not searched for on other machines, where it may belong to another program', async () => {
     expect((await loadConfig({ env: {} })).source).toBe('built-in default');
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { load, warningsOf } from './config-file.ts';
 
-/** Every key that distribution 3 has, but the other storage drivers and authentication. */
+/** Every key of distribution 3, except for the other storage drivers and authentication. */
 const EVERYTHING = `
 version: 0.1
 log:
@@ -153,7 +153,7 @@ health:
     threshold: 3
 `;
 
-/** What version 3 no longer has. */
+/** Keys that version 3 removed. */
 const REMOVED = `
 version: 0.1
 storage: {filesystem: {rootdirectory: /var/lib/registry}}
@@ -166,7 +166,7 @@ compatibility: {schema1: {signingkeyfile: k, enabled: true}}
 `;
 
 describe('a file written for distribution', () => {
-  it('is accepted with every key there is, and the ones without effect are named', async () => {
+  it('is accepted with every key, with warnings for those without effect', async () => {
     const warnings = await warningsOf(EVERYTHING);
     expect(warnings.map((warning) => /^\S+ (\S+): /.exec(warning)?.[1])).toEqual([
       'log.reportcaller',
@@ -192,7 +192,7 @@ describe('a file written for distribution', () => {
     ]);
   });
 
-  it('is accepted as it comes in the image of registry:2', async () => {
+  it('is accepted unchanged from the image of registry:2', async () => {
     const { config } = await load(VERSION_2);
     expect(config.storage.driver).toEqual({ kind: 'filesystem', rootDirectory: '/var/lib/registry' });
     expect(config.http.listen).toEqual({ net: 'tcp', host: undefined, port: 5000 });
@@ -201,7 +201,7 @@ describe('a file written for distribution', () => {
     expect(config.log.fields).toEqual({ service: 'registry' });
   });
 
-  it('is accepted with the keys that only version 2 had', async () => {
+  it('is accepted with the keys of version 2 alone', async () => {
     expect((await warningsOf(REMOVED)).map((warning) => warning.split(': ')[0])).toEqual([
       'config.yml:6:3 redis.pool',
       'config.yml:8:1 reporting',

@@ -8,10 +8,10 @@ log: {fields: {Environment: test}}
 http: {addr: ":5000", headers: {X-One: [a]}}
 `;
 
-const EMPTY_GUARD = 'is empty, which would let everybody in; leave it out, or set it to null if that is meant';
+const EMPTY_GUARD = 'is empty, which would turn access control off (unset the variable, or set it to null to do that)';
 
 describe('a REGISTRY_ variable', () => {
-  it('overrides a value of the file, and adds what is not there', async () => {
+  it('overrides a value of the file, and adds missing ones', async () => {
     const { config, warnings } = await load(FILE, {
       REGISTRY_HTTP_ADDR: '127.0.0.1:6000',
       REGISTRY_HTTP_DEBUG_ADDR: 'localhost:5001',
@@ -34,7 +34,7 @@ describe('a REGISTRY_ variable', () => {
     expect(config.catalogMaxEntries).toBe(7);
   });
 
-  it('is YAML, so that lists and whole sections can be given', async () => {
+  it('is YAML, so it can set lists and whole sections', async () => {
     const { config } = await load(FILE, {
       REGISTRY_HTTP: '{addr: ":7000", headers: {X-Two: [b]}}',
       'REGISTRY_HTTP_HEADERS_Access-Control-Allow-Origin': "['*']",
@@ -55,13 +55,13 @@ describe('a REGISTRY_ variable', () => {
     expect(config.http.headers).toEqual({ 'X-One': ['b'] });
   });
 
-  it('that says nothing takes the value away', async () => {
+  it('that is empty removes the value', async () => {
     const { config } = await load(FILE, { REGISTRY_HTTP_ADDR: '', REGISTRY_LOG_FIELDS: undefined });
     expect(config.http.listen).toMatchObject({ port: 5000 });
     expect(config.log.fields).toEqual({ Environment: 'test' });
   });
 
-  it('is applied after the one whose name it continues', async () => {
+  it('is applied after one whose name is the start of its name', async () => {
     const { config } = await load(FILE, {
       REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: '/other',
       REGISTRY_STORAGE: 'filesystem',
@@ -89,13 +89,13 @@ describe('a REGISTRY_ variable', () => {
     expect(config.storage.driver).toEqual({ kind: 'inmemory' });
   });
 
-  it('for a second driver is told to set REGISTRY_STORAGE first', async () => {
+  it('for a second driver is an error that suggests REGISTRY_STORAGE', async () => {
     expect(await problemsOf(FILE, { REGISTRY_STORAGE_INMEMORY_X: '1' })).toEqual([
       'REGISTRY_STORAGE_INMEMORY_X storage.inmemory: more than one storage driver (filesystem, inmemory): keep one; to replace the driver of the file from the environment, set REGISTRY_STORAGE=inmemory first',
     ]);
     const gcs = await problemsOf(FILE, { REGISTRY_STORAGE: 'gcs', REGISTRY_STORAGE_GCS_BUCKET: 'b' });
     expect(gcs).toEqual([
-      'REGISTRY_STORAGE storage.gcs: not supported by this version; storage drivers are filesystem, inmemory and s3',
+      'REGISTRY_STORAGE storage.gcs: not supported by this version; use filesystem, inmemory or s3',
     ]);
   });
 
@@ -132,18 +132,22 @@ describe('a REGISTRY_ variable', () => {
     ['REGISTRY_HTTP_ADDR_X', 'REGISTRY_HTTP_ADDR'],
     ['REGISTRY_http_ADDR', 'REGISTRY_HTTP_ADDR'],
     ['REGISTRY_PROXY_REMOTE_URL', 'REGISTRY_PROXY_REMOTEURL_URL'],
-  ])('%s is ignored, and %s is named', async (variable, nearest) => {
+  ])('%s is ignored, and %s is suggested', async (variable, nearest) => {
     expect(await warningsOf(MINIMAL, { [variable]: '1' })).toEqual([
       `${variable}: unknown variable, ignored; did you mean ${nearest}?`,
     ]);
   });
 
   it.each([
-    ['REGISTRY_HEALTH_TCPCHECKERS_1_ADDR', 'a:1', 'there is no entry 1: the list has 0, and the next one is 0'],
+    [
+      'REGISTRY_HEALTH_TCPCHECKERS_1_ADDR',
+      'a:1',
+      'there is no entry 1: the list has 0 entries (use index 0 to append one)',
+    ],
     ['REGISTRY_HEALTH_TCPCHECKERS_X_ADDR', 'a:1', '"X" must be the index of an entry, from 0 to 0'],
     ['REGISTRY_HEALTH_TCPCHECKERS_-1_ADDR', 'a:1', '"-1" must be the index of an entry, from 0 to 0'],
     ['REGISTRY_PROXY_HOSTED', '[', 'not valid YAML: Flow sequence must end with a ]'],
-    ['REGISTRY_HTTP', '{addr: a, addr: b}', 'this key is given twice'],
+    ['REGISTRY_HTTP', '{addr: a, addr: b}', '"addr" is also set before (remove one of the two)'],
     ['REGISTRY_PROXY_TTL', '!soon', 'text that starts with ! must be in quotes'],
     ['REGISTRY_AUTH', '', EMPTY_GUARD],
     ['REGISTRY_AUTH_POLICY', ' ', EMPTY_GUARD],
@@ -162,12 +166,12 @@ describe('a REGISTRY_ variable', () => {
     expect(await problemsOf(MINIMAL, env)).toEqual([
       'REGISTRY_AUTH_HTPASSWD_PATH auth.htpasswd.realm: is required',
       'REGISTRY_HTTP_DRAINTIMEOUT http.draintimeout: must be a duration such as 30s, 10m or 168h',
-      'REGISTRY_PROXY_PASSWORD proxy.password: is for the default upstream, and there is none',
+      'REGISTRY_PROXY_PASSWORD proxy.password: is for the default upstream, but none is (set default: true at one of proxy.upstreams)',
       'REGISTRY_STORAGE_FILESYTEM_ROOTDIRECTORY storage.filesytem: unknown key "filesytem", did you mean "filesystem"?',
     ]);
   });
 
-  it('does not hide what is wrong in the file', async () => {
+  it('does not hide problems of the file', async () => {
     expect(await problemsOf('version: 0.1\nstorage: inmemory\nhttp: 5\n', { REGISTRY_HTTP_ADDR: ':1' })).toEqual([
       'config.yml:3:7 http: must be a mapping of keys to values',
     ]);

@@ -5,18 +5,19 @@ import { foreignerOf } from '../../src/config/foreign-variables.ts';
 import type { KeyPath } from '../../src/config/problem.ts';
 import { configSchema } from '../../src/config/schema/schema.ts';
 import { type Shape, shapeOf } from '../../src/config/shape.ts';
+import { findUndocumented, withTables } from '../../scripts/config-docs/tables.ts';
 import { emptyMap, plainAt, toPlain } from '../../src/config/tree.ts';
 import { namesOf } from '../../src/config/variable-names.ts';
 
 const SHAPE = shapeOf(configSchema);
 
 interface Key {
-  /** With 0 for each index, and `x-y` for a name that the operator chooses. */
+  /** With 0 for each index, and `x-y` for a free name. */
   readonly path: KeyPath;
   readonly shape: Shape;
 }
 
-/** Every key that the schema has, sections included. */
+/** Every key of the schema, including sections. */
 function keysOf(shape: Shape, path: KeyPath = []): Key[] {
   const self = path.length === 0 ? [] : [{ path, shape }];
   if (shape.kind === 'object') {
@@ -26,7 +27,7 @@ function keysOf(shape: Shape, path: KeyPath = []): Key[] {
   return shape.kind === 'list' ? [...self, ...keysOf(shape.item, [...path, 0])] : self;
 }
 
-/** The variables that mean it: by Go's name, and by the key's. */
+/** Its variables, by Go's name and by the key's. */
 function variablesOf(path: KeyPath): string[] {
   let parents: string[] = [];
   let variables = ['REGISTRY'];
@@ -41,11 +42,11 @@ function variablesOf(path: KeyPath): string[] {
 const SAMPLES: Readonly<Record<Shape['kind'], string>> = { object: '{}', map: '{}', list: '[]', scalar: 'x', any: 'x' };
 const PLAIN: Readonly<Record<Shape['kind'], unknown>> = { object: {}, map: {}, list: [], scalar: 'x', any: 'x' };
 
-/** What is at the key after the variable alone was applied, and what was said about it. */
+/** The value of the key after only this variable was applied, and the findings about it. */
 function apply(variable: string, { path, shape }: Key) {
   const root = emptyMap({ variable: '' });
   const { problems, warnings, notices } = applyEnvironment(root, { [variable]: SAMPLES[shape.kind] }, SHAPE);
-  return { value: plainAt(toPlain(root), path), said: [...problems, ...warnings, ...notices] };
+  return { value: plainAt(toPlain(root), path), findings: [...problems, ...warnings, ...notices] };
 }
 
 const KEYS = keysOf(SHAPE);
@@ -56,51 +57,24 @@ function documented(path: KeyPath): string {
   return path.map((step, i) => (typeof step === 'number' ? '[]' : `${i === 0 ? '' : '.'}${step}`)).join('');
 }
 
-/** The keys in the tables of docs/configuration.md, whose shorthands are those of that page. */
-async function documentedKeys(): Promise<string[]> {
-  const page = await readFile(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
-  const [, keys = ''] = /^## Keys$(.*?)^## Not honoured/ms.exec(page) ?? [];
-  const found: string[] = [];
-  let section = '';
-  for (const line of keys.split('\n')) {
-    section = /^### (.*)/.exec(line)?.[1] ?? section;
-    const cell = /^\| (`.*?) \|/.exec(line)?.[1];
-    if (cell === undefined) continue;
-    const of = [...cell.matchAll(/`(\w+\[\])`/g)].map(([, list]) => `${section}.${list}`);
-    const tokens = [...cell.matchAll(/`([^`]+)`/g)].map(([, token = '']) => token);
-    for (const token of tokens) {
-      if (of.includes(`${section}.${token}`)) continue;
-      found.push(...expand(token, { section, of, previous: found.at(-1) ?? '' }));
-    }
-  }
-  return found;
-}
+const readPage = () => readFile(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
 
-interface Around {
-  readonly section: string;
-  readonly of: readonly string[];
-  readonly previous: string;
-}
-
-function expand(token: string, { section, of, previous }: Around): string[] {
-  const key = token.replace(/\[\]$/, '');
-  if (key.startsWith('{')) {
-    return [...key.matchAll(/\w+/g)].map(([credential]) => `proxy.upstreams[].credentials[].${credential}`);
-  }
-  const sibling = previous.replace(/[^.]*$/, '');
-  if (of.length > 0) return of.map((list) => `${list}${key}`);
-  if (key.startsWith('…')) return [`notifications.endpoints[].${key.slice(1)}`];
-  if (key.startsWith('.')) return [sibling + key.slice(1)];
-  const candidates = [key, `${section}.${key}`, sibling + key];
-  return [candidates.find((candidate) => BY_PATH.has(candidate)) ?? key];
+/** The keys in the generated tables of a page; those of a list of objects are relative to its entries. */
+function documentedKeys(page: string): string[] {
+  return [...page.matchAll(/<!-- generated: ([^>]+) -->([^]*?)<!-- end -->/g)].flatMap(
+    ([, section = '', rows = '']) => {
+      const prefix = section.endsWith('[]') ? `${section}.` : '';
+      return [...rows.matchAll(/^\| `([^`]+)`/gm)].map(([, key = '']) => (prefix + key).replace(/(?:\.\*|\[\])+$/, ''));
+    },
+  );
 }
 
 describe('every key of the configuration', () => {
   it('can be set by a variable, by the name in the file and by that of the Go field', () => {
     const unset = KEYS.flatMap((key) =>
       variablesOf(key.path).filter((variable) => {
-        const { value, said } = apply(variable, key);
-        return said.length > 0 || JSON.stringify(value) !== JSON.stringify(PLAIN[key.shape.kind]);
+        const { value, findings } = apply(variable, key);
+        return findings.length > 0 || JSON.stringify(value) !== JSON.stringify(PLAIN[key.shape.kind]);
       }),
     );
     expect(unset).toEqual([]);
@@ -112,7 +86,7 @@ describe('every key of the configuration', () => {
   });
 
   it('of the documentation is one of them', async () => {
-    const keys = await documentedKeys();
+    const keys = documentedKeys(await readPage());
     expect(keys.filter((key) => !BY_PATH.has(key))).toEqual([]);
     expect(keys.length).toBeGreaterThan(190);
     expect(keys).toContain('notifications.endpoints[].ignore.mediatypes');
@@ -120,7 +94,13 @@ describe('every key of the configuration', () => {
     expect(keys).toContain('proxy.upstreams[].timeouts.idle');
   });
 
-  it('is never taken for what Kubernetes sets, whatever its value looks like', () => {
+  it('is documented, and the tables are those of the schema (npm run config-docs)', async () => {
+    const page = await readPage();
+    expect(findUndocumented(page)).toEqual([]);
+    expect(page === withTables(page) ? [] : ['docs/configuration.md is not current: npm run config-docs']).toEqual([]);
+  });
+
+  it('is never taken for a variable of Kubernetes, whatever its value', () => {
     const values = ['tcp://10.0.0.7:5000', '10.0.0.7', '5000', 'tcp'];
     const mistaken = KEYS.flatMap(({ path }) => variablesOf(path)).filter((name) =>
       values.some((value) => foreignerOf(name, { [name]: value }, SHAPE) !== undefined),

@@ -1,11 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { checkConfig } from '../../src/commands/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../config/examples/', import.meta.url));
 
-const WHAT_THEY_PULL: Readonly<Record<string, readonly string[]>> = {
+const UPSTREAMS_BY_FILE: Readonly<Record<string, readonly string[]>> = {
   'docker-hub-mirror.yml': ['docker.io'],
   'many-upstreams.yml': ['docker.io', 'ghcr.io', 'quay.io', 'registry.k8s.io'],
   'offline.yml': ['docker.io', 'ghcr.io'],
@@ -16,17 +17,26 @@ const WHAT_THEY_PULL: Readonly<Record<string, readonly string[]>> = {
 const load = (name: string) => loadConfig({ file: `${EXAMPLES}${name}`, env: {} });
 
 describe('the examples', () => {
-  it('are all known here', async () => {
-    expect((await readdir(EXAMPLES)).sort()).toEqual(Object.keys(WHAT_THEY_PULL));
+  it('are all tested here', async () => {
+    expect((await readdir(EXAMPLES)).sort()).toEqual(Object.keys(UPSTREAMS_BY_FILE));
   });
 
-  it.each(Object.entries(WHAT_THEY_PULL))('%s can be used as it is, without a warning', async (name, upstreams) => {
+  it.each(Object.entries(UPSTREAMS_BY_FILE))('%s can be used unchanged, without a warning', async (name, upstreams) => {
     const { config, warnings } = await load(name);
     expect(warnings).toEqual([]);
     expect(config.proxy?.upstreams.map((upstream) => upstream.name)).toEqual(upstreams);
   });
 
-  it('show what they are about', async () => {
+  it('name files, and config check reports each missing one', async () => {
+    let text = '';
+    const out = { write: (more: string) => (text += more) };
+    expect(await checkConfig(`${EXAMPLES}private-upstream.yml`, {}, out)).toBe(1);
+    expect(text).toMatch(
+      /private-upstream\.yml:\d+:\d+ proxy\.upstreams\[0\]\.tls\.ca: cannot read \/etc\/ssl\/corp\.pem: /,
+    );
+  });
+
+  it('configure what they are named after', async () => {
     const mirror = (await load('docker-hub-mirror.yml')).config;
     expect(mirror.proxy?.upstreams[0]).toMatchObject({ storePrefix: '', isDefault: true, library: true });
     expect(mirror.http.debug?.prometheusPath).toBe('/metrics');

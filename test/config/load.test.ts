@@ -55,14 +55,14 @@ describe('where the configuration comes from', () => {
     });
   });
 
-  it('is another default when the caller has one', async () => {
+  it("is the caller's default, if there is one", async () => {
     await using defaults = await configFile(MINIMAL);
     const { config, source } = await loadConfig({ env: {}, defaults: defaults.path });
     expect(source).toBe('built-in default');
     expect(config.proxy).toBeUndefined();
   });
 
-  it('is an error when the file is gone', async () => {
+  it('is an error when the file does not exist', async () => {
     await using file = await configFile(MINIMAL);
     await rm(file.path);
     await expect(loadConfig({ file: file.path, env: {} })).rejects.toThrow('cannot be read (ENOENT)');
@@ -70,7 +70,7 @@ describe('where the configuration comes from', () => {
 });
 
 describe('a configuration', () => {
-  it('has the defaults of distribution, but waits for running answers', async () => {
+  it('has the defaults of distribution, but waits for requests in progress', async () => {
     const { config } = await load(MINIMAL);
     expect(config).toEqual({
       log: { level: 'info', format: 'text', fields: {}, accessLog: true },
@@ -115,7 +115,7 @@ describe('a configuration', () => {
     });
   });
 
-  it('is read whole', async () => {
+  it('is read completely', async () => {
     const { config } = await load(`
 version: 0.1
 log: {level: WARN, formatter: logstash, accesslog: {disabled: true}, fields: {service: registry, shard: 3, canary: true, build: "007"}}
@@ -220,14 +220,14 @@ tags: {maxtags: 60}
     expect(config.http.listen).toEqual(listen);
   });
 
-  it('takes the filesystem driver without options, and its directory is the one of distribution', async () => {
+  it("accepts the filesystem driver without options, with distribution's directory", async () => {
     for (const storage of ['filesystem', '{filesystem: }', '{filesystem: {}}', '{filesystem: {rootdirectory: ""}}']) {
       const { config } = await load(`version: 0.1\nstorage: ${storage}\n`);
       expect(config.storage.driver).toEqual({ kind: 'filesystem', rootDirectory: '/var/lib/registry' });
     }
   });
 
-  it('takes what says nothing for what is not there', async () => {
+  it('treats empty keys as absent', async () => {
     const { config, warnings } = await load(
       `${MINIMAL}log:\nhttp: {addr: , host: ""}\nproxy: {remoteurl: ""}\nauth: ~\nredis: {}\ncatalog: {maxentries: 0}\n`,
     );
@@ -258,15 +258,12 @@ describe('a warning', () => {
   it.each([
     ['loglevel: debug', 'loglevel: deprecated: use log.level'],
     ['log: {hooks: [{type: mail}]}', 'log.hooks: not honoured by this version: no mail is sent'],
-    ['log: {reportcaller: true}', 'log.reportcaller: not honoured by this version: lines do not name the code'],
+    ['log: {reportcaller: true}', 'log.reportcaller: not honoured by this version: lines do not name the source code'],
     [
       'middleware: {registry: [{name: a}]}',
       'middleware.registry: not honoured by this version: no middleware is loaded',
     ],
-    [
-      'http: {debug: {prometheus: {enabled: true}}}',
-      'http.debug.prometheus: there are no metrics without http.debug.addr',
-    ],
+    ['http: {debug: {prometheus: {enabled: true}}}', 'http.debug.prometheus: has no effect without http.debug.addr'],
   ])('is given for %s, with its position', async (line, warning) => {
     const [only, ...others] = await warningsOf(`${MINIMAL}${line}\n`);
     expect(others).toEqual([]);
@@ -274,7 +271,18 @@ describe('a warning', () => {
     expect(only?.replace(/^\S+ /, '')).toBe(warning);
   });
 
-  it('is given for what the storage section asks for in vain', async () => {
+  it('is given for a duration without a unit, which means nanoseconds in distribution', async () => {
+    const text = `${MINIMAL}proxy: {remoteurl: "https://a.example", ttl: 168}\nhealth: {tcp: [{addr: "a:1", interval: +10, timeout: 0}]}\n`;
+    expect(await warningsOf(text)).toEqual([
+      'config.yml:3:46 proxy.ttl: 168 means 168 nanoseconds, as in distribution; add a unit, such as 168s or 168h',
+      'config.yml:4:40 health.tcp[0].interval: +10 means +10 nanoseconds, as in distribution; add a unit, such as +10s or +10h',
+    ]);
+    expect(await warningsOf(MINIMAL, { REGISTRY_HTTP_DRAINTIMEOUT: '30' })).toEqual([
+      'REGISTRY_HTTP_DRAINTIMEOUT http.draintimeout: 30 means 30 nanoseconds, as in distribution; add a unit, such as 30s or 30h',
+    ]);
+  });
+
+  it('is given for ignored keys of the storage section', async () => {
     const text = `version: 0.1
 storage:
   filesystem: {maxthreads: 100}
@@ -296,7 +304,7 @@ storage:
     'proxy: {ttl: -1s}',
     'http: {http2: {disabled: true}, h2c: {enabled: false}}',
     'log: {reportcaller: no}',
-  ])('is not given for %s, which asks for what happens anyway', async (line) => {
+  ])('is not given for %s, which sets the behaviour that applies anyway', async (line) => {
     expect(await warningsOf(`${MINIMAL}${line}\n`)).toEqual([]);
   });
 });

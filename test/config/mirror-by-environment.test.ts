@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { configFile } from './config-file.ts';
 
-it('lets REGISTRY_PROXY_REMOTEURL make a mirror, whatever upstreams the file has, and says so', async () => {
+it("makes a mirror with REGISTRY_PROXY_REMOTEURL instead of the file's upstreams, with a warning", async () => {
   await using file = await configFile(
     'version: 0.1\nstorage: { inmemory: {} }\nproxy:\n  upstreams:\n    - { name: quay.io, remoteurl: https://quay.io }\n',
   );

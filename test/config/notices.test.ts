@@ -4,10 +4,10 @@ import { configFile, load, MINIMAL } from './config-file.ts';
 
 const remoteUrls = async (yaml: string) => {
   const { config, notices } = await load(`${MINIMAL}proxy: ${yaml}\n`);
-  const told = notices.filter((notice) => notice.includes('/v2 or /v1'));
+  const noticed = notices.filter((notice) => notice.includes('/v2 or /v1'));
   return {
     urls: config.proxy?.upstreams.flatMap(({ remoteUrl, mirrors }) => [remoteUrl, ...mirrors]),
-    told: told.map((notice) => /:(\d+:\d+ \S+): read without/.exec(notice)?.[1]),
+    noticed: noticed.map((notice) => /:(\d+:\d+ \S+): \/v2 or/.exec(notice)?.[1]),
   };
 };
 
@@ -24,10 +24,10 @@ describe('the address of a registry', () => {
     ['https://a.example/xv2', 'https://a.example/xv2', false],
     ['https://a.example/v1/', 'https://a.example/v1', false],
     ['https://index.docker.io/v1/', 'https://index.docker.io', true],
-  ])('%s is %s', async (written, read, isTold) => {
+  ])('%s is %s', async (written, read, isNoticed) => {
     expect(await remoteUrls(`{remoteurl: "${written}"}`)).toEqual({
       urls: [read],
-      told: isTold ? ['3:20 proxy.remoteurl'] : [],
+      noticed: isNoticed ? ['3:20 proxy.remoteurl'] : [],
     });
   });
 
@@ -36,25 +36,27 @@ describe('the address of a registry', () => {
       '{upstreams: [{remoteurl: "https://a.example/v2/", mirrors: ["https://m.example/hub/v2", "https://n.example"]}]}';
     expect(await remoteUrls(yaml)).toEqual({
       urls: ['https://a.example', 'https://m.example/hub', 'https://n.example'],
-      told: ['3:33 proxy.upstreams[0].remoteurl', '3:68 proxy.upstreams[0].mirrors[0]'],
+      noticed: ['3:33 proxy.upstreams[0].remoteurl', '3:68 proxy.upstreams[0].mirrors[0]'],
     });
   });
 });
 
-it('config check tells what a configuration means beyond what it says', async () => {
+it('config check prints effects that the operator may not expect', async () => {
   await using file = await configFile(
     `${MINIMAL}proxy:\n  remoteurl: https://mirror.gcr.io/v2/\n  hosted: ["team/*"]\n`,
   );
   let text = '';
   expect(await checkConfig(file.path, { REGISTRY_AUTH_FILE: '/x' }, { write: (more) => (text += more) })).toBe(0);
   expect(text.replaceAll(file.path, 'config.yml').split('\n').slice(1)).toEqual([
-    '  listens on   :5000',
-    '  stores in    memory, lost on exit',
-    '  pulls from   mirror.gcr.io (https://mirror.gcr.io), the default',
-    'note: config.yml:4:3 proxy.remoteurl: serves requests for every registry (?ns=), as no proxy.upstreams say which ones it is a mirror of',
-    'note: config.yml:4:14 proxy.remoteurl: read without the /v2 or /v1 at its end, as /v2/ is added to it',
-    'note: config.yml:5:3 proxy.hosted: mirror.gcr.io is stored without a prefix, so what it has by these names cannot be pulled',
-    'note: REGISTRY_AUTH_FILE: a setting of podman, buildah and skopeo, ignored',
+    '  listens on      :5000',
+    '  stores in       memory (lost when the process ends)',
+    '  pulls from      mirror.gcr.io (https://mirror.gcr.io), the default',
+    '  pushes          to team/*',
+    '  authentication  off (anyone who can connect has access)',
+    'note: config.yml:4:3 proxy.remoteurl: serves requests for every registry (?ns=); proxy.upstreams would restrict them to configured registries',
+    'note: config.yml:4:14 proxy.remoteurl: /v2 or /v1 at its end is ignored, because Layover appends /v2/',
+    'note: config.yml:5:3 proxy.hosted: mirror.gcr.io is stored without a prefix, so its content with these names cannot be pulled',
+    'note: REGISTRY_AUTH_FILE: set for podman, buildah and skopeo, ignored',
     '',
   ]);
 });

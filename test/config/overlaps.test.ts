@@ -24,7 +24,7 @@ describe('names of two upstreams in the storage', () => {
     ]);
   });
 
-  it('must not overlap where one of them has its name for a prefix, or a variable gives it', async () => {
+  it('must not overlap when the prefix is a name, or set by a variable', async () => {
     const text = proxy(upstream('ghcr.io'), upstream('b.example'));
     expect(await problemsOf(text, { REGISTRY_PROXY_UPSTREAMS_1_STOREPREFIX: "''" })).toEqual([
       `REGISTRY_PROXY_UPSTREAMS_1_STOREPREFIX proxy.upstreams[1].storeprefix: overlaps the names of upstreams[0] in the storage (no prefix, ghcr.io/): ${WHY} (see config.yml:5:7)`,
@@ -42,7 +42,7 @@ describe('names of two upstreams in the storage', () => {
     ['a/b', 'a/c'],
     ['mirror/ghcr.io', 'mirror/ghcr.io.example'],
     ['a-b', 'a'],
-  ])('may lie side by side: "%s" and "%s"', async (first, second) => {
+  ])('may be next to each other: "%s" and "%s"', async (first, second) => {
     const text = proxy(upstream('a.example', prefixed(first)), upstream('b.example', prefixed(second)));
     expect(await problemsOf(text)).toEqual([]);
   });
@@ -66,7 +66,7 @@ describe('hosted names', () => {
   ])('must not be names of an upstream: %s', async (glob, prefix) => {
     const text = hosting(glob, upstream('registry-1.docker.io'));
     expect(await problemsOf(text)).toEqual([
-      `config.yml:6:12 proxy.hosted[0]: hosts names below ${prefix}/, which are those of upstreams[0]: what is pushed there would be served for what it has (see config.yml:5:7)`,
+      `config.yml:6:12 proxy.hosted[0]: hosts names below ${prefix}/, which are those of upstreams[0]: pushed content would be served as that of the upstream (choose other names) (see config.yml:5:7)`,
     ]);
   });
 
@@ -77,14 +77,14 @@ describe('hosted names', () => {
     },
   );
 
-  it('must not be below the prefix that an upstream is given', async () => {
+  it("must not be below an upstream's prefix", async () => {
     const text = hosting('team/**', upstream('a.example', prefixed('team/mirror')));
     expect(await problemsOf(text)).toEqual([
-      'config.yml:6:12 proxy.hosted[0]: hosts names below team/mirror/, which are those of upstreams[0]: what is pushed there would be served for what it has (see config.yml:5:53)',
+      'config.yml:6:12 proxy.hosted[0]: hosts names below team/mirror/, which are those of upstreams[0]: pushed content would be served as that of the upstream (choose other names) (see config.yml:5:53)',
     ]);
   });
 
-  it('may be taken from the only upstream that is stored without a prefix, and that is said', async () => {
+  it('may hide names of the only upstream without a prefix, with a notice', async () => {
     const hosted = 'hosted: ["team/*"]';
     for (const text of [
       `${MINIMAL}proxy:\n  remoteurl: https://a.example\n  ${hosted}\n`,
@@ -93,7 +93,7 @@ describe('hosted names', () => {
       const { notices } = await load(text);
       expect(notices.slice(-1)).toEqual([
         expect.stringMatching(
-          /config\.yml:[56]:3 proxy\.hosted: a\.example is stored without a prefix, so what it has by these names cannot be pulled$/,
+          /config\.yml:[56]:3 proxy\.hosted: a\.example is stored without a prefix, so its content with these names cannot be pulled$/,
         ),
       ]);
     }
@@ -101,10 +101,10 @@ describe('hosted names', () => {
     expect(notices.join()).not.toContain('without a prefix');
   });
 
-  it('must not be those that a path with the name of the only upstream means', async () => {
+  it('must not be below the name of the only upstream', async () => {
     const text = `${MINIMAL}proxy:\n  remoteurl: https://a.example\n  hosted: ["a.example/**"]\n`;
     expect(await problemsOf(text)).toEqual([
-      'config.yml:5:12 proxy.hosted[0]: hosts names below a.example/, which are those of remoteurl: what is pushed there would be served for what it has (see config.yml:4:14)',
+      'config.yml:5:12 proxy.hosted[0]: hosts names below a.example/, which are those of remoteurl: pushed content would be served as that of the upstream (choose other names) (see config.yml:4:14)',
     ]);
   });
 });

@@ -24,7 +24,7 @@ const cases: readonly Case[] = [
     problems: ['config.yml:1:10 version: must be 0.1'],
   },
   {
-    what: 'a key with a slip',
+    what: 'a misspelled key',
     text: `${STORAGE}http:\n  addr: :5000\n  tsl: {}\n`,
     problems: ['config.yml:5:3 http.tsl: unknown key "tsl", did you mean "tls"?'],
   },
@@ -55,10 +55,10 @@ const cases: readonly Case[] = [
     ],
   },
   {
-    what: 'a key given twice, beside other problems',
+    what: 'a key given twice, next to other problems',
     text: 'version: 0.1\nstorage: inmemory\nhttp:\n  addr: :1\n  addr: x\n',
     problems: [
-      'config.yml:5:3: this key is given twice, also on line 4',
+      'config.yml:5:3: "addr" is also set on line 4 (remove one of the two)',
       'config.yml:5:9 http.addr: must be an address such as :5000, 127.0.0.1:5000 or [::1]:5000',
     ],
   },
@@ -78,7 +78,7 @@ const cases: readonly Case[] = [
   {
     what: 'an alias without anchor',
     text: `${MINIMAL}http: {addr: *here}\n`,
-    problems: ['config.yml:3:14: no anchor of this name before this alias'],
+    problems: ['config.yml:3:14: this alias has no anchor before it (text that starts with * needs quotes)'],
   },
   {
     what: 'durations',
@@ -100,7 +100,7 @@ const cases: readonly Case[] = [
     what: 'headers that cannot be sent',
     text: `${MINIMAL}http:\n  headers:\n    "bad name": [a]\n    X-A: ["a\\nb"]\n`,
     problems: [
-      'config.yml:5:5 http.headers.bad name: is no name of a header',
+      'config.yml:5:5 http.headers.bad name: is not a header name',
       'config.yml:6:11 http.headers.X-A[0]: must be text without line breaks',
     ],
   },
@@ -117,7 +117,7 @@ const cases: readonly Case[] = [
   {
     what: 'a socket without a path',
     text: `${MINIMAL}http: {net: unix}\n`,
-    problems: ['config.yml:3:7 http.addr: must be the path of a socket, as http.net is unix'],
+    problems: ['config.yml:3:7 http.addr: must be the path of a socket, because http.net is unix'],
   },
   {
     what: 'half a certificate',
@@ -129,7 +129,7 @@ const cases: readonly Case[] = [
     ],
   },
   {
-    what: 'half a certificate beside an empty section',
+    what: 'half a certificate next to an empty section',
     text: `${MINIMAL}http: {tls: {certificate: a.pem, letsencrypt: {}}}\n`,
     problems: ['config.yml:3:13 http.tls.key: is required to serve HTTPS'],
   },
@@ -143,25 +143,23 @@ const cases: readonly Case[] = [
   {
     what: 'no driver',
     text: 'version: 0.1\nstorage: {delete: {enabled: false}}\n',
-    problems: ['config.yml:2:1 storage: names no driver; there are filesystem, inmemory and s3'],
+    problems: ['config.yml:2:1 storage: has no driver (use filesystem, inmemory or s3)'],
   },
   {
     what: 'a driver this version does not have',
     text: 'version: 0.1\nstorage: {gcs: {bucket: b}}\n',
-    problems: [
-      'config.yml:2:11 storage.gcs: not supported by this version; storage drivers are filesystem, inmemory and s3',
-    ],
+    problems: ['config.yml:2:11 storage.gcs: not supported by this version; use filesystem, inmemory or s3'],
   },
   {
-    what: 'a driver nobody has',
+    what: 'an unknown driver',
     text: 'version: 0.1\nstorage: filesytem\n',
     problems: [
-      'config.yml:2:1 storage: names no driver; there are filesystem, inmemory and s3',
+      'config.yml:2:1 storage: has no driver (use filesystem, inmemory or s3)',
       'config.yml:2:10 storage.filesytem: unknown key "filesytem", did you mean "filesystem"?',
     ],
   },
   {
-    what: 'a method of authentication that there is not, and one without its realm',
+    what: 'an unknown method of authentication, and one without its realm',
     text: `${MINIMAL}auth:\n  htpaswd: {realm: r}\n  htpasswd: {path: p}\n`,
     problems: [
       'config.yml:4:3 auth.htpaswd: unknown key "htpaswd", did you mean "htpasswd"?',
@@ -169,28 +167,28 @@ const cases: readonly Case[] = [
     ],
   },
   {
-    what: 'methods of authentication that lack what they work with',
+    what: 'methods of authentication without the keys they need',
     text: `${MINIMAL}auth:\n  token: {realm: r, service: s, issuer: i}\n  mtls: {}\n  issuer: {}\n`,
     problems: [
-      'config.yml:4:3 auth.token: has no key to verify tokens by: rootcertbundle, jwks or jwksurl',
-      'config.yml:5:3 auth.mtls: needs http.tls.clientcas, which say whose certificates count',
+      'config.yml:4:3 auth.token: has no key to verify tokens with (set rootcertbundle, jwks or jwksurl)',
+      'config.yml:5:3 auth.mtls: requires http.tls.clientcas, the CAs of client certificates',
     ],
   },
   {
-    what: 'an issuer that nobody can log in to, and open doors beside it',
+    what: 'an issuer without a login, and other keys next to auth.none',
     text: `${MINIMAL}auth:\n  none: {}\n  issuer: {lifetime: 0s}\n`,
     problems: [
-      'config.yml:4:3 auth.none: lets everybody in, which excludes all else of auth',
-      'config.yml:5:3 auth.issuer: gives tokens to those who log in, which takes auth.htpasswd or auth.mtls',
+      'config.yml:4:3 auth.none: turns authentication off, which excludes all other keys of auth (remove them, or auth.none)',
+      'config.yml:5:3 auth.issuer: issues tokens to clients that log in, which requires auth.htpasswd or auth.mtls',
       'config.yml:5:22 auth.issuer.lifetime: must be a duration such as 30s, 10m or 168h, and longer than 0',
     ],
   },
   {
-    what: 'rules about nobody, about too many, and with words that there are not',
+    what: 'rules without a caller, with too many, and with unknown words',
     text: `${MINIMAL}auth:\n  htpasswd: {realm: r, path: p}\n  policy:\n    - {actions: [pull]}\n    - {users: [a], anonymous: true, actions: [pull]}\n    - {groups: [g], actions: [read]}\n    - {users: [a]}\n`,
     problems: [
-      'config.yml:6:7 auth.policy[0]: must say whom it is about: users, groups, or anonymous: true',
-      'config.yml:7:7 auth.policy[1]: is about everybody already (anonymous), and names users or groups as well',
+      'config.yml:6:7 auth.policy[0]: must have users, groups, or anonymous: true',
+      'config.yml:7:7 auth.policy[1]: applies to everyone (anonymous), and also names users or groups: keep one of them',
       'config.yml:8:31 auth.policy[2].actions[0]: must be pull, push, delete or *',
       'config.yml:9:7 auth.policy[3].actions: is required',
     ],
@@ -201,7 +199,7 @@ const cases: readonly Case[] = [
     problems: ['config.yml:4:53 auth.token.jwksurl: must not contain a user name or password'],
   },
   {
-    what: 'a token server with keys or algorithms that make no sense',
+    what: 'a token server with invalid keys or algorithms',
     text: `${MINIMAL}auth:\n  token: {realm: r, service: s, issuer: i, jwksurl: "ftp://a", signingalgorithms: [none]}\n`,
     problems: [
       'config.yml:4:53 auth.token.jwksurl: must be an http or https URL',
@@ -212,8 +210,8 @@ const cases: readonly Case[] = [
     what: 'certificates by ACME',
     text: `${MINIMAL}http: {tls: {letsencrypt: {email: a@b.example}}}\n`,
     problems: [
-      'config.yml:3:27 http.tls.letsencrypt.cachefile: is required to get a certificate',
-      'config.yml:3:27 http.tls.letsencrypt.hosts: is required to get a certificate',
+      'config.yml:3:27 http.tls.letsencrypt.cachefile: is required to obtain a certificate',
+      'config.yml:3:27 http.tls.letsencrypt.hosts: is required to obtain a certificate',
     ],
   },
   {
@@ -234,13 +232,13 @@ describe('a configuration that cannot be used', () => {
     expect(await problemsOf(text)).toEqual(problems);
   });
 
-  it('says everything in one error, a line each', async () => {
+  it('reports all problems in one error, one line each', async () => {
     const err = await loadConfig({ file: '/nonexistent/config.yml', env: {} }).catch((err: unknown) => err);
     expect(err).toBeInstanceOf(ConfigError);
     expect(String(err)).toBe('ConfigError: invalid configuration:\n  /nonexistent/config.yml: cannot be read (ENOENT)');
   });
 
-  it('repeats no value, as it may be a secret', async () => {
+  it('repeats no value, because it may be a secret', async () => {
     const texts = [
       `${MINIMAL}proxy: {remoteurl: "https://me:hunter2@a.example", passwrod: hunter2, ttl: hunter2}\n`,
       `${MINIMAL}proxy: {password: {hunter2: hunter2}}\nhttp: {addr: hunter2, host: hunter2, draintimeout: hunter2}\n`,
@@ -261,7 +259,7 @@ describe('a configuration that cannot be used', () => {
     expect(fromVariable.join('\n')).not.toContain('hunter2');
   });
 
-  it('survives aliases that multiply, and brackets without end', async () => {
+  it('survives aliases that multiply, and deep nesting', async () => {
     const laughs = [...'bcdefghij'].map((name, i) => `${name}: &${name} [${`*${'abcdefghij'[i]},`.repeat(9)}]`);
     expect(await problemsOf(['a: &a [1]', ...laughs].join('\n'))).toContainEqual(
       expect.stringContaining('more than 20000 values, aliases followed'),

@@ -77,7 +77,7 @@ describe('proxy.remoteurl', () => {
     ]);
   });
 
-  it('uses username and password, and exec before them', async () => {
+  it('uses username and password, or exec instead of them', async () => {
     const user = await proxyOf('{remoteurl: "https://a.example", username: u, password: p}');
     expect(user?.upstreams[0]?.credentials).toEqual([{ kind: 'static', username: 'u', password: 'p' }]);
     const exec = await proxyOf(
@@ -90,13 +90,13 @@ describe('proxy.remoteurl', () => {
     expect(once?.upstreams[0]?.credentials).toEqual([{ kind: 'exec', command: 'helper', lifetimeMs: undefined }]);
   });
 
-  it('warns of half a login', async () => {
+  it('warns about a user name without a password', async () => {
     expect(await warningsOf(`${MINIMAL}proxy: {remoteurl: "https://a.example", username: u}\n`)).toEqual([
-      'config.yml:3:41 proxy.username: has no effect without proxy.password: upstreams are asked anonymously',
+      'config.yml:3:41 proxy.username: has no effect without proxy.password: upstreams are used anonymously',
     ]);
   });
 
-  it('leaves a quarter of the slots to the others where there are several upstreams', async () => {
+  it('leaves a quarter of the slots to the other upstreams', async () => {
     const two =
       'upstreams: [{name: a.example, remoteurl: "https://a.example", default: true}, {name: b.example, remoteurl: "https://b.example"}]';
     expect((await proxyOf(`{${two}}`))?.fills).toMatchObject({ maxConcurrent: 32, maxPerUpstream: 24 });
@@ -104,14 +104,14 @@ describe('proxy.remoteurl', () => {
     expect(few?.fills).toMatchObject({ maxConcurrent: 2, maxPerUpstream: 2, minRate: 0 });
   });
 
-  it('absent, as are upstreams, leaves a plain registry', async () => {
+  it('and upstreams absent mean a registry without upstreams', async () => {
     expect(await proxyOf('{offline: true}')).toBeUndefined();
     expect(await proxyOf('{upstreams: []}')).toBeUndefined();
   });
 });
 
 describe('proxy.upstreams', () => {
-  it('takes every key', async () => {
+  it('accepts every key', async () => {
     const { config } = await load(`${MINIMAL}
 proxy:
   offline: true
@@ -185,17 +185,17 @@ proxy:
     });
   });
 
-  it('says that pushes do not go through the proxy of the environment', async () => {
+  it('warns that pushes do not use the proxy of the environment', async () => {
     const text = (push: string) =>
       `version: 0.1\nstorage: {inmemory: {}}\nproxy: {upstreams: [{remoteurl: "https://a.example", push: ${push}}]}\n`;
     const env = { HTTPS_PROXY: 'http://secret@p' };
-    const said = ['proxy.upstreams: pushes to a.example go there directly, whatever HTTP_PROXY and HTTPS_PROXY say'];
-    expect(await warningsOf(text('passthrough'), env)).toEqual(said);
+    const warning = ['proxy.upstreams: pushes to a.example are sent directly: HTTP_PROXY and HTTPS_PROXY do not apply'];
+    expect(await warningsOf(text('passthrough'), env)).toEqual(warning);
     expect(await warningsOf(text('passthrough'), { HTTP_PROXY: 'http://p' })).toEqual([]);
     expect(await warningsOf(text('"off"'), env)).toEqual([]);
   });
 
-  it('stores below the name, unless storeprefix says otherwise', async () => {
+  it('stores below the name, unless storeprefix is set', async () => {
     const proxy = await proxyOf(
       '{upstreams: [{remoteurl: "https://ghcr.io"}, {remoteurl: "https://quay.io", storeprefix: mirror/quay}, {remoteurl: "https://registry-1.docker.io"}]}',
     );
@@ -206,7 +206,7 @@ proxy:
     ]);
   });
 
-  it('has the only one for its default, unless that says no, and none of several', async () => {
+  it('has a single one as default, unless it has default: false, and none of several', async () => {
     const defaults = async (yaml: string) => (await proxyOf(yaml))?.upstreams.map(({ isDefault }) => isDefault);
     expect(await defaults('{upstreams: [{remoteurl: "https://ghcr.io"}]}')).toEqual([true]);
     expect(await defaults('{upstreams: [{remoteurl: "https://ghcr.io", default: false}]}')).toEqual([false]);
@@ -215,7 +215,7 @@ proxy:
     );
   });
 
-  it('names token servers that credentials may go to, one or several', async () => {
+  it('accepts one or several token servers that may get credentials', async () => {
     const entry = (realm: string) => `{exec: helper, realm: ${realm}}`;
     const proxy = await proxyOf(
       `{upstreams: [{remoteurl: "https://a.example", credentials: [${entry('auth.example')}, ${entry('[a.b, "c.d:8443"]')}]}]}`,
@@ -226,7 +226,7 @@ proxy:
     ]);
   });
 
-  it('gives username and password to the default upstream alone, before its own credentials', async () => {
+  it('uses username and password for the default upstream only, before its own credentials', async () => {
     const proxy = await proxyOf(
       '{username: u, password: p, upstreams: [{remoteurl: "https://a.example"}, {remoteurl: "https://b.example", default: true, credentials: [{file: f}]}]}',
     );
@@ -238,9 +238,9 @@ proxy:
 
   it.each([
     [
-      'remoteurl beside the list',
+      'remoteurl next to the list',
       '{remoteurl: "https://a.example", upstreams: [{remoteurl: "https://b.example"}]}',
-      ['9 proxy.remoteurl: excludes proxy.upstreams; make it an entry of that list'],
+      ['9 proxy.remoteurl: excludes proxy.upstreams (add it to that list)'],
     ],
     [
       'two defaults',
@@ -258,14 +258,14 @@ proxy:
       ['101 proxy.upstreams[1].aliases[1]: a.example already means upstreams[0]'],
     ],
     [
-      'a name that is an alias of Docker Hub by itself',
+      'a name that is a known alias of Docker Hub',
       '{upstreams: [{name: docker.io, remoteurl: "https://a.example"}, {name: index.docker.io, remoteurl: "https://b.example"}]}',
       ['79 proxy.upstreams[1].name: index.docker.io already means upstreams[0]'],
     ],
     [
-      'pushes that would go around the proxy',
+      'pushes that would bypass the proxy',
       '{upstreams: [{remoteurl: "https://a.example", httpproxy: "http://p", push: passthrough}]}',
-      ['83 proxy.upstreams[0].push: pushes cannot go through httpproxy: leave one of the two out'],
+      ['83 proxy.upstreams[0].push: pushes cannot go through httpproxy (remove one of the two)'],
     ],
     ['no remoteurl', '{upstreams: [{name: a}]}', ['21 proxy.upstreams[0].remoteurl: is required']],
     [
@@ -288,7 +288,7 @@ proxy:
       ['20 proxy.remoteurl: must not contain a query or fragment'],
     ],
     [
-      'a name that is no host',
+      'a name that is not a host',
       '{upstreams: [{name: a/b, remoteurl: "https://a.example", storeprefix: ../x}]}',
       [
         '28 proxy.upstreams[0].name: must be a host name such as ghcr.io, in lower case',
@@ -296,7 +296,7 @@ proxy:
       ],
     ],
     [
-      'a regular expression that is none',
+      'an invalid regular expression',
       '{upstreams: [{remoteurl: "https://a.example", tags: {rules: [{match: "v(", ttl: 1h}]}}]}',
       ["77 proxy.upstreams[0].tags.rules[0].match: must be a regular expression in Go's syntax: missing closing )"],
     ],
@@ -311,7 +311,7 @@ proxy:
       ],
     ],
     [
-      'timeouts that are none',
+      'invalid timeouts',
       '{upstreams: [{remoteurl: "https://a.example", timeouts: {connect: 0, idle: -1s, headers: 40d}}]}',
       [
         '74 proxy.upstreams[0].timeouts.connect: must be a duration such as 30s, 10m or 168h, and longer than 0',
@@ -329,11 +329,11 @@ proxy:
       ],
     ],
     [
-      'a login that nobody gets',
+      'a login without a default upstream',
       '{username: u, password: p, upstreams: [{remoteurl: "https://a.example", default: no}]}',
       [
-        '9 proxy.username: is for the default upstream, and there is none',
-        '22 proxy.password: is for the default upstream, and there is none',
+        '9 proxy.username: is for the default upstream, but none is (set default: true at one of proxy.upstreams)',
+        '22 proxy.password: is for the default upstream, but none is (set default: true at one of proxy.upstreams)',
       ],
     ],
     [
@@ -349,8 +349,8 @@ proxy:
     ['{username: u}', 'must have one of username and password, file, dockerconfig, or exec'],
     ['{password: p}', 'has a password and no username'],
     ['{file: f, exec: e}', 'must have one of username and password, file, dockerconfig, or exec'],
-    ['{username: u, dockerconfig: d}', 'cannot have a username with dockerconfig, which brings its own'],
-    ['{username: u, exec: e}', 'cannot have a username with exec, which brings its own'],
+    ['{username: u, dockerconfig: d}', 'cannot have a username with dockerconfig, which provides one'],
+    ['{username: u, exec: e}', 'cannot have a username with exec, which provides one'],
     ['{file: f, lifetime: 1h}', 'has a lifetime, which only exec can have'],
   ])('refuses the credentials %s', async (entry, problem) => {
     expect(await proxyProblems(`{upstreams: [{remoteurl: "https://a.example", credentials: [${entry}]}]}`)).toEqual([

@@ -21,7 +21,7 @@ describe('redis', () => {
     ]);
   });
 
-  it('has the defaults of distribution, and a pull does not wait for it', async () => {
+  it('has the defaults of distribution, and a short deadline for pulls', async () => {
     expect(await redisOf('{addrs: ["redis:6379"]}')).toEqual({
       topology: { kind: 'standalone', address: { host: 'redis', port: 6379 } },
       username: undefined,
@@ -38,7 +38,7 @@ describe('redis', () => {
     });
   });
 
-  it('is one server by one address, Sentinel by a master’s name, and a cluster by several addresses', async () => {
+  it('is one server with one address, Sentinel with a master’s name, and a cluster with several addresses', async () => {
     expect((await redisOf('{addr: ":6379"}'))?.topology).toEqual({
       kind: 'standalone',
       address: { host: 'localhost', port: 6379 },
@@ -64,7 +64,7 @@ describe('redis', () => {
     });
   });
 
-  it('takes its options, also from the environment', async () => {
+  it('accepts its options, also from the environment', async () => {
     const text = `{addrs: ["a:1"], username: u, db: 5, clientname: c, protocol: 2, dialtimeout: 1s, readtimeout: 10ms,
   disableidentity: true, maxredirects: 5}`;
     expect(await redisOf(text, { REGISTRY_REDIS_PASSWORD: 'p' })).toMatchObject({
@@ -86,7 +86,7 @@ describe('redis', () => {
     });
   });
 
-  it('speaks TLS as soon as one of its options is given', async () => {
+  it('uses TLS when any of its options is set', async () => {
     const tlsOf = async (tls: string) => (await redisOf(`{addrs: ["a:1"], tls: ${tls}}`))?.tls;
     expect(await tlsOf('{}')).toBe(undefined);
     expect(await tlsOf('{enabled: false, rootcas: [ca.pem]}')).toBe(undefined);
@@ -102,18 +102,18 @@ describe('redis', () => {
       caFiles: [],
     });
     expect(await warningsOf(`${MINIMAL}redis: {addrs: ["a:1"], tls: {certificate: c.pem}}\n`)).toEqual([
-      'config.yml:3:25 redis.tls: a client certificate needs both certificate and key: none is sent',
+      'config.yml:3:25 redis.tls: no client certificate is sent: it needs both certificate and key',
     ]);
   });
 
-  it('names the options that have no meaning here', async () => {
+  it('warns about options without effect', async () => {
     const text =
       'redis: {addrs: ["a:1"], poolsize: 64, maxretries: 3, writetimeout: 1s, readonly: true, routerandomly: no}';
     expect((await warningsOf(`${MINIMAL}${text}\n`)).map((warning) => warning.replace(/^\S+ /, ''))).toEqual([
       'redis.poolsize: not honoured by this version: one connection carries all commands',
-      'redis.maxretries: not honoured by this version: nobody waits for a second try',
-      'redis.writetimeout: not honoured by this version: redis.readtimeout is for the command and its answer',
-      'redis.readonly: not honoured by this version: masters are asked',
+      'redis.maxretries: not honoured by this version: commands are not retried',
+      'redis.writetimeout: not honoured by this version: redis.readtimeout covers the command and its reply',
+      'redis.readonly: not honoured by this version: masters are used',
     ]);
   });
 
@@ -129,7 +129,7 @@ describe('storage.cache', () => {
   const descriptorsOf = async (cache: string, redis = 'redis: {addrs: ["a:1"]}') =>
     (await load(`version: 0.1\nstorage: {inmemory: {}, cache: ${cache}}\n${redis}\n`)).config.descriptors;
 
-  it('is shared where there is a Redis, unless it is to be in memory', async () => {
+  it('is shared through Redis, unless it is set to memory', async () => {
     expect(await descriptorsOf('{}')).toEqual({ shared: true, maxEntries: 50_000 });
     expect(await descriptorsOf('{blobdescriptor: redis}')).toEqual({ shared: true, maxEntries: 50_000 });
     expect(await descriptorsOf('{layerinfo: inmemory, blobdescriptorsize: 10}')).toEqual({
@@ -143,16 +143,16 @@ describe('storage.cache', () => {
     });
   });
 
-  it('in Redis needs one', async () => {
+  it('in Redis requires Redis', async () => {
     expect(await problemsOf('version: 0.1\nstorage: {inmemory: {}, cache: {blobdescriptor: redis}}\n')).toEqual([
-      'config.yml:2:49 storage.cache.blobdescriptor: needs redis.addrs',
+      'config.yml:2:49 storage.cache.blobdescriptor: requires redis.addrs',
     ]);
   });
 
-  it('of another kind is kept in memory, with a warning', async () => {
+  it('of an unknown kind is in memory, with a warning', async () => {
     const text = 'version: 0.1\nstorage: {inmemory: {}, cache: {blobdescriptor: memcached}}\n';
     expect(await warningsOf(text)).toEqual([
-      'config.yml:2:49 storage.cache.blobdescriptor: neither redis nor inmemory: descriptors are kept in memory',
+      'config.yml:2:49 storage.cache.blobdescriptor: unknown value, inmemory is used (use redis or inmemory)',
     ]);
   });
 });

@@ -37,7 +37,7 @@ describe('storage.s3', () => {
     });
   });
 
-  it('takes every option that distribution has, and ours', async () => {
+  it('accepts every option of distribution, and those of Layover', async () => {
     const { driver } = await storageOf(
       `version: 0.1
 storage:
@@ -101,7 +101,7 @@ storage:
     ['regionendpoint: "minio:9000", secure: false', 'http://minio:9000'],
     ['regionendpoint: "http://minio:9000"', 'http://minio:9000'],
     ['regionendpoint: "https://minio", secure: false', 'https://minio'],
-  ])('{%s} speaks to %s, with the bucket in the path and no new checksums', async (options, endpoint) => {
+  ])('{%s} uses %s, with the bucket in the path and no new checksums', async (options, endpoint) => {
     const { driver } = await storageOf(file(`bucket: b, ${options}`));
     expect(driver).toMatchObject({ endpoint, forcePathStyle: true, checksums: 'when_required', region: undefined });
   });
@@ -135,7 +135,7 @@ storage:
     ['bucket: b, region: r, secretkey: a', ['config.yml:3:7 storage.s3.accesskey: is required with a secretkey']],
     [
       'bucket: b, region: r, v4auth: false',
-      ['config.yml:3:38 storage.s3.v4auth: must be true: requests are signed by version 4 alone'],
+      ['config.yml:3:38 storage.s3.v4auth: must be true: requests are signed with version 4 only'],
     ],
     ['bucket: b, region: r, keyid: k', ['config.yml:3:37 storage.s3.keyid: has no effect without encrypt: true']],
     [
@@ -160,9 +160,9 @@ storage:
     expect(await problemsOf(file(options))).toEqual(problems);
   });
 
-  it('says that Amazon S3 is not spoken to without encryption', async () => {
+  it('warns that Amazon S3 is never used without encryption', async () => {
     expect(await warningsOf(file('bucket: b, region: r, secure: false'))).toEqual([
-      'config.yml:3:30 storage.s3.secure: Amazon S3 is spoken to by https all the same',
+      'config.yml:3:30 storage.s3.secure: has no effect: Amazon S3 always uses HTTPS',
     ]);
   });
 
@@ -176,9 +176,9 @@ describe('redirects to the storage', () => {
   const S3 = 'bucket: b, region: r';
   it.each([
     ['s3', file(S3), true],
-    ['s3, switched off', file(S3, '  redirect: {disable: true}\n'), false],
-    ['s3 with a tier, which is there to be used', file(S3, '  tier: {directory: /t}\n'), false],
-    ['s3 with a tier, switched on', file(S3, '  tier: {directory: /t}\n  redirect: {disable: false}\n'), true],
+    ['s3, turned off', file(S3, '  redirect: {disable: true}\n'), false],
+    ['s3 with a tier, which is used instead', file(S3, '  tier: {directory: /t}\n'), false],
+    ['s3 with a tier, turned on', file(S3, '  tier: {directory: /t}\n  redirect: {disable: false}\n'), true],
     ['a driver without URLs', 'version: 0.1\nstorage: inmemory\n', false],
     [
       'a driver without URLs, with middleware that has them',
@@ -191,7 +191,7 @@ describe('redirects to the storage', () => {
 });
 
 describe('storage.tier', () => {
-  it('has 10 GiB unless it says otherwise', async () => {
+  it('has 10 GiB by default', async () => {
     const tierOf = async (tier: string) =>
       (await storageOf(`version: 0.1\nstorage: {inmemory: {}, tier: {${tier}}}\n`)).tier;
     expect(await tierOf('directory: /t')).toEqual({ directory: '/t', maxBytes: 10 * 1024 * MIB });
@@ -205,7 +205,7 @@ describe('storage.tier', () => {
 describe('middleware.storage', () => {
   const middleware = (entries: string) => `version: 0.1\nstorage: inmemory\nmiddleware:\n  storage: [${entries}]\n`;
 
-  it('is read in order, without what is disabled', async () => {
+  it('is applied in order, without disabled entries', async () => {
     const text = middleware(
       [
         '{name: redirect, options: {baseurl: "https://a.example/b"}}',
@@ -233,7 +233,7 @@ describe('middleware.storage', () => {
     ['{name: redirect, options: {baseurl: a}}', 'middleware.storage[0].options.baseurl: must be an http or https URL'],
     [
       '{name: rewrite, options: {baseurl: "https://a"}}',
-      'middleware.storage[0].options.baseurl: is no option of rewrite',
+      'middleware.storage[0].options.baseurl: is not an option of rewrite',
     ],
     [
       '{name: cloudfront, options: {baseurl: a, keypairid: K}}',
@@ -251,7 +251,7 @@ describe('middleware.storage', () => {
     expect((await problemsOf(middleware(entry))).map((each) => each.replace(/^\S+ /, ''))).toEqual([problem]);
   });
 
-  it('tells clients apart by the addresses of AWS, as distribution does', async () => {
+  it('distinguishes clients by the addresses of AWS, like distribution', async () => {
     const filtered = async (options: string) => {
       const entry = `{name: cloudfront, options: {baseurl: a, privatekey: b, keypairid: K, ${options}}}`;
       const loaded = await load(middleware(entry));

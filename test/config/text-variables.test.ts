@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { load, MINIMAL, problemsOf, warningsOf } from './config-file.ts';
 
-/** What a generator of passwords, or a person, may come up with. */
+/** Passwords that are special in YAML. */
 const SECRETS = [
   'plain',
   '#hash',
@@ -18,7 +18,7 @@ const SECRETS = [
   ']x',
   '- dash',
   '-dash',
-  '? ask',
+  '? query',
   '| pipe',
   '> more',
   'a: b',
@@ -56,7 +56,7 @@ async function passwordOf(password: string) {
 }
 
 describe('a secret in a variable', () => {
-  it.each(SECRETS)('is taken as it stands: %s', async (secret) => {
+  it.each(SECRETS)('is used literally: %s', async (secret) => {
     expect((await passwordOf(secret)).password).toBe(secret);
     const { config } = await load(`${MINIMAL}admin: {addr: "127.0.0.1:0"}\n`, { REGISTRY_ADMIN_TOKEN: secret });
     expect(config.admin.token).toBe(secret);
@@ -75,16 +75,16 @@ describe('a secret in a variable', () => {
     expect(await passwordOf(secret)).toEqual({ password: expected, warnings: [] });
   });
 
-  it('keeps quotes that YAML does not need, and says so', async () => {
+  it('keeps quotes that YAML does not need, with a warning', async () => {
     expect(await passwordOf('"quoted"')).toEqual({
       password: '"quoted"',
       warnings: [
-        'REGISTRY_PROXY_PASSWORD: its quotes are part of the value, as they protect nothing in it; leave them out if they are not',
+        'REGISTRY_PROXY_PASSWORD: its quotes are part of the value, because YAML needs none here (remove them if they are not)',
       ],
     });
   });
 
-  it('loses one line break at its end, which is how a file ends', async () => {
+  it('loses one line break at its end, as in a file', async () => {
     expect((await passwordOf('secret\n')).password).toBe('secret');
     expect((await passwordOf('secret\r\n')).password).toBe('secret');
     expect((await passwordOf('secret \n')).password).toBe('secret ');
@@ -92,7 +92,7 @@ describe('a secret in a variable', () => {
 
   it.each(['', ' ', '\n', '""', "''", '" "'])('that is empty is an error: %j', async (secret) => {
     const env = { REGISTRY_PROXY_PASSWORD: secret, REGISTRY_ADMIN_TOKEN: secret, REGISTRY_HTTP_SECRET: secret };
-    const reason = 'is empty: give it a value, or leave the key out (text that starts with # needs quotes in YAML)';
+    const reason = 'is empty: set a value, or remove the key (text that starts with # needs quotes in YAML)';
     expect(await problemsOf(UPSTREAM, env)).toEqual([
       `REGISTRY_ADMIN_TOKEN admin.token: ${reason}`,
       `REGISTRY_HTTP_SECRET http.secret: ${reason}`,
@@ -100,9 +100,9 @@ describe('a secret in a variable', () => {
     ]);
   });
 
-  it('is not lost in a section that is set as a whole', async () => {
+  it('is kept in a section that is set as a whole', async () => {
     expect(await problemsOf(MINIMAL, { REGISTRY_ADMIN: 'token: #x' })).toEqual([
-      'REGISTRY_ADMIN admin.token: is empty: give it a value, or leave the key out (text that starts with # needs quotes in YAML)',
+      'REGISTRY_ADMIN admin.token: is empty: set a value, or remove the key (text that starts with # needs quotes in YAML)',
     ]);
   });
 });
@@ -135,7 +135,7 @@ proxy:
     ]);
   });
 
-  it('of S3 is one, too', async () => {
+  it('of S3 is an error too', async () => {
     const s3 = 'version: 0.1\nstorage: {s3: {bucket: b, region: r, accesskey: "", secretkey: ""}}\n';
     expect((await problemsOf(s3)).map(placeOf)).toEqual(['config.yml:2:53 storage.s3.secretkey']);
   });
@@ -146,7 +146,7 @@ function placeOf(problem: string): string {
 }
 
 describe('other text in a variable', () => {
-  it('is taken as it stands, but for space around it, and without quotes around all of it', async () => {
+  it('is used literally, without surrounding space and quotes', async () => {
     const { config, warnings } = await load(MINIMAL, {
       REGISTRY_LOG_FIELDS_TEAM: 'a: b #c',
       REGISTRY_LOG_FIELDS_CLUSTER_NAME: ' {x} ',
@@ -169,7 +169,7 @@ describe('other text in a variable', () => {
     expect(config.auth?.groups).toEqual({ core_team: ['alice'], ops: ['bob'] });
   });
 
-  it('means the header or field of the file that has this name', async () => {
+  it('sets the header or field of the file with this name', async () => {
     const { config } = await load(`${MINIMAL}http: {headers: {X-Team: [a]}}\nlog: {fields: {cluster-name: a}}\n`, {
       REGISTRY_HTTP_HEADERS_X_TEAM: 'b',
       REGISTRY_LOG_FIELDS_CLUSTER_NAME: 'b',
@@ -178,7 +178,7 @@ describe('other text in a variable', () => {
     expect(config.log.fields).toEqual({ 'cluster-name': 'b' });
   });
 
-  it('says no prefix by two quotes, and nothing by nothing', async () => {
+  it('sets no prefix with two quotes, and nothing when it is empty', async () => {
     const env = { REGISTRY_PROXY_UPSTREAMS_0_REMOTEURL: 'https://a.example' };
     const prefix = async (text: string) =>
       (await load(MINIMAL, { ...env, REGISTRY_PROXY_UPSTREAMS_0_STOREPREFIX: text })).config.proxy?.upstreams[0]
@@ -237,12 +237,12 @@ describe('variables of other programs', () => {
     expect(notices).toEqual([`${name}_PORT: set by Kubernetes for a Service, ignored (and 7 more like it)`]);
   });
 
-  it('are ignored of an IPv6 cluster, and one by one', async () => {
+  it('are ignored in an IPv6 cluster, and individually', async () => {
     const env = { REGISTRY_AUTH_SERVICE_HOST: 'fd00::7', REGISTRY_STORAGE_PORT: 'udp://[fd00::7]:53' };
     expect(await warningsOf(MINIMAL, env)).toEqual([]);
   });
 
-  it('leave keys that look like theirs alone', async () => {
+  it('do not include keys that look like theirs', async () => {
     const { config } = await load(MINIMAL, {
       ...service('REGISTRY_HTTP'),
       REGISTRY_HTTP_ADDR: ':5003',
@@ -254,7 +254,7 @@ describe('variables of other programs', () => {
     expect(config.log.fields).toEqual({ port: 'tcp://10.0.0.9:1', service_host: '10.0.0.9' });
   });
 
-  it('are not those with a value that Kubernetes does not make: a driver that there is not stays an error', async () => {
+  it('are not those with a value that Kubernetes never sets: an unknown driver is still an error', async () => {
     expect(await problemsOf(MINIMAL, { REGISTRY_AUTH_PORT: '5000' })).toEqual([
       expect.stringContaining('REGISTRY_AUTH_PORT auth.port: unknown key "port"'),
     ]);
@@ -264,6 +264,6 @@ describe('variables of other programs', () => {
     const { config, warnings, notices } = await load(MINIMAL, { REGISTRY_AUTH_FILE: '/run/auth.json' });
     expect(config.auth).toBeUndefined();
     expect(warnings).toEqual([]);
-    expect(notices).toEqual(['REGISTRY_AUTH_FILE: a setting of podman, buildah and skopeo, ignored']);
+    expect(notices).toEqual(['REGISTRY_AUTH_FILE: set for podman, buildah and skopeo, ignored']);
   });
 });

@@ -9,12 +9,12 @@ const COLLECTOR = 'http://collector:4318';
 
 describe('traces', () => {
   it.each<[title: string, text: string, env: Environment]>([
-    ['nothing asks for them', '', {}],
+    ['nothing turns them on', '', {}],
     ['there is only a service name', '', { OTEL_SERVICE_NAME: 'a' }],
-    ['the file says so', 'tracing: {enabled: false}', { OTEL_EXPORTER_OTLP_ENDPOINT: COLLECTOR }],
+    ['the file turns them off', 'tracing: {enabled: false}', { OTEL_EXPORTER_OTLP_ENDPOINT: COLLECTOR }],
     ['the SDK is disabled', '', { OTEL_SDK_DISABLED: 'true', OTEL_TRACES_EXPORTER: 'otlp' }],
     ['there is no exporter', '', { OTEL_TRACES_EXPORTER: 'none', OTEL_EXPORTER_OTLP_ENDPOINT: COLLECTOR }],
-    ['the endpoint is none', '', { OTEL_EXPORTER_OTLP_ENDPOINT: 'collector' }],
+    ['the endpoint is not a URL', '', { OTEL_EXPORTER_OTLP_ENDPOINT: 'collector' }],
   ])('are off when %s', async (_title, text, env) => {
     expect(await tracingOf(text, env)).toBeUndefined();
   });
@@ -42,7 +42,7 @@ describe('traces', () => {
     expect((await tracingOf(text, env))?.url).toBe(url);
   });
 
-  it('are what the environment says where the file says nothing', async () => {
+  it('follow the environment where the file has no value', async () => {
     const env = {
       OTEL_TRACES_EXPORTER: 'otlp',
       OTEL_EXPORTER_OTLP_HEADERS: 'a=1, b=x%3Dy,broken,=3',
@@ -80,20 +80,20 @@ describe('traces', () => {
     ['parentbased_traceidratio', '0.1', { ratio: 0.1, isParentBased: true }],
     ['parentbased_traceidratio', 'much', { ratio: 1, isParentBased: true }],
     ['toString', undefined, { ratio: 1, isParentBased: true }],
-  ])('are sampled by OTEL_TRACES_SAMPLER=%s %s', async (name, argument, sampler) => {
+  ])('are sampled with OTEL_TRACES_SAMPLER=%s %s', async (name, argument, sampler) => {
     const env = { OTEL_TRACES_EXPORTER: 'otlp', OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: argument };
     expect((await tracingOf('', env))?.sampler).toEqual(sampler);
   });
 
-  it('warn of what they are not told of', async () => {
+  it('warn about unsupported settings', async () => {
     expect(await warningsOf(MINIMAL, { OTEL_TRACES_EXPORTER: 'zipkin' })).toEqual([
-      'OTEL_TRACES_EXPORTER: only otlp and none are known',
+      'OTEL_TRACES_EXPORTER: not supported; use otlp or none',
     ]);
     const env = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_TRACES_SAMPLER: 'xray' };
     expect(await warningsOf(`${MINIMAL}tracing: {enabled: true, propagateto: [ghcr.io]}`, env)).toEqual([
-      'OTEL_EXPORTER_OTLP_PROTOCOL: traces are sent by HTTP, which is another port',
-      'OTEL_TRACES_SAMPLER: no such sampler, every trace is kept',
-      'tracing.propagateto: there is no upstream ghcr.io',
+      'OTEL_EXPORTER_OTLP_PROTOCOL: grpc is not supported; traces are sent by HTTP, usually to port 4318',
+      'OTEL_TRACES_SAMPLER: unknown sampler, every trace is sampled; use one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio',
+      'tracing.propagateto: upstream ghcr.io is not configured (add it to proxy.upstreams)',
     ]);
   });
 });

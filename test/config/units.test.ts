@@ -32,13 +32,13 @@ describe('a duration of distribution', () => {
   });
 });
 
-describe('a duration of ours', () => {
-  it('knows days', () => {
+describe("a duration of Layover's own keys", () => {
+  it('may be in days', () => {
     expect(parseOwnDurationMs('7d')).toBe(604_800_000);
     expect(parseOwnDurationMs('1d12h')).toBe(129_600_000);
   });
 
-  it('takes no number without a unit, except 0', () => {
+  it('needs a unit, except for 0', () => {
     expect(parseOwnDurationMs('0')).toBe(0);
     expect(parseOwnDurationMs('300')).toBeUndefined();
   });
@@ -78,7 +78,7 @@ describe('an address', () => {
   });
 });
 
-it('reads the words of YAML 1.1 as booleans, as distribution does', () => {
+it('reads the words of YAML 1.1 as booleans, like distribution', () => {
   expect(['true', 'yes', 'ON', 'y'].map(parseBoolean)).toEqual([true, true, true, true]);
   expect(['False', 'no', 'off', 'n'].map(parseBoolean)).toEqual([false, false, false, false]);
   expect(parseBoolean('1')).toBeUndefined();

@@ -38,10 +38,10 @@ function pushed(storage: string, start: (config: ConfigObject) => Promise<Starte
   ];
 }
 
-const onFilesystem = (config: ConfigObject) => Layover.start({ config: { ...config, storage: DELETES } });
+const onFilesystem = (config: ConfigObject) => Layover.startProcess({ config: { ...config, storage: DELETES } });
 
 const inMemory = (config: ConfigObject) =>
-  Layover.start({ config: { ...config, storage: { filesystem: undefined, inmemory: {}, ...DELETES } } });
+  Layover.startProcess({ config: { ...config, storage: { filesystem: undefined, inmemory: {}, ...DELETES } } });
 
 async function onS3(config: ConfigObject, redirect: ConfigObject = { disable: true }): Promise<StartedScene | string> {
   const program = await findVersitygw();
@@ -55,7 +55,7 @@ async function onS3(config: ConfigObject, redirect: ConfigObject = { disable: tr
     secretkey: SECRET_KEY,
     rootdirectory: randomUUID(),
   };
-  const layover = await Layover.start({
+  const layover = await Layover.startProcess({
     config: { ...config, storage: { filesystem: undefined, s3, redirect, ...DELETES } },
   });
   return {
@@ -90,7 +90,7 @@ const released = readingWorkflows(reading);
 async function startCache(): Promise<StartedScene> {
   const upstream = await startStored({});
   const upstreams = [{ name: 'upstream.example', remoteurl: upstream.url, default: true }];
-  const cache = await Layover.start({ config: { proxy: { upstreams } } });
+  const cache = await Layover.startProcess({ config: { proxy: { upstreams } } });
   return {
     url: cache.url,
     async [Symbol.asyncDispose]() {
@@ -104,7 +104,7 @@ async function startStored(storage: ConfigObject): Promise<StartedScene> {
   const directory = await temporaryDirectory();
   const dataDirectory = join(directory.path, 'data');
   await writeDistributionLayout(dataDirectory, images);
-  const layover = await Layover.start({ dataDirectory, config: { storage } });
+  const layover = await Layover.startProcess({ dataDirectory, config: { storage } });
   return {
     url: layover.url,
     async [Symbol.asyncDispose]() {

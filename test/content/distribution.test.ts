@@ -9,7 +9,8 @@ import { filesBelow } from '../support/data-directory.ts';
 import { findProgram } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { createContent, openContent, writeFixture } from './content-under-test.ts';
-import { pushFixture, startDockerRegistry } from './docker-registry.ts';
+import { startDockerRegistryOn } from '../support/docker-registry.ts';
+import { pushFixture } from './push-fixture.ts';
 import { imageFixture } from './image-fixture.ts';
 
 const program = await findProgram('docker-registry');
@@ -20,7 +21,7 @@ const REPOSITORIES = ['library/alpine', 'a', 'a/b/c'];
 describe.skipIf(program === undefined)('a directory shared with docker-registry', () => {
   it('is read as docker-registry wrote it', async () => {
     await using directory = await temporaryDirectory();
-    await using registry = await startDockerRegistry(program as string, directory.path);
+    await using registry = await startDockerRegistryOn(program as string, directory.path);
     const fixture = imageFixture();
     for (const repository of REPOSITORIES) await pushFixture(registry.url, repository, fixture);
 
@@ -49,7 +50,7 @@ describe.skipIf(program === undefined)('a directory shared with docker-registry'
     const fixture = imageFixture();
     for (const repository of REPOSITORIES) await writeFixture(content, repository, fixture);
 
-    await using registry = await startDockerRegistry(program as string, content.root);
+    await using registry = await startDockerRegistryOn(program as string, content.root);
     for (const repository of REPOSITORIES) {
       const base = `${registry.url}/v2/${repository}`;
       for (const { digest } of fixture.blobs) {
@@ -71,7 +72,7 @@ describe.skipIf(program === undefined)('a directory shared with docker-registry'
 
   it('holds the same files with the same bytes, whichever of the two writes an image', async () => {
     await using directory = await temporaryDirectory();
-    await using registry = await startDockerRegistry(program as string, directory.path);
+    await using registry = await startDockerRegistryOn(program as string, directory.path);
     await using content = await createContent();
     const fixture = imageFixture();
     await pushFixture(registry.url, 'library/alpine', fixture);
@@ -81,7 +82,7 @@ describe.skipIf(program === undefined)('a directory shared with docker-registry'
 
   it('is still shared after Layover has deleted a link and replaced a tag', async () => {
     await using directory = await temporaryDirectory();
-    await using registry = await startDockerRegistry(program as string, directory.path);
+    await using registry = await startDockerRegistryOn(program as string, directory.path);
     const fixture = imageFixture();
     const [layer] = fixture.blobs;
     const [image] = fixture.manifests;

@@ -6,7 +6,7 @@ import { createContentStore } from '../../src/content/content-store.ts';
 import { tagIndexLinkPath, tagLinkPath, tagsPath } from '../../src/content/paths.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { StorageDriver } from '../../src/storage/driver.ts';
-import { measured } from '../../src/storage/measured.ts';
+import { withTiming } from '../../src/storage/timed-driver.ts';
 import { createContent } from './content-under-test.ts';
 import { jsonBytes } from './image-fixture.ts';
 
@@ -67,7 +67,7 @@ describe('the list of tags', () => {
     await rm(join(content.root, tagLinkPath('one', 'v11')));
     const read: string[] = [];
     const driver: StorageDriver = {
-      ...measured(content.driver, ({ action, path }) => {
+      ...withTiming(content.driver, ({ action, path }) => {
         if (action === 'GetContent') read.push(path);
       }),
     };

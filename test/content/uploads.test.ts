@@ -22,7 +22,7 @@ const openUploads = ({ driver, store }: Content) =>
 function farAway(content: Content): Content {
   const { staging } = content.driver;
   const far: StagingArea = {
-    ...{ minPieceBytes: 0, isFar: true },
+    ...{ minChunkBytes: 0, isRemote: true },
     create: (path) => staging.create(path),
     size: (path) => staging.size(path),
     hold: (path) => staging.hold(path),

@@ -6,9 +6,9 @@ import { UpstreamError, type UpstreamErrorKind } from '../../src/upstream/upstre
 const broken = (kind: UpstreamErrorKind, retryAfterMs?: number) =>
   new UpstreamError(kind, 'x', { upstream: 'docker.io', ...(retryAfterMs !== undefined && { retryAfterMs }) });
 
-describe('after a download broke', () => {
+describe('after a break of a download', () => {
   it.each<UpstreamErrorKind>(['network', 'timeout', 'unavailable', 'server', 'throttled'])(
-    'with %s the upstream is asked again, ever more patiently, and not for ever',
+    'with %s the request is repeated, after growing delays and not without end',
     (kind) => {
       const delays = Array.from({ length: 8 }, (_, breaks) => resumeDelayMs(broken(kind), breaks));
       const waited = delays.filter((delay) => delay !== undefined);
@@ -19,11 +19,14 @@ describe('after a download broke', () => {
     },
   );
 
-  it.each<UpstreamErrorKind>(['not-found', 'denied', 'unauthorized', 'protocol'])('with %s it is not', (kind) => {
-    expect(resumeDelayMs(broken(kind), 0)).toBeUndefined();
-  });
+  it.each<UpstreamErrorKind>(['not-found', 'denied', 'unauthorized', 'protocol'])(
+    'with %s it is not repeated',
+    (kind) => {
+      expect(resumeDelayMs(broken(kind), 0)).toBeUndefined();
+    },
+  );
 
-  it('the upstream is asked no sooner than it wants, unless that is longer than a client waits', () => {
+  it('a Retry-After is respected, unless it is longer than clients wait', () => {
     expect(resumeDelayMs(broken('throttled', 4_000), 0)).toBe(4_000);
     expect(resumeDelayMs(broken('throttled', 11_000), 0)).toBeUndefined();
   });

@@ -14,7 +14,7 @@ function reserving(size: number, { limit = Infinity } = {}) {
 }
 
 describe('space for a fill', () => {
-  it('is reserved a little ahead of the bytes, and no further than the blob goes', async () => {
+  it('is reserved a little ahead of the bytes, up to the size of the blob', async () => {
     const { reservation, reserved } = reserving(40 * MIB);
     await reservation.cover(0);
     expect(reserved).toEqual([MIB]);
@@ -25,14 +25,14 @@ describe('space for a fill', () => {
     expect(reserved.length).toBeLessThan(20);
   });
 
-  it('is never less than what is there', async () => {
+  it('is never less than the received bytes', async () => {
     const { reservation, reserved } = reserving(100 * MIB);
     await reservation.cover(0);
     await reservation.cover(50 * MIB);
     expect(reserved.at(-1)).toBeGreaterThanOrEqual(50 * MIB);
   });
 
-  it('that is not to be had is refused when the bytes come to it', async () => {
+  it('that is not available fails the fill when its bytes reach it', async () => {
     const { reservation } = reserving(40 * MIB, { limit: 2 * MIB });
     await reservation.cover(0);
     await reservation.cover(MIB);
@@ -40,7 +40,7 @@ describe('space for a fill', () => {
     await expect(reservation.settled()).rejects.toThrow('no space');
   });
 
-  it('is not needed for nothing', async () => {
+  it('is not reserved for an empty blob', async () => {
     const { reservation, reserved } = reserving(0);
     await reservation.cover(0);
     expect(reserved).toEqual([]);

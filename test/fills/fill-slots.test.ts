@@ -4,7 +4,7 @@ import { FillSlots } from '../../src/fills/fill-slots.ts';
 
 const never = new AbortController().signal;
 
-/** Acquires a slot, and says whether it has been granted so far. */
+/** Acquires a slot, and reports whether it is granted by now. */
 function acquiring(slots: FillSlots, upstream: string, signal: AbortSignal = never) {
   let isGranted = false;
   const slot = slots.acquire(upstream, signal).then((release) => {
@@ -18,7 +18,7 @@ function acquiring(slots: FillSlots, upstream: string, signal: AbortSignal = nev
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('slots for fills', () => {
-  it('are limited in all, and given in order', async () => {
+  it('are limited in all, and granted in order', async () => {
     const slots = new FillSlots({ total: 1, perUpstream: 1, maxWaitMs: 60_000 });
     const first = acquiring(slots, 'a');
     const others = [acquiring(slots, 'b'), acquiring(slots, 'c')];
@@ -29,7 +29,7 @@ describe('slots for fills', () => {
     expect(others.map(({ isGranted }) => isGranted())).toEqual([true, false]);
   });
 
-  it('are limited per upstream, and one that waits for its own stands in the way of none', async () => {
+  it('are limited per upstream, and a fill that waits for one blocks no other upstream', async () => {
     const slots = new FillSlots({ total: 3, perUpstream: 2, maxWaitMs: 60_000 });
     const slow = ['slow', 'slow', 'slow'].map((upstream) => acquiring(slots, upstream));
     const other = acquiring(slots, 'other');
@@ -44,7 +44,7 @@ describe('slots for fills', () => {
     expect(slow[2]?.isGranted()).toBe(true);
   });
 
-  it('are wanted of those whose giving one up helps', async () => {
+  it('are wanted from fills whose slot a waiting fill could use', async () => {
     const slots = new FillSlots({ total: 3, perUpstream: 2, maxWaitMs: 60_000 });
     for (const upstream of ['slow', 'slow', 'slow']) acquiring(slots, upstream);
     expect([slots.isWanted('slow'), slots.isWanted('other')]).toEqual([true, false]);
@@ -54,7 +54,7 @@ describe('slots for fills', () => {
     expect([slots.isWanted('slow'), slots.isWanted('other')]).toEqual([true, true]);
   });
 
-  it('are not given to what does not wait any more', async () => {
+  it('are not granted to a fill that no longer waits', async () => {
     const slots = new FillSlots({ total: 1, perUpstream: 1, maxWaitMs: 60_000 });
     const first = acquiring(slots, 'a');
     const gone = new AbortController();
@@ -67,7 +67,7 @@ describe('slots for fills', () => {
     expect([left.isGranted(), last.isGranted(), slots.isQueued]).toEqual([false, true, false]);
   });
 
-  it('are exceeded by a fill that has waited too long, once', async () => {
+  it('are exceeded by a fill that has waited too long, by one', async () => {
     const slots = new FillSlots({ total: 1, perUpstream: 1, maxWaitMs: 20 });
     const first = acquiring(slots, 'a');
     const second = acquiring(slots, 'a');

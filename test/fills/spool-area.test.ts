@@ -27,13 +27,13 @@ async function setUp(options: { maxBytes?: number; keepMs?: number } = {}) {
   return {
     area,
     sizes,
-    /** Without what tells sources apart. */
+    /** Without the suffix for the source. */
     files: async () => (await readdir(directory)).map((file) => file.replace(/\..*$/, '')).sort(),
     breakLocks: async () => {
       await rm(`${directory}.locks`, { recursive: true });
       await writeFile(`${directory}.locks`, '');
     },
-    /** What an earlier fill left behind. */
+    /** A spool that an earlier fill left. */
     leave: async (key: SpoolKey, size: number, ageMs = 0) => {
       await writeFile(area.pathOf(key), Buffer.alloc(size, 1));
       const then = (Date.now() - ageMs) / 1000;
@@ -49,7 +49,7 @@ async function setUp(options: { maxBytes?: number; keepMs?: number } = {}) {
 const nameOf = ({ digest }: SpoolKey) => digest.replace(':', '-');
 
 describe('the area of unfinished fills', () => {
-  it('gives a fill what the one before it left', async () => {
+  it('resumes the spool of an earlier fill', async () => {
     await using scene = await setUp();
     const first = await scene.area.open(a);
     await first.append(Buffer.from('begun'));
@@ -62,7 +62,7 @@ describe('the area of unfinished fills', () => {
     expect(await readFile(scene.area.pathOf(a), 'utf8')).toBe('begun, done');
   });
 
-  it('gives a fill nothing of what another source left', async () => {
+  it('does not resume the spool of another source', async () => {
     await using scene = await setUp();
     const first = await scene.area.open(keyOf('a', 'evil.example'));
     await first.append(Buffer.from('garbage'));
@@ -73,7 +73,7 @@ describe('the area of unfinished fills', () => {
     await second.release();
   });
 
-  it('removes what nobody continued, when it starts', async () => {
+  it('removes old spools at startup', async () => {
     await using scene = await setUp();
     await scene.leave(a, 10, 2 * DAY_MS);
     await scene.leave(b, 10);
@@ -82,7 +82,7 @@ describe('the area of unfinished fills', () => {
     expect(await scene.files()).toEqual([nameOf(b)]);
   });
 
-  it('makes room at the cost of what nobody works on, the oldest first', async () => {
+  it('frees space by removing unused spools, the oldest first', async () => {
     await using scene = await setUp({ maxBytes: 1_000 });
     await scene.leave(a, 400, 2_000);
     await scene.leave(b, 400, 1_000);
@@ -93,7 +93,7 @@ describe('the area of unfinished fills', () => {
     await spool.release();
   });
 
-  it('keeps no more than a thousand that nobody works on, however small', async () => {
+  it('keeps at most a thousand unused spools of any size', async () => {
     await using scene = await setUp();
     for (let i = 0; i < 1_005; i++) await scene.leave(keyOf(`${i}`), 0, 2_000_000 - 1_000 * i);
     const spool = await scene.area.open(c);
@@ -104,7 +104,7 @@ describe('the area of unfinished fills', () => {
     await spool.release();
   });
 
-  it('counts what fills leave behind', async () => {
+  it('counts the spools that fills leave', async () => {
     await using scene = await setUp({ maxBytes: 1_000 });
     const first = await scene.area.open(a);
     await scene.area.reserve(a, 600);
@@ -119,7 +119,7 @@ describe('the area of unfinished fills', () => {
     await second.release();
   });
 
-  it('gives up what an ended fill had reserved, also where its lock cannot be removed', async () => {
+  it('releases the reservation of an ended fill, also when its lock cannot be removed', async () => {
     await using scene = await setUp({ maxBytes: 1_000 });
     const first = await scene.area.open(a);
     await scene.area.reserve(a, 800);
@@ -129,7 +129,7 @@ describe('the area of unfinished fills', () => {
     expect(() => scene.area.assertFits(b, 900)).not.toThrow();
   });
 
-  it('has no room beyond its limit, and none is taken from fills under way', async () => {
+  it('has no space beyond its limit, and takes none from running fills', async () => {
     await using scene = await setUp({ maxBytes: 1_000 });
     const spools = [await scene.area.open(a), await scene.area.open(b)];
     await scene.area.reserve(a, 800);
@@ -141,14 +141,14 @@ describe('the area of unfinished fills', () => {
     for (const spool of spools) await spool.release();
   });
 
-  it('refuses at once what can never fit, and takes nothing for it', async () => {
+  it('refuses a blob that can never fit immediately, and removes nothing for it', async () => {
     await using scene = await setUp({ maxBytes: 1_000 });
     await scene.leave(a, 400);
     expect(() => scene.area.assertFits(b, 1_001)).toThrow(SpoolAreaFullError);
     expect(await scene.files()).toEqual([nameOf(a)]);
   });
 
-  it('removes what is discarded', async () => {
+  it('removes a discarded spool', async () => {
     await using scene = await setUp();
     await scene.leave(a, 10);
     await scene.area.discard(a);

@@ -36,13 +36,13 @@ function scene(size: number, { cancel = async () => {} }: { cancel?: () => Promi
     },
   };
   const limited = limitUploads({ ...registry, uploads } as unknown as Registry, MAX);
-  const { append, finish } = limited.uploads;
   return {
     received,
     cancelled,
     send: {
-      append,
-      finish: (repository: string, to: typeof upload, body: UploadBody) => finish(repository, to, { ...body, digest }),
+      append: (repository: string, to: typeof upload, body: UploadBody) => limited.uploads.append(repository, to, body),
+      finish: (repository: string, to: typeof upload, body: UploadBody) =>
+        limited.uploads.finish(repository, to, { ...body, digest }),
     },
   };
 }
@@ -76,9 +76,9 @@ describe.each(['append', 'finish'] as const)('a limit on uploads, by %s', (call)
     const broken: UploadBody = {
       ...bodyOf([]),
       bytes: {
-        async *[Symbol.asyncIterator]() {
-          throw new Error('the client closed the connection');
-        },
+        [Symbol.asyncIterator]: () => ({
+          next: () => Promise.reject(new Error('the client closed the connection')),
+        }),
       },
     };
     await expect(send[call]('team/app', upload, broken)).rejects.toThrow('the client closed the connection');

@@ -42,14 +42,14 @@ async function closedPort(): Promise<number> {
 }
 
 describe('health', () => {
-  it('is good when nothing is checked, and before the first check', () => {
+  it('is good without checks, and before the first check', () => {
     using checks = setUp({ files: [{ path: '/', intervalMs: 1_000_000 }] });
     checks.health.start();
     expect(checks.health.isHealthy()).toBe(true);
     expect(checks.health.failures()).toEqual({});
   });
 
-  it('is bad while a file exists', async () => {
+  it('fails while a file exists', async () => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, 'down');
     using checks = setUp({ files: [{ path, intervalMs: 10 }] });

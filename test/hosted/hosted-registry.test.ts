@@ -1,17 +1,15 @@
 import { expect, it } from 'vitest';
 
 import { HostedRegistry, type HostedRegistryOptions } from '../../src/hosted/hosted-registry.ts';
-import { HostedUploads, type HostedUploadsOptions } from '../../src/hosted/hosted-uploads.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { callsOf } from '../filters/fake-registry.ts';
 
 const digest = digestOf(Buffer.from('{}'));
-const uploads = new HostedUploads({} as HostedUploadsOptions);
 const registry = new HostedRegistry({
   store: {},
   content: {},
   policy: {},
-  uploads,
+  uploads: {},
 } as unknown as HostedRegistryOptions);
 
 const upload = { id: 'u', state: undefined };

@@ -27,7 +27,7 @@ const index = (...manifests: object[]) => manifest({ manifests });
 
 const names = (needs: ReturnType<typeof needsOf>) => needs.map((need) => need.digest);
 
-describe('what a manifest needs in its repository', () => {
+describe('the content that a manifest needs in its repository', () => {
   it('is its config and its layers, each once, but not its subject', () => {
     const one = part('one', LAYER);
     const withSubject = manifest({
@@ -45,13 +45,13 @@ describe('what a manifest needs in its repository', () => {
     expect(needsOf(image(part('one', LAYER, { urls: ['ftp://x'] })), undefined)).toEqual([]);
   });
 
-  it.each([FOREIGN, NON_DISTRIBUTABLE])('is not a layer of %s that can be had elsewhere', (mediaType) => {
+  it.each([FOREIGN, NON_DISTRIBUTABLE])('does not include a layer of %s that is available elsewhere', (mediaType) => {
     expect(names(needsOf(image(part('one', mediaType, URLS)), ANY))).toEqual([digest('config')]);
     expect(names(needsOf(image(part('one', mediaType)), ANY))).toEqual([digest('config'), digest('one')]);
     expect(names(needsOf(image(part('one', LAYER, URLS)), ANY))).toEqual([digest('config'), digest('one')]);
   });
 
-  it('is refused with URLs that are not allowed', () => {
+  it('is rejected with URLs that are not allowed', () => {
     const check =
       (url: string, allow: string[] = [], deny: string[] = []) =>
       () =>
@@ -84,7 +84,7 @@ describe('what a manifest needs in its repository', () => {
     expect(names(needsOf(all, { ...ANY, platforms }))).toEqual([digest('arm64')]);
   });
 
-  it('can be a blob where an index lists what is no manifest', () => {
+  it('may be a blob where an index lists one', () => {
     expect(needsOf(index(part('layer', LAYER), part('image', OCI_MANIFEST)), ANY)).toEqual([
       { digest: digest('layer'), kinds: ['manifest', 'blob'] },
       { digest: digest('image'), kinds: ['manifest'] },
@@ -99,7 +99,7 @@ describe('the class of a manifest', () => {
     layers: [],
   });
 
-  it('is that of its config, and has to be allowed', () => {
+  it('is that of its config, and must be allowed', () => {
     expect(() => checkClass(plugin, [])).not.toThrow();
     expect(() => checkClass(plugin, ['plugin'])).not.toThrow();
     expect(() => checkClass(plugin, ['image'])).toThrow(expect.objectContaining({ code: 'DENIED' }));

@@ -11,7 +11,7 @@ const state = fc.record({
   algorithm: fc.constantFrom('sha256' as const, 'sha512' as const),
 });
 
-it('a state comes back as it was signed, by any of the secrets that are believed', () => {
+it('a signed state is verified with any of the secrets', () => {
   fc.assert(
     fc.property(state, fc.string({ minLength: 1 }), fc.array(fc.string()), (signed, secret, others) => {
       const text = signUploadState(signed, secret);
@@ -21,7 +21,7 @@ it('a state comes back as it was signed, by any of the secrets that are believed
   );
 });
 
-it('a state that was signed with another secret, or changed, or made up is nothing', () => {
+it('a state that is forged, changed, or signed with another secret is rejected', () => {
   fc.assert(
     fc.property(state, fc.nat(), fc.string(), (signed, position, madeUp) => {
       const text = signUploadState(signed, 'secret');

@@ -46,13 +46,13 @@ describe('layover image copy', () => {
     const { from, to, image } = scene;
     await image(['copy', `${from}/team/app:1.0`, `${to}/twice/app:1`]);
     const again = await image(['copy', `${from}/team/app:1.0`, `${to}/twice/app:2`]);
-    expect(again.stderr.match(/already there/g)).toHaveLength(8);
+    expect(again.stderr.match(/already present/g)).toHaveLength(8);
     const mounted = await image(['copy', `${to}/twice/app:1`, `${to}/mounted/app:1`]);
     expect(mounted.code).toBe(0);
     expect(mounted.stderr.match(/mounted/g)).toHaveLength(8 + 1);
   });
 
-  it('keeps manifests of docker as they are', async () => {
+  it('does not change manifests of docker', async () => {
     const { from, to, toUrl, image } = scene;
     expect((await image(['copy', '-q', `${from}/team/single:v1`, `${to}/single:v1`])).stderr).toBe('');
     expect(await manifestAt(toUrl, 'single', 'v1')).toEqual(single.bytes);
@@ -70,13 +70,13 @@ describe('layover image copy', () => {
     expect(copied.manifests).toHaveLength(2);
     const none = await image(['copy', '-q', '--platform', 'windows/amd64', source, `${to}/narrow:none`]);
     expect(none.code).toBe(1);
-    expect(none.stderr).toContain('nothing for windows/amd64; there is linux/amd64, linux/arm64');
+    expect(none.stderr).toContain('no image for windows/amd64; there is linux/amd64, linux/arm64');
     const wrong = await image(['copy', '--platform', 's390x/linux', `${from}/team/single:v1`, `${to}/narrow:none`]);
     expect(wrong.stderr).toMatch(/is for linux\/\w+ and not for s390x\/linux/);
     expect(await manifestAt(toUrl, 'narrow', 'none')).toBeUndefined();
   });
 
-  it('goes by digest, and to a tag of the same manifest only', async () => {
+  it('copies by digest, and only to a tag of the same manifest', async () => {
     const { from, to, image } = scene;
     const { digest } = index.images.amd64;
     const copied = await image(['copy', '-q', `${from}/team/app@${digest}`, `${to}/by/digest@${digest}`]);
@@ -86,20 +86,20 @@ describe('layover image copy', () => {
     expect(other.stderr).toContain(index.digest);
   });
 
-  it('says in one line what is not there', async () => {
+  it('reports in one line what is missing', async () => {
     const { from, to, image } = scene;
     const { code, stderr } = await image(['copy', `${from}/team/app:absent`, `${to}/a:b`]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^layover: .*404.*MANIFEST_UNKNOWN.*\n$/);
     expect((await image(['copy', 'oci:nowhere', `${to}/a:b`])).stderr).toBe('layover: nowhere: no such directory\n');
     expect((await image(['copy', `${from}/Team/app:1`, `${to}/a:b`])).stderr).toContain(
-      'Team/app is no name of a repository',
+      'Team/app is not a repository name',
     );
   });
 });
 
 describe('layouts and archives', () => {
-  it('are pulled, hold each image once by name, and are pushed again as they were', async () => {
+  it('are pulled, contain each name once, and are pushed again unchanged', async () => {
     const { from, to, toUrl, path, image } = scene;
     expect((await image(['pull', '-q', `${from}/team/app:1.0`, '-o', 'oci:layout'])).stdout).toBe(`${index.digest}\n`);
     await image(['pull', '-q', `${from}/team/single:v1`, '-o', 'oci:layout:other']);
@@ -115,13 +115,13 @@ describe('layouts and archives', () => {
     expect(await manifestAt(toUrl, 'pushed', '1')).toEqual(index.bytes);
   });
 
-  it('an archive is the same each time, is not overwritten, and is pushed as it is', async () => {
+  it('an archive is the same each time, is not overwritten, and is pushed unchanged', async () => {
     const { from, to, toUrl, path, image } = scene;
     for (const name of ['a.tar', 'b.tar']) await image(['pull', '-q', `${from}/team/app:1.0`, '--output', name]);
     const [a, b] = await Promise.all(['a.tar', 'b.tar'].map((name) => readFile(join(path, name))));
     expect(a?.equals(b ?? Buffer.of())).toBe(true);
     const again = await image(['pull', '-q', `${from}/team/single:v1`, '--output', 'a.tar']);
-    expect(again.stderr).toContain('exists already');
+    expect(again.stderr).toContain('already exists');
     expect((await readFile(join(path, 'a.tar'))).equals(a ?? Buffer.of())).toBe(true);
     await image(['push', '-q', 'a.tar', `${to}/from-archive:1`]);
     expect(await manifestAt(toUrl, 'from-archive', '1')).toEqual(index.bytes);
@@ -177,7 +177,7 @@ describe('layouts and archives', () => {
     expect(stdout).toContain('example.org/app:v1');
   });
 
-  it('nothing is made of a directory that is something else', async () => {
+  it('a directory with other files is refused', async () => {
     const { from, path, image } = scene;
     await writeFile(join(path, 'file'), 'x');
     const { code, stderr } = await image(['pull', '-q', `${from}/team/single:v1`, '-o', 'oci:file/below']);

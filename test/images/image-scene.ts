@@ -26,8 +26,8 @@ export async function startScene(images: Images) {
 }
 
 export function runImage(cwd: string, args: readonly string[], { env, ...options }: RunOptions = {}) {
-  const nobody = { DOCKER_CONFIG: join(cwd, 'no-docker'), XDG_RUNTIME_DIR: join(cwd, 'no-podman') };
-  return runLayover(['image', ...args], { cwd, env: { ...nobody, ...env }, ...options });
+  const noCredentials = { DOCKER_CONFIG: join(cwd, 'no-docker'), XDG_RUNTIME_DIR: join(cwd, 'no-podman') };
+  return runLayover(['image', ...args], { cwd, env: { ...noCredentials, ...env }, ...options });
 }
 
 export function hostOf({ url }: Pick<RegistryBackend, 'url'>): string {
@@ -43,13 +43,13 @@ const ACCEPT = [
 
 /** The manifest of a reference, or undefined, straight from the registry. */
 export async function manifestAt(registry: string, repository: string, reference: string): Promise<Buffer | undefined> {
-  const answer = await fetch(`${registry}/v2/${repository}/manifests/${reference}`, { headers: { accept: ACCEPT } });
-  return answer.status === 200 ? Buffer.from(await answer.arrayBuffer()) : undefined;
+  const response = await fetch(`${registry}/v2/${repository}/manifests/${reference}`, { headers: { accept: ACCEPT } });
+  return response.status === 200 ? Buffer.from(await response.arrayBuffer()) : undefined;
 }
 
 export async function blobAt(registry: string, repository: string, digest: Digest): Promise<Buffer | undefined> {
-  const answer = await fetch(`${registry}/v2/${repository}/blobs/${digest}`);
-  return answer.status === 200 ? Buffer.from(await answer.arrayBuffer()) : undefined;
+  const response = await fetch(`${registry}/v2/${repository}/blobs/${digest}`);
+  return response.status === 200 ? Buffer.from(await response.arrayBuffer()) : undefined;
 }
 
 /** Every file below a directory, sorted. */

@@ -25,14 +25,14 @@ async function passed(proxy: FaultProxy, counter: 'bytesFromTarget' | 'bytesToTa
   while (proxy.counts[counter] < bytes) await setImmediate();
 }
 
-/** A copy that somebody will end. */
+/** A copy that the test ends. */
 function startImage(args: readonly string[]): Promise<RunningProcess> {
   const env = { ...programEnvironment(), DOCKER_CONFIG: scene.path };
   return RunningProcess.start(execPath, [LAYOVER_MAIN, 'image', ...args], { cwd: scene.path, env });
 }
 
 describe('a download', () => {
-  it('that breaks goes on where it broke', async () => {
+  it('that breaks is resumed where it broke', async () => {
     await using proxy = await FaultProxy.start(`http://${scene.from}`);
     proxy.cut(8_000_000, 2);
     const source = `127.0.0.1:${proxy.port}/team/large:1`;
@@ -43,7 +43,7 @@ describe('a download', () => {
     expect(await damagedBlobs(join(scene.path, 'broken'))).toEqual([]);
   });
 
-  it('into a directory that was killed goes on with what is there, and nothing was named before', async () => {
+  it('that was killed is resumed with its partial file, and nothing was named before', async () => {
     await using proxy = await FaultProxy.start(`http://${scene.from}`);
     proxy.bytesPerSecond = 16_000_000;
     const args = ['pull', '-q', `127.0.0.1:${proxy.port}/team/large:1`, '-o', 'oci:killed'];
@@ -67,7 +67,7 @@ describe('a download', () => {
     expect(await damagedBlobs(join(scene.path, 'killed'))).toEqual([]);
   });
 
-  it('that is ended by Ctrl-C says 130, and leaves no archive behind', async () => {
+  it('that is ended by Ctrl-C exits with 130, and leaves no archive behind', async () => {
     await using proxy = await FaultProxy.start(`http://${scene.from}`);
     proxy.bytesPerSecond = 8_000_000;
     await using running = await startImage(['pull', '-q', `127.0.0.1:${proxy.port}/team/large:1`, '-o', 'ended.tar']);
@@ -77,7 +77,7 @@ describe('a download', () => {
     expect((await filesBelow(scene.path)).filter((name) => name.includes('ended'))).toEqual([]);
   });
 
-  it('whose registry goes away for good fails, and what was there stays as it was', async () => {
+  it('whose registry stays unreachable fails, and the layout stays unchanged', async () => {
     await using proxy = await FaultProxy.start(`http://${scene.from}`);
     const source = `127.0.0.1:${proxy.port}/team/large:1`;
     await scene.image([
@@ -98,7 +98,7 @@ describe('a download', () => {
 });
 
 describe('an upload', () => {
-  it('that breaks goes on where the registry has it', async () => {
+  it('that breaks is resumed where the registry has it', async () => {
     await using layover = await Layover.start();
     await using proxy = await FaultProxy.start(layover.url);
     const exit = await pushBroken(proxy, 18_000_000);
@@ -107,7 +107,7 @@ describe('an upload', () => {
     expect(proxy.counts.bytesToTarget).toBeLessThan(SIZE * 1.5);
   });
 
-  it('that breaks starts again where the registry does not say what it has', async () => {
+  it('that breaks starts again where the registry does not report how much it has', async () => {
     await using proxy = await FaultProxy.start(`http://${scene.to}`);
     expect(await pushBroken(proxy, 8_000_000)).toEqual({ code: 0, signal: null });
     expect(await sizeOfLayer(scene.toUrl)).toBe(SIZE);
@@ -141,7 +141,7 @@ describe('an upload', () => {
 });
 
 describe('two copies into one directory', () => {
-  it('the second is refused while the first is at it, and not because of one that was killed', async () => {
+  it('the second is refused while the first is running, and not after one that was killed', async () => {
     await using proxy = await FaultProxy.start(`http://${scene.from}`);
     proxy.bytesPerSecond = 8_000_000;
     await using running = await startImage(['pull', '-q', `127.0.0.1:${proxy.port}/team/large:1`, '-o', 'oci:shared']);

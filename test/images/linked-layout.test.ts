@@ -39,7 +39,7 @@ describe('a layout with links that lead out of it', () => {
     expect(await readdir(outside, { recursive: true })).toEqual(before);
   });
 
-  it('is not written when blobs leads nowhere, and nothing is made there', async () => {
+  it('is not written when `blobs` is a dangling link, and nothing is created at its target', async () => {
     await using scene = await startScene(images);
     const outside = await linkedOut(scene, 'blobs', false);
     await rm(outside, { recursive: true });
@@ -47,7 +47,7 @@ describe('a layout with links that lead out of it', () => {
     expect(await readdir(scene.path)).not.toContain('outside');
   });
 
-  it.each(['index.json', 'oci-layout'])('has its %s replaced, not what that leads to', async (path) => {
+  it.each(['index.json', 'oci-layout'])('has its %s replaced, and not the target of the link', async (path) => {
     await using scene = await startScene(images);
     const outside = await linkedOut(scene, path, false);
     const before = await readFile(outside, 'utf8');
@@ -58,7 +58,7 @@ describe('a layout with links that lead out of it', () => {
     }
   });
 
-  it('gets a blob of its own in place of a link, also of one that was begun', async () => {
+  it('gets a file in place of a link, also for a blob that was begun', async () => {
     await using scene = await startScene(images);
     await scene.image(['pull', '-q', `${scene.from}/team/app:1.0`, '-o', 'oci:layout:1.0']);
     const outside = join(scene.path, 'outside');
@@ -73,7 +73,7 @@ describe('a layout with links that lead out of it', () => {
     expect((await scene.image(['copy', '-q', 'oci:layout:2.0', 'oci:copy'])).code).toBe(0);
   });
 
-  it('is read: its bytes are those of their digests, wherever they lie', async () => {
+  it('is read, as its blobs match their digests', async () => {
     await using scene = await startScene(images);
     await linkedOut(scene, 'blobs', false);
     expect((await scene.image(['copy', '-q', 'oci:layout:1.0', 'oci:copy'])).stdout.trim()).toBe(image.digest);

@@ -15,7 +15,7 @@ const registry = (host: string, repository: string, tag?: string, of?: string) =
 });
 const file = (kind: string, path: string, name?: string, of?: string) => ({ kind, path, name, digest: of });
 
-describe('where an image is', () => {
+describe('the location of an image', () => {
   it.each([
     ['alpine', registry('docker.io', 'library/alpine')],
     ['alpine:3.20', registry('docker.io', 'library/alpine', '3.20')],
@@ -53,7 +53,7 @@ describe('where an image is', () => {
     expect(() => parseLocation(text)).toThrow(ImageError);
   });
 
-  it('is understood or refused in words, whatever it says', () => {
+  it('is parsed, or refused with a message, for any text', () => {
     const alphabet = fc.constantFrom(...'aA0./:@-_[]? %\\\n', 'oci:', 'docker://', 'sha256:', digest);
     const text = fc.string({ unit: alphabet, maxLength: 20 });
     fc.assert(

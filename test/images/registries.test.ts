@@ -26,7 +26,7 @@ function attached() {
 }
 
 describe('--referrers', () => {
-  it('takes along what is attached, and to that: by the API, a layout, and the tag schema', async () => {
+  it('copies referrers and their referrers: by the API, a layout, and the tag schema', async () => {
     const { images, index, signature, sbom, ofSignature } = attached();
     await using hub = await Hub.start(images, { challenge: 'none' });
     await using plain = await startRegistryBackend(new Images());
@@ -51,7 +51,7 @@ describe('--referrers', () => {
     }
   });
 
-  it('without it, the image goes alone', async () => {
+  it('without it, only the image is copied', async () => {
     const { images, index, signature } = attached();
     await using hub = await Hub.start(images, { challenge: 'none' });
     await using plain = await startRegistryBackend(new Images());
@@ -63,7 +63,7 @@ describe('--referrers', () => {
 });
 
 describe('a registry that wants credentials', () => {
-  it('gets those of docker login; without them it is said how', async () => {
+  it('gets those of docker login; without them the error names the command', async () => {
     const images = new Images();
     const image = images.addImage('private/app', '1');
     await using hub = await Hub.start(images);
@@ -86,7 +86,7 @@ describe('a registry that wants credentials', () => {
 });
 
 describe('a registry with TLS', () => {
-  it('whose CA is unknown is not believed, until it is named', async () => {
+  it('whose CA is unknown is not trusted, until the CA is given', async () => {
     const images = new Images();
     const image = images.addImage('app', '1');
     await using backend = await startRegistryBackend(images);
@@ -105,10 +105,10 @@ describe('a registry with TLS', () => {
 
 async function relay(target: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const { accept = '*/*' } = req.headers;
-  const answer = await fetch(`${target}${req.url}`, { method: req.method ?? 'GET', headers: { accept } });
-  const body = Buffer.from(await answer.arrayBuffer());
-  const headers = ['content-type', 'docker-content-digest'].flatMap((name) => [name, answer.headers.get(name) ?? '']);
-  res.writeHead(answer.status, [...headers, 'content-length', String(body.length)]).end(body);
+  const response = await fetch(`${target}${req.url}`, { method: req.method ?? 'GET', headers: { accept } });
+  const body = Buffer.from(await response.arrayBuffer());
+  const headers = ['content-type', 'docker-content-digest'].flatMap((name) => [name, response.headers.get(name) ?? '']);
+  res.writeHead(response.status, [...headers, 'content-length', String(body.length)]).end(body);
 }
 
 async function startTls(target: string) {
@@ -134,7 +134,7 @@ async function startTls(target: string) {
 }
 
 describe('Layover as the registry', () => {
-  it('takes what is copied to it, with what is attached, by its own referrers', async () => {
+  it('accepts images with their referrers, by its referrers API', async () => {
     const { images, index, signature } = attached();
     await using hub = await Hub.start(images, { challenge: 'none' });
     await using layover = await Layover.start();
@@ -174,7 +174,7 @@ describe('layover image list and inspect', () => {
     expect(JSON.parse(json.stdout)).toEqual({ repositories: names });
   });
 
-  it('tell of an index and of the image that was asked for; --raw is the manifest itself', async () => {
+  it('describe an index and the requested image; --raw prints the manifest itself', async () => {
     const images = new Images();
     const index = images.addIndex('team/app', '1', { layers: [5_000] });
     await using backend = await startRegistryBackend(images);
@@ -194,7 +194,7 @@ describe('layover image list and inspect', () => {
     expect((await runImage(directory.path, ['inspect', '--raw', name])).stdout).toBe(index.bytes.toString('utf8'));
   });
 
-  it('teach with --help', async () => {
+  it('show examples with --help', async () => {
     await using directory = await temporaryDirectory();
     for (const command of ['copy', 'pull', 'push', 'list', 'inspect']) {
       const { code, stdout } = await runImage(directory.path, [command, '--help']);

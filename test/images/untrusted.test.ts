@@ -41,7 +41,7 @@ async function writeTar(entries: readonly Entry[]): Promise<string> {
 
 const OCI_LAYOUT = { name: 'oci-layout', text: '{"imageLayoutVersion":"1.0.0"}' };
 
-describe('an archive from a stranger is refused', () => {
+describe('an untrusted archive is refused', () => {
   it.each<[string, Entry[], RegExp]>([
     [
       'with a file above it',
@@ -69,7 +69,7 @@ describe('an archive from a stranger is refused', () => {
     [
       'whose links go in circles',
       [OCI_LAYOUT, { name: 'index.json', type: 'symlink', linkname: 'index.json' }],
-      /a link that does not end/,
+      /a link without an end/,
     ],
     ['without an index', [OCI_LAYOUT], /index\.json is missing/],
     [
@@ -80,7 +80,7 @@ describe('an archive from a stranger is refused', () => {
     [
       'with an index of anything',
       [OCI_LAYOUT, { name: 'index.json', text: '{"manifests":[{"digest":"sha256:1"}]}' }],
-      /no descriptor/,
+      /not a descriptor/,
     ],
   ])('%s', async (_, entries, reason) => {
     const path = await writeTar(entries);
@@ -91,11 +91,11 @@ describe('an archive from a stranger is refused', () => {
     expect(await filesBelow(directory.path)).toEqual(before);
   });
 
-  it('that is compressed, cut off, or none', async () => {
+  it('that is compressed, cut off, or not an archive', async () => {
     const path = join(directory.path, 'bad.tar');
     const whole = tarArchive([{ path: 'oci-layout', content: Buffer.alloc(5000) }]);
     for (const [bytes, reason] of [
-      [gzipSync(whole), /compressed; gunzip it first/],
+      [gzipSync(whole), /compressed \(gunzip it first\)/],
       [whole.subarray(0, 3000), /damaged/],
       [Buffer.alloc(2048, 'x'), /not a tar archive/],
     ] as const) {
@@ -115,7 +115,7 @@ describe('an archive from a stranger is refused', () => {
   });
 });
 
-describe('a layout from a stranger', () => {
+describe('an untrusted layout', () => {
   /** A layout whose root refers to `manifests`, each of which is there. */
   async function layoutOf(
     name: string,
@@ -177,7 +177,7 @@ describe('a layout from a stranger', () => {
     await expect(planner.add(root)).rejects.toThrow(/indexes more than 8 deep/);
   });
 
-  it('whose bytes are not those of their digest is refused, and nothing of it is kept', async () => {
+  it('whose bytes do not match their digest is refused, and nothing of it is kept', async () => {
     const layer = Buffer.from('a layer');
     const image = {
       schemaVersion: 2,
@@ -202,14 +202,14 @@ describe('a layout from a stranger', () => {
     await mkdir(path);
     await symlink('/dev/zero', join(path, 'oci-layout'));
     const { code, stderr } = await runImage(directory.path, ['inspect', 'oci:device']);
-    expect([code, stderr]).toEqual([1, expect.stringContaining('oci-layout is no file')]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('oci-layout is not a file')]);
   });
 });
 
-describe('the bytes of an archive, whatever they are,', () => {
+describe('an archive of any bytes', () => {
   const header = tarArchive([{ path: 'index.json', content: Buffer.from('{"manifests":[]}') }]);
 
-  it('are read or refused in words', async () => {
+  it('is read, or refused with a message', async () => {
     const path = join(directory.path, 'fuzzed.tar');
     const damage = fc.array(fc.tuple(fc.nat(header.length - 1), fc.nat(255)), { maxLength: 20 });
     const property = fc.asyncProperty(damage, fc.nat(header.length), async (changes, length) => {

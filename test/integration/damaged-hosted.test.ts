@@ -57,7 +57,7 @@ describe('a hosted manifest that is damaged on disk', () => {
       expect(refusalOf(answer)).toEqual([500, 'UNAVAILABLE']);
       expect(answer.body).toContain('damaged');
       expect((await send('HEAD', `${layover.url}/v2/${NAME}/manifests/v1`)).status).toBe(500);
-      await layover.waitForOutput(/stored content is damaged/);
+      await layover.waitForOutput(/damaged content found/);
       expect(await repository.status('manifests/v2')).toBe(404);
       expect(await repository.status('tags/list')).toBe(200);
       expect((await repository.put(image, 'v1')).status).toBe(201);

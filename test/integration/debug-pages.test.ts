@@ -9,7 +9,7 @@ const WAIT_MS = 15_000;
 
 let layover: Layover;
 beforeAll(async () => {
-  layover = await Layover.start({ config: { http: DEBUG, admin: { token: TOKEN } } });
+  layover = await Layover.startProcess({ config: { http: DEBUG, admin: { token: TOKEN } } });
 });
 afterAll(() => layover[Symbol.asyncDispose]());
 
@@ -30,7 +30,7 @@ describe('GET /debug/vars', () => {
 
   it('tells no secret of the configuration, the environment or a request, and neither does another page', async () => {
     const secret = (of: string) => `s3cret-${of}`;
-    await using configured = await Layover.start({
+    await using configured = await Layover.startProcess({
       env: { AWS_SECRET_ACCESS_KEY: secret('environment') },
       config: {
         http: { ...DEBUG, secret: secret('http') },
@@ -109,7 +109,7 @@ describe('GET /debug/pprof/profile', () => {
   });
 
   it('does not keep the process from ending', async () => {
-    await using ending = await Layover.start({ config: { http: DEBUG, admin: { token: TOKEN } } });
+    await using ending = await Layover.startProcess({ config: { http: DEBUG, admin: { token: TOKEN } } });
     const long = fetch(`${ending.debugUrl}/debug/pprof/profile?seconds=60`, { headers }).catch(
       (err: Error) => err.name,
     );

@@ -19,7 +19,7 @@ const SERVE: BlobBehaviour = { kind: 'serve', bytes };
 async function startScene(
   hubBlobs: Readonly<Record<string, BlobBehaviour>>,
   evilBlobs: Readonly<Record<string, BlobBehaviour>> = {},
-  more: { readonly proxy?: ConfigObject; readonly storage?: ConfigObject } = {},
+  more: { readonly proxy?: ConfigObject; readonly storage?: ConfigObject; readonly ownProcess?: boolean } = {},
 ) {
   const hub = await startScriptedUpstream(hubBlobs);
   const evil = await startScriptedUpstream(evilBlobs);
@@ -28,6 +28,7 @@ async function startScene(
     { name: 'evil.example', remoteurl: evil.url },
   ];
   const layover = await Layover.start({
+    ownProcess: more.ownProcess ?? false,
     config: { proxy: { upstreams, ...more.proxy }, ...(more.storage && { storage: more.storage }) },
   });
   return {
@@ -167,9 +168,8 @@ describe('an upstream that does not have the blob, hangs or lies', () => {
 
 describe('bytes left by a fill that was killed', () => {
   it('are served to no repository before its upstream confirms the blob, however complete they are', async () => {
-    await using scene = await startScene({
-      'team/private': { kind: 'trickle', size: bytes.length, bytes, perSecond: 0 },
-    });
+    const left = { kind: 'trickle', size: bytes.length, bytes, perSecond: 0 } as const;
+    await using scene = await startScene({ 'team/private': left }, {}, { ownProcess: true });
     const own = await ask(scene.url('team/private'));
     await readSome(own, bytes.length - 100_000).catch(() => undefined);
     await expect.poll(async () => (await scene.layover.spools())[0]?.size).toBeGreaterThan(MIB);

@@ -20,7 +20,7 @@ const USE = {
 
 describe('an index whose process was killed', () => {
   it('is kept, at whatever moment of the start and however often', async () => {
-    await using layover = await Layover.start();
+    await using layover = await Layover.startProcess();
     await layover.kill('SIGTERM');
     await writeIndex(layover);
     for (let i = 0; i < 12; i++) await killedAtStart(layover, i);
@@ -35,7 +35,7 @@ describe('an index whose process was killed', () => {
   });
 
   it('is kept when a marker is all that was left, also one that is empty or of this process number', async () => {
-    await using layover = await Layover.start();
+    await using layover = await Layover.startProcess();
     await layover.kill('SIGTERM');
     await writeIndex(layover);
     for (const marker of ['', '999999999', 'garbage']) {
@@ -48,7 +48,7 @@ describe('an index whose process was killed', () => {
   });
 
   it('leaves no marker after an orderly end', async () => {
-    await using layover = await Layover.start();
+    await using layover = await Layover.startProcess();
     expect(await readdir(join(layover.dataDirectory, 'layover'))).toContain('index.opening');
     await layover.kill('SIGTERM');
     expect(await readdir(join(layover.dataDirectory, 'layover'))).not.toContain('index.opening');
@@ -57,7 +57,7 @@ describe('an index whose process was killed', () => {
 
 describe('an index that ends every process that opens it', () => {
   it('is moved aside at the next start, byte for byte, and begun anew', async () => {
-    await using layover = await Layover.start();
+    await using layover = await Layover.startProcess();
     await layover.kill('SIGTERM');
     await writeIndex(layover);
     const damaged = await pointOutOfFile(join(indexOf(layover), 'usage.mdb'));
@@ -67,7 +67,7 @@ describe('an index that ends every process that opens it', () => {
     await layover.restart();
 
     const [movedTo = ''] = await movedAside(layover);
-    await layover.waitForOutput(/index of stored content is damaged/);
+    await layover.waitForOutput(/index damaged/);
     expect(await readFile(join(layover.dataDirectory, 'layover', movedTo, 'usage.mdb'))).toEqual(damaged);
     await layover.kill('SIGTERM');
     expect(await readUse(layover)).toBeUndefined();

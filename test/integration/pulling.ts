@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
 import { type Digest, digestFromHash } from '../../src/oci/digest.ts';
+import { responseTo, startRequest } from '../support/http-client.ts';
 
 /** What a client has in its hands when an answer is over. */
 export interface Pulled {
@@ -26,14 +27,9 @@ export interface AskOptions {
 /** Bytes of {@link Pulled.start}: enough for manifests, errors and short ranges. */
 const KEPT_BYTES = 256 * 1024;
 
-/** A connection for each request, as many as are wanted at once. */
-const agent = new Agent({ keepAlive: false, maxSockets: Infinity });
-
 /** Resolves when the headers are in. The caller reads the body, with {@link finish} or otherwise, or destroys it. */
-export async function ask(url: string, { method = 'GET', headers = {} }: AskOptions = {}): Promise<IncomingMessage> {
-  const sent = request(url, { method, headers, agent });
-  sent.end();
-  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+export async function ask(url: string, options: AskOptions = {}): Promise<IncomingMessage> {
+  const answer = await responseTo(startRequest(url, options).end());
   answer.on('error', () => {}); // who reads it sees it too
   return answer;
 }

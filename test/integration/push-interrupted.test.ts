@@ -71,7 +71,7 @@ describe('a push that is broken off', () => {
   });
 
   it('by a kill of the registry keeps what was written, and goes on after the restart', async () => {
-    await using layover = await Layover.start({ config: SECRET });
+    await using layover = await Layover.startProcess({ config: SECRET });
     const upload = await startUpload(layover.url, REPOSITORY);
     const sending = await sendHalf(upload);
     const closed = closeOf(sending);
@@ -97,7 +97,7 @@ describe('a push that is broken off', () => {
 describe('replicas that share a directory', () => {
   async function startReplicas() {
     const directory = await temporaryDirectory();
-    const start = () => Layover.start({ config: SECRET, dataDirectory: directory.path });
+    const start = () => Layover.startProcess({ config: SECRET, dataDirectory: directory.path });
     const [first, second] = await Promise.all([start(), start()]);
     return {
       first,
@@ -158,7 +158,7 @@ describe('replicas that share a directory', () => {
 
 describe('a push', () => {
   it('of much more than fits into memory takes little of it', async () => {
-    await using layover = await Layover.start();
+    await using layover = await Layover.startProcess();
     const content = seededContent('large', 400 * MIB);
     const before = await layover.peakRss();
     const upload = await startUpload(layover.url, REPOSITORY);

@@ -281,7 +281,7 @@ describe('a registry that does not take everything', () => {
 
 describe('what was pushed', () => {
   it('is there after a restart, and what was deleted is not', async () => {
-    await using layover = await Layover.start({ config: DELETES });
+    await using layover = await Layover.startProcess({ config: DELETES });
     const repository = new Repository(layover.url, 'app');
     await repository.addBlobs(CONFIG, LAYER);
     const [kept, gone] = [imageOf('kept'), imageOf('gone')];
@@ -299,8 +299,8 @@ describe('what was pushed', () => {
   });
 
   it('is seen by another process with the same storage, and soon not any more when it is deleted', async () => {
-    await using first = await Layover.start({ config: DELETES });
-    await using second = await Layover.start({ dataDirectory: first.dataDirectory, config: DELETES });
+    await using first = await Layover.startProcess({ config: DELETES });
+    await using second = await Layover.startProcess({ dataDirectory: first.dataDirectory, config: DELETES });
     const [here, there] = [first, second].map(({ url }) => new Repository(url, 'app')) as [Repository, Repository];
     await here.addBlobs(CONFIG, LAYER);
     const [image, other] = [imageOf('one'), imageOf('other')];

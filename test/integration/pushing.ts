@@ -1,14 +1,7 @@
-import { once } from 'node:events';
-import {
-  type ClientRequest,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type OutgoingHttpHeaders,
-  request,
-} from 'node:http';
-import { buffer } from 'node:stream/consumers';
+import type { ClientRequest, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 
 import type { Digest } from '../../src/oci/digest.ts';
+import { startRequest, wholeResponseTo } from '../support/http-client.ts';
 
 export interface Sent {
   readonly status: number;
@@ -30,13 +23,12 @@ export async function send(method: string, url: string, { body, headers = {} }: 
 
 /** The same, whose body the caller writes. */
 export function startSending(method: string, url: string, headers: OutgoingHttpHeaders = {}): ClientRequest {
-  const { hostname, port, origin } = new URL(url);
-  return request({ hostname, port, path: url.slice(origin.length), method, headers, agent: false });
+  return startRequest(url, { method, headers });
 }
 
 export async function answerOf(sending: ClientRequest): Promise<Sent> {
-  const [answer] = (await once(sending, 'response')) as [IncomingMessage];
-  return { status: answer.statusCode ?? 0, headers: answer.headers, body: String(await buffer(answer)) };
+  const { body, ...response } = await wholeResponseTo(sending);
+  return { ...response, body: String(body) };
 }
 
 /** Starts an upload. @returns its URL */

@@ -41,7 +41,7 @@ describe('readiness', () => {
   });
 
   it('ends with SIGTERM at once, while requests are served for as long as http.draindelay says', async () => {
-    await using layover = await Layover.start({ config: { http: { ...DEBUG, draindelay: '1h' } } });
+    await using layover = await Layover.startProcess({ config: { http: { ...DEBUG, draindelay: '1h' } } });
     process.kill(layover.pid, 'SIGTERM');
     await layover.waitForOutput(/draining/);
     for (const url of [layover.url, layover.debugUrl]) {
@@ -52,12 +52,12 @@ describe('readiness', () => {
     expect([response.status, response.headers.get('connection')]).toEqual([200, 'close']);
     expect(await statusOf(`${layover.debugUrl}/debug/health`)).toBe(200);
     const check = await healthcheck(layover.url);
-    expect([check.code, check.stdout]).toEqual([1, `${layover.url}/readyz answered 503\n`]);
+    expect([check.code, check.stdout]).toEqual([1, `${layover.url}/readyz responded with 503\n`]);
     expect((await layover.kill('SIGTERM')).code).toBe(1);
   });
 
   it('is followed by the end when the delay is over', async () => {
-    await using layover = await Layover.start({ config: { http: { draindelay: '50ms' } } });
+    await using layover = await Layover.startProcess({ config: { http: { draindelay: '50ms' } } });
     expect((await layover.kill('SIGTERM')).code).toBe(0);
   });
 
@@ -161,9 +161,9 @@ interface Checks {
 describe('layover healthcheck', () => {
   it('finds the service by its configuration, and says by its exit code whether it is ready', async () => {
     const port = await freePort();
-    await using layover = await Layover.start({ config: { http: { addr: `127.0.0.1:${port}` } } });
+    await using layover = await Layover.startProcess({ config: { http: { addr: `127.0.0.1:${port}` } } });
     const check = await healthcheck(layover.url);
-    expect([check.code, check.stdout]).toEqual([0, `http://127.0.0.1:${port}/readyz answered 200\n`]);
+    expect([check.code, check.stdout]).toEqual([0, `http://127.0.0.1:${port}/readyz responded with 200\n`]);
     await layover.kill();
     const gone = await healthcheck(layover.url);
     expect([gone.code, gone.stdout]).toEqual([1, expect.stringContaining('ECONNREFUSED')]);
@@ -180,7 +180,7 @@ describe('layover healthcheck', () => {
     };
     await using service = await RunningProcess.start(process.execPath, [LAYOVER_MAIN, 'serve'], { env });
     await service.waitForOutput(/listening on unix:/);
-    expect(await run(['healthcheck'], env)).toEqual({ code: 0, stdout: `${socket} answered 200\n` });
+    expect(await run(['healthcheck'], env)).toEqual({ code: 0, stdout: `${socket} responded with 200\n` });
   });
 
   it('takes any certificate, as that is for another name', async () => {
@@ -193,13 +193,13 @@ describe('layover healthcheck', () => {
     const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
     const check = await healthcheck('http://127.0.0.1:1', '--url', url);
     server.close();
-    expect([check.code, check.stdout]).toEqual([0, `${url} answered 200\n`]);
+    expect([check.code, check.stdout]).toEqual([0, `${url} responded with 200\n`]);
   });
 
   it('asks the page it is given', async () => {
     await using layover = await Layover.start();
     const check = await healthcheck('http://127.0.0.1:1', '--url', `${layover.url}/livez`);
-    expect([check.code, check.stdout]).toEqual([0, `${layover.url}/livez answered 200\n`]);
+    expect([check.code, check.stdout]).toEqual([0, `${layover.url}/livez responded with 200\n`]);
   });
 });
 

@@ -28,7 +28,7 @@ function upstreamIsWellAgain(): void {
 
 describe('a process that is killed in the middle of a fill', () => {
   it('goes on after the restart with the bytes that are missing, and no others', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startCache(hub(), { ownProcess: true });
     const cutOff = finish(await startHungFill(layover.url));
     await layover.kill('SIGKILL');
     expect(await cutOff).toMatchObject({ complete: false });
@@ -51,7 +51,7 @@ describe('a process that is killed in the middle of a fill', () => {
   });
 
   it('fetches all of it again when what lies there is something else', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startCache(hub(), { ownProcess: true });
     const cutOff = finish(await startHungFill(layover.url));
     await layover.kill('SIGKILL');
     await cutOff;
@@ -68,7 +68,7 @@ describe('a process that is killed in the middle of a fill', () => {
   });
 
   it('fetches all of it again when what lies there is too long', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startCache(hub(), { ownProcess: true });
     const cutOff = finish(await startHungFill(layover.url));
     await layover.kill('SIGKILL');
     await cutOff;
@@ -87,7 +87,7 @@ describe('a process that is told to end', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'by %s lets a running answer finish and takes nothing new',
     async (signal) => {
-      await using layover = await startCache(hub());
+      await using layover = await startCache(hub(), { ownProcess: true });
       hub().faults.throttle(24 * MIB, { on: 'cdn-get' });
       const client = await ask(`${layover.url}/v2/${NAME}/blobs/${blob.digest}`);
       const exited = layover.kill(signal);
@@ -99,7 +99,7 @@ describe('a process that is told to end', () => {
   );
 
   it('keeps the spool of a fill whose client has left, and ends at once', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startCache(hub(), { ownProcess: true });
     (await startHungFill(layover.url)).destroy();
     expect(await layover.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     await expectNotStored(layover, [blob.digest]);
@@ -114,7 +114,7 @@ describe('a process that is told to end', () => {
   });
 
   it('cuts off answers that take longer than http.draintimeout', async () => {
-    await using layover = await startCache(hub(), { http: { draintimeout: '200ms' } });
+    await using layover = await startCache(hub(), { ownProcess: true, http: { draintimeout: '200ms' } });
     const client = await startHungFill(layover.url);
     const exited = layover.kill('SIGTERM');
     expect(await finish(client)).toMatchObject({ complete: false });
@@ -124,7 +124,7 @@ describe('a process that is told to end', () => {
   });
 
   it('keeps what was cached', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startCache(hub(), { ownProcess: true });
     const url = `${layover.url}/v2/${NAME}/blobs/${blob.digest}`;
     expect(await pull(url)).toMatchObject({ complete: true });
     await layover.restart();

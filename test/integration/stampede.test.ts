@@ -62,7 +62,7 @@ async function stampede(layover: Layover) {
 }
 
 it('fetches a cold blob once for 200 clients, whoever is slow and whoever leaves', { timeout: 120_000 }, async () => {
-  await using layover = await startCache(hub());
+  await using layover = await startCache(hub(), { ownProcess: true });
   const before = await layover.rss();
 
   const { right, slow } = await stampede(layover);

@@ -45,9 +45,10 @@ export async function expectNothingBroken(layover: Pick<Layover, 'dataDirectory'
   expect(await problemsIn(layover.dataDirectory)).toEqual([]);
 }
 
-/** Waits until the fills are over and these blobs, among others, are visible; and nothing is wrong. */
+/** Waits until the fills are over and linked and these blobs, among others, are visible; and nothing is wrong. */
 export async function expectStored(layover: Layover, digests: readonly string[]): Promise<void> {
-  await expect.poll(() => layover.spools(), { timeout: 20_000 }).toEqual([]);
+  // A blob is visible a little before it is linked.
+  await layover.settled({ timeoutMs: 20_000 });
   const visible = (await layover.visibleBlobs()).map(({ digest }) => digest);
   expect(visible).toEqual(expect.arrayContaining([...digests]));
   await expectNothingBroken(layover);

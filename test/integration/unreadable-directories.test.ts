@@ -53,7 +53,7 @@ describe.skipIf(!canBecomeOther)('a directory of repositories that cannot be rea
       await using server = (await serveAsOther(layover)).server;
       const [, url = ''] = await server.waitForOutput(/listening on (http:\S+)/);
       expect(await catalogOf(url)).toEqual({ status: 200, names: ['team/open'] });
-      await server.waitForOutput(/stored content is damaged.*team\/hidden.*unreadable|team\/hidden.*unreadable/);
+      await server.waitForOutput(/damaged content found.*team\/hidden.*unreadable|team\/hidden.*unreadable/);
       for (const path of ['manifests/v1', `manifests/${HIDDEN.digest}`, `blobs/${HIDDEN_LAYER.digest}`]) {
         expect((await send('GET', `${url}/v2/team/hidden/${path}`)).status, path).toBe(503);
       }

@@ -6,28 +6,28 @@ import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
 import { SpoolArea } from '../../src/fills/spool-area.ts';
-import { SpoolLocks } from '../../src/locks/file-locks.ts';
+import { FileLocks } from '../../src/locks/file-locks.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
 import { RunningProcess } from '../support/processes.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 async function locksIn(directory: string) {
-  const locks = new SpoolLocks(directory);
+  const locks = new FileLocks(directory);
   await locks.start();
   return Object.assign(locks, { [Symbol.dispose]: () => locks.stop() });
 }
 
-describe('the locks of spools', () => {
-  it('give a name to one holder at a time', async () => {
+describe('file locks', () => {
+  it('are held by one holder at a time', async () => {
     await using directory = await temporaryDirectory();
-    using ours = await locksIn(directory.path);
-    using theirs = await locksIn(directory.path);
-    expect(await ours.take('a')).toBe(true);
-    expect(await theirs.take('a')).toBe(false);
-    expect(await theirs.isHeld('a')).toBe(true);
-    await ours.release('a');
-    expect(await theirs.isHeld('a')).toBe(false);
-    expect(await theirs.take('a')).toBe(true);
+    using first = await locksIn(directory.path);
+    using second = await locksIn(directory.path);
+    expect(await first.take('a')).toBe(true);
+    expect(await second.take('a')).toBe(false);
+    expect(await second.isHeld('a')).toBe(true);
+    await first.release('a');
+    expect(await second.isHeld('a')).toBe(false);
+    expect(await second.take('a')).toBe(true);
   });
 
   it('are free at once when their holder on this machine has ended', async () => {
@@ -41,7 +41,7 @@ describe('the locks of spools', () => {
     expect(await locks.take('a')).toBe(true);
   });
 
-  it('are free when the heartbeat of a holder elsewhere has stopped, and not before', async () => {
+  it('are free when the heartbeat of a holder on another machine has stopped, and not before', async () => {
     await using directory = await temporaryDirectory();
     using locks = await locksIn(directory.path);
     const file = join(directory.path, 'a.lock');
@@ -53,8 +53,8 @@ describe('the locks of spools', () => {
   });
 });
 
-describe('two processes with one area of fills', () => {
-  it('never write to one file, and the one that came second leaves nothing behind', async () => {
+describe('two processes that share a spool directory', () => {
+  it('never write to the same file, and the second one removes its own', async () => {
     await using temporary = await temporaryDirectory();
     const directory = join(temporary.path, 'fills');
     const create = () => new SpoolArea({ directory, maxBytes: 1_000, keepMs: 60_000, buffers: new BufferPool() });
@@ -77,7 +77,7 @@ describe('two processes with one area of fills', () => {
     second.stop();
   });
 
-  it('remove nothing that the other one is writing', async () => {
+  it('do not remove files that the other one is writing', async () => {
     await using temporary = await temporaryDirectory();
     const directory = join(temporary.path, 'fills');
     const create = () => new SpoolArea({ directory, maxBytes: 100, keepMs: 60_000, buffers: new BufferPool() });

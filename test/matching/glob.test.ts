@@ -51,20 +51,20 @@ describe('a glob over names', () => {
     expect(matches(glob, name)).toBe(isMatch);
   });
 
-  it('is one of several, any of which will do; of none, nothing', () => {
+  it('matches when one of several does; an empty list matches nothing', () => {
     const match = matchGlobs(['a/*', 'b/*']);
     expect(['a/x', 'b/x', 'c/x'].map(match)).toEqual([true, true, false]);
     expect(matchGlobs([])('a')).toBe(false);
   });
 
   it.each(['a+(b)', '*(a|b)', '!(a)', 'a/!(b|c)/d', '{a,b}'.repeat(10)])(
-    'that is not supported is refused: %s',
+    'is rejected when it is not supported: %s',
     (glob) => {
       expect(() => matchGlobs([glob])).toThrow(GlobError);
     },
   );
 
-  it('means what picomatch takes it for', () => {
+  it('matches the same names as with picomatch', () => {
     const parts = fc.constantFrom(
       'a',
       'b',
@@ -84,7 +84,7 @@ describe('a glob over names', () => {
     const globs = fc
       .array(parts, { minLength: 1, maxLength: 7 })
       .map((all) => all.join(''))
-      // Two stars beside something else, empty parts, and what looks like a quantifier have a meaning of their own there.
+      // Picomatch gives two stars next to other text, empty segments and quantifiers another meaning.
       .filter(
         (glob) =>
           !/^\/|\/\/|\/$|\*\*\*|\*\*[{@[]|[)}\]?*]\*\*|[^/]\*\*|\*\*[^/]|[)?*]\(|\)\?|\?@|^\.\/|\*\.\*/.test(glob),
@@ -96,10 +96,10 @@ describe('a glob over names', () => {
     let matched = 0;
     fc.assert(
       fc.property(globs, fc.array(names, { minLength: 20, maxLength: 20 }), (glob, some) => {
-        const [ours, theirs] = [matchGlobs([glob]), picomatch(glob, { dot: true })];
+        const [isMatch, isExpected] = [matchGlobs([glob]), picomatch(glob, { dot: true })];
         for (const name of some) {
-          expect([glob, name, ours(name)]).toEqual([glob, name, theirs(name)]);
-          if (ours(name)) matched++;
+          expect([glob, name, isMatch(name)]).toEqual([glob, name, isExpected(name)]);
+          if (isMatch(name)) matched++;
         }
       }),
       { numRuns: 3000 },
@@ -108,7 +108,7 @@ describe('a glob over names', () => {
   });
 });
 
-describe('a glob over text without parts', () => {
+describe('a glob over text without segments', () => {
   it.each([
     ['*', 'a/b c', true],
     ['*', '', false],
@@ -123,7 +123,7 @@ describe('a glob over text without parts', () => {
   });
 });
 
-describe('the time it takes', () => {
+describe('the time for matching', () => {
   it.each([
     ['*a*a*a*a*a*b', 'a'.repeat(255)],
     ['*-*-*-*-*-*x', 'a-'.repeat(127)],
@@ -132,16 +132,16 @@ describe('the time it takes', () => {
     ['{a,aa}*{a,aa}*{a,aa}*{a,aa}*x', 'a'.repeat(255)],
     ['[a-z]*[a-z]*[a-z]*[a-z]*!', 'a'.repeat(255)],
     ['?*?*?*?*?*?*x', 'a'.repeat(255)],
-  ])('is short, whatever the name: %s', (glob, name) => {
+  ])('is short for every name: %s', (glob, name) => {
     expect(time(() => matches(glob, name))).toBeLessThan(50);
   });
 
-  it('is short for names of users, which have no limit of their own', () => {
+  it('is short for user names, whose length is not limited', () => {
     expect(time(() => matchTextGlobs(['*@*.*x*y*z'])('a@.'.repeat(5000)))).toBeLessThan(100);
   });
 });
 
-/** Of the second run, when it is compiled. Milliseconds. */
+/** Duration of the second run, when the expression is compiled. Milliseconds. */
 function time(run: () => boolean): number {
   expect(run()).toBe(false);
   const start = performance.now();
@@ -149,7 +149,7 @@ function time(run: () => boolean): number {
   return performance.now() - start;
 }
 
-it('is told from a name that stands for itself', () => {
+it('is distinguished from a name without wildcards', () => {
   expect(['a/*', 'a?', '[a]', '{a,b}', '!a', '@(a)', 'a\\*'].map(isGlob)).not.toContain(false);
   expect(['a', 'docker.io/library/alpine:3.20', 'a@sha256:0'].map(isGlob)).not.toContain(true);
 });

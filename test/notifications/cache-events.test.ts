@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
-import { also } from '../../src/notifications/combine-events.ts';
+import { combineEvents } from '../../src/notifications/combine-events.ts';
 import { Hub } from '../support/hub.ts';
 import { Images } from '../support/images.ts';
 import { type ConfigObject, dockerHubUpstream, Layover } from '../support/layover.ts';
 import { Receiver } from './receiver.ts';
 
 describe('events of the cache', () => {
-  it('tell of a fill, of what was served stale, and of what was forgotten', async () => {
+  it('report fills, stale responses and removals', async () => {
     const images = new Images();
     const image = images.addImage('library/app', 'latest');
     await using hub = await Hub.start(images);
@@ -49,7 +49,7 @@ describe('events of the cache', () => {
     expect(events[0]).toMatchObject({ request: { id: '', method: '', useragent: '' }, actor: {} });
   });
 
-  it('are not sent unless they are asked for, and a fill is no push', async () => {
+  it('are sent only when configured, and a fill is not a push', async () => {
     const images = new Images();
     const image = images.addImage('library/app', 'latest');
     await using hub = await Hub.start(images);
@@ -72,7 +72,7 @@ describe('events of the cache', () => {
   });
 });
 
-it('two objects are called as one, of which the second may lack methods', () => {
+it('two event objects are called as one, and the second may lack methods', () => {
   class Counter {
     #count = 0;
     add(by: number): number {
@@ -83,7 +83,7 @@ it('two objects are called as one, of which the second may lack methods', () => 
     }
   }
   const heard: number[] = [];
-  const both = also(new Counter(), { add: (by) => heard.push(by) });
+  const both = combineEvents(new Counter(), { add: (by) => heard.push(by) });
   expect([both.add(2), both.add(3), both.count]).toEqual([2, 5, 5]);
   expect(heard).toEqual([2, 3]);
 });

@@ -6,7 +6,7 @@ import { DeadLetters } from '../../src/notifications/dead-letters.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 describe('dead letters', () => {
-  it('are lines that each hold an event, and why it was given up', async () => {
+  it('are lines with an event and the reason', async () => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, 'audit', 'dead-letters.jsonl');
     const letters = new DeadLetters({ path, maxBytes: 10_000, now: () => 0 });
@@ -20,7 +20,7 @@ describe('dead letters', () => {
     ]);
   });
 
-  it('take no more room than they may, and the newest stay', async () => {
+  it('stay within their size, and the newest are kept', async () => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, 'dead-letters.jsonl');
     const letters = new DeadLetters({ path, maxBytes: 2_000, now: () => 0 });
@@ -30,7 +30,7 @@ describe('dead letters', () => {
     expect(await readFile(path, 'utf8')).toContain('"id":99');
   });
 
-  it('that the disk does not take are refused, and the next ones are tried', async () => {
+  it('that cannot be written are rejected, and the next ones are written', async () => {
     await using directory = await temporaryDirectory();
     const folder = join(directory.path, 'audit');
     await writeFile(folder, 'in the way');

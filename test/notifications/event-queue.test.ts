@@ -26,7 +26,7 @@ async function openQueue(directory: string | undefined, options: Partial<EventQu
 
 const text = (name: string | number) => JSON.stringify({ name });
 
-/** Takes the first `count`, in order. */
+/** Removes the first `count` events, in order. */
 async function take(queue: EventQueue, count: number): Promise<(string | undefined)[]> {
   const taken: (string | undefined)[] = [];
   while (taken.length < count) {
@@ -47,7 +47,7 @@ const push = { isPull: false };
 const pull = { isPull: true };
 
 describe('a queue of events', () => {
-  it('gives them out in order, those of an earlier process first', async () => {
+  it('returns them in order, those of an earlier process first', async () => {
     await using directory = await temporaryDirectory();
     const { queue } = await openQueue(directory.path);
     await Promise.all([1, 2, 3].map((name) => queue.append(text(name), push)));
@@ -62,7 +62,7 @@ describe('a queue of events', () => {
     await next.close();
   });
 
-  it('has on disk what was appended, without being closed', async () => {
+  it('has appended events on disk before it is closed', async () => {
     await using directory = await temporaryDirectory();
     const { queue } = await openQueue(directory.path);
     await Promise.all(Array.from({ length: 50 }, (_, name) => queue.append(text(name), push)));
@@ -72,7 +72,7 @@ describe('a queue of events', () => {
     await Promise.all([queue.close(), other.close()]);
   });
 
-  it('goes on with all whole events, wherever its file was cut off, and takes new ones', async () => {
+  it('continues with all complete events after its file was cut anywhere, and accepts new ones', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 6 }), fc.nat(), async (count, where) => {
         await using directory = await temporaryDirectory();
@@ -100,7 +100,7 @@ describe('a queue of events', () => {
     );
   });
 
-  it('when it is full drops the oldest pulls, then puts the oldest of all aside', async () => {
+  it('drops the oldest pulls when it is full, then evicts the oldest events', async () => {
     await using directory = await temporaryDirectory();
     const { queue, told } = await openQueue(directory.path, { maxEvents: 3 });
     await queue.append(text('push 1'), push);
@@ -124,7 +124,7 @@ describe('a queue of events', () => {
     expect(told.evicted).toHaveLength(20 - queue.size);
   });
 
-  it('keeps its files small while pulls pass by an event that waits, and loses none that waits', async () => {
+  it('keeps its files small while pulls overtake a waiting event, and loses no waiting event', async () => {
     await using directory = await temporaryDirectory();
     const { queue } = await openQueue(directory.path, { maxEvents: 100 });
     const filler = 'x'.repeat(10_000);
@@ -134,7 +134,7 @@ describe('a queue of events', () => {
       await queue.append(text(`end ${round}`), push);
     }
     await queue.close();
-    // 20 MB went through it.
+    // 20 MB passed through the queue.
     expect(await diskUsage(directory.path)).toBeLessThan(5_000_000);
 
     const { queue: next } = await openQueue(directory.path);
@@ -145,7 +145,7 @@ describe('a queue of events', () => {
     await next.close();
   });
 
-  it('waits for the first event, and no longer than it is asked to', async () => {
+  it('waits for the first event until the signal', async () => {
     const { queue } = await openQueue(undefined);
     const first = queue.next(AbortSignal.timeout(5_000));
     await queue.append(text('a'), push);
@@ -157,11 +157,11 @@ describe('a queue of events', () => {
     await expect(none).rejects.toThrow('enough');
   });
 
-  it('keeps events in memory while the disk takes none, says so once, and writes them when it does', async () => {
+  it('keeps events in memory while the disk fails, reports that once, and writes them afterwards', async () => {
     await using directory = await temporaryDirectory();
     const { queue, told } = await openQueue(join(directory.path, 'queue'));
     if (process.getuid?.() === 0) {
-      // Root writes where it may not: the directory is taken away instead.
+      // Root ignores permissions, so the directory is removed instead.
       await rm(join(directory.path, 'queue'), { recursive: true });
     } else await chmod(join(directory.path, 'queue'), 0o500);
     await queue.append(text('a'), push);
@@ -178,7 +178,7 @@ describe('a queue of events', () => {
     await Promise.all([queue.close(), next.close()]);
   });
 
-  it('writes again what it wrote to files that another process took', async () => {
+  it('writes its events again after another process took over the files', async () => {
     await using directory = await temporaryDirectory();
     const own = join(directory.path, '0');
     const taken = join(directory.path, '1+taken');

@@ -60,7 +60,7 @@ async function startTls() {
 }
 
 describe('a post to an endpoint', () => {
-  it('is sent over TLS to whom a configured CA vouches for, and to nobody else', async () => {
+  it('is sent over TLS only to a server with a certificate of the configured CA', async () => {
     await using server = await startTls();
     await using directory = await temporaryDirectory();
     const caFile = join(directory.path, 'ca.pem');
@@ -71,7 +71,7 @@ describe('a post to an endpoint', () => {
     await expect(cautious.post('{}', NEVER)).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
   });
 
-  it('is accepted by a redirect, as by distribution, and shown to nobody else', async () => {
+  it('counts as accepted after a redirect, as in distribution, which is not followed', async () => {
     const paths: (string | undefined)[] = [];
     await using server = await startServer((req, res) => {
       paths.push(req.url);
@@ -90,7 +90,7 @@ describe('a post to an endpoint', () => {
     expect(await sink.post('{}', NEVER)).toMatchObject({ isAccepted: false });
   });
 
-  it('ends after its time, and takes an answer without end by its status', async () => {
+  it('ends after its timeout, and only the status of an endless response counts', async () => {
     await using silent = await startServer(() => {});
     await using impatient = sinkTo(silent.url, { timeoutMs: 50 });
     await expect(impatient.post('{}', NEVER)).rejects.toThrow(PostTimeoutError);
@@ -109,7 +109,7 @@ describe('a post to an endpoint', () => {
     expect(await patient.post('{}', NEVER)).toMatchObject({ isAccepted: true });
   });
 
-  it('ends after its time when a proxy does not answer, and the next one is sent', async () => {
+  it('ends after its timeout when a proxy does not respond, and the next one is sent', async () => {
     let connections = 0;
     const server = createTcpServer(() => connections++).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -121,7 +121,7 @@ describe('a post to an endpoint', () => {
     server.close();
   });
 
-  it('goes through the proxy of the environment', async () => {
+  it('uses the proxy of the environment', async () => {
     const asked: (string | undefined)[] = [];
     await using proxy = await startServer((req, res) => {
       asked.push(`${req.method} ${req.url}`);

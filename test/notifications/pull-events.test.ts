@@ -38,8 +38,8 @@ async function drained(answer: Promise<Response>): Promise<number> {
   return response.status;
 }
 
-describe('an endpoint is told of pulls', () => {
-  it("in distribution's words", async () => {
+describe('an endpoint gets events of pulls', () => {
+  it("in distribution's form", async () => {
     await using receiver = await Receiver.start();
     await using scene = await startWithImage(
       receiver,
@@ -90,7 +90,7 @@ describe('an endpoint is told of pulls', () => {
     await layover.waitForOutput(new RegExp(`http\\.request\\.id=${event?.request.id}`));
   });
 
-  it('of a manifest and a blob, asked for by GET, HEAD and in part, and of no failure', async () => {
+  it('for GET, HEAD and ranges of manifests and blobs, and none for failures', async () => {
     await using receiver = await Receiver.start();
     await using scene = await startWithImage(receiver);
     const { get, image, layover } = scene;
@@ -127,7 +127,7 @@ describe('an endpoint is told of pulls', () => {
     );
   });
 
-  it('unless it ignores them, by media type or by action', async () => {
+  it('except those that it ignores, by media type or by action', async () => {
     await using receiver = await Receiver.start();
     await using scene = await startWithImage(receiver, { ignoredmediatypes: ['application/octet-stream'] });
     const { get, image } = scene;

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 
 import type { Notification } from '../../src/notifications/envelope.ts';
-import { pushFixture, startDockerRegistry } from '../content/docker-registry.ts';
+import { pushFixture } from '../content/push-fixture.ts';
+import { startDockerRegistryOn } from '../support/docker-registry.ts';
 import { type ConfigObject, Layover } from '../support/layover.ts';
 import { findProgram } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -13,13 +14,22 @@ import { Receiver, summaryOf } from './receiver.ts';
 const QUICK = { threshold: 1, backoff: '20ms', maxbackoff: '50ms', ignore: { actions: ['pull'] } };
 
 function startLayover(endpoints: readonly ConfigObject[], more: ConfigObject = {}, queue: ConfigObject = {}) {
-  return Layover.start({
+  return Layover.start(withNotifications(endpoints, more, queue));
+}
+
+/** For tests that kill it. */
+function startProcess(endpoints: readonly ConfigObject[]) {
+  return Layover.startProcess(withNotifications(endpoints));
+}
+
+function withNotifications(endpoints: readonly ConfigObject[], more: ConfigObject = {}, queue: ConfigObject = {}) {
+  return {
     config: {
       storage: { delete: { enabled: true } },
       notifications: { endpoints, queue, events: { includereferences: true } },
       ...more,
     },
-  });
+  };
 }
 
 const endpoint = (receiver: Receiver, more: ConfigObject = {}) => ({
@@ -36,7 +46,7 @@ async function metricsOf(layover: Layover): Promise<string[]> {
 
 const WITH_METRICS = { http: { addr: '127.0.0.1:0', debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } } };
 
-/** What a client does with one small image: pushes, mounts, asks, deletes. */
+/** Requests of a client for one small image: push, mount, pull, delete. */
 async function doEverything(url: string): Promise<void> {
   const image = smallImage('v1');
   const [layer] = image.blobs;
@@ -75,14 +85,14 @@ const keyOf = ({ action, request, target }: Notification) =>
 
 const dockerRegistry = await findProgram('docker-registry');
 
-describe('events of everything that clients do to content', () => {
-  it.skipIf(dockerRegistry === undefined)('have the same fields and words as those of distribution', async () => {
+describe('events of pushes, mounts, pulls and deletes', () => {
+  it.skipIf(dockerRegistry === undefined)('have the same fields as those of distribution', async () => {
     await using theirs = await Receiver.start();
     await using ours = await Receiver.start();
     await using directory = await temporaryDirectory();
     const all = { ignore: {} };
     const notifications = { events: { includereferences: true }, endpoints: [{ name: 'a', url: theirs.url }] };
-    await using distribution = await startDockerRegistry(dockerRegistry ?? '', directory.path, { notifications });
+    await using distribution = await startDockerRegistryOn(dockerRegistry ?? '', directory.path, { notifications });
     await using layover = await startLayover([endpoint(ours, all)]);
     await doEverything(distribution.url);
     await doEverything(layover.url);
@@ -102,11 +112,11 @@ describe('events of everything that clients do to content', () => {
   });
 });
 
-describe('an event of a push that was answered', () => {
+describe('the event of a completed push', () => {
   it('is sent after the process was killed', async () => {
     await using receiver = await Receiver.start();
     receiver.behaviour = 503;
-    await using layover = await startLayover([endpoint(receiver)]);
+    await using layover = await startProcess([endpoint(receiver)]);
     const digest = await pushBlob(layover.url, 'team/app', 'one');
     await layover.kill('SIGKILL');
     expect(receiver.taken).toEqual([]);
@@ -116,9 +126,9 @@ describe('an event of a push that was answered', () => {
     expect((await receiver.waitFor(1)).map(({ target }) => target.digest)).toEqual([digest]);
   });
 
-  it('is sent for each of many that were pushed at once, in the middle of which the process was killed', async () => {
+  it('is sent for each of many concurrent pushes, during which the process was killed', async () => {
     await using receiver = await Receiver.start();
-    await using layover = await startLayover([endpoint(receiver)]);
+    await using layover = await startProcess([endpoint(receiver)]);
     const answered: string[] = [];
     const pushing = Array.from({ length: 60 }, async (_, index) => {
       await pushBlob(layover.url, `team/app-${index % 7}`, `blob ${index}`).then(
@@ -136,19 +146,19 @@ describe('an event of a push that was answered', () => {
     expect(answered.length).toBeGreaterThan(0);
   });
 
-  it('is sent when the endpoint is back, and all of them in their order', async () => {
+  it('is sent in order when the endpoint is back', async () => {
     await using receiver = await Receiver.start();
     receiver.behaviour = 500;
     await using layover = await startLayover([endpoint(receiver)], WITH_METRICS);
     for (let index = 0; index < 20; index++) await pushBlob(layover.url, `team/app-${index}`, `blob ${index}`);
     await receiver.waitForOffers(5);
-    await layover.waitForOutput(/the endpoint does not take events, they wait/);
+    await layover.waitForOutput(/webhook endpoint unavailable/);
     expect(await metricsOf(layover)).toContain('registry_notifications_pending_total{endpoint="audit"} 20');
 
     receiver.behaviour = 202;
     const events = await receiver.waitFor(20);
     expect(events.map(summaryOf)).toEqual(Array.from({ length: 20 }, (_, index) => `push team/app-${index}`));
-    await layover.waitForOutput(/the endpoint takes events again/);
+    await layover.waitForOutput(/webhook endpoint available again/);
     await vi.waitFor(async () => {
       const metrics = await metricsOf(layover);
       expect(metrics).toContain('registry_notifications_pending_total{endpoint="audit"} 0');
@@ -159,7 +169,7 @@ describe('an event of a push that was answered', () => {
     });
   });
 
-  it('is sent by a process that starts after the drain of the one before', async () => {
+  it('is sent by the next process after a drain', async () => {
     await using receiver = await Receiver.start();
     receiver.behaviour = 503;
     await using layover = await startLayover([endpoint(receiver)]);
@@ -173,7 +183,7 @@ describe('an event of a push that was answered', () => {
 });
 
 describe('an endpoint', () => {
-  it('that does not answer holds up neither pushes nor another endpoint, nor the end of the process', async () => {
+  it('that does not respond delays neither pushes, nor another endpoint, nor the shutdown', async () => {
     await using silent = await Receiver.start();
     await using receiver = await Receiver.start();
     silent.behaviour = 'silent';
@@ -187,7 +197,7 @@ describe('an endpoint', () => {
     expect(await layover.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 
-  it('is sent its headers, which appear nowhere else', async () => {
+  it('gets its configured headers, which appear nowhere else', async () => {
     await using receiver = await Receiver.start();
     const url = `${receiver.url.replace('//', '//hook:hush-url@')}/events?token=hush-query`;
     await using layover = await startLayover([endpoint(receiver, { url, headers: { 'X-Token': ['hush-header'] } })], {
@@ -217,7 +227,7 @@ describe('an endpoint', () => {
     for (const text of [...pages, ...(await Promise.all(contents)), layover.output]) expect(text).not.toContain('hush');
   });
 
-  it('that refuses an event too often gets the next one, and the event is a dead letter', async () => {
+  it('that rejects an event too often gets the next one, and the event becomes a dead letter', async () => {
     await using receiver = await Receiver.start();
     receiver.behaviour = 400;
     await using layover = await startLayover([endpoint(receiver)], WITH_METRICS, { maxattempts: 3 });
@@ -237,7 +247,7 @@ describe('an endpoint', () => {
     expect(await metricsOf(layover)).toContain('layover_notifications_dead_letters_total{endpoint="audit"} 1');
   });
 
-  it('that was down for too long gets what is fresh, and the old is dead letters', async () => {
+  it('that was down for too long gets recent events, and old ones become dead letters', async () => {
     await using receiver = await Receiver.start();
     receiver.behaviour = 503;
     await using layover = await startLayover([endpoint(receiver)], {}, { maxage: '1s' });
@@ -248,7 +258,7 @@ describe('an endpoint', () => {
     expect((await receiver.waitFor(1)).map(summaryOf)).toEqual(['push team/fresh']);
   });
 
-  it('whose queue is full is told of pushes rather than of pulls, and of the newest', async () => {
+  it('with a full queue gets pushes before pulls, and the newest of them', async () => {
     await using receiver = await Receiver.start();
     receiver.behaviour = 503;
     await using layover = await startLayover([endpoint(receiver, { ignore: {} })], WITH_METRICS, { maxevents: 3 });
@@ -268,11 +278,11 @@ describe('an endpoint', () => {
 });
 
 describe('processes that share a directory', () => {
-  it('each have a queue, and one sends what another left when it was killed', async () => {
+  it('each have a queue, and one sends the events of another that was killed', async () => {
     await using receiver = await Receiver.start();
     receiver.behaviour = 503;
-    await using first = await startLayover([endpoint(receiver)]);
-    await using second = await Layover.start({
+    await using first = await startProcess([endpoint(receiver)]);
+    await using second = await Layover.startProcess({
       dataDirectory: first.dataDirectory,
       config: { notifications: { endpoints: [endpoint(receiver)] } },
     });
@@ -292,12 +302,12 @@ describe('processes that share a directory', () => {
     expect(receiver.taken).toHaveLength(2);
   });
 
-  it('without a directory keep events in memory, and say so', async () => {
+  it('without a directory keep events in memory, and log that', async () => {
     await using receiver = await Receiver.start();
     await using layover = await startLayover([endpoint(receiver)], {
       storage: { filesystem: undefined, inmemory: {} },
     });
-    await layover.waitForOutput(/events wait in memory and would not survive this process/);
+    await layover.waitForOutput(/webhook queue in memory only/);
     await pushBlob(layover.url, 'team/app', 'one');
     expect((await receiver.waitFor(1)).map(summaryOf)).toEqual(['push team/app']);
 
@@ -305,6 +315,6 @@ describe('processes that share a directory', () => {
     await pushBlob(layover.url, 'team/app', 'two');
     await receiver.waitForOffers(2);
     await layover.kill('SIGTERM');
-    expect(layover.output).toMatch(/events that waited in memory are lost.*pending=1|pending=1.*are lost/);
+    expect(layover.output).toMatch(/queued webhook events lost.*pending=1|pending=1.*events lost/);
   });
 });

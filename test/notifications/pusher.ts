@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { descriptor, jsonBytes, withDigest } from '../content/image-fixture.ts';
 
-/** What a small push consists of. */
+/** The requests of a small push. */
 export function smallImage(seed: string) {
   const layer = withDigest(createHash('sha512').update(seed).digest());
   const config = jsonBytes({ architecture: 'amd64', os: 'linux', seed });
@@ -16,7 +16,7 @@ export function smallImage(seed: string) {
   return { blobs: [layer, config], manifests: [{ ...manifest, mediaType: OCI_MANIFEST, tag: seed }] };
 }
 
-/** One request that ends in one event. @throws {Error} when it is not taken */
+/** One request that ends in one event. @throws {Error} when it fails */
 export async function pushBlob(url: string, repository: string, text: string): Promise<string> {
   const { digest, bytes } = withDigest(Buffer.from(text));
   const answer = await fetch(`${url}/v2/${repository}/blobs/uploads/?digest=${digest}`, {

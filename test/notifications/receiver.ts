@@ -10,15 +10,15 @@ export interface Delivered {
   readonly event: Notification;
 }
 
-/** A status, or how long to say nothing at all. */
+/** A status, or a time without a response. */
 export type Behaviour = number | 'silent';
 
-/** A real receiver of events, that can refuse them. */
+/** A real receiver of events, which can reject them. */
 export class Receiver implements AsyncDisposable {
   readonly url: string;
-  /** What it took, in order. */
+  /** Accepted events, in order. */
   readonly taken: Delivered[] = [];
-  /** What it was sent, in order. */
+  /** Received events, in order. */
   readonly offered: Delivered[] = [];
   behaviour: Behaviour = 200;
   readonly #server: Awaited<ReturnType<typeof startServer>>;
@@ -45,7 +45,7 @@ export class Receiver implements AsyncDisposable {
     return this.taken.map(({ event }) => event);
   }
 
-  /** @throws {Error} with what it has, when there are not as many after `timeoutMs` */
+  /** @throws {Error} with the received events, when there are fewer after `timeoutMs` */
   async waitFor(count: number, { timeoutMs = 15_000 } = {}): Promise<Notification[]> {
     await this.waitUntil(() => this.taken.length >= count, `${count} events`, timeoutMs);
     return this.events;

@@ -34,7 +34,7 @@ describe('the file of a queue', () => {
     );
   });
 
-  it('has all whole records, wherever it was cut off', () => {
+  it('has all complete records after a cut anywhere', () => {
     fc.assert(
       fc.property(events, fc.nat(), (list, where) => {
         const written = write(list);
@@ -48,7 +48,7 @@ describe('the file of a queue', () => {
     );
   });
 
-  it('loses no more than the one record in which a byte is wrong', () => {
+  it('loses only the record with a wrong byte', () => {
     fc.assert(
       fc.property(events, fc.nat(), fc.integer({ min: 1, max: 255 }), (list, where, flip) => {
         const written = write(list);
@@ -57,7 +57,7 @@ describe('the file of a queue', () => {
         file[at] = (file[at] ?? 0) ^ flip;
         let end = 0;
         const hit = written.findIndex(({ line }) => (end += line.length) > at);
-        // A line end that is gone, or a new one, spoils the line and no other; a spoilt end takes its neighbour with it.
+        // A lost or an additional line end damages one line; a damaged line end also damages the next line.
         const spoilt = at === end - 1 ? [hit, hit + 1] : [hit];
         const expected = written.filter((_, index) => !spoilt.includes(index)).map(({ record }) => record.sequence);
         expect([...findRecords(file)].map(({ sequence }) => sequence)).toEqual(expected);

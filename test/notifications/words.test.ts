@@ -3,9 +3,8 @@ import { describe, expect, it } from 'vitest';
 
 import { backoffMs } from '../../src/notifications/backoff.ts';
 import { createNotification } from '../../src/notifications/create-notification.ts';
-import { envelopeOf, timestampOf } from '../../src/notifications/envelope.ts';
+import { envelopeOf, timestampOf, uuidV7 } from '../../src/notifications/envelope.ts';
 import { createEventFilter } from '../../src/notifications/event-filter.ts';
-import { uuidV7 } from '../../src/notifications/uuid.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { ContentEvent } from '../../src/registry/content-event.ts';
 
@@ -34,14 +33,14 @@ describe('an event', () => {
     expect(timestampOf(unixMs)).toBe(timestamp);
   });
 
-  it('has an id that sorts by time, and is another each time', () => {
+  it('has a unique id that sorts by time', () => {
     const ids = Array.from({ length: 100 }, (_, second) => uuidV7(second * 1000));
     expect(ids.toSorted()).toEqual(ids);
     expect(new Set(Array.from({ length: 100 }, () => uuidV7(0))).size).toBe(100);
     for (const id of ids) expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
   });
 
-  it('says nothing of what it does not know', () => {
+  it('omits unknown fields', () => {
     const json = JSON.stringify(notificationOf({ action: 'delete', repository: 'app', tag: 'v1' }));
     expect(JSON.parse(json)).toMatchObject({ target: { repository: 'app', tag: 'v1' }, actor: { name: 'ci' } });
     expect(Object.keys((JSON.parse(json) as { target: object }).target)).toEqual(['repository', 'tag']);
@@ -57,13 +56,13 @@ describe('an event', () => {
     expect(notificationOf({ ...blob, mediaType }).target.url).toContain('/manifests/');
   });
 
-  it('of a manifest that nobody can read has no references', () => {
+  it('of an unreadable manifest has no references', () => {
     const manifest = Buffer.from('{}');
     const event = { action: 'pull', repository: 'app', digest: DIGEST, manifest } as const;
     expect(notificationOf(event, true).target.references).toBeUndefined();
   });
 
-  it("is escaped as Go's encoder does, and means the same", () => {
+  it("is escaped as Go's encoder does, without a change in meaning", () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (text) => {
         const event = { id: text, actor: { name: `<${text}&\u2028>` } };
@@ -76,7 +75,7 @@ describe('an event', () => {
 });
 
 describe('an endpoint', () => {
-  it('is told what it ignores neither by action nor by type', () => {
+  it('gets events that it ignores neither by action nor by type', () => {
     const wants = createEventFilter({ ignoredActions: ['pull'], ignoredMediaTypes: ['a/b'] });
     const event = { repository: 'app', digest: DIGEST } as const;
     const wanted = (more: Pick<ContentEvent, 'action' | 'mediaType'>) => wants(notificationOf({ ...event, ...more }));
@@ -86,7 +85,7 @@ describe('an endpoint', () => {
     expect(wanted({ action: 'push', mediaType: 'a/b' })).toBe(false);
   });
 
-  it('is tried again at once, then after waits that double up to a limit', () => {
+  it('is retried at once, then after waits that double up to a limit', () => {
     const policy = { threshold: 3, backoffMs: 100, maxBackoffMs: 500 };
     expect([1, 2, 3, 4, 5, 6, 1000].map((failures) => backoffMs(failures, policy))).toEqual([
       0, 0, 100, 200, 400, 500, 500,

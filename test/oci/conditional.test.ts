@@ -22,12 +22,12 @@ describe('If-None-Match', () => {
     ` "a",${digest} `,
     '*',
     ' * ',
-  ])('names the content: %s', (header) => {
+  ])('matches the content: %s', (header) => {
     expect(evaluate(undefined, header)).toBe('not-modified');
   });
 
   it.each([undefined, '', `"${other}"`, `"${digest}`, digest.toUpperCase(), digest.slice(7), `"${digest}0"`, '"*"'])(
-    'does not: %s',
+    'does not match: %s',
     (header) => {
       expect(evaluate(undefined, header)).toBe('send');
     },
@@ -43,7 +43,7 @@ describe('If-Match', () => {
     expect(evaluate(header, undefined)).toBe('failed');
   });
 
-  it('comes before If-None-Match', () => {
+  it('is evaluated before If-None-Match', () => {
     expect(evaluate(`"${other}"`, `"${digest}"`)).toBe('failed');
     expect(evaluate(`"${digest}"`, `"${digest}"`)).toBe('not-modified');
   });

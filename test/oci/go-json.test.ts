@@ -12,7 +12,7 @@ const digestOfText = (text: string) => digestOf(Buffer.from(text));
 const [a, b, c] = [digestOfText('a'), digestOfText('b'), digestOfText('c')];
 const layer = (digest: string, size = 1) => JSON.stringify({ mediaType: 'x/y', digest, size });
 
-/** @param members of the object, as they are written */
+/** @param members JSON of the object's members */
 const read = (members: string) =>
   readManifest(Buffer.from(`{"schemaVersion":2,"config":${layer(c)},${members}}`), { findDuplicates: true });
 const layersOf = (members: string) =>
@@ -57,11 +57,11 @@ describe('the cursor', () => {
       '[{"a":"\\u00"}]',
     ],
     ...['"\\u12g4"', '"\n"', '"a', '[1 2]', '{} {}', '\u00a0{}', '\ufeff{}', '[}', '{]', 'NaN', '"\\', '1e+', '-01'],
-  ])('takes for JSON what JSON.parse does: %j', (text) => {
+  ])('accepts the same JSON as JSON.parse: %j', (text) => {
     expect(isJson(Buffer.from(text))).toBe(isJsonToNode(text));
   });
 
-  it('takes for JSON what JSON.parse does, whatever it is', () => {
+  it('accepts the same JSON as JSON.parse, for random text', () => {
     const broken = fc
       .tuple(
         fc.json(),
@@ -81,7 +81,7 @@ describe('the cursor', () => {
 
   const nested = (depth: number) => `${'[{"a":'.repeat(depth / 2)}1${'}]'.repeat(depth / 2)}`;
 
-  it('stops at the depth at which Go stops, and counts no brackets in texts', () => {
+  it('has the same limit for nesting as Go, and ignores brackets in strings', () => {
     expect(isJson(Buffer.from(nested(MAX_DEPTH)))).toBe(true);
     expect(isJson(Buffer.from(`[${nested(MAX_DEPTH)}]`))).toBe(false);
     expect(isJson(Buffer.from(JSON.stringify('[{'.repeat(MAX_DEPTH))))).toBe(true);
@@ -89,13 +89,13 @@ describe('the cursor', () => {
     expect(isJson(Buffer.from(`[${'[],'.repeat(2 * MAX_DEPTH)}{}]`))).toBe(true);
   });
 
-  it('counts the depth of what is read and of what is skipped together', () => {
+  it('adds the nesting of values that are read and that are skipped', () => {
     const inside = (depth: number) => `"layers":[{"digest":"${a}","size":1,"x":${nested(depth)}}]`;
     expect(layersOf(inside(MAX_DEPTH - 4))).toEqual([a]);
     expect(() => read(inside(MAX_DEPTH - 2))).toThrow(/nested/);
   });
 
-  it('reads four megabytes of brackets no further than it has to', () => {
+  it('stops reading four megabytes of brackets at the limit', () => {
     const bytes = Buffer.from(`{"x":${'['.repeat(2_000_000)}${']'.repeat(2_000_000)}}`);
     const before = performance.now();
     expect(() => readManifest(bytes)).toThrow(expect.objectContaining({ code: 'MANIFEST_INVALID' }));
@@ -105,31 +105,27 @@ describe('the cursor', () => {
 
 describe('a manifest is read as Go reads it', () => {
   it.each([
-    ['other letters', `"LAYERS":[${layer(a)}]`, [a]],
+    ['a key in another case', `"LAYERS":[${layer(a)}]`, [a]],
     ['the Kelvin sign and the long s for k and s', `"layer\u017f":[${layer(a)}]`, [a]],
     ['an escape in the key', `"l\\u0061yers":[${layer(a)}]`, [a]],
     ['the last of two', `"layers":[${layer(a)}],"layers":[${layer(b)}]`, [b]],
-    ['the last of two in other letters', `"layers":[${layer(a)}],"Layers":[${layer(b)}]`, [b]],
+    ['the last of two in another case', `"layers":[${layer(a)}],"Layers":[${layer(b)}]`, [b]],
     [
-      'the last one, wherever the first of these letters was',
+      'the last one, regardless of the first one with this case',
       `"layers":[],"Layers":[${layer(a)}],"layers":[${layer(b)}]`,
       [b],
     ],
     ['a null behind a list: nothing', `"layers":[${layer(a)}],"Layers":null`, []],
     ['a second descriptor without digest: the first one', `"layers":[${layer(a)}],"layers":[{"size":2}]`, [a]],
     [
-      'a third list longer than the second: what stood there in the first one',
+      'a third list longer than the second: the entries of the first one',
       `"layers":[${layer(a)},${layer(b)}],"layers":[${layer(c)}],"layers":[{},{"size":2}]`,
       [c, b],
     ],
-    [
-      'nothing of what stood before an empty list',
-      `"layers":[${layer(a)},${layer(b)}],"layers":[],"layers":[{},{}]`,
-      [],
-    ],
-    ['a digest in other letters', `"layers":[{"digest":"${a}","Digest":"${b}","size":1}]`, [b]],
+    ['no entries from before an empty list', `"layers":[${layer(a)},${layer(b)}],"layers":[],"layers":[{},{}]`, []],
+    ['a digest key in another case', `"layers":[{"digest":"${a}","Digest":"${b}","size":1}]`, [b]],
     ['a null for a text: no effect', `"layers":[{"digest":"${a}","Digest":null,"size":1}]`, [a]],
-    ['no other letters than these', `"läyers":[${layer(a)}],"layers ":[${layer(b)}],"layers":[]`, []],
+    ['no other letters or spaces', `"läyers":[${layer(a)}],"layers ":[${layer(b)}],"layers":[]`, []],
   ])('%s', (_, members, expected) => {
     expect(layersOf(members)).toEqual(expected);
   });
@@ -139,13 +135,13 @@ describe('a manifest is read as Go reads it', () => {
     expect(read(`"subject":${layer(a)},"SUBJECT":null`).manifest).not.toHaveProperty('subject');
   });
 
-  it('but the keys of annotations keep their letters', () => {
+  it('but the keys of annotations keep their case', () => {
     const { manifest, ambiguity } = read('"annotations":{"a":"1","A":"2","__proto__":"3"}');
     expect(manifest.annotations).toEqual({ a: '1', A: '2', ['__proto__']: '3' });
     expect(ambiguity).toBeUndefined();
   });
 
-  it('adding to the annotations that are there', () => {
+  it('adding to annotations of an earlier key', () => {
     expect(read('"annotations":{"a":"1","b":"2"},"annotations":{"b":"3"}').manifest.annotations).toEqual({
       a: '1',
       b: '3',
@@ -156,7 +152,7 @@ describe('a manifest is read as Go reads it', () => {
     ['annotations', (map: string) => `"annotations":${map}`],
     ['the annotations of a descriptor', (map: string) => `"config":{"annotations":${map}}`],
     ['a list', (map: string) => `"layers":${map === '{}' ? '[{}]' : `[${'{},'.repeat(9_000)}{}]`}`],
-  ])('in time that grows with its length, when %s come again and again', (_, member) => {
+  ])('in time proportional to its length, when %s are repeated many times', (_, member) => {
     const many = `{${Array.from({ length: 9_000 }, (__, i) => `"k${i}":""`).join(',')}}`;
     const members = `${member(many)}${`,${member('{}')}`.repeat(20_000)}`;
     const before = performance.now();
@@ -166,10 +162,10 @@ describe('a manifest is read as Go reads it', () => {
 
   it.each([
     ['two keys', '"layers":[],"layers":[]'],
-    ['two keys in other letters', '"layers":[],"Layers":[]'],
-    ['one key in other letters', '"Layers":[]'],
+    ['two keys in another case', '"layers":[],"Layers":[]'],
+    ['one key in another case', '"Layers":[]'],
     ['unknown keys', '"x":1,"x":2'],
-    ['unknown keys in other letters', '"x":1,"X":2'],
+    ['unknown keys in another case', '"x":1,"X":2'],
     ['keys of a descriptor', `"layers":[{"digest":"${a}","size":1,"size":1}]`],
     ['keys of a platform', `"layers":[{"digest":"${a}","size":1,"platform":{"os":"a","OS":"b"}}]`],
     ['annotations', '"annotations":{"a":"1","a":"2"}'],
@@ -188,17 +184,17 @@ describe('a manifest is read as Go reads it', () => {
     ['a size with an exponent', `"layers":[{"digest":"${a}","size":1e3}]`],
     ['layers that are an object', '"layers":{}'],
     ['annotations that are a list', '"annotations":[]'],
-  ])('with %s, which Go does not decode, as far as it goes', (_, members) => {
+  ])('with %s, which Go rejects: the rest is decoded', (_, members) => {
     expect(read(members)).toMatchObject({ flaw: expect.any(String), manifest: { mediaType: OCI_MANIFEST } });
   });
 
-  it('without more entries or keys than any has', () => {
+  it('and rejected with too many entries or keys', () => {
     expect(() => read(`"layers":[${'{},'.repeat(100_000)}{}]`)).toThrow(/more than 100000 entries/);
     const keys = Array.from({ length: 10_001 }, (_, i) => `"k${i}":1`).join(',');
     expect(() => read(`"x":{${keys}}`)).toThrow(/more than 10000 keys/);
   });
 
-  it('as JSON.parse does where there is only one way to read it', () => {
+  it('like JSON.parse when it is unambiguous', () => {
     const fields = fieldsOf({ size: { is: 'integer' }, digest: { is: 'text' }, annotations: { is: 'texts-by-key' } });
     const value = fc.record({
       size: fc.maxSafeInteger(),

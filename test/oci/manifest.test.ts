@@ -22,13 +22,13 @@ describe('a manifest', () => {
     [types.OCI_INDEX, index],
     [types.DOCKER_SCHEMA1, { schemaVersion: 1, fsLayers: [] }],
     [types.DOCKER_SCHEMA1_SIGNED, { schemaVersion: 1, fsLayers: [], signatures: [{}] }],
-  ])('without a media type is a %s if it looks like one', (mediaType, value) => {
+  ])('without a media type is a %s when it has its fields', (mediaType, value) => {
     expect(parse(value).mediaType).toBe(mediaType);
     expect(parse({ ...value, mediaType: '' }).mediaType).toBe(mediaType);
   });
 
   it.each([types.OCI_MANIFEST, types.DOCKER_MANIFEST, 'application/vnd.example.image+json'])(
-    'for one platform is the %s that it says it is, and refers to its config and layers',
+    'for one platform with media type %s refers to its config and layers',
     (mediaType) => {
       const { references, ...rest } = parse({ ...image, mediaType });
       expect(references).toEqual([
@@ -39,17 +39,17 @@ describe('a manifest', () => {
     },
   );
 
-  it.each([types.OCI_INDEX, types.DOCKER_MANIFEST_LIST])('that is a %s refers to manifests', (mediaType) => {
+  it.each([types.OCI_INDEX, types.DOCKER_MANIFEST_LIST])('with media type %s refers to manifests', (mediaType) => {
     const references = [{ mediaType: types.OCI_MANIFEST, digest, size: 9, platform, kind: 'manifest' }];
     expect(parse({ ...index, mediaType })).toEqual({ mediaType, references });
   });
 
-  it('of schema 1 refers to its layers, whose size it does not know', () => {
+  it('of schema 1 refers to its layers, without sizes', () => {
     const references = [{ mediaType: 'application/octet-stream', digest, size: 0, kind: 'layer' }];
     expect(parse({ schemaVersion: 1, fsLayers: [{ blobSum: digest }] }).references).toEqual(references);
   });
 
-  it('of the withdrawn artifact kind refers to its blobs', () => {
+  it('of the withdrawn artifact type refers to its blobs', () => {
     const mediaType = types.OCI_ARTIFACT_MANIFEST;
     expect(parse({ mediaType, artifactType: 'a/b', blobs: [layer] })).toEqual({
       mediaType,
@@ -59,7 +59,7 @@ describe('a manifest', () => {
     expect(parse({ mediaType }).references).toEqual([]);
   });
 
-  it('has a subject, annotations, and its own artifact type before that of the config', () => {
+  it('has a subject, annotations, and its own artifact type instead of that of the config', () => {
     const extra = {
       subject: { ...config, digest: other },
       annotations: { a: 'b', ['__proto__']: 'c' },
@@ -69,11 +69,11 @@ describe('a manifest', () => {
     expect(parse({ ...index, ...extra })).toMatchObject(extra);
   });
 
-  it('that is an index has no artifact type unless it says so', () => {
+  it('that is an index has no artifact type unless it is set', () => {
     expect(parse(index)).not.toHaveProperty('artifactType');
   });
 
-  it('takes null for absent', () => {
+  it('treats null as absent', () => {
     const nothing = { subject: null, annotations: null, artifactType: null, mediaType: null };
     expect(parse({ ...image, ...nothing })).toEqual(parse(image));
   });
@@ -91,29 +91,29 @@ describe('a manifest', () => {
   });
 
   it.each([
-    ['no JSON', '{'],
+    ['not JSON', '{'],
     ['empty', ''],
     ['null', 'null'],
     ['a list', '[]'],
-    ['a text', '"x"'],
+    ['a string', '"x"'],
     ['an empty object', '{}'],
     ['very deep', '['.repeat(100_000)],
     ['an image and an index at once', JSON.stringify({ ...image, ...index })],
-    ['an index that says it is an image', JSON.stringify({ ...index, mediaType: types.OCI_MANIFEST })],
-    ['an image that says it is an index', JSON.stringify({ ...image, mediaType: types.DOCKER_MANIFEST_LIST })],
+    ['an index with the media type of an image', JSON.stringify({ ...index, mediaType: types.OCI_MANIFEST })],
+    ['an image with the media type of an index', JSON.stringify({ ...image, mediaType: types.DOCKER_MANIFEST_LIST })],
     ['an image without config', JSON.stringify({ layers: [layer] })],
     ['a layer without digest', JSON.stringify({ config, layers: [{ size: 1 }] })],
     ['a digest in upper case', JSON.stringify({ config: { ...config, digest: digest.toUpperCase() }, layers: [] })],
     ['a negative size', JSON.stringify({ config: { ...config, size: -1 }, layers: [] })],
-    ['a size that is a text', JSON.stringify({ config: { ...config, size: '1' }, layers: [] })],
-    ['a subject that is no descriptor', JSON.stringify({ ...image, subject: 'x' })],
+    ['a size that is a string', JSON.stringify({ config: { ...config, size: '1' }, layers: [] })],
+    ['a subject that is not a descriptor', JSON.stringify({ ...image, subject: 'x' })],
     ['an annotation that is a number', JSON.stringify({ ...image, annotations: { a: 1 } })],
     ['a media type that is a number', JSON.stringify({ ...image, mediaType: 1 })],
-  ])('is refused when it is %s', (_, text) => {
+  ])('is rejected when it is %s', (_, text) => {
     expect(() => parseManifest(Buffer.from(text))).toThrow(expect.objectContaining({ code: 'MANIFEST_INVALID' }));
   });
 
-  it('is parsed or refused, whatever the JSON', () => {
+  it('is parsed or rejected, for random JSON', () => {
     const keys = [
       'schemaVersion',
       'mediaType',

@@ -22,7 +22,7 @@ describe('a page request', () => {
   });
 
   it.each(['-1', ' ', 'x', '1.5', '1e2', ' 1', '+', '0x1', '9223372036854775808', '9'.repeat(99), '\u0661'])(
-    'with n=%s is refused',
+    'with n=%s is rejected',
     (n) => {
       expect(() => parsePage(new URLSearchParams({ n }))).toThrow(
         expect.objectContaining({ code: 'PAGINATION_NUMBER_INVALID', options: { detail: { n } } }),
@@ -41,7 +41,7 @@ describe('the link to the next page', () => {
     expect(nextPageLink(url, { n: 2, last: 'b' })).toBe(link);
   });
 
-  it('leads to what it was made for, whatever the query was', () => {
+  it('leads to the requested position, for every query', () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), fc.nat(), (ns, last, n) => {
         const link = nextPageLink(`/v2/a/tags/list?${new URLSearchParams({ ns, last: 'old' }).toString()}`, {
@@ -69,11 +69,11 @@ describe('a page', () => {
     [{ last: 'b' }, ['c'], undefined],
     [{ last: 'zz' }, [], undefined],
     [{ n: 0 }, [], undefined],
-  ])('%j', (asked, entries, next) => {
-    expect(pageOf(sorted, asked)).toEqual({ entries, next });
+  ])('%j', (request, entries, next) => {
+    expect(pageOf(sorted, request)).toEqual({ entries, next });
   });
 
-  it('after page gives every entry once, in order', () => {
+  it('followed by the next ones contains every entry once, in order', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.string()), fc.integer({ min: 1, max: 5 }), (names, n) => {
         const all = names.sort();

@@ -21,7 +21,7 @@ const image = (more: object = {}) => ({ schemaVersion: 2, mediaType: OCI_MANIFES
 const proven = (value: unknown, servedAs: string = OCI_MANIFEST) =>
   provenBlobs(readManifest(Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))), servedAs);
 
-describe('that a repository has taken a manifest', () => {
+describe('that a repository accepted a manifest', () => {
   it.each([
     [OCI_MANIFEST, layer.mediaType],
     [OCI_MANIFEST, 'application/vnd.oci.image.layer.v1.tar+zstd'],
@@ -36,7 +36,7 @@ describe('that a repository has taken a manifest', () => {
   it.each<[string, unknown]>([
     ['a foreign layer', image({ layers: [{ ...layer, mediaType: foreign, urls: ['https://example.com/x'] }] })],
     ['a foreign layer without URLs', image({ layers: [{ ...layer, mediaType: foreign }] })],
-    ['a foreign layer in other letters', image({ layers: [{ ...layer, mediaType: foreign.toUpperCase() }] })],
+    ['a foreign layer in upper case', image({ layers: [{ ...layer, mediaType: foreign.toUpperCase() }] })],
     ...['', '+gzip', '+zstd', '+other'].map((ending): [string, unknown] => [
       `a non-distributable layer (${ending})`,
       image({ layers: [{ ...layer, mediaType: `application/vnd.oci.image.layer.nondistributable.v1.tar${ending}` }] }),
@@ -46,8 +46,8 @@ describe('that a repository has taken a manifest', () => {
     ['a type with parameters', image({ layers: [{ ...layer, mediaType: `${layer.mediaType}; a=b` }] })],
     ['a layer that can be had elsewhere', image({ layers: [{ ...layer, urls: ['https://example.com/x'] }] })],
     ['a layer with an empty list of URLs', image({ layers: [{ ...layer, urls: [] }] })],
-    ['a layer that stands in the manifest itself', image({ layers: [{ ...layer, data: 'eA==' }] })],
-    ['a config of a type that is not known', image({ config: { ...config, mediaType: 'x/y', digest: secret } })],
+    ['a layer that is embedded in the manifest', image({ layers: [{ ...layer, data: 'eA==' }] })],
+    ['a config of an unknown type', image({ config: { ...config, mediaType: 'x/y', digest: secret } })],
     [
       'an empty descriptor',
       image({ config: { mediaType: 'application/vnd.oci.empty.v1+json', digest: secret, size: 2 } }),
@@ -69,18 +69,18 @@ describe('that a repository has taken a manifest', () => {
       'application/vnd.docker.distribution.manifest.v1+json',
     ],
     [
-      'a kind of its own',
+      'an unknown kind',
       image({ mediaType: 'application/vnd.example+json', layers: [layer] }),
       'application/vnd.example+json',
     ],
-    ['an image that does not say so', image({ mediaType: undefined, layers: [layer] })],
+    ['an image without a media type', image({ mediaType: undefined, layers: [layer] })],
     ['an image that is served as something else', image({ layers: [layer] }), 'application/octet-stream'],
-    ['an image that is served as the other kind of image', image({ layers: [layer] }), DOCKER_MANIFEST],
-    ['an image that says it is an index', image({ mediaType: OCI_INDEX, layers: [layer] }), OCI_INDEX],
+    ['an image that is served with another media type', image({ layers: [layer] }), DOCKER_MANIFEST],
+    ['an image with the media type of an index', image({ mediaType: OCI_INDEX, layers: [layer] }), OCI_INDEX],
     ['one with a layer that has no size', image({ layers: [layer, { ...layer, size: undefined }] })],
-    ['one with a layer of a digest that is not known', image({ layers: [layer, { ...layer, digest: 'blake3:00' }] })],
-    ['one with keys that are there twice', `{"layers":[],${JSON.stringify(image({ layers: [layer] })).slice(1)}`],
-    ['one with keys in other letters', JSON.stringify(image({ layers: [layer] })).replace('"layers"', '"Layers"')],
+    ['one with a layer of an unknown digest algorithm', image({ layers: [layer, { ...layer, digest: 'blake3:00' }] })],
+    ['one with duplicate keys', `{"layers":[],${JSON.stringify(image({ layers: [layer] })).slice(1)}`],
+    ['one with keys in another case', JSON.stringify(image({ layers: [layer] })).replace('"layers"', '"Layers"')],
     ['one with too many layers', image({ layers: Array.from({ length: 1000 }, () => layer) })],
   ])('proves nothing when it is %s', (_, value, servedAs) => {
     expect(proven(value, servedAs)).toEqual([]);

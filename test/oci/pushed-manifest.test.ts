@@ -29,7 +29,7 @@ function refusal(value: unknown, contentType?: string): string {
   return 'taken';
 }
 
-describe('a manifest that is pushed', () => {
+describe('a pushed manifest', () => {
   it.each([
     [OCI_MANIFEST, { ...image, mediaType: OCI_MANIFEST }],
     [OCI_MANIFEST, image],
@@ -40,53 +40,63 @@ describe('a manifest that is pushed', () => {
     [OCI_ARTIFACT_MANIFEST, { mediaType: OCI_ARTIFACT_MANIFEST, artifactType: 'a/b', blobs: [] }],
     ['application/vnd.example.thing.v1+json', { ...image, mediaType: 'application/vnd.example.thing.v1+json' }],
     ['application/example+json', { ...index, mediaType: 'application/example+json' }],
-  ])('can be a %s, with or without saying so in the header', (mediaType, value) => {
+  ])('can be a %s, with or without a Content-Type', (mediaType, value) => {
     expect(push(value).mediaType).toBe(mediaType);
     expect(push(value, mediaType).mediaType).toBe(mediaType);
   });
 
   it.each([
     [
-      'is not what the header says',
+      'does not match the Content-Type',
       { ...image, mediaType: OCI_MANIFEST },
       DOCKER_MANIFEST,
       /Content-Type is "application\/vnd\.docker/,
     ],
-    ["is Docker's and does not say so", image, DOCKER_MANIFEST, /has no mediaType/],
+    ["is Docker's without a mediaType", image, DOCKER_MANIFEST, /has no mediaType/],
     ['is not JSON', 'x', OCI_MANIFEST, /not JSON/],
-    ['is no object', '[]', OCI_MANIFEST, /object/],
+    ['is not an object', '[]', OCI_MANIFEST, /object/],
     ['is empty', '', OCI_MANIFEST, /not JSON/],
-    ['could be two things (CVE-2021-41190)', { ...image, ...index }, undefined, /both an index and an image/],
+    ['could be of two kinds (CVE-2021-41190)', { ...image, ...index }, undefined, /both an index and an image/],
     [
-      'is an image that calls itself an index',
+      'is an image with the mediaType of an index',
       { ...image, mediaType: OCI_INDEX },
       OCI_INDEX,
-      /does not look like this/,
+      /its fields do not match/,
     ],
     ['is neither', { schemaVersion: 2 }, OCI_MANIFEST, /neither an index nor an image/],
     ['has no schemaVersion', { config, layers: [] }, OCI_MANIFEST, /schemaVersion/],
     ['has another schemaVersion', { ...image, schemaVersion: 3 }, OCI_MANIFEST, /schemaVersion/],
     ['is of schema 1', { schemaVersion: 1, fsLayers: [] }, undefined, /schema 1/],
-    ['would be shown by browsers', { ...image, mediaType: 'text/html' }, 'text/html', /no type of a manifest/],
-    ['breaks the header it is served with', { ...image, mediaType: 'application/vnd.a\r\nx: y' }, undefined, /no type/],
-    ['has a subject that is none', { ...image, subject: { digest: 'x' } }, OCI_MANIFEST, /digest/],
-    ['has URLs that are none', { ...image, layers: [{ ...config, urls: [1] }] }, OCI_MANIFEST, /URL/],
-  ])('is refused when it %s', (_, value, contentType, reason) => {
+    [
+      'has a type that browsers render',
+      { ...image, mediaType: 'text/html' },
+      'text/html',
+      /is not a manifest media type/,
+    ],
+    [
+      'has a type that breaks the Content-Type header',
+      { ...image, mediaType: 'application/vnd.a\r\nx: y' },
+      undefined,
+      /is not a manifest media type/,
+    ],
+    ['has an invalid subject', { ...image, subject: { digest: 'x' } }, OCI_MANIFEST, /digest/],
+    ['has invalid URLs', { ...image, layers: [{ ...config, urls: [1] }] }, OCI_MANIFEST, /URL/],
+  ])('is rejected when it %s', (_, value, contentType, reason) => {
     expect(refusal(value, contentType)).toMatch(reason);
   });
 
   it.each([
-    ['twice', '"layers":[],"layers":[]', /"layers" is given twice/],
-    ['in other letters, twice', '"layers":[],"Layers":[]', /"Layers" is "layers" to some readers/],
-    ['in other letters only', '"LAYERS":[]', /"LAYERS" is "layers" to some readers/],
-    ['twice in something unknown', '"layers":[],"x":{"y":1,"y":2}', /"y" is given twice/],
-    ['twice among the annotations', '"layers":[],"annotations":{"a":"","a":""}', /"a" is given twice/],
-  ])('is refused when it has a key %s, as clients read it differently', (_, members, reason) => {
+    ['twice', '"layers":[],"layers":[]', /"layers" appears twice/],
+    ['twice, in another case', '"layers":[],"Layers":[]', /only some clients read "Layers" as "layers"/],
+    ['in another case only', '"LAYERS":[]', /only some clients read "LAYERS" as "layers"/],
+    ['twice in an unknown field', '"layers":[],"x":{"y":1,"y":2}', /"y" appears twice/],
+    ['twice among the annotations', '"layers":[],"annotations":{"a":"","a":""}', /"a" appears twice/],
+  ])('is rejected when it has a key %s, because clients read it differently', (_, members, reason) => {
     const text = JSON.stringify(image).replace('"layers":[]', members);
     expect(refusal(text, OCI_MANIFEST)).toMatch(reason);
   });
 
-  it('never has more of it in the reason than a line', () => {
+  it('has a reason of at most one line', () => {
     const long = 'x'.repeat(100_000);
     for (const value of [
       { ...image, mediaType: long },
@@ -99,7 +109,7 @@ describe('a manifest that is pushed', () => {
     }
   });
 
-  it('may name its type in other letters in the header', () => {
+  it('may have a Content-Type in another case', () => {
     expect(push(image, OCI_MANIFEST.toUpperCase()).mediaType).toBe(OCI_MANIFEST);
   });
 });

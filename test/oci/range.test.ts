@@ -28,7 +28,7 @@ describe('a Range header', () => {
     ['bytes=5-6,0-1', ranges([5, 7], [0, 2])],
     ['bytes=0-1,100-200', ranges([0, 2])],
     ['bytes=0-9,5-14', ranges([0, 10], [5, 15])],
-    // Asks for more than there is, in pieces: CVE-2011-3192.
+    // Ranges that add up to more than the content: CVE-2011-3192.
     ['bytes=0-,0-,0-', WHOLE],
     ['bytes=0-1,1-2', ranges([0, 2], [1, 3])],
     ['bytes=0-0,0-0,0-0', WHOLE],
@@ -36,13 +36,13 @@ describe('a Range header', () => {
     ['bytes=0-9,5-14,50-59,55-64', WHOLE],
     ['bytes=0-40,1-1,2-2', WHOLE],
     ['bytes=90-,-5,-3', WHOLE],
-    // Each step back may be a request upstream.
+    // Each step back may cost a request to the upstream.
     ['bytes=10-11,8-8,6-6,4-4,2-2', ranges([10, 12], [8, 9], [6, 7], [4, 5], [2, 3])],
     ['bytes=10-11,8-8,6-6,4-4,2-2,0-0', WHOLE],
-    // Never merged: the client counts the parts.
+    // Not merged: the client counts the parts.
     ['bytes=0-1,2-3,4-5,6-7', ranges([0, 2], [2, 4], [4, 6], [6, 8])],
     ['bytes=6-7,4-5,0-1', ranges([6, 8], [4, 6], [0, 2])],
-    // Not our unit: RFC 9110, section 14.2.
+    // An unknown unit: RFC 9110, section 14.2.
     ['items=0-5', WHOLE],
     ['nonsense', WHOLE],
     ['', WHOLE],
@@ -66,19 +66,19 @@ describe('a Range header', () => {
     expect(parseRange(header, 100)).toEqual(expected);
   });
 
-  it('that is absent asks for the whole', () => {
+  it('that is absent means the whole content', () => {
     expect(parseRange(undefined, 100)).toEqual(WHOLE);
   });
 
-  it.each(['bytes=0-', 'bytes=0-99', 'bytes=-5'])('"%s" of nothing asks for the whole', (header) => {
+  it.each(['bytes=0-', 'bytes=0-99', 'bytes=-5'])('"%s" of empty content means the whole content', (header) => {
     expect(parseRange(header, 0)).toEqual(WHOLE);
   });
 
-  it('of nothing is refused all the same when it is malformed', () => {
+  it('of empty content is rejected when it is malformed', () => {
     expect(parseRange('bytes=x', 0)).toEqual(UNSATISFIABLE);
   });
 
-  it('may have as many ranges as podman sends, and with more asks for the whole', () => {
+  it('may have as many ranges as podman sends, and means the whole content with more', () => {
     const many = (count: number) =>
       `bytes=${Array.from({ length: count }, (_, i) => `${i * 10}-${i * 10 + 4}`).join(',')}`;
     const asked = parseRange(many(1024), 100_000);
@@ -87,7 +87,7 @@ describe('a Range header', () => {
     expect(parseRange(`bytes=${'-,'.repeat(20_000)}`, 100_000)).toEqual(WHOLE);
   });
 
-  it('gives what a slice gives, for every range that begins within', () => {
+  it('returns the same bytes as a slice, for every range that starts within the content', () => {
     const bytes = Buffer.from('0123456789');
     fc.assert(
       fc.property(fc.nat(9), fc.nat(30), (first, length) => {
@@ -97,7 +97,7 @@ describe('a Range header', () => {
     );
   });
 
-  it('never gives bytes that are not there, nor more than there are, whatever it says', () => {
+  it('never exceeds the content, neither in position nor in total, for random headers', () => {
     const number = fc.oneof(fc.nat(200), fc.maxSafeInteger(), fc.constant(''));
     const spec = fc.oneof(
       fc.tuple(number, number).map(([from, to]) => `${from}-${to}`),

@@ -51,7 +51,7 @@ describe('a repository name', () => {
     '.ghcr.io/a',
     'ghcr..io/a',
     'a'.repeat(256),
-  ])('can not be %j', (name) => {
+  ])('cannot be %j', (name) => {
     expect(() => parseRepositoryName(name)).toThrow(expect.objectContaining({ code: 'NAME_INVALID' }));
   });
 
@@ -70,10 +70,13 @@ describe('a repository name', () => {
     );
   });
 
-  // With backtracking the test would not come to an end.
-  it.each([`${'a-'.repeat(127)}!`, `${'a.'.repeat(120)}/!`, `${'a'.repeat(254)}!`])('is judged in time: %s', (name) => {
-    expect(() => parseRepositoryName(name)).toThrow(expect.objectContaining({ code: 'NAME_INVALID' }));
-  });
+  // With backtracking, the test would not end.
+  it.each([`${'a-'.repeat(127)}!`, `${'a.'.repeat(120)}/!`, `${'a'.repeat(254)}!`])(
+    'is checked in short time: %s',
+    (name) => {
+      expect(() => parseRepositoryName(name)).toThrow(expect.objectContaining({ code: 'NAME_INVALID' }));
+    },
+  );
 });
 
 describe('a reference', () => {
@@ -100,13 +103,13 @@ describe('a reference', () => {
     ['DIGEST_INVALID', 'sha256:'],
     ['DIGEST_INVALID', `sha256:${'g'.repeat(64)}`],
     ['DIGEST_INVALID', digest.toUpperCase()],
-  ])('is refused with %s: %j', (code, text) => {
+  ])('is rejected with %s: %j', (code, text) => {
     expect(() => parseReference(text)).toThrow(expect.objectContaining({ code }));
   });
 });
 
 describe('a digest', () => {
-  it('has an algorithm and a text', () => {
+  it('has an algorithm and hex digits', () => {
     const long = digestOf(Buffer.from(''), 'sha512');
     expect([digestAlgorithm(long), digestHex(long).length]).toEqual(['sha512', 128]);
     expect([digestAlgorithm(digest), digestHex(digest).length]).toEqual(['sha256', 64]);

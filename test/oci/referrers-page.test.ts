@@ -16,7 +16,7 @@ function referrer(i: number, annotationBytes = 0): ManifestDescriptor {
   };
 }
 
-/** Every page, as a client that follows the links gets them. */
+/** All pages, as for a client that follows the links. */
 function pages(all: readonly ManifestDescriptor[], query: ReferrersQuery) {
   const got = [];
   for (let last = query.last; ; ) {
@@ -30,14 +30,14 @@ function pages(all: readonly ManifestDescriptor[], query: ReferrersQuery) {
 const digests = (list: readonly ManifestDescriptor[]) => list.map(({ digest }) => digest);
 
 describe('a list of referrers', () => {
-  it('is on one page, as it is, when it fits', () => {
+  it('is on one page in its own order when it fits', () => {
     const all = [3, 1, 2].map((i) => referrer(i));
     expect(pageOfReferrers(all, {})).toEqual({ manifests: all, next: undefined });
     expect(pageOfReferrers(all, { artifactType: 'a/odd' }).manifests.map(({ size }) => size)).toEqual([3, 1]);
     expect(pageOfReferrers([], {})).toEqual({ manifests: [], next: undefined });
   });
 
-  it('is whole, and nothing is there twice, however it is cut', () => {
+  it('is complete and without duplicates for every page size', () => {
     const lists = fc.uniqueArray(fc.nat(1000), { maxLength: 40 });
     fc.assert(
       fc.property(
@@ -63,12 +63,12 @@ describe('a list of referrers', () => {
     for (const page of got) expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThan(4 * 1024 * 1024);
   });
 
-  it('goes on behind an entry that is larger than a page', () => {
+  it('continues after an entry that is larger than a page', () => {
     const all = [referrer(1), referrer(2, 5_000_000), referrer(3)];
     expect(digests(pages(all, {}).flat())).toEqual(digests(all).sort());
   });
 
-  it('is empty when nothing is asked for', () => {
+  it('is empty when no entries are requested', () => {
     expect(pageOfReferrers([referrer(1)], { n: 0 })).toEqual({ manifests: [], next: undefined });
   });
 });

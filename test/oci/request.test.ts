@@ -75,7 +75,7 @@ describe('a request line', () => {
       { kind: 'put-manifest', repository: 'app', reference: digested, tags: ['a', 'b'] },
     ],
     ['DELETE /v2/app/manifests/1', { kind: 'delete-manifest', repository: 'app', reference: tagged('1') }],
-  ])('%s is understood', (line, request) => {
+  ])('%s is parsed', (line, request) => {
     expect(parse(line)).toEqual({ request, sourceHost: undefined });
   });
 
@@ -90,12 +90,12 @@ describe('a request line', () => {
     ['ghcr.io/a', `/v2/ghcr.io/a/manifests/x`],
     ['registry.corp:5000/a', `/v2/registry.corp:5000/a/manifests/x`],
     ['registry.corp:5000/a', `/v2/registry.corp%3A5000/a/manifests/x`],
-  ])('is read from the right: the repository is %s in %s', (repository, url) => {
+  ])('is parsed from the right: the repository is %s in %s', (repository, url) => {
     const reference = tagged('x');
     expect(parseOciRequest('GET', url).request).toEqual({ kind: 'get-manifest', repository, reference });
   });
 
-  it('carries the host that the client meant, decoded', () => {
+  it('contains the host of the ns parameter, decoded', () => {
     expect(parse('GET /v2/app/manifests/1?ns=docker.io').sourceHost).toBe('docker.io');
     expect(parse('GET /v2/app/manifests/1?x=1&ns=registry.corp%3A5000').sourceHost).toBe('registry.corp:5000');
     expect(parse('GET /v2/app/manifests/1?ns=').sourceHost).toBe('');
@@ -150,22 +150,22 @@ describe('a request line', () => {
     ['TAG_INVALID', 400, `PUT /v2/a/manifests/${digest}?tag=${digest}`],
     ['UNSUPPORTED', 405, 'POST /v2/'],
     ['UNSUPPORTED', 405, 'get /v2/'],
-  ])('is refused with %s and %i: %s', (code, status, line) => {
+  ])('is rejected with %s and %i: %s', (code, status, line) => {
     expect(() => parse(line)).toThrow(expect.objectContaining({ code, status }));
   });
 
-  it('that is refused for its method says which there are', () => {
+  it('with an unsupported method is rejected with the supported ones', () => {
     const allow = 'GET, HEAD, OPTIONS';
     expect(() => parse('PUT /v2/a/tags/list')).toThrow(expect.objectContaining({ options: { headers: { allow } } }));
   });
 
-  it('may hold a name of 255 characters and not of 256', () => {
+  it('may have a name of 255 characters, but not of 256', () => {
     const name = `${'a'.repeat(127)}/${'b'.repeat(127)}`;
     expect(parseOciRequest('GET', `/v2/${name}/manifests/1`).request).toMatchObject({ repository: name });
     expect(() => parseOciRequest('GET', `/v2/${name}b/manifests/1`)).toThrow(RegistryError);
   });
 
-  it('is understood for every name and reference that the spec allows', () => {
+  it('is parsed for every name and reference that the spec allows', () => {
     const component = fc.stringMatching(/^[a-z0-9]{1,6}((\.|_|__|-{1,3})[a-z0-9]{1,4}){0,2}$/);
     const word = fc.constantFrom('blobs', 'manifests', 'tags', 'list', 'uploads', 'referrers', 'v2');
     const name = fc.array(fc.oneof(component, word), { minLength: 1, maxLength: 8 }).map((parts) => parts.join('/'));
@@ -179,7 +179,7 @@ describe('a request line', () => {
     );
   });
 
-  it('is understood or refused with an error of the registry, whatever it says', () => {
+  it('is parsed or rejected with a RegistryError, for random text', () => {
     const piece = fc.oneof(
       fc.constantFrom(
         '/',

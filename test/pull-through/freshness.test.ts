@@ -34,7 +34,7 @@ describe('a cached tag', () => {
     expect(tagFreshness(age, policy, NOW)).toBe(freshness);
   });
 
-  it('is never asked for when offline', () => {
+  it('is never revalidated when offline', () => {
     fc.assert(
       fc.property(
         fc.integer(),
@@ -62,7 +62,7 @@ it.each([
   expect(tagPolicy(tag, { ttlMs: 5, rules, revalidate: 'background' })).toEqual({ ttlMs, revalidate: 'background' });
 });
 
-describe('the tag of a digest', () => {
+describe('a digest tag', () => {
   const sha256 = `sha256-${'0a'.repeat(32)}`;
   const digestTags = [sha256, `${sha256}.sig`, `${sha256}.att`, `${sha256}.sbom`, `sha512-${'0a'.repeat(32)}`];
   const policy = { ttlMs: TTL, rules: [], revalidate: 'background' } as const;
@@ -73,33 +73,36 @@ describe('the tag of a digest', () => {
   });
 
   it.each(['sha256-0a', `${sha256}0`, `x${sha256}`, `${sha256}-sig`, sha256.toUpperCase(), 'sha256', `md5-${sha256}`])(
-    '%s is none, and stays fresh as any other',
+    '%s is not a digest tag, and has the TTL of any other',
     (tag) => {
       expect(tagPolicy(tag, policy)).toEqual({ ttlMs: TTL, revalidate: 'background' });
     },
   );
 
-  it.each([/./, /^[a-z0-9]/, /\d/, /-/, /\./, /^(?!latest)/])('is not what the general rule %s is about', (match) => {
+  it.each([/./, /^[a-z0-9]/, /\d/, /-/, /\./, /^(?!latest)/])('does not follow the general rule %s', (match) => {
     expect(tagPolicy(`${sha256}.sig`, { ...policy, rules: [{ match, ttlMs: 7 }] })).toEqual(atOnce);
   });
 
-  it.each([/^sha256-/, /^sha\d+-[0-9a-f]+\.sig$/, /\.sig$/, /\.(sig|att|sbom)$/])('obeys the rule %s', (match) => {
-    const rules = [
-      { match: /./, ttlMs: 9 },
-      { match, ttlMs: 7 },
-    ];
-    expect(tagPolicy(`${sha256}.sig`, { ...policy, rules })).toEqual({ ttlMs: 7, revalidate: 'background' });
-  });
+  it.each([/^sha256-/, /^sha\d+-[0-9a-f]+\.sig$/, /\.sig$/, /\.(sig|att|sbom)$/])(
+    'follows the specific rule %s',
+    (match) => {
+      const rules = [
+        { match: /./, ttlMs: 9 },
+        { match, ttlMs: 7 },
+      ];
+      expect(tagPolicy(`${sha256}.sig`, { ...policy, rules })).toEqual({ ttlMs: 7, revalidate: 'background' });
+    },
+  );
 });
 
-describe('an upstream that fails to confirm a tag', () => {
+describe('a failed revalidation', () => {
   const kinds: readonly UpstreamErrorKind[] = ['network', 'timeout', 'unavailable', 'throttled', 'server', 'protocol'];
 
-  it.each(kinds)('with %s does not keep the cached one from being served', (kind) => {
+  it.each(kinds)('with %s serves the cached tag', (kind) => {
     expect(onRevalidationFailure(kind, { onNotFound: 'error', onDenied: 'error' })).toBe('stale');
   });
 
-  it.each(['error', 'stale'] as const)('by saying no is believed as configured: %s', (wanted) => {
+  it.each(['error', 'stale'] as const)('with a refusal has the configured effect: %s', (wanted) => {
     const opposite = wanted === 'error' ? 'stale' : 'error';
     expect(onRevalidationFailure('not-found', { onNotFound: wanted, onDenied: opposite })).toBe(wanted);
     for (const kind of ['denied', 'unauthorized'] as const) {

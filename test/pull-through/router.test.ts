@@ -17,7 +17,7 @@ const corp = route('registry.corp:5000');
 const upstreams = [hub, ghcr, corp];
 const router = new Router({ hosted, hostedNames: ['team/*'], upstreams });
 
-const asked = (repository: string, { ns, host }: { ns?: string; host?: string } = {}) => ({
+const requestFor = (repository: string, { ns, host }: { ns?: string; host?: string } = {}) => ({
   repository,
   sourceHost: ns,
   host,
@@ -38,20 +38,20 @@ describe('a name finds its upstream', () => {
     ['by path prefix', 'ghcr.io/owner/app', {}, at(ghcr, 'owner/app')],
     ['by path prefix with a port', 'registry.corp:5000/a', {}, at(corp, 'a')],
     ['by an alias as prefix', 'index.docker.io/alpine', {}, at(hub, 'library/alpine')],
-    ['by both, which say the same', 'ghcr.io/owner/app', { ns: 'ghcr.io' }, at(ghcr, 'owner/app')],
+    ['by both, which agree', 'ghcr.io/owner/app', { ns: 'ghcr.io' }, at(ghcr, 'owner/app')],
     ['by ns before prefix', 'ghcr.io/owner/app', { ns: 'docker.io' }, at(hub, 'ghcr.io/owner/app')],
     ['by Host', 'owner/app', { host: 'ghcr.io' }, at(ghcr, 'owner/app')],
-    ['by Host with our port', 'owner/app', { host: 'ghcr.io:443' }, at(ghcr, 'owner/app')],
+    ['by Host with the port of this registry', 'owner/app', { host: 'ghcr.io:443' }, at(ghcr, 'owner/app')],
     ['by Host with its own port', 'a', { host: 'Registry.corp:5000' }, at(corp, 'a')],
     ['by prefix before Host', 'ghcr.io/owner/app', { host: 'docker.io' }, at(ghcr, 'owner/app')],
     ['by default', 'alpine', { host: 'localhost:5000' }, at(hub, 'library/alpine')],
     ['by default', 'grafana/grafana', {}, at(hub, 'grafana/grafana')],
-    ['as one that is hosted elsewhere', 'team/app', { ns: 'docker.io' }, at(hub, 'team/app')],
+    ['as a hosted name of another registry', 'team/app', { ns: 'docker.io' }, at(hub, 'team/app')],
   ])('%s: %s %j', (_, repository, by, target) => {
-    expect(router.route(asked(repository, by))).toEqual(target);
+    expect(router.route(requestFor(repository, by))).toEqual(target);
   });
 
-  it('unless what it has is stored where something can be pushed', () => {
+  it('unless its content would be stored under a hosted name', () => {
     const unprefixed = route('docker.io', { storePrefix: '', library: true, isDefault: true });
     const own = new Router({ hosted, hostedNames: ['team/*', 'library/ours'], upstreams: [unprefixed] });
     const hostedAs = (storedAs: string) => ({
@@ -61,65 +61,65 @@ describe('a name finds its upstream', () => {
       sourceHost: undefined,
     });
     for (const by of [{}, { ns: 'docker.io' }, { host: 'docker.io' }]) {
-      expect(own.route(asked('team/app', by))).toEqual(hostedAs('team/app'));
-      expect(own.route(asked('ours', by))).toEqual(hostedAs('library/ours'));
-      expect(own.route(asked('docker.io/team/app', by))).toEqual(hostedAs('team/app'));
-      expect(own.route(asked('alpine', by))).toMatchObject({ registry: unprefixed.registry });
+      expect(own.route(requestFor('team/app', by))).toEqual(hostedAs('team/app'));
+      expect(own.route(requestFor('ours', by))).toEqual(hostedAs('library/ours'));
+      expect(own.route(requestFor('docker.io/team/app', by))).toEqual(hostedAs('team/app'));
+      expect(own.route(requestFor('alpine', by))).toMatchObject({ registry: unprefixed.registry });
     }
   });
 
-  it('and takes nothing that is pushed to it, unless the configuration hosts its names', () => {
+  it('and cannot be pushed to, unless the configuration hosts the name', () => {
     const some = new Router({ hosted, hostedNames: ['docker.io/team/*', 'team/*'], upstreams });
-    expect(some.route(asked('docker.io/team/app')).registry).toBe(hosted);
-    expect(some.route(asked('team/app', { ns: 'docker.io' })).repository).toBe('docker.io/team/app');
-    expect(some.route(asked('team/app')).repository).toBe('team/app');
+    expect(some.route(requestFor('docker.io/team/app')).registry).toBe(hosted);
+    expect(some.route(requestFor('team/app', { ns: 'docker.io' })).repository).toBe('docker.io/team/app');
+    expect(some.route(requestFor('team/app')).repository).toBe('team/app');
     for (const name of ['docker.io/library/app', 'alpine', 'grafana/grafana', 'ghcr.io/team/app', 'ghcr.io/app']) {
-      expect(some.route(asked(name)).registry, name).not.toBe(hosted);
-      expect(some.route(asked(name, { ns: 'ghcr.io' })).registry, name).not.toBe(hosted);
+      expect(some.route(requestFor(name)).registry, name).not.toBe(hosted);
+      expect(some.route(requestFor(name, { ns: 'ghcr.io' })).registry, name).not.toBe(hosted);
     }
   });
 
-  it('unless it is hosted here', () => {
-    expect(router.route(asked('team/app'))).toEqual({
+  it('unless the name is hosted', () => {
+    expect(router.route(requestFor('team/app'))).toEqual({
       registry: hosted,
       repository: 'team/app',
       storedAs: 'team/app',
       sourceHost: undefined,
     });
-    expect(router.route(asked('team/app/deep'))).toEqual(at(hub, 'team/app/deep'));
+    expect(router.route(requestFor('team/app/deep'))).toEqual(at(hub, 'team/app/deep'));
   });
 
   it.each(['evil.example', '', '127.0.0.1:80', 'docker.io/', '__proto__'])('but not with ns=%s', (ns) => {
-    expect(() => router.route(asked('a', { ns }))).toThrow(
+    expect(() => router.route(requestFor('a', { ns }))).toThrow(
       expect.objectContaining({ code: 'NAME_UNKNOWN', message: expect.stringContaining('docker.io, ghcr.io') }),
     );
   });
 
-  it('whatever ns says, when the only upstream answers for every one: as without it', () => {
+  it('for every ns, when the only upstream serves all: the same as without ns', () => {
     const only = route('mirror.example', { storePrefix: '', isDefault: true, anyNamespace: true });
     const mirror = new Router({ hosted, hostedNames: ['team/*'], upstreams: [only] });
     for (const ns of ['docker.io', 'ghcr.io', '', 'mirror.example']) {
-      expect(mirror.route(asked('library/a', { ns }))).toEqual(mirror.route(asked('library/a')));
-      expect(mirror.route(asked('team/a', { ns })).registry).toBe(hosted);
+      expect(mirror.route(requestFor('library/a', { ns }))).toEqual(mirror.route(requestFor('library/a')));
+      expect(mirror.route(requestFor('team/a', { ns })).registry).toBe(hosted);
     }
-    expect(mirror.route(asked('library/a', { ns: 'docker.io' })).sourceHost).toBe('mirror.example');
+    expect(mirror.route(requestFor('library/a', { ns: 'docker.io' })).sourceHost).toBe('mirror.example');
   });
 
   it('but not without a default', () => {
     const without = new Router({ hosted, hostedNames: [], upstreams: [ghcr] });
-    expect(() => without.route(asked('alpine'))).toThrow(expect.objectContaining({ code: 'NAME_UNKNOWN' }));
-    expect(without.route(asked('ghcr.io/a'))).toEqual(at(ghcr, 'a'));
+    expect(() => without.route(requestFor('alpine'))).toThrow(expect.objectContaining({ code: 'NAME_UNKNOWN' }));
+    expect(without.route(requestFor('ghcr.io/a'))).toEqual(at(ghcr, 'a'));
   });
 
-  it('if it is still a name with library/ before it', () => {
-    expect(() => router.route(asked('a'.repeat(250)))).toThrow(expect.objectContaining({ code: 'NAME_INVALID' }));
+  it('unless library/ makes it too long for a name', () => {
+    expect(() => router.route(requestFor('a'.repeat(250)))).toThrow(expect.objectContaining({ code: 'NAME_INVALID' }));
   });
 });
 
-it('a plain registry has every name, whichever host the client meant', () => {
+it('a registry without upstreams has every name, whatever host the client named', () => {
   const plain = new Router({ hosted, hostedNames: [], upstreams: [] });
   for (const by of [{}, { ns: 'registry.example' }, { host: 'registry.example' }]) {
-    expect(plain.route(asked('ghcr.io/a', by))).toEqual({
+    expect(plain.route(requestFor('ghcr.io/a', by))).toEqual({
       registry: hosted,
       repository: 'ghcr.io/a',
       storedAs: 'ghcr.io/a',

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import { SingleFlight } from '../../src/pull-through/single-flight.ts';
 
-describe('work that many want at once', () => {
-  it('is done once, and everybody gets what it gives', async () => {
+describe('work that several callers request at once', () => {
+  it('runs once, and every caller gets its result', async () => {
     const flight = new SingleFlight<object>();
     let finish: (value: object) => void = () => {};
     const promise = new Promise<object>((resolve) => (finish = resolve));
@@ -20,7 +20,7 @@ describe('work that many want at once', () => {
     expect(runs).toBe(1);
   });
 
-  it('fails for everybody, and is begun again by who comes later', async () => {
+  it('fails for every caller, and starts again for a later one', async () => {
     const flight = new SingleFlight<string>();
     const failing = [1, 2].map(() => flight.run('a', () => Promise.reject(new Error('broken'))).result);
     for (const result of failing) await expect(result).rejects.toThrow('broken');
@@ -28,14 +28,14 @@ describe('work that many want at once', () => {
     expect([again.joined, await again.result]).toEqual([false, 'good']);
   });
 
-  it('is not kept once it is done', async () => {
+  it('is not cached when it has ended', async () => {
     const flight = new SingleFlight<number>();
     let count = 0;
     expect(await flight.run('a', async () => ++count).result).toBe(1);
     expect(await flight.run('a', async () => ++count).result).toBe(2);
   });
 
-  it('is apart for each key', async () => {
+  it('runs separately for each key', async () => {
     const flight = new SingleFlight<string>();
     const [a, b] = ['a', 'b'].map((key) => flight.run(key, async () => key));
     expect([a?.joined, b?.joined, await a?.result, await b?.result]).toEqual([false, false, 'a', 'b']);

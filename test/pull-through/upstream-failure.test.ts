@@ -13,7 +13,7 @@ it.each<[UpstreamErrorKind, number, string]>([
   ['protocol', 502, 'UNAVAILABLE'],
   ['timeout', 504, 'UNAVAILABLE'],
   ['unavailable', 503, 'UNAVAILABLE'],
-])('an upstream that fails with %s is told as %i %s', (kind, status, code) => {
+])('an upstream failure of kind %s becomes %i %s', (kind, status, code) => {
   const cause = new UpstreamError(kind, 'docker.io: it failed', { upstream: 'docker.io', retryAfterMs: 2_000 });
   const error = toClientError(cause, 'BLOB_UNKNOWN');
   expect(error).toMatchObject({ status, code, message: 'docker.io: it failed', cause });
@@ -21,7 +21,7 @@ it.each<[UpstreamErrorKind, number, string]>([
   expect(error.toJSON()).toMatchObject({ errors: [{ detail: { upstream: 'docker.io', reason: kind } }] });
 });
 
-it('the status of the upstream is told, where there was one', () => {
+it('the status of the upstream is in the detail, when there was one', () => {
   const cause = new UpstreamError('server', 'x', { upstream: 'docker.io', status: 503 });
   expect(toClientError(cause, 'NAME_UNKNOWN').options.detail).toEqual({
     upstream: 'docker.io',

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { DescriptorCache } from '../../src/cache/descriptor-cache.ts';
 import { digestOf } from '../../src/oci/digest.ts';
-import { createRedis } from '../../src/redis/connection.ts';
+import { createRedis } from '../../src/redis/create-redis.ts';
 import { Leases } from '../../src/redis/lease.ts';
 import { RedisServer, startCluster, startSentinels, until } from '../support/redis.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -17,7 +17,7 @@ const RULE =
 const USER = { username: 'layover', password: 'secret' };
 
 describe.skipIf(missing)('a Redis with a password', () => {
-  it.each([2, 3] as const)('is used with it, by RESP%i', async (protocol) => {
+  it.each([2, 3] as const)('is used with the password, over RESP%i', async (protocol) => {
     await using server = await RedisServer.start({ directives: ['requirepass secret'], password: 'secret' });
     await using tested = await connect(configFor(server.address, { password: 'secret', protocol }));
     await tested.becomes('up');
@@ -25,7 +25,7 @@ describe.skipIf(missing)('a Redis with a password', () => {
   });
 
   it.each([undefined, 'wrong-secret'])(
-    'is not available with %s, and the reason does not repeat it',
+    'is unavailable with password %s, and the reason does not contain it',
     async (password) => {
       await using server = await RedisServer.start({ directives: ['requirepass secret'], password: 'secret' });
       await using tested = await connect(configFor(server.address, { password }));
@@ -36,7 +36,7 @@ describe.skipIf(missing)('a Redis with a password', () => {
     },
   );
 
-  it('is used by an ACL user who may do what docs/redis.md says, and no more', async () => {
+  it('works with an ACL user who has the permissions in docs/redis.md, and no others', async () => {
     await using server = await RedisServer.start({ directives: [RULE] });
     await using tested = await connect(configFor(server.address, USER));
     await tested.becomes('up');
@@ -49,7 +49,7 @@ describe.skipIf(missing)('a Redis with a password', () => {
     if (attempt.kind !== 'held') throw new Error(attempt.kind);
     expect(await attempt.lease.renew()).toBe(true);
     await attempt.lease.release();
-    const events = { descriptorAsked: () => {}, descriptorsShared: () => {} };
+    const events = { descriptorLookedUp: () => {}, sharedCacheAccessed: () => {} };
     const cache = new DescriptorCache({ maxEntries: 10, redis: tested.redis, events });
     cache.set('library/app', digestOf(Buffer.alloc(0)), 0);
     await until(async () => (await server.admin.exists('repository::library/app::blobs')) === 1);
@@ -61,7 +61,7 @@ describe.skipIf(missing)('a Redis with a password', () => {
     await until(() => gaps === 1);
   });
 
-  it('is used by such a user of a cluster', async () => {
+  it('works with such a user of a cluster', async () => {
     await using cluster = await startCluster([`${RULE} +cluster|slots +cluster|info`]);
     const nodes = cluster.nodes.map(({ address }) => toAddress(address));
     await using tested = await connect(configFor('', { ...USER, topology: { kind: 'cluster', nodes } }));
@@ -69,7 +69,7 @@ describe.skipIf(missing)('a Redis with a password', () => {
     for (const key of ['a', 'b', 'c', 'd']) expect(await tested.set(`layover:v1:${key}`, '1')).toBe('OK');
   });
 
-  it('is used by such a user behind Sentinel', async () => {
+  it('works with such a user behind Sentinel', async () => {
     await using group = await startSentinels('cache', [`${RULE} +info`]);
     const sentinels = group.sentinels.map(({ address }) => toAddress(address));
     const own = { username: undefined, password: undefined };
@@ -79,7 +79,7 @@ describe.skipIf(missing)('a Redis with a password', () => {
     expect(await tested.set('layover:v1:a', '1')).toBe('OK');
   });
 
-  it('keeps what is ours in the database that is named, under the name that is given', async () => {
+  it('uses the configured database and connection name', async () => {
     await using server = await RedisServer.start();
     await using tested = await connect(configFor(server.address, { database: 5, clientName: 'cache-1' }));
     await tested.becomes('up');
@@ -113,8 +113,8 @@ async function certificates() {
   return { ...files, caText: ca.cert, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
 }
 
-describe.skipIf(missing)('a Redis that speaks TLS', () => {
-  it('is used with the CA that is named, and a client certificate', async () => {
+describe.skipIf(missing)('a Redis with TLS', () => {
+  it('is used with a configured CA, and a client certificate', async () => {
     await using files = await certificates();
     const directives = [`tls-cert-file ${files.cert}`, `tls-key-file ${files.key}`, `tls-ca-cert-file ${files.ca}`];
     await using server = await RedisServer.start({
@@ -131,7 +131,7 @@ describe.skipIf(missing)('a Redis that speaks TLS', () => {
     await until(() => gaps === 1);
   });
 
-  it('is not believed without that CA', async () => {
+  it('is rejected without that CA', async () => {
     await using files = await certificates();
     const directives = [`tls-cert-file ${files.cert}`, `tls-key-file ${files.key}`, 'tls-auth-clients no'];
     await using server = await RedisServer.start({
@@ -145,7 +145,7 @@ describe.skipIf(missing)('a Redis that speaks TLS', () => {
     expect(await tested.set('a', '1')).toBe('fallback');
   });
 
-  it('needs its files from the start', async () => {
+  it('requires its files at startup', async () => {
     const tls = { certificateFile: undefined, keyFile: undefined, caFiles: ['/nonexistent/ca.pem'] };
     const events = { redisChanged: () => {}, redisCalled: () => {} };
     await expect(createRedis(configFor('127.0.0.1:1', { tls }), { events })).rejects.toThrow(

@@ -6,11 +6,11 @@ import { RedisServer, startCluster, startSentinels, until } from '../support/red
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { configFor, connect, longestCall, missing, READ, toAddress } from './redis-under-test.ts';
 
-/** Far more than the deadline of 20 ms, for a machine that is busy with other things; far less than any wait for Redis. */
+/** Much longer than the deadline of 20 ms, for a busy machine; much shorter than a wait for Redis. Milliseconds. */
 const SOON_MS = 500;
 
 describe.skipIf(missing)('a Redis', () => {
-  it('is used from the moment it is there', async () => {
+  it('is used as soon as it is available', async () => {
     await using server = await RedisServer.start();
     await using tested = await connect(configFor(server.address));
     await tested.becomes('up');
@@ -19,7 +19,7 @@ describe.skipIf(missing)('a Redis', () => {
     expect(tested.states).toEqual(['up']);
   });
 
-  it('may be absent at the start, and come later', async () => {
+  it('may be unavailable at startup, and available later', async () => {
     const port = await freePort();
     await using tested = await connect(configFor(`127.0.0.1:${port}`));
     await tested.becomes('down');
@@ -32,7 +32,7 @@ describe.skipIf(missing)('a Redis', () => {
     expect(tested.states).toEqual(['down', 'up']);
   });
 
-  it('that is killed and started again is used again, and said to be gone once', async () => {
+  it('that is killed and started again is used again, and reported as down once', async () => {
     await using server = await RedisServer.start();
     await using tested = await connect(configFor(server.address));
     await tested.becomes('up');
@@ -45,7 +45,7 @@ describe.skipIf(missing)('a Redis', () => {
     expect(tested.states).toEqual(['up', 'down', 'up']);
   });
 
-  it('that hangs is not waited for, and used again when it answers', async () => {
+  it('that hangs delays no call, and is used again when it responds', async () => {
     await using server = await RedisServer.start();
     await using tested = await connect(configFor(server.address));
     await tested.becomes('up');
@@ -53,7 +53,7 @@ describe.skipIf(missing)('a Redis', () => {
     const longest = await longestCall(tested.redis, () => tested.redis.state === 'down');
     expect(longest).toBeLessThan(SOON_MS);
     expect(tested.failures).toEqual(['timeout', 'timeout', 'timeout']);
-    // Longer than it takes to give the connection up: the next ones are accepted, and as silent.
+    // Longer than the timeout of the connection: the next ones are accepted, and do not respond either.
     expect(await longestCall(tested.redis, afterMs(3_000))).toBeLessThan(SOON_MS);
     expect(tested.failures).toHaveLength(3);
     server.resume();
@@ -61,7 +61,7 @@ describe.skipIf(missing)('a Redis', () => {
     expect(tested.states).toEqual(['up', 'down', 'up']);
   });
 
-  it('behind a network that swallows everything is given up, and found again', async () => {
+  it('behind a network that drops all packets counts as down, and is used again later', async () => {
     await using server = await RedisServer.start();
     await using network = await FaultProxy.start(server.port);
     await using tested = await connect(configFor(`127.0.0.1:${network.port}`));
@@ -73,7 +73,7 @@ describe.skipIf(missing)('a Redis', () => {
     expect(tested.states).toEqual(['up', 'down', 'up']);
   });
 
-  it('that is slower than the deadline is not waited for', async () => {
+  it('that is slower than the deadline does not delay a call', async () => {
     await using server = await RedisServer.start();
     await using network = await FaultProxy.start(server.port);
     await using tested = await connect(configFor(`127.0.0.1:${network.port}`, { readTimeoutMs: 3_000 }));
@@ -82,11 +82,11 @@ describe.skipIf(missing)('a Redis', () => {
     const startedAt = performance.now();
     expect(await tested.redis.call(READ, (commands) => commands.get('a'), 'fallback')).toBe('fallback');
     expect(performance.now() - startedAt).toBeLessThan(250);
-    // Nobody waits for what is done in the background, so it may take its time.
+    // Operations in the background have a longer deadline.
     expect(await tested.set('a', '1')).toBe('OK');
   });
 
-  it('that is full is read and not written, until it has room', async () => {
+  it('that is full is read and not written, until it has space', async () => {
     await using server = await RedisServer.start({ directives: ['maxmemory-policy noeviction'] });
     await server.admin.set('a', '1');
     await using tested = await connect(configFor(server.address));
@@ -103,7 +103,7 @@ describe.skipIf(missing)('a Redis', () => {
     expect(tested.states).toEqual(['up', 'read-only', 'up']);
   });
 
-  it('that has become a replica is left for a new connection, and read meanwhile', async () => {
+  it('that has become a replica gets a new connection, and is read meanwhile', async () => {
     await using other = await RedisServer.start();
     await using server = await RedisServer.start();
     await using tested = await connect(configFor(server.address));
@@ -118,7 +118,7 @@ describe.skipIf(missing)('a Redis', () => {
     expect(await tested.set('b', '2')).toBe('OK');
   });
 
-  it('that is still loading what it saved counts as not there', async () => {
+  it('that is still loading its data counts as down', async () => {
     await using server = await RedisServer.start({ directives: ['enable-debug-command yes', 'key-load-delay 300'] });
     await server.admin.mset(...Array.from({ length: 3_000 }, (_, i) => [`key-${i}`, 'x']).flat());
     await server.admin.save();
@@ -133,7 +133,7 @@ describe.skipIf(missing)('a Redis', () => {
     expect(tested.states).toEqual(['up', 'down', 'up']);
   });
 
-  it('that is a node of a cluster, named alone, is said to need others', async () => {
+  it('that is the only configured node of a cluster is reported as a mistake', async () => {
     await using cluster = await startCluster();
     await using tested = await connect(configFor(cluster.nodes[0]?.address ?? ''));
     await until(async () => {
@@ -142,10 +142,10 @@ describe.skipIf(missing)('a Redis', () => {
     });
     await delay(1_000);
     expect(tested.redis.state).toBe('down');
-    expect(tested.reasons.at(-1)).toBe('the server is a node of a cluster: redis.addrs has to name two or more');
+    expect(tested.reasons.at(-1)).toBe('the server is a node of a cluster: list two or more nodes in redis.addrs');
   });
 
-  it('that rejects a command is still there for others', async () => {
+  it('that rejects a command is still used for others', async () => {
     await using server = await RedisServer.start();
     await server.admin.set('text', 'x');
     await using tested = await connect(configFor(server.address));
@@ -158,7 +158,7 @@ describe.skipIf(missing)('a Redis', () => {
     expect(tested.states).toEqual(['up']);
   });
 
-  it('is not asked after the end', async () => {
+  it('is not used after the connection is closed', async () => {
     await using server = await RedisServer.start();
     await using tested = await connect(configFor(server.address));
     await tested.becomes('up');
@@ -174,26 +174,26 @@ describe.skipIf(missing)('a Redis', () => {
 });
 
 describe.skipIf(missing)('a channel', () => {
-  it('brings what others publish, and says when something may have been missed', async () => {
+  it('delivers messages, and reports when some may be lost', async () => {
     await using server = await RedisServer.start();
     await using tested = await connect(configFor(server.address));
-    const heard: string[] = [];
+    const received: string[] = [];
     let gaps = 0;
-    tested.redis.listen('news', { onMessage: (message) => heard.push(message), onGap: () => gaps++ });
+    tested.redis.listen('news', { onMessage: (message) => received.push(message), onGap: () => gaps++ });
     await until(() => gaps === 1);
     await server.admin.publish('news', 'one');
-    await until(() => heard.length === 1);
+    await until(() => received.length === 1);
     await server.kill();
     await server.launch();
     await until(() => gaps === 2);
     await server.admin.publish('news', 'two');
-    await until(() => heard.length === 2);
-    expect(heard).toEqual(['one', 'two']);
+    await until(() => received.length === 2);
+    expect(received).toEqual(['one', 'two']);
   });
 });
 
 describe.skipIf(missing)('Sentinel', () => {
-  it('leads to the new master when the old one dies', async () => {
+  it('provides the new master when the old one dies', async () => {
     await using group = await startSentinels('cache');
     const sentinels = group.sentinels.map(({ address }) => toAddress(address));
     const topology = {
@@ -215,7 +215,7 @@ describe.skipIf(missing)('Sentinel', () => {
     expect(await group.replica.admin.get('b')).toBe('2');
   });
 
-  it('leads to the new master when the old one hangs', async () => {
+  it('provides the new master when the old one hangs', async () => {
     await using group = await startSentinels('cache');
     const sentinels = group.sentinels.map(({ address }) => toAddress(address));
     const topology = {
@@ -234,7 +234,7 @@ describe.skipIf(missing)('Sentinel', () => {
     expect(await group.replica.admin.get('b')).toBe('2');
   });
 
-  it('that is not there at all is no reason to wait', async () => {
+  it('that is down delays no call', async () => {
     const sentinels = [toAddress(`127.0.0.1:${await freePort()}`)];
     const topology = {
       kind: 'sentinel',
@@ -251,7 +251,7 @@ describe.skipIf(missing)('Sentinel', () => {
 });
 
 describe.skipIf(missing)('a cluster', () => {
-  it('is used as one', async () => {
+  it('is used as a whole', async () => {
     await using cluster = await startCluster();
     const nodes = cluster.nodes.map(({ address }) => toAddress(address));
     await using tested = await connect(configFor('', { topology: { kind: 'cluster', nodes: nodes.slice(0, 2) } }));
@@ -263,7 +263,7 @@ describe.skipIf(missing)('a cluster', () => {
     expect(Math.min(...sizes)).toBeGreaterThan(0);
   });
 
-  it('of which one node hangs or dies is not waited for, and used again when it is whole', async () => {
+  it('with a node that hangs or dies delays no call, and is used again when it is complete', async () => {
     await using cluster = await startCluster();
     const nodes = cluster.nodes.map(({ address }) => toAddress(address));
     await using tested = await connect(configFor('', { topology: { kind: 'cluster', nodes } }));
@@ -285,21 +285,21 @@ describe.skipIf(missing)('a cluster', () => {
     );
   });
 
-  it('brings what is published on any node, also when the one that was listened to dies', async () => {
+  it('delivers messages that are published on any node, also when the subscribed node dies', async () => {
     await using cluster = await startCluster();
     const nodes = cluster.nodes.map(({ address }) => toAddress(address));
     await using tested = await connect(configFor('', { topology: { kind: 'cluster', nodes } }));
-    const heard: string[] = [];
+    const received: string[] = [];
     let gaps = 0;
-    tested.redis.listen('news', { onMessage: (message) => heard.push(message), onGap: () => gaps++ });
+    tested.redis.listen('news', { onMessage: (message) => received.push(message), onGap: () => gaps++ });
     await until(() => gaps === 1);
     await cluster.nodes[2]?.admin.publish('news', 'one');
-    await until(() => heard.includes('one'));
+    await until(() => received.includes('one'));
     await cluster.nodes[0]?.kill();
     await until(() => gaps === 2);
     await cluster.nodes[2]?.admin.publish('news', 'two');
-    await until(() => heard.includes('two'));
-    expect(heard).toEqual(['one', 'two']);
+    await until(() => received.includes('two'));
+    expect(received).toEqual(['one', 'two']);
   });
 });
 

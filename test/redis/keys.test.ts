@@ -5,13 +5,13 @@ import { redisKeys } from '../../src/redis/keys.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 
-it('spells the keys of distribution as it does', () => {
+it('uses the same keys as distribution', () => {
   expect(redisKeys.repositoryBlobs('library/app')).toBe('repository::library/app::blobs');
   expect(redisKeys.repositoryDescriptor('library/app', DIGEST)).toBe(`repository::library/app::blobs::${DIGEST}`);
   expect(redisKeys.descriptor(DIGEST)).toBe(`blobs::${DIGEST}`);
 });
 
-it('never lets two of ours meet in one key, and keeps them apart from those of distribution', () => {
+it('never uses one key for two purposes, and never a key of distribution', () => {
   fc.assert(
     fc.property(fc.string({ minLength: 1 }), fc.string({ minLength: 1 }), (a, b) => {
       fc.pre(a !== b);
@@ -23,8 +23,8 @@ it('never lets two of ours meet in one key, and keeps them apart from those of d
   );
 });
 
-it('gives the keys of one lease the same hash tag, whatever its name', () => {
-  // What is hashed is between the first brace and the next closing one.
+it('gives the keys of one lease the same hash tag, for every name', () => {
+  // The text between the first brace and the next closing one is hashed.
   const tagOf = (key: string) => /\{(.+?)\}/.exec(key)?.[1];
   fc.assert(
     fc.property(fc.string({ minLength: 1 }), (name) => {

@@ -1,8 +1,8 @@
-// Holds a lease and acts as often as it can, for as long as it may: `lease-holder.ts <address> <ttlMs>`.
+// Holds a lease and acts repeatedly while it holds it: `lease-holder.ts <address> <ttlMs>`.
 import { connect as connectTo, createServer } from 'node:net';
 
 import { Leases } from '../../src/redis/lease.ts';
-import { createRedis } from '../../src/redis/connection.ts';
+import { createRedis } from '../../src/redis/create-redis.ts';
 import { until } from '../support/redis.ts';
 import { configFor } from './redis-under-test.ts';
 
@@ -15,7 +15,7 @@ if (attempt.kind !== 'held') throw new Error(attempt.kind);
 const { lease } = attempt;
 process.stdout.write('held\n');
 
-// Acts when bytes come, which a process that wakes up sees before its timers.
+// Acts when bytes arrive, which a process that wakes up handles before its timers.
 const server = createServer((socket) => {
   socket.on('data', (bytes) => {
     if (lease.lost.aborted) {

@@ -20,7 +20,7 @@ async function held(attempt: ReturnType<Leases['acquire']>): Promise<Lease> {
 }
 
 describe.skipIf(missing)('a lease', () => {
-  it('is held by one, and the others learn by whom', async () => {
+  it('has one holder, whose address the others get', async () => {
     await using server = await RedisServer.start();
     const [one, two] = [
       await leasesAt(server.address, 'http://one:5000'),
@@ -35,16 +35,16 @@ describe.skipIf(missing)('a lease', () => {
     expect((await two.acquire('sha256:b', 5_000)).kind).toBe('held');
   });
 
-  it('is given to exactly one of many who ask at once', async () => {
+  it('is acquired by exactly one of many concurrent attempts', async () => {
     await using server = await RedisServer.start();
     const all = await Promise.all(['one', 'two', 'three'].map((name) => leasesAt(server.address, name)));
-    const asking = all.flatMap((leases) => Array.from({ length: 20 }, () => leases.acquire('sha256:a', 5_000)));
-    const kinds = (await Promise.all(asking)).map(({ kind }) => kind);
+    const attempts = all.flatMap((leases) => Array.from({ length: 20 }, () => leases.acquire('sha256:a', 5_000)));
+    const kinds = (await Promise.all(attempts)).map(({ kind }) => kind);
     expect(kinds.filter((kind) => kind === 'held')).toHaveLength(1);
     expect(kinds.filter((kind) => kind === 'taken')).toHaveLength(59);
   });
 
-  it('goes to the next one with a greater token, also after a flush', async () => {
+  it('has a greater token for each holder, also after a flush', async () => {
     await using server = await RedisServer.start();
     const leases = await leasesAt(server.address, 'one');
     const tokens: number[] = [];
@@ -58,7 +58,7 @@ describe.skipIf(missing)('a lease', () => {
     expect(tokens).toEqual([...new Set(tokens)].toSorted((a, b) => a - b));
   });
 
-  it('lasts as long as its holder lives', async () => {
+  it('lasts as long as its process runs', async () => {
     await using server = await RedisServer.start();
     const [one, two] = [await leasesAt(server.address, 'one'), await leasesAt(server.address, 'two')];
     const lease = await held(one.acquire('sha256:a', 600));
@@ -69,7 +69,7 @@ describe.skipIf(missing)('a lease', () => {
     expect((await two.acquire('sha256:a', 600)).kind).toBe('held');
   });
 
-  it('is lost when another has it, which renewing tells', async () => {
+  it('is lost when another process holds it, which renewing detects', async () => {
     await using server = await RedisServer.start();
     const [one, two] = [await leasesAt(server.address, 'one'), await leasesAt(server.address, 'two')];
     const lease = await held(one.acquire('sha256:a', 5_000));
@@ -77,14 +77,14 @@ describe.skipIf(missing)('a lease', () => {
     const next = await held(two.acquire('sha256:a', 5_000));
     expect(await lease.renew()).toBe(false);
     expect(lease.lost.aborted).toBe(true);
-    expect(lease.lost.reason).toEqual(new Error('lease taken by another'));
-    // Who lost it takes nothing from the one who has it.
+    expect(lease.lost.reason).toEqual(new Error('lease taken by another process'));
+    // Releasing a lost lease does not affect the present holder.
     await lease.release();
     expect(await next.renew()).toBe(true);
     expect(next.lost.aborted).toBe(false);
   });
 
-  it('is lost in time when Redis dies, and nobody can be asked for another', async () => {
+  it('is lost in time when Redis dies, and cannot be acquired again', async () => {
     await using server = await RedisServer.start();
     const leases = await leasesAt(server.address, 'one');
     const lease = await held(leases.acquire('sha256:a', 800));
@@ -95,7 +95,7 @@ describe.skipIf(missing)('a lease', () => {
     expect(await leases.acquire('sha256:a', 800)).toEqual({ kind: 'unavailable' });
   });
 
-  it('outlives a Redis that is gone for less than its time', async () => {
+  it('survives an outage of Redis that is shorter than its TTL', async () => {
     await using server = await RedisServer.start();
     const leases = await leasesAt(server.address, 'one');
     const lease = await held(leases.acquire('sha256:a', 6_000));
@@ -113,7 +113,7 @@ describe.skipIf(missing)('a lease', () => {
     expect(await leases.acquire('sha256:a', 1_000)).toEqual({ kind: 'unavailable' });
   });
 
-  it('works on a cluster, whatever its name', async () => {
+  it('works on a cluster, for every name', async () => {
     await using cluster = await startCluster();
     const nodes = cluster.nodes.map(({ address }) => toAddress(address));
     await using tested = await connect(configFor('', { topology: { kind: 'cluster', nodes }, deadlineMs: 500 }));
@@ -141,7 +141,7 @@ describe.skipIf(missing)('a process that holds a lease', () => {
     return holder;
   }
 
-  it('loses it when it is killed, and another has it after its time', async () => {
+  it('loses it when it is killed, and another process acquires it after the TTL', async () => {
     await using server = await RedisServer.start();
     const holder = await startHolder(server.address, 1_000);
     const leases = await leasesAt(server.address, 'two');
@@ -150,7 +150,7 @@ describe.skipIf(missing)('a process that holds a lease', () => {
     await until(async () => (await leases.acquire('shared', 1_000)).kind === 'held');
   });
 
-  it('and is paused does nothing with it when it wakes up', async () => {
+  it('does not use it after a pause longer than the TTL', async () => {
     await using server = await RedisServer.start();
     const holder = await startHolder(server.address, 1_000);
     const leases = await leasesAt(server.address, 'two');

@@ -14,19 +14,19 @@ import { missing } from './redis-under-test.ts';
 
 const images = new Images();
 const image = images.addImage('library/app', '1', { layers: [300_000] });
-/** Larger than what is answered from memory, so that they are looked for each time. */
+/** Larger than blobs cached in memory, so that each request looks them up. */
 const blobs = Array.from({ length: 40 }, (_, i) => images.addBlob('library/app', seededContent(`${i}`, 70_000 + i)));
 const hub = sharedHub(images);
 
-/** Far more than the deadline of 20 ms; far less than any wait for a Redis that does not answer. */
+/** Much longer than the deadline of 20 ms; much shorter than a wait for an unresponsive Redis. Milliseconds. */
 const SOON_MS = 1_500;
 
 function startWith(redis: ConfigObject, more: ConfigObject = {}): Promise<Layover> {
   const http = { debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } };
-  return Layover.start({ config: { ...cacheConfig(hub(), { http }), redis, ...more } });
+  return Layover.startProcess({ config: { ...cacheConfig(hub(), { http }), redis, ...more } });
 }
 
-/** A manifest, then every blob by HEAD and GET. @returns the longest that one took, in milliseconds */
+/** A manifest, then every blob by HEAD and GET. @returns the longest duration of a request, in milliseconds */
 async function pullAll(layover: Layover): Promise<number> {
   const urlOf = (digest: string) => `${layover.url}/v2/library/app/blobs/${digest}`;
   let longest = 0;
@@ -51,7 +51,7 @@ async function pullAll(layover: Layover): Promise<number> {
   return longest;
 }
 
-/** Four clients for as long as something goes on with Redis. @returns the longest that one answer took */
+/** Pulls with four clients while `work` runs. @returns the longest duration of a request, in milliseconds */
 async function pullWhile(layover: Layover, work: () => Promise<void>): Promise<number> {
   const over = new AbortController();
   const clients = Array.from({ length: 4 }, async () => {
@@ -72,7 +72,7 @@ const isUp = async (layover: Layover) => (await metric(layover, 'layover_redis_u
 const linesOf = (layover: Layover, text: string) => layover.output.split(text).length - 1;
 
 describe.skipIf(missing)('pulls through a cache with Redis', () => {
-  it('share what they learn with another process on the same storage', async () => {
+  it('share descriptors with another process on the same storage', async () => {
     await using server = await RedisServer.start();
     await using one = await startWith({ addrs: [server.address] });
     await until(() => isUp(one));
@@ -80,7 +80,7 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
     await one.settled();
     await pullAll(one);
     await until(async () => (await server.admin.scard('repository::docker.io/library/app::blobs')) === blobs.length);
-    await using two = await Layover.start({
+    await using two = await Layover.startProcess({
       config: {
         ...cacheConfig(hub(), { http: { debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } } }),
         redis: { addrs: [server.address] },
@@ -99,20 +99,20 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
     expect(await metric(two, 'layover_redis_seconds_count{operation="RepoStat"}')).toBe(blobs.length);
   });
 
-  it('go on when it is absent from the start, and use it when it comes', async () => {
+  it('continue when it is down at startup, and use it when it is available', async () => {
     const port = await freePort();
     await using layover = await startWith({ addrs: [`127.0.0.1:${port}`] });
     expect(await pullAll(layover)).toBeLessThan(SOON_MS);
-    await expect.poll(() => linesOf(layover, 'Redis is not available')).toBe(1);
+    await expect.poll(() => linesOf(layover, 'Redis unavailable')).toBe(1);
     await using server = await RedisServer.start({}, port);
     await until(() => isUp(layover));
-    await delay(10_500); // what is in memory is old enough to be told again
+    await delay(10_500); // entries in memory are old enough to be shared again
     await pullAll(layover);
     await until(async () => (await server.admin.dbsize()) > 0);
-    expect(linesOf(layover, 'Redis is available')).toBe(1);
+    expect(linesOf(layover, 'Redis available')).toBe(1);
   });
 
-  it('go on when it is killed and started again under load', async () => {
+  it('continue when it is killed and started again under load', async () => {
     await using server = await RedisServer.start();
     await using layover = await startWith({ addrs: [server.address] });
     await until(() => isUp(layover));
@@ -127,11 +127,11 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
       await delay(500);
     });
     expect(longest).toBeLessThan(SOON_MS);
-    await expect.poll(() => linesOf(layover, 'Redis is not available')).toBe(1);
-    expect(linesOf(layover, 'Redis is available')).toBe(2);
+    await expect.poll(() => linesOf(layover, 'Redis unavailable')).toBe(1);
+    expect(linesOf(layover, 'Redis available')).toBe(2);
   });
 
-  it('go on when it hangs under load', async () => {
+  it('continue when it hangs under load', async () => {
     await using server = await RedisServer.start();
     await using layover = await startWith({ addrs: [server.address] });
     await until(() => isUp(layover));
@@ -139,27 +139,27 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
     const longest = await pullWhile(layover, async () => {
       await delay(500);
       server.pause();
-      await delay(12_000); // descriptors in memory have to be asked for again meanwhile
+      await delay(12_000); // descriptors in memory expire meanwhile
       expect(await metric(layover, 'layover_redis_up')).toBe(0);
       server.resume();
       await until(() => isUp(layover));
     });
     expect(longest).toBeLessThan(SOON_MS);
-    await expect.poll(() => linesOf(layover, 'Redis is not available')).toBe(1);
+    await expect.poll(() => linesOf(layover, 'Redis unavailable')).toBe(1);
   });
 
-  it('go on when it is full', async () => {
+  it('continue when it is full', async () => {
     await using server = await RedisServer.start({ directives: ['maxmemory-policy noeviction', 'maxmemory 1'] });
     await using layover = await startWith({ addrs: [server.address] });
-    await until(() => linesOf(layover, 'Redis takes no writes') === 1);
+    await until(() => linesOf(layover, 'Redis read-only') === 1);
     expect(await pullAll(layover)).toBeLessThan(SOON_MS);
     await layover.settled();
     expect(await pullAll(layover)).toBeLessThan(SOON_MS);
-    expect(linesOf(layover, 'Redis takes no writes')).toBe(1);
+    expect(linesOf(layover, 'Redis read-only')).toBe(1);
     expect(await server.admin.dbsize()).toBe(0);
   });
 
-  it('go on when it is flushed again and again', async () => {
+  it('continue when it is flushed again and again', async () => {
     await using server = await RedisServer.start();
     await using layover = await startWith({ addrs: [server.address], deadline: '1s' });
     await until(() => isUp(layover));
@@ -170,10 +170,10 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
       }
     });
     expect(longest).toBeLessThan(SOON_MS);
-    expect(linesOf(layover, 'Redis is not available')).toBe(0);
+    expect(linesOf(layover, 'Redis unavailable')).toBe(0);
   });
 
-  it('go on when Sentinel makes another one the master', async () => {
+  it('continue when Sentinel promotes another master', async () => {
     await using group = await startSentinels('cache');
     const addrs = group.sentinels.map(({ address }) => address);
     await using layover = await startWith({ addrs, mastername: 'cache' });
@@ -181,13 +181,13 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
     await pullAll(layover);
     const longest = await pullWhile(layover, async () => {
       await group.master.kill();
-      await until(() => linesOf(layover, 'Redis is not available') > 0);
+      await until(() => linesOf(layover, 'Redis unavailable') > 0);
       await until(() => isUp(layover));
     });
     expect(longest).toBeLessThan(SOON_MS);
   });
 
-  it('go on when a node of a cluster hangs, dies and comes back', async () => {
+  it('continue when a node of a cluster hangs, dies and restarts', async () => {
     await using cluster = await startCluster();
     const addrs = cluster.nodes.map(({ address }) => address);
     await using layover = await startWith({ addrs });
@@ -207,17 +207,17 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
     expect(longest).toBeLessThan(SOON_MS);
   });
 
-  it('go on with a password that is wrong, which no line repeats', async () => {
+  it('continue with a wrong password, which is not logged', async () => {
     await using server = await RedisServer.start({ directives: ['requirepass secret'], password: 'secret' });
     await using layover = await startWith({ addrs: [server.address], password: 'wrong-secret' });
     expect(await pullAll(layover)).toBeLessThan(SOON_MS);
-    await until(() => linesOf(layover, 'Redis is not available') === 1);
+    await until(() => linesOf(layover, 'Redis unavailable') === 1);
     expect(layover.output).not.toContain('wrong-secret');
     expect(layover.output).toContain('WRONGPASS');
   });
 });
 
-describe.skipIf(missing)('a descriptor of a blob that is no longer there', () => {
+describe.skipIf(missing)('a descriptor of a blob that no longer exists', () => {
   const [blob] = blobs;
   if (!blob) throw new Error('no blobs');
   const path = `library/app/blobs/${blob.digest}`;
@@ -233,7 +233,7 @@ describe.skipIf(missing)('a descriptor of a blob that is no longer there', () =>
     await rm(join(layover.dataDirectory, 'docker/registry/v2/blobs/sha256', hex.slice(0, 2), hex), { recursive: true });
   }
 
-  it('is no reason for a broken answer: the blob is fetched again', async () => {
+  it('does not break the response: the blob is fetched again', async () => {
     await using server = await RedisServer.start();
     await using layover = await startWith({ addrs: [server.address] });
     await storedAndForgotten(layover, server);
@@ -245,16 +245,16 @@ describe.skipIf(missing)('a descriptor of a blob that is no longer there', () =>
     expect((await layover.visibleBlobs()).find(({ digest }) => digest === blob.digest)?.intact).toBe(true);
   });
 
-  it('is removed, for every process, where nobody can be asked for the blob', async () => {
+  it('is removed for every process when the blob cannot be fetched', async () => {
     await using server = await RedisServer.start();
     await using layover = await startWith({ addrs: [server.address] });
     await storedAndForgotten(layover, server);
     const config = cacheConfig(hub(), { proxy: { offline: true } });
-    await using offline = await Layover.start({
+    await using offline = await Layover.startProcess({
       config: { ...config, redis: { addrs: [server.address] } },
       dataDirectory: layover.dataDirectory,
     });
-    await offline.waitForOutput(/Redis is available/);
+    await offline.waitForOutput(/Redis available/);
     expect((await pull(`${offline.url}/v2/${path}`)).status).toBe(404);
     await until(async () => (await server.admin.sismember(key, blob.digest)) === 0);
     expect((await pull(`${offline.url}/v2/${path}`, { method: 'HEAD' })).status).toBe(404);

@@ -1,18 +1,18 @@
-import type { RedisConfig } from '../../src/config/config.ts';
-import { createRedis } from '../../src/redis/connection.ts';
+import type { RedisConnectionOptions } from '../../src/redis/options.ts';
+import { createRedis } from '../../src/redis/create-redis.ts';
 import type { Redis, RedisEvents, RedisOperation, RedisState } from '../../src/redis/redis.ts';
 import { missingPrograms } from '../support/programs.ts';
 import { until } from '../support/redis.ts';
 
-/** Undefined when the tests can run. */
+/** Absent when the tests can run. */
 export const missing = (await missingPrograms(['redis-server'])).length > 0 ? 'no redis-server' : undefined;
 
 export const READ: RedisOperation = { name: 'TestRead', writes: false, patience: 'pull' };
-/** For what is about more than the time it takes. */
+/** For tests that do not depend on the deadline. */
 const SETTLED_WRITE: RedisOperation = { name: 'TestWrite', writes: true, patience: 'background' };
 const SETTLED_READ: RedisOperation = { name: 'TestRead', writes: false, patience: 'background' };
 
-export function configFor(address: string, more: Partial<RedisConfig> = {}): RedisConfig {
+export function configFor(address: string, more: Partial<RedisConnectionOptions> = {}): RedisConnectionOptions {
   return {
     topology: { kind: 'standalone', address: toAddress(address) },
     username: undefined,
@@ -35,10 +35,10 @@ export function toAddress(address: string): { host: string; port: number } {
   return { host, port: Number(port) };
 }
 
-/** A connection of ours, with everything it told. */
+/** A connection, with the events that it reported. */
 export interface RedisUnderTest extends AsyncDisposable {
   readonly redis: Redis;
-  /** Every state it came to, in order. */
+  /** Every state, in order. */
   readonly states: readonly RedisState[];
   readonly reasons: readonly (string | undefined)[];
   readonly failures: readonly string[];
@@ -47,7 +47,7 @@ export interface RedisUnderTest extends AsyncDisposable {
   get(key: string): Promise<string | null>;
 }
 
-export async function connect(config: RedisConfig): Promise<RedisUnderTest> {
+export async function connect(config: RedisConnectionOptions): Promise<RedisUnderTest> {
   const states: RedisState[] = [];
   const reasons: (string | undefined)[] = [];
   const failures: string[] = [];
@@ -71,7 +71,7 @@ export async function connect(config: RedisConfig): Promise<RedisUnderTest> {
   };
 }
 
-/** Calls for as long as `isOver` says no. @returns the longest that one took, in milliseconds */
+/** Calls until `isOver` returns true. @returns the longest duration of a call, in milliseconds */
 export async function longestCall(redis: Redis, isOver: () => boolean): Promise<number> {
   let longest = 0;
   while (!isOver()) {

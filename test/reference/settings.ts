@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { NEVER_PUSHED } from './content.ts';
 import { htpasswdOf } from '../auth/htpasswd-file.ts';
-import { startDockerRegistry } from '../content/docker-registry.ts';
+import { startDockerRegistryOn } from '../support/docker-registry.ts';
 import { writeDistributionLayout } from '../support/distribution-layout.ts';
 import { Images } from '../support/images.ts';
 import { type ConfigObject, Layover } from '../support/layover.ts';
@@ -44,10 +44,10 @@ export interface StartedRegistry extends AsyncDisposable {
 /** Starts a registry on a directory with {@link STORED}. */
 export type StartRegistry = (dataDirectory: string, config: ConfigObject) => Promise<StartedRegistry>;
 
-export const startLayover: StartRegistry = (dataDirectory, config) => Layover.start({ dataDirectory, config });
+export const startLayover: StartRegistry = (dataDirectory, config) => Layover.startProcess({ dataDirectory, config });
 
 export function startControl(program: string): StartRegistry {
-  return (dataDirectory, config) => startDockerRegistry(program, dataDirectory, config);
+  return (dataDirectory, config) => startDockerRegistryOn(program, dataDirectory, config);
 }
 
 /** @param upstreamUrl of the registry that a cache is before */

@@ -40,10 +40,10 @@ export async function startReplicas({ hub, redis, storage, count = 3, proxy = {}
         fills: { directory: join(directory.path, `spools-${i}`), ...(redis && { advertise }) },
       },
     };
-    const replica = await Layover.start({ dataDirectory: join(directory.path, 'data'), config });
+    const replica = await Layover.startProcess({ dataDirectory: join(directory.path, 'data'), config });
     replicas.push(replica);
     // It listens before it knows Redis, and would fetch for itself until then.
-    if (redis) await replica.waitForOutput(/Redis is available/);
+    if (redis) await replica.waitForOutput(/Redis available/);
   }
   return {
     replicas,

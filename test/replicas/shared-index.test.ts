@@ -143,8 +143,7 @@ describe.skipIf(missing.length > 0)('three replicas with one index', () => {
     await redis.admin.flushall();
     await pullImage(second, 'library/other', layersOf(other));
     await until(isComplete(redis));
-    const made = () =>
-      scene.replicas.flatMap(({ output }) => output.match(/the index of stored content is complete/g) ?? []).length;
+    const made = () => scene.replicas.flatMap(({ output }) => output.match(/index rebuilt/g) ?? []).length;
     // At the start, and after the flush: by one of them each time.
     await expect.poll(made, SOON).toBe(2);
     expect(await storedOf(first, allOf(other))).toEqual(allOf(other));
@@ -177,7 +176,7 @@ describe.skipIf(missing.length > 0)('three replicas with one index', () => {
     const [first, second] = scene.replicas as [Layover, Layover];
     await until(isComplete(gone));
     await gone.kill();
-    await Promise.all(scene.replicas.map((replica) => replica.waitForOutput(/Redis is not available/)));
+    await Promise.all(scene.replicas.map((replica) => replica.waitForOutput(/Redis unavailable/)));
     await pullImage(first, 'library/app', layersOf(image));
     await pullImage(second, 'library/app', layersOf(image));
     await expectStored(first, allOf(image));

@@ -47,7 +47,7 @@ describe('content that was pushed here', () => {
   it('outlives a TTL of a second, with the bytes that it shares with what expires', async () => {
     await using seed = await seeded();
     await using layover = await startExpiringCache(hub(), { ...seed, proxy: { ttl: '1s', hosted: ['team/*'] } });
-    await layover.waitForOutput(/the index of stored content is complete/);
+    await layover.waitForOutput(/index rebuilt/);
     await pullImage(layover, 'library/app', pulling);
     await expect.poll(() => metric(layover, 'layover_expired_total'), SOON).toBe(pulled.length + 1);
     expect(await storedOf(layover, pulled)).toEqual([]);
@@ -64,9 +64,9 @@ describe('content that was pushed here', () => {
     await using seed = await seeded();
     const options = { ...seed, proxy: { hosted: ['team/*'] }, storage: { quota: { size: 60_000 } } };
     await using layover = await startExpiringCache(hub(), options);
-    await layover.waitForOutput(/the index of stored content is complete/);
+    await layover.waitForOutput(/index rebuilt/);
     await pullImage(layover, 'library/app', pulling);
-    await layover.waitForOutput(/above its quota/);
+    await layover.waitForOutput(/quota exceeded/);
     await expect.poll(() => storedOf(layover, pulled), SOON).toEqual([]);
     await expectServed(layover);
     await expectStored(layover, hosted);
@@ -79,7 +79,7 @@ describe('content that was pushed here', () => {
       http: { debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } },
     };
     await using layover = await Layover.start({ ...seed, config });
-    await layover.waitForOutput(/the index of stored content is complete/);
+    await layover.waitForOutput(/index rebuilt/);
     await expectServed(layover);
     const { stdout } = await cacheCommand(layover, 'cache', 'stats', '--json');
     expect(JSON.parse(stdout)).toMatchObject({ complete: true, ttlMs: 0 });
@@ -90,7 +90,7 @@ describe('content that was pushed here', () => {
   it('stays together with cached content in offline mode, whatever its age', async () => {
     await using seed = await seeded();
     await using layover = await startExpiringCache(hub(), { ...seed, proxy: { ttl: '1h', hosted: ['team/*'] } });
-    await layover.waitForOutput(/the index of stored content is complete/);
+    await layover.waitForOutput(/index rebuilt/);
     await pullImage(layover, 'library/app', pulling);
     await expectStored(layover, [...pulled, ...hosted]);
     await layover.kill('SIGTERM');

@@ -49,7 +49,7 @@ describe('a scrub', () => {
       if (state === 'stopped') await layover.restart();
       else {
         expect(await metric(layover, 'layover_scrub_damaged_total')).toBe(1);
-        await layover.waitForOutput(/wrong bytes put aside/);
+        await layover.waitForOutput(/damaged blob quarantined/);
       }
       expect(await pullBlob(layover, 'library/app', bad.digest)).toMatchObject({
         complete: true,
@@ -59,7 +59,7 @@ describe('a scrub', () => {
       await expectStored(layover, [good.digest, bad.digest]);
       await expectNothingBroken(layover);
       const again = await cacheCommand(layover, 'cache', 'scrub', '--wait');
-      expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching('nothing damaged') as string });
+      expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching('none damaged') as string });
     },
   );
 

@@ -15,9 +15,9 @@ describe('two processes on one directory, as while a new one takes over', () => 
   it.each(['SIGTERM', 'SIGKILL'] as const)(
     'both serve, one does the housekeeping, and the other takes over when that one ends by %s',
     async (signal) => {
-      await using first = await startExpiringCache(hub(), { proxy: { ttl: '4s' } });
+      await using first = await startExpiringCache(hub(), { ownProcess: true, proxy: { ttl: '4s' } });
       const { dataDirectory } = first;
-      await using second = await startExpiringCache(hub(), { dataDirectory, proxy: { ttl: '4s' } });
+      await using second = await startExpiringCache(hub(), { ownProcess: true, dataDirectory, proxy: { ttl: '4s' } });
       const pulling = { tag: 'latest', layers: [image.config, ...image.layers] };
       await pullImage(second, 'library/app', pulling);
       await expectStored(second, everything);

@@ -2,17 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
 
 import { createContentStore } from '../../src/content/content-store.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { MANIFEST_MEDIA_TYPES } from '../../src/oci/media-types.ts';
 import { createS3Driver } from '../../src/storage/s3/s3.ts';
-import { pushFixture } from '../content/docker-registry.ts';
+import { pushFixture } from '../content/push-fixture.ts';
 import { type Bytes, type Fixture, imageFixture } from '../content/image-fixture.ts';
 import { readAll } from '../storage/read-source.ts';
 import { filesBelow } from '../support/data-directory.ts';
-import { freePort, RunningProcess, waitForPort } from '../support/processes.ts';
+import { startDockerRegistry } from '../support/docker-registry.ts';
 import { findProgram, programEnvironment } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { s3Config } from './s3-config.ts';
@@ -27,7 +26,7 @@ describe.skipIf(versitygw === undefined || program === undefined)('a bucket shar
 
   it('is read as docker-registry wrote it', async () => {
     const rootDirectory = `/${randomUUID()}`;
-    await using registry = await startDockerRegistry(s3(), rootDirectory);
+    await using registry = await startOnBucket(s3(), rootDirectory);
     await using content = openContent(s3(), rootDirectory);
     const fixture = imageFixture();
     await pushImage(s3(), registry.url, { ...fixture, rootDirectory });
@@ -48,7 +47,7 @@ describe.skipIf(versitygw === undefined || program === undefined)('a bucket shar
     const rootDirectory = randomUUID();
     await using content = openContent(s3(), rootDirectory);
     await content.write('library/alpine');
-    await using registry = await startDockerRegistry(s3(), rootDirectory);
+    await using registry = await startOnBucket(s3(), rootDirectory);
     const base = `${registry.url}/v2/library/alpine`;
     for (const { digest } of content.fixture.blobs) expect(await digestAt(`${base}/blobs/${digest}`)).toBe(digest);
     for (const { digest, tag } of content.fixture.manifests) {
@@ -62,7 +61,7 @@ describe.skipIf(versitygw === undefined || program === undefined)('a bucket shar
     await using content = openContent(s3(), randomUUID());
     await content.write('library/alpine');
     const rootDirectory = randomUUID();
-    await using registry = await startDockerRegistry(s3(), rootDirectory);
+    await using registry = await startOnBucket(s3(), rootDirectory);
     await pushImage(s3(), registry.url, { ...content.fixture, rootDirectory });
     expect(await keysBelow(s3(), content.rootDirectory)).toEqual(await keysBelow(s3(), rootDirectory));
   });
@@ -78,10 +77,7 @@ async function pushImage(server: S3Server, url: string, image: Fixture & { reado
 }
 
 /** The real `docker-registry` on the bucket; `await using` ends it. */
-async function startDockerRegistry(server: S3Server, rootdirectory: string) {
-  const directory = await temporaryDirectory();
-  const config = join(directory.path, 'config.yml');
-  const port = await freePort();
+function startOnBucket(server: S3Server, rootdirectory: string) {
   const s3 = {
     accesskey: ACCESS_KEY,
     secretkey: SECRET_KEY,
@@ -92,23 +88,13 @@ async function startDockerRegistry(server: S3Server, rootdirectory: string) {
     secure: false,
     rootdirectory,
   };
-  const http = { addr: `127.0.0.1:${port}` };
-  await writeFile(config, stringify({ version: 0.1, log: { level: 'warn' }, storage: { s3 }, http }));
   // It takes the certificates of AWS_CA_BUNDLE for a mistake when it has a transport of its own.
   const { AWS_CA_BUNDLE: _, ...env } = programEnvironment();
-  const process = await RunningProcess.start(program as string, ['serve', config], { env });
-  await waitForPort(port, process);
-  return {
-    url: `http://127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      await process.stop();
-      await directory[Symbol.asyncDispose]();
-    },
-  };
+  return startDockerRegistry(program as string, { storage: { s3 } }, { env });
 }
 
 function openContent(server: S3Server, rootDirectory: string) {
-  const driver = createS3Driver({ config: s3Config(server.url, { rootDirectory }) });
+  const driver = createS3Driver(s3Config(server.url, { rootDirectory }));
   const damages: unknown[] = [];
   const store = createContentStore({ driver, onDamage: (damage) => damages.push(damage) });
   const fixture = imageFixture();

@@ -20,7 +20,7 @@ describe.skipIf(program === undefined).each(['when_required', 'when_supported'] 
 
     describeStorageDriver('s3', async () => {
       const config = s3Config(server.url, { rootDirectory: `/${randomUUID()}/`, checksums });
-      const driver = createS3Driver({ config });
+      const driver = createS3Driver(config);
       return { driver, [Symbol.asyncDispose]: () => driver.close() };
     });
   },

@@ -178,7 +178,7 @@ describe.skipIf(versitygw === undefined)('credentials of the s3 driver', () => {
       const reason = call.status === 'rejected' ? (call.reason as Error) : undefined;
       expect(reason).toBeInstanceOf(StorageUnavailableError);
       expect(reason?.message).toMatch(code);
-      expect(reason?.message).toContain('the credentials are refused or have expired');
+      expect(reason?.message).toContain('the credentials are invalid or have expired');
       expect(JSON.stringify([reason, reason?.stack, reason?.cause])).not.toContain(credentials.secretAccessKey);
     }
   });

@@ -18,7 +18,7 @@ describe.skipIf(versitygw === undefined)('objects of the s3 driver', () => {
   const s3 = sharedS3();
 
   it.each(['', '/', 'root', '/root/', '/deep/er/'])('have the keys of distribution below the root %j', async (root) => {
-    const driver = createS3Driver({ config: s3Config(s3().url, { rootDirectory: root }) });
+    const driver = createS3Driver(s3Config(s3().url, { rootDirectory: root }));
     const path = `/docker/registry/v2/${randomUUID()}`;
     await driver.writeSmall(path, Buffer.from('x'));
     const name = root.split('/').filter(Boolean).join('/');
@@ -60,7 +60,7 @@ describe.skipIf(versitygw === undefined)('objects of the s3 driver', () => {
   it('have a line in the log for each request, when that is asked for', async () => {
     const seen: { command: string; status: number | undefined }[] = [];
     const config = s3Config(s3().url, { rootDirectory: randomUUID() });
-    const driver = createS3Driver({ config, onRequest: ({ command, status }) => seen.push({ command, status }) });
+    const driver = createS3Driver({ ...config, onRequest: ({ command, status }) => seen.push({ command, status }) });
     await driver.writeSmall('/f', Buffer.from('x'));
     await driver.stat('/missing').catch(() => {});
     await driver.close();
@@ -89,9 +89,9 @@ describe.skipIf(versitygw === undefined)('a URL of the s3 driver', () => {
   });
 
   it('names the host that clients know', async () => {
-    const driver = createS3Driver({
-      config: s3Config(s3().url, { redirectEndpoint: 'https://blobs.corp.example.com', forcePathStyle: false }),
-    });
+    const driver = createS3Driver(
+      s3Config(s3().url, { redirectEndpoint: 'https://blobs.corp.example.com', forcePathStyle: false }),
+    );
     const url = new URL((await driver.redirectUrl('/a/f', GET)) as string);
     expect([url.host, url.pathname]).toEqual(['registry.blobs.corp.example.com', '/a/f']);
     await driver.close();
@@ -104,7 +104,7 @@ describe.skipIf(versitygw === undefined)('an S3 server with a certificate of its
     const certificate = await createCertificate(directory.path);
     await using server = await startVersitygw(versitygw as string, certificate);
     const create = (tls: { insecure: boolean; caFile: string | undefined }) =>
-      createS3Driver({ config: s3Config(server.url, { tls }) });
+      createS3Driver(s3Config(server.url, { tls }));
 
     const trusting = create({ insecure: false, caFile: certificate.cert });
     const careless = create({ insecure: true, caFile: undefined });
@@ -118,8 +118,8 @@ describe.skipIf(versitygw === undefined)('an S3 server with a certificate of its
   it('whose CA file is not there is not started with', async () => {
     await using directory = await temporaryDirectory();
     const caFile = join(directory.path, 'missing.pem');
-    expect(() =>
-      createS3Driver({ config: s3Config('https://127.0.0.1:1', { tls: { insecure: false, caFile } }) }),
-    ).toThrow('ENOENT');
+    expect(() => createS3Driver(s3Config('https://127.0.0.1:1', { tls: { insecure: false, caFile } }))).toThrow(
+      'ENOENT',
+    );
   });
 });

@@ -27,7 +27,7 @@ export function sharedS3(): () => S3Server {
 export async function createFaultyDriver(server: S3Server, more: Partial<S3Config> = {}) {
   const proxy = await startS3FaultProxy(server.url);
   const config = s3Config(proxy.url, { rootDirectory: randomUUID(), ...more });
-  const driver = createS3Driver({ config });
+  const driver = createS3Driver(config);
   return {
     driver,
     proxy,

@@ -32,7 +32,7 @@ describe.skipIf(versitygw === undefined)('files that grow in S3', () => {
   /** Two processes with the same bucket. */
   async function startReplicas() {
     const faulty = await createFaultyDriver(server());
-    const second = createS3Driver({ config: s3Config(server().url, { rootDirectory: faulty.config.rootDirectory }) });
+    const second = createS3Driver(s3Config(server().url, { rootDirectory: faulty.config.rootDirectory }));
     await faulty.driver.staging.create(PATH);
     return {
       first: faulty.driver,

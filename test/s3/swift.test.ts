@@ -29,7 +29,7 @@ describe.skipIf('missing' in found)('an S3 that knows neither new checksums nor 
       credentials: { accessKeyId: SWIFT_ACCESS_KEY, secretAccessKey: SWIFT_SECRET_KEY },
       rootDirectory: randomUUID(),
     });
-    const driver = createS3Driver({ config });
+    const driver = createS3Driver(config);
     return { driver, [Symbol.asyncDispose]: () => driver.close() };
   }
 

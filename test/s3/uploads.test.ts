@@ -104,13 +104,13 @@ describe.skipIf(versitygw === undefined)('an upload to S3', () => {
     await startUpload(config, 'docker/registry/v2/repositories/a/_uploads/1/data');
     const other = { ...config, rootDirectory: randomUUID() };
     await startUpload(other, 'f');
-    const young = createS3Driver({ config: { ...config, abandonedAfterMs: 60_000 } });
+    const young = createS3Driver({ ...config, abandonedAfterMs: 60_000 });
     await young.stat('/');
     await young.close();
     expect(await uploadsOf(config)).toHaveLength(2);
 
     const removed: number[] = [];
-    const driver = createS3Driver({ config, onAbandonedRemoved: (count) => removed.push(count) });
+    const driver = createS3Driver({ ...config, onAbandonedRemoved: (count) => removed.push(count) });
     await expect.poll(() => removed).toEqual([1]);
     await driver.close();
     expect(await uploadsOf(config)).toEqual([

@@ -32,6 +32,7 @@ describe.skipIf((await findProgram('git')) === undefined)('npm run release', { t
     await rm(join(checkout.path, 'src'), { recursive: true });
     await mkdir(join(checkout.path, 'src'));
     await write('src/main.ts', '#!/usr/bin/env node\nexport const program = 1;\n');
+    await write('src/version.ts', "export const VERSION = '0.1.0';\n");
     await write('CHANGELOG.md', CHANGELOG);
     await write('changes/two.fixed.md', 'Two.\n');
     await write('.gitignore', 'node_modules\ndist/\nreleases/\n');
@@ -118,6 +119,7 @@ describe.skipIf((await findProgram('git')) === undefined)('npm run release', { t
     for (const name of ['package.json', 'package-lock.json']) {
       expect(JSON.parse(await read(name)) as unknown).toMatchObject({ version: '0.3.0' });
     }
+    expect(await read('src/version.ts')).toBe("export const VERSION = '0.3.0';\n");
     const sum = createHash('sha256')
       .update(await readFile(join(checkout.path, 'releases/layover-0.3.0.tgz')))
       .digest('hex');
@@ -133,6 +135,7 @@ describe.skipIf((await findProgram('git')) === undefined)('npm run release', { t
     const manifest = await readFile(join(directory.path, 'package/package.json'), 'utf8');
     expect(JSON.parse(manifest)).toMatchObject({ name: 'layover', version: '0.3.0' });
     expect(await readdir(join(directory.path, 'package/dist'))).toContain('main.js');
+    expect(await readFile(join(directory.path, 'package/dist/version.js'), 'utf8')).toContain("'0.3.0'");
   });
 
   it('has nothing to release after that', async () => {

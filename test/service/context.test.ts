@@ -29,7 +29,7 @@ it('a service that cannot be created gives up what it had opened', async () => {
   const failing = contextIn(directory.path, { REGISTRY_PROXY_FILLS_DIRECTORY: join(file, 'spools') });
   await expect(failing).rejects.toMatchObject({ code: 'ENOTDIR' });
   const context = await contextIn(directory.path);
-  expect(context.isKeeper).toBe(true); // the lock of the storage directory was released
+  expect(context.owner.isOwner).toBe(true); // the lock of the storage directory was released
   await context.close();
 });
 
@@ -37,7 +37,7 @@ it('a closed service leaves the storage directory to the next', async () => {
   await using directory = await temporaryDirectory();
   for (let runs = 0; runs < 2; runs++) {
     const context = await contextIn(directory.path);
-    expect(context.isKeeper).toBe(true);
+    expect(context.owner.isOwner).toBe(true);
     await context.close();
   }
 });

@@ -1,15 +1,33 @@
-import type { Reporter, TestModule } from 'vitest/node';
+import type { Reporter, TestCase, TestModule } from 'vitest/node';
+
+/** Tests of one run that may pass at their second attempt; more fail the run. */
+const RETRY_BUDGET = 3;
 
 /** The last line of every suite, for people and for CI: `N passed, N failed`. */
 export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
     const count = { passed: 0, failed: unhandledErrors.length, skipped: 0, pending: 0 };
+    const retried: TestCase[] = [];
     for (const module of modules) {
-      // A file that does not load has no tests, and is a failure all the same.
+      // A file that does not load has no tests, and still is a failure.
       if (module.errors().length > 0) count.failed++;
-      for (const test of module.children.allTests()) count[test.result().state]++;
+      for (const test of module.children.allTests()) {
+        count[test.result().state]++;
+        if (test.diagnostic()?.flaky) retried.push(test);
+      }
+    }
+    for (const test of retried) write(`retried: ${test.module.relativeModuleId} > ${test.fullName}`);
+    if (retried.length > RETRY_BUDGET) {
+      write(`${retried.length} tests passed only when retried; at most ${RETRY_BUDGET} may`);
+      count.failed++;
+      process.exitCode = 1;
     }
     const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : '';
-    process.stdout.write(`\n${count.passed} passed, ${count.failed} failed${skipped}\n`);
+    const again = retried.length > 0 ? `, ${retried.length} retried` : '';
+    write(`\n${count.passed} passed, ${count.failed} failed${skipped}${again}`);
   }
+}
+
+function write(line: string): void {
+  process.stdout.write(`${line}\n`);
 }

@@ -4,16 +4,16 @@ import { InvalidPathError, PathNotFoundError } from '../../src/storage/driver.ts
 import type { DriverUnderTest } from './driver-under-test.ts';
 
 export interface DirectoryOptions {
-  /** The store behind has no directories, and so does not refuse a file where others lie below. */
+  /** The store has no directories, and so accepts a file at a path that has others below it. */
   readonly objectsBelowObjects?: boolean;
 }
 
-/** What every storage driver promises of directories. */
+/** The contract of every storage driver for directories. */
 export function describeDirectories(
   create: () => Promise<DriverUnderTest>,
   { objectsBelowObjects = false }: DirectoryOptions,
 ): void {
-  it('lists what is directly below, in code point order', async () => {
+  it('lists the names directly below a directory, in code point order', async () => {
     await using made = await create();
     const names = ['b', 'B', 'a-b', 'a', '_x', '10', '2', 'a.b', 'ab', 'a:5'];
     for (const name of names) await made.driver.writeSmall(`/l/${name}/deep/f`, Buffer.from('x'));
@@ -23,7 +23,7 @@ export function describeDirectories(
     expect(await made.driver.stat('/l/a')).toMatchObject({ isDirectory: true, size: 0 });
   });
 
-  it('does not take a directory for a file', async () => {
+  it('treats a directory and a file differently', async () => {
     await using made = await create();
     await made.driver.writeSmall('/d/f', Buffer.from('x'));
     await expect(made.driver.open('/d')).rejects.toThrow(PathNotFoundError);
@@ -42,14 +42,14 @@ export function describeDirectories(
     await expect(made.driver.stat('/from')).rejects.toThrow(PathNotFoundError);
   });
 
-  it('leaves the target alone when there is nothing to move', async () => {
+  it('keeps the target when the source does not exist', async () => {
     await using made = await create();
     await made.driver.writeSmall('/to', Buffer.from('old'));
     await expect(made.driver.move('/missing', '/to')).rejects.toThrow(PathNotFoundError);
     expect(String(await made.driver.readSmall('/to', 10))).toBe('old');
   });
 
-  it('deletes a directory with all below, and nothing that only begins with its name', async () => {
+  it('deletes a directory with everything below it, and no other paths with the same prefix', async () => {
     await using made = await create();
     for (const path of ['/a/b/c', '/a/b/d/e', '/a/bc', '/ab']) await made.driver.writeSmall(path, Buffer.from('x'));
     await made.driver.delete('/a/b');
@@ -59,7 +59,7 @@ export function describeDirectories(
     expect((await made.driver.stat('/ab')).size).toBe(1);
   });
 
-  it('is content when there is nothing to delete', async () => {
+  it('succeeds when there is nothing to delete', async () => {
     await using made = await create();
     await made.driver.writeSmall('/file', Buffer.from('x'));
     await made.driver.delete('/missing');
@@ -68,7 +68,7 @@ export function describeDirectories(
     expect((await made.driver.stat('/file')).size).toBe(1);
   });
 
-  it('deletes directories in which no file is, at whatever depth, and says whether nothing is left', async () => {
+  it('deletes directories without files at any depth, and returns whether nothing is left', async () => {
     await using made = await create();
     const { driver } = made;
     for (const path of ['/a/b/c', '/a/d/e/f', '/ab']) await driver.writeSmall(path, Buffer.from('x'));
@@ -94,7 +94,7 @@ export function describeDirectories(
     for (let i = 1; i < 60; i += 2) expect(String(await driver.readSmall(`/r/s/${i % 6}/f${i}`, 10))).toBe('x');
   });
 
-  it('keeps a file that is written while its directory is being deleted, or drops it, but shows no part of it', async () => {
+  it('keeps or removes a file that is written while its directory is deleted, but never shows a part of it', async () => {
     await using made = await create();
     const bytes = Buffer.alloc(10_000, 'x');
     await Promise.all(

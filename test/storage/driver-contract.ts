@@ -11,7 +11,7 @@ import type { DriverUnderTest } from './driver-under-test.ts';
 import { readAll, readRange } from './read-source.ts';
 import { describeStaging } from './staging-contract.ts';
 
-/** What every storage driver promises. */
+/** The contract of every storage driver. */
 export function describeStorageDriver(
   name: string,
   create: () => Promise<DriverUnderTest>,
@@ -63,13 +63,13 @@ const INVALID_PATHS = [
 ];
 
 function describePaths(create: Create): void {
-  it.each(VALID_PATHS)('takes the path %j', async (path) => {
+  it.each(VALID_PATHS)('accepts the path %j', async (path) => {
     await using made = await create();
     await made.driver.writeSmall(`/t${path}`, Buffer.from(path));
     expect(String(await made.driver.readSmall(`/t${path}`, 100))).toBe(path);
   });
 
-  it.each(INVALID_PATHS)('refuses the path %j in every call', async (path) => {
+  it.each(INVALID_PATHS)('rejects the path %j in every call', async (path) => {
     await using made = await create();
     await using directory = await temporaryDirectory();
     const local = join(directory.path, 'local');
@@ -89,7 +89,7 @@ function describePaths(create: Create): void {
     await expect(access(local)).resolves.toBeUndefined();
   });
 
-  it('refuses to write, move or delete the root', async () => {
+  it('rejects writing, moving and deleting the root', async () => {
     await using made = await create();
     const { driver } = made;
     await driver.writeSmall('/kept', Buffer.from('x'));
@@ -102,7 +102,7 @@ function describePaths(create: Create): void {
     expect(await driver.list('/')).toContain('kept');
   });
 
-  it('never finds or writes anything outside of itself, whatever the path', async () => {
+  it('never reads outside of its root, for every path', async () => {
     await using made = await create();
     await fc.assert(
       fc.asyncProperty(fc.array(fc.constantFrom('..', '.', '', 'a', '/', '\\', '\0', '%2e', '~')), async (parts) => {
@@ -113,7 +113,7 @@ function describePaths(create: Create): void {
     );
   });
 
-  it('says that what is not there is not there', async () => {
+  it('rejects a missing path with PathNotFoundError', async () => {
     await using made = await create();
     const { driver } = made;
     await driver.writeSmall('/file', Buffer.from('x'));
@@ -130,7 +130,7 @@ function describePaths(create: Create): void {
 }
 
 function describeWriting(create: Create): void {
-  it.each([0, 1, 4096, 1024 * 1024 + 1])('gives back a file of %i bytes', async (size) => {
+  it.each([0, 1, 4096, 1024 * 1024 + 1])('stores a file of %i bytes', async (size) => {
     await using made = await create();
     const bytes = randomBytes(size);
     await made.driver.writeSmall('/f', bytes);
@@ -139,7 +139,7 @@ function describeWriting(create: Create): void {
     expect(await made.driver.stat('/f')).toMatchObject({ isDirectory: false, size });
   });
 
-  it('keeps what it was given, not the buffer it came in', async () => {
+  it('copies the bytes, so that later changes of the buffer have no effect', async () => {
     await using made = await create();
     const bytes = Buffer.from('before');
     await made.driver.writeSmall('/f', bytes);
@@ -148,14 +148,14 @@ function describeWriting(create: Create): void {
     expect(String(await made.driver.readSmall('/f', 100))).toBe('before');
   });
 
-  it('replaces a longer file by a shorter one', async () => {
+  it('replaces a longer file with a shorter one', async () => {
     await using made = await create();
     await made.driver.writeSmall('/f', Buffer.alloc(5000, 'long'));
     await made.driver.writeSmall('/f', Buffer.from('short'));
     expect(String(await made.driver.readSmall('/f', 9999))).toBe('short');
   });
 
-  it('lets one of many concurrent writers win, whole', async () => {
+  it('stores the complete file of one of many concurrent writers', async () => {
     await using made = await create();
     const versions = Array.from({ length: 20 }, (_, i) => Buffer.alloc(70_000 + i, i));
     const readers = versions.map(async () => {
@@ -167,7 +167,7 @@ function describeWriting(create: Create): void {
     expect(await made.driver.list('/deep/er')).toEqual(['f']);
   });
 
-  it('gives the time of the last write', async () => {
+  it('returns the time of the last write', async () => {
     await using made = await create();
     const before = Date.now();
     await made.driver.writeSmall('/f', Buffer.from('x'));
@@ -177,7 +177,7 @@ function describeWriting(create: Create): void {
     expect(modifiedAt.getTime()).toBeLessThan(Date.now() + 1500);
   });
 
-  it('refuses to read a file that is larger than wanted', async () => {
+  it('rejects reading a file that exceeds the limit', async () => {
     await using made = await create();
     await made.driver.writeSmall('/f', Buffer.alloc(11));
     await expect(made.driver.readSmall('/f', 10)).rejects.toThrow(FileTooLargeError);
@@ -217,7 +217,7 @@ function describeReading(create: Create): void {
     await source.close();
   });
 
-  it('serves many readers of one file at once, some of which leave early', async () => {
+  it('serves many readers of one file at once, some of which stop early', async () => {
     await using made = await create();
     await made.driver.writeSmall('/f', bytes);
     const source = await made.driver.open('/f');
@@ -233,7 +233,7 @@ function describeReading(create: Create): void {
     await source.close();
   });
 
-  it.each(['delete', 'replace'] as const)('goes on reading a file that was opened before a %s', async (change) => {
+  it.each(['delete', 'replace'] as const)('continues to read a file that was opened before a %s', async (change) => {
     await using made = await create();
     await made.driver.writeSmall('/d/f', bytes);
     const source = await made.driver.open('/d/f');
@@ -250,7 +250,7 @@ function describeReading(create: Create): void {
     await source.close();
   });
 
-  it('can be closed twice, and fails whoever reads afterwards', async () => {
+  it('can be closed twice, and rejects later reads', async () => {
     await using made = await create();
     await made.driver.writeSmall('/f', bytes);
     const source = await made.driver.open('/f');
@@ -282,14 +282,14 @@ function describeAdopting(create: Create): void {
     expect(await made.driver.stat('/new/f')).toMatchObject({ size: 0, isDirectory: false });
   });
 
-  it('shows nothing when there is no local file', async () => {
+  it('creates nothing when there is no local file', async () => {
     await using made = await create();
     await using directory = await temporaryDirectory();
     await expect(made.driver.adopt(join(directory.path, 'missing'), '/f')).rejects.toThrow('ENOENT');
     await expect(made.driver.stat('/f')).rejects.toThrow(PathNotFoundError);
   });
 
-  it('adopts a file where it made its spool directory', async () => {
+  it('adopts a file from its spool directory', async () => {
     await using made = await create();
     const { driver } = made;
     if (driver.spoolDirectory === undefined) return expect(driver.name).not.toBe('filesystem');

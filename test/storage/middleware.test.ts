@@ -3,11 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import type { StorageMiddlewareConfig } from '../../src/config/config.ts';
 import type { StorageDriver } from '../../src/storage/driver.ts';
 import { createStorage } from '../../src/storage/index.ts';
 import { createInmemoryDriver } from '../../src/storage/inmemory/inmemory.ts';
-import { withMiddleware } from '../../src/storage/middleware/index.ts';
+import { type StorageMiddlewareOptions, withMiddleware } from '../../src/storage/middleware/index.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
 import { startServer } from '../support/start-server.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -18,7 +17,7 @@ const HEAD = { method: 'HEAD', clientAddress: undefined } as const;
 
 const PATH = '/docker/registry/v2/blobs/sha256/ab/abcd/data';
 
-/** A driver that has URLs and keys, as one for an object store has. */
+/** A driver with URLs and keys, like one for an object store. */
 function objectStore(): StorageDriver {
   const files = createInmemoryDriver();
   return {
@@ -47,7 +46,7 @@ describe('storage middleware', () => {
     ['https://cdn.example', `https://cdn.example${PATH}`],
     ['http://cdn.example:8080/', `http://cdn.example:8080${PATH}`],
     ['https://cdn.example/some/base/', `https://cdn.example/some/base${PATH}`],
-  ])('redirect sends clients to %s with the path behind it, whatever the driver', async (baseUrl, url) => {
+  ])('redirect sends clients to %s followed by the path, for every driver', async (baseUrl, url) => {
     for (const driver of [createInmemoryDriver(), objectStore()]) {
       const wrapped = await withMiddleware(driver, [{ kind: 'redirect', baseUrl }]);
       expect(await wrapped.redirectUrl(PATH, GET)).toBe(url);
@@ -56,7 +55,7 @@ describe('storage middleware', () => {
   });
 
   const QUERY = '?method=GET&signature=a%2Bb';
-  it.each<[Partial<StorageMiddlewareConfig>, string]>([
+  it.each<[Partial<StorageMiddlewareOptions>, string]>([
     [{}, `https://s3.example/bucket/root${PATH}${QUERY}`],
     [{ scheme: 'http' }, `http://s3.example/bucket/root${PATH}${QUERY}`],
     [{ host: 'cdn.example:8443' }, `https://cdn.example:8443/bucket/root${PATH}${QUERY}`],
@@ -64,7 +63,7 @@ describe('storage middleware', () => {
     [{ trimPathPrefix: '/elsewhere' }, `https://s3.example/bucket/root${PATH}${QUERY}`],
     [{ scheme: 'http', host: 'cdn', trimPathPrefix: '/bucket/' }, `http://cdn/root${PATH}${QUERY}`],
   ])('rewrite changes %j of the URL and keeps its query', async (options, url) => {
-    const wrapped = await withMiddleware(objectStore(), [{ ...REWRITE, ...options } as StorageMiddlewareConfig]);
+    const wrapped = await withMiddleware(objectStore(), [{ ...REWRITE, ...options } as StorageMiddlewareOptions]);
     expect(await wrapped.redirectUrl(PATH, GET)).toBe(url);
   });
 
@@ -73,40 +72,37 @@ describe('storage middleware', () => {
     expect(await wrapped.redirectUrl(PATH, GET)).toBeUndefined();
   });
 
-  it('works on what the one before it made', async () => {
+  it('is applied to the result of the one before it', async () => {
     const redirect = { kind: 'redirect', baseUrl: 'https://one.example/base' } as const;
     const rewrite = { ...REWRITE, host: 'two.example', trimPathPrefix: '/base' };
     const wrapped = await withMiddleware(createInmemoryDriver(), [redirect, rewrite]);
     expect(await wrapped.redirectUrl(PATH, GET)).toBe(`https://two.example${PATH}`);
   });
 
-  it.each(['pkcs1', 'pkcs8'] as const)(
-    'cloudfront signs a URL that is good for a while, with a key in %s',
-    async (type) => {
-      await using directory = await temporaryDirectory();
-      const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-      const privateKeyFile = join(directory.path, 'key.pem');
-      await writeFile(privateKeyFile, privateKey.export({ type, format: 'pem' }));
-      const cloudfront = { kind: 'cloudfront', baseUrl: 'https://d1.cloudfront.net/', privateKeyFile } as const;
-      const options = { ...cloudfront, keyPairId: 'K123', durationMs: 60_000, awsRanges: undefined };
-      const wrapped = await withMiddleware(objectStore(), [options]);
+  it.each(['pkcs1', 'pkcs8'] as const)('cloudfront signs a URL of limited validity, with a key in %s', async (type) => {
+    await using directory = await temporaryDirectory();
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const privateKeyFile = join(directory.path, 'key.pem');
+    await writeFile(privateKeyFile, privateKey.export({ type, format: 'pem' }));
+    const cloudfront = { kind: 'cloudfront', baseUrl: 'https://d1.cloudfront.net/', privateKeyFile } as const;
+    const options = { ...cloudfront, keyPairId: 'K123', durationMs: 60_000, awsRanges: undefined };
+    const wrapped = await withMiddleware(objectStore(), [options]);
 
-      const url = new URL((await wrapped.redirectUrl(PATH, GET)) as string);
-      expect(`${url.origin}${url.pathname}`).toBe(`https://d1.cloudfront.net/root${PATH}`);
-      const expires = Number(url.searchParams.get('Expires'));
-      expect(Math.abs(expires - Date.now() / 1000 - 60)).toBeLessThan(10);
-      expect(url.searchParams.get('Key-Pair-Id')).toBe('K123');
-      const signature = (url.searchParams.get('Signature') as string).replaceAll('-', '+').replaceAll('_', '=');
-      const resource = `https://d1.cloudfront.net/root${PATH}`;
-      const policy = JSON.stringify({
-        Statement: [{ Resource: resource, Condition: { DateLessThan: { 'AWS:EpochTime': expires } } }],
-      });
-      const bytes = Buffer.from(signature.replaceAll('~', '/'), 'base64');
-      expect(verify('RSA-SHA1', Buffer.from(policy), publicKey, bytes)).toBe(true);
-    },
-  );
+    const url = new URL((await wrapped.redirectUrl(PATH, GET)) as string);
+    expect(`${url.origin}${url.pathname}`).toBe(`https://d1.cloudfront.net/root${PATH}`);
+    const expires = Number(url.searchParams.get('Expires'));
+    expect(Math.abs(expires - Date.now() / 1000 - 60)).toBeLessThan(10);
+    expect(url.searchParams.get('Key-Pair-Id')).toBe('K123');
+    const signature = (url.searchParams.get('Signature') as string).replaceAll('-', '+').replaceAll('_', '=');
+    const resource = `https://d1.cloudfront.net/root${PATH}`;
+    const policy = JSON.stringify({
+      Statement: [{ Resource: resource, Condition: { DateLessThan: { 'AWS:EpochTime': expires } } }],
+    });
+    const bytes = Buffer.from(signature.replaceAll('~', '/'), 'base64');
+    expect(verify('RSA-SHA1', Buffer.from(policy), publicKey, bytes)).toBe(true);
+  });
 
-  it('cloudfront leaves clients that are at AWS with the storage', async () => {
+  it('cloudfront does not redirect clients within AWS, which use the storage', async () => {
     await using directory = await temporaryDirectory();
     await using server = await startServer((_req, res) => {
       res.end(JSON.stringify({ prefixes: [{ ip_prefix: '3.5.140.0/22', region: 'ap-northeast-2' }] }));
@@ -126,7 +122,7 @@ describe('storage middleware', () => {
     await wrapped.close();
   });
 
-  it('cloudfront leaves URLs of a driver without objects as they are', async () => {
+  it('cloudfront does not change URLs of a driver without object keys', async () => {
     await using directory = await temporaryDirectory();
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const privateKeyFile = join(directory.path, 'key.pem');
@@ -138,7 +134,7 @@ describe('storage middleware', () => {
     expect(await wrapped.redirectUrl(PATH, GET)).toBeUndefined();
   });
 
-  it('cloudfront without its key does not start, and says which file it is', async () => {
+  it('cloudfront without its key fails with the name of the file', async () => {
     await using directory = await temporaryDirectory();
     const privateKeyFile = join(directory.path, 'key.pem');
     const cloudfront = { kind: 'cloudfront', baseUrl: 'https://d/', privateKeyFile, keyPairId: 'K' } as const;

@@ -1,6 +1,6 @@
 import type { ByteRange, ByteSource } from '../../src/stream/byte-source.ts';
 
-/** Copies, as a chunk is valid only until the next one is asked for. */
+/** Copies chunks, because each is valid only until the next one is requested. */
 export async function readRange(source: ByteSource, range: ByteRange, signal?: AbortSignal): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of source.read(range, signal ? { signal } : {})) chunks.push(Buffer.from(chunk));

@@ -9,9 +9,9 @@ import { readAll } from './read-source.ts';
 
 const MIB = 1024 * 1024;
 
-/** What every driver promises of files that grow in pieces. */
+/** The contract of every driver for files that grow by chunks. */
 export function describeStaging(create: () => Promise<DriverUnderTest>): void {
-  it('publishes a staged file that has nothing in it', async () => {
+  it('publishes an empty staged file', async () => {
     await using made = await create();
     const { driver } = made;
     await driver.staging.create('/u/1/data');
@@ -20,7 +20,7 @@ export function describeStaging(create: () => Promise<DriverUnderTest>): void {
     expect(await driver.stat('/blob/data')).toMatchObject({ isDirectory: false, size: 0 });
   });
 
-  it('publishes pieces of all sizes, each kept before the next, in place of what was there', async () => {
+  it('publishes chunks of all sizes, each kept before the next, and replaces an existing file', async () => {
     await using made = await create();
     const { driver } = made;
     await driver.writeSmall('/blob/data', Buffer.from('older'));
@@ -33,7 +33,7 @@ export function describeStaging(create: () => Promise<DriverUnderTest>): void {
     expect((await readAll(await driver.open('/blob/data'))).equals(Buffer.concat(pieces))).toBe(true);
   });
 
-  it('publishes what was just written, without keeping it first', async () => {
+  it('publishes written bytes that were not kept before', async () => {
     await using made = await create();
     const bytes = randomBytes(12 * MIB);
     await made.driver.staging.create('/u/1/data');
@@ -46,7 +46,7 @@ export function describeStaging(create: () => Promise<DriverUnderTest>): void {
     expect((await readAll(await made.driver.open('/blob/data'))).equals(bytes)).toBe(true);
   });
 
-  it('has what was kept and nothing of what was not, however it is split', async () => {
+  it('has the kept bytes and no others, however they are split', async () => {
     await using made = await create();
     const { driver } = made;
     const piece = fc.record({ bytes: fc.uint8Array({ maxLength: 300 }), isKept: fc.boolean() });
@@ -81,7 +81,7 @@ export function describeStaging(create: () => Promise<DriverUnderTest>): void {
     );
   });
 
-  it('gives a staged file to one holder at a time', async () => {
+  it('allows one holder of a staged file at a time', async () => {
     await using made = await create();
     const { driver } = made;
     await driver.staging.create('/u/1/data');
@@ -98,13 +98,13 @@ export function describeStaging(create: () => Promise<DriverUnderTest>): void {
     await second.keep();
   });
 
-  it('says that a staged file that is not there is not there', async () => {
+  it('rejects a missing staged file with PathNotFoundError', async () => {
     await using made = await create();
     await expect(made.driver.staging.hold('/u/none/data')).rejects.toThrow(PathNotFoundError);
     await expect(made.driver.staging.size('/u/none/data')).rejects.toThrow(PathNotFoundError);
   });
 
-  it('is gone with its directory, whoever holds it', async () => {
+  it('deletes a staged file with its directory, also a held one', async () => {
     await using made = await create();
     const { driver } = made;
     await driver.staging.create('/u/1/data');

@@ -18,7 +18,7 @@ describe('a buffer pool', () => {
     expect(sizes).toEqual([2048, 2048, 1024, 512, 256, 64, 32, 16, 16]);
   });
 
-  it('gives a buffer no larger than its reader has use for', () => {
+  it('gives a reader a buffer no larger than it needs', () => {
     const lease = new BufferPool().lease();
     expect(lease.take(10)?.length).toBe(16 * KIB);
     expect(lease.take(200 * KIB)?.length).toBe(256 * KIB);
@@ -47,7 +47,7 @@ describe('a buffer pool', () => {
     expect(pool.stats.bytes).toBe(8 * MIB);
   });
 
-  it('makes do with a smaller piece when no large one is left', () => {
+  it('gives a smaller buffer when there is no large one', () => {
     const pool = new BufferPool({ budgetBytes: 2 * MIB });
     const lease = pool.lease();
     const lengths = [10, MIB, MIB, MIB].map((size) => lease.take(size)?.length);
@@ -64,7 +64,7 @@ describe('a buffer pool', () => {
     expect(pool.lease().take(MIB)?.equals(Buffer.alloc(MIB, 'x'))).toBe(true);
   });
 
-  it('takes a buffer back once, and none that is not its own', () => {
+  it('accepts each of its buffers once, and no other buffers', () => {
     const pool = new BufferPool();
     const lease = pool.lease();
     const buffer = lease.take(MIB) as Buffer;
@@ -78,7 +78,7 @@ describe('a buffer pool', () => {
     expect(() => lease.take(1)).toThrow(/ended/);
   });
 
-  it('never gives one buffer to two, and stays within its budget and one buffer per reader', () => {
+  it('never gives a buffer to two readers, and exceeds its budget by at most one buffer per reader', () => {
     const action = fc.record({
       do: fc.constantFrom('lease', 'take', 'give', 'end'),
       at: fc.nat(),
@@ -110,7 +110,7 @@ describe('a buffer pool', () => {
   });
 });
 
-/** Buffers that begin before the one in front of them ends. */
+/** Buffers that start before the end of the previous one. */
 function overlapping(buffers: readonly Buffer[]): Buffer[] {
   const memories = [...new Set(buffers.map(({ buffer }) => buffer))];
   const placed = buffers.map((buffer) => ({

@@ -5,8 +5,11 @@ import { stringify } from 'yaml';
 
 import { listLocks, listSpools, readVisibleBlobs, type SpoolFile, type VisibleBlob } from './data-directory.ts';
 import type { Hub } from './hub.ts';
-import { type Exit, RunningProcess } from './processes.ts';
-import { LAYOVER_MAIN, programEnvironment } from './programs.ts';
+import { startInThisProcess } from './layover-in-process.ts';
+import { startInOwnProcess } from './layover-process.ts';
+import type { LayoverRun } from './layover-run.ts';
+import type { Exit } from './processes.ts';
+import { programEnvironment } from './programs.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
 /** A configuration file before it is YAML. */
@@ -16,22 +19,22 @@ export interface LayoverOptions {
   /** Laid over the defaults: loopback on a free port, the temporary data directory, both logs on. */
   readonly config?: ConfigObject;
   readonly env?: Readonly<Record<string, string>>;
-  /** Default: a temporary one, removed with the process. */
+  /** Default: a temporary one, removed at the end. */
   readonly dataDirectory?: string;
-  /** Arguments for node itself, before the program. */
+  /** Arguments for node, before the program. Only with {@link Layover.startProcess}. */
   readonly nodeArguments?: readonly string[];
+  /** As {@link Layover.startProcess}, for functions that start it for a test. @default false */
+  readonly ownProcess?: boolean;
 }
 
-/** The built Layover as a real process. `await using` ends it and removes its data. */
+/** A running Layover. `await using` ends it and removes its data. */
 export class Layover implements AsyncDisposable {
   /** `rootdirectory` of the filesystem driver. */
   readonly dataDirectory: string;
   readonly #directory: AsyncDisposable & { readonly path: string };
   #options: LayoverOptions;
-  #process: RunningProcess | undefined;
-  #scheme = 'http';
+  #run: LayoverRun | undefined;
   #port = 0;
-  #debugUrl: string | undefined;
 
   private constructor(directory: AsyncDisposable & { readonly path: string }, options: LayoverOptions) {
     this.#directory = directory;
@@ -39,7 +42,7 @@ export class Layover implements AsyncDisposable {
     this.dataDirectory = options.dataDirectory ?? join(directory.path, 'data');
   }
 
-  /** @throws {Error} with its output, when it does not come to listen. */
+  /** Starts it in this process. @throws {Error} when it cannot start */
   static async start(options: LayoverOptions = {}): Promise<Layover> {
     const layover = new Layover(await temporaryDirectory(), options);
     try {
@@ -52,13 +55,22 @@ export class Layover implements AsyncDisposable {
     return layover;
   }
 
+  /**
+   * Starts the built program: for signals, kills, exit codes, memory, the environment and locks of a process.
+   *
+   * @throws {Error} with its output, when it does not come to listen
+   */
+  static startProcess(options: LayoverOptions = {}): Promise<Layover> {
+    return Layover.start({ ...options, ownProcess: true });
+  }
+
   /** What it was started with, for commands that are about it. */
   get configFile(): string {
     return join(this.#directory.path, 'config.yml');
   }
 
   get url(): string {
-    return `${this.#scheme}://127.0.0.1:${this.#port}`;
+    return this.#running.url;
   }
 
   get port(): number {
@@ -67,15 +79,17 @@ export class Layover implements AsyncDisposable {
 
   /** Where `/debug/health` and `/metrics` are; only with `http.debug.addr` in the configuration. */
   get debugUrl(): string {
-    if (this.#debugUrl === undefined) throw new Error('started without http.debug.addr');
-    return this.#debugUrl;
+    const { debugUrl } = this.#running;
+    if (debugUrl === undefined) throw new Error('started without http.debug.addr');
+    return debugUrl;
   }
 
+  /** Only with {@link Layover.startProcess}. */
   get pid(): number {
     return this.#running.pid;
   }
 
-  /** Of the process that was started last. */
+  /** Of the last start. Without the banner unless it has its own process. */
   get output(): string {
     return this.#running.output;
   }
@@ -106,7 +120,7 @@ export class Layover implements AsyncDisposable {
     return this.#memory('VmHWM');
   }
 
-  /** Sends the signal and waits until the process is gone. */
+  /** Sends the signal and waits until it has ended. In this process only SIGTERM and SIGINT are possible. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
     this.#running.kill(signal);
     return this.#running.exited;
@@ -118,7 +132,7 @@ export class Layover implements AsyncDisposable {
    * @param config replaces the configuration given before; without it that one stays
    */
   async restart(config?: ConfigObject): Promise<void> {
-    await this.#process?.stop();
+    await this.#run?.stop();
     this.#options = { ...this.#options, ...(config && { config }) };
     await this.#launch();
   }
@@ -150,30 +164,27 @@ export class Layover implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#process?.stop();
+    await this.#run?.stop();
     await this.#directory[Symbol.asyncDispose]();
   }
 
-  get #running(): RunningProcess {
-    if (this.#process === undefined) throw new Error('not started');
-    return this.#process;
+  get #running(): LayoverRun {
+    if (this.#run === undefined) throw new Error('not started');
+    return this.#run;
   }
 
   async #launch(): Promise<void> {
     const { configFile } = this;
     await writeFile(configFile, stringify(merged(this.#defaults(), this.#options.config ?? {})));
-    this.#process = await RunningProcess.start(
-      process.execPath,
-      [...(this.#options.nodeArguments ?? []), LAYOVER_MAIN, 'serve', configFile],
-      { env: { ...programEnvironment(), ...this.#options.env }, cwd: this.#directory.path },
-    );
-    const listening = /(?<!debug server )listening on (https?):\/\/127\.0\.0\.1:(\d+)/;
-    const [, scheme = '', port] = await this.#process.waitForOutput(listening);
-    this.#scheme = scheme;
-    this.#port = Number(port);
-    this.#debugUrl = hasDebugServer(this.#options.config)
-      ? (await this.#process.waitForOutput(/debug server on (http:\/\/127\.0\.0\.1:\d+)/))[1]
-      : undefined;
+    const start = this.#options.ownProcess ? startInOwnProcess : startInThisProcess;
+    this.#run = await start({
+      configFile,
+      env: { ...programEnvironment(), ...this.#options.env },
+      cwd: this.#directory.path,
+      nodeArguments: this.#options.nodeArguments ?? [],
+      hasDebugServer: hasDebugServer(this.#options.config),
+    });
+    this.#port = Number(new URL(this.#run.url).port);
   }
 
   #defaults(): ConfigObject {

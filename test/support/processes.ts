@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { KeptOutput } from './kept-output.ts';
+
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -13,9 +15,6 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
 }
-
-/** Output beyond this many characters is forgotten from the front. */
-const KEPT_OUTPUT = 8 * 1024 * 1024;
 
 // A test run that is interrupted leaves no process behind.
 const running = new Set<ChildProcess>();
@@ -28,8 +27,7 @@ export class RunningProcess implements AsyncDisposable {
   readonly command: string;
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
-  readonly #kept = { stdout: '', stderr: '' };
-  readonly #watchers = new Set<() => void>();
+  readonly #output = new KeptOutput(this);
 
   private constructor(command: string, args: readonly string[], options: ProcessOptions) {
     this.command = [command, ...args].join(' ');
@@ -37,14 +35,14 @@ export class RunningProcess implements AsyncDisposable {
     this.#child = child;
     running.add(child);
     for (const name of ['stdout', 'stderr'] as const) {
-      child[name].setEncoding('utf8').on('data', (text: string) => this.#keep(name, text));
+      child[name].setEncoding('utf8').on('data', (text: string) => this.#output.append(name, text));
     }
     this.exited = new Promise((resolve) => {
       // 'close' comes when the output has been read to its end as well.
       child.once('close', (code, signal) => {
         running.delete(child);
         resolve({ code, signal });
-        for (const watcher of this.#watchers) watcher();
+        this.#output.wake();
       });
     });
   }
@@ -65,15 +63,15 @@ export class RunningProcess implements AsyncDisposable {
   }
 
   get stdout(): string {
-    return this.#kept.stdout;
+    return this.#output.stdout;
   }
 
   get stderr(): string {
-    return this.#kept.stderr;
+    return this.#output.stderr;
   }
 
   get output(): string {
-    return this.#kept.stdout + this.#kept.stderr;
+    return this.#output.all;
   }
 
   /**
@@ -81,16 +79,8 @@ export class RunningProcess implements AsyncDisposable {
    *
    * @throws {Error} with the output, when the process ends first or the time is up.
    */
-  async waitForOutput(pattern: RegExp, { timeoutMs = 20_000 } = {}): Promise<RegExpExecArray> {
-    const deadline = AbortSignal.timeout(timeoutMs);
-    for (;;) {
-      const match = pattern.exec(this.#kept.stdout) ?? pattern.exec(this.#kept.stderr);
-      if (match) return match;
-      if (deadline.aborted)
-        throw new Error(`no ${pattern} within ${timeoutMs} ms from: ${this.command}\n${this.output}`);
-      if (!this.isRunning) throw new Error(`ended before ${pattern}: ${this.command}\n${this.output}`);
-      await this.#change(deadline);
-    }
+  waitForOutput(pattern: RegExp, options: { timeoutMs?: number } = {}): Promise<RegExpExecArray> {
+    return this.#output.waitFor(pattern, options);
   }
 
   kill(signal: NodeJS.Signals = 'SIGTERM'): void {
@@ -108,23 +98,6 @@ export class RunningProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-  }
-
-  #keep(name: 'stdout' | 'stderr', text: string): void {
-    this.#kept[name] = (this.#kept[name] + text).slice(-KEPT_OUTPUT);
-    for (const watcher of this.#watchers) watcher();
-  }
-
-  #change(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const changed = () => {
-        this.#watchers.delete(changed);
-        signal.removeEventListener('abort', changed);
-        resolve();
-      };
-      this.#watchers.add(changed);
-      signal.addEventListener('abort', changed);
-    });
   }
 }
 

@@ -36,7 +36,7 @@ describe('log destination', () => {
     expect(code).toBe(exitCode);
   });
 
-  it('outlives a reader that has gone away', async () => {
+  it('survives the end of its reader', async () => {
     const child = start('closed', 1);
     child.stdout.destroy();
     const [complaints, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
@@ -58,7 +58,7 @@ describe('log destination', () => {
     expect(await readFile(path, 'utf8')).toBe(lines.join(''));
   });
 
-  it('goes on when nothing can be written, and flush still resolves', async () => {
+  it('continues when writes fail, and flush still resolves', async () => {
     await using full = await open('/dev/full', 'w');
     const destination = openLogDestination(full.fd);
     for (let round = 0; round < 3; round++) {

@@ -7,7 +7,7 @@ import { parseTextLine } from './parse-text-line.ts';
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 describe('log', () => {
-  it('writes text lines as logrus does: time, level, message, then the fields, quoted where needed', () => {
+  it('writes text lines like logrus: time, level, message, then the fields, quoted where needed', () => {
     const { log, lines } = logIntoArray({ format: 'text', fields: { service: 'registry', shard: 3 } });
     log.info(
       { 'vars.name': 'library/alpine', 'http.request.remoteaddr': '127.0.0.1:5', ok: true, n: 1.5 },
@@ -30,7 +30,7 @@ describe('log', () => {
     ['größe', '"größe"'],
     ['\u0085\u2028', '"\\u0085\\u2028"'],
     ['\ud800', '"\ufffd"'],
-  ])('quotes %j in text as Go does: %s', (value, written) => {
+  ])('quotes %j in text like Go: %s', (value, written) => {
     const { log, lines } = logIntoArray({ format: 'text' });
     log.info({ value }, 'm');
     expect(lines[0]).toMatch(/ value=[^]*$/);
@@ -71,7 +71,7 @@ describe('log', () => {
     ]);
   });
 
-  it.each(['text', 'json', 'logstash'] as const)('leaves out what is below its level in format %s', (format) => {
+  it.each(['text', 'json', 'logstash'] as const)('omits lines below its level in format %s', (format) => {
     const { log, lines } = logIntoArray({ format, level: 'warn' });
     log.debug({}, 'm-debug');
     log.info({}, 'm-info');
@@ -90,7 +90,7 @@ describe('log', () => {
     },
   );
 
-  it('gives a configured field that has a name of the format another one, as logrus does', () => {
+  it('renames a configured field with a reserved name, like logrus', () => {
     const json = logIntoArray({ format: 'json', fields: { msg: 'mine', time: 'late' } });
     json.log.info({}, 'real');
     expect(json.parsed()[0]).toMatchObject({ msg: 'real', 'fields.msg': 'mine', 'fields.time': 'late' });

@@ -22,12 +22,12 @@ describe('metrics', () => {
     expect(samples.get('layover_fill_seconds_count')).toBe(0);
   });
 
-  it('tells of the process itself', async () => {
+  it('includes metrics of the process', async () => {
     const samples = await samplesOf(createMetrics());
     expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(0);
   });
 
-  it('counts in two sets of metrics apart', async () => {
+  it('counts separately in two sets of metrics', async () => {
     const [one, other] = [createMetrics(), createMetrics()];
     one.storageFull.value++;
     expect((await samplesOf(one)).get('layover_storage_full_total')).toBe(1);
@@ -46,7 +46,7 @@ describe('metrics', () => {
     expect(samples.get('registry_storage_action_seconds_sum{action="Stat",driver="filesystem"}')).toBeCloseTo(121.012);
   });
 
-  it('escapes what it is given as a label', async () => {
+  it('escapes label values', async () => {
     const metrics = createMetrics();
     metrics.fills.at('a"b\\c\nd', 'started').value++;
     expect((await samplesOf(metrics)).get('layover_fills_total{result="started",upstream="a\\"b\\\\c\\nd"}')).toBe(1);

@@ -1,4 +1,4 @@
-/** Reads a line of logrus' text format back, as Go's `strconv.Unquote` would its values. */
+/** Parses a line of logrus' text format; values like Go's `strconv.Unquote`. */
 export function parseTextLine(line: string): Record<string, string> {
   const pair = /([^\s=]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?: |$)/gy;
   const fields: Record<string, string> = {};

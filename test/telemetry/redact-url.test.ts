@@ -13,7 +13,7 @@ describe('redactUrl', () => {
     '/v2/a/blobs/uploads/x?digest=sha256%3Aab',
     '/v2/a/referrers/sha256:ab?artifactType=application/vnd.x+json',
     'https://registry.example:5000/v2/?',
-  ])('leaves %s alone', (url) => {
+  ])('does not change %s', (url) => {
     expect(redactUrl(url)).toBe(url);
   });
 
@@ -32,7 +32,7 @@ describe('redactUrl', () => {
     expect(redactUrl(url)).toBe(redacted);
   });
 
-  it('never shows a secret in userinfo or in the value of an unknown parameter, whatever stands around it', () => {
+  it('never shows a secret in userinfo or in the value of an unknown parameter, in any context', () => {
     const secret = fc.stringMatching(/^[A-Za-z0-9_.%~=-]{12,40}$/);
     const name = fc.stringMatching(/^[A-Za-z][A-Za-z0-9_-]{0,11}$/);
     const known = fc.constantFrom('n=5', 'ns=docker.io', 'last=v1', 'digest=sha256:ab');

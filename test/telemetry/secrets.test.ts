@@ -25,14 +25,14 @@ const parameter = fc.constantFrom(
 );
 const format = fc.constantFrom<LogFormat>('text', 'json', 'logstash');
 
-/** Sends a request whose target is `target` as it is, which `fetch` would not. */
+/** Sends a request with an unmodified target, which `fetch` does not. */
 async function send(url: string, target: string, headers: Record<string, string>): Promise<void> {
   const sent = request(url, { path: target, headers }).end();
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   await once(response.resume(), 'end');
 }
 
-describe('what a client sends in confidence', () => {
+describe('a secret in a request', () => {
   it('appears neither in the log nor in the metrics', async () => {
     await fc.assert(
       fc.asyncProperty(secret, parameter, format, async (value, name, logFormat) => {

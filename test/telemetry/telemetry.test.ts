@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { LogConfig } from '../../src/config/config.ts';
+import { parseDigest } from '../../src/oci/digest.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import type { FinishedRequest } from '../../src/http/v2/request-events.ts';
 import { createTelemetry } from '../../src/telemetry/telemetry.ts';
@@ -25,7 +26,12 @@ const REQUEST: FinishedRequest = {
   aborted: false,
 };
 
-const FILL = { upstream: 'docker.io', repository: 'library/alpine', digest: 'sha256:ab' };
+const FILL = {
+  upstream: 'docker.io',
+  repository: 'library/alpine',
+  stored: 'docker.io/library/alpine',
+  digest: 'sha256:ab',
+};
 
 function setUp({ accessLog = true, ...config }: Partial<LogConfig> = {}) {
   const { log, parsed } = logIntoArray(config);
@@ -42,7 +48,7 @@ function setUp({ accessLog = true, ...config }: Partial<LogConfig> = {}) {
 }
 
 describe('a finished request', () => {
-  it('is one line that says all of it, in the names of distribution', () => {
+  it('is one line with all facts, in distribution’s names', () => {
     const { telemetry, parsed } = setUp();
     telemetry.requestStarted('manifest');
     telemetry.requestFinished(REQUEST);
@@ -68,7 +74,7 @@ describe('a finished request', () => {
     ]);
   });
 
-  it('is counted under the labels of distribution', async () => {
+  it('is counted with distribution’s labels', async () => {
     const { telemetry, samples } = setUp();
     telemetry.requestStarted('manifest');
     telemetry.requestStarted('ping');
@@ -86,13 +92,13 @@ describe('a finished request', () => {
     expect(seen.get('registry_http_in_flight_requests{handler="manifest"}')).toBe(0);
   });
 
-  it('with a method of its own making gets no label of its own', async () => {
+  it('with an unknown method gets the shared label', async () => {
     const { telemetry, samples } = setUp();
     for (const method of ['PROPFIND', 'MKCOL']) telemetry.requestFinished({ ...REQUEST, method, status: 405 });
     expect((await samples()).get('registry_http_requests_total{code="405",handler="manifest",method="other"}')).toBe(2);
   });
 
-  it('that failed says why, as an error only when the fault is ours', () => {
+  it('that failed has the reason, at level error only for a server error', () => {
     const { telemetry, parsed } = setUp();
     const error = { code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' };
     telemetry.requestFinished({ ...REQUEST, status: 404, error });
@@ -108,7 +114,7 @@ describe('a finished request', () => {
     ]);
   });
 
-  it('is not logged without an access log, unless the fault is ours', () => {
+  it('is logged without an access log only for a server error', () => {
     const { telemetry, parsed } = setUp({ accessLog: false });
     telemetry.requestFinished(REQUEST);
     telemetry.requestFinished({ ...REQUEST, status: 500 });
@@ -117,7 +123,7 @@ describe('a finished request', () => {
 });
 
 describe('content served', () => {
-  it('is counted by outcome, and as hit or miss in the names of distribution', async () => {
+  it('is counted by outcome, and as hit or miss in distribution’s metrics', async () => {
     const { telemetry, samples } = setUp();
     for (const outcome of ['HIT', 'MISS', 'FILL', 'STALE', 'BYPASS'] as const) {
       telemetry.cache.served({ upstream: 'docker.io', type: 'blob', outcome, bytes: 10 });
@@ -137,7 +143,15 @@ describe('content served', () => {
 
   it('stale is logged once per upstream and minute', () => {
     const { telemetry, clock, parsed } = setUp();
-    const stale = { upstream: 'docker.io', repository: 'a', tag: 'latest', reason: 'timeout', ageMs: 1000 };
+    const stale = {
+      upstream: 'docker.io',
+      repository: 'a',
+      stored: 'docker.io/a',
+      tag: 'latest',
+      digest: parseDigest(`sha256:${'ab'.repeat(32)}`),
+      reason: 'timeout',
+      ageMs: 1000,
+    } as const;
     telemetry.cache.staleServed(stale);
     telemetry.cache.staleServed(stale);
     telemetry.cache.staleServed({ ...stale, upstream: 'ghcr.io' });
@@ -152,14 +166,14 @@ describe('content served', () => {
 });
 
 describe('a fill', () => {
-  it('is in flight from its start to whatever end it finds', async () => {
+  it('is in flight from its start to its end', async () => {
     const { telemetry, samples } = setUp();
     const inFlight = async () => (await samples()).get('layover_fills_in_flight');
     for (const end of ['fillCompleted', 'fillFailed', 'fillDiscarded'] as const) {
       telemetry.cache.fillStarted(FILL);
       telemetry.cache.fillResumed({ ...FILL, bytes: 5 });
       expect(await inFlight()).toBe(1);
-      telemetry.cache[end]({ ...FILL, bytes: 10, durationMs: 2000 });
+      telemetry.cache[end]({ ...FILL, bytes: 10, durationMs: 2000, reason: '' });
       expect(await inFlight()).toBe(0);
     }
     const seen = await samples();
@@ -168,17 +182,16 @@ describe('a fill', () => {
     expect(seen.get('layover_fill_seconds_sum')).toBe(2);
   });
 
-  it('left behind by an earlier process does not count as one less when it is discarded', async () => {
+  it('of an earlier process does not lower the count when it is discarded', async () => {
     const { telemetry, samples } = setUp();
     telemetry.cache.fillStarted(FILL);
-    telemetry.cache.fillDiscarded({ ...FILL, digest: 'sha256:cd', reason: 'too old' });
+    telemetry.cache.fillDiscarded({ ...FILL, digest: 'sha256:cd', bytes: 0, reason: 'too old' });
     expect((await samples()).get('layover_fills_in_flight')).toBe(1);
   });
 
-  it('has its followers and the size of spools shown', async () => {
+  it('has metrics of its followers and of spool bytes', async () => {
     const { telemetry, samples } = setUp();
-    telemetry.cache.fillReaders(3);
-    telemetry.cache.fillReaders(-1);
+    for (const change of [1, 1, 1, -1] as const) telemetry.cache.fillReaders(change);
     telemetry.cache.spoolBytes(4096);
     expect((await samples()).get('layover_fill_waiters')).toBe(2);
     expect((await samples()).get('layover_spool_bytes')).toBe(4096);
@@ -194,11 +207,11 @@ describe('storage', () => {
     telemetry.cache.storageRecovered();
     telemetry.cache.storageFull({ what: 'sha256:ef' });
     const full = 'storage is full or read-only: serving without caching';
-    expect(messages()).toEqual([full, 'storage takes content again', full]);
+    expect(messages()).toEqual([full, 'storage available again', full]);
     expect((await samples()).get('layover_storage_full_total')).toBe(3);
   });
 
-  it('that holds damaged content is an error that names the file', async () => {
+  it('with damaged content is an error with the path', async () => {
     const { telemetry, parsed, samples } = setUp();
     telemetry.cache.damagedContent({ path: '/docker/registry/v2/x', reason: 'wrong digest' });
     expect(parsed()).toMatchObject([{ level: 'error', path: '/docker/registry/v2/x', reason: 'wrong digest' }]);
@@ -207,11 +220,11 @@ describe('storage', () => {
 });
 
 describe('an upstream', () => {
-  it('has its answers, bytes and retries counted', async () => {
+  it('has counters of responses, bytes and retries', async () => {
     const { telemetry, samples } = setUp();
     const answer = { upstream: 'docker.io', host: 'registry-1.docker.io', operation: 'blob', method: 'GET' } as const;
-    telemetry.upstream.answered({ ...answer, status: 200, durationMs: 40 });
-    telemetry.upstream.answered({ ...answer, status: 'error:timeout', durationMs: 2000 });
+    telemetry.upstream.exchangeCompleted({ ...answer, status: 200, durationMs: 40 });
+    telemetry.upstream.exchangeCompleted({ ...answer, status: 'error:timeout', durationMs: 2000 });
     telemetry.upstream.bytesReceived({ upstream: 'docker.io', kind: 'blob', bytes: 100 });
     telemetry.upstream.retried({ upstream: 'docker.io', operation: 'blob', reason: 'network', delayMs: 5 });
     const seen = await samples();
@@ -226,7 +239,7 @@ describe('an upstream', () => {
     expect(seen.get('layover_upstream_retries_total{operation="blob",upstream="docker.io"}')).toBe(1);
   });
 
-  it('is logged once when its budget falls below a tenth, and again only after it has been refilled', async () => {
+  it('is logged once when its budget falls below a tenth, and again only after a refill', async () => {
     const { telemetry, parsed, samples } = setUp();
     for (const remaining of [50, 10, 9, 8, 100, 9]) {
       telemetry.upstream.rateLimited({ upstream: 'docker.io', limit: 100, remaining, windowSeconds: 21600 });
@@ -257,7 +270,7 @@ describe('an upstream', () => {
     expect((await samples()).get('layover_upstream_breaker_state{host="h:443",upstream="u"}')).toBe(value);
   });
 
-  it('that leads to another host each time makes no series for these, and one line a minute', async () => {
+  it('that redirects to another host each time adds no time series, and one line a minute', async () => {
     const { telemetry, parsed, samples } = setUp();
     const before = (await samples()).size;
     for (let i = 0; i < 500; i++) {
@@ -277,11 +290,11 @@ describe('an upstream', () => {
     ]);
   });
 
-  it('whose statuses nobody knows makes one series for these', async () => {
+  it('with unregistered statuses has one time series for them', async () => {
     const { telemetry, samples } = setUp();
     for (let status = 600; status < 1_000; status++) {
       const event = { upstream: 'u', host: 'h', operation: 'manifest', method: 'GET', durationMs: 1 } as const;
-      telemetry.upstream.answered({ ...event, status });
+      telemetry.upstream.exchangeCompleted({ ...event, status });
     }
     const seen = [...(await samples())].filter(([name]) => name.startsWith('layover_upstream_requests_total'));
     expect(seen).toEqual([
@@ -289,7 +302,7 @@ describe('an upstream', () => {
     ]);
   });
 
-  it('whose credentials cannot be had is a warning', () => {
+  it('with unreadable credentials is a warning', () => {
     const { telemetry, parsed } = setUp();
     telemetry.upstream.credentialsFailed({ upstream: 'u', source: 'exec', reason: 'no such program' });
     expect(parsed()).toMatchObject([{ level: 'warning', source: 'exec', reason: 'no such program' }]);

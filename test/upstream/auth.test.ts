@@ -11,7 +11,7 @@ import { BY_DIGEST, LATEST, manifest } from './support/samples.ts';
 import { type Script, sendJson, startScripted } from './support/scripted-server.ts';
 
 describe('a Bearer challenge', () => {
-  it('is met with a token for the scope asked for, which is then sent at once', async () => {
+  it('is met with a token for its scope, which the next request sends at once', async () => {
     await using tokens = await startTokens();
     await using registry = await startScripted(guarded(() => `${tokens.url}/token?x=1`));
     await using up = connect(registry.url, { credentials });
@@ -27,14 +27,14 @@ describe('a Bearer challenge', () => {
     ]);
     expect(tokens.seen).toHaveLength(1);
     expect(tokens.seen[0]?.headers.authorization).toBe(BASIC);
-    const asked = new URL(tokens.seen[0]?.url ?? '', tokens.url).searchParams;
-    expect(Object.fromEntries(asked)).toEqual({
+    const query = new URL(tokens.seen[0]?.url ?? '', tokens.url).searchParams;
+    expect(Object.fromEntries(query)).toEqual({
       x: '1',
       service: 'reg',
       scope: 'repository:library/a:pull',
       account: 'jack',
     });
-    expect(up.events('answered').map(({ operation, status }) => [operation, status])).toEqual([
+    expect(up.events('exchangeCompleted').map(({ operation, status }) => [operation, status])).toEqual([
       ['manifest', 401],
       ['token', 200],
       ['manifest', 200],
@@ -53,7 +53,7 @@ describe('a Bearer challenge', () => {
     expect(registry.seen.at(-1)?.headers.authorization).toBe('Bearer other-name');
   });
 
-  it('costs one token request, however many ask at once', async () => {
+  it('costs one token request for many concurrent calls', async () => {
     await using tokens = await startTokens();
     await using registry = await startScripted(guarded(() => tokens.url));
     await using up = connect(registry.url);
@@ -61,7 +61,7 @@ describe('a Bearer challenge', () => {
     expect(tokens.seen).toHaveLength(1);
   });
 
-  it('takes another token for another repository', async () => {
+  it('needs another token for another repository', async () => {
     await using tokens = await startTokens();
     await using registry = await startScripted(guarded(() => tokens.url));
     await using up = connect(registry.url);
@@ -158,7 +158,7 @@ describe('a token server', () => {
     expect((await failureOf(up.upstream.fetchManifest('a', LATEST))).kind).toBe('protocol');
   });
 
-  it('is asked again by the next call after a failure', async () => {
+  it('gets another request from the next call after a failure', async () => {
     await using tokens = await startScripted((_req, res, seen) =>
       seen.length === 1 ? sendJson(res, 401, {}) : sendJson(res, 200, { token: 't' }),
     );
@@ -188,7 +188,7 @@ describe('a token server', () => {
     await using up = connect(registry.url);
     const error = await failureOf(up.upstream.fetchManifest('a', LATEST, { deadlineMs: 100 }));
     expect(error.kind).toBe('timeout');
-    expect(error.message).toBe('up: no answer within 100 ms');
+    expect(error.message).toBe('up: no response within 100 ms');
   });
 
   it('exchanges an identity token by the refresh grant', async () => {
@@ -218,7 +218,7 @@ describe('a token server', () => {
 });
 
 describe('a token server on another domain (CVE-2026-33540)', () => {
-  it('is asked for an anonymous token, and learns nothing of ours', async () => {
+  it('gets a request for an anonymous token, and no credentials', async () => {
     await using tokens = await startTokens();
     for (const configured of [credentials, []]) {
       await using registry = await startScripted(guarded(() => `${tokens.localhostUrl}/token`));
@@ -243,14 +243,14 @@ describe('a token server on another domain (CVE-2026-33540)', () => {
     expect(tokens.seen.map(({ headers }) => headers.authorization)).toEqual([BASIC]);
   });
 
-  it('is not asked at an internal address of a cloud', async () => {
+  it('gets no request at an internal address of a cloud', async () => {
     await using registry = await startScripted(guarded(() => 'http://169.254.169.254/token'));
     await using up = connect(registry.url, { credentials });
     const failure = await failureOf(up.upstream.fetchManifest('a', LATEST));
     expect(failure.message).toContain('leads to 169.254.169.254, an internal address');
   });
 
-  it('that cannot be used does not keep a challenge beside it from being met', async () => {
+  it('that cannot be used does not prevent a response to another challenge', async () => {
     await using thief = await startTokens();
     await using registry = await startScripted((req, res, seen) => {
       if (req.headers.authorization === BASIC) return sendManifest(req, res, seen);
@@ -262,7 +262,7 @@ describe('a token server on another domain (CVE-2026-33540)', () => {
     expect(thief.seen).toEqual([]);
   });
 
-  it.each(['not a url', 'file:///etc/passwd', ''])('that is %j is an error of its own', async (realm) => {
+  it.each(['not a url', 'file:///etc/passwd', ''])('that is %j is an error that names the realm', async (realm) => {
     await using registry = await startScripted(guarded(() => realm));
     await using up = connect(registry.url, { credentials });
     expect((await failureOf(up.upstream.fetchManifest('a', LATEST))).kind).toBe('unauthorized');
@@ -302,7 +302,7 @@ describe('mirrors', () => {
     expect(remote.seen).toEqual([]);
   });
 
-  it('get credentials that a docker config has for their own host', async () => {
+  it('get the credentials that a docker config has for their host', async () => {
     await using tokens = await startTokens();
     await using mirror = await startScripted(guarded(() => tokens.url));
     await using remote = await startScripted(sendManifest);

@@ -54,7 +54,7 @@ describe('opening a blob', () => {
     expect(registry.seen[0]?.headers.range).toBe(range);
   });
 
-  it('says so when the upstream ignores the range', async () => {
+  it('starts at 0 when the upstream ignores the range', async () => {
     await using registry = await startScripted((_req, res) => void res.writeHead(200).end(blob));
     await using up = connect(registry.url);
     const opened = await up.upstream.openBlob('a', blobDigest, { start: 1_000 });
@@ -67,7 +67,7 @@ describe('opening a blob', () => {
     ['a short end', 'bytes 5-9/300000'],
     ['nonsense', 'bytes 5-9/7'],
     ['nothing', undefined],
-  ])('refuses a partial answer with %s in Content-Range', async (_, contentRange) => {
+  ])('refuses a partial response with %s in Content-Range', async (_, contentRange) => {
     await using registry = await startScripted((_req, res) => {
       res.writeHead(206, { ...(contentRange && { 'content-range': contentRange }), 'content-length': 5 });
       res.end('bytes');
@@ -78,7 +78,7 @@ describe('opening a blob', () => {
     expect(error.options.status).toBe(206);
   });
 
-  it('refuses a partial answer whose lengths contradict each other', async () => {
+  it('refuses a partial response whose lengths contradict each other', async () => {
     await using registry = await startScripted((_req, res) => {
       res.writeHead(206, { 'content-range': 'bytes 5-9/10', 'content-length': 4 }).end('byte');
     });
@@ -86,7 +86,7 @@ describe('opening a blob', () => {
     expect((await failureOf(up.upstream.openBlob('a', blobDigest, { start: 5 }))).kind).toBe('protocol');
   });
 
-  it('calls a range that is not there a protocol error, with what the upstream has', async () => {
+  it('reports a range that does not exist as a protocol error, with the size at the upstream', async () => {
     await using registry = await startScripted(serve);
     await using up = connect(registry.url);
     const error = await failureOf(up.upstream.openBlob('a', blobDigest, { start: blob.length }));
@@ -95,7 +95,7 @@ describe('opening a blob', () => {
     expect(error.message).toContain(`bytes */${blob.length}`);
   });
 
-  it('knows the size of a body that is only called encoded by its digest', async () => {
+  it('knows the size of a body that is only labelled as encoded, by its digest', async () => {
     await using registry = await startScripted((_req, res) => {
       res.writeHead(200, { 'content-encoding': 'gzip', 'content-length': blob.length }).end(blob);
     });
@@ -105,7 +105,7 @@ describe('opening a blob', () => {
     expect((await buffer(opened.body)).equals(blob)).toBe(true);
   });
 
-  it('reports the bytes of a large blob while it comes, and all of them in the end', async () => {
+  it('reports the bytes of a large blob while it is received, and all of them in the end', async () => {
     const chunk = Buffer.alloc(1024 * 1024);
     await using registry = await startScripted((_req, res) => {
       res.writeHead(200, { 'content-length': 20 * chunk.length });
@@ -178,7 +178,7 @@ describe('a blob that breaks', () => {
     expect((await readAll(body)).failure).toMatchObject({ name: 'UpstreamError', kind: 'network' });
   });
 
-  it('is an error when a range ends early without a Content-Length to say so', async () => {
+  it('is an error when a range without a Content-Length ends early', async () => {
     await using registry = await startScripted((_req, res) => {
       res.writeHead(206, { 'content-range': 'bytes 5-9/10', connection: 'close' });
       res.end('byt');
@@ -186,10 +186,10 @@ describe('a blob that breaks', () => {
     await using up = connect(registry.url);
     const { body } = await up.upstream.openBlob('a', blobDigest, { start: 5 });
     const { failure } = await readAll(body);
-    expect(failure).toMatchObject({ kind: 'network', message: expect.stringContaining('less than the 5 bytes') });
+    expect(failure).toMatchObject({ kind: 'network', message: expect.stringContaining('fewer than the 5 bytes') });
   });
 
-  it('is an error when nonsense comes right behind the headers', async () => {
+  it('is an error when garbage follows the headers', async () => {
     await using registry = await startRaw((socket) => {
       socket.end('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nnonsense');
     });
@@ -198,7 +198,7 @@ describe('a blob that breaks', () => {
     expect((await readAll(body)).failure).toMatchObject({ name: 'UpstreamError', kind: 'protocol' });
   });
 
-  it('is an error when more comes than announced', async () => {
+  it('is an error when more bytes arrive than announced', async () => {
     await using registry = await startScripted((_req, res) => {
       res.writeHead(206, { 'content-range': 'bytes 5-9/10' }).end('bytes and more');
     });
@@ -207,7 +207,7 @@ describe('a blob that breaks', () => {
     expect((await readAll(body)).failure).toMatchObject({ kind: 'protocol' });
   });
 
-  it('times out when nothing comes any more', async () => {
+  it('times out when no more bytes arrive', async () => {
     await using registry = await startScripted((_req, res) => {
       res.writeHead(200, { 'content-length': blob.length });
       res.write(blob.subarray(0, 1_000));
@@ -269,7 +269,7 @@ describe('resolving a blob', () => {
     expect(registry.lines()).toEqual([`HEAD /v2/a/blobs/${blobDigest}`]);
   });
 
-  it('asks for the first byte where the redirect target is signed for GET alone', async () => {
+  it('requests the first byte where the redirect target is signed only for GET', async () => {
     await using cdn = await startScripted((req, res, seen) =>
       req.method === 'HEAD' ? void res.writeHead(403).end() : serve(req, res, seen),
     );
@@ -279,7 +279,7 @@ describe('resolving a blob', () => {
     expect(cdn.seen.at(-1)).toMatchObject({ method: 'GET', headers: { range: 'bytes=0-0' } });
   });
 
-  it('finds an empty blob too when HEAD says nothing', async () => {
+  it('finds an empty blob also without a response to HEAD', async () => {
     await using registry = await startScripted((req, res) => {
       if (req.method === 'HEAD') res.writeHead(200, { 'transfer-encoding': 'chunked' }).end();
       else res.writeHead(416, { 'content-range': 'bytes */0' }).end();
@@ -288,7 +288,7 @@ describe('resolving a blob', () => {
     expect(await up.upstream.resolveBlob('a', digestOf(Buffer.alloc(0)))).toEqual({ size: 0 });
   });
 
-  it('has no size where neither HEAD nor GET tells it', async () => {
+  it('has no size where neither HEAD nor GET states it', async () => {
     await using registry = await startScripted(
       (_req, res) => void res.writeHead(200, { 'transfer-encoding': 'chunked' }).end(blob),
     );
@@ -296,7 +296,7 @@ describe('resolving a blob', () => {
     expect(await up.upstream.resolveBlob('a', blobDigest)).toEqual({ size: undefined });
   });
 
-  it('does not believe that something has no bytes, which GET tells better', async () => {
+  it('does not trust a HEAD that states no bytes, and uses GET', async () => {
     await using registry = await startScripted((req, res, seen) =>
       req.method === 'HEAD' ? void res.writeHead(200, { 'content-length': 0 }).end() : serve(req, res, seen),
     );

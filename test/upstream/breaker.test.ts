@@ -40,7 +40,7 @@ describe('Breaker', () => {
     expect(breaker.status()).toEqual({ breaker: 'closed' });
   });
 
-  it('does not count what ended without a verdict', () => {
+  it('does not count permits that ended without a result', () => {
     const { breaker, enter, fail } = setUp();
     fail(2);
     enter().release();
@@ -65,7 +65,7 @@ describe('Breaker', () => {
     expect(breaker.enter().allowed).toBe(false);
     probe.succeed();
     expect(breaker.isPristine).toBe(true);
-    expect(changes.slice(1)).toEqual(['open → half-open: probe', 'half-open → closed: answered']);
+    expect(changes.slice(1)).toEqual(['open → half-open: probe', 'half-open → closed: succeeded']);
   });
 
   it('stays open twice as long after each probe that fails, up to a minute', () => {
@@ -78,7 +78,7 @@ describe('Breaker', () => {
     }
   });
 
-  it('lets the next one probe when a probe is abandoned', () => {
+  it('lets the next caller probe when a probe is abandoned', () => {
     const { enter, fail, pass, breaker } = setUp();
     fail(3);
     pass(5_000);
@@ -87,7 +87,7 @@ describe('Breaker', () => {
     expect(breaker.status()).toEqual({ breaker: 'open', retryAfterMs: 10_000 });
   });
 
-  it('does not let an answer to an older request decide about a probe', () => {
+  it('does not let the response to an older request decide a probe', () => {
     const { breaker, enter, fail, pass } = setUp();
     const slow = enter();
     fail(3);

@@ -27,7 +27,7 @@ describe('breakers of hosts that a registry leads to', () => {
     expect(isOpen('registry.example')).toBe(true);
   });
 
-  it('say that they are not of the registry', () => {
+  it('report that their host is not configured', () => {
     const { changed, fail } = setUp();
     fail('registry.example');
     fail('cdn.example');
@@ -37,7 +37,7 @@ describe('breakers of hosts that a registry leads to', () => {
     ]);
   });
 
-  it('that were forgotten meanwhile take the verdict of a request that was under way', () => {
+  it('that were forgotten meanwhile accept the result of a request in progress', () => {
     const { breakers, fail, isOpen } = setUp();
     const permit = breakers.enter('slow.example');
     for (let i = 0; i < 300; i++) fail(`cdn${i}.example`);

@@ -30,24 +30,24 @@ describe('parseChallenges', () => {
     ]);
   });
 
-  it('takes commas, quotes and backslashes inside quotes for what they are', () => {
+  it('reads commas, quotes and backslashes inside quotes', () => {
     expect(parsed(String.raw`Bearer scope="repository:a:pull,push", realm="say \"hi\" \\ ok"`)).toEqual([
       ['bearer', { scope: 'repository:a:pull,push', realm: String.raw`say "hi" \ ok` }],
     ]);
   });
 
-  it('does not care about the case of schemes and names, or about spaces around =', () => {
+  it('ignores the case of schemes and names, and spaces around =', () => {
     expect(parsed('BEARER Realm = "x" , SERVICE= y')).toEqual([['bearer', { realm: 'x', service: 'y' }]]);
   });
 
-  it('takes a token68 for what it is', () => {
+  it('skips a token68', () => {
     expect(parsed('Negotiate YWJjZA==, Basic realm="x"')).toEqual([
       ['negotiate', {}],
       ['basic', { realm: 'x' }],
     ]);
   });
 
-  it('takes URLs that should have been quoted', () => {
+  it('accepts URLs that should have been quoted', () => {
     expect(parsed('Bearer realm=https://r.example/token,service=s')).toEqual([
       ['bearer', { realm: 'https://r.example/token', service: 's' }],
     ]);

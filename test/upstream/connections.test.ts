@@ -16,7 +16,7 @@ import { startScripted } from './support/scripted-server.ts';
 const sendManifest: RequestListener = (_req, res) =>
   void res.writeHead(200, { 'content-type': MANIFEST_TYPE }).end(manifest);
 
-/** An HTTPS server with a certificate that nobody knows, for `localhost`. */
+/** An HTTPS server with a certificate of an unknown CA, for `localhost`. */
 async function startTls(listener: RequestListener = sendManifest) {
   const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
     extensions: [
@@ -38,7 +38,7 @@ async function startTls(listener: RequestListener = sendManifest) {
 }
 
 describe('TLS', () => {
-  it('does not trust a stranger, and does not try it again', async () => {
+  it('does not trust an unknown CA, and does not retry', async () => {
     await using registry = await startTls();
     await using up = connect(registry.url);
     const error = await failureOf(up.upstream.fetchManifest('a', LATEST));
@@ -47,7 +47,7 @@ describe('TLS', () => {
     expect(up.events('retried')).toEqual([]);
   });
 
-  it('trusts a CA of our own', async () => {
+  it('trusts a configured CA', async () => {
     await using registry = await startTls();
     await using directory = await temporaryDirectory();
     const caFile = join(directory.path, 'ca.pem');
@@ -56,7 +56,7 @@ describe('TLS', () => {
     expect((await up.upstream.fetchManifest('a', LATEST)).bytes).toEqual(manifest);
   });
 
-  it('trusts everybody when told to be insecure', async () => {
+  it('trusts every certificate when insecure', async () => {
     await using registry = await startTls();
     await using up = connect(registry.url, { tls: { caFile: undefined, insecure: true } });
     expect((await up.upstream.fetchManifest('a', LATEST)).bytes).toEqual(manifest);
@@ -68,7 +68,7 @@ describe('TLS', () => {
     );
   });
 
-  it('is not given up by a redirect', async () => {
+  it('is not dropped by a redirect', async () => {
     await using plain = await startScripted(sendManifest);
     await using registry = await startTls((_req, res) => void res.writeHead(307, { location: plain.url }).end());
     await using up = connect(registry.url, { tls: { caFile: undefined, insecure: true } });

@@ -27,7 +27,7 @@ interface Sending {
   readonly length?: boolean;
 }
 
-/** Encodes whatever it is asked for; ranges are not known to it. */
+/** Encodes every response, and ignores ranges. */
 function sending(
   bytes: Buffer,
   [name, encode]: readonly [string, Encode],
@@ -45,7 +45,7 @@ function sending(
   };
 }
 
-describe('a body that is encoded though nobody asked', () => {
+describe('a body with an encoding that was not requested', () => {
   it.each(ENCODINGS)('(%s) is decoded, and HEAD agrees with GET', async (...encoding) => {
     await using registry = await startScripted((req, res, seen) =>
       req.url?.includes('/manifests/')
@@ -64,7 +64,7 @@ describe('a body that is encoded though nobody asked', () => {
     expect(registry.seen.every(({ headers }) => headers['accept-encoding'] === 'identity')).toBe(true);
   });
 
-  it('is decoded in lists and in what token servers say', async () => {
+  it('is decoded in lists and in responses of token servers', async () => {
     const gzip: Script = (req, res) => {
       const json = req.url?.startsWith('/token') ? { token: 't' } : { name: 'a', tags: ['1', '2'] };
       res.writeHead(200, { 'content-encoding': 'gzip', 'content-type': 'application/json' });
@@ -86,7 +86,7 @@ describe('a body that is encoded though nobody asked', () => {
     expect((await buffer(opened.body)).equals(text.subarray(100, 1_000))).toBe(true);
   });
 
-  it('is requested whole when a part of the encoded bytes came', async () => {
+  it('is requested whole after a part of the encoded bytes', async () => {
     const encoded = zlib.gzipSync(text);
     await using registry = await startScripted((req, res) => {
       const range =
@@ -99,7 +99,7 @@ describe('a body that is encoded though nobody asked', () => {
     expect([start, (await buffer(body)).equals(text.subarray(100))]).toEqual([100, true]);
   });
 
-  it('is streamed when it is large and compressed as it is sent, with a size that only its end tells', async () => {
+  it('is streamed when it is large and compressed while it is sent, without a size', async () => {
     const large = randomBytes(12 * 1024 * 1024);
     await using registry = await startScripted(sending(large, ['gzip', zlib.gzipSync], { length: false }));
     await using up = connect(registry.url);
@@ -109,7 +109,7 @@ describe('a body that is encoded though nobody asked', () => {
     expect(await up.upstream.resolveBlob('a', digestOf(large))).toEqual({ size: large.length });
   });
 
-  it('stays as it is when the blob itself is the compressed file', async () => {
+  it('is not decoded when the blob itself is the compressed file', async () => {
     const layer = zlib.gzipSync(text);
     for (const length of [true, false]) {
       await using registry = await startScripted(sending(layer, ['gzip', (bytes) => bytes], { length }));
@@ -134,7 +134,7 @@ describe('a body that is encoded though nobody asked', () => {
       expect((await failureOf(up.upstream.fetchManifest('a', LATEST))).kind).toBe('protocol');
   });
 
-  it('is not decoded beyond what a manifest can have', async () => {
+  it('is not decoded beyond the limit of a manifest', async () => {
     const bomb = zlib.gzipSync(Buffer.alloc(100_000_000));
     await using registry = await startScripted(
       (_req, res) => void res.writeHead(200, { 'content-encoding': 'gzip', 'content-type': MANIFEST_TYPE }).end(bomb),
@@ -176,7 +176,7 @@ describe('an HTML page', () => {
     expect((await failureOf(other.upstream.fetchManifest('a', LATEST))).message).toContain('HTML page instead of JSON');
   });
 
-  it('is the blob when its digest says so', async () => {
+  it('is the blob when its digest matches', async () => {
     const body = Buffer.from('<html>Please log in</html>');
     await using registry = await startScripted(page);
     await using up = connect(registry.url);

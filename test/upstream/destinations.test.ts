@@ -56,14 +56,14 @@ describe('the address in a URL', () => {
 });
 
 describe('a name that resolves to this machine', () => {
-  it('is refused to a registry outside, whatever is fetched', async () => {
+  it('is refused to a registry outside, for every request', async () => {
     const destinations = destinationsOf('https://registry.example');
     for (const reach of ['into-private', 'no-further'] as const) {
       expect(await resolved(destinations.lookup(reach), 'localhost')).toMatchObject({ kind: 'protocol' });
     }
   });
 
-  it('is allowed to one that is on this machine itself, by whatever name', async () => {
+  it('is allowed to one on this machine, by any name', async () => {
     const zones = new HostZones(['localhost']);
     await resolved(zones.lookup, 'localhost');
     const destinations = destinationsOf('http://localhost:5000', zones);
@@ -93,7 +93,7 @@ describe('a registry that leads to the metadata service of a cloud', () => {
   });
 });
 
-it('redirects to a stranger on the same network are followed', async () => {
+it('redirects to another host on the same network are followed', async () => {
   await using stranger = await startScripted((req, res) =>
     req.url === '/m'
       ? void res.writeHead(200, { 'content-type': MANIFEST_TYPE }).end(manifest)
@@ -120,9 +120,9 @@ describe('an upload', () => {
     ['https://r.example', 'https://192.168.0.1/s', 'internal address'],
     ['http://r.example', 'http://169.254.169.254/s', 'internal address'],
     ['http://r.example', 'file:///etc/passwd', 'leads to file:'],
-    ['http://r.example', '', 'does not say where'],
-    ['http://r.example', 'http://[', 'does not say where'],
-  ])('of %s that is said to continue at %s: %s', async (base, location, expected) => {
+    ['http://r.example', '', 'sent no valid Location'],
+    ['http://r.example', 'http://[', 'sent no valid Location'],
+  ])('of %s that continues at %s: %s', async (base, location, expected) => {
     await using up = connect(base);
     const from = new URL('/v2/a/blobs/uploads/', base);
     const found = () => up.upstream.uploadUrl(location, { from, status: 202 }).href;

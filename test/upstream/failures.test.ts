@@ -9,7 +9,7 @@ import { type Script, sendError, sendJson, startScripted } from './support/scrip
 
 const sendManifest: Script = (_req, res) => void res.writeHead(200, { 'content-type': MANIFEST_TYPE }).end(manifest);
 
-/** A port where nobody listens. */
+/** A port without a listener. */
 async function deadPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -26,7 +26,7 @@ describe('an upstream that', () => {
     const error = await failureOf(up.upstream.fetchManifest('a', LATEST));
     expect(error.kind).toBe('network');
     expect(error.message).toBe(`up: 127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`);
-    expect(up.events('answered').map(({ status }) => status)).toEqual([
+    expect(up.events('exchangeCompleted').map(({ status }) => status)).toEqual([
       'error:network',
       'error:network',
       'error:network',
@@ -40,7 +40,7 @@ describe('an upstream that', () => {
     expect(error.kind).toBe('network');
   });
 
-  it('does not answer fails as timeout, once', async () => {
+  it('does not respond fails as timeout, once', async () => {
     await using registry = await startScripted(() => {});
     await using up = connect(registry.url, { timeouts: { headersMs: 200 } });
     const error = await failureOf(up.upstream.fetchManifest('a', LATEST));
@@ -93,7 +93,7 @@ describe('an upstream that', () => {
     expect((await failureOf(up.upstream.fetchManifest('a', LATEST))).kind).toBe('protocol');
   });
 
-  it('hangs up before it answers is asked again', async () => {
+  it('hangs up before its response is retried', async () => {
     await using registry = await startScripted((req, res, seen) =>
       seen.length === 1 ? void res.destroy() : sendManifest(req, res, seen),
     );
@@ -103,7 +103,7 @@ describe('an upstream that', () => {
   });
 });
 
-describe('an answer of', () => {
+describe('a response of', () => {
   it.each([
     [400, 'protocol', 1],
     [401, 'unauthorized', 1],
@@ -124,14 +124,14 @@ describe('an answer of', () => {
     expect(registry.seen).toHaveLength(requests);
   });
 
-  it('429 in plain text is understood', async () => {
+  it('429 in plain text is read', async () => {
     await using registry = await startScripted((_req, res) => void res.writeHead(429).end('Too Many Requests\n'));
     await using up = connect(registry.url);
     expect((await failureOf(up.upstream.fetchManifest('a', LATEST))).message).toBe('up: 429: Too Many Requests');
   });
 
   it.each(['{"errors":', '{"errors":[]}', '{"errors":[{"code":5}]}', 'null', '<html>502</html>', 'x'.repeat(70_000)])(
-    'an error with a body that says nothing is told by its status',
+    'an error without a message is reported by its status',
     async (body) => {
       await using registry = await startScripted(
         (_req, res) => void res.writeHead(403, { 'content-type': 'application/json' }).end(body),
@@ -174,7 +174,7 @@ describe('Retry-After', () => {
     ]);
   });
 
-  it.each([429, 503])('that is long ends the call with %i, and says how long', async (status) => {
+  it.each([429, 503])('that is long ends the call with %i, and reports the time', async (status) => {
     await using registry = await startScripted((_req, res) => sendJson(res, status, {}, { 'retry-after': '60' }));
     await using up = connect(registry.url);
     const error = await failureOf(up.upstream.fetchManifest('a', LATEST));
@@ -200,7 +200,7 @@ describe('a deadline', () => {
       await using registry = await startScripted(script);
       await using up = connect(registry.url);
       const error = await failureOf(up.upstream.fetchManifest('a', LATEST, { deadlineMs: 100 }));
-      expect(error).toMatchObject({ kind: 'timeout', message: 'up: no answer within 100 ms' });
+      expect(error).toMatchObject({ kind: 'timeout', message: 'up: no response within 100 ms' });
     }
   });
 
@@ -208,7 +208,7 @@ describe('a deadline', () => {
     await using registry = await startRaw(() => {});
     await using up = connect(registry.url.replace('http:', 'https:'), { timeouts: { connectMs: 60_000 } });
     const error = await failureOf(up.upstream.fetchManifest('a', LATEST, { deadlineMs: 100 }));
-    expect(error.message).toBe('up: no answer within 100 ms');
+    expect(error.message).toBe('up: no response within 100 ms');
   });
 
   it('does not end a blob whose headers are in', async () => {
@@ -256,11 +256,11 @@ describe('the breaker', () => {
     await using up = connect(registry.url, { now: clock.now });
     const ask = () => up.upstream.fetchManifest('a', LATEST);
     for (let i = 0; i < 3; i++) expect((await failureOf(ask())).options.status).toBe(503);
-    const asked = registry.seen.length;
+    const requests = registry.seen.length;
 
     const refused = await failureOf(ask());
     expect(refused).toMatchObject({ kind: 'unavailable', options: { retryAfterMs: 5_000 } });
-    expect(registry.seen).toHaveLength(asked);
+    expect(registry.seen).toHaveLength(requests);
     expect(up.upstream.status()).toEqual({ breaker: 'open', retryAfterMs: 5_000 });
 
     clock.pass(5_000);
@@ -268,7 +268,7 @@ describe('the breaker', () => {
     expect(up.upstream.status()).toEqual({ breaker: 'half-open' });
     const outcomes = await Promise.allSettled([ask(), ask(), ask()]);
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
-    expect(registry.seen).toHaveLength(asked + 1);
+    expect(registry.seen).toHaveLength(requests + 1);
     expect(up.upstream.status()).toEqual({ breaker: 'closed' });
     const { host } = new URL(registry.url);
     expect(up.events('breakerChanged')).toMatchObject([
@@ -313,7 +313,7 @@ describe('the breaker', () => {
     expect(up.upstream.status().breaker).toBe('open');
   });
 
-  it('of a redirect target does not keep the registry from being asked', async () => {
+  it('of a redirect target does not stop requests to the registry', async () => {
     await using cdn = await startScripted((_req, res) => void res.writeHead(503).end());
     await using registry = await startScripted((req, res, seen) =>
       req.url?.includes('/blobs/')
@@ -329,7 +329,7 @@ describe('the breaker', () => {
 });
 
 describe('mirrors', () => {
-  it('are asked in order, before the registry', async () => {
+  it('are tried in order, before the registry', async () => {
     await using first = await startScripted((_req, res) => void res.writeHead(404).end());
     await using second = await startScripted(sendManifest);
     await using registry = await startScripted(sendManifest);
@@ -338,7 +338,7 @@ describe('mirrors', () => {
     expect([first, second, registry].map(({ seen }) => seen.length)).toEqual([1, 1, 0]);
   });
 
-  it.each([401, 403, 404, 418, 429, 500, 503])('that answer %i are asked once, then the registry', async (status) => {
+  it.each([401, 403, 404, 418, 429, 500, 503])('that return %i are tried once, then the registry', async (status) => {
     await using mirror = await startScripted((_req, res) => void res.writeHead(status).end());
     await using registry = await startScripted(sendManifest);
     await using up = connect(registry.url, { mirrors: [mirror.url] });
@@ -346,7 +346,7 @@ describe('mirrors', () => {
     expect(mirror.seen).toHaveLength(1);
   });
 
-  it('that are dead or silent are passed over, and skipped once that is known', async () => {
+  it('that are dead or silent are passed, and skipped once that is known', async () => {
     await using silent = await startScripted(() => {});
     await using registry = await startScripted(sendManifest);
     const mirrors = [`http://127.0.0.1:${await deadPort()}`, silent.url];
@@ -375,7 +375,7 @@ describe('mirrors', () => {
 });
 
 describe('closing', () => {
-  it('ends what is under way', async () => {
+  it('ends requests in progress', async () => {
     await using registry = await startScripted(() => {});
     const up = connect(registry.url);
     const call = failureOf(up.upstream.fetchManifest('a', LATEST));

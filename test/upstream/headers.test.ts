@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { parseContentRange } from '../../src/upstream/content-range.ts';
-import { nextLink } from '../../src/upstream/link.ts';
+import { nextLink } from '../../src/upstream/list-requests.ts';
 import { parseRateLimit } from '../../src/upstream/rate-limit.ts';
 
 describe('parseContentRange', () => {
@@ -38,7 +38,7 @@ describe('nextLink', () => {
     },
   );
 
-  it('takes any input', () => {
+  it('accepts any input', () => {
     fc.assert(fc.property(fc.string(), (header) => nextLink(header, page) === undefined || header.includes('<')));
   });
 });
@@ -49,7 +49,7 @@ describe('parseRateLimit', () => {
     expect(parseRateLimit({ headers })).toEqual({ limit: 100, remaining: 76, windowSeconds: 21_600 });
   });
 
-  it('takes a number without a window', () => {
+  it('accepts a number without a window', () => {
     expect(parseRateLimit({ headers: { 'ratelimit-remaining': '0' } })).toEqual({ remaining: 0 });
   });
 

@@ -7,7 +7,7 @@ import { MANIFEST_TYPE, manifestDigest } from './support/samples.ts';
 import { type Script, sendError, sendJson, startScripted } from './support/scripted-server.ts';
 
 describe('listing tags', () => {
-  it('asks for the page and reads the next one from the Link header', async () => {
+  it('requests the page and reads the next one from the Link header', async () => {
     await using registry = await startScripted((_req, res) =>
       sendJson(res, 200, { name: 'a', tags: ['1', '2'] }, { link: '</v2/a/tags/list?n=2&last=2>; rel="next"' }),
     );
@@ -24,7 +24,7 @@ describe('listing tags', () => {
     expect(registry.lines()).toEqual(['GET /v2/a/tags/list']);
   });
 
-  it('goes on after the last tag where the registry pages by a token of its own', async () => {
+  it('continues after the last tag where the registry pages by a token', async () => {
     await using registry = await startScripted((_req, res) =>
       sendJson(res, 200, { tags: ['1', '2'] }, { link: '<?next_page=opaque>; rel="next"' }),
     );
@@ -32,7 +32,7 @@ describe('listing tags', () => {
     expect((await up.upstream.listTags('a', { n: 2 })).next).toEqual({ last: '2' });
   });
 
-  it('does not let itself be led to another host', async () => {
+  it('does not follow a link to another host', async () => {
     await using registry = await startScripted((_req, res) =>
       sendJson(res, 200, { tags: ['1'] }, { link: '<https://evil.example/v2/a/tags/list?last=1>; rel="next"' }),
     );
@@ -40,7 +40,7 @@ describe('listing tags', () => {
     expect((await failureOf(up.upstream.listTags('a', {}))).kind).toBe('protocol');
   });
 
-  it.each(['garbage', '[]', '{"tags":"1"}', '{"tags":[1]}'])('calls %s a protocol error', async (body) => {
+  it.each(['garbage', '[]', '{"tags":"1"}', '{"tags":[1]}'])('reports %s as a protocol error', async (body) => {
     await using registry = await startScripted((_req, res) => void res.writeHead(200).end(body));
     await using up = connect(registry.url);
     const error = await failureOf(up.upstream.listTags('a', {}));
@@ -90,7 +90,7 @@ describe('listing referrers', () => {
     expect(registry.seen[0]?.headers.accept).toBe(OCI_INDEX);
   });
 
-  it('leaves out what is no descriptor', async () => {
+  it('leaves out entries that are not descriptors', async () => {
     const bad = [null, 1, {}, { ...entry(1), digest: 'x' }, { ...entry(1), size: -1 }];
     await using registry = await startScripted(page(index(...bad, { ...entry(3), annotations: { a: 1 } })));
     await using up = connect(registry.url);
@@ -116,7 +116,7 @@ describe('listing referrers', () => {
     expect(registry.lines()).toEqual([`GET /v2/a/referrers/${subject}`, `GET ${TAG_PATH}`]);
   });
 
-  it('asks the registry itself when a mirror has neither', async () => {
+  it('uses the registry itself when a mirror has neither', async () => {
     await using mirror = await startScripted((_req, res) => void res.writeHead(404).end());
     await using registry = await startScripted(page(index(entry(1))));
     await using up = connect(registry.url, { mirrors: [mirror.url] });
@@ -135,7 +135,7 @@ describe('listing referrers', () => {
     expect(registry.seen.length).toBeLessThanOrEqual(50);
   });
 
-  it('does not let itself be led to another host or path', async () => {
+  it('does not follow a link to another host or path', async () => {
     for (const link of [`https://evil.example/v2/a/referrers/${subject}`, '/v2/b/secrets']) {
       await using registry = await startScripted(page(index(), `<${link}>; rel="next"`));
       await using up = connect(registry.url);

@@ -28,7 +28,7 @@ describe('resolving a manifest', () => {
     expect(registry.lines()).toEqual(['HEAD /v2/library/a/manifests/latest']);
   });
 
-  it('asks for every kind of manifest, unencoded, under its own name', async () => {
+  it('accepts every type of manifest, unencoded, and sends its User-Agent', async () => {
     await using registry = await startScripted(good);
     await using up = connect(registry.url);
     await up.upstream.resolveManifest('a', LATEST);
@@ -46,7 +46,7 @@ describe('resolving a manifest', () => {
     expect(registry.lines()).toEqual([`HEAD /artifactory/docker-remote/v2/a/manifests/${manifestDigest}`]);
   });
 
-  it.each([400, 404, 405, 501])('falls back to GET when HEAD is answered with %i', async (status) => {
+  it.each([400, 404, 405, 501])('falls back to GET when HEAD returns %i', async (status) => {
     await using registry = await startScripted((req, res, seen) =>
       req.method === 'HEAD' ? void res.writeHead(status).end() : good(req, res, seen),
     );
@@ -71,7 +71,7 @@ describe('resolving a manifest', () => {
     },
   );
 
-  it('believes the digest it asked for, not another one in the header', async () => {
+  it('uses the requested digest, not another one in the header', async () => {
     await using registry = await startScripted((_req, res) => {
       const other = digestOf(Buffer.from('other'));
       res.writeHead(200, { 'content-type': MANIFEST_TYPE, 'docker-content-digest': other }).end();
@@ -80,7 +80,7 @@ describe('resolving a manifest', () => {
     expect((await up.upstream.resolveManifest('a', BY_DIGEST)).digest).toBe(manifestDigest);
   });
 
-  it('is not-found only when GET says so too', async () => {
+  it('is not-found only when GET returns 404 too', async () => {
     await using registry = await startScripted((_req, res) =>
       sendError(res, 404, 'MANIFEST_UNKNOWN', 'manifest unknown'),
     );
@@ -94,7 +94,7 @@ describe('resolving a manifest', () => {
 });
 
 describe('fetching a manifest', () => {
-  it('gives the bytes as they came, without judging the digest', async () => {
+  it('returns the received bytes, without verifying the digest', async () => {
     const claimed = digestOf(Buffer.from('other'));
     await using registry = await startScripted((_req, res) => {
       res.writeHead(200, { 'content-type': 'Application/JSON', 'docker-content-digest': claimed }).end(manifest);
@@ -127,7 +127,7 @@ describe('fetching a manifest', () => {
     expect(written).toBeLessThan(10 * MAX_MANIFEST_BYTES);
   });
 
-  it('asks again when the body breaks off', async () => {
+  it('retries when the body breaks off', async () => {
     await using registry = await startScripted((req, res, seen) => {
       if (seen.length > 1) return good(req, res, seen);
       res.writeHead(200, { 'content-type': MANIFEST_TYPE, 'content-length': manifest.length });
@@ -141,7 +141,7 @@ describe('fetching a manifest', () => {
 });
 
 describe('the rate limit', () => {
-  it('is told and kept, and unknown when an answer has none', async () => {
+  it('is reported and kept, and unknown when a response has none', async () => {
     const headers = [{ 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '76;w=21600' }, {}];
     await using registry = await startScripted((req, res, seen) => {
       for (const [name, value] of Object.entries(headers[seen.length - 1] ?? {})) res.setHeader(name, value);

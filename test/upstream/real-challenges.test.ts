@@ -26,7 +26,7 @@ describe('a challenge without a scope', () => {
     ]);
   });
 
-  it('is met with one that may push for a push', async () => {
+  it('is met with one for pushing, for a push', async () => {
     await using tokens = await startTokens();
     await using registry = await startScripted((req, res) => {
       if (req.headers.authorization) return void res.writeHead(201).end();
@@ -41,7 +41,7 @@ describe('a challenge without a scope', () => {
   });
 });
 
-describe('a registry that takes Basic or a token', () => {
+describe('a registry that accepts Basic or a token', () => {
   const offers = (realm: string) => ['Basic realm="r"', `Bearer realm="${realm}",service="reg"`];
 
   it.each([
@@ -61,7 +61,7 @@ describe('a registry that takes Basic or a token', () => {
 });
 
 describe('a redirect to a registry that challenges', () => {
-  it('is met with an anonymous token, which goes to that registry alone', async () => {
+  it('is met with an anonymous token, which is sent only to that registry', async () => {
     await using tokens = await startTokens();
     await using behind = await startScripted(guarded(() => tokens.localhostUrl));
     await using front = await startScripted((req, res) => {
@@ -106,7 +106,7 @@ describe('a password of a helper that is refused', () => {
   }
   const basicOf = (password: string) => `Basic ${Buffer.from(`u:${password}`).toString('base64')}`;
 
-  it.each([401, 403])('with %i is fetched again once, by however many', async (status) => {
+  it.each([401, 403])('with %i is fetched again once for concurrent calls', async (status) => {
     let good = 'pw1';
     await using helper = await startHelper();
     await using registry = await startScripted((req, res, seen) => {

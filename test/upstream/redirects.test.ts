@@ -58,7 +58,7 @@ describe('a redirect', () => {
     expect(registry.seen.at(-1)?.headers.authorization).toBeUndefined();
   });
 
-  it('is asked for again at each opening, as signed URLs expire', async () => {
+  it('is requested again for each opening, as signed URLs expire', async () => {
     await using cdn = await startScripted(serve);
     await using registry = await startScripted((req, res, seen) =>
       redirectTo(`${cdn.url}/signed-${seen.length}`)(req, res, seen),
@@ -103,7 +103,7 @@ describe('a redirect', () => {
 });
 
 describe('a redirect target that refuses', () => {
-  it.each([401, 403, 404])('with %i is asked once more, by way of the registry', async (status) => {
+  it.each([401, 403, 404])('with %i is requested once more, through the registry', async (status) => {
     await using cdn = await startScripted((req, res, seen) =>
       seen.length === 1 ? void res.writeHead(status).end() : serve(req, res, seen),
     );
@@ -113,7 +113,7 @@ describe('a redirect target that refuses', () => {
     expect([registry.seen.length, cdn.seen.length]).toEqual([2, 2]);
   });
 
-  it('with 503 is tried again, by way of the registry', async () => {
+  it('with 503 is retried, through the registry', async () => {
     await using cdn = await startScripted((req, res, seen) =>
       seen.length === 1 ? void res.writeHead(503).end() : serve(req, res, seen),
     );
@@ -123,13 +123,13 @@ describe('a redirect target that refuses', () => {
     expect([registry.seen.length, cdn.seen.length]).toEqual([2, 2]);
   });
 
-  it('for good is named by host, and its signed URL and words are not', async () => {
+  it('every time is named by its host, without its signed URL and message', async () => {
     await using cdn = await startScripted((_req, res) => sendError(res, 403, 'SIGNATURE', 'to sign: abc'));
     await using registry = await startScripted(redirectTo(`${cdn.url}/blob?signature=abc`));
     await using up = connect(registry.url);
     const error = await failureOf(up.upstream.openBlob('a', blobDigest));
     expect(error.kind).toBe('denied');
     expect(error.message).toBe(`up: 403 from ${new URL(cdn.url).host}`);
-    expect(JSON.stringify([error.options, up.told])).not.toContain('abc');
+    expect(JSON.stringify([error.options, up.recorded])).not.toContain('abc');
   });
 });

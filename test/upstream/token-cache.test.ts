@@ -22,7 +22,7 @@ function setUp(issue?: (n: number) => Promise<IssuedToken>) {
 }
 
 describe('TokenCache', () => {
-  it('fetches one token for everybody who asks at the same time', async () => {
+  it('fetches one token for concurrent callers', async () => {
     const { tokens, count } = setUp();
     const all = await Promise.all(Array.from({ length: 50 }, () => tokens.get(challenge)));
     expect(new Set(all)).toEqual(new Set(['token 1']));
@@ -48,7 +48,7 @@ describe('TokenCache', () => {
     expect(count()).toBe(2);
   });
 
-  it('goes on with the old one while renewal fails, and fails only at its end', async () => {
+  it('uses the old one while renewal fails, and fails only at its end', async () => {
     const { tokens, clock } = setUp((n) =>
       n === 1 ? Promise.resolve({ value: 'token 1', lifetimeMs: 100_000 }) : Promise.reject(new Error('down')),
     );

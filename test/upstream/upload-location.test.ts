@@ -5,7 +5,7 @@ import { uploadLocation } from '../../src/upstream/upload-location.ts';
 const base = new URL('https://hub.example:8443');
 const from = new URL('https://hub.example:8443/v2/a/blobs/uploads/');
 
-describe('where an upload continues', () => {
+describe('the URL at which an upload continues', () => {
   it.each([
     ['/v2/a/blobs/uploads/1?s=2', 'https://hub.example:8443/v2/a/blobs/uploads/1?s=2'],
     ['http://hub.example/x', 'https://hub.example:8443/x'],

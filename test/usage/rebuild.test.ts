@@ -53,12 +53,14 @@ describe('layover index rebuild', () => {
       if (state === 'stopped') await layover.kill('SIGTERM');
       const { code, stdout } = await cacheCommand(layover, 'index', 'rebuild');
       expect(code).toBe(2);
-      expect(stdout).toMatch(`the index is not complete`);
+      expect(stdout).toMatch(`the index is incomplete`);
       expect(stdout).toMatch(`cannot be read: ${path.slice(layover.dataDirectory.length)}`);
       // Content that exists but cannot be read stays in the index.
       expect(stdout).toMatch(`${everything.length} references to`);
       expect(stdout).toMatch('(0 added, 0 removed)');
-      expect((await cacheCommand(layover, 'cache', 'stats')).stdout).toMatch('not complete: layover index rebuild');
+      expect((await cacheCommand(layover, 'cache', 'stats')).stdout).toContain(
+        'incomplete (run: layover index rebuild)',
+      );
       await rm(path);
       const repaired = await cacheCommand(layover, 'index', 'rebuild', '--json');
       expect({ code: repaired.code, ...JSON.parse(repaired.stdout) }).toMatchObject({

@@ -1,71 +1,125 @@
 import { z } from 'zod';
-import { headers } from './http.ts';
-import { bool, httpUrl, integer, matching, name, timer } from './scalar.ts';
+import type { Immutable } from '../immutable.ts';
+import { httpUrl } from './address.ts';
+import { withDefault, withPositiveDefault } from './defaults.ts';
+import { timer } from './duration.ts';
+import { headers, joinValues } from './header.ts';
+import { bool, integer } from './number.ts';
+import { matching, path } from './text.ts';
 
-const interval = () => timer('Time between checks. Default: 10s.').optional();
-const timeout = () => timer('Longest time one check takes. Default: 10s.').optional();
-const threshold = () => integer('Failures in a row before it counts. Default: 1.', { min: 0 }).optional();
+const interval = withPositiveDefault(timer('Time between two checks.'), '10s');
+const timeout = withPositiveDefault(timer('Longest time of one check.'), '10s');
+const threshold = withPositiveDefault(integer('Failures in a row before it counts.', { min: 0 }), '1');
 
-const fileCheck = z.strictObject({
-  file: name('Unhealthy while this file exists.'),
-  interval: interval(),
-  threshold: threshold(),
-});
+const storageDriver = z
+  .strictObject({
+    enabled: withDefault(bool('Check that the storage can be read.'), 'false'),
+    interval,
+    threshold,
+  })
+  .transform(({ enabled, ...rest }) => ({ enabled, intervalMs: rest.interval, threshold: rest.threshold }))
+  .describe('Whether the storage can be read.');
 
-const httpCheck = z.strictObject({
-  uri: httpUrl('Asked by HEAD.'),
-  headers: headers().optional(),
-  statuscode: integer('The healthy answer. Default: 200.', { min: 0, max: 999 }).optional(),
-  timeout: timeout(),
-  interval: interval(),
-  threshold: threshold(),
-});
+const fileCheck = z
+  .strictObject({
+    file: path('Unhealthy while this file exists.'),
+    interval,
+    threshold: withPositiveDefault(integer('Has no effect.', { min: 0 }), '1'),
+  })
+  .transform((raw) => ({ path: raw.file, intervalMs: raw.interval }));
 
-const tcpCheck = z.strictObject({
-  addr: matching('host:port to connect to.', {
-    pattern: /^(?:\[[^\]]+\]|[^:[\]\s]+):\d{1,5}$/,
-    expected: 'must be host:port',
-  }),
-  timeout: timeout(),
-  interval: interval(),
-  threshold: threshold(),
-});
+const httpCheck = z
+  .strictObject({
+    uri: httpUrl('Checked with `HEAD`.'),
+    headers: headers().describe('Sent with the check.').optional(),
+    statuscode: withPositiveDefault(integer('The healthy status.', { min: 0, max: 999 }), '200'),
+    timeout,
+    interval,
+    threshold,
+  })
+  .transform((raw) => ({
+    uri: raw.uri,
+    headers: joinValues(raw.headers ?? {}),
+    statusCode: raw.statuscode,
+    timeoutMs: raw.timeout,
+    intervalMs: raw.interval,
+    threshold: raw.threshold,
+  }));
 
-const fatal = (what: string) => bool(`Unhealthy and not ready ${what}. Default: false, it is only told.`).optional();
+const tcpCheck = z
+  .strictObject({
+    addr: matching('`host:port` to connect to.', {
+      pattern: /^(?:\[[^\]]+\]|[^:[\]\s]+):\d{1,5}$/,
+      expected: 'must be host:port',
+      format: 'address',
+    }),
+    timeout,
+    interval,
+    threshold,
+  })
+  .transform((raw) => ({
+    address: raw.addr,
+    timeoutMs: raw.timeout,
+    intervalMs: raw.interval,
+    threshold: raw.threshold,
+  }));
+
+const fatal = (what: string) => withDefault(bool(`Unhealthy ${what}. Otherwise that is only reported.`), 'false');
 
 const redisCheck = z
   .strictObject({
-    enabled: bool('Ask Redis by PING. Default: true, where there is a Redis.').optional(),
+    enabled: withDefault(bool('Check that Redis can be read and written, when there is one.'), 'true'),
     fatal: fatal('without Redis'),
-    interval: interval(),
-    threshold: threshold(),
+    interval,
+    threshold,
   })
+  .transform((raw) => ({
+    enabled: raw.enabled,
+    /** Fails the health of the service. */
+    fatal: raw.fatal,
+    intervalMs: raw.interval,
+    threshold: raw.threshold,
+  }))
   .describe('Whether Redis can be read and written.');
 
 const upstreamChecks = z
   .strictObject({
-    enabled: bool('Tell how the upstreams are. Default: true.').optional(),
-    fatal: fatal('while one of the upstreams cannot be asked'),
-    probe: bool('Ask each at every interval, by GET /v2/. Default: false, pulls alone tell.').optional(),
-    timeout: timeout(),
-    interval: interval(),
-    threshold: threshold(),
+    enabled: withDefault(bool('Report whether the upstreams are reachable, judging by recent pulls.'), 'true'),
+    fatal: fatal('while one of them is unreachable'),
+    probe: withDefault(bool('Request `GET /v2/` from each at every interval.'), 'false'),
+    timeout,
+    interval,
+    threshold,
   })
-  .describe('Whether the upstreams can be asked: their circuit breakers.');
+  .transform((raw) => ({
+    enabled: raw.enabled,
+    fatal: raw.fatal,
+    probe: raw.probe,
+    timeoutMs: raw.timeout,
+    intervalMs: raw.interval,
+    threshold: raw.threshold,
+  }))
+  .describe('Whether the upstreams are reachable: their circuit breakers.');
 
 export const health = z
   .strictObject({
-    storagedriver: z
-      .strictObject({
-        enabled: bool('Check that the storage can be read. Default: false.').optional(),
-        interval: interval(),
-        threshold: threshold(),
-      })
-      .optional(),
+    storagedriver: storageDriver.prefault({}),
     file: z.array(fileCheck).optional(),
     http: z.array(httpCheck).optional(),
     tcp: z.array(tcpCheck).optional(),
-    redis: redisCheck.optional(),
-    upstreams: upstreamChecks.optional(),
+    redis: redisCheck.prefault({}),
+    upstreams: upstreamChecks.prefault({}),
   })
-  .describe('What makes this service unhealthy: /debug/health, and 503 everywhere.');
+  .transform(({ storagedriver, file = [], http = [], tcp = [], redis, upstreams }) => ({
+    storageDriver: storagedriver,
+    files: file,
+    http,
+    tcp,
+    redis,
+    upstreams,
+  }))
+  .describe('When the service is unhealthy: /debug/health, and 503 everywhere.');
+
+export type HealthConfig = Immutable<z.output<typeof health>>;
+export type HttpHealthCheck = HealthConfig['http'][number];
+export type TcpHealthCheck = HealthConfig['tcp'][number];

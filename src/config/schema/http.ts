@@ -1,137 +1,140 @@
 import { z } from 'zod';
-import { CIPHER_SUITES } from '../cipher-suites.ts';
-import {
-  bool,
-  choice,
-  hosts,
-  httpUrl,
-  integer,
-  matching,
-  name,
-  network,
-  ownTimer,
-  secret,
-  size,
-  tcpAddress,
-  text,
-  timer,
-} from './scalar.ts';
+import type { Immutable } from '../immutable.ts';
+import { type Listen, parseHttpUrl, parseTcpAddress } from '../units.ts';
+import { hosts, httpUrl, network, tcpAddress } from './address.ts';
+import { otherwise, withDefault } from './defaults.ts';
+import { timer } from './duration.ts';
+import { headers } from './header.ts';
+import { limits } from './http-limits.ts';
+import { tls } from './http-tls.ts';
+import { bool } from './number.ts';
+import { choice, matching, secret, text } from './text.ts';
 
-const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
-
-const headerValue = () =>
-  matching('A value.', { pattern: /^[\t\x20-\x7e\x80-\xff]*$/, expected: 'must be text without line breaks' });
-
-/** Names and values that can be sent. RFC 9110, section 5. One value may stand without its list. */
-export const headers = () =>
-  z.record(
-    z.string().regex(TOKEN, 'is no name of a header'),
-    z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(headerValue())),
-  );
-
-const CLIENT_AUTH = [
-  'request-client-cert',
-  'require-any-client-cert',
-  'verify-client-cert-if-given',
-  'require-and-verify-client-cert',
-] as const;
-
-const letsEncrypt = z.strictObject({
-  cachefile: name("Directory for the account's key and the certificate.").optional(),
-  email: text('Given to the CA.').optional(),
-  hosts: z
-    .array(matching('A host.', { pattern: /^(?!-)[A-Za-z0-9.-]{1,253}$/, expected: 'must be the name of a host' }))
-    .describe('Names in the certificate.')
-    .optional(),
-  directoryurl: httpUrl("The directory of an ACME server. Default: Let's Encrypt's.").optional(),
-  directoryca: name('PEM file with the CA of that directory.').optional(),
-});
-
-const tls = z
+const prometheus = z
   .strictObject({
-    certificate: text('PEM file with the certificate and its chain.').optional(),
-    key: text('PEM file with the private key.').optional(),
-    clientcas: z
-      .array(name('A PEM file.'))
-      .describe('CAs of client certificates; turns client certificates on.')
-      .optional(),
-    clientauth: choice('Default: require-and-verify-client-cert.', CLIENT_AUTH).optional(),
-    minimumtls: choice('Default: tls1.2.', ['tls1.2', 'tls1.3']).optional(),
-    ciphersuites: z
-      .array(choice('A cipher suite of TLS 1.2, by its name in Go.', CIPHER_SUITES))
-      .describe('Cipher suites of TLS 1.2; those of TLS 1.3 are always on.')
-      .optional(),
-    letsencrypt: letsEncrypt.describe('Certificates by ACME.').optional(),
+    enabled: withDefault(bool('Serve metrics.'), 'false'),
+    path: withDefault(
+      matching('Path of the metrics.', { pattern: /^\/\S*$/, expected: 'must start with /', format: 'path' }),
+      '/metrics',
+    ),
   })
-  .describe('Serve HTTPS.');
+  .describe('Metrics for Prometheus.');
 
 const debug = z
   .strictObject({
-    addr: tcpAddress('Address of the debug server, such as localhost:5001.').optional(),
-    hosts: hosts('Names and addresses by which it is reached, beside its own and those of loopback.').optional(),
-    prometheus: z
-      .strictObject({
-        enabled: bool('Serve metrics. Default: false.').optional(),
-        path: matching('Default: /metrics.', { pattern: /^\/\S*$/, expected: 'must start with /' }).optional(),
-      })
-      .describe('Metrics for Prometheus.')
-      .optional(),
+    addr: tcpAddress(
+      'Address of the debug server: health, metrics, [`/debug/vars` and profiles](observability.md#debug-server). Only profiles need a token.',
+    ).optional(),
+    hosts: hosts(
+      'More names and addresses in `Host` under which it is served ([defaults](observability.md#who-gets-which-page)).',
+    ).optional(),
+    prometheus: prometheus.prefault({}),
   })
-  .describe('Health and metrics, on an address of their own.');
+  .transform(({ addr, hosts: more = [], prometheus: { enabled, path } }) =>
+    addr === undefined ? undefined : { listen: addr, hosts: more, prometheusPath: enabled ? path : undefined },
+  )
+  .describe('Health and metrics on a separate address.');
 
-const count = (description: string) => integer(`${description} 0: no limit.`, { min: 0 });
-
-const limits = z
-  .strictObject({
-    headertimeout: ownTimer('For the whole header of a request, and for a TLS handshake. Default: 60s.').optional(),
-    stalltimeout: ownTimer('Without a byte in the middle of a request or an answer. Default: 2m.').optional(),
-    idletimeout: ownTimer('Between two requests of a connection. Default: 75s.').optional(),
-    maxmanifestsize: size('Of a manifest that is pushed; 64MiB at most, and with 0. Default: 4MiB.').optional(),
-    maxblobsize: size('Of a blob that is pushed. 0: no limit. Default: 0.').optional(),
-    maxrequestsperclient: count('Requests of one client at the same time. Default: 1000.').optional(),
-    maxconnections: count('Connections. Default: 10000.').optional(),
-    maxconnectionsperclient: count('Connections of one address. Default: 2500.').optional(),
-  })
-  .describe('What clients may do at most.');
-
-const prefix = matching('Path before /v2/. Default: /.', {
+const prefix = matching('Path before `/v2/`; starts and ends with `/`.', {
   pattern: /^\/(?:[^\s?#]*\/)?$/,
   expected: 'must start and end with /',
+  format: 'path',
 });
 
-export const http = z
-  .strictObject({
-    addr: text(
-      'Address to listen on: :5000, 127.0.0.1:5000, [::1]:5000; a socket path with net: unix. Default: :5000.',
-    ).optional(),
-    net: choice('Default: tcp.', ['tcp', 'unix']).optional(),
-    host: httpUrl('How clients reach this service: https://registry.example.com.').optional(),
-    prefix: prefix.optional(),
-    secret: secret('Signs upload sessions.').optional(),
-    relativeurls: bool(
-      'Location headers without scheme and host. Default: unless host or a trusted proxy tells them.',
-    ).optional(),
-    trustedproxies: z
-      .array(network('An address, a network such as 10.0.0.0/8, or unix.'))
-      .describe('Whose Forwarded and X-Forwarded-* headers count. Default: nobody.')
-      .optional(),
-    draintimeout: timer('How long running answers may take after SIGTERM. Default: 30s; 0: not at all.').optional(),
-    draindelay: timer('How long requests are served on after SIGTERM while /readyz says 503. Default: 0.').optional(),
-    tls: tls.optional(),
-    headers: headers().describe('Added to every answer under /v2/.').optional(),
-    limits: limits.optional(),
-    socketmode: matching('Permissions of a unix socket, such as "0660".', {
-      pattern: /^0?[0-7]{3}$/,
-      expected: 'must be octal permissions such as "0660"',
-    }).optional(),
-    debug: debug.optional(),
-    http2: z
-      .strictObject({ disabled: bool('HTTP/1.1 only.').optional() })
-      .describe('HTTP/2 with TLS.')
-      .optional(),
-    h2c: z
-      .strictObject({ enabled: bool('HTTP/2 without TLS.').optional() })
-      .describe('HTTP/2 without TLS.')
-      .optional(),
-  })
-  .describe('How clients talk to this service.');
+const HEADERS_DESCRIPTION = [
+  'Added to every response below `/v2/`.',
+  'With `Access-Control-Allow-Origin`, preflights (`OPTIONS`) get 204 without credentials.',
+  'A header that is set here replaces the built-in one of `X-Content-Type-Options: nosniff`,',
+  "`Content-Security-Policy: default-src 'none'; sandbox` and `Content-Disposition`",
+  '([reasons](decisions/065-content-is-not-shown-by-browsers.md)).',
+].join(' ');
+
+const SECRET_DESCRIPTION = [
+  'Signs the URLs of uploads.',
+  'Set the same on all replicas, so that a push can continue at any of them; replicas that share Redis need none.',
+].join(' ');
+
+const RELATIVE_DESCRIPTION = '`true`: `Location` headers without scheme and host; `false`: always with both.';
+
+const socketMode = matching('Permissions of a unix socket, such as `"0660"`.', {
+  pattern: /^0?[0-7]{3}$/,
+  expected: 'must be octal permissions such as "0660"',
+  format: 'octal',
+});
+
+const keys = z.strictObject({
+  addr: withDefault(
+    text('Address to listen on: `:5000`, `127.0.0.1:5000`, `[::1]:5000`; a socket path with `net: unix`.'),
+    ':5000',
+  ),
+  net: withDefault(choice('Kind of address.', ['tcp', 'unix']), 'tcp'),
+  prefix: withDefault(prefix, '/'),
+  host: httpUrl(
+    'How clients reach the registry, such as `https://registry.example.com`; for `Location` headers.',
+  ).optional(),
+  trustedproxies: otherwise(
+    z
+      .array(network('An address, a network, or unix.'))
+      .describe(
+        'Addresses and networks (`10.0.0.0/8`, `fd00::1`; `unix` for a unix socket) whose `Forwarded` and `X-Forwarded-*` headers count.',
+      ),
+    'none',
+  ),
+  relativeurls: otherwise(bool(RELATIVE_DESCRIPTION), 'with both if `http.host` or a trusted proxy provides them'),
+  secret: otherwise(secret(SECRET_DESCRIPTION), 'random at startup'),
+  headers: headers().describe(HEADERS_DESCRIPTION).optional(),
+  draintimeout: withDefault(
+    timer("How long requests in progress may take after SIGTERM. `0`: they are cut, as with distribution's default."),
+    '30s',
+  ),
+  draindelay: withDefault(
+    timer('How long requests are still served after SIGTERM while `/readyz` returns 503; before `draintimeout`.'),
+    '0',
+  ),
+  tls: tls.prefault({}),
+  http2: z
+    .strictObject({ disabled: withDefault(bool('`true`: no HTTP/2 with TLS.'), 'false') })
+    .describe('HTTP/2 with TLS.')
+    .prefault({}),
+  h2c: z
+    .strictObject({
+      enabled: withDefault(bool('`true`: HTTP/2 without TLS as well, by prior knowledge.'), 'false'),
+    })
+    .describe('HTTP/2 without TLS.')
+    .prefault({}),
+  socketmode: otherwise(socketMode, 'from the umask'),
+  limits: limits.prefault({}),
+  debug: debug.prefault({}),
+});
+
+export const http = keys.transform(toHttp).describe('How clients connect to the registry.');
+
+function toHttp(raw: z.output<typeof keys>) {
+  return {
+    listen: toListen(raw),
+    prefix: raw.prefix,
+    host: raw.host === undefined ? undefined : parseHttpUrl(raw.host)?.origin,
+    relativeUrls: raw.relativeurls,
+    trustedProxies: raw.trustedproxies ?? [],
+    secret: raw.secret || undefined,
+    headers: raw.headers ?? {},
+    drainTimeoutMs: raw.draintimeout,
+    drainDelayMs: raw.draindelay,
+    tls: raw.tls,
+    /** With TLS, and without it by prior knowledge. */
+    http2: { secure: !raw.http2.disabled, cleartext: raw.h2c.enabled },
+    limits: raw.limits,
+    socketMode: raw.socketmode === undefined ? undefined : Number.parseInt(raw.socketmode, 8),
+    debug: raw.debug,
+  };
+}
+
+/** A wrong TCP address is reported by `findConflicts`. */
+function toListen({ addr, net }: Pick<z.output<typeof keys>, 'addr' | 'net'>): Listen {
+  if (net === 'unix') return { net, path: addr };
+  return parseTcpAddress(addr) ?? { net: 'tcp', host: undefined, port: 0 };
+}
+
+export type HttpConfig = Immutable<z.output<typeof http>>;
+export type TlsConfig = NonNullable<HttpConfig['tls']>;
+export type LetsEncryptConfig = NonNullable<TlsConfig['letsEncrypt']>;

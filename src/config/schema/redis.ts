@@ -1,59 +1,117 @@
 import { z } from 'zod';
-import { bool, duration, integer, name, ownTimer, secret, signedDuration, tcpAddress, text } from './scalar.ts';
-
-const pool = z.strictObject({
-  maxidle: integer('Idle connections.').optional(),
-  maxactive: integer('Connections.').optional(),
-  idletimeout: duration('Close an idle connection after.').optional(),
-});
+import type { Immutable } from '../immutable.ts';
+import type { TcpAddress } from '../units.ts';
+import { tcpAddress } from './address.ts';
+import { otherwise, withDefault, withPositiveDefault } from './defaults.ts';
+import { ownTimer, signedDuration } from './duration.ts';
+import { bool, integer } from './number.ts';
+import { unusedRedisKeys } from './redis-unused.ts';
+import { file, secret, text } from './text.ts';
 
 const tls = z
   .strictObject({
-    enabled: bool(
-      'Use TLS, with the public CAs where no others are named. Default: when one of the others is given.',
-    ).optional(),
-    certificate: text('PEM file with the client certificate.').optional(),
-    key: text('PEM file with its key.').optional(),
-    rootcas: z.array(name('A PEM file.')).describe('CAs to trust, instead of the public ones.').optional(),
+    enabled: otherwise(
+      bool('`true`: TLS with the public CAs, unless others are given; `false`: no TLS.'),
+      '`true` with any of the files below',
+    ),
+    certificate: file('PEM file with the client certificate.').optional(),
+    key: file('PEM file with its key.').optional(),
+    rootcas: z
+      .array(file('A PEM file.'))
+      .describe('PEM files with CAs to trust instead of the public ones.')
+      .optional(),
+  })
+  .transform(({ enabled, certificate, key, rootcas = [] }) => {
+    const isOn = enabled ?? (certificate !== undefined || key !== undefined || rootcas.length > 0);
+    if (!isOn) return undefined;
+    const hasPair = Boolean(certificate && key);
+    return {
+      certificateFile: hasPair ? certificate : undefined,
+      keyFile: hasPair ? key : undefined,
+      /** Empty for the public CAs. */
+      caFiles: rootcas,
+    };
   })
   .describe('TLS, to sentinels as well.');
 
-const integers = <const K extends string>(keys: readonly K[]) =>
-  sameType(keys, () => integer('Not honoured.').optional());
-const durations = <const K extends string>(keys: readonly K[]) =>
-  sameType(keys, () => signedDuration('Not honoured.').optional());
-const flags = <const K extends string>(keys: readonly K[]) => sameType(keys, () => bool('Not honoured.').optional());
+const keys = z.strictObject({
+  addrs: z
+    .array(tcpAddress('host:port'))
+    .describe('One server; with `mastername` the sentinels; several without it: nodes of a cluster.')
+    .optional(),
+  addr: tcpAddress('The server, in the format of version 2; use `addrs`.').meta({ deprecated: true }).optional(),
+  mastername: text("The sentinels' name of the master.").optional(),
+  sentinelusername: text('ACL user at the sentinels.').optional(),
+  sentinelpassword: secret('Password at the sentinels.').optional(),
+  username: text('ACL user.').optional(),
+  password: secret("Password of the ACL user, or the default user's.").optional(),
+  db: withDefault(integer('Number of the database. A cluster has only one.', { min: 0 }), '0'),
+  deadline: withDefault(ownTimer("Longest wait of a pull. A key of Layover's."), '20ms'),
+  readtimeout: withPositiveDefault(signedDuration('Longest wait when no client waits.'), '3s'),
+  dialtimeout: withPositiveDefault(signedDuration('Longest wait for a connection.'), '5s'),
+  tls: tls.prefault({}),
+  clientname: text("Name of Layover's connections in `CLIENT LIST`.").optional(),
+  identitysuffix: text('Appended to the name of the client library in `CLIENT LIST`.').optional(),
+  disableidentity: withDefault(bool('`true`: no name of the client library.'), 'false'),
+  protocol: withDefault(integer('Version of RESP. `2` for Redis before 6.'), '3'),
+  maxredirects: withPositiveDefault(integer('How often a command follows the slots of a cluster.'), '3'),
+  ...unusedRedisKeys,
+});
 
-function sameType<K extends string, T>(keys: readonly K[], create: () => T): Record<K, T> {
-  return Object.fromEntries(keys.map((key) => [key, create()])) as Record<K, T>;
+type Raw = z.output<typeof keys>;
+
+/** Undefined without an address, as in distribution. */
+export const redis = keys
+  .transform((raw) => {
+    const topology = toTopology(raw);
+    return topology && { topology, ...toConnection(raw) };
+  })
+  .describe('Redis, shared by several processes. It may be unavailable at any time.');
+
+function toConnection(raw: Raw) {
+  return {
+    username: raw.username || undefined,
+    password: raw.password || undefined,
+    /** Not on a cluster, which has only one. */
+    database: raw.db,
+    clientName: raw.clientname || undefined,
+    /** Appended to the library's name. Absent when no name is sent. */
+    identity: raw.disableidentity ? undefined : (raw.identitysuffix ?? ''),
+    /** Of RESP. */
+    protocol: raw.protocol === 2 ? (2 as const) : (3 as const),
+    tls: raw.tls,
+    connectTimeoutMs: raw.dialtimeout,
+    /** Longest wait for a reply when no client waits. */
+    readTimeoutMs: raw.readtimeout,
+    /** Longest wait for a reply when a client waits. */
+    deadlineMs: Math.min(raw.deadline, raw.readtimeout),
+    maxRedirects: raw.maxredirects,
+  };
 }
 
-export const redis = z
-  .strictObject({
-    addrs: z
-      .array(tcpAddress('host:port'))
-      .describe('The server; with mastername the sentinels; several without it: nodes of a cluster.')
-      .optional(),
-    addr: tcpAddress('Version 2: addrs.').optional(),
-    mastername: text('What the sentinels call the master.').optional(),
-    username: text('ACL user. Default: the default user.').optional(),
-    password: secret('Password of the user.').optional(),
-    sentinelusername: text('ACL user at the sentinels.').optional(),
-    sentinelpassword: secret('Password at the sentinels.').optional(),
-    db: integer('Number of the database. Default: 0.', { min: 0 }).optional(),
-    clientname: text('Name of our connections.').optional(),
-    protocol: integer('RESP version. Default: 3; 2 for Redis before 6.').optional(),
-    tls: tls.optional(),
-    dialtimeout: signedDuration('Longest time to connect. Default: 5s.').optional(),
-    readtimeout: signedDuration('Longest wait for an answer when no client waits. Default: 3s.').optional(),
-    deadline: ownTimer('Longest wait for an answer when a client waits. Default: 20ms.').optional(),
-    maxredirects: integer('How often a command follows the slots of a cluster. Default: 3.').optional(),
-    disableidentity: bool('Do not tell the server which library this is.').optional(),
-    identitysuffix: text('Added to the name of the library.').optional(),
-    pool: pool.optional(),
-    ...integers(['maxretries', 'poolsize', 'minidleconns', 'maxidleconns', 'maxactiveconns']),
-    ...durations(['minretrybackoff', 'maxretrybackoff', 'writetimeout', 'pooltimeout']),
-    ...durations(['connmaxidletime', 'connmaxlifetime']),
-    ...flags(['contexttimeoutenabled', 'poolfifo', 'readonly', 'routebylatency', 'routerandomly', 'unstableresp3']),
-  })
-  .describe('Redis, shared by several processes. It may be absent at any time.');
+function toTopology(raw: Raw) {
+  const addresses = (raw.addrs?.length ? raw.addrs : raw.addr ? [raw.addr] : []).map(toAddress);
+  const [first] = addresses;
+  if (first === undefined) return undefined;
+  if (raw.mastername) {
+    return {
+      kind: 'sentinel' as const,
+      sentinels: addresses,
+      masterName: raw.mastername,
+      /** At the sentinels. */
+      username: raw.sentinelusername || undefined,
+      password: raw.sentinelpassword || undefined,
+    };
+  }
+  return addresses.length > 1
+    ? { kind: 'cluster' as const, nodes: addresses }
+    : { kind: 'standalone' as const, address: first };
+}
+
+function toAddress({ host = 'localhost', port }: TcpAddress) {
+  return { host, port };
+}
+
+export type RedisConfig = NonNullable<Immutable<z.output<typeof redis>>>;
+export type RedisTlsConfig = NonNullable<RedisConfig['tls']>;
+export type RedisAddress = Readonly<ReturnType<typeof toAddress>>;

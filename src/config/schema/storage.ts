@@ -1,28 +1,24 @@
 import { z } from 'zod';
+import type { Immutable } from '../immutable.ts';
+import { otherwise, withDefault, withPositiveDefault } from './defaults.ts';
+import { ownDuration } from './duration.ts';
+import { bool, fraction, integer, size } from './number.ts';
+import { glob } from './pattern.ts';
 import { s3 } from './s3.ts';
-import {
-  bool,
-  choice,
-  duration,
-  fraction,
-  glob,
-  integer,
-  name,
-  ownDuration,
-  ownTimer,
-  size,
-  text,
-  timer,
-} from './scalar.ts';
+import { maintenance } from './storage-maintenance.ts';
+import { choice, path, text } from './text.ts';
 
-/** Drivers this version has. */
+/** Storage drivers of this version. */
 export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory', 's3', 's3aws'] as const;
 
-/** {@link SUPPORTED_DRIVERS} for people; s3aws is s3. */
-export const DRIVERS_IN_WORDS = 'filesystem, inmemory and s3';
+/** {@link SUPPORTED_DRIVERS} in messages; s3aws is s3. */
+export const DRIVERS_IN_WORDS = 'filesystem, inmemory or s3';
 
-/** Drivers distribution has, or had, and this version has not. */
+/** Current and former drivers of distribution that this version does not have. */
 export const UNSUPPORTED_DRIVERS = ['gcs', 'azure', 'oss', 'swift'] as const;
+
+/** Descriptors in memory when `blobdescriptorsize` is 0, which means "unlimited" to distribution. */
+const UNLIMITED_DESCRIPTORS = 1_000_000;
 
 const driverOptions = (driver: string) =>
   z.record(z.string(), z.unknown()).describe(`Options of the ${driver} driver.`);
@@ -30,13 +26,19 @@ const driverOptions = (driver: string) =>
 const drivers = {
   filesystem: z
     .strictObject({
-      rootdirectory: text('Directory that holds everything. Default: /var/lib/registry.').optional(),
-      maxthreads: integer('Operations at the same time.').optional(),
+      rootdirectory: withDefault(
+        text(
+          "Directory of all content, in distribution's layout below `docker/registry/v2`; Layover's own files are in `layover/`.",
+        ),
+        '/var/lib/registry',
+      ),
+      maxthreads: integer('Operations in progress.').optional(),
       useragent: text('Not used by this driver.').optional(),
     })
-    .describe('Files in a directory, laid out as distribution does.')
+    .transform(({ rootdirectory }) => ({ kind: 'filesystem' as const, rootDirectory: rootdirectory }))
+    .describe("Files in a directory, in distribution's layout.")
     .optional(),
-  inmemory: driverOptions('inmemory').describe('Everything is lost on exit; for trying things out.').optional(),
+  inmemory: driverOptions('inmemory').describe('For experiments; everything is lost on exit.').optional(),
   s3: s3.optional(),
   s3aws: s3.optional(),
   gcs: driverOptions('gcs').optional(),
@@ -45,91 +47,142 @@ const drivers = {
   swift: driverOptions('swift').optional(),
 };
 
-const cache = z.strictObject({
-  blobdescriptor: text('inmemory or redis.').optional(),
-  layerinfo: text('Deprecated: blobdescriptor.').optional(),
-  blobdescriptorsize: integer('Descriptors kept in memory.').optional(),
-});
-
-const garbageCollection = z
+const cache = z
   .strictObject({
-    enabled: bool('Collect from time to time. Default: false; the command works all the same.').optional(),
-    interval: ownTimer('From the end of one to the start of the next. Default: 24h.').optional(),
-    grace: ownDuration('Links younger than this stay, as their manifest may be on its way. Default: 1h.').optional(),
-    deleteuntagged: bool('Manifests that no tag leads to are garbage. Default: false.').optional(),
-    referrers: choice('What is attached to a manifest that stays. Default: keep.', ['keep', 'delete']).optional(),
+    blobdescriptor: otherwise(
+      text('`redis` or `inmemory`. `inmemory`: sizes of blobs are not shared.'),
+      '`redis` where [`redis`](#redis) is configured',
+    ),
+    layerinfo: text('Deprecated: use `blobdescriptor`.').meta({ deprecated: true }).optional(),
+    // Distribution has 10 000; these entries are small.
+    blobdescriptorsize: withPositiveDefault(
+      integer('Descriptors in memory, also in front of Redis. `0`: a million.').transform((given) =>
+        given === 0 ? UNLIMITED_DESCRIPTORS : given,
+      ),
+      '50000',
+    ),
   })
-  .describe('Remove what nobody needs, while everything goes on.');
+  .transform(({ blobdescriptor, layerinfo, blobdescriptorsize }) => ({
+    isShared: ((blobdescriptor || layerinfo) ?? 'redis') === 'redis',
+    maxEntries: blobdescriptorsize,
+  }))
+  .describe('Cache of the sizes of blobs.');
 
-const maintenance = z.strictObject({
-  garbagecollection: garbageCollection.optional(),
-  uploadpurging: z
-    .strictObject({
-      enabled: bool('Remove uploads that nobody finished. Default: true.').optional(),
-      age: duration('How old they have to be. Default: 168h.').optional(),
-      interval: timer('How often to look. Default: 24h.').optional(),
-      dryrun: bool('Only log how many there are. Default: false.').optional(),
-    })
-    .describe('What becomes of uploads that nobody finished.')
-    .optional(),
-  readonly: z
-    .strictObject({ enabled: bool('Refuse every write by clients. Default: false.').optional() })
-    .describe('Read-only mode.')
-    .optional(),
-});
-
-const quota = z.strictObject({
-  size: size('Evict the least recently used content above this size: 200GiB.').optional(),
-  low: fraction('Evict down to this share of the size. Default: 0.8.').optional(),
-  high: fraction('Evict when more than this share of the size is used. Default: 1.').optional(),
-  pins: z
-    .array(glob('A name with * and **, and optionally a tag.'))
-    .describe('Neither evicted nor expired.')
-    .optional(),
-});
+const quota = z
+  .strictObject({
+    size: otherwise(size('Evict the least recently used content above this size, such as `200GiB`.'), 'none'),
+    high: withDefault(fraction('Evict when more than this share of the size is used.'), '1'),
+    low: withDefault(fraction('Evict down to this share of the size.'), '0.8'),
+    pins: otherwise(
+      z
+        .array(glob('A glob over names, and optionally one over tags.'))
+        .describe('Protected from eviction and expiry, with or without a size: `docker.io/library/*:lts`.'),
+      'none',
+    ),
+  })
+  .transform(({ size: bytes, low, high, pins = [] }) => ({
+    limits: bytes === undefined ? undefined : { size: bytes, low: Math.min(low, high), high },
+    pins,
+  }))
+  .describe('Limit of the stored content.');
 
 const scrub = z
   .strictObject({
-    enabled: bool(
-      'Read all that is stored from time to time, and put aside what is damaged. Default: false.',
-    ).optional(),
-    interval: ownDuration('From the end of one to the start of the next. Default: 168h.').optional(),
-    rate: size('Bytes per second. Default: 50MB.').optional(),
+    enabled: withDefault(bool('Read everything at every interval, and quarantine damaged files.'), 'false'),
+    interval: withDefault(ownDuration('From the end of one scrub to the start of the next.'), '168h'),
+    rate: withPositiveDefault(size('Bytes per second.'), '50MB'),
   })
-  .describe('Look for damage before a client does.');
+  .transform(({ enabled, interval, rate }) => ({ enabled, intervalMs: interval, rate }))
+  .describe('Search for damaged content.');
 
 const index = z
   .strictObject({
-    location: choice('redis: one for all processes that share it. Default: redis where that is configured.', [
-      'redis',
-      'local',
-    ]).optional(),
-    directory: text(
-      'A local directory. Default: layover/index in the storage directory; else it is kept in memory.',
-    ).optional(),
+    location: otherwise(
+      choice('`redis`: one record of use for all processes that share it; `local`: a separate one for each.', [
+        'redis',
+        'local',
+      ]),
+      '`redis` where [`redis`](#redis) is configured; `local` with `storage.index.directory` or storage in memory',
+    ),
+    directory: otherwise(
+      text('Local directory for the record of use.'),
+      '`layover/index` in the storage directory; memory for drivers without one',
+    ),
   })
-  .describe('What was used when.');
+  .describe('The record of use.');
 
 const tier = z
   .strictObject({
-    size: size('Bytes that the copies may take. Default: 10GiB.').optional(),
-    directory: name('Where they lie; of one process alone.'),
+    size: withDefault(size('Total size of the copies.'), '10GiB'),
+    directory: path('Directory of the copies, used by one process only.'),
   })
-  .describe('Copies of hot blobs on a local disk, for storage that is far away.');
+  .transform((raw) => ({ maxBytes: raw.size, directory: raw.directory }))
+  .describe('Copies of hot blobs on a local disk, for remote storage.');
 
-export const storage = z
-  .strictObject({
-    ...drivers,
-    tag: z.strictObject({ concurrencylimit: integer('Tag links read at the same time.').optional() }).optional(),
-    delete: z
-      .strictObject({ enabled: bool('Clients can delete what was pushed. Default: false.').optional() })
-      .optional(),
-    redirect: z.strictObject({ disable: bool('Never redirect clients to the storage.').optional() }).optional(),
-    cache: cache.optional(),
-    maintenance: maintenance.optional(),
-    quota: quota.describe('How much may be stored.').optional(),
-    scrub: scrub.optional(),
-    index: index.optional(),
-    tier: tier.optional(),
+const keys = z.strictObject({
+  ...drivers,
+  tag: z.strictObject({ concurrencylimit: integer('Tag links read at the same time.').optional() }).optional(),
+  delete: z
+    .strictObject({
+      enabled: withDefault(
+        bool(
+          'Clients can delete tags, manifests and blobs of hosted repositories; see [registry.md](registry.md#deleting).',
+        ),
+        'false',
+      ),
+    })
+    .describe('Deletion by clients.')
+    .prefault({}),
+  redirect: z
+    .strictObject({
+      disable: otherwise(
+        bool('`true`: clients are not redirected to the storage for blobs.'),
+        '`false`; `true` with `storage.tier`',
+      ),
+    })
+    .describe('Redirects to storage that has URLs: S3, or the `redirect` middleware.')
+    .prefault({}),
+  cache: cache.prefault({}),
+  maintenance: maintenance.prefault({}),
+  quota: quota.prefault({}),
+  scrub: scrub.prefault({}),
+  index: index.prefault({}),
+  tier: tier.optional(),
+});
+
+type RawStorage = z.output<typeof keys>;
+
+export const storage = keys
+  .transform((raw) => {
+    const { cache: descriptors, delete: deletes, redirect, maintenance: jobs, quota: space, tier: copies } = raw;
+    return {
+      driver: toDriver(raw),
+      descriptors,
+      hasDeletes: deletes.enabled,
+      // An operator who configures a tier wants its copies used.
+      canRedirect: !(redirect.disable ?? copies !== undefined),
+      readOnly: jobs.readonly.enabled,
+      tier: copies,
+      quota: space.limits,
+      pins: space.pins,
+      scrub: raw.scrub,
+      uploadPurging: jobs.uploadpurging,
+      garbageCollection: jobs.garbagecollection,
+      indexLocation: toIndexLocation(raw),
+      indexDirectory: raw.index.directory,
+    };
   })
-  .describe('Where content is kept: exactly one driver, and what applies to all of them.');
+  .describe('Where content is stored: exactly one driver, and options of all drivers.');
+
+function toDriver({ filesystem, s3: bucket, s3aws }: RawStorage) {
+  return filesystem ?? bucket ?? s3aws ?? { kind: 'inmemory' as const };
+}
+
+/** Without Redis, `redis` has no effect. */
+function toIndexLocation({ index: { location, directory }, inmemory }: RawStorage): 'redis' | 'local' {
+  return location ?? (directory !== undefined || inmemory !== undefined ? 'local' : 'redis');
+}
+
+/** Without the parts that other sections decide. */
+export type StorageSection = z.output<typeof storage>;
+export type StorageDriverConfig = Immutable<StorageSection['driver']>;

@@ -1,15 +1,16 @@
 import { z } from 'zod';
-import { bool, text } from './scalar.ts';
+import { bool } from './number.ts';
 import { storageMiddleware } from './storage-middleware.ts';
+import { text } from './text.ts';
 
-// Sections of distribution, of version 2 and 3, that are read so that a file keeps working; support.ts says what is not honoured.
+// Sections of distribution's versions 2 and 3 that are accepted so that its files work. `support.ts` warns about ignored ones.
 
 const options = z.record(z.string(), z.unknown());
 
 const middlewares = z.array(
   z.strictObject({
     name: text('Name of the middleware.').optional(),
-    disabled: bool('Switch it off.').optional(),
+    disabled: bool('Turn it off.').optional(),
     options: options.optional(),
   }),
 );
@@ -20,7 +21,7 @@ export const middleware = z
     repository: middlewares.optional(),
     storage: storageMiddleware.optional(),
   })
-  .describe('Code put between the parts of distribution.');
+  .describe('Middleware; only that of the storage is supported.');
 
 export const reporting = options.describe('Removed in version 3 of distribution.');
 export const compatibility = options.describe('Removed in version 3 of distribution.');

@@ -1,37 +1,78 @@
 import { z } from 'zod';
-import { bool, choice, pattern, text } from './scalar.ts';
+import { otherwise, withDefault } from './defaults.ts';
+import { bool } from './number.ts';
+import { pattern } from './pattern.ts';
+import { choice, text } from './text.ts';
 
 const urls = z
   .strictObject({
-    allow: z.array(pattern('Searched for in the URL.')).describe('Default: any http or https URL.').optional(),
-    deny: z.array(pattern('Searched for in the URL.')).optional(),
+    allow: otherwise(
+      z
+        .array(pattern('Searched for in the URL.'))
+        .describe(
+          'Searched for in the `urls` of layers, one of which must match. Distribution allows none by default: `["^$"]`.',
+        ),
+      'any http or https URL',
+    ),
+    deny: otherwise(
+      z.array(pattern('Searched for in the URL.')).describe('The same, none of which may match.'),
+      'none',
+    ),
   })
-  .describe('Where layers that are not pushed may be fetched from.');
+  .describe('URLs of layers that are not pushed.');
 
-const indexes = z.strictObject({
-  platforms: choice('Entries of an index that have to be in the repository. Default: all.', [
-    'all',
-    'none',
-    'list',
-  ]).optional(),
-  platformlist: z
-    .array(z.strictObject({ architecture: text('amd64').optional(), os: text('linux').optional() }))
-    .describe('With platforms: list.')
-    .optional(),
+const platform = z.strictObject({
+  architecture: text('Such as `amd64`.').optional(),
+  os: text('Such as `linux`.').optional(),
 });
+
+const indexes = z
+  .strictObject({
+    platforms: withDefault(
+      choice('Entries of an image index that must be in the repository.', ['all', 'none', 'list']),
+      'all',
+    ),
+    platformlist: z.array(platform).describe('With `platforms: list`.').optional(),
+  })
+  .transform(({ platforms, platformlist = [] }) =>
+    platforms === 'list' ? platformlist.map(({ os, architecture }) => ({ os, architecture })) : platforms,
+  );
 
 export const validation = z
   .strictObject({
-    enabled: bool('Deprecated: disabled.').optional(),
-    disabled: bool('A manifest may name what is not in its repository. Default: false.').optional(),
-    manifests: z.strictObject({ urls: urls.optional(), indexes: indexes.optional() }).optional(),
+    enabled: bool('Deprecated; `true` beats `disabled`.').meta({ deprecated: true }).optional(),
+    disabled: withDefault(
+      bool('`true`: a manifest may refer to missing content (sparse images and indexes).'),
+      'false',
+    ),
+    manifests: z
+      .strictObject({ urls: urls.prefault({}), indexes: indexes.prefault({}) })
+      .describe('Checks of pushed manifests.')
+      .prefault({}),
   })
-  .describe('What a pushed manifest has to satisfy.');
+  .transform(
+    ({
+      enabled,
+      disabled,
+      manifests: {
+        urls: { allow = [], deny = [] },
+        indexes: platforms,
+      },
+    }) =>
+      // Like distribution: the deprecated key only ever turns it on.
+      enabled === true || !disabled ? { allow, deny, platforms } : undefined,
+  )
+  .describe('Checks of pushed manifests.');
 
 const classes = z
-  .array(choice('What the config of an image is for.', ['image', 'plugin']))
-  .describe('What may be pushed. Default: anything.');
+  .array(choice("A class of an image's config.", ['image', 'plugin']))
+  .describe("Allowed classes of an image's config; other images are `DENIED`.");
 
 export const policy = z
-  .strictObject({ repository: z.strictObject({ classes: classes.optional() }).optional() })
+  .strictObject({
+    repository: z
+      .strictObject({ classes: otherwise(classes, 'any') })
+      .describe('Classes of repositories.')
+      .prefault({}),
+  })
   .describe('Classes of repositories.');

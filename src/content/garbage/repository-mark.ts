@@ -141,7 +141,7 @@ function toNode({ references, subject }: Pick<ParsedManifest, 'references' | 'su
  * request.
  */
 async function isThere(driver: StorageDriver, repository: string, { digest, kind }: StoredLink): Promise<boolean> {
-  if (driver.staging.isFar) return true;
+  if (driver.staging.isRemote) return true;
   const path = kind === 'blob' ? layerLinkPath(repository, digest) : revisionLinkPath(repository, digest);
   return (await timeOf(driver, path)) !== undefined;
 }

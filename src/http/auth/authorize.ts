@@ -1,6 +1,6 @@
 import { type Access, CATALOG, covers } from '../../auth/access.ts';
 import type { Auth, Caller } from '../../auth/auth.ts';
-import { type Asked, splitCredentials } from '../../auth/authenticator.ts';
+import { type ChallengeContext, splitCredentials } from '../../auth/authenticator.ts';
 import { isKnown } from '../../auth/identity.ts';
 import { RegistryError } from '../../oci/errors.ts';
 import type { OciRequest } from '../../oci/request.ts';
@@ -103,7 +103,7 @@ export class Gate implements AccessGate {
   }
 
   /** RFC 9110, section 15.5.2. Without a challenge to send it is 403. */
-  #unauthorized({ req }: Exchange, accesses: readonly Access[], error: Asked['error']): RegistryError {
+  #unauthorized({ req }: Exchange, accesses: readonly Access[], error: ChallengeContext['error']): RegistryError {
     const { scheme } = splitCredentials(req.headers.authorization ?? '');
     const challenges = this.#options.auth.challenges({
       accesses,

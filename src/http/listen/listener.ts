@@ -66,9 +66,11 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     });
   }
   prepare(server, options, onStalled);
-  const url = await bind(server, options.fd === undefined ? http.listen : { net: 'fd', fd: options.fd }, {
-    scheme: tls ? 'https' : 'http',
-    mode: http.socketMode,
+  const address = options.fd === undefined ? http.listen : ({ net: 'fd', fd: options.fd } as const);
+  const binding = bind(server, address, { scheme: tls ? 'https' : 'http', mode: http.socketMode });
+  const url = await binding.catch((err: unknown) => {
+    secured?.stop();
+    throw err;
   });
   secured?.acme?.start();
   return {

@@ -1,5 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+
+import { filesVersion } from '../../files/watched-file.ts';
 
 /** PEM, with the chain. */
 export interface CertificatePair {
@@ -40,13 +42,4 @@ export function certificateFiles({
       return { cert, key: keyPem };
     },
   };
-}
-
-/** Changes when any of the files changes, appears or disappears. */
-export async function filesVersion(files: readonly string[]): Promise<string> {
-  const versions = files.map(async (file) => {
-    const found = await stat(file).catch(() => undefined);
-    return found ? `${found.ino}:${found.mtimeMs}:${found.size}` : 'absent';
-  });
-  return (await Promise.all(versions)).join();
 }

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { SecureContextOptions } from 'node:tls';
 
 import type { TlsConfig } from '../../config/config.ts';
-import { type CertificateSource, filesVersion } from './certificate-source.ts';
+import { filesVersion } from '../../files/watched-file.ts';
+import type { CertificateSource } from './certificate-source.ts';
 
 /** Reads certificate, key and client CAs. @throws the errors of the source, and when the file of a CA cannot be read */
 export async function loadTlsContext(tls: TlsConfig, source: CertificateSource): Promise<SecureContextOptions> {

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 
-import { RegistryError, toRegistryError } from '../../oci/errors.ts';
+import { type RegistryError, toRegistryError } from '../../oci/errors.ts';
 import { cutResponse, isGone } from '../listen/http2.ts';
 import { endEarly, hasLongRest } from '../listen/unread-body.ts';
 import type { Exchange } from './exchange.ts';

@@ -5,7 +5,7 @@ export interface BacklogLimits {
   readonly maxBytes: number;
 }
 
-/** What waits, in order, and what has to go when it is too much. Without I/O. */
+/** The waiting events in order, and the decision which ones to drop above a limit. Without I/O. */
 export class Backlog {
   readonly #limits: BacklogLimits;
   readonly #waiting = new Line();
@@ -21,7 +21,7 @@ export class Backlog {
     return this.#size;
   }
 
-  /** Adds it at the end. @returns what has to go for it, marked as gone: the oldest pulls, and when there are none the oldest of all */
+  /** Adds an event. @returns events dropped for it, marked as gone: the oldest pulls, or without pulls the oldest events */
   add(entry: QueueEntry): QueueEntry[] {
     this.#waiting.add(entry);
     if (entry.isPull) this.#pulls.add(entry);
@@ -37,13 +37,13 @@ export class Backlog {
     return evicted;
   }
 
-  /** Marks it as gone. @returns false when it was before */
+  /** Marks an event as gone. @returns false when it already was */
   remove(entry: QueueEntry): boolean {
     if (entry.isGone) return false;
     entry.isGone = true;
     this.#size--;
     this.#bytes -= entry.bytes;
-    if (entry.isPull) this.#pulls.first(); // lets go of it
+    if (entry.isPull) this.#pulls.first(); // removes it from the line
     return true;
   }
 
@@ -56,7 +56,7 @@ export class Backlog {
   }
 }
 
-/** Entries leave it in any order, mostly from the front, and are skipped once they are gone. */
+/** Entries are removed in any order, usually from the front, and skipped once they are gone. */
 class Line {
   #entries: QueueEntry[] = [];
   #head = 0;

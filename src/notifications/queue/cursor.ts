@@ -4,8 +4,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 const DIGITS = 16;
 
 /**
- * A number in a file: up to where everything is done. It is not synced: after a power cut some events are sent again, which
- * receivers have to expect anyway.
+ * A number in a file: all events up to it are done. It is not synced, so after a power failure some events are sent again, which receivers
+ * must expect anyway.
  */
 export class Cursor {
   readonly #path: string;
@@ -17,9 +17,9 @@ export class Cursor {
     this.#path = path;
   }
 
-  /** @returns 0 when there is none, or it can not be read */
+  /** @returns 0 when there is no file, or no number in it */
   async open(): Promise<number> {
-    // Not for appending, which would ignore where it is written to.
+    // Append mode would ignore the position of writes.
     const file = await open(this.#path, constants.O_RDWR | constants.O_CREAT, 0o600);
     this.#file = file;
     const text = await file.readFile('utf8');
@@ -27,13 +27,13 @@ export class Cursor {
     return this.#value;
   }
 
-  /** Written soon; several moves may be one write. */
+  /** Writes the number soon; several moves may share one write. */
   move(value: number): void {
     this.#value = value;
     this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
   }
 
-  /** In a new file of the same name. */
+  /** Continues in a new file of the same name. */
   async reopen(): Promise<void> {
     await this.close();
     const value = this.#value;
@@ -51,7 +51,7 @@ export class Cursor {
   async #write(): Promise<void> {
     for (let written = -1; written !== this.#value; ) {
       written = this.#value;
-      // A disk that takes nothing costs events sent twice, and nobody a push.
+      // When the disk fails, events are sent twice, but pushes continue.
       await this.#file?.write(String(written).padStart(DIGITS, '0'), 0).catch(() => {});
     }
   }

@@ -5,32 +5,32 @@ import { Cursor } from './cursor.ts';
 import { findRecords } from './record.ts';
 import { type QueueEntry, Segment } from './segment.ts';
 
-/** Bytes after which a new file is begun. */
+/** Size after which a new file is started. Bytes. */
 const SEGMENT_BYTES = 1024 * 1024;
 const SUFFIX = '.log';
 const DRAFT = '.draft';
 
-/** What an {@link EventLog} found when it was opened. */
+/** An {@link EventLog} and its events when it was opened. */
 export interface FoundLog {
   readonly log: EventLog;
   /** In order. */
   readonly entries: readonly QueueEntry[];
-  /** Greater than any that was ever given out and matters. */
+  /** Greater than any number in use. */
   readonly nextSequence: number;
 }
 
 /** Lines to be written together. */
 export interface Batch {
   readonly entries: readonly QueueEntry[];
-  /** Somebody waits until they are on disk. */
+  /** A caller waits until they are on disk. */
   readonly isDurable: boolean;
 }
 
 /**
- * The events of one queue on disk: files of lines, and one that says up to where everything is done.
+ * The events of one queue on disk: files of lines, and a cursor up to which all events are done.
  *
- * Only the last file is appended to. A file goes when nothing in it waits; neighbours in which little waits are made one, so
- * that the log takes about twice the space of what waits, and a file more.
+ * Lines are appended to the last file only. A file without waiting events is removed, and neighbours with few waiting events are merged.
+ * So the log takes about twice the space of the waiting events, plus one file.
  */
 export class EventLog {
   readonly #directory: string;
@@ -45,7 +45,7 @@ export class EventLog {
     this.#cursor = new Cursor(join(directory, 'done'));
   }
 
-  /** @throws when the directory can not be read or made */
+  /** @throws when the directory cannot be read or created */
   static async open(directory: string): Promise<FoundLog> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const log = new EventLog(directory);
@@ -62,7 +62,7 @@ export class EventLog {
     return { log, entries, nextSequence: last + 1 };
   }
 
-  /** Afterwards the entries know their place in a file. @throws what the disk says; a part may have been written then */
+  /** Sets the place of each entry. @throws the file system's error; a part may have been written then */
   async append({ entries, isDurable }: Batch): Promise<void> {
     const [first] = entries;
     if (!first) return;
@@ -73,7 +73,7 @@ export class EventLog {
       await segment.append(lines.length === 1 ? (lines[0] as Buffer) : Buffer.concat(lines), { isDurable });
       if (isDurable && !(await segment.isInPlace())) throw new LostDirectoryError();
     } catch (err) {
-      this.#active = undefined; // what is behind half a line would be lost with it
+      this.#active = undefined; // lines after a partial line would be lost with it
       if (segment.waiting.size === 0) await this.#drop([segment]).catch(() => {});
       throw err;
     }
@@ -85,7 +85,7 @@ export class EventLog {
     if (segment.bytes >= SEGMENT_BYTES) this.#active = undefined;
   }
 
-  /** Nothing is left to be done with the entry. */
+  /** The entry needs no more work. */
   release(entry: QueueEntry): void {
     if (Buffer.isBuffer(entry.place)) return;
     const { segment } = entry.place;
@@ -93,12 +93,12 @@ export class EventLog {
     if (segment !== this.#active && isSparse([segment])) this.#compacting ??= this.#compact();
   }
 
-  /** All before are done. */
+  /** All entries before this one are done. */
   doneBefore(sequence: number): void {
     this.#cursor.move(sequence - 1);
   }
 
-  /** Whatever was taken from us is no longer there to be read. @returns what is still ours */
+  /** Drops the files that another process took over. @returns the entries that are left */
   async forgetLost(entries: Iterable<QueueEntry>): Promise<QueueEntry[]> {
     const lost = new Set<Segment>();
     for (const segment of this.#segments.splice(0)) {
@@ -111,7 +111,7 @@ export class EventLog {
     return [...entries].filter(({ place }) => Buffer.isBuffer(place) || !lost.has(place.segment));
   }
 
-  /** @param options.isEmpty nothing waits: the directory goes */
+  /** @param options.isEmpty removes the directory */
   async close({ isEmpty }: { readonly isEmpty: boolean }): Promise<void> {
     await this.#compacting;
     await Promise.all(this.#segments.map((segment) => segment.close()));
@@ -124,7 +124,7 @@ export class EventLog {
     const segment = new Segment(path, file.length);
     const entries: QueueEntry[] = [];
     for (const { offset, ...record } of findRecords(file)) {
-      // A crash while files were made one leaves lines twice.
+      // A crash during a merge leaves lines twice.
       if (record.sequence <= (entries.at(-1)?.sequence ?? last)) continue;
       const entry: QueueEntry = { ...record, place: { segment, offset }, isGone: false };
       segment.hold(entry);
@@ -148,7 +148,7 @@ export class EventLog {
     return join(this.#directory, `${String(sequence).padStart(16, '0')}${SUFFIX}`);
   }
 
-  /** Removes empty files, and makes one of neighbours in which little waits. */
+  /** Removes files without waiting events, and merges neighbours with few of them. */
   async #compact(): Promise<void> {
     try {
       for (const run of this.#sparseRuns()) {
@@ -156,7 +156,7 @@ export class EventLog {
         else await this.#merge(run);
       }
     } catch {
-      // Everything is as it was, and takes room; the next event that is done gives another try.
+      // Nothing has changed except that space stays in use. The next finished event starts another attempt.
     } finally {
       this.#compacting = undefined;
     }
@@ -206,12 +206,12 @@ export class EventLog {
   }
 }
 
-/** Another process took the directory, as we did not show that we were alive. What was written to it may be read, or not. */
+/** Another process took over the directory because this one seemed to be dead. It may or may not read recent writes. */
 export class LostDirectoryError extends Error {
   override readonly name = 'LostDirectoryError';
 }
 
-/** Neighbours that fit into one file. */
+/** Runs of neighbours that fit into one file. */
 function runsOf(segments: readonly Segment[]): Segment[][] {
   const runs: Segment[][] = [];
   let bytes = 0;

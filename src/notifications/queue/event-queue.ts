@@ -1,24 +1,24 @@
 import { Backlog, type BacklogLimits } from './backlog.ts';
-import { EventLog, LostDirectoryError } from './event-log.ts';
+import { type Batch, EventLog, LostDirectoryError } from './event-log.ts';
 import { decodeRecord, encodeRecord } from './record.ts';
 import type { QueueEntry } from './segment.ts';
 
-/** Bytes that may wait to be written; beyond it pulls are dropped, as the disk is slower than they come. */
+/** Bytes that may wait to be written. Above it the disk is too slow, and events of pulls are dropped. */
 const MAX_UNWRITTEN_BYTES = 16 * 1024 * 1024;
 
 export interface QueueEvents {
-  /** Something was added (+) or is gone (-). */
+  /** Events were added (+) or removed (-). */
   pending(change: number): void;
-  /** A pull that nobody will be told of. */
+  /** The event of a pull was dropped. */
   pullDropped(): void;
-  /** There was no room, and no pulls to go for them. Resolves when they are kept elsewhere. */
+  /** The queue was full, and without events of pulls to drop. Resolves when these events are stored elsewhere. */
   evicted(events: readonly string[]): Promise<void>;
-  /** Once when it begins, and once when it is over. @param change.reason undefined: it is over */
+  /** Writing fails, or works again; once per change. @param change.reason absent when it works again */
   storageFailed(change: { readonly reason: string | undefined }): void;
 }
 
 export interface EventQueueOptions {
-  /** Undefined: in memory alone. */
+  /** Absent when the queue is in memory only. */
   readonly directory: string | undefined;
   readonly limits: BacklogLimits;
   readonly events: QueueEvents;
@@ -27,8 +27,8 @@ export interface EventQueueOptions {
 }
 
 /**
- * Events for one receiver, in order, that survive the process: what {@link append} has resolved for is on disk. Many that are appended at
- * the same time share one write and one sync.
+ * Events for one receiver, in order. They survive the process: when {@link append} resolves, the event is on disk. Events that are appended
+ * at the same time share one write and one sync.
  */
 export class EventQueue {
   readonly #options: EventQueueOptions;
@@ -39,7 +39,7 @@ export class EventQueue {
   #unwrittenBytes = 0;
   #written: { readonly resolve: () => void }[] = [];
   #writing: Promise<void> | undefined;
-  /** Out of the backlog, and not kept elsewhere yet. */
+  /** Removed from the backlog, but not stored elsewhere yet. */
   #evicted: readonly QueueEntry[] = [];
   #onArrival: (() => void) | undefined;
   #isFailing = false;
@@ -50,7 +50,7 @@ export class EventQueue {
     this.#log = log;
   }
 
-  /** With what an earlier process left. @throws when the directory can not be read or made */
+  /** Opens the queue with the events of an earlier process. @throws when the directory cannot be read or created */
   static async open(options: EventQueueOptions): Promise<EventQueue> {
     if (options.directory === undefined) return new EventQueue(options, undefined);
     const { log, entries, nextSequence } = await EventLog.open(options.directory);
@@ -60,13 +60,13 @@ export class EventQueue {
     return queue;
   }
 
-  /** How many wait, those being written included. */
+  /** Number of waiting events, including those being written. */
   get size(): number {
     return this.#backlog.size + this.#unwritten.length;
   }
 
   /**
-   * Never fails: what the disk does not take is kept in memory.
+   * Never fails: events that cannot be written are kept in memory.
    *
    * @param json an event, without line breaks
    * @returns resolves when the event is durable; for a pull at once
@@ -85,7 +85,7 @@ export class EventQueue {
     return written;
   }
 
-  /** The oldest, as soon as there is one. @throws the signal's reason */
+  /** The oldest event, as soon as there is one. @throws the signal's reason */
   async next(signal: AbortSignal): Promise<QueueEntry> {
     for (;;) {
       signal.throwIfAborted();
@@ -100,18 +100,18 @@ export class EventQueue {
     for (;;) {
       const { place } = entry;
       const line = Buffer.isBuffer(place) ? place : await place.segment.read(place.offset, entry.bytes);
-      // Files were made one in the meantime: it is elsewhere.
+      // Otherwise files were merged in the meantime, and its place has changed.
       if (entry.place === place) return decodeRecord(line);
     }
   }
 
-  /** Nothing is left to be done with it. */
+  /** Removes an event that needs no more work. */
   remove(entry: QueueEntry): void {
     if (!this.#backlog.remove(entry)) return;
     this.#forget(entry);
   }
 
-  /** What was appended is on disk. @param options.isRemoved the directory goes, if nothing waits */
+  /** Everything that was appended is then on disk. @param options.isRemoved removes the directory of an empty queue */
   async close({ isRemoved = false } = {}): Promise<void> {
     await this.#writing;
     await this.#log?.close({ isEmpty: isRemoved && this.size === 0 });
@@ -131,16 +131,16 @@ export class EventQueue {
       this.#unwritten = [];
       this.#written = [];
       this.#unwrittenBytes = 0;
-      await this.#write(entries, written.length > 0);
+      await this.#write({ entries, isDurable: written.length > 0 });
       for (const { resolve } of written) resolve();
       await this.#admit(entries);
     }
     this.#writing = undefined;
   }
 
-  async #write(entries: readonly QueueEntry[], isDurable: boolean): Promise<void> {
+  async #write({ entries, isDurable }: Batch): Promise<void> {
     if (!this.#log) return;
-    // Those that the disk did not take are before the new ones, on disk as well.
+    // Events that could not be written earlier come before the new ones, on disk as well.
     const held = this.#isFailing ? this.#backlog.entries().filter(({ place }) => Buffer.isBuffer(place)) : [];
     const batch = { entries: [...held, ...entries], isDurable: isDurable || held.length > 0 };
     try {

@@ -1,18 +1,18 @@
 import { crc32 } from 'node:zlib';
 
-/** One event as it lies in a file: a line of text, so that it can be read with a pager when something went wrong. */
+/** One event in a file. It is a line of text, so that an operator can read it. */
 export interface QueueRecord {
   /** Place in the order of the queue; grows by one, across files and restarts. */
   readonly sequence: number;
   /** Unix milliseconds. */
   readonly queuedAt: number;
-  /** Others go first when there is no room. */
+  /** Events of pulls are the first to be dropped from a full queue. */
   readonly isPull: boolean;
 }
 
-/** A record that was found in a file. */
+/** A record with its place in a file. */
 export interface FoundRecord extends QueueRecord {
-  /** Of the line in the file. */
+  /** Start of the line in the file. Bytes. */
   readonly offset: number;
   /** Bytes of the line, its end included. */
   readonly bytes: number;
@@ -21,7 +21,7 @@ export interface FoundRecord extends QueueRecord {
 const LINE_END = 0x0a;
 /** Checksum, sequence, time, kind. */
 const HEAD = /^([0-9a-f]{8}) (\d{1,16}) (\d{1,16}) ([pk]) /;
-/** Of the checksum and the space behind it. */
+/** Length of the checksum and the space after it. */
 const CHECKSUM_BYTES = 9;
 
 /** @param json without line breaks */
@@ -38,8 +38,8 @@ export function decodeRecord(line: Buffer): string | undefined {
 }
 
 /**
- * All whole records of a file, in its order. What is damaged is left out, be it a last line that a power cut tore or one in
- * the middle: lines stand for themselves.
+ * All complete records of a file, in order. Damaged lines are skipped, at the end (after a power failure) or in the middle: each line has its
+ * own checksum.
  */
 export function* findRecords(file: Buffer): Generator<FoundRecord> {
   for (let offset = 0; offset < file.length; ) {

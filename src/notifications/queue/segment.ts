@@ -2,13 +2,13 @@ import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 
 import type { QueueRecord } from './record.ts';
 
-/** An event that waits, as the queue remembers it. */
+/** A waiting event in the queue. */
 export interface QueueEntry extends QueueRecord {
-  /** Of its line. */
+  /** Size of its line. */
   readonly bytes: number;
-  /** Where its line is; a line in memory was not, or not yet, written. */
+  /** Where its line is. A line in memory has not been written. */
   place: Buffer | FilePlace;
-  /** Nothing is left to be done with it. */
+  /** It has been delivered, dropped or stored as a dead letter. */
   isGone: boolean;
 }
 
@@ -17,14 +17,14 @@ export interface FilePlace {
   readonly offset: number;
 }
 
-/** One file of a queue's log. It is appended to until it is full, and removed when nothing in it waits any more. */
+/** One file of a queue's log. Lines are appended until it is full. It is removed when no event in it is waiting. */
 export class Segment {
   #path: string;
-  /** What in it still waits. */
+  /** Its waiting events. */
   readonly waiting = new Set<QueueEntry>();
-  /** Of all that was written to it. */
+  /** Size of the file. */
   bytes: number;
-  /** Of {@link waiting}. */
+  /** Total size of {@link waiting}. */
   waitingBytes = 0;
   #file: FileHandle | undefined;
 
@@ -33,7 +33,7 @@ export class Segment {
     this.bytes = bytes;
   }
 
-  /** @throws when there is a file of that name */
+  /** @throws when a file of that name exists */
   static async create(path: string): Promise<Segment> {
     const segment = new Segment(path);
     segment.#file = await open(path, 'ax+', 0o600);
@@ -44,7 +44,7 @@ export class Segment {
     return this.#path;
   }
 
-  /** At its end; on disk, and not only in the system's memory, when `isDurable`. */
+  /** Appends lines, and syncs them to disk when `isDurable`. */
   async append(lines: Buffer, { isDurable }: { readonly isDurable: boolean }): Promise<void> {
     const file = await this.#opened();
     await file.appendFile(lines);
@@ -68,14 +68,14 @@ export class Segment {
     if (this.waiting.delete(entry)) this.waitingBytes -= entry.bytes;
   }
 
-  /** Whether the open file is still the one that its path names; not so when another process has taken the directory. */
+  /** Whether the path still names the open file; it does not after another process took over the directory. */
   async isInPlace(): Promise<boolean> {
     const file = await this.#opened();
-    const [ours, found] = await Promise.all([file.stat(), stat(this.#path).catch(() => undefined)]);
-    return found?.ino === ours.ino && found.dev === ours.dev;
+    const [opened, found] = await Promise.all([file.stat(), stat(this.#path).catch(() => undefined)]);
+    return found?.ino === opened.ino && found.dev === opened.dev;
   }
 
-  /** Replaces what is there. */
+  /** Replaces an existing file. */
   async rename(path: string): Promise<void> {
     await rename(this.#path, path);
     this.#path = path;
@@ -93,7 +93,7 @@ export class Segment {
   }
 
   async #opened(): Promise<FileHandle> {
-    // Two that ask at once get two files: the second is closed when it is not needed.
+    // Concurrent callers open two files: the second one is closed.
     if (this.#file) return this.#file;
     const file = await open(this.#path, 'r');
     if (this.#file === undefined) this.#file = file;

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 
 import type { Config } from '../../config/config.ts';
-import { also } from '../../notifications/combine-events.ts';
+import { combineEvents } from '../../notifications/combine-events.ts';
 import { createCacheEvents } from '../../notifications/cache-events.ts';
-import { Notifier, sourceOf } from '../../notifications/notifier.ts';
-import { SpoolLocks } from '../../locks/file-locks.ts';
+import type { Notifier } from '../../notifications/notifier.ts';
+import { FileLocks } from '../../locks/file-locks.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { VERSION } from '../../version.ts';
 
@@ -14,22 +14,27 @@ export interface NotifierParts {
   readonly telemetry: Telemetry;
 }
 
-/** Undefined when nobody is to be told anything. */
+/** @returns undefined without webhook endpoints */
 export async function createNotifier({ config, env, telemetry }: NotifierParts): Promise<Notifier | undefined> {
   if (!config.notifications) return undefined;
+  const { Notifier, sourceOf } = await import('../../notifications/notifier.ts');
   return Notifier.open({
     config: config.notifications,
     source: sourceOf(config.http),
     env,
     userAgent: `layover/${VERSION}`,
     events: telemetry.notifications,
-    createLocks: (directory) => new SpoolLocks(join(directory, '.locks')),
+    createLocks: (directory) => new FileLocks(join(directory, '.locks')),
     now: Date.now,
   });
 }
 
-/** What the cache does by itself is recorded, and told to others. */
-export function tellingOf(telemetry: Telemetry, notifier: Notifier): Telemetry {
-  const { cache, expiry } = createCacheEvents((action, target) => notifier.tellOfCache(action, target));
-  return { ...telemetry, cache: also(telemetry.cache, cache), expiry: also(telemetry.expiry, expiry) };
+/** The telemetry, with webhook events for fills, stale responses and removals. */
+export function withNotifications(telemetry: Telemetry, notifier: Notifier): Telemetry {
+  const { cache, housekeeping } = createCacheEvents((action, target) => notifier.notifyOfCache(action, target));
+  return {
+    ...telemetry,
+    cache: combineEvents(telemetry.cache, cache),
+    housekeeping: combineEvents(telemetry.housekeeping, housekeeping),
+  };
 }

@@ -11,9 +11,8 @@ import { createUploadSecrets, type UploadSecrets } from '../../hosted/upload-sec
 import type { PeerAccess } from '../../http/peers/peer-fills.ts';
 import type { RefreshResult } from '../../operations/cache-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
-import { type CachedContent, PullThroughRegistry } from '../../pull-through/pull-through.ts';
-import { PulledBlobs } from '../../pull-through/pulled-blobs.ts';
-import { PulledManifests } from '../../pull-through/pulled-manifests.ts';
+import { pullThrough } from '../../pull-through/create-pull-through.ts';
+import type { CachedContent, PullThroughRegistry } from '../../pull-through/pull-through.ts';
 import { Relay } from '../../pull-through/relay.ts';
 import type { UpstreamRoute } from '../../pull-through/router.ts';
 import type { TagEntries } from '../../pull-through/tag-entries.ts';
@@ -63,8 +62,8 @@ const MAX_SLOT_WAIT_MS = 5_000;
 export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Promise<Pulling> {
   const { opened, env, store, telemetry, redis } = parts;
   const upstreams = proxy.upstreams.map((config) => {
-    const follow = telemetry.tracing?.followUpstream;
-    const options = { config, env, events: telemetry.upstream, follow, version: VERSION };
+    const observe = telemetry.tracing?.followUpstream;
+    const options = { config, env, events: telemetry.upstream, observe, version: VERSION };
     return { config, upstream: opened.use(createUpstream(options)) };
   });
   const replicas = createReplicas(proxy.fills.advertise, parts);
@@ -123,19 +122,17 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
   const { upstream, store, content, tags, fills, offline, usage, cached, telemetry } = parts;
   const isAllowed = createNameFilter(config);
   const refusalOf = refuseNames(isAllowed, config.name);
-  const shared = { upstream, content, offline };
-  const registry = new PullThroughRegistry({
-    upstream,
-    manifests: new PulledManifests({ ...shared, tags, policy: config.tags, events: telemetry.cache, now: Date.now }),
-    blobs: new PulledBlobs({ ...shared, store, fills }),
-    cached,
+  const shared = { upstream, store, content, tags, offline };
+  const registry = pullThrough({
+    ...shared,
     storePrefix: config.storePrefix,
-    offline,
+    policy: config.tags,
+    cached,
+    fills,
+    events: telemetry.cache,
     onUsed: (repository, digest, kind, size) => usage.recorder.used(repository, digest, kind, size),
   });
-  const relay = config.passthrough
-    ? new Relay({ ...config, ...shared, refusalOf, store, tags, secrets: parts.secrets })
-    : undefined;
+  const relay = config.passthrough ? new Relay({ ...config, ...shared, refusalOf, secrets: parts.secrets }) : undefined;
   const { name, aliases, library, isDefault, anyNamespace, storePrefix } = config;
   const names = { name, aliases, library, isDefault, anyNamespace, storePrefix };
   return { route: { ...names, registry: allowNames(registry, refusalOf), relay, isAllowed }, registry, refusalOf };

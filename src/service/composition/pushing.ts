@@ -3,8 +3,6 @@ import { UploadPurging } from '../../content/upload-purging.ts';
 import { UploadStore } from '../../content/uploads.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { createPeerSecret } from '../../redis/peer-secret.ts';
-import { BlobMounts } from '../../hosted/blob-mounts.ts';
-import { HostedUploads } from '../../hosted/hosted-uploads.ts';
 import { limitUploads } from '../../filters/limit-uploads.ts';
 import { readOnly } from '../../filters/read-only.ts';
 import { HostedRegistry } from '../../hosted/hosted-registry.ts';
@@ -33,16 +31,16 @@ export function createHosted(
     telemetry.log.info({}, 'http.secret is not set: interrupted uploads resume only on this process');
   }
   const holders = async (digest: Digest) => (await usage.index.holders(digest)).map(({ repository }) => repository);
-  const uploads = new HostedUploads({
+  const stored = new HostedRegistry({
+    store,
+    content,
     uploads: new UploadStore(driver, (repository, digest, staged) => store.blobs.publish(repository, digest, staged)),
-    mounts: new BlobMounts({ blobs: store.blobs, holders }),
+    policy: push,
     secrets: createUploadSecrets({ configured: http.secret, shared: redis && createPeerSecret(redis) }),
-    onStored: (repository, digest, size) => content.blobStored(repository, digest, size),
-    now: Date.now,
+    holders,
   });
-  const stored = new HostedRegistry({ store, content, uploads, policy: push });
   const registry = storage.readOnly ? readOnly(stored) : limitUploads(stored, http.limits.maxBlobBytes);
-  return { registry, stored, close: () => uploads.close() };
+  return { registry, stored, close: () => stored.close() };
 }
 
 /** Whether there are names that clients can push to. Pushes that are forwarded to an upstream have sessions too. */
@@ -53,17 +51,17 @@ function acceptsPushes({ storage, proxy }: Config): boolean {
 
 /** Removes abandoned uploads; absent when they are kept. */
 export function createUploadPurging(
-  { storage: { uploadPurging, readOnly } }: Config,
+  { storage }: Config,
   driver: StorageDriver,
-  { expiry, log }: Telemetry,
+  { housekeeping, log }: Telemetry,
 ): UploadPurging | undefined {
-  if (!uploadPurging || readOnly) return undefined;
+  if (!storage.uploadPurging || storage.readOnly) return undefined;
   return new UploadPurging({
-    ...uploadPurging,
+    ...storage.uploadPurging,
     driver,
     now: Date.now,
     onPurged: ({ uploads, dryRun }) =>
       log.info({ uploads, dryrun: dryRun }, dryRun ? 'abandoned uploads found' : 'abandoned uploads removed'),
-    onFailed: (error) => expiry.housekeepingFailed({ task: 'uploadpurging', error }),
+    onFailed: (error) => housekeeping.housekeepingFailed({ task: 'uploadpurging', error }),
   });
 }

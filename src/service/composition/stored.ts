@@ -5,13 +5,13 @@ import { createContentStore } from '../../content/content-store.ts';
 import type { DamageListener } from '../../content/damage.ts';
 import { createManifestReader } from '../../content/manifest-files.ts';
 import { UnrecordedLinks } from '../../content/unrecorded-links.ts';
-import { createRedis } from '../../redis/connection.ts';
+import { createRedis } from '../../redis/create-redis.ts';
 import type { Redis } from '../../redis/redis.ts';
 import { openUsage } from '../../retention/create-housekeeping.ts';
 import { loadSchedulerState } from '../../retention/scheduler-state.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
 import { createStorage } from '../../storage/index.ts';
-import { measured } from '../../storage/measured.ts';
+import { withTiming } from '../../storage/timed-driver.ts';
 import { BufferPool } from '../../stream/buffer-pool.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from '../close-stack.ts';
@@ -30,7 +30,7 @@ export async function openStorage(config: Config, { telemetry, opened, openRedis
   const { readOnly, garbageCollection } = config.storage;
   const buffers = new BufferPool();
   const storage = opened.use(await createStorage(config.storage, { buffers, log: telemetry.log }));
-  const driver = measured(storage, (action) => telemetry.storageAction({ driver: storage.name, ...action }));
+  const driver = withTiming(storage, (action) => telemetry.storageAction({ driver: storage.name, ...action }));
   const redis = await openRedis();
   if (redis) opened.use(redis);
   const usage = await openUsage({
@@ -38,7 +38,7 @@ export async function openStorage(config: Config, { telemetry, opened, openRedis
     redis,
     notes: new UnrecordedLinks(driver),
     reader: createManifestReader(driver, onDamage),
-    events: telemetry.expiry,
+    events: telemetry.housekeeping,
     now: Date.now,
   });
   opened.use(usage.index);

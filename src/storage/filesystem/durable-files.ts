@@ -2,23 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { constants, copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { errorCode, orStorageError } from './file-errors.ts';
+import { errorCode, withStorageErrors } from './file-errors.ts';
 import type { TemporaryDirectories } from './temporary-directories.ts';
 
-/** Somebody may delete directories, or clear the temporary ones, while we put a file there. */
+/** Other processes may delete directories, or clear the temporary ones, during a write. */
 const MAX_TRIES = 5;
 
-/** Puts files into place so that they are seen whole or not at all, and survive a power cut once they are seen. */
+/** Writes files that become visible as a whole, and survive a power failure from then on. */
 export class DurableFiles {
   readonly #temporaries: TemporaryDirectories;
-  /** Directories being made, so that nobody relies on one that is not durable yet. */
+  /** Directories being created: no file may rely on one before it is durable. */
   readonly #making = new Map<string, Promise<void>>();
 
   constructor(temporaries: TemporaryDirectories) {
     this.#temporaries = temporaries;
   }
 
-  /** @throws {StorageFullError | StorageReadOnlyError} and then nothing is left behind */
+  /** @throws {StorageFullError | StorageReadOnlyError} after removing the temporary file */
   async write(target: string, bytes: Uint8Array): Promise<void> {
     await this.#publish(target, async (temporary) => {
       const file = await open(temporary, 'wx');
@@ -34,18 +34,18 @@ export class DurableFiles {
   /**
    * Moves a local file to `target`.
    *
-   * @throws {StorageFullError | StorageReadOnlyError} and then the local file is still there
+   * @throws {StorageFullError | StorageReadOnlyError} the local file then still exists
    */
   async adopt(localFile: string, target: string): Promise<void> {
-    await orStorageError(syncPath(localFile));
+    await withStorageErrors(syncPath(localFile));
     await this.move(localFile, target);
   }
 
   /**
-   * Renames, making the directories of `to`; copies a file to another file system, in one step for those who look. Fails with `ENOENT` when
-   * `from` is not there.
+   * Renames a file, creating the directories of `to`. Copies it when `to` is on another file system; the copy becomes visible
+   * as a whole. Fails with `ENOENT` when `from` does not exist.
    *
-   * @throws {StorageFullError | StorageReadOnlyError} and then `from` is still there
+   * @throws {StorageFullError | StorageReadOnlyError} `from` then still exists
    */
   async move(from: string, to: string): Promise<void> {
     try {
@@ -61,11 +61,11 @@ export class DurableFiles {
   }
 
   async #renameDurably(from: string, to: string): Promise<void> {
-    await orStorageError(this.#renameInto(from, to));
+    await withStorageErrors(this.#renameInto(from, to));
     await syncDirectory(dirname(to));
   }
 
-  /** With its parents, each durable in the one above. */
+  /** Creates a directory and its parents, each durable in the one above. */
   async makeDirectory(directory: string): Promise<void> {
     const making = this.#making.get(directory) ?? this.#make(directory);
     this.#making.set(directory, making);
@@ -78,7 +78,7 @@ export class DurableFiles {
 
   async #make(directory: string): Promise<void> {
     const parent = dirname(directory);
-    // It may be there already and not be durable yet.
+    // The parent may exist without being durable.
     await this.#making.get(parent);
     for (let tries = 1; ; tries++) {
       try {
@@ -100,14 +100,14 @@ export class DurableFiles {
       const directory = this.#temporaries.of(target);
       const temporary = join(directory, randomUUID());
       try {
-        await orStorageError(allDone([stage(temporary), this.makeDirectory(dirname(target))]));
+        await withStorageErrors(waitForAll([stage(temporary), this.makeDirectory(dirname(target))]));
         return await this.#renameDurably(temporary, target);
       } catch (err) {
         await rm(temporary, { force: true });
-        const isElsewhere = errorCode(err) === 'EXDEV' && (await this.#temporaries.learn(dirname(target)));
+        const isElsewhere = errorCode(err) === 'EXDEV' && (await this.#temporaries.addFileSystemOf(dirname(target)));
         if (isElsewhere) continue;
         if (errorCode(err) !== 'ENOENT' || tries === MAX_TRIES) throw err;
-        await orStorageError(this.makeDirectory(directory));
+        await withStorageErrors(this.makeDirectory(directory));
       }
     }
   }
@@ -125,13 +125,13 @@ export class DurableFiles {
   }
 }
 
-/** Waits for all, so that a disk can do them at once: each may be a wait for it. @throws what the first of them failed with */
-export async function allDone(works: readonly Promise<void>[]): Promise<void> {
+/** Waits for all operations, which the disk can do at the same time. @throws the error of the first one that failed */
+export async function waitForAll(works: readonly Promise<void>[]): Promise<void> {
   await Promise.allSettled(works);
   await Promise.all(works);
 }
 
-/** Resolves also when the directory has been deleted meanwhile: then there is nothing to keep. */
+/** Resolves also when the directory was deleted meanwhile: there is nothing to sync then. */
 async function syncDirectory(directory: string): Promise<void> {
   await syncPath(directory).catch((err: unknown) => {
     if (errorCode(err) !== 'ENOENT') throw err;

@@ -6,25 +6,29 @@ import {
   UnreadablePathError,
 } from '../driver.ts';
 
-/** The system's name of an error, such as `ENOENT`. */
+/** The system's error code, such as `ENOENT`. */
 export function errorCode(err: unknown): string | undefined {
   return (err as NodeJS.ErrnoException | undefined)?.code;
 }
 
-/** No room, no inodes, or over quota. */
+/** No space, no inodes, or over quota. */
 const FULL = new Set(['ENOSPC', 'EDQUOT']);
 
-/** A file system that is mounted read-only, and files that are another user's or immutable. */
+/** A read-only file system, and files that belong to another user or are immutable. */
 const READ_ONLY = new Set(['EROFS', 'EACCES', 'EPERM']);
 
-/** A disk or a network file system that fails, and links in a circle. */
+/** A failing disk or network file system, and circular links. */
 const FAILING = new Set(['EIO', 'ESTALE', 'ENXIO', 'ENODEV', 'ETIMEDOUT', 'EHOSTDOWN', 'EUCLEAN', 'ELOOP']);
 
-/** Not there, and could not be there: a name that is too long, or below a file. */
+/** The path does not exist, or cannot exist: its name is too long, or it is below a file. */
 const NOT_FOUND = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG']);
 
-/** @throws {StorageFullError | StorageReadOnlyError | StorageUnavailableError} when that is why `work`, which writes, failed */
-export async function orStorageError<T>(work: Promise<T>): Promise<T> {
+/**
+ * Translates the errors of a write.
+ *
+ * @throws {StorageFullError | StorageReadOnlyError | StorageUnavailableError} or the original error when it is none of these
+ */
+export async function withStorageErrors<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (err) {
@@ -35,17 +39,18 @@ export async function orStorageError<T>(work: Promise<T>): Promise<T> {
 function toStorageError(err: unknown): unknown {
   const code = errorCode(err) ?? '';
   const reason = err instanceof Error ? err.message : code;
-  if (FULL.has(code)) return new StorageFullError('no room left for content', { cause: err });
+  if (FULL.has(code)) return new StorageFullError('the storage is full', { cause: err });
   if (READ_ONLY.has(code)) return new StorageReadOnlyError(`the storage cannot be written: ${reason}`, { cause: err });
-  if (FAILING.has(code)) return new StorageUnavailableError(`the storage fails: ${reason}`, { cause: err });
+  if (FAILING.has(code)) return new StorageUnavailableError(`the storage is failing: ${reason}`, { cause: err });
   return err;
 }
 
 /**
- * @throws {PathNotFoundError} when that is why `work`, which reads, failed
- * @throws {UnreadablePathError}
+ * Translates the errors of a read.
+ *
+ * @throws {PathNotFoundError | UnreadablePathError} or the original error when it is none of these
  */
-export async function orNotFound<T>(driver: string, path: string, work: Promise<T>): Promise<T> {
+export async function withReadErrors<T>(driver: string, path: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (err) {
@@ -56,12 +61,12 @@ export async function orNotFound<T>(driver: string, path: string, work: Promise<
   }
 }
 
-/** The process may not write there, for whatever reason. */
+/** Whether a write failed because the process may not write. */
 export function isReadOnly(err: unknown): boolean {
   return READ_ONLY.has(errorCode(err) ?? '');
 }
 
-/** For `catch`: passes on every other error. */
-export function unlessNotFound(err: unknown): void {
+/** For `catch`: throws every other error. */
+export function ignoreNotFound(err: unknown): void {
   if (!NOT_FOUND.has(errorCode(err) ?? '')) throw err;
 }

@@ -30,7 +30,7 @@ import {
 } from '../driver.ts';
 import { FilesystemStaging } from './staging.ts';
 import { DurableFiles } from './durable-files.ts';
-import { errorCode, isReadOnly, orNotFound, orStorageError, unlessNotFound } from './file-errors.ts';
+import { errorCode, ignoreNotFound, isReadOnly, withReadErrors, withStorageErrors } from './file-errors.ts';
 import { findLoops } from './link-loops.ts';
 import { LargeListings } from './large-listings.ts';
 import type { StorageLog } from '../storage-log.ts';
@@ -38,19 +38,26 @@ import { removeAll, TemporaryDirectories } from './temporary-directories.ts';
 
 const NAME = 'filesystem';
 const MAX_REPORTED = 1_000;
-/** Parts of the root that are often on a disk of their own. */
+/** Directories below the root that are often on a separate disk. */
 const PARTS = ['docker/registry/v2/repositories', 'docker/registry/v2/blobs'];
 
+/** Options of {@link createFilesystemDriver}. */
 export interface FilesystemDriverOptions {
-  /** Made when missing. */
+  /** Created when missing. */
   readonly rootDirectory: string;
+  /** Memory for reads. */
   readonly buffers: BufferPool;
   readonly log?: StorageLog | undefined;
 }
 
 /**
- * Files under one directory, in which `layover/` is for files that are not content: `tmp` for small files
- * being written and `fills` for blobs being fetched. What an earlier process left in `tmp` is removed.
+ * A driver that stores files below one directory, in the layout of distribution.
+ *
+ * The directory `layover/` in it has files that are not content: `tmp` has small files being written, `fills` has blobs being
+ * fetched. Files that an earlier process left in `tmp` are removed. When the process may not write, the driver serves
+ * the stored files and has no {@link StorageDriver.spoolDirectory}.
+ *
+ * @throws {Error} of the system when the directory can be neither created nor read
  */
 export async function createFilesystemDriver(options: FilesystemDriverOptions): Promise<StorageDriver> {
   const rootDirectory = resolve(options.rootDirectory);
@@ -64,7 +71,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
       await access(directory, constants.W_OK);
     }
     await removeAll(temporaryDirectory);
-    for (const part of PARTS) await temporaries.learnIfElsewhere(join(rootDirectory, part));
+    for (const part of PARTS) await temporaries.addIfOtherFileSystem(join(rootDirectory, part));
   });
   return new FilesystemDriver({
     rootDirectory,
@@ -75,7 +82,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   });
 }
 
-/** @returns false when nothing can be written: stored content can still be served */
+/** @returns false when the process may not write, but can read stored content */
 async function prepare(rootDirectory: string, work: () => Promise<void>): Promise<boolean> {
   try {
     await work();
@@ -101,7 +108,7 @@ interface FilesystemParts {
 class FilesystemDriver implements StorageDriver {
   readonly name = NAME;
   readonly #parts: FilesystemParts;
-  /** Links that were reported: each is once. */
+  /** Links that were reported: each one is logged once. */
   readonly #loops = new Set<string>();
   readonly #listings = new LargeListings();
 
@@ -117,7 +124,7 @@ class FilesystemDriver implements StorageDriver {
   }
 
   async stat(path: string): Promise<FileInfo> {
-    const info = await orNotFound(NAME, path, stat(this.#local(path)));
+    const info = await withReadErrors(NAME, path, stat(this.#local(path)));
     const isDirectory = info.isDirectory();
     return { isDirectory, size: isDirectory ? 0 : info.size, modifiedAt: info.mtime };
   }
@@ -141,7 +148,7 @@ class FilesystemDriver implements StorageDriver {
 
   async writeSmall(path: string, bytes: Uint8Array, { volatile }: WriteOptions = {}): Promise<void> {
     const local = this.#localBelowRoot(path);
-    if (volatile) await orStorageError(writeFile(local, bytes));
+    if (volatile) await withStorageErrors(writeFile(local, bytes));
     else await this.#parts.files.write(local, bytes);
   }
 
@@ -155,11 +162,11 @@ class FilesystemDriver implements StorageDriver {
   }
 
   async #readNames(path: string, local: string): Promise<string[]> {
-    const entries = await orNotFound(NAME, path, readEntries(local));
+    const entries = await withReadErrors(NAME, path, readEntries(local));
     const loops = await findLoops(this.#parts.rootDirectory, local, entries);
     for (const name of loops) this.#reportLoop(join(local, name));
     const names = entries.map(({ name }) => name).filter((name) => !loops.has(name));
-    // What others put there under names that are no paths (`lost+found` is one, `Zone Identifier` is not) is not ours.
+    // Files of other programs may have names that are not valid in paths, such as `Zone Identifier`; these are left out.
     // Paths are ASCII, so this is code point order.
     return names.filter((name) => isPath(`/${name}`)).sort();
   }
@@ -168,25 +175,25 @@ class FilesystemDriver implements StorageDriver {
     const source = this.#localBelowRoot(from);
     const target = this.#localBelowRoot(to);
     await this.stat(from);
-    await orNotFound(NAME, from, this.#parts.files.move(source, target));
+    await withReadErrors(NAME, from, this.#parts.files.move(source, target));
   }
 
   async delete(path: string): Promise<void> {
     const local = this.#localBelowRoot(path);
     if (await removeFlat(local)) return;
-    // Retried when somebody writes into the directory at that moment.
-    const removing = rm(local, { recursive: true, force: true, maxRetries: 10, retryDelay: 5 }).catch(unlessNotFound);
-    await orStorageError(removing);
+    // Retries when another process writes into the directory at that moment.
+    const removing = rm(local, { recursive: true, force: true, maxRetries: 10, retryDelay: 5 }).catch(ignoreNotFound);
+    await withStorageErrors(removing);
   }
 
   async deleteEmpty(path: string): Promise<boolean> {
-    return await orStorageError(removeEmpty(this.#localBelowRoot(path)));
+    return await withStorageErrors(removeEmpty(this.#localBelowRoot(path)));
   }
 
   async isWritable(): Promise<boolean> {
     const parts = ['layover', ...PARTS].map((part) => access(join(this.#parts.rootDirectory, part), constants.W_OK));
-    const refused = await Promise.allSettled(parts);
-    return !refused.some((result) => result.status === 'rejected' && isReadOnly(result.reason));
+    const results = await Promise.allSettled(parts);
+    return !results.some((result) => result.status === 'rejected' && isReadOnly(result.reason));
   }
 
   async redirectUrl(): Promise<undefined> {
@@ -195,9 +202,9 @@ class FilesystemDriver implements StorageDriver {
 
   async close(): Promise<void> {}
 
-  /** Whoever calls closes the file. */
+  /** The caller closes the file. */
   async #openFile(path: string): Promise<{ file: FileHandle; size: number }> {
-    const file = await orNotFound(NAME, path, open(this.#local(path), 'r'));
+    const file = await withReadErrors(NAME, path, open(this.#local(path), 'r'));
     try {
       const info = await file.stat();
       if (!info.isFile()) throw new PathNotFoundError(NAME, path);
@@ -211,7 +218,7 @@ class FilesystemDriver implements StorageDriver {
   #reportLoop(link: string): void {
     if (this.#loops.has(link)) return;
     if (this.#loops.size < MAX_REPORTED) this.#loops.add(link);
-    this.#parts.log?.warn({ link }, 'storage: left out a link that leads back to a directory above it');
+    this.#parts.log?.warn({ link }, 'circular link ignored');
   }
 
   #local(path: string): string {
@@ -225,17 +232,17 @@ class FilesystemDriver implements StorageDriver {
   }
 }
 
-/** A link to a directory that is not there, such as one on a disk that is not mounted, is not a missing directory: there is content behind it. */
+/** A broken link, such as one to a disk that is not mounted, is not a missing directory: content is behind it. */
 async function readEntries(directory: string): Promise<Dirent[]> {
   try {
     return await readdir(directory, { withFileTypes: true });
   } catch (err) {
     const isLink = errorCode(err) === 'ENOENT' && (await lstat(directory).catch(() => undefined))?.isSymbolicLink();
-    throw isLink ? Object.assign(new Error(`${directory} is a link to nothing`), { code: 'ELOOP' }) : err;
+    throw isLink ? Object.assign(new Error(`${directory} is a broken link`), { code: 'ELOOP' }) : err;
   }
 }
 
-/** The quick way, for a directory that has only files in it. @returns false when it is not one; some of it may be gone */
+/** A fast path for a directory with only files in it. @returns false for any other; some of its files may be removed then */
 async function removeFlat(directory: string): Promise<boolean> {
   try {
     const names = await readdir(directory);
@@ -247,11 +254,11 @@ async function removeFlat(directory: string): Promise<boolean> {
   }
 }
 
-/** The innermost first, each by a call that fails when something is in it. @returns whether nothing is left */
+/** Removes the innermost directories first, with a call that fails for one that is not empty. @returns whether nothing is left */
 async function removeEmpty(directory: string): Promise<boolean> {
   if (await removeOne(directory)) return true;
-  const entries = await opendir(directory).catch(unlessNotFound);
-  // It is closed by the loop, also when that ends early: at the first file.
+  const entries = await opendir(directory).catch(ignoreNotFound);
+  // The loop closes the directory, also when it ends early at the first file.
   for await (const entry of entries ?? []) {
     if (!entry.isDirectory() || !(await removeEmpty(join(directory, entry.name)))) return false;
   }
@@ -265,7 +272,7 @@ async function removeOne(directory: string): Promise<boolean> {
   } catch (err) {
     const code = errorCode(err) ?? '';
     if (code === 'ENOENT') return true;
-    // POSIX allows either of two for a directory that is not empty; a mount point is in use.
+    // POSIX allows ENOTEMPTY and EEXIST for a directory that is not empty; a mount point is EBUSY.
     if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'ENOTDIR' || code === 'EBUSY') return false;
     throw err;
   }

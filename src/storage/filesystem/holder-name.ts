@@ -2,13 +2,13 @@ import { createHash, randomBytes } from 'node:crypto';
 
 import { hasEnded, THIS_PROCESS } from '../../locks/process-identity.ts';
 
-/** A holder that has not been heard of for this long is taken for dead. Milliseconds. */
+/** A holder without a heartbeat for this long counts as dead. Milliseconds. */
 const STALE_MS = 30_000;
 
 const PREFIX = 'held-';
 const NAME = /^held-([0-9a-f]{16})-(\d+)-(\d+(?:\.\d+)?)-[0-9a-f]+$/;
 
-/** A file name that says which process holds the file. No two are the same. */
+/** A unique file name that identifies this process as the holder of the file. */
 export function createHolderName(): string {
   const { pid, startedAt } = THIS_PROCESS;
   return `${PREFIX}${hashOf(THIS_PROCESS.space)}-${pid}-${startedAt}-${randomBytes(8).toString('hex')}`;
@@ -19,15 +19,18 @@ export function isHolderName(name: string): boolean {
 }
 
 /**
- * - `ended` is certain, `silent` is a guess: the holder may be a process that was stopped for a while, and go on.
+ * Whether the holder of a file is alive.
  *
- * @param heardOfAt when it last did something. Unix milliseconds
+ * @param lastActiveAt time of its last heartbeat or write. Unix milliseconds
+ * @param now Unix milliseconds
+ * @returns `ended` when that is certain; `silent` when it is likely: the process may be suspended, and continue later
  */
-export function stateOfHolder(name: string, heardOfAt: number, now: number): 'alive' | 'ended' | 'silent' {
+export function stateOfHolder(name: string, lastActiveAt: number, now: number): 'alive' | 'ended' | 'silent' {
   const [, space, pid, startedAt] = NAME.exec(name) ?? [];
-  const isNear = space === hashOf(THIS_PROCESS.space);
-  if (isNear && hasEnded({ space: THIS_PROCESS.space, pid: Number(pid), startedAt: Number(startedAt) })) return 'ended';
-  return now - heardOfAt > STALE_MS ? 'silent' : 'alive';
+  const isVisible = space === hashOf(THIS_PROCESS.space);
+  if (isVisible && hasEnded({ space: THIS_PROCESS.space, pid: Number(pid), startedAt: Number(startedAt) }))
+    return 'ended';
+  return now - lastActiveAt > STALE_MS ? 'silent' : 'alive';
 }
 
 function hashOf(space: string): string {

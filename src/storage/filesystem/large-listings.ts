@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 
-/** Smaller directories are read each time. Names. */
+/** Directories with fewer names are read each time. */
 const MIN_NAMES = 500;
-/** Of all listings together. */
+/** Total number of names of all listings. */
 const MAX_NAMES = 500_000;
-/** A directory that changed this shortly before it was read may have changed again within the same tick of its clock. Milliseconds. */
+/** A directory that changed less than this before it was read may change again within the same clock tick. Milliseconds. */
 const SETTLED_MS = 2_000;
 
 interface Listing {
@@ -13,18 +13,18 @@ interface Listing {
 }
 
 /**
- * Sorted names of large directories, for as long as the directory does not change: pages of a list of 10 000 tags read it once. Whether it
- * has changed is asked of the file system each time.
+ * Caches the sorted names of large directories while these do not change, so that the pages of a list of 10 000 tags read the
+ * directory once. Each call compares the directory's identity and change time with the cached listing.
  */
 export class LargeListings {
   /** In the order of their last use. */
-  readonly #known = new Map<string, Listing>();
+  readonly #listings = new Map<string, Listing>();
   #names = 0;
 
-  /** @param read the names, sorted */
+  /** @param read returns the sorted names */
   async list(directory: string, read: () => Promise<string[]>): Promise<readonly string[]> {
     const startedAt = Date.now();
-    const known = this.#known.get(directory);
+    const known = this.#listings.get(directory);
     if (!known) return this.#remember(directory, { names: await read(), startedAt });
     const version = await versionOf(directory);
     this.#forget(directory);
@@ -33,7 +33,7 @@ export class LargeListings {
     return known.names;
   }
 
-  /** Keeps a listing if nothing has changed since before it was read. */
+  /** Caches a listing when the directory did not change since before it was read. */
   async #remember(
     directory: string,
     { names, startedAt }: { readonly names: readonly string[]; readonly startedAt: number },
@@ -47,17 +47,17 @@ export class LargeListings {
   }
 
   #add(directory: string, listing: Listing): void {
-    for (const [oldest] of this.#known) {
+    for (const [oldest] of this.#listings) {
       if (this.#names + listing.names.length <= MAX_NAMES) break;
       this.#forget(oldest);
     }
-    this.#known.set(directory, listing);
+    this.#listings.set(directory, listing);
     this.#names += listing.names.length;
   }
 
   #forget(directory: string): void {
-    const listing = this.#known.get(directory);
-    if (listing && this.#known.delete(directory)) this.#names -= listing.names.length;
+    const listing = this.#listings.get(directory);
+    if (listing && this.#listings.delete(directory)) this.#names -= listing.names.length;
   }
 }
 

@@ -3,10 +3,10 @@ import { realpath } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 
 /**
- * The links in a directory that lead to a directory above it, by whatever way it was reached: who walks down would never come to an
- * end. Costs nothing where there are no links.
+ * Names of the links in a directory that lead to a directory above it: following them would never end. Does no I/O for a
+ * directory without links.
  *
- * @param root of the storage; what is above that counts as well
+ * @param root root directory of the storage; the directories above it count too
  */
 export async function findLoops(root: string, directory: string, entries: readonly Dirent[]): Promise<Set<string>> {
   const loops = new Set<string>();
@@ -19,7 +19,7 @@ export async function findLoops(root: string, directory: string, entries: readon
   return loops;
 }
 
-/** Of the directory itself, and of each above it up to the root. */
+/** Real paths of the directory and of each directory above it, up to the root. */
 async function realPathsAbove(root: string, directory: string): Promise<string[]> {
   const paths: string[] = [];
   for (let path = directory; ; path = dirname(path)) {

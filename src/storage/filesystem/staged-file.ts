@@ -2,35 +2,36 @@ import type { BigIntStats } from 'node:fs';
 import { type FileHandle, rename, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { allDone, type DurableFiles } from './durable-files.ts';
-import { errorCode, orStorageError } from './file-errors.ts';
+import { type DurableFiles, waitForAll } from './durable-files.ts';
+import { errorCode, withStorageErrors } from './file-errors.ts';
 import { type StagedFile, StagedFileHeldError } from '../staging.ts';
 
-/** How often a holder shows that it is alive. Milliseconds. */
+/** Interval between two heartbeats of a holder. Milliseconds. */
 const HEARTBEAT_MS = 5_000;
-/** Bytes read at once. */
+/** Bytes per read. */
 const READ_BYTES = 1024 * 1024;
-/** Bytes after which the disk is told to begin writing, so that the end is not a long wait. */
+/** Bytes between two syncs in the background, so that the last sync does not take long. */
 const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
 
 export interface FilesystemStagedFileOptions {
   readonly path: string;
-  /** Where the file lies when nobody holds it. */
+  /** Local path of the file while it is not held. */
   readonly place: string;
-  /** Where it lies meanwhile. */
+  /** Local path of the file while it is held. */
   readonly held: string;
-  /** What is in it now would survive a power cut. */
+  /** The present content would survive a power failure. */
   readonly isSynced: boolean;
   readonly file: FileHandle;
   readonly local: (path: string) => string;
   readonly files: DurableFiles;
 }
 
+/** A held file in {@link FilesystemStaging}. */
 export class FilesystemStagedFile implements StagedFile {
   readonly #options: FilesystemStagedFileOptions;
-  /** Of the file itself, whatever it is called. */
+  /** Identity of the file, independent of its name. */
   readonly #identity: string;
-  readonly #heart: NodeJS.Timeout;
+  readonly #heartbeat: NodeJS.Timeout;
   #kept: number;
   #size: number;
   #unsynced = 0;
@@ -47,9 +48,9 @@ export class FilesystemStagedFile implements StagedFile {
     this.#isSynced = options.isSynced;
     const beat = () => {
       const now = new Date();
-      utimes(options.held, now, now).catch(() => {}); // grows stale, which is the truth
+      utimes(options.held, now, now).catch(() => {}); // the file is lost, and its holder becomes stale
     };
-    this.#heart = setInterval(beat, HEARTBEAT_MS).unref();
+    this.#heartbeat = setInterval(beat, HEARTBEAT_MS).unref();
   }
 
   static async start(options: FilesystemStagedFileOptions): Promise<FilesystemStagedFile> {
@@ -79,7 +80,7 @@ export class FilesystemStagedFile implements StagedFile {
     for (let position = start; position < this.#kept; ) {
       const length = Math.min(buffer.length, this.#kept - position);
       const { bytesRead } = await this.#options.file.read(buffer, 0, length, position);
-      if (bytesRead === 0) throw new Error(`${this.#options.path} ends at ${position}, before what was kept of it`);
+      if (bytesRead === 0) throw new Error(`${this.#options.path} ends at ${position} of ${this.#kept} bytes`);
       position += bytesRead;
       yield buffer.subarray(0, bytesRead);
     }
@@ -88,7 +89,7 @@ export class FilesystemStagedFile implements StagedFile {
   async write(chunks: readonly Uint8Array[]): Promise<void> {
     const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     this.#isSynced = false;
-    const { bytesWritten } = await orStorageError(this.#options.file.writev([...chunks], this.#size));
+    const { bytesWritten } = await withStorageErrors(this.#options.file.writev([...chunks], this.#size));
     if (bytesWritten < length) await this.#writeRest(Buffer.concat(chunks).subarray(bytesWritten), bytesWritten);
     this.#size += length;
     this.#unsynced += length;
@@ -98,11 +99,11 @@ export class FilesystemStagedFile implements StagedFile {
   async keep(): Promise<void> {
     const { held, place, path } = this.#options;
     await this.#sync();
-    await orStorageError(rename(held, place)).catch((err: unknown) => {
+    await withStorageErrors(rename(held, place)).catch((err: unknown) => {
       throw errorCode(err) === 'ENOENT' ? new StagedFileHeldError(path) : err;
     });
     this.#kept = this.#size;
-    await this.#letGo();
+    await this.#close();
   }
 
   async release(): Promise<void> {
@@ -112,30 +113,30 @@ export class FilesystemStagedFile implements StagedFile {
       if (this.#size > this.#kept) await file.truncate(this.#kept);
       await rename(held, place);
     } catch {
-      // Taken over, deleted, or to be taken over when this process is gone.
+      // Another process has taken the file over, or deleted it, or can take it over later.
     }
-    await this.#letGo();
+    await this.#close();
   }
 
   async publish(path: string): Promise<void> {
     const { files, held, local } = this.#options;
     const target = local(path);
-    await allDone([this.#sync(), orStorageError(files.makeDirectory(dirname(target)))]);
+    await waitForAll([this.#sync(), withStorageErrors(files.makeDirectory(dirname(target)))]);
     await files.move(held, target);
-    await this.#letGo();
+    await this.#close();
   }
 
   async #writeRest(rest: Buffer, written: number): Promise<void> {
     for (let offset = 0; offset < rest.length; ) {
       const position = this.#size + written + offset;
       const writing = this.#options.file.write(rest, offset, rest.length - offset, position);
-      offset += (await orStorageError(writing)).bytesWritten;
+      offset += (await withStorageErrors(writing)).bytesWritten;
     }
   }
 
   #startSync(): void {
     this.#unsynced = 0;
-    // The system tells of bytes that could not be written once, and not again at the end.
+    // The system reports bytes that could not be written only once, and not again by the last sync.
     const failed = (err: unknown) => {
       this.#syncError ??= err instanceof Error ? err : new Error(String(err));
     };
@@ -145,14 +146,14 @@ export class FilesystemStagedFile implements StagedFile {
   async #sync(): Promise<void> {
     if (this.#isSynced) return;
     await this.#syncing;
-    if (this.#syncError) await orStorageError(Promise.reject(this.#syncError));
-    await orStorageError(this.#options.file.sync());
+    if (this.#syncError) await withStorageErrors(Promise.reject(this.#syncError));
+    await withStorageErrors(this.#options.file.sync());
     this.#isSynced = true;
   }
 
-  async #letGo(): Promise<void> {
+  async #close(): Promise<void> {
     this.#isHeld = false;
-    clearInterval(this.#heart);
+    clearInterval(this.#heartbeat);
     await this.#syncing;
     await this.#options.file.close();
   }

@@ -3,28 +3,28 @@ import { dirname, join } from 'node:path';
 
 import { PathNotFoundError } from '../driver.ts';
 import type { DurableFiles } from './durable-files.ts';
-import { errorCode, orNotFound, orStorageError } from './file-errors.ts';
+import { errorCode, withReadErrors, withStorageErrors } from './file-errors.ts';
 import { FilesystemStagedFile } from './staged-file.ts';
 import { createHolderName, isHolderName, stateOfHolder } from './holder-name.ts';
 import { type StagedFile, StagedFileHeldError, type StagingArea } from '../staging.ts';
 
 const NAME = 'filesystem';
-/** Looks that find nothing, in a row, until there is nothing: a file that is taken or let go meanwhile is at neither place. */
+/** Attempts before a file counts as missing: one that is being taken or released is briefly found under neither name. */
 const MAX_TRIES = 4;
 
 export interface FilesystemStagingOptions {
-  /** The local file of a path. @throws {InvalidPathError} */
+  /** Translates a path to a local one. @throws {InvalidPathError} */
   readonly local: (path: string) => string;
   readonly files: DurableFiles;
 }
 
 /**
- * To hold a file is to have renamed it: only one can. The name says who has it, so that the file of a process that was
- * killed can be told from one that is being written.
+ * A process holds a file by renaming it, which only one can do. The new name identifies the process, so that a file whose
+ * holder was killed can be distinguished from one that is being written.
  */
 export class FilesystemStaging implements StagingArea {
-  readonly minPieceBytes = 0;
-  readonly isFar = false;
+  readonly minChunkBytes = 0;
+  readonly isRemote = false;
   readonly #options: FilesystemStagingOptions;
 
   constructor(options: FilesystemStagingOptions) {
@@ -35,10 +35,10 @@ export class FilesystemStaging implements StagingArea {
     const local = this.#options.local(path);
     for (let tries = 1; ; tries++) {
       try {
-        await orStorageError(this.#makeDirectory(dirname(local)));
-        return await orStorageError(writeFile(local, '', { flag: 'wx' }));
+        await withStorageErrors(this.#makeDirectory(dirname(local)));
+        return await withStorageErrors(writeFile(local, '', { flag: 'wx' }));
       } catch (err) {
-        // Somebody removes directories in which nothing is.
+        // Another process may remove empty directories at the same time.
         if (errorCode(err) !== 'ENOENT' || tries === MAX_TRIES) throw err;
       }
     }
@@ -57,7 +57,7 @@ export class FilesystemStaging implements StagingArea {
   }
 
   hold(path: string): Promise<StagedFile> {
-    return orStorageError(this.#hold(path));
+    return withStorageErrors(this.#hold(path));
   }
 
   async #hold(path: string): Promise<StagedFile> {
@@ -68,13 +68,13 @@ export class FilesystemStaging implements StagingArea {
       const file = await open(held, 'r+');
       return await FilesystemStagedFile.start({ ...this.#options, path, place: local, held, file, isSynced: isKept });
     } catch (err) {
-      if (errorCode(err) === 'ENOENT') throw new PathNotFoundError(NAME, path); // deleted just now
+      if (errorCode(err) === 'ENOENT') throw new PathNotFoundError(NAME, path); // deleted meanwhile
       await renamed(held, local);
       throw err;
     }
   }
 
-  /** @returns false when it was taken from a process that has ended */
+  /** @returns false when the file was taken over from another process */
   async #take(path: string, held: string): Promise<boolean> {
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
       if (await renamed(this.#options.local(path), held)) return true;
@@ -86,7 +86,10 @@ export class FilesystemStaging implements StagingArea {
     throw new PathNotFoundError(NAME, path);
   }
 
-  /** Of a process that is dead, or may be: what the latter still writes is not to be seen, so its bytes are copied. */
+  /**
+   * Takes a file over from a process that has ended or seems to have. In the second case the file is copied, so that bytes
+   * which that process may still write have no effect.
+   */
   async #takeOver(path: string, { holder, held }: { holder: string; held: string }): Promise<void> {
     const theirs = join(dirname(held), holder);
     const info = await stat(theirs).catch(() => undefined);
@@ -96,7 +99,7 @@ export class FilesystemStaging implements StagingArea {
     if (!(await renamed(theirs, mine))) throw new StagedFileHeldError(path);
     if (state === 'ended') return;
     try {
-      await orStorageError(copyFile(mine, held));
+      await withStorageErrors(copyFile(mine, held));
     } catch (err) {
       await rm(held, { force: true });
       await renamed(mine, theirs);
@@ -106,11 +109,11 @@ export class FilesystemStaging implements StagingArea {
   }
 
   async #holders(path: string): Promise<string[]> {
-    const names = await orNotFound(NAME, path, readdir(dirname(this.#options.local(path))));
+    const names = await withReadErrors(NAME, path, readdir(dirname(this.#options.local(path))));
     return names.filter(isHolderName);
   }
 
-  /** Its parents durably, as content will rely on them; itself not. */
+  /** Creates the parents durably, because content will rely on them, but not the directory itself. */
   async #makeDirectory(directory: string): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
@@ -125,7 +128,7 @@ export class FilesystemStaging implements StagingArea {
   }
 }
 
-/** @returns false when there is nothing to rename */
+/** @returns false when `from` does not exist */
 async function renamed(from: string, to: string): Promise<boolean> {
   try {
     await rename(from, to);

@@ -2,38 +2,38 @@ import { randomUUID } from 'node:crypto';
 import { readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 
-/** Leading underscore: no name of a repository. */
+/** A leading underscore is not possible in the name of a repository. */
 const NAME = '_layover-tmp';
 
 /**
- * Where files are written before they are renamed to their place: on the file system of that place, as a rename works within one only.
- * Any directory below the root may be a mount point, or a link to another disk.
+ * Directories in which files are written before they are renamed to their place. They are on the file system of that place,
+ * because a rename works only within one. Any directory below the root may be a mount point or a link to another disk.
  */
 export class TemporaryDirectories {
   readonly #root: string;
-  readonly #own: string;
+  readonly #default: string;
   /** The topmost directories of other file systems below the root. */
   readonly #tops = new Set<string>();
 
-  /** @param own for everything that lies on the same file system as it does */
-  constructor(root: string, own: string) {
+  /** @param defaultDirectory for all targets on its own file system */
+  constructor(root: string, defaultDirectory: string) {
     this.#root = root;
-    this.#own = own;
+    this.#default = defaultDirectory;
   }
 
-  /** As far as it is known. */
+  /** The temporary directory for a target, according to the file systems found so far. */
   of(target: string): string {
     const tops = [...this.#tops].filter((top) => target.startsWith(top + sep));
     const innermost = tops.reduce((a, b) => (b.length > a.length ? b : a), '');
-    return innermost === '' ? this.#own : join(innermost, NAME);
+    return innermost === '' ? this.#default : join(innermost, NAME);
   }
 
   /**
-   * Finds the file system of a directory, which exists. Files that an earlier process left there half-written are removed.
+   * Adds the file system of an existing directory. Files that an earlier process left half-written are removed.
    *
-   * @returns whether {@link of} knows more than before
+   * @returns false when it was already known
    */
-  async learn(directory: string): Promise<boolean> {
+  async addFileSystemOf(directory: string): Promise<boolean> {
     let top = directory;
     while (top !== this.#root && (await canRename(top, dirname(top)))) top = dirname(top);
     if (this.#tops.has(top)) return false;
@@ -42,14 +42,14 @@ export class TemporaryDirectories {
     return true;
   }
 
-  /** As {@link learn}, for one that may be where the temporary files are anyway, or not be there. */
-  async learnIfElsewhere(directory: string): Promise<void> {
-    const isThere = await readdir(directory).then(Boolean, () => false);
-    if (isThere && !(await canRename(this.#own, directory))) await this.learn(directory);
+  /** Like {@link addFileSystemOf}, for a directory that may not exist, or be on the default directory's file system. */
+  async addIfOtherFileSystem(directory: string): Promise<void> {
+    const exists = await readdir(directory).then(Boolean, () => false);
+    if (exists && !(await canRename(this.#default, directory))) await this.addFileSystemOf(directory);
   }
 }
 
-/** A device number does not tell: between two mounts of one device a rename fails as well. */
+/** Tries it, because device numbers do not suffice: between two mounts of one device a rename fails too. */
 async function canRename(from: string, to: string): Promise<boolean> {
   const name = `${NAME}-${randomUUID()}`;
   try {
@@ -63,7 +63,7 @@ async function canRename(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** What an earlier process left. */
+/** Removes everything in a directory, which may not exist. */
 export async function removeAll(directory: string): Promise<void> {
   const leftovers = await readdir(directory).catch(() => []);
   await Promise.all(leftovers.map((name) => rm(join(directory, name), { recursive: true, force: true })));

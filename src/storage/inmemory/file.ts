@@ -1,4 +1,4 @@
-/** Never changed: a write replaces the whole file, so whoever opened it before reads on. */
+/** An immutable file: a write replaces it, so readers that opened it before can continue. */
 export class InmemoryFile {
   readonly size: number;
   readonly modifiedAt = new Date();
@@ -13,7 +13,7 @@ export class InmemoryFile {
     return this.#chunks;
   }
 
-  /** The chunks are joined by the first who asks. */
+  /** The first call joins the chunks. */
   get bytes(): Buffer {
     if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks)];
     return this.#chunks[0] as Buffer;

@@ -14,7 +14,7 @@ import { InmemoryStaging } from './staging.ts';
 
 const NAME = 'inmemory';
 
-/** Everything is gone with the process. For trying things out; there is no limit to what it takes. */
+/** A driver that stores files in memory, without a limit and until the process ends. For tests and trials. */
 export function createInmemoryDriver(): StorageDriver {
   return new InmemoryDriver();
 }
@@ -75,7 +75,7 @@ class InmemoryDriver implements StorageDriver {
     for (const path of [from, to]) checkPathBelowRoot(NAME, path);
     const entry = this.#get(from);
     if (to === from) return;
-    if (to.startsWith(`${from}/`)) throw new Error(`${NAME}: ${from} can not be moved into itself`);
+    if (to.startsWith(`${from}/`)) throw new Error(`${NAME}: ${from} cannot be moved into itself`);
     this.#put(to, entry);
     this.#remove(from);
   }
@@ -127,7 +127,7 @@ class InmemoryDriver implements StorageDriver {
     let directory = this.#root;
     for (const name of names) {
       const next = directory.entries.get(name) ?? newDirectory();
-      if (!isDirectory(next)) throw new Error(`${NAME}: ${path} lies below a file`);
+      if (!isDirectory(next)) throw new Error(`${NAME}: ${path} is below a file`);
       directory.entries.set(name, next);
       directory = next;
     }

@@ -1,7 +1,7 @@
 import { InmemoryFile } from './file.ts';
 import { type StagedFile, StagedFileHeldError, type StagingArea } from '../staging.ts';
 
-/** What staging needs of the driver. */
+/** The driver's files, as {@link InmemoryStaging} uses them. */
 export interface InmemoryFiles {
   /** @throws {PathNotFoundError} */
   get(path: string): InmemoryFile;
@@ -10,8 +10,8 @@ export interface InmemoryFiles {
 }
 
 export class InmemoryStaging implements StagingArea {
-  readonly minPieceBytes = 0;
-  readonly isFar = false;
+  readonly minChunkBytes = 0;
+  readonly isRemote = false;
   readonly #files: InmemoryFiles;
   readonly #held = new Set<string>();
 
@@ -31,14 +31,14 @@ export class InmemoryStaging implements StagingArea {
     const kept = this.#files.get(path);
     if (this.#held.has(path)) throw new StagedFileHeldError(path);
     this.#held.add(path);
-    return new InmemoryStagedFile(kept, { path, files: this.#files, onLetGo: () => this.#held.delete(path) });
+    return new InmemoryStagedFile(kept, { path, files: this.#files, onRelease: () => this.#held.delete(path) });
   }
 }
 
 interface InmemoryStagedFileOptions {
   readonly path: string;
   readonly files: InmemoryFiles;
-  readonly onLetGo: () => void;
+  readonly onRelease: () => void;
 }
 
 class InmemoryStagedFile implements StagedFile {
@@ -87,11 +87,11 @@ class InmemoryStagedFile implements StagedFile {
     files.get(path);
     files.put(path, new InmemoryFile(this.#chunks));
     this.#kept = this.#size;
-    this.#letGo();
+    this.#end();
   }
 
   async release(): Promise<void> {
-    this.#letGo();
+    this.#end();
   }
 
   async publish(path: string): Promise<void> {
@@ -99,11 +99,11 @@ class InmemoryStagedFile implements StagedFile {
     files.get(from);
     files.put(path, new InmemoryFile(this.#chunks));
     files.remove(from);
-    this.#letGo();
+    this.#end();
   }
 
-  #letGo(): void {
-    if (this.#isHeld) this.#options.onLetGo();
+  #end(): void {
+    if (this.#isHeld) this.#options.onRelease();
     this.#isHeld = false;
   }
 }

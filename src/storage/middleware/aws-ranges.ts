@@ -1,9 +1,9 @@
 import { BlockList, isIP } from 'node:net';
 
-/** Networks of AWS, as far as somebody asked for them. */
+/** A set of AWS networks. */
 export class AwsRanges {
   readonly #addresses: BlockList;
-  /** How many networks there are. */
+  /** Number of networks. */
   readonly size: number;
 
   constructor(networks: readonly Network[]) {
@@ -12,7 +12,7 @@ export class AwsRanges {
     for (const { address, bits, family } of networks) this.#addresses.addSubnet(address, bits, family);
   }
 
-  /** @param address IPv4 or IPv6; anything else is in none of them */
+  /** Whether a network contains the address. @param address IPv4 or IPv6; false for other text */
   has(address: string): boolean {
     const family = familyOf(address);
     return family !== undefined && this.#addresses.check(address, family);
@@ -26,17 +26,17 @@ interface Network {
 }
 
 /**
- * Reads the file in which AWS publishes its networks. One that is written in a way we do not know is left out.
+ * Parses the file in which AWS publishes its networks. Entries in an unknown format are left out.
  *
- * @param regions in lower case, such as `eu-central-1`; undefined: all of them
- * @throws {SyntaxError} when it is something else
+ * @param regions in lower case, such as `eu-central-1`. Absent: all regions
+ * @throws {SyntaxError} when it is not such a file
  * @see https://docs.aws.amazon.com/vpc/latest/userguide/aws-ip-syntax.html
  */
 export function parseAwsRanges(json: string, regions: readonly string[] | undefined): AwsRanges {
   const networks = new Map<string, Network>();
   for (const [text, region] of prefixesOf(JSON.parse(json))) {
     const network = regions?.includes(region.toLowerCase()) === false ? undefined : parseNetwork(text);
-    // Each is there once for every service that uses it.
+    // The file lists a network once for every service that uses it.
     if (network) networks.set(text, network);
   }
   return new AwsRanges([...networks.values()]);
@@ -46,12 +46,12 @@ function prefixesOf(file: unknown): [prefix: string, region: string][] {
   const { prefixes, ipv6_prefixes: ipv6Prefixes } = asRecord(file);
   if (!Array.isArray(prefixes) && !Array.isArray(ipv6Prefixes)) throw new SyntaxError('no list of networks');
   return [
-    ...listed(prefixes).map((entry) => [String(entry.ip_prefix), String(entry.region)] as [string, string]),
-    ...listed(ipv6Prefixes).map((entry) => [String(entry.ipv6_prefix), String(entry.region)] as [string, string]),
+    ...recordsOf(prefixes).map((entry) => [String(entry.ip_prefix), String(entry.region)] as [string, string]),
+    ...recordsOf(ipv6Prefixes).map((entry) => [String(entry.ipv6_prefix), String(entry.region)] as [string, string]),
   ];
 }
 
-function listed(value: unknown): Record<string, unknown>[] {
+function recordsOf(value: unknown): Record<string, unknown>[] {
   return Array.isArray(value) ? value.map(asRecord) : [];
 }
 

@@ -1,28 +1,29 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
-import type { AwsRangesConfig } from '../../config/config.ts';
 import type { StorageDriver } from '../driver.ts';
 import type { StorageLog } from '../storage-log.ts';
-import { PublishedRanges } from './published-ranges.ts';
-import { withRedirectUrl } from './wrapped.ts';
+import { type AwsRangesOptions, PublishedRanges } from './published-ranges.ts';
+import { withRedirectUrl } from './with-redirect-url.ts';
 
+/** Redirects clients to CloudFront. */
 export interface CloudFrontOptions {
   /** Ends with a slash. */
   readonly baseUrl: string;
   /** PEM file with an RSA key, PKCS #1 or #8. */
   readonly privateKeyFile: string;
   readonly keyPairId: string;
-  /** How long a URL is good. Milliseconds. */
+  /** How long a URL is valid. Milliseconds. */
   readonly durationMs: number;
-  /** Clients with these addresses stay with the driver's URLs; undefined: none do. */
-  readonly awsRanges: AwsRangesConfig | undefined;
+  /** Clients with these addresses get the driver's own URLs. Absent: no clients do. */
+  readonly awsRanges: AwsRangesOptions | undefined;
 }
 
 /**
- * Clients are sent to CloudFront, by URLs that are good for a while. Of drivers without objects the URLs stay as they are.
+ * Wraps a driver so that clients are redirected to CloudFront, with signed URLs of limited validity. Redirects of drivers
+ * without {@link StorageDriver.objectKey} do not change.
  *
- * @throws when the key cannot be read
+ * @throws {Error} when the key cannot be read
  */
 export async function cloudFrontStorage(
   driver: StorageDriver,
@@ -44,7 +45,7 @@ async function readPrivateKey(file: string): Promise<KeyObject> {
   try {
     return createPrivateKey(await readFile(file));
   } catch (err) {
-    const reason = err instanceof Error && 'code' in err ? String(err.code) : 'no private key';
+    const reason = err instanceof Error && 'code' in err ? String(err.code) : 'not a private key';
     throw new Error(`middleware.storage cloudfront: ${file} cannot be used (${reason})`, { cause: err });
   }
 }
@@ -56,14 +57,14 @@ interface Signer {
 }
 
 /**
- * A signed URL with a canned policy, which is: this URL, until then.
+ * A signed URL with a canned policy, which permits this URL until a point in time.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-creating-signed-url-canned-policy.html
  */
 function signUrl(url: string, { privateKey, keyPairId, expiresAt }: Signer): string {
   const expires = Math.floor(expiresAt.getTime() / 1000);
   const policy = `{"Statement":[{"Resource":"${url}","Condition":{"DateLessThan":{"AWS:EpochTime":${expires}}}}]}`;
-  // CloudFront verifies SHA-1, whatever else is thought of it.
+  // CloudFront requires SHA-1.
   const signature = sign('RSA-SHA1', Buffer.from(policy), privateKey).toString('base64');
   const query = `Expires=${expires}&Signature=${urlSafe(signature)}&Key-Pair-Id=${keyPairId}`;
   return `${url}${url.includes('?') ? '&' : '?'}${query}`;

@@ -1,42 +1,42 @@
 import type { S3Bucket, UploadRef } from './bucket.ts';
 import { statusOf } from './errors.ts';
 
-/** Between two looks. Milliseconds. */
+/** Interval between two scans. Milliseconds. */
 const INTERVAL_MS = 3_600_000;
-/** A push to distribution is continued by later requests, for as long as it likes; it removes its own. */
+/** A push to distribution may continue at any later time; distribution removes its abandoned uploads. */
 const UPLOADS_OF_DISTRIBUTION = /\/_uploads\/[^/]+\/data$/;
 
 export interface AbandonedUploadsOptions {
   readonly bucket: S3Bucket;
-  /** Of the keys that are ours. */
+  /** Prefix of the driver's keys. */
   readonly prefix: string;
   readonly abandonedAfterMs: number;
-  /** Ids of uploads of this process, which are not. */
+  /** Ids of this process's running uploads, which are kept. */
   readonly running: ReadonlySet<string>;
   readonly onRemoved: (count: number) => void;
-  /** A look failed; there will be another. */
+  /** Called when a scan fails; the next one follows at the usual time. */
   readonly onFailed: (err: unknown) => void;
 }
 
-/** Removes multipart uploads that nobody will finish; they are not seen, and cost money. Now and from time to time. */
+/** Removes abandoned multipart uploads, now and periodically. They are invisible, but are charged for. */
 export class AbandonedUploads {
   readonly #options: AbandonedUploadsOptions;
   readonly #timer: NodeJS.Timeout;
   #stopped = false;
-  #look: Promise<void>;
+  #scan: Promise<void>;
 
   constructor(options: AbandonedUploadsOptions) {
     this.#options = options;
-    this.#look = this.#removeAll();
+    this.#scan = this.#removeAll();
     this.#timer = setInterval(
       () => {
-        this.#look = this.#look.then(() => this.#removeAll());
+        this.#scan = this.#scan.then(() => this.#removeAll());
       },
       Math.min(INTERVAL_MS, Math.max(options.abandonedAfterMs, 1000)),
     ).unref();
   }
 
-  /** Does not wait for a look under way, which may be at a store that is gone. */
+  /** Does not wait for a running scan: the store may be unreachable. */
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
@@ -48,7 +48,7 @@ export class AbandonedUploads {
       let removed = 0;
       for await (const upload of this.#abandoned()) {
         if (this.#stopped) break;
-        await bucket.abortUpload(upload).catch(unlessGone);
+        await bucket.abortUpload(upload).catch(ignoreNotFound);
         removed++;
       }
       if (removed > 0) onRemoved(removed);
@@ -73,6 +73,6 @@ export class AbandonedUploads {
   }
 }
 
-function unlessGone(err: unknown): void {
+function ignoreNotFound(err: unknown): void {
   if (statusOf(err) !== 404) throw err;
 }

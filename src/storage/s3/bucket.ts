@@ -18,12 +18,12 @@ import {
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
 
-import type { S3Config } from '../../config/config.ts';
 import type { ByteRange } from '../../stream/byte-source.ts';
 import { statusOf } from './errors.ts';
+import type { S3Options } from './options.ts';
 import type { S3Sender, SignalOption } from './sender.ts';
 
-/** As distribution has it. */
+/** The same as in distribution. */
 const CONTENT_TYPE = 'application/octet-stream';
 
 export interface S3Object {
@@ -34,7 +34,7 @@ export interface S3Object {
 
 export interface S3Body extends S3Object {
   readonly body: Readable;
-  /** `Content-Range`; undefined when the answer is the whole object. */
+  /** `Content-Range`. Absent when the response has the whole object. */
   readonly contentRange: string | undefined;
 }
 
@@ -43,18 +43,18 @@ export interface UploadRef {
   readonly uploadId: string;
 }
 
-/** The requests we make of one bucket. Rejects with the SDK's errors. */
+/** The requests that the driver sends to its bucket. Rejects with the SDK's errors. */
 export class S3Bucket {
   readonly #sender: S3Sender;
-  readonly #config: S3Config;
+  readonly #options: S3Options;
 
-  constructor(sender: S3Sender, config: S3Config) {
+  constructor(sender: S3Sender, options: S3Options) {
     this.#sender = sender;
-    this.#config = config;
+    this.#options = options;
   }
 
   get name(): string {
-    return this.#config.bucket;
+    return this.#options.bucket;
   }
 
   async head(key: string): Promise<S3Object> {
@@ -62,13 +62,13 @@ export class S3Bucket {
       return await this.#head(key);
     } catch (err) {
       if (statusOf(err) !== 400 && statusOf(err) !== 403) throw err;
-      // The answer to a HEAD has no body that would say why. A GET is refused for the same reason, and says it.
+      // The response to a HEAD has no body with the reason. A GET fails for the same reason, and reports it.
       (await this.get(key)).body.destroy();
       return await this.#head(key);
     }
   }
 
-  /** Whoever calls reads the body to its end, or destroys it. */
+  /** The caller reads the body to its end, or destroys it. */
   async get(
     key: string,
     { range, etag, signal }: { range?: ByteRange; etag?: string | undefined } & SignalOption = {},
@@ -79,11 +79,11 @@ export class S3Bucket {
       ...(range && { Range: `bytes=${range.start}-${range.end - 1}` }),
       ...(etag !== undefined && { IfMatch: etag }),
     });
-    const answer = await this.#sender.send(command, key, { signal, promptly: true });
-    const body = answer.Body as unknown as Readable;
-    // It may break while nobody reads it; whoever reads it then is told.
+    const response = await this.#sender.send(command, key, { signal, promptly: true });
+    const body = response.Body as unknown as Readable;
+    // The body may fail before it is read; a later read then fails.
     body.on('error', () => {});
-    return { ...toObject(answer, answer.ContentLength), body, contentRange: answer.ContentRange };
+    return { ...toObject(response, response.ContentLength), body, contentRange: response.ContentRange };
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
@@ -103,7 +103,7 @@ export class S3Bucket {
     await this.#sender.send(new DeleteObjectCommand({ Bucket: this.name, Key: key }), key);
   }
 
-  /** @returns what could not be deleted */
+  /** @returns the objects that could not be deleted */
   async deleteMany(keys: readonly string[]): Promise<readonly { key: string; code: string }[]> {
     const Objects = keys.map((Key) => ({ Key }));
     const { Errors = [] } = await this.#sender.send(
@@ -144,11 +144,11 @@ export class S3Bucket {
       Bucket: this.name,
       Key: key,
       ...this.#attributes(),
-      // Parts are sent with theirs, and the store has to be told before.
-      ...(this.#config.checksums === 'when_supported' && { ChecksumAlgorithm: 'CRC32' as const }),
+      // Parts are sent with checksums, which the upload has to announce.
+      ...(this.#options.checksums !== 'when_required' && { ChecksumAlgorithm: 'CRC32' as const }),
     });
     const { UploadId } = await this.#sender.send(command, key);
-    if (UploadId === undefined) throw new Error('the store has not named the upload');
+    if (UploadId === undefined) throw new Error('the response has no id of the upload');
     return UploadId;
   }
 
@@ -182,7 +182,7 @@ export class S3Bucket {
     });
     const { CopyPartResult } = await this.#sender.send(command, key, { patient: true });
     const { ETag, ChecksumCRC32 } = CopyPartResult ?? {};
-    // Some stores give a part the checksum of its source, which is none when that was made of parts itself.
+    // Some stores return the checksum of the part's source, which is not a plain CRC32 when that was uploaded in parts.
     if (ChecksumCRC32?.includes('-')) return await this.#sendCopied({ key, uploadId }, { number, from, range });
     return { ETag, PartNumber: number, ...(ChecksumCRC32 !== undefined && { ChecksumCRC32 }) };
   }
@@ -224,13 +224,13 @@ export class S3Bucket {
 
   async #head(key: string): Promise<S3Object> {
     const command = new HeadObjectCommand({ Bucket: this.name, Key: key });
-    const answer = await this.#sender.send(command, key, { promptly: true });
-    return toObject(answer, answer.ContentLength);
+    const response = await this.#sender.send(command, key, { promptly: true });
+    return toObject(response, response.ContentLength);
   }
 
-  /** What every object of ours is given. */
+  /** Attributes of every object that the driver creates. */
   #attributes() {
-    const { encryption, storageClass, acl } = this.#config;
+    const { encryption, storageClass, acl } = this.#options;
     return {
       ContentType: CONTENT_TYPE,
       ...(acl !== undefined && { ACL: acl as 'private' }),
@@ -248,9 +248,9 @@ export class S3Bucket {
 }
 
 function toObject(
-  answer: { readonly ETag?: string | undefined; readonly LastModified?: Date | undefined },
+  response: { readonly ETag?: string | undefined; readonly LastModified?: Date | undefined },
   size: number | undefined,
 ): S3Object {
-  if (size === undefined) throw new Error('the store has not told the size');
-  return { size, etag: answer.ETag, modifiedAt: answer.LastModified ?? new Date(0) };
+  if (size === undefined) throw new Error('the response has no Content-Length');
+  return { size, etag: response.ETag, modifiedAt: response.LastModified ?? new Date(0) };
 }

@@ -3,52 +3,52 @@ import type { AgentOptions } from 'node:https';
 import { rootCertificates } from 'node:tls';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 
-import type { S3Config } from '../../config/config.ts';
+import type { S3Options } from './options.ts';
 
 /** Milliseconds. */
 const CONNECT_TIMEOUT_MS = 3_000;
 /** Without a byte in either direction. Milliseconds. */
 const IDLE_TIMEOUT_MS = 10_000;
-/** The same for requests that a store may answer only when it has put a large object together. Milliseconds. */
+/** For requests to which a store responds only when it has assembled a large object. Milliseconds. */
 const SLOW_IDLE_TIMEOUT_MS = 600_000;
 /**
- * Of one request, the first included. Between them the SDK waits longer each time, and longer still when it was told to slow
- * down; its adaptive mode would make every other request wait too, which may be for something else.
+ * Attempts of one request, including the first. The SDK's delays between them grow, and grow more after `SlowDown`. Its
+ * adaptive mode is not used: it would delay unrelated requests too.
  */
 const MAX_ATTEMPTS = 5;
-/** Every client that reads a blob has a connection; the SDK's default of 50 would make the next request wait for one of them. */
+/** Every client that reads a blob uses a connection; with the SDK's default of 50, the next request would have to wait. */
 const MAX_SOCKETS = 4_096;
-/** A signature needs one, and stores that have no regions take any. */
+/** Signatures require a region; stores without regions accept any. */
 const ANY_REGION = 'us-east-1';
 
-/** The SDK's client of a configuration. Reads the CA file; no other I/O. */
-export function createS3Client(config: S3Config): S3Client {
-  return new S3Client(clientConfig(config, config.endpoint, IDLE_TIMEOUT_MS));
+/** Creates the SDK's client. Reads the CA file; does no other I/O. */
+export function createS3Client(options: S3Options): S3Client {
+  return new S3Client(clientConfig(options, options.endpoint, IDLE_TIMEOUT_MS));
 }
 
-/** For requests whose answer takes as long as the object is large. */
-export function createPatientS3Client(config: S3Config): S3Client {
-  return new S3Client(clientConfig(config, config.endpoint, SLOW_IDLE_TIMEOUT_MS));
+/** Creates a client for requests whose response time grows with the size of the object. */
+export function createPatientS3Client(options: S3Options): S3Client {
+  return new S3Client(clientConfig(options, options.endpoint, SLOW_IDLE_TIMEOUT_MS));
 }
 
-/** The client that signs URLs for clients of ours, who may know the store by another name. */
-export function createSigningClient(config: S3Config): S3Client {
-  return new S3Client(clientConfig(config, config.redirectEndpoint ?? config.endpoint, IDLE_TIMEOUT_MS));
+/** Creates a client that signs URLs for the registry's clients, which may reach the store by another URL. */
+export function createSigningClient(options: S3Options): S3Client {
+  return new S3Client(clientConfig(options, options.redirectEndpoint ?? options.endpoint, IDLE_TIMEOUT_MS));
 }
 
-function clientConfig(config: S3Config, endpoint: string | undefined, socketTimeout: number): S3ClientConfig {
-  const { credentials, userAgent } = config;
-  const region = config.region ?? (endpoint === undefined ? undefined : ANY_REGION);
-  const checksums = config.checksums === 'when_required' ? 'WHEN_REQUIRED' : 'WHEN_SUPPORTED';
+function clientConfig(options: S3Options, endpoint: string | undefined, socketTimeout: number): S3ClientConfig {
+  const { credentials, userAgent } = options;
+  const region = options.region ?? (endpoint === undefined ? undefined : ANY_REGION);
+  const checksums = options.checksums === 'when_required' ? 'WHEN_REQUIRED' : 'WHEN_SUPPORTED';
   return {
     ...(region !== undefined && { region }),
     ...(endpoint !== undefined && { endpoint }),
     ...(credentials && { credentials }),
     ...(userAgent !== undefined && { customUserAgent: userAgent }),
-    forcePathStyle: config.forcePathStyle,
-    useAccelerateEndpoint: config.accelerate,
-    ...(config.dualStack && { useDualstackEndpoint: true }),
-    ...(config.fips && { useFipsEndpoint: true }),
+    forcePathStyle: options.forcePathStyle ?? false,
+    useAccelerateEndpoint: options.accelerate ?? false,
+    ...(options.dualStack && { useDualstackEndpoint: true }),
+    ...(options.fips && { useFipsEndpoint: true }),
     requestChecksumCalculation: checksums,
     responseChecksumValidation: checksums,
     retryMode: 'standard',
@@ -57,14 +57,14 @@ function clientConfig(config: S3Config, endpoint: string | undefined, socketTime
       connectionTimeout: CONNECT_TIMEOUT_MS,
       socketTimeout,
       httpAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
-      httpsAgent: { keepAlive: true, maxSockets: MAX_SOCKETS, ...tlsOptions(config) },
+      httpsAgent: { keepAlive: true, maxSockets: MAX_SOCKETS, ...tlsOptions(options) },
     },
   };
 }
 
-function tlsOptions({ tls: { caFile, insecure } }: S3Config): AgentOptions {
+function tlsOptions({ tls }: S3Options): AgentOptions {
   return {
-    ...(insecure && { rejectUnauthorized: false }),
-    ...(caFile !== undefined && { ca: [...rootCertificates, readFileSync(caFile, 'utf8')] }),
+    ...(tls?.insecure && { rejectUnauthorized: false }),
+    ...(tls?.caFile !== undefined && { ca: [...rootCertificates, readFileSync(tls.caFile, 'utf8')] }),
   };
 }

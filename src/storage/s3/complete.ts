@@ -1,9 +1,14 @@
 import type { CompletedPart } from '@aws-sdk/client-s3';
 
 import type { S3Bucket, UploadRef } from './bucket.ts';
-import { isNotFound } from './errors.ts';
+import { hasCode, isNotFound } from './errors.ts';
 
-/** Makes an object of its parts, in whichever order these are given. @param whole.size of the object, in bytes */
+/**
+ * Completes a multipart upload.
+ *
+ * @param object.parts in any order
+ * @param object.size of the object, in bytes
+ */
 export async function completeUpload(
   bucket: S3Bucket,
   ref: UploadRef,
@@ -13,8 +18,8 @@ export async function completeUpload(
   try {
     await bucket.completeUpload(ref, sorted);
   } catch (err) {
-    // The answer to an earlier attempt was lost on the way: then the upload is gone and the object is there.
-    if ((err as Error).name !== 'NoSuchUpload') throw err;
+    // When the response to an earlier attempt was lost, the upload no longer exists and the object does.
+    if (!hasCode(err, 'NoSuchUpload')) throw err;
     const found = await bucket.head(ref.key).catch((headErr: unknown) => {
       throw isNotFound(headErr) ? err : headErr;
     });

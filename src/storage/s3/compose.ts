@@ -1,27 +1,28 @@
 import type { CompletedPart } from '@aws-sdk/client-s3';
 
-import type { S3Config } from '../../config/config.ts';
 import type { ByteRange } from '../../stream/byte-source.ts';
-import type { PartBuffers } from './part-buffers.ts';
 import type { S3Bucket, UploadRef } from './bucket.ts';
 import { completeUpload } from './complete.ts';
 import { copyObject } from './copy.ts';
+import type { S3CopyLimits } from './options.ts';
+import type { PartBuffers } from './part-buffers.ts';
 import { S3Source } from './source.ts';
 
-/** S3's limits: of all parts but the last, and of their number. */
+/** S3's minimum for all parts except the last, and its limit for their number. */
 export const MIN_PART_BYTES = 5 * 1024 * 1024;
 const MAX_PARTS = 10_000;
 
-export interface StoredPiece {
+/** An object that becomes a part of a larger one. */
+export interface SourceObject {
   readonly key: string;
   /** Bytes, at least one. */
   readonly size: number;
 }
 
-/** Bytes of one of the pieces. */
-export interface PieceRange extends ByteRange {
-  /** Number of the piece, from 0. */
-  readonly piece: number;
+/** A range of one of the source objects. */
+export interface SourceRange extends ByteRange {
+  /** Index of the source object. */
+  readonly source: number;
 }
 
 export interface PartLimits {
@@ -32,41 +33,41 @@ export interface PartLimits {
 export interface ComposeOptions {
   readonly bucket: S3Bucket;
   readonly buffers: PartBuffers;
-  readonly limits: S3Config['copy'];
-  readonly pieces: readonly StoredPiece[];
+  readonly limits: S3CopyLimits;
+  readonly sources: readonly SourceObject[];
   readonly to: string;
 }
 
 /**
- * Makes one object of several, in the store itself: what is large enough is copied there, only small pieces pass through here. The target is
- * replaced as one step.
+ * Concatenates objects to a new one, which replaces the target atomically. The store copies ranges that are large enough for
+ * a part; only small ones pass through this process.
  */
 export async function composeObject(options: ComposeOptions): Promise<void> {
-  const { bucket, limits, pieces, to } = options;
-  const [only, ...others] = pieces;
+  const { bucket, limits, sources, to } = options;
+  const [only, ...others] = sources;
   if (!only) return await bucket.put(to, new Uint8Array());
   if (others.length === 0) return await copyObject(bucket, { from: only.key, to, size: only.size, limits });
   const ref = { key: to, uploadId: await bucket.startUpload(to) };
   try {
-    const size = pieces.reduce((sum, piece) => sum + piece.size, 0);
+    const size = sources.reduce((sum, source) => sum + source.size, 0);
     await completeUpload(bucket, ref, { parts: await makeParts(ref, options), size });
   } catch (err) {
-    await bucket.abortUpload(ref).catch(() => {}); // is removed as abandoned later
+    await bucket.abortUpload(ref).catch(() => {}); // it is removed later, as abandoned
     throw err;
   }
 }
 
-/** Which bytes go into which part; one of several ranges has to be read and sent. */
-export function planParts(sizes: readonly number[], { minBytes, maxBytes }: PartLimits): PieceRange[][] {
-  const parts: PieceRange[][] = [];
-  let current: PieceRange[] = [];
+/** The ranges of each part. The store can copy a part with one range; a part with several has to be read and sent. */
+export function planParts(sizes: readonly number[], { minBytes, maxBytes }: PartLimits): SourceRange[][] {
+  const parts: SourceRange[][] = [];
+  let current: SourceRange[] = [];
   let missing = minBytes;
-  for (const [piece, size] of sizes.entries()) {
+  for (const [source, size] of sizes.entries()) {
     for (let start = 0; start < size; ) {
       const left = size - start;
-      const isWhole = current.length === 0 && left >= minBytes;
-      const length = isWhole ? copiedAtOnce(left, { minBytes, maxBytes }) : Math.min(left, missing);
-      current.push({ piece, start, end: start + length });
+      const isCopied = current.length === 0 && left >= minBytes;
+      const length = isCopied ? copyLength(left, { minBytes, maxBytes }) : Math.min(left, missing);
+      current.push({ source, start, end: start + length });
       start += length;
       missing -= length;
       if (missing > 0) continue;
@@ -78,25 +79,25 @@ export function planParts(sizes: readonly number[], { minBytes, maxBytes }: Part
   return current.length === 0 ? parts : [...parts, current];
 }
 
-/** Never so many that too few are left. */
-function copiedAtOnce(left: number, { minBytes, maxBytes }: PartLimits): number {
+/** Leaves either nothing, or enough for another part. */
+function copyLength(left: number, { minBytes, maxBytes }: PartLimits): number {
   if (left <= maxBytes) return left;
   return Math.min(maxBytes, left - minBytes);
 }
 
 async function makeParts(ref: UploadRef, options: ComposeOptions): Promise<CompletedPart[]> {
-  const { pieces, limits } = options;
-  const sizes = pieces.map(({ size }) => size);
+  const { sources, limits } = options;
+  const sizes = sources.map(({ size }) => size);
   const total = sizes.reduce((sum, size) => sum + size, 0);
   const minBytes = Math.max(MIN_PART_BYTES, Math.ceil(total / (MAX_PARTS / 2)));
   const plan = planParts(sizes, { minBytes, maxBytes: Math.max(limits.chunkBytes, 2 * minBytes) });
   const parts: CompletedPart[] = [];
-  const left = plan.entries();
-  const makeOthers = async (): Promise<void> => {
-    for (const [i, ranges] of left) parts[i] = await makePart(ref, { ...options, number: i + 1, ranges });
+  const remaining = plan.entries();
+  const work = async (): Promise<void> => {
+    for (const [i, ranges] of remaining) parts[i] = await makePart(ref, { ...options, number: i + 1, ranges });
   };
-  const workers = Array.from({ length: Math.min(limits.maxConcurrent, plan.length) }, makeOthers);
-  // All of them, as a part that arrives after the upload was given up would stay.
+  const workers = Array.from({ length: Math.min(limits.maxConcurrent, plan.length) }, work);
+  // Waits for all: a part that arrives after the upload was aborted would remain in the store.
   await Promise.allSettled(workers);
   await Promise.all(workers);
   return parts;
@@ -104,10 +105,10 @@ async function makeParts(ref: UploadRef, options: ComposeOptions): Promise<Compl
 
 async function makePart(
   ref: UploadRef,
-  { bucket, buffers, pieces, number, ranges }: ComposeOptions & { number: number; ranges: readonly PieceRange[] },
+  { bucket, buffers, sources, number, ranges }: ComposeOptions & { number: number; ranges: readonly SourceRange[] },
 ): Promise<CompletedPart> {
   const [only, ...others] = ranges;
-  const keyOf = ({ piece }: PieceRange) => (pieces[piece] as StoredPiece).key;
+  const keyOf = ({ source }: SourceRange) => (sources[source] as SourceObject).key;
   const isLarge = only && only.end - only.start >= MIN_PART_BYTES;
   if (only && isLarge && others.length === 0) return bucket.copyPart(ref, { number, from: keyOf(only), range: only });
   const length = ranges.reduce((sum, { start, end }) => sum + end - start, 0);

@@ -1,7 +1,7 @@
 import type { CompletedPart } from '@aws-sdk/client-s3';
 
-import type { S3Config } from '../../config/config.ts';
 import type { S3Bucket, UploadRef } from './bucket.ts';
+import type { S3CopyLimits } from './options.ts';
 
 /** S3's limit. */
 const MAX_PARTS = 10_000;
@@ -11,10 +11,10 @@ export interface CopyOptions {
   readonly to: string;
   /** Bytes. */
   readonly size: number;
-  readonly limits: S3Config['copy'];
+  readonly limits: S3CopyLimits;
 }
 
-/** Copies an object within the bucket; a large one in parts, several at a time. The target is replaced as one step. */
+/** Copies an object within the bucket, a large one in several parts at a time. Replaces the target atomically. */
 export async function copyObject(bucket: S3Bucket, { from, to, size, limits }: CopyOptions): Promise<void> {
   if (size === 0 || size <= limits.thresholdBytes) {
     await bucket.copy(from, to);
@@ -24,7 +24,7 @@ export async function copyObject(bucket: S3Bucket, { from, to, size, limits }: C
   try {
     await bucket.completeUpload(ref, await copyParts(bucket, ref, { from, to, size, limits }));
   } catch (err) {
-    await bucket.abortUpload(ref).catch(() => {}); // is removed as abandoned later
+    await bucket.abortUpload(ref).catch(() => {}); // it is removed later, as abandoned
     throw err;
   }
 }
@@ -38,7 +38,7 @@ async function copyParts(
   const parts: CompletedPart[] = [];
   const partCount = Math.ceil(size / partBytes);
   let next = 1;
-  const copyOthers = async (): Promise<void> => {
+  const work = async (): Promise<void> => {
     while (next <= partCount) {
       const number = next++;
       const start = (number - 1) * partBytes;
@@ -49,8 +49,8 @@ async function copyParts(
       });
     }
   };
-  const workers = Array.from({ length: Math.min(limits.maxConcurrent, partCount) }, copyOthers);
-  // All of them, as a part that arrives after the upload was given up would stay.
+  const workers = Array.from({ length: Math.min(limits.maxConcurrent, partCount) }, work);
+  // Waits for all: a part that arrives after the upload was aborted would remain in the store.
   await Promise.allSettled(workers);
   await Promise.all(workers);
   return parts;

@@ -3,12 +3,12 @@ import { isNotFound, statusOf } from './errors.ts';
 
 /** S3's limit for one request. */
 const MAX_KEYS = 1000;
-/** Of single deletes. */
+/** Requests for single objects at the same time. */
 const MAX_CONCURRENT = 16;
 
 /**
- * Deletes many objects with few requests. A store that wants `Content-MD5`, which the SDK no longer sends, or that has
- * no such request, is asked once and then gets a request per object.
+ * Deletes many objects with few requests. When a store rejects the first such request, because it requires `Content-MD5`,
+ * which the SDK does not send, or does not support it, objects are deleted one by one from then on.
  */
 export class S3Deleter {
   readonly #bucket: S3Bucket;
@@ -18,7 +18,7 @@ export class S3Deleter {
     this.#bucket = bucket;
   }
 
-  /** Objects that are not there count as deleted. */
+  /** Missing objects count as deleted. */
   async deleteAll(keys: readonly string[]): Promise<void> {
     for (let i = 0; i < keys.length; i += MAX_KEYS) await this.#deleteBatch(keys.slice(i, i + MAX_KEYS));
   }
@@ -33,10 +33,10 @@ export class S3Deleter {
     if (keys.length === 1 || this.#onlySingly) return this.#deleteSingly(keys);
     try {
       const failed = await this.#bucket.deleteMany(keys);
-      // Each gets its own request, and with it retries and an error that says why.
+      // A request for each of them has retries, and an error with the reason.
       await this.#deleteSingly(failed.map(({ key }) => key));
     } catch (err) {
-      if (!isUnknownRequest(err)) throw err;
+      if (!isUnsupported(err)) throw err;
       this.#onlySingly = true;
       await this.#deleteSingly(keys);
     }
@@ -51,7 +51,7 @@ export class S3Deleter {
   }
 }
 
-function isUnknownRequest(err: unknown): boolean {
+function isUnsupported(err: unknown): boolean {
   const status = statusOf(err);
   return status === 400 || status === 405 || status === 411 || status === 501;
 }

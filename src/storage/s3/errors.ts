@@ -1,6 +1,6 @@
 import { StorageFullError, StorageReadOnlyError, StorageUnavailableError } from '../driver.ts';
 
-/** The parts of an SDK error that say what happened. */
+/** An error of the SDK. It has no class for most errors: `name` is the code that the store sent. */
 interface SdkError {
   readonly name: string;
   readonly code?: unknown;
@@ -8,13 +8,13 @@ interface SdkError {
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
 
-/** An answer without a body has no code. */
+/** Names of errors whose response had no body, and so no code. */
 const WITHOUT_CODE: ReadonlySet<string> = new Set(['Unknown', 'UnknownError', 'Error']);
 
-/** Keys of S3 have at most 1024 bytes; stores on file systems refuse long names sooner. What cannot exist does not. */
+/** An object whose name is too long cannot exist: S3's limit is 1024 bytes, stores on file systems have lower ones. */
 const NOT_FOUND: ReadonlySet<string> = new Set(['NoSuchKey', 'NotFound', 'KeyTooLongError', 'KeyTooLong']);
 
-const REFUSED_CREDENTIALS: ReadonlySet<string> = new Set([
+const CREDENTIAL_ERRORS: ReadonlySet<string> = new Set([
   'ExpiredToken',
   'ExpiredTokenException',
   'RequestExpired',
@@ -28,10 +28,10 @@ const REFUSED_CREDENTIALS: ReadonlySet<string> = new Set([
 
 const FULL: ReadonlySet<string> = new Set(['QuotaExceeded', 'XMinioStorageFull', 'InsufficientStorage', 'NoSpaceLeft']);
 
-/** All else changes the bucket, and is refused to credentials that may only read. */
+/** Operations that only read. All others fail with 403 for credentials that may only read. */
 const READS = /^(?:reading|looking at|looking for|listing) /;
 
-/** A request that S3 refused, in words that hold no secret. */
+/** A request that S3 rejected. The message contains no secrets. */
 class S3RequestError extends Error {
   override readonly name = 'S3RequestError';
   readonly code: string;
@@ -44,11 +44,17 @@ class S3RequestError extends Error {
   }
 }
 
-/** Of reading the local file that is sent. */
+/** Errors of reading the local file that is sent. */
 const LOCAL: ReadonlySet<unknown> = new Set(['ENOENT', 'EACCES', 'EPERM', 'EIO', 'EMFILE', 'EISDIR', 'ENOTDIR']);
 
+/** HTTP status of the response. Absent when there was none. */
 export function statusOf(err: unknown): number | undefined {
   return (err as SdkError).$metadata?.httpStatusCode;
+}
+
+/** Whether the store sent this error code. */
+export function hasCode(err: unknown, code: string): boolean {
+  return (err as SdkError).name === code;
 }
 
 export function isNotFound(err: unknown): boolean {
@@ -56,42 +62,42 @@ export function isNotFound(err: unknown): boolean {
   return NOT_FOUND.has(name) || (statusOf(err) === 404 && WITHOUT_CODE.has(name));
 }
 
-/** The object is another than the one asked for with `If-Match`. */
+/** Whether the object no longer matches the `If-Match` of the request. */
 export function isChanged(err: unknown): boolean {
   return statusOf(err) === 412;
 }
 
-export function areCredentialsRefused(err: unknown): boolean {
-  return REFUSED_CREDENTIALS.has((err as SdkError).name);
+export function areCredentialsRejected(err: unknown): boolean {
+  return CREDENTIAL_ERRORS.has((err as SdkError).name);
 }
 
 /**
- * What is told of a failed request. The original is left behind: its fields may hold what was signed.
+ * Translates an error of the SDK. The result has no `cause`, because fields of the original may contain signed headers.
  *
- * @param what was being done, such as `reading /docker/registry/…`
+ * @param operation the failed operation, such as `reading /docker/registry/…`
  */
-export function toStorageError(err: unknown, what: string): Error {
+export function toStorageError(err: unknown, operation: string): Error {
   if (!(err instanceof Error)) return new Error(String(err));
-  if (err.name === 'AbortError' || LOCAL.has((err as NodeJS.ErrnoException).code)) return err;
+  if (hasCode(err, 'AbortError') || LOCAL.has((err as NodeJS.ErrnoException).code)) return err;
   const status = statusOf(err);
   const code = codeOf(err);
-  const message = `s3: ${what}: ${describe(err, code, status)}`;
+  const message = `s3: ${operation}: ${describe(err, code, status)}`;
   if (FULL.has(code) || status === 507) return new StorageFullError(message);
-  if (areCredentialsRefused(err) || status === undefined || status === 429 || status >= 500) {
+  if (areCredentialsRejected(err) || status === undefined || status === 429 || status >= 500) {
     return new StorageUnavailableError(message);
   }
-  if (status === 403 && !READS.test(what)) return new StorageReadOnlyError(message);
+  if (status === 403 && !READS.test(operation)) return new StorageReadOnlyError(message);
   return new S3RequestError(message, { code, status });
 }
 
-/** A HEAD has no body, and then the SDK knows no better name than its own. */
+/** The store's code, or the system's for a connection that failed. */
 function codeOf(err: Error): string {
-  const { code } = err as SdkError;
-  return err.name === 'Error' && typeof code === 'string' ? code : err.name;
+  const { name, code } = err as SdkError;
+  return hasCode(err, 'Error') && typeof code === 'string' ? code : name;
 }
 
 function describe(err: Error, code: string, status: number | undefined): string {
   const statusText = status === undefined ? '' : ` (${status})`;
-  const hint = areCredentialsRefused(err) ? '; the credentials are refused or have expired' : '';
+  const hint = areCredentialsRejected(err) ? ' (the credentials are invalid or have expired)' : '';
   return `${code}${statusText}: ${err.message}${hint}`;
 }

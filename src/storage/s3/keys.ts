@@ -1,8 +1,8 @@
-/** Which object a path is. Distribution's rule, so that either finds what the other wrote. */
+/** Translates paths to keys. The rule is distribution's, so that each finds the other's content. */
 export class S3Keys {
   readonly #root: string;
 
-  /** @param rootDirectory what goes before every path; slashes at its ends mean nothing */
+  /** @param rootDirectory prefix of every path; slashes at its ends are ignored */
   constructor(rootDirectory: string) {
     this.#root = rootDirectory.replace(/\/+$/, '');
   }
@@ -11,7 +11,7 @@ export class S3Keys {
     return `${this.#root}${path}`.replace(/^\/+/, '');
   }
 
-  /** What the keys of everything below a directory begin with; empty when that is the whole bucket. */
+  /** Common prefix of all keys below a directory; empty for the whole bucket. */
   prefixOf(directory: string): string {
     const key = this.keyOf(directory).replace(/\/+$/, '');
     return key === '' ? '' : `${key}/`;

@@ -1,7 +1,7 @@
-/** Bytes that parts in memory may take, of all uploads together. */
+/** Limit for the parts of all uploads in memory. Bytes. */
 const BUDGET_BYTES = 64 * 1024 * 1024;
 
-/** Memory for the parts of uploads: a bounded amount, given out in the order in which it is asked for. */
+/** Memory for the parts of uploads: a limited amount, allocated in the order of requests. */
 export class PartBuffers {
   readonly #budgetBytes: number;
   readonly #waiting: { readonly bytes: number; readonly start: () => void }[] = [];
@@ -11,7 +11,7 @@ export class PartBuffers {
     this.#budgetBytes = budgetBytes;
   }
 
-  /** Runs `work` with a buffer of that size. One that is larger than the budget waits until it is alone. */
+  /** Runs `work` with a buffer of that size. One that is larger than the budget waits until no other is in use. */
   async use<T>(bytes: number, work: (buffer: Buffer) => Promise<T>): Promise<T> {
     await this.#acquire(bytes);
     try {

@@ -2,7 +2,6 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import { GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 
-import type { S3Config } from '../../config/config.ts';
 import type { ByteSource } from '../../stream/byte-source.ts';
 import {
   type Adoption,
@@ -15,7 +14,6 @@ import {
   type StorageDriver,
   type RedirectRequest,
 } from '../driver.ts';
-import { PartBuffers } from './part-buffers.ts';
 import { AbandonedUploads } from './abandoned.ts';
 import { S3Bucket } from './bucket.ts';
 import { createPatientS3Client, createS3Client, createSigningClient } from './client.ts';
@@ -23,25 +21,33 @@ import { copyObject } from './copy.ts';
 import { S3Deleter } from './delete.ts';
 import { isNotFound, toStorageError } from './errors.ts';
 import { S3Keys } from './keys.ts';
+import { type S3Options, type S3Settings, withDefaults } from './options.ts';
+import { PartBuffers } from './part-buffers.ts';
 import { type S3Request, S3Sender } from './sender.ts';
 import { S3Source } from './source.ts';
 import { S3Staging } from './staging.ts';
 import { S3Upload } from './upload.ts';
 
 const NAME = 's3';
-/** As distribution. Seconds. */
+/** Validity of redirect URLs, the same as in distribution. */
 const SIGNED_URL_SECONDS = 20 * 60;
 
-export interface S3DriverOptions {
-  readonly config: S3Config;
+/** Options of {@link createS3Driver}. */
+export interface S3DriverOptions extends S3Options {
+  /** Called after each request, including its retries. */
   readonly onRequest?: ((request: S3Request) => void) | undefined;
-  /** Uploads that nobody finished have been removed. */
+  /** Called after abandoned multipart uploads were removed. */
   readonly onAbandonedRemoved?: ((count: number) => void) | undefined;
-  /** Something failed that nobody waits for. */
+  /** Called when an operation in the background fails. */
   readonly onBackgroundError?: ((error: Error) => void) | undefined;
 }
 
-/** Objects in a bucket of S3, or of a store that speaks its language. Contacts it only when asked to. */
+/**
+ * A driver that stores files as objects in a bucket of S3, or of an S3-compatible store, with distribution's keys. It
+ * starts to remove abandoned multipart uploads at once, in the background; otherwise it sends requests only when it is used.
+ *
+ * @throws {Error} when the CA file cannot be read
+ */
 export function createS3Driver(options: S3DriverOptions): StorageDriver {
   return new S3Driver(options);
 }
@@ -50,7 +56,7 @@ class S3Driver implements StorageDriver {
   readonly name = NAME;
   readonly spoolDirectory = undefined;
   readonly staging: S3Staging;
-  readonly #config: S3Config;
+  readonly #settings: S3Settings;
   readonly #clients: readonly S3Client[];
   readonly #signer: S3Client;
   readonly #bucket: S3Bucket;
@@ -60,20 +66,21 @@ class S3Driver implements StorageDriver {
   readonly #running = new Set<string>();
   readonly #abandoned: AbandonedUploads;
 
-  constructor({ config, onRequest, onAbandonedRemoved, onBackgroundError }: S3DriverOptions) {
-    this.#config = config;
-    const client = createS3Client(config);
-    const patientClient = createPatientS3Client(config);
-    this.#signer = createSigningClient(config);
+  constructor({ onRequest, onAbandonedRemoved, onBackgroundError, ...options }: S3DriverOptions) {
+    const settings = withDefaults(options);
+    this.#settings = settings;
+    const client = createS3Client(settings);
+    const patientClient = createPatientS3Client(settings);
+    this.#signer = createSigningClient(settings);
     this.#clients = [client, patientClient, this.#signer];
-    const canRefresh = config.credentials === undefined;
+    const canRefresh = settings.credentials === undefined;
     const sender = new S3Sender({ client, patientClient, canRefresh, onRequest });
-    this.#bucket = new S3Bucket(sender, config);
+    this.#bucket = new S3Bucket(sender, settings);
     this.#deleter = new S3Deleter(this.#bucket);
-    this.#keys = new S3Keys(config.rootDirectory);
+    this.#keys = new S3Keys(settings.rootDirectory);
     this.staging = new S3Staging({
       bucket: this.#bucket,
-      config,
+      settings,
       buffers: this.#buffers,
       running: this.#running,
       keyOf: (path) => {
@@ -84,7 +91,7 @@ class S3Driver implements StorageDriver {
     this.#abandoned = new AbandonedUploads({
       bucket: this.#bucket,
       prefix: this.#keys.prefixOf('/'),
-      abandonedAfterMs: config.abandonedAfterMs,
+      abandonedAfterMs: settings.abandonedAfterMs,
       running: this.#running,
       onRemoved: (count) => onAbandonedRemoved?.(count),
       onFailed: (err) => onBackgroundError?.(toStorageError(err, 'looking for abandoned uploads')),
@@ -95,7 +102,7 @@ class S3Driver implements StorageDriver {
     checkPath(NAME, path);
     const file = path === '/' ? undefined : await this.#head(path);
     if (file) return { isDirectory: false, size: file.size, modifiedAt: file.modifiedAt };
-    const below = await this.#told('listing', path, this.#bucket.list(this.#keys.prefixOf(path), { maxKeys: 1 }));
+    const below = await this.#translated('listing', path, this.#bucket.list(this.#keys.prefixOf(path), { maxKeys: 1 }));
     const [first] = below.Contents ?? [];
     if (!first && path !== '/') throw new PathNotFoundError(NAME, path);
     return { isDirectory: true, size: 0, modifiedAt: first?.LastModified ?? new Date(0) };
@@ -103,7 +110,7 @@ class S3Driver implements StorageDriver {
 
   async open(path: string): Promise<ByteSource> {
     const key = this.#fileKey(path);
-    const opened = await this.#found(path, this.#bucket.get(key));
+    const opened = await this.#readFrom(path, this.#bucket.get(key));
     return new S3Source({ bucket: this.#bucket, key, path, opened });
   }
 
@@ -121,8 +128,8 @@ class S3Driver implements StorageDriver {
 
   async writeSmall(path: string, bytes: Uint8Array): Promise<void> {
     checkPathBelowRoot(NAME, path);
-    // A copy: retries send the bytes again, and the caller's buffer is the caller's.
-    await this.#told('writing', path, this.#bucket.put(this.#keys.keyOf(path), Buffer.from(bytes)));
+    // Copies the bytes: retries send them again, and the caller may change its buffer.
+    await this.#translated('writing', path, this.#bucket.put(this.#keys.keyOf(path), Buffer.from(bytes)));
   }
 
   async adopt(localFile: string, path: string): Promise<void> {
@@ -134,13 +141,13 @@ class S3Driver implements StorageDriver {
       await adoption.finish();
       return;
     }
-    await this.#told('writing', path, this.#bucket.put(this.#keys.keyOf(path), await readFile(localFile)));
+    await this.#translated('writing', path, this.#bucket.put(this.#keys.keyOf(path), await readFile(localFile)));
     await rm(localFile, { force: true });
   }
 
   startAdoption(localFile: string, path: string, { size }: { readonly size: number }): Adoption | undefined {
     checkPathBelowRoot(NAME, path);
-    const { chunkBytes } = this.#config;
+    const { chunkBytes } = this.#settings;
     if (size <= chunkBytes) return undefined;
     const upload = new S3Upload({
       bucket: this.#bucket,
@@ -154,7 +161,7 @@ class S3Driver implements StorageDriver {
     return {
       available: (bytes) => upload.available(bytes),
       finish: async () => {
-        await this.#told('uploading', path, upload.finish());
+        await this.#translated('uploading', path, upload.finish());
         await rm(localFile, { force: true });
       },
       abort: () => upload.abort(),
@@ -172,7 +179,7 @@ class S3Driver implements StorageDriver {
       ];
       for (const key of keys) names.add((key ?? '').slice(prefix.length).replace(/\/$/, ''));
     }
-    // Others may have put objects there whose names are no paths; some tools make one for the directory itself.
+    // Other programs may create objects whose names are not valid in paths; some tools create one for the directory itself.
     const listed = [...names].filter((name) => isPath(`/${name}`) && name !== '');
     if (names.size === 0 && path !== '/') throw new PathNotFoundError(NAME, path);
     return listed.sort();
@@ -184,36 +191,41 @@ class S3Driver implements StorageDriver {
     if (!file) throw new PathNotFoundError(NAME, from);
     if (from === to) return;
     const [source, target] = [this.#keys.keyOf(from), this.#keys.keyOf(to)];
-    const copying = copyObject(this.#bucket, { from: source, to: target, size: file.size, limits: this.#config.copy });
-    await this.#found(from, copying);
-    await this.#told('deleting', from, this.#deleter.delete(source));
+    const copying = copyObject(this.#bucket, {
+      from: source,
+      to: target,
+      size: file.size,
+      limits: this.#settings.copy,
+    });
+    await this.#readFrom(from, copying);
+    await this.#translated('deleting', from, this.#deleter.delete(source));
   }
 
   async delete(path: string): Promise<void> {
     checkPathBelowRoot(NAME, path);
     for await (const { Contents = [] } of this.#pages(path)) {
       const keys = Contents.flatMap(({ Key }) => (Key === undefined ? [] : [Key]));
-      await this.#told('deleting', path, this.#deleter.deleteAll(keys));
+      await this.#translated('deleting', path, this.#deleter.deleteAll(keys));
     }
-    await this.#told('deleting', path, this.#deleter.delete(this.#keys.keyOf(path)));
+    await this.#translated('deleting', path, this.#deleter.delete(this.#keys.keyOf(path)));
   }
 
-  /** There are no directories: nothing has to be done. */
+  /** Objects have no directories, so there is nothing to remove. */
   async deleteEmpty(path: string): Promise<boolean> {
     checkPathBelowRoot(NAME, path);
-    const list = (prefix: string) => this.#told('listing', path, this.#bucket.list(prefix, { maxKeys: 1 }));
+    const list = (prefix: string) => this.#translated('listing', path, this.#bucket.list(prefix, { maxKeys: 1 }));
     const { Contents = [] } = await list(this.#keys.prefixOf(path));
     return Contents.length === 0 && (await this.#head(path)) === undefined;
   }
 
   async redirectUrl(path: string, { method }: RedirectRequest): Promise<string> {
-    const input = { Bucket: this.#config.bucket, Key: this.#fileKey(path) };
+    const input = { Bucket: this.#settings.bucket, Key: this.#fileKey(path) };
     const options = { expiresIn: SIGNED_URL_SECONDS };
     const signing =
       method === 'GET'
         ? getSignedUrl(this.#signer, new GetObjectCommand(input), options)
         : getSignedUrl(this.#signer, new HeadObjectCommand(input), options);
-    return await this.#told('signing a URL for', path, signing);
+    return await this.#translated('signing a URL for', path, signing);
   }
 
   objectKey(path: string): string {
@@ -229,7 +241,7 @@ class S3Driver implements StorageDriver {
     const prefix = this.#keys.prefixOf(path);
     let continuation: string | undefined;
     do {
-      const page = await this.#told('listing', path, this.#bucket.list(prefix, { ...options, continuation }));
+      const page = await this.#translated('listing', path, this.#bucket.list(prefix, { ...options, continuation }));
       yield page;
       continuation = page.IsTruncated ? page.NextContinuationToken : undefined;
     } while (continuation !== undefined);
@@ -244,7 +256,8 @@ class S3Driver implements StorageDriver {
     }
   }
 
-  async #found<T>(path: string, work: Promise<T>): Promise<T> {
+  /** @throws {PathNotFoundError} */
+  async #readFrom<T>(path: string, work: Promise<T>): Promise<T> {
     try {
       return await work;
     } catch (err) {
@@ -252,11 +265,11 @@ class S3Driver implements StorageDriver {
     }
   }
 
-  async #told<T>(doing: string, path: string, work: Promise<T>): Promise<T> {
+  async #translated<T>(operation: string, path: string, work: Promise<T>): Promise<T> {
     try {
       return await work;
     } catch (err) {
-      throw toStorageError(err, `${doing} ${path}`);
+      throw toStorageError(err, `${operation} ${path}`);
     }
   }
 

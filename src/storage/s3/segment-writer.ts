@@ -1,25 +1,25 @@
 import type { CompletedPart } from '@aws-sdk/client-s3';
 
-import type { PartBuffers } from './part-buffers.ts';
 import type { S3Bucket, UploadRef } from './bucket.ts';
 import { completeUpload } from './complete.ts';
+import type { PartBuffers } from './part-buffers.ts';
 
-/** Of one upload at the same time. */
+/** Parts of one upload that are sent at the same time. */
 const MAX_CONCURRENT_PARTS = 4;
-/** After so many parts they get larger, as their number is limited. */
+/** After this number of parts, parts become larger, because S3 limits their number. */
 const PARTS_OF_ONE_SIZE = 1000;
 
 export interface S3SegmentWriterOptions {
   readonly bucket: S3Bucket;
   readonly key: string;
-  /** Bytes of the first parts; a piece that is not larger is sent at once. */
+  /** Size of the first parts; a smaller object is sent with one request. */
   readonly chunkBytes: number;
   readonly buffers: PartBuffers;
-  /** Uploads under way, which are not to be taken for abandoned. */
+  /** Ids of running uploads, which do not count as abandoned. */
   readonly running: Set<string>;
 }
 
-/** Sends an object of unknown size while its bytes come. It is seen when {@link finish} resolves. */
+/** Sends an object of unknown size while its bytes arrive. It becomes visible when {@link finish} resolves. */
 export class S3SegmentWriter {
   readonly #options: S3SegmentWriterOptions;
   readonly #parts: CompletedPart[] = [];
@@ -36,7 +36,7 @@ export class S3SegmentWriter {
     this.#options = options;
   }
 
-  /** Waits while too much is on its way. */
+  /** Waits while too many parts are being sent. */
   async write(chunks: readonly Uint8Array[]): Promise<void> {
     for (const chunk of chunks) {
       this.#gathered.push(chunk);
@@ -61,7 +61,7 @@ export class S3SegmentWriter {
     running.delete(ref.uploadId);
   }
 
-  /** Never fails: what cannot be removed now is removed as abandoned later. */
+  /** Never fails: an upload that cannot be removed now is removed later, as abandoned. */
   async abort(): Promise<void> {
     this.#ended.abort();
     await Promise.allSettled(this.#sending);

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 
-/** One piece of a staged file, an object of its own. Its name says what it follows. */
+/** A segment of a staged file, stored as a separate object. Its name contains its position and its predecessor. */
 export interface Segment {
-  /** Of the object. */
+  /** Last part of the object's key. */
   readonly name: string;
   readonly id: string;
-  /** Id of the piece before it; {@link NO_SEGMENT} for a first one. */
+  /** Id of the segment before it; {@link NO_SEGMENT} for a first one. */
   readonly parent: string;
-  /** Where its first byte belongs. */
+  /** Position of its first byte in the file. */
   readonly offset: number;
   /** Bytes, at least one. */
   readonly size: number;
@@ -21,7 +21,7 @@ export function createSegmentName(parent: string, offset: number): string {
   return `${String(offset).padStart(16, '0')}-${parent}-${randomBytes(8).toString('hex')}`;
 }
 
-/** @returns undefined when the name is not that of a piece */
+/** @returns undefined when the name is not a segment's, or the segment is empty */
 export function parseSegment(name: string, size: number): Segment | undefined {
   const [, offset, parent, id] = NAME.exec(name) ?? [];
   if (offset === undefined || parent === undefined || id === undefined || size === 0) return undefined;
@@ -29,8 +29,8 @@ export function parseSegment(name: string, size: number): Segment | undefined {
 }
 
 /**
- * The pieces that make up the file, from the first on. When two writers each added one to the same end, the way with more bytes counts, and
- * of two that are as long the one with the smaller ids: whatever is chosen, pieces of different writers are never mixed.
+ * The segments of the file, in order. When two writers have each appended to the same end, the longer chain counts, and of
+ * equally long ones the one with the smaller ids. Segments of different writers are never mixed.
  */
 export function longestChain(segments: readonly Segment[]): readonly Segment[] {
   const children = new Map<string, Segment[]>();
@@ -46,7 +46,7 @@ export function longestChain(segments: readonly Segment[]): readonly Segment[] {
     }
     return found;
   };
-  // The last ones first: what follows a piece begins behind it.
+  // In descending order of position: the successors of a segment start behind it.
   for (const { id, offset, size } of segments.toSorted((a, b) => b.offset - a.offset)) {
     best.set(id, bestAfter(id, offset + size));
   }

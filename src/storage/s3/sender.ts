@@ -6,13 +6,13 @@ import type {
   ServiceOutputTypes,
 } from '@aws-sdk/client-s3';
 
-import { areCredentialsRefused, statusOf } from './errors.ts';
+import { areCredentialsRejected, statusOf } from './errors.ts';
 
-/** One request to S3, with its retries. */
+/** A finished request to S3, including its retries. */
 export interface S3Request {
   readonly command: string;
   readonly key: string;
-  /** Undefined when there was no answer. */
+  /** HTTP status. Absent when there was no response. */
   readonly status: number | undefined;
   readonly attempts: number;
   readonly durationMs: number;
@@ -23,13 +23,13 @@ export interface SignalOption {
 }
 
 interface SendOptions extends SignalOption {
-  /** The store may need minutes for the answer. */
+  /** The store may need minutes for the response. */
   readonly patient?: boolean;
-  /** A client waits for the answer: give up, retries included, before it does. */
+  /** A client of the registry waits for the response: fail before its timeout, including retries. */
   readonly promptly?: boolean;
 }
 
-/** Containerd waits 30 s for headers. Milliseconds. */
+/** Below the 30 s for which containerd waits for headers. Milliseconds. */
 const PROMPT_DEADLINE_MS = 20_000;
 
 type S3Command<I extends ServiceInputTypes, O extends ServiceOutputTypes> = $Command<
@@ -49,7 +49,7 @@ export interface S3SenderOptions {
   readonly onRequest?: ((request: S3Request) => void) | undefined;
 }
 
-/** Sends requests; once more with fresh credentials when the ones at hand are refused. */
+/** Sends requests. When the credentials are rejected, refreshes them and sends the request once more. */
 export class S3Sender {
   readonly #options: S3SenderOptions;
 
@@ -57,7 +57,7 @@ export class S3Sender {
     this.#options = options;
   }
 
-  /** @param key what the request is about, for the log */
+  /** @param key of the object or prefix, for the log */
   async send<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
     command: S3Command<I, O>,
     key: string,
@@ -66,7 +66,7 @@ export class S3Sender {
     try {
       return await this.#sendOnce(command, key, options);
     } catch (err) {
-      if (!this.#options.canRefresh || !areCredentialsRefused(err)) throw err;
+      if (!this.#options.canRefresh || !areCredentialsRejected(err)) throw err;
       await this.#clientFor(options).config.credentials({ forceRefresh: true });
       return await this.#sendOnce(command, key, options);
     }
@@ -83,7 +83,7 @@ export class S3Sender {
   ): Promise<O> {
     const deadline = startDeadline(options);
     const startedAt = performance.now();
-    const tell = (metadata: Partial<O['$metadata']> | undefined, status: number | undefined) =>
+    const report = (metadata: Partial<O['$metadata']> | undefined, status: number | undefined) =>
       this.#options.onRequest?.({
         command: command.constructor.name.replace(/Command$/, ''),
         key,
@@ -92,11 +92,11 @@ export class S3Sender {
         durationMs: performance.now() - startedAt,
       });
     try {
-      const answer = await this.#clientFor(options).send(command, { abortSignal: deadline.signal });
-      tell(answer.$metadata, answer.$metadata.httpStatusCode);
-      return answer;
+      const output = await this.#clientFor(options).send(command, { abortSignal: deadline.signal });
+      report(output.$metadata, output.$metadata.httpStatusCode);
+      return output;
     } catch (err) {
-      tell((err as Partial<ServiceOutputTypes>).$metadata, statusOf(err));
+      report((err as Partial<ServiceOutputTypes>).$metadata, statusOf(err));
       throw deadline.expired ?? err;
     } finally {
       deadline.end();
@@ -104,7 +104,7 @@ export class S3Sender {
   }
 }
 
-/** Aborts with the caller's signal, and when the time is up; the body of an answer is no part of it. */
+/** Aborts with the caller's signal, and after the deadline. The deadline does not apply to the body of a response. */
 function startDeadline({ signal, promptly }: SendOptions) {
   const controller = new AbortController();
   const deadline = {
@@ -113,7 +113,7 @@ function startDeadline({ signal, promptly }: SendOptions) {
     end: () => clearTimeout(timer),
   };
   const expire = () => {
-    deadline.expired = new Error(`no good answer within ${PROMPT_DEADLINE_MS / 1000} s`);
+    deadline.expired = new Error(`no successful response within ${PROMPT_DEADLINE_MS / 1000} s`);
     deadline.expired.name = 'TimeoutError';
     controller.abort();
   };

@@ -6,9 +6,9 @@ import { PathNotFoundError } from '../driver.ts';
 import type { S3Body, S3Bucket } from './bucket.ts';
 import { isChanged, isNotFound, toStorageError } from './errors.ts';
 
-/** Connections that may break in a row without a byte in between. */
+/** Broken connections in a row without a byte in between. */
 const MAX_BREAKS = 5;
-/** Before the first one after a break; doubles with each. Milliseconds. */
+/** Upper limit of the first delay after a broken connection; doubles with each. Milliseconds. */
 const FIRST_WAIT_MS = 50;
 
 export interface S3SourceOptions {
@@ -16,13 +16,13 @@ export interface S3SourceOptions {
   readonly key: string;
   /** Used in errors. */
   readonly path: string;
-  /** The whole object, whose body becomes the source's own. */
+  /** The whole object. The source closes its body. */
   readonly opened: S3Body;
 }
 
 /**
- * An object as it was when it was opened. The request that opened it carries the first read from the start, so that it goes on
- * although the object is deleted meanwhile; after a break, and for other ranges, a new request asks for the same version.
+ * An object in the version that was opened. The request that opened it serves the first read from the start, which therefore
+ * continues when the object is deleted. Other reads, and those after a broken connection, send a request for the same version.
  */
 export class S3Source implements ByteSource {
   readonly #options: S3SourceOptions;
@@ -71,7 +71,7 @@ export class S3Source implements ByteSource {
     for (const body of this.#live) body.destroy();
   }
 
-  /** The first read decides: what it has no use for is given up. */
+  /** The first read uses the body of the request that opened the object, or discards it. */
   #takeOpening({ start }: ByteRange): Readable | undefined {
     const opening = this.#opening;
     this.#opening = undefined;
@@ -86,13 +86,13 @@ export class S3Source implements ByteSource {
     const { body, contentRange } = await bucket.get(key, { range, etag: opened.etag, signal: ended }).catch((err) => {
       throw isNotFound(err) || isChanged(err) ? new GoneError(path) : err;
     });
-    const isAsAsked = contentRange?.startsWith(`bytes ${range.start}-`) ?? range.start === 0;
-    if (isAsAsked) return body;
+    const isRequestedRange = contentRange?.startsWith(`bytes ${range.start}-`) ?? range.start === 0;
+    if (isRequestedRange) return body;
     body.destroy();
-    throw new GoneError(path, `asked for bytes from ${range.start}, got ${contentRange ?? 'all'}`);
+    throw new GoneError(path, `requested bytes from ${range.start}, got ${contentRange ?? 'all'}`);
   }
 
-  /** At most `length` bytes. A body that ends there is read to its end, so that its connection can be used again. */
+  /** At most `length` bytes. A body that ends there is read to its end, so that its connection can be reused. */
   async *#chunks(body: Readable, length: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
     const abort = () => body.destroy(signal?.reason as Error);
     signal?.addEventListener('abort', abort, { once: true });
@@ -117,12 +117,12 @@ export class S3Source implements ByteSource {
   }
 }
 
-/** The version that was opened is not to be had any more. */
+/** The version that was opened is no longer available. */
 class GoneError extends Error {
   override readonly name = 'GoneError';
 
   constructor(path: string, reason = 'it was deleted or replaced') {
-    super(`${path} can not be read on: ${reason}`);
+    super(`cannot continue to read ${path}: ${reason}`);
   }
 }
 

@@ -1,8 +1,8 @@
-import type { S3Config } from '../../config/config.ts';
-import type { PartBuffers } from './part-buffers.ts';
 import type { S3Bucket } from './bucket.ts';
 import { composeObject } from './compose.ts';
 import { toStorageError } from './errors.ts';
+import type { S3Settings } from './options.ts';
+import type { PartBuffers } from './part-buffers.ts';
 import { S3SegmentWriter } from './segment-writer.ts';
 import { createSegmentName, NO_SEGMENT, parseSegment, type Segment } from './segments.ts';
 import { S3Source } from './source.ts';
@@ -10,7 +10,7 @@ import { type StagedFile, StagedFileHeldError } from '../staging.ts';
 
 export interface S3StagingParts {
   readonly bucket: S3Bucket;
-  readonly config: Pick<S3Config, 'chunkBytes' | 'copy'>;
+  readonly settings: Pick<S3Settings, 'chunkBytes' | 'copy'>;
   readonly buffers: PartBuffers;
   readonly running: Set<string>;
   /** @throws {InvalidPathError} */
@@ -21,12 +21,12 @@ export interface S3StagedFileOptions extends S3StagingParts {
   readonly path: string;
   readonly chain: readonly Segment[];
   readonly segmentKey: (name: string) => string;
-  /** As it is now. */
+  /** Reads the present chain from the store. */
   readonly readChain: () => Promise<readonly Segment[]>;
-  readonly onLetGo: () => void;
+  readonly onRelease: () => void;
 }
 
-/** What is written becomes one more segment. */
+/** A held file in {@link S3Staging}. The bytes written during a hold become one segment. */
 export class S3StagedFile implements StagedFile {
   readonly #options: S3StagedFileOptions;
   #chain: readonly Segment[];
@@ -56,7 +56,7 @@ export class S3StagedFile implements StagedFile {
     for (const { name, offset, size } of this.#chain) {
       if (offset + size <= start) continue;
       const key = segmentKey(name);
-      const source = new S3Source({ bucket, key, path, opened: await this.#told('reading', bucket.get(key)) });
+      const source = new S3Source({ bucket, key, path, opened: await this.#translated('reading', bucket.get(key)) });
       try {
         yield* source.read({ start: Math.max(0, start - offset), end: size });
       } finally {
@@ -68,27 +68,27 @@ export class S3StagedFile implements StagedFile {
   async write(chunks: readonly Uint8Array[]): Promise<void> {
     const writing = this.#startWriting();
     for (const chunk of chunks) this.#written += chunk.length;
-    await this.#told('writing', writing.writer.write(chunks));
+    await this.#translated('writing', writing.writer.write(chunks));
   }
 
   async keep(): Promise<void> {
     await this.#keepWritten();
-    this.#letGo();
+    this.#end();
   }
 
   async release(): Promise<void> {
     if (!this.#isHeld) return;
     await this.#writing?.writer.abort();
-    this.#letGo();
+    this.#end();
   }
 
   async publish(path: string): Promise<void> {
-    const { bucket, buffers, config, keyOf, segmentKey } = this.#options;
+    const { bucket, buffers, settings, keyOf, segmentKey } = this.#options;
     await this.#keepWritten();
-    const pieces = this.#chain.map(({ name, size }) => ({ key: segmentKey(name), size }));
-    const composing = composeObject({ bucket, buffers, limits: config.copy, pieces, to: keyOf(path) });
-    await this.#told('composing', composing);
-    this.#letGo();
+    const sources = this.#chain.map(({ name, size }) => ({ key: segmentKey(name), size }));
+    const composing = composeObject({ bucket, buffers, limits: settings.copy, sources, to: keyOf(path) });
+    await this.#translated('composing', composing);
+    this.#end();
   }
 
   get #kept(): number {
@@ -97,39 +97,39 @@ export class S3StagedFile implements StagedFile {
   }
 
   #startWriting() {
-    const { segmentKey, config, ...parts } = this.#options;
+    const { segmentKey, settings, ...parts } = this.#options;
     if (!this.#writing) {
       const name = createSegmentName(this.version, this.#kept);
-      const writer = new S3SegmentWriter({ ...parts, chunkBytes: config.chunkBytes, key: segmentKey(name) });
+      const writer = new S3SegmentWriter({ ...parts, chunkBytes: settings.chunkBytes, key: segmentKey(name) });
       this.#writing = { name, writer };
     }
     return this.#writing;
   }
 
-  /** It is seen from here on, as the next piece of what is there. */
+  /** Makes the written bytes visible, as the next segment of the chain. */
   async #keepWritten(): Promise<void> {
     const { path, readChain } = this.#options;
     const writing = this.#writing;
     if (!writing || this.#written === 0) return;
-    // Somebody else was faster. Who comes between this and the next line makes a way of his own.
+    // Another writer was faster. One that appends between this check and the next line starts a separate chain.
     if (headOf(await readChain()) !== this.version) throw new StagedFileHeldError(path);
-    await this.#told('writing', writing.writer.finish());
+    await this.#translated('writing', writing.writer.finish());
     const segment = parseSegment(writing.name, this.#written) as Segment;
     this.#chain = [...this.#chain, segment];
     this.#writing = undefined;
     this.#written = 0;
   }
 
-  #letGo(): void {
+  #end(): void {
     this.#isHeld = false;
-    this.#options.onLetGo();
+    this.#options.onRelease();
   }
 
-  async #told<T>(doing: string, work: Promise<T>): Promise<T> {
+  async #translated<T>(operation: string, work: Promise<T>): Promise<T> {
     try {
       return await work;
     } catch (err) {
-      throw toStorageError(err, `${doing} ${this.#options.path}`);
+      throw toStorageError(err, `${operation} ${this.#options.path}`);
     }
   }
 }

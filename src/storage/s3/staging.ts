@@ -9,14 +9,14 @@ const NAME = 's3';
 const SEGMENTS = 'segments';
 
 /**
- * An object cannot grow, and there is no lock: every piece is an object with a name of its own, which says what it follows. Two processes
- * that add to the same file at once make two files of it, of which one counts.
+ * Objects cannot grow, and S3 has no locks. So every hold adds a segment, a separate object whose name contains its
+ * predecessor. Two processes that append to the same file at once create two chains of segments, of which one counts.
  */
 export class S3Staging implements StagingArea {
-  readonly minPieceBytes = MIN_PART_BYTES;
-  readonly isFar = true;
+  readonly minChunkBytes = MIN_PART_BYTES;
+  readonly isRemote = true;
   readonly #parts: S3StagingParts;
-  /** By this process, where one can wait for the other. */
+  /** Paths of the files that this process holds. */
   readonly #held = new Set<string>();
 
   constructor(parts: S3StagingParts) {
@@ -25,7 +25,7 @@ export class S3Staging implements StagingArea {
 
   async create(path: string): Promise<void> {
     const { bucket, keyOf } = this.#parts;
-    await told(`writing ${path}`, bucket.put(keyOf(path), new Uint8Array()));
+    await translated(`writing ${path}`, bucket.put(keyOf(path), new Uint8Array()));
   }
 
   async size(path: string): Promise<number> {
@@ -43,7 +43,7 @@ export class S3Staging implements StagingArea {
         chain: await this.#chain(path),
         segmentKey: (name) => `${this.#prefix(path)}${SEGMENTS}/${name}`,
         readChain: () => this.#chain(path),
-        onLetGo: () => this.#held.delete(path),
+        onRelease: () => this.#held.delete(path),
       });
     } catch (err) {
       this.#held.delete(path);
@@ -54,23 +54,23 @@ export class S3Staging implements StagingArea {
   /** @throws {PathNotFoundError} */
   async #chain(path: string): Promise<readonly Segment[]> {
     const { keyOf } = this.#parts;
-    const [own, prefix] = [keyOf(path), this.#prefix(path)];
+    const [fileKey, prefix] = [keyOf(path), this.#prefix(path)];
     const segments: Segment[] = [];
-    let isThere = false;
+    let exists = false;
     for await (const { key, size } of this.#objects(prefix, path)) {
-      if (key === own) isThere = true;
+      if (key === fileKey) exists = true;
       if (!key.startsWith(`${prefix}${SEGMENTS}/`)) continue;
       const segment = parseSegment(key.slice(`${prefix}${SEGMENTS}/`.length), size);
       if (segment) segments.push(segment);
     }
-    if (!isThere) throw new PathNotFoundError(NAME, path);
+    if (!exists) throw new PathNotFoundError(NAME, path);
     return longestChain(segments);
   }
 
   async *#objects(prefix: string, path: string): AsyncGenerator<{ readonly key: string; readonly size: number }> {
     let continuation: string | undefined;
     do {
-      const page = await told(`listing ${path}`, this.#parts.bucket.list(prefix, { continuation }));
+      const page = await translated(`listing ${path}`, this.#parts.bucket.list(prefix, { continuation }));
       for (const { Key: key, Size: size } of page.Contents ?? []) {
         if (key !== undefined && size !== undefined) yield { key, size };
       }
@@ -84,10 +84,10 @@ export class S3Staging implements StagingArea {
   }
 }
 
-async function told<T>(doing: string, work: Promise<T>): Promise<T> {
+async function translated<T>(operation: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (err) {
-    throw toStorageError(err, doing);
+    throw toStorageError(err, operation);
   }
 }

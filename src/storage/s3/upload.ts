@@ -2,29 +2,29 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { CompletedPart } from '@aws-sdk/client-s3';
 
 import type { ByteRange } from '../../stream/byte-source.ts';
-import type { PartBuffers } from './part-buffers.ts';
 import type { S3Bucket, UploadRef } from './bucket.ts';
 import { completeUpload } from './complete.ts';
+import type { PartBuffers } from './part-buffers.ts';
 
 /** S3's limit. */
 const MAX_PARTS = 10_000;
-/** Of one upload at the same time. */
+/** Parts of one upload that are sent at the same time. */
 const MAX_CONCURRENT_PARTS = 4;
 
 export interface S3UploadOptions {
   readonly bucket: S3Bucket;
   readonly key: string;
   readonly localFile: string;
-  /** Bytes the file will have; more than 0. */
+  /** Bytes of the finished file; more than 0. */
   readonly size: number;
-  /** Bytes of a part; more when there would be too many of them. */
+  /** Size of a part. Larger when there would be too many parts. */
   readonly chunkBytes: number;
   readonly buffers: PartBuffers;
-  /** Uploads under way, which are not to be taken for abandoned. */
+  /** Ids of running uploads, which do not count as abandoned. */
   readonly running: Set<string>;
 }
 
-/** One file sent in parts, while it is still growing. Nothing is seen before {@link finish}. */
+/** Sends a local file in parts while it grows. Nothing is visible before {@link finish}. */
 export class S3Upload {
   readonly #options: S3UploadOptions;
   readonly #partBytes: number;
@@ -34,7 +34,7 @@ export class S3Upload {
   readonly #ended = new AbortController();
   #started: Promise<{ ref: UploadRef; file: FileHandle }> | undefined;
   #available = 0;
-  /** The number of the next part; the first is 1. */
+  /** Number of the next part; the first is 1. */
   #next = 1;
   #error: Error | undefined;
 
@@ -44,18 +44,18 @@ export class S3Upload {
     this.#partCount = Math.ceil(options.size / this.#partBytes);
   }
 
-  /** The file has so many bytes now. Never fails: {@link finish} does. */
+  /** The file now has this many bytes. Never fails: {@link finish} reports errors. */
   available(bytes: number): void {
     this.#available = bytes;
     this.#sendMore();
   }
 
-  /** Makes the object visible, all at once. Rejects with the first thing that went wrong; nothing is seen then. */
+  /** Makes the object visible as a whole. Rejects with the first error; nothing is visible then. */
   async finish(): Promise<void> {
     try {
       while (this.#sending.size > 0) await Promise.all(this.#sending);
       if (this.#error) throw this.#error;
-      if (this.#parts.length !== this.#partCount) throw new Error(`only ${this.#available} bytes are there`);
+      if (this.#parts.length !== this.#partCount) throw new Error(`the local file has only ${this.#available} bytes`);
       const { bucket, size } = this.#options;
       await completeUpload(bucket, (await this.#start()).ref, { parts: this.#parts, size });
     } catch (err) {
@@ -65,7 +65,7 @@ export class S3Upload {
     await this.#close();
   }
 
-  /** Never fails: what cannot be removed now is removed as abandoned later. */
+  /** Never fails: an upload that cannot be removed now is removed later, as abandoned. */
   async abort(): Promise<void> {
     if (this.#ended.signal.aborted) return;
     this.#ended.abort();

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, rm } from 'node:fs/promises';
 
-/** The digest of a blob. */
+/** The digest of a copied blob. */
 export interface TierKey {
   /** Such as `sha256`. */
   readonly algorithm: string;
@@ -17,7 +17,7 @@ interface TierCopyParts {
   readonly release: () => void;
 }
 
-/** A copy being written. Whoever started it calls {@link finish} or {@link discard}. */
+/** A copy that is being written. The caller that started it calls {@link finish} or {@link discard}. */
 export class TierCopy {
   readonly #parts: TierCopyParts;
   readonly #hash: Hash;
@@ -38,7 +38,7 @@ export class TierCopy {
     this.#written += chunk.length;
   }
 
-  /** Keeps the copy if its bytes are those of its digest. */
+  /** Keeps the copy if its bytes match the digest, and discards it otherwise. */
   async finish(): Promise<void> {
     const { file, size, key, keep, release } = this.#parts;
     if (this.#written !== size || this.#hash.digest('hex') !== key.hex) return await this.discard();

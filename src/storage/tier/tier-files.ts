@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { TierCopy, type TierKey } from './tier-copy.ts';
 
 export interface TierFilesOptions {
+  /** Local directory of the copies. */
   readonly directory: string;
-  /** Bytes that all copies may take, with those being written. */
+  /** Limit for all copies together, including those being written. Bytes. */
   readonly maxBytes: number;
 }
 
@@ -15,35 +16,35 @@ interface Copy {
   readonly size: number;
 }
 
-// The size is in the name, so that a file that lost its end in a power cut is known for what it is.
+// The size is in the name, so that a file that a power failure truncated can be recognized.
 const NAME = /^([a-z0-9]+)-([0-9a-f]{32,})\.(\d+)$/;
 const TEMPORARY = 'tmp-';
 
-/** Files on a local disk up to a number of bytes; the one not used for the longest time goes first. */
+/** Copies of blobs on a local disk, up to a number of bytes; the least recently used one is evicted first. */
 export class TierFiles {
   readonly #options: TierFilesOptions;
   /** In the order of their last use. */
   readonly #copies = new Map<string, Copy>();
   #bytes = 0;
-  /** Bytes set aside for copies being written. */
+  /** Bytes reserved for copies being written. */
   #reserved = 0;
 
   private constructor(options: TierFilesOptions) {
     this.#options = options;
   }
 
-  /** Makes the directory, takes over the copies that lie there, and removes what an earlier process did not finish. */
+  /** Creates the directory, finds the copies in it, and removes those that an earlier process did not finish. */
   static async open(options: TierFilesOptions): Promise<TierFiles> {
     await mkdir(options.directory, { recursive: true });
     const files = new TierFiles(options);
     const found = await Promise.all((await readdir(options.directory)).map((name) => files.#inspect(name)));
     const copies = found.filter((copy) => copy !== undefined).sort((a, b) => a.usedAt - b.usedAt);
     for (const { id, path, size } of copies) files.#add(id, { path, size });
-    await files.#makeRoom(0);
+    await files.#evict();
     return files;
   }
 
-  /** Whoever calls closes the file. Undefined when there is no copy. */
+  /** @returns a file that the caller closes; undefined when there is no copy */
   async open(key: TierKey): Promise<{ file: FileHandle; size: number; path: string } | undefined> {
     const id = idOf(key);
     const copy = this.#copies.get(id);
@@ -53,11 +54,11 @@ export class TierFiles {
     try {
       const file = await open(copy.path, 'r');
       const now = new Date();
-      // For the order of use after a restart.
+      // Preserves the order of use across a restart.
       await file.utimes(now, now).catch(() => {});
       return { file, size: copy.size, path: copy.path };
     } catch {
-      this.#forget(id); // somebody has removed it
+      this.#forget(id); // another program has removed the file
       return undefined;
     }
   }
@@ -66,7 +67,7 @@ export class TierFiles {
     return this.#copies.has(idOf(key));
   }
 
-  /** Room for a copy that is about to be written. Undefined when it is too large to be kept. */
+  /** Reserves space for a copy that is about to be written. @returns undefined when there is a copy, or this one is too large */
   async startCopy(key: TierKey, size: number): Promise<TierCopy | undefined> {
     if (this.has(key) || !(await this.#reserve(size))) return undefined;
     try {
@@ -86,9 +87,9 @@ export class TierFiles {
   }
 
   /**
-   * A second name for a verified local file, on the same file system.
+   * Makes a second link to a verified local file on the same file system.
    *
-   * @returns what makes it a copy, and what forgets it; undefined when it cannot be kept
+   * @returns `keep` turns the link into a copy, `discard` removes it; undefined when no copy can be made
    */
   async startLink(
     key: TierKey,
@@ -102,7 +103,7 @@ export class TierFiles {
       await link(localFile, path);
     } catch {
       this.#reserved -= size;
-      return undefined; // another file system, or one without links: the first read makes the copy
+      return undefined; // another file system, or one without hard links: the first read makes the copy
     }
     return {
       keep: () => release(this.#keep(key, path, size)),
@@ -125,15 +126,15 @@ export class TierFiles {
   async #reserve(size: number): Promise<boolean> {
     if (this.#reserved + size > this.#options.maxBytes) return false;
     this.#reserved += size;
-    await this.#makeRoom(0);
+    await this.#evict();
     return true;
   }
 
-  async #makeRoom(bytes: number): Promise<void> {
+  async #evict(): Promise<void> {
     for (const [id, { path }] of this.#copies) {
-      if (this.#bytes + this.#reserved + bytes <= this.#options.maxBytes) return;
+      if (this.#bytes + this.#reserved <= this.#options.maxBytes) return;
       this.#forget(id);
-      await rm(path, { force: true }); // who has it open reads on
+      await rm(path, { force: true }); // readers that have it open can continue
     }
   }
 
@@ -156,8 +157,8 @@ export class TierFiles {
     const path = join(this.#options.directory, name);
     const [, algorithm, hex, length] = NAME.exec(name) ?? [];
     const info = await stat(path).catch(() => undefined);
-    const isWhole = info?.isFile() && info.size === Number(length);
-    if (algorithm !== undefined && hex !== undefined && info && isWhole) {
+    const isComplete = info?.isFile() && info.size === Number(length);
+    if (algorithm !== undefined && hex !== undefined && info && isComplete) {
       return { id: idOf({ algorithm, hex }), path, size: info.size, usedAt: info.mtimeMs };
     }
     if (name.startsWith(TEMPORARY) || algorithm !== undefined) await rm(path, { force: true });

@@ -5,18 +5,22 @@ import type { Adoption, StorageDriver } from '../driver.ts';
 import type { TierCopy, TierKey } from './tier-copy.ts';
 import { TierFiles, type TierFilesOptions } from './tier-files.ts';
 
+/** Options of {@link createTieredDriver}. */
 export interface TierOptions extends TierFilesOptions {
+  /** Memory for reads. */
   readonly buffers: BufferPool;
-  /** A copy could not be written; readers do not notice. */
+  /** Called when a copy cannot be written. Reads do not fail. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-/** Bytes that are addressed by their digest, which alone can never be out of date. */
+/** Paths of bytes addressed by their digest: only these can never be out of date. */
 const BLOB_DATA = /\/blobs\/(sha256|sha512)\/[0-9a-f]{2}\/([0-9a-f]{64}|[0-9a-f]{128})\/data$/;
 
 /**
- * A driver with copies of hot blobs on a local disk: one is made while a blob is read as a whole, or when it is stored, and
- * is read instead from then on. Whether content is there is still for the driver behind to say.
+ * Wraps a driver with copies of blobs on a local disk. A copy is made when a blob is stored, or while it is read from start
+ * to end; later reads use the copy. All other calls, such as `stat`, go to the wrapped driver.
+ *
+ * @returns a driver that closes the wrapped one
  */
 export async function createTieredDriver(driver: StorageDriver, options: TierOptions): Promise<StorageDriver> {
   const tier = new Tier(await TierFiles.open(options), options);
@@ -27,14 +31,14 @@ export async function createTieredDriver(driver: StorageDriver, options: TierOpt
     stat: (path) => driver.stat(path),
     open: (path) => tier.open(path, driver),
     readSmall: (path, maxBytes) => driver.readSmall(path, maxBytes),
-    writeSmall: (path, bytes, how) => driver.writeSmall(path, bytes, how),
-    adopt: (localFile, path) => tier.keeping(localFile, path, () => driver.adopt(localFile, path)),
-    startAdoption(localFile, path, asked): Adoption | undefined {
-      const adoption = driver.startAdoption?.(localFile, path, asked);
+    writeSmall: (path, bytes, writeOptions) => driver.writeSmall(path, bytes, writeOptions),
+    adopt: (localFile, path) => tier.copyAdopted(localFile, path, () => driver.adopt(localFile, path)),
+    startAdoption(localFile, path, expected): Adoption | undefined {
+      const adoption = driver.startAdoption?.(localFile, path, expected);
       return (
         adoption && {
           available: (bytes) => adoption.available(bytes),
-          finish: () => tier.keeping(localFile, path, () => adoption.finish()),
+          finish: () => tier.copyAdopted(localFile, path, () => adoption.finish()),
           abort: () => adoption.abort(),
         }
       );
@@ -56,7 +60,7 @@ export async function createTieredDriver(driver: StorageDriver, options: TierOpt
 class Tier {
   readonly #files: TierFiles;
   readonly #options: TierOptions;
-  /** Blobs being copied: one reader of each does it. */
+  /** Paths of blobs being copied, each by one reader. */
   readonly #copying = new Set<string>();
 
   constructor(files: TierFiles, options: TierOptions) {
@@ -73,20 +77,20 @@ class Tier {
     return new CopyingSource(source, () => this.#startCopy(path, key, source.size));
   }
 
-  /** Keeps a second name of a file while `adopt` takes it away, and makes it a copy when that has worked. */
-  async keeping(localFile: string, path: string, adopt: () => Promise<void>): Promise<void> {
+  /** Adopts a local file, and keeps a second link to it as a copy when that succeeds. */
+  async copyAdopted(localFile: string, path: string, adopt: () => Promise<void>): Promise<void> {
     const key = keyOf(path);
-    const kept = key && (await this.#files.startLink(key, localFile).catch(() => undefined));
+    const link = key && (await this.#files.startLink(key, localFile).catch(() => undefined));
     try {
       await adopt();
     } catch (err) {
-      await kept?.discard();
+      await link?.discard();
       throw err;
     }
-    await kept?.keep().catch((err: unknown) => this.#options.onError?.(err));
+    await link?.keep().catch((err: unknown) => this.#options.onError?.(err));
   }
 
-  /** @param path of a blob's bytes, or of the directory that holds them */
+  /** @param path of a blob's bytes, or of their directory */
   async forget(path: string): Promise<void> {
     const key = keyOf(path) ?? keyOf(`${path}/data`);
     if (key) await this.#files.delete(key);
@@ -107,7 +111,7 @@ class Tier {
   }
 }
 
-/** A copy whose failures are nobody's business but the tier's. */
+/** A copy in progress. Its failures are reported to the tier, and do not reach the reader. */
 class Copying {
   readonly #copy: TierCopy;
   readonly #onEnded: () => void;
@@ -124,9 +128,9 @@ class Copying {
     if (!this.#failed) await this.#copy.write(chunk).catch((err: unknown) => this.#fail(err));
   }
 
-  /** @param whole all bytes have been written */
-  async end({ whole }: { readonly whole: boolean }): Promise<void> {
-    const ending = whole && !this.#failed ? this.#copy.finish() : this.#copy.discard();
+  /** @param isComplete all bytes were written */
+  async end({ isComplete }: { readonly isComplete: boolean }): Promise<void> {
+    const ending = isComplete && !this.#failed ? this.#copy.finish() : this.#copy.discard();
     await ending.catch((err: unknown) => this.#fail(err));
     this.#onEnded();
   }
@@ -137,7 +141,7 @@ class Copying {
   }
 }
 
-/** A source that is copied by its first reader who reads all of it. */
+/** A source that is copied while it is read from start to end. */
 class CopyingSource implements ByteSource {
   readonly #source: ByteSource;
   readonly #startCopy: () => Promise<Copying | undefined>;
@@ -162,7 +166,7 @@ class CopyingSource implements ByteSource {
         yield chunk;
       }
     } finally {
-      await copying?.end({ whole: read === this.size });
+      await copying?.end({ isComplete: read === this.size });
     }
   }
 

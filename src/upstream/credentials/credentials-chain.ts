@@ -1,4 +1,4 @@
-import type { CredentialsConfig } from '../../config/config.ts';
+import type { CredentialsOptions } from '../upstream-options.ts';
 import { type Credentials, CredentialsError, type CredentialsSource } from './credentials.ts';
 import { dockerConfigCredentials } from './docker-config-credentials.ts';
 import { execCredentials } from './exec-credentials.ts';
@@ -12,13 +12,13 @@ export interface CredentialsSourceOptions {
 }
 
 export function createCredentialsSource(
-  config: CredentialsConfig,
+  config: CredentialsOptions,
   options: CredentialsSourceOptions,
 ): CredentialsSource {
   return { ...createSource(config, options), realms: config.realms ?? [] };
 }
 
-function createSource(config: CredentialsConfig, options: CredentialsSourceOptions): CredentialsSource {
+function createSource(config: CredentialsOptions, options: CredentialsSourceOptions): CredentialsSource {
   switch (config.kind) {
     case 'static':
       return staticCredentials(config.username, config.password);
@@ -31,7 +31,7 @@ function createSource(config: CredentialsConfig, options: CredentialsSourceOptio
   }
 }
 
-/** The first that has something for the host. One that fails is reported and passed over; after the last: anonymous. */
+/** The first that has something for the host. A source that fails is reported and skipped; after the last: anonymous. */
 export async function findCredentials(
   sources: readonly CredentialsSource[],
   host: string,

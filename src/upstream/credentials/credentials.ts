@@ -1,34 +1,41 @@
-/** What we show an upstream to prove who we are. */
+import { FileError } from '../../files/watched-file.ts';
+
+/** Credentials for an upstream. */
 export type Credentials =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
-  /** An OAuth2 refresh token, which is exchanged at the token server and is no password. */
+  /** An OAuth2 refresh token, which is exchanged at the token server and is not a password. */
   | { readonly kind: 'identity-token'; readonly token: string };
 
-/** A place credentials come from. */
+/** A source of credentials. */
 export interface CredentialsSource {
   /** As in the configuration (`static`, `file`, …); used in events. */
   readonly kind: string;
-  /** What it has is labelled with the host it is for, so it may be asked about mirrors too. */
+  /** Its entries are labelled with their hosts, so it may be used for mirrors too. */
   readonly knowsHosts: boolean;
 
   /**
-   * What it has for a registry host; undefined when it has nothing.
+   * Credentials for a registry host; undefined when there are none.
    *
    * @param host with the port, if it has one
    * @throws {CredentialsError}
    */
   find(host: string): Promise<Credentials | undefined>;
 
-  /** The next {@link find} asks the helper again. Absent where no helper is asked. */
+  /** The next {@link find} runs the helper again. Absent for sources without a helper. */
   readonly forget?: () => void;
 
-  /** Token servers, with or without a port, that may have them besides those of the registry's own domain. @default none */
+  /** Token servers, with or without a port, that may get them in addition to those of the registry's own domain. @default none */
   readonly realms?: readonly string[];
 }
 
-/** Why a source failed. The message holds nothing of what the source said. */
+/** Why a source failed. The message contains nothing of its output. */
 export class CredentialsError extends Error {
   override readonly name = 'CredentialsError';
+}
+
+/** @throws {CredentialsError} for a file that cannot be read; else the error itself */
+export function failedToLoad(err: unknown): never {
+  throw err instanceof FileError ? new CredentialsError(err.message) : err;
 }
 
 /** The inverse of {@link basicAuthorization}; undefined for another header. */

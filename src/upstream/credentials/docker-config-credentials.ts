@@ -1,35 +1,35 @@
-import { type Credentials, CredentialsError, type CredentialsSource } from './credentials.ts';
-import { HelperAnswers, type HelperAnswersOptions } from './helper-answers.ts';
-import { WatchedFile } from './watched-file.ts';
+import { WatchedFile } from '../../files/watched-file.ts';
+import { type Credentials, CredentialsError, type CredentialsSource, failedToLoad } from './credentials.ts';
+import { HelperCache, type HelperCacheOptions } from './credential-helper.ts';
 
-/** Docker Hub's credentials are filed under the URL of an API that is long gone. */
+/** Docker Hub's credentials have the URL of a former API as their key. */
 const HUB_KEY = 'https://index.docker.io/v1/';
 const HUB_HOSTS = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com']);
 
-/** Another login can replace it at any time. Milliseconds. */
+/** Another login can replace the result at any time. Milliseconds. */
 const HELPER_LIFETIME_MS = 60_000;
 
 /**
- * A docker `config.json`, read again when it changes. As docker does, a helper of the host's own comes before the
- * common store; entries in the file itself come last.
+ * A docker `config.json`, read again when it changes. Like docker, it prefers the host's own helper to the
+ * common store, and both to entries in the file itself.
  *
  * @see https://docs.docker.com/reference/cli/docker/login/#credential-stores
  */
 export function dockerConfigCredentials(
   path: string,
-  options: Omit<HelperAnswersOptions, 'lifetimeMs'>,
+  options: Omit<HelperCacheOptions, 'lifetimeMs'>,
 ): CredentialsSource {
-  const answers = new HelperAnswers({ ...options, lifetimeMs: HELPER_LIFETIME_MS });
-  const file = new WatchedFile(path, (text) => parseDockerConfig(text, path));
+  const cache = new HelperCache({ ...options, lifetimeMs: HELPER_LIFETIME_MS });
+  const file = new WatchedFile({ path, parse: (bytes) => parseDockerConfig(bytes.toString('utf8'), path) });
   const find = async (host: string) => {
-    const config = await file.load();
+    const config = await file.load().catch(failedToLoad);
     const key = canonicalKey(host);
     const helper = config.credHelpers.get(key) ?? config.credsStore;
     const server = HUB_HOSTS.has(host) ? HUB_KEY : host;
-    const helped = helper && (await answers.find(`docker-credential-${helper}`, server));
+    const helped = helper && (await cache.find(`docker-credential-${helper}`, server));
     return helped || config.auths.get(key);
   };
-  return { kind: 'dockerconfig', knowsHosts: true, find, forget: () => answers.forget() };
+  return { kind: 'dockerconfig', knowsHosts: true, find, forget: () => cache.forget() };
 }
 
 interface DockerConfig {
@@ -74,7 +74,7 @@ function authEntry(value: unknown): Credentials | undefined {
   return { kind: 'basic', username: decoded.slice(0, colon), password: decoded.slice(colon + 1).replace(/\0+$/, '') };
 }
 
-/** Part of a command's name, so nothing that could lead to another directory. */
+/** It becomes part of a command's name, so it must not lead to another directory. */
 function helperName(value: unknown): string | undefined {
   return typeof value === 'string' && /^[A-Za-z0-9][\w.-]*$/.test(value) ? value : undefined;
 }

@@ -1,10 +1,10 @@
-import { CredentialsError, type CredentialsSource } from './credentials.ts';
-import { WatchedFile } from './watched-file.ts';
+import { WatchedFile } from '../../files/watched-file.ts';
+import { CredentialsError, type CredentialsSource, failedToLoad } from './credentials.ts';
 
 /** A mounted secret: the password, or `username:password` when the configuration names no user. */
 export function fileCredentials(username: string | undefined, path: string): CredentialsSource {
-  const file = new WatchedFile(path, (text) => parse(text, username, path));
-  return { kind: 'file', knowsHosts: false, find: () => file.load() };
+  const file = new WatchedFile({ path, parse: (bytes) => parse(bytes.toString('utf8'), username, path) });
+  return { kind: 'file', knowsHosts: false, find: () => file.load().catch(failedToLoad) };
 }
 
 function parse(text: string, username: string | undefined, path: string) {

@@ -13,22 +13,22 @@ describe('a Forwarded header', () => {
     ['for="_gaze\\"z"; host=a.example:8443 ;proto=https', [{ for: '_gaze"z', host: 'a.example:8443', proto: 'https' }]],
     ['for=192.0.2.43:4711', [{ for: '192.0.2.43:4711' }]],
     ['', [{}]],
-  ])('is read as RFC 7239 has it: %s', (header, hops) => {
+  ])('is parsed like in RFC 7239: %s', (header, hops) => {
     expect(parseForwarded(header)).toEqual(hops);
   });
 
-  it.each(['for', 'for="open', 'for=a b', '=x', 'for="a"b'])('that is none is not guessed at: %s', (header) => {
+  it.each(['for', 'for="open', 'for=a b', '=x', 'for="a"b'])('that is malformed is ignored: %s', (header) => {
     expect(parseForwarded(header)).toBeUndefined();
   });
 
-  it('is read in time that grows with its length', () => {
+  it('is parsed in linear time', () => {
     const before = performance.now();
     for (let i = 0; i < 20; i++) expect(parseForwarded(`for=a;${' '.repeat(16_000)}@`)).toBeUndefined();
     expect(performance.now() - before).toBeLessThan(500);
   });
 });
 
-describe('what trusted proxies say', () => {
+describe('the headers of trusted proxies', () => {
   it.each([
     ['the one entry', '203.0.113.9', '203.0.113.9'],
     ['what the nearest proxy added, not what came from outside', '1.1.1.1, 203.0.113.9', '203.0.113.9'],
@@ -36,18 +36,18 @@ describe('what trusted proxies say', () => {
     ['with a port', '203.0.113.9:1234', '203.0.113.9'],
     ['an IPv6 address with a port', '[2001:db8::9]:1234', '2001:db8::9'],
     ['the first of all when all are ours', '10.0.0.3, 10.0.0.2', '10.0.0.3'],
-  ])('of the client: %s', (_what, header, address) => {
+  ])('name the client: %s', (_what, header, address) => {
     expect(proxies.read({ 'x-forwarded-for': header }).address).toBe(address);
     const elements = header.split(',').map((node) => `for="${node.trim()}"`);
     expect(proxies.read({ forwarded: elements.join(',') }).address).toBe(address);
   });
 
-  it('is nothing when it is no address', () => {
+  it('are ignored when they contain no address', () => {
     expect(proxies.read({ forwarded: 'for=_hidden' }).address).toBeUndefined();
     expect(proxies.read({ 'x-forwarded-for': 'unknown' }).address).toBeUndefined();
   });
 
-  it('is nothing of the client and the URL when the two kinds of header disagree', () => {
+  it('are ignored when the two kinds of header disagree', () => {
     const told = proxies.read({
       forwarded: 'for=1.1.1.1;host=evil.example;proto=https',
       'x-forwarded-for': '203.0.113.9',
@@ -55,7 +55,7 @@ describe('what trusted proxies say', () => {
     expect(told).toEqual({});
   });
 
-  it('takes scheme and host from the proxy that met the client', () => {
+  it('give scheme and host from the proxy next to the client', () => {
     const forwarded =
       'for=1.1.1.1;host=evil.example, for=203.0.113.9;proto=https;host=r.example, for=10.0.0.2;proto=http;host=inner:5000';
     expect(proxies.read({ forwarded })).toEqual({ address: '203.0.113.9', scheme: 'https', host: 'r.example' });
@@ -67,7 +67,7 @@ describe('what trusted proxies say', () => {
     expect(classic).toEqual({ address: '203.0.113.9', scheme: 'https', host: 'r.example' });
   });
 
-  it('prefers Forwarded for what it says', () => {
+  it('are Forwarded before X-Forwarded-*', () => {
     const told = proxies.read({
       forwarded: 'proto=https',
       'x-forwarded-proto': 'http',
@@ -76,21 +76,21 @@ describe('what trusted proxies say', () => {
     expect(told).toEqual({ address: undefined, scheme: 'https', host: 'r.example:8443' });
   });
 
-  it.each(['javascript', 'ftp', ''])('is no scheme of HTTP: %s', (scheme) => {
+  it.each(['javascript', 'ftp', ''])('must have a scheme of HTTP: %s', (scheme) => {
     expect(proxies.read({ 'x-forwarded-proto': scheme }).scheme).toBeUndefined();
   });
 
-  it.each(['a b', 'r.example/path', 'user@r.example', 'r.example:port'])('is no host: %s', (host) => {
+  it.each(['a b', 'r.example/path', 'user@r.example', 'r.example:port'])('must have a valid host: %s', (host) => {
     expect(proxies.read({ 'x-forwarded-host': host }).host).toBeUndefined();
   });
 
-  it('follows a chain only so far', () => {
+  it('are followed only up to a limit', () => {
     const address = proxies.read({ 'x-forwarded-for': Array.from({ length: 9000 }, () => '10.0.0.1').join() }).address;
     expect(address).toBe('10.0.0.1');
   });
 });
 
-it('trusts nobody without being told to', () => {
+it('trusts no proxy unless configured', () => {
   const nobody = new TrustedProxies([]);
   expect([nobody.trusts('127.0.0.1'), nobody.trusts('10.0.0.1'), nobody.trusts(undefined)]).toEqual([
     false,

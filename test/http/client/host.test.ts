@@ -37,7 +37,7 @@ describe('the Host of a request', () => {
     'Host: user@a\r\n',
     'Host: a:b\r\n',
     'Host: [::1\r\n',
-  ])('can be read in one way only, on every address: %j', async (hosts) => {
+  ])('must not be ambiguous, on every address: %j', async (hosts) => {
     for (const path of ['/v2/', '/v2/a/manifests/1', '/', '/livez', '/token', '/other']) {
       expect([path, await statusOf(hosts, path)]).toEqual([path, 400]);
     }
@@ -52,7 +52,7 @@ describe('the Host of a request', () => {
     },
   );
 
-  it('is an error of the registry', async () => {
+  it('gets an error of the registry', async () => {
     const bytes = Buffer.from('GET /v2/ HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n');
     const [answer] = parseAnswers(await exchangeBytes(layover.port, bytes), ['GET']);
     expect(JSON.parse(answer?.body ?? '')).toEqual({
@@ -60,7 +60,7 @@ describe('the Host of a request', () => {
     });
   });
 
-  it('is the :authority of HTTP/2, where both are there', async () => {
+  it('must equal the :authority of HTTP/2', async () => {
     const session = connect(layover.url);
     const ask = async (headers: OutgoingHttpHeaders) => {
       const stream = session.request({ ':path': '/v2/', ...headers });

@@ -20,7 +20,7 @@ describe('a Host header', () => {
     '127.8.9.10:9000',
     '[::1]:5001',
     '[::ffff:127.0.0.1]:5001',
-  ])('that is loopback is served wherever the server listens: %s', (host) => {
+  ])('that is loopback is accepted on every address: %s', (host) => {
     for (const listen of ['127.0.0.1', 'localhost', '::1', '0.0.0.0', '::', undefined]) {
       expect(on(listen)(host), listen).toBe(true);
     }
@@ -42,7 +42,7 @@ describe('a Host header', () => {
     '127.1',
     '2130706433',
     '127.evil',
-  ])('that may be a rebound name is not: %s', (host) => {
+  ])('that may be a rebound name is refused: %s', (host) => {
     for (const listen of ['127.0.0.1', 'localhost', '0.0.0.0', undefined]) expect(on(listen)(host), listen).toBe(false);
   });
 
@@ -54,7 +54,7 @@ describe('a Host header', () => {
     },
   );
 
-  it('that is configured, or the one that is listened on, is served by any port', () => {
+  it('that is configured, or that the server listens on, is accepted with any port', () => {
     expect(on('Debug.Corp')('debug.corp:80')).toBe(true);
     const known = on('127.0.0.1', ['Cache.corp', '10.0.0.9', 'fd00::9']);
     expect(['cache.corp', 'CACHE.corp.:99', '10.0.0.9:1', '[fd00::9]:1'].map(known)).toEqual([true, true, true, true]);
@@ -62,14 +62,14 @@ describe('a Host header', () => {
   });
 });
 
-describe('a request of a page', () => {
+describe('a request from a page', () => {
   const host = 'localhost:5001';
   it.each([
     {},
     { origin: 'http://localhost:5001' },
     { origin: 'https://LOCALHOST:5001', 'sec-fetch-site': 'same-origin' },
     { 'sec-fetch-site': 'none' },
-  ])('of the same origin is let through: %j', (headers) => {
+  ])('of the same origin is accepted: %j', (headers) => {
     expect(() => refuseForeign(requestOf({ host, ...headers }), { isServed: true, key: 'k' })).not.toThrow();
   });
 
@@ -90,7 +90,7 @@ describe('a request of a page', () => {
     );
   });
 
-  it('by a name that is not known is refused, and told where to add it', () => {
+  it('with an unknown host is refused, with the key to add it to', () => {
     expect(() => refuseForeign(requestOf({ host: 'a.b' }), { isServed: false, key: 'admin.hosts' })).toThrow(
       'not served for Host "a.b" (add it to admin.hosts)',
     );

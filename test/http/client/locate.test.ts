@@ -32,7 +32,7 @@ async function locate(config: Partial<typeof DEFAULTS | HttpConfig>, headers: Re
 const locationOf = async (...parameters: Parameters<typeof locate>) => (await locate(...parameters)).location;
 
 describe('a Location', () => {
-  it('is a path when nobody told us our address, whatever the client writes', async () => {
+  it('is a path when the address is not known, for any Host', async () => {
     expect(await locationOf({})).toBe(PATH);
     expect(await locationOf({}, { ...PROXY, forwarded: 'proto=https;host=evil.example' })).toBe(PATH);
   });
@@ -41,27 +41,27 @@ describe('a Location', () => {
     expect(await locationOf({ prefix: '/registry/' })).toBe(`/registry${PATH}`);
   });
 
-  it('is at http.host before all else', async () => {
+  it('starts with http.host, which takes precedence', async () => {
     const config = { host: 'https://r.example:8443', prefix: '/registry/', trustedProxies: ['127.0.0.1'] };
     expect(await locationOf(config, PROXY)).toBe(`https://r.example:8443/registry${PATH}`);
   });
 
-  it('is where a trusted proxy says', async () => {
+  it('starts with the address that a trusted proxy forwards', async () => {
     expect(await locationOf({ trustedProxies: ['127.0.0.0/8'] }, PROXY)).toBe(`https://r.example${PATH}`);
     const forwarded = { forwarded: 'for=203.0.113.9;proto=https;host="[2001:db8::1]:8443"', ...PROXY };
     expect(await locationOf({ trustedProxies: ['127.0.0.0/8'] }, forwarded)).toBe(`https://[2001:db8::1]:8443${PATH}`);
   });
 
-  it('keeps the Host of the request when the proxy tells the scheme alone', async () => {
+  it('keeps the Host of the request when the proxy forwards only the scheme', async () => {
     const headers = { 'x-forwarded-proto': 'https' };
     expect(await locationOf({ trustedProxies: ['127.0.0.1'] }, headers)).toBe(`https://here.example:5000${PATH}`);
   });
 
-  it('is a path when the trusted proxy tells nothing', async () => {
+  it('is a path when the trusted proxy forwards nothing', async () => {
     expect(await locationOf({ trustedProxies: ['127.0.0.1'] })).toBe(PATH);
   });
 
-  it('is never more than a path with relativeurls: true', async () => {
+  it('is always a path with relativeurls: true', async () => {
     const config = { relativeUrls: true, host: 'https://r.example', trustedProxies: ['127.0.0.1'] };
     expect(await locationOf(config, PROXY)).toBe(PATH);
   });
@@ -78,7 +78,7 @@ describe('the client', () => {
     expect((await locate({ trustedProxies: ['127.0.0.1'] }, PROXY)).client).toBe('203.0.113.9');
   });
 
-  it('on a unix socket is a proxy only when told so', async () => {
+  it('on a unix socket is a proxy only when configured', async () => {
     await using directory = await temporaryDirectory();
     const socketPath = join(directory.path, 'socket');
     for (const [trustedProxies, name] of [

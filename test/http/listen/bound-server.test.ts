@@ -29,12 +29,12 @@ async function listenAt(at: string, mode?: number): Promise<string> {
 }
 
 describe('a unix socket', () => {
-  it('is made with its directory and its permissions', async () => {
+  it('is created with its directory and its permissions', async () => {
     expect(await listenAt(path, 0o660)).toBe(`unix:${path}`);
     expect((await stat(path)).mode & 0o777).toBe(0o660);
   });
 
-  it('that a killed process left is replaced', async () => {
+  it('of a killed process is replaced', async () => {
     const script = `require('net').createServer().listen(process.argv[1], () => console.log('listens'))`;
     const at = join(directory.path, 'left');
     const left = await RunningProcess.start(process.execPath, ['-e', script, at]);
@@ -45,7 +45,7 @@ describe('a unix socket', () => {
     expect(await listenAt(at)).toBe(`unix:${at}`);
   });
 
-  it('on which somebody listens is left to them, and so is a file that is none', async () => {
+  it('in use is not replaced, nor is a file that is not a socket', async () => {
     await listenAt(path);
     await expect(listenAt(path)).rejects.toThrow('EADDRINUSE');
     const file = join(directory.path, 'file');
@@ -56,7 +56,7 @@ describe('a unix socket', () => {
 });
 
 describe("systemd's socket activation", () => {
-  it('is for the process that it names, with one socket', () => {
+  it('is used by the process that it names, and only one socket is accepted', () => {
     expect(activatedSocket({ LISTEN_PID: '7', LISTEN_FDS: '1' }, 7)).toBe(3);
     expect(activatedSocket({ LISTEN_PID: '8', LISTEN_FDS: '1' }, 7)).toBeUndefined();
     expect(activatedSocket({}, 7)).toBeUndefined();

@@ -29,9 +29,8 @@ let caFile: string;
 beforeAll(async () => {
   ca = await certificate('ca');
   const own = await certificate('own', { ca });
-  plain = await startReadScene({
-    http: { h2c: { enabled: true }, limits: { headertimeout: '800ms' } },
-  });
+  const limits = { headertimeout: '800ms' };
+  plain = await startReadScene({ http: { h2c: { enabled: true }, limits } }, { ownProcess: true });
   const files = { certificate: plain.temporaryPath('cert.pem'), key: plain.temporaryPath('key.pem') };
   caFile = plain.temporaryPath('ca.pem');
   await Promise.all([
@@ -39,7 +38,7 @@ beforeAll(async () => {
     writeFile(files.certificate, own.cert),
     writeFile(files.key, own.key),
   ]);
-  tls = await startReadScene({ http: { tls: files } });
+  tls = await startReadScene({ http: { tls: files } }, { ownProcess: true });
 });
 afterAll(async () => {
   await tls?.[Symbol.asyncDispose]();
@@ -70,7 +69,7 @@ describe.each([
   ['with TLS', () => tls.layover],
   ['without TLS', () => plain.layover],
 ])('HTTP/2 %s', (_how, layover) => {
-  it('serves manifests, and says so in the log', async () => {
+  it('serves manifests, and logs the protocol', async () => {
     using session = await openSession(layover());
     const { status, headers, stream } = await get(session, { ':path': '/v2/team/app/manifests/1' });
     expect([status, headers['docker-content-digest']]).toEqual([200, app.digest]);
@@ -92,7 +91,7 @@ describe.each([
     expect((await buffer(part.stream)).length).toBe(299_900);
   });
 
-  it('answers HEAD, 304, 404 and 405 as HTTP/1.1 does', async () => {
+  it('responds with 304, 404 and 405, and to HEAD, like HTTP/1.1', async () => {
     using session = await openSession(layover());
     const head = await get(session, { ':path': blobPath, ':method': 'HEAD' });
     expect([head.status, head.headers['content-length'], (await buffer(head.stream)).length]).toEqual([
@@ -108,7 +107,7 @@ describe.each([
     expect(refused.status).toBe(405);
   });
 
-  it('serves the pages that are not of the registry', async () => {
+  it('serves the pages outside the registry API', async () => {
     using session = await openSession(layover());
     const root = await get(session, { ':path': '/' });
     expect([root.status, root.headers['cache-control']]).toEqual([200, 'no-cache']);
@@ -160,15 +159,15 @@ async function runCurl({ url }: Layover, how: string, path: string): Promise<str
   return `${words} ${digestOf(body)}`;
 }
 
-describe('a client of HTTP/2 that stands still', () => {
-  it('has its stream cut, and its other streams go on', async () => {
+describe('a client of HTTP/2 that stalls', () => {
+  it('has its stream closed, and its other streams continue', async () => {
     await using scene = await startReadScene({ http: { h2c: { enabled: true }, limits: { stalltimeout: '800ms' } } });
     using session = await openSession(scene.layover);
     const still = await get(session, { ':path': blobPath });
     still.stream.pause();
     still.stream.on('error', () => {});
     const closed = once(still.stream, 'close');
-    await scene.layover.waitForOutput(/a client was cut off/);
+    await scene.layover.waitForOutput(/client disconnected/);
     expect((await get(session, { ':path': '/v2/' })).status).toBe(200);
     still.stream.resume();
     await closed;
@@ -177,7 +176,7 @@ describe('a client of HTTP/2 that stands still', () => {
 });
 
 describe('a port for HTTP/1.1 and HTTP/2', () => {
-  it('closes a connection that does not say which', async () => {
+  it('closes a connection that starts neither', async () => {
     const { connect: connectTcp } = await import('node:net');
     const socket = connectTcp(plain.layover.port, '127.0.0.1');
     socket.write('PRI * HTTP/2.0\r\n');
@@ -187,7 +186,7 @@ describe('a port for HTTP/1.1 and HTTP/2', () => {
   });
 });
 
-it('draining tells clients of HTTP/2 to go, and lets running answers finish', async () => {
+it('draining sends GOAWAY to clients of HTTP/2, and lets responses in progress finish', async () => {
   await using scene = await startReadScene({ http: { h2c: { enabled: true } } });
   using session = await openSession(scene.layover);
   const { stream } = await get(session, { ':path': blobPath });

@@ -61,7 +61,7 @@ async function refusals(reason: string): Promise<number> {
 }
 
 describe('a client that is slow on purpose', () => {
-  it('has its connection closed when the header is not there in time, with 408', async () => {
+  it('is disconnected with 408 when its header is not complete in time', async () => {
     using client = await open(scene.layover);
     client.socket.write('GET /v2/ HTTP/1.1\r\nHost: a\r\n');
     const [drips] = await Promise.all([drip(client.socket, 'X-A: b\r\n', 50), expectServed()]);
@@ -70,13 +70,13 @@ describe('a client that is slow on purpose', () => {
     expect(drips).toBeGreaterThan(3);
   });
 
-  it('is closed when it says nothing at all', async () => {
+  it('is disconnected when it sends nothing', async () => {
     using client = await open(scene.layover);
     await client.closed;
     expect(client.received().toString()).toMatch(/^HTTP\/1\.1 408 /);
   });
 
-  it('is cut off when it stops in the middle of a body, with 408', async () => {
+  it('is disconnected with 408 when it stops in the middle of a body', async () => {
     const before = await refusals('stalled');
     using client = await open(scene.layover);
     client.socket.write('PUT /v2/team/app/manifests/2 HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n{');
@@ -86,7 +86,7 @@ describe('a client that is slow on purpose', () => {
     expect(await refusals('stalled')).toBe(before + 1);
   });
 
-  it('is cut off when it takes nothing of its answer', async () => {
+  it('is disconnected when it does not read its response', async () => {
     const before = await refusals('stalled');
     using client = await open(scene.layover);
     client.socket.pause();
@@ -97,7 +97,7 @@ describe('a client that is slow on purpose', () => {
     expect(client.received().length).toBeLessThan(huge.size);
   });
 
-  it('is served to the end when it is slow, but never still', async () => {
+  it('is served completely when it is slow but keeps reading', async () => {
     using client = await open(scene.layover);
     client.socket.write(`GET /v2/team/app/blobs/${huge.digest} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
     // Longer altogether than the client may stand still.
@@ -111,7 +111,7 @@ describe('a client that is slow on purpose', () => {
     expect(digestOf(client.received().subarray(-huge.size))).toBe(huge.digest);
   });
 
-  it('pushes to the end when it is slow, but never still', async () => {
+  it('can push completely when it is slow but keeps sending', async () => {
     using client = await open(scene.layover);
     const bytes = Buffer.from('ten bytes.'.repeat(30));
     const path = `/v2/team/app/blobs/uploads/?digest=${digestOf(bytes)}`;
@@ -125,7 +125,7 @@ describe('a client that is slow on purpose', () => {
     expect(parseAnswers(client.received(), ['POST']).map(({ status }) => status)).toEqual([201]);
   });
 
-  it('between two requests is closed without a word', async () => {
+  it('is disconnected between two requests without a response', async () => {
     using client = await open(scene.layover);
     client.socket.write('GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n');
     await client.closed;
@@ -133,8 +133,8 @@ describe('a client that is slow on purpose', () => {
   });
 });
 
-describe('a client that wants too much at once', () => {
-  it('gets 429 beyond its requests, and others feel nothing', async () => {
+describe('a client with too many requests or connections', () => {
+  it('gets 429 above its limit of requests, and other clients do not', async () => {
     const taking = await Promise.all(Array.from({ length: 3 }, () => open(scene.layover, '127.0.0.2')));
     for (const { socket } of taking) {
       socket.pause();
@@ -151,12 +151,12 @@ describe('a client that wants too much at once', () => {
     expect(await refusals('requests')).toBe(1);
   });
 
-  it('may go on when an answer has ended', async () => {
+  it('can send another request when a response has ended', async () => {
     for (let i = 0; i < 10; i++) await expectServed();
     expect(await refusals('requests')).toBe(1);
   });
 
-  it('gets no more connections, and others do', async () => {
+  it('gets no more connections, and other clients do', async () => {
     const clients = await Promise.all(Array.from({ length: 20 }, () => open(scene.layover, '127.0.0.3')));
     using more = await open(scene.layover, '127.0.0.3');
     await more.closed;
@@ -184,7 +184,7 @@ describe('a push', () => {
     expect((await codes(answer))[0]).toBe(413);
   });
 
-  it('of too large a blob is refused with 413 SIZE_INVALID, whole or in pieces, and nothing of it is left', async () => {
+  it('of too large a blob is refused with 413 SIZE_INVALID, monolithic or chunked, and nothing of it is kept', async () => {
     const before = await scene.layover.visibleBlobs();
     const body = Buffer.alloc(3001, 'a');
     const whole = await fetch(`${url()}/blobs/uploads/?digest=${digestOf(body)}`, { method: 'POST', body });
@@ -198,7 +198,7 @@ describe('a push', () => {
     expect(await scene.layover.visibleBlobs()).toEqual(before);
   });
 
-  it('of a stream that does not say how long it is ends where it is too long', async () => {
+  it('of a stream without a length ends where it is too long', async () => {
     const location = await start();
     const body = new ReadableStream({
       async pull(controller) {
@@ -211,13 +211,13 @@ describe('a push', () => {
     expect((await fetch(location)).status).toBe(404);
   });
 
-  it('of as much as may be is taken', async () => {
+  it('of exactly the largest size is accepted', async () => {
     const body = Buffer.alloc(3000, 'b');
     const answer = await fetch(`${url()}/blobs/uploads/?digest=${digestOf(body)}`, { method: 'POST', body });
     expect(answer.status).toBe(201);
   });
 
-  it('that is refused while it is under way tells the client why, and takes no more of it', async () => {
+  it('that is refused while it is sent reports the reason, and no more of it is read', async () => {
     using client = await open(scene.layover);
     const length = 50 * 1024 * 1024;
     client.socket.write(`PUT /v2/team/app/manifests/2 HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`);

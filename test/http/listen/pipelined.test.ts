@@ -16,8 +16,8 @@ const HUGE = `/v2/team/app/blobs/${huge.digest}`;
 const get = (target: string, ...headers: string[]) =>
   `${[`GET ${target} HTTP/1.1`, 'Host: a', ...headers].join('\r\n')}\r\n\r\n`;
 
-describe('requests one behind the other on a connection', () => {
-  it('are over when the connection is, those as well whose turn never came', async () => {
+describe('pipelined requests', () => {
+  it('end with their connection, also those that still wait', async () => {
     const socket = connect({ port: scene.layover.port, host: '127.0.0.1' }).on('error', () => {});
     socket.write(get(HUGE).repeat(3));
     await once(socket, 'data');
@@ -28,7 +28,7 @@ describe('requests one behind the other on a connection', () => {
     expect((await Promise.all(others)).map(({ status }) => status)).toEqual([200, 200, 200]);
   });
 
-  it('are told to continue when it is their turn, and not within an answer', async () => {
+  it('get 100 Continue when it is their turn, and not within another response', async () => {
     const sent = [get('/v2/'), get('/v2/none', 'Expect: 100-continue'), get('/v2/', 'Connection: close')];
     const bytes = await exchangeBytes(scene.layover.port, Buffer.from(sent.join('')));
     const answers = parseAnswers(bytes, ['GET', 'GET', 'GET']);

@@ -53,7 +53,7 @@ async function expectAllFree(layover: Layover): Promise<void> {
   expect(together).toEqual(Array.from({ length: LIMIT }, () => 200));
 }
 
-it('streams that are reset count for as long as they are worked on', async () => {
+it('streams that are reset count until their work has ended', async () => {
   await using scene = await startHanging();
   const session = connect(scene.layover.url);
   session.on('error', () => {});
@@ -73,7 +73,7 @@ it('streams that are reset count for as long as they are worked on', async () =>
   session.destroy();
 });
 
-it('streams that are reset with the packet that opens them start nothing, and take no place for good', async () => {
+it('streams that are reset by the packet that opens them start nothing, and do not count', async () => {
   await using scene = await startHanging();
   const session = connect(scene.layover.url);
   session.on('error', () => {});
@@ -90,7 +90,7 @@ it('streams that are reset with the packet that opens them start nothing, and ta
   session.destroy();
 });
 
-it('so do connections of HTTP/1.1 that are closed in the middle', async () => {
+it('so do connections of HTTP/1.1 that are closed in the middle of a request', async () => {
   await using scene = await startHanging();
   for (let i = 0; i < 8; i++) {
     const socket = connectTcp({ port: scene.layover.port, host: '127.0.0.1' });

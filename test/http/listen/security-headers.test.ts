@@ -63,7 +63,7 @@ const CASES: readonly Case[] = [
 ];
 
 describe.each(CASES)('$status of $method $path', ({ status, path, method = 'GET', headers = {} }) => {
-  it('is not to be run or guessed at by a browser, and not to be shown by one', async () => {
+  it('must be neither run, nor sniffed, nor shown by a browser', async () => {
     const answer = await ask(scene.layover.url + path, { method, headers });
     expect([answer.status, answer.headers]).toEqual([status, expect.objectContaining(SAFE)]);
     expect(answer.headers).not.toHaveProperty('content-disposition');
@@ -72,7 +72,7 @@ describe.each(CASES)('$status of $method $path', ({ status, path, method = 'GET'
   });
 });
 
-it('is so as well for who has to log in, by HTTP/2, and for what is no request', async () => {
+it('the same headers are in a 401, over HTTP/2, and in the response to bytes that are not HTTP', async () => {
   const refused = await ask(`${guarded.layover.url}/v2/team/app/manifests/1`, { headers: NAVIGATION });
   expect([refused.status, refused.headers]).toEqual([
     401,
@@ -93,7 +93,7 @@ it.each(['iframe', 'frame', 'embed', 'object', 'document'])('a response in %s is
   expect(headers['content-disposition']).toBe('attachment');
 });
 
-it('a header of the configuration replaces ours, in whichever case it is written, and no other', async () => {
+it('a configured header replaces the default one, in any case, and no other', async () => {
   await using configured = await startReadScene({
     http: { headers: { 'CONTENT-security-Policy': ["default-src 'self'"], 'Content-Disposition': ['inline'] } },
   });
@@ -114,32 +114,35 @@ describe('a manifest of an upstream', () => {
     'application/vnd.ä',
     'x'.repeat(9000),
     '',
-  ])('whose media type is %j is served as bytes, by tag and by digest, GET and HEAD', async (mediaType) => {
-    const body = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, config: undefined, layers: [] }));
-    const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
-    await using upstream = await startServer((req, res) => {
-      const type = /^[ -~]{1,1000}$/.test(mediaType) ? mediaType : 'text/html';
-      res.writeHead(200, { 'content-type': type, 'docker-content-digest': digest, 'content-length': body.length });
-      res.end(req.method === 'HEAD' ? undefined : body);
-    });
-    await using layover = await Layover.start({
-      config: { proxy: { upstreams: [{ name: 'x.example', remoteurl: upstream.url, default: true }] } },
-    });
-    for (const method of ['HEAD', 'GET', 'HEAD', 'GET']) {
-      for (const reference of ['1', digest]) {
-        const { status, headers } = await ask(`${layover.url}/v2/a/b/manifests/${reference}`, { method });
-        expect([200, 404, 502]).toContain(status);
-        expect(headers['content-type']).toMatch(
-          /^application\/(?:octet-stream|json|vnd\.oci\.image\.manifest\.v1\+json)$/,
-        );
-        expect(headers).toMatchObject(SAFE);
-        expect(headers).not.toHaveProperty('x-injected');
+  ])(
+    'with the media type %j is served as application/octet-stream, by tag and by digest, GET and HEAD',
+    async (mediaType) => {
+      const body = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, config: undefined, layers: [] }));
+      const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
+      await using upstream = await startServer((req, res) => {
+        const type = /^[ -~]{1,1000}$/.test(mediaType) ? mediaType : 'text/html';
+        res.writeHead(200, { 'content-type': type, 'docker-content-digest': digest, 'content-length': body.length });
+        res.end(req.method === 'HEAD' ? undefined : body);
+      });
+      await using layover = await Layover.start({
+        config: { proxy: { upstreams: [{ name: 'x.example', remoteurl: upstream.url, default: true }] } },
+      });
+      for (const method of ['HEAD', 'GET', 'HEAD', 'GET']) {
+        for (const reference of ['1', digest]) {
+          const { status, headers } = await ask(`${layover.url}/v2/a/b/manifests/${reference}`, { method });
+          expect([200, 404, 502]).toContain(status);
+          expect(headers['content-type']).toMatch(
+            /^application\/(?:octet-stream|json|vnd\.oci\.image\.manifest\.v1\+json)$/,
+          );
+          expect(headers).toMatchObject(SAFE);
+          expect(headers).not.toHaveProperty('x-injected');
+        }
       }
-    }
-  });
+    },
+  );
 });
 
-it('what an upstream says to a push is relayed without its cookies, and as no page', async () => {
+it('the response of an upstream to a push is relayed without cookies, and not as a page', async () => {
   const page = '<script>alert(document.domain)</script>';
   await using upstream = await startServer((req, res) => {
     req.resume();

@@ -29,14 +29,13 @@ interface Sent {
 
 const state = { isHealthy: true };
 const servers: Server[] = [];
-const send: Record<string, (request: Sent) => Promise<Received>> = {};
+let urls: { readonly http1: string; readonly http2: string };
 
 beforeAll(async () => {
   const pages = createPages({ health: fakeHealth(), tokens: tokenPage(), createAdmin: adminApp });
   const http1 = await listening(createServer(pages));
   const http2 = await listening(createHttp2Server(pages as unknown as Parameters<typeof createHttp2Server>[1]));
-  send['HTTP/1.1'] = ({ method, path, form }) => sendHttp1(`http://127.0.0.1:${http1}${path}`, method, form);
-  send['HTTP/2'] = (request) => sendHttp2(`http://127.0.0.1:${http2}`, request);
+  urls = { http1: `http://127.0.0.1:${http1}`, http2: `http://127.0.0.1:${http2}` };
 });
 afterAll(() => servers.forEach((server) => server.close()));
 
@@ -77,15 +76,15 @@ async function listening(server: Server): Promise<number> {
 
 const FORM = 'application/x-www-form-urlencoded';
 
-async function sendHttp1(url: string, method: string, form: string | undefined): Promise<Received> {
+async function sendHttp1({ method, path, form }: Sent): Promise<Received> {
   const headers = form === undefined ? {} : { 'content-type': FORM };
-  const response = await fetch(url, { method, headers, body: form ?? null });
+  const response = await fetch(urls.http1 + path, { method, headers, body: form ?? null });
   const received = Object.fromEntries(response.headers);
   return { status: response.status, headers: received, body: await response.text() };
 }
 
-async function sendHttp2(url: string, { method, path, form }: Sent): Promise<Received> {
-  const session = connect(url);
+async function sendHttp2({ method, path, form }: Sent): Promise<Received> {
+  const session = connect(urls.http2);
   try {
     const stream = session.request(
       { ':method': method, ':path': path, ...(form !== undefined && { 'content-type': FORM }) },
@@ -101,8 +100,11 @@ async function sendHttp2(url: string, { method, path, form }: Sent): Promise<Rec
 
 const LOGIN = 'grant_type=password&username=alice&password=secret&service=layover&client_id=test';
 
-describe.each(['HTTP/1.1', 'HTTP/2'])('the pages over %s', (protocol) => {
-  const get = (path: string) => send[protocol]!({ method: 'GET', path });
+describe.each([
+  ['HTTP/1.1', sendHttp1],
+  ['HTTP/2', sendHttp2],
+])('the pages over %s', (_protocol, send) => {
+  const get = (path: string) => send({ method: 'GET', path });
 
   it('respond at / as long as the service is healthy', async () => {
     expect(await get('/')).toMatchObject({ status: 200, body: '', headers: { 'cache-control': 'no-cache' } });
@@ -121,7 +123,7 @@ describe.each(['HTTP/1.1', 'HTTP/2'])('the pages over %s', (protocol) => {
   });
 
   it('issue a token for credentials in a form, and refuse a request without them', async () => {
-    const issued = await send[protocol]!({ method: 'POST', path: '/token', form: LOGIN });
+    const issued = await send({ method: 'POST', path: '/token', form: LOGIN });
     expect(issued).toMatchObject({ status: 200, headers: { 'cache-control': 'no-store' } });
     expect(JSON.parse(issued.body)).toMatchObject({ token: 'secret', expires_in: 300 });
     const refused = await get('/token?service=layover');
@@ -130,7 +132,7 @@ describe.each(['HTTP/1.1', 'HTTP/2'])('the pages over %s', (protocol) => {
   });
 
   it('refuse a form that is too large', async () => {
-    const response = await send[protocol]!({ method: 'POST', path: '/token', form: 'a'.repeat(100_000) });
+    const response = await send({ method: 'POST', path: '/token', form: 'a'.repeat(100_000) });
     expect(response).toMatchObject({ status: 400 });
   });
 
@@ -146,7 +148,7 @@ describe.each(['HTTP/1.1', 'HTTP/2'])('the pages over %s', (protocol) => {
   it.each(['/', '/livez', '/readyz', '/token', '/admin/v1/status', '/nowhere'])(
     'respond to HEAD %s like to GET, without a body',
     async (path) => {
-      const [head, full] = await Promise.all([send[protocol]!({ method: 'HEAD', path }), get(path)]);
+      const [head, full] = await Promise.all([send({ method: 'HEAD', path }), get(path)]);
       expect(head.body).toBe('');
       expect(head.status).toBe(full.status);
       const names = ['content-type', 'cache-control', 'x-content-type-options', 'www-authenticate'];

@@ -39,7 +39,7 @@ async function setUp({ files = [], ...options }: Partial<DebugServerOptions & Pi
 }
 
 describe('debug server', () => {
-  it('answers 200 and an empty object when healthy', async () => {
+  it('responds 200 with an empty object when healthy', async () => {
     await using server = await setUp();
     const response = await fetch(`${server.url}/debug/health`);
     expect([response.status, await response.text()]).toEqual([200, '{}']);
@@ -48,7 +48,7 @@ describe('debug server', () => {
     expect(response.headers.get('cache-control')).toBe('no-store');
   });
 
-  it('answers 503 and what failed when not', async () => {
+  it('responds 503 with the failures when not', async () => {
     await using server = await setUp({ files: [{ path: '/', intervalMs: 1000 }] });
     await server.health.checkNow();
     const response = await fetch(`${server.url}/debug/health`);
@@ -65,7 +65,7 @@ describe('debug server', () => {
     expect((await fetch(`${server.url}/metrics`)).status).toBe(404);
   });
 
-  it('lists its pages at the root, and to those who ask for another', async () => {
+  it('lists its pages at the root, and for an unknown path', async () => {
     await using server = await setUp();
     const root = await fetch(server.url);
     expect([root.status, await root.json()]).toEqual([200, { pages: [...PAGES, '/metrics'] }]);
@@ -98,7 +98,7 @@ describe('debug server', () => {
     await dispatcher.close();
   });
 
-  it('serves health and metrics by whatever name a scraper has for it where other machines can connect, and the rest by address', async () => {
+  it('serves health and metrics for any Host where other machines can connect, and the rest only for an address', async () => {
     await using server = await setUp({ listen: { net: 'tcp', host: '0.0.0.0', port: 0 } });
     const origin = `http://127.0.0.1:${new URL(server.url).port}`;
     const statusOf = async (path: string, host: string) => {
@@ -118,13 +118,13 @@ describe('debug server', () => {
     expect(await statusOf('/debug/pprof/heap?snapshot=1', '10.1.2.3:5001')).toBe(403);
   });
 
-  it('fails to start where another one listens', async () => {
+  it('fails to start when the port is in use', async () => {
     await using server = await setUp();
     const port = Number(new URL(server.url).port);
     await expect(setUp({ listen: { net: 'tcp', host: '127.0.0.1', port } })).rejects.toThrow('EADDRINUSE');
   });
 
-  it('answers nobody any more once closed', async () => {
+  it('does not respond after it is closed', async () => {
     const server = await setUp();
     await (await fetch(`${server.url}/debug/health`)).text();
     await server.close();

@@ -66,7 +66,7 @@ async function scene(validity: number) {
 }
 
 describe.skipIf(pebbleProgram === undefined)('http.tls.letsencrypt', () => {
-  it('gets a certificate on its own port, keeps it, and serves it again while the authority is down', async () => {
+  it('gets a certificate on its own port, stores it, and serves it while the authority is down', async () => {
     await using started = await scene(90 * 86_400);
     const first = await until(started.port, ({ issuer }) => issuer.startsWith('Pebble Intermediate CA'));
     expect(first.names).toContain('DNS:localhost');

@@ -80,7 +80,7 @@ async function untilNamed(layover: Layover, name: string): Promise<void> {
 }
 
 describe('certificate and key', () => {
-  it('are served, and read again when they change; connections that are there stay', async () => {
+  it('are served, and reloaded when they change; open connections stay', async () => {
     await using layover = await start();
     expect((await meet(layover)).name).toBe('own');
     await put('key.pem', renewed.key);
@@ -89,7 +89,7 @@ describe('certificate and key', () => {
     await layover.waitForOutput(/certificate reloaded/);
   });
 
-  it('stay as they were while the new files are broken, which is logged', async () => {
+  it('stay in use while the new files are broken, which is logged', async () => {
     await using layover = await start();
     await put('cert.pem', 'not a certificate');
     await layover.waitForOutput(/level=error msg="certificate not reloaded/);
@@ -101,14 +101,14 @@ describe('certificate and key', () => {
     await untilNamed(layover, 'renewed');
   });
 
-  it('that do not fit together are an error at the start', async () => {
+  it('that do not match are an error at startup', async () => {
     const key = await put('other.pem', renewed.key);
     await expect(start({ key })).rejects.toThrow('is not the key of the certificate');
   });
 });
 
 describe('client CAs', () => {
-  it('are read again when they change', async () => {
+  it('are reloaded when they change', async () => {
     const clientcas = [await put('clients.pem', ca.cert)];
     await using layover = await start({ clientcas });
     await expect(meet(layover, client)).rejects.toThrow();
@@ -123,7 +123,7 @@ describe('client CAs', () => {
     ['require-any-client-cert', [false, true, true]],
     ['verify-client-cert-if-given', [true, false, true]],
     ['require-and-verify-client-cert', [false, false, true]],
-  ])('with %s take: none, an unknown one, a good one', async (clientauth, taken) => {
+  ])('with %s accept: none, an unknown one, a valid one', async (clientauth, taken) => {
     await using layover = await start({ clientcas: [await put('clients.pem', ca.cert)], clientauth });
     const good = await certificate('good client', { ca });
     const outcomes = [{}, client, good].map((shown) => meet(layover, shown).then(Boolean, () => false));
@@ -146,7 +146,7 @@ describe('versions and ciphers', () => {
     expect((await meet(layover)).protocol).toBe('TLSv1.3');
   });
 
-  it('are those of ciphersuites in TLS 1.2, and those of TLS 1.3 all the same', async () => {
+  it('are the configured ciphersuites in TLS 1.2, and the default ones in TLS 1.3', async () => {
     await using layover = await start({ ciphersuites: ['TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384'] });
     const met = await meet(layover, { maxVersion: 'TLSv1.2' });
     expect(met.cipher).toBe('ECDHE-RSA-AES256-GCM-SHA384');

@@ -1,22 +1,10 @@
-import { once } from 'node:events';
-import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
-import { buffer } from 'node:stream/consumers';
+import { type HttpResponse, type RequestOptions, sendRequest } from '../../support/http-client.ts';
 
-export interface Answered {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
-}
+export type Answered = HttpResponse;
 
-/** One request on a connection of its own, with exactly this path and these headers; nothing is followed or decoded. */
-export async function ask(
-  url: string,
-  { method = 'GET', headers = {} }: { readonly method?: string; readonly headers?: OutgoingHttpHeaders } = {},
-): Promise<Answered> {
-  const { origin, hostname, port } = new URL(url);
-  const asking = request({ hostname, port, path: url.slice(origin.length), method, headers, agent: false }).end();
-  const [answer] = (await once(asking, 'response')) as [IncomingMessage];
-  return { status: answer.statusCode ?? 0, headers: answer.headers, body: await buffer(answer) };
+/** One request on its own connection; see {@link sendRequest}. */
+export function ask(url: string, options: RequestOptions = {}): Promise<Answered> {
+  return sendRequest(url, options);
 }
 
 export function json(answer: Answered): unknown {

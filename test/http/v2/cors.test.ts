@@ -39,7 +39,7 @@ afterAll(async () => {
 });
 
 describe('the preflight of a web interface on another origin', () => {
-  it('is answered without credentials, the same for whatever there is and is not', async () => {
+  it('gets a response without credentials, the same for existing and missing content', async () => {
     const answers = await Promise.all(
       ['team/app/manifests/1', 'none/manifests/1', '_catalog', '', 'no/endpoint', 'UPPER/tags/list'].map(
         async (path) => {
@@ -56,7 +56,7 @@ describe('the preflight of a web interface on another origin', () => {
     for (const answer of answers) expect(answer).toEqual(answers[0]);
   });
 
-  it('lets nobody in: what follows without credentials is 401, which the page can read', async () => {
+  it('grants no access: the next request without credentials gets 401, which the page can read', async () => {
     for (const method of ['GET', 'HEAD', 'DELETE', 'PUT']) {
       const { status, headers } = await ask(`${open.layover.url}/v2/team/app/manifests/1`, {
         method,
@@ -83,7 +83,7 @@ describe('the preflight of a web interface on another origin', () => {
     },
   );
 
-  it('takes credentials where no origin is let in', async () => {
+  it('needs credentials where no origin is allowed', async () => {
     const { status, headers } = await ask(`${closed.layover.url}/v2/`, { method: 'OPTIONS', headers: PREFLIGHT });
     expect([status, headers['access-control-allow-origin']]).toEqual([401, undefined]);
   });

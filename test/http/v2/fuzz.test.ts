@@ -60,8 +60,8 @@ function expectErrorBody(body: string): void {
   expect(JSON.parse(body)).toEqual({ errors: [expect.objectContaining({ code, message })] });
 }
 
-describe('whatever is asked', () => {
-  it('gets a valid answer that blames the right side', async () => {
+describe('any request', () => {
+  it('gets a valid response that blames the right side', async () => {
     await fc.assert(
       fc.asyncProperty(askedOfUs, async (request) => {
         const answers = parseAnswers(await send(requestBytes(request, 'Connection: close')), [request.method]);
@@ -72,7 +72,7 @@ describe('whatever is asked', () => {
     );
   });
 
-  it('gets its answers in order when it is asked in one go', async () => {
+  it('gets its responses in order when it is pipelined', async () => {
     const last: Asked = { method: 'GET', target: '/v2/team/app/manifests/1', host: 'a', headers: [] };
     const readable = askedOfUs
       .filter(({ method }) => method === 'GET' || method === 'HEAD')
@@ -91,8 +91,8 @@ describe('whatever is asked', () => {
   });
 });
 
-describe('what is hardly a request', () => {
-  it('gets a valid answer, or none when nothing was asked', async () => {
+describe('a malformed request', () => {
+  it('gets a valid response, or none when nothing was sent', async () => {
     await fc.assert(
       fc.asyncProperty(brokenBytes, async (bytes) => {
         const [method = ''] = bytes.toString('latin1').split(' ');
@@ -115,7 +115,7 @@ describe('what is hardly a request', () => {
     expectErrorBody(answer?.body ?? '');
   });
 
-  it('is refused when it does not say for which host it is', async () => {
+  it('is refused without a Host', async () => {
     const [answer] = parseAnswers(await send(Buffer.from('GET /v2/ HTTP/1.1\r\nConnection: close\r\n\r\n')), ['GET']);
     expect(answer?.status).toBe(400);
     expect(answer?.body).toContain('Host');
@@ -123,7 +123,7 @@ describe('what is hardly a request', () => {
     expect(old?.status).toBe(200);
   });
 
-  it('never ends up in the middle of an answer that is under way', async () => {
+  it('never gets its response into the middle of another one', async () => {
     const socket = connect({ port: scene.layover.port, host: '127.0.0.1' });
     const received: Buffer[] = [];
     socket.on('data', (chunk) => received.push(chunk)).on('error', () => {}); // cut off is what it may be
@@ -137,13 +137,13 @@ describe('what is hardly a request', () => {
     expect(body.equals(Buffer.concat([...huge.read(0, body.length)]))).toBe(true);
   });
 
-  it('gets nothing when it opens connections and is silent', async () => {
+  it('gets no response on a silent connection', async () => {
     const silent = await Promise.all(Array.from({ length: 50 }, () => sendHardly(Buffer.alloc(0))));
     expect(silent.every((bytes) => bytes.length === 0)).toBe(true);
   });
 });
 
-it('none of it did any harm', async () => {
+it('the registry still works afterwards', async () => {
   const answer = await ask(`${scene.layover.url}/v2/team/app/manifests/1`);
   expect([answer.status, answer.body.equals(app.bytes)]).toEqual([200, true]);
   expect(scene.layover.output).not.toContain('a fault of ours');

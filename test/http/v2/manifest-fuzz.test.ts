@@ -72,8 +72,8 @@ const contentType = fc.option(
 
 const filesOf = async () => (await filesBelow(`${layover.dataDirectory}/docker`)).sort();
 
-describe('any bytes that are pushed as a manifest', () => {
-  it('are taken and served as they are, or refused with a reason and nothing of them kept', async () => {
+describe('any bytes pushed as a manifest', () => {
+  it('are accepted and served unchanged, or refused with a reason and not kept', async () => {
     let before = await filesOf();
     await fc.assert(
       fc.asyncProperty(body, contentType, fc.boolean(), async (bytes, type, byDigest) => {

@@ -25,7 +25,7 @@ describe('a blob', () => {
     ['larger than what is kept in memory', large],
     ['under a sha512 digest', long],
     ['empty', empty],
-  ])('that is %s comes whole', async (_, content) => {
+  ])('that is %s comes complete', async (_, content) => {
     const headers = {
       'docker-distribution-api-version': 'registry/2.0',
       'docker-content-digest': content.digest,
@@ -64,7 +64,7 @@ describe('a blob', () => {
     });
   });
 
-  it('that lies on disk comes in part', async () => {
+  it('on disk comes in part', async () => {
     const answer = await ask(blobUrl(large.digest), { headers: { range: 'bytes=65530-200000' } });
     expect(answer.status).toBe(206);
     expect(answer.body.equals(Buffer.concat([...large.read(65_530, 200_001)]))).toBe(true);
@@ -106,7 +106,7 @@ describe('a blob', () => {
     }
   });
 
-  it('can be asked for as many parts as clients of zstd:chunked layers want', async () => {
+  it('comes in as many parts as clients of zstd:chunked layers request', async () => {
     const wanted = Array.from({ length: 1024 }, (_, i) => `${100_000 + i * 100}-${100_000 + i * 100 + 9}`);
     const answer = await ask(blobUrl(large.digest), { headers: { range: `bytes=${wanted.join(',')}` } });
     expect(answer.status).toBe(206);
@@ -116,7 +116,7 @@ describe('a blob', () => {
   it.each([
     ['more ranges than podman ever sends', Array.from({ length: 1025 }, (_, i) => `${i * 100}-${i * 100 + 9}`)],
     ['three ranges that overlap', ['0-9', '5-14', '7-20']],
-  ])('that is %s comes whole, once', async (_, wanted) => {
+  ])('that is %s comes complete, once', async (_, wanted) => {
     const answer = await ask(blobUrl(large.digest), { headers: { range: `bytes=${wanted.join(',')}` } });
     expect([answer.status, answer.body.length, digestOf(answer.body)]).toEqual([200, large.size, large.digest]);
     expect(answer.headers).not.toHaveProperty('content-range');
@@ -131,12 +131,12 @@ describe('a blob', () => {
     },
   );
 
-  it.each(['items=0-1', 'bytes=0-,0-,0-'])('comes whole for %s', async (range) => {
+  it.each(['items=0-1', 'bytes=0-,0-,0-'])('comes complete for %s', async (range) => {
     const answer = await ask(blobUrl(small.digest), { headers: { range } });
     expect([answer.status, answer.body.toString()]).toEqual([200, '0123456789']);
   });
 
-  it('that is empty comes whole, whatever part of it is asked for', async () => {
+  it('that is empty comes complete for any range', async () => {
     expect((await ask(blobUrl(empty.digest), { headers: { range: 'bytes=0-' } })).status).toBe(200);
   });
 
@@ -145,7 +145,7 @@ describe('a blob', () => {
     [`W/"${small.digest}"`, 200],
     [`"${unknown}"`, 200],
     ['Sat, 29 Oct 1994 19:43:31 GMT', 200],
-  ])('with If-Range: %s is answered with %i', async (ifRange, status) => {
+  ])('with If-Range: %s gets %i', async (ifRange, status) => {
     const answer = await ask(blobUrl(small.digest), { headers: { range: 'bytes=2-3', 'if-range': ifRange } });
     expect([answer.status, answer.body.toString()]).toEqual([status, status === 206 ? '23' : '0123456789']);
   });
@@ -162,7 +162,7 @@ describe('a blob', () => {
     expect(answer.headers).toMatchObject({ etag: `"${small.digest}"`, 'cache-control': 'max-age=31536000' });
   });
 
-  it.each(['GET', 'HEAD'])('is refused by %s to a client that asked for another one only', async (method) => {
+  it.each(['GET', 'HEAD'])('is refused by %s to a client whose If-Match names another one', async (method) => {
     const answer = await ask(blobUrl(small.digest), { method, headers: { 'if-match': `"${unknown}"` } });
     expect(answer.status).toBe(412);
   });

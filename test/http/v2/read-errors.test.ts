@@ -39,7 +39,7 @@ describe('a request that is wrong', () => {
     });
   });
 
-  it('by a tag that cannot be is answered as for one that is not there, GET and HEAD alike', async () => {
+  it('for an invalid tag gets the response for an unknown one, by GET and HEAD', async () => {
     for (const tag of ['.INVALID_MANIFEST_NAME', 'a+b', 'x'.repeat(129), '%0d%0aa', '%00']) {
       const url = `${v2}/team/app/manifests/${tag}`;
       expect([tag, ...errorOf(await ask(url))]).toEqual([tag, 404, 'MANIFEST_UNKNOWN']);
@@ -50,7 +50,7 @@ describe('a request that is wrong', () => {
   it.each([
     ['POST', ''],
     ['PROPFIND', 'many/tags/list'],
-  ])('%s %s is not allowed, and the answer says what is', async (method, path) => {
+  ])('%s %s is not allowed, and the response lists allowed methods', async (method, path) => {
     const answer = await ask(`${v2}/${path}`, { method });
     expect(errorOf(answer)).toEqual([405, 'UNSUPPORTED']);
     expect(answer.headers.allow).toBe('GET, HEAD, OPTIONS');
@@ -73,7 +73,7 @@ describe('a registry that is read-only', () => {
     ['PATCH', 'team/app/blobs/uploads/1'],
     ['PUT', `team/app/blobs/uploads/1?digest=${small.digest}`],
     ['GET', `team/app/blobs/uploads/1`],
-  ])('refuses %s %s, and says what it allows', async (method, path) => {
+  ])('refuses %s %s, and lists the allowed methods', async (method, path) => {
     const answer = await ask(`${readOnly.layover.url}/v2/${path}`, { method });
     expect(errorOf(answer)).toEqual([405, 'UNSUPPORTED']);
     expect(answer.headers.allow).toBe('GET, HEAD, OPTIONS');
@@ -89,8 +89,8 @@ it.each(['', 'team/app/manifests/1', 'many/tags/list'])(
   },
 );
 
-describe('by configuration', () => {
-  it('the API lies below a prefix, links to it, and has more headers', async () => {
+describe('with configuration', () => {
+  it('the API is below a prefix, links to it, and has more headers', async () => {
     const http = { prefix: '/registry/', headers: { 'X-Content-Type-Options': ['nosniff'], 'X-Two': ['a', 'b'] } };
     await using other = await Layover.start({ dataDirectory: scene.layover.dataDirectory, config: { http } });
     const api = `${other.url}/registry/v2`;

@@ -72,7 +72,7 @@ describe('the tags of a repository', () => {
     expect(json(await ask(`${v2}/${DEEP}/tags/list/`))).toEqual({ name: DEEP, tags: ['list'] });
   });
 
-  it('of a repository that is not there are an error', async () => {
+  it('of an unknown repository are an error', async () => {
     expect(errorOf(await ask(`${v2}/nobody/tags/list`))).toEqual([404, 'NAME_UNKNOWN']);
   });
 
@@ -86,7 +86,7 @@ describe('the tags of a repository', () => {
 describe('the catalog', () => {
   const ALL = [DEEP, 'many', LONG_NAME, 'team/app'];
 
-  it('names every repository', async () => {
+  it('lists every repository', async () => {
     expect(json(await ask(`${v2}/_catalog`))).toEqual({ repositories: ALL });
     expect(json(await ask(`${v2}/_catalog/?n=0`))).toEqual({ repositories: [] });
     expect(json(await ask(`${v2}/_catalog?last=many`))).toEqual({ repositories: [LONG_NAME, 'team/app'] });
@@ -137,7 +137,7 @@ describe('the referrers of a manifest', () => {
     expect(json(answer)).toEqual({ schemaVersion: 2, mediaType: INDEX, manifests: all });
   });
 
-  it('come of one type only, when that is asked for', async () => {
+  it('come of one type only, when it is requested', async () => {
     const [artifactType] = ['application/vnd.example.sbom'];
     const url = `${v2}/team/app/referrers/${app.digest}?artifactType=${encodeURIComponent(artifactType)}`;
     const answer = await ask(url);
@@ -153,7 +153,7 @@ describe('the referrers of a manifest', () => {
     },
   );
 
-  it('of what is no digest are an error', async () => {
+  it('of an invalid digest are an error', async () => {
     expect(errorOf(await ask(`${v2}/team/app/referrers/1`))).toEqual([400, 'DIGEST_INVALID']);
   });
 });

@@ -26,7 +26,7 @@ function manifestHeaders({ digest, mediaType, bytes }: Manifest) {
 }
 
 describe('the root of the API', () => {
-  it.each(['/', ''])('answers at /v2%s', async (slash) => {
+  it.each(['/', ''])('responds at /v2%s', async (slash) => {
     const answer = await ask(`${v2}${slash}`);
     expect(answer).toMatchObject({ status: 200, body: Buffer.from('{}') });
     expect(answer.headers).toMatchObject({
@@ -36,7 +36,7 @@ describe('the root of the API', () => {
     });
   });
 
-  it('answers HEAD without a body', async () => {
+  it('responds to HEAD without a body', async () => {
     const { status, headers, body } = await ask(`${v2}/`, { method: 'HEAD' });
     expect([status, headers['content-length'], body.length]).toEqual([200, '2', 0]);
   });
@@ -52,7 +52,7 @@ describe('a manifest', () => {
     ['of an index', 'team/app', index.images.arm64.digest, index.images.arm64],
     ['of Docker', 'team/app', 'docker', docker],
     ['of a repository whose name looks like endpoints', DEEP, 'list', deep],
-  ])('%s comes as it is, with its own media type', async (_, repository, reference, manifest) => {
+  ])('%s comes unchanged, with its own media type', async (_, repository, reference, manifest) => {
     const url = `${v2}/${repository}/manifests/${reference}`;
     const got = await ask(url);
     expect(got.status).toBe(200);
@@ -97,7 +97,7 @@ describe('a manifest', () => {
     expect(errorOf(await ask(`${v2}/team/app/blobs/${unknown}`, { headers }))).toEqual([404, 'BLOB_UNKNOWN']);
   });
 
-  it('is refused to a client that asked for another one only', async () => {
+  it('is refused to a client whose If-Match names another one', async () => {
     const url = `${v2}/team/app/manifests/1`;
     expect((await ask(url, { headers: { 'if-match': `"${unknown}"` } })).status).toBe(412);
     expect((await ask(url, { headers: { 'if-match': `"${app.digest}"` } })).status).toBe(200);

@@ -35,12 +35,12 @@ for (const tag of TAGS) images.addImage('many', tag);
 /** A digest of nothing that is there. */
 export const unknown = digestOf(Buffer.from('nobody has this'));
 
-/** The built service over a directory with all of this; a plain registry, unless the configuration says otherwise. */
-export async function startReadScene(config: ConfigObject = {}) {
+/** Layover over a directory with all of this; a plain registry, unless the configuration says otherwise. */
+export async function startReadScene(config: ConfigObject = {}, { ownProcess = false } = {}) {
   const directory = await temporaryDirectory();
   const dataDirectory = join(directory.path, 'data');
   await writeDistributionLayout(dataDirectory, images);
-  const layover = await Layover.start({ dataDirectory, config });
+  const layover = await Layover.start({ dataDirectory, config, ownProcess });
   return {
     layover,
     /** Outside of the data. */

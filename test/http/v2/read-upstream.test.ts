@@ -34,7 +34,7 @@ beforeEach(() => {
 const listed = ({ digest, mediaType, bytes }: Manifest) => ({ digest, mediaType, size: bytes.length });
 
 describe('the tags of an upstream', () => {
-  it('come in order, under the name that was asked for', async () => {
+  it('come in order, under the requested name', async () => {
     for (const name of ['app', 'library/app', 'docker.io/app']) {
       const answer = await ask(`${v2}/${name}/tags/list`);
       expect(json(answer)).toEqual({ name, tags: ['1.0', '2.0', 'B', 'a', 'b'] });
@@ -51,7 +51,7 @@ describe('the tags of an upstream', () => {
     expect(second.headers).not.toHaveProperty('link');
   });
 
-  it('are put in order and cut where the upstream does neither', async () => {
+  it('are sorted and limited where the upstream does neither', async () => {
     hub.faults.fail('tags', {
       status: 200,
       headers: { 'content-type': 'application/json' },
@@ -66,17 +66,17 @@ describe('the tags of an upstream', () => {
     expect(json(await ask(`${v2}/app/tags/list`))).toEqual({ name: 'app', tags: ['a', 'b', 'c', 'd'] });
   });
 
-  it('are not asked for when none are wanted', async () => {
+  it('are not requested from the upstream for n=0', async () => {
     expect(json(await ask(`${v2}/app/tags/list?n=0`))).toEqual({ name: 'app', tags: [] });
     expect(hub.requests.count('tags')).toBe(0);
   });
 
-  it('that it does not have are unknown', async () => {
+  it('of an unknown repository are an error', async () => {
     hub.faults.fail('tags', { status: 404, body: '{}' });
     expect(errorOf(await ask(`${v2}/library/none/tags/list`))).toEqual([404, 'NAME_UNKNOWN']);
   });
 
-  it('are those of the cache while the upstream fails', async () => {
+  it('are the cached ones while the upstream fails', async () => {
     expect((await ask(`${v2}/app/manifests/1.0`)).status).toBe(200);
     hub.faults.fail('tags', { status: 400, body: 'no' });
     const answer = await ask(`${v2}/app/tags/list`);
@@ -93,18 +93,18 @@ describe('the referrers of an upstream', () => {
     expect(json(answer)).toMatchObject({ schemaVersion: 2, mediaType: INDEX, manifests: [listed(signature)] });
   });
 
-  it('come of one type only, when that is asked for', async () => {
+  it('come of one type only, when it is requested', async () => {
     const of = async (type: string) => json(await ask(`${url()}?artifactType=${encodeURIComponent(type)}`));
     expect(await of('application/vnd.example.signature')).toMatchObject({ manifests: [listed(signature)] });
     expect(await of('application/vnd.example.sbom')).toMatchObject({ manifests: [] });
   });
 
-  it('are an empty index where it has none', async () => {
+  it('are an empty index when there are none', async () => {
     const answer = await ask(`${v2}/app/referrers/${signature.digest}`);
     expect([answer.status, json(answer)]).toEqual([200, { schemaVersion: 2, mediaType: INDEX, manifests: [] }]);
   });
 
-  it('include those of the cache, also where the upstream tells of none', async () => {
+  it('include the cached ones, also when the upstream returns none', async () => {
     expect((await ask(`${v2}/app/manifests/${signature.digest}`)).status).toBe(200);
     hub.faults.fail('referrers', { status: 404, body: '404 page not found' });
     expect(json(await ask(url()))).toMatchObject({ manifests: [listed(signature)] });
@@ -115,7 +115,7 @@ describe('the referrers of an upstream', () => {
 
 describe('a host that is not configured', () => {
   it.each(['evil.example', '127.0.0.1', `localhost`, '', 'docker.io.evil.example', 'docker.io:443'])(
-    'is refused as ns=%s, and nobody is asked',
+    'is refused as ns=%s, without a request to an upstream',
     async (ns) => {
       for (const path of [
         'app/manifests/1.0',
@@ -136,7 +136,7 @@ describe('a host that is not configured', () => {
   });
 });
 
-describe('what is answered from upstream', () => {
+describe('content of an upstream', () => {
   it('has the same headers for HEAD as for GET, without a download', async () => {
     const cold = images.repositories.get('library/app')?.tags.get('2.0');
     const head = await ask(`${v2}/app/manifests/2.0`, { method: 'HEAD' });
@@ -156,7 +156,7 @@ describe('what is answered from upstream', () => {
     expect(hub.requests.count('cdn-get', 'blob-get')).toBe(0);
   });
 
-  it('is no "not modified" for what the upstream does not have', async () => {
+  it('is not "not modified" when the upstream does not have it', async () => {
     const headers = { 'if-none-match': '*' };
     expect(errorOf(await ask(`${v2}/app/manifests/none`, { headers }))).toEqual([404, 'MANIFEST_UNKNOWN']);
   });

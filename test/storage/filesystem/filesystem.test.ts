@@ -29,13 +29,13 @@ async function createDriver() {
 describeStorageDriver('filesystem', createDriver);
 
 describe('files of the filesystem driver', () => {
-  it('lie at their path below the root', async () => {
+  it('are at their path below the root', async () => {
     await using made = await createDriver();
     await made.driver.writeSmall('/a/b', Buffer.from('x'));
     expect(await readFile(join(made.root, 'a/b'), 'utf8')).toBe('x');
   });
 
-  it('leave nothing temporary behind, whether writing them works or not', async () => {
+  it('leave no temporary files, whether the write succeeds or not', async () => {
     await using made = await createDriver();
     await made.driver.writeSmall('/a/b', Buffer.from('x'));
     await expect(made.driver.writeSmall('/a/b/c', Buffer.from('below a file'))).rejects.toThrow('ENOTDIR');
@@ -55,7 +55,7 @@ describe('files of the filesystem driver', () => {
     expect(await made.driver.list('/d')).toHaveLength(20);
   });
 
-  it('are removed at the start when an earlier process did not finish them; spools are not', async () => {
+  it('are removed at startup when an earlier process did not finish them; spools are not', async () => {
     await using directory = await temporaryDirectory();
     for (const folder of ['tmp', 'fills']) {
       await mkdir(join(directory.path, 'layover', folder), { recursive: true });
@@ -66,7 +66,7 @@ describe('files of the filesystem driver', () => {
     expect(await readdir(driver.spoolDirectory as string)).toEqual(['leftover']);
   });
 
-  it('are written even if somebody clears the temporary ones at that moment', async () => {
+  it('are written even when the temporary ones are removed at that moment', async () => {
     await using made = await createDriver();
     const writing = Array.from({ length: 20 }, (_, i) => made.driver.writeSmall(`/d/f${i}`, randomBytes(100_000)));
     await createFilesystemDriver({ rootDirectory: made.root, buffers: made.buffers });
@@ -75,7 +75,7 @@ describe('files of the filesystem driver', () => {
     expect(await made.driver.list('/d')).toHaveLength(20);
   });
 
-  it('may be links, as an administrator may have placed content elsewhere', async () => {
+  it('may be links, because an administrator may have moved content', async () => {
     await using made = await createDriver();
     await using elsewhere = await temporaryDirectory();
     await writeFile(join(elsewhere.path, 'f'), 'linked');
@@ -83,14 +83,14 @@ describe('files of the filesystem driver', () => {
     expect(String(await made.driver.readSmall('/link/f', 100))).toBe('linked');
   });
 
-  it('with names that are no paths are not listed', async () => {
+  it('with names that are not valid in paths are not listed', async () => {
     await using made = await createDriver();
     await mkdir(join(made.root, 'd'));
     for (const name of ['ok', 'not ok', 'ü']) await writeFile(join(made.root, 'd', name), 'x');
     expect(await made.driver.list('/d')).toEqual(['ok']);
   });
 
-  it.runIf(process.getuid?.() !== 0)('that may not be read are an error, not missing', async () => {
+  it.runIf(process.getuid?.() !== 0)('without permission to read are an error, not missing', async () => {
     await using made = await createDriver();
     await made.driver.writeSmall('/f', Buffer.from('x'));
     await chmod(join(made.root, 'f'), 0);
@@ -99,7 +99,7 @@ describe('files of the filesystem driver', () => {
 });
 
 describe('reading with the filesystem driver', () => {
-  it('fails when the file turns out shorter than it was, instead of ending early', async () => {
+  it('fails when the file has become shorter, instead of ending early', async () => {
     await using made = await createDriver();
     await made.driver.writeSmall('/f', randomBytes(6_000_000));
     const source = await made.driver.open('/f');
@@ -109,7 +109,7 @@ describe('reading with the filesystem driver', () => {
     await source.close();
   });
 
-  it('is not disturbed by a failed read ahead that nobody asks for', async () => {
+  it('is not affected by a failed read ahead whose chunk is not requested', async () => {
     await using made = await createDriver();
     await made.driver.writeSmall('/f', randomBytes(6_000_000));
     const source = await made.driver.open('/f');
@@ -122,7 +122,7 @@ describe('reading with the filesystem driver', () => {
     await source.close();
   });
 
-  it('gives every buffer back, however the reader ends', async () => {
+  it('returns every buffer, however the reader ends', async () => {
     await using made = await createDriver();
     const bytes = randomBytes(5_000_000);
     await made.driver.writeSmall('/f', bytes);
@@ -142,7 +142,7 @@ describe('reading with the filesystem driver', () => {
     expect(made.buffers.stats).toMatchObject({ readers: 0, used: 0 });
   });
 
-  it('never changes a chunk that a consumer still has, not even when the source is closed meanwhile', async () => {
+  it('never changes a chunk that a consumer still uses, not even when the source is closed', async () => {
     await using made = await createDriver();
     const bytes = randomBytes(5_000_000);
     await made.driver.writeSmall('/f', bytes);
@@ -157,7 +157,7 @@ describe('reading with the filesystem driver', () => {
     expect(made.buffers.stats).toMatchObject({ readers: 0, used: 0 });
   });
 
-  it('does not close the file under a read', async () => {
+  it('does not close the file during a read', async () => {
     await using made = await createDriver();
     const bytes = randomBytes(5_000_000);
     await made.driver.writeSmall('/f', bytes);
@@ -189,7 +189,7 @@ describe('reading with the filesystem driver', () => {
 });
 
 describe('the configured storage driver', () => {
-  it('is the filesystem one, whose root directory is made', async () => {
+  it('is the filesystem driver, which creates its root directory', async () => {
     await using directory = await temporaryDirectory();
     const rootDirectory = join(directory.path, 'to/be/made');
     const driver = await createStorageDriver({ kind: 'filesystem', rootDirectory }, { buffers: new BufferPool() });
@@ -198,7 +198,7 @@ describe('the configured storage driver', () => {
     expect(await readdir(rootDirectory)).toEqual(['layover']);
   });
 
-  it('is the inmemory one', async () => {
+  it('is the inmemory driver', async () => {
     const driver = await createStorageDriver({ kind: 'inmemory' }, { buffers: new BufferPool() });
     expect([driver.name, driver.spoolDirectory]).toEqual(['inmemory', undefined]);
   });

@@ -15,7 +15,7 @@ const mountable = await canMount();
 if (!mountable) console.warn('this user may not mount a tmpfs: the tests of a full disk are skipped');
 
 describe.skipIf(!mountable)('the filesystem driver on a full disk', () => {
-  it('says so, keeps what was there, leaves nothing behind, and writes again when there is room', async () => {
+  it('rejects writes, keeps its files, leaves no temporary ones, and writes again when there is space', async () => {
     await using disk = await smallDisk('1m');
     const driver = await createFilesystemDriver({ rootDirectory: disk.path, buffers: new BufferPool() });
     await driver.writeSmall('/d/f', Buffer.from('kept'));
@@ -33,7 +33,7 @@ describe.skipIf(!mountable)('the filesystem driver on a full disk', () => {
     expect((await driver.stat('/new/er/f')).size).toBe(200_000);
   });
 
-  it('does not lose a local file that it has no room for', async () => {
+  it('keeps a local file for which it has no space', async () => {
     await using disk = await smallDisk('1m');
     await using elsewhere = await temporaryDirectory();
     const driver = await createFilesystemDriver({ rootDirectory: disk.path, buffers: new BufferPool() });
@@ -46,7 +46,7 @@ describe.skipIf(!mountable)('the filesystem driver on a full disk', () => {
     expect((await readFile(local)).equals(bytes)).toBe(true);
   });
 
-  it('has room for a rename of what was spooled', async () => {
+  it('has space for the rename of a spool', async () => {
     await using disk = await smallDisk('1m');
     const driver = await createFilesystemDriver({ rootDirectory: disk.path, buffers: new BufferPool() });
     const local = join(driver.spoolDirectory as string, 'f');

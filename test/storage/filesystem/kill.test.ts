@@ -11,14 +11,14 @@ import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 const WRITER = join(import.meta.dirname, 'endless-writer.ts');
 
-it('shows only whole files after the process that wrote them was killed, at whatever moment', async () => {
+it('shows only complete files after the process that wrote them was killed at any moment', async () => {
   await using directory = await temporaryDirectory();
   for (let round = 0; round < 8; round++) {
     const writer = await RunningProcess.start(process.execPath, ['--import', 'tsx', WRITER, directory.path], {
       env: process.env,
     });
     await writer.waitForOutput(/started/);
-    // Any moment will do; different ones find more.
+    // Different moments test different states.
     await delay(20 + round * 37);
     writer.kill('SIGKILL');
     await writer.exited;

@@ -22,7 +22,7 @@ describe('the names of a large directory', () => {
     const list = () => listings.list(path, read);
     await list();
     await list();
-    expect(reads, 'changed just now').toBe(2);
+    expect(reads, 'changed recently').toBe(2);
     await delay(2_100);
     for (let i = 0; i < 5; i++) expect(await list()).toEqual(NAMES);
     expect(reads).toBe(3);

@@ -16,7 +16,7 @@ export async function canMount(): Promise<boolean> {
   }
 }
 
-/** A file system of its own in memory. @param size as `mount` takes it, such as `4m` */
+/** A separate file system in memory. @param size in the syntax of `mount`, such as `4m` */
 export async function smallDisk(size: string) {
   const directory = await temporaryDirectory();
   try {

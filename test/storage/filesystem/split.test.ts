@@ -37,7 +37,7 @@ const PARTS = [
 
 const open = (rootDirectory: string) => createFilesystemDriver({ rootDirectory, buffers: new BufferPool() });
 
-/** A root of which a part lies elsewhere. */
+/** A root directory with one part on another disk. */
 async function splitRoot(part: string, attach: (disk: string, place: string) => Promise<() => Promise<void>>) {
   const directory = await smallDisk('20m');
   const disk = await smallDisk('8m');
@@ -66,7 +66,7 @@ const mounted = async (disk: string, place: string) => {
   return async () => void (await run('umount', [place]));
 };
 
-/** Of the same device, between which a rename is refused all the same. */
+/** A mount of the same device: a rename between them fails too. */
 const boundToItself = async (_disk: string, place: string) => {
   await mkdir(place);
   await run('mount', ['--bind', place, place]);
@@ -106,7 +106,7 @@ describe.skipIf(!mountable)('the filesystem driver', () => {
     expect([...names].filter((name) => name !== 'link' && name !== 'abcd')).toEqual([]);
   });
 
-  it('does not lose what does not fit on the other file system, and leaves nothing there', async () => {
+  it('keeps a file that does not fit on the other file system, and leaves nothing there', async () => {
     await using split = await splitRoot(`${V2}/blobs`, linked);
     const driver = await open(split.root);
     const spool = join(driver.spoolDirectory ?? '', 'spool');
@@ -120,15 +120,15 @@ describe.skipIf(!mountable)('the filesystem driver', () => {
   });
 
   it.each(['blobs', 'repositories'])(
-    'removes what a process left half-written on the file system of %s',
+    'removes files that a process left half-written on the file system of %s',
     async (name) => {
       await using split = await splitRoot(`${V2}/${name}`, linked);
       await mkdir(join(split.disk, '_layover-tmp'));
       await writeFile(join(split.disk, '_layover-tmp', 'half'), 'a half');
-      await writeFile(join(split.disk, 'kept'), 'of somebody else');
+      await writeFile(join(split.disk, 'kept'), 'of another program');
       await open(split.root);
       expect(await filesBelow(split.disk)).toEqual([join(split.disk, 'kept')]);
-      expect(await readFile(join(split.disk, 'kept'), 'utf8')).toBe('of somebody else');
+      expect(await readFile(join(split.disk, 'kept'), 'utf8')).toBe('of another program');
     },
   );
 });

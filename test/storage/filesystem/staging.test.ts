@@ -13,10 +13,10 @@ import { temporaryDirectory } from '../../support/temporary-directory.ts';
 const HOUR = 3_600_000;
 const PATH = '/u/1/data';
 
-/** A name that a process has that is not there any more, or that is on another machine. */
+/** Holder name of a process that has ended, or that is on another machine. */
 const nameOf = (kind: 'ended' | 'elsewhere') => {
   const [, space = '', pid = '', ...rest] = createHolderName().split('-');
-  // No process can have it on Linux.
+  // Not a possible process id on Linux.
   const parts = kind === 'ended' ? [space, '4194305'] : [space.replace(/./, (c) => (c === 'f' ? '0' : 'f')), pid];
   return ['held', ...parts, ...rest].join('-');
 };
@@ -45,16 +45,16 @@ const text = async (staged: StagedFile) => {
 };
 
 describe('the name of a holder', () => {
-  it('says whether its process is alive, ended, or silent for too long', () => {
+  it('shows whether its process is alive, ended, or silent for too long', () => {
     const now = Date.now();
     expect(stateOfHolder(createHolderName(), now, now)).toBe('alive');
     expect(stateOfHolder(nameOf('ended'), now, now)).toBe('ended');
     expect(stateOfHolder(nameOf('elsewhere'), now, now)).toBe('alive');
     expect(stateOfHolder(nameOf('elsewhere'), now - HOUR, now)).toBe('silent');
-    expect(stateOfHolder('held-by-somebody-else', now - HOUR, now)).toBe('silent');
+    expect(stateOfHolder('held-by-another', now - HOUR, now)).toBe('silent');
   });
 
-  it('is never the same twice', () => {
+  it('is unique', () => {
     const names = Array.from({ length: 100 }, createHolderName);
     expect(new Set(names).size).toBe(100);
     expect(names.every(isHolderName)).toBe(true);
@@ -62,7 +62,7 @@ describe('the name of a holder', () => {
 });
 
 describe('a staged file', () => {
-  it('of a process that was killed is taken over, with what it had written', async () => {
+  it('of a process that was killed is taken over, with the bytes that it had written', async () => {
     await using made = await open();
     await rename(join(made.folder, 'data'), join(made.folder, nameOf('ended')));
     expect(await made.driver.staging.size(PATH)).toBe(4);
@@ -72,14 +72,14 @@ describe('a staged file', () => {
     expect(await readdir(made.folder)).toEqual(['data']);
   });
 
-  it('of a process elsewhere is left alone while that is heard of', async () => {
+  it('of a process on another machine is not taken over while that has a heartbeat', async () => {
     await using made = await open();
     await rename(join(made.folder, 'data'), join(made.folder, nameOf('elsewhere')));
     await expect(made.driver.staging.hold(PATH)).rejects.toThrow(StagedFileHeldError);
     expect(await made.driver.staging.size(PATH)).toBe(4);
   });
 
-  it('is never lost sight of while others take it and let it go', async () => {
+  it('is always found while processes hold and release it', async () => {
     await using made = await open();
     const { staging } = made.driver;
     let isDone = false;
@@ -96,17 +96,17 @@ describe('a staged file', () => {
     await Promise.all(holders);
   });
 
-  it('whose holder was taken for dead is copied: what the holder still writes is seen by nobody', async () => {
+  it('whose holder seems dead is copied: later writes of that holder have no effect', async () => {
     await using made = await open();
     const paused = await made.driver.staging.hold(PATH);
     await paused.write([Buffer.from(' and more')]);
     const [name = ''] = (await readdir(made.folder)).filter(isHolderName);
-    // As if it were on another machine, and had been silent since long.
+    // As if it were on another machine, and silent for long.
     const silent = join(made.folder, nameOf('elsewhere'));
     await rename(join(made.folder, name), silent);
     const long = new Date(Date.now() - HOUR);
     await utimes(silent, long, long);
-    // The system's own time of change cannot be set: ours is what moves on.
+    // The change time of the file cannot be set, so the clock of the process is advanced.
     const now = Date.now;
     Date.now = () => now() + HOUR;
     const taken = await made.driver.staging.hold(PATH).finally(() => (Date.now = now));
@@ -114,10 +114,10 @@ describe('a staged file', () => {
     await paused.write([randomBytes(100)]);
     await expect(paused.keep()).rejects.toThrow(StagedFileHeldError);
     await paused.release();
-    await taken.write([Buffer.from(', mine')]);
+    await taken.write([Buffer.from('; next')]);
     await taken.keep();
     const after = await made.driver.staging.hold(PATH);
-    expect(await text(after)).toBe('kept and more, mine');
+    expect(await text(after)).toBe('kept and more; next');
     await after.release();
     expect(await readdir(made.folder)).toEqual(['data']);
   });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PartBuffers } from '../../../src/storage/s3/part-buffers.ts';
 
 describe('memory for parts', () => {
-  it('is never more than the budget, and given out in turn', async () => {
+  it('never exceeds the budget, and is allocated in order', async () => {
     const buffers = new PartBuffers(100);
     const order: number[] = [];
     let used = 0;
@@ -22,13 +22,13 @@ describe('memory for parts', () => {
     expect(most).toBeGreaterThan(60);
   });
 
-  it('is there for a part that is larger than the budget, alone', async () => {
+  it('is allocated for a part larger than the budget when no other is in use', async () => {
     const buffers = new PartBuffers(100);
     const sizes = await Promise.all([50, 500, 50].map((bytes) => buffers.use(bytes, async ({ length }) => length)));
     expect(sizes).toEqual([50, 500, 50]);
   });
 
-  it('is given back by work that fails', async () => {
+  it('is released when the work fails', async () => {
     const buffers = new PartBuffers(100);
     await expect(buffers.use(100, () => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
     expect(await buffers.use(100, async ({ length }) => length)).toBe(100);

@@ -13,29 +13,29 @@ import { readAll, readRange } from '../read-source.ts';
 
 const MIB = 1024 * 1024;
 
-interface Behind {
+interface Wrapped {
   readonly driver: StorageDriver;
-  /** How often bytes were asked of it. */
+  /** Number of calls of `open`. */
   opened: number;
 }
 
-/** Storage that is far away. */
-function farAway(): Behind {
+/** A driver that counts its reads. */
+function countReads(): Wrapped {
   const driver = createInmemoryDriver();
   const open = driver.open.bind(driver);
-  const behind: Behind = { driver, opened: 0 };
+  const wrapped: Wrapped = { driver, opened: 0 };
   driver.open = async (path) => {
-    behind.opened++;
+    wrapped.opened++;
     return await open(path);
   };
-  return behind;
+  return wrapped;
 }
 
-async function createTier({ maxBytes = 100 * MIB, behind = farAway() } = {}) {
+async function createTier({ maxBytes = 100 * MIB, wrapped = countReads() } = {}) {
   const directory = await temporaryDirectory();
   const errors: unknown[] = [];
   const create = () =>
-    createTieredDriver(behind.driver, {
+    createTieredDriver(wrapped.driver, {
       directory: join(directory.path, 'tier'),
       maxBytes,
       buffers: new BufferPool(),
@@ -43,7 +43,7 @@ async function createTier({ maxBytes = 100 * MIB, behind = farAway() } = {}) {
     });
   return {
     driver: await create(),
-    behind,
+    wrapped,
     directory: join(directory.path, 'tier'),
     errors,
     /** Another process on the same directory. */
@@ -69,19 +69,19 @@ describeStorageDriver('inmemory (with a tier)', async () => {
 });
 
 describe('a tier of local copies', () => {
-  it('keeps a blob that was read as a whole, and reads it from there', async () => {
+  it('copies a blob that is read from start to end, and reads the copy later', async () => {
     await using made = await createTier();
     const { bytes, path, copy } = blob(3 * MIB + 1);
     await made.driver.writeSmall(path, bytes);
     for (let i = 0; i < 3; i++) expect((await readAll(await made.driver.open(path))).equals(bytes)).toBe(true);
-    expect(made.behind.opened).toBe(1);
+    expect(made.wrapped.opened).toBe(1);
     expect(await made.copies()).toEqual([copy]);
     const source = await made.driver.open(path);
     expect((await readRange(source, { start: MIB, end: MIB + 10 })).equals(bytes.subarray(MIB, MIB + 10))).toBe(true);
     await source.close();
   });
 
-  it('keeps nothing of a blob that was read in part, or of which the reader left early', async () => {
+  it('does not copy a blob that is read in part, or whose reader stops early', async () => {
     await using made = await createTier();
     const { bytes, path } = blob(3 * MIB);
     await made.driver.writeSmall(path, bytes);
@@ -95,7 +95,7 @@ describe('a tier of local copies', () => {
     expect(await made.copies()).toEqual([]);
   });
 
-  it('keeps nothing but blobs', async () => {
+  it('copies only blobs', async () => {
     await using made = await createTier();
     const link = '/docker/registry/v2/repositories/a/_layers/sha256/ab/link';
     await made.driver.writeSmall(link, Buffer.from('x'));
@@ -103,12 +103,12 @@ describe('a tier of local copies', () => {
     expect(await made.copies()).toEqual([]);
   });
 
-  it('keeps no bytes that are not those of the digest', async () => {
+  it('does not keep bytes that do not match the digest', async () => {
     await using made = await createTier();
     const { bytes, path } = blob(MIB);
     const wrong = Buffer.from(bytes);
     wrong[5] = (wrong[5] ?? 0) ^ 1;
-    await made.behind.driver.writeSmall(path, wrong);
+    await made.wrapped.driver.writeSmall(path, wrong);
     await readAll(await made.driver.open(path));
     expect(await made.copies()).toEqual([]);
   });
@@ -122,7 +122,7 @@ describe('a tier of local copies', () => {
     expect(await made.copies()).toEqual([copy]);
   });
 
-  it('stays below its size, and lets go of what was not read for the longest time', async () => {
+  it('stays below its limit, and evicts the least recently read copy', async () => {
     await using made = await createTier({ maxBytes: 3 * MIB });
     const blobs = Array.from({ length: 4 }, () => blob(MIB));
     const [first, second, third, fourth] = blobs as [Blob, Blob, Blob, Blob];
@@ -138,7 +138,7 @@ describe('a tier of local copies', () => {
   });
   type Blob = ReturnType<typeof blob>;
 
-  it('goes on reading a copy that has to go meanwhile', async () => {
+  it('continues to read a copy that is evicted meanwhile', async () => {
     await using made = await createTier({ maxBytes: 3 * MIB });
     const [old, young] = [blob(3 * MIB), blob(3 * MIB)];
     for (const { path, bytes } of [old, young]) await made.driver.writeSmall(path, bytes);
@@ -149,7 +149,7 @@ describe('a tier of local copies', () => {
     expect((await readAll(source)).equals(old.bytes)).toBe(true);
   });
 
-  it('keeps a blob that is stored, without reading it back', async () => {
+  it('copies a blob that is stored, without reading it back', async () => {
     await using made = await createTier();
     await using local = await temporaryDirectory();
     const { bytes, path, copy } = blob(MIB);
@@ -159,22 +159,22 @@ describe('a tier of local copies', () => {
     expect(await readdir(local.path)).toEqual([]);
     expect(await made.copies()).toEqual([copy]);
     expect((await readAll(await made.driver.open(path))).equals(bytes)).toBe(true);
-    expect(made.behind.opened).toBe(0);
+    expect(made.wrapped.opened).toBe(0);
   });
 
-  it('keeps no blob that could not be stored', async () => {
+  it('does not keep a copy of a blob that could not be stored', async () => {
     await using made = await createTier();
     await using local = await temporaryDirectory();
     const { bytes, path } = blob(MIB);
     const file = join(local.path, 'spool');
     await writeFile(file, bytes);
-    made.behind.driver.adopt = () => Promise.reject(new Error('storage is gone'));
+    made.wrapped.driver.adopt = () => Promise.reject(new Error('storage is gone'));
     await expect(made.driver.adopt(file, path)).rejects.toThrow('storage is gone');
     expect(await made.copies()).toEqual([]);
     expect(await readdir(local.path)).toEqual(['spool']);
   });
 
-  it('forgets what is deleted', async () => {
+  it('removes the copy of a deleted blob', async () => {
     await using made = await createTier();
     const blobs = [blob(MIB), blob(MIB)];
     for (const { path, bytes } of blobs) {
@@ -188,7 +188,7 @@ describe('a tier of local copies', () => {
     await expect(made.driver.open(one.path)).rejects.toThrow('no such path');
   });
 
-  it('survives a restart with the order of use, and removes what was left unfinished or has lost its end', async () => {
+  it('keeps the order of use across a restart, and removes unfinished and truncated copies', async () => {
     await using made = await createTier({ maxBytes: 3 * MIB });
     const blobs = [blob(MIB), blob(MIB), blob(MIB)];
     for (const [i, { path, bytes, copy }] of blobs.entries()) {
@@ -205,14 +205,14 @@ describe('a tier of local copies', () => {
     expect(await made.copies()).toEqual([young.copy, old.copy, 'lost+found'].sort());
     for (const size of [MIB, MIB]) {
       const more = blob(size);
-      await made.behind.driver.writeSmall(more.path, more.bytes);
+      await made.wrapped.driver.writeSmall(more.path, more.bytes);
       await readAll(await again.open(more.path));
     }
     expect(await made.copies()).toContain(young.copy);
     expect(await made.copies()).not.toContain(old.copy);
   });
 
-  it('does without a copy that somebody has removed, or a disk that takes none', async () => {
+  it('reads from the storage when a copy was removed, or none can be written', async () => {
     await using made = await createTier();
     const { bytes, path } = blob(MIB);
     await made.driver.writeSmall(path, bytes);

@@ -2,7 +2,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { askHelper } from '../../../src/upstream/credentials/credential-helper.ts';
+import { runHelper } from '../../../src/upstream/credentials/credential-helper.ts';
 import { createCredentialsSource, findCredentials } from '../../../src/upstream/credentials/credentials-chain.ts';
 import { dockerConfigCredentials } from '../../../src/upstream/credentials/docker-config-credentials.ts';
 import { execCredentials } from '../../../src/upstream/credentials/exec-credentials.ts';
@@ -49,37 +49,37 @@ describe('a password file', () => {
 });
 
 describe('a credential helper', () => {
-  it('is asked with get, and about the host', async () => {
+  it('runs with `get`, and gets the host', async () => {
     await using directory = await temporaryDirectory();
     const body = `printf '{"ServerURL":"x","Username":"%s %s","Secret":"s"}' "$1" "$server"`;
     const command = await writeHelper(directory.path, 'helper', body);
-    expect(await askHelper({ command, server: 'ghcr.io', env })).toEqual(basic('get ghcr.io', 's'));
+    expect(await runHelper({ command, server: 'ghcr.io', env })).toEqual(basic('get ghcr.io', 's'));
   });
 
   it('may give an identity token', async () => {
     await using directory = await temporaryDirectory();
     const body = `echo '{"Username":"<token>","Secret":"refresh"}'`;
     const command = await writeHelper(directory.path, 'helper', body);
-    expect(await askHelper({ command, server: 'x', env })).toEqual({ kind: 'identity-token', token: 'refresh' });
+    expect(await runHelper({ command, server: 'x', env })).toEqual({ kind: 'identity-token', token: 'refresh' });
   });
 
-  it('that has nothing for the host is no error', async () => {
+  it('that has nothing for the host is not an error', async () => {
     await using directory = await temporaryDirectory();
     const body = 'echo "credentials not found in native keychain"; exit 1';
     const command = await writeHelper(directory.path, 'helper', body);
-    expect(await askHelper({ command, server: 'x', env })).toBeUndefined();
+    expect(await runHelper({ command, server: 'x', env })).toBeUndefined();
   });
 
   it.each([
     ['fails', 'echo s3cret; echo s3cret >&2; exit 3', 'ended with exit code 3'],
-    ['hangs', 'echo s3cret; exec sleep 60', 'did not answer in time'],
+    ['hangs', 'echo s3cret; exec sleep 60', 'did not respond in time'],
     ['floods', 'yes s3cret', 'wrote too much'],
-    ['babbles', 'echo "{s3cret"', 'did not answer with Username and Secret'],
-    ['leaves out the user', `echo '{"Secret":"s3cret"}'`, 'did not answer with Username and Secret'],
+    ['babbles', 'echo "{s3cret"', 'the helper printed no Username and Secret'],
+    ['leaves out the user', `echo '{"Secret":"s3cret"}'`, 'the helper printed no Username and Secret'],
   ])('that %s is an error without its output', async (_, body, message) => {
     await using directory = await temporaryDirectory();
     const command = await writeHelper(directory.path, 'helper', body);
-    const failure = await askHelper({ command, server: 'x', env, timeoutMs: 1_000 }).catch((err: unknown) => err);
+    const failure = await runHelper({ command, server: 'x', env, timeoutMs: 1_000 }).catch((err: unknown) => err);
     expect(failure).toMatchObject({ name: 'CredentialsError', message: expect.stringContaining(message) });
     expect(String((failure as Error).stack)).not.toContain('s3cret');
   });
@@ -87,8 +87,8 @@ describe('a credential helper', () => {
   it('that does not exist, or does not read its input, is an error', async () => {
     await using directory = await temporaryDirectory();
     const missing = join(directory.path, 'missing');
-    await expect(askHelper({ command: missing, server: 'x', env })).rejects.toThrow(`${missing} cannot be run: ENOENT`);
-    await expect(askHelper({ command: '/bin/false', server: 'x', env })).rejects.toThrow('exit code 1');
+    await expect(runHelper({ command: missing, server: 'x', env })).rejects.toThrow(`${missing} cannot be run: ENOENT`);
+    await expect(runHelper({ command: '/bin/false', server: 'x', env })).rejects.toThrow('exit code 1');
   });
 });
 
@@ -170,7 +170,7 @@ describe('a docker config', () => {
     expect(await config.find('d.example')).toBeUndefined();
   });
 
-  it("asks the host's own helper before the common store, and the file last", async () => {
+  it("prefers the host's own helper to the common store, and both to the file", async () => {
     await using directory = await temporaryDirectory();
     await writeHelper(directory.path, 'docker-credential-own', `printf '{"Username":"own %s","Secret":"1"}' "$server"`);
     const store = `case "$server" in quay.io|https*) printf '{"Username":"store %s","Secret":"2"}' "$server";; *) echo 'credentials not found'; exit 1;; esac`;
@@ -192,7 +192,7 @@ describe('a docker config', () => {
     expect(await config.find('ghcr.io')).toBeUndefined();
   });
 
-  it('is read again when it changes, and is an error without its content when it is no JSON', async () => {
+  it('is read again when it changes, and is an error without its content when it is not JSON', async () => {
     await using directory = await temporaryDirectory();
     const config = await source(directory.path, { auths: { 'ghcr.io': { auth: base64('jack:one') } } });
     expect(await config.find('ghcr.io')).toEqual(basic('jack', 'one'));
@@ -206,7 +206,7 @@ describe('a docker config', () => {
 });
 
 describe('findCredentials', () => {
-  it('passes over a source that fails, and reports it', async () => {
+  it('skips a source that fails, and reports it', async () => {
     const options = { env, now: () => 0 };
     const sources = [
       createCredentialsSource({ kind: 'exec', command: '/bin/false', lifetimeMs: undefined }, options),

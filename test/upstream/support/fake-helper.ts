@@ -1,7 +1,7 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 
-/** Writes an executable credential helper that runs `body`, a shell script with what it was asked about in `$server`. */
+/** Writes an executable credential helper that runs `body`, a shell script with its input in `$server`. */
 export async function writeHelper(directory: string, name: string, body: string): Promise<string> {
   const path = join(directory, name);
   await writeFile(path, `#!/bin/sh\nread server\n${body}\n`);

@@ -14,7 +14,7 @@ export const sendManifest: Script = (req, res) => {
 export const startTokens = (fields: object = { expires_in: 300 }) =>
   startScripted((_req, res, seen) => sendJson(res, 200, { token: `t${seen.length}`, ...fields }));
 
-/** Lets in whoever has a token that `isGood`, and sends others to `realm`. */
+/** Accepts requests with a token that `isGood`, and challenges others with `realm`. */
 export function guarded(realm: () => string, isGood: (token: string) => boolean = () => true): Script {
   return (req, res, seen) => {
     const token = /^Bearer (.+)$/.exec(req.headers.authorization ?? '')?.[1];

@@ -10,7 +10,7 @@ export interface SeenRequest {
 
 export type Script = (req: IncomingMessage, res: ServerResponse, seen: readonly SeenRequest[]) => void;
 
-/** A server that answers as `script` says and remembers what it was asked. */
+/** A server that responds by `script` and records its requests. */
 export async function startScripted(script: Script) {
   const seen: SeenRequest[] = [];
   const server = await startServer((req, res) => {

@@ -1,0 +1,31 @@
+import type { AuthConfig, Config, StorageDriverConfig } from '../config/config.ts';
+
+/** Where content is stored: a directory as configured, or a bucket. @returns undefined when it is in memory */
+export function describeStorage(driver: StorageDriverConfig): string | undefined {
+  switch (driver.kind) {
+    case 'filesystem':
+      return driver.rootDirectory;
+    case 's3': {
+      const bucket = `s3://${driver.bucket}/${driver.rootDirectory.replace(/^\/+/, '')}`;
+      return driver.endpoint === undefined ? bucket : `${bucket} at ${driver.endpoint}`;
+    }
+    case 'inmemory':
+      return undefined;
+  }
+}
+
+/** Which repositories accept pushes. */
+export function describePushes({ storage, proxy }: Pick<Config, 'storage' | 'proxy'>): string {
+  if (storage.readOnly) return 'off (storage.maintenance.readonly is enabled)';
+  if (!proxy || proxy.upstreams.length === 0) return 'to any repository';
+  if (proxy.hosted.length === 0) return 'off (list repositories in proxy.hosted to accept them)';
+  return `to ${proxy.hosted.join(', ')}`;
+}
+
+const METHODS = ['htpasswd', 'token', 'issuer', 'mtls', 'silly'] as const satisfies readonly (keyof AuthConfig)[];
+
+/** Whether clients have to log in, and by which methods. */
+export function describeAuthentication({ auth }: Pick<Config, 'auth'>): string {
+  if (!auth) return 'off (anyone who can connect has access)';
+  return `on (${METHODS.filter((method) => auth[method] !== undefined).join(', ')})`;
+}

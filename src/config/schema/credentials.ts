@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import type { Immutable } from '../immutable.ts';
+import { otherwise } from './defaults.ts';
+import { ownDuration } from './duration.ts';
+import { file, matching, secret, text } from './text.ts';
+
+const HOST = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/;
+
+/** A host name, with or without a port. */
+export const host = (description: string) =>
+  matching(description, {
+    pattern: HOST,
+    expected: 'must be a host name such as ghcr.io, in lower case',
+    format: 'host',
+  });
+
+/** Of the output of a credential helper. */
+export const LIFETIME = 'How long its credentials are used. `0`: it is called for every token.';
+
+const entry = z.strictObject({
+  username: text('User name.').optional(),
+  password: secret('Password or access token.').optional(),
+  file: file(
+    'File with the password, or with `username:password` when there is no `username`; read again when it changes.',
+  ).optional(),
+  dockerconfig: file('A docker `config.json`, with its `auths`, `credHelpers` and `credsStore`.').optional(),
+  exec: text(
+    'A docker credential helper; called once, again after `lifetime`, and when the upstream refuses its credentials.',
+  ).optional(),
+  lifetime: otherwise(ownDuration(LIFETIME), 'until refused'),
+  realm: otherwise(
+    z
+      .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(host('Host of a token server.')))
+      .describe(
+        "Hosts of token servers outside of the upstream's domain that may get them, with or without port; one or a list.",
+      ),
+    'none',
+  ),
+});
+type Entry = z.output<typeof entry>;
+
+const KINDS = ['password', 'file', 'dockerconfig', 'exec'] as const;
+
+export const credentials = entry
+  .transform((raw, ctx): Credentials => {
+    const message = findMistake(raw);
+    if (message === undefined) return { ...toSource(raw), ...(raw.realm && { realms: raw.realm }) };
+    ctx.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  })
+  .describe('One source of credentials: username and password, file, dockerconfig, or exec.');
+
+function findMistake(raw: Entry): string | undefined {
+  const kinds = KINDS.filter((kind) => raw[kind] !== undefined);
+  if (kinds.length !== 1) return 'must have one of username and password, file, dockerconfig, or exec';
+  if (raw.password !== undefined && raw.username === undefined) return 'has a password and no username';
+  if (raw.username !== undefined && (raw.dockerconfig ?? raw.exec) !== undefined) {
+    return `cannot have a username with ${kinds.join()}, which provides one`;
+  }
+  return raw.lifetime !== undefined && raw.exec === undefined ? 'has a lifetime, which only exec can have' : undefined;
+}
+
+function toSource({ username, password, file: path, dockerconfig, exec, lifetime }: Entry): Source {
+  if (exec !== undefined) return { kind: 'exec', command: exec, lifetimeMs: lifetime };
+  if (dockerconfig !== undefined) return { kind: 'dockerconfig', path: dockerconfig };
+  if (path !== undefined) return { kind: 'file', username, path };
+  return { kind: 'static', username: username ?? '', password: password ?? '' };
+}
+
+type Source =
+  | { kind: 'static'; username: string; password: string }
+  /** The file contains the password, or `username:password` when `username` is absent. */
+  | { kind: 'file'; username: string | undefined; path: string }
+  | { kind: 'dockerconfig'; path: string }
+  /** `lifetimeMs`: absent when the helper is called once; 0: for every token. */
+  | { kind: 'exec'; command: string; lifetimeMs: number | undefined };
+
+export type Credentials = Source & {
+  /** Token servers outside of the upstream's domain, with or without a port, that may get them. @default none */
+  realms?: string[];
+};
+
+export type CredentialsConfig = Immutable<Credentials>;

@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import type { Pattern } from '../../matching/pattern.ts';
+import { aliasesOf, DOCKER_HUB, upstreamNameOf } from '../upstream-name.ts';
+import { httpUrl, registryUrl } from './address.ts';
+import { credentials, host } from './credentials.ts';
+import { otherwise, withDefault } from './defaults.ts';
+import { ownDuration, ownTimer } from './duration.ts';
+import { bool } from './number.ts';
+import { glob, pattern } from './pattern.ts';
+import { choice, file, matching } from './text.ts';
+
+interface TagRule {
+  match: Pattern;
+  ttlMs: number;
+}
+
+const WEEK_MS = 168 * 3_600_000;
+const FULL_VERSION: TagRule = { match: /^v?\d+\.\d+\.\d+/, ttlMs: WEEK_MS };
+
+const staleOrError = (status: string) =>
+  choice(`Response when the upstream returns ${status} for a cached tag. \`stale\`: serve it.`, ['error', 'stale']);
+
+const tagRule = z
+  .strictObject({
+    match: pattern('Regular expression that is searched for in the tag.'),
+    ttl: ownDuration('Instead of `tags.ttl`.'),
+  })
+  .transform(({ match, ttl }): TagRule => ({ match, ttlMs: ttl }));
+
+const tags = z
+  .strictObject({
+    ttl: withDefault(ownDuration('How long a tag is served before it is revalidated.'), '5m'),
+    rules: otherwise(
+      z
+        .array(tagRule)
+        .describe(
+          'The first rule that matches beats `tags.ttl`. Tags that are a digest are revalidated on every request unless a rule matches only them; see [operating-cache.md](operating-cache.md#signatures).',
+        ),
+      'full versions such as `v1.27.3`: `168h`',
+    ),
+    revalidate: withDefault(
+      choice('`background`: a stale tag is served immediately and revalidated afterwards.', ['blocking', 'background']),
+      'blocking',
+    ),
+    onnotfound: withDefault(staleOrError('404'), 'error'),
+    ondenied: withDefault(staleOrError('401 or 403'), 'error'),
+  })
+  .transform(({ ttl, rules, revalidate, onnotfound, ondenied }) => ({
+    ttlMs: ttl,
+    rules: rules ?? [FULL_VERSION],
+    revalidate,
+    onNotFound: onnotfound,
+    onDenied: ondenied,
+  }))
+  .describe('How long tags stay fresh.');
+
+const timeouts = z
+  .strictObject({
+    connect: withDefault(ownTimer('Until connected.'), '2s'),
+    headers: withDefault(ownTimer('Until the headers of the response are received.'), '10s'),
+    idle: withDefault(ownTimer('Between two chunks of a body.'), '30s'),
+  })
+  .transform(({ connect, headers, idle }) => ({ connectMs: connect, headersMs: headers, idleMs: idle }))
+  .describe('When to give up on the upstream.');
+
+const storePrefix = matching(
+  "Before the upstream's names in the storage. `''`: nothing, for the only upstream. No prefix may be below another's.",
+  {
+    pattern: /^\/?(?:[a-z0-9]+(?:[._:-]+[a-z0-9]+)*(?:\/|$))*$/,
+    expected: 'must be empty or a path such as mirror/ghcr.io',
+    format: 'path',
+  },
+);
+
+const globs = (description: string) => z.array(glob('A glob.')).describe(description);
+
+const PUSH_DESCRIPTION = [
+  '`off`: pushes and deletes are refused.',
+  '`passthrough`: they are forwarded to the upstream with the credentials of this entry, and the cache drops the content they change.',
+  'Not together with `httpproxy`.',
+].join(' ');
+
+const keys = z.strictObject({
+  remoteurl: registryUrl(
+    'Address of the registry, without credentials, query and fragment; may have a path. `/v2/` at its end is removed, with a notice.',
+  ),
+  name: otherwise(
+    host('The `ns` value and the path prefix.'),
+    "host of `remoteurl`; `docker.io` for any of Docker Hub's",
+  ),
+  aliases: z
+    .array(host('A host name.'))
+    .describe(
+      'Other `ns` values, prefixes and `Host` headers. Those of Docker Hub are known: `index.docker.io`, `registry-1.docker.io`, `registry.hub.docker.com`.',
+    )
+    .optional(),
+  mirrors: z.array(registryUrl('Address of a mirror.')).describe('URLs, tried in order before `remoteurl`.').optional(),
+  library: otherwise(bool('Names with one part mean `library/<name>`.'), '`true` for `docker.io`'),
+  default: otherwise(bool('Serves names that select no upstream.'), '`true` if it is the only one'),
+  storeprefix: otherwise(storePrefix, '`name`'),
+  credentials: z.array(credentials).describe('Tried in order.').optional(),
+  tags: tags.prefault({}),
+  timeouts: timeouts.prefault({}),
+  allow: otherwise(globs("Globs over the upstream's names that may be pulled."), 'all'),
+  deny: otherwise(globs('Globs over those that may not.'), 'none'),
+  tls: z
+    .strictObject({
+      ca: file('PEM file with CAs, in addition to the public ones.').optional(),
+      insecure: withDefault(bool('Do not verify the certificate.'), 'false'),
+    })
+    .transform(({ ca, insecure }) => ({ caFile: ca, insecure }))
+    .describe('TLS to the upstream.')
+    .prefault({}),
+  httpproxy: httpUrl('Proxy for this upstream; beats `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.').optional(),
+  push: withDefault(choice(PUSH_DESCRIPTION, ['off', 'passthrough']), 'off'),
+});
+
+export const upstream = keys.transform(toUpstream).describe('A registry that is pulled from.');
+
+function toUpstream(raw: z.output<typeof keys>) {
+  const name = raw.name ?? upstreamNameOf(raw.remoteurl) ?? raw.remoteurl;
+  return {
+    /** The `ns` value and path prefix, such as `docker.io`. */
+    name,
+    /** Without a trailing slash; may have a path. */
+    remoteUrl: raw.remoteurl,
+    /** Other `ns` values, prefixes and Host headers that mean this upstream. */
+    aliases: aliasesOf(name, raw.aliases ?? []),
+    /** Tried in order before `remoteUrl`; without trailing slashes. */
+    mirrors: raw.mirrors ?? [],
+    /** One-segment names mean `library/<name>`. */
+    library: raw.library ?? name === DOCKER_HUB,
+    /** Serves names without `ns`, prefix or Host match. Absent when that depends on the other upstreams. */
+    isDefault: raw.default,
+    /** Before the upstream's names in the storage; empty for distribution's layout. No slashes at its ends. */
+    storePrefix: (raw.storeprefix ?? name).replace(/^\/+|\/+$/g, ''),
+    credentials: raw.credentials ?? [],
+    tags: raw.tags,
+    timeouts: raw.timeouts,
+    /** Globs over the upstream's names; empty: all. */
+    allow: raw.allow ?? [],
+    deny: raw.deny ?? [],
+    tls: raw.tls,
+    httpProxy: raw.httpproxy,
+    /** Pushes and deletes are forwarded to it; otherwise they are refused. */
+    passthrough: raw.push === 'passthrough',
+  };
+}

@@ -1,0 +1,81 @@
+import { type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http';
+import { request as secureRequest } from 'node:https';
+
+export interface BoundedFetchOptions {
+  /** @default GET */
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+  /** A Unix socket to connect to; of the URL, only the path counts then. */
+  readonly socketPath?: string | undefined;
+  /** For the whole exchange, redirects and body included. Milliseconds. */
+  readonly timeoutMs: number;
+  /** Maximum size of the response body. */
+  readonly maxBytes: number;
+  /** @default 0 */
+  readonly maxRedirects?: number;
+  /** False accepts any certificate. @default true */
+  readonly rejectUnauthorized?: boolean;
+}
+
+export interface FetchedResponse {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+/** The response took too long or was too large. */
+export class FetchLimitError extends Error {
+  override readonly name = 'FetchLimitError';
+}
+
+/**
+ * One request on its own connection, within a time and a size. It loads no package, so that short commands start fast.
+ *
+ * @throws {FetchLimitError}, or the network's error, which has a `code`
+ */
+export async function boundedFetch(url: string | URL, options: BoundedFetchOptions): Promise<FetchedResponse> {
+  const signal = AbortSignal.timeout(options.timeoutMs);
+  try {
+    return await exchange(new URL(url), options, signal);
+  } catch (err) {
+    throw signal.aborted ? new FetchLimitError(`no response within ${options.timeoutMs} ms`) : err;
+  }
+}
+
+async function exchange(url: URL, options: BoundedFetchOptions, signal: AbortSignal): Promise<FetchedResponse> {
+  const { maxRedirects = 0, maxBytes } = options;
+  const response = await send(url, options, signal);
+  const { statusCode: status = 0, headers } = response;
+  if (status >= 300 && status < 400 && headers.location !== undefined && maxRedirects > 0) {
+    response.destroy();
+    return exchange(new URL(headers.location, url), { ...options, maxRedirects: maxRedirects - 1 }, signal);
+  }
+  return { status, body: await readBody(response, maxBytes) };
+}
+
+function send(url: URL, options: BoundedFetchOptions, signal: AbortSignal): Promise<IncomingMessage> {
+  const { method, headers, body, socketPath, rejectUnauthorized } = options;
+  const requestOptions: RequestOptions & { rejectUnauthorized?: boolean } = {
+    agent: false,
+    signal,
+    ...(method !== undefined && { method }),
+    ...(headers && { headers: { ...headers } }),
+    ...(socketPath !== undefined && { socketPath }),
+    ...(rejectUnauthorized !== undefined && { rejectUnauthorized }),
+  };
+  const open = url.protocol === 'https:' ? secureRequest : plainRequest;
+  return new Promise((resolve, reject) => {
+    open(url, requestOptions).once('error', reject).once('response', resolve).end(body);
+  });
+}
+
+async function readBody(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBytes) throw new FetchLimitError(`larger than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,76 @@
+import { type AdminServer, type AdminServerOptions, createAdminApp, startAdminServer } from '../admin/admin-server.ts';
+import { createTokenCheck, type TokenCheck } from '../admin/authenticate.ts';
+import { adminSocketPath } from '../admin/api.ts';
+import type { Config } from '../config/config.ts';
+import type { PagesOptions } from '../http/pages/app.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Context } from './context.ts';
+
+export interface AdminOptions {
+  readonly context: Context;
+  readonly log: Log;
+  readonly profiles: NonNullable<AdminServerOptions['profiles']>;
+  /** Absent when no token is configured. */
+  readonly hasToken: TokenCheck | undefined;
+}
+
+export interface AdminServers {
+  /** Creates the pages for the registry's own address. Absent when the admin API is not served there. */
+  readonly createApp: PagesOptions['createAdmin'];
+  close(): Promise<void>;
+}
+
+export function createAdminTokenCheck({ admin: { token, tokenFile } }: Config): TokenCheck | undefined {
+  return token === undefined && tokenFile === undefined ? undefined : createTokenCheck({ token, tokenFile });
+}
+
+/**
+ * Starts the admin API on its address, and on a socket in the storage directory once this process owns that: whichever is configured.
+ * A socket that cannot be created is logged.
+ *
+ * @throws when the address cannot be bound, such as `EADDRINUSE`
+ */
+export async function startAdminServers(config: Config, options: AdminOptions): Promise<AdminServers> {
+  const { context, log, profiles, hasToken } = options;
+  const { listen, hosts } = config.admin;
+  const onError = (error: unknown) => log.error({ reason: String(error) }, 'admin API failed');
+  const routes = { cache: context.cache, onError };
+  const server = listen && (await startAdminServer({ ...routes, listen, hosts, hasToken }));
+  const socket = new AdminSocket(adminSocketPath(config), (path) =>
+    startAdminServer({ ...routes, listen: { net: 'unix', path }, profiles }),
+  );
+  const starting = context.owner.acquired.then(() => socket.start()).catch(onError);
+  if (context.owner.isOwner) await starting;
+  return {
+    createApp:
+      hasToken && !listen ? () => createAdminApp({ ...routes, listen: config.http.listen, hasToken }) : undefined,
+    async close() {
+      await Promise.all([server?.close(), socket.close()]);
+    },
+  };
+}
+
+/** The server on the socket, which may start late or never. */
+class AdminSocket {
+  readonly #path: string | undefined;
+  readonly #open: (path: string) => Promise<AdminServer>;
+  #server: AdminServer | undefined;
+  #isClosed = false;
+
+  /** @param path absent when there is no socket */
+  constructor(path: string | undefined, open: (path: string) => Promise<AdminServer>) {
+    this.#path = path;
+    this.#open = open;
+  }
+
+  async start(): Promise<void> {
+    if (this.#path === undefined || this.#isClosed) return;
+    this.#server = await this.#open(this.#path);
+    if (this.#isClosed) await this.#server.close();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#server?.close();
+  }
+}

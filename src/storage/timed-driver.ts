@@ -1,0 +1,73 @@
+import type { Adoption, StorageDriver } from './driver.ts';
+import type { StagingArea } from './staging.ts';
+
+/** A finished call of a driver's method. */
+export interface TimedAction {
+  /** Name of the action in distribution's metrics, such as `GetContent`. */
+  readonly action: string;
+  readonly path: string;
+  readonly durationMs: number;
+  /** Absent when the action succeeded. */
+  readonly error: unknown;
+}
+
+export type ActionListener = (action: TimedAction) => void;
+
+/**
+ * Wraps a driver, and times its actions.
+ *
+ * @param onAction called after each action
+ */
+export function withTiming(driver: StorageDriver, onAction: ActionListener): StorageDriver {
+  const timed = async <T>(action: string, path: string, work: Promise<T>): Promise<T> => {
+    const startedAt = performance.now();
+    const ended = (error: unknown) => onAction({ action, path, durationMs: performance.now() - startedAt, error });
+    try {
+      const result = await work;
+      ended(undefined);
+      return result;
+    } catch (err) {
+      ended(err);
+      throw err;
+    }
+  };
+  const timedAdoption = (adoption: Adoption, path: string): Adoption => ({
+    available: (bytes) => adoption.available(bytes),
+    finish: () => timed('Writer', path, adoption.finish()),
+    abort: () => adoption.abort(),
+  });
+  return {
+    name: driver.name,
+    spoolDirectory: driver.spoolDirectory,
+    staging: timedStaging(driver.staging, timed),
+    stat: (path) => timed('Stat', path, driver.stat(path)),
+    open: (path) => timed('Reader', path, driver.open(path)),
+    readSmall: (path, maxBytes) => timed('GetContent', path, driver.readSmall(path, maxBytes)),
+    writeSmall: (path, bytes, options) => timed('PutContent', path, driver.writeSmall(path, bytes, options)),
+    adopt: (localFile, path) => timed('Writer', path, driver.adopt(localFile, path)),
+    startAdoption(localFile, path, options) {
+      const adoption = driver.startAdoption?.(localFile, path, options);
+      return adoption && timedAdoption(adoption, path);
+    },
+    list: (path) => timed('List', path, driver.list(path)),
+    move: (from, to) => timed('Move', from, driver.move(from, to)),
+    delete: (path) => timed('Delete', path, driver.delete(path)),
+    deleteEmpty: (path) => timed('Delete', path, driver.deleteEmpty(path)),
+    redirectUrl: (path, request) => timed('RedirectURL', path, driver.redirectUrl(path, request)),
+    ...(driver.objectKey && { objectKey: driver.objectKey.bind(driver) }),
+    ...(driver.isWritable && { isWritable: driver.isWritable.bind(driver) }),
+    close: () => driver.close(),
+  };
+}
+
+type Timed = <T>(action: string, path: string, work: Promise<T>) => Promise<T>;
+
+function timedStaging(staging: StagingArea, timed: Timed): StagingArea {
+  return {
+    minChunkBytes: staging.minChunkBytes,
+    isRemote: staging.isRemote,
+    create: (path) => timed('PutContent', path, staging.create(path)),
+    size: (path) => timed('Stat', path, staging.size(path)),
+    hold: (path) => timed('Writer', path, staging.hold(path)),
+  };
+}

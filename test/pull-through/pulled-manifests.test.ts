@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+
+import { digestOf } from '../../src/oci/digest.ts';
+import type { UpstreamErrorKind } from '../../src/upstream/upstream.ts';
+import type { FakeManifest } from '../support/fake-upstream.ts';
+import { MINUTE_MS, startPulling } from './pulling-under-test.ts';
+
+const MEDIA_TYPE = 'application/vnd.oci.image.index.v1+json';
+const app = { remote: 'library/app', stored: 'docker.io/library/app' };
+const latest = { kind: 'tag', tag: 'latest' } as const;
+
+function manifestOf(annotation: string): FakeManifest {
+  const text = { schemaVersion: 2, mediaType: MEDIA_TYPE, manifests: [], annotations: { annotation } };
+  const bytes = Buffer.from(JSON.stringify(text));
+  return { bytes, mediaType: MEDIA_TYPE, digest: digestOf(bytes) };
+}
+
+const [first, second] = [manifestOf('first'), manifestOf('second')];
+
+describe('a manifest', () => {
+  it('that many clients pull at once is fetched once', async () => {
+    await using scene = await startPulling();
+    scene.upstream.addManifest(first, 'latest');
+    const found = await Promise.all(Array.from({ length: 20 }, () => scene.manifests.get(app, latest)));
+    expect(new Set(found.map(({ content }) => content.digest))).toEqual(new Set([first.digest]));
+    expect([scene.upstream.count('resolveManifest'), scene.upstream.count('fetchManifest')]).toEqual([1, 1]);
+    expect(await scene.store.tags.find(app.stored, 'latest')).toMatchObject({ digest: first.digest });
+  });
+
+  it('is served from memory while its tag is fresh', async () => {
+    await using scene = await startPulling();
+    scene.upstream.addManifest(first, 'latest');
+    expect(scene.manifests.inMemory(app, latest)).toBeUndefined();
+    await scene.manifests.get(app, latest);
+    expect(scene.manifests.inMemory(app, latest)?.bytes).toEqual(first.bytes);
+    scene.clock.now += MINUTE_MS;
+    expect(scene.manifests.inMemory(app, latest)).toBeUndefined();
+    expect(scene.manifests.inMemory(app, { kind: 'digest', digest: first.digest })?.bytes).toEqual(first.bytes);
+  });
+
+  it('with other bytes than its digest is neither served nor stored', async () => {
+    await using scene = await startPulling();
+    scene.upstream.addManifest({ ...first, bytes: second.bytes }, 'latest');
+    await expect(scene.manifests.get(app, latest)).rejects.toMatchObject({ kind: 'protocol' });
+    expect(await scene.store.manifests.read(app.stored, first.digest)).toBeUndefined();
+    expect(await scene.store.tags.find(app.stored, 'latest')).toBeUndefined();
+  });
+
+  it('is unknown offline unless it is stored', async () => {
+    await using scene = await startPulling({ offline: true });
+    await expect(scene.manifests.get(app, latest)).rejects.toMatchObject({ code: 'MANIFEST_UNKNOWN' });
+    expect(scene.upstream.calls).toEqual([]);
+  });
+});
+
+describe('a tag past its TTL', () => {
+  it('that moved is served with its new manifest', async () => {
+    await using scene = await startPulling();
+    scene.upstream.addManifest(first, 'latest');
+    await scene.manifests.get(app, latest);
+    scene.upstream.addManifest(second, 'latest');
+    scene.clock.now += MINUTE_MS;
+    expect(await scene.manifests.get(app, latest)).toMatchObject({
+      content: { digest: second.digest },
+      outcome: 'MISS',
+    });
+  });
+
+  it.each<UpstreamErrorKind>(['network', 'timeout', 'server', 'throttled', 'denied'])(
+    'is served stale when the upstream fails with %s, and revalidated only after a while',
+    async (failure) => {
+      await using scene = await startPulling();
+      scene.upstream.addManifest(first, 'latest');
+      await scene.manifests.get(app, latest);
+      scene.upstream.failure = failure;
+      scene.clock.now += MINUTE_MS;
+      for (let i = 0; i < 3; i++) {
+        expect(await scene.manifests.get(app, latest)).toMatchObject({
+          outcome: 'STALE',
+          content: { digest: first.digest },
+        });
+      }
+      expect(scene.upstream.count('resolveManifest')).toBe(2);
+      scene.clock.now += MINUTE_MS;
+      scene.upstream.failure = undefined;
+      expect(await scene.manifests.get(app, latest)).toMatchObject({ outcome: 'HIT' });
+    },
+  );
+
+  it('that the upstream no longer has is reported as such by default', async () => {
+    await using scene = await startPulling();
+    scene.upstream.addManifest(first, 'latest');
+    await scene.manifests.get(app, latest);
+    scene.upstream.failure = 'not-found';
+    scene.clock.now += MINUTE_MS;
+    await expect(scene.manifests.get(app, latest)).rejects.toMatchObject({ kind: 'not-found' });
+  });
+
+  it('is served with the manifest before when the upstream does not give the new one', async () => {
+    await using scene = await startPulling();
+    scene.upstream.addManifest(first, 'latest');
+    await scene.manifests.get(app, latest);
+    scene.upstream.addManifest({ ...second, bytes: Buffer.from('{}') }, 'latest');
+    scene.clock.now += MINUTE_MS;
+    expect(await scene.manifests.get(app, latest)).toMatchObject({
+      outcome: 'STALE',
+      content: { digest: first.digest },
+    });
+    expect(scene.events.at(-1)).toBe('stale latest');
+  });
+});

@@ -1,0 +1,21 @@
+import type { LayoverRun, RunOptions } from './layover-run.ts';
+import { RunningProcess } from './processes.ts';
+import { LAYOVER_MAIN } from './programs.ts';
+
+const LISTENING = /(?<!debug server )listening on (https?:\/\/127\.0\.0\.1:\d+)/;
+const DEBUG_SERVER = /debug server on (http:\/\/127\.0\.0\.1:\d+)/;
+
+/** Starts the built program. @throws {Error} with its output, when it does not come to listen */
+export async function startInOwnProcess(options: RunOptions): Promise<LayoverRun> {
+  const { configFile, env, cwd, nodeArguments, hasDebugServer } = options;
+  const args = [...nodeArguments, LAYOVER_MAIN, 'serve', configFile];
+  const program = await RunningProcess.start(process.execPath, args, { env, cwd });
+  try {
+    const [, url = ''] = await program.waitForOutput(LISTENING);
+    const [, debugUrl] = hasDebugServer ? await program.waitForOutput(DEBUG_SERVER) : [];
+    return Object.assign(program, { url, debugUrl });
+  } catch (err) {
+    await program.stop();
+    throw err;
+  }
+}
