@@ -3,7 +3,7 @@ import { tracingDefaults, type TracingSection } from './schema/tracing.ts';
 import { parseHttpUrl } from './units.ts';
 
 /** `ratio`: sampled share of the traces; parent-based: a client that sends a trace decides about it. */
-interface Sampler {
+export interface Sampler {
   ratio: number;
   isParentBased: boolean;
 }

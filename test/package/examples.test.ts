@@ -9,7 +9,7 @@ import { RunningProcess } from '../support/processes.ts';
 import { findProgram } from '../support/programs.ts';
 import { Pusher } from '../support/push.ts';
 import { type InstalledPackage, installPackage } from './installed-package.ts';
-import { smallImage } from './small-image.ts';
+import { pushImage, smallImage } from './small-image.ts';
 
 const run = promisify(execFile);
 const TSC = join(import.meta.dirname, '../../node_modules/typescript/bin/tsc');
@@ -129,7 +129,7 @@ describe.each(NODES)('on Node.js %s', (version) => {
         await mkdtemp(join(installed.directory, 'upstream-')),
       );
       const image = smallImage();
-      await new Pusher(upstream.url).image('library/app', image, '1');
+      await pushImage(upstream.url, { repository: 'library/app', tag: '1' }, image);
       await using app = await start('pull-through-cache', [new URL(upstream.url).host]);
       const cache = new Pusher(app.url);
       await cache.expectWhole('library/app', image, '1');
@@ -147,7 +147,7 @@ describe.each(NODES)('on Node.js %s', (version) => {
         await mkdtemp(join(installed.directory, 'upstream-')),
       );
       const image = smallImage();
-      await new Pusher(upstream.url).image('team/app', image, '1.0');
+      await pushImage(upstream.url, { repository: 'team/app', tag: '1.0' }, image);
       const { host } = new URL(upstream.url);
       const { stdout } = await runExample('list-tags', host, 'team/app');
       expect(stdout).toBe(`1.0  ${image.digest}  application/vnd.oci.image.manifest.v1+json  2 parts\n`);
@@ -164,7 +164,7 @@ describe.each(NODES)('on Node.js %s', (version) => {
       );
       await using app = await start('express-registry');
       const image = smallImage();
-      await new Pusher(upstream.url).image('team/app', image, '1');
+      await pushImage(upstream.url, { repository: 'team/app', tag: '1' }, image);
       const { stdout } = await runExample(
         'copy-image',
         `${new URL(upstream.url).host}/team/app:1`,

@@ -26,3 +26,23 @@ function toPushed(bytes: Buffer): Pushed {
 function describe(mediaType: string, { digest, bytes }: Pushed) {
   return { mediaType, digest, size: bytes.length };
 }
+
+/** Pushes with requests that every registry supports. @param url without a slash at its end */
+export async function pushImage(
+  url: string,
+  { repository, tag }: { readonly repository: string; readonly tag: string },
+  image: PushedImage,
+): Promise<void> {
+  for (const { digest, bytes } of image.blobs) {
+    const started = await fetch(`${url}/v2/${repository}/blobs/uploads/`, { method: 'POST' });
+    const upload = new URL(started.headers.get('location') ?? '', url);
+    upload.searchParams.set('digest', digest);
+    await put(upload, bytes, 'application/octet-stream');
+  }
+  await put(new URL(`${url}/v2/${repository}/manifests/${tag}`), image.bytes, OCI_MANIFEST);
+}
+
+async function put(url: URL, body: Uint8Array, type: string): Promise<void> {
+  const { status } = await fetch(url, { method: 'PUT', body, headers: { 'content-type': type } });
+  if (status !== 201) throw new Error(`PUT ${url.href}: ${status}`);
+}

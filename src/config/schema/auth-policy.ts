@@ -62,7 +62,7 @@ function toRule({ users = [], groups = [], anonymous: everyone, ...rest }: Entry
   return { who: everyone ? { kind: 'everybody' } : { kind: 'named', users, groups }, ...rest };
 }
 
-interface PolicyRule {
+export interface PolicyRule {
   /** `everybody` includes anonymous clients, `known` does not. */
   who: { kind: 'everybody' } | { kind: 'known' } | { kind: 'named'; users: string[]; groups: string[] };
   /** Globs over stored names. */

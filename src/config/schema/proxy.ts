@@ -44,7 +44,7 @@ const keys = z.strictObject({
 type RawProxy = z.output<typeof keys>;
 type UpstreamEntry = z.output<typeof upstream>;
 
-interface Upstream extends UpstreamEntry {
+export interface Upstream extends UpstreamEntry {
   isDefault: boolean;
   /** Serves requests with any `ns`: it is configured by `proxy.remoteurl`, without a name. */
   anyNamespace?: boolean | undefined;

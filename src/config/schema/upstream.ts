@@ -9,7 +9,7 @@ import { bool } from './number.ts';
 import { glob, pattern } from './pattern.ts';
 import { choice, file, matching } from './text.ts';
 
-interface TagRule {
+export interface TagRule {
   match: Pattern;
   ttlMs: number;
 }
