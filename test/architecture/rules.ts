@@ -15,6 +15,27 @@ export const MODULES: Readonly<Record<string, Module>> = {
     imports: ['admin', 'config', 'fetch', 'images', 'oci', 'operations', 'service', 'telemetry', 'version.ts'],
     types: ['usage'],
   },
+  library: {
+    imports: [
+      'auth',
+      'cache',
+      'client',
+      'content',
+      'fills',
+      'filters',
+      'hosted',
+      'http',
+      'images',
+      'oci',
+      'pull-through',
+      'registry',
+      'service',
+      'storage',
+      'stream',
+      'testing',
+      'upstream',
+    ],
+  },
   service: {
     imports: [
       'admin',
@@ -79,6 +100,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   content: { imports: ['cache', 'oci', 'storage', 'stream'], types: ['registry'] },
   registry: { imports: [], types: ['oci', 'stream'] },
   upstream: { imports: ['cache', 'files', 'oci', 'retry', 'stream'] },
+  testing: { imports: ['storage', 'stream'] },
   storage: { imports: ['locks', 'stream'] },
   stream: { imports: ['oci'] },
   telemetry: {
@@ -99,7 +121,17 @@ export const MODULES: Readonly<Record<string, Module>> = {
 
 const CONFIG_TYPES = 'config/config.ts';
 /** Modules with their own options, which do not depend on the types of the configuration: others can use them as libraries. */
-const WITHOUT_CONFIG: readonly string[] = ['cache', 'locks', 'matching', 'oci', 'redis', 'storage', 'stream'];
+const WITHOUT_CONFIG: readonly string[] = [
+  'cache',
+  'library',
+  'locks',
+  'matching',
+  'oci',
+  'redis',
+  'storage',
+  'stream',
+  'testing',
+];
 
 /** The modules that import each package. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
@@ -137,10 +169,13 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   zod: ['config'],
 };
 
-/** Plug-ins are imported by the file that lists them only, never by each other. */
-const PLUG_INS: readonly { readonly files: RegExp; readonly listedIn: string }[] = [
-  { files: /^storage\/(filesystem|inmemory|s3)\/\1\.ts$/, listedIn: 'storage/index.ts' },
-  { files: /^upstream\/credentials\/\w[\w-]*-credentials\.ts$/, listedIn: 'upstream/credentials/credentials-chain.ts' },
+/** Plug-ins are imported where they are listed only, never by each other. */
+const PLUG_INS: readonly { readonly files: RegExp; readonly listedIn: readonly string[] }[] = [
+  { files: /^storage\/(filesystem|inmemory|s3)\/\1\.ts$/, listedIn: ['storage/index.ts', 'library'] },
+  {
+    files: /^upstream\/credentials\/\w[\w-]*-credentials\.ts$/,
+    listedIn: ['upstream/credentials/credentials-chain.ts'],
+  },
 ];
 
 const ENVIRONMENT_READER = 'config/process-environment.ts';
@@ -190,7 +225,7 @@ function mayImport(
 }
 
 function mayUsePlugIn(path: string, target: string): boolean {
-  return PLUG_INS.every(({ files, listedIn }) => !files.test(target) || path === listedIn);
+  return PLUG_INS.every(({ files, listedIn }) => !files.test(target) || isWithin(path, listedIn));
 }
 
 function mayUsePackage(path: string, name: string): boolean {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { blobDataPath, layerLinkPath } from '../../src/content/paths.ts';
 import { digestOf } from '../../src/oci/digest.ts';
-import { readAll } from '../storage/read-source.ts';
+import { readAll } from '../../src/testing/read-source.ts';
 import { commitBytes, createContent } from './content-under-test.ts';
 import { withDigest } from './image-fixture.ts';
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
 import { MANIFEST_MEDIA_TYPES } from '../../src/oci/media-types.ts';
-import { readAll } from '../storage/read-source.ts';
+import { readAll } from '../../src/testing/read-source.ts';
 import { filesBelow } from '../support/data-directory.ts';
 import { findProgram } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';

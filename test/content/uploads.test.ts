@@ -9,7 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { UploadStore } from '../../src/content/uploads.ts';
 import { type Digest, digestOf } from '../../src/oci/digest.ts';
 import type { StagingArea } from '../../src/storage/staging.ts';
-import { readAll } from '../storage/read-source.ts';
+import { readAll } from '../../src/testing/read-source.ts';
 import { createContent } from './content-under-test.ts';
 
 type Content = Awaited<ReturnType<typeof createContent>>;

@@ -9,7 +9,7 @@ import { MANIFEST_MEDIA_TYPES } from '../../src/oci/media-types.ts';
 import { createS3Driver } from '../../src/storage/s3/s3.ts';
 import { pushFixture } from '../content/push-fixture.ts';
 import { type Bytes, type Fixture, imageFixture } from '../content/image-fixture.ts';
-import { readAll } from '../storage/read-source.ts';
+import { readAll } from '../../src/testing/read-source.ts';
 import { filesBelow } from '../support/data-directory.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import { findProgram, programEnvironment } from '../support/programs.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { PathNotFoundError, StorageUnavailableError } from '../../src/storage/driver.ts';
-import { readAll, readRange } from '../storage/read-source.ts';
+import { readAll, readRange } from '../../src/testing/read-source.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import type { Operation } from './s3-fault-proxy.ts';
 import { createFaultyDriver, sharedS3, versitygw } from './s3-scene.ts';

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { StorageDriver } from '../../src/storage/driver.ts';
 import { createS3Driver } from '../../src/storage/s3/s3.ts';
 import { type StagedFile, StagedFileHeldError } from '../../src/storage/staging.ts';
-import { readAll } from '../storage/read-source.ts';
+import { readAll } from '../../src/testing/read-source.ts';
 import { s3Config } from './s3-config.ts';
 import { createFaultyDriver, sharedS3, versitygw } from './s3-scene.ts';
 

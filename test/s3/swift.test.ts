@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createS3Driver } from '../../src/storage/s3/s3.ts';
 import { describeStorageDriver } from '../storage/driver-contract.ts';
-import { readAll } from '../storage/read-source.ts';
+import { readAll } from '../../src/testing/read-source.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { s3Config } from './s3-config.ts';
 import { findSwift, startSwift, SWIFT_ACCESS_KEY, SWIFT_BUCKET, SWIFT_SECRET_KEY, type SwiftServer } from './swift.ts';

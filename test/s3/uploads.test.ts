@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import type { S3Config } from '../../src/config/config.ts';
 import { PathNotFoundError } from '../../src/storage/driver.ts';
 import { createS3Driver } from '../../src/storage/s3/s3.ts';
-import { readAll } from '../storage/read-source.ts';
+import { readAll } from '../../src/testing/read-source.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { s3Config } from './s3-config.ts';
 import { createFaultyDriver, sharedS3, versitygw } from './s3-scene.ts';

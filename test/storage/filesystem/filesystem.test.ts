@@ -9,7 +9,7 @@ import { BufferPool } from '../../../src/stream/buffer-pool.ts';
 import { filesBelow } from '../../support/data-directory.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { describeStorageDriver } from '../driver-contract.ts';
-import { readAll, readRange } from '../read-source.ts';
+import { readAll, readRange } from '../../../src/testing/read-source.ts';
 
 async function createDriver() {
   const directory = await temporaryDirectory();

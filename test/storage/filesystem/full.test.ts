@@ -8,7 +8,7 @@ import { createFilesystemDriver } from '../../../src/storage/filesystem/filesyst
 import { BufferPool } from '../../../src/stream/buffer-pool.ts';
 import { filesBelow } from '../../support/data-directory.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
-import { readAll } from '../read-source.ts';
+import { readAll } from '../../../src/testing/read-source.ts';
 import { canMount, smallDisk } from './small-disk.ts';
 
 const mountable = await canMount();

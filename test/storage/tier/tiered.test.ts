@@ -9,7 +9,7 @@ import { createTieredDriver } from '../../../src/storage/tier/tiered.ts';
 import { BufferPool } from '../../../src/stream/buffer-pool.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { describeStorageDriver } from '../driver-contract.ts';
-import { readAll, readRange } from '../read-source.ts';
+import { readAll, readRange } from '../../../src/testing/read-source.ts';
 
 const MIB = 1024 * 1024;
 

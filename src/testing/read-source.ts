@@ -1,4 +1,4 @@
-import type { ByteRange, ByteSource } from '../../src/stream/byte-source.ts';
+import type { ByteRange, ByteSource } from '../stream/byte-source.ts';
 
 /** Copies chunks, because each is valid only until the next one is requested. */
 export async function readRange(source: ByteSource, range: ByteRange, signal?: AbortSignal): Promise<Buffer> {
