@@ -6,7 +6,8 @@ const { unit, integration, foreign } = findSuites(import.meta.dirname);
 
 export default defineConfig({
   test: {
-    testTimeout: 30_000,
+    // For tests that hang: on a busy machine a process can take ten seconds to start.
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     // Files share workers and the modules loaded there: loading `src/` costs more than most files.
     isolate: false,
@@ -23,7 +24,7 @@ export default defineConfig({
         test: {
           name: 'foreign',
           include: [...foreign],
-          maxWorkers: 2,
+          maxWorkers: 3,
           // Programs that we cannot change; the summary reporter limits how many tests may need it.
           retry: 1,
           sequence: { groupOrder: 2 },

@@ -43,7 +43,7 @@ export function requireToken(hasToken: TokenCheck): RequestHandler {
  * Rejects requests that a web page in a browser may have sent. Pages of other origins are always rejected. Without a token, the host name
  * must also be a known one; with a token it does not matter, because no page has the token.
  *
- * @param open the server's address and its further hosts; absent when a token is required
+ * @param open the server's address and its additional hosts; absent when a token is required
  */
 export function refuseForeignPages(
   open: { readonly listen: Listen; readonly hosts: readonly string[] } | undefined,

@@ -63,7 +63,7 @@ export class RemoteBlob implements ByteSource {
     const onAbort = () => opened?.stop.abort(abort.reason);
     abort.addEventListener('abort', onAbort, { once: true });
     try {
-      yield* opened ? resumed(opened) : this.#download(range, abort);
+      yield* take(opened ? resumed(opened) : this.#download(range, abort), range.end - range.start);
     } catch (err) {
       if (abort.aborted) throw abort.reason;
       throw err instanceof UpstreamError ? toRemoteError(err, 'BLOB_UNKNOWN') : err;
@@ -115,6 +115,16 @@ async function* resumed({ chunks, first }: Opened): AsyncGenerator<Uint8Array> {
     yield* chunks;
   } finally {
     await chunks.return(undefined);
+  }
+}
+
+/** A registry that does not implement ranges sends all bytes to the end. */
+async function* take(chunks: AsyncIterable<Uint8Array>, length: number): AsyncGenerator<Uint8Array> {
+  let left = length;
+  for await (const chunk of chunks) {
+    yield chunk.subarray(0, left);
+    left -= chunk.length;
+    if (left <= 0) return;
   }
 }
 

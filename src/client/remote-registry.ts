@@ -65,8 +65,8 @@ export class RemoteRegistry implements Registry {
         signalOf(options),
       );
       if (size !== undefined) return { mediaType, digest, size };
-      const { bytes, ...descriptor } = await this.#fetchManifest(repository, { kind: 'digest', digest }, options);
-      return descriptor;
+      const fetched = await this.#fetchManifest(repository, { kind: 'digest', digest }, options);
+      return { mediaType: fetched.mediaType, digest, size: fetched.size };
     });
   }
 

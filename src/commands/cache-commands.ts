@@ -15,7 +15,7 @@ import {
   unpinCached,
 } from './cache.ts';
 import { rebuildIndexOf } from './index-rebuild.ts';
-import type { CacheTarget } from './open-cache.ts';
+import type { CacheTarget } from './cache-target.ts';
 import type { ProgressOutput } from './progress-bar.ts';
 
 export interface CacheCommandsContext {

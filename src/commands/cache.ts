@@ -9,7 +9,7 @@ import type {
   PinView,
   ScrubStatus,
 } from '../operations/cache-control.ts';
-import type { CacheTarget } from './open-cache.ts';
+import type { CacheTarget } from './cache-target.ts';
 import { ProgressBar, type ProgressOutput } from './progress-bar.ts';
 import { formatBytes, formatSpan, renderColumns } from './table.ts';
 

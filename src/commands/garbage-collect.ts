@@ -7,7 +7,7 @@ import type { CollectionRequest, CollectionStatus } from '../operations/cache-co
 import { ControlError } from '../operations/control-error.ts';
 import type { CacheOutput } from './cache.ts';
 import { type CacheCommandsContext, runOnCache, withTargetOptions } from './cache-commands.ts';
-import type { CacheTarget } from './open-cache.ts';
+import type { CacheTarget } from './cache-target.ts';
 import { ProgressBar } from './progress-bar.ts';
 import { formatBytes } from './table.ts';
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ControlError } from '../operations/control-error.ts';
 import type { RebuildProgress, RebuildResult } from '../usage/rebuild.ts';
 import type { CacheOutput } from './cache.ts';
-import type { CacheTarget } from './open-cache.ts';
+import type { CacheTarget } from './cache-target.ts';
 import { ProgressBar } from './progress-bar.ts';
 import { formatBytes } from './table.ts';
 

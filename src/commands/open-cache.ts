@@ -7,7 +7,7 @@ import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
-import type { StoppedCache } from '../service/stopped-cache.ts';
+import type { CacheTarget } from './cache-target.ts';
 
 export interface TargetOptions {
   /** Path of the configuration. */
@@ -17,14 +17,6 @@ export interface TargetOptions {
   readonly server?: string | undefined;
   readonly token?: string | undefined;
   readonly tokenFile?: string | undefined;
-}
-
-/** The cache that a command works on. */
-export interface CacheTarget {
-  readonly control: CacheControl;
-  /** Absent when a server is running. */
-  readonly stopped: StoppedCache | undefined;
-  close(): Promise<void>;
 }
 
 /** Codes of a connection failure without a running server; a busy server or missing permissions have others. */

@@ -4,7 +4,7 @@ import { createLog } from '../telemetry/log.ts';
 import { openLogDestination } from '../telemetry/log-destination.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { createTelemetry } from '../telemetry/telemetry.ts';
-import type { CacheTarget } from './open-cache.ts';
+import type { CacheTarget } from './cache-target.ts';
 
 /** The cache of a stopped server. @throws {ControlError} `unavailable` when a server uses the storage */
 export async function openStopped(config: Config): Promise<CacheTarget> {

@@ -13,10 +13,9 @@ export type {
   NotificationsConfig,
 } from './schema/notifications.ts';
 export type { ProxyConfig, UpstreamConfig } from './schema/proxy.ts';
-export type { RedisAddress, RedisConfig, RedisTlsConfig } from './schema/redis.ts';
+export type { RedisAddress, RedisConfig } from './schema/redis.ts';
 export type { S3Config } from './schema/s3.ts';
 export type { StorageDriverConfig } from './schema/storage.ts';
-export type { AwsRangesConfig, StorageMiddlewareConfig } from './schema/storage-middleware.ts';
 export type { Listen } from './units.ts';
 
 /**
@@ -25,5 +24,4 @@ export type { Listen } from './units.ts';
  * Inferred from the schema. An absent section turns its feature off.
  */
 export type Config = Immutable<ReturnType<typeof resolveConfig>>;
-export type StorageConfig = Config['storage'];
 export type TracingConfig = NonNullable<Config['tracing']>;

@@ -1,6 +1,8 @@
 import { type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http';
 import { request as secureRequest } from 'node:https';
 
+import { readBounded } from '../stream/bounded-body.ts';
+
 export interface BoundedFetchOptions {
   /** @default GET */
   readonly method?: string;
@@ -23,22 +25,22 @@ export interface FetchedResponse {
   readonly body: Buffer;
 }
 
-/** The response took too long or was too large. */
-export class FetchLimitError extends Error {
-  override readonly name = 'FetchLimitError';
+/** There was no complete response in time. */
+export class FetchTimeoutError extends Error {
+  override readonly name = 'FetchTimeoutError';
 }
 
 /**
  * One request on its own connection, within a time and a size. It loads no package, so that short commands start fast.
  *
- * @throws {FetchLimitError}, or the network's error, which has a `code`
+ * @throws {FetchTimeoutError} · {BodyTooLargeError} · the network's error, which has a `code`
  */
 export async function boundedFetch(url: string | URL, options: BoundedFetchOptions): Promise<FetchedResponse> {
   const signal = AbortSignal.timeout(options.timeoutMs);
   try {
     return await exchange(new URL(url), options, signal);
   } catch (err) {
-    throw signal.aborted ? new FetchLimitError(`no response within ${options.timeoutMs} ms`) : err;
+    throw signal.aborted ? new FetchTimeoutError(`no response within ${options.timeoutMs} ms`) : err;
   }
 }
 
@@ -50,7 +52,7 @@ async function exchange(url: URL, options: BoundedFetchOptions, signal: AbortSig
     response.destroy();
     return exchange(new URL(headers.location, url), { ...options, maxRedirects: maxRedirects - 1 }, signal);
   }
-  return { status, body: await readBody(response, maxBytes) };
+  return { status, body: await readBounded(response, maxBytes) };
 }
 
 function send(url: URL, options: BoundedFetchOptions, signal: AbortSignal): Promise<IncomingMessage> {
@@ -67,15 +69,4 @@ function send(url: URL, options: BoundedFetchOptions, signal: AbortSignal): Prom
   return new Promise((resolve, reject) => {
     open(url, requestOptions).once('error', reject).once('response', resolve).end(body);
   });
-}
-
-async function readBody(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBytes) throw new FetchLimitError(`larger than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }

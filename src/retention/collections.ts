@@ -34,7 +34,7 @@ export interface CollectionsOptions {
   readonly index: UsageIndex;
   readonly recorder: UsageRecorder;
   readonly policy: CollectionPolicy;
-  /** Only one process can collect in this storage: the one that {@link Collections.keep owns} it. */
+  /** Only one process can collect in this storage: its {@link Collections.becomeOwner owner}. */
   readonly isAlone: boolean;
   /** Repositories with pushed content. Of other repositories, only unreferenced bytes are removed. */
   readonly isHosted: (repository: string) => boolean;
@@ -62,7 +62,7 @@ export class Collections {
   }
 
   /** From now on this process manages the storage, perhaps together with replicas that respect each other's collections. */
-  async keep(): Promise<void> {
+  async becomeOwner(): Promise<void> {
     this.#isOwner = true;
     if (this.#options.isAlone) await this.#collector().clearLeftovers();
   }

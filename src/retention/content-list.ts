@@ -51,7 +51,7 @@ export class ContentList {
   /** @throws {ControlError} */
   async list(query: ListQuery): Promise<ListPage> {
     const limit = Math.min(query.limit ?? DEFAULT_LIMIT, MAX_LIMIT);
-    const view = await this.#view(query.cursor !== undefined);
+    const view = await this.#view({ isNextPage: query.cursor !== undefined });
     if (query.sort === undefined || query.sort === 'name') return this.#listByName(query, limit, view);
     const all: UsageRecord[] = [];
     for await (const record of this.#matching(query, undefined, view)) all.push(record);
@@ -201,18 +201,18 @@ export class ContentList {
     return { digest, kind: record?.kind, size: record?.size, lastUsedAt: record?.lastUsedAt, sharedWith };
   }
 
-  async #view(isNextPage = false): Promise<View> {
+  async #view({ isNextPage } = { isNextPage: false }): Promise<View> {
     return { pinned: await this.#options.pins.current(), tags: new Map(), isNextPage };
   }
 
-  #tagsOf(repository: string, { tags, isNextPage }: View): Promise<TagsByDigest> {
-    const reading = tags.get(repository) ?? this.#readTags(repository, isNextPage);
-    tags.set(repository, reading);
+  #tagsOf(repository: string, view: View): Promise<TagsByDigest> {
+    const reading = view.tags.get(repository) ?? this.#readTags(repository, view);
+    view.tags.set(repository, reading);
     return reading;
   }
 
   /** Lists that are requested at the same time read them once, and so do the pages of one list. */
-  #readTags(repository: string, isNextPage: boolean): Promise<TagsByDigest> {
+  #readTags(repository: string, { isNextPage }: Pick<View, 'isNextPage'>): Promise<TagsByDigest> {
     const known = this.#readings.get(repository);
     if (known && (isNextPage || !known.isDone)) return known.tags;
     const reading: Reading = { tags: this.#tagsByDigest(repository), isDone: false };

@@ -81,20 +81,19 @@ function flushMsOf(config: Config): number {
   return Math.min(FLUSH_MS, ttlMs > 0 ? ttlMs / 4 : Infinity);
 }
 
-export type StartOptions = Omit<HousekeepingOptions, keyof Usage | 'policy' | 'onLeading'> &
+export type StartOptions = Omit<HousekeepingOptions, keyof Usage | 'policy' | 'collections'> &
   Pick<CollectionsOptions, 'store' | 'events'>;
 
 export function createHousekeeping(config: Config, usage: Usage, options: StartOptions) {
   const policy = { ...policyOf(config), graceMs: usage.index.isShared ? flushMsOf(config) * 1.5 : 0 };
-  const onLeading = (isLeading: boolean) => (isLeading ? collections.schedule() : collections.unschedule());
-  const housekeeping: Housekeeping = new Housekeeping({ ...usage, ...options, policy, onLeading });
-  const collections: Collections = new Collections({
+  const collections = new Collections({
     ...usage,
     ...options,
     policy: config.storage.garbageCollection,
     isHosted: policy.isHosted,
     isAlone: config.storage.driver.kind === 'filesystem' && !usage.index.isShared,
   });
+  const housekeeping = new Housekeeping({ ...usage, ...options, policy, collections });
   const { pinBackup, now } = options;
   return {
     housekeeping,
@@ -104,7 +103,7 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
       new LocalControl({ ...usage, housekeeping, collections, policy, refresh, pinBackup, now }),
     start() {
       housekeeping.start();
-      collections.keep().catch((error: unknown) => {
+      collections.becomeOwner().catch((error: unknown) => {
         options.events.housekeepingFailed({ task: 'garbage collection', error });
       });
       if (!options.leader) collections.schedule();

@@ -21,7 +21,7 @@ export interface HousekeepingEvents extends SweepEvents, ScrubEvents {
   /** Called at most once a second after changes. */
   storeSize(totals: UsageTotals): void;
   /** This process became the housekeeping leader of those that share the index, or ceased to be. */
-  ledHousekeeping(isLeading: boolean): void;
+  ledHousekeeping(event: { readonly isLeading: boolean }): void;
   indexRebuilt(event: RebuildResult & { readonly durationMs: number }): void;
   /** A task failed and will be retried. Pulls are not affected. */
   housekeepingFailed(event: { readonly task: string; readonly error: unknown }): void;
@@ -57,8 +57,8 @@ export interface HousekeepingOptions {
   readonly notes: UnrecordedNotes;
   /** Absent when no other process shares the index. */
   readonly leader?: HousekeepingLeader | undefined;
-  /** This process became the leader, or ceased to be. */
-  readonly onLeading?: (isLeading: boolean) => void;
+  /** Scheduled while this process is the leader. */
+  readonly collections?: { schedule(): void; unschedule(): void };
   readonly policy: HousekeepingPolicy;
   readonly isFilling: (digest: Digest) => boolean;
   /** Called so that copies in memory are removed too. */
@@ -164,14 +164,14 @@ export class Housekeeping {
 
   async #lead(): Promise<void> {
     this.#stopped = new AbortController();
-    this.#options.events.ledHousekeeping(true);
-    this.#options.onLeading?.(true);
+    this.#options.events.ledHousekeeping({ isLeading: true });
+    this.#options.collections?.schedule();
     this.#beginning = this.#beginWhenComplete();
   }
 
   async #follow(): Promise<void> {
-    this.#options.events.ledHousekeeping(false);
-    this.#options.onLeading?.(false);
+    this.#options.events.ledHousekeeping({ isLeading: false });
+    this.#options.collections?.unschedule();
     await this.#end();
   }
 

@@ -4,13 +4,13 @@ type Close = () => unknown;
 export class CloseStack {
   readonly #closing: Close[] = [];
 
-  /** Registers a resource that was just opened. @returns the resource */
+  /** Registers a resource that was opened. @returns the resource */
   use<T extends { close(): unknown }>(resource: T): T {
     this.defer(() => resource.close());
     return resource;
   }
 
-  /** Registers how something that was just opened or started is closed. */
+  /** Registers how something that was opened or started is closed. */
   defer(close: Close): void {
     this.#closing.push(close);
   }

@@ -62,7 +62,7 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
   });
   opened.defer(() => retention.stop());
   const { housekeeping, collections } = retention;
-  await collections.keep();
+  await collections.becomeOwner();
   return {
     control: retention.createControl(undefined),
     housekeeping,

@@ -1,21 +1,13 @@
 import type { FillEvents } from '../fills/fill-events.ts';
 import type { StorageFullEvents } from '../fills/fills.ts';
+import type { ServedContent } from '../http/v2/request-events.ts';
 import type { ManifestEvents } from '../pull-through/pulled-manifests.ts';
 import { StorageFullError, StorageReadOnlyError } from '../storage/driver.ts';
 import { formatDuration } from './log-fields.ts';
 import type { Log } from './log.ts';
 import type { Cell } from './metric-family.ts';
 import type { Metrics } from './metrics.ts';
-import type { CacheOutcome } from './request-telemetry.ts';
 import type { Tracing } from './tracing.ts';
-
-export interface ServedContent {
-  readonly upstream: string;
-  readonly type: 'blob' | 'manifest';
-  readonly outcome: CacheOutcome;
-  /** Sent to the client. */
-  readonly bytes: number;
-}
 
 /** Everything the cache reports. */
 export interface CacheEvents extends FillEvents, StorageFullEvents, ManifestEvents {
@@ -161,7 +153,7 @@ export class CacheTelemetry implements CacheEvents {
     this.#metrics.fillsInFlight.value = this.#running.size;
   }
 
-  #servedCells(upstream: string, type: string, outcome: CacheOutcome) {
+  #servedCells(upstream: string, type: string, outcome: ServedContent['outcome']) {
     const key = `${upstream} ${type} ${outcome}`;
     let cells = this.#served.get(key);
     if (cells === undefined) {

@@ -44,7 +44,7 @@ export class HousekeepingTelemetry implements RetentionEvents {
     this.#metrics.quotaBytes.value = bytes;
   }
 
-  ledHousekeeping(isLeading: boolean): void {
+  ledHousekeeping({ isLeading }: { readonly isLeading: boolean }): void {
     this.#metrics.leadsHousekeeping.value = isLeading ? 1 : 0;
     this.#log.info({}, `${isLeading ? 'acquired' : 'lost'} housekeeping leadership`);
   }

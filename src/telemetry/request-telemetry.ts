@@ -6,9 +6,6 @@ import type { Metrics } from './metrics.ts';
 import { redactUrl } from './redact-url.ts';
 import { statusLabel } from './status-label.ts';
 
-/** As in `X-Cache`. */
-export type CacheOutcome = 'HIT' | 'MISS' | 'FILL' | 'STALE' | 'BYPASS';
-
 export interface RequestTelemetryOptions {
   readonly log: Log;
   readonly metrics: Metrics;

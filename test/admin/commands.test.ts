@@ -105,7 +105,7 @@ describe('layover cache refresh', () => {
     }
     await layover.kill('SIGTERM');
     const stopped = await cacheCommand(layover, 'cache', 'refresh', 'docker.io/library/app:old');
-    expect(stopped).toMatchObject({ code: 1, stderr: 'layover: only a running server can ask upstreams\n' });
+    expect(stopped).toMatchObject({ code: 1, stderr: 'layover: only a running server can call upstreams\n' });
   });
 });
 

@@ -80,6 +80,12 @@ describe('a source file that breaks a rule is reported', () => {
       'http/v2/a.ts -> config/config.ts',
     ],
     [
+      'a type of the configuration in a module with its own options',
+      'storage/a.ts',
+      `import type { X } from '../config/config.ts';`,
+      'storage/a.ts -> config/config.ts (type)',
+    ],
+    [
       'a file that the module does not export',
       'fills/a.ts',
       `import { x } from '../upstream/challenge.ts';`,

@@ -10,14 +10,14 @@ const root = join(import.meta.dirname, '../..');
 const script = join(root, 'test/setup/lint-words.mjs');
 
 /** The problems that the script reports, a line each. */
-function lint(directory: string, ...flags: string[]): string[] {
-  const { status, stderr } = spawnSync(process.execPath, [script, ...flags, directory], { encoding: 'utf8' });
+function lint(directory: string): string[] {
+  const { status, stderr } = spawnSync(process.execPath, [script, directory], { encoding: 'utf8' });
   const problems = stderr.split('\n').filter((line) => line !== '');
   expect(status).toBe(problems.length === 0 ? 0 : 1);
   return problems;
 }
 
-async function lintFiles(files: Readonly<Record<string, string>>, ...flags: string[]): Promise<string[]> {
+async function lintFiles(files: Readonly<Record<string, string>>): Promise<string[]> {
   await using directory = await temporaryDirectory();
   const style = await readFile(join(root, 'docs/STYLE.md'), 'utf8');
   const table = style.slice(style.indexOf('\n## Words to avoid\n'));
@@ -26,10 +26,10 @@ async function lintFiles(files: Readonly<Record<string, string>>, ...flags: stri
     await mkdir(dirname(join(directory.path, path)), { recursive: true });
     await writeFile(join(directory.path, path), text);
   }
-  return lint(directory.path, ...flags);
+  return lint(directory.path);
 }
 
-it('README and docs follow docs/STYLE.md, and their links lead to files and headings', () => {
+it('README, docs and sources follow docs/STYLE.md, and their links lead to files and headings', () => {
   expect(lint(root)).toEqual([]);
 });
 
@@ -85,9 +85,9 @@ it('only the links of the generated page are checked', async () => {
   expect(await lintFiles({ 'docs/spec/api.md': page })).toEqual(['docs/spec/api.md:1: no.md does not exist']);
 });
 
-it('with --src, comments and texts of the sources are checked, and not their names', async () => {
+it('comments and texts of the sources are checked, and not their names', async () => {
   const source = "// It asks.\nconst answer = told('nobody knows', 'says');\n/**\n * A house.\n */\n";
-  const problems = await lintFiles({ 'src/a.ts': source }, '--src');
+  const problems = await lintFiles({ 'src/a.ts': source });
   expect(problems.map((line) => line.replace(/ \(write.*/, ''))).toEqual([
     'src/a.ts:1: "asks"',
     'src/a.ts:2: "nobody"',

@@ -87,7 +87,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   },
   cache: { imports: ['oci', 'redis'] },
   redis: { imports: [] },
-  fetch: { imports: [] },
+  fetch: { imports: ['stream/bounded-body.ts'] },
   files: { imports: [] },
   locks: { imports: [] },
   config: { imports: ['matching'] },
@@ -97,8 +97,9 @@ export const MODULES: Readonly<Record<string, Module>> = {
   'version.ts': { imports: [] },
 };
 
-/** Any module may import its types. */
 const CONFIG_TYPES = 'config/config.ts';
+/** Modules with their own options, which do not depend on the types of the configuration: others can use them as libraries. */
+const WITHOUT_CONFIG: readonly string[] = ['cache', 'locks', 'matching', 'oci', 'redis', 'storage', 'stream'];
 
 /** The modules that import each package. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
@@ -183,7 +184,7 @@ function mayImport(
   { target, isTypeOnly }: { target: string; isTypeOnly: boolean },
 ): boolean {
   if (moduleOf(path) === moduleOf(target)) return true;
-  if (isTypeOnly && target === CONFIG_TYPES) return true;
+  if (isTypeOnly && target === CONFIG_TYPES) return !WITHOUT_CONFIG.includes(moduleOf(path));
   const allowed = isTypeOnly ? [...module.imports, ...(module.types ?? [])] : module.imports;
   return isWithin(target, allowed);
 }

@@ -60,11 +60,11 @@ async function codeOf(call: Promise<unknown>): Promise<string> {
   );
 }
 
-describe.each(REGISTRIES)('a client of %s', (program, start) => {
+describe.each(REGISTRIES)('a client of %s', (program, startRegistry) => {
   let running: Running;
   let registry: RemoteRegistry;
   beforeAll(async () => {
-    running = await start();
+    running = await startRegistry();
     registry = connect(new URL(running.url).host, { plainHttp: true });
   });
   afterAll(async () => {

@@ -82,17 +82,20 @@ describe('a stored blob', () => {
     expect(await store.blobs.stat('one', blob.digest)).toBe(100_000);
   });
 
-  it.each(['', 'garbage', digestOf(Buffer.from('another'))])('counts as absent when its link says %j', async (link) => {
-    await using content = await createContent();
-    await commitBytes(content, 'one', blob);
-    const path = layerLinkPath('one', blob.digest);
-    await writeFile(join(content.root, path), link);
-    expect(await content.store.blobs.open('one', blob.digest)).toBeUndefined();
-    expect(content.damages).toContainEqual({ path, reason: 'bad-link' });
+  it.each(['', 'garbage', digestOf(Buffer.from('another'))])(
+    'counts as absent when its link contains %j',
+    async (link) => {
+      await using content = await createContent();
+      await commitBytes(content, 'one', blob);
+      const path = layerLinkPath('one', blob.digest);
+      await writeFile(join(content.root, path), link);
+      expect(await content.store.blobs.open('one', blob.digest)).toBeUndefined();
+      expect(content.damages).toContainEqual({ path, reason: 'bad-link' });
 
-    await content.store.blobs.link('one', blob.digest);
-    expect(await content.store.blobs.stat('one', blob.digest)).toBe(100_000);
-  });
+      await content.store.blobs.link('one', blob.digest);
+      expect(await content.store.blobs.stat('one', blob.digest)).toBe(100_000);
+    },
+  );
 
   it('is not linked when its bytes could not be stored', async () => {
     await using content = await createContent();

@@ -79,7 +79,7 @@ describe('the catalog', () => {
     expect(listed).toContain('/c/1');
   });
 
-  it('leaves out what has only blobs, and files that are in the way', async () => {
+  it('leaves out repositories with only blobs, and files among the directories', async () => {
     await using content = await createContent();
     await commitBytes(content, 'blobs/only', withDigest(Buffer.from('x')));
     await content.store.tags.put('tagged', 'latest', digest);

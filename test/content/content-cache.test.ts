@@ -86,10 +86,14 @@ describe('a small blob', () => {
     expect([await contentOf(cache), await cache.blobSize(REPOSITORY, digest)]).toEqual([undefined, undefined]);
   });
 
-  it.each(['openBlob', 'blobSize'] as const)('that is removed during %s is not remembered', async (call) => {
-    const { cache, blobs, hold } = createCache();
-    const release = hold();
-    const reading = cache[call](REPOSITORY, digest);
+  it.each([
+    ['read', (cache: ContentCache) => cache.openBlob(REPOSITORY, digest)],
+    ['measured', (cache: ContentCache) => cache.blobSize(REPOSITORY, digest)],
+  ])('that is removed while it is %s is not remembered', async (_how, look) => {
+    const made = createCache();
+    const { cache, blobs } = made;
+    const release = made.hold();
+    const reading = look(cache);
     blobs.clear();
     cache.forget(REPOSITORY, digest);
     release();

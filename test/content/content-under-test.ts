@@ -9,7 +9,7 @@ import { BufferPool } from '../../src/stream/buffer-pool.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import type { Bytes, Fixture } from './image-fixture.ts';
 
-/** A content store over the filesystem driver, on a directory that somebody else removes. */
+/** A content store over the filesystem driver, on a directory that the caller removes. */
 export async function openContent(rootDirectory: string) {
   const driver = await createFilesystemDriver({ rootDirectory, buffers: new BufferPool() });
   const damages: Damage[] = [];
@@ -17,7 +17,7 @@ export async function openContent(rootDirectory: string) {
   return { store, driver, damages, root: rootDirectory };
 }
 
-/** The same on a directory of its own. */
+/** The same on a temporary directory. */
 export async function createContent() {
   const directory = await temporaryDirectory();
   const content = await openContent(directory.path);
@@ -32,7 +32,7 @@ export async function createContent() {
 
 type Content = Awaited<ReturnType<typeof openContent>>;
 
-/** As a fill does: a local file first. */
+/** Commits a local file, like a fill. */
 export async function commitBytes({ store, driver }: Content, repository: string, { digest, bytes }: Bytes) {
   const localFile = join(driver.spoolDirectory as string, randomUUID());
   await writeFile(localFile, bytes);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { DigestLocks } from '../../src/content/digest-locks.ts';
 
-/** Work that ends when it is told to. */
+/** Work that ends when `end` is called. */
 function job() {
   let end = () => {};
   const ended = new Promise<void>((resolve) => (end = resolve));
@@ -18,7 +18,7 @@ function job() {
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('the locks of digests', () => {
-  it('are held by one at a time, in the order in which they were asked for', async () => {
+  it('are held by one at a time, in the order of the requests', async () => {
     const locks = new DigestLocks<string>();
     const order: number[] = [];
     await Promise.all(
@@ -27,7 +27,7 @@ describe('the locks of digests', () => {
     expect(order).toEqual([1, -1, 2, -2, 3, -3]);
   });
 
-  it('can be shared, until somebody wants one alone', async () => {
+  it('can be shared, until an exclusive holder waits', async () => {
     const locks = new DigestLocks<string>();
     const [first, second, alone, last] = [job(), job(), job(), job()];
     const all = [

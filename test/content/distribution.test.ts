@@ -80,7 +80,7 @@ describe.skipIf(program === undefined)('a directory shared with docker-registry'
     expect(await treeOf(content.root)).toEqual(await treeOf(directory.path));
   });
 
-  it('goes on being shared after we have deleted a link and replaced a tag', async () => {
+  it('is still shared after Layover has deleted a link and replaced a tag', async () => {
     await using directory = await temporaryDirectory();
     await using registry = await startDockerRegistryOn(program as string, directory.path);
     const fixture = imageFixture();

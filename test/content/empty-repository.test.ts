@@ -30,7 +30,7 @@ async function fill(store: ContentStore, repository: string): Promise<void> {
   await store.manifests.put(repository, IMAGE.digest, IMAGE.bytes);
   await store.manifests.put(repository, ATTACHED.digest, ATTACHED.bytes);
   await store.tags.put(repository, 'latest', IMAGE.digest);
-  // Someone has looked, so that it is known to be complete.
+  // Listing writes the mark that the referrer links are complete.
   expect((await store.referrers.list(repository, IMAGE.digest)).manifests).toHaveLength(1);
 }
 
@@ -99,7 +99,7 @@ describe('a repository without content', () => {
     expect(await listed(store)).toEqual(['one']);
   });
 
-  it('loses nothing of what is pushed to it while it is being removed', async () => {
+  it('loses nothing that is pushed to it while it is being removed', async () => {
     await using content = await createContent();
     const { store, driver } = content;
     const uploads = new UploadStore(driver, async () => {});

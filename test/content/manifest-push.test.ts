@@ -127,13 +127,13 @@ describe('the links of referrers', () => {
   const listed = async (store: ContentStore, query = {}) =>
     (await store.referrers.list('one', subject.digest, query)).manifests.map(({ digest }) => digest);
 
-  it('are made for what was stored without them, once', async () => {
+  it('are made once for manifests that were stored without them', async () => {
     await using content = await createContent();
     const { store, root } = content;
     const referrers = ['a', 'b', 'c'].map(attached);
     for (const { digest, bytes } of [...referrers, imageOf('no referrer')])
       await store.manifests.put('one', digest, bytes);
-    // As distribution leaves it.
+    // Like distribution leaves it.
     await rm(join(root, 'docker/registry/v2/repositories/one/_manifests/referrers'), { recursive: true });
     const digests = referrers.map(({ digest }) => digest).sort();
     expect(await listed(store)).toEqual(digests);
@@ -162,7 +162,7 @@ describe('the links of referrers', () => {
     expect(await listed(store)).toHaveLength(2);
     await store.manifests.delete('one', first.digest);
     expect(await listed(store)).toEqual([second.digest]);
-    // As distribution deletes, which does not know of the links.
+    // Like distribution, which has no referrer links.
     await rm(join(root, revisionLinkPath('one', second.digest)));
     expect(await listed(store)).toEqual([]);
     await store.manifests.push('one', { ...first, tags: [], needs: [] });

@@ -11,7 +11,7 @@ import { jsonBytes } from './image-fixture.ts';
 const manifest = jsonBytes({ schemaVersion: 2, manifests: [] });
 
 describe('a stored manifest', () => {
-  it('is given back byte for byte, with the media type that its bytes say', async () => {
+  it('is returned byte for byte, with the media type in its bytes', async () => {
     await using content = await createContent();
     await content.store.manifests.put('one', manifest.digest, manifest.bytes);
     expect(await content.store.manifests.find('one', manifest.digest)).toEqual({ ...manifest, mediaType: OCI_INDEX });
@@ -34,7 +34,7 @@ describe('a stored manifest', () => {
     expect(await content.driver.list('/')).toEqual(['layover']);
   });
 
-  it('is refused when it is no manifest, and nothing is stored', async () => {
+  it('is refused when it is not a manifest, and nothing is stored', async () => {
     await using content = await createContent();
     const bytes = Buffer.from('{}');
     const put = content.store.manifests.put('one', digestOf(bytes), bytes);
@@ -60,7 +60,7 @@ describe('a stored manifest', () => {
     expect(await store.manifests.find('one', manifest.digest)).toMatchObject(manifest);
   });
 
-  it('counts as absent when a blob that is no manifest is linked as one', async () => {
+  it('counts as absent when a blob that is not a manifest is linked as one', async () => {
     await using content = await createContent();
     const bytes = Buffer.from('not JSON');
     const digest = digestOf(bytes);

@@ -64,7 +64,7 @@ describe('content paths', () => {
 function isInsideOrRefused(make: () => string): boolean {
   try {
     const path = make();
-    // What is no path at all is refused by the driver.
+    // The driver refuses anything that is not a path.
     return !isPath(path) || /^\/docker\/registry\/v2\/(blobs|repositories\/.+\/_(layers|manifests))\//.test(path);
   } catch (err) {
     return err instanceof RegistryError && err.status === 400;

@@ -60,7 +60,7 @@ describe('the referrers of a manifest', () => {
     expect(await listed('one')).toEqual(digests);
 
     const [gone = subject.digest] = digests;
-    // As distribution deletes: the link goes, its directory stays.
+    // Like distribution deletes: the link is removed, its directory stays.
     await rm(join(content.root, revisionLinkPath('one', gone)));
     expect(await listed('one')).toEqual(digests.slice(1));
     expect(await listed('two')).toEqual([]);

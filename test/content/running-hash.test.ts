@@ -7,7 +7,7 @@ import { digestOf } from '../../src/oci/digest.ts';
 const algorithm = fc.constantFrom('sha256' as const, 'sha512' as const);
 const pieces = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 12 });
 
-it('a hash is that of all bytes so far, however they are split, and goes on after it was asked', async () => {
+it('a hash is that of all bytes so far, however they are split, and continues after it was read', async () => {
   await fc.assert(
     fc.asyncProperty(algorithm, pieces, async (name, split) => {
       for (const hash of [createNativeHash(name), await createPortableHash(name)]) {
@@ -22,7 +22,7 @@ it('a hash is that of all bytes so far, however they are split, and goes on afte
   );
 });
 
-it('a hash that was written down goes on from there, as often as one likes', async () => {
+it('a saved hash continues from there, any number of times', async () => {
   await fc.assert(
     fc.asyncProperty(algorithm, pieces, async (name, split) => {
       let hash = await createPortableHash(name);
@@ -39,7 +39,7 @@ it('a hash that was written down goes on from there, as often as one likes', asy
 });
 
 it.each(['', 'AAAA', 'not base64!', Buffer.alloc(116).toString('base64')])(
-  'what is no hash that was written down (%j) is not taken for one',
+  '%j is not accepted as a saved hash',
   async (text) => {
     expect(await restoreHash('sha256', text)).toBeUndefined();
   },

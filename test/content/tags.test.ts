@@ -38,7 +38,7 @@ describe('a stored tag', () => {
     expect(Math.abs(Date.now() - Number(checkedAt))).toBeLessThan(60_000);
   });
 
-  it('is told apart from one that differs in case', async () => {
+  it('differs from one in another case', async () => {
     await using content = await createContent();
     await content.store.tags.put('one', 'Latest', first);
     await content.store.tags.put('one', 'latest', second);

@@ -22,7 +22,7 @@ async function addUpload({ driver }: Content, name: string, startedAt: string | 
 
 const purge = ({ driver }: Content, dryRun = false) => purgeUploads(driver, { before: NOW - 24 * HOUR, dryRun });
 
-describe('uploads that nobody finished', () => {
+describe('abandoned uploads', () => {
   it('are removed when they are old, wherever the repository lies, with everything in them', async () => {
     await using content = await createContent();
     await addUpload(content, 'a/_uploads/1', '2026-01-08T00:00:00Z');
@@ -42,7 +42,7 @@ describe('uploads that nobody finished', () => {
     expect(await content.driver.list(`/${REPOSITORIES}/a/_uploads/1`)).toContain('data');
   });
 
-  it('stay while somebody writes to them', async () => {
+  it('stay while a client writes to them', async () => {
     await using content = await createContent();
     const directory = await addUpload(content, 'a/_uploads/1', '2026-01-08T00:00:00Z');
     const staged = await content.driver.staging.hold(`${directory}/data`);
@@ -69,7 +69,7 @@ describe('uploads that nobody finished', () => {
     expect(await content.driver.list(`/${REPOSITORIES}/a/_uploads`)).toEqual([]);
   });
 
-  it('are looked for from time to time, and told of when there were some', async () => {
+  it('are purged at intervals, and reported when there were some', async () => {
     await using content = await createContent();
     await addUpload(content, 'a/_uploads/1', '2026-01-08T00:00:00Z');
     const events: object[] = [];

@@ -106,7 +106,7 @@ describe('an upload', () => {
     },
   );
 
-  it('is read again when its file is longer than the last note says, as after a kill', async () => {
+  it('is read again when its file is longer than its record, as after a kill', async () => {
     await using content = await createContent();
     const key = await start(content);
     await openUploads(content).append(key, piece(Buffer.from('one, '), { isOneOfMany: true, offset: 0 }));
@@ -119,7 +119,7 @@ describe('an upload', () => {
     expect(String(await stored(content, digest))).toBe('one, two, three');
   });
 
-  it('keeps what came before the client hung up, and goes on from there', async () => {
+  it('keeps the bytes that arrived before the client disconnected, and continues from there', async () => {
     await using content = await createContent();
     const key = await start(content);
     const uploads = openUploads(content);
@@ -167,7 +167,7 @@ describe('an upload', () => {
     await expect(readdir(join(content.root, 'docker/registry/v2/blobs'))).rejects.toThrow('ENOENT');
   });
 
-  it("is nobody's after it was cancelled or finished", async () => {
+  it('is unknown after it was cancelled or finished', async () => {
     await using content = await createContent();
     const uploads = openUploads(content);
     const [cancelled, finished] = [await start(content), await start(content)];
@@ -181,7 +181,7 @@ describe('an upload', () => {
     expect(await readdir(join(directoryOf(content, cancelled), '..'))).toEqual([]);
   });
 
-  it('takes one piece at a time: the other is refused, and no bytes are mixed', async () => {
+  it('accepts one chunk at a time: the other is refused, and no bytes are mixed', async () => {
     await using content = await createContent();
     const key = await start(content);
     const uploads = openUploads(content);

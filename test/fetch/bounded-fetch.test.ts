@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { boundedFetch, FetchLimitError } from '../../src/fetch/bounded-fetch.ts';
+import { boundedFetch, FetchTimeoutError } from '../../src/fetch/bounded-fetch.ts';
+import { BodyTooLargeError } from '../../src/stream/bounded-body.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const LIMITS = { timeoutMs: 10_000, maxBytes: 100 };
@@ -59,7 +60,7 @@ describe('a bounded fetch', () => {
 
   it('fails when the body is too large', async () => {
     await using server = await serve((_req, res) => res.end('x'.repeat(101)));
-    await expect(boundedFetch(server.url, LIMITS)).rejects.toThrow(new FetchLimitError('larger than 100 bytes'));
+    await expect(boundedFetch(server.url, LIMITS)).rejects.toThrow(new BodyTooLargeError(100));
   });
 
   it.each([
@@ -68,7 +69,7 @@ describe('a bounded fetch', () => {
   ] satisfies [string, RequestListener][])('fails after its time %s', async (_where, listener) => {
     await using server = await serve(listener);
     const fetching = boundedFetch(server.url, { timeoutMs: 50, maxBytes: 100 });
-    await expect(fetching).rejects.toThrow(new FetchLimitError('no response within 50 ms'));
+    await expect(fetching).rejects.toThrow(new FetchTimeoutError('no response within 50 ms'));
   });
 
   it('fails with the code of the network', async () => {

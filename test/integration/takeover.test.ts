@@ -81,7 +81,7 @@ describe.skipIf(program === undefined)('a cache directory of docker-registry', (
     const state = await readFile(join(root.path, STATE), 'utf8');
 
     await using layover = await Layover.start({ config: config(), dataDirectory: root.path });
-    await layover.waitForOutput(/distribution's cache directory/);
+    await layover.waitForOutput(/found a cache written by distribution/);
     expect(await pullAll(layover.url)).toEqual(Array(7).fill('HIT'));
     expect(hub().requests.all).toEqual([]);
     // And it goes on being filled.

@@ -6,7 +6,7 @@ import { SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { basic, htpasswdOf } from '../auth/htpasswd-file.ts';
-import { parseAnswers } from '../http/v2/raw-exchange.ts';
+import { parseResponses } from '../http/v2/raw-exchange.ts';
 import { filesBelow } from '../support/data-directory.ts';
 import { Layover } from '../support/layover.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -116,7 +116,7 @@ it(
         const others = asked.headers.filter(([name]) => name !== 'Authorization');
         const own = credentials === undefined ? [] : [['Authorization', credentialsOf(credentials)] as const];
         const write = { ...asked, headers: [...others, ...own], framing: 'exact' as const };
-        const answers = parseAnswers(await exchangeUpTo(layover.port, bytesOf(write, fill)), [write.method]);
+        const answers = parseResponses(await exchangeUpTo(layover.port, bytesOf(write, fill)), [write.method]);
         expect(answers).toHaveLength(1);
         const reads = write.method === 'GET' || write.method === 'HEAD';
         for (const { status, body } of answers) {

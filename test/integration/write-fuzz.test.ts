@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
-import { parseAnswers, type RawAnswer } from '../http/v2/raw-exchange.ts';
+import { parseResponses, type RawResponse } from '../http/v2/raw-exchange.ts';
 import { filesBelow } from '../support/data-directory.ts';
 import { Layover } from '../support/layover.ts';
 import { arbitraryWrite, bytesOf, type Write } from './arbitrary-writes.ts';
@@ -57,7 +57,7 @@ async function openSessions() {
 }
 
 /** 503 and 507 are documented; nobody did anything for which this one should give them. */
-function expectGoodAnswer({ status, headers, body }: RawAnswer, { method, target }: Write): void {
+function expectGoodResponse({ status, headers, body }: RawResponse, { method, target }: Write): void {
   expect(status, body).toBeLessThan(500);
   expect(status).toBeGreaterThanOrEqual(200);
   if (status < 400 || method === 'HEAD' || !target.startsWith('/v2/')) return;
@@ -73,9 +73,9 @@ const isHonest = ({ framing }: Write) => framing !== 'short' && framing !== 'lon
 async function expectAnswered(write: Write, fill: (text: string) => string): Promise<void> {
   const bytes = bytesOf(write, fill);
   const cut = write.framing === 'short' ? { after: bytes.length, isReset: false } : undefined;
-  const answers = parseAnswers(await exchangeUpTo(layover.port, bytes, cut), [write.method]);
+  const answers = parseResponses(await exchangeUpTo(layover.port, bytes, cut), [write.method]);
   if (isHonest(write)) expect(answers).toHaveLength(1);
-  for (const answer of answers) expectGoodAnswer(answer, write);
+  for (const answer of answers) expectGoodResponse(answer, write);
 }
 
 describe('requests that write', () => {
@@ -105,7 +105,7 @@ describe('requests that write', () => {
         fc.asyncProperty(arbitraryWrite, fc.nat(), fc.boolean(), async (write, at, isReset) => {
           const bytes = bytesOf(write, await openSessions());
           const cut = { after: at % bytes.length, isReset };
-          for (const answer of parseAnswers(await exchangeUpTo(layover.port, bytes, cut), [write.method])) {
+          for (const answer of parseResponses(await exchangeUpTo(layover.port, bytes, cut), [write.method])) {
             expect(answer.status, answer.body).toBeLessThan(500);
           }
         }),
@@ -125,11 +125,11 @@ describe('requests that write', () => {
           const sent = [...writes.map((write) => bytesOf(write, fill, { isLast: false })), bytesOf(last, fill)];
           const asked = [...writes, last];
           const received = await exchangeUpTo(layover.port, Buffer.concat(sent));
-          const answers = parseAnswers(
+          const answers = parseResponses(
             received,
             asked.map(({ method }) => method),
           );
-          for (const [i, answer] of answers.entries()) expectGoodAnswer(answer, asked[i] ?? last);
+          for (const [i, answer] of answers.entries()) expectGoodResponse(answer, asked[i] ?? last);
           const isCut = answers.at(-1)?.headers.get('connection') === 'close';
           // Where a body is refused before its end, the connection ends, and with it what is still on its way.
           const mayBeReset = writes.some(

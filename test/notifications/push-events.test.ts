@@ -232,7 +232,7 @@ describe('an endpoint', () => {
     receiver.behaviour = 400;
     await using layover = await startLayover([endpoint(receiver)], WITH_METRICS, { maxattempts: 3 });
     await pushBlob(layover.url, 'team/app', 'bad');
-    await layover.waitForOutput(/put with the dead letters/);
+    await layover.waitForOutput(/moved to the dead letters/);
     receiver.behaviour = 200;
     await pushBlob(layover.url, 'team/app', 'good');
     await receiver.waitFor(1);
@@ -252,7 +252,7 @@ describe('an endpoint', () => {
     receiver.behaviour = 503;
     await using layover = await startLayover([endpoint(receiver)], {}, { maxage: '1s' });
     await pushBlob(layover.url, 'team/app', 'old');
-    await layover.waitForOutput(/put with the dead letters/);
+    await layover.waitForOutput(/moved to the dead letters/);
     receiver.behaviour = 200;
     await pushBlob(layover.url, 'team/fresh', 'fresh');
     expect((await receiver.waitFor(1)).map(summaryOf)).toEqual(['push team/fresh']);

@@ -78,12 +78,12 @@ describe('a page', () => {
       fc.property(fc.uniqueArray(fc.string()), fc.integer({ min: 1, max: 5 }), (names, n) => {
         const all = names.sort();
         const seen: string[] = [];
-        let asked: PageRequest | undefined = { n };
-        while (asked) {
-          const { entries, next }: { entries: readonly string[]; next: PageRequest | undefined } = pageOf(all, asked);
+        let request: PageRequest | undefined = { n };
+        while (request) {
+          const { entries, next }: { entries: readonly string[]; next: PageRequest | undefined } = pageOf(all, request);
           expect(entries.length).toBeLessThanOrEqual(n);
           seen.push(...entries);
-          asked = next;
+          request = next;
         }
         expect(seen).toEqual(all);
       }),

@@ -81,8 +81,8 @@ describe('a Range header', () => {
   it('may have as many ranges as podman sends, and means the whole content with more', () => {
     const many = (count: number) =>
       `bytes=${Array.from({ length: count }, (_, i) => `${i * 10}-${i * 10 + 4}`).join(',')}`;
-    const asked = parseRange(many(1024), 100_000);
-    expect(asked).toEqual(ranges(...Array.from({ length: 1024 }, (_, i): [number, number] => [i * 10, i * 10 + 5])));
+    const parsed = parseRange(many(1024), 100_000);
+    expect(parsed).toEqual(ranges(...Array.from({ length: 1024 }, (_, i): [number, number] => [i * 10, i * 10 + 5])));
     expect(parseRange(many(1025), 100_000)).toEqual(WHOLE);
     expect(parseRange(`bytes=${'-,'.repeat(20_000)}`, 100_000)).toEqual(WHOLE);
   });
@@ -91,8 +91,8 @@ describe('a Range header', () => {
     const bytes = Buffer.from('0123456789');
     fc.assert(
       fc.property(fc.nat(9), fc.nat(30), (first, length) => {
-        const asked = parseRange(`bytes=${first}-${first + length}`, bytes.length);
-        expect(asked).toEqual(ranges([first, first + bytes.subarray(first, first + length + 1).length]));
+        const parsed = parseRange(`bytes=${first}-${first + length}`, bytes.length);
+        expect(parsed).toEqual(ranges([first, first + bytes.subarray(first, first + length + 1).length]));
       }),
     );
   });
@@ -106,10 +106,10 @@ describe('a Range header', () => {
     const header = fc.array(spec, { maxLength: 6 }).map((specs) => `bytes=${specs.join(',')}`);
     fc.assert(
       fc.property(header, fc.nat(200), (text, size) => {
-        const asked = parseRange(text, size);
-        if (asked.kind !== 'ranges') return;
+        const parsed = parseRange(text, size);
+        if (parsed.kind !== 'ranges') return;
         let total = 0;
-        for (const { start, end } of asked.ranges) {
+        for (const { start, end } of parsed.ranges) {
           expect(start).toBeGreaterThanOrEqual(0);
           expect(end).toBeGreaterThan(start);
           expect(end).toBeLessThanOrEqual(size);

@@ -11,14 +11,14 @@ const tagged = (tag: string) => ({ kind: 'tag', tag });
 const digested = { kind: 'digest', digest };
 
 const upload = (state: string | undefined) => ({ id: '1-2', state });
-const started = (asked: object) => ({
+const started = (fields: object) => ({
   kind: 'start-upload',
   repository: 'app',
   mount: undefined,
   from: undefined,
   digest: undefined,
   algorithm: 'sha256',
-  ...asked,
+  ...fields,
 });
 
 const parse = (line: string) => {

@@ -74,7 +74,7 @@ const linesOf = (layover: Layover, text: string) => layover.output.split(text).l
 describe.skipIf(missing)('pulls through a cache with Redis', () => {
   it('share descriptors with another process on the same storage', async () => {
     await using server = await RedisServer.start();
-    await using one = await startWith({ addrs: [server.address] });
+    await using one = await startWith({ addrs: [server.address], deadline: '1s' });
     await until(() => isUp(one));
     await pullAll(one);
     await one.settled();
@@ -83,7 +83,7 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
     await using two = await Layover.startProcess({
       config: {
         ...cacheConfig(hub(), { http: { debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } } }),
-        redis: { addrs: [server.address] },
+        redis: { addrs: [server.address], deadline: '1s' },
       },
       dataDirectory: one.dataDirectory,
     });

@@ -24,7 +24,7 @@ async function listUnderTest() {
 
 const tagsOf = (entries: readonly ContentEntry[]) => entries.flatMap(({ tags }) => tags);
 
-describe('a list of what is stored', () => {
+describe('a list of stored content', () => {
   it.each(['name', 'used', 'size'] as const)(
     'by %s reads the tags of a repository once for all its pages',
     async (sort) => {

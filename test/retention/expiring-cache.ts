@@ -22,7 +22,7 @@ export function startExpiringCache(hub: Pick<Hub, 'url'>, options: ExpiringOptio
 }
 
 function expiringConfig(hub: Pick<Hub, 'url'>, { proxy = {}, storage = {}, more = {} }: ExpiringOptions): ConfigObject {
-  // Tags stay fresh, so that the upstream is asked for content alone.
+  // Tags stay fresh, so that only content is requested from the upstream.
   const upstream = { tags: { ttl: '1h' } };
   return { ...cacheConfig(hub, { upstream, proxy }), storage, http: { debug: METRICS }, ...more };
 }

@@ -29,7 +29,7 @@ const hosted: Digest[] = [own.digest, own.config, ...own.layers, shared.digest];
 
 const hub = sharedHub(upstream);
 
-/** A directory in which somebody has pushed before. */
+/** A directory with pushed content. */
 async function seeded() {
   const directory = await temporaryDirectory();
   const dataDirectory = join(directory.path, 'data');
@@ -60,7 +60,7 @@ describe('content that was pushed here', () => {
     await expectNothingBroken(layover);
   });
 
-  it('is not evicted by a quota that it exceeds by itself; what is pulled through is passed on', async () => {
+  it('is not evicted by a quota that it alone exceeds; pulled content streams through', async () => {
     await using seed = await seeded();
     const options = { ...seed, proxy: { hosted: ['team/*'] }, storage: { quota: { size: 60_000 } } };
     await using layover = await startExpiringCache(hub(), options);
@@ -72,7 +72,7 @@ describe('content that was pushed here', () => {
     await expectStored(layover, hosted);
   });
 
-  it('is all there is in a plain registry, where neither age nor room removes anything', async () => {
+  it('is never removed in a plain registry, because of neither age nor quota', async () => {
     await using seed = await seeded();
     const config = {
       storage: { quota: { size: 1_000 } },
@@ -87,7 +87,7 @@ describe('content that was pushed here', () => {
     await expectStored(layover, hosted);
   });
 
-  it('and what was cached stay while no upstream may be asked, whatever their age', async () => {
+  it('stays together with cached content in offline mode, whatever its age', async () => {
     await using seed = await seeded();
     await using layover = await startExpiringCache(hub(), { ...seed, proxy: { ttl: '1h', hosted: ['team/*'] } });
     await layover.waitForOutput(/index rebuilt/);

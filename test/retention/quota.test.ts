@@ -26,7 +26,7 @@ describe('a store above its quota', () => {
     expect(await made.stored(b.all)).toEqual([]);
     expect(await made.stored([...c.all, ...d.all, ...a.all])).toEqual([...c.all, ...d.all, ...a.all]);
     expect((await made.store.tags.list('docker.io/x'))?.entries).toEqual(['a', 'c', 'd']);
-    expect(made.told).toContain('quota enforced');
+    expect(made.reported).toContain('quota enforced');
   });
 
   it('keeps what another image of the repository, or another repository, still needs', async () => {
@@ -50,7 +50,7 @@ describe('a store above its quota', () => {
     expect(await made.index.totals()).toEqual({ bytes: 0, digests: 0, references: 0 });
   });
 
-  it('keeps pins, and says that it cannot do what is asked of it', async () => {
+  it('keeps pins, and reports that it cannot free enough space', async () => {
     await using made = await storeUnderTest({ ...quota(250_000), pins: ['docker.io/**:lts'] });
     const lts = await made.putImage('docker.io/x', 'lts', [layer('l')]);
     const other = await made.putImage('docker.io/x', 'other', [layer('o')]);
@@ -60,7 +60,7 @@ describe('a store above its quota', () => {
     await expect(made.housekeeping.quota?.reserve('fill', coming, 120_000)).rejects.toThrow(QuotaFullError);
     expect(await made.stored(other.all)).toEqual([]);
     expect(await made.stored([...lts.all, ...commanded.all])).toEqual([...lts.all, ...commanded.all]);
-    expect(made.told).toContain('quota missed');
+    expect(made.reported).toContain('quota missed');
     await expect(made.housekeeping.quota?.reserve('fill', coming, 100_000)).resolves.toBeUndefined();
   });
 
@@ -72,7 +72,7 @@ describe('a store above its quota', () => {
     expect(await made.stored(image.all)).toEqual(image.all);
   });
 
-  it('keeps content that a fill is about to replace, and what is not ours to forget', async () => {
+  it('keeps content that a fill is about to replace, and hosted content', async () => {
     await using made = await storeUnderTest({ ...quota(120_000), isHosted: (repository) => repository === 'team/app' });
     const hosted = await made.putImage('team/app', 'v1', [layer('h', 10_000)]);
     const filling = await made.putImage('docker.io/x', 'any', [layer('f')]);

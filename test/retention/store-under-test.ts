@@ -25,12 +25,12 @@ const DEFAULTS: HousekeepingPolicy = {
   scrub: { rate: 1e9, intervalMs: 0 },
 };
 
-/** A real store on a real directory, with everything that looks after it, and a clock that the test sets. */
+/** A real store on a real directory, with housekeeping, and a clock that the test sets. */
 export async function storeUnderTest(policy: Partial<HousekeepingPolicy> = {}) {
   const directory = await temporaryDirectory();
   const clock = { now: 1_700_000_000_000 };
   const filling = new Set<Digest>();
-  const told: string[] = [];
+  const reported: string[] = [];
   const root = join(directory.path, 'data');
   const driver = await createFilesystemDriver({ rootDirectory: root, buffers: new BufferPool() });
   const index = await LmdbIndex.open({ directory: join(root, 'layover/index') });
@@ -39,7 +39,7 @@ export async function storeUnderTest(policy: Partial<HousekeepingPolicy> = {}) {
     index,
     createManifestReader(driver, () => {}),
   );
-  const onError = (error: unknown) => void told.push(`failed: ${String(error)}`);
+  const onError = (error: unknown) => void reported.push(`failed: ${String(error)}`);
   const recorder = new UsageRecorder({ index, parts, flushMs: 1e9, granularityMs: 0, now, onError });
   const store = createContentStore({ driver, onDamage: () => {}, ledger: recorder });
   const housekeeping = new Housekeeping({
@@ -53,7 +53,7 @@ export async function storeUnderTest(policy: Partial<HousekeepingPolicy> = {}) {
     onForgotten: () => {},
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
-    events: eventsInto(told),
+    events: reportEvents(reported),
     now,
   });
   const putBlob = async (repository: string, bytes: Buffer): Promise<Digest> => {
@@ -65,8 +65,8 @@ export async function storeUnderTest(policy: Partial<HousekeepingPolicy> = {}) {
     return digest;
   };
   return {
-    ...{ root, clock, filling, told, driver, index, parts, recorder, store, housekeeping, putBlob },
-    /** An image of these layers, by a tag; a minute after what was put before. */
+    ...{ root, clock, filling, reported, driver, index, parts, recorder, store, housekeeping, putBlob },
+    /** Stores a tagged image with these layers, a minute after the previous one. */
     async putImage(repository: string, tag: string, layers: readonly Buffer[]) {
       clock.now += 60_000;
       const digests = [];
@@ -98,18 +98,18 @@ export async function storeUnderTest(policy: Partial<HousekeepingPolicy> = {}) {
   };
 }
 
-function eventsInto(told: string[]): HousekeepingEvents {
+function reportEvents(reported: string[]): HousekeepingEvents {
   return {
-    contentRemoved: ({ reason, kind }) => void told.push(`${reason} ${kind}`),
-    quotaEnforced: ({ missing }) => void told.push(missing > 0 ? 'quota missed' : 'quota enforced'),
+    contentRemoved: ({ reason, kind }) => void reported.push(`${reason} ${kind}`),
+    quotaEnforced: ({ missing }) => void reported.push(missing > 0 ? 'quota missed' : 'quota enforced'),
     storeSize: () => {},
     ledHousekeeping: () => {},
-    indexRebuilt: () => void told.push('rebuilt'),
-    housekeepingFailed: ({ task, error }) => void told.push(`failed: ${task}: ${String(error)}`),
+    indexRebuilt: () => void reported.push('rebuilt'),
+    housekeepingFailed: ({ task, error }) => void reported.push(`failed: ${task}: ${String(error)}`),
     scrubStarted: () => {},
     scrubbed: () => {},
-    quarantined: ({ digest }) => void told.push(`quarantined ${digest}`),
-    unreadable: ({ digest }) => void told.push(`unreadable ${digest}`),
+    quarantined: ({ digest }) => void reported.push(`quarantined ${digest}`),
+    unreadable: ({ digest }) => void reported.push(`unreadable ${digest}`),
     scrubFinished: () => {},
   };
 }

@@ -15,8 +15,8 @@ const cold = Array.from({ length: 60 }, (_, i) => images.addBlob('library/cold',
 const hot = Array.from({ length: 3 }, (_, i) => images.addBlob('library/hot', seededContent(`hot ${i}`, MIB)));
 const hub = sharedHub(images, { redirectBlobs: false });
 
-describe('a store with a quota, while everybody pulls', () => {
-  it('never holds more than its quota and one spool, and every answer is right', async () => {
+describe('a store with a quota, under many pulls', () => {
+  it('never holds more than its quota and one spool, and every response is right', async () => {
     await using layover = await startExpiringCache(hub(), {
       storage: { quota: { size: `${QUOTA}`, low: 0.7 } },
       proxy: { fills: { maxconcurrent: 4 } },
@@ -56,7 +56,7 @@ describe('a store with a quota, while everybody pulls', () => {
     await expect.poll(() => metric(layover, 'layover_store_bytes')).toBe(stored);
   }, 90_000);
 
-  it('goes on serving blobs that cannot be kept', async () => {
+  it('still serves blobs that cannot be stored', async () => {
     await using layover = await startExpiringCache(hub(), { storage: { quota: { size: `${BLOB - 1}` } } });
     for (const blob of cold.slice(0, 2)) {
       expect(await pullBlob(layover, 'library/cold', blob.digest)).toMatchObject({

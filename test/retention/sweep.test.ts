@@ -5,7 +5,7 @@ import { storeUnderTest } from './store-under-test.ts';
 
 const bytes = Buffer.alloc(70_000, 'shared');
 
-describe('bytes that are swept while somebody links them', () => {
+describe('bytes that are swept while they are linked', () => {
   it('are either there with the link or gone with it, in whatever order that happens', async () => {
     await using made = await storeUnderTest();
     await fc.assert(
@@ -30,7 +30,7 @@ describe('bytes that are swept while somebody links them', () => {
     );
   });
 
-  it('stay for a link that the index has not been told of, as long as it does not know everything', async () => {
+  it('stay for a link that the index does not have, as long as it is not complete', async () => {
     await using made = await storeUnderTest();
     const digest = await made.putBlob('docker.io/a', bytes);
     await made.putBlob('docker.io/other-program', bytes);

@@ -18,8 +18,8 @@ const hub = sharedHub(images);
 const TTL = { proxy: { ttl: '3s' } };
 const SOON = { timeout: 20_000, interval: 100 };
 
-describe('content that nobody uses', () => {
-  it('is forgotten after the TTL: manifest, tag, blobs and bytes; the next pull brings it back', async () => {
+describe('unused content', () => {
+  it('expires after the TTL: manifest, tag, blobs and bytes; the next pull fetches it again', async () => {
     await using layover = await startExpiringCache(hub(), TTL);
     const pulling = { tag: 'latest', layers: [image.config, ...image.layers] };
     await pullImage(layover, 'library/app', pulling);
@@ -36,7 +36,7 @@ describe('content that nobody uses', () => {
     await expectStored(layover, everything);
   });
 
-  it('stays as long as the manifest that names it is used', async () => {
+  it('stays as long as a manifest that refers to it is used', async () => {
     await using layover = await startExpiringCache(hub(), TTL);
     await pullImage(layover, 'library/app', { tag: 'latest', layers: [image.config, ...image.layers] });
     hub().requests.reset();
@@ -77,7 +77,7 @@ describe('a blob of two repositories', () => {
       await expectStored(layover, [shared.digest]);
     }
     hub().requests.reset();
-    // The one is used until the other has expired; every answer on the way is whole.
+    // One is used until the other has expired; every response meanwhile is complete.
     await expect
       .poll(async () => {
         const pulled = await pullBlob(layover, 'library/one', shared.digest);
@@ -104,7 +104,7 @@ describe('a blob of two repositories', () => {
 });
 
 describe('a process that was killed', () => {
-  it('knows afterwards what was stored and when it was used, and forgets it when its time has come', async () => {
+  it('has the stored content and its uses afterwards, and removes it when it expires', async () => {
     await using layover = await startExpiringCache(hub(), { ...TTL, ownProcess: true });
     await pullImage(layover, 'library/app', { tag: 'latest', layers: [image.config, ...image.layers] });
     await expectStored(layover, everything);

@@ -13,7 +13,7 @@ const hub = sharedHub(images);
 
 describe('two processes on one directory, as while a new one takes over', () => {
   it.each(['SIGTERM', 'SIGKILL'] as const)(
-    'both serve, one looks after the content, and the other does when that one ends by %s',
+    'both serve, one does the housekeeping, and the other takes over when that one ends by %s',
     async (signal) => {
       await using first = await startExpiringCache(hub(), { ownProcess: true, proxy: { ttl: '4s' } });
       const { dataDirectory } = first;

@@ -22,7 +22,7 @@ describe.skipIf(versitygw === undefined)('pushing blobs to S3', () => {
       storage: { filesystem: undefined, s3: { ...s3, chunksize: 5 * MIB, rootdirectory: 'pushed' } },
       http: { secret: 'the same for all replicas' },
     };
-    replicas = [await Layover.startProcess({ config }), await Layover.start({ config })];
+    replicas = [await Layover.startProcess({ config }), await Layover.startProcess({ config })];
   });
   afterAll(() => Promise.all(replicas.map((replica) => replica[Symbol.asyncDispose]())));
 

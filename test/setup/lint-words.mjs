@@ -1,5 +1,6 @@
-// Checks README.md and docs/ against docs/STYLE.md: words to avoid, line length, one sentence per line, dead links and paths.
-//   node test/setup/lint-words.mjs [--src] [root]
+// Checks README.md, docs/ and the comments and texts of src/ against docs/STYLE.md: words to avoid; in pages also line length,
+// one sentence per line, dead links and paths.
+//   node test/setup/lint-words.mjs [root]
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
@@ -9,18 +10,16 @@ const STYLE = 'docs/STYLE.md';
 const GENERATED = ['docs/spec/api.md'];
 const ABBREVIATIONS = /\b(?:e\.g|i\.e|etc|vs)\./g;
 
-const flags = process.argv.slice(2).filter((argument) => argument.startsWith('--'));
-const root = process.argv.slice(2).find((argument) => !argument.startsWith('--')) ?? '.';
+const [, , root = '.'] = process.argv;
 const avoided = readAvoidedWords(read(STYLE));
 const pages = ['README.md', ...listFiles('docs', '.md')];
 const problems = pages.flatMap((page) => checkPage(page, read(page)));
 if (avoided.length === 0) problems.push(`${STYLE}: the table "Words to avoid" is missing`);
-if (flags.includes('--src')) problems.push(...listFiles('src', '.ts').flatMap((file) => checkSource(file, read(file))));
+const sources = listFiles('src', '.ts');
+problems.push(...sources.flatMap((file) => checkSource(file, read(file))));
 
 for (const problem of problems) process.stderr.write(`${problem}\n`);
-const checked = `README.md and ${pages.length - 1} pages in docs`;
-if (!flags.includes('--src'))
-  console.log('src is not checked: its texts do not follow docs/STYLE.md yet (check it with --src)');
+const checked = `README.md, ${pages.length - 1} pages in docs and ${sources.length} files in src`;
 console.log(problems.length === 0 ? `${checked}: no problems` : `${checked}: ${problems.length} problems`);
 process.exitCode = problems.length === 0 ? 0 : 1;
 
@@ -29,6 +28,7 @@ function read(path) {
 }
 
 function listFiles(folder, extension) {
+  if (!existsSync(join(root, folder))) return [];
   const names = readdirSync(join(root, folder), { recursive: true }).map((name) => name.replaceAll('\\', '/'));
   return names
     .filter((name) => name.endsWith(extension))

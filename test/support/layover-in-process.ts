@@ -87,10 +87,10 @@ class LayoverInProcess implements LayoverRun {
 
   async #end(signal: NodeJS.Signals): Promise<Exit> {
     const { server, tracing, log, output, state } = this.#started;
-    log.info({ signal }, 'draining');
+    log.info({ signal }, 'draining started');
     await server.drain();
     await tracing?.stop();
-    log.info({}, 'ended');
+    log.info({}, 'server stopped');
     state.isRunning = false;
     output.wake();
     return { code: 0, signal: null };

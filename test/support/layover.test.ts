@@ -9,30 +9,48 @@ import { Images } from './images.ts';
 import { dockerHubUpstream, Layover } from './layover.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
-describe('the service as a process', () => {
-  it('pulls from the hub, and has what it pulled after a restart on the same port', async () => {
-    const images = new Images();
-    const { config } = images.addImage('library/app', '1');
-    await using hub = await Hub.start(images);
-    await using layover = await Layover.start({
-      config: { http: { debug: { addr: '127.0.0.1:0' } }, proxy: { upstreams: [dockerHubUpstream(hub)] } },
-    });
-    const url = `${layover.url}/v2/library/app/blobs/${config}`;
-    const first = Buffer.from(await (await fetch(url)).arrayBuffer());
-    expect(first).toEqual(Buffer.concat([...(images.blobs.get(config)?.read() ?? [])]));
-    await layover.settled();
-    expect(await layover.visibleBlobs()).toMatchObject([{ digest: config, size: first.length, intact: true }]);
-    expect((await fetch(`${layover.debugUrl}/debug/health`)).status).toBe(200);
+describe('the service', () => {
+  it.each([
+    ['in the process of the test', false, { code: 0, signal: null }],
+    ['as a process', true, { code: null, signal: 'SIGKILL' }],
+  ] as const)(
+    '%s pulls from the hub, and has what it pulled after a restart on the same port',
+    async (_how, ownProcess, exit) => {
+      const images = new Images();
+      const { config } = images.addImage('library/app', '1');
+      await using hub = await Hub.start(images);
+      await using layover = await Layover.start({
+        ownProcess,
+        config: { http: { debug: { addr: '127.0.0.1:0' } }, proxy: { upstreams: [dockerHubUpstream(hub)] } },
+      });
+      const url = `${layover.url}/v2/library/app/blobs/${config}`;
+      const first = Buffer.from(await (await fetch(url)).arrayBuffer());
+      expect(first).toEqual(Buffer.concat([...(images.blobs.get(config)?.read() ?? [])]));
+      await layover.settled();
+      expect(await layover.visibleBlobs()).toMatchObject([{ digest: config, size: first.length, intact: true }]);
+      expect((await fetch(`${layover.debugUrl}/debug/health`)).status).toBe(200);
+      expect(await layover.kill(exit.signal ?? 'SIGTERM')).toEqual(exit);
+      await layover.restart();
+      expect(Buffer.from(await (await fetch(url)).arrayBuffer())).toEqual(first);
+      expect(hub.requests.counts()).toEqual({ unauthorized: 1, token: 1, 'blob-get': 1, 'cdn-get': 1 });
+    },
+  );
+
+  it('has another process after a restart', async () => {
+    await using layover = await Layover.startProcess();
     const { pid } = layover;
-    expect(await layover.kill('SIGKILL')).toMatchObject({ signal: 'SIGKILL' });
     await layover.restart();
     expect(layover.pid).not.toBe(pid);
-    expect(Buffer.from(await (await fetch(url)).arrayBuffer())).toEqual(first);
-    expect(hub.requests.counts()).toEqual({ unauthorized: 1, token: 1, 'blob-get': 1, 'cdn-get': 1 });
   });
 
-  it('fails to start with its own words', async () => {
-    await expect(Layover.start({ config: { http: { nonsense: true } } })).rejects.toThrow('nonsense');
+  it('that has no process cannot be killed', async () => {
+    await using layover = await Layover.start();
+    await expect(layover.kill('SIGKILL')).rejects.toThrow('SIGKILL needs Layover.startProcess');
+  });
+
+  it.each([false, true])('fails to start with its own message (as a process: %s)', async (ownProcess) => {
+    const config = { http: { nonsense: true } };
+    await expect(Layover.start({ ownProcess, config })).rejects.toThrow('nonsense');
   });
 });
 

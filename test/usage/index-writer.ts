@@ -3,7 +3,7 @@ import { argv, stdout } from 'node:process';
 import { LmdbIndex } from '../../src/usage/lmdb-index.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 
-/** Records one reference after the other and says so, until it is killed. */
+/** Records one reference after the other and prints each, until it is killed. */
 const index = await LmdbIndex.open({ directory: argv[2] ?? '' });
 for (let i = 1; ; i++) {
   const digest = digestOf(Buffer.from(String(i)));

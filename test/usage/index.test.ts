@@ -23,7 +23,7 @@ describeUsageIndex('the index in files', async () => {
 });
 
 describe('the index in files', () => {
-  it('has everything that it has said it had, after the process was killed', async () => {
+  it('has everything that it has confirmed, after the process was killed', async () => {
     await using directory = await temporaryDirectory();
     const writer = join(import.meta.dirname, 'index-writer.ts');
     const args = ['--import', 'tsx', writer, directory.path];
@@ -50,7 +50,7 @@ describe('the index in files', () => {
     ['is cut off', (file: string) => truncate(file, 20_000)],
     ['has lost its pages', (file: string) => overwritten(file, 0)],
     ['has pages of another file', (file: string) => overwritten(file, 255)],
-  ])('is put aside and begun anew when it %s', async (_how, damage) => {
+  ])('is moved aside and created again when it %s', async (_how, damage) => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, 'index');
     const before = await LmdbIndex.open({ directory: path });
@@ -58,17 +58,17 @@ describe('the index in files', () => {
     await before.close();
     await damage(join(path, 'usage.mdb'));
 
-    const told: { reason: string; movedTo: string }[] = [];
-    const index = await openIndex({ directory: path, onDamaged: (event) => void told.push(event) });
-    expect(told).toHaveLength(1);
+    const reported: { reason: string; movedTo: string }[] = [];
+    const index = await openIndex({ directory: path, onDamaged: (event) => void reported.push(event) });
+    expect(reported).toHaveLength(1);
     expect(await index.totals()).toEqual({ bytes: 0, digests: 0, references: 0 });
     await index.record([use(1)]);
     await index.close();
-    expect((await readFile(join(told[0]?.movedTo ?? '', 'usage.mdb'))).length).toBeGreaterThan(0);
+    expect((await readFile(join(reported[0]?.movedTo ?? '', 'usage.mdb'))).length).toBeGreaterThan(0);
   });
 });
 
-/** All pages but the first two, which say where the others are. */
+/** All pages but the first two, which locate the others. */
 async function overwritten(path: string, byte: number): Promise<void> {
   const bytes = await readFile(path);
   await writeFile(path, bytes.fill(byte, 2 * 4096));

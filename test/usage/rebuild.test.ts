@@ -21,7 +21,7 @@ const hub = sharedHub(images);
 const SOON = { timeout: 20_000, interval: 100 };
 
 describe('layover index rebuild', () => {
-  it.each(['running', 'stopped'])('of a %s server knows afterwards what is stored and what is not', async (state) => {
+  it.each(['running', 'stopped'])('of a %s server has exactly the stored content afterwards', async (state) => {
     await using layover = await startExpiringCache(hub());
     await pullImage(layover, 'library/app', { tag: 'latest', layers: [image.config, ...image.layers] });
     await expectStored(layover, everything);
@@ -55,7 +55,7 @@ describe('layover index rebuild', () => {
       expect(code).toBe(2);
       expect(stdout).toMatch(`the index is incomplete`);
       expect(stdout).toMatch(`cannot be read: ${path.slice(layover.dataDirectory.length)}`);
-      // What is there although nobody can read it is not forgotten.
+      // Content that exists but cannot be read stays in the index.
       expect(stdout).toMatch(`${everything.length} references to`);
       expect(stdout).toMatch('(0 added, 0 removed)');
       expect((await cacheCommand(layover, 'cache', 'stats')).stdout).toContain(
@@ -71,7 +71,7 @@ describe('layover index rebuild', () => {
     },
   );
 
-  it('counts every byte, and finds those that nobody links', async () => {
+  it('counts every byte, and finds those without links', async () => {
     await using made = await storeUnderTest();
     const put = await made.putImage('docker.io/a', 'latest', [Buffer.alloc(1000, 'a')]);
     await made.putImage('docker.io/b', 'latest', [Buffer.alloc(1000, 'a')]);
@@ -91,7 +91,7 @@ describe('layover index rebuild', () => {
 });
 
 describe('a directory that distribution has filled', () => {
-  it('expires as distribution would have said, and is forgotten whole, manifest bytes and tags included', async () => {
+  it('expires when distribution would have removed it, completely, with manifest bytes and tags', async () => {
     await using directory = await temporaryDirectory();
     const dataDirectory = join(directory.path, 'data');
     await writeDistributionLayout(dataDirectory, images);

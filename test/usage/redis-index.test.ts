@@ -10,7 +10,7 @@ import { describeUsageIndex } from './usage-index-contract.ts';
 
 if (missing) console.warn(`${missing}: the tests of the index in Redis are skipped`);
 
-/** It is not the time that things take what is looked at here. */
+/** Durations do not matter to these tests. */
 const PATIENT = { deadlineMs: 1_000 };
 const EVER = Number.MAX_SAFE_INTEGER;
 
@@ -57,7 +57,7 @@ describe.skipIf(missing)('with a real server', () => {
       expect(await first.index.claim(digest)).toBeDefined();
     });
 
-    it('know that a claim has gone to somebody else', async () => {
+    it('detect that another process has the claim', async () => {
       await server.admin.flushall();
       await using first = await open();
       const { digest } = use('a', 'x');

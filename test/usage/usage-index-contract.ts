@@ -49,7 +49,7 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
       expect(await made.index.oldest({ kind: 'blob', before: EVER, limit: 1 })).toMatchObject([{ lastUsedAt: 20 }]);
     });
 
-    it('moves what was held behind, without taking it for used', async () => {
+    it('moves references that could not be removed to the end, without recording a use', async () => {
       await using made = await create();
       await made.index.record([use('a', 'x', 10), use('a', 'y', 20)]);
       await made.index.defer([use('a', 'x', 0)], 25);
@@ -59,7 +59,7 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
       ]);
     });
 
-    it('does not record what it does not know, when told so', async () => {
+    it('does not record unknown references, for a use with onlyKnown', async () => {
       await using made = await create();
       await made.index.record([{ ...use('a', 'x', 10), onlyKnown: true }]);
       expect(await made.index.find(use('a', 'x', 0))).toBeUndefined();
@@ -68,7 +68,7 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
       expect(await made.index.find(use('a', 'x', 0))).toMatchObject({ lastUsedAt: 12, size: 10 });
     });
 
-    it('keeps the bytes of a digest that nobody has any more until it is told that they are gone', async () => {
+    it('counts the bytes of a digest without references until they are reported as removed', async () => {
       await using made = await create();
       await made.index.record([use('a', 'x', 1), use('b', 'x', 2)]);
       await made.index.remove([use('a', 'x', 0)]);
@@ -133,7 +133,7 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
       expect(await made.index.marker('complete')).toBeUndefined();
     });
 
-    it('forgets what was not used since it was read, and nothing else', async () => {
+    it('removes a reference only when it was not used since it was read', async () => {
       await using made = await create();
       await made.index.record([use('a', 'x', 10)]);
       const [record] = await made.index.oldest({ before: EVER, limit: 1 });

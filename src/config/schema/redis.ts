@@ -113,5 +113,4 @@ function toAddress({ host = 'localhost', port }: TcpAddress) {
 }
 
 export type RedisConfig = NonNullable<Immutable<z.output<typeof redis>>>;
-export type RedisTlsConfig = NonNullable<RedisConfig['tls']>;
 export type RedisAddress = Readonly<ReturnType<typeof toAddress>>;

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { Immutable } from '../immutable.ts';
 import { httpUrl } from './address.ts';
 import { lateDefault, otherwise, withDefault } from './defaults.ts';
 import { duration, timer } from './duration.ts';
@@ -151,6 +150,3 @@ function namesIn(list: string): string[] {
 function withScheme(kind: string, baseurl: string): string {
   return kind === 'cloudfront' && !baseurl.includes('://') ? `https://${baseurl}` : baseurl;
 }
-
-export type StorageMiddlewareConfig = Immutable<z.output<typeof storageMiddleware>>[number];
-export type AwsRangesConfig = NonNullable<Extract<StorageMiddlewareConfig, { kind: 'cloudfront' }>['awsRanges']>;

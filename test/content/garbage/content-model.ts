@@ -50,7 +50,7 @@ export async function openReplica(rootDirectory: string) {
   return { driver, store, collect, forgotten, ...writerOf(store, driver) };
 }
 
-/** What a client's push comes to. */
+/** The calls that a client's push results in. */
 function writerOf(store: ContentStore, driver: StorageDriver) {
   const uploads = new UploadStore(driver, (repository, digest, staged) =>
     store.blobs.publish(repository, digest, staged),

@@ -63,7 +63,7 @@ describe('a collection of garbage', () => {
     expect(await at.store.blobs.stat('app', shared.digest)).toBe(shared.bytes.length);
   });
 
-  it('says the same in a dry run, and removes nothing', async () => {
+  it('reports the same in a dry run, and removes nothing', async () => {
     await using at = await scene();
     await push(at.replica, 'app', first, '1');
     await at.store.manifests.deleteLink('app', first.digest);
@@ -73,7 +73,7 @@ describe('a collection of garbage', () => {
     expect(await at.collect()).toEqual(dry);
   });
 
-  it('leaves untagged manifests alone, unless told otherwise; children of an index are not untagged', async () => {
+  it('keeps untagged manifests unless configured otherwise; children of an index are not untagged', async () => {
     await using at = await scene();
     await push(at.replica, 'app', first);
     await push(at.replica, 'app', second, '2');
@@ -84,7 +84,7 @@ describe('a collection of garbage', () => {
     expect(await at.store.manifests.find('app', second.digest)).toBeDefined();
   });
 
-  it('keeps what is attached to an image as long as the image is there', async () => {
+  it('keeps the referrers of an image as long as the image exists', async () => {
     await using at = await scene();
     const signature = imageOf('signature', [layer('signature')], first);
     await push(at.replica, 'app', first, '1');
@@ -105,7 +105,7 @@ describe('a collection of garbage', () => {
     expect(result.manifests.map(({ digest }) => digest)).toEqual([signature.digest]);
   });
 
-  it('leaves young links alone, as their manifest may be on its way', async () => {
+  it('keeps young links, because their manifest may follow', async () => {
     await using at = await scene();
     const [old, young] = [layer('old'), layer('young')];
     for (const blob of [old, young]) await at.pushBlob('app', blob);
@@ -153,7 +153,7 @@ describe('a collection of garbage', () => {
     },
   );
 
-  it('touches nothing of what is cached but bytes that nobody links', async () => {
+  it('removes nothing of cached repositories except bytes without links', async () => {
     await using at = await scene();
     const [cached, loose] = [layer('cached'), layer('loose')];
     await at.pushBlob('cached/library/alpine', cached);
@@ -164,7 +164,7 @@ describe('a collection of garbage', () => {
     expect(await at.store.blobs.stat('cached/library/alpine', cached.digest)).toBe(cached.bytes.length);
   });
 
-  it('reports a repository with a damaged manifest, leaves it alone, and goes on with the others', async () => {
+  it('reports and skips a repository with a damaged manifest, and continues with the others', async () => {
     await using at = await scene();
     await push(at.replica, 'broken', first, '1');
     await push(at.replica, 'fine', second, '1');
@@ -197,7 +197,7 @@ describe('a collection of garbage', () => {
     for (const { digest } of first.blobs) expect(await at.store.blobs.stat('app', digest)).toBeDefined();
   });
 
-  it('collects a repository where something that is no manifest is linked as one', async () => {
+  it('collects a repository where something that is not a manifest is linked as one', async () => {
     await using at = await scene();
     await push(at.replica, 'app', first, '1');
     await store(at, 'not a manifest');
@@ -221,7 +221,7 @@ describe('a collection of garbage', () => {
     expect([await at.has(read.digest), await at.has(hidden.digest)]).toEqual([true, false]);
   });
 
-  it('treats a manifest whose bytes are gone in the same way', async () => {
+  it('treats a manifest whose bytes are missing like a damaged one', async () => {
     await using at = await scene();
     await push(at.replica, 'broken', first, '1');
     await rm(join(at.root, blobDataPath(first.digest)));
@@ -266,7 +266,7 @@ describe('a collection of garbage', () => {
     expect(await readdir(join(at.root, 'layover/collection'))).toEqual([]);
   });
 
-  it('gives way to one that began at the same moment', async () => {
+  it('yields to one that started at the same moment', async () => {
     await using at = await scene();
     await push(at.replica, 'app', first, '1');
     await at.store.manifests.deleteLink('app', first.digest);
@@ -281,7 +281,7 @@ describe('a collection of garbage', () => {
     expect(await at.has(first.digest)).toBe(true);
   });
 
-  it('ends early when told to, and leaves no announcement behind', async () => {
+  it('ends early when aborted, and leaves no announcement behind', async () => {
     await using at = await scene();
     await push(at.replica, 'app', first, '1');
     await at.store.manifests.deleteLink('app', first.digest);
@@ -320,7 +320,7 @@ describe('a push while another process removes garbage', () => {
     expect(await at.store.manifests.find('app', second.digest), 'it was there before').toBeDefined();
   });
 
-  it('goes on when that process has ended without a word, after a while', async () => {
+  it('is accepted again some time after that process was killed', async () => {
     await using at = await scene();
     await at.driver.writeSmall(markedPath('other'), Buffer.from(shared.digest));
     await at.driver.writeSmall(COLLECTION, announcement('other', 'removing', Date.now() - 6 * 60_000));

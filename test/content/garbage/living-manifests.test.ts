@@ -31,11 +31,11 @@ describe('the manifests that live', () => {
     );
   });
 
-  it('are, if wanted, also those attached to one that lives, however far', () => {
+  it('optionally include referrers of a living one, at any depth', () => {
     expect(living(['index'], true)).toEqual(['index', 'child', 'signature', 'attestation']);
   });
 
-  it('do not live by what is attached to them', () => {
+  it('do not live because of their referrers', () => {
     expect(living(['attestation'], true)).toEqual(['attestation']);
   });
 

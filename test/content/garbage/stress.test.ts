@@ -27,12 +27,12 @@ function randomFrom(seed: number): (below: number) => number {
   };
 }
 
-/** Each writer has tags of its own, so that what was answered last is what has to be there in the end. */
+/** Each writer has separate tags, so that the last confirmed state must exist in the end. */
 class Writer {
   readonly #replica: Replica;
   readonly #name: string;
   readonly #random: (below: number) => number;
-  /** `repository:tag` → what a client was told is there. */
+  /** `repository:tag` → the digest that a response confirmed. */
   readonly promised = new Map<string, { readonly repository: string; readonly tag: string; readonly image: Image }>();
 
   constructor(replica: Replica, name: string, seed: number) {
@@ -87,7 +87,7 @@ class Writer {
     else if (Date.now() - startedAt < GRACE_MS / 2) throw new Error(`a blob of ${key} went after it was pushed`);
   }
 
-  /** The tag alone: deleting the manifest would take it from the other writer, who was told that it is there. */
+  /** The tag alone: deleting the manifest would remove it for the other writer, whose push was confirmed. */
   async #delete(key: string): Promise<void> {
     const promised = this.promised.get(key);
     if (!promised) return;
@@ -132,26 +132,23 @@ describe.each([1, 2, 3])('pushes, mounts, deletes and collections at once, order
   it.each([
     { processes: 1, name: 'of one process' },
     { processes: 2, name: 'of two processes with one storage' },
-  ])(
-    '$name lose nothing that a client was told is there, and leave nothing that nobody needs',
-    async ({ processes }) => {
-      await using directory = await temporaryDirectory();
-      const replicas = await Promise.all(Array.from({ length: processes }, () => openReplica(directory.path)));
-      const writers = ['x', 'y', 'z'].map(
-        (name, i) => new Writer(replicas[i % processes] as Replica, name, seed * 100 + i),
-      );
-      let isOver = false;
-      const writing = Promise.all(writers.map((writer) => writer.run())).finally(() => (isOver = true));
-      const collections = await collectUntil(() => isOver, replicas.slice(-1));
-      await writing;
-      expect(collections).toBeGreaterThan(0);
-      const [replica] = replicas as [Replica];
-      for (const writer of writers) await expectWhole(replica, writer);
-      await replica.collect({ deleteUntagged: true });
-      for (const writer of writers) await expectWhole(replica, writer);
-      expect(await storedDigests(replica)).toEqual(neededBy(writers));
-    },
-  );
+  ])('$name lose nothing that a response confirmed, and leave no garbage', async ({ processes }) => {
+    await using directory = await temporaryDirectory();
+    const replicas = await Promise.all(Array.from({ length: processes }, () => openReplica(directory.path)));
+    const writers = ['x', 'y', 'z'].map(
+      (name, i) => new Writer(replicas[i % processes] as Replica, name, seed * 100 + i),
+    );
+    let isOver = false;
+    const writing = Promise.all(writers.map((writer) => writer.run())).finally(() => (isOver = true));
+    const collections = await collectUntil(() => isOver, replicas.slice(-1));
+    await writing;
+    expect(collections).toBeGreaterThan(0);
+    const [replica] = replicas as [Replica];
+    for (const writer of writers) await expectWhole(replica, writer);
+    await replica.collect({ deleteUntagged: true });
+    for (const writer of writers) await expectWhole(replica, writer);
+    expect(await storedDigests(replica)).toEqual(neededBy(writers));
+  });
 });
 
 async function storedDigests({ store }: Replica): Promise<Set<Digest>> {

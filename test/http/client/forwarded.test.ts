@@ -31,11 +31,11 @@ describe('a Forwarded header', () => {
 describe('the headers of trusted proxies', () => {
   it.each([
     ['the one entry', '203.0.113.9', '203.0.113.9'],
-    ['what the nearest proxy added, not what came from outside', '1.1.1.1, 203.0.113.9', '203.0.113.9'],
-    ['past other proxies of ours', '1.1.1.1, 203.0.113.9, 10.0.0.2,192.0.2.7', '203.0.113.9'],
+    ['the entry of the nearest proxy, not that of a client', '1.1.1.1, 203.0.113.9', '203.0.113.9'],
+    ['before other trusted proxies', '1.1.1.1, 203.0.113.9, 10.0.0.2,192.0.2.7', '203.0.113.9'],
     ['with a port', '203.0.113.9:1234', '203.0.113.9'],
     ['an IPv6 address with a port', '[2001:db8::9]:1234', '2001:db8::9'],
-    ['the first of all when all are ours', '10.0.0.3, 10.0.0.2', '10.0.0.3'],
+    ['the first entry when all are trusted', '10.0.0.3, 10.0.0.2', '10.0.0.3'],
   ])('name the client: %s', (_what, header, address) => {
     expect(proxies.read({ 'x-forwarded-for': header }).address).toBe(address);
     const elements = header.split(',').map((node) => `for="${node.trim()}"`);

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { Layover } from '../../support/layover.ts';
 import { freePort } from '../../support/processes.ts';
-import { exchangeBytes, parseAnswers } from '../v2/raw-exchange.ts';
+import { exchangeBytes, parseResponses } from '../v2/raw-exchange.ts';
 
 let layover: Layover;
 let adminPort = 0;
@@ -54,8 +54,8 @@ describe('the Host of a request', () => {
 
   it('gets an error of the registry', async () => {
     const bytes = Buffer.from('GET /v2/ HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n');
-    const [answer] = parseAnswers(await exchangeBytes(layover.port, bytes), ['GET']);
-    expect(JSON.parse(answer?.body ?? '')).toEqual({
+    const [response] = parseResponses(await exchangeBytes(layover.port, bytes), ['GET']);
+    expect(JSON.parse(response?.body ?? '')).toEqual({
       errors: [{ code: 'UNSUPPORTED', message: 'the request has more than one Host header' }],
     });
   });
@@ -64,9 +64,9 @@ describe('the Host of a request', () => {
     const session = connect(layover.url);
     const ask = async (headers: OutgoingHttpHeaders) => {
       const stream = session.request({ ':path': '/v2/', ...headers });
-      const [answered] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+      const [received] = (await once(stream, 'response')) as [IncomingHttpHeaders];
       stream.close();
-      return answered[':status'];
+      return received[':status'];
     };
     try {
       expect(await ask({ ':authority': 'a.example', host: 'b.example' })).toBe(400);

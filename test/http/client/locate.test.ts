@@ -17,7 +17,7 @@ const DEFAULTS = { prefix: '/', host: undefined, relativeUrls: undefined, truste
 const PATH = '/v2/app/blobs/uploads/1';
 const PROXY = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'r.example', 'x-forwarded-for': '203.0.113.9' };
 
-/** What a real server on loopback says of a request with these headers. */
+/** The result of a real server on loopback for a request with these headers. */
 async function locate(config: Partial<typeof DEFAULTS | HttpConfig>, headers: Record<string, string> = {}) {
   const http = { ...DEFAULTS, ...config } as HttpConfig;
   const clients = new Clients(new TrustedProxies(http.trustedProxies));
@@ -25,8 +25,8 @@ async function locate(config: Partial<typeof DEFAULTS | HttpConfig>, headers: Re
   await using server = await startServer((req, res) => {
     res.end(JSON.stringify({ location: locator(req, PATH), client: clients.of(req).name }));
   });
-  const answer = await ask(server.url, { headers: { host: 'here.example:5000', ...headers } });
-  return JSON.parse(answer.body.toString()) as { location: string; client: string };
+  const response = await ask(server.url, { headers: { host: 'here.example:5000', ...headers } });
+  return JSON.parse(response.body.toString()) as { location: string; client: string };
 }
 
 const locationOf = async (...parameters: Parameters<typeof locate>) => (await locate(...parameters)).location;
@@ -89,8 +89,8 @@ describe('the client', () => {
       const server = createServer((req, res) => res.end(clients.of(req).name)).listen(socketPath);
       await once(server, 'listening');
       const asking = request({ socketPath, headers: PROXY, agent: false }).end();
-      const [answer] = (await once(asking, 'response')) as [IncomingMessage];
-      expect(await text(answer)).toBe(name);
+      const [response] = (await once(asking, 'response')) as [IncomingMessage];
+      expect(await text(response)).toBe(name);
       server.closeAllConnections();
       server.close();
       await once(server, 'close');

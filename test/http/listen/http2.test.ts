@@ -59,8 +59,8 @@ async function openSession({ url }: Layover) {
 
 async function get(session: ClientHttp2Session, headers: OutgoingHttpHeaders) {
   const stream: ClientHttp2Stream = session.request(headers);
-  const [answered] = (await once(stream, 'response')) as [IncomingHttpHeaders];
-  return { status: answered[':status'] as unknown as number, headers: answered, stream };
+  const [received] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+  return { status: received[':status'] as unknown as number, headers: received, stream };
 }
 
 const blobPath = `/v2/team/app/blobs/${huge.digest}`;
@@ -120,7 +120,7 @@ describe.each([
     const before = await layover().rss();
     const streams = await Promise.all(Array.from({ length: 12 }, () => get(session, { ':path': blobPath })));
     for (const { stream } of streams) stream.pause();
-    // A request behind them is answered all the same, when the others wait for their client.
+    // A request behind them still gets its response when the others wait for their client.
     const { status } = await get(session, { ':path': '/v2/' });
     expect(status).toBe(200);
     const grown = (await layover().rss()) - before;
@@ -130,8 +130,8 @@ describe.each([
 
   it('still serves HTTP/1.1', async () => {
     if (layover() === plain.layover) {
-      const answer = await ask(`${layover().url}/v2/team/app/manifests/1`);
-      expect([answer.status, digestOf(answer.body)]).toEqual([200, app.digest]);
+      const response = await ask(`${layover().url}/v2/team/app/manifests/1`);
+      expect([response.status, digestOf(response.body)]).toEqual([200, app.digest]);
     }
     if (curl === undefined) return;
     expect(await runCurl(layover(), '--http1.1', '/v2/team/app/manifests/1')).toBe(`1.1 200 ${app.digest}`);

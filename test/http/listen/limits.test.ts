@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { digestOf } from '../../../src/oci/digest.ts';
 import type { Layover } from '../../support/layover.ts';
 import { ask, errorOf } from '../v2/ask.ts';
-import { parseAnswers } from '../v2/raw-exchange.ts';
+import { parseResponses } from '../v2/raw-exchange.ts';
 import { app, huge, type ReadScene, startReadScene } from '../v2/read-scene.ts';
 
 const LIMITS = {
@@ -51,8 +51,8 @@ afterAll(() => scene[Symbol.asyncDispose]());
 
 /** Somebody else's request meanwhile. */
 async function expectServed(): Promise<void> {
-  const answer = await ask(`${scene.layover.url}/v2/team/app/manifests/1`);
-  expect([answer.status, answer.headers['docker-content-digest']]).toEqual([200, app.digest]);
+  const response = await ask(`${scene.layover.url}/v2/team/app/manifests/1`);
+  expect([response.status, response.headers['docker-content-digest']]).toEqual([200, app.digest]);
 }
 
 async function refusals(reason: string): Promise<number> {
@@ -65,8 +65,8 @@ describe('a client that is slow on purpose', () => {
     using client = await open(scene.layover);
     client.socket.write('GET /v2/ HTTP/1.1\r\nHost: a\r\n');
     const [drips] = await Promise.all([drip(client.socket, 'X-A: b\r\n', 50), expectServed()]);
-    const [answer] = parseAnswers(client.received(), ['GET']);
-    expect([answer?.status, answer?.headers.get('connection')]).toEqual([408, 'close']);
+    const [response] = parseResponses(client.received(), ['GET']);
+    expect([response?.status, response?.headers.get('connection')]).toEqual([408, 'close']);
     expect(drips).toBeGreaterThan(3);
   });
 
@@ -81,8 +81,8 @@ describe('a client that is slow on purpose', () => {
     using client = await open(scene.layover);
     client.socket.write('PUT /v2/team/app/manifests/2 HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n{');
     await Promise.all([client.closed, expectServed()]);
-    const [answer] = parseAnswers(client.received(), ['PUT']);
-    expect(answer?.status).toBe(408);
+    const [response] = parseResponses(client.received(), ['PUT']);
+    expect(response?.status).toBe(408);
     expect(await refusals('stalled')).toBe(before + 1);
   });
 
@@ -122,14 +122,14 @@ describe('a client that is slow on purpose', () => {
       await new Promise((resolve) => setTimeout(resolve, 80));
     }
     await client.closed;
-    expect(parseAnswers(client.received(), ['POST']).map(({ status }) => status)).toEqual([201]);
+    expect(parseResponses(client.received(), ['POST']).map(({ status }) => status)).toEqual([201]);
   });
 
   it('is disconnected between two requests without a response', async () => {
     using client = await open(scene.layover);
     client.socket.write('GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n');
     await client.closed;
-    expect(parseAnswers(client.received(), ['GET']).map(({ status }) => status)).toEqual([200]);
+    expect(parseResponses(client.received(), ['GET']).map(({ status }) => status)).toEqual([200]);
   });
 });
 
@@ -144,9 +144,9 @@ describe('a client with too many requests or connections', () => {
     using fourth = await open(scene.layover, '127.0.0.2');
     fourth.socket.write('GET /v2/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
     await Promise.all([fourth.closed, expectServed()]);
-    const [answer] = parseAnswers(fourth.received(), ['GET']);
-    expect([answer?.status, answer?.headers.get('retry-after')]).toEqual([429, '1']);
-    expect(answer?.body).toContain('TOOMANYREQUESTS');
+    const [response] = parseResponses(fourth.received(), ['GET']);
+    expect([response?.status, response?.headers.get('retry-after')]).toEqual([429, '1']);
+    expect(response?.body).toContain('TOOMANYREQUESTS');
     for (const client of taking) client[Symbol.dispose]();
     expect(await refusals('requests')).toBe(1);
   });
@@ -170,18 +170,18 @@ describe('a client with too many requests or connections', () => {
 describe('a push', () => {
   const url = () => `${scene.layover.url}/v2/team/app`;
   const start = async () => {
-    const answer = await fetch(`${url()}/blobs/uploads/`, { method: 'POST' });
-    return new URL(String(answer.headers.get('location')), scene.layover.url).href;
+    const response = await fetch(`${url()}/blobs/uploads/`, { method: 'POST' });
+    return new URL(String(response.headers.get('location')), scene.layover.url).href;
   };
-  const codes = async (answer: Response) => {
-    const { errors } = (await answer.json()) as { errors: { code: string }[] };
-    return [answer.status, errors.map(({ code }) => code).join()];
+  const codes = async (response: Response) => {
+    const { errors } = (await response.json()) as { errors: { code: string }[] };
+    return [response.status, errors.map(({ code }) => code).join()];
   };
 
   it('of too large a manifest is refused with 413', async () => {
     const body = JSON.stringify({ schemaVersion: 2, annotations: { a: 'a'.repeat(1000) } });
-    const answer = await fetch(`${url()}/manifests/2`, { method: 'PUT', body });
-    expect((await codes(answer))[0]).toBe(413);
+    const response = await fetch(`${url()}/manifests/2`, { method: 'PUT', body });
+    expect((await codes(response))[0]).toBe(413);
   });
 
   it('of too large a blob is refused with 413 SIZE_INVALID, monolithic or chunked, and nothing of it is kept', async () => {
@@ -206,15 +206,15 @@ describe('a push', () => {
         controller.enqueue(Buffer.alloc(1000, 'a'));
       },
     });
-    const answer = await fetch(location, { method: 'PATCH', body, duplex: 'half' });
-    expect(await codes(answer)).toEqual([413, 'SIZE_INVALID']);
+    const response = await fetch(location, { method: 'PATCH', body, duplex: 'half' });
+    expect(await codes(response)).toEqual([413, 'SIZE_INVALID']);
     expect((await fetch(location)).status).toBe(404);
   });
 
   it('of exactly the largest size is accepted', async () => {
     const body = Buffer.alloc(3000, 'b');
-    const answer = await fetch(`${url()}/blobs/uploads/?digest=${digestOf(body)}`, { method: 'POST', body });
-    expect(answer.status).toBe(201);
+    const response = await fetch(`${url()}/blobs/uploads/?digest=${digestOf(body)}`, { method: 'POST', body });
+    expect(response.status).toBe(201);
   });
 
   it('that is refused while it is sent reports the reason, and no more of it is read', async () => {
@@ -225,15 +225,15 @@ describe('a push', () => {
     const sending = setInterval(() => client.socket.write(piece), 20);
     await client.closed;
     clearInterval(sending);
-    const [answer] = parseAnswers(client.received(), ['PUT']);
-    expect([answer?.status, answer?.headers.get('connection')]).toEqual([413, 'close']);
+    const [response] = parseResponses(client.received(), ['PUT']);
+    expect([response?.status, response?.headers.get('connection')]).toEqual([413, 'close']);
     expect(client.socket.bytesWritten).toBeLessThan(length);
   });
 });
 
 describe('a header', () => {
   it('of more than 64 KiB is refused with 431', async () => {
-    const answer = await ask(`${scene.layover.url}/v2/`, { headers: { 'x-long': 'a'.repeat(70_000) } });
-    expect(errorOf(answer)[0]).toBe(431);
+    const response = await ask(`${scene.layover.url}/v2/`, { headers: { 'x-long': 'a'.repeat(70_000) } });
+    expect(errorOf(response)[0]).toBe(431);
   });
 });

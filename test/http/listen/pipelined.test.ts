@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { ask } from '../v2/ask.ts';
-import { exchangeBytes, parseAnswers } from '../v2/raw-exchange.ts';
+import { exchangeBytes, parseResponses } from '../v2/raw-exchange.ts';
 import { huge, type ReadScene, startReadScene } from '../v2/read-scene.ts';
 
 let scene: ReadScene;
@@ -31,7 +31,7 @@ describe('pipelined requests', () => {
   it('get 100 Continue when it is their turn, and not within another response', async () => {
     const sent = [get('/v2/'), get('/v2/none', 'Expect: 100-continue'), get('/v2/', 'Connection: close')];
     const bytes = await exchangeBytes(scene.layover.port, Buffer.from(sent.join('')));
-    const answers = parseAnswers(bytes, ['GET', 'GET', 'GET']);
-    expect(answers.map(({ status }) => status)).toEqual([200, 404, 200]);
+    const responses = parseResponses(bytes, ['GET', 'GET', 'GET']);
+    expect(responses.map(({ status }) => status)).toEqual([200, 404, 200]);
   });
 });

@@ -10,7 +10,7 @@ import { startServer } from '../../support/start-server.ts';
 
 const LIMIT = 3;
 
-/** A cache before an upstream that answers nothing until it is let go. */
+/** A cache in front of an upstream that does not respond until it is released. */
 async function startHanging() {
   const held: ServerResponse[] = [];
   const asked = new Set<string>();
@@ -66,8 +66,8 @@ it('streams that are reset count until their work has ended', async () => {
   }
   expect(scene.asked.size).toBe(LIMIT);
   const refused = session.request({ ':path': '/v2/' });
-  const [answered] = (await once(refused, 'response')) as [IncomingHttpHeaders];
-  expect(answered[':status']).toBe(429);
+  const [received] = (await once(refused, 'response')) as [IncomingHttpHeaders];
+  expect(received[':status']).toBe(429);
   scene.release();
   await expectAllFree(scene.layover);
   session.destroy();

@@ -9,7 +9,7 @@ import { Layover } from '../../support/layover.ts';
 import { startServer } from '../../support/start-server.ts';
 import { writeFile } from 'node:fs/promises';
 import { ask } from '../v2/ask.ts';
-import { exchangeBytes, parseAnswers } from '../v2/raw-exchange.ts';
+import { exchangeBytes, parseResponses } from '../v2/raw-exchange.ts';
 import { app, large, type ReadScene, startReadScene, unknown } from '../v2/read-scene.ts';
 
 const CSP = "default-src 'none'; sandbox";
@@ -64,9 +64,9 @@ const CASES: readonly Case[] = [
 
 describe.each(CASES)('$status of $method $path', ({ status, path, method = 'GET', headers = {} }) => {
   it('must be neither run, nor sniffed, nor shown by a browser', async () => {
-    const answer = await ask(scene.layover.url + path, { method, headers });
-    expect([answer.status, answer.headers]).toEqual([status, expect.objectContaining(SAFE)]);
-    expect(answer.headers).not.toHaveProperty('content-disposition');
+    const response = await ask(scene.layover.url + path, { method, headers });
+    expect([response.status, response.headers]).toEqual([status, expect.objectContaining(SAFE)]);
+    expect(response.headers).not.toHaveProperty('content-disposition');
     const shown = await ask(scene.layover.url + path, { method, headers: { ...headers, ...NAVIGATION } });
     expect(shown.headers).toMatchObject({ ...SAFE, 'content-disposition': 'attachment' });
   });
@@ -80,11 +80,11 @@ it('the same headers are in a 401, over HTTP/2, and in the response to bytes tha
   ]);
   const session = connect(scene.layover.url);
   const stream: ClientHttp2Stream = session.request({ ':path': '/v2/team/app/manifests/1', ...NAVIGATION });
-  const [answered] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+  const [received] = (await once(stream, 'response')) as [IncomingHttpHeaders];
   session.destroy();
-  expect(answered).toMatchObject({ ':status': 200, ...SAFE, 'content-disposition': 'attachment' });
+  expect(received).toMatchObject({ ':status': 200, ...SAFE, 'content-disposition': 'attachment' });
   const raw = await exchangeBytes(scene.layover.port, Buffer.from('GET /v2/ NONSENSE\r\n\r\n'));
-  const [told] = parseAnswers(raw, ['GET']);
+  const [told] = parseResponses(raw, ['GET']);
   expect([told?.status, Object.fromEntries(told?.headers ?? [])]).toEqual([400, expect.objectContaining(SAFE)]);
 });
 
@@ -158,15 +158,15 @@ it('the response of an upstream to a push is relayed without cookies, and not as
     res.end(page);
   });
   await using layover = await startPassthrough(upstream.url);
-  const answer = await fetch(`${layover.url}/v2/a/b/manifests/1`, {
+  const response = await fetch(`${layover.url}/v2/a/b/manifests/1`, {
     method: 'PUT',
     body: '{}',
     headers: { 'content-type': 'application/json' },
   });
-  expect(answer.status).toBe(400);
-  expect(Object.fromEntries(answer.headers)).toMatchObject({ ...SAFE, 'content-type': 'application/json' });
-  expect(await answer.text()).not.toContain('script');
+  expect(response.status).toBe(400);
+  expect(Object.fromEntries(response.headers)).toMatchObject({ ...SAFE, 'content-type': 'application/json' });
+  expect(await response.text()).not.toContain('script');
   for (const name of ['set-cookie', 'refresh', 'location', 'docker-content-digest', 'content-disposition']) {
-    expect([name, answer.headers.get(name)]).toEqual([name, null]);
+    expect([name, response.headers.get(name)]).toEqual([name, null]);
   }
 });

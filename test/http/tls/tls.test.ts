@@ -42,8 +42,8 @@ interface Met {
   readonly name: string | undefined;
   readonly protocol: string | null;
   readonly cipher: string;
-  /** What the server said to `GET /v2/`. */
-  readonly answer: string;
+  /** The response to `GET /v2/`. */
+  readonly response: string;
 }
 
 /** One handshake and one request. @throws what either failed with */
@@ -56,17 +56,17 @@ function meet({ port }: Layover, options: ConnectionOptions = {}): Promise<Met> 
       ALPNProtocols: ['http/1.1'],
       ...options,
     });
-    let answer = '';
-    let met: Omit<Met, 'answer'>;
+    let response = '';
+    let met: Omit<Met, 'response'>;
     socket.on('secureConnect', () => {
       const name = socket.getPeerCertificate().subject?.CN;
       met = { name: String(name), protocol: socket.getProtocol(), cipher: socket.getCipher().name };
       socket.write('GET /v2/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
     });
-    socket.on('data', (chunk) => (answer += String(chunk)));
+    socket.on('data', (chunk) => (response += String(chunk)));
     socket.on('error', reject);
     socket.on('close', () =>
-      answer === '' ? reject(new Error('closed without an answer')) : resolve({ ...met, answer }),
+      response === '' ? reject(new Error('closed without a response')) : resolve({ ...met, response }),
     );
   });
 }
@@ -114,7 +114,7 @@ describe('client CAs', () => {
     await expect(meet(layover, client)).rejects.toThrow();
     await put('clients.pem', otherCa.cert);
     await layover.waitForOutput(/certificate reloaded/);
-    expect((await meet(layover, client)).answer).toContain('200 OK');
+    expect((await meet(layover, client)).response).toContain('200 OK');
     await expect(meet(layover)).rejects.toThrow();
   });
 

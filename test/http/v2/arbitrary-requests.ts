@@ -2,7 +2,7 @@ import fc from 'fast-check';
 
 import { app, large, small, unknown } from './read-scene.ts';
 
-export interface Asked {
+export interface ArbitraryRequest {
   readonly method: string;
   readonly target: string;
   readonly host: string;
@@ -102,8 +102,8 @@ const header = fc.oneof(
   fc.tuple(fc.constant('Upgrade'), fc.constantFrom('websocket', 'h2c')),
 );
 
-/** A request that is well-formed HTTP, whatever it asks for. */
-export const askedOfUs: fc.Arbitrary<Asked> = fc.record({
+/** A request that is well-formed HTTP, with any target. */
+export const arbitraryRequest: fc.Arbitrary<ArbitraryRequest> = fc.record({
   method,
   target: fc
     .tuple(fc.oneof({ weight: 9, arbitrary: fc.constant('') }, fc.constant(`http://${TRAP}`)), path, query)

@@ -40,7 +40,7 @@ afterAll(async () => {
 
 describe('the preflight of a web interface on another origin', () => {
   it('gets a response without credentials, the same for existing and missing content', async () => {
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       ['team/app/manifests/1', 'none/manifests/1', '_catalog', '', 'no/endpoint', 'UPPER/tags/list'].map(
         async (path) => {
           const { status, headers, body } = await ask(`${open.layover.url}/v2/${path}`, {
@@ -52,8 +52,8 @@ describe('the preflight of a web interface on another origin', () => {
         },
       ),
     );
-    expect(answers[0]).toMatchObject({ status: 204, headers: HEADERS, body: '' });
-    for (const answer of answers) expect(answer).toEqual(answers[0]);
+    expect(responses[0]).toMatchObject({ status: 204, headers: HEADERS, body: '' });
+    for (const response of responses) expect(response).toEqual(responses[0]);
   });
 
   it('grants no access: the next request without credentials gets 401, which the page can read', async () => {

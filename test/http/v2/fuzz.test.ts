@@ -5,9 +5,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { startServer } from '../../support/start-server.ts';
-import { type Asked, askedOfUs, brokenBytes, TRAP } from './arbitrary-requests.ts';
+import { type ArbitraryRequest, arbitraryRequest, brokenBytes, TRAP } from './arbitrary-requests.ts';
 import { ask } from './ask.ts';
-import { exchangeBytes, parseAnswers, type RawAnswer } from './raw-exchange.ts';
+import { exchangeBytes, parseResponses, type RawResponse } from './raw-exchange.ts';
 import { app, huge, type ReadScene, startReadScene } from './read-scene.ts';
 
 let upstream: Awaited<ReturnType<typeof startServer>>;
@@ -38,15 +38,15 @@ afterAll(async () => {
 const send = (bytes: Buffer) => exchangeBytes(scene.layover.port, bytes);
 const sendHardly = (bytes: Buffer) => exchangeBytes(scene.layover.port, bytes, { endAfterSilence: true });
 
-function requestBytes({ method, target, host, headers }: Asked, ...more: string[]): Buffer {
+function requestBytes({ method, target, host, headers }: ArbitraryRequest, ...more: string[]): Buffer {
   const fields = headers.map(([name, value]) => `${name}: ${value}`);
   const lines = [`${method} ${target} HTTP/1.1`, `Host: ${host}`, ...fields, ...more, '', ''];
   const trapAddress = `127.0.0.1:${(trap.address() as AddressInfo).port}`;
   return Buffer.from(lines.join('\r\n').replaceAll(TRAP, trapAddress), 'latin1');
 }
 
-/** The answer is one that a registry gives to somebody else's mistake. */
-function expectGoodAnswer({ status, headers, body }: RawAnswer, { method, target }: Asked): void {
+/** The response blames the client, not the registry. */
+function expectGoodResponse({ status, headers, body }: RawResponse, { method, target }: ArbitraryRequest): void {
   expect(status).toBeLessThan(500);
   expect(status).toBeGreaterThanOrEqual(200);
   if (status < 400 || method === 'HEAD' || !/^(?:http:..@trap)?\/v2(?:[/?]|$)/.test(target)) return;
@@ -63,28 +63,28 @@ function expectErrorBody(body: string): void {
 describe('any request', () => {
   it('gets a valid response that blames the right side', async () => {
     await fc.assert(
-      fc.asyncProperty(askedOfUs, async (request) => {
-        const answers = parseAnswers(await send(requestBytes(request, 'Connection: close')), [request.method]);
-        expect(answers).toHaveLength(1);
-        for (const answer of answers) expectGoodAnswer(answer, request);
+      fc.asyncProperty(arbitraryRequest, async (request) => {
+        const responses = parseResponses(await send(requestBytes(request, 'Connection: close')), [request.method]);
+        expect(responses).toHaveLength(1);
+        for (const response of responses) expectGoodResponse(response, request);
       }),
       { numRuns: 1000 },
     );
   });
 
   it('gets its responses in order when it is pipelined', async () => {
-    const last: Asked = { method: 'GET', target: '/v2/team/app/manifests/1', host: 'a', headers: [] };
-    const readable = askedOfUs
+    const last: ArbitraryRequest = { method: 'GET', target: '/v2/team/app/manifests/1', host: 'a', headers: [] };
+    const readable = arbitraryRequest
       .filter(({ method }) => method === 'GET' || method === 'HEAD')
       .map((request) => ({ ...request, host: 'a', headers: [] }));
     await fc.assert(
       fc.asyncProperty(fc.array(readable, { minLength: 1, maxLength: 4 }), async (requests) => {
         const sent = [...requests.map((request) => requestBytes(request)), requestBytes(last, 'Connection: close')];
         const methods = [...requests, last].map(({ method }) => method);
-        const answers = parseAnswers(await send(Buffer.concat(sent)), methods);
-        expect(answers).toHaveLength(methods.length);
-        for (const [i, answer] of answers.entries()) expectGoodAnswer(answer, requests[i] ?? last);
-        expect(answers.at(-1)?.body).toBe(app.bytes.toString('latin1'));
+        const responses = parseResponses(await send(Buffer.concat(sent)), methods);
+        expect(responses).toHaveLength(methods.length);
+        for (const [i, response] of responses.entries()) expectGoodResponse(response, requests[i] ?? last);
+        expect(responses.at(-1)?.body).toBe(app.bytes.toString('latin1'));
       }),
       { numRuns: 150 },
     );
@@ -96,7 +96,7 @@ describe('a malformed request', () => {
     await fc.assert(
       fc.asyncProperty(brokenBytes, async (bytes) => {
         const [method = ''] = bytes.toString('latin1').split(' ');
-        for (const { status, body } of parseAnswers(await sendHardly(bytes), [method])) {
+        for (const { status, body } of parseResponses(await sendHardly(bytes), [method])) {
           expect(status).toBeLessThan(500);
           if (status >= 400 && body !== '') expectErrorBody(body);
         }
@@ -110,16 +110,18 @@ describe('a malformed request', () => {
     ['header', `GET /v2/ HTTP/1.1\r\nHost: a\r\nX-Long: ${'a'.repeat(70_000)}\r\n\r\n`],
     ['list of headers', `GET /v2/ HTTP/1.1\r\nHost: a\r\n${'X-More: a\r\n'.repeat(10_000)}\r\n`],
   ])('is refused when its %s does not end', async (_, text) => {
-    const [answer] = parseAnswers(await send(Buffer.from(text)), ['GET']);
-    expect(answer?.status).toBe(431);
-    expectErrorBody(answer?.body ?? '');
+    const [response] = parseResponses(await send(Buffer.from(text)), ['GET']);
+    expect(response?.status).toBe(431);
+    expectErrorBody(response?.body ?? '');
   });
 
   it('is refused without a Host', async () => {
-    const [answer] = parseAnswers(await send(Buffer.from('GET /v2/ HTTP/1.1\r\nConnection: close\r\n\r\n')), ['GET']);
-    expect(answer?.status).toBe(400);
-    expect(answer?.body).toContain('Host');
-    const [old] = parseAnswers(await send(Buffer.from('GET /v2/ HTTP/1.0\r\n\r\n')), ['GET']);
+    const [response] = parseResponses(await send(Buffer.from('GET /v2/ HTTP/1.1\r\nConnection: close\r\n\r\n')), [
+      'GET',
+    ]);
+    expect(response?.status).toBe(400);
+    expect(response?.body).toContain('Host');
+    const [old] = parseResponses(await send(Buffer.from('GET /v2/ HTTP/1.0\r\n\r\n')), ['GET']);
     expect(old?.status).toBe(200);
   });
 
@@ -144,8 +146,8 @@ describe('a malformed request', () => {
 });
 
 it('the registry still works afterwards', async () => {
-  const answer = await ask(`${scene.layover.url}/v2/team/app/manifests/1`);
-  expect([answer.status, answer.body.equals(app.bytes)]).toEqual([200, true]);
+  const response = await ask(`${scene.layover.url}/v2/team/app/manifests/1`);
+  expect([response.status, response.body.equals(app.bytes)]).toEqual([200, true]);
   expect(scene.layover.output).not.toContain('a fault of ours');
   expect(trapped).toBe(0);
 });

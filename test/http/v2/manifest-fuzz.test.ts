@@ -52,7 +52,7 @@ const manifest = fc.record(
   },
   { requiredKeys: [] },
 );
-/** From what could be taken to what is hardly a manifest at all. */
+/** From nearly valid manifests to arbitrary JSON. */
 const body = fc.oneof(
   manifest.map((value) => Buffer.from(JSON.stringify(value) ?? '')),
   fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value))),
@@ -78,15 +78,15 @@ describe('any bytes pushed as a manifest', () => {
     await fc.assert(
       fc.asyncProperty(body, contentType, fc.boolean(), async (bytes, type, byDigest) => {
         const digest = digestOf(bytes);
-        const answer = await repository.put({ bytes, ...(type && { mediaType: type }) }, byDigest ? digest : 'fuzz');
-        if (answer.status === 201) {
+        const response = await repository.put({ bytes, ...(type && { mediaType: type }) }, byDigest ? digest : 'fuzz');
+        if (response.status === 201) {
           expect((await repository.get(`manifests/${digest}`)).body).toBe(bytes.toString());
           expect((await repository.delete(`manifests/${digest}`)).status).toBe(202);
           before = await filesOf();
           return;
         }
-        const [status, ...codes] = errorsOf(answer);
-        expect(status, answer.body).toBe(400);
+        const [status, ...codes] = errorsOf(response);
+        expect(status, response.body).toBe(400);
         expect(codes.flat()[0]).toMatch(/^MANIFEST_(?:INVALID|BLOB_UNKNOWN)$/);
         expect(await filesOf()).toEqual(before);
       }),

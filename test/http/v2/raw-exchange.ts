@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 
-export interface RawAnswer {
+export interface RawResponse {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
@@ -10,11 +10,11 @@ export interface RawAnswer {
 const SILENCE_MS = 50;
 
 export interface ExchangeBytesOptions {
-  /** The bytes may not be a whole request, so the server may wait for more. An answer that takes longer is lost then. */
+  /** The bytes may be an incomplete request, for which the server waits. A later response is lost. */
   readonly endAfterSilence?: boolean;
 }
 
-/** Sends these bytes on a connection of its own. @returns all that came back until the server closed it */
+/** Sends bytes on a new connection. @returns all bytes received until the server closed it */
 export function exchangeBytes(
   port: number,
   bytes: Buffer,
@@ -34,11 +34,11 @@ export function exchangeBytes(
 /**
  * Takes apart what a server sent, strictly: nothing may be left over.
  *
- * @param methods of the requests, in order: an answer to HEAD has no body
+ * @param methods of the requests, in order: a response to HEAD has no body
  * @throws {Error} when it is not HTTP
  */
-export function parseAnswers(bytes: Buffer, methods: readonly string[]): RawAnswer[] {
-  const answers: RawAnswer[] = [];
+export function parseResponses(bytes: Buffer, methods: readonly string[]): RawResponse[] {
+  const responses: RawResponse[] = [];
   let rest = bytes.toString('latin1');
   while (rest !== '') {
     const [head, status = '', fields = ''] =
@@ -52,25 +52,25 @@ export function parseAnswers(bytes: Buffer, methods: readonly string[]): RawAnsw
     );
     rest = rest.slice(head.length);
     if (status === '100') continue;
-    const length = bodyLength({ status: Number(status), headers, method: methods[answers.length], rest });
+    const length = bodyLength({ status: Number(status), headers, method: methods[responses.length], rest });
     if (rest.length < length) throw new Error(`${length} bytes of body announced, ${rest.length} sent`);
-    answers.push({ status: Number(status), headers, body: rest.slice(0, length) });
+    responses.push({ status: Number(status), headers, body: rest.slice(0, length) });
     rest = rest.slice(length);
   }
-  return answers;
+  return responses;
 }
 
-function bodyLength(answer: {
+function bodyLength(response: {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly method: string | undefined;
   readonly rest: string;
 }): number {
-  const { status, headers, method, rest } = answer;
+  const { status, headers, method, rest } = response;
   // Who can not read a request can not know that it was a HEAD either.
   const unread = headers.get('connection') === 'close' && (status === 400 || status === 431 || status === 408);
   if (status === 204 || status === 304 || (method === 'HEAD' && !(unread && rest !== ''))) return 0;
   const length = headers.get('content-length');
-  if (length === undefined || !/^\d+$/.test(length)) throw new Error(`an answer ${status} without Content-Length`);
+  if (length === undefined || !/^\d+$/.test(length)) throw new Error(`a response ${status} without Content-Length`);
   return Number(length);
 }

@@ -36,9 +36,9 @@ describe('a blob', () => {
       'cache-control': 'max-age=31536000',
     };
     for (const digest of [content.digest, encodeURIComponent(content.digest), `${content.digest}/`]) {
-      const answer = await ask(blobUrl(digest));
-      expect(answer).toMatchObject({ status: 200, headers });
-      expect(answer.body.equals(bytesOf(content))).toBe(true);
+      const response = await ask(blobUrl(digest));
+      expect(response).toMatchObject({ status: 200, headers });
+      expect(response.body.equals(bytesOf(content))).toBe(true);
       const head = await ask(blobUrl(digest), { method: 'HEAD' });
       expect(head).toMatchObject({ status: 200, headers, body: Buffer.alloc(0) });
     }
@@ -65,9 +65,9 @@ describe('a blob', () => {
   });
 
   it('on disk comes in part', async () => {
-    const answer = await ask(blobUrl(large.digest), { headers: { range: 'bytes=65530-200000' } });
-    expect(answer.status).toBe(206);
-    expect(answer.body.equals(Buffer.concat([...large.read(65_530, 200_001)]))).toBe(true);
+    const response = await ask(blobUrl(large.digest), { headers: { range: 'bytes=65530-200000' } });
+    expect(response.status).toBe(206);
+    expect(response.body.equals(Buffer.concat([...large.read(65_530, 200_001)]))).toBe(true);
   });
 
   it.each([
@@ -92,11 +92,11 @@ describe('a blob', () => {
       ],
     ],
   ] as const)('that is %s comes in several parts, in the order asked for', async (_, content, range, expected) => {
-    const answer = await ask(blobUrl(content.digest), { headers: { range } });
-    expect(answer.status).toBe(206);
-    expect(answer.headers).not.toHaveProperty('content-range');
-    expect(answer.headers['content-length']).toBe(String(answer.body.length));
-    const parts = readParts(answer);
+    const response = await ask(blobUrl(content.digest), { headers: { range } });
+    expect(response.status).toBe(206);
+    expect(response.headers).not.toHaveProperty('content-range');
+    expect(response.headers['content-length']).toBe(String(response.body.length));
+    const parts = readParts(response);
     expect(parts.map(({ contentType }) => contentType)).toEqual(expected.map(() => 'application/octet-stream'));
     expect(parts.map(({ contentRange }) => contentRange)).toEqual(
       expected.map(([start, end]) => `bytes ${start}-${end - 1}/${content.size}`),
@@ -108,32 +108,32 @@ describe('a blob', () => {
 
   it('comes in as many parts as clients of zstd:chunked layers request', async () => {
     const wanted = Array.from({ length: 1024 }, (_, i) => `${100_000 + i * 100}-${100_000 + i * 100 + 9}`);
-    const answer = await ask(blobUrl(large.digest), { headers: { range: `bytes=${wanted.join(',')}` } });
-    expect(answer.status).toBe(206);
-    expect(Buffer.concat(readParts(answer).map(({ body }) => body)).length).toBe(10 * 1024);
+    const response = await ask(blobUrl(large.digest), { headers: { range: `bytes=${wanted.join(',')}` } });
+    expect(response.status).toBe(206);
+    expect(Buffer.concat(readParts(response).map(({ body }) => body)).length).toBe(10 * 1024);
   });
 
   it.each([
     ['more ranges than podman ever sends', Array.from({ length: 1025 }, (_, i) => `${i * 100}-${i * 100 + 9}`)],
     ['three ranges that overlap', ['0-9', '5-14', '7-20']],
   ])('that is %s comes complete, once', async (_, wanted) => {
-    const answer = await ask(blobUrl(large.digest), { headers: { range: `bytes=${wanted.join(',')}` } });
-    expect([answer.status, answer.body.length, digestOf(answer.body)]).toEqual([200, large.size, large.digest]);
-    expect(answer.headers).not.toHaveProperty('content-range');
+    const response = await ask(blobUrl(large.digest), { headers: { range: `bytes=${wanted.join(',')}` } });
+    expect([response.status, response.body.length, digestOf(response.body)]).toEqual([200, large.size, large.digest]);
+    expect(response.headers).not.toHaveProperty('content-range');
   });
 
   it.each(['bytes=10-', 'bytes=90-99', 'bytes=-0', 'bytes=5-2', 'bytes=x', 'bytes=0-1=2'])(
     'has no such part: %s',
     async (range) => {
-      const answer = await ask(blobUrl(small.digest), { headers: { range } });
-      expect(errorOf(answer)).toEqual([416, 'RANGE_INVALID']);
-      expect(answer.headers['content-range']).toBe('bytes */10');
+      const response = await ask(blobUrl(small.digest), { headers: { range } });
+      expect(errorOf(response)).toEqual([416, 'RANGE_INVALID']);
+      expect(response.headers['content-range']).toBe('bytes */10');
     },
   );
 
   it.each(['items=0-1', 'bytes=0-,0-,0-'])('comes complete for %s', async (range) => {
-    const answer = await ask(blobUrl(small.digest), { headers: { range } });
-    expect([answer.status, answer.body.toString()]).toEqual([200, '0123456789']);
+    const response = await ask(blobUrl(small.digest), { headers: { range } });
+    expect([response.status, response.body.toString()]).toEqual([200, '0123456789']);
   });
 
   it('that is empty comes complete for any range', async () => {
@@ -146,8 +146,8 @@ describe('a blob', () => {
     [`"${unknown}"`, 200],
     ['Sat, 29 Oct 1994 19:43:31 GMT', 200],
   ])('with If-Range: %s gets %i', async (ifRange, status) => {
-    const answer = await ask(blobUrl(small.digest), { headers: { range: 'bytes=2-3', 'if-range': ifRange } });
-    expect([answer.status, answer.body.toString()]).toEqual([status, status === 206 ? '23' : '0123456789']);
+    const response = await ask(blobUrl(small.digest), { headers: { range: 'bytes=2-3', 'if-range': ifRange } });
+    expect([response.status, response.body.toString()]).toEqual([status, status === 206 ? '23' : '0123456789']);
   });
 
   it('has no parts for HEAD: RFC 9110, section 14.2', async () => {
@@ -157,14 +157,14 @@ describe('a blob', () => {
 
   it.each(['GET', 'HEAD'])('is not sent again to a client that has it, by %s, even for a range', async (method) => {
     const headers = { 'if-none-match': `"${small.digest}"`, range: 'bytes=50-60' };
-    const answer = await ask(blobUrl(small.digest), { method, headers });
-    expect(answer).toMatchObject({ status: 304, body: Buffer.alloc(0) });
-    expect(answer.headers).toMatchObject({ etag: `"${small.digest}"`, 'cache-control': 'max-age=31536000' });
+    const response = await ask(blobUrl(small.digest), { method, headers });
+    expect(response).toMatchObject({ status: 304, body: Buffer.alloc(0) });
+    expect(response.headers).toMatchObject({ etag: `"${small.digest}"`, 'cache-control': 'max-age=31536000' });
   });
 
   it.each(['GET', 'HEAD'])('is refused by %s to a client whose If-Match names another one', async (method) => {
-    const answer = await ask(blobUrl(small.digest), { method, headers: { 'if-match': `"${unknown}"` } });
-    expect(answer.status).toBe(412);
+    const response = await ask(blobUrl(small.digest), { method, headers: { 'if-match': `"${unknown}"` } });
+    expect(response.status).toBe(412);
   });
 
   it('of another repository is unknown', async () => {

@@ -31,9 +31,9 @@ describe('a request that is wrong', () => {
     ['/v2/team/app', 404, 'UNSUPPORTED'],
     ['/v2/_search', 404, 'UNSUPPORTED'],
   ])('gets an error of the spec: %s', async (path, status, code) => {
-    const answer = await ask(`${scene.layover.url}${path}`);
-    expect(errorOf(answer)).toEqual([status, code]);
-    expect(answer.headers).toMatchObject({
+    const response = await ask(`${scene.layover.url}${path}`);
+    expect(errorOf(response)).toEqual([status, code]);
+    expect(response.headers).toMatchObject({
       'content-type': 'application/json',
       'docker-distribution-api-version': 'registry/2.0',
     });
@@ -51,9 +51,9 @@ describe('a request that is wrong', () => {
     ['POST', ''],
     ['PROPFIND', 'many/tags/list'],
   ])('%s %s is not allowed, and the response lists allowed methods', async (method, path) => {
-    const answer = await ask(`${v2}/${path}`, { method });
-    expect(errorOf(answer)).toEqual([405, 'UNSUPPORTED']);
-    expect(answer.headers.allow).toBe('GET, HEAD, OPTIONS');
+    const response = await ask(`${v2}/${path}`, { method });
+    expect(errorOf(response)).toEqual([405, 'UNSUPPORTED']);
+    expect(response.headers.allow).toBe('GET, HEAD, OPTIONS');
   });
 });
 
@@ -74,18 +74,18 @@ describe('a registry that is read-only', () => {
     ['PUT', `team/app/blobs/uploads/1?digest=${small.digest}`],
     ['GET', `team/app/blobs/uploads/1`],
   ])('refuses %s %s, and lists the allowed methods', async (method, path) => {
-    const answer = await ask(`${readOnly.layover.url}/v2/${path}`, { method });
-    expect(errorOf(answer)).toEqual([405, 'UNSUPPORTED']);
-    expect(answer.headers.allow).toBe('GET, HEAD, OPTIONS');
+    const response = await ask(`${readOnly.layover.url}/v2/${path}`, { method });
+    expect(errorOf(response)).toEqual([405, 'UNSUPPORTED']);
+    expect(response.headers.allow).toBe('GET, HEAD, OPTIONS');
   });
 });
 
 it.each(['', 'team/app/manifests/1', 'many/tags/list'])(
   'OPTIONS of "%s" says which methods there are',
   async (path) => {
-    const answer = await ask(`${v2}/${path}`, { method: 'OPTIONS' });
-    expect(answer).toMatchObject({ status: 200, body: Buffer.alloc(0) });
-    expect(answer.headers.allow).toMatch(/^GET, HEAD, OPTIONS/);
+    const response = await ask(`${v2}/${path}`, { method: 'OPTIONS' });
+    expect(response).toMatchObject({ status: 200, body: Buffer.alloc(0) });
+    expect(response.headers.allow).toMatch(/^GET, HEAD, OPTIONS/);
   },
 );
 

@@ -29,10 +29,10 @@ afterAll(() => scene[Symbol.asyncDispose]());
 async function pages(path: string): Promise<unknown[]> {
   const found: unknown[] = [];
   for (let next: string | undefined = path; next !== undefined; ) {
-    const answer = await ask(`${scene.layover.url}${next}`);
-    expect(answer.status).toBe(200);
-    found.push(json(answer));
-    const { link } = answer.headers;
+    const response = await ask(`${scene.layover.url}${next}`);
+    expect(response.status).toBe(200);
+    found.push(json(response));
+    const { link } = response.headers;
     next = link === undefined ? undefined : /^<(\/[^>]+)>; rel="next"$/.exec(String(link))?.[1];
     if (link !== undefined) expect(next).toMatch(/[?&]ns=registry\.example(&|$)/);
   }
@@ -41,9 +41,9 @@ async function pages(path: string): Promise<unknown[]> {
 
 describe('the tags of a repository', () => {
   it('come all at once, in order', async () => {
-    const answer = await ask(`${v2}/many/tags/list`);
-    expect(json(answer)).toEqual({ name: 'many', tags: TAGS });
-    expect(answer.headers).not.toHaveProperty('link');
+    const response = await ask(`${v2}/many/tags/list`);
+    expect(json(response)).toEqual({ name: 'many', tags: TAGS });
+    expect(response.headers).not.toHaveProperty('link');
   });
 
   it('come in pages that lead to each other and keep the ns parameter', async () => {
@@ -131,25 +131,25 @@ describe('the referrers of a manifest', () => {
   ].sort((a, b) => (a.digest < b.digest ? -1 : 1));
 
   it('come as an index', async () => {
-    const answer = await ask(`${v2}/team/app/referrers/${app.digest}`);
-    expect(answer.headers['content-type']).toBe(INDEX);
-    expect(answer.headers).not.toHaveProperty('oci-filters-applied');
-    expect(json(answer)).toEqual({ schemaVersion: 2, mediaType: INDEX, manifests: all });
+    const response = await ask(`${v2}/team/app/referrers/${app.digest}`);
+    expect(response.headers['content-type']).toBe(INDEX);
+    expect(response.headers).not.toHaveProperty('oci-filters-applied');
+    expect(json(response)).toEqual({ schemaVersion: 2, mediaType: INDEX, manifests: all });
   });
 
   it('come of one type only, when it is requested', async () => {
     const [artifactType] = ['application/vnd.example.sbom'];
     const url = `${v2}/team/app/referrers/${app.digest}?artifactType=${encodeURIComponent(artifactType)}`;
-    const answer = await ask(url);
-    expect(answer.headers['oci-filters-applied']).toBe('artifactType');
-    expect(json(answer)).toMatchObject({ manifests: [listed(sbom, artifactType)] });
+    const response = await ask(url);
+    expect(response.headers['oci-filters-applied']).toBe('artifactType');
+    expect(json(response)).toMatchObject({ manifests: [listed(sbom, artifactType)] });
   });
 
   it.each([`team/app/referrers/${docker.digest}`, `team/app/referrers/${unknown}`, `nobody/referrers/${app.digest}`])(
     'are an empty index where there are none: %s',
     async (path) => {
-      const answer = await ask(`${v2}/${path}`);
-      expect([answer.status, json(answer)]).toEqual([200, { schemaVersion: 2, mediaType: INDEX, manifests: [] }]);
+      const response = await ask(`${v2}/${path}`);
+      expect([response.status, json(response)]).toEqual([200, { schemaVersion: 2, mediaType: INDEX, manifests: [] }]);
     },
   );
 

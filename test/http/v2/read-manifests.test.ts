@@ -27,9 +27,9 @@ function manifestHeaders({ digest, mediaType, bytes }: Manifest) {
 
 describe('the root of the API', () => {
   it.each(['/', ''])('responds at /v2%s', async (slash) => {
-    const answer = await ask(`${v2}${slash}`);
-    expect(answer).toMatchObject({ status: 200, body: Buffer.from('{}') });
-    expect(answer.headers).toMatchObject({
+    const response = await ask(`${v2}${slash}`);
+    expect(response).toMatchObject({ status: 200, body: Buffer.from('{}') });
+    expect(response.headers).toMatchObject({
       'docker-distribution-api-version': 'registry/2.0',
       'content-type': 'application/json',
       'content-length': '2',
@@ -69,9 +69,9 @@ describe('a manifest', () => {
   it.each([undefined, '*/*', docker.mediaType, 'text/html', ''])('is not hidden from Accept: %s', async (accept) => {
     const headers = accept === undefined ? {} : { accept };
     for (const [tag, { mediaType, bytes }] of Object.entries({ 1: app, multi: index, docker })) {
-      const answer = await ask(`${v2}/team/app/manifests/${tag}`, { headers });
-      expect([answer.status, answer.headers['content-type']]).toEqual([200, mediaType]);
-      expect(answer.body).toEqual(bytes);
+      const response = await ask(`${v2}/team/app/manifests/${tag}`, { headers });
+      expect([response.status, response.headers['content-type']]).toEqual([200, mediaType]);
+      expect(response.body).toEqual(bytes);
     }
   });
 
@@ -79,16 +79,16 @@ describe('a manifest', () => {
     'is not sent again to a client that has it: %s',
     async (tag) => {
       for (const method of ['GET', 'HEAD']) {
-        const answer = await ask(`${v2}/team/app/manifests/1`, { method, headers: { 'if-none-match': tag } });
-        expect(answer).toMatchObject({ status: 304, body: Buffer.alloc(0) });
-        expect(answer.headers.etag).toBe(`"${app.digest}"`);
+        const response = await ask(`${v2}/team/app/manifests/1`, { method, headers: { 'if-none-match': tag } });
+        expect(response).toMatchObject({ status: 304, body: Buffer.alloc(0) });
+        expect(response.headers.etag).toBe(`"${app.digest}"`);
       }
     },
   );
 
   it('is sent to a client that has another one', async () => {
-    const answer = await ask(`${v2}/team/app/manifests/1`, { headers: { 'if-none-match': `"${docker.digest}"` } });
-    expect(answer.status).toBe(200);
+    const response = await ask(`${v2}/team/app/manifests/1`, { headers: { 'if-none-match': `"${docker.digest}"` } });
+    expect(response.status).toBe(200);
   });
 
   it.each([`"${unknown}"`, unknown, '*'])('that does not exist is never "not modified": %s', async (tag) => {
@@ -104,9 +104,9 @@ describe('a manifest', () => {
   });
 
   it('of another repository is unknown', async () => {
-    const answer = await ask(`${v2}/many/manifests/${app.digest}`);
-    expect(errorOf(answer)).toEqual([404, 'MANIFEST_UNKNOWN']);
-    expect(answer.headers['content-type']).toBe('application/json');
+    const response = await ask(`${v2}/many/manifests/${app.digest}`);
+    expect(errorOf(response)).toEqual([404, 'MANIFEST_UNKNOWN']);
+    expect(response.headers['content-type']).toBe('application/json');
   });
 
   it('that is unknown has a length but no body for HEAD', async () => {

@@ -35,7 +35,7 @@ for (const tag of TAGS) images.addImage('many', tag);
 /** A digest of nothing that is there. */
 export const unknown = digestOf(Buffer.from('nobody has this'));
 
-/** Layover over a directory with all of this; a plain registry, unless the configuration says otherwise. */
+/** Layover over a directory with all of this; a plain registry, unless configured otherwise. */
 export async function startReadScene(config: ConfigObject = {}, { ownProcess = false } = {}) {
   const directory = await temporaryDirectory();
   const dataDirectory = join(directory.path, 'data');

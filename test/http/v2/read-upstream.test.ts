@@ -36,9 +36,9 @@ const listed = ({ digest, mediaType, bytes }: Manifest) => ({ digest, mediaType,
 describe('the tags of an upstream', () => {
   it('come in order, under the requested name', async () => {
     for (const name of ['app', 'library/app', 'docker.io/app']) {
-      const answer = await ask(`${v2}/${name}/tags/list`);
-      expect(json(answer)).toEqual({ name, tags: ['1.0', '2.0', 'B', 'a', 'b'] });
-      expect(answer.headers).toMatchObject({ 'oci-namespace': 'docker.io', 'x-cache': 'BYPASS' });
+      const response = await ask(`${v2}/${name}/tags/list`);
+      expect(json(response)).toEqual({ name, tags: ['1.0', '2.0', 'B', 'a', 'b'] });
+      expect(response.headers).toMatchObject({ 'oci-namespace': 'docker.io', 'x-cache': 'BYPASS' });
     }
   });
 
@@ -79,8 +79,8 @@ describe('the tags of an upstream', () => {
   it('are the cached ones while the upstream fails', async () => {
     expect((await ask(`${v2}/app/manifests/1.0`)).status).toBe(200);
     hub.faults.fail('tags', { status: 400, body: 'no' });
-    const answer = await ask(`${v2}/app/tags/list`);
-    expect([json(answer), answer.headers['x-cache']]).toEqual([{ name: 'app', tags: ['1.0'] }, 'STALE']);
+    const response = await ask(`${v2}/app/tags/list`);
+    expect([json(response), response.headers['x-cache']]).toEqual([{ name: 'app', tags: ['1.0'] }, 'STALE']);
   });
 });
 
@@ -88,9 +88,9 @@ describe('the referrers of an upstream', () => {
   const url = () => `${v2}/app/referrers/${app.digest}`;
 
   it('come as an index', async () => {
-    const answer = await ask(url());
-    expect(answer.headers).toMatchObject({ 'content-type': INDEX, 'oci-namespace': 'docker.io' });
-    expect(json(answer)).toMatchObject({ schemaVersion: 2, mediaType: INDEX, manifests: [listed(signature)] });
+    const response = await ask(url());
+    expect(response.headers).toMatchObject({ 'content-type': INDEX, 'oci-namespace': 'docker.io' });
+    expect(json(response)).toMatchObject({ schemaVersion: 2, mediaType: INDEX, manifests: [listed(signature)] });
   });
 
   it('come of one type only, when it is requested', async () => {
@@ -100,8 +100,8 @@ describe('the referrers of an upstream', () => {
   });
 
   it('are an empty index when there are none', async () => {
-    const answer = await ask(`${v2}/app/referrers/${signature.digest}`);
-    expect([answer.status, json(answer)]).toEqual([200, { schemaVersion: 2, mediaType: INDEX, manifests: [] }]);
+    const response = await ask(`${v2}/app/referrers/${signature.digest}`);
+    expect([response.status, json(response)]).toEqual([200, { schemaVersion: 2, mediaType: INDEX, manifests: [] }]);
   });
 
   it('include the cached ones, also when the upstream returns none', async () => {
@@ -123,16 +123,16 @@ describe('a host that is not configured', () => {
         'app/tags/list',
         `app/referrers/${app.digest}`,
       ]) {
-        const answer = await ask(`${v2}/${path}?ns=${encodeURIComponent(ns)}`);
-        expect(errorOf(answer)).toEqual([404, 'NAME_UNKNOWN']);
+        const response = await ask(`${v2}/${path}?ns=${encodeURIComponent(ns)}`);
+        expect(errorOf(response)).toEqual([404, 'NAME_UNKNOWN']);
       }
       expect(hub.requests.all).toEqual([]);
     },
   );
 
   it.each(['DOCKER.IO', 'index.docker.io', 'registry-1.docker.io'])('is not %s, which is another name', async (ns) => {
-    const answer = await ask(`${v2}/app/manifests/1.0?ns=${ns}`);
-    expect([answer.status, answer.headers['oci-namespace']]).toEqual([200, 'docker.io']);
+    const response = await ask(`${v2}/app/manifests/1.0?ns=${ns}`);
+    expect([response.status, response.headers['oci-namespace']]).toEqual([200, 'docker.io']);
   });
 });
 

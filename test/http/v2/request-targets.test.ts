@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cleanTarget } from '../../../src/http/v2/request-target.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { htpasswdOf } from '../../auth/htpasswd-file.ts';
-import { exchangeBytes, parseAnswers } from './raw-exchange.ts';
+import { exchangeBytes, parseResponses } from './raw-exchange.ts';
 import { app, type ReadScene, startReadScene } from './read-scene.ts';
 
 let scene: ReadScene;
@@ -19,8 +19,8 @@ afterAll(() => scene?.[Symbol.asyncDispose]());
 
 async function send(path: string, method = 'GET', body?: string | Buffer, to: ReadScene = scene) {
   const asking = request({ port: to.layover.port, host: '127.0.0.1', path, method, agent: false }).end(body);
-  const [answer] = (await once(asking, 'response')) as [IncomingMessage];
-  return { status: answer.statusCode, location: answer.headers.location, text: await text(answer) };
+  const [response] = (await once(asking, 'response')) as [IncomingMessage];
+  return { status: response.statusCode, location: response.headers.location, text: await text(response) };
 }
 
 describe('double slashes', () => {
@@ -61,8 +61,8 @@ describe('double slashes', () => {
 
   it('end the connection of a long unread body after the redirect', async () => {
     const head = 'PUT /v2//a/manifests/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n';
-    const [answer] = parseAnswers(await exchangeBytes(scene.layover.port, Buffer.from(`${head}x`)), ['PUT']);
-    expect([answer?.status, answer?.headers.get('location'), answer?.headers.get('connection')]).toEqual([
+    const [response] = parseResponses(await exchangeBytes(scene.layover.port, Buffer.from(`${head}x`)), ['PUT']);
+    expect([response?.status, response?.headers.get('location'), response?.headers.get('connection')]).toEqual([
       308,
       '/v2/a/manifests/1',
       'close',
