@@ -199,6 +199,12 @@ export class PulledManifests {
   }
 
   async #resolveTag(repository: PulledRepository, tag: string, usable: TagEntry | undefined): Promise<Resolved> {
+    // A request that ended while this one read the storage has confirmed the tag.
+    const confirmed = this.#options.tags.inMemory(repository.stored, tag);
+    if (confirmed && this.#freshness(tag, confirmed) === 'fresh') {
+      const isStored = await this.#isStored(repository, confirmed.digest);
+      return { entry: confirmed, outcome: isStored ? 'HIT' : 'MISS', isFromUpstream: false };
+    }
     try {
       return await this.#fetchTag(repository, tag, usable && { deadlineMs: REVALIDATION_BUDGET_MS });
     } catch (err) {
@@ -250,7 +256,10 @@ export class PulledManifests {
   }
 
   async #fetchAndKeep(repository: PulledRepository, digest: Digest): Promise<Manifest> {
-    const { upstream, tags } = this.#options;
+    const { upstream, content, tags } = this.#options;
+    // A fetch that ended while this request read the storage has kept it.
+    const kept = content.manifestInMemory(repository.stored, digest);
+    if (kept) return kept;
     try {
       const fetched = await upstream.fetchManifest(repository.remote, { kind: 'digest', digest });
       const described = this.#described.get(`${repository.stored}@${digest}`);

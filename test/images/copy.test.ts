@@ -163,7 +163,7 @@ describe('layouts and archives', () => {
       expect((await entriesOf('saved'))[0]?.annotations).toMatchObject({ 'org.opencontainers.image.ref.name': 'v1' });
       await copy(`docker://${to}/saved:1`, 'dir:saved-again');
       const other = await image(['copy', '-q', 'docker-archive:saved.tar:other:v1', 'oci:saved']);
-      expect(other.stderr).toContain('no other:v1, there is docker.io/team/single:v1');
+      expect(other.stderr).toContain('no other:v1; there is docker.io/team/single:v1');
     },
   );
 

@@ -35,7 +35,7 @@ async function takeSpace(directory: string, leave: number): Promise<() => Promis
 describe.skipIf(!mountable)('a disk that is full', () => {
   it('does not interrupt the pulls it fills up under, and keeps nothing of them', async () => {
     await using disk = await smallDisk('20m');
-    await using layover = await startCache(hub(), { dataDirectory: disk.path });
+    await using layover = await startCache(hub(), { ownProcess: true, dataDirectory: disk.path });
     const url = `${layover.url}/v2/${NAME}/blobs`;
     expect(await pull(`${url}/${small.digest}`)).toMatchObject({ complete: true });
     await expectStored(layover, [small.digest]);
@@ -60,7 +60,7 @@ describe.skipIf(!mountable)('a disk that is full', () => {
 
   it('to the last byte passes manifests and blobs through, also after a restart', async () => {
     await using disk = await smallDisk('20m');
-    await using layover = await startCache(hub(), { dataDirectory: disk.path });
+    await using layover = await startCache(hub(), { ownProcess: true, dataDirectory: disk.path });
     const giveBack = await takeSpace(disk.path, 0);
     const pullAll = async () => {
       for (const reference of ['1', image.digest]) {

@@ -1,3 +1,6 @@
+import { setImmediate as turn } from 'node:timers/promises';
+
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
@@ -25,6 +28,22 @@ describe('a manifest', () => {
     expect(new Set(found.map(({ content }) => content.digest))).toEqual(new Set([first.digest]));
     expect([scene.upstream.count('resolveManifest'), scene.upstream.count('fetchManifest')]).toEqual([1, 1]);
     expect(await scene.store.tags.find(app.stored, 'latest')).toMatchObject({ digest: first.digest });
+  });
+
+  it('is fetched once, at whatever moments clients come', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(40), { minLength: 2, maxLength: 12 }), async (moments) => {
+        await using scene = await startPulling();
+        scene.upstream.addManifest(first, 'latest');
+        const pulls = moments.map(async (turns) => {
+          for (let i = 0; i < turns; i++) await turn();
+          return scene.manifests.get(app, latest);
+        });
+        for (const { content } of await Promise.all(pulls)) expect(content.digest).toBe(first.digest);
+        expect([scene.upstream.count('resolveManifest'), scene.upstream.count('fetchManifest')]).toEqual([1, 1]);
+      }),
+      { numRuns: 40 },
+    );
   });
 
   it('is served from memory while its tag is fresh', async () => {
