@@ -11,7 +11,6 @@ import type { Registry } from '../registry/registry.ts';
 import { closeOnFailure, type CloseStack } from '../service/close-stack.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { createFilesystemDriver } from '../storage/filesystem/filesystem.ts';
-import { BufferPool } from '../stream/buffer-pool.ts';
 import { cacheUpstream, type UpstreamCacheOptions } from './cache-upstream.ts';
 import { createRoutedHandler, type Handler, type HandlerOptions } from './http.ts';
 import { type ContentOptions, type FillOptions, openContent, type OpenContent, openFills } from './open-content.ts';
@@ -76,7 +75,7 @@ async function open(options: LayoverOptions, opened: CloseStack): Promise<Layove
 
 async function openStorage(storage: string | StorageDriver, opened: CloseStack): Promise<StorageDriver> {
   if (typeof storage !== 'string') return storage;
-  return opened.use(await createFilesystemDriver({ rootDirectory: storage, buffers: new BufferPool() }));
+  return opened.use(await createFilesystemDriver({ rootDirectory: storage }));
 }
 
 interface RouteParts extends FillOptions {

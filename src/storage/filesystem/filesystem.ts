@@ -15,7 +15,7 @@ import {
 } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
-import type { BufferPool } from '../../stream/buffer-pool.ts';
+import { BufferPool } from '../../stream/buffer-pool.ts';
 import type { ByteSource } from '../../stream/byte-source.ts';
 import { FileSource } from '../../stream/file-source.ts';
 import {
@@ -45,8 +45,8 @@ const PARTS = ['docker/registry/v2/repositories', 'docker/registry/v2/blobs'];
 export interface FilesystemDriverOptions {
   /** Created when missing. */
   readonly rootDirectory: string;
-  /** Memory for reads. */
-  readonly buffers: BufferPool;
+  /** Memory for reads, which several users can share. @default a separate pool */
+  readonly buffers?: BufferPool;
   readonly log?: StorageLog | undefined;
 }
 
@@ -75,7 +75,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   });
   return new FilesystemDriver({
     rootDirectory,
-    buffers: options.buffers,
+    buffers: options.buffers ?? new BufferPool(),
     log: options.log,
     files,
     spoolDirectory: writable ? spoolDirectory : undefined,

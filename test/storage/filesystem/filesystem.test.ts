@@ -35,6 +35,14 @@ describe('files of the filesystem driver', () => {
     expect(await readFile(join(made.root, 'a/b'), 'utf8')).toBe('x');
   });
 
+  it('are readable without a buffer pool of the caller', async () => {
+    await using directory = await temporaryDirectory();
+    const driver = await createFilesystemDriver({ rootDirectory: directory.path });
+    await driver.writeSmall('/f', Buffer.from('x'));
+    expect(String(await readAll(await driver.open('/f')))).toBe('x');
+    await driver.close();
+  });
+
   it('leave no temporary files, whether the write succeeds or not', async () => {
     await using made = await createDriver();
     await made.driver.writeSmall('/a/b', Buffer.from('x'));
