@@ -7,9 +7,10 @@ import { RegistryError } from 'layover/oci';
 const [from, to] = process.argv.slice(2).map((text) => {
   const slash = text.indexOf('/');
   const host = text.slice(0, slash);
-  const credentials = [{ kind: 'dockerconfig', path: `${process.env.HOME}/.docker/config.json` }];
+  const path = `${process.env.HOME}/.docker/config.json`;
   const plainHttp = /^(localhost|127\.0\.0\.1):/.test(host);
-  return { registry: connect(host, { credentials, plainHttp, env: process.env }), name: text.slice(slash + 1) };
+  const registry = connect(host, { credentials: [{ kind: 'dockerconfig', path }], plainHttp, env: process.env });
+  return { registry, name: text.slice(slash + 1) };
 });
 try {
   const { root, blobs } = await copyImage(from, to, {

@@ -19,7 +19,8 @@ app.get('/repositories', async (req, res) => {
 });
 
 const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => {
-  console.log(`listening on http://127.0.0.1:${server.address().port}`);
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  console.log(`listening on http://127.0.0.1:${port}`);
 });
 process.once('SIGTERM', () => {
   server.close(async () => {

@@ -21,7 +21,8 @@ const server = createServer((req, res) => {
   if (!handler(req, res)) res.writeHead(404).end();
 });
 server.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => {
-  console.log(`listening on http://127.0.0.1:${server.address().port}`);
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  console.log(`listening on http://127.0.0.1:${port}`);
 });
 process.once('SIGTERM', () => {
   server.close(async () => {

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { startDockerRegistryOn } from '../support/docker-registry.ts';
@@ -114,6 +115,24 @@ describe.each(NODES)('on Node.js %s', (version) => {
     });
     expect(upstreamName.status).toBe(405);
     expect(await app.program.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  it('loads no package with layover/oci, and works when it is bundled', async () => {
+    const program = `import { parseDigest } from 'layover/oci';\nimport { connect } from 'layover/client';\nconsole.log(typeof parseDigest, connect('localhost:1').host);`;
+    const file = join(installed.directory, 'bundled.mjs');
+    const banner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+    await build({
+      stdin: { contents: program, resolveDir: installed.directory },
+      ...{ bundle: true, platform: 'node', format: 'esm', outfile: file, banner: { js: banner }, logLevel: 'silent' },
+    });
+    expect((await run(node, [file], { cwd: '/' })).stdout).toBe('function localhost:1\n');
+    const { metafile } = await build({
+      stdin: { contents: `export * from 'layover/oci';`, resolveDir: installed.directory },
+      ...{ bundle: true, platform: 'node', format: 'esm', write: false, metafile: true, logLevel: 'silent' },
+    });
+    const inputs = Object.keys(metafile.inputs).filter((input) => input !== '<stdin>');
+    expect(inputs.filter((input) => !input.includes('layover/dist/'))).toEqual([]);
+    expect(inputs.filter((input) => !/dist\/(?:oci|library)\//.test(input))).toEqual([]);
   });
 
   it('own-storage-driver passes the contract suite', async () => {
