@@ -148,7 +148,11 @@ const EVERYTHING: Permissions = { mayPull: () => true, maySee: undefined };
 
 function serve(
   exchange: Exchange,
-  { request, sourceHost, admit }: ParsedRequest & { readonly admit?: (route: FindTarget) => Permissions | Promise<Permissions> },
+  {
+    request,
+    sourceHost,
+    admit,
+  }: ParsedRequest & { readonly admit?: (route: FindTarget) => Permissions | Promise<Permissions> },
   options: Settings,
 ): Promise<void> {
   exchange.parsed(request.kind, repositoryOf(request), referenceOf(request));

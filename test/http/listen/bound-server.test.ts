@@ -60,6 +60,8 @@ describe("systemd's socket activation", () => {
     expect(activatedSocket({ LISTEN_PID: '7', LISTEN_FDS: '1' }, 7)).toBe(3);
     expect(activatedSocket({ LISTEN_PID: '8', LISTEN_FDS: '1' }, 7)).toBeUndefined();
     expect(activatedSocket({}, 7)).toBeUndefined();
-    expect(() => activatedSocket({ LISTEN_PID: '7', LISTEN_FDS: '2' }, 7)).toThrow('2 sockets were passed, but only one is supported');
+    expect(() => activatedSocket({ LISTEN_PID: '7', LISTEN_FDS: '2' }, 7)).toThrow(
+      '2 sockets were passed, but only one is supported',
+    );
   });
 });
