@@ -23,6 +23,7 @@ export class FileLocks {
   readonly #directory: string;
   readonly #held = new Set<string>();
   #heartbeat: NodeJS.Timeout | undefined;
+  #laterRemoval: NodeJS.Timeout | undefined;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -31,13 +32,16 @@ export class FileLocks {
   /** Creates the directory, removes the locks of processes that have ended, and starts the heartbeat. */
   async start(): Promise<void> {
     await mkdir(this.#directory, { recursive: true });
-    for (const file of await readdir(this.#directory)) await this.#removeStale(file);
+    await this.#removeAllStale();
+    // What a process left that was killed shortly before is old enough only by then.
+    this.#laterRemoval = setTimeout(() => void this.#removeAllStale().catch(() => {}), STALE_MS + HEARTBEAT_MS).unref();
     this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS).unref();
   }
 
   /** Ends the heartbeat: held locks become stale unless they are released. */
   stop(): void {
     clearInterval(this.#heartbeat);
+    clearTimeout(this.#laterRemoval);
   }
 
   /** Acquires a lock. @returns false when another process holds it */
@@ -79,19 +83,18 @@ export class FileLocks {
     return this.#create(name);
   }
 
-  async #removeStale(file: string): Promise<void> {
-    const path = join(this.#directory, file);
-    const isOld = async () => Date.now() - (await stat(path)).mtimeMs > STALE_MS;
-    const isStale = file.endsWith(DRAFT) ? await isOld().catch(() => false) : await this.#isStale(basename(file, LOCK));
-    if (isStale) await rm(path, { force: true });
+  async #removeAllStale(): Promise<void> {
+    for (const file of await readdir(this.#directory)) {
+      const path = join(this.#directory, file);
+      const isStale = file.endsWith(DRAFT) ? await isStaleDraft(path) : await this.#isStale(basename(file, LOCK));
+      if (isStale) await rm(path, { force: true });
+    }
   }
 
   /** True also for a lock that does not exist. */
   async #isStale(name: string): Promise<boolean> {
     try {
-      const info = await stat(this.#path(name));
-      if (Date.now() - info.mtimeMs > STALE_MS) return true;
-      return hasEnded(JSON.parse(await readFile(this.#path(name), 'utf8')) as ProcessIdentity);
+      return (await isOld(this.#path(name))) || (await isLeft(this.#path(name)));
     } catch (err) {
       // Otherwise the file is being replaced at this moment, and the lock counts as held.
       return (err as NodeJS.ErrnoException).code === 'ENOENT';
@@ -107,4 +110,19 @@ export class FileLocks {
   #path(name: string): string {
     return join(this.#directory, `${name}${LOCK}`);
   }
+}
+
+async function isOld(path: string): Promise<boolean> {
+  return Date.now() - (await stat(path)).mtimeMs > STALE_MS;
+}
+
+/** Whether the process that wrote the file has ended. @throws when the file is half-written */
+async function isLeft(path: string): Promise<boolean> {
+  return hasEnded(JSON.parse(await readFile(path, 'utf8')) as ProcessIdentity);
+}
+
+/** False while a process may still turn it into a lock. */
+async function isStaleDraft(path: string): Promise<boolean> {
+  const isFromEndedProcess = await isLeft(path).catch(() => false);
+  return isFromEndedProcess || isOld(path).catch(() => false);
 }

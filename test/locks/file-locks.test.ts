@@ -1,4 +1,4 @@
-import { readFile, readlink, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
@@ -39,6 +39,17 @@ describe('file locks', () => {
     const holder = { space, pid: gone.pid, startedAt: 0 };
     await writeFile(join(directory.path, 'a.lock'), JSON.stringify(holder));
     expect(await locks.take('a')).toBe(true);
+  });
+
+  it('of a killed process leave no draft behind, except one that is half-written and may belong to a running process', async () => {
+    await using directory = await temporaryDirectory();
+    const gone = await RunningProcess.start(execPath, ['-e', '0']);
+    await gone.exited;
+    const space = `${hostname()} ${await readlink('/proc/self/ns/pid')}`;
+    await writeFile(join(directory.path, 'a.draft'), JSON.stringify({ space, pid: gone.pid, startedAt: 0 }));
+    await writeFile(join(directory.path, 'b.draft'), '{"space":');
+    using _ = await locksIn(directory.path);
+    expect(await readdir(directory.path)).toEqual(['b.draft']);
   });
 
   it('are free when the heartbeat of a holder on another machine has stopped, and not before', async () => {
