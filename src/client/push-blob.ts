@@ -43,7 +43,7 @@ class SourceFailure extends Error {
  * Makes a blob part of a repository: mounts it or sends it. An upload that breaks is resumed from where the registry has it, or started
  * again, up to four times.
  *
- * @throws {RegistryError} as {@link UploadWriter}, and what reading the blob failed with
+ * @throws {RegistryError} as `UploadWriter`, and what reading the blob failed with
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
  */
 export async function pushBlob(

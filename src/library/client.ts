@@ -5,6 +5,17 @@
  */
 export { connect, type ConnectOptions } from '../client/connect.ts';
 export { type BlobToPush, pushBlob } from '../client/push-blob.ts';
-export { RemoteRegistry } from '../client/remote-registry.ts';
-export type { CredentialsOptions, UpstreamTimeouts, UpstreamTls } from '../upstream/upstream-options.ts';
-export { UpstreamError, type UpstreamErrorKind, type UpstreamEvents } from '../upstream/upstream.ts';
+export type { RemoteRegistry } from '../client/remote-registry.ts';
+export type {
+  CredentialsOptions,
+  CredentialsPlace,
+  UpstreamTimeouts,
+  UpstreamTls,
+} from '../upstream/upstream-options.ts';
+export {
+  UpstreamError,
+  type UpstreamErrorKind,
+  type UpstreamErrorOptions,
+  type UpstreamEvents,
+  type UpstreamOperation,
+} from '../upstream/upstream.ts';

@@ -12,7 +12,7 @@ import { closeOnFailure, type CloseStack } from '../service/close-stack.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { createFilesystemDriver } from '../storage/filesystem/filesystem.ts';
 import { cacheUpstream, type UpstreamCacheOptions } from './cache-upstream.ts';
-import { createRoutedHandler, type Handler, type HandlerOptions } from './http.ts';
+import { createRoutedHandler, type Handler, type HandlerOptions } from './request-handler.ts';
 import { type ContentOptions, type FillOptions, openContent, type OpenContent, openFills } from './open-content.ts';
 import { routeByName } from './routed-registry.ts';
 

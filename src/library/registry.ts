@@ -11,8 +11,14 @@ import { type ContentOptions, type FillOptions, openContent, openFills } from '.
 
 export { allowNames } from '../filters/allow-names.ts';
 export { limitUploads } from '../filters/limit-uploads.ts';
-export { createNameFilter, type NameFilter, type NameRefusal, refuseNames } from '../filters/name-filter.ts';
-export { readOnly } from '../filters/read-only.ts';
+export {
+  createNameFilter,
+  type NameFilter,
+  type NameFilterOptions,
+  type NameRefusal,
+  refuseNames,
+} from '../filters/name-filter.ts';
+export { type DescribeRefusal, readOnly } from '../filters/read-only.ts';
 export type {
   CallOptions,
   Manifest,
@@ -35,6 +41,11 @@ export type {
   UploadWriter,
 } from '../registry/registry.ts';
 export type { ByteSource } from '../stream/byte-source.ts';
+export type { Damage, DamageListener } from '../content/damage.ts';
+export type { FillEvent, FillEvents } from '../fills/fill-events.ts';
+export type { StorageFullEvents } from '../fills/fills.ts';
+export type { UploadReference } from '../oci/write-request.ts';
+export type { ManifestEvents, StaleServed } from '../pull-through/pulled-manifests.ts';
 export type { CacheEvents, ContentOptions, FillOptions } from './open-content.ts';
 export type { UpstreamCacheOptions } from './cache-upstream.ts';
 

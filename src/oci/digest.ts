@@ -9,10 +9,10 @@ import { RegistryError } from './errors.ts';
  */
 export type Digest = string & { readonly __brand: 'Digest' };
 
-const HEX_LENGTH = { sha256: 64, sha512: 128 } as const;
+const HEX_LENGTH: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha512: 128 };
 
 /** The registered algorithms: `sha256`, `sha512`. */
-export type DigestAlgorithm = keyof typeof HEX_LENGTH;
+export type DigestAlgorithm = 'sha256' | 'sha512';
 
 const LOWER_HEX = /^[0-9a-f]+$/;
 
@@ -47,7 +47,7 @@ export function digestHex(digest: Digest): string {
   return digest.slice(digest.indexOf(':') + 1);
 }
 
-/** The digest of bytes in memory. For a stream, update a {@link Hash} and use {@link digestFromHash}. */
+/** The digest of bytes in memory. For a stream, update a `Hash` of `node:crypto` and use {@link digestFromHash}. */
 export function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = 'sha256'): Digest {
   return digestFromHash(createHash(algorithm).update(bytes), algorithm);
 }

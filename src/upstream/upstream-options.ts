@@ -35,7 +35,7 @@ export type CredentialsOptions = CredentialsPlace & {
   readonly realms?: readonly string[];
 };
 
-type CredentialsPlace =
+export type CredentialsPlace =
   | { readonly kind: 'static'; readonly username: string; readonly password: string }
   /** The file holds the password, or `username:password` when `username` is absent; read again when it changes. */
   | { readonly kind: 'file'; readonly username: string | undefined; readonly path: string }
