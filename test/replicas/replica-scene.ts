@@ -30,7 +30,7 @@ export async function startReplicas({ hub, redis, storage, count = 3, proxy = {}
     const advertise = `http://127.0.0.1:${port}`;
     const config: ConfigObject = {
       http: { addr: `127.0.0.1:${port}`, draintimeout: '5s', debug: METRICS },
-      log: { level: 'info' },
+      log: { level: redis === undefined ? 'debug' : 'info' },
       ...(storage && { storage }),
       // On a busy machine 20 ms can pass unnoticed; here it is the replicas that are looked at.
       ...(redis && { redis: { addrs: [redis], deadline: '1s' } }),

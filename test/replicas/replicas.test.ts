@@ -138,7 +138,7 @@ describe('replicas without Redis', () => {
 
   it('are independent, say so, and share a directory without harm', async () => {
     await using scene = await startReplicas({ hub: hub(), redis: undefined, count: 2 });
-    for (const replica of scene.replicas) await replica.waitForOutput(/fills are not shared with replicas/);
+    for (const replica of scene.replicas) await replica.waitForOutput(/no Redis configured: single instance/);
     const pulled = await Promise.all(scene.replicas.map(({ url }) => pullAndCompare(url + path, expected)));
     expect(pulled.every(isGood)).toBe(true);
     expect(hub().requests.count('blob-get')).toBe(2);
