@@ -110,7 +110,7 @@ describe.skipIf(program === undefined)('a cache directory of docker-registry', (
     await using root = await copyOfFilled();
     await writeFile(join(root.path, STATE), text);
     await using layover = await Layover.start({ config: config({ offline: true }), dataDirectory: root.path });
-    await layover.waitForOutput(/scheduler-state\.json cannot be read/);
+    await layover.waitForOutput(/cannot read scheduler-state\.json/);
     await pullAll(layover.url);
     await expectNothingBroken(layover);
   });
