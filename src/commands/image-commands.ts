@@ -156,12 +156,14 @@ async function run(
     await command({ out, err, access }, await import('./image.ts'));
     end(0);
   } catch (error) {
-    if (signalled > 0) end(128 + signalled);
+    if (signalled > 0) return end(128 + signalled);
     const { explainFailure } = await import('../images/failure.ts');
     const explained = explainFailure(error);
     if (explained === undefined) throw error;
     err.write(`layover: ${explained}\n`);
     end(1);
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
 }
 

@@ -10,7 +10,7 @@ export interface Module {
 
 /** The longest key that contains a file is its module. */
 export const MODULES: Readonly<Record<string, Module>> = {
-  'main.ts': { imports: ['commands', 'config', 'version.ts'] },
+  'main.ts': { imports: ['commands', 'config'] },
   commands: {
     imports: ['admin', 'config', 'fetch', 'images', 'oci', 'operations', 'service', 'telemetry', 'version.ts'],
     types: ['usage'],
@@ -148,7 +148,8 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'commands/garbage-collect.ts',
     'commands/image-commands.ts',
     'commands/tool-commands.ts',
-    'main.ts',
+    'commands/program.ts',
+    'commands/service-commands.ts',
   ],
   express: ['admin', 'http/pages', 'http/auth'],
   'fastest-levenshtein': ['config'],
