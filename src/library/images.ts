@@ -9,7 +9,7 @@ import { type CopyEvents, type CopyResult, copyImage as copy } from '../images/c
 import type { ImageDestination } from '../images/image-destination.ts';
 import { ImageError } from '../images/image-error.ts';
 import type { ImageSource } from '../images/image-source.ts';
-import { parseLocation, parseRegistryLocation } from '../images/location.ts';
+import { parseImageName, parseLocation } from '../images/location.ts';
 import { openFileDestination, openFileSource } from '../images/open-image.ts';
 import { parsePlatform } from '../images/platform.ts';
 import { RegistryDestination } from '../images/registry-destination.ts';
@@ -94,7 +94,7 @@ function parseFile(text: string) {
 /** The registry without its `close`: it belongs to the caller. */
 function locate({ registry, name }: RegistryImage) {
   const host = registry instanceof RemoteRegistry ? registry.host : 'registry';
-  return { registry: delegate(registry), location: parseRegistryLocation(`${host}/${name}`) };
+  return { registry: delegate(registry), location: parseImageName(name, host) };
 }
 
 const ignore = () => {};
