@@ -15,6 +15,7 @@ import { parsePlatform } from '../images/platform.ts';
 import { RegistryDestination } from '../images/registry-destination.ts';
 import { RegistrySource } from '../images/registry-source.ts';
 import type { Registry } from '../registry/registry.ts';
+import { completeEvents } from './complete-events.ts';
 
 export type { CopyEvents, CopyResult } from '../images/copy.ts';
 export { ImageError } from '../images/image-error.ts';
@@ -61,7 +62,7 @@ export async function copyImage(
         platforms: selected,
         referrers,
         jobs,
-        events: { ...IGNORE, ...events },
+        events: completeEvents(IGNORE, events),
         signal,
       });
     } finally {
