@@ -21,7 +21,7 @@ export interface LayoverOptions extends HandlerOptions, FillOptions, Omit<Conten
   readonly storage: string | StorageDriver;
   /** Registries to cache. Clients choose one by `?ns=<upstream>` or by the prefix `<upstream>/` of a name. @default none */
   readonly upstreams?: readonly LayoverUpstream[];
-  /** Globs over names that clients push to, such as `team/**`. @default all names without upstreams, else none */
+  /** Globs over the names that clients push to, such as `team/**`. @default all names without upstreams, otherwise none */
   readonly hosted?: readonly string[];
   /** Accept deletes of hosted manifests, tags and blobs. @default true */
   readonly deletes?: boolean;
