@@ -65,7 +65,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   'http/pages': { imports: ['http/client', 'http/listen', 'version.ts'], types: ['health', 'telemetry'] },
   'http/peers': { imports: ['http/v2', 'oci'], types: ['http/client', 'stream'] },
   'http/passthrough': { imports: ['http/listen', 'http/v2', 'oci'], types: ['pull-through', 'registry'] },
-  'http/auth': { imports: ['auth', 'http/client', 'http/v2', 'oci'], types: ['pull-through'] },
+  'http/auth': { imports: ['auth', 'http/client', 'http/listen', 'http/v2', 'oci'], types: ['pull-through'] },
   'http/v2': {
     imports: ['auth', 'http/client', 'http/listen', 'oci', 'stream'],
     types: ['pull-through', 'registry'],

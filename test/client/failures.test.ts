@@ -242,6 +242,16 @@ describe('a push of a blob', () => {
     ]);
   });
 
+  it('is mounted only from a source that the caller names and permits', async () => {
+    await using scripted = await startScripted((_req, res) => sendError(res, 403, 'DENIED'));
+    const { uploads } = scripted.registry;
+    const mount = (from: string | undefined, isPermitted: boolean) =>
+      uploads.mount('a', DIGEST, { from, mayPull: () => isPermitted });
+    expect(await mount(undefined, true)).toBeUndefined();
+    expect(await mount('b', false)).toBeUndefined();
+    expect(scripted.seen).toEqual([]);
+  });
+
   it('is not retried when the registry refuses it', async () => {
     await using scripted = await startScripted((_req, res) => sendError(res, 403, 'DENIED'));
     expect((await errorOf(pushBlob(scripted.registry, blob))).code).toBe('DENIED');
