@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { connect, type ConnectOptions } from '../../src/client/connect.ts';
 import { pushBlob } from '../../src/client/push-blob.ts';
+import { pushManifest } from '../../src/client/push-manifest.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { RegistryError } from '../../src/oci/errors.ts';
 import { startServer } from '../support/start-server.ts';
@@ -246,5 +247,47 @@ describe('a push of a blob', () => {
     await using scripted = await startScripted((_req, res) => sendError(res, 403, 'DENIED'));
     expect((await errorOf(pushBlob(scripted.registry, blob))).code).toBe('DENIED');
     expect(scripted.seen).toHaveLength(1);
+  });
+});
+
+describe('a push of a manifest', () => {
+  const manifest = {
+    repository: 'a',
+    bytes: Buffer.from('{"schemaVersion":2,"manifests":[]}'),
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    reference: { kind: 'tag', tag: '1' },
+    tags: [],
+  } as const;
+  const PUT = 'PUT /v2/a/manifests/1';
+
+  it('is retried when the registry is unavailable', async () => {
+    await using scripted = await startScripted((req, res) => {
+      req.resume();
+      const puts = scripted.seen.filter((request) => request === PUT).length;
+      return res.writeHead(puts === 1 ? 503 : 201).end();
+    });
+    await pushManifest(scripted.registry, manifest);
+    expect(scripted.seen.filter((request) => request === PUT)).toHaveLength(2);
+  });
+
+  it('is not retried when the registry refuses it, or asks for a longer wait than a minute', async () => {
+    for (const status of [400, 429]) {
+      await using scripted = await startScripted((req, res) => {
+        req.resume();
+        return res.writeHead(status, { 'retry-after': '61' }).end();
+      });
+      await errorOf(pushManifest(scripted.registry, manifest));
+      expect(scripted.seen.filter((request) => request === PUT)).toHaveLength(1);
+    }
+  });
+
+  it('ends its wait with the reason of the signal', async () => {
+    const stop = new AbortController();
+    await using scripted = await startScripted((req, res) => {
+      req.resume();
+      setTimeout(() => stop.abort(new Error('stopped')), 50);
+      return res.writeHead(429, { 'retry-after': '60' }).end();
+    });
+    await expect(pushManifest(scripted.registry, manifest, { signal: stop.signal })).rejects.toThrow('stopped');
   });
 });
