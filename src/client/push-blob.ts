@@ -50,7 +50,7 @@ export async function pushBlob(
   const delayMs = (err: unknown, retry: number) => (signal?.aborted ? undefined : retryDelayMs(err, retry, push));
   try {
     return await retrying({ delayMs, signal }, async (retry) => {
-      if (retry > 0 && push.session) push.session = await findSession(push, push.session);
+      if (retry > 0 && push.session) push.session = await findSession(push, { session: push.session, retry });
       return attempt(push).catch((err: unknown) => {
         throw push.sourceFailure ?? err;
       });
@@ -66,7 +66,7 @@ async function attempt(push: Push): Promise<'mounted' | 'sent'> {
   const { uploads, blob, options } = push;
   const { repository, digest, size, mountFrom } = blob;
   if (!push.session) {
-    const source = { from: mountFrom, mayPull: () => true };
+    const source = { from: mountFrom, mayPull: () => true, size };
     if (mountFrom !== undefined && (await uploads.mount(repository, digest, source, options))) return 'mounted';
     push.session = await uploads.start(repository, digestAlgorithm(digest), options);
   }
@@ -80,16 +80,16 @@ async function attempt(push: Push): Promise<'mounted' | 'sent'> {
   return 'sent';
 }
 
-/** @returns undefined when the upload has to start again */
+/** @returns undefined when the upload has to start again, also when the registry has failed twice to report its progress */
 async function findSession(
   { uploads, blob, options }: Push,
-  session: UploadSession,
+  { session, retry }: { readonly session: UploadSession; readonly retry: number },
 ): Promise<UploadSession | undefined> {
   try {
     const found = await uploads.find(blob.repository, session, options);
     return found.size === 0 || found.size > blob.size ? undefined : found;
   } catch (err) {
-    if (err instanceof RegistryError && !isTemporary(err)) return undefined;
+    if (err instanceof RegistryError && (retry > 1 || !isTemporary(err))) return undefined;
     throw err;
   }
 }

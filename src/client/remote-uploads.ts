@@ -96,15 +96,15 @@ export class RemoteUploads implements UploadWriter {
   async mount(
     repository: string,
     digest: Digest,
-    { from }: MountSource,
+    { from, size }: MountSource,
     options?: CallOptions,
   ): Promise<MountedBlob | undefined> {
     const upload = await this.#options.call({ repository, mountFrom: from }, options, (target) =>
       startUpload(target, digest),
     );
     if (!upload) {
-      const { mediaType, size } = await this.#options.resolveBlob(repository, digest, options);
-      return { mediaType, digest, size, from: from ?? repository };
+      const known = size ?? (await this.#options.resolveBlob(repository, digest, options)).size;
+      return { mediaType: OCTET_STREAM, digest, size: known, from: from ?? repository };
     }
     this.#unmounted.push({ repository, upload: { ...upload, mountFrom: from } });
     if (this.#unmounted.length > MAX_UNMOUNTED) this.#unmounted.shift();

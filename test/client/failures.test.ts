@@ -243,6 +243,24 @@ describe('a push of a blob', () => {
     ]);
   });
 
+  it('is one request when the registry mounts it, also without the right to pull', async () => {
+    await using scripted = await startScripted((req, res) =>
+      req.method === 'POST' ? res.writeHead(201).end() : sendError(res, 403, 'DENIED'),
+    );
+    expect(await pushBlob(scripted.registry, { ...blob, mountFrom: 'b' })).toBe('mounted');
+    expect(scripted.seen.filter((request) => request.includes('/blobs/'))).toHaveLength(1);
+  });
+
+  it('starts again when the registry cannot report the progress of an upload', async () => {
+    let patches = 0;
+    const upload = uploading((_req, res, accept) => (++patches > 1 ? accept() : res.destroy()));
+    await using scripted = await startScripted((req, res) =>
+      req.method === 'GET' && req.url?.includes('/uploads/') ? res.writeHead(501).end() : upload.respond(req, res),
+    );
+    expect(await pushBlob(scripted.registry, blob)).toBe('sent');
+    expect([upload.isDone(), patches]).toEqual([true, 2]);
+  });
+
   it('is not retried when the registry refuses it', async () => {
     await using scripted = await startScripted((_req, res) => sendError(res, 403, 'DENIED'));
     expect((await errorOf(pushBlob(scripted.registry, blob))).code).toBe('DENIED');
