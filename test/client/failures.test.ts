@@ -130,6 +130,18 @@ describe('an open blob', () => {
     await source.close();
   });
 
+  it('is not read twice when only HEAD states its size', async () => {
+    await using scripted = await startScripted((req, res) => {
+      if (req.method === 'HEAD') return res.writeHead(200, { 'content-length': BYTES.length }).end();
+      res.write(BYTES.subarray(0, 100_000));
+      return res.end(BYTES.subarray(100_000));
+    });
+    const { source, size } = await scripted.registry.openBlob('a', DIGEST);
+    expect((await buffer(source.read({ start: 0, end: size }))).equals(BYTES)).toBe(true);
+    await source.close();
+    expect(scripted.seen.map((request) => request.split(' ')[0])).toEqual(['GET', 'HEAD', 'GET']);
+  });
+
   it('closes its connection when it is closed without being read', async () => {
     let closed: Promise<unknown> | undefined;
     await using scripted = await startScripted((_req, res) => {
