@@ -96,7 +96,7 @@ export class RemoteUploads implements UploadWriter {
   async mount(
     repository: string,
     digest: Digest,
-    { from, mayPull }: MountSource,
+    { from, mayPull, size }: MountSource,
     options?: CallOptions,
   ): Promise<MountedBlob | undefined> {
     if (from === undefined || !mayPull(from)) return undefined;
@@ -104,8 +104,8 @@ export class RemoteUploads implements UploadWriter {
       startUpload(target, digest),
     );
     if (!upload) {
-      const { mediaType, size } = await this.#options.resolveBlob(repository, digest, options);
-      return { mediaType, digest, size, from };
+      const known = size ?? (await this.#options.resolveBlob(repository, digest, options)).size;
+      return { mediaType: OCTET_STREAM, digest, size: known, from };
     }
     this.#unmounted.push({ repository, upload: { ...upload, mountFrom: from } });
     if (this.#unmounted.length > MAX_UNMOUNTED) this.#unmounted.shift();

@@ -126,7 +126,7 @@ function withCopyOptions(command: Command, help: string): Command {
 
 function withRegistryOptions(command: Command): Command {
   return command
-    .option('--tls-ca <file>', 'PEM file of a CA to trust in addition to those of the system')
+    .option('--tls-ca <file>', 'PEM file of a CA to trust in addition to the public ones')
     .option('--insecure', 'skip certificate verification')
     .option('--plain-http', 'connect without TLS (automatic for localhost when TLS fails)')
     .option(
