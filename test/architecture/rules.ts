@@ -41,6 +41,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
       'admin',
       'auth',
       'cache',
+      'clock',
       'content',
       'fills',
       'filters',
@@ -93,11 +94,11 @@ export const MODULES: Readonly<Record<string, Module>> = {
   filters: { imports: ['matching', 'oci'], types: ['registry'] },
   retention: {
     imports: ['matching', 'oci', 'operations', 'storage', 'usage'],
-    types: ['content', 'redis', 'stream'],
+    types: ['clock', 'content', 'redis', 'stream'],
   },
-  usage: { imports: ['oci', 'operations/control-error.ts', 'redis', 'storage'], types: ['content'] },
+  usage: { imports: ['oci', 'operations/control-error.ts', 'redis', 'storage'], types: ['clock', 'content'] },
   operations: { imports: ['oci'], types: ['content', 'usage'] },
-  content: { imports: ['cache', 'oci', 'storage', 'stream'], types: ['registry'] },
+  content: { imports: ['cache', 'oci', 'storage', 'stream'], types: ['clock', 'registry'] },
   registry: { imports: [], types: ['oci', 'stream'] },
   upstream: { imports: ['cache', 'files', 'oci', 'retry', 'stream'] },
   testing: { imports: ['storage', 'stream'] },
@@ -110,6 +111,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   cache: { imports: ['oci', 'redis'] },
   redis: { imports: [] },
   fetch: { imports: ['stream/bounded-body.ts'] },
+  clock: { imports: [] },
   files: { imports: [] },
   locks: { imports: [] },
   config: { imports: ['matching'] },
@@ -123,6 +125,7 @@ const CONFIG_TYPES = 'config/config.ts';
 /** Modules with their own options, which do not depend on the types of the configuration: others can use them as libraries. */
 const WITHOUT_CONFIG: readonly string[] = [
   'cache',
+  'clock',
   'library',
   'locks',
   'matching',

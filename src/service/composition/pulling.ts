@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 
+import type { Clock } from '../../clock/clock.ts';
 import type { ProxyConfig, UpstreamConfig } from '../../config/config.ts';
 import { Fills } from '../../fills/fills.ts';
 import type { RunningFills } from '../../fills/running-fills.ts';
@@ -35,6 +36,7 @@ export interface PullingParts extends Stored {
   readonly quota: SpaceReservation | undefined;
   readonly telemetry: Telemetry;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
   /** `http.secret`; absent when it is not set. */
   readonly secret: string | undefined;
 }
