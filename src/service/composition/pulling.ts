@@ -62,10 +62,10 @@ const MAX_SLOT_WAIT_MS = 5_000;
 
 /** Creates upstreams, and the fills that they share. Contacts no upstream. */
 export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Promise<Pulling> {
-  const { opened, env, store, telemetry, redis } = parts;
+  const { opened, env, store, telemetry, redis, clock } = parts;
   const upstreams = proxy.upstreams.map((config) => {
     const observe = telemetry.tracing?.followUpstream;
-    const options = { config, env, events: telemetry.upstream, observe, version: VERSION };
+    const options = { config, env, events: telemetry.upstream, observe, version: VERSION, clock };
     return { config, upstream: opened.use(createUpstream(options)) };
   });
   const replicas = createReplicas(proxy.fills.advertise, parts);

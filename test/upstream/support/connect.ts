@@ -1,3 +1,4 @@
+import { SYSTEM_CLOCK } from '../../../src/clock/clock.ts';
 import type { UpstreamOptions } from '../../../src/upstream/upstream-options.ts';
 import type { Environment } from '../../../src/upstream/dispatcher.ts';
 import { createUpstream } from '../../../src/upstream/registry-upstream.ts';
@@ -23,7 +24,7 @@ export function connect(remoteUrl: string, options: ConnectOptions = {}) {
     env,
     events: recorder(recorded),
     version: '1.2.3',
-    ...(now && { now }),
+    ...(now && { clock: { ...SYSTEM_CLOCK, now } }),
     random,
   });
   const events = <K extends keyof UpstreamEvents>(name: K) =>
