@@ -87,7 +87,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
     types: ['content', 'hosted', 'registry'],
   },
   fills: {
-    imports: ['cache', 'locks', 'oci', 'storage/driver.ts', 'stream', 'upstream/upstream.ts'],
+    imports: ['cache', 'clock', 'locks', 'oci', 'storage/driver.ts', 'stream', 'upstream/upstream.ts'],
     types: ['content', 'registry'],
   },
   hosted: { imports: ['oci'], types: ['content', 'registry'] },

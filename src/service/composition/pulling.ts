@@ -88,7 +88,7 @@ async function createFills(
   config: ProxyConfig['fills'],
   parts: PullingParts & Pick<ConstructorParameters<typeof Fills>[0], 'sharing'>,
 ): Promise<Fills> {
-  const { opened, buffers, driver, store, telemetry, running, quota, sharing } = parts;
+  const { opened, buffers, driver, store, telemetry, running, quota, sharing, clock } = parts;
   const spools = new SpoolArea({
     directory: config.directory ?? driver.spoolDirectory ?? join(tmpdir(), 'layover-fills'),
     maxBytes: config.maxSpoolBytes,
@@ -96,12 +96,13 @@ async function createFills(
     buffers,
     onSize: (bytes) => telemetry.cache.spoolBytes(bytes),
     quota,
+    clock,
   });
   opened.defer(() => spools.stop());
   await spools.start();
   const { maxConcurrent, maxPerUpstream, minRate } = config;
   const limits = { total: maxConcurrent, perUpstream: maxPerUpstream, maxWaitMs: MAX_SLOT_WAIT_MS };
-  const options = { running, spools, target: store, events: telemetry.cache, limits, minRate };
+  const options = { running, spools, target: store, events: telemetry.cache, limits, minRate, clock };
   const fills = new Fills({ ...options, ...(sharing && { sharing }) });
   opened.defer(() => fills.stop());
   return fills;
@@ -121,7 +122,7 @@ interface PulledUpstreamParts extends PullingParts {
 }
 
 function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts): PulledUpstream {
-  const { upstream, store, content, tags, fills, offline, usage, cached, telemetry } = parts;
+  const { upstream, store, content, tags, fills, offline, usage, cached, telemetry, clock } = parts;
   const isAllowed = createNameFilter(config);
   const refusalOf = refuseNames(isAllowed, config.name);
   const shared = { upstream, store, content, tags, offline };
@@ -131,6 +132,7 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
     policy: config.tags,
     cached,
     fills,
+    now: clock.now,
     events: telemetry.cache,
     onUsed: (repository, digest, kind, size) => usage.recorder.used(repository, digest, kind, size),
   });
