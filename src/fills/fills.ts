@@ -30,7 +30,7 @@ export interface FillsOptions {
   readonly minRate: number;
   /** Shares fills with other replicas; absent when there are none. */
   readonly sharing?: FillSharing;
-  /** For waits after failures. @default the clock of the system */
+  /** For waits, for a slot or after failures. @default the clock of the system */
   readonly clock?: Clock;
 }
 
@@ -80,9 +80,9 @@ export class Fills {
 
   constructor(options: FillsOptions) {
     this.#options = options;
-    this.#running = options.running;
-    this.#slots = new FillSlots(options.limits);
     this.#clock = options.clock ?? SYSTEM_CLOCK;
+    this.#running = options.running;
+    this.#slots = new FillSlots(options.limits, this.#clock);
   }
 
   /** The fill in progress that a request for the blob would join. */

@@ -63,4 +63,16 @@ describe('the clock of tests', () => {
     expect(calls).toEqual(['first 10', 'second 20', 'third 30']);
     expect(clock.now() - startedAt).toBe(100);
   });
+
+  it('passes until work has ended that waits again and again', async () => {
+    const clock = new FakeClock();
+    const startedAt = clock.now();
+    const waits = async () => {
+      for (let wait = 0; wait < 3; wait++) await clock.sleep(60_000);
+      return clock.now() - startedAt;
+    };
+    expect(await clock.advanceUntil(waits())).toBe(180_000);
+    const failing = clock.sleep(1).then(() => Promise.reject(new Error('failed')));
+    await expect(clock.advanceUntil(failing)).rejects.toThrow('failed');
+  });
 });

@@ -1,4 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 import type { Clock, Timer } from '../../src/clock/clock.ts';
+
+/** Of the system's time, for I/O in between. */
+const STEP_TAKES_MS = 5;
 
 interface FakeTimer {
   readonly at: number;
@@ -47,6 +52,18 @@ export class FakeClock implements Clock {
     }
     this.#now = Math.max(this.#now, until);
     await promisesContinued();
+  }
+
+  /** Lets time pass, `stepMs` every few milliseconds, until `work` has ended: for work that waits more than once. */
+  async advanceUntil<T>(work: Promise<T>, stepMs = 1_000): Promise<T> {
+    let isRunning = true;
+    const end = () => void (isRunning = false);
+    work.then(end, end);
+    while (isRunning) {
+      await this.advance(stepMs);
+      await delay(STEP_TAKES_MS);
+    }
+    return work;
   }
 
   #firstBy(until: number): FakeTimer | undefined {
