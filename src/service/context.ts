@@ -65,7 +65,7 @@ async function createParts(
   { config, env, telemetry: recorded, clock = SYSTEM_CLOCK }: ContextOptions,
   opened: CloseStack,
 ): Promise<Context> {
-  const notifier = await createNotifier({ config, env, telemetry: recorded });
+  const notifier = await createNotifier({ config, env, telemetry: recorded, clock });
   if (notifier) opened.use(notifier);
   const telemetry = notifier && config.notifications?.cacheEvents ? withNotifications(recorded, notifier) : recorded;
   const auth = config.auth && (await Auth.open({ config: config.auth, events: telemetry.auth, now: clock.now }));

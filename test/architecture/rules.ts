@@ -76,7 +76,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   'http/client': { imports: [] },
   health: { imports: ['telemetry'] },
   auth: { imports: ['cache', 'fetch', 'files', 'matching', 'oci'] },
-  notifications: { imports: ['oci'], types: ['fills', 'pull-through', 'registry', 'retention'] },
+  notifications: { imports: ['oci'], types: ['clock', 'fills', 'pull-through', 'registry', 'retention'] },
   images: { imports: ['client', 'oci', 'upstream/upstream.ts'], types: ['registry'] },
   client: {
     imports: ['fills/blob-download.ts', 'oci', 'retry', 'stream', 'upstream'],
