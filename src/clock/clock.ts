@@ -8,6 +8,9 @@ export interface Clock {
   /** Unix milliseconds. Needs no `this`: it can be passed on as a function. */
   readonly now: () => number;
 
+  /** Milliseconds since an arbitrary moment, for lengths of time: it ignores that the system's time is set. Needs no `this`. */
+  readonly monotonic: () => number;
+
   /** Calls back once. Does not keep the process running. */
   setTimer(callback: () => void, delayMs: number): Timer;
 
@@ -26,6 +29,7 @@ export interface Timer {
 
 export const SYSTEM_CLOCK: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   setTimer(callback, delayMs) {
     const timer = setTimeout(callback, delayMs).unref();
     return { cancel: () => clearTimeout(timer) };

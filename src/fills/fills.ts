@@ -1,4 +1,4 @@
-import { createCountedCache } from '../cache/lru.ts';
+import { type BoundedCache, createCountedCache } from '../cache/lru.ts';
 import { type Clock, SYSTEM_CLOCK } from '../clock/clock.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
@@ -76,13 +76,14 @@ export class Fills {
   #fullUntil = 0;
   /** Blobs that exceed a limit, by the size that their own upstream announces. */
   readonly #overLimit = createCountedCache<{ readonly until: number }>({ maxEntries: 1_000 });
-  readonly #distrusted = createCountedCache<object>({ maxEntries: 10_000, ttlMs: DISTRUST_MS });
+  readonly #distrusted: BoundedCache<object>;
 
   constructor(options: FillsOptions) {
     this.#options = options;
     this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#running = options.running;
     this.#slots = new FillSlots(options.limits, this.#clock);
+    this.#distrusted = createCountedCache({ maxEntries: 10_000, ttlMs: DISTRUST_MS, now: this.#clock.monotonic });
   }
 
   /** The fill in progress that a request for the blob would join. */

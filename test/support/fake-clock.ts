@@ -17,6 +17,8 @@ export class FakeClock implements Clock {
 
   readonly now = (): number => this.#now;
 
+  readonly monotonic = this.now;
+
   setTimer(callback: () => void, delayMs: number): Timer {
     const timer = { at: this.#now + Math.max(1, delayMs), callback };
     this.#timers.add(timer);

@@ -60,9 +60,9 @@ export function openStored(config: Config, { telemetry, clock }: Pick<OpenStorag
     await reportTakenOver(stored.driver, telemetry);
     const { shared, maxEntries } = config.descriptors;
     const redis = shared ? stored.redis : undefined;
-    const descriptors = new DescriptorCache({ maxEntries, redis, events: telemetry.redis });
+    const descriptors = new DescriptorCache({ maxEntries, redis, events: telemetry.redis, clock });
     const { redirect } = config.storage;
-    const content = new ContentCache({ store: stored.store, descriptors, onDamage, redirect });
+    const content = new ContentCache({ store: stored.store, descriptors, onDamage, redirect, clock });
     return { ...stored, content, close: () => opened.close() };
   });
 }
