@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 import { stringify } from 'yaml';
 
+import { SYSTEM_CLOCK } from '../src/clock/clock.ts';
 import { LmdbIndex } from '../src/usage/lmdb-index.ts';
 import { ManifestParts } from '../src/usage/manifest-parts.ts';
 import type { UsageIndex } from '../src/usage/usage-index.ts';
@@ -107,7 +108,7 @@ async function timeHits(directory: string): Promise<number> {
   const onError = (error: unknown) => {
     throw error;
   };
-  const recorder = new UsageRecorder({ index, parts, flushMs: 60_000, granularityMs: 0, now: Date.now, onError });
+  const recorder = new UsageRecorder({ index, parts, flushMs: 60_000, granularityMs: 0, clock: SYSTEM_CLOCK, onError });
   const digests = Array.from({ length: 200 }, (_, i) => digestOf(Buffer.from(String(i))));
   const repositories = Array.from({ length: 20 }, (_, i) => `docker.io/library/image-${i}`);
   const hits = 2_000_000;

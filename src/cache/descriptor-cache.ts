@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
+import type { Clock } from '../clock/clock.ts';
 import { type Descriptor, OCTET_STREAM } from '../oci/descriptor.ts';
 import { type Digest, digestAlgorithm, isDigest } from '../oci/digest.ts';
 import { redisKeys } from '../redis/keys.ts';
@@ -23,6 +24,8 @@ export interface DescriptorCacheOptions {
   /** Absent: descriptors are only in memory, without an age limit. */
   readonly redis: Redis | undefined;
   readonly events: DescriptorCacheEvents;
+  /** @default the clock of the system */
+  readonly clock?: Pick<Clock, 'monotonic'>;
 }
 
 /** Called when other processes remove content, so that it can be removed from other caches in memory. */
@@ -55,10 +58,13 @@ export class DescriptorCache {
   readonly #sender = randomUUID();
   readonly #listeners = new Set<RemovalListener>();
 
-  constructor({ maxEntries, redis, events }: DescriptorCacheOptions) {
+  constructor({ maxEntries, redis, events, clock }: DescriptorCacheOptions) {
     this.#redis = redis;
     this.#events = events;
-    this.#memory = createCountedCache<Descriptor>({ maxEntries, ...(redis && { ttlMs: MAX_STALENESS_MS }) });
+    this.#memory = createCountedCache<Descriptor>({
+      maxEntries,
+      ...(redis && { ttlMs: MAX_STALENESS_MS, now: clock?.monotonic }),
+    });
     redis?.listen(redisKeys.removedDescriptors(), {
       onMessage: (message) => this.#removedElsewhere(message),
       onGap: () => {

@@ -12,11 +12,14 @@ export interface BoundedCache<V> {
 export function createCountedCache<V extends object>({
   maxEntries,
   ttlMs,
+  now = () => performance.now(),
 }: {
   maxEntries: number;
   ttlMs?: number;
+  /** Milliseconds. @default those of `performance.now` */
+  now?: (() => number) | undefined;
 }): BoundedCache<V> {
-  return new LRUCache<string, V>({ max: maxEntries, ...(ttlMs !== undefined && { ttl: ttlMs }) });
+  return new LRUCache<string, V>({ max: maxEntries, ...(ttlMs !== undefined && { ttl: ttlMs, perf: { now } }) });
 }
 
 /** A cache with a limited total size. A value larger than `maxEntryBytes` is not cached. */

@@ -1,5 +1,6 @@
 import type { DescriptorCache } from '../cache/descriptor-cache.ts';
 import { type BoundedCache, createCountedCache, createSizedCache } from '../cache/lru.ts';
+import { type Clock, SYSTEM_CLOCK } from '../clock/clock.ts';
 import type { BlobStore } from './blobs.ts';
 import type { DamageListener } from './damage.ts';
 import type { ManifestStore } from './manifests.ts';
@@ -32,6 +33,8 @@ export interface ContentCacheOptions {
   readonly onDamage: DamageListener;
   /** Clients are redirected to the storage for blobs. @default false */
   readonly redirect?: boolean;
+  /** @default the clock of the system */
+  readonly clock?: Pick<Clock, 'monotonic'>;
 }
 
 /**
@@ -54,17 +57,20 @@ export class ContentCache {
   /** Blobs that a manifest of the repository proves, with the key of the manifest. A proof is valid while its manifest is in memory. */
   readonly #proven = createCountedCache<{ readonly by: string }>({ maxEntries: MAX_LINKS });
   readonly #damaged = createCountedCache({ maxEntries: MAX_LINKS });
-  /** When the storage was last seen to have cached content. Milliseconds of `performance.now`. */
+  /** When the storage was last seen to have cached content. Milliseconds of {@link Clock.monotonic}. */
   readonly #seenAt = createCountedCache<{ readonly at: number }>({ maxEntries: MAX_LINKS });
   /** Counts removals. Content read before a removal may be the removed content, and is not cached. */
   #removals = 0;
   readonly #protectedBlobs: BoundedCache<object>;
   readonly #descriptors: DescriptorCache;
   readonly #redirects: boolean;
+  readonly #clock: Pick<Clock, 'monotonic'>;
 
-  constructor({ store, descriptors, onDamage, redirect = false }: ContentCacheOptions) {
+  constructor({ store, descriptors, onDamage, redirect = false, clock = SYSTEM_CLOCK }: ContentCacheOptions) {
+    const { protectedMs } = store.blobs;
     this.#store = store;
-    this.#protectedBlobs = createCountedCache({ maxEntries: MAX_LINKS, ttlMs: store.blobs.protectedMs });
+    this.#clock = clock;
+    this.#protectedBlobs = createCountedCache({ maxEntries: MAX_LINKS, ttlMs: protectedMs, now: clock.monotonic });
     this.#descriptors = descriptors;
     this.#onDamage = onDamage;
     this.#redirects = redirect;
@@ -118,7 +124,7 @@ export class ContentCache {
     const key = keyOf(repository, digest);
     const memories = kind === 'manifest' ? [this.#manifests] : [this.#smallBlobs, this.#protectedBlobs];
     if (memories.every((memory) => memory.get(key) === undefined)) return;
-    const now = performance.now();
+    const now = this.#clock.monotonic();
     const seenAt = this.#seenAt.get(key)?.at ?? -Infinity;
     if (now - seenAt < RECHECK_MS) return;
     const removals = this.#removals;

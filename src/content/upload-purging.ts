@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '../clock/clock.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { purgeUploads } from './upload-purge.ts';
 
@@ -9,7 +10,7 @@ export interface UploadPurgingOptions {
   readonly intervalMs: number;
   /** Only reports how many would be removed. */
   readonly dryRun: boolean;
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly onPurged: (event: { readonly uploads: number; readonly dryRun: boolean }) => void;
   readonly onFailed: (error: unknown) => void;
 }
@@ -21,7 +22,7 @@ const MAX_FIRST_WAIT_MS = 59 * 60_000;
 export class UploadPurging {
   readonly #options: UploadPurgingOptions;
   readonly #stopped = new AbortController();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: UploadPurgingOptions) {
@@ -35,22 +36,22 @@ export class UploadPurging {
   /** Resolves when the removal in progress has ended. */
   async stop(): Promise<void> {
     this.#stopped.abort();
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     await this.#running;
   }
 
   #schedule(waitMs: number): void {
     if (this.#stopped.signal.aborted) return;
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#options.clock.setTimer(() => {
       this.#running = this.#run().finally(() => this.#schedule(this.#options.intervalMs));
-    }, waitMs).unref();
+    }, waitMs);
   }
 
   async #run(): Promise<void> {
-    const { driver, ageMs, dryRun, now, onPurged, onFailed } = this.#options;
+    const { driver, ageMs, dryRun, clock, onPurged, onFailed } = this.#options;
     const { signal } = this.#stopped;
     try {
-      const uploads = await purgeUploads(driver, { before: now() - ageMs, dryRun, signal });
+      const uploads = await purgeUploads(driver, { before: clock.now() - ageMs, dryRun, signal });
       if (uploads > 0) onPurged({ uploads, dryRun });
     } catch (err) {
       if (!signal.aborted) onFailed(err);

@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
+import { type Clock, SYSTEM_CLOCK } from '../clock/clock.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ByteRange } from '../oci/range.ts';
 import { type Upstream, type UpstreamBlob, UpstreamError, type UpstreamErrorKind } from '../upstream/upstream.ts';
@@ -29,6 +28,8 @@ export interface DownloadOptions {
   readonly onOpened?: (size: number | undefined) => void;
   /** Called after a break; false ends the download. @default always true */
   readonly canResume?: () => boolean;
+  /** For the waits after breaks. @default the clock of the system */
+  readonly clock?: Pick<Clock, 'sleep'> | undefined;
 }
 
 /**
@@ -46,7 +47,7 @@ const RETRYABLE: readonly UpstreamErrorKind[] = ['network', 'timeout', 'unavaila
  * @throws {UpstreamError} before the first byte immediately; later, when the retries have failed
  */
 export async function* downloadBlob(blob: BlobLocation, options: DownloadOptions): AsyncGenerator<Uint8Array> {
-  const { end, signal } = options;
+  const { end, signal, clock = SYSTEM_CLOCK } = options;
   let { start: position, size } = options;
   let opened = false;
   for (let breaks = 0; ; breaks++) {
@@ -68,7 +69,7 @@ export async function* downloadBlob(blob: BlobLocation, options: DownloadOptions
     } catch (err) {
       const delayMs = opened && err instanceof UpstreamError ? resumeDelayMs(err, breaks) : undefined;
       if (delayMs === undefined || options.canResume?.() === false) throw err;
-      await sleep(delayMs, undefined, signal && { signal });
+      await clock.sleep(delayMs, { signal });
     }
   }
 }

@@ -1,11 +1,23 @@
 import { createHash } from 'node:crypto';
 
+import type { Clock } from '../clock/clock.ts';
 import { digestAlgorithm } from '../oci/digest.ts';
 import type { ByteRange } from '../oci/range.ts';
 import type { ByteSource, ReadOptions } from '../stream/byte-source.ts';
 import { verifyDigest } from '../stream/verify-digest.ts';
 import { downloadBlob, isWhole, type RemoteBlob } from './blob-download.ts';
-import { RemoteRanges } from './remote-ranges.ts';
+import { RemoteRanges, type RemoteRangesOptions } from './remote-ranges.ts';
+
+export interface DirectBlobOptions {
+  /** Ends the opening. */
+  readonly signal?: AbortSignal | undefined;
+  readonly clock: Clock;
+}
+
+interface OpenedBlob extends RemoteRangesOptions {
+  readonly whole: AsyncIterable<Uint8Array>;
+  readonly closed: AbortController;
+}
 
 /** A blob from the upstream to one client, when there is no space to store it. The whole blob is verified, a range is not. */
 export class DirectBlob implements ByteSource {
@@ -16,26 +28,29 @@ export class DirectBlob implements ByteSource {
   /** The download that was opened to learn the size; the first read of the whole blob uses it. */
   #whole: AsyncIterable<Uint8Array> | undefined;
 
-  private constructor(blob: RemoteBlob, size: number, whole: AsyncIterable<Uint8Array>, closed: AbortController) {
+  private constructor(options: OpenedBlob) {
+    const { blob, size, whole, closed } = options;
     this.#blob = blob;
     this.size = size;
     this.#whole = whole;
     this.#closed = closed;
-    this.#ranges = new RemoteRanges(blob, size);
+    this.#ranges = new RemoteRanges(options);
   }
 
-  /** @param signal ends the opening @returns undefined when the upstream does not send the size @throws {UpstreamError} */
-  static async open(blob: RemoteBlob, signal?: AbortSignal): Promise<DirectBlob | undefined> {
+  /** @returns undefined when the upstream does not send the size @throws {UpstreamError} */
+  static async open(blob: RemoteBlob, { signal, clock }: DirectBlobOptions): Promise<DirectBlob | undefined> {
     signal?.throwIfAborted();
     const closed = new AbortController();
     const abort = () => closed.abort(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
     let size: number | undefined;
-    const chunks = downloadBlob(blob, { start: 0, signal: closed.signal, onOpened: (announced) => (size = announced) });
+    const onOpened = (announced: number | undefined) => (size = announced);
+    const chunks = downloadBlob(blob, { start: 0, signal: closed.signal, clock, onOpened });
     try {
       const first = await chunks.next();
       size ??= (await blob.upstream.resolveBlob(blob.repository, blob.digest)).size;
-      if (size !== undefined) return new DirectBlob(blob, size, startingWith(first, chunks), closed);
+      if (size !== undefined)
+        return new DirectBlob({ blob, size, clock, closed, whole: startingWith(first, chunks) });
     } catch (err) {
       closed.abort();
       throw err;

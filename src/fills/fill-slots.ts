@@ -1,3 +1,5 @@
+import { type Clock, SYSTEM_CLOCK } from '../clock/clock.ts';
+
 /** Limits of fills that run at the same time. */
 export interface FillLimits {
   readonly total: number;
@@ -14,12 +16,14 @@ interface Waiting {
 /** Counts running fills, per upstream and in all, so that one slow upstream cannot take every slot. Waiting fills get slots in order. */
 export class FillSlots {
   readonly #limits: FillLimits;
+  readonly #clock: Pick<Clock, 'setTimer'>;
   readonly #running = new Map<string, number>();
   #total = 0;
   #waiting: Waiting[] = [];
 
-  constructor(limits: FillLimits) {
+  constructor(limits: FillLimits, clock: Pick<Clock, 'setTimer'> = SYSTEM_CLOCK) {
     this.#limits = limits;
+    this.#clock = clock;
   }
 
   /**
@@ -57,13 +61,13 @@ export class FillSlots {
         leave();
         settle(() => reject(signal.reason as Error));
       };
-      const tooLong = setTimeout(() => {
+      const tooLong = this.#clock.setTimer(() => {
         leave();
         this.#take(upstream);
         settle(resolve);
-      }, this.#limits.maxWaitMs).unref();
+      }, this.#limits.maxWaitMs);
       const settle = (end: () => void) => {
-        clearTimeout(tooLong);
+        tooLong.cancel();
         signal.removeEventListener('abort', onAbort);
         end();
       };

@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 
+import type { Clock } from '../clock/clock.ts';
 import { type Digest, digestAlgorithm, digestFromHash } from '../oci/digest.ts';
 import type { Spool } from '../stream/spool.ts';
 import { DigestMismatchError } from '../stream/verify-digest.ts';
@@ -16,6 +17,7 @@ export interface FillTransferOptions {
   readonly signal: AbortSignal;
   /** A slower source counts as stalled. Bytes per second. */
   readonly minRate: number;
+  readonly clock: Clock;
   /** @throws when a blob of `size` bytes can never be stored */
   readonly assertFits: (size: number) => void;
   /** @throws when there is no space for `bytes` bytes of the blob */
@@ -85,13 +87,13 @@ export class FillTransfer {
   }
 
   async #append(hash: Hash): Promise<void> {
-    const { digest, sources, spool, signal, onWritten } = this.#options;
+    const { digest, sources, spool, signal, clock, onWritten } = this.#options;
     const { repository } = sources.current.blob;
     const canResume = () => this.#watch.canResume;
     const onOpened = (size: number | undefined) => this.#opened(size);
     const chunks = downloadBlob(
       { upstream: sources, repository, digest },
-      { start: spool.written, signal, onOpened, canResume },
+      { start: spool.written, signal, clock, onOpened, canResume },
     );
     for await (const chunk of chunks) {
       await this.#spaceFor().cover(spool.written + chunk.length);

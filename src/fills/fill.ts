@@ -1,3 +1,4 @@
+import type { Clock } from '../clock/clock.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import { type Spool, SpoolStoppedError } from '../stream/spool.ts';
@@ -23,6 +24,7 @@ export interface FillOptions {
   readonly events: FillEvents;
   /** A slower source counts as stalled. Bytes per second. */
   readonly minRate: number;
+  readonly clock: Clock;
   /** Called when the last client has left. */
   readonly onIdle: () => void;
 }
@@ -145,14 +147,14 @@ export class Fill {
     const size = await this.#sizeFor(source);
     const spool = this.#spool;
     if (size === undefined || !spool || spool.failed || this.#ended) return undefined;
-    const { events } = this.#options;
+    const { events, clock } = this.#options;
     const leave = this.enter();
     events.fillReaders(1);
     const onClosed = () => {
       events.fillReaders(-1);
       leave();
     };
-    return new FollowedBlob({ blob, spool, size, isPatient, onClosed });
+    return new FollowedBlob({ blob, spool, size, isPatient, clock, onClosed });
   }
 
   /**
@@ -241,13 +243,14 @@ export class Fill {
   }
 
   async #fetch(spool: Spool): Promise<void> {
-    const { key, sources, spools, events, target, minRate } = this.#options;
+    const { key, sources, spools, events, target, minRate, clock } = this.#options;
     this.#transfer = new FillTransfer({
       digest: key.digest,
       sources,
       spool,
       signal: this.#stopped.signal,
       minRate,
+      clock,
       assertFits: (size) => spools.assertFits(key, size),
       reserve: (bytes) => spools.reserve(key, bytes),
       onResumed: (bytes) => events.fillResumed({ ...this.#event(), bytes }),

@@ -1,4 +1,5 @@
-import { createCountedCache } from '../cache/lru.ts';
+import { type BoundedCache, createCountedCache } from '../cache/lru.ts';
+import { type Clock, SYSTEM_CLOCK } from '../clock/clock.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
@@ -29,7 +30,8 @@ export interface FillsOptions {
   readonly minRate: number;
   /** Shares fills with other replicas; absent when there are none. */
   readonly sharing?: FillSharing;
-  readonly now?: () => number;
+  /** For waits, for a slot or after failures. @default the clock of the system */
+  readonly clock?: Clock;
 }
 
 export interface StorageFullEvents {
@@ -70,17 +72,18 @@ export class Fills {
   readonly #options: FillsOptions;
   readonly #running: RunningFills;
   readonly #slots: FillSlots;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   #fullUntil = 0;
   /** Blobs that exceed a limit, by the size that their own upstream announces. */
   readonly #overLimit = createCountedCache<{ readonly until: number }>({ maxEntries: 1_000 });
-  readonly #distrusted = createCountedCache<object>({ maxEntries: 10_000, ttlMs: DISTRUST_MS });
+  readonly #distrusted: BoundedCache<object>;
 
   constructor(options: FillsOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#running = options.running;
-    this.#slots = new FillSlots(options.limits);
-    this.#now = options.now ?? Date.now;
+    this.#slots = new FillSlots(options.limits, this.#clock);
+    this.#distrusted = createCountedCache({ maxEntries: 10_000, ttlMs: DISTRUST_MS, now: this.#clock.monotonic });
   }
 
   /** The fill in progress that a request for the blob would join. */
@@ -141,7 +144,7 @@ export class Fills {
   /** There was no space a moment ago: another attempt would cost the upstream a request. */
   #wasOutOfSpace(blob: RemoteBlob): boolean {
     const until = Math.max(this.#fullUntil, this.#overLimit.get(this.#keyOf(blob).id)?.until ?? 0);
-    return this.#now() < until;
+    return this.#clock.now() < until;
   }
 
   async #endOf(fill: Fill): Promise<void> {
@@ -164,6 +167,7 @@ export class Fills {
       target: sharing?.target(target) ?? target,
       events,
       minRate,
+      clock: this.#clock,
       onIdle: () => this.#becameIdle(fill),
     });
     this.#running.add(fill, this.#run(fill));
@@ -187,10 +191,10 @@ export class Fills {
     this.#running.remove(fill); // the next fill of the digest may have started while this one closed its file
     const wasFull = this.#fullUntil > 0;
     if (result === 'no-space') {
-      this.#fullUntil = this.#now() + FULL_HOLD_MS;
+      this.#fullUntil = this.#clock.now() + FULL_HOLD_MS;
       if (!wasFull) this.#options.events.storageFull({ what: 'blobs' });
     } else if (result === 'over-limit') {
-      this.#overLimit.set(fill.id, { until: this.#now() + OVER_LIMIT_HOLD_MS });
+      this.#overLimit.set(fill.id, { until: this.#clock.now() + OVER_LIMIT_HOLD_MS });
     } else if (result === 'completed') {
       this.#finishOthers(fill.digest);
       if (wasFull) this.#recovered();
@@ -238,7 +242,7 @@ export class Fills {
 
   /** @throws {UpstreamError} also when the upstream does not send the size, which a response has to announce */
   async #openDirect(blob: RemoteBlob, signal: AbortSignal | undefined): Promise<FilledBlob> {
-    const source = await DirectBlob.open(blob, signal);
+    const source = await DirectBlob.open(blob, { signal, clock: this.#clock });
     if (source) return { source, outcome: 'BYPASS' };
     const { name } = blob.upstream;
     throw new UpstreamError('protocol', `${name}: no Content-Length for ${blob.digest}`, { upstream: name });

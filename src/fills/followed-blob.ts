@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 
+import type { Clock } from '../clock/clock.ts';
 import { digestAlgorithm } from '../oci/digest.ts';
 import type { ByteRange } from '../oci/range.ts';
 import type { ByteSource, ReadOptions } from '../stream/byte-source.ts';
@@ -19,6 +20,7 @@ export interface FollowedBlobOptions {
   readonly spool: Spool;
   /** Size of the blob in bytes. */
   readonly size: number;
+  readonly clock: Clock;
   readonly onClosed: () => void;
   /** Always waits for the fill, and requests nothing in parallel. */
   readonly isPatient: boolean;
@@ -34,7 +36,7 @@ export class FollowedBlob implements ByteSource {
   constructor(options: FollowedBlobOptions) {
     this.#options = options;
     this.size = options.size;
-    this.#ranges = new RemoteRanges(options.blob, options.size);
+    this.#ranges = new RemoteRanges(options);
     options.spool.retain();
   }
 
@@ -71,12 +73,13 @@ export class FollowedBlob implements ByteSource {
 
   /** The spool ended before the blob: this client continues alone, and its bytes are verified like those of the fill. */
   async *#rest(range: ByteRange, verify: boolean, { signal }: ReadOptions): AsyncGenerator<Uint8Array> {
-    const { digest } = this.#options.blob;
+    const { blob, clock } = this.#options;
+    const { digest } = blob;
     if (!verify) {
       yield* this.#ranges.read(range, signal);
       return;
     }
-    const rest = downloadBlob(this.#options.blob, { ...range, size: this.size, ...(signal && { signal }) });
+    const rest = downloadBlob(blob, { ...range, size: this.size, clock, ...(signal && { signal }) });
     const hash = createHash(digestAlgorithm(digest));
     await this.#options.spool.hashInto(hash, range.start);
     yield* verifyDigest(rest, { digest, hash });

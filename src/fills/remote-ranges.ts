@@ -1,3 +1,4 @@
+import type { Clock } from '../clock/clock.ts';
 import type { ByteRange } from '../oci/range.ts';
 import { downloadBlob, type RemoteBlob } from './blob-download.ts';
 
@@ -5,6 +6,13 @@ import { downloadBlob, type RemoteBlob } from './blob-download.ts';
 const MAX_GAP_BYTES = 1024 * 1024;
 /** This many requests fetch one range each; the next one fetches the rest of the blob, and later ranges are read from it. */
 const MAX_BOUNDED_REQUESTS = 4;
+
+export interface RemoteRangesOptions {
+  readonly blob: RemoteBlob;
+  /** Size of the blob in bytes. */
+  readonly size: number;
+  readonly clock: Clock;
+}
 
 interface OpenDownload {
   readonly chunks: AsyncGenerator<Uint8Array>;
@@ -22,15 +30,12 @@ interface OpenDownload {
  * response. Not verified.
  */
 export class RemoteRanges {
-  readonly #blob: RemoteBlob;
-  /** Size of the blob in bytes. */
-  readonly #size: number;
+  readonly #options: RemoteRangesOptions;
   #open: OpenDownload | undefined;
   #requests = 0;
 
-  constructor(blob: RemoteBlob, size: number) {
-    this.#blob = blob;
-    this.#size = size;
+  constructor(options: RemoteRangesOptions) {
+    this.#options = options;
   }
 
   /** Requests sent so far. */
@@ -75,11 +80,12 @@ export class RemoteRanges {
   }
 
   #request({ start, end: wanted }: ByteRange): void {
+    const { blob, size, clock } = this.#options;
     this.close();
     this.#requests += 1;
-    const end = this.#requests > MAX_BOUNDED_REQUESTS ? this.#size : wanted;
+    const end = this.#requests > MAX_BOUNDED_REQUESTS ? size : wanted;
     const closed = new AbortController();
-    const chunks = downloadBlob(this.#blob, { start, end, size: this.#size, signal: closed.signal });
+    const chunks = downloadBlob(blob, { start, end, size, clock, signal: closed.signal });
     this.#open = { chunks, closed, end, position: start, left: undefined };
   }
 }

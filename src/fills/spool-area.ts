@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { type Clock, SYSTEM_CLOCK, type Timer } from '../clock/clock.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BufferPool } from '../stream/buffer-pool.ts';
 import { Spool } from '../stream/spool.ts';
@@ -18,6 +19,8 @@ export interface SpoolAreaOptions {
   readonly onSize?: (bytes: number) => void;
   /** The quota of the storage that finished blobs go to; absent when there is none. */
   readonly quota?: SpaceReservation | undefined;
+  /** For the removal of old spools. @default the clock of the system */
+  readonly clock?: Clock;
 }
 
 /** Space in the storage, reserved for blobs that are being filled. */
@@ -57,6 +60,7 @@ const UNKNOWN = { count: Infinity, bytes: Infinity };
  */
 export class SpoolArea {
   readonly #options: SpoolAreaOptions;
+  readonly #clock: Clock;
   /** Bytes reserved by each running fill, by its file. */
   readonly #active = new Map<string, number>();
   /** The private file of a running fill, by the name that its key has otherwise. */
@@ -65,10 +69,11 @@ export class SpoolArea {
   /** Unused spools: those found by the last read of the directory, and those left since. Never too few. */
   #idle = UNKNOWN;
   #removing: Promise<void> | undefined;
-  #sweeper: NodeJS.Timeout | undefined;
+  #sweeper: Timer | undefined;
 
   constructor(options: SpoolAreaOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#locks = new FileLocks(`${options.directory}.locks`);
   }
 
@@ -77,12 +82,19 @@ export class SpoolArea {
     await mkdir(this.#options.directory, { recursive: true });
     await this.#locks.start();
     await this.#sweep();
-    this.#sweeper = setInterval(() => void this.#sweep().catch(() => {}), SWEEP_INTERVAL_MS).unref();
+    this.#scheduleSweep();
   }
 
   stop(): void {
-    clearInterval(this.#sweeper);
+    this.#sweeper?.cancel();
     this.#locks.stop();
+  }
+
+  #scheduleSweep(): void {
+    this.#sweeper = this.#clock.setTimer(() => {
+      void this.#sweep().catch(() => {}); // repeated after the interval
+      this.#scheduleSweep();
+    }, SWEEP_INTERVAL_MS);
   }
 
   /** Path of a spool. */
@@ -207,7 +219,7 @@ export class SpoolArea {
   }
 
   async #sweep(): Promise<void> {
-    const before = Date.now() - this.#options.keepMs;
+    const before = this.#clock.now() - this.#options.keepMs;
     for (const spool of await this.#idleSpools()) {
       if (spool.modifiedAt < before) await rm(spool.path, { force: true });
     }

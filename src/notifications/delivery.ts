@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-
+import type { Clock } from '../clock/clock.ts';
 import { type BackoffPolicy, backoffMs } from './backoff.ts';
 import { envelopeOf } from './envelope.ts';
 import { PostTimeoutError, type Sink } from './http-sink.ts';
@@ -32,8 +31,7 @@ export interface DeliveryOptions {
   readonly events: DeliveryEvents;
   /** No more events are added to the queue. */
   readonly endsWhenEmpty: boolean;
-  /** Unix milliseconds. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, 'now' | 'sleep'>;
 }
 
 /** Sends the events of one queue in order, each at least once, until the receiver accepts it or it becomes a dead letter. */
@@ -79,7 +77,7 @@ export class Delivery {
   }
 
   async #attempt(entry: QueueEntry, signal: AbortSignal): Promise<void> {
-    const { queue } = this.#options;
+    const { queue, policy, clock } = this.#options;
     if (this.#current !== entry) this.#attempts = 0;
     this.#current = entry;
     const event = await queue.read(entry).catch(() => undefined);
@@ -90,7 +88,7 @@ export class Delivery {
     if (signal.aborted) return;
     this.#failed(reason);
     if (await this.#deadLetterOld(entry, event, reason)) return;
-    await delay(backoffMs(this.#failures, this.#options.policy), undefined, { signal, ref: false }).catch(() => {});
+    await clock.sleep(backoffMs(this.#failures, policy), { signal }).catch(() => {});
   }
 
   /** @returns why it was not accepted; undefined when it was */
@@ -125,8 +123,8 @@ export class Delivery {
 
   /** @returns whether the event became a dead letter */
   async #deadLetterOld(entry: QueueEntry, event: string, reason: string): Promise<boolean> {
-    const { queue, events, policy, now } = this.#options;
-    const isOld = policy.maxAgeMs > 0 && now() - entry.queuedAt >= policy.maxAgeMs;
+    const { queue, events, policy, clock } = this.#options;
+    const isOld = policy.maxAgeMs > 0 && clock.now() - entry.queuedAt >= policy.maxAgeMs;
     const isExhausted = policy.maxAttempts > 0 && this.#attempts >= policy.maxAttempts;
     if (!isOld && !isExhausted) return false;
     await events.deadLettered(event, reason);

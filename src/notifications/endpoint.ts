@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import type { Clock } from '../clock/clock.ts';
 import type { NotificationEndpointConfig, NotificationQueueConfig } from '../config/config.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { Delivery, type DeliveryEvents } from './delivery.ts';
@@ -16,8 +17,7 @@ export interface EndpointOptions {
   readonly directory: string | undefined;
   readonly sink: Sink;
   readonly events: NotificationEvents;
-  /** Unix milliseconds. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, 'now' | 'sleep'>;
 }
 
 /** A queue and its delivery. */
@@ -38,7 +38,7 @@ export class Endpoint {
   #own: Lane | undefined;
 
   constructor(options: EndpointOptions) {
-    const { config, directory, queue, now } = options;
+    const { config, directory, queue, clock } = options;
     this.wants = createEventFilter(config);
     this.#options = options;
     this.#deadLetters =
@@ -47,7 +47,7 @@ export class Endpoint {
         : new DeadLetters({
             path: join(directory, 'dead-letters.jsonl'),
             maxBytes: queue.maxDeadLetterBytes,
-            now,
+            now: clock.now,
           });
   }
 
@@ -115,10 +115,10 @@ export class Endpoint {
     directory: string | undefined,
     { endsWhenEmpty }: { readonly endsWhenEmpty: boolean },
   ): Promise<Lane> {
-    const { sink, config, queue: limits, now } = this.#options;
-    const queue = await EventQueue.open({ directory, limits, now, events: this.#queueEvents() });
+    const { sink, config, queue: limits, clock } = this.#options;
+    const queue = await EventQueue.open({ directory, limits, now: clock.now, events: this.#queueEvents() });
     const policy = { ...config, maxAgeMs: limits.maxAgeMs, maxAttempts: limits.maxAttempts };
-    const delivery = new Delivery({ queue, sink, policy, endsWhenEmpty, now, events: this.#deliveryEvents() });
+    const delivery = new Delivery({ queue, sink, policy, endsWhenEmpty, clock, events: this.#deliveryEvents() });
     const lane = { queue, delivery };
     this.#lanes.push(lane);
     return lane;

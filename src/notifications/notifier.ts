@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 
+import type { Clock } from '../clock/clock.ts';
 import type { Config, NotificationsConfig } from '../config/config.ts';
 import type { ContentEvent, EventOrigin } from '../registry/content-event.ts';
 import { type CacheAction, NO_REQUEST } from './cache-events.ts';
@@ -26,8 +27,7 @@ export interface NotifierOptions {
   readonly events: NotificationEvents;
   /** Creates locks in a directory, by which processes lock their queues. */
   readonly createLocks: (directory: string) => QueueLocks;
-  /** Unix milliseconds. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, 'now' | 'sleep'>;
 }
 
 /** Events that must not be lost; the others only report reads. */
@@ -46,7 +46,7 @@ export class Notifier {
   #takingOver: Promise<void> | undefined;
 
   private constructor(options: NotifierOptions, area: QueueArea | undefined) {
-    const { config, env, userAgent, events, now } = options;
+    const { config, env, userAgent, events, clock } = options;
     this.#options = options;
     this.#area = area;
     this.#endpoints = config.endpoints.map(
@@ -57,7 +57,7 @@ export class Notifier {
           directory: area?.directoryOf(endpoint.name),
           sink: createHttpSink({ endpoint, env, userAgent }),
           events,
-          now,
+          clock,
         }),
     );
   }
@@ -78,16 +78,16 @@ export class Notifier {
 
   /** Resolves when the event is durable; for a pull at once. Never fails. */
   async notify(event: ContentEvent, origin: EventOrigin): Promise<void> {
-    const { source, now, config } = this.#options;
+    const { source, clock, config } = this.#options;
     await this.#send(
-      createNotification(event, origin, { source, includeReferences: config.includeReferences, now: now() }),
+      createNotification(event, origin, { source, includeReferences: config.includeReferences, now: clock.now() }),
     );
   }
 
   /** Sends an event that no client request caused. Like the event of a pull, it may be dropped. */
   notifyOfCache(action: CacheAction, target: NotificationTarget): void {
-    const { source, now } = this.#options;
-    const at = now();
+    const { source, clock } = this.#options;
+    const at = clock.now();
     void this.#send({ id: uuidV7(at), timestamp: timestampOf(at), action, target, ...NO_REQUEST, source });
   }
 

@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '../clock/clock.ts';
 import type { CollectionProgress, CollectionResult } from '../content/garbage/collection-result.ts';
 import type { CollectorOptions } from '../content/content-store.ts';
 import type { GarbageCollector } from '../content/garbage/garbage-collector.ts';
@@ -41,7 +42,7 @@ export interface CollectionsOptions {
   readonly isFilling: (digest: Digest) => boolean;
   readonly onForgotten: ForgottenListener;
   readonly events: CollectionEvents;
-  readonly now: () => number;
+  readonly clock: Clock;
 }
 
 /** Garbage collections, on request or on schedule. One at a time. */
@@ -50,7 +51,7 @@ export class Collections {
   readonly #stopped = new AbortController();
   #status: CollectionStatus = { running: false };
   #running: Promise<CollectionResult> | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #isOwner = false;
 
   constructor(options: CollectionsOptions) {
@@ -72,12 +73,12 @@ export class Collections {
     this.unschedule();
     const { intervalMs } = this.#options.policy;
     if (intervalMs === 0 || this.#stopped.signal.aborted) return;
-    this.#timer = setTimeout(() => void this.#runScheduled(), intervalMs).unref();
+    this.#timer = this.#options.clock.setTimer(() => void this.#runScheduled(), intervalMs);
   }
 
   /** A collection in progress continues. */
   unschedule(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
   }
 
@@ -96,7 +97,7 @@ export class Collections {
   }
 
   async stop(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#stopped.abort(new Error('the service is stopping'));
     await this.#running?.catch(() => {}); // its status has the error
   }
@@ -113,8 +114,8 @@ export class Collections {
   }
 
   async #run(request: CollectionRequest, onProgress?: (progress: CollectionProgress) => void) {
-    const { policy, events, now } = this.#options;
-    const startedAt = now();
+    const { policy, events, clock } = this.#options;
+    const startedAt = clock.now();
     const { dryRun = false } = request;
     this.#status = { running: true };
     try {
@@ -130,7 +131,7 @@ export class Collections {
         },
       });
       this.#status = { running: false, result };
-      events.collectionFinished({ ...result, dryRun, durationMs: now() - startedAt });
+      events.collectionFinished({ ...result, dryRun, durationMs: clock.now() - startedAt });
       return result;
     } catch (err) {
       this.#status = { running: false, error: err instanceof Error ? err.message : String(err) };
@@ -139,7 +140,7 @@ export class Collections {
   }
 
   #collector() {
-    const { store, index, recorder, isHosted, isFilling, onForgotten, now } = this.#options;
+    const { store, index, recorder, isHosted, isFilling, onForgotten, clock } = this.#options;
     return store.garbage.createCollector({
       isCollected: isHosted,
       isHeld: isFilling,
@@ -149,7 +150,7 @@ export class Collections {
         await index.remove([{ repository, digest, kind }]);
       },
       onBytesRemoved: (digest) => index.bytesRemoved(digest),
-      now,
+      now: clock.now,
     });
   }
 }

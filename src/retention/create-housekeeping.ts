@@ -1,7 +1,8 @@
-import { matchGlobs } from '../matching/glob.ts';
 import { join } from 'node:path';
 
+import type { Clock } from '../clock/clock.ts';
 import type { Config, ProxyConfig } from '../config/config.ts';
+import { matchGlobs } from '../matching/glob.ts';
 import type { Redis } from '../redis/redis.ts';
 import { Collections, type CollectionsOptions } from './collections.ts';
 import {
@@ -30,7 +31,7 @@ export interface UsageOptions {
   readonly notes: UnrecordedNotes;
   readonly reader: ManifestReader;
   readonly events: HousekeepingEvents & IndexDamageEvents;
-  readonly now: () => number;
+  readonly clock: Clock;
 }
 
 /** The usage record. It exists before the content store, which writes to it. */
@@ -45,7 +46,7 @@ export interface Usage {
 const FLUSH_MS = 5_000;
 const GRANULARITY_MS = 30_000;
 
-export async function openUsage({ config, redis, notes, reader, events, now }: UsageOptions): Promise<Usage> {
+export async function openUsage({ config, redis, notes, reader, events, clock }: UsageOptions): Promise<Usage> {
   const index = isIndexShared(config) && redis ? new RedisIndex(redis) : await openLocalIndex(config, events);
   const { ttlMs } = policyOf(config);
   const parts = new ManifestParts(index, reader);
@@ -55,7 +56,7 @@ export async function openUsage({ config, redis, notes, reader, events, now }: U
     flushMs: flushMsOf(config),
     granularityMs: Math.min(GRANULARITY_MS, ttlMs > 0 ? ttlMs / 50 : Infinity),
     notes: index.isShared ? notes : undefined,
-    now,
+    clock,
     onError: (error) => events.housekeepingFailed({ task: 'usage', error }),
   });
   return { index, recorder, parts, notes };
@@ -94,13 +95,13 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
     isAlone: config.storage.driver.kind === 'filesystem' && !usage.index.isShared,
   });
   const housekeeping = new Housekeeping({ ...usage, ...options, policy, collections });
-  const { pinBackup, now } = options;
+  const { pinBackup, clock } = options;
   return {
     housekeeping,
     collections,
     /** @param refresh revalidates a tag; absent without upstreams */
     createControl: (refresh: LocalControlOptions['refresh']) =>
-      new LocalControl({ ...usage, housekeeping, collections, policy, refresh, pinBackup, now }),
+      new LocalControl({ ...usage, housekeeping, collections, policy, refresh, pinBackup, now: clock.now }),
     start() {
       housekeeping.start();
       collections.becomeOwner().catch((error: unknown) => {

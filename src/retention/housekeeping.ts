@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '../clock/clock.ts';
 import type { Digest } from '../oci/digest.ts';
 import { ContentList } from './content-list.ts';
 import { Eviction } from './eviction.ts';
@@ -67,7 +68,7 @@ export interface HousekeepingOptions {
   readonly loadSchedulerState: () => Promise<SchedulerState>;
   readonly pinBackup: PinBackup;
   readonly events: HousekeepingEvents;
-  readonly now: () => number;
+  readonly clock: Clock;
 }
 
 const STORE_SIZE_INTERVAL_MS = 1_000;
@@ -90,11 +91,11 @@ export class Housekeeping {
   #beginning: Promise<void> | undefined;
   #rebuilding: Promise<RebuildResult> | undefined;
   #unsubscribe = () => {};
-  #sizeTimer: NodeJS.Timeout | undefined;
-  #retryTimer: NodeJS.Timeout | undefined;
+  #sizeTimer: Timer | undefined;
+  #retryTimer: Timer | undefined;
 
   constructor(options: HousekeepingOptions) {
-    const { index, recorder, parts, store, policy, events, now, onForgotten, leader } = options;
+    const { index, recorder, parts, store, policy, events, clock, onForgotten, leader } = options;
     const { ttlMs, graceMs, isHosted } = policy;
     const failed = (task: string) => this.#failed(task);
     this.#options = options;
@@ -102,14 +103,14 @@ export class Housekeeping {
     const sweep = new Sweep({ ...options, events: this.#reporting(events) });
     this.#sweep = sweep;
     this.pins = pins;
-    this.eviction = new Eviction({ index, sweep, parts, isHosted, now });
+    this.eviction = new Eviction({ index, sweep, parts, isHosted, now: clock.now });
     this.contents = new ContentList({ index, parts, tags: store.tags, pins, isHosted, ttlMs });
     this.#scheduler = new ExpiryScheduler({
       ...options,
       ...{ sweep, pins, ttlMs, graceMs, isHosted },
       onError: failed('expiry'),
     });
-    this.scrub = new Scrub({ index, store, ...policy.scrub, onForgotten, events, now });
+    this.scrub = new Scrub({ index, store, ...policy.scrub, onForgotten, events, clock });
     this.quota =
       policy.quota &&
       new Quota({
@@ -119,7 +120,7 @@ export class Housekeeping {
         eviction: this.eviction,
         pins,
         runExclusively: leader && ((work, waiting) => leader.runExclusively(work, waiting)),
-        now,
+        now: clock.now,
         onEvicted: (event) => events.quotaEnforced(event),
         onError: failed('quota'),
       });
@@ -157,7 +158,7 @@ export class Housekeeping {
     const { leader, recorder } = this.#options;
     this.#unsubscribe();
     await this.#end();
-    clearTimeout(this.#sizeTimer);
+    this.#sizeTimer?.cancel();
     await Promise.all([leader?.stop(), this.quota?.stop()]);
     await recorder.close();
   }
@@ -177,7 +178,7 @@ export class Housekeeping {
 
   async #end(): Promise<void> {
     this.#stopped.abort();
-    clearTimeout(this.#retryTimer);
+    this.#retryTimer?.cancel();
     await Promise.all([
       this.#scheduler.stop(),
       this.scrub.stop(),
@@ -189,15 +190,15 @@ export class Housekeeping {
   /** Never fails: storage or Redis may be unavailable at startup. */
   async #beginWhenComplete(): Promise<void> {
     try {
-      const { index, notes, now } = this.#options;
+      const { index, notes, clock } = this.#options;
       if ((await index.marker('complete')) === undefined) await this.rebuild();
-      if (index.isShared) await recordNoted(index, notes, now());
+      if (index.isShared) await recordNoted(index, notes, clock.now());
       if (!(await index.isLossless())) this.#failed('index')(new Error(LOSSY));
       await this.#begin();
     } catch (err) {
       this.#failed('index')(err);
       if (this.#stopped.signal.aborted) return;
-      this.#retryTimer = setTimeout(() => void this.#beginWhenComplete(), RETRY_MS).unref();
+      this.#retryTimer = this.#options.clock.setTimer(() => void this.#beginWhenComplete(), RETRY_MS);
     }
   }
 
@@ -210,21 +211,21 @@ export class Housekeeping {
   }
 
   async #rebuild(onProgress?: (progress: RebuildProgress) => void): Promise<RebuildResult> {
-    const { index, parts, store, pinBackup, events, now } = this.#options;
-    const startedAt = now();
+    const { index, parts, store, pinBackup, events, clock } = this.#options;
+    const startedAt = clock.now();
     for (const pin of await pinBackup.load()) await index.pin(pin);
     const lastUsedAt = await this.#agesOfUnknown();
     const { signal } = this.#stopped;
     const result = await rebuildIndex({ index, parts, store, lastUsedAt, signal, ...(onProgress && { onProgress }) });
-    events.indexRebuilt({ ...result, durationMs: now() - startedAt });
+    events.indexRebuilt({ ...result, durationMs: clock.now() - startedAt });
     this.#reportSize();
     return result;
   }
 
   /** Content that distribution cached keeps its age; anything else counts as used now. */
   async #agesOfUnknown(): Promise<(reference: ContentReference) => number> {
-    const { loadSchedulerState, policy, now } = this.#options;
-    const startedAt = now();
+    const { loadSchedulerState, policy, clock } = this.#options;
+    const startedAt = clock.now();
     const state = await loadSchedulerState();
     const entries = state.kind === 'read' ? state.entries : [];
     const expiresAt = new Map(entries.map((entry) => [referenceKey(entry), entry.expiresAt]));
@@ -245,10 +246,10 @@ export class Housekeeping {
   }
 
   #reportSize(): void {
-    this.#sizeTimer ??= setTimeout(() => {
+    this.#sizeTimer ??= this.#options.clock.setTimer(() => {
       this.#sizeTimer = undefined;
       this.#options.index.totals().then((totals) => this.#options.events.storeSize(totals), this.#failed('index'));
-    }, STORE_SIZE_INTERVAL_MS).unref();
+    }, STORE_SIZE_INTERVAL_MS);
   }
 
   #failed(task: string): (error: unknown) => void {

@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '../clock/clock.ts';
 import type { PinnedNow } from './pins.ts';
 import type { Sweep } from './sweep.ts';
 import type { UsageIndex, UsageRecord } from '../usage/usage-index.ts';
@@ -14,7 +15,7 @@ export interface SchedulerOptions {
   readonly graceMs: number;
   /** Repositories whose content never expires. */
   readonly isHosted: (repository: string) => boolean;
-  readonly now: () => number;
+  readonly clock: Clock;
   /** A pass failed. The next one retries the rest. */
   readonly onError: (error: unknown) => void;
 }
@@ -27,7 +28,7 @@ const RETRY_MS = 60_000;
 /** Expires content that was not used for the TTL. One timer, for the first reference that is due. */
 export class ExpiryScheduler {
   readonly #options: SchedulerOptions;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #pass: Promise<void> | undefined;
   #stopped = true;
   /** Content was added while a pass was running. */
@@ -52,7 +53,7 @@ export class ExpiryScheduler {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
     await this.#pass;
   }
@@ -71,26 +72,26 @@ export class ExpiryScheduler {
       if (this.#woken) this.wake();
       return;
     }
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#options.clock.setTimer(() => {
       this.#timer = undefined;
       this.wake();
-    }, waitMs).unref();
+    }, waitMs);
   }
 
   /** Milliseconds. Undefined when nothing can expire. */
   async #nextDueMs(): Promise<number | undefined> {
-    const { index, ttlMs, graceMs, now } = this.#options;
+    const { index, ttlMs, graceMs, clock } = this.#options;
     const [first] = await index.oldest({ before: Number.MAX_SAFE_INTEGER, limit: 1 });
     // New content of other processes is not due earlier.
     if (!first) return index.isShared ? Math.min(ttlMs, MAX_WAIT_MS) : undefined;
-    return Math.min(Math.max(first.rank + ttlMs + graceMs - now() + 1, 1), MAX_WAIT_MS);
+    return Math.min(Math.max(first.rank + ttlMs + graceMs - clock.now() + 1, 1), MAX_WAIT_MS);
   }
 
   async #expire(): Promise<void> {
-    const { index, recorder, sweep, pins, ttlMs, graceMs, now } = this.#options;
+    const { index, recorder, sweep, pins, ttlMs, graceMs, clock } = this.#options;
     await recorder.flush();
     await sweep.sweepUnreferenced();
-    const before = now() - ttlMs - graceMs;
+    const before = clock.now() - ttlMs - graceMs;
     const pinned = await pins.current();
     for (;;) {
       const due = this.#stopped ? [] : await index.oldest({ before, limit: BATCH });
@@ -99,7 +100,7 @@ export class ExpiryScheduler {
       for (const record of due) {
         if (!(await this.#expireOne(record, pinned))) held.push(record);
       }
-      await index.defer(held, now());
+      await index.defer(held, clock.now());
     }
   }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 
+import type { Clock, Timer } from '../clock/clock.ts';
 import type { StoredBytes } from '../content/stored-bytes.ts';
 import { type Digest, digestAlgorithm, digestFromHash } from '../oci/digest.ts';
 import { StorageUnavailableError } from '../storage/driver.ts';
@@ -38,7 +38,7 @@ export interface ScrubOptions {
   readonly intervalMs: number;
   readonly onForgotten: ForgottenListener;
   readonly events: ScrubEvents;
-  readonly now: () => number;
+  readonly clock: Clock;
 }
 
 const IDLE: ScrubStatus = { running: false, blobs: 0, bytes: 0, damaged: [], unreadable: [], progress: 0 };
@@ -57,7 +57,7 @@ export class Scrub {
   readonly #options: ScrubOptions;
   #status: ScrubStatus = IDLE;
   #running: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #stopped = new AbortController();
 
   constructor(options: ScrubOptions) {
@@ -70,14 +70,14 @@ export class Scrub {
 
   /** Continues an interrupted scrub, and starts one whenever it is due. */
   async schedule(): Promise<void> {
-    const { index, intervalMs, now } = this.#options;
+    const { index, intervalMs, clock } = this.#options;
     const finishedAt = Number(await index.marker('scrubbed-at')) || undefined;
     this.#status = { ...this.#status, finishedAt };
     if (intervalMs === 0) return;
     const isInterrupted = (await index.marker('scrub-cursor')) !== undefined;
-    const waitMs = isInterrupted || finishedAt === undefined ? 0 : finishedAt + intervalMs - now();
+    const waitMs = isInterrupted || finishedAt === undefined ? 0 : finishedAt + intervalMs - clock.now();
     if (waitMs <= 0) this.start();
-    this.#timer = setTimeout(() => void this.schedule(), Math.min(Math.max(waitMs, 1_000), MAX_WAIT_MS)).unref();
+    this.#timer = clock.setTimer(() => void this.schedule(), Math.min(Math.max(waitMs, 1_000), MAX_WAIT_MS));
   }
 
   /** Starts a scrub. When one is running, returns its status. */
@@ -93,21 +93,21 @@ export class Scrub {
   }
 
   async stop(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#stopped.abort();
     await this.#running;
   }
 
   async #run(): Promise<void> {
-    const { index, events, now } = this.#options;
-    this.#status = { ...IDLE, running: true, startedAt: now(), finishedAt: this.#status.finishedAt };
+    const { index, events, clock } = this.#options;
+    this.#status = { ...IDLE, running: true, startedAt: clock.now(), finishedAt: this.#status.finishedAt };
     events.scrubStarted();
     try {
       await this.#readAll();
       await index.setMarker('scrub-cursor', undefined);
-      await index.setMarker('scrubbed-at', String(now()));
+      await index.setMarker('scrubbed-at', String(clock.now()));
       const { blobs, bytes, damaged, unreadable } = this.#status;
-      this.#status = { ...this.#status, running: false, finishedAt: now(), progress: 1 };
+      this.#status = { ...this.#status, running: false, finishedAt: clock.now(), progress: 1 };
       events.scrubFinished({ blobs, bytes, damaged: damaged.length, unreadable: unreadable.length });
     } catch (err) {
       const error = this.#stopped.signal.aborted ? 'interrupted' : err instanceof Error ? err.message : String(err);
@@ -116,9 +116,9 @@ export class Scrub {
   }
 
   async #readAll(): Promise<void> {
-    const { index, store, now } = this.#options;
+    const { index, store, clock } = this.#options;
     const after = (await index.marker('scrub-cursor')) as Digest | undefined;
-    const startedAt = now();
+    const startedAt = clock.now();
     const onProgress = ({ done, total }: { done: number; total: number }) => {
       this.#status = { ...this.#status, progress: total === 0 ? 1 : done / total };
     };
@@ -180,11 +180,11 @@ export class Scrub {
   }
 
   async #keepPace(bytes: number, startedAt: number): Promise<void> {
-    const { rate, now, events } = this.#options;
+    const { rate, clock, events } = this.#options;
     this.#status = { ...this.#status, bytes: this.#status.bytes + bytes };
     events.scrubbed({ bytes });
-    const aheadMs = (this.#status.bytes / rate) * 1000 - (now() - startedAt);
+    const aheadMs = (this.#status.bytes / rate) * 1000 - (clock.now() - startedAt);
     this.#stopped.signal.throwIfAborted();
-    if (aheadMs > 5) await sleep(aheadMs, undefined, { signal: this.#stopped.signal });
+    if (aheadMs > 5) await clock.sleep(aheadMs, { signal: this.#stopped.signal });
   }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock/clock.ts';
 import type { BlobStore } from '../content/blobs.ts';
 import type { ManifestStore } from '../content/manifests.ts';
 import type { RepositoryStore } from '../content/repositories.ts';
@@ -37,6 +38,7 @@ export interface SweepOptions {
   /** Called so that copies in memory are removed too. */
   readonly onForgotten: ForgottenListener;
   readonly events: SweepEvents;
+  readonly clock: Pick<Clock, 'now'>;
 }
 
 export interface Removal {
@@ -135,13 +137,13 @@ export class Sweep {
 
   /** Searches every repository, while the index is not complete. An unreadable repository may refer to anything. */
   async #isReferencedAnywhere(digest: Digest): Promise<boolean> {
-    const { index, store } = this.#options;
+    const { index, store, clock } = this.#options;
     let isAnyUnreadable = false;
     for await (const repository of store.repositories.walk(() => (isAnyUnreadable = true))) {
       for (const kind of ['blob', 'manifest'] as const) {
         if (!(await mayBeLinked(store, repository, { digest, kind }))) continue;
         const size = await store.bytes.size(digest);
-        await index.record([{ repository, digest, kind, size, at: Date.now() }]);
+        await index.record([{ repository, digest, kind, size, at: clock.now() }]);
         return true;
       }
     }

@@ -1,5 +1,6 @@
 import { Auth } from '../auth/auth.ts';
 import type { Config } from '../config/config.ts';
+import { type Clock, SYSTEM_CLOCK } from '../clock/clock.ts';
 import type { ContentCache } from '../content/content-cache.ts';
 import type { UploadPurging } from '../content/upload-purging.ts';
 import { RunningFills } from '../fills/running-fills.ts';
@@ -28,6 +29,8 @@ export interface ContextOptions {
   readonly config: Config;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly telemetry: Telemetry;
+  /** @default the clock of the system */
+  readonly clock?: Clock | undefined;
 }
 
 /** The objects of the running service. The caller closes it. */
@@ -58,24 +61,27 @@ export function createContext(options: ContextOptions): Promise<Context> {
   return closeOnFailure((opened) => createParts(options, opened));
 }
 
-async function createParts({ config, env, telemetry: recorded }: ContextOptions, opened: CloseStack): Promise<Context> {
-  const notifier = await createNotifier({ config, env, telemetry: recorded });
+async function createParts(
+  { config, env, telemetry: recorded, clock = SYSTEM_CLOCK }: ContextOptions,
+  opened: CloseStack,
+): Promise<Context> {
+  const notifier = await createNotifier({ config, env, telemetry: recorded, clock });
   if (notifier) opened.use(notifier);
   const telemetry = notifier && config.notifications?.cacheEvents ? withNotifications(recorded, notifier) : recorded;
-  const auth = config.auth && (await Auth.open({ config: config.auth, events: telemetry.auth, now: Date.now }));
-  const stored = opened.use(await openStored(config, telemetry));
+  const auth = config.auth && (await Auth.open({ config: config.auth, events: telemetry.auth, now: clock.now }));
+  const stored = opened.use(await openStored(config, { telemetry, clock }));
   const { driver, redis } = stored;
   const owner = await acquireDirectory(config.storage.driver);
   opened.defer(() => owner.release());
   const running = new RunningFills();
   const tags = new TagEntries(stored.store, { upstreams: config.proxy?.upstreams.length ?? 0 });
-  const retention = openHousekeeping(config, { ...stored, telemetry, running, tags });
+  const retention = openHousekeeping(config, { ...stored, telemetry, running, tags, clock });
   opened.defer(() => retention.stop());
-  const hosted = opened.use(createHosted(config, { ...stored, telemetry }));
+  const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock }));
   const { quota } = retention.housekeeping;
-  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, secret: config.http.secret };
+  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret: config.http.secret };
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
-  const purging = createUploadPurging(config, driver, telemetry);
+  const purging = createUploadPurging(config, { driver, telemetry, clock });
   if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
   opened.defer(() => health.stop());
@@ -101,10 +107,11 @@ interface HousekeepingParts extends Stored {
   readonly telemetry: Telemetry;
   readonly running: RunningFills;
   readonly tags: TagEntries;
+  readonly clock: Clock;
 }
 
 function openHousekeeping(config: Config, parts: HousekeepingParts) {
-  const { driver, store, content, usage, redis, telemetry, running, tags } = parts;
+  const { driver, store, content, usage, redis, telemetry, running, tags, clock } = parts;
   telemetry.housekeeping.quota(config.storage.quota?.size ?? 0);
   return createHousekeeping(config, usage, {
     store,
@@ -114,7 +121,7 @@ function openHousekeeping(config: Config, parts: HousekeepingParts) {
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
     events: telemetry.housekeeping,
-    now: Date.now,
+    clock,
   });
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+import type { Clock } from '../clock/clock.ts';
 import type { Config } from '../config/config.ts';
 import { Clients } from '../http/client/client-address.ts';
 import { TrustedProxies } from '../http/client/trusted-proxies.ts';
@@ -18,6 +19,8 @@ export interface StartServerOptions {
   readonly config: Config;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly telemetry: Telemetry;
+  /** For TTLs, intervals, back-off and expiry. @default the clock of the system */
+  readonly clock?: Clock | undefined;
 }
 
 export interface RunningServer {
@@ -37,11 +40,12 @@ export function startServer(options: StartServerOptions): Promise<RunningServer>
   return closeOnFailure((opened) => openServer(options, opened));
 }
 
-async function openServer({ config, env, telemetry }: StartServerOptions, opened: CloseStack): Promise<RunningServer> {
+async function openServer(options: StartServerOptions, opened: CloseStack): Promise<RunningServer> {
+  const { config, env, telemetry } = options;
   const { http } = config;
   // Closed last, so that operators can watch the shutdown.
   const debugging = opened.use(new CloseStack());
-  const context = opened.use(await createContext({ config, env, telemetry }));
+  const context = opened.use(await createContext(options));
   const { health } = context;
   const operators = { profiles: createProfilePages(), hasToken: createAdminTokenCheck(config) };
   const admin = opened.use(await startAdminServers(config, { context, log: telemetry.log, ...operators }));

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { SYSTEM_CLOCK } from '../clock/clock.ts';
 import type { Config } from '../config/config.ts';
 import { tryAcquireDirectory } from '../locks/directory-owner.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
@@ -46,6 +47,7 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
     { ...config, storage: { ...config.storage, middleware: [] } },
     {
       telemetry,
+      clock: SYSTEM_CLOCK,
       opened,
       openRedis: async () => (isIndexShared(config) ? openRedis(config, telemetry) : undefined),
       onDamage: () => {},
@@ -58,7 +60,7 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
     events: telemetry.housekeeping,
-    now: Date.now,
+    clock: SYSTEM_CLOCK,
   });
   opened.defer(() => retention.stop());
   const { housekeeping, collections } = retention;

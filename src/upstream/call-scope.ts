@@ -47,14 +47,6 @@ export class CallScope {
     }
   }
 
-  async sleep(ms: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const slept = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms);
-    });
-    await this.race(slept).finally(() => clearTimeout(timer));
-  }
-
   /** From now on, only the caller's signal ends it. */
   endDeadline(): void {
     clearTimeout(this.#deadline);

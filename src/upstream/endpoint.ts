@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 
+import type { Clock } from '../clock/clock.ts';
 import { responseError } from './response-error.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { CallScope } from './call-scope.ts';
@@ -22,7 +23,7 @@ export interface EndpointOptions {
   readonly strangers: StrangerTokens;
   readonly destinations: Destinations;
   readonly events: UpstreamEvents;
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly random: () => number;
   /** Called with every response of the registry itself to a manifest request. */
   readonly onManifestResponse: (response: ExchangeResponse) => void;
@@ -110,12 +111,12 @@ export class Endpoint {
    * @throws {UpstreamError} and what `consume` throws
    */
   call<T>(request: EndpointRequest, scope: CallScope, consume: (response: EndpointResponse) => Promise<T>): Promise<T> {
-    const { upstream, events, random, isMirror } = this.#options;
+    const { upstream, events, clock, random, isMirror } = this.#options;
     const onRetry = (reason: string, delayMs: number) =>
       events.retried({ upstream, operation: request.operation, reason, delayMs });
     // After a mirror, the next URL is the second attempt.
     const policy = isMirror ? NO_RETRIES : INTERACTIVE_RETRIES;
-    return retryRequest({ policy, scope, random, onRetry }, async (retry) => {
+    return retryRequest({ policy, scope, clock, random, onRetry }, async (retry) => {
       const response = await this.#request(request, retry, scope);
       try {
         return await consume(response);
@@ -188,9 +189,9 @@ export class Endpoint {
 
   /** The error that a response stands for. Consumes its body. */
   failure(response: EndpointResponse, scope: CallScope): Promise<UpstreamError> {
-    const { upstream, now } = this.#options;
+    const { upstream, clock } = this.#options;
     const from = response.isForeign ? 'redirect target' : 'registry';
-    return responseError(response, { upstream, scope, now: now(), from });
+    return responseError(response, { upstream, scope, now: clock.now(), from });
   }
 
   protocolError(message: string, status?: number): UpstreamError {

@@ -1,6 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
 
+import { type Clock, SYSTEM_CLOCK } from '../clock/clock.ts';
 import type { UpstreamOptions } from './upstream-options.ts';
 import { Authorizer } from './authorizer.ts';
 import { Breakers } from './breakers.ts';
@@ -28,8 +29,8 @@ export interface EndpointsOptions {
   readonly observe?: ObserveExchange | undefined;
   /** For `User-Agent: layover/<version>`. */
   readonly version?: string;
-  /** Unix milliseconds. @default Date.now */
-  readonly now?: () => number;
+  /** For back-off, breakers and the expiry of tokens. @default the clock of the system */
+  readonly clock?: Clock | undefined;
   /** From 0 to 1. @default Math.random */
   readonly random?: () => number;
 }
@@ -44,7 +45,7 @@ interface Shared {
   readonly rateLimit: RateLimitGauge;
   readonly zones: HostZones;
   readonly createDispatcher: (lookup: LookupFunction) => Dispatcher;
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly random: () => number;
 }
 
@@ -68,10 +69,11 @@ export function connectEndpoints({
   events,
   observe,
   version,
-  now = Date.now,
+  clock = SYSTEM_CLOCK,
   random = Math.random,
 }: EndpointsOptions): Endpoints {
   const upstream = config.name;
+  const { now } = clock;
   const bases = [config.remoteUrl, ...config.mirrors].map((url) => new URL(url));
   const breakers = new Breakers({ upstream, hosts: bases.map(({ host }) => host), events, now });
   const zones = new HostZones(bases.map(({ hostname }) => hostname));
@@ -81,7 +83,7 @@ export function connectEndpoints({
   const userAgent = version === undefined ? 'layover' : `layover/${version}`;
   const { timeouts } = config;
   const transport = new Transport({ upstream, dispatcher, breakers, events, observe, timeouts, userAgent });
-  const shared: Shared = { upstream, events, transport, rateLimit, zones, createDispatcher: connect, now, random };
+  const shared: Shared = { upstream, events, transport, rateLimit, zones, createDispatcher: connect, clock, random };
   const sources = config.credentials.map((source) => createCredentialsSource(source, { env, now }));
   // Credentials without the label of a host are for the upstream itself and not for mirrors.
   const labelled = sources.filter((source) => source.knowsHosts);
@@ -105,7 +107,8 @@ function createEndpoint(
   shared: Shared,
   { base, isMirror, sources }: { base: URL; isMirror: boolean; sources: readonly CredentialsSource[] },
 ): Endpoint {
-  const { upstream, events, transport, zones, now, random, rateLimit } = shared;
+  const { upstream, events, transport, zones, clock, random, rateLimit } = shared;
+  const { now } = clock;
   const destinations = new Destinations({ upstream, base, zones, createDispatcher: shared.createDispatcher });
   const onFailure = (source: string, reason: string) => events.credentialsFailed({ upstream, source, reason });
   const credentials = new EndpointCredentials({ sources, base, onFailure, now });
@@ -133,7 +136,7 @@ function createEndpoint(
     strangers,
     destinations,
     events,
-    now,
+    clock,
     random,
     onManifestResponse,
   });

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock/clock.ts';
 import { type RetryPolicy, retryDelayMs } from '../retry/retry-delay.ts';
 import { retrying } from '../retry/retry-loop.ts';
 import type { CallScope } from './call-scope.ts';
@@ -10,6 +11,7 @@ export const INTERACTIVE_RETRIES: RetryPolicy = { maxRetries: 2, baseDelayMs: 10
 export interface RetryRequestOptions {
   readonly policy: RetryPolicy;
   readonly scope: CallScope;
+  readonly clock: Pick<Clock, 'sleep'>;
   /** Between 0 and 1. */
   readonly random: () => number;
   readonly onRetry: (reason: string, delayMs: number) => void;
@@ -17,7 +19,7 @@ export interface RetryRequestOptions {
 
 /** Repeats an idempotent `attempt` while its failure is temporary, and while the waits fit into the policy and the deadline. */
 export function retryRequest<T>(options: RetryRequestOptions, attempt: (retry: number) => Promise<T>): Promise<T> {
-  const { policy, scope, random, onRetry } = options;
+  const { policy, scope, clock, random, onRetry } = options;
   let remainingMs = policy.maxDelayMs;
   let failure: UpstreamError | undefined;
   const delayMs = (err: unknown, retry: number): number | undefined => {
@@ -32,7 +34,7 @@ export function retryRequest<T>(options: RetryRequestOptions, attempt: (retry: n
     onRetry(err.options.status === undefined ? err.kind : String(err.options.status), delay);
     return delay;
   };
-  return retrying({ delayMs, sleep: (ms) => scope.sleep(ms) }, attempt);
+  return retrying({ delayMs, sleep: (ms) => clock.sleep(ms, { signal: scope.signal }) }, attempt);
 }
 
 /** A timeout is not retried: the client has waited long enough. */

@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '../clock/clock.ts';
 import type { LinkLedger, NewLink } from '../content/link-ledger.ts';
 import type { Digest } from '../oci/digest.ts';
 import { IndexUnavailableError } from './index-unavailable.ts';
@@ -15,7 +16,7 @@ export interface UsageRecorderOptions {
   readonly granularityMs: number;
   /** For links that could not be recorded while the index was unavailable. Absent for a local index, which is as available as the storage. */
   readonly notes?: UnrecordedNotes | undefined;
-  readonly now: () => number;
+  readonly clock: Clock;
   /** The index could not be read or written. Pulls continue. */
   readonly onError: (error: unknown) => void;
 }
@@ -30,7 +31,7 @@ export class UsageRecorder implements LinkLedger {
   readonly #unrecorded: UnrecordedQueue | undefined;
   #pending = new Map<string, Map<Digest, NotedUse>>();
   #count = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #writing: Promise<void> = Promise.resolve();
   readonly #listeners = new Set<() => void>();
 
@@ -48,7 +49,7 @@ export class UsageRecorder implements LinkLedger {
   /** Records that stored content was requested. */
   used(repository: string, digest: Digest, kind: ContentKind, size: number): void {
     if (this.isPending(repository, digest)) return;
-    this.#note({ repository, digest, kind, size, at: this.#options.now(), isNew: false });
+    this.#note({ repository, digest, kind, size, at: this.#options.clock.now(), isNew: false });
   }
 
   #note(use: NotedUse): void {
@@ -64,11 +65,12 @@ export class UsageRecorder implements LinkLedger {
   }
 
   #wait(): void {
-    this.#timer ??= setTimeout(() => void this.flush(), this.#options.flushMs).unref();
+    const { clock, flushMs } = this.#options;
+    this.#timer ??= clock.setTimer(() => void this.flush(), flushMs);
   }
 
   async willLink({ parts, ...link }: NewLink): Promise<() => void> {
-    const at = this.#options.now();
+    const at = this.#options.clock.now();
     const linked = await this.#begin({ ...link, at }, parts);
     // Its parts may be stored already.
     if (link.kind === 'manifest') this.#note({ ...link, at, isNew: true });
@@ -115,7 +117,7 @@ export class UsageRecorder implements LinkLedger {
 
   /** Resolves when all noted uses are in the index, or could not be written. Never fails. */
   flush(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
     const pending = [...this.#pending.values()].flatMap((digests) => [...digests.values()]);
     this.#pending = new Map();
@@ -126,7 +128,7 @@ export class UsageRecorder implements LinkLedger {
 
   async close(): Promise<void> {
     await this.flush();
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
   }
 
   /** Keeps uses, up to a limit, until the index is available again. All links are kept elsewhere. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
+import { SYSTEM_CLOCK } from '../../src/clock/clock.ts';
 import { purgeUploads } from '../../src/content/upload-purge.ts';
 import { UploadPurging } from '../../src/content/upload-purging.ts';
 import { createContent } from './content-under-test.ts';
@@ -77,7 +78,7 @@ describe('abandoned uploads', () => {
     const failed: unknown[] = [];
     const { driver } = content;
     const purging = new UploadPurging({
-      ...{ driver, ageMs: 24 * HOUR, intervalMs: 1, dryRun: false, now: () => NOW, onPurged },
+      ...{ driver, ageMs: 24 * HOUR, intervalMs: 1, dryRun: false, clock: { ...SYSTEM_CLOCK, now: () => NOW }, onPurged },
       onFailed: (error) => failed.push(error),
     });
     purging.start();

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 
 import type { RemoteBlob } from '../../src/fills/blob-download.ts';
+import { SYSTEM_CLOCK } from '../../src/clock/clock.ts';
 import { DirectBlob } from '../../src/fills/direct-blob.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 
@@ -21,7 +22,7 @@ function silentBlob() {
 it('the request for a blob that only one client wants ends with that client', async () => {
   const { blob, requests } = silentBlob();
   const left = new AbortController();
-  const opening = DirectBlob.open(blob, left.signal);
+  const opening = DirectBlob.open(blob, { signal: left.signal, clock: SYSTEM_CLOCK });
   expect(requests.map(({ aborted }) => aborted)).toEqual([false]);
   left.abort(new Error('the client has left'));
   await expect(opening).rejects.toThrow('the client has left');
@@ -31,6 +32,6 @@ it('the request for a blob that only one client wants ends with that client', as
 it('nothing is requested for a client that has left', async () => {
   const { blob, requests } = silentBlob();
   const signal = AbortSignal.abort(new Error('the client has left'));
-  await expect(DirectBlob.open(blob, signal)).rejects.toThrow('the client has left');
+  await expect(DirectBlob.open(blob, { signal, clock: SYSTEM_CLOCK })).rejects.toThrow('the client has left');
   expect(requests).toEqual([]);
 });

@@ -6,13 +6,14 @@ import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/oci/digest.ts';
 import { SpoolArea, SpoolAreaFullError, type SpoolKey } from '../../src/fills/spool-area.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const keyOf = (text: string, source = 'hub.example'): SpoolKey => ({ digest: digestOf(Buffer.from(text)), source });
 const [a, b, c] = [keyOf('a'), keyOf('b'), keyOf('c')];
 
-async function setUp(options: { maxBytes?: number; keepMs?: number } = {}) {
+async function setUp(options: { maxBytes?: number; keepMs?: number; clock?: FakeClock } = {}) {
   const temporary = await temporaryDirectory();
   const directory = join(temporary.path, 'fills');
   const sizes: number[] = [];
@@ -22,6 +23,7 @@ async function setUp(options: { maxBytes?: number; keepMs?: number } = {}) {
     keepMs: options.keepMs ?? DAY_MS,
     buffers: new BufferPool(),
     onSize: (bytes) => sizes.push(bytes),
+    ...(options.clock && { clock: options.clock }),
   });
   await area.start();
   return {
@@ -80,6 +82,21 @@ describe('the area of unfinished fills', () => {
     scene.area.stop();
     await scene.area.start();
     expect(await scene.files()).toEqual([nameOf(b)]);
+  });
+
+  it('removes spools that become old, and keeps those of running fills', async () => {
+    const clock = new FakeClock();
+    await using scene = await setUp({ clock });
+    await scene.leave(a, 10);
+    const running = await scene.area.open(b);
+    await clock.advance(DAY_MS - 60_000);
+    expect(await scene.files()).toEqual([nameOf(a), nameOf(b)].sort());
+    const filesLater = async () => {
+      await clock.advance(10 * 60_000);
+      return scene.files();
+    };
+    await expect.poll(filesLater).toEqual([nameOf(b)]);
+    await running.release();
   });
 
   it('frees space by removing unused spools, the oldest first', async () => {

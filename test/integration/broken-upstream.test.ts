@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { seededContent } from '../support/content.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { Images } from '../support/images.ts';
 import { startServer } from '../support/start-server.ts';
 import { ask, finish, pull, readSome } from './pulling.ts';
@@ -68,10 +69,9 @@ describe('an upstream connection that breaks in a blob', () => {
 });
 
 describe('an upstream that does not come back', () => {
-  it('ends the client connection, keeps the spool, and is resumed by the next request', {
-    timeout: 90_000,
-  }, async () => {
-    await using layover = await startCache(hub());
+  it('ends the client connection, keeps the spool, and is resumed by the next request', async () => {
+    const clock = new FakeClock();
+    await using layover = await startCache(hub(), { clock });
     const url = `${layover.url}/v2/${NAME}/blobs/${blob.digest}`;
     hub().faults.hangMidBody(10 * MIB, { on: 'cdn-get' });
     const answers = await Promise.all([ask(url), ask(url)]);
@@ -79,7 +79,7 @@ describe('an upstream that does not come back', () => {
     const begun = await readSome(first, 9 * MIB);
     await hub().stop();
 
-    const ended = await Promise.all(answers.map(finish));
+    const ended = await clock.advanceUntil(Promise.all(answers.map(finish)));
 
     expect(ended.map(({ status, complete }) => ({ status, complete }))).toEqual([
       { status: 200, complete: false },
@@ -95,8 +95,8 @@ describe('an upstream that does not come back', () => {
     await hub().resume();
     hub().requests.reset();
     // The breaker lets nothing through for a while after such a failure.
-    const again = () => pull(url);
-    await expect.poll(again, { timeout: 60_000, interval: 500 }).toMatchObject({ complete: true, digest: blob.digest });
+    const again = () => clock.advanceUntil(pull(url));
+    await expect.poll(again, { timeout: 20_000, interval: 20 }).toMatchObject({ complete: true, digest: blob.digest });
     expect(
       hub()
         .requests.of('cdn-get')

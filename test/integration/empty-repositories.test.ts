@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { imageOf, layer } from '../content/garbage/content-model.ts';
 import { cacheCommand } from '../retention/command.ts';
 import { pullImage, startExpiringCache, storedOf } from '../retention/expiring-cache.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { Images } from '../support/images.ts';
 import { Layover } from '../support/layover.ts';
 import { PushError, Pusher } from '../support/push.ts';
@@ -32,10 +33,15 @@ const pullAll = (layover: Layover) => pullImage(layover, 'library/app', { tag: '
 
 describe('a cached repository of which nothing is left', () => {
   it('is not in the catalog any more after the TTL, until it is pulled again', async () => {
-    await using layover = await startExpiringCache(hub(), { proxy: { ttl: '3s' } });
+    const clock = new FakeClock();
+    await using layover = await startExpiringCache(hub(), { proxy: { ttl: '3s' }, clock });
     await pullAll(layover);
     expect(await catalogOf(layover)).toEqual(['docker.io/library/app']);
-    await expect.poll(() => storedOf(layover, everything), SOON).toEqual([]);
+    const storedLater = async () => {
+      await clock.advance(1_000);
+      return storedOf(layover, everything);
+    };
+    await expect.poll(storedLater, SOON).toEqual([]);
     await expect.poll(() => catalogOf(layover), SOON).toEqual([]);
     expect(await directoriesOf(layover)).toEqual([]);
     await pullAll(layover);

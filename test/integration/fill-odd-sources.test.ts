@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { type ConfigObject, Layover } from '../support/layover.ts';
 import { startServer } from '../support/start-server.ts';
 import { ask, pull } from './pulling.ts';
@@ -25,8 +26,14 @@ interface Asked {
 
 type Behaviours = Readonly<Record<string, (asked: Asked) => void>>;
 
+interface SceneOptions {
+  readonly proxy?: ConfigObject;
+  readonly storage?: ConfigObject;
+  readonly clock?: FakeClock;
+}
+
 /** A cache of `hub.example`, the default, and of `evil.example`, whose repositories do as they are told. */
-async function startScene(hubBlobs: Behaviours, evilBlobs: Behaviours = {}, more: ConfigObject = {}) {
+async function startScene(hubBlobs: Behaviours, evilBlobs: Behaviours = {}, more: SceneOptions = {}) {
   const requests: string[] = [];
   const start = (behaviours: Behaviours) => {
     const counts = new Map<string, number>();
@@ -46,8 +53,11 @@ async function startScene(hubBlobs: Behaviours, evilBlobs: Behaviours = {}, more
     { name: 'hub.example', remoteurl: hub.url, default: true },
     { name: 'evil.example', remoteurl: evil.url },
   ];
-  const { proxy, ...rest } = more as { proxy?: ConfigObject };
-  const layover = await Layover.start({ config: { ...rest, proxy: { upstreams, ...proxy } } });
+  const { proxy, clock, ...rest } = more;
+  const layover = await Layover.start({
+    config: { ...rest, proxy: { upstreams, ...proxy } },
+    ...(clock && { clock }),
+  });
   return {
     requests,
     layover,
@@ -123,16 +133,13 @@ describe('a blob whose size its upstream does not tell', () => {
   });
 
   it('waits for a slot, as it cannot stream through', async () => {
-    await using scene = await startScene(
-      { x: serveChunked, slow: trickle },
-      {},
-      { proxy: { fills: { maxconcurrent: 1 } } },
-    );
+    const clock = new FakeClock();
+    const proxy = { fills: { maxconcurrent: 1 } };
+    await using scene = await startScene({ x: serveChunked, slow: trickle }, {}, { proxy, clock });
     const held = await ask(scene.url('slow', digestOf(Buffer.from('held'))));
-    const pulled = pull(scene.url('x'));
-    await delay(6_000);
+    const pulled = await clock.advanceUntil(pull(scene.url('x')));
     held.destroy();
-    expect(await pulled).toMatchObject({ status: 200, complete: true, digest });
+    expect(pulled).toMatchObject({ status: 200, complete: true, digest });
     await expectOnlyVisible(scene.layover, digest);
   });
 

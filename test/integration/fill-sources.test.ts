@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { type ConfigObject, Layover } from '../support/layover.ts';
 import { type BlobBehaviour, startScriptedUpstream } from '../support/scripted-upstream.ts';
 import { ask, finish, pull, readSome } from './pulling.ts';
@@ -19,7 +20,12 @@ const SERVE: BlobBehaviour = { kind: 'serve', bytes };
 async function startScene(
   hubBlobs: Readonly<Record<string, BlobBehaviour>>,
   evilBlobs: Readonly<Record<string, BlobBehaviour>> = {},
-  more: { readonly proxy?: ConfigObject; readonly storage?: ConfigObject; readonly ownProcess?: boolean } = {},
+  more: {
+    readonly proxy?: ConfigObject;
+    readonly storage?: ConfigObject;
+    readonly ownProcess?: boolean;
+    readonly clock?: FakeClock;
+  } = {},
 ) {
   const hub = await startScriptedUpstream(hubBlobs);
   const evil = await startScriptedUpstream(evilBlobs);
@@ -29,6 +35,7 @@ async function startScene(
   ];
   const layover = await Layover.start({
     ownProcess: more.ownProcess ?? false,
+    ...(more.clock && { clock: more.clock }),
     config: { proxy: { upstreams, ...more.proxy }, ...(more.storage && { storage: more.storage }) },
   });
   return {
@@ -208,9 +215,13 @@ describe('slots for fills', () => {
 
   it('are waited for only so long: then the blob is fetched beyond the limit, once for all clients', async () => {
     const slow: BlobBehaviour = { kind: 'trickle', size: 900_000_000, perSecond: 4_000 };
-    await using scene = await startScene({ 'lib/app': SERVE, slow }, {}, { proxy: { fills: { maxconcurrent: 1 } } });
+    const clock = new FakeClock();
+    const proxy = { fills: { maxconcurrent: 1 } };
+    await using scene = await startScene({ 'lib/app': SERVE, slow }, {}, { proxy, clock });
     const held = await ask(scene.url('slow', digestOf(Buffer.from('held'))));
-    const pulled = await Promise.all(Array.from({ length: 6 }, () => pull(scene.url('lib/app'))));
+    const pulled = await clock.advanceUntil(
+      Promise.all(Array.from({ length: 6 }, () => pull(scene.url('lib/app')))),
+    );
     for (const answer of pulled) expect(answer).toMatchObject({ complete: true, digest });
     expect(scene.hub.count('GET', 'lib/app')).toBe(1);
     await expectOnlyVisible(scene.layover, digest);

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 
+import { FakeClock } from '../support/fake-clock.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { cacheConfig, sharedHub } from './scene.ts';
 import { errorCode, pull } from './pulling.ts';
@@ -11,7 +12,9 @@ const HIT = { status: 200, digest: image.digest, cache: 'HIT' };
 const STALE = { ...HIT, cache: 'STALE' };
 
 it('starts without its upstream, serves what it has, and goes on when the upstream is there', async () => {
-  await using layover = await startWarmCache(hub());
+  const clock = new FakeClock();
+  await using layover = await startWarmCache(hub(), { clock });
+  await clock.advance(60_000); // the tags, whose files have the system's time, are older than the next start
   await layover.kill('SIGTERM');
   await hub().stop();
   await layover.restart();
@@ -19,15 +22,15 @@ it('starts without its upstream, serves what it has, and goes on when the upstre
 
   expect(seen(await pull(`${url}/manifests/${image.digest}`))).toEqual(HIT);
   expect(seen(await pull(`${url}/manifests/fresh`))).toEqual(HIT);
-  expect(seen(await pull(`${url}/manifests/stale`))).toEqual(STALE);
+  expect(seen(await clock.advanceUntil(pull(`${url}/manifests/stale`)))).toEqual(STALE);
   expect(seen(await pull(`${url}/blobs/${warmBlob.digest}`))).toEqual({ ...HIT, digest: warmBlob.digest });
-  const tags = await pull(`${url}/tags/list`);
+  const tags = await clock.advanceUntil(pull(`${url}/tags/list`));
   expect(JSON.parse(tags.start.toString())).toEqual({ name: NAME, tags: ['fresh', 'stale'] });
-  expect(await pull(`${url}/manifests/other`)).toMatchObject({ status: 502 });
+  expect(await clock.advanceUntil(pull(`${url}/manifests/other`))).toMatchObject({ status: 502 });
 
   await hub().resume();
-  const back = () => pull(`${url}/manifests/other`);
-  await expect.poll(back, { timeout: 20_000, interval: 250 }).toMatchObject({ status: 200, digest: other.digest });
+  const back = () => clock.advanceUntil(pull(`${url}/manifests/other`));
+  await expect.poll(back, { timeout: 20_000, interval: 20 }).toMatchObject({ status: 200, digest: other.digest });
   await expectStored(layover, [image.digest, warmBlob.digest, other.digest]);
 });
 

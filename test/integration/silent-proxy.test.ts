@@ -4,6 +4,7 @@ import { createServer } from 'node:tls';
 import { generate } from 'selfsigned';
 import { describe, expect, it } from 'vitest';
 
+import { FakeClock } from '../support/fake-clock.ts';
 import { startForwardProxy } from '../support/forward-proxy.ts';
 import { errorCode, pull } from './pulling.ts';
 import { sharedHub } from './scene.ts';
@@ -34,7 +35,8 @@ describe('a proxy before the upstream that takes connections and answers nothing
     await using tls = await startTlsBefore(hub().port);
     await using proxy = await startForwardProxy();
     const upstream = { remoteurl: tls.url, tls: { insecure: true }, httpproxy: proxy.url };
-    await using layover = await startWarmCache(hub(), { upstream });
+    const clock = new FakeClock();
+    await using layover = await startWarmCache(hub(), { upstream, clock });
     const url = `${layover.url}/v2/${NAME}`;
     expect(proxy.lines).toContain(`CONNECT ${new URL(tls.url).host}`);
 
@@ -44,7 +46,7 @@ describe('a proxy before the upstream that takes connections and answers nothing
     const asked = ['manifests/stale', 'manifests/other', `blobs/${coldBlob.digest}`].map((path) =>
       pull(`${url}/${path}`),
     );
-    const [stale, ...failed] = await Promise.all(asked);
+    const [stale, ...failed] = await clock.advanceUntil(Promise.all(asked));
     expect(stale && seen(stale)).toEqual({ status: 200, digest: image.digest, cache: 'STALE' });
     const seenOf = failed.map((each) => ({ status: each.status, code: errorCode(each) }));
     const timeout = { status: 504, code: 'UNAVAILABLE' };
@@ -52,8 +54,8 @@ describe('a proxy before the upstream that takes connections and answers nothing
     await expectNotStored(layover, [other.digest, coldBlob.digest]);
 
     proxy.speak();
-    const again = () => pull(`${url}/manifests/other`);
-    await expect.poll(again, { timeout: 20_000, interval: 250 }).toMatchObject({ status: 200, digest: other.digest });
+    const again = () => clock.advanceUntil(pull(`${url}/manifests/other`));
+    await expect.poll(again, { timeout: 20_000, interval: 20 }).toMatchObject({ status: 200, digest: other.digest });
     expect(await pull(`${url}/blobs/${coldBlob.digest}`)).toMatchObject({ status: 200, digest: coldBlob.digest });
     await expectStored(layover, [other.digest, coldBlob.digest]);
   });

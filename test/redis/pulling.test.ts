@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { pull } from '../integration/pulling.ts';
 import { cacheConfig, sharedHub } from '../integration/scene.ts';
 import { seededContent } from '../support/content.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { Images } from '../support/images.ts';
 import { type ConfigObject, Layover } from '../support/layover.ts';
 import { freePort } from '../support/processes.ts';
@@ -22,8 +23,12 @@ const hub = sharedHub(images);
 const SOON_MS = 1_500;
 
 function startWith(redis: ConfigObject, more: ConfigObject = {}): Promise<Layover> {
+  return Layover.startProcess({ config: configWith(redis, more) });
+}
+
+function configWith(redis: ConfigObject, more: ConfigObject = {}): ConfigObject {
   const http = { debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } };
-  return Layover.startProcess({ config: { ...cacheConfig(hub(), { http }), redis, ...more } });
+  return { ...cacheConfig(hub(), { http }), redis, ...more };
 }
 
 /** A manifest, then every blob by HEAD and GET. @returns the longest duration of a request, in milliseconds */
@@ -101,12 +106,13 @@ describe.skipIf(missing)('pulls through a cache with Redis', () => {
 
   it('continue when it is down at startup, and use it when it is available', async () => {
     const port = await freePort();
-    await using layover = await startWith({ addrs: [`127.0.0.1:${port}`] });
+    const clock = new FakeClock();
+    await using layover = await Layover.start({ config: configWith({ addrs: [`127.0.0.1:${port}`] }), clock });
     expect(await pullAll(layover)).toBeLessThan(SOON_MS);
     await expect.poll(() => linesOf(layover, 'Redis unavailable')).toBe(1);
     await using server = await RedisServer.start({}, port);
     await until(() => isUp(layover));
-    await delay(10_500); // entries in memory are old enough to be shared again
+    await clock.advance(10_500); // entries in memory are old enough to be shared again
     await pullAll(layover);
     await until(async () => (await server.admin.dbsize()) > 0);
     expect(linesOf(layover, 'Redis available')).toBe(1);

@@ -7,6 +7,7 @@ import { pull } from '../integration/pulling.ts';
 import { expectNothingBroken, expectStored } from '../integration/stored-data.ts';
 import { seededContent } from '../support/content.ts';
 import { writeDistributionLayout } from '../support/distribution-layout.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { Images } from '../support/images.ts';
 import { Layover } from '../support/layover.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -46,10 +47,15 @@ async function expectServed(layover: Layover): Promise<void> {
 describe('content that was pushed here', () => {
   it('outlives a TTL of a second, with the bytes that it shares with what expires', async () => {
     await using seed = await seeded();
-    await using layover = await startExpiringCache(hub(), { ...seed, proxy: { ttl: '1s', hosted: ['team/*'] } });
+    const clock = new FakeClock();
+    await using layover = await startExpiringCache(hub(), { ...seed, proxy: { ttl: '1s', hosted: ['team/*'] }, clock });
     await layover.waitForOutput(/index rebuilt/);
     await pullImage(layover, 'library/app', pulling);
-    await expect.poll(() => metric(layover, 'layover_expired_total'), SOON).toBe(pulled.length + 1);
+    const expiredLater = async () => {
+      await clock.advance(500);
+      return metric(layover, 'layover_expired_total');
+    };
+    await expect.poll(expiredLater, SOON).toBe(pulled.length + 1);
     expect(await storedOf(layover, pulled)).toEqual([]);
     await expectServed(layover);
     await expectStored(layover, hosted);
@@ -89,25 +95,30 @@ describe('content that was pushed here', () => {
 
   it('stays together with cached content in offline mode, whatever its age', async () => {
     await using seed = await seeded();
-    await using layover = await startExpiringCache(hub(), { ...seed, proxy: { ttl: '1h', hosted: ['team/*'] } });
+    const clock = new FakeClock();
+    const storedLater = async (layover: Layover) => {
+      await clock.advance(500);
+      return storedOf(layover, pulled);
+    };
+    await using layover = await startExpiringCache(hub(), { ...seed, proxy: { ttl: '1h', hosted: ['team/*'] }, clock });
     await layover.waitForOutput(/index rebuilt/);
     await pullImage(layover, 'library/app', pulling);
     await expectStored(layover, [...pulled, ...hosted]);
     await layover.kill('SIGTERM');
 
     const proxy = { ttl: '1s', hosted: ['team/*'] };
-    await using offline = await startExpiringCache(hub(), { ...seed, proxy: { ...proxy, offline: true } });
+    await using offline = await startExpiringCache(hub(), { ...seed, proxy: { ...proxy, offline: true }, clock });
     // What came last, and would expire last, shows that the time of the others has come.
-    await using witness = await startExpiringCache(hub(), { proxy });
+    await using witness = await startExpiringCache(hub(), { proxy, clock });
     await pullImage(witness, 'library/app', pulling);
-    await expect.poll(() => storedOf(witness, pulled), SOON).toEqual([]);
+    await expect.poll(() => storedLater(witness), SOON).toEqual([]);
     expect(await metric(offline, 'layover_expired_total')).toBe(0);
     expect(await storedOf(offline, pulled)).toEqual(pulled);
     await offline.kill('SIGTERM');
 
     // It was not for want of knowing how old they are.
-    await using online = await startExpiringCache(hub(), { ...seed, proxy });
-    await expect.poll(() => storedOf(online, pulled), SOON).toEqual([]);
+    await using online = await startExpiringCache(hub(), { ...seed, proxy, clock });
+    await expect.poll(() => storedLater(online), SOON).toEqual([]);
     await expectServed(online);
   });
 });

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { SYSTEM_CLOCK } from '../../src/clock/clock.ts';
 import { createContentStore } from '../../src/content/content-store.ts';
 import { createManifestReader } from '../../src/content/manifest-files.ts';
 import { UnrecordedLinks } from '../../src/content/unrecorded-links.ts';
@@ -34,13 +35,13 @@ export async function storeUnderTest(policy: Partial<HousekeepingPolicy> = {}) {
   const root = join(directory.path, 'data');
   const driver = await createFilesystemDriver({ rootDirectory: root, buffers: new BufferPool() });
   const index = await LmdbIndex.open({ directory: join(root, 'layover/index') });
-  const now = () => clock.now;
+  const settable = { ...SYSTEM_CLOCK, now: () => clock.now };
   const parts = new ManifestParts(
     index,
     createManifestReader(driver, () => {}),
   );
   const onError = (error: unknown) => void reported.push(`failed: ${String(error)}`);
-  const recorder = new UsageRecorder({ index, parts, flushMs: 1e9, granularityMs: 0, now, onError });
+  const recorder = new UsageRecorder({ index, parts, flushMs: 1e9, granularityMs: 0, clock: settable, onError });
   const store = createContentStore({ driver, onDamage: () => {}, ledger: recorder });
   const housekeeping = new Housekeeping({
     index,
@@ -54,7 +55,7 @@ export async function storeUnderTest(policy: Partial<HousekeepingPolicy> = {}) {
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
     events: reportEvents(reported),
-    now,
+    clock: settable,
   });
   const putBlob = async (repository: string, bytes: Buffer): Promise<Digest> => {
     const digest = digestOf(bytes);

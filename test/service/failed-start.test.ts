@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { expect, it } from 'vitest';
 
+import { SYSTEM_CLOCK } from '../../src/clock/clock.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { openStored } from '../../src/service/composition/stored.ts';
 import { createContext } from '../../src/service/context.ts';
@@ -35,7 +36,7 @@ const NO_REDIS = { REGISTRY_REDIS_ADDRS_0: '127.0.0.1:9' };
 it.each<[string, (root: string) => Promise<unknown>, string]>([
   [
     'the storage of a server whose Redis certificate is missing',
-    async (root) => openStored(await configIn(root, MISSING_CA), silent()),
+    async (root) => openStored(await configIn(root, MISSING_CA), { telemetry: silent(), clock: SYSTEM_CLOCK }),
     'redis.tls.rootcas',
   ],
   [

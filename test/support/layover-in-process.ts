@@ -10,7 +10,7 @@ import type { LayoverRun, RunOptions } from './layover-run.ts';
 import type { Exit } from './processes.ts';
 
 /** Starts the service in this process as `serve` does, without its banner. @throws what `startServer` throws */
-export async function startInThisProcess({ configFile, env, nodeArguments }: RunOptions): Promise<LayoverRun> {
+export async function startInThisProcess({ configFile, env, nodeArguments, clock }: RunOptions): Promise<LayoverRun> {
   if (nodeArguments.length > 0) throw new Error('arguments for node need Layover.startProcess');
   const state = { isRunning: true, command: 'Layover in this process' };
   const output = new KeptOutput(state);
@@ -18,11 +18,11 @@ export async function startInThisProcess({ configFile, env, nodeArguments }: Run
   const log = createLog(config.log, { write: (line) => output.append('stdout', line), flush: async () => {} });
   const tracing = config.tracing && (await startTracing(config.tracing, log));
   const { accessLog } = config.log;
-  const telemetry = createTelemetry({ log, metrics: createMetrics(), tracing, accessLog });
+  const telemetry = createTelemetry({ log, metrics: createMetrics(), tracing, accessLog, ...(clock && { now: clock.now }) });
   log.info({ source }, 'configuration loaded');
   for (const notice of notices) log.info({ source }, notice);
   for (const warning of warnings) log.warn({ source }, warning);
-  const server = await startServer({ config, env, telemetry });
+  const server = await startServer({ config, env, telemetry, clock });
   return new LayoverInProcess({ server, tracing, log, output, state });
 }
 

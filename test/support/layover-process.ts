@@ -7,7 +7,8 @@ const DEBUG_SERVER = /debug server on (http:\/\/127\.0\.0\.1:\d+)/;
 
 /** Starts the built program. @throws {Error} with its output, when it does not come to listen */
 export async function startInOwnProcess(options: RunOptions): Promise<LayoverRun> {
-  const { configFile, env, cwd, nodeArguments, hasDebugServer } = options;
+  const { configFile, env, cwd, nodeArguments, hasDebugServer, clock } = options;
+  if (clock) throw new Error('a clock needs Layover.start');
   const args = [...nodeArguments, LAYOVER_MAIN, 'serve', configFile];
   const program = await RunningProcess.start(process.execPath, args, { env, cwd });
   try {

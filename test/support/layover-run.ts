@@ -1,3 +1,4 @@
+import type { Clock } from '../../src/clock/clock.ts';
 import type { Exit } from './processes.ts';
 
 /** One start of Layover, until it ends: in this process or as a process of its own. */
@@ -26,4 +27,6 @@ export interface RunOptions {
   /** Arguments for node, before the program. */
   readonly nodeArguments: readonly string[];
   readonly hasDebugServer: boolean;
+  /** Only in this process. */
+  readonly clock: Clock | undefined;
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'yaml';
 
+import type { Clock } from '../../src/clock/clock.ts';
 import { listLocks, listSpools, readVisibleBlobs, type SpoolFile, type VisibleBlob } from './data-directory.ts';
 import type { Hub } from './hub.ts';
 import { startInThisProcess } from './layover-in-process.ts';
@@ -23,6 +24,8 @@ export interface LayoverOptions {
   readonly dataDirectory?: string;
   /** Arguments for node, before the program. Only with {@link Layover.startProcess}. */
   readonly nodeArguments?: readonly string[];
+  /** For TTLs, breakers and back-off. Only with {@link Layover.start}. @default the clock of the system */
+  readonly clock?: Clock;
   /** As {@link Layover.startProcess}, for functions that start it for a test. @default false */
   readonly ownProcess?: boolean;
 }
@@ -183,6 +186,7 @@ export class Layover implements AsyncDisposable {
       cwd: this.#directory.path,
       nodeArguments: this.#options.nodeArguments ?? [],
       hasDebugServer: hasDebugServer(this.#options.config),
+      clock: this.#options.clock,
     });
     this.#port = Number(new URL(this.#run.url).port);
   }

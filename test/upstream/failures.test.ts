@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 
+import { FakeClock } from '../support/fake-clock.ts';
 import { connect, failureOf } from './support/connect.ts';
 import { startRaw } from './support/raw-server.ts';
 import { blobDigest, LATEST, MANIFEST_TYPE, manifest } from './support/samples.ts';
@@ -167,8 +168,12 @@ describe('Retry-After', () => {
     await using registry = await startScripted((req, res, seen) =>
       seen.length === 1 ? sendJson(res, 429, {}, { 'retry-after': '1' }) : sendManifest(req, res, seen),
     );
-    await using up = connect(registry.url);
-    expect((await up.upstream.fetchManifest('a', LATEST)).bytes).toEqual(manifest);
+    const clock = new FakeClock();
+    const startedAt = clock.now();
+    await using up = connect(registry.url, { clock });
+    const fetched = await clock.advanceUntil(up.upstream.fetchManifest('a', LATEST), 50);
+    expect(fetched.bytes).toEqual(manifest);
+    expect(clock.now() - startedAt).toBeGreaterThanOrEqual(1_000);
     expect(up.events('retried')).toEqual([
       { event: 'retried', upstream: 'up', operation: 'manifest', reason: '429', delayMs: 1_000 },
     ]);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import type { Clock } from '../../clock/clock.ts';
 import type { Config } from '../../config/config.ts';
 import { combineEvents } from '../../notifications/combine-events.ts';
 import { createCacheEvents } from '../../notifications/cache-events.ts';
@@ -12,10 +13,11 @@ export interface NotifierParts {
   readonly config: Config;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly telemetry: Telemetry;
+  readonly clock: Clock;
 }
 
 /** @returns undefined without webhook endpoints */
-export async function createNotifier({ config, env, telemetry }: NotifierParts): Promise<Notifier | undefined> {
+export async function createNotifier({ config, env, telemetry, clock }: NotifierParts): Promise<Notifier | undefined> {
   if (!config.notifications) return undefined;
   const { Notifier, sourceOf } = await import('../../notifications/notifier.ts');
   return Notifier.open({
@@ -25,7 +27,7 @@ export async function createNotifier({ config, env, telemetry }: NotifierParts):
     userAgent: `layover/${VERSION}`,
     events: telemetry.notifications,
     createLocks: (directory) => new FileLocks(join(directory, '.locks')),
-    now: Date.now,
+    clock,
   });
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 
+import type { Clock } from '../../clock/clock.ts';
 import type { ProxyConfig, UpstreamConfig } from '../../config/config.ts';
 import { Fills } from '../../fills/fills.ts';
 import type { RunningFills } from '../../fills/running-fills.ts';
@@ -36,6 +37,7 @@ export interface PullingParts extends Stored {
   readonly quota: SpaceReservation | undefined;
   readonly telemetry: Telemetry;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
   /** `http.secret`; absent when it is not set. */
   readonly secret: string | undefined;
 }
@@ -61,10 +63,10 @@ const MAX_SLOT_WAIT_MS = 5_000;
 
 /** Creates upstreams, and the fills that they share. Contacts no upstream. */
 export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Promise<Pulling> {
-  const { opened, env, store, telemetry, redis } = parts;
+  const { opened, env, store, telemetry, redis, clock } = parts;
   const upstreams = proxy.upstreams.map((config) => {
     const observe = telemetry.tracing?.followUpstream;
-    const options = { config, env, events: telemetry.upstream, observe, version: VERSION };
+    const options = { config, env, events: telemetry.upstream, observe, version: VERSION, clock };
     return { config, upstream: opened.use(createUpstream(options)) };
   });
   const replicas = createReplicas(proxy.fills.advertise, parts);
@@ -87,7 +89,7 @@ async function createFills(
   config: ProxyConfig['fills'],
   parts: PullingParts & Pick<ConstructorParameters<typeof Fills>[0], 'sharing'>,
 ): Promise<Fills> {
-  const { opened, buffers, driver, store, telemetry, running, quota, sharing } = parts;
+  const { opened, buffers, driver, store, telemetry, running, quota, sharing, clock } = parts;
   const spools = new SpoolArea({
     directory: config.directory ?? driver.spoolDirectory ?? join(tmpdir(), 'layover-fills'),
     maxBytes: config.maxSpoolBytes,
@@ -95,12 +97,13 @@ async function createFills(
     buffers,
     onSize: (bytes) => telemetry.cache.spoolBytes(bytes),
     quota,
+    clock,
   });
   opened.defer(() => spools.stop());
   await spools.start();
   const { maxConcurrent, maxPerUpstream, minRate } = config;
   const limits = { total: maxConcurrent, perUpstream: maxPerUpstream, maxWaitMs: MAX_SLOT_WAIT_MS };
-  const options = { running, spools, target: store, events: telemetry.cache, limits, minRate };
+  const options = { running, spools, target: store, events: telemetry.cache, limits, minRate, clock };
   const fills = new Fills({ ...options, ...(sharing && { sharing }) });
   opened.defer(() => fills.stop());
   return fills;
@@ -120,7 +123,7 @@ interface PulledUpstreamParts extends PullingParts {
 }
 
 function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts): PulledUpstream {
-  const { upstream, store, content, tags, fills, offline, usage, cached, telemetry } = parts;
+  const { upstream, store, content, tags, fills, offline, usage, cached, telemetry, clock } = parts;
   const isAllowed = createNameFilter(config);
   const refusalOf = refuseNames(isAllowed, config.name);
   const shared = { upstream, store, content, tags, offline };
@@ -130,6 +133,7 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
     policy: config.tags,
     cached,
     fills,
+    now: clock.now,
     events: telemetry.cache,
     onUsed: (repository, digest, kind, size) => usage.recorder.used(repository, digest, kind, size),
   });

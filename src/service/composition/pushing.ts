@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock/clock.ts';
 import type { Config } from '../../config/config.ts';
 import { UploadPurging } from '../../content/upload-purging.ts';
 import { UploadStore } from '../../content/uploads.ts';
@@ -23,10 +24,10 @@ export interface Hosted {
 /** The registry of stored content. */
 export function createHosted(
   config: Config,
-  parts: Omit<Stored, 'buffers'> & { readonly telemetry: Telemetry },
+  parts: Omit<Stored, 'buffers'> & { readonly telemetry: Telemetry; readonly clock: Clock },
 ): Hosted {
   const { http, push, storage } = config;
-  const { driver, store, content, redis, usage, telemetry } = parts;
+  const { driver, store, content, redis, usage, telemetry, clock } = parts;
   if (http.secret === undefined && !redis && acceptsPushes(config)) {
     telemetry.log.info({}, 'http.secret is not set: interrupted uploads resume only on this process');
   }
@@ -38,6 +39,7 @@ export function createHosted(
     policy: push,
     secrets: createUploadSecrets({ configured: http.secret, shared: redis && createPeerSecret(redis) }),
     holders,
+    now: clock.now,
   });
   const registry = storage.readOnly ? readOnly(stored) : limitUploads(stored, http.limits.maxBlobBytes);
   return { registry, stored, close: () => stored.close() };
@@ -52,14 +54,14 @@ function acceptsPushes({ storage, proxy }: Config): boolean {
 /** Removes abandoned uploads; absent when they are kept. */
 export function createUploadPurging(
   { storage }: Config,
-  driver: StorageDriver,
-  { housekeeping, log }: Telemetry,
+  { driver, telemetry, clock }: { driver: StorageDriver; telemetry: Telemetry; clock: Clock },
 ): UploadPurging | undefined {
   if (!storage.uploadPurging || storage.readOnly) return undefined;
+  const { housekeeping, log } = telemetry;
   return new UploadPurging({
     ...storage.uploadPurging,
     driver,
-    now: Date.now,
+    clock,
     onPurged: ({ uploads, dryRun }) =>
       log.info({ uploads, dryrun: dryRun }, dryRun ? 'abandoned uploads found' : 'abandoned uploads removed'),
     onFailed: (error) => housekeeping.housekeepingFailed({ task: 'uploadpurging', error }),

@@ -1,4 +1,5 @@
 import { DescriptorCache } from '../../cache/descriptor-cache.ts';
+import type { Clock } from '../../clock/clock.ts';
 import type { Config } from '../../config/config.ts';
 import { ContentCache } from '../../content/content-cache.ts';
 import { createContentStore } from '../../content/content-store.ts';
@@ -18,6 +19,7 @@ import { closeOnFailure, type CloseStack } from '../close-stack.ts';
 
 export interface OpenStorageOptions {
   readonly telemetry: Telemetry;
+  readonly clock: Clock;
   /** Gets everything that has to be closed. */
   readonly opened: CloseStack;
   /** Absent: Redis is not used. */
@@ -26,7 +28,8 @@ export interface OpenStorageOptions {
 }
 
 /** Opens storage, Redis, the usage record and the content store, for the server and for commands on a stopped cache. */
-export async function openStorage(config: Config, { telemetry, opened, openRedis, onDamage }: OpenStorageOptions) {
+export async function openStorage(config: Config, options: OpenStorageOptions) {
+  const { telemetry, clock, opened, openRedis, onDamage } = options;
   const { readOnly, garbageCollection } = config.storage;
   const buffers = new BufferPool();
   const storage = opened.use(await createStorage(config.storage, { buffers, log: telemetry.log }));
@@ -39,7 +42,7 @@ export async function openStorage(config: Config, { telemetry, opened, openRedis
     notes: new UnrecordedLinks(driver),
     reader: createManifestReader(driver, onDamage),
     events: telemetry.housekeeping,
-    now: Date.now,
+    clock,
   });
   opened.use(usage.index);
   const { graceMs } = garbageCollection;
@@ -48,18 +51,18 @@ export async function openStorage(config: Config, { telemetry, opened, openRedis
 }
 
 /** The server's storage, with the content that it keeps in memory. When it fails, everything that it opened is closed first. */
-export function openStored(config: Config, telemetry: Telemetry) {
+export function openStored(config: Config, { telemetry, clock }: Pick<OpenStorageOptions, 'telemetry' | 'clock'>) {
   return closeOnFailure(async (opened) => {
     const onDamage: DamageListener = (damage) => telemetry.cache.damagedContent(damage);
     const openRedis = async () => config.redis && createRedis(config.redis, { events: telemetry.redis });
-    const stored = await openStorage(config, { telemetry, opened, openRedis, onDamage });
+    const stored = await openStorage(config, { telemetry, clock, opened, openRedis, onDamage });
     await reportReadOnly(stored.driver, config, telemetry);
     await reportTakenOver(stored.driver, telemetry);
     const { shared, maxEntries } = config.descriptors;
     const redis = shared ? stored.redis : undefined;
-    const descriptors = new DescriptorCache({ maxEntries, redis, events: telemetry.redis });
+    const descriptors = new DescriptorCache({ maxEntries, redis, events: telemetry.redis, clock });
     const { redirect } = config.storage;
-    const content = new ContentCache({ store: stored.store, descriptors, onDamage, redirect });
+    const content = new ContentCache({ store: stored.store, descriptors, onDamage, redirect, clock });
     return { ...stored, content, close: () => opened.close() };
   });
 }

@@ -1,3 +1,4 @@
+import { type Clock, SYSTEM_CLOCK } from '../../../src/clock/clock.ts';
 import type { UpstreamOptions } from '../../../src/upstream/upstream-options.ts';
 import type { Environment } from '../../../src/upstream/dispatcher.ts';
 import { createUpstream } from '../../../src/upstream/registry-upstream.ts';
@@ -6,6 +7,8 @@ import { UpstreamError, type UpstreamEvents } from '../../../src/upstream/upstre
 export interface ConnectOptions extends Partial<Omit<UpstreamOptions, 'timeouts'>> {
   readonly timeouts?: Partial<UpstreamOptions['timeouts']>;
   readonly env?: Environment;
+  /** @default the clock of the system, with the time of `now` if that is present */
+  readonly clock?: Clock;
   readonly now?: () => number;
   readonly random?: () => number;
 }
@@ -16,14 +19,14 @@ type RecordedEvent = {
 
 /** An upstream named `up` with short timeouts and quick retries, and all of its events. */
 export function connect(remoteUrl: string, options: ConnectOptions = {}) {
-  const { env = {}, now, random = () => 0, ...config } = options;
+  const { env = {}, now, clock = { ...SYSTEM_CLOCK, ...(now && { now }) }, random = () => 0, ...config } = options;
   const recorded: RecordedEvent[] = [];
   const upstream = createUpstream({
     config: upstreamConfig(remoteUrl, config),
     env,
     events: recorder(recorded),
     version: '1.2.3',
-    ...(now && { now }),
+    clock,
     random,
   });
   const events = <K extends keyof UpstreamEvents>(name: K) =>
