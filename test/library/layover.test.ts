@@ -81,8 +81,9 @@ it('calls listeners that are methods of an object', async () => {
   await using server = await serve(cache.layover.handler);
   const response = await fetch(`${server.url}/v2/team/app/blobs/${LAYER_DIGEST}`);
   expect((await response.arrayBuffer()).byteLength).toBe(22);
+  const expected = ['filled team/app', 'pull team/app', 'status 200'];
+  await vi.waitFor(() => expect(recorder.seen.toSorted()).toEqual(expected), 10_000);
   await cache.layover.close();
-  expect(recorder.seen.toSorted()).toEqual(['filled team/app', 'pull team/app', 'status 200']);
 });
 
 it('accepts only hosted names when they are given, also without upstreams', async () => {
