@@ -93,8 +93,7 @@ it('accepts only hosted names when they are given, also without upstreams', asyn
   await pushSmallImage(layover.registry, 'team/app', '1');
   await expect(pushSmallImage(layover.registry, 'other/app', '2')).rejects.toMatchObject({ code: 'NAME_UNKNOWN' });
   await using server = await serve(layover.handler);
-  const statusOf = async (path: string, method = 'GET') =>
-    (await fetch(`${server.url}/v2/${path}`, { method })).status;
+  const statusOf = async (path: string, method = 'GET') => (await fetch(`${server.url}/v2/${path}`, { method })).status;
   expect(await statusOf('team/app/manifests/1')).toBe(200);
   expect(await statusOf('other/app/manifests/1')).toBe(404);
   expect(await statusOf(`team/new/blobs/uploads/?mount=${LAYER_DIGEST}&from=other/app`, 'POST')).toBe(202);

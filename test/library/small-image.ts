@@ -20,7 +20,12 @@ export async function pushSmallImage(registry: Registry, repository: string, tag
     layers: [describe(LAYER, LAYER_TYPE)],
   };
   const bytes = Buffer.from(JSON.stringify(manifest));
-  return registry.putManifest(repository, { bytes, mediaType: OCI_MANIFEST, reference: { kind: 'tag', tag }, tags: [] });
+  return registry.putManifest(repository, {
+    bytes,
+    mediaType: OCI_MANIFEST,
+    reference: { kind: 'tag', tag },
+    tags: [],
+  });
 }
 
 async function pushBlob({ uploads }: Registry, repository: string, blob: Buffer): Promise<void> {

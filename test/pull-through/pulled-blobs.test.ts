@@ -12,8 +12,11 @@ const other = { remote: 'library/other', stored: 'docker.io/library/other' };
 
 async function isWhole(source: ByteSource): Promise<boolean> {
   const chunks: Buffer[] = [];
-  for await (const chunk of source.read({ start: 0, end: source.size })) chunks.push(Buffer.from(chunk));
-  await source.close();
+  try {
+    for await (const chunk of source.read({ start: 0, end: source.size })) chunks.push(Buffer.from(chunk));
+  } finally {
+    await source.close();
+  }
   return Buffer.concat(chunks).equals(bytes);
 }
 

@@ -124,7 +124,10 @@ function respondFailure({ issuer, log }: TokenPageOptions): ErrorRequestHandler 
     if (hasLongRest(req)) res.set('connection', 'close');
     const word = error.code === 'UNAUTHORIZED' ? 'invalid_grant' : 'invalid_request';
     const body = Buffer.from(JSON.stringify({ ...error.toJSON(), error: word, error_description: error.message }));
-    res.status(error.status).type('json').set({ 'cache-control': 'no-store', 'content-length': String(body.length) });
+    res
+      .status(error.status)
+      .type('json')
+      .set({ 'cache-control': 'no-store', 'content-length': String(body.length) });
     endEarly(req, res, body);
   };
 }

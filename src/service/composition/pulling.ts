@@ -14,7 +14,11 @@ import type { PeerAccess } from '../../http/peers/peer-fills.ts';
 import type { RefreshResult } from '../../operations/cache-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
 import { pullThrough } from '../../pull-through/create-pull-through.ts';
-import { type CachedContent, describeRefusedWrites, type PullThroughRegistry } from '../../pull-through/pull-through.ts';
+import {
+  type CachedContent,
+  describeRefusedWrites,
+  type PullThroughRegistry,
+} from '../../pull-through/pull-through.ts';
 import { Relay } from '../../pull-through/relay.ts';
 import type { UpstreamRoute } from '../../pull-through/router.ts';
 import type { TagEntries } from '../../pull-through/tag-entries.ts';

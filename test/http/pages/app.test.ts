@@ -61,7 +61,14 @@ function tokenPage() {
   } as unknown as TokenIssuer;
   const router = { route: () => ({}) } as unknown as Parameters<typeof createTokenPage>[0]['router'];
   const clients = new Clients(new TrustedProxies([]));
-  return createTokenPage({ auth, issuer, router, clients, prefix: '/', log: { error: (_fields, message) => errors.push(message) } });
+  return createTokenPage({
+    auth,
+    issuer,
+    router,
+    clients,
+    prefix: '/',
+    log: { error: (_fields, message) => errors.push(message) },
+  });
 }
 
 function adminApp() {
