@@ -19,7 +19,8 @@ const layover = await createLayover({
     throw new RegistryError('UNAUTHORIZED', 'log in as ci', { headers });
   },
 });
-const server = createServer((req, res) => {
+// A push may take longer than the five minutes that Node.js grants a request.
+const server = createServer({ requestTimeout: 0, maxHeaderSize: 65_536 }, (req, res) => {
   if (!layover.handler(req, res)) res.writeHead(404).end();
 });
 server.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => {

@@ -22,6 +22,7 @@ const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => {
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
   console.log(`listening on http://127.0.0.1:${port}`);
 });
+server.requestTimeout = 0; // A push may take longer than the five minutes that Node.js grants a request.
 process.once('SIGTERM', () => {
   server.close(async () => {
     await registry.close();

@@ -17,7 +17,7 @@ const cache = await pullThrough({
 const isAllowed = createNameFilter({ allow: [], deny: ['secret/**'] });
 const handler = createHandler(allowNames(cache, refuseNames(isAllowed, upstream)));
 
-const server = createServer((req, res) => {
+const server = createServer({ maxHeaderSize: 65_536 }, (req, res) => {
   if (!handler(req, res)) res.writeHead(404).end();
 });
 server.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => {

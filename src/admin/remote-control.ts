@@ -37,8 +37,8 @@ export class ServerUnreachableError extends Error {
 }
 
 const TIMEOUT_MS = 60_000;
-/** A list has at most a few thousand entries. */
-const MAX_BYTES = 64 * 1024 * 1024;
+/** The result of a collection lists everything that it removed, which may be a million links. */
+const MAX_BYTES = 256 * 1024 * 1024;
 
 /** The cache of another process, through its admin API. Its methods also throw {@link ServerUnreachableError}. */
 export class RemoteControl implements CacheControl {

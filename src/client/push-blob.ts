@@ -2,8 +2,7 @@ import { type Digest, digestAlgorithm } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { CallOptions, RegistryWriter, UploadSession } from '../registry/registry.ts';
 import { retrying } from '../retry/retry-loop.ts';
-import { isTransient } from '../upstream/network-failure.ts';
-import { UpstreamError } from '../upstream/upstream.ts';
+import { isTemporary, pushDelayMs } from './push-retries.ts';
 
 export interface BlobToPush {
   /** Where it goes. */
@@ -19,11 +18,6 @@ export interface BlobToPush {
   /** A repository of the same registry that has it, so that it need not be sent. */
   readonly mountFrom?: string | undefined;
 }
-
-/** Waits before the attempts after the first. Milliseconds. */
-const DELAYS_MS = [200, 1_000, 3_000, 5_000];
-/** The longest `Retry-After` that is honoured. Milliseconds. */
-const MAX_RETRY_AFTER_MS = 60_000;
 
 /** The state of one push, from attempt to attempt. */
 interface Push {
@@ -56,7 +50,7 @@ export async function pushBlob(
   const delayMs = (err: unknown, retry: number) => (signal?.aborted ? undefined : retryDelayMs(err, retry, push));
   try {
     return await retrying({ delayMs, signal }, async (retry) => {
-      if (retry > 0 && push.session) push.session = await findSession(push, push.session);
+      if (retry > 0 && push.session) push.session = await findSession(push, { session: push.session, retry });
       return attempt(push).catch((err: unknown) => {
         throw push.sourceFailure ?? err;
       });
@@ -72,7 +66,7 @@ async function attempt(push: Push): Promise<'mounted' | 'sent'> {
   const { uploads, blob, options } = push;
   const { repository, digest, size, mountFrom } = blob;
   if (!push.session) {
-    const source = { from: mountFrom, mayPull: () => true };
+    const source = { from: mountFrom, mayPull: () => true, size };
     if (mountFrom !== undefined && (await uploads.mount(repository, digest, source, options))) return 'mounted';
     push.session = await uploads.start(repository, digestAlgorithm(digest), options);
   }
@@ -86,16 +80,16 @@ async function attempt(push: Push): Promise<'mounted' | 'sent'> {
   return 'sent';
 }
 
-/** @returns undefined when the upload has to start again */
+/** @returns undefined when the upload has to start again, also when the registry has failed twice to report its progress */
 async function findSession(
   { uploads, blob, options }: Push,
-  session: UploadSession,
+  { session, retry }: { readonly session: UploadSession; readonly retry: number },
 ): Promise<UploadSession | undefined> {
   try {
     const found = await uploads.find(blob.repository, session, options);
     return found.size === 0 || found.size > blob.size ? undefined : found;
   } catch (err) {
-    if (err instanceof RegistryError && !isTemporary(err)) return undefined;
+    if (err instanceof RegistryError && (retry > 1 || !isTemporary(err))) return undefined;
     throw err;
   }
 }
@@ -107,20 +101,10 @@ async function cancel({ uploads, blob, options }: Push, session: UploadSession):
 
 /** @returns milliseconds; undefined when it is time to give up */
 function retryDelayMs(err: unknown, retry: number, { session }: Push): number | undefined {
-  const delayMs = DELAYS_MS[retry];
-  if (!(err instanceof RegistryError) || delayMs === undefined) return undefined;
+  if (!(err instanceof RegistryError)) return undefined;
   // A token can expire while a blob is sent; the session is found with a new one, or refused.
   const isExpired = err.code === 'UNAUTHORIZED' && session !== undefined && retry === 0;
-  const wantedMs = err.options.retryAfterMs ?? 0;
-  const isWorthIt = (isTemporary(err) || isExpired) && wantedMs <= MAX_RETRY_AFTER_MS;
-  return isWorthIt ? Math.max(delayMs, wantedMs) : undefined;
-}
-
-function isTemporary({ code, cause }: RegistryError): boolean {
-  if (code === 'TOOMANYREQUESTS') return true;
-  if (code !== 'UNAVAILABLE') return false;
-  if (!(cause instanceof UpstreamError)) return true;
-  return cause.kind === 'network' ? isTransient(cause) : cause.kind !== 'protocol';
+  return isTemporary(err) || isExpired ? pushDelayMs(err, retry) : undefined;
 }
 
 /**

@@ -88,14 +88,14 @@ export class RemoteRegistry implements Registry {
   }
 
   /**
-   * Its bytes are not verified. A connection that breaks is resumed where it broke, by `Range`. Where the registry does not state the size,
-   * the blob is first read to count its bytes.
+   * Its bytes are not verified. A connection that breaks is resumed where it broke, by `Range`. When the response does not state the size,
+   * that is requested as by {@link resolveBlob}.
    */
   openBlob(repository: string, digest: Digest, options: CallOptions = {}): Promise<Served<OpenBlob>> {
     return this.#read('BLOB_UNKNOWN', async () => {
       const blob = { upstream: this.#upstream, repository, digest };
       const opened = await RemoteBlob.open(blob, options.signal);
-      const source = opened ?? new RemoteBlob(blob, await this.#countBytes(repository, digest, options));
+      const source = opened ?? new RemoteBlob(blob, (await this.resolveBlob(repository, digest, options)).size);
       return { mediaType: OCTET_STREAM, digest, size: source.size, source };
     });
   }

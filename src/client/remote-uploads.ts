@@ -92,19 +92,20 @@ export class RemoteUploads implements UploadWriter {
     await this.#options.call({ repository, mountFrom }, options, (target) => cancelUpload(target, known));
   }
 
-  /** Whether the blob may be pulled there is for the registry to decide; `mayPull` is not called. */
+  /** From a named source only: otherwise the registry would choose one that this client may pull from, without a call of `mayPull`. */
   async mount(
     repository: string,
     digest: Digest,
-    { from }: MountSource,
+    { from, mayPull, size }: MountSource,
     options?: CallOptions,
   ): Promise<MountedBlob | undefined> {
+    if (from === undefined || !mayPull(from)) return undefined;
     const upload = await this.#options.call({ repository, mountFrom: from }, options, (target) =>
       startUpload(target, digest),
     );
     if (!upload) {
-      const { mediaType, size } = await this.#options.resolveBlob(repository, digest, options);
-      return { mediaType, digest, size, from: from ?? repository };
+      const known = size ?? (await this.#options.resolveBlob(repository, digest, options)).size;
+      return { mediaType: OCTET_STREAM, digest, size: known, from };
     }
     this.#unmounted.push({ repository, upload: { ...upload, mountFrom: from } });
     if (this.#unmounted.length > MAX_UNMOUNTED) this.#unmounted.shift();

@@ -14,12 +14,14 @@ export function describeStorage(driver: StorageDriverConfig): string | undefined
   }
 }
 
-/** Which repositories accept pushes. */
+/** Which repositories accept pushes; an upstream with `push: passthrough` does so on read-only storage as well. */
 export function describePushes({ storage, proxy }: Pick<Config, 'storage' | 'proxy'>): string {
+  const hosted = storage.readOnly ? [] : (proxy?.hosted ?? []);
+  const relayed = proxy?.upstreams.filter(({ passthrough }) => passthrough) ?? [];
+  const accepted = [...hosted, ...relayed.map(({ name }) => `${name} (passthrough)`)];
+  if (accepted.length > 0) return `to ${accepted.join(', ')}`;
   if (storage.readOnly) return 'off (storage.maintenance.readonly is enabled)';
-  if (!proxy || proxy.upstreams.length === 0) return 'to any repository';
-  if (proxy.hosted.length === 0) return 'off (list repositories in proxy.hosted to accept them)';
-  return `to ${proxy.hosted.join(', ')}`;
+  return proxy ? 'off (list repositories in proxy.hosted to accept them)' : 'to any repository';
 }
 
 const METHODS = ['htpasswd', 'token', 'issuer', 'mtls', 'silly'] as const satisfies readonly (keyof AuthConfig)[];

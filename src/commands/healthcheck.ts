@@ -20,7 +20,8 @@ interface Target {
 
 /** Shorter than the timeout of container runtimes, which kill the command. Milliseconds. */
 const TIMEOUT_MS = 4_000;
-const MAX_BYTES = 1024 * 1024;
+/** Only the status counts, but a page such as `/metrics` is read to its end. */
+const MAX_BYTES = 64 * 1024 * 1024;
 const DEFAULT_PATH = '/readyz';
 
 /**

@@ -126,7 +126,7 @@ function withCopyOptions(command: Command, help: string): Command {
 
 function withRegistryOptions(command: Command): Command {
   return command
-    .option('--tls-ca <file>', 'PEM file of a CA to trust in addition to those of the system')
+    .option('--tls-ca <file>', 'PEM file of a CA to trust in addition to the public ones')
     .option('--insecure', 'skip certificate verification')
     .option('--plain-http', 'connect without TLS (automatic for localhost when TLS fails)')
     .option(
@@ -156,12 +156,14 @@ async function run(
     await command({ out, err, access }, await import('./image.ts'));
     end(0);
   } catch (error) {
-    if (signalled > 0) end(128 + signalled);
+    if (signalled > 0) return end(128 + signalled);
     const { explainFailure } = await import('../images/failure.ts');
     const explained = explainFailure(error);
     if (explained === undefined) throw error;
     err.write(`layover: ${explained}\n`);
     end(1);
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
 }
 

@@ -132,7 +132,10 @@ function checkCredentials(plain: unknown, hasDefault: boolean): Finding[] {
   if (hasDefault) return [];
   const given = ['username', 'password', 'exec'].filter((key) => plainAt(plain, ['proxy', key]) !== undefined);
   return given.map((key) =>
-    atKey(['proxy', key], 'is for the default upstream, but none is (set default: true at one of proxy.upstreams)'),
+    atKey(
+      ['proxy', key],
+      'is for the default upstream, and no upstream is the default (set default: true at one of proxy.upstreams)',
+    ),
   );
 }
 

@@ -40,8 +40,13 @@ export async function boundedFetch(url: string | URL, options: BoundedFetchOptio
   try {
     return await exchange(new URL(url), options, signal);
   } catch (err) {
-    throw signal.aborted ? new FetchTimeoutError(`no response within ${options.timeoutMs} ms`) : err;
+    throw signal.aborted ? new FetchTimeoutError(`no response within ${options.timeoutMs} ms`) : firstOf(err);
   }
+}
+
+/** A host with several addresses, such as `localhost`, fails with one error for each, in one that has no message. */
+function firstOf(err: unknown): unknown {
+  return err instanceof AggregateError && err.message === '' ? (err.errors[0] ?? err) : err;
 }
 
 async function exchange(url: URL, options: BoundedFetchOptions, signal: AbortSignal): Promise<FetchedResponse> {

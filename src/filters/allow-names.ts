@@ -1,8 +1,9 @@
-import type { Registry, UploadWriter } from '../registry/registry.ts';
+import type { MountSource, Registry, UploadWriter } from '../registry/registry.ts';
 import type { NameRefusal } from './name-filter.ts';
 
 /**
- * The same registry for some of its repositories: calls for another one reject with what `refusalOf` returns. The catalog is not filtered.
+ * The same registry for some of its repositories: calls for another one reject with what `refusalOf` returns, and nothing is mounted from
+ * it. The catalog is not filtered.
  * A call for an allowed repository costs the check and nothing else.
  */
 export function allowNames(registry: Registry, refusalOf: NameRefusal): Registry {
@@ -40,6 +41,11 @@ export function allowNames(registry: Registry, refusalOf: NameRefusal): Registry
   };
 }
 
+/** A client must not get content of another repository by a mount. */
+function allowSources(source: MountSource, refusalOf: NameRefusal): MountSource {
+  return { ...source, mayPull: (repository) => !refusalOf(repository) && source.mayPull(repository) };
+}
+
 type Write = (repository: string, ...rest: never[]) => Promise<unknown>;
 
 function allowWrites(registry: Registry, refusalOf: NameRefusal) {
@@ -56,7 +62,11 @@ function allowWrites(registry: Registry, refusalOf: NameRefusal) {
     append: allow(uploads.append.bind(uploads)),
     finish: allow(uploads.finish.bind(uploads)),
     cancel: allow(uploads.cancel.bind(uploads)),
-    mount: allow(uploads.mount.bind(uploads)),
+    mount: allow((repository, digest, source, options) => {
+      const { from } = source;
+      if (from === undefined) return uploads.mount(repository, digest, allowSources(source, refusalOf), options);
+      return refusalOf(from) ? Promise.resolve(undefined) : uploads.mount(repository, digest, source, options);
+    }),
   };
   return {
     uploads: allowed,

@@ -89,7 +89,7 @@ export class DockerArchiveSource implements ImageSource {
     const [first, ...others] = found;
     if (first && others.length === 0) return first;
     const known = images.flatMap(({ RepoTags }) => RepoTags).join(', ') || 'one without a name';
-    const problem = first ? 'there is more than one image; name one of' : `no ${wanted ?? 'image'}; there is`;
+    const problem = first ? 'contains more than one image; name one of' : `no ${wanted ?? 'image'}; it contains`;
     throw new ImageError(`${this.name}: ${problem} ${known}`);
   }
 

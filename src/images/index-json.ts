@@ -94,8 +94,8 @@ export function chooseEntry(
   if (first && others.every(({ digest }) => digest === first.digest)) return first;
   const known = entries.map((entry) => namesOf(entry)[0] ?? entry.digest).slice(0, 20);
   const problem = first
-    ? 'there is more than one image; name one of'
-    : `no ${wanted.name ?? wanted.digest ?? 'image'}; there is`;
+    ? 'contains more than one image; name one of'
+    : `no ${wanted.name ?? wanted.digest ?? 'image'}; it contains`;
   throw new ImageError(`${layout}: ${problem} ${known.join(', ') || 'nothing'}`);
 }
 

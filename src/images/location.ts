@@ -49,15 +49,24 @@ export function parseLocation(text: string): ImageLocation {
 /** @throws {ImageError} */
 export function parseRegistryLocation(text: string): RegistryLocation {
   const name = text.replace(/^docker:\/\//, '');
-  const { rest: named, digest } = takeDigest(name, text);
-  const slash = named.indexOf('/');
-  const first = slash === -1 ? '' : named.slice(0, slash);
-  const hasHost = isHost(first);
-  const path = hasHost ? named.slice(slash + 1) : named;
-  const colon = path.indexOf(':');
-  const repository = colon === -1 ? path : path.slice(0, colon);
-  const tag = colon === -1 ? undefined : path.slice(colon + 1);
-  return checked(text, { kind: 'registry', ...hostAndName(hasHost ? first : DOCKER_HUB, repository), tag, digest });
+  const first = /^([^/@]*)\//.exec(name)?.[1] ?? '';
+  return isHost(first) ? parseNamed(name.slice(first.length + 1), first, text) : parseNamed(name, DOCKER_HUB, text);
+}
+
+/**
+ * Reads `team/app:1` and `team/app@sha256:…` of a registry that is known, whose host is never read from the name.
+ *
+ * @throws {ImageError}
+ */
+export function parseImageName(name: string, host: string): RegistryLocation {
+  return parseNamed(name, host, `${host}/${name}`);
+}
+
+/** @param text for messages */
+function parseNamed(name: string, host: string, text: string): RegistryLocation {
+  const { rest, digest } = takeDigest(name, text);
+  const [, repository = '', tag] = /^([^:]*)(?::(.*))?$/s.exec(rest) ?? [];
+  return checked(text, { kind: 'registry', ...hostAndName(host, repository), tag, digest });
 }
 
 /** The host of a text that names only a registry: `localhost:5000`, `docker://ghcr.io`; undefined for others. */

@@ -60,7 +60,7 @@ export function selectImages(
 function noneFor(wanted: Platform, entries: readonly ManifestReference[], name: string): ImageError {
   const known = entries.map(({ platform }) => platformText(platform)).filter((text) => text !== undefined);
   const there = known.filter((text) => text !== 'unknown/unknown').join(', ') || 'no platform';
-  return new ImageError(`${name}: no image for ${platformText({ ...wanted }) ?? ''}; there is ${there}`);
+  return new ImageError(`${name}: no image for ${platformText({ ...wanted }) ?? ''}; it contains ${there}`);
 }
 
 /** Annotation of BuildKit, on an attestation, with the digest of its image: moby/buildkit, docs/attestations/attestation-storage.md */

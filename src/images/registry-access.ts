@@ -7,7 +7,7 @@ import { UpstreamError, type UpstreamEvents } from '../upstream/upstream.ts';
 export interface RegistryAccess {
   /** Docker configurations, with their `auths`, `credsStore` and `credHelpers`; the first that knows the host is used. */
   readonly authFiles: readonly string[];
-  /** PEM file, in addition to the system's CAs. */
+  /** PEM file, in addition to the public CAs of Node.js. */
   readonly caFile: string | undefined;
   /** Skip certificate verification. */
   readonly insecure: boolean;

@@ -1,4 +1,5 @@
 import { pushBlob } from '../client/push-blob.ts';
+import { pushManifest } from '../client/push-manifest.ts';
 import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError, type RegistryErrorCode } from '../oci/errors.ts';
@@ -89,8 +90,8 @@ export class RegistryDestination implements ImageDestination {
 
   async #put(reference: Reference, { mediaType, bytes, digest }: ImageManifest): Promise<void> {
     const { repository } = this.#location;
-    const manifest = { bytes, mediaType, reference, tags: [] };
-    const { subject } = await this.#registry.putManifest(repository, manifest, { signal: this.#signal });
+    const manifest = { repository, bytes, mediaType, reference, tags: [] };
+    const { subject } = await pushManifest(this.#registry, manifest, { signal: this.#signal });
     if (subject !== undefined) this.#attached.add(digest);
   }
 
@@ -99,8 +100,8 @@ export class RegistryDestination implements ImageDestination {
    *
    * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#unavailable-referrers-api
    */
-  async #attach({ bytes, mediaType, digest, size }: ImageManifest): Promise<void> {
-    const { subject, artifactType, annotations } = parseManifest(bytes);
+  async #attach({ bytes: own, mediaType, digest, size }: ImageManifest): Promise<void> {
+    const { subject, artifactType, annotations } = parseManifest(own);
     if (!subject || this.#attached.has(digest)) return;
     const reference: Reference = { kind: 'tag', tag: subject.digest.replace(':', '-') };
     const listed = await this.#tagged(reference);
@@ -113,8 +114,10 @@ export class RegistryDestination implements ImageDestination {
       ...(annotations && { annotations }),
     };
     const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [...listed, entry] };
-    const manifest = { bytes: Buffer.from(JSON.stringify(index)), mediaType: OCI_INDEX, reference, tags: [] };
-    await this.#registry.putManifest(this.#location.repository, manifest, { signal: this.#signal });
+    const bytes = Buffer.from(JSON.stringify(index));
+    const { repository } = this.#location;
+    const manifest = { repository, bytes, mediaType: OCI_INDEX, reference, tags: [] };
+    await pushManifest(this.#registry, manifest, { signal: this.#signal });
   }
 
   async #tagged(reference: Reference): Promise<readonly ManifestDescriptor[]> {

@@ -9,12 +9,13 @@ import { type CopyEvents, type CopyResult, copyImage as copy } from '../images/c
 import type { ImageDestination } from '../images/image-destination.ts';
 import { ImageError } from '../images/image-error.ts';
 import type { ImageSource } from '../images/image-source.ts';
-import { parseLocation, parseRegistryLocation } from '../images/location.ts';
+import { parseImageName, parseLocation } from '../images/location.ts';
 import { openFileDestination, openFileSource } from '../images/open-image.ts';
 import { parsePlatform } from '../images/platform.ts';
 import { RegistryDestination } from '../images/registry-destination.ts';
 import { RegistrySource } from '../images/registry-source.ts';
 import type { Registry } from '../registry/registry.ts';
+import { completeEvents } from './complete-events.ts';
 
 export type { CopyEvents, CopyResult } from '../images/copy.ts';
 export { ImageError } from '../images/image-error.ts';
@@ -61,7 +62,7 @@ export async function copyImage(
         platforms: selected,
         referrers,
         jobs,
-        events: { ...IGNORE, ...events },
+        events: completeEvents(IGNORE, events),
         signal,
       });
     } finally {
@@ -94,7 +95,7 @@ function parseFile(text: string) {
 /** The registry without its `close`: it belongs to the caller. */
 function locate({ registry, name }: RegistryImage) {
   const host = registry instanceof RemoteRegistry ? registry.host : 'registry';
-  return { registry: delegate(registry), location: parseRegistryLocation(`${host}/${name}`) };
+  return { registry: delegate(registry), location: parseImageName(name, host) };
 }
 
 const ignore = () => {};

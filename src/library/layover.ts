@@ -8,7 +8,7 @@ import { limitUploads } from '../filters/limit-uploads.ts';
 import { createNameFilter, refuseNames } from '../filters/name-filter.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
 import type { Registry } from '../registry/registry.ts';
-import { closeOnFailure, type CloseStack } from '../service/close-stack.ts';
+import { closeOnFailure, CloseStack } from '../service/close-stack.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { createFilesystemDriver } from '../storage/filesystem/filesystem.ts';
 import { cacheUpstream, type UpstreamCacheOptions } from './cache-upstream.ts';
@@ -21,7 +21,7 @@ export interface LayoverOptions extends HandlerOptions, FillOptions, Omit<Conten
   readonly storage: string | StorageDriver;
   /** Registries to cache. Clients choose one by `?ns=<upstream>` or by the prefix `<upstream>/` of a name. @default none */
   readonly upstreams?: readonly LayoverUpstream[];
-  /** Globs over names that clients push to, such as `team/**`. @default all names without upstreams, else none */
+  /** Globs over the names that clients push to, such as `team/**`. @default all names without upstreams, otherwise none */
   readonly hosted?: readonly string[];
   /** Accept deletes of hosted manifests, tags and blobs. @default true */
   readonly deletes?: boolean;
@@ -87,10 +87,11 @@ interface RouteParts extends FillOptions {
 async function openRoutes(upstreams: readonly LayoverUpstream[], parts: RouteParts): Promise<UpstreamRoute[]> {
   if (upstreams.length === 0) return [];
   const { content, opened } = parts;
-  const fills = opened.use(await openFills({ ...parts, store: content.store }));
+  const connections = opened.use(new CloseStack()); // closed after the fills that use them
+  const fills = await openFills({ ...parts, store: content.store });
   return upstreams.map((options) => {
     const { upstream: name, isDefault = false, library = name === 'docker.io', allow = [], deny = [] } = options;
-    const cached = opened.use(cacheUpstream(options, { content, fills, storePrefix: name }));
+    const cached = connections.use(cacheUpstream(options, { content, fills, storePrefix: name }));
     const isAllowed = createNameFilter({ allow, deny });
     const registry = allowNames(cached.registry, refuseNames(isAllowed, name));
     return { name, aliases: [], library, isDefault, storePrefix: name, registry, isAllowed };

@@ -13,8 +13,10 @@ import { SpoolArea } from '../fills/spool-area.ts';
 import { HostedRegistry } from '../hosted/hosted-registry.ts';
 import { createUploadSecrets } from '../hosted/upload-secrets.ts';
 import type { ManifestEvents } from '../pull-through/pulled-manifests.ts';
+import type { CloseStack } from '../service/close-stack.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { BufferPool } from '../stream/buffer-pool.ts';
+import { completeEvents } from './complete-events.ts';
 
 export interface ContentOptions {
   /** Closed by the caller, after the registry. */
@@ -56,30 +58,27 @@ export interface FillOptions {
 interface OpenFillsOptions extends FillOptions {
   readonly storage: StorageDriver;
   readonly store: OpenContent['store'];
+  /** Gets what has to be closed, before the connections that fills use. */
+  readonly opened: CloseStack;
 }
 
 export type OpenContent = ReturnType<typeof openContent>;
 export type OpenFills = Awaited<ReturnType<typeof openFills>>;
 
 /** Fetches blobs into the storage. @throws when the directory of unfinished fills cannot be created */
-export async function openFills({ storage, store, fillDirectory, cacheEvents }: OpenFillsOptions) {
-  const events = { ...IGNORE_CACHE_EVENTS, ...cacheEvents };
+export async function openFills({ storage, store, fillDirectory, cacheEvents, opened }: OpenFillsOptions) {
+  const events = completeEvents(IGNORE_CACHE_EVENTS, cacheEvents);
   const spools = new SpoolArea({
     directory: fillDirectory ?? storage.spoolDirectory ?? join(tmpdir(), 'layover-fills'),
     maxBytes: Infinity,
     keepMs: KEEP_SPOOL_MS,
     buffers: new BufferPool(),
   });
+  opened.defer(() => spools.stop());
   await spools.start();
   const fills = new Fills({ running: new RunningFills(), spools, target: store, events, ...FILL_LIMITS });
-  return {
-    fills,
-    events,
-    async close() {
-      await fills.stop();
-      spools.stop();
-    },
-  };
+  opened.defer(() => fills.stop());
+  return { fills, events };
 }
 
 const MAX_DESCRIPTORS = 10_000;

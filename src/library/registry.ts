@@ -6,6 +6,7 @@
 import { delegate } from '../filters/delegate.ts';
 import { limitUploads } from '../filters/limit-uploads.ts';
 import type { Registry } from '../registry/registry.ts';
+import { closeOnFailure, CloseStack } from '../service/close-stack.ts';
 import { cacheUpstream, type UpstreamCacheOptions } from './cache-upstream.ts';
 import { type ContentOptions, type FillOptions, openContent, openFills } from './open-content.ts';
 
@@ -79,18 +80,15 @@ export interface PullThroughOptions extends UpstreamCacheOptions, FillOptions, O
  *
  * Repositories have their names at the upstream, such as `library/alpine`.
  *
- * @throws when the file of `tls.caFile` cannot be read, or the directory of unfinished fills cannot be created
+ * @throws when the file of `tls.caFile` cannot be read, or the directory of unfinished fills cannot be created; then nothing stays open
  */
-export async function pullThrough(options: PullThroughOptions): Promise<OpenRegistry> {
-  const content = openContent(options, { deletes: false });
-  const fills = await openFills({ ...options, store: content.store });
-  const { registry, close } = cacheUpstream(options, { content, fills, storePrefix: '' });
-  return {
-    ...delegate(registry),
-    async close() {
-      await fills.close();
-      await close();
-      await content.registry.close();
-    },
-  };
+export function pullThrough(options: PullThroughOptions): Promise<OpenRegistry> {
+  return closeOnFailure(async (opened) => {
+    const content = openContent(options, { deletes: false });
+    opened.use(content.registry);
+    const connections = opened.use(new CloseStack()); // closed after the fills that use them
+    const fills = await openFills({ ...options, store: content.store, opened });
+    const { registry } = connections.use(cacheUpstream(options, { content, fills, storePrefix: '' }));
+    return { ...delegate(registry), close: () => opened.close() };
+  });
 }

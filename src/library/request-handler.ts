@@ -91,7 +91,7 @@ export function createRoutedHandler(router: RequestRouter, catalog: Registry, op
     events: toRequestEvents(events),
     toStorageFailure,
     gate: authorize && createGate(authorize),
-    eventSink: events.content && { listener: events.content, baseUrl: createBaseUrl({ prefix }, clients) },
+    eventSink: events.content && { listener: events.content.bind(events), baseUrl: createBaseUrl({ prefix }, clients) },
   });
   return (req, res) => dispatch(req, res) !== undefined;
 }
@@ -143,11 +143,11 @@ async function sourceOf(
   }
 }
 
-function toRequestEvents({ requestFinished, error }: HandlerEvents): RequestEvents {
+function toRequestEvents(events: HandlerEvents): RequestEvents {
   return {
-    log: { error: (fields, message) => error?.(message, fields) },
+    log: { error: (fields, message) => events.error?.(message, fields) },
     requestStarted: () => {},
-    requestFinished: (request) => requestFinished?.(request),
+    requestFinished: (request) => events.requestFinished?.(request),
     clientRefused: () => {},
     cache: { served: () => {} },
   };

@@ -23,7 +23,7 @@ export class FileLocks {
   readonly #directory: string;
   readonly #held = new Set<string>();
   #heartbeat: NodeJS.Timeout | undefined;
-  #laterRemoval: NodeJS.Timeout | undefined;
+  #draftRemoval: NodeJS.Timeout | undefined;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -32,16 +32,20 @@ export class FileLocks {
   /** Creates the directory, removes the locks of processes that have ended, and starts the heartbeat. */
   async start(): Promise<void> {
     await mkdir(this.#directory, { recursive: true });
-    await this.#removeAllStale();
-    // What a process left that was killed shortly before is old enough only by then.
-    this.#laterRemoval = setTimeout(() => void this.#removeAllStale().catch(() => {}), STALE_MS + HEARTBEAT_MS).unref();
+    for (const file of await readdir(this.#directory)) {
+      if (file.endsWith(LOCK) && (await this.#isStale(basename(file, LOCK)))) await this.#remove(file);
+    }
+    await this.#removeStaleDrafts();
+    // Again when a half-written draft, left by a process that was killed shortly before, is stale.
+    const removeLater = () => void this.#removeStaleDrafts().catch(() => {});
+    this.#draftRemoval = setTimeout(removeLater, STALE_MS + HEARTBEAT_MS).unref();
     this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS).unref();
   }
 
   /** Ends the heartbeat: held locks become stale unless they are released. */
   stop(): void {
     clearInterval(this.#heartbeat);
-    clearTimeout(this.#laterRemoval);
+    clearTimeout(this.#draftRemoval);
   }
 
   /** Acquires a lock. @returns false when another process holds it */
@@ -83,18 +87,21 @@ export class FileLocks {
     return this.#create(name);
   }
 
-  async #removeAllStale(): Promise<void> {
+  /** Leaves locks alone: one that looks stale may be replaced before it is removed, or be held by this process after a pause. */
+  async #removeStaleDrafts(): Promise<void> {
     for (const file of await readdir(this.#directory)) {
-      const path = join(this.#directory, file);
-      const isStale = file.endsWith(DRAFT) ? await isStaleDraft(path) : await this.#isStale(basename(file, LOCK));
-      if (isStale) await rm(path, { force: true });
+      if (file.endsWith(DRAFT) && (await isStaleDraft(join(this.#directory, file)))) await this.#remove(file);
     }
+  }
+
+  async #remove(file: string): Promise<void> {
+    await rm(join(this.#directory, file), { force: true });
   }
 
   /** True also for a lock that does not exist. */
   async #isStale(name: string): Promise<boolean> {
     try {
-      return (await isOld(this.#path(name))) || (await isLeft(this.#path(name)));
+      return (await isOld(this.#path(name))) || (await isFromEndedProcess(this.#path(name)));
     } catch (err) {
       // Otherwise the file is being replaced at this moment, and the lock counts as held.
       return (err as NodeJS.ErrnoException).code === 'ENOENT';
@@ -117,12 +124,12 @@ async function isOld(path: string): Promise<boolean> {
 }
 
 /** Whether the process that wrote the file has ended. @throws when the file is half-written */
-async function isLeft(path: string): Promise<boolean> {
+async function isFromEndedProcess(path: string): Promise<boolean> {
   return hasEnded(JSON.parse(await readFile(path, 'utf8')) as ProcessIdentity);
 }
 
 /** False while a process may still turn it into a lock. */
 async function isStaleDraft(path: string): Promise<boolean> {
-  const isFromEndedProcess = await isLeft(path).catch(() => false);
-  return isFromEndedProcess || isOld(path).catch(() => false);
+  const hasNoWriter = await isFromEndedProcess(path).catch(() => false);
+  return hasNoWriter || isOld(path).catch(() => false);
 }

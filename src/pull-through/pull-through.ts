@@ -5,7 +5,7 @@ import { type Page, type PageRequest, pageOf } from '../oci/pagination.ts';
 import { pageOfReferrers, type ReferrersPage, type ReferrersQuery } from '../oci/referrers-page.ts';
 import type { Reference } from '../oci/reference.ts';
 import { type TagPage, type Upstream, UpstreamError } from '../upstream/upstream.ts';
-import { refuseWrites } from '../filters/read-only.ts';
+import { type DescribeRefusal, refuseWrites } from '../filters/read-only.ts';
 import type { PulledBlobs } from './pulled-blobs.ts';
 import type { Found, PulledManifests, PulledRepository } from './pulled-manifests.ts';
 import type {
@@ -58,8 +58,7 @@ export class PullThroughRegistry implements Registry {
 
   constructor(options: PullThroughOptions) {
     this.#options = options;
-    const { name } = options.upstream;
-    this.#refused = refuseWrites((repository) => `${repository} belongs to upstream ${name}: push and delete are off`);
+    this.#refused = refuseWrites(describeRefusedWrites(options.upstream));
     this.uploads = this.#refused.uploads;
   }
 
@@ -241,6 +240,11 @@ export class PullThroughRegistry implements Registry {
       );
     }
   }
+}
+
+/** The reason why nothing can be written to repositories of an upstream. */
+export function describeRefusedWrites({ name }: Pick<Upstream, 'name'>): DescribeRefusal {
+  return (repository) => `${repository} belongs to upstream ${name}: push and delete are off`;
 }
 
 /** Keeps the order of an upstream that pages, as its cursor refers to it; the complete list of one that does not is sorted and cut here. */

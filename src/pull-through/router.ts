@@ -26,7 +26,7 @@ export interface UpstreamRoute {
 
 export interface RouterOptions {
   readonly upstreams: readonly UpstreamRoute[];
-  /** Globs over names that are never fetched from an upstream. */
+  /** Globs over names that are never fetched from an upstream. Empty without upstreams: all names are hosted. */
   readonly hostedNames: readonly string[];
   /** For hosted names. */
   readonly hosted: Registry;
@@ -80,7 +80,7 @@ export class Router {
 
   /** @throws {RegistryError} `NAME_UNKNOWN` for a name without an upstream, or with one that is not configured; `NAME_INVALID` */
   route({ repository, sourceHost, host }: RouteRequest): Target {
-    if (this.#options.upstreams.length === 0) return this.#hosted(repository); // whatever host the client named
+    if (this.#options.upstreams.length === 0) return this.#hostedOnly(repository); // whatever host the client named
     const prefixed = this.#byPrefix(repository);
     if (sourceHost !== undefined) {
       const upstream = this.#bySourceHost(sourceHost);
@@ -98,6 +98,11 @@ export class Router {
   isAllowed({ registry, repository }: Target): boolean {
     const upstream = this.#options.upstreams.find((candidate) => candidate.registry === registry);
     return upstream?.isAllowed?.(repository) ?? true;
+  }
+
+  #hostedOnly(repository: string): Target {
+    if (this.#options.hostedNames.length === 0 || this.#isHosted(repository)) return this.#hosted(repository);
+    throw new RegistryError('NAME_UNKNOWN', `${repository} is not a hosted name`);
   }
 
   #hosted(repository: string): Target {

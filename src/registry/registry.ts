@@ -207,6 +207,8 @@ export interface MountSource {
   readonly from: string | undefined;
   /** @param repository its stored name */
   readonly mayPull: (repository: string) => boolean;
+  /** Size of the blob in bytes, when the caller knows it; a remote registry is not queried for it then. */
+  readonly size?: number;
 }
 
 export interface MountedBlob extends Descriptor {

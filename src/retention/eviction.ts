@@ -87,7 +87,7 @@ export class Eviction {
     return this.evictBlob(record, pinned);
   }
 
-  /** A part of an image goes right behind that image, to be looked at again when it is gone. Everything else goes to the end of the queue. */
+  /** A part of an image moves right behind that image, and is next when the image has been evicted. Everything else moves to the end of the queue. */
   async #laterRank({ repository, digest, kind, rank }: UsageRecord, startedAt: number): Promise<number> {
     const { index, now } = this.#options;
     if (kind === 'manifest') return Math.max(now(), startedAt);

@@ -34,7 +34,7 @@ export interface ScrubOptions {
   readonly store: ScrubbedStore;
   /** Bytes per second. */
   readonly rate: number;
-  /** From the start of one scrub to the start of the next. Milliseconds; 0 when none is scheduled. */
+  /** From the end of one scrub to the start of the next. Milliseconds; 0 when none is scheduled. */
   readonly intervalMs: number;
   readonly onForgotten: ForgottenListener;
   readonly events: ScrubEvents;

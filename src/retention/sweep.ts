@@ -73,7 +73,7 @@ export class Sweep {
       const isUsed = current?.lastUsedAt !== record.lastUsedAt || recorder.isPending(repository, digest);
       if (isUsed || this.#options.isFilling(digest)) return KEPT;
       await this.#unlink(record, claim);
-      // When another process used it a moment ago, its record stays until it is due, and is then found to be gone.
+      // When another process used it a moment ago, its record stays until it expires, and is removed then.
       if (!(await index.removeUnused(record))) return KEPT;
       recorder.discard(repository, digest);
       const bytes = await this.#removeBytes(digest, claim);

@@ -18,7 +18,7 @@ export class CloseStack {
   /**
    * Closes everything once, last opened first; continues when one fails.
    *
-   * @throws the first error of those
+   * @throws the first error, once everything is closed
    */
   async close(): Promise<void> {
     const errors: unknown[] = [];

@@ -46,7 +46,8 @@ export interface StorageDriver {
 
   /**
    * Makes a finished local file the content of `path`, and removes the local file.
-   * The caller has verified its bytes and no longer writes to it. When this rejects, the local file still exists.
+   * The caller has verified its bytes and no longer writes to it. When this rejects, the local file may still exist; after a
+   * {@link StorageFullError} and a {@link StorageReadOnlyError} it does.
    */
   adopt(localFile: string, path: string): Promise<void>;
 

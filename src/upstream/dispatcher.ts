@@ -17,7 +17,7 @@ const KEEP_ALIVE_MS = 15_000;
  * Connections of one upstream.
  *
  * @param lookup resolves the names of hosts, except behind a proxy
- * @throws when `tls.ca` cannot be read
+ * @throws when `tls.caFile` cannot be read
  */
 export function createDispatcher(config: UpstreamOptions, env: Environment, lookup: LookupFunction): Dispatcher {
   const tls = tlsOptions(config);

@@ -24,7 +24,7 @@ export interface UpstreamTimeouts {
 }
 
 export interface UpstreamTls {
-  /** PEM file, in addition to the system's CAs. */
+  /** PEM file, in addition to the public CAs of Node.js. */
   readonly caFile: string | undefined;
   /** Skip certificate verification. */
   readonly insecure: boolean;

@@ -10,7 +10,7 @@ export interface Module {
 
 /** The longest key that contains a file is its module. */
 export const MODULES: Readonly<Record<string, Module>> = {
-  'main.ts': { imports: ['commands', 'config', 'version.ts'] },
+  'main.ts': { imports: ['commands', 'config'] },
   commands: {
     imports: ['admin', 'config', 'fetch', 'images', 'oci', 'operations', 'service', 'telemetry', 'version.ts'],
     types: ['usage'],
@@ -66,7 +66,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   'http/pages': { imports: ['http/client', 'http/listen', 'version.ts'], types: ['health', 'telemetry'] },
   'http/peers': { imports: ['http/v2', 'oci'], types: ['http/client', 'stream'] },
   'http/passthrough': { imports: ['http/listen', 'http/v2', 'oci'], types: ['pull-through', 'registry'] },
-  'http/auth': { imports: ['auth', 'http/client', 'http/v2', 'oci'], types: ['pull-through'] },
+  'http/auth': { imports: ['auth', 'http/client', 'http/listen', 'http/v2', 'oci'], types: ['pull-through'] },
   'http/v2': {
     imports: ['auth', 'http/client', 'http/listen', 'oci', 'stream'],
     types: ['pull-through', 'registry'],
@@ -151,7 +151,8 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'commands/garbage-collect.ts',
     'commands/image-commands.ts',
     'commands/tool-commands.ts',
-    'main.ts',
+    'commands/program.ts',
+    'commands/service-commands.ts',
   ],
   express: ['admin', 'http/pages', 'http/auth'],
   'fastest-levenshtein': ['config'],

@@ -56,5 +56,8 @@ function packageOf(specifier: string): string {
 
 /** Strings and regular expressions that hold a comment's beginning are rare enough to be told apart by what is before them. */
 function withoutComments(text: string): string {
-  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|[\s;{}(),])\/\/.*$/gm, '$1');
+  return text
+    .replace(/^#!.*/, '')
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/(^|[\s;{}(),])\/\/.*$/gm, '$1');
 }

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { connect, type ConnectOptions } from '../../src/client/connect.ts';
 import { pushBlob } from '../../src/client/push-blob.ts';
+import { pushManifest } from '../../src/client/push-manifest.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { RegistryError } from '../../src/oci/errors.ts';
 import { startServer } from '../support/start-server.ts';
@@ -129,6 +130,18 @@ describe('an open blob', () => {
     await source.close();
   });
 
+  it('is not read twice when only HEAD states its size', async () => {
+    await using scripted = await startScripted((req, res) => {
+      if (req.method === 'HEAD') return res.writeHead(200, { 'content-length': BYTES.length }).end();
+      res.write(BYTES.subarray(0, 100_000));
+      return res.end(BYTES.subarray(100_000));
+    });
+    const { source, size } = await scripted.registry.openBlob('a', DIGEST);
+    expect((await buffer(source.read({ start: 0, end: size }))).equals(BYTES)).toBe(true);
+    await source.close();
+    expect(scripted.seen.map((request) => request.split(' ')[0])).toEqual(['GET', 'HEAD', 'GET']);
+  });
+
   it('closes its connection when it is closed without being read', async () => {
     let closed: Promise<unknown> | undefined;
     await using scripted = await startScripted((_req, res) => {
@@ -242,9 +255,79 @@ describe('a push of a blob', () => {
     ]);
   });
 
+  it('is mounted only from a source that the caller names and permits', async () => {
+    await using scripted = await startScripted((_req, res) => sendError(res, 403, 'DENIED'));
+    const { uploads } = scripted.registry;
+    const mount = (from: string | undefined, isPermitted: boolean) =>
+      uploads.mount('a', DIGEST, { from, mayPull: () => isPermitted });
+    expect(await mount(undefined, true)).toBeUndefined();
+    expect(await mount('b', false)).toBeUndefined();
+    expect(scripted.seen).toEqual([]);
+  });
+
+  it('is one request when the registry mounts it, also without the right to pull', async () => {
+    await using scripted = await startScripted((req, res) =>
+      req.method === 'POST' ? res.writeHead(201).end() : sendError(res, 403, 'DENIED'),
+    );
+    expect(await pushBlob(scripted.registry, { ...blob, mountFrom: 'b' })).toBe('mounted');
+    expect(scripted.seen.filter((request) => request.includes('/blobs/'))).toHaveLength(1);
+  });
+
+  it('starts again when the registry cannot report the progress of an upload', async () => {
+    let patches = 0;
+    const upload = uploading((_req, res, accept) => (++patches > 1 ? accept() : res.destroy()));
+    await using scripted = await startScripted((req, res) =>
+      req.method === 'GET' && req.url?.includes('/uploads/') ? res.writeHead(501).end() : upload.respond(req, res),
+    );
+    expect(await pushBlob(scripted.registry, blob)).toBe('sent');
+    expect([upload.isDone(), patches]).toEqual([true, 2]);
+  });
+
   it('is not retried when the registry refuses it', async () => {
     await using scripted = await startScripted((_req, res) => sendError(res, 403, 'DENIED'));
     expect((await errorOf(pushBlob(scripted.registry, blob))).code).toBe('DENIED');
     expect(scripted.seen).toHaveLength(1);
+  });
+});
+
+describe('a push of a manifest', () => {
+  const manifest = {
+    repository: 'a',
+    bytes: Buffer.from('{"schemaVersion":2,"manifests":[]}'),
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    reference: { kind: 'tag', tag: '1' },
+    tags: [],
+  } as const;
+  const PUT = 'PUT /v2/a/manifests/1';
+
+  it('is retried when the registry is unavailable', async () => {
+    await using scripted = await startScripted((req, res) => {
+      req.resume();
+      const puts = scripted.seen.filter((request) => request === PUT).length;
+      return res.writeHead(puts === 1 ? 503 : 201).end();
+    });
+    await pushManifest(scripted.registry, manifest);
+    expect(scripted.seen.filter((request) => request === PUT)).toHaveLength(2);
+  });
+
+  it('is not retried when the registry refuses it, or asks for a longer wait than a minute', async () => {
+    for (const status of [400, 429]) {
+      await using scripted = await startScripted((req, res) => {
+        req.resume();
+        return res.writeHead(status, { 'retry-after': '61' }).end();
+      });
+      await errorOf(pushManifest(scripted.registry, manifest));
+      expect(scripted.seen.filter((request) => request === PUT)).toHaveLength(1);
+    }
+  });
+
+  it('ends its wait with the reason of the signal', async () => {
+    const stop = new AbortController();
+    await using scripted = await startScripted((req, res) => {
+      req.resume();
+      setTimeout(() => stop.abort(new Error('stopped')), 50);
+      return res.writeHead(429, { 'retry-after': '60' }).end();
+    });
+    await expect(pushManifest(scripted.registry, manifest, { signal: stop.signal })).rejects.toThrow('stopped');
   });
 });

@@ -3,7 +3,7 @@ import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { runLayover } from '../support/run-layover.ts';
+import { runLayover, runLayoverProcess } from '../support/run-layover.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const digestOf = (algorithm: string, text: string) =>
@@ -44,7 +44,7 @@ describe('layover digest', () => {
     await truncate(file, 1024 ** 3);
     const tellPeak = `process.on('exit', () => console.error('peak', process.resourceUsage().maxRSS))`;
     const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(tellPeak)}` };
-    const { code, stdout, stderr } = await runLayover(['digest', file], { env });
+    const { code, stdout, stderr } = await runLayoverProcess(['digest', file], { env });
     expect(code).toBe(0);
     // sha256 of 2^30 zero bytes
     expect(stdout).toBe(`sha256:49bc20df15e412a64472421e13fe86ff1c5165e18b2afccf160d4dc19fe68a14\t${file}\n`);

@@ -55,6 +55,19 @@ warning: REGISTRY_HTP_ADDR: unknown variable, ignored; did you mean REGISTRY_HTT
 `);
   });
 
+  it.each([
+    ['false', 'to team/*, ghcr.io (passthrough)'],
+    ['true', 'to ghcr.io (passthrough)'],
+  ])('reports pushes that are passed to an upstream, with readonly: %s', async (readOnly, pushes) => {
+    const { text } = await check(
+      `version: 0.1
+storage: {inmemory: {}, maintenance: {readonly: {enabled: ${readOnly}}}}
+proxy: {hosted: ["team/*"], upstreams: [{remoteurl: "https://ghcr.io", push: passthrough}]}
+`,
+    );
+    expect(text).toContain(`  pushes          ${pushes}\n`);
+  });
+
   it('lists the problems of an invalid file, and exits with 1', async () => {
     const { exitCode, text } = await check(`${MINIMAL}htpp: {}\ntags: {maxtags: no}\n`);
     expect(text).toBe(`config.yml:3:1 htpp: unknown key "htpp", did you mean "http"?

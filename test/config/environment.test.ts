@@ -166,7 +166,7 @@ describe('a REGISTRY_ variable', () => {
     expect(await problemsOf(MINIMAL, env)).toEqual([
       'REGISTRY_AUTH_HTPASSWD_PATH auth.htpasswd.realm: is required',
       'REGISTRY_HTTP_DRAINTIMEOUT http.draintimeout: must be a duration such as 30s, 10m or 168h',
-      'REGISTRY_PROXY_PASSWORD proxy.password: is for the default upstream, but none is (set default: true at one of proxy.upstreams)',
+      'REGISTRY_PROXY_PASSWORD proxy.password: is for the default upstream, and no upstream is the default (set default: true at one of proxy.upstreams)',
       'REGISTRY_STORAGE_FILESYTEM_ROOTDIRECTORY storage.filesytem: unknown key "filesytem", did you mean "filesystem"?',
     ]);
   });

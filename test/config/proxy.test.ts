@@ -332,8 +332,8 @@ proxy:
       'a login without a default upstream',
       '{username: u, password: p, upstreams: [{remoteurl: "https://a.example", default: no}]}',
       [
-        '9 proxy.username: is for the default upstream, but none is (set default: true at one of proxy.upstreams)',
-        '22 proxy.password: is for the default upstream, but none is (set default: true at one of proxy.upstreams)',
+        '9 proxy.username: is for the default upstream, and no upstream is the default (set default: true at one of proxy.upstreams)',
+        '22 proxy.password: is for the default upstream, and no upstream is the default (set default: true at one of proxy.upstreams)',
       ],
     ],
     [

@@ -78,6 +78,16 @@ describe('a bounded fetch', () => {
     await expect(boundedFetch(server.url, LIMITS)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
+  it('fails with a reason also for a name with several addresses', async () => {
+    const server = await serve(echo);
+    await server[Symbol.asyncDispose]();
+    const fetching = boundedFetch(server.url.replace('127.0.0.1', 'localhost'), LIMITS);
+    await expect(fetching).rejects.toMatchObject({
+      code: 'ECONNREFUSED',
+      message: expect.stringContaining('ECONNREFUSED') as string,
+    });
+  });
+
   it('fails when the body ends early', async () => {
     await using server = await serve((_req, res) => {
       res.writeHead(200, { 'content-length': 10 }).write('half');

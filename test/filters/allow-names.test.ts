@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import { allowNames } from '../../src/filters/allow-names.ts';
 import { createNameFilter, refuseNames } from '../../src/filters/name-filter.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import type { MountSource } from '../../src/registry/registry.ts';
 import { callsOf, fakeRegistry, LISTS, READS, UPLOADS, WRITES } from './fake-registry.ts';
 
 const isAllowed = createNameFilter({ allow: ['team/*'], deny: ['team/secret'] });
@@ -22,10 +24,29 @@ describe('a registry with allowed names', () => {
   it.each([...READS, ...LISTS, ...WRITES, ...UPLOADS])('passes %s on for an allowed name', (name) => {
     const { registry, calls } = fakeRegistry();
     const count = { listReferrers: 4, append: 4, finish: 4, mount: 4 }[name as string] ?? 3;
-    const args = ['team/app', 'a', 'b', 'c'].slice(0, count);
+    const third = name === 'mount' ? { from: 'team/base', mayPull: () => true } : 'b';
+    const args = ['team/app', 'a', third, 'c'].slice(0, count);
     const result = callsOf(allowNames(registry, refusalOf)).get(name)?.(...args);
     expect(result).toBe(callsOf(registry).get(name)?.()); // the same promise: a wrapper adds none
     expect(calls[0]).toEqual([name, ...args]);
+  });
+
+  it('mounts nothing from another name', async () => {
+    const { registry, calls } = fakeRegistry();
+    const { uploads } = allowNames(registry, refusalOf);
+    const digest = digestOf(Buffer.from('x'));
+    const source = { from: 'team/secret', mayPull: () => true };
+    await expect(uploads.mount('team/app', digest, source)).resolves.toBeUndefined();
+    expect(calls).toEqual([]);
+  });
+
+  it('searches no other name for a mount without a source', async () => {
+    const { registry, calls } = fakeRegistry();
+    const { uploads } = allowNames(registry, refusalOf);
+    const mayPull = (name: string) => name !== 'team/foreign';
+    await uploads.mount('team/app', digestOf(Buffer.from('x')), { from: undefined, mayPull });
+    const [, , , passed] = calls[0] as [string, string, string, MountSource];
+    expect(['team/base', 'team/secret', 'team/foreign'].map(passed.mayPull)).toEqual([true, false, false]);
   });
 
   it('keeps the catalog and the size of chunks', async () => {

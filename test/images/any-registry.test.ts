@@ -9,6 +9,7 @@ import { createUploadSecrets } from '../../src/hosted/upload-secrets.ts';
 import { type CopyEvents, copyImage } from '../../src/images/copy.ts';
 import { RegistryDestination } from '../../src/images/registry-destination.ts';
 import { RegistrySource } from '../../src/images/registry-source.ts';
+import { RegistryError } from '../../src/oci/errors.ts';
 import type { Registry } from '../../src/registry/registry.ts';
 import { createContent, writeFixture } from '../content/content-under-test.ts';
 import { imageFixture } from '../content/image-fixture.ts';
@@ -79,5 +80,24 @@ describe('an image is copied', () => {
       await source.close();
       expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
     }
+  });
+
+  it('although the destination is unavailable when a manifest is put', async () => {
+    const fixture = imageFixture();
+    await using first = await startHosted();
+    await using second = await startHosted();
+    await writeFixture(first.content, 'team/app', fixture);
+    const { registry } = second;
+    const put = registry.putManifest.bind(registry);
+    const failed = new Set<string>();
+    registry.putManifest = async (repository, manifest) => {
+      const name = JSON.stringify(manifest.reference);
+      if (failed.has(name)) return put(repository, manifest);
+      failed.add(name);
+      throw new RegistryError('UNAVAILABLE', 'restarting');
+    };
+    const { root } = await copy(first.registry, registry);
+    expect((await registry.getManifest('team/app', { kind: 'tag', tag: 'latest' })).digest).toBe(root.digest);
+    expect(failed.size).toBeGreaterThan(1);
   });
 });

@@ -70,7 +70,7 @@ describe('layover image copy', () => {
     expect(copied.manifests).toHaveLength(2);
     const none = await image(['copy', '-q', '--platform', 'windows/amd64', source, `${to}/narrow:none`]);
     expect(none.code).toBe(1);
-    expect(none.stderr).toContain('no image for windows/amd64; there is linux/amd64, linux/arm64');
+    expect(none.stderr).toContain('no image for windows/amd64; it contains linux/amd64, linux/arm64');
     const wrong = await image(['copy', '--platform', 's390x/linux', `${from}/team/single:v1`, `${to}/narrow:none`]);
     expect(wrong.stderr).toMatch(/is for linux\/\w+ and not for s390x\/linux/);
     expect(await manifestAt(toUrl, 'narrow', 'none')).toBeUndefined();
@@ -163,7 +163,7 @@ describe('layouts and archives', () => {
       expect((await entriesOf('saved'))[0]?.annotations).toMatchObject({ 'org.opencontainers.image.ref.name': 'v1' });
       await copy(`docker://${to}/saved:1`, 'dir:saved-again');
       const other = await image(['copy', '-q', 'docker-archive:saved.tar:other:v1', 'oci:saved']);
-      expect(other.stderr).toContain('no other:v1; there is docker.io/team/single:v1');
+      expect(other.stderr).toContain('no other:v1; it contains docker.io/team/single:v1');
     },
   );
 

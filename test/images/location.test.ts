@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { ImageError } from '../../src/images/image-error.ts';
-import { parseLocation, registryOnly } from '../../src/images/location.ts';
+import { parseImageName, parseLocation, registryOnly } from '../../src/images/location.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 
 const digest = digestOf(Buffer.from('x'));
@@ -51,6 +51,15 @@ describe('the location of an image', () => {
     '../app',
   ])('%j is none', (text) => {
     expect(() => parseLocation(text)).toThrow(ImageError);
+  });
+
+  it.each([
+    ['team/app:1', 'registry', registry('registry', 'team/app', '1')],
+    ['localhost/app', 'registry', registry('registry', 'localhost/app')],
+    ['alpine', 'docker.io', registry('docker.io', 'library/alpine')],
+    [`app@${digest}`, 'ghcr.io', registry('ghcr.io', 'app', undefined, digest)],
+  ])('%s in the known registry %s', (name, host, location) => {
+    expect(parseImageName(name, host)).toEqual(location);
   });
 
   it('is parsed, or refused with a message, for any text', () => {

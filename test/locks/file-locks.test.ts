@@ -2,7 +2,7 @@ import { readdir, readFile, readlink, utimes, writeFile } from 'node:fs/promises
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
 import { SpoolArea } from '../../src/fills/spool-area.ts';
@@ -16,6 +16,10 @@ async function locksIn(directory: string) {
   await locks.start();
   return Object.assign(locks, { [Symbol.dispose]: () => locks.stop() });
 }
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe('file locks', () => {
   it('are held by one holder at a time', async () => {
@@ -50,6 +54,20 @@ describe('file locks', () => {
     await writeFile(join(directory.path, 'b.draft'), '{"space":');
     using _ = await locksIn(directory.path);
     expect(await readdir(directory.path)).toEqual(['b.draft']);
+  });
+
+  it('stay with their holder after a pause right after the start, when stale drafts are removed again', async () => {
+    await using directory = await temporaryDirectory();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    using locks = await locksIn(directory.path);
+    expect(await locks.take('a')).toBe(true);
+    await writeFile(join(directory.path, 'b.draft'), '{"space":');
+    const beforePause = new Date(Date.now() - 60_000);
+    for (const file of ['a.lock', 'b.draft']) await utimes(join(directory.path, file), beforePause, beforePause);
+    vi.advanceTimersByTime(10_000);
+    vi.useRealTimers();
+    await vi.waitFor(async () => expect(await readdir(directory.path)).not.toContain('b.draft'));
+    expect(await readdir(directory.path)).toEqual(['a.lock']);
   });
 
   it('are free when the heartbeat of a holder on another machine has stopped, and not before', async () => {

@@ -116,6 +116,13 @@ describe('a name finds its upstream', () => {
   });
 });
 
+it('a registry without upstreams has only its hosted names when they are given', () => {
+  const plain = new Router({ hosted, hostedNames: ['team/**'], upstreams: [] });
+  const found = { registry: hosted, repository: 'team/app', storedAs: 'team/app', sourceHost: undefined };
+  expect(plain.route(requestFor('team/app', { ns: 'registry.example' }))).toEqual(found);
+  expect(() => plain.route(requestFor('other/app'))).toThrow(expect.objectContaining({ code: 'NAME_UNKNOWN' }));
+});
+
 it('a registry without upstreams has every name, whatever host the client named', () => {
   const plain = new Router({ hosted, hostedNames: [], upstreams: [] });
   for (const by of [{}, { ns: 'registry.example' }, { host: 'registry.example' }]) {

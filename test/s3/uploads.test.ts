@@ -65,7 +65,7 @@ describe.skipIf(versitygw === undefined)('an upload to S3', () => {
     await writeFile(local, Buffer.alloc(7 * MIB));
     const adoption = made.driver.startAdoption?.(local, '/f', { size: 8 * MIB });
     adoption?.available(7 * MIB);
-    await expect(adoption?.finish()).rejects.toThrow('only 7340032 bytes are there');
+    await expect(adoption?.finish()).rejects.toThrow('the local file has only 7340032 bytes');
     await expect(made.driver.stat('/f')).rejects.toThrow(PathNotFoundError);
     expect(await uploadsOf(made.config)).toEqual([]);
   });

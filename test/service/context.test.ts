@@ -41,3 +41,24 @@ it('a closed service leaves the storage directory to the next', async () => {
     await context.close();
   }
 });
+
+it('a name that the deny list excludes cannot be pulled, and refuses writes like every name of an upstream', async () => {
+  await using directory = await temporaryDirectory();
+  const upstream = 'REGISTRY_PROXY_UPSTREAMS_0';
+  const context = await contextIn(directory.path, {
+    REGISTRY_PROXY_REMOTEURL: '',
+    [`${upstream}_REMOTEURL`]: 'https://registry.example',
+    [`${upstream}_DENY_0`]: 'secret/**',
+  });
+  const { registry, repository } = context.router.route({
+    repository: 'secret/app',
+    sourceHost: undefined,
+    host: undefined,
+  });
+  const reference = { kind: 'tag', tag: '1' } as const;
+  await expect(registry.getManifest(repository, reference)).rejects.toMatchObject({ code: 'DENIED' });
+  const refusal = { code: 'UNSUPPORTED', status: 405, options: { headers: { allow: 'GET, HEAD, OPTIONS' } } };
+  await expect(registry.uploads.start(repository, 'sha256')).rejects.toMatchObject(refusal);
+  await expect(registry.deleteManifest(repository, reference)).rejects.toMatchObject(refusal);
+  await context.close();
+});

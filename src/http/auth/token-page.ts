@@ -9,6 +9,8 @@ import { RegistryError, toRegistryError } from '../../oci/errors.ts';
 import type { Router } from '../../pull-through/router.ts';
 import { presentedBy } from './authenticate.ts';
 import type { Clients } from '../client/client-address.ts';
+import { isGone } from '../listen/http2.ts';
+import { endEarly, hasLongRest } from '../listen/unread-body.ts';
 import type { Exchange } from '../v2/exchange.ts';
 import { readBody } from '../v2/read-body.ts';
 import type { ErrorLog } from '../v2/request-events.ts';
@@ -111,15 +113,18 @@ function recordUser(res: Response, identity: Identity): void {
 /** An error of the registry with the fields of OAuth: RFC 6749, section 5.2. */
 function respondFailure({ issuer, log }: TokenPageOptions): ErrorRequestHandler {
   const challenge = `Basic realm=${quoted(issuer.service)}`;
-  return (err: unknown, _req, res, next) => {
+  return (err: unknown, req, res, next) => {
+    if (isGone(res)) return;
     if (res.headersSent) return next(err);
     const error = toRegistryError(err);
     if (error.code === 'UNKNOWN') log.error({ 'err.detail': String(err) }, 'token request failed');
     if (error.code === 'UNAUTHORIZED') res.set('www-authenticate', challenge);
     const { retryAfterMs } = error.options;
     if (retryAfterMs !== undefined) res.set('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+    if (hasLongRest(req)) res.set('connection', 'close');
     const word = error.code === 'UNAUTHORIZED' ? 'invalid_grant' : 'invalid_request';
-    res.status(error.status).set('cache-control', 'no-store');
-    res.json({ ...error.toJSON(), error: word, error_description: error.message });
+    const body = Buffer.from(JSON.stringify({ ...error.toJSON(), error: word, error_description: error.message }));
+    res.status(error.status).type('json').set({ 'cache-control': 'no-store', 'content-length': String(body.length) });
+    endEarly(req, res, body);
   };
 }

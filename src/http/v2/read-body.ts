@@ -4,7 +4,7 @@ import { RegistryError } from '../../oci/errors.ts';
 
 /** The largest manifest that storage returns. Bytes. */
 const MAX_BYTES = 64 * 1024 * 1024;
-/** Up to so many times the limit is read: clients with `Connection: close` read the response only after they sent the whole body. */
+/** A body of up to this many times the limit is read: clients with `Connection: close` read the response only after they sent it all. */
 const MAX_EXCESS = 8;
 
 /**

@@ -8,12 +8,13 @@ import type { RunningFills } from '../../fills/running-fills.ts';
 import { type SpaceReservation, SpoolArea } from '../../fills/spool-area.ts';
 import { allowNames } from '../../filters/allow-names.ts';
 import { createNameFilter, type NameRefusal, refuseNames } from '../../filters/name-filter.ts';
+import { refuseWrites } from '../../filters/read-only.ts';
 import { createUploadSecrets, type UploadSecrets } from '../../hosted/upload-secrets.ts';
 import type { PeerAccess } from '../../http/peers/peer-fills.ts';
 import type { RefreshResult } from '../../operations/cache-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
 import { pullThrough } from '../../pull-through/create-pull-through.ts';
-import type { CachedContent, PullThroughRegistry } from '../../pull-through/pull-through.ts';
+import { type CachedContent, describeRefusedWrites, type PullThroughRegistry } from '../../pull-through/pull-through.ts';
 import { Relay } from '../../pull-through/relay.ts';
 import type { UpstreamRoute } from '../../pull-through/router.ts';
 import type { TagEntries } from '../../pull-through/tag-entries.ts';
@@ -139,7 +140,9 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
   const relay = config.passthrough ? new Relay({ ...config, ...shared, refusalOf, secrets: parts.secrets }) : undefined;
   const { name, aliases, library, isDefault, anyNamespace, storePrefix } = config;
   const names = { name, aliases, library, isDefault, anyNamespace, storePrefix };
-  return { route: { ...names, registry: allowNames(registry, refusalOf), relay, isAllowed }, registry, refusalOf };
+  // Writes are refused as such, also to names that `allow` and `deny` exclude.
+  const served = { ...allowNames(registry, refusalOf), ...refuseWrites(describeRefusedWrites(upstream)) };
+  return { route: { ...names, registry: served, relay, isAllowed }, registry, refusalOf };
 }
 
 async function refreshTag(pulled: readonly PulledUpstream[], stored: string, tag: string): Promise<RefreshResult> {

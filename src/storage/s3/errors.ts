@@ -29,7 +29,7 @@ const CREDENTIAL_ERRORS: ReadonlySet<string> = new Set([
 const FULL: ReadonlySet<string> = new Set(['QuotaExceeded', 'XMinioStorageFull', 'InsufficientStorage', 'NoSpaceLeft']);
 
 /** Operations that only read. All others fail with 403 for credentials that may only read. */
-const READS = /^(?:reading|looking at|looking for|listing) /;
+const READS = /^(?:reading|checking|listing) /;
 
 /** A request that S3 rejected. The message contains no secrets. */
 class S3RequestError extends Error {

@@ -28,7 +28,7 @@ export interface S3Options {
   readonly tls?: {
     /** Skips certificate verification. */
     readonly insecure: boolean;
-    /** PEM file of CAs that are trusted in addition to the system's. */
+    /** PEM file of CAs that are trusted in addition to the public ones. */
     readonly caFile: string | undefined;
   };
   /** Prefix of every key. @default '' */

@@ -94,7 +94,7 @@ class S3Driver implements StorageDriver {
       abandonedAfterMs: settings.abandonedAfterMs,
       running: this.#running,
       onRemoved: (count) => onAbandonedRemoved?.(count),
-      onFailed: (err) => onBackgroundError?.(toStorageError(err, 'looking for abandoned uploads')),
+      onFailed: (err) => onBackgroundError?.(toStorageError(err, 'listing abandoned uploads')),
     });
   }
 
@@ -252,7 +252,7 @@ class S3Driver implements StorageDriver {
       return await this.#bucket.head(this.#keys.keyOf(path));
     } catch (err) {
       if (isNotFound(err)) return undefined;
-      throw toStorageError(err, `looking at ${path}`);
+      throw toStorageError(err, `checking ${path}`);
     }
   }
 

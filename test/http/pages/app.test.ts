@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
 import { connect, createServer as createHttp2Server } from 'node:http2';
-import type { AddressInfo, Server } from 'node:net';
+import { type AddressInfo, connect as connectSocket, type Server } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 import express from 'express';
@@ -28,6 +28,7 @@ interface Sent {
 }
 
 const state = { isHealthy: true };
+const errors: string[] = [];
 const servers: Server[] = [];
 let urls: { readonly http1: string; readonly http2: string };
 
@@ -60,7 +61,7 @@ function tokenPage() {
   } as unknown as TokenIssuer;
   const router = { route: () => ({}) } as unknown as Parameters<typeof createTokenPage>[0]['router'];
   const clients = new Clients(new TrustedProxies([]));
-  return createTokenPage({ auth, issuer, router, clients, prefix: '/', log: { error: () => {} } });
+  return createTokenPage({ auth, issuer, router, clients, prefix: '/', log: { error: (_fields, message) => errors.push(message) } });
 }
 
 function adminApp() {
@@ -155,4 +156,31 @@ describe.each([
       expect(names.map((name) => head.headers[name])).toEqual(names.map((name) => full.headers[name]));
     },
   );
+});
+
+describe('the token page over HTTP/1.1', () => {
+  const FORM_HEADERS = { 'content-type': FORM, 'transfer-encoding': 'chunked' };
+
+  it('responds to an endless form, and closes the connection', async () => {
+    const request = httpRequest(`${urls.http1}/token`, { method: 'POST', headers: FORM_HEADERS });
+    request.on('error', () => {}); // the server may close it before everything is sent
+    const closed = once(request, 'close');
+    request.end(Buffer.alloc(32 * 1024 * 1024, 'a'));
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    expect(response).toMatchObject({ statusCode: 400, headers: { connection: 'close' } });
+    expect(JSON.parse(await text(response))).toMatchObject({ error: 'invalid_request' });
+    await closed;
+  });
+
+  it('logs no error when the client disconnects before its form is complete', async () => {
+    const socket = connectSocket(Number(new URL(urls.http1).port), '127.0.0.1');
+    const arrived = once(servers[0] as Server, 'request') as Promise<[IncomingMessage, ServerResponse]>;
+    const head = `POST /token HTTP/1.1\r\nHost: a\r\nContent-Type: ${FORM}\r\nContent-Length: 100\r\n\r\n`;
+    socket.write(`${head}grant_type=`);
+    const [, response] = await arrived;
+    socket.destroy();
+    await once(response, 'close');
+    await sendHttp1({ method: 'GET', path: '/livez' }); // the page has seen it by then
+    expect(errors).toEqual([]);
+  });
 });

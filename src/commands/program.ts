@@ -1,0 +1,82 @@
+import { basename } from 'node:path';
+
+import { Command, CommanderError } from 'commander';
+
+import { ConfigError } from '../config/problem.ts';
+import { VERSION, versionLine } from '../version.ts';
+import { addCacheCommands } from './cache-commands.ts';
+import { addGarbageCollect } from './garbage-collect.ts';
+import { addImageCommands } from './image-commands.ts';
+import { addServiceCommands } from './service-commands.ts';
+import { addToolCommands } from './tool-commands.ts';
+
+export interface ProgramContext {
+  /** Path by which the program was started; its name decides whether it behaves like distribution's `registry`. */
+  readonly invokedAs: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly out: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean };
+}
+
+/**
+ * Runs one command. A command loads its modules when it runs: a health check every ten seconds must not cost as much as the start of a
+ * server.
+ *
+ * @param args without the program
+ * @returns the exit code
+ */
+export async function runProgram(args: readonly string[], context: ProgramContext): Promise<number> {
+  let exitCode = 0;
+  const program = createProgram(context, (code) => (exitCode = code));
+  try {
+    // Like distribution's `registry`, which exits with 0.
+    if (program.name() === 'registry' && args.length === 0) program.help();
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (err) {
+    if (err instanceof CommanderError) return err.exitCode;
+    context.err.write(err instanceof ConfigError ? `${err.message}\n` : `layover: ${reasonOf(err)}\n`);
+    return 1;
+  }
+}
+
+function createProgram({ invokedAs, env, stdin, out, err }: ProgramContext, end: (code: number) => void): Command {
+  const name = basename(invokedAs).replace(/\.[jt]s$/, '');
+  const program = new Command(name.replace(/^main$/, 'layover'));
+  // Before the commands, which inherit both.
+  program.exitOverride().configureOutput({ writeOut: (text) => out.write(text), writeErr: (text) => err.write(text) });
+  program
+    .description('Pull-through cache and registry for container images')
+    .version(
+      program.name() === 'registry' ? versionLine(invokedAs) : `layover ${VERSION}`,
+      '-v, --version',
+      'print the version',
+    )
+    .showHelpAfterError('(see --help)')
+    .addHelpText(
+      'after',
+      `
+Without a configuration file, Layover caches docker.io, ghcr.io, quay.io, registry.k8s.io, gcr.io, mcr.microsoft.com
+and public.ecr.aws on port 5000, and stores content in ./data:
+
+  $ layover serve
+  $ docker pull localhost:5000/docker.io/library/alpine
+
+Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR=:8080 for http.addr.`,
+    );
+  const context = { env, out, err, end };
+  addServiceCommands(program, context);
+  addCacheCommands(program, context);
+  addGarbageCollect(program, context);
+  addImageCommands(program, context);
+  addToolCommands(program, { stdin, out, err, end });
+  return program;
+}
+
+/** One line for a failure that an operator can act on; the stack for an internal error. */
+function reasonOf(err: unknown): string {
+  if (!(err instanceof Error)) return String(err);
+  const { code, message, stack } = err as NodeJS.ErrnoException;
+  return code === undefined ? (stack ?? message) : message;
+}
