@@ -49,8 +49,7 @@ export class DirectBlob implements ByteSource {
     try {
       const first = await chunks.next();
       size ??= (await blob.upstream.resolveBlob(blob.repository, blob.digest)).size;
-      if (size !== undefined)
-        return new DirectBlob({ blob, size, clock, closed, whole: startingWith(first, chunks) });
+      if (size !== undefined) return new DirectBlob({ blob, size, clock, closed, whole: startingWith(first, chunks) });
     } catch (err) {
       closed.abort();
       throw err;

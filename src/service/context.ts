@@ -79,7 +79,17 @@ async function createParts(
   opened.defer(() => retention.stop());
   const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock }));
   const { quota } = retention.housekeeping;
-  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret: config.http.secret };
+  const shared = {
+    opened,
+    cached: hosted.stored,
+    running,
+    tags,
+    quota,
+    telemetry,
+    env,
+    clock,
+    secret: config.http.secret,
+  };
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
   const purging = createUploadPurging(config, { driver, telemetry, clock });
   if (purging) opened.defer(() => purging.stop());

@@ -78,7 +78,14 @@ describe('abandoned uploads', () => {
     const failed: unknown[] = [];
     const { driver } = content;
     const purging = new UploadPurging({
-      ...{ driver, ageMs: 24 * HOUR, intervalMs: 1, dryRun: false, clock: { ...SYSTEM_CLOCK, now: () => NOW }, onPurged },
+      ...{
+        driver,
+        ageMs: 24 * HOUR,
+        intervalMs: 1,
+        dryRun: false,
+        clock: { ...SYSTEM_CLOCK, now: () => NOW },
+        onPurged,
+      },
       onFailed: (error) => failed.push(error),
     });
     purging.start();

@@ -219,9 +219,7 @@ describe('slots for fills', () => {
     const proxy = { fills: { maxconcurrent: 1 } };
     await using scene = await startScene({ 'lib/app': SERVE, slow }, {}, { proxy, clock });
     const held = await ask(scene.url('slow', digestOf(Buffer.from('held'))));
-    const pulled = await clock.advanceUntil(
-      Promise.all(Array.from({ length: 6 }, () => pull(scene.url('lib/app')))),
-    );
+    const pulled = await clock.advanceUntil(Promise.all(Array.from({ length: 6 }, () => pull(scene.url('lib/app')))));
     for (const answer of pulled) expect(answer).toMatchObject({ complete: true, digest });
     expect(scene.hub.count('GET', 'lib/app')).toBe(1);
     await expectOnlyVisible(scene.layover, digest);

@@ -18,7 +18,13 @@ export async function startInThisProcess({ configFile, env, nodeArguments, clock
   const log = createLog(config.log, { write: (line) => output.append('stdout', line), flush: async () => {} });
   const tracing = config.tracing && (await startTracing(config.tracing, log));
   const { accessLog } = config.log;
-  const telemetry = createTelemetry({ log, metrics: createMetrics(), tracing, accessLog, ...(clock && { now: clock.now }) });
+  const telemetry = createTelemetry({
+    log,
+    metrics: createMetrics(),
+    tracing,
+    accessLog,
+    ...(clock && { now: clock.now }),
+  });
   log.info({ source }, 'configuration loaded');
   for (const notice of notices) log.info({ source }, notice);
   for (const warning of warnings) log.warn({ source }, warning);
