@@ -50,7 +50,7 @@ export async function pushBlob(
   const delayMs = (err: unknown, retry: number) => (signal?.aborted ? undefined : retryDelayMs(err, retry, push));
   try {
     return await retrying({ delayMs, signal }, async (retry) => {
-      if (retry > 0 && push.session) push.session = await findSession(push, { session: push.session, retry });
+      if (retry > 0 && push.session) push.session = await findSession(push, push.session);
       return attempt(push).catch((err: unknown) => {
         throw push.sourceFailure ?? err;
       });
@@ -80,16 +80,16 @@ async function attempt(push: Push): Promise<'mounted' | 'sent'> {
   return 'sent';
 }
 
-/** @returns undefined when the upload has to start again, also when the registry has failed twice to report its progress */
+/** @returns undefined when the upload has to start again */
 async function findSession(
   { uploads, blob, options }: Push,
-  { session, retry }: { readonly session: UploadSession; readonly retry: number },
+  session: UploadSession,
 ): Promise<UploadSession | undefined> {
   try {
     const found = await uploads.find(blob.repository, session, options);
     return found.size === 0 || found.size > blob.size ? undefined : found;
   } catch (err) {
-    if (err instanceof RegistryError && (retry > 1 || !isTemporary(err))) return undefined;
+    if (err instanceof RegistryError && !isTemporary(err)) return undefined;
     throw err;
   }
 }

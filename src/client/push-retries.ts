@@ -24,5 +24,6 @@ export function isTemporary({ code, cause }: RegistryError): boolean {
   if (code === 'TOOMANYREQUESTS') return true;
   if (code !== 'UNAVAILABLE') return false;
   if (!(cause instanceof UpstreamError)) return true;
+  if (cause.options.status === 501) return false;
   return cause.kind === 'network' ? isTransient(cause) : cause.kind !== 'protocol';
 }
