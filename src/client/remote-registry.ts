@@ -100,7 +100,7 @@ export class RemoteRegistry implements Registry {
     });
   }
 
-  /** Always undefined: redirects are followed. */
+  /** Returns undefined, as `openBlob` follows redirects. */
   redirectBlob(): undefined {
     return undefined;
   }

@@ -4,7 +4,7 @@ export interface RetryLoopOptions {
   /**
    * Decides after each failure; `retry` is 0 before the first retry. May throw another error in place of the failure.
    *
-   * @returns milliseconds to wait; undefined: give up, with this failure
+   * @returns milliseconds to wait; undefined to give up with this failure
    */
   readonly delayMs: (failure: unknown, retry: number) => number | undefined;
   /** Waits; rejects to give up. @default a timer that `signal` ends */

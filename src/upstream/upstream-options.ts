@@ -41,5 +41,5 @@ export type CredentialsPlace =
   | { readonly kind: 'file'; readonly username: string | undefined; readonly path: string }
   /** A docker `config.json`, with its `auths`, `credHelpers` and `credsStore`. */
   | { readonly kind: 'dockerconfig'; readonly path: string }
-  /** A docker credential helper. `lifetimeMs`: undefined: run once; 0: for every token. */
+  /** A docker credential helper. It runs again after `lifetimeMs`: 0 for every token. Without it, it runs once. */
   | { readonly kind: 'exec'; readonly command: string; readonly lifetimeMs: number | undefined };

@@ -12,7 +12,7 @@ export interface HelperCall {
 }
 
 export interface HelperCacheOptions {
-  /** Milliseconds that a result is used; undefined: until it is forgotten; 0: once. */
+  /** How long a result is used, in milliseconds: 0 for one use. Absent when it is used until it is forgotten. */
   readonly lifetimeMs: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Unix milliseconds. */
