@@ -1,4 +1,4 @@
-import { readdir, readFile, readlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
@@ -54,6 +54,17 @@ describe('file locks', () => {
     await writeFile(join(directory.path, 'b.draft'), '{"space":');
     using _ = await locksIn(directory.path);
     expect(await readdir(directory.path)).toEqual(['b.draft']);
+  });
+
+  it('start, and are held, beside a stale lock that cannot be removed', async () => {
+    await using directory = await temporaryDirectory();
+    const stuck = join(directory.path, 'stuck.lock');
+    await mkdir(stuck);
+    const longAgo = new Date(Date.now() - 60_000);
+    await utimes(stuck, longAgo, longAgo);
+    using locks = await locksIn(directory.path);
+    expect(await locks.take('a')).toBe(true);
+    expect(await readdir(directory.path)).toEqual(['a.lock', 'stuck.lock']);
   });
 
   it('stay with their holder after a pause right after the start, when stale drafts are removed again', async () => {
