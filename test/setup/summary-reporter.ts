@@ -3,19 +3,25 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node';
 /** Tests of one run that may pass at their second attempt; more fail the run. */
 const RETRY_BUDGET = 3;
 
-/** The last line of every suite, for people and for CI: `N passed, N failed`. */
+/** Ends every suite with its failed tests, a line each, and then `N passed, N failed`: for people and for `.ci/run`. */
 export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
     const count = { passed: 0, failed: unhandledErrors.length, skipped: 0, pending: 0 };
     const retried: TestCase[] = [];
     for (const module of modules) {
       // A file that does not load has no tests, and still is a failure.
-      if (module.errors().length > 0) count.failed++;
+      if (module.errors().length > 0) {
+        count.failed++;
+        writeFailure(module.relativeModuleId, module.errors());
+      }
       for (const test of module.children.allTests()) {
-        count[test.result().state]++;
+        const { state, errors } = test.result();
+        count[state]++;
+        if (state === 'failed') writeFailure(`${module.relativeModuleId} > ${test.fullName}`, errors);
         if (test.diagnostic()?.flaky) retried.push(test);
       }
     }
+    for (const error of unhandledErrors) writeFailure('outside of any test', [error]);
     for (const test of retried) write(`retried: ${test.module.relativeModuleId} > ${test.fullName}`);
     if (retried.length > RETRY_BUDGET) {
       write(`${retried.length} tests passed only when retried; at most ${RETRY_BUDGET} may`);
@@ -26,6 +32,12 @@ export default class SummaryReporter implements Reporter {
     const again = retried.length > 0 ? `, ${retried.length} retried` : '';
     write(`\n${count.passed} passed, ${count.failed} failed${skipped}${again}`);
   }
+}
+
+function writeFailure(name: string, errors: readonly unknown[] = []): void {
+  const [first] = errors;
+  const message = first instanceof Object && 'message' in first ? String(first.message) : String(first);
+  write(`failed: ${name}: ${message.split('\n', 1)[0]}`);
 }
 
 function write(line: string): void {
