@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 import { defineConfig } from 'vitest/config';
 
 import { LongestFirst } from './test/setup/longest-first.ts';
@@ -16,23 +18,18 @@ export default defineConfig({
     expect: { poll: { timeout: 30_000 } },
     reporters: ['default', './test/setup/summary-reporter.ts'],
     sequence: { sequencer: LongestFirst },
+    // Tests with processes wait more than they compute.
+    maxWorkers: Math.max(4, availableParallelism()),
     projects: [
-      { extends: true, test: { name: 'unit', include: [...unit], sequence: { groupOrder: 0 } } },
-      {
-        extends: true,
-        // They wait more than they compute.
-        test: { name: 'integration', include: [...integration], maxWorkers: 5, sequence: { groupOrder: 1 } },
-      },
+      { extends: true, test: { name: 'unit', include: [...unit] } },
+      { extends: true, test: { name: 'integration', include: [...integration] } },
       {
         extends: true,
         test: {
           name: 'foreign',
           include: [...foreign],
-          // Beside those of `integration`: one waits while the other computes.
-          maxWorkers: 5,
           // Programs that we cannot change; the summary reporter limits how many tests may need it.
           retry: 1,
-          sequence: { groupOrder: 1 },
         },
       },
     ],
