@@ -14,7 +14,7 @@ const IMAGES = Array.from({ length: 12 }, (_, i) =>
     [LAYERS[i % 6], LAYERS[(i * 5 + 1) % 6]].filter((found) => found !== undefined),
   ),
 );
-const STEPS = 150;
+const STEPS = 100;
 
 /** A repeatable order of events, as far as they are chosen and not raced. mulberry32. */
 function randomFrom(seed: number): (below: number) => number {
