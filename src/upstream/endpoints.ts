@@ -112,9 +112,9 @@ function createEndpoint(
   const destinations = new Destinations({ upstream, base, zones, createDispatcher: shared.createDispatcher });
   const onFailure = (source: string, reason: string) => events.credentialsFailed({ upstream, source, reason });
   const credentials = new EndpointCredentials({ sources, base, onFailure, now });
-  const connectionsTo = (realm: URL) => {
+  const connectionsTo = async (realm: URL) => {
     if (realm.hostname === base.hostname || credentials.isNamed(realm)) return undefined;
-    const reach = isRealmAllowed(realm, base) ? 'into-private' : 'no-further';
+    const reach = (await isRealmAllowed(realm, base)) ? 'into-private' : 'no-further';
     destinations.check(realm, reach);
     return destinations.dispatcher(reach);
   };

@@ -20,7 +20,7 @@ export interface TokenServerOptions {
    *
    * @throws {UpstreamError} for a realm that the registry may not lead to
    */
-  readonly connectionsTo: (realm: URL) => Dispatcher | undefined;
+  readonly connectionsTo: (realm: URL) => Promise<Dispatcher | undefined>;
 }
 
 /** Bytes. */
@@ -65,7 +65,7 @@ async function requestToken(
   { scope, ...options }: TokenServerOptions & { readonly scope: CallScope },
 ): Promise<IssuedToken> {
   const { transport, connectionsTo } = options;
-  const dispatcher = connectionsTo(challenge.realm);
+  const dispatcher = await connectionsTo(challenge.realm);
   const request = { ...tokenRequest(challenge, credentials), dispatcher, retry: 0 };
   return readToken(await transport.exchange(request, scope), scope, options);
 }
