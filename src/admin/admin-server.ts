@@ -1,5 +1,4 @@
-import { createServer } from 'node:http';
-
+import { http } from '../builtin/http.ts';
 import { bind, closeNow } from '../http/listen/bound-server.ts';
 import { deferHandler } from '../http/listen/deferred-handler.ts';
 import type { AdminAppOptions } from './admin-app.ts';
@@ -24,7 +23,7 @@ export async function startAdminServer({ loadProfiles, ...options }: AdminServer
     const [{ createAdminApp }, profiles] = await Promise.all([import('./admin-app.ts'), loadProfiles?.()]);
     return createAdminApp({ ...options, profiles });
   };
-  const server = createServer(deferHandler(load, options.onError));
+  const server = http.createServer(deferHandler(load, options.onError));
   const url = await bind(server, options.listen, { mode: OWNER_ONLY });
   return { url, close: () => closeNow(server) };
 }

@@ -1,6 +1,7 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
 
+import { http as nodeHttp } from '../../builtin/http.ts';
 import type { HttpConfig } from '../../config/config.ts';
 import { bind } from './bound-server.ts';
 import type { CertificateLog } from '../tls/certificate-source.ts';
@@ -50,7 +51,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const peerOf = (socket: Socket | undefined) => (socket ? clients.peerOf(socket).name : '');
   const onStalled = (socket: Socket | undefined) => events.clientRefused('stalled', peerOf(socket));
   const secured = await openIfSecure(options);
-  const server = secured?.server ?? createServer(serverOptions(http));
+  const server = secured?.server ?? nodeHttp.createServer(serverOptions(http));
   const http2 = new Http2(onRequest, { maxHeaderSize: MAX_HEADER_SIZE, onStalled, ...limits });
   if (secured) secured.serveHttp2(http2);
   else if (versions.cleartext) {

@@ -15,8 +15,11 @@ export interface AppOptions {
 /** Creates the handler of the pages that need Express, over HTTP/1 and HTTP/2. */
 export function createApp(options: AppOptions): RequestListener {
   const http1 = addPages(express(), options);
-  const http2 = addPages(createHttp2Express(), options);
-  return (req, res) => (isHttp2(req) ? http2 : http1)(req, res);
+  let http2: Express | undefined;
+  return (req, res) => {
+    if (isHttp2(req)) (http2 ??= addPages(createHttp2Express(), options))(req, res);
+    else http1(req, res);
+  };
 }
 
 function addPages(app: Express, { createAdmin, tokens }: AppOptions): Express {

@@ -1,8 +1,7 @@
-import { createServer } from 'node:http';
-
 import express from 'express';
 import type { ErrorRequestHandler, Express, Request, RequestHandler, Router } from 'express';
 
+import { http } from '../../builtin/http.ts';
 import type { Listen } from '../../config/config.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { PROFILE_PAGES, PROFILES_PATH } from './debug-profiles.ts';
@@ -45,7 +44,7 @@ const PAGES = [...HEALTH_PAGES, VARS_PATH, ...PROFILE_PAGES];
  */
 export async function startDebugServer(options: DebugServerOptions): Promise<DebugServer> {
   await options.metrics.observeProcess();
-  const server = createServer(createApp(options));
+  const server = http.createServer(createApp(options));
   const url = await bind(server, options.listen);
   return { url, close: () => closeNow(server) };
 }
