@@ -10,7 +10,7 @@ export interface Module {
 
 /** The longest key that contains a file is its module. */
 export const MODULES: Readonly<Record<string, Module>> = {
-  'main.ts': { imports: ['commands', 'config'] },
+  'main.ts': { imports: ['builtin', 'commands', 'config'] },
   commands: {
     imports: ['admin', 'config', 'fetch', 'images', 'oci', 'operations', 'service', 'telemetry', 'version.ts'],
     types: ['usage'],
