@@ -97,11 +97,17 @@ export class FillTransfer {
     );
     for await (const chunk of chunks) {
       await this.#spaceFor().cover(spool.written + chunk.length);
-      const appended = spool.append(chunk);
+      for (let offset = 0; offset < chunk.length; ) {
+        const memory = await spool.memory();
+        const part = chunk.subarray(offset, offset + memory.length);
+        memory.set(part);
+        spool.received(part.length);
+        offset += part.length;
+      }
       hash.update(chunk);
-      await appended;
       onWritten(spool.written);
     }
+    await spool.flush();
     await this.#reservation?.settled();
   }
 

@@ -4,6 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { BufferPool } from './buffer-pool.ts';
 import type { ByteRange, ReadOptions } from './byte-source.ts';
 import { Progress } from './progress.ts';
+import { type BytesView, SpoolWindow } from './spool-window.ts';
 
 /** The spool gets no more bytes, but the bytes that it has are valid: readers continue from another source. */
 export class SpoolStoppedError extends Error {
@@ -13,8 +14,10 @@ export class SpoolStoppedError extends Error {
 /**
  * A file that grows while several readers read it, each at its own pace.
  *
- * Readers get the last byte only after {@link seal}, so that no reader completes with wrong bytes. The file is closed when
- * the writer and all readers have released it.
+ * The writer receives bytes into memory of the spool: `received(await fill(await memory()))`. What arrives during one write goes to disk in
+ * the next one. Readers get bytes that are on disk, from memory while they keep up and from the file otherwise. They get the last byte
+ * only after {@link seal}, so that no reader completes with wrong bytes. The file is closed when the writer and all readers have released
+ * it.
  */
 export class Spool {
   readonly path: string;
@@ -26,6 +29,11 @@ export class Spool {
   #sealed = false;
   #error: Error | undefined;
   #holders = 1;
+  /** The newest bytes. Absent before the first bytes and after the last ones. */
+  #window: SpoolWindow | undefined;
+  /** Writes everything received, then resolves. Never rejects. */
+  #writing: Promise<void> | undefined;
+  #writeError: unknown;
 
   private constructor(path: string, file: FileHandle, written: number, buffers: BufferPool) {
     this.path = path;
@@ -65,19 +73,31 @@ export class Spool {
     this.#size = size;
   }
 
-  /** Appends all bytes of `chunk`, or none. Readers get them when this resolves. */
-  async append(chunk: Uint8Array): Promise<void> {
-    try {
-      for (let offset = 0; offset < chunk.length; ) {
-        const { bytesWritten } = await this.#file.write(chunk, offset, chunk.length - offset);
-        offset += bytesWritten;
-      }
-    } catch (err) {
-      await this.#file.truncate(this.#written);
-      throw err;
+  /**
+   * Memory for the next bytes; the writer fills its front and calls {@link received}. Waits while the disk is behind.
+   *
+   * @throws the error of an earlier write
+   */
+  async memory(): Promise<Uint8Array> {
+    this.#window ??= new SpoolWindow(this.#buffers, this.#written);
+    for (;;) {
+      if (this.#writeError !== undefined) throw this.#writeError;
+      const free = this.#window.free(this.#size);
+      if (free) return free;
+      await this.#progress.next();
     }
-    this.#written += chunk.length;
-    this.#progress.announce();
+  }
+
+  /** The front of the memory has the next `bytes` bytes, at least one. Does not wait until they are written. */
+  received(bytes: number): void {
+    this.#window?.received(bytes);
+    if (this.#writeError === undefined) this.#writing ??= this.#write();
+  }
+
+  /** Resolves when all received bytes are on disk. @throws the error of a write; the bytes before it stay */
+  async flush(): Promise<void> {
+    await this.#writing;
+    if (this.#writeError !== undefined) throw this.#writeError;
   }
 
   /** Updates a hash with the bytes on disk, up to `end`. */
@@ -97,6 +117,7 @@ export class Spool {
 
   /** Removes all bytes. Only while there are no readers. */
   async reset(): Promise<void> {
+    await this.#endWindow();
     await this.#file.truncate(0);
     this.#written = 0;
   }
@@ -106,12 +127,14 @@ export class Spool {
     this.#sealed = true;
     this.#size = this.#written;
     this.#progress.announce();
+    void this.#endWindow();
   }
 
   /** Fails all readers that need more bytes than there are. */
   fail(error: Error): void {
     this.#error ??= error;
     this.#progress.announce();
+    void this.#endWindow();
   }
 
   /**
@@ -120,24 +143,21 @@ export class Spool {
    * @throws the error given to {@link fail}, such as {@link SpoolStoppedError}, after the bytes that are available
    */
   async *read({ start, end }: ByteRange, { signal }: ReadOptions = {}): AsyncGenerator<Uint8Array> {
-    const lease = this.#buffers.lease();
-    try {
-      for (let position = start; position < end; ) {
-        const available = Math.min(this.#readable(), end) - position;
-        if (available <= 0) {
-          if (this.#error) throw this.#error;
-          await this.#progress.next(signal);
-          continue;
-        }
-        signal?.throwIfAborted();
-        const buffer = lease.take(available) as Buffer;
-        const chunk = await this.#readInto(buffer, position, Math.min(available, buffer.length));
-        position += chunk.length;
-        yield chunk;
-        lease.give(buffer); // a reader that waits uses no memory
+    for (let position = start; position < end; ) {
+      const available = Math.min(this.#readable(), end);
+      if (available <= position) {
+        if (this.#error) throw this.#error;
+        await this.#progress.next(signal);
+        continue;
       }
-    } finally {
-      lease.end();
+      signal?.throwIfAborted();
+      const view = this.#window?.view(position, available) ?? (await this.#readFile(position, available));
+      try {
+        position += view.bytes.length;
+        yield view.bytes;
+      } finally {
+        view.release(); // a reader that waits uses no memory
+      }
     }
   }
 
@@ -148,7 +168,47 @@ export class Spool {
 
   /** Every holder calls it once; the last one closes the file. */
   async release(): Promise<void> {
-    if (--this.#holders === 0) await this.#file.close();
+    if (--this.#holders > 0) return;
+    await this.#endWindow();
+    await this.#file.close();
+  }
+
+  /** What arrives during one write goes into the next one. */
+  async #write(): Promise<void> {
+    const window = this.#window as SpoolWindow;
+    try {
+      for (let parts = window.unwritten(); parts.length > 0; parts = window.unwritten()) {
+        const { bytesWritten } = await this.#file.writev(parts);
+        window.written(bytesWritten);
+        this.#written += bytesWritten;
+        this.#progress.announce();
+      }
+    } catch (err) {
+      this.#writeError = err;
+      await this.#file.truncate(this.#written).catch(() => {}); // the fill that resumes the file verifies it
+    }
+    this.#writing = undefined;
+    this.#progress.announce();
+  }
+
+  /** Returns its memory when that is no longer written. */
+  async #endWindow(): Promise<void> {
+    const window = this.#window;
+    this.#window = undefined;
+    await this.#writing;
+    window?.end();
+  }
+
+  async #readFile(start: number, end: number): Promise<BytesView> {
+    const lease = this.#buffers.lease();
+    try {
+      const buffer = lease.take(end - start) as Buffer;
+      const bytes = await this.#readInto(buffer, start, Math.min(end - start, buffer.length));
+      return { bytes, release: () => lease.end() };
+    } catch (err) {
+      lease.end();
+      throw err;
+    }
   }
 
   async #readInto(buffer: Buffer, position: number, length: number): Promise<Uint8Array> {
