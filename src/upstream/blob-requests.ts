@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
+import { ChunkReader, countBytes } from '../stream/byte-reader.ts';
 import { blobBody } from './blob-body.ts';
 import type { CallScope } from './call-scope.ts';
 import { encodingsOf } from './content-encoding.ts';
@@ -70,12 +71,10 @@ async function resolveWhole(endpoint: Endpoint, response: EndpointResponse, call
   }
   const whole = await openDoubtful(endpoint, response, { ...call, start: 0, end: undefined, onBytes: () => undefined });
   if (whole.size !== undefined) {
-    whole.body.destroy();
+    whole.body.close();
     return { size: whole.size };
   }
-  let size = 0;
-  for await (const chunk of whole.body as AsyncIterable<Buffer>) size += chunk.length;
-  return { size };
+  return { size: await countBytes(whole.body) };
 }
 
 /** The scope is closed when the body is. @throws {UpstreamError} */
@@ -92,7 +91,8 @@ export async function openBlob(endpoint: Endpoint, call: OpenBlobCall): Promise<
     scope.endDeadline();
     const { upstream } = endpoint;
     const { onBytes } = call;
-    const body = blobBody(response, { upstream, scope, expected: extent.length, onBytes });
+    const received = { ...response, body: ChunkReader.of(response.body) };
+    const body = blobBody(received, { upstream, scope, expected: extent.length, onBytes });
     return { size: extent.size, start: extent.start, body };
   });
 }
@@ -118,7 +118,7 @@ async function openDoubtful(endpoint: Endpoint, response: EndpointResponse, call
   const from = Math.min(start, bytes.length);
   const part = bytes.subarray(from, end);
   const body = blobBody(
-    { ...response, body: Readable.from([part]) },
+    { ...response, body: ChunkReader.of(Readable.from([part])) },
     { upstream, scope, expected: part.length, onBytes: () => undefined },
   );
   return { size: bytes.length, start: from, body };
@@ -175,7 +175,8 @@ function openStream(
   const size = body === response.body ? wholeLength(response) : undefined;
   scope.endDeadline();
   const { upstream } = endpoint;
-  return { size, start: 0, body: blobBody({ ...response, body }, { upstream, scope, expected: size, onBytes }) };
+  const received = { ...response, body: ChunkReader.of(body) };
+  return { size, start: 0, body: blobBody(received, { upstream, scope, expected: size, onBytes }) };
 }
 
 /** Only one digest per algorithm is that of no bytes. An empty response for another one would be complete before it could be verified. */

@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 
 import type { Digest } from '../../src/oci/digest.ts';
 import type { Reference } from '../../src/oci/reference.ts';
+import { ChunkReader } from '../../src/stream/byte-reader.ts';
 import {
   type FetchedManifest,
   type OpenBlobOptions,
@@ -81,11 +82,11 @@ export class FakeUpstream implements Pick<Upstream, FakedCalls> {
     const fault = this.faults.shift();
     if (fault?.kind === 'error') throw this.#error(fault.error);
     const whole = this.#blobOf(digest);
-    const body = Readable.from(this.#body(whole.subarray(start, end), fault, signal), { objectMode: true });
-    const abort = () => body.destroy(signal?.reason as Error);
+    const stream = Readable.from(this.#body(whole.subarray(start, end), fault, signal), { objectMode: true });
+    const abort = () => stream.destroy(signal?.reason as Error);
     signal?.addEventListener('abort', abort);
-    body.once('close', () => signal?.removeEventListener('abort', abort));
-    return { size: whole.length, start, body };
+    stream.once('close', () => signal?.removeEventListener('abort', abort));
+    return { size: whole.length, start, body: ChunkReader.of(stream) };
   }
 
   async resolveManifest(repository: string, reference: Reference): Promise<ResolvedManifest> {
