@@ -95,11 +95,12 @@ export class FillTransfer {
       { upstream: sources, repository, digest },
       { start: spool.written, signal, clock, onOpened, canResume },
     );
+    spool.onWriteFailed(() => download.close());
     try {
       await this.#receive(download, hash);
     } catch (err) {
       download.close();
-      await spool.flush().catch(() => {}); // the received bytes may be worth keeping
+      await spool.flush(); // the received bytes may be worth keeping; a failed write is the reason for the error
       throw err;
     }
     await this.#reservation?.settled();

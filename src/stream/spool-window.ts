@@ -1,9 +1,9 @@
 import type { BufferLease, BufferPool } from './buffer-pool.ts';
 
 /** Blocks of one window. */
-const MAX_BLOCKS = 8;
+const MAX_BLOCKS = 4;
 /** At most so many bytes are received at a time. */
-const MAX_BLOCK_BYTES = 512 * 1024;
+const MAX_BLOCK_BYTES = 1024 * 1024;
 /** The first block, before the size of the content is known. */
 const FIRST_BLOCK_BYTES = 16 * 1024;
 /** A shorter end of a block stays unused: to receive little at a time costs more than the memory. */

@@ -4,7 +4,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { BufferPool } from './buffer-pool.ts';
 import type { ByteRange, ReadOptions } from './byte-source.ts';
 import { Progress } from './progress.ts';
-import { type BytesView, SpoolWindow } from './spool-window.ts';
+import type { BytesView } from './spool-window.ts';
+import { SpoolWriter } from './spool-writer.ts';
 
 /** The spool gets no more bytes, but the bytes that it has are valid: readers continue from another source. */
 export class SpoolStoppedError extends Error {
@@ -29,11 +30,10 @@ export class Spool {
   #sealed = false;
   #error: Error | undefined;
   #holders = 1;
-  /** The newest bytes. Absent before the first bytes and after the last ones. */
-  #window: SpoolWindow | undefined;
-  /** Writes everything received, then resolves. Never rejects. */
-  #writing: Promise<void> | undefined;
-  #writeError: unknown;
+  /** Absent before the first bytes and after the last ones. */
+  #writer: SpoolWriter | undefined;
+  #writerEnded: Promise<void> = Promise.resolve();
+  #onWriteFailed: () => void = () => {};
 
   private constructor(path: string, file: FileHandle, written: number, buffers: BufferPool) {
     this.path = path;
@@ -73,31 +73,29 @@ export class Spool {
     this.#size = size;
   }
 
+  /** Sets what to call once when a write has failed, which the writer learns at its next call otherwise. */
+  onWriteFailed(listener: () => void): void {
+    this.#onWriteFailed = listener;
+  }
+
   /**
-   * Memory for the next bytes; the writer fills its front and calls {@link received}. Waits while the disk is behind.
+   * Memory for the next bytes: the writer fills its front and calls {@link received}. Waits while the disk is behind.
    *
    * @throws the error of an earlier write
    */
-  async memory(): Promise<Uint8Array> {
-    this.#window ??= new SpoolWindow(this.#buffers, this.#written);
-    for (;;) {
-      if (this.#writeError !== undefined) throw this.#writeError;
-      const free = this.#window.free(this.#size);
-      if (free) return free;
-      await this.#progress.next();
-    }
+  memory(): Promise<Uint8Array> {
+    this.#writer ??= this.#createWriter();
+    return this.#writer.memory(this.#size);
   }
 
   /** The front of the memory has the next `bytes` bytes, at least one. Does not wait until they are written. */
   received(bytes: number): void {
-    this.#window?.received(bytes);
-    if (this.#writeError === undefined) this.#writing ??= this.#write();
+    this.#writer?.received(bytes);
   }
 
   /** Resolves when all received bytes are on disk. @throws the error of a write; the bytes before it stay */
   async flush(): Promise<void> {
-    await this.#writing;
-    if (this.#writeError !== undefined) throw this.#writeError;
+    await this.#writer?.flush();
   }
 
   /** Updates a hash with the bytes on disk, up to `end`. */
@@ -117,7 +115,7 @@ export class Spool {
 
   /** Removes all bytes. Only while there are no readers. */
   async reset(): Promise<void> {
-    await this.#endWindow();
+    await this.#endWriter();
     await this.#file.truncate(0);
     this.#written = 0;
   }
@@ -127,14 +125,14 @@ export class Spool {
     this.#sealed = true;
     this.#size = this.#written;
     this.#progress.announce();
-    void this.#endWindow();
+    void this.#endWriter();
   }
 
   /** Fails all readers that need more bytes than there are. */
   fail(error: Error): void {
     this.#error ??= error;
     this.#progress.announce();
-    void this.#endWindow();
+    void this.#endWriter();
   }
 
   /**
@@ -151,7 +149,7 @@ export class Spool {
         continue;
       }
       signal?.throwIfAborted();
-      const view = this.#window?.view(position, available) ?? (await this.#readFile(position, available));
+      const view = this.#writer?.view(position, available) ?? (await this.#readFile(position, available));
       try {
         position += view.bytes.length;
         yield view.bytes;
@@ -169,34 +167,28 @@ export class Spool {
   /** Every holder calls it once; the last one closes the file. */
   async release(): Promise<void> {
     if (--this.#holders > 0) return;
-    await this.#endWindow();
+    await this.#endWriter();
     await this.#file.close();
   }
 
-  /** What arrives during one write goes into the next one. */
-  async #write(): Promise<void> {
-    const window = this.#window as SpoolWindow;
-    try {
-      for (let parts = window.unwritten(); parts.length > 0; parts = window.unwritten()) {
-        const { bytesWritten } = await this.#file.writev(parts);
-        window.written(bytesWritten);
-        this.#written += bytesWritten;
+  #createWriter(): SpoolWriter {
+    return new SpoolWriter({
+      file: this.#file,
+      written: this.#written,
+      buffers: this.#buffers,
+      onWritten: (bytes) => {
+        this.#written += bytes;
         this.#progress.announce();
-      }
-    } catch (err) {
-      this.#writeError = err;
-      await this.#file.truncate(this.#written).catch(() => {}); // the fill that resumes the file verifies it
-    }
-    this.#writing = undefined;
-    this.#progress.announce();
+      },
+      onFailed: () => this.#onWriteFailed(),
+    });
   }
 
-  /** Returns its memory when that is no longer written. */
-  async #endWindow(): Promise<void> {
-    const window = this.#window;
-    this.#window = undefined;
-    await this.#writing;
-    window?.end();
+  /** Resolves when nothing is written any more. */
+  #endWriter(): Promise<void> {
+    if (this.#writer) this.#writerEnded = this.#writer.end();
+    this.#writer = undefined;
+    return this.#writerEnded;
   }
 
   async #readFile(start: number, end: number): Promise<BytesView> {
