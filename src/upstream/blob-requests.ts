@@ -1,14 +1,14 @@
 import { Readable } from 'node:stream';
 
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
-import { ChunkReader, countBytes } from '../stream/byte-reader.ts';
+import { type ByteReader, ChunkReader, countBytes } from '../stream/byte-reader.ts';
 import { blobBody } from './blob-body.ts';
 import type { CallScope } from './call-scope.ts';
 import { encodingsOf } from './content-encoding.ts';
 import { type ContentRange, parseContentRange, parseLength } from './content-range.ts';
 import { isDoubtful, settleDoubt } from './doubtful-blob.ts';
 import type { Endpoint, EndpointResponse, EndpointRequest } from './endpoint.ts';
-import { drain, headerText } from './transport.ts';
+import { headerText } from './transport.ts';
 import type { ResolvedBlob, UpstreamBlob } from './upstream.ts';
 
 export interface BlobCall {
@@ -38,7 +38,7 @@ export async function resolveBlob(endpoint: Endpoint, call: BlobCall): Promise<R
   const size = await endpoint.call(blobRequest('HEAD', call), scope, async (response) => {
     const refused = HEAD_REFUSED.has(response.status) && (response.isForeign || response.status !== 403);
     if (response.status !== 200 && !refused) throw await endpoint.failure(response, scope);
-    drain(response.body);
+    response.body.drain();
     const length = wholeLength(response);
     return response.status === 200 && !isDoubtful(response) && canHave(call.digest, length) ? length : undefined;
   });
@@ -54,7 +54,7 @@ function resolveByGet(endpoint: Endpoint, call: BlobCall): Promise<ResolvedBlob>
     // An empty blob has no first byte: RFC 9110 section 14.4 puts its size as `*/0`.
     const isEmpty = status === 416 && headerText(headers, 'content-range')?.trim() === 'bytes */0';
     if (status !== 200 && status !== 206 && !isEmpty) throw await endpoint.failure(response, scope);
-    body.on('error', () => undefined).destroy();
+    body.close();
     const size = status === 206 ? parseContentRange(headerText(headers, 'content-range'))?.size : wholeLength(response);
     if (isEmpty || size === 0) assertCanBeEmpty(endpoint, response, call.digest);
     return { size: isEmpty ? 0 : size };
@@ -65,7 +65,7 @@ async function resolveWhole(endpoint: Endpoint, response: EndpointResponse, call
   if (response.status === 206) {
     const part = parseContentRange(headerText(response.headers, 'content-range'));
     if (part?.size !== undefined && !isEncoded(response)) {
-      drain(response.body);
+      response.body.drain();
       return { size: part.size };
     }
   }
@@ -91,8 +91,7 @@ export async function openBlob(endpoint: Endpoint, call: OpenBlobCall): Promise<
     scope.endDeadline();
     const { upstream } = endpoint;
     const { onBytes } = call;
-    const received = { ...response, body: ChunkReader.of(response.body) };
-    const body = blobBody(received, { upstream, scope, expected: extent.length, onBytes });
+    const body = blobBody(response, { upstream, scope, expected: extent.length, onBytes });
     return { size: extent.size, start: extent.start, body };
   });
 }
@@ -102,7 +101,7 @@ async function openDoubtful(endpoint: Endpoint, response: EndpointResponse, call
   const { upstream } = endpoint;
   const { scope, start, end, onBytes } = call;
   if (response.status === 206) {
-    drain(response.body);
+    response.body.drain();
     return endpoint.call({ ...blobRequest('GET', call), judgesBody: true }, scope, async (whole) => {
       if (whole.status !== 200) throw await endpoint.failure(whole, scope);
       return isDoubtful(whole)
@@ -145,7 +144,7 @@ function readExtent(endpoint: Endpoint, response: EndpointResponse, call: OpenBl
   if (range && isRequested(range, call) && (length === undefined || length === range.end - range.start)) {
     return { start: range.start, length: range.end - range.start, size: range.size };
   }
-  response.body.on('error', () => undefined).destroy();
+  response.body.close();
   const wanted = `bytes ${call.start}-${call.end === undefined ? '' : call.end - 1}`;
   const got = (header ?? 'no Content-Range').slice(0, 100);
   throw endpoint.protocolError(`${response.url.host} returned ${got} for a request of ${wanted}`, 206);
@@ -160,7 +159,7 @@ function isRequested({ start, end, size }: ContentRange, call: OpenBlobCall): bo
 
 async function openFailure(endpoint: Endpoint, response: EndpointResponse, scope: CallScope) {
   if (response.status !== 416) return endpoint.failure(response, scope);
-  drain(response.body);
+  response.body.drain();
   const range = (headerText(response.headers, 'content-range') ?? 'no Content-Range').slice(0, 100);
   return endpoint.protocolError(`416 from ${response.url.host}: the blob has no such range (${range})`, 416);
 }
@@ -169,14 +168,13 @@ async function openFailure(endpoint: Endpoint, response: EndpointResponse, scope
 function openStream(
   endpoint: Endpoint,
   response: EndpointResponse,
-  { call, body }: { readonly call: OpenBlobCall; readonly body: Readable },
+  { call, body }: { readonly call: OpenBlobCall; readonly body: ByteReader },
 ): UpstreamBlob {
   const { scope, onBytes } = call;
   const size = body === response.body ? wholeLength(response) : undefined;
   scope.endDeadline();
   const { upstream } = endpoint;
-  const received = { ...response, body: ChunkReader.of(body) };
-  return { size, start: 0, body: blobBody(received, { upstream, scope, expected: size, onBytes }) };
+  return { size, start: 0, body: blobBody({ ...response, body }, { upstream, scope, expected: size, onBytes }) };
 }
 
 /** Only one digest per algorithm is that of no bytes. An empty response for another one would be complete before it could be verified. */
@@ -187,7 +185,7 @@ function canHave(digest: Digest, size: number | undefined): boolean {
 /** @throws {UpstreamError} `protocol` when it cannot; the body is destroyed then */
 function assertCanBeEmpty(endpoint: Endpoint, { url, status, body }: EndpointResponse, digest: Digest): void {
   if (canHave(digest, 0)) return;
-  body.on('error', () => undefined).destroy();
+  body.close();
   throw endpoint.protocolError(`${url.host} sent no bytes for ${digest}`, status);
 }
 

@@ -12,10 +12,10 @@ import { sendBlob } from './support/send-blob.ts';
 import { sendJson, startScripted } from './support/scripted-server.ts';
 
 function destinationsOf(base: string, zones = new HostZones([])): Destinations {
-  const createDispatcher = () => {
+  const neverConnect = () => {
     throw new Error('nothing is connected here');
   };
-  return new Destinations({ upstream: 'up', base: new URL(base), zones, createDispatcher });
+  return new Destinations({ upstream: 'up', base: new URL(base), zones, connect: neverConnect });
 }
 
 const resolved = (look: LookupFunction, hostname: string) =>

@@ -3,7 +3,8 @@ import type { LookupFunction } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
 
-import type { UpstreamOptions } from './upstream-options.ts';
+import type { UpstreamOptions } from '../upstream-options.ts';
+import { BlobConnections } from './blob-connections.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -13,14 +14,44 @@ const MAX_HEADER_SIZE = 32 * 1024;
 /** Milliseconds that an idle connection is kept when the server does not state it. */
 const KEEP_ALIVE_MS = 15_000;
 
+/** Connections of one upstream. */
+export interface Connections {
+  readonly dispatcher: Dispatcher;
+  /** For `GET` requests of blobs, which may be large. Absent behind a proxy. */
+  readonly blobs: BlobConnections | undefined;
+  /** Requests in progress fail. */
+  destroy(): Promise<void>;
+}
+
 /**
- * Connections of one upstream.
- *
  * @param lookup resolves the names of hosts, except behind a proxy
  * @throws when `tls.caFile` cannot be read
  */
-export function createDispatcher(config: UpstreamOptions, env: Environment, lookup: LookupFunction): Dispatcher {
-  const tls = tlsOptions(config);
+export function createConnections(config: UpstreamOptions, env: Environment, lookup: LookupFunction): Connections {
+  const { timeout: timeoutMs, ...tls } = tlsOptions(config);
+  const proxy = proxyOptions(config, env);
+  const dispatcher = createDispatcher({ timeout: timeoutMs, ...tls }, proxy, lookup);
+  const limits = {
+    maxConnections: CONNECTIONS_PER_ORIGIN,
+    keepAliveMs: KEEP_ALIVE_MS,
+    maxHeaderBytes: MAX_HEADER_SIZE,
+  };
+  const blobs = proxy ? undefined : new BlobConnections({ ...limits, timeoutMs, lookup, tls });
+  return {
+    dispatcher,
+    blobs,
+    async destroy() {
+      blobs?.close();
+      await dispatcher.destroy();
+    },
+  };
+}
+
+function createDispatcher(
+  tls: ReturnType<typeof tlsOptions>,
+  proxy: ReturnType<typeof proxyOptions>,
+  lookup: LookupFunction,
+): Dispatcher {
   const pool = {
     connections: CONNECTIONS_PER_ORIGIN,
     pipelining: 1,
@@ -28,7 +59,6 @@ export function createDispatcher(config: UpstreamOptions, env: Environment, look
     maxHeaderSize: MAX_HEADER_SIZE,
     keepAliveTimeout: KEEP_ALIVE_MS,
   };
-  const proxy = proxyOptions(config, env);
   const direct = { ...tls, lookup };
   if (!proxy) return new Agent({ ...pool, connect: direct });
   return new EnvHttpProxyAgent({
