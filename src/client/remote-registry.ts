@@ -15,6 +15,7 @@ import type {
   Served,
   UploadWriter,
 } from '../registry/registry.ts';
+import { countBytes } from '../stream/byte-reader.ts';
 import { DigestMismatchError } from '../stream/verify-digest.ts';
 import { CallScope } from '../upstream/call-scope.ts';
 import { listRepositories } from '../upstream/list-requests.ts';
@@ -197,9 +198,7 @@ export class RemoteRegistry implements Registry {
 
   async #countBytes(repository: string, digest: Digest, options: CallOptions | undefined): Promise<number> {
     const { body } = await this.#upstream.openBlob(repository, digest, signalOf(options));
-    let size = 0;
-    for await (const chunk of body as AsyncIterable<Uint8Array>) size += chunk.length;
-    return size;
+    return countBytes(body);
   }
 
   async #read<T extends object>(missing: RegistryErrorCode, request: () => Promise<T>): Promise<Served<T>> {

@@ -1,6 +1,7 @@
 import { type Clock, SYSTEM_CLOCK } from '../clock/clock.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ByteRange } from '../oci/range.ts';
+import { type ByteReader, chunksOf } from '../stream/byte-reader.ts';
 import { type Upstream, type UpstreamBlob, UpstreamError, type UpstreamErrorKind } from '../upstream/upstream.ts';
 
 /** A blob at an upstream. */
@@ -40,37 +41,120 @@ const RESUME_DELAYS_MS = [100, 300, 1_000, 3_000, 5_000, 5_000];
 
 const RETRYABLE: readonly UpstreamErrorKind[] = ['network', 'timeout', 'unavailable', 'server', 'throttled'];
 
+/** Buffer of one download that is read as chunks. */
+const CHUNK_BYTES = 64 * 1024;
+
+/**
+ * The bytes of a blob as chunks, each of them valid only until the next one is requested.
+ *
+ * @throws as {@link BlobDownload.read}
+ */
+export async function* downloadBlob(blob: BlobLocation, options: DownloadOptions): AsyncGenerator<Uint8Array> {
+  const { start, end = Infinity } = options;
+  const buffer = Buffer.allocUnsafe(Math.max(Math.min(end - start, CHUNK_BYTES), 1));
+  yield* chunksOf(new BlobDownload(blob, options), buffer);
+}
+
 /**
  * The bytes of a blob from the upstream, in order. When the connection breaks, the rest is requested from the registry again, as a signed
  * CDN URL may have expired; the reader does not notice.
- *
- * @throws {UpstreamError} before the first byte immediately; later, when the retries have failed
  */
-export async function* downloadBlob(blob: BlobLocation, options: DownloadOptions): AsyncGenerator<Uint8Array> {
-  const { end, signal, clock = SYSTEM_CLOCK } = options;
-  let { start: position, size } = options;
-  let opened = false;
-  for (let breaks = 0; ; breaks++) {
-    try {
-      const part = await open(blob, position, options);
-      size = agreedSize(blob, size, part);
-      if (!opened) options.onOpened?.(size);
-      opened = true;
-      for await (const chunk of bodyFrom(part, position)) {
-        position += chunk.length;
-        if (size !== undefined && position > size) throw tooLong(blob, size);
-        breaks = 0;
-        yield chunk;
+export class BlobDownload implements ByteReader {
+  readonly #blob: BlobLocation;
+  readonly #options: DownloadOptions;
+  /** The response that is being read. */
+  #part: UpstreamBlob | undefined;
+  /** Bytes at the front of the part that were received before, from an upstream that does not support ranges. */
+  #toSkip = 0;
+  #position: number;
+  #size: number | undefined;
+  #opened = false;
+  #breaks = 0;
+  #ended = false;
+
+  constructor(blob: BlobLocation, options: DownloadOptions) {
+    this.#blob = blob;
+    this.#options = options;
+    this.#position = options.start;
+    this.#size = options.size;
+  }
+
+  /** @throws {UpstreamError} before the first byte immediately; later, when the retries have failed; or the reason of the signal */
+  async read(into: Uint8Array): Promise<number> {
+    const { signal, clock = SYSTEM_CLOCK } = this.#options;
+    while (!this.#ended) {
+      try {
+        const length = await this.#receive(into);
+        if (length > 0) return length;
+        this.#finish();
+      } catch (err) {
+        this.#closePart();
+        const delayMs = this.#ended ? undefined : this.#delayMs(err);
+        if (delayMs === undefined) throw err;
+        await clock.sleep(delayMs, { signal });
+        this.#breaks++;
       }
-      if (size === undefined || position >= (end ?? size)) return;
-      throw new UpstreamError('network', `${blob.upstream.name}: response ended at ${position} of ${size} bytes`, {
-        upstream: blob.upstream.name,
-      });
-    } catch (err) {
-      const delayMs = opened && err instanceof UpstreamError ? resumeDelayMs(err, breaks) : undefined;
-      if (delayMs === undefined || options.canResume?.() === false) throw err;
-      await clock.sleep(delayMs, { signal });
     }
+    return 0;
+  }
+
+  close(): void {
+    this.#ended = true;
+    this.#closePart();
+  }
+
+  /** @returns 0 at the end of a response */
+  async #receive(into: Uint8Array): Promise<number> {
+    const { body } = this.#part ?? (await this.#open());
+    for (;;) {
+      const length = await body.read(into);
+      const skipped = Math.min(this.#toSkip, length);
+      this.#toSkip -= skipped;
+      if (length > 0 && skipped === length) continue;
+      if (skipped > 0) into.copyWithin(0, skipped, length);
+      return this.#took(length - skipped);
+    }
+  }
+
+  #took(length: number): number {
+    this.#position += length;
+    if (this.#size !== undefined && this.#position > this.#size) throw tooLong(this.#blob, this.#size);
+    if (length > 0) this.#breaks = 0;
+    return length;
+  }
+
+  async #open(): Promise<UpstreamBlob> {
+    const { end, signal, onOpened } = this.#options;
+    const { upstream, repository, digest } = this.#blob;
+    const start = this.#position;
+    const range = { start, ...(end !== undefined && { end }) };
+    const part = await upstream.openBlob(repository, digest, { ...range, ...(signal && { signal }) });
+    this.#part = part;
+    this.#size = agreedSize(this.#blob, this.#size, part);
+    this.#toSkip = start - part.start;
+    if (!this.#opened) onOpened?.(this.#size);
+    this.#opened = true;
+    return part;
+  }
+
+  /** @throws {UpstreamError} when the response ended before the last byte */
+  #finish(): void {
+    const { name } = this.#blob.upstream;
+    this.#ended = this.#size === undefined || this.#position >= (this.#options.end ?? this.#size);
+    if (this.#ended) return;
+    const message = `${name}: response ended at ${this.#position} of ${this.#size} bytes`;
+    throw new UpstreamError('network', message, { upstream: name });
+  }
+
+  /** Milliseconds until the next request; undefined when the download has failed. */
+  #delayMs(err: unknown): number | undefined {
+    const delayMs = this.#opened && err instanceof UpstreamError ? resumeDelayMs(err, this.#breaks) : undefined;
+    return delayMs === undefined || this.#options.canResume?.() === false ? undefined : delayMs;
+  }
+
+  #closePart(): void {
+    this.#part?.body.close();
+    this.#part = undefined;
   }
 }
 
@@ -83,26 +167,9 @@ export function resumeDelayMs(err: UpstreamError, breaks: number): number | unde
   return Math.max(delayMs, retryAfterMs);
 }
 
-function open({ upstream, repository, digest }: BlobLocation, start: number, { end, signal }: DownloadOptions) {
-  return upstream.openBlob(repository, digest, { start, ...(end !== undefined && { end }), ...(signal && { signal }) });
-}
-
-/** Skips the bytes before `position`, from an upstream that does not support ranges. */
-async function* bodyFrom({ body, start }: UpstreamBlob, position: number): AsyncGenerator<Uint8Array> {
-  let toSkip = position - start;
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    if (toSkip >= chunk.length) toSkip -= chunk.length;
-    else {
-      yield toSkip === 0 ? chunk : chunk.subarray(toSkip);
-      toSkip = 0;
-    }
-  }
-}
-
-/** @throws {UpstreamError} `protocol`; the body is destroyed then */
-function agreedSize({ upstream, digest }: BlobLocation, known: number | undefined, { size, body }: UpstreamBlob) {
+/** @throws {UpstreamError} `protocol` */
+function agreedSize({ upstream, digest }: BlobLocation, known: number | undefined, { size }: UpstreamBlob) {
   if (known !== undefined && size !== undefined && known !== size) {
-    body.on('error', () => undefined).destroy();
     const message = `${upstream.name}: ${digest} has ${known} bytes, but the upstream now announces ${size}`;
     throw new UpstreamError('protocol', message, { upstream: upstream.name });
   }

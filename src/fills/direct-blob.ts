@@ -67,7 +67,7 @@ export class DirectBlob implements ByteSource {
       this.#whole = undefined;
       const abort = () => this.#closed.abort(signal?.reason);
       signal?.addEventListener('abort', abort);
-      yield* verifyDigest(opened, { digest, hash: createHash(digestAlgorithm(digest)) });
+      yield* verifyDigest(opened, { digest, hash: createHash(digestAlgorithm(digest)), length: this.size });
     } else {
       this.#closed.abort(); // the whole blob is not read
       yield* this.#ranges.read(range, signal);

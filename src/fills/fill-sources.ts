@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/digest.ts';
-import type { OpenBlobOptions, Upstream, UpstreamBlob } from '../upstream/upstream.ts';
+import type { BlobBody, OpenBlobOptions, Upstream, UpstreamBlob } from '../upstream/upstream.ts';
 import { UpstreamError } from '../upstream/upstream.ts';
 import { type FillSource, isRefusal } from './fill-source.ts';
 
@@ -123,8 +123,7 @@ export class FillSources implements Pick<Upstream, 'name' | 'openBlob'> {
     try {
       const opened = await upstream.openBlob(repository, digest, { ...range, signal: attempt.signal });
       source.confirm();
-      opened.body.once('close', end).once('error', () => source.failures++);
-      return opened;
+      return { ...opened, body: observed(opened.body, { end, failed: () => source.failures++ }) };
     } catch (err) {
       end();
       throw err;
@@ -161,6 +160,27 @@ export class FillSources implements Pick<Upstream, 'name' | 'openBlob'> {
       undefined,
     );
   }
+}
+
+/** @param on.end called at the end, when it is closed, and after `failed` when it fails; possibly again */
+function observed(body: BlobBody, on: { readonly end: () => void; readonly failed: () => void }): BlobBody {
+  return {
+    async read(into) {
+      try {
+        const length = await body.read(into);
+        if (length === 0) on.end();
+        return length;
+      } catch (err) {
+        on.failed();
+        on.end();
+        throw err;
+      }
+    },
+    close() {
+      on.end();
+      body.close();
+    },
+  };
 }
 
 /** The spool of an earlier fill is longer than the blob, which is not a failure of the source. */

@@ -5,7 +5,7 @@ import { type Digest, digestAlgorithm, digestFromHash } from '../oci/digest.ts';
 import type { Spool } from '../stream/spool.ts';
 import { DigestMismatchError } from '../stream/verify-digest.ts';
 import { UpstreamError } from '../upstream/upstream.ts';
-import { downloadBlob } from './blob-download.ts';
+import { BlobDownload } from './blob-download.ts';
 import { FillReservation } from './fill-reservation.ts';
 import type { FillSources } from './fill-sources.ts';
 import { TransferWatch } from './transfer-watch.ts';
@@ -87,22 +87,40 @@ export class FillTransfer {
   }
 
   async #append(hash: Hash): Promise<void> {
-    const { digest, sources, spool, signal, clock, onWritten } = this.#options;
+    const { digest, sources, spool, signal, clock } = this.#options;
     const { repository } = sources.current.blob;
     const canResume = () => this.#watch.canResume;
     const onOpened = (size: number | undefined) => this.#opened(size);
-    const chunks = downloadBlob(
+    const download = new BlobDownload(
       { upstream: sources, repository, digest },
       { start: spool.written, signal, clock, onOpened, canResume },
     );
-    for await (const chunk of chunks) {
-      await this.#spaceFor().cover(spool.written + chunk.length);
-      const appended = spool.append(chunk);
-      hash.update(chunk);
-      await appended;
-      onWritten(spool.written);
+    spool.onWriteFailed(() => download.close());
+    try {
+      await this.#receive(download, hash);
+    } catch (err) {
+      download.close();
+      await spool.flush(); // the received bytes may be worth keeping; a failed write is the reason for the error
+      throw err;
     }
     await this.#reservation?.settled();
+  }
+
+  /** Hashes the bytes while they are written, and the next ones arrive. */
+  async #receive(download: BlobDownload, hash: Hash): Promise<void> {
+    const { spool, onWritten } = this.#options;
+    for (let received = spool.written; ; ) {
+      const memory = await spool.memory();
+      const length = await download.read(memory);
+      if (length === 0) break;
+      received += length;
+      await this.#spaceFor().cover(received);
+      spool.received(length);
+      hash.update(memory.subarray(0, length));
+      onWritten(spool.written);
+    }
+    await spool.flush();
+    onWritten(spool.written);
   }
 
   #opened(size: number | undefined): void {

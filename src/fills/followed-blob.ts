@@ -82,6 +82,6 @@ export class FollowedBlob implements ByteSource {
     const rest = downloadBlob(blob, { ...range, size: this.size, clock, ...(signal && { signal }) });
     const hash = createHash(digestAlgorithm(digest));
     await this.#options.spool.hashInto(hash, range.start);
-    yield* verifyDigest(rest, { digest, hash });
+    yield* verifyDigest(rest, { digest, hash, length: range.end - range.start });
   }
 }

@@ -12,31 +12,37 @@ export interface BufferPoolOptions {
  * Reusable buffers for reading files, so that memory depends neither on the sizes of files nor on how long they are read.
  *
  * Chunks shrink from 2 MiB to 16 KiB as the number of readers grows. The budget is exceeded only to give every reader one
- * buffer. Memory is never returned to the system.
+ * buffer, and for {@link BufferLease.require}. Memory is never returned to the system.
  */
 export class BufferPool {
   readonly #budgetBytes: number;
   readonly #slabs = new Slabs();
   #readers = 0;
+  /** That all readers would use together. */
+  #wantedBuffers = 0;
 
   constructor({ budgetBytes = 8 * SLAB_BYTES }: BufferPoolOptions = {}) {
     this.#budgetBytes = budgetBytes;
   }
 
-  /** Buffers for one reader, which must end the lease. */
-  lease(): BufferLease {
+  /** Buffers for one reader, which must end the lease. @param buffers its share of the budget, as a number of buffers */
+  lease(buffers = BUFFERS_PER_READER): BufferLease {
     this.#readers++;
+    this.#wantedBuffers += buffers;
     return new BufferLease({
       take: (wantedBytes) => this.#take(wantedBytes) ?? this.#takeFromNewSlab(this.#lengthFor(wantedBytes)),
       tryTake: (wantedBytes) => this.#take(wantedBytes),
       give: (block) => this.#slabs.give(block),
-      end: () => void this.#readers--,
+      end: () => {
+        this.#readers--;
+        this.#wantedBuffers -= buffers;
+      },
     });
   }
 
   /** Bytes per chunk for the present number of readers: a power of two. */
   get chunkBytes(): number {
-    const share = this.#budgetBytes / (BUFFERS_PER_READER * Math.max(this.#readers, 1));
+    const share = this.#budgetBytes / Math.max(this.#wantedBuffers, BUFFERS_PER_READER);
     return Math.min(Math.max(2 ** Math.floor(Math.log2(share)), MIN_BLOCK_BYTES), SLAB_BYTES);
   }
 
@@ -65,15 +71,15 @@ export class BufferPool {
     return length;
   }
 
-  #takeFromNewSlab(length: number): Block | undefined {
+  #takeFromNewSlab(length: number): Block {
     this.#slabs.addSlab();
-    return this.#slabs.take(length);
+    return this.#slabs.take(length) as Block;
   }
 }
 
 interface PoolAccess {
   /** Exceeds the budget when necessary. */
-  take(wantedBytes: number): Block | undefined;
+  take(wantedBytes: number): Block;
   tryTake(wantedBytes: number): Block | undefined;
   give(block: Block): void;
   end(): void;
@@ -94,10 +100,19 @@ export class BufferLease {
    * only within the budget.
    */
   take(wantedBytes: number): Buffer | undefined {
-    if (this.#ended) throw new Error('buffer lease has ended');
-    const block = this.#held.size === 0 ? this.#pool.take(wantedBytes) : this.#pool.tryTake(wantedBytes);
+    if (this.#held.size === 0) return this.require(wantedBytes);
+    this.#assertOpen();
+    const block = this.#pool.tryTake(wantedBytes);
     if (block) this.#held.set(block.buffer, block);
     return block?.buffer;
+  }
+
+  /** A buffer for at most `wantedBytes`, beyond the budget when necessary: for a reader that would stop without it. */
+  require(wantedBytes: number): Buffer {
+    this.#assertOpen();
+    const block = this.#pool.take(wantedBytes);
+    this.#held.set(block.buffer, block);
+    return block.buffer;
   }
 
   give(buffer: Buffer): void {
@@ -111,5 +126,9 @@ export class BufferLease {
     this.#held.clear();
     if (!this.#ended) this.#pool.end();
     this.#ended = true;
+  }
+
+  #assertOpen(): void {
+    if (this.#ended) throw new Error('buffer lease has ended');
   }
 }

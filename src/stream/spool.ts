@@ -4,6 +4,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { BufferPool } from './buffer-pool.ts';
 import type { ByteRange, ReadOptions } from './byte-source.ts';
 import { Progress } from './progress.ts';
+import type { BytesView } from './spool-window.ts';
+import { SpoolWriter } from './spool-writer.ts';
 
 /** The spool gets no more bytes, but the bytes that it has are valid: readers continue from another source. */
 export class SpoolStoppedError extends Error {
@@ -13,8 +15,10 @@ export class SpoolStoppedError extends Error {
 /**
  * A file that grows while several readers read it, each at its own pace.
  *
- * Readers get the last byte only after {@link seal}, so that no reader completes with wrong bytes. The file is closed when
- * the writer and all readers have released it.
+ * The writer receives bytes into memory of the spool: `received(await fill(await memory()))`. What arrives during one write goes to disk in
+ * the next one. Readers get bytes that are on disk, from memory while they keep up and from the file otherwise. They get the last byte
+ * only after {@link seal}, so that no reader completes with wrong bytes. The file is closed when the writer and all readers have released
+ * it.
  */
 export class Spool {
   readonly path: string;
@@ -26,6 +30,10 @@ export class Spool {
   #sealed = false;
   #error: Error | undefined;
   #holders = 1;
+  /** Absent before the first bytes and after the last ones. */
+  #writer: SpoolWriter | undefined;
+  #writerEnded: Promise<void> = Promise.resolve();
+  #onWriteFailed: () => void = () => {};
 
   private constructor(path: string, file: FileHandle, written: number, buffers: BufferPool) {
     this.path = path;
@@ -65,19 +73,29 @@ export class Spool {
     this.#size = size;
   }
 
-  /** Appends all bytes of `chunk`, or none. Readers get them when this resolves. */
-  async append(chunk: Uint8Array): Promise<void> {
-    try {
-      for (let offset = 0; offset < chunk.length; ) {
-        const { bytesWritten } = await this.#file.write(chunk, offset, chunk.length - offset);
-        offset += bytesWritten;
-      }
-    } catch (err) {
-      await this.#file.truncate(this.#written);
-      throw err;
-    }
-    this.#written += chunk.length;
-    this.#progress.announce();
+  /** Sets what to call once when a write has failed, which the writer learns at its next call otherwise. */
+  onWriteFailed(listener: () => void): void {
+    this.#onWriteFailed = listener;
+  }
+
+  /**
+   * Memory for the next bytes: the writer fills its front and calls {@link received}. Waits while the disk is behind.
+   *
+   * @throws the error of an earlier write
+   */
+  memory(): Promise<Uint8Array> {
+    this.#writer ??= this.#createWriter();
+    return this.#writer.memory(this.#size);
+  }
+
+  /** The front of the memory has the next `bytes` bytes, at least one. Does not wait until they are written. */
+  received(bytes: number): void {
+    this.#writer?.received(bytes);
+  }
+
+  /** Resolves when all received bytes are on disk. @throws the error of a write; the bytes before it stay */
+  async flush(): Promise<void> {
+    await this.#writer?.flush();
   }
 
   /** Updates a hash with the bytes on disk, up to `end`. */
@@ -97,6 +115,7 @@ export class Spool {
 
   /** Removes all bytes. Only while there are no readers. */
   async reset(): Promise<void> {
+    await this.#endWriter();
     await this.#file.truncate(0);
     this.#written = 0;
   }
@@ -106,12 +125,14 @@ export class Spool {
     this.#sealed = true;
     this.#size = this.#written;
     this.#progress.announce();
+    void this.#endWriter();
   }
 
   /** Fails all readers that need more bytes than there are. */
   fail(error: Error): void {
     this.#error ??= error;
     this.#progress.announce();
+    void this.#endWriter();
   }
 
   /**
@@ -120,24 +141,21 @@ export class Spool {
    * @throws the error given to {@link fail}, such as {@link SpoolStoppedError}, after the bytes that are available
    */
   async *read({ start, end }: ByteRange, { signal }: ReadOptions = {}): AsyncGenerator<Uint8Array> {
-    const lease = this.#buffers.lease();
-    try {
-      for (let position = start; position < end; ) {
-        const available = Math.min(this.#readable(), end) - position;
-        if (available <= 0) {
-          if (this.#error) throw this.#error;
-          await this.#progress.next(signal);
-          continue;
-        }
-        signal?.throwIfAborted();
-        const buffer = lease.take(available) as Buffer;
-        const chunk = await this.#readInto(buffer, position, Math.min(available, buffer.length));
-        position += chunk.length;
-        yield chunk;
-        lease.give(buffer); // a reader that waits uses no memory
+    for (let position = start; position < end; ) {
+      const available = Math.min(this.#readable(), end);
+      if (available <= position) {
+        if (this.#error) throw this.#error;
+        await this.#progress.next(signal);
+        continue;
       }
-    } finally {
-      lease.end();
+      signal?.throwIfAborted();
+      const view = this.#writer?.view(position, available) ?? (await this.#readFile(position, available));
+      try {
+        position += view.bytes.length;
+        yield view.bytes;
+      } finally {
+        view.release(); // a reader that waits uses no memory
+      }
     }
   }
 
@@ -148,7 +166,41 @@ export class Spool {
 
   /** Every holder calls it once; the last one closes the file. */
   async release(): Promise<void> {
-    if (--this.#holders === 0) await this.#file.close();
+    if (--this.#holders > 0) return;
+    await this.#endWriter();
+    await this.#file.close();
+  }
+
+  #createWriter(): SpoolWriter {
+    return new SpoolWriter({
+      file: this.#file,
+      written: this.#written,
+      buffers: this.#buffers,
+      onWritten: (bytes) => {
+        this.#written += bytes;
+        this.#progress.announce();
+      },
+      onFailed: () => this.#onWriteFailed(),
+    });
+  }
+
+  /** Resolves when nothing is written any more. */
+  #endWriter(): Promise<void> {
+    if (this.#writer) this.#writerEnded = this.#writer.end();
+    this.#writer = undefined;
+    return this.#writerEnded;
+  }
+
+  async #readFile(start: number, end: number): Promise<BytesView> {
+    const lease = this.#buffers.lease();
+    try {
+      const buffer = lease.take(end - start) as Buffer;
+      const bytes = await this.#readInto(buffer, start, Math.min(end - start, buffer.length));
+      return { bytes, release: () => lease.end() };
+    } catch (err) {
+      lease.end();
+      throw err;
+    }
   }
 
   async #readInto(buffer: Buffer, position: number, length: number): Promise<Uint8Array> {

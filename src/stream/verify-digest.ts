@@ -14,21 +14,26 @@ export class DigestMismatchError extends Error {
 /**
  * Passes chunks through, the last one only after the digest of all bytes is verified.
  *
- * @param chunks the remaining bytes
+ * @param chunks the remaining bytes; each chunk is valid only until the next one is requested
  * @param expected.hash already updated with the bytes before the first chunk
- * @throws {DigestMismatchError} instead of the last chunk
+ * @param expected.length number of the remaining bytes
+ * @throws {DigestMismatchError} instead of the last chunk, and when there are fewer or more bytes
  */
 export async function* verifyDigest(
   chunks: AsyncIterable<Uint8Array>,
-  { digest, hash }: { digest: Digest; hash: Hash },
+  { digest, hash, length }: { readonly digest: Digest; readonly hash: Hash; readonly length: number },
 ): AsyncGenerator<Uint8Array> {
-  let heldBack: Uint8Array | undefined;
+  let received = 0;
   for await (const chunk of chunks) {
-    if (heldBack) yield heldBack;
     hash.update(chunk);
-    heldBack = chunk;
+    received += chunk.length;
+    if (received >= length) verify(hash, digest);
+    yield chunk;
   }
-  const actual = digestFromHash(hash, digestAlgorithm(digest));
-  if (actual !== digest) throw new DigestMismatchError(digest, actual);
-  if (heldBack) yield heldBack;
+  if (received < length || length === 0) verify(hash, digest);
+}
+
+function verify(hash: Hash, expected: Digest): void {
+  const actual = digestFromHash(hash.copy(), digestAlgorithm(expected));
+  if (actual !== expected) throw new DigestMismatchError(expected, actual);
 }

@@ -1,13 +1,14 @@
 import { Readable } from 'node:stream';
 
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
+import { type ByteReader, ChunkReader, countBytes } from '../stream/byte-reader.ts';
 import { blobBody } from './blob-body.ts';
 import type { CallScope } from './call-scope.ts';
 import { encodingsOf } from './content-encoding.ts';
 import { type ContentRange, parseContentRange, parseLength } from './content-range.ts';
 import { isDoubtful, settleDoubt } from './doubtful-blob.ts';
 import type { Endpoint, EndpointResponse, EndpointRequest } from './endpoint.ts';
-import { drain, headerText } from './transport.ts';
+import { headerText } from './transport.ts';
 import type { ResolvedBlob, UpstreamBlob } from './upstream.ts';
 
 export interface BlobCall {
@@ -37,7 +38,7 @@ export async function resolveBlob(endpoint: Endpoint, call: BlobCall): Promise<R
   const size = await endpoint.call(blobRequest('HEAD', call), scope, async (response) => {
     const refused = HEAD_REFUSED.has(response.status) && (response.isForeign || response.status !== 403);
     if (response.status !== 200 && !refused) throw await endpoint.failure(response, scope);
-    drain(response.body);
+    response.body.drain();
     const length = wholeLength(response);
     return response.status === 200 && !isDoubtful(response) && canHave(call.digest, length) ? length : undefined;
   });
@@ -53,7 +54,7 @@ function resolveByGet(endpoint: Endpoint, call: BlobCall): Promise<ResolvedBlob>
     // An empty blob has no first byte: RFC 9110 section 14.4 puts its size as `*/0`.
     const isEmpty = status === 416 && headerText(headers, 'content-range')?.trim() === 'bytes */0';
     if (status !== 200 && status !== 206 && !isEmpty) throw await endpoint.failure(response, scope);
-    body.on('error', () => undefined).destroy();
+    body.close();
     const size = status === 206 ? parseContentRange(headerText(headers, 'content-range'))?.size : wholeLength(response);
     if (isEmpty || size === 0) assertCanBeEmpty(endpoint, response, call.digest);
     return { size: isEmpty ? 0 : size };
@@ -64,18 +65,16 @@ async function resolveWhole(endpoint: Endpoint, response: EndpointResponse, call
   if (response.status === 206) {
     const part = parseContentRange(headerText(response.headers, 'content-range'));
     if (part?.size !== undefined && !isEncoded(response)) {
-      drain(response.body);
+      response.body.drain();
       return { size: part.size };
     }
   }
   const whole = await openDoubtful(endpoint, response, { ...call, start: 0, end: undefined, onBytes: () => undefined });
   if (whole.size !== undefined) {
-    whole.body.destroy();
+    whole.body.close();
     return { size: whole.size };
   }
-  let size = 0;
-  for await (const chunk of whole.body as AsyncIterable<Buffer>) size += chunk.length;
-  return { size };
+  return { size: await countBytes(whole.body) };
 }
 
 /** The scope is closed when the body is. @throws {UpstreamError} */
@@ -102,7 +101,7 @@ async function openDoubtful(endpoint: Endpoint, response: EndpointResponse, call
   const { upstream } = endpoint;
   const { scope, start, end, onBytes } = call;
   if (response.status === 206) {
-    drain(response.body);
+    response.body.drain();
     return endpoint.call({ ...blobRequest('GET', call), judgesBody: true }, scope, async (whole) => {
       if (whole.status !== 200) throw await endpoint.failure(whole, scope);
       return isDoubtful(whole)
@@ -118,7 +117,7 @@ async function openDoubtful(endpoint: Endpoint, response: EndpointResponse, call
   const from = Math.min(start, bytes.length);
   const part = bytes.subarray(from, end);
   const body = blobBody(
-    { ...response, body: Readable.from([part]) },
+    { ...response, body: ChunkReader.of(Readable.from([part])) },
     { upstream, scope, expected: part.length, onBytes: () => undefined },
   );
   return { size: bytes.length, start: from, body };
@@ -145,7 +144,7 @@ function readExtent(endpoint: Endpoint, response: EndpointResponse, call: OpenBl
   if (range && isRequested(range, call) && (length === undefined || length === range.end - range.start)) {
     return { start: range.start, length: range.end - range.start, size: range.size };
   }
-  response.body.on('error', () => undefined).destroy();
+  response.body.close();
   const wanted = `bytes ${call.start}-${call.end === undefined ? '' : call.end - 1}`;
   const got = (header ?? 'no Content-Range').slice(0, 100);
   throw endpoint.protocolError(`${response.url.host} returned ${got} for a request of ${wanted}`, 206);
@@ -160,7 +159,7 @@ function isRequested({ start, end, size }: ContentRange, call: OpenBlobCall): bo
 
 async function openFailure(endpoint: Endpoint, response: EndpointResponse, scope: CallScope) {
   if (response.status !== 416) return endpoint.failure(response, scope);
-  drain(response.body);
+  response.body.drain();
   const range = (headerText(response.headers, 'content-range') ?? 'no Content-Range').slice(0, 100);
   return endpoint.protocolError(`416 from ${response.url.host}: the blob has no such range (${range})`, 416);
 }
@@ -169,7 +168,7 @@ async function openFailure(endpoint: Endpoint, response: EndpointResponse, scope
 function openStream(
   endpoint: Endpoint,
   response: EndpointResponse,
-  { call, body }: { readonly call: OpenBlobCall; readonly body: Readable },
+  { call, body }: { readonly call: OpenBlobCall; readonly body: ByteReader },
 ): UpstreamBlob {
   const { scope, onBytes } = call;
   const size = body === response.body ? wholeLength(response) : undefined;
@@ -186,7 +185,7 @@ function canHave(digest: Digest, size: number | undefined): boolean {
 /** @throws {UpstreamError} `protocol` when it cannot; the body is destroyed then */
 function assertCanBeEmpty(endpoint: Endpoint, { url, status, body }: EndpointResponse, digest: Digest): void {
   if (canHave(digest, 0)) return;
-  body.on('error', () => undefined).destroy();
+  body.close();
   throw endpoint.protocolError(`${url.host} sent no bytes for ${digest}`, status);
 }
 

@@ -2,8 +2,9 @@ import { pipeline, Readable, type Transform } from 'node:stream';
 import zlib from 'node:zlib';
 
 import { BodyTooLargeError } from '../stream/bounded-body.ts';
+import type { ResponseHeaders } from './connections/exchange-body.ts';
 import { networkFailure } from './network-failure.ts';
-import { type ExchangeResponse, type ResponseHeaders, headerText } from './transport.ts';
+import { type ExchangeResponse, headerText } from './transport.ts';
 import { UpstreamError } from './upstream.ts';
 
 /** Of RFC 9110 section 8.4.1, and RFC 8878. Zstandard where Node has it. */
@@ -34,7 +35,11 @@ export function encodingsOf({ headers }: Pick<ExchangeResponse, 'headers'>): rea
 }
 
 /** The body without its encodings. Fails with an {@link UpstreamError} when it is not encoded like that, or decodes to too much. */
-export function decoded(response: ExchangeResponse, upstream: string, body: Readable = response.body): Readable {
+export function decoded(
+  response: ExchangeResponse,
+  upstream: string,
+  body: Readable = response.body.stream(),
+): Readable {
   const encodings = encodingsOf(response);
   if (encodings.length === 0) return body;
   const { host } = response.url;

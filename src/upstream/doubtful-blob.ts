@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import { BodyTooLargeError, readBounded } from '../stream/bounded-body.ts';
+import { type ByteReader, ChunkReader } from '../stream/byte-reader.ts';
 import type { CallScope } from './call-scope.ts';
 import { decoded, encodingsOf, isHtml } from './content-encoding.ts';
 import { parseLength } from './content-range.ts';
@@ -18,7 +19,7 @@ export type DoubtfulBlob =
   /** Verified. */
   | { readonly kind: 'bytes'; readonly bytes: Buffer }
   /** Of unknown length. */
-  | { readonly kind: 'stream'; readonly body: Readable };
+  | { readonly kind: 'stream'; readonly body: ByteReader };
 
 /** Types of login pages, of captive portals, and of errors with status 200; rarely those of a blob. */
 const PAGE = /^\s*(?:text\/(?:html|plain|xml)|application\/(?:xhtml\+xml|xml|json))\s*(?:;|$)/i;
@@ -44,7 +45,7 @@ export async function settleDoubt(
   const length = parseLength(headerText(response.headers, 'content-length'));
   if (length !== undefined && length > MAX_READ) return { kind: 'stream', body: response.body };
   const { head, rest } = await readHead(response, endpoint, scope.signal);
-  if (rest) return { kind: 'stream', body: decoded(response, upstream, rest) };
+  if (rest) return { kind: 'stream', body: ChunkReader.of(decoded(response, upstream, rest)) };
   response.permit.succeed();
   const isBlob = (bytes: Buffer) => digestOf(bytes, digestAlgorithm(digest)) === digest;
   if (isBlob(head)) return { kind: 'bytes', bytes: head };
@@ -59,7 +60,7 @@ export async function settleDoubt(
 async function readHead({ body, url }: EndpointResponse, { upstream }: Endpoint, signal: AbortSignal) {
   const chunks: Buffer[] = [];
   let size = 0;
-  const iterator = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  const iterator = (body.stream() as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
   try {
     for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
       chunks.push(next.value);

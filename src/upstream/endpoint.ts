@@ -9,7 +9,7 @@ import { nextHop } from './redirect.ts';
 import type { RetryPolicy } from '../retry/retry-delay.ts';
 import { INTERACTIVE_RETRIES, retryRequest } from './retry-request.ts';
 import type { StrangerTokens } from './stranger-tokens.ts';
-import { type ExchangeResponse, drain, type ExchangeRequest, headerText, type Transport } from './transport.ts';
+import { type ExchangeResponse, type ExchangeRequest, headerText, type Transport } from './transport.ts';
 import { UpstreamError, type UpstreamEvents, type UpstreamOperation, type WriteAccess } from './upstream.ts';
 
 export interface EndpointOptions {
@@ -164,7 +164,7 @@ export class Endpoint {
     if (known !== undefined) return known;
     const url = this.url(undefined, '');
     const response = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
-    drain(response.body);
+    response.body.drain();
     const header = headerText(response.headers, 'www-authenticate');
     if (response.status !== 401 || header === undefined) return undefined;
     return authorizer.respond(header, { repository: purpose, refused, scopes }, scope);
@@ -175,7 +175,7 @@ export class Endpoint {
     const { transport, upstream } = this.#options;
     const url = this.url(undefined, '');
     const response = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
-    drain(response.body);
+    response.body.drain();
     if (response.status < 500) return;
     throw new UpstreamError('server', `${upstream} returned ${response.status}`, { upstream, status: response.status });
   }
@@ -204,7 +204,7 @@ export class Endpoint {
     // A signature can expire between the registry's response and the next request; a new request gets a new signature.
     const mayBeExpired = response.isForeign && request.method === 'GET' && [401, 403, 404].includes(response.status);
     if (!mayBeExpired) return response;
-    drain(response.body);
+    response.body.drain();
     return this.#authorized(request, retry, scope);
   }
 
@@ -229,13 +229,13 @@ export class Endpoint {
     const refusal = { repository, refused: known, defaultScopes };
     const met =
       response.status === 401 ? await orDrain(response, authorizer.respond(header, refusal, scope)) : undefined;
-    if (met !== undefined) drain(response.body);
+    if (met !== undefined) response.body.drain();
     const second = met === undefined ? response : await send(met);
     const shown = met ?? known;
     if (second.isForeign || !isRefusal(second) || !shown?.startsWith('Basic ')) return second;
     const renewed = await orDrain(second, authorizer.renew(repository, shown, scope));
     if (renewed === undefined) return second;
-    drain(second.body);
+    second.body.drain();
     const third = await send(renewed);
     if (!isRefusal(third)) authorizer.renewalWorked(repository);
     return third;
@@ -262,7 +262,7 @@ export class Endpoint {
         shown = await orDrain(response, strangers.respond(header, url, scope));
         if (shown === undefined) return { ...response, isForeign };
       }
-      drain(response.body);
+      response.body.drain();
       if (isForeign) destinations.check(url, reachOf(request));
     }
     throw this.protocolError(`more than ${MAX_REDIRECTS} redirects, the last one to ${url.host}`);
@@ -272,9 +272,9 @@ export class Endpoint {
     const { transport, destinations, onManifestResponse } = this.#options;
     const headers = authorization === undefined ? request.headers : { ...request.headers, authorization };
     const operation = hop === 0 ? request.operation : 'redirect';
-    const dispatcher = isForeign ? destinations.dispatcher(reachOf(request)) : undefined;
+    const connections = isForeign ? destinations.connections(reachOf(request)) : undefined;
     const response = await transport.exchange(
-      { ...exchangeOf(request), url, headers, operation, retry, dispatcher },
+      { ...exchangeOf(request), url, headers, operation, retry, connections },
       scope,
     );
     if (!isForeign && request.operation === 'manifest') onManifestResponse(response);
@@ -290,7 +290,7 @@ export class Endpoint {
       {
         url,
         method,
-        dispatcher: isForeign ? destinations.dispatcher('no-further') : undefined,
+        connections: isForeign ? destinations.connections('no-further') : undefined,
         operation,
         headers: authorization === undefined ? headers : { ...headers, authorization },
         retry: 0,
@@ -320,7 +320,7 @@ async function orDrain<T>({ body }: ExchangeResponse, work: Promise<T>): Promise
   try {
     return await work;
   } catch (err) {
-    drain(body);
+    body.drain();
     throw err;
   }
 }

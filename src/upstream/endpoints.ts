@@ -8,7 +8,7 @@ import type { CredentialsSource } from './credentials/credentials.ts';
 import { createCredentialsSource } from './credentials/credentials-chain.ts';
 import { EndpointCredentials } from './endpoint-credentials.ts';
 import { Destinations } from './destinations.ts';
-import { type Connections, createDispatcher, type Environment } from './dispatcher.ts';
+import { type Connections, createConnections, type Environment } from './connections/connections.ts';
 import { Endpoint } from './endpoint.ts';
 import { HostZones } from './host-zones.ts';
 import { RateLimitGauge } from './rate-limit.ts';
@@ -43,7 +43,7 @@ interface Shared {
   readonly transport: Transport;
   readonly rateLimit: RateLimitGauge;
   readonly zones: HostZones;
-  readonly createDispatcher: (lookup: LookupFunction) => Connections;
+  readonly connect: (lookup: LookupFunction) => Connections;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -76,13 +76,13 @@ export function connectEndpoints({
   const bases = [config.remoteUrl, ...config.mirrors].map((url) => new URL(url));
   const breakers = new Breakers({ upstream, hosts: bases.map(({ host }) => host), events, now });
   const zones = new HostZones(bases.map(({ hostname }) => hostname));
-  const connect = (lookup: LookupFunction) => createDispatcher(config, env, lookup);
-  const dispatcher = connect(zones.lookup);
+  const connect = (lookup: LookupFunction) => createConnections(config, env, lookup);
+  const connections = connect(zones.lookup);
   const rateLimit = new RateLimitGauge((limit) => events.rateLimited({ upstream, ...limit }));
   const userAgent = version === undefined ? 'layover' : `layover/${version}`;
   const { timeouts } = config;
-  const transport = new Transport({ upstream, dispatcher, breakers, events, observe, timeouts, userAgent });
-  const shared: Shared = { upstream, events, transport, rateLimit, zones, createDispatcher: connect, clock, random };
+  const transport = new Transport({ upstream, connections, breakers, events, observe, timeouts, userAgent });
+  const shared: Shared = { upstream, events, transport, rateLimit, zones, connect, clock, random };
   const sources = config.credentials.map((source) => createCredentialsSource(source, { env, now }));
   // Credentials without the label of a host are for the upstream itself and not for mirrors.
   const labelled = sources.filter((source) => source.knowsHosts);
@@ -97,7 +97,7 @@ export function connectEndpoints({
     remote,
     async close() {
       const strangers = [remote, ...mirrors].map(({ destinations }) => destinations.close());
-      await Promise.all([dispatcher.destroy(), ...strangers]);
+      await Promise.all([connections.destroy(), ...strangers]);
     },
   };
 }
@@ -108,14 +108,14 @@ function createEndpoint(
 ): Endpoint {
   const { upstream, events, transport, zones, clock, random, rateLimit } = shared;
   const { now } = clock;
-  const destinations = new Destinations({ upstream, base, zones, createDispatcher: shared.createDispatcher });
+  const destinations = new Destinations({ upstream, base, zones, connect: shared.connect });
   const onFailure = (source: string, reason: string) => events.credentialsFailed({ upstream, source, reason });
   const credentials = new EndpointCredentials({ sources, base, onFailure, now });
   const connectionsTo = async (realm: URL) => {
     if (realm.hostname === base.hostname || credentials.isNamed(realm)) return undefined;
     const reach = (await isRealmAllowed(realm, base)) ? 'into-private' : 'no-further';
     destinations.check(realm, reach);
-    return destinations.dispatcher(reach);
+    return destinations.connections(reach);
   };
   const server = { upstream, transport, now, credentials, connectionsTo };
   const tokens = new TokenCache({ now, issue: (challenge) => issueToken(challenge, server) });

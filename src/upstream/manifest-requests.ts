@@ -8,7 +8,7 @@ import type { CallScope } from './call-scope.ts';
 import { encodingsOf, isHtml } from './content-encoding.ts';
 import { parseLength } from './content-range.ts';
 import type { Endpoint, EndpointResponse, EndpointRequest } from './endpoint.ts';
-import { drain, headerText } from './transport.ts';
+import { headerText } from './transport.ts';
 import { type FetchedManifest, MAX_MANIFEST_BYTES, type ResolvedManifest } from './upstream.ts';
 
 /** All types that a registry may have, so that it does not convert; the last one is for future types. */
@@ -32,7 +32,7 @@ export async function resolveManifest(endpoint: Endpoint, call: ManifestCall): P
   const resolved = await endpoint.call(manifestRequest('HEAD', call), scope, async (response) => {
     if (response.status !== 200 && !HEAD_UNSUPPORTED.has(response.status))
       throw await endpoint.failure(response, scope);
-    drain(response.body);
+    response.body.drain();
     return response.status === 200 ? readHead(response, reference) : undefined;
   });
   if (resolved) return resolved;

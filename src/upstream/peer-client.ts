@@ -1,10 +1,11 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 
 import { Agent } from 'undici';
 
+import { ChunkReader } from '../stream/byte-reader.ts';
 import { parseContentRange } from './content-range.ts';
 import { networkFailure } from './network-failure.ts';
-import { type UpstreamBlob, UpstreamError } from './upstream.ts';
+import { type BlobBody, type UpstreamBlob, UpstreamError } from './upstream.ts';
 
 export interface PeerRequest {
   /** URL of the other replica, without a path. */
@@ -65,17 +66,23 @@ async function open(
       await body.dump();
       throw new UpstreamError('not-found', `replica ${host} returned ${statusCode}`, { upstream, status: statusCode });
     }
-    return { size: range.size, start, body: Readable.from(withUpstreamErrors(body, host), { objectMode: true }) };
+    return { size: range.size, start, body: withUpstreamErrors(body, host) };
   } catch (err) {
     throw err instanceof UpstreamError || signal?.aborted ? err : networkFailure(upstream, host, err);
   }
 }
 
 /** A replica that dies is like an upstream that breaks: the reader continues elsewhere. */
-async function* withUpstreamErrors(body: AsyncIterable<unknown>, host: string): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const chunk of body) yield chunk as Uint8Array;
-  } catch (err) {
-    throw networkFailure('peer', host, err);
-  }
+function withUpstreamErrors(stream: Readable, host: string): BlobBody {
+  const body = ChunkReader.of(stream);
+  return {
+    async read(into) {
+      try {
+        return await body.read(into);
+      } catch (err) {
+        throw networkFailure('peer', host, err);
+      }
+    },
+    close: () => body.close(),
+  };
 }

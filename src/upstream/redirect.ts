@@ -1,4 +1,4 @@
-import { type ExchangeResponse, drain, headerText } from './transport.ts';
+import { type ExchangeResponse, headerText } from './transport.ts';
 import { UpstreamError } from './upstream.ts';
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -17,7 +17,7 @@ export function nextHop(
   const location = headerText(response.headers, 'location') ?? '';
   const problem = problemWith(location, response.url, base);
   if (problem === undefined) return new URL(location, response.url);
-  drain(response.body);
+  response.body.drain();
   const message = `${upstream}: ${response.status} from ${response.url.host} ${problem}`;
   throw new UpstreamError('protocol', message, { upstream, status: response.status });
 }

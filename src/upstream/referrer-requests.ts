@@ -8,7 +8,7 @@ import type { CallScope } from './call-scope.ts';
 import type { Endpoint, EndpointResponse, EndpointRequest } from './endpoint.ts';
 import { nextLink } from './list-requests.ts';
 import { contentType, fetchManifest } from './manifest-requests.ts';
-import { drain, headerText } from './transport.ts';
+import { headerText } from './transport.ts';
 import { UpstreamError } from './upstream.ts';
 
 export interface ReferrersCall {
@@ -60,7 +60,7 @@ function fetchPage(endpoint: Endpoint, path: string, call: ReferrersCall): Promi
   };
   return endpoint.call(request, scope, async (response) => {
     if (NO_API.has(response.status) || (response.status === 200 && contentType(response) !== OCI_INDEX)) {
-      drain(response.body);
+      response.body.drain();
       return undefined;
     }
     if (response.status !== 200) throw await endpoint.failure(response, scope);

@@ -21,7 +21,8 @@ export async function readBody(
 ): Promise<Buffer> {
   // An encoded body can be endless and still decode to nothing.
   const isEncoded = encodingsOf(response).length > 0;
-  const raw = isEncoded ? Readable.from(bounded(response.body, limit)) : response.body;
+  const received = response.body.stream();
+  const raw = isEncoded ? Readable.from(bounded(received, limit)) : received;
   try {
     return await readBounded(decoded(response, upstream, raw), limit);
   } catch (cause) {

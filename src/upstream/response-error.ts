@@ -1,7 +1,7 @@
 import { isRecord, readBody } from './response-body.ts';
 import type { CallScope } from './call-scope.ts';
 import { parseRetryAfterMs } from '../retry/retry-delay.ts';
-import { type ExchangeResponse, drain, headerText } from './transport.ts';
+import { type ExchangeResponse, headerText } from './transport.ts';
 import { UpstreamError, type UpstreamErrorKind } from './upstream.ts';
 
 export interface ResponseErrorOptions {
@@ -97,6 +97,6 @@ function withoutQuery(word: string): string {
 }
 
 function dropped({ body }: ExchangeResponse): ErrorBody {
-  drain(body);
+  body.drain();
   return {};
 }

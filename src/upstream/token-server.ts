@@ -1,8 +1,8 @@
 import { responseError } from './response-error.ts';
 import { isRecord, readJson } from './response-body.ts';
 import { CallScope } from './call-scope.ts';
+import type { Connections } from './connections/connections.ts';
 import { basicAuthorization, type Credentials } from './credentials/credentials.ts';
-import type { Connections } from './dispatcher.ts';
 import type { EndpointCredentials } from './endpoint-credentials.ts';
 import type { BearerChallenge, IssuedToken } from './token-cache.ts';
 import type { ExchangeResponse, ExchangeRequest, Transport } from './transport.ts';
@@ -64,8 +64,8 @@ async function requestToken(
   { scope, ...options }: TokenServerOptions & { readonly scope: CallScope },
 ): Promise<IssuedToken> {
   const { transport, connectionsTo } = options;
-  const dispatcher = await connectionsTo(challenge.realm);
-  const request = { ...tokenRequest(challenge, credentials), dispatcher, retry: 0 };
+  const connections = await connectionsTo(challenge.realm);
+  const request = { ...tokenRequest(challenge, credentials), connections, retry: 0 };
   return readToken(await transport.exchange(request, scope), scope, options);
 }
 

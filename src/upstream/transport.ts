@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
 
 import type { Permit } from './breaker.ts';
 import type { Breakers } from './breakers.ts';
 import type { CallScope } from './call-scope.ts';
-import type { Connections } from './dispatcher.ts';
+import type { Connections } from './connections/connections.ts';
+import { type RawResponse, type ResponseHeaders, StreamedBody } from './connections/exchange-body.ts';
 import { networkFailure } from './network-failure.ts';
 import {
   type ObserveExchange,
@@ -14,11 +14,9 @@ import {
   type UpstreamOperation,
 } from './upstream.ts';
 
-export type ResponseHeaders = Dispatcher.ResponseData['headers'];
-
 export interface TransportOptions {
   readonly upstream: string;
-  readonly dispatcher: Connections;
+  readonly connections: Connections;
   readonly breakers: Breakers;
   readonly events: UpstreamEvents;
   readonly observe: ObserveExchange | undefined;
@@ -36,17 +34,13 @@ export interface ExchangeRequest {
   readonly headersMs?: number;
   /** 0 for the first attempt of a call. A call that fails three times is one failure of the host. */
   readonly retry: number;
-  /** A 2xx leaves {@link ExchangeResponse.permit} to the caller, which knows whether a body arrives. */
+  /** A `GET` of a blob. A 2xx leaves {@link ExchangeResponse.permit} to the caller, which knows whether a body arrives. */
   readonly judgesBody?: boolean;
-  /** Connections to hosts that the registry named. @default those to the upstream's own hosts */
-  readonly dispatcher?: Connections | undefined;
+  /** Those to hosts that the registry named. @default those to the upstream's own hosts */
+  readonly connections?: Connections | undefined;
 }
 
-export interface ExchangeResponse {
-  readonly status: number;
-  readonly headers: ResponseHeaders;
-  /** Read it to the end or {@link drain} it. */
-  readonly body: Dispatcher.ResponseData['body'];
+export interface ExchangeResponse extends RawResponse {
   readonly url: URL;
   readonly method: string;
   readonly permit: Permit;
@@ -77,7 +71,7 @@ export class Transport {
     const observer = observe?.({ upstream, host: url.host, operation, method });
     const startedAt = performance.now();
     try {
-      const { statusCode: status, headers, body } = await this.#send(request, scope, observer);
+      const { status, headers, body } = await this.#send(request, scope, observer);
       this.#report(request, status, startedAt);
       observer?.completed(status);
       judge(permit, status, request);
@@ -87,24 +81,40 @@ export class Transport {
     }
   }
 
-  #send(
-    { url, method, headers, body, headersMs, dispatcher = this.#options.dispatcher }: ExchangeRequest,
-    scope: CallScope,
-    observer: ExchangeObserver | undefined,
-  ) {
-    const { timeouts, userAgent } = this.#options;
-    const sent = dispatcher.request({
+  #send(request: ExchangeRequest, scope: CallScope, observer: ExchangeObserver | undefined): Promise<RawResponse> {
+    const { timeouts, userAgent, connections: own } = this.#options;
+    const { url, connections = own, judgesBody, headersMs = timeouts.headersMs } = request;
+    const headers = {
+      ...observer?.headers,
+      ...request.headers,
+      'accept-encoding': 'identity',
+      'user-agent': userAgent,
+    };
+    const { signal } = scope;
+    const sent =
+      judgesBody && connections.blobs
+        ? connections.blobs.request({ url, headers, headersMs, idleMs: timeouts.idleMs, signal })
+        : this.#sendByUndici({ ...request, headers, headersMs }, connections, signal);
+    // An aborted request fails only once it is connected, which is not waited for.
+    return scope.race(sent);
+  }
+
+  async #sendByUndici(
+    { url, method, headers, body, headersMs }: ExchangeRequest,
+    connections: Connections,
+    signal: AbortSignal,
+  ): Promise<RawResponse> {
+    const response = await connections.request({
       origin: url.origin,
       path: url.pathname + url.search,
       method,
-      headers: { ...observer?.headers, ...headers, 'accept-encoding': 'identity', 'user-agent': userAgent },
+      headers,
       body: body ?? null,
-      signal: scope.signal,
-      headersTimeout: headersMs ?? timeouts.headersMs,
-      bodyTimeout: timeouts.idleMs,
+      signal,
+      headersTimeout: headersMs ?? null,
+      bodyTimeout: this.#options.timeouts.idleMs,
     });
-    // An aborted request fails only once it is connected, which is not waited for.
-    return scope.race(sent);
+    return { status: response.statusCode, headers: response.headers, body: new StreamedBody(response.body) };
   }
 
   #failed(cause: unknown, { request, permit, scope, startedAt, observer }: Attempt) {
@@ -134,12 +144,6 @@ export class Transport {
       durationMs: performance.now() - since,
     });
   }
-}
-
-/** Discards a body that is not used, so that its connection can be used again. */
-export function drain(body: ExchangeResponse['body']): void {
-  // Its failure has no consequences.
-  body.dump({ limit: 64 * 1024 }).catch(() => undefined);
 }
 
 /** All values of a header; undefined without one. */

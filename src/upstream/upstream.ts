@@ -1,10 +1,10 @@
 import type { LookupFunction } from 'node:net';
-import type { Readable } from 'node:stream';
 
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { PageRequest } from '../oci/pagination.ts';
 import type { Reference } from '../oci/reference.ts';
+import type { ByteReader } from '../stream/byte-reader.ts';
 
 export interface WriteAccess {
   /** A repository from which a blob is to be mounted. */
@@ -40,9 +40,8 @@ export interface Upstream {
   resolveBlob(repository: string, digest: Digest, options?: UpstreamCallOptions): Promise<ResolvedBlob>;
 
   /**
-   * Opens a blob at `start`. Resolves when the headers arrive. The body can break at any moment
-   * (it is destroyed with an {@link UpstreamError}); the caller opens again where it broke, and gets
-   * a new redirect. The caller reads `body` to the end or destroys it.
+   * Opens a blob at `start`. Resolves when the headers arrive. The body can break at any moment; the caller opens again where
+   * it broke, and gets a new redirect. The caller reads `body` to the end or closes it.
    *
    * @throws {UpstreamError}
    */
@@ -133,12 +132,18 @@ export interface ResolvedBlob {
   readonly size: number | undefined;
 }
 
+/**
+ * The bytes of a blob response. Its end is reached only when the body is complete; a read throws an {@link UpstreamError}, or the
+ * reason of the caller's signal, when it is not.
+ */
+export type BlobBody = ByteReader;
+
 export interface UpstreamBlob {
   /** Bytes of the whole blob; undefined when the upstream did not state it. */
   readonly size: number | undefined;
   /** Position of the first byte of `body`: the requested `start`, or 0 when the upstream ignored the range. */
   readonly start: number;
-  readonly body: Readable;
+  readonly body: BlobBody;
 }
 
 export interface TagPage {

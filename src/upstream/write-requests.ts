@@ -4,7 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import { type Reference, referenceText } from '../oci/reference.ts';
 import type { CallScope } from './call-scope.ts';
 import type { Endpoint, EndpointResponse, EndpointWrite } from './endpoint.ts';
-import { drain, headerText } from './transport.ts';
+import { headerText } from './transport.ts';
 import { uploadLocation } from './upload-location.ts';
 import { UpstreamError } from './upstream.ts';
 
@@ -207,7 +207,7 @@ async function expectStatus(
   expected: readonly number[],
 ): Promise<void> {
   if (!expected.includes(response.status)) throw await endpoint.failure(response, scope);
-  drain(response.body);
+  response.body.drain();
 }
 
 /** @throws {UpstreamError} as {@link uploadLocation} */

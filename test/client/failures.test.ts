@@ -8,6 +8,7 @@ import { pushBlob } from '../../src/client/push-blob.ts';
 import { pushManifest } from '../../src/client/push-manifest.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { RegistryError } from '../../src/oci/errors.ts';
+import { readRange } from '../../src/testing/read-source.ts';
 import { startServer } from '../support/start-server.ts';
 
 const BYTES = Buffer.from(Array.from({ length: 200_000 }, (_, i) => i % 253));
@@ -105,7 +106,7 @@ describe('an open blob', () => {
       else res.write(rest.subarray(0, 70_000), () => setImmediate(() => res.destroy()));
     });
     const { source, size } = await scripted.registry.openBlob('a', DIGEST);
-    expect((await buffer(source.read({ start: 0, end: size }))).equals(BYTES)).toBe(true);
+    expect((await readRange(source, { start: 0, end: size })).equals(BYTES)).toBe(true);
     await source.close();
     expect(scripted.seen.length).toBeGreaterThan(1);
   });
@@ -115,7 +116,7 @@ describe('an open blob', () => {
       res.writeHead(200, { 'content-length': BYTES.length }).end(BYTES),
     );
     const { source, size } = await scripted.registry.openBlob('a', DIGEST);
-    expect((await buffer(source.read({ start: 0, end: size }))).equals(BYTES)).toBe(true);
+    expect((await readRange(source, { start: 0, end: size })).equals(BYTES)).toBe(true);
     expect(scripted.seen).toEqual([`GET /v2/a/blobs/${DIGEST}`]);
   });
 
@@ -126,7 +127,7 @@ describe('an open blob', () => {
     });
     const { source, size } = await scripted.registry.openBlob('a', DIGEST);
     expect(size).toBe(BYTES.length);
-    expect((await buffer(source.read({ start: 5, end: 10 }))).equals(BYTES.subarray(5, 10))).toBe(true);
+    expect((await readRange(source, { start: 5, end: 10 })).equals(BYTES.subarray(5, 10))).toBe(true);
     await source.close();
   });
 
@@ -137,7 +138,7 @@ describe('an open blob', () => {
       return res.end(BYTES.subarray(100_000));
     });
     const { source, size } = await scripted.registry.openBlob('a', DIGEST);
-    expect((await buffer(source.read({ start: 0, end: size }))).equals(BYTES)).toBe(true);
+    expect((await readRange(source, { start: 0, end: size })).equals(BYTES)).toBe(true);
     await source.close();
     expect(scripted.seen.map((request) => request.split(' ')[0])).toEqual(['GET', 'HEAD', 'GET']);
   });
@@ -151,7 +152,7 @@ describe('an open blob', () => {
     const { source } = await scripted.registry.openBlob('a', DIGEST);
     await source.close();
     await closed;
-    await expect(buffer(source.read({ start: 0, end: 1 }))).rejects.toThrow('closed');
+    await expect(readRange(source, { start: 0, end: 1 })).rejects.toThrow('closed');
   });
 });
 

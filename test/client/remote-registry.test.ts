@@ -1,4 +1,3 @@
-import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { connect } from '../../src/client/connect.ts';
@@ -9,6 +8,7 @@ import { RegistryError } from '../../src/oci/errors.ts';
 import { OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import type { Registry } from '../../src/registry/registry.ts';
 import { UpstreamError } from '../../src/upstream/upstream.ts';
+import { readRange } from '../../src/testing/read-source.ts';
 import { Images } from '../support/images.ts';
 import { Layover } from '../support/layover.ts';
 import { startRegistryBackend } from '../support/registry-backend.ts';
@@ -112,10 +112,10 @@ describe.each(REGISTRIES)('a client of %s', (program, startRegistry) => {
       [0, 10],
       [5, 5],
     ] as const) {
-      expect(await buffer(source.read({ start: from, end: to }))).toEqual(bytes.subarray(from, to));
+      expect(await readRange(source, { start: from, end: to })).toEqual(bytes.subarray(from, to));
     }
     await source.close();
-    await expect(buffer(source.read({ start: 0, end: 1 }))).rejects.toThrow('has been closed');
+    await expect(readRange(source, { start: 0, end: 1 })).rejects.toThrow('has been closed');
   });
 
   it('mounts a blob of another repository, and sends one that cannot be mounted', async () => {

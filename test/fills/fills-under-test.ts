@@ -65,10 +65,10 @@ export interface PullOptions {
   readonly leaveAfter?: number | undefined;
 }
 
-/** Fills over a temporary directory, with clients that pull. */
-export async function startFills() {
+/** Fills over a temporary directory, with clients that pull. @param spoolDirectory somewhere else, when it is given */
+export async function startFills({ spoolDirectory: elsewhere }: { readonly spoolDirectory?: string } = {}) {
   const directory = await temporaryDirectory();
-  const spoolDirectory = join(directory.path, 'fills');
+  const spoolDirectory = elsewhere ?? join(directory.path, 'fills');
   await mkdir(join(directory.path, 'blobs'));
   const storage = new Storage(join(directory.path, 'blobs'));
   const spools = new SpoolArea({

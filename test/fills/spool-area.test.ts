@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/oci/digest.ts';
 import { SpoolArea, SpoolAreaFullError, type SpoolKey } from '../../src/fills/spool-area.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
+import { appendTo } from '../stream/append-to.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -54,12 +55,12 @@ describe('the area of unfinished fills', () => {
   it('resumes the spool of an earlier fill', async () => {
     await using scene = await setUp();
     const first = await scene.area.open(a);
-    await first.append(Buffer.from('begun'));
+    await appendTo(first, Buffer.from('begun'));
     await first.release();
     await scene.area.release(a);
     const second = await scene.area.open(a);
     expect(second.written).toBe(5);
-    await second.append(Buffer.from(', done'));
+    await appendTo(second, Buffer.from(', done'));
     await second.release();
     expect(await readFile(scene.area.pathOf(a), 'utf8')).toBe('begun, done');
   });
@@ -67,7 +68,7 @@ describe('the area of unfinished fills', () => {
   it('does not resume the spool of another source', async () => {
     await using scene = await setUp();
     const first = await scene.area.open(keyOf('a', 'evil.example'));
-    await first.append(Buffer.from('garbage'));
+    await appendTo(first, Buffer.from('garbage'));
     await first.release();
     await scene.area.release(keyOf('a', 'evil.example'));
     const second = await scene.area.open(keyOf('a', 'hub.example'));
@@ -125,7 +126,7 @@ describe('the area of unfinished fills', () => {
     await using scene = await setUp({ maxBytes: 1_000 });
     const first = await scene.area.open(a);
     await scene.area.reserve(a, 600);
-    await first.append(Buffer.alloc(600));
+    await appendTo(first, Buffer.alloc(600));
     await first.release();
     await scene.area.release(a);
     const second = await scene.area.open(b);

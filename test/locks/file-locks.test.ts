@@ -8,6 +8,7 @@ import { digestOf } from '../../src/oci/digest.ts';
 import { SpoolArea } from '../../src/fills/spool-area.ts';
 import { FileLocks } from '../../src/locks/file-locks.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
+import { appendTo } from '../stream/append-to.ts';
 import { RunningProcess } from '../support/processes.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -104,8 +105,8 @@ describe('two processes that share a spool directory', () => {
     await second.start();
     const spool = await first.open(key);
     const privateSpool = await second.open(key);
-    await spool.append(Buffer.from('first'));
-    await privateSpool.append(Buffer.from('second'));
+    await appendTo(spool, Buffer.from('first'));
+    await appendTo(privateSpool, Buffer.from('second'));
     expect(await readFile(first.pathOf(key), 'utf8')).toBe('first');
     expect(await readFile(second.pathOf(key), 'utf8')).toBe('second');
     const left = second.pathOf(key);
@@ -128,7 +129,7 @@ describe('two processes that share a spool directory', () => {
     await second.start();
     const spool = await first.open(key);
     const privateSpool = await second.open(key);
-    await privateSpool.append(Buffer.alloc(90, 'x'));
+    await appendTo(privateSpool, Buffer.alloc(90, 'x'));
     const large = await first.open(other);
     await first.reserve(other, 100);
     expect((await readFile(second.pathOf(key))).length).toBe(90);

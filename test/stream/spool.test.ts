@@ -9,6 +9,7 @@ import { BufferPool } from '../../src/stream/buffer-pool.ts';
 import { Spool } from '../../src/stream/spool.ts';
 import { seededContent } from '../support/content.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { appendTo } from './append-to.ts';
 
 const SIZE = 100_000;
 const content = Buffer.concat([...seededContent('spool', SIZE).read()]);
@@ -76,7 +77,7 @@ async function run(steps: readonly Step[], path: string, end: (spool: Spool) => 
   const spool = await Spool.open(path, new BufferPool());
   spool.expect(SIZE);
   const readers: Reader[] = [];
-  const append = (bytes: number) => spool.append(content.subarray(spool.written, spool.written + bytes));
+  const append = (bytes: number) => appendTo(spool, content.subarray(spool.written, spool.written + bytes));
   for (const next of steps) {
     if (next.do === 'append') await append(next.bytes);
     else if (next.do === 'read') readers.push(new Reader(spool, next.start, Math.min(next.start + next.length, SIZE)));
@@ -137,13 +138,13 @@ describe('a spool', () => {
   it('continues what an earlier writer left', () =>
     withSpool(async (path) => {
       const first = await Spool.open(path, new BufferPool());
-      await first.append(content.subarray(0, 70_000));
+      await appendTo(first, content.subarray(0, 70_000));
       await first.release();
       const second = await Spool.open(path, new BufferPool());
       expect(second.written).toBe(70_000);
       const reader = new Reader(second, 0, SIZE);
       second.expect(SIZE);
-      await second.append(content.subarray(70_000));
+      await appendTo(second, content.subarray(70_000));
       second.seal();
       await second.release();
       expect((await reader.done).bytes.equals(content)).toBe(true);
@@ -152,9 +153,9 @@ describe('a spool', () => {
   it('starts from nothing after a reset', () =>
     withSpool(async (path) => {
       const spool = await Spool.open(path, new BufferPool());
-      await spool.append(Buffer.from('something else'));
+      await appendTo(spool, Buffer.from('something else'));
       await spool.reset();
-      await spool.append(content);
+      await appendTo(spool, content);
       spool.seal();
       const reader = new Reader(spool, 0, SIZE);
       expect((await reader.done).bytes.equals(content)).toBe(true);

@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 
 import type { Digest } from '../../src/oci/digest.ts';
 import type { Reference } from '../../src/oci/reference.ts';
+import { ChunkReader } from '../../src/stream/byte-reader.ts';
 import {
   type FetchedManifest,
   type OpenBlobOptions,
@@ -81,11 +82,18 @@ export class FakeUpstream implements Pick<Upstream, FakedCalls> {
     const fault = this.faults.shift();
     if (fault?.kind === 'error') throw this.#error(fault.error);
     const whole = this.#blobOf(digest);
-    const body = Readable.from(this.#body(whole.subarray(start, end), fault, signal), { objectMode: true });
-    const abort = () => body.destroy(signal?.reason as Error);
+    const closed = new AbortController();
+    const ended = AbortSignal.any([closed.signal, ...(signal ? [signal] : [])]);
+    const stream = Readable.from(this.#body(whole.subarray(start, end), fault, ended), { objectMode: true });
+    stream.on('error', () => undefined); // it is that of the next read
+    const abort = () => stream.destroy(signal?.reason as Error);
     signal?.addEventListener('abort', abort);
-    body.once('close', () => signal?.removeEventListener('abort', abort));
-    return { size: whole.length, start, body };
+    stream.once('close', () => signal?.removeEventListener('abort', abort));
+    const close = () => {
+      closed.abort();
+      stream.destroy();
+    };
+    return { size: whole.length, start, body: new ChunkReader(stream, close) };
   }
 
   async resolveManifest(repository: string, reference: Reference): Promise<ResolvedManifest> {
@@ -100,7 +108,7 @@ export class FakeUpstream implements Pick<Upstream, FakedCalls> {
     return { bytes, mediaType, claimedDigest: digest };
   }
 
-  async *#body(bytes: Buffer, fault: BlobFault | undefined, signal?: AbortSignal): AsyncGenerator<Buffer> {
+  async *#body(bytes: Buffer, fault: BlobFault | undefined, ended: AbortSignal): AsyncGenerator<Buffer> {
     const sent = fault?.kind === 'wrong' ? withWrongBit(bytes) : bytes;
     const cut = sentBytes(sent.length, fault);
     for (let at = 0; at < cut; at += this.chunkBytes) {
@@ -108,7 +116,7 @@ export class FakeUpstream implements Pick<Upstream, FakedCalls> {
       yield sent.subarray(at, Math.min(at + this.chunkBytes, cut));
     }
     if (fault?.kind === 'break') throw this.#error('network');
-    if (fault?.kind === 'hang' && signal && !signal.aborted) await once(signal, 'abort');
+    if (fault?.kind === 'hang' && !ended.aborted) await once(ended, 'abort');
   }
 
   async #called(call: string, repository: string, reference: string): Promise<void> {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { buffer } from 'node:stream/consumers';
 import zlib from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
+import { bytesOf } from '../support/read-body.ts';
 import { connect, failureOf } from './support/connect.ts';
 import { BY_DIGEST, LATEST, MANIFEST_TYPE, manifest, manifestDigest } from './support/samples.ts';
 import { type Script, startScripted } from './support/scripted-server.ts';
@@ -60,7 +60,7 @@ describe('a body with an encoding that was not requested', () => {
     expect(await upstream.resolveBlob('a', digest)).toEqual({ size: text.length });
     const opened = await upstream.openBlob('a', digest);
     expect(opened).toMatchObject({ size: text.length, start: 0 });
-    expect((await buffer(opened.body)).equals(text)).toBe(true);
+    expect((await bytesOf(opened.body)).equals(text)).toBe(true);
     expect(registry.seen.every(({ headers }) => headers['accept-encoding'] === 'identity')).toBe(true);
   });
 
@@ -83,7 +83,7 @@ describe('a body with an encoding that was not requested', () => {
     await using up = connect(registry.url);
     const opened = await up.upstream.openBlob('a', digest, { start: 100, end: 1_000 });
     expect(opened).toMatchObject({ size: text.length, start: 100 });
-    expect((await buffer(opened.body)).equals(text.subarray(100, 1_000))).toBe(true);
+    expect((await bytesOf(opened.body)).equals(text.subarray(100, 1_000))).toBe(true);
   });
 
   it('is requested whole after a part of the encoded bytes', async () => {
@@ -96,7 +96,7 @@ describe('a body with an encoding that was not requested', () => {
     });
     await using up = connect(registry.url);
     const { body, start } = await up.upstream.openBlob('a', digest, { start: 100 });
-    expect([start, (await buffer(body)).equals(text.subarray(100))]).toEqual([100, true]);
+    expect([start, (await bytesOf(body)).equals(text.subarray(100))]).toEqual([100, true]);
   });
 
   it('is streamed when it is large and compressed while it is sent, without a size', async () => {
@@ -105,7 +105,7 @@ describe('a body with an encoding that was not requested', () => {
     await using up = connect(registry.url);
     const opened = await up.upstream.openBlob('a', digestOf(large));
     expect([opened.size, opened.start]).toEqual([undefined, 0]);
-    expect((await buffer(opened.body)).equals(large)).toBe(true);
+    expect((await bytesOf(opened.body)).equals(large)).toBe(true);
     expect(await up.upstream.resolveBlob('a', digestOf(large))).toEqual({ size: large.length });
   });
 
@@ -114,7 +114,7 @@ describe('a body with an encoding that was not requested', () => {
     for (const length of [true, false]) {
       await using registry = await startScripted(sending(layer, ['gzip', (bytes) => bytes], { length }));
       await using up = connect(registry.url);
-      expect((await buffer((await up.upstream.openBlob('a', digestOf(layer))).body)).equals(layer)).toBe(true);
+      expect((await bytesOf((await up.upstream.openBlob('a', digestOf(layer))).body)).equals(layer)).toBe(true);
       expect(await up.upstream.resolveBlob('a', digestOf(layer))).toEqual({ size: layer.length });
     }
   });
@@ -181,6 +181,6 @@ describe('an HTML page', () => {
     await using registry = await startScripted(page);
     await using up = connect(registry.url);
     expect(await up.upstream.resolveBlob('a', digestOf(body))).toEqual({ size: body.length });
-    expect(await buffer((await up.upstream.openBlob('a', digestOf(body))).body)).toEqual(body);
+    expect(await bytesOf((await up.upstream.openBlob('a', digestOf(body))).body)).toEqual(body);
   });
 });

@@ -1,21 +1,21 @@
 import { lookup } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
-import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 
 import { Destinations, type Reach } from '../../src/upstream/destinations.ts';
 import { HostZones } from '../../src/upstream/host-zones.ts';
 import { UpstreamError } from '../../src/upstream/upstream.ts';
+import { bytesOf } from '../support/read-body.ts';
 import { connect, failureOf } from './support/connect.ts';
 import { blob, blobDigest, LATEST, MANIFEST_TYPE, manifest } from './support/samples.ts';
 import { sendBlob } from './support/send-blob.ts';
 import { sendJson, startScripted } from './support/scripted-server.ts';
 
 function destinationsOf(base: string, zones = new HostZones([])): Destinations {
-  const createDispatcher = () => {
+  const neverConnect = () => {
     throw new Error('nothing is connected here');
   };
-  return new Destinations({ upstream: 'up', base: new URL(base), zones, createDispatcher });
+  return new Destinations({ upstream: 'up', base: new URL(base), zones, connect: neverConnect });
 }
 
 const resolved = (look: LookupFunction, hostname: string) =>
@@ -106,7 +106,7 @@ it('redirects to another host on the same network are followed', async () => {
   });
   await using up = connect(registry.url);
   expect((await up.upstream.fetchManifest('a', LATEST)).bytes).toEqual(manifest);
-  expect((await buffer((await up.upstream.openBlob('a', blobDigest)).body)).equals(blob)).toBe(true);
+  expect((await bytesOf((await up.upstream.openBlob('a', blobDigest)).body)).equals(blob)).toBe(true);
 });
 
 describe('an upload', () => {

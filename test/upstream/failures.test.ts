@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 
 import { FakeClock } from '../support/fake-clock.ts';
+import { bytesOf } from '../support/read-body.ts';
 import { connect, failureOf } from './support/connect.ts';
 import { startRaw } from './support/raw-server.ts';
 import { blobDigest, LATEST, MANIFEST_TYPE, manifest } from './support/samples.ts';
@@ -226,9 +227,7 @@ describe('a deadline', () => {
     await using up = connect(registry.url);
     const { body } = await up.upstream.openBlob('a', blobDigest, { deadlineMs: 300 });
     setTimeout(() => finish(), 600);
-    const chunks: Buffer[] = [];
-    for await (const chunk of body) chunks.push(chunk as Buffer);
-    expect(Buffer.concat(chunks).toString()).toBe('ab');
+    expect((await bytesOf(body)).toString()).toBe('ab');
   });
 });
 
@@ -313,7 +312,7 @@ describe('the breaker', () => {
     await using up = connect(registry.url);
     for (let i = 0; i < 3; i++) {
       const { body } = await up.upstream.openBlob('a', blobDigest);
-      await expect(once(body, 'end')).rejects.toMatchObject({ kind: 'network' });
+      await expect(bytesOf(body)).rejects.toMatchObject({ kind: 'network' });
     }
     expect(up.upstream.status().breaker).toBe('open');
   });

@@ -1,6 +1,6 @@
-import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 
+import { bytesOf } from '../support/read-body.ts';
 import { connect, failureOf } from './support/connect.ts';
 import { blob, blobDigest, LATEST, MANIFEST_TYPE, manifest } from './support/samples.ts';
 import { sendBlob } from './support/send-blob.ts';
@@ -29,7 +29,7 @@ describe('a redirect', () => {
     await using up = connect(registry.url);
     const { body, start } = await up.upstream.openBlob('a', blobDigest, { start: 100 });
     expect(start).toBe(100);
-    expect((await buffer(body)).equals(blob.subarray(100))).toBe(true);
+    expect((await bytesOf(body)).equals(blob.subarray(100))).toBe(true);
     expect(cdn.seen).toMatchObject([{ url: '/blob?signature=abc', headers: { range: 'bytes=100-' } }]);
     expect(cdn.seen[0]?.headers.authorization).toBeUndefined();
   });
@@ -41,7 +41,7 @@ describe('a redirect', () => {
       ),
     );
     await using up = connect(registry.url);
-    expect((await buffer((await up.upstream.openBlob('a', blobDigest)).body)).equals(blob)).toBe(true);
+    expect((await bytesOf((await up.upstream.openBlob('a', blobDigest)).body)).equals(blob)).toBe(true);
     expect(registry.seen.at(-1)).toMatchObject({ url: '/v2/a/there', headers: { authorization: 'Bearer secret' } });
   });
 
@@ -53,7 +53,7 @@ describe('a redirect', () => {
     );
     back.url = registry.url;
     await using up = connect(registry.url);
-    expect((await buffer((await up.upstream.openBlob('a', blobDigest)).body)).equals(blob)).toBe(true);
+    expect((await bytesOf((await up.upstream.openBlob('a', blobDigest)).body)).equals(blob)).toBe(true);
     expect(registry.seen.at(-1)?.url).toBe('/back');
     expect(registry.seen.at(-1)?.headers.authorization).toBeUndefined();
   });
@@ -64,7 +64,7 @@ describe('a redirect', () => {
       redirectTo(`${cdn.url}/signed-${seen.length}`)(req, res, seen),
     );
     await using up = connect(registry.url);
-    for (const start of [0, 1_000]) await buffer((await up.upstream.openBlob('a', blobDigest, { start })).body);
+    for (const start of [0, 1_000]) await bytesOf((await up.upstream.openBlob('a', blobDigest, { start })).body);
     expect(cdn.lines()).toEqual(['GET /signed-1', 'GET /signed-2']);
   });
 
@@ -109,7 +109,7 @@ describe('a redirect target that refuses', () => {
     );
     await using registry = await startScripted(redirectTo(cdn.url));
     await using up = connect(registry.url);
-    expect((await buffer((await up.upstream.openBlob('a', blobDigest)).body)).equals(blob)).toBe(true);
+    expect((await bytesOf((await up.upstream.openBlob('a', blobDigest)).body)).equals(blob)).toBe(true);
     expect([registry.seen.length, cdn.seen.length]).toEqual([2, 2]);
   });
 
@@ -119,7 +119,7 @@ describe('a redirect target that refuses', () => {
     );
     await using registry = await startScripted(redirectTo(cdn.url));
     await using up = connect(registry.url);
-    expect((await buffer((await up.upstream.openBlob('a', blobDigest)).body)).equals(blob)).toBe(true);
+    expect((await bytesOf((await up.upstream.openBlob('a', blobDigest)).body)).equals(blob)).toBe(true);
     expect([registry.seen.length, cdn.seen.length]).toEqual([2, 2]);
   });
 

@@ -1,6 +1,6 @@
 import { type Clock, SYSTEM_CLOCK } from '../../../src/clock/clock.ts';
 import type { UpstreamOptions } from '../../../src/upstream/upstream-options.ts';
-import type { Environment } from '../../../src/upstream/dispatcher.ts';
+import type { Environment } from '../../../src/upstream/connections/connections.ts';
 import { createUpstream } from '../../../src/upstream/registry-upstream.ts';
 import { UpstreamError, type UpstreamEvents } from '../../../src/upstream/upstream.ts';
 

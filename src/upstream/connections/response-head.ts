@@ -1,0 +1,71 @@
+import type { ResponseHeaders } from './exchange-body.ts';
+
+/** The head of a response with a body of known length. */
+export interface ResponseHead {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: ResponseHeaders;
+  /** Bytes of the body. */
+  readonly length: number;
+  /** Milliseconds that the server keeps the connection; 0 when it closes it, undefined when it does not state a time. */
+  readonly keepAliveMs: number | undefined;
+  /** Bytes up to the body. */
+  readonly headBytes: number;
+}
+
+/** `unusual`: without a length, malformed, interim, of another version of HTTP; a complete parser decides. */
+export type ParsedHead = ResponseHead | 'incomplete' | 'unusual';
+
+const STATUS_LINE = /^HTTP\/1\.1 ([2-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
+const FIELD_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t ]*([\t\x20-\x7e\x80-\xff]*)$/;
+const LENGTH = /^\d{1,15}$/;
+
+/**
+ * Parses only what is exactly as RFC 9112 has it, with one `Content-Length` and no `Transfer-Encoding`.
+ *
+ * @param bytes from the first byte of the response
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-4
+ */
+export function parseHead(bytes: Buffer): ParsedHead {
+  const end = bytes.indexOf('\r\n\r\n');
+  if (end === -1) return mayBecomeHead(bytes) ? 'incomplete' : 'unusual';
+  const [statusLine = '', ...fieldLines] = bytes.toString('latin1', 0, end).split('\r\n');
+  const status = Number(STATUS_LINE.exec(statusLine)?.[1]);
+  const headers = parseFields(fieldLines);
+  const length = headers?.['content-length'];
+  const hasBody = status !== 204 && status !== 205 && status !== 304;
+  if (Number.isNaN(status) || !hasBody || headers?.['transfer-encoding'] !== undefined) return 'unusual';
+  if (headers === undefined || typeof length !== 'string' || !LENGTH.test(length)) return 'unusual';
+  return { status, headers, length: Number(length), keepAliveMs: keepAliveMs(headers), headBytes: end + 4 };
+}
+
+/** So that garbage, or a server that speaks first in another protocol, is not waited for. */
+function mayBecomeHead(bytes: Buffer): boolean {
+  return 'HTTP/1.1 '.startsWith(bytes.toString('latin1', 0, 9));
+}
+
+function parseFields(lines: readonly string[]): ResponseHeaders | undefined {
+  const headers: Record<string, string | string[]> = Object.create(null);
+  for (const line of lines) {
+    const [, name, value] = FIELD_LINE.exec(line) ?? [];
+    if (name === undefined || value === undefined) return undefined;
+    addField(headers, name.toLowerCase(), value.replace(/[\t ]+$/, ''));
+  }
+  return headers;
+}
+
+function addField(headers: Record<string, string | string[]>, name: string, value: string): void {
+  const before = headers[name];
+  if (before === undefined) headers[name] = value;
+  else if (Array.isArray(before)) before.push(value);
+  else headers[name] = [before, value];
+}
+
+function keepAliveMs(headers: ResponseHeaders): number | undefined {
+  const options = String(headers.connection ?? '')
+    .toLowerCase()
+    .split(',');
+  if (options.some((option) => option.trim() === 'close')) return 0;
+  const seconds = /timeout=(\d{1,9})/i.exec(String(headers['keep-alive'] ?? ''))?.[1];
+  return seconds === undefined ? undefined : Number(seconds) * 1_000;
+}
