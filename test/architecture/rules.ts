@@ -100,7 +100,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   operations: { imports: ['oci'], types: ['content', 'usage'] },
   content: { imports: ['cache', 'clock', 'oci', 'storage', 'stream'], types: ['registry'] },
   registry: { imports: [], types: ['oci', 'stream'] },
-  upstream: { imports: ['cache', 'clock', 'files', 'oci', 'retry', 'stream'] },
+  upstream: { imports: ['builtin', 'cache', 'clock', 'files', 'oci', 'retry', 'stream'] },
   testing: { imports: ['storage', 'stream'] },
   storage: { imports: ['locks', 'stream'] },
   stream: { imports: ['oci'] },

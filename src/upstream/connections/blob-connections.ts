@@ -1,6 +1,6 @@
-import { validateHeaderValue } from 'node:http';
 import { errors } from 'undici';
 
+import { http } from '../../builtin/http.ts';
 import { type ConnectOptions, openConnection } from './connection.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { type BlobRequest, ClosedEarlyError, Exchange } from './exchange.ts';
@@ -72,7 +72,7 @@ export class BlobConnections {
 function headOf({ url, headers }: BlobRequest): string {
   const fields = { host: url.host, connection: 'keep-alive', ...headers };
   const lines = Object.entries(fields).map(([name, value]) => {
-    validateHeaderValue(name, value);
+    http.validateHeaderValue(name, value);
     return `${name}: ${value}\r\n`;
   });
   return `GET ${url.pathname}${url.search} HTTP/1.1\r\n${lines.join('')}\r\n`;
