@@ -128,7 +128,7 @@ async function expectWhole(replica: Replica, { promised }: Writer): Promise<void
   }
 }
 
-describe.each([1, 2, 3])('pushes, mounts, deletes and collections at once, order %i', (seed) => {
+describe.each([1, 2, 3])('pushes, mounts, deletes and collections at once, order %i', { timeout: 240_000 }, (seed) => {
   it.each([
     { processes: 1, name: 'of one process' },
     { processes: 2, name: 'of two processes with one storage' },
