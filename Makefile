@@ -25,7 +25,7 @@ build: | node_modules ## compile src into dist
 binaries: build $(BINARIES) ## build bin/registry, bin/digest and bin/registry-api-descriptor-template
 	@echo "$(WHALE) $@"
 
-bin/registry: RUNS = node --max-semi-space-size=4 $(call quoted,$(ROOT)dist/main.js)
+bin/registry: RUNS = node --max-semi-space-size=4 --no-parallel-scavenge $(call quoted,$(ROOT)dist/main.js)
 bin/digest: RUNS = $(call quoted,$(ROOT)node_modules/.bin/tsx) $(call quoted,$(ROOT)scripts/digest.ts)
 bin/registry-api-descriptor-template: RUNS = $(call quoted,$(ROOT)node_modules/.bin/tsx) $(call quoted,$(ROOT)scripts/api-template/main.ts)
 

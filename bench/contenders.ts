@@ -23,7 +23,7 @@ export interface Contender extends AsyncDisposable {
 export async function startLayover(hub?: { readonly url: string }): Promise<Contender> {
   const tags = { ttl: '1h', rules: [{ match: '^stale$', ttl: '0s' }] };
   // As dist/main.js starts itself.
-  const nodeArguments = ['--max-semi-space-size=4'];
+  const nodeArguments = ['--max-semi-space-size=4', '--no-parallel-scavenge'];
   const layover = await Layover.startProcess({
     nodeArguments,
     config: hub ? { proxy: { upstreams: [dockerHubUpstream(hub, { tags })] } } : {},

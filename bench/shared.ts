@@ -40,7 +40,7 @@ export async function measureShared(bench: SharedBench): Promise<Figure[]> {
 /** One after the other within a run, so that both meet the machine in the same mood. */
 async function timeHits({ hub, subjects, scale }: SharedBench, redis: RedisServer): Promise<Figure[]> {
   const proxy = { upstreams: [dockerHubUpstream(hub, { tags: { ttl: '1h' } })] };
-  const nodeArguments = ['--max-semi-space-size=4'];
+  const nodeArguments = ['--max-semi-space-size=4', '--no-parallel-scavenge'];
   await using without = await Layover.startProcess({ nodeArguments, config: { proxy } });
   await using withRedis = await Layover.startProcess({
     nodeArguments,

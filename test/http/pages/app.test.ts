@@ -134,6 +134,14 @@ describe.each([
     state.isHealthy = true;
   });
 
+  it.each(['/livez/', '/LIVEZ', '/livez?verbose=1'])('respond to %s like to /livez', async (path) => {
+    expect(await get(path)).toMatchObject({ status: 200, body: '{"status":"alive"}' });
+  });
+
+  it('have no page for other methods', async () => {
+    expect(await send({ method: 'POST', path: '/livez' })).toMatchObject({ status: 404 });
+  });
+
   it('issue a token for credentials in a form, and refuse a request without them', async () => {
     const issued = await send({ method: 'POST', path: '/token', form: LOGIN });
     expect(issued).toMatchObject({ status: 200, headers: { 'cache-control': 'no-store' } });
