@@ -2,9 +2,9 @@ import { type ByteReader, chunksOf } from '../../src/stream/byte-reader.ts';
 
 /** All bytes of a body. */
 export async function bytesOf(body: ByteReader): Promise<Buffer> {
-  const { bytes, failure } = await readAll(body);
-  if (failure !== undefined) throw failure;
-  return bytes;
+  const chunks: Buffer[] = [];
+  for await (const chunk of chunksOf(body, Buffer.alloc(64 * 1024))) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks);
 }
 
 /** Reads to the end or the failure. */

@@ -1,6 +1,8 @@
 import { validateHeaderValue } from 'node:http';
 import { errors } from 'undici';
 
+import { createCountedCache } from '../../cache/lru.ts';
+
 import { type ConnectOptions, openConnection } from './connection.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { type BlobRequest, ClosedEarlyError, Exchange } from './exchange.ts';
@@ -20,6 +22,8 @@ export class BlobConnections {
   readonly #options: BlobConnectionsOptions;
   /** By origin. */
   readonly #pools = new Map<string, ConnectionPool>();
+  /** Latest TLS session by origin. */
+  readonly #sessions = createCountedCache<Buffer>({ maxEntries: 100 });
   #closedBy: Error | undefined;
 
   constructor(options: BlobConnectionsOptions) {
@@ -28,7 +32,6 @@ export class BlobConnections {
 
   /** @throws the errors of undici and of the system, or the reason of the signal */
   async request(request: BlobRequest): Promise<RawResponse> {
-    if (this.#closedBy) throw this.#closedBy;
     const head = headOf(request);
     try {
       return await this.#send(request, head, false);
@@ -46,6 +49,7 @@ export class BlobConnections {
   }
 
   async #send(request: BlobRequest, head: string, isNew: boolean): Promise<RawResponse> {
+    if (this.#closedBy) throw this.#closedBy;
     const pool = this.#pool(request.url);
     const connection = await pool.acquire({ signal: request.signal, isNew });
     return new Exchange({ request, connection, pool, maxHeaderBytes: this.#options.maxHeaderBytes }).run(head);
@@ -55,16 +59,19 @@ export class BlobConnections {
     const known = this.#pools.get(origin);
     if (known) return known;
     const { maxConnections, keepAliveMs } = this.#options;
-    let session: Buffer | undefined;
-    const onSession = (latest: Buffer) => void (session = latest);
     const pool = new ConnectionPool({
-      open: (signal) => openConnection({ ...this.#options, origin: new URL(origin), session, onSession, signal }),
+      open: (signal) => openConnection({ ...this.#options, ...this.#session(origin), origin: new URL(origin), signal }),
       maxConnections,
       keepAliveMs,
       onEmpty: () => this.#pools.delete(origin),
     });
     this.#pools.set(origin, pool);
     return pool;
+  }
+
+  #session(origin: string) {
+    const session = this.#sessions.get(origin);
+    return { session, onSession: (latest: Buffer) => void this.#sessions.set(origin, latest) };
   }
 }
 

@@ -11,6 +11,12 @@ export interface PoolOptions {
   readonly onEmpty: () => void;
 }
 
+/** Resolves when the event loop has polled for events once. */
+async function polled(): Promise<void> {
+  await turn();
+  await turn();
+}
+
 /** A server closes a connection this much earlier than it states, as seen from here. Milliseconds. */
 const KEEP_ALIVE_MARGIN_MS = 2_000;
 const MAX_KEEP_ALIVE_MS = 600_000;
@@ -126,7 +132,7 @@ export class ConnectionPool {
       if (!connection) return undefined;
       clearTimeout(this.#kept.get(connection));
       this.#kept.delete(connection);
-      await turn();
+      await polled();
       connection.use();
       if (connection.reader.isQuiet) return connection;
       connection.close();

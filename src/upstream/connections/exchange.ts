@@ -75,9 +75,10 @@ export class Exchange {
     } finally {
       clearTimeout(timer);
     }
-    const isPlain = typeof head === 'object';
-    reader.unread(bytes.subarray(typeof head === 'object' ? head.headBytes : 0, length));
-    return isPlain ? (head as ResponseHead) : undefined;
+    if (head === 'malformed') throw new errors.HTTPParserError('Response does not match the HTTP/1.1 protocol');
+    const plain = typeof head === 'object' ? head : undefined;
+    reader.unread(bytes.subarray(plain?.headBytes ?? 0, length));
+    return plain;
   }
 
   async #receive(into: Buffer, isFirst: boolean): Promise<number> {

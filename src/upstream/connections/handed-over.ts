@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { type buildConnector, Client, type Dispatcher, errors } from 'undici';
+import { type buildConnector, Client, type Dispatcher } from 'undici';
 
 import type { SocketReader } from './socket-reader.ts';
 
@@ -27,12 +27,16 @@ class AnsweredConnection extends Duplex {
   override _write(_chunk: unknown, _encoding: BufferEncoding, done: () => void): void {
     this.#isRequested = true;
     done();
-    if (this.#isWanted) this._read();
+    this.#receive();
   }
 
   override _read(): void {
     this.#isWanted = true;
-    if (!this.#isRequested) return;
+    this.#receive();
+  }
+
+  #receive(): void {
+    if (!this.#isRequested || !this.#isWanted) return;
     this.#isWanted = false;
     const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
     this.#reader.read(chunk).then(
@@ -81,5 +85,6 @@ export async function handOver(
 function give(connection: Duplex | undefined, connected: Connected): void {
   // It needs no more than a stream has.
   if (connection) connected(null, connection as Socket);
-  else connected(new errors.SocketError('other side closed'), null);
+  // Not a `SocketError`, after which undici would connect again.
+  else connected(new Error('other side closed'), null);
 }

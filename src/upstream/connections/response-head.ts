@@ -13,11 +13,15 @@ export interface ResponseHead {
   readonly headBytes: number;
 }
 
-/** `unusual`: without a length, malformed, interim, of another version of HTTP; a complete parser decides. */
-export type ParsedHead = ResponseHead | 'incomplete' | 'unusual';
+/**
+ * - `malformed`: with a length that is none, or several, or with a line that is not a field
+ * - `unusual`: without a length, interim, folded, of another version of HTTP, or not of HTTP; a complete parser decides
+ */
+export type ParsedHead = ResponseHead | 'incomplete' | 'malformed' | 'unusual';
 
 const STATUS_LINE = /^HTTP\/1\.1 ([2-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 const FIELD_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t ]*([\t\x20-\x7e\x80-\xff]*)$/;
+const FOLDED = /^[\t ]/;
 const LENGTH = /^\d{1,15}$/;
 
 /**
@@ -31,15 +35,17 @@ export function parseHead(bytes: Buffer): ParsedHead {
   if (end === -1) return mayBecomeHead(bytes) ? 'incomplete' : 'unusual';
   const [statusLine = '', ...fieldLines] = bytes.toString('latin1', 0, end).split('\r\n');
   const status = Number(STATUS_LINE.exec(statusLine)?.[1]);
-  const headers = parseFields(fieldLines);
-  const length = headers?.['content-length'];
   const hasBody = status !== 204 && status !== 205 && status !== 304;
-  if (Number.isNaN(status) || !hasBody || headers?.['transfer-encoding'] !== undefined) return 'unusual';
-  if (headers === undefined || typeof length !== 'string' || !LENGTH.test(length)) return 'unusual';
+  if (Number.isNaN(status) || !hasBody || fieldLines.some((line) => FOLDED.test(line))) return 'unusual';
+  const headers = parseFields(fieldLines);
+  if (headers === undefined) return 'malformed';
+  const length = headers['content-length'];
+  if (length === undefined || headers['transfer-encoding'] !== undefined) return 'unusual';
+  if (typeof length !== 'string' || !LENGTH.test(length)) return 'malformed';
   return { status, headers, length: Number(length), keepAliveMs: keepAliveMs(headers), headBytes: end + 4 };
 }
 
-/** So that garbage, or a server that speaks first in another protocol, is not waited for. */
+/** Garbage is not waited for. */
 function mayBecomeHead(bytes: Buffer): boolean {
   return 'HTTP/1.1 '.startsWith(bytes.toString('latin1', 0, 9));
 }

@@ -50,9 +50,9 @@ export class SocketReader implements ByteReader {
 
   attach(socket: Socket): void {
     this.#socket = socket;
-    socket.on('error', (error) => this.fail(error));
+    socket.on('error', (error) => this.#end({ error }));
     socket.on('end', () => this.#end('ended'));
-    socket.on('close', () => this.fail(new errors.SocketError('other side closed')));
+    socket.on('close', () => this.#end({ error: new errors.SocketError('other side closed') }));
   }
 
   /** No failure, no end, and no bytes that were not read. */
@@ -102,8 +102,9 @@ export class SocketReader implements ByteReader {
     this.fail(new Error('the connection has been closed'));
   }
 
-  /** Closes the socket. A pending read gets the bytes that it has, and the next one rejects. */
+  /** Closes the socket. A pending read gets the bytes that it has; later ones reject. */
   fail(error: Error): void {
+    this.#held = [];
     this.#end({ error });
   }
 
