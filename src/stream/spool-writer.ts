@@ -16,7 +16,7 @@ export interface SpoolWriterOptions {
   readonly onFailed: () => void;
 }
 
-/** Appends to a file what is received into its memory. What arrives during one write goes to disk in the next one. */
+/** Appends bytes to a file that are received into its memory. Those that arrive during one write go to disk in the next one. */
 export class SpoolWriter {
   readonly #options: SpoolWriterOptions;
   readonly #window: SpoolWindow;
@@ -25,7 +25,7 @@ export class SpoolWriter {
   #written: number;
   /** Resolves when everything received is written. Never rejects. */
   #writing: Promise<void> | undefined;
-  #error: unknown;
+  #error: Error | undefined;
 
   constructor(options: SpoolWriterOptions) {
     this.#options = options;
@@ -74,7 +74,7 @@ export class SpoolWriter {
       }
     } catch (err) {
       await this.#options.file.truncate(this.#written).catch(() => {}); // the fill that resumes the file verifies it
-      this.#error = err;
+      this.#error = err as Error;
       this.#options.onFailed();
     }
     this.#writing = undefined;

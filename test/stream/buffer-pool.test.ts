@@ -36,6 +36,27 @@ describe('a buffer pool', () => {
     expect(pool.stats).toEqual({ readers: 0, used: 0, bytes: 4 * MIB });
   });
 
+  it('gives a reader that uses many buffers a larger share', () => {
+    const pool = new BufferPool({ budgetBytes: 16 * MIB });
+    const large = pool.lease(32);
+    expect(pool.chunkBytes).toBe(512 * KIB);
+    pool.lease();
+    expect(pool.chunkBytes).toBe(256 * KIB);
+    large.end();
+    expect(pool.chunkBytes).toBe(2 * MIB);
+  });
+
+  it('exceeds its budget for a buffer that a reader requires', () => {
+    const pool = new BufferPool({ budgetBytes: 2 * MIB });
+    const lease = pool.lease();
+    while (lease.take(MIB));
+    expect(lease.require(MIB).length).toBe(MIB);
+    expect(pool.stats.bytes).toBe(4 * MIB);
+    lease.end();
+    expect(() => lease.require(1)).toThrow(/ended/);
+    expect(pool.stats).toMatchObject({ readers: 0, used: 0 });
+  });
+
   it('joins small buffers to large ones again', () => {
     const pool = new BufferPool({ budgetBytes: 8 * MIB });
     const many = Array.from({ length: 200 }, () => pool.lease());
