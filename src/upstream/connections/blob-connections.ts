@@ -71,7 +71,7 @@ export class BlobConnections {
 
   #session(origin: string) {
     const session = this.#sessions.get(origin);
-    return { session, onSession: (latest: Buffer) => void this.#sessions.set(origin, latest) };
+    return { session, onSession: (latest: Buffer) => this.#sessions.set(origin, latest) };
   }
 }
 

@@ -75,7 +75,7 @@ export class ReceivedBody implements ExchangeBody {
 
   #watch(): void {
     const { reader, idleMs } = this.#options;
-    this.#idle = setTimeout(() => reader.fail(new errors.BodyTimeoutError()), idleMs).unref();
+    this.#idle = setTimeout(() => reader.expire(new errors.BodyTimeoutError()), idleMs).unref();
   }
 
   #end(isComplete: boolean): void {

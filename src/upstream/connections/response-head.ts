@@ -25,7 +25,7 @@ const FOLDED = /^[\t ]/;
 const LENGTH = /^\d{1,15}$/;
 
 /**
- * Parses only what is exactly as RFC 9112 has it, with one `Content-Length` and no `Transfer-Encoding`.
+ * Parses only heads that are exactly as RFC 9112 has them, with one `Content-Length` and no `Transfer-Encoding`.
  *
  * @param bytes from the first byte of the response
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-4

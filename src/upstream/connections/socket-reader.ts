@@ -19,7 +19,7 @@ interface PendingRead {
 /**
  * The bytes of a socket, most of them received directly into the memory of the reader. The socket is paused while no read waits.
  *
- * Node.js asks for memory before it waits for bytes, and does not give it back before some have come. A read that is served could not keep
+ * Node.js requests memory before it waits for bytes, and does not give it back before some have come. A read that is served could not keep
  * its memory from being written then. So bytes are received into a small spare memory first; when they fill it, there are more, which are
  * received directly. In TLS, Node.js copies each record itself, and all of them go through the spare memory.
  */
@@ -64,7 +64,7 @@ export class SocketReader implements ByteReader {
    * Resolves with 0 when the other side ends.
    *
    * @param due number of bytes that must still come, so that a part of them may wait for more
-   * @throws the error given to {@link fail}, or that of the socket
+   * @throws the error given to {@link fail} or {@link expire}, or that of the socket
    */
   read(into: Uint8Array, due = 0): Promise<number> {
     if (this.#held.length > 0) return Promise.resolve(this.#takeHeld(into));
@@ -102,9 +102,17 @@ export class SocketReader implements ByteReader {
     this.fail(new Error('the connection has been closed'));
   }
 
-  /** Closes the socket. A pending read gets the bytes that it has; later ones reject. */
+  /** Closes the socket. All reads reject, a pending one included. */
   fail(error: Error): void {
     this.#held = [];
+    const pending = this.#pending;
+    if (pending) this.#withdraw(pending);
+    this.#end({ error });
+    pending?.reject(error);
+  }
+
+  /** Closes the socket. A pending read gets the bytes that have come; later ones reject. */
+  expire(error: Error): void {
     this.#end({ error });
   }
 
@@ -118,7 +126,7 @@ export class SocketReader implements ByteReader {
     this.#onActivity?.();
   }
 
-  /** @returns whether the socket goes on reading */
+  /** @returns whether the socket continues to read */
   #received(length: number, memory: Uint8Array): boolean {
     const pending = this.#pending;
     const isSpare = !this.#isDirect;

@@ -189,10 +189,10 @@ describe('connections', () => {
     const connections = new BlobConnections(OPTIONS);
     const url = new URL(`${registry.url}/blob`);
     const request = () => connections.request({ ...REQUEST, url, signal: new AbortController().signal });
-    const once = async () => bytesOf((await request()).body).catch(() => undefined);
-    await Promise.allSettled(Array.from({ length: 40 }, once));
+    const pullOnce = async () => bytesOf((await request()).body).catch(() => undefined);
+    await Promise.allSettled(Array.from({ length: 40 }, pullOnce));
     isWell = true;
-    const bodies = await Promise.all(Array.from({ length: 10 }, once));
+    const bodies = await Promise.all(Array.from({ length: 10 }, pullOnce));
     expect(bodies.every((body) => body?.equals(blob))).toBe(true);
     connections.close();
     await expect.poll(() => registry.sockets.size).toBe(0);

@@ -14,7 +14,7 @@ interface Behaviour {
   readonly bytes: Buffer;
   /** Positions at which the bytes are cut into separate writes. */
   readonly cuts: readonly number[];
-  readonly then: 'keep' | 'end' | 'reset';
+  readonly ending: 'keep' | 'end' | 'reset';
 }
 
 const CONTENT = Buffer.from(Array.from({ length: 100_000 }, (_, i) => (i * 7 + (i >> 8)) & 0xff));
@@ -26,15 +26,15 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-async function behave(socket: Socket, { bytes, cuts, then }: Behaviour): Promise<void> {
+async function behave(socket: Socket, { bytes, cuts, ending }: Behaviour): Promise<void> {
   let from = 0;
   for (const to of [...cuts.map((cut) => cut % (bytes.length + 1)).toSorted((a, b) => a - b), bytes.length]) {
     socket.write(bytes.subarray(from, to));
     from = to;
     await new Promise(setImmediate);
   }
-  if (then === 'end') socket.end();
-  else if (then === 'reset') socket.resetAndDestroy();
+  if (ending === 'end') socket.end();
+  else if (ending === 'reset') socket.resetAndDestroy();
 }
 
 const arbitraryLine = fc.oneof(
@@ -74,9 +74,12 @@ const arbitraryBytes = fc
     return Buffer.concat([Buffer.from(heads, 'latin1'), CONTENT.subarray(0, length)]);
   });
 const arbitraryBehaviour = fc.record<Behaviour>({
-  bytes: fc.oneof({ weight: 6, arbitrary: arbitraryBytes }, fc.uint8Array({ maxLength: 300 }).map(Buffer.from)),
+  bytes: fc.oneof(
+    { weight: 6, arbitrary: arbitraryBytes },
+    fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+  ),
   cuts: fc.array(fc.nat(), { maxLength: 6 }),
-  then: fc.constantFrom('keep', 'end', 'reset'),
+  ending: fc.constantFrom('keep', 'end', 'reset'),
 });
 
 it('a hostile upstream gives right bytes or an UpstreamError, and keeps no connection', {
@@ -127,7 +130,7 @@ it('a well-behaved response is received whatever its cuts and the memory of the 
   await fc.assert(
     fc.asyncProperty(arbitrary, async ({ length, cuts, sizes, pauses }) => {
       const head = Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n`);
-      next = { bytes: Buffer.concat([head, CONTENT.subarray(0, length)]), cuts, then: 'keep' };
+      next = { bytes: Buffer.concat([head, CONTENT.subarray(0, length)]), cuts, ending: 'keep' };
       const { signal } = new AbortController();
       const url = new URL(server.url);
       const { body } = await connections.request({ url, headers: {}, headersMs: 5_000, idleMs: 5_000, signal });
