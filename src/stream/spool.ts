@@ -4,7 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { BufferPool } from './buffer-pool.ts';
 import type { ByteRange, ReadOptions } from './byte-source.ts';
 import { Progress } from './progress.ts';
-import type { BytesView } from './spool-window.ts';
+import { readExactly, SharedReads } from './shared-reads.ts';
 import { SpoolWriter } from './spool-writer.ts';
 
 /** The spool gets no more bytes, but the bytes that it has are valid: readers continue from another source. */
@@ -24,6 +24,7 @@ export class Spool {
   readonly path: string;
   readonly #file: FileHandle;
   readonly #buffers: BufferPool;
+  readonly #reads: SharedReads;
   readonly #progress = new Progress();
   #written: number;
   #size: number | undefined;
@@ -40,6 +41,7 @@ export class Spool {
     this.#file = file;
     this.#written = written;
     this.#buffers = buffers;
+    this.#reads = new SharedReads(file, buffers);
   }
 
   /** Creates the file, or opens one that an earlier fill left. The caller is its first holder. */
@@ -104,7 +106,7 @@ export class Spool {
     try {
       const buffer = lease.take(end) as Buffer;
       for (let position = 0; position < end; ) {
-        const chunk = await this.#readInto(buffer, position, Math.min(end - position, buffer.length));
+        const chunk = await readExactly(this.#file, buffer.subarray(0, end - position), position);
         hash.update(chunk);
         position += chunk.length;
       }
@@ -149,7 +151,7 @@ export class Spool {
         continue;
       }
       signal?.throwIfAborted();
-      const view = this.#writer?.view(position, available) ?? (await this.#readFile(position, available));
+      const view = this.#writer?.view(position, available) ?? (await this.#reads.view(position, available));
       try {
         position += view.bytes.length;
         yield view.bytes;
@@ -189,24 +191,6 @@ export class Spool {
     if (this.#writer) this.#writerEnded = this.#writer.end();
     this.#writer = undefined;
     return this.#writerEnded;
-  }
-
-  async #readFile(start: number, end: number): Promise<BytesView> {
-    const lease = this.#buffers.lease();
-    try {
-      const buffer = lease.take(end - start) as Buffer;
-      const bytes = await this.#readInto(buffer, start, Math.min(end - start, buffer.length));
-      return { bytes, release: () => lease.end() };
-    } catch (err) {
-      lease.end();
-      throw err;
-    }
-  }
-
-  async #readInto(buffer: Buffer, position: number, length: number): Promise<Uint8Array> {
-    const { bytesRead } = await this.#file.read(buffer, 0, length, position);
-    if (bytesRead === 0) throw new Error(`the spool ends at ${position} of ${this.#written} bytes`);
-    return buffer.subarray(0, bytesRead);
   }
 
   /** Number of bytes that readers may get. */
