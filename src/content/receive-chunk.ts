@@ -10,6 +10,8 @@ const MAX_BUFFERS = 512;
 /** The part of a blob that one request sends. */
 export interface UploadChunk {
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** Whether the pieces of `bytes` stay valid when the next one is requested. @default false */
+  readonly isStable?: boolean;
   /** Position of the first byte in the blob. Absent when the client does not send it. */
   readonly offset: number | undefined;
   /** Number of bytes. Absent when the client does not send it. */
@@ -48,7 +50,7 @@ export async function receiveChunk(
       received += next.length;
       if (chunk.length !== undefined && received > chunk.length) throw wrongLength(chunk.length);
       hash.update(next);
-      await writer.add(next);
+      await writer.add(chunk.isStable ? next : Buffer.from(next));
     }
     if (chunk.length !== undefined && received < chunk.length) throw wrongLength(chunk.length);
     return undefined;

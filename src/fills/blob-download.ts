@@ -62,6 +62,9 @@ export async function* downloadBlob(blob: BlobLocation, options: DownloadOptions
 export class BlobDownload implements ByteReader {
   readonly #blob: BlobLocation;
   readonly #options: DownloadOptions;
+  readonly #closed = new AbortController();
+  /** Ends requests and waits. */
+  readonly #signal: AbortSignal;
   /** The response that is being read. */
   #part: UpstreamBlob | undefined;
   /** Bytes at the front of the part that were received before, from an upstream that does not support ranges. */
@@ -77,21 +80,24 @@ export class BlobDownload implements ByteReader {
     this.#options = options;
     this.#position = options.start;
     this.#size = options.size;
+    const { signal: closed } = this.#closed;
+    this.#signal = options.signal ? AbortSignal.any([options.signal, closed]) : closed;
   }
 
   /** @throws {UpstreamError} before the first byte immediately; later, when the retries have failed; or the reason of the signal */
   async read(into: Uint8Array): Promise<number> {
-    const { signal, clock = SYSTEM_CLOCK } = this.#options;
+    const { clock = SYSTEM_CLOCK } = this.#options;
     while (!this.#ended) {
+      this.#signal.throwIfAborted();
       try {
         const length = await this.#receive(into);
         if (length > 0) return length;
         this.#finish();
       } catch (err) {
         this.#closePart();
-        const delayMs = this.#ended ? undefined : this.#delayMs(err);
+        const delayMs = this.#signal.aborted ? undefined : this.#delayMs(err);
         if (delayMs === undefined) throw err;
-        await clock.sleep(delayMs, { signal });
+        await clock.sleep(delayMs, { signal: this.#signal });
         this.#breaks++;
       }
     }
@@ -99,7 +105,7 @@ export class BlobDownload implements ByteReader {
   }
 
   close(): void {
-    this.#ended = true;
+    this.#closed.abort(new Error('the download has been closed'));
     this.#closePart();
   }
 
@@ -124,12 +130,13 @@ export class BlobDownload implements ByteReader {
   }
 
   async #open(): Promise<UpstreamBlob> {
-    const { end, signal, onOpened } = this.#options;
+    const { end, onOpened } = this.#options;
     const { upstream, repository, digest } = this.#blob;
     const start = this.#position;
     const range = { start, ...(end !== undefined && { end }) };
-    const part = await upstream.openBlob(repository, digest, { ...range, ...(signal && { signal }) });
+    const part = await upstream.openBlob(repository, digest, { ...range, signal: this.#signal });
     this.#part = part;
+    this.#signal.throwIfAborted(); // the caller's memory must not be written any more
     this.#size = agreedSize(this.#blob, this.#size, part);
     this.#toSkip = start - part.start;
     if (!this.#opened) onOpened?.(this.#size);

@@ -139,9 +139,10 @@ export class HostedUploads implements UploadWriter {
 }
 
 /** The position of a chunk without `Content-Range` is that of the URL. An empty one needs none. */
-function chunkOf({ bytes, offset, length }: UploadBody, known: KnownUpload) {
+function chunkOf({ bytes, areChunksStable = false, offset, length }: UploadBody, known: KnownUpload) {
   return {
     bytes,
+    isStable: areChunksStable,
     length,
     offset: offset ?? (length === 0 ? undefined : known.offset),
     isOneOfMany: offset !== undefined,

@@ -195,7 +195,10 @@ export interface UploadSession {
 }
 
 export interface UploadBody {
+  /** Each chunk is valid only until the next one is requested, as those of a {@link ByteSource}. */
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** Chunks stay valid, as those of an HTTP request: they can be kept without a copy. @default false */
+  readonly areChunksStable?: boolean;
   /** Position of the first byte in the blob, from `Content-Range`; absent when the client did not send one. */
   readonly offset: number | undefined;
   /** Bytes, from `Content-Length`; absent when the client did not send one. */

@@ -20,14 +20,15 @@ export async function requestBody(req: IncomingMessage, findSize: () => Promise<
   const range = parseContentRange(req.headers['content-range']);
   // The request stays open when reading stops early, so that the client can read the response.
   const bytes = { [Symbol.asyncIterator]: () => req.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array> };
-  if (!range) return { bytes, offset: undefined, length: length ?? (hasBody(req) ? undefined : 0) };
+  const body = { bytes, areChunksStable: true };
+  if (!range) return { ...body, offset: undefined, length: length ?? (hasBody(req) ? undefined : 0) };
   const ranged = range.end - range.start;
   if (length !== undefined && length !== ranged) {
     const size = await findSize();
     if (range.start !== size) throw outOfOrder(range.start, size);
     throw new RegistryError('SIZE_INVALID', `Content-Range has ${ranged} bytes, Content-Length is ${length}`);
   }
-  return { bytes, offset: range.start, length: ranged };
+  return { ...body, offset: range.start, length: ranged };
 }
 
 function outOfOrder(offset: number, size: number): RegistryError {

@@ -110,6 +110,8 @@ export class ConnectionPool {
   }
 
   async #open(signal: AbortSignal): Promise<Connection> {
+    signal.throwIfAborted();
+    if (this.#closedBy) throw this.#closedBy;
     // With the kept ones, there would be more than may be.
     const [oldest] = this.#kept.keys();
     if (oldest && this.#taken + this.#kept.size > this.#options.maxConnections) this.#drop(oldest);

@@ -49,6 +49,7 @@ export class Exchange {
     request.signal.addEventListener('abort', this.#abort, { once: true });
     const deadline = performance.now() + request.headersMs;
     try {
+      request.signal.throwIfAborted();
       connection.send(head);
       const response = await this.#readHead();
       if (response) return this.#plain(response);

@@ -15,6 +15,7 @@ type Connected = Parameters<buildConnector.connector>[1];
 class AnsweredConnection extends Duplex {
   readonly #reader: SocketReader;
   readonly #onEnd: () => void;
+  readonly #memory = Buffer.allocUnsafe(CHUNK_BYTES);
   #isRequested = false;
   #isWanted = false;
 
@@ -38,9 +39,9 @@ class AnsweredConnection extends Duplex {
   #receive(): void {
     if (!this.#isRequested || !this.#isWanted) return;
     this.#isWanted = false;
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    this.#reader.read(chunk).then(
-      (length) => this.push(length === 0 ? null : chunk.subarray(0, length)),
+    // A copy: a part of larger memory would keep all of it for as long as the part is kept.
+    this.#reader.read(this.#memory).then(
+      (length) => this.push(length === 0 ? null : Buffer.from(this.#memory.subarray(0, length))),
       (err: Error) => this.destroy(err),
     );
   }

@@ -35,7 +35,8 @@ export class ReceivedBody implements ExchangeBody {
     const { reader } = this.#options;
     this.#watch();
     try {
-      const length = await reader.read(into.subarray(0, this.#left), this.#left);
+      const onPart = () => this.#idle?.refresh();
+      const length = await reader.read(into.subarray(0, this.#left), { due: this.#left, onPart });
       if (length === 0) throw new errors.SocketError('other side closed');
       this.#left -= length;
       if (this.#left === 0) this.#end(true);

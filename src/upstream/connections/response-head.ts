@@ -20,7 +20,9 @@ export interface ResponseHead {
 export type ParsedHead = ResponseHead | 'incomplete' | 'malformed' | 'unusual';
 
 const STATUS_LINE = /^HTTP\/1\.1 ([2-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const FIELD_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t ]*([\t\x20-\x7e\x80-\xff]*)$/;
+const FIELD_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t\x20-\x7e\x80-\xff]*)$/;
+/** A parser may take it for the end of a line: RFC 9112 section 2.2. */
+const BARE_LF = /(?:^|[^\r])\n/;
 const FOLDED = /^[\t ]/;
 const LENGTH = /^\d{1,15}$/;
 
@@ -47,7 +49,8 @@ export function parseHead(bytes: Buffer): ParsedHead {
 
 /** Garbage is not waited for. */
 function mayBecomeHead(bytes: Buffer): boolean {
-  return 'HTTP/1.1 '.startsWith(bytes.toString('latin1', 0, 9));
+  const text = bytes.toString('latin1');
+  return 'HTTP/1.1 '.startsWith(text.slice(0, 9)) && !BARE_LF.test(text);
 }
 
 function parseFields(lines: readonly string[]): ResponseHeaders | undefined {
@@ -55,9 +58,21 @@ function parseFields(lines: readonly string[]): ResponseHeaders | undefined {
   for (const line of lines) {
     const [, name, value] = FIELD_LINE.exec(line) ?? [];
     if (name === undefined || value === undefined) return undefined;
-    addField(headers, name.toLowerCase(), value.replace(/[\t ]+$/, ''));
+    addField(headers, name.toLowerCase(), withoutSpace(value));
   }
   return headers;
+}
+
+/** An expression would take quadratic time, and `trim` also removes other characters. */
+function withoutSpace(value: string): string {
+  let [start, end] = [0, value.length];
+  while (start < end && isSpace(value[start])) start++;
+  while (start < end && isSpace(value[end - 1])) end--;
+  return value.slice(start, end);
+}
+
+function isSpace(character: string | undefined): boolean {
+  return character === ' ' || character === '\t';
 }
 
 function addField(headers: Record<string, string | string[]>, name: string, value: string): void {

@@ -8,9 +8,15 @@ const SPARE_BYTES = 16 * 1024;
 /** A shorter rest of it is not worth a system call. */
 const MIN_SPARE_BYTES = 2 * 1024;
 
+interface ReadPartOptions {
+  readonly due?: number;
+  readonly onPart?: () => void;
+}
+
 interface PendingRead {
   readonly into: Uint8Array;
   readonly due: number;
+  readonly onPart: (() => void) | undefined;
   filled: number;
   readonly resolve: (length: number) => void;
   readonly reject: (error: Error) => void;
@@ -63,15 +69,16 @@ export class SocketReader implements ByteReader {
   /**
    * Resolves with 0 when the other side ends.
    *
-   * @param due number of bytes that must still come, so that a part of them may wait for more
+   * @param options.due number of bytes that must still come, so that a part of them may wait for more
+   * @param options.onPart called when a part has come that waits for more
    * @throws the error given to {@link fail} or {@link expire}, or that of the socket
    */
-  read(into: Uint8Array, due = 0): Promise<number> {
+  read(into: Uint8Array, { due = 0, onPart }: ReadPartOptions = {}): Promise<number> {
     if (this.#held.length > 0) return Promise.resolve(this.#takeHeld(into));
     if (this.#state === 'ended') return Promise.resolve(0);
     if (this.#state !== 'open') return Promise.reject(this.#state.error);
     return new Promise((resolve, reject) => {
-      this.#pending = { into, due, filled: 0, resolve, reject };
+      this.#pending = { into, due, onPart, filled: 0, resolve, reject };
       this.#socket?.resume();
     });
   }
@@ -137,6 +144,7 @@ export class SocketReader implements ByteReader {
     if (this.#pending && isSpare && length === memory.length && this.#canReceiveInto(this.#pending)) {
       this.#isDirect = true;
       this.#memory = this.#pending.into.subarray(this.#pending.filled);
+      this.#pending.onPart?.();
       return true;
     }
     this.#memory = this.#freeSpare(isSpare ? memory.subarray(length) : this.#spare);

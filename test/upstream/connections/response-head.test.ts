@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
+import { cpuTimeOf } from '../../support/cpu-time.ts';
 import { parseHead } from '../../../src/upstream/connections/response-head.ts';
 
 const parsed = (text: string) => parseHead(Buffer.from(text, 'latin1'));
@@ -65,6 +66,13 @@ describe('a head is left to a complete parser', () => {
     expect(parsed(`${line}\r\ncontent-length: 1\r\n\r\n`)).toBe('unusual');
   });
 
+  it.each(['HTTP/1.1 200 OK\n', 'HTTP/1.1 200 OK\ncontent-length: 0\n\n', 'HTTP/1.1 200 OK\r\nx: a\n\n'])(
+    'with a bare LF, before it ends: %j',
+    (bytes) => {
+      expect(parsed(bytes)).toBe('unusual');
+    },
+  );
+
   it.each(['SSH-2.0-OpenSSH', '\x16\x03\x01', 'HTTP/2', ' HTTP/1.1 200 OK'])(
     'that begins with %j, before it ends',
     (bytes) => {
@@ -89,6 +97,17 @@ it.each([
   ['a bare LF', ['content-length: 1', 'x: a\ncontent-length: 2']],
 ])('a head with %s is malformed', (_, lines) => {
   expect(withFields(...lines)).toBe('malformed');
+});
+
+it.each([
+  ['between characters', `x: a${' '.repeat(16_000)}b`],
+  ['before a character that is not allowed', `x:${' '.repeat(16_000)}\x01`],
+  ['alone', `x:${'\t '.repeat(8_000)}`],
+])('a head with many spaces %s is parsed in linear time', async (_, line) => {
+  const parsing = () => {
+    for (let i = 0; i < 20; i++) withFields('content-length: 1', line);
+  };
+  expect(await cpuTimeOf(parsing)).toBeLessThan(500);
 });
 
 it('a plain head is incomplete before its last byte', () => {
