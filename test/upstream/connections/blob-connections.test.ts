@@ -3,13 +3,11 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import type { LookupFunction, Socket } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { generate } from 'selfsigned';
 import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../../src/oci/digest.ts';
-import { ConnectionPool } from '../../../src/upstream/connections/connection-pool.ts';
 import { BlobConnections } from '../../../src/upstream/connections/blob-connections.ts';
 import { bytesOf, readAll } from '../../support/read-body.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
@@ -237,24 +235,6 @@ describe('a host name', () => {
     expect(registry.requests[0]).toContain(`host: cdn.example:${registry.port}`);
   });
 
-  it('is not opened for a request that was aborted before', async () => {
-    let lookups = 0;
-    const pool = new ConnectionPool({
-      open: () => {
-        lookups++;
-        return Promise.reject(new Error('not reached'));
-      },
-      maxConnections: 1,
-      keepAliveMs: 1_000,
-      onEmpty: () => {},
-    });
-    const aborted = new AbortController();
-    const acquiring = pool.acquire({ signal: aborted.signal, isNew: false });
-    aborted.abort(new Error('no longer wanted'));
-    await expect(acquiring).rejects.toThrow('no longer wanted');
-    expect(lookups).toBe(0);
-  });
-
   it('of several addresses is reached at the one that accepts connections', async () => {
     await using registry = await startWire((socket) => void socket.write(plain(blob, 'Connection: close\r\n')));
     for (const addresses of [
@@ -384,21 +364,6 @@ describe('a blob by TLS', () => {
     const error = await failureOf(up.upstream.openBlob('a', digest));
     expect([error.kind, error.message]).toEqual(['network', expect.stringContaining('self-signed certificate')]);
     expect(registry.requests).toEqual([]);
-  });
-
-  it('is not idle while a part of it waits for more', async () => {
-    const parts = Array.from({ length: 4 }, (_, i) => Buffer.alloc(16 * 1024, String(i)));
-    const all = Buffer.concat(parts);
-    await using registry = await startWire(async (socket) => {
-      socket.write(plain(all).subarray(0, -all.length));
-      for (const part of parts) {
-        await delay(300);
-        socket.write(part);
-      }
-    });
-    await using up = connect(registry.url, { timeouts: { idleMs: 2_000 } });
-    const { body } = await up.upstream.openBlob('a', digestOf(all));
-    expect((await bytesOf(body)).equals(all)).toBe(true);
   });
 
   it('keeps its connection, and a slow reader gets the right bytes', async () => {
