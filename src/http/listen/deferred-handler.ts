@@ -1,7 +1,8 @@
 import type { RequestListener } from 'node:http';
 
 /**
- * Creates a handler whose modules are loaded by its first request. When that fails, the request gets status 500 and the next one tries again.
+ * Creates a handler whose modules are loaded by its first request. When that fails, the request gets status 500 and the next one tries again;
+ * a module that Node.js could not read, as without a free file descriptor, stays unavailable until the process is started again.
  *
  * @param onError gets the reason of a failure to load
  */

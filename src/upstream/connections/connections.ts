@@ -20,7 +20,8 @@ export interface Connections {
 }
 
 /**
- * The first request loads undici: 10 MB and 50 ms, which a start and a cache without misses do without.
+ * The first request loads undici: 10 MB and 50 ms, which a start and a cache without misses do without. When it cannot be loaded, as without
+ * a free file descriptor, all requests fail until the process is started again: Node.js keeps the failure.
  *
  * @param lookup resolves the names of hosts, except behind a proxy
  * @throws when `tls.caFile` cannot be read
@@ -39,7 +40,7 @@ export function createConnections(config: UpstreamOptions, env: Environment, loo
     blobs: options.proxy ? undefined : { request: async (request) => (await open()).blobs.request(request) },
     async destroy() {
       isDestroyed = true;
-      const connections = await opened;
+      const connections = await opened?.catch(() => undefined); // there is nothing to destroy
       connections?.blobs.close();
       await connections?.dispatcher.destroy();
     },
