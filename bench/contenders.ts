@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { env } from 'node:process';
 import { stringify } from 'yaml';
 
 import { Layover, dockerHubUpstream } from '../test/support/layover.ts';
@@ -17,6 +18,10 @@ export interface Contender extends AsyncDisposable {
   readonly dataDirectory: string;
   /** Resident memory, in bytes. */
   rss(): Promise<number>;
+  /** The most resident memory that it ever had, in bytes. */
+  peakRss(): Promise<number>;
+  /** CPU time of its process so far. */
+  cpuSeconds(): Promise<number>;
 }
 
 /** Without an upstream: a registry to push to. */
@@ -34,14 +39,29 @@ export async function startLayover(hub?: { readonly url: string }): Promise<Cont
     isStatic: false,
     dataDirectory: layover.dataDirectory,
     rss: () => layover.rss(),
+    peakRss: () => layover.peakRss(),
+    cpuSeconds: () => cpuSeconds(layover.pid),
     [Symbol.asyncDispose]: () => layover[Symbol.asyncDispose](),
   };
 }
 
-/** Distribution as a pull-through cache, or without an upstream as a registry to push to; undefined where Debian's package is missing. */
+/** Debian's distribution as a pull-through cache, or without an upstream as a registry to push to; undefined where it is not installed. */
 export async function startDistribution(hub?: { readonly url: string }): Promise<Contender | undefined> {
   const program = await findProgram('docker-registry');
-  if (program === undefined) return undefined;
+  return program === undefined ? undefined : startDistributionAs('docker-registry', program, hub);
+}
+
+/** Another version of distribution: the program that the variable `OTHER_DISTRIBUTION` names. */
+export async function startOtherDistribution(hub?: { readonly url: string }): Promise<Contender | undefined> {
+  const program = env['OTHER_DISTRIBUTION'];
+  return program === undefined ? undefined : startDistributionAs('other distribution', program, hub);
+}
+
+async function startDistributionAs(
+  name: string,
+  program: string,
+  hub: { readonly url: string } | undefined,
+): Promise<Contender> {
   const directory = await temporaryDirectory();
   const [port, file] = [await freePort(), join(directory.path, 'config.yml')];
   const dataDirectory = join(directory.path, 'data');
@@ -53,7 +73,7 @@ export async function startDistribution(hub?: { readonly url: string }): Promise
     ...(hub && { proxy: { remoteurl: hub.url } }),
   };
   await writeFile(file, stringify(config));
-  return startProcess('docker-registry', [program, 'serve', file], { port, directory, dataDirectory });
+  return startProcess(name, [program, 'serve', file], { port, directory, dataDirectory });
 }
 
 /** nginx with the same content as plain files: no cache, the limit of what serving costs. Undefined where it is missing. */
@@ -100,7 +120,9 @@ async function startProcess(
     url: `http://127.0.0.1:${port}`,
     isStatic: false,
     dataDirectory,
-    rss: () => residentBytes(process.pid),
+    rss: () => memoryBytes(process.pid, 'VmRSS'),
+    peakRss: () => memoryBytes(process.pid, 'VmHWM'),
+    cpuSeconds: () => cpuSeconds(process.pid),
     async [Symbol.asyncDispose]() {
       await process.stop();
       await directory[Symbol.asyncDispose]();
@@ -108,7 +130,19 @@ async function startProcess(
   };
 }
 
-async function residentBytes(pid: number): Promise<number> {
-  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8')) ?? [];
+async function memoryBytes(pid: number, field: 'VmRSS' | 'VmHWM'): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const [, kilobytes] = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status) ?? [];
   return Number(kilobytes) * 1024;
+}
+
+/** Clock ticks of Linux in a second, in /proc. */
+const TICKS_PER_SECOND = 100;
+
+/** @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html fields 14 and 15 */
+async function cpuSeconds(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // The name of the program, in parentheses, may have spaces.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

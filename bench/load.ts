@@ -2,6 +2,9 @@ import { findProgram } from '../test/support/programs.ts';
 import { runProgram } from '../test/support/processes.ts';
 
 export interface Load {
+  readonly requests: number;
+  /** As measured. */
+  readonly seconds: number;
   readonly requestsPerSecond: number;
   readonly bytesPerSecond: number;
   /** 99th percentile. Milliseconds. */
@@ -34,6 +37,8 @@ export async function load(url: string, { connections, seconds }: LoadOptions): 
   ];
   const { stdout } = await runProgram(wrk, args);
   return {
+    requests: number(/(\d+) requests in /, stdout),
+    seconds: scaled(/ requests in ([\d.]+)(\w+)/, stdout, { ms: 0.001, s: 1, m: 60 }),
     requestsPerSecond: number(/Requests\/sec:\s+([\d.]+)/, stdout),
     bytesPerSecond: scaled(/Transfer\/sec:\s+([\d.]+)(\w+)/, stdout, { B: 1, KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30 }),
     p99Ms: scaled(/99%\s+([\d.]+)(\w+)/, stdout, { us: 0.001, ms: 1, s: 1000, m: 60_000 }),

@@ -9,6 +9,7 @@ import { Images } from '../test/support/images.ts';
 import { type Contender, startDistribution, startLayover, startNginx } from './contenders.ts';
 import { missingPrograms } from '../test/support/programs.ts';
 import { pull } from './pull.ts';
+import { FULL_COLD, measureCold, QUICK_COLD } from './cold.ts';
 import { FULL_PUSHES, measurePushes, QUICK_PUSHES } from './pushes.ts';
 import { measureShared, renderFigures } from './shared.ts';
 import { type Cell, type Row, renderTable } from './table.ts';
@@ -108,10 +109,14 @@ async function measurePulls(scale: Scale): Promise<string> {
 
 async function main(): Promise<void> {
   const isQuick = argv.includes('--quick');
-  const pulls = argv.includes('--push') ? [] : [await measurePulls(isQuick ? QUICK : FULL)];
-  const pushes = await measurePushes(isQuick ? QUICK_PUSHES : FULL_PUSHES);
+  const only = ['--pull', '--cold', '--push'].find((option) => argv.includes(option));
+  const isWanted = (option: string) => only === undefined || only === option;
+  const parts: string[] = [];
+  if (isWanted('--pull')) parts.push(await measurePulls(isQuick ? QUICK : FULL));
+  if (isWanted('--cold')) parts.push(await measureCold(isQuick ? QUICK_COLD : FULL_COLD));
+  if (isWanted('--push')) parts.push(await measurePushes(isQuick ? QUICK_PUSHES : FULL_PUSHES));
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}; load generator on the same machine.`;
-  const text = `${[...pulls, pushes, machine].join('\n\n')}\n`;
+  const text = `${[...parts, machine].join('\n\n')}\n`;
   stdout.write(`\n${text}`);
   const directory = join(import.meta.dirname, 'results');
   await mkdir(directory, { recursive: true });

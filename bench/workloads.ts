@@ -72,11 +72,13 @@ function rate(work: string, goal: string, path: (subjects: Subjects) => string):
     goal,
     isServing: true,
     run: async (contender, bench) => {
-      const loads = await loadsOf(urlOf(contender, bench, path(bench.subjects)), 32, bench.scale);
+      const loads = await loadsOf(contender, bench, { path: path(bench.subjects), connections: 32 });
       if (!loads) return MISSING;
       const perSecond = median(loads.map((it) => it.requestsPerSecond));
       const errors = loads.reduce((sum, it) => sum + it.errors, 0);
-      const text = `${(perSecond / 1000).toFixed(2)} k/s, p99 ${median(loads.map((it) => it.p99Ms)).toFixed(1)} ms`;
+      const p99 = median(loads.map((it) => it.p99Ms)).toFixed(1);
+      const cpuUs = median(loads.map((it) => (it.cpuSeconds / it.requests) * 1e6)).toFixed(0);
+      const text = `${(perSecond / 1000).toFixed(2)} k/s, p99 ${p99} ms, ${cpuUs} µs CPU`;
       return { text: errors > 0 ? `${text}, ${errors} errors` : text, score: perSecond };
     },
   };
@@ -88,25 +90,34 @@ function throughput(work: string, goal: string, connections: number): Workload {
     goal,
     isServing: true,
     run: async (contender, bench) => {
-      const loads = await loadsOf(
-        urlOf(contender, bench, `blobs/${bench.subjects.largeBlob}`),
-        connections,
-        bench.scale,
-      );
+      const loads = await loadsOf(contender, bench, { path: `blobs/${bench.subjects.largeBlob}`, connections });
       if (!loads) return MISSING;
       const perSecond = median(loads.map((it) => it.bytesPerSecond));
-      return { text: `${(perSecond / 1e9).toFixed(2)} GB/s`, score: perSecond };
+      const cpuMs = median(loads.map((it) => (it.cpuSeconds / (it.bytesPerSecond * it.seconds)) * 2 ** 30 * 1000));
+      return { text: `${(perSecond / 1e9).toFixed(2)} GB/s, ${cpuMs.toFixed(0)} ms CPU per GiB`, score: perSecond };
     },
   };
 }
 
-async function loadsOf(url: string, connections: number, { seconds, runs }: Scale): Promise<Load[] | undefined> {
-  const loads: Load[] = [];
+interface MeasuredLoad extends Load {
+  /** Of the server. */
+  readonly cpuSeconds: number;
+}
+
+async function loadsOf(
+  contender: Contender,
+  bench: Bench,
+  { path, connections }: { readonly path: string; readonly connections: number },
+): Promise<MeasuredLoad[] | undefined> {
+  const { seconds, runs } = bench.scale;
+  const url = urlOf(contender, bench, path);
+  const loads: MeasuredLoad[] = [];
   await load(url, { connections, seconds: 1 }); // warms code and page cache
   for (let run = 0; run < runs; run++) {
+    const before = await contender.cpuSeconds();
     const measured = await load(url, { connections, seconds });
     if (!measured) return undefined;
-    loads.push(measured);
+    loads.push({ ...measured, cpuSeconds: (await contender.cpuSeconds()) - before });
   }
   return loads;
 }

@@ -29,7 +29,7 @@ const NEEDED = {
     buildah: 'buildah',
     skopeo: 'skopeo',
   },
-  bench: { 'docker-registry': 'docker-registry', nginx: 'nginx-light', wrk: 'wrk' },
+  bench: { 'docker-registry': 'docker-registry', curl: 'curl', nginx: 'nginx-light', wrk: 'wrk' },
 };
 
 const WITHOUT = {
