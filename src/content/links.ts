@@ -1,5 +1,6 @@
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { FileTooLargeError, PathNotFoundError, type StorageDriver } from '../storage/driver.ts';
+import type { ContentWriter } from './content-writer.ts';
 import type { DamageListener } from './damage.ts';
 
 /** A link to a sha512 digest has 135. Bytes. */
@@ -37,12 +38,13 @@ export class LinkStore {
     }
   }
 
-  async put(path: string, digest: Digest): Promise<void> {
-    await this.#options.driver.writeSmall(path, Buffer.from(digest));
+  async put(path: string, digest: Digest, writer: ContentWriter): Promise<void> {
+    await writer.writeSmall(path, Buffer.from(digest));
   }
 
-  async putIfChanged(path: string, digest: Digest): Promise<void> {
-    if ((await this.find(path)) !== digest) await this.put(path, digest);
+  async putIfChanged(path: string, digest: Digest, writer: ContentWriter): Promise<void> {
+    if ((await this.find(path)) !== digest) await this.put(path, digest, writer);
+    else writer.relyOn(path);
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
-import type { Adoption, StorageDriver } from '../storage/driver.ts';
+import type { Adoption, StorageDriver, WriteBatch } from '../storage/driver.ts';
 import type { StagedFile } from '../storage/staging.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import type { DamageListener } from './damage.ts';
@@ -62,20 +62,25 @@ export class StoredBytes {
   }
 
   /**
-   * Takes over a local file whose bytes the caller has verified. Replaces bytes that were stored before.
+   * Takes over a local file with content of an upstream, whose bytes the caller has verified. Replaces bytes that were stored before.
    *
    * @param started the result of {@link startCommit}
    * @throws {StorageFullError} and then the local file is still there
    */
   async adopt(digest: Digest, localFile: string, started?: Adoption): Promise<void> {
-    const adopt = () => this.#options.driver.adopt(localFile, blobDataPath(digest));
+    const adopt = () => this.#options.driver.adopt(localFile, blobDataPath(digest), { replaceable: true });
     if (started) await started.finish().catch(adopt);
     else await adopt();
   }
 
   /** Takes over a staged file whose bytes the caller has verified. Replaces bytes that were stored before. */
-  async publish(digest: Digest, staged: StagedFile): Promise<void> {
-    await staged.publish(blobDataPath(digest));
+  async publish(digest: Digest, staged: StagedFile, batch: WriteBatch): Promise<void> {
+    await batch.publish(staged, blobDataPath(digest));
+  }
+
+  /** Stored bytes, which may be those of an upstream, become durable with the batch. */
+  relyOn(digest: Digest, batch: WriteBatch): void {
+    batch.relyOn(blobDataPath(digest));
   }
 
   /** Call under {@link locked}, when no repository links the digest. */

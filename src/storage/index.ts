@@ -1,6 +1,6 @@
 import type { BufferPool } from '../stream/buffer-pool.ts';
 import type { StorageDriver } from './driver.ts';
-import { createFilesystemDriver } from './filesystem/filesystem.ts';
+import { createFilesystemDriver, type FilesystemDriverOptions } from './filesystem/filesystem.ts';
 import { createInmemoryDriver } from './inmemory/inmemory.ts';
 import { type StorageMiddlewareOptions, withMiddleware } from './middleware/index.ts';
 import type { S3Options } from './s3/options.ts';
@@ -9,7 +9,7 @@ import { createTieredDriver } from './tier/tiered.ts';
 
 /** A driver by name, with its options. */
 export type StorageDriverOptions =
-  | { readonly kind: 'filesystem'; readonly rootDirectory: string }
+  | ({ readonly kind: 'filesystem' } & Pick<FilesystemDriverOptions, 'rootDirectory' | 'durability'>)
   | { readonly kind: 'inmemory' }
   | ({ readonly kind: 's3'; readonly logRequests?: boolean } & S3Options);
 
@@ -64,7 +64,7 @@ export async function createStorageDriver(
 ): Promise<StorageDriver> {
   switch (options.kind) {
     case 'filesystem':
-      return await createFilesystemDriver({ rootDirectory: options.rootDirectory, buffers, log });
+      return await createFilesystemDriver({ ...options, buffers, log });
     case 'inmemory':
       return createInmemoryDriver();
     case 's3':

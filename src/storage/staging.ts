@@ -64,7 +64,13 @@ export interface StagedFile {
   release(): Promise<void>;
 
   /** Makes the whole file the content of `path`, atomically and durably, and ends the hold. When it rejects, the hold continues. */
-  publish(path: string): Promise<void>;
+  publish(path: string, options?: PublishOptions): Promise<void>;
+}
+
+/** Options of {@link StagedFile.publish}. */
+export interface PublishOptions {
+  /** The caller is a batch of the same driver, which makes the file's name durable. */
+  readonly inBatch?: boolean;
 }
 
 /** Another request or process holds the staged file. */

@@ -2,9 +2,11 @@ import type { BigIntStats } from 'node:fs';
 import { type FileHandle, rename, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { type DurableFiles, waitForAll } from './durable-files.ts';
+import { currentBoot } from '../../locks/process-identity.ts';
+import { waitForAll } from './directory-syncs.ts';
+import type { DurableFiles } from './durable-files.ts';
 import { errorCode, withStorageErrors } from './file-errors.ts';
-import { type StagedFile, StagedFileHeldError } from '../staging.ts';
+import { type PublishOptions, type StagedFile, StagedFileHeldError } from '../staging.ts';
 
 /** Interval between two heartbeats of a holder. Milliseconds. */
 const HEARTBEAT_MS = 5_000;
@@ -19,8 +21,8 @@ export interface FilesystemStagedFileOptions {
   readonly place: string;
   /** Local path of the file while it is held. */
   readonly held: string;
-  /** The present content would survive a power failure. */
-  readonly isSynced: boolean;
+  /** False: nothing is synced. */
+  readonly isDurable: boolean;
   readonly file: FileHandle;
   readonly local: (path: string) => string;
   readonly files: DurableFiles;
@@ -29,23 +31,23 @@ export interface FilesystemStagedFileOptions {
 /** A held file in {@link FilesystemStaging}. */
 export class FilesystemStagedFile implements StagedFile {
   readonly #options: FilesystemStagedFileOptions;
-  /** Identity of the file, independent of its name. */
+  /** Identity of the file, independent of its name; without syncs, only until the machine restarts. */
   readonly #identity: string;
   readonly #heartbeat: NodeJS.Timeout;
   #kept: number;
   #size: number;
   #unsynced = 0;
-  #isSynced: boolean;
+  /** Not even kept bytes are known to be synced: they may have been kept with another configuration. */
+  #isSynced = false;
   #syncing: Promise<void> = Promise.resolve();
   #syncError: Error | undefined;
   #isHeld = true;
 
   private constructor(options: FilesystemStagedFileOptions, { ino, birthtimeNs, size }: BigIntStats) {
     this.#options = options;
-    this.#identity = `${ino}.${birthtimeNs}`;
+    this.#identity = `${ino}.${birthtimeNs}${options.isDurable ? '' : `.${currentBoot()}`}`;
     this.#kept = Number(size);
     this.#size = this.#kept;
-    this.#isSynced = options.isSynced;
     const beat = () => {
       const now = new Date();
       utimes(options.held, now, now).catch(() => {}); // the file is lost, and its holder becomes stale
@@ -93,7 +95,7 @@ export class FilesystemStagedFile implements StagedFile {
     if (bytesWritten < length) await this.#writeRest(Buffer.concat(chunks).subarray(bytesWritten), bytesWritten);
     this.#size += length;
     this.#unsynced += length;
-    if (this.#unsynced >= SYNC_EVERY_BYTES) this.#startSync();
+    if (this.#options.isDurable && this.#unsynced >= SYNC_EVERY_BYTES) this.#startSync();
   }
 
   async keep(): Promise<void> {
@@ -118,12 +120,13 @@ export class FilesystemStagedFile implements StagedFile {
     await this.#close();
   }
 
-  async publish(path: string): Promise<void> {
-    const { files, held, local } = this.#options;
+  async publish(path: string, { inBatch = false }: PublishOptions = {}): Promise<void> {
+    const { files, held, local, isDurable } = this.#options;
     const target = local(path);
     await waitForAll([this.#sync(), withStorageErrors(files.makeDirectory(dirname(target)))]);
     await files.move(held, target);
     await this.#close();
+    if (isDurable && !inBatch) await files.settle([target]);
   }
 
   async #writeRest(rest: Buffer, written: number): Promise<void> {
@@ -144,7 +147,7 @@ export class FilesystemStagedFile implements StagedFile {
   }
 
   async #sync(): Promise<void> {
-    if (this.#isSynced) return;
+    if (this.#isSynced || !this.#options.isDurable) return;
     await this.#syncing;
     if (this.#syncError) await withStorageErrors(Promise.reject(this.#syncError));
     await withStorageErrors(this.#options.file.sync());
