@@ -26,8 +26,8 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int journal = -1;
 static const char *root;
-/* Inode of each open file below the root, and whether it is opened for synchronous writes. */
-static struct { ino_t inode; int is_synchronous; } files[MAX_FILES];
+/* Each file below the root that was opened with a descriptor, and whether for synchronous writes. */
+static struct { dev_t device; ino_t inode; int is_synchronous; } files[MAX_FILES];
 static unsigned long syncs;
 
 __attribute__((constructor)) static void start(void) {
@@ -46,7 +46,12 @@ static int is_below(const char *path) {
 
 static const char *name_of(const char *path) { return path + strlen(root); }
 
-static int is_tracked(int fd) { return fd >= 0 && fd < MAX_FILES && files[fd].inode; }
+/* Not every close of a descriptor is seen. */
+static int is_tracked(int fd) {
+  struct stat info;
+  if (fd < 0 || fd >= MAX_FILES || !files[fd].inode || fstat(fd, &info)) return 0;
+  return files[fd].device == info.st_dev && files[fd].inode == info.st_ino;
+}
 
 static void note_bytes(int fd, off_t offset, const void *bytes, size_t size) {
   char line[128];
@@ -59,6 +64,7 @@ static void note_bytes(int fd, off_t offset, const void *bytes, size_t size) {
 static int opened(int fd, const char *path, int flags, int existed) {
   struct stat info;
   if (fd < 0 || fd >= MAX_FILES || fstat(fd, &info)) return fd;
+  files[fd].device = info.st_dev;
   files[fd].inode = info.st_ino;
   files[fd].is_synchronous = (flags & O_DSYNC) != 0;
   if (!existed) dprintf(journal, "create\t%lu\t%s\n", (unsigned long)info.st_ino, name_of(path));
@@ -85,11 +91,6 @@ static int open_file(int (*real)(const char *, int, ...), const char *path, int 
   }
 OPEN(open)
 OPEN(open64)
-
-int close(int fd) {
-  if (is_tracked(fd)) files[fd].inode = 0;
-  return REAL(close)(fd);
-}
 
 static ssize_t written(int fd, off_t offset, const struct iovec *parts, int count, ssize_t size) {
   ssize_t left = size;

@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest';
+
+import { digestOf } from '../../src/oci/digest.ts';
+import { seededContent } from '../support/content.ts';
+import { Images } from '../support/images.ts';
+import { readVisibleBlobs } from '../support/data-directory.ts';
+import { Layover } from '../support/layover.ts';
+import {
+  arbitrary,
+  DiskModel,
+  type Freedom,
+  NAMES_AND_SIZES,
+  NAMES_WITHOUT_BYTES,
+  ONLY_SYNCED,
+} from '../support/power-loss/disk-model.ts';
+import { type Entry, startJournal, whyNoJournal } from '../support/power-loss/journal.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { pull } from './pulling.ts';
+import { PushStorm } from './push-storm.ts';
+import { cacheConfig, sharedHub } from './scene.ts';
+import { expectNothingBroken } from './stored-data.ts';
+
+/** Moments of one run at which the power fails. */
+const MOMENTS = 3;
+const FREEDOMS: Readonly<Record<string, Freedom>> = {
+  'keeps only what was synced': ONLY_SYNCED,
+  'keeps all names, and only synced bytes': NAMES_WITHOUT_BYTES,
+  'keeps all names and sizes, with zeros': NAMES_AND_SIZES,
+  'keeps anything (1)': arbitrary(mulberry(1)),
+  'keeps anything (2)': arbitrary(mulberry(2)),
+};
+const SECRET = { http: { secret: 'the same after the restart' } };
+
+const images = new Images();
+const cached = new Map<string, string>();
+for (let i = 0; i < 20; i++) {
+  const { digest } = images.addBlob('library/one', seededContent(`power/${i}`, 500 + 4_001 * i));
+  cached.set(`library/one/blobs/${digest}`, digest);
+}
+for (let i = 0; i < 8; i++) {
+  const { digest } = images.addImage('library/one', `v${i}`);
+  cached.set(`library/one/manifests/v${i}`, digest);
+}
+
+const reason = await whyNoJournal();
+if (reason !== undefined) console.warn(`tests of power failures are skipped: ${reason}`);
+
+describe.skipIf(reason !== undefined)('after a power failure on a disk that', () => {
+  const hub = sharedHub(images);
+
+  it('keeps no more than it must, everything acknowledged is there', { timeout: 300_000 }, async () => {
+    await using recorded = await recordPushes();
+    const { entries, storm } = recorded;
+    const marks = storm.acknowledged.map(({ mark }) => mark);
+    expect(marks.length).toBeGreaterThan(20);
+    for (const moment of momentsOf(marks)) {
+      for (const [name, freedom] of Object.entries(FREEDOMS)) {
+        await using left = await temporaryDirectory();
+        await modelAt(entries, moment).writeTo(left.path, freedom);
+        await expectNoWrongBytes(left.path, `${name}, at ${moment}`);
+        await using layover = await Layover.start({ config: SECRET, dataDirectory: left.path });
+        await expectPushed(layover, storm, moment);
+      }
+    }
+  });
+
+  it('keeps only some of a pull, nothing is broken, and the rest is fetched again', { timeout: 300_000 }, async () => {
+    await using data = await temporaryDirectory();
+    await using journal = await startJournal(data.path);
+    const config = cacheConfig(hub(), { upstream: { tags: { ttl: '0s', rules: [] } } });
+    const marks: number[] = [];
+    {
+      await using layover = await Layover.startProcess({ config, env: journal.env, dataDirectory: data.path });
+      for (const path of [...cached.keys(), ...cached.keys()]) {
+        await pull(`${layover.url}/v2/${path}`);
+        marks.push(await journal.position());
+      }
+      await layover.kill('SIGKILL');
+    }
+    const entries = await journal.read();
+    for (const moment of momentsOf(marks)) {
+      for (const [name, freedom] of Object.entries(FREEDOMS)) {
+        await using left = await temporaryDirectory();
+        await modelAt(entries, moment).writeTo(left.path, freedom);
+        await expectNoWrongBytes(left.path, `${name}, at ${moment}`);
+        await using layover = await Layover.start({ config, dataDirectory: left.path });
+        for (const [path, digest] of cached)
+          expect(await pull(`${layover.url}/v2/${path}`), path).toMatchObject({ status: 200, complete: true, digest });
+        await expectNothingBroken(layover);
+      }
+    }
+  });
+});
+
+async function recordPushes() {
+  const data = await temporaryDirectory();
+  await using journal = await startJournal(data.path);
+  await using layover = await Layover.startProcess({ config: SECRET, env: journal.env, dataDirectory: data.path });
+  const storm = new PushStorm(layover.url, journal.position);
+  const clients = Promise.all(['team/a', 'team/b', 'other/c'].map((repository) => storm.run(repository)));
+  await expect.poll(() => storm.acknowledged.length, { timeout: 60_000 }).toBeGreaterThan(90);
+  await layover.kill('SIGKILL');
+  await clients;
+  return { entries: await journal.read(), storm, [Symbol.asyncDispose]: () => data[Symbol.asyncDispose]() };
+}
+
+/** Between two acknowledgements, where more is under way than at one of them. */
+function momentsOf(marks: readonly number[]): number[] {
+  return Array.from({ length: MOMENTS }, (_, i) => {
+    const at = Math.floor(((i + 1) * (marks.length - 1)) / MOMENTS);
+    const [before = 0, after = 0] = [marks[at - 1], marks[at]];
+    return i === MOMENTS - 1 ? Math.max(...marks) : Math.floor((before + after) / 2);
+  });
+}
+
+function modelAt(entries: readonly Entry[], moment: number): DiskModel {
+  const model = new DiskModel();
+  for (const entry of entries) if (entry.at <= moment) model.apply(entry);
+  return model;
+}
+
+async function expectPushed({ url }: Layover, storm: PushStorm, moment: number): Promise<void> {
+  for (const { path, digest } of storm.acknowledged.filter(({ mark }) => mark <= moment))
+    expect(await pull(`${url}/v2/${path}`), path).toMatchObject({ status: 200, digest });
+  for (const [path, pushes] of storm.tags) {
+    const { status, start } = await pull(`${url}/v2/${path}`);
+    const last = pushes.findLastIndex(({ acknowledged }) => acknowledged !== undefined && acknowledged <= moment);
+    const possible = pushes.slice(Math.max(0, last)).filter(({ begun }) => begun <= moment);
+    const found = status === 200 ? digestOf(start) : undefined;
+    if (last >= 0 || found) expect(possible.map(({ digest }) => digest), path).toContain(found);
+    else expect(status, path).toBe(404);
+  }
+}
+
+/** Links may lead to nothing: then they count as absent. */
+async function expectNoWrongBytes(dataDirectory: string, when: string): Promise<void> {
+  const blobs = await readVisibleBlobs(dataDirectory);
+  expect(blobs.filter(({ intact }) => !intact), when).toEqual([]);
+}
+
+/** Random numbers that are the same in every run. */
+function mulberry(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
