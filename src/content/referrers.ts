@@ -58,7 +58,11 @@ export class ReferrerStore {
     writer: ContentWriter = createDurableWriter(this.#options.driver),
   ): Promise<void> {
     if (!subject) return;
-    await this.#options.links.putIfChanged(`${referrerDirectory(repository, subject, referrer)}/link`, referrer, writer);
+    await this.#options.links.putIfChanged(
+      `${referrerDirectory(repository, subject, referrer)}/link`,
+      referrer,
+      writer,
+    );
   }
 
   async remove(repository: string, subject: Digest, referrer: Digest): Promise<void> {

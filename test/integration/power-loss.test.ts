@@ -4,7 +4,7 @@ import { digestOf } from '../../src/oci/digest.ts';
 import { seededContent } from '../support/content.ts';
 import { Images } from '../support/images.ts';
 import { readVisibleBlobs } from '../support/data-directory.ts';
-import { Layover } from '../support/layover.ts';
+import { type ConfigObject, Layover } from '../support/layover.ts';
 import {
   arbitrary,
   DiskModel,
@@ -16,6 +16,7 @@ import {
 import { type Entry, startJournal, whyNoJournal } from '../support/power-loss/journal.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { pull } from './pulling.ts';
+import { send } from './pushing.ts';
 import { PushStorm } from './push-storm.ts';
 import { cacheConfig, sharedHub } from './scene.ts';
 import { expectNothingBroken } from './stored-data.ts';
@@ -64,6 +65,32 @@ describe.skipIf(reason !== undefined)('after a power failure on a disk that', ()
     }
   });
 
+  it('keeps only what was synced, pushes are lost with durability relaxed', { timeout: 100_000 }, async () => {
+    await using recorded = await recordPushes({ storage: { filesystem: { durability: 'relaxed' } } });
+    await using left = await temporaryDirectory();
+    await modelAt(recorded.entries, Infinity).writeTo(left.path, ONLY_SYNCED);
+    await using layover = await Layover.start({ config: SECRET, dataDirectory: left.path });
+    // Otherwise the test above would prove nothing.
+    await expect(expectPushed(layover, recorded.storm, Infinity)).rejects.toThrow();
+  });
+
+  it('keeps only what was synced, a pulled blob that was mounted is there', { timeout: 100_000 }, async () => {
+    const [path = '', digest] = [...cached][0] ?? [];
+    const config = { ...cacheConfig(hub(), { proxy: { hosted: ['mine/**'] } }), ...SECRET };
+    await using data = await temporaryDirectory();
+    await using journal = await startJournal(data.path);
+    await using recorded = await Layover.startProcess({ config, env: journal.env, dataDirectory: data.path });
+    expect(await pull(`${recorded.url}/v2/${path}`)).toMatchObject({ status: 200, digest });
+    await recorded.settled();
+    const mounted = `mine/app/blobs/uploads/?mount=${digest}&from=library/one`;
+    expect((await send('POST', `${recorded.url}/v2/${mounted}`)).status).toBe(201);
+    const moment = await journal.position();
+    await using left = await temporaryDirectory();
+    await modelAt(await journal.read(), moment).writeTo(left.path, ONLY_SYNCED);
+    await using layover = await Layover.start({ config, dataDirectory: left.path });
+    expect(await pull(`${layover.url}/v2/mine/app/blobs/${digest}`)).toMatchObject({ status: 200, digest });
+  });
+
   it('keeps only some of a pull, nothing is broken, and the rest is fetched again', { timeout: 300_000 }, async () => {
     await using data = await temporaryDirectory();
     await using journal = await startJournal(data.path);
@@ -92,10 +119,11 @@ describe.skipIf(reason !== undefined)('after a power failure on a disk that', ()
   });
 });
 
-async function recordPushes() {
+async function recordPushes(more: ConfigObject = {}) {
   const data = await temporaryDirectory();
   await using journal = await startJournal(data.path);
-  await using layover = await Layover.startProcess({ config: SECRET, env: journal.env, dataDirectory: data.path });
+  const config = { ...SECRET, ...more };
+  await using layover = await Layover.startProcess({ config, env: journal.env, dataDirectory: data.path });
   const storm = new PushStorm(layover.url, journal.position);
   const clients = Promise.all(['team/a', 'team/b', 'other/c'].map((repository) => storm.run(repository)));
   await expect.poll(() => storm.acknowledged.length, { timeout: 60_000 }).toBeGreaterThan(90);
@@ -127,7 +155,11 @@ async function expectPushed({ url }: Layover, storm: PushStorm, moment: number):
     const last = pushes.findLastIndex(({ acknowledged }) => acknowledged !== undefined && acknowledged <= moment);
     const possible = pushes.slice(Math.max(0, last)).filter(({ begun }) => begun <= moment);
     const found = status === 200 ? digestOf(start) : undefined;
-    if (last >= 0 || found) expect(possible.map(({ digest }) => digest), path).toContain(found);
+    if (last >= 0 || found)
+      expect(
+        possible.map(({ digest }) => digest),
+        path,
+      ).toContain(found);
     else expect(status, path).toBe(404);
   }
 }
@@ -135,7 +167,10 @@ async function expectPushed({ url }: Layover, storm: PushStorm, moment: number):
 /** Links may lead to nothing: then they count as absent. */
 async function expectNoWrongBytes(dataDirectory: string, when: string): Promise<void> {
   const blobs = await readVisibleBlobs(dataDirectory);
-  expect(blobs.filter(({ intact }) => !intact), when).toEqual([]);
+  expect(
+    blobs.filter(({ intact }) => !intact),
+    when,
+  ).toEqual([]);
 }
 
 /** Random numbers that are the same in every run. */

@@ -159,7 +159,11 @@ function bytesOf({ changes, synced }: FileNode, freedom: Freedom): Buffer {
   return file.bytes.subarray(0, file.size);
 }
 
-function applyTo(file: { readonly bytes: Buffer; size: number }, { offset, bytes }: FileChange, isThere: boolean): void {
+function applyTo(
+  file: { readonly bytes: Buffer; size: number },
+  { offset, bytes }: FileChange,
+  isThere: boolean,
+): void {
   if (!bytes) file.bytes.fill(0, Math.min(offset, file.size));
   if (bytes && isThere) bytes.copy(file.bytes, offset);
   file.size = bytes ? Math.max(file.size, offset + bytes.length) : offset;
