@@ -223,7 +223,11 @@ tags: {maxtags: 60}
   it("accepts the filesystem driver without options, with distribution's directory", async () => {
     for (const storage of ['filesystem', '{filesystem: }', '{filesystem: {}}', '{filesystem: {rootdirectory: ""}}']) {
       const { config } = await load(`version: 0.1\nstorage: ${storage}\n`);
-      expect(config.storage.driver).toEqual({ kind: 'filesystem', rootDirectory: '/var/lib/registry', durability: 'full' });
+      expect(config.storage.driver).toEqual({
+        kind: 'filesystem',
+        rootDirectory: '/var/lib/registry',
+        durability: 'full',
+      });
     }
   });
 

@@ -63,8 +63,8 @@ export class FilesystemBatch implements WriteBatch {
 
   /** Removes files that were prepared and not written. Never fails. */
   async discard(): Promise<void> {
-    const left = await Promise.all(this.#prepared.values());
-    await Promise.all(left.map((temporary) => temporary && rm(temporary, { force: true }).catch(() => {})));
+    const left = (await Promise.all(this.#prepared.values())).filter((temporary) => temporary !== undefined);
+    await Promise.all(left.map((temporary) => rm(temporary, { force: true }).catch(() => {})));
   }
 
   async #showPrepared(target: string): Promise<boolean> {
