@@ -1,5 +1,8 @@
+import { availableParallelism } from 'node:os';
+
 import { defineConfig } from 'vitest/config';
 
+import { LongestFirst } from './test/setup/longest-first.ts';
 import { findSuites } from './test/setup/suites.ts';
 
 const { unit, integration, foreign } = findSuites(import.meta.dirname);
@@ -11,23 +14,22 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Files share workers and the modules loaded there: loading `src/` costs more than most files.
     isolate: false,
+    // For what comes about in another process; the default is one second.
+    expect: { poll: { timeout: 30_000 } },
     reporters: ['default', './test/setup/summary-reporter.ts'],
+    sequence: { sequencer: LongestFirst },
+    // Tests with processes wait more than they compute.
+    maxWorkers: Math.max(4, availableParallelism()),
     projects: [
-      { extends: true, test: { name: 'unit', include: [...unit], sequence: { groupOrder: 0 } } },
-      {
-        extends: true,
-        // They wait more than they compute.
-        test: { name: 'integration', include: [...integration], maxWorkers: 4, sequence: { groupOrder: 1 } },
-      },
+      { extends: true, test: { name: 'unit', include: [...unit] } },
+      { extends: true, test: { name: 'integration', include: [...integration] } },
       {
         extends: true,
         test: {
           name: 'foreign',
           include: [...foreign],
-          maxWorkers: 3,
           // Programs that we cannot change; the summary reporter limits how many tests may need it.
           retry: 1,
-          sequence: { groupOrder: 2 },
         },
       },
     ],

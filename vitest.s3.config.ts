@@ -10,6 +10,7 @@ export default defineConfig({
     maxWorkers: 1,
     // Programs that we cannot change; the summary reporter prints the tests that needed it, and limits their number.
     retry: process.env['CI'] ? 1 : 0,
+    expect: { poll: { timeout: 30_000 } },
     reporters: ['default', './test/setup/summary-reporter.ts'],
   },
 });

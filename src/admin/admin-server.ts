@@ -1,25 +1,14 @@
-import { createServer } from 'node:http';
-
-import express, { type Express, type Router } from 'express';
-
-import type { Listen } from '../config/config.ts';
+import { http } from '../builtin/http.ts';
 import { bind, closeNow } from '../http/listen/bound-server.ts';
-import { PROFILES_PATH } from '../http/pages/debug-profiles.ts';
-import { ADMIN_PATH } from './api.ts';
-import { refuseForeignPages, requireToken, type TokenCheck } from './authenticate.ts';
-import { type AdminRoutesOptions, respondAdminError, createAdminRoutes } from './routes.ts';
+import { deferHandler } from '../http/listen/deferred-handler.ts';
+import type { AdminAppOptions } from './admin-app.ts';
 
 /** Permissions of a socket. */
 const OWNER_ONLY = 0o600;
 
-export interface AdminServerOptions extends AdminRoutesOptions {
-  readonly listen: Listen;
-  /** Additional names and addresses of the server. */
-  readonly hosts?: readonly string[];
-  /** Absent when access to the address is enough. */
-  readonly hasToken?: TokenCheck | undefined;
-  /** Profiles of the process. They contain secrets, so only the socket has them. */
-  readonly profiles?: Router;
+export interface AdminServerOptions extends Omit<AdminAppOptions, 'profiles'> {
+  /** Loads the profiles of the process. They contain secrets, so only the socket has them. */
+  readonly loadProfiles?: () => Promise<AdminAppOptions['profiles']>;
 }
 
 export interface AdminServer {
@@ -28,24 +17,13 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** The admin API on a separate address. @throws when it cannot listen */
-export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
-  const { listen } = options;
-  const server = createServer(createAdminApp(options));
-  const url = await bind(server, listen, { mode: OWNER_ONLY });
+/** The admin API on a separate address. Its first request loads Express. @throws when it cannot listen */
+export async function startAdminServer({ loadProfiles, ...options }: AdminServerOptions): Promise<AdminServer> {
+  const load = async () => {
+    const [{ createAdminApp }, profiles] = await Promise.all([import('./admin-app.ts'), loadProfiles?.()]);
+    return createAdminApp({ ...options, profiles });
+  };
+  const server = http.createServer(deferHandler(load, options.onError));
+  const url = await bind(server, options.listen, { mode: OWNER_ONLY });
   return { url, close: () => closeNow(server) };
-}
-
-/** The admin API for an existing server, which listens on `listen`. */
-export function createAdminApp({ listen, hosts = [], hasToken, profiles, ...routes }: AdminServerOptions): Express {
-  const app = express();
-  const guards = hasToken
-    ? [refuseForeignPages(undefined), requireToken(hasToken)]
-    : [refuseForeignPages({ listen, hosts })];
-  app.disable('x-powered-by');
-  app.disable('etag');
-  app.use(ADMIN_PATH, ...guards, createAdminRoutes(routes));
-  if (profiles) app.use(PROFILES_PATH, ...guards, profiles);
-  app.use(respondAdminError(routes.onError));
-  return app;
 }

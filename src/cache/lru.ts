@@ -8,7 +8,10 @@ export interface BoundedCache<V> {
   clear(): void;
 }
 
-/** A cache with a limited number of entries, and a limit for their age when `ttlMs` is present. */
+/**
+ * A cache with a limited number of entries, and a limit for their age when `ttlMs` is present. The limit is one of size, with 1 for each
+ * entry: for a limit of entries, the package allocates the memory of a full cache at once.
+ */
 export function createCountedCache<V extends object>({
   maxEntries,
   ttlMs,
@@ -19,7 +22,11 @@ export function createCountedCache<V extends object>({
   /** Milliseconds. @default those of `performance.now` */
   now?: (() => number) | undefined;
 }): BoundedCache<V> {
-  return new LRUCache<string, V>({ max: maxEntries, ...(ttlMs !== undefined && { ttl: ttlMs, perf: { now } }) });
+  return new LRUCache<string, V>({
+    maxSize: maxEntries,
+    sizeCalculation: () => 1,
+    ...(ttlMs !== undefined && { ttl: ttlMs, perf: { now } }),
+  });
 }
 
 /** A cache with a limited total size. A value larger than `maxEntryBytes` is not cached. */

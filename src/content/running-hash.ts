@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createSHA256, createSHA512, type IHasher } from 'hash-wasm';
+import type { IHasher } from 'hash-wasm';
 
 import { type Digest, type DigestAlgorithm, digestFromHash } from '../oci/digest.ts';
 
@@ -81,6 +81,8 @@ class PortableHash implements RunningHash {
   }
 }
 
-function createHasher(algorithm: DigestAlgorithm): Promise<IHasher> {
+/** Loads the package (9 MB), which a service without pushes does not need. */
+async function createHasher(algorithm: DigestAlgorithm): Promise<IHasher> {
+  const { createSHA256, createSHA512 } = await import('hash-wasm');
   return algorithm === 'sha256' ? createSHA256() : createSHA512();
 }

@@ -1,6 +1,7 @@
-import { type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http';
+import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request as secureRequest } from 'node:https';
 
+import { http } from '../builtin/http.ts';
 import { readBounded } from '../stream/bounded-body.ts';
 
 export interface BoundedFetchOptions {
@@ -70,7 +71,7 @@ function send(url: URL, options: BoundedFetchOptions, signal: AbortSignal): Prom
     ...(socketPath !== undefined && { socketPath }),
     ...(rejectUnauthorized !== undefined && { rejectUnauthorized }),
   };
-  const open = url.protocol === 'https:' ? secureRequest : plainRequest;
+  const open = url.protocol === 'https:' ? secureRequest : http.request;
   return new Promise((resolve, reject) => {
     open(url, requestOptions).once('error', reject).once('response', resolve).end(body);
   });

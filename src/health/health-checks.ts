@@ -1,8 +1,6 @@
 import { lstat } from 'node:fs/promises';
 import { connect } from 'node:net';
 
-import { Agent, fetch } from 'undici';
-
 import type { HealthConfig, HttpHealthCheck, TcpHealthCheck } from '../config/config.ts';
 import { redactUrl } from '../telemetry/redact-url.ts';
 import type { HealthCheck } from './health-check.ts';
@@ -88,6 +86,7 @@ function httpCheck({ uri, headers, statusCode, timeoutMs, intervalMs, threshold 
     threshold,
     timeoutMs,
     async run(signal) {
+      const { Agent, fetch } = await import('undici');
       // A new connection for each run: an idle one would not show whether new ones are accepted.
       const dispatcher = new Agent();
       try {

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { STATUS_CODES } from 'node:http';
 import { rootCertificates } from 'node:tls';
 
 import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
 
+import { http } from '../builtin/http.ts';
 import type { NotificationEndpointConfig } from '../config/config.ts';
 import { EVENTS_MEDIA_TYPE } from './envelope.ts';
 
@@ -70,7 +70,7 @@ export function createHttpSink({ endpoint, env, userAgent }: HttpSinkOptions): S
 
 /** Accepted like in distribution. Redirects are not followed, because the headers may contain secrets. */
 function toSinkResponse(statusCode: number): SinkResponse {
-  const status = `${statusCode} ${STATUS_CODES[statusCode] ?? ''}`.trim();
+  const status = `${statusCode} ${http.STATUS_CODES[statusCode] ?? ''}`.trim();
   return { status, isAccepted: statusCode >= 200 && statusCode < 400 };
 }
 

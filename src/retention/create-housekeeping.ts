@@ -13,8 +13,6 @@ import {
 } from './housekeeping.ts';
 import { LocalControl, type LocalControlOptions } from './local-control.ts';
 import { ManifestParts, type ManifestReader } from '../usage/manifest-parts.ts';
-import { openIndex } from '../usage/open-index.ts';
-import { RedisIndex } from '../usage/redis-index.ts';
 import type { UnrecordedNotes } from '../usage/unrecorded-queue.ts';
 import { UsageRecorder } from '../usage/usage-recorder.ts';
 import type { UsageIndex } from '../usage/usage-index.ts';
@@ -47,7 +45,7 @@ const FLUSH_MS = 5_000;
 const GRANULARITY_MS = 30_000;
 
 export async function openUsage({ config, redis, notes, reader, events, clock }: UsageOptions): Promise<Usage> {
-  const index = isIndexShared(config) && redis ? new RedisIndex(redis) : await openLocalIndex(config, events);
+  const index = isIndexShared(config) && redis ? await openSharedIndex(redis) : await openLocalIndex(config, events);
   const { ttlMs } = policyOf(config);
   const parts = new ManifestParts(index, reader);
   const recorder = new UsageRecorder({
@@ -62,7 +60,13 @@ export async function openUsage({ config, redis, notes, reader, events, clock }:
   return { index, recorder, parts, notes };
 }
 
+async function openSharedIndex(redis: Redis): Promise<UsageIndex> {
+  const { RedisIndex } = await import('../usage/redis-index.ts');
+  return new RedisIndex(redis);
+}
+
 async function openLocalIndex(config: Config, events: UsageOptions['events']): Promise<UsageIndex> {
+  const { openIndex } = await import('../usage/open-index.ts');
   const onDamaged = events.indexDamaged.bind(events);
   return openIndex({ directory: indexDirectory(config), onDamaged }).catch((error: unknown) => {
     // On a full or read-only disk stored content is still served.

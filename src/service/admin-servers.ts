@@ -1,22 +1,25 @@
-import { type AdminServer, type AdminServerOptions, createAdminApp, startAdminServer } from '../admin/admin-server.ts';
+import type { createAdminApp } from '../admin/admin-app.ts';
+import { type AdminServer, type AdminServerOptions, startAdminServer } from '../admin/admin-server.ts';
 import { createTokenCheck, type TokenCheck } from '../admin/authenticate.ts';
 import { adminSocketPath } from '../admin/api.ts';
 import type { Config } from '../config/config.ts';
-import type { PagesOptions } from '../http/pages/app.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Context } from './context.ts';
 
 export interface AdminOptions {
   readonly context: Context;
   readonly log: Log;
-  readonly profiles: NonNullable<AdminServerOptions['profiles']>;
+  readonly loadProfiles: NonNullable<AdminServerOptions['loadProfiles']>;
   /** Absent when no token is configured. */
   readonly hasToken: TokenCheck | undefined;
 }
 
+/** Loads Express; the returned function creates the pages. */
+export type LoadAdminApp = () => Promise<() => ReturnType<typeof createAdminApp>>;
+
 export interface AdminServers {
-  /** Creates the pages for the registry's own address. Absent when the admin API is not served there. */
-  readonly createApp: PagesOptions['createAdmin'];
+  /** Loads the pages for the registry's own address. Absent when the admin API is not served there. */
+  readonly loadApp: LoadAdminApp | undefined;
   close(): Promise<void>;
 }
 
@@ -31,23 +34,27 @@ export function createAdminTokenCheck({ admin: { token, tokenFile } }: Config): 
  * @throws when the address cannot be bound, such as `EADDRINUSE`
  */
 export async function startAdminServers(config: Config, options: AdminOptions): Promise<AdminServers> {
-  const { context, log, profiles, hasToken } = options;
+  const { context, log, loadProfiles, hasToken } = options;
   const { listen, hosts } = config.admin;
   const onError = (error: unknown) => log.error({ reason: String(error) }, 'admin API failed');
   const routes = { cache: context.cache, onError };
   const server = listen && (await startAdminServer({ ...routes, listen, hosts, hasToken }));
   const socket = new AdminSocket(adminSocketPath(config), (path) =>
-    startAdminServer({ ...routes, listen: { net: 'unix', path }, profiles }),
+    startAdminServer({ ...routes, listen: { net: 'unix', path }, loadProfiles }),
   );
   const starting = context.owner.acquired.then(() => socket.start()).catch(onError);
   if (context.owner.isOwner) await starting;
   return {
-    createApp:
-      hasToken && !listen ? () => createAdminApp({ ...routes, listen: config.http.listen, hasToken }) : undefined,
+    loadApp: hasToken && !listen ? () => loadAdminApp({ ...routes, listen: config.http.listen, hasToken }) : undefined,
     async close() {
       await Promise.all([server?.close(), socket.close()]);
     },
   };
+}
+
+async function loadAdminApp(options: Parameters<typeof createAdminApp>[0]) {
+  const { createAdminApp } = await import('../admin/admin-app.ts');
+  return () => createAdminApp(options);
 }
 
 /** The server on the socket, which may start late or never. */

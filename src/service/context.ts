@@ -1,4 +1,4 @@
-import { Auth } from '../auth/auth.ts';
+import type { Auth, AuthOptions } from '../auth/auth.ts';
 import type { Config } from '../config/config.ts';
 import { type Clock, SYSTEM_CLOCK } from '../clock/clock.ts';
 import type { ContentCache } from '../content/content-cache.ts';
@@ -10,7 +10,7 @@ import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.
 import type { CacheControl } from '../operations/cache-control.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
 import { TagEntries } from '../pull-through/tag-entries.ts';
-import { createLeadership } from '../redis/leadership.ts';
+import type { Redis } from '../redis/redis.ts';
 import type { ContentListener } from '../registry/content-event.ts';
 import type { Registry } from '../registry/registry.ts';
 import { createHousekeeping } from '../retention/create-housekeeping.ts';
@@ -67,15 +67,16 @@ async function createParts(
 ): Promise<Context> {
   const notifier = await createNotifier({ config, env, telemetry: recorded, clock });
   if (notifier) opened.use(notifier);
-  const telemetry = notifier && config.notifications?.cacheEvents ? withNotifications(recorded, notifier) : recorded;
-  const auth = config.auth && (await Auth.open({ config: config.auth, events: telemetry.auth, now: clock.now }));
+  const telemetry =
+    notifier && config.notifications?.cacheEvents ? await withNotifications(recorded, notifier) : recorded;
+  const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now: clock.now }));
   const stored = opened.use(await openStored(config, { telemetry, clock }));
   const { driver, redis } = stored;
   const owner = await acquireDirectory(config.storage.driver);
   opened.defer(() => owner.release());
   const running = new RunningFills();
   const tags = new TagEntries(stored.store, { upstreams: config.proxy?.upstreams.length ?? 0 });
-  const retention = openHousekeeping(config, { ...stored, telemetry, running, tags, clock });
+  const retention = await openHousekeeping(config, { ...stored, telemetry, running, tags, clock });
   opened.defer(() => retention.stop());
   const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock }));
   const { quota } = retention.housekeeping;
@@ -109,6 +110,11 @@ async function createParts(
   };
 }
 
+async function openAuth(options: AuthOptions): Promise<Auth> {
+  const { Auth } = await import('../auth/auth.ts');
+  return Auth.open(options);
+}
+
 function createRouter({ proxy }: Config, hosted: Registry, upstreams: readonly UpstreamRoute[]): Router {
   return new Router({ hosted, hostedNames: proxy?.hosted ?? [], upstreams });
 }
@@ -120,12 +126,12 @@ interface HousekeepingParts extends Stored {
   readonly clock: Clock;
 }
 
-function openHousekeeping(config: Config, parts: HousekeepingParts) {
+async function openHousekeeping(config: Config, parts: HousekeepingParts) {
   const { driver, store, content, usage, redis, telemetry, running, tags, clock } = parts;
   telemetry.housekeeping.quota(config.storage.quota?.size ?? 0);
   return createHousekeeping(config, usage, {
     store,
-    leader: usage.index.isShared ? redis && createLeadership(redis, 'housekeeping') : undefined,
+    leader: usage.index.isShared && redis ? await loadLeadership(redis) : undefined,
     isFilling: (digest) => running.isFilling(digest),
     onForgotten: forgetIn(content, tags),
     loadSchedulerState: () => loadSchedulerState(driver),
@@ -133,6 +139,11 @@ function openHousekeeping(config: Config, parts: HousekeepingParts) {
     events: telemetry.housekeeping,
     clock,
   });
+}
+
+async function loadLeadership(redis: Redis) {
+  const { createLeadership } = await import('../redis/leadership.ts');
+  return createLeadership(redis, 'housekeeping');
 }
 
 /** Removes from memory the content that was removed from storage. */

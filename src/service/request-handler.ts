@@ -1,19 +1,18 @@
-import type { RequestListener } from 'node:http';
-
 import type { Config } from '../config/config.ts';
-import { Gate } from '../http/auth/authorize.ts';
-import { createTokenPage } from '../http/auth/token-page.ts';
 import type { Clients } from '../http/client/client-address.ts';
 import { createBaseUrl, createLocate } from '../http/client/locate.ts';
-import { createPages, type PagesOptions } from '../http/pages/app.ts';
-import { Passthrough } from '../http/passthrough/passthrough.ts';
-import { createPeerFills } from '../http/peers/peer-fills.ts';
+import type { GateOptions } from '../http/auth/authorize.ts';
+import type { AppOptions } from '../http/pages/app.ts';
+import { createPages } from '../http/pages/pages.ts';
+import type { AccessGate } from '../http/v2/access-gate.ts';
 import { createDispatcher, type Dispatcher } from '../http/v2/dispatcher.ts';
 import { recordExchange } from '../http/v2/exchange.ts';
 import { refuseHost } from '../http/v2/refuse-host.ts';
 import type { ServeRequest } from '../http/v2/request-limits.ts';
 import { createRoutes } from '../http/v2/routes.ts';
+import type { WritePassthrough } from '../http/v2/write-passthrough.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { LoadAdminApp } from './admin-servers.ts';
 import type { Context } from './context.ts';
 import { toStorageFailure } from './storage-failure.ts';
 
@@ -22,15 +21,20 @@ export interface RequestHandlerParts {
   readonly clients: Clients;
   readonly telemetry: Telemetry;
   /** Absent when the admin API is not served here. */
-  readonly createAdmin: PagesOptions['createAdmin'];
+  readonly loadAdmin: LoadAdminApp | undefined;
 }
 
-/** Sends requests of the registry API to the dispatcher, those of replicas to their fills, and all others to the pages. */
-export function createRequestHandler(config: Config, parts: RequestHandlerParts): ServeRequest {
-  const { context, clients, telemetry: events } = parts;
-  const dispatch = createRegistryHandler(config, parts);
-  const peerFills = context.peers && createPeerFills({ access: context.peers, clients, events, toStorageFailure });
-  const pages = createPageHandler(config, parts);
+/**
+ * Creates the handler that sends requests of the registry API to the dispatcher, those of replicas to their fills, and all others to the
+ * pages. Loads only the parts that are configured.
+ */
+export async function loadRequestHandler(config: Config, parts: RequestHandlerParts): Promise<ServeRequest> {
+  const { clients, telemetry: events } = parts;
+  const dispatch = await loadRegistryHandler(config, parts);
+  const peerFills = await loadPeerFills(parts);
+  const { health } = parts.context;
+  const onError = (error: unknown) => events.log.error({ 'err.detail': String(error) }, 'loading pages failed');
+  const pages = createPages({ health, loadApp: () => loadAppOptions(config, parts), onError });
   return (req, res) => {
     if (refuseHost(req, res, { clients, events })) return undefined;
     const work = dispatch(req, res) ?? peerFills?.(req, res);
@@ -41,9 +45,12 @@ export function createRequestHandler(config: Config, parts: RequestHandlerParts)
   };
 }
 
-function createRegistryHandler(config: Config, { context, clients, telemetry }: RequestHandlerParts): Dispatcher {
+async function loadRegistryHandler(
+  config: Config,
+  { context, clients, telemetry }: RequestHandlerParts,
+): Promise<Dispatcher> {
   const { auth, router, listener, health } = context;
-  const { prefix, headers, limits } = config.http;
+  const { prefix, headers } = config.http;
   const baseUrl = createBaseUrl(config.http, clients);
   return createDispatcher({
     router,
@@ -53,19 +60,38 @@ function createRegistryHandler(config: Config, { context, clients, telemetry }: 
     prefix,
     clients,
     locate: createLocate(config.http, clients),
-    gate: auth && new Gate({ auth, router, baseUrl }),
+    gate: auth && (await loadGate({ auth, router, baseUrl })),
     headers,
     isHealthy: () => health.isHealthy(),
-    passthrough: new Passthrough(limits),
+    passthrough: await loadPassthrough(config),
     eventSink: listener && { listener, baseUrl },
   });
 }
 
-function createPageHandler(
-  { http: { prefix } }: Config,
-  { context, clients, telemetry: { log }, createAdmin }: RequestHandlerParts,
-): RequestListener {
-  const { auth, router, health } = context;
-  const tokens = auth?.issuer && createTokenPage({ auth, issuer: auth.issuer, router, clients, prefix, log });
-  return createPages({ health, tokens, createAdmin });
+async function loadGate(options: GateOptions): Promise<AccessGate> {
+  const { Gate } = await import('../http/auth/authorize.ts');
+  return new Gate(options);
+}
+
+/** @returns undefined when no upstream accepts pushes */
+async function loadPassthrough({ http: { limits }, proxy }: Config): Promise<WritePassthrough | undefined> {
+  if (!proxy?.upstreams.some(({ passthrough }) => passthrough)) return undefined;
+  const { Passthrough } = await import('../http/passthrough/passthrough.ts');
+  return new Passthrough(limits);
+}
+
+async function loadPeerFills({ context: { peers }, clients, telemetry: events }: RequestHandlerParts) {
+  if (!peers) return undefined;
+  const { createPeerFills } = await import('../http/peers/peer-fills.ts');
+  return createPeerFills({ access: peers, clients, events, toStorageFailure });
+}
+
+async function loadAppOptions({ http: { prefix } }: Config, parts: RequestHandlerParts): Promise<AppOptions> {
+  const { context, clients, telemetry, loadAdmin } = parts;
+  const { auth, router } = context;
+  const createAdmin = await loadAdmin?.();
+  if (!auth?.issuer) return { createAdmin };
+  const { createTokenPage } = await import('../http/auth/token-page.ts');
+  const { log } = telemetry;
+  return { createAdmin, tokens: createTokenPage({ auth, issuer: auth.issuer, router, clients, prefix, log }) };
 }

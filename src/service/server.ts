@@ -1,19 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Clock } from '../clock/clock.ts';
-import type { Config } from '../config/config.ts';
+import type { TokenCheck } from '../admin/authenticate.ts';
+import type { Config, HttpConfig } from '../config/config.ts';
+import type { Health } from '../health/health.ts';
 import { Clients } from '../http/client/client-address.ts';
 import { TrustedProxies } from '../http/client/trusted-proxies.ts';
 import { activatedSocket } from '../http/listen/activated-socket.ts';
 import { listen } from '../http/listen/listener.ts';
-import { createProfilePages } from '../http/pages/debug-profiles.ts';
-import { startDebugServer } from '../http/pages/debug-server.ts';
+import type { createProfilePages } from '../http/pages/debug-profiles.ts';
+import type { DebugServer } from '../http/pages/debug-server.ts';
 import { limitRequests, type ServeRequest } from '../http/v2/request-limits.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { createAdminTokenCheck, startAdminServers } from './admin-servers.ts';
 import { closeOnFailure, CloseStack } from './close-stack.ts';
 import { createContext } from './context.ts';
-import { createRequestHandler } from './request-handler.ts';
+import { loadRequestHandler } from './request-handler.ts';
 
 export interface StartServerOptions {
   readonly config: Config;
@@ -47,18 +49,18 @@ async function openServer(options: StartServerOptions, opened: CloseStack): Prom
   const debugging = opened.use(new CloseStack());
   const context = opened.use(await createContext(options));
   const { health } = context;
-  const operators = { profiles: createProfilePages(), hasToken: createAdminTokenCheck(config) };
-  const admin = opened.use(await startAdminServers(config, { context, log: telemetry.log, ...operators }));
+  const loadProfiles = shareProfilePages();
+  const hasToken = createAdminTokenCheck(config);
+  const admin = opened.use(await startAdminServers(config, { context, log: telemetry.log, loadProfiles, hasToken }));
   const clients = new Clients(new TrustedProxies(http.trustedProxies), telemetry.untrustedProxy);
-  const serve = createRequestHandler(config, { context, clients, telemetry, createAdmin: admin.createApp });
+  const serve = await loadRequestHandler(config, { context, clients, telemetry, loadAdmin: admin.loadApp });
   const draining = { isStarted: false };
   const onRequest: ServeRequest = (req, res) => {
     if (draining.isStarted) res.shouldKeepAlive = false;
     return serve(req, res);
   };
   const debug =
-    http.debug &&
-    debugging.use(await startDebugServer({ ...http.debug, ...operators, metrics: telemetry.metrics, health }));
+    http.debug && debugging.use(await openDebugServer(http.debug, { telemetry, health, loadProfiles, hasToken }));
   const listener = await listen({
     http,
     onRequest: limitRequests(onRequest, { ...http.limits, clients, events: telemetry }),
@@ -79,4 +81,25 @@ async function openServer(options: StartServerOptions, opened: CloseStack): Prom
       await opened.close();
     },
   };
+}
+
+/** Profile pages for all servers of the process, which records one profile at a time. */
+function shareProfilePages() {
+  let pages: Promise<ReturnType<typeof createProfilePages>> | undefined;
+  return () => (pages ??= import('../http/pages/debug-profiles.ts').then((module) => module.createProfilePages()));
+}
+
+interface DebugServerParts {
+  readonly telemetry: Telemetry;
+  readonly health: Health;
+  readonly loadProfiles: ReturnType<typeof shareProfilePages>;
+  readonly hasToken: TokenCheck | undefined;
+}
+
+async function openDebugServer(
+  debug: NonNullable<HttpConfig['debug']>,
+  { telemetry: { metrics }, health, loadProfiles, hasToken }: DebugServerParts,
+): Promise<DebugServer> {
+  const { startDebugServer } = await import('../http/pages/debug-server.ts');
+  return startDebugServer({ ...debug, metrics, health, profiles: await loadProfiles(), hasToken });
 }

@@ -1,11 +1,9 @@
 import type { BufferPool } from '../stream/buffer-pool.ts';
 import type { StorageDriver } from './driver.ts';
-import { createFilesystemDriver, type FilesystemDriverOptions } from './filesystem/filesystem.ts';
-import { createInmemoryDriver } from './inmemory/inmemory.ts';
-import { type StorageMiddlewareOptions, withMiddleware } from './middleware/index.ts';
+import type { FilesystemDriverOptions } from './filesystem/filesystem.ts';
+import type { StorageMiddlewareOptions } from './middleware/index.ts';
 import type { S3Options } from './s3/options.ts';
 import type { StorageLog } from './storage-log.ts';
-import { createTieredDriver } from './tier/tiered.ts';
 
 /** A driver by name, with its options. */
 export type StorageDriverOptions =
@@ -39,13 +37,13 @@ export async function createStorage(
   { driver, middleware, tier }: StorageOptions,
   dependencies: StorageDriverDependencies,
 ): Promise<StorageDriver> {
-  const { buffers, log } = dependencies;
   let storage = await createStorageDriver(driver, dependencies);
   try {
-    storage = await withMiddleware(storage, middleware, log);
-    if (!tier) return storage;
-    const onError = (err: unknown) => log?.warn({ reason: String(err) }, 'copy to storage.tier failed');
-    return await createTieredDriver(storage, { ...tier, buffers, onError });
+    if (middleware.length > 0) {
+      const { withMiddleware } = await import('./middleware/index.ts');
+      storage = await withMiddleware(storage, middleware, dependencies.log);
+    }
+    return tier ? await withTier(storage, tier, dependencies) : storage;
   } catch (err) {
     await storage.close();
     throw err;
@@ -53,7 +51,7 @@ export async function createStorage(
 }
 
 /**
- * Creates a driver alone. The AWS SDK is loaded only for `s3`.
+ * Creates a driver alone. Only this driver is loaded, with its packages.
  *
  * @returns a driver that the caller closes
  * @throws {Error} as {@link createStorage}
@@ -63,13 +61,27 @@ export async function createStorageDriver(
   { buffers, log }: StorageDriverDependencies,
 ): Promise<StorageDriver> {
   switch (options.kind) {
-    case 'filesystem':
+    case 'filesystem': {
+      const { createFilesystemDriver } = await import('./filesystem/filesystem.ts');
       return await createFilesystemDriver({ ...options, buffers, log });
-    case 'inmemory':
+    }
+    case 'inmemory': {
+      const { createInmemoryDriver } = await import('./inmemory/inmemory.ts');
       return createInmemoryDriver();
+    }
     case 's3':
       return await createS3(options, log);
   }
+}
+
+async function withTier(
+  storage: StorageDriver,
+  tier: NonNullable<StorageOptions['tier']>,
+  { buffers, log }: StorageDriverDependencies,
+): Promise<StorageDriver> {
+  const { createTieredDriver } = await import('./tier/tiered.ts');
+  const onError = (err: unknown) => log?.warn({ reason: String(err) }, 'copy to storage.tier failed');
+  return await createTieredDriver(storage, { ...tier, buffers, onError });
 }
 
 async function createS3(

@@ -1,5 +1,3 @@
-import type { Metric, Registry } from 'prom-client';
-
 /*
  * prom-client builds and hashes a label string on every `inc` and `observe`, on children of `labels()` too (0.2 to
  * 0.3 µs each, ten of them per request). A cell here is a number that its owner holds and changes. The registry reads
@@ -30,14 +28,13 @@ export class ValueFamily {
   readonly type: 'counter' | 'gauge';
   readonly #cells: CellMap<Cell>;
 
-  constructor(registry: Registry, type: 'counter' | 'gauge', { name, help, labels }: FamilyOptions) {
+  constructor(type: 'counter' | 'gauge', { name, help, labels }: FamilyOptions) {
     this.name = name;
     this.help = help;
     this.type = type;
     this.#cells = new CellMap(labels, () => ({ value: 0 }));
     // A metric without labels exists from the start, at 0.
     if (labels.length === 0) this.at();
-    register(registry, this);
   }
 
   /** The cell of these label values, in the order of `labels`; a new one starts at 0. */
@@ -60,13 +57,12 @@ export class HistogramFamily {
   readonly #cells: CellMap<HistogramCell>;
 
   /** @param options.bounds upper bounds of the buckets, ascending, without infinity */
-  constructor(registry: Registry, { name, help, labels, bounds }: FamilyOptions & { bounds: readonly number[] }) {
+  constructor({ name, help, labels, bounds }: FamilyOptions & { bounds: readonly number[] }) {
     this.name = name;
     this.help = help;
     this.#bounds = bounds;
     this.#cells = new CellMap(labels, () => new HistogramCell(bounds));
     if (labels.length === 0) this.at();
-    register(registry, this);
   }
 
   at(...values: string[]): HistogramCell {
@@ -92,6 +88,9 @@ export class HistogramFamily {
     ];
   }
 }
+
+/** All time series of one name, as a registry of prom-client reads them. */
+export type MetricFamily = ValueFamily | HistogramFamily;
 
 /** One time series of a histogram. */
 export class HistogramCell {
@@ -138,9 +137,4 @@ class CellMap<T> {
   entries(): { readonly labels: Readonly<Record<string, string>>; readonly cell: T }[] {
     return [...this.#entries.values()];
   }
-}
-
-function register(registry: Registry, family: ValueFamily | HistogramFamily): void {
-  // A registry only calls `get()` on its metrics, but its type requires prom-client's own classes.
-  registry.registerMetric(family as unknown as Metric);
 }

@@ -1,6 +1,5 @@
-import { collectDefaultMetrics, Registry } from 'prom-client';
-
-import { HistogramFamily, ValueFamily } from './metric-family.ts';
+import { HistogramFamily, type MetricFamily, ValueFamily } from './metric-family.ts';
+import type { MetricPages } from './metric-pages.ts';
 
 /** All metrics, in their own registry. `registry_*` are distribution's names, labels and buckets. */
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -16,44 +15,36 @@ const FILL_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900]
 const REDIS_BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 3];
 
 export function createMetrics() {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const families: MetricFamily[] = [];
+  let loaded: Promise<MetricPages> | undefined;
+  const load = () => (loaded ??= import('./metric-pages.ts').then((module) => module.createMetricPages(families)));
   return {
-    ...httpMetrics(registry),
-    ...authMetrics(registry),
-    ...proxyMetrics(registry),
-    ...cacheMetrics(registry),
-    ...expiryMetrics(registry),
-    ...upstreamMetrics(registry),
-    ...storageMetrics(registry),
-    ...redisMetrics(registry),
-    ...notificationMetrics(registry),
+    ...httpMetrics(families),
+    ...authMetrics(families),
+    ...proxyMetrics(families),
+    ...cacheMetrics(families),
+    ...expiryMetrics(families),
+    ...upstreamMetrics(families),
+    ...storageMetrics(families),
+    ...redisMetrics(families),
+    ...notificationMetrics(families),
+    /** Loads prom-client, and measures the process from now on: event loop, memory, garbage collection. */
+    async observeProcess(): Promise<void> {
+      await load();
+    },
     /** Counters, gauges and the counts of histograms by name, over all labels. */
     async totals(): Promise<Record<string, number>> {
-      const families = (await registry.getMetricsAsJSON()) as unknown as readonly JsonFamily[];
-      return Object.fromEntries(families.map(totalOf));
+      return (await load()).totals();
     },
     /** The metrics page. */
     async render(): Promise<{ contentType: string; text: string }> {
-      return { contentType: registry.contentType, text: await registry.metrics() };
+      return (await load()).render();
     },
   };
 }
 
-interface JsonFamily {
-  readonly name: string;
-  readonly type: string;
-  readonly values: readonly { readonly value: number; readonly metricName?: string }[];
-}
-
-function totalOf({ name, type, values }: JsonFamily): [name: string, total: number] {
-  const counted = type === 'histogram' || type === 'summary' ? `${name}_count` : name;
-  const samples = values.filter(({ metricName = name }) => metricName === counted);
-  return [counted, samples.reduce((sum, { value }) => sum + value, 0)];
-}
-
-function httpMetrics(registry: Registry) {
-  const { counter, gauge, histogram } = familyMakers(registry);
+function httpMetrics(families: MetricFamily[]) {
+  const { counter, gauge, histogram } = familyMakers(families);
   return {
     httpRequests: counter('registry_http_requests_total', 'Requests completed.', ['handler', 'method', 'code']),
     httpDuration: histogram(
@@ -79,8 +70,8 @@ function httpMetrics(registry: Registry) {
   };
 }
 
-function authMetrics(registry: Registry) {
-  const { counter } = familyMakers(registry);
+function authMetrics(families: MetricFamily[]) {
+  const { counter } = familyMakers(families);
   return {
     loginsFailed: counter('registry_auth_failures_total', 'Logins with wrong or expired credentials.', ['method']),
     addressesBlocked: counter(
@@ -91,8 +82,8 @@ function authMetrics(registry: Registry) {
   };
 }
 
-function proxyMetrics(registry: Registry) {
-  const { counter } = familyMakers(registry);
+function proxyMetrics(families: MetricFamily[]) {
+  const { counter } = familyMakers(families);
   const byType = (name: string, help: string) => {
     const family = counter(name, help, ['type']);
     return { blob: family.at('blob'), manifest: family.at('manifest') };
@@ -106,8 +97,8 @@ function proxyMetrics(registry: Registry) {
   };
 }
 
-function cacheMetrics(registry: Registry) {
-  const { counter, gauge, histogram } = familyMakers(registry);
+function cacheMetrics(families: MetricFamily[]) {
+  const { counter, gauge, histogram } = familyMakers(families);
   return {
     cacheRequests: counter('layover_cache_requests_total', 'Content requested from the cache, by outcome.', [
       'upstream',
@@ -123,8 +114,8 @@ function cacheMetrics(registry: Registry) {
   };
 }
 
-function expiryMetrics(registry: Registry) {
-  const { counter, gauge } = familyMakers(registry);
+function expiryMetrics(families: MetricFamily[]) {
+  const { counter, gauge } = familyMakers(families);
   return {
     expired: counter('layover_expired_total', 'References removed because their TTL had passed.', ['kind']),
     evicted: counter('layover_evicted_total', 'References removed to free space.', ['kind']),
@@ -144,8 +135,8 @@ function expiryMetrics(registry: Registry) {
   };
 }
 
-function upstreamMetrics(registry: Registry) {
-  const { counter, gauge, histogram } = familyMakers(registry);
+function upstreamMetrics(families: MetricFamily[]) {
+  const { counter, gauge, histogram } = familyMakers(families);
   return {
     upstreamBytes: counter('layover_upstream_bytes_total', 'Bytes received from upstreams.', ['upstream', 'kind']),
     upstreamRequests: counter('layover_upstream_requests_total', 'Requests sent to upstreams.', [
@@ -176,8 +167,8 @@ function upstreamMetrics(registry: Registry) {
   };
 }
 
-function storageMetrics(registry: Registry) {
-  const { counter, histogram } = familyMakers(registry);
+function storageMetrics(families: MetricFamily[]) {
+  const { counter, histogram } = familyMakers(families);
   return {
     storageAction: histogram(
       'registry_storage_action_seconds',
@@ -190,8 +181,8 @@ function storageMetrics(registry: Registry) {
   };
 }
 
-function redisMetrics(registry: Registry) {
-  const { counter, gauge, histogram } = familyMakers(registry);
+function redisMetrics(families: MetricFamily[]) {
+  const { counter, gauge, histogram } = familyMakers(families);
   return {
     redisUp: gauge('layover_redis_up', 'Whether Redis can be read and written.', []),
     redisSeconds: histogram(
@@ -217,8 +208,8 @@ function redisMetrics(registry: Registry) {
   };
 }
 
-function notificationMetrics(registry: Registry) {
-  const { counter, gauge } = familyMakers(registry);
+function notificationMetrics(families: MetricFamily[]) {
+  const { counter, gauge } = familyMakers(families);
   return {
     notifications: counter('registry_notifications_events_total', 'Webhook events, by result.', ['type', 'endpoint']),
     notificationsPending: gauge('registry_notifications_pending_total', 'Webhook events waiting to be sent.', [
@@ -239,13 +230,18 @@ function notificationMetrics(registry: Registry) {
   };
 }
 
-function familyMakers(registry: Registry) {
+/** Makers of families, which they add to the list. */
+function familyMakers(families: MetricFamily[]) {
+  const add = <T extends MetricFamily>(family: T): T => {
+    families.push(family);
+    return family;
+  };
   return {
     counter: (name: string, help: string, labels: readonly string[]) =>
-      new ValueFamily(registry, 'counter', { name, help, labels }),
+      add(new ValueFamily('counter', { name, help, labels })),
     gauge: (name: string, help: string, labels: readonly string[]) =>
-      new ValueFamily(registry, 'gauge', { name, help, labels }),
+      add(new ValueFamily('gauge', { name, help, labels })),
     histogram: (name: string, help: string, labels: readonly string[], bounds: readonly number[]) =>
-      new HistogramFamily(registry, { name, help, labels, bounds }),
+      add(new HistogramFamily({ name, help, labels, bounds })),
   };
 }

@@ -1,7 +1,7 @@
 import { lookup as resolve } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import type { Dispatcher } from 'undici';
 
+import type { Connections } from './dispatcher.ts';
 import { completeLookup, type HostZones, zoneOfName } from './host-zones.ts';
 import { mayLead, type NetworkZone, zoneOf } from './network-zone.ts';
 import { UpstreamError } from './upstream.ts';
@@ -11,7 +11,7 @@ export interface DestinationsOptions {
   /** Of the registry, or of one mirror. */
   readonly base: URL;
   readonly zones: HostZones;
-  readonly createDispatcher: (lookup: LookupFunction) => Dispatcher;
+  readonly createDispatcher: (lookup: LookupFunction) => Connections;
 }
 
 /**
@@ -26,7 +26,7 @@ export type Reach = 'into-private' | 'no-further';
  */
 export class Destinations {
   readonly #options: DestinationsOptions;
-  readonly #dispatchers = new Map<Reach, Dispatcher>();
+  readonly #dispatchers = new Map<Reach, Connections>();
 
   constructor(options: DestinationsOptions) {
     this.#options = options;
@@ -52,7 +52,7 @@ export class Destinations {
   }
 
   /** Connections to hosts that are not configured. */
-  dispatcher(reach: Reach): Dispatcher {
+  dispatcher(reach: Reach): Connections {
     let dispatcher = this.#dispatchers.get(reach);
     if (dispatcher === undefined) {
       dispatcher = this.#options.createDispatcher(this.lookup(reach));

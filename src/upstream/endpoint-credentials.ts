@@ -31,9 +31,9 @@ export class EndpointCredentials {
   }
 
   /** @param realm the token server that is to get them; undefined: the registry itself */
-  find(realm?: URL): Promise<Credentials | undefined> {
+  async find(realm?: URL): Promise<Credentials | undefined> {
     const { base, onFailure } = this.#options;
-    return findCredentials(this.#sourcesFor(realm), base.host, onFailure);
+    return findCredentials(await this.#sourcesFor(realm), base.host, onFailure);
   }
 
   /** Whether the configuration names this token server. */
@@ -50,7 +50,7 @@ export class EndpointCredentials {
   async renew(refused: Credentials, { purpose, realm }: Renewal): Promise<Credentials | undefined> {
     const current = await this.find(realm);
     if (!isSame(current, refused)) return current;
-    const helpers = this.#sourcesFor(realm).filter(({ forget }) => forget !== undefined);
+    const helpers = (await this.#sourcesFor(realm)).filter(({ forget }) => forget !== undefined);
     if (helpers.length === 0 || !this.#budget.take(purpose)) return undefined;
     for (const helper of helpers) helper.forget?.();
     const renewed = await this.find(realm);
@@ -62,9 +62,9 @@ export class EndpointCredentials {
     this.#budget.refund(purpose);
   }
 
-  #sourcesFor(realm: URL | undefined): readonly CredentialsSource[] {
+  async #sourcesFor(realm: URL | undefined): Promise<readonly CredentialsSource[]> {
     const { sources, base } = this.#options;
-    if (realm === undefined || isRealmAllowed(realm, base)) return sources;
+    if (realm === undefined || (await isRealmAllowed(realm, base))) return sources;
     return sources.filter((source) => isNamedBy(source, realm));
   }
 }

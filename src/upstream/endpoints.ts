@@ -1,5 +1,4 @@
 import type { LookupFunction } from 'node:net';
-import type { Dispatcher } from 'undici';
 
 import { type Clock, SYSTEM_CLOCK } from '../clock/clock.ts';
 import type { UpstreamOptions } from './upstream-options.ts';
@@ -9,7 +8,7 @@ import type { CredentialsSource } from './credentials/credentials.ts';
 import { createCredentialsSource } from './credentials/credentials-chain.ts';
 import { EndpointCredentials } from './endpoint-credentials.ts';
 import { Destinations } from './destinations.ts';
-import { createDispatcher, type Environment } from './dispatcher.ts';
+import { type Connections, createDispatcher, type Environment } from './dispatcher.ts';
 import { Endpoint } from './endpoint.ts';
 import { HostZones } from './host-zones.ts';
 import { RateLimitGauge } from './rate-limit.ts';
@@ -44,7 +43,7 @@ interface Shared {
   readonly transport: Transport;
   readonly rateLimit: RateLimitGauge;
   readonly zones: HostZones;
-  readonly createDispatcher: (lookup: LookupFunction) => Dispatcher;
+  readonly createDispatcher: (lookup: LookupFunction) => Connections;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -112,9 +111,9 @@ function createEndpoint(
   const destinations = new Destinations({ upstream, base, zones, createDispatcher: shared.createDispatcher });
   const onFailure = (source: string, reason: string) => events.credentialsFailed({ upstream, source, reason });
   const credentials = new EndpointCredentials({ sources, base, onFailure, now });
-  const connectionsTo = (realm: URL) => {
+  const connectionsTo = async (realm: URL) => {
     if (realm.hostname === base.hostname || credentials.isNamed(realm)) return undefined;
-    const reach = isRealmAllowed(realm, base) ? 'into-private' : 'no-further';
+    const reach = (await isRealmAllowed(realm, base)) ? 'into-private' : 'no-further';
     destinations.check(realm, reach);
     return destinations.dispatcher(reach);
   };

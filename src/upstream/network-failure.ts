@@ -1,5 +1,3 @@
-import { errors } from 'undici';
-
 import { UpstreamError } from './upstream.ts';
 
 const TIMEOUTS = new Set(['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
@@ -22,7 +20,7 @@ export function networkFailure(upstream: string, host: string, cause: unknown): 
   if (TIMEOUTS.has(code)) return new UpstreamError('timeout', message, { upstream, cause });
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return new UpstreamError('protocol', message, { upstream, cause });
   // The parser's error contains the bytes that it failed at, which belong in no log.
-  if (cause instanceof errors.HTTPParserError) {
+  if (cause instanceof Error && cause.name === 'HTTPParserError') {
     return new UpstreamError('protocol', message, { upstream });
   }
   return new UpstreamError('network', message, { upstream, cause });

@@ -1,5 +1,3 @@
-import { getDomain } from 'tldts';
-
 /** Whether an anonymous token may be fetched from a realm. An upstream with TLS needs a realm with TLS. */
 export function isRealmUsable(realm: URL, upstream: URL): boolean {
   if (realm.protocol !== 'https:' && realm.protocol !== 'http:') return false;
@@ -14,9 +12,10 @@ export function isRealmUsable(realm: URL, upstream: URL): boolean {
  *
  * Otherwise a registry could collect the credentials of its mirrors by naming any token server: CVE-2026-33540.
  */
-export function isRealmAllowed(realm: URL, upstream: URL): boolean {
+export async function isRealmAllowed(realm: URL, upstream: URL): Promise<boolean> {
   if (!isRealmUsable(realm, upstream)) return false;
   if (realm.hostname === upstream.hostname) return true;
+  const { getDomain } = await import('tldts'); // 10 MB, which a service without tokens of upstreams does not need
   // Tenants of `github.io` and the like do not trust each other, so the private part of the list counts. For names that are
   // not in the list (`registry.corp.internal`), the last two labels are the domain, by its default rule.
   const options = { allowPrivateDomains: true };

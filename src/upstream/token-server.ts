@@ -1,9 +1,8 @@
-import type { Dispatcher } from 'undici';
-
 import { responseError } from './response-error.ts';
 import { isRecord, readJson } from './response-body.ts';
 import { CallScope } from './call-scope.ts';
 import { basicAuthorization, type Credentials } from './credentials/credentials.ts';
+import type { Connections } from './dispatcher.ts';
 import type { EndpointCredentials } from './endpoint-credentials.ts';
 import type { BearerChallenge, IssuedToken } from './token-cache.ts';
 import type { ExchangeResponse, ExchangeRequest, Transport } from './transport.ts';
@@ -20,7 +19,7 @@ export interface TokenServerOptions {
    *
    * @throws {UpstreamError} for a realm that the registry may not lead to
    */
-  readonly connectionsTo: (realm: URL) => Dispatcher | undefined;
+  readonly connectionsTo: (realm: URL) => Promise<Connections | undefined>;
 }
 
 /** Bytes. */
@@ -65,7 +64,7 @@ async function requestToken(
   { scope, ...options }: TokenServerOptions & { readonly scope: CallScope },
 ): Promise<IssuedToken> {
   const { transport, connectionsTo } = options;
-  const dispatcher = connectionsTo(challenge.realm);
+  const dispatcher = await connectionsTo(challenge.realm);
   const request = { ...tokenRequest(challenge, credentials), dispatcher, retry: 0 };
   return readToken(await transport.exchange(request, scope), scope, options);
 }

@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici';
 import type { Permit } from './breaker.ts';
 import type { Breakers } from './breakers.ts';
 import type { CallScope } from './call-scope.ts';
+import type { Connections } from './dispatcher.ts';
 import { networkFailure } from './network-failure.ts';
 import {
   type ObserveExchange,
@@ -17,7 +18,7 @@ export type ResponseHeaders = Dispatcher.ResponseData['headers'];
 
 export interface TransportOptions {
   readonly upstream: string;
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: Connections;
   readonly breakers: Breakers;
   readonly events: UpstreamEvents;
   readonly observe: ObserveExchange | undefined;
@@ -38,7 +39,7 @@ export interface ExchangeRequest {
   /** A 2xx leaves {@link ExchangeResponse.permit} to the caller, which knows whether a body arrives. */
   readonly judgesBody?: boolean;
   /** Connections to hosts that the registry named. @default those to the upstream's own hosts */
-  readonly dispatcher?: Dispatcher | undefined;
+  readonly dispatcher?: Connections | undefined;
 }
 
 export interface ExchangeResponse {

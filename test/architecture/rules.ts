@@ -10,7 +10,7 @@ export interface Module {
 
 /** The longest key that contains a file is its module. */
 export const MODULES: Readonly<Record<string, Module>> = {
-  'main.ts': { imports: ['commands', 'config'] },
+  'main.ts': { imports: ['builtin', 'commands', 'config'] },
   commands: {
     imports: ['admin', 'config', 'fetch', 'images', 'oci', 'operations', 'service', 'telemetry', 'version.ts'],
     types: ['usage'],
@@ -62,21 +62,21 @@ export const MODULES: Readonly<Record<string, Module>> = {
     ],
     types: ['registry', 'telemetry'],
   },
-  admin: { imports: ['fetch', 'files', 'http/client', 'http/listen', 'http/pages', 'operations'] },
-  'http/pages': { imports: ['http/client', 'http/listen', 'version.ts'], types: ['health', 'telemetry'] },
+  admin: { imports: ['builtin', 'fetch', 'files', 'http/client', 'http/listen', 'http/pages', 'operations'] },
+  'http/pages': { imports: ['builtin', 'http/client', 'http/listen', 'version.ts'], types: ['health', 'telemetry'] },
   'http/peers': { imports: ['http/v2', 'oci'], types: ['http/client', 'stream'] },
-  'http/passthrough': { imports: ['http/listen', 'http/v2', 'oci'], types: ['pull-through', 'registry'] },
+  'http/passthrough': { imports: ['builtin', 'http/listen', 'http/v2', 'oci'], types: ['pull-through', 'registry'] },
   'http/auth': { imports: ['auth', 'http/client', 'http/listen', 'http/v2', 'oci'], types: ['pull-through'] },
   'http/v2': {
     imports: ['auth', 'http/client', 'http/listen', 'oci', 'stream'],
     types: ['pull-through', 'registry'],
   },
-  'http/listen': { imports: ['http/tls', 'oci'], types: ['http/client'] },
+  'http/listen': { imports: ['builtin', 'http/tls', 'oci'], types: ['http/client'] },
   'http/tls': { imports: ['files'] },
   'http/client': { imports: [] },
   health: { imports: ['telemetry'] },
   auth: { imports: ['cache', 'fetch', 'files', 'matching', 'oci'] },
-  notifications: { imports: ['oci'], types: ['clock', 'fills', 'pull-through', 'registry', 'retention'] },
+  notifications: { imports: ['builtin', 'oci'], types: ['clock', 'fills', 'pull-through', 'registry', 'retention'] },
   images: { imports: ['client', 'oci', 'upstream/upstream.ts'], types: ['registry'] },
   client: {
     imports: ['fills/blob-download.ts', 'oci', 'retry', 'stream', 'upstream'],
@@ -105,12 +105,13 @@ export const MODULES: Readonly<Record<string, Module>> = {
   storage: { imports: ['locks', 'stream'] },
   stream: { imports: ['oci'] },
   telemetry: {
-    imports: ['storage/driver.ts'],
+    imports: ['builtin', 'storage/driver.ts'],
     types: ['auth', 'cache', 'fills', 'http/v2', 'notifications', 'pull-through', 'redis', 'retention', 'upstream'],
   },
   cache: { imports: ['oci', 'redis'], types: ['clock'] },
   redis: { imports: [] },
-  fetch: { imports: ['stream/bounded-body.ts'] },
+  fetch: { imports: ['builtin', 'stream/bounded-body.ts'] },
+  builtin: { imports: [] },
   clock: { imports: [] },
   files: { imports: [] },
   locks: { imports: [] },
@@ -173,6 +174,12 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   zod: ['config'],
 };
 
+/** Modules of Node that only one file loads, for the reason in that file. Others import their types. */
+const BUILT_INS: Readonly<Record<string, string>> = {
+  'node:http': 'builtin/http.ts',
+  'node:http2': 'builtin/http2.ts',
+};
+
 /** Plug-ins are imported where they are listed only, never by each other. */
 const PLUG_INS: readonly { readonly files: RegExp; readonly listedIn: readonly string[] }[] = [
   { files: /^storage\/(filesystem|inmemory|s3)\/\1\.ts$/, listedIn: ['storage/index.ts', 'library'] },
@@ -211,6 +218,7 @@ function wrongImports({ path, imports }: SourceFile): string[] {
   const module = MODULES[moduleOf(path)];
   if (!module) return [`${path} is in a folder without a rule`];
   return imports.flatMap(({ target, isOurs, isTypeOnly }) => {
+    if (target in BUILT_INS) return isTypeOnly ? [] : [`${path} -> ${target}: use ${BUILT_INS[target]}`];
     if (!isOurs) return mayUsePackage(path, target) ? [] : [`${path} -> ${target}`];
     const isKnown = mayImport(path, module, { target, isTypeOnly }) && mayUsePlugIn(path, target);
     return isKnown ? [] : [`${path} -> ${target}${isTypeOnly ? ' (type)' : ''}`];

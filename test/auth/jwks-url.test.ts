@@ -69,8 +69,8 @@ describe('the keys of a token server', () => {
     state.published = ['second'];
     clock.now += 11 * MINUTE;
     expect(await isTaken('first')).toBe(true); // with cached keys
-    await vi.waitFor(() => expect(state.asked).toBe(2));
-    await vi.waitFor(async () => expect(await isTaken('first')).toBe(false));
+    await vi.waitFor(() => expect(state.asked).toBe(2), 20_000);
+    await vi.waitFor(async () => expect(await isTaken('first')).toBe(false), 20_000);
   });
 
   it('stay in use while it is down, and are fetched afterwards', async () => {

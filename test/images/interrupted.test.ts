@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { FaultProxy } from '../support/fault-proxy.ts';
@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => scene[Symbol.asyncDispose]());
 
 async function passed(proxy: FaultProxy, counter: 'bytesFromTarget' | 'bytesToTarget', bytes: number): Promise<void> {
-  while (proxy.counts[counter] < bytes) await setImmediate();
+  while (proxy.counts[counter] < bytes) await delay(1);
 }
 
 /** A copy that the test ends. */
@@ -130,6 +130,7 @@ describe('an upload', () => {
   it('that cannot be finished leaves no tag', async () => {
     await using proxy = await FaultProxy.start(`http://${scene.to}`);
     const destination = `127.0.0.1:${proxy.port}/never/large:1`;
+    proxy.cutOnTheWayIn(8_000_000);
     await using running = await startImage(['copy', '-q', `${scene.from}/team/large:1`, destination]);
     await passed(proxy, 'bytesToTarget', 8_000_000);
     proxy.refuse();

@@ -12,7 +12,7 @@ import { expectStored } from './stored-data.ts';
 
 const MIB = 1024 * 1024;
 const images = new Images();
-const blob = images.addBlob('library/big', seededContent('stampede', 64 * MIB));
+const blob = images.addBlob('library/big', seededContent('stampede', 24 * MIB));
 const expected = Buffer.concat([...blob.read()]);
 const hub = sharedHub(images);
 
@@ -84,13 +84,13 @@ it('fetches a cold blob once for 200 clients, whoever is slow and whoever leaves
 it('lets a latecomer read a fill from its beginning', async () => {
   await using layover = await startCache(hub());
   const url = `${layover.url}/v2/library/big/blobs/${blob.digest}`;
-  hub().faults.hangMidBody(40 * MIB, { on: 'cdn-get' });
+  hub().faults.hangMidBody(15 * MIB, { on: 'cdn-get' });
   const first = await ask(url);
-  const begun = await readSome(first, 30 * MIB);
+  const begun = await readSome(first, 11 * MIB);
   const late = await ask(url);
   expect(first.headers['x-cache']).toBe('MISS');
   expect(late.headers['x-cache']).toBe('FILL');
-  const caughtUp = await readSome(late, 30 * MIB);
+  const caughtUp = await readSome(late, 11 * MIB);
   expect([begun, caughtUp].map((bytes) => bytes.equals(expected.subarray(0, bytes.length)))).toEqual([true, true]);
   first.destroy();
   late.destroy();

@@ -48,7 +48,7 @@ export async function expectNothingBroken(layover: Pick<Layover, 'dataDirectory'
 /** Waits until the fills are over and linked and these blobs, among others, are visible; and nothing is wrong. */
 export async function expectStored(layover: Layover, digests: readonly string[]): Promise<void> {
   // A blob is visible a little before it is linked.
-  await layover.settled({ timeoutMs: 20_000 });
+  await layover.settled();
   const visible = (await layover.visibleBlobs()).map(({ digest }) => digest);
   expect(visible).toEqual(expect.arrayContaining([...digests]));
   await expectNothingBroken(layover);

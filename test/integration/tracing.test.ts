@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Hub } from '../support/hub.ts';
 import { Images } from '../support/images.ts';
@@ -12,7 +12,7 @@ const [, layer] = image.layers;
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 const PARENT_ID = 'b7ad6b7169203331';
 const SAMPLED = { traceparent: `00-${TRACE_ID}-${PARENT_ID}-01` };
-/** Batches are sent at once instead of every 5 s. */
+/** Batches are sent at once instead of every 5 s. OpenTelemetry reads it from the environment of its process, which is often this one. */
 const QUICK = { OTEL_BSP_SCHEDULE_DELAY: '20' };
 /** OpenTelemetry's numbers. */
 const [SERVER, CLIENT] = [2, 3];
@@ -55,6 +55,11 @@ async function pull(url: string, headers: Record<string, string> = {}): Promise<
 }
 
 const isRequest = ({ kind }: CollectedSpan) => kind === SERVER;
+
+beforeEach(() => {
+  for (const [name, value] of Object.entries(QUICK)) vi.stubEnv(name, value);
+});
+afterEach(() => vi.unstubAllEnvs());
 
 describe('traces', () => {
   it("go on with the client's, from the request to upstream and storage, for a blob that has to be fetched", async () => {

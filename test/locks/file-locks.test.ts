@@ -77,7 +77,7 @@ describe('file locks', () => {
     for (const file of ['a.lock', 'b.draft']) await utimes(join(directory.path, file), beforePause, beforePause);
     vi.advanceTimersByTime(10_000);
     vi.useRealTimers();
-    await vi.waitFor(async () => expect(await readdir(directory.path)).not.toContain('b.draft'));
+    await vi.waitFor(async () => expect(await readdir(directory.path)).not.toContain('b.draft'), 20_000);
     expect(await readdir(directory.path)).toEqual(['a.lock']);
   });
 

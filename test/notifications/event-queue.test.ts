@@ -107,10 +107,10 @@ describe('a queue of events', () => {
     await queue.append(text('pull 1'), pull);
     await queue.append(text('pull 2'), pull);
     await queue.append(text('push 2'), push);
-    await vi.waitFor(() => expect(told.dropped).toBe(1));
+    await vi.waitFor(() => expect(told.dropped).toBe(1), 20_000);
     await queue.append(text('push 3'), push);
     await queue.append(text('push 4'), push);
-    await vi.waitFor(() => expect(told).toMatchObject({ dropped: 2, evicted: [text('push 1')] }));
+    await vi.waitFor(() => expect(told).toMatchObject({ dropped: 2, evicted: [text('push 1')] }), 20_000);
     expect(await take(queue, 3)).toEqual(['push 2', 'push 3', 'push 4'].map(text));
     await queue.close();
   });

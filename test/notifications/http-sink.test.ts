@@ -104,7 +104,7 @@ describe('a post to an endpoint', () => {
     expect(await sink.post('{}', NEVER)).toMatchObject({ isAccepted: true });
 
     await using unfinished = await startServer((_req, res) => void res.writeHead(200).write('x'));
-    await using patient = sinkTo(unfinished.url, { timeoutMs: 50 });
+    await using patient = sinkTo(unfinished.url, { timeoutMs: 1_000 });
     expect(await patient.post('{}', NEVER)).toMatchObject({ isAccepted: true });
     expect(await patient.post('{}', NEVER)).toMatchObject({ isAccepted: true });
   });

@@ -7,6 +7,7 @@ import { decodeGoJson, fieldsOf } from '../../src/oci/go-json.ts';
 import { JsonCursor, MAX_DEPTH } from '../../src/oci/json-cursor.ts';
 import { readManifest } from '../../src/oci/manifest.ts';
 import { OCI_MANIFEST } from '../../src/oci/media-types.ts';
+import { cpuTimeOf } from '../support/cpu-time.ts';
 
 const digestOfText = (text: string) => digestOf(Buffer.from(text));
 const [a, b, c] = [digestOfText('a'), digestOfText('b'), digestOfText('c')];
@@ -95,11 +96,11 @@ describe('the cursor', () => {
     expect(() => read(inside(MAX_DEPTH - 2))).toThrow(/nested/);
   });
 
-  it('stops reading four megabytes of brackets at the limit', () => {
+  it('stops reading four megabytes of brackets at the limit', async () => {
     const bytes = Buffer.from(`{"x":${'['.repeat(2_000_000)}${']'.repeat(2_000_000)}}`);
-    const before = performance.now();
-    expect(() => readManifest(bytes)).toThrow(expect.objectContaining({ code: 'MANIFEST_INVALID' }));
-    expect(performance.now() - before).toBeLessThan(500);
+    const reading = () =>
+      expect(() => readManifest(bytes)).toThrow(expect.objectContaining({ code: 'MANIFEST_INVALID' }));
+    expect(await cpuTimeOf(reading)).toBeLessThan(500);
   });
 });
 
@@ -152,12 +153,11 @@ describe('a manifest is read as Go reads it', () => {
     ['annotations', (map: string) => `"annotations":${map}`],
     ['the annotations of a descriptor', (map: string) => `"config":{"annotations":${map}}`],
     ['a list', (map: string) => `"layers":${map === '{}' ? '[{}]' : `[${'{},'.repeat(9_000)}{}]`}`],
-  ])('in time proportional to its length, when %s are repeated many times', (_, member) => {
+  ])('in time proportional to its length, when %s are repeated many times', async (_, member) => {
     const many = `{${Array.from({ length: 9_000 }, (__, i) => `"k${i}":""`).join(',')}}`;
     const members = `${member(many)}${`,${member('{}')}`.repeat(20_000)}`;
-    const before = performance.now();
-    expect(read(members).ambiguity).toEqual(expect.any(String));
-    expect(performance.now() - before).toBeLessThan(1_000);
+    const reading = () => expect(read(members).ambiguity).toEqual(expect.any(String));
+    expect(await cpuTimeOf(reading)).toBeLessThan(1_000);
   });
 
   it.each([

@@ -36,8 +36,15 @@ export default class SummaryReporter implements Reporter {
 
 function writeFailure(name: string, errors: readonly unknown[] = []): void {
   const [first] = errors;
-  const message = first instanceof Object && 'message' in first ? String(first.message) : String(first);
-  write(`failed: ${name}: ${message.split('\n', 1)[0]}`);
+  const reasons = [first, first instanceof Object && 'cause' in first ? first.cause : undefined];
+  const messages = reasons.filter((reason) => reason !== undefined).map((reason) => messageOf(reason));
+  write(`failed: ${name}: ${messages.join(' ')}`);
+}
+
+/** Its first line. */
+function messageOf(error: unknown): string {
+  const message = error instanceof Object && 'message' in error ? String(error.message) : String(error);
+  return message.split('\n', 1)[0] ?? '';
 }
 
 function write(line: string): void {

@@ -155,7 +155,7 @@ export class Layover implements AsyncDisposable {
    *
    * @throws {Error} when something is left after `timeoutMs`
    */
-  async settled({ timeoutMs = 10_000 } = {}): Promise<void> {
+  async settled({ timeoutMs = 30_000 } = {}): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       // A fill holds its lock until the blob is linked, when its file has long been renamed.

@@ -355,7 +355,7 @@ describe('mirrors', () => {
     await using silent = await startScripted(() => {});
     await using registry = await startScripted(sendManifest);
     const mirrors = [`http://127.0.0.1:${await deadPort()}`, silent.url];
-    await using up = connect(registry.url, { mirrors, timeouts: { headersMs: 100 } });
+    await using up = connect(registry.url, { mirrors, timeouts: { headersMs: 500 } });
     for (let i = 0; i < 4; i++) await up.upstream.fetchManifest('a', LATEST);
     expect(silent.seen).toHaveLength(3);
     expect(registry.seen).toHaveLength(4);

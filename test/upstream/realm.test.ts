@@ -14,8 +14,8 @@ describe('isRealmAllowed', () => {
     ['http://127.0.0.1:5001/token', 'http://127.0.0.1:5000'],
     ['http://[::1]:5001/token', 'http://[::1]:5000'],
     ['https://auth.docker.io/token', 'http://registry-1.docker.io'],
-  ])('lets %s serve %s', (realm, upstream) => {
-    expect(allowed(realm, upstream)).toBe(true);
+  ])('lets %s serve %s', async (realm, upstream) => {
+    expect(await allowed(realm, upstream)).toBe(true);
   });
 
   it.each([
@@ -31,7 +31,7 @@ describe('isRealmAllowed', () => {
     ['plain HTTP for TLS', 'http://auth.docker.io/token', 'https://registry-1.docker.io'],
     ['another scheme', 'ftp://ghcr.io/token', 'https://ghcr.io'],
     ['a user name in the URL', 'https://me:secret@ghcr.io/token', 'https://ghcr.io'],
-  ])('refuses %s', (_, realm, upstream) => {
-    expect(allowed(realm, upstream)).toBe(false);
+  ])('refuses %s', async (_, realm, upstream) => {
+    expect(await allowed(realm, upstream)).toBe(false);
   });
 });

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { LmdbIndex } from '../../src/usage/lmdb-index.ts';
-import { openIndex } from '../../src/usage/open-index.ts';
 import { type Digest, digestOf } from '../../src/oci/digest.ts';
 import { RunningProcess } from '../support/processes.ts';
 import { programEnvironment } from '../support/programs.ts';
@@ -58,15 +57,28 @@ describe('the index in files', () => {
     await before.close();
     await damage(join(path, 'usage.mdb'));
 
-    const reported: { reason: string; movedTo: string }[] = [];
-    const index = await openIndex({ directory: path, onDamaged: (event) => void reported.push(event) });
+    // LMDB may end the first process that reads wrong pages; the next one knows of that.
+    const { reported, totals } = (await openElsewhere(path)) ?? (await openElsewhere(path)) ?? {};
     expect(reported).toHaveLength(1);
-    expect(await index.totals()).toEqual({ bytes: 0, digests: 0, references: 0 });
-    await index.record([use(1)]);
-    await index.close();
-    expect((await readFile(join(reported[0]?.movedTo ?? '', 'usage.mdb'))).length).toBeGreaterThan(0);
+    expect(totals).toEqual({ bytes: 0, digests: 0, references: 0 });
+    expect((await readFile(join(reported?.[0]?.movedTo ?? '', 'usage.mdb'))).length).toBeGreaterThan(0);
   });
 });
+
+interface Opened {
+  readonly reported: readonly { readonly reason: string; readonly movedTo: string }[];
+  readonly totals: unknown;
+}
+
+/** @returns undefined when LMDB ended the process */
+async function openElsewhere(directory: string): Promise<Opened | undefined> {
+  const args = ['--import', 'tsx', join(import.meta.dirname, 'index-opener.ts'), directory];
+  await using program = await RunningProcess.start(process.execPath, args, { env: programEnvironment() });
+  const { code, signal } = await program.exited;
+  if (signal !== null) return undefined;
+  expect(code, program.output).toBe(0);
+  return JSON.parse(program.stdout) as Opened;
+}
 
 /** All pages but the first two, which locate the others. */
 async function overwritten(path: string, byte: number): Promise<void> {

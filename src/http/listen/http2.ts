@@ -1,7 +1,8 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { constants, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 
+import { http2 } from '../../builtin/http2.ts';
 import { cutStalledStream } from './stalled-clients.ts';
 
 export interface Http2Options {
@@ -29,11 +30,25 @@ const MAX_SESSION_MEGABYTES = 2 * MAX_STREAMS;
 export class Http2 {
   /** Open sessions. */
   readonly sessions = new Set<ServerHttp2Session>();
-  readonly #server: Http2Server;
+  readonly #onRequest: RequestListener;
+  readonly #options: Http2Options;
+  /** Absent before the first connection. */
+  #server: Http2Server | undefined;
 
   constructor(onRequest: RequestListener, options: Http2Options) {
-    const { maxHeaderSize } = options;
-    this.#server = createServer(
+    this.#onRequest = onRequest;
+    this.#options = options;
+  }
+
+  /** @param socket a connection from which no byte has been read */
+  serve(socket: Socket): void {
+    this.#server ??= this.#createServer();
+    this.#server.emit('connection', socket);
+  }
+
+  #createServer(): Http2Server {
+    const { maxHeaderSize, stallMs, onStalled } = this.#options;
+    const server = http2().createServer(
       {
         maxSessionMemory: MAX_SESSION_MEGABYTES,
         settings: {
@@ -45,23 +60,20 @@ export class Http2 {
       // The compatibility API has the members that the handlers use.
       (req, res) => {
         // A stream may be reset by the packet that opened it.
-        if (!res.stream.destroyed) onRequest(req as unknown as IncomingMessage, res as unknown as ServerResponse);
+        if (!res.stream.destroyed) this.#onRequest(req as unknown as IncomingMessage, res as unknown as ServerResponse);
       },
     );
-    this.#server.on('session', (session) => this.#opened(session, options));
-    this.#server.on('stream', (stream) => {
-      cutStalledStream(stream, options.stallMs, () => options.onStalled(stream.session?.socket));
+    server.on('session', (session) => this.#opened(session));
+    server.on('stream', (stream) => {
+      cutStalledStream(stream, stallMs, () => onStalled(stream.session?.socket));
     });
     // The streams end with the session.
-    this.#server.on('sessionError', () => {});
+    server.on('sessionError', () => {});
+    return server;
   }
 
-  /** @param socket a connection from which no byte has been read */
-  serve(socket: Socket): void {
-    this.#server.emit('connection', socket);
-  }
-
-  #opened(session: ServerHttp2Session, { idleMs }: Http2Options): void {
+  #opened(session: ServerHttp2Session): void {
+    const { idleMs } = this.#options;
     const streams = { open: 0 };
     this.sessions.add(session);
     session.once('close', () => this.sessions.delete(session));
@@ -95,6 +107,6 @@ export function isGone(res: ServerResponse): boolean {
 
 /** Ends a response that cannot be completed, so that the client does not mistake it for a complete one. */
 export function cutResponse(res: ServerResponse): void {
-  if (hasStream(res)) res.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  if (hasStream(res)) res.stream.close(http2().constants.NGHTTP2_INTERNAL_ERROR);
   else res.destroy();
 }

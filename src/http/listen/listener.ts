@@ -1,14 +1,11 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import type { RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 
-import type { HttpConfig, TlsConfig } from '../../config/config.ts';
+import { http as nodeHttp } from '../../builtin/http.ts';
+import type { HttpConfig } from '../../config/config.ts';
 import { bind } from './bound-server.ts';
-import { AcmeCertificate } from '../tls/acme-certificate.ts';
-import { isChallenge } from '../tls/acme-challenges.ts';
-import { certificateFiles, type CertificateLog } from '../tls/certificate-source.ts';
-import { chooseConnections, isPreface, peek, type ServeConnection } from './choose-connections.ts';
+import type { CertificateLog } from '../tls/certificate-source.ts';
+import { chooseConnections, isPreface, peek } from './choose-connections.ts';
 import type { Clients } from '../client/client-address.ts';
 import { limitConnections } from './connection-limits.ts';
 import { drainConnections } from './drain.ts';
@@ -16,8 +13,6 @@ import { Http2 } from './http2.ts';
 import { continuing, endingWithConnection } from './pipelined.ts';
 import { respondClientError, refusal, refuseConnection } from './refuse-connection.ts';
 import { cutStalledClients } from './stalled-clients.ts';
-import { loadTlsContext, tlsContextVersion } from '../tls/tls-context.ts';
-import { TlsReload } from '../tls/tls-reload.ts';
 
 /** Pulling zstd:chunked layers takes up to 1024 ranges in one header. Bytes. */
 const MAX_HEADER_SIZE = 64 * 1024;
@@ -55,10 +50,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const { limits, tls, http2: versions } = http;
   const peerOf = (socket: Socket | undefined) => (socket ? clients.peerOf(socket).name : '');
   const onStalled = (socket: Socket | undefined) => events.clientRefused('stalled', peerOf(socket));
-  const secured = tls && (await createSecureServer(tls, options));
-  const server = secured?.server ?? createServer(serverOptions(http));
+  const secured = await openIfSecure(options);
+  const server = secured?.server ?? nodeHttp.createServer(serverOptions(http));
   const http2 = new Http2(onRequest, { maxHeaderSize: MAX_HEADER_SIZE, onStalled, ...limits });
-  if (secured) chooseConnections(server, 'secureConnection', byProtocol(secured.tls, http2));
+  if (secured) secured.serveHttp2(http2);
   else if (versions.cleartext) {
     const timeoutMs = limits.headerMs;
     chooseConnections(server, 'connection', (socket, serve) => {
@@ -80,6 +75,13 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       await drainConnections(server, http2.sessions, timeoutMs);
     },
   };
+}
+
+/** Loads TLS and ACME when they are configured. */
+async function openIfSecure({ http, events: { log } }: ListenOptions) {
+  if (!http.tls) return undefined;
+  const { openSecureServer } = await import('./secure-server.ts');
+  return openSecureServer({ tls: http.tls, http, log, server: serverOptions(http) });
 }
 
 function serverOptions({ limits }: HttpConfig) {
@@ -113,57 +115,4 @@ function prepare(
   server.on('checkExpectation', handle);
   // Without a listener Node would cut the connection.
   server.on('connect', (_req, socket: Socket) => refuseConnection(socket, METHOD_NOT_ALLOWED));
-}
-
-async function createSecureServer(tls: TlsConfig, { http, events: { log } }: ListenOptions) {
-  const acme = tls.letsEncrypt && new AcmeCertificate(tls.letsEncrypt, log);
-  await acme?.load();
-  const source = acme ?? certificateFiles(tls);
-  const version = await tlsContextVersion(tls, source);
-  const server = createTlsServer({
-    ...serverOptions(http),
-    ...(await loadTlsContext(tls, source)),
-    ALPNProtocols: http.http2.secure ? ['h2', 'http/1.1'] : ['http/1.1'],
-    handshakeTimeout: http.limits.headerMs,
-    requestCert: tls.clientCas.length > 0,
-    rejectUnauthorized: tls.clientAuth === 'require-and-verify-client-cert' && tls.clientCas.length > 0,
-  });
-  if (acme) serveChallenges(server, acme, http.limits.headerMs);
-  const reload = new TlsReload(server, tls, { source, log, version });
-  return {
-    server,
-    tls,
-    acme,
-    stop() {
-      reload.stop();
-      acme?.stop();
-    },
-  };
-}
-
-/** Inspects handshakes only while a challenge is pending. */
-function serveChallenges(server: Server, { challenges }: AcmeCertificate, timeoutMs: number): void {
-  chooseConnections(server, 'connection', (socket, serve) => {
-    if (!challenges.isPending) serve(socket);
-    else peek(socket, { test: isChallenge, yes: (chosen) => challenges.serve(chosen), no: serve, timeoutMs });
-  });
-}
-
-/** By the protocol that the client chose in the handshake (ALPN): RFC 7301. */
-function byProtocol(tls: TlsConfig, http2: Http2) {
-  return (connection: Socket, serveHttp1: ServeConnection): void => {
-    const socket = connection as TLSSocket;
-    if (isRefused(tls, socket)) socket.destroy();
-    else if (socket.alpnProtocol === 'h2') http2.serve(socket);
-    else serveHttp1(socket);
-  };
-}
-
-function isRefused({ clientCas, clientAuth }: TlsConfig, socket: TLSSocket): boolean {
-  if (clientCas.length === 0) return false;
-  const hasCertificate = Object.keys(socket.getPeerCertificate()).length > 0;
-  return (
-    (clientAuth === 'require-any-client-cert' && !hasCertificate) ||
-    (clientAuth === 'verify-client-cert-if-given' && hasCertificate && !socket.authorized)
-  );
 }

@@ -1,6 +1,7 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+import { http } from '../../builtin/http.ts';
 import { RegistryError } from '../../oci/errors.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 
@@ -26,7 +27,7 @@ export function refuseConnection(socket: RespondingSocket, error: RegistryError)
   const { status } = error;
   const body = JSON.stringify(error);
   const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}`,
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Docker-Distribution-Api-Version: registry/2.0',

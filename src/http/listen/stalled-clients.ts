@@ -1,7 +1,8 @@
 import type { IncomingMessage, Server } from 'node:http';
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 
+import { http2 } from '../../builtin/http2.ts';
 import { type RespondingSocket, refusal, refuseConnection } from './refuse-connection.ts';
 
 const STALLED = refusal(408, 'no byte of the request was received for too long');
@@ -32,7 +33,7 @@ export function cutStalledStream(stream: ServerHttp2Stream, stallMs: number, onS
   stream.on('timeout', () => {
     if (stream.writableLength > 0 || isStreamWaitingForBytes(stream)) {
       onStalled();
-      stream.close(constants.NGHTTP2_CANCEL);
+      stream.close(http2().constants.NGHTTP2_CANCEL);
     } else stream.setTimeout(stallMs);
   });
 }

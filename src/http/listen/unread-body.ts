@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { constants } from 'node:http2';
 
+import { http2 } from '../../builtin/http2.ts';
 import { hasStream, isHttp2 } from './http2.ts';
 
 /** Largest rest of a body that is read and dropped so that the connection can be reused; the limit of Go's server. Bytes. */
@@ -26,7 +26,7 @@ export function endEarly(req: IncomingMessage, res: ServerResponse, body: Buffer
   if (hasStream(res)) {
     res.end(body);
     const { stream } = res;
-    if (!req.complete) res.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
+    if (!req.complete) res.once('finish', () => stream.close(http2().constants.NGHTTP2_NO_ERROR));
   } else if (hasLongRest(req)) {
     res.write(body);
     const end = () => res.end();

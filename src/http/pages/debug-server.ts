@@ -1,14 +1,13 @@
-import { createServer } from 'node:http';
-
 import express from 'express';
 import type { ErrorRequestHandler, Express, Request, RequestHandler, Router } from 'express';
 
+import { http } from '../../builtin/http.ts';
 import type { Listen } from '../../config/config.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { PROFILE_PAGES, PROFILES_PATH } from './debug-profiles.ts';
 import { processVars } from './debug-vars.ts';
 import { ForeignRequestError, refuseForeign } from '../client/foreign-requests.ts';
-import { addHealthPages, LIVE_PATH, READY_PATH } from './health-pages.ts';
+import { createHealthPages, LIVE_PATH, READY_PATH } from './health-pages.ts';
 import { bind, closeNow } from '../listen/bound-server.ts';
 import type { Health } from '../../health/health.ts';
 import { createHostCheck, listensOnLoopback } from '../client/known-hosts.ts';
@@ -44,7 +43,8 @@ const PAGES = [...HEALTH_PAGES, VARS_PATH, ...PROFILE_PAGES];
  * @throws when the address cannot be bound, such as `EADDRINUSE`
  */
 export async function startDebugServer(options: DebugServerOptions): Promise<DebugServer> {
-  const server = createServer(createApp(options));
+  await options.metrics.observeProcess();
+  const server = http.createServer(createApp(options));
   const url = await bind(server, options.listen);
   return { url, close: () => closeNow(server) };
 }
@@ -63,7 +63,7 @@ function createApp(options: DebugServerOptions): Express {
   app.get(HEALTH_PATH, (_request, response) => {
     response.status(health.isHealthy() ? 200 : 503).json(health.failures());
   });
-  addHealthPages(app, health, { isVerbose: true });
+  app.use(serveHealthPages(health));
   app.get(VARS_PATH, async (_request, response) => void response.json(await processVars(metrics)));
   app.use(PROFILES_PATH, requireTrust(options), profiles);
   if (prometheusPath !== undefined) {
@@ -76,6 +76,13 @@ function createApp(options: DebugServerOptions): Express {
   app.use((_request, response) => void response.status(404).json({ error: 'page not found', pages }));
   app.use(respondError);
   return app;
+}
+
+function serveHealthPages(health: Health): RequestHandler {
+  const respond = createHealthPages(health, { isVerbose: true });
+  return (request, response, next) => {
+    if (!respond(request, response)) next();
+  };
 }
 
 /**

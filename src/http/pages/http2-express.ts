@@ -1,6 +1,6 @@
-import { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-
 import express, { type Express } from 'express';
+
+import { http2 } from '../../builtin/http2.ts';
 
 /**
  * Creates an Express app that serves requests of HTTP/2 only.
@@ -11,6 +11,7 @@ import express, { type Express } from 'express';
  * @see https://expressjs.com/en/guide/overriding-express-api.html
  */
 export function createHttp2Express(): Express {
+  const { Http2ServerRequest, Http2ServerResponse } = http2();
   const app = express();
   const own = { app: { value: app, configurable: true, enumerable: true, writable: true } };
   app.request = Object.create(Http2ServerRequest.prototype, {

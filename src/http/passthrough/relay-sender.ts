@@ -1,9 +1,10 @@
 import { type EventEmitter, once } from 'node:events';
-import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
+import type { Agent as HttpAgent, ClientRequest, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 
 import httpProxy from 'http-proxy';
 
+import { http } from '../../builtin/http.ts';
 import { RegistryError } from '../../oci/errors.ts';
 import type { Relay } from '../../pull-through/relay.ts';
 import type { Exchange } from '../v2/exchange.ts';
@@ -56,7 +57,7 @@ export class RelaySender {
 
   /** Cancels an upload that the client cannot continue. A failure is ignored: the upstream purges the upload. */
   async cancel({ relay, url, authorization }: Sending): Promise<void> {
-    const make = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const make = url.protocol === 'https:' ? httpsRequest : http.request;
     const headers = { 'content-length': 0, ...(authorization !== undefined && { authorization }) };
     const signal = AbortSignal.timeout(relay.timeouts.headersMs);
     try {
@@ -81,7 +82,7 @@ export class RelaySender {
 /** Connections to other hosts are not kept: an upstream may redirect to any number of them. */
 function createAgent(relay: Relay, url: URL): HttpAgent {
   const connections = relay.isOwn(url) ? { keepAlive: true } : { keepAlive: false, lookup: relay.lookup };
-  if (url.protocol !== 'https:') return new HttpAgent(connections);
+  if (url.protocol !== 'https:') return new http.Agent(connections);
   const { ca, insecure } = relay.tls;
   return new HttpsAgent({ ...connections, rejectUnauthorized: !insecure, ...(ca !== undefined && { ca: [...ca] }) });
 }

@@ -2,10 +2,7 @@ import { join } from 'node:path';
 
 import type { Clock } from '../../clock/clock.ts';
 import type { Config } from '../../config/config.ts';
-import { combineEvents } from '../../notifications/combine-events.ts';
-import { createCacheEvents } from '../../notifications/cache-events.ts';
 import type { Notifier } from '../../notifications/notifier.ts';
-import { FileLocks } from '../../locks/file-locks.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { VERSION } from '../../version.ts';
 
@@ -20,6 +17,7 @@ export interface NotifierParts {
 export async function createNotifier({ config, env, telemetry, clock }: NotifierParts): Promise<Notifier | undefined> {
   if (!config.notifications) return undefined;
   const { Notifier, sourceOf } = await import('../../notifications/notifier.ts');
+  const { FileLocks } = await import('../../locks/file-locks.ts');
   return Notifier.open({
     config: config.notifications,
     source: sourceOf(config.http),
@@ -32,7 +30,9 @@ export async function createNotifier({ config, env, telemetry, clock }: Notifier
 }
 
 /** The telemetry, with webhook events for fills, stale responses and removals. */
-export function withNotifications(telemetry: Telemetry, notifier: Notifier): Telemetry {
+export async function withNotifications(telemetry: Telemetry, notifier: Notifier): Promise<Telemetry> {
+  const { combineEvents } = await import('../../notifications/combine-events.ts');
+  const { createCacheEvents } = await import('../../notifications/cache-events.ts');
   const { cache, housekeeping } = createCacheEvents((action, target) => notifier.notifyOfCache(action, target));
   return {
     ...telemetry,

@@ -28,7 +28,7 @@ import { createUpstream } from '../../upstream/registry-upstream.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
 import { VERSION } from '../../version.ts';
 import type { CloseStack } from '../close-stack.ts';
-import { createPeerAccess, createReplicas } from './replicas.ts';
+import { loadReplicas } from './replicas.ts';
 import type { Stored } from './stored.ts';
 
 export interface PullingParts extends Stored {
@@ -67,13 +67,13 @@ const MAX_SLOT_WAIT_MS = 5_000;
 
 /** Creates upstreams, and the fills that they share. Contacts no upstream. */
 export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Promise<Pulling> {
-  const { opened, env, store, telemetry, redis, clock } = parts;
+  const { opened, env, telemetry, redis, clock } = parts;
   const upstreams = proxy.upstreams.map((config) => {
     const observe = telemetry.tracing?.followUpstream;
     const options = { config, env, events: telemetry.upstream, observe, version: VERSION, clock };
     return { config, upstream: opened.use(createUpstream(options)) };
   });
-  const replicas = createReplicas(proxy.fills.advertise, parts);
+  const replicas = await loadReplicas(proxy.fills.advertise, parts);
   if (replicas) opened.use(replicas);
   const fills = await createFills(proxy.fills, { ...parts, ...(replicas && { sharing: replicas.sharing }) });
   const secrets = createUploadSecrets({ configured: parts.secret, shared: redis && createPeerSecret(redis) });
@@ -84,7 +84,7 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
   return {
     upstreams: upstreams.map(({ upstream }) => upstream),
     routes: pulled.map(({ route }) => route),
-    peers: replicas && createPeerAccess(replicas.secret, { fills, store }),
+    peers: replicas?.accessTo(fills),
     refresh: (repository, tag) => refreshTag(pulled, repository, tag),
   };
 }

@@ -14,7 +14,7 @@ const IMAGES = Array.from({ length: 12 }, (_, i) =>
     [LAYERS[i % 6], LAYERS[(i * 5 + 1) % 6]].filter((found) => found !== undefined),
   ),
 );
-const STEPS = 150;
+const STEPS = 100;
 
 /** A repeatable order of events, as far as they are chosen and not raced. mulberry32. */
 function randomFrom(seed: number): (below: number) => number {
@@ -128,7 +128,7 @@ async function expectWhole(replica: Replica, { promised }: Writer): Promise<void
   }
 }
 
-describe.each([1, 2, 3])('pushes, mounts, deletes and collections at once, order %i', (seed) => {
+describe.each([1, 2, 3])('pushes, mounts, deletes and collections at once, order %i', { timeout: 240_000 }, (seed) => {
   it.each([
     { processes: 1, name: 'of one process' },
     { processes: 2, name: 'of two processes with one storage' },

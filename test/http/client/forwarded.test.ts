@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { parseForwarded } from '../../../src/http/client/forwarded.ts';
 import { TrustedProxies } from '../../../src/http/client/trusted-proxies.ts';
+import { cpuTimeOf } from '../../support/cpu-time.ts';
 
 const proxies = new TrustedProxies(['10.0.0.0/8', '192.0.2.7', 'fd00::/8']);
 
@@ -21,10 +22,11 @@ describe('a Forwarded header', () => {
     expect(parseForwarded(header)).toBeUndefined();
   });
 
-  it('is parsed in linear time', () => {
-    const before = performance.now();
-    for (let i = 0; i < 20; i++) expect(parseForwarded(`for=a;${' '.repeat(16_000)}@`)).toBeUndefined();
-    expect(performance.now() - before).toBeLessThan(500);
+  it('is parsed in linear time', async () => {
+    const parsing = () => {
+      for (let i = 0; i < 20; i++) expect(parseForwarded(`for=a;${' '.repeat(16_000)}@`)).toBeUndefined();
+    };
+    expect(await cpuTimeOf(parsing)).toBeLessThan(500);
   });
 });
 

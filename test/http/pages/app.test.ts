@@ -13,7 +13,7 @@ import type { Health } from '../../../src/health/health.ts';
 import { createTokenPage } from '../../../src/http/auth/token-page.ts';
 import { Clients } from '../../../src/http/client/client-address.ts';
 import { TrustedProxies } from '../../../src/http/client/trusted-proxies.ts';
-import { createPages } from '../../../src/http/pages/app.ts';
+import { createPages } from '../../../src/http/pages/pages.ts';
 
 interface Received {
   readonly status: number;
@@ -33,7 +33,11 @@ const servers: Server[] = [];
 let urls: { readonly http1: string; readonly http2: string };
 
 beforeAll(async () => {
-  const pages = createPages({ health: fakeHealth(), tokens: tokenPage(), createAdmin: adminApp });
+  const pages = createPages({
+    health: fakeHealth(),
+    loadApp: async () => ({ tokens: tokenPage(), createAdmin: adminApp }),
+    onError: (error) => errors.push(String(error)),
+  });
   const http1 = await listening(createServer(pages));
   const http2 = await listening(createHttp2Server(pages as unknown as Parameters<typeof createHttp2Server>[1]));
   urls = { http1: `http://127.0.0.1:${http1}`, http2: `http://127.0.0.1:${http2}` };
