@@ -24,15 +24,24 @@ export type Entry = { readonly at: number } & (
   | { readonly kind: 'rename' | 'link'; readonly from: string; readonly to: string }
 );
 
+const WRITE_ONE_FILE = "require('node:fs').writeFile('seen', 'bytes', () => {})";
+
 /** Why file changes cannot be journaled on this machine; undefined when they can. */
 export async function whyNoJournal(): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'LD_PRELOAD works as needed on Linux only';
   if ((await findProgram('gcc')) === undefined) return 'there is no gcc';
-  await using journal = await startJournal(process.cwd()).catch((err: unknown) => ({ error: err, ...NOTHING }));
-  return 'error' in journal ? `journal.c cannot be compiled: ${String(journal.error)}` : undefined;
+  await using directory = await temporaryDirectory();
+  try {
+    await using journal = await startJournal(directory.path);
+    const file = join(directory.path, 'seen');
+    const program = WRITE_ONE_FILE.replace('seen', file);
+    await promisify(execFile)(process.execPath, ['-e', program], { env: { ...process.env, ...journal.env } });
+    const isSeen = (await journal.read()).some((entry) => entry.kind === 'write' && String(entry.bytes) === 'bytes');
+    return isSeen ? undefined : `the writes of ${process.execPath} are not seen by a preloaded library`;
+  } catch (err) {
+    return `journal.c does not work: ${String(err)}`;
+  }
 }
-
-const NOTHING = { async [Symbol.asyncDispose]() {} };
 
 /** Compiles the library that is preloaded into a process. @param root the directory whose changes are journaled; it exists */
 export async function startJournal(root: string) {
