@@ -3,7 +3,7 @@ import type { StorageDriver } from '../storage/driver.ts';
 import type { ContentWriter } from './content-writer.ts';
 import type { DamageListener } from './damage.ts';
 import { type LinkStore, orUndefined } from './links.ts';
-import { layerDirectory, layerLinkPath } from './paths.ts';
+import { blobDataPath, layerDirectory, layerLinkPath } from './paths.ts';
 
 export interface BlobLinksOptions {
   readonly driver: StorageDriver;
@@ -39,7 +39,8 @@ export class BlobLinks {
   }
 
   async put(repository: string, digest: Digest, writer: ContentWriter): Promise<void> {
-    await this.#options.links.putIfChanged(layerLinkPath(repository, digest), digest, writer);
+    const path = layerLinkPath(repository, digest);
+    await this.#options.links.putIfChanged(path, digest, writer, [blobDataPath(digest)]);
   }
 
   /** Writes a link again that was written before `time`. Unix milliseconds. */

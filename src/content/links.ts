@@ -42,9 +42,31 @@ export class LinkStore {
     await writer.writeSmall(path, Buffer.from(digest));
   }
 
-  async putIfChanged(path: string, digest: Digest, writer: ContentWriter): Promise<void> {
-    if ((await this.find(path)) !== digest) await this.put(path, digest, writer);
-    else writer.relyOn(path);
+  /**
+   * @param target files without which the link is worth nothing: they become durable before the link replaces one
+   *   that leads elsewhere
+   */
+  async putIfChanged(
+    path: string,
+    digest: Digest,
+    writer: ContentWriter,
+    target: readonly string[] = [],
+  ): Promise<void> {
+    const previous = await this.find(path);
+    if (previous === digest) return writer.relyOn(path);
+    if (previous !== undefined) await writer.settle(target);
+    await this.put(path, digest, writer);
+  }
+
+  /** Like {@link putIfChanged}, and writes also a link that leads there already. */
+  async move(
+    path: string,
+    digest: Digest,
+    { writer, target }: { readonly writer: ContentWriter; readonly target: readonly string[] },
+  ): Promise<void> {
+    const previous = await this.find(path);
+    if (previous !== undefined && previous !== digest) await writer.settle(target);
+    await this.put(path, digest, writer);
   }
 }
 

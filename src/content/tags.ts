@@ -7,8 +7,10 @@ import type { ContentWriter } from './content-writer.ts';
 import { DigestLocks } from './digest-locks.ts';
 import { type LinkStore, orUndefined } from './links.ts';
 import {
+  blobDataPath,
   isTagName,
   manifestsPath,
+  revisionLinkPath,
   tagDirectory,
   tagIndexDirectory,
   tagIndexLinkPath,
@@ -64,7 +66,8 @@ export class TagStore {
     const { links } = this.#options;
     return this.#locks.run(`${repository}:${tag}`, async () => {
       await links.putIfChanged(tagIndexLinkPath(repository, tag, digest), digest, writer);
-      await links.put(tagLinkPath(repository, tag), digest, writer);
+      const target = [blobDataPath(digest), revisionLinkPath(repository, digest)];
+      await links.move(tagLinkPath(repository, tag), digest, { target, writer });
     });
   }
 

@@ -153,8 +153,14 @@ export interface WriteBatch {
   /** Like {@link StagedFile.publish}. */
   publish(staged: StagedFile, path: string): Promise<void>;
 
-  /** A file that exists, and may not be durable, becomes durable with the batch. */
+  /** A file that exists, and may not be durable, becomes durable with the batch. No file need be there. */
   relyOn(path: string): void;
+
+  /**
+   * Makes durable what was written and relied on so far, and the files at `paths`. Call it before a write replaces a file with one
+   * that is worth nothing without them: a power failure may otherwise leave the new file alone, and the old one is lost.
+   */
+  settle(paths?: readonly string[]): Promise<void>;
 }
 
 /** Result of {@link StorageDriver.stat}. */

@@ -70,6 +70,7 @@ function timedBatch(batch: WriteBatch, timed: Timed): WriteBatch {
     writeSmall: (path, bytes) => timed('PutContent', path, batch.writeSmall(path, bytes)),
     publish: (staged, path) => timed('Move', path, batch.publish(staged, path)),
     relyOn: (path) => batch.relyOn(path),
+    settle: (paths) => batch.settle(paths),
   };
 }
 

@@ -8,5 +8,6 @@ export async function inBatch<T>(driver: StorageDriver, work: (batch: WriteBatch
     writeSmall: (path, bytes) => driver.writeSmall(path, bytes),
     publish: (staged, path) => staged.publish(path),
     relyOn() {},
+    async settle() {},
   });
 }

@@ -73,6 +73,7 @@ const MUTATIONS: readonly (readonly [mutation: string, failing: string, Break])[
           writeSmall: (path, bytes) => driver.writeSmall(path, bytes),
           publish: (staged, path) => staged.publish(path),
           relyOn() {},
+          async settle() {},
         });
         await Promise.all(prepared);
         return result;

@@ -179,7 +179,7 @@ class FilesystemDriver implements StorageDriver {
     const batch = new FilesystemBatch({ files, isDurable, local: (path) => this.#localBelowRoot(path) });
     try {
       const result = await work(batch);
-      await batch.end();
+      await batch.settle();
       return result;
     } finally {
       await batch.discard();

@@ -53,12 +53,15 @@ export class FilesystemBatch implements WriteBatch {
     this.#reliedOn.add(this.#options.local(path));
   }
 
-  /** Makes all of it durable. */
-  async end(): Promise<void> {
+  async settle(paths: readonly string[] = []): Promise<void> {
     const { files, isDurable } = this.#options;
+    for (const path of paths) this.relyOn(path);
+    const [placed, reliedOn] = [[...this.#placed], [...this.#reliedOn]];
+    this.#placed.clear();
+    this.#reliedOn.clear();
     if (!isDurable) return;
-    const names = files.settle([...this.#placed, ...this.#reliedOn]);
-    await waitForAll([names, ...[...this.#reliedOn].map(syncExisting)]);
+    const names = files.settle([...placed, ...reliedOn]);
+    await waitForAll([names, ...reliedOn.map(syncExisting)]);
   }
 
   /** Removes files that were prepared and not written. Never fails. */

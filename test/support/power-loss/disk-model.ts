@@ -17,8 +17,9 @@ export const ONLY_SYNCED: Freedom = { names: () => 0, bytes: () => 'missing' };
 export const NAMES_WITHOUT_BYTES: Freedom = { names: (count) => count, bytes: () => 'missing' };
 export const NAMES_AND_SIZES: Freedom = { names: (count) => count, bytes: () => 'zeros' };
 
-/** @param random from 0 to 1 */
-export function arbitrary(random: () => number): Freedom {
+/** Any mixture, which is the same for the same seed. */
+export function arbitrary(seed: number): Freedom {
+  const random = mulberry(seed);
   return {
     names: (count) => Math.floor(random() * (count + 1)),
     bytes: () => (['missing', 'zeros', 'written'] as const)[Math.floor(random() * 3)] ?? 'missing',
@@ -41,11 +42,16 @@ interface FileNode {
   synced: number;
 }
 
+interface NameChange {
+  readonly number: number;
+  readonly node: Node | undefined;
+}
+
 interface DirectoryNode {
   readonly kind: 'directory';
   readonly entries: Map<string, Node>;
   /** By name, with the node that had it from then on. */
-  readonly changes: Map<string, { readonly number: number; readonly node: Node | undefined }[]>;
+  readonly changes: Map<string, NameChange[]>;
   synced: number;
 }
 
@@ -84,6 +90,11 @@ export class DiskModel {
   /** Writes what a power failure at this moment leaves. */
   async writeTo(directory: string, freedom: Freedom): Promise<void> {
     await writeNode(this.#root, directory, freedom);
+  }
+
+  /** What a power failure at this moment leaves, in memory. Valid until the next entry is applied. */
+  left(freedom: Freedom): LeftFiles {
+    return new LeftFiles(this.#root, freedom);
   }
 
   #add(path: string, inode: string, node: Node): void {
@@ -130,6 +141,55 @@ export class DiskModel {
   }
 }
 
+/** Whether each change is left is decided when it is first looked at. */
+export class LeftFiles {
+  readonly #root: DirectoryNode;
+  readonly #freedom: Freedom;
+  readonly #names = new Map<object, Node | undefined>();
+  readonly #bytes = new Map<FileNode, Buffer>();
+
+  constructor(root: DirectoryNode, freedom: Freedom) {
+    this.#root = root;
+    this.#freedom = freedom;
+  }
+
+  /** The same object each time, in all that is left by one model, for bytes that were synced. Undefined when there is no such file. */
+  read(path: string): Buffer | undefined {
+    let node: Node | undefined = this.#root;
+    for (const name of path.split('/').slice(1))
+      node = node?.kind === 'directory' ? this.#entry(node, name) : undefined;
+    if (node?.kind !== 'file') return undefined;
+    const bytes = this.#bytes.get(node) ?? syncedBytes(node) ?? bytesOf(node, this.#freedom);
+    this.#bytes.set(node, bytes);
+    return bytes;
+  }
+
+  #entry(directory: DirectoryNode, name: string): Node | undefined {
+    const changes = directory.changes.get(name);
+    if (!changes) return undefined;
+    if (!this.#names.has(changes)) this.#names.set(changes, leftOf(changes, directory.synced, this.#freedom));
+    return this.#names.get(changes);
+  }
+}
+
+const known = new WeakMap<FileNode, { readonly changes: number; readonly bytes: Buffer }>();
+
+/** Undefined when some bytes were not synced. */
+function syncedBytes(node: FileNode): Buffer | undefined {
+  const { changes, synced } = node;
+  if (changes.some(({ number, isSynced }) => !isSynced && number > synced)) return undefined;
+  const found = known.get(node);
+  if (found?.changes === changes.length) return found.bytes;
+  const bytes = bytesOf(node, ONLY_SYNCED);
+  known.set(node, { changes: changes.length, bytes });
+  return bytes;
+}
+
+function leftOf(changes: readonly NameChange[], synced: number, freedom: Freedom): Node | undefined {
+  const kept = changes.filter(({ number }) => number <= synced).length;
+  return changes[kept + freedom.names(changes.length - kept) - 1]?.node;
+}
+
 function newDirectory(): DirectoryNode {
   return { kind: 'directory', entries: new Map(), changes: new Map(), synced: 0 };
 }
@@ -142,9 +202,8 @@ async function writeNode(node: Node, path: string, freedom: Freedom): Promise<vo
   if (node.kind === 'file') return await writeFile(path, bytesOf(node, freedom));
   await mkdir(path, { recursive: true });
   for (const [name, changes] of node.changes) {
-    const synced = changes.filter(({ number }) => number <= node.synced).length;
-    const last = changes[synced + freedom.names(changes.length - synced) - 1];
-    if (last?.node) await writeNode(last.node, join(path, name), freedom);
+    const left = leftOf(changes, node.synced, freedom);
+    if (left) await writeNode(left, join(path, name), freedom);
   }
 }
 
@@ -167,4 +226,15 @@ function applyTo(
   if (!bytes) file.bytes.fill(0, Math.min(offset, file.size));
   if (bytes && isThere) bytes.copy(file.bytes, offset);
   file.size = bytes ? Math.max(file.size, offset + bytes.length) : offset;
+}
+
+/** Random numbers from 0 to 1. */
+function mulberry(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
 }

@@ -3,6 +3,7 @@
  * bytes, and the begin and end of every sync. test/support/power-loss/journal.ts reads it.
  *
  * POWER_LOSS_ROOT: the directory, without a slash at the end. POWER_LOSS_JOURNAL: the file that is appended to.
+ * POWER_LOSS_FAILING: `directories` or `files`, of which every sync fails while it is set.
  *
  * A change and its entry are made under one lock, so that the journal has the order of the changes. A sync is not: changes that
  * are in the journal before its begin are on disk after its end. Writes through memory maps are not seen.
@@ -146,8 +147,19 @@ PWRITEV(pwritev64)
 TRUNCATE(ftruncate)
 TRUNCATE(ftruncate64)
 
+static int is_failing(int fd) {
+  struct stat info;
+  const char *kind = getenv("POWER_LOSS_FAILING");
+  if (!kind || fstat(fd, &info)) return 0;
+  return !strcmp(kind, S_ISDIR(info.st_mode) ? "directories" : "files");
+}
+
 static int synced(int fd, int (*real)(int)) {
   if (!is_tracked(fd)) return real(fd);
+  if (is_failing(fd)) {
+    errno = EIO;
+    return -1;
+  }
   pthread_mutex_lock(&lock);
   unsigned long id = ++syncs;
   dprintf(journal, "begin\t%lu\t%lu\n", id, (unsigned long)files[fd].inode);

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+
+import { tagLinkPath } from '../../src/content/paths.ts';
+import { arbitrary, type LeftFiles, ONLY_SYNCED } from '../support/power-loss/disk-model.ts';
+import { whyNoJournal } from '../support/power-loss/journal.ts';
+import { imageFor, missingOf, modelsAfter, type Recorded, recordSteps, REPOSITORY } from './recorded-content.ts';
+
+const SEEDS = Array.from({ length: 20 }, (_, seed) => seed);
+
+const reason = await whyNoJournal();
+
+describe.skipIf(reason !== undefined)('a power failure', () => {
+  it.each([
+    ['pushed', ['upload:one', 'upload:two', 'push:one', 'push:two']],
+    ['pulled', ['upload:one', 'upload:two', 'push:one', 'pull:two']],
+  ])('while a tag is %s again leaves the tag as it was or as it becomes, with its manifest', async (_, steps) => {
+    const recorded = await recordSteps([steps]);
+    for (const { left, when } of statesAfter(recorded, 'push:one')) {
+      const name = imageOfTag(left);
+      expect(name, when).toBeOneOf(['one', 'two']);
+      expect(missingOf(name ?? '', left), when).toEqual([]);
+    }
+  });
+});
+
+/** What may be left by a power failure at any moment after a step that succeeds. */
+function* statesAfter(recorded: Recorded, step: string): Generator<{ left: LeftFiles; when: string }> {
+  const end = recorded.ends.find((each) => each.step === step);
+  expect(end).toEqual({ step, position: expect.any(Number) });
+  let moment = 0;
+  for (const model of modelsAfter(recorded, end?.position ?? 0)) {
+    moment++;
+    for (const [i, freedom] of [ONLY_SYNCED, ...SEEDS.map(arbitrary)].entries())
+      yield { left: model.left(freedom), when: `moment ${moment}, freedom ${i}` };
+  }
+}
+
+function imageOfTag(left: LeftFiles): string | undefined {
+  const digest = String(left.read(tagLinkPath(REPOSITORY, 'latest')));
+  return ['one', 'two'].find((name) => imageFor(name).digest === digest);
+}

@@ -1,0 +1,67 @@
+import { statSync } from 'node:fs';
+
+import { createContentStore } from '../../src/content/content-store.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import { createFilesystemDriver } from '../../src/storage/filesystem/filesystem.ts';
+import { BufferPool } from '../../src/stream/buffer-pool.ts';
+import { imageFor, REPOSITORY } from './recorded-content.ts';
+
+/**
+ * Takes steps, while a preloaded library writes a journal, and prints how each ended: `recorded-steps.ts ROOT DURABILITY STEP...`.
+ * An image is named after the bytes of its config.
+ */
+const [rootDirectory = '', durability, ...steps] = process.argv.slice(2);
+const driver = await createFilesystemDriver({
+  rootDirectory,
+  durability: durability === 'relaxed' ? 'relaxed' : 'full',
+  buffers: new BufferPool(),
+});
+const store = createContentStore({ driver, onDamage() {} });
+let uploads = 0;
+
+for (const step of steps) {
+  const [kind = '', name = ''] = step.split(':');
+  const error = await take(kind, name).then(
+    () => undefined,
+    (err: unknown) => String(err),
+  );
+  const position = statSync(process.env['POWER_LOSS_JOURNAL'] ?? '').size;
+  process.stdout.write(`${JSON.stringify({ step, error, position })}\n`);
+}
+
+async function take(kind: string, name: string): Promise<void> {
+  switch (kind) {
+    case 'fail': // `files`, `directories`, or nothing any more
+      process.env['POWER_LOSS_FAILING'] = name;
+      return;
+    case 'upload':
+      return await upload(Buffer.from(name));
+    case 'push':
+      return await push(name);
+    case 'pull':
+      return await pull(name);
+    default:
+      throw new Error(`no such step: ${kind}`);
+  }
+}
+
+async function upload(bytes: Buffer): Promise<void> {
+  const path = `/uploads/${process.pid}-${uploads++}/data`;
+  await driver.staging.create(path);
+  const staged = await driver.staging.hold(path);
+  await staged.write([bytes]);
+  await store.blobs.publish(REPOSITORY, digestOf(bytes), staged);
+}
+
+async function push(name: string): Promise<void> {
+  const { bytes, digest, config } = imageFor(name);
+  const needs = [{ digest: config, kinds: ['blob' as const] }];
+  const missing = await store.manifests.push(REPOSITORY, { digest, bytes, tags: ['latest'], needs });
+  if (missing.length > 0) throw new Error(`missing: ${missing.join()}`);
+}
+
+async function pull(name: string): Promise<void> {
+  const { bytes, digest } = imageFor(name);
+  await store.manifests.put(REPOSITORY, digest, bytes);
+  await store.tags.put(REPOSITORY, 'latest', digest);
+}
