@@ -1,5 +1,5 @@
 import { type Digest, digestAlgorithm } from '../oci/digest.ts';
-import type { StorageDriver } from '../storage/driver.ts';
+import type { StorageDriver, WriteBatch } from '../storage/driver.ts';
 import type { ContentWriter } from './content-writer.ts';
 import type { DamageListener } from './damage.ts';
 import { type LinkStore, orUndefined } from './links.ts';
@@ -41,6 +41,14 @@ export class BlobLinks {
   async put(repository: string, digest: Digest, writer: ContentWriter): Promise<void> {
     const path = layerLinkPath(repository, digest);
     await this.#options.links.putIfChanged(path, digest, writer, [blobDataPath(digest)]);
+  }
+
+  /** A link, where there is one, and the bytes that it leads to become durable with the batch. */
+  async relyOn(repository: string, digest: Digest, batch: WriteBatch): Promise<void> {
+    const isAlias = digestAlgorithm(digest) !== 'sha256';
+    const target = isAlias ? await this.findTarget(repository, digest) : digest;
+    batch.relyOn(layerLinkPath(repository, digest));
+    batch.relyOn(blobDataPath(target ?? digest));
   }
 
   /** Writes a link again that was written before `time`. Unix milliseconds. */

@@ -156,6 +156,11 @@ export class BlobStore {
     });
   }
 
+  /** What there is of the blob becomes durable with the batch. Call under the lock of the digest. */
+  relyOn(repository: string, digest: Digest, batch: WriteBatch): Promise<void> {
+    return this.#options.links.relyOn(repository, digest, batch);
+  }
+
   /** How long {@link protect} lasts. Milliseconds; at least 1. */
   get protectedMs(): number {
     return Math.max(1, Math.floor(this.#options.linking.freshMs));

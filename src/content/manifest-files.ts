@@ -2,7 +2,7 @@ import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { type ManifestReading, type ParsedManifest, readManifest } from '../oci/manifest.ts';
 import { isManifestMediaType } from '../oci/media-types.ts';
-import { FileTooLargeError, type StorageDriver } from '../storage/driver.ts';
+import { FileTooLargeError, type StorageDriver, type WriteBatch } from '../storage/driver.ts';
 import type { ContentWriter } from './content-writer.ts';
 import type { Damage, DamageListener } from './damage.ts';
 import { LinkStore, orUndefined } from './links.ts';
@@ -100,6 +100,12 @@ export class ManifestFiles {
   prepare(repository: string, { digest, bytes }: NewManifest, writer: ContentWriter): void {
     writer.prepare(blobDataPath(digest), bytes);
     writer.prepare(revisionLinkPath(repository, digest), Buffer.from(digest));
+  }
+
+  /** What there is of the manifest becomes durable with the batch. */
+  relyOn(repository: string, digest: Digest, batch: WriteBatch): void {
+    batch.relyOn(revisionLinkPath(repository, digest));
+    batch.relyOn(blobDataPath(digest));
   }
 
   /** Writes an existing link again, because its content is in use. */

@@ -93,6 +93,7 @@ export class ManifestPush {
     const wasThere = await manifests.has(repository, digest);
     if (!wasThere) manifests.prepare(repository, { digest, bytes }, batch);
     for (const tag of tags.slice(0, MAX_PREPARED)) tagStore.prepare(repository, tag, digest, batch);
+    await this.#settleParts(repository, parts, batch);
     await referrers.add(repository, { subject, referrer: digest }, batch);
     await manifests.put(repository, { digest, bytes }, batch);
     if (wasThere) await manifests.refreshLink(repository, digest, batch);
@@ -103,6 +104,17 @@ export class ManifestPush {
       throw err;
     }
     for (const tag of tags) await tagStore.put(repository, tag, digest, batch);
+  }
+
+  /**
+   * Parts are visible before they are durable, and stay so when a push was not acknowledged. A client that saw them does not push them
+   * again, nor does one that sees the manifest.
+   */
+  async #settleParts(repository: string, parts: readonly Digest[], batch: WriteBatch): Promise<void> {
+    const { blobs, manifests } = this.#options;
+    for (const part of parts) manifests.relyOn(repository, part, batch);
+    await pLimit(MAX_CONCURRENT_LOOKS).map(parts, (part) => blobs.relyOn(repository, part, batch));
+    await batch.settle();
   }
 
   async #findMissing(repository: string, needs: readonly Need[]): Promise<Digest[]> {

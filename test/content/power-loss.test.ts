@@ -21,11 +21,39 @@ describe.skipIf(reason !== undefined)('a power failure', () => {
       expect(missingOf(name ?? '', left), when).toEqual([]);
     }
   });
+
+  it.each([
+    ['was not acknowledged', [['fail:directories', 'upload:one', 'fail:', 'push:one']]],
+    ['was not acknowledged before a restart', [['fail:directories', 'upload:one'], ['push:one']]],
+    ['another process has stored again', [['upload:one', 'recreate:one', 'push:one']]],
+    [
+      'another process has stored again, and was pushed again',
+      [['upload:one', 'recreate:one', 'upload:one', 'push:one']],
+    ],
+  ])('leaves an image that was pushed after its blob, which %s', async (_, processes) => {
+    const recorded = await recordSteps(processes);
+    for (const { left, when } of statesAfter(recorded, 'push:one')) {
+      expect(imageOfTag(left), when).toBe('one');
+      expect(missingOf('one', left), when).toEqual([]);
+    }
+  });
+
+  it('leaves an image that was pushed again, because the push before was not acknowledged', async () => {
+    const recorded = await recordSteps([
+      ['upload:one', 'fail:directories', 'push:one'],
+      ['fail:', 'push:one'],
+    ]);
+    expect(recorded.ends.find(({ step }) => step === 'push:one')?.error).toContain('EIO');
+    for (const { left, when } of statesAfter(recorded, 'push:one')) {
+      expect(imageOfTag(left), when).toBe('one');
+      expect(missingOf('one', left), when).toEqual([]);
+    }
+  });
 });
 
-/** What may be left by a power failure at any moment after a step that succeeds. */
+/** What may be left by a power failure at any moment after the last such step, which succeeds. */
 function* statesAfter(recorded: Recorded, step: string): Generator<{ left: LeftFiles; when: string }> {
-  const end = recorded.ends.find((each) => each.step === step);
+  const end = recorded.ends.findLast((each) => each.step === step);
   expect(end).toEqual({ step, position: expect.any(Number) });
   let moment = 0;
   for (const model of modelsAfter(recorded, end?.position ?? 0)) {

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 
 import { createContentStore } from '../../src/content/content-store.ts';
+import { blobDataPath, blobDirectory, layerDirectory, layerLinkPath } from '../../src/content/paths.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { createFilesystemDriver } from '../../src/storage/filesystem/filesystem.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
@@ -34,6 +35,8 @@ async function take(kind: string, name: string): Promise<void> {
     case 'fail': // `files`, `directories`, or nothing any more
       process.env['POWER_LOSS_FAILING'] = name;
       return;
+    case 'recreate':
+      return await recreate(Buffer.from(name));
     case 'upload':
       return await upload(Buffer.from(name));
     case 'push':
@@ -51,6 +54,16 @@ async function upload(bytes: Buffer): Promise<void> {
   const staged = await driver.staging.hold(path);
   await staged.write([bytes]);
   await store.blobs.publish(REPOSITORY, digestOf(bytes), staged);
+}
+
+/** What another process does that collects the blob as garbage, and pulls it. */
+async function recreate(bytes: Buffer): Promise<void> {
+  const digest = digestOf(bytes);
+  const other = await createFilesystemDriver({ rootDirectory, buffers: new BufferPool() });
+  await other.delete(blobDirectory(digest));
+  await other.delete(layerDirectory(REPOSITORY, digest));
+  await other.writeSmall(blobDataPath(digest), bytes, { replaceable: true });
+  await other.writeSmall(layerLinkPath(REPOSITORY, digest), Buffer.from(digest), { replaceable: true });
 }
 
 async function push(name: string): Promise<void> {

@@ -2,8 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { constants, copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { DirectorySyncs, syncPath, waitForAll } from './directory-syncs.ts';
+import pLimit from 'p-limit';
+
+import { DirectorySyncs, MAX_CONCURRENT_SYNCS, syncPath, waitForAll } from './directory-syncs.ts';
 import { errorCode, withStorageErrors } from './file-errors.ts';
+import { SettledFiles } from './settled-files.ts';
 import type { TemporaryDirectories } from './temporary-directories.ts';
 
 /** Other processes may delete directories, or clear the temporary ones, during a write. */
@@ -21,6 +24,7 @@ export interface PlaceOptions {
 export class DurableFiles {
   readonly #temporaries: TemporaryDirectories;
   readonly #directories: DirectorySyncs;
+  readonly #settled = new SettledFiles();
 
   constructor(root: string, temporaries: TemporaryDirectories) {
     this.#temporaries = temporaries;
@@ -85,8 +89,21 @@ export class DurableFiles {
   }
 
   /** Makes the names of placed files durable. Files that do not exist are left out. */
-  async settle(targets: Iterable<string>): Promise<void> {
+  async settle(targets: readonly string[]): Promise<void> {
+    const found = await this.#settled.find(targets);
     await this.#directories.settle(targets);
+    this.#settled.remember(found);
+  }
+
+  /**
+   * Makes files durable that may have been placed by another process, or by this one without success in settling them. Files that do
+   * not exist are left out.
+   */
+  async secure(files: readonly string[]): Promise<void> {
+    const unsettled = this.#settled.unsettledOf(await this.#settled.find(files));
+    const paths = [...unsettled.keys()];
+    await waitForAll([this.#directories.settle(paths), syncExisting(paths)]);
+    this.#settled.remember(unsettled);
   }
 
   /** Creates a directory and its parents. They become durable with the first file in them that does. */
@@ -102,11 +119,6 @@ export class DurableFiles {
         await this.makeDirectory(parent);
       }
     }
-  }
-
-  /** Called after a directory was removed. @param isFlat it had no directories in it */
-  removed(directory: string, { isFlat }: { readonly isFlat: boolean }): void {
-    this.#directories.removed(directory, { isFlat });
   }
 
   /** `stage` writes a temporary file that does not exist yet. */
@@ -137,6 +149,15 @@ export class DurableFiles {
       }
     }
   }
+}
+
+/** Makes the bytes of files durable. One that was deleted meanwhile is left out. */
+async function syncExisting(files: readonly string[]): Promise<void> {
+  await pLimit(MAX_CONCURRENT_SYNCS).map(files, async (file) => {
+    await withStorageErrors(syncPath(file)).catch((err: unknown) => {
+      if (errorCode(err) !== 'ENOENT') throw err;
+    });
+  });
 }
 
 async function writeNew(temporary: string, bytes: Uint8Array, isSynced: boolean): Promise<void> {

@@ -211,18 +211,14 @@ class FilesystemDriver implements StorageDriver {
 
   async delete(path: string): Promise<void> {
     const local = this.#localBelowRoot(path);
-    const isFlat = await removeFlat(local);
+    if (await removeFlat(local)) return;
     // Retries when another process writes into the directory at that moment.
     const rest = { recursive: true, force: true, maxRetries: 10, retryDelay: 5 };
-    if (!isFlat) await withStorageErrors(rm(local, rest).catch(ignoreNotFound));
-    this.#parts.files.removed(local, { isFlat });
+    await withStorageErrors(rm(local, rest).catch(ignoreNotFound));
   }
 
   async deleteEmpty(path: string): Promise<boolean> {
-    const local = this.#localBelowRoot(path);
-    const isRemoved = await withStorageErrors(removeEmpty(local));
-    this.#parts.files.removed(local, { isFlat: false });
-    return isRemoved;
+    return await withStorageErrors(removeEmpty(this.#localBelowRoot(path)));
   }
 
   async isWritable(): Promise<boolean> {

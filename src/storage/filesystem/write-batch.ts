@@ -2,9 +2,8 @@ import { rm } from 'node:fs/promises';
 
 import type { WriteBatch } from '../driver.ts';
 import type { StagedFile } from '../staging.ts';
-import { syncPath, waitForAll } from './directory-syncs.ts';
+import { waitForAll } from './directory-syncs.ts';
 import type { DurableFiles } from './durable-files.ts';
-import { errorCode, withStorageErrors } from './file-errors.ts';
 
 export interface FilesystemBatchOptions {
   readonly files: DurableFiles;
@@ -60,8 +59,7 @@ export class FilesystemBatch implements WriteBatch {
     this.#placed.clear();
     this.#reliedOn.clear();
     if (!isDurable) return;
-    const names = files.settle([...placed, ...reliedOn]);
-    await waitForAll([names, ...reliedOn.map(syncExisting)]);
+    await waitForAll([files.settle(placed), files.secure(reliedOn)]);
   }
 
   /** Removes files that were prepared and not written. Never fails. */
@@ -82,11 +80,4 @@ export class FilesystemBatch implements WriteBatch {
       return false;
     }
   }
-}
-
-/** Resolves also when the file was deleted meanwhile. */
-async function syncExisting(file: string): Promise<void> {
-  await withStorageErrors(syncPath(file)).catch((err: unknown) => {
-    if (errorCode(err) !== 'ENOENT') throw err;
-  });
 }
