@@ -70,6 +70,7 @@ export class BlobStore {
       const size = await bytes.size(digest);
       if (size === undefined) return;
       await linking.recorded({ repository, digest, kind: 'blob', size }, async () => {
+        await bytes.secure(digest);
         if (!(await bytes.has(digest))) return;
         await links.put(repository, digest, replaceable);
         linking.protect(digest);

@@ -1,4 +1,6 @@
-import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
+import { createHash } from 'node:crypto';
+
+import { type Digest, digestAlgorithm, digestFromHash, digestOf } from '../oci/digest.ts';
 import type { Adoption, StorageDriver, WriteBatch } from '../storage/driver.ts';
 import type { StagedFile } from '../storage/staging.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
@@ -83,6 +85,18 @@ export class StoredBytes {
     batch.relyOn(blobDataPath(digest));
   }
 
+  /**
+   * For bytes of another repository, which may have been pushed without waiting for the disk, before an upstream's repository links them.
+   * Damaged ones go to quarantine. Call under {@link locked}.
+   */
+  async secure(digest: Digest): Promise<void> {
+    const { driver, onDamage } = this.#options;
+    const path = blobDataPath(digest);
+    if (!(await driver.secure?.(path)) || (await this.#matches(digest))) return;
+    onDamage({ path, reason: 'wrong-bytes' });
+    await this.quarantine(digest);
+  }
+
   /** Call under {@link locked}, when no repository links the digest. */
   async delete(digest: Digest): Promise<void> {
     await this.#options.driver.delete(blobDirectory(digest));
@@ -114,6 +128,18 @@ export class StoredBytes {
 
   #open(digest: Digest): Promise<ByteSource | undefined> {
     return orUndefined(this.#options.driver.open(blobDataPath(digest)));
+  }
+
+  async #matches(digest: Digest): Promise<boolean> {
+    const source = await this.#open(digest);
+    if (!source) return true;
+    try {
+      const hash = createHash(digestAlgorithm(digest));
+      for await (const chunk of source.read({ start: 0, end: source.size })) hash.update(chunk);
+      return digestFromHash(hash, digestAlgorithm(digest)) === digest;
+    } finally {
+      await source.close();
+    }
   }
 
   /** After a power cut a file can be empty, when its writer did not sync it. */

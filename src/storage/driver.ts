@@ -60,6 +60,13 @@ export interface StorageDriver {
   batch?<T>(work: (batch: WriteBatch) => Promise<T>): Promise<T>;
 
   /**
+   * Makes a file durable that may have been written without that. Absent when there are no such files.
+   *
+   * @returns whether a power failure may have damaged it before
+   */
+  secure?(path: string): Promise<boolean>;
+
+  /**
    * Like {@link adopt}, for a local file that is still being written: a driver can already send the bytes that it has.
    * Nothing is visible at `path` before {@link Adoption.finish}. Does no I/O.
    *

@@ -47,6 +47,7 @@ export function withTiming(driver: StorageDriver, onAction: ActionListener): Sto
     writeSmall: (path, bytes, options) => timed('PutContent', path, driver.writeSmall(path, bytes, options)),
     adopt: (localFile, path, options) => timed('Writer', path, driver.adopt(localFile, path, options)),
     batch: (work) => inBatch(driver, (batch) => work(timedBatch(batch, timed))),
+    ...(driver.secure && { secure: driver.secure.bind(driver) }),
     startAdoption(localFile, path, options) {
       const adoption = driver.startAdoption?.(localFile, path, options);
       return adoption && timedAdoption(adoption, path);

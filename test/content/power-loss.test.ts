@@ -1,9 +1,18 @@
 import { describe, expect, it } from 'vitest';
 
-import { tagLinkPath } from '../../src/content/paths.ts';
-import { arbitrary, type LeftFiles, ONLY_SYNCED } from '../support/power-loss/disk-model.ts';
+import { blobDataPath, layerLinkPath, tagLinkPath } from '../../src/content/paths.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import { arbitrary, type LeftFiles, NAMES_AND_SIZES, ONLY_SYNCED } from '../support/power-loss/disk-model.ts';
 import { whyNoJournal } from '../support/power-loss/journal.ts';
-import { imageFor, missingOf, modelsAfter, type Recorded, recordSteps, REPOSITORY } from './recorded-content.ts';
+import {
+  imageFor,
+  missingOf,
+  modelsAfter,
+  OTHER_REPOSITORY,
+  type Recorded,
+  recordSteps,
+  REPOSITORY,
+} from './recorded-content.ts';
 
 const SEEDS = Array.from({ length: 20 }, (_, seed) => seed);
 
@@ -49,6 +58,26 @@ describe.skipIf(reason !== undefined)('a power failure', () => {
       expect(missingOf('one', left), when).toEqual([]);
     }
   });
+
+  it('leaves a durable image that is pushed again with durability relaxed', async () => {
+    const recorded = await recordSteps([['upload:one', 'push:one', 'relaxed:', 'upload:one', 'push:one']]);
+    for (const { left, when } of statesAfter(recorded, 'relaxed:')) {
+      expect(imageOfTag(left), when).toBe('one');
+      expect(missingOf('one', left), when).toEqual([]);
+    }
+  });
+
+  it('leaves the bytes of a pulled blob whole, when they were pushed with durability relaxed', async () => {
+    const recorded = await recordSteps([['relaxed:', 'upload:one', 'link:one']]);
+    const digest = digestOf(Buffer.from('one'));
+    let linked = 0;
+    for (const { left, when } of statesAfter(recorded, 'relaxed:')) {
+      if (!left.read(layerLinkPath(OTHER_REPOSITORY, digest))) continue;
+      expect(String(left.read(blobDataPath(digest))), when).toBe('one');
+      linked++;
+    }
+    expect(linked).toBeGreaterThan(0);
+  });
 });
 
 /** What may be left by a power failure at any moment after the last such step, which succeeds. */
@@ -58,7 +87,7 @@ function* statesAfter(recorded: Recorded, step: string): Generator<{ left: LeftF
   let moment = 0;
   for (const model of modelsAfter(recorded, end?.position ?? 0)) {
     moment++;
-    for (const [i, freedom] of [ONLY_SYNCED, ...SEEDS.map(arbitrary)].entries())
+    for (const [i, freedom] of [ONLY_SYNCED, NAMES_AND_SIZES, ...SEEDS.map(arbitrary)].entries())
       yield { left: model.left(freedom), when: `moment ${moment}, freedom ${i}` };
   }
 }

@@ -11,6 +11,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 const PROGRAM = join(import.meta.dirname, 'recorded-steps.ts');
 
 export const REPOSITORY = 'team/a';
+export const OTHER_REPOSITORY = 'pulled/a';
 
 /** How a step of recorded-steps.ts ended. */
 export interface StepEnd {
@@ -26,15 +27,12 @@ export interface Recorded {
 }
 
 /** @param processes steps of each process, one process after the other */
-export async function recordSteps(
-  processes: readonly (readonly string[])[],
-  { durability = 'full' }: { readonly durability?: 'full' | 'relaxed' } = {},
-): Promise<Recorded> {
+export async function recordSteps(processes: readonly (readonly string[])[]): Promise<Recorded> {
   await using data = await temporaryDirectory();
   await using journal = await startJournal(data.path);
   const ends: StepEnd[] = [];
   for (const steps of processes) {
-    const args = ['--import', 'tsx', PROGRAM, data.path, durability, ...steps];
+    const args = ['--import', 'tsx', PROGRAM, data.path, ...steps];
     const { stdout, stderr } = await runProgram(process.execPath, args, { env: { ...process.env, ...journal.env } });
     const lines = stdout.split('\n').filter(Boolean);
     if (lines.length < steps.length) throw new Error(stderr);

@@ -5,19 +5,14 @@ import { blobDataPath, blobDirectory, layerDirectory, layerLinkPath } from '../.
 import { digestOf } from '../../src/oci/digest.ts';
 import { createFilesystemDriver } from '../../src/storage/filesystem/filesystem.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
-import { imageFor, REPOSITORY } from './recorded-content.ts';
+import { imageFor, OTHER_REPOSITORY, REPOSITORY } from './recorded-content.ts';
 
 /**
- * Takes steps, while a preloaded library writes a journal, and prints how each ended: `recorded-steps.ts ROOT DURABILITY STEP...`.
- * An image is named after the bytes of its config.
+ * Takes steps, while a preloaded library writes a journal, and prints how each ended: `recorded-steps.ts ROOT STEP...`. An image is named
+ * after the bytes of its config.
  */
-const [rootDirectory = '', durability, ...steps] = process.argv.slice(2);
-const driver = await createFilesystemDriver({
-  rootDirectory,
-  durability: durability === 'relaxed' ? 'relaxed' : 'full',
-  buffers: new BufferPool(),
-});
-const store = createContentStore({ driver, onDamage() {} });
+const [rootDirectory = '', ...steps] = process.argv.slice(2);
+let { driver, store } = await open('full');
 let uploads = 0;
 
 for (const step of steps) {
@@ -35,6 +30,11 @@ async function take(kind: string, name: string): Promise<void> {
     case 'fail': // `files`, `directories`, or nothing any more
       process.env['POWER_LOSS_FAILING'] = name;
       return;
+    case 'relaxed':
+      ({ driver, store } = await open('relaxed'));
+      return;
+    case 'link':
+      return await store.blobs.link(OTHER_REPOSITORY, digestOf(Buffer.from(name)));
     case 'recreate':
       return await recreate(Buffer.from(name));
     case 'upload':
@@ -46,6 +46,11 @@ async function take(kind: string, name: string): Promise<void> {
     default:
       throw new Error(`no such step: ${kind}`);
   }
+}
+
+async function open(durability: 'full' | 'relaxed') {
+  const opened = await createFilesystemDriver({ rootDirectory, durability, buffers: new BufferPool() });
+  return { driver: opened, store: createContentStore({ driver: opened, onDamage() {} }) };
 }
 
 async function upload(bytes: Buffer): Promise<void> {

@@ -13,7 +13,7 @@ import type { TemporaryDirectories } from './temporary-directories.ts';
 const MAX_TRIES = 5;
 
 export interface PlaceOptions {
-  /** Without it, a power failure may leave the file with other bytes. @default true */
+  /** Without it, a power failure may leave a file that was not there before with other bytes. @default true */
   readonly isSynced?: boolean;
 }
 
@@ -39,7 +39,9 @@ export class DurableFiles {
 
   /** @throws {StorageFullError | StorageReadOnlyError} after removing the temporary file */
   async place(target: string, bytes: Uint8Array, { isSynced = true }: PlaceOptions = {}): Promise<void> {
-    await this.#publish(target, (temporary) => writeNew(temporary, bytes, isSynced));
+    await this.#publish(target, async (temporary) =>
+      writeNew(temporary, bytes, isSynced || (await this.isThere(target))),
+    );
   }
 
   /** Writes the temporary file of a later {@link show}. The caller shows or removes it. */
@@ -54,8 +56,9 @@ export class DurableFiles {
     }
   }
 
-  /** Places a file of {@link stage}. @throws {Error} of the system, for which {@link place} may have a remedy */
-  async show(temporary: string, target: string): Promise<void> {
+  /** Places a file of {@link stage}, with the same options. @throws {Error} of the system, for which {@link place} may have a remedy */
+  async show(temporary: string, target: string, { isSynced = true }: PlaceOptions = {}): Promise<void> {
+    if (!isSynced && (await this.isThere(target))) await syncPath(temporary);
     await this.#renameInto(temporary, target);
   }
 
@@ -86,6 +89,11 @@ export class DurableFiles {
       });
       await rm(from, { force: true });
     }
+  }
+
+  /** Whether a file would be replaced, which may be durable. */
+  async isThere(target: string): Promise<boolean> {
+    return (await this.#settled.find([target])).size > 0;
   }
 
   /** Makes the names of placed files durable. Files that do not exist are left out. */

@@ -186,6 +186,12 @@ class FilesystemDriver implements StorageDriver {
     }
   }
 
+  async secure(path: string): Promise<boolean> {
+    const { files, isDurable } = this.#parts;
+    await files.secure([this.#localBelowRoot(path)]);
+    return !isDurable;
+  }
+
   async list(path: string): Promise<readonly string[]> {
     const local = this.#local(path);
     return await this.#listings.list(local, () => this.#readNames(path, local));

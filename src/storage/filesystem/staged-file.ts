@@ -21,7 +21,7 @@ export interface FilesystemStagedFileOptions {
   readonly place: string;
   /** Local path of the file while it is held. */
   readonly held: string;
-  /** False: nothing is synced. */
+  /** False: only a file that replaces another is synced. */
   readonly isDurable: boolean;
   readonly file: FileHandle;
   readonly local: (path: string) => string;
@@ -99,8 +99,8 @@ export class FilesystemStagedFile implements StagedFile {
   }
 
   async keep(): Promise<void> {
-    const { held, place, path } = this.#options;
-    await this.#sync();
+    const { held, place, path, isDurable } = this.#options;
+    if (isDurable) await this.#sync();
     await withStorageErrors(rename(held, place)).catch((err: unknown) => {
       throw errorCode(err) === 'ENOENT' ? new StagedFileHeldError(path) : err;
     });
@@ -123,7 +123,9 @@ export class FilesystemStagedFile implements StagedFile {
   async publish(path: string, { inBatch = false }: PublishOptions = {}): Promise<void> {
     const { files, held, local, isDurable } = this.#options;
     const target = local(path);
-    await waitForAll([this.#sync(), withStorageErrors(files.makeDirectory(dirname(target)))]);
+    // A power failure must not leave damaged bytes in the place of good ones.
+    const isSynced = isDurable || (await files.isThere(target));
+    await waitForAll([isSynced ? this.#sync() : undefined, withStorageErrors(files.makeDirectory(dirname(target)))]);
     await files.move(held, target);
     await this.#close();
     if (isDurable && !inBatch) await files.settle([target]);
@@ -147,7 +149,7 @@ export class FilesystemStagedFile implements StagedFile {
   }
 
   async #sync(): Promise<void> {
-    if (this.#isSynced || !this.#options.isDurable) return;
+    if (this.#isSynced) return;
     await this.#syncing;
     if (this.#syncError) await withStorageErrors(Promise.reject(this.#syncError));
     await withStorageErrors(this.#options.file.sync());

@@ -9,7 +9,7 @@ export interface FilesystemBatchOptions {
   readonly files: DurableFiles;
   /** Translates a path to a local one. @throws {InvalidPathError} */
   readonly local: (path: string) => string;
-  /** False: nothing is synced, and a power failure may undo or damage the files. */
+  /** False: only files that replace others are synced, and a power failure may undo or damage the others. */
   readonly isDurable: boolean;
 }
 
@@ -40,7 +40,7 @@ export class FilesystemBatch implements WriteBatch {
     const { files, local, isDurable } = this.#options;
     const target = local(path);
     this.#placed.add(target);
-    if (!(await this.#showPrepared(target))) await files.place(target, bytes, { isSynced: isDurable });
+    if (!(await this.#showPrepared(target, isDurable))) await files.place(target, bytes, { isSynced: isDurable });
   }
 
   async publish(staged: StagedFile, path: string): Promise<void> {
@@ -68,12 +68,12 @@ export class FilesystemBatch implements WriteBatch {
     await Promise.all(left.map((temporary) => rm(temporary, { force: true }).catch(() => {})));
   }
 
-  async #showPrepared(target: string): Promise<boolean> {
+  async #showPrepared(target: string, isSynced: boolean): Promise<boolean> {
     const temporary = await this.#prepared.get(target);
     if (temporary === undefined) return false;
     this.#prepared.delete(target);
     try {
-      await this.#options.files.show(temporary, target);
+      await this.#options.files.show(temporary, target, { isSynced });
       return true;
     } catch {
       await rm(temporary, { force: true }).catch(() => {});

@@ -12,6 +12,7 @@ export function withRedirectUrl(driver: StorageDriver, redirectUrl: StorageDrive
     writeSmall: (path, bytes, options) => driver.writeSmall(path, bytes, options),
     adopt: (localFile, path, options) => driver.adopt(localFile, path, options),
     ...(driver.batch && { batch: driver.batch.bind(driver) }),
+    ...(driver.secure && { secure: driver.secure.bind(driver) }),
     startAdoption: (localFile, path, options) => driver.startAdoption?.(localFile, path, options),
     list: (path) => driver.list(path),
     move: (from, to) => driver.move(from, to),

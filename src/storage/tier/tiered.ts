@@ -35,6 +35,7 @@ export async function createTieredDriver(driver: StorageDriver, options: TierOpt
     adopt: (localFile, path, adoptOptions) =>
       tier.copyAdopted(localFile, path, () => driver.adopt(localFile, path, adoptOptions)),
     ...(driver.batch && { batch: driver.batch.bind(driver) }),
+    ...(driver.secure && { secure: driver.secure.bind(driver) }),
     startAdoption(localFile, path, expected): Adoption | undefined {
       const adoption = driver.startAdoption?.(localFile, path, expected);
       return (
