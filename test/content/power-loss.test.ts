@@ -80,6 +80,15 @@ describe.skipIf(reason !== undefined)('a power failure', () => {
   });
 });
 
+describe.skipIf(reason !== undefined)('bytes whose sync failed are not stored by a retry whose sync succeeds', () => {
+  it.each(['finish', 'commit'])('%s', async (step) => {
+    const { ends } = await recordSteps([['fail:files', `${step}:one`, 'fail:', `${step}:one`]]);
+    const [first, second] = ends.filter((end) => end.step === `${step}:one`);
+    expect(first?.error).toContain('EIO');
+    expect(second?.error).toMatch(/no such (path|file)/);
+  });
+});
+
 /** What may be left by a power failure at any moment after the last such step, which succeeds. */
 function* statesAfter(recorded: Recorded, step: string): Generator<{ left: LeftFiles; when: string }> {
   const end = recorded.ends.findLast((each) => each.step === step);

@@ -1,4 +1,6 @@
 import { statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import { createContentStore } from '../../src/content/content-store.ts';
 import { blobDataPath, blobDirectory, layerDirectory, layerLinkPath } from '../../src/content/paths.ts';
@@ -14,6 +16,8 @@ import { imageFor, OTHER_REPOSITORY, REPOSITORY } from './recorded-content.ts';
 const [rootDirectory = '', ...steps] = process.argv.slice(2);
 let { driver, store } = await open('full');
 let uploads = 0;
+let sessions = 0;
+let spools = 0;
 
 for (const step of steps) {
   const [kind = '', name = ''] = step.split(':');
@@ -33,6 +37,10 @@ async function take(kind: string, name: string): Promise<void> {
     case 'relaxed':
       ({ driver, store } = await open('relaxed'));
       return;
+    case 'finish':
+      return await finish(Buffer.from(name));
+    case 'commit':
+      return await commit(Buffer.from(name));
     case 'link':
       return await store.blobs.link(OTHER_REPOSITORY, digestOf(Buffer.from(name)));
     case 'recreate':
@@ -59,6 +67,22 @@ async function upload(bytes: Buffer): Promise<void> {
   const staged = await driver.staging.hold(path);
   await staged.write([bytes]);
   await store.blobs.publish(REPOSITORY, digestOf(bytes), staged);
+}
+
+/** Of a session that the first such step starts. */
+async function finish(bytes: Buffer): Promise<void> {
+  const path = '/uploads/session/data';
+  if (sessions++ === 0) await driver.staging.create(path);
+  const staged = await driver.staging.hold(path);
+  if (sessions === 1) await staged.write([bytes]);
+  await store.blobs.publish(REPOSITORY, digestOf(bytes), staged).finally(() => staged.release());
+}
+
+/** Of a spool that the first such step writes. */
+async function commit(bytes: Buffer): Promise<void> {
+  const spool = join(driver.spoolDirectory ?? '', 'spool');
+  if (spools++ === 0) await writeFile(spool, bytes);
+  await store.blobs.commit(REPOSITORY, digestOf(bytes), spool);
 }
 
 /** What another process does that collects the blob as garbage, and pulls it. */

@@ -63,12 +63,16 @@ export class DurableFiles {
   }
 
   /**
-   * Places a local file whose bytes may not be durable.
+   * Places a local file whose bytes may not be durable. Removes it when the disk fails: the system reports bytes that it could not write
+   * only once, and the next sync would succeed without them.
    *
    * @throws {StorageFullError | StorageReadOnlyError} the local file then still exists
    */
   async adopt(localFile: string, target: string): Promise<void> {
-    await withStorageErrors(syncPath(localFile));
+    await syncPath(localFile).catch(async (err: unknown) => {
+      if (errorCode(err) === 'EIO') await rm(localFile, { force: true });
+      await withStorageErrors(Promise.reject(err));
+    });
     await this.move(localFile, target);
   }
 

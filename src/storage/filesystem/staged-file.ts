@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import { type FileHandle, rename, utimes } from 'node:fs/promises';
+import { type FileHandle, rename, rm, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { currentBoot } from '../../locks/process-identity.ts';
@@ -111,7 +111,9 @@ export class FilesystemStagedFile implements StagedFile {
   async release(): Promise<void> {
     if (!this.#isHeld) return;
     const { file, held, place } = this.#options;
+    await this.#syncing;
     try {
+      if (this.#syncError) await rm(held, { force: true });
       if (this.#size > this.#kept) await file.truncate(this.#kept);
       await rename(held, place);
     } catch {
@@ -141,18 +143,19 @@ export class FilesystemStagedFile implements StagedFile {
 
   #startSync(): void {
     this.#unsynced = 0;
-    // The system reports bytes that could not be written only once, and not again by the last sync.
-    const failed = (err: unknown) => {
-      this.#syncError ??= err instanceof Error ? err : new Error(String(err));
-    };
-    this.#syncing = this.#syncing.then(() => this.#options.file.datasync()).catch(failed);
+    this.#syncing = this.#syncing.then(() => this.#options.file.datasync()).catch((err: unknown) => this.#failed(err));
+  }
+
+  /** The system reports bytes that it could not write only once: the next sync succeeds without them. */
+  #failed(err: unknown): void {
+    this.#syncError ??= err instanceof Error ? err : new Error(String(err));
   }
 
   async #sync(): Promise<void> {
     if (this.#isSynced) return;
     await this.#syncing;
+    if (!this.#syncError) await this.#options.file.sync().catch((err: unknown) => this.#failed(err));
     if (this.#syncError) await withStorageErrors(Promise.reject(this.#syncError));
-    await withStorageErrors(this.#options.file.sync());
     this.#isSynced = true;
   }
 
