@@ -24,6 +24,7 @@ export const BATCH_CASES: readonly DriverCase[] = [
         await batch.writeSmall('/links/a', SMALL);
         await batch.writeSmall('/links/b', SMALL);
         batch.relyOn('/blob/data');
+        await batch.settle(['/links/a', '/links/missing']);
         assertBytes(await driver.readSmall('/links/a', 100), SMALL, 'a file of the batch, before its end');
       });
       assertBytes(await readAll(await driver.open('/blob/data')), bytes, 'the staged file');
