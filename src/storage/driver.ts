@@ -164,7 +164,7 @@ export interface WriteBatch {
   relyOn(path: string): void;
 
   /**
-   * Makes durable what was written and relied on so far, and the files at `paths`. Call it before a write replaces a file with one
+   * Makes the files that were written and relied on so far durable, and those at `paths`. Call it before a write replaces a file with one
    * that is worth nothing without them: a power failure may otherwise leave the new file alone, and the old one is lost.
    */
   settle(paths?: readonly string[]): Promise<void>;

@@ -8,12 +8,12 @@ import { type Entry, startJournal } from '../support/power-loss/journal.ts';
 import { runProgram } from '../support/processes.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
-const PROGRAM = join(import.meta.dirname, 'recorded-steps.ts');
+const PROGRAM = join(import.meta.dirname, 'recorded-writer.ts');
 
 export const REPOSITORY = 'team/a';
 export const OTHER_REPOSITORY = 'pulled/a';
 
-/** How a step of recorded-steps.ts ended. */
+/** How a step of recorded-writer.ts ended. */
 export interface StepEnd {
   readonly step: string;
   readonly error?: string;

@@ -131,7 +131,7 @@ async function identityOf(directory: string): Promise<string | undefined> {
 }
 
 /** Waits for all operations, which the disk can do at the same time. @throws the error of the first one that failed */
-export async function waitForAll(works: readonly (Promise<void> | undefined)[]): Promise<void> {
+export async function waitForAll(works: readonly Promise<void>[]): Promise<void> {
   await Promise.allSettled(works);
   await Promise.all(works);
 }

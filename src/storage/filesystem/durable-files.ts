@@ -69,10 +69,11 @@ export class DurableFiles {
    * @throws {StorageFullError | StorageReadOnlyError} the local file then still exists
    */
   async adopt(localFile: string, target: string): Promise<void> {
-    await syncPath(localFile).catch(async (err: unknown) => {
+    const syncing = syncPath(localFile).catch(async (err: unknown) => {
       if (errorCode(err) === 'EIO') await rm(localFile, { force: true });
-      await withStorageErrors(Promise.reject(err));
+      throw err;
     });
+    await withStorageErrors(syncing);
     await this.move(localFile, target);
   }
 

@@ -127,7 +127,10 @@ export class FilesystemStagedFile implements StagedFile {
     const target = local(path);
     // A power failure must not leave damaged bytes in the place of good ones.
     const isSynced = isDurable || (await files.isThere(target));
-    await waitForAll([isSynced ? this.#sync() : undefined, withStorageErrors(files.makeDirectory(dirname(target)))]);
+    await waitForAll([
+      isSynced ? this.#sync() : Promise.resolve(),
+      withStorageErrors(files.makeDirectory(dirname(target))),
+    ]);
     await files.move(held, target);
     await this.#close();
     if (isDurable && !inBatch) await files.settle([target]);

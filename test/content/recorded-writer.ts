@@ -10,7 +10,7 @@ import { BufferPool } from '../../src/stream/buffer-pool.ts';
 import { imageFor, OTHER_REPOSITORY, REPOSITORY } from './recorded-content.ts';
 
 /**
- * Takes steps, while a preloaded library writes a journal, and prints how each ended: `recorded-steps.ts ROOT STEP...`. An image is named
+ * Takes steps, while a preloaded library writes a journal, and prints how each ended: `recorded-writer.ts ROOT STEP...`. An image is named
  * after the bytes of its config.
  */
 const [rootDirectory = '', ...steps] = process.argv.slice(2);
