@@ -55,7 +55,8 @@ export class FilesystemBatch implements WriteBatch {
   async settle(paths: readonly string[] = []): Promise<void> {
     const { files, isDurable } = this.#options;
     for (const path of paths) this.relyOn(path);
-    const [placed, reliedOn] = [[...this.#placed], [...this.#reliedOn]];
+    const placed = [...this.#placed];
+    const reliedOn = [...this.#reliedOn].filter((file) => !this.#placed.has(file));
     this.#placed.clear();
     this.#reliedOn.clear();
     if (!isDurable) return;
