@@ -16,6 +16,8 @@ export interface FilesystemStagingOptions {
   /** Translates a path to a local one. @throws {InvalidPathError} */
   readonly local: (path: string) => string;
   readonly files: DurableFiles;
+  /** False: nothing is synced. */
+  readonly isDurable: boolean;
 }
 
 /**
@@ -63,10 +65,10 @@ export class FilesystemStaging implements StagingArea {
   async #hold(path: string): Promise<StagedFile> {
     const local = this.#options.local(path);
     const held = join(dirname(local), createHolderName());
-    const isKept = await this.#take(path, held);
+    await this.#take(path, held);
     try {
       const file = await open(held, 'r+');
-      return await FilesystemStagedFile.start({ ...this.#options, path, place: local, held, file, isSynced: isKept });
+      return await FilesystemStagedFile.start({ ...this.#options, path, place: local, held, file });
     } catch (err) {
       if (errorCode(err) === 'ENOENT') throw new PathNotFoundError(NAME, path); // deleted meanwhile
       await renamed(held, local);
@@ -74,14 +76,12 @@ export class FilesystemStaging implements StagingArea {
     }
   }
 
-  /** @returns false when the file was taken over from another process */
-  async #take(path: string, held: string): Promise<boolean> {
+  /** Renames the file to `held`, from its own name or that of a holder that has ended. */
+  async #take(path: string, held: string): Promise<void> {
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
-      if (await renamed(this.#options.local(path), held)) return true;
+      if (await renamed(this.#options.local(path), held)) return;
       const [holder] = await this.#holders(path);
-      if (holder === undefined) continue;
-      await this.#takeOver(path, { holder, held });
-      return false;
+      if (holder !== undefined) return await this.#takeOver(path, { holder, held });
     }
     throw new PathNotFoundError(NAME, path);
   }
@@ -113,7 +113,6 @@ export class FilesystemStaging implements StagingArea {
     return names.filter(isHolderName);
   }
 
-  /** Creates the parents durably, because content will rely on them, but not the directory itself. */
   async #makeDirectory(directory: string): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
