@@ -99,12 +99,16 @@ export class BlobStore {
   publish(repository: string, digest: Digest, staged: StagedFile): Promise<void> {
     const { bytes, links, linking } = this.#options;
     return linking.locks.run(digest, async () => {
+      const since = Date.now();
       // Also before publishing, while the session can still be retried.
-      await linking.confirm(repository, [digest]);
+      await linking.confirm(repository, [digest], { since, isThere: async () => true });
       await linking.recorded({ repository, digest, kind: 'blob', size: staged.size }, () =>
-        this.#linkConfirmed(repository, digest, async () => {
-          await bytes.publish(digest, staged);
-          await links.put(repository, digest);
+        this.#linkConfirmed(repository, digest, {
+          since,
+          link: async () => {
+            await bytes.publish(digest, staged);
+            await links.put(repository, digest);
+          },
         }),
       );
     });
@@ -119,11 +123,12 @@ export class BlobStore {
   mount(repository: string, digest: Digest, from: string): Promise<number | undefined> {
     const { bytes, links, linking } = this.#options;
     return linking.locks.run(digest, async () => {
+      const since = Date.now();
       const size = await this.stat(from, digest);
       if (size === undefined) return undefined;
       return linking.recorded({ repository, digest, kind: 'blob', size }, async () => {
         if (!(await bytes.has(digest))) return undefined;
-        await this.#linkConfirmed(repository, digest, () => links.put(repository, digest));
+        await this.#linkConfirmed(repository, digest, { since, link: () => links.put(repository, digest) });
         return size;
       });
     });
@@ -139,11 +144,12 @@ export class BlobStore {
     const { links, linking, readOnly } = this.#options;
     if (readOnly) return this.stat(repository, digest);
     return linking.locks.run(digest, async () => {
+      const since = Date.now();
       const size = await this.stat(repository, digest);
       if (size === undefined) return undefined;
       // On a full or read-only disk the response is still true.
       await links.refresh(repository, digest, linking.freshSince()).catch(unlessFull);
-      await linking.confirm(repository, [digest]);
+      await linking.confirm(repository, [digest], { since, isThere: () => this.#isThere(repository, digest) });
       return size;
     });
   }
@@ -168,13 +174,21 @@ export class BlobStore {
     return this.#options.links.delete(repository, digest);
   }
 
-  async #linkConfirmed(repository: string, digest: Digest, link: () => Promise<void>): Promise<void> {
+  async #isThere(repository: string, digest: Digest): Promise<boolean> {
+    return (await this.stat(repository, digest)) !== undefined;
+  }
+
+  async #linkConfirmed(
+    repository: string,
+    digest: Digest,
+    { since, link }: { readonly since: number; readonly link: () => Promise<void> },
+  ): Promise<void> {
     const { links, linking } = this.#options;
     const wasLinked = await links.has(repository, digest);
     await link();
     if (wasLinked) await links.refresh(repository, digest, linking.freshSince());
     try {
-      await linking.confirm(repository, [digest]);
+      await linking.confirm(repository, [digest], { since, isThere: () => this.#isThere(repository, digest) });
     } catch (err) {
       if (!wasLinked) await links.delete(repository, digest);
       throw err;

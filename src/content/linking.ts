@@ -1,6 +1,6 @@
 import { type Digest, digestAlgorithm } from '../oci/digest.ts';
 import type { DigestLocks } from './digest-locks.ts';
-import type { CollectionGuard } from './garbage/collection-guard.ts';
+import { type CollectionGuard, collectedError } from './garbage/collection-guard.ts';
 import type { LinkLedger, NewLink } from './link-ledger.ts';
 import type { LinkStore } from './links.ts';
 import { layerLinkPath } from './paths.ts';
@@ -13,6 +13,13 @@ export interface LinkingOptions {
   readonly ledger: LinkLedger | undefined;
   /** A link younger than this proves that its content is in use. Milliseconds. */
   readonly freshMs: number;
+}
+
+export interface Confirmation {
+  /** When the caller began to look at stored content. Unix milliseconds. */
+  readonly since: number;
+  /** Whether all of it is still there. Called when a collection may have ended meanwhile. */
+  readonly isThere: () => Promise<boolean>;
 }
 
 /**
@@ -67,13 +74,16 @@ export class Linking {
    * Pushes call this after linking, still under the locks of all digests that the links rely on: those linked, and for a manifest everything
    * that it refers to. Without it, a garbage collection in progress may take them for garbage.
    *
-   * @throws {RegistryError} `UNAVAILABLE` when another process is removing one of them: links that were not there before must be removed
-   *   again; links that were there before stay, because others may rely on them
+   * @param digests at least one
+   * @throws {RegistryError} `UNAVAILABLE` when another process is removing one of them, or has: links that were not there before must be
+   *   removed again; links that were there before stay, because others may rely on them
    */
-  async confirm(repository: string, digests: readonly Digest[]): Promise<void> {
+  async confirm(repository: string, digests: readonly Digest[], { since, isThere }: Confirmation): Promise<void> {
     const { links, guard } = this.#options;
     const aliases = digests.filter((digest) => digestAlgorithm(digest) !== 'sha256');
     const targets = await Promise.all(aliases.map((digest) => links.find(layerLinkPath(repository, digest))));
-    await guard.confirm([...digests, ...targets.filter((target) => target !== undefined)]);
+    const all = [...digests, ...targets.filter((target) => target !== undefined)];
+    if ((await guard.confirm(all, since)) || (await isThere())) return;
+    throw collectedError(all[0] as Digest);
   }
 }

@@ -60,11 +60,12 @@ export class ManifestPush {
     const { references, subject } = pushed.parsed ?? parseManifest(pushed.bytes);
     const parts = references.map((reference) => reference.digest);
     return this.#options.linking.locks.runSharing({ exclusive: [pushed.digest], shared: parts }, async () => {
+      const since = Date.now();
       const missing = await this.#findMissing(repository, pushed.needs);
       const link = { repository, digest: pushed.digest, kind: 'manifest' as const, size: pushed.bytes.length, parts };
       if (missing.length > 0) return missing;
       await this.#options.linking.recorded(link, () =>
-        this.#write(repository, pushed, { parts, subject: subject?.digest }),
+        this.#write(repository, pushed, { parts, subject: subject?.digest, since }),
       );
       return missing;
     });
@@ -73,16 +74,23 @@ export class ManifestPush {
   /** In an order in which a crash leaves no link without its target. */
   async #write(
     repository: string,
-    { digest, bytes, tags }: PushedContent,
-    { parts, subject }: { readonly parts: readonly Digest[]; readonly subject: Digest | undefined },
+    { digest, bytes, tags, needs }: PushedContent,
+    {
+      parts,
+      subject,
+      since,
+    }: { readonly parts: readonly Digest[]; readonly subject: Digest | undefined; readonly since: number },
   ): Promise<void> {
     const { manifests, referrers, linking } = this.#options;
     const wasThere = await manifests.has(repository, digest);
     if (subject) await referrers.add(repository, subject, digest);
     await manifests.put(repository, digest, bytes);
     if (wasThere) await manifests.refreshLink(repository, digest);
+    const isThere = async () =>
+      (await this.#isThere(repository, { digest, kinds: ['manifest'] })) &&
+      (await this.#findMissing(repository, needs)).length === 0;
     try {
-      await linking.confirm(repository, [digest, ...parts]);
+      await linking.confirm(repository, [digest, ...parts], { since, isThere });
     } catch (err) {
       if (!wasThere) await manifests.deleteLink(repository, digest);
       throw err;

@@ -23,7 +23,12 @@ export class CollectionGuard {
   readonly #options: Required<CollectionGuardOptions>;
   /** Digests linked since the collection of this process started. Absent when it is not collecting. */
   #protected: Set<Digest> | undefined;
-  #seen: { readonly at: number; readonly announced: Announced | undefined } = { at: -Infinity, announced: undefined };
+  /** Read at some time from `at` to `until`. */
+  #seen: { readonly at: number; readonly until: number; readonly announced: Announced | undefined } = {
+    at: -Infinity,
+    until: -Infinity,
+    announced: undefined,
+  };
 
   constructor(options: CollectionGuardOptions) {
     this.#options = { noticeMs: NOTICE_MS, ...options };
@@ -62,19 +67,20 @@ export class CollectionGuard {
   /**
    * As {@link protect}, for pushed content, which no process may remove.
    *
+   * @param since when the caller began to look at stored content. Unix milliseconds
+   * @returns false when a collection of another process may have ended since then: what it removed is not announced any more
    * @throws {RegistryError} `UNAVAILABLE` when another process may be removing one of them; the caller removes the link again
    */
-  async confirm(digests: readonly Digest[]): Promise<void> {
+  async confirm(digests: readonly Digest[], since: number): Promise<boolean> {
     this.protect(digests);
-    if (this.#protected) return;
+    if (this.#protected) return true;
     const announced = await this.#readAnnounced();
-    if (!announced || announced.phase === 'looking') return;
-    const marked = await this.announcement.marked(announced);
-    const lost = digests.find((digest) => marked.has(digest));
-    if (lost === undefined) return;
-    throw new RegistryError('UNAVAILABLE', `${lost} is being collected as garbage: try again in a moment`, {
-      retryAfterMs: RETRY_AFTER_MS,
-    });
+    if (announced?.phase === 'removing') {
+      const marked = await this.announcement.marked(announced);
+      const lost = digests.find((digest) => marked.has(digest));
+      if (lost !== undefined) throw collectedError(lost);
+    }
+    return this.#seen.until < since;
   }
 
   async #readAnnounced(): Promise<Announced | undefined> {
@@ -84,7 +90,13 @@ export class CollectionGuard {
     // Time before reading: the result is at least as new.
     const at = now();
     const announced = await this.announcement.read();
-    this.#seen = { at, announced };
+    this.#seen = { at, until: now(), announced };
     return announced;
   }
+}
+
+export function collectedError(digest: Digest): RegistryError {
+  return new RegistryError('UNAVAILABLE', `${digest} is being collected as garbage: try again in a moment`, {
+    retryAfterMs: RETRY_AFTER_MS,
+  });
 }
