@@ -24,13 +24,14 @@ export interface Contender extends AsyncDisposable {
   cpuSeconds(): Promise<number>;
 }
 
+/** As dist/main.js starts itself. */
+export const NODE_ARGUMENTS = ['--max-semi-space-size=4', '--no-parallel-scavenge'];
+
 /** Without an upstream: a registry to push to. */
 export async function startLayover(hub?: { readonly url: string }): Promise<Contender> {
   const tags = { ttl: '1h', rules: [{ match: '^stale$', ttl: '0s' }] };
-  // As dist/main.js starts itself.
-  const nodeArguments = ['--max-semi-space-size=4', '--no-parallel-scavenge'];
   const layover = await Layover.startProcess({
-    nodeArguments,
+    nodeArguments: NODE_ARGUMENTS,
     config: hub ? { proxy: { upstreams: [dockerHubUpstream(hub, { tags })] } } : {},
   });
   return {

@@ -5,6 +5,7 @@ import { startBalancer } from '../test/support/balancer.ts';
 import type { Hub } from '../test/support/hub.ts';
 import { dockerHubUpstream, Layover } from '../test/support/layover.ts';
 import { RedisServer } from '../test/support/redis.ts';
+import { NODE_ARGUMENTS } from './contenders.ts';
 import { fillIndex, type IndexFigures, measureIndex } from './index-start.ts';
 import { load } from './load.ts';
 import { pull } from './pull.ts';
@@ -40,7 +41,7 @@ export async function measureShared(bench: SharedBench): Promise<Figure[]> {
 /** One after the other within a run, so that both meet the machine in the same mood. */
 async function timeHits({ hub, subjects, scale }: SharedBench, redis: RedisServer): Promise<Figure[]> {
   const proxy = { upstreams: [dockerHubUpstream(hub, { tags: { ttl: '1h' } })] };
-  const nodeArguments = ['--max-semi-space-size=4', '--no-parallel-scavenge'];
+  const nodeArguments = NODE_ARGUMENTS;
   await using without = await Layover.startProcess({ nodeArguments, config: { proxy } });
   await using withRedis = await Layover.startProcess({
     nodeArguments,

@@ -1,21 +1,16 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+
+import { startTcp } from './tcp-server.ts';
 
 /** @param nth 1 for the first request of the connection */
 export type Respond = (socket: Socket, request: { readonly head: string; readonly nth: number }) => void;
 
 /** A server that sends exactly what a test wants: it reads heads of requests without a body, and nothing else. */
-export async function startWire(
-  respond: Respond,
-  createServer: (onSocket: (socket: Socket) => void) => Server = createTcpServer,
-) {
-  const sockets = new Set<Socket>();
+export async function startWire(respond: Respond, createServer?: Parameters<typeof startTcp>[1]) {
   const requests: string[] = [];
   const counts = { connections: 0 };
-  const server = createServer((socket) => {
+  const server = await startTcp((socket) => {
     counts.connections++;
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket)).on('error', () => undefined);
     let [received, nth] = ['', 0];
     socket.on('data', (chunk) => {
       received += chunk.toString('latin1');
@@ -26,23 +21,13 @@ export async function startWire(
         respond(socket, { head, nth: ++nth });
       }
     });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  }, createServer);
   return {
-    url: `http://127.0.0.1:${port}`,
-    port,
+    ...server,
     requests,
-    /** Connections that are open. */
-    sockets,
     /** Connections so far. */
     get connections() {
       return counts.connections;
-    },
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
     },
   };
 }
