@@ -1,5 +1,6 @@
 import { copyFile, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 import { PathNotFoundError } from '../driver.ts';
 import type { DurableFiles } from './durable-files.ts';
@@ -9,8 +10,12 @@ import { createHolderName, isHolderName, stateOfHolder } from './holder-name.ts'
 import { type StagedFile, StagedFileHeldError, type StagingArea } from '../staging.ts';
 
 const NAME = 'filesystem';
-/** Attempts before a file counts as missing: one that is being taken or released is briefly found under neither name. */
+/** Attempts to create a file in a directory that another process may remove. */
 const MAX_TRIES = 4;
+/** Longer than the steps in which a file system counts the time of a change. Milliseconds. */
+const SETTLE_MS = 20;
+/** Searches for one file in a directory that keeps changing. */
+const MAX_SEARCHES = 100;
 
 export interface FilesystemStagingOptions {
   /** Translates a path to a local one. @throws {InvalidPathError} */
@@ -46,14 +51,12 @@ export class FilesystemStaging implements StagingArea {
 
   async size(path: string): Promise<number> {
     const local = this.#options.local(path);
-    for (let tries = 1; tries <= MAX_TRIES; tries++) {
+    return this.#search(path, async () => {
       const kept = await sizeOf(local);
       if (kept !== undefined) return kept;
       const [holder] = await this.#holders(path);
-      const written = holder === undefined ? undefined : await sizeOf(join(dirname(local), holder));
-      if (written !== undefined) return written;
-    }
-    throw new PathNotFoundError(NAME, path);
+      return holder === undefined ? undefined : sizeOf(join(dirname(local), holder));
+    });
   }
 
   hold(path: string): Promise<StagedFile> {
@@ -75,13 +78,33 @@ export class FilesystemStaging implements StagingArea {
   }
 
   /** @returns false when the file was taken over from another process */
-  async #take(path: string, held: string): Promise<boolean> {
-    for (let tries = 1; tries <= MAX_TRIES; tries++) {
+  #take(path: string, held: string): Promise<boolean> {
+    return this.#search(path, async () => {
       if (await renamed(this.#options.local(path), held)) return true;
       const [holder] = await this.#holders(path);
-      if (holder === undefined) continue;
+      if (holder === undefined) return undefined;
       await this.#takeOver(path, { holder, held });
       return false;
+    });
+  }
+
+  /**
+   * A file that is being taken or released can be missed under both names. It is missing when a search found nothing in a
+   * directory that did not change meanwhile.
+   *
+   * @param look returns undefined when it found nothing
+   * @throws {PathNotFoundError}
+   */
+  async #search<T>(path: string, look: () => Promise<T | undefined>): Promise<T> {
+    const directory = dirname(this.#options.local(path));
+    let changed: bigint | undefined;
+    for (let searches = 1; searches <= MAX_SEARCHES; searches++) {
+      const found = await look();
+      if (found !== undefined) return found;
+      const { mtimeNs } = await withReadErrors(NAME, path, stat(directory, { bigint: true }));
+      if (mtimeNs === changed) break;
+      changed = mtimeNs;
+      await setTimeout(SETTLE_MS);
     }
     throw new PathNotFoundError(NAME, path);
   }

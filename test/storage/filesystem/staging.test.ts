@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
+import { PathNotFoundError } from '../../../src/storage/driver.ts';
 import { createFilesystemDriver } from '../../../src/storage/filesystem/filesystem.ts';
 import { createHolderName, isHolderName, stateOfHolder } from '../../../src/storage/filesystem/holder-name.ts';
 import { type StagedFile, StagedFileHeldError } from '../../../src/storage/staging.ts';
@@ -82,18 +83,33 @@ describe('a staged file', () => {
   it('is always found while processes hold and release it', async () => {
     await using made = await open();
     const { staging } = made.driver;
-    let isDone = false;
+    let holding = 2;
     const holders = [1, 2].map(async () => {
-      for (let i = 0; i < 150; i++) {
+      for (let i = 0; i < 300; i++) {
         const staged = await staging.hold(PATH).catch((err: unknown) => {
           expect(err).toBeInstanceOf(StagedFileHeldError);
         });
         await staged?.keep();
       }
-      isDone = true;
+      holding--;
     });
-    while (!isDone) expect(await staging.size(PATH)).toBe(4);
-    await Promise.all(holders);
+    const readers = [1, 2, 3].map(async () => {
+      while (holding > 0) expect(await staging.size(PATH)).toBe(4);
+    });
+    await Promise.all([...holders, ...readers]);
+  });
+
+  it('that is missing from its directory is reported, also while the directory changes', async () => {
+    await using made = await open();
+    await rename(join(made.folder, 'data'), join(made.folder, 'elsewhere'));
+    const names = ['elsewhere', 'further'];
+    const changes = setInterval(() => {
+      names.reverse();
+      void rename(join(made.folder, names[1] ?? ''), join(made.folder, names[0] ?? '')).catch(() => undefined);
+    }, 2);
+    await expect(made.driver.staging.size(PATH)).rejects.toThrow(PathNotFoundError);
+    clearInterval(changes);
+    await expect(made.driver.staging.hold(PATH)).rejects.toThrow(PathNotFoundError);
   });
 
   it('whose holder seems dead is copied: later writes of that holder have no effect', async () => {
