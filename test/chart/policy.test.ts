@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { CASES, HELM, type KubernetesObject, RELEASE, renderCase } from './helm.ts';
+import { CASES, HELM, type KubernetesObject, RELEASE, renderCase, valuesOf } from './helm.ts';
 import { findObjects, getObject, podOf, podsOf, workloadOf } from './workload.ts';
 
 const isNodeConfig = (object: KubernetesObject) => object.kind === 'DaemonSet';
@@ -123,6 +123,24 @@ describe.runIf(HELM)('the chart', () => {
     expect(findObjects(await renderCase('default'), 'PodDisruptionBudget')).toEqual([]);
     expect(findObjects(await renderCase('shared'), 'PodDisruptionBudget')).toHaveLength(1);
     expect(findObjects(await renderCase('autoscaling'), 'PodDisruptionBudget')).toHaveLength(1);
+  });
+
+  it('lets replicas reach Redis, its master behind sentinels, and the store', async () => {
+    const allowed = async (...args: readonly string[]) => {
+      const objects = (await HELM?.objects('--values', valuesOf('shared'), ...args)) ?? [];
+      const rules = getObject(objects, 'NetworkPolicy')['spec'].egress as { ports: { port: unknown }[] }[];
+      return rules.flatMap(({ ports }) => ports.map(({ port }) => port));
+    };
+    expect(await allowed()).toEqual([53, 53, 443, 'registry', 26_379, 6379, 9000]);
+    expect(await allowed('--set', 's3.endpoint=https://s3.example.com/path')).toContain(443);
+    expect(await allowed('--set', 's3.endpoint=http://s3.example.com')).toContain(80);
+    expect(await allowed('--set', 'redis.addrs={redis}')).toContain(6379);
+  });
+
+  it('has names of at most 63 characters, however long those of the values are', async () => {
+    const long = ['--set', `fullnameOverride=${'n'.repeat(80)}`];
+    const objects = (await HELM?.objects('--values', valuesOf('node-config'), ...long)) ?? [];
+    for (const { metadata } of objects) expect(metadata.name.length, metadata.name).toBeLessThanOrEqual(63);
   });
 
   it('keeps the volume when the release is uninstalled', async () => {
