@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
+import { loadConfig } from '../../src/config/load.ts';
 import { runLayover } from '../support/run-layover.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { CASES, HELM, type KubernetesObject, renderCase } from './helm.ts';
@@ -19,6 +20,17 @@ describe.runIf(HELM)('a rendered configuration', () => {
     const { code, stdout, stderr } = await runLayover(['config', 'check', file], { env: variablesOf(objects) });
     expect({ code, stderr }, stdout).toEqual({ code: 0, stderr: '' });
     expect(stdout).not.toMatch(/^warning: /m);
+  });
+
+  it('has the user name of an upstream from its Secret', async () => {
+    const objects = await renderCase('disk-tls');
+    await using directory = await temporaryDirectory();
+    const file = await writeConfiguration(objects, directory.path);
+    const { config } = await loadConfig({ file, env: variablesOf(objects) });
+    const [hub, , harbor] = config.proxy?.upstreams ?? [];
+    const passwordOf = (index: number) => join(directory.path, `upstreams/${index}/password`);
+    expect(hub?.credentials).toMatchObject([{ username: 'from-a-secret', path: passwordOf(0) }]);
+    expect(harbor?.credentials).toMatchObject([{ username: 'robot', path: passwordOf(2) }]);
   });
 
   it('has the values of config, also where they are false, 0 or a list', async () => {

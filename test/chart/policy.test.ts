@@ -143,6 +143,12 @@ describe.runIf(HELM)('the chart', () => {
     for (const { metadata } of objects) expect(metadata.name.length, metadata.name).toBeLessThanOrEqual(63);
   });
 
+  it('leaves users to the platform when they are null', async () => {
+    const nulls = ['runAsUser', 'runAsGroup', 'fsGroup'].flatMap((key) => ['--set', `podSecurityContext.${key}=null`]);
+    const { securityContext } = podOf((await HELM?.objects(...nulls)) ?? []).spec;
+    expect(Object.keys(securityContext)).toEqual(['fsGroupChangePolicy', 'runAsNonRoot', 'seccompProfile']);
+  });
+
   it('keeps the volume when the release is uninstalled', async () => {
     const claim = getObject(await renderCase('default'), 'PersistentVolumeClaim');
     expect(claim.metadata.annotations).toEqual({ 'helm.sh/resource-policy': 'keep' });

@@ -38,6 +38,7 @@ const REFUSED: readonly [what: string, args: readonly string[], message: RegExp]
   ['rules without users', set('auth.policy[0].actions={pull}'), /auth\.policy: rules need users/],
   ['an Ingress for every host', set('ingress.enabled=true'), /ingress\.hosts: /],
   ['a route without a Gateway', set('gateway.enabled=true'), /gateway\.parentRefs: /],
+  ['a monitor without metrics', set('metrics.enabled=false', 'metrics.podMonitor.enabled=true'), /metrics\.enabled: /],
   ['a Certificate without an issuer', set('tls.certManager.enabled=true'), /issuerRef\.name: /],
   ['nodes without an address', set('nodeConfig.enabled=true'), /nodeConfig\.address: nodes need an address/],
   [

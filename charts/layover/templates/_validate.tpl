@@ -78,6 +78,9 @@
 {{- if and .Values.auth.policy (not .Values.auth.htpasswdSecret.name) -}}
 {{- fail "auth.policy: rules need users (set auth.htpasswdSecret.name)" -}}
 {{- end -}}
+{{- if and (or .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled) (not .Values.metrics.enabled) -}}
+{{- fail "metrics.enabled: a monitor needs metrics (set metrics.enabled: true)" -}}
+{{- end -}}
 {{- if and .Values.tls.certManager.enabled (not .Values.tls.certManager.issuerRef.name) -}}
 {{- fail "tls.certManager.issuerRef.name: name the Issuer (set tls.certManager.issuerRef.name)" -}}
 {{- end -}}
