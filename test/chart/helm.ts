@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 
 import { runProgram } from '../support/processes.ts';
-import { findProgram, whyNotBuilt } from '../support/programs.ts';
+import { findProgram } from '../support/programs.ts';
 
 export const CHART = join(import.meta.dirname, '../../charts/layover');
 export const RELEASE = { name: 'rel', namespace: 'team' };
@@ -62,21 +62,17 @@ function parseObjects(text: string): readonly KubernetesObject[] {
   });
 }
 
-/** Those that this machine has; the newest first. */
-export const HELMS: readonly Helm[] = await findHelms();
+/** Names of the programs Helm 4 and Helm 3, the newest first. */
+export const HELM_PROGRAMS = ['helm4', 'helm'];
 
-async function findHelms(): Promise<readonly Helm[]> {
-  const found: Helm[] = [];
-  for (const program of ['helm4', 'helm']) {
-    const path = await findProgram(program);
-    if (path === undefined) {
-      console.warn(`skipped: no ${program}: ${(await whyNotBuilt(program)) ?? 'npm run test:chart builds it'}`);
-      continue;
-    }
-    const { stdout } = await runProgram(path, ['version', '--short'], { env: { HOME: '/nonexistent' } });
-    found.push(new Helm(`Helm ${stdout.trim().replace(/\+.*/, '')}`, path));
-  }
-  return found;
+/** Those that this machine has. */
+export const HELMS: readonly Helm[] = (await Promise.all(HELM_PROGRAMS.map(findHelm))).filter((it) => it !== undefined);
+
+async function findHelm(program: string): Promise<Helm | undefined> {
+  const path = await findProgram(program);
+  if (path === undefined) return undefined;
+  const { stdout } = await runProgram(path, ['version', '--short'], { env: { HOME: '/nonexistent' } });
+  return new Helm(`Helm ${stdout.trim().replace(/\+.*/, '')}`, path);
 }
 
 /** The newest Helm, for tests of what the chart says; absent when the machine has none. */
