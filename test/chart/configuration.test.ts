@@ -1,10 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { execPath } from 'node:process';
 
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
 import { loadConfig } from '../../src/config/load.ts';
+import { freePort, RunningProcess, waitForPort } from '../support/processes.ts';
+import { LAYOVER_MAIN, programEnvironment } from '../support/programs.ts';
 import { runLayover } from '../support/run-layover.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { CASES, HELM, type KubernetesObject, renderCase } from './helm.ts';
@@ -20,6 +23,24 @@ describe.runIf(HELM)('a rendered configuration', () => {
     const { code, stdout, stderr } = await runLayover(['config', 'check', file], { env: variablesOf(objects) });
     expect({ code, stderr }, stdout).toEqual({ code: 0, stderr: '' });
     expect(stdout).not.toMatch(/^warning: /m);
+  });
+
+  it('makes a server that responds to the probes of its pod', async () => {
+    await using directory = await temporaryDirectory();
+    const objects = await renderCase('default');
+    const [registry, debug] = [await freePort(), await freePort()];
+    const text = configOf(objects)
+      .replace(':5000', `127.0.0.1:${registry}`)
+      .replace(':5001', `127.0.0.1:${debug}`)
+      .replace('/var/lib/registry', directory.path);
+    await writeFile(join(directory.path, 'config.yml'), text);
+    const args = [LAYOVER_MAIN, 'serve', join(directory.path, 'config.yml')];
+    await using server = await RunningProcess.start(execPath, args, { env: programEnvironment() });
+    await waitForPort(debug, server);
+    const { livenessProbe, readinessProbe } = podOf(objects).spec.containers[0];
+    const statusOf = async ({ path }: { path: string }) => (await fetch(`http://127.0.0.1:${debug}${path}`)).status;
+    await expect.poll(() => statusOf(readinessProbe.httpGet)).toBe(200);
+    expect(await statusOf(livenessProbe.httpGet)).toBe(200);
   });
 
   it('has the user name of an upstream from its Secret', async () => {

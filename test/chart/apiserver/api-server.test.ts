@@ -16,6 +16,8 @@ if (program === undefined) {
 const { namespace } = RELEASE;
 const CLAIM = `/api/v1/namespaces/${namespace}/persistentvolumeclaims/rel-layover-data`;
 const WORKLOADS = `/apis/apps/v1/namespaces/${namespace}`;
+/** A claim can neither get another class nor shrink. */
+const CLAIM_VALUES = ['--set', 'persistence.storageClass=fast', '--set', 'persistence.size=100Gi'];
 /** What the API server warns of goes to stderr. */
 const WARNING = /warning|^W\d/im;
 
@@ -50,7 +52,7 @@ describe.runIf(program)('on a real API server', { timeout: 120_000 }, () => {
     });
 
     it.each(CASES)('upgrades to %s, rolls back and uninstalls', async (name) => {
-      await run('install', RELEASE.name, CHART, '--set', 'persistence.storageClass=fast');
+      await run('install', RELEASE.name, CHART, ...CLAIM_VALUES);
       const upgraded = await run(
         'upgrade',
         RELEASE.name,
@@ -58,7 +60,7 @@ describe.runIf(program)('on a real API server', { timeout: 120_000 }, () => {
         '--reset-values',
         '--values',
         valuesOf(name),
-        ...sameClaim(name),
+        ...CLAIM_VALUES,
       );
       expect(upgraded.stderr).not.toMatch(WARNING);
       await run('rollback', RELEASE.name, '1');
@@ -68,7 +70,7 @@ describe.runIf(program)('on a real API server', { timeout: 120_000 }, () => {
     });
 
     it('grows the volume, keeps it over an uninstall, and takes it over again', async () => {
-      const install = ['install', RELEASE.name, CHART, '--set', 'persistence.storageClass=fast'];
+      const install = ['install', RELEASE.name, CHART, ...CLAIM_VALUES];
       await run(...install);
       await bind(api);
       await run('upgrade', RELEASE.name, CHART, '--reuse-values', '--set', 'persistence.size=200Gi');
@@ -104,9 +106,6 @@ function runOn(api: ApiServer, helm: Helm, args: readonly string[]) {
   const isolated = ['--kubeconfig', api.kubeconfig, '--namespace', namespace];
   return helm.run(...args, ...isolated);
 }
-
-/** The storage class of a claim is fixed: these cases keep that of the first revision. */
-const sameClaim = (name: string) => (name === 'disk-tls' ? [] : ['--set', 'persistence.storageClass=fast']);
 
 /** As the controllers would: only bound claims can grow. */
 async function bind(api: ApiServer): Promise<void> {

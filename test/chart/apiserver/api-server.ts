@@ -33,7 +33,7 @@ export class ApiServer implements AsyncDisposable {
     const server = await RunningProcess.start(program, [directory.path, ...flags], { env: { PATH: process.env.PATH } });
     const url = `https://127.0.0.1:${port}`;
     const kubeconfig = join(directory.path, 'kubeconfig');
-    await writeFile(kubeconfig, kubeconfigFor(url));
+    await writeFile(kubeconfig, kubeconfigFor(url), { mode: 0o600 });
     const api = new ApiServer(url, kubeconfig, [server, directory]);
     await vi.waitUntil(() => api.#isReady(), { timeout: 60_000 });
     return api;
