@@ -7,6 +7,8 @@ import { runProgram } from '../support/processes.ts';
 import { findProgram } from '../support/programs.ts';
 
 export const CHART = join(import.meta.dirname, '../../charts/layover');
+/** Without a cluster, a Helm that was not built by its own project has any. */
+const KUBERNETES = '1.37.2';
 export const RELEASE = { name: 'rel', namespace: 'team' };
 
 /** Names of the values in `ci/`. */
@@ -39,7 +41,7 @@ export class Helm {
 
   /** @returns the text of all objects, in Helm's order. @throws {Error} with Helm's output */
   async template(...args: readonly string[]): Promise<string> {
-    const release = ['--namespace', RELEASE.namespace, ...args];
+    const release = ['--namespace', RELEASE.namespace, '--kube-version', KUBERNETES, ...args];
     return (await this.run('template', RELEASE.name, CHART, ...release)).stdout;
   }
 

@@ -46,6 +46,7 @@ const REFUSED: readonly [what: string, args: readonly string[], message: RegExp]
     set('nodeConfig.enabled=true', 'nodeAccess.type=nodePort', 'tls.existingSecret=t'),
     /nodeConfig\.address: with TLS/,
   ],
+  ['Kubernetes before 1.29', ['--kube-version', '1.28.9'], /kubeVersion/],
   ['an unknown value', set('image.tags=1'), /image.*tags/s],
   ['an unknown value at the top', set('replicaCount=1'), /replicaCount/],
   ['a number that is text', ['--set-string', 'replicas=1'], /replicas/],

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { CASES, HELM, RELEASE, renderCase } from './helm.ts';
+import { CASES, HELM, RELEASE, renderCase, valuesOf } from './helm.ts';
 import { findObjects, workloadOf } from './workload.ts';
 
 /** Default values of each released chart: `helm upgrade --reuse-values` applies them to a newer one. */
@@ -13,6 +13,10 @@ describe.runIf(HELM)('an upgrade', () => {
   it.each(readdirSync(RELEASED))('from the values of %s is accepted', async (file) => {
     const objects = await HELM?.objects('--values', join(RELEASED, file));
     expect(objects?.map(({ kind }) => kind)).toContain('StatefulSet');
+  });
+
+  it.each(CASES)('of Kubernetes, from 1.29 on, changes nothing of %s', async (name) => {
+    expect(await HELM?.objects('--values', valuesOf(name), '--kube-version', '1.29.0')).toEqual(await renderCase(name));
   });
 
   it.each(CASES)('changes no field of %s that cannot be changed', async (name) => {
