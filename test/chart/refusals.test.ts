@@ -52,6 +52,7 @@ const REFUSED: readonly [what: string, args: readonly string[], message: RegExp]
   ['a number that is text', ['--set-string', 'replicas=1'], /replicas/],
   ['an unknown mode', set('mode=cluster'), /mode/],
   ['a size without a known unit', set('persistence.size=10GB'), /persistence.*size/s],
+  ['an address that is not a URL', set('nodeConfig.address=cache.example.com'), /nodeConfig.*address/s],
   ['a registry that leaves its directory', set('nodeConfig.registries={../../cron.d}'), /nodeConfig.*registries/s],
 ];
 

@@ -75,7 +75,7 @@ storage:
   {{- if or $size .Values.quota.pins }}
   quota:
     {{- with $size }}
-    size: {{ . }}
+    size: {{ . | quote }}
     {{- end }}
     {{- with .Values.quota.pins }}
     pins: {{ toJson . }}

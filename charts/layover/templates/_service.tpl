@@ -8,6 +8,6 @@ ipFamilyPolicy: {{ . }}
 ipFamilies: {{ toJson . }}
 {{- end }}
 {{- with .Values.service.trafficDistribution }}
-trafficDistribution: {{ . }}
+trafficDistribution: {{ . | quote }}
 {{- end }}
 {{- end -}}

@@ -48,7 +48,7 @@ ephemeral:
   volumeClaimTemplate:
     spec:
       accessModes: [ReadWriteOnce]
-      storageClassName: {{ .Values.spool.storageClass }}
+      storageClassName: {{ .Values.spool.storageClass | quote }}
       volumeMode: Filesystem
       resources: { requests: { storage: {{ .Values.spool.size }} } }
 {{- else -}}
