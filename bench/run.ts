@@ -14,6 +14,7 @@ import { FULL_COLD, measureCold, QUICK_COLD } from './cold.ts';
 import { FULL_PUSHES, measurePushes, QUICK_PUSHES } from './pushes.ts';
 import { measureShared, renderFigures } from './shared.ts';
 import { type Cell, type Part, type Row, renderTable } from './table.ts';
+import { FULL_WORKERS, measureWorkers, QUICK_WORKERS } from './workers.ts';
 import { type Bench, type Scale, type Subjects, workloads } from './workloads.ts';
 
 const FULL: Scale = {
@@ -111,12 +112,16 @@ async function measurePulls(scale: Scale): Promise<Part> {
 
 async function main(): Promise<void> {
   const isQuick = argv.includes('--quick');
-  const only = ['--pull', '--cold', '--push'].find((option) => argv.includes(option));
+  const only = ['--pull', '--cold', '--push', '--workers'].find((option) => argv.includes(option));
   const isWanted = (option: string) => only === undefined || only === option;
   const parts: Part[] = [];
   if (isWanted('--pull')) parts.push(await measurePulls(isQuick ? QUICK : FULL));
   if (isWanted('--cold')) parts.push(await measureCold(isQuick ? QUICK_COLD : FULL_COLD));
   if (isWanted('--push')) parts.push(await measurePushes(isQuick ? QUICK_PUSHES : FULL_PUSHES));
+  if (isWanted('--workers')) {
+    const figures = await measureWorkers(isQuick ? QUICK_WORKERS : FULL_WORKERS);
+    parts.push({ markdown: renderFigures(figures, 'Workers'), charts: [] });
+  }
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}; load generator on the same machine.`;
   const text = `${[...parts.map(({ markdown }) => markdown), machine].join('\n\n')}\n`;
   stdout.write(`\n${text}`);
