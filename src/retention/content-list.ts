@@ -75,7 +75,7 @@ export class ContentList {
       if (kind === 'blob' && parsed.matchesTag) continue;
       if (isPattern)
         for await (const record of this.#matching({ filter: name, kind }, undefined, view)) found.push(record);
-      else found.push(...(await index.ofRepository(name)).filter((record) => record.kind === kind));
+      else for await (const record of index.ofRepository(name)) if (record.kind === kind) found.push(record);
     }
     if (found.length === 0) throw new ControlError('not-found', `no stored content matches ${name}`);
     return found;

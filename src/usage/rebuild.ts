@@ -164,6 +164,6 @@ async function addUnreferencedBytes(
   };
   for await (const bytes of store.bytes.walk(walking)) {
     signal?.throwIfAborted();
-    if ((await index.holders(bytes.digest)).length === 0) await index.recordUnreferenced(bytes);
+    if ((await index.holders(bytes.digest, { limit: 1 })).length === 0) await index.recordUnreferenced(bytes);
   }
 }

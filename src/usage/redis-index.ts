@@ -5,6 +5,7 @@ import { packDigest, unpackDigest } from './index-keys.ts';
 import { BATCH, LINK, READ, RedisIndexCalls, WRITE } from './redis-index-calls.ts';
 import { RedisIndexClaims } from './redis-index-claims.ts';
 import {
+  compareHolders,
   fromField,
   holdersIn,
   inSlices,
@@ -29,6 +30,7 @@ import {
 import type {
   ContentReference,
   Holder,
+  HoldersPage,
   Marker,
   OldestQuery,
   PageQuery,
@@ -119,8 +121,11 @@ export class RedisIndex implements UsageIndex {
     await this.#calls.runInSlices(removeScript, this.#prefix, { items: references, toArguments });
   }
 
-  async holders(digest: Digest): Promise<Holder[]> {
-    return holdersIn(await this.#calls.call(READ, (commands) => commands.hkeys(this.#digestKey(digest))));
+  async holders(digest: Digest, { after, limit }: HoldersPage = { limit: Infinity }): Promise<Holder[]> {
+    const fields = await this.#calls.call(READ, (commands) => commands.hkeys(this.#digestKey(digest)));
+    const all = holdersIn(fields);
+    const rest = after ? all.filter((holder) => compareHolders(holder, after) > 0) : all;
+    return rest.slice(0, limit);
   }
 
   async unreferencedDigests({ after, limit }: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]> {
@@ -149,9 +154,9 @@ export class RedisIndex implements UsageIndex {
     return stored.map((parts) => (parts === null ? undefined : parts.split(' ').filter(Boolean).map(unpackDigest)));
   }
 
-  async parentsOf(part: Digest): Promise<Digest[]> {
+  async *parentsOf(part: Digest): AsyncGenerator<Digest, void, void> {
     const fields = await this.#calls.call(READ, (commands) => commands.hkeys(this.#digestKey(part)));
-    return fields.filter((field) => field.startsWith('w')).map((field) => unpackDigest(field.slice(1)));
+    for (const field of fields) if (field.startsWith('w')) yield unpackDigest(field.slice(1));
   }
 
   async putParts(manifest: Digest, parts: readonly Digest[]): Promise<void> {
@@ -163,14 +168,19 @@ export class RedisIndex implements UsageIndex {
     return this.#pages.page(query);
   }
 
-  ofRepository(repository: string): Promise<UsageRecord[]> {
+  ofRepository(repository: string): AsyncIterable<UsageRecord> {
     return this.#pages.ofRepository(repository);
   }
 
   async totals(): Promise<UsageTotals> {
-    const read = (commands: RedisCommands) => commands.hmget(this.#metaKey, 'bytes', 'digests', 'references');
-    const [bytes = 0, digests = 0, references = 0] = (await this.#calls.call(READ, read)).map(Number);
-    return { bytes, digests, references };
+    const read = (commands: RedisCommands) =>
+      Promise.all([
+        commands.hmget(this.#metaKey, 'bytes', 'digests', 'references'),
+        commands.zcard(`${this.#prefix}:repositories`),
+      ]);
+    const [sums, repositories] = await this.#calls.call(READ, read);
+    const [bytes = 0, digests = 0, references = 0] = sums.map(Number);
+    return { bytes, digests, references, repositories };
   }
 
   async reserve(fills: ReadonlyMap<Digest, number>): Promise<number> {
