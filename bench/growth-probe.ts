@@ -27,15 +27,18 @@ const TOKEN = 'token-of-the-bench';
 /** Requests of one kind end after this, however many are left. Milliseconds. */
 const MAX_MS = 4_000;
 
-/** A registry without upstreams on a directory, with metrics and the admin API. */
-export async function startServer(dataDirectory: string, config: object = {}): Promise<Server> {
+/** A registry with metrics and the admin API. @param dataDirectory absent for a new one */
+export async function startServer(
+  dataDirectory: string | undefined,
+  { http, ...config }: { readonly http?: object; readonly [key: string]: unknown } = {},
+): Promise<Server> {
   const layover = await Layover.startProcess({
-    dataDirectory,
+    ...(dataDirectory !== undefined && { dataDirectory }),
     nodeArguments: NODE_ARGUMENTS,
     config: {
       log: { level: 'error', accesslog: { disabled: true } },
       storage: { delete: { enabled: true } },
-      http: { debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } },
+      http: { ...http, debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } },
       admin: { token: TOKEN },
       ...config,
     },

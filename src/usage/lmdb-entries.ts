@@ -1,5 +1,7 @@
 import type { Database, Key } from 'lmdb';
 
+import { nextTurn } from '../stream/next-turn.ts';
+
 /** Size in bytes, last use and rank in Unix milliseconds. */
 export type StoredUse = [size: number, lastUsedAt: number, rank: number];
 /** Bytes, and the number of references. */
@@ -30,8 +32,4 @@ export async function* entriesOf<V, K extends readonly [string, ...(string | num
     last = part.at(-1)?.key;
     await nextTurn();
   }
-}
-
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

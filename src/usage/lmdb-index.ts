@@ -15,7 +15,8 @@ import {
   toReferenceKey,
   unpackDigest,
 } from './index-keys.ts';
-import { entriesOf, nextTurn, type StoredUse } from './lmdb-entries.ts';
+import { nextTurn } from '../stream/next-turn.ts';
+import { entriesOf, type StoredUse } from './lmdb-entries.ts';
 import { checkHeader, checkLength, IndexDamagedError, orDamaged } from './lmdb-files.ts';
 import { LmdbTables } from './lmdb-tables.ts';
 import type {
@@ -125,11 +126,15 @@ export class LmdbIndex implements UsageIndex {
     return Promise.all(references.map((reference) => this.find(reference)));
   }
 
-  async oldest({ kind, before, limit }: OldestQuery): Promise<UsageRecord[]> {
+  async oldest({ kind, before, after, limit }: OldestQuery): Promise<UsageRecord[]> {
     const kinds = kind === undefined ? (['manifest', 'blob'] as const) : [kind];
     const found = kinds.flatMap((each) => {
-      const [start, end] = [[kindCode(each)], [kindCode(each), before]] as unknown as [QueueKey, QueueKey];
-      return [...this.#tables.queue.getKeys({ start, end, limit })];
+      const first =
+        after?.kind === each
+          ? [kindCode(each), after.rank, after.repository, packDigest(after.digest)]
+          : [kindCode(each)];
+      const [start, end] = [first, [kindCode(each), before]] as unknown as [QueueKey, QueueKey];
+      return [...this.#tables.queue.getKeys({ start, exclusiveStart: first.length > 1, end, limit })];
     });
     found.sort((a, b) => a[1] - b[1]);
     return found.slice(0, limit).flatMap(([code, , repository, digest]) => {

@@ -1,7 +1,8 @@
 import type { Database } from 'lmdb';
 
+import { nextTurn } from '../stream/next-turn.ts';
 import type { PackedDigest, ReferenceKey } from './index-keys.ts';
-import { IN_ONE_TURN, type StoredDigest, nextTurn, type StoredUse } from './lmdb-entries.ts';
+import { IN_ONE_TURN, type StoredDigest, type StoredUse } from './lmdb-entries.ts';
 
 /** Comes after every digest. */
 const LAST = '\u{10ffff}';

@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import { redisKeys } from '../redis/keys.ts';
 import type { Redis, RedisCommands } from '../redis/redis.ts';
-import { packDigest, unpackDigest } from './index-keys.ts';
+import { kindCode, packDigest, unpackDigest } from './index-keys.ts';
 import { BATCH, LINK, READ, RedisIndexCalls, WRITE } from './redis-index-calls.ts';
 import { RedisIndexClaims } from './redis-index-claims.ts';
 import {
@@ -93,9 +93,12 @@ export class RedisIndex implements UsageIndex {
     return found;
   }
 
-  async oldest({ kind, before, limit }: OldestQuery): Promise<UsageRecord[]> {
-    const kinds = kind === undefined ? [0, 1] : [kind === 'manifest' ? 0 : 1];
-    const input = { keys: [this.#prefix], args: [before, limit, ...kinds] } as const;
+  async oldest({ kind, before, after, limit }: OldestQuery): Promise<UsageRecord[]> {
+    const kinds = kind === undefined ? [0, 1] : [kindCode(kind)];
+    const from = after
+      ? [kindCode(after.kind), after.rank, `${packDigest(after.digest)} ${after.repository}`]
+      : ['', '', ''];
+    const input = { keys: [this.#prefix], args: [before, limit, ...from, ...kinds] } as const;
     const reply = (await this.#calls.run(WRITE, oldestScript, input)) as string[];
     const found: UsageRecord[] = [];
     for (let i = 0; i < reply.length; i += 3) {

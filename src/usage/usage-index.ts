@@ -64,6 +64,8 @@ export interface OldestQuery {
   readonly kind?: ContentKind;
   /** Only references with a rank before this. Unix milliseconds. */
   readonly before: number;
+  /** Only references behind this one in the queue of their kind: the last one of the previous page. */
+  readonly after?: UsageRecord | undefined;
   readonly limit: number;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { ContentKind, UsageIndex } from '../../src/usage/usage-index.ts';
+import type { ContentKind, UsageIndex, UsageRecord } from '../../src/usage/usage-index.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { collected } from './collected.ts';
 
@@ -49,6 +49,26 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
       expect(await made.index.holders(digest('x'), { after: second, limit: 999 })).toEqual(all.slice(2));
       expect(await made.index.holders(digest('x'), { after: all.at(-1), limit: 1 })).toEqual([]);
       expect(await made.index.totals()).toMatchObject({ repositories: 601 });
+    });
+
+    it('gives the queue in pages, also where many have the same rank', async () => {
+      await using made = await create();
+      const uses = Array.from({ length: 9 }, (_, i) => use(`r${i % 2}`, `d${i}`, Math.floor(i / 4)));
+      await made.index.record([...uses, use('r0', 'm', 0, { kind: 'manifest' })]);
+      const all = await made.index.oldest({ kind: 'blob', before: EVER, limit: 99 });
+      expect(all).toHaveLength(9);
+      for (const limit of [1, 2, 5]) {
+        const seen = [];
+        for (let after = all[0]; after !== undefined; ) {
+          const page = await made.index.oldest({ kind: 'blob', before: EVER, after, limit });
+          seen.push(...page);
+          after = page.at(-1);
+        }
+        expect(seen).toEqual(all.slice(1));
+      }
+      const [first, second] = all;
+      await made.index.defer([first as UsageRecord], 100);
+      expect(await made.index.oldest({ kind: 'blob', before: 100, after: first, limit: 99 })).toContainEqual(second);
     });
 
     it('counts repositories, each while it has content', async () => {
