@@ -88,20 +88,15 @@ export class TagStore {
 
   /** Removes the tags that point to the manifest, and the manifest from the history of other tags. @returns the removed tags */
   async forget(repository: string, digest: Digest): Promise<string[]> {
+    const { links } = this.#options;
     const removed: string[] = [];
     const forgetIn = async (tag: string) => {
-      if (!isTagName(tag) || !(await this.#mentions(repository, tag, digest))) return;
+      // A tag that points to the manifest has it in its history. Most do not, and are looked at without their locks.
+      if (!isTagName(tag) || !(await links.exists(tagIndexLinkPath(repository, tag, digest)))) return;
       if (await this.#forgetIn(repository, tag, digest)) removed.push(tag);
     };
     await forEach(await this.#names(repository), forgetIn, { concurrency: MAX_CONCURRENT_READS });
     return removed.sort();
-  }
-
-  /** Whether the tag points to the manifest, or did. Most tags do not, and are looked at without their locks. */
-  async #mentions(repository: string, tag: string, digest: Digest): Promise<boolean> {
-    const { driver, links } = this.#options;
-    if ((await links.find(tagLinkPath(repository, tag))) === digest) return true;
-    return (await orUndefined(driver.stat(tagIndexDirectory(repository, tag, digest)))) !== undefined;
   }
 
   /** @returns whether the tag pointed to it */

@@ -35,6 +35,7 @@ import { errorCode, ignoreNotFound, isReadOnly, withReadErrors, withStorageError
 import { findLoops } from './link-loops.ts';
 import { LargeListings } from './large-listings.ts';
 import type { StorageLog } from '../storage-log.ts';
+import { readWhole } from './small-file.ts';
 import { removeAll, TemporaryDirectories } from './temporary-directories.ts';
 
 const NAME = 'filesystem';
@@ -136,15 +137,12 @@ class FilesystemDriver implements StorageDriver {
   }
 
   async readSmall(path: string, maxBytes: number): Promise<Buffer> {
-    const { file, size } = await this.#openFile(path);
-    try {
+    const onSize = (size: number) => {
       if (size > maxBytes) throw new FileTooLargeError(NAME, path, maxBytes);
-      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafeSlow(size), 0, size, 0);
-      if (bytesRead < size) throw new Error(`${path} is shorter than the ${size} bytes it had when it was opened`);
-      return buffer;
-    } finally {
-      await file.close();
-    }
+    };
+    const bytes = await withReadErrors(NAME, path, readWhole(this.#local(path), { onSize }));
+    if (!bytes) throw new PathNotFoundError(NAME, path);
+    return bytes;
   }
 
   async writeSmall(path: string, bytes: Uint8Array, { volatile }: WriteOptions = {}): Promise<void> {
