@@ -114,7 +114,7 @@ async function measureCatalog(directory: string, size: number, measure: Measure,
 
 async function collect({ adminUrl }: Server): Promise<void> {
   const headers = { 'content-type': 'application/json' };
-  await expectStatus(`${adminUrl}/collection`, 202, {
+  await expectStatus(`${adminUrl}/collection`, 200, {
     method: 'POST',
     headers,
     body: JSON.stringify({ dryRun: true }),

@@ -10,6 +10,7 @@ import { type Contender, startDistribution, startLayover, startNginx } from './c
 import { missingPrograms } from '../test/support/programs.ts';
 import { pull } from './pull.ts';
 import { FULL_COLD, measureCold, QUICK_COLD } from './cold.ts';
+import { FULL_CONNECTIONS, measureConnections, QUICK_CONNECTIONS } from './connections.ts';
 import { FULL_GROWTH, measureGrowth, QUICK_GROWTH } from './growth.ts';
 import { FULL_PUSHES, measurePushes, QUICK_PUSHES } from './pushes.ts';
 import { measureShared, renderFigures } from './shared.ts';
@@ -110,13 +111,16 @@ async function measurePulls(scale: Scale): Promise<string> {
 
 async function main(): Promise<void> {
   const isQuick = argv.includes('--quick');
-  const only = ['--pull', '--cold', '--push', '--growth'].find((option) => argv.includes(option));
+  const only = ['--pull', '--cold', '--push', '--growth', '--connections'].find((option) => argv.includes(option));
   const isWanted = (option: string) => only === undefined || only === option;
   const parts: string[] = [];
   if (isWanted('--pull')) parts.push(await measurePulls(isQuick ? QUICK : FULL));
   if (isWanted('--cold')) parts.push(await measureCold(isQuick ? QUICK_COLD : FULL_COLD));
   if (isWanted('--push')) parts.push(await measurePushes(isQuick ? QUICK_PUSHES : FULL_PUSHES));
   if (isWanted('--growth')) parts.push(await measureGrowth(isQuick ? QUICK_GROWTH : FULL_GROWTH));
+  if (isWanted('--connections')) {
+    parts.push(await measureConnections(isQuick ? QUICK_CONNECTIONS : FULL_CONNECTIONS));
+  }
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}; load generator on the same machine.`;
   const text = `${[...parts, machine].join('\n\n')}\n`;
   stdout.write(`\n${text}`);
