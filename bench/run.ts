@@ -119,9 +119,11 @@ async function main(): Promise<void> {
   if (isWanted('--pull')) parts.push(await measurePulls(isQuick ? QUICK : FULL));
   if (isWanted('--cold')) parts.push(await measureCold(isQuick ? QUICK_COLD : FULL_COLD));
   if (isWanted('--push')) parts.push(await measurePushes(isQuick ? QUICK_PUSHES : FULL_PUSHES));
-  if (isWanted('--growth')) parts.push(await measureGrowth(isQuick ? QUICK_GROWTH : FULL_GROWTH));
+  if (isWanted('--growth'))
+    parts.push({ markdown: await measureGrowth(isQuick ? QUICK_GROWTH : FULL_GROWTH), charts: [] });
   if (isWanted('--connections')) {
-    parts.push(await measureConnections(isQuick ? QUICK_CONNECTIONS : FULL_CONNECTIONS));
+    const markdown = await measureConnections(isQuick ? QUICK_CONNECTIONS : FULL_CONNECTIONS);
+    parts.push({ markdown, charts: [] });
   }
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}; load generator on the same machine.`;
   const text = `${[...parts.map(({ markdown }) => markdown), machine].join('\n\n')}\n`;

@@ -9,6 +9,8 @@ import {
   type ReferrersQuery,
 } from '../oci/referrers-page.ts';
 import type { StorageDriver } from '../storage/driver.ts';
+import { nextTurn } from '../stream/next-turn.ts';
+import { ArtifactTypes } from './artifact-types.ts';
 import { forEach } from './for-each.ts';
 import { type LinkStore, orUndefined } from './links.ts';
 import type { ManifestFiles, ReadManifest } from './manifest-files.ts';
@@ -18,7 +20,7 @@ import { referrerDirectory, referrersCompletePath, referrersOfPath, revisionsPat
 const MAX_CONCURRENT_READS = 16;
 /** Referrers that are looked up before it is checked whether the page is full. */
 const BATCH = 64;
-/** Names that are read before it is known how many fit on a page. */
+/** Names that are handled before it is known how many fit on a page. */
 const MAX_NAMES = 1_000;
 const MAX_KNOWN = 20_000;
 /** Larger referrers are read from storage every time. Bytes of JSON. */
@@ -48,6 +50,7 @@ export class ReferrerStore {
   readonly #options: ReferrerStoreOptions;
   /** By digest; undefined for a manifest without a subject. */
   readonly #known = new Map<Digest, Referrer | undefined>();
+  readonly #types = new ArtifactTypes();
   readonly #limit = pLimit(MAX_CONCURRENT_READS);
 
   constructor(options: ReferrerStoreOptions) {
@@ -65,9 +68,11 @@ export class ReferrerStore {
   /** In the order of their digests; empty when there are none. */
   async list(repository: string, subject: Digest, query: ReferrersQuery = {}): Promise<ReferrersPage> {
     const page = new ReferrersPageBuilder(query);
+    const mayMatch = this.#types.matcher(query.artifactType);
     for await (const candidates of this.#candidates(repository, subject, query)) {
-      for (let i = 0; i < candidates.length; i += BATCH) {
-        const batch = candidates.slice(i, i + BATCH);
+      const matching = candidates.filter(mayMatch);
+      for (let i = 0; i < matching.length; i += BATCH) {
+        const batch = matching.slice(i, i + BATCH);
         const found = await this.#limit.map(batch, (digest) =>
           this.#findReferrer(repository, digest, { subject, query }),
         );
@@ -113,9 +118,11 @@ export class ReferrerStore {
     for (const algorithm of ALGORITHMS) {
       const start = after.startsWith(`${algorithm}:`) ? after.slice(algorithm.length + 1) : '';
       for await (const names of namesAfter(this.#options.driver, pathOf(algorithm), { after: start, about })) {
-        yield names
-          .map((hex) => `${algorithm}:${hex}`)
-          .filter((text): text is Digest => isDigest(text) && text > after);
+        for (let i = 0; i < names.length; i += MAX_NAMES) {
+          const digests = names.slice(i, i + MAX_NAMES).map((hex) => `${algorithm}:${hex}`);
+          yield digests.filter((text): text is Digest => isDigest(text) && text > after);
+          await nextTurn();
+        }
       }
     }
   }
@@ -136,6 +143,7 @@ export class ReferrerStore {
     const found = await this.#options.manifests.read(repository, digest);
     if (!found) return undefined;
     const referrer = referrerOf(found);
+    this.#types.remember(digest, referrer?.descriptor.artifactType);
     this.#remember(digest, referrer);
     return referrer;
   }
