@@ -93,12 +93,3 @@ export async function expectStatus(url: string, status: number, request: Request
 export async function get(url: string): Promise<void> {
   await (await expectStatus(url, 200)).arrayBuffer();
 }
-
-/** Waits until the index of use has everything that is stored. */
-export async function waitForIndex({ adminUrl }: Server): Promise<void> {
-  for (;;) {
-    const { complete } = (await (await expectStatus(`${adminUrl}/stats`, 200)).json()) as { complete: boolean };
-    if (complete) return;
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-}

@@ -12,6 +12,8 @@ import {
 } from '../src/content/paths.ts';
 import { type Digest, digestOf } from '../src/oci/digest.ts';
 import { OCI_MANIFEST } from '../src/oci/media-types.ts';
+import { LmdbIndex } from '../src/usage/lmdb-index.ts';
+import type { ContentReference } from '../src/usage/usage-index.ts';
 
 /** Names in the order of their numbers. */
 export function numbered(prefix: string, i: number): string {
@@ -28,6 +30,7 @@ const TAGS_PER_MANIFEST = 100;
 export class StoreWriter {
   readonly #root: string;
   readonly #directories = new Set<string>();
+  readonly #links: (ContentReference & { readonly size: number })[] = [];
 
   constructor(root: string) {
     this.#root = root;
@@ -64,6 +67,14 @@ export class StoreWriter {
     return digest;
   }
 
+  /** Records everything in the index of use, which a server would otherwise do at its start. */
+  async record(): Promise<void> {
+    const index = await LmdbIndex.open({ directory: join(this.#root, 'layover/index') });
+    await index.record(this.#links.map((link) => ({ ...link, at: Date.now() })));
+    await index.setMarker('complete', 'yes');
+    await index.close();
+  }
+
   manifest(repository: string, fields: object): Digest {
     const empty = { mediaType: 'application/vnd.oci.empty.v1+json', digest: digestOf(EMPTY), size: EMPTY.length };
     const content = { schemaVersion: 2, mediaType: OCI_MANIFEST, config: empty, layers: [], ...fields };
@@ -72,6 +83,8 @@ export class StoreWriter {
     this.#write(blobDataPath(digest), bytes);
     this.#link(revisionLinkPath(repository, digest), digest);
     this.#link(layerLinkPath(repository, empty.digest), empty.digest);
+    this.#links.push({ repository, digest, kind: 'manifest', size: bytes.length });
+    this.#links.push({ repository, digest: empty.digest, kind: 'blob', size: EMPTY.length });
     return digest;
   }
 

@@ -6,7 +6,7 @@ import type { Digest } from '../src/oci/digest.ts';
 import { OCI_MANIFEST } from '../src/oci/media-types.ts';
 import { LmdbIndex } from '../src/usage/lmdb-index.ts';
 import { temporaryDirectory } from '../test/support/temporary-directory.ts';
-import { expectStatus, get, probe, type Sample, type Server, startServer, waitForIndex } from './growth-probe.ts';
+import { expectStatus, get, probe, type Sample, type Server, startServer } from './growth-probe.ts';
 import { numbered, RARE_TYPE, StoreWriter } from './growth-stores.ts';
 import { fillIndex } from './index-start.ts';
 
@@ -58,10 +58,11 @@ async function curves(
 }
 
 async function measureTags(directory: string, size: number, measure: Measure, use: (server: Server) => void) {
-  const digests = new StoreWriter(directory).tags(REPOSITORY, size);
+  const writer = new StoreWriter(directory);
+  const digests = writer.tags(REPOSITORY, size);
+  await writer.record();
   await using server = await startServer(directory);
   use(server);
-  await waitForIndex(server);
   const base = `${server.url}/v2/${REPOSITORY}`;
   const pageAfter = (i: number) => `${base}/tags/list?n=${PAGE}&last=${numbered('tag', i)}`;
   const bytes = Buffer.from(await (await expectStatus(`${base}/manifests/${digests[0]}`, 200)).arrayBuffer());
@@ -94,10 +95,11 @@ function entryOf(server: Server, name: string): string {
 }
 
 async function measureCatalog(directory: string, size: number, measure: Measure, use: (server: Server) => void) {
-  new StoreWriter(directory).repositories('app', size);
+  const writer = new StoreWriter(directory);
+  writer.repositories('app', size);
+  await writer.record();
   await using server = await startServer(directory);
   use(server);
-  await waitForIndex(server);
   const page = (last: number) => `${server.url}/v2/_catalog?n=${PAGE}&last=${numbered('app', last)}`;
   await measure('catalog, first page', () => get(`${server.url}/v2/_catalog?n=${PAGE}`));
   await measure('catalog, page in the middle', () => get(page(size >> 1)));
@@ -127,10 +129,11 @@ async function collect({ adminUrl }: Server): Promise<void> {
 }
 
 async function measureReferrers(directory: string, size: number, measure: Measure, use: (server: Server) => void) {
-  const subject = new StoreWriter(directory).referrers(REPOSITORY, size);
+  const writer = new StoreWriter(directory);
+  const subject = writer.referrers(REPOSITORY, size);
+  await writer.record();
   await using server = await startServer(directory);
   use(server);
-  await waitForIndex(server);
   const base = `${server.url}/v2/${REPOSITORY}/referrers/${subject}`;
   const middle = `sha256:8${'0'.repeat(63)}`;
   await measure('referrers, first 100', () => get(`${base}?n=${PAGE}`), 20);
