@@ -47,8 +47,8 @@ export interface HostedRegistryOptions {
   readonly policy: PushPolicy;
   /** Sign the URLs of upload sessions. */
   readonly secrets: UploadSecrets;
-  /** Stored names of the repositories that are known to have a blob, for mounts without a source. */
-  readonly holders: (digest: Digest) => Promise<readonly string[]>;
+  /** Stored names of repositories that are known to have a blob, for mounts without a source. */
+  readonly holders: (digest: Digest, limit: number) => Promise<readonly string[]>;
   /** Unix milliseconds. @default Date.now */
   readonly now?: () => number;
 }

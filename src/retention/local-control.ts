@@ -33,8 +33,6 @@ export interface LocalControlOptions {
   readonly now: () => number;
 }
 
-const PAGE = 1000;
-
 /** Operations on the cache of this process. */
 export class LocalControl implements CacheControl {
   readonly #options: LocalControlOptions;
@@ -123,7 +121,6 @@ export class LocalControl implements CacheControl {
       ttlMs: policy.ttlMs,
       quota: policy.quota,
       complete: (await index.marker('complete')) !== undefined,
-      repositories: await this.#countRepositories(),
       oldestUseAt: oldest?.lastUsedAt,
       pins: (await this.pins()).length,
       scrub: housekeeping.scrub.status,
@@ -166,21 +163,5 @@ export class LocalControl implements CacheControl {
 
   async collectionStatus(): Promise<CollectionStatus> {
     return this.#options.collections.status;
-  }
-
-  async #countRepositories(): Promise<number> {
-    let count = 0;
-    let last: string | undefined;
-    let after: Awaited<ReturnType<UsageIndex['page']>>[number] | undefined;
-    for (;;) {
-      const page = await this.#options.index.page({ ...(after && { after }), limit: PAGE });
-      for (const { repository } of page) {
-        if (repository !== last) count++;
-        last = repository;
-      }
-      after = page.at(-1);
-      if (page.length < PAGE) return count;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
   }
 }

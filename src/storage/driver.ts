@@ -68,6 +68,15 @@ export interface StorageDriver {
    */
   list(path: string): Promise<readonly string[]>;
 
+  /**
+   * The names of {@link list} after a text, in code point order, part by part: so that a page of a long list costs no more than one of a short
+   * list. No names, and no error, when there is no such directory. Only drivers have this method that can start within a list.
+   *
+   * @param after any text; the empty one for all names
+   * @param options.about how many names the caller expects to need
+   */
+  listAfter?(path: string, after: string, options: { readonly about: number }): AsyncIterable<readonly string[]>;
+
   /** Moves a file, and replaces `to` atomically. @throws {PathNotFoundError} */
   move(from: string, to: string): Promise<void>;
 

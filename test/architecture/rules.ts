@@ -98,10 +98,13 @@ export const MODULES: Readonly<Record<string, Module>> = {
   hosted: { imports: ['oci'], types: ['content', 'registry'] },
   filters: { imports: ['matching', 'oci'], types: ['registry'] },
   retention: {
-    imports: ['matching', 'oci', 'operations', 'storage', 'usage'],
-    types: ['clock', 'content', 'redis', 'stream'],
+    imports: ['matching', 'oci', 'operations', 'storage', 'stream', 'usage'],
+    types: ['clock', 'content', 'redis'],
   },
-  usage: { imports: ['oci', 'operations/control-error.ts', 'redis', 'storage'], types: ['clock', 'content'] },
+  usage: {
+    imports: ['oci', 'operations/control-error.ts', 'redis', 'storage', 'stream/next-turn.ts'],
+    types: ['clock', 'content'],
+  },
   operations: { imports: ['oci'], types: ['content', 'usage'] },
   content: { imports: ['cache', 'clock', 'oci', 'storage', 'stream'], types: ['registry'] },
   registry: { imports: [], types: ['oci', 'stream'] },
