@@ -1,4 +1,5 @@
-import { cp, mkdir, readFile, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { type Architecture, NPM_CPU } from './architecture.ts';
@@ -24,9 +25,9 @@ export interface Application {
   readonly installed: readonly InstalledPackage[];
 }
 
-const MANIFESTS = ['package.json', 'package-lock.json', '.npmrc'];
-/** For people and compilers, not for Node.js. */
-const NOT_RUN = /\.(?:[cm]?ts|map|md|markdown)$|(?:^|\/)\.package-lock\.json$|(?:^|\/)\.bin\//;
+const MANIFESTS = ['package.json', 'package-lock.json'];
+/** For people, compilers and other runtimes than Node.js. */
+const NOT_RUN = /\.(?:[cm]?ts|map|md|markdown|bare)$|(?:^|\/)\.package-lock\.json$|(?:^|\/)\.bin\//;
 const IS_LICENSE = /(?:licen[cs]e|notice|copying)[^/]*$/i;
 
 /**
@@ -34,12 +35,9 @@ const IS_LICENSE = /(?:licen[cs]e|notice|copying)[^/]*$/i;
  * files.
  *
  * @param root of the repository
- * @param into a directory of this function's own
  */
-export async function stageApplication(
-  root: string,
-  { architecture, into }: { readonly architecture: Architecture; readonly into: string },
-): Promise<Application> {
+export async function stageApplication(root: string, architecture: Architecture): Promise<Application> {
+  const into = stageOf(root, architecture);
   const app = join(into, 'app');
   const node = join(into, 'node');
   await installPackages(root, app, architecture);
@@ -57,17 +55,24 @@ export async function stageApplication(
   };
 }
 
+/** Where packages are prepared. */
+export function stageOf(root: string, architecture: Architecture): string {
+  return join(root, 'build/stage', architecture);
+}
+
+/** Does nothing when the same packages were installed before. */
 async function installPackages(from: string, into: string, architecture: Architecture): Promise<void> {
+  const manifests = await Promise.all(MANIFESTS.map((name) => readFile(join(from, name), 'utf8')));
+  const wanted = createHash('sha256').update(manifests.join('\0')).digest('hex');
+  const stamp = join(into, 'installed');
+  if ((await readFile(stamp, 'utf8').catch(() => '')) === wanted) return;
   await rm(into, { recursive: true, force: true });
   await mkdir(into, { recursive: true });
-  for (const name of MANIFESTS) await cp(join(from, name), join(into, name), { force: true }).catch(ignoreMissing);
+  for (const [i, name] of MANIFESTS.entries()) await writeFile(join(into, name), manifests[i] ?? '');
   const platform = ['--os=linux', `--cpu=${NPM_CPU[architecture]}`, '--libc=glibc'];
   const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
   await runCommand('npm', ['ci', '--omit=dev', '--ignore-scripts', ...platform, ...quiet], { cwd: into });
-}
-
-function ignoreMissing(err: unknown): void {
-  if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
+  await writeFile(stamp, wanted);
 }
 
 async function below(directory: string, at: string): Promise<Entry[]> {

@@ -17,7 +17,8 @@ export interface Layer {
   readonly diffId: string;
 }
 
-const MAX_COMPRESSION = 9;
+/** The highest level takes twice as long, for 1 % less. */
+const COMPRESSION = 6;
 
 /** Writes a layer as `<hex>` below `directory`. The same entries and the same time give the same bytes. @param epoch seconds since 1970 */
 export async function writeLayer(entries: readonly Entry[], directory: string, epoch: number): Promise<Layer> {
@@ -25,7 +26,7 @@ export async function writeLayer(entries: readonly Entry[], directory: string, e
   const plain = new Digested();
   const compressed = new Digested();
   const unnamed = join(directory, `layer-${process.pid}`);
-  const written = pipeline(tar, plain, createGzip({ level: MAX_COMPRESSION }), compressed, createWriteStream(unnamed));
+  const written = pipeline(tar, plain, createGzip({ level: COMPRESSION }), compressed, createWriteStream(unnamed));
   await Promise.all([written, packAll(tar, complete(entries), new Date(epoch * 1000))]);
   const hex = compressed.hex();
   await rename(unnamed, join(directory, hex));

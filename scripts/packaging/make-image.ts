@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { stageApplication } from './application.ts';
+import { stageApplication, stageOf } from './application.ts';
 import type { Architecture } from './architecture.ts';
 import { createBaseSystem } from './base-system.ts';
 import { archiveEntries } from './image-archive.ts';
@@ -48,10 +48,9 @@ export async function makeImage(options: MakeImageOptions): Promise<MadeImage> {
 }
 
 /** What changes least is the lowest layer. */
-async function imageContent(architecture: Architecture, { root, out, version, epoch }: MakeImageOptions) {
-  const into = join(out, 'stage', architecture);
-  const base = await createBaseSystem({ architecture, into: join(into, 'debian') });
-  const app = await stageApplication(root, { architecture, into });
+async function imageContent(architecture: Architecture, { root, version, epoch }: MakeImageOptions) {
+  const base = await createBaseSystem({ architecture, into: join(stageOf(root, architecture), 'debian') });
+  const app = await stageApplication(root, architecture);
   const facts = { architecture, version, epoch, distribution: base.distribution };
   const sbom = createSbom({ ...facts, debian: base.packages, npm: app.installed });
   const layers = [
