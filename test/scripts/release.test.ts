@@ -61,7 +61,7 @@ describe.skipIf((await findProgram('git')) === undefined)('npm run release', { t
     return (line: string, key: string) => (count++ < 2 ? `${key}"${version}"` : line);
   };
   const release = async (...args: string[]) => {
-    await using run = await RunningProcess.start(TSX, ['scripts/release/main.ts', ...args], {
+    await using run = await RunningProcess.start(TSX, ['scripts/release/main.ts', '--npm-only', ...args], {
       cwd: checkout.path,
       env: ENV,
     });
@@ -123,7 +123,14 @@ describe.skipIf((await findProgram('git')) === undefined)('npm run release', { t
     const sum = createHash('sha256')
       .update(await readFile(join(checkout.path, 'releases/layover-0.3.0.tgz')))
       .digest('hex');
-    expect(await read('releases/layover-0.3.0.tgz.sha256')).toBe(`${sum}  layover-0.3.0.tgz\n`);
+    expect(await read('releases/layover-0.3.0.sha256')).toBe(`${sum}  layover-0.3.0.tgz\n`);
+    expect(JSON.parse(await read('releases/layover-0.3.0.provenance.json')) as unknown).toMatchObject({
+      predicateType: 'https://slsa.dev/provenance/v1',
+      subject: [{ name: 'layover-0.3.0.tgz', digest: { sha256: sum } }],
+      predicate: {
+        buildDefinition: { resolvedDependencies: [{ digest: { gitCommit: await git('rev-parse', 'HEAD') } }] },
+      },
+    });
     expect(await read('releases/v0.3.0.md')).toContain('### Added\n\n- One.');
   });
 
