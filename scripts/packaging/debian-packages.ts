@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Architecture } from './architecture.ts';
@@ -32,6 +32,9 @@ export async function unpackDebianPackages(
   return Promise.all(files.map((name) => unpack(join(archives, name), into)));
 }
 
+/** How long lists are used again. Milliseconds. */
+const LISTS_MAX_AGE_MS = 3_600_000;
+
 /** @returns the arguments with which apt uses the lists in `directory` */
 async function prepareApt(architecture: Architecture, directory: string): Promise<string[]> {
   for (const path of ['lists/partial', 'cache/archives/partial'])
@@ -45,7 +48,14 @@ async function prepareApt(architecture: Architecture, directory: string): Promis
     'Acquire::Languages': 'none',
   };
   const args = ['-qq', ...Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`])];
+  const stamp = join(directory, 'updated');
+  const updated = await stat(stamp).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
+  if (Date.now() - updated < LISTS_MAX_AGE_MS) return args;
   await runCommand('apt-get', [...args, 'update']);
+  await writeFile(stamp, '');
   return args;
 }
 
