@@ -5,6 +5,7 @@
 //   node test/setup/prepare.mjs --s3        S3 servers: versitygw by go, Swift from Debian's packages; needs no root
 //   node test/setup/prepare.mjs --versitygw  this S3 server alone, for `make start-cloud-storage`
 //   node test/setup/prepare.mjs --conformance  the OCI conformance suites, by go; needs no root
+//   node test/setup/prepare.mjs --packages  what runs the image and stands in front of replicas; installs as root
 //   node test/setup/prepare.mjs --bench     what the benchmark compares with; installs as root
 // It never fails a run: what stays missing is said here, and again by the tests that are skipped for it.
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -31,6 +32,7 @@ const NEEDED = {
     buildah: 'buildah',
     skopeo: 'skopeo',
   },
+  packages: { podman: 'podman', runc: 'runc', nginx: 'nginx-light', haproxy: 'haproxy', unshare: 'util-linux' },
   bench: { 'docker-registry': 'docker-registry', curl: 'curl', nginx: 'nginx-light', wrk: 'wrk' },
 };
 
@@ -197,6 +199,7 @@ if (process.argv.includes('--versitygw')) {
   process.exit();
 }
 if (process.argv.includes('--clients')) installMissing(NEEDED.clients);
+if (process.argv.includes('--packages')) installMissing(NEEDED.packages);
 if (process.argv.includes('--go-clients')) buildGoClients();
 if (process.argv.includes('--s3')) {
   goInstall('versitygw', VERSITYGW);

@@ -32,6 +32,7 @@ import { FilesystemStaging } from './staging.ts';
 import { mergeSorted, readAtOnce, readInParts } from './directory-names.ts';
 import { DurableFiles } from './durable-files.ts';
 import { errorCode, ignoreNotFound, isReadOnly, withReadErrors, withStorageErrors } from './file-errors.ts';
+import { checkOwner } from './foreign-directory.ts';
 import { findLoops } from './link-loops.ts';
 import { LargeListings } from './large-listings.ts';
 import type { StorageLog } from '../storage-log.ts';
@@ -60,6 +61,7 @@ export interface FilesystemDriverOptions {
  * the stored files and has no {@link StorageDriver.spoolDirectory}.
  *
  * @throws {Error} of the system when the directory can be neither created nor read
+ * @throws {ForeignDirectoryError} when it belongs to another user, may not be written and has no content
  */
 export async function createFilesystemDriver(options: FilesystemDriverOptions): Promise<StorageDriver> {
   const rootDirectory = resolve(options.rootDirectory);
@@ -67,7 +69,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   const spoolDirectory = join(rootDirectory, 'layover', 'fills');
   const temporaries = new TemporaryDirectories(rootDirectory, temporaryDirectory);
   const files = new DurableFiles(temporaries);
-  const writable = await prepare(rootDirectory, async () => {
+  const refusal = await refusalOf(async () => {
     for (const directory of [temporaryDirectory, spoolDirectory]) {
       await files.makeDirectory(directory);
       await access(directory, constants.W_OK);
@@ -75,24 +77,31 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
     await removeAll(temporaryDirectory);
     for (const part of PARTS) await temporaries.addIfOtherFileSystem(join(rootDirectory, part));
   });
+  if (refusal !== undefined) await checkReadOnly(rootDirectory, refusal, options.log);
   return new FilesystemDriver({
     rootDirectory,
     buffers: options.buffers ?? new BufferPool(),
     log: options.log,
     files,
-    spoolDirectory: writable ? spoolDirectory : undefined,
+    spoolDirectory: refusal === undefined ? spoolDirectory : undefined,
   });
 }
 
-/** @returns false when the process may not write, but can read stored content */
-async function prepare(rootDirectory: string, work: () => Promise<void>): Promise<boolean> {
+/** @returns the error when the process may not write */
+async function refusalOf(work: () => Promise<void>): Promise<Error | undefined> {
   try {
     await work();
-    return true;
+    return undefined;
   } catch (err) {
-    if (!isReadOnly(err) || !(await isReadable(rootDirectory))) throw err;
-    return false;
+    if (!isReadOnly(err) || !(err instanceof Error)) throw err;
+    return err;
   }
+}
+
+/** @throws {Error} when stored content cannot be read either */
+async function checkReadOnly(rootDirectory: string, refusal: Error, log: StorageLog | undefined): Promise<void> {
+  if (errorCode(refusal) !== 'EROFS') await checkOwner(rootDirectory, log);
+  if (!(await isReadable(rootDirectory))) throw refusal;
 }
 
 async function isReadable(directory: string): Promise<boolean> {
