@@ -115,9 +115,12 @@ function addPinning(cache: Command, context: CacheCommandsContext): void {
 
 function addRemoving(cache: Command, context: CacheCommandsContext): void {
   const evict = cache.command('evict').description('remove images, with the blobs that no other image refers to');
-  onOne(evict.argument('<name>', `${NAME}, or a glob`), context, (name) => (target, output) => {
-    return evictCached(target, name, output);
-  }).addHelpText('after', examples('cache evict docker.io/library/node:18', "cache evict 'quay.io/**'"));
+  onOne(evict.argument('<name>', `${NAME}, or a glob`), context, (name, options) => (target, output) => {
+    const { force = false } = options as { force?: boolean };
+    return evictCached(target, { name, force }, output);
+  })
+    .option('--force', 'also remove content that was pushed here, for good: no upstream has it')
+    .addHelpText('after', examples('cache evict docker.io/library/node:18', "cache evict 'quay.io/**'"));
   const refresh = cache.command('refresh').description('revalidate a tag at its upstream now');
   onOne(refresh.argument('<name>', 'repository:tag'), context, (name) => (target, output) => {
     return refreshCached(target, name, output);
@@ -156,9 +159,13 @@ function onAll(command: Command, context: CacheCommandsContext, run: (options: S
 }
 
 /** A command with a name as its first argument. */
-function onOne(command: Command, context: CacheCommandsContext, run: (name: string) => Run): Command {
+function onOne(
+  command: Command,
+  context: CacheCommandsContext,
+  run: (name: string, options: SharedOptions) => Run,
+): Command {
   return withTargetOptions(command).action(async (name: string, file: string | undefined, options: SharedOptions) => {
-    context.end(await runOnCache(context, { ...options, file }, run(name)));
+    context.end(await runOnCache(context, { ...options, file }, run(name, options)));
   });
 }
 

@@ -4,6 +4,7 @@ import type {
   CollectionRequest,
   CollectionStatus,
   ContentDetails,
+  EvictOptions,
   EvictResult,
   ListPage,
   ListQuery,
@@ -84,15 +85,18 @@ export class LocalControl implements CacheControl {
     throw new ControlError('not-found', `there is no pin ${pattern}`);
   }
 
-  async evict(name: string): Promise<EvictResult> {
+  async evict(name: string, { force = false }: EvictOptions = {}): Promise<EvictResult> {
     const { housekeeping, policy, recorder } = this.#options;
     await recorder.flush();
     const records = await housekeeping.contents.find(name);
-    const cached = records.filter(({ repository }) => !policy.isHosted(repository));
-    if (cached.length === 0) throw new ControlError('held', `${name} was pushed here and cannot be fetched again`);
+    const evictable = force ? records : records.filter(({ repository }) => !policy.isHosted(repository));
+    if (evictable.length === 0) {
+      const reason = `${name} was pushed here and cannot be fetched again`;
+      throw new ControlError('held', `${reason} (use --force to delete it for good)`);
+    }
     const pinned = await housekeeping.pins.current();
     let [references, bytes] = [0, 0];
-    for (const record of cached) {
+    for (const record of evictable) {
       const { eviction } = housekeeping;
       const evicted = await (record.kind === 'manifest'
         ? eviction.evictImage(record, pinned)
@@ -100,7 +104,7 @@ export class LocalControl implements CacheControl {
       references += evicted.references;
       bytes += evicted.bytes;
     }
-    const isHeld = references === 0 && (await pinned.has(cached[0] ?? { repository: '', digest: '' as never }));
+    const isHeld = references === 0 && (await pinned.has(evictable[0] ?? { repository: '', digest: '' as never }));
     if (isHeld) throw new ControlError('held', `${name} is pinned; unpin it first`);
     return { references, bytes };
   }

@@ -66,6 +66,23 @@ describe('content that was pushed here', () => {
     await expectNothingBroken(layover);
   });
 
+  it('is removed only by `cache evict --force`, without the bytes that others use', async () => {
+    await using seed = await seeded();
+    await using layover = await startExpiringCache(hub(), { ...seed, proxy: { hosted: ['team/*'] } });
+    await layover.waitForOutput(/index rebuilt/);
+    await pullBlob(layover, 'library/app', shared.digest);
+    await expectStored(layover, [shared.digest]);
+    const refused = await cacheCommand(layover, 'cache', 'evict', 'team/app');
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/was pushed here.*use --force/) });
+    await expectServed(layover);
+    const { stdout } = await cacheCommand(layover, 'cache', 'evict', 'team/**', '--force');
+    expect(stdout).toContain(`evicted ${hosted.length} manifests and blobs`);
+    expect(await storedOf(layover, hosted)).toEqual([shared.digest]);
+    expect((await pull(`${layover.url}/v2/team/app/manifests/1`)).status).toBe(404);
+    expect(await pullBlob(layover, 'library/app', shared.digest)).toMatchObject({ status: 200 });
+    await expectNothingBroken(layover);
+  });
+
   it('is not evicted by a quota that it alone exceeds; pulled content streams through', async () => {
     await using seed = await seeded();
     const options = { ...seed, proxy: { hosted: ['team/*'] }, storage: { quota: { size: 60_000 } } };
