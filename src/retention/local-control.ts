@@ -91,7 +91,7 @@ export class LocalControl implements CacheControl {
     const records = await housekeeping.contents.find(name);
     const evictable = force ? records : records.filter(({ repository }) => !policy.isHosted(repository));
     if (evictable.length === 0) {
-      const reason = `${name} was pushed here and cannot be fetched again`;
+      const reason = `${name} is not from a configured upstream and cannot be fetched again`;
       throw new ControlError('held', `${reason} (use --force to delete it for good)`);
     }
     const pinned = await housekeeping.pins.current();

@@ -62,7 +62,7 @@ describe('content that was pushed here', () => {
     const { stdout } = await cacheCommand(layover, 'cache', 'list', '--json');
     expect(JSON.parse(stdout)).toMatchObject({ entries: [{ repository: 'team/app', tags: ['1'], hosted: true }] });
     const { stderr } = await cacheCommand(layover, 'cache', 'evict', 'team/app:1');
-    expect(stderr).toMatch(/was pushed here/);
+    expect(stderr).toMatch(/not from a configured upstream/);
     await expectNothingBroken(layover);
   });
 
@@ -73,7 +73,7 @@ describe('content that was pushed here', () => {
     await pullBlob(layover, 'library/app', shared.digest);
     await expectStored(layover, [shared.digest]);
     const refused = await cacheCommand(layover, 'cache', 'evict', 'team/app');
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/was pushed here.*use --force/) });
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/cannot be fetched again.*use --force/) });
     await expectServed(layover);
     const { stdout } = await cacheCommand(layover, 'cache', 'evict', 'team/**', '--force');
     expect(stdout).toContain(`evicted ${hosted.length} manifests and blobs`);
