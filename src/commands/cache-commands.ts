@@ -106,7 +106,10 @@ function addPinning(cache: Command, context: CacheCommandsContext): void {
   ).addHelpText('after', examples("cache pin 'docker.io/library/*:lts'", "cache pin 'ghcr.io/acme/**'"));
   const pins = cache.command('pins').description('list pins, set by command or in storage.quota.pins');
   onAll(pins, context, () => listPins).addHelpText('after', examples('cache pins'));
-  const unpin = cache.command('unpin').description('remove a pin').argument('<pattern>', 'the pattern of the pin');
+  const unpin = cache
+    .command('unpin')
+    .description('remove a pin')
+    .argument('<pattern>', 'the pattern of the pin, or a glob for the patterns of several');
   onOne(unpin, context, (name) => (target, output) => unpinCached(target, name, output)).addHelpText(
     'after',
     examples("cache unpin 'docker.io/library/*:lts'"),

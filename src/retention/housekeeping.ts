@@ -17,6 +17,7 @@ import { type ForgottenListener, Sweep, type SweepEvents, type SweptStore } from
 import { type ContentReference, referenceKey, type UsageIndex, type UsageTotals } from '../usage/usage-index.ts';
 import { recordNoted, type UnrecordedNotes } from '../usage/unrecorded-queue.ts';
 import type { UsageRecorder } from '../usage/usage-recorder.ts';
+import { StorageReadOnlyError } from '../storage/driver.ts';
 
 export interface HousekeepingEvents extends SweepEvents, ScrubEvents, PushedBeforeEvents {
   /** A quota pass has ended. @param event.missing bytes that could not be freed */
@@ -209,11 +210,15 @@ export class Housekeeping {
     }
   }
 
-  /** In storage that is not written there is no record, and nothing expires. */
   async #pinPushedBefore(wasIndexed: boolean): Promise<void> {
     const { policy, unprefixedOwner: owner, clock, ...options } = this.#options;
     if (!policy.sweepsUnreferenced) return;
-    await pinPushedBefore(policy.unprefixed, { ...options, owner, now: clock.now, wasIndexed });
+    try {
+      await pinPushedBefore(policy.unprefixed, { ...options, owner, now: clock.now, wasIndexed });
+    } catch (err) {
+      // From read-only storage nothing can be removed, and scrubs are still due.
+      if (!(err instanceof StorageReadOnlyError)) throw err;
+    }
   }
 
   async #begin(): Promise<void> {

@@ -13,6 +13,7 @@ import type {
   RefreshResult,
   ScrubStatus,
 } from '../operations/cache-control.ts';
+import { isGlob, matchGlobs } from '../matching/glob.ts';
 import { ControlError } from '../operations/control-error.ts';
 import type { Collections } from './collections.ts';
 import type { Housekeeping, HousekeepingPolicy } from './housekeeping.ts';
@@ -78,11 +79,22 @@ export class LocalControl implements CacheControl {
 
   async unpin(pattern: string): Promise<void> {
     const { index, policy, pinBackup } = this.#options;
-    if (await index.unpin(pattern)) return pinBackup.save(await index.pins());
+    if (await this.#unpinMatching(pattern)) return pinBackup.save(await index.pins());
     if (policy.pins.includes(pattern)) {
       throw new ControlError('held', `${pattern} is pinned in the configuration (storage.quota.pins)`);
     }
     throw new ControlError('not-found', `there is no pin ${pattern}`);
+  }
+
+  /** Removes the pin with this pattern; for a glob without one, the pins that it matches. */
+  async #unpinMatching(pattern: string): Promise<boolean> {
+    const { index } = this.#options;
+    if (await index.unpin(pattern)) return true;
+    if (!isGlob(pattern)) return false;
+    const isMatch = matchGlobs([pattern]);
+    const matching = (await index.pins()).filter((pin) => isMatch(pin.pattern));
+    for (const pin of matching) await index.unpin(pin.pattern);
+    return matching.length > 0;
   }
 
   async evict(name: string, { force = false }: EvictOptions = {}): Promise<EvictResult> {

@@ -118,6 +118,10 @@ describe('a directory in which some repositories were pushed and others cached',
     await layover.waitForOutput(NOT_LISTED);
     for (let i = 0; i < 10; i++) await clock.advance(1_000);
     await expectStored(layover, [...digestsOf(cached), ...digestsOf(pushed)]);
+    await cacheCommand(layover, 'cache', 'unpin', 'library/**');
+    expect(await pinsOf(layover)).toMatchObject({ pins: [{ pattern: 'team/app' }] });
+    await expectCachedToExpire(layover, clock);
+    await expectStored(layover, digestsOf(pushed));
   });
 
   it('expires whole with a damaged list, after a warning', async () => {

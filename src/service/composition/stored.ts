@@ -78,7 +78,8 @@ async function reportReadOnly(driver: StorageDriver, { storage }: Config, { log 
 async function reportTakenOver(driver: StorageDriver, { proxy }: Config, { log }: Telemetry): Promise<void> {
   const state = await loadSchedulerState(driver);
   if (state.kind === 'unavailable') return;
-  await reportUnserved({ driver, proxy, state, log }).catch((error: unknown) => {
+  // Listing takes long on S3, and the start does not wait for it.
+  void reportUnserved({ driver, proxy, state, log }).catch((error: unknown) => {
     log.debug({ reason: String(error) }, 'stored repositories could not be listed');
   });
   if (state.kind === 'read') {

@@ -6,8 +6,9 @@ import { servedNames } from '../../retention/served-names.ts';
 import { PathNotFoundError, type StorageDriver } from '../../storage/driver.ts';
 import type { Log } from '../../telemetry/log.ts';
 
-/** Names to read at startup, and names in one log line. */
+/** Names to read: a start in front of a large store is no reason to read all of it. */
 const MAX_NAMES = 1_000;
+/** Names in one log line. */
 const MAX_EXAMPLES = 10;
 
 export interface UnservedOptions {
@@ -45,11 +46,12 @@ async function findUnserved(driver: StorageDriver, proxy: ProxyConfig): Promise<
   const isServed = servedNames(proxy);
   const prefixes = new Set(proxy.upstreams.map(({ storePrefix }) => storePrefix));
   const found: string[] = [];
+  let read = 0;
   for (const directory of await listNames(driver)) {
     if (directory.startsWith('_') || prefixes.has(directory)) continue;
     for await (const repository of walkRepositories(driver, () => {}, `/${directory}`)) {
       if (!isServed(repository)) found.push(repository);
-      if (found.length === MAX_NAMES) return found;
+      if (++read === MAX_NAMES) return found;
     }
   }
   return found;
