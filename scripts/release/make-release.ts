@@ -30,9 +30,13 @@ export interface MadeRelease {
 }
 
 const OUTPUT = 'releases';
-const VERSION_FILE = 'src/version.ts';
+/** Files with the version, and the lines that have it. */
+const VERSION_LINES: Readonly<Record<string, RegExp>> = {
+  'src/version.ts': /^(export const VERSION = ')[^']*(';)$/gm,
+  'charts/layover/Chart.yaml': /^((?:version|appVersion): )\S*()$/gm,
+};
 /** What the commit of a release changes. */
-const CHANGED = ['CHANGELOG.md', 'changes', 'package.json', 'package-lock.json', VERSION_FILE] as const;
+const CHANGED = ['CHANGELOG.md', 'changes', 'package.json', 'package-lock.json', ...Object.keys(VERSION_LINES)];
 
 /**
  * Writes version and changelog, builds and packs, then commits and tags. After a failure the work tree is as before.
@@ -56,7 +60,7 @@ export async function makeRelease({ root, wanted, date, env }: ReleaseOptions): 
     await writeFile(changelogFile, released);
     for (const { file } of fragments) await rm(join(root, 'changes', file));
     await commands.npm('version', version, '--no-git-tag-version', '--allow-same-version');
-    await writeVersion(join(root, VERSION_FILE), version);
+    await writeVersions(root, version);
     const files = await writeOutput({ root, version, notes, commands });
     await commands.git('add', '--all', ...CHANGED);
     await commands.git('commit', '--quiet', '--message', `Release ${tag}`);
@@ -69,12 +73,13 @@ export async function makeRelease({ root, wanted, date, env }: ReleaseOptions): 
   }
 }
 
-/** Sets the constant that the program prints. @throws {Error} when the file has no such constant */
-async function writeVersion(file: string, version: string): Promise<void> {
-  const source = await readFile(file, 'utf8');
-  const constant = /^(export const VERSION = )'[^']*';$/m;
-  if (!constant.test(source)) throw new Error(`${file}: no VERSION`);
-  await writeFile(file, source.replace(constant, `$1'${version}';`));
+/** @throws {Error} when a file has no such line */
+async function writeVersions(root: string, version: string): Promise<void> {
+  for (const [file, lines] of Object.entries(VERSION_LINES)) {
+    const text = await readFile(join(root, file), 'utf8');
+    if (text.search(lines) === -1) throw new Error(`${file}: no version`);
+    await writeFile(join(root, file), text.replace(lines, `$1${version}$2`));
+  }
 }
 
 interface OutputOptions {

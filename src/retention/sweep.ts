@@ -25,8 +25,8 @@ export interface SweepEvents {
   contentRemoved(event: ContentReference & { readonly reason: RemovalReason; readonly bytes: number }): void;
 }
 
-/** @param tags that pointed to it and were removed with it */
-export type ForgottenListener = (repository: string, digest: Digest, tags: readonly string[]) => void;
+/** @param tags that pointed to it and were removed with it @returns resolves when the content is not served from memory any more */
+export type ForgottenListener = (repository: string, digest: Digest, tags: readonly string[]) => void | Promise<void>;
 
 export interface SweepOptions {
   readonly index: UsageIndex;
@@ -101,13 +101,13 @@ export class Sweep {
   async #unlink({ repository, digest, kind }: ContentReference, claim: RemovalClaim): Promise<void> {
     const { store, onForgotten } = this.#options;
     // Before, so that removed content is not served from memory; and after, because it may have been read in between.
-    onForgotten(repository, digest, []);
+    await onForgotten(repository, digest, []);
     let tags: readonly string[] = [];
     claim.assertHeld();
     if (kind === 'manifest') tags = await store.manifests.deleteLink(repository, digest);
     else await store.blobs.deleteLink(repository, digest);
     await store.repositories.removeEmpty(repository);
-    onForgotten(repository, digest, tags);
+    await onForgotten(repository, digest, tags);
   }
 
   /** @returns freed bytes */

@@ -91,6 +91,9 @@ export interface StorageDriver {
   /** Key of the file in the object store. Only drivers of object stores have this method. */
   objectKey?(path: string): string;
 
+  /** The local file that has the content of the path, if it exists. Only drivers of local files have this method. Does no I/O. */
+  localFile?(path: string): string;
+
   /** Whether the storage accepts writes now. Absent when that cannot be known without a write. */
   isWritable?(): Promise<boolean>;
 

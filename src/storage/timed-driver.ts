@@ -54,6 +54,7 @@ export function withTiming(driver: StorageDriver, onAction: ActionListener): Sto
     delete: (path) => timed('Delete', path, driver.delete(path)),
     deleteEmpty: (path) => timed('Delete', path, driver.deleteEmpty(path)),
     redirectUrl: (path, request) => timed('RedirectURL', path, driver.redirectUrl(path, request)),
+    ...(driver.localFile && { localFile: driver.localFile.bind(driver) }),
     ...(driver.objectKey && { objectKey: driver.objectKey.bind(driver) }),
     ...(driver.isWritable && { isWritable: driver.isWritable.bind(driver) }),
     close: () => driver.close(),

@@ -59,8 +59,13 @@ export const MODULES: Readonly<Record<string, Module>> = {
       'stream',
       'upstream',
       'version.ts',
+      'workers/workers.ts',
     ],
     types: ['registry', 'telemetry'],
+  },
+  workers: {
+    imports: ['builtin', 'cache', 'http/client', 'http/listen', 'http/v2', 'oci', 'stream', 'telemetry'],
+    types: ['pull-through', 'registry'],
   },
   admin: { imports: ['builtin', 'fetch', 'files', 'http/client', 'http/listen', 'http/pages', 'operations'] },
   'http/pages': { imports: ['builtin', 'http/client', 'http/listen', 'version.ts'], types: ['health', 'telemetry'] },

@@ -30,9 +30,10 @@ describe.skipIf((await findProgram('git')) === undefined)('npm run release', { t
     }
     // Three releases are built: a program of one file is quicker to compile.
     await rm(join(checkout.path, 'src'), { recursive: true });
-    await mkdir(join(checkout.path, 'src'));
+    for (const folder of ['src', 'charts/layover']) await mkdir(join(checkout.path, folder), { recursive: true });
     await write('src/main.ts', '#!/usr/bin/env node\nexport const program = 1;\n');
     await write('src/version.ts', "export const VERSION = '0.1.0';\n");
+    await write('charts/layover/Chart.yaml', 'name: layover\nversion: 0.1.0\nappVersion: 0.1.0\n');
     await write('CHANGELOG.md', CHANGELOG);
     await write('changes/two.fixed.md', 'Two.\n');
     await write('.gitignore', 'node_modules\ndist/\nreleases/\n');
@@ -120,6 +121,7 @@ describe.skipIf((await findProgram('git')) === undefined)('npm run release', { t
       expect(JSON.parse(await read(name)) as unknown).toMatchObject({ version: '0.3.0' });
     }
     expect(await read('src/version.ts')).toBe("export const VERSION = '0.3.0';\n");
+    expect(await read('charts/layover/Chart.yaml')).toBe('name: layover\nversion: 0.3.0\nappVersion: 0.3.0\n');
     const sum = createHash('sha256')
       .update(await readFile(join(checkout.path, 'releases/layover-0.3.0.tgz')))
       .digest('hex');

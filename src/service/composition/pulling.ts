@@ -146,7 +146,7 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
   const names = { name, aliases, library, isDefault, anyNamespace, storePrefix };
   // Writes are refused as such, also to names that `allow` and `deny` exclude.
   const served = { ...allowNames(registry, refusalOf), ...refuseWrites(describeRefusedWrites(upstream)) };
-  return { route: { ...names, registry: served, relay, isAllowed }, registry, refusalOf };
+  return { route: { ...names, registry: served, held: registry.held, relay, isAllowed }, registry, refusalOf };
 }
 
 async function refreshTag(pulled: readonly PulledUpstream[], stored: string, tag: string): Promise<RefreshResult> {

@@ -8,6 +8,7 @@ import { createManifestReader } from '../../content/manifest-files.ts';
 import { UnrecordedLinks } from '../../content/unrecorded-links.ts';
 import { createRedis } from '../../redis/create-redis.ts';
 import type { Redis } from '../../redis/redis.ts';
+import type { ContentCopies } from '../../registry/held-content.ts';
 import { openUsage } from '../../retention/create-housekeeping.ts';
 import { loadSchedulerState } from '../../retention/scheduler-state.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
@@ -52,7 +53,14 @@ export async function openStorage(config: Config, options: OpenStorageOptions) {
 }
 
 /** The server's storage, with the content that it keeps in memory. When it fails, everything that it opened is closed first. */
-export function openStored(config: Config, { telemetry, clock }: Pick<OpenStorageOptions, 'telemetry' | 'clock'>) {
+export function openStored(
+  config: Config,
+  {
+    telemetry,
+    clock,
+    copies,
+  }: Pick<OpenStorageOptions, 'telemetry' | 'clock'> & { readonly copies?: ContentCopies | undefined },
+) {
   return closeOnFailure(async (opened) => {
     const onDamage: DamageListener = (damage) => telemetry.cache.damagedContent(damage);
     const openRedis = async () => config.redis && createRedis(config.redis, { events: telemetry.redis });
@@ -63,7 +71,7 @@ export function openStored(config: Config, { telemetry, clock }: Pick<OpenStorag
     const redis = shared ? stored.redis : undefined;
     const descriptors = new DescriptorCache({ maxEntries, redis, events: telemetry.redis, clock });
     const { redirect } = config.storage;
-    const content = new ContentCache({ store: stored.store, descriptors, onDamage, redirect, clock });
+    const content = new ContentCache({ store: stored.store, descriptors, onDamage, redirect, clock, copies });
     return { ...stored, content, close: () => opened.close() };
   });
 }

@@ -190,6 +190,10 @@ class FilesystemDriver implements StorageDriver {
     return await withStorageErrors(removeEmpty(this.#localBelowRoot(path)));
   }
 
+  localFile(path: string): string {
+    return this.#local(path);
+  }
+
   async isWritable(): Promise<boolean> {
     const parts = ['layover', ...PARTS].map((part) => access(join(this.#parts.rootDirectory, part), constants.W_OK));
     const results = await Promise.allSettled(parts);
