@@ -119,7 +119,17 @@ export class Router {
 
   #pulled(upstream: UpstreamRoute, name: string): Target {
     const target = toTarget(upstream, name);
+    if (upstream.storePrefix === '') this.#checkOwner(upstream, target.storedAs);
     return this.#isHosted(target.storedAs) ? this.#hosted(target.storedAs) : target;
+  }
+
+  /** Content of one upstream is never stored, or served, as that of another. @throws {RegistryError} `NAME_UNKNOWN` */
+  #checkOwner(upstream: UpstreamRoute, stored: string): void {
+    const owner = this.#options.upstreams.find(
+      ({ storePrefix }) => storePrefix !== '' && stored.startsWith(`${storePrefix}/`),
+    );
+    if (!owner) return;
+    throw new RegistryError('NAME_UNKNOWN', `${stored} belongs to upstream ${owner.name}, not to ${upstream.name}`);
   }
 
   #bySourceHost(sourceHost: string): UpstreamRoute {

@@ -18,6 +18,7 @@ import type { Registry } from '../registry/registry.ts';
 import { createHousekeeping } from '../retention/create-housekeeping.ts';
 import type { ForgottenListener } from '../retention/sweep.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
+import { UnprefixedOwner } from '../retention/unprefixed-owner.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
@@ -145,6 +146,7 @@ async function openHousekeeping(config: Config, parts: HousekeepingParts) {
     onForgotten: forgetIn(content, tags),
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
+    unprefixedOwner: new UnprefixedOwner(driver),
     events: telemetry.housekeeping,
     clock,
   });

@@ -186,6 +186,13 @@ export class StorageFullError extends Error {
 /** The storage cannot be reached, or rejects requests for now. */
 export class StorageUnavailableError extends Error {
   override readonly name = 'StorageUnavailableError';
+  /** The store's code, or the system's, such as `InvalidAccessKeyId` or `ECONNREFUSED`. Absent when there is none. */
+  readonly code: string | undefined;
+
+  constructor(message: string, { code, ...options }: ErrorOptions & { readonly code?: string } = {}) {
+    super(message, options);
+    this.code = code;
+  }
 }
 
 /** The storage accepts no writes: it is mounted read-only, or the process lacks the permission. Stored content can be read. */

@@ -150,7 +150,9 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
 }
 
 async function refreshTag(pulled: readonly PulledUpstream[], stored: string, tag: string): Promise<RefreshResult> {
-  for (const { registry, refusalOf } of pulled) {
+  // One upstream may have no prefix: it owns the names that are below no other's.
+  const byPrefix = [...pulled].sort((a, b) => b.route.storePrefix.length - a.route.storePrefix.length);
+  for (const { registry, refusalOf } of byPrefix) {
     const remote = registry.remoteName(stored);
     if (remote === undefined) continue;
     const refusal = refusalOf(remote);

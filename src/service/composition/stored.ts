@@ -17,6 +17,7 @@ import { withTiming } from '../../storage/timed-driver.ts';
 import { BufferPool } from '../../stream/buffer-pool.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from '../close-stack.ts';
+import { reportUnserved } from './unserved-names.ts';
 
 export interface OpenStorageOptions {
   readonly telemetry: Telemetry;
@@ -65,7 +66,7 @@ export function openStored(
     const openRedis = async () => config.redis && createRedis(config.redis, { events: telemetry.redis });
     const stored = await openStorage(config, { telemetry, clock, opened, openRedis, onDamage });
     await reportReadOnly(stored.driver, config, telemetry);
-    await reportTakenOver(stored.driver, telemetry);
+    await reportTakenOver(stored.driver, config, telemetry);
     const { shared, maxEntries } = config.descriptors;
     const redis = shared ? stored.redis : undefined;
     const descriptors = new DescriptorCache({ maxEntries, redis, events: telemetry.redis, clock });
@@ -82,11 +83,18 @@ async function reportReadOnly(driver: StorageDriver, { storage }: Config, { log 
   log.warn({ driver: driver.name }, 'storage is read-only: pushes fail and nothing is cached');
 }
 
-async function reportTakenOver(driver: StorageDriver, { log }: Telemetry): Promise<void> {
+async function reportTakenOver(driver: StorageDriver, { proxy }: Config, { log }: Telemetry): Promise<void> {
   const state = await loadSchedulerState(driver);
+  if (state.kind === 'unavailable') return;
+  // Listing takes long on S3, and the start does not wait for it.
+  void reportUnserved({ driver, proxy, state, log }).catch((error: unknown) => {
+    log.debug({ reason: String(error) }, 'stored repositories could not be listed');
+  });
   if (state.kind === 'read') {
-    log.info({ entries: state.entries.length }, 'found a cache written by distribution; its content stays available');
+    log.info({ entries: state.entries.length }, 'found a cache written by distribution');
   } else if (state.kind === 'damaged') {
-    log.warn({ reason: state.reason }, 'cannot read scheduler-state.json; the cached content stays available');
+    const isMixed = proxy?.upstreams.some(({ storePrefix }) => storePrefix === '') ?? false;
+    const remedy = isMixed ? ', and pushed repositories expire like it unless proxy.hosted lists them' : '';
+    log.warn({ reason: state.reason }, `cannot read scheduler-state.json; the cached content stays available${remedy}`);
   }
 }
