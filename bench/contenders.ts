@@ -172,7 +172,7 @@ async function memoryBytes(pid: number, field: 'VmRSS' | 'VmHWM'): Promise<numbe
 const TICKS_PER_SECOND = 100;
 
 /** @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html fields 14 and 15 */
-async function cpuSeconds(pid: number): Promise<number> {
+export async function cpuSeconds(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   // The name of the program, in parentheses, may have spaces.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

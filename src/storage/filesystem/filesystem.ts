@@ -29,12 +29,14 @@ import {
   type WriteOptions,
 } from '../driver.ts';
 import { FilesystemStaging } from './staging.ts';
+import { mergeSorted, readAtOnce, readInParts } from './directory-names.ts';
 import { DurableFiles } from './durable-files.ts';
 import { errorCode, ignoreNotFound, isReadOnly, withReadErrors, withStorageErrors } from './file-errors.ts';
 import { checkOwner } from './foreign-directory.ts';
 import { findLoops } from './link-loops.ts';
 import { LargeListings } from './large-listings.ts';
 import type { StorageLog } from '../storage-log.ts';
+import { readWhole } from './small-file.ts';
 import { removeAll, TemporaryDirectories } from './temporary-directories.ts';
 
 const NAME = 'filesystem';
@@ -144,15 +146,12 @@ class FilesystemDriver implements StorageDriver {
   }
 
   async readSmall(path: string, maxBytes: number): Promise<Buffer> {
-    const { file, size } = await this.#openFile(path);
-    try {
+    const onSize = (size: number) => {
       if (size > maxBytes) throw new FileTooLargeError(NAME, path, maxBytes);
-      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafeSlow(size), 0, size, 0);
-      if (bytesRead < size) throw new Error(`${path} is shorter than the ${size} bytes it had when it was opened`);
-      return buffer;
-    } finally {
-      await file.close();
-    }
+    };
+    const bytes = await withReadErrors(NAME, path, readWhole(this.#local(path), { onSize }));
+    if (!bytes) throw new PathNotFoundError(NAME, path);
+    return bytes;
   }
 
   async writeSmall(path: string, bytes: Uint8Array, { volatile }: WriteOptions = {}): Promise<void> {
@@ -167,17 +166,23 @@ class FilesystemDriver implements StorageDriver {
 
   async list(path: string): Promise<readonly string[]> {
     const local = this.#local(path);
-    return await this.#listings.list(local, () => this.#readNames(path, local));
+    return await this.#listings.list(local, ({ isLarge }) => {
+      const parts = isLarge ? readInParts(local) : readAtOnce(local);
+      return withReadErrors(NAME, path, explainBrokenLink(local, this.#sortedNames(local, parts)));
+    });
   }
 
-  async #readNames(path: string, local: string): Promise<string[]> {
-    const entries = await withReadErrors(NAME, path, readEntries(local));
-    const loops = await findLoops(this.#parts.rootDirectory, local, entries);
-    for (const name of loops) this.#reportLoop(join(local, name));
-    const names = entries.map(({ name }) => name).filter((name) => !loops.has(name));
-    // Files of other programs may have names that are not valid in paths, such as `Zone Identifier`; these are left out.
-    // Paths are ASCII, so this is code point order.
-    return names.filter((name) => isPath(`/${name}`)).sort();
+  async #sortedNames(local: string, parts: AsyncIterable<readonly Dirent[]>): Promise<string[]> {
+    const sorted: string[][] = [];
+    for await (const entries of parts) {
+      const loops = await findLoops(this.#parts.rootDirectory, local, entries);
+      for (const name of loops) this.#reportLoop(join(local, name));
+      const names = entries.map(({ name }) => name).filter((name) => !loops.has(name));
+      // Files of other programs may have names that are not valid in paths, such as `Zone Identifier`; these are left out.
+      // Paths are ASCII, so this is code point order.
+      sorted.push(names.filter((name) => isPath(`/${name}`)).sort());
+    }
+    return await mergeSorted(sorted);
   }
 
   async move(from: string, to: string): Promise<void> {
@@ -197,6 +202,10 @@ class FilesystemDriver implements StorageDriver {
 
   async deleteEmpty(path: string): Promise<boolean> {
     return await withStorageErrors(removeEmpty(this.#localBelowRoot(path)));
+  }
+
+  localFile(path: string): string {
+    return this.#local(path);
   }
 
   async isWritable(): Promise<boolean> {
@@ -242,9 +251,9 @@ class FilesystemDriver implements StorageDriver {
 }
 
 /** A broken link, such as one to a disk that is not mounted, is not a missing directory: content is behind it. */
-async function readEntries(directory: string): Promise<Dirent[]> {
+async function explainBrokenLink<T>(directory: string, reading: Promise<T>): Promise<T> {
   try {
-    return await readdir(directory, { withFileTypes: true });
+    return await reading;
   } catch (err) {
     const isLink = errorCode(err) === 'ENOENT' && (await lstat(directory).catch(() => undefined))?.isSymbolicLink();
     throw isLink ? Object.assign(new Error(`${directory} is a broken link`), { code: 'ELOOP' }) : err;

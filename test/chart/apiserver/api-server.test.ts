@@ -51,6 +51,17 @@ describe.runIf(program)('on a real API server', { timeout: 120_000 }, () => {
       expect(stderr).not.toMatch(WARNING);
     });
 
+    it('prints a warning for pods that are not restricted, so that the tests above would fail', async () => {
+      const { stderr } = await run(
+        'install',
+        RELEASE.name,
+        CHART,
+        '--set',
+        'securityContext.allowPrivilegeEscalation=true',
+      );
+      expect(stderr).toMatch(WARNING);
+    });
+
     it.each(CASES)('upgrades to %s, rolls back and uninstalls', async (name) => {
       await run('install', RELEASE.name, CHART, ...CLAIM_VALUES);
       const upgraded = await run(

@@ -112,7 +112,7 @@ async function writeFlags(directory: string, port: number): Promise<readonly str
     '--service-account-issuer=https://kubernetes.test',
     `--token-auth-file=${at('tokens.csv')}`,
     '--authorization-mode=RBAC',
-    '--service-cluster-ip-range=10.96.0.0/16',
+    '--service-cluster-ip-range=10.96.0.0/16,fd00:10:96::/112',
     // Its tokens come from a controller that does not run.
     '--disable-admission-plugins=ServiceAccount',
   ];
