@@ -192,12 +192,8 @@ export class BlobStore {
     const wasLinked = await links.has(repository, digest);
     await link();
     if (wasLinked) await links.refresh(repository, digest, linking.freshSince());
-    try {
-      await linking.confirm(repository, [digest], { since, isThere: () => this.#isThere(repository, digest) });
-    } catch (err) {
-      if (!wasLinked) await links.delete(repository, digest);
-      throw err;
-    }
+    // When that fails, the link stays: another process may rely on it already. Without its bytes it is no content.
+    await linking.confirm(repository, [digest], { since, isThere: () => this.#isThere(repository, digest) });
   }
 }
 

@@ -75,8 +75,8 @@ export class Linking {
    * that it refers to. Without it, a garbage collection in progress may take them for garbage.
    *
    * @param digests at least one
-   * @throws {RegistryError} `UNAVAILABLE` when another process is removing one of them, or has: links that were not there before must be
-   *   removed again; links that were there before stay, because others may rely on them
+   * @throws {RegistryError} `UNAVAILABLE` when another process is removing one of them, or has. A third process may rely on the new links by
+   *   then, so they are not simply removed again
    */
   async confirm(repository: string, digests: readonly Digest[], { since, isThere }: Confirmation): Promise<void> {
     const { links, guard } = this.#options;

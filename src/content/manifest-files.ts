@@ -19,6 +19,13 @@ export interface StoredManifest {
   readonly digest: Digest;
 }
 
+export interface PutFilesOptions {
+  /** Media type to serve it with. @default that in the manifest */
+  readonly servedAs?: string | undefined;
+  /** Writes an existing link again: its content is in use, and it is this caller's too. */
+  readonly renewed?: boolean;
+}
+
 export interface ReadManifest {
   readonly stored: StoredManifest;
   readonly reading: ManifestReading;
@@ -79,17 +86,23 @@ export class ManifestFiles {
    * @throws {RegistryError} `DIGEST_INVALID` when the bytes do not match the digest
    * @throws {StorageFullError}
    */
-  async put(repository: string, digest: Digest, bytes: Uint8Array, servedAs?: string): Promise<void> {
+  async put(
+    repository: string,
+    digest: Digest,
+    bytes: Uint8Array,
+    { servedAs, renewed = false }: PutFilesOptions = {},
+  ): Promise<void> {
     if (!isOf(digest, bytes)) throw new RegistryError('DIGEST_INVALID', `the bytes do not match ${digest}`);
     const stored = await this.#findBytes(digest);
     if (!stored?.equals(bytes)) await this.#options.driver.writeSmall(blobDataPath(digest), bytes);
     await this.#putServedType(repository, digest, servedAs);
-    await this.#options.links.putIfChanged(revisionLinkPath(repository, digest), digest);
+    const link = revisionLinkPath(repository, digest);
+    await (renewed ? this.#options.links.put(link, digest) : this.#options.links.putIfChanged(link, digest));
   }
 
-  /** Writes an existing link again, because its content is in use. */
-  async refreshLink(repository: string, digest: Digest): Promise<void> {
-    await this.#options.links.put(revisionLinkPath(repository, digest), digest);
+  /** When the link was written. Unix milliseconds; undefined without one. */
+  async linkedAt(repository: string, digest: Digest): Promise<number | undefined> {
+    return (await orUndefined(this.#options.driver.stat(revisionLinkPath(repository, digest))))?.modifiedAt.getTime();
   }
 
   /** Bytes and tags stay. */

@@ -84,15 +84,17 @@ export class ManifestPush {
     const { manifests, referrers, linking } = this.#options;
     const wasThere = await manifests.has(repository, digest);
     if (subject) await referrers.add(repository, subject, digest);
-    await manifests.put(repository, digest, bytes);
-    if (wasThere) await manifests.refreshLink(repository, digest);
+    await manifests.put(repository, digest, bytes, { renewed: true });
+    const linkedAt = await manifests.linkedAt(repository, digest);
     const isThere = async () =>
       (await this.#isThere(repository, { digest, kinds: ['manifest'] })) &&
       (await this.#findMissing(repository, needs)).length === 0;
     try {
       await linking.confirm(repository, [digest, ...parts], { since, isThere });
     } catch (err) {
-      if (!wasThere) await manifests.deleteLink(repository, digest);
+      // Another process that relies on the manifest has written the link again.
+      const isOurs = !wasThere && (await manifests.linkedAt(repository, digest)) === linkedAt;
+      if (isOurs) await manifests.deleteLink(repository, digest);
       throw err;
     }
     for (const tag of tags) await this.#options.tags.put(repository, tag, digest);

@@ -73,7 +73,7 @@ export class ManifestStore {
       const parts = references.map((reference) => reference.digest);
       await linking.recorded({ repository, digest, kind: 'manifest', size: bytes.length, parts }, async () => {
         if (subject) await referrers.add(repository, subject.digest, digest);
-        await files.put(repository, digest, bytes, servedAs === mediaType ? undefined : servedAs);
+        await files.put(repository, digest, bytes, servedAs === mediaType ? {} : { servedAs });
         linking.protect(digest);
       });
     });

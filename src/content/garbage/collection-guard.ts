@@ -69,7 +69,7 @@ export class CollectionGuard {
    *
    * @param since when the caller began to look at stored content. Unix milliseconds
    * @returns false when a collection of another process may have ended since then: what it removed is not announced any more
-   * @throws {RegistryError} `UNAVAILABLE` when another process may be removing one of them; the caller removes the link again
+   * @throws {RegistryError} `UNAVAILABLE` when another process may be removing one of them
    */
   async confirm(digests: readonly Digest[], since: number): Promise<boolean> {
     this.protect(digests);

@@ -1,5 +1,6 @@
 import { readdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { describe, expect, it } from 'vitest';
 
@@ -15,6 +16,9 @@ import {
 import { type Digest, digestOf } from '../../../src/oci/digest.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { imageOf, layer, openReplica, push } from './content-model.ts';
+
+/** Longer than a process relies on having seen no collection. Milliseconds. */
+const NOTICED_MS = 100;
 
 const shared = layer('shared');
 const first = imageOf('first', [shared, layer('first')]);
@@ -306,6 +310,40 @@ describe('a push while another process removes garbage', () => {
     await expect(at.pushBlob('app', shared)).rejects.toMatchObject({ code: 'UNAVAILABLE', status: 503 });
     expect(await at.store.blobs.stat('app', shared.digest)).toBeUndefined();
     await at.pushBlob('app', layer('other'));
+  });
+
+  it('that is refused takes away nothing that another process has accepted meanwhile', async () => {
+    await using at = await scene();
+    for (const blob of first.blobs) await at.pushBlob('app', blob);
+    const refused = await openReplica(at.root);
+    const { driver } = refused;
+    const [write, read] = [driver.writeSmall.bind(driver), driver.readSmall.bind(driver)];
+    /** After the link at `path` was written, and before it is confirmed. */
+    const linking = (path: RegExp, accepted: () => Promise<unknown>) => {
+      let isLinked = false;
+      driver.writeSmall = async (...file) => {
+        await write(...file);
+        if (!path.test(file[0])) return;
+        await delay(NOTICED_MS);
+        isLinked = true;
+      };
+      driver.readSmall = async (...file) => {
+        if (!isLinked || file[0] !== COLLECTION) return read(...file);
+        isLinked = false;
+        await accepted();
+        await removing(at, shared.digest, first.digest);
+        return read(...file);
+      };
+    };
+    linking(/new\/_layers/, () => at.pushBlob('new', shared));
+    await expect(refused.pushBlob('new', shared)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(await at.store.blobs.stat('new', shared.digest)).toBe(shared.bytes.length);
+    await at.driver.delete(COLLECTION);
+    linking(/_manifests\/revisions/, () => at.pushManifest('app', first, '1'));
+    await expect(refused.pushManifest('app', first, '2')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect((await at.store.manifests.find('app', first.digest))?.bytes.equals(first.bytes)).toBe(true);
+    expect((await at.store.tags.find('app', '1'))?.digest).toBe(first.digest);
+    expect(await at.store.tags.find('app', '2')).toBeUndefined();
   });
 
   it('of a manifest is refused when that, or anything that it is made of, may be', async () => {
