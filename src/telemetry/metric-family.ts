@@ -9,6 +9,9 @@ export interface Cell {
   value: number;
 }
 
+/** Reads the value of a gauge. Undefined: the time series is not there at the moment. A failure counts as undefined. */
+export type Reading = () => number | undefined | Promise<number | undefined>;
+
 export interface FamilyOptions {
   readonly name: string;
   readonly help: string;
@@ -26,15 +29,17 @@ export class ValueFamily {
   readonly name: string;
   readonly help: string;
   readonly type: 'counter' | 'gauge';
+  readonly labels: readonly string[];
   readonly #cells: CellMap<Cell>;
+  readonly #readings: CellMap<{ read: Reading }>;
 
   constructor(type: 'counter' | 'gauge', { name, help, labels }: FamilyOptions) {
     this.name = name;
     this.help = help;
     this.type = type;
+    this.labels = labels;
     this.#cells = new CellMap(labels, () => ({ value: 0 }));
-    // A metric without labels exists from the start, at 0.
-    if (labels.length === 0) this.at();
+    this.#readings = new CellMap(labels, () => ({ read: () => undefined }));
   }
 
   /** The cell of these label values, in the order of `labels`; a new one starts at 0. */
@@ -42,10 +47,25 @@ export class ValueFamily {
     return this.#cells.at(values);
   }
 
+  /** A time series that is read when the registry is scraped; replaces an earlier reading of these label values. */
+  measure(read: Reading, ...values: string[]): void {
+    this.#readings.at(values).read = read;
+  }
+
   /** Called by the registry when it is scraped. */
   async get(): Promise<object> {
-    const values: Sample[] = this.#cells.entries().map(({ labels, cell }) => ({ labels, value: cell.value }));
+    const held: Sample[] = this.#cells.entries().map(({ labels, cell }) => ({ labels, value: cell.value }));
+    const values = [...held, ...(await this.#measured())];
     return { name: this.name, help: this.help, type: this.type, aggregator: 'sum', values };
+  }
+
+  async #measured(): Promise<Sample[]> {
+    const reading = this.#readings.entries().map(async ({ labels, cell }) => {
+      const value = await cell.read();
+      return value === undefined ? [] : [{ labels, value }];
+    });
+    const settled = await Promise.allSettled(reading);
+    return settled.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
   }
 }
 
@@ -53,6 +73,7 @@ export class HistogramFamily {
   readonly name: string;
   readonly help: string;
   readonly type = 'histogram';
+  readonly labels: readonly string[];
   readonly #bounds: readonly number[];
   readonly #cells: CellMap<HistogramCell>;
 
@@ -61,8 +82,8 @@ export class HistogramFamily {
     this.name = name;
     this.help = help;
     this.#bounds = bounds;
+    this.labels = labels;
     this.#cells = new CellMap(labels, () => new HistogramCell(bounds));
-    if (labels.length === 0) this.at();
   }
 
   at(...values: string[]): HistogramCell {
