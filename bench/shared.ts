@@ -124,9 +124,9 @@ async function fillRedis(redis: RedisServer, entries: number): Promise<Figure> {
   };
 }
 
-export function renderFigures(figures: readonly Figure[]): string {
+export function renderFigures(figures: readonly Figure[], title = 'Redis, replicas, index'): string {
   const lines = figures.map(({ work, figure, goal }) => `| ${work} | ${figure} | ${goal} |`);
-  return ['| Redis, replicas, index | layover | goal |', '| --- | --- | --- |', ...lines].join('\n');
+  return [`| ${title} | layover | goal |`, '| --- | --- | --- |', ...lines].join('\n');
 }
 
 function kilo(perSecond: number): string {

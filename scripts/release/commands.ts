@@ -1,7 +1,4 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-
-const execute = promisify(execFile);
+import { runCommand } from '../packaging/run-command.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -12,13 +9,6 @@ export interface Commands {
 
 /** Programs that run in a directory; they reject with their error output. */
 export function commandsIn(cwd: string, env: Environment): Commands {
-  const run = async (program: string, args: readonly string[]) => {
-    try {
-      return (await execute(program, [...args], { cwd, env, maxBuffer: 64 * 1024 * 1024 })).stdout.trim();
-    } catch (err) {
-      const { stderr = '', stdout = '' } = err as { readonly stderr?: string; readonly stdout?: string };
-      throw new Error(`${program} ${args.join(' ')}: ${(stderr || stdout).trim()}`, { cause: err });
-    }
-  };
+  const run = (program: string, args: readonly string[]) => runCommand(program, args, { cwd, env });
   return { git: (...args) => run('git', args), npm: (...args) => run('npm', args) };
 }

@@ -2,6 +2,7 @@
 //   npm run release                          the version follows from the files in changes/
 //   npm run release -- minor                 or: major, patch, 1.2.3
 //   npm run release -- --dry-run [minor]     the same in a temporary clone; nothing here changes
+//   npm run release -- --npm-only            without container images and Debian packages, which take minutes
 import { argv, cwd, env, exitCode, stderr, stdout } from 'node:process';
 import { parseArgs } from 'node:util';
 
@@ -13,13 +14,15 @@ async function run(args: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { 'dry-run': { type: 'boolean', default: false } },
+    options: { 'dry-run': { type: 'boolean', default: false }, 'npm-only': { type: 'boolean', default: false } },
   });
-  if (positionals.length > 1) throw new Error('usage: npm run release -- [--dry-run] [major|minor|patch|<version>]');
+  if (positionals.length > 1)
+    throw new Error('usage: npm run release -- [--dry-run] [--npm-only] [major|minor|patch|<version>]');
   const root = cwd();
   const { git } = commandsIn(root, env);
   const changed = await git('status', '--porcelain');
-  const options = { root, wanted: positionals[0], date: new Date().toISOString().slice(0, 10), env };
+  const date = new Date().toISOString().slice(0, 10);
+  const options = { root, wanted: positionals[0], date, env, npmOnly: values['npm-only'] };
   if (values['dry-run']) {
     if (changed !== '') stdout.write(`uncommitted changes are not part of this:\n${changed}\n\n`);
     await dryRun(options, report);
@@ -29,7 +32,9 @@ async function run(args: readonly string[]): Promise<void> {
   if (changed !== '') throw new Error(`uncommitted changes (commit or stash them):\n${changed}`);
   const made = await makeRelease(options);
   await report(made, root);
-  stdout.write(`\nnext: git push origin HEAD ${made.tag}, then publish ${made.tarball} with ${made.notesFile}\n`);
+  stdout.write(
+    `\nnext: git push origin HEAD ${made.tag}, then publish these with ${made.notesFile}:\n${made.artifacts.join('\n')}\n`,
+  );
 }
 
 async function report({ version, tag, notes, tarball, bytes, files, notesFile }: MadeRelease, root: string) {

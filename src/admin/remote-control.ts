@@ -5,6 +5,7 @@ import type {
   CollectionRequest,
   CollectionStatus,
   ContentDetails,
+  EvictOptions,
   EvictResult,
   ListPage,
   ListQuery,
@@ -70,8 +71,8 @@ export class RemoteControl implements CacheControl {
     await this.#call('DELETE', '/pins', { pattern });
   }
 
-  evict(name: string): Promise<EvictResult> {
-    return this.#call('POST', '/evict', { name });
+  evict(name: string, options: EvictOptions = {}): Promise<EvictResult> {
+    return this.#call('POST', '/evict', { name, ...options });
   }
 
   refresh(name: string): Promise<RefreshResult> {

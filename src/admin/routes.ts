@@ -1,6 +1,12 @@
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Router } from 'express';
 
-import { type CacheControl, type CollectionRequest, LIST_ORDERS, type ListQuery } from '../operations/cache-control.ts';
+import {
+  type CacheControl,
+  type CollectionRequest,
+  type EvictOptions,
+  LIST_ORDERS,
+  type ListQuery,
+} from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './authenticate.ts';
@@ -38,7 +44,7 @@ function addRoutes(router: Router, cache: CacheControl): void {
   );
   router.post(
     '/evict',
-    respond(({ body }) => cache.evict(textOf(body, 'name'))),
+    respond(({ body }) => cache.evict(textOf(body, 'name'), evictOptions(body))),
   );
   router.post(
     '/refresh',
@@ -136,6 +142,11 @@ function collectionRequest(body: unknown): CollectionRequest {
     ...(deleteUntagged !== undefined && { deleteUntagged: flag('deleteUntagged', deleteUntagged) }),
     ...(graceMs !== undefined && { graceMs: graceMs === 0 ? 0 : positive('graceMs', graceMs) }),
   };
+}
+
+function evictOptions(body: unknown): EvictOptions {
+  const { force } = (body ?? {}) as Record<string, unknown>;
+  return force === undefined ? {} : { force: flag('force', force) };
 }
 
 function flag(key: string, value: unknown): boolean {

@@ -79,6 +79,11 @@ export class DescriptorCache {
     this.#listeners.add(listener);
   }
 
+  /** Without I/O, and without counting it as a look-up. */
+  inMemory(repository: string, digest: Digest): Descriptor | undefined {
+    return this.#memory.get(keyOf(repository, digest));
+  }
+
   /** @returns undefined when the blob is not cached; waits for Redis at most for the deadline of a pull */
   async get(repository: string, digest: Digest): Promise<Descriptor | undefined> {
     const known = this.#memory.get(keyOf(repository, digest));

@@ -106,7 +106,10 @@ function addPinning(cache: Command, context: CacheCommandsContext): void {
   ).addHelpText('after', examples("cache pin 'docker.io/library/*:lts'", "cache pin 'ghcr.io/acme/**'"));
   const pins = cache.command('pins').description('list pins, set by command or in storage.quota.pins');
   onAll(pins, context, () => listPins).addHelpText('after', examples('cache pins'));
-  const unpin = cache.command('unpin').description('remove a pin').argument('<pattern>', 'the pattern of the pin');
+  const unpin = cache
+    .command('unpin')
+    .description('remove a pin')
+    .argument('<pattern>', 'the pattern of the pin, or a glob for the patterns of several');
   onOne(unpin, context, (name) => (target, output) => unpinCached(target, name, output)).addHelpText(
     'after',
     examples("cache unpin 'docker.io/library/*:lts'"),
@@ -115,9 +118,12 @@ function addPinning(cache: Command, context: CacheCommandsContext): void {
 
 function addRemoving(cache: Command, context: CacheCommandsContext): void {
   const evict = cache.command('evict').description('remove images, with the blobs that no other image refers to');
-  onOne(evict.argument('<name>', `${NAME}, or a glob`), context, (name) => (target, output) => {
-    return evictCached(target, name, output);
-  }).addHelpText('after', examples('cache evict docker.io/library/node:18', "cache evict 'quay.io/**'"));
+  onOne(evict.argument('<name>', `${NAME}, or a glob`), context, (name, options) => (target, output) => {
+    const { force = false } = options as { force?: boolean };
+    return evictCached(target, { name, force }, output);
+  })
+    .option('--force', 'also remove content that was pushed here, for good: no upstream has it')
+    .addHelpText('after', examples('cache evict docker.io/library/node:18', "cache evict 'quay.io/**'"));
   const refresh = cache.command('refresh').description('revalidate a tag at its upstream now');
   onOne(refresh.argument('<name>', 'repository:tag'), context, (name) => (target, output) => {
     return refreshCached(target, name, output);
@@ -156,9 +162,13 @@ function onAll(command: Command, context: CacheCommandsContext, run: (options: S
 }
 
 /** A command with a name as its first argument. */
-function onOne(command: Command, context: CacheCommandsContext, run: (name: string) => Run): Command {
+function onOne(
+  command: Command,
+  context: CacheCommandsContext,
+  run: (name: string, options: SharedOptions) => Run,
+): Command {
   return withTargetOptions(command).action(async (name: string, file: string | undefined, options: SharedOptions) => {
-    context.end(await runOnCache(context, { ...options, file }, run(name)));
+    context.end(await runOnCache(context, { ...options, file }, run(name, options)));
   });
 }
 

@@ -4,6 +4,7 @@ import type {
   CacheStats,
   ContentDetails,
   ContentEntry,
+  EvictOptions,
   ListQuery,
   PartView,
   PinView,
@@ -69,8 +70,12 @@ export async function unpinCached({ control }: CacheTarget, pattern: string, out
 }
 
 /** `cache evict` */
-export async function evictCached({ control }: CacheTarget, name: string, output: CacheOutput): Promise<void> {
-  const evicted = await control.evict(name);
+export async function evictCached(
+  { control }: CacheTarget,
+  { name, ...options }: EvictOptions & { readonly name: string },
+  output: CacheOutput,
+): Promise<void> {
+  const evicted = await control.evict(name, options);
   if (output.json) return printJson(output, evicted);
   output.out.write(`evicted ${evicted.references} manifests and blobs, ${formatBytes(evicted.bytes)} freed\n`);
 }

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/problem.ts';
 import { VERSION, versionLine } from '../version.ts';
 import { addCacheCommands } from './cache-commands.ts';
+import { entryArguments } from './entry-arguments.ts';
 import { addGarbageCollect } from './garbage-collect.ts';
 import { addImageCommands } from './image-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
@@ -32,7 +33,7 @@ export async function runProgram(args: readonly string[], context: ProgramContex
   try {
     // Like distribution's `registry`, which exits with 0.
     if (program.name() === 'registry' && args.length === 0) program.help();
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(entryArguments(args), { from: 'user' });
     return exitCode;
   } catch (err) {
     if (err instanceof CommanderError) return err.exitCode;

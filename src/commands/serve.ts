@@ -4,6 +4,7 @@ import type { Config, TracingConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { type RunningServer, startServer } from '../service/server.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
+import { openLogDestination } from '../telemetry/log-destination.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { createTelemetry } from '../telemetry/telemetry.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
@@ -25,7 +26,8 @@ export interface ServeOptions {
  */
 export async function serve({ file, env, out }: ServeOptions): Promise<number> {
   const { config, warnings, notices, source } = await loadConfig({ file, env });
-  const log = createLog(config.log);
+  const destination = openLogDestination(1);
+  const log = createLog(config.log, destination);
   const metrics = createMetrics();
   const tracing = config.tracing && (await startTracing(config.tracing, log));
   const telemetry = createTelemetry({ log, metrics, tracing, accessLog: config.log.accessLog });
@@ -34,7 +36,8 @@ export async function serve({ file, env, out }: ServeOptions): Promise<number> {
   for (const warning of warnings) log.warn({ source }, warning);
   // From here on, because a signal may arrive during startup.
   const stopping = stopSignal();
-  const server = await startServer({ config, env, telemetry });
+  const server = await startServer({ config, env, telemetry, writeLines: (text) => void destination.write(text) });
+  if (server.reload) reloadOnSignal(server.reload, { file, env, log });
   announce(config, server, { log, out });
   const signal = await stopping;
   log.info({ signal }, 'draining started');
@@ -43,6 +46,35 @@ export async function serve({ file, env, out }: ServeOptions): Promise<number> {
   log.info({}, 'server stopped');
   await log.flush();
   return 0;
+}
+
+type Reload = NonNullable<RunningServer['reload']>;
+
+/** SIGHUP loads the configuration again, one signal after the other. */
+function reloadOnSignal(reload: Reload, options: Pick<ServeOptions, 'file' | 'env'> & { readonly log: Log }): void {
+  let reloading = Promise.resolve();
+  process.on('SIGHUP', () => {
+    reloading = reloading.then(() => reloadOnce(reload, options));
+  });
+}
+
+async function reloadOnce(
+  reload: Reload,
+  { file, env, log }: Pick<ServeOptions, 'file' | 'env'> & { readonly log: Log },
+): Promise<void> {
+  try {
+    const { config, warnings, source } = await loadConfig({ file, env });
+    for (const warning of warnings) log.warn({ source }, warning);
+    const restart = await reload(config);
+    log.info({ source }, 'configuration reloaded');
+    if (restart.length > 0)
+      log.warn({ source, keys: restart.join(', ') }, 'configuration changed that needs a restart');
+  } catch (err) {
+    log.error(
+      { reason: err instanceof Error ? err.message : String(err) },
+      'configuration not reloaded; the one in use stays',
+    );
+  }
 }
 
 /** Loads the packages of OpenTelemetry (34 MB), which a service without traces does not need. */

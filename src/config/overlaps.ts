@@ -21,7 +21,7 @@ interface Place {
 /**
  * Names that two upstreams, or an upstream and a pushing client, could both store: one's content would be served as the other's.
  *
- * A single upstream without a prefix shares its names with `proxy.hosted` by design: a name means the same for all clients; see
+ * An upstream without a prefix shares its names with `proxy.hosted` by design: a name means the same for all clients; see
  * {@link findSharedNames}.
  */
 export function findOverlaps(plain: unknown): Finding[] {
@@ -36,6 +36,8 @@ function betweenUpstreams(place: Place, other: Place): Finding[] {
   // Two upstreams with one name are reported as such.
   const isSameUpstream = place.name === other.name && !place.isPrefixGiven && !other.isPrefixGiven;
   if (isSameUpstream || !(isBelow(place.prefix, other.prefix) || isBelow(other.prefix, place.prefix))) return [];
+  // The one without a prefix has all names but those below the prefix of the other: the router refuses these.
+  if ((place.prefix === '') !== (other.prefix === '')) return [];
   const message = `overlaps the names of ${other.label} in the storage (${describe(place)}, ${describe(other)}): give each a prefix that is not below the other's`;
   return [{ path: place.path, part: 'value', message, other: other.path }];
 }
@@ -111,7 +113,7 @@ function placeOf(upstream: unknown, where: Pick<Place, 'label' | 'path'>): Place
   ];
 }
 
-/** Hosted names that hide those of the only upstream. */
+/** Hosted names that hide those of an upstream. */
 export function findSharedNames(plain: unknown): Finding[] {
   const place = placesOf(plain).find(({ prefix }) => prefix === '');
   if (place === undefined || hostedOf(plain).length === 0) return [];

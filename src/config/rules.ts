@@ -16,6 +16,7 @@ export function findConflicts(plain: unknown): Finding[] {
     ...checkDriver(plain),
     ...checkListen(plain),
     ...checkTls(plain),
+    ...checkWorkers(plain),
     ...checkAdmin(plain),
     ...findAuthConflicts(plain),
     ...checkRedis(plain),
@@ -46,6 +47,14 @@ function checkListen(plain: unknown): Finding[] {
       : [];
   if (addr === undefined || parseTcpAddress(addr) !== undefined) return [];
   return [atValue(path, 'must be an address such as :5000, 127.0.0.1:5000 or [::1]:5000')];
+}
+
+function checkWorkers(plain: unknown): Finding[] {
+  const path = ['http', 'workers'];
+  const letsEncrypt = plainAt(plain, ['http', 'tls', 'letsencrypt']);
+  const count = Number(textAt(plain, path));
+  if (!(count > 1) || !isMap(letsEncrypt) || Object.keys(letsEncrypt).length === 0) return [];
+  return [atValue(path, "must be 1 or auto: with Let's Encrypt, the service has one process")];
 }
 
 function checkTls(plain: unknown): Finding[] {

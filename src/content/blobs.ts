@@ -44,6 +44,11 @@ export class BlobStore {
     return target && this.#options.bytes.linkedSize(target);
   }
 
+  /** The local file that has the bytes of a blob without an algorithm alias, if a repository has them. Absent without a local storage. Does no I/O. */
+  localFile(digest: Digest): string | undefined {
+    return this.#options.driver.localFile?.(blobDataPath(digest));
+  }
+
   /** Where a client can fetch the blob directly. Undefined when the repository does not have it, or it must be served from here. */
   async redirect(
     repository: string,

@@ -9,6 +9,7 @@ import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import { type ByteSource, MemorySource } from '../stream/byte-source.ts';
 import type { ManifestReading } from '../oci/manifest.ts';
 import { provenBlobs } from '../oci/possession.ts';
+import type { ContentCopies, HeldBlob } from '../registry/held-content.ts';
 import type { Manifest, RedirectRequest } from '../registry/registry.ts';
 
 /** Blobs up to this size are served from memory: configs and small layers. Bytes. */
@@ -20,9 +21,11 @@ const MAX_LINKS = 50_000;
 /** For so long, content that another process removed may still be served. Milliseconds. */
 const RECHECK_MS = 3_000;
 
+const DONE = Promise.resolve();
+
 /** The part of a content store that is cached in memory. */
 export interface CachedStore {
-  readonly blobs: Pick<BlobStore, 'open' | 'stat' | 'redirect' | 'protect' | 'protectedMs'>;
+  readonly blobs: Pick<BlobStore, 'open' | 'stat' | 'redirect' | 'protect' | 'protectedMs' | 'localFile'>;
   readonly manifests: Pick<ManifestStore, 'read' | 'put'>;
   readonly repositories: Pick<RepositoryStore, 'isLinked'>;
 }
@@ -35,6 +38,8 @@ export interface ContentCacheOptions {
   readonly redirect?: boolean;
   /** @default the clock of the system */
   readonly clock?: Pick<Clock, 'monotonic'>;
+  /** Of this content, in other processes of the service. @default it has one process */
+  readonly copies?: ContentCopies | undefined;
 }
 
 /**
@@ -65,8 +70,9 @@ export class ContentCache {
   readonly #descriptors: DescriptorCache;
   readonly #redirects: boolean;
   readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #copies: ContentCopies | undefined;
 
-  constructor({ store, descriptors, onDamage, redirect = false, clock = SYSTEM_CLOCK }: ContentCacheOptions) {
+  constructor({ store, descriptors, onDamage, redirect = false, clock = SYSTEM_CLOCK, copies }: ContentCacheOptions) {
     const { protectedMs } = store.blobs;
     this.#store = store;
     this.#clock = clock;
@@ -74,11 +80,13 @@ export class ContentCache {
     this.#descriptors = descriptors;
     this.#onDamage = onDamage;
     this.#redirects = redirect;
+    this.#copies = copies;
     descriptors.subscribe({
-      removed: (repository, digest) => this.#drop(repository, digest),
+      removed: (repository, digest) => void this.#drop(repository, digest),
       missed: () => {
         this.#manifests.clear();
         this.#smallBlobs.clear();
+        void copies?.forgetAll();
       },
     });
   }
@@ -128,7 +136,7 @@ export class ContentCache {
     const seenAt = this.#seenAt.get(key)?.at ?? -Infinity;
     if (now - seenAt < RECHECK_MS) return;
     const removals = this.#removals;
-    if (!(await this.#store.repositories.isLinked(repository, { digest, kind }))) this.forget(repository, digest);
+    if (!(await this.#store.repositories.isLinked(repository, { digest, kind }))) await this.forget(repository, digest);
     else if (removals === this.#removals) this.#seenAt.set(key, { at: now });
   }
 
@@ -202,13 +210,27 @@ export class ContentCache {
     this.#descriptors.set(repository, digest, size);
   }
 
-  /** Records that the repository no longer has the content. */
-  forget(repository: string, digest: Digest): void {
-    this.#drop(repository, digest);
-    this.#descriptors.forget(repository, digest);
+  /**
+   * Without I/O: a blob that the repository has, as far as this process knows, with its bytes or the local file that has them.
+   * Absent when clients are redirected to the storage.
+   */
+  blobInMemory(repository: string, digest: Digest): { size: number; source: HeldBlob['source'] } | undefined {
+    if (this.#redirects || this.isDamaged(digest)) return undefined;
+    const bytes = this.#smallBlobs.get(keyOf(repository, digest));
+    if (bytes) return { size: bytes.length, source: { bytes } };
+    const size = this.#descriptors.inMemory(repository, digest)?.size;
+    const file = size !== undefined && size > SMALL_BLOB_BYTES ? this.#store.blobs.localFile(digest) : undefined;
+    return size === undefined || file === undefined ? undefined : { size, source: { file } };
   }
 
-  #drop(repository: string, digest: Digest): void {
+  /** Records that the repository no longer has the content. Resolves when no process of the service serves a copy. */
+  forget(repository: string, digest: Digest): Promise<void> {
+    const forgotten = this.#drop(repository, digest);
+    this.#descriptors.forget(repository, digest);
+    return forgotten;
+  }
+
+  #drop(repository: string, digest: Digest): Promise<void> {
     const key = keyOf(repository, digest);
     this.#removals += 1;
     this.#seenAt.delete(key);
@@ -216,6 +238,7 @@ export class ContentCache {
     this.#manifests.delete(key);
     this.#smallBlobs.delete(key);
     this.#descriptors.remove(repository, digest);
+    return this.#copies?.forget(repository, digest) ?? DONE;
   }
 
   /** Caches a manifest that the repository has. @param reading absent when it proves nothing */

@@ -26,6 +26,11 @@ export class LinkStore {
     return undefined;
   }
 
+  /** Whether there is such a link, damaged or not. */
+  async exists(path: string): Promise<boolean> {
+    return (await this.#read(path)) !== undefined;
+  }
+
   /** Empty for a file that is too large to be a link. Undefined when there is no file. */
   async #read(path: string): Promise<string | undefined> {
     try {

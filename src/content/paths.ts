@@ -9,6 +9,8 @@ const ROOT = '/docker/registry/v2';
 
 export const REPOSITORIES = `${ROOT}/repositories`;
 export const BLOBS = `${ROOT}/blobs`;
+/** The directory that makes a repository. */
+export const MANIFESTS = '_manifests';
 /** The directory of upload sessions in a repository. */
 export const UPLOADS = '_uploads';
 /** Outside of distribution's layout. */
@@ -71,7 +73,7 @@ export function layerLinkPath(repository: string, digest: Digest): string {
 
 /** A repository exists as soon as this directory does. */
 export function manifestsPath(repository: string): string {
-  return `${repositoryPath(repository)}/_manifests`;
+  return `${repositoryPath(repository)}/${MANIFESTS}`;
 }
 
 /** The directories of which a repository has at least one when it has content, or is about to. The cheapest to check come first. */

@@ -9,13 +9,19 @@ import {
   type ReferrersQuery,
 } from '../oci/referrers-page.ts';
 import type { StorageDriver } from '../storage/driver.ts';
+import { nextTurn } from '../stream/next-turn.ts';
+import { ArtifactTypes } from './artifact-types.ts';
+import { forEach } from './for-each.ts';
 import { type LinkStore, orUndefined } from './links.ts';
 import type { ManifestFiles, ReadManifest } from './manifest-files.ts';
+import { namesAfter, type NamesRequest } from './names-after.ts';
 import { referrerDirectory, referrersCompletePath, referrersOfPath, revisionsPath } from './paths.ts';
 
 const MAX_CONCURRENT_READS = 16;
 /** Referrers that are looked up before it is checked whether the page is full. */
 const BATCH = 64;
+/** Names that are handled before it is known how many fit on a page. */
+const MAX_NAMES = 1_000;
 const MAX_KNOWN = 20_000;
 /** Larger referrers are read from storage every time. Bytes of JSON. */
 const MAX_KNOWN_BYTES = 4096;
@@ -44,6 +50,7 @@ export class ReferrerStore {
   readonly #options: ReferrerStoreOptions;
   /** By digest; undefined for a manifest without a subject. */
   readonly #known = new Map<Digest, Referrer | undefined>();
+  readonly #types = new ArtifactTypes();
   readonly #limit = pLimit(MAX_CONCURRENT_READS);
 
   constructor(options: ReferrerStoreOptions) {
@@ -61,49 +68,63 @@ export class ReferrerStore {
   /** In the order of their digests; empty when there are none. */
   async list(repository: string, subject: Digest, query: ReferrersQuery = {}): Promise<ReferrersPage> {
     const page = new ReferrersPageBuilder(query);
-    const { last = '' } = query;
-    const candidates = (await this.#candidates(repository, subject)).filter((digest) => digest > last);
-    for (let i = 0; i < candidates.length; i += BATCH) {
-      const batch = candidates.slice(i, i + BATCH);
-      const found = await this.#limit.map(batch, (digest) =>
-        this.#findReferrer(repository, digest, { subject, query }),
-      );
-      const isWhole = found.every((descriptor) => descriptor === undefined || page.add(descriptor));
-      if (!isWhole) return page.build({ isLast: false });
+    const mayMatch = this.#types.matcher(query.artifactType);
+    for await (const candidates of this.#candidates(repository, subject, query)) {
+      const matching = candidates.filter(mayMatch);
+      for (let i = 0; i < matching.length; i += BATCH) {
+        const batch = matching.slice(i, i + BATCH);
+        const found = await this.#limit.map(batch, (digest) =>
+          this.#findReferrer(repository, digest, { subject, query }),
+        );
+        const isWhole = found.every((descriptor) => descriptor === undefined || page.add(descriptor));
+        if (!isWhole) return page.build({ isLast: false });
+      }
     }
     return page.build({ isLast: true });
   }
 
-  async #candidates(repository: string, subject: Digest): Promise<Digest[]> {
+  async *#candidates(repository: string, subject: Digest, { last = '', n = Infinity }: ReferrersQuery) {
     const { driver } = this.#options;
     const isComplete = await orUndefined(driver.stat(referrersCompletePath(repository)));
-    if (!isComplete) return this.#scan(repository);
-    return this.#digestsBelow((algorithm) => referrersOfPath(repository, subject, algorithm));
+    if (!isComplete) await this.#linkAll(repository);
+    const pathOf = (algorithm: string) =>
+      isComplete ? referrersOfPath(repository, subject, algorithm) : revisionsPath(repository, algorithm);
+    yield* this.#digestsAfter(pathOf, { after: last, about: Math.min(n + 1, MAX_NAMES) });
   }
 
-  /** @returns all manifests of the repository. The next request finds their links. */
-  async #scan(repository: string): Promise<Digest[]> {
-    const revisions = await this.#digestsBelow((algorithm) => revisionsPath(repository, algorithm));
-    if (revisions.length === 0 || this.#options.readOnly) return revisions;
-    // When the disk is full, the next request scans again.
-    await this.#link(repository, revisions).catch(() => {});
-    return revisions;
+  /** Links the referrers among the manifests of a repository, so that later requests look at these only. */
+  async #linkAll(repository: string): Promise<void> {
+    if (this.#options.readOnly) return;
+    // When the disk is full, the next request tries again.
+    await this.#link(repository).catch(() => {});
   }
 
-  async #link(repository: string, revisions: readonly Digest[]): Promise<void> {
-    await this.#limit.map(revisions, async (digest) => {
-      const referrer = await this.#referrer(repository, digest);
+  async #link(repository: string): Promise<void> {
+    let isAny = false;
+    const link = async (digest: Digest) => {
+      const referrer = await this.#limit(() => this.#referrer(repository, digest));
       if (referrer) await this.add(repository, referrer.subject, digest);
-    });
-    await this.#options.driver.writeSmall(referrersCompletePath(repository), Buffer.from('1'));
+    };
+    const everything = { after: '', about: Infinity };
+    for await (const digests of this.#digestsAfter((algorithm) => revisionsPath(repository, algorithm), everything)) {
+      await forEach(digests, link, { concurrency: MAX_CONCURRENT_READS });
+      isAny ||= digests.length > 0;
+    }
+    if (isAny) await this.#options.driver.writeSmall(referrersCompletePath(repository), Buffer.from('1'));
   }
 
-  async #digestsBelow(pathOf: (algorithm: string) => string): Promise<Digest[]> {
-    const lists = ALGORITHMS.map(async (algorithm) => {
-      const names = await orUndefined(this.#options.driver.list(pathOf(algorithm)));
-      return (names ?? []).map((hex) => `${algorithm}:${hex}`).filter(isDigest);
-    });
-    return (await Promise.all(lists)).flat();
+  /** In the order of digests. */
+  async *#digestsAfter(pathOf: (algorithm: string) => string, { after, about }: NamesRequest) {
+    for (const algorithm of ALGORITHMS) {
+      const start = after.startsWith(`${algorithm}:`) ? after.slice(algorithm.length + 1) : '';
+      for await (const names of namesAfter(this.#options.driver, pathOf(algorithm), { after: start, about })) {
+        for (let i = 0; i < names.length; i += MAX_NAMES) {
+          const digests = names.slice(i, i + MAX_NAMES).map((hex) => `${algorithm}:${hex}`);
+          yield digests.filter((text): text is Digest => isDigest(text) && text > after);
+          await nextTurn();
+        }
+      }
+    }
   }
 
   async #findReferrer(
@@ -122,6 +143,7 @@ export class ReferrerStore {
     const found = await this.#options.manifests.read(repository, digest);
     if (!found) return undefined;
     const referrer = referrerOf(found);
+    this.#types.remember(digest, referrer?.descriptor.artifactType);
     this.#remember(digest, referrer);
     return referrer;
   }

@@ -4,7 +4,9 @@ import type { Digest } from '../oci/digest.ts';
 import type { Page, PageRequest } from '../oci/pagination.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { DigestLocks } from './digest-locks.ts';
+import { forEach } from './for-each.ts';
 import { type LinkStore, orUndefined } from './links.ts';
+import { namesAfter } from './names-after.ts';
 import {
   isTagName,
   manifestsPath,
@@ -78,7 +80,7 @@ export class TagStore {
 
   /** Every tag with its digest. */
   async all(repository: string): Promise<{ readonly tag: string; readonly digest: Digest }[]> {
-    const names = (await this.#names(repository)) ?? [];
+    const names = await this.#names(repository);
     const found: { tag: string; digest: Digest }[] = [];
     for await (const batch of this.#read(repository, names, BATCH)) found.push(...batch);
     return found;
@@ -86,9 +88,15 @@ export class TagStore {
 
   /** Removes the tags that point to the manifest, and the manifest from the history of other tags. @returns the removed tags */
   async forget(repository: string, digest: Digest): Promise<string[]> {
-    const tags = (await this.#names(repository)) ?? [];
-    const forgotten = await pLimit(MAX_CONCURRENT_READS).map(tags, (tag) => this.#forgetIn(repository, tag, digest));
-    return tags.filter((_, i) => forgotten[i]);
+    const { links } = this.#options;
+    const removed: string[] = [];
+    const forgetIn = async (tag: string) => {
+      // A tag that points to the manifest has it in its history. Most do not, and are looked at without their locks.
+      if (!isTagName(tag) || !(await links.exists(tagIndexLinkPath(repository, tag, digest)))) return;
+      if (await this.#forgetIn(repository, tag, digest)) removed.push(tag);
+    };
+    await forEach(await this.#names(repository), forgetIn, { concurrency: MAX_CONCURRENT_READS });
+    return removed.sort();
   }
 
   /** @returns whether the tag pointed to it */
@@ -102,47 +110,35 @@ export class TagStore {
   }
 
   /** In code point order, like distribution. Reads no more links than the page needs. Undefined when there is no such repository. */
-  async list(repository: string, { n = Infinity, last }: PageRequest = {}): Promise<Page<string> | undefined> {
-    const names = await this.#names(repository);
-    if (!names) return undefined;
-    const rest = last === undefined ? names : names.slice(countUntil(names, last));
+  async list(repository: string, { n = Infinity, last = '' }: PageRequest = {}): Promise<Page<string> | undefined> {
+    const { driver } = this.#options;
     const entries: string[] = [];
-    for await (const batch of this.#read(repository, rest, Math.min(n + 1, BATCH))) {
-      for (const { tag } of batch) {
-        const lastShown = entries.at(-1);
-        if (entries.length === n)
-          return { entries, next: lastShown === undefined ? undefined : { n, last: lastShown } };
-        entries.push(tag);
+    for await (const names of namesAfter(driver, tagsPath(repository), { after: last, about: n + 1 })) {
+      for await (const batch of this.#read(repository, names, Math.min(n + 1, BATCH))) {
+        for (const { tag } of batch) {
+          const lastShown = entries.at(-1);
+          if (entries.length === n)
+            return { entries, next: lastShown === undefined ? undefined : { n, last: lastShown } };
+          entries.push(tag);
+        }
       }
     }
-    return { entries, next: undefined };
+    const isThere = entries.length > 0 || (await orUndefined(driver.stat(manifestsPath(repository))));
+    return isThere ? { entries, next: undefined } : undefined;
   }
 
-  /** Names that may be tags. Undefined when there is no such repository. */
-  async #names(repository: string): Promise<readonly string[] | undefined> {
-    const { driver } = this.#options;
-    const entries = await orUndefined(driver.list(tagsPath(repository)));
-    return entries?.filter(isTagName) ?? ((await orUndefined(driver.stat(manifestsPath(repository)))) && []);
+  /** Sorted names, of which those that are not {@link isTagName tag names} are no tags. */
+  async #names(repository: string): Promise<readonly string[]> {
+    return (await orUndefined(this.#options.driver.list(tagsPath(repository)))) ?? [];
   }
 
   /** The names that are tags, batch by batch. */
   async *#read(repository: string, names: readonly string[], batchSize: number) {
     const { links } = this.#options;
     for (let start = 0; start < names.length; start += batchSize) {
-      const batch = names.slice(start, start + batchSize);
+      const batch = names.slice(start, start + batchSize).filter(isTagName);
       const digests = await this.#reading.map(batch, (tag) => links.find(tagLinkPath(repository, tag)));
       yield batch.flatMap((tag, i) => (digests[i] ? [{ tag, digest: digests[i] }] : []));
     }
   }
-}
-
-/** How many of the sorted names are not after `last`. */
-function countUntil(names: readonly string[], last: string): number {
-  let [low, high] = [0, names.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((names[middle] ?? '') <= last) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -9,6 +9,8 @@ export interface HealthCheck {
   /** In health reports; the names of distribution. */
   readonly name: string;
   readonly consequence: Consequence;
+  /** Whether it runs as soon as the service listens, which is not ready before it has passed. */
+  readonly isAwaited?: boolean;
   readonly intervalMs: number;
   /** Consecutive failures before the check counts as failed. */
   readonly threshold: number;

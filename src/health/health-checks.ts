@@ -43,6 +43,7 @@ function storageCheck(storage: CheckedStorage, config: HealthConfig['storageDriv
   return {
     name: `storagedriver_${storage.name}`,
     consequence: enabled ? 'unhealthy' : 'unready',
+    isAwaited: true,
     intervalMs,
     threshold,
     timeoutMs: intervalMs,

@@ -26,7 +26,7 @@ export interface Health {
   failures(): Readonly<Record<string, string>>;
   /** Every check by name. For the same clients. */
   report(): Readonly<Record<string, CheckReport>>;
-  /** Called when the service listens. Runs every check after its interval, like distribution. */
+  /** Called when the service listens. Runs awaited checks now, and every check after its interval, like distribution. */
   start(): void;
   /** Ends readiness. */
   drain(): void;
@@ -57,9 +57,9 @@ class PolledHealth implements Health {
 
   readiness(): Readiness {
     if (this.#phase !== 'serving') return this.#phase;
-    return this.#polls.every((poll) => poll.failure === undefined || poll.consequence === 'reported')
-      ? 'ready'
-      : 'failing';
+    const needed = this.#polls.filter(({ consequence }) => consequence !== 'reported');
+    if (needed.some(({ isFailing }) => isFailing)) return 'failing';
+    return needed.some(({ isPending }) => isPending) ? 'starting' : 'ready';
   }
 
   failures(): Readonly<Record<string, string>> {
@@ -90,6 +90,9 @@ class PolledHealth implements Health {
   }
 }
 
+/** Longest delay between two runs of an awaited check that has not passed yet. Milliseconds. */
+const AWAITED_RETRY_MS = 2_000;
+
 interface Run {
   readonly limit: AbortController;
   readonly done: Promise<void>;
@@ -100,7 +103,11 @@ class Poll {
   readonly #check: HealthCheck;
   readonly #log: Log;
   #consecutiveFailures = 0;
-  #failure: string | undefined;
+  /** Reason of the last failure, also below the threshold. Absent while the check passes. */
+  #reason: string | undefined;
+  /** An awaited check that has not passed yet. */
+  #isAwaited: boolean;
+  #retry: NodeJS.Timeout | undefined;
   #running: Run | undefined;
   #timer: NodeJS.Timeout | undefined;
   #checkedAt: Date | undefined;
@@ -108,6 +115,7 @@ class Poll {
   constructor(check: HealthCheck, log: Log) {
     this.#check = check;
     this.#log = log;
+    this.#isAwaited = check.isAwaited ?? false;
   }
 
   get name(): string {
@@ -123,19 +131,29 @@ class Poll {
     const passing = this.#checkedAt === undefined ? 'pending' : 'passing';
     return {
       ...this.#check.detail?.(),
-      state: this.#failure === undefined ? passing : 'failing',
+      state: this.isFailing ? 'failing' : passing,
       consequence,
-      ...(this.#failure !== undefined && { reason: this.#failure }),
+      ...(this.isFailing && this.#reason !== undefined && { reason: this.#reason }),
       ...(this.#checkedAt && { checkedAt: this.#checkedAt.toISOString() }),
     };
   }
 
   /** Reason of the last failure. Absent below the threshold. */
   get failure(): string | undefined {
-    return this.#failure;
+    return this.#consecutiveFailures < this.#check.threshold ? undefined : this.#reason;
+  }
+
+  /** An awaited check fails without a threshold until it has passed. */
+  get isFailing(): boolean {
+    return this.failure !== undefined || (this.#isAwaited && this.#reason !== undefined);
+  }
+
+  get isPending(): boolean {
+    return this.#isAwaited && this.#reason === undefined;
   }
 
   start(): void {
+    if (this.#isAwaited) void this.#runUntilPassed();
     this.#timer = setInterval(() => {
       if (this.#running === undefined) void this.runOnce();
       // A check that hangs (on a dead network file system) keeps failing, and no second one is started.
@@ -145,7 +163,16 @@ class Poll {
 
   stop(): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#retry);
+    this.#isAwaited = false;
     this.#running?.limit.abort();
+  }
+
+  async #runUntilPassed(): Promise<void> {
+    await this.runOnce();
+    if (!this.#isAwaited) return;
+    const delayMs = Math.min(this.#check.intervalMs, AWAITED_RETRY_MS);
+    this.#retry = setTimeout(() => void this.#runUntilPassed(), delayMs).unref();
   }
 
   /** Never rejects. */
@@ -178,18 +205,21 @@ class Poll {
   }
 
   #passed(): void {
+    const wasFailing = this.isFailing;
     this.#checkedAt = new Date();
     this.#consecutiveFailures = 0;
-    if (this.#failure === undefined) return;
-    this.#failure = undefined;
-    this.#log.info({ check: this.name }, 'health check recovered');
+    this.#reason = undefined;
+    this.#isAwaited = false;
+    if (wasFailing) this.#log.info({ check: this.name }, 'health check recovered');
   }
 
   #failed(reason: string): void {
+    const wasFailing = this.isFailing;
     this.#checkedAt = new Date();
     this.#consecutiveFailures++;
-    if (this.#consecutiveFailures < this.#check.threshold) return;
-    if (this.#failure === undefined) this.#log.warn({ check: this.name, reason }, 'health check failed');
-    this.#failure = reason;
+    this.#reason = reason;
+    if (wasFailing || !this.isFailing) return;
+    if (this.#isAwaited) this.#log.error({ check: this.name, reason }, 'startup check failed');
+    else this.#log.warn({ check: this.name, reason }, 'health check failed');
   }
 }

@@ -12,8 +12,8 @@ export interface MountableStore {
 }
 
 export interface BlobMountsOptions extends MountableStore {
-  /** Stored names of the repositories that are known to have a blob. */
-  readonly holders: (digest: Digest) => Promise<readonly string[]>;
+  /** Stored names of repositories that are known to have a blob. */
+  readonly holders: (digest: Digest, limit: number) => Promise<readonly string[]>;
 }
 
 /** Makes blobs of one repository available in another. */
@@ -37,6 +37,6 @@ export class BlobMounts {
 
   async #candidates(digest: Digest, from: string | undefined): Promise<readonly string[]> {
     if (from !== undefined) return [from];
-    return (await this.#options.holders(digest)).slice(0, MAX_CANDIDATES);
+    return this.#options.holders(digest, MAX_CANDIDATES);
   }
 }

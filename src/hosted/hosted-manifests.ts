@@ -99,7 +99,7 @@ export class HostedManifests implements Pick<RegistryWriter, 'putManifest'>, Reg
     try {
       return await remove();
     } finally {
-      this.#options.content.forget(repository, digest);
+      await this.#options.content.forget(repository, digest);
     }
   }
 

@@ -19,6 +19,7 @@ import type {
   Registry,
   Served,
 } from '../registry/registry.ts';
+import type { HeldBlob, HeldContent, HeldManifest } from '../registry/held-content.ts';
 import type { ContentCache } from '../content/content-cache.ts';
 import type { UploadStore } from '../content/uploads.ts';
 import { BlobMounts, type MountableStore } from './blob-mounts.ts';
@@ -26,6 +27,8 @@ import { HostedManifests, type PushPolicy, type WritableStore } from './hosted-m
 import { HostedUploads } from './hosted-uploads.ts';
 import type { UploadSecrets } from './upload-secrets.ts';
 
+/** For so long, content that another process deleted may still be held. Milliseconds. */
+const HELD_MS = 3_000;
 const STORED = { outcome: 'HIT', upstream: undefined } as const;
 
 /** The part of a content store that is not served from memory. */
@@ -44,8 +47,8 @@ export interface HostedRegistryOptions {
   readonly policy: PushPolicy;
   /** Sign the URLs of upload sessions. */
   readonly secrets: UploadSecrets;
-  /** Stored names of the repositories that are known to have a blob, for mounts without a source. */
-  readonly holders: (digest: Digest) => Promise<readonly string[]>;
+  /** Stored names of repositories that are known to have a blob, for mounts without a source. */
+  readonly holders: (digest: Digest, limit: number) => Promise<readonly string[]>;
   /** Unix milliseconds. @default Date.now */
   readonly now?: () => number;
 }
@@ -53,6 +56,8 @@ export interface HostedRegistryOptions {
 /** A registry of stored content: pushed here, or cached from an upstream. Repositories have their stored names. */
 export class HostedRegistry implements Registry {
   readonly uploads: HostedUploads;
+  /** By digest only: tags may be pushed through another process that shares the storage. */
+  readonly held: HeldContent;
   readonly #store: ReadableStore;
   readonly #content: ContentCache;
   readonly #manifests: HostedManifests;
@@ -63,6 +68,10 @@ export class HostedRegistry implements Registry {
     this.#store = store;
     this.#content = content;
     this.#manifests = new HostedManifests({ store, content, policy });
+    this.held = {
+      manifest: (repository, reference) => this.#heldManifest(repository, reference),
+      blob: (repository, digest) => this.#heldBlob(repository, digest),
+    };
   }
 
   async resolveManifest(repository: string, reference: Reference, options?: CallOptions): Promise<Served<Descriptor>> {
@@ -96,6 +105,18 @@ export class HostedRegistry implements Registry {
     const source = await this.#content.openBlob(repository, digest);
     if (!source) throw unknownBlob(digest);
     return { digest, size: source.size, mediaType: OCTET_STREAM, source, ...STORED };
+  }
+
+  #heldManifest(repository: string, reference: Reference): HeldManifest | undefined {
+    if (reference.kind === 'tag') return undefined;
+    const manifest = this.#content.manifestInMemory(repository, reference.digest);
+    return manifest && { ...manifest, forMs: HELD_MS };
+  }
+
+  /** A `HEAD` protects the blob from garbage collection. */
+  #heldBlob(repository: string, digest: Digest): HeldBlob | undefined {
+    const blob = this.#content.blobInMemory(repository, digest);
+    return blob && { digest, mediaType: OCTET_STREAM, ...blob, forMs: HELD_MS, isGetOnly: true };
   }
 
   redirectBlob(

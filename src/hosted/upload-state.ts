@@ -16,23 +16,40 @@ export interface UploadState {
 
 const SIGNATURE_BYTES = 32;
 
-/** Like distribution: JSON with its HMAC-SHA256 in front, in base64url. */
-export function signUploadState(state: UploadState, secret: string): string {
-  const { name, id, offset, startedAt, algorithm } = state;
-  const json = Buffer.from(JSON.stringify({ name, id, offset, startedAt, algorithm }));
-  return Buffer.concat([signatureOf(json, secret), json]).toString('base64url');
+/**
+ * In distribution's form (its `registry/handlers/hmac.go`), so that each of the two continues an upload that the other began: JSON with its
+ * HMAC-SHA256 in front, in base64url with padding.
+ */
+export function signUploadState({ name, id, offset, startedAt, algorithm }: UploadState, secret: string): string {
+  const fields = { Name: name, UUID: id, Offset: offset, StartedAt: startedAt };
+  const json = Buffer.from(JSON.stringify(algorithm === 'sha256' ? fields : { ...fields, DigestAlgorithm: algorithm }));
+  const text = Buffer.concat([signatureOf(json, secret), json]).toString('base64url');
+  return text.padEnd(Math.ceil(text.length / 4) * 4, '=');
 }
 
-/** @returns undefined for a text that was not signed with one of the secrets */
+/** @returns undefined for a text that is not a state, or was not signed with one of the secrets */
 export function verifyUploadState(text: string, secrets: readonly string[]): UploadState | undefined {
   const bytes = Buffer.from(text, 'base64url');
   if (bytes.length <= SIGNATURE_BYTES) return undefined;
   const [signature, json] = [bytes.subarray(0, SIGNATURE_BYTES), bytes.subarray(SIGNATURE_BYTES)];
-  const isOurs = secrets.some((secret) => timingSafeEqual(signature, signatureOf(json, secret)));
-  return isOurs ? (JSON.parse(json.toString()) as UploadState) : undefined;
+  const isSigned = secrets.some((secret) => timingSafeEqual(signature, signatureOf(json, secret)));
+  return isSigned ? parseState(json.toString()) : undefined;
 }
 
-/** With a prefix: the secret may serve other purposes, and a text signed for those is not a state. */
+/** The secret serves other purposes as well: a text that was signed for those has a prefix, and is not JSON. */
+function parseState(json: string): UploadState | undefined {
+  try {
+    const { Name, UUID, Offset, StartedAt, DigestAlgorithm } = JSON.parse(json) as Record<string, unknown>;
+    if (typeof Name !== 'string' || typeof UUID !== 'string' || typeof StartedAt !== 'string') return undefined;
+    if (!Number.isSafeInteger(Offset) || Number.isNaN(Date.parse(StartedAt))) return undefined;
+    const algorithm = DigestAlgorithm === 'sha512' ? 'sha512' : 'sha256';
+    return { name: Name, id: UUID, offset: Offset as number, startedAt: StartedAt, algorithm };
+  } catch (err) {
+    if (err instanceof SyntaxError || err instanceof TypeError) return undefined;
+    throw err;
+  }
+}
+
 function signatureOf(json: Buffer, secret: string): Buffer {
-  return createHmac('sha256', secret).update('layover upload state\n').update(json).digest();
+  return createHmac('sha256', secret).update(json).digest();
 }

@@ -13,7 +13,7 @@ export interface CacheControl {
   pin(pattern: string): Promise<void>;
   unpin(pattern: string): Promise<void>;
   /** @param name as for {@link show}, or a glob as for {@link pin} */
-  evict(name: string): Promise<EvictResult>;
+  evict(name: string, options?: EvictOptions): Promise<EvictResult>;
   /** Revalidates a tag at its upstream, and fetches a new manifest. */
   refresh(name: string): Promise<RefreshResult>;
   stats(): Promise<CacheStats>;
@@ -81,6 +81,11 @@ export interface PinView {
   readonly pattern: string;
   readonly from: 'configuration' | 'command';
   readonly pinnedAt?: number | undefined;
+}
+
+export interface EvictOptions {
+  /** Removes content as well that no upstream has. @default false */
+  readonly force?: boolean;
 }
 
 export interface EvictResult {

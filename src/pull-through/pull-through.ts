@@ -24,6 +24,7 @@ import type {
   Served,
   UploadWriter,
 } from '../registry/registry.ts';
+import type { HeldContent } from '../registry/held-content.ts';
 import { upstreamCallOptions } from './upstream-call-options.ts';
 import { clientErrorOf, toClientError } from './upstream-failure.ts';
 
@@ -53,6 +54,8 @@ export type UsageListener = (repository: string, digest: Digest, kind: 'manifest
  */
 export class PullThroughRegistry implements Registry {
   readonly uploads: UploadWriter;
+  /** Served without the upstream, and without {@link PullThroughOptions.onUsed}. */
+  readonly held: HeldContent;
   readonly #options: PullThroughOptions;
   readonly #refused: RegistryWriter & RegistryDeleter;
 
@@ -60,6 +63,10 @@ export class PullThroughRegistry implements Registry {
     this.#options = options;
     this.#refused = refuseWrites(describeRefusedWrites(options.upstream));
     this.uploads = this.#refused.uploads;
+    this.held = {
+      manifest: (repository, reference) => options.manifests.held(this.#names(repository), reference),
+      blob: (repository, digest) => options.blobs.held(this.#names(repository), digest),
+    };
   }
 
   async resolveManifest(repository: string, reference: Reference, options?: CallOptions): Promise<Served<Descriptor>> {

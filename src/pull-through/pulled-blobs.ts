@@ -7,6 +7,7 @@ import type { ByteSource } from '../stream/byte-source.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { FillRequest, Fills } from '../fills/fills.ts';
 import type { Found, PulledRepository } from './pulled-manifests.ts';
+import type { HeldBlob } from '../registry/held-content.ts';
 import type { CallOptions, OpenBlob } from '../registry/registry.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { ContentCache } from '../content/content-cache.ts';
@@ -31,6 +32,12 @@ export class PulledBlobs {
 
   constructor(options: PulledBlobsOptions) {
     this.#options = options;
+  }
+
+  /** Without I/O. */
+  held(repository: PulledRepository, digest: Digest): HeldBlob | undefined {
+    const blob = this.#options.content.blobInMemory(repository.stored, digest);
+    return blob && { ...describe(digest, blob.size), source: blob.source };
   }
 
   /**

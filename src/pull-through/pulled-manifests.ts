@@ -13,6 +13,7 @@ import {
   tagPolicy,
 } from './freshness.ts';
 import { isDescribed, type PulledManifest, readPulled } from './pulled-manifest.ts';
+import type { HeldManifest } from '../registry/held-content.ts';
 import type { Manifest, Outcome } from '../registry/registry.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { ContentCache } from '../content/content-cache.ts';
@@ -100,6 +101,15 @@ export class PulledManifests {
     const entry = tags.inMemory(repository.stored, reference.tag);
     if (!entry || this.#freshness(reference.tag, entry) !== 'fresh') return undefined;
     return content.manifestInMemory(repository.stored, entry.digest);
+  }
+
+  /** As {@link inMemory}, with the time for which it may be served. */
+  held(repository: PulledRepository, reference: Reference): HeldManifest | undefined {
+    const manifest = this.inMemory(repository, reference);
+    if (!manifest || reference.kind === 'digest') return manifest;
+    const entry = this.#options.tags.inMemory(repository.stored, reference.tag);
+    const ageMs = entry && this.#options.now() - entry.checkedAt;
+    return ageMs === undefined ? undefined : { ...manifest, forMs: this.#policyOf(reference.tag).ttlMs - ageMs };
   }
 
   /** @throws {UpstreamError} · {RegistryError} `MANIFEST_UNKNOWN` when offline and not cached */

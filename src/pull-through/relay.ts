@@ -111,19 +111,19 @@ export class Relay {
     const { store, content } = this.#options;
     if (request.kind === 'delete-blob') {
       await store.blobs.delete(storedAs, request.digest);
-      content.forget(storedAs, request.digest);
+      await content.forget(storedAs, request.digest);
     }
     if (request.kind !== 'put-manifest' && request.kind !== 'delete-manifest') return;
     const { reference } = request;
     if (reference.kind === 'digest' && request.kind === 'delete-manifest') {
       const gone = await store.manifests.delete(storedAs, reference.digest);
-      content.forget(storedAs, reference.digest);
-      for (const tag of gone ?? []) this.#options.tags.forget(storedAs, tag);
+      await content.forget(storedAs, reference.digest);
+      for (const tag of gone ?? []) await this.#options.tags.forget(storedAs, tag);
     }
     const more = request.kind === 'put-manifest' ? request.tags : [];
     for (const tag of [...(reference.kind === 'tag' ? [reference.tag] : []), ...more]) {
       await store.tags.delete(storedAs, tag);
-      this.#options.tags.forget(storedAs, tag);
+      await this.#options.tags.forget(storedAs, tag);
     }
   }
 

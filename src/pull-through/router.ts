@@ -2,6 +2,7 @@ import { matchGlobs } from '../matching/glob.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { parseRepositoryName } from '../oci/reference.ts';
 import type { NameFilter } from '../filters/name-filter.ts';
+import type { HeldContent } from '../registry/held-content.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Relay } from './relay.ts';
 
@@ -18,6 +19,8 @@ export interface UpstreamRoute {
   /** Precedes its names in stored names; no slash at the end, may be empty. */
   readonly storePrefix: string;
   readonly registry: Registry;
+  /** Its content in memory, under its names at the upstream. */
+  readonly held?: HeldContent | undefined;
   /** Forwards writes to the upstream; absent when they are off. */
   readonly relay?: Relay | undefined;
   /** Which of its repositories {@link registry} serves; absent: all of them. */
@@ -30,6 +33,8 @@ export interface RouterOptions {
   readonly hostedNames: readonly string[];
   /** For hosted names. */
   readonly hosted: Registry;
+  /** Hosted content in memory. */
+  readonly heldHosted?: HeldContent | undefined;
 }
 
 /** What a request names. */
@@ -43,6 +48,8 @@ export interface RouteRequest {
 
 export interface Target {
   readonly registry: Registry;
+  /** Content in memory, under its names in {@link registry}. */
+  readonly held?: HeldContent | undefined;
   /** Takes writes instead of {@link registry}, of an upstream with `push: passthrough`. */
   readonly relay?: Relay | undefined;
   /** Name in {@link registry}. */
@@ -106,12 +113,23 @@ export class Router {
   }
 
   #hosted(repository: string): Target {
-    return { registry: this.#options.hosted, repository, storedAs: repository, sourceHost: undefined };
+    const { hosted: registry, heldHosted: held } = this.#options;
+    return { registry, held, repository, storedAs: repository, sourceHost: undefined };
   }
 
   #pulled(upstream: UpstreamRoute, name: string): Target {
     const target = toTarget(upstream, name);
+    if (upstream.storePrefix === '') this.#checkOwner(upstream, target.storedAs);
     return this.#isHosted(target.storedAs) ? this.#hosted(target.storedAs) : target;
+  }
+
+  /** Content of one upstream is never stored, or served, as that of another. @throws {RegistryError} `NAME_UNKNOWN` */
+  #checkOwner(upstream: UpstreamRoute, stored: string): void {
+    const owner = this.#options.upstreams.find(
+      ({ storePrefix }) => storePrefix !== '' && stored.startsWith(`${storePrefix}/`),
+    );
+    if (!owner) return;
+    throw new RegistryError('NAME_UNKNOWN', `${stored} belongs to upstream ${owner.name}, not to ${upstream.name}`);
   }
 
   #bySourceHost(sourceHost: string): UpstreamRoute {
@@ -144,6 +162,6 @@ export class Router {
 function toTarget(upstream: UpstreamRoute, name: string): Target {
   const repository = parseRepositoryName(upstream.library && !name.includes('/') ? `library/${name}` : name);
   const storedAs = upstream.storePrefix === '' ? repository : `${upstream.storePrefix}/${repository}`;
-  const { registry, relay, name: sourceHost } = upstream;
-  return { registry, relay, repository, storedAs, sourceHost };
+  const { registry, held, relay, name: sourceHost } = upstream;
+  return { registry, held, relay, repository, storedAs, sourceHost };
 }

@@ -3,6 +3,7 @@ import type { RepositoryStore } from '../content/repositories.ts';
 import type { StoredBytes } from '../content/stored-bytes.ts';
 import type { TagStore } from '../content/tags.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { ContentCopies } from '../registry/held-content.ts';
 import type { TagAge } from './freshness.ts';
 
 /** The manifest that a tag last resolved to. */
@@ -19,6 +20,14 @@ export interface TaggedStore {
   readonly tags: Pick<TagStore, 'find' | 'put'>;
 }
 
+export interface TagEntriesOptions {
+  /** Their number. @default 1 */
+  readonly upstreams?: number;
+  /** Of these tags, in other processes of the service. @default it has one process */
+  readonly copies?: ContentCopies | undefined;
+}
+
+const DONE = Promise.resolve();
 const MAX_ENTRIES_PER_UPSTREAM = 20_000;
 
 /**
@@ -27,12 +36,14 @@ const MAX_ENTRIES_PER_UPSTREAM = 20_000;
  */
 export class TagEntries {
   readonly #store: TaggedStore;
+  readonly #copies: ContentCopies | undefined;
   readonly #entries: BoundedCache<TagEntry>;
   /** Tags that wait for their manifest, by repository and digest. */
   readonly #pending: BoundedCache<Set<string>>;
 
-  constructor(store: TaggedStore, { upstreams = 1 }: { readonly upstreams?: number } = {}) {
+  constructor(store: TaggedStore, { upstreams = 1, copies }: TagEntriesOptions = {}) {
     this.#store = store;
+    this.#copies = copies;
     const maxEntries = MAX_ENTRIES_PER_UPSTREAM * Math.max(1, upstreams);
     this.#entries = createCountedCache({ maxEntries });
     this.#pending = createCountedCache({ maxEntries });
@@ -60,7 +71,9 @@ export class TagEntries {
 
   /** Records the upstream's response for a tag. @param isStored whether the manifest is in storage */
   async confirm(repository: string, tag: string, entry: TagEntry, isStored: boolean): Promise<void> {
+    const before = this.inMemory(repository, tag);
     this.#entries.set(tagKey(repository, tag), entry);
+    if (before?.digest !== entry.digest) await this.#copies?.forgetTag(repository, tag);
     if (isStored) {
       await this.#store.tags.put(repository, tag, entry.digest);
       return;
@@ -69,9 +82,10 @@ export class TagEntries {
     this.#pending.set(manifestKey(repository, entry.digest), waiting.add(tag));
   }
 
-  /** The tag was removed from storage. */
-  forget(repository: string, tag: string): void {
+  /** The tag was removed from storage. Resolves when no process of the service serves it from memory. */
+  forget(repository: string, tag: string): Promise<void> {
     this.#entries.delete(tagKey(repository, tag));
+    return this.#copies?.forgetTag(repository, tag) ?? DONE;
   }
 
   /** Suspends revalidation until `retryAt`, in Unix milliseconds. */

@@ -145,7 +145,7 @@ export class Collections {
       isCollected: isHosted,
       isHeld: isFilling,
       onForgotten: async ({ repository, digest, kind, tags }) => {
-        onForgotten(repository, digest, tags);
+        await onForgotten(repository, digest, tags);
         recorder.discard(repository, digest);
         await index.remove([{ repository, digest, kind }]);
       },

@@ -5,6 +5,8 @@ import type { Config, ProxyConfig } from '../config/config.ts';
 import { matchGlobs } from '../matching/glob.ts';
 import type { Redis } from '../redis/redis.ts';
 import { Collections, type CollectionsOptions } from './collections.ts';
+import type { UnprefixedUpstream } from './pushed-before.ts';
+import { servedNames } from './served-names.ts';
 import {
   Housekeeping,
   type HousekeepingEvents,
@@ -136,14 +138,21 @@ function policyOf({ storage, proxy }: Config): Omit<HousekeepingPolicy, 'graceMs
     quota: isCache ? storage.quota : undefined,
     pins: storage.pins,
     isHosted: proxy ? hostedRepositories(proxy) : () => true,
+    unprefixed: proxy && unprefixedUpstream(proxy),
     sweepsUnreferenced: isCache,
     scrub: { rate: storage.scrub.rate, intervalMs: storage.scrub.enabled ? storage.scrub.intervalMs : 0 },
   };
 }
 
+function unprefixedUpstream({ hosted, upstreams }: ProxyConfig): UnprefixedUpstream | undefined {
+  const upstream = upstreams.find(({ storePrefix }) => storePrefix === '');
+  const isServed = servedNames({ hosted, upstreams: upstreams.filter((each) => each !== upstream) });
+  return upstream && { name: upstream.name, owns: (repository) => !isServed(repository) };
+}
+
 /** Only content that can be fetched again expires: not content that was pushed here, also before there was an upstream. */
 function hostedRepositories({ hosted, upstreams }: ProxyConfig): (repository: string) => boolean {
   const isHosted = matchGlobs(hosted);
-  const prefixes = upstreams.map(({ storePrefix }) => (storePrefix === '' ? '' : `${storePrefix}/`));
-  return (repository) => isHosted(repository) || !prefixes.some((prefix) => repository.startsWith(prefix));
+  const isPulled = servedNames({ hosted: [], upstreams });
+  return (repository) => isHosted(repository) || !isPulled(repository);
 }

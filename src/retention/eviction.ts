@@ -92,7 +92,7 @@ export class Eviction {
     const { index, now } = this.#options;
     if (kind === 'manifest') return Math.max(now(), startedAt);
     let later = rank;
-    for (const parent of await index.parentsOf(digest)) {
+    for await (const parent of index.parentsOf(digest)) {
       const image = await index.find({ repository, digest: parent, kind: 'manifest' });
       later = Math.max(later, image?.rank ?? 0);
     }

@@ -5,6 +5,8 @@ import { Eviction } from './eviction.ts';
 import { IndexUnavailableError } from '../usage/index-unavailable.ts';
 import type { ManifestParts } from '../usage/manifest-parts.ts';
 import type { PinBackup } from './pin-backup.ts';
+import { pinPushedBefore, type PushedBeforeEvents, type UnprefixedUpstream } from './pushed-before.ts';
+import type { UnprefixedOwner } from './unprefixed-owner.ts';
 import { Pins, type TagReader } from './pins.ts';
 import { Quota, type QuotaLimits, type RunExclusively } from './quota.ts';
 import { type CountedStore, type RebuildProgress, rebuildIndex, type RebuildResult } from '../usage/rebuild.ts';
@@ -15,8 +17,9 @@ import { type ForgottenListener, Sweep, type SweepEvents, type SweptStore } from
 import { type ContentReference, referenceKey, type UsageIndex, type UsageTotals } from '../usage/usage-index.ts';
 import { recordNoted, type UnrecordedNotes } from '../usage/unrecorded-queue.ts';
 import type { UsageRecorder } from '../usage/usage-recorder.ts';
+import { StorageReadOnlyError } from '../storage/driver.ts';
 
-export interface HousekeepingEvents extends SweepEvents, ScrubEvents {
+export interface HousekeepingEvents extends SweepEvents, ScrubEvents, PushedBeforeEvents {
   /** A quota pass has ended. @param event.missing bytes that could not be freed */
   quotaEnforced(event: { references: number; bytes: number; missing: number; durationMs: number }): void;
   /** Called at most once a second after changes. */
@@ -38,6 +41,8 @@ export interface HousekeepingPolicy {
   readonly pins: readonly string[];
   /** Repositories whose content cannot be fetched again, and never expires. */
   readonly isHosted: (repository: string) => boolean;
+  /** Absent when nothing expires, or every upstream has a prefix. */
+  readonly unprefixed: UnprefixedUpstream | undefined;
   /** Whether bytes without links are removed. */
   readonly sweepsUnreferenced: boolean;
   readonly scrub: { readonly rate: number; readonly intervalMs: number };
@@ -67,6 +72,7 @@ export interface HousekeepingOptions {
   /** Reads the expiry list of a cache that distribution filled, for a new index. */
   readonly loadSchedulerState: () => Promise<SchedulerState>;
   readonly pinBackup: PinBackup;
+  readonly unprefixedOwner: UnprefixedOwner;
   readonly events: HousekeepingEvents;
   readonly clock: Clock;
 }
@@ -191,7 +197,9 @@ export class Housekeeping {
   async #beginWhenComplete(): Promise<void> {
     try {
       const { index, notes, clock } = this.#options;
-      if ((await index.marker('complete')) === undefined) await this.rebuild();
+      const wasIndexed = (await index.marker('complete')) !== undefined;
+      if (!wasIndexed) await this.rebuild();
+      await this.#pinPushedBefore(wasIndexed);
       if (index.isShared) await recordNoted(index, notes, clock.now());
       if (!(await index.isLossless())) this.#failed('index')(new Error(LOSSY));
       await this.#begin();
@@ -199,6 +207,17 @@ export class Housekeeping {
       this.#failed('index')(err);
       if (this.#stopped.signal.aborted) return;
       this.#retryTimer = this.#options.clock.setTimer(() => void this.#beginWhenComplete(), RETRY_MS);
+    }
+  }
+
+  async #pinPushedBefore(wasIndexed: boolean): Promise<void> {
+    const { policy, unprefixedOwner: owner, clock, ...options } = this.#options;
+    if (!policy.sweepsUnreferenced) return;
+    try {
+      await pinPushedBefore(policy.unprefixed, { ...options, owner, now: clock.now, wasIndexed });
+    } catch (err) {
+      // From read-only storage nothing can be removed, and scrubs are still due.
+      if (!(err instanceof StorageReadOnlyError)) throw err;
     }
   }
 

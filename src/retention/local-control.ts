@@ -4,6 +4,7 @@ import type {
   CollectionRequest,
   CollectionStatus,
   ContentDetails,
+  EvictOptions,
   EvictResult,
   ListPage,
   ListQuery,
@@ -12,6 +13,7 @@ import type {
   RefreshResult,
   ScrubStatus,
 } from '../operations/cache-control.ts';
+import { isGlob, matchGlobs } from '../matching/glob.ts';
 import { ControlError } from '../operations/control-error.ts';
 import type { Collections } from './collections.ts';
 import type { Housekeeping, HousekeepingPolicy } from './housekeeping.ts';
@@ -32,8 +34,6 @@ export interface LocalControlOptions {
   readonly refresh: ((repository: string, tag: string) => Promise<RefreshResult>) | undefined;
   readonly now: () => number;
 }
-
-const PAGE = 1000;
 
 /** Operations on the cache of this process. */
 export class LocalControl implements CacheControl {
@@ -77,22 +77,36 @@ export class LocalControl implements CacheControl {
 
   async unpin(pattern: string): Promise<void> {
     const { index, policy, pinBackup } = this.#options;
-    if (await index.unpin(pattern)) return pinBackup.save(await index.pins());
+    if (await this.#unpinMatching(pattern)) return pinBackup.save(await index.pins());
     if (policy.pins.includes(pattern)) {
       throw new ControlError('held', `${pattern} is pinned in the configuration (storage.quota.pins)`);
     }
     throw new ControlError('not-found', `there is no pin ${pattern}`);
   }
 
-  async evict(name: string): Promise<EvictResult> {
+  /** Removes the pin with this pattern; for a glob without one, the pins that it matches. */
+  async #unpinMatching(pattern: string): Promise<boolean> {
+    const { index } = this.#options;
+    if (await index.unpin(pattern)) return true;
+    if (!isGlob(pattern)) return false;
+    const isMatch = matchGlobs([pattern]);
+    const matching = (await index.pins()).filter((pin) => isMatch(pin.pattern));
+    for (const pin of matching) await index.unpin(pin.pattern);
+    return matching.length > 0;
+  }
+
+  async evict(name: string, { force = false }: EvictOptions = {}): Promise<EvictResult> {
     const { housekeeping, policy, recorder } = this.#options;
     await recorder.flush();
     const records = await housekeeping.contents.find(name);
-    const cached = records.filter(({ repository }) => !policy.isHosted(repository));
-    if (cached.length === 0) throw new ControlError('held', `${name} was pushed here and cannot be fetched again`);
+    const evictable = force ? records : records.filter(({ repository }) => !policy.isHosted(repository));
+    if (evictable.length === 0) {
+      const reason = `${name} is not from a configured upstream and cannot be fetched again`;
+      throw new ControlError('held', `${reason} (use --force to delete it for good)`);
+    }
     const pinned = await housekeeping.pins.current();
     let [references, bytes] = [0, 0];
-    for (const record of cached) {
+    for (const record of evictable) {
       const { eviction } = housekeeping;
       const evicted = await (record.kind === 'manifest'
         ? eviction.evictImage(record, pinned)
@@ -100,7 +114,7 @@ export class LocalControl implements CacheControl {
       references += evicted.references;
       bytes += evicted.bytes;
     }
-    const isHeld = references === 0 && (await pinned.has(cached[0] ?? { repository: '', digest: '' as never }));
+    const isHeld = references === 0 && (await pinned.has(evictable[0] ?? { repository: '', digest: '' as never }));
     if (isHeld) throw new ControlError('held', `${name} is pinned; unpin it first`);
     return { references, bytes };
   }
@@ -123,7 +137,6 @@ export class LocalControl implements CacheControl {
       ttlMs: policy.ttlMs,
       quota: policy.quota,
       complete: (await index.marker('complete')) !== undefined,
-      repositories: await this.#countRepositories(),
       oldestUseAt: oldest?.lastUsedAt,
       pins: (await this.pins()).length,
       scrub: housekeeping.scrub.status,
@@ -166,21 +179,5 @@ export class LocalControl implements CacheControl {
 
   async collectionStatus(): Promise<CollectionStatus> {
     return this.#options.collections.status;
-  }
-
-  async #countRepositories(): Promise<number> {
-    let count = 0;
-    let last: string | undefined;
-    let after: Awaited<ReturnType<UsageIndex['page']>>[number] | undefined;
-    for (;;) {
-      const page = await this.#options.index.page({ ...(after && { after }), limit: PAGE });
-      for (const { repository } of page) {
-        if (repository !== last) count++;
-        last = repository;
-      }
-      after = page.at(-1);
-      if (page.length < PAGE) return count;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
   }
 }

@@ -43,6 +43,7 @@ export interface PinsOptions {
 }
 
 export interface TagReader {
+  find(repository: string, tag: string): Promise<{ readonly digest: Digest } | undefined>;
   all(repository: string): Promise<readonly { readonly tag: string; readonly digest: Digest }[]>;
 }
 

@@ -1,5 +1,5 @@
 import { isDigest } from '../oci/digest.ts';
-import { PathNotFoundError, type StorageDriver } from '../storage/driver.ts';
+import { FileTooLargeError, PathNotFoundError, type StorageDriver, UnreadablePathError } from '../storage/driver.ts';
 import type { ContentReference } from '../usage/usage-index.ts';
 
 /** Distribution's expiry list, in the storage root. */
@@ -16,7 +16,9 @@ export interface ScheduledEntry extends ContentReference {
 export type SchedulerState =
   | { readonly kind: 'none' }
   | { readonly kind: 'read'; readonly entries: readonly ScheduledEntry[] }
-  | { readonly kind: 'damaged'; readonly reason: string };
+  | { readonly kind: 'damaged'; readonly reason: string }
+  /** The storage cannot be read now. */
+  | { readonly kind: 'unavailable' };
 
 /**
  * Reads the expiry list of a cache directory that distribution filled. Never fails: with an empty or truncated list, at which distribution fails
@@ -27,7 +29,9 @@ export async function loadSchedulerState(driver: StorageDriver): Promise<Schedul
     return parseSchedulerState((await driver.readSmall(STATE_PATH, MAX_STATE_BYTES)).toString('utf8'));
   } catch (err) {
     if (err instanceof PathNotFoundError) return { kind: 'none' };
-    return { kind: 'damaged', reason: err instanceof Error ? err.message : String(err) };
+    if (err instanceof FileTooLargeError || err instanceof UnreadablePathError)
+      return { kind: 'damaged', reason: err.message };
+    return { kind: 'unavailable' };
   }
 }
 

@@ -147,7 +147,7 @@ export class Scrub {
       const movedTo = await store.bytes.quarantine(digest);
       const holders = await index.holders(digest);
       await index.bytesRemoved(digest);
-      for (const { repository } of holders) onForgotten(repository, digest, []);
+      for (const { repository } of holders) await onForgotten(repository, digest, []);
       this.#status = { ...this.#status, damaged: [...this.#status.damaged, digest] };
       events.quarantined({ digest, movedTo, size });
     });

@@ -7,7 +7,7 @@ import type { Digest } from '../oci/digest.ts';
 import { withRemovalClaim } from '../usage/removal-claim.ts';
 import { mayBeLinked } from '../usage/may-be-linked.ts';
 import type { UnrecordedNotes } from '../usage/unrecorded-queue.ts';
-import type { ContentReference, RemovalClaim, UsageIndex, UsageRecord } from '../usage/usage-index.ts';
+import type { ContentReference, Holder, RemovalClaim, UsageIndex, UsageRecord } from '../usage/usage-index.ts';
 import type { UsageRecorder } from '../usage/usage-recorder.ts';
 
 /** The part of a content store that a sweep removes from. */
@@ -25,8 +25,8 @@ export interface SweepEvents {
   contentRemoved(event: ContentReference & { readonly reason: RemovalReason; readonly bytes: number }): void;
 }
 
-/** @param tags that pointed to it and were removed with it */
-export type ForgottenListener = (repository: string, digest: Digest, tags: readonly string[]) => void;
+/** @param tags that pointed to it and were removed with it @returns resolves when the content is not served from memory any more */
+export type ForgottenListener = (repository: string, digest: Digest, tags: readonly string[]) => void | Promise<void>;
 
 export interface SweepOptions {
   readonly index: UsageIndex;
@@ -50,6 +50,8 @@ export interface Removal {
 
 const KEPT: Removal = { removed: false, bytes: 0 };
 const BATCH = 100;
+/** Repositories that are checked for a link before more are read. The first one usually has it. */
+const HOLDERS = 16;
 
 /**
  * Removes references, and bytes without references. All expiry and eviction goes through this class.
@@ -101,13 +103,13 @@ export class Sweep {
   async #unlink({ repository, digest, kind }: ContentReference, claim: RemovalClaim): Promise<void> {
     const { store, onForgotten } = this.#options;
     // Before, so that removed content is not served from memory; and after, because it may have been read in between.
-    onForgotten(repository, digest, []);
+    await onForgotten(repository, digest, []);
     let tags: readonly string[] = [];
     claim.assertHeld();
     if (kind === 'manifest') tags = await store.manifests.deleteLink(repository, digest);
     else await store.blobs.deleteLink(repository, digest);
     await store.repositories.removeEmpty(repository);
-    onForgotten(repository, digest, tags);
+    await onForgotten(repository, digest, tags);
   }
 
   /** @returns freed bytes */
@@ -123,11 +125,18 @@ export class Sweep {
 
   async #isReferenced(digest: Digest): Promise<boolean> {
     const { index, store, notes } = this.#options;
-    const holders = (await index.holders(digest)).map((holder) => ({ ...holder, digest }));
-    for (const holder of holders) {
-      if (await mayBeLinked(store, holder.repository, holder)) return true;
+    const unlinked: ContentReference[] = [];
+    for (let after: Holder | undefined; ; ) {
+      const holders = await index.holders(digest, { after, limit: HOLDERS });
+      for (const holder of holders) {
+        const reference = { ...holder, digest };
+        if (await mayBeLinked(store, holder.repository, reference)) return true;
+        unlinked.push(reference);
+      }
+      after = holders.at(-1);
+      if (holders.length < HOLDERS) break;
     }
-    await index.remove(holders);
+    await index.remove(unlinked);
     // Checked last: an index that was emptied meanwhile is not complete.
     const isComplete = (await index.marker('complete')) !== undefined;
     const isWhole = isComplete && (await index.isLossless());

@@ -8,21 +8,24 @@ import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
+import type { UsageListener } from '../pull-through/pull-through.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
 import { TagEntries } from '../pull-through/tag-entries.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { ContentListener } from '../registry/content-event.ts';
+import type { ContentCopies } from '../registry/held-content.ts';
 import type { Registry } from '../registry/registry.ts';
 import { createHousekeeping } from '../retention/create-housekeeping.ts';
 import type { ForgottenListener } from '../retention/sweep.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
+import { UnprefixedOwner } from '../retention/unprefixed-owner.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createNotifier, withNotifications } from './composition/notifying.ts';
 import { measureService } from './composition/measured.ts';
 import { createPulling } from './composition/pulling.ts';
-import { createHosted, createUploadPurging } from './composition/pushing.ts';
+import { createHosted, createUploadPurging, type Hosted } from './composition/pushing.ts';
 import { openStored, type Stored } from './composition/stored.ts';
 import { watchHealth } from './composition/watched-health.ts';
 
@@ -32,6 +35,8 @@ export interface ContextOptions {
   readonly telemetry: Telemetry;
   /** @default the clock of the system */
   readonly clock?: Clock | undefined;
+  /** Of cached content, in other processes of the service. Absent when it has one process. */
+  readonly copies?: ContentCopies | undefined;
 }
 
 /** The objects of the running service. The caller closes it. */
@@ -47,6 +52,8 @@ export interface Context {
   readonly cache: CacheControl;
   /** Gets an event for each change and pull of a client. Absent when notifications are off. */
   readonly listener: ContentListener | undefined;
+  /** Records that stored content of an upstream was served. */
+  readonly recordUse: UsageListener;
   /** Claim of this process on the storage directory that it shares with others. */
   readonly owner: Pick<DirectoryOwner, 'acquired' | 'isOwner'>;
   close(): Promise<void>;
@@ -63,7 +70,7 @@ export function createContext(options: ContextOptions): Promise<Context> {
 }
 
 async function createParts(
-  { config, env, telemetry: recorded, clock = SYSTEM_CLOCK }: ContextOptions,
+  { config, env, telemetry: recorded, clock = SYSTEM_CLOCK, copies }: ContextOptions,
   opened: CloseStack,
 ): Promise<Context> {
   const notifier = await createNotifier({ config, env, telemetry: recorded, clock });
@@ -71,13 +78,13 @@ async function createParts(
   const telemetry =
     notifier && config.notifications?.cacheEvents ? await withNotifications(recorded, notifier) : recorded;
   const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now: clock.now }));
-  const stored = opened.use(await openStored(config, { telemetry, clock }));
+  const stored = opened.use(await openStored(config, { telemetry, clock, copies }));
   const { driver, redis } = stored;
   opened.defer(measureService(config, { ...stored, metrics: telemetry.metrics, clock }));
   const owner = await acquireDirectory(config.storage.driver);
   opened.defer(() => owner.release());
   const running = new RunningFills();
-  const tags = new TagEntries(stored.store, { upstreams: config.proxy?.upstreams.length ?? 0 });
+  const tags = new TagEntries(stored.store, { upstreams: config.proxy?.upstreams.length ?? 0, copies });
   const retention = await openHousekeeping(config, { ...stored, telemetry, running, tags, clock });
   opened.defer(() => retention.stop());
   const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock }));
@@ -100,25 +107,28 @@ async function createParts(
   opened.defer(() => health.stop());
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   return {
-    router: createRouter(config, hosted.registry, pulling?.routes ?? []),
+    router: createRouter(config, hosted, pulling?.routes ?? []),
     hosted: hosted.registry,
     health,
     auth,
     peers: pulling?.peers,
     cache: retention.createControl(pulling && ((repository, tag) => pulling.refresh(repository, tag))),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
+    recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     owner,
     close: () => opened.close(),
   };
 }
 
-async function openAuth(options: AuthOptions): Promise<Auth> {
+/** Loads authentication. @throws when one of its files cannot be used */
+export async function openAuth(options: AuthOptions): Promise<Auth> {
   const { Auth } = await import('../auth/auth.ts');
   return Auth.open(options);
 }
 
-function createRouter({ proxy }: Config, hosted: Registry, upstreams: readonly UpstreamRoute[]): Router {
-  return new Router({ hosted, hostedNames: proxy?.hosted ?? [], upstreams });
+function createRouter({ proxy }: Config, hosted: Hosted, upstreams: readonly UpstreamRoute[]): Router {
+  const { registry, stored } = hosted;
+  return new Router({ hosted: registry, heldHosted: stored.held, hostedNames: proxy?.hosted ?? [], upstreams });
 }
 
 interface HousekeepingParts extends Stored {
@@ -138,6 +148,7 @@ async function openHousekeeping(config: Config, parts: HousekeepingParts) {
     onForgotten: forgetIn(content, tags),
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
+    unprefixedOwner: new UnprefixedOwner(driver),
     events: telemetry.housekeeping,
     clock,
   });
@@ -148,11 +159,11 @@ async function loadLeadership(redis: Redis) {
   return createLeadership(redis, 'housekeeping');
 }
 
-/** Removes from memory the content that was removed from storage. */
+/** Removes from memory, in all processes of the service, the content that was removed from storage. */
 function forgetIn(content: ContentCache, tagEntries: TagEntries): ForgottenListener {
-  return (repository, digest, tags) => {
-    content.forget(repository, digest);
-    for (const tag of tags) tagEntries.forget(repository, tag);
+  return async (repository, digest, tags) => {
+    const forgotten = [content.forget(repository, digest), ...tags.map((tag) => tagEntries.forget(repository, tag))];
+    await Promise.all(forgotten);
   };
 }
 

@@ -5,7 +5,7 @@ import type { GateOptions } from '../http/auth/authorize.ts';
 import type { AppOptions } from '../http/pages/app.ts';
 import { createPages } from '../http/pages/pages.ts';
 import type { AccessGate } from '../http/v2/access-gate.ts';
-import { createDispatcher, type Dispatcher } from '../http/v2/dispatcher.ts';
+import { createDispatcher, type Dispatcher, type ServedListener } from '../http/v2/dispatcher.ts';
 import { recordExchange } from '../http/v2/exchange.ts';
 import { refuseHost } from '../http/v2/refuse-host.ts';
 import type { ServeRequest } from '../http/v2/request-limits.ts';
@@ -22,6 +22,8 @@ export interface RequestHandlerParts {
   readonly telemetry: Telemetry;
   /** Absent when the admin API is not served here. */
   readonly loadAdmin: LoadAdminApp | undefined;
+  /** Absent when the service has one process. */
+  readonly onServed?: ServedListener | undefined;
 }
 
 /**
@@ -47,7 +49,7 @@ export async function loadRequestHandler(config: Config, parts: RequestHandlerPa
 
 async function loadRegistryHandler(
   config: Config,
-  { context, clients, telemetry }: RequestHandlerParts,
+  { context, clients, telemetry, onServed }: RequestHandlerParts,
 ): Promise<Dispatcher> {
   const { auth, router, listener, health } = context;
   const { prefix, headers } = config.http;
@@ -65,6 +67,7 @@ async function loadRegistryHandler(
     isHealthy: () => health.isHealthy(),
     passthrough: await loadPassthrough(config),
     eventSink: listener && { listener, baseUrl },
+    onServed,
   });
 }
 

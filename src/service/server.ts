@@ -1,6 +1,7 @@
+import type { RequestListener } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { Clock } from '../clock/clock.ts';
+import { type Clock, SYSTEM_CLOCK } from '../clock/clock.ts';
 import type { TokenCheck } from '../admin/authenticate.ts';
 import type { Config, HttpConfig } from '../config/config.ts';
 import type { Health } from '../health/health.ts';
@@ -14,8 +15,10 @@ import { limitRequests, type ServeRequest } from '../http/v2/request-limits.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { createAdminTokenCheck, startAdminServers } from './admin-servers.ts';
 import { closeOnFailure, CloseStack } from './close-stack.ts';
-import { createContext } from './context.ts';
-import { loadRequestHandler } from './request-handler.ts';
+import { createContext, openAuth } from './context.ts';
+import { loadWorkers } from './load-workers.ts';
+import { planReload } from './reload-plan.ts';
+import { loadRequestHandler, type RequestHandlerParts } from './request-handler.ts';
 
 export interface StartServerOptions {
   readonly config: Config;
@@ -23,12 +26,21 @@ export interface StartServerOptions {
   readonly telemetry: Telemetry;
   /** For TTLs, intervals, back-off and expiry. @default the clock of the system */
   readonly clock?: Clock | undefined;
+  /** Gets the lines that workers log. Absent: there are no workers, whatever `http.workers` is. */
+  readonly writeLines?: ((text: string) => void) | undefined;
 }
 
 export interface RunningServer {
   /** Such as `http://127.0.0.1:5000`. */
   readonly url: string;
   readonly debugUrl: string | undefined;
+  /**
+   * Takes over what it can of a new configuration, with its certificates, by replacing the workers. Absent without workers.
+   *
+   * @returns changed keys that need a restart
+   * @throws when a file cannot be read; then nothing has changed
+   */
+  readonly reload: ((config: Config) => Promise<readonly string[]>) | undefined;
   /** Stops accepting connections after `http.draindelay`, waits up to `http.draintimeout` for requests in progress, then closes everything. */
   drain(): Promise<void>;
 }
@@ -44,36 +56,51 @@ export function startServer(options: StartServerOptions): Promise<RunningServer>
 
 async function openServer(options: StartServerOptions, opened: CloseStack): Promise<RunningServer> {
   const { config, env, telemetry } = options;
+  const { now } = options.clock ?? SYSTEM_CLOCK;
   const { http } = config;
   // Closed last, so that operators can watch the shutdown.
   const debugging = opened.use(new CloseStack());
-  const context = opened.use(await createContext(options));
+  const workers = await loadWorkers(options);
+  if (workers) opened.use(workers);
+  const context = opened.use(await createContext({ ...options, copies: workers?.copies }));
   const { health } = context;
   const loadProfiles = shareProfilePages();
   const hasToken = createAdminTokenCheck(config);
   const admin = opened.use(await startAdminServers(config, { context, log: telemetry.log, loadProfiles, hasToken }));
-  const clients = new Clients(new TrustedProxies(http.trustedProxies), telemetry.untrustedProxy);
-  const serve = await loadRequestHandler(config, { context, clients, telemetry, loadAdmin: admin.loadApp });
   const draining = { isStarted: false };
-  const onRequest: ServeRequest = (req, res) => {
-    if (draining.isStarted) res.shouldKeepAlive = false;
-    return serve(req, res);
-  };
+  const { loadApp: loadAdmin } = admin;
+  const parts = { context, telemetry, loadAdmin, onServed: workers?.onServed, draining };
+  const { clients, onRequest } = await createServing(config, parts);
+  const serving = { config, onRequest };
   const debug =
     http.debug && debugging.use(await openDebugServer(http.debug, { telemetry, health, loadProfiles, hasToken }));
-  const listener = await listen({
+  const listening = {
     http,
-    onRequest: limitRequests(onRequest, { ...http.limits, clients, events: telemetry }),
+    // A reload replaces it.
+    onRequest: (...exchange: Parameters<RequestListener>) => serving.onRequest(...exchange),
     clients,
     events: telemetry,
     fd: activatedSocket(env, process.pid),
-  });
+  };
+  const listener = await (workers ? workers.listen(listening, context) : listen(listening));
   health.start();
   return {
     url: listener.url,
     debugUrl: debug?.url,
+    reload:
+      workers &&
+      (async (next) => {
+        const plan = planReload(serving.config, next);
+        const auth = plan.config.auth && (await openAuth({ config: plan.config.auth, events: telemetry.auth, now }));
+        const replacement = await createServing(plan.config, { ...parts, context: { ...context, auth } });
+        await workers.replace(plan.config, () => {
+          Object.assign(serving, { config: plan.config, onRequest: replacement.onRequest });
+        });
+        return plan.restart;
+      }),
     async drain() {
       draining.isStarted = true;
+      workers?.announceDrain();
       health.drain();
       // Load balancers keep sending requests until they notice that the service is not ready.
       await delay(http.drainDelayMs);
@@ -81,6 +108,23 @@ async function openServer(options: StartServerOptions, opened: CloseStack): Prom
       await opened.close();
     },
   };
+}
+
+interface ServingParts extends Omit<RequestHandlerParts, 'clients'> {
+  readonly draining: { readonly isStarted: boolean };
+}
+
+/** Creates what serves the requests of one configuration. */
+async function createServing(config: Config, { draining, ...parts }: ServingParts) {
+  const { telemetry } = parts;
+  const { trustedProxies, limits } = config.http;
+  const clients = new Clients(new TrustedProxies(trustedProxies), telemetry.untrustedProxy);
+  const serve = await loadRequestHandler(config, { ...parts, clients });
+  const serveOrEnd: ServeRequest = (req, res) => {
+    if (draining.isStarted) res.shouldKeepAlive = false;
+    return serve(req, res);
+  };
+  return { clients, onRequest: limitRequests(serveOrEnd, { ...limits, clients, events: telemetry }) };
 }
 
 /** Profile pages for all servers of the process, which records one profile at a time. */

@@ -11,6 +11,7 @@ import type { Collections } from '../retention/collections.ts';
 import { createHousekeeping, isIndexShared } from '../retention/create-housekeeping.ts';
 import type { Housekeeping } from '../retention/housekeeping.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
+import { UnprefixedOwner } from '../retention/unprefixed-owner.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
@@ -59,6 +60,7 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
     onForgotten: () => {},
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
+    unprefixedOwner: new UnprefixedOwner(driver),
     events: telemetry.housekeeping,
     clock: SYSTEM_CLOCK,
   });

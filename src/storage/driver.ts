@@ -68,6 +68,15 @@ export interface StorageDriver {
    */
   list(path: string): Promise<readonly string[]>;
 
+  /**
+   * The names of {@link list} after a text, in code point order, part by part: so that a page of a long list costs no more than one of a short
+   * list. No names, and no error, when there is no such directory. Only drivers have this method that can start within a list.
+   *
+   * @param after any text; the empty one for all names
+   * @param options.about how many names the caller expects to need
+   */
+  listAfter?(path: string, after: string, options: { readonly about: number }): AsyncIterable<readonly string[]>;
+
   /** Moves a file, and replaces `to` atomically. @throws {PathNotFoundError} */
   move(from: string, to: string): Promise<void>;
 
@@ -90,6 +99,9 @@ export interface StorageDriver {
 
   /** Key of the file in the object store. Only drivers of object stores have this method. */
   objectKey?(path: string): string;
+
+  /** The local file that has the content of the path, if it exists. Only drivers of local files have this method. Does no I/O. */
+  localFile?(path: string): string;
 
   /** Whether the storage accepts writes now. Absent when that cannot be known without a write. */
   isWritable?(): Promise<boolean>;
@@ -174,6 +186,13 @@ export class StorageFullError extends Error {
 /** The storage cannot be reached, or rejects requests for now. */
 export class StorageUnavailableError extends Error {
   override readonly name = 'StorageUnavailableError';
+  /** The store's code, or the system's, such as `InvalidAccessKeyId` or `ECONNREFUSED`. Absent when there is none. */
+  readonly code: string | undefined;
+
+  constructor(message: string, { code, ...options }: ErrorOptions & { readonly code?: string } = {}) {
+    super(message, options);
+    this.code = code;
+  }
 }
 
 /** The storage accepts no writes: it is mounted read-only, or the process lacks the permission. Stored content can be read. */

@@ -50,10 +50,12 @@ export function withTiming(driver: StorageDriver, onAction: ActionListener): Sto
       return adoption && timedAdoption(adoption, path);
     },
     list: (path) => timed('List', path, driver.list(path)),
+    ...(driver.listAfter && { listAfter: timedParts(driver.listAfter.bind(driver), timed) }),
     move: (from, to) => timed('Move', from, driver.move(from, to)),
     delete: (path) => timed('Delete', path, driver.delete(path)),
     deleteEmpty: (path) => timed('Delete', path, driver.deleteEmpty(path)),
     redirectUrl: (path, request) => timed('RedirectURL', path, driver.redirectUrl(path, request)),
+    ...(driver.localFile && { localFile: driver.localFile.bind(driver) }),
     ...(driver.objectKey && { objectKey: driver.objectKey.bind(driver) }),
     ...(driver.isWritable && { isWritable: driver.isWritable.bind(driver) }),
     close: () => driver.close(),
@@ -61,6 +63,21 @@ export function withTiming(driver: StorageDriver, onAction: ActionListener): Sto
 }
 
 type Timed = <T>(action: string, path: string, work: Promise<T>) => Promise<T>;
+
+/** Times each part. */
+function timedParts(
+  listAfter: NonNullable<StorageDriver['listAfter']>,
+  timed: Timed,
+): NonNullable<StorageDriver['listAfter']> {
+  return async function* (path, after, options) {
+    const parts = listAfter(path, after, options)[Symbol.asyncIterator]();
+    for (;;) {
+      const part = await timed('List', path, parts.next());
+      if (part.done === true) return;
+      yield part.value;
+    }
+  };
+}
 
 function timedStaging(staging: StagingArea, timed: Timed): StagingArea {
   return {

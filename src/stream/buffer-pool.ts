@@ -2,6 +2,8 @@ import { type Block, MIN_BLOCK_BYTES, SLAB_BYTES, Slabs } from './slabs.ts';
 
 /** One that the consumer reads, one that is being filled. */
 const BUFFERS_PER_READER = 2;
+/** More than the threads that read, so that these never wait. */
+const MAX_READS = 16;
 
 export interface BufferPoolOptions {
   /** Memory for all buffers together. Bytes, at least 2 MiB. @default 16 MiB */
@@ -18,6 +20,8 @@ export class BufferPool {
   readonly #budgetBytes: number;
   readonly #slabs = new Slabs();
   #readers = 0;
+  #reads = 0;
+  readonly #waiting: (() => void)[] = [];
   /** That all readers would use together. */
   #wantedBuffers = 0;
 
@@ -38,6 +42,22 @@ export class BufferPool {
         this.#wantedBuffers -= buffers;
       },
     });
+  }
+
+  /**
+   * Runs a read of a file into a buffer, when it is its turn. Only a few run at a time: with thousands of readers, each turn of the event
+   * loop would handle the reads of all of them, and other uses of the disk would wait behind these.
+   */
+  async read<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#reads < MAX_READS) this.#reads++;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#reads--;
+    }
   }
 
   /** Bytes per chunk for the present number of readers: a power of two. */

@@ -77,9 +77,10 @@ export class FileSource implements ByteSource {
   }
 
   async #fill(bytes: Buffer, position: number): Promise<void> {
-    const { file, path, size } = this.#options;
+    const { file, path, size, buffers } = this.#options;
     for (let filled = 0; filled < bytes.length; ) {
-      const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, position + filled);
+      const read = () => file.read(bytes, filled, bytes.length - filled, position + filled);
+      const { bytesRead } = await buffers.read(read);
       if (bytesRead === 0) throw new Error(`${path} is shorter than the ${size} bytes it had when it was opened`);
       filled += bytesRead;
     }

@@ -5,6 +5,9 @@ import { formatDuration } from './log-fields.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
+/** Names in one log line. */
+const MAX_EXAMPLES = 10;
+
 /** Everything that housekeeping and garbage collection report. */
 export interface RetentionEvents extends HousekeepingEvents, CollectionEvents, IndexDamageEvents {
   /** @param bytes 0: no quota */
@@ -57,6 +60,13 @@ export class HousekeepingTelemetry implements RetentionEvents {
 
   indexDamaged({ reason, movedTo }: Event<'indexDamaged'>): void {
     this.#log.error({ reason, movedTo }, 'index damaged: moved aside; rebuilding');
+  }
+
+  pushedBeforePinned({ upstream, repositories }: Event<'pushedBeforePinned'>): void {
+    this.#log.warn(
+      { count: repositories.length, examples: repositories.slice(0, MAX_EXAMPLES).join(', ') },
+      `repositories pinned that are not in distribution's expiry list: list pushed ones in proxy.hosted; remove the pin (layover cache unpin) of those that ${upstream} has`,
+    );
   }
 
   housekeepingFailed({ task, error }: Event<'housekeepingFailed'>): void {

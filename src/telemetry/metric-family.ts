@@ -52,6 +52,15 @@ export class ValueFamily {
     this.#readings.at(values).read = read;
   }
 
+  /** The cells that have changed since the last call, and by how much. */
+  takeChanges(): CellChange[] {
+    return this.#cells.changes(({ value }) => [value]);
+  }
+
+  add({ key, amounts: [amount = 0] }: CellChange): void {
+    this.#cells.atKey(key).value += amount;
+  }
+
   /** Called by the registry when it is scraped. */
   async get(): Promise<object> {
     const held: Sample[] = this.#cells.entries().map(({ labels, cell }) => ({ labels, value: cell.value }));
@@ -90,6 +99,17 @@ export class HistogramFamily {
     return this.#cells.at(values);
   }
 
+  /** As {@link ValueFamily.takeChanges}. */
+  takeChanges(): CellChange[] {
+    return this.#cells.changes(({ counts, sum }) => [sum, ...counts]);
+  }
+
+  add({ key, amounts: [sum = 0, ...counts] }: CellChange): void {
+    const cell = this.#cells.atKey(key);
+    cell.sum += sum;
+    for (const [bucket, count] of counts.entries()) cell.counts[bucket] = (cell.counts[bucket] ?? 0) + count;
+  }
+
   async get(): Promise<object> {
     const values = this.#cells.entries().flatMap(({ labels, cell }) => this.#samples(labels, cell));
     return { name: this.name, help: this.help, type: this.type, aggregator: 'sum', values };
@@ -108,6 +128,13 @@ export class HistogramFamily {
       { metricName: `${this.name}_count`, labels, value: count },
     ];
   }
+}
+
+/** By how much one time series has changed: its value, or the sum and the buckets of a histogram. */
+export interface CellChange {
+  /** Its label values. */
+  readonly key: string;
+  readonly amounts: readonly number[];
 }
 
 /** All time series of one name, as a registry of prom-client reads them. */
@@ -134,10 +161,15 @@ export class HistogramCell {
   }
 }
 
+/** Between label values, of which none contains it. */
+const SEPARATOR = '\0';
+
 class CellMap<T> {
   readonly #names: readonly string[];
   readonly #create: () => T;
   readonly #entries = new Map<string, { readonly labels: Readonly<Record<string, string>>; readonly cell: T }>();
+  /** Amounts that {@link changes} has returned so far. */
+  readonly #taken = new Map<string, readonly number[]>();
 
   constructor(names: readonly string[], create: () => T) {
     this.#names = names;
@@ -145,14 +177,28 @@ class CellMap<T> {
   }
 
   at(values: readonly string[]): T {
-    const key = values.join('\n');
+    return this.atKey(values.join(SEPARATOR));
+  }
+
+  atKey(key: string): T {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
+      const values = key.split(SEPARATOR);
       const labels = Object.fromEntries(this.#names.map((name, index) => [name, values[index] ?? '']));
       entry = { labels, cell: this.#create() };
       this.#entries.set(key, entry);
     }
     return entry.cell;
+  }
+
+  changes(amountsOf: (cell: T) => readonly number[]): CellChange[] {
+    return [...this.#entries].flatMap(([key, { cell }]) => {
+      const [amounts, taken] = [amountsOf(cell), this.#taken.get(key)];
+      const changed = amounts.map((amount, i) => amount - (taken?.[i] ?? 0));
+      if (changed.every((amount) => amount === 0)) return [];
+      this.#taken.set(key, amounts);
+      return [{ key, amounts: changed }];
+    });
   }
 
   entries(): { readonly labels: Readonly<Record<string, string>>; readonly cell: T }[] {

@@ -1,5 +1,5 @@
 import { VERSION } from '../version.ts';
-import { HistogramFamily, type MetricFamily, ValueFamily } from './metric-family.ts';
+import { type CellChange, HistogramFamily, type MetricFamily, ValueFamily } from './metric-family.ts';
 import type { MetricPages } from './metric-pages.ts';
 
 /** All metrics, in their own registry. `registry_*` are distribution's names, labels and buckets. */
@@ -15,9 +15,14 @@ const FILL_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900]
 /** Seconds; during a pull, Redis gets a few milliseconds. */
 const REDIS_BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 3];
 
+/** Changes of time series, with the names of their metrics. */
+export type MetricChanges = readonly (CellChange & { readonly name: string })[];
+
 export function createMetrics() {
   const families: MetricFamily[] = [];
   let loaded: Promise<MetricPages> | undefined;
+  let named: ReadonlyMap<string, MetricFamily> | undefined;
+  const byName = () => (named ??= new Map(families.map((family) => [family.name, family])));
   const load = () => (loaded ??= import('./metric-pages.ts').then((module) => module.createMetricPages(families)));
   return {
     /** Everything that the metrics page has, but for the process. */
@@ -40,6 +45,15 @@ export function createMetrics() {
     async totals(): Promise<Record<string, number>> {
       return (await load()).totals();
     },
+    /** What has changed since the last call, for the metrics of another process. */
+    takeChanges(): MetricChanges {
+      return families.flatMap((family) => family.takeChanges().map((change) => ({ ...change, name: family.name })));
+    },
+    /** Adds the changes of another process. */
+    add(changes: MetricChanges): void {
+      for (const change of changes) byName().get(change.name)?.add(change);
+    },
+    isGauge: (name: string): boolean => byName().get(name)?.type === 'gauge',
     /** The metrics page. */
     async render(): Promise<{ contentType: string; text: string }> {
       return (await load()).render();
@@ -50,7 +64,8 @@ export function createMetrics() {
 function buildMetrics(families: MetricFamily[]) {
   const { gauge } = familyMakers(families);
   const buildInfo = gauge('layover_build_info', 'Always 1, with the version.', ['version']);
-  buildInfo.at(VERSION).value = 1;
+  // Measured, so that workers add nothing to it.
+  buildInfo.measure(() => 1, VERSION);
   return { buildInfo };
 }
 

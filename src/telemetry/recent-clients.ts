@@ -16,10 +16,9 @@ export class RecentClients {
     this.#startedAt = now();
   }
 
-  /** @param client its address and port */
-  saw(client: string): void {
+  saw(address: string): void {
     this.#turn();
-    if (this.#current.size < MAX_ADDRESSES) this.#current.add(client.slice(0, client.lastIndexOf(':')));
+    if (this.#current.size < MAX_ADDRESSES) this.#current.add(address);
   }
 
   count(): number {

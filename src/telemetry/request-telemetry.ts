@@ -37,10 +37,15 @@ export class RequestTelemetry {
     this.#cells(handler).inFlight.value++;
   }
 
+  /** @param address of a client. Absent on a unix socket */
+  clientSeen(address: string | undefined): void {
+    if (address !== undefined) this.#clients.saw(address);
+  }
+
   finished(request: FinishedRequest): void {
     const cells = this.#cells(request.handler);
     cells.inFlight.value--;
-    this.#clients.saw(request.client);
+    this.clientSeen(request.address);
     cells.requestSize.observe(request.requestBytes ?? 0);
     cells.responseSize.observe(request.bytes);
     const method = cells.method(request.method);

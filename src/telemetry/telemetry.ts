@@ -32,6 +32,8 @@ export interface Telemetry {
   requestFinished(request: FinishedRequest): void;
   /** @param client its address */
   clientRefused(reason: RefusalReason, client: string): void;
+  /** A worker has served a client. @param address of the client */
+  clientSeen(address: string): void;
   /** The server's certificate. @param expiresAt unix milliseconds */
   certificateInUse(expiresAt: number): void;
   /** A peer that is not a trusted proxy sent `X-Forwarded-For`. @param peer its address */
@@ -73,6 +75,7 @@ export function createTelemetry({
     requestStarted: (handler) => requests.started(handler),
     requestFinished: (request) => requests.finished(request),
     clientRefused: (reason, client) => clients.refused(reason, client),
+    clientSeen: (address) => requests.clientSeen(address),
     certificateInUse: (expiresAt) => metrics.certificateExpiry.measure(() => (expiresAt - now()) / 1000),
     untrustedProxy: (peer) => clients.untrustedProxy(peer),
     tracing,

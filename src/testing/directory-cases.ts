@@ -21,6 +21,38 @@ export const DIRECTORY_CASES: readonly DriverCase[] = [
     },
   },
   {
+    name: 'lists the names after a text in the same order, in parts of any size',
+    async run({ driver }) {
+      if (!driver.listAfter) return;
+      const names = ['v1', 'v1-a', 'v1-a.2', 'v1.2', 'v10', 'v1_', 'w-x-y', 'w.', 'x+1', '.h', '1'];
+      for (const name of names) await driver.writeSmall(`/l/${name}/f`, X);
+      await driver.writeSmall('/l/v2-file', X);
+      const all = await driver.list('/l');
+      for (const after of [
+        '',
+        '1',
+        'v1',
+        'v1-',
+        'v1-a.1',
+        'v1.2',
+        'w-x',
+        'zz',
+        'v1/',
+        'v1\0',
+        'é',
+        'v1'.repeat(3_000),
+      ]) {
+        for (const about of [1, 3, 1_000]) {
+          const listed: string[] = [];
+          for await (const part of driver.listAfter('/l', after, { about })) listed.push(...part);
+          const expected = all.filter((name) => name > after);
+          assert.deepEqual(listed, expected, `after ${JSON.stringify(after.slice(0, 20))}, about ${about}`);
+        }
+      }
+      for await (const part of driver.listAfter('/missing', '', { about: 9 })) assert.deepEqual(part, []);
+    },
+  },
+  {
     name: 'treats a directory and a file differently',
     async run({ driver, objectsBelowObjects }) {
       await driver.writeSmall('/d/f', X);

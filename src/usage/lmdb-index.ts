@@ -15,11 +15,14 @@ import {
   toReferenceKey,
   unpackDigest,
 } from './index-keys.ts';
+import { nextTurn } from '../stream/next-turn.ts';
+import { entriesOf, type StoredUse } from './lmdb-entries.ts';
 import { checkHeader, checkLength, IndexDamagedError, orDamaged } from './lmdb-files.ts';
-import { LmdbTables, type StoredUse } from './lmdb-tables.ts';
+import { LmdbTables } from './lmdb-tables.ts';
 import type {
   ContentReference,
   Holder,
+  HoldersPage,
   Marker,
   OldestQuery,
   PageQuery,
@@ -74,6 +77,7 @@ export class LmdbIndex implements UsageIndex {
       await checkLength(path, root);
       const index = new LmdbIndex(options, root);
       index.#checkFormat();
+      await index.#tables.countRepositories();
       return index;
     } catch (err) {
       await root?.close();
@@ -122,11 +126,15 @@ export class LmdbIndex implements UsageIndex {
     return Promise.all(references.map((reference) => this.find(reference)));
   }
 
-  async oldest({ kind, before, limit }: OldestQuery): Promise<UsageRecord[]> {
+  async oldest({ kind, before, after, limit }: OldestQuery): Promise<UsageRecord[]> {
     const kinds = kind === undefined ? (['manifest', 'blob'] as const) : [kind];
     const found = kinds.flatMap((each) => {
-      const [start, end] = [[kindCode(each)], [kindCode(each), before]] as unknown as [QueueKey, QueueKey];
-      return [...this.#tables.queue.getKeys({ start, end, limit })];
+      const first =
+        after?.kind === each
+          ? [kindCode(each), after.rank, after.repository, packDigest(after.digest)]
+          : [kindCode(each)];
+      const [start, end] = [first, [kindCode(each), before]] as unknown as [QueueKey, QueueKey];
+      return [...this.#tables.queue.getKeys({ start, exclusiveStart: first.length > 1, end, limit })];
     });
     found.sort((a, b) => a[1] - b[1]);
     return found.slice(0, limit).flatMap(([code, , repository, digest]) => {
@@ -160,12 +168,12 @@ export class LmdbIndex implements UsageIndex {
     }
   }
 
-  async holders(digest: Digest): Promise<Holder[]> {
+  async holders(digest: Digest, { after, limit }: HoldersPage = { limit: Infinity }): Promise<Holder[]> {
     const packed = packDigest(digest);
-    const start = [packed] as unknown as HolderKey;
+    const start: HolderKey | undefined = after && [packed, after.repository, kindCode(after.kind)];
     const found: Holder[] = [];
-    for (const key of this.#tables.holders.getKeys({ start })) {
-      if (key[0] !== packed) break;
+    for await (const { key } of entriesOf(this.#tables.holders, packed, start)) {
+      if (found.length >= limit) break;
       found.push(fromHolderKey(key));
     }
     return found;
@@ -177,30 +185,11 @@ export class LmdbIndex implements UsageIndex {
   }
 
   async recordUnreferenced({ digest, size }: { readonly digest: Digest; readonly size: number }): Promise<void> {
-    const packed = packDigest(digest);
-    this.#tables.write((totals) => {
-      if (this.#tables.digests.get(packed)) return totals;
-      this.#tables.digests.putSync(packed, [size, 0]);
-      this.#tables.unreferenced.putSync(packed, true);
-      return { ...totals, bytes: totals.bytes + size, digests: totals.digests + 1 };
-    });
+    this.#tables.write((totals) => this.#tables.recordUnreferenced(totals, packDigest(digest), size));
   }
 
   async bytesRemoved(digest: Digest): Promise<void> {
-    const packed = packDigest(digest);
-    this.#tables.write((totals) => {
-      this.#tables.unreferenced.removeSync(packed);
-      const stored = this.#tables.digests.get(packed);
-      if (!stored) return totals;
-      const [size, references] = stored;
-      if (references > 0) {
-        this.#tables.digests.putSync(packed, [0, references]);
-        return { ...totals, bytes: totals.bytes - size };
-      }
-      this.#tables.digests.removeSync(packed);
-      this.#tables.forgetParts(packed);
-      return { ...totals, bytes: totals.bytes - size, digests: totals.digests - 1 };
-    });
+    this.#tables.write((totals) => this.#tables.bytesRemoved(totals, packDigest(digest)));
   }
 
   async partsOf(manifest: Digest): Promise<readonly Digest[] | undefined> {
@@ -211,14 +200,8 @@ export class LmdbIndex implements UsageIndex {
     return Promise.all(manifests.map((manifest) => this.partsOf(manifest)));
   }
 
-  async parentsOf(part: Digest): Promise<Digest[]> {
-    const packed = packDigest(part);
-    const found: Digest[] = [];
-    for (const [of, manifest] of this.#tables.parents.getKeys({ start: [packed] as unknown as [string, string] })) {
-      if (of !== packed) break;
-      found.push(unpackDigest(manifest));
-    }
-    return found;
+  async *parentsOf(part: Digest): AsyncGenerator<Digest, void, void> {
+    for await (const { key } of entriesOf(this.#tables.parents, packDigest(part))) yield unpackDigest(key[1]);
   }
 
   async putParts(manifest: Digest, parts: readonly Digest[]): Promise<void> {
@@ -237,17 +220,15 @@ export class LmdbIndex implements UsageIndex {
     return [...range].map(({ key, value }) => toRecord(fromReferenceKey(key), value));
   }
 
-  async ofRepository(repository: string): Promise<UsageRecord[]> {
-    const found: UsageRecord[] = [];
-    for (const { key, value } of this.#tables.uses.getRange({ start: [repository] as unknown as ReferenceKey })) {
-      if (key[0] !== repository) break;
-      found.push(toRecord(fromReferenceKey(key), value));
+  async *ofRepository(repository: string): AsyncGenerator<UsageRecord, void, void> {
+    for await (const { key, value } of entriesOf(this.#tables.uses, repository)) {
+      yield toRecord(fromReferenceKey(key), value);
     }
-    return found;
   }
 
   async totals(): Promise<UsageTotals> {
-    return this.#tables.totals();
+    const { bytes, digests, references, repositories } = this.#tables.totals();
+    return { bytes, digests, references, repositories };
   }
 
   async reserve(fills: ReadonlyMap<Digest, number>): Promise<number> {
@@ -264,17 +245,8 @@ export class LmdbIndex implements UsageIndex {
     return true;
   }
 
-  async recount(): Promise<void> {
-    this.#root.transactionSync(() => {
-      let bytes = 0;
-      for (const { value } of this.#tables.digests.getRange()) bytes += value[0];
-      const totals = {
-        bytes,
-        digests: this.#tables.digests.getKeysCount(),
-        references: this.#tables.uses.getKeysCount(),
-      };
-      this.#tables.meta.putSync('totals', totals);
-    });
+  recount(): Promise<void> {
+    return this.#tables.recount();
   }
 
   async pins(): Promise<Pin[]> {
@@ -324,8 +296,4 @@ function toRecord(reference: ContentReference, [size, lastUsedAt, rank]: StoredU
 function* inSlices<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let start = 0; start < items.length; start += TRANSACTION_SIZE)
     yield items.slice(start, start + TRANSACTION_SIZE);
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,19 +1,24 @@
 import type { Database, RootDatabase } from 'lmdb';
 
 import { type HolderKey, type PackedDigest, type QueueKey, type ReferenceKey, toReferenceKey } from './index-keys.ts';
+import type { StoredDigest, StoredUse } from './lmdb-entries.ts';
 import { IndexDamagedError } from './lmdb-files.ts';
+import { Recount } from './lmdb-recount.ts';
 import type { ContentReference, UsageTotals, Use } from './usage-index.ts';
 
-/** Size in bytes, last use and rank in Unix milliseconds. */
-export type StoredUse = [size: number, lastUsedAt: number, rank: number];
-/** Bytes, and the number of references. */
-type StoredDigest = [size: number, references: number];
+/** The totals as they are stored. */
+export interface StoredTotals extends UsageTotals {
+  /** The references of the counted repositories. Another number than {@link references} when a version wrote that does not count them. */
+  readonly counted: number;
+}
 
-const NO_TOTALS: UsageTotals = { bytes: 0, digests: 0, references: 0 };
+const NO_TOTALS: StoredTotals = { bytes: 0, digests: 0, references: 0, repositories: 0, counted: 0 };
 
 /** The tables in the files, and the changes that keep them consistent. */
 export class LmdbTables {
   readonly #root: RootDatabase;
+  /** In progress. */
+  readonly #recounts = new Set<Recount>();
   readonly uses: Database<StoredUse, ReferenceKey>;
   readonly queue: Database<true, QueueKey>;
   readonly holders: Database<true, HolderKey>;
@@ -41,25 +46,57 @@ export class LmdbTables {
   verify(): void {
     const { uses, queue, holders, digests, unreferenced, parts, parents, pins, meta } = this;
     for (const table of [uses, queue, holders, digests, unreferenced, parts, parents, pins, meta] as Database[]) {
-      const { entryCount } = table.getStats() as { entryCount: number };
+      const entries = entryCount(table);
       let read = 0;
       for (const _ of table.getRange()) {
         // Damaged pages can form a cycle.
-        if (++read > entryCount) break;
+        if (++read > entries) break;
       }
-      if (read !== entryCount) throw new IndexDamagedError(`read ${read} entries of a table that has ${entryCount}`);
+      if (read !== entries) throw new IndexDamagedError(`read ${read} entries of a table that has ${entries}`);
     }
   }
 
-  totals(): UsageTotals {
-    return (this.meta.get('totals') as UsageTotals | undefined) ?? NO_TOTALS;
+  totals(): StoredTotals {
+    return (this.meta.get('totals') as StoredTotals | undefined) ?? NO_TOTALS;
+  }
+
+  /** Computes the totals again, while the index is in use. */
+  async recount(): Promise<void> {
+    await this.#counting(async (recount) => {
+      await recount.countRepositories(this.uses);
+      await recount.countBytes(this.digests);
+      this.write(() => {
+        const [digests, references] = [entryCount(this.digests), entryCount(this.uses)];
+        return { ...recount.sums, digests, references, counted: references };
+      });
+    });
+  }
+
+  /** Counts repositories where the version that wrote the index did not. */
+  async countRepositories(): Promise<void> {
+    const { references, counted } = this.totals();
+    if (references === counted) return;
+    await this.#counting(async (recount) => {
+      await recount.countRepositories(this.uses);
+      this.write((totals) => ({ ...totals, repositories: recount.sums.repositories, counted: totals.references }));
+    });
+  }
+
+  async #counting(count: (recount: Recount) => Promise<void>): Promise<void> {
+    const recount = new Recount();
+    this.#recounts.add(recount);
+    try {
+      await count(recount);
+    } finally {
+      this.#recounts.delete(recount);
+    }
   }
 
   /**
    * One transaction. Synchronous, although it blocks the event loop until the pages are passed to the operating system (it does not wait for
    * the disk): the callbacks of lmdb's asynchronous transactions are never called on Node.js 20.
    */
-  write(work: (totals: UsageTotals) => UsageTotals): void {
+  write(work: (totals: StoredTotals) => StoredTotals): void {
     this.#root.transactionSync(() => {
       const before = this.totals();
       const after = work(before);
@@ -67,31 +104,72 @@ export class LmdbTables {
     });
   }
 
-  record(totals: UsageTotals, { size, at, onlyKnown, ...reference }: Use): UsageTotals {
+  record(totals: StoredTotals, { size, at, onlyKnown, ...reference }: Use): StoredTotals {
     const key = toReferenceKey(reference);
     const known = this.uses.get(key);
     if (!known && onlyKnown) return totals;
     const bytes = size ?? known?.[0] ?? 0;
+    const isNewRepository = !known && !this.#hasAny(key[0]);
     this.move(key, known, [bytes, Math.max(at, known?.[1] ?? 0), Math.max(at, known?.[2] ?? 0)]);
     if (known && (size === undefined || size === known[0]) && this.digests.get(key[1])?.[0] === bytes) return totals;
     if (!known) this.holders.putSync([key[1], key[0], key[2]], true);
-    const references = totals.references + (known ? 0 : 1);
-    return this.#countDigest({ ...totals, references }, key[1], { bytes, isNew: !known });
+    const counted = known ? totals : this.#countReference(totals, 1);
+    const sums = isNewRepository ? this.#countRepository(counted, key[0], 1) : counted;
+    return this.#countDigest(sums, key[1], { bytes, isNew: !known });
   }
 
   #countDigest(
-    totals: UsageTotals,
+    totals: StoredTotals,
     digest: PackedDigest,
     { bytes, isNew }: { bytes: number; isNew: boolean },
-  ): UsageTotals {
-    const [size, references] = this.digests.get(digest) ?? [0, 0];
-    const isFirst = this.digests.get(digest) === undefined;
+  ): StoredTotals {
+    const [, references] = this.digests.get(digest) ?? [0, 0];
     this.unreferenced.removeSync(digest);
-    this.digests.putSync(digest, [bytes, references + (isNew ? 1 : 0)]);
-    return { ...totals, bytes: totals.bytes - size + bytes, digests: totals.digests + (isFirst ? 1 : 0) };
+    return this.#setDigest(totals, digest, [bytes, references + (isNew ? 1 : 0)]);
   }
 
-  remove(totals: UsageTotals, reference: ContentReference): UsageTotals {
+  /** @param value absent to remove it */
+  #setDigest(totals: StoredTotals, digest: PackedDigest, value: StoredDigest | undefined): StoredTotals {
+    const before = this.digests.get(digest);
+    if (value) this.digests.putSync(digest, value);
+    else this.digests.removeSync(digest);
+    const by = (value?.[0] ?? 0) - (before?.[0] ?? 0);
+    for (const recount of this.#recounts) recount.bytesChanged(digest, by);
+    const digests = totals.digests + (value ? 1 : 0) - (before ? 1 : 0);
+    return { ...totals, bytes: totals.bytes + by, digests };
+  }
+
+  #countReference(totals: StoredTotals, by: 1 | -1): StoredTotals {
+    return { ...totals, references: totals.references + by, counted: totals.counted + by };
+  }
+
+  #countRepository(totals: StoredTotals, repository: string, by: 1 | -1): StoredTotals {
+    for (const recount of this.#recounts) recount.repositoriesChanged(repository, by);
+    return { ...totals, repositories: totals.repositories + by };
+  }
+
+  #hasAny(repository: string): boolean {
+    const [first] = this.uses.getKeys({ start: [repository] as unknown as ReferenceKey, limit: 1 });
+    return first?.[0] === repository;
+  }
+
+  recordUnreferenced(totals: StoredTotals, digest: PackedDigest, size: number): StoredTotals {
+    if (this.digests.get(digest)) return totals;
+    this.unreferenced.putSync(digest, true);
+    return this.#setDigest(totals, digest, [size, 0]);
+  }
+
+  /** References stay. */
+  bytesRemoved(totals: StoredTotals, digest: PackedDigest): StoredTotals {
+    this.unreferenced.removeSync(digest);
+    const [, references] = this.digests.get(digest) ?? [];
+    if (references === undefined) return totals;
+    if (references > 0) return this.#setDigest(totals, digest, [0, references]);
+    this.#forgetParts(digest);
+    return this.#setDigest(totals, digest, undefined);
+  }
+
+  remove(totals: StoredTotals, reference: ContentReference): StoredTotals {
     const key = toReferenceKey(reference);
     const known = this.uses.get(key);
     if (!known) return totals;
@@ -102,7 +180,8 @@ export class LmdbTables {
     const [size, references] = this.digests.get(digest) ?? [known[0], 1];
     this.digests.putSync(digest, [size, Math.max(0, references - 1)]);
     if (references <= 1) this.unreferenced.putSync(digest, true);
-    return { ...totals, references: totals.references - 1 };
+    const counted = this.#countReference(totals, -1);
+    return this.#hasAny(repository) ? counted : this.#countRepository(counted, repository, -1);
   }
 
   move([repository, digest, kind]: ReferenceKey, from: StoredUse | undefined, to: StoredUse): void {
@@ -111,8 +190,12 @@ export class LmdbTables {
     this.queue.putSync([kind, to[2], repository, digest], true);
   }
 
-  forgetParts(manifest: PackedDigest): void {
+  #forgetParts(manifest: PackedDigest): void {
     for (const part of this.parts.get(manifest) ?? []) this.parents.removeSync([part, manifest]);
     this.parts.removeSync(manifest);
   }
+}
+
+function entryCount(table: Pick<Database, 'getStats'>): number {
+  return (table.getStats() as { entryCount: number }).entryCount;
 }

@@ -28,10 +28,18 @@ export class ManifestParts {
     return parts;
   }
 
-  /** Whether a manifest of the repository has the digest as a part. */
+  /**
+   * Whether a manifest of the repository has the digest as a part. Goes through the manifests with the part and those of the repository side by
+   * side, until either end: a layer that all repositories share has many parents, and a repository with many manifests few that share a layer.
+   */
   async isPart(repository: string, digest: Digest): Promise<boolean> {
-    for (const manifest of await this.#index.parentsOf(digest)) {
+    const own = this.#index.ofRepository(repository)[Symbol.asyncIterator]();
+    for await (const manifest of this.#index.parentsOf(digest)) {
       if (await this.#index.find({ repository, digest: manifest, kind: 'manifest' })) return true;
+      const next = await own.next();
+      if (next.done === true) return false;
+      const isManifest = next.value.kind === 'manifest';
+      if (isManifest && (await this.#index.partsOf(next.value.digest))?.includes(digest)) return true;
     }
     return false;
   }

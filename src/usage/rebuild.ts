@@ -67,39 +67,51 @@ export async function rebuildIndex(options: RebuildOptions): Promise<RebuildResu
 
 /** @returns the number of references that the index did not have */
 async function addLinks(options: RebuildOptions, onUnreadable: UnreadableListener): Promise<number> {
-  const { store, onProgress } = options;
+  const { index, store, onProgress } = options;
   const repositories: string[] = [];
   for await (const repository of store.repositories.walk(onUnreadable)) repositories.push(repository);
   let added = 0;
+  const pending: Use[] = [];
   for (const [done, repository] of repositories.entries()) {
     onProgress?.({ phase: 'repositories', done, total: repositories.length });
     try {
-      for await (const count of addRepository(options, repository)) added += count;
+      for await (const found of findLinks(options, repository)) {
+        added += found.added;
+        pending.push(...found.uses);
+        // Small repositories together: each transaction takes longer than what it records.
+        if (pending.length >= BATCH) await index.record(pending.splice(0));
+      }
     } catch (err) {
       if (!(err instanceof UnreadablePathError)) throw err;
       onUnreadable(err);
     }
   }
+  await index.record(pending);
   return added;
 }
 
-/** Yields the number of added references, batch by batch. */
-async function* addRepository(options: RebuildOptions, repository: string): AsyncGenerator<number, void, void> {
+/** What a repository links, and how much of that the index did not have, batch by batch. */
+async function* findLinks(options: RebuildOptions, repository: string): AsyncGenerator<FoundLinks, void, void> {
   let batch: ContentReference[] = [];
   for await (const link of options.store.repositories.links(repository)) {
     options.signal?.throwIfAborted();
     batch.push({ repository, ...link });
     if (batch.length < BATCH) continue;
-    yield await addBatch(options, batch);
+    yield await findBatch(options, batch);
     batch = [];
   }
-  yield await addBatch(options, batch);
+  yield await findBatch(options, batch);
 }
 
-async function addBatch(
+interface FoundLinks {
+  readonly uses: readonly Use[];
+  readonly added: number;
+}
+
+async function findBatch(
   { index, parts, store, lastUsedAt }: RebuildOptions,
   batch: readonly ContentReference[],
-): Promise<number> {
+): Promise<FoundLinks> {
   const uses: Use[] = [];
   let added = 0;
   const recorded = await index.findAll(batch);
@@ -113,8 +125,7 @@ async function addBatch(
     uses.push({ ...reference, size, at: known?.lastUsedAt ?? lastUsedAt(reference) });
     if (kind === 'manifest') await parts.of(repository, digest);
   }
-  await index.record(uses);
-  return added;
+  return { uses, added };
 }
 
 /** Removes references to content that is not stored, or not linked. */
@@ -164,6 +175,6 @@ async function addUnreferencedBytes(
   };
   for await (const bytes of store.bytes.walk(walking)) {
     signal?.throwIfAborted();
-    if ((await index.holders(bytes.digest)).length === 0) await index.recordUnreferenced(bytes);
+    if ((await index.holders(bytes.digest, { limit: 1 })).length === 0) await index.recordUnreferenced(bytes);
   }
 }

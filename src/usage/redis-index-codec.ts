@@ -42,7 +42,13 @@ export function holdersIn(fields: readonly string[]): Holder[] {
   const holders = fields.filter((field) => field.length > 1 && /^[01]/.test(field));
   return holders
     .map((field) => ({ repository: field.slice(1), kind: kindOf(field.startsWith('0') ? 0 : 1) }))
-    .sort((a, b) => (a.repository < b.repository ? -1 : a.repository > b.repository ? 1 : 0));
+    .sort(compareHolders);
+}
+
+/** By repository and kind. */
+export function compareHolders(a: Holder, b: Holder): number {
+  if (a.repository !== b.repository) return a.repository < b.repository ? -1 : 1;
+  return kindCode(a.kind) - kindCode(b.kind);
 }
 
 export function* inSlices<T>(items: readonly T[], size: number): Generator<readonly T[]> {

@@ -49,8 +49,9 @@ export class RedisIndexPages {
     return records;
   }
 
-  async ofRepository(repository: string): Promise<UsageRecord[]> {
-    return this.#read(repository, await this.#fieldsOf(repository));
+  async *ofRepository(repository: string): AsyncGenerator<UsageRecord, void, void> {
+    const fields = await this.#fieldsOf(repository);
+    for (const some of inSlices(fields, SCAN)) yield* await this.#read(repository, some);
   }
 
   /** Gives up when the index keeps changing; every change updates the totals too. */

@@ -132,12 +132,20 @@ for i = 2, #ARGV, 3 do
   end
 end`);
 
-/** ARGV: rank before which, limit, kinds. @returns kind, `<digest> <repository>` and value of each, in the order of each queue */
+/** ARGV: rank before which, limit, kind, rank and member after which (or empty texts), kinds. @returns kind, `<digest> <repository>` and value of each, in the order of each queue */
 export const oldestScript = createScript(`${BASICS}
 local found = {}
-for i = 3, #ARGV do
+for i = 6, #ARGV do
   local kind, queue = ARGV[i], P .. ':q:' .. ARGV[i]
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', queue, '-inf', '(' .. ARGV[1], 'LIMIT', 0, ARGV[2])) do
+  local from, skip = '-inf', 0
+  if kind == ARGV[3] then
+    from = ARGV[4]
+    -- Unless it moved meanwhile.
+    if tonumber(redis.call('ZSCORE', queue, ARGV[5]) or '') == tonumber(from) then
+      skip = redis.call('ZRANK', queue, ARGV[5]) + 1 - redis.call('ZCOUNT', queue, '-inf', '(' .. from)
+    end
+  end
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', queue, from, '(' .. ARGV[1], 'LIMIT', skip, ARGV[2])) do
     local digest, repo = string.match(member, '^(%S+) (.*)$')
     local value = redis.call('HGET', P .. ':r:' .. repo, kind .. digest)
     if value then

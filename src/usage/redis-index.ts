@@ -1,10 +1,11 @@
 import type { Digest } from '../oci/digest.ts';
 import { redisKeys } from '../redis/keys.ts';
 import type { Redis, RedisCommands } from '../redis/redis.ts';
-import { packDigest, unpackDigest } from './index-keys.ts';
+import { kindCode, packDigest, unpackDigest } from './index-keys.ts';
 import { BATCH, LINK, READ, RedisIndexCalls, WRITE } from './redis-index-calls.ts';
 import { RedisIndexClaims } from './redis-index-claims.ts';
 import {
+  compareHolders,
   fromField,
   holdersIn,
   inSlices,
@@ -29,6 +30,7 @@ import {
 import type {
   ContentReference,
   Holder,
+  HoldersPage,
   Marker,
   OldestQuery,
   PageQuery,
@@ -91,9 +93,12 @@ export class RedisIndex implements UsageIndex {
     return found;
   }
 
-  async oldest({ kind, before, limit }: OldestQuery): Promise<UsageRecord[]> {
-    const kinds = kind === undefined ? [0, 1] : [kind === 'manifest' ? 0 : 1];
-    const input = { keys: [this.#prefix], args: [before, limit, ...kinds] } as const;
+  async oldest({ kind, before, after, limit }: OldestQuery): Promise<UsageRecord[]> {
+    const kinds = kind === undefined ? [0, 1] : [kindCode(kind)];
+    const from = after
+      ? [kindCode(after.kind), after.rank, `${packDigest(after.digest)} ${after.repository}`]
+      : ['', '', ''];
+    const input = { keys: [this.#prefix], args: [before, limit, ...from, ...kinds] } as const;
     const reply = (await this.#calls.run(WRITE, oldestScript, input)) as string[];
     const found: UsageRecord[] = [];
     for (let i = 0; i < reply.length; i += 3) {
@@ -119,8 +124,11 @@ export class RedisIndex implements UsageIndex {
     await this.#calls.runInSlices(removeScript, this.#prefix, { items: references, toArguments });
   }
 
-  async holders(digest: Digest): Promise<Holder[]> {
-    return holdersIn(await this.#calls.call(READ, (commands) => commands.hkeys(this.#digestKey(digest))));
+  async holders(digest: Digest, { after, limit }: HoldersPage = { limit: Infinity }): Promise<Holder[]> {
+    const fields = await this.#calls.call(READ, (commands) => commands.hkeys(this.#digestKey(digest)));
+    const all = holdersIn(fields);
+    const rest = after ? all.filter((holder) => compareHolders(holder, after) > 0) : all;
+    return rest.slice(0, limit);
   }
 
   async unreferencedDigests({ after, limit }: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]> {
@@ -149,9 +157,9 @@ export class RedisIndex implements UsageIndex {
     return stored.map((parts) => (parts === null ? undefined : parts.split(' ').filter(Boolean).map(unpackDigest)));
   }
 
-  async parentsOf(part: Digest): Promise<Digest[]> {
+  async *parentsOf(part: Digest): AsyncGenerator<Digest, void, void> {
     const fields = await this.#calls.call(READ, (commands) => commands.hkeys(this.#digestKey(part)));
-    return fields.filter((field) => field.startsWith('w')).map((field) => unpackDigest(field.slice(1)));
+    for (const field of fields) if (field.startsWith('w')) yield unpackDigest(field.slice(1));
   }
 
   async putParts(manifest: Digest, parts: readonly Digest[]): Promise<void> {
@@ -163,14 +171,19 @@ export class RedisIndex implements UsageIndex {
     return this.#pages.page(query);
   }
 
-  ofRepository(repository: string): Promise<UsageRecord[]> {
+  ofRepository(repository: string): AsyncIterable<UsageRecord> {
     return this.#pages.ofRepository(repository);
   }
 
   async totals(): Promise<UsageTotals> {
-    const read = (commands: RedisCommands) => commands.hmget(this.#metaKey, 'bytes', 'digests', 'references');
-    const [bytes = 0, digests = 0, references = 0] = (await this.#calls.call(READ, read)).map(Number);
-    return { bytes, digests, references };
+    const read = (commands: RedisCommands) =>
+      Promise.all([
+        commands.hmget(this.#metaKey, 'bytes', 'digests', 'references'),
+        commands.zcard(`${this.#prefix}:repositories`),
+      ]);
+    const [sums, repositories] = await this.#calls.call(READ, read);
+    const [bytes = 0, digests = 0, references = 0] = sums.map(Number);
+    return { bytes, digests, references, repositories };
   }
 
   async reserve(fills: ReadonlyMap<Digest, number>): Promise<number> {

@@ -36,11 +36,20 @@ export interface UsageTotals {
   readonly bytes: number;
   readonly digests: number;
   readonly references: number;
+  /** Repositories with at least one reference. */
+  readonly repositories: number;
 }
 
 export interface Holder {
   readonly repository: string;
   readonly kind: ContentKind;
+}
+
+/** Part of the {@link Holder holders} of a digest. */
+export interface HoldersPage {
+  /** The last holder of the previous page. */
+  readonly after?: Holder | undefined;
+  readonly limit: number;
 }
 
 export interface Pin {
@@ -55,6 +64,8 @@ export interface OldestQuery {
   readonly kind?: ContentKind;
   /** Only references with a rank before this. Unix milliseconds. */
   readonly before: number;
+  /** Only references behind this one in the queue of their kind: the last one of the previous page. */
+  readonly after?: UsageRecord | undefined;
   readonly limit: number;
 }
 
@@ -119,7 +130,8 @@ export interface UsageIndex {
   /** Removes references. A digest without any is then among the {@link unreferencedDigests}. */
   remove(references: readonly ContentReference[]): Promise<void>;
 
-  holders(digest: Digest): Promise<Holder[]>;
+  /** Sorted by repository and kind. @param page absent for all of them, which may be as many as there are repositories */
+  holders(digest: Digest, page?: HoldersPage): Promise<Holder[]>;
 
   /** Digests whose bytes may be stored although no repository links them. */
   unreferencedDigests(query: { readonly after?: Digest; readonly limit: number }): Promise<Digest[]>;
@@ -137,7 +149,7 @@ export interface UsageIndex {
   partsOfAll(manifests: readonly Digest[]): Promise<(readonly Digest[] | undefined)[]>;
 
   /** The manifests that refer to a digest, in all repositories. */
-  parentsOf(part: Digest): Promise<Digest[]>;
+  parentsOf(part: Digest): AsyncIterable<Digest>;
 
   putParts(manifest: Digest, parts: readonly Digest[]): Promise<void>;
 
@@ -145,7 +157,7 @@ export interface UsageIndex {
   page(query: PageQuery): Promise<UsageRecord[]>;
 
   /** References of one repository. */
-  ofRepository(repository: string): Promise<UsageRecord[]>;
+  ofRepository(repository: string): AsyncIterable<UsageRecord>;
 
   totals(): Promise<UsageTotals>;
 

@@ -108,6 +108,18 @@ describe('layover serve', () => {
     expect(program.output).toContain('storing in memory');
   });
 
+  it.each([
+    ['a configuration alone', (file: string) => [file]],
+    ['the name of the program', (file: string) => ['registry', 'serve', file]],
+    ['the path of the program', (file: string) => ['/bin/registry', 'serve', file]],
+  ])("takes %s, as the entry point of distribution's image does", async (_, argsOf) => {
+    await using config = await withConfig('version: 0.1\nstorage: { inmemory: {} }\nhttp: { addr: "127.0.0.1:0" }\n');
+    const args = [LAYOVER_MAIN, ...argsOf(config.file)];
+    await using program = await RunningProcess.start(execPath, args, { env: programEnvironment() });
+    const [, url = ''] = await program.waitForOutput(/listening on (http:\S+)/);
+    expect((await fetch(`${url}/v2/`)).status).toBe(200);
+  });
+
   it('reports in one line that its address is in use', async () => {
     const holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');

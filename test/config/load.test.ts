@@ -78,6 +78,7 @@ describe('a configuration', () => {
       descriptors: { shared: false, maxEntries: 50_000 },
       http: {
         listen: { net: 'tcp', host: undefined, port: 5000 },
+        workers: 1,
         prefix: '/',
         host: undefined,
         relativeUrls: undefined,
@@ -156,6 +157,7 @@ tags: {maxtags: 60}
       descriptors: { shared: false, maxEntries: 50_000 },
       http: {
         listen: { net: 'tcp', host: '::1', port: 5443 },
+        workers: 1,
         prefix: '/registry/',
         host: 'https://registry.example.com:8443',
         relativeUrls: true,

@@ -65,7 +65,7 @@ describe('redis', () => {
   });
 
   it('accepts its options, also from the environment', async () => {
-    const text = `{addrs: ["a:1"], username: u, db: 5, clientname: c, protocol: 2, dialtimeout: 1s, readtimeout: 10ms,
+    const text = `{addrs: ["a:1"], username: u, db: 5, clientname: c, protocol: 2, dialtimeout: 2s, readtimeout: 4s,
   disableidentity: true, maxredirects: 5}`;
     expect(await redisOf(text, { REGISTRY_REDIS_PASSWORD: 'p' })).toMatchObject({
       username: 'u',
@@ -74,15 +74,23 @@ describe('redis', () => {
       clientName: 'c',
       identity: undefined,
       protocol: 2,
-      connectTimeoutMs: 1_000,
-      readTimeoutMs: 10,
-      deadlineMs: 10,
+      connectTimeoutMs: 2_000,
+      readTimeoutMs: 4_000,
+      deadlineMs: 20,
       maxRedirects: 5,
     });
     const fromEnvironment = { REGISTRY_REDIS_ADDRS: '["b:2"]', REGISTRY_REDIS_DEADLINE: '5ms' };
     expect(await redisOf('{}', fromEnvironment)).toMatchObject({
       topology: { kind: 'standalone', address: { host: 'b', port: 2 } },
       deadlineMs: 5,
+    });
+  });
+
+  it('shortens only the waits of clients, and not those in the background', async () => {
+    expect(await redisOf('{addrs: ["a:1"], dialtimeout: 10ms, readtimeout: 10ms}')).toMatchObject({
+      connectTimeoutMs: 1_000,
+      readTimeoutMs: 1_000,
+      deadlineMs: 10,
     });
   });
 

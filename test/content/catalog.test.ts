@@ -8,6 +8,7 @@ import { createContentStore } from '../../src/content/content-store.ts';
 import { REPOSITORIES, tagsPath } from '../../src/content/paths.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { createInmemoryDriver } from '../../src/storage/inmemory/inmemory.ts';
+import { withTiming } from '../../src/storage/timed-driver.ts';
 import { commitBytes, createContent } from './content-under-test.ts';
 import { withDigest } from './image-fixture.ts';
 
@@ -70,11 +71,10 @@ describe('the catalog', () => {
   it('looks into no directory before the page, nor after it', async () => {
     const { driver } = await memoryContent(['a/1', 'b/1', 'c/1', 'd/1', 'e/1']);
     const listed: string[] = [];
-    const watched = {
-      ...driver,
-      list: (path: string) => (listed.push(path.slice(REPOSITORIES.length)), driver.list(path)),
-    };
-    await listRepositories(Object.assign(Object.create(driver), watched), { n: 1, last: 'b/1' });
+    const watched = withTiming(driver, ({ action, path }) => {
+      if (action === 'List') listed.push(path.slice(REPOSITORIES.length));
+    });
+    await listRepositories(watched, { n: 1, last: 'b/1' });
     expect(listed.filter((path) => /^\/[ae]/.test(path))).toEqual([]);
     expect(listed).toContain('/c/1');
   });

@@ -82,7 +82,7 @@ describe('a small blob', () => {
     const { cache, blobs } = createCache();
     await contentOf(cache);
     blobs.clear();
-    cache.forget(REPOSITORY, digest);
+    await cache.forget(REPOSITORY, digest);
     expect([await contentOf(cache), await cache.blobSize(REPOSITORY, digest)]).toEqual([undefined, undefined]);
   });
 
@@ -95,7 +95,7 @@ describe('a small blob', () => {
     const release = made.hold();
     const reading = look(cache);
     blobs.clear();
-    cache.forget(REPOSITORY, digest);
+    await cache.forget(REPOSITORY, digest);
     release();
     await reading;
     expect([await contentOf(cache), await cache.blobSize(REPOSITORY, digest)]).toEqual([undefined, undefined]);

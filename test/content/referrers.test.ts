@@ -2,8 +2,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { createContentStore } from '../../src/content/content-store.ts';
 import { revisionLinkPath } from '../../src/content/paths.ts';
 import { OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
+import { withTiming } from '../../src/storage/timed-driver.ts';
 import { createContent } from './content-under-test.ts';
 import { type Bytes, descriptor, jsonBytes } from './image-fixture.ts';
 
@@ -64,5 +66,27 @@ describe('the referrers of a manifest', () => {
     await rm(join(content.root, revisionLinkPath('one', gone)));
     expect(await listed('one')).toEqual(digests.slice(1));
     expect(await listed('two')).toEqual([]);
+  });
+
+  it('of one type are found again without reading those of others', async () => {
+    await using content = await createContent();
+    const types = Array.from({ length: 300 }, (_, i) => (i === 77 ? 'application/rare' : 'application/common'));
+    for (const [i, artifactType] of types.entries()) {
+      const { digest, bytes } = signature({ artifactType, annotations: { number: String(i) } });
+      await content.store.manifests.put('one', digest, bytes);
+    }
+    let reads = 0;
+    const driver = withTiming(content.driver, ({ action }) => void (action === 'GetContent' && reads++));
+    const store = createContentStore({ driver, onDamage: () => {} });
+    for (const expected of [300, 0]) {
+      reads = 0;
+      const { manifests } = await store.referrers.list('one', subject.digest, { artifactType: 'application/rare' });
+      expect(manifests).toMatchObject([{ artifactType: 'application/rare' }]);
+      expect(reads).toBeGreaterThanOrEqual(expected);
+      if (expected === 0) expect(reads).toBeLessThan(5);
+    }
+    expect(
+      (await store.referrers.list('one', subject.digest, { artifactType: 'application/other' })).manifests,
+    ).toEqual([]);
   });
 });

@@ -52,7 +52,7 @@ describe('health', () => {
   it('fails while a file exists', async () => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, 'down');
-    using checks = setUp({ files: [{ path, intervalMs: 10 }] });
+    using checks = setUp({ files: [{ path, intervalMs: 60_000 }] });
     await writeFile(path, '');
     await checks.health.checkNow();
     expect(checks.health.failures()).toEqual({ [path]: 'file exists' });
@@ -97,6 +97,41 @@ describe('health', () => {
       false,
     ]);
     expect(checks.health.failures()).toEqual({ storagedriver_filesystem: 'input/output error' });
+  });
+
+  it('is not ready before its storage has responded once, below the threshold as well', async () => {
+    let respond: () => Promise<unknown> = () => Promise.reject(new Error('no such bucket'));
+    const config = { storageDriver: { enabled: true, intervalMs: 20, threshold: 1_000_000 } };
+    using checks = setUp(
+      config,
+      storageThat(() => respond()),
+    );
+    checks.health.start();
+    expect(checks.health.readiness()).toBe('starting');
+    await expect.poll(() => checks.health.readiness()).toBe('failing');
+    expect(checks.health.isHealthy()).toBe(true);
+    expect(checks.health.report()).toMatchObject({ storagedriver_filesystem: { state: 'failing' } });
+    respond = async () => {};
+    await expect.poll(() => checks.health.readiness()).toBe('ready');
+    expect(checks.parsed()).toMatchObject([
+      { level: 'error', msg: 'startup check failed', check: 'storagedriver_filesystem', reason: 'no such bucket' },
+      { level: 'info', msg: 'health check recovered' },
+    ]);
+    // From now on the threshold applies.
+    respond = () => Promise.reject(new Error('input/output error'));
+    await checks.health.checkNow();
+    await checks.health.checkNow();
+    expect(checks.health.readiness()).toBe('ready');
+  });
+
+  it('is not ready while the first check of the storage hangs', async () => {
+    using checks = setUp(
+      {},
+      storageThat(() => new Promise(() => {})),
+    );
+    checks.health.start();
+    expect(checks.health.readiness()).toBe('starting');
+    await expect.poll(() => checks.health.readiness()).toBe('failing');
   });
 
   it('is not ready without its storage, whether or not that makes it unhealthy', async () => {

@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { chmod, readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
@@ -7,7 +9,7 @@ import { filesBelow } from '../support/data-directory.ts';
 import { Images } from '../support/images.ts';
 import { Layover } from '../support/layover.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { canBecomeOther, serveAsOther } from './other-user.ts';
+import { canBecomeOther, serveAsOther, startAsOther } from './other-user.ts';
 import { attachedTo, imageOf, LAYER, Repository, CONFIG } from './manifest-pushing.ts';
 import { pull } from './pulling.ts';
 import { ending, refusalOf, send, startUpload } from './pushing.ts';
@@ -146,10 +148,26 @@ describe.skipIf(!canBecomeOther)('a storage whose files belong to another user',
     const { server, url } = await serveAsOther(layover);
     await using _ = server;
     await server.waitForOutput(/storage is read-only/);
+    expect(server.output).toContain('belongs to user 0 and cannot be written by user 12345');
     const scene = { repository: new Repository(url, 'team/app'), image };
     await expectWritesRefused({ url }, scene);
     await expectServed({ url }, scene);
     expect(await filesBelow(layover.dataDirectory)).toEqual(before);
     expect(server.output).not.toContain('internal error');
+  });
+
+  it.each([0o755, 0o700])('is an error with two remedies when it is empty, with mode %o', async (mode) => {
+    await using layover = await Layover.start({ config: { ...config(), http: {} } });
+    await layover.kill('SIGTERM');
+    const { dataDirectory } = layover;
+    for (const name of await readdir(dataDirectory)) await rm(join(dataDirectory, name), { recursive: true });
+    await chmod(dirname(dataDirectory), 0o755);
+    await chmod(dataDirectory, mode);
+    await using server = await startAsOther(layover, ['serve']);
+    expect(await server.exited).toEqual({ code: 1, signal: null });
+    const problem = `${dataDirectory} belongs to user 0 and cannot be written by user 12345`;
+    const remedies = `run "chown -R 12345:12345 ${dataDirectory}" as root, or run Layover as user 0`;
+    expect(server.stderr).toContain(`layover: ${problem} (${remedies})\n`);
+    expect(await readdir(dataDirectory)).toEqual([]);
   });
 });

@@ -33,10 +33,11 @@ describe('readiness', () => {
     await using layover = await Layover.start({ config: { http: DEBUG } });
     for (const url of [layover.url, layover.debugUrl])
       expect(await get(`${url}/livez`)).toEqual([200, { status: 'alive' }]);
-    expect(await get(`${layover.url}/readyz`)).toEqual([200, { status: 'ready' }]);
+    await expect.poll(() => get(`${layover.url}/readyz`)).toEqual([200, { status: 'ready' }]);
+    const storage = { state: 'passing', consequence: 'unready', writable: true, checkedAt: expect.any(String) };
     expect(await get(`${layover.debugUrl}/readyz`)).toEqual([
       200,
-      { status: 'ready', checks: { storagedriver_filesystem: { state: 'pending', consequence: 'unready' } } },
+      { status: 'ready', checks: { storagedriver_filesystem: storage } },
     ]);
   });
 
@@ -146,7 +147,7 @@ describe('readiness', () => {
     });
     await vi.waitFor(() => expect(hub.requests.count('unauthorized')).toBeGreaterThan(1), WAIT_MS);
     expect(hub.requests.lines().every((line) => / \/v2\/( |$)/.test(line))).toBe(true);
-    expect(await statusOf(`${layover.url}/readyz`)).toBe(200);
+    await expect.poll(() => statusOf(`${layover.url}/readyz`)).toBe(200);
     const hold = hub.faults.fail(undefined, { status: 500 });
     await vi.waitFor(async () => expect(await statusOf(`${layover.url}/v2/`)).toBe(503), WAIT_MS);
     hold();
@@ -162,6 +163,7 @@ describe('layover healthcheck', () => {
   it('finds the service by its configuration, and says by its exit code whether it is ready', async () => {
     const port = await freePort();
     await using layover = await Layover.startProcess({ config: { http: { addr: `127.0.0.1:${port}` } } });
+    await expect.poll(() => statusOf(`${layover.url}/readyz`)).toBe(200);
     const check = await healthcheck(layover.url);
     expect([check.code, check.stdout]).toEqual([0, `http://127.0.0.1:${port}/readyz responded with 200\n`]);
     await layover.kill();

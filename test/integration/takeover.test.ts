@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { seededContent } from '../support/content.ts';
 import { Images } from '../support/images.ts';
-import { Layover } from '../support/layover.ts';
+import { cacheCommand } from '../retention/command.ts';
+import { dockerHubUpstream, Layover } from '../support/layover.ts';
 import { ACCEPT_MANIFESTS } from '../support/media-types.ts';
 import { findProgram } from '../support/programs.ts';
 import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary-directory.ts';
@@ -99,6 +100,32 @@ describe.skipIf(program === undefined)('a cache directory of docker-registry', (
     expect(await storedRepositories(root.path)).toEqual([NAME]);
     // Left as it was, for the way back.
     expect(await readFile(join(root.path, STATE), 'utf8')).toBe(state);
+  });
+
+  it('opened with named upstreams, reports the line that is missing, and is served with it', async () => {
+    await using root = await copyOfFilled();
+    const named = (more: object = {}) => ({
+      proxy: {
+        upstreams: [
+          { name: 'ghcr.io', remoteurl: hub().url },
+          { ...dockerHubUpstream(hub()), default: true, ...more },
+        ],
+      },
+    });
+    await using layover = await Layover.start({ config: named(), dataDirectory: root.path });
+    await layover.waitForOutput(
+      /level=warning msg="cached repositories are not served and never expire: set storeprefix: \\"\\" in the entry of docker.io/,
+    );
+    await layover.restart(named({ storeprefix: '' }));
+    hub().requests.reset();
+    expect(await pullAll(layover.url)).toEqual(Array(7).fill('HIT'));
+    expect(hub().requests.count('blob-get', 'cdn-get', 'manifest-get')).toBe(0);
+    expect(layover.output).not.toContain('not served');
+    const { stdout } = await cacheCommand(layover, 'cache', 'list', '--json');
+    const { entries } = JSON.parse(stdout) as { entries: { repository: string; expiresAt?: number }[] };
+    expect(entries.length).toBeGreaterThan(0);
+    for (const entry of entries) expect(entry).toMatchObject({ repository: NAME, hosted: false, pinned: false });
+    await expectNothingBroken(layover);
   });
 
   it.each([

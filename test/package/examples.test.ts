@@ -6,8 +6,8 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { startDockerRegistryOn } from '../support/docker-registry.ts';
-import { RunningProcess } from '../support/processes.ts';
-import { findProgram } from '../support/programs.ts';
+import { freePort, RunningProcess, waitForPort } from '../support/processes.ts';
+import { findProgram, programEnvironment } from '../support/programs.ts';
 import { Pusher } from '../support/push.ts';
 import { type InstalledPackage, installPackage } from './installed-package.ts';
 import { pushImage, smallImage } from './small-image.ts';
@@ -56,6 +56,18 @@ it('has type declarations with which the examples compile, strictly', async () =
   };
   await writeFile(join(installed.directory, 'tsconfig.json'), JSON.stringify(tsconfig));
   await expect(run(process.execPath, [TSC, '-p', installed.directory])).resolves.toMatchObject({ stdout: '' });
+});
+
+it('npx layover serve runs from the packed file', async () => {
+  const cwd = installed.directory;
+  const port = await freePort();
+  const env = { ...programEnvironment(), REGISTRY_HTTP_ADDR: `127.0.0.1:${port}` };
+  // npx does not pass a signal on; timeout sends it to the whole group.
+  const command = ['300', 'npx', '--no-install', 'layover', 'serve'];
+  await using service = await RunningProcess.start('timeout', command, { cwd, env });
+  await waitForPort(port, service, { timeoutMs: 60_000 });
+  expect((await fetch(`http://127.0.0.1:${port}/v2/`)).status).toBe(200);
+  expect((await run('npx', ['--no-install', 'registry', '--version'], { cwd })).stdout).toMatch(/ layover v\d/);
 });
 
 describe.each(NODES)('on Node.js %s', (version) => {

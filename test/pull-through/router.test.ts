@@ -68,6 +68,26 @@ describe('a name finds its upstream', () => {
     }
   });
 
+  it('and not one whose content would be stored as that of another upstream', () => {
+    const unprefixed = route('docker.io', { storePrefix: '', library: true, isDefault: true });
+    const nested = route('quay.io', { storePrefix: 'mirror/quay.io' });
+    const both = new Router({ hosted, hostedNames: [], upstreams: [unprefixed, ghcr, nested] });
+    for (const [name, by] of [
+      ['ghcr.io/owner/app', { ns: 'docker.io' }],
+      ['docker.io/ghcr.io/owner/app', {}],
+      ['mirror/quay.io/app', {}],
+      ['mirror/quay.io/app', { host: 'docker.io' }],
+    ] as const) {
+      expect(() => both.route(requestFor(name, by)), name).toThrow(
+        /belongs to upstream (ghcr|quay)\.io, not to docker\.io/,
+      );
+    }
+    expect(both.route(requestFor('ghcr.io/owner/app'))).toEqual(at(ghcr, 'owner/app'));
+    for (const name of ['mirror/quay.ios', 'mirror/other', 'library/ghcr.io']) {
+      expect(both.route(requestFor(name))).toMatchObject({ registry: unprefixed.registry, storedAs: name });
+    }
+  });
+
   it('and cannot be pushed to, unless the configuration hosts the name', () => {
     const some = new Router({ hosted, hostedNames: ['docker.io/team/*', 'team/*'], upstreams });
     expect(some.route(requestFor('docker.io/team/app')).registry).toBe(hosted);

@@ -80,7 +80,7 @@ describe('a tag', () => {
     expect(await tags.find(REPOSITORY, 'latest')).toEqual(entryOf(first, 500));
     storage.stored.clear();
     expect(await tags.find(REPOSITORY, 'latest')).toEqual(entryOf(first, 500));
-    tags.forget(REPOSITORY, 'latest');
+    await tags.forget(REPOSITORY, 'latest');
     expect(await tags.find(REPOSITORY, 'latest')).toBeUndefined();
   });
 });
@@ -99,7 +99,7 @@ it('never points to a manifest that was not stored, in whatever order the upstre
       for (const { do: what, tag, digest } of calls) {
         if (what === 'confirm') await entries.confirm(REPOSITORY, tag, entryOf(digest), linked.has(digest));
         else if (what === 'failed') await entries.manifestFailed(REPOSITORY, digest, 9_000);
-        else if (what === 'forget') entries.forget(REPOSITORY, tag);
+        else if (what === 'forget') await entries.forget(REPOSITORY, tag);
         else {
           linked.add(digest);
           await entries.manifestStored(REPOSITORY, digest);

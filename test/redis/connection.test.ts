@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
+import { redis as schema } from '../../src/config/schema/redis.ts';
 import { freePort } from '../support/processes.ts';
 import { RedisServer, startCluster, startSentinels, until } from '../support/redis.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
@@ -85,6 +86,19 @@ describe.skipIf(missing)('a Redis', () => {
     network.latencyMs = 300;
     // Operations in the background have a longer deadline.
     expect(await tested.set('a', '1')).toBe('OK');
+  });
+
+  it("that responds slowly stays available with the timeouts of distribution's sample", async () => {
+    await using server = await RedisServer.start();
+    await using network = await FaultProxy.start(server.port);
+    const config = schema.parse({ addrs: [`127.0.0.1:${network.port}`], dialtimeout: '10ms', readtimeout: '10ms' });
+    if (config === undefined) throw new Error('it has an address');
+    await using tested = await connect(config);
+    await tested.becomes('up');
+    network.latencyMs = 100;
+    for (let i = 0; i < 5; i++) expect(await tested.set('a', '1')).toBe('OK');
+    expect(tested.states).toEqual(['up']);
+    expect(tested.failures).toEqual([]);
   });
 
   it('that is full is read and not written, until it has space', async () => {

@@ -10,6 +10,7 @@ async function listUnderTest() {
   const { index, parts, store } = made;
   const read: string[] = [];
   const tags = {
+    find: (repository: string, tag: string) => store.tags.find(repository, tag),
     all: (repository: string) => {
       read.push(repository);
       return store.tags.all(repository);
@@ -46,5 +47,34 @@ describe('a list of stored content', () => {
     expect(tagsOf((await made.list.list({})).entries)).toHaveLength(6);
     await made.store.tags.delete('docker.io/a', 'v3');
     expect(tagsOf((await made.list.list({})).entries).sort()).toEqual(['v0', 'v1', 'v2', 'v4', 'v5']);
+  });
+
+  it.each(['name', 'used', 'size'] as const)('by %s has everything once, page by page', async (sort) => {
+    await using made = await listUnderTest();
+    for (let i = 0; i < 30; i++)
+      await made.putImage(`docker.io/b${i % 7}`, `v${i}`, [Buffer.alloc(1 + ((i * 7) % 30))]);
+    await made.recorder.flush();
+    const whole = (await made.list.list({ sort, limit: 999 })).entries;
+    expect(whole).toHaveLength(36);
+    for (const limit of [1, 5]) {
+      const paged: ContentEntry[] = [];
+      for (let cursor: string | undefined; ; ) {
+        const page = await made.list.list({ sort, limit, cursor });
+        paged.push(...page.entries);
+        cursor = page.cursor;
+        if (cursor === undefined) break;
+      }
+      expect(paged).toEqual(whole);
+    }
+    const keys = whole.map(({ lastUsedAt, size }) => (sort === 'used' ? lastUsedAt : sort === 'size' ? -size : 0));
+    expect(keys).toEqual(keys.toSorted((a, b) => a - b));
+  });
+
+  it('does not take the cursor of another list', async () => {
+    await using made = await listUnderTest();
+    const { cursor } = await made.list.list({ sort: 'used', limit: 2 });
+    for (const wrong of [cursor, 'x', '', Buffer.from('[1,2]').toString('base64url')]) {
+      await expect(made.list.list({ sort: 'size', cursor: wrong })).rejects.toThrow('not a cursor of this list');
+    }
   });
 });

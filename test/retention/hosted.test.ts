@@ -62,7 +62,24 @@ describe('content that was pushed here', () => {
     const { stdout } = await cacheCommand(layover, 'cache', 'list', '--json');
     expect(JSON.parse(stdout)).toMatchObject({ entries: [{ repository: 'team/app', tags: ['1'], hosted: true }] });
     const { stderr } = await cacheCommand(layover, 'cache', 'evict', 'team/app:1');
-    expect(stderr).toMatch(/was pushed here/);
+    expect(stderr).toMatch(/not from a configured upstream/);
+    await expectNothingBroken(layover);
+  });
+
+  it('is removed only by `cache evict --force`, without the bytes that others use', async () => {
+    await using seed = await seeded();
+    await using layover = await startExpiringCache(hub(), { ...seed, proxy: { hosted: ['team/*'] } });
+    await layover.waitForOutput(/index rebuilt/);
+    await pullBlob(layover, 'library/app', shared.digest);
+    await expectStored(layover, [shared.digest]);
+    const refused = await cacheCommand(layover, 'cache', 'evict', 'team/app');
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/cannot be fetched again.*use --force/) });
+    await expectServed(layover);
+    const { stdout } = await cacheCommand(layover, 'cache', 'evict', 'team/**', '--force');
+    expect(stdout).toContain(`evicted ${hosted.length} manifests and blobs`);
+    expect(await storedOf(layover, hosted)).toEqual([shared.digest]);
+    expect((await pull(`${layover.url}/v2/team/app/manifests/1`)).status).toBe(404);
+    expect(await pullBlob(layover, 'library/app', shared.digest)).toMatchObject({ status: 200 });
     await expectNothingBroken(layover);
   });
 

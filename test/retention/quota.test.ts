@@ -47,7 +47,7 @@ describe('a store above its quota', () => {
     expect(await made.stored(second.all)).toEqual([]);
     expect(await made.stored(other.all)).toEqual(other.all);
     await evict();
-    expect(await made.index.totals()).toEqual({ bytes: 0, digests: 0, references: 0 });
+    expect(await made.index.totals()).toEqual({ bytes: 0, digests: 0, references: 0, repositories: 0 });
   });
 
   it('keeps pins, and reports that it cannot free enough space', async () => {

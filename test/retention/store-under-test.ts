@@ -10,6 +10,7 @@ import { LmdbIndex } from '../../src/usage/lmdb-index.ts';
 import { ManifestParts } from '../../src/usage/manifest-parts.ts';
 import { PinBackup } from '../../src/retention/pin-backup.ts';
 import { loadSchedulerState } from '../../src/retention/scheduler-state.ts';
+import { UnprefixedOwner } from '../../src/retention/unprefixed-owner.ts';
 import { UsageRecorder } from '../../src/usage/usage-recorder.ts';
 import { type Digest, digestOf } from '../../src/oci/digest.ts';
 import { createFilesystemDriver } from '../../src/storage/filesystem/filesystem.ts';
@@ -22,6 +23,7 @@ const DEFAULTS: HousekeepingPolicy = {
   quota: undefined,
   pins: [],
   isHosted: () => false,
+  unprefixed: undefined,
   sweepsUnreferenced: true,
   scrub: { rate: 1e9, intervalMs: 0 },
 };
@@ -54,6 +56,7 @@ export async function storeUnderTest(policy: Partial<HousekeepingPolicy> = {}) {
     onForgotten: () => {},
     loadSchedulerState: () => loadSchedulerState(driver),
     pinBackup: new PinBackup(driver),
+    unprefixedOwner: new UnprefixedOwner(driver),
     events: reportEvents(reported),
     clock: settable,
   });
@@ -105,6 +108,7 @@ function reportEvents(reported: string[]): HousekeepingEvents {
     quotaEnforced: ({ missing }) => void reported.push(missing > 0 ? 'quota missed' : 'quota enforced'),
     storeSize: () => {},
     ledHousekeeping: () => {},
+    pushedBeforePinned: ({ repositories }) => void reported.push(`pinned ${repositories.join(', ')}`),
     indexRebuilt: () => void reported.push('rebuilt'),
     housekeepingFailed: ({ task, error }) => void reported.push(`failed: ${task}: ${String(error)}`),
     scrubStarted: () => {},

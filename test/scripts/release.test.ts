@@ -30,9 +30,11 @@ describe.skipIf((await findProgram('git')) === undefined)('npm run release', { t
     }
     // Three releases are built: a program of one file is quicker to compile.
     await rm(join(checkout.path, 'src'), { recursive: true });
-    await mkdir(join(checkout.path, 'src'));
+    for (const folder of ['src', 'charts/layover']) await mkdir(join(checkout.path, folder), { recursive: true });
     await write('src/main.ts', '#!/usr/bin/env node\nexport const program = 1;\n');
     await write('src/version.ts', "export const VERSION = '0.1.0';\n");
+    await write('Dockerfile', 'ARG VERSION=0.1.0\n');
+    await write('charts/layover/Chart.yaml', 'name: layover\nversion: 0.1.0\nappVersion: 0.1.0\n');
     await write('CHANGELOG.md', CHANGELOG);
     await write('changes/two.fixed.md', 'Two.\n');
     await write('.gitignore', 'node_modules\ndist/\nreleases/\n');
@@ -61,7 +63,7 @@ describe.skipIf((await findProgram('git')) === undefined)('npm run release', { t
     return (line: string, key: string) => (count++ < 2 ? `${key}"${version}"` : line);
   };
   const release = async (...args: string[]) => {
-    await using run = await RunningProcess.start(TSX, ['scripts/release/main.ts', ...args], {
+    await using run = await RunningProcess.start(TSX, ['scripts/release/main.ts', '--npm-only', ...args], {
       cwd: checkout.path,
       env: ENV,
     });
@@ -120,10 +122,19 @@ describe.skipIf((await findProgram('git')) === undefined)('npm run release', { t
       expect(JSON.parse(await read(name)) as unknown).toMatchObject({ version: '0.3.0' });
     }
     expect(await read('src/version.ts')).toBe("export const VERSION = '0.3.0';\n");
+    expect(await read('Dockerfile')).toBe('ARG VERSION=0.3.0\n');
+    expect(await read('charts/layover/Chart.yaml')).toBe('name: layover\nversion: 0.3.0\nappVersion: 0.3.0\n');
     const sum = createHash('sha256')
       .update(await readFile(join(checkout.path, 'releases/layover-0.3.0.tgz')))
       .digest('hex');
-    expect(await read('releases/layover-0.3.0.tgz.sha256')).toBe(`${sum}  layover-0.3.0.tgz\n`);
+    expect(await read('releases/layover-0.3.0.sha256')).toBe(`${sum}  layover-0.3.0.tgz\n`);
+    expect(JSON.parse(await read('releases/layover-0.3.0.provenance.json')) as unknown).toMatchObject({
+      predicateType: 'https://slsa.dev/provenance/v1',
+      subject: [{ name: 'layover-0.3.0.tgz', digest: { sha256: sum } }],
+      predicate: {
+        buildDefinition: { resolvedDependencies: [{ digest: { gitCommit: await git('rev-parse', 'HEAD') } }] },
+      },
+    });
     expect(await read('releases/v0.3.0.md')).toContain('### Added\n\n- One.');
   });
 

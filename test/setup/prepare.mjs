@@ -5,11 +5,14 @@
 //   node test/setup/prepare.mjs --s3        S3 servers: versitygw by go, Swift from Debian's packages; needs no root
 //   node test/setup/prepare.mjs --versitygw  this S3 server alone, for `make start-cloud-storage`
 //   node test/setup/prepare.mjs --conformance  the OCI conformance suites, by go; needs no root
+//   node test/setup/prepare.mjs --packages  what runs the image and stands in front of replicas; installs as root
 //   node test/setup/prepare.mjs --bench     what the benchmark compares with; installs as root
 // It never fails a run: what stays missing is said here, and again by the tests that are skipped for it.
-import { spawnSync } from 'node:child_process';
-import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { buildGoProgram, goInstall, HELM_3 } from './go-programs.mjs';
+import { CACHE, find, run, say, UNPACKED } from './programs.mjs';
 
 /** Program → package. */
 const NEEDED = {
@@ -31,6 +34,7 @@ const NEEDED = {
     buildah: 'buildah',
     skopeo: 'skopeo',
   },
+  packages: { podman: 'podman', runc: 'runc', nginx: 'nginx-light', haproxy: 'haproxy', unshare: 'util-linux' },
   bench: { 'docker-registry': 'docker-registry', curl: 'curl', nginx: 'nginx-light', wrk: 'wrk' },
 };
 
@@ -41,9 +45,6 @@ const WITHOUT = {
   prometheus: 'the test with a real Prometheus is skipped',
 };
 
-const CACHE = join(import.meta.dirname, '../../node_modules/.cache/layover-tests');
-const UNPACKED = join(CACHE, 'root');
-const FOLDERS = [join(CACHE, 'bin'), ...['usr/bin', 'usr/sbin', 'bin', 'sbin'].map((folder) => join(UNPACKED, folder))];
 const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@latest';
 /**
  * Program → module, its version and the package in it; the lightest first, as time may run out. A version each: nothing new comes by itself.
@@ -52,7 +53,7 @@ const GO_CLIENTS = {
   regctl: ['github.com/regclient/regclient', 'v0.11.7', './cmd/regctl'],
   crane: ['github.com/google/go-containerregistry', 'v0.22.1', './cmd/crane'],
   oras: ['oras.land/oras', 'v1.2.3', './cmd/oras'],
-  helm: ['helm.sh/helm/v3', 'v3.22.0', './cmd/helm'],
+  helm: HELM_3,
 };
 /** The OCI conformance suite of release 1.1.1, a test of a package; its module has no tags, so this is the commit of the tag. */
 const RELEASED_CONFORMANCE = [
@@ -68,35 +69,7 @@ const INSTALL_TIMEOUT_MS = 600_000;
 /** A machine without a way out is asked to try again only so often. */
 const RETRY_AFTER_MS = 3_600_000;
 
-const say = (line) => process.stderr.write(`prepare: ${line}\n`);
 const isRoot = process.getuid?.() === 0;
-
-function find(name) {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...FOLDERS];
-  return folders.filter(Boolean).find((folder) => isExecutable(join(folder, name)));
-}
-
-function isExecutable(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Runs to the end or to the timeout; `problem` is one line. */
-function run(command, args, { timeout, cwd, env } = {}) {
-  const result = spawnSync(command, args, { timeout, cwd, env: { ...process.env, ...env }, encoding: 'utf8' });
-  if (result.status === 0) return { ok: true, stdout: result.stdout };
-  const lastLine = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim().split('\n').at(-1);
-  const problem = result.error?.code === 'ETIMEDOUT' ? `took longer than ${timeout / 1000} s` : lastLine;
-  return {
-    ok: false,
-    stdout: result.stdout,
-    problem: `${command} ${args.at(-1)}: ${problem || result.error?.message}`,
-  };
-}
 
 /** Downloads packages and unpacks them below node_modules; the machine stays as it is. Only the first has to exist. */
 function unpack([name, ...libraries]) {
@@ -185,62 +158,9 @@ function installMissing(needed) {
     say(`still missing: ${still.join(', ')} (packages: ${candidates.join(', ')}); tests of these are skipped`);
 }
 
-/** On `PATH`, or where its own installer puts it. */
-const findGo = () => (find('go') ? 'go' : ['/usr/local/go/bin/go'].find(isExecutable));
-
-/** Builds a program below node_modules; the folders are those that its tests look in. */
-function goInstall(program, source) {
-  const { GOBIN, GOPATH, HOME = '' } = process.env;
-  const bin = join(CACHE, 'bin');
-  const folders = [GOBIN, GOPATH && join(GOPATH, 'bin'), join(HOME, 'go/bin'), bin].filter(Boolean);
-  if (find(program) || folders.some((folder) => isExecutable(join(folder, program)))) return;
-  const go = findGo();
-  if (!go) return say(`${program} is missing, and so is go to build it; its tests are skipped`);
-  say(`${program} is missing: building it with go install below node_modules/.cache`);
-  mkdirSync(bin, { recursive: true });
-  const { ok, problem } = run(go, ['install', source], { env: { GOBIN: bin }, timeout: INSTALL_TIMEOUT_MS });
-  if (!ok) say(`no ${program} (${problem}); its tests are skipped`);
-}
-
 function buildGoClients() {
   const deadline = Date.now() + GO_CLIENTS_TIMEOUT_MS;
   for (const [program, source] of Object.entries(GO_CLIENTS)) buildGoProgram(program, source, { deadline });
-}
-
-/** Below node_modules, unless it is there. What could not be built says why in a file that its tests read. */
-function buildGoProgram(program, source, { deadline, command = ['build', '-trimpath', '-ldflags=-s -w'] }) {
-  if (find(program)) return;
-  mkdirSync(join(CACHE, 'bin'), { recursive: true });
-  const started = Date.now();
-  const { ok, problem } = buildGoModule(program, source, { deadline, command });
-  const why = join(CACHE, `${program}.failed`);
-  if (ok) {
-    rmSync(why, { force: true });
-    say(`built ${program} in ${Math.round((Date.now() - started) / 1000)} s`);
-  } else {
-    writeFileSync(why, problem);
-    say(`${program} could not be built: ${problem}; its tests are skipped`);
-  }
-}
-
-/** In the module's own directory, so with the dependencies that it was released with. */
-function buildGoModule(program, [module, version, path], { deadline, command }) {
-  const go = findGo();
-  if (!go) return { ok: false, problem: 'go is missing' };
-  const left = () => Math.max(1, deadline - Date.now());
-  const got = run(go, ['mod', 'download', '-json', `${module}@${version}`], { timeout: left() });
-  if (!got.ok) return { ok: false, problem: downloadProblem(got) };
-  const args = [...command, '-o', join(CACHE, 'bin', program), path];
-  return run(go, args, { cwd: JSON.parse(got.stdout).Dir, timeout: left() });
-}
-
-/** `go mod download -json` has its error in the JSON. */
-function downloadProblem({ stdout, problem }) {
-  try {
-    return JSON.parse(stdout).Error.replaceAll(/\s+/g, ' ');
-  } catch {
-    return problem;
-  }
 }
 
 /** OpenStack Swift with all that it needs beyond what is installed, below node_modules; the machine stays as it is. */
@@ -283,6 +203,7 @@ if (process.argv.includes('--versitygw')) {
   process.exit();
 }
 if (process.argv.includes('--clients')) installMissing(NEEDED.clients);
+if (process.argv.includes('--packages')) installMissing(NEEDED.packages);
 if (process.argv.includes('--go-clients')) buildGoClients();
 if (process.argv.includes('--s3')) {
   goInstall('versitygw', VERSITYGW);

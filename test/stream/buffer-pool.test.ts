@@ -129,6 +129,26 @@ describe('a buffer pool', () => {
       }),
     );
   });
+
+  it('lets few reads run at a time, in the order of their calls, and the next one when one fails', async () => {
+    const pool = new BufferPool();
+    const [order, ends]: [number[], (() => void)[]] = [[], []];
+    const reads = Array.from({ length: 100 }, (_, i) =>
+      pool.read(async () => {
+        order.push(i);
+        await new Promise<void>((resolve) => ends.push(resolve));
+        if (i % 2 === 0) throw new Error('unreadable');
+      }),
+    );
+    const results = Promise.allSettled(reads);
+    await expect.poll(() => ends.length).toBe(16);
+    for (let ended = 0; ended < 100; ended++) {
+      await expect.poll(() => ends.length).toBe(Math.min(100, ended + 16));
+      ends[ended]?.();
+    }
+    expect((await results).filter(({ status }) => status === 'rejected')).toHaveLength(50);
+    expect(order).toEqual(Array.from({ length: 100 }, (_, i) => i));
+  });
 });
 
 /** Buffers that start before the end of the previous one. */

@@ -48,6 +48,15 @@ const MUTATIONS: readonly (readonly [mutation: string, failing: string, Break])[
     (driver) => ({ list: async (path) => [...(await driver.list(path))].toReversed() }),
   ],
   [
+    'whose listAfter lists everything',
+    'lists the names after a text in the same order, in parts of any size',
+    (driver) => ({
+      listAfter: async function* (path) {
+        yield await driver.list(path);
+      },
+    }),
+  ],
+  [
     'whose readSmall ignores the limit',
     'rejects reading a file that exceeds the limit',
     (driver) => ({ readSmall: (path) => driver.readSmall(path, Infinity) }),

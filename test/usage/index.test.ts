@@ -60,7 +60,7 @@ describe('the index in files', () => {
     // LMDB may end the first process that reads wrong pages; the next one knows of that.
     const { reported, totals } = (await openElsewhere(path)) ?? (await openElsewhere(path)) ?? {};
     expect(reported).toHaveLength(1);
-    expect(totals).toEqual({ bytes: 0, digests: 0, references: 0 });
+    expect(totals).toEqual({ bytes: 0, digests: 0, references: 0, repositories: 0 });
     expect((await readFile(join(reported?.[0]?.movedTo ?? '', 'usage.mdb'))).length).toBeGreaterThan(0);
   });
 });

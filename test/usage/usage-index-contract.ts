@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import type { ContentKind, UsageIndex } from '../../src/usage/usage-index.ts';
+import type { ContentKind, UsageIndex, UsageRecord } from '../../src/usage/usage-index.ts';
 import { digestOf } from '../../src/oci/digest.ts';
+import { collected } from './collected.ts';
 
 export interface IndexUnderTest extends AsyncDisposable {
   readonly index: UsageIndex;
@@ -26,13 +27,62 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
     it('counts the bytes of a digest once, however many repositories have it', async () => {
       await using made = await create();
       await made.index.record([use('a', 'x', 1), use('b', 'x', 2), use('b', 'y', 3, { size: 5 })]);
-      expect(await made.index.totals()).toEqual({ bytes: 15, digests: 2, references: 3 });
+      expect(await made.index.totals()).toEqual({ bytes: 15, digests: 2, references: 3, repositories: 2 });
       await made.index.record([use('a', 'x', 4)]);
-      expect(await made.index.totals()).toEqual({ bytes: 15, digests: 2, references: 3 });
+      expect(await made.index.totals()).toEqual({ bytes: 15, digests: 2, references: 3, repositories: 2 });
       expect(await made.index.holders(digest('x'))).toEqual([
         { repository: 'a', kind: 'blob' },
         { repository: 'b', kind: 'blob' },
       ]);
+    });
+
+    it('lists holders in pages, and those that do not fit into one turn of the event loop', async () => {
+      await using made = await create();
+      const names = Array.from({ length: 600 }, (_, i) => `r${String(i).padStart(3, '0')}`);
+      await made.index.record(names.map((repository) => use(repository, 'x', 1)));
+      await made.index.record([use('r000', 'x', 1, { kind: 'manifest' }), use('other', 'y', 1)]);
+      const all = await made.index.holders(digest('x'));
+      expect(all.map(({ repository }) => repository)).toEqual(['r000', ...names]);
+      const [first, second] = all;
+      expect(await made.index.holders(digest('x'), { limit: 1 })).toEqual([first]);
+      expect(await made.index.holders(digest('x'), { after: first, limit: 1 })).toEqual([second]);
+      expect(await made.index.holders(digest('x'), { after: second, limit: 999 })).toEqual(all.slice(2));
+      expect(await made.index.holders(digest('x'), { after: all.at(-1), limit: 1 })).toEqual([]);
+      expect(await made.index.totals()).toMatchObject({ repositories: 601 });
+    });
+
+    it('gives the queue in pages, also where many have the same rank', async () => {
+      await using made = await create();
+      const uses = Array.from({ length: 9 }, (_, i) => use(`r${i % 2}`, `d${i}`, Math.floor(i / 4)));
+      await made.index.record([...uses, use('r0', 'm', 0, { kind: 'manifest' })]);
+      const all = await made.index.oldest({ kind: 'blob', before: EVER, limit: 99 });
+      expect(all).toHaveLength(9);
+      for (const limit of [1, 2, 5]) {
+        const seen = [];
+        for (let after = all[0]; after !== undefined; ) {
+          const page = await made.index.oldest({ kind: 'blob', before: EVER, after, limit });
+          seen.push(...page);
+          after = page.at(-1);
+        }
+        expect(seen).toEqual(all.slice(1));
+      }
+      const [first, second] = all;
+      await made.index.defer([first as UsageRecord], 100);
+      expect(await made.index.oldest({ kind: 'blob', before: 100, after: first, limit: 99 })).toContainEqual(second);
+    });
+
+    it('counts repositories, each while it has content', async () => {
+      await using made = await create();
+      const uses = [use('a', 'x', 1), use('a', 'y', 1), use('a/b', 'x', 1), use('b', 'x', 1)];
+      await made.index.record(uses);
+      expect(await made.index.totals()).toMatchObject({ repositories: 3 });
+      await made.index.remove(uses.slice(1, 3));
+      expect(await made.index.totals()).toMatchObject({ repositories: 2 });
+      await made.index.remove(uses);
+      expect(await made.index.totals()).toMatchObject({ repositories: 0 });
+      await made.index.record(uses);
+      await made.index.recount();
+      expect(await made.index.totals()).toMatchObject({ repositories: 3, references: 4, digests: 2, bytes: 20 });
     });
 
     it('orders by last use, and never takes a use for earlier than it knows', async () => {
@@ -75,19 +125,19 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
       expect(await made.index.unreferencedDigests({ limit: 10 })).toEqual([]);
       await made.index.remove([use('b', 'x', 0)]);
       expect(await made.index.unreferencedDigests({ limit: 10 })).toEqual([digest('x')]);
-      expect(await made.index.totals()).toEqual({ bytes: 10, digests: 1, references: 0 });
+      expect(await made.index.totals()).toEqual({ bytes: 10, digests: 1, references: 0, repositories: 0 });
       await made.index.bytesRemoved(digest('x'));
       expect(await made.index.unreferencedDigests({ limit: 10 })).toEqual([]);
-      expect(await made.index.totals()).toEqual({ bytes: 0, digests: 0, references: 0 });
+      expect(await made.index.totals()).toEqual({ bytes: 0, digests: 0, references: 0, repositories: 0 });
     });
 
     it('takes bytes that come back for what they were', async () => {
       await using made = await create();
       await made.index.record([use('a', 'x', 1)]);
       await made.index.bytesRemoved(digest('x'));
-      expect(await made.index.totals()).toEqual({ bytes: 0, digests: 1, references: 1 });
+      expect(await made.index.totals()).toEqual({ bytes: 0, digests: 1, references: 1, repositories: 1 });
       await made.index.record([use('a', 'x', 2)]);
-      expect(await made.index.totals()).toEqual({ bytes: 10, digests: 1, references: 1 });
+      expect(await made.index.totals()).toEqual({ bytes: 10, digests: 1, references: 1, repositories: 1 });
       await made.index.remove([use('a', 'x', 0)]);
       await made.index.record([use('b', 'x', 3)]);
       expect(await made.index.unreferencedDigests({ limit: 10 })).toEqual([]);
@@ -100,10 +150,10 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
       await made.index.putParts(digest('m'), [digest('x'), long, digest('x')]);
       await made.index.putParts(digest('n'), [digest('x')]);
       expect(await made.index.partsOf(digest('m'))).toEqual([digest('x'), long]);
-      expect([...(await made.index.parentsOf(digest('x')))].sort()).toEqual([digest('m'), digest('n')].sort());
+      expect((await collected(made.index.parentsOf(digest('x')))).sort()).toEqual([digest('m'), digest('n')].sort());
       await made.index.remove([use('a', 'm', 0, { kind: 'manifest' })]);
       await made.index.bytesRemoved(digest('m'));
-      expect(await made.index.parentsOf(digest('x'))).toEqual([digest('n')]);
+      expect(await collected(made.index.parentsOf(digest('x')))).toEqual([digest('n')]);
     });
 
     it('gives everything in pages, and the references of one repository', async () => {
@@ -118,7 +168,7 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
         if (page.length === 0) break;
       }
       expect(seen.map(({ repository }) => repository)).toEqual(['a', 'a', 'a/b', 'a/b', 'b', 'b']);
-      expect(await made.index.ofRepository('a')).toHaveLength(2);
+      expect(await collected(made.index.ofRepository('a'))).toHaveLength(2);
     });
 
     it('keeps pins and markers', async () => {
@@ -173,7 +223,7 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
       await using made = await create();
       await made.index.record([use('a', 'x', 1), use('b', 'y', 2, { size: 7 })]);
       await made.index.recount();
-      expect(await made.index.totals()).toEqual({ bytes: 17, digests: 2, references: 2 });
+      expect(await made.index.totals()).toEqual({ bytes: 17, digests: 2, references: 2, repositories: 2 });
     });
   });
 }

@@ -8,7 +8,10 @@ import { headers } from './header.ts';
 import { limits } from './http-limits.ts';
 import { tls } from './http-tls.ts';
 import { bool } from './number.ts';
+import { scalar } from './scalar.ts';
 import { choice, matching, secret, text } from './text.ts';
+
+const MAX_WORKERS = 64;
 
 const prometheus = z
   .strictObject({
@@ -56,6 +59,23 @@ const SECRET_DESCRIPTION = [
 
 const RELATIVE_DESCRIPTION = '`true`: `Location` headers without scheme and host; `false`: always with both.';
 
+const workers = scalar(
+  'Processes that serve clients on the address, as one service ([which requests, and limits](operating.md#workers)). `auto`: one for each core, at most 8. `1`: the service is one process.',
+  {
+    reads: 'yaml',
+    expected: `must be auto or a whole number from 1 to ${MAX_WORKERS}`,
+    json: { type: ['integer', 'string'], minimum: 1, maximum: MAX_WORKERS } as unknown as z.core.JSONSchema.BaseSchema,
+    format: 'number or auto',
+    parse: parseWorkers,
+  },
+);
+
+function parseWorkers(value: string): number | 'auto' | undefined {
+  if (value.toLowerCase() === 'auto') return 'auto';
+  const count = /^\d{1,3}$/.test(value) ? Number(value) : 0;
+  return count >= 1 && count <= MAX_WORKERS ? count : undefined;
+}
+
 const socketMode = matching('Permissions of a unix socket, such as `"0660"`.', {
   pattern: /^0?[0-7]{3}$/,
   expected: 'must be octal permissions such as "0660"',
@@ -68,6 +88,7 @@ const keys = z.strictObject({
     ':5000',
   ),
   net: withDefault(choice('Kind of address.', ['tcp', 'unix']), 'tcp'),
+  workers: withDefault(workers, '1'),
   prefix: withDefault(prefix, '/'),
   host: httpUrl(
     'How clients reach the registry, such as `https://registry.example.com`; for `Location` headers.',
@@ -112,6 +133,7 @@ export const http = keys.transform(toHttp).describe('How clients connect to the 
 function toHttp(raw: z.output<typeof keys>) {
   return {
     listen: toListen(raw),
+    workers: raw.workers,
     prefix: raw.prefix,
     host: raw.host === undefined ? undefined : parseHttpUrl(raw.host)?.origin,
     relativeUrls: raw.relativeurls,

@@ -47,8 +47,14 @@ const keys = z.strictObject({
   password: secret("Password of the ACL user, or the default user's.").optional(),
   db: withDefault(integer('Number of the database. A cluster has only one.', { min: 0 }), '0'),
   deadline: withDefault(ownTimer("Longest wait of a pull. A key of Layover's."), '20ms'),
-  readtimeout: withPositiveDefault(signedDuration('Longest wait when no client waits.'), '3s'),
-  dialtimeout: withPositiveDefault(signedDuration('Longest wait for a connection.'), '5s'),
+  readtimeout: withPositiveDefault(
+    signedDuration('Longest wait when no client waits. Shorter than `1s` means `1s`.'),
+    '3s',
+  ),
+  dialtimeout: withPositiveDefault(
+    signedDuration('Longest wait for a connection. Shorter than `1s` means `1s`.'),
+    '5s',
+  ),
   tls: tls.prefault({}),
   clientname: text("Name of Layover's connections in `CLIENT LIST`.").optional(),
   identitysuffix: text('Appended to the name of the client library in `CLIENT LIST`.').optional(),
@@ -59,6 +65,12 @@ const keys = z.strictObject({
 });
 
 type Raw = z.output<typeof keys>;
+
+/**
+ * For waits that delay no client. Distribution's sample has 10 ms, which a busy server or process exceeds again and again: the connection
+ * would be dropped each time. Milliseconds.
+ */
+const MIN_BACKGROUND_MS = 1_000;
 
 /** Undefined without an address, as in distribution. */
 export const redis = keys
@@ -80,9 +92,9 @@ function toConnection(raw: Raw) {
     /** Of RESP. */
     protocol: raw.protocol === 2 ? (2 as const) : (3 as const),
     tls: raw.tls,
-    connectTimeoutMs: raw.dialtimeout,
+    connectTimeoutMs: Math.max(raw.dialtimeout, MIN_BACKGROUND_MS),
     /** Longest wait for a reply when no client waits. */
-    readTimeoutMs: raw.readtimeout,
+    readTimeoutMs: Math.max(raw.readtimeout, MIN_BACKGROUND_MS),
     /** Longest wait for a reply when a client waits. */
     deadlineMs: Math.min(raw.deadline, raw.readtimeout),
     maxRedirects: raw.maxredirects,

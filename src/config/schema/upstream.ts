@@ -64,7 +64,7 @@ const timeouts = z
   .describe('When to give up on the upstream.');
 
 const storePrefix = matching(
-  "Before the upstream's names in the storage. `''`: nothing, for the only upstream. No prefix may be below another's.",
+  "Before the upstream's names in the storage. `''`: nothing, as with `remoteurl`; for one upstream only. No prefix may be below another's.",
   {
     pattern: /^\/?(?:[a-z0-9]+(?:[._:-]+[a-z0-9]+)*(?:\/|$))*$/,
     expected: 'must be empty or a path such as mirror/ghcr.io',

@@ -1,4 +1,5 @@
 import type { Digest } from '../../oci/digest.ts';
+import { inTurns } from '../../stream/next-turn.ts';
 
 export interface RevisionNode {
   /** What the manifest refers to: blobs, and for an index other manifests. */
@@ -8,27 +9,38 @@ export interface RevisionNode {
 }
 
 /** The manifests of a repository that are reachable from the roots: the roots, those that an index lists and, on demand, referrers. */
-export function livingManifests(
+export async function livingManifests(
   nodes: ReadonlyMap<Digest, RevisionNode>,
   roots: ReadonlySet<Digest>,
   { keepReferrers }: { readonly keepReferrers: boolean },
-): Set<Digest> {
-  const referrers = keepReferrers ? referrersBySubject(nodes) : new Map<Digest, Digest[]>();
+): Promise<Set<Digest>> {
+  const referrers = keepReferrers ? await referrersBySubject(nodes) : new Map<Digest, Digest[]>();
   const living = new Set<Digest>();
   const waiting = [...roots];
-  for (let digest = waiting.pop(); digest !== undefined; digest = waiting.pop()) {
+  const live = (digest: Digest) => {
     const node = nodes.get(digest);
-    if (!node || living.has(digest)) continue;
+    if (!node || living.has(digest)) return;
     living.add(digest);
-    waiting.push(...node.parts, ...(referrers.get(digest) ?? []));
-  }
+    // One by one: there may be more than one call can have arguments.
+    for (const part of node.parts) waiting.push(part);
+    for (const referrer of referrers.get(digest) ?? []) waiting.push(referrer);
+  };
+  await inTurns(popping(waiting), live);
   return living;
 }
 
-function referrersBySubject(nodes: ReadonlyMap<Digest, RevisionNode>): Map<Digest, Digest[]> {
-  const referrers = new Map<Digest, Digest[]>();
-  for (const [digest, { subject }] of nodes) {
-    if (subject !== undefined) referrers.set(subject, [...(referrers.get(subject) ?? []), digest]);
-  }
-  return referrers;
+/** The items of a list that grows meanwhile. */
+function* popping<T>(items: T[]): Generator<T, void, void> {
+  for (let item = items.pop(); item !== undefined; item = items.pop()) yield item;
+}
+
+async function referrersBySubject(nodes: ReadonlyMap<Digest, RevisionNode>): Promise<Map<Digest, Digest[]>> {
+  const bySubject = new Map<Digest, Digest[]>();
+  await inTurns(nodes, ([digest, { subject }]) => {
+    if (subject === undefined) return;
+    const referrers = bySubject.get(subject);
+    if (referrers) referrers.push(digest);
+    else bySubject.set(subject, [digest]);
+  });
+  return bySubject;
 }

@@ -1,11 +1,11 @@
-import pLimit from 'p-limit';
-
 import { type Digest, digestAlgorithm } from '../../oci/digest.ts';
 import type { ParsedManifest } from '../../oci/manifest.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
+import { forEach } from '../for-each.ts';
 import { type StoredLink, walkLinks } from '../inventory.ts';
 import { type LinkStore, orUndefined } from '../links.ts';
 import type { ManifestFiles } from '../manifest-files.ts';
+import { inTurns } from '../../stream/next-turn.ts';
 import { layerLinkPath, revisionLinkPath } from '../paths.ts';
 import type { TagStore } from '../tags.ts';
 import { livingManifests, type RevisionNode } from './living-manifests.ts';
@@ -50,11 +50,12 @@ export async function markUntouched({ driver, links }: MarkedStores, repository:
   const held = new Set<Digest>();
   const found: StoredLink[] = [];
   for await (const link of walkLinks(driver, repository)) found.push(link);
-  await pLimit(MAX_CONCURRENT_READS).map(found, async (link) => {
+  const hold = async (link: StoredLink) => {
     if (!(await isThere(driver, repository, link))) return;
     held.add(link.digest);
     if (link.kind === 'blob') await addTarget(links, repository, link.digest, held);
-  });
+  };
+  await forEach(found, hold, { concurrency: MAX_CONCURRENT_READS });
   return { deadManifests: new Map(), deadBlobs: new Map(), held, damaged: [] };
 }
 
@@ -80,9 +81,9 @@ export async function markRepository(
       unwanted.set(digest, at);
     }
   }
-  const held = livingManifests(nodes, roots, policy);
+  const held = await livingManifests(nodes, roots, policy);
   for (const digest of held) unwanted.delete(digest);
-  for (const digest of [...held]) for (const part of nodes.get(digest)?.parts ?? []) held.add(part);
+  await inTurns([...held], (digest) => nodes.get(digest)?.parts.forEach((part) => held.add(part)));
   const deadBlobs = new Map<Digest, number>();
   for (const digest of blobs) {
     const at = held.has(digest) ? undefined : await madeAt(layerLinkPath(repository, digest));
@@ -112,14 +113,15 @@ async function readManifests(
 ) {
   const nodes = new Map<Digest, RevisionNode>();
   const damaged: Digest[] = [];
-  await pLimit(MAX_CONCURRENT_READS).map(revisions, async (digest) => {
+  const read = async (digest: Digest) => {
     if (!(await manifests.has(repository, digest))) return; // a directory left without its link
     const known = memory.get(digest) ?? (await readManifest(manifests, repository, digest));
     if (known) {
       memory.set(digest, known);
       nodes.set(digest, known);
     } else if (await manifests.has(repository, digest)) damaged.push(digest); // unless it was deleted meanwhile
-  });
+  };
+  await forEach(revisions, read, { concurrency: MAX_CONCURRENT_READS });
   return { nodes, damaged };
 }
 

@@ -1,7 +1,7 @@
-import pLimit from 'p-limit';
-
 import type { Digest } from '../../oci/digest.ts';
 import type { UnreadablePathError } from '../../storage/driver.ts';
+import { inTurns } from '../../stream/next-turn.ts';
+import { forEach } from '../for-each.ts';
 import { walkRepositories } from '../inventory.ts';
 import { REPOSITORIES } from '../paths.ts';
 import {
@@ -42,18 +42,19 @@ export async function scanAll({ stores, policy, memory, isCollected, onRepositor
   const marks = new Map<string, RepositoryMark>();
   const held = new Set<Digest>();
   let done = 0;
-  await pLimit(MAX_CONCURRENT).map(names, async (repository) => {
+  const scan = async (repository: string) => {
     onRepository(done++, names.length);
     try {
       const mark = isCollected(repository)
         ? await markRepository(stores, repository, { policy, memory })
         : await markUntouched(stores, repository);
       marks.set(repository, mark);
-      for (const digest of mark.held) held.add(digest);
+      await inTurns(mark.held, (digest) => held.add(digest));
     } catch (err) {
       unreadable.push({ repository, reason: err instanceof Error ? err.message : String(err) });
     }
-  });
+  };
+  await forEach(names, scan, { concurrency: MAX_CONCURRENT });
   return { marks, held, unreadable };
 }
 

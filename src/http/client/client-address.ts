@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 
+import { type ClientConnection, connectionOf } from './connection.ts';
 import type { ForwardedInfo, TrustedProxies } from './trusted-proxies.ts';
 
 /** The sender of a request. */
@@ -23,7 +23,7 @@ export type OnUntrusted = (peer: string) => void;
 export class Clients {
   readonly #proxies: TrustedProxies;
   /** Addresses are compared with the networks of proxies once per connection. */
-  readonly #peers = new WeakMap<Socket, Peer>();
+  readonly #peers = new WeakMap<ClientConnection, Peer>();
 
   #onUntrusted: OnUntrusted | undefined;
 
@@ -33,7 +33,7 @@ export class Clients {
   }
 
   of(req: IncomingMessage): Client {
-    const peer = this.peerOf(req.socket);
+    const peer = this.peerOf(connectionOf(req));
     if (!peer.isTrusted) {
       if (this.#onUntrusted) this.#reportForwarded(req, peer);
       return peer;
@@ -44,14 +44,14 @@ export class Clients {
 
   /** The headers of trusted proxies; empty when the request did not come from one. */
   forwarded(req: IncomingMessage): ForwardedInfo {
-    return this.peerOf(req.socket).isTrusted ? this.#proxies.read(req.headers) : {};
+    return this.peerOf(connectionOf(req)).isTrusted ? this.#proxies.read(req.headers) : {};
   }
 
-  peerOf(socket: Socket): Peer {
-    let peer = this.#peers.get(socket);
+  peerOf(connection: ClientConnection): Peer {
+    let peer = this.#peers.get(connection);
     if (peer === undefined) {
-      peer = this.#findPeer(socket);
-      this.#peers.set(socket, peer);
+      peer = this.#findPeer(connection);
+      this.#peers.set(connection, peer);
     }
     return peer;
   }
@@ -62,7 +62,7 @@ export class Clients {
     this.#onUntrusted = undefined;
   }
 
-  #findPeer({ remoteAddress, remotePort }: Socket): Peer {
+  #findPeer({ remoteAddress, remotePort }: ClientConnection): Peer {
     if (remoteAddress === undefined)
       return { address: undefined, name: 'unix', isTrusted: this.#proxies.trusts(undefined) };
     // An IPv4 client on an IPv6 socket: RFC 4291, section 2.5.5.2.

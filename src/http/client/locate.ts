@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
 import type { Clients } from './client-address.ts';
+import { connectionOf } from './connection.ts';
 import { hostOf, isHost } from './host-of.ts';
 import type { ForwardedInfo } from './trusted-proxies.ts';
 
@@ -44,7 +45,7 @@ function forwardedOrigin(req: IncomingMessage, forwarded: ForwardedInfo): string
 function requestOrigin(req: IncomingMessage, forwarded: ForwardedInfo): string {
   const host = forwarded.host ?? hostOf(req);
   if (host === undefined || !isHost(host)) return '';
-  const scheme = forwarded.scheme ?? ('encrypted' in req.socket ? 'https' : 'http');
+  const scheme = forwarded.scheme ?? ('encrypted' in connectionOf(req) ? 'https' : 'http');
   return `${scheme}://${host}`;
 }
 
@@ -58,7 +59,7 @@ export function createBaseUrl({ prefix, host }: UrlOptions, clients: Clients): B
   return (req) => {
     const forwarded = clients.forwarded(req);
     const name = forwarded.host ?? hostOf(req);
-    const isSecure = 'encrypted' in req.socket || req.headers['x-forwarded-proto'] === 'https';
+    const isSecure = 'encrypted' in connectionOf(req) || req.headers['x-forwarded-proto'] === 'https';
     const scheme = forwarded.scheme ?? (isSecure ? 'https' : 'http');
     return name !== undefined && isHost(name) ? `${scheme}://${name}${root}` : root;
   };

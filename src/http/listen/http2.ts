@@ -96,8 +96,10 @@ export function isHttp2(req: IncomingMessage): boolean {
   return req.httpVersionMajor === 2;
 }
 
-export function hasStream(res: ServerResponse): res is ServerResponse & { readonly stream: ServerHttp2Stream } {
-  return 'stream' in res;
+export function hasStream<T extends IncomingMessage | ServerResponse>(
+  message: T,
+): message is T & { readonly stream: ServerHttp2Stream } {
+  return 'stream' in message;
 }
 
 /** Whether the client has disconnected. */

@@ -43,10 +43,39 @@ export interface Listener {
   drain(timeoutMs: number): Promise<void>;
 }
 
+/** A server without an address. */
+export interface ClientServer {
+  readonly server: Server;
+  /** Called when it listens. */
+  start(): void;
+  /** Called instead of {@link drain} when it cannot listen. */
+  stop(): void;
+  /**
+   * Stops accepting connections, and ends running requests after the timeout.
+   *
+   * @param handedOver resolves when all connections are closed that the server did not accept itself
+   */
+  drain(timeoutMs: number, handedOver?: Promise<void>): Promise<void>;
+}
+
 /** @throws when the address cannot be bound, such as `EADDRINUSE`, and when a TLS file cannot be read */
 export async function listen(options: ListenOptions): Promise<Listener> {
+  const { http } = options;
+  const opened = await openClientServer(options);
+  const address = options.fd === undefined ? http.listen : ({ net: 'fd', fd: options.fd } as const);
+  const binding = bind(opened.server, address, { scheme: http.tls ? 'https' : 'http', mode: http.socketMode });
+  const url = await binding.catch((err: unknown) => {
+    opened.stop();
+    throw err;
+  });
+  opened.start();
+  return { url, drain: (timeoutMs) => opened.drain(timeoutMs) };
+}
+
+/** Creates the server for clients, of HTTP/1 and HTTP/2, with its limits. @throws when a TLS file cannot be read */
+export async function openClientServer(options: Omit<ListenOptions, 'fd'>): Promise<ClientServer> {
   const { http, onRequest, clients, events } = options;
-  const { limits, tls, http2: versions } = http;
+  const { limits, http2: versions } = http;
   const peerOf = (socket: Socket | undefined) => (socket ? clients.peerOf(socket).name : '');
   const onStalled = (socket: Socket | undefined) => events.clientRefused('stalled', peerOf(socket));
   const secured = await openIfSecure(options);
@@ -60,24 +89,19 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     });
   }
   prepare(server, options, onStalled);
-  const address = options.fd === undefined ? http.listen : ({ net: 'fd', fd: options.fd } as const);
-  const binding = bind(server, address, { scheme: tls ? 'https' : 'http', mode: http.socketMode });
-  const url = await binding.catch((err: unknown) => {
-    secured?.stop();
-    throw err;
-  });
-  secured?.acme?.start();
   return {
-    url,
-    async drain(timeoutMs) {
+    server,
+    start: () => secured?.acme?.start(),
+    stop: () => secured?.stop(),
+    async drain(timeoutMs, handedOver) {
       secured?.stop();
-      await drainConnections(server, http2.sessions, timeoutMs);
+      await drainConnections(server, http2.sessions, { timeoutMs, handedOver });
     },
   };
 }
 
 /** Loads TLS and ACME when they are configured. */
-async function openIfSecure({ http, events }: ListenOptions) {
+async function openIfSecure({ http, events }: Pick<ListenOptions, 'http' | 'events'>) {
   if (!http.tls) return undefined;
   const { openSecureServer } = await import('./secure-server.ts');
   return openSecureServer({ tls: http.tls, http, events, server: serverOptions(http) });
@@ -98,7 +122,7 @@ function serverOptions({ limits }: HttpConfig) {
 
 function prepare(
   server: Server,
-  { http: { limits }, onRequest, clients, events }: ListenOptions,
+  { http: { limits }, onRequest, clients, events }: Omit<ListenOptions, 'fd'>,
   onStalled: (socket: Socket) => void,
 ): void {
   limitConnections(server, limits, {

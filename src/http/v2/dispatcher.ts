@@ -6,6 +6,7 @@ import { type OciRequest, type ParsedRequest, parseOciRequest } from '../../oci/
 import { referenceText } from '../../oci/reference.ts';
 import { isWrite } from '../../oci/write-request.ts';
 import type { RouteRequest, Target } from '../../pull-through/router.ts';
+import type { Outcome } from '../../registry/registry.ts';
 import { type ErrorOptions, respondError } from './respond-error.ts';
 import type { RequestEvents } from './request-events.ts';
 import type { AccessGate, Permissions } from './access-gate.ts';
@@ -47,7 +48,19 @@ export interface DispatcherOptions extends Pick<ErrorOptions, 'toStorageFailure'
   readonly passthrough?: WritePassthrough | undefined;
   /** Absent when notifications are off. */
   readonly eventSink?: EventSink | undefined;
+  /** Called when the content of a response is found. Absent when the service has one process. */
+  readonly onServed?: ServedListener | undefined;
 }
+
+/** An admitted request, and the content that it gets. */
+export interface ServedRequest {
+  readonly exchange: Exchange;
+  readonly request: OciRequest;
+  readonly target: Target;
+  readonly outcome: Outcome;
+}
+
+export type ServedListener = (served: ServedRequest) => void;
 
 /**
  * Serves requests of the registry API.
@@ -175,10 +188,11 @@ function serveAdmitted(
   options: Settings,
 ): Promise<void> {
   const { req } = exchange;
-  const { routes, passthrough, isAllowed } = options;
+  const { routes, passthrough, isAllowed, onServed } = options;
   const target = (repository: string): Target => {
     const found = route(repository);
     exchange.routed(found);
+    if (onServed) exchange.whenServed((outcome) => onServed({ exchange, request, target: found, outcome }));
     return found;
   };
   const mountSource = createMountSource({ route, isAllowed, mayPull });

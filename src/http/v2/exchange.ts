@@ -57,8 +57,10 @@ export class Exchange {
   identity: Identity = ANONYMOUS;
   readonly #events: RequestEvents;
   readonly #security: SecurityHeaders;
-  readonly #startedAt = performance.now();
+  /** Milliseconds of `performance.now`. */
+  readonly startedAt = performance.now();
   #signal: AbortSignal | undefined;
+  #onServed: ((outcome: Outcome) => void) | undefined;
   #trace: RequestTrace | undefined;
   /** Absent until the request is parsed. */
   #handler: RequestHandlerName | undefined;
@@ -104,7 +106,7 @@ export class Exchange {
   }
 
   /** The registry of its repository is known. */
-  routed({ sourceHost }: Target): void {
+  routed({ sourceHost }: Pick<Target, 'sourceHost'>): void {
     this.#sourceHost = sourceHost;
   }
 
@@ -112,6 +114,12 @@ export class Exchange {
     this.#outcome = outcome;
     this.#upstream = upstream;
     this.#upstreamMs = upstreamMs;
+    this.#onServed?.(outcome);
+  }
+
+  /** Calls `listener` when the content of the response is found, before it is sent. */
+  whenServed(listener: (outcome: Outcome) => void): void {
+    this.#onServed = listener;
   }
 
   failed(error: RegistryError): void {
@@ -150,6 +158,7 @@ export class Exchange {
       requestId: this.id,
       traceId: this.#trace?.id,
       client: this.client.name,
+      address: this.client.address,
       userAgent: req.headers['user-agent'],
       user: this.identity.name,
       protocol: PROTOCOLS[req.httpVersion] ?? `HTTP/${req.httpVersion}`,
@@ -161,7 +170,7 @@ export class Exchange {
       // nginx's status for a client that disconnected before it got a response
       status: aborted && !res.headersSent ? 499 : res.statusCode,
       bytes: this.#bytes,
-      durationMs: performance.now() - this.#startedAt,
+      durationMs: performance.now() - this.startedAt,
       outcome: this.#outcome,
       upstream: this.#upstream ?? this.#sourceHost,
       upstreamMs: this.#upstreamMs,

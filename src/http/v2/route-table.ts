@@ -1,4 +1,5 @@
 import type { OciRequest, OciRequestKind, RequestOf } from '../../oci/request.ts';
+import type { RegistryReader } from '../../registry/registry.ts';
 import type { ContentEvent } from '../../registry/content-event.ts';
 import type { Target } from '../../pull-through/router.ts';
 import type { Exchange } from './exchange.ts';
@@ -18,6 +19,13 @@ export interface RouteContext {
   /** Resolves when the event is safe on disk; the response to a push waits for that. Never rejects. */
   readonly notify: (event: ContentEvent) => Promise<void>;
 }
+
+/** What a route that only reads content needs. */
+export interface ReadContext extends Pick<RouteContext, 'exchange' | 'notify'> {
+  readonly target: (repository: string) => { readonly registry: RegistryReader; readonly repository: string };
+}
+
+export type ReadHandler<K extends OciRequestKind> = (request: RequestOf<K>, context: ReadContext) => Promise<void>;
 
 export type RouteHandler<K extends OciRequestKind> = (request: RequestOf<K>, context: RouteContext) => Promise<void>;
 

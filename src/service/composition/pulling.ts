@@ -153,11 +153,13 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
   const names = { name, aliases, library, isDefault, anyNamespace, storePrefix };
   // Writes are refused as such, also to names that `allow` and `deny` exclude.
   const served = { ...allowNames(registry, refusalOf), ...refuseWrites(describeRefusedWrites(upstream)) };
-  return { route: { ...names, registry: served, relay, isAllowed }, registry, refusalOf };
+  return { route: { ...names, registry: served, held: registry.held, relay, isAllowed }, registry, refusalOf };
 }
 
 async function refreshTag(pulled: readonly PulledUpstream[], stored: string, tag: string): Promise<RefreshResult> {
-  for (const { registry, refusalOf } of pulled) {
+  // One upstream may have no prefix: it owns the names that are below no other's.
+  const byPrefix = [...pulled].sort((a, b) => b.route.storePrefix.length - a.route.storePrefix.length);
+  for (const { registry, refusalOf } of byPrefix) {
     const remote = registry.remoteName(stored);
     if (remote === undefined) continue;
     const refusal = refusalOf(remote);

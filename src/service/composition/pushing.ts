@@ -31,7 +31,8 @@ export function createHosted(
   if (http.secret === undefined && !redis && acceptsPushes(config)) {
     telemetry.log.info({}, 'http.secret is not set: interrupted uploads resume only on this process');
   }
-  const holders = async (digest: Digest) => (await usage.index.holders(digest)).map(({ repository }) => repository);
+  const holders = async (digest: Digest, limit: number) =>
+    (await usage.index.holders(digest, { limit })).map(({ repository }) => repository);
   const stored = new HostedRegistry({
     store,
     content,

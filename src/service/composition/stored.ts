@@ -8,6 +8,7 @@ import { createManifestReader } from '../../content/manifest-files.ts';
 import { UnrecordedLinks } from '../../content/unrecorded-links.ts';
 import { createRedis } from '../../redis/create-redis.ts';
 import type { Redis } from '../../redis/redis.ts';
+import type { ContentCopies } from '../../registry/held-content.ts';
 import { openUsage } from '../../retention/create-housekeeping.ts';
 import { loadSchedulerState } from '../../retention/scheduler-state.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
@@ -16,6 +17,7 @@ import { withTiming } from '../../storage/timed-driver.ts';
 import { BufferPool } from '../../stream/buffer-pool.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from '../close-stack.ts';
+import { reportUnserved } from './unserved-names.ts';
 
 export interface OpenStorageOptions {
   readonly telemetry: Telemetry;
@@ -51,18 +53,25 @@ export async function openStorage(config: Config, options: OpenStorageOptions) {
 }
 
 /** The server's storage, with the content that it keeps in memory. When it fails, everything that it opened is closed first. */
-export function openStored(config: Config, { telemetry, clock }: Pick<OpenStorageOptions, 'telemetry' | 'clock'>) {
+export function openStored(
+  config: Config,
+  {
+    telemetry,
+    clock,
+    copies,
+  }: Pick<OpenStorageOptions, 'telemetry' | 'clock'> & { readonly copies?: ContentCopies | undefined },
+) {
   return closeOnFailure(async (opened) => {
     const onDamage: DamageListener = (damage) => telemetry.cache.damagedContent(damage);
     const openRedis = async () => config.redis && createRedis(config.redis, { events: telemetry.redis });
     const stored = await openStorage(config, { telemetry, clock, opened, openRedis, onDamage });
     await reportReadOnly(stored.driver, config, telemetry);
-    await reportTakenOver(stored.driver, telemetry);
+    await reportTakenOver(stored.driver, config, telemetry);
     const { shared, maxEntries } = config.descriptors;
     const redis = shared ? stored.redis : undefined;
     const descriptors = new DescriptorCache({ maxEntries, redis, events: telemetry.redis, clock });
     const { redirect } = config.storage;
-    const content = new ContentCache({ store: stored.store, descriptors, onDamage, redirect, clock });
+    const content = new ContentCache({ store: stored.store, descriptors, onDamage, redirect, clock, copies });
     return { ...stored, content, close: () => opened.close() };
   });
 }
@@ -74,11 +83,18 @@ async function reportReadOnly(driver: StorageDriver, { storage }: Config, { log 
   log.warn({ driver: driver.name }, 'storage is read-only: pushes fail and nothing is cached');
 }
 
-async function reportTakenOver(driver: StorageDriver, { log }: Telemetry): Promise<void> {
+async function reportTakenOver(driver: StorageDriver, { proxy }: Config, { log }: Telemetry): Promise<void> {
   const state = await loadSchedulerState(driver);
+  if (state.kind === 'unavailable') return;
+  // Listing takes long on S3, and the start does not wait for it.
+  void reportUnserved({ driver, proxy, state, log }).catch((error: unknown) => {
+    log.debug({ reason: String(error) }, 'stored repositories could not be listed');
+  });
   if (state.kind === 'read') {
-    log.info({ entries: state.entries.length }, 'found a cache written by distribution; its content stays available');
+    log.info({ entries: state.entries.length }, 'found a cache written by distribution');
   } else if (state.kind === 'damaged') {
-    log.warn({ reason: state.reason }, 'cannot read scheduler-state.json; the cached content stays available');
+    const isMixed = proxy?.upstreams.some(({ storePrefix }) => storePrefix === '') ?? false;
+    const remedy = isMixed ? ', and pushed repositories expire like it unless proxy.hosted lists them' : '';
+    log.warn({ reason: state.reason }, `cannot read scheduler-state.json; the cached content stays available${remedy}`);
   }
 }

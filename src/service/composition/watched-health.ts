@@ -1,4 +1,4 @@
-import type { Config } from '../../config/config.ts';
+import type { Config, StorageDriverConfig } from '../../config/config.ts';
 import type { CheckedStorage } from '../../health/health-checks.ts';
 import type { CheckedRedis } from '../../health/health-dependencies.ts';
 import { createHealth, type Health } from '../../health/health.ts';
@@ -6,6 +6,7 @@ import type { Redis } from '../../redis/redis.ts';
 import { PathNotFoundError, type StorageDriver } from '../../storage/driver.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
+import { withSetting } from './storage-setting.ts';
 
 export interface WatchedParts {
   readonly driver: StorageDriver;
@@ -15,20 +16,26 @@ export interface WatchedParts {
 }
 
 /** Health checks of the configured dependencies. */
-export function watchHealth({ health, proxy }: Config, { driver, redis, upstreams, telemetry }: WatchedParts): Health {
+export function watchHealth(
+  { health, proxy, storage }: Config,
+  { driver, redis, upstreams, telemetry }: WatchedParts,
+): Health {
   return createHealth(health, {
-    storage: checkedStorage(driver),
+    storage: checkedStorage(driver, storage.driver),
     redis: redis && checkedRedis(redis),
     upstreams: proxy?.offline ? [] : upstreams,
     log: telemetry.log,
   });
 }
 
-function checkedStorage(driver: StorageDriver): CheckedStorage {
+function checkedStorage(driver: StorageDriver, config: StorageDriverConfig): CheckedStorage {
   const isWritable = driver.isWritable?.bind(driver);
   return {
     name: driver.name,
-    stat: (path) => driver.stat(path),
+    stat: (path) =>
+      driver.stat(path).catch((error: unknown) => {
+        throw error instanceof PathNotFoundError ? error : withSetting(error, config);
+      }),
     isNotFound: (error) => error instanceof PathNotFoundError,
     ...(isWritable && { isWritable }),
   };

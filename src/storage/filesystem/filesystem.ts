@@ -29,11 +29,14 @@ import {
   type WriteOptions,
 } from '../driver.ts';
 import { FilesystemStaging } from './staging.ts';
+import { mergeSorted, readAtOnce, readInParts } from './directory-names.ts';
 import { DurableFiles } from './durable-files.ts';
 import { errorCode, ignoreNotFound, isReadOnly, withReadErrors, withStorageErrors } from './file-errors.ts';
+import { checkOwner } from './foreign-directory.ts';
 import { findLoops } from './link-loops.ts';
 import { LargeListings } from './large-listings.ts';
 import type { StorageLog } from '../storage-log.ts';
+import { readWhole } from './small-file.ts';
 import { removeAll, TemporaryDirectories } from './temporary-directories.ts';
 
 const NAME = 'filesystem';
@@ -58,6 +61,7 @@ export interface FilesystemDriverOptions {
  * the stored files and has no {@link StorageDriver.spoolDirectory}.
  *
  * @throws {Error} of the system when the directory can be neither created nor read
+ * @throws {ForeignDirectoryError} when it belongs to another user, may not be written and has no content
  */
 export async function createFilesystemDriver(options: FilesystemDriverOptions): Promise<StorageDriver> {
   const rootDirectory = resolve(options.rootDirectory);
@@ -65,7 +69,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   const spoolDirectory = join(rootDirectory, 'layover', 'fills');
   const temporaries = new TemporaryDirectories(rootDirectory, temporaryDirectory);
   const files = new DurableFiles(temporaries);
-  const writable = await prepare(rootDirectory, async () => {
+  const refusal = await refusalOf(async () => {
     for (const directory of [temporaryDirectory, spoolDirectory]) {
       await files.makeDirectory(directory);
       await access(directory, constants.W_OK);
@@ -73,24 +77,31 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
     await removeAll(temporaryDirectory);
     for (const part of PARTS) await temporaries.addIfOtherFileSystem(join(rootDirectory, part));
   });
+  if (refusal !== undefined) await checkReadOnly(rootDirectory, refusal, options.log);
   return new FilesystemDriver({
     rootDirectory,
     buffers: options.buffers ?? new BufferPool(),
     log: options.log,
     files,
-    spoolDirectory: writable ? spoolDirectory : undefined,
+    spoolDirectory: refusal === undefined ? spoolDirectory : undefined,
   });
 }
 
-/** @returns false when the process may not write, but can read stored content */
-async function prepare(rootDirectory: string, work: () => Promise<void>): Promise<boolean> {
+/** @returns the error when the process may not write */
+async function refusalOf(work: () => Promise<void>): Promise<Error | undefined> {
   try {
     await work();
-    return true;
+    return undefined;
   } catch (err) {
-    if (!isReadOnly(err) || !(await isReadable(rootDirectory))) throw err;
-    return false;
+    if (!isReadOnly(err) || !(err instanceof Error)) throw err;
+    return err;
   }
+}
+
+/** @throws {Error} when stored content cannot be read either */
+async function checkReadOnly(rootDirectory: string, refusal: Error, log: StorageLog | undefined): Promise<void> {
+  if (errorCode(refusal) !== 'EROFS') await checkOwner(rootDirectory, log);
+  if (!(await isReadable(rootDirectory))) throw refusal;
 }
 
 async function isReadable(directory: string): Promise<boolean> {
@@ -135,15 +146,12 @@ class FilesystemDriver implements StorageDriver {
   }
 
   async readSmall(path: string, maxBytes: number): Promise<Buffer> {
-    const { file, size } = await this.#openFile(path);
-    try {
+    const onSize = (size: number) => {
       if (size > maxBytes) throw new FileTooLargeError(NAME, path, maxBytes);
-      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafeSlow(size), 0, size, 0);
-      if (bytesRead < size) throw new Error(`${path} is shorter than the ${size} bytes it had when it was opened`);
-      return buffer;
-    } finally {
-      await file.close();
-    }
+    };
+    const bytes = await withReadErrors(NAME, path, readWhole(this.#local(path), { onSize }));
+    if (!bytes) throw new PathNotFoundError(NAME, path);
+    return bytes;
   }
 
   async writeSmall(path: string, bytes: Uint8Array, { volatile }: WriteOptions = {}): Promise<void> {
@@ -158,17 +166,23 @@ class FilesystemDriver implements StorageDriver {
 
   async list(path: string): Promise<readonly string[]> {
     const local = this.#local(path);
-    return await this.#listings.list(local, () => this.#readNames(path, local));
+    return await this.#listings.list(local, ({ isLarge }) => {
+      const parts = isLarge ? readInParts(local) : readAtOnce(local);
+      return withReadErrors(NAME, path, explainBrokenLink(local, this.#sortedNames(local, parts)));
+    });
   }
 
-  async #readNames(path: string, local: string): Promise<string[]> {
-    const entries = await withReadErrors(NAME, path, readEntries(local));
-    const loops = await findLoops(this.#parts.rootDirectory, local, entries);
-    for (const name of loops) this.#reportLoop(join(local, name));
-    const names = entries.map(({ name }) => name).filter((name) => !loops.has(name));
-    // Files of other programs may have names that are not valid in paths, such as `Zone Identifier`; these are left out.
-    // Paths are ASCII, so this is code point order.
-    return names.filter((name) => isPath(`/${name}`)).sort();
+  async #sortedNames(local: string, parts: AsyncIterable<readonly Dirent[]>): Promise<string[]> {
+    const sorted: string[][] = [];
+    for await (const entries of parts) {
+      const loops = await findLoops(this.#parts.rootDirectory, local, entries);
+      for (const name of loops) this.#reportLoop(join(local, name));
+      const names = entries.map(({ name }) => name).filter((name) => !loops.has(name));
+      // Files of other programs may have names that are not valid in paths, such as `Zone Identifier`; these are left out.
+      // Paths are ASCII, so this is code point order.
+      sorted.push(names.filter((name) => isPath(`/${name}`)).sort());
+    }
+    return await mergeSorted(sorted);
   }
 
   async move(from: string, to: string): Promise<void> {
@@ -188,6 +202,10 @@ class FilesystemDriver implements StorageDriver {
 
   async deleteEmpty(path: string): Promise<boolean> {
     return await withStorageErrors(removeEmpty(this.#localBelowRoot(path)));
+  }
+
+  localFile(path: string): string {
+    return this.#local(path);
   }
 
   async isWritable(): Promise<boolean> {
@@ -233,9 +251,9 @@ class FilesystemDriver implements StorageDriver {
 }
 
 /** A broken link, such as one to a disk that is not mounted, is not a missing directory: content is behind it. */
-async function readEntries(directory: string): Promise<Dirent[]> {
+async function explainBrokenLink<T>(directory: string, reading: Promise<T>): Promise<T> {
   try {
-    return await readdir(directory, { withFileTypes: true });
+    return await reading;
   } catch (err) {
     const isLink = errorCode(err) === 'ENOENT' && (await lstat(directory).catch(() => undefined))?.isSymbolicLink();
     throw isLink ? Object.assign(new Error(`${directory} is a broken link`), { code: 'ELOOP' }) : err;

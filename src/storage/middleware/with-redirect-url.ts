@@ -13,6 +13,7 @@ export function withRedirectUrl(driver: StorageDriver, redirectUrl: StorageDrive
     adopt: (localFile, path) => driver.adopt(localFile, path),
     startAdoption: (localFile, path, options) => driver.startAdoption?.(localFile, path, options),
     list: (path) => driver.list(path),
+    ...(driver.listAfter && { listAfter: driver.listAfter.bind(driver) }),
     move: (from, to) => driver.move(from, to),
     delete: (path) => driver.delete(path),
     deleteEmpty: (path) => driver.deleteEmpty(path),

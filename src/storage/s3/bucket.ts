@@ -43,6 +43,14 @@ export interface UploadRef {
   readonly uploadId: string;
 }
 
+export interface ListOptions {
+  readonly delimiter?: '/';
+  readonly maxKeys?: number | undefined;
+  readonly continuation?: string | undefined;
+  /** Only keys after this one. */
+  readonly after?: string | undefined;
+}
+
 /** The requests that the driver sends to its bucket. Rejects with the SDK's errors. */
 export class S3Bucket {
   readonly #sender: S3Sender;
@@ -115,7 +123,7 @@ export class S3Bucket {
 
   list(
     prefix: string,
-    { delimiter, maxKeys, continuation }: { delimiter?: '/'; maxKeys?: number; continuation?: string | undefined } = {},
+    { delimiter, maxKeys, continuation, after }: ListOptions = {},
   ): Promise<ListObjectsV2CommandOutput> {
     const command = new ListObjectsV2Command({
       Bucket: this.name,
@@ -123,6 +131,7 @@ export class S3Bucket {
       ...(delimiter && { Delimiter: delimiter }),
       ...(maxKeys !== undefined && { MaxKeys: maxKeys }),
       ...(continuation !== undefined && { ContinuationToken: continuation }),
+      ...(after !== undefined && continuation === undefined && { StartAfter: after }),
     });
     return this.#sender.send(command, prefix, { promptly: true });
   }

@@ -84,7 +84,7 @@ export function toStorageError(err: unknown, operation: string): Error {
   const message = `s3: ${operation}: ${describe(err, code, status)}`;
   if (FULL.has(code) || status === 507) return new StorageFullError(message);
   if (areCredentialsRejected(err) || status === undefined || status === 429 || status >= 500) {
-    return new StorageUnavailableError(message);
+    return new StorageUnavailableError(message, { code });
   }
   if (status === 403 && !READS.test(operation)) return new StorageReadOnlyError(message);
   return new S3RequestError(message, { code, status });

@@ -1,5 +1,10 @@
 import { readFile, rm, stat } from 'node:fs/promises';
-import { GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  type ListObjectsV2CommandOutput,
+  type S3Client,
+} from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 
 import type { ByteSource } from '../../stream/byte-source.ts';
@@ -15,12 +20,13 @@ import {
   type RedirectRequest,
 } from '../driver.ts';
 import { AbandonedUploads } from './abandoned.ts';
-import { S3Bucket } from './bucket.ts';
+import { type ListOptions, S3Bucket } from './bucket.ts';
 import { createPatientS3Client, createS3Client, createSigningClient } from './client.ts';
 import { copyObject } from './copy.ts';
 import { S3Deleter } from './delete.ts';
 import { isNotFound, toStorageError } from './errors.ts';
 import { S3Keys } from './keys.ts';
+import { inNameOrder } from './name-order.ts';
 import { type S3Options, type S3Settings, withDefaults } from './options.ts';
 import { PartBuffers } from './part-buffers.ts';
 import { type S3Request, S3Sender } from './sender.ts';
@@ -31,6 +37,9 @@ import { S3Upload } from './upload.ts';
 const NAME = 's3';
 /** Validity of redirect URLs, the same as in distribution. */
 const SIGNED_URL_SECONDS = 20 * 60;
+
+/** In a response, as S3 limits it. */
+const MAX_KEYS = 1_000;
 
 /** Options of {@link createS3Driver}. */
 export interface S3DriverOptions extends S3Options {
@@ -170,19 +179,40 @@ class S3Driver implements StorageDriver {
 
   async list(path: string): Promise<string[]> {
     checkPath(NAME, path);
-    const prefix = this.#keys.prefixOf(path);
     const names = new Set<string>();
+    const prefix = this.#keys.prefixOf(path);
     for await (const page of this.#pages(path, { delimiter: '/' })) {
-      const keys = [
-        ...(page.Contents ?? []).map(({ Key }) => Key),
-        ...(page.CommonPrefixes ?? []).map((it) => it.Prefix),
-      ];
-      for (const key of keys) names.add((key ?? '').slice(prefix.length).replace(/\/$/, ''));
+      for (const key of keysOn(page)) names.add(key.slice(prefix.length).replace(/\/$/, ''));
     }
-    // Other programs may create objects whose names are not valid in paths; some tools create one for the directory itself.
-    const listed = [...names].filter((name) => isPath(`/${name}`) && name !== '');
     if (names.size === 0 && path !== '/') throw new PathNotFoundError(NAME, path);
-    return listed.sort();
+    return [...names].filter(isName).sort();
+  }
+
+  async *listAfter(path: string, after: string, { about }: { readonly about: number }) {
+    checkPath(NAME, path);
+    // A beginning of the text, so that nothing is sent to the store that a name cannot be.
+    const [start = ''] = /^[A-Za-z0-9._:@+-]{0,200}/.exec(after) ?? [];
+    const keys = this.#keysAfter(path, start, { maxKeys: Math.min(about + 2, MAX_KEYS) });
+    const hasDirectory = (name: string) => this.#hasKeyBelow(path, name);
+    for await (const names of inNameOrder(keys, { after: start, hasDirectory })) {
+      yield names.filter((name) => name > after && isName(name));
+    }
+  }
+
+  /** Keys below a directory up to their first `/`, in their order. */
+  async *#keysAfter(path: string, start: string, { maxKeys }: { readonly maxKeys: number }) {
+    const prefix = this.#keys.prefixOf(path);
+    const options = { delimiter: '/', after: `${prefix}${start}`, maxKeys } as const;
+    for await (const page of this.#pages(path, options))
+      yield keysOn(page)
+        .map((key) => key.slice(prefix.length))
+        .sort();
+  }
+
+  async #hasKeyBelow(path: string, name: string): Promise<boolean> {
+    const prefix = this.#keys.prefixOf(path === '/' ? `/${name}` : `${path}/${name}`);
+    const { Contents = [] } = await this.#translated('listing', path, this.#bucket.list(prefix, { maxKeys: 1 }));
+    return Contents.length > 0;
   }
 
   async move(from: string, to: string): Promise<void> {
@@ -237,7 +267,7 @@ class S3Driver implements StorageDriver {
     for (const client of this.#clients) client.destroy();
   }
 
-  async *#pages(path: string, options: { delimiter?: '/' } = {}) {
+  async *#pages(path: string, options: Omit<ListOptions, 'continuation'> = {}) {
     const prefix = this.#keys.prefixOf(path);
     let continuation: string | undefined;
     do {
@@ -278,4 +308,13 @@ class S3Driver implements StorageDriver {
     if (path === '/') throw new PathNotFoundError(NAME, path);
     return this.#keys.keyOf(path);
   }
+}
+
+function keysOn({ Contents = [], CommonPrefixes = [] }: ListObjectsV2CommandOutput): string[] {
+  return [...Contents.map(({ Key }) => Key), ...CommonPrefixes.map((it) => it.Prefix)].map((key) => key ?? '');
+}
+
+/** Other programs may create objects whose names are not valid in paths; some tools create one for the directory itself. */
+function isName(name: string): boolean {
+  return name !== '' && isPath(`/${name}`);
 }

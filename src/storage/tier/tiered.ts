@@ -44,6 +44,7 @@ export async function createTieredDriver(driver: StorageDriver, options: TierOpt
       );
     },
     list: (path) => driver.list(path),
+    ...(driver.listAfter && { listAfter: driver.listAfter.bind(driver) }),
     move: (from, to) => driver.move(from, to),
     async delete(path) {
       await driver.delete(path);

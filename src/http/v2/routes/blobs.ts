@@ -9,11 +9,11 @@ import type { OpenBlob, RedirectRequest, RegistryReader, Served } from '../../..
 import { type BlobResponse, multipartResponse, rangeResponse, wholeResponse } from '../blob-response.ts';
 import type { Exchange } from '../exchange.ts';
 import { isNotModified } from '../preconditions.ts';
-import type { RouteHandler } from '../route-table.ts';
+import type { ReadHandler } from '../route-table.ts';
 import { sendSource } from '../send-source.ts';
 
 /** `GET /v2/<name>/blobs/<digest>`: end-2 of the distribution spec; with ranges (RFC 9110). */
-export const getBlob: RouteHandler<'get-blob'> = async ({ repository, digest }, { exchange, target, notify }) => {
+export const getBlob: ReadHandler<'get-blob'> = async ({ repository, digest }, { exchange, target, notify }) => {
   const { registry, repository: name } = target(repository);
   const redirectedTo = await redirected(
     exchange,
@@ -31,7 +31,7 @@ export const getBlob: RouteHandler<'get-blob'> = async ({ repository, digest }, 
 };
 
 /** `HEAD /v2/<name>/blobs/<digest>`. `Range` has no meaning here: RFC 9110, section 14.2. */
-export const headBlob: RouteHandler<'head-blob'> = async ({ repository, digest }, { exchange, target, notify }) => {
+export const headBlob: ReadHandler<'head-blob'> = async ({ repository, digest }, { exchange, target, notify }) => {
   const { registry, repository: name } = target(repository);
   const redirectedTo = await redirected(
     exchange,

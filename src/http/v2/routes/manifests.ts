@@ -5,10 +5,10 @@ import type { Reference } from '../../../oci/reference.ts';
 import type { ContentEvent } from '../../../registry/content-event.ts';
 import type { Exchange } from '../exchange.ts';
 import { isNotModified } from '../preconditions.ts';
-import type { RouteHandler } from '../route-table.ts';
+import type { ReadHandler } from '../route-table.ts';
 
 /** `GET /v2/<name>/manifests/<reference>`: end-3 of the distribution spec. The bytes are sent unchanged, for any `Accept`. */
-export const getManifest: RouteHandler<'get-manifest'> = async (
+export const getManifest: ReadHandler<'get-manifest'> = async (
   { repository, reference },
   { exchange, target, notify },
 ) => {
@@ -22,7 +22,7 @@ export const getManifest: RouteHandler<'get-manifest'> = async (
 };
 
 /** `HEAD /v2/<name>/manifests/<reference>` */
-export const headManifest: RouteHandler<'head-manifest'> = async (
+export const headManifest: ReadHandler<'head-manifest'> = async (
   { repository, reference },
   { exchange, target, notify },
 ) => {

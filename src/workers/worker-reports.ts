@@ -1,0 +1,55 @@
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { FromWorker, ReportedUse } from './protocol.ts';
+import type { Permitted } from './permits.ts';
+
+/** Longest delay of a report. Milliseconds. */
+const REPORT_MS = 200;
+
+/** Reports to the main process what this worker served, and which connections have closed. */
+export class WorkerReports {
+  readonly #metrics: Metrics;
+  readonly #send: (message: FromWorker) => void;
+  readonly #uses = new Map<string, ReportedUse>();
+  readonly #clients = new Set<string>();
+  #closed: number[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(metrics: Metrics, send: (message: FromWorker) => void) {
+    this.#metrics = metrics;
+    this.#send = send;
+  }
+
+  /** @param address of the client. Absent on a unix socket */
+  served({ content, request: { kind }, upstream }: Permitted, address: string | undefined): void {
+    const { name, stored, digest, size } = content;
+    if (upstream !== undefined && !this.#uses.has(name)) this.#uses.set(name, { stored, digest, kind, size });
+    if (address !== undefined) this.#clients.add(address);
+    this.#timer ??= setTimeout(() => this.flush(), REPORT_MS);
+  }
+
+  /** Content was removed: its use must not bring it back to the index. */
+  discard(name: string | undefined): void {
+    if (name !== undefined) this.#uses.delete(name);
+  }
+
+  /** Those of one turn of the event loop are sent together. */
+  closed(id: number): void {
+    if (this.#closed.push(id) > 1) return;
+    setImmediate(() => {
+      const ids = this.#closed;
+      this.#closed = [];
+      this.#send({ type: 'closed', ids });
+    });
+  }
+
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const uses = [...this.#uses.values()];
+    const clients = [...this.#clients];
+    this.#uses.clear();
+    this.#clients.clear();
+    const metrics = this.#metrics.takeChanges();
+    if (uses.length + metrics.length + clients.length > 0) this.#send({ type: 'report', uses, metrics, clients });
+  }
+}
