@@ -24,6 +24,9 @@ export interface WrittenImage {
   readonly size: number;
 }
 
+/** Of all files: releases share the layers that they have in common. Seconds since 1970. */
+const FILE_TIME = 0;
+
 const MEDIA_TYPE = {
   index: 'application/vnd.oci.image.index.v1+json',
   manifest: 'application/vnd.oci.image.manifest.v1+json',
@@ -57,7 +60,7 @@ export class OciLayout {
   async addImage(architecture: Architecture, layers: readonly (readonly Entry[])[]): Promise<WrittenImage> {
     const written: Layer[] = [];
     for (const entries of layers) {
-      written.push(await writeLayer(entries, join(this.directory, 'blobs/sha256'), this.#facts.epoch));
+      written.push(await writeLayer(entries, join(this.directory, 'blobs/sha256'), FILE_TIME));
     }
     const config = await this.#addJson(MEDIA_TYPE.config, imageConfig(architecture, written, this.#facts));
     const descriptors = written.map(({ digest, size }) => ({ mediaType: MEDIA_TYPE.layer, digest, size }));

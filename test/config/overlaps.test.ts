@@ -34,7 +34,7 @@ describe('names of two upstreams in the storage', () => {
   it('are reported for every pair', async () => {
     const text = proxy(
       upstream('a.example', prefixed('a')),
-      ...['a/b', 'a/c'].map((it) => upstream(`${it[2]}.example`, prefixed(it))),
+      ...['a/b', 'a/c'].map((prefix) => upstream(`${prefix[2]}.example`, prefixed(prefix))),
     );
     expect(await problemsOf(text)).toHaveLength(2);
   });

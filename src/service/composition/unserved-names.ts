@@ -6,7 +6,7 @@ import { servedNames } from '../../retention/served-names.ts';
 import { PathNotFoundError, type StorageDriver } from '../../storage/driver.ts';
 import type { Log } from '../../telemetry/log.ts';
 
-/** Names to read: a start in front of a large store is no reason to read all of it. */
+/** Names to read, so that a start over a large store requests little of it. */
 const MAX_NAMES = 1_000;
 /** Names in one log line. */
 const MAX_EXAMPLES = 10;
