@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 /*
  * prom-client builds and hashes a label string on every `inc` and `observe`, on children of `labels()` too (0.2 to
  * 0.3 µs each, ten of them per request). A cell here is a number that its owner holds and changes. The registry reads
@@ -9,7 +11,13 @@ export interface Cell {
   value: number;
 }
 
-/** Reads the value of a gauge. Undefined: the time series is not there at the moment. A failure counts as undefined. */
+/** A file system that hangs must not keep the other metrics from Prometheus. Milliseconds. */
+const READING_MS = 1000;
+
+/**
+ * Reads the value of a gauge. Undefined: the time series is not there at the moment. So it is when this fails, or takes longer than
+ * {@link READING_MS}.
+ */
 export type Reading = () => number | undefined | Promise<number | undefined>;
 
 export interface FamilyOptions {
@@ -69,11 +77,16 @@ export class ValueFamily {
   }
 
   async #measured(): Promise<Sample[]> {
-    const reading = this.#readings.entries().map(async ({ labels, cell }) => {
-      const value = await cell.read();
+    const readings = this.#readings.entries();
+    if (readings.length === 0) return [];
+    const done = new AbortController();
+    const late = delay(READING_MS, undefined, { signal: done.signal }).catch(() => undefined);
+    const reading = readings.map(async ({ labels, cell }) => {
+      const value = await Promise.race([cell.read(), late]);
       return value === undefined ? [] : [{ labels, value }];
     });
     const settled = await Promise.allSettled(reading);
+    done.abort();
     return settled.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
   }
 }

@@ -37,11 +37,12 @@ describe('metrics', () => {
     expect(text.match(/(?<=^# TYPE )\w+_total(?= gauge$)/gm)).toEqual(['registry_notifications_pending_total']);
   });
 
-  it('reads measured gauges when it is scraped, without those that fail or have no value', async () => {
+  it('reads measured gauges when it is scraped, without those that fail, hang or have no value', async () => {
     const metrics = createMetrics();
     let free = 1;
     metrics.diskFree.measure(async () => free, 'storage');
     metrics.diskFree.measure(() => undefined, 'absent');
+    metrics.diskFree.measure(() => new Promise(() => {}), 'hanging');
     metrics.diskFree.measure(() => Promise.reject(new Error('no such directory')), 'failed');
     metrics.diskFree.measure(() => {
       throw new Error('no such directory');
