@@ -23,6 +23,7 @@ import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createNotifier, withNotifications } from './composition/notifying.ts';
+import { measureService } from './composition/measured.ts';
 import { createPulling } from './composition/pulling.ts';
 import { createHosted, createUploadPurging, type Hosted } from './composition/pushing.ts';
 import { openStored, type Stored } from './composition/stored.ts';
@@ -79,6 +80,7 @@ async function createParts(
   const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now: clock.now }));
   const stored = opened.use(await openStored(config, { telemetry, clock, copies }));
   const { driver, redis } = stored;
+  opened.defer(measureService(config, { ...stored, metrics: telemetry.metrics, clock }));
   const owner = await acquireDirectory(config.storage.driver);
   opened.defer(() => owner.release());
   const running = new RunningFills();

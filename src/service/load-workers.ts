@@ -33,7 +33,7 @@ export interface Workers {
 
 export interface WorkersOptions {
   readonly config: Config;
-  readonly telemetry: Pick<Telemetry, 'log' | 'metrics'>;
+  readonly telemetry: Pick<Telemetry, 'log' | 'metrics' | 'clientSeen' | 'certificateInUse'>;
   /** Gets the lines that workers log. Absent: there are no workers, whatever `http.workers` is. */
   readonly writeLines?: ((text: string) => void) | undefined;
 }

@@ -37,7 +37,7 @@ export class AuthTelemetry implements AuthEvents {
   }
 
   addressBlocked({ address, forMs }: Event<'addressBlocked'>): void {
-    this.#metrics.addressesBlocked.at().value++;
+    this.#metrics.addressesBlocked.value++;
     const seconds = Math.ceil(forMs / 1000);
     this.#log.warn({ 'client.address': address, seconds }, 'address blocked: too many failed logins');
   }

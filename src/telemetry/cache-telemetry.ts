@@ -27,6 +27,9 @@ type FillFacts = Event<'fillStarted'> &
 /** An outage makes thousands of stale responses: one line per upstream and minute is enough. Milliseconds. */
 const STALE_LINE_MS = 60_000;
 
+/** Time series that exist from the first fill: `increase()` does not see the step to a new one. */
+const FILL_ENDS = ['completed', 'failed', 'discarded'] as const;
+
 export interface CacheTelemetryOptions {
   /** Milliseconds. */
   readonly now: () => number;
@@ -40,8 +43,8 @@ export class CacheTelemetry implements CacheEvents {
   readonly #now: () => number;
   readonly #tracing: Tracing | undefined;
   readonly #served = new Map<string, { readonly requests: Cell; readonly bytes: Cell }>();
-  /** Fills running now, by upstream and digest. */
-  readonly #running = new Set<string>();
+  /** When each running fill started, by upstream and digest; the oldest first. */
+  readonly #running = new Map<string, number>();
   /** When a stale response was last logged, by upstream. */
   readonly #staleLoggedAt = new Map<string, number>();
   #full = false;
@@ -51,6 +54,7 @@ export class CacheTelemetry implements CacheEvents {
     this.#metrics = metrics;
     this.#now = now;
     this.#tracing = tracing;
+    metrics.fillOldest.measure(() => this.#oldestFillMs() / 1000);
   }
 
   served({ upstream, type, outcome, bytes }: ServedContent): void {
@@ -77,7 +81,7 @@ export class CacheTelemetry implements CacheEvents {
   fillCompleted(event: Event<'fillCompleted'>): void {
     this.#end(event, 'completed');
     this.#tracing?.fillEnded(event);
-    this.#metrics.fillSeconds.observe(event.durationMs / 1000);
+    this.#metrics.fillSeconds.at(event.upstream).observe(event.durationMs / 1000);
     this.#log.info(fillFields(event), 'fill completed');
   }
 
@@ -138,12 +142,18 @@ export class CacheTelemetry implements CacheEvents {
     this.#log.error({ path, reason }, 'damaged content found');
   }
 
+  #oldestFillMs(): number {
+    const [startedAt] = this.#running.values();
+    return startedAt === undefined ? 0 : Math.max(0, this.#now() - startedAt);
+  }
+
   #begin(event: FillFacts): void {
-    this.#running.add(fillKey(event));
+    this.#running.set(fillKey(event), this.#now());
+    for (const result of FILL_ENDS) this.#metrics.fills.at(event.upstream, result);
     this.#count(event, 'started');
   }
 
-  #end(event: FillFacts, result: 'completed' | 'failed' | 'discarded'): void {
+  #end(event: FillFacts, result: (typeof FILL_ENDS)[number]): void {
     this.#running.delete(fillKey(event));
     this.#count(event, result);
   }

@@ -48,7 +48,7 @@ export class HousekeepingTelemetry implements RetentionEvents {
   }
 
   ledHousekeeping({ isLeading }: { readonly isLeading: boolean }): void {
-    this.#metrics.leadsHousekeeping.value = isLeading ? 1 : 0;
+    this.#metrics.leadsHousekeeping.at().value = isLeading ? 1 : 0;
     this.#log.info({}, `${isLeading ? 'acquired' : 'lost'} housekeeping leadership`);
   }
 

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 /*
  * prom-client builds and hashes a label string on every `inc` and `observe`, on children of `labels()` too (0.2 to
  * 0.3 µs each, ten of them per request). A cell here is a number that its owner holds and changes. The registry reads
@@ -8,6 +10,15 @@
 export interface Cell {
   value: number;
 }
+
+/** A file system that hangs must not keep the other metrics from Prometheus. Milliseconds. */
+const READING_MS = 1000;
+
+/**
+ * Reads the value of a gauge. Undefined: the time series is not there at the moment. So it is when this fails, or takes longer than
+ * {@link READING_MS}.
+ */
+export type Reading = () => number | undefined | Promise<number | undefined>;
 
 export interface FamilyOptions {
   readonly name: string;
@@ -26,20 +37,27 @@ export class ValueFamily {
   readonly name: string;
   readonly help: string;
   readonly type: 'counter' | 'gauge';
+  readonly labels: readonly string[];
   readonly #cells: CellMap<Cell>;
+  readonly #readings: CellMap<{ read: Reading }>;
 
   constructor(type: 'counter' | 'gauge', { name, help, labels }: FamilyOptions) {
     this.name = name;
     this.help = help;
     this.type = type;
+    this.labels = labels;
     this.#cells = new CellMap(labels, () => ({ value: 0 }));
-    // A metric without labels exists from the start, at 0.
-    if (labels.length === 0) this.at();
+    this.#readings = new CellMap(labels, () => ({ read: () => undefined }));
   }
 
   /** The cell of these label values, in the order of `labels`; a new one starts at 0. */
   at(...values: string[]): Cell {
     return this.#cells.at(values);
+  }
+
+  /** A time series that is read when the registry is scraped; replaces an earlier reading of these label values. */
+  measure(read: Reading, ...values: string[]): void {
+    this.#readings.at(values).read = read;
   }
 
   /** The cells that have changed since the last call, and by how much. */
@@ -53,8 +71,23 @@ export class ValueFamily {
 
   /** Called by the registry when it is scraped. */
   async get(): Promise<object> {
-    const values: Sample[] = this.#cells.entries().map(({ labels, cell }) => ({ labels, value: cell.value }));
+    const held: Sample[] = this.#cells.entries().map(({ labels, cell }) => ({ labels, value: cell.value }));
+    const values = [...held, ...(await this.#measured())];
     return { name: this.name, help: this.help, type: this.type, aggregator: 'sum', values };
+  }
+
+  async #measured(): Promise<Sample[]> {
+    const readings = this.#readings.entries();
+    if (readings.length === 0) return [];
+    const done = new AbortController();
+    const late = delay(READING_MS, undefined, { signal: done.signal }).catch(() => undefined);
+    const reading = readings.map(async ({ labels, cell }) => {
+      const value = await Promise.race([cell.read(), late]);
+      return value === undefined ? [] : [{ labels, value }];
+    });
+    const settled = await Promise.allSettled(reading);
+    done.abort();
+    return settled.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
   }
 }
 
@@ -62,6 +95,7 @@ export class HistogramFamily {
   readonly name: string;
   readonly help: string;
   readonly type = 'histogram';
+  readonly labels: readonly string[];
   readonly #bounds: readonly number[];
   readonly #cells: CellMap<HistogramCell>;
 
@@ -70,8 +104,8 @@ export class HistogramFamily {
     this.name = name;
     this.help = help;
     this.#bounds = bounds;
+    this.labels = labels;
     this.#cells = new CellMap(labels, () => new HistogramCell(bounds));
-    if (labels.length === 0) this.at();
   }
 
   at(...values: string[]): HistogramCell {

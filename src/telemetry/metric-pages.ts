@@ -10,10 +10,14 @@ interface JsonFamily {
   readonly values: readonly { readonly value: number; readonly metricName?: string }[];
 }
 
+/** Sums of gauges that have the labels; `_total` is for counters. */
+const REDUNDANT = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
 /** The metrics as Prometheus reads them, with those of the process, which is measured from now on. */
 export function createMetricPages(families: readonly MetricFamily[]) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  for (const name of REDUNDANT) registry.removeSingleMetric(name);
   // A registry only calls `get()` on its metrics, but its type requires prom-client's own classes.
   for (const family of families) registry.registerMetric(family as unknown as Metric);
   return {

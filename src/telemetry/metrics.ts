@@ -1,3 +1,4 @@
+import { VERSION } from '../version.ts';
 import { type CellChange, HistogramFamily, type MetricFamily, ValueFamily } from './metric-family.ts';
 import type { MetricPages } from './metric-pages.ts';
 
@@ -24,6 +25,9 @@ export function createMetrics() {
   const byName = () => (named ??= new Map(families.map((family) => [family.name, family])));
   const load = () => (loaded ??= import('./metric-pages.ts').then((module) => module.createMetricPages(families)));
   return {
+    /** Everything that the metrics page has, but for the process. */
+    families: families as readonly MetricFamily[],
+    ...buildMetrics(families),
     ...httpMetrics(families),
     ...authMetrics(families),
     ...proxyMetrics(families),
@@ -57,6 +61,14 @@ export function createMetrics() {
   };
 }
 
+function buildMetrics(families: MetricFamily[]) {
+  const { gauge } = familyMakers(families);
+  const buildInfo = gauge('layover_build_info', 'Always 1, with the version.', ['version']);
+  // Measured, so that workers add nothing to it.
+  buildInfo.measure(() => 1, VERSION);
+  return { buildInfo };
+}
+
 function httpMetrics(families: MetricFamily[]) {
   const { counter, gauge, histogram } = familyMakers(families);
   return {
@@ -80,6 +92,12 @@ function httpMetrics(families: MetricFamily[]) {
       SIZE_BOUNDS,
     ),
     httpInFlight: gauge('registry_http_in_flight_requests', 'Requests in progress.', ['handler']),
+    clients: gauge('layover_clients', 'Addresses that sent requests in the last 5 to 10 minutes.', []),
+    certificateExpiry: gauge(
+      'layover_tls_certificate_expiry_seconds',
+      'Seconds until the certificate of the server expires; negative afterwards.',
+      [],
+    ),
     clientsRefused: counter('layover_clients_refused_total', 'Clients refused or cut off by a limit.', ['reason']),
   };
 }
@@ -92,7 +110,7 @@ function authMetrics(families: MetricFamily[]) {
       'registry_auth_blocked_total',
       'Addresses blocked for a time after many wrong passwords.',
       [],
-    ),
+    ).at(),
   };
 }
 
@@ -122,7 +140,8 @@ function cacheMetrics(families: MetricFamily[]) {
     clientBytes: counter('layover_client_bytes_total', 'Bytes sent to clients.', ['upstream', 'type']),
     fills: counter('layover_fills_total', 'Fills, by result.', ['upstream', 'result']),
     fillsInFlight: gauge('layover_fills_in_flight', 'Fills in progress.', []).at(),
-    fillSeconds: histogram('layover_fill_seconds', 'Duration of completed fills.', [], FILL_BOUNDS).at(),
+    fillOldest: gauge('layover_fill_oldest_seconds', 'Age of the oldest fill in progress; 0: there is none.', []),
+    fillSeconds: histogram('layover_fill_seconds', 'Duration of completed fills.', ['upstream'], FILL_BOUNDS),
     fillWaiters: gauge('layover_fill_waiters', 'Clients that follow a fill.', []).at(),
     spoolBytes: gauge('layover_spool_bytes', 'Bytes in spools, finished or not.', []).at(),
   };
@@ -137,12 +156,17 @@ function expiryMetrics(families: MetricFamily[]) {
     evictedBytes: counter('layover_evicted_bytes_total', 'Bytes freed by eviction.', []).at(),
     storeBytes: gauge('layover_store_bytes', 'Bytes stored, each digest once.', []).at(),
     quotaBytes: gauge('layover_store_quota_bytes', 'Storage quota; 0: no quota.', []).at(),
+    oldestUse: gauge(
+      'layover_oldest_use_seconds',
+      'Time since the last use of the reference that is the next one to expire or to be evicted.',
+      [],
+    ),
     indexEntries: gauge('layover_index_entries', 'References in the index.', []).at(),
     leadsHousekeeping: gauge(
       'layover_housekeeping_leader',
-      'Whether this replica does the housekeeping for all; 0 when it is the only one.',
+      'Whether this replica does the housekeeping for all; absent when it shares no index.',
       [],
-    ).at(),
+    ),
     scrubRunning: gauge('layover_scrub_running', 'Whether a scrub is running.', []).at(),
     scrubBytes: counter('layover_scrub_bytes_total', 'Bytes read by scrubs.', []).at(),
     scrubDamaged: counter('layover_scrub_damaged_total', 'Damaged blobs moved to quarantine.', []).at(),
@@ -166,10 +190,19 @@ function upstreamMetrics(families: MetricFamily[]) {
       DURATION_BOUNDS,
     ),
     upstreamRetries: counter('layover_upstream_retries_total', 'Requests retried.', ['upstream', 'operation']),
-    rateLimitLimit: gauge('layover_upstream_ratelimit_limit', 'Pulls that an upstream allows per window.', [
+    rateLimitLimit: gauge('layover_upstream_ratelimit_limit', 'Pulls that an upstream allows an account per window.', [
       'upstream',
+      'account',
     ]),
-    rateLimitRemaining: gauge('layover_upstream_ratelimit_remaining', 'Pulls left in the window.', ['upstream']),
+    rateLimitRemaining: gauge('layover_upstream_ratelimit_remaining', 'Pulls left in the window.', [
+      'upstream',
+      'account',
+    ]),
+    rateLimitReset: gauge(
+      'layover_upstream_ratelimit_reset_seconds',
+      'Seconds until all pulls of the window are available again, at the latest.',
+      ['upstream', 'account'],
+    ),
     breakerState: gauge('layover_upstream_breaker_state', 'Circuit breaker: 0 closed, 1 half-open, 2 open.', [
       'upstream',
       'host',
@@ -182,8 +215,12 @@ function upstreamMetrics(families: MetricFamily[]) {
 }
 
 function storageMetrics(families: MetricFamily[]) {
-  const { counter, histogram } = familyMakers(families);
+  const { counter, gauge, histogram } = familyMakers(families);
   return {
+    diskFree: gauge('layover_disk_free_bytes', 'Bytes free for Layover on the file system of a directory.', [
+      'directory',
+    ]),
+    diskSize: gauge('layover_disk_size_bytes', 'Size of the file system of a directory.', ['directory']),
     storageAction: histogram(
       'registry_storage_action_seconds',
       'Duration of storage driver calls.',
@@ -198,7 +235,7 @@ function storageMetrics(families: MetricFamily[]) {
 function redisMetrics(families: MetricFamily[]) {
   const { counter, gauge, histogram } = familyMakers(families);
   return {
-    redisUp: gauge('layover_redis_up', 'Whether Redis can be read and written.', []),
+    redisUp: gauge('layover_redis_up', 'Whether Redis can be read and written; absent when it is not configured.', []),
     redisSeconds: histogram(
       'layover_redis_seconds',
       'Duration of Redis calls, up to their time limit.',
@@ -226,9 +263,12 @@ function notificationMetrics(families: MetricFamily[]) {
   const { counter, gauge } = familyMakers(families);
   return {
     notifications: counter('registry_notifications_events_total', 'Webhook events, by result.', ['type', 'endpoint']),
-    notificationsPending: gauge('registry_notifications_pending_total', 'Webhook events waiting to be sent.', [
-      'endpoint',
-    ]),
+    notificationsPending: gauge('registry_notifications_pending', 'Webhook events waiting to be sent.', ['endpoint']),
+    notificationsPendingTotal: gauge(
+      'registry_notifications_pending_total',
+      'Deprecated, distribution’s name: see registry_notifications_pending.',
+      ['endpoint'],
+    ),
     notificationStatuses: counter('registry_notifications_status_total', 'Responses of webhook endpoints, by status.', [
       'code',
       'endpoint',

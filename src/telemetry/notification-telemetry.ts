@@ -21,11 +21,14 @@ export class NotificationTelemetry implements NotificationEvents {
   notificationsPending(endpoint: string, change: number): void {
     const cell = this.#metrics.notificationsPending.at(endpoint);
     cell.value += change;
+    this.#metrics.notificationsPendingTotal.at(endpoint).value = cell.value;
     if (cell.value === 0) this.#overflowing.delete(endpoint);
   }
 
   notificationQueued(endpoint: string): void {
     this.#metrics.notifications.at('Events', endpoint).value++;
+    // At 0 from here on: `increase()` does not see the step to a new time series.
+    this.#metrics.notificationDeadLetters.at(endpoint);
   }
 
   notificationDelivered(endpoint: string, status: string): void {

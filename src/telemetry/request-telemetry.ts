@@ -3,6 +3,7 @@ import { formatDuration } from './log-fields.ts';
 import type { Log } from './log.ts';
 import type { Cell, HistogramCell } from './metric-family.ts';
 import type { Metrics } from './metrics.ts';
+import { RecentClients } from './recent-clients.ts';
 import { redactUrl } from './redact-url.ts';
 import { statusLabel } from './status-label.ts';
 
@@ -11,6 +12,8 @@ export interface RequestTelemetryOptions {
   readonly metrics: Metrics;
   /** One line per request. Without it, only server errors (5xx) are logged. */
   readonly accessLog: boolean;
+  /** Milliseconds. */
+  readonly now: () => number;
 }
 
 /** One line and a few counts per request. It runs on every cache hit, so it looks its cells up once and adds numbers. */
@@ -18,12 +21,15 @@ export class RequestTelemetry {
   readonly #log: Log;
   readonly #metrics: Metrics;
   readonly #accessLog: boolean;
+  readonly #clients: RecentClients;
   readonly #byHandler = new Map<RequestHandlerName, HandlerCells>();
 
-  constructor({ log, metrics, accessLog }: RequestTelemetryOptions) {
+  constructor({ log, metrics, accessLog, now }: RequestTelemetryOptions) {
     this.#log = log;
     this.#metrics = metrics;
     this.#accessLog = accessLog;
+    this.#clients = new RecentClients(now);
+    metrics.clients.measure(() => this.#clients.count());
   }
 
   /** Each call is followed by exactly one {@link finished} with the same handler. */
@@ -31,9 +37,15 @@ export class RequestTelemetry {
     this.#cells(handler).inFlight.value++;
   }
 
+  /** @param address of a client. Absent on a unix socket */
+  clientSeen(address: string | undefined): void {
+    if (address !== undefined) this.#clients.saw(address);
+  }
+
   finished(request: FinishedRequest): void {
     const cells = this.#cells(request.handler);
     cells.inFlight.value--;
+    this.clientSeen(request.address);
     cells.requestSize.observe(request.requestBytes ?? 0);
     cells.responseSize.observe(request.bytes);
     const method = cells.method(request.method);

@@ -32,6 +32,10 @@ export interface Telemetry {
   requestFinished(request: FinishedRequest): void;
   /** @param client its address */
   clientRefused(reason: RefusalReason, client: string): void;
+  /** A worker has served a client. @param address of the client */
+  clientSeen(address: string): void;
+  /** The server's certificate. @param expiresAt unix milliseconds */
+  certificateInUse(expiresAt: number): void;
   /** A peer that is not a trusted proxy sent `X-Forwarded-For`. @param peer its address */
   readonly untrustedProxy: (peer: string) => void;
   storageAction(event: StorageAction): void;
@@ -58,7 +62,7 @@ export function createTelemetry({
   now = Date.now,
 }: TelemetryOptions): Telemetry {
   const clients = new ClientTelemetry(log, metrics, now);
-  const requests = new RequestTelemetry({ log, metrics, accessLog });
+  const requests = new RequestTelemetry({ log, metrics, accessLog, now });
   return {
     log,
     metrics,
@@ -71,6 +75,8 @@ export function createTelemetry({
     requestStarted: (handler) => requests.started(handler),
     requestFinished: (request) => requests.finished(request),
     clientRefused: (reason, client) => clients.refused(reason, client),
+    clientSeen: (address) => requests.clientSeen(address),
+    certificateInUse: (expiresAt) => metrics.certificateExpiry.measure(() => (expiresAt - now()) / 1000),
     untrustedProxy: (peer) => clients.untrustedProxy(peer),
     tracing,
     storageAction(event) {

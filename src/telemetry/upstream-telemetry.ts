@@ -43,10 +43,13 @@ export class UpstreamTelemetry implements UpstreamEvents {
     this.#metrics.proxyPulledBytes[kind].value += bytes;
   }
 
-  rateLimited({ upstream, limit, remaining, windowSeconds }: Event<'rateLimited'>): void {
-    if (limit !== undefined) this.#metrics.rateLimitLimit.at(upstream).value = limit;
+  rateLimited({ upstream, account, limit, remaining, windowSeconds, resetSeconds }: Event<'rateLimited'>): void {
+    const { rateLimitLimit, rateLimitRemaining } = this.#metrics;
+    // No window, rolling or not, is longer than this.
+    this.#resetsIn(resetSeconds ?? windowSeconds, upstream, account);
+    if (limit !== undefined) rateLimitLimit.at(upstream, account).value = limit;
     if (remaining === undefined) return;
-    this.#metrics.rateLimitRemaining.at(upstream).value = remaining;
+    rateLimitRemaining.at(upstream, account).value = remaining;
     if (limit === undefined) return;
     if (remaining >= limit * LOW_BUDGET) this.#low.delete(upstream);
     else if (!this.#low.has(upstream)) {
@@ -56,6 +59,12 @@ export class UpstreamTelemetry implements UpstreamEvents {
         'upstream rate limit nearly used up',
       );
     }
+  }
+
+  #resetsIn(seconds: number | undefined, upstream: string, account: string): void {
+    if (seconds === undefined) return;
+    const resetAt = this.#now() + seconds * 1000;
+    this.#metrics.rateLimitReset.measure(() => Math.max(0, resetAt - this.#now()) / 1000, upstream, account);
   }
 
   retried({ upstream, operation, reason, delayMs }: Event<'retried'>): void {

@@ -24,6 +24,7 @@ export interface Renewal {
 export class EndpointCredentials {
   readonly #options: EndpointCredentialsOptions;
   readonly #budget: RenewalBudget;
+  #account = 'anonymous';
 
   constructor(options: EndpointCredentialsOptions) {
     this.#options = options;
@@ -33,7 +34,14 @@ export class EndpointCredentials {
   /** @param realm the token server that is to get them; undefined: the registry itself */
   async find(realm?: URL): Promise<Credentials | undefined> {
     const { base, onFailure } = this.#options;
-    return findCredentials(await this.#sourcesFor(realm), base.host, onFailure);
+    const found = await findCredentials(await this.#sourcesFor(realm), base.host, onFailure);
+    this.#account = accountOf(found);
+    return found;
+  }
+
+  /** User name of the credentials that were found last; `anonymous` without any, `token` for an identity token. */
+  get account(): string {
+    return this.#account;
   }
 
   /** Whether the configuration names this token server. */
@@ -67,6 +75,11 @@ export class EndpointCredentials {
     if (realm === undefined || (await isRealmAllowed(realm, base))) return sources;
     return sources.filter((source) => isNamedBy(source, realm));
   }
+}
+
+function accountOf(credentials: Credentials | undefined): string {
+  if (credentials === undefined) return 'anonymous';
+  return credentials.kind === 'basic' ? credentials.username : 'token';
 }
 
 /** With its port, or on any. */

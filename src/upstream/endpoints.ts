@@ -78,7 +78,7 @@ export function connectEndpoints({
   const zones = new HostZones(bases.map(({ hostname }) => hostname));
   const connect = (lookup: LookupFunction) => createConnections(config, env, lookup);
   const connections = connect(zones.lookup);
-  const rateLimit = new RateLimitGauge((limit) => events.rateLimited({ upstream, ...limit }));
+  const rateLimit = new RateLimitGauge((limit, account) => events.rateLimited({ upstream, account, ...limit }));
   const userAgent = version === undefined ? 'layover' : `layover/${version}`;
   const { timeouts } = config;
   const transport = new Transport({ upstream, connections, breakers, events, observe, timeouts, userAgent });
@@ -124,7 +124,7 @@ function createEndpoint(
   );
   const authorizer = new Authorizer({ upstream, registry: base, tokens, credentials });
   const onManifestResponse = (response: ExchangeResponse) => {
-    if (!isMirror) rateLimit.note(response);
+    if (!isMirror) rateLimit.note(response, credentials.account);
   };
   return new Endpoint({
     upstream,

@@ -1,11 +1,9 @@
 import { type ExchangeResponse, headerText } from './transport.ts';
-import type { UpstreamStatus } from './upstream.ts';
-
-export type RateLimit = NonNullable<UpstreamStatus['rateLimit']>;
+import type { RateLimit } from './upstream.ts';
 
 /**
  * Docker Hub's rate limit headers: `ratelimit-limit: 100;w=21600` and `ratelimit-remaining: 76;w=21600`.
- * Paid accounts and exempt images get neither; the limit is then unknown.
+ * Other registries also send `ratelimit-reset`, in seconds. Paid accounts and exempt images get neither; the limit is then unknown.
  *
  * @see https://docs.docker.com/docker-hub/usage/pulls/
  */
@@ -13,20 +11,22 @@ export function parseRateLimit({ headers }: Pick<ExchangeResponse, 'headers'>): 
   const limit = parse(headerText(headers, 'ratelimit-limit'));
   const remaining = parse(headerText(headers, 'ratelimit-remaining'));
   if (!limit && !remaining) return undefined;
+  const reset = parse(headerText(headers, 'ratelimit-reset'));
   const windowSeconds = limit?.windowSeconds ?? remaining?.windowSeconds;
   return {
     ...(limit && { limit: limit.count }),
     ...(remaining && { remaining: remaining.count }),
     ...(windowSeconds !== undefined && { windowSeconds }),
+    ...(reset && { resetSeconds: reset.count }),
   };
 }
 
 /** The most recent rate limit of an upstream. */
 export class RateLimitGauge {
-  readonly #onLimit: (limit: RateLimit) => void;
+  readonly #onLimit: (limit: RateLimit, account: string) => void;
   #current: RateLimit | undefined;
 
-  constructor(onLimit: (limit: RateLimit) => void) {
+  constructor(onLimit: (limit: RateLimit, account: string) => void) {
     this.#onLimit = onLimit;
   }
 
@@ -34,10 +34,10 @@ export class RateLimitGauge {
     return this.#current;
   }
 
-  /** A success without the headers makes the limit unknown; a failure without them changes nothing. */
-  note(response: Pick<ExchangeResponse, 'headers' | 'status'>): void {
+  /** A success without the headers makes the limit unknown; a failure without them changes nothing. @param account that the limit is of */
+  note(response: Pick<ExchangeResponse, 'headers' | 'status'>, account: string): void {
     const limit = parseRateLimit(response);
-    if (limit) this.#onLimit(limit);
+    if (limit) this.#onLimit(limit, account);
     if (limit || response.status === 200) this.#current = limit;
   }
 }

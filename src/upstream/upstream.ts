@@ -158,12 +158,22 @@ export interface RepositoryPage {
   readonly next: PageRequest | undefined;
 }
 
+/** Pulls that an upstream allows, from its latest response. */
+export interface RateLimit {
+  readonly limit?: number;
+  readonly remaining?: number;
+  /** Length of the window that the limit is for. */
+  readonly windowSeconds?: number;
+  /** Until the limit is renewed. Absent when the upstream does not send it. */
+  readonly resetSeconds?: number;
+}
+
 export interface UpstreamStatus {
   readonly breaker: 'closed' | 'open' | 'half-open';
   /** Milliseconds until an open breaker lets a probe through. */
   readonly retryAfterMs?: number;
   /** The limit that the upstream last sent (Docker Hub: `ratelimit-limit`, `ratelimit-remaining`). */
-  readonly rateLimit?: { readonly limit?: number; readonly remaining?: number; readonly windowSeconds?: number };
+  readonly rateLimit?: RateLimit;
 }
 
 /**
@@ -249,7 +259,8 @@ export interface UpstreamEvents {
     durationMs: number;
   }): void;
   bytesReceived(event: { upstream: string; kind: 'manifest' | 'blob'; bytes: number }): void;
-  rateLimited(event: { upstream: string; limit?: number; remaining?: number; windowSeconds?: number }): void;
+  /** @param event.account user name that the credentials have; `anonymous` without any, `token` for an identity token */
+  rateLimited(event: RateLimit & { readonly upstream: string; readonly account: string }): void;
   retried(event: { upstream: string; operation: string; reason: string; delayMs: number }): void;
   breakerChanged(event: {
     upstream: string;

@@ -81,6 +81,8 @@ export interface Report {
   readonly type: 'report';
   readonly uses: readonly ReportedUse[];
   readonly metrics: MetricChanges;
+  /** Addresses of clients that were served. */
+  readonly clients: readonly string[];
 }
 
 export type FromWorker =
@@ -89,6 +91,8 @@ export type FromWorker =
   | { readonly type: 'forgotten'; readonly id: number }
   /** It has the connection, and has read nothing from it yet. */
   | { readonly type: 'taken'; readonly id: number }
+  /** New connections get a certificate that expires then. Unix milliseconds. */
+  | { readonly type: 'certificate'; readonly expiresAt: number }
   | { readonly type: 'closed'; readonly ids: readonly number[] }
   | Report;
 

@@ -29,6 +29,8 @@ export interface WorkerPoolOptions {
   readonly logConfig: LogConfig;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly clientSeen: (address: string) => void;
+  readonly certificateInUse: (expiresAt: number) => void;
   /** Gets complete lines of the workers' logs. */
   readonly writeLines: (text: string) => void;
 }
@@ -216,11 +218,13 @@ export class WorkerPool implements ContentCopies {
 
   #receive(worker: number, message: FromWorker): void {
     if (message.type === 'closed') this.#events?.closed(message.ids);
+    else if (message.type === 'certificate') this.#options.certificateInUse(message.expiresAt);
     else if (message.type === 'report') this.#report(worker, message);
     else if (message.type === 'ready') setImmediate(() => this.#events?.ready());
   }
 
-  #report(worker: number, { uses, metrics }: Report): void {
+  #report(worker: number, { uses, metrics, clients }: Report): void {
+    for (const address of clients) this.#options.clientSeen(address);
     for (const use of uses) this.#events?.used(use);
     this.#metrics.add(worker, metrics);
   }

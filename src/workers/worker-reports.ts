@@ -10,6 +10,7 @@ export class WorkerReports {
   readonly #metrics: Metrics;
   readonly #send: (message: FromWorker) => void;
   readonly #uses = new Map<string, ReportedUse>();
+  readonly #clients = new Set<string>();
   #closed: number[] = [];
   #timer: NodeJS.Timeout | undefined;
 
@@ -18,9 +19,11 @@ export class WorkerReports {
     this.#send = send;
   }
 
-  served({ content, request: { kind }, upstream }: Permitted): void {
+  /** @param address of the client. Absent on a unix socket */
+  served({ content, request: { kind }, upstream }: Permitted, address: string | undefined): void {
     const { name, stored, digest, size } = content;
     if (upstream !== undefined && !this.#uses.has(name)) this.#uses.set(name, { stored, digest, kind, size });
+    if (address !== undefined) this.#clients.add(address);
     this.#timer ??= setTimeout(() => this.flush(), REPORT_MS);
   }
 
@@ -43,8 +46,10 @@ export class WorkerReports {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const uses = [...this.#uses.values()];
+    const clients = [...this.#clients];
     this.#uses.clear();
+    this.#clients.clear();
     const metrics = this.#metrics.takeChanges();
-    if (uses.length > 0 || metrics.length > 0) this.#send({ type: 'report', uses, metrics });
+    if (uses.length + metrics.length + clients.length > 0) this.#send({ type: 'report', uses, metrics, clients });
   }
 }

@@ -42,8 +42,11 @@ export class Worker {
   #isDraining = false;
   #server: ClientServer | undefined;
 
+  readonly #report: (message: FromWorker) => void;
+
   constructor(start: WorkerStart, send: (message: FromWorker) => void) {
     const metrics = createMetrics();
+    this.#report = send;
     const { http, log } = start;
     this.#start = start;
     this.#limit = new ConcurrencyLimit(start.maxRequestsPerClient);
@@ -73,7 +76,10 @@ export class Worker {
       http: { ...http, limits },
       onRequest: (req, res) => this.#serve(req, res),
       clients: this.#clients,
-      events: this.#telemetry,
+      events: {
+        ...this.#telemetry,
+        certificateInUse: (expiresAt) => this.#report({ type: 'certificate', expiresAt }),
+      },
     });
     this.#server.server.listen(ownSocket);
     await once(this.#server.server, 'listening');
@@ -149,7 +155,7 @@ export class Worker {
     permitted: Permitted,
     opened?: ByteSource,
   ): void {
-    this.#reports.served(permitted);
+    this.#reports.served(permitted, this.#clients.of(exchange.req).address);
     void servePermitted(exchange, permitted, opened, this.#serving);
   }
 

@@ -113,7 +113,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   storage: { imports: ['locks', 'stream'] },
   stream: { imports: ['oci'] },
   telemetry: {
-    imports: ['builtin', 'storage/driver.ts'],
+    imports: ['builtin', 'storage/driver.ts', 'version.ts'],
     types: ['auth', 'cache', 'fills', 'http/v2', 'notifications', 'pull-through', 'redis', 'retention', 'upstream'],
   },
   cache: { imports: ['oci', 'redis'], types: ['clock'] },

@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
-import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { CHART, HELM, renderCase } from './helm.ts';
 import { findObjects, getObject } from './workload.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-/** Files of the chart and where they come from, once there is such a file. */
+/** Files of the chart and where they come from. */
 const COPIES: readonly [copy: string, origin: string][] = [
   ['files/rules.yml', 'deploy/prometheus/rules.yml'],
   ['files/dashboard.json', 'deploy/grafana/layover.json'],
@@ -17,33 +16,18 @@ const COPIES: readonly [copy: string, origin: string][] = [
 
 const readChart = (file: string) => readFile(join(CHART, file), 'utf8');
 
-describe('the alerts and the dashboard', () => {
-  it('query metrics that Layover has', async () => {
-    const known = await metricNames();
-    const expressions = [...(await alertExpressions()), ...(await panelExpressions())];
-    expect(expressions.length).toBeGreaterThan(10);
-    for (const expression of expressions)
-      for (const [name] of expression.matchAll(/\b(?:layover|registry)_\w+/g))
-        expect(known, expression).toContain(name);
-  });
-
-  it.each(COPIES)('%s is a copy of %s', async (copy, origin) => {
-    const text = await readChart(copy);
-    expect(text).toBe(await readFile(join(ROOT, origin), 'utf8').catch(() => text));
-  });
-
-  it('have a description each', async () => {
-    for (const { alert, annotations } of await readRules())
-      expect(annotations, alert).toEqual({ summary: expect.any(String), description: expect.any(String) });
-    for (const { title, description } of (await readDashboard()).panels) expect(description, title).toBeTruthy();
-  });
+it.each(COPIES)('%s is a copy of %s', async (copy, origin) => {
+  expect(await readChart(copy), `cp ${origin} charts/layover/${copy}`).toBe(await readFile(join(ROOT, origin), 'utf8'));
 });
 
 describe.runIf(HELM)('the chart for monitoring', () => {
   it('has all alerts but the disabled ones, with their templates as they are', async () => {
     const rule = getObject(await renderCase('monitoring'), 'PrometheusRule');
-    const expected = (await readRules()).filter(({ alert }) => alert !== 'LayoverStorageFull');
-    expect(rule['spec'].groups).toEqual([{ name: 'layover', rules: expected }]);
+    const expected = (await readRules()).map(({ name, rules }) => ({
+      name,
+      rules: rules.filter(({ alert }) => alert !== 'LayoverStorageFull'),
+    }));
+    expect(rule['spec'].groups).toEqual(expected);
   });
 
   it('has the dashboard as it is', async () => {
@@ -66,35 +50,14 @@ describe.runIf(HELM)('the chart for monitoring', () => {
   });
 });
 
-interface Rule {
-  readonly alert: string;
-  readonly expr: string;
-  readonly annotations: Readonly<Record<string, string>>;
+interface Group {
+  readonly name: string;
+  readonly rules: readonly { readonly alert: string }[];
 }
 
-async function readRules(): Promise<readonly Rule[]> {
-  const { groups } = parse(await readChart('files/rules.yml')) as { groups: { rules: Rule[] }[] };
-  return groups.flatMap(({ rules }) => rules);
+async function readRules(): Promise<readonly Group[]> {
+  const { groups } = parse(await readChart('files/rules.yml')) as { groups: Group[] };
+  return groups;
 }
 
-const alertExpressions = async () => (await readRules()).map(({ expr }) => expr);
-
-interface Dashboard {
-  readonly panels: readonly { title: string; description: string; targets: { expr: string }[] }[];
-}
-
-const readDashboard = async () => JSON.parse(await readChart('files/dashboard.json')) as Dashboard;
-
-const panelExpressions = async () =>
-  (await readDashboard()).panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
-
-/** With the series of histograms. */
-async function metricNames(): Promise<ReadonlySet<string>> {
-  const { text } = await createMetrics().render();
-  const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)];
-  return new Set(
-    types.flatMap(([, name = '', type]) =>
-      type === 'histogram' ? ['_bucket', '_sum', '_count'].map((suffix) => name + suffix) : [name],
-    ),
-  );
-}
+const readDashboard = async (): Promise<unknown> => JSON.parse(await readChart('files/dashboard.json'));

@@ -153,6 +153,7 @@ describe('the event of a completed push', () => {
     for (let index = 0; index < 20; index++) await pushBlob(layover.url, `team/app-${index}`, `blob ${index}`);
     await receiver.waitForOffers(5);
     await layover.waitForOutput(/webhook endpoint unavailable/);
+    expect(await metricsOf(layover)).toContain('registry_notifications_pending{endpoint="audit"} 20');
     expect(await metricsOf(layover)).toContain('registry_notifications_pending_total{endpoint="audit"} 20');
 
     receiver.behaviour = 202;
@@ -161,7 +162,7 @@ describe('the event of a completed push', () => {
     await layover.waitForOutput(/webhook endpoint available again/);
     await vi.waitFor(async () => {
       const metrics = await metricsOf(layover);
-      expect(metrics).toContain('registry_notifications_pending_total{endpoint="audit"} 0');
+      expect(metrics).toContain('registry_notifications_pending{endpoint="audit"} 0');
       expect(metrics).toContain('registry_notifications_events_total{type="Events",endpoint="audit"} 20');
       expect(metrics).toContain('registry_notifications_events_total{type="Successes",endpoint="audit"} 20');
       expect(metrics).toContain('registry_notifications_status_total{code="202 Accepted",endpoint="audit"} 20');

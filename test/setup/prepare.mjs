@@ -1,5 +1,5 @@
 // Finds the programs that the tests run, and fetches what is missing from Debian or Ubuntu.
-//   node test/setup/prepare.mjs             the registry that stands in for Docker Hub, and Redis; needs no root
+//   node test/setup/prepare.mjs             the registry that stands in for Docker Hub, Redis and Prometheus; needs no root
 //   node test/setup/prepare.mjs --clients   container clients; installs as root
 //   node test/setup/prepare.mjs --go-clients  clients that Debian has no package of, by go; needs no root
 //   node test/setup/prepare.mjs --s3        S3 servers: versitygw by go, Swift from Debian's packages; needs no root
@@ -20,6 +20,8 @@ const NEEDED = {
     'docker-registry': 'docker-registry',
     // The program itself is in redis-tools; what it links to has other names in other releases.
     'redis-server': 'redis-server redis-tools libjemalloc2 liblzf1 liblua5.1-0 lua-cjson lua-bitop libhiredis0.14',
+    promtool: 'prometheus',
+    prometheus: 'prometheus',
   },
   clients: {
     'docker-registry': 'docker-registry',
@@ -39,6 +41,8 @@ const NEEDED = {
 const WITHOUT = {
   'docker-registry': 'Layover stands in for it',
   'redis-server': 'tests with Redis are skipped',
+  promtool: 'tests of the alerts are skipped',
+  prometheus: 'the test with a real Prometheus is skipped',
 };
 
 const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@latest';

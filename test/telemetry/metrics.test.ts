@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { VERSION } from '../../src/version.ts';
 import { samplesOf } from './metric-samples.ts';
 
 describe('metrics', () => {
@@ -19,7 +20,36 @@ describe('metrics', () => {
       expect(samples.get(name)).toBe(0);
     }
     expect(samples.get('layover_storage_full_total')).toBe(0);
-    expect(samples.get('layover_fill_seconds_count')).toBe(0);
+    expect(samples.get('registry_auth_blocked_total')).toBe(0);
+  });
+
+  it('has neither Redis nor a leader before there is one, because 0 is an alert', async () => {
+    const names = [...(await samplesOf(createMetrics())).keys()];
+    expect(names.filter((name) => /redis_up|housekeeping_leader/.test(name))).toEqual([]);
+  });
+
+  it('has the version', async () => {
+    expect((await samplesOf(createMetrics())).get(`layover_build_info{version="${VERSION}"}`)).toBe(1);
+  });
+
+  it('names no gauge like a counter, but for the one of distribution', async () => {
+    const { text } = await createMetrics().render();
+    expect(text.match(/(?<=^# TYPE )\w+_total(?= gauge$)/gm)).toEqual(['registry_notifications_pending_total']);
+  });
+
+  it('reads measured gauges when it is scraped, without those that fail, hang or have no value', async () => {
+    const metrics = createMetrics();
+    let free = 1;
+    metrics.diskFree.measure(async () => free, 'storage');
+    metrics.diskFree.measure(() => undefined, 'absent');
+    metrics.diskFree.measure(() => new Promise(() => {}), 'hanging');
+    metrics.diskFree.measure(() => Promise.reject(new Error('no such directory')), 'failed');
+    metrics.diskFree.measure(() => {
+      throw new Error('no such directory');
+    }, 'thrown');
+    free = 2;
+    const samples = [...(await samplesOf(metrics))].filter(([name]) => name.startsWith('layover_disk_free'));
+    expect(samples).toEqual([['layover_disk_free_bytes{directory="storage"}', 2]]);
   });
 
   it('includes metrics of the process', async () => {

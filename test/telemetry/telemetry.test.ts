@@ -179,7 +179,20 @@ describe('a fill', () => {
     const seen = await samples();
     const count = (result: string) => seen.get(`layover_fills_total{result="${result}",upstream="docker.io"}`);
     expect(['started', 'resumed', 'completed', 'failed', 'discarded'].map(count)).toEqual([3, 3, 1, 1, 1]);
-    expect(seen.get('layover_fill_seconds_sum')).toBe(2);
+    expect(seen.get('layover_fill_seconds_sum{upstream="docker.io"}')).toBe(2);
+  });
+
+  it('has an age while it is the oldest one', async () => {
+    const { telemetry, clock, samples } = setUp();
+    const oldest = async () => (await samples()).get('layover_fill_oldest_seconds');
+    expect(await oldest()).toBe(0);
+    telemetry.cache.fillStarted(FILL);
+    clock.nowMs = 10_000;
+    telemetry.cache.fillStarted({ ...FILL, digest: 'sha256:cd' });
+    clock.nowMs = 60_000;
+    expect(await oldest()).toBe(60);
+    telemetry.cache.fillCompleted({ ...FILL, bytes: 10, durationMs: 2000 });
+    expect(await oldest()).toBe(50);
   });
 
   it('of an earlier process does not lower the count when it is discarded', async () => {
@@ -241,15 +254,30 @@ describe('an upstream', () => {
 
   it('is logged once when its budget falls below a tenth, and again only after a refill', async () => {
     const { telemetry, parsed, samples } = setUp();
+    const account = { upstream: 'docker.io', account: 'ci' };
     for (const remaining of [50, 10, 9, 8, 100, 9]) {
-      telemetry.upstream.rateLimited({ upstream: 'docker.io', limit: 100, remaining, windowSeconds: 21600 });
+      telemetry.upstream.rateLimited({ ...account, limit: 100, remaining, windowSeconds: 21600 });
     }
     expect(parsed().map(({ level, remaining }) => [level, remaining])).toEqual([
       ['info', 9],
       ['info', 9],
     ]);
-    expect((await samples()).get('layover_upstream_ratelimit_limit{upstream="docker.io"}')).toBe(100);
-    expect((await samples()).get('layover_upstream_ratelimit_remaining{upstream="docker.io"}')).toBe(9);
+    const seen = await samples();
+    expect(seen.get('layover_upstream_ratelimit_limit{account="ci",upstream="docker.io"}')).toBe(100);
+    expect(seen.get('layover_upstream_ratelimit_remaining{account="ci",upstream="docker.io"}')).toBe(9);
+  });
+
+  it.each([
+    ['the window after its latest response', { windowSeconds: 21600 }, 21540],
+    ['when it announced', { windowSeconds: 21600, resetSeconds: 90 }, 30],
+    ['at once when that has passed', { resetSeconds: 30 }, 0],
+    ['at an unknown time', {}, undefined],
+  ])('has a budget that is renewed %s', async (_, sent, seconds) => {
+    const { telemetry, clock, samples } = setUp();
+    telemetry.upstream.rateLimited({ upstream: 'u', account: 'a', limit: 100, remaining: 1, ...sent });
+    clock.nowMs = 60_000;
+    const reset = 'layover_upstream_ratelimit_reset_seconds{account="a",upstream="u"}';
+    expect((await samples()).get(reset)).toBe(seconds);
   });
 
   it.each([

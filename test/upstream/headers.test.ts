@@ -49,6 +49,11 @@ describe('parseRateLimit', () => {
     expect(parseRateLimit({ headers })).toEqual({ limit: 100, remaining: 76, windowSeconds: 21_600 });
   });
 
+  it('reads when the limit is renewed, from registries that send it', () => {
+    const headers = { 'ratelimit-limit': '100', 'ratelimit-reset': '90' };
+    expect(parseRateLimit({ headers })).toEqual({ limit: 100, resetSeconds: 90 });
+  });
+
   it('accepts a number without a window', () => {
     expect(parseRateLimit({ headers: { 'ratelimit-remaining': '0' } })).toEqual({ remaining: 0 });
   });

@@ -152,8 +152,22 @@ describe('the rate limit', () => {
     await up.upstream.resolveManifest('a', LATEST);
     const rateLimit = { limit: 100, remaining: 76, windowSeconds: 21_600 };
     expect(up.upstream.status()).toEqual({ breaker: 'closed', rateLimit });
-    expect(up.events('rateLimited')).toEqual([{ event: 'rateLimited', upstream: 'up', ...rateLimit }]);
+    const event = { event: 'rateLimited', upstream: 'up', account: 'anonymous' };
+    expect(up.events('rateLimited')).toEqual([{ ...event, ...rateLimit }]);
     await up.upstream.resolveManifest('a', LATEST);
     expect(up.upstream.status()).toEqual({ breaker: 'closed' });
+  });
+
+  it('is that of the account whose credentials were sent', async () => {
+    await using registry = await startScripted((req, res, seen) => {
+      if (req.headers.authorization === undefined) {
+        return void res.writeHead(401, { 'www-authenticate': 'Basic realm="r"' }).end();
+      }
+      res.setHeader('ratelimit-remaining', '200;w=21600');
+      good(req, res, seen);
+    });
+    await using up = connect(registry.url, { credentials: [{ kind: 'static', username: 'ci', password: 'secret' }] });
+    await up.upstream.resolveManifest('a', LATEST);
+    expect(up.events('rateLimited')).toMatchObject([{ account: 'ci', remaining: 200 }]);
   });
 });

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { http as nodeHttp } from '../../builtin/http.ts';
 import type { HttpConfig } from '../../config/config.ts';
 import { bind } from './bound-server.ts';
-import type { CertificateLog } from '../tls/certificate-source.ts';
+import type { CertificateEvents } from '../tls/certificate-source.ts';
 import { chooseConnections, isPreface, peek } from './choose-connections.ts';
 import type { Clients } from '../client/client-address.ts';
 import { limitConnections } from './connection-limits.ts';
@@ -22,8 +22,7 @@ const HEADER_CHECK_MS = 5000;
 
 const METHOD_NOT_ALLOWED = refusal(405, 'the operation is unsupported', { allow: 'GET, HEAD, OPTIONS' });
 
-export interface ListenerEvents {
-  readonly log: CertificateLog;
+export interface ListenerEvents extends CertificateEvents {
   /** @param client address of the client */
   clientRefused(reason: 'stalled' | 'connections', client: string): void;
 }
@@ -102,10 +101,10 @@ export async function openClientServer(options: Omit<ListenOptions, 'fd'>): Prom
 }
 
 /** Loads TLS and ACME when they are configured. */
-async function openIfSecure({ http, events: { log } }: Pick<ListenOptions, 'http' | 'events'>) {
+async function openIfSecure({ http, events }: Pick<ListenOptions, 'http' | 'events'>) {
   if (!http.tls) return undefined;
   const { openSecureServer } = await import('./secure-server.ts');
-  return openSecureServer({ tls: http.tls, http, log, server: serverOptions(http) });
+  return openSecureServer({ tls: http.tls, http, events, server: serverOptions(http) });
 }
 
 function serverOptions({ limits }: HttpConfig) {

@@ -6,36 +6,38 @@ import type { TLSSocket } from 'node:tls';
 import type { HttpConfig, TlsConfig } from '../../config/config.ts';
 import { AcmeCertificate } from '../tls/acme-certificate.ts';
 import { isChallenge } from '../tls/acme-challenges.ts';
-import { certificateFiles, type CertificateLog } from '../tls/certificate-source.ts';
+import { type CertificateEvents, certificateFiles } from '../tls/certificate-source.ts';
 import { loadTlsContext, tlsContextVersion } from '../tls/tls-context.ts';
-import { TlsReload } from '../tls/tls-reload.ts';
+import { reportExpiry, TlsReload } from '../tls/tls-reload.ts';
 import { chooseConnections, peek, type ServeConnection } from './choose-connections.ts';
 import type { Http2 } from './http2.ts';
 
 export interface SecureServerOptions {
   readonly tls: TlsConfig;
   readonly http: Pick<HttpConfig, 'http2' | 'limits'>;
-  readonly log: CertificateLog;
+  readonly events: CertificateEvents;
   /** Of `node:http`. */
   readonly server: ServerOptions;
 }
 
 /** An HTTPS server, and the certificate that it serves. @throws when a TLS file cannot be read */
-export async function openSecureServer({ tls, http, log, server: options }: SecureServerOptions) {
-  const acme = tls.letsEncrypt && new AcmeCertificate(tls.letsEncrypt, log);
+export async function openSecureServer({ tls, http, events, server: options }: SecureServerOptions) {
+  const acme = tls.letsEncrypt && new AcmeCertificate(tls.letsEncrypt, events.log);
   await acme?.load();
   const source = acme ?? certificateFiles(tls);
   const version = await tlsContextVersion(tls, source);
+  const context = await loadTlsContext(tls, source);
+  reportExpiry(context, events);
   const server = createServer({
     ...options,
-    ...(await loadTlsContext(tls, source)),
+    ...context,
     ALPNProtocols: http.http2.secure ? ['h2', 'http/1.1'] : ['http/1.1'],
     handshakeTimeout: http.limits.headerMs,
     requestCert: tls.clientCas.length > 0,
     rejectUnauthorized: tls.clientAuth === 'require-and-verify-client-cert' && tls.clientCas.length > 0,
   });
   if (acme) serveChallenges(server, acme, http.limits.headerMs);
-  const reload = new TlsReload(server, tls, { source, log, version });
+  const reload = new TlsReload(server, tls, { source, events, version });
   return {
     server,
     acme,

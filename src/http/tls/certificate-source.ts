@@ -14,6 +14,12 @@ export interface CertificateLog {
   error(fields: Readonly<Record<string, string | undefined>>, message: string): void;
 }
 
+export interface CertificateEvents {
+  readonly log: CertificateLog;
+  /** New connections get this certificate. @param expiresAt unix milliseconds */
+  certificateInUse(expiresAt: number): void;
+}
+
 /** Where the server's certificate comes from. */
 export interface CertificateSource {
   /** For log lines. */

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import type { Server } from 'node:tls';
+import type { SecureContextOptions, Server } from 'node:tls';
 
 import type { TlsConfig } from '../../config/config.ts';
-import type { CertificateLog, CertificateSource } from './certificate-source.ts';
+import type { CertificateEvents, CertificateSource } from './certificate-source.ts';
 import { loadTlsContext, tlsContextVersion } from './tls-context.ts';
 
 /** Between checks of the files: watching them does not work on network file systems and for mounted secrets. Milliseconds. */
@@ -16,7 +16,7 @@ export class TlsReload {
   readonly #server: Server;
   readonly #config: TlsConfig;
   readonly #source: CertificateSource;
-  readonly #log: CertificateLog;
+  readonly #events: CertificateEvents;
   #version: string;
   readonly #timer: NodeJS.Timeout;
   #isChecking = false;
@@ -25,12 +25,12 @@ export class TlsReload {
   constructor(
     server: Server,
     config: TlsConfig,
-    { source, log, version }: { source: CertificateSource; log: CertificateLog; version: string },
+    { source, events, version }: { source: CertificateSource; events: CertificateEvents; version: string },
   ) {
     this.#server = server;
     this.#config = config;
     this.#source = source;
-    this.#log = log;
+    this.#events = events;
     this.#version = version;
     this.#timer = setInterval(() => void this.#check(), CHECK_MS).unref();
   }
@@ -48,13 +48,21 @@ export class TlsReload {
       this.#version = version; // a broken file is logged once
       const context = await loadTlsContext(this.#config, this.#source);
       this.#server.setSecureContext(context);
-      const validTo = context.cert === undefined ? undefined : new X509Certificate(String(context.cert)).validTo;
-      this.#log.info({ certificate: this.#source.name, validTo }, 'certificate reloaded');
+      const validTo = reportExpiry(context, this.#events);
+      this.#events.log.info({ certificate: this.#source.name, validTo }, 'certificate reloaded');
     } catch (err) {
       const reason = err instanceof Error ? err.message : String(err);
-      this.#log.error({ reason }, 'certificate not reloaded; the one in use stays');
+      this.#events.log.error({ reason }, 'certificate not reloaded; the one in use stays');
     } finally {
       this.#isChecking = false;
     }
   }
+}
+
+/** Reports when a certificate expires. @returns the time as the certificate has it; undefined before the first certificate is issued */
+export function reportExpiry({ cert }: SecureContextOptions, events: CertificateEvents): string | undefined {
+  if (cert === undefined) return undefined;
+  const { validTo } = new X509Certificate(String(cert));
+  events.certificateInUse(Date.parse(validTo));
+  return validTo;
 }

@@ -158,6 +158,7 @@ export class Exchange {
       requestId: this.id,
       traceId: this.#trace?.id,
       client: this.client.name,
+      address: this.client.address,
       userAgent: req.headers['user-agent'],
       user: this.identity.name,
       protocol: PROTOCOLS[req.httpVersion] ?? `HTTP/${req.httpVersion}`,

@@ -20,6 +20,8 @@ export interface FinishedRequest {
   readonly traceId?: string | undefined;
   /** Address and port of the client. */
   readonly client: string;
+  /** IP address of the client. Absent on a unix socket. */
+  readonly address?: string | undefined;
   readonly userAgent?: string | undefined;
   /** Empty for an anonymous client. */
   readonly user?: string | undefined;

@@ -95,7 +95,7 @@ async function createFills(
 ): Promise<Fills> {
   const { opened, buffers, driver, store, telemetry, running, quota, sharing, clock } = parts;
   const spools = new SpoolArea({
-    directory: config.directory ?? driver.spoolDirectory ?? join(tmpdir(), 'layover-fills'),
+    directory: spoolDirectoryOf({ fills: config }, driver),
     maxBytes: config.maxSpoolBytes,
     keepMs: config.keepSpoolMs,
     buffers,
@@ -111,6 +111,13 @@ async function createFills(
   const fills = new Fills({ ...options, ...(sharing && { sharing }) });
   opened.defer(() => fills.stop());
   return fills;
+}
+
+export function spoolDirectoryOf(
+  { fills }: Pick<ProxyConfig, 'fills'>,
+  driver: Pick<Stored['driver'], 'spoolDirectory'>,
+): string {
+  return fills.directory ?? driver.spoolDirectory ?? join(tmpdir(), 'layover-fills');
 }
 
 interface PulledUpstream {

@@ -1,0 +1,68 @@
+import { graph, timeline, type PanelFactory } from '../panels.ts';
+import { OF_UPSTREAM, quantileOf, rateOf } from '../selectors.ts';
+
+const REQUESTS = 'layover_upstream_requests_total';
+
+/** The registries that content comes from. */
+export const upstreams: readonly PanelFactory[] = [
+  graph({
+    title: 'Requests by status',
+    description:
+      'Requests to upstreams, with those for tokens and redirects. 401 is part of each login; error:… means there was no response.',
+    unit: 'reqps',
+    isStacked: true,
+    series: { '{{upstream}} {{status}}': rateOf(REQUESTS, { by: 'upstream, status', where: OF_UPSTREAM }) },
+  }),
+  graph({
+    title: 'Time to the response, p95',
+    description: 'Until the headers of an upstream arrived, by operation.',
+    unit: 's',
+    series: {
+      '{{upstream}} {{operation}}': quantileOf(0.95, 'layover_upstream_request_seconds', {
+        by: 'upstream, operation',
+        where: OF_UPSTREAM,
+      }),
+    },
+  }),
+  timeline({
+    title: 'Circuit breakers',
+    description:
+      'Open: the upstream failed several times in a row, and gets no requests for some seconds. Cached content is served.',
+    series: { '{{host}}': `max by (upstream, host) (layover_upstream_breaker_state{${OF_UPSTREAM}})` },
+    states: {
+      '0': { text: 'closed', color: 'green' },
+      '1': { text: 'half-open', color: 'yellow' },
+      '2': { text: 'open', color: 'red' },
+    },
+  }),
+  graph({
+    title: 'Retries',
+    description:
+      'Requests repeated after a failure. Some are normal; many mean a poor connection or an overloaded upstream.',
+    unit: 'reqps',
+    isStacked: true,
+    series: {
+      '{{upstream}} {{operation}}': rateOf('layover_upstream_retries_total', {
+        by: 'upstream, operation',
+        where: OF_UPSTREAM,
+      }),
+    },
+  }),
+  graph({
+    title: 'Bytes from upstreams',
+    description: 'Received from upstreams, by kind of content.',
+    unit: 'Bps',
+    isStacked: true,
+    series: {
+      '{{upstream}} {{kind}}': rateOf('layover_upstream_bytes_total', { by: 'upstream, kind', where: OF_UPSTREAM }),
+    },
+  }),
+  graph({
+    title: 'Rate limit renewed in',
+    description: 'Time until all pulls of the window are available again, at the latest.',
+    unit: 's',
+    series: {
+      '{{upstream}} {{account}}': `max by (upstream, account) (layover_upstream_ratelimit_reset_seconds{${OF_UPSTREAM}})`,
+    },
+  }),
+];
