@@ -192,7 +192,7 @@ export class BlobStore {
     const wasLinked = await links.has(repository, digest);
     await link();
     if (wasLinked) await links.refresh(repository, digest, linking.freshSince());
-    // When that fails, the link stays: another process may rely on it already. Without its bytes it is no content.
+    // When that fails, the link stays: another process may rely on it already. Without its bytes it is not content.
     await linking.confirm(repository, [digest], { since, isThere: () => this.#isThere(repository, digest) });
   }
 }

@@ -76,7 +76,7 @@ export class Linking {
    *
    * @param digests at least one
    * @throws {RegistryError} `UNAVAILABLE` when another process is removing one of them, or has. A third process may rely on the new links by
-   *   then, so they are not simply removed again
+   *   then, so they stay
    */
   async confirm(repository: string, digests: readonly Digest[], { since, isThere }: Confirmation): Promise<void> {
     const { links, guard } = this.#options;
