@@ -23,14 +23,14 @@ const SIGNATURE_BYTES = 32;
 export function signUploadState({ name, id, offset, startedAt, algorithm }: UploadState, secret: string): string {
   const fields = { Name: name, UUID: id, Offset: offset, StartedAt: startedAt };
   const json = Buffer.from(JSON.stringify(algorithm === 'sha256' ? fields : { ...fields, DigestAlgorithm: algorithm }));
-  const text = Buffer.concat([signatureOf(json, secret), json]).toString('base64url');
-  return text.padEnd(Math.ceil(text.length / 4) * 4, '=');
+  return encode(Buffer.concat([signatureOf(json, secret), json]));
 }
 
 /** @returns undefined for a text that is not a state, or was not signed with one of the secrets */
 export function verifyUploadState(text: string, secrets: readonly string[]): UploadState | undefined {
   const bytes = Buffer.from(text, 'base64url');
-  if (bytes.length <= SIGNATURE_BYTES) return undefined;
+  // Node.js passes over what is not base64.
+  if (bytes.length <= SIGNATURE_BYTES || encode(bytes) !== text) return undefined;
   const [signature, json] = [bytes.subarray(0, SIGNATURE_BYTES), bytes.subarray(SIGNATURE_BYTES)];
   const isSigned = secrets.some((secret) => timingSafeEqual(signature, signatureOf(json, secret)));
   return isSigned ? parseState(json.toString()) : undefined;
@@ -48,6 +48,11 @@ function parseState(json: string): UploadState | undefined {
     if (err instanceof SyntaxError || err instanceof TypeError) return undefined;
     throw err;
   }
+}
+
+function encode(bytes: Buffer): string {
+  const text = bytes.toString('base64url');
+  return text.padEnd(Math.ceil(text.length / 4) * 4, '=');
 }
 
 function signatureOf(json: Buffer, secret: string): Buffer {
