@@ -29,7 +29,7 @@ export function signUploadState({ name, id, offset, startedAt, algorithm }: Uplo
 /** @returns undefined for a text that is not a state, or was not signed with one of the secrets */
 export function verifyUploadState(text: string, secrets: readonly string[]): UploadState | undefined {
   const bytes = Buffer.from(text, 'base64url');
-  // Node.js passes over what is not base64.
+  // Node.js skips characters that are not base64.
   if (bytes.length <= SIGNATURE_BYTES || encode(bytes) !== text) return undefined;
   const [signature, json] = [bytes.subarray(0, SIGNATURE_BYTES), bytes.subarray(SIGNATURE_BYTES)];
   const isSigned = secrets.some((secret) => timingSafeEqual(signature, signatureOf(json, secret)));
