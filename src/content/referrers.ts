@@ -9,6 +9,7 @@ import {
   type ReferrersQuery,
 } from '../oci/referrers-page.ts';
 import type { StorageDriver } from '../storage/driver.ts';
+import { type ContentWriter, createDurableWriter } from './content-writer.ts';
 import { type LinkStore, orUndefined } from './links.ts';
 import type { ManifestFiles, ReadManifest } from './manifest-files.ts';
 import { referrerDirectory, referrersCompletePath, referrersOfPath, revisionsPath } from './paths.ts';
@@ -50,8 +51,18 @@ export class ReferrerStore {
     this.#options = options;
   }
 
-  async add(repository: string, subject: Digest, referrer: Digest): Promise<void> {
-    await this.#options.links.putIfChanged(`${referrerDirectory(repository, subject, referrer)}/link`, referrer);
+  /** @param link `subject` is absent for a manifest that refers to none */
+  async add(
+    repository: string,
+    { subject, referrer }: { readonly subject: Digest | undefined; readonly referrer: Digest },
+    writer: ContentWriter = createDurableWriter(this.#options.driver),
+  ): Promise<void> {
+    if (!subject) return;
+    await this.#options.links.putIfChanged(
+      `${referrerDirectory(repository, subject, referrer)}/link`,
+      referrer,
+      writer,
+    );
   }
 
   async remove(repository: string, subject: Digest, referrer: Digest): Promise<void> {
@@ -93,8 +104,9 @@ export class ReferrerStore {
   async #link(repository: string, revisions: readonly Digest[]): Promise<void> {
     await this.#limit.map(revisions, async (digest) => {
       const referrer = await this.#referrer(repository, digest);
-      if (referrer) await this.add(repository, referrer.subject, digest);
+      await this.add(repository, { subject: referrer?.subject, referrer: digest });
     });
+    // After the links are durable, whatever the durability of pushes.
     await this.#options.driver.writeSmall(referrersCompletePath(repository), Buffer.from('1'));
   }
 

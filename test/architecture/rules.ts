@@ -163,7 +163,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   jose: ['auth'],
   lmdb: ['usage'],
   'lru-cache': ['cache'],
-  'p-limit': ['content', 'images'],
+  'p-limit': ['content', 'images', 'storage/filesystem'],
   pino: ['telemetry'],
   re2js: ['matching'],
   'prom-client': ['telemetry'],
