@@ -1,22 +1,33 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 
+import type { WriteBatch } from '../../../src/storage/driver.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { imageOf, layer, openReplica, type Replica } from './content-model.ts';
 
 /** Longer than a process relies on having seen no collection. Milliseconds. */
 const NOTICED_MS = 100;
 
-/** Runs `work` once, before the replica writes the first file whose path matches. */
+/** Runs `work` once, before the replica writes the first file whose path matches, alone or in a batch. */
 function beforeWriting({ driver }: Replica, path: RegExp, work: () => Promise<unknown>): void {
-  const write = driver.writeSmall.bind(driver);
   let isDone = false;
-  driver.writeSmall = async (...file) => {
-    const isFirst = !isDone && path.test(file[0]);
-    isDone ||= isFirst;
-    if (isFirst) await work();
-    await write(...file);
+  const intercept = (writer: Pick<WriteBatch, 'writeSmall'>) => {
+    const write = writer.writeSmall.bind(writer);
+    writer.writeSmall = async (...file) => {
+      const isFirst = !isDone && path.test(file[0]);
+      isDone ||= isFirst;
+      if (isFirst) await work();
+      await write(...file);
+    };
   };
+  intercept(driver);
+  const batch = driver.batch?.bind(driver);
+  if (!batch) throw new Error('expected a driver with batches');
+  driver.batch = (write) =>
+    batch(async (writes) => {
+      intercept(writes);
+      return await write(writes);
+    });
 }
 
 it('a mount fails when a collection of another process has removed the bytes, and ended, before it is confirmed', async () => {
