@@ -4,7 +4,7 @@ import { stdout } from 'node:process';
 
 import { type Contender, startDistribution, startLayover, startRelaxedLayover } from './contenders.ts';
 import { type FreshBlob, FreshBlobs, PushClient, type PushMode } from './push-client.ts';
-import { type Cell, median, type Row, renderTable } from './table.ts';
+import { type Cell, median, type Part, type Row, renderTable } from './table.ts';
 
 export interface PushScale {
   /** Of which the median counts. */
@@ -41,7 +41,7 @@ interface Rounds {
 }
 
 /** Empty hosted registries, which take blobs that neither of them has seen. */
-export async function measurePushes(scale: PushScale): Promise<string> {
+export async function measurePushes(scale: PushScale): Promise<Part> {
   await using layover = await startLayover();
   await using relaxed = await startRelaxedLayover();
   await using distribution = await startDistribution();
@@ -56,11 +56,12 @@ export async function measurePushes(scale: PushScale): Promise<string> {
     rows.push({ work, goal: '≥ 1 ×, p99 too', cells });
     lost.push(...lossesOf(work, measured));
   }
-  const table = renderTable(
-    rows,
-    contenders.map(({ name }) => name),
-  );
-  return `${table}\n\n${lost.length > 0 ? `Slower than docker-registry:\n${lost.join('\n')}` : 'Nowhere slower than docker-registry.'}`;
+  const names = contenders.map(({ name }) => name);
+  const losses = lost.length > 0 ? ['Slower than docker-registry:', ...lost] : ['Nowhere slower than docker-registry.'];
+  return {
+    markdown: `${renderTable(rows, names)}\n\n${losses.join('\n')}`,
+    charts: [{ name: 'pushes', title: 'Pushes', rows, contenders: names }],
+  };
 }
 
 function rowsOf({ largeModes }: PushScale): PushRow[] {

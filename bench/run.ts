@@ -9,10 +9,11 @@ import { Images } from '../test/support/images.ts';
 import { type Contender, startDistribution, startLayover, startNginx } from './contenders.ts';
 import { missingPrograms } from '../test/support/programs.ts';
 import { pull } from './pull.ts';
+import { renderChart } from './chart.ts';
 import { FULL_COLD, measureCold, QUICK_COLD } from './cold.ts';
 import { FULL_PUSHES, measurePushes, QUICK_PUSHES } from './pushes.ts';
 import { measureShared, renderFigures } from './shared.ts';
-import { type Cell, type Row, renderTable } from './table.ts';
+import { type Cell, type Part, type Row, renderTable } from './table.ts';
 import { type Bench, type Scale, type Subjects, workloads } from './workloads.ts';
 
 const FULL: Scale = {
@@ -89,7 +90,7 @@ async function measure(contenders: readonly Contender[], bench: Bench): Promise<
 }
 
 /** Tables of everything that is pulled. */
-async function measurePulls(scale: Scale): Promise<string> {
+async function measurePulls(scale: Scale): Promise<Part> {
   const { images, subjects, files } = createImages(scale);
   await using hub = await Hub.start(images, { challenge: 'none', redirectBlobs: false });
   await using layover = await startLayover(hub);
@@ -104,23 +105,27 @@ async function measurePulls(scale: Scale): Promise<string> {
   const shared = hasRedis ? [renderFigures(await measureShared({ hub, subjects, scale }))] : [];
   const tables = [renderTable(rows, names), ...shared, `Median of ${scale.runs} × ${scale.seconds} s.`];
   if (missing.length > 0) tables.push(`Not measured, as not installed: ${missing.join(', ')}`);
-  return tables.join('\n\n');
+  const charts = [{ name: 'warm', title: 'Warm pulls', rows, contenders: names }];
+  return { markdown: tables.join('\n\n'), charts };
 }
 
 async function main(): Promise<void> {
   const isQuick = argv.includes('--quick');
   const only = ['--pull', '--cold', '--push'].find((option) => argv.includes(option));
   const isWanted = (option: string) => only === undefined || only === option;
-  const parts: string[] = [];
+  const parts: Part[] = [];
   if (isWanted('--pull')) parts.push(await measurePulls(isQuick ? QUICK : FULL));
   if (isWanted('--cold')) parts.push(await measureCold(isQuick ? QUICK_COLD : FULL_COLD));
   if (isWanted('--push')) parts.push(await measurePushes(isQuick ? QUICK_PUSHES : FULL_PUSHES));
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}; load generator on the same machine.`;
-  const text = `${[...parts, machine].join('\n\n')}\n`;
+  const text = `${[...parts.map(({ markdown }) => markdown), machine].join('\n\n')}\n`;
   stdout.write(`\n${text}`);
   const directory = join(import.meta.dirname, 'results');
   await mkdir(directory, { recursive: true });
   await writeFile(join(directory, 'latest.md'), text);
+  for (const chart of parts.flatMap(({ charts }) => charts)) {
+    await writeFile(join(directory, `${chart.name}.svg`), renderChart(chart));
+  }
 }
 
 await main();

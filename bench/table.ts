@@ -11,6 +11,20 @@ export interface Row {
   readonly goal: string;
 }
 
+/** A part of the bench: what it prints, and tables to draw. */
+export interface Part {
+  readonly markdown: string;
+  readonly charts: readonly Chart[];
+}
+
+export interface Chart {
+  /** Of its file. */
+  readonly name: string;
+  readonly title: string;
+  readonly rows: readonly Row[];
+  readonly contenders: readonly string[];
+}
+
 /** A Markdown table; the last columns are Layover's ratios to the others, losses included. */
 export function renderTable(rows: readonly Row[], contenders: readonly string[]): string {
   const others = contenders.filter((name) => name !== 'layover');

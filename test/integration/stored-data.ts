@@ -30,7 +30,16 @@ interface Link {
 
 async function readLinks(repositories: string): Promise<Link[]> {
   const paths = (await filesBelow(repositories)).filter((path) => basename(path) === 'link');
-  return Promise.all(paths.map(async (path) => ({ path, target: await readFile(path, 'utf8') })));
+  const links = await Promise.all(paths.map(async (path) => ({ path, target: await readIfThere(path) })));
+  return links.flatMap(({ path, target }) => (target === undefined ? [] : [{ path, target }]));
+}
+
+/** A request that is still running may delete it meanwhile. */
+async function readIfThere(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch((err: NodeJS.ErrnoException) => {
+    if (err.code !== 'ENOENT') throw err;
+    return undefined;
+  });
 }
 
 function linkProblems({ path, target }: Link, blobs: ReadonlySet<string>): string[] {

@@ -6,12 +6,11 @@ import { SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { basic, htpasswdOf } from '../auth/htpasswd-file.ts';
-import { parseResponses } from '../http/v2/raw-exchange.ts';
+import { exchangeBytes, parseResponses } from '../http/v2/raw-exchange.ts';
 import { filesBelow } from '../support/data-directory.ts';
 import { Layover } from '../support/layover.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { arbitraryWrite, bytesOf } from './arbitrary-writes.ts';
-import { exchangeUpTo } from './cut-exchange.ts';
 import { FUZZ_TIMEOUT_MS, fuzzing } from './fuzzing.ts';
 import { LAYER } from './manifest-pushing.ts';
 import { locationOf, send } from './pushing.ts';
@@ -116,7 +115,7 @@ it(
         const others = asked.headers.filter(([name]) => name !== 'Authorization');
         const own = credentials === undefined ? [] : [['Authorization', credentialsOf(credentials)] as const];
         const write = { ...asked, headers: [...others, ...own], framing: 'exact' as const };
-        const answers = parseResponses(await exchangeUpTo(layover.port, bytesOf(write, fill)), [write.method]);
+        const answers = parseResponses(await exchangeBytes(layover.port, bytesOf(write, fill)), [write.method]);
         expect(answers).toHaveLength(1);
         const reads = write.method === 'GET' || write.method === 'HEAD';
         for (const { status, body } of answers) {

@@ -9,21 +9,46 @@ export interface RawResponse {
 /** Of what may never be a whole request: silence after which we say that no more will come. Milliseconds. */
 const SILENCE_MS = 50;
 
+/** A server that neither responds nor closes is at fault. Milliseconds. */
+const PATIENCE_MS = 60_000;
+
+export interface Cut {
+  /** Bytes that are sent. */
+  readonly after: number;
+  /** The connection is reset, and not closed as it should be. */
+  readonly isReset: boolean;
+}
+
 export interface ExchangeBytesOptions {
   /** The bytes may be an incomplete request, for which the server waits. A later response is lost. */
   readonly endAfterSilence?: boolean;
+  /** The client leaves before it has sent everything. */
+  readonly cut?: Cut | undefined;
 }
 
-/** Sends bytes on a new connection. @returns all bytes received until the server closed it */
+/**
+ * Sends bytes on a new connection.
+ *
+ * @returns all bytes received until the server closed it
+ * @throws {Error} when nothing happens any more
+ */
 export function exchangeBytes(
   port: number,
   bytes: Buffer,
-  { endAfterSilence = false }: ExchangeBytesOptions = {},
+  { endAfterSilence = false, cut }: ExchangeBytesOptions = {},
 ): Promise<Buffer> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const received: Buffer[] = [];
-    const socket: Socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => socket.write(bytes));
-    if (endAfterSilence) socket.setTimeout(SILENCE_MS, () => socket.end());
+    const socket: Socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.write(bytes.subarray(0, cut?.after), () => {
+      if (cut?.isReset) socket.resetAndDestroy();
+      else if (cut) socket.end();
+    });
+    socket.setTimeout(endAfterSilence ? SILENCE_MS : PATIENCE_MS, () => {
+      if (endAfterSilence) return void socket.end();
+      socket.destroy();
+      reject(new Error(`neither responds nor closes: ${JSON.stringify(bytes.toString('latin1').slice(0, 500))}`));
+    });
     socket.on('data', (chunk) => received.push(chunk));
     socket.on('end', () => socket.destroy());
     socket.on('error', () => {}); // a server may close before it has read everything; what came before counts
