@@ -41,7 +41,7 @@ async function pullUntilKilled(layover: Layover, killed: AbortSignal) {
   return brokenOff;
 }
 
-it(`leaves nothing broken on disk when it is killed ${ROUNDS} times under load`, { timeout: 120_000 }, async () => {
+it(`leaves nothing broken on disk when it is killed ${ROUNDS} times under load`, { timeout: 300_000 }, async () => {
   // Tags are stale at once, so that their links are written all the time.
   await using layover = await startCache(hub(), { ownProcess: true, upstream: { tags: { ttl: '0s', rules: [] } } });
   // So slow that there is always something under way.
