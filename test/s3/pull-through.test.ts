@@ -102,7 +102,7 @@ describe.skipIf(versitygw === undefined)('a pull through a cache that keeps cont
     const release = hub().faults.hangMidBody(12 * MIB, { on: 'cdn-get' });
     const answer = await ask(cache.blobUrl(large));
     await readSome(answer, 11 * MIB);
-    await expect.poll(() => cache.proxy.count('part'), { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => cache.proxy.count('part')).toBe(2);
     expect(await cache.visible()).toEqual([]);
     release();
     answer.destroy();
@@ -199,7 +199,7 @@ describe.skipIf(versitygw === undefined)('a pull through a cache that keeps cont
     const release = hub().faults.hangMidBody(12 * MIB, { on: 'cdn-get' });
     const answer = await ask(cache.blobUrl(large));
     await readSome(answer, 11 * MIB);
-    await expect.poll(() => cache.proxy.count('part'), { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => cache.proxy.count('part')).toBe(2);
     await cache.layover.kill('SIGKILL');
     answer.destroy();
     release();
@@ -213,7 +213,7 @@ describe.skipIf(versitygw === undefined)('a pull through a cache that keeps cont
     await cache.settled();
     expect(await cache.visible()).toMatchObject([{ digest: large, intact: true }]);
     expect(hub().requests.bytes('cdn-get')).toBeLessThan((24 * MIB + 5) * 1.3);
-    await expect.poll(() => cache.proxy.count('abort'), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => cache.proxy.count('abort')).toBe(1);
     await cache.layover.waitForOutput(/abandoned multipart uploads removed/);
   });
 
