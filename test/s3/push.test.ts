@@ -67,7 +67,7 @@ describe.skipIf(versitygw === undefined)('pushing blobs to S3', () => {
     sending.on('error', () => {}); // of the connection that the test breaks
     await new Promise((resolve) => sending.write(bytes.subarray(0, 8 * MIB), resolve));
     sending.destroy();
-    await expect.poll(() => keptOf(at(second, upload)), { timeout: 10_000 }).toBeGreaterThan(MIB);
+    await expect.poll(() => keptOf(at(second, upload))).toBeGreaterThan(MIB);
     const status = await send('GET', at(second, upload));
     const kept = await keptOf(at(second, upload));
     const rest = startSending('PATCH', locationOf(status, second.url));

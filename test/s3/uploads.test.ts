@@ -34,7 +34,7 @@ describe.skipIf(versitygw === undefined)('an upload to S3', () => {
         await appendFile(local, bytes.subarray(start, end));
         adoption?.available(end);
       }
-      await expect.poll(() => proxy.count('part'), { timeout: 10_000 }).toBe(5);
+      await expect.poll(() => proxy.count('part')).toBe(5);
       await expect(driver.stat('/d/f')).rejects.toThrow(PathNotFoundError);
       await expect(driver.list('/d')).rejects.toThrow(PathNotFoundError);
 
@@ -51,7 +51,7 @@ describe.skipIf(versitygw === undefined)('an upload to S3', () => {
     await writeFile(local, Buffer.alloc(11 * MIB));
     const adoption = made.driver.startAdoption?.(local, '/f', { size: 100 * MIB });
     adoption?.available(11 * MIB);
-    await expect.poll(() => made.proxy.count('part'), { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => made.proxy.count('part')).toBe(2);
     await adoption?.abort();
     await adoption?.abort();
     expect(await uploadsOf(made.config)).toEqual([]);

@@ -66,7 +66,7 @@ describe.skipIf(missing)('with a real server', () => {
       expect(() => claim?.assertHeld()).not.toThrow();
       await server.admin.flushall();
       // It is renewed soon, and then known to be lost.
-      await expect.poll(() => isLost(claim), { timeout: 10_000 }).toBe(true);
+      await expect.poll(() => isLost(claim)).toBe(true);
     });
 
     it('have the link that was recorded before a flush again afterwards', async () => {
