@@ -15,7 +15,7 @@ export interface Cell {
 const READING_MS = 1000;
 
 /**
- * Reads the value of a gauge. Undefined: the time series is not there at the moment. So it is when this fails, or takes longer than
+ * Reads the value of a gauge. Without a value, the time series is absent; also when reading fails or takes longer than
  * {@link READING_MS}.
  */
 export type Reading = () => number | undefined | Promise<number | undefined>;
