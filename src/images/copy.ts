@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Digest } from '../oci/digest.ts';
+import { addAttachments, type Attachments } from './attachments.ts';
 import { BlobFeed } from './blob-feed.ts';
 import { ImageError } from './image-error.ts';
 import type { ImageDestination } from './image-destination.ts';
@@ -9,9 +9,19 @@ import type { ImageManifest, ImageSource } from './image-source.ts';
 import { type CopyPlan, fetchManifest, Planner, readManifest } from './plan.ts';
 import { matches, narrowIndex, type Platform, platformText, selectImages } from './platform.ts';
 
+/** The parts of an image, counted. */
+export interface CopySize {
+  readonly manifests: number;
+  readonly blobs: number;
+  /** Bytes of the blobs. */
+  readonly size: number;
+  /** Signatures, SBOMs and other attachments among the manifests. */
+  readonly attachments: number;
+}
+
 /** Progress of a copy. Sizes and positions in bytes. */
 export interface CopyEvents {
-  planned(plan: { readonly manifests: number; readonly blobs: number; readonly size: number }): void;
+  planned(plan: CopySize): void;
   blobStarted(blob: Descriptor): void;
   blobMoved(blob: Descriptor, position: number): void;
   blobDone(blob: Descriptor, how: 'copied' | 'mounted' | 'present'): void;
@@ -21,7 +31,7 @@ export interface CopyEvents {
 export interface CopyOptions {
   /** Empty: all. */
   readonly platforms: readonly Platform[];
-  /** Also copy referrers of the image, and their referrers. */
+  /** Also copy the attachments of the image and its platforms, which are referrers or digest tags, and their attachments. */
   readonly referrers: boolean;
   /** Blobs that are copied concurrently. */
   readonly jobs: number;
@@ -35,7 +45,11 @@ export interface CopyResult {
   readonly isNarrowed: boolean;
   readonly manifests: number;
   readonly blobs: number;
+  /** Signatures, SBOMs and other attachments among the manifests. */
+  readonly attachments: number;
 }
+
+const NO_ATTACHMENTS: Attachments = { count: 0, tags: [] };
 
 /**
  * Copies an image: its blobs, then its manifests from the innermost to the root, and its name last. Every byte is verified, and manifests
@@ -52,15 +66,16 @@ export async function copyImage(
   const root = await choosePlatforms(source, found, options);
   const planner = new Planner(source);
   await planner.add(root);
-  if (options.referrers) await addReferrers(source, planner);
+  const { count: attachments, tags } = options.referrers ? await addAttachments(source, planner) : NO_ATTACHMENTS;
   const { plan } = planner;
   const size = plan.blobs.reduce((sum, blob) => sum + blob.size, 0);
-  options.events.planned({ manifests: plan.manifests.length, blobs: plan.blobs.length, size });
+  options.events.planned({ manifests: plan.manifests.length, blobs: plan.blobs.length, size, attachments });
   await copyBlobs(source, destination, plan, options);
   for (const manifest of plan.manifests) {
     options.signal.throwIfAborted();
     if (manifest.digest !== root.digest) await destination.putManifest(manifest);
   }
+  for (const { manifest, tag } of tags) await destination.putTag(manifest, tag);
   await destination.putRoot(root);
   await destination.commit();
   const { mediaType, digest } = root;
@@ -69,6 +84,7 @@ export async function copyImage(
     isNarrowed: digest !== found.digest,
     manifests: plan.manifests.length,
     blobs: plan.blobs.length,
+    attachments,
   };
 }
 
@@ -119,18 +135,6 @@ export async function readConfig(
     return typeof value === 'object' && value !== null ? { ...value } : undefined;
   } catch (cause) {
     throw new ImageError(`${source.name}: the configuration of the image is not JSON`, { cause });
-  }
-}
-
-async function addReferrers(source: ImageSource, planner: Planner): Promise<void> {
-  const visited = new Set<Digest>();
-  for (;;) {
-    const next = planner.plan.manifests.find(({ digest }) => !visited.has(digest));
-    if (!next) return;
-    visited.add(next.digest);
-    for (const referrer of await source.referrers(next.digest)) {
-      if (!planner.has(referrer.digest)) await planner.add(await fetchManifest(source, referrer));
-    }
   }
 }
 

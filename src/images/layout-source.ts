@@ -3,9 +3,10 @@ import { type Digest, digestAlgorithm, digestHex } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import { MAX_MANIFEST_BYTES } from '../upstream/upstream.ts';
+import { digestTagsOf } from './digest-tags.ts';
 import { ImageError } from './image-error.ts';
-import type { ImageManifest, ImageSource } from './image-source.ts';
-import { chooseEntry, listedManifests, namesOf } from './index-json.ts';
+import type { ImageManifest, ImageSource, TaggedManifest } from './image-source.ts';
+import { chooseEntry, listedManifests, namesOf, tagsOf } from './index-json.ts';
 import type { LayoutFiles } from './layout-files.ts';
 import { fetchManifest } from './plan.ts';
 
@@ -77,6 +78,16 @@ export class LayoutSource implements ImageSource {
     const tagged = fallback ? listedManifests((await fetchManifest(this, fallback)).bytes, this.name) : [];
     const found = [...(this.#subjects.get(digest) ?? []), ...tagged];
     return [...new Map(found.map((entry) => [entry.digest, entry])).values()];
+  }
+
+  async digestTags(digest: Digest): Promise<readonly TaggedManifest[]> {
+    const entries = await this.entries();
+    const found: TaggedManifest[] = [];
+    for (const tag of digestTagsOf(digest)) {
+      const entry = entries.find((one) => tagsOf(one).includes(tag));
+      if (entry) found.push({ tag, manifest: await fetchManifest(this, entry) });
+    }
+    return found;
   }
 
   close(): Promise<void> {

@@ -1,0 +1,34 @@
+import type { Digest } from '../oci/digest.ts';
+import type { ImageSource, TaggedManifest } from './image-source.ts';
+import { fetchManifest, type Planner } from './plan.ts';
+
+export interface Attachments {
+  /** Manifests that are attached, without those below them. */
+  readonly count: number;
+  /** Those among them that are found by their tags. */
+  readonly tags: readonly TaggedManifest[];
+}
+
+/** Adds the attachments of a plan's manifests, and their attachments. @throws {ImageError} | {RegistryError} */
+export async function addAttachments(
+  source: Pick<ImageSource, 'referrers' | 'digestTags' | 'manifest' | 'name'>,
+  planner: Planner,
+): Promise<Attachments> {
+  const visited = new Set<Digest>();
+  const attached = new Set<Digest>();
+  const tags: TaggedManifest[] = [];
+  for (;;) {
+    const next = planner.plan.manifests.find(({ digest }) => !visited.has(digest));
+    if (!next) return { count: attached.size, tags };
+    visited.add(next.digest);
+    for (const referrer of await source.referrers(next.digest)) {
+      attached.add(referrer.digest);
+      if (!planner.has(referrer.digest)) await planner.add(await fetchManifest(source, referrer));
+    }
+    for (const tagged of await source.digestTags(next.digest)) {
+      attached.add(tagged.manifest.digest);
+      tags.push(tagged);
+      await planner.add(tagged.manifest);
+    }
+  }
+}
