@@ -21,7 +21,7 @@ export interface RemoteControlOptions {
   /** `http://…`, `https://…` or `unix:<path>`. */
   readonly url: string;
   readonly token?: string | undefined;
-  /** For one response, which may wait for an upstream. @default 60 s. Milliseconds. */
+  /** For one response. @default 60 s, or an hour for one that waits for an image. Milliseconds. */
   readonly timeoutMs?: number;
 }
 
@@ -38,6 +38,8 @@ export class ServerUnreachableError extends Error {
 }
 
 const TIMEOUT_MS = 60_000;
+/** For a response that follows the fetch of an image. */
+const FETCH_TIMEOUT_MS = 3_600_000;
 /** The result of a collection lists everything that it removed, which may be a million links. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
@@ -76,7 +78,8 @@ export class RemoteControl implements CacheControl {
   }
 
   refresh(name: string): Promise<RefreshResult> {
-    return this.#call('POST', '/refresh', { name });
+    const { timeoutMs = FETCH_TIMEOUT_MS } = this.#options;
+    return new RemoteControl({ ...this.#options, timeoutMs }).#call('POST', '/refresh', { name });
   }
 
   stats(): Promise<CacheStats> {

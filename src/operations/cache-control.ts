@@ -14,7 +14,7 @@ export interface CacheControl {
   unpin(pattern: string): Promise<void>;
   /** @param name as for {@link show}, or a glob as for {@link pin} */
   evict(name: string, options?: EvictOptions): Promise<EvictResult>;
-  /** Revalidates a tag at its upstream, and fetches a new manifest. */
+  /** Revalidates a tag at its upstream, and fetches its image. */
   refresh(name: string): Promise<RefreshResult>;
   stats(): Promise<CacheStats>;
   startScrub(): Promise<ScrubStatus>;
@@ -98,6 +98,8 @@ export interface RefreshResult {
   readonly digest: string;
   /** The tag pointed to another digest before, or was not cached. */
   readonly changed: boolean;
+  /** Content that was not stored before; bytes are those of the blobs. */
+  readonly fetched: { readonly manifests: number; readonly blobs: number; readonly bytes: number };
 }
 
 export interface CacheStats extends UsageTotals {
