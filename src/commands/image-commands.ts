@@ -145,7 +145,7 @@ function withCopyOptions(command: Command, help: string): Command {
   );
 }
 
-function withRegistryOptions(command: Command): Command {
+export function withRegistryOptions(command: Command): Command {
   return command
     .option('--tls-ca <file>', 'PEM file of a CA to trust in addition to the public ones')
     .option('--insecure', 'skip certificate verification')
@@ -160,10 +160,23 @@ function copyOptions({ platform = [], referrers = false, jobs = 4, quiet = false
   return { platform, referrers, jobs, quiet };
 }
 
-async function run(
-  { env, out, err, end }: ImageCommandsContext,
+function run(
+  context: ImageCommandsContext,
   options: RegistryOptions,
   command: (opened: ImageContext, commands: ImageCommands) => Promise<void>,
+): Promise<void> {
+  return runWithAccess(context, options, async (opened) => command(opened, await import('./image.ts')));
+}
+
+/**
+ * Runs a command that works with registries, and reports what an operator can act on.
+ *
+ * @param command returns the exit code, or nothing for 0
+ */
+export async function runWithAccess(
+  { env, out, err, end }: ImageCommandsContext,
+  options: RegistryOptions,
+  command: (opened: ImageContext) => Promise<number | void>,
 ): Promise<void> {
   const stop = new AbortController();
   let signalled = 0;
@@ -174,8 +187,7 @@ async function run(
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
     const access = accessOf(options, { env, signal: stop.signal, err });
-    await command({ out, err, access }, await import('./image.ts'));
-    end(0);
+    end((await command({ out, err, access })) ?? 0);
   } catch (error) {
     if (signalled > 0) return end(128 + signalled);
     const { explainFailure } = await import('../images/failure.ts');

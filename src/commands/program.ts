@@ -8,6 +8,7 @@ import { addCacheCommands } from './cache-commands.ts';
 import { entryArguments } from './entry-arguments.ts';
 import { addGarbageCollect } from './garbage-collect.ts';
 import { addImageCommands } from './image-commands.ts';
+import { addLockCommands } from './lock-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
 import { addToolCommands } from './tool-commands.ts';
 
@@ -71,6 +72,7 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   addCacheCommands(program, context);
   addGarbageCollect(program, context);
   addImageCommands(program, context);
+  addLockCommands(program, { ...context, stdin });
   addToolCommands(program, { stdin, out, err, end });
   return program;
 }

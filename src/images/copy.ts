@@ -107,7 +107,11 @@ async function choosePlatforms(
 }
 
 /** An image without an index has its platform in its configuration. */
-async function checkPlatform(source: ImageSource, root: ImageManifest, platforms: readonly Platform[]): Promise<void> {
+export async function checkPlatform(
+  source: ImageSource,
+  root: ImageManifest,
+  platforms: readonly Platform[],
+): Promise<void> {
   const config = await readConfig(source, root);
   if (config && platforms.every((platform) => matches(platform, config))) return;
   const wanted = platforms.map((platform) => platformText({ ...platform })).join(', ');

@@ -50,6 +50,12 @@ export class Planner {
     this.#manifests.push(manifest);
   }
 
+  /** Adds an index without the manifests that it lists. */
+  addAlone(index: ImageManifest): void {
+    this.#seen.add(index.digest);
+    this.#manifests.push(index);
+  }
+
   /** Whether it is in the plan already. */
   has(digest: Digest): boolean {
     return this.#seen.has(digest);

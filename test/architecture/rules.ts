@@ -12,7 +12,7 @@ export interface Module {
 export const MODULES: Readonly<Record<string, Module>> = {
   'main.ts': { imports: ['builtin', 'commands', 'config'] },
   commands: {
-    imports: ['admin', 'config', 'fetch', 'images', 'oci', 'operations', 'service', 'telemetry', 'version.ts'],
+    imports: ['admin', 'config', 'fetch', 'images', 'lists', 'oci', 'operations', 'service', 'telemetry', 'version.ts'],
     types: ['usage'],
   },
   library: {
@@ -82,6 +82,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   health: { imports: ['telemetry'] },
   auth: { imports: ['cache', 'fetch', 'files', 'matching', 'oci'] },
   notifications: { imports: ['builtin', 'oci'], types: ['clock', 'fills', 'pull-through', 'registry', 'retention'] },
+  lists: { imports: ['images', 'oci'] },
   images: { imports: ['client', 'oci', 'upstream/upstream.ts'], types: ['registry'] },
   client: {
     imports: ['fills/blob-download.ts', 'oci', 'retry', 'stream', 'upstream'],
@@ -159,6 +160,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'commands/cache-commands.ts',
     'commands/garbage-collect.ts',
     'commands/image-commands.ts',
+    'commands/lock-commands.ts',
     'commands/tool-commands.ts',
     'commands/program.ts',
     'commands/service-commands.ts',
@@ -171,14 +173,14 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   jose: ['auth'],
   lmdb: ['usage'],
   'lru-cache': ['cache'],
-  'p-limit': ['content', 'images'],
+  'p-limit': ['content', 'images', 'lists'],
   pino: ['telemetry'],
   re2js: ['matching'],
   'prom-client': ['telemetry'],
   'tar-stream': ['images'],
   tldts: ['upstream'],
   undici: ['upstream', 'health', 'notifications/http-sink.ts'],
-  yaml: ['config'],
+  yaml: ['config', 'lists'],
   zod: ['config'],
 };
 
