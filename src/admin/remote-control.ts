@@ -7,6 +7,8 @@ import type {
   ContentDetails,
   EvictOptions,
   EvictResult,
+  ImageCheckRequest,
+  ImageCheckResult,
   ListPage,
   ListQuery,
   PinView,
@@ -38,7 +40,7 @@ export class ServerUnreachableError extends Error {
 }
 
 const TIMEOUT_MS = 60_000;
-/** For a response that follows the fetch of an image. */
+/** For a response that follows the fetch of an image, or the reading of one. */
 const FETCH_TIMEOUT_MS = 3_600_000;
 /** The result of a collection lists everything that it removed, which may be a million links. */
 const MAX_BYTES = 256 * 1024 * 1024;
@@ -78,8 +80,11 @@ export class RemoteControl implements CacheControl {
   }
 
   refresh(name: string): Promise<RefreshResult> {
-    const { timeoutMs = FETCH_TIMEOUT_MS } = this.#options;
-    return new RemoteControl({ ...this.#options, timeoutMs }).#call('POST', '/refresh', { name });
+    return this.#patient().#call('POST', '/refresh', { name });
+  }
+
+  check(image: ImageCheckRequest): Promise<ImageCheckResult> {
+    return this.#patient().#call('POST', '/check', image);
   }
 
   stats(): Promise<CacheStats> {
@@ -108,6 +113,10 @@ export class RemoteControl implements CacheControl {
 
   collectionStatus(): Promise<CollectionStatus> {
     return this.#call('GET', '/collection');
+  }
+
+  #patient(): RemoteControl {
+    return new RemoteControl({ ...this.#options, timeoutMs: this.#options.timeoutMs ?? FETCH_TIMEOUT_MS });
   }
 
   async #call<T>(method: string, path: string, body?: object): Promise<T> {

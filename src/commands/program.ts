@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/problem.ts';
 import { VERSION, versionLine } from '../version.ts';
 import { addCacheCommands } from './cache-commands.ts';
+import { addCheckCommands } from './check-commands.ts';
 import { entryArguments } from './entry-arguments.ts';
 import { addGarbageCollect } from './garbage-collect.ts';
 import { addImageCommands } from './image-commands.ts';
@@ -72,6 +73,7 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   addCacheCommands(program, context);
   addGarbageCollect(program, context);
   addImageCommands(program, context);
+  addCheckCommands(program, context);
   addLockCommands(program, { ...context, stdin });
   addToolCommands(program, { stdin, out, err, end });
   return program;

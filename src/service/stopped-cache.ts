@@ -15,6 +15,7 @@ import { UnprefixedOwner } from '../retention/unprefixed-owner.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
+import { createImageCheck } from './composition/image-checks.ts';
 import { openStorage } from './composition/stored.ts';
 
 /** How long a command waits for Redis. Milliseconds. */
@@ -68,7 +69,7 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
   const { housekeeping, collections } = retention;
   await collections.becomeOwner();
   return {
-    control: retention.createControl(undefined),
+    control: retention.createControl({ refresh: undefined, check: createImageCheck(config.proxy, store) }),
     housekeeping,
     collections,
     isAlone: kind === 'filesystem',

@@ -174,7 +174,9 @@ describe('hostile YAML', () => {
           .fill(`*a${i - 1}`)
           .join(', ')}]`,
       );
-    expect(problemsIn(lines.join('\n'))).toEqual([expect.stringMatching(/^list\.yaml: document 1: not valid YAML: .*alias/i)]);
+    expect(problemsIn(lines.join('\n'))).toEqual([
+      expect.stringMatching(/^list\.yaml: document 1: not valid YAML: .*alias/i),
+    ]);
   });
 
   it('that is nested without end, or contains itself, ends', () => {
