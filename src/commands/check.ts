@@ -84,8 +84,9 @@ function lineOf(
   { name, manifests }: LockedImage,
   { part, digest, of, problem }: ImageCheckResult['missing'][number],
 ): string {
+  if (part === 'tag') return `${name}: ${problem}`;
   const platform = manifests.find((manifest) => manifest.digest === of)?.platform;
-  return `${name}${platform === undefined ? '' : ` (${platform})`}: ${part} ${digest} ${part === 'tag' ? `(${problem})` : problem}`;
+  return `${name}${platform === undefined ? '' : ` (${platform})`}: ${part} ${digest} ${problem}`;
 }
 
 function printableLines(lines: readonly string[]): string {

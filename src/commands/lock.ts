@@ -74,7 +74,8 @@ async function write(
   else await replaceFile(output, text);
   const isComplete = report(context, [...problems, ...found.problems]);
   const size = locked.reduce((sum, image) => sum + image.size, 0);
-  context.err.write(`${count(locked.length, 'image')}, ${formatBytes(size)}\n`);
+  const done = locked.length === images.length ? '' : `${locked.length} of `;
+  context.err.write(`${done}${count(images.length, 'image')}, ${formatBytes(size)}\n`);
   return isComplete ? 0 : 1;
 }
 

@@ -46,12 +46,12 @@ const MAX_DEPTH = 8;
 /** Follows an image from its tag to its last blob, in storage alone. Empty when a client can pull all of it. */
 export async function findMissing(store: CheckStore, image: CheckedImage): Promise<MissingPart[]> {
   const check = new ImageCheck(store, image);
-  if (image.tag !== undefined) await check.tag(image.tag, { digest: image.digest, part: 'tag' });
+  if (image.tag !== undefined) await check.tag(image.tag, image.digest);
   await check.manifest(image.digest, { of: undefined, depth: 0 });
   for (const { digest, tag } of image.attachments) {
     await check.manifest(digest, { of: digest, depth: 1 });
     if (tag === undefined) await check.referrer(digest);
-    else await check.tag(tag, { digest, part: 'attachment' });
+    else await check.tag(tag, digest);
   }
   return check.missing;
 }
@@ -72,10 +72,11 @@ class ImageCheck {
     this.#image = image;
   }
 
-  async tag(tag: string, { digest, part }: { digest: Digest; part: MissingPart['part'] }): Promise<void> {
+  async tag(tag: string, digest: Digest): Promise<void> {
     const found = await this.#store.tags.find(this.#image.repository, tag);
-    if (!found) this.missing.push({ part, digest, problem: `the tag ${tag} ${NOT_STORED}` });
-    else if (found.digest !== digest) this.missing.push({ part, digest, problem: `the tag ${tag} is ${found.digest}` });
+    if (!found) this.#add('tag', digest, { of: undefined, problem: `the tag ${tag} ${NOT_STORED}` });
+    else if (found.digest !== digest)
+      this.#add('tag', digest, { of: undefined, problem: `the tag ${tag} is ${found.digest}` });
   }
 
   async manifest(digest: Digest, { of, depth }: Place): Promise<void> {

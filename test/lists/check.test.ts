@@ -93,7 +93,7 @@ describe('layover check', () => {
     const { stdout, code } = await check(layover, [lockedSingle], '--referrers');
     expect(code).toBe(1);
     expect(stdout).toContain(`docker.io/library/single:v1: manifest ${signature.digest} is not stored`);
-    expect(stdout).toContain(`attachment ${signature.digest} the tag ${signatureTag} is not stored`);
+    expect(stdout).toContain(`docker.io/library/single:v1: the tag ${signatureTag} is not stored`);
     expect(stdout).toContain(`docker.io/library/single:v1: manifest ${sbom.digest} is not stored`);
     for (const tag of [signatureTag, sbom.digest]) {
       await pullImage(layover, 'library/single', { tag, layers: [] });
@@ -111,7 +111,7 @@ describe('layover check', () => {
     const other = { ...lockedSingle, digest: multi.digest };
     expect((await check(layover, [other])).stdout).toBe(
       [
-        `docker.io/library/single:v1: tag ${multi.digest} (the tag v1 is ${single.digest})`,
+        `docker.io/library/single:v1: the tag v1 is ${single.digest}`,
         `docker.io/library/single:v1: manifest ${multi.digest} is not stored`,
         '0 of 1 pull offline\n',
       ].join('\n'),
