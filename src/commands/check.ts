@@ -2,7 +2,7 @@ import { ImageError } from '../images/image-error.ts';
 import { parseRegistryLocation } from '../images/location.ts';
 import type { Lock, LockedImage } from '../lists/lock-file.ts';
 import { findLock } from '../lists/read-files.ts';
-import type { CacheControl, ImageCheckRequest, ImageCheckResult } from '../operations/cache-control.ts';
+import type { ImageCheckRequest, ImageCheckResult } from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
 import type { CacheTarget } from './cache-target.ts';
 import type { CacheOutput } from './cache.ts';
@@ -30,7 +30,7 @@ export async function checkCommand(
   const checked: CheckedName[] = [];
   const bar = output.err.isTTY ? new ProgressBar(output.err) : undefined;
   for (const image of images) {
-    const result = await checkImage(control, image, options);
+    const result = await control.check(requestOf(image, options));
     checked.push({ name: image.name, complete: result.missing.length === 0, ...result });
     bar?.update('images', { done: checked.length, total: images.length });
   }
@@ -42,7 +42,8 @@ export async function checkCommand(
   return complete === images.length ? 0 : 1;
 }
 
-async function readLock(path: string): Promise<Lock> {
+/** @throws {ControlError} */
+export async function readLock(path: string): Promise<Lock> {
   try {
     const lock = await findLock(path);
     if (!lock) throw new ControlError('not-found', `${path}: no such file`);
@@ -54,13 +55,13 @@ async function readLock(path: string): Promise<Lock> {
   }
 }
 
-function checkImage(
-  control: CacheControl,
+/** A request to check the locked parts of an image. */
+export function requestOf(
   { name, digest, manifests, attachments }: LockedImage,
-  { read, referrers }: CheckCommandOptions,
-): Promise<ImageCheckResult> {
+  { read, referrers }: Pick<CheckCommandOptions, 'read' | 'referrers'>,
+): ImageCheckRequest {
   const { host, repository, tag } = parseRegistryLocation(name);
-  const request: ImageCheckRequest = {
+  return {
     host,
     repository,
     tag,
@@ -69,7 +70,6 @@ function checkImage(
     attachments: referrers ? attachments.map((one) => ({ digest: one.digest, tag: one.tag })) : [],
     read,
   };
-  return control.check(request);
 }
 
 function describe(images: readonly LockedImage[], checked: readonly CheckedName[], complete: number): string {

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 
 import { ConfigError } from '../config/problem.ts';
 import { VERSION, versionLine } from '../version.ts';
+import { addBundleCommands } from './bundle-commands.ts';
 import { addCacheCommands } from './cache-commands.ts';
 import { addCheckCommands } from './check-commands.ts';
 import { entryArguments } from './entry-arguments.ts';
@@ -74,6 +75,7 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   addGarbageCollect(program, context);
   addImageCommands(program, context);
   addCheckCommands(program, context);
+  addBundleCommands(program, context);
   addLockCommands(program, { ...context, stdin });
   addToolCommands(program, { stdin, out, err, end });
   return program;

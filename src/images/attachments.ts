@@ -9,11 +9,13 @@ export interface Attachments {
   readonly tags: readonly TaggedManifest[];
 }
 
-/** Adds the attachments of a plan's manifests, and their attachments. @throws {ImageError} | {RegistryError} */
+/** Adds the attachments of a plan's manifests, and their attachments. @param wanted absent: all @throws {ImageError} | {RegistryError} */
 export async function addAttachments(
   source: Pick<ImageSource, 'referrers' | 'digestTags' | 'manifest' | 'name'>,
   planner: Planner,
+  wanted?: ReadonlySet<Digest>,
 ): Promise<Attachments> {
+  const isWanted = (digest: Digest) => wanted?.has(digest) ?? true;
   const visited = new Set<Digest>();
   const attached = new Set<Digest>();
   const tags: TaggedManifest[] = [];
@@ -22,10 +24,12 @@ export async function addAttachments(
     if (!next) return { count: attached.size, tags };
     visited.add(next.digest);
     for (const referrer of await source.referrers(next.digest)) {
+      if (!isWanted(referrer.digest)) continue;
       attached.add(referrer.digest);
       if (!planner.has(referrer.digest)) await planner.add(await fetchManifest(source, referrer));
     }
     for (const tagged of await source.digestTags(next.digest)) {
+      if (!isWanted(tagged.manifest.digest)) continue;
       attached.add(tagged.manifest.digest);
       tags.push(tagged);
       await planner.add(tagged.manifest);

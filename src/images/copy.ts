@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import { addAttachments, type Attachments } from './attachments.ts';
 import { BlobFeed } from './blob-feed.ts';
 import { ImageError } from './image-error.ts';
@@ -33,6 +34,10 @@ export interface CopyOptions {
   readonly platforms: readonly Platform[];
   /** Also copy the attachments of the image and its platforms, which are referrers or digest tags, and their attachments. */
   readonly referrers: boolean;
+  /** Of an index, only these manifests, without changing the index. Absent: all, or those for the platforms. */
+  readonly children?: ReadonlySet<Digest>;
+  /** Only these attachments. Absent: all. */
+  readonly attachments?: ReadonlySet<Digest>;
   /** Blobs that are copied concurrently. */
   readonly jobs: number;
   readonly events: CopyEvents;
@@ -65,8 +70,10 @@ export async function copyImage(
   const found = await source.root();
   const root = await choosePlatforms(source, found, options);
   const planner = new Planner(source);
-  await planner.add(root);
-  const { count: attachments, tags } = options.referrers ? await addAttachments(source, planner) : NO_ATTACHMENTS;
+  await addImage(source, planner, { root, children: options.children });
+  const { count: attachments, tags } = options.referrers
+    ? await addAttachments(source, planner, options.attachments)
+    : NO_ATTACHMENTS;
   const { plan } = planner;
   const size = plan.blobs.reduce((sum, blob) => sum + blob.size, 0);
   options.events.planned({ manifests: plan.manifests.length, blobs: plan.blobs.length, size, attachments });
@@ -86,6 +93,18 @@ export async function copyImage(
     blobs: plan.blobs.length,
     attachments,
   };
+}
+
+async function addImage(
+  source: ImageSource,
+  planner: Planner,
+  { root, children }: { readonly root: ImageManifest; readonly children: CopyOptions['children'] },
+): Promise<void> {
+  if (!children || children.size === 0) return planner.add(root);
+  planner.addAlone(root);
+  for (const entry of readManifest(root, source.name).references) {
+    if (children.has(entry.digest)) await planner.add(await fetchManifest(source, entry));
+  }
 }
 
 /** One platform: the image itself; several: the index without the others. */

@@ -127,8 +127,9 @@ export interface LayoutNames {
 }
 
 /** The names of another tag of the same repository. */
-export function namesWithTag({ fullName }: LayoutNames, tag: string): LayoutNames {
-  return { tag, fullName: fullName && `${fullName.slice(0, fullName.lastIndexOf(':'))}:${tag}` };
+export function namesWithTag({ tag: own, fullName }: LayoutNames, tag: string): LayoutNames {
+  const full = fullName && `${fullName.slice(0, fullName.lastIndexOf(':'))}:${tag}`;
+  return { tag: own === fullName ? (full ?? tag) : tag, fullName: full };
 }
 
 /** @param names undefined for an entry with only its digest */

@@ -53,6 +53,23 @@ export class LayoutSource implements ImageSource {
     return fetchManifest(this, chooseEntry(await this.entries(), this.#wanted, this.name));
   }
 
+  /** Another image of the layout, with the same index in memory. */
+  image(digest: Digest): ImageSource {
+    const entry = async () => chooseEntry(await this.entries(), { name: undefined, digest }, this.name);
+    return {
+      name: `${this.name}@${digest}`,
+      tag: undefined,
+      fullName: undefined,
+      repository: undefined,
+      root: async () => fetchManifest(this, await entry()),
+      manifest: (descriptor) => this.manifest(descriptor),
+      blob: (descriptor, options) => this.blob(descriptor, options),
+      referrers: (subject) => this.referrers(subject),
+      digestTags: (subject) => this.digestTags(subject),
+      close: async () => {},
+    };
+  }
+
   manifest({ digest }: Descriptor): Promise<Buffer> {
     return this.#files.read(blobPath(digest), MAX_MANIFEST_BYTES);
   }

@@ -8,6 +8,7 @@ import { ControlError } from '../operations/control-error.ts';
 import { createRedis } from '../redis/create-redis.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { Collections } from '../retention/collections.ts';
+import type { Registry } from '../registry/registry.ts';
 import { createHousekeeping, isIndexShared } from '../retention/create-housekeeping.ts';
 import type { Housekeeping } from '../retention/housekeeping.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
@@ -15,8 +16,9 @@ import { UnprefixedOwner } from '../retention/unprefixed-owner.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
-import { createImageCheck } from './composition/image-checks.ts';
+import { createImageCheck, createStoredNames } from './composition/image-checks.ts';
 import { openStorage } from './composition/stored.ts';
+import { createStoredImages } from './composition/stored-images.ts';
 
 /** How long a command waits for Redis. Milliseconds. */
 const REDIS_PATIENCE_MS = 5_000;
@@ -25,6 +27,9 @@ export interface StoppedCache {
   readonly control: CacheControl;
   readonly housekeeping: Housekeeping;
   readonly collections: Collections;
+  /** Stored images, under their stored names. */
+  readonly images: Registry;
+  readonly storedNameOf: ReturnType<typeof createStoredNames>;
   /** No server can use the storage meanwhile. */
   readonly isAlone: boolean;
   close(): Promise<void>;
@@ -72,6 +77,8 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
     control: retention.createControl({ refresh: undefined, check: createImageCheck(config.proxy, store) }),
     housekeeping,
     collections,
+    images: opened.use(createStoredImages(driver, store, telemetry)),
+    storedNameOf: createStoredNames(config.proxy),
     isAlone: kind === 'filesystem',
     close: () => opened.close(),
   };

@@ -12,7 +12,19 @@ export interface Module {
 export const MODULES: Readonly<Record<string, Module>> = {
   'main.ts': { imports: ['builtin', 'commands', 'config'] },
   commands: {
-    imports: ['admin', 'config', 'fetch', 'images', 'lists', 'oci', 'operations', 'service', 'telemetry', 'version.ts'],
+    imports: [
+      'admin',
+      'bundles',
+      'config',
+      'fetch',
+      'images',
+      'lists',
+      'oci',
+      'operations',
+      'service',
+      'telemetry',
+      'version.ts',
+    ],
     types: ['usage'],
   },
   library: {
@@ -83,6 +95,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   health: { imports: ['telemetry'] },
   auth: { imports: ['cache', 'fetch', 'files', 'matching', 'oci'] },
   notifications: { imports: ['builtin', 'oci'], types: ['clock', 'fills', 'pull-through', 'registry', 'retention'] },
+  bundles: { imports: ['images', 'lists'] },
   lists: { imports: ['images', 'oci'] },
   images: { imports: ['client', 'oci', 'upstream/upstream.ts'], types: ['registry'] },
   client: {
@@ -158,6 +171,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@opentelemetry/sdk-trace-node': ['telemetry'],
   'acme-client': ['http/tls'],
   commander: [
+    'commands/bundle-commands.ts',
     'commands/cache-commands.ts',
     'commands/check-commands.ts',
     'commands/garbage-collect.ts',

@@ -18,7 +18,7 @@ export function createImageCheck(proxy: ProxyConfig | undefined, store: CheckSto
 type StoredName = { readonly stored: string } | { readonly problem: string };
 
 /** The stored name of a repository of some registry, as a client's request for it finds it. */
-function createStoredNames(proxy: ProxyConfig | undefined): (host: string, repository: string) => StoredName {
+export function createStoredNames(proxy: ProxyConfig | undefined): (host: string, repository: string) => StoredName {
   const upstreams = proxy?.upstreams ?? [];
   const isHosted = proxy ? matchGlobs(proxy.hosted) : () => true;
   return (host, repository) => {
