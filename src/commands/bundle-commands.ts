@@ -8,6 +8,7 @@ import {
   type SharedOptions,
   withTargetOptions,
 } from './cache-commands.ts';
+import { addCheckCommand } from './check-commands.ts';
 
 const HELP = `
 A bundle is an OCI layout with the images of a lock: a directory, or a tar file of one. skopeo and podman read it too.
@@ -34,7 +35,7 @@ Every byte is verified, and the tag of an image is written last. Content that th
 
   $ layover bundle import usb.tar /etc/layover/config.yml`;
 
-/** `bundle create|verify|import` */
+/** `bundle create|verify|import|check` */
 export function addBundleCommands(program: Command, context: CacheCommandsContext): void {
   const bundle = program
     .command('bundle')
@@ -43,6 +44,7 @@ export function addBundleCommands(program: Command, context: CacheCommandsContex
   addCreate(bundle, context);
   addVerify(bundle, context);
   addImport(bundle, context);
+  addCheckCommand(bundle, context);
 }
 
 function addCreate(bundle: Command, context: CacheCommandsContext): void {

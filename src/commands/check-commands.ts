@@ -21,9 +21,9 @@ interface CheckOptions extends SharedOptions {
   readonly referrers?: boolean;
 }
 
-/** `check` */
-export function addCheckCommands(program: Command, context: CacheCommandsContext): void {
-  const check = program
+/** `check`, of the program and of `bundle` */
+export function addCheckCommand(parent: Command, context: CacheCommandsContext): void {
+  const check = parent
     .command('check')
     .description('check that the cache has every image of a lock, so that they can be pulled without their upstreams')
     .argument('<lock>', 'written by `layover lock`');

@@ -6,7 +6,7 @@ import { ConfigError } from '../config/problem.ts';
 import { VERSION, versionLine } from '../version.ts';
 import { addBundleCommands } from './bundle-commands.ts';
 import { addCacheCommands } from './cache-commands.ts';
-import { addCheckCommands } from './check-commands.ts';
+import { addCheckCommand } from './check-commands.ts';
 import { entryArguments } from './entry-arguments.ts';
 import { addGarbageCollect } from './garbage-collect.ts';
 import { addImageCommands } from './image-commands.ts';
@@ -74,7 +74,7 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   addCacheCommands(program, context);
   addGarbageCollect(program, context);
   addImageCommands(program, context);
-  addCheckCommands(program, context);
+  addCheckCommand(program, context);
   addBundleCommands(program, context);
   addLockCommands(program, { ...context, stdin });
   addToolCommands(program, { stdin, out, err, end });

@@ -158,6 +158,14 @@ describe('layover check', () => {
     }
   });
 
+  it('is a command of bundle, too', async () => {
+    await using layover = await startFilled();
+    expect(await runLayover(['bundle', 'check', 'nowhere.yaml', layover.configFile])).toMatchObject({
+      code: 1,
+      stderr: 'layover: nowhere.yaml: no such file\n',
+    });
+  });
+
   it('reports a lock that cannot be used', async () => {
     await using layover = await startFilled();
     expect((await runLayover(['check', 'nowhere.yaml', layover.configFile])).stderr).toBe(
