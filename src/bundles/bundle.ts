@@ -30,6 +30,7 @@ export async function openBundle(path: string): Promise<Bundle> {
     if ((await files.size(LOCK_PATH)) === undefined)
       throw new ImageError(`${path}: not a bundle, ${LOCK_PATH} is missing`);
     const lock = parseLock((await files.read(LOCK_PATH, MAX_BYTES)).toString('utf8'), `${path}: ${LOCK_PATH}`);
+    if (lock.images.length === 0) throw new ImageError(`${path}: a bundle without images`);
     return { files, lock, layout: new LayoutSource(files, { name: undefined, digest: undefined }) };
   } catch (err) {
     await files.close();

@@ -1,4 +1,5 @@
-import { Planner, fetchManifest } from '../images/plan.ts';
+import { Planner } from '../images/plan.ts';
+import { addImage } from '../images/copy.ts';
 import { explainFailure } from '../images/failure.ts';
 import { ImageError } from '../images/image-error.ts';
 import { addAttachments } from '../images/attachments.ts';
@@ -29,23 +30,17 @@ async function problemsOf(
 ): Promise<string[]> {
   try {
     const source = layout.image(image.digest);
-    const root = await source.root();
     const planner = new Planner(source);
-    if (image.manifests.length === 0) await planner.add(root);
-    else planner.addAlone(root);
-    for (const { digest } of image.manifests) {
-      const size = (await files.size(blobPath(digest))) ?? 0;
-      await planner.add(await fetchManifest(source, { mediaType: '', digest, size }));
-    }
+    const children = new Set(image.manifests.map(({ digest }) => digest));
+    await addImage(source, planner, { root: await source.root(), children });
     const wanted = new Set(image.attachments.map(({ digest }) => digest));
     await addAttachments(source, planner, wanted);
-    const { plan } = planner;
-    const missing = [...wanted].filter((digest) => !planner.has(digest));
-    for (const { digest, size } of plan.blobs) {
+    const missing: string[] = [];
+    for (const { digest, size } of planner.plan.blobs) {
       const path = blobPath(digest);
-      if ((await files.size(path)) !== size || !known.has(path)) missing.push(digest);
+      if ((await files.size(path)) !== size || !known.has(path)) missing.push(`${image.name}: ${digest} is missing`);
     }
-    return missing.map((digest) => `${image.name}: ${digest} is missing or damaged`);
+    return missing;
   } catch (err) {
     const reason = explainFailure(err);
     if (reason === undefined && !(err instanceof ImageError)) throw err;

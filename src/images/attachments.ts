@@ -9,7 +9,12 @@ export interface Attachments {
   readonly tags: readonly TaggedManifest[];
 }
 
-/** Adds the attachments of a plan's manifests, and their attachments. @param wanted absent: all @throws {ImageError} | {RegistryError} */
+/**
+ * Adds the attachments of a plan's manifests, and their attachments.
+ *
+ * @param wanted only these; absent: all
+ * @throws {ImageError} also when one of the wanted is missing, or {RegistryError}
+ */
 export async function addAttachments(
   source: Pick<ImageSource, 'referrers' | 'digestTags' | 'manifest' | 'name'>,
   planner: Planner,
@@ -21,7 +26,7 @@ export async function addAttachments(
   const tags: TaggedManifest[] = [];
   for (;;) {
     const next = planner.plan.manifests.find(({ digest }) => !visited.has(digest));
-    if (!next) return { count: attached.size, tags };
+    if (!next) break;
     visited.add(next.digest);
     for (const referrer of await source.referrers(next.digest)) {
       if (!isWanted(referrer.digest)) continue;
@@ -35,4 +40,6 @@ export async function addAttachments(
       await planner.add(tagged.manifest);
     }
   }
+  planner.require(wanted ?? []);
+  return { count: attached.size, tags };
 }

@@ -95,7 +95,8 @@ export async function copyImage(
   };
 }
 
-async function addImage(
+/** Adds an image to a plan: all of it, or of an index only some manifests. @throws {ImageError} also when one of these is missing */
+export async function addImage(
   source: ImageSource,
   planner: Planner,
   { root, children }: { readonly root: ImageManifest; readonly children: CopyOptions['children'] },
@@ -105,6 +106,7 @@ async function addImage(
   for (const entry of readManifest(root, source.name).references) {
     if (children.has(entry.digest)) await planner.add(await fetchManifest(source, entry));
   }
+  planner.require(children);
 }
 
 /** One platform: the image itself; several: the index without the others. */

@@ -56,6 +56,13 @@ export class Planner {
     this.#manifests.push(index);
   }
 
+  /** @throws {ImageError} when one of these manifests is not in the plan */
+  require(digests: Iterable<Digest>): void {
+    for (const digest of digests) {
+      if (!this.has(digest)) throw new ImageError(`${this.#source.name}: ${digest} is missing`);
+    }
+  }
+
   /** Whether it is in the plan already. */
   has(digest: Digest): boolean {
     return this.#seen.has(digest);

@@ -181,6 +181,29 @@ describe('layover bundle', () => {
     }
   });
 
+  it('without an attachment or a platform that is locked is refused for that image', async () => {
+    await using scene = await startScene();
+    await scene.create('usb');
+    const index = scene.path('usb/index.json');
+    const { manifests, ...rest } = JSON.parse(await readFile(index, 'utf8')) as { manifests: { digest: string }[] };
+    await writeFile(
+      index,
+      JSON.stringify({ ...rest, manifests: manifests.filter(({ digest }) => digest !== sbom.digest) }),
+    );
+    const lock = scene.path('usb/layover/images.lock.yaml');
+    await writeFile(lock, (await readFile(lock, 'utf8')).replace(amd64.digest, single.digest));
+    await using inside = await startInside();
+    for (const result of [
+      await bundle('verify', scene.path('usb')),
+      await bundle('import', scene.path('usb'), inside.configFile),
+    ]) {
+      expect(result.code).toBe(1);
+      expect(result.stderr).toMatch(new RegExp(`docker.io/library/multi:1: .*${single.digest} is missing`));
+      expect(result.stderr).toMatch(new RegExp(`docker.io/library/single:v1: .*${sbom.digest} is missing`));
+    }
+    expect(await inside.visibleBlobs()).toEqual([]);
+  });
+
   it('is imported from a tar file, twice, and not while a server is running', async () => {
     await using scene = await startScene();
     await scene.create('usb');
@@ -204,6 +227,8 @@ describe('layover bundle', () => {
     const text = await readFile(lock, 'utf8');
     await writeFile(lock, text.replace(single.digest, multi.digest).replace('layoverLock: 1', 'layoverLock: 9'));
     expect((await bundle('import', scene.path('usb'), inside.configFile)).stderr).toContain('a lock of version "9"');
+    await writeFile(lock, 'layoverLock: 1\nimages: []\n');
+    expect(await bundle('verify', scene.path('usb'))).toMatchObject({ code: 1, stdout: '' });
     await writeFile(lock, text.replaceAll('docker.io/library/single', 'docker.io/../../etc'));
     const traversal = await bundle('import', scene.path('usb'), inside.configFile);
     expect(traversal).toMatchObject({ code: 1, stderr: expect.stringContaining('docker.io/../../etc') });
