@@ -1,7 +1,6 @@
 import { Planner } from '../images/plan.ts';
 import { addImage } from '../images/copy.ts';
 import { explainFailure } from '../images/failure.ts';
-import { ImageError } from '../images/image-error.ts';
 import { addAttachments } from '../images/attachments.ts';
 import { blobPath } from '../images/layout-source.ts';
 import type { LockedImage } from '../lists/lock-file.ts';
@@ -43,7 +42,7 @@ async function problemsOf(
     return missing;
   } catch (err) {
     const reason = explainFailure(err);
-    if (reason === undefined && !(err instanceof ImageError)) throw err;
+    if (reason === undefined) throw err;
     return [`${image.name}: ${reason}`];
   }
 }
