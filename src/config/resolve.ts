@@ -32,6 +32,8 @@ export function resolveConfig(sections: Sections, env: Environment) {
     },
     tracing: resolveTracing(sections.tracing, env),
     admin,
+    /** Absent when pulls are not recorded. */
+    audit: resolveAudit(sections),
   };
 }
 
@@ -57,6 +59,10 @@ function resolveNotifications({ notifications, storage }: Sections) {
   const { queue } = notifications;
   const directory = queue.directory ?? inStorageDirectory(storage.driver, 'events');
   return { ...notifications, queue: { ...queue, directory } };
+}
+
+function resolveAudit({ audit, storage }: Sections) {
+  return audit && { ...audit, directory: audit.directory ?? inStorageDirectory(storage.driver, 'pulls') };
 }
 
 /** A path for Layover's own files. Undefined for drivers without a directory. */
