@@ -48,7 +48,7 @@ export class ChildPlatforms {
 }
 
 /** `linux/arm64/v8`. @returns undefined when the index has none */
-export function platformText(platform: Readonly<Record<string, unknown>> | undefined): string | undefined {
+function platformText(platform: Readonly<Record<string, unknown>> | undefined): string | undefined {
   const { os, architecture, variant } = platform ?? {};
   const parts = [os, architecture, variant].filter((part): part is string => typeof part === 'string' && part !== '');
   return parts.length === 0 ? undefined : printableText(boundedText(parts.join('/')));

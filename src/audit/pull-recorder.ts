@@ -52,9 +52,9 @@ export class PullRecorder implements PullLog {
     this.#batch = new PullBatch(options.addresses);
   }
 
-  /** Opens the store while the service starts, and removes old records from then on. */
+  /** Removes old records from now on. The store is opened when it is first needed: after a kill, its check takes a while. */
   start(): void {
-    void this.flush();
+    this.#continueLater();
   }
 
   record(request: ServedRequest): void {

@@ -62,7 +62,11 @@ function resolveNotifications({ notifications, storage }: Sections) {
 }
 
 function resolveAudit({ audit, storage }: Sections) {
-  return audit && { ...audit, directory: audit.directory ?? inStorageDirectory(storage.driver, 'pulls') };
+  if (!audit) return undefined;
+  const { driver, indexDirectory } = storage;
+  // An operator who has the index elsewhere wants no open files in the storage.
+  const withIndex = indexDirectory === undefined ? inStorageDirectory(driver, 'pulls') : join(indexDirectory, 'pulls');
+  return { ...audit, directory: audit.directory ?? withIndex };
 }
 
 /** A path for Layover's own files. Undefined for drivers without a directory. */

@@ -119,8 +119,8 @@ describe('the record of a killed server', () => {
     await layover.kill('SIGTERM');
     await writeFile(join(layover.dataDirectory, 'layover', 'pulls', 'pulls.mdb'), Buffer.alloc(50_000, 'garbage'));
     await layover.restart();
-    await layover.waitForOutput(/record of pulls damaged: moved aside/);
     expect(await pull(`${layover.url}/v2/library/app/manifests/1`)).toMatchObject({ status: 200 });
+    await layover.waitForOutput(/record of pulls damaged: moved aside/);
     await expect.poll(() => recordedPulls(layover)).toHaveLength(1);
   });
 });

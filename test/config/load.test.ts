@@ -229,6 +229,11 @@ tags: {maxtags: 60}
     });
   });
 
+  it('has the record of pulls next to an index that is elsewhere', async () => {
+    const given = 'storage: {filesystem: {rootdirectory: /data}, index: {directory: /index}}\n';
+    expect((await load(`version: 0.1\n${given}`)).config.audit?.directory).toBe('/index/pulls');
+  });
+
   it.each([
     ['keep: 0', 'audit.keep'],
     ['keep: never', 'audit.keep'],

@@ -41,7 +41,7 @@ export const audit = z
     addresses: withDefault(addresses, 'full'),
     directory: otherwise(
       path('Local directory of the record, where it is not in Redis.'),
-      '`layover/pulls` in the storage directory; memory for drivers without one',
+      '`pulls` in `storage.index.directory`, else `layover/pulls` in the storage directory; memory for drivers without one',
     ),
   })
   .transform((raw) =>
