@@ -95,8 +95,8 @@ export class LmdbPulls implements PullStore {
     return [...range].map(({ key, value }) => ({ id: key.join('-'), record: fromRow(value) }));
   }
 
-  async trim({ before, maxBytes }: TrimOptions): Promise<boolean> {
-    while (this.#removeOldest({ end: [before, 0] })) await nextTurn();
+  async trim({ now, keepMs, maxBytes }: TrimOptions): Promise<boolean> {
+    while (this.#removeOldest({ end: [now - keepMs, 0] })) await nextTurn();
     if (this.#bytes() <= maxBytes) return false;
     while (this.#bytes() > maxBytes * LOW && this.#removeOldest({})) await nextTurn();
     return true;

@@ -10,7 +10,12 @@ type Counted = { -readonly [Key in keyof PullRecord]: PullRecord[Key] };
  */
 const MAX_PER_CLIENT = 500;
 
-const OUTCOMES: ReadonlySet<string> = new Set<PullOutcome>(['hit', 'miss', 'fill', 'stale', 'bypass']);
+const OUTCOMES: ReadonlyMap<string | undefined, PullOutcome> = new Map([
+  ['HIT', 'hit'],
+  ['MISS', 'miss'],
+  ['FILL', 'fill'],
+  ['STALE', 'stale'],
+]);
 
 /** Requests since the last batch, equal ones counted. Runs on every request: a repeated pull costs one key and a look-up. */
 export class PullBatch {
@@ -94,8 +99,7 @@ function kindOf({ handler, method, status, reference }: ServedRequest): PullKind
 function outcomeOf({ status, aborted, outcome }: ServedRequest): PullOutcome {
   if (status === 403) return 'refused';
   if (status >= 400 || aborted) return 'failed';
-  const name = outcome?.toLowerCase() ?? '';
-  return OUTCOMES.has(name) ? (name as PullOutcome) : 'bypass';
+  return OUTCOMES.get(outcome) ?? 'bypass';
 }
 
 function contentOf({ repository, stored, reference, digest, error }: ServedRequest, kind: PullKind): string {

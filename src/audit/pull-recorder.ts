@@ -26,8 +26,8 @@ export interface PullRecorderOptions {
 /** Longest time that a pull is in memory only. Milliseconds. */
 const FLUSH_MS = 2_000;
 /** A batch with so many records is written at once. */
-const MAX_PENDING = 5_000;
-/** Batches that are kept while the store is unavailable: those of a minute, unless they are full. */
+const MAX_PENDING = 2_000;
+/** Batches that wait to be written, as while the store is unavailable: those of a minute, unless they are full. */
 const MAX_UNWRITTEN = 30;
 /** Between looks for old records when there are no pulls. Milliseconds. */
 const TRIM_MS = 600_000;
@@ -37,7 +37,7 @@ export class PullRecorder implements PullLog {
   readonly #options: PullRecorderOptions;
   readonly #batch: PullBatch;
   #opening: Promise<PullStore> | undefined;
-  /** Batches that are not known to be written. */
+  /** Batches that are not known to be written, the oldest first. */
   #unwritten: PullsToWrite[] = [];
   #timer: Timer | undefined;
   #laterTimer: Timer | undefined;
@@ -84,13 +84,17 @@ export class PullRecorder implements PullLog {
     this.#timer?.cancel();
     this.#timer = undefined;
     const records = this.#batch.take();
-    this.#writing = this.#writing.then(() => this.#write(records));
+    if (this.#unwritten.length >= MAX_UNWRITTEN)
+      this.#lose(records.length, new Error('too many pulls wait to be written'));
+    else if (records.length > 0) this.#unwritten.push({ id: randomUUID(), records });
+    this.#writing = this.#writing.then(() => this.#write());
     return this.#writing;
   }
 
   async close(): Promise<void> {
     await this.flush();
     this.#isClosed = true;
+    if (this.#unwritten.length > 0) this.#loseUnwritten(new Error('the service ended before they could be written'));
     this.#timer?.cancel();
     this.#laterTimer?.cancel();
     await this.#opening?.then(
@@ -99,12 +103,11 @@ export class PullRecorder implements PullLog {
     );
   }
 
-  async #write(records: readonly PullRecord[]): Promise<void> {
-    if (records.length > 0) this.#unwritten.push({ id: randomUUID(), records: await this.#withPlatforms(records) });
+  async #write(): Promise<void> {
     try {
       const store = await this.#store();
       for (let next = this.#unwritten[0]; next; next = this.#unwritten[0]) {
-        await store.append(next);
+        await store.append({ ...next, records: await this.#withPlatforms(next.records) });
         this.#unwritten.shift();
       }
       await this.#trim(store);
@@ -135,7 +138,7 @@ export class PullRecorder implements PullLog {
 
   async #trim(store: PullStore): Promise<void> {
     const { clock, keepMs, maxBytes, events } = this.#options;
-    const isFull = await store.trim({ before: clock.now() - keepMs, maxBytes });
+    const isFull = await store.trim({ now: clock.now(), keepMs, maxBytes });
     if (!isFull || this.#hasRemovedEarly) return;
     this.#hasRemovedEarly = true;
     events.pullsRemovedEarly();
@@ -157,12 +160,20 @@ export class PullRecorder implements PullLog {
   }
 
   #failed(error: unknown): void {
-    // Of a batch that failed for another reason, a part may have been written.
-    const isRetried = error instanceof ControlError && error.reason === 'unavailable';
-    while (this.#unwritten.length > (isRetried ? MAX_UNWRITTEN : 0)) {
-      this.#lost += this.#unwritten.shift()?.records.length ?? 0;
-    }
-    if (this.#isFailing || (isRetried && this.#lost === 0)) return;
+    if (error instanceof ControlError && error.reason === 'unavailable') return; // retried
+    // A part of the first batch may have been written.
+    this.#loseUnwritten(error);
+  }
+
+  #loseUnwritten(error: unknown): void {
+    const records = this.#unwritten.reduce((sum, batch) => sum + batch.records.length, 0);
+    this.#unwritten = [];
+    this.#lose(records, error);
+  }
+
+  #lose(records: number, error: unknown): void {
+    this.#lost += records;
+    if (this.#isFailing) return;
     this.#isFailing = true;
     this.#options.events.pullsNotRecorded(error);
   }

@@ -22,8 +22,10 @@ export interface ReadQuery {
 }
 
 export interface TrimOptions {
-  /** Older records are removed. Unix milliseconds. */
-  readonly before: number;
+  /** Older records are removed. Milliseconds. */
+  readonly keepMs: number;
+  /** Of this process. A server has its own time, which no replica with a wrong clock changes. Unix milliseconds. */
+  readonly now: number;
   /** The oldest records are removed until the others fit. */
   readonly maxBytes: number;
 }

@@ -58,9 +58,10 @@ export class RedisPulls implements PullStore {
     return entries.map(([id, [, row = '']]) => ({ id, record: fromRow(parseJson(row)) }));
   }
 
-  trim({ before, maxBytes }: TrimOptions): Promise<boolean> {
+  trim({ keepMs, maxBytes }: TrimOptions): Promise<boolean> {
     return this.#call(WRITE, async (commands) => {
-      await commands.xtrim(this.#key, 'MINID', Math.max(0, before));
+      const [seconds] = await commands.time();
+      await commands.xtrim(this.#key, 'MINID', Math.max(0, Number(seconds) * 1000 - keepMs));
       const length = await commands.xlen(this.#key);
       const bytes = await this.#bytes(commands, length);
       if (bytes <= maxBytes) return false;

@@ -12,7 +12,7 @@ export class AuditTelemetry implements PullEvents {
   }
 
   pullsDamaged({ reason, movedTo }: Event<'pullsDamaged'>): void {
-    this.#log.warn({ reason, movedTo }, 'record of pulls damaged: moved aside; a new one was started');
+    this.#log.error({ reason, movedTo }, 'record of pulls damaged: moved aside; a new one was started');
   }
 
   pullsNotRecorded(error: Event<'pullsNotRecorded'>): void {

@@ -24,7 +24,7 @@ it('the file does not grow beyond its limit for long', async () => {
   const store = await LmdbPulls.open({ directory: directory.path });
   for (let i = 0; i < 20; i++) {
     await store.append(batchOf(pullsUntil(Date.now(), 2_000)));
-    await store.trim({ before: 0, maxBytes: 1024 * 1024 });
+    await store.trim({ now: Date.now(), keepMs: 3_600_000, maxBytes: 1024 * 1024 });
   }
   const { size } = await stat(join(directory.path, 'pulls.mdb'));
   expect(size).toBeLessThan(3 * 1024 * 1024);

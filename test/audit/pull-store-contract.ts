@@ -8,7 +8,7 @@ import { findPulls } from '../../src/audit/find-pulls.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 
 const DAY_MS = 86_400_000;
-const EVERYTHING = { before: 0, maxBytes: Infinity };
+const EVERYTHING = { keepMs: 30 * DAY_MS, maxBytes: Infinity };
 
 export interface OpenedStore extends AsyncDisposable {
   readonly store: PullStore;
@@ -82,16 +82,16 @@ export function describePullStore(name: string, open: () => Promise<OpenedStore>
       const { store } = opened;
       const now = Date.now();
       await store.append(batchOf(pullsUntil(now, 4_000)));
-      expect(await store.trim({ ...EVERYTHING, before: now - 30 * DAY_MS })).toBe(false);
+      expect(await store.trim({ ...EVERYTHING, now })).toBe(false);
       expect(await store.read({ limit: 5_000 })).toHaveLength(4_000);
 
-      expect(await store.trim({ before: 0, maxBytes: 200_000 })).toBe(true);
+      expect(await store.trim({ ...EVERYTHING, now, maxBytes: 200_000 })).toBe(true);
       const left = await store.read({ limit: 5_000 });
       expect(left.length).toBeGreaterThan(300);
       expect(left.length).toBeLessThan(2_000);
       expect(left[0]?.record).toEqual(pullsUntil(now, 4_000).at(-1));
 
-      expect(await store.trim({ ...EVERYTHING, before: now + DAY_MS })).toBe(false);
+      expect(await store.trim({ ...EVERYTHING, now: now + DAY_MS, keepMs: 0 })).toBe(false);
       expect(await store.read({ limit: 5_000 })).toEqual([]);
     });
 

@@ -54,7 +54,7 @@ describe.skipIf(missing)('with a real server', () => {
     await using opened = await open();
     for (let i = 0; i < 10; i++) {
       await opened.store.append(batchOf(pullsUntil(Date.now(), 1_000)));
-      await opened.store.trim({ before: 0, maxBytes: 1_000_000 });
+      await opened.store.trim({ now: Date.now(), keepMs: 3_600_000, maxBytes: 1_000_000 });
     }
     expect(await server.admin.memory('USAGE', redisKeys.pulls(), 'SAMPLES', 0)).toBeLessThan(1_300_000);
     expect(opened.failures).toEqual([]);
