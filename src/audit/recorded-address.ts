@@ -39,8 +39,9 @@ export function addressFilter(text: string): ((recorded: string) => boolean) | u
   return (recorded) => {
     const found = parse(recorded);
     if (!found) return false;
-    // Either may be a network that contains the other.
-    return list.check(found.address, found.family) || listOf(found).check(wanted.address, wanted.family);
+    if (list.check(found.address, found.family)) return true;
+    // A recorded network may contain the address.
+    return recorded.includes('/') && listOf(found).check(wanted.address, wanted.family);
   };
 }
 
