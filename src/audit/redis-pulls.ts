@@ -60,8 +60,9 @@ export class RedisPulls implements PullStore {
 
   trim({ keepMs, maxBytes }: TrimOptions): Promise<boolean> {
     return this.#call(WRITE, async (commands) => {
-      const [seconds] = await commands.time();
-      await commands.xtrim(this.#key, 'MINID', Math.max(0, Number(seconds) * 1000 - keepMs));
+      const [seconds, microseconds] = await commands.time();
+      const now = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+      await commands.xtrim(this.#key, 'MINID', Math.max(0, now - keepMs));
       const length = await commands.xlen(this.#key);
       const bytes = await this.#bytes(commands, length);
       if (bytes <= maxBytes) return false;
