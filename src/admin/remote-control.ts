@@ -17,6 +17,7 @@ import type {
   ScrubStatus,
 } from '../operations/cache-control.ts';
 import { ControlError, isControlFailure } from '../operations/control-error.ts';
+import type { PullLog, PullPage, PullQuery } from '../operations/pull-log.ts';
 import { ADMIN_PATH, type AdminErrorBody } from './api.ts';
 
 export interface RemoteControlOptions {
@@ -46,7 +47,7 @@ const FETCH_TIMEOUT_MS = 3_600_000;
 const MAX_BYTES = 256 * 1024 * 1024;
 
 /** The cache of another process, through its admin API. Its methods also throw {@link ServerUnreachableError}. */
-export class RemoteControl implements CacheControl {
+export class RemoteControl implements CacheControl, PullLog {
   readonly #options: RemoteControlOptions;
 
   constructor(options: RemoteControlOptions) {
@@ -54,9 +55,11 @@ export class RemoteControl implements CacheControl {
   }
 
   list(query: ListQuery): Promise<ListPage> {
-    const given = Object.entries(query).filter(([, value]) => value !== undefined);
-    const parameters = new URLSearchParams(given.map(([key, value]): [string, string] => [key, String(value)]));
-    return this.#call('GET', `/cache?${parameters.toString()}`);
+    return this.#call('GET', `/cache?${parametersOf(query)}`);
+  }
+
+  findPulls(query: PullQuery): Promise<PullPage> {
+    return this.#call('GET', `/audit/pulls?${parametersOf(query)}`);
   }
 
   show(name: string): Promise<ContentDetails> {
@@ -150,6 +153,11 @@ export class RemoteControl implements CacheControl {
       throw new ServerUnreachableError(url, err);
     }
   }
+}
+
+function parametersOf(query: object): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  return new URLSearchParams(given.map(([key, value]): [string, string] => [key, String(value)])).toString();
 }
 
 function parseJson(body: string): unknown {

@@ -7,6 +7,7 @@ import {
   LIST_ORDERS,
   type ListQuery,
 } from '../operations/cache-control.ts';
+import type { PullLog, PullQuery } from '../operations/pull-log.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './authenticate.ts';
@@ -14,12 +15,13 @@ import { checkRequest } from './check-request.ts';
 
 export interface AdminRoutesOptions {
   readonly cache: CacheControl;
+  readonly pulls: PullLog;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
-export function createAdminRoutes({ cache, onError }: AdminRoutesOptions): Router {
+export function createAdminRoutes({ cache, pulls, onError }: AdminRoutesOptions): Router {
   const router = express.Router();
   router.use(requireJson);
   router.use('/check', express.json({ limit: '1mb' }));
@@ -30,6 +32,10 @@ export function createAdminRoutes({ cache, onError }: AdminRoutesOptions): Route
   });
   addRoutes(router, cache);
   addCheck(router, cache);
+  router.get(
+    '/audit/pulls',
+    respond((request) => pulls.findPulls(pullQuery(request))),
+  );
   router.use(() => {
     throw new ControlError('not-found', 'no such page in the admin API');
   });
@@ -141,6 +147,18 @@ function listQuery({ query }: Request): ListQuery {
     filter: optionalText(filter),
     sort: oneOf('sort', sort, LIST_ORDERS),
     kind: oneOf('kind', kind, ['manifest', 'blob'] as const),
+    limit: limit === undefined ? undefined : positive('limit', limit),
+    cursor: optionalText(cursor),
+  };
+}
+
+function pullQuery({ query }: Request): PullQuery {
+  const { image, digest, client, since, limit, cursor } = query;
+  return {
+    image: optionalText(image),
+    digest: optionalText(digest),
+    client: optionalText(client),
+    since: since === undefined ? undefined : positive('since', since),
     limit: limit === undefined ? undefined : positive('limit', limit),
     cursor: optionalText(cursor),
   };

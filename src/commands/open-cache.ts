@@ -5,7 +5,6 @@ import { adminSocketPath } from '../admin/api.ts';
 import type { Config, Listen } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
-import type { CacheControl } from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
 import type { CacheTarget } from './cache-target.ts';
 
@@ -41,12 +40,12 @@ export async function openCache(options: TargetOptions): Promise<CacheTarget> {
   return openStopped(config);
 }
 
-function running(control: CacheControl): CacheTarget {
-  return { control, stopped: undefined, close: async () => {} };
+function running(control: RemoteControl): CacheTarget {
+  return { control, pulls: control, stopped: undefined, close: async () => {} };
 }
 
 /** @returns false without a running server */
-async function isRunning(control: CacheControl): Promise<boolean> {
+async function isRunning(control: RemoteControl): Promise<boolean> {
   try {
     await control.scrubStatus();
     return true;

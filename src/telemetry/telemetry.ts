@@ -1,8 +1,10 @@
+import type { PullEvents } from '../audit/pull-events.ts';
 import type { AuthEvents } from '../auth/auth-events.ts';
 import type { DescriptorCacheEvents } from '../cache/descriptor-cache.ts';
 import type { NotificationEvents } from '../notifications/notification-events.ts';
 import type { RedisEvents } from '../redis/redis.ts';
 import type { UpstreamEvents } from '../upstream/upstream.ts';
+import { AuditTelemetry } from './audit-telemetry.ts';
 import { AuthTelemetry } from './auth-telemetry.ts';
 import { type CacheEvents, CacheTelemetry } from './cache-telemetry.ts';
 import { ClientTelemetry, type RefusalReason } from './client-telemetry.ts';
@@ -25,6 +27,7 @@ export interface Telemetry {
   readonly housekeeping: RetentionEvents;
   readonly redis: RedisEvents & DescriptorCacheEvents;
   readonly auth: AuthEvents;
+  readonly audit: PullEvents;
   readonly notifications: NotificationEvents;
   /** Each call is followed by exactly one {@link requestFinished} with the same handler. */
   requestStarted(handler: RequestHandlerName): void;
@@ -71,6 +74,7 @@ export function createTelemetry({
     housekeeping: new HousekeepingTelemetry(log, metrics),
     redis: new RedisTelemetry(log, metrics),
     auth: new AuthTelemetry(log, metrics),
+    audit: new AuditTelemetry(log),
     notifications: new NotificationTelemetry(log, metrics),
     requestStarted: (handler) => requests.started(handler),
     requestFinished: (request) => requests.finished(request),

@@ -14,6 +14,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   commands: {
     imports: [
       'admin',
+      'audit/recorded-text.ts',
       'bundles',
       'config',
       'fetch',
@@ -25,7 +26,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
       'telemetry',
       'version.ts',
     ],
-    types: ['usage'],
+    types: ['audit', 'usage'],
   },
   library: {
     imports: [
@@ -51,6 +52,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   service: {
     imports: [
       'admin',
+      'audit',
       'auth',
       'cache',
       'clock',
@@ -77,8 +79,18 @@ export const MODULES: Readonly<Record<string, Module>> = {
     types: ['registry', 'telemetry'],
   },
   workers: {
-    imports: ['builtin', 'cache', 'http/client', 'http/listen', 'http/v2', 'oci', 'stream', 'telemetry'],
-    types: ['pull-through', 'registry'],
+    imports: [
+      'audit/pull-batch.ts',
+      'builtin',
+      'cache',
+      'http/client',
+      'http/listen',
+      'http/v2',
+      'oci',
+      'stream',
+      'telemetry',
+    ],
+    types: ['audit', 'pull-through', 'registry'],
   },
   admin: { imports: ['builtin', 'fetch', 'files', 'http/client', 'http/listen', 'http/pages', 'oci', 'operations'] },
   'http/pages': { imports: ['builtin', 'http/client', 'http/listen', 'version.ts'], types: ['health', 'telemetry'] },
@@ -116,11 +128,26 @@ export const MODULES: Readonly<Record<string, Module>> = {
     imports: ['matching', 'oci', 'operations', 'storage', 'stream', 'usage'],
     types: ['clock', 'content', 'redis'],
   },
+  audit: {
+    imports: [
+      'cache',
+      'lmdb',
+      'matching',
+      'oci',
+      'operations',
+      'redis',
+      'retention/pins.ts',
+      'stream/next-turn.ts',
+      'usage/index-keys.ts',
+    ],
+    types: ['clock', 'usage'],
+  },
   usage: {
-    imports: ['oci', 'operations/control-error.ts', 'redis', 'storage', 'stream/next-turn.ts'],
+    imports: ['lmdb', 'oci', 'operations/control-error.ts', 'redis', 'storage', 'stream/next-turn.ts'],
     types: ['clock', 'content'],
   },
-  operations: { imports: ['oci'], types: ['content', 'usage'] },
+  lmdb: { imports: [] },
+  operations: { imports: ['oci'], types: ['audit', 'content', 'usage'] },
   content: { imports: ['cache', 'clock', 'oci', 'storage', 'stream'], types: ['registry'] },
   registry: { imports: [], types: ['oci', 'stream'] },
   upstream: { imports: ['builtin', 'cache', 'clock', 'files', 'oci', 'retry', 'stream'] },
@@ -129,7 +156,18 @@ export const MODULES: Readonly<Record<string, Module>> = {
   stream: { imports: ['oci'] },
   telemetry: {
     imports: ['builtin', 'storage/driver.ts', 'version.ts'],
-    types: ['auth', 'cache', 'fills', 'http/v2', 'notifications', 'pull-through', 'redis', 'retention', 'upstream'],
+    types: [
+      'audit',
+      'auth',
+      'cache',
+      'fills',
+      'http/v2',
+      'notifications',
+      'pull-through',
+      'redis',
+      'retention',
+      'upstream',
+    ],
   },
   cache: { imports: ['oci', 'redis'], types: ['clock'] },
   redis: { imports: [] },
@@ -171,6 +209,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@opentelemetry/sdk-trace-node': ['telemetry'],
   'acme-client': ['http/tls'],
   commander: [
+    'commands/audit-commands.ts',
     'commands/bundle-commands.ts',
     'commands/cache-commands.ts',
     'commands/check-commands.ts',
@@ -187,7 +226,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'http-proxy': ['http/passthrough'],
   ioredis: ['redis'],
   jose: ['auth'],
-  lmdb: ['usage'],
+  lmdb: ['audit', 'lmdb', 'usage'],
   'lru-cache': ['cache'],
   'p-limit': ['content', 'images', 'lists'],
   pino: ['telemetry'],
