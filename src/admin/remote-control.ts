@@ -7,6 +7,8 @@ import type {
   ContentDetails,
   EvictOptions,
   EvictResult,
+  ImageCheckRequest,
+  ImageCheckResult,
   ListPage,
   ListQuery,
   PinView,
@@ -22,7 +24,7 @@ export interface RemoteControlOptions {
   /** `http://…`, `https://…` or `unix:<path>`. */
   readonly url: string;
   readonly token?: string | undefined;
-  /** For one response, which may wait for an upstream. @default 60 s. Milliseconds. */
+  /** For one response. @default 60 s, or an hour for one that waits for an image. Milliseconds. */
   readonly timeoutMs?: number;
 }
 
@@ -39,6 +41,8 @@ export class ServerUnreachableError extends Error {
 }
 
 const TIMEOUT_MS = 60_000;
+/** For a response that follows the fetch of an image, or the reading of one. */
+const FETCH_TIMEOUT_MS = 3_600_000;
 /** The result of a collection lists everything that it removed, which may be a million links. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
@@ -79,7 +83,11 @@ export class RemoteControl implements CacheControl, PullLog {
   }
 
   refresh(name: string): Promise<RefreshResult> {
-    return this.#call('POST', '/refresh', { name });
+    return this.#patient().#call('POST', '/refresh', { name });
+  }
+
+  check(image: ImageCheckRequest): Promise<ImageCheckResult> {
+    return this.#patient().#call('POST', '/check', image);
   }
 
   stats(): Promise<CacheStats> {
@@ -108,6 +116,10 @@ export class RemoteControl implements CacheControl, PullLog {
 
   collectionStatus(): Promise<CollectionStatus> {
     return this.#call('GET', '/collection');
+  }
+
+  #patient(): RemoteControl {
+    return new RemoteControl({ ...this.#options, timeoutMs: this.#options.timeoutMs ?? FETCH_TIMEOUT_MS });
   }
 
   async #call<T>(method: string, path: string, body?: object): Promise<T> {

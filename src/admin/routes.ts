@@ -11,6 +11,7 @@ import type { PullLog, PullQuery } from '../operations/pull-log.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './authenticate.ts';
+import { checkRequest } from './check-request.ts';
 
 export interface AdminRoutesOptions {
   readonly cache: CacheControl;
@@ -22,12 +23,15 @@ export interface AdminRoutesOptions {
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes({ cache, pulls, onError }: AdminRoutesOptions): Router {
   const router = express.Router();
-  router.use(requireJson, express.json({ limit: '16kb' }));
+  router.use(requireJson);
+  router.use('/check', express.json({ limit: '1mb' }));
+  router.use(express.json({ limit: '16kb' }));
   router.use((_request, response, next) => {
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     next();
   });
   addRoutes(router, cache);
+  addCheck(router, cache);
   router.get(
     '/audit/pulls',
     respond((request) => pulls.findPulls(pullQuery(request))),
@@ -95,6 +99,13 @@ function addRoutes(router: Router, cache: CacheControl): void {
   router.post(
     '/collection',
     respond(({ body }) => cache.startCollection(collectionRequest(body))),
+  );
+}
+
+function addCheck(router: Router, cache: CacheControl): void {
+  router.post(
+    '/check',
+    respond(({ body }) => cache.check(checkRequest(body))),
   );
 }
 

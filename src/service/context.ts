@@ -24,6 +24,7 @@ import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createPullRecorder } from './composition/auditing.ts';
+import { createImageCheck } from './composition/image-checks.ts';
 import { createNotifier, withNotifications } from './composition/notifying.ts';
 import { measureService } from './composition/measured.ts';
 import { createPulling } from './composition/pulling.ts';
@@ -119,7 +120,10 @@ async function createParts(
     health,
     auth,
     peers: pulling?.peers,
-    cache: retention.createControl(pulling && ((repository, tag) => pulling.refresh(repository, tag))),
+    cache: retention.createControl({
+      refresh: pulling && ((repository, tag) => pulling.refresh(repository, tag)),
+      check: createImageCheck(config.proxy, stored.store),
+    }),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,

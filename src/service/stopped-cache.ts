@@ -9,6 +9,7 @@ import { NO_PULL_LOG, type PullLog } from '../operations/pull-log.ts';
 import { createRedis } from '../redis/create-redis.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { Collections } from '../retention/collections.ts';
+import type { Registry } from '../registry/registry.ts';
 import { createHousekeeping, isIndexShared } from '../retention/create-housekeeping.ts';
 import type { Housekeeping } from '../retention/housekeeping.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
@@ -17,7 +18,9 @@ import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createPullRecorder } from './composition/auditing.ts';
+import { createImageCheck, createStoredNames } from './composition/image-checks.ts';
 import { openStorage } from './composition/stored.ts';
+import { createStoredImages } from './composition/stored-images.ts';
 
 /** How long a command waits for Redis. Milliseconds. */
 const REDIS_PATIENCE_MS = 5_000;
@@ -27,6 +30,9 @@ export interface StoppedCache {
   readonly pulls: PullLog;
   readonly housekeeping: Housekeeping;
   readonly collections: Collections;
+  /** Stored images, under their stored names. */
+  readonly images: Registry;
+  readonly storedNameOf: ReturnType<typeof createStoredNames>;
   /** No server can use the storage meanwhile. */
   readonly isAlone: boolean;
   close(): Promise<void>;
@@ -73,10 +79,12 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
   const { housekeeping, collections } = retention;
   await collections.becomeOwner();
   return {
-    control: retention.createControl(undefined),
+    control: retention.createControl({ refresh: undefined, check: createImageCheck(config.proxy, store) }),
     pulls: pulls ?? NO_PULL_LOG,
     housekeeping,
     collections,
+    images: opened.use(createStoredImages(driver, store, telemetry)),
+    storedNameOf: createStoredNames(config.proxy),
     isAlone: kind === 'filesystem',
     close: () => opened.close(),
   };
