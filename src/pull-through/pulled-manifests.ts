@@ -106,7 +106,7 @@ export class PulledManifests {
   /** As {@link inMemory}, with the time for which it may be served. */
   held(repository: PulledRepository, reference: Reference): HeldManifest | undefined {
     const manifest = this.inMemory(repository, reference);
-    if (!manifest || reference.kind === 'digest') return manifest;
+    if (!manifest || reference.kind === 'digest' || this.#options.offline) return manifest;
     const entry = this.#options.tags.inMemory(repository.stored, reference.tag);
     const ageMs = entry && this.#options.now() - entry.checkedAt;
     return ageMs === undefined ? undefined : { ...manifest, forMs: this.#policyOf(reference.tag).ttlMs - ageMs };
@@ -174,6 +174,8 @@ export class PulledManifests {
     if (!usable || freshness === 'revalidate') return this.#revalidate(repository, tag, usable);
     if (freshness === 'stale') return this.#stale(repository, tag, usable, 'revalidation is off or on hold');
     this.#revalidate(repository, tag, usable).catch(() => {}); // the next request sees the failure
+    // Stale means that the upstream fails: then the tag was put on hold before.
+    if (latest?.retryAt === undefined) return { entry: usable, outcome: 'HIT', isFromUpstream: false };
     return this.#stale(repository, tag, usable, 'revalidation in the background');
   }
 

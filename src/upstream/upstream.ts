@@ -22,7 +22,7 @@ export interface Upstream {
 
   /**
    * The descriptor of a manifest, by `HEAD` (which Docker Hub does not count as a pull).
-   * When the response is 404, 405 or has no digest, by `GET`; then
+   * When the response is 405 or has no digest, or is a 404 that may not be final, by `GET`; then
    * `fetched` has the manifest, so that it is not requested twice.
    *
    * @throws {UpstreamError}

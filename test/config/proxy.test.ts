@@ -16,7 +16,7 @@ const DEFAULTS = {
   credentials: [],
   tags: {
     ttlMs: 300_000,
-    rules: [{ match: /^v?\d+\.\d+\.\d+/, ttlMs: 604_800_000 }],
+    rules: [{ match: /^v?\d+\.\d+\.\d+/, ttlMs: 3_600_000, revalidate: 'background' }],
     revalidate: 'blocking',
     onNotFound: 'error',
     onDenied: 'error',

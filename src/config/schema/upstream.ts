@@ -12,10 +12,13 @@ import { choice, file, matching } from './text.ts';
 export interface TagRule {
   match: Pattern;
   ttlMs: number;
+  revalidate?: 'blocking' | 'background' | undefined;
 }
 
-const WEEK_MS = 168 * 3_600_000;
-const FULL_VERSION: TagRule = { match: /^v?\d+\.\d+\.\d+/, ttlMs: WEEK_MS };
+/** Official images are rebuilt under the same full version. */
+const FULL_VERSION: TagRule = { match: /^v?\d+\.\d+\.\d+/, ttlMs: 3_600_000, revalidate: 'background' };
+
+const REVALIDATE = ['blocking', 'background'] as const;
 
 const staleOrError = (status: string) =>
   choice(`Response when the upstream returns ${status} for a cached tag. \`stale\`: serve it.`, ['error', 'stale']);
@@ -24,8 +27,9 @@ const tagRule = z
   .strictObject({
     match: pattern('Regular expression that is searched for in the tag.'),
     ttl: ownDuration('Instead of `tags.ttl`.'),
+    revalidate: otherwise(choice('Instead of `tags.revalidate`.', REVALIDATE), '`tags.revalidate`'),
   })
-  .transform(({ match, ttl }): TagRule => ({ match, ttlMs: ttl }));
+  .transform(({ match, ttl, revalidate }): TagRule => ({ match, ttlMs: ttl, revalidate }));
 
 const tags = z
   .strictObject({
@@ -36,10 +40,10 @@ const tags = z
         .describe(
           'The first rule that matches beats `tags.ttl`. Tags that are a digest are revalidated on every request unless a rule matches only them; see [operating-cache.md](operating-cache.md#signatures).',
         ),
-      'full versions such as `v1.27.3`: `168h`',
+      'full versions such as `v1.27.3`: `1h`, then revalidated in the background',
     ),
     revalidate: withDefault(
-      choice('`background`: a stale tag is served immediately and revalidated afterwards.', ['blocking', 'background']),
+      choice('`background`: a tag past its TTL is served immediately and revalidated afterwards.', REVALIDATE),
       'blocking',
     ),
     onnotfound: withDefault(staleOrError('404'), 'error'),
