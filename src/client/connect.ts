@@ -68,4 +68,5 @@ const NO_EVENTS: UpstreamEvents = {
   retried: ignore,
   breakerChanged: ignore,
   credentialsFailed: ignore,
+  loginChanged: ignore,
 };

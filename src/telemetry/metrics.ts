@@ -207,6 +207,15 @@ function upstreamMetrics(families: MetricFamily[]) {
       'upstream',
       'host',
     ]),
+    loginFailing: gauge('layover_upstream_login_failing', '1 while an account is refused or locked out.', [
+      'upstream',
+      'account',
+    ]),
+    loginFailures: counter('layover_upstream_login_failures_total', 'Logins that failed.', [
+      'upstream',
+      'account',
+      'reason',
+    ]),
     credentialFailures: counter('layover_upstream_credential_failures_total', 'Credentials that could not be read.', [
       'upstream',
       'source',

@@ -5,12 +5,19 @@ import { responseError } from './response-error.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { CallScope } from './call-scope.ts';
 import type { Destinations, Reach } from './destinations.ts';
+import type { LoginGuard } from './login-guard.ts';
 import { nextHop } from './redirect.ts';
 import type { RetryPolicy } from '../retry/retry-delay.ts';
 import { INTERACTIVE_RETRIES, retryRequest } from './retry-request.ts';
 import type { StrangerTokens } from './stranger-tokens.ts';
 import { type ExchangeResponse, type ExchangeRequest, headerText, type Transport } from './transport.ts';
-import { UpstreamError, type UpstreamEvents, type UpstreamOperation, type WriteAccess } from './upstream.ts';
+import {
+  UpstreamError,
+  type UpstreamEvents,
+  type UpstreamOperation,
+  type UpstreamStatus,
+  type WriteAccess,
+} from './upstream.ts';
 
 export interface EndpointOptions {
   readonly upstream: string;
@@ -25,6 +32,7 @@ export interface EndpointOptions {
   readonly events: UpstreamEvents;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly logins: LoginGuard;
   /** Called with every response of the registry itself to a manifest request. */
   readonly onManifestResponse: (response: ExchangeResponse) => void;
 }
@@ -99,6 +107,12 @@ export class Endpoint {
 
   get destinations(): Destinations {
     return this.#options.destinations;
+  }
+
+  /** Accounts that cannot log in. */
+  get logins(): NonNullable<UpstreamStatus['logins']> {
+    const { logins } = this.#options;
+    return logins.trouble ? [{ account: logins.account, ...logins.trouble }] : [];
   }
 
   get isMirror(): boolean {
@@ -224,7 +238,8 @@ export class Endpoint {
   ): Promise<EndpointResponse> {
     const { authorizer } = this.#options;
     const response = await send(known);
-    if (response.isForeign || !isRefusal(response)) return response;
+    if (response.isForeign || !isRefusal(response))
+      return known?.startsWith('Basic ') ? this.#loggedIn(response) : response;
     const header = headerText(response.headers, 'www-authenticate');
     const refusal = { repository, refused: known, defaultScopes };
     const met =
@@ -232,13 +247,22 @@ export class Endpoint {
     if (met !== undefined) response.body.drain();
     const second = met === undefined ? response : await send(met);
     const shown = met ?? known;
-    if (second.isForeign || !isRefusal(second) || !shown?.startsWith('Basic ')) return second;
+    if (!shown?.startsWith('Basic ')) return second;
+    if (second.isForeign || !isRefusal(second)) return this.#loggedIn(second);
     const renewed = await orDrain(second, authorizer.renew(repository, shown, scope));
-    if (renewed === undefined) return second;
+    if (renewed === undefined) return this.#loggedIn(second);
     second.body.drain();
     const third = await send(renewed);
     if (!isRefusal(third)) authorizer.renewalWorked(repository);
-    return third;
+    return this.#loggedIn(third);
+  }
+
+  /** Notes whether credentials without a token server were accepted. */
+  #loggedIn(response: EndpointResponse): EndpointResponse {
+    const { logins } = this.#options;
+    if (response.status === 401) logins.refusedForNow();
+    else if (logins.trouble) logins.succeeded();
+    return response;
   }
 
   async #follow(

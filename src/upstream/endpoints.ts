@@ -11,6 +11,7 @@ import { Destinations } from './destinations.ts';
 import { type Connections, createConnections, type Environment } from './connections/connections.ts';
 import { Endpoint } from './endpoint.ts';
 import { HostZones } from './host-zones.ts';
+import { LoginGuard } from './login-guard.ts';
 import { RateLimitGauge } from './rate-limit.ts';
 import { isRealmAllowed } from './realm.ts';
 import { StrangerTokens } from './stranger-tokens.ts';
@@ -118,7 +119,14 @@ function createEndpoint(
     return destinations.connections(reach);
   };
   const server = { upstream, transport, now, credentials, connectionsTo };
-  const tokens = new TokenCache({ now, issue: (challenge) => issueToken(challenge, server) });
+  const logins = new LoginGuard({
+    upstream,
+    account: () => credentials.account,
+    now,
+    hasHelper: credentials.hasHelper,
+    onChange: (trouble, account) => events.loginChanged({ upstream, account, trouble }),
+  });
+  const tokens = new TokenCache({ now, issue: (challenge) => issueToken(challenge, { ...server, logins }) });
   const strangers = new StrangerTokens(
     new TokenCache({ now, issue: (challenge) => issueToken(challenge, { ...server, credentials: ANONYMOUS }) }),
   );
@@ -132,6 +140,7 @@ function createEndpoint(
     isMirror,
     transport,
     authorizer,
+    logins,
     strangers,
     destinations,
     events,

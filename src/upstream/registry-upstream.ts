@@ -141,7 +141,12 @@ export class RegistryUpstream implements Upstream {
 
   status(): UpstreamStatus {
     const { breakers, remote, rateLimit } = this.#options;
-    return { ...breakers.status(remote.base.host), ...(rateLimit.current && { rateLimit: rateLimit.current }) };
+    const { logins } = remote;
+    return {
+      ...breakers.status(remote.base.host),
+      ...(rateLimit.current && { rateLimit: rateLimit.current }),
+      ...(logins.length > 0 && { logins }),
+    };
   }
 
   close(): Promise<void> {

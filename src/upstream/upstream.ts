@@ -168,12 +168,23 @@ export interface RateLimit {
   readonly resetSeconds?: number;
 }
 
+/** Why an account cannot log in. Times in Unix milliseconds. */
+export interface LoginTrouble {
+  /** `refused`: wrong or expired credentials. `locked-out`: too many logins. */
+  readonly reason: 'refused' | 'locked-out';
+  readonly since: number;
+  /** No login before this. Absent when logins continue. */
+  readonly retryAt?: number;
+}
+
 export interface UpstreamStatus {
   readonly breaker: 'closed' | 'open' | 'half-open';
   /** Milliseconds until an open breaker lets a probe through. */
   readonly retryAfterMs?: number;
   /** The limit that the upstream last sent (Docker Hub: `ratelimit-limit`, `ratelimit-remaining`). */
   readonly rateLimit?: RateLimit;
+  /** Accounts that cannot log in. Absent when all can. */
+  readonly logins?: readonly ({ readonly account: string } & LoginTrouble)[];
 }
 
 /**
@@ -272,4 +283,6 @@ export interface UpstreamEvents {
     reason: string;
   }): void;
   credentialsFailed(event: { upstream: string; source: string; reason: string }): void;
+  /** A login failed; without `trouble`, the first one afterwards worked. */
+  loginChanged(event: { upstream: string; account: string; trouble: LoginTrouble | undefined }): void;
 }

@@ -59,6 +59,7 @@ function recorder(recorded: RecordedEvent[]): UpstreamEvents {
     retried: record('retried'),
     breakerChanged: record('breakerChanged'),
     credentialsFailed: record('credentialsFailed'),
+    loginChanged: record('loginChanged'),
   };
 }
 
