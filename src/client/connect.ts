@@ -69,4 +69,5 @@ const NO_EVENTS: UpstreamEvents = {
   breakerChanged: ignore,
   credentialsFailed: ignore,
   loginChanged: ignore,
+  pulledFromMirror: ignore,
 };

@@ -60,6 +60,10 @@ export class UpstreamTelemetry implements UpstreamEvents {
     }
   }
 
+  pulledFromMirror({ upstream }: Event<'pulledFromMirror'>): void {
+    this.#metrics.pullsSaved.at(upstream, 'mirror').value++;
+  }
+
   loginChanged({ upstream, account, trouble }: Event<'loginChanged'>): void {
     this.#metrics.loginFailing.at(upstream, account).value = trouble ? 1 : 0;
     if (!trouble) return this.#log.info({ upstream, account }, 'upstream login works again');

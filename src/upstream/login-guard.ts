@@ -39,6 +39,11 @@ export class LoginGuard {
     return this.#options.account();
   }
 
+  /** There are no logins at the moment. */
+  get isPaused(): boolean {
+    return (this.#trouble?.retryAt ?? 0) > this.#options.now();
+  }
+
   /** Absent while logins work, and before the first one. */
   get trouble(): LoginTrouble | undefined {
     return this.#trouble;

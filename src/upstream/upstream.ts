@@ -1,5 +1,6 @@
 import type { LookupFunction } from 'node:net';
 
+import type { Spending } from '../budget/spending.ts';
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { PageRequest } from '../oci/pagination.ts';
@@ -86,6 +87,9 @@ export interface Upstream {
    */
   ping(options?: UpstreamCallOptions): Promise<void>;
 
+  /** Whether pulls are so scarce that an older manifest of a tag is served instead of a new one. @default never */
+  prefersOlder?(repository: string): boolean;
+
   status(): UpstreamStatus;
 
   /** Ends the connection pools; requests in progress fail. */
@@ -102,6 +106,8 @@ export interface UpstreamCallOptions {
    * the breaker. Milliseconds. @default none beyond the configured timeouts
    */
   readonly deadlineMs?: number;
+  /** Who pulls, when it is one. @default a client */
+  readonly spending?: Spending | undefined;
 }
 
 export interface OpenBlobOptions extends UpstreamCallOptions {
@@ -213,6 +219,8 @@ export interface UpstreamErrorOptions {
   /** Error code from the upstream's JSON body, such as `TOOMANYREQUESTS`. */
   readonly code?: string;
   readonly cause?: unknown;
+  /** Not requested, as no pull is left. Unix milliseconds; with `fallback`, clients are sent elsewhere. */
+  readonly budget?: { readonly retryAt: number; readonly fallback: boolean };
 }
 
 /** A failure of an upstream. The message names the upstream and never contains a secret or a signed URL. */
@@ -283,6 +291,8 @@ export interface UpstreamEvents {
     reason: string;
   }): void;
   credentialsFailed(event: { upstream: string; source: string; reason: string }): void;
+  /** A manifest came from a mirror. */
+  pulledFromMirror(event: { upstream: string }): void;
   /** A login failed; without `trouble`, the first one afterwards worked. */
   loginChanged(event: { upstream: string; account: string; trouble: LoginTrouble | undefined }): void;
 }

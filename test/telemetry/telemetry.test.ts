@@ -126,7 +126,7 @@ describe('content served', () => {
   it('is counted by outcome, and as hit or miss in distribution’s metrics', async () => {
     const { telemetry, samples } = setUp();
     for (const outcome of ['HIT', 'MISS', 'FILL', 'STALE', 'BYPASS'] as const) {
-      telemetry.cache.served({ upstream: 'docker.io', type: 'blob', outcome, bytes: 10 });
+      telemetry.cache.served({ upstream: 'docker.io', type: 'blob', isFromUpstream: false, outcome, bytes: 10 });
     }
     const seen = await samples();
     for (const outcome of ['hit', 'miss', 'fill', 'stale', 'bypass']) {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Pattern } from '../../matching/pattern.ts';
 import { aliasesOf, DOCKER_HUB, upstreamNameOf } from '../upstream-name.ts';
 import { httpUrl, registryUrl } from './address.ts';
+import { budget } from './budget.ts';
 import { credentials, host } from './credentials.ts';
 import { otherwise, withDefault } from './defaults.ts';
 import { ownDuration, ownTimer } from './duration.ts';
@@ -29,7 +30,7 @@ const tagRule = z
     ttl: ownDuration('Instead of `tags.ttl`.'),
     revalidate: otherwise(choice('Instead of `tags.revalidate`.', REVALIDATE), '`tags.revalidate`'),
   })
-  .transform(({ match, ttl, revalidate }): TagRule => ({ match, ttlMs: ttl, revalidate }));
+  .transform(({ match, ttl, revalidate }): TagRule => ({ match, ttlMs: ttl, ...(revalidate && { revalidate }) }));
 
 const tags = z
   .strictObject({
@@ -57,6 +58,16 @@ const tags = z
     onDenied: ondenied,
   }))
   .describe('How long tags stay fresh.');
+
+const mirror = z
+  .preprocess(
+    (given) => (typeof given === 'string' ? { url: given, tags: 'true' } : given),
+    z.strictObject({
+      url: registryUrl('Address of the mirror.'),
+      tags: withDefault(bool('Request tags from it, too. Its tags may be older than those of the registry.'), 'false'),
+    }),
+  )
+  .transform(({ url, tags: knowsTags }) => (knowsTags ? url : { url, tags: false }));
 
 const timeouts = z
   .strictObject({
@@ -98,12 +109,16 @@ const keys = z.strictObject({
       'Other `ns` values, prefixes and `Host` headers. Those of Docker Hub are known: `index.docker.io`, `registry-1.docker.io`, `registry.hub.docker.com`.',
     )
     .optional(),
-  mirrors: z.array(registryUrl('Address of a mirror.')).describe('URLs, tried in order before `remoteurl`.').optional(),
+  mirrors: z
+    .array(mirror)
+    .describe('Tried in order before `remoteurl`; a URL alone is a mirror with `tags: true`.')
+    .optional(),
   library: otherwise(bool('Names with one part mean `library/<name>`.'), '`true` for `docker.io`'),
   default: otherwise(bool('Serves names that select no upstream.'), '`true` if it is the only one'),
   storeprefix: otherwise(storePrefix, '`name`'),
   credentials: z.array(credentials).describe('Tried in order.').optional(),
   tags: tags.prefault({}),
+  budget: budget.prefault({}),
   timeouts: timeouts.prefault({}),
   allow: otherwise(globs("Globs over the upstream's names that may be pulled."), 'all'),
   deny: otherwise(globs('Globs over those that may not.'), 'none'),
@@ -130,7 +145,7 @@ function toUpstream(raw: z.output<typeof keys>) {
     remoteUrl: raw.remoteurl,
     /** Other `ns` values, prefixes and Host headers that mean this upstream. */
     aliases: aliasesOf(name, raw.aliases ?? []),
-    /** Tried in order before `remoteUrl`; without trailing slashes. */
+    /** Tried in order before `remoteUrl`; without trailing slashes. A URL alone serves tags, too. */
     mirrors: raw.mirrors ?? [],
     /** One-segment names mean `library/<name>`. */
     library: raw.library ?? name === DOCKER_HUB,
@@ -140,6 +155,7 @@ function toUpstream(raw: z.output<typeof keys>) {
     storePrefix: (raw.storeprefix ?? name).replace(/^\/+|\/+$/g, ''),
     credentials: raw.credentials ?? [],
     tags: raw.tags,
+    budget: raw.budget,
     timeouts: raw.timeouts,
     /** Globs over the upstream's names; empty: all. */
     allow: raw.allow ?? [],

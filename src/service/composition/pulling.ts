@@ -28,6 +28,7 @@ import { createUpstream } from '../../upstream/registry-upstream.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
 import { VERSION } from '../../version.ts';
 import type { CloseStack } from '../close-stack.ts';
+import { createLimits } from './budgets.ts';
 import { loadReplicas } from './replicas.ts';
 import type { Stored } from './stored.ts';
 
@@ -68,11 +69,14 @@ const MAX_SLOT_WAIT_MS = 5_000;
 /** Creates upstreams, and the fills that they share. Contacts no upstream. */
 export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Promise<Pulling> {
   const { opened, env, telemetry, redis, clock } = parts;
-  const upstreams = proxy.upstreams.map((config) => {
-    const observe = telemetry.tracing?.followUpstream;
-    const options = { config, env, events: telemetry.upstream, observe, version: VERSION, clock };
-    return { config, upstream: opened.use(createUpstream(options)) };
-  });
+  const observe = telemetry.tracing?.followUpstream;
+  const upstreams = await Promise.all(
+    proxy.upstreams.map(async (config) => {
+      const limits = await createLimits(config, parts);
+      const options = { config, env, events: telemetry.upstream, observe, version: VERSION, clock, ...limits };
+      return { config, budget: limits.budget, upstream: opened.use(createUpstream(options)) };
+    }),
+  );
   const replicas = await loadReplicas(proxy.fills.advertise, parts);
   if (replicas) opened.use(replicas);
   const fills = await createFills(proxy.fills, { ...parts, ...(replicas && { sharing: replicas.sharing }) });

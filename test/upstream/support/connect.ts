@@ -60,6 +60,7 @@ function recorder(recorded: RecordedEvent[]): UpstreamEvents {
     breakerChanged: record('breakerChanged'),
     credentialsFailed: record('credentialsFailed'),
     loginChanged: record('loginChanged'),
+    pulledFromMirror: record('pulledFromMirror'),
   };
 }
 
