@@ -1,34 +1,30 @@
 import { redisKeys } from '../redis/keys.ts';
-import type { Redis, RedisOperation } from '../redis/redis.ts';
+import type { Redis, RedisCommands, RedisOperation } from '../redis/redis.ts';
 import { createScript, runScript } from '../redis/scripts.ts';
 import { type Bucket, merged, NEW_BUCKET, windowOf } from './bucket.ts';
 import { type Buckets, type Change, LocalBuckets } from './buckets.ts';
 
-const READ: RedisOperation = { name: 'BudgetRead', writes: false, patience: 'pull' };
-const WRITE: RedisOperation = { name: 'BudgetWrite', writes: true, patience: 'pull' };
+const UPDATE: RedisOperation = { name: 'BudgetUpdate', writes: true, patience: 'pull' };
 
 /** Writes of other replicas in a row, after which this one spends by what it knows. */
-const MAX_CONFLICTS = 10;
+const MAX_CONFLICTS = 100;
 
-/** Sets the state when its version is still the one that was read. */
+/** Sets the state when its version is still the one that is known; otherwise returns the version and the state. */
 const REPLACE = createScript(`
 local version = redis.call('HGET', KEYS[1], 'version') or '0'
-if version ~= ARGV[1] then return 0 end
+if version ~= ARGV[1] then return { version, redis.call('HGET', KEYS[1], 'state') or '' } end
 redis.call('HSET', KEYS[1], 'version', version + 1, 'state', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return 1
+return { tostring(version + 1) }
 `);
-
-interface Read {
-  readonly version: string;
-  readonly bucket: Bucket;
-}
 
 /** Buckets that replicas have in common. While Redis is unavailable, each replica spends by what it knows. */
 export class SharedBuckets implements Buckets {
   readonly #redis: Redis;
   readonly #upstream: string;
   readonly #local = new LocalBuckets();
+  /** Of the local copies. */
+  readonly #versions = new Map<string, string>();
   /** The last update of each key: they follow each other, so that only other replicas can conflict. */
   readonly #updates = new Map<string, Promise<unknown>>();
 
@@ -58,44 +54,30 @@ export class SharedBuckets implements Buckets {
 
   keep(keys: readonly string[]): void {
     this.#local.keep(keys);
+    for (const key of this.#versions.keys()) if (!keys.includes(key)) this.#versions.delete(key);
   }
 
   async #update<T>(key: string, change: Change<T>): Promise<T> {
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
-      const read = await this.#read(key);
-      if (read === undefined) break;
-      const [bucket, result] = change(read.bucket);
-      const isWritten = await this.#write(key, read.version, bucket);
-      if (isWritten === 'conflict') continue;
-      this.#local.set(key, bucket);
-      return result;
+      const [bucket, result] = change(this.#local.peek(key));
+      const reply = await this.#replace(key, bucket);
+      if (reply === undefined) break;
+      const [version = '0', state] = reply;
+      this.#versions.set(key, version);
+      const isWritten = state === undefined;
+      const current = isWritten ? bucket : parseBucket(state);
+      if (current) this.#local.set(key, current);
+      if (isWritten) return result;
     }
     return this.#local.update(key, change);
   }
 
-  /** Undefined while Redis is unavailable. */
-  async #read(key: string): Promise<Read | undefined> {
-    const fields = await this.#redis.call(
-      READ,
-      (commands) => commands.hmget(this.#keyOf(key), 'version', 'state'),
-      undefined,
-    );
-    if (fields === undefined) return undefined;
-    const [version, state] = fields;
-    const bucket = state ? parseBucket(state) : undefined;
-    return { version: version ?? '0', bucket: bucket ?? this.#local.peek(key) };
-  }
-
-  #write(key: string, version: string, bucket: Bucket): Promise<'written' | 'conflict' | 'unavailable'> {
-    const args = [version, JSON.stringify(bucket), 2 * windowOf(bucket)];
-    return this.#redis.call(
-      WRITE,
-      async (commands) => {
-        const isWritten = await runScript(commands, REPLACE, { keys: [this.#keyOf(key)], args });
-        return isWritten === 1 ? 'written' : 'conflict';
-      },
-      'unavailable' as const,
-    );
+  /** @returns the new version; the version and state of another replica; undefined while Redis is unavailable */
+  #replace(key: string, bucket: Bucket): Promise<readonly string[] | undefined> {
+    const args = [this.#versions.get(key) ?? '0', JSON.stringify(bucket), 2 * windowOf(bucket)];
+    const run = async (commands: RedisCommands) =>
+      (await runScript(commands, REPLACE, { keys: [this.#keyOf(key)], args })) as readonly string[];
+    return this.#redis.call(UPDATE, run, undefined);
   }
 
   #keyOf(key: string): string {
