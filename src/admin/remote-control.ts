@@ -1,4 +1,5 @@
 import { boundedFetch, type FetchedResponse } from '../fetch/bounded-fetch.ts';
+import type { BudgetControl, BudgetHold, BudgetReport } from '../operations/budget-control.ts';
 import type {
   CacheControl,
   CacheStats,
@@ -42,7 +43,7 @@ const TIMEOUT_MS = 60_000;
 const MAX_BYTES = 256 * 1024 * 1024;
 
 /** The cache of another process, through its admin API. Its methods also throw {@link ServerUnreachableError}. */
-export class RemoteControl implements CacheControl {
+export class RemoteControl implements CacheControl, BudgetControl {
   readonly #options: RemoteControlOptions;
 
   constructor(options: RemoteControlOptions) {
@@ -105,6 +106,15 @@ export class RemoteControl implements CacheControl {
 
   collectionStatus(): Promise<CollectionStatus> {
     return this.#call('GET', '/collection');
+  }
+
+  budget(upstream?: string): Promise<BudgetReport> {
+    const query = upstream === undefined ? '' : `?upstream=${encodeURIComponent(upstream)}`;
+    return this.#call('GET', `/budget${query}`);
+  }
+
+  holdBudget(request: BudgetHold): Promise<BudgetReport> {
+    return this.#call('POST', '/budget/hold', request);
   }
 
   async #call<T>(method: string, path: string, body?: object): Promise<T> {

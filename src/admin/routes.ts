@@ -1,5 +1,6 @@
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Router } from 'express';
 
+import type { BudgetControl, BudgetHold } from '../operations/budget-control.ts';
 import {
   type CacheControl,
   type CollectionRequest,
@@ -13,12 +14,14 @@ import { requireJson } from './authenticate.ts';
 
 export interface AdminRoutesOptions {
   readonly cache: CacheControl;
+  /** Absent without upstreams. */
+  readonly budget?: BudgetControl | undefined;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
-export function createAdminRoutes({ cache, onError }: AdminRoutesOptions): Router {
+export function createAdminRoutes({ cache, budget, onError }: AdminRoutesOptions): Router {
   const router = express.Router();
   router.use(requireJson, express.json({ limit: '16kb' }));
   router.use((_request, response, next) => {
@@ -26,6 +29,7 @@ export function createAdminRoutes({ cache, onError }: AdminRoutesOptions): Route
     next();
   });
   addRoutes(router, cache);
+  if (budget) addBudgetRoutes(router, budget);
   router.use(() => {
     throw new ControlError('not-found', 'no such page in the admin API');
   });
@@ -92,6 +96,17 @@ function addRoutes(router: Router, cache: CacheControl): void {
   );
 }
 
+function addBudgetRoutes(router: Router, budget: BudgetControl): void {
+  router.get(
+    '/budget',
+    respond(({ query }) => budget.budget(query['upstream'] === undefined ? undefined : textOf(query, 'upstream'))),
+  );
+  router.post(
+    '/budget/hold',
+    respond(({ body }) => budget.holdBudget(holdRequest(body))),
+  );
+}
+
 /** Sends the result of `find` as JSON; `{}` without a result. */
 function respond(find: (request: Request) => Promise<object | void>): RequestHandler {
   return async (request, response) => void response.json((await find(request)) ?? {});
@@ -147,6 +162,11 @@ function collectionRequest(body: unknown): CollectionRequest {
 function evictOptions(body: unknown): EvictOptions {
   const { force } = (body ?? {}) as Record<string, unknown>;
   return force === undefined ? {} : { force: flag('force', force) };
+}
+
+function holdRequest(body: unknown): BudgetHold {
+  const { hold, upstream } = (body ?? {}) as Record<string, unknown>;
+  return { hold: hold === undefined ? true : flag('hold', hold), upstream: optionalText(upstream) };
 }
 
 function flag(key: string, value: unknown): boolean {

@@ -1,9 +1,12 @@
+import type { BudgetControl } from '../operations/budget-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { StoppedCache } from '../service/stopped-cache.ts';
 
 /** The cache that a command works on. */
 export interface CacheTarget {
   readonly control: CacheControl;
+  /** Absent without a running server. */
+  readonly budget?: BudgetControl | undefined;
   /** Absent when a server is running. */
   readonly stopped: StoppedCache | undefined;
   close(): Promise<void>;

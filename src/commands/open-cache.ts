@@ -41,8 +41,8 @@ export async function openCache(options: TargetOptions): Promise<CacheTarget> {
   return openStopped(config);
 }
 
-function running(control: CacheControl): CacheTarget {
-  return { control, stopped: undefined, close: async () => {} };
+function running(control: RemoteControl): CacheTarget {
+  return { control, budget: control, stopped: undefined, close: async () => {} };
 }
 
 /** @returns false without a running server */

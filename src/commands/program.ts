@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 
 import { ConfigError } from '../config/problem.ts';
 import { VERSION, versionLine } from '../version.ts';
+import { addBudgetCommand } from './budget-commands.ts';
 import { addCacheCommands } from './cache-commands.ts';
 import { entryArguments } from './entry-arguments.ts';
 import { addGarbageCollect } from './garbage-collect.ts';
@@ -69,6 +70,7 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   const context = { env, out, err, end };
   addServiceCommands(program, context);
   addCacheCommands(program, context);
+  addBudgetCommand(program, context);
   addGarbageCollect(program, context);
   addImageCommands(program, context);
   addToolCommands(program, { stdin, out, err, end });

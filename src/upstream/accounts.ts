@@ -38,8 +38,8 @@ export class Accounts {
 
   /** Accounts that cannot log in. */
   get logins(): NonNullable<UpstreamStatus['logins']> {
-    return this.#options.accounts.flatMap(({ logins }) =>
-      logins.trouble ? [{ account: logins.account, ...logins.trouble }] : [],
+    return this.#options.accounts.flatMap(({ name, logins }) =>
+      logins.trouble ? [{ name, account: logins.account, ...logins.trouble }] : [],
     );
   }
 

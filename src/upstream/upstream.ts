@@ -183,6 +183,12 @@ export interface LoginTrouble {
   readonly retryAt?: number;
 }
 
+/** @property name of the account in the configuration; the user name is `account` */
+export interface AccountTrouble extends LoginTrouble {
+  readonly name: string;
+  readonly account: string;
+}
+
 export interface UpstreamStatus {
   readonly breaker: 'closed' | 'open' | 'half-open';
   /** Milliseconds until an open breaker lets a probe through. */
@@ -190,7 +196,7 @@ export interface UpstreamStatus {
   /** The limit that the upstream last sent (Docker Hub: `ratelimit-limit`, `ratelimit-remaining`). */
   readonly rateLimit?: RateLimit;
   /** Accounts that cannot log in. Absent when all can. */
-  readonly logins?: readonly ({ readonly account: string } & LoginTrouble)[];
+  readonly logins?: readonly AccountTrouble[];
 }
 
 /**

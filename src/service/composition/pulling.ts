@@ -11,6 +11,7 @@ import { createNameFilter, type NameRefusal, refuseNames } from '../../filters/n
 import { refuseWrites } from '../../filters/read-only.ts';
 import { createUploadSecrets, type UploadSecrets } from '../../hosted/upload-secrets.ts';
 import type { PeerAccess } from '../../http/peers/peer-fills.ts';
+import type { BudgetControl } from '../../operations/budget-control.ts';
 import type { RefreshResult } from '../../operations/cache-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
 import { pullThrough } from '../../pull-through/create-pull-through.ts';
@@ -28,6 +29,7 @@ import { createUpstream } from '../../upstream/registry-upstream.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
 import { VERSION } from '../../version.ts';
 import type { CloseStack } from '../close-stack.ts';
+import { LocalBudgets } from './budget-control.ts';
 import { createLimits } from './budgets.ts';
 import { loadReplicas } from './replicas.ts';
 import type { Stored } from './stored.ts';
@@ -51,6 +53,8 @@ export interface PullingParts extends Stored {
 export interface Pulling {
   readonly upstreams: readonly Upstream[];
   readonly routes: readonly UpstreamRoute[];
+  /** The pulls that the upstreams allow. */
+  readonly budget: BudgetControl;
   /** Absent when fills are not shared with replicas. */
   readonly peers: PeerAccess | undefined;
   /**
@@ -88,6 +92,7 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
   return {
     upstreams: upstreams.map(({ upstream }) => upstream),
     routes: pulled.map(({ route }) => route),
+    budget: new LocalBudgets(upstreams, { metrics: telemetry.metrics, clock }),
     peers: replicas?.accessTo(fills),
     refresh: (repository, tag) => refreshTag(pulled, repository, tag),
   };
