@@ -7,7 +7,8 @@ const PACE_MS = 30 * 60_000;
 export function nextPullAt(bucket: Bucket, now: number, above = 0): number | undefined {
   const left = available(bucket, now);
   if (left === undefined || left > above) return undefined;
-  const { spends, emptyUntil, observedAt } = elapsed(bucket, now);
+  const { limit, spends, emptyUntil, observedAt } = elapsed(bucket, now);
+  if (limit === undefined) return emptyUntil !== undefined && emptyUntil > now ? emptyUntil : undefined;
   const window = windowOf(bucket);
   // The pull that leaves the window makes one available, the n-th makes n.
   const leaving = spends[above - left];

@@ -51,7 +51,7 @@ export interface Pull {
 const LOOK_AGAIN_MS = 60_000;
 const HELD_MS = 5_000;
 /** After a refusal of requests of any kind. Milliseconds. */
-const PAUSE_MS = 60_000;
+const PAUSE_MS = 10_000;
 const MAX_REPOSITORIES = 10_000;
 
 /** Decides which pulls an upstream gets, and with which account, so that its limits last. */
@@ -104,6 +104,9 @@ export class Governor {
 
   /** For requests that are not counted. Absent when no member serves the repository. */
   memberFor(repository: string | undefined, isAside: PullRequest['isAside']): string | undefined {
+    const { members, policy } = this.#options;
+    const serving = membersFor(members, repository);
+    if (policy.pool === 'order' || serving.length < 2) return serving[0]?.name;
     return this.#choose({ repository, isAside, tried: [] })?.member.name;
   }
 
