@@ -30,7 +30,7 @@ export async function showBudget({ budget }: CacheTarget, options: BudgetOptions
   } while (watch);
 }
 
-export function renderBudget({ upstreams }: BudgetReport, now: number): string {
+function renderBudget({ upstreams }: BudgetReport, now: number): string {
   const rows = upstreams.flatMap((each) => each.members.map((member) => rowOf(each, member, now)));
   if (rows.length === 0) return 'no upstreams\n';
   const head = ['UPSTREAM', 'ACCOUNT', '>LEFT', '>LIMIT', '>WINDOW', '>AS OF', '>EMPTY IN', 'SPENT'];

@@ -293,7 +293,10 @@ export class PulledManifests {
   /** Fetches by digest, so that a tag that moves meanwhile cannot mix two manifests. */
   #fetch(repository: PulledRepository, digest: Digest, spending: Spending | undefined) {
     if (this.#options.offline) throw this.#offlineError(`${repository.remote}@${digest}`);
-    return this.#fetches.run(`${repository.stored}@${digest}`, () => this.#fetchAndKeep(repository, digest, spending));
+    const { class: by = 'client' } = spending ?? {};
+    // A client does not join work that may wait until more pulls are left.
+    const key = `${by === 'client' ? '' : `${by} `}${repository.stored}@${digest}`;
+    return this.#fetches.run(key, () => this.#fetchAndKeep(repository, digest, spending));
   }
 
   async #fetchAndKeep(repository: PulledRepository, digest: Digest, spending: Spending | undefined): Promise<Manifest> {

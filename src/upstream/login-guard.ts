@@ -97,8 +97,11 @@ export class LoginGuard {
 
 function reasonOf(err: unknown, shown: Credentials | undefined): LoginTrouble['reason'] | undefined {
   if (!(err instanceof UpstreamError)) return undefined;
-  // A 429 without credentials and without that message is a limit of requests, which ends sooner.
-  if (err.kind === 'throttled') return shown !== undefined || isLoginLocked(err.message) ? 'locked-out' : undefined;
+  if (err.kind === 'throttled') {
+    // Anonymous requests, and a server that names a time, are limited by their number, which ends sooner.
+    const isOfRequests = shown === undefined || err.options.retryAfterMs !== undefined;
+    return isOfRequests && !isLoginLocked(err.message) ? undefined : 'locked-out';
+  }
   return err.kind === 'unauthorized' && shown !== undefined ? 'refused' : undefined;
 }
 

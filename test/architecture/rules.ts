@@ -169,6 +169,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@opentelemetry/sdk-trace-node': ['telemetry'],
   'acme-client': ['http/tls'],
   commander: [
+    'commands/budget-commands.ts',
     'commands/cache-commands.ts',
     'commands/garbage-collect.ts',
     'commands/image-commands.ts',

@@ -187,6 +187,19 @@ describe('a pool of accounts', () => {
     expect(asA()).toBe(1);
   });
 
+  it('names an account that is locked out in /readyz, and stays ready', async () => {
+    const clock = new FakeClock();
+    hub().tokens.users.set('a', 'secret');
+    hub().tokens.lockedOut.add('a');
+    const http = { debug: { addr: '127.0.0.1:0' } };
+    await using layover = await startCache(hub(), { clock, http, upstream: { credentials: [user('a')] } });
+    expect((await manifest(layover, first.digest)).status).toBe(429);
+    const response = await fetch(`${layover.debugUrl}/readyz`);
+    const { checks } = (await response.json()) as { checks: Record<string, unknown> };
+    expect(response.status).toBe(200);
+    expect(checks['upstream_docker.io']).toMatchObject({ logins: [{ account: 'a', reason: 'locked-out' }] });
+  });
+
   it('shows a private name to the account that is for it, and to no other', async () => {
     const clock = new FakeClock();
     addUser(hub(), clock, 'a', 100);

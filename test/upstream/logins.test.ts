@@ -79,6 +79,17 @@ describe('an account that is locked out', () => {
   });
 });
 
+it('a token server that names a time is not a lock-out', async () => {
+  await using scene = await startRegistry((res) => {
+    res.setHeader('retry-after', '5');
+    sendError(res, 429, 'TOOMANYREQUESTS', 'too many requests');
+  });
+  expect((await failureOf(scene.pull())).options.retryAfterMs).toBe(5_000);
+  expect(scene.up.upstream.status().logins).toBeUndefined();
+  scene.state.respond = issue;
+  expect(await scene.pull()).toMatchObject({ digest: manifestDigest });
+});
+
 describe('an account whose login is refused', () => {
   it('does not try again at once', async () => {
     await using scene = await startRegistry(refuse);
