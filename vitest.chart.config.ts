@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/chart/**/*.test.ts'],
     testTimeout: 60_000,
+    hookTimeout: 120_000,
     expect: { poll: { timeout: 30_000 } },
     reporters: ['default', './test/setup/summary-reporter.ts'],
   },

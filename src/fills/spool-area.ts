@@ -77,10 +77,16 @@ export class SpoolArea {
     this.#locks = new FileLocks(`${options.directory}.locks`);
   }
 
-  /** Creates the directory, and removes old spools now and periodically. */
+  /**
+   * Creates the directory, and removes old spools now and periodically.
+   *
+   * @throws {Error} when it, or the one for locks next to it, cannot be created
+   */
   async start(): Promise<void> {
     await mkdir(this.#options.directory, { recursive: true });
-    await this.#locks.start();
+    await this.#locks.start().catch((err: unknown) => {
+      throw new Error(cannotLock(this.#options.directory, err), { cause: err });
+    });
     await this.#sweep();
     this.#scheduleSweep();
   }
@@ -251,4 +257,9 @@ function sum(numbers: Iterable<number>): number {
   let total = 0;
   for (const number of numbers) total += number;
   return total;
+}
+
+function cannotLock(directory: string, err: unknown): string {
+  const reason = err instanceof Error ? err.message : String(err);
+  return `proxy.fills.directory: ${directory}.locks cannot be created (${reason}); name a directory below one that can be written, such as ${directory}/fills`;
 }

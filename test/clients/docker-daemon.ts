@@ -7,6 +7,8 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 export interface DockerDaemon extends AsyncDisposable {
   /** @returns what the client printed. @throws {Error} with its output */
   readonly docker: (...args: readonly string[]) => Promise<string>;
+  /** For `DOCKER_HOST`. */
+  readonly host: string;
 }
 
 /** A daemon apart from the machine's own. Registries on loopback may speak plain HTTP, which is Docker's own rule. */
@@ -32,6 +34,7 @@ export async function startDockerDaemon(options: readonly string[] = []): Promis
     throw err;
   }
   return {
+    host: socket,
     // Credentials and contexts of whoever runs this stay out of it.
     docker: async (...args) => (await runProgram('docker', ['--config', at('config'), '-H', socket, ...args])).stdout,
     [Symbol.asyncDispose]: dispose,

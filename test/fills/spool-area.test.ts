@@ -52,6 +52,16 @@ async function setUp(options: { maxBytes?: number; keepMs?: number; clock?: Fake
 const nameOf = ({ digest }: SpoolKey) => digest.replace(':', '-');
 
 describe('the area of unfinished fills', () => {
+  it('says what to change when locks have no place next to the directory', async () => {
+    await using parent = await temporaryDirectory();
+    await writeFile(join(parent.path, 'fills.locks'), '');
+    const directory = join(parent.path, 'fills');
+    const area = new SpoolArea({ directory, maxBytes: 1_000, keepMs: DAY_MS, buffers: new BufferPool() });
+    await expect(area.start()).rejects.toThrow(
+      /^proxy\.fills\.directory: .*fills\.locks cannot be created \(EEXIST.*fills\/fills$/,
+    );
+  });
+
   it('resumes the spool of an earlier fill', async () => {
     await using scene = await setUp();
     const first = await scene.area.open(a);

@@ -5,8 +5,8 @@ import { parse } from 'yaml';
 
 import { loadConfig } from '../../src/config/load.ts';
 import { runProgram } from '../support/processes.ts';
-import { findProgram } from '../support/programs.ts';
 import { ROOT } from './built-packages.ts';
+import { findCompose } from './compose-program.ts';
 
 interface Service {
   readonly image: string;
@@ -30,7 +30,6 @@ const VARIABLES = {
 const compose = await findCompose();
 if (compose === undefined)
   console.warn('skipped: reading the files by compose: this machine has neither docker compose nor docker-compose');
-console.warn('skipped: starting the compose files, which need images of Redis and nginx from another registry');
 
 describe.each(FILES)('packaging/compose/%s', (name) => {
   it('configures Layover without a warning, and mounts files that exist', async () => {
@@ -65,17 +64,4 @@ describe.each(FILES)('packaging/compose/%s', (name) => {
 function substituted(value: string): string {
   const variables: Readonly<Record<string, string>> = VARIABLES;
   return value.replaceAll(/\$\{(\w+):\?[^}]*\}/g, (_, name: string) => variables[name] ?? '');
-}
-
-async function findCompose(): Promise<readonly string[] | undefined> {
-  const docker = await findProgram('docker');
-  if (docker !== undefined) {
-    const hasPlugin = await runProgram(docker, ['compose', 'version']).then(
-      () => true,
-      () => false,
-    );
-    if (hasPlugin) return [docker, 'compose'];
-  }
-  const old = await findProgram('docker-compose');
-  return old === undefined ? undefined : [old];
 }

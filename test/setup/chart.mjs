@@ -2,6 +2,7 @@
 //   npm run test:chart                      without a cluster
 //   npm run test:chart -- --apiserver       also installs the chart on a Kubernetes API server, which is built first
 //   npm run test:chart -- -u                writes the golden files
+//   node test/setup/chart.mjs --build [--apiserver]   builds only, ahead of the tests
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,7 +27,7 @@ const SOURCES = {
 /** The types of the Prometheus operator; its CRDs are generated from them, as their own module is not published. */
 const MONITORING = ['github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring', 'v0.95.2'];
 /** For all of it. */
-const TIMEOUT_MS = 360_000;
+const TIMEOUT_MS = 900_000;
 
 const FOLDER = join(CACHE, 'chart');
 
@@ -67,11 +68,22 @@ function pathWithGo() {
   return go?.includes('/') ? `${process.env.PATH}:${join(go, '..')}` : process.env.PATH;
 }
 
+/** @returns the exit code */
+function runTests(args, hasApiServer) {
+  const env = { ...process.env, ...(hasApiServer && { CHART_APISERVER: '1' }) };
+  return (
+    spawnSync('vitest', ['run', '--config', 'vitest.chart.config.ts', ...args], { stdio: 'inherit', env }).status ?? 1
+  );
+}
+
+const OWN_OPTIONS = ['--apiserver', '--build'];
 const args = process.argv.slice(2);
-const hasApiServer = args.includes('--apiserver');
+const [hasApiServer, isOnlyBuilt] = OWN_OPTIONS.map((option) => args.includes(option));
 prepare();
 if (hasApiServer) buildApiServer();
-const vitest = ['run', '--config', 'vitest.chart.config.ts', ...args.filter((arg) => arg !== '--apiserver')];
-const env = { ...process.env, ...(hasApiServer && { CHART_APISERVER: '1' }) };
-const { status } = spawnSync('vitest', vitest, { stdio: 'inherit', env });
-process.exitCode = status ?? 1;
+if (!isOnlyBuilt) {
+  process.exitCode = runTests(
+    args.filter((arg) => !OWN_OPTIONS.includes(arg)),
+    hasApiServer,
+  );
+}

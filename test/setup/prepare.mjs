@@ -34,7 +34,17 @@ const NEEDED = {
     buildah: 'buildah',
     skopeo: 'skopeo',
   },
-  packages: { podman: 'podman', runc: 'runc', nginx: 'nginx-light', haproxy: 'haproxy', unshare: 'util-linux' },
+  packages: {
+    podman: 'podman',
+    runc: 'runc',
+    nginx: 'nginx-light',
+    haproxy: 'haproxy',
+    unshare: 'util-linux',
+    docker: 'docker-cli docker.io',
+    dockerd: 'docker.io',
+    'docker-compose': 'docker-compose',
+    'docker-registry': 'docker-registry',
+  },
   bench: { 'docker-registry': 'docker-registry', curl: 'curl', nginx: 'nginx-light', wrk: 'wrk' },
 };
 

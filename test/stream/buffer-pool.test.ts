@@ -99,7 +99,7 @@ describe('a buffer pool', () => {
     expect(() => lease.take(1)).toThrow(/ended/);
   });
 
-  it('never gives a buffer to two readers, and exceeds its budget by at most one buffer per reader', () => {
+  it('never gives a buffer to two readers, and exceeds its budget by at most one buffer per reader at once', () => {
     const action = fc.record({
       do: fc.constantFrom('lease', 'take', 'give', 'end'),
       at: fc.nat(),
@@ -109,6 +109,7 @@ describe('a buffer pool', () => {
       fc.property(fc.array(action, { maxLength: 100 }), (actions) => {
         const pool = new BufferPool({ budgetBytes: 4 * MIB });
         const readers: { lease: ReturnType<BufferPool['lease']>; held: Buffer[] }[] = [];
+        let mostReaders = 0;
         for (const { do: what, at, size } of actions) {
           const reader = readers[at % Math.max(readers.length, 1)];
           if (what === 'lease') readers.push({ lease: pool.lease(), held: [] });
@@ -124,7 +125,9 @@ describe('a buffer pool', () => {
           expect(overlapping(held)).toEqual([]);
           expect(pool.stats.used).toBe(held.reduce((sum, buffer) => sum + buffer.length, 0));
           expect(pool.stats.readers).toBe(readers.length);
-          expect(pool.stats.bytes).toBeLessThanOrEqual(4 * MIB + readers.length * 2 * MIB);
+          // memory is kept when readers end
+          mostReaders = Math.max(mostReaders, readers.length);
+          expect(pool.stats.bytes).toBeLessThanOrEqual(4 * MIB + mostReaders * 2 * MIB);
         }
       }),
     );

@@ -130,7 +130,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** @throws {Error} when nothing accepts connections on the port within `timeoutMs`, or `owner` ends before. */
-export async function waitForPort(port: number, owner: RunningProcess, { timeoutMs = 20_000 } = {}): Promise<void> {
+export async function waitForPort(port: number, owner: RunningProcess, { timeoutMs = 45_000 } = {}): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await accepts(port))) {
     if (!owner.isRunning) throw new Error(`ended before it listened on ${port}: ${owner.command}\n${owner.output}`);

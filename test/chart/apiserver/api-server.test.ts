@@ -34,7 +34,7 @@ describe.runIf(program)('on a real API server', { timeout: 120_000 }, () => {
       allowVolumeExpansion: true,
     });
   }, 180_000);
-  afterAll(() => api[Symbol.asyncDispose]());
+  afterAll(() => api?.[Symbol.asyncDispose]());
 
   describe.each(HELMS)('$name', (helm) => {
     const run = (...args: readonly string[]) => runOn(api, helm, args);

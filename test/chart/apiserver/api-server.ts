@@ -35,7 +35,12 @@ export class ApiServer implements AsyncDisposable {
     const kubeconfig = join(directory.path, 'kubeconfig');
     await writeFile(kubeconfig, kubeconfigFor(url), { mode: 0o600 });
     const api = new ApiServer(url, kubeconfig, [server, directory]);
-    await vi.waitUntil(() => api.#isReady(), { timeout: 60_000 });
+    try {
+      await vi.waitUntil(() => api.#isReady(), { timeout: 150_000 });
+    } catch (err) {
+      await api[Symbol.asyncDispose]();
+      throw new Error(`the API server did not get ready:\n${server.output}`, { cause: err });
+    }
     return api;
   }
 
