@@ -8,6 +8,8 @@ import type {
   ContentDetails,
   EvictOptions,
   EvictResult,
+  ImageCheckRequest,
+  ImageCheckResult,
   ListPage,
   ListQuery,
   PinView,
@@ -16,13 +18,14 @@ import type {
   ScrubStatus,
 } from '../operations/cache-control.ts';
 import { ControlError, isControlFailure } from '../operations/control-error.ts';
+import type { PullLog, PullPage, PullQuery } from '../operations/pull-log.ts';
 import { ADMIN_PATH, type AdminErrorBody } from './api.ts';
 
 export interface RemoteControlOptions {
   /** `http://…`, `https://…` or `unix:<path>`. */
   readonly url: string;
   readonly token?: string | undefined;
-  /** For one response, which may wait for an upstream. @default 60 s. Milliseconds. */
+  /** For one response. @default 60 s, or an hour for one that waits for an image. Milliseconds. */
   readonly timeoutMs?: number;
 }
 
@@ -39,11 +42,13 @@ export class ServerUnreachableError extends Error {
 }
 
 const TIMEOUT_MS = 60_000;
+/** For a response that follows the fetch of an image, or the reading of one. */
+const FETCH_TIMEOUT_MS = 3_600_000;
 /** The result of a collection lists everything that it removed, which may be a million links. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
 /** The cache of another process, through its admin API. Its methods also throw {@link ServerUnreachableError}. */
-export class RemoteControl implements CacheControl, BudgetControl {
+export class RemoteControl implements CacheControl, PullLog, BudgetControl {
   readonly #options: RemoteControlOptions;
 
   constructor(options: RemoteControlOptions) {
@@ -51,9 +56,11 @@ export class RemoteControl implements CacheControl, BudgetControl {
   }
 
   list(query: ListQuery): Promise<ListPage> {
-    const given = Object.entries(query).filter(([, value]) => value !== undefined);
-    const parameters = new URLSearchParams(given.map(([key, value]): [string, string] => [key, String(value)]));
-    return this.#call('GET', `/cache?${parameters.toString()}`);
+    return this.#call('GET', `/cache?${parametersOf(query)}`);
+  }
+
+  findPulls(query: PullQuery): Promise<PullPage> {
+    return this.#call('GET', `/audit/pulls?${parametersOf(query)}`);
   }
 
   show(name: string): Promise<ContentDetails> {
@@ -77,7 +84,11 @@ export class RemoteControl implements CacheControl, BudgetControl {
   }
 
   refresh(name: string): Promise<RefreshResult> {
-    return this.#call('POST', '/refresh', { name });
+    return this.#patient().#call('POST', '/refresh', { name });
+  }
+
+  check(image: ImageCheckRequest): Promise<ImageCheckResult> {
+    return this.#patient().#call('POST', '/check', image);
   }
 
   stats(): Promise<CacheStats> {
@@ -117,6 +128,10 @@ export class RemoteControl implements CacheControl, BudgetControl {
     return this.#call('POST', '/budget/hold', request);
   }
 
+  #patient(): RemoteControl {
+    return new RemoteControl({ ...this.#options, timeoutMs: this.#options.timeoutMs ?? FETCH_TIMEOUT_MS });
+  }
+
   async #call<T>(method: string, path: string, body?: object): Promise<T> {
     const { status, body: text } = await this.#send(method, `${ADMIN_PATH}${path}`, body && JSON.stringify(body));
     const parsed = parseJson(text.toString());
@@ -148,6 +163,11 @@ export class RemoteControl implements CacheControl, BudgetControl {
       throw new ServerUnreachableError(url, err);
     }
   }
+}
+
+function parametersOf(query: object): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  return new URLSearchParams(given.map(([key, value]): [string, string] => [key, String(value)])).toString();
 }
 
 function parseJson(body: string): unknown {

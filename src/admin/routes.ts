@@ -8,28 +8,38 @@ import {
   LIST_ORDERS,
   type ListQuery,
 } from '../operations/cache-control.ts';
+import type { PullLog, PullQuery } from '../operations/pull-log.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './authenticate.ts';
+import { checkRequest } from './check-request.ts';
 
 export interface AdminRoutesOptions {
   readonly cache: CacheControl;
   /** Absent without upstreams. */
   readonly budget?: BudgetControl | undefined;
+  readonly pulls: PullLog;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
-export function createAdminRoutes({ cache, budget, onError }: AdminRoutesOptions): Router {
+export function createAdminRoutes({ cache, budget, pulls, onError }: AdminRoutesOptions): Router {
   const router = express.Router();
-  router.use(requireJson, express.json({ limit: '16kb' }));
+  router.use(requireJson);
+  router.use('/check', express.json({ limit: '1mb' }));
+  router.use(express.json({ limit: '16kb' }));
   router.use((_request, response, next) => {
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     next();
   });
   addRoutes(router, cache);
   if (budget) addBudgetRoutes(router, budget);
+  addCheck(router, cache);
+  router.get(
+    '/audit/pulls',
+    respond((request) => pulls.findPulls(pullQuery(request))),
+  );
   router.use(() => {
     throw new ControlError('not-found', 'no such page in the admin API');
   });
@@ -107,6 +117,13 @@ function addBudgetRoutes(router: Router, budget: BudgetControl): void {
   );
 }
 
+function addCheck(router: Router, cache: CacheControl): void {
+  router.post(
+    '/check',
+    respond(({ body }) => cache.check(checkRequest(body))),
+  );
+}
+
 /** Sends the result of `find` as JSON; `{}` without a result. */
 function respond(find: (request: Request) => Promise<object | void>): RequestHandler {
   return async (request, response) => void response.json((await find(request)) ?? {});
@@ -145,6 +162,18 @@ function listQuery({ query }: Request): ListQuery {
     filter: optionalText(filter),
     sort: oneOf('sort', sort, LIST_ORDERS),
     kind: oneOf('kind', kind, ['manifest', 'blob'] as const),
+    limit: limit === undefined ? undefined : positive('limit', limit),
+    cursor: optionalText(cursor),
+  };
+}
+
+function pullQuery({ query }: Request): PullQuery {
+  const { image, digest, client, since, limit, cursor } = query;
+  return {
+    image: optionalText(image),
+    digest: optionalText(digest),
+    client: optionalText(client),
+    since: since === undefined ? undefined : positive('since', since),
     limit: limit === undefined ? undefined : positive('limit', limit),
     cursor: optionalText(cursor),
   };

@@ -124,7 +124,7 @@ function addRemoving(cache: Command, context: CacheCommandsContext): void {
   })
     .option('--force', 'also remove content that was pushed here, for good: no upstream has it')
     .addHelpText('after', examples('cache evict docker.io/library/node:18', "cache evict 'quay.io/**'"));
-  const refresh = cache.command('refresh').description('revalidate a tag at its upstream now');
+  const refresh = cache.command('refresh').description('revalidate a tag at its upstream now, and fetch its image');
   onOne(refresh.argument('<name>', 'repository:tag'), context, (name) => (target, output) => {
     return refreshCached(target, name, output);
   }).addHelpText('after', examples('cache refresh docker.io/library/alpine:3.20'));

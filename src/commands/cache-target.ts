@@ -1,5 +1,6 @@
 import type { BudgetControl } from '../operations/budget-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
+import type { PullLog } from '../operations/pull-log.ts';
 import type { StoppedCache } from '../service/stopped-cache.ts';
 
 /** The cache that a command works on. */
@@ -7,6 +8,7 @@ export interface CacheTarget {
   readonly control: CacheControl;
   /** Absent without a running server. */
   readonly budget?: BudgetControl | undefined;
+  readonly pulls: PullLog;
   /** Absent when a server is running. */
   readonly stopped: StoppedCache | undefined;
   close(): Promise<void>;

@@ -84,7 +84,9 @@ export async function evictCached(
 export async function refreshCached({ control }: CacheTarget, name: string, output: CacheOutput): Promise<void> {
   const refreshed = await control.refresh(name);
   if (output.json) return printJson(output, refreshed);
-  output.out.write(`${name} ${refreshed.changed ? 'now' : 'still'} points to ${refreshed.digest}\n`);
+  const { changed, digest, fetched } = refreshed;
+  output.out.write(`${name} ${changed ? 'now' : 'still'} points to ${digest}\n`);
+  if (fetched.blobs > 0) output.out.write(`fetched ${fetched.blobs} blobs, ${formatBytes(fetched.bytes)}\n`);
 }
 
 /** `cache stats` */

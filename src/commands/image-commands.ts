@@ -8,7 +8,16 @@ import type { RegistryAccess } from '../images/registry-access.ts';
 import { VERSION } from '../version.ts';
 import type * as imageCommands from './image.ts';
 import type { ImageContext } from './image.ts';
-import { COPY_HELP, IMAGE_HELP, IMAGE_PLACES, INSPECT_HELP, LIST_HELP, PULL_HELP, PUSH_HELP } from './image-help.ts';
+import {
+  COPY_HELP,
+  DELETE_HELP,
+  IMAGE_HELP,
+  IMAGE_PLACES,
+  INSPECT_HELP,
+  LIST_HELP,
+  PULL_HELP,
+  PUSH_HELP,
+} from './image-help.ts';
 import type { ProgressOutput } from './progress-bar.ts';
 
 export interface ImageCommandsContext {
@@ -18,7 +27,7 @@ export interface ImageCommandsContext {
   readonly end: (code: number) => void;
 }
 
-/** `image copy|pull|push|list|inspect` */
+/** `image copy|pull|push|list|inspect|delete` */
 export function addImageCommands(program: Command, context: ImageCommandsContext): void {
   const image = program
     .command('image')
@@ -26,6 +35,18 @@ export function addImageCommands(program: Command, context: ImageCommandsContext
     .addHelpText('after', IMAGE_HELP);
   addCopying(image, context);
   addInspecting(image, context);
+  addDelete(image, context);
+}
+
+function addDelete(image: Command, context: ImageCommandsContext): void {
+  const remove = image
+    .command('delete')
+    .description('delete a tag of a registry, or a manifest with all of its tags')
+    .argument('<reference>', 'host/name:tag or host/name@sha256:…')
+    .addHelpText('after', DELETE_HELP);
+  withRegistryOptions(remove).action((reference: string, options: Options) =>
+    run(context, options, (opened, commands) => commands.deleteCommand(opened, reference)),
+  );
 }
 
 function addCopying(image: Command, context: ImageCommandsContext): void {
@@ -63,8 +84,8 @@ function addCopying(image: Command, context: ImageCommandsContext): void {
 function addInspecting(image: Command, context: ImageCommandsContext): void {
   const list = image
     .command('list')
-    .description('list the repositories of a registry, or the tags of a repository')
-    .argument('<name>', 'a host, such as localhost:5000, or a repository')
+    .description('list the repositories of a registry, the tags of a repository, or the images of a layout')
+    .argument('<name>', 'a host, such as localhost:5000, a repository, oci:directory or oci-archive:file.tar')
     .option('--digests', 'also print the digest that each tag points to')
     .option('--json', 'print JSON')
     .addHelpText('after', LIST_HELP);
@@ -124,7 +145,7 @@ function withCopyOptions(command: Command, help: string): Command {
   );
 }
 
-function withRegistryOptions(command: Command): Command {
+export function withRegistryOptions(command: Command): Command {
   return command
     .option('--tls-ca <file>', 'PEM file of a CA to trust in addition to the public ones')
     .option('--insecure', 'skip certificate verification')
@@ -139,10 +160,23 @@ function copyOptions({ platform = [], referrers = false, jobs = 4, quiet = false
   return { platform, referrers, jobs, quiet };
 }
 
-async function run(
-  { env, out, err, end }: ImageCommandsContext,
+function run(
+  context: ImageCommandsContext,
   options: RegistryOptions,
   command: (opened: ImageContext, commands: ImageCommands) => Promise<void>,
+): Promise<void> {
+  return runWithAccess(context, options, async (opened) => command(opened, await import('./image.ts')));
+}
+
+/**
+ * Runs a command that works with registries, and reports what an operator can act on.
+ *
+ * @param command returns the exit code, or nothing for 0
+ */
+export async function runWithAccess(
+  { env, out, err, end }: ImageCommandsContext,
+  options: RegistryOptions,
+  command: (opened: ImageContext) => Promise<number | void>,
 ): Promise<void> {
   const stop = new AbortController();
   let signalled = 0;
@@ -153,8 +187,7 @@ async function run(
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
     const access = accessOf(options, { env, signal: stop.signal, err });
-    await command({ out, err, access }, await import('./image.ts'));
-    end(0);
+    end((await command({ out, err, access })) ?? 0);
   } catch (error) {
     if (signalled > 0) return end(128 + signalled);
     const { explainFailure } = await import('../images/failure.ts');

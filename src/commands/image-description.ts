@@ -61,6 +61,6 @@ function fields(rows: Fields): string {
 }
 
 /** Escapes control characters: text of an image must not control the terminal. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, (character) => JSON.stringify(character).slice(1, -1));
 }

@@ -39,7 +39,15 @@ export const PUSH_HELP = `
 export const LIST_HELP = `
   $ layover image list localhost:5000
   $ layover image list localhost:5000/team/app --digests
-  $ layover image list alpine`;
+  $ layover image list alpine
+  $ layover image list oci:images --digests`;
+
+export const DELETE_HELP = `
+A deleted tag leaves its manifest. A manifest is deleted with all of its tags; attachments are separate manifests and stay. The
+bytes stay until the registry collects garbage.
+
+  $ layover image delete localhost:5000/team/app:1.0
+  $ layover image delete localhost:5000/team/app@sha256:…`;
 
 export const INSPECT_HELP = `
   $ layover image inspect alpine:3.20

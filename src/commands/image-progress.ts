@@ -1,4 +1,4 @@
-import type { CopyEvents } from '../images/copy.ts';
+import type { CopyEvents, CopySize } from '../images/copy.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { ProgressOutput } from './progress-bar.ts';
 import { formatBytes } from './table.ts';
@@ -30,9 +30,10 @@ export class ImageProgress implements CopyEvents {
     this.#shownAt = now();
   }
 
-  planned({ manifests, blobs, size }: { manifests: number; blobs: number; size: number }): void {
+  planned({ manifests, blobs, size, attachments }: CopySize): void {
     this.#total = size;
-    this.#line(`${count(manifests, 'manifest')}, ${count(blobs, 'blob')}, ${formatBytes(size)}`);
+    const attached = attachments > 0 ? ` (${count(attachments, 'attachment')})` : '';
+    this.#line(`${count(manifests, 'manifest')}${attached}, ${count(blobs, 'blob')}, ${formatBytes(size)}`);
   }
 
   blobStarted(blob: Descriptor): void {
@@ -119,6 +120,6 @@ function short({ digest }: Descriptor): string {
   return digest.slice(0, digest.indexOf(':') + 13);
 }
 
-function count(n: number, word: string): string {
+export function count(n: number, word: string): string {
   return `${n} ${word}${n === 1 ? '' : 's'}`;
 }

@@ -2,20 +2,22 @@ import { copyImage, type CopyResult } from '../images/copy.ts';
 import { ImageError } from '../images/image-error.ts';
 import type { ImageDestination } from '../images/image-destination.ts';
 import type { ImageSource } from '../images/image-source.ts';
-import { listRepositories, listTags } from '../images/listing.ts';
+import { deleteImage } from '../images/delete-image.ts';
+import { type ListedTag, listRepositories, listTags } from '../images/listing.ts';
 import {
   type FileLocation,
   type ImageLocation,
+  parseFileLocation,
   parseLocation,
   parseRegistryLocation,
   registryOnly,
 } from '../images/location.ts';
-import { locateFiles, openDestination, openSource } from '../images/open-image.ts';
+import { listLayout, locateFiles, openDestination, openSource } from '../images/open-image.ts';
 import { parsePlatform } from '../images/platform.ts';
 import { openRegistry, type RegistryAccess } from '../images/registry-access.ts';
 import { summarise } from '../images/summary.ts';
 import { describeImage } from './image-description.ts';
-import { ImageProgress, NO_PROGRESS } from './image-progress.ts';
+import { count, ImageProgress, NO_PROGRESS } from './image-progress.ts';
 import type { ProgressOutput } from './progress-bar.ts';
 import { renderColumns } from './table.ts';
 
@@ -66,8 +68,14 @@ export async function pushCommand(
 export async function listCommand(
   { access, out }: ImageContext,
   name: string,
-  { digests, json }: { readonly digests: boolean; readonly json: boolean },
+  options: ListCommandOptions,
 ): Promise<void> {
+  const { digests, json } = options;
+  const files = parseFileLocation(name);
+  if (files) {
+    out.write(listed(await listLayout(files), options));
+    return;
+  }
   const host = registryOnly(name);
   if (host !== undefined) {
     await using registry = await openRegistry(host, access);
@@ -77,16 +85,28 @@ export async function listCommand(
   }
   const location = parseRegistryLocation(name);
   await using registry = await openRegistry(location.host, access);
-  const tags = await listTags(registry, location, { digests, signal: access.signal });
-  if (json) out.write(printed({ tags }));
-  else if (digests)
-    out.write(
-      renderColumns(
-        ['TAG', 'DIGEST'],
-        tags.map(({ tag, digest = '' }) => [tag, digest]),
-      ),
-    );
-  else out.write(lines(tags.map(({ tag }) => tag)));
+  out.write(listed(await listTags(registry, location, { digests, signal: access.signal }), options));
+}
+
+interface ListCommandOptions {
+  readonly digests: boolean;
+  readonly json: boolean;
+}
+
+function listed(tags: readonly ListedTag[], { digests, json }: ListCommandOptions): string {
+  if (json) return printed({ tags });
+  if (!digests) return lines(tags.map(({ tag }) => tag));
+  const rows = tags.map(({ tag, digest = '' }) => [tag, digest]);
+  return renderColumns(['TAG', 'DIGEST'], rows);
+}
+
+/** `image delete` */
+export async function deleteCommand({ access, out }: ImageContext, name: string): Promise<void> {
+  if (parseFileLocation(name)) throw new ImageError(`${name}: only images of registries can be deleted`);
+  const location = parseRegistryLocation(name);
+  await using registry = await openRegistry(location.host, access);
+  await deleteImage(registry, location, access);
+  out.write(`deleted ${name}\n`);
 }
 
 /** `image inspect` */
@@ -122,16 +142,21 @@ async function copyBetween(
     const events = progress ?? NO_PROGRESS;
     const result = await copyImage(source, destination, { platforms, referrers, jobs, events, signal: access.signal });
     progress?.end();
-    if (progress) err.write(conclusion(source, destination, result));
+    if (progress) err.write(conclusion(source, destination, { ...result, referrers }));
     out.write(`${result.root.digest}\n`);
   } finally {
     progress?.end();
   }
 }
 
-function conclusion(source: ImageSource, destination: ImageDestination, { isNarrowed }: CopyResult): string {
+function conclusion(
+  source: ImageSource,
+  destination: ImageDestination,
+  { isNarrowed, attachments, referrers }: CopyResult & { readonly referrers: boolean },
+): string {
+  const attached = referrers ? ` with ${count(attachments, 'attachment')}` : '';
   const note = isNarrowed ? ' (only the requested platforms, so the digest differs)' : '';
-  return `copied ${source.name} to ${destination.name}${note}\n`;
+  return `copied ${source.name} to ${destination.name}${attached}${note}\n`;
 }
 
 /** `oci:directory`, or an archive for the name of a file. */

@@ -5,7 +5,6 @@ import { adminSocketPath } from '../admin/api.ts';
 import type { Config, Listen } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
-import type { CacheControl } from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
 import type { CacheTarget } from './cache-target.ts';
 
@@ -42,11 +41,11 @@ export async function openCache(options: TargetOptions): Promise<CacheTarget> {
 }
 
 function running(control: RemoteControl): CacheTarget {
-  return { control, budget: control, stopped: undefined, close: async () => {} };
+  return { control, pulls: control, budget: control, stopped: undefined, close: async () => {} };
 }
 
 /** @returns false without a running server */
-async function isRunning(control: CacheControl): Promise<boolean> {
+async function isRunning(control: RemoteControl): Promise<boolean> {
   try {
     await control.scrubStatus();
     return true;

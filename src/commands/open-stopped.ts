@@ -14,6 +14,7 @@ export async function openStopped(config: Config): Promise<CacheTarget> {
   const stopped = await openStoppedCache(config, telemetry);
   return {
     control: stopped.control,
+    pulls: stopped.pulls,
     stopped,
     async close() {
       await stopped.close();

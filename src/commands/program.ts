@@ -4,11 +4,15 @@ import { Command, CommanderError } from 'commander';
 
 import { ConfigError } from '../config/problem.ts';
 import { VERSION, versionLine } from '../version.ts';
+import { addAuditCommands } from './audit-commands.ts';
 import { addBudgetCommand } from './budget-commands.ts';
+import { addBundleCommands } from './bundle-commands.ts';
 import { addCacheCommands } from './cache-commands.ts';
+import { addCheckCommand } from './check-commands.ts';
 import { entryArguments } from './entry-arguments.ts';
 import { addGarbageCollect } from './garbage-collect.ts';
 import { addImageCommands } from './image-commands.ts';
+import { addLockCommands } from './lock-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
 import { addToolCommands } from './tool-commands.ts';
 
@@ -71,8 +75,12 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   addServiceCommands(program, context);
   addCacheCommands(program, context);
   addBudgetCommand(program, context);
+  addAuditCommands(program, context);
   addGarbageCollect(program, context);
   addImageCommands(program, context);
+  addCheckCommand(program, context);
+  addBundleCommands(program, context);
+  addLockCommands(program, { ...context, stdin });
   addToolCommands(program, { stdin, out, err, end });
   return program;
 }

@@ -24,4 +24,5 @@ export type { Listen } from './units.ts';
  * Inferred from the schema. An absent section turns its feature off.
  */
 export type Config = Immutable<ReturnType<typeof resolveConfig>>;
+export type AuditConfig = NonNullable<Config['audit']>;
 export type TracingConfig = NonNullable<Config['tracing']>;

@@ -32,6 +32,8 @@ export function resolveConfig(sections: Sections, env: Environment) {
     },
     tracing: resolveTracing(sections.tracing, env),
     admin,
+    /** Absent when pulls are not recorded. */
+    audit: resolveAudit(sections),
   };
 }
 
@@ -57,6 +59,14 @@ function resolveNotifications({ notifications, storage }: Sections) {
   const { queue } = notifications;
   const directory = queue.directory ?? inStorageDirectory(storage.driver, 'events');
   return { ...notifications, queue: { ...queue, directory } };
+}
+
+function resolveAudit({ audit, storage }: Sections) {
+  if (!audit) return undefined;
+  const { driver, indexDirectory } = storage;
+  // An operator who has the index elsewhere wants no open files in the storage.
+  const withIndex = indexDirectory === undefined ? inStorageDirectory(driver, 'pulls') : join(indexDirectory, 'pulls');
+  return { ...audit, directory: audit.directory ?? withIndex };
 }
 
 /** A path for Layover's own files. Undefined for drivers without a directory. */

@@ -12,7 +12,7 @@ import type { BlobFeed } from './blob-feed.ts';
 import { ImageError } from './image-error.ts';
 import type { ImageDestination } from './image-destination.ts';
 import type { ImageManifest } from './image-source.ts';
-import { entryOf, indexJson, type LayoutNames, OCI_LAYOUT, withEntry } from './index-json.ts';
+import { entryOf, indexJson, type LayoutNames, namesWithTag, OCI_LAYOUT, withEntry } from './index-json.ts';
 import { blobPath } from './layout-source.ts';
 import { isAbsent } from './layout-files.ts';
 
@@ -66,6 +66,11 @@ export class ArchiveDestination implements ImageDestination {
   async putManifest(manifest: ImageManifest): Promise<void> {
     await this.#add(blobPath(manifest.digest), manifest.bytes);
     if (parseManifest(manifest.bytes).subject) this.#entries = withEntry(this.#entries, entryOf(manifest));
+  }
+
+  async putTag(manifest: ImageManifest, tag: string): Promise<void> {
+    await this.#add(blobPath(manifest.digest), manifest.bytes);
+    this.#entries = withEntry(this.#entries, entryOf(manifest, namesWithTag(this.#names, tag)));
   }
 
   async putRoot(manifest: ImageManifest): Promise<void> {

@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import { addAttachments, type Attachments } from './attachments.ts';
 import { BlobFeed } from './blob-feed.ts';
 import { ImageError } from './image-error.ts';
 import type { ImageDestination } from './image-destination.ts';
@@ -9,9 +10,19 @@ import type { ImageManifest, ImageSource } from './image-source.ts';
 import { type CopyPlan, fetchManifest, Planner, readManifest } from './plan.ts';
 import { matches, narrowIndex, type Platform, platformText, selectImages } from './platform.ts';
 
+/** The parts of an image, counted. */
+export interface CopySize {
+  readonly manifests: number;
+  readonly blobs: number;
+  /** Bytes of the blobs. */
+  readonly size: number;
+  /** Signatures, SBOMs and other attachments among the manifests. */
+  readonly attachments: number;
+}
+
 /** Progress of a copy. Sizes and positions in bytes. */
 export interface CopyEvents {
-  planned(plan: { readonly manifests: number; readonly blobs: number; readonly size: number }): void;
+  planned(plan: CopySize): void;
   blobStarted(blob: Descriptor): void;
   blobMoved(blob: Descriptor, position: number): void;
   blobDone(blob: Descriptor, how: 'copied' | 'mounted' | 'present'): void;
@@ -21,8 +32,12 @@ export interface CopyEvents {
 export interface CopyOptions {
   /** Empty: all. */
   readonly platforms: readonly Platform[];
-  /** Also copy referrers of the image, and their referrers. */
+  /** Also copy the attachments of the image and its platforms, which are referrers or digest tags, and their attachments. */
   readonly referrers: boolean;
+  /** Of an index, only these manifests, without changing the index. Absent: all, or those for the platforms. */
+  readonly children?: ReadonlySet<Digest>;
+  /** Only these attachments. Absent: all. */
+  readonly attachments?: ReadonlySet<Digest>;
   /** Blobs that are copied concurrently. */
   readonly jobs: number;
   readonly events: CopyEvents;
@@ -35,7 +50,11 @@ export interface CopyResult {
   readonly isNarrowed: boolean;
   readonly manifests: number;
   readonly blobs: number;
+  /** Signatures, SBOMs and other attachments among the manifests. */
+  readonly attachments: number;
 }
+
+const NO_ATTACHMENTS: Attachments = { count: 0, tags: [] };
 
 /**
  * Copies an image: its blobs, then its manifests from the innermost to the root, and its name last. Every byte is verified, and manifests
@@ -51,16 +70,19 @@ export async function copyImage(
   const found = await source.root();
   const root = await choosePlatforms(source, found, options);
   const planner = new Planner(source);
-  await planner.add(root);
-  if (options.referrers) await addReferrers(source, planner);
+  await addImage(source, planner, { root, children: options.children });
+  const { count: attachments, tags } = options.referrers
+    ? await addAttachments(source, planner, options.attachments)
+    : NO_ATTACHMENTS;
   const { plan } = planner;
   const size = plan.blobs.reduce((sum, blob) => sum + blob.size, 0);
-  options.events.planned({ manifests: plan.manifests.length, blobs: plan.blobs.length, size });
+  options.events.planned({ manifests: plan.manifests.length, blobs: plan.blobs.length, size, attachments });
   await copyBlobs(source, destination, plan, options);
   for (const manifest of plan.manifests) {
     options.signal.throwIfAborted();
     if (manifest.digest !== root.digest) await destination.putManifest(manifest);
   }
+  for (const { manifest, tag } of tags) await destination.putTag(manifest, tag);
   await destination.putRoot(root);
   await destination.commit();
   const { mediaType, digest } = root;
@@ -69,7 +91,22 @@ export async function copyImage(
     isNarrowed: digest !== found.digest,
     manifests: plan.manifests.length,
     blobs: plan.blobs.length,
+    attachments,
   };
+}
+
+/** Adds an image to a plan: all of it, or of an index only some manifests. @throws {ImageError} also when one of these is missing */
+export async function addImage(
+  source: ImageSource,
+  planner: Planner,
+  { root, children }: { readonly root: ImageManifest; readonly children: CopyOptions['children'] },
+): Promise<void> {
+  if (!children || children.size === 0) return planner.add(root);
+  planner.addAlone(root);
+  for (const entry of readManifest(root, source.name).references) {
+    if (children.has(entry.digest)) await planner.add(await fetchManifest(source, entry));
+  }
+  planner.require(children);
 }
 
 /** One platform: the image itself; several: the index without the others. */
@@ -91,7 +128,11 @@ async function choosePlatforms(
 }
 
 /** An image without an index has its platform in its configuration. */
-async function checkPlatform(source: ImageSource, root: ImageManifest, platforms: readonly Platform[]): Promise<void> {
+export async function checkPlatform(
+  source: ImageSource,
+  root: ImageManifest,
+  platforms: readonly Platform[],
+): Promise<void> {
   const config = await readConfig(source, root);
   if (config && platforms.every((platform) => matches(platform, config))) return;
   const wanted = platforms.map((platform) => platformText({ ...platform })).join(', ');
@@ -119,18 +160,6 @@ export async function readConfig(
     return typeof value === 'object' && value !== null ? { ...value } : undefined;
   } catch (cause) {
     throw new ImageError(`${source.name}: the configuration of the image is not JSON`, { cause });
-  }
-}
-
-async function addReferrers(source: ImageSource, planner: Planner): Promise<void> {
-  const visited = new Set<Digest>();
-  for (;;) {
-    const next = planner.plan.manifests.find(({ digest }) => !visited.has(digest));
-    if (!next) return;
-    visited.add(next.digest);
-    for (const referrer of await source.referrers(next.digest)) {
-      if (!planner.has(referrer.digest)) await planner.add(await fetchManifest(source, referrer));
-    }
   }
 }
 

@@ -5,7 +5,7 @@ import { type Digest, digestFromHash, digestOf } from '../oci/digest.ts';
 import { OCI_MANIFEST } from '../oci/media-types.ts';
 import { MAX_MANIFEST_BYTES } from '../upstream/upstream.ts';
 import { ImageError } from './image-error.ts';
-import type { ImageManifest, ImageSource } from './image-source.ts';
+import type { ImageManifest, ImageSource, TaggedManifest } from './image-source.ts';
 import type { FileLocation } from './location.ts';
 import type { LayoutFiles } from './layout-files.ts';
 
@@ -74,6 +74,10 @@ export class DockerArchiveSource implements ImageSource {
   }
 
   async referrers(): Promise<readonly ManifestDescriptor[]> {
+    return [];
+  }
+
+  async digestTags(): Promise<readonly TaggedManifest[]> {
     return [];
   }
 

@@ -16,6 +16,9 @@ export interface ImageDestination {
   /** Named by its digest only. The content that it refers to is there already. */
   putManifest(manifest: ImageManifest): Promise<void>;
 
+  /** Named by its digest and by a tag of the same repository. */
+  putTag(manifest: ImageManifest, tag: string): Promise<void>;
+
   /** Put last; it gets the requested name. */
   putRoot(manifest: ImageManifest): Promise<void>;
 

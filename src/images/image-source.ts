@@ -5,6 +5,12 @@ export interface ImageManifest extends Descriptor {
   readonly bytes: Buffer;
 }
 
+/** Content that is attached to an image by the name of its tag. */
+export interface TaggedManifest {
+  readonly tag: string;
+  readonly manifest: ImageManifest;
+}
+
 /** An image in a registry, layout or archive. Its content is not verified: the reader does that. */
 export interface ImageSource {
   /** As the user typed it. */
@@ -30,6 +36,9 @@ export interface ImageSource {
 
   /** Referrers of a manifest, by the API, the tag schema, or the layout's index. */
   referrers(digest: Digest): Promise<readonly ManifestDescriptor[]>;
+
+  /** Signatures, attestations and SBOMs of a manifest that are found by their tags: `sha256-….sig`. @throws {ImageError} | {RegistryError} */
+  digestTags(digest: Digest): Promise<readonly TaggedManifest[]>;
 
   close(): Promise<void>;
 }

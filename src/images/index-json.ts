@@ -4,6 +4,7 @@ import { decodeGoJson } from '../oci/go-json.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import { MANIFEST_FIELDS } from '../oci/manifest-structure.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
+import { isDigestTag } from './digest-tags.ts';
 import { ImageError } from './image-error.ts';
 import type { ImageManifest } from './image-source.ts';
 
@@ -76,6 +77,11 @@ export function namesOf({ annotations }: ManifestDescriptor): string[] {
   return [annotations?.[REF_NAME], annotations?.[FULL_NAME]].filter((name) => typeof name === 'string');
 }
 
+/** The tags of an entry: a name without its repository. */
+export function tagsOf(entry: ManifestDescriptor): string[] {
+  return namesOf(entry).map((name) => name.slice(name.lastIndexOf(':') + 1));
+}
+
 /**
  * Finds an entry by name, by digest, or the only one.
  *
@@ -100,7 +106,8 @@ export function chooseEntry(
 }
 
 function isAttached(entry: ManifestDescriptor): boolean {
-  return namesOf(entry).length === 0 && entry.artifactType !== undefined;
+  const tags = tagsOf(entry);
+  return tags.length === 0 ? entry.artifactType !== undefined : tags.every(isDigestTag);
 }
 
 /** Adds an entry to an index.json; another entry with its name is removed. */
@@ -117,6 +124,12 @@ export interface LayoutNames {
   readonly tag: string | undefined;
   /** With its registry and repository. */
   readonly fullName: string | undefined;
+}
+
+/** The names of another tag of the same repository. */
+export function namesWithTag({ tag: own, fullName }: LayoutNames, tag: string): LayoutNames {
+  const full = fullName && `${fullName.slice(0, fullName.lastIndexOf(':'))}:${tag}`;
+  return { tag: own === fullName ? (full ?? tag) : tag, fullName: full };
 }
 
 /** @param names undefined for an entry with only its digest */

@@ -10,7 +10,7 @@ import { type BlobFeed, DamagedBlobError } from './blob-feed.ts';
 import { ImageError } from './image-error.ts';
 import type { ImageDestination } from './image-destination.ts';
 import type { ImageManifest } from './image-source.ts';
-import { entryOf, indexJson, type LayoutNames, OCI_LAYOUT, withEntry } from './index-json.ts';
+import { entryOf, indexJson, type LayoutNames, namesWithTag, OCI_LAYOUT, withEntry } from './index-json.ts';
 import { DirectoryFiles, isAbsent } from './layout-files.ts';
 import { refuseLinkOut } from './layout-links.ts';
 import { LayoutLock } from './layout-lock.ts';
@@ -91,6 +91,11 @@ export class LayoutDestination implements ImageDestination {
     await this.#write(blobPath(manifest.digest), manifest.bytes);
     // Referrers are found only through the index.
     if (parseManifest(manifest.bytes).subject) this.#entries = withEntry(this.#entries, entryOf(manifest));
+  }
+
+  async putTag(manifest: ImageManifest, tag: string): Promise<void> {
+    await this.#write(blobPath(manifest.digest), manifest.bytes);
+    this.#entries = withEntry(this.#entries, entryOf(manifest, namesWithTag(this.#names, tag)));
   }
 
   async putRoot(manifest: ImageManifest): Promise<void> {

@@ -48,12 +48,7 @@ export class DirectoryFiles implements LayoutFiles {
     const size = await this.size(path);
     if (size === undefined) throw new ImageError(`${this.name}: ${path} is missing`);
     if (size > limit) throw new ImageError(`${this.name}: refused, ${path} has ${size} bytes`);
-    const file = await open(join(this.#root, path));
-    try {
-      return await readExactly(file, { position: 0, size });
-    } finally {
-      await file.close();
-    }
+    return readFileOf(join(this.#root, path), size);
   }
 
   open(path: string, start: number): AsyncIterable<Uint8Array> {
@@ -62,6 +57,23 @@ export class DirectoryFiles implements LayoutFiles {
 
   async close(): Promise<void> {
     // No file is kept open.
+  }
+}
+
+/** The whole of a small file. @throws {ImageError} when it is not a file, or is larger than `limit` bytes */
+export async function readSmallFile(path: string, limit: number): Promise<Buffer> {
+  const found = await stat(path);
+  if (!found.isFile()) throw new ImageError(`${path}: not a file`);
+  if (found.size > limit) throw new ImageError(`${path}: refused, it has ${found.size} bytes`);
+  return readFileOf(path, found.size);
+}
+
+async function readFileOf(path: string, size: number): Promise<Buffer> {
+  const file = await open(path);
+  try {
+    return await readExactly(file, { position: 0, size });
+  } finally {
+    await file.close();
   }
 }
 

@@ -3,9 +3,10 @@ import { type Digest, digestAlgorithm, digestHex } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import { MAX_MANIFEST_BYTES } from '../upstream/upstream.ts';
+import { digestTagsOf } from './digest-tags.ts';
 import { ImageError } from './image-error.ts';
-import type { ImageManifest, ImageSource } from './image-source.ts';
-import { chooseEntry, listedManifests, namesOf } from './index-json.ts';
+import type { ImageManifest, ImageSource, TaggedManifest } from './image-source.ts';
+import { chooseEntry, listedManifests, namesOf, tagsOf } from './index-json.ts';
 import type { LayoutFiles } from './layout-files.ts';
 import { fetchManifest } from './plan.ts';
 
@@ -52,6 +53,23 @@ export class LayoutSource implements ImageSource {
     return fetchManifest(this, chooseEntry(await this.entries(), this.#wanted, this.name));
   }
 
+  /** Another image of the layout, with the same index in memory. */
+  image(digest: Digest): ImageSource {
+    const entry = async () => chooseEntry(await this.entries(), { name: undefined, digest }, this.name);
+    return {
+      name: `${this.name}@${digest}`,
+      tag: undefined,
+      fullName: undefined,
+      repository: undefined,
+      root: async () => fetchManifest(this, await entry()),
+      manifest: (descriptor) => this.manifest(descriptor),
+      blob: (descriptor, options) => this.blob(descriptor, options),
+      referrers: (subject) => this.referrers(subject),
+      digestTags: (subject) => this.digestTags(subject),
+      close: async () => {},
+    };
+  }
+
   manifest({ digest }: Descriptor): Promise<Buffer> {
     return this.#files.read(blobPath(digest), MAX_MANIFEST_BYTES);
   }
@@ -77,6 +95,16 @@ export class LayoutSource implements ImageSource {
     const tagged = fallback ? listedManifests((await fetchManifest(this, fallback)).bytes, this.name) : [];
     const found = [...(this.#subjects.get(digest) ?? []), ...tagged];
     return [...new Map(found.map((entry) => [entry.digest, entry])).values()];
+  }
+
+  async digestTags(digest: Digest): Promise<readonly TaggedManifest[]> {
+    const entries = await this.entries();
+    const found: TaggedManifest[] = [];
+    for (const tag of digestTagsOf(digest)) {
+      const entry = entries.find((one) => tagsOf(one).includes(tag));
+      if (entry) found.push({ tag, manifest: await fetchManifest(this, entry) });
+    }
+    return found;
   }
 
   close(): Promise<void> {

@@ -27,13 +27,23 @@ export function listRepositories(
   return allPages(host, (page) => registry.listRepositories(page, { signal }));
 }
 
+/** The names of every tag of a repository. @throws {ImageError} | {RegistryError} */
+export function listTagNames(
+  registry: Pick<RegistryLister, 'listTags'>,
+  { host, repository }: Pick<RegistryLocation, 'host' | 'repository'>,
+  { signal }: ListOptions,
+): Promise<string[]> {
+  return allPages(`${host}/${repository}`, (page) => registry.listTags(repository, page, { signal }));
+}
+
 /** Every tag of a repository, with its digest if `digests`. @throws {ImageError} | {RegistryError} */
 export async function listTags(
   registry: Pick<RegistryLister, 'listTags'> & Pick<RegistryReader, 'resolveManifest'>,
-  { host, repository }: Pick<RegistryLocation, 'host' | 'repository'>,
+  location: Pick<RegistryLocation, 'host' | 'repository'>,
   { digests, signal }: ListOptions & { readonly digests: boolean },
 ): Promise<ListedTag[]> {
-  const tags = await allPages(`${host}/${repository}`, (page) => registry.listTags(repository, page, { signal }));
+  const { repository } = location;
+  const tags = await listTagNames(registry, location, { signal });
   if (!digests) return tags.map((tag) => ({ tag }));
   return pLimit(DIGESTS_AT_ONCE).map(tags, async (tag) => {
     const { digest } = await registry.resolveManifest(repository, { kind: 'tag', tag }, { signal });

@@ -40,10 +40,14 @@ const HOST = new RegExp(`^(?:${LABEL}(?:\\.${LABEL})*|\\[[\\da-f:]+\\])(?::\\d{1
  * @throws {ImageError}
  */
 export function parseLocation(text: string): ImageLocation {
+  return parseFileLocation(text) ?? parseRegistryLocation(text);
+}
+
+/** Undefined for an image in a registry. @throws {ImageError} */
+export function parseFileLocation(text: string): FileLocation | undefined {
   const [, scheme = '', rest = ''] = /^([a-z-]+):(.*)$/s.exec(text) ?? [];
   const kind = FILE_KINDS[scheme];
-  if (kind) return parseFile(kind, rest, text);
-  return parseRegistryLocation(text);
+  return kind && parseFile(kind, rest, text);
 }
 
 /** @throws {ImageError} */

@@ -7,6 +7,8 @@ import type { ImageDestination } from './image-destination.ts';
 import type { ImageSource } from './image-source.ts';
 import { LayoutDestination } from './layout-destination.ts';
 import { DirectoryFiles, isAbsent } from './layout-files.ts';
+import { namesOf } from './index-json.ts';
+import type { ListedTag } from './listing.ts';
 import { LayoutSource } from './layout-source.ts';
 import { type FileLocation, type ImageLocation, parseLocation } from './location.ts';
 import { openRegistry, type RegistryAccess } from './registry-access.ts';
@@ -22,13 +24,9 @@ export async function openSource(location: ImageLocation, access: RegistryAccess
 
 /** @throws {ImageError} when there is no such directory or file */
 export async function openFileSource(location: FileLocation): Promise<ImageSource> {
-  if (location.kind === 'oci') {
-    await expectPath(location.path, 'directory');
-    return new LayoutSource(new DirectoryFiles(location.path), location);
-  }
+  if (location.kind !== 'docker-archive') return openLayout(location);
   await expectPath(location.path, 'file');
-  const files = await TarFiles.open(location.path);
-  return location.kind === 'oci-archive' ? new LayoutSource(files, location) : new DockerArchiveSource(files, location);
+  return new DockerArchiveSource(await TarFiles.open(location.path), location);
 }
 
 /**
@@ -62,8 +60,30 @@ export async function openFileDestination(
     case 'oci-archive':
       return ArchiveDestination.create(location.path, names);
     case 'docker-archive':
-      throw new ImageError('docker archives cannot be written (use oci-archive:…, which docker load accepts as well)');
+      throw new ImageError(
+        'docker archives cannot be written (use oci-archive:…, for podman load and skopeo; docker load reads it only with the containerd image store)',
+      );
   }
+}
+
+/** Each name in a layout with its digest; content without a name as `@digest`, as it is written after `oci:directory`. @throws {ImageError} */
+export async function listLayout(location: FileLocation): Promise<ListedTag[]> {
+  if (location.kind === 'docker-archive')
+    throw new ImageError(`docker-archive:${location.path}: only layouts are listed`);
+  const source = await openLayout(location);
+  try {
+    const entries = await source.entries();
+    return entries.map((entry) => ({ tag: namesOf(entry)[0] ?? `@${entry.digest}`, digest: entry.digest }));
+  } finally {
+    await source.close();
+  }
+}
+
+async function openLayout(location: FileLocation): Promise<LayoutSource> {
+  const isArchive = location.kind === 'oci-archive';
+  await expectPath(location.path, isArchive ? 'file' : 'directory');
+  const files = isArchive ? await TarFiles.open(location.path) : new DirectoryFiles(location.path);
+  return new LayoutSource(files, location);
 }
 
 /**

@@ -50,6 +50,19 @@ export class Planner {
     this.#manifests.push(manifest);
   }
 
+  /** Adds an index without the manifests that it lists. */
+  addAlone(index: ImageManifest): void {
+    this.#seen.add(index.digest);
+    this.#manifests.push(index);
+  }
+
+  /** @throws {ImageError} when one of these manifests is not in the plan */
+  require(digests: Iterable<Digest>): void {
+    for (const digest of digests) {
+      if (!this.has(digest)) throw new ImageError(`${this.#source.name}: ${digest} is missing`);
+    }
+  }
+
   /** Whether it is in the plan already. */
   has(digest: Digest): boolean {
     return this.#seen.has(digest);

@@ -69,6 +69,11 @@ export class RegistryDestination implements ImageDestination {
     await this.#attach(manifest);
   }
 
+  async putTag(manifest: ImageManifest, tag: string): Promise<void> {
+    await this.#put({ kind: 'tag', tag }, manifest);
+    await this.#attach(manifest);
+  }
+
   async putRoot(manifest: ImageManifest): Promise<void> {
     const { tag, digest } = this.#location;
     if (digest !== undefined && digest !== manifest.digest) {

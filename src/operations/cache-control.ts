@@ -1,4 +1,5 @@
 import type { CollectionProgress, CollectionResult } from '../content/garbage/collection-result.ts';
+import type { CheckedImage, MissingPart } from '../content/image-check.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { RebuildProgress, RebuildResult } from '../usage/rebuild.ts';
 import type { ContentKind, UsageTotals } from '../usage/usage-index.ts';
@@ -14,8 +15,10 @@ export interface CacheControl {
   unpin(pattern: string): Promise<void>;
   /** @param name as for {@link show}, or a glob as for {@link pin} */
   evict(name: string, options?: EvictOptions): Promise<EvictResult>;
-  /** Revalidates a tag at its upstream, and fetches a new manifest. */
+  /** Revalidates a tag at its upstream, and fetches its image. */
   refresh(name: string): Promise<RefreshResult>;
+  /** Whether clients can pull an image without its upstream. */
+  check(image: ImageCheckRequest): Promise<ImageCheckResult>;
   stats(): Promise<CacheStats>;
   startScrub(): Promise<ScrubStatus>;
   scrubStatus(): Promise<ScrubStatus>;
@@ -98,6 +101,23 @@ export interface RefreshResult {
   readonly digest: string;
   /** The tag pointed to another digest before, or was not cached. */
   readonly changed: boolean;
+  /** Content that was not stored before; bytes are those of the blobs. */
+  readonly fetched: { readonly manifests: number; readonly blobs: number; readonly bytes: number };
+}
+
+/** An image by the name that clients have for it. */
+export interface ImageCheckRequest extends Omit<CheckedImage, 'repository'> {
+  /** Of its registry: `docker.io`. */
+  readonly host: string;
+  /** There: `library/alpine`. */
+  readonly repository: string;
+}
+
+export interface ImageCheckResult {
+  /** Name of the repository in storage. Absent when none belongs to the name. */
+  readonly stored?: string;
+  /** Empty when all of it can be pulled. */
+  readonly missing: readonly MissingPart[];
 }
 
 export interface CacheStats extends UsageTotals {

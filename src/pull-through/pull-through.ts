@@ -7,6 +7,7 @@ import { pageOfReferrers, type ReferrersPage, type ReferrersQuery } from '../oci
 import type { Reference } from '../oci/reference.ts';
 import { type TagPage, type Upstream, UpstreamError } from '../upstream/upstream.ts';
 import { type DescribeRefusal, refuseWrites } from '../filters/read-only.ts';
+import { type FetchedImage, fetchImage, platformsOf } from './fetch-image.ts';
 import type { PulledBlobs } from './pulled-blobs.ts';
 import type { Found, PulledManifests, PulledRepository } from './pulled-manifests.ts';
 import type {
@@ -45,6 +46,13 @@ export interface PullThroughOptions {
   readonly offline: boolean;
   /** Called for every hit, with the stored name. */
   readonly onUsed?: UsageListener | undefined;
+}
+
+export interface RefreshedImage {
+  readonly digest: Digest;
+  /** The tag pointed to another digest before, or was not cached. */
+  readonly changed: boolean;
+  readonly fetched: FetchedImage;
 }
 
 export type UsageListener = (repository: string, digest: Digest, kind: 'manifest' | 'blob', size: number) => void;
@@ -114,16 +122,30 @@ export class PullThroughRegistry implements Registry {
   }
 
   /**
-   * Revalidates a tag now, and stores its manifest.
+   * Revalidates a tag now, and stores its image: of an index, the platforms that are stored of the previous one, or all when there are
+   * none.
    *
    * @throws {RegistryError} also when the tag could be served stale
    */
-  async refreshTag(repository: string, tag: string): Promise<{ digest: string; changed: boolean }> {
+  async refreshTag(repository: string, tag: string): Promise<RefreshedImage> {
+    const { manifests } = this.#options;
+    const names = this.#names(repository);
     try {
-      return await this.#options.manifests.refresh(this.#names(repository), tag);
+      const { digest, previous } = await manifests.refresh(names, tag);
+      const platforms = await this.#storedPlatforms(names, previous ?? digest);
+      const fetched = await fetchImage(this, { repository, digest, platforms });
+      return { digest, changed: previous !== digest, fetched };
     } catch (err) {
       throw err instanceof UpstreamError ? toClientError(err, 'MANIFEST_UNKNOWN') : err;
     }
+  }
+
+  async #storedPlatforms(names: PulledRepository, digest: Digest): Promise<ReadonlySet<string>> {
+    const { manifests } = this.#options;
+    const index = await manifests.findStored(names, digest);
+    return index
+      ? platformsOf(index, async (entry) => (await manifests.findStored(names, entry.digest)) !== undefined)
+      : new Set();
   }
 
   redirectBlob(

@@ -89,6 +89,12 @@ const MAX_DESCRIBED = 5_000;
 /** By tag, which has at most 128 characters. */
 const MAX_POLICIES = 5_000;
 
+export interface RefreshedTag {
+  readonly digest: Digest;
+  /** Absent when the tag was not cached. */
+  readonly previous: Digest | undefined;
+}
+
 /** The manifests of one upstream: cached, revalidated, and fetched once for all waiting clients. */
 export class PulledManifests {
   readonly #options: PulledManifestsOptions;
@@ -152,12 +158,17 @@ export class PulledManifests {
   }
 
   /** Revalidates a tag, also a fresh one. @throws {UpstreamError} also when the tag could be served stale */
-  async refresh(repository: PulledRepository, tag: string): Promise<{ digest: Digest; changed: boolean }> {
+  async refresh(repository: PulledRepository, tag: string): Promise<RefreshedTag> {
     const before = await this.#options.tags.find(repository.stored, tag);
     if (this.#options.offline) throw this.#offlineError(`${repository.remote}:${tag}`);
     const { entry } = await this.#fetchTag(repository, tag, { spending: REFRESH });
     if (!(await this.#isStored(repository, entry.digest))) await this.#fetch(repository, entry.digest, REFRESH).result;
-    return { digest: entry.digest, changed: before?.digest !== entry.digest };
+    return { digest: entry.digest, previous: before?.digest };
+  }
+
+  /** Without the upstream. */
+  findStored(repository: PulledRepository, digest: Digest): Promise<Manifest | undefined> {
+    return this.#options.content.findManifest(repository.stored, digest);
   }
 
   /** While pulls are scarce, the manifest that the tag had before, if it is stored. */

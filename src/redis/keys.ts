@@ -45,6 +45,13 @@ export const redisKeys = {
    */
   index: () => tagged('index', 'usage'),
 
+  /**
+   * Stream: `r` is a pull record in JSON, in the order of batches. Expires after `audit.keep` without pulls.
+   *
+   * `:written:<id>`, string: a part of a batch that is in it. Expires after ten minutes.
+   */
+  pulls: () => tagged('audit', 'pulls'),
+
   /** String: `<owner> <token> ` of the process that removes the digest. Expires when it is not renewed. */
   removal: (digest: string) => `${tagged('index', 'usage')}:removal:${digest}`,
 

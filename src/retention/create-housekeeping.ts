@@ -105,9 +105,8 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
   return {
     housekeeping,
     collections,
-    /** @param refresh revalidates a tag; absent without upstreams */
-    createControl: (refresh: LocalControlOptions['refresh']) =>
-      new LocalControl({ ...usage, housekeeping, collections, policy, refresh, pinBackup, now: clock.now }),
+    createControl: (parts: Pick<LocalControlOptions, 'refresh' | 'check'>) =>
+      new LocalControl({ ...usage, ...parts, housekeeping, collections, policy, pinBackup, now: clock.now }),
     start() {
       housekeeping.start();
       collections.becomeOwner().catch((error: unknown) => {

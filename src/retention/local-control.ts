@@ -6,6 +6,8 @@ import type {
   ContentDetails,
   EvictOptions,
   EvictResult,
+  ImageCheckRequest,
+  ImageCheckResult,
   ListPage,
   ListQuery,
   PinView,
@@ -32,6 +34,7 @@ export interface LocalControlOptions {
   readonly pinBackup: PinBackup;
   /** Revalidates a tag at its upstream. Absent when no upstream can be called. */
   readonly refresh: ((repository: string, tag: string) => Promise<RefreshResult>) | undefined;
+  readonly check: (image: ImageCheckRequest) => Promise<ImageCheckResult>;
   readonly now: () => number;
 }
 
@@ -127,6 +130,10 @@ export class LocalControl implements CacheControl {
       throw new ControlError('invalid', `${name} is not a tag: only tags can be refreshed (use repository:tag)`);
     }
     return refresh(name.slice(0, colon), name.slice(colon + 1));
+  }
+
+  check(image: ImageCheckRequest): Promise<ImageCheckResult> {
+    return this.#options.check(image);
   }
 
   async stats(): Promise<CacheStats> {

@@ -3,6 +3,7 @@ import { type AdminServer, type AdminServerOptions, startAdminServer } from '../
 import { createTokenCheck, type TokenCheck } from '../admin/authenticate.ts';
 import { adminSocketPath } from '../admin/api.ts';
 import type { Config } from '../config/config.ts';
+import { NO_PULL_LOG } from '../operations/pull-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Context } from './context.ts';
 
@@ -37,7 +38,7 @@ export async function startAdminServers(config: Config, options: AdminOptions): 
   const { context, log, loadProfiles, hasToken } = options;
   const { listen, hosts } = config.admin;
   const onError = (error: unknown) => log.error({ reason: String(error) }, 'admin API failed');
-  const routes = { cache: context.cache, budget: context.budget, onError };
+  const routes = { cache: context.cache, budget: context.budget, pulls: context.pulls ?? NO_PULL_LOG, onError };
   const server = listen && (await startAdminServer({ ...routes, listen, hosts, hasToken }));
   const socket = new AdminSocket(adminSocketPath(config), (path) =>
     startAdminServer({ ...routes, listen: { net: 'unix', path }, loadProfiles }),

@@ -1,3 +1,4 @@
+import type { PullRecorder } from '../audit/pull-recorder.ts';
 import type { Auth, AuthOptions } from '../auth/auth.ts';
 import type { Config } from '../config/config.ts';
 import { type Clock, SYSTEM_CLOCK } from '../clock/clock.ts';
@@ -23,6 +24,8 @@ import { UnprefixedOwner } from '../retention/unprefixed-owner.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
+import { createPullRecorder } from './composition/auditing.ts';
+import { createImageCheck } from './composition/image-checks.ts';
 import { createNotifier, withNotifications } from './composition/notifying.ts';
 import { measureService } from './composition/measured.ts';
 import { createPulling } from './composition/pulling.ts';
@@ -57,6 +60,8 @@ export interface Context {
   readonly listener: ContentListener | undefined;
   /** Records that stored content of an upstream was served. */
   readonly recordUse: UsageListener;
+  /** Absent when pulls are not recorded. */
+  readonly pulls: PullRecorder | undefined;
   /** Claim of this process on the storage directory that it shares with others. */
   readonly owner: Pick<DirectoryOwner, 'acquired' | 'isOwner'>;
   close(): Promise<void>;
@@ -90,6 +95,8 @@ async function createParts(
   const tags = new TagEntries(stored.store, { upstreams: config.proxy?.upstreams.length ?? 0, copies });
   const retention = await openHousekeeping(config, { ...stored, telemetry, running, tags, clock });
   opened.defer(() => retention.stop());
+  const pulls = await createPullRecorder(config, { ...stored, telemetry, clock });
+  if (pulls) opened.use(pulls);
   const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock }));
   const { quota } = retention.housekeeping;
   const shared = {
@@ -109,6 +116,7 @@ async function createParts(
   const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
   opened.defer(() => health.stop());
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
+  pulls?.start();
   return {
     router: createRouter(config, hosted, pulling?.routes ?? []),
     hosted: hosted.registry,
@@ -116,9 +124,13 @@ async function createParts(
     auth,
     peers: pulling?.peers,
     budget: pulling?.budget,
-    cache: retention.createControl(pulling && ((repository, tag) => pulling.refresh(repository, tag))),
+    cache: retention.createControl({
+      refresh: pulling && ((repository, tag) => pulling.refresh(repository, tag)),
+      check: createImageCheck(config.proxy, stored.store),
+    }),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
+    pulls,
     owner,
     close: () => opened.close(),
   };

@@ -18,7 +18,7 @@ export interface Workers {
   readonly copies: ContentCopies;
   readonly onServed: ServedListener;
   /** Starts them, and accepts connections for them. */
-  listen(options: ListenOptions, context: Pick<Context, 'health' | 'recordUse'>): Promise<Listener>;
+  listen(options: ListenOptions, context: Pick<Context, 'health' | 'recordUse' | 'pulls'>): Promise<Listener>;
   /**
    * Replaces the workers one after the other.
    *
@@ -44,8 +44,8 @@ export async function loadWorkers(options: WorkersOptions): Promise<Workers | un
   const count = workerCount(config);
   if (count === 1 || !writeLines) return undefined;
   const { createPermitOffice, listenWithWorkers, WorkerPool } = await import('../workers/workers.ts');
-  const { http, log: logConfig } = config;
-  const pool = await WorkerPool.create({ ...telemetry, count, http, logConfig, writeLines });
+  const { http, log: logConfig, audit } = config;
+  const pool = await WorkerPool.create({ ...telemetry, count, http, logConfig, audit, writeLines });
   const forwardedBy = new WeakMap<object, number>();
   const timers = new Set<NodeJS.Timeout>();
   let permits = permitKind(config);
@@ -64,7 +64,7 @@ export async function loadWorkers(options: WorkersOptions): Promise<Workers | un
           await pool.forgetAll(); // which the configuration before permitted
         },
       }),
-    listen(listening, { health, recordUse }) {
+    listen(listening, { health, recordUse, pulls }) {
       let wasHealthy = true;
       const watch = () => {
         const isHealthy = health.isHealthy();
@@ -77,6 +77,7 @@ export async function loadWorkers(options: WorkersOptions): Promise<Workers | un
         fd: listening.fd,
         onForwarded: (req, worker) => forwardedBy.set(req, worker),
         onUsed: ({ stored, digest, kind, size }) => recordUse(stored, digest, kind, size),
+        onPulled: (records) => pulls?.recordAll(records),
       });
     },
     announceDrain: () => pool.announceDrain(),

@@ -7,6 +7,7 @@ import { createPages } from '../http/pages/pages.ts';
 import type { AccessGate } from '../http/v2/access-gate.ts';
 import { createDispatcher, type Dispatcher, type ServedListener } from '../http/v2/dispatcher.ts';
 import { recordExchange } from '../http/v2/exchange.ts';
+import { observeRequests } from '../http/v2/observed-requests.ts';
 import { refuseHost } from '../http/v2/refuse-host.ts';
 import type { ServeRequest } from '../http/v2/request-limits.ts';
 import { createRoutes } from '../http/v2/routes.ts';
@@ -51,13 +52,13 @@ async function loadRegistryHandler(
   config: Config,
   { context, clients, telemetry, onServed }: RequestHandlerParts,
 ): Promise<Dispatcher> {
-  const { auth, router, listener, health } = context;
+  const { auth, router, listener, health, pulls } = context;
   const { prefix, headers } = config.http;
   const baseUrl = createBaseUrl(config.http, clients);
   return createDispatcher({
     router,
     routes: createRoutes({ ...context, ...config }),
-    events: telemetry,
+    events: observeRequests(telemetry, pulls && ((request) => pulls.record(request))),
     toStorageFailure,
     prefix,
     clients,

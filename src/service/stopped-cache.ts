@@ -5,9 +5,11 @@ import type { Config } from '../config/config.ts';
 import { tryAcquireDirectory } from '../locks/directory-owner.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
+import { NO_PULL_LOG, type PullLog } from '../operations/pull-log.ts';
 import { createRedis } from '../redis/create-redis.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { Collections } from '../retention/collections.ts';
+import type { Registry } from '../registry/registry.ts';
 import { createHousekeeping, isIndexShared } from '../retention/create-housekeeping.ts';
 import type { Housekeeping } from '../retention/housekeeping.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
@@ -15,15 +17,22 @@ import { UnprefixedOwner } from '../retention/unprefixed-owner.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
+import { createPullRecorder } from './composition/auditing.ts';
+import { createImageCheck, createStoredNames } from './composition/image-checks.ts';
 import { openStorage } from './composition/stored.ts';
+import { createStoredImages } from './composition/stored-images.ts';
 
 /** How long a command waits for Redis. Milliseconds. */
 const REDIS_PATIENCE_MS = 5_000;
 
 export interface StoppedCache {
   readonly control: CacheControl;
+  readonly pulls: PullLog;
   readonly housekeeping: Housekeeping;
   readonly collections: Collections;
+  /** Stored images, under their stored names. */
+  readonly images: Registry;
+  readonly storedNameOf: ReturnType<typeof createStoredNames>;
   /** No server can use the storage meanwhile. */
   readonly isAlone: boolean;
   close(): Promise<void>;
@@ -44,7 +53,7 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
   if (kind === 'inmemory')
     throw new ControlError('unavailable', 'storage in memory exists only while a server is running');
   await ownStorage(config, opened);
-  const { driver, usage, store } = await openStorage(
+  const { driver, redis, usage, store } = await openStorage(
     { ...config, storage: { ...config.storage, middleware: [] } },
     {
       telemetry,
@@ -65,12 +74,17 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
     clock: SYSTEM_CLOCK,
   });
   opened.defer(() => retention.stop());
+  const pulls = await createPullRecorder(config, { redis, usage, store, telemetry, clock: SYSTEM_CLOCK });
+  if (pulls) opened.use(pulls);
   const { housekeeping, collections } = retention;
   await collections.becomeOwner();
   return {
-    control: retention.createControl(undefined),
+    control: retention.createControl({ refresh: undefined, check: createImageCheck(config.proxy, store) }),
+    pulls: pulls ?? NO_PULL_LOG,
     housekeeping,
     collections,
+    images: opened.use(createStoredImages(driver, store, telemetry)),
+    storedNameOf: createStoredNames(config.proxy),
     isAlone: kind === 'filesystem',
     close: () => opened.close(),
   };

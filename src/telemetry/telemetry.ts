@@ -1,9 +1,11 @@
+import type { PullEvents } from '../audit/pull-events.ts';
 import type { AuthEvents } from '../auth/auth-events.ts';
 import type { BudgetEvents } from '../budget/governor.ts';
 import type { DescriptorCacheEvents } from '../cache/descriptor-cache.ts';
 import type { NotificationEvents } from '../notifications/notification-events.ts';
 import type { RedisEvents } from '../redis/redis.ts';
 import type { UpstreamEvents } from '../upstream/upstream.ts';
+import { AuditTelemetry } from './audit-telemetry.ts';
 import { AuthTelemetry } from './auth-telemetry.ts';
 import { BudgetTelemetry } from './budget-telemetry.ts';
 import { type CacheEvents, CacheTelemetry } from './cache-telemetry.ts';
@@ -28,6 +30,7 @@ export interface Telemetry {
   readonly housekeeping: RetentionEvents;
   readonly redis: RedisEvents & DescriptorCacheEvents;
   readonly auth: AuthEvents;
+  readonly audit: PullEvents;
   readonly notifications: NotificationEvents;
   /** Each call is followed by exactly one {@link requestFinished} with the same handler. */
   requestStarted(handler: RequestHandlerName): void;
@@ -75,6 +78,7 @@ export function createTelemetry({
     housekeeping: new HousekeepingTelemetry(log, metrics),
     redis: new RedisTelemetry(log, metrics),
     auth: new AuthTelemetry(log, metrics),
+    audit: new AuditTelemetry(log),
     notifications: new NotificationTelemetry(log, metrics),
     requestStarted: (handler) => requests.started(handler),
     requestFinished: (request) => requests.finished(request),

@@ -1,5 +1,5 @@
 /** The program of the child process: `index-check DIRECTORY`. Prints why the index is damaged. */
-import { DAMAGED_EXIT_CODE, isSystemError } from './lmdb-files.ts';
+import { DAMAGED_EXIT_CODE, isSystemError } from '../lmdb/lmdb-files.ts';
 import { LmdbIndex } from './lmdb-index.ts';
 
 try {

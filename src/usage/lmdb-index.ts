@@ -17,7 +17,7 @@ import {
 } from './index-keys.ts';
 import { nextTurn } from '../stream/next-turn.ts';
 import { entriesOf, type StoredUse } from './lmdb-entries.ts';
-import { checkHeader, checkLength, IndexDamagedError, orDamaged } from './lmdb-files.ts';
+import { checkHeader, checkLength, FilesDamagedError, orDamaged } from '../lmdb/lmdb-files.ts';
 import { LmdbTables } from './lmdb-tables.ts';
 import type {
   ContentReference,
@@ -66,7 +66,7 @@ export class LmdbIndex implements UsageIndex {
     this.#tables = new LmdbTables(root);
   }
 
-  /** @throws {IndexDamagedError} */
+  /** @throws {FilesDamagedError} */
   static async open(options: LmdbIndexOptions): Promise<LmdbIndex> {
     await mkdir(options.directory, { recursive: true });
     const path = join(options.directory, DATA_FILE);
@@ -89,7 +89,7 @@ export class LmdbIndex implements UsageIndex {
    * Reads everything and writes a little: 0.3 s for 100 000 references. Damaged pages can end the process instead (`SIGSEGV`, `SIGBUS`,
    * `SIGABRT`).
    *
-   * @throws {IndexDamagedError}
+   * @throws {FilesDamagedError}
    */
   verify(): void {
     try {
@@ -285,7 +285,7 @@ export class LmdbIndex implements UsageIndex {
     const format = this.#tables.meta.get('format');
     if (format === undefined) this.#tables.meta.putSync('format', FORMAT);
     else if (format !== FORMAT)
-      throw new IndexDamagedError(`format ${JSON.stringify(format)}, this version writes ${FORMAT}`);
+      throw new FilesDamagedError(`format ${JSON.stringify(format)}, this version writes ${FORMAT}`);
   }
 }
 

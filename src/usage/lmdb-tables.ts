@@ -2,7 +2,7 @@ import type { Database, RootDatabase } from 'lmdb';
 
 import { type HolderKey, type PackedDigest, type QueueKey, type ReferenceKey, toReferenceKey } from './index-keys.ts';
 import type { StoredDigest, StoredUse } from './lmdb-entries.ts';
-import { IndexDamagedError } from './lmdb-files.ts';
+import { FilesDamagedError } from '../lmdb/lmdb-files.ts';
 import { Recount } from './lmdb-recount.ts';
 import type { ContentReference, UsageTotals, Use } from './usage-index.ts';
 
@@ -42,7 +42,7 @@ export class LmdbTables {
     this.meta = root.openDB({ name: 'meta' });
   }
 
-  /** Reads every entry. @throws {IndexDamagedError} when a table has more or fewer than it was written with */
+  /** Reads every entry. @throws {FilesDamagedError} when a table has more or fewer than it was written with */
   verify(): void {
     const { uses, queue, holders, digests, unreferenced, parts, parents, pins, meta } = this;
     for (const table of [uses, queue, holders, digests, unreferenced, parts, parents, pins, meta] as Database[]) {
@@ -52,7 +52,7 @@ export class LmdbTables {
         // Damaged pages can form a cycle.
         if (++read > entries) break;
       }
-      if (read !== entries) throw new IndexDamagedError(`read ${read} entries of a table that has ${entries}`);
+      if (read !== entries) throw new FilesDamagedError(`read ${read} entries of a table that has ${entries}`);
     }
   }
 

@@ -1,4 +1,5 @@
-import type { HttpConfig, LogConfig } from '../config/config.ts';
+import type { PullRecord } from '../audit/pull-record.ts';
+import type { AuditConfig, HttpConfig, LogConfig } from '../config/config.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { MetricChanges } from '../telemetry/metrics.ts';
@@ -13,6 +14,8 @@ export interface WorkerStart {
   readonly ownSocket: string;
   readonly http: HttpConfig;
   readonly log: LogConfig;
+  /** Absent when pulls are not recorded. */
+  readonly audit: Pick<AuditConfig, 'addresses'> | undefined;
   /** Of these, the worker serves at most so many of one client at a time itself. 0: no limit. */
   readonly maxRequestsPerClient: number;
 }
@@ -80,6 +83,7 @@ export interface ReportedUse {
 export interface Report {
   readonly type: 'report';
   readonly uses: readonly ReportedUse[];
+  readonly pulls: readonly PullRecord[];
   readonly metrics: MetricChanges;
   /** Addresses of clients that were served. */
   readonly clients: readonly string[];

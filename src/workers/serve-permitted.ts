@@ -47,13 +47,13 @@ export async function servePermitted(
 }
 
 function respond(exchange: Exchange, permitted: Permitted, opened: ByteSource | undefined): Promise<void> {
-  const { request, sourceHost } = permitted;
+  const { request, sourceHost, content } = permitted;
   const isHead = exchange.req.method === 'HEAD';
   const context: ReadContext = {
     exchange,
     notify: () => DONE,
     target(repository) {
-      exchange.routed({ sourceHost });
+      exchange.routed({ sourceHost, storedAs: content.stored });
       return { registry: readerOf(permitted, opened), repository };
     },
   };

@@ -6,6 +6,7 @@ import type { HttpConfig } from '../config/config.ts';
 import type { Clients } from '../http/client/client-address.ts';
 import { bind, closeNow } from '../http/listen/bound-server.ts';
 import type { Listener, ListenerEvents } from '../http/listen/listener.ts';
+import type { PullRecord } from '../audit/pull-record.ts';
 import { AcceptedConnections } from './accepted-connections.ts';
 import { takeHandedOver } from './handed-over.ts';
 import type { ReportedUse } from './protocol.ts';
@@ -22,6 +23,7 @@ export interface WorkerListenerOptions {
   /** The worker that forwarded the request. */
   readonly onForwarded: (req: IncomingMessage, worker: number) => void;
   readonly onUsed: (use: ReportedUse) => void;
+  readonly onPulled: (pulls: readonly PullRecord[]) => void;
 }
 
 /** More than a client's largest header with the facts of the worker. Bytes. */
@@ -43,6 +45,7 @@ export async function listenWithWorkers(pool: WorkerPool, options: WorkerListene
       untaken.forEach(give);
     },
     used: options.onUsed,
+    pulled: options.onPulled,
   });
   // The worker reads, and ends the connection.
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, give);

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { HttpConfig, LogConfig } from '../config/config.ts';
+import type { PullRecord } from '../audit/pull-record.ts';
+import type { AuditConfig, HttpConfig, LogConfig } from '../config/config.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ContentCopies } from '../registry/held-content.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -27,6 +28,8 @@ export interface WorkerPoolOptions {
   readonly count: number;
   readonly http: HttpConfig;
   readonly logConfig: LogConfig;
+  /** Absent when pulls are not recorded. */
+  readonly audit: AuditConfig | undefined;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly clientSeen: (address: string) => void;
@@ -43,6 +46,7 @@ export interface WorkerEvents {
   /** @param untaken connections that it was given and did not take; nothing has been read from them */
   ended(worker: number, untaken: readonly Socket[]): void;
   used(use: ReportedUse): void;
+  pulled(pulls: readonly PullRecord[]): void;
 }
 
 const FIRST_DELAY_MS = 100;
@@ -202,7 +206,7 @@ export class WorkerPool implements ContentCopies {
   }
 
   #startOf(number: number): WorkerStart {
-    const { logConfig, count } = this.#options;
+    const { logConfig, audit, count } = this.#options;
     const http = this.#http;
     const { maxRequestsPerClient: limit } = http.limits;
     return {
@@ -212,6 +216,7 @@ export class WorkerPool implements ContentCopies {
       ownSocket: join(this.#directory, `${number}.sock`),
       http,
       log: logConfig,
+      audit,
       maxRequestsPerClient: limit === 0 ? 0 : Math.max(1, Math.floor(limit / count)),
     };
   }
@@ -223,9 +228,10 @@ export class WorkerPool implements ContentCopies {
     else if (message.type === 'ready') setImmediate(() => this.#events?.ready());
   }
 
-  #report(worker: number, { uses, metrics, clients }: Report): void {
+  #report(worker: number, { uses, pulls, metrics, clients }: Report): void {
     for (const address of clients) this.#options.clientSeen(address);
     for (const use of uses) this.#events?.used(use);
+    if (pulls.length > 0) this.#events?.pulled(pulls);
     this.#metrics.add(worker, metrics);
   }
 

@@ -1,3 +1,6 @@
+import { PullBatch } from '../audit/pull-batch.ts';
+import type { ServedRequest } from '../audit/pull-record.ts';
+import type { AuditConfig } from '../config/config.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { FromWorker, ReportedUse } from './protocol.ts';
 import type { Permitted } from './permits.ts';
@@ -11,11 +14,18 @@ export class WorkerReports {
   readonly #send: (message: FromWorker) => void;
   readonly #uses = new Map<string, ReportedUse>();
   readonly #clients = new Set<string>();
+  readonly #pulls: PullBatch | undefined;
   #closed: number[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(metrics: Metrics, send: (message: FromWorker) => void) {
+  /** @param audit absent when pulls are not recorded */
+  constructor(
+    metrics: Metrics,
+    audit: Pick<AuditConfig, 'addresses'> | undefined,
+    send: (message: FromWorker) => void,
+  ) {
     this.#metrics = metrics;
+    this.#pulls = audit && new PullBatch(audit.addresses);
     this.#send = send;
   }
 
@@ -24,6 +34,17 @@ export class WorkerReports {
     const { name, stored, digest, size } = content;
     if (upstream !== undefined && !this.#uses.has(name)) this.#uses.set(name, { stored, digest, kind, size });
     if (address !== undefined) this.#clients.add(address);
+    this.#flushLater();
+  }
+
+  /** A response has ended. */
+  finished(request: ServedRequest): void {
+    if (!this.#pulls) return;
+    this.#pulls.add(request, Date.now());
+    this.#flushLater();
+  }
+
+  #flushLater(): void {
     this.#timer ??= setTimeout(() => this.flush(), REPORT_MS);
   }
 
@@ -47,9 +68,11 @@ export class WorkerReports {
     this.#timer = undefined;
     const uses = [...this.#uses.values()];
     const clients = [...this.#clients];
+    const pulls = this.#pulls?.take() ?? [];
     this.#uses.clear();
     this.#clients.clear();
     const metrics = this.#metrics.takeChanges();
-    if (uses.length + metrics.length + clients.length > 0) this.#send({ type: 'report', uses, metrics, clients });
+    if (uses.length + pulls.length + metrics.length + clients.length > 0)
+      this.#send({ type: 'report', uses, pulls, metrics, clients });
   }
 }

@@ -9,6 +9,7 @@ import { ConcurrencyLimit } from '../http/listen/concurrency-limit.ts';
 import { type ClientServer, openClientServer } from '../http/listen/listener.ts';
 import { SecurityHeaders } from '../http/listen/security-headers.ts';
 import { recordExchange } from '../http/v2/exchange.ts';
+import { observeRequests } from '../http/v2/observed-requests.ts';
 import { refuseHost } from '../http/v2/refuse-host.ts';
 import { respondError } from '../http/v2/respond-error.ts';
 import { RegistryError } from '../oci/errors.ts';
@@ -52,11 +53,11 @@ export class Worker {
     this.#limit = new ConcurrencyLimit(start.maxRequestsPerClient);
     this.#log = createLog(log);
     this.#telemetry = createTelemetry({ log: this.#log, metrics, accessLog: log.accessLog });
-    this.#reports = new WorkerReports(metrics, send);
+    this.#reports = new WorkerReports(metrics, start.audit, send);
     this.#clients = new Clients(new TrustedProxies(http.trustedProxies));
     this.#serving = {
       clients: this.#clients,
-      events: this.#telemetry,
+      events: observeRequests(this.#telemetry, (request) => this.#reports.finished(request)),
       security: new SecurityHeaders(http.headers),
       headers: Object.entries(http.headers),
     };

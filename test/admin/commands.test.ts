@@ -92,13 +92,16 @@ describe('layover cache refresh', () => {
     await using layover = await startFilled();
     hub().setTag('library/app', 'old', lts.digest);
     try {
+      const fetched = { manifests: 0, blobs: 0, bytes: 0 };
       expect(await json(layover, 'refresh', 'docker.io/library/app:old')).toEqual({
         digest: lts.digest,
         changed: true,
+        fetched,
       });
       expect(await json(layover, 'refresh', 'docker.io/library/app:old')).toEqual({
         digest: lts.digest,
         changed: false,
+        fetched,
       });
     } finally {
       hub().setTag('library/app', 'old', old.digest);
@@ -106,6 +109,47 @@ describe('layover cache refresh', () => {
     await layover.kill('SIGTERM');
     const stopped = await cacheCommand(layover, 'cache', 'refresh', 'docker.io/library/app:old');
     expect(stopped).toMatchObject({ code: 1, stderr: 'layover: only a running server can call upstreams\n' });
+  });
+});
+
+describe('layover cache refresh of a tag that moved', () => {
+  const first = images.addIndex('library/multi', 'first', { layers: [4096] });
+  const second = images.addIndex('library/multi', 'second', { layers: [8192] });
+
+  it('fetches the image for the platforms that are stored, with its layers', async () => {
+    await using layover = await startExpiringCache(hub());
+    const { amd64, arm64 } = second.images;
+    hub().setTag('library/multi', 'moving', first.digest);
+    await pullImage(layover, 'library/multi', { tag: 'moving', layers: [] });
+    await pullImage(layover, 'library/multi', { tag: first.images.amd64.digest, layers: first.images.amd64.layers });
+    hub().setTag('library/multi', 'moving', second.digest);
+    expect(await json(layover, 'refresh', 'docker.io/library/multi:moving')).toMatchObject({
+      digest: second.digest,
+      changed: true,
+      fetched: { blobs: 3 },
+    });
+    await expectStored(layover, [second.digest, ...everythingOf(amd64)]);
+    expect(await storedOf(layover, everythingOf(arm64))).toEqual([]);
+    expect(await cacheCommand(layover, 'cache', 'refresh', 'docker.io/library/multi:moving')).toMatchObject({
+      stdout: `docker.io/library/multi:moving still points to ${second.digest}\n`,
+    });
+  });
+
+  it('fetches every platform of an image that was not stored', async () => {
+    await using layover = await startExpiringCache(hub());
+    const { stdout } = await cacheCommand(layover, 'cache', 'refresh', 'docker.io/library/multi:second');
+    expect(stdout).toMatch(/now points to sha256:[0-9a-f]{64}\nfetched 6 blobs, [\d.]+ KiB\n$/);
+    const { amd64, arm64 } = second.images;
+    await expectStored(layover, [second.digest, ...everythingOf(amd64), ...everythingOf(arm64)]);
+  });
+
+  it('fails when a layer cannot be fetched', async () => {
+    await using layover = await startExpiringCache(hub());
+    const allow = hub().faults.add({ reference: second.images.arm64.layers[0] ?? '' }, { answer: { status: 404 } });
+    const failed = await cacheCommand(layover, 'cache', 'refresh', 'docker.io/library/multi:second');
+    allow();
+    expect(failed).toMatchObject({ code: 1, stdout: '' });
+    await expectNothingBroken(layover);
   });
 });
 

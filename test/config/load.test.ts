@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { configFile, load, MINIMAL, warningsOf, PUSH_DEFAULTS, STORAGE_DEFAULTS } from './config-file.ts';
 
+const AUDIT_DEFAULTS = { keepMs: 30 * 86_400_000, maxBytes: 64 * 1024 * 1024, addresses: 'full' };
+
 const LIMIT_DEFAULTS = {
   headerMs: 60_000,
   stallMs: 120_000,
@@ -113,6 +115,7 @@ describe('a configuration', () => {
       redis: undefined,
       tracing: undefined,
       admin: { listen: undefined, hosts: [], token: undefined, tokenFile: undefined },
+      audit: { ...AUDIT_DEFAULTS, directory: undefined },
     });
   });
 
@@ -211,7 +214,34 @@ tags: {maxtags: 60}
       redis: undefined,
       tracing: undefined,
       admin: { listen: undefined, hosts: [], token: undefined, tokenFile: undefined },
+      audit: { ...AUDIT_DEFAULTS, directory: '/data/layover/pulls' },
     });
+  });
+
+  it('has no record of pulls with audit.keep off', async () => {
+    const given = 'audit: {keep: 12h, maxsize: 1MiB, addresses: none, directory: /pulls}\n';
+    expect((await load(`${MINIMAL}audit: {keep: off}\n`)).config.audit).toBeUndefined();
+    expect((await load(MINIMAL + given)).config.audit).toEqual({
+      keepMs: 12 * 3_600_000,
+      maxBytes: 1024 * 1024,
+      addresses: 'none',
+      directory: '/pulls',
+    });
+  });
+
+  it('has the record of pulls next to an index that is elsewhere', async () => {
+    const given = 'storage: {filesystem: {rootdirectory: /data}, index: {directory: /index}}\n';
+    expect((await load(`version: 0.1\n${given}`)).config.audit?.directory).toBe('/index/pulls');
+  });
+
+  it.each([
+    ['keep: 0', 'audit.keep'],
+    ['keep: never', 'audit.keep'],
+    ['keep: -1h', 'audit.keep'],
+    ['maxsize: 1KiB', 'audit.maxsize'],
+    ['addresses: some', 'audit.addresses'],
+  ])('reports audit: {%s}', async (line, key) => {
+    await expect(load(`${MINIMAL}audit: {${line}}\n`)).rejects.toThrow(key);
   });
 
   it.each([

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { admin } from './admin.ts';
+import { audit } from './audit.ts';
 import { auth } from './auth.ts';
 import { withPositiveDefault } from './defaults.ts';
 import { health } from './health.ts';
@@ -49,6 +50,7 @@ export const configSchema = z.strictObject({
   tags: tags.prefault({}),
   proxy: proxy.prefault({}),
   admin: admin.prefault({}),
+  audit: audit.prefault({}),
   tracing: tracing.prefault({}),
   validation: validation.prefault({}),
   policy: policy.prefault({}),

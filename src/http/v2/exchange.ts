@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 import { ANONYMOUS, type Identity } from '../../auth/identity.ts';
+import type { Digest } from '../../oci/digest.ts';
 import type { RegistryError } from '../../oci/errors.ts';
 import type { OciRequestKind } from '../../oci/request.ts';
 import type { Outcome, Served } from '../../registry/registry.ts';
@@ -67,6 +68,8 @@ export class Exchange {
   #repository: string | undefined;
   #reference: string | undefined;
   #sourceHost: string | undefined;
+  #stored: string | undefined;
+  #digest: Digest | undefined;
   #outcome: Outcome = 'BYPASS';
   #upstream: string | undefined;
   #upstreamMs: number | undefined;
@@ -111,12 +114,14 @@ export class Exchange {
   }
 
   /** The registry of its repository is known. */
-  routed({ sourceHost }: Pick<Target, 'sourceHost'>): void {
+  routed({ sourceHost, storedAs }: Pick<Target, 'sourceHost' | 'storedAs'>): void {
     this.#sourceHost = sourceHost;
+    this.#stored = storedAs;
   }
 
-  served({ outcome, upstream, upstreamMs }: Served<object>): void {
+  served({ outcome, upstream, upstreamMs, digest }: Served<{ readonly digest?: Digest }>): void {
     this.#outcome = outcome;
+    this.#digest = digest;
     this.#upstream = upstream;
     this.#upstreamMs = upstreamMs;
     this.#onServed?.(outcome);
@@ -178,6 +183,8 @@ export class Exchange {
       handler,
       repository: this.#repository,
       reference: this.#reference,
+      stored: this.#stored,
+      digest: this.#digest,
       // nginx's status for a client that disconnected before it got a response
       status: aborted && !res.headersSent ? 499 : res.statusCode,
       bytes: this.#bytes,

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
+import type { Digest } from '../../oci/digest.ts';
 import type { Outcome } from '../../registry/registry.ts';
 
 /** Names of the handlers of distribution, where it has the endpoint. */
@@ -33,6 +34,10 @@ export interface FinishedRequest {
   readonly handler: RequestHandlerName;
   readonly repository?: string | undefined;
   readonly reference?: string | undefined;
+  /** Stored name of the repository. Absent when no registry has the name. */
+  readonly stored?: string | undefined;
+  /** Of the served content. Absent when none was served. */
+  readonly digest?: Digest | undefined;
   readonly status: number;
   /** Bytes of the request's body. @default 0 */
   readonly requestBytes?: number | undefined;

@@ -3,25 +3,25 @@ import { open, stat } from 'node:fs/promises';
 import type { RootDatabase } from 'lmdb';
 
 /** The files are not LMDB's, truncated, or of another version. */
-export class IndexDamagedError extends Error {
-  override readonly name = 'IndexDamagedError';
+export class FilesDamagedError extends Error {
+  override readonly name = 'FilesDamagedError';
 }
 
 /** `lmdb.h`: `MDB_PAGE_NOTFOUND`, `MDB_CORRUPTED`, `MDB_PANIC`, `MDB_VERSION_MISMATCH`, `MDB_INVALID`, `MDB_BAD_TXN`. */
 const DAMAGE_CODES: ReadonlySet<unknown> = new Set([-30797, -30796, -30795, -30794, -30793, -30782]);
 
-/** Exit code of the program that checks an index. */
+/** Exit code of a program that checks files. */
 export const DAMAGED_EXIT_CODE = 3;
 
 /** Whether the operating system or a lack of resources is the reason, not the content of the files. Entries that cannot be decoded have no code. */
 export function isSystemError(err: unknown): boolean {
-  return !(err instanceof IndexDamagedError) && (err as { code?: unknown }).code !== undefined;
+  return !(err instanceof FilesDamagedError) && (err as { code?: unknown }).code !== undefined;
 }
 
-/** @returns an {@link IndexDamagedError} when LMDB reports damage, else the error itself: a full disk is not damage */
+/** @returns an {@link FilesDamagedError} when LMDB reports damage, else the error itself: a full disk is not damage */
 export function orDamaged(err: unknown): unknown {
   if (!(err instanceof Error) || !DAMAGE_CODES.has((err as { code?: unknown }).code)) return err;
-  return new IndexDamagedError(err.message.trim(), { cause: err });
+  return new FilesDamagedError(err.message.trim(), { cause: err });
 }
 
 /** `MDB_MAGIC` of LMDB's `mdb.c`, after the header of a page. */
@@ -39,7 +39,7 @@ export async function checkHeader(path: string): Promise<void> {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(MAGIC_OFFSET + 4), 0, MAGIC_OFFSET + 4, 0);
     const isEmpty = bytesRead === 0;
     const isOurs = bytesRead === buffer.length && buffer.readUInt32LE(MAGIC_OFFSET) === MAGIC;
-    if (!isEmpty && !isOurs) throw new IndexDamagedError('the file does not start like an index');
+    if (!isEmpty && !isOurs) throw new FilesDamagedError('the file does not start like one of LMDB');
   } finally {
     await file.close();
   }
@@ -49,5 +49,5 @@ export async function checkHeader(path: string): Promise<void> {
 export async function checkLength(path: string, root: RootDatabase): Promise<void> {
   const { lastPageNumber = 0, pageSize = 0 } = root.getStats() as { lastPageNumber?: number; pageSize?: number };
   const { size } = await stat(path);
-  if (size < (lastPageNumber + 1) * pageSize) throw new IndexDamagedError(`the file is truncated at ${size} bytes`);
+  if (size < (lastPageNumber + 1) * pageSize) throw new FilesDamagedError(`the file is truncated at ${size} bytes`);
 }

@@ -1,0 +1,122 @@
+import type { Command } from 'commander';
+
+import { ControlError } from '../operations/control-error.ts';
+import {
+  type CacheCommandsContext,
+  type Run,
+  runOnCache,
+  type SharedOptions,
+  withTargetOptions,
+} from './cache-commands.ts';
+import { addCheckCommand } from './check-commands.ts';
+
+const HELP = `
+A bundle is an OCI layout with the images of a lock: a directory, or a tar file of one. skopeo and podman read it too.
+
+  $ layover bundle create usb --from images.lock.yaml
+  $ layover bundle verify usb
+  $ layover bundle import usb                  on the other side, while the cache is stopped
+  $ layover check images.lock.yaml`;
+
+const CREATE_HELP = `
+Images are read from the storage of the cache, which may be running. Nothing is fetched: an image that is not complete is
+named, the others are written, and the exit code is 1. Repeated after an interruption, it resumes.
+
+  $ layover bundle create usb --from images.lock.yaml /etc/layover/config.yml`;
+
+const VERIFY_HELP = `
+Needs no cache. Without Layover: cd usb && sha256sum -c layover/SHA256SUMS
+
+  $ layover bundle verify usb
+  $ tar -C usb -cf usb.tar . && layover bundle verify usb.tar`;
+
+const IMPORT_HELP = `
+Every byte is verified, and the tag of an image is written last. Content that the cache has is not read again.
+
+  $ layover bundle import usb.tar /etc/layover/config.yml`;
+
+/** `bundle create|verify|import|check` */
+export function addBundleCommands(program: Command, context: CacheCommandsContext): void {
+  const bundle = program
+    .command('bundle')
+    .description('carry the images of a lock to a cache without a network')
+    .addHelpText('after', HELP);
+  addCreate(bundle, context);
+  addVerify(bundle, context);
+  addImport(bundle, context);
+  addCheckCommand(bundle, context);
+}
+
+function addCreate(bundle: Command, context: CacheCommandsContext): void {
+  bundle
+    .command('create')
+    .description('write the images of a lock from the storage of the cache into a directory')
+    .argument('<directory>', 'new, or of an earlier bundle')
+    .argument('[config.yml]', 'configuration file of the server (default: the same as for `serve`)')
+    .requiredOption('--from <lock>', 'written by `layover lock`')
+    .addHelpText('after', CREATE_HELP)
+    .action((directory: string, file: string | undefined, { from }: { readonly from: string }) =>
+      run(context, async (signal) => {
+        const { openContent } = await import('./open-content.ts');
+        const { createBundle } = await import('./bundle.ts');
+        const { readLock } = await import('./check.ts');
+        const lock = await readLock(from);
+        await using content = await openContent({ file, env: context.env });
+        return await createBundle(content, { directory, lock, signal }, context);
+      }),
+    );
+}
+
+function addVerify(bundle: Command, context: CacheCommandsContext): void {
+  bundle
+    .command('verify')
+    .description('read a bundle, and compare sums, digests and manifests')
+    .argument('<bundle>', 'a directory, or a tar file of one')
+    .addHelpText('after', VERIFY_HELP)
+    .action((path: string) =>
+      run(context, async () => {
+        const { verifyBundle } = await import('./bundle.ts');
+        return verifyBundle(path, context);
+      }),
+    );
+}
+
+function addImport(bundle: Command, context: CacheCommandsContext): void {
+  const command = bundle
+    .command('import')
+    .description('store the images of a bundle in the cache of a stopped server')
+    .argument('<bundle>', 'a directory, or a tar file of one');
+  withTargetOptions(command)
+    .option('--no-pin', 'let imported images expire and be evicted')
+    .addHelpText('after', IMPORT_HELP)
+    .action((path: string, file: string | undefined, { pin = true, ...options }: SharedOptions & { pin?: boolean }) =>
+      run(context, async (signal) => {
+        const { importBundle } = await import('./bundle.ts');
+        const work: Run = (target, output) => importBundle(target, { path, pin, signal }, output);
+        return runOnCache(context, { ...options, file }, work);
+      }),
+    );
+}
+
+/** Ends the work at a signal, and reports what an operator can act on. */
+async function run({ err, end }: CacheCommandsContext, work: (signal: AbortSignal) => Promise<number>): Promise<void> {
+  const stop = new AbortController();
+  let signalled = 0;
+  const onSignal = (name: NodeJS.Signals, number: number) => {
+    signalled = number;
+    stop.abort(new Error(`stopped by ${name}`));
+  };
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  try {
+    end(await work(stop.signal));
+  } catch (error) {
+    if (signalled > 0) return end(128 + signalled);
+    const { explainFailure } = await import('../images/failure.ts');
+    const explained = error instanceof ControlError ? error.message : explainFailure(error);
+    if (explained === undefined) throw error;
+    err.write(`layover: ${explained}\n`);
+    end(1);
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}

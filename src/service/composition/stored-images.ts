@@ -1,0 +1,26 @@
+import { DescriptorCache } from '../../cache/descriptor-cache.ts';
+import { ContentCache } from '../../content/content-cache.ts';
+import type { ContentStore } from '../../content/content-store.ts';
+import { UploadStore } from '../../content/uploads.ts';
+import { HostedRegistry } from '../../hosted/hosted-registry.ts';
+import { createUploadSecrets } from '../../hosted/upload-secrets.ts';
+import type { StorageDriver } from '../../storage/driver.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+
+/** Blobs whose sizes are kept in memory. */
+const MAX_DESCRIPTORS = 10_000;
+/** An index may be stored without some of its platforms, as in a cache. */
+const VALIDATION = { allow: [], deny: [], platforms: 'none' } as const;
+
+/** Stored images under their stored names, for commands that copy images in and out. */
+export function createStoredImages(driver: StorageDriver, store: ContentStore, telemetry: Telemetry): HostedRegistry {
+  const descriptors = new DescriptorCache({ maxEntries: MAX_DESCRIPTORS, redis: undefined, events: telemetry.redis });
+  return new HostedRegistry({
+    store,
+    content: new ContentCache({ store, descriptors, onDamage: () => {} }),
+    uploads: new UploadStore(driver, (repository, digest, staged) => store.blobs.publish(repository, digest, staged)),
+    policy: { deletes: false, validation: VALIDATION, classes: [] },
+    secrets: createUploadSecrets({ configured: undefined, shared: undefined }),
+    holders: async () => [],
+  });
+}
