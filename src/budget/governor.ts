@@ -127,11 +127,11 @@ export class Governor {
     const { clock, events, upstream } = this.#options;
     const startedAt = clock.now();
     const until = startedAt + this.#patienceOf(request.spending);
-    for (;;) {
+    for (let waits = 0; ; waits++) {
       const outcome = await this.#try(request);
       const now = clock.now();
       if (outcome.isAdmitted || outcome.retryAt > until) {
-        if (now > startedAt) events.pullWaited({ upstream, ...request.spending, waitedMs: now - startedAt });
+        if (waits > 0) events.pullWaited({ upstream, ...request.spending, waitedMs: now - startedAt });
         if (outcome.isAdmitted) events.pullSpent({ upstream, ...request.spending });
         else events.pullRefused({ upstream, ...request.spending, reason: outcome.reason });
         return outcome;
