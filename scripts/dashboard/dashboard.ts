@@ -14,6 +14,7 @@ import { fills } from './rows/fills.ts';
 import { processes } from './rows/processes.ts';
 import { store } from './rows/store.ts';
 import { traffic } from './rows/traffic.ts';
+import { budget } from './rows/budget.ts';
 import { upstreams } from './rows/upstreams.ts';
 import { worth } from './rows/worth.ts';
 
@@ -24,6 +25,7 @@ const ROWS = {
   'Worth it?': worth,
   Traffic: traffic,
   Upstreams: upstreams,
+  'Pull limits': budget,
   Fills: fills,
   Store: store,
   Errors: errors,

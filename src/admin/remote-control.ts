@@ -1,4 +1,5 @@
 import { boundedFetch, type FetchedResponse } from '../fetch/bounded-fetch.ts';
+import type { BudgetControl, BudgetHold, BudgetReport } from '../operations/budget-control.ts';
 import type {
   CacheControl,
   CacheStats,
@@ -47,7 +48,7 @@ const FETCH_TIMEOUT_MS = 3_600_000;
 const MAX_BYTES = 256 * 1024 * 1024;
 
 /** The cache of another process, through its admin API. Its methods also throw {@link ServerUnreachableError}. */
-export class RemoteControl implements CacheControl, PullLog {
+export class RemoteControl implements CacheControl, PullLog, BudgetControl {
   readonly #options: RemoteControlOptions;
 
   constructor(options: RemoteControlOptions) {
@@ -116,6 +117,15 @@ export class RemoteControl implements CacheControl, PullLog {
 
   collectionStatus(): Promise<CollectionStatus> {
     return this.#call('GET', '/collection');
+  }
+
+  budget(upstream?: string): Promise<BudgetReport> {
+    const query = upstream === undefined ? '' : `?upstream=${encodeURIComponent(upstream)}`;
+    return this.#call('GET', `/budget${query}`);
+  }
+
+  holdBudget(request: BudgetHold): Promise<BudgetReport> {
+    return this.#call('POST', '/budget/hold', request);
   }
 
   #patient(): RemoteControl {

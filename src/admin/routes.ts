@@ -1,5 +1,6 @@
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Router } from 'express';
 
+import type { BudgetControl, BudgetHold } from '../operations/budget-control.ts';
 import {
   type CacheControl,
   type CollectionRequest,
@@ -15,13 +16,15 @@ import { checkRequest } from './check-request.ts';
 
 export interface AdminRoutesOptions {
   readonly cache: CacheControl;
+  /** Absent without upstreams. */
+  readonly budget?: BudgetControl | undefined;
   readonly pulls: PullLog;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
-export function createAdminRoutes({ cache, pulls, onError }: AdminRoutesOptions): Router {
+export function createAdminRoutes({ cache, budget, pulls, onError }: AdminRoutesOptions): Router {
   const router = express.Router();
   router.use(requireJson);
   router.use('/check', express.json({ limit: '1mb' }));
@@ -31,6 +34,7 @@ export function createAdminRoutes({ cache, pulls, onError }: AdminRoutesOptions)
     next();
   });
   addRoutes(router, cache);
+  if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
   router.get(
     '/audit/pulls',
@@ -99,6 +103,17 @@ function addRoutes(router: Router, cache: CacheControl): void {
   router.post(
     '/collection',
     respond(({ body }) => cache.startCollection(collectionRequest(body))),
+  );
+}
+
+function addBudgetRoutes(router: Router, budget: BudgetControl): void {
+  router.get(
+    '/budget',
+    respond(({ query }) => budget.budget(query['upstream'] === undefined ? undefined : textOf(query, 'upstream'))),
+  );
+  router.post(
+    '/budget/hold',
+    respond(({ body }) => budget.holdBudget(holdRequest(body))),
   );
 }
 
@@ -176,6 +191,11 @@ function collectionRequest(body: unknown): CollectionRequest {
 function evictOptions(body: unknown): EvictOptions {
   const { force } = (body ?? {}) as Record<string, unknown>;
   return force === undefined ? {} : { force: flag('force', force) };
+}
+
+function holdRequest(body: unknown): BudgetHold {
+  const { hold, upstream } = (body ?? {}) as Record<string, unknown>;
+  return { hold: hold === undefined ? true : flag('hold', hold), upstream: optionalText(upstream) };
 }
 
 function flag(key: string, value: unknown): boolean {

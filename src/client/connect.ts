@@ -68,4 +68,6 @@ const NO_EVENTS: UpstreamEvents = {
   retried: ignore,
   breakerChanged: ignore,
   credentialsFailed: ignore,
+  loginChanged: ignore,
+  pulledFromMirror: ignore,
 };

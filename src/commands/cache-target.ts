@@ -1,3 +1,4 @@
+import type { BudgetControl } from '../operations/budget-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { PullLog } from '../operations/pull-log.ts';
 import type { StoppedCache } from '../service/stopped-cache.ts';
@@ -5,6 +6,8 @@ import type { StoppedCache } from '../service/stopped-cache.ts';
 /** The cache that a command works on. */
 export interface CacheTarget {
   readonly control: CacheControl;
+  /** Absent without a running server. */
+  readonly budget?: BudgetControl | undefined;
   readonly pulls: PullLog;
   /** Absent when a server is running. */
   readonly stopped: StoppedCache | undefined;

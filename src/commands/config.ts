@@ -72,7 +72,10 @@ function describeUpstreams(proxy: Config['proxy']): [label: string, value: strin
 }
 
 function describeUpstream({ name, remoteUrl, isDefault, mirrors }: UpstreamConfig): string {
-  const via = mirrors.length > 0 ? `, after ${mirrors.join(', ')}` : '';
+  const via =
+    mirrors.length > 0
+      ? `, after ${mirrors.map((mirror) => (typeof mirror === 'string' ? mirror : mirror.url)).join(', ')}`
+      : '';
   return `${name} (${remoteUrl}${via})${isDefault ? ', the default' : ''}`;
 }
 

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/problem.ts';
 import { VERSION, versionLine } from '../version.ts';
 import { addAuditCommands } from './audit-commands.ts';
+import { addBudgetCommand } from './budget-commands.ts';
 import { addBundleCommands } from './bundle-commands.ts';
 import { addCacheCommands } from './cache-commands.ts';
 import { addCheckCommand } from './check-commands.ts';
@@ -73,6 +74,7 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   const context = { env, out, err, end };
   addServiceCommands(program, context);
   addCacheCommands(program, context);
+  addBudgetCommand(program, context);
   addAuditCommands(program, context);
   addGarbageCollect(program, context);
   addImageCommands(program, context);

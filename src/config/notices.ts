@@ -25,7 +25,8 @@ function registryUrls(plain: unknown): KeyPath[] {
     const mirrors = plainAt(upstream, ['mirrors']);
     const count = Array.isArray(mirrors) ? mirrors.length : 0;
     const at = ['proxy', 'upstreams', i] as const;
-    return [[...at, 'remoteurl'], ...Array.from({ length: count }, (_, j) => [...at, 'mirrors', j])];
+    const mirrorPaths = Array.from({ length: count }, (_, j): KeyPath => [...at, 'mirrors', j]);
+    return [[...at, 'remoteurl'], ...mirrorPaths, ...mirrorPaths.map((path) => [...path, 'url'])];
   });
   return [['proxy', 'remoteurl'], ['proxy', 'fills', 'advertise'], ...paths];
 }

@@ -19,17 +19,18 @@ export interface FreshnessPolicy {
 /**
  * - `fresh`: serve it
  * - `stale`: serve it as stale, without revalidation
- * - `stale-while-revalidate`: serve it as stale, and revalidate in the background
+ * - `stale-while-revalidate`: serve it, and revalidate in the background
  * - `revalidate`: revalidate it before it is served
  */
 export type Freshness = 'fresh' | 'stale' | 'stale-while-revalidate' | 'revalidate';
 
 /** How a cached tag may be served at `now`. Digests never become stale. */
 export function tagFreshness(age: TagAge, policy: FreshnessPolicy, now: number): Freshness {
+  // Nothing can confirm it, so the stored tag is the only one there is.
+  if (policy.offline) return 'fresh';
   const passed = now - age.checkedAt;
   // A time in the future comes from a wrong clock: the entry counts as not checked.
   if (passed >= 0 && passed < policy.ttlMs) return 'fresh';
-  if (policy.offline) return 'stale';
   if (age.retryAt !== undefined && now < age.retryAt) return 'stale';
   return policy.revalidate === 'background' ? 'stale-while-revalidate' : 'revalidate';
 }
@@ -44,6 +45,8 @@ interface TagRule {
   readonly match: Pattern;
   /** Milliseconds. */
   readonly ttlMs: number;
+  /** Absent: as for all tags. */
+  readonly revalidate?: FreshnessPolicy['revalidate'] | undefined;
 }
 
 /**
@@ -65,7 +68,7 @@ export function tagPolicy(tag: string, { ttlMs, rules, revalidate }: TagRules): 
   const isDigest = DIGEST_TAG.test(tag);
   const rule = rules.find(({ match }) => match.test(tag) && !(isDigest && isGeneral(match)));
   if (isDigest && !rule) return { ttlMs: 0, revalidate: 'blocking' };
-  return { ttlMs: rule?.ttlMs ?? ttlMs, revalidate };
+  return { ttlMs: rule?.ttlMs ?? ttlMs, revalidate: rule?.revalidate ?? revalidate };
 }
 
 function isGeneral(match: TagRule['match']): boolean {

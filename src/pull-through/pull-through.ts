@@ -1,3 +1,4 @@
+import type { Spending } from '../budget/spending.ts';
 import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError, type RegistryErrorCode } from '../oci/errors.ts';
@@ -83,7 +84,9 @@ export class PullThroughRegistry implements Registry {
     const cached = manifests.inMemory(names, reference);
     if (cached) return this.#hit(names, cached);
     options?.signal?.throwIfAborted();
-    const served = await this.#served('MANIFEST_UNKNOWN', () => manifests.resolve(names, reference));
+    const served = await this.#served('MANIFEST_UNKNOWN', () =>
+      manifests.resolve(names, reference, spendingOf(options)),
+    );
     return this.#used(names, 'manifest', served);
   }
 
@@ -93,7 +96,7 @@ export class PullThroughRegistry implements Registry {
     const cached = manifests.inMemory(names, reference);
     if (cached) return this.#hit(names, cached);
     options?.signal?.throwIfAborted();
-    const served = await this.#served('MANIFEST_UNKNOWN', () => manifests.get(names, reference));
+    const served = await this.#served('MANIFEST_UNKNOWN', () => manifests.get(names, reference, spendingOf(options)));
     return this.#used(names, 'manifest', served);
   }
 
@@ -269,6 +272,10 @@ export class PullThroughRegistry implements Registry {
       );
     }
   }
+}
+
+function spendingOf(options: CallOptions | undefined): Spending {
+  return { class: 'client', client: options?.caller };
 }
 
 /** The reason why nothing can be written to repositories of an upstream. */

@@ -1,3 +1,4 @@
+import type { Spending } from '../budget/spending.ts';
 import { createCountedCache } from '../cache/lru.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -71,6 +72,14 @@ interface Resolved {
   readonly isFromUpstream: boolean;
 }
 
+interface Revalidation {
+  /** The entry that is served when it fails. */
+  readonly usable: TagEntry | undefined;
+  readonly spending: Spending | undefined;
+}
+
+const REFRESH: Spending = { class: 'refresh' };
+
 /** Longest wait for the revalidation of a cached tag, token and retries included. Milliseconds. */
 const REVALIDATION_BUDGET_MS = 1_500;
 /** After a failure of the upstream: how long a cached tag is served without revalidation. Milliseconds. */
@@ -112,30 +121,34 @@ export class PulledManifests {
   /** As {@link inMemory}, with the time for which it may be served. */
   held(repository: PulledRepository, reference: Reference): HeldManifest | undefined {
     const manifest = this.inMemory(repository, reference);
-    if (!manifest || reference.kind === 'digest') return manifest;
+    if (!manifest || reference.kind === 'digest' || this.#options.offline) return manifest;
     const entry = this.#options.tags.inMemory(repository.stored, reference.tag);
     const ageMs = entry && this.#options.now() - entry.checkedAt;
     return ageMs === undefined ? undefined : { ...manifest, forMs: this.#policyOf(reference.tag).ttlMs - ageMs };
   }
 
   /** @throws {UpstreamError} · {RegistryError} `MANIFEST_UNKNOWN` when offline and not cached */
-  async resolve(repository: PulledRepository, reference: Reference): Promise<Found<Descriptor>> {
-    const { entry, outcome, isFromUpstream } = await this.#resolved(repository, reference);
+  async resolve(repository: PulledRepository, reference: Reference, spending?: Spending): Promise<Found<Descriptor>> {
+    const { entry, outcome, isFromUpstream } = await this.#resolved(repository, reference, spending);
     const stored = await this.#options.content.findManifest(repository.stored, entry.digest);
     if (stored) return { content: stored, outcome: outcome === 'STALE' ? 'STALE' : 'HIT', isFromUpstream };
+    const older = await this.#olderWhileScarce(repository, reference);
+    if (older) return { content: older, outcome: 'STALE', isFromUpstream };
     if (entry.described)
       return { content: this.#describedAs(repository, entry.digest, entry.described), outcome, isFromUpstream };
-    if (reference.kind === 'tag') return this.get(repository, reference);
-    return { content: await this.#describe(repository, reference), outcome: 'MISS', isFromUpstream: true };
+    if (reference.kind === 'tag') return this.get(repository, reference, spending);
+    return { content: await this.#describe(repository, reference, spending), outcome: 'MISS', isFromUpstream: true };
   }
 
   /** @throws {UpstreamError} · {RegistryError} `MANIFEST_UNKNOWN` when offline and not cached */
-  async get(repository: PulledRepository, reference: Reference): Promise<Found<Manifest>> {
-    const { entry, outcome, isFromUpstream } = await this.#resolved(repository, reference);
+  async get(repository: PulledRepository, reference: Reference, spending?: Spending): Promise<Found<Manifest>> {
+    const { entry, outcome, isFromUpstream } = await this.#resolved(repository, reference, spending);
     const stored = await this.#options.content.findManifest(repository.stored, entry.digest);
     if (stored) return { content: stored, outcome: outcome === 'STALE' ? 'STALE' : 'HIT', isFromUpstream };
+    const older = await this.#olderWhileScarce(repository, reference);
+    if (older) return { content: older, outcome: 'STALE', isFromUpstream };
     try {
-      const { result, joined } = this.#fetch(repository, entry.digest);
+      const { result, joined } = this.#fetch(repository, entry.digest, spending);
       return { content: await result, outcome: joined ? 'FILL' : 'MISS', isFromUpstream: true };
     } catch (err) {
       const previous = reference.kind === 'tag' ? await this.#previous(repository, reference.tag, err) : undefined;
@@ -148,14 +161,23 @@ export class PulledManifests {
   async refresh(repository: PulledRepository, tag: string): Promise<RefreshedTag> {
     const before = await this.#options.tags.find(repository.stored, tag);
     if (this.#options.offline) throw this.#offlineError(`${repository.remote}:${tag}`);
-    const { entry } = await this.#fetchTag(repository, tag);
-    if (!(await this.#isStored(repository, entry.digest))) await this.#fetch(repository, entry.digest).result;
+    const { entry } = await this.#fetchTag(repository, tag, { spending: REFRESH });
+    if (!(await this.#isStored(repository, entry.digest))) await this.#fetch(repository, entry.digest, REFRESH).result;
     return { digest: entry.digest, previous: before?.digest };
   }
 
   /** Without the upstream. */
   findStored(repository: PulledRepository, digest: Digest): Promise<Manifest | undefined> {
     return this.#options.content.findManifest(repository.stored, digest);
+  }
+
+  /** While pulls are scarce, the manifest that the tag had before, if it is stored. */
+  async #olderWhileScarce(repository: PulledRepository, reference: Reference): Promise<Manifest | undefined> {
+    if (reference.kind === 'digest' || !this.#options.upstream.prefersOlder?.(repository.remote)) return undefined;
+    const older = await this.#storedEntry(repository, reference.tag);
+    if (!older) return undefined;
+    this.#stale(repository, reference.tag, older, 'pulls are scarce');
+    return this.#options.content.findManifest(repository.stored, older.digest);
   }
 
   /** The upstream has a new manifest for the tag and does not return it: the previous one, if it is stored. */
@@ -166,7 +188,11 @@ export class PulledManifests {
     return this.#options.content.findManifest(repository.stored, usable.digest);
   }
 
-  async #resolved(repository: PulledRepository, reference: Reference): Promise<Resolved> {
+  async #resolved(
+    repository: PulledRepository,
+    reference: Reference,
+    spending: Spending | undefined,
+  ): Promise<Resolved> {
     if (reference.kind === 'digest') {
       return {
         entry: { digest: reference.digest, checkedAt: this.#options.now() },
@@ -182,9 +208,11 @@ export class PulledManifests {
       return { entry: latest, outcome: isStored ? 'HIT' : 'MISS', isFromUpstream: false };
     }
     const usable = latest && (await this.#storedEntry(repository, tag, latest));
-    if (!usable || freshness === 'revalidate') return this.#revalidate(repository, tag, usable);
+    if (!usable || freshness === 'revalidate') return this.#revalidate(repository, tag, { usable, spending });
     if (freshness === 'stale') return this.#stale(repository, tag, usable, 'revalidation is off or on hold');
-    this.#revalidate(repository, tag, usable).catch(() => {}); // the next request sees the failure
+    this.#revalidate(repository, tag, { usable, spending: REFRESH }).catch(() => {}); // the next request sees the failure
+    // Stale means that the upstream fails: then the tag was put on hold before.
+    if (latest?.retryAt === undefined) return { entry: usable, outcome: 'HIT', isFromUpstream: false };
     return this.#stale(repository, tag, usable, 'revalidation in the background');
   }
 
@@ -213,13 +241,13 @@ export class PulledManifests {
     return made;
   }
 
-  async #revalidate(repository: PulledRepository, tag: string, usable: TagEntry | undefined): Promise<Resolved> {
+  async #revalidate(repository: PulledRepository, tag: string, known: Revalidation): Promise<Resolved> {
     if (this.#options.offline) throw this.#offlineError(`${repository.remote}:${tag}`);
     const key = `${repository.stored}:${tag}`;
-    return this.#resolutions.run(key, () => this.#resolveTag(repository, tag, usable)).result;
+    return this.#resolutions.run(key, () => this.#resolveTag(repository, tag, known)).result;
   }
 
-  async #resolveTag(repository: PulledRepository, tag: string, usable: TagEntry | undefined): Promise<Resolved> {
+  async #resolveTag(repository: PulledRepository, tag: string, { usable, spending }: Revalidation): Promise<Resolved> {
     // A request that ended while this one read the storage has confirmed the tag.
     const confirmed = this.#options.tags.inMemory(repository.stored, tag);
     if (confirmed && this.#freshness(tag, confirmed) === 'fresh') {
@@ -227,7 +255,10 @@ export class PulledManifests {
       return { entry: confirmed, outcome: isStored ? 'HIT' : 'MISS', isFromUpstream: false };
     }
     try {
-      return await this.#fetchTag(repository, tag, usable && { deadlineMs: REVALIDATION_BUDGET_MS });
+      return await this.#fetchTag(repository, tag, {
+        spending,
+        ...(usable && { deadlineMs: REVALIDATION_BUDGET_MS }),
+      });
     } catch (err) {
       if (!usable || !(err instanceof UpstreamError)) throw err;
       if (onRevalidationFailure(err.kind, this.#options.policy) === 'error') throw err;
@@ -236,7 +267,7 @@ export class PulledManifests {
     }
   }
 
-  async #fetchTag(repository: PulledRepository, tag: string, options?: UpstreamCallOptions): Promise<Resolved> {
+  async #fetchTag(repository: PulledRepository, tag: string, options: UpstreamCallOptions): Promise<Resolved> {
     const { upstream, now } = this.#options;
     const head = await upstream.resolveManifest(repository.remote, { kind: 'tag', tag }, options);
     if (head.fetched) await this.#keep(repository, this.#read(head.digest, head.fetched));
@@ -271,18 +302,21 @@ export class PulledManifests {
   }
 
   /** Fetches by digest, so that a tag that moves meanwhile cannot mix two manifests. */
-  #fetch(repository: PulledRepository, digest: Digest) {
+  #fetch(repository: PulledRepository, digest: Digest, spending: Spending | undefined) {
     if (this.#options.offline) throw this.#offlineError(`${repository.remote}@${digest}`);
-    return this.#fetches.run(`${repository.stored}@${digest}`, () => this.#fetchAndKeep(repository, digest));
+    const { class: by = 'client' } = spending ?? {};
+    // A client does not join work that may wait until more pulls are left.
+    const key = `${by === 'client' ? '' : `${by} `}${repository.stored}@${digest}`;
+    return this.#fetches.run(key, () => this.#fetchAndKeep(repository, digest, spending));
   }
 
-  async #fetchAndKeep(repository: PulledRepository, digest: Digest): Promise<Manifest> {
+  async #fetchAndKeep(repository: PulledRepository, digest: Digest, spending: Spending | undefined): Promise<Manifest> {
     const { upstream, content, tags } = this.#options;
     // A fetch that ended while this request read the storage has kept it.
     const kept = content.manifestInMemory(repository.stored, digest);
     if (kept) return kept;
     try {
-      const fetched = await upstream.fetchManifest(repository.remote, { kind: 'digest', digest });
+      const fetched = await upstream.fetchManifest(repository.remote, { kind: 'digest', digest }, { spending });
       const described = this.#described.get(`${repository.stored}@${digest}`);
       const mediaType = described?.mediaType ?? fetched.mediaType;
       return await this.#keep(repository, this.#read(digest, { ...fetched, mediaType, claimedDigest: digest }));
@@ -316,12 +350,16 @@ export class PulledManifests {
     return readPulled(this.#options.upstream.name, digest, fetched);
   }
 
-  async #describe(repository: PulledRepository, reference: Reference & { kind: 'digest' }): Promise<Descriptor> {
+  async #describe(
+    repository: PulledRepository,
+    reference: Reference & { kind: 'digest' },
+    spending: Spending | undefined,
+  ): Promise<Descriptor> {
     if (this.#options.offline) throw this.#offlineError(`${repository.remote}@${reference.digest}`);
-    const head = await this.#options.upstream.resolveManifest(repository.remote, reference);
+    const head = await this.#options.upstream.resolveManifest(repository.remote, reference, { spending });
     const { digest } = reference;
     if (head.fetched) return this.#keep(repository, this.#read(digest, { ...head.fetched, claimedDigest: digest }));
-    if (!isDescribed(head)) return this.#fetch(repository, digest).result;
+    if (!isDescribed(head)) return this.#fetch(repository, digest, spending).result;
     return this.#describedAs(repository, digest, head);
   }
 

@@ -31,6 +31,7 @@ function statusOf({ kind, options }: UpstreamError): number | undefined {
 
 /** @param unknown the code for content that the upstream does not have */
 export function toClientError(err: UpstreamError, unknown: RegistryErrorCode): RegistryError {
+  if (err.options.budget) return toBudgetError(err, err.options.budget, unknown);
   const { code } = CLIENT_ERRORS[err.kind];
   const status = statusOf(err);
   const { upstream, retryAfterMs } = err.options;
@@ -40,6 +41,18 @@ export function toClientError(err: UpstreamError, unknown: RegistryErrorCode): R
     ...(status !== undefined && { status }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
+}
+
+/** No pull is left: 429 until there is one, or a 404 after which clients try the upstream themselves. */
+function toBudgetError(
+  { message, options }: UpstreamError,
+  { retryAt, fallback }: NonNullable<UpstreamError['options']['budget']>,
+  unknown: RegistryErrorCode,
+): RegistryError {
+  const { upstream, retryAfterMs } = options;
+  const detail = { upstream, reason: 'budget', retryAt: new Date(retryAt).toISOString() };
+  if (fallback) return new RegistryError(unknown, message, { detail });
+  return new RegistryError('TOOMANYREQUESTS', message, { detail, ...(retryAfterMs !== undefined && { retryAfterMs }) });
 }
 
 /**

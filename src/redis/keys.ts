@@ -60,6 +60,8 @@ export const redisKeys = {
 
   /** Sorted set: `<digest> <bytes>` reserved for running fills, by the time at which the reservation ends. */
   reserved: () => `${tagged('index', 'usage')}:reserved`,
+  /** Hash: `state` of a bucket of pulls at an upstream, as JSON, and its `version`. Expires two windows after its last change. */
+  budget: (upstream: string, bucket: string) => key('budget', upstream, bucket),
 } as const;
 
 // Parts are escaped so that ("a:b", "c") and ("a", "b:c") result in different keys.

@@ -23,6 +23,8 @@ export interface CallOptions {
    * call checks the signal before it starts one.
    */
   readonly signal?: AbortSignal | undefined;
+  /** Identity of the client, else its address: for limits that clients share. */
+  readonly caller?: string | undefined;
 }
 
 /**

@@ -8,6 +8,7 @@ import { RunningFills } from '../fills/running-fills.ts';
 import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
+import type { BudgetControl } from '../operations/budget-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { UsageListener } from '../pull-through/pull-through.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
@@ -53,6 +54,8 @@ export interface Context {
   /** Absent when fills are not shared with replicas. */
   readonly peers: PeerAccess | undefined;
   readonly cache: CacheControl;
+  /** Absent without upstreams. */
+  readonly budget: BudgetControl | undefined;
   /** Gets an event for each change and pull of a client. Absent when notifications are off. */
   readonly listener: ContentListener | undefined;
   /** Records that stored content of an upstream was served. */
@@ -120,6 +123,7 @@ async function createParts(
     health,
     auth,
     peers: pulling?.peers,
+    budget: pulling?.budget,
     cache: retention.createControl({
       refresh: pulling && ((repository, tag) => pulling.refresh(repository, tag)),
       check: createImageCheck(config.proxy, stored.store),

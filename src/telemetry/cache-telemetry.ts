@@ -27,6 +27,18 @@ type FillFacts = Event<'fillStarted'> &
 /** An outage makes thousands of stale responses: one line per upstream and minute is enough. Milliseconds. */
 const STALE_LINE_MS = 60_000;
 
+/** Why a manifest for a client was not a pull that the upstream counts. */
+const SAVED_BY: Partial<Record<ServedContent['outcome'], string>> = { HIT: 'hit', STALE: 'stale', FILL: 'coalesced' };
+
+interface ServedCells {
+  readonly requests: Cell;
+  readonly bytes: Cell;
+  /** Absent when nothing was saved. */
+  readonly saved: Cell | undefined;
+  /** For a response after a request to the upstream. */
+  readonly savedByHead: Cell | undefined;
+}
+
 /** Time series that exist from the first fill: `increase()` does not see the step to a new one. */
 const FILL_ENDS = ['completed', 'failed', 'discarded'] as const;
 
@@ -42,7 +54,7 @@ export class CacheTelemetry implements CacheEvents {
   readonly #metrics: Metrics;
   readonly #now: () => number;
   readonly #tracing: Tracing | undefined;
-  readonly #served = new Map<string, { readonly requests: Cell; readonly bytes: Cell }>();
+  readonly #served = new Map<string, ServedCells>();
   /** When each running fill started, by upstream and digest; the oldest first. */
   readonly #running = new Map<string, number>();
   /** When a stale response was last logged, by upstream. */
@@ -57,9 +69,11 @@ export class CacheTelemetry implements CacheEvents {
     metrics.fillOldest.measure(() => this.#oldestFillMs() / 1000);
   }
 
-  served({ upstream, type, outcome, bytes }: ServedContent): void {
+  served({ upstream, type, outcome, bytes, isFromUpstream }: ServedContent): void {
     const cells = this.#servedCells(upstream, type, outcome);
     cells.requests.value++;
+    const saved = isFromUpstream ? cells.savedByHead : cells.saved;
+    if (saved) saved.value++;
     cells.bytes.value += bytes;
     this.#metrics.proxyRequests[type].value++;
     this.#metrics.proxyPushedBytes[type].value += bytes;
@@ -167,7 +181,11 @@ export class CacheTelemetry implements CacheEvents {
     const key = `${upstream} ${type} ${outcome}`;
     let cells = this.#served.get(key);
     if (cells === undefined) {
+      const saved = (reason: string | undefined) =>
+        type === 'manifest' && reason ? this.#metrics.pullsSaved.at(upstream, reason) : undefined;
       cells = {
+        saved: saved(SAVED_BY[outcome]),
+        savedByHead: saved(outcome === 'HIT' ? 'head' : SAVED_BY[outcome]),
         requests: this.#metrics.cacheRequests.at(upstream, type, outcome.toLowerCase()),
         bytes: this.#metrics.clientBytes.at(upstream, type),
       };

@@ -34,6 +34,7 @@ export function createMetrics() {
     ...cacheMetrics(families),
     ...expiryMetrics(families),
     ...upstreamMetrics(families),
+    ...budgetMetrics(families),
     ...storageMetrics(families),
     ...redisMetrics(families),
     ...notificationMetrics(families),
@@ -207,9 +208,40 @@ function upstreamMetrics(families: MetricFamily[]) {
       'upstream',
       'host',
     ]),
+    loginFailing: gauge('layover_upstream_login_failing', '1 while an account is refused or locked out.', [
+      'upstream',
+      'account',
+    ]),
+    loginFailures: counter('layover_upstream_login_failures_total', 'Logins that failed.', [
+      'upstream',
+      'account',
+      'reason',
+    ]),
     credentialFailures: counter('layover_upstream_credential_failures_total', 'Credentials that could not be read.', [
       'upstream',
       'source',
+    ]),
+  };
+}
+
+function budgetMetrics(families: MetricFamily[]) {
+  const { counter, gauge } = familyMakers(families);
+  const member = ['upstream', 'member'];
+  const spending = ['upstream', 'class'];
+  return {
+    budgetLimit: gauge('layover_budget_limit', 'Pulls that an upstream allows an account per window.', member),
+    budgetRemaining: gauge('layover_budget_remaining', 'Pulls of an account that are left, as estimated.', member),
+    budgetExhausted: gauge(
+      'layover_budget_exhausted_seconds',
+      'Seconds until no pulls are left, at the pace of the last half hour. Absent while they last.',
+      member,
+    ),
+    budgetSpent: counter('layover_budget_spent_total', 'Pulls from an upstream, by who waited for them.', spending),
+    budgetWaited: counter('layover_budget_waited_seconds', 'Time that pulls waited for the budget.', spending),
+    budgetRefused: counter('layover_budget_refused_total', 'Pulls that the budget refused.', spending),
+    pullsSaved: counter('layover_budget_saved_total', 'Pulls of clients that the upstream did not count.', [
+      'upstream',
+      'reason',
     ]),
   };
 }

@@ -1,11 +1,13 @@
 import type { PullEvents } from '../audit/pull-events.ts';
 import type { AuthEvents } from '../auth/auth-events.ts';
+import type { BudgetEvents } from '../budget/governor.ts';
 import type { DescriptorCacheEvents } from '../cache/descriptor-cache.ts';
 import type { NotificationEvents } from '../notifications/notification-events.ts';
 import type { RedisEvents } from '../redis/redis.ts';
 import type { UpstreamEvents } from '../upstream/upstream.ts';
 import { AuditTelemetry } from './audit-telemetry.ts';
 import { AuthTelemetry } from './auth-telemetry.ts';
+import { BudgetTelemetry } from './budget-telemetry.ts';
 import { type CacheEvents, CacheTelemetry } from './cache-telemetry.ts';
 import { ClientTelemetry, type RefusalReason } from './client-telemetry.ts';
 import { HousekeepingTelemetry, type RetentionEvents } from './housekeeping-telemetry.ts';
@@ -23,6 +25,7 @@ export interface Telemetry {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly upstream: UpstreamEvents;
+  readonly budget: BudgetEvents;
   readonly cache: CacheEvents;
   readonly housekeeping: RetentionEvents;
   readonly redis: RedisEvents & DescriptorCacheEvents;
@@ -70,6 +73,7 @@ export function createTelemetry({
     log,
     metrics,
     upstream: new UpstreamTelemetry(log, metrics, now),
+    budget: new BudgetTelemetry(log, metrics, now),
     cache: new CacheTelemetry(log, metrics, { now, tracing }),
     housekeeping: new HousekeepingTelemetry(log, metrics),
     redis: new RedisTelemetry(log, metrics),

@@ -9,8 +9,8 @@ type Event<Name extends keyof UpstreamEvents> = Parameters<UpstreamEvents[Name]>
 /** A remaining budget below this part of the limit is logged. */
 const LOW_BUDGET = 0.1;
 
-/** An upstream can redirect to another host each time. Milliseconds. */
-const FOREIGN_HOST_LINE_MS = 60_000;
+/** For lines about an account, and about hosts that are not configured, of which an upstream can name another one each time. Milliseconds. */
+const LINE_MS = 60_000;
 
 const BREAKER_VALUE: Readonly<Record<string, number>> = { closed: 0, 'half-open': 1, open: 2 };
 
@@ -18,10 +18,10 @@ const BREAKER_VALUE: Readonly<Record<string, number>> = { closed: 0, 'half-open'
 export class UpstreamTelemetry implements UpstreamEvents {
   readonly #log: Log;
   readonly #metrics: Metrics;
-  /** Upstreams whose remaining budget was low at the last response. */
+  /** Upstreams and accounts whose remaining budget was low at the last response. */
   readonly #low = new Set<string>();
-  /** When a host that was not configured was last logged, by upstream. */
-  readonly #foreignHostLoggedAt = new Map<string, number>();
+  /** When a line was last logged, by what it is about. */
+  readonly #loggedAt = new Map<string, number>();
   readonly #now: () => number;
 
   constructor(log: Log, metrics: Metrics, now: () => number) {
@@ -51,14 +51,27 @@ export class UpstreamTelemetry implements UpstreamEvents {
     if (remaining === undefined) return;
     rateLimitRemaining.at(upstream, account).value = remaining;
     if (limit === undefined) return;
-    if (remaining >= limit * LOW_BUDGET) this.#low.delete(upstream);
-    else if (!this.#low.has(upstream)) {
-      this.#low.add(upstream);
-      this.#log.info(
-        { upstream, limit, remaining, 'window.seconds': windowSeconds },
-        'upstream rate limit nearly used up',
-      );
+    const key = `${upstream} ${account}`;
+    if (remaining >= limit * LOW_BUDGET) this.#low.delete(key);
+    else if (!this.#low.has(key)) {
+      this.#low.add(key);
+      const fields = { upstream, account, limit, remaining, 'window.seconds': windowSeconds };
+      this.#log[this.#mayLog(`low ${key}`) ? 'warn' : 'debug'](fields, 'upstream rate limit nearly used up');
     }
+  }
+
+  pulledFromMirror({ upstream }: Event<'pulledFromMirror'>): void {
+    this.#metrics.pullsSaved.at(upstream, 'mirror').value++;
+  }
+
+  loginChanged({ upstream, account, trouble }: Event<'loginChanged'>): void {
+    this.#metrics.loginFailing.at(upstream, account).value = trouble ? 1 : 0;
+    if (!trouble) return this.#log.info({ upstream, account }, 'upstream login works again');
+    const { reason, retryAt } = trouble;
+    this.#metrics.loginFailures.at(upstream, account, reason).value++;
+    const pause = retryAt === undefined ? undefined : formatDuration(retryAt - this.#now());
+    const level = this.#mayLog(`login ${upstream} ${account} ${reason}`) ? 'warn' : 'debug';
+    this.#log[level]({ upstream, account, reason, pause }, 'upstream login failed');
   }
 
   #resetsIn(seconds: number | undefined, upstream: string, account: string): void {
@@ -77,15 +90,15 @@ export class UpstreamTelemetry implements UpstreamEvents {
     if (isConfigured) {
       this.#metrics.breakerState.at(upstream, host).value = BREAKER_VALUE[to] ?? 0;
       this.#log.warn(fields, 'upstream circuit breaker changed');
-    } else if (this.#mayLogForeignHost(upstream)) {
+    } else if (this.#mayLog(`host ${upstream}`)) {
       this.#log.warn(fields, 'circuit breaker changed for a host named by the upstream (logged once a minute)');
     } else this.#log.debug(fields, 'circuit breaker changed for a host named by the upstream');
   }
 
-  #mayLogForeignHost(upstream: string): boolean {
+  #mayLog(subject: string): boolean {
     const now = this.#now();
-    if (now - (this.#foreignHostLoggedAt.get(upstream) ?? -Infinity) < FOREIGN_HOST_LINE_MS) return false;
-    this.#foreignHostLoggedAt.set(upstream, now);
+    if (now - (this.#loggedAt.get(subject) ?? -Infinity) < LINE_MS) return false;
+    this.#loggedAt.set(subject, now);
     return true;
   }
 

@@ -1,16 +1,22 @@
+import type { Spending } from '../budget/spending.ts';
 import { UpstreamError, type UpstreamCallOptions } from './upstream.ts';
+
+const CLIENT: Spending = { class: 'client' };
 
 /**
  * The deadline and the signal of one call: all its work ends when the caller aborts (with the caller's reason)
  * or when the deadline passes (with an {@link UpstreamError} of kind `timeout`). Close it when the call is over.
  */
 export class CallScope {
+  /** Who pulls. */
+  readonly spending: Spending;
   readonly #controller = new AbortController();
   readonly #caller: AbortSignal | undefined;
   readonly #deadline: NodeJS.Timeout | undefined;
   readonly #endsAt: number;
 
-  constructor(upstream: string, { signal, deadlineMs }: UpstreamCallOptions = {}) {
+  constructor(upstream: string, { signal, deadlineMs, spending = CLIENT }: UpstreamCallOptions = {}) {
+    this.spending = spending;
     this.#caller = signal;
     this.#endsAt = deadlineMs === undefined ? Infinity : performance.now() + deadlineMs;
     if (signal?.aborted) this.#onAbort();

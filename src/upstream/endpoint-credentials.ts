@@ -44,6 +44,11 @@ export class EndpointCredentials {
     return this.#account;
   }
 
+  /** Whether a helper can return other credentials at any time. */
+  get hasHelper(): boolean {
+    return this.#options.sources.some(({ forget }) => forget !== undefined);
+  }
+
   /** Whether the configuration names this token server. */
   isNamed(realm: URL): boolean {
     return this.#options.sources.some((source) => isNamedBy(source, realm));

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 
 import type { Clock } from '../clock/clock.ts';
 import { responseError } from './response-error.ts';
-import type { Authorizer } from './authorizer.ts';
+import type { Account, Accounts } from './accounts.ts';
 import type { CallScope } from './call-scope.ts';
 import type { Destinations, Reach } from './destinations.ts';
 import { nextHop } from './redirect.ts';
@@ -18,15 +18,16 @@ export interface EndpointOptions {
   readonly base: URL;
   /** Mirrors are tried before the registry itself, whose response is the final one. */
   readonly isMirror: boolean;
+  readonly knowsTags: boolean;
   readonly transport: Transport;
-  readonly authorizer: Authorizer;
+  readonly accounts: Accounts;
   readonly strangers: StrangerTokens;
   readonly destinations: Destinations;
   readonly events: UpstreamEvents;
   readonly clock: Clock;
   readonly random: () => number;
   /** Called with every response of the registry itself to a manifest request. */
-  readonly onManifestResponse: (response: ExchangeResponse) => void;
+  readonly onManifestResponse: (response: ExchangeResponse, account: Account) => void;
 }
 
 export interface EndpointRequest {
@@ -62,6 +63,7 @@ export interface EndpointResponse extends ExchangeResponse {
 }
 
 interface Admission {
+  readonly account: Account;
   /** The header that was accepted before. */
   readonly known: string | undefined;
   /** Key under which credentials are remembered. */
@@ -69,13 +71,17 @@ interface Admission {
   readonly defaultScopes: string;
 }
 
-interface Hop {
+interface Sender {
+  readonly account: Account;
+  readonly retry: number;
+}
+
+interface Hop extends Sender {
   readonly request: EndpointRequest;
   readonly url: URL;
   readonly isForeign: boolean;
   readonly authorization: string | undefined;
   readonly hop: number;
-  readonly retry: number;
 }
 
 const MAX_REDIRECTS = 5;
@@ -101,8 +107,17 @@ export class Endpoint {
     return this.#options.destinations;
   }
 
+  get accounts(): Accounts {
+    return this.#options.accounts;
+  }
+
   get isMirror(): boolean {
     return this.#options.isMirror;
+  }
+
+  /** A mirror may have tags that moved meanwhile. */
+  get knowsTags(): boolean {
+    return this.#options.knowsTags;
   }
 
   /**
@@ -133,16 +148,16 @@ export class Endpoint {
    * @throws {UpstreamError} when there is no response
    */
   async write(request: EndpointWrite, scope: CallScope): Promise<EndpointResponse> {
-    const { authorizer } = this.#options;
     const { purpose, url, scopes } = request;
+    const account = this.accounts.of(repositoryOf(scopes));
     const isForeign = url.origin !== this.base.origin;
     const send = async (authorization: string | undefined) => ({
       ...(await this.#send(request, authorization, scope)),
       isForeign,
     });
     if (isForeign) return send(undefined);
-    const known = await authorizer.recall(purpose, scope);
-    return this.#admitted(send, { known, repository: purpose, defaultScopes: scopes }, scope);
+    const known = await account.authorizer.recall(purpose, scope);
+    return this.#admitted(send, { account, known, repository: purpose, defaultScopes: scopes }, scope);
   }
 
   /**
@@ -155,7 +170,8 @@ export class Endpoint {
     { from, deletes, refused }: WriteAccess,
     scope: CallScope,
   ): Promise<string | undefined> {
-    const { authorizer, transport } = this.#options;
+    const { transport } = this.#options;
+    const { authorizer } = this.accounts.of(repository);
     const mounted = from === undefined ? '' : ` repository:${from}:pull`;
     const scopes = `repository:${repository}:${deletes ? 'delete,' : ''}pull,push${mounted}`;
     const purpose = `write ${scopes}`;
@@ -200,31 +216,43 @@ export class Endpoint {
   }
 
   async #request(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointResponse> {
-    const response = await this.#authorized(request, retry, scope);
+    const response = await this.#byAccount(request, retry, scope);
     // A signature can expire between the registry's response and the next request; a new request gets a new signature.
     const mayBeExpired = response.isForeign && request.method === 'GET' && [401, 403, 404].includes(response.status);
     if (!mayBeExpired) return response;
     response.body.drain();
-    return this.#authorized(request, retry, scope);
+    return this.#byAccount(request, retry, scope);
   }
 
-  async #authorized(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointResponse> {
+  /** A `GET` is a pull, and is made when one is left; responses to `HEAD` show how many are. */
+  #byAccount(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointResponse> {
+    const { repository, operation, method } = request;
+    const send = (account: Account) => this.#authorized(request, { account, retry }, scope);
+    if (operation === 'manifest' && method === 'GET' && repository !== undefined)
+      return this.accounts.pull(repository, scope, send);
+    const account = this.accounts.of(repository);
+    return operation === 'manifest' ? this.accounts.noted(account, () => send(account)) : send(account);
+  }
+
+  async #authorized(request: EndpointRequest, sender: Sender, scope: CallScope): Promise<EndpointResponse> {
     const { repository } = request;
-    const known = await this.#options.authorizer.recall(repository ?? '', scope);
+    const { account } = sender;
+    const known = await account.authorizer.recall(repository ?? '', scope);
     const defaultScopes = repository === undefined ? 'registry:catalog:*' : `repository:${repository}:pull`;
-    const send = (authorization: string | undefined) => this.#follow(request, { authorization, retry }, scope);
-    return this.#admitted(send, { known, repository: repository ?? '', defaultScopes }, scope);
+    const send = (authorization: string | undefined) => this.#follow(request, { authorization, ...sender }, scope);
+    return this.#admitted(send, { account, known, repository: repository ?? '', defaultScopes }, scope);
   }
 
   /** Sends; responds to a challenge; and sends once more when a helper has other credentials than the refused ones. */
   async #admitted(
     send: (authorization: string | undefined) => Promise<EndpointResponse>,
-    { known, repository, defaultScopes }: Admission,
+    { account, known, repository, defaultScopes }: Admission,
     scope: CallScope,
   ): Promise<EndpointResponse> {
-    const { authorizer } = this.#options;
+    const { authorizer } = account;
     const response = await send(known);
-    if (response.isForeign || !isRefusal(response)) return response;
+    if (response.isForeign || !isRefusal(response))
+      return known?.startsWith('Basic ') ? loggedIn(account, response) : response;
     const header = headerText(response.headers, 'www-authenticate');
     const refusal = { repository, refused: known, defaultScopes };
     const met =
@@ -232,24 +260,25 @@ export class Endpoint {
     if (met !== undefined) response.body.drain();
     const second = met === undefined ? response : await send(met);
     const shown = met ?? known;
-    if (second.isForeign || !isRefusal(second) || !shown?.startsWith('Basic ')) return second;
+    if (!shown?.startsWith('Basic ')) return second;
+    if (second.isForeign || !isRefusal(second)) return loggedIn(account, second);
     const renewed = await orDrain(second, authorizer.renew(repository, shown, scope));
-    if (renewed === undefined) return second;
+    if (renewed === undefined) return loggedIn(account, second);
     second.body.drain();
     const third = await send(renewed);
     if (!isRefusal(third)) authorizer.renewalWorked(repository);
-    return third;
+    return loggedIn(account, third);
   }
 
   async #follow(
     request: EndpointRequest,
-    { authorization, retry }: { readonly authorization: string | undefined; readonly retry: number },
+    { authorization, ...sender }: Sender & { readonly authorization: string | undefined },
     scope: CallScope,
   ): Promise<EndpointResponse> {
     const { strangers, destinations } = this.#options;
     let [url, isForeign, shown] = [this.url(request.repository, request.path), false, authorization];
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-      const response = await this.#hop({ request, url, isForeign, authorization: shown, hop, retry }, scope);
+      const response = await this.#hop({ ...sender, request, url, isForeign, authorization: shown, hop }, scope);
       const next = nextHop(response, { upstream: this.upstream, base: this.base });
       if (next) {
         url = next;
@@ -268,7 +297,10 @@ export class Endpoint {
     throw this.protocolError(`more than ${MAX_REDIRECTS} redirects, the last one to ${url.host}`);
   }
 
-  async #hop({ request, url, isForeign, authorization, hop, retry }: Hop, scope: CallScope): Promise<ExchangeResponse> {
+  async #hop(
+    { request, account, url, isForeign, authorization, hop, retry }: Hop,
+    scope: CallScope,
+  ): Promise<ExchangeResponse> {
     const { transport, destinations, onManifestResponse } = this.#options;
     const headers = authorization === undefined ? request.headers : { ...request.headers, authorization };
     const operation = hop === 0 ? request.operation : 'redirect';
@@ -277,7 +309,7 @@ export class Endpoint {
       { ...exchangeOf(request), url, headers, operation, retry, connections },
       scope,
     );
-    if (!isForeign && request.operation === 'manifest') onManifestResponse(response);
+    if (!isForeign && request.operation === 'manifest') onManifestResponse(response, account);
     return response;
   }
 
@@ -309,6 +341,18 @@ function exchangeOf({ method, judgesBody }: EndpointRequest): Pick<ExchangeReque
 /** The bytes of blobs are verified, whatever their origin. */
 function reachOf({ operation }: EndpointRequest): Reach {
   return operation === 'blob' ? 'into-private' : 'no-further';
+}
+
+/** Notes whether credentials without a token server were accepted. */
+function loggedIn({ logins }: Account, response: EndpointResponse): EndpointResponse {
+  if (response.status === 401) logins.refusedForNow();
+  else if (logins.trouble) logins.succeeded();
+  return response;
+}
+
+/** Of the scopes of a write. */
+function repositoryOf(scopes: string): string | undefined {
+  return /^repository:(.+?):[^:]*(?: |$)/.exec(scopes)?.[1];
 }
 
 function isRefusal({ status }: ExchangeResponse): boolean {

@@ -1,6 +1,12 @@
 import type { LookupFunction } from 'node:net';
 
 import { type Clock, SYSTEM_CLOCK } from '../clock/clock.ts';
+import type { Governor } from '../budget/governor.ts';
+import type { Member } from '../budget/members.ts';
+import type { RequestRate } from '../budget/request-rate.ts';
+import { limitOfToken } from '../budget/token-claims.ts';
+import { accountGroups } from './account-groups.ts';
+import { type Account, Accounts } from './accounts.ts';
 import type { UpstreamOptions } from './upstream-options.ts';
 import { Authorizer } from './authorizer.ts';
 import { Breakers } from './breakers.ts';
@@ -11,10 +17,11 @@ import { Destinations } from './destinations.ts';
 import { type Connections, createConnections, type Environment } from './connections/connections.ts';
 import { Endpoint } from './endpoint.ts';
 import { HostZones } from './host-zones.ts';
+import { LoginGuard } from './login-guard.ts';
 import { RateLimitGauge } from './rate-limit.ts';
 import { isRealmAllowed } from './realm.ts';
 import { StrangerTokens } from './stranger-tokens.ts';
-import { TokenCache } from './token-cache.ts';
+import { type BearerChallenge, TokenCache } from './token-cache.ts';
 import { issueToken } from './token-server.ts';
 import { type ExchangeResponse, Transport } from './transport.ts';
 import type { ObserveExchange, UpstreamEvents } from './upstream.ts';
@@ -26,6 +33,10 @@ export interface EndpointsOptions {
   readonly events: UpstreamEvents;
   /** @default single exchanges are not observed */
   readonly observe?: ObserveExchange | undefined;
+  /** Decides which pulls are made, and by which account. @default every pull is made, by the first account */
+  readonly budget?: Governor | undefined;
+  /** Of requests to each host. @default no limit */
+  readonly rate?: RequestRate | undefined;
   /** For `User-Agent: layover/<version>`. */
   readonly version?: string;
   /** For back-off, breakers and the expiry of tokens. @default the clock of the system */
@@ -67,13 +78,18 @@ export function connectEndpoints({
   env,
   events,
   observe,
+  budget,
+  rate,
   version,
   clock = SYSTEM_CLOCK,
   random = Math.random,
 }: EndpointsOptions): Endpoints {
   const upstream = config.name;
   const { now } = clock;
-  const bases = [config.remoteUrl, ...config.mirrors].map((url) => new URL(url));
+  const configured = config.mirrors.map((mirror) =>
+    typeof mirror === 'string' ? { url: mirror, tags: true } : mirror,
+  );
+  const bases = [config.remoteUrl, ...configured.map(({ url }) => url)].map((url) => new URL(url));
   const breakers = new Breakers({ upstream, hosts: bases.map(({ host }) => host), events, now });
   const zones = new HostZones(bases.map(({ hostname }) => hostname));
   const connect = (lookup: LookupFunction) => createConnections(config, env, lookup);
@@ -81,15 +97,22 @@ export function connectEndpoints({
   const rateLimit = new RateLimitGauge((limit, account) => events.rateLimited({ upstream, account, ...limit }));
   const userAgent = version === undefined ? 'layover' : `layover/${version}`;
   const { timeouts } = config;
-  const transport = new Transport({ upstream, connections, breakers, events, observe, timeouts, userAgent });
+  const transport = new Transport({ upstream, connections, breakers, events, observe, rate, timeouts, userAgent });
   const shared: Shared = { upstream, events, transport, rateLimit, zones, connect, clock, random };
-  const sources = config.credentials.map((source) => createCredentialsSource(source, { env, now }));
+  const groups = accountGroups(config.credentials, budget?.policy.pool ?? 'order').map(({ credentials, ...group }) => ({
+    ...group,
+    sources: credentials.map((source) => createCredentialsSource(source, { env, now })),
+  }));
   // Credentials without the label of a host are for the upstream itself and not for mirrors.
-  const labelled = sources.filter((source) => source.knowsHosts);
-  const mirrors = config.mirrors.map((url) =>
-    createEndpoint(shared, { base: new URL(url), isMirror: true, sources: labelled }),
+  const labelled = groups.flatMap(({ isFor, sources }) =>
+    isFor ? [] : sources.filter(({ knowsHosts }) => knowsHosts),
   );
-  const remote = createEndpoint(shared, { base: new URL(config.remoteUrl), isMirror: false, sources });
+  const atMirrors = [{ name: 'mirror', sources: labelled }];
+  const mirrors = configured.map(({ url, tags }) =>
+    createEndpoint(shared, { base: new URL(url), isMirror: true, knowsTags: tags, groups: atMirrors }),
+  );
+  const own = { base: new URL(config.remoteUrl), isMirror: false, knowsTags: true, groups, budget };
+  const remote = createEndpoint(shared, own);
   return {
     breakers,
     rateLimit,
@@ -102,13 +125,57 @@ export function connectEndpoints({
   };
 }
 
-function createEndpoint(
-  shared: Shared,
-  { base, isMirror, sources }: { base: URL; isMirror: boolean; sources: readonly CredentialsSource[] },
-): Endpoint {
+interface SourceGroup extends Member {
+  readonly sources: readonly CredentialsSource[];
+}
+
+interface Base {
+  readonly base: URL;
+  readonly isMirror: boolean;
+  readonly knowsTags: boolean;
+  readonly groups: readonly SourceGroup[];
+  /** Absent for mirrors, which limit separately. */
+  readonly budget?: Governor | undefined;
+}
+
+function createEndpoint(shared: Shared, { base, isMirror, knowsTags, groups, budget }: Base): Endpoint {
   const { upstream, events, transport, zones, clock, random, rateLimit } = shared;
   const { now } = clock;
   const destinations = new Destinations({ upstream, base, zones, connect: shared.connect });
+  const accounts = groups.map((group) => createAccount({ ...shared, base, destinations, budget }, group));
+  const shown = accounts.at(-1) as CreatedAccount;
+  const server = { upstream, transport, now, credentials: ANONYMOUS, connectionsTo: shown.connectionsTo };
+  const strangers = new StrangerTokens(new TokenCache({ now, issue: (challenge) => issueToken(challenge, server) }));
+  const onManifestResponse = (response: ExchangeResponse, account: Account) => {
+    if (!isMirror) rateLimit.note(response, account.user());
+  };
+  return new Endpoint({
+    upstream,
+    base,
+    isMirror,
+    knowsTags,
+    transport,
+    accounts: new Accounts({ upstream, accounts, budget, now }),
+    strangers,
+    destinations,
+    events,
+    clock,
+    random,
+    onManifestResponse,
+  });
+}
+
+interface CreatedAccount extends Account {
+  readonly connectionsTo: (realm: URL) => Promise<Connections | undefined>;
+}
+
+interface AccountParts extends Shared, Pick<Base, 'base' | 'budget'> {
+  readonly destinations: Destinations;
+}
+
+function createAccount(parts: AccountParts, { sources, ...member }: SourceGroup): CreatedAccount {
+  const { upstream, events, transport, clock, base, budget, destinations } = parts;
+  const { now } = clock;
   const onFailure = (source: string, reason: string) => events.credentialsFailed({ upstream, source, reason });
   const credentials = new EndpointCredentials({ sources, base, onFailure, now });
   const connectionsTo = async (realm: URL) => {
@@ -117,26 +184,20 @@ function createEndpoint(
     destinations.check(realm, reach);
     return destinations.connections(reach);
   };
-  const server = { upstream, transport, now, credentials, connectionsTo };
-  const tokens = new TokenCache({ now, issue: (challenge) => issueToken(challenge, server) });
-  const strangers = new StrangerTokens(
-    new TokenCache({ now, issue: (challenge) => issueToken(challenge, { ...server, credentials: ANONYMOUS }) }),
-  );
-  const authorizer = new Authorizer({ upstream, registry: base, tokens, credentials });
-  const onManifestResponse = (response: ExchangeResponse) => {
-    if (!isMirror) rateLimit.note(response, credentials.account);
-  };
-  return new Endpoint({
+  const logins = new LoginGuard({
     upstream,
-    base,
-    isMirror,
-    transport,
-    authorizer,
-    strangers,
-    destinations,
-    events,
-    clock,
-    random,
-    onManifestResponse,
+    account: () => credentials.account,
+    now,
+    hasHelper: credentials.hasHelper,
+    onChange: (trouble, account) => events.loginChanged({ upstream, account, trouble }),
   });
+  const server = { upstream, transport, now, credentials, connectionsTo, logins };
+  const issue = async (challenge: BearerChallenge) => {
+    const token = await issueToken(challenge, server);
+    const limit = budget && limitOfToken(token.value);
+    if (limit) await budget.claimed(member.name, limit);
+    return token;
+  };
+  const authorizer = new Authorizer({ upstream, registry: base, tokens: new TokenCache({ now, issue }), credentials });
+  return { ...member, authorizer, logins, user: () => credentials.account, connectionsTo };
 }

@@ -15,7 +15,10 @@ import { type FetchedManifest, MAX_MANIFEST_BYTES, type ResolvedManifest } from 
 const ACCEPT = [...MANIFEST_MEDIA_TYPES, '*/*'].join(', ');
 
 /** Responses to `HEAD` after which a `GET` may still succeed: some registries do not serve `HEAD`, or not everywhere. */
-const HEAD_UNSUPPORTED = new Set([400, 404, 405, 501]);
+const HEAD_UNSUPPORTED = new Set([400, 405, 501]);
+
+/** Docker Hub's registry, which serves `HEAD` everywhere. */
+const DOCKER_HUB = /(?:^|\.)docker\.(?:io|com)$/;
 
 /** Types of Docker, OCI and others. */
 const MANIFEST_TYPE = /^application\/vnd\.[\w.+-]+$/;
@@ -30,8 +33,7 @@ export interface ManifestCall {
 export async function resolveManifest(endpoint: Endpoint, call: ManifestCall): Promise<ResolvedManifest> {
   const { reference, scope } = call;
   const resolved = await endpoint.call(manifestRequest('HEAD', call), scope, async (response) => {
-    if (response.status !== 200 && !HEAD_UNSUPPORTED.has(response.status))
-      throw await endpoint.failure(response, scope);
+    if (response.status !== 200 && !mayServeGet(endpoint, response)) throw await endpoint.failure(response, scope);
     response.body.drain();
     return response.status === 200 ? readHead(response, reference) : undefined;
   });
@@ -40,6 +42,16 @@ export async function resolveManifest(endpoint: Endpoint, call: ManifestCall): P
   const { bytes, mediaType, claimedDigest: claimed } = fetched;
   const digest = reference.kind === 'digest' ? reference.digest : (claimed ?? digestOf(bytes));
   return { digest, mediaType, size: bytes.length, fetched };
+}
+
+/**
+ * Whether a `GET` may succeed where `HEAD` did not, or state the reason of a 403: the response to `HEAD` has no body. Both 404 and 403 are
+ * final at a mirror, after which the next host is tried, and at a registry that counts pulls, which serves `HEAD` for free.
+ */
+function mayServeGet({ isMirror, base }: Endpoint, { status, headers }: EndpointResponse): boolean {
+  if (HEAD_UNSUPPORTED.has(status)) return true;
+  if (status !== 404 && !(status === 403 && headerText(headers, 'retry-after') === undefined)) return false;
+  return !isMirror && !DOCKER_HUB.test(base.hostname) && headerText(headers, 'ratelimit-limit') === undefined;
 }
 
 /** @throws {UpstreamError} */

@@ -1,4 +1,6 @@
 import { type ExchangeResponse, headerText } from './transport.ts';
+import type { PullResponse } from '../budget/governor.ts';
+import { parseRetryAfterMs } from '../retry/retry-delay.ts';
 import type { RateLimit } from './upstream.ts';
 
 /**
@@ -18,6 +20,24 @@ export function parseRateLimit({ headers }: Pick<ExchangeResponse, 'headers'>): 
     ...(remaining && { remaining: remaining.count }),
     ...(windowSeconds !== undefined && { windowSeconds }),
     ...(reset && { resetSeconds: reset.count }),
+  };
+}
+
+/** What a response means for the budget. `isAbuse`: too many requests of any kind, which Docker Hub refuses in plain text. */
+export function pullResponseOf(
+  response: Pick<ExchangeResponse, 'headers' | 'status'>,
+  now: number,
+): PullResponse & { readonly isAbuse: boolean } {
+  const { headers, status } = response;
+  const limit = parseRateLimit(response);
+  const { windowSeconds } = limit ?? {};
+  const type = headerText(headers, 'content-type') ?? '';
+  return {
+    status,
+    stated: limit && { ...limit, windowMs: windowSeconds && windowSeconds * 1_000 },
+    source: headerText(headers, 'docker-ratelimit-source')?.trim(),
+    retryAfterMs: parseRetryAfterMs(headerText(headers, 'retry-after'), now),
+    isAbuse: status === 429 && !limit && type.startsWith('text/plain'),
   };
 }
 

@@ -9,7 +9,7 @@ import type { Breakers } from './breakers.ts';
 import { CallScope } from './call-scope.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type EndpointsOptions, connectEndpoints } from './endpoints.ts';
-import { fetchManifest, resolveManifest } from './manifest-requests.ts';
+import { fetchManifest, type ManifestCall, resolveManifest } from './manifest-requests.ts';
 import type { RateLimitGauge } from './rate-limit.ts';
 import { listReferrers } from './referrer-requests.ts';
 import { listTags } from './list-requests.ts';
@@ -49,6 +49,11 @@ interface RegistryUpstreamOptions {
   readonly close: () => Promise<void>;
 }
 
+interface Asked {
+  /** About a tag, of which a mirror may have an old idea. @default false */
+  readonly isTag?: boolean;
+}
+
 /** Mirrors and the registry behind them as one {@link Upstream}. */
 export class RegistryUpstream implements Upstream {
   readonly name: string;
@@ -64,8 +69,10 @@ export class RegistryUpstream implements Upstream {
     reference: Reference,
     options?: UpstreamCallOptions,
   ): Promise<ResolvedManifest> {
-    const resolved = await this.#request(options, (endpoint, scope) =>
-      resolveManifest(endpoint, { repository, reference, scope }),
+    const resolved = await this.#request(
+      options,
+      (endpoint, scope) => resolveManifest(endpoint, { repository, reference, scope }),
+      { isTag: reference.kind === 'tag' },
     );
     if (resolved.fetched) this.#received('manifest', resolved.fetched.bytes.length);
     return resolved;
@@ -76,8 +83,10 @@ export class RegistryUpstream implements Upstream {
     reference: Reference,
     options?: UpstreamCallOptions,
   ): Promise<FetchedManifest> {
-    const fetched = await this.#request(options, (endpoint, scope) =>
-      fetchManifest(endpoint, { repository, reference, scope }),
+    const fetched = await this.#request(
+      options,
+      (endpoint, scope) => this.#fetchFrom(endpoint, { repository, reference, scope }),
+      { isTag: reference.kind === 'tag' },
     );
     this.#received('manifest', fetched.bytes.length);
     return fetched;
@@ -103,7 +112,9 @@ export class RegistryUpstream implements Upstream {
   }
 
   listTags(repository: string, page: PageRequest, options?: UpstreamCallOptions): Promise<TagPage> {
-    return this.#request(options, (endpoint, scope) => listTags(endpoint, { repository, page, scope }));
+    return this.#request(options, (endpoint, scope) => listTags(endpoint, { repository, page, scope }), {
+      isTag: true,
+    });
   }
 
   listReferrers(repository: string, digest: Digest, options?: UpstreamCallOptions): Promise<ManifestDescriptor[]> {
@@ -139,9 +150,18 @@ export class RegistryUpstream implements Upstream {
     return this.#options.remote.destinations.lookup('no-further');
   }
 
+  prefersOlder(repository: string): boolean {
+    return this.#options.remote.accounts.prefersOlder(repository);
+  }
+
   status(): UpstreamStatus {
     const { breakers, remote, rateLimit } = this.#options;
-    return { ...breakers.status(remote.base.host), ...(rateLimit.current && { rateLimit: rateLimit.current }) };
+    const { logins } = remote.accounts;
+    return {
+      ...breakers.status(remote.base.host),
+      ...(rateLimit.current && { rateLimit: rateLimit.current }),
+      ...(logins.length > 0 && { logins }),
+    };
   }
 
   close(): Promise<void> {
@@ -151,18 +171,24 @@ export class RegistryUpstream implements Upstream {
   async #request<T>(
     options: UpstreamCallOptions | undefined,
     send: (endpoint: Endpoint, scope: CallScope) => Promise<T>,
+    asked: Asked = {},
   ): Promise<T> {
     const scope = new CallScope(this.name, options);
     try {
-      return await this.#inOrder(scope, (endpoint) => send(endpoint, scope));
+      return await this.#inOrder(scope, (endpoint) => send(endpoint, scope), asked);
     } finally {
       scope.close();
     }
   }
 
   /** Mirrors first; after any failure of one the next is tried, until the deadline. */
-  async #inOrder<T>(scope: CallScope, send: (endpoint: Endpoint) => Promise<T>): Promise<T> {
+  async #inOrder<T>(
+    scope: CallScope,
+    send: (endpoint: Endpoint) => Promise<T>,
+    { isTag = false }: Asked = {},
+  ): Promise<T> {
     for (const mirror of this.#options.mirrors) {
+      if (isTag && !mirror.knowsTags) continue;
       try {
         return await send(mirror);
       } catch (err) {
@@ -170,6 +196,12 @@ export class RegistryUpstream implements Upstream {
       }
     }
     return send(this.#options.remote);
+  }
+
+  async #fetchFrom(endpoint: Endpoint, call: ManifestCall): Promise<FetchedManifest> {
+    const fetched = await fetchManifest(endpoint, call);
+    if (endpoint.isMirror) this.#options.events.pulledFromMirror({ upstream: this.name });
+    return fetched;
   }
 
   #received(kind: 'manifest' | 'blob', bytes: number): void {

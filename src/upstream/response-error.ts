@@ -1,6 +1,7 @@
 import { isRecord, readBody } from './response-body.ts';
 import type { CallScope } from './call-scope.ts';
 import { parseRetryAfterMs } from '../retry/retry-delay.ts';
+import { isThrottlingMessage, retryAfterInMessageMs } from './throttling-message.ts';
 import { type ExchangeResponse, headerText } from './transport.ts';
 import { UpstreamError, type UpstreamErrorKind } from './upstream.ts';
 
@@ -30,11 +31,17 @@ export async function responseError(response: ExchangeResponse, options: Respons
   const { upstream, from, now } = options;
   // The message of a redirect target may quote the signed request.
   const sent = from === 'redirect target' ? dropped(response) : await readErrorBody(response, options);
-  const retryAfterMs = parseRetryAfterMs(headerText(headers, 'retry-after'), now);
+  const retryAfter = headerText(headers, 'retry-after');
+  const isThrottling = retryAfter !== undefined || isThrottlingMessage(sent.message ?? '');
+  const isRefused = status === 401 || status === 403;
+  const kind = isRefused && isThrottling ? 'throttled' : kindOf(status, from);
+  const retryAfterMs =
+    parseRetryAfterMs(retryAfter, now) ??
+    (kind === 'throttled' ? retryAfterInMessageMs(sent.message ?? '') : undefined);
   const host = from === 'registry' ? '' : ` from ${url.host}`;
   const message = sent.message === undefined ? '' : `: ${sent.message}`;
   const code = sent.code === undefined ? '' : ` ${sent.code}`;
-  return new UpstreamError(kindOf(status, from), `${upstream}: ${status}${host}${code}${message}`, {
+  return new UpstreamError(kind, `${upstream}: ${status}${host}${code}${message}`, {
     upstream,
     status,
     ...(retryAfterMs !== undefined && { retryAfterMs }),

@@ -40,6 +40,6 @@ export function retryRequest<T>(options: RetryRequestOptions, attempt: (retry: n
 /** A timeout is not retried: the client has waited long enough. */
 function isTemporary(error: UpstreamError): boolean {
   const { status, retryAfterMs } = error.options;
-  if (error.kind === 'throttled') return retryAfterMs !== undefined;
+  if (error.kind === 'throttled') return retryAfterMs !== undefined && error.options.budget === undefined;
   return isTransient(error) || status === 500 || status === 502 || status === 503 || status === 504;
 }

@@ -4,6 +4,7 @@ import { CallScope } from './call-scope.ts';
 import type { Connections } from './connections/connections.ts';
 import { basicAuthorization, type Credentials } from './credentials/credentials.ts';
 import type { EndpointCredentials } from './endpoint-credentials.ts';
+import type { LoginGuard } from './login-guard.ts';
 import type { BearerChallenge, IssuedToken } from './token-cache.ts';
 import type { ExchangeResponse, ExchangeRequest, Transport } from './transport.ts';
 import { UpstreamError } from './upstream.ts';
@@ -14,6 +15,8 @@ export interface TokenServerOptions {
   readonly now: () => number;
   /** Decides which token servers may get them. */
   readonly credentials: Pick<EndpointCredentials, 'find' | 'renew' | 'renewalWorked'>;
+  /** Absent for tokens that need no login. */
+  readonly logins?: LoginGuard | undefined;
   /**
    * Connections to a realm; undefined for those to the upstream's own hosts.
    *
@@ -38,23 +41,61 @@ const DEFAULT_LIFETIME_S = 60;
  * @see https://distribution.github.io/distribution/spec/auth/oauth/
  */
 export async function issueToken(challenge: BearerChallenge, options: TokenServerOptions): Promise<IssuedToken> {
-  const { upstream, credentials } = options;
-  const { realm } = challenge;
+  const { upstream, credentials, logins } = options;
   const scope = new CallScope(upstream, { deadlineMs: TOKEN_DEADLINE_MS });
   try {
-    const shown = await scope.race(credentials.find(realm));
+    const shown = await scope.race(credentials.find(challenge.realm));
+    logins?.enter(shown);
     try {
-      return await requestToken(challenge, shown, { scope, ...options });
-    } catch (err) {
-      const renewal = { purpose: challenge.scope ?? '', realm };
-      const renewed = shown && isRefusal(err) ? await scope.race(credentials.renew(shown, renewal)) : undefined;
-      if (!renewed) throw err;
-      const token = await requestToken(challenge, renewed, { scope, ...options });
-      credentials.renewalWorked(renewal);
+      const token = await requestOrRenew(challenge, shown, { scope, ...options });
+      logins?.succeeded();
       return token;
+    } catch (err) {
+      if (logins && shown) await noteFailure(err, shown, { ...options, logins, challenge, scope });
+      else logins?.failed(err, shown);
+      throw err;
     }
   } finally {
     scope.close();
+  }
+}
+
+interface FailedLogin extends TokenServerOptions {
+  readonly logins: LoginGuard;
+  readonly challenge: BearerChallenge;
+  readonly scope: CallScope;
+}
+
+/**
+ * Some token servers return 401 for a repository that the account may not read. A token without a scope shows whether the login itself
+ * works: a client that requests such repositories must not stop the account.
+ */
+async function noteFailure(err: unknown, shown: Credentials, { logins, challenge, ...options }: FailedLogin) {
+  const isRefused = err instanceof UpstreamError && err.kind === 'unauthorized';
+  if (!isRefused || logins.workedLately) return logins.failed(err, shown);
+  try {
+    await requestToken({ ...challenge, scope: undefined }, shown, options);
+    logins.succeeded();
+  } catch (proof) {
+    logins.failed(proof, shown);
+  }
+}
+
+async function requestOrRenew(
+  challenge: BearerChallenge,
+  shown: Credentials | undefined,
+  options: TokenServerOptions & { readonly scope: CallScope },
+): Promise<IssuedToken> {
+  const { credentials, scope } = options;
+  try {
+    return await requestToken(challenge, shown, options);
+  } catch (err) {
+    const renewal = { purpose: challenge.scope ?? '', realm: challenge.realm };
+    const renewed = shown && isRefusal(err) ? await scope.race(credentials.renew(shown, renewal)) : undefined;
+    if (!renewed) throw err;
+    const token = await requestToken(challenge, renewed, options);
+    credentials.renewalWorked(renewal);
+    return token;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 
+import type { RequestRate } from '../budget/request-rate.ts';
 import type { Permit } from './breaker.ts';
 import type { Breakers } from './breakers.ts';
 import type { CallScope } from './call-scope.ts';
@@ -20,6 +21,8 @@ export interface TransportOptions {
   readonly breakers: Breakers;
   readonly events: UpstreamEvents;
   readonly observe: ObserveExchange | undefined;
+  /** Of requests to each host. @default no limit */
+  readonly rate?: RequestRate | undefined;
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number };
   readonly userAgent: string;
 }
@@ -67,6 +70,7 @@ export class Transport {
     scope.signal.throwIfAborted();
     const { url, method, operation } = request;
     const { upstream, breakers, observe } = this.#options;
+    await this.#paced(request, scope);
     const permit = breakers.enter(url.host);
     const observer = observe?.({ upstream, host: url.host, operation, method });
     const startedAt = performance.now();
@@ -79,6 +83,15 @@ export class Transport {
     } catch (cause) {
       throw this.#failed(cause, { request, permit, scope, startedAt, observer });
     }
+  }
+
+  /** A redirect target has other limits than the registry. */
+  async #paced({ url, operation }: ExchangeRequest, { signal }: CallScope): Promise<void> {
+    const { rate, upstream } = this.#options;
+    const tooLongMs = operation === 'redirect' ? undefined : await rate?.take(url.host, signal);
+    if (tooLongMs === undefined) return;
+    const message = `${upstream}: too many requests wait for ${url.host}`;
+    throw new UpstreamError('throttled', message, { upstream, retryAfterMs: tooLongMs });
   }
 
   #send(request: ExchangeRequest, scope: CallScope, observer: ExchangeObserver | undefined): Promise<RawResponse> {

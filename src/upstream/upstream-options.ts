@@ -5,13 +5,19 @@ export interface UpstreamOptions {
   /** Without a trailing slash; may have a path, which goes before `/v2/`. */
   readonly remoteUrl: string;
   /** Tried in order before `remoteUrl`; without trailing slashes. */
-  readonly mirrors: readonly string[];
+  readonly mirrors: readonly (string | MirrorOptions)[];
   /** Tried in order; the first that has something for the host is used. Empty: anonymous. */
   readonly credentials: readonly CredentialsOptions[];
   readonly timeouts: UpstreamTimeouts;
   readonly tls: UpstreamTls;
   /** URL. Takes precedence over `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`. */
   readonly httpProxy: string | undefined;
+}
+
+export interface MirrorOptions {
+  readonly url: string;
+  /** Tags are requested from it, too; they are from a mirror given as a string. */
+  readonly tags: boolean;
 }
 
 /** Milliseconds. */
@@ -33,9 +39,15 @@ export interface UpstreamTls {
 export type CredentialsOptions = CredentialsPlace & {
   /** Token servers outside of the registry's domain, with or without a port, that may get them. @default none */
   readonly realms?: readonly string[];
+  /** In metrics and reports. @default the user name */
+  readonly name?: string | undefined;
+  /** Globs over the repositories that only these credentials are for. @default all that no others are for */
+  readonly for?: readonly string[] | undefined;
 };
 
 export type CredentialsPlace =
+  /** None: the limits of the address. */
+  | { readonly kind: 'anonymous' }
   | { readonly kind: 'static'; readonly username: string; readonly password: string }
   /** The file holds the password, or `username:password` when `username` is absent; read again when it changes. */
   | { readonly kind: 'file'; readonly username: string | undefined; readonly path: string }

@@ -1,5 +1,6 @@
 import type { LookupFunction } from 'node:net';
 
+import type { Spending } from '../budget/spending.ts';
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { PageRequest } from '../oci/pagination.ts';
@@ -22,7 +23,7 @@ export interface Upstream {
 
   /**
    * The descriptor of a manifest, by `HEAD` (which Docker Hub does not count as a pull).
-   * When the response is 404, 405 or has no digest, by `GET`; then
+   * When the response is 405 or has no digest, or is a 404 that may not be final, by `GET`; then
    * `fetched` has the manifest, so that it is not requested twice.
    *
    * @throws {UpstreamError}
@@ -86,6 +87,9 @@ export interface Upstream {
    */
   ping(options?: UpstreamCallOptions): Promise<void>;
 
+  /** Whether pulls are so scarce that an older manifest of a tag is served instead of a new one. @default never */
+  prefersOlder?(repository: string): boolean;
+
   status(): UpstreamStatus;
 
   /** Ends the connection pools; requests in progress fail. */
@@ -102,6 +106,8 @@ export interface UpstreamCallOptions {
    * the breaker. Milliseconds. @default none beyond the configured timeouts
    */
   readonly deadlineMs?: number;
+  /** Who pulls, when it is one. @default a client */
+  readonly spending?: Spending | undefined;
 }
 
 export interface OpenBlobOptions extends UpstreamCallOptions {
@@ -168,12 +174,29 @@ export interface RateLimit {
   readonly resetSeconds?: number;
 }
 
+/** Why an account cannot log in. Times in Unix milliseconds. */
+export interface LoginTrouble {
+  /** `refused`: wrong or expired credentials. `locked-out`: too many logins. */
+  readonly reason: 'refused' | 'locked-out';
+  readonly since: number;
+  /** No login before this. Absent when logins continue. */
+  readonly retryAt?: number;
+}
+
+/** @property name of the account in the configuration; the user name is `account` */
+export interface AccountTrouble extends LoginTrouble {
+  readonly name: string;
+  readonly account: string;
+}
+
 export interface UpstreamStatus {
   readonly breaker: 'closed' | 'open' | 'half-open';
   /** Milliseconds until an open breaker lets a probe through. */
   readonly retryAfterMs?: number;
   /** The limit that the upstream last sent (Docker Hub: `ratelimit-limit`, `ratelimit-remaining`). */
   readonly rateLimit?: RateLimit;
+  /** Accounts that cannot log in. Absent when all can. */
+  readonly logins?: readonly AccountTrouble[];
 }
 
 /**
@@ -202,6 +225,8 @@ export interface UpstreamErrorOptions {
   /** Error code from the upstream's JSON body, such as `TOOMANYREQUESTS`. */
   readonly code?: string;
   readonly cause?: unknown;
+  /** Not requested, as no pull is left. Unix milliseconds; with `fallback`, clients are sent elsewhere. */
+  readonly budget?: { readonly retryAt: number; readonly fallback: boolean };
 }
 
 /** A failure of an upstream. The message names the upstream and never contains a secret or a signed URL. */
@@ -272,4 +297,8 @@ export interface UpstreamEvents {
     reason: string;
   }): void;
   credentialsFailed(event: { upstream: string; source: string; reason: string }): void;
+  /** A manifest came from a mirror. */
+  pulledFromMirror(event: { upstream: string }): void;
+  /** A login failed; without `trouble`, the first one afterwards worked. */
+  loginChanged(event: { upstream: string; account: string; trouble: LoginTrouble | undefined }): void;
 }

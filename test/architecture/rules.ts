@@ -54,6 +54,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
       'admin',
       'audit',
       'auth',
+      'budget',
       'cache',
       'clock',
       'content',
@@ -116,7 +117,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   },
   'pull-through': {
     imports: ['cache', 'fills', 'filters', 'matching', 'oci', 'stream', 'upstream/upstream.ts'],
-    types: ['content', 'hosted', 'registry'],
+    types: ['budget', 'content', 'hosted', 'registry'],
   },
   fills: {
     imports: ['cache', 'clock', 'locks', 'oci', 'storage/driver.ts', 'stream', 'upstream/upstream.ts'],
@@ -150,7 +151,8 @@ export const MODULES: Readonly<Record<string, Module>> = {
   operations: { imports: ['oci'], types: ['audit', 'content', 'usage'] },
   content: { imports: ['cache', 'clock', 'oci', 'storage', 'stream'], types: ['registry'] },
   registry: { imports: [], types: ['oci', 'stream'] },
-  upstream: { imports: ['builtin', 'cache', 'clock', 'files', 'oci', 'retry', 'stream'] },
+  budget: { imports: ['cache', 'redis'], types: ['clock'] },
+  upstream: { imports: ['budget', 'builtin', 'cache', 'clock', 'files', 'matching', 'oci', 'retry', 'stream'] },
   testing: { imports: ['storage', 'stream'] },
   storage: { imports: ['locks', 'stream'] },
   stream: { imports: ['oci'] },
@@ -159,6 +161,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
     types: [
       'audit',
       'auth',
+      'budget',
       'cache',
       'fills',
       'http/v2',
@@ -210,6 +213,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'acme-client': ['http/tls'],
   commander: [
     'commands/audit-commands.ts',
+    'commands/budget-commands.ts',
     'commands/bundle-commands.ts',
     'commands/cache-commands.ts',
     'commands/check-commands.ts',

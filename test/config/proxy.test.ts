@@ -16,10 +16,20 @@ const DEFAULTS = {
   credentials: [],
   tags: {
     ttlMs: 300_000,
-    rules: [{ match: /^v?\d+\.\d+\.\d+/, ttlMs: 604_800_000 }],
+    rules: [{ match: /^v?\d+\.\d+\.\d+/, ttlMs: 3_600_000, revalidate: 'background' }],
     revalidate: 'blocking',
     onNotFound: 'error',
     onDenied: 'error',
+  },
+  budget: {
+    pool: 'order',
+    reserve: { part: 0.2 },
+    scarce: { part: 0.1 },
+    fairShare: 0.25,
+    waitMs: 0,
+    onExhausted: 'error',
+    requestsPerSecond: 0,
+    assume: undefined,
   },
   timeouts: { connectMs: 2000, headersMs: 10_000, idleMs: 30_000 },
   allow: [],
@@ -121,7 +131,7 @@ proxy:
     - name: docker.io
       remoteurl: https://registry-1.docker.io
       aliases: [hub.example, index.docker.io, docker.io]
-      mirrors: [https://mirror.gcr.io/]
+      mirrors: [https://mirror.gcr.io/, {url: https://a.example}, {url: https://b.example, tags: true}]
       library: false
       default: true
       storeprefix: /mirror/hub/
@@ -131,7 +141,10 @@ proxy:
         - {file: /run/secrets/up}
         - {dockerconfig: /root/.docker/config.json}
         - {exec: docker-credential-pass, lifetime: 7d}
-      tags: {ttl: 1m, rules: [{match: ^stable, ttl: 1d}], revalidate: background, onnotfound: stale, ondenied: stale}
+        - {name: acme, username: u, password: p, for: [acme/**]}
+        - {anonymous: true}
+      budget: {pool: most, reserve: 30, scarce: 5%, fairshare: 50%, wait: 3s, onexhausted: fallback, rate: 20/s, assume: {limit: 9, window: 1h}}
+      tags: {ttl: 1m, rules: [{match: ^stable, ttl: 1d, revalidate: blocking}], revalidate: background, onnotfound: stale, ondenied: stale}
       timeouts: {connect: 1s, headers: 2s, idle: 3s}
       allow: ["library/*"]
       deny: ["library/evil"]
@@ -156,7 +169,7 @@ proxy:
           name: 'docker.io',
           remoteUrl: 'https://registry-1.docker.io',
           aliases: ['hub.example', ...HUB_ALIASES],
-          mirrors: ['https://mirror.gcr.io'],
+          mirrors: ['https://mirror.gcr.io', { url: 'https://a.example', tags: false }, 'https://b.example'],
           library: false,
           isDefault: true,
           storePrefix: 'mirror/hub',
@@ -166,10 +179,24 @@ proxy:
             { kind: 'file', username: undefined, path: '/run/secrets/up' },
             { kind: 'dockerconfig', path: '/root/.docker/config.json' },
             { kind: 'exec', command: 'docker-credential-pass', lifetimeMs: 604_800_000 },
+            { kind: 'static', username: 'u', password: 'p', name: 'acme', for: ['acme/**'] },
+            { kind: 'anonymous' },
           ],
+          budget: {
+            pool: 'most',
+            reserve: { pulls: 30 },
+            scarce: { part: 0.05 },
+            fairShare: 0.5,
+            waitMs: 3000,
+            onExhausted: 'fallback',
+            requestsPerSecond: 20,
+            assume: { limit: 9, windowMs: 3_600_000 },
+          },
           tags: {
             ttlMs: 60_000,
-            rules: [{ match: expect.objectContaining({ source: '^stable' }), ttlMs: 86_400_000 }],
+            rules: [
+              { match: expect.objectContaining({ source: '^stable' }), ttlMs: 86_400_000, revalidate: 'blocking' },
+            ],
             revalidate: 'background',
             onNotFound: 'stale',
             onDenied: 'stale',
@@ -183,6 +210,17 @@ proxy:
         },
       ],
     });
+  });
+
+  it.each([
+    ['reserve: half', 'reserve: must be a number of pulls such as 20, or a part of the limit such as 20%'],
+    ['scarce: 101%', 'scarce: must be a number of pulls such as 20, or a part of the limit such as 20%'],
+    ['fairshare: 0%', 'fairshare: must be a percentage from 1% to 100%'],
+    ['rate: fast', 'rate: must be a number of requests per second such as 20/s, or 0'],
+    ['assume: {limit: 5}', 'assume.window: is required'],
+  ])('refuses the budget %s', async (entry, problem) => {
+    const problems = await proxyProblems(`{upstreams: [{remoteurl: "https://a.example", budget: {${entry}}}]}`);
+    expect(problems.map((line) => line.replace(/^\d+ /, ''))).toEqual([`proxy.upstreams[0].budget.${problem}`]);
   });
 
   it('warns that pushes do not use the proxy of the environment', async () => {
@@ -273,7 +311,7 @@ proxy:
       '{upstreams: [{remoteurl: ghcr.io, mirrors: ["ftp://a"], httpproxy: "socks5://a"}]}',
       [
         '33 proxy.upstreams[0].remoteurl: must be a URL such as https://registry-1.docker.io',
-        '52 proxy.upstreams[0].mirrors[0]: must be a URL such as https://registry-1.docker.io',
+        '52 proxy.upstreams[0].mirrors[0].url: must be a URL such as https://registry-1.docker.io',
         '75 proxy.upstreams[0].httpproxy: must be an http or https URL',
       ],
     ],
@@ -346,11 +384,13 @@ proxy:
   });
 
   it.each([
-    ['{username: u}', 'must have one of username and password, file, dockerconfig, or exec'],
+    ['{username: u}', 'must have one of username and password, file, dockerconfig, exec, or anonymous'],
     ['{password: p}', 'has a password and no username'],
-    ['{file: f, exec: e}', 'must have one of username and password, file, dockerconfig, or exec'],
+    ['{file: f, exec: e}', 'must have one of username and password, file, dockerconfig, exec, or anonymous'],
     ['{username: u, dockerconfig: d}', 'cannot have a username with dockerconfig, which provides one'],
     ['{username: u, exec: e}', 'cannot have a username with exec, which provides one'],
+    ['{anonymous: true, username: u}', 'cannot have a username with anonymous, which provides none'],
+    ['{anonymous: false, file: f}', 'must not have anonymous: false; leave the key out'],
     ['{file: f, lifetime: 1h}', 'has a lifetime, which only exec can have'],
   ])('refuses the credentials %s', async (entry, problem) => {
     expect(await proxyProblems(`{upstreams: [{remoteurl: "https://a.example", credentials: [${entry}]}]}`)).toEqual([

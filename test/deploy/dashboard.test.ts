@@ -26,9 +26,9 @@ describe('deploy/grafana/layover.json', () => {
     expect(new Set(uids)).toEqual(new Set(['layover-cache', '${datasource}']));
   });
 
-  it('has seven rows of panels that do not overlap, each with a description', () => {
+  it('has eight rows of panels that do not overlap, each with a description', () => {
     const rows = dashboard.panels.filter(({ type }) => type === 'row').map(({ title }) => title);
-    expect(rows).toEqual(['Worth it?', 'Traffic', 'Upstreams', 'Fills', 'Store', 'Errors', 'Process']);
+    expect(rows).toEqual(['Worth it?', 'Traffic', 'Upstreams', 'Pull limits', 'Fills', 'Store', 'Errors', 'Process']);
     const panels = dashboard.panels.filter(({ type }) => type !== 'row');
     expect(panels.filter(({ description = '' }) => !/^[\w(].*\.$/.test(description)).map(({ title }) => title)).toEqual(
       [],

@@ -16,11 +16,14 @@ const image = images.addImage('library/app', '1', { layers: [64 * 1024, 64 * 102
 
 /** Panels without data while nothing fails, and of parts that are not configured. */
 const EMPTY = [
+  'Accounts',
   'Certificate expires in',
   'Circuit breakers',
   'Clients refused',
   'Failed requests to upstreams',
   'Housekeeping leader',
+  'Pulls empty in',
+  'Pulls refused or delayed',
   'Redis calls, p99',
   'Redis errors',
   'Redis up',

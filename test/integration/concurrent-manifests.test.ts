@@ -62,6 +62,8 @@ it('hands one failure to all who wait for it, and asks again for the next', asyn
   await using layover = await startCache(hub());
   const url = `${layover.url}/v2/${NAME}/manifests/multi`;
   hub().faults.add({ on: 'manifest-head' }, { delayMs: 1000, answer: { status: 403 } });
+  // The response to HEAD has no reason: it is requested once more.
+  hub().faults.add({ on: 'manifest-get' }, { answer: { status: 403 } });
   const refused = await atOnce(url);
   expect(refused.filter(({ status }) => status === 403)).toHaveLength(CLIENTS);
   expect(hub().requests.count('manifest-head')).toBe(1);

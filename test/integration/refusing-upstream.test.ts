@@ -62,7 +62,7 @@ describe('a pull budget that is spent', () => {
         pull(`${layover.url}/v2/${NAME}/manifests/stale`),
         pull(`${layover.url}/v2/${NAME}/manifests/other`),
       ]);
-      Object.assign(hub().rateLimit, { enforced: false });
+      Object.assign(hub().rateLimit, { enforced: false, remaining: 100 });
       // HEAD is free.
       expect(seen(unmoved)).toEqual({ ...STALE, cache: 'HIT' });
       expect({ status: cold.status, code: errorCode(cold) }).toEqual({ status: 429, code: 'TOOMANYREQUESTS' });

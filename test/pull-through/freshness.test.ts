@@ -23,7 +23,7 @@ describe('a cached tag', () => {
     ['at the end of its TTL', { checkedAt: NOW - TTL + 1 }, blocking, 'fresh'],
     ['past its TTL', { checkedAt: NOW - TTL }, blocking, 'revalidate'],
     ['past its TTL', { checkedAt: NOW - TTL }, background, 'stale-while-revalidate'],
-    ['past its TTL', { checkedAt: NOW - TTL }, offline, 'stale'],
+    ['past its TTL', { checkedAt: NOW - TTL }, offline, 'fresh'],
     ['within its TTL', { checkedAt: NOW - 1 }, offline, 'fresh'],
     ['whose upstream failed a moment ago', { checkedAt: 0, retryAt: NOW + 1 }, blocking, 'stale'],
     ['whose upstream failed a moment ago', { checkedAt: 0, retryAt: NOW + 1 }, background, 'stale'],
@@ -34,7 +34,7 @@ describe('a cached tag', () => {
     expect(tagFreshness(age, policy, NOW)).toBe(freshness);
   });
 
-  it('is never revalidated when offline', () => {
+  it('is fresh for ever when offline', () => {
     fc.assert(
       fc.property(
         fc.integer(),
@@ -42,7 +42,7 @@ describe('a cached tag', () => {
         fc.integer(),
         (checkedAt, retryAt, now) => {
           const age = { checkedAt, ...(retryAt !== undefined && { retryAt }) };
-          expect(['fresh', 'stale']).toContain(tagFreshness(age, offline, now));
+          expect(tagFreshness(age, offline, now)).toBe('fresh');
         },
       ),
     );
@@ -108,5 +108,17 @@ describe('a failed revalidation', () => {
     for (const kind of ['denied', 'unauthorized'] as const) {
       expect(onRevalidationFailure(kind, { onNotFound: opposite, onDenied: wanted })).toBe(wanted);
     }
+  });
+});
+
+it('a rule has its own revalidation', () => {
+  const rules = [{ match: /^\d/, ttlMs: 7, revalidate: 'background' as const }];
+  expect(tagPolicy('1.27.3', { ttlMs: 5, rules, revalidate: 'blocking' })).toEqual({
+    ttlMs: 7,
+    revalidate: 'background',
+  });
+  expect(tagPolicy('latest', { ttlMs: 5, rules, revalidate: 'blocking' })).toEqual({
+    ttlMs: 5,
+    revalidate: 'blocking',
   });
 });

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
+import { readManifest } from '../../src/oci/manifest.ts';
 import type { UpstreamErrorKind } from '../../src/upstream/upstream.ts';
 import type { FakeManifest } from '../support/fake-upstream.ts';
 import { MINUTE_MS, startPulling } from './pulling-under-test.ts';
@@ -70,9 +71,39 @@ describe('a manifest', () => {
     await expect(scene.manifests.get(app, latest)).rejects.toMatchObject({ code: 'MANIFEST_UNKNOWN' });
     expect(scene.upstream.calls).toEqual([]);
   });
+
+  it('stored offline is confirmed for ever', async () => {
+    await using scene = await startPulling({ offline: true });
+    const manifest = { ...first, size: first.bytes.length };
+    await scene.content.putManifest(app.stored, manifest, readManifest(first.bytes));
+    await scene.store.tags.put(app.stored, 'latest', first.digest);
+    scene.clock.now += 1_000 * MINUTE_MS;
+    expect((await scene.manifests.get(app, latest)).outcome).toBe('HIT');
+    expect(scene.manifests.held(app, latest)).toMatchObject({ digest: first.digest });
+    expect(scene.manifests.held(app, latest)?.forMs).toBeUndefined();
+    expect([scene.events, scene.upstream.calls]).toEqual([[], []]);
+  });
 });
 
 describe('a tag past its TTL', () => {
+  it('with revalidation in the background is a HIT until the upstream fails, and then STALE', async () => {
+    await using scene = await startPulling({ policy: { revalidate: 'background' } });
+    scene.upstream.addManifest(first, 'latest');
+    await scene.manifests.get(app, latest);
+    scene.upstream.addManifest(second, 'latest');
+    scene.clock.now += MINUTE_MS;
+    const served = await scene.manifests.get(app, latest);
+    expect([served.outcome, served.content.digest]).toEqual(['HIT', first.digest]);
+    await expect.poll(() => scene.tags.inMemory(app.stored, 'latest')?.digest).toBe(second.digest);
+    expect((await scene.manifests.get(app, latest)).content.digest).toBe(second.digest);
+    scene.upstream.failure = 'network';
+    scene.clock.now += MINUTE_MS;
+    expect((await scene.manifests.get(app, latest)).outcome).toBe('HIT');
+    await expect.poll(() => scene.tags.inMemory(app.stored, 'latest')?.retryAt).toBeGreaterThan(scene.clock.now);
+    scene.clock.now += 2 * MINUTE_MS;
+    expect((await scene.manifests.get(app, latest)).outcome).toBe('STALE');
+  });
+
   it('that moved is served with its new manifest', async () => {
     await using scene = await startPulling();
     scene.upstream.addManifest(first, 'latest');

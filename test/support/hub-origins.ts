@@ -9,6 +9,7 @@ const SERVICE = 'registry.docker.io';
 /** registry-1.docker.io */
 export async function answerRegistry(hub: HubState, exchange: Exchange): Promise<Answer> {
   const { kind, path, repository, query } = exchange.logged;
+  if (hub.abuseLimit.isExceeded()) return textAnswer(429, 'Too Many Requests\n');
   switch (kind) {
     case 'unauthorized':
       return challenge(hub, repository);
@@ -61,16 +62,18 @@ function challenge(hub: HubState, repository: string | undefined): Answer {
 
 async function manifest(hub: HubState, { req, logged }: Exchange): Promise<Answer> {
   const { repository = '', reference = '' } = logged;
-  if (req.method === 'GET' && hub.rateLimit.spent) {
-    const { body, ...refusal } = hub.rateLimit.answer();
+  const limit = hub.limitOf(req.headers.authorization);
+  if (req.method === 'GET' && limit.spent) {
+    const { body, ...refusal } = limit.answer();
     return textAnswer(refusal.status, body, refusal.headers);
   }
   const digest = hub.resolve(repository, reference);
-  if (digest === undefined) return specError(404, 'MANIFEST_UNKNOWN', 'manifest unknown', hub.rateLimit.headers());
+  if (digest === undefined) return specError(404, 'MANIFEST_UNKNOWN', 'manifest unknown', limit.headers());
   const method = req.method === 'HEAD' ? 'HEAD' : 'GET';
   const answer = await hub.backend.ask(method, `/v2/${repository}/manifests/${digest}`, { accept: ACCEPT_MANIFESTS });
-  if (method === 'GET' && answer.status === 200) hub.rateLimit.count();
-  return { ...answer, headers: { ...answer.headers, ...hub.rateLimit.headers() } };
+  const isIndex = /index|list/.test(answer.headers?.['content-type'] ?? '');
+  if (method === 'GET' && answer.status === 200 && (hub.options.countsIndexes || !isIndex)) limit.count();
+  return { ...answer, headers: { ...answer.headers, ...limit.headers() } };
 }
 
 async function blob(hub: HubState, { req, logged }: Exchange): Promise<Answer> {

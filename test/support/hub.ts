@@ -8,6 +8,7 @@ import { classifyRegistryRequest, logEntry } from './hub-requests.ts';
 import { answerCdn, answerRegistry, answerToken } from './hub-origins.ts';
 import type { HubOptions, HubState } from './hub-state.ts';
 import type { Images } from './images.ts';
+import { AbuseLimit } from './abuse-limit.ts';
 import { RateLimit } from './rate-limit.ts';
 import { type RegistryBackend, startRegistryBackend } from './registry-backend.ts';
 import { type LoggedRequest, type RequestKind, RequestLog } from './request-log.ts';
@@ -24,6 +25,8 @@ export class Hub implements HubState, AsyncDisposable {
   readonly faults = new Faults();
   readonly tokens = new TokenIssuer();
   readonly rateLimit = new RateLimit();
+  readonly userLimits = new Map<string, RateLimit>();
+  readonly abuseLimit = new AbuseLimit();
   readonly signedUrls = new SignedUrls();
   readonly images: Images;
   readonly options: Required<HubOptions>;
@@ -37,7 +40,7 @@ export class Hub implements HubState, AsyncDisposable {
 
   private constructor(images: Images, registry: RegistryBackend, options: HubOptions) {
     this.images = images;
-    this.options = { challenge: 'bearer', redirectBlobs: true, referrers: true, ...options };
+    this.options = { challenge: 'bearer', redirectBlobs: true, referrers: true, countsIndexes: true, ...options };
     this.#registry = registry;
     this.backend = new BackendClient(registry.url);
   }
@@ -95,6 +98,12 @@ export class Hub implements HubState, AsyncDisposable {
   /** The tag moves when the next request of that kind for it was answered. */
   moveTagAfter(after: 'manifest-head' | 'manifest-get', repository: string, tag: string, digest: Digest | undefined) {
     this.#moves.push({ after, tag: `${repository}:${tag}`, digest });
+  }
+
+  /** The bucket of the account in the token, or of the address. */
+  limitOf(authorization: string | undefined): RateLimit {
+    const user = this.tokens.userOf(authorization);
+    return (user === undefined ? undefined : this.userLimits.get(user)) ?? this.rateLimit;
   }
 
   resolve(repository: string, reference: string): string | undefined {

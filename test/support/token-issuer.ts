@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
 
+/** Docker Hub locks logins for about this long. */
+const LOCK_OUT_MS = 600_000;
+
 interface IssuedToken {
   readonly expiresAt: number;
+  /** Undefined: anonymous. */
+  readonly user: string | undefined;
   /** `repository:<name>:pull` */
   readonly scopes: readonly string[];
 }
@@ -26,6 +31,14 @@ export class TokenIssuer {
   announcedSeconds: number | undefined = 300;
   /** Registries name the token in one way, the other, or both. */
   fields: readonly ('token' | 'access_token')[] = ['token', 'access_token'];
+  /** What the token says about pulls, as `pull_limit` and `pull_limit_interval`; undefined: tokens are opaque. */
+  limitOf: ((user: string | undefined) => { limit: number; windowSeconds: number } | undefined) | undefined;
+  /** Wrong passwords after which a user is locked out for ten minutes, also with the right one. */
+  failuresUntilLockOut = Infinity;
+  /** Users that are locked out; `anonymous` for the address. */
+  readonly lockedOut = new Set<string>();
+  now: () => number = Date.now;
+  readonly #failures = new Map<string, number[]>();
   readonly #issued = new Map<string, IssuedToken>();
 
   /** Every token issued so far is refused from now on. */
@@ -34,11 +47,16 @@ export class TokenIssuer {
   }
 
   issue(scopes: readonly string[], authorization: string | undefined): TokenAnswer {
+    const name = userIn(authorization) ?? 'anonymous';
+    if (this.#isLockedOut(name)) return { status: 429, body: LOCKED_OUT };
     const user = this.authenticate(authorization);
-    if (user === false) return { status: 401, body: { details: 'incorrect username or password' } };
+    if (user === false) {
+      this.#failures.set(name, [...(this.#failures.get(name) ?? []), this.now()]);
+      return { status: 401, body: { details: 'incorrect username or password' } };
+    }
     const granted = scopes.filter((scope) => user !== undefined || !this.privateRepositories.has(repositoryOf(scope)));
-    const token = randomUUID();
-    this.#issued.set(token, { expiresAt: Date.now() + this.lifetimeMs, scopes: granted });
+    const token = this.#tokenOf(user);
+    this.#issued.set(token, { expiresAt: Date.now() + this.lifetimeMs, scopes: granted, user });
     const named = Object.fromEntries(this.fields.map((field) => [field, token]));
     const expiry = this.announcedSeconds === undefined ? {} : { expires_in: this.announcedSeconds };
     return { status: 200, body: { ...named, ...expiry, issued_at: new Date().toISOString() } };
@@ -50,6 +68,26 @@ export class TokenIssuer {
     if (encoded === undefined) return undefined;
     const [user = '', ...password] = Buffer.from(encoded, 'base64').toString().split(':');
     return this.users.has(user) && this.users.get(user) === password.join(':') ? user : false;
+  }
+
+  /** The user of a token that was issued; undefined for an anonymous one, and for any other header. */
+  userOf(authorization: string | undefined): string | undefined {
+    const [, token = ''] = /^bearer (.+)$/i.exec(authorization ?? '') ?? [];
+    return this.#issued.get(token)?.user;
+  }
+
+  #tokenOf(user: string | undefined): string {
+    const claim = this.limitOf?.(user);
+    if (this.limitOf === undefined) return randomUUID();
+    const parameters = claim && { pull_limit: `${claim.limit}`, pull_limit_interval: `${claim.windowSeconds}` };
+    const payload = { access: [{ type: 'repository', actions: ['pull'], ...(parameters && { parameters }) }] };
+    return `e30.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.${randomUUID()}`;
+  }
+
+  #isLockedOut(name: string): boolean {
+    const since = this.now() - LOCK_OUT_MS;
+    const recent = (this.#failures.get(name) ?? []).filter((at) => at > since);
+    return this.lockedOut.has(name) || recent.length >= this.failuresUntilLockOut;
   }
 
   /** Whether the header carries a live token; with a `repository`, one that may pull from it. */
@@ -64,4 +102,14 @@ export class TokenIssuer {
 function repositoryOf(scope: string): string {
   const [, name = ''] = /^repository:(.+):[^:]*\bpull\b/.exec(scope) ?? [];
   return name;
+}
+
+/** As Docker Hub's token server answers. */
+const LOCKED_OUT = {
+  errors: [{ code: 'TOOMANYREQUESTS', message: 'too many failed login attempts for username or IP address' }],
+};
+
+function userIn(authorization: string | undefined): string | undefined {
+  const [, encoded] = /^basic (.+)$/i.exec(authorization ?? '') ?? [];
+  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString().split(':')[0];
 }

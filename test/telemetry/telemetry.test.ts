@@ -126,7 +126,7 @@ describe('content served', () => {
   it('is counted by outcome, and as hit or miss in distribution’s metrics', async () => {
     const { telemetry, samples } = setUp();
     for (const outcome of ['HIT', 'MISS', 'FILL', 'STALE', 'BYPASS'] as const) {
-      telemetry.cache.served({ upstream: 'docker.io', type: 'blob', outcome, bytes: 10 });
+      telemetry.cache.served({ upstream: 'docker.io', type: 'blob', isFromUpstream: false, outcome, bytes: 10 });
     }
     const seen = await samples();
     for (const outcome of ['hit', 'miss', 'fill', 'stale', 'bypass']) {
@@ -252,16 +252,13 @@ describe('an upstream', () => {
     expect(seen.get('layover_upstream_retries_total{operation="blob",upstream="docker.io"}')).toBe(1);
   });
 
-  it('is logged once when its budget falls below a tenth, and again only after a refill', async () => {
+  it('is logged when its budget falls below a tenth, at most once a minute', async () => {
     const { telemetry, parsed, samples } = setUp();
     const account = { upstream: 'docker.io', account: 'ci' };
     for (const remaining of [50, 10, 9, 8, 100, 9]) {
       telemetry.upstream.rateLimited({ ...account, limit: 100, remaining, windowSeconds: 21600 });
     }
-    expect(parsed().map(({ level, remaining }) => [level, remaining])).toEqual([
-      ['info', 9],
-      ['info', 9],
-    ]);
+    expect(parsed().map(({ level, remaining }) => [level, remaining])).toEqual([['warning', 9]]);
     const seen = await samples();
     expect(seen.get('layover_upstream_ratelimit_limit{account="ci",upstream="docker.io"}')).toBe(100);
     expect(seen.get('layover_upstream_ratelimit_remaining{account="ci",upstream="docker.io"}')).toBe(9);
@@ -328,6 +325,25 @@ describe('an upstream', () => {
     expect(seen).toEqual([
       ['layover_upstream_requests_total{method="GET",operation="manifest",status="other",upstream="u"}', 400],
     ]);
+  });
+
+  it('that refuses an account is a warning, at most once a minute, and a metric', async () => {
+    const { telemetry, parsed, samples } = setUp();
+    const trouble = { reason: 'locked-out', since: 0, retryAt: Date.now() + 600_000 } as const;
+    for (let i = 0; i < 3; i++) telemetry.upstream.loginChanged({ upstream: 'u', account: 'ci', trouble });
+    expect(parsed().filter(({ level }) => level === 'warning')).toMatchObject([
+      { account: 'ci', reason: 'locked-out' },
+    ]);
+    expect((await samples()).get('layover_upstream_login_failing{account="ci",upstream="u"}')).toBe(1);
+    telemetry.upstream.loginChanged({ upstream: 'u', account: 'ci', trouble: undefined });
+    expect((await samples()).get('layover_upstream_login_failing{account="ci",upstream="u"}')).toBe(0);
+  });
+
+  it('whose limit is nearly used up is one warning for each account', () => {
+    const { telemetry, parsed } = setUp();
+    for (const account of ['ci', 'ci', 'acme'])
+      telemetry.upstream.rateLimited({ upstream: 'u', account, limit: 100, remaining: 5 });
+    expect(parsed().filter(({ level }) => level === 'warning')).toMatchObject([{ account: 'ci' }, { account: 'acme' }]);
   });
 
   it('with unreadable credentials is a warning', () => {

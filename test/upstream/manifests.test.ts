@@ -80,6 +80,23 @@ describe('resolving a manifest', () => {
     expect((await up.upstream.resolveManifest('a', BY_DIGEST)).digest).toBe(manifestDigest);
   });
 
+  it.each(['docker-ratelimit', 'mirror'])(
+    'does not repeat a 404 as GET at a host that serves HEAD: %s',
+    async (why) => {
+      const missing: Script = (_req, res) => {
+        if (why === 'docker-ratelimit') res.setHeader('ratelimit-limit', '100;w=21600');
+        sendError(res, 404, 'MANIFEST_UNKNOWN', 'manifest unknown');
+      };
+      await using registry = await startScripted(missing);
+      await using mirror = await startScripted(missing);
+      await using up = connect(registry.url, { mirrors: [mirror.url] });
+      expect((await failureOf(up.upstream.resolveManifest('a', LATEST))).kind).toBe('not-found');
+      expect(mirror.lines()).toEqual(['HEAD /v2/a/manifests/latest']);
+      expect(registry.lines().slice(0, 1)).toEqual(['HEAD /v2/a/manifests/latest']);
+      expect(registry.seen).toHaveLength(why === 'mirror' ? 2 : 1);
+    },
+  );
+
   it('is not-found only when GET returns 404 too', async () => {
     await using registry = await startScripted((_req, res) =>
       sendError(res, 404, 'MANIFEST_UNKNOWN', 'manifest unknown'),

@@ -59,7 +59,8 @@ export const errors: readonly PanelFactory[] = [
   }),
   graph({
     title: 'Credentials',
-    description: 'Failed logins of clients, blocked addresses, and credentials for upstreams that could not be read.',
+    description:
+      'Failed logins of clients, blocked addresses, credentials for upstreams that could not be read, and accounts that upstreams refuse or lock out.',
     unit: 'ops',
     isStacked: true,
     series: {
@@ -67,6 +68,10 @@ export const errors: readonly PanelFactory[] = [
       blocked: rateOf('registry_auth_blocked_total'),
       'upstream {{upstream}}': rateOf('layover_upstream_credential_failures_total', {
         by: 'upstream',
+        where: OF_UPSTREAM,
+      }),
+      'login {{account}} at {{upstream}}: {{reason}}': rateOf('layover_upstream_login_failures_total', {
+        by: 'upstream, account, reason',
         where: OF_UPSTREAM,
       }),
     },

@@ -35,6 +35,14 @@ export const upstreams: readonly PanelFactory[] = [
       '2': { text: 'open', color: 'red' },
     },
   }),
+  timeline({
+    title: 'Accounts',
+    description: 'Refused: the upstream rejects the credentials or has locked the account out. The log has the reason.',
+    series: {
+      '{{account}} at {{upstream}}': `max by (upstream, account) (layover_upstream_login_failing{${OF_UPSTREAM}})`,
+    },
+    states: { '0': { text: 'accepted', color: 'green' }, '1': { text: 'refused', color: 'red' } },
+  }),
   graph({
     title: 'Retries',
     description:

@@ -55,6 +55,13 @@ export const worth: readonly PanelFactory[] = [
     ],
   }),
   stat({
+    title: 'Pulls saved',
+    description:
+      'Manifests for clients that the upstream did not count as pulls: hits, after a free HEAD, stale, from a mirror, or fetched once for several.',
+    unit: 'short',
+    expr: orZero(increaseOf('layover_budget_saved_total', { where: OF_UPSTREAM })),
+  }),
+  stat({
     title: 'Clients',
     description:
       'Addresses that sent requests in the last 5 to 10 minutes, at the instance that has most. Fewer than your machines: some do not use the cache.',

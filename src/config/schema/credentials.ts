@@ -2,7 +2,9 @@ import { z } from 'zod';
 import type { Immutable } from '../immutable.ts';
 import { otherwise } from './defaults.ts';
 import { ownDuration } from './duration.ts';
-import { file, matching, secret, text } from './text.ts';
+import { bool } from './number.ts';
+import { glob } from './pattern.ts';
+import { file, matching, name, secret, text } from './text.ts';
 
 const HOST = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/;
 
@@ -28,6 +30,14 @@ const entry = z.strictObject({
     'A docker credential helper; called once, again after `lifetime`, and when the upstream refuses its credentials.',
   ).optional(),
   lifetime: otherwise(ownDuration(LIFETIME), 'until refused'),
+  anonymous: bool('`true`: no credentials, a member of a pool with the limits of the address.').optional(),
+  name: otherwise(name('In metrics and `layover budget`.'), 'the user name'),
+  for: otherwise(
+    z
+      .array(glob('A glob.'))
+      .describe("Globs over the upstream's names that only these credentials are used for, such as private ones."),
+    'all names that no other credentials are for',
+  ),
   realm: otherwise(
     z
       .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(host('Host of a token server.')))
@@ -39,28 +49,37 @@ const entry = z.strictObject({
 });
 type Entry = z.output<typeof entry>;
 
-const KINDS = ['password', 'file', 'dockerconfig', 'exec'] as const;
+const KINDS = ['password', 'file', 'dockerconfig', 'exec', 'anonymous'] as const;
 
 export const credentials = entry
   .transform((raw, ctx): Credentials => {
     const message = findMistake(raw);
-    if (message === undefined) return { ...toSource(raw), ...(raw.realm && { realms: raw.realm }) };
+    const { realm, name: label, for: globs } = raw;
+    if (message === undefined)
+      return {
+        ...toSource(raw),
+        ...(realm && { realms: realm }),
+        ...(label !== undefined && { name: label }),
+        ...(globs && { for: globs }),
+      };
     ctx.addIssue({ code: 'custom', message });
     return z.NEVER;
   })
-  .describe('One source of credentials: username and password, file, dockerconfig, or exec.');
+  .describe('One source of credentials: username and password, file, dockerconfig, exec, or anonymous.');
 
 function findMistake(raw: Entry): string | undefined {
   const kinds = KINDS.filter((kind) => raw[kind] !== undefined);
-  if (kinds.length !== 1) return 'must have one of username and password, file, dockerconfig, or exec';
+  if (raw.anonymous === false) return 'must not have anonymous: false; leave the key out';
+  if (kinds.length !== 1) return 'must have one of username and password, file, dockerconfig, exec, or anonymous';
   if (raw.password !== undefined && raw.username === undefined) return 'has a password and no username';
-  if (raw.username !== undefined && (raw.dockerconfig ?? raw.exec) !== undefined) {
-    return `cannot have a username with ${kinds.join()}, which provides one`;
+  if (raw.username !== undefined && (raw.dockerconfig ?? raw.exec ?? raw.anonymous) !== undefined) {
+    return `cannot have a username with ${kinds.join()}, which provides ${raw.anonymous ? 'none' : 'one'}`;
   }
   return raw.lifetime !== undefined && raw.exec === undefined ? 'has a lifetime, which only exec can have' : undefined;
 }
 
-function toSource({ username, password, file: path, dockerconfig, exec, lifetime }: Entry): Source {
+function toSource({ username, password, file: path, dockerconfig, exec, lifetime, anonymous }: Entry): Source {
+  if (anonymous) return { kind: 'anonymous' };
   if (exec !== undefined) return { kind: 'exec', command: exec, lifetimeMs: lifetime };
   if (dockerconfig !== undefined) return { kind: 'dockerconfig', path: dockerconfig };
   if (path !== undefined) return { kind: 'file', username, path };
@@ -68,6 +87,8 @@ function toSource({ username, password, file: path, dockerconfig, exec, lifetime
 }
 
 type Source =
+  /** No credentials. */
+  | { kind: 'anonymous' }
   | { kind: 'static'; username: string; password: string }
   /** The file contains the password, or `username:password` when `username` is absent. */
   | { kind: 'file'; username: string | undefined; path: string }
@@ -78,6 +99,10 @@ type Source =
 export type Credentials = Source & {
   /** Token servers outside of the upstream's domain, with or without a port, that may get them. @default none */
   realms?: string[];
+  /** In metrics. Absent: the user name. */
+  name?: string;
+  /** Globs over the only names that they are for. */
+  for?: string[];
 };
 
 export type CredentialsConfig = Immutable<Credentials>;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Pattern } from '../../matching/pattern.ts';
 import { aliasesOf, DOCKER_HUB, upstreamNameOf } from '../upstream-name.ts';
 import { httpUrl, registryUrl } from './address.ts';
+import { budget } from './budget.ts';
 import { credentials, host } from './credentials.ts';
 import { otherwise, withDefault } from './defaults.ts';
 import { ownDuration, ownTimer } from './duration.ts';
@@ -12,10 +13,13 @@ import { choice, file, matching } from './text.ts';
 export interface TagRule {
   match: Pattern;
   ttlMs: number;
+  revalidate?: 'blocking' | 'background' | undefined;
 }
 
-const WEEK_MS = 168 * 3_600_000;
-const FULL_VERSION: TagRule = { match: /^v?\d+\.\d+\.\d+/, ttlMs: WEEK_MS };
+/** Official images are rebuilt under the same full version. */
+const FULL_VERSION: TagRule = { match: /^v?\d+\.\d+\.\d+/, ttlMs: 3_600_000, revalidate: 'background' };
+
+const REVALIDATE = ['blocking', 'background'] as const;
 
 const staleOrError = (status: string) =>
   choice(`Response when the upstream returns ${status} for a cached tag. \`stale\`: serve it.`, ['error', 'stale']);
@@ -24,8 +28,9 @@ const tagRule = z
   .strictObject({
     match: pattern('Regular expression that is searched for in the tag.'),
     ttl: ownDuration('Instead of `tags.ttl`.'),
+    revalidate: otherwise(choice('Instead of `tags.revalidate`.', REVALIDATE), '`tags.revalidate`'),
   })
-  .transform(({ match, ttl }): TagRule => ({ match, ttlMs: ttl }));
+  .transform(({ match, ttl, revalidate }): TagRule => ({ match, ttlMs: ttl, ...(revalidate && { revalidate }) }));
 
 const tags = z
   .strictObject({
@@ -36,10 +41,10 @@ const tags = z
         .describe(
           'The first rule that matches beats `tags.ttl`. Tags that are a digest are revalidated on every request unless a rule matches only them; see [operating-cache.md](operating-cache.md#signatures).',
         ),
-      'full versions such as `v1.27.3`: `168h`',
+      'full versions such as `v1.27.3`: `1h`, then revalidated in the background',
     ),
     revalidate: withDefault(
-      choice('`background`: a stale tag is served immediately and revalidated afterwards.', ['blocking', 'background']),
+      choice('`background`: a tag past its TTL is served immediately and revalidated afterwards.', REVALIDATE),
       'blocking',
     ),
     onnotfound: withDefault(staleOrError('404'), 'error'),
@@ -53,6 +58,16 @@ const tags = z
     onDenied: ondenied,
   }))
   .describe('How long tags stay fresh.');
+
+const mirror = z
+  .preprocess(
+    (given) => (typeof given === 'string' ? { url: given, tags: 'true' } : given),
+    z.strictObject({
+      url: registryUrl('Address of the mirror.'),
+      tags: withDefault(bool('Request tags from it, too. Its tags may be older than those of the registry.'), 'false'),
+    }),
+  )
+  .transform(({ url, tags: knowsTags }) => (knowsTags ? url : { url, tags: false }));
 
 const timeouts = z
   .strictObject({
@@ -94,12 +109,16 @@ const keys = z.strictObject({
       'Other `ns` values, prefixes and `Host` headers. Those of Docker Hub are known: `index.docker.io`, `registry-1.docker.io`, `registry.hub.docker.com`.',
     )
     .optional(),
-  mirrors: z.array(registryUrl('Address of a mirror.')).describe('URLs, tried in order before `remoteurl`.').optional(),
+  mirrors: z
+    .array(mirror)
+    .describe('Tried in order before `remoteurl`; a URL alone is a mirror with `tags: true`.')
+    .optional(),
   library: otherwise(bool('Names with one part mean `library/<name>`.'), '`true` for `docker.io`'),
   default: otherwise(bool('Serves names that select no upstream.'), '`true` if it is the only one'),
   storeprefix: otherwise(storePrefix, '`name`'),
   credentials: z.array(credentials).describe('Tried in order.').optional(),
   tags: tags.prefault({}),
+  budget: budget.prefault({}),
   timeouts: timeouts.prefault({}),
   allow: otherwise(globs("Globs over the upstream's names that may be pulled."), 'all'),
   deny: otherwise(globs('Globs over those that may not.'), 'none'),
@@ -126,7 +145,7 @@ function toUpstream(raw: z.output<typeof keys>) {
     remoteUrl: raw.remoteurl,
     /** Other `ns` values, prefixes and Host headers that mean this upstream. */
     aliases: aliasesOf(name, raw.aliases ?? []),
-    /** Tried in order before `remoteUrl`; without trailing slashes. */
+    /** Tried in order before `remoteUrl`; without trailing slashes. A URL alone serves tags, too. */
     mirrors: raw.mirrors ?? [],
     /** One-segment names mean `library/<name>`. */
     library: raw.library ?? name === DOCKER_HUB,
@@ -136,6 +155,7 @@ function toUpstream(raw: z.output<typeof keys>) {
     storePrefix: (raw.storeprefix ?? name).replace(/^\/+|\/+$/g, ''),
     credentials: raw.credentials ?? [],
     tags: raw.tags,
+    budget: raw.budget,
     timeouts: raw.timeouts,
     /** Globs over the upstream's names; empty: all. */
     allow: raw.allow ?? [],

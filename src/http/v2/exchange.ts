@@ -92,6 +92,11 @@ export class Exchange {
     return (this.#signal ??= clientSignal(this.res));
   }
 
+  /** Identity of the client, else its address. Absent on a unix socket. */
+  get caller(): string | undefined {
+    return this.identity.name || this.client.address;
+  }
+
   /** Calls `work` within the request's trace, when tracing is on. */
   run<T>(work: () => T): T {
     const { tracing } = this.#events;
@@ -156,7 +161,13 @@ export class Exchange {
     const handler = this.#handler ?? 'other';
     const type = handler === 'manifest' || handler === 'blob' ? handler : undefined;
     if (type && this.#upstream !== undefined && req.method === 'GET') {
-      this.#events.cache.served({ upstream: this.#upstream, type, outcome: this.#outcome, bytes: this.#bytes });
+      this.#events.cache.served({
+        upstream: this.#upstream,
+        type,
+        outcome: this.#outcome,
+        bytes: this.#bytes,
+        isFromUpstream: this.#upstreamMs !== undefined,
+      });
     }
     if (this.#handler === undefined) this.#events.requestStarted(handler);
     const finished: FinishedRequest = {

@@ -59,6 +59,8 @@ export interface ServedContent {
   readonly outcome: Outcome;
   /** Sent to the client. */
   readonly bytes: number;
+  /** The upstream was queried. */
+  readonly isFromUpstream: boolean;
 }
 
 /** The trace of one request. */

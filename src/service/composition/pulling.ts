@@ -11,6 +11,7 @@ import { createNameFilter, type NameRefusal, refuseNames } from '../../filters/n
 import { refuseWrites } from '../../filters/read-only.ts';
 import { createUploadSecrets, type UploadSecrets } from '../../hosted/upload-secrets.ts';
 import type { PeerAccess } from '../../http/peers/peer-fills.ts';
+import type { BudgetControl } from '../../operations/budget-control.ts';
 import type { RefreshResult } from '../../operations/cache-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
 import { pullThrough } from '../../pull-through/create-pull-through.ts';
@@ -28,6 +29,8 @@ import { createUpstream } from '../../upstream/registry-upstream.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
 import { VERSION } from '../../version.ts';
 import type { CloseStack } from '../close-stack.ts';
+import { LocalBudgets } from './budget-control.ts';
+import { createLimits } from './budgets.ts';
 import { loadReplicas } from './replicas.ts';
 import type { Stored } from './stored.ts';
 
@@ -50,6 +53,8 @@ export interface PullingParts extends Stored {
 export interface Pulling {
   readonly upstreams: readonly Upstream[];
   readonly routes: readonly UpstreamRoute[];
+  /** The pulls that the upstreams allow. */
+  readonly budget: BudgetControl;
   /** Absent when fills are not shared with replicas. */
   readonly peers: PeerAccess | undefined;
   /**
@@ -68,11 +73,14 @@ const MAX_SLOT_WAIT_MS = 5_000;
 /** Creates upstreams, and the fills that they share. Contacts no upstream. */
 export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Promise<Pulling> {
   const { opened, env, telemetry, redis, clock } = parts;
-  const upstreams = proxy.upstreams.map((config) => {
-    const observe = telemetry.tracing?.followUpstream;
-    const options = { config, env, events: telemetry.upstream, observe, version: VERSION, clock };
-    return { config, upstream: opened.use(createUpstream(options)) };
-  });
+  const observe = telemetry.tracing?.followUpstream;
+  const upstreams = await Promise.all(
+    proxy.upstreams.map(async (config) => {
+      const limits = await createLimits(config, parts);
+      const options = { config, env, events: telemetry.upstream, observe, version: VERSION, clock, ...limits };
+      return { config, budget: limits.budget, upstream: opened.use(createUpstream(options)) };
+    }),
+  );
   const replicas = await loadReplicas(proxy.fills.advertise, parts);
   if (replicas) opened.use(replicas);
   const fills = await createFills(proxy.fills, { ...parts, ...(replicas && { sharing: replicas.sharing }) });
@@ -84,6 +92,7 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
   return {
     upstreams: upstreams.map(({ upstream }) => upstream),
     routes: pulled.map(({ route }) => route),
+    budget: new LocalBudgets(upstreams, { metrics: telemetry.metrics, clock }),
     peers: replicas?.accessTo(fills),
     refresh: (repository, tag) => refreshTag(pulled, repository, tag),
   };

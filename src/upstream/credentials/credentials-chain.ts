@@ -20,6 +20,8 @@ export function createCredentialsSource(
 
 function createSource(config: CredentialsOptions, options: CredentialsSourceOptions): CredentialsSource {
   switch (config.kind) {
+    case 'anonymous':
+      return { kind: 'anonymous', knowsHosts: true, find: async () => undefined };
     case 'static':
       return staticCredentials(config.username, config.password);
     case 'file':
@@ -40,7 +42,7 @@ export async function findCredentials(
   for (const source of sources) {
     try {
       const found = await source.find(host);
-      if (found) return found;
+      if (found || source.kind === 'anonymous') return found;
     } catch (err) {
       onFailure(source.kind, err instanceof CredentialsError ? err.message : 'internal failure');
     }

@@ -59,6 +59,8 @@ function recorder(recorded: RecordedEvent[]): UpstreamEvents {
     retried: record('retried'),
     breakerChanged: record('breakerChanged'),
     credentialsFailed: record('credentialsFailed'),
+    loginChanged: record('loginChanged'),
+    pulledFromMirror: record('pulledFromMirror'),
   };
 }
 

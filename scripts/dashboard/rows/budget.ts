@@ -1,0 +1,49 @@
+import { graph, type PanelFactory } from '../panels.ts';
+import { OF_UPSTREAM, rateOf } from '../selectors.ts';
+
+const BY_CLASS = { by: 'upstream, class', where: OF_UPSTREAM };
+
+/** How the pulls that upstreams allow are spent. */
+export const budget: readonly PanelFactory[] = [
+  graph({
+    title: 'Pulls left by account',
+    description:
+      'Estimated between responses. Clients get stale tags below 10 %, and work that no client waits for stops below 20 %.',
+    unit: 'short',
+    series: {
+      '{{member}} at {{upstream}}': `min by (upstream, member) (layover_budget_remaining{${OF_UPSTREAM}})`,
+      'limit of {{member}} at {{upstream}}': `max by (upstream, member) (layover_budget_limit{${OF_UPSTREAM}})`,
+    },
+  }),
+  graph({
+    title: 'Pulls empty in',
+    description: 'At the pace of the last half hour. Empty while the pulls last for their whole window.',
+    unit: 's',
+    series: {
+      '{{member}} at {{upstream}}': `min by (upstream, member) (layover_budget_exhausted_seconds{${OF_UPSTREAM}})`,
+    },
+  }),
+  graph({
+    title: 'Pulls spent',
+    description: 'Manifests fetched from upstreams, by who waited for them.',
+    unit: 'ops',
+    isStacked: true,
+    series: { '{{class}} at {{upstream}}': rateOf('layover_budget_spent_total', BY_CLASS) },
+  }),
+  graph({
+    title: 'Pulls refused or delayed',
+    description: 'Refused: clients get 429, or 404 with onexhausted: fallback. Waiting: seconds per second.',
+    unit: 'short',
+    series: {
+      'refused: {{class}} at {{upstream}}': rateOf('layover_budget_refused_total', BY_CLASS),
+      'waiting: {{class}} at {{upstream}}': rateOf('layover_budget_waited_seconds', BY_CLASS),
+    },
+  }),
+  graph({
+    title: 'Pulls saved by reason',
+    description: 'Manifests for clients that the upstream did not count as pulls.',
+    unit: 'ops',
+    isStacked: true,
+    series: { '{{reason}}': rateOf('layover_budget_saved_total', { by: 'reason', where: OF_UPSTREAM }) },
+  }),
+];
