@@ -54,7 +54,7 @@ export class LoginGuard {
   }
 
   /**
-   * While there are no logins, clients get the error that the last login had. They are not told the account.
+   * While there are no logins, clients get the error that the last login had. The error does not name the account.
    *
    * @throws {UpstreamError} `unauthorized` after a refusal, `throttled` in a lock-out
    */
