@@ -6,6 +6,7 @@ import { argv, stdout } from 'node:process';
 import { seededContent } from '../test/support/content.ts';
 import { Hub } from '../test/support/hub.ts';
 import { Images } from '../test/support/images.ts';
+import { measureBudget } from './budget.ts';
 import { type Contender, startDistribution, startLayover, startNginx } from './contenders.ts';
 import { missingPrograms } from '../test/support/programs.ts';
 import { pull } from './pull.ts';
@@ -125,10 +126,11 @@ const PARTS: Readonly<Record<string, (isQuick: boolean) => Promise<Part>>> = {
   '--push': (isQuick) => measurePushes(isQuick ? QUICK_PUSHES : FULL_PUSHES),
   '--workers': (isQuick) => figuresOf(measureWorkers(isQuick ? QUICK_WORKERS : FULL_WORKERS), 'Workers'),
   '--growth': (isQuick) => markdownOf(measureGrowth(isQuick ? QUICK_GROWTH : FULL_GROWTH)),
+  '--budget': () => markdownOf(measureBudget()),
   '--connections': (isQuick) => markdownOf(measureConnections(isQuick ? QUICK_CONNECTIONS : FULL_CONNECTIONS)),
 };
 /** Not in a quick run, unless they are selected: they take minutes. */
-const LONG = ['--growth', '--connections'];
+const LONG = ['--budget', '--growth', '--connections'];
 
 async function main(): Promise<void> {
   const isQuick = argv.includes('--quick');

@@ -17,7 +17,7 @@ import { RegistrySource } from '../images/registry-source.ts';
 import type { Registry } from '../registry/registry.ts';
 import { completeEvents } from './complete-events.ts';
 
-export type { CopyEvents, CopyResult } from '../images/copy.ts';
+export type { CopyEvents, CopyResult, CopySize } from '../images/copy.ts';
 export { ImageError } from '../images/image-error.ts';
 
 /** An image in a registry: `library/alpine:3.20`, `team/app@sha256:…`; without tag and digest, `latest`. */

@@ -53,13 +53,21 @@ export class LoginGuard {
     return this.#options.now() - this.#workedAt < TRUSTED_MS;
   }
 
-  /** @throws {UpstreamError} `throttled` while there are no logins */
+  /**
+   * While there are no logins, clients get the error that the last login had. The error does not name the account.
+   *
+   * @throws {UpstreamError} `unauthorized` after a refusal, `throttled` in a lock-out
+   */
   enter(shown: Credentials | undefined): void {
     const waitMs = (this.#trouble?.retryAt ?? 0) - this.#options.now();
     if (waitMs <= 0 || !isSame(shown, this.#refused)) return;
-    const { upstream, account } = this.#options;
-    const reason = this.#trouble?.reason === 'locked-out' ? 'locked out' : 'refused';
-    const message = `${upstream}: the login of ${account()} was ${reason}; the next one is in ${Math.ceil(waitMs / 1_000)} s`;
+    const { upstream } = this.#options;
+    const next = `the next login is in ${Math.ceil(waitMs / 1_000)} s`;
+    if (this.#trouble?.reason === 'refused')
+      throw new UpstreamError('unauthorized', `${upstream}: the configured credentials were refused; ${next}`, {
+        upstream,
+      });
+    const message = `${upstream}: logins of the configured account are locked out; ${next}`;
     throw new UpstreamError('throttled', message, { upstream, retryAfterMs: waitMs });
   }
 

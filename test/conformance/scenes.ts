@@ -18,6 +18,8 @@ export interface Scene {
   readonly settings: Settings;
   /** Of the released suite. */
   readonly released: Workflows;
+  /** Once more, with the content of the first time. */
+  readonly isRepeated: boolean;
   /** @returns why it cannot be started, on a machine that lacks something */
   start(): Promise<StartedScene | string>;
 }
@@ -32,9 +34,10 @@ const DELETES = { delete: { enabled: true } };
 /** On each kind of storage: as it comes, and taking manifests whose parts were never pushed. */
 function pushed(storage: string, start: (config: ConfigObject) => Promise<StartedScene | string>): Scene[] {
   const sparse = { validation: { disabled: true } };
+  const every = { released: EVERY_WORKFLOW };
   return [
-    { name: `${storage}, validating`, settings: VALIDATED, released: EVERY_WORKFLOW, start: () => start({}) },
-    { name: `${storage}, everything on`, settings: EVERYTHING, released: EVERY_WORKFLOW, start: () => start(sparse) },
+    { ...every, name: `${storage}, validating`, settings: VALIDATED, isRepeated: false, start: () => start({}) },
+    { ...every, name: `${storage}, everything on`, settings: EVERYTHING, isRepeated: true, start: () => start(sparse) },
   ];
 }
 
@@ -124,8 +127,9 @@ export const SCENES: readonly Scene[] = [
     name: 'S3, redirecting',
     settings: REDIRECTED,
     released: EVERY_WORKFLOW,
+    isRepeated: false,
     start: () => onS3({}, { disable: false }),
   },
-  { name: 'pull-through cache', settings: stored, released, start: startCache },
-  { name: 'read-only', settings: stored, released, start: () => startStored(MAINTENANCE) },
+  { name: 'pull-through cache', settings: stored, released, isRepeated: true, start: startCache },
+  { name: 'read-only', settings: stored, released, isRepeated: false, start: () => startStored(MAINTENANCE) },
 ];

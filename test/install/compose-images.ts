@@ -1,8 +1,9 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { makeImage } from '../../scripts/packaging/make-image.ts';
 import type { DockerDaemon } from '../clients/docker-daemon.ts';
-import { findProgram } from '../support/programs.ts';
+import { findProgram, LAYOVER_MAIN } from '../support/programs.ts';
 import { facts, OUT, ownArchitecture, ROOT } from './built-packages.ts';
 import { importProgram } from './program-image.ts';
 
@@ -12,10 +13,7 @@ export const S3 = 's3:latest';
 
 /** Ours, and those of programs of this machine under the names that the files have. */
 export async function loadImages(daemon: DockerDaemon, versitygw?: string): Promise<void> {
-  if (ownArchitecture === undefined) throw new Error('no image for this architecture');
-  const out = join(OUT, 'compose');
-  await makeImage({ root: ROOT, architectures: [ownArchitecture], out, ...facts });
-  await daemon.docker('load', '--input', join(out, `layover-${facts.version}-linux-${ownArchitecture}.image.tar`));
+  await daemon.docker('load', '--input', await imageArchive());
   await daemon.docker('tag', `layover:${facts.version}`, 'layover:latest');
   const programOf = async (name: string) => (await findProgram(name)) ?? name;
   const registry = await programOf('docker-registry');
@@ -29,4 +27,23 @@ export async function loadImages(daemon: DockerDaemon, versitygw?: string): Prom
   if (versitygw === undefined) return;
   const serving = [versitygw, '--port', ':7070', 'posix', '/data'];
   await importProgram(daemon, { name: S3, program: versitygw, command: serving, directories: ['/data/images'] });
+}
+
+/** That of the test of the image, if the program was not built since; else a new one. */
+async function imageArchive(): Promise<string> {
+  if (ownArchitecture === undefined) throw new Error('no image for this architecture');
+  const name = `layover-${facts.version}-linux-${ownArchitecture}.image.tar`;
+  const made = join(OUT, 'image', name);
+  if ((await modifiedAt(made)) > (await modifiedAt(LAYOVER_MAIN))) return made;
+  const out = join(OUT, 'compose');
+  await makeImage({ root: ROOT, architectures: [ownArchitecture], out, ...facts });
+  return join(out, name);
+}
+
+/** Unix milliseconds; 0 when it does not exist. */
+function modifiedAt(path: string): Promise<number> {
+  return stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
 }

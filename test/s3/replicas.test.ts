@@ -19,7 +19,7 @@ const missing = await missingPrograms(['redis-server']);
 if (missing.length > 0) console.warn('redis-server is missing: the tests of replicas over S3 are skipped');
 
 const images = new Images();
-const image = images.addImage('library/app', '1', { layers: [64 * MIB] });
+const image = images.addImage('library/app', '1', { layers: [32 * MIB] });
 const digest = image.layers[1] as Digest;
 const path = `/v2/library/app/blobs/${digest}`;
 
@@ -59,7 +59,7 @@ describe.skipIf(missing.length > 0 || versitygw === undefined)(
       return startReplicas({ hub: hub(), redis: redis.address, storage });
     }
 
-    it(`fetch a cold 64 MiB blob once for ${CLIENTS} clients`, { timeout: 400_000 }, async () => {
+    it(`fetch a cold 32 MiB blob once for ${CLIENTS} clients`, { timeout: 400_000 }, async () => {
       await using scene = await start();
       await using balancer = await startBalancer(scene.replicas.map(({ port }) => port));
       const pulls = Array.from({ length: CLIENTS }, () => pullAndCompare(balancer.url + path, expected));
@@ -82,7 +82,7 @@ describe.skipIf(missing.length > 0 || versitygw === undefined)(
       const pulls = Array.from({ length: CLIENTS }, () =>
         pullAndCompare(balancer.url + path, expected, (bytes) => (received += bytes)),
       );
-      await until(() => received > CLIENTS * 25 * MIB, { timeoutMs: 200_000 });
+      await until(() => received > CLIENTS * 12 * MIB, { timeoutMs: 200_000 });
       const killed = await findFiller(scene.replicas, redis.admin);
       expect(killed).toBeDefined();
       await killed?.kill('SIGKILL');

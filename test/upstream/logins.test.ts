@@ -95,7 +95,7 @@ describe('an account whose login is refused', () => {
     await using scene = await startRegistry(refuse);
     expect((await failureOf(scene.pull())).kind).toBe('unauthorized');
     const tried = scene.tokens();
-    expect((await failureOf(scene.pull('b'))).kind).toBe('throttled');
+    expect((await failureOf(scene.pull('b'))).kind).toBe('unauthorized');
     expect(scene.tokens()).toBe(tried);
     expect(scene.up.upstream.status().logins).toMatchObject([{ account: 'ci', reason: 'refused' }]);
   });
