@@ -5,7 +5,7 @@ import { ANONYMOUS, type Identity } from '../../auth/identity.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { RegistryError } from '../../oci/errors.ts';
 import type { OciRequestKind } from '../../oci/request.ts';
-import type { Outcome, Served } from '../../registry/registry.ts';
+import type { CallOptions, Outcome, Served } from '../../registry/registry.ts';
 import type { Target } from '../../pull-through/router.ts';
 import type { Client } from '../client/client-address.ts';
 import { SecurityHeaders } from '../listen/security-headers.ts';
@@ -92,9 +92,9 @@ export class Exchange {
     return (this.#signal ??= clientSignal(this.res));
   }
 
-  /** Identity of the client, else its address. Absent on a unix socket. */
-  get caller(): string | undefined {
-    return this.identity.name || this.client.address;
+  /** For calls that continue without the client. Its identity, else its address, which is absent on a unix socket. */
+  get callOptions(): Pick<CallOptions, 'caller'> {
+    return { caller: this.identity.name || this.client.address };
   }
 
   /** Calls `work` within the request's trace, when tracing is on. */

@@ -13,7 +13,7 @@ export const getManifest: ReadHandler<'get-manifest'> = async (
   { exchange, target, notify },
 ) => {
   const { registry, repository: name } = target(repository);
-  const manifest = await registry.getManifest(name, reference, exchange);
+  const manifest = await registry.getManifest(name, reference, exchange.callOptions);
   exchange.served(manifest);
   if (startResponse(exchange, manifest) === 'not-modified') return;
   exchange.sent(manifest.bytes.length);
@@ -27,7 +27,7 @@ export const headManifest: ReadHandler<'head-manifest'> = async (
   { exchange, target, notify },
 ) => {
   const { registry, repository: name } = target(repository);
-  const descriptor = await registry.resolveManifest(name, reference, exchange);
+  const descriptor = await registry.resolveManifest(name, reference, exchange.callOptions);
   exchange.served(descriptor);
   if (startResponse(exchange, descriptor) === 'not-modified') return;
   exchange.res.end();
