@@ -86,7 +86,7 @@ function keyOf({ kind, outcome, repository, requestedAs, reference, digest, erro
   return `=\n${kind}\n${outcome}\n${content}\n${userAgent}\n${address}\n${user}`;
 }
 
-/** @returns undefined for a request that is not recorded. A 401 is the challenge at the start of every pull with credentials. */
+/** @returns undefined for a request that is not recorded. A 401 is not: every client with credentials gets one first. */
 function kindOf({ handler, method, status, reference }: ServedRequest): PullKind | undefined {
   if (status === 401) return undefined;
   if (handler === 'blob') return method === 'GET' ? 'blobs' : undefined;

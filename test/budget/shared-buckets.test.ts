@@ -29,6 +29,8 @@ function governorOn(buckets: Buckets, clock: FakeClock): Governor {
   });
 }
 
+if (missing) console.warn(`${missing}: the tests of shared buckets are skipped`);
+
 describe.skipIf(missing)('replicas with one Redis', () => {
   it('spend one bucket once, whatever number of clients race', async () => {
     await using server = await RedisServer.start();

@@ -12,6 +12,8 @@ const images = new Images();
 const many = Array.from({ length: 20 }, (_, i) => images.addImage(NAME, `many-${i}`));
 const hub = sharedHub(images);
 
+if (missing) console.warn(`${missing}: the test of replicas that share a limit is skipped`);
+
 it.skipIf(missing)('replicas with one Redis spend a limit once, and go on without it', async () => {
   await using server = await RedisServer.start();
   Object.assign(hub().rateLimit, { enforced: true, remaining: 6 });
