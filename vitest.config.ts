@@ -17,6 +17,8 @@ export default defineConfig({
     env: directory === undefined ? {} : { TMPDIR: directory },
     // Files share workers and the modules loaded there: loading `src/` costs more than most files.
     isolate: false,
+    // As the program runs: to wake other threads for small collections costs more than they save.
+    execArgv: ['--no-parallel-scavenge'],
     // For what comes about in another process; the default is one second.
     expect: { poll: { timeout: 30_000 } },
     reporters: ['default', './test/setup/summary-reporter.ts'],
