@@ -8,7 +8,7 @@ import { refuseLinkOut } from '../images/layout-links.ts';
 import { parseRegistryLocation } from '../images/location.ts';
 import { RegistrySource, type SourceRegistry } from '../images/registry-source.ts';
 import { formatLock, type Lock, type LockedImage } from '../lists/lock-file.ts';
-import { LOCK_PATH, SUMS_PATH } from './bundle.ts';
+import { bundleId, LOCK_PATH, SUMS_PATH } from './bundle.ts';
 import { copyLocked } from './copy-locked.ts';
 import { type FileSum, formatSums, sumOf } from './sums.ts';
 
@@ -37,16 +37,18 @@ export async function addToBundle(
   }
 }
 
-/** Completes a bundle: its lock, and the sums of all files. */
-export async function finishBundle(directory: string, lock: Lock): Promise<void> {
+/** Completes a bundle: its lock, and the sums of all files. @returns its id */
+export async function finishBundle(directory: string, lock: Lock): Promise<string> {
   await refuseLinkOut(directory, dirname(LOCK_PATH));
-  await writeFileAt(directory, LOCK_PATH, formatLock(lock));
+  const text = formatLock(lock);
+  await writeFileAt(directory, LOCK_PATH, text);
   const files = new DirectoryFiles(directory);
   const sums: FileSum[] = [];
   for (const path of ['oci-layout', 'index.json', LOCK_PATH, ...(await blobPaths(directory))]) {
     sums.push({ path, sum: sumInName(path) ?? (await sumOf(files.open(path, 0))) });
   }
   await writeFileAt(directory, SUMS_PATH, formatSums(sums));
+  return bundleId(text);
 }
 
 /** A blob was compared with its digest when it was written. */

@@ -1,10 +1,8 @@
-import { Planner } from '../images/plan.ts';
-import { addImage } from '../images/copy.ts';
 import { explainFailure } from '../images/failure.ts';
-import { addAttachments } from '../images/attachments.ts';
 import { blobPath } from '../images/layout-source.ts';
 import type { LockedImage } from '../lists/lock-file.ts';
 import { type Bundle, readSums } from './bundle.ts';
+import { planLocked } from './plan-locked.ts';
 import { parseSums, sumOf } from './sums.ts';
 
 /** Reads every file of a bundle. @returns a line for each problem @throws {ImageError} when there are no usable sums */
@@ -28,14 +26,9 @@ async function problemsOf(
   known: ReadonlySet<string>,
 ): Promise<string[]> {
   try {
-    const source = layout.image(image.digest);
-    const planner = new Planner(source);
-    const children = new Set(image.manifests.map(({ digest }) => digest));
-    await addImage(source, planner, { root: await source.root(), children });
-    const wanted = new Set(image.attachments.map(({ digest }) => digest));
-    await addAttachments(source, planner, wanted);
+    const { blobs } = await planLocked(layout.image(image.digest), image);
     const missing: string[] = [];
-    for (const { digest, size } of planner.plan.blobs) {
+    for (const { digest, size } of blobs) {
       const path = blobPath(digest);
       if ((await files.size(path)) !== size || !known.has(path)) missing.push(`${image.name}: ${digest} is missing`);
     }

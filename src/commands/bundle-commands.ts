@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+
 import type { Command } from 'commander';
 
 import { ControlError } from '../operations/control-error.ts';
@@ -15,7 +17,7 @@ A bundle is an OCI layout with the images of a lock: a directory, or a tar file 
 
   $ layover bundle create usb --from images.lock.yaml
   $ layover bundle verify usb
-  $ layover bundle import usb                  on the other side, while the cache is stopped
+  $ layover bundle import usb                  on the other side
   $ layover check images.lock.yaml`;
 
 const CREATE_HELP = `
@@ -31,11 +33,12 @@ Needs no cache. Without Layover: cd usb && sha256sum -c layover/SHA256SUMS
   $ tar -C usb -cf usb.tar . && layover bundle verify usb.tar`;
 
 const IMPORT_HELP = `
-Every byte is verified, and the tag of an image is written last. Content that the cache has is not read again.
+Every byte is verified, and the tag of an image is written last. Content that the cache has is not read again. A running
+server reads the bundle, as its user. Imported images are pinned until \`bundle forget\`.
 
   $ layover bundle import usb.tar /etc/layover/config.yml`;
 
-/** `bundle create|verify|import|check` */
+/** `bundle create|verify|import|list|forget|check` */
 export function addBundleCommands(program: Command, context: CacheCommandsContext): void {
   const bundle = program
     .command('bundle')
@@ -44,6 +47,7 @@ export function addBundleCommands(program: Command, context: CacheCommandsContex
   addCreate(bundle, context);
   addVerify(bundle, context);
   addImport(bundle, context);
+  addImported(bundle, context);
   addCheckCommand(bundle, context);
 }
 
@@ -84,18 +88,43 @@ function addVerify(bundle: Command, context: CacheCommandsContext): void {
 function addImport(bundle: Command, context: CacheCommandsContext): void {
   const command = bundle
     .command('import')
-    .description('store the images of a bundle in the cache of a stopped server')
-    .argument('<bundle>', 'a directory, or a tar file of one');
+    .description('store the images of a bundle in the cache, whose server may be running')
+    .argument('<bundle>', 'a directory, or a tar file of one, on the machine of the server');
   withTargetOptions(command)
     .option('--no-pin', 'let imported images expire and be evicted')
+    .option('--dry-run', 'show what would be stored')
     .addHelpText('after', IMPORT_HELP)
-    .action((path: string, file: string | undefined, { pin = true, ...options }: SharedOptions & { pin?: boolean }) =>
+    .action((path: string, file: string | undefined, options: SharedOptions & ImportFlags) =>
       run(context, async (signal) => {
-        const { importBundle } = await import('./bundle.ts');
-        const work: Run = (target, output) => importBundle(target, { path, pin, signal }, output);
+        const { importCommand } = await import('./bundle-import.ts');
+        const { pin = true, dryRun = false } = options;
+        const request = { paths: [resolve(path)], pin, dryRun };
+        const work: Run = (target, output) => importCommand(target, { request, signal }, output);
         return runOnCache(context, { ...options, file }, work);
       }),
     );
+}
+
+interface ImportFlags {
+  readonly pin?: boolean;
+  readonly dryRun?: true;
+}
+
+function addImported(bundle: Command, context: CacheCommandsContext): void {
+  const list = bundle.command('list').description('list the imported bundles whose images are pinned');
+  withTargetOptions(list).action(async (file: string | undefined, options: SharedOptions) => {
+    const { listBundles } = await import('./bundle-import.ts');
+    context.end(await runOnCache(context, { ...options, file }, listBundles));
+  });
+  const forget = bundle
+    .command('forget')
+    .description('remove the pins of a bundle; other pins of the same images stay')
+    .argument('<id>', 'as in `bundle list`');
+  withTargetOptions(forget).action(async (id: string, file: string | undefined, options: SharedOptions) => {
+    const { forgetBundle } = await import('./bundle-import.ts');
+    const work: Run = (target, output) => forgetBundle(target, id, output);
+    context.end(await runOnCache(context, { ...options, file }, work));
+  });
 }
 
 /** Ends the work at a signal, and reports what an operator can act on. */

@@ -1,6 +1,5 @@
 import { addToBundle, finishBundle, refuseOtherContent } from '../bundles/create-bundle.ts';
 import { type Bundle, openBundle } from '../bundles/bundle.ts';
-import { importImage } from '../bundles/import-bundle.ts';
 import { findDamage } from '../bundles/verify-bundle.ts';
 import { explainFailure } from '../images/failure.ts';
 import { ImageError } from '../images/image-error.ts';
@@ -8,7 +7,6 @@ import type { Lock, LockedImage } from '../lists/lock-file.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { toStorageFailure } from '../service/storage-failure.ts';
 import type { StoredContent } from '../service/stored-content.ts';
-import type { CacheTarget } from './cache-target.ts';
 import type { CacheOutput } from './cache.ts';
 import { requestOf } from './check.ts';
 import { printable } from './image-description.ts';
@@ -33,45 +31,27 @@ export async function createBundle(
     await addToBundle(directory, image, { images, signal });
   });
   if (added.length === 0) throw new ImageError(`${directory}: no image can be put into the bundle`);
-  await finishBundle(directory, { ...lock, images: added });
+  const id = await finishBundle(directory, { ...lock, images: added });
   const size = added.reduce((sum, image) => sum + image.size, 0);
-  output.out.write(`${directory}: ${added.length} of ${count(lock.images.length, 'image')}, ${formatBytes(size)}\n`);
+  output.out.write(
+    `${directory}: bundle ${id}, ${added.length} of ${count(lock.images.length, 'image')}, ${formatBytes(size)}\n`,
+  );
   return added.length === lock.images.length ? 0 : 1;
 }
 
 /** `bundle verify`. @returns the exit code: 1 when something is missing or damaged */
 export async function verifyBundle(path: string, { out, err }: BundleOutput): Promise<number> {
-  const bundle = await openBundle(path);
+  const bundle = await openBundle([path]);
   let bytes = 0;
   try {
     const problems = await findDamage(bundle, (read) => (bytes += read));
     for (const problem of problems) err.write(`layover: ${path}: ${printable(problem)}\n`);
     if (problems.length === 0) {
-      out.write(`${path}: ${count(bundle.lock.images.length, 'image')} complete, ${formatBytes(bytes)} read\n`);
+      out.write(
+        `${path}: bundle ${bundle.id}, ${count(bundle.lock.images.length, 'image')} complete, ${formatBytes(bytes)} read\n`,
+      );
     }
     return problems.length === 0 ? 0 : 1;
-  } finally {
-    await bundle.files.close();
-  }
-}
-
-/** `bundle import`. @returns the exit code: 1 when an image was not imported */
-export async function importBundle(
-  { stopped, control }: CacheTarget,
-  { path, pin, signal }: { readonly path: string; readonly pin: boolean; readonly signal: AbortSignal },
-  output: BundleOutput,
-): Promise<number> {
-  if (!stopped) throw new ControlError('unavailable', 'a server is running: bundles are imported while it is stopped');
-  const bundle = await openBundle(path);
-  try {
-    const target = { registry: stopped.images, storedName: namer(stopped.storedNameOf) };
-    const { images } = bundle.lock;
-    const imported = await forEachImage(images, output, async (image) => {
-      const name = await importImage(bundle, image, { target, signal });
-      if (pin) await control.pin(name);
-    });
-    output.out.write(`${path}: ${imported.length} of ${count(images.length, 'image')} imported\n`);
-    return imported.length === images.length ? 0 : 1;
   } finally {
     await bundle.files.close();
   }
