@@ -1,4 +1,5 @@
 import { explainFailure } from '../images/failure.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { ImportProgress, ImportRequest, ImportResult } from '../operations/bundle-control.ts';
 import { type Bundle, openBundle } from './bundle.ts';
 import { importImage, type ImportTarget } from './import-image.ts';
@@ -32,7 +33,7 @@ async function importImages(
   const { images } = bundle.lock;
   const imported: string[] = [];
   const failed: { name: string; reason: string }[] = [];
-  const missing = new Set<string>();
+  const missing = new Set<Digest>();
   let bytes = 0;
   for (const image of images) {
     const { name } = image;
@@ -55,7 +56,18 @@ async function importImages(
       failed.push({ name, reason });
     }
   }
-  return { id, images: images.length, imported, failed, missing: [...missing].sort(), bytes };
+  return {
+    id,
+    images: images.length,
+    imported,
+    failed,
+    missing: [...missing].sort(),
+    missingVolumes: bundle.contents.volumes
+      .filter(({ blobs }) => blobs.some((one) => missing.has(one)))
+      .map(({ name }) => name),
+    problems: bundle.problems,
+    bytes,
+  };
 }
 
 function reasonOf(missing: readonly { readonly reason: string }[]): string {

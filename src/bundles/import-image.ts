@@ -7,7 +7,7 @@ import { type DestinationRegistry, RegistryDestination } from '../images/registr
 import type { LockedImage } from '../lists/lock-file.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { Bundle } from './bundle.ts';
+import { type Bundle, volumeOf } from './bundle.ts';
 import { copyLocked } from './copy-locked.ts';
 import { planLocked } from './plan-locked.ts';
 
@@ -89,7 +89,7 @@ function namesOf(stored: string, { digest, attachments }: LockedImage, tag: stri
 }
 
 async function compare(
-  { files }: Bundle,
+  bundle: Bundle,
   blobs: readonly Descriptor[],
   has: (blob: Descriptor) => Promise<boolean>,
 ): Promise<{ wanted: Descriptor[]; missing: { blob: Descriptor; reason: string }[] }> {
@@ -97,12 +97,17 @@ async function compare(
   const missing: { blob: Descriptor; reason: string }[] = [];
   for (const blob of blobs) {
     if (await has(blob)) continue;
-    const size = await files.size(blobPath(blob.digest));
+    const size = await bundle.files.size(blobPath(blob.digest));
     if (size === blob.size) wanted.push(blob);
-    else if (size === undefined) missing.push({ blob, reason: `${blob.digest} is missing` });
+    else if (size === undefined) missing.push({ blob, reason: absence(bundle, blob.digest) });
     else missing.push({ blob, reason: `${blob.digest} has ${size} bytes and not ${blob.size}` });
   }
   return { wanted, missing };
+}
+
+function absence(bundle: Bundle, digest: Digest): string {
+  const volume = volumeOf(bundle, digest);
+  return volume === undefined ? `${digest} is missing` : `${digest} is in ${volume}, which is missing`;
 }
 
 interface CopyBlobs {

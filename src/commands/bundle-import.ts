@@ -49,7 +49,12 @@ function showProgress(bar: ProgressBar | undefined, { image, bytes, size }: Impo
   bar?.update(printable(image), { done: bytes, total: size });
 }
 
-function report({ id, images, imported, failed, bytes }: ImportResult, { dryRun }: ImportRequest, output: CacheOutput) {
+function report(
+  { id, images, imported, failed, missingVolumes, problems, bytes }: ImportResult,
+  { dryRun }: ImportRequest,
+  output: CacheOutput,
+) {
+  for (const problem of problems) output.err.write(`layover: ${printable(problem)}\n`);
   for (const { name, reason } of failed) output.err.write(`layover: ${printable(`${name}: ${reason}`)}\n`);
   const counted = `${imported.length} of ${count(images, 'image')}`;
   const size = formatBytes(bytes);
@@ -58,6 +63,7 @@ function report({ id, images, imported, failed, bytes }: ImportResult, { dryRun 
       ? `bundle ${id}: ${counted} would be complete, ${size} to write\n`
       : `bundle ${id}: ${counted} imported, ${size} written\n`,
   );
+  if (missingVolumes.length > 0) output.err.write(`layover: still missing: ${printable(missingVolumes.join(', '))}\n`);
 }
 
 /** `bundle list` */

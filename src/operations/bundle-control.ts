@@ -44,6 +44,10 @@ export interface ImportResult {
   readonly failed: readonly { readonly name: string; readonly reason: string }[];
   /** Digests that are neither in the cache nor, undamaged, in the bundle. */
   readonly missing: readonly string[];
+  /** Volumes that the import still needs, by name. */
+  readonly missingVolumes: readonly string[];
+  /** Volumes that could not be read. */
+  readonly problems: readonly string[];
   /** Written, or with a dry run to be written. */
   readonly bytes: number;
 }

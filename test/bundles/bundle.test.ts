@@ -76,7 +76,7 @@ describe('layover bundle', () => {
       Object.keys(files)
         .filter((name) => !name.startsWith('blobs/'))
         .sort(),
-    ).toEqual(['index.json', 'layover/SHA256SUMS', 'layover/images.lock.yaml', 'oci-layout']);
+    ).toEqual(['index.json', 'layover/SHA256SUMS', 'layover/bundle.json', 'layover/images.lock.yaml', 'oci-layout']);
     const sums = ['-c', '--quiet', 'layover/SHA256SUMS'];
     expect(await runProgram('sha256sum', sums, { cwd: scene.path('one') })).toEqual({ stdout: '', stderr: '' });
     if (skopeo) {

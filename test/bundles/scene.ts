@@ -51,7 +51,8 @@ export async function startScene() {
   return {
     layover,
     path,
-    create: (name: string) => bundle('create', path(name), '--from', path('lock.yaml'), layover.configFile),
+    create: (name: string, ...options: readonly string[]) =>
+      bundle('create', '-o', path(name), '--from', path('lock.yaml'), ...options, layover.configFile),
     async [Symbol.asyncDispose]() {
       await layover[Symbol.asyncDispose]();
       await directory[Symbol.asyncDispose]();
@@ -59,7 +60,7 @@ export async function startScene() {
   };
 }
 
-export function partsOf({ bytes }: typeof sbom) {
+function partsOf({ bytes }: typeof sbom) {
   const { config, layers } = JSON.parse(bytes.toString()) as { config: typeof sbom; layers: (typeof sbom)[] };
   return [config, ...layers].map(({ digest }) => digest);
 }
