@@ -35,6 +35,9 @@ async function importImages(
   const failed: { name: string; reason: string }[] = [];
   const missing = new Set<Digest>();
   let bytes = 0;
+  for (const digest of bundle.contents.absent) {
+    if ((await options.target.storedSize(digest)) === undefined) missing.add(digest);
+  }
   for (const image of images) {
     const { name } = image;
     const report = (done: number, size: number) => onProgress({ image: name, bytes: done, size });

@@ -106,6 +106,7 @@ async function compare(
 }
 
 function absence(bundle: Bundle, digest: Digest): string {
+  if (bundle.contents.absent.includes(digest)) return `${digest} was left out of the bundle, and is not in the cache`;
   const volume = volumeOf(bundle, digest);
   return volume === undefined ? `${digest} is missing` : `${digest} is in ${volume}, which is missing`;
 }

@@ -10,9 +10,10 @@ export async function findDamage(bundle: Bundle, onRead: (bytes: number) => void
   const problems = [...bundle.problems];
   const volumes = await missingVolumes(bundle);
   if (volumes.length > 0) problems.push(`still missing: ${volumes.join(', ')}`);
-  const elsewhere = new Set(
-    bundle.contents.volumes.filter(({ name }) => volumes.includes(name)).flatMap(({ blobs }) => blobs.map(blobPath)),
-  );
+  const elsewhere = new Set([
+    ...bundle.contents.absent.map(blobPath),
+    ...bundle.contents.volumes.filter(({ name }) => volumes.includes(name)).flatMap(({ blobs }) => blobs.map(blobPath)),
+  ]);
   const sums = parseSums(await readSums(bundle), bundle.files.name);
   const known = new Set(sums.map(({ path }) => path));
   for (const { path, sum } of sums) {

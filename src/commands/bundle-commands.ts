@@ -44,7 +44,7 @@ Volumes can be imported one at a time: an image is complete with its last blob.
   $ layover bundle import usb.tar /etc/layover/config.yml
   $ layover bundle import usb.*.tar`;
 
-/** `bundle create|verify|import|list|forget|check` */
+/** `bundle create|verify|import|inventory|list|forget|check` */
 export function addBundleCommands(program: Command, context: CacheCommandsContext): void {
   const bundle = program
     .command('bundle')
@@ -71,16 +71,21 @@ function addCreate(bundle: Command, context: CacheCommandsContext): void {
       ).argParser(sizeOf),
     )
     .option('--strict', 'refuse a blob that is larger than a volume, instead of writing a larger volume')
+    .option('--have <inventory>', 'leave out what the other side has: output of `bundle inventory` there', collect, [])
+    .option('--base <bundle>', 'leave out what the other side has since it imported this bundle', collect, [])
+    .option('--missing <file>', 'include these digests anyway: written by `bundle import --missing-to`', collect, [])
     .addHelpText('after', CREATE_HELP)
     .action((file: string | undefined, { from, ...options }: CreateFlags) =>
       run(context, async (signal) => {
         const { openContent } = await import('./open-content.ts');
         const { createBundle } = await import('./bundle-create.ts');
         const { readLock } = await import('./check.ts');
+        const { digestsThere } = await import('./bundle-delta.ts');
         const { output, volume: volumeBytes, strict = false } = options;
         const lock = await readLock(from);
+        const have = await digestsThere(options);
         await using content = await openContent({ file, env: context.env });
-        return await createBundle(content, { output, lock, have: new Set(), volumeBytes, strict, signal }, context);
+        return await createBundle(content, { output, lock, have, volumeBytes, strict, signal }, context);
       }),
     );
 }
@@ -90,6 +95,13 @@ interface CreateFlags {
   readonly from: string;
   readonly volume?: number;
   readonly strict?: true;
+  readonly have: readonly string[];
+  readonly base: readonly string[];
+  readonly missing: readonly string[];
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
 }
 
 /** As in the configuration. */
@@ -126,14 +138,15 @@ function addImport(bundle: Command, context: CacheCommandsContext): void {
   withServerOptions(command)
     .option('--no-pin', 'let imported images expire and be evicted')
     .option('--dry-run', 'show what would be stored')
+    .option('--missing-to <file>', 'write the digests that are in neither place, for `bundle create --missing`')
     .addHelpText('after', IMPORT_HELP)
     .action((args: readonly string[], options: SharedOptions & ImportFlags) =>
       run(context, async (signal) => {
         const { importCommand } = await import('./bundle-import.ts');
-        const { pin = true, dryRun = false } = options;
+        const { pin = true, dryRun = false, missingTo } = options;
         const { paths, file } = pathsOf(args);
         const request = { paths: paths.map((path) => resolve(path)), pin, dryRun };
-        const work: Run = (target, output) => importCommand(target, { request, signal }, output);
+        const work: Run = (target, output) => importCommand(target, { request, missingTo, signal }, output);
         return runOnCache(context, { ...options, file }, work);
       }),
     );
@@ -148,9 +161,17 @@ function pathsOf(args: readonly string[]): { paths: readonly string[]; file: str
 interface ImportFlags {
   readonly pin?: boolean;
   readonly dryRun?: true;
+  readonly missingTo?: string;
 }
 
 function addImported(bundle: Command, context: CacheCommandsContext): void {
+  const inventory = bundle
+    .command('inventory')
+    .description('print the digests of the blobs in the cache, for `bundle create --have` on the other side');
+  withTargetOptions(inventory).action(async (file: string | undefined, options: SharedOptions) => {
+    const { printInventory } = await import('./bundle-delta.ts');
+    context.end(await runOnCache(context, { ...options, file }, printInventory));
+  });
   const list = bundle.command('list').description('list the imported bundles whose images are pinned');
   withTargetOptions(list).action(async (file: string | undefined, options: SharedOptions) => {
     const { listBundles } = await import('./bundle-import.ts');

@@ -43,11 +43,19 @@ export async function createBundle(content: StoredContent, options: CreateOption
     options,
     output,
   );
-  const size = written.reduce((sum, { image }) => sum + image.size, 0);
+  const blobs = [...new Map(written.flatMap(({ plan }) => [...plan.blobs])).values()];
+  const carried = blobs.filter(({ digest }) => !options.have.has(digest));
+  const left = blobs.length - carried.length;
   const id = bundleId(formatLock(lockOf(lock, written)));
   const counted = `${written.length} of ${count(lock.images.length, 'image')}`;
-  output.out.write(`${files.join(' ')}: bundle ${id}, ${counted}, ${formatBytes(size)}\n`);
+  output.out.write(
+    `${files.join(' ')}: bundle ${id}, ${counted}, ${sizeText(carried)}${left > 0 ? `, without ${count(left, 'blob')}` : ''}\n`,
+  );
   return written.length === lock.images.length ? 0 : 1;
+}
+
+function sizeText(blobs: readonly { readonly size: number }[]): string {
+  return formatBytes(blobs.reduce((sum, { size }) => sum + size, 0));
 }
 
 interface Written {

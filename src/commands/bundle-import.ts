@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { ImportProgress, ImportRequest, ImportResult, ImportStatus } from '../operations/bundle-control.ts';
 import { ControlError } from '../operations/control-error.ts';
+import { writeMissing } from './bundle-delta.ts';
 import type { CacheTarget } from './cache-target.ts';
 import type { CacheOutput } from './cache.ts';
 import { printable } from './image-description.ts';
@@ -14,13 +15,15 @@ const POLL_MS = 100;
 
 export interface ImportCommandOptions {
   readonly request: ImportRequest;
+  /** File for the missing digests. */
+  readonly missingTo: string | undefined;
   readonly signal: AbortSignal;
 }
 
 /** `bundle import`. @returns the exit code: 1 when an image was not imported */
 export async function importCommand(
   { bundles }: CacheTarget,
-  { request, signal }: ImportCommandOptions,
+  { request, missingTo, signal }: ImportCommandOptions,
   output: CacheOutput,
 ): Promise<number> {
   const bar = output.err.isTTY ? new ProgressBar(output.err, Date.now, formatBytes) : undefined;
@@ -34,6 +37,7 @@ export async function importCommand(
   }
   bar?.end();
   const result = resultOf(status);
+  if (missingTo !== undefined) await writeMissing(missingTo, result.missing);
   if (output.json) output.out.write(`${JSON.stringify(result, null, 2)}\n`);
   else report(result, request, output);
   return result.imported.length === result.images ? 0 : 1;

@@ -16,8 +16,10 @@ export async function verifyBundle(
     const problems = await findDamage(bundle, (read) => (bytes += read));
     for (const problem of problems) err.write(`layover: ${bundle.files.name}: ${printable(problem)}\n`);
     if (problems.length === 0) {
+      const { absent } = bundle.contents;
+      const other = absent.length > 0 ? ` with ${count(absent.length, 'blob')} of the other side` : '';
       out.write(
-        `${bundle.files.name}: bundle ${bundle.id}, ${count(bundle.lock.images.length, 'image')} complete, ${formatBytes(bytes)} read\n`,
+        `${bundle.files.name}: bundle ${bundle.id}, ${count(bundle.lock.images.length, 'image')} complete${other}, ${formatBytes(bytes)} read\n`,
       );
     }
     return problems.length === 0 ? 0 : 1;
