@@ -31,11 +31,12 @@ export function addBundleRoutes(router: Router, control: BundleControl): void {
 
 /** @throws {ControlError} `invalid` */
 function importRequest(body: unknown): ImportRequest {
-  const { paths, pin = true, dryRun = false } = (body ?? {}) as Record<string, unknown>;
+  const { paths, pin = true, dryRun = false, key } = (body ?? {}) as Record<string, unknown>;
   const isPath = (path: unknown) => typeof path === 'string' && isAbsolute(path) && !path.includes('\0');
   if (!Array.isArray(paths) || paths.length === 0 || !paths.every(isPath))
     throw new ControlError('invalid', 'paths must be a list of absolute paths on the machine of the server');
   if (typeof pin !== 'boolean' || typeof dryRun !== 'boolean')
     throw new ControlError('invalid', 'pin and dryRun must be true or false');
-  return { paths: paths as readonly string[], pin, dryRun };
+  if (key !== undefined && typeof key !== 'string') throw new ControlError('invalid', 'key must be text in PEM');
+  return { paths: paths as readonly string[], pin, dryRun, key };
 }

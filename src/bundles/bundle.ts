@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
 
 import { ImageError } from '../images/image-error.ts';
 import type { LayoutFiles } from '../images/layout-files.ts';
@@ -7,7 +7,9 @@ import { type Lock, parseLock } from '../lists/lock-file.ts';
 import type { Digest } from '../oci/digest.ts';
 import { type BundleFiles, openBundleFiles } from './bundle-files.ts';
 import { type Contents, parseContents } from './contents.ts';
-import { CONTENTS_PATH, LOCK_PATH, MAX_METADATA_BYTES, SUMS_PATH } from './paths.ts';
+import { CONTENTS_PATH, LOCK_PATH, MAX_METADATA_BYTES, SIGNATURE_PATH, SUMS_PATH } from './paths.ts';
+import { verifySums } from './signature.ts';
+import { parseSums } from './sums.ts';
 
 const ID_LENGTH = 12;
 
@@ -23,24 +25,30 @@ export interface Bundle {
   readonly problems: readonly string[];
 }
 
-/** The caller closes `files`. @throws {ImageError} when it is not a bundle, or is an unsafe archive */
-export async function openBundle(paths: readonly string[]): Promise<Bundle> {
+/**
+ * The caller closes `files`.
+ *
+ * @param key absent: signatures are not verified
+ * @throws {ImageError} when it is not a bundle, is an unsafe archive, or is not signed with the key
+ */
+export async function openBundle(paths: readonly string[], key?: KeyObject): Promise<Bundle> {
   const found = await openBundleFiles(paths);
   try {
-    return await readBundle(found);
+    return await readBundle(found, key);
   } catch (err) {
     await found.files.close();
     throw err;
   }
 }
 
-async function readBundle({ files, problems }: BundleFiles): Promise<Bundle> {
+async function readBundle({ files, problems }: BundleFiles, key: KeyObject | undefined): Promise<Bundle> {
+  const read = key ? await signedReader(files, key) : (path: string) => files.read(path, MAX_METADATA_BYTES);
   if ((await files.size(LOCK_PATH)) === undefined)
     throw new ImageError(`${files.name}: not a bundle, ${LOCK_PATH} is missing`);
-  const bytes = await files.read(LOCK_PATH, MAX_METADATA_BYTES);
+  const bytes = await read(LOCK_PATH);
   const lock = parseLock(bytes.toString('utf8'), `${files.name}: ${LOCK_PATH}`);
   if (lock.images.length === 0) throw new ImageError(`${files.name}: a bundle without images`);
-  const contents = (await files.read(CONTENTS_PATH, MAX_METADATA_BYTES)).toString('utf8');
+  const contents = (await read(CONTENTS_PATH)).toString('utf8');
   return {
     id: bundleId(bytes),
     files,
@@ -51,9 +59,30 @@ async function readBundle({ files, problems }: BundleFiles): Promise<Bundle> {
   };
 }
 
+/** Reads files that the signed sums have. The blobs of the images follow from the digests in the lock. @throws {ImageError} */
+async function signedReader(files: LayoutFiles, key: KeyObject): Promise<(path: string) => Promise<Buffer>> {
+  if ((await files.size(SIGNATURE_PATH)) === undefined || (await files.size(SUMS_PATH)) === undefined)
+    throw new ImageError(`${files.name}: refused, it has no signature`);
+  const sums = await files.read(SUMS_PATH, MAX_METADATA_BYTES);
+  verifySums(sums, await files.read(SIGNATURE_PATH, MAX_METADATA_BYTES), { key, bundle: files.name });
+  const known = new Map(parseSums(sums.toString('utf8'), files.name).map(({ path, sum }) => [path, sum]));
+  const read = async (path: string) => {
+    const bytes = await files.read(path, MAX_METADATA_BYTES);
+    if (sha256(bytes) !== known.get(path))
+      throw new ImageError(`${files.name}: refused, ${path} is not the signed one`);
+    return bytes;
+  };
+  await read('index.json');
+  return read;
+}
+
+function sha256(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
 /** @param lock bytes of {@link LOCK_PATH} */
 export function bundleId(lock: Uint8Array | string): string {
-  return createHash('sha256').update(lock).digest('hex').slice(0, ID_LENGTH);
+  return sha256(lock).slice(0, ID_LENGTH);
 }
 
 /** @throws {ImageError} */

@@ -2,6 +2,7 @@ import { explainFailure } from '../images/failure.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ImportProgress, ImportRequest, ImportResult } from '../operations/bundle-control.ts';
 import { type Bundle, openBundle } from './bundle.ts';
+import { parsePublicKey } from './signature.ts';
 import { importImage, type ImportTarget } from './import-image.ts';
 
 export interface ImportBundleOptions {
@@ -16,7 +17,8 @@ export interface ImportBundleOptions {
 
 /** Imports the images of a bundle, one after the other; one that fails is named, and the others are imported. @throws {ImageError} */
 export async function importBundle(request: ImportRequest, options: ImportBundleOptions): Promise<ImportResult> {
-  const bundle = await openBundle(request.paths);
+  const { paths, key } = request;
+  const bundle = await openBundle(paths, key === undefined ? undefined : parsePublicKey(key, 'the key'));
   try {
     return await importImages(bundle, request, options);
   } finally {

@@ -1,12 +1,13 @@
-import { createHash } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
 
 import { indexJson, OCI_LAYOUT } from '../images/index-json.ts';
 import { blobPath } from '../images/layout-source.ts';
 import { formatLock, type Lock } from '../lists/lock-file.ts';
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import { type Digest, digestAlgorithm, digestHex } from '../oci/digest.ts';
-import { CONTENTS_PATH, LOCK_PATH, SUMS_PATH } from './paths.ts';
+import { CONTENTS_PATH, LOCK_PATH, SIGNATURE_PATH, SUMS_PATH } from './paths.ts';
 import { type Contents, formatContents } from './contents.ts';
+import { signSums } from './signature.ts';
 import { type FileSum, formatSums } from './sums.ts';
 
 export interface BundleParts {
@@ -16,10 +17,19 @@ export interface BundleParts {
   readonly contents: Contents;
   /** Of all blobs in all volumes: the sha256 in hex. */
   readonly blobSums: ReadonlyMap<Digest, string>;
+  /** Absent for a bundle without a signature. */
+  readonly signKey: KeyObject | undefined;
 }
 
 /** The files of a bundle without its blobs, in their order. */
-export function metadataFiles({ lock, entries, manifests, contents, blobSums }: BundleParts): Map<string, Buffer> {
+export function metadataFiles({
+  lock,
+  entries,
+  manifests,
+  contents,
+  blobSums,
+  signKey,
+}: BundleParts): Map<string, Buffer> {
   const files = new Map<string, Buffer>([
     ['oci-layout', OCI_LAYOUT],
     ['index.json', indexJson(entries)],
@@ -29,7 +39,9 @@ export function metadataFiles({ lock, entries, manifests, contents, blobSums }: 
   ]);
   const sums: FileSum[] = [...files].map(([path, bytes]) => ({ path, sum: sha256(bytes) }));
   for (const [digest, sum] of blobSums) sums.push({ path: blobPath(digest), sum });
-  return files.set(SUMS_PATH, Buffer.from(formatSums(sums)));
+  const text = Buffer.from(formatSums(sums));
+  files.set(SUMS_PATH, text);
+  return signKey ? files.set(SIGNATURE_PATH, signSums(text, signKey)) : files;
 }
 
 /** The sha256 of a blob, when its digest has it. */

@@ -6,12 +6,14 @@ import { ImageError } from '../images/image-error.ts';
 import { DirectoryFiles } from '../images/layout-files.ts';
 import { LayoutDestination } from '../images/layout-destination.ts';
 import { refuseLinkOut } from '../images/layout-links.ts';
-import { formatLock, type Lock } from '../lists/lock-file.ts';
+import { formatLock } from '../lists/lock-file.ts';
 import type { Digest } from '../oci/digest.ts';
-import { CONTENTS_PATH, LOCK_PATH, SUMS_PATH } from './paths.ts';
+import { CONTENTS_PATH, LOCK_PATH, SIGNATURE_PATH, SUMS_PATH } from './paths.ts';
 import { formatContents } from './contents.ts';
 import { copyLocked } from './copy-locked.ts';
+import type { BundleParts } from './metadata.ts';
 import type { PlannedImage } from './plan-image.ts';
+import { signSums } from './signature.ts';
 import { type FileSum, formatSums, sumOf } from './sums.ts';
 
 export interface DirectoryOptions {
@@ -49,12 +51,14 @@ function withoutBlobs(destination: ImageDestination, absent: ReadonlySet<Digest>
   };
 }
 
+export interface FinishOptions extends Pick<BundleParts, 'lock' | 'signKey'> {
+  readonly absent: readonly Digest[];
+}
+
 /** Completes a bundle: its lock, and the sums of all files. */
-export async function finishDirectory(
-  directory: string,
-  { lock, absent }: { readonly lock: Lock; readonly absent: readonly Digest[] },
-): Promise<void> {
+export async function finishDirectory(directory: string, { lock, absent, signKey }: FinishOptions): Promise<void> {
   await refuseLinkOut(directory, dirname(LOCK_PATH));
+  await rm(join(directory, SIGNATURE_PATH), { force: true });
   await writeFileAt(directory, LOCK_PATH, formatLock(lock));
   await writeFileAt(directory, CONTENTS_PATH, formatContents({ absent, volumes: [] }));
   const files = new DirectoryFiles(directory);
@@ -62,7 +66,9 @@ export async function finishDirectory(
   for (const path of ['oci-layout', 'index.json', LOCK_PATH, CONTENTS_PATH, ...(await blobPaths(directory))]) {
     sums.push({ path, sum: sumInName(path) ?? (await sumOf(files.open(path, 0))) });
   }
-  await writeFileAt(directory, SUMS_PATH, formatSums(sums));
+  const text = formatSums(sums);
+  await writeFileAt(directory, SUMS_PATH, text);
+  if (signKey) await writeFileAt(directory, SIGNATURE_PATH, signSums(Buffer.from(text), signKey));
 }
 
 /** A blob was compared with its digest when it was written. */
@@ -76,7 +82,7 @@ async function blobPaths(directory: string): Promise<string[]> {
   return files.map((entry) => join(entry.parentPath, entry.name).slice(join(directory, '/').length));
 }
 
-async function writeFileAt(directory: string, path: string, text: string): Promise<void> {
+async function writeFileAt(directory: string, path: string, text: string | Uint8Array): Promise<void> {
   const to = join(directory, path);
   await mkdir(dirname(to), { recursive: true });
   // An old link in its place is not followed.

@@ -16,7 +16,7 @@ import { type BundleParts, metadataFiles, sumInDigest } from './metadata.ts';
 import type { PlannedImage } from './plan-image.ts';
 import { sumOf } from './sums.ts';
 
-export interface WriteVolumesOptions extends Pick<BundleParts, 'lock'> {
+export interface WriteVolumesOptions extends Pick<BundleParts, 'lock' | 'signKey'> {
   /** Path of the tar file; volumes get a number before `.tar`. */
   readonly output: string;
   readonly images: readonly PlannedImage[];
@@ -47,6 +47,7 @@ export async function writeVolumes(options: WriteVolumesOptions): Promise<string
   for (const digest of absent) blobs.delete(digest);
   const parts = {
     lock: options.lock,
+    signKey: options.signKey,
     entries: images.reduce<BundleParts['entries']>((entries, { plan }) => plan.addTo(entries), []),
     manifests: new Map(images.flatMap(({ plan }) => [...plan.manifests])),
     blobSums: await sumsOf(blobs.values(), options),

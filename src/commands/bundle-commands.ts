@@ -71,6 +71,7 @@ function addCreate(bundle: Command, context: CacheCommandsContext): void {
       ).argParser(sizeOf),
     )
     .option('--strict', 'refuse a blob that is larger than a volume, instead of writing a larger volume')
+    .option('--sign-key <file>', 'sign the bundle with a private key in PEM, EC P-256 or Ed25519')
     .option('--have <inventory>', 'leave out what the other side has: output of `bundle inventory` there', collect, [])
     .option('--base <bundle>', 'leave out what the other side has since it imported this bundle', collect, [])
     .option('--missing <file>', 'include these digests anyway: written by `bundle import --missing-to`', collect, [])
@@ -81,11 +82,13 @@ function addCreate(bundle: Command, context: CacheCommandsContext): void {
         const { createBundle } = await import('./bundle-create.ts');
         const { readLock } = await import('./check.ts');
         const { digestsThere } = await import('./bundle-delta.ts');
+        const { findPrivateKey } = await import('./bundle-keys.ts');
         const { output, volume: volumeBytes, strict = false } = options;
+        const signKey = await findPrivateKey(options.signKey);
         const lock = await readLock(from);
         const have = await digestsThere(options);
         await using content = await openContent({ file, env: context.env });
-        return await createBundle(content, { output, lock, have, volumeBytes, strict, signal }, context);
+        return await createBundle(content, { output, lock, have, volumeBytes, strict, signKey, signal }, context);
       }),
     );
 }
@@ -95,6 +98,7 @@ interface CreateFlags {
   readonly from: string;
   readonly volume?: number;
   readonly strict?: true;
+  readonly signKey?: string;
   readonly have: readonly string[];
   readonly base: readonly string[];
   readonly missing: readonly string[];
@@ -111,6 +115,7 @@ function sizeOf(text: string): number {
   return bytes;
 }
 
+const KEY = 'refuse a bundle that is not signed with this public key in PEM';
 const BUNDLE = 'a directory, a tar file, or volumes in any order';
 
 function addVerify(bundle: Command, context: CacheCommandsContext): void {
@@ -118,11 +123,12 @@ function addVerify(bundle: Command, context: CacheCommandsContext): void {
     .command('verify')
     .description('read a bundle, and compare sums, digests and manifests')
     .argument('<bundle...>', BUNDLE)
+    .option('--key <file>', KEY)
     .addHelpText('after', VERIFY_HELP)
-    .action((paths: readonly string[]) =>
+    .action((paths: readonly string[], { key }: { readonly key?: string }) =>
       run(context, async () => {
         const { verifyBundle } = await import('./bundle-verify.ts');
-        return verifyBundle(paths, context);
+        return verifyBundle(paths, key, context);
       }),
     );
 }
@@ -138,6 +144,7 @@ function addImport(bundle: Command, context: CacheCommandsContext): void {
   withServerOptions(command)
     .option('--no-pin', 'let imported images expire and be evicted')
     .option('--dry-run', 'show what would be stored')
+    .option('--key <file>', KEY)
     .option('--missing-to <file>', 'write the digests that are in neither place, for `bundle create --missing`')
     .addHelpText('after', IMPORT_HELP)
     .action((args: readonly string[], options: SharedOptions & ImportFlags) =>
@@ -145,7 +152,9 @@ function addImport(bundle: Command, context: CacheCommandsContext): void {
         const { importCommand } = await import('./bundle-import.ts');
         const { pin = true, dryRun = false, missingTo } = options;
         const { paths, file } = pathsOf(args);
-        const request = { paths: paths.map((path) => resolve(path)), pin, dryRun };
+        const { findPublicKey } = await import('./bundle-keys.ts');
+        const key = (await findPublicKey(options.key))?.export({ type: 'spki', format: 'pem' }).toString();
+        const request = { paths: paths.map((path) => resolve(path)), pin, dryRun, ...(key !== undefined && { key }) };
         const work: Run = (target, output) => importCommand(target, { request, missingTo, signal }, output);
         return runOnCache(context, { ...options, file }, work);
       }),
@@ -161,6 +170,7 @@ function pathsOf(args: readonly string[]): { paths: readonly string[]; file: str
 interface ImportFlags {
   readonly pin?: boolean;
   readonly dryRun?: true;
+  readonly key?: string;
   readonly missingTo?: string;
 }
 

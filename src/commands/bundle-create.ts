@@ -1,3 +1,5 @@
+import type { KeyObject } from 'node:crypto';
+
 import { bundleId } from '../bundles/bundle.ts';
 import { type PlannedImage, planImage } from '../bundles/plan-image.ts';
 import { addToDirectory, finishDirectory, refuseOtherContent } from '../bundles/write-directory.ts';
@@ -24,6 +26,8 @@ export interface CreateOptions {
   /** Bytes of a volume. Absent without volumes. */
   readonly volumeBytes: number | undefined;
   readonly strict: boolean;
+  /** Absent for a bundle without a signature. */
+  readonly signKey: KeyObject | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -65,7 +69,7 @@ interface Written {
 
 async function writeDirectory(
   planned: readonly PlannedImage[],
-  { output: directory, lock, have, volumeBytes, signal }: CreateOptions,
+  { output: directory, lock, have, volumeBytes, signKey, signal }: CreateOptions,
   output: Output,
 ): Promise<Written> {
   if (volumeBytes !== undefined)
@@ -77,28 +81,28 @@ async function writeDirectory(
   });
   const blobs = new Set(notEmpty(written, directory).flatMap(({ plan }) => [...plan.blobs.keys()]));
   const absent = [...blobs].filter((digest) => have.has(digest)).sort();
-  await finishDirectory(directory, { lock: lockOf(lock, written), absent });
+  await finishDirectory(directory, { lock: lockOf(lock, written), absent, signKey });
   return { written, files: [directory] };
 }
 
-/** A blob that cannot be read costs its images: what was written with it is written again without them. */
+/** A blob that cannot be read costs its images: files that name it are written again without them. */
 async function writeTar(
   planned: readonly PlannedImage[],
-  { output: file, lock, have, volumeBytes, strict, signal }: CreateOptions,
+  { output: file, lock, have, volumeBytes, ...flags }: CreateOptions,
   output: Output,
 ): Promise<Written> {
   const images = notEmpty(planned, file);
   const bar = output.err.isTTY ? new ProgressBar(output.err, Date.now, formatBytes) : undefined;
   const onProgress = (done: number, total: number) => bar?.update('writing', { done, total });
   try {
-    const options = { output: file, images, lock: lockOf(lock, images), have, maxBytes: volumeBytes, strict, signal };
+    const options = { output: file, images, lock: lockOf(lock, images), have, maxBytes: volumeBytes, ...flags };
     return { written: images, files: await writeVolumes({ ...options, onProgress }) };
   } catch (err) {
     if (!(err instanceof UnreadableBlobError)) throw err;
     const isIntact = ({ plan }: PlannedImage) => !plan.blobs.has(err.digest);
     for (const { image } of images.filter((one) => !isIntact(one)))
       output.err.write(`layover: ${printable(`${image.name}: ${err.message}`)}\n`);
-    const rest = { output: file, lock, have, volumeBytes, strict, signal };
+    const rest = { output: file, lock, have, volumeBytes, ...flags };
     return await writeTar(images.filter(isIntact), rest, output);
   } finally {
     bar?.end();

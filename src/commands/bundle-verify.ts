@@ -1,5 +1,6 @@
 import { openBundle } from '../bundles/bundle.ts';
 import { findDamage } from '../bundles/verify-bundle.ts';
+import { findPublicKey } from './bundle-keys.ts';
 import type { CacheOutput } from './cache.ts';
 import { printable } from './image-description.ts';
 import { count } from './image-progress.ts';
@@ -8,9 +9,10 @@ import { formatBytes } from './table.ts';
 /** `bundle verify`. @returns the exit code: 1 when something is missing or damaged */
 export async function verifyBundle(
   paths: readonly string[],
+  keyFile: string | undefined,
   { out, err }: Pick<CacheOutput, 'out' | 'err'>,
 ): Promise<number> {
-  const bundle = await openBundle(paths);
+  const bundle = await openBundle(paths, await findPublicKey(keyFile));
   let bytes = 0;
   try {
     const problems = await findDamage(bundle, (read) => (bytes += read));

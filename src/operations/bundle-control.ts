@@ -17,6 +17,8 @@ export interface ImportRequest {
   readonly pin: boolean;
   /** Stores nothing. */
   readonly dryRun: boolean;
+  /** Public key in PEM that must have signed the bundle. Absent: signatures are not verified. */
+  readonly key?: string | undefined;
 }
 
 /** Sizes in bytes. */
