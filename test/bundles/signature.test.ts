@@ -76,8 +76,8 @@ describe('layover bundle with a signature', () => {
 
   it('needs a key that is one, and an unsigned run removes the signature of an earlier one', async () => {
     await using scene = await startSigned(OTHER);
-    const public_ = await scene.create('usb', '--sign-key', scene.path('k.pub'));
-    expect(public_).toMatchObject({ code: 1, stderr: expect.stringContaining('k.pub: not a private key in PEM') });
+    const mistaken = await scene.create('usb', '--sign-key', scene.path('k.pub'));
+    expect(mistaken).toMatchObject({ code: 1, stderr: expect.stringContaining('k.pub: not a private key in PEM') });
     const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
     await writeFile(scene.path('rsa.pem'), rsa.export({ type: 'pkcs8', format: 'pem' }));
     expect((await scene.create('usb', '--sign-key', scene.path('rsa.pem'))).stderr).toContain('use one of EC P-256');
