@@ -7,6 +7,7 @@ import { type DestinationRegistry, RegistryDestination } from '../images/registr
 import type { LockedImage } from '../lists/lock-file.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
 import { type Bundle, volumeOf } from './bundle.ts';
 import { copyLocked } from './copy-locked.ts';
 import { planLocked } from './plan-locked.ts';
@@ -111,6 +112,11 @@ function absence(bundle: Bundle, digest: Digest): string {
   return volume === undefined ? `${digest} is missing` : `${digest} is in ${volume}, which is missing`;
 }
 
+/** The storage refuses other bytes than those of the digest. */
+function isDamage(err: unknown): boolean {
+  return err instanceof DamagedBlobError || (err instanceof RegistryError && err.code === 'DIGEST_INVALID');
+}
+
 interface CopyBlobs {
   readonly put: (feed: BlobFeed) => Promise<unknown>;
   readonly signal: AbortSignal;
@@ -126,10 +132,13 @@ async function copyBlobs(source: ImageSource, blobs: readonly Descriptor[], { pu
     signal.throwIfAborted();
     const onPosition = (position: number) => onProgress(done + position);
     try {
-      await put(new BlobFeed({ source, descriptor: blob, signal, onPosition }));
+      await put(new BlobFeed({ source, descriptor: blob, signal, onPosition, isVerifiedThere: true }));
     } catch (err) {
-      if (!(err instanceof DamagedBlobError)) throw err;
-      damaged.push({ blob, reason: err.message });
+      if (!isDamage(err)) throw err;
+      damaged.push({
+        blob,
+        reason: err instanceof ImageError ? err.message : `${source.name}: ${blob.digest} is damaged`,
+      });
     }
     done += blob.size;
     onProgress(done);

@@ -2,27 +2,24 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
+import { FileAppender } from './file-appender.ts';
 import { ImageError } from './image-error.ts';
 import { isAbsent } from './layout-files.ts';
 import { TAR_END_BYTES, tarHeader, tarPadding } from './tar-header.ts';
-
-/** Smaller chunks are gathered before they are written. */
-const LARGE_BYTES = 64 * 1024;
-const BATCH_BYTES = 1024 * 1024;
 
 /** A new tar file, which is visible when it is complete. */
 export class TarWriter {
   readonly #path: string;
   readonly #temporary: string;
   readonly #file: FileHandle;
-  #pending: Uint8Array[] = [];
-  #pendingBytes = 0;
+  readonly #appender: FileAppender;
   #isOpen = true;
 
   private constructor(path: string, temporary: string, file: FileHandle) {
     this.#path = path;
     this.#temporary = temporary;
     this.#file = file;
+    this.#appender = new FileAppender(file, 0);
   }
 
   /** @throws {ImageError} when the file exists: archives are not changed or overwritten */
@@ -35,14 +32,14 @@ export class TarWriter {
 
   /** @param chunks `size` bytes; each chunk is used only until the next one is requested */
   async add(path: string, size: number, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
-    await this.#put(tarHeader(path, size));
-    for await (const chunk of chunks) await this.#put(chunk);
-    await this.#put(Buffer.alloc(tarPadding(size)));
+    await this.#appender.put(tarHeader(path, size));
+    for await (const chunk of chunks) await this.#appender.put(chunk);
+    await this.#appender.put(Buffer.alloc(tarPadding(size)));
   }
 
   async commit(): Promise<void> {
-    await this.#put(Buffer.alloc(TAR_END_BYTES));
-    await this.#flush();
+    await this.#appender.put(Buffer.alloc(TAR_END_BYTES));
+    await this.#appender.flush();
     await this.#file.sync();
     await this.#close();
     if (await exists(this.#path)) throw new ImageError(`${this.#path}: was created by another process in the meantime`);
@@ -56,33 +53,11 @@ export class TarWriter {
   }
 
   async #close(): Promise<void> {
-    if (this.#isOpen) await this.#file.close();
+    if (!this.#isOpen) return;
     this.#isOpen = false;
-  }
-
-  async #put(chunk: Uint8Array): Promise<void> {
-    if (chunk.length >= LARGE_BYTES) {
-      await this.#flush();
-      await this.#write(chunk);
-      return;
-    }
-    this.#pending.push(Buffer.from(chunk));
-    this.#pendingBytes += chunk.length;
-    if (this.#pendingBytes >= BATCH_BYTES) await this.#flush();
-  }
-
-  async #flush(): Promise<void> {
-    const bytes = Buffer.concat(this.#pending);
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    await this.#write(bytes);
-  }
-
-  async #write(bytes: Uint8Array): Promise<void> {
-    for (let written = 0; written < bytes.length; ) {
-      const { bytesWritten } = await this.#file.write(bytes, written, bytes.length - written);
-      written += bytesWritten;
-    }
+    // A write may be running.
+    await this.#appender.flush().catch(() => undefined);
+    await this.#file.close();
   }
 }
 
