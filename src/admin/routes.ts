@@ -31,7 +31,7 @@ export interface AdminRoutesOptions {
 export function createAdminRoutes({ cache, budget, bundles, pulls, onError }: AdminRoutesOptions): Router {
   const router = express.Router();
   router.use(requireJson);
-  router.use('/check', express.json({ limit: '1mb' }));
+  router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
   router.use(express.json({ limit: '16kb' }));
   router.use((_request, response, next) => {
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });

@@ -11,6 +11,9 @@ import { ControlError } from '../operations/control-error.ts';
 import type { ImportBundleOptions } from './import-bundle.ts';
 
 export interface BundleImportsOptions extends Pick<ImportBundleOptions, 'target' | 'storageFailure'> {
+  readonly isReadOnly: boolean;
+  /** Reports an internal error. */
+  readonly onError: (error: unknown) => void;
   readonly pins: {
     pin(bundle: string, names: readonly string[]): Promise<void>;
     list(): Promise<readonly BundleView[]>;
@@ -39,6 +42,8 @@ export class BundleImports implements BundleControl {
       if (isDeepStrictEqual(this.#running.request, request)) return this.#status;
       throw new ControlError('held', 'another import is running');
     }
+    if (this.#options.isReadOnly && !request.dryRun)
+      throw new ControlError('unavailable', 'the storage is read-only: nothing can be imported');
     const stop = new AbortController();
     this.#status = { running: true };
     this.#running = { request, stop, done: this.#run(request, stop.signal) };
@@ -86,7 +91,8 @@ export class BundleImports implements BundleControl {
       return { result: await importBundle(request, { ...options, pin, onProgress, signal }) };
     } catch (err) {
       const explained = err instanceof ControlError ? err.message : explainFailure(err);
-      return { error: explained ?? (err instanceof Error ? (err.stack ?? err.message) : String(err)) };
+      if (explained === undefined) this.#options.onError(err);
+      return { error: explained ?? 'internal error; see the log' };
     }
   }
 }

@@ -3,7 +3,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { ImportProgress, ImportRequest, ImportResult } from '../operations/bundle-control.ts';
 import { type Bundle, openBundle } from './bundle.ts';
 import { parsePublicKey } from './signature.ts';
-import { importImage, type ImportTarget } from './import-image.ts';
+import { importImage, type ImportTarget, type MissingBlob } from './import-image.ts';
 
 export interface ImportBundleOptions {
   readonly target: ImportTarget;
@@ -75,10 +75,11 @@ async function importImages(
   };
 }
 
-function reasonOf(missing: readonly { readonly reason: string }[]): string {
-  const more = missing.length > MAX_REASONS ? `; and ${missing.length - MAX_REASONS} more blobs` : '';
-  const reasons = missing.slice(0, MAX_REASONS).map(({ reason }) => reason);
-  return `${reasons.join('; ')}${more}`;
+function reasonOf(missing: readonly MissingBlob[]): string {
+  const others = missing.filter(({ volume }) => volume === undefined).map(({ reason }) => reason);
+  const volumes = [...new Set(missing.map(({ volume }) => volume))].filter((name) => name !== undefined);
+  const more = others.length > MAX_REASONS ? [`${others.length - MAX_REASONS} more blobs are missing`] : [];
+  return [...volumes.map((name) => `needs ${name}`), ...others.slice(0, MAX_REASONS), ...more].join('; ');
 }
 
 /** Of one image. All digests are in the result. */

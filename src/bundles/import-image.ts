@@ -36,11 +36,18 @@ export interface ImportImageOptions {
   readonly onProgress: (bytes: number, size: number) => void;
 }
 
+export interface MissingBlob {
+  readonly blob: Descriptor;
+  readonly reason: string;
+  /** The volume that has it, which is not there. */
+  readonly volume?: string | undefined;
+}
+
 export interface ImportedImage {
   /** Names in storage of the image and its attachments, by tag or digest. */
   readonly names: readonly string[];
   /** Blobs that are in neither place. Empty when the image is complete. */
-  readonly missing: readonly { readonly blob: Descriptor; readonly reason: string }[];
+  readonly missing: readonly MissingBlob[];
   /** Written, or to be written. */
   readonly bytes: number;
 }
@@ -77,8 +84,12 @@ export async function importImage(
     const damaged = await copyBlobs(source, wanted, { put, signal, onProgress: (done) => onProgress(done, bytes) });
     missing.push(...damaged);
     if (missing.length === 0) {
-      await copyLocked(image, { source, destination, signal });
-      for (const each of tags) await target.onTagged(stored, each);
+      try {
+        await copyLocked(image, { source, destination, signal });
+      } finally {
+        // Also after a failure, when some of them are written.
+        for (const each of tags) await target.onTagged(stored, each);
+      }
     }
   }
   return { names: namesOf(stored, image, tag), missing, bytes };
@@ -93,23 +104,24 @@ async function compare(
   bundle: Bundle,
   blobs: readonly Descriptor[],
   has: (blob: Descriptor) => Promise<boolean>,
-): Promise<{ wanted: Descriptor[]; missing: { blob: Descriptor; reason: string }[] }> {
+): Promise<{ wanted: Descriptor[]; missing: MissingBlob[] }> {
   const wanted: Descriptor[] = [];
-  const missing: { blob: Descriptor; reason: string }[] = [];
+  const missing: MissingBlob[] = [];
   for (const blob of blobs) {
     if (await has(blob)) continue;
     const size = await bundle.files.size(blobPath(blob.digest));
     if (size === blob.size) wanted.push(blob);
-    else if (size === undefined) missing.push({ blob, reason: absence(bundle, blob.digest) });
+    else if (size === undefined) missing.push(absence(bundle, blob));
     else missing.push({ blob, reason: `${blob.digest} has ${size} bytes and not ${blob.size}` });
   }
   return { wanted, missing };
 }
 
-function absence(bundle: Bundle, digest: Digest): string {
-  if (bundle.contents.absent.includes(digest)) return `${digest} was left out of the bundle, and is not in the cache`;
-  const volume = volumeOf(bundle, digest);
-  return volume === undefined ? `${digest} is missing` : `${digest} is in ${volume}, which is missing`;
+function absence(bundle: Bundle, blob: Descriptor): MissingBlob {
+  const { digest } = blob;
+  if (bundle.contents.absent.includes(digest))
+    return { blob, reason: `${digest} was left out of the bundle, and is not in the cache` };
+  return { blob, reason: `${digest} is missing`, volume: volumeOf(bundle, digest) };
 }
 
 /** The storage refuses other bytes than those of the digest. */
@@ -126,7 +138,7 @@ interface CopyBlobs {
 
 /** @returns the damaged blobs; the others are stored */
 async function copyBlobs(source: ImageSource, blobs: readonly Descriptor[], { put, signal, onProgress }: CopyBlobs) {
-  const damaged: { blob: Descriptor; reason: string }[] = [];
+  const damaged: MissingBlob[] = [];
   let done = 0;
   for (const blob of blobs) {
     signal.throwIfAborted();

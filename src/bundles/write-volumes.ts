@@ -1,17 +1,14 @@
-import { rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 
 import { BlobFeed } from '../images/blob-feed.ts';
 import { ImageError } from '../images/image-error.ts';
-import { isAbsent } from '../images/layout-files.ts';
 import { blobPath } from '../images/layout-source.ts';
-import { TarFiles } from '../images/tar-files.ts';
-import { TAR_END_BYTES } from '../images/tar-header.ts';
 import { TarWriter } from '../images/tar-writer.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { SUMS_PATH } from './paths.ts';
 import { cutVolumes, tarFileBytes } from './cut-volumes.ts';
+import { isComplete, type VolumeContent } from './kept-volume.ts';
 import { type BundleParts, metadataFiles, sumInDigest } from './metadata.ts';
 import type { PlannedImage } from './plan-image.ts';
 import { sumOf } from './sums.ts';
@@ -92,11 +89,6 @@ function volumePath(output: string, number: number): string {
   return `${output.slice(0, -'.tar'.length)}.${String(number).padStart(3, '0')}.tar`;
 }
 
-interface VolumeContent {
-  readonly metadata: ReadonlyMap<string, Buffer>;
-  readonly blobs: readonly Descriptor[];
-}
-
 async function writeVolume(
   path: string,
   { metadata, blobs }: VolumeContent,
@@ -154,29 +146,6 @@ async function sumsOf(
     sums.set(blob.digest, sumInDigest(blob.digest) ?? (await sumOf(feed())));
   }
   return sums;
-}
-
-/** Whether an earlier run wrote this volume. @throws {ImageError} when it is the volume of another bundle */
-async function isComplete(path: string, { metadata, blobs }: VolumeContent): Promise<boolean> {
-  const found = await stat(path).catch((err: unknown) => {
-    if (!isAbsent(err)) throw err;
-  });
-  if (!found) return false;
-  const files = [...metadata].map(([name, { length }]) => [name, length] as const);
-  const all = [...files, ...blobs.map(({ digest, size }) => [blobPath(digest), size] as const)];
-  const size = all.reduce((sum, [name, length]) => sum + tarFileBytes(name, length), TAR_END_BYTES);
-  const expected = metadata.get(SUMS_PATH);
-  if (found.size === size && expected?.equals(await readSumsAt(path, expected.length))) return true;
-  throw new ImageError(`${path}: already exists (remove it or choose another file)`);
-}
-
-async function readSumsAt(path: string, limit: number): Promise<Buffer> {
-  const files = await TarFiles.open(path);
-  try {
-    return (await files.size(SUMS_PATH)) === limit ? await files.read(SUMS_PATH, limit) : Buffer.alloc(0);
-  } finally {
-    await files.close();
-  }
 }
 
 function progressOf(blobs: readonly Descriptor[], onProgress: (bytes: number, size: number) => void) {

@@ -159,10 +159,12 @@ interface BundleParts extends Stored {
   readonly pins: BundlesOptions['pins'];
 }
 
-function openBundles({ proxy }: Config, { opened, tags, pins, ...stored }: BundleParts): BundleControl {
+function openBundles(config: Config, { opened, tags, pins, ...stored }: BundleParts): BundleControl {
   const registry = opened.use(createStoredImages(stored));
   const onTagged = (repository: string, tag: string) => tags.forget(repository, tag);
-  return opened.use(createBundles(proxy, { store: stored.store, registry, pins, onTagged }));
+  return opened.use(
+    createBundles(config, { store: stored.store, registry, pins, log: stored.telemetry.log, onTagged }),
+  );
 }
 
 interface HousekeepingParts extends Stored {

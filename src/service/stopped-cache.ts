@@ -83,10 +83,11 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
     housekeeping,
     collections,
     bundles: opened.use(
-      createBundles(config.proxy, {
+      createBundles(config, {
         store,
         registry: opened.use(createStoredImages({ driver, store, telemetry })),
         pins: retention.bundlePins,
+        log: telemetry.log,
         onTagged: async () => {},
       }),
     ),

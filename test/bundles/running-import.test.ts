@@ -5,6 +5,8 @@ import { pull } from '../integration/pulling.ts';
 import { expectNothingBroken } from '../integration/stored-data.ts';
 import { cacheCommand } from '../retention/command.ts';
 import { pullBlob } from '../retention/expiring-cache.ts';
+import { cacheConfig } from '../integration/scene.ts';
+import { Layover } from '../support/layover.ts';
 import { runLayover } from '../support/run-layover.ts';
 import { amd64, blobPath, bundle, hub, multi, signatureTag, single, startOffline, startScene } from './scene.ts';
 
@@ -86,5 +88,16 @@ describe('layover bundle import, while the server is running', () => {
     expect(absent).toMatchObject({ code: 1, stderr: expect.stringContaining('absent: no such file or directory') });
     const device = await bundle('import', '/dev/null', inside.configFile);
     expect(device).toMatchObject({ code: 1, stderr: expect.stringContaining('/dev/null: not a file') });
+  });
+
+  it('stores nothing where the storage is read-only', async () => {
+    await using scene = await startScene();
+    await scene.create('usb');
+    const config = cacheConfig(hub(), { proxy: { offline: true } });
+    const storage = { maintenance: { readonly: { enabled: true } } };
+    await using inside = await Layover.start({ config: { ...config, storage } });
+    const refused = await bundle('import', scene.path('usb'), inside.configFile);
+    expect(refused).toMatchObject({ code: 1, stderr: 'layover: the storage is read-only: nothing can be imported\n' });
+    expect(await inside.visibleBlobs()).toEqual([]);
   });
 });
