@@ -15,15 +15,16 @@ import {
   arm64,
   blobPath,
   bundle,
+  bundleScenes,
   locked,
   multi,
   sbom,
   signature,
   signatureTag,
   single,
-  startInside,
-  startScene,
 } from './scene.ts';
+
+const { startInside, startScene } = bundleScenes();
 
 const skopeo = await findProgram('skopeo');
 

@@ -5,7 +5,9 @@ import { parseDigestList } from '../../src/bundles/digest-list.ts';
 import { pull } from '../integration/pulling.ts';
 import { expectNothingBroken } from '../integration/stored-data.ts';
 import { runLayover } from '../support/run-layover.ts';
-import { amd64, bundle, multi, single, startInside, startOffline, startScene } from './scene.ts';
+import { amd64, bundle, bundleScenes, multi, single } from './scene.ts';
+
+const { startInside, startOffline, startScene } = bundleScenes();
 
 describe('layover bundle create, for a site that has some of it', () => {
   it('leaves out the blobs of an inventory, and what then lacks is in the next bundle', async () => {

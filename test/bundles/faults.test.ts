@@ -11,7 +11,9 @@ import { expectNothingBroken } from '../integration/stored-data.ts';
 import { pullBlob } from '../retention/expiring-cache.ts';
 import { canMount, smallDisk } from '../storage/filesystem/small-disk.ts';
 import { Layover } from '../support/layover.ts';
-import { amd64, blobPath, bundle, hub, multi, single, startInside, startOffline, startScene } from './scene.ts';
+import { amd64, blobPath, bundle, bundleScenes, multi, single } from './scene.ts';
+
+const { hub, startInside, startOffline, startScene } = bundleScenes();
 
 const run = promisify(execFile);
 const mountable = await canMount();

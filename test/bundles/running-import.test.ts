@@ -8,7 +8,9 @@ import { pullBlob } from '../retention/expiring-cache.ts';
 import { cacheConfig } from '../integration/scene.ts';
 import { Layover } from '../support/layover.ts';
 import { runLayover } from '../support/run-layover.ts';
-import { amd64, blobPath, bundle, hub, multi, signatureTag, single, startOffline, startScene } from './scene.ts';
+import { amd64, blobPath, bundle, bundleScenes, multi, signatureTag, single } from './scene.ts';
+
+const { hub, startOffline, startScene } = bundleScenes();
 
 describe('layover bundle import, while the server is running', () => {
   it('stores images that clients pull at once, pins them for the bundle, and forgets only its pins', async () => {

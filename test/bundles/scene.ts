@@ -5,6 +5,7 @@ import { formatLock, type LockedImage } from '../../src/lists/lock-file.ts';
 import { cacheConfig, sharedHub } from '../integration/scene.ts';
 import { expectStored } from '../integration/stored-data.ts';
 import { pullImage, startExpiringCache } from '../retention/expiring-cache.ts';
+import type { Hub } from '../support/hub.ts';
 import { Images } from '../support/images.ts';
 import { Layover } from '../support/layover.ts';
 import { runLayover } from '../support/run-layover.ts';
@@ -16,7 +17,6 @@ export const single = images.addImage('library/single', 'v1', { layers: [200_000
 export const signatureTag = `${single.digest.replace(':', '-')}.sig`;
 export const signature = images.addImage('library/single', signatureTag, { layers: [4096], seed: 'signature' });
 export const sbom = images.addArtifact('library/single', single, 'application/example.sbom', 'parts');
-export const hub = sharedHub(images);
 
 export const { amd64, arm64 } = multi.images;
 export const locked: readonly LockedImage[] = [
@@ -36,9 +36,27 @@ export const locked: readonly LockedImage[] = [
   },
 ];
 
-/** A cache with the locked images, and a directory with their lock. */
-export async function startScene() {
-  const layover = await startExpiringCache(hub());
+/** Call it once at the top of each test file: they share a process, and each has its hub. */
+export function bundleScenes() {
+  const hub = sharedHub(images);
+  const startOffline = () => Layover.start({ config: cacheConfig(hub(), { proxy: { offline: true } }) });
+  return {
+    hub,
+    /** A cache with the locked images, and a directory with their lock. */
+    startScene: () => startScene(hub()),
+    /** A cache that never calls an upstream. */
+    startOffline,
+    /** The same, stopped. */
+    startInside: async () => {
+      const layover = await startOffline();
+      await layover.kill('SIGTERM');
+      return layover;
+    },
+  };
+}
+
+async function startScene(hub: Hub) {
+  const layover = await startExpiringCache(hub);
   const directory = await temporaryDirectory();
   await pullImage(layover, 'library/multi', { tag: '1', layers: [] });
   await pullImage(layover, 'library/multi', { tag: amd64.digest, layers: [amd64.config, ...amd64.layers] });
@@ -66,18 +84,6 @@ function partsOf({ bytes }: typeof sbom) {
 }
 
 export const bundle = (...args: readonly string[]) => runLayover(['bundle', ...args]);
-
-/** A cache that never calls an upstream. */
-export function startOffline() {
-  return Layover.start({ config: cacheConfig(hub(), { proxy: { offline: true } }) });
-}
-
-/** The same, stopped. */
-export async function startInside() {
-  const layover = await startOffline();
-  await layover.kill('SIGTERM');
-  return layover;
-}
 
 export function blobPath(digest: string): string {
   return `blobs/${digest.replace(':', '/')}`;

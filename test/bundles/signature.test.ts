@@ -3,7 +3,9 @@ import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
 import { runProgram } from '../support/processes.ts';
-import { bundle, multi, single, startInside, startScene } from './scene.ts';
+import { bundle, bundleScenes, multi, single } from './scene.ts';
+
+const { startInside, startScene } = bundleScenes();
 
 const OTHER = generateKeyPairSync('ed25519');
 

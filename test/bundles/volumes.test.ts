@@ -8,7 +8,9 @@ import { pull } from '../integration/pulling.ts';
 import { expectNothingBroken } from '../integration/stored-data.ts';
 import { runProgram } from '../support/processes.ts';
 import { runLayover } from '../support/run-layover.ts';
-import { bundle, multi, startInside, startOffline, startScene } from './scene.ts';
+import { bundle, bundleScenes, multi } from './scene.ts';
+
+const { startInside, startOffline, startScene } = bundleScenes();
 
 /** A scene with its images in volumes: `usb.001.tar` … */
 async function startVolumes() {
