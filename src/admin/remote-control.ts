@@ -1,6 +1,13 @@
 import { boundedFetch, type FetchedResponse } from '../fetch/bounded-fetch.ts';
 import type { BudgetControl, BudgetHold, BudgetReport } from '../operations/budget-control.ts';
 import type {
+  BundleControl,
+  BundleView,
+  ForgottenBundle,
+  ImportRequest,
+  ImportStatus,
+} from '../operations/bundle-control.ts';
+import type {
   CacheControl,
   CacheStats,
   CollectionRequest,
@@ -48,7 +55,7 @@ const FETCH_TIMEOUT_MS = 3_600_000;
 const MAX_BYTES = 256 * 1024 * 1024;
 
 /** The cache of another process, through its admin API. Its methods also throw {@link ServerUnreachableError}. */
-export class RemoteControl implements CacheControl, PullLog, BudgetControl {
+export class RemoteControl implements CacheControl, PullLog, BudgetControl, BundleControl {
   readonly #options: RemoteControlOptions;
 
   constructor(options: RemoteControlOptions) {
@@ -126,6 +133,26 @@ export class RemoteControl implements CacheControl, PullLog, BudgetControl {
 
   holdBudget(request: BudgetHold): Promise<BudgetReport> {
     return this.#call('POST', '/budget/hold', request);
+  }
+
+  startImport(request: ImportRequest): Promise<ImportStatus> {
+    return this.#call('POST', '/bundles/import', request);
+  }
+
+  importStatus(): Promise<ImportStatus> {
+    return this.#call('GET', '/bundles/import');
+  }
+
+  stopImport(): Promise<ImportStatus> {
+    return this.#call('DELETE', '/bundles/import', {});
+  }
+
+  async bundles(): Promise<readonly BundleView[]> {
+    return (await this.#call<{ bundles: BundleView[] }>('GET', '/bundles')).bundles;
+  }
+
+  forgetBundle(id: string): Promise<ForgottenBundle> {
+    return this.#call('DELETE', '/bundles', { id });
   }
 
   #patient(): RemoteControl {

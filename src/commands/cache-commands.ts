@@ -174,8 +174,12 @@ function onOne(
 
 /** Arguments and options that select the cache. */
 export function withTargetOptions(command: Command): Command {
+  return withServerOptions(command.argument('[config.yml]', CONFIG));
+}
+
+/** The options of {@link withTargetOptions}. */
+export function withServerOptions(command: Command): Command {
   return command
-    .argument('[config.yml]', CONFIG)
     .option('--json', 'print JSON')
     .option(
       '--server <url>',

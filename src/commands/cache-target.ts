@@ -1,4 +1,5 @@
 import type { BudgetControl } from '../operations/budget-control.ts';
+import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { PullLog } from '../operations/pull-log.ts';
 import type { StoppedCache } from '../service/stopped-cache.ts';
@@ -8,6 +9,7 @@ export interface CacheTarget {
   readonly control: CacheControl;
   /** Absent without a running server. */
   readonly budget?: BudgetControl | undefined;
+  readonly bundles: BundleControl;
   readonly pulls: PullLog;
   /** Absent when a server is running. */
   readonly stopped: StoppedCache | undefined;

@@ -4,6 +4,7 @@ import type { Clock } from '../clock/clock.ts';
 import type { Config, ProxyConfig } from '../config/config.ts';
 import { matchGlobs } from '../matching/glob.ts';
 import type { Redis } from '../redis/redis.ts';
+import { BundlePins } from './bundle-pins.ts';
 import { Collections, type CollectionsOptions } from './collections.ts';
 import type { UnprefixedUpstream } from './pushed-before.ts';
 import { servedNames } from './served-names.ts';
@@ -105,6 +106,7 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
   return {
     housekeeping,
     collections,
+    bundlePins: new BundlePins({ ...usage, pinBackup, now: clock.now }),
     createControl: (parts: Pick<LocalControlOptions, 'refresh' | 'check'>) =>
       new LocalControl({ ...usage, ...parts, housekeeping, collections, policy, pinBackup, now: clock.now }),
     start() {

@@ -9,6 +9,7 @@ import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
 import type { BudgetControl } from '../operations/budget-control.ts';
+import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { UsageListener } from '../pull-through/pull-through.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
@@ -25,11 +26,13 @@ import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createPullRecorder } from './composition/auditing.ts';
+import { type BundlesOptions, createBundles } from './composition/bundles.ts';
 import { createImageCheck } from './composition/image-checks.ts';
 import { createNotifier, withNotifications } from './composition/notifying.ts';
 import { measureService } from './composition/measured.ts';
 import { createPulling } from './composition/pulling.ts';
 import { createHosted, createUploadPurging, type Hosted } from './composition/pushing.ts';
+import { createStoredImages } from './composition/stored-images.ts';
 import { openStored, type Stored } from './composition/stored.ts';
 import { watchHealth } from './composition/watched-health.ts';
 
@@ -54,6 +57,7 @@ export interface Context {
   /** Absent when fills are not shared with replicas. */
   readonly peers: PeerAccess | undefined;
   readonly cache: CacheControl;
+  readonly bundles: BundleControl;
   /** Absent without upstreams. */
   readonly budget: BudgetControl | undefined;
   /** Gets an event for each change and pull of a client. Absent when notifications are off. */
@@ -128,6 +132,7 @@ async function createParts(
       refresh: pulling && ((repository, tag) => pulling.refresh(repository, tag)),
       check: createImageCheck(config.proxy, stored.store),
     }),
+    bundles: openBundles(config, { opened, ...stored, telemetry, tags, pins: retention.bundlePins }),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
@@ -145,6 +150,21 @@ export async function openAuth(options: AuthOptions): Promise<Auth> {
 function createRouter({ proxy }: Config, hosted: Hosted, upstreams: readonly UpstreamRoute[]): Router {
   const { registry, stored } = hosted;
   return new Router({ hosted: registry, heldHosted: stored.held, hostedNames: proxy?.hosted ?? [], upstreams });
+}
+
+interface BundleParts extends Stored {
+  readonly opened: CloseStack;
+  readonly telemetry: Telemetry;
+  readonly tags: TagEntries;
+  readonly pins: BundlesOptions['pins'];
+}
+
+function openBundles(config: Config, { opened, tags, pins, ...stored }: BundleParts): BundleControl {
+  const registry = opened.use(createStoredImages(stored));
+  const onTagged = (repository: string, tag: string) => tags.forget(repository, tag);
+  return opened.use(
+    createBundles(config, { store: stored.store, registry, pins, log: stored.telemetry.log, onTagged }),
+  );
 }
 
 interface HousekeepingParts extends Stored {

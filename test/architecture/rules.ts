@@ -55,6 +55,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
       'audit',
       'auth',
       'budget',
+      'bundles',
       'cache',
       'clock',
       'content',
@@ -108,7 +109,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   health: { imports: ['telemetry'] },
   auth: { imports: ['cache', 'fetch', 'files', 'matching', 'oci'] },
   notifications: { imports: ['builtin', 'oci'], types: ['clock', 'fills', 'pull-through', 'registry', 'retention'] },
-  bundles: { imports: ['images', 'lists'] },
+  bundles: { imports: ['images', 'lists', 'oci', 'operations'] },
   lists: { imports: ['images', 'oci'] },
   images: { imports: ['client', 'oci', 'upstream/upstream.ts'], types: ['registry'] },
   client: {
