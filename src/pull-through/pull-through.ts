@@ -120,11 +120,22 @@ export class PullThroughRegistry implements Registry {
     await this.#options.blobs.filled(this.#names(repository), digest);
   }
 
-  /** The digest of a tag, revalidated when it is not fresh. @throws {RegistryError} also when the tag could be served stale */
-  async confirmTag(repository: string, tag: string, options?: CallOptions): Promise<RefreshedTag> {
+  /**
+   * The digest of a tag, revalidated when it is not fresh.
+   *
+   * @param options.missingOnly a stored tag is not revalidated
+   * @throws {RegistryError} also when the tag could be served stale
+   */
+  async confirmTag(
+    repository: string,
+    tag: string,
+    options?: CallOptions & { readonly missingOnly?: boolean },
+  ): Promise<RefreshedTag> {
     const { manifests } = this.#options;
+    const names = this.#names(repository);
     try {
-      return await manifests.confirm(this.#names(repository), tag, pullCallOf(options));
+      const stored = options?.missingOnly === true ? await manifests.storedTag(names, tag) : undefined;
+      return stored ?? (await manifests.confirm(names, tag, pullCallOf(options)));
     } catch (err) {
       throw err instanceof UpstreamError ? toClientError(err, 'MANIFEST_UNKNOWN') : err;
     }

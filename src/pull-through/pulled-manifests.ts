@@ -182,6 +182,12 @@ export class PulledManifests {
   }
 
   /** Without the upstream. */
+  async storedTag(repository: PulledRepository, tag: string): Promise<RefreshedTag | undefined> {
+    const entry = await this.#storedEntry(repository, tag);
+    return entry && { digest: entry.digest, previous: entry.digest };
+  }
+
+  /** Without the upstream. */
   findStored(repository: PulledRepository, digest: Digest): Promise<Manifest | undefined> {
     return this.#options.content.findManifest(repository.stored, digest);
   }

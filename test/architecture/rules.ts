@@ -228,6 +228,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'commands/program.ts',
     'commands/service-commands.ts',
   ],
+  croner: ['config', 'jobs'],
   express: ['admin', 'http/pages', 'http/auth'],
   'fastest-levenshtein': ['config'],
   'hash-wasm': ['content'],
