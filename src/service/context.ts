@@ -30,7 +30,7 @@ import { createBackgroundJobs } from './composition/background-jobs.ts';
 import { createImageCheck } from './composition/image-checks.ts';
 import { createNotifier, withNotifications } from './composition/notifying.ts';
 import { measureService } from './composition/measured.ts';
-import { createPulling } from './composition/pulling.ts';
+import { createPulling, type Pulling } from './composition/pulling.ts';
 import { createHosted, createUploadPurging, type Hosted } from './composition/pushing.ts';
 import { openStored, type Stored } from './composition/stored.ts';
 import { watchHealth } from './composition/watched-health.ts';
@@ -119,9 +119,7 @@ async function createParts(
   if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
   opened.defer(() => health.stop());
-  const check = createImageCheck(config.proxy, stored.store);
-  const refresh = pulling && ((repository: string, tag: string) => pulling.refresh(repository, tag));
-  const cache = retention.createControl({ refresh, check });
+  const cache = createCache(config, { retention, pulling, store: stored.store });
   const jobs = createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache });
   if (jobs) retention.addDuty(jobs.schedule);
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
@@ -143,6 +141,11 @@ async function createParts(
   };
 }
 
+function createCache({ proxy }: Config, { retention, store, pulling }: CacheParts): CacheControl {
+  const refresh = pulling && ((repository: string, tag: string) => pulling.refresh(repository, tag));
+  return retention.createControl({ refresh, check: createImageCheck(proxy, store) });
+}
+
 /** Loads authentication. @throws when one of its files cannot be used */
 export async function openAuth(options: AuthOptions): Promise<Auth> {
   const { Auth } = await import('../auth/auth.ts');
@@ -152,6 +155,11 @@ export async function openAuth(options: AuthOptions): Promise<Auth> {
 function createRouter({ proxy }: Config, hosted: Hosted, upstreams: readonly UpstreamRoute[]): Router {
   const { registry, stored } = hosted;
   return new Router({ hosted: registry, heldHosted: stored.held, hostedNames: proxy?.hosted ?? [], upstreams });
+}
+
+interface CacheParts extends Pick<Stored, 'store'> {
+  readonly retention: Awaited<ReturnType<typeof openHousekeeping>>;
+  readonly pulling: Pulling | undefined;
 }
 
 interface HousekeepingParts extends Stored {

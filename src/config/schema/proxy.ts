@@ -58,8 +58,8 @@ export interface Upstream extends UpstreamEntry {
 export const proxy = keys
   .transform((raw, ctx) => {
     const upstreams = toUpstreams(raw);
-    for (const name of repeated((raw.warm ?? []).map((job) => job.name)))
-      ctx.addIssue({ code: 'custom', path: ['warm'], message: `has two jobs with the name ${name}` });
+    for (const job of repeated((raw.warm ?? []).map((entry) => entry.name)))
+      ctx.addIssue({ code: 'custom', path: ['warm'], message: `has two jobs with the name ${job}` });
     if (upstreams.length === 0) return undefined;
     return {
       upstreams,
