@@ -91,7 +91,7 @@ async function createParts(
     notifier && config.notifications?.cacheEvents ? await withNotifications(recorded, notifier) : recorded;
   const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now: clock.now }));
   const stored = opened.use(await openStored(config, { telemetry, clock, copies }));
-  const { driver, redis } = stored;
+  const { driver } = stored;
   opened.defer(measureService(config, { ...stored, metrics: telemetry.metrics, clock }));
   const owner = await acquireDirectory(config.storage.driver);
   opened.defer(() => owner.release());
@@ -117,11 +117,11 @@ async function createParts(
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
   const purging = createUploadPurging(config, { driver, telemetry, clock });
   if (purging) opened.defer(() => purging.stop());
-  const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
+  const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry });
   opened.defer(() => health.stop());
   const cache = createCache(config, { retention, pulling, store: stored.store });
-  const jobs = createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache });
-  if (jobs) retention.addDuty(jobs.schedule);
+  const jobs = createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls });
+  if (jobs) retention.addDuty(jobs);
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   pulls?.start();
   return {

@@ -256,6 +256,9 @@ function jobMetrics(families: MetricFamily[]) {
       ['name'],
     ),
     jobImages: counter('layover_job_images_total', 'Images of jobs.', ['name', 'outcome']),
+    offlineComplete: gauge('layover_offline_complete', '1 when all images of a lock can be pulled without upstreams.', [
+      'list',
+    ]),
     jobBytes: counter('layover_job_bytes_total', 'Bytes of blobs that jobs fetched.', ['name']),
   };
 }

@@ -65,4 +65,10 @@ export const budget: readonly PanelFactory[] = [
     unit: 's',
     series: { '{{name}}': `min by (name) (layover_job_last_success_seconds{${ON}})` },
   }),
+  graph({
+    title: 'Lists that pull offline',
+    description: 'Locks of proxy.checks: 1 when all of their images are in storage.',
+    unit: 'short',
+    series: { '{{list}}': `min by (list) (layover_offline_complete{${ON}})` },
+  }),
 ];
