@@ -39,23 +39,7 @@ const DEFAULTS = {
   passthrough: false,
 };
 const HUB_ALIASES = ['index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'];
-
-const NO_JOBS = { background: { bytesPerSecond: undefined, concurrency: 4 }, warm: [], checks: [] };
-const WARM = [
-  {
-    name: 'ci',
-    images: ['alpine'],
-    from: 'images.txt',
-    platforms: ['linux/amd64'],
-    referrers: true,
-    pin: true,
-    at: '5 3 * * *',
-    onStart: 'all',
-    ahead: 0.1,
-    popular: undefined,
-  },
-];
-
+const SHARED = { ttlMs: 604_800_000, background: { bytesPerSecond: undefined, concurrency: 4 }, warm: [], checks: [] };
 const ALONE = { directory: undefined, advertise: undefined };
 
 describe('proxy.remoteurl', () => {
@@ -75,7 +59,7 @@ describe('proxy.remoteurl', () => {
       ],
       hosted: [],
       offline: false,
-      ...NO_JOBS,
+      ...SHARED,
       fills: {
         maxConcurrent: 32,
         maxPerUpstream: 32,
@@ -84,7 +68,6 @@ describe('proxy.remoteurl', () => {
         keepSpoolMs: 86_400_000,
         ...ALONE,
       },
-      ttlMs: 604_800_000,
     });
   });
 
@@ -143,9 +126,6 @@ describe('proxy.upstreams', () => {
 proxy:
   offline: true
   hosted: ["team/*"]
-  background: {bandwidth: 20MB, concurrency: 2}
-  warm: [{name: ci, images: [alpine], from: images.txt, platforms: [linux/amd64], referrers: true, pin: true, at: "3:05", onstart: all}]
-  checks: [{name: site, lock: images.lock.yaml, every: 10m, ready: true}]
   fills: {maxconcurrent: 4, maxperupstream: 3, minrate: 1KiB, maxspool: 5GB, keepspool: 2d}
   upstreams:
     - name: docker.io
@@ -175,9 +155,7 @@ proxy:
     expect(config.proxy).toEqual({
       offline: true,
       hosted: ['team/*'],
-      background: { bytesPerSecond: 20_000_000, concurrency: 2 },
-      warm: WARM,
-      checks: [{ name: 'site', lock: 'images.lock.yaml', intervalMs: 600_000, referrers: false, isRequired: true }],
+      ...SHARED,
       fills: {
         maxConcurrent: 4,
         maxPerUpstream: 3,
@@ -186,7 +164,6 @@ proxy:
         keepSpoolMs: 172_800_000,
         ...ALONE,
       },
-      ttlMs: 604_800_000,
       upstreams: [
         {
           name: 'docker.io',
@@ -419,18 +396,5 @@ proxy:
     expect(await proxyProblems(`{upstreams: [{remoteurl: "https://a.example", credentials: [${entry}]}]}`)).toEqual([
       `68 proxy.upstreams[0].credentials[0]: ${problem}`,
     ]);
-  });
-});
-
-describe('proxy.warm', () => {
-  it('reports times, names and lists that it cannot use', async () => {
-    const jobs = '[{name: a, images: [x], at: "25:00"}, {name: a, at: "0 3 * * 1-5"}, {name: "b c", from: list}]';
-    const found = await proxyProblems(`{remoteurl: "https://registry-1.docker.io", warm: ${jobs}}`);
-    const problems = found.map((line) => line.replace(/^\d+ /, ''));
-    expect(problems).toContain(
-      'proxy.warm[0].at: must be a time such as 03:00, or a cron expression such as 0 3 * * 1-5',
-    );
-    expect(problems).toContain('proxy.warm[1]: needs either popular, or images, or a list in from');
-    expect(problems).toContain('proxy.warm[2].name: must be a name such as ci-images');
   });
 });
