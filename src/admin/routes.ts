@@ -9,29 +9,39 @@ import {
   LIST_ORDERS,
   type ListQuery,
 } from '../operations/cache-control.ts';
+import type { JobControl } from '../operations/job-control.ts';
+import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog, PullQuery } from '../operations/pull-log.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
-import { respond } from './respond.ts';
 import { requireJson } from './authenticate.ts';
 import { addBundleRoutes } from './bundle-routes.ts';
 import { checkRequest } from './check-request.ts';
+import { createJobRoutes } from './job-routes.ts';
+import { createRecordingRoutes } from './recording-routes.ts';
+import { respond } from './respond.ts';
 
 export interface AdminRoutesOptions {
   readonly cache: CacheControl;
   /** Absent without upstreams. */
   readonly budget?: BudgetControl | undefined;
   readonly bundles: BundleControl;
+  /** Absent without upstreams. */
+  readonly jobs?: JobControl | undefined;
+  /** Absent without upstreams. */
+  readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
-export function createAdminRoutes({ cache, budget, bundles, pulls, onError }: AdminRoutesOptions): Router {
+export function createAdminRoutes(options: AdminRoutesOptions): Router {
+  const { cache, budget, bundles, jobs, recordings, pulls, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
+  router.use('/jobs', express.json({ limit: '4mb' }));
   router.use(express.json({ limit: '16kb' }));
   router.use((_request, response, next) => {
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
@@ -41,6 +51,8 @@ export function createAdminRoutes({ cache, budget, bundles, pulls, onError }: Ad
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
   addBundleRoutes(router, bundles);
+  if (jobs) router.use('/jobs', createJobRoutes(jobs));
+  if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
   router.get(
     '/audit/pulls',
     respond((request) => pulls.findPulls(pullQuery(request))),

@@ -6,12 +6,12 @@ import { addToDirectory, finishDirectory, refuseOtherContent } from '../bundles/
 import { UnreadableBlobError, writeVolumes } from '../bundles/write-volumes.ts';
 import { explainFailure } from '../images/failure.ts';
 import { ImageError } from '../images/image-error.ts';
+import { checkRequestOf } from '../jobs/check-request.ts';
 import { formatLock, type Lock } from '../lists/lock-file.ts';
 import type { Digest } from '../oci/digest.ts';
 import { toStorageFailure } from '../service/storage-failure.ts';
 import type { StoredContent } from '../service/stored-content.ts';
 import type { CacheOutput } from './cache.ts';
-import { requestOf } from './check.ts';
 import { printable } from './image-description.ts';
 import { count } from './image-progress.ts';
 import { ProgressBar } from './progress-bar.ts';
@@ -37,7 +37,7 @@ type Output = Pick<CacheOutput, 'out' | 'err'>;
 export async function createBundle(content: StoredContent, options: CreateOptions, output: Output): Promise<number> {
   const { lock, signal } = options;
   const planned = await forEachOf(lock.images, output, async (image) => {
-    const { missing } = await content.check(requestOf(image, { read: false, referrers: true }));
+    const { missing } = await content.check(checkRequestOf(image, { read: false, referrers: true }));
     const [first] = missing;
     if (first) throw new ImageError(`${first.part} ${first.digest} ${first.problem} (see layover check)`);
     return planImage(image, { images: { registry: content.registry, storedName: namer(content) }, signal });

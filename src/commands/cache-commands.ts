@@ -177,6 +177,11 @@ export function withTargetOptions(command: Command): Command {
   return withServerOptions(command.argument('[config.yml]', CONFIG));
 }
 
+/** The same for a command whose arguments are a list. */
+export function withTargetOption(command: Command): Command {
+  return withServerOptions(command.option('-c, --config <file>', CONFIG));
+}
+
 /** The options of {@link withTargetOptions}. */
 export function withServerOptions(command: Command): Command {
   return command

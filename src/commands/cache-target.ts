@@ -1,6 +1,8 @@
 import type { BudgetControl } from '../operations/budget-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
+import type { JobControl } from '../operations/job-control.ts';
+import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog } from '../operations/pull-log.ts';
 import type { StoppedCache } from '../service/stopped-cache.ts';
 
@@ -10,6 +12,10 @@ export interface CacheTarget {
   /** Absent without a running server. */
   readonly budget?: BudgetControl | undefined;
   readonly bundles: BundleControl;
+  /** Absent without a running server. */
+  readonly jobs?: JobControl | undefined;
+  /** Absent without a running server. */
+  readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
   /** Absent when a server is running. */
   readonly stopped: StoppedCache | undefined;

@@ -39,7 +39,7 @@ const DEFAULTS = {
   passthrough: false,
 };
 const HUB_ALIASES = ['index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'];
-
+const SHARED = { ttlMs: 604_800_000, background: { bytesPerSecond: undefined, concurrency: 4 }, warm: [], checks: [] };
 const ALONE = { directory: undefined, advertise: undefined };
 
 describe('proxy.remoteurl', () => {
@@ -59,6 +59,7 @@ describe('proxy.remoteurl', () => {
       ],
       hosted: [],
       offline: false,
+      ...SHARED,
       fills: {
         maxConcurrent: 32,
         maxPerUpstream: 32,
@@ -67,7 +68,6 @@ describe('proxy.remoteurl', () => {
         keepSpoolMs: 86_400_000,
         ...ALONE,
       },
-      ttlMs: 604_800_000,
     });
   });
 
@@ -155,6 +155,7 @@ proxy:
     expect(config.proxy).toEqual({
       offline: true,
       hosted: ['team/*'],
+      ...SHARED,
       fills: {
         maxConcurrent: 4,
         maxPerUpstream: 3,
@@ -163,7 +164,6 @@ proxy:
         keepSpoolMs: 172_800_000,
         ...ALONE,
       },
-      ttlMs: 604_800_000,
       upstreams: [
         {
           name: 'docker.io',
