@@ -109,6 +109,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   auth: { imports: ['cache', 'fetch', 'files', 'matching', 'oci'] },
   notifications: { imports: ['builtin', 'oci'], types: ['clock', 'fills', 'pull-through', 'registry', 'retention'] },
   bundles: { imports: ['images', 'lists'] },
+  sync: { imports: [], types: ['matching'] },
   lists: { imports: ['images', 'oci'] },
   images: { imports: ['client', 'oci', 'upstream/upstream.ts'], types: ['registry'] },
   client: {
@@ -235,6 +236,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'p-limit': ['content', 'images', 'lists'],
   pino: ['telemetry'],
   re2js: ['matching'],
+  semver: ['matching'],
   'prom-client': ['telemetry'],
   'tar-stream': ['images'],
   tldts: ['upstream'],
