@@ -58,7 +58,7 @@ describe('proxy.remoteurl', () => {
         },
       ],
       hosted: [],
-      offline: false,
+      ...{ offline: false, sync: [] },
       fills: {
         maxConcurrent: 32,
         maxPerUpstream: 32,
@@ -153,7 +153,7 @@ proxy:
       push: "off"
 `);
     expect(config.proxy).toEqual({
-      offline: true,
+      ...{ offline: true, sync: [] },
       hosted: ['team/*'],
       fills: {
         maxConcurrent: 4,

@@ -7,6 +7,8 @@ import { duration, signedDuration } from './duration.ts';
 import { fills } from './fills.ts';
 import { bool } from './number.ts';
 import { glob } from './pattern.ts';
+import { sync } from './sync.ts';
+import { toSyncRules } from './sync-rules.ts';
 import { name, secret, text } from './text.ts';
 import { upstream } from './upstream.ts';
 
@@ -39,6 +41,7 @@ const keys = z.strictObject({
     .optional(),
   offline: withDefault(bool('Never contact an upstream; content that is not stored is 404.'), 'false'),
   fills: fills.prefault({}),
+  sync: z.array(sync).describe('Rules that keep tags of upstreams in the cache.').optional(),
 });
 
 type RawProxy = z.output<typeof keys>;
@@ -52,8 +55,11 @@ export interface Upstream extends UpstreamEntry {
 
 /** Undefined without upstreams: a registry only. */
 export const proxy = keys
-  .transform((raw) => {
+  .transform((raw, ctx) => {
     const upstreams = toUpstreams(raw);
+    const syncRules = toSyncRules(raw.sync ?? [], upstreams, (path, message) =>
+      ctx.addIssue({ code: 'custom', path: ['sync', ...path], message }),
+    );
     if (upstreams.length === 0) return undefined;
     return {
       upstreams,
@@ -64,6 +70,7 @@ export const proxy = keys
       /** How long unused content is kept. 0: without limit. */
       ttlMs: Math.max(0, raw.ttl),
       fills: { ...raw.fills, maxPerUpstream: toMaxPerUpstream(raw.fills, upstreams.length) },
+      sync: syncRules,
     };
   })
   .describe('Pull through other registries and store the content.');
@@ -97,3 +104,4 @@ function sharedCredentials({ username, password, exec }: RawProxy): Credentials[
 
 export type ProxyConfig = NonNullable<Immutable<z.output<typeof proxy>>>;
 export type UpstreamConfig = ProxyConfig['upstreams'][number];
+export type SyncRuleConfig = ProxyConfig['sync'][number];
