@@ -1,5 +1,6 @@
 import type { BudgetControl } from '../operations/budget-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
+import type { JobControl } from '../operations/job-control.ts';
 import type { PullLog } from '../operations/pull-log.ts';
 import type { StoppedCache } from '../service/stopped-cache.ts';
 
@@ -8,6 +9,8 @@ export interface CacheTarget {
   readonly control: CacheControl;
   /** Absent without a running server. */
   readonly budget?: BudgetControl | undefined;
+  /** Absent without a running server. */
+  readonly jobs?: JobControl | undefined;
   readonly pulls: PullLog;
   /** Absent when a server is running. */
   readonly stopped: StoppedCache | undefined;

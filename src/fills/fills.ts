@@ -113,6 +113,11 @@ export class Fills {
     return this.#follow(fill, request, running ? 'FILL' : 'MISS');
   }
 
+  /** Resolves when the fill in progress, if there is one, has stored the blob or failed. */
+  async ended(blob: RemoteBlob): Promise<void> {
+    await this.#running.get(this.#keyOf(blob).id)?.ended;
+  }
+
   /** For another replica: follows the repository's fill in progress. @returns undefined when there is none, or it fails */
   async follow(stored: string, digest: Digest): Promise<ByteSource | undefined> {
     const fill = this.#running.all.find((candidate) => candidate.digest === digest && candidate.admits(stored));

@@ -28,6 +28,8 @@ export interface PullThroughParts {
   readonly events: ManifestEvents;
   /** Called for every hit, with the stored name. */
   readonly onUsed?: UsageListener | undefined;
+  /** The same for work that no client waits for. */
+  readonly onUsedInBackground?: UsageListener | undefined;
   /** Unix milliseconds. @default Date.now */
   readonly now?: () => number;
 }

@@ -1,4 +1,3 @@
-import type { Spending } from '../budget/spending.ts';
 import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError, type RegistryErrorCode } from '../oci/errors.ts';
@@ -9,7 +8,7 @@ import { type TagPage, type Upstream, UpstreamError } from '../upstream/upstream
 import { type DescribeRefusal, refuseWrites } from '../filters/read-only.ts';
 import { type FetchedImage, fetchImage, platformsOf } from './fetch-image.ts';
 import type { PulledBlobs } from './pulled-blobs.ts';
-import type { Found, PulledManifests, PulledRepository } from './pulled-manifests.ts';
+import type { Found, PullCall, PulledManifests, PulledRepository, RefreshedTag } from './pulled-manifests.ts';
 import type {
   CallOptions,
   Manifest,
@@ -44,8 +43,10 @@ export interface PullThroughOptions {
   readonly storePrefix: string;
   /** Serve stored content only. */
   readonly offline: boolean;
-  /** Called for every hit, with the stored name. */
+  /** Called for every hit of a client, with the stored name. */
   readonly onUsed?: UsageListener | undefined;
+  /** The same for work that no client waits for. */
+  readonly onUsedInBackground?: UsageListener | undefined;
 }
 
 export interface RefreshedImage {
@@ -82,36 +83,51 @@ export class PullThroughRegistry implements Registry {
     const names = this.#names(repository);
     const { manifests } = this.#options;
     const cached = manifests.inMemory(names, reference);
-    if (cached) return this.#hit(names, cached);
+    if (cached) return this.#hit(names, cached, options);
     options?.signal?.throwIfAborted();
     const served = await this.#served('MANIFEST_UNKNOWN', () =>
-      manifests.resolve(names, reference, spendingOf(options)),
+      manifests.resolve(names, reference, pullCallOf(options)),
     );
-    return this.#used(names, 'manifest', served);
+    return this.#used(names, 'manifest', served, options);
   }
 
   async getManifest(repository: string, reference: Reference, options?: CallOptions): Promise<Served<Manifest>> {
     const names = this.#names(repository);
     const { manifests } = this.#options;
     const cached = manifests.inMemory(names, reference);
-    if (cached) return this.#hit(names, cached);
+    if (cached) return this.#hit(names, cached, options);
     options?.signal?.throwIfAborted();
-    const served = await this.#served('MANIFEST_UNKNOWN', () => manifests.get(names, reference, spendingOf(options)));
-    return this.#used(names, 'manifest', served);
+    const served = await this.#served('MANIFEST_UNKNOWN', () => manifests.get(names, reference, pullCallOf(options)));
+    return this.#used(names, 'manifest', served, options);
   }
 
   async resolveBlob(repository: string, digest: Digest, options?: CallOptions): Promise<Served<Descriptor>> {
     const names = this.#names(repository);
     const { blobs } = this.#options;
     const served = await this.#served('BLOB_UNKNOWN', () => blobs.resolve(names, digest, options));
-    return this.#used(names, 'blob', served);
+    return this.#used(names, 'blob', served, options);
   }
 
   async openBlob(repository: string, digest: Digest, options?: CallOptions): Promise<Served<OpenBlob>> {
     const names = this.#names(repository);
     const { blobs } = this.#options;
     const served = await this.#served('BLOB_UNKNOWN', () => blobs.open(names, digest, options));
-    return this.#used(names, 'blob', served);
+    return this.#used(names, 'blob', served, options);
+  }
+
+  /** Resolves when no fill of the blob is in progress: it is in storage, or could not be stored. */
+  async filled(repository: string, digest: Digest): Promise<void> {
+    await this.#options.blobs.filled(this.#names(repository), digest);
+  }
+
+  /** The digest of a tag, revalidated when it is not fresh. @throws {RegistryError} also when the tag could be served stale */
+  async confirmTag(repository: string, tag: string, options?: CallOptions): Promise<RefreshedTag> {
+    const { manifests } = this.#options;
+    try {
+      return await manifests.confirm(this.#names(repository), tag, pullCallOf(options));
+    } catch (err) {
+      throw err instanceof UpstreamError ? toClientError(err, 'MANIFEST_UNKNOWN') : err;
+    }
   }
 
   /** The name at the upstream; absent for a stored name that belongs to another registry. */
@@ -222,15 +238,28 @@ export class PullThroughRegistry implements Registry {
   }
 
   /** Field by field: it runs for every warm pull, and a spread costs more than the look-up. */
-  #hit({ stored }: PulledRepository, { bytes, digest, mediaType, size }: Manifest): Served<Manifest> {
-    this.#options.onUsed?.(stored, digest, 'manifest', size);
+  #hit(
+    { stored }: PulledRepository,
+    { bytes, digest, mediaType, size }: Manifest,
+    options: CallOptions | undefined,
+  ): Served<Manifest> {
+    this.#listener(options)?.(stored, digest, 'manifest', size);
     return { bytes, digest, mediaType, size, outcome: 'HIT', upstream: this.#options.upstream.name };
   }
 
+  #listener(options: CallOptions | undefined): UsageListener | undefined {
+    return options?.background === undefined ? this.#options.onUsed : this.#options.onUsedInBackground;
+  }
+
   /** Content of a fill is recorded when it is stored. */
-  #used<T extends Served<Descriptor>>({ stored }: PulledRepository, kind: 'manifest' | 'blob', served: T): T {
+  #used<T extends Served<Descriptor>>(
+    { stored }: PulledRepository,
+    kind: 'manifest' | 'blob',
+    served: T,
+    options?: CallOptions,
+  ): T {
     if (served.outcome === 'HIT' || served.outcome === 'STALE') {
-      this.#options.onUsed?.(stored, served.digest, kind, served.size);
+      this.#listener(options)?.(stored, served.digest, kind, served.size);
     }
     return served;
   }
@@ -274,8 +303,11 @@ export class PullThroughRegistry implements Registry {
   }
 }
 
-function spendingOf(options: CallOptions | undefined): Spending {
-  return { class: 'client', client: options?.caller };
+/** A client's pull is shared with others, so its signal does not end it. */
+function pullCallOf(options: CallOptions | undefined): PullCall {
+  if (options?.background === undefined) return { spending: { class: 'client', client: options?.caller } };
+  const { background, signal } = options;
+  return { spending: { class: background }, ...(signal && { signal }) };
 }
 
 /** The reason why nothing can be written to repositories of an upstream. */

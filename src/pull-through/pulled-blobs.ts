@@ -79,6 +79,12 @@ export class PulledBlobs {
     throw new RegistryError('UNAVAILABLE', `${digest} is removed from storage as soon as it is stored`);
   }
 
+  /** Resolves when no fill of the blob is in progress. */
+  async filled(repository: PulledRepository, digest: Digest): Promise<void> {
+    const { fills, upstream } = this.#options;
+    await fills.ended({ upstream, repository: repository.remote, digest });
+  }
+
   /**
    * The same bytes may be stored for another repository. They are not fetched again, but the upstream must confirm that this repository has
    * them too: else knowing a digest would be enough to read a private layer.

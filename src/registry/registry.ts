@@ -25,6 +25,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Identity of the client, else its address: for limits that clients share. */
   readonly caller?: string | undefined;
+  /** Work that no client waits for: it may wait until pulls are left, and content is not recorded as used by it. */
+  readonly background?: 'sync' | 'warm' | undefined;
 }
 
 /**

@@ -45,6 +45,7 @@ export interface Usage {
 /** Milliseconds. */
 const FLUSH_MS = 5_000;
 const GRANULARITY_MS = 30_000;
+const DAY_MS = 86_400_000;
 
 export async function openUsage({ config, redis, notes, reader, events, clock }: UsageOptions): Promise<Usage> {
   const index = isIndexShared(config) && redis ? await openSharedIndex(redis) : await openLocalIndex(config, events);
@@ -55,6 +56,7 @@ export async function openUsage({ config, redis, notes, reader, events, clock }:
     parts,
     flushMs: flushMsOf(config),
     granularityMs: Math.min(GRANULARITY_MS, ttlMs > 0 ? ttlMs / 50 : Infinity),
+    backgroundAgeMs: backgroundAgeOf(ttlMs),
     notes: index.isShared ? notes : undefined,
     clock,
     onError: (error) => events.housekeepingFailed({ task: 'usage', error }),
@@ -75,6 +77,11 @@ async function openLocalIndex(config: Config, events: UsageOptions['events']): P
     events.housekeepingFailed({ task: 'index', error });
     return openIndex({ directory: undefined, onDamaged });
   });
+}
+
+/** Content that no client requested is evicted before what clients used within a day, and still kept for half of the TTL. */
+function backgroundAgeOf(ttlMs: number): number {
+  return Math.min(DAY_MS, ttlMs > 0 ? ttlMs / 2 : Infinity);
 }
 
 /** Whether processes share one index, in Redis. */

@@ -10,6 +10,7 @@ import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
 import type { BudgetControl } from '../operations/budget-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
+import type { JobControl } from '../operations/job-control.ts';
 import type { UsageListener } from '../pull-through/pull-through.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
 import { TagEntries } from '../pull-through/tag-entries.ts';
@@ -25,6 +26,7 @@ import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createPullRecorder } from './composition/auditing.ts';
+import { createBackgroundJobs } from './composition/background-jobs.ts';
 import { createImageCheck } from './composition/image-checks.ts';
 import { createNotifier, withNotifications } from './composition/notifying.ts';
 import { measureService } from './composition/measured.ts';
@@ -56,6 +58,8 @@ export interface Context {
   readonly cache: CacheControl;
   /** Absent without upstreams. */
   readonly budget: BudgetControl | undefined;
+  /** Absent without upstreams. */
+  readonly jobs: JobControl | undefined;
   /** Gets an event for each change and pull of a client. Absent when notifications are off. */
   readonly listener: ContentListener | undefined;
   /** Records that stored content of an upstream was served. */
@@ -117,6 +121,9 @@ async function createParts(
   opened.defer(() => health.stop());
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   pulls?.start();
+  const check = createImageCheck(config.proxy, stored.store);
+  const refresh = pulling && ((repository: string, tag: string) => pulling.refresh(repository, tag));
+  const cache = retention.createControl({ refresh, check });
   return {
     router: createRouter(config, hosted, pulling?.routes ?? []),
     hosted: hosted.registry,
@@ -124,10 +131,8 @@ async function createParts(
     auth,
     peers: pulling?.peers,
     budget: pulling?.budget,
-    cache: retention.createControl({
-      refresh: pulling && ((repository, tag) => pulling.refresh(repository, tag)),
-      check: createImageCheck(config.proxy, stored.store),
-    }),
+    cache,
+    jobs: createBackgroundJobs(config.proxy, { ...stored, pulling, cache, opened, telemetry, clock }),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,

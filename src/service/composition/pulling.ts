@@ -65,6 +65,12 @@ export interface Pulling {
    * @throws {RegistryError} when the upstream fails
    */
   refresh(repository: string, tag: string): Promise<RefreshResult>;
+  /**
+   * The upstream of a stored name, for work that no client waits for.
+   *
+   * @throws {RegistryError} · {ControlError} `not-found` when it belongs to no upstream
+   */
+  find(repository: string): { readonly registry: PullThroughRegistry; readonly remote: string };
 }
 
 /** containerd gives up after 30 s without headers. Milliseconds. */
@@ -94,7 +100,11 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
     routes: pulled.map(({ route }) => route),
     budget: new LocalBudgets(upstreams, { metrics: telemetry.metrics, clock }),
     peers: replicas?.accessTo(fills),
-    refresh: (repository, tag) => refreshTag(pulled, repository, tag),
+    refresh: async (repository, tag) => {
+      const { registry, remote } = findUpstream(pulled, repository);
+      return registry.refreshTag(remote, tag);
+    },
+    find: (repository) => findUpstream(pulled, repository),
   };
 }
 
@@ -155,7 +165,8 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
     fills,
     now: clock.now,
     events: telemetry.cache,
-    onUsed: (repository, digest, kind, size) => usage.recorder.used(repository, digest, kind, size),
+    onUsed: (...use) => usage.recorder.used(...use),
+    onUsedInBackground: (...use) => usage.recorder.usedInBackground(...use),
   });
   const relay = config.passthrough ? new Relay({ ...config, ...shared, refusalOf, secrets: parts.secrets }) : undefined;
   const { name, aliases, library, isDefault, anyNamespace, storePrefix } = config;
@@ -165,7 +176,7 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
   return { route: { ...names, registry: served, held: registry.held, relay, isAllowed }, registry, refusalOf };
 }
 
-async function refreshTag(pulled: readonly PulledUpstream[], stored: string, tag: string): Promise<RefreshResult> {
+function findUpstream(pulled: readonly PulledUpstream[], stored: string): ReturnType<Pulling['find']> {
   // One upstream may have no prefix: it owns the names that are below no other's.
   const byPrefix = [...pulled].sort((a, b) => b.route.storePrefix.length - a.route.storePrefix.length);
   for (const { registry, refusalOf } of byPrefix) {
@@ -173,7 +184,7 @@ async function refreshTag(pulled: readonly PulledUpstream[], stored: string, tag
     if (remote === undefined) continue;
     const refusal = refusalOf(remote);
     if (refusal) throw refusal;
-    return registry.refreshTag(remote, tag);
+    return { registry, remote };
   }
   throw new ControlError('not-found', `${stored} belongs to no configured upstream`);
 }

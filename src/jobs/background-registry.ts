@@ -1,0 +1,98 @@
+import type { SourceRegistry } from '../images/registry-source.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { CallOptions, RegistryLister, RegistryReader } from '../registry/registry.ts';
+
+/** An upstream that is pulled through the cache. */
+export interface CachedUpstream
+  extends Pick<RegistryReader, 'getManifest' | 'openBlob'>,
+    Pick<RegistryLister, 'listReferrers' | 'listTags'> {
+  /** The digest of a tag, revalidated when it is not fresh. @throws {RegistryError} also when it could be served stale */
+  confirmTag(
+    repository: string,
+    tag: string,
+    options?: CallOptions,
+  ): Promise<{ readonly digest: Digest; readonly previous: Digest | undefined }>;
+  /** Resolves when no fill of the blob is in progress. */
+  filled(repository: string, digest: Digest): Promise<void>;
+}
+
+export interface BackgroundOptions {
+  readonly registry: CachedUpstream;
+  /** Stored name of the repository. */
+  readonly stored: string;
+  readonly class: 'sync' | 'warm';
+  readonly signal: AbortSignal;
+  /** Links of the content are recorded as older until the returned function is called. */
+  readonly fetching: (stored: string, digest: Digest) => () => void;
+}
+
+/** A repository of an upstream as background work pulls it: within the budget of its class, and without use records. */
+export class BackgroundRegistry implements SourceRegistry {
+  /** Manifests that were requested from the upstream. */
+  spent = 0;
+  readonly #options: BackgroundOptions;
+  readonly #call: { readonly background: 'sync' | 'warm'; readonly signal: AbortSignal };
+
+  constructor(options: BackgroundOptions) {
+    this.#options = options;
+    const { class: background, signal } = options;
+    this.#call = { background, signal };
+  }
+
+  confirmTag(repository: string, tag: string) {
+    return this.#options.registry.confirmTag(repository, tag, this.#call);
+  }
+
+  async getManifest(...[repository, reference]: Parameters<SourceRegistry['getManifest']>) {
+    const { registry } = this.#options;
+    const digest =
+      reference.kind === 'digest' ? reference.digest : (await this.confirmTag(repository, reference.tag)).digest;
+    const manifest = await this.#aged(digest, () =>
+      registry.getManifest(repository, { kind: 'digest', digest }, this.#call),
+    );
+    if (manifest.outcome === 'MISS') this.spent++;
+    return manifest;
+  }
+
+  openBlob(repository: string, digest: Digest) {
+    return this.#options.registry.openBlob(repository, digest, this.#call);
+  }
+
+  listReferrers(...[repository, digest, query]: Parameters<SourceRegistry['listReferrers']>) {
+    return this.#options.registry.listReferrers(repository, digest, query, this.#call);
+  }
+
+  listTags(...[repository, page]: Parameters<SourceRegistry['listTags']>) {
+    return this.#options.registry.listTags(repository, page, this.#call);
+  }
+
+  /**
+   * Has the cache store a blob.
+   *
+   * @param onBytes called with the bytes of each chunk
+   * @returns fetched bytes; 0 when it was stored
+   */
+  fetchBlob(repository: string, digest: Digest, onBytes: (bytes: number) => void): Promise<number> {
+    return this.#aged(digest, async () => {
+      const { source, size, outcome } = await this.openBlob(repository, digest);
+      try {
+        if (outcome === 'HIT') onBytes(size);
+        else for await (const chunk of source.read({ start: 0, end: size }, this.#call)) onBytes(chunk.length);
+      } finally {
+        await source.close();
+      }
+      await this.#options.registry.filled(repository, digest);
+      return outcome === 'HIT' ? 0 : size;
+    });
+  }
+
+  async #aged<T>(digest: Digest, work: () => Promise<T>): Promise<T> {
+    const { fetching, stored } = this.#options;
+    const done = fetching(stored, digest);
+    try {
+      return await work();
+    } finally {
+      done();
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import type { JobImage } from '../../src/operations/job-control.ts';
+import { cacheCommand, layoverCommand } from '../retention/command.ts';
+import { storedOf } from '../retention/expiring-cache.ts';
+import { Images } from '../support/images.ts';
+import type { Layover } from '../support/layover.ts';
+import { pull } from './pulling.ts';
+import { sharedHub, startCache } from './scene.ts';
+import { expectNothingBroken } from './stored-data.ts';
+
+const images = new Images();
+const app = images.addImage('library/app', '1', { layers: [8192] });
+const next = images.addImage('library/app', '2', { layers: [4096] });
+const multi = images.addIndex('library/multi', '1', { layers: [4096] });
+const signed = images.addImage('library/signed', '1', { layers: [2048] });
+const sbom = images.addArtifact('library/signed', signed, 'application/spdx+json', 'contents');
+const signature = images.addImage('library/signed', `${signed.digest.replace(':', '-')}.sig`, { layers: [2048] });
+const hub = sharedHub(images);
+
+const partsOf = (image: typeof app) => [image.digest, image.config, ...image.layers];
+
+async function warm(layover: Pick<Layover, 'configFile'>, ...args: readonly string[]) {
+  const result = await layoverCommand('warm', ...args, '--wait', '--json', '--config', layover.configFile);
+  const lines = result.stdout.split('\n').filter((line) => line !== '');
+  return { ...result, images: lines.map((line) => JSON.parse(line) as JobImage) };
+}
+
+describe('layover warm', () => {
+  it('has the server store whole images, and requests nothing when they are', async () => {
+    await using layover = await startCache(hub());
+    const first = await warm(layover, 'app:1', 'multi:1');
+    expect(first).toMatchObject({ code: 0, stderr: '' });
+    expect(first.images.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
+      { name: 'docker.io/library/app:1', digest: app.digest, bytes: expect.any(Number), spent: 1, outcome: 'fetched' },
+      {
+        name: 'docker.io/library/multi:1',
+        digest: multi.digest,
+        bytes: expect.any(Number),
+        spent: 3,
+        outcome: 'fetched',
+      },
+    ]);
+    const { amd64, arm64 } = multi.images;
+    const all = [...partsOf(app), multi.digest, ...partsOf(amd64), ...partsOf(arm64)];
+    expect(await storedOf(layover, all)).toEqual(all);
+
+    hub().requests.reset();
+    const again = await warm(layover, 'app:1', 'multi:1');
+    expect(again.images.map(({ outcome, bytes, spent }) => ({ outcome, bytes, spent }))).toEqual([
+      { outcome: 'present', bytes: 0, spent: 0 },
+      { outcome: 'present', bytes: 0, spent: 0 },
+    ]);
+    expect(hub().requests.all).toEqual([]);
+  });
+
+  it('stores the chosen platform of an index only, with the index as it is', async () => {
+    await using layover = await startCache(hub());
+    const { images: done } = await warm(layover, 'multi:1', '--platform', 'linux/arm64');
+    expect(done).toMatchObject([{ outcome: 'fetched', digest: multi.digest, spent: 2 }]);
+    const { amd64, arm64 } = multi.images;
+    const wanted = [multi.digest, ...partsOf(arm64)];
+    expect(await storedOf(layover, wanted)).toEqual(wanted);
+    expect(await storedOf(layover, partsOf(amd64))).toEqual([]);
+    const none = await warm(layover, 'multi:1', '--platform', 'windows/amd64');
+    expect(none).toMatchObject({ code: 1 });
+    expect(none.images[0]).toMatchObject({
+      outcome: 'failed',
+      reason: expect.stringContaining('no image for windows/amd64'),
+    });
+  });
+
+  it('stores attachments by referrers and by tag, and pins', async () => {
+    await using layover = await startCache(hub());
+    const { code } = await warm(layover, 'signed:1', '--referrers', '--pin');
+    expect(code).toBe(0);
+    const wanted = [...partsOf(signed), sbom.digest, ...partsOf(signature)];
+    expect(await storedOf(layover, wanted)).toEqual(wanted);
+    const { stdout } = await cacheCommand(layover, 'cache', 'pins');
+    expect(stdout).toMatch(/^docker\.io\/library\/signed:1 +command$/m);
+  });
+
+  it('names each image that is not complete, and fetches the others', async () => {
+    await using layover = await startCache(hub());
+    const broken = hub().faults.add({ reference: next.layers[1] ?? '' }, { answer: { status: 404 } });
+    const list = join(layover.dataDirectory, 'images.txt');
+    await writeFile(list, 'app:1\napp:2\napp:none\nUPPER:1\nexample.org/app:1\n');
+    const { code, stderr, images: done } = await warm(layover, '--from', list);
+    broken();
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^layover: .*images\.txt: line 4: UPPER:1/m);
+    expect(Object.fromEntries(done.map(({ name, outcome }) => [name, outcome]))).toEqual({
+      'docker.io/library/app:1': 'fetched',
+      'docker.io/library/app:2': 'failed',
+      'docker.io/library/app:none': 'gone',
+      'example.org/app:1': 'failed',
+    });
+    expect(done.find(({ name }) => name.startsWith('example.org'))?.reason).toBe(
+      'no upstream here is named example.org',
+    );
+    expect(await storedOf(layover, partsOf(app))).toEqual(partsOf(app));
+    await expectNothingBroken(layover);
+    const { stdout } = await cacheCommand(layover, 'jobs');
+    expect(stdout).toMatch(/^warm-1 +finished +\d+s +4\/4 .* fetched 1, gone 1, failed 2$/m);
+    expect((await cacheCommand(layover, 'jobs', 'show', 'warm-1')).stdout).toContain(
+      'docker.io/library/app:none  gone',
+    );
+  });
+
+  it('reports a tag that moved with both digests', async () => {
+    await using layover = await startCache(hub(), { upstream: { tags: { ttl: '0s', rules: [] } } });
+    hub().setTag('library/app', 'moving', app.digest);
+    await pull(`${layover.url}/v2/library/app/manifests/moving`);
+    hub().setTag('library/app', 'moving', next.digest);
+    const { images: done } = await warm(layover, 'app:moving');
+    expect(done).toMatchObject([{ outcome: 'moved', digest: next.digest, was: app.digest, spent: 1 }]);
+  });
+
+  it('needs a running server', async () => {
+    await using layover = await startCache(hub());
+    await layover.kill('SIGTERM');
+    const { code, stderr } = await warm(layover, 'app:1');
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr:
+        'layover: no server is running, and only a server fetches images (start it with `layover serve`, or name it with --server)\n',
+    });
+  });
+});
