@@ -36,13 +36,14 @@ export async function followJob(jobs: JobControl, name: string, output: CacheOut
   }
 }
 
-export function imageLine({ name, outcome, bytes, was, digest, reason }: JobImage): string {
+/** @param what in place of the outcome */
+export function imageLine({ name, outcome, bytes, was, digest, reason }: JobImage, what: string = outcome): string {
   const detail = [
     ...(bytes > 0 ? [formatBytes(bytes)] : []),
     ...(was === undefined ? [] : [`${short(was)} is now ${short(digest ?? '')}`]),
     ...(reason === undefined ? [] : [reason]),
   ];
-  return printable(`${name}  ${outcome}${detail.length === 0 ? '' : `  ${detail.join(', ')}`}`);
+  return printable(`${name}  ${what}${detail.length === 0 ? '' : `  ${detail.join(', ')}`}`);
 }
 
 function totals({ done, total, bytes, spent }: Awaited<ReturnType<JobControl['job']>>): string {

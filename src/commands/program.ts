@@ -15,6 +15,7 @@ import { addImageCommands } from './image-commands.ts';
 import { addJobCommands } from './job-commands.ts';
 import { addLockCommands } from './lock-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
+import { addSyncCommand } from './sync-commands.ts';
 import { addToolCommands } from './tool-commands.ts';
 
 export interface ProgramContext {
@@ -83,6 +84,7 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   addBundleCommands(program, context);
   addLockCommands(program, { ...context, stdin });
   addJobCommands(program, { ...context, stdin });
+  addSyncCommand(program, context);
   addToolCommands(program, { stdin, out, err, end });
   return program;
 }

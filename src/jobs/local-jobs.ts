@@ -9,16 +9,19 @@ export interface LocalJobsOptions {
   readonly warmer: ImageWarmerOptions;
   /** Images of all jobs that are fetched at the same time. */
   readonly concurrency: number;
+  /** @throws {ControlError} `not-found` */
+  readonly previewSync: (rule: string) => Promise<readonly JobImage[]>;
 }
 
 /** The jobs of this process, for operators. */
 export class LocalJobs implements JobControl {
   readonly #options: LocalJobsOptions;
-  readonly #limit: LimitFunction;
+  /** Shared by all jobs. */
+  readonly limit: LimitFunction;
 
   constructor(options: LocalJobsOptions) {
     this.#options = options;
-    this.#limit = pLimit(options.concurrency);
+    this.limit = pLimit(options.concurrency);
   }
 
   async jobs(): Promise<readonly JobStatus[]> {
@@ -36,7 +39,11 @@ export class LocalJobs implements JobControl {
   async warm(request: WarmRequest): Promise<JobStatus> {
     const { jobs, warmer } = this.#options;
     const { warmImages } = await import('./warm-images.ts');
-    return jobs.start({ kind: 'warm', run: warmImages(request, { ...warmer, limit: this.#limit }) }).status;
+    return jobs.start({ kind: 'warm', run: warmImages(request, { ...warmer, limit: this.limit }) }).status;
+  }
+
+  async previewSync(rule: string): Promise<readonly JobImage[]> {
+    return this.#options.previewSync(rule);
   }
 
   async runJob(name: string): Promise<JobStatus> {

@@ -7,6 +7,12 @@ export interface JobControl {
   jobImages(name: string, after: number): Promise<readonly JobImage[]>;
   /** Starts to fetch images. */
   warm(request: WarmRequest): Promise<JobStatus>;
+  /**
+   * What a run of a rule of `proxy.sync` would do, as if it had been done. Nothing is fetched.
+   *
+   * @throws {ControlError} `not-found`
+   */
+  previewSync(rule: string): Promise<readonly JobImage[]>;
   /** Starts a configured job now. @throws {ControlError} `held` when it is running */
   runJob(name: string): Promise<JobStatus>;
   /** Ends the current run; what it has stored stays. */

@@ -130,6 +130,29 @@ export class PullThroughRegistry implements Registry {
     }
   }
 
+  /** The tags that are stored. */
+  async cachedTags(repository: string): Promise<readonly string[]> {
+    const { cached } = this.#options;
+    const { stored } = this.#names(repository);
+    const isUnknown = (err: unknown) => err instanceof RegistryError && err.code === 'NAME_UNKNOWN';
+    try {
+      return (await cached.listTags(stored, {})).entries;
+    } catch (err) {
+      if (isUnknown(err)) return [];
+      throw err;
+    }
+  }
+
+  /** The stored manifest, without the upstream. */
+  cachedManifest(repository: string, digest: Digest): Promise<Manifest | undefined> {
+    return this.#options.manifests.findStored(this.#names(repository), digest);
+  }
+
+  /** Removes a tag from storage and memory. Its manifest stays until it expires. */
+  removeCachedTag(repository: string, tag: string): Promise<void> {
+    return this.#options.manifests.removeTag(this.#names(repository), tag);
+  }
+
   /** The name at the upstream; absent for a stored name that belongs to another registry. */
   remoteName(stored: string): string | undefined {
     const { storePrefix } = this.#options;

@@ -132,7 +132,7 @@ async function createParts(
     peers: pulling?.peers,
     budget: pulling?.budget,
     cache,
-    jobs: createBackgroundJobs(config.proxy, { ...stored, pulling, cache, opened, telemetry, clock }),
+    jobs: await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, owner }),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,

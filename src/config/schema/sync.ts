@@ -28,6 +28,13 @@ const target = z
       }),
       'none',
     ),
+    index: withDefault(
+      choice(
+        'An image of which `platforms` selects a part. `whole`: with its index and digest, which many registries refuse without the other platforms. `narrowed`: only these platforms, with another digest.',
+        ['whole', 'narrowed'],
+      ),
+      'whole',
+    ),
     credentials: z.array(credentials).describe('Tried in order.').optional(),
     tls: z
       .strictObject({
@@ -45,6 +52,7 @@ const target = z
         host,
         plainHttp: protocol === 'http:',
         prefix: raw.prefix,
+        isNarrowed: raw.index === 'narrowed',
         credentials: raw.credentials ?? [],
         tls: raw.tls,
       };
