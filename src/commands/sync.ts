@@ -48,7 +48,7 @@ async function allRules(jobs: JobControl): Promise<string[]> {
   return rules;
 }
 
-/** The words of what was done, for what would be. */
+/** In a preview, instead of the outcome of a run. */
 const WOULD_BE: Readonly<Partial<Record<JobImage['outcome'], string>>> = {
   fetched: 'would be fetched',
   moved: 'would move',
