@@ -6,6 +6,7 @@ import type { CacheOutput } from './cache.ts';
 import type { CacheTarget } from './cache-target.ts';
 import { followJob } from './follow-job.ts';
 import { printable } from './image-description.ts';
+import { count } from './image-progress.ts';
 import { jobsOf } from './jobs.ts';
 
 export interface WarmCommandRequest {
@@ -37,7 +38,7 @@ export async function warmCommand(
   const job = await jobs.warm({ images, platforms, referrers, pin });
   if (wait) return (await followJob(jobs, job.name, output)) || failed;
   if (output.json) output.out.write(`${JSON.stringify(job)}\n`);
-  else output.out.write(`${job.name} started, ${images.length} images (see: layover jobs show ${job.name})\n`);
+  else output.out.write(`${job.name} started, ${count(images.length, 'image')} (see: layover jobs show ${job.name})\n`);
   return failed;
 }
 

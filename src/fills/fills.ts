@@ -4,6 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import { UpstreamError } from '../upstream/upstream.ts';
+import { type BandwidthLimit, FillPace } from './bandwidth-limit.ts';
 import type { RemoteBlob } from './blob-download.ts';
 import { DirectBlob } from './direct-blob.ts';
 import type { FillEvents } from './fill-events.ts';
@@ -28,6 +29,8 @@ export interface FillsOptions {
   readonly limits: FillLimits;
   /** A slower source counts as stalled. Bytes per second. */
   readonly minRate: number;
+  /** Of fills that no client waits for. Absent without a limit. */
+  readonly bandwidth?: BandwidthLimit | undefined;
   /** Shares fills with other replicas; absent when there are none. */
   readonly sharing?: FillSharing;
   /** For waits, for a slot or after failures. @default the clock of the system */
@@ -51,6 +54,8 @@ export interface FillRequest {
   readonly confirm: () => Promise<void>;
   /** Ends a download for this client alone. Fills continue without it. */
   readonly signal?: AbortSignal | undefined;
+  /** No client waits for it. @default false */
+  readonly isBackground?: boolean;
 }
 
 export interface FilledBlob {
@@ -110,6 +115,7 @@ export class Fills {
     }
     if (!running && this.#wasOutOfSpace(blob)) return this.#openDirect(blob, signal);
     const fill = running ?? this.#start(request);
+    if (!request.isBackground) fill.hurry();
     return this.#follow(fill, request, running ? 'FILL' : 'MISS');
   }
 
@@ -158,7 +164,7 @@ export class Fills {
   }
 
   #start(request: FillRequest): Fill {
-    const { spools, target, events, sharing, minRate } = this.#options;
+    const { spools, target, events, sharing, minRate, bandwidth } = this.#options;
     const { id, ...key } = this.#keyOf(request.blob);
     const openStored = async (digest: Digest, start: number) => {
       const source = await target.bytes.open(digest);
@@ -173,6 +179,7 @@ export class Fills {
       events,
       minRate,
       clock: this.#clock,
+      pace: bandwidth && request.isBackground ? new FillPace(bandwidth) : undefined,
       onIdle: () => this.#becameIdle(fill),
     });
     this.#running.add(fill, this.#run(fill));

@@ -10,7 +10,7 @@ export interface CachedUpstream
   confirmTag(
     repository: string,
     tag: string,
-    options?: CallOptions,
+    options?: CallOptions & { readonly missingOnly?: boolean },
   ): Promise<{ readonly digest: Digest; readonly previous: Digest | undefined }>;
   /** Resolves when no fill of the blob is in progress. */
   filled(repository: string, digest: Digest): Promise<void>;
@@ -39,8 +39,9 @@ export class BackgroundRegistry implements SourceRegistry {
     this.#call = { background, signal };
   }
 
-  confirmTag(repository: string, tag: string) {
-    return this.#options.registry.confirmTag(repository, tag, this.#call);
+  /** @param options.missingOnly a stored tag is not revalidated */
+  confirmTag(repository: string, tag: string, { missingOnly = false } = {}) {
+    return this.#options.registry.confirmTag(repository, tag, { ...this.#call, missingOnly });
   }
 
   async getManifest(...[repository, reference]: Parameters<SourceRegistry['getManifest']>) {

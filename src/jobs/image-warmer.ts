@@ -1,11 +1,13 @@
 import { ImageError } from '../images/image-error.ts';
 import type { RegistryLocation } from '../images/location.ts';
 import type { Platform } from '../images/platform.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ImageCheckRequest, ImageCheckResult } from '../operations/cache-control.ts';
 import type { ImageOutcome, ImageProgress, JobImage } from '../operations/job-control.ts';
 import { BackgroundRegistry, type CachedUpstream } from './background-registry.ts';
+import { HeldError } from './held-error.ts';
 import { fetchManifests, type PlannedImage } from './image-fetch.ts';
 
 /** A repository of an upstream. */
@@ -22,6 +24,12 @@ export interface ImageWarmerOptions {
   readonly fetching: (stored: string, digest: Digest) => () => void;
   readonly check: (image: ImageCheckRequest) => Promise<ImageCheckResult>;
   readonly pin: (pattern: string) => Promise<void>;
+  /**
+   * Reserves space, without content that clients use, until the returned function is called.
+   *
+   * @throws {HeldError}
+   */
+  readonly reserve: (blobs: readonly Descriptor[]) => Promise<() => void>;
 }
 
 export interface ImageToWarm {
@@ -32,6 +40,8 @@ export interface ImageToWarm {
   readonly platforms: readonly Platform[];
   readonly referrers: boolean;
   readonly pin: boolean;
+  /** A stored tag is not revalidated. */
+  readonly missingOnly: boolean;
 }
 
 export interface WarmCall {
@@ -42,7 +52,7 @@ export interface WarmCall {
   readonly onComplete?: (parts: ImageCheckRequest) => void;
 }
 
-/** What is known of an image so far. */
+/** An image in progress. */
 interface Work extends Pick<WarmCall, 'signal' | 'onProgress'> {
   readonly image: ImageToWarm;
   readonly registry: BackgroundRegistry;
@@ -99,7 +109,8 @@ export class ImageWarmer {
   async #resolve(work: Work): Promise<Digest> {
     const { repository, tag, digest } = work.image.location;
     if (digest !== undefined && tag === undefined) return digest;
-    const confirmed = await work.registry.confirmTag(repository, tag ?? 'latest');
+    const { missingOnly } = work.image;
+    const confirmed = await work.registry.confirmTag(repository, tag ?? 'latest', { missingOnly });
     if (digest !== undefined && confirmed.digest !== digest)
       throw new ImageError(`the tag ${tag} points to ${confirmed.digest}`);
     if (confirmed.previous !== confirmed.digest) work.was = confirmed.previous;
@@ -107,8 +118,19 @@ export class ImageWarmer {
   }
 
   async #store(work: Work, digest: Digest): Promise<PlannedImage> {
-    const { image, registry, signal, onProgress } = work;
+    const { image, registry, signal } = work;
     const planned = await fetchManifests(digest, { ...image, registry, signal });
+    const release = await this.#options.reserve(planned.blobs);
+    try {
+      await this.#fetchBlobs(work, planned);
+    } finally {
+      release();
+    }
+    return planned;
+  }
+
+  async #fetchBlobs(work: Work, planned: PlannedImage): Promise<void> {
+    const { image, registry, signal, onProgress } = work;
     const total = planned.blobs.reduce((sum, { size }) => sum + size, 0);
     let bytes = 0;
     const onBytes = (more: number) => onProgress({ name: image.name, bytes: (bytes += more), total });
@@ -116,7 +138,6 @@ export class ImageWarmer {
       signal.throwIfAborted();
       work.bytes += await registry.fetchBlob(image.location.repository, blob.digest, onBytes);
     }
-    return planned;
   }
 
   /** A blob that could not be stored was read, and is not there. @throws {ImageError} */
@@ -134,6 +155,7 @@ function outcomeOf({ was, bytes, registry }: Work): ImageOutcome {
 
 /** @param isFound the upstream has the image, without a part of it; undefined when it was not requested: then it is not gone */
 export function failureOf(err: unknown, isFound: boolean | undefined): ImageOutcome {
+  if (err instanceof HeldError) return 'held';
   if (!(err instanceof RegistryError)) return 'failed';
   if (HELD.includes(err.code)) return 'held';
   return isFound === false && GONE.includes(err.code) ? 'gone' : 'failed';

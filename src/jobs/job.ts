@@ -38,7 +38,7 @@ export interface JobOptions {
   readonly events: JobEvents;
 }
 
-/** Images that are kept for those who ask later. The counts are complete. */
+/** Images that are kept for later requests. The counts are complete. */
 const MAX_KEPT = 20_000;
 
 /** A job, and its current or last run. */

@@ -65,6 +65,8 @@ export interface JobStatus {
   readonly running: boolean;
   readonly startedAt?: number | undefined;
   readonly finishedAt?: number | undefined;
+  /** When it runs next. Absent when it is not scheduled in this process. */
+  readonly nextAt?: number | undefined;
   /** End of the last run without an image that is not complete. */
   readonly succeededAt?: number | undefined;
   /** Images of the run. */
@@ -86,6 +88,8 @@ export interface WarmRequest {
   readonly referrers: boolean;
   /** Pins each image that is complete. */
   readonly pin: boolean;
+  /** Only images that are not stored; tags are not revalidated. @default false */
+  readonly missingOnly?: boolean;
 }
 
 /** Whether clients can pull the image now. */

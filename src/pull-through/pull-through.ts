@@ -27,6 +27,7 @@ import type {
 } from '../registry/registry.ts';
 import type { HeldContent } from '../registry/held-content.ts';
 import { upstreamCallOptions } from './upstream-call-options.ts';
+import type { TagEntries } from './tag-entries.ts';
 import { clientErrorOf, toClientError } from './upstream-failure.ts';
 
 /** Cached content, by stored name, for lists while the upstream is unavailable. */
@@ -38,6 +39,7 @@ export interface PullThroughOptions {
   readonly upstream: Upstream;
   readonly manifests: PulledManifests;
   readonly blobs: PulledBlobs;
+  readonly tags: Pick<TagEntries, 'remove'>;
   readonly cached: CachedContent;
   /** Precedes the upstream's names in stored names; no slash at its ends, may be empty. */
   readonly storePrefix: string;
@@ -120,11 +122,22 @@ export class PullThroughRegistry implements Registry {
     await this.#options.blobs.filled(this.#names(repository), digest);
   }
 
-  /** The digest of a tag, revalidated when it is not fresh. @throws {RegistryError} also when the tag could be served stale */
-  async confirmTag(repository: string, tag: string, options?: CallOptions): Promise<RefreshedTag> {
+  /**
+   * The digest of a tag, revalidated when it is not fresh.
+   *
+   * @param options.missingOnly a stored tag is not revalidated
+   * @throws {RegistryError} also when the tag could be served stale
+   */
+  async confirmTag(
+    repository: string,
+    tag: string,
+    options?: CallOptions & { readonly missingOnly?: boolean },
+  ): Promise<RefreshedTag> {
     const { manifests } = this.#options;
+    const names = this.#names(repository);
     try {
-      return await manifests.confirm(this.#names(repository), tag, pullCallOf(options));
+      const stored = options?.missingOnly === true ? await manifests.storedTag(names, tag) : undefined;
+      return stored ?? (await manifests.confirm(names, tag, pullCallOf(options)));
     } catch (err) {
       throw err instanceof UpstreamError ? toClientError(err, 'MANIFEST_UNKNOWN') : err;
     }
@@ -150,7 +163,7 @@ export class PullThroughRegistry implements Registry {
 
   /** Removes a tag from storage and memory. Its manifest stays until it expires. */
   removeCachedTag(repository: string, tag: string): Promise<void> {
-    return this.#options.manifests.removeTag(this.#names(repository), tag);
+    return this.#options.tags.remove(this.#names(repository).stored, tag);
   }
 
   /** The name at the upstream; absent for a stored name that belongs to another registry. */

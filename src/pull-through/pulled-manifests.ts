@@ -185,13 +185,14 @@ export class PulledManifests {
   }
 
   /** Without the upstream. */
-  findStored(repository: PulledRepository, digest: Digest): Promise<Manifest | undefined> {
-    return this.#options.content.findManifest(repository.stored, digest);
+  async storedTag(repository: PulledRepository, tag: string): Promise<RefreshedTag | undefined> {
+    const entry = await this.#storedEntry(repository, tag);
+    return entry && { digest: entry.digest, previous: entry.digest };
   }
 
-  /** The manifest stays. */
-  removeTag({ stored }: PulledRepository, tag: string): Promise<void> {
-    return this.#options.tags.remove(stored, tag);
+  /** Without the upstream. */
+  findStored(repository: PulledRepository, digest: Digest): Promise<Manifest | undefined> {
+    return this.#options.content.findManifest(repository.stored, digest);
   }
 
   /** While pulls are scarce, the manifest that the tag had before, if it is stored. */

@@ -42,6 +42,12 @@ export interface Usage {
   readonly notes: UnrecordedNotes;
 }
 
+/** Work of one process among those that share the storage: the leader, if they share the index. */
+export interface Duty {
+  schedule(): void;
+  unschedule(): void;
+}
+
 /** Milliseconds. */
 const FLUSH_MS = 5_000;
 const GRANULARITY_MS = 30_000;
@@ -49,14 +55,14 @@ const DAY_MS = 86_400_000;
 
 export async function openUsage({ config, redis, notes, reader, events, clock }: UsageOptions): Promise<Usage> {
   const index = isIndexShared(config) && redis ? await openSharedIndex(redis) : await openLocalIndex(config, events);
-  const { ttlMs } = policyOf(config);
+  const { ttlMs, backgroundAgeMs } = policyOf(config);
   const parts = new ManifestParts(index, reader);
   const recorder = new UsageRecorder({
     index,
     parts,
     flushMs: flushMsOf(config),
     granularityMs: Math.min(GRANULARITY_MS, ttlMs > 0 ? ttlMs / 50 : Infinity),
-    backgroundAgeMs: backgroundAgeOf(ttlMs),
+    backgroundAgeMs,
     notes: index.isShared ? notes : undefined,
     clock,
     onError: (error) => events.housekeepingFailed({ task: 'usage', error }),
@@ -107,7 +113,12 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
     isHosted: policy.isHosted,
     isAlone: config.storage.driver.kind === 'filesystem' && !usage.index.isShared,
   });
-  const housekeeping = new Housekeeping({ ...usage, ...options, policy, collections });
+  const duties: Duty[] = [collections];
+  const scheduled: Duty = {
+    schedule: () => duties.forEach((duty) => duty.schedule()),
+    unschedule: () => duties.forEach((duty) => duty.unschedule()),
+  };
+  const housekeeping = new Housekeeping({ ...usage, ...options, policy, collections: scheduled });
   const { pinBackup, clock } = options;
   return {
     housekeeping,
@@ -119,8 +130,10 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
       collections.becomeOwner().catch((error: unknown) => {
         options.events.housekeepingFailed({ task: 'garbage collection', error });
       });
-      if (!options.leader) collections.schedule();
+      if (!options.leader) scheduled.schedule();
     },
+    /** Before the start. */
+    addDuty: (duty: Duty) => void duties.push(duty),
     /** Also closes the usage index. */
     async stop() {
       await collections.stop();
@@ -139,8 +152,10 @@ function indexDirectory({ storage }: Config): string | undefined {
 
 function policyOf({ storage, proxy }: Config): Omit<HousekeepingPolicy, 'graceMs'> {
   const isCache = proxy !== undefined && !storage.readOnly;
+  const ttlMs = isCache && !proxy.offline ? proxy.ttlMs : 0;
   return {
-    ttlMs: isCache && !proxy.offline ? proxy.ttlMs : 0,
+    ttlMs,
+    backgroundAgeMs: backgroundAgeOf(ttlMs),
     quota: isCache ? storage.quota : undefined,
     pins: storage.pins,
     isHosted: proxy ? hostedRepositories(proxy) : () => true,

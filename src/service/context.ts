@@ -119,11 +119,13 @@ async function createParts(
   if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
   opened.defer(() => health.stop());
-  await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
-  pulls?.start();
   const check = createImageCheck(config.proxy, stored.store);
   const refresh = pulling && ((repository: string, tag: string) => pulling.refresh(repository, tag));
   const cache = retention.createControl({ refresh, check });
+  const { addDuty } = retention;
+  const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, addDuty });
+  await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
+  pulls?.start();
   return {
     router: createRouter(config, hosted, pulling?.routes ?? []),
     hosted: hosted.registry,
@@ -132,7 +134,7 @@ async function createParts(
     peers: pulling?.peers,
     budget: pulling?.budget,
     cache,
-    jobs: await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, owner }),
+    jobs,
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,

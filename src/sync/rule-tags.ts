@@ -78,6 +78,7 @@ export class RuleTags {
       platforms: this.#platforms,
       referrers: this.#rule.referrers,
       pin: false,
+      missingOnly: false,
     };
   }
 }

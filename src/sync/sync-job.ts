@@ -2,6 +2,7 @@ import type { Clock } from '../clock/clock.ts';
 import type { SyncRuleConfig } from '../config/config.ts';
 import type { Job, JobReport } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import { Schedule } from '../jobs/schedule.ts';
 import type { JobImage } from '../operations/job-control.ts';
 import { previewRule } from './preview.ts';
 import { type SyncOptions, SyncRun } from './sync-run.ts';
@@ -34,19 +35,39 @@ export class SyncJob {
     return previewRule(this.#rule, this.#options, signal);
   }
 
-  /** Runs it again and again. @throws the reason of the signal */
-  async keepRunning(signal: AbortSignal): Promise<void> {
-    const { clock, jobs } = this.#options;
-    const { everyMs, window, name } = this.#rule;
-    if (everyMs === undefined) return;
+  /**
+   * Runs it at its times.
+   *
+   * @param onError for an internal error
+   */
+  schedule(signal: AbortSignal, onError: (error: unknown) => void): void {
+    const { clock } = this.#options;
+    const { name, at, everyMs } = this.#rule;
+    // Only the signal and internal errors end it.
+    const watch = (work: Promise<void>) => void work.catch((err: unknown) => signal.aborted || onError(err));
+    if (everyMs !== undefined) watch(this.#keepRunning(everyMs, signal));
+    if (at === undefined) return;
+    const run = () => watch(this.#runInWindow(signal));
+    const schedule = new Schedule({ jobs: [{ name, at, atStart: false }], run, clock, onError });
+    schedule.schedule();
+    signal.addEventListener('abort', () => schedule.unschedule(), { once: true });
+  }
+
+  async #keepRunning(everyMs: number, signal: AbortSignal): Promise<void> {
     for (;;) {
-      const start = window ? windowStart(window, clock.now()) : clock.now();
-      await clock.sleep(start - clock.now(), { signal });
-      this.#until = window && windowEnd(window, clock.now());
-      if (!this.#job.status.running) jobs.run(name);
-      await this.#job.ended;
-      await clock.sleep(everyMs, { signal });
+      await this.#runInWindow(signal);
+      await this.#options.clock.sleep(everyMs, { signal });
     }
+  }
+
+  /** Waits until its window begins. A run that is in progress counts as this one. */
+  async #runInWindow(signal: AbortSignal): Promise<void> {
+    const { clock, jobs } = this.#options;
+    const { window, name } = this.#rule;
+    if (window) await clock.sleep(windowStart(window, clock.now()) - clock.now(), { signal });
+    this.#until = window && windowEnd(window, clock.now());
+    if (!this.#job.status.running) jobs.run(name);
+    await this.#job.ended;
   }
 
   async #run(report: JobReport, signal: AbortSignal): Promise<void> {

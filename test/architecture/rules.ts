@@ -232,6 +232,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'commands/service-commands.ts',
     'commands/sync-commands.ts',
   ],
+  croner: ['config', 'jobs'],
   express: ['admin', 'http/pages', 'http/auth'],
   'fastest-levenshtein': ['config'],
   'hash-wasm': ['content'],

@@ -40,6 +40,20 @@ const DEFAULTS = {
 };
 const HUB_ALIASES = ['index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'];
 
+const NO_JOBS = { sync: [], background: { bytesPerSecond: undefined, concurrency: 4 }, warm: [] };
+const WARM = [
+  {
+    name: 'ci',
+    images: ['alpine'],
+    from: 'images.txt',
+    platforms: ['linux/amd64'],
+    referrers: true,
+    pin: true,
+    at: '5 3 * * *',
+    onStart: 'all',
+  },
+];
+
 const ALONE = { directory: undefined, advertise: undefined };
 
 describe('proxy.remoteurl', () => {
@@ -58,7 +72,8 @@ describe('proxy.remoteurl', () => {
         },
       ],
       hosted: [],
-      ...{ offline: false, sync: [] },
+      offline: false,
+      ...NO_JOBS,
       fills: {
         maxConcurrent: 32,
         maxPerUpstream: 32,
@@ -126,6 +141,8 @@ describe('proxy.upstreams', () => {
 proxy:
   offline: true
   hosted: ["team/*"]
+  background: {bandwidth: 20MB, concurrency: 2}
+  warm: [{name: ci, images: [alpine], from: images.txt, platforms: [linux/amd64], referrers: true, pin: true, at: "3:05", onstart: all}]
   fills: {maxconcurrent: 4, maxperupstream: 3, minrate: 1KiB, maxspool: 5GB, keepspool: 2d}
   upstreams:
     - name: docker.io
@@ -153,8 +170,11 @@ proxy:
       push: "off"
 `);
     expect(config.proxy).toEqual({
-      ...{ offline: true, sync: [] },
+      offline: true,
+      sync: [],
       hosted: ['team/*'],
+      background: { bytesPerSecond: 20_000_000, concurrency: 2 },
+      warm: WARM,
       fills: {
         maxConcurrent: 4,
         maxPerUpstream: 3,
@@ -396,5 +416,18 @@ proxy:
     expect(await proxyProblems(`{upstreams: [{remoteurl: "https://a.example", credentials: [${entry}]}]}`)).toEqual([
       `68 proxy.upstreams[0].credentials[0]: ${problem}`,
     ]);
+  });
+});
+
+describe('proxy.warm', () => {
+  it('reports times, names and lists that it cannot use', async () => {
+    const jobs = '[{name: a, images: [x], at: "25:00"}, {name: a, at: "0 3 * * 1-5"}, {name: "b c", from: list}]';
+    const found = await proxyProblems(`{remoteurl: "https://registry-1.docker.io", warm: ${jobs}}`);
+    const problems = found.map((line) => line.replace(/^\d+ /, ''));
+    expect(problems).toContain(
+      'proxy.warm[0].at: must be a time such as 03:00, or a cron expression such as 0 3 * * 1-5',
+    );
+    expect(problems).toContain('proxy.warm[1]: needs images, or a list in from');
+    expect(problems).toContain('proxy.warm[2].name: must be a name such as ci-images');
   });
 });

@@ -82,6 +82,7 @@ describe('proxy.sync', () => {
         'tags.exclude: matches no tag: it has to match the whole tag (".*-rc" is for tags that end with -rc, ".*-rc.*" for those that contain it)',
       ],
     ],
+    [`${WHOLE}, tags: {newest: 1}, every: 6h, at: "03:00"`, ['at: excludes every (remove one of them)']],
     [`${WHOLE}, tags: {newest: 1}, window: "6-8"`, ['window: must be two times such as 22:00-06:00']],
     [`${WHOLE}, tags: {newest: 1}, window: "22:00-22:00"`, ['window: must be two times such as 22:00-06:00']],
     [
@@ -122,6 +123,13 @@ describe('proxy.sync', () => {
     const rule = `- {${WHOLE}, tags: {newest: 1}}`;
     expect(await problemsOf(withRules(`${rule}\n${rule}`))).toEqual([
       'config.yml:9:14 proxy.sync[1].name: is also the name of sync[0]',
+    ]);
+  });
+
+  it('has other names than jobs of proxy.warm', async () => {
+    const rules = withRules(`- {${WHOLE}, tags: {newest: 1}}`, '  warm: [{name: base, images: [alpine]}]\n');
+    expect(await problemsOf(rules)).toEqual([
+      'config.yml:8:14 proxy.sync[0].name: is also the name of a job in proxy.warm',
     ]);
   });
 

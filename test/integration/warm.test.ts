@@ -6,7 +6,7 @@ import type { JobImage } from '../../src/operations/job-control.ts';
 import { cacheCommand, layoverCommand } from '../retention/command.ts';
 import { storedOf } from '../retention/expiring-cache.ts';
 import { Images } from '../support/images.ts';
-import type { Layover } from '../support/layover.ts';
+import { dockerHubUpstream, Layover } from '../support/layover.ts';
 import { pull } from './pulling.ts';
 import { sharedHub, startCache } from './scene.ts';
 import { expectNothingBroken } from './stored-data.ts';
@@ -18,7 +18,14 @@ const multi = images.addIndex('library/multi', '1', { layers: [4096] });
 const signed = images.addImage('library/signed', '1', { layers: [2048] });
 const sbom = images.addArtifact('library/signed', signed, 'application/spdx+json', 'contents');
 const signature = images.addImage('library/signed', `${signed.digest.replace(':', '-')}.sig`, { layers: [2048] });
+const large = images.addImage('library/large', '1', { layers: [2 * 1024 * 1024] });
 const hub = sharedHub(images);
+
+async function pullWhole(layover: Layover, name: string, image: typeof app): Promise<void> {
+  await pull(`${layover.url}/v2/${name}/manifests/${image.digest}`);
+  for (const digest of [image.config, ...image.layers]) await pull(`${layover.url}/v2/${name}/blobs/${digest}`);
+  await layover.settled();
+}
 
 const partsOf = (image: typeof app) => [image.digest, image.config, ...image.layers];
 
@@ -127,5 +134,69 @@ describe('layover warm', () => {
       stderr:
         'layover: no server is running, and only a server fetches images (start it with `layover serve`, or name it with --server)\n',
     });
+  });
+});
+
+describe('a warm-up within limits', () => {
+  it('is held when the quota has no space but what clients use', async () => {
+    const quota = { quota: { size: '1MiB', low: 0.8, high: 1 } };
+    const config = { storage: quota, proxy: { upstreams: [dockerHubUpstream(hub())] } };
+    await using layover = await Layover.start({ config });
+    await pullWhole(layover, 'library/app', app);
+    const { code, images: done } = await warm(layover, 'large:1');
+    expect(code).toBe(1);
+    expect(done).toMatchObject([{ outcome: 'held', reason: 'quota' }]);
+    expect(await storedOf(layover, partsOf(app))).toEqual(partsOf(app));
+    expect(await storedOf(layover, large.layers)).toEqual([]);
+  });
+
+  it('waits for pulls above the reserve, and ends at shutdown', async () => {
+    Object.assign(hub().rateLimit, { enforced: true, limit: 100, remaining: 21 });
+    await using layover = await startCache(hub());
+    await pull(`${layover.url}/v2/library/app/manifests/1`);
+    const { stdout } = await layoverCommand('warm', 'app:2', '--json', '--config', layover.configFile);
+    expect(JSON.parse(stdout)).toMatchObject({ name: 'warm-1', running: true });
+    await expect
+      .poll(async () => JSON.parse((await cacheCommand(layover, 'jobs', '--json')).stdout) as unknown)
+      .toMatchObject({ jobs: [{ running: true, active: [{ name: 'docker.io/library/app:2' }] }] });
+    expect(hub().requests.count('manifest-get')).toBe(1);
+    const stopped = await cacheCommand(layover, 'jobs', 'stop', 'warm-1');
+    expect(stopped.stdout).toBe('warm-1: ended (stopped by command), 0 of 1 images\n');
+    await layoverCommand('warm', 'app:2', '--config', layover.configFile);
+    expect(await layover.kill('SIGTERM')).toMatchObject({ code: 0 });
+    expect(await storedOf(layover, [next.digest])).toEqual([]);
+    Object.assign(hub().rateLimit, { enforced: false, limit: 100, remaining: 100 });
+  });
+
+  it('reports a throttled upstream, one that is down, and an index whose child is gone', async () => {
+    await using layover = await startCache(hub(), { upstream: { timeouts: { headers: '1s' } } });
+    const throttled = hub().faults.add({ reference: app.digest }, { answer: { status: 429 } });
+    expect((await warm(layover, 'app:1')).images).toMatchObject([{ outcome: 'held', spent: 0 }]);
+    throttled();
+    const gone = hub().faults.add({ reference: multi.images.arm64.digest }, { answer: { status: 404 } });
+    const child = await warm(layover, 'multi:1');
+    gone();
+    expect(child.images).toMatchObject([{ outcome: 'failed', digest: multi.digest }]);
+    await expectNothingBroken(layover);
+  });
+});
+
+describe('proxy.warm', () => {
+  it('fetches what is missing at startup, and resumes after a restart in the middle', async () => {
+    const job = { name: 'base', images: ['app:1', 'multi:1'], platforms: ['linux/amd64'] };
+    const list = hub().faults.add({ reference: multi.images.amd64.digest }, { answer: { status: 404 } });
+    await using layover = await startCache(hub(), { proxy: { warm: [job] } });
+    const statusOf = async () => JSON.parse((await cacheCommand(layover, 'jobs', '--json')).stdout) as object;
+    await expect.poll(statusOf).toMatchObject({ jobs: [{ name: 'base', running: false, done: 2 }] });
+    expect(await statusOf()).toMatchObject({ jobs: [{ outcomes: { fetched: 1, failed: 1 } }] });
+    list();
+    hub().requests.reset();
+    await layover.restart();
+    await expect.poll(statusOf).toMatchObject({ jobs: [{ running: false, outcomes: { present: 1, fetched: 1 } }] });
+    expect(hub().requests.count('manifest-head')).toBe(0);
+    expect(hub().requests.count('manifest-get')).toBe(1);
+    const again = await cacheCommand(layover, 'jobs', 'run', 'base', '--wait');
+    expect(again).toMatchObject({ code: 0, stderr: '2 of 2 images, 0 B fetched, 0 pulls\n' });
+    expect(await storedOf(layover, partsOf(multi.images.amd64))).toEqual(partsOf(multi.images.amd64));
   });
 });

@@ -21,6 +21,7 @@ const DEFAULTS: HousekeepingPolicy = {
   ttlMs: 0,
   graceMs: 0,
   quota: undefined,
+  backgroundAgeMs: 86_400_000,
   pins: [],
   isHosted: () => false,
   unprefixed: undefined,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Immutable } from '../immutable.ts';
 import { registryUrl } from './address.ts';
+import { background } from './background.ts';
 import { type Credentials, LIFETIME } from './credentials.ts';
 import { otherwise, withDefault } from './defaults.ts';
 import { duration, signedDuration } from './duration.ts';
@@ -11,6 +12,7 @@ import { sync } from './sync.ts';
 import { toSyncRules } from './sync-rules.ts';
 import { name, secret, text } from './text.ts';
 import { upstream } from './upstream.ts';
+import { warm } from './warm.ts';
 
 const keys = z.strictObject({
   remoteurl: registryUrl(
@@ -41,6 +43,8 @@ const keys = z.strictObject({
     .optional(),
   offline: withDefault(bool('Never contact an upstream; content that is not stored is 404.'), 'false'),
   fills: fills.prefault({}),
+  background: background.prefault({}),
+  warm: z.array(warm).describe('Images that are fetched before clients request them.').optional(),
   sync: z.array(sync).describe('Rules that keep tags of upstreams in the cache.').optional(),
 });
 
@@ -57,9 +61,14 @@ export interface Upstream extends UpstreamEntry {
 export const proxy = keys
   .transform((raw, ctx) => {
     const upstreams = toUpstreams(raw);
+    for (const name of repeated((raw.warm ?? []).map((job) => job.name)))
+      ctx.addIssue({ code: 'custom', path: ['warm'], message: `has two jobs with the name ${name}` });
     const syncRules = toSyncRules(raw.sync ?? [], upstreams, (path, message) =>
       ctx.addIssue({ code: 'custom', path: ['sync', ...path], message }),
     );
+    for (const [i, { name: used }] of syncRules.entries())
+      if (raw.warm?.some((job) => job.name === used))
+        ctx.addIssue({ code: 'custom', path: ['sync', i, 'name'], message: 'is also the name of a job in proxy.warm' });
     if (upstreams.length === 0) return undefined;
     return {
       upstreams,
@@ -69,11 +78,17 @@ export const proxy = keys
       offline: raw.offline,
       /** How long unused content is kept. 0: without limit. */
       ttlMs: Math.max(0, raw.ttl),
+      background: raw.background,
+      warm: raw.warm ?? [],
       fills: { ...raw.fills, maxPerUpstream: toMaxPerUpstream(raw.fills, upstreams.length) },
       sync: syncRules,
     };
   })
   .describe('Pull through other registries and store the content.');
+
+function repeated(names: readonly string[]): readonly string[] {
+  return names.filter((name, i) => names.indexOf(name) !== i);
+}
 
 /** With several upstreams, each leaves a quarter of the slots to the others. */
 function toMaxPerUpstream({ maxConcurrent, maxPerUpstream }: RawProxy['fills'], upstreams: number): number {

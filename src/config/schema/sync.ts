@@ -8,6 +8,7 @@ import { scalar } from './scalar.ts';
 import { tagSelection } from './tag-selection.ts';
 import { choice, file, matching } from './text.ts';
 import { parseTimeWindow } from './time-window.ts';
+import { at } from './warm.ts';
 
 const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
 
@@ -96,7 +97,8 @@ export const sync = z
       'all',
     ),
     referrers: withDefault(bool('Also signatures, SBOMs and other attachments.'), 'false'),
-    every: otherwise(ownTimer('From the end of one run to the start of the next.'), 'only by command'),
+    every: otherwise(ownTimer('From the end of one run to the start of the next; also at startup.'), 'only by command'),
+    at: at.optional(),
     window: otherwise(window, 'any time'),
     bandwidth: otherwise(size('Bytes per second.'), 'no limit'),
     concurrency: withDefault(integer('Images that are fetched at the same time.', { min: 1, max: 100 }), '2'),
@@ -109,12 +111,15 @@ export const sync = z
     ),
     to: target.optional(),
   })
-  .transform(({ every, bandwidth, platforms, ...raw }) => ({
-    ...raw,
-    platforms: platforms ?? [],
-    /** Absent: only by command. */
-    everyMs: every,
-    /** Bytes per second. Absent: no limit. */
-    bandwidth,
-  }))
+  .transform(({ every, bandwidth, platforms, ...raw }, ctx) => {
+    if (every !== undefined && raw.at !== undefined)
+      ctx.addIssue({ code: 'custom', path: ['at'], message: 'excludes every (remove one of them)' });
+    return {
+      ...raw,
+      platforms: platforms ?? [],
+      everyMs: every,
+      /** Bytes per second. Absent: no limit. */
+      bandwidth,
+    };
+  })
   .describe('Keep tags of upstreams in the cache. [More](mirroring.md#sync).');

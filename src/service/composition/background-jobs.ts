@@ -1,12 +1,14 @@
 import type { ProxyConfig } from '../../config/config.ts';
 import type { Clock } from '../../clock/clock.ts';
+import { HeldError } from '../../jobs/held-error.ts';
+import type { ImageWarmerOptions } from '../../jobs/image-warmer.ts';
 import { Jobs } from '../../jobs/jobs.ts';
 import { LocalJobs } from '../../jobs/local-jobs.ts';
-import type { DirectoryOwner } from '../../locks/directory-owner.ts';
 import { matchGlobs } from '../../matching/glob.ts';
 import type { CacheControl } from '../../operations/cache-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
-import type { JobControl } from '../../operations/job-control.ts';
+import type { Duty } from '../../retention/create-housekeeping.ts';
+import { type Quota, QuotaFullError } from '../../retention/quota.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { CloseStack } from '../close-stack.ts';
 import { createStoredNames } from './image-checks.ts';
@@ -19,21 +21,21 @@ export interface BackgroundJobsParts extends Pick<Stored, 'usage' | 'redis'> {
   /** Absent without upstreams. */
   readonly pulling: Pulling | undefined;
   readonly cache: CacheControl;
+  /** Absent without a quota. */
+  readonly quota: Quota | undefined;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly owner: Pick<DirectoryOwner, 'acquired'>;
+  /** Of the processes that share the cache, one does it. */
+  readonly addDuty: (duty: Duty) => void;
 }
-
-/** Images that are fetched at the same time. */
-const CONCURRENCY = 4;
 
 /** Creates what fetches images that no client requested. Contacts no upstream. @returns undefined without upstreams */
 export async function createBackgroundJobs(
   proxy: ProxyConfig | undefined,
   parts: BackgroundJobsParts,
-): Promise<JobControl | undefined> {
-  const { opened, pulling, cache, usage, telemetry, clock } = parts;
+): Promise<LocalJobs | undefined> {
+  const { opened, pulling, cache, quota, usage, telemetry, clock, addDuty } = parts;
   if (!proxy || !pulling) return undefined;
   const jobs = new Jobs({ now: clock.now, events: telemetry.jobs });
   const warmer = {
@@ -41,43 +43,37 @@ export async function createBackgroundJobs(
     fetching: usage.recorder.fetching.bind(usage.recorder),
     check: cache.check.bind(cache),
     pin: cache.pin.bind(cache),
+    reserve: createReserve(quota),
   };
+  const { concurrency } = proxy.background;
+  const onError = (error: unknown) => telemetry.housekeeping.housekeepingFailed({ task: 'jobs', error });
   let syncing: Syncing | undefined;
-  const local = new LocalJobs({
-    ...{ jobs, warmer, concurrency: CONCURRENCY },
-    previewSync: (rule) => {
-      if (!syncing) throw new ControlError('not-found', 'proxy.sync has no rules');
-      return syncing.preview(rule);
-    },
-  });
+  const previewSync = async (rule: string) => {
+    if (!syncing) throw new ControlError('not-found', 'proxy.sync has no rules');
+    return syncing.preview(rule);
+  };
+  const configured = proxy.warm;
+  const local = new LocalJobs({ jobs, warmer, concurrency, configured, previewSync, clock, onError });
   if (proxy.sync.length > 0) {
     const { createSyncing } = await import('./syncing.ts');
-    syncing = createSyncing(proxy.sync, { ...parts, ...warmer, jobs, limit: local.limit });
+    syncing = createSyncing(proxy.sync, { ...parts, ...warmer, jobs, limit: local.limit, onError });
   }
   opened.use(jobs);
-  if (syncing && !proxy.offline) await runOnLeader(syncing, parts);
+  for (const duty of [local.schedule, ...(syncing && !proxy.offline ? [syncing] : [])]) {
+    addDuty(duty);
+    opened.defer(() => duty.unschedule());
+  }
   return local;
 }
 
-/** Of the processes that share the cache, one runs the schedules. */
-async function runOnLeader(syncing: Syncing, { opened, owner, usage, redis }: BackgroundJobsParts): Promise<void> {
-  const closed = new AbortController();
-  opened.defer(() => closed.abort());
-  if (!usage.index.isShared || !redis) {
-    void owner.acquired.then(() => syncing.keepRunning(closed.signal));
-    return;
-  }
-  const { createLeadership } = await import('../../redis/leadership.ts');
-  const leadership = createLeadership(redis, 'jobs');
-  opened.defer(() => leadership.stop());
-  let ended = new AbortController();
-  leadership.start({
-    async begin() {
-      ended = new AbortController();
-      syncing.keepRunning(AbortSignal.any([closed.signal, ended.signal]));
-    },
-    end: async () => ended.abort(),
-  });
+function createReserve(quota: Quota | undefined): ImageWarmerOptions['reserve'] {
+  return async (blobs) => {
+    try {
+      return (await quota?.reserveInBackground(blobs)) ?? (() => {});
+    } catch (err) {
+      throw err instanceof QuotaFullError ? new HeldError('quota', { cause: err }) : err;
+    }
+  };
 }
 
 function createFind(proxy: ProxyConfig, pulling: Pulling) {

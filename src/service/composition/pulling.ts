@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 
 import type { Clock } from '../../clock/clock.ts';
 import type { ProxyConfig, UpstreamConfig } from '../../config/config.ts';
+import { BandwidthLimit } from '../../fills/bandwidth-limit.ts';
 import { Fills } from '../../fills/fills.ts';
 import type { RunningFills } from '../../fills/running-fills.ts';
 import { type SpaceReservation, SpoolArea } from '../../fills/spool-area.ts';
@@ -89,7 +90,7 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
   );
   const replicas = await loadReplicas(proxy.fills.advertise, parts);
   if (replicas) opened.use(replicas);
-  const fills = await createFills(proxy.fills, { ...parts, ...(replicas && { sharing: replicas.sharing }) });
+  const fills = await createFills(proxy, { ...parts, ...(replicas && { sharing: replicas.sharing }) });
   const secrets = createUploadSecrets({ configured: parts.secret, shared: redis && createPeerSecret(redis) });
   const { offline } = proxy;
   const pulled = upstreams.map(({ config, upstream }) =>
@@ -109,7 +110,7 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
 }
 
 async function createFills(
-  config: ProxyConfig['fills'],
+  { fills: config, background }: ProxyConfig,
   parts: PullingParts & Pick<ConstructorParameters<typeof Fills>[0], 'sharing'>,
 ): Promise<Fills> {
   const { opened, buffers, driver, store, telemetry, running, quota, sharing, clock } = parts;
@@ -126,7 +127,9 @@ async function createFills(
   await spools.start();
   const { maxConcurrent, maxPerUpstream, minRate } = config;
   const limits = { total: maxConcurrent, perUpstream: maxPerUpstream, maxWaitMs: MAX_SLOT_WAIT_MS };
-  const options = { running, spools, target: store, events: telemetry.cache, limits, minRate, clock };
+  const { bytesPerSecond } = background;
+  const bandwidth = bytesPerSecond === undefined ? undefined : new BandwidthLimit(bytesPerSecond, clock);
+  const options = { running, spools, target: store, events: telemetry.cache, limits, minRate, clock, bandwidth };
   const fills = new Fills({ ...options, ...(sharing && { sharing }) });
   opened.defer(() => fills.stop());
   return fills;

@@ -5,6 +5,7 @@ import type { Jobs } from '../../jobs/jobs.ts';
 import type { CacheControl } from '../../operations/cache-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
 import type { JobImage } from '../../operations/job-control.ts';
+import type { Duty } from '../../retention/create-housekeeping.ts';
 import type { SyncTarget } from '../../sync/push-image.ts';
 import { SyncJob, type SyncJobOptions } from '../../sync/sync-job.ts';
 import { VERSION } from '../../version.ts';
@@ -16,13 +17,12 @@ export interface SyncingParts extends Omit<SyncJobOptions, 'target' | 'isPinned'
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly jobs: Jobs;
   readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
 }
 
-export interface Syncing {
+export interface Syncing extends Duty {
   /** @param rule its name @throws {ControlError} `not-found` */
   preview(rule: string): Promise<readonly JobImage[]>;
-  /** Runs the rules by their schedules, until the signal aborts. */
-  keepRunning(signal: AbortSignal): void;
 }
 
 /** Creates a job for each rule. Contacts no registry. @throws when a file of CAs cannot be read */
@@ -34,16 +34,18 @@ export function createSyncing(rules: readonly SyncRuleConfig[], parts: SyncingPa
       new SyncJob(rule, { ...parts, isPinned, target: rule.to && openTarget(rule.to, parts) }),
     ]),
   );
+  let ended = new AbortController();
   return {
     async preview(name) {
       const job = jobs.get(name);
       if (!job) throw new ControlError('not-found', `proxy.sync has no rule ${name}`);
       return job.preview(new AbortController().signal);
     },
-    keepRunning(signal) {
-      // Only the signal ends it.
-      for (const job of jobs.values()) job.keepRunning(signal).catch(() => {});
+    schedule() {
+      ended = new AbortController();
+      for (const job of jobs.values()) job.schedule(ended.signal, parts.onError);
     },
+    unschedule: () => ended.abort(new Error('another process runs it')),
   };
 }
 
