@@ -4,6 +4,7 @@ import type { Platform } from '../images/platform.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { Bandwidth } from '../registry/registry.ts';
 import type { ImageCheckRequest, ImageCheckResult } from '../operations/cache-control.ts';
 import type { ImageOutcome, ImageProgress, JobImage } from '../operations/job-control.ts';
 import { BackgroundRegistry, type CachedUpstream } from './background-registry.ts';
@@ -46,6 +47,7 @@ export interface ImageToWarm {
 
 export interface WarmCall {
   readonly class: 'sync' | 'warm';
+  readonly bandwidth?: Bandwidth | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (image: ImageProgress) => void;
   /** Called with the parts of an image that is complete. */

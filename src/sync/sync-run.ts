@@ -6,6 +6,7 @@ import { failureOf, ImageWarmer, reasonOf } from '../jobs/image-warmer.ts';
 import type { JobReport } from '../jobs/job.ts';
 import type { ImageCheckRequest } from '../operations/cache-control.ts';
 import { isComplete, type JobImage } from '../operations/job-control.ts';
+import type { Bandwidth } from '../registry/registry.ts';
 import { pushImage, type SyncTarget, targetRepository } from './push-image.ts';
 import { imageOf, type RuleImage, RuleTags, type SyncCache } from './rule-tags.ts';
 
@@ -13,6 +14,8 @@ export interface SyncOptions extends SyncCache {
   readonly isPinned: (name: string) => Promise<boolean>;
   /** Shared by all jobs. */
   readonly limit: LimitFunction;
+  /** Of the rule. Absent: that of all jobs. */
+  readonly bandwidth: Bandwidth | undefined;
   /** Absent: images stay in the cache. */
   readonly target: SyncTarget | undefined;
 }
@@ -66,6 +69,7 @@ export class SyncRun {
     const cached = await this.#untilOver(image.name, () =>
       this.#warmer.warm(image, {
         class: 'sync',
+        bandwidth: this.#options.bandwidth,
         signal: this.#signal,
         onProgress: report.progress.bind(report),
         onComplete: (complete) => (parts = complete),

@@ -14,6 +14,7 @@ const app = Object.fromEntries(
   ['1.0', '1.1', '1.2', '1.2-alpine', '1.3-rc1', 'latest'].map((tag) => [tag, images.addImage('library/app', tag)]),
 );
 const other = images.addImage('library/other', '1', { layers: [4096] });
+const big = images.addImage('library/big', '1', { layers: [3_000_000] });
 const [old, multi] = [images.addIndex('library/multi', '1'), images.addIndex('library/multi', '2')];
 const hub = sharedHub(images);
 
@@ -172,6 +173,42 @@ describe('a failure', () => {
     expect((await scene.command('sync', '--dry-run')).code).toBe(1);
     expect(await storedOf(scene.layover, [other.digest])).toEqual([other.digest]);
     expect((await pull(`${scene.layover.url}/v2/library/app/manifests/1.2`)).status).toBe(200);
+  });
+});
+
+describe('the bandwidth of a rule', () => {
+  it('limits what it fetches, and not a client that waits for the same blob', async () => {
+    const clock = new FakeClock();
+    const rule = { repositories: ['docker.io/library/big'], tags: { match: '1' }, bandwidth: '100KB' };
+    await using scene = await startSync(hub(), rule, { clock });
+    await scene.control.runJob('base');
+    const layer = big.layers[1] ?? big.digest;
+    await expect.poll(() => hub().requests.count('cdn-get')).toBeGreaterThan(0);
+    const startedAt = clock.now();
+    await clock.advance(2_000);
+    expect(await scene.control.job('base')).toMatchObject({ running: true, done: 0 });
+    await expect
+      .poll(async () => {
+        await clock.advance(1_000);
+        return (await scene.control.job('base')).active[0]?.bytes ?? 0;
+      })
+      .toBeGreaterThan(0);
+    expect(await pull(`${scene.layover.url}/v2/library/big/blobs/${layer}`)).toMatchObject({
+      complete: true,
+      digest: layer,
+    });
+    expect(clock.now() - startedAt).toBeLessThan(20_000);
+    await expect
+      .poll(async () => {
+        await clock.advance(1_000);
+        return (await scene.control.job('base')).outcomes.fetched;
+      })
+      .toBe(1);
+    expect(
+      hub()
+        .requests.of('cdn-get')
+        .filter(({ reference }) => reference === layer),
+    ).toHaveLength(1);
   });
 });
 

@@ -100,7 +100,10 @@ export const sync = z
     every: otherwise(ownTimer('From the end of one run to the start of the next; also at startup.'), 'only by command'),
     at: at.optional(),
     window: otherwise(window, 'any time'),
-    bandwidth: otherwise(size('Bytes per second.'), 'no limit'),
+    bandwidth: otherwise(
+      size('Bytes per second of the blobs that it fetches, within `background.bandwidth`.'),
+      'no limit',
+    ),
     concurrency: withDefault(integer('Images that are fetched at the same time.', { min: 1, max: 100 }), '2'),
     gone: withDefault(
       choice(
@@ -119,7 +122,7 @@ export const sync = z
       platforms: platforms ?? [],
       everyMs: every,
       /** Bytes per second. Absent: no limit. */
-      bandwidth,
+      bandwidth: bandwidth || undefined,
     };
   })
   .describe('Keep tags of upstreams in the cache. [More](mirroring.md#sync).');

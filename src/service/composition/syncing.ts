@@ -1,6 +1,7 @@
 import { connect } from '../../client/connect.ts';
 import type { Clock } from '../../clock/clock.ts';
 import type { SyncRuleConfig } from '../../config/config.ts';
+import { BandwidthLimit } from '../../fills/bandwidth-limit.ts';
 import type { Jobs } from '../../jobs/jobs.ts';
 import type { CacheControl } from '../../operations/cache-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
@@ -11,7 +12,7 @@ import { SyncJob, type SyncJobOptions } from '../../sync/sync-job.ts';
 import { VERSION } from '../../version.ts';
 import type { CloseStack } from '../close-stack.ts';
 
-export interface SyncingParts extends Omit<SyncJobOptions, 'target' | 'isPinned'> {
+export interface SyncingParts extends Omit<SyncJobOptions, 'target' | 'isPinned' | 'bandwidth'> {
   readonly cache: Pick<CacheControl, 'show'>;
   readonly opened: CloseStack;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -31,7 +32,10 @@ export function createSyncing(rules: readonly SyncRuleConfig[], parts: SyncingPa
   const jobs = new Map(
     rules.map((rule) => [
       rule.name,
-      new SyncJob(rule, { ...parts, isPinned, target: rule.to && openTarget(rule.to, parts) }),
+      new SyncJob(rule, {
+        ...{ ...parts, isPinned, target: rule.to && openTarget(rule.to, parts) },
+        bandwidth: rule.bandwidth === undefined ? undefined : new BandwidthLimit(rule.bandwidth, parts.clock),
+      }),
     ]),
   );
   let ended = new AbortController();
