@@ -103,17 +103,8 @@ async function createParts(
   if (pulls) opened.use(pulls);
   const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock }));
   const { quota } = retention.housekeeping;
-  const shared = {
-    opened,
-    cached: hosted.stored,
-    running,
-    tags,
-    quota,
-    telemetry,
-    env,
-    clock,
-    secret: config.http.secret,
-  };
+  const { secret } = config.http;
+  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret };
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
   const purging = createUploadPurging(config, { driver, telemetry, clock });
   if (purging) opened.defer(() => purging.stop());

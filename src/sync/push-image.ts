@@ -1,4 +1,5 @@
 import { choosePlatforms, copyImage, type CopyEvents } from '../images/copy.ts';
+import { ImageError } from '../images/image-error.ts';
 import type { RegistryLocation } from '../images/location.ts';
 import type { Platform } from '../images/platform.ts';
 import { type DestinationRegistry, RegistryDestination } from '../images/registry-destination.ts';
@@ -76,15 +77,26 @@ export async function pushImage(image: ImageToPush, call: PushCall): Promise<Pus
     location: { host: target.host, repository, tag: location.tag, digest: undefined },
     signal,
   });
-  await copyImage(source, destination, {
-    platforms: narrowedTo(image, target),
-    ...(!target.isNarrowed && image.manifests.length > 0 && { children: new Set(image.manifests) }),
-    referrers: attachments !== undefined,
-    jobs: call.jobs,
-    events,
-    signal,
-  });
+  try {
+    await copyImage(source, destination, {
+      platforms: narrowedTo(image, target),
+      ...(!target.isNarrowed && image.manifests.length > 0 && { children: new Set(image.manifests) }),
+      referrers: attachments !== undefined,
+      jobs: call.jobs,
+      events,
+      signal,
+    });
+  } catch (err) {
+    throw explain(err, image, target);
+  }
   return { digest, was, bytes: events.copied, isCopied: true };
+}
+
+function explain(err: unknown, { platforms }: ImageToPush, { host, isNarrowed }: SyncTarget): unknown {
+  const isRefused = err instanceof RegistryError && /^MANIFEST_(?:BLOB_UNKNOWN|INVALID)$/.test(err.code);
+  if (!isRefused || isNarrowed || platforms.length === 0) return err;
+  const advice = 'set to.index: narrowed, or copy all platforms';
+  return new ImageError(`${host} refuses an index without all of its platforms (${advice})`, { cause: err });
 }
 
 function narrowedTo({ platforms }: ImageToPush, { isNarrowed }: SyncTarget): readonly Platform[] {
