@@ -10,7 +10,7 @@ import { toStorageFailure } from '../service/storage-failure.ts';
 import type { StoredContent } from '../service/stored-content.ts';
 import type { CacheTarget } from './cache-target.ts';
 import type { CacheOutput } from './cache.ts';
-import { requestOf } from './check.ts';
+import { checkRequestOf } from '../jobs/check-request.ts';
 import { printable } from './image-description.ts';
 import { count } from './image-progress.ts';
 import { ProgressBar } from './progress-bar.ts';
@@ -27,7 +27,7 @@ export async function createBundle(
   await refuseOtherContent(directory);
   const images = { registry: content.registry, storedName: namer(content.storedNameOf) };
   const added = await forEachImage(lock.images, output, async (image) => {
-    const { missing } = await content.check(requestOf(image, { read: false, referrers: true }));
+    const { missing } = await content.check(checkRequestOf(image, { read: false, referrers: true }));
     const [first] = missing;
     if (first) throw new ImageError(`${first.part} ${first.digest} ${first.problem} (see layover check)`);
     await addToBundle(directory, image, { images, signal });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { isComplete, type JobControl, type JobImage } from '../operations/job-control.ts';
+import { isAsWanted, type JobControl, type JobImage } from '../operations/job-control.ts';
 import type { CacheOutput } from './cache.ts';
 import { printable } from './image-description.ts';
 import { JobProgress } from './job-progress.ts';
@@ -23,7 +23,7 @@ export async function followJob(jobs: JobControl, name: string, output: CacheOut
     const job = await jobs.job(name);
     const images = await jobs.jobImages(name, shown);
     shown += images.length;
-    isWhole &&= images.every(isComplete);
+    isWhole &&= images.every((image) => isAsWanted(image, job.kind));
     progress?.erase();
     for (const image of images) output.out.write(`${output.json ? JSON.stringify(image) : imageLine(image)}\n`);
     if (!job.running) {

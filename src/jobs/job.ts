@@ -2,7 +2,7 @@ import {
   IMAGE_OUTCOMES,
   type ImageOutcome,
   type ImageProgress,
-  isComplete,
+  isAsWanted,
   type JobImage,
   type JobKind,
   type JobStatus,
@@ -19,6 +19,8 @@ export interface JobReport {
 export interface JobDefinition {
   readonly name: string;
   readonly kind: JobKind;
+  /** For metrics. @default the name */
+  readonly label?: string;
   /**
    * Works until all images are done. One that fails does not end it.
    *
@@ -29,8 +31,8 @@ export interface JobDefinition {
 
 export interface JobEvents {
   jobStarted(event: { readonly name: string; readonly kind: JobKind }): void;
-  imageDone(event: { readonly job: string; readonly image: JobImage }): void;
-  jobFinished(event: JobStatus): void;
+  imageDone(event: { readonly job: string; readonly label: string; readonly image: JobImage }): void;
+  jobFinished(event: { readonly label: string; readonly status: JobStatus }): void;
 }
 
 export interface JobOptions {
@@ -54,12 +56,11 @@ export class Job implements JobReport {
   constructor(definition: JobDefinition, options: JobOptions) {
     this.definition = definition;
     this.#options = options;
-    this.#status = { ...definition, ...nothingDone(), running: false };
+    this.#status = { ...nothingDone(), name: definition.name, kind: definition.kind, running: false };
   }
 
   get status(): JobStatus {
-    const { name, kind } = this.definition;
-    return { ...this.#status, name, kind, active: [...this.#active.values()] };
+    return { ...this.#status, active: [...this.#active.values()] };
   }
 
   /** In the order in which they were done. */
@@ -77,8 +78,8 @@ export class Job implements JobReport {
     if (this.#status.running) return;
     this.#stopped = new AbortController();
     this.#images = [];
-    const { succeededAt } = this.#status;
-    this.#status = { ...nothingDone(), ...this.definition, running: true, startedAt: this.#options.now(), succeededAt };
+    const { name, kind, succeededAt } = this.#status;
+    this.#status = { ...nothingDone(), name, kind, running: true, startedAt: this.#options.now(), succeededAt };
     this.#options.events.jobStarted(this.definition);
     this.#ended = this.#run();
   }
@@ -106,7 +107,7 @@ export class Job implements JobReport {
       bytes: bytes + image.bytes,
       spent: spent + image.spent,
     };
-    this.#options.events.imageDone({ job: this.definition.name, image });
+    this.#options.events.imageDone({ job: this.definition.name, label: this.#label, image });
   }
 
   async #run(): Promise<void> {
@@ -120,7 +121,7 @@ export class Job implements JobReport {
     }
     this.#active.clear();
     const { now, events } = this.#options;
-    const hasSucceeded = error === undefined && this.#isComplete;
+    const hasSucceeded = error === undefined && this.#isAsWanted;
     const finishedAt = now();
     this.#status = {
       ...this.#status,
@@ -129,12 +130,16 @@ export class Job implements JobReport {
       error,
       ...(hasSucceeded && { succeededAt: finishedAt }),
     };
-    events.jobFinished(this.status);
+    events.jobFinished({ label: this.#label, status: this.status });
   }
 
-  get #isComplete(): boolean {
+  get #label(): string {
+    return this.definition.label ?? this.definition.name;
+  }
+
+  get #isAsWanted(): boolean {
     const { outcomes } = this.#status;
-    return IMAGE_OUTCOMES.every((outcome) => isComplete({ outcome }) || outcomes[outcome] === 0);
+    return IMAGE_OUTCOMES.every((outcome) => isAsWanted({ outcome }, this.definition.kind) || outcomes[outcome] === 0);
   }
 }
 

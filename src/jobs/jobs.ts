@@ -28,9 +28,9 @@ export class Jobs {
   }
 
   /** Runs a job once, with a name such as `warm-3`. @throws {ControlError} `unavailable` at shutdown */
-  start(definition: Omit<JobDefinition, 'name'>): Job {
+  start(definition: Omit<JobDefinition, 'name' | 'label'>): Job {
     const name = this.#nextName(definition.kind);
-    const job = new Job({ ...definition, name }, this.#options);
+    const job = new Job({ ...definition, name, label: definition.kind }, this.#options);
     this.#forgetFinished();
     this.#started.set(name, job);
     this.#run(job);

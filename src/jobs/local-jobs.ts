@@ -3,9 +3,11 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import type { Clock } from '../clock/clock.ts';
 import type { ProxyConfig } from '../config/config.ts';
 import type { JobControl, JobImage, JobStatus, WarmRequest } from '../operations/job-control.ts';
+import type { PullLog } from '../operations/pull-log.ts';
 import type { ImageWarmerOptions } from './image-warmer.ts';
 import type { Job, JobDefinition, JobReport } from './job.ts';
 import type { Jobs } from './jobs.ts';
+import { type CachedTags, KeepWarm } from './keep-warm.ts';
 import { Schedule } from './schedule.ts';
 
 export interface LocalJobsOptions {
@@ -14,6 +16,8 @@ export interface LocalJobsOptions {
   /** Images of all jobs that are fetched at the same time. */
   readonly concurrency: number;
   readonly configured: ProxyConfig['warm'];
+  readonly pulls: PullLog;
+  readonly tags: CachedTags;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
   /** @throws {ControlError} `not-found` */
@@ -22,23 +26,39 @@ export interface LocalJobsOptions {
 
 /** The jobs of this process, for operators. */
 export class LocalJobs implements JobControl {
-  /** Of the configured jobs. */
-  readonly schedule: Schedule;
   readonly #options: LocalJobsOptions;
   /** Shared by all jobs. */
   readonly limit: LimitFunction;
+  readonly #schedule: Schedule;
+  readonly #keepWarm: readonly KeepWarm[];
   /** Jobs whose next run revalidates nothing. */
   readonly #missingOnly = new Set<string>();
 
   constructor(options: LocalJobsOptions) {
     this.#options = options;
     this.limit = pLimit(options.concurrency);
-    for (const entry of options.configured) options.jobs.add(this.#definitionOf(entry));
-    this.schedule = new Schedule({
+    const lists = options.configured.filter(({ popular }) => popular === undefined);
+    for (const entry of lists) options.jobs.add(this.#definitionOf(entry));
+    this.#schedule = new Schedule({
       ...options,
-      jobs: options.configured.map(({ name, at, onStart }) => ({ name, at, atStart: onStart !== 'never' })),
+      jobs: lists.map(({ name, at, onStart }) => ({ name, at, atStart: onStart !== 'never' })),
       run: (name, isStart) => this.#runScheduled(name, isStart),
     });
+    this.#keepWarm = options.configured.flatMap(({ name, popular: rule, ahead }) =>
+      rule ? [new KeepWarm({ ...options, name, rule, ahead, run: () => this.#runScheduled(name, false) })] : [],
+    );
+    for (const { definition } of this.#keepWarm) options.jobs.add(definition);
+  }
+
+  /** Runs configured jobs from now on. */
+  schedule(): void {
+    this.#schedule.schedule();
+    for (const each of this.#keepWarm) each.schedule();
+  }
+
+  unschedule(): void {
+    this.#schedule.unschedule();
+    for (const each of this.#keepWarm) each.unschedule();
   }
 
   async jobs(): Promise<readonly JobStatus[]> {
@@ -79,7 +99,7 @@ export class LocalJobs implements JobControl {
   }
 
   #statusOf(job: Job): JobStatus {
-    return { ...job.status, nextAt: this.schedule.nextAt(job.definition.name) };
+    return { ...job.status, nextAt: this.#schedule.nextAt(job.definition.name) };
   }
 
   #definitionOf(entry: ProxyConfig['warm'][number]): JobDefinition {

@@ -96,3 +96,8 @@ export interface WarmRequest {
 export function isComplete({ outcome }: Pick<JobImage, 'outcome'>): boolean {
   return outcome === 'present' || outcome === 'fetched' || outcome === 'moved';
 }
+
+/** Whether the run did what it should: for a rule of `proxy.sync`, a tag that the upstream removed is not a failure. */
+export function isAsWanted(image: Pick<JobImage, 'outcome'>, kind: JobKind): boolean {
+  return isComplete(image) || (kind === 'sync' && image.outcome === 'gone');
+}

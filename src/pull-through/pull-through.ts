@@ -53,6 +53,8 @@ export interface PullThroughOptions {
 
 export interface RefreshedImage {
   readonly digest: Digest;
+  /** Absent when the tag was not cached. */
+  readonly previous: Digest | undefined;
   /** The tag pointed to another digest before, or was not cached. */
   readonly changed: boolean;
   readonly fetched: FetchedImage;
@@ -173,20 +175,25 @@ export class PullThroughRegistry implements Registry {
     return stored.startsWith(prefix) ? stored.slice(prefix.length) : undefined;
   }
 
+  /** How old a cached tag is. Absent when it is not cached, or is never revalidated. */
+  tagAge(repository: string, tag: string): Promise<{ readonly checkedAt: number; readonly ttlMs: number } | undefined> {
+    return this.#options.manifests.tagAge(this.#names(repository), tag);
+  }
+
   /**
    * Revalidates a tag now, and stores its image: of an index, the platforms that are stored of the previous one, or all when there are
    * none.
    *
    * @throws {RegistryError} also when the tag could be served stale
    */
-  async refreshTag(repository: string, tag: string): Promise<RefreshedImage> {
+  async refreshTag(repository: string, tag: string, call?: CallOptions): Promise<RefreshedImage> {
     const { manifests } = this.#options;
     const names = this.#names(repository);
     try {
-      const { digest, previous } = await manifests.refresh(names, tag);
+      const { digest, previous } = await manifests.refresh(names, tag, call && pullCallOf(call));
       const platforms = await this.#storedPlatforms(names, previous ?? digest);
-      const fetched = await fetchImage(this, { repository, digest, platforms });
-      return { digest, changed: previous !== digest, fetched };
+      const fetched = await fetchImage(this, { repository, digest, platforms, call });
+      return { digest, previous, changed: previous !== digest, fetched };
     } catch (err) {
       throw err instanceof UpstreamError ? toClientError(err, 'MANIFEST_UNKNOWN') : err;
     }

@@ -13,6 +13,7 @@ import {
   tagPolicy,
 } from './freshness.ts';
 import { isDescribed, type PulledManifest, readPulled } from './pulled-manifest.ts';
+import type { ManifestEvents } from './manifest-events.ts';
 import type { HeldManifest } from '../registry/held-content.ts';
 import type { Manifest, Outcome } from '../registry/registry.ts';
 import { SingleFlight } from './single-flight.ts';
@@ -35,26 +36,6 @@ export interface PulledManifestsOptions {
   readonly offline: boolean;
   readonly events: ManifestEvents;
   readonly now: () => number;
-}
-
-export interface StaleServed {
-  readonly upstream: string;
-  /** Name at the upstream. */
-  readonly repository: string;
-  /** Stored name. */
-  readonly stored: string;
-  readonly tag: string;
-  readonly digest: Digest;
-  readonly reason: string;
-  /** Time since the upstream last confirmed the tag. */
-  readonly ageMs: number;
-}
-
-export interface ManifestEvents {
-  staleServed(event: StaleServed): void;
-  manifestStored(event: { upstream: string; stored: string } & Descriptor): void;
-  /** The manifest is served without being stored. */
-  manifestNotStored(event: { upstream: string; repository: string; digest: string; cause: unknown }): void;
 }
 
 export interface Found<T> {
@@ -160,11 +141,11 @@ export class PulledManifests {
   }
 
   /** Revalidates a tag, also a fresh one. @throws {UpstreamError} also when the tag could be served stale */
-  async refresh(repository: PulledRepository, tag: string): Promise<RefreshedTag> {
+  async refresh(repository: PulledRepository, tag: string, call: PullCall = REFRESH): Promise<RefreshedTag> {
     const before = await this.#options.tags.find(repository.stored, tag);
     if (this.#options.offline) throw this.#offlineError(`${repository.remote}:${tag}`);
-    const { entry } = await this.#fetchTag(repository, tag, REFRESH);
-    if (!(await this.#isStored(repository, entry.digest))) await this.#fetch(repository, entry.digest, REFRESH).result;
+    const { entry } = await this.#fetchTag(repository, tag, call);
+    if (!(await this.#isStored(repository, entry.digest))) await this.#fetch(repository, entry.digest, call).result;
     return { digest: entry.digest, previous: before?.digest };
   }
 
@@ -182,6 +163,12 @@ export class PulledManifests {
     if (offline) throw this.#offlineError(`${repository.remote}:${tag}`);
     const { entry } = await this.#fetchTag(repository, tag, call);
     return { digest: entry.digest, previous };
+  }
+
+  async tagAge(repository: PulledRepository, tag: string) {
+    if (this.#options.offline) return undefined;
+    const entry = await this.#options.tags.find(repository.stored, tag);
+    return entry && { checkedAt: entry.checkedAt, ttlMs: this.#policyOf(tag).ttlMs };
   }
 
   /** Without the upstream. */

@@ -30,7 +30,7 @@ import { createBackgroundJobs } from './composition/background-jobs.ts';
 import { createImageCheck } from './composition/image-checks.ts';
 import { createNotifier, withNotifications } from './composition/notifying.ts';
 import { measureService } from './composition/measured.ts';
-import { createPulling } from './composition/pulling.ts';
+import { createPulling, type Pulling } from './composition/pulling.ts';
 import { createHosted, createUploadPurging, type Hosted } from './composition/pushing.ts';
 import { openStored, type Stored } from './composition/stored.ts';
 import { watchHealth } from './composition/watched-health.ts';
@@ -91,7 +91,7 @@ async function createParts(
     notifier && config.notifications?.cacheEvents ? await withNotifications(recorded, notifier) : recorded;
   const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now: clock.now }));
   const stored = opened.use(await openStored(config, { telemetry, clock, copies }));
-  const { driver, redis } = stored;
+  const { driver } = stored;
   opened.defer(measureService(config, { ...stored, metrics: telemetry.metrics, clock }));
   const owner = await acquireDirectory(config.storage.driver);
   opened.defer(() => owner.release());
@@ -108,13 +108,11 @@ async function createParts(
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
   const purging = createUploadPurging(config, { driver, telemetry, clock });
   if (purging) opened.defer(() => purging.stop());
-  const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
+  const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry });
   opened.defer(() => health.stop());
-  const check = createImageCheck(config.proxy, stored.store);
-  const refresh = pulling && ((repository: string, tag: string) => pulling.refresh(repository, tag));
-  const cache = retention.createControl({ refresh, check });
+  const cache = createCache(config, { retention, pulling, store: stored.store });
   const { addDuty } = retention;
-  const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, addDuty });
+  const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   pulls?.start();
   return {
@@ -134,6 +132,11 @@ async function createParts(
   };
 }
 
+function createCache({ proxy }: Config, { retention, store, pulling }: CacheParts): CacheControl {
+  const refresh = pulling && ((repository: string, tag: string) => pulling.refresh(repository, tag));
+  return retention.createControl({ refresh, check: createImageCheck(proxy, store) });
+}
+
 /** Loads authentication. @throws when one of its files cannot be used */
 export async function openAuth(options: AuthOptions): Promise<Auth> {
   const { Auth } = await import('../auth/auth.ts');
@@ -143,6 +146,11 @@ export async function openAuth(options: AuthOptions): Promise<Auth> {
 function createRouter({ proxy }: Config, hosted: Hosted, upstreams: readonly UpstreamRoute[]): Router {
   const { registry, stored } = hosted;
   return new Router({ hosted: registry, heldHosted: stored.held, hostedNames: proxy?.hosted ?? [], upstreams });
+}
+
+interface CacheParts extends Pick<Stored, 'store'> {
+  readonly retention: Awaited<ReturnType<typeof openHousekeeping>>;
+  readonly pulling: Pulling | undefined;
 }
 
 interface HousekeepingParts extends Stored {

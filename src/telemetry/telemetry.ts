@@ -79,7 +79,7 @@ export function createTelemetry({
     budget: new BudgetTelemetry(log, metrics, now),
     cache: new CacheTelemetry(log, metrics, { now, tracing }),
     housekeeping: new HousekeepingTelemetry(log, metrics),
-    jobs: new JobTelemetry(log),
+    jobs: new JobTelemetry(log, metrics, now),
     redis: new RedisTelemetry(log, metrics),
     auth: new AuthTelemetry(log, metrics),
     audit: new AuditTelemetry(log),

@@ -40,7 +40,7 @@ const DEFAULTS = {
 };
 const HUB_ALIASES = ['index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'];
 
-const NO_JOBS = { sync: [], background: { bytesPerSecond: undefined, concurrency: 4 }, warm: [] };
+const NO_JOBS = { background: { bytesPerSecond: undefined, concurrency: 4 }, warm: [], checks: [], sync: [] };
 const WARM = [
   {
     name: 'ci',
@@ -51,6 +51,8 @@ const WARM = [
     pin: true,
     at: '5 3 * * *',
     onStart: 'all',
+    ahead: 0.1,
+    popular: undefined,
   },
 ];
 
@@ -143,6 +145,7 @@ proxy:
   hosted: ["team/*"]
   background: {bandwidth: 20MB, concurrency: 2}
   warm: [{name: ci, images: [alpine], from: images.txt, platforms: [linux/amd64], referrers: true, pin: true, at: "3:05", onstart: all}]
+  checks: [{name: site, lock: images.lock.yaml, every: 10m, ready: true}]
   fills: {maxconcurrent: 4, maxperupstream: 3, minrate: 1KiB, maxspool: 5GB, keepspool: 2d}
   upstreams:
     - name: docker.io
@@ -175,6 +178,7 @@ proxy:
       hosted: ['team/*'],
       background: { bytesPerSecond: 20_000_000, concurrency: 2 },
       warm: WARM,
+      checks: [{ name: 'site', lock: 'images.lock.yaml', intervalMs: 600_000, referrers: false, isRequired: true }],
       fills: {
         maxConcurrent: 4,
         maxPerUpstream: 3,
@@ -427,7 +431,7 @@ describe('proxy.warm', () => {
     expect(problems).toContain(
       'proxy.warm[0].at: must be a time such as 03:00, or a cron expression such as 0 3 * * 1-5',
     );
-    expect(problems).toContain('proxy.warm[1]: needs images, or a list in from');
+    expect(problems).toContain('proxy.warm[1]: needs either popular, or images, or a list in from');
     expect(problems).toContain('proxy.warm[2].name: must be a name such as ci-images');
   });
 });

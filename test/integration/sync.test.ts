@@ -97,6 +97,7 @@ describe('a rule of proxy.sync', () => {
       reason: 'the upstream no longer lists it; the cache keeps it',
     });
     expect(await scene.control.job('base')).toMatchObject({ outcomes: { gone: 1, present: 2 } });
+    expect((await scene.command('sync', '--wait')).code).toBe(0);
     expect((await pull(`${scene.layover.url}/v2/library/app/manifests/1.2`)).status).toBe(200);
   });
 

@@ -1,12 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
 
 import type { JobImage } from '../../src/operations/job-control.ts';
 import { cacheCommand, layoverCommand } from '../retention/command.ts';
 import { storedOf } from '../retention/expiring-cache.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { Images } from '../support/images.ts';
 import { dockerHubUpstream, Layover } from '../support/layover.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { pull } from './pulling.ts';
 import { sharedHub, startCache } from './scene.ts';
 import { expectNothingBroken } from './stored-data.ts';
@@ -198,5 +201,62 @@ describe('proxy.warm', () => {
     const again = await cacheCommand(layover, 'jobs', 'run', 'base', '--wait');
     expect(again).toMatchObject({ code: 0, stderr: '2 of 2 images, 0 B fetched, 0 pulls\n' });
     expect(await storedOf(layover, partsOf(multi.images.amd64))).toEqual(partsOf(multi.images.amd64));
+  });
+});
+
+describe('popular tags', () => {
+  it('are revalidated before their TTL ends, and fetched when they moved', async () => {
+    const clock = new FakeClock();
+    const popular = { name: 'popular', popular: { top: 1, uses: 3, within: '1d' }, ahead: '10%' };
+    hub().setTag('library/app', 'moving', app.digest);
+    await using layover = await startCache(hub(), {
+      clock,
+      proxy: { warm: [popular] },
+      upstream: { tags: { ttl: '10m', rules: [] } },
+    });
+    for (const tag of ['moving', 'moving', 'moving', '2']) await pull(`${layover.url}/v2/library/app/manifests/${tag}`);
+    hub().setTag('library/app', 'moving', next.digest);
+    hub().requests.reset();
+    await clock.advance(2_000);
+    const images = async () => (await cacheCommand(layover, 'jobs', 'show', 'popular')).stdout;
+    const step = async () => {
+      await clock.advance(20_000);
+      return images();
+    };
+    await expect.poll(step).toContain('docker.io/library/app:moving  moved');
+    expect(
+      hub()
+        .requests.all.filter(({ kind }) => kind === 'manifest-head')
+        .map(({ reference }) => reference),
+    ).toEqual(['moving']);
+    const served = await pull(`${layover.url}/v2/library/app/manifests/moving`);
+    expect([served.headers['x-cache'], served.headers['docker-content-digest']]).toEqual(['HIT', next.digest]);
+    await expect.poll(() => storedOf(layover, partsOf(next))).toEqual(partsOf(next));
+  });
+});
+
+describe('proxy.checks', () => {
+  it('keep the service unready until a lock is complete', async () => {
+    const { path, ...directory } = await temporaryDirectory();
+    const lock = join(path, 'images.lock.yaml');
+    const locked = { name: 'docker.io/library/app:1', digest: app.digest, size: 1 };
+    await writeFile(lock, stringify({ layoverLock: 1, images: [locked] }));
+    const checks = [{ name: 'site', lock, every: '1s', ready: true }];
+    await using layover = await startCache(hub(), {
+      proxy: { checks },
+      http: { debug: { addr: '127.0.0.1:0', prometheus: { enabled: true } } },
+    });
+    const ready = async () => (await fetch(`${layover.url}/readyz`)).status;
+    const metrics = async () => (await fetch(`${layover.debugUrl}/metrics`)).text();
+    await expect.poll(metrics).toContain('layover_offline_complete{list="site"} 0');
+    expect(await ready()).toBe(503);
+    expect(JSON.stringify(await (await fetch(`${layover.debugUrl}/readyz`)).json())).toContain(
+      '0 of 1 images pull offline; incomplete: docker.io/library/app:1',
+    );
+    await warm(layover, 'app:1');
+    await expect.poll(ready).toBe(200);
+    expect(await metrics()).toContain('layover_offline_complete{list="site"} 1');
+    expect(await metrics()).toContain('layover_job_images_total{name="warm",outcome="fetched"} 1');
+    await directory[Symbol.asyncDispose]();
   });
 });

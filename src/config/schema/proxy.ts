@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Immutable } from '../immutable.ts';
 import { registryUrl } from './address.ts';
 import { background } from './background.ts';
+import { check } from './checks.ts';
 import { type Credentials, LIFETIME } from './credentials.ts';
 import { otherwise, withDefault } from './defaults.ts';
 import { duration, signedDuration } from './duration.ts';
@@ -42,6 +43,7 @@ const keys = z.strictObject({
     )
     .optional(),
   offline: withDefault(bool('Never contact an upstream; content that is not stored is 404.'), 'false'),
+  checks: z.array(check).describe('Locks whose images must all be in storage.').optional(),
   fills: fills.prefault({}),
   background: background.prefault({}),
   warm: z.array(warm).describe('Images that are fetched before clients request them.').optional(),
@@ -61,8 +63,10 @@ export interface Upstream extends UpstreamEntry {
 export const proxy = keys
   .transform((raw, ctx) => {
     const upstreams = toUpstreams(raw);
-    for (const name of repeated((raw.warm ?? []).map((job) => job.name)))
-      ctx.addIssue({ code: 'custom', path: ['warm'], message: `has two jobs with the name ${name}` });
+    for (const entry of repeated((raw.checks ?? []).map((each) => each.name)))
+      ctx.addIssue({ code: 'custom', path: ['checks'], message: `has two checks with the name ${entry}` });
+    for (const job of repeated((raw.warm ?? []).map((entry) => entry.name)))
+      ctx.addIssue({ code: 'custom', path: ['warm'], message: `has two jobs with the name ${job}` });
     const syncRules = toSyncRules(raw.sync ?? [], upstreams, (path, message) =>
       ctx.addIssue({ code: 'custom', path: ['sync', ...path], message }),
     );
@@ -80,6 +84,7 @@ export const proxy = keys
       ttlMs: Math.max(0, raw.ttl),
       background: raw.background,
       warm: raw.warm ?? [],
+      checks: raw.checks ?? [],
       fills: { ...raw.fills, maxPerUpstream: toMaxPerUpstream(raw.fills, upstreams.length) },
       sync: syncRules,
     };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { withDefault } from './defaults.ts';
-import { bool } from './number.ts';
+import { ownDuration } from './duration.ts';
+import { bool, integer, percentage } from './number.ts';
 import { scalar } from './scalar.ts';
 import { choice, matching, name, path } from './text.ts';
 
@@ -35,6 +36,15 @@ async function readTime(text: string, ctx: z.core.$RefinementCtx): Promise<strin
   }
 }
 
+const popular = z
+  .strictObject({
+    top: withDefault(integer('At most so many tags.', { min: 1, max: 1_000 }), '50'),
+    uses: withDefault(integer('Requests for a tag, at least.', { min: 1 }), '5'),
+    within: withDefault(ownDuration('Only requests of this time count; at most `audit.keep`.'), '7d'),
+  })
+  .transform(({ top, uses, within }) => ({ top, uses, withinMs: within }))
+  .describe('Tags that clients request often are revalidated before their TTL ends.');
+
 const platform = matching('A platform.', {
   pattern: /^[A-Za-z0-9._-]+\/[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)?$/,
   expected: 'must be a platform such as linux/amd64',
@@ -48,6 +58,8 @@ export const warm = z
     platforms: z.array(platform).describe('Of images for several platforms, only these.').optional(),
     referrers: withDefault(bool('Also signatures, SBOMs and other attachments.'), 'false'),
     pin: withDefault(bool('Protect the images from expiry and eviction.'), 'false'),
+    popular: popular.optional(),
+    ahead: withDefault(percentage('The last part of the TTL, in which popular tags are revalidated.'), '10%'),
     at: at.optional(),
     onstart: withDefault(
       choice(
@@ -58,8 +70,9 @@ export const warm = z
     ),
   })
   .transform(({ images = [], from, platforms = [], onstart, ...entry }, ctx) => {
-    if (images.length === 0 && from === undefined)
-      ctx.addIssue({ code: 'custom', message: 'needs images, or a list in from' });
+    const isList = images.length > 0 || from !== undefined;
+    if (isList === (entry.popular !== undefined))
+      ctx.addIssue({ code: 'custom', message: 'needs either popular, or images, or a list in from' });
     return {
       ...entry,
       images,

@@ -2,11 +2,13 @@ import type { ProxyConfig } from '../../config/config.ts';
 import type { Clock } from '../../clock/clock.ts';
 import { HeldError } from '../../jobs/held-error.ts';
 import type { ImageWarmerOptions } from '../../jobs/image-warmer.ts';
+import type { CachedTags } from '../../jobs/keep-warm.ts';
 import { Jobs } from '../../jobs/jobs.ts';
 import { LocalJobs } from '../../jobs/local-jobs.ts';
 import { matchGlobs } from '../../matching/glob.ts';
 import type { CacheControl } from '../../operations/cache-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
+import { NO_PULL_LOG, type PullLog } from '../../operations/pull-log.ts';
 import type { Duty } from '../../retention/create-housekeeping.ts';
 import { type Quota, QuotaFullError } from '../../retention/quota.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
@@ -21,6 +23,8 @@ export interface BackgroundJobsParts extends Pick<Stored, 'usage' | 'redis'> {
   /** Absent without upstreams. */
   readonly pulling: Pulling | undefined;
   readonly cache: CacheControl;
+  /** Absent when pulls are not recorded. */
+  readonly pulls: PullLog | undefined;
   /** Absent without a quota. */
   readonly quota: Quota | undefined;
   readonly telemetry: Telemetry;
@@ -35,7 +39,7 @@ export async function createBackgroundJobs(
   proxy: ProxyConfig | undefined,
   parts: BackgroundJobsParts,
 ): Promise<LocalJobs | undefined> {
-  const { opened, pulling, cache, quota, usage, telemetry, clock, addDuty } = parts;
+  const { opened, pulling, cache, quota, pulls = NO_PULL_LOG, usage, telemetry, clock, addDuty } = parts;
   if (!proxy || !pulling) return undefined;
   const jobs = new Jobs({ now: clock.now, events: telemetry.jobs });
   const warmer = {
@@ -48,22 +52,43 @@ export async function createBackgroundJobs(
   const { concurrency } = proxy.background;
   const onError = (error: unknown) => telemetry.housekeeping.housekeepingFailed({ task: 'jobs', error });
   let syncing: Syncing | undefined;
-  const previewSync = async (rule: string) => {
-    if (!syncing) throw new ControlError('not-found', 'proxy.sync has no rules');
-    return syncing.preview(rule);
-  };
-  const configured = proxy.warm;
-  const local = new LocalJobs({ jobs, warmer, concurrency, configured, previewSync, clock, onError });
+  const local = new LocalJobs({
+    ...{ jobs, warmer, concurrency, pulls, clock, onError },
+    configured: proxy.warm,
+    tags: createCachedTags(pulling),
+    previewSync: async (rule: string) => {
+      if (!syncing) throw new ControlError('not-found', 'proxy.sync has no rules');
+      return syncing.preview(rule);
+    },
+  });
   if (proxy.sync.length > 0) {
     const { createSyncing } = await import('./syncing.ts');
     syncing = createSyncing(proxy.sync, { ...parts, ...warmer, jobs, limit: local.limit, onError });
   }
+  // Before the registries that images are copied to.
   opened.use(jobs);
-  for (const duty of [local.schedule, ...(syncing && !proxy.offline ? [syncing] : [])]) {
+  for (const duty of [local, ...(syncing && !proxy.offline ? [syncing] : [])]) {
     addDuty(duty);
     opened.defer(() => duty.unschedule());
   }
   return local;
+}
+
+function createCachedTags(pulling: Pulling): CachedTags {
+  return {
+    ageOf: async ({ stored, tag }) => {
+      const { registry, remote } = pulling.find(stored);
+      return registry.tagAge(remote, tag);
+    },
+    refresh: async ({ stored, tag }, signal) => {
+      const { registry, remote } = pulling.find(stored);
+      const { digest, previous, fetched } = await registry.refreshTag(remote, tag, { background: 'warm', signal });
+      const hasMoved = previous !== undefined && previous !== digest;
+      const { bytes, manifests: spent } = fetched;
+      const outcome = hasMoved ? 'moved' : bytes > 0 || spent > 0 ? 'fetched' : 'present';
+      return { name: `${stored}:${tag}`, digest, ...(hasMoved && { was: previous }), bytes, spent, outcome };
+    },
+  };
 }
 
 function createReserve(quota: Quota | undefined): ImageWarmerOptions['reserve'] {

@@ -103,7 +103,8 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
     peers: replicas?.accessTo(fills),
     refresh: async (repository, tag) => {
       const { registry, remote } = findUpstream(pulled, repository);
-      return registry.refreshTag(remote, tag);
+      const { digest, changed, fetched } = await registry.refreshTag(remote, tag);
+      return { digest, changed, fetched };
     },
     find: (repository) => findUpstream(pulled, repository),
   };
