@@ -92,7 +92,7 @@ export const proxy = keys
   .describe('Pull through other registries and store the content.');
 
 function repeated(names: readonly string[]): readonly string[] {
-  return names.filter((name, i) => names.indexOf(name) !== i);
+  return names.filter((each, i) => names.indexOf(each) !== i);
 }
 
 /** With several upstreams, each leaves a quarter of the slots to the others. */
