@@ -19,6 +19,7 @@ import type {
 } from '../operations/cache-control.ts';
 import { ControlError, isControlFailure } from '../operations/control-error.ts';
 import type { JobControl, JobImage, JobStatus, WarmRequest } from '../operations/job-control.ts';
+import type { RecordedImages, Recording, RecordingControl, RecordingRequest } from '../operations/recording-control.ts';
 import type { PullLog, PullPage, PullQuery } from '../operations/pull-log.ts';
 import { ADMIN_PATH, type AdminErrorBody } from './api.ts';
 
@@ -49,7 +50,7 @@ const FETCH_TIMEOUT_MS = 3_600_000;
 const MAX_BYTES = 256 * 1024 * 1024;
 
 /** The cache of another process, through its admin API. Its methods also throw {@link ServerUnreachableError}. */
-export class RemoteControl implements CacheControl, PullLog, BudgetControl, JobControl {
+export class RemoteControl implements CacheControl, PullLog, BudgetControl, JobControl, RecordingControl {
   readonly #options: RemoteControlOptions;
 
   constructor(options: RemoteControlOptions) {
@@ -160,6 +161,14 @@ export class RemoteControl implements CacheControl, PullLog, BudgetControl, JobC
 
   stopJob(name: string): Promise<JobStatus> {
     return this.#call('POST', `/jobs/${encodeURIComponent(name)}/stop`, {});
+  }
+
+  startRecording(request: RecordingRequest): Promise<Recording> {
+    return this.#call('POST', '/recordings', request);
+  }
+
+  stopRecording(name: string): Promise<RecordedImages> {
+    return this.#patient().#call('POST', `/recordings/${encodeURIComponent(name)}/stop`, {});
   }
 
   #patient(): RemoteControl {

@@ -9,12 +9,14 @@ import {
   type ListQuery,
 } from '../operations/cache-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
+import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog, PullQuery } from '../operations/pull-log.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './authenticate.ts';
 import { checkRequest } from './check-request.ts';
 import { createJobRoutes } from './job-routes.ts';
+import { createRecordingRoutes } from './recording-routes.ts';
 import { respond } from './respond.ts';
 
 export interface AdminRoutesOptions {
@@ -23,13 +25,15 @@ export interface AdminRoutesOptions {
   readonly budget?: BudgetControl | undefined;
   /** Absent without upstreams. */
   readonly jobs?: JobControl | undefined;
+  /** Absent without upstreams. */
+  readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
-export function createAdminRoutes({ cache, budget, jobs, pulls, onError }: AdminRoutesOptions): Router {
+export function createAdminRoutes({ cache, budget, jobs, recordings, pulls, onError }: AdminRoutesOptions): Router {
   const router = express.Router();
   router.use(requireJson);
   router.use('/check', express.json({ limit: '1mb' }));
@@ -43,6 +47,7 @@ export function createAdminRoutes({ cache, budget, jobs, pulls, onError }: Admin
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
   if (jobs) router.use('/jobs', createJobRoutes(jobs));
+  if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
   router.get(
     '/audit/pulls',
     respond((request) => pulls.findPulls(pullQuery(request))),

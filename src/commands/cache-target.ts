@@ -1,6 +1,7 @@
 import type { BudgetControl } from '../operations/budget-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
+import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog } from '../operations/pull-log.ts';
 import type { StoppedCache } from '../service/stopped-cache.ts';
 
@@ -11,6 +12,8 @@ export interface CacheTarget {
   readonly budget?: BudgetControl | undefined;
   /** Absent without a running server. */
   readonly jobs?: JobControl | undefined;
+  /** Absent without a running server. */
+  readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
   /** Absent when a server is running. */
   readonly stopped: StoppedCache | undefined;

@@ -41,7 +41,15 @@ export async function openCache(options: TargetOptions): Promise<CacheTarget> {
 }
 
 function running(control: RemoteControl): CacheTarget {
-  return { control, pulls: control, budget: control, jobs: control, stopped: undefined, close: async () => {} };
+  return {
+    control,
+    pulls: control,
+    budget: control,
+    jobs: control,
+    recordings: control,
+    stopped: undefined,
+    close: async () => {},
+  };
 }
 
 /** @returns false without a running server */

@@ -14,6 +14,7 @@ import { addGarbageCollect } from './garbage-collect.ts';
 import { addImageCommands } from './image-commands.ts';
 import { addJobCommands } from './job-commands.ts';
 import { addLockCommands } from './lock-commands.ts';
+import { addRecordCommands } from './record-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
 import { addSyncCommand } from './sync-commands.ts';
 import { addToolCommands } from './tool-commands.ts';
@@ -85,6 +86,7 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   addLockCommands(program, { ...context, stdin });
   addJobCommands(program, { ...context, stdin });
   addSyncCommand(program, context);
+  addRecordCommands(program, context);
   addToolCommands(program, { stdin, out, err, end });
   return program;
 }

@@ -24,7 +24,7 @@ export interface CheckedList {
   readonly isRequired: boolean;
   readonly intervalMs: number;
   /** Rejects with the images that are not complete. */
-  check(signal: AbortSignal): Promise<void>;
+  readonly check: (signal: AbortSignal) => Promise<void>;
 }
 
 /** Until a list is complete for the first time, it is checked more often. Milliseconds. */

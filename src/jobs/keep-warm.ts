@@ -67,15 +67,19 @@ export class KeepWarm {
 
   #wait(delayMs: number): void {
     this.#timer = this.#options.clock.setTimer(() => {
-      this.#look()
-        .catch((err: unknown) => {
-          this.#options.onError(err);
-          return MAX_WAIT_MS;
-        })
-        .then((nextMs) => {
-          if (this.#isStarted) this.#wait(nextMs);
-        }, this.#options.onError);
+      void this.#lookAndWait();
     }, delayMs);
+  }
+
+  /** Never rejects. */
+  async #lookAndWait(): Promise<void> {
+    let nextMs = MAX_WAIT_MS;
+    try {
+      nextMs = await this.#look();
+    } catch (err) {
+      this.#options.onError(err);
+    }
+    if (this.#isStarted) this.#wait(nextMs);
   }
 
   /** @returns when to look again, in milliseconds */

@@ -10,6 +10,7 @@ import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
 import type { BudgetControl } from '../operations/budget-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
+import type { RecordingControl } from '../operations/recording-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
 import type { UsageListener } from '../pull-through/pull-through.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
@@ -32,6 +33,7 @@ import { createNotifier, withNotifications } from './composition/notifying.ts';
 import { measureService } from './composition/measured.ts';
 import { createPulling, type Pulling } from './composition/pulling.ts';
 import { createHosted, createUploadPurging, type Hosted } from './composition/pushing.ts';
+import { createRecordings } from './composition/recordings.ts';
 import { openStored, type Stored } from './composition/stored.ts';
 import { watchHealth } from './composition/watched-health.ts';
 
@@ -60,6 +62,8 @@ export interface Context {
   readonly budget: BudgetControl | undefined;
   /** Absent without upstreams. */
   readonly jobs: JobControl | undefined;
+  /** Absent without upstreams. */
+  readonly recordings: RecordingControl | undefined;
   /** Gets an event for each change and pull of a client. Absent when notifications are off. */
   readonly listener: ContentListener | undefined;
   /** Records that stored content of an upstream was served. */
@@ -124,6 +128,7 @@ async function createParts(
     budget: pulling?.budget,
     cache,
     jobs,
+    recordings: pulling && createRecordings({ ...stored, pulling, pulls, clock }),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,

@@ -229,6 +229,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'commands/image-commands.ts',
     'commands/job-commands.ts',
     'commands/lock-commands.ts',
+    'commands/record-commands.ts',
     'commands/tool-commands.ts',
     'commands/program.ts',
     'commands/service-commands.ts',

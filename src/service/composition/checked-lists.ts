@@ -20,19 +20,30 @@ export function createCheckedLists(proxy: ProxyConfig | undefined, parts: Checke
     ...list,
     name,
     check: async (signal) => {
-      const complete = metrics.offlineComplete.at(name);
-      complete.value = 0;
-      const { images, requests } = await loadRequests(lock, { referrers });
-      const incomplete: string[] = [];
-      for (const [i, request] of requests.entries()) {
-        signal.throwIfAborted();
-        const { missing } = await find(request);
-        if (missing.length > 0) incomplete.push(images[i]?.name ?? '');
+      const isComplete = (value: number) => (metrics.offlineComplete.at(name).value = value);
+      try {
+        await assertComplete(await loadRequests(lock, { referrers }), find, signal);
+        isComplete(1);
+      } catch (err) {
+        if (!signal.aborted) isComplete(0);
+        throw err;
       }
-      if (incomplete.length > 0) throw new Error(describe(incomplete, images.length));
-      complete.value = 1;
     },
   }));
+}
+
+async function assertComplete(
+  { images, requests }: Awaited<ReturnType<typeof loadRequests>>,
+  find: ReturnType<typeof createImageCheck>,
+  signal: AbortSignal,
+): Promise<void> {
+  const incomplete: string[] = [];
+  for (const [i, request] of requests.entries()) {
+    signal.throwIfAborted();
+    const { missing } = await find(request);
+    if (missing.length > 0) incomplete.push(images[i]?.name ?? '');
+  }
+  if (incomplete.length > 0) throw new Error(describe(incomplete, images.length));
 }
 
 /** The code of lists is loaded by the first check. @throws {ImageError} */
