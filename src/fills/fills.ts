@@ -129,6 +129,8 @@ export class Fills {
   /** For another replica: follows the repository's fill in progress. @returns undefined when there is none, or it fails */
   async follow(stored: string, digest: Digest): Promise<ByteSource | undefined> {
     const fill = this.#running.all.find((candidate) => candidate.digest === digest && candidate.admits(stored));
+    // Of the other replica's clients, one may wait for it.
+    fill?.hurry();
     const blob = fill?.blobOf(stored);
     return blob && fill?.follow(blob, stored, { isPatient: true }).catch(() => undefined);
   }

@@ -77,16 +77,27 @@ export class BackgroundRegistry implements SourceRegistry {
    */
   fetchBlob(repository: string, digest: Digest, onBytes: (bytes: number) => void): Promise<number> {
     return this.#aged(digest, async () => {
-      const { source, size, outcome } = await this.openBlob(repository, digest);
+      const { source, size, outcome } = await this.#opened(repository, digest);
       try {
         if (outcome === 'HIT') onBytes(size);
         else for await (const chunk of source.read({ start: 0, end: size }, this.#call)) onBytes(chunk.length);
       } finally {
         await source.close();
       }
-      await this.#options.registry.filled(repository, digest);
+      await unlessAborted(this.#options.registry.filled(repository, digest), this.#call.signal);
       return outcome === 'HIT' ? 0 : size;
     });
+  }
+
+  /** Opening waits for the upstream, and is shared with clients, so it does not end with the signal. */
+  async #opened(repository: string, digest: Digest): ReturnType<BackgroundRegistry['openBlob']> {
+    const opening = this.openBlob(repository, digest);
+    try {
+      return await unlessAborted(opening, this.#call.signal);
+    } catch (err) {
+      void opening.then(({ source }) => source.close()).catch(() => {}); // there is no source when it failed
+      throw err;
+    }
   }
 
   async #aged<T>(digest: Digest, work: () => Promise<T>): Promise<T> {
@@ -97,5 +108,20 @@ export class BackgroundRegistry implements SourceRegistry {
     } finally {
       done();
     }
+  }
+}
+
+/** @throws the reason of the signal */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let abort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }

@@ -32,8 +32,9 @@ export interface KeepWarmOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Between two looks for popular tags, and for those that are due. Milliseconds. */
+/** Between two looks for popular tags; after a failure; between looks for those that are due. Milliseconds. */
 const SURVEY_MS = 3_600_000;
+const RETRY_MS = 600_000;
 const MIN_WAIT_MS = 1_000;
 const MAX_WAIT_MS = 30_000;
 
@@ -42,6 +43,8 @@ export class KeepWarm {
   readonly #options: KeepWarmOptions;
   #popular: readonly PopularTag[] = [];
   #surveyAt = 0;
+  /** After a failure, by name. Unix milliseconds. */
+  readonly #retryAt = new Map<string, number>();
   #due: readonly PopularTag[] = [];
   #timer: Timer | undefined;
   #isStarted = false;
@@ -87,8 +90,8 @@ export class KeepWarm {
     const { clock, pulls, rule, run } = this.#options;
     const now = clock.now();
     if (now >= this.#surveyAt) {
-      this.#popular = await findPopularTags(pulls, rule, now);
       this.#surveyAt = now + SURVEY_MS;
+      this.#popular = await findPopularTags(pulls, rule, now);
     }
     const due: PopularTag[] = [];
     let nextAt = Infinity;
@@ -104,19 +107,22 @@ export class KeepWarm {
 
   async #dueAt(tag: PopularTag): Promise<number> {
     const age = await this.#options.tags.ageOf(tag);
-    return age ? age.checkedAt + age.ttlMs * (1 - this.#options.ahead) : Infinity;
+    if (!age) return Infinity;
+    return Math.max(age.checkedAt + age.ttlMs * (1 - this.#options.ahead), this.#retryAt.get(nameOf(tag)) ?? 0);
   }
 
-  /** One that fails is tried again at the next look, or by a client. */
+  /** One that fails is tried again later, or by a client. */
   async #refreshDue(report: JobReport, signal: AbortSignal): Promise<void> {
     const due = this.#due;
     report.planned(due.length);
+    this.#forgetRetries();
     for (const tag of due) {
       signal.throwIfAborted();
-      const name = `${tag.stored}:${tag.tag}`;
+      const name = nameOf(tag);
       report.progress({ name, bytes: 0 });
       const failed = (err: unknown): JobImage => {
         signal.throwIfAborted();
+        this.#retryAt.set(name, this.#options.clock.now() + RETRY_MS);
         return {
           name,
           bytes: 0,
@@ -128,4 +134,13 @@ export class KeepWarm {
       report.done(await this.#options.tags.refresh(tag, signal).catch(failed));
     }
   }
+
+  #forgetRetries(): void {
+    const now = this.#options.clock.now();
+    for (const [name, at] of this.#retryAt) if (at <= now) this.#retryAt.delete(name);
+  }
+}
+
+function nameOf({ stored, tag }: PopularTag): string {
+  return `${stored}:${tag}`;
 }

@@ -69,6 +69,7 @@ export class Schedule {
     const next = Math.min(...this.#due.values());
     if (!Number.isFinite(next)) return;
     const delayMs = Math.min(Math.max(next - clock.now(), 1), MAX_WAIT_MS);
+    this.#timer?.cancel();
     this.#timer = clock.setTimer(() => {
       this.#runDue();
       this.#plan().catch(onError);

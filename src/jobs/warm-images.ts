@@ -54,7 +54,10 @@ async function warmAll(
   for (const { origin, message } of problems)
     report.done({ name: origin, bytes: 0, spent: 0, outcome: 'failed', reason: message });
   const call = { class: 'warm', signal, onProgress: report.progress.bind(report) } as const;
-  await Promise.all(images.map((image) => limit(async () => report.done(await warmer.warm(image, call)))));
+  const warming = images.map((image) => limit(async () => report.done(await warmer.warm(image, call))));
+  // When the signal ends it, the run has ended only when all of its images have.
+  await Promise.allSettled(warming);
+  await Promise.all(warming);
 }
 
 /** @throws {ControlError} `invalid` for a platform */

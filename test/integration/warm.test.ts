@@ -171,6 +171,17 @@ describe('a warm-up within limits', () => {
     Object.assign(hub().rateLimit, { enforced: false, limit: 100, remaining: 100 });
   });
 
+  it('ends at once while the upstream is slow', async () => {
+    await using layover = await startCache(hub());
+    const slow = hub().faults.add({ reference: app.layers[1] ?? '' }, { instead: 'hang' });
+    await layoverCommand('warm', 'app:1', '--config', layover.configFile);
+    await expect.poll(() => hub().requests.all.filter(({ reference }) => reference === app.layers[1])).toHaveLength(1);
+    expect(await layover.kill('SIGTERM')).toMatchObject({ code: 0 });
+    slow();
+    expect(await storedOf(layover, app.layers)).not.toContain(app.layers[1]);
+    await expectNothingBroken(layover);
+  });
+
   it('reports a throttled upstream, one that is down, and an index whose child is gone', async () => {
     await using layover = await startCache(hub(), { upstream: { timeouts: { headers: '1s' } } });
     const throttled = hub().faults.add({ reference: app.digest }, { answer: { status: 429 } });

@@ -4,6 +4,7 @@ import type { Clock } from '../../clock/clock.ts';
 import type { ContentStore } from '../../content/content-store.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { ManifestReference } from '../../oci/manifest.ts';
+import { RegistryError } from '../../oci/errors.ts';
 import { ControlError } from '../../operations/control-error.ts';
 import { NO_PULL_LOG, type PullLog } from '../../operations/pull-log.ts';
 import type {
@@ -116,13 +117,24 @@ export class Recordings implements RecordingControl {
     const images: RecordedImage[] = [];
     const problems: string[] = [];
     for (const image of pulled) {
-      const name = `${image.upstream}/${this.#options.remoteNameOf(image.repository)}`;
-      const full = `${name}${image.tag === undefined ? `@${image.digest}` : `:${image.tag}`}`;
-      const size = await this.#sizeOf(image);
-      if (size === undefined) problems.push(`${full}: its manifest is not stored any more`);
+      const full = this.#nameOf(image);
+      const size = full === undefined ? undefined : await this.#sizeOf(image);
+      if (full === undefined) problems.push(`${image.repository}: belongs to no configured upstream any more`);
+      else if (size === undefined) problems.push(`${full}: a manifest is not stored any more`);
       else images.push({ name: full, digest: image.digest, size, manifests: childrenOf(image), attachments: [] });
     }
     return { images: images.toSorted((a, b) => (a.name < b.name ? -1 : 1)), problems };
+  }
+
+  /** As clients name it. Undefined when its upstream is not configured any more. */
+  #nameOf({ upstream, repository, tag, digest }: PulledImage): string | undefined {
+    try {
+      const reference = tag === undefined ? `@${digest}` : `:${tag}`;
+      return `${upstream}/${this.#options.remoteNameOf(repository)}${reference}`;
+    } catch (err) {
+      if (err instanceof ControlError || err instanceof RegistryError) return undefined;
+      throw err;
+    }
   }
 
   /** Bytes of manifests and blobs, each once. Undefined when one of the manifests is not stored. */
