@@ -39,23 +39,13 @@ const DEFAULTS = {
   passthrough: false,
 };
 const HUB_ALIASES = ['index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'];
-
-const NO_JOBS = { background: { bytesPerSecond: undefined, concurrency: 4 }, warm: [], checks: [], sync: [] };
-const WARM = [
-  {
-    name: 'ci',
-    images: ['alpine'],
-    from: 'images.txt',
-    platforms: ['linux/amd64'],
-    referrers: true,
-    pin: true,
-    at: '5 3 * * *',
-    onStart: 'all',
-    ahead: 0.1,
-    popular: undefined,
-  },
-];
-
+const SHARED = {
+  ttlMs: 604_800_000,
+  background: { bytesPerSecond: undefined, concurrency: 4 },
+  warm: [],
+  checks: [],
+  sync: [],
+};
 const ALONE = { directory: undefined, advertise: undefined };
 
 describe('proxy.remoteurl', () => {
@@ -75,7 +65,7 @@ describe('proxy.remoteurl', () => {
       ],
       hosted: [],
       offline: false,
-      ...NO_JOBS,
+      ...SHARED,
       fills: {
         maxConcurrent: 32,
         maxPerUpstream: 32,
@@ -84,7 +74,6 @@ describe('proxy.remoteurl', () => {
         keepSpoolMs: 86_400_000,
         ...ALONE,
       },
-      ttlMs: 604_800_000,
     });
   });
 
@@ -143,9 +132,6 @@ describe('proxy.upstreams', () => {
 proxy:
   offline: true
   hosted: ["team/*"]
-  background: {bandwidth: 20MB, concurrency: 2}
-  warm: [{name: ci, images: [alpine], from: images.txt, platforms: [linux/amd64], referrers: true, pin: true, at: "3:05", onstart: all}]
-  checks: [{name: site, lock: images.lock.yaml, every: 10m, ready: true}]
   fills: {maxconcurrent: 4, maxperupstream: 3, minrate: 1KiB, maxspool: 5GB, keepspool: 2d}
   upstreams:
     - name: docker.io
@@ -174,11 +160,8 @@ proxy:
 `);
     expect(config.proxy).toEqual({
       offline: true,
-      sync: [],
       hosted: ['team/*'],
-      background: { bytesPerSecond: 20_000_000, concurrency: 2 },
-      warm: WARM,
-      checks: [{ name: 'site', lock: 'images.lock.yaml', intervalMs: 600_000, referrers: false, isRequired: true }],
+      ...SHARED,
       fills: {
         maxConcurrent: 4,
         maxPerUpstream: 3,
@@ -187,7 +170,6 @@ proxy:
         keepSpoolMs: 172_800_000,
         ...ALONE,
       },
-      ttlMs: 604_800_000,
       upstreams: [
         {
           name: 'docker.io',

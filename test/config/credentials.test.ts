@@ -38,16 +38,3 @@ describe('credentials of an upstream', () => {
     ]);
   });
 });
-
-describe('proxy.warm', () => {
-  it('reports times, names and lists that it cannot use', async () => {
-    const jobs = '[{name: a, images: [x], at: "25:00"}, {name: a, at: "0 3 * * 1-5"}, {name: "b c", from: list}]';
-    const found = await proxyProblems(`{remoteurl: "https://registry-1.docker.io", warm: ${jobs}}`);
-    const problems = found.map((line) => line.replace(/^\d+ /, ''));
-    expect(problems).toContain(
-      'proxy.warm[0].at: must be a time such as 03:00, or a cron expression such as 0 3 * * 1-5',
-    );
-    expect(problems).toContain('proxy.warm[1]: needs either popular, or images, or a list in from');
-    expect(problems).toContain('proxy.warm[2].name: must be a name such as ci-images');
-  });
-});
