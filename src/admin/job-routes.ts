@@ -27,6 +27,10 @@ export function createJobRoutes(jobs: JobControl): Router {
     '/:name/stop',
     respond(({ params }) => jobs.stopJob(nameOf(params))),
   );
+  router.get(
+    '/:name/preview',
+    respond(async ({ params }) => ({ images: await jobs.previewSync(nameOf(params)) })),
+  );
   // One line for each image that is done.
   router.get('/:name/images', async ({ params, query }, response) => {
     const images = await jobs.jobImages(nameOf(params), countOf(query['after']));

@@ -130,6 +130,11 @@ export class RemoteControl
     return this.#call('GET', '/collection');
   }
 
+  async previewSync(rule: string): Promise<readonly JobImage[]> {
+    const path = `/jobs/${encodeURIComponent(rule)}/preview`;
+    return (await this.#patient().#call<{ images: readonly JobImage[] }>('GET', path)).images;
+  }
+
   budget(upstream?: string): Promise<BudgetReport> {
     const query = upstream === undefined ? '' : `?upstream=${encodeURIComponent(upstream)}`;
     return this.#call('GET', `/budget${query}`);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { isComplete, type JobControl, type JobImage } from '../operations/job-control.ts';
+import { isAsWanted, type JobControl, type JobImage } from '../operations/job-control.ts';
 import type { CacheOutput } from './cache.ts';
 import { printable } from './image-description.ts';
 import { JobProgress } from './job-progress.ts';
@@ -23,7 +23,7 @@ export async function followJob(jobs: JobControl, name: string, output: CacheOut
     const job = await jobs.job(name);
     const images = await jobs.jobImages(name, shown);
     shown += images.length;
-    isWhole &&= images.every(isComplete);
+    isWhole &&= images.every((image) => isAsWanted(image, job.kind));
     progress?.erase();
     for (const image of images) output.out.write(`${output.json ? JSON.stringify(image) : imageLine(image)}\n`);
     if (!job.running) {
@@ -36,13 +36,14 @@ export async function followJob(jobs: JobControl, name: string, output: CacheOut
   }
 }
 
-export function imageLine({ name, outcome, bytes, was, digest, reason }: JobImage): string {
+/** @param what in place of the outcome */
+export function imageLine({ name, outcome, bytes, was, digest, reason }: JobImage, what: string = outcome): string {
   const detail = [
     ...(bytes > 0 ? [formatBytes(bytes)] : []),
     ...(was === undefined ? [] : [`${short(was)} is now ${short(digest ?? '')}`]),
     ...(reason === undefined ? [] : [reason]),
   ];
-  return printable(`${name}  ${outcome}${detail.length === 0 ? '' : `  ${detail.join(', ')}`}`);
+  return printable(`${name}  ${what}${detail.length === 0 ? '' : `  ${detail.join(', ')}`}`);
 }
 
 function totals({ done, total, bytes, spent }: Awaited<ReturnType<JobControl['job']>>): string {

@@ -16,6 +16,7 @@ import { addJobCommands } from './job-commands.ts';
 import { addLockCommands } from './lock-commands.ts';
 import { addRecordCommands } from './record-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
+import { addSyncCommand } from './sync-commands.ts';
 import { addToolCommands } from './tool-commands.ts';
 
 export interface ProgramContext {
@@ -84,6 +85,7 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   addBundleCommands(program, context);
   addLockCommands(program, { ...context, stdin });
   addJobCommands(program, { ...context, stdin });
+  addSyncCommand(program, context);
   addRecordCommands(program, context);
   addToolCommands(program, { stdin, out, err, end });
   return program;

@@ -1,12 +1,13 @@
 import type { Clock } from '../clock/clock.ts';
+import type { Bandwidth } from '../registry/registry.ts';
 
 /** A late timer is made up for, up to this. Milliseconds. */
 const CREDIT_MS = 100;
 /** Shorter waits are left to the next bytes. Milliseconds. */
 const MIN_WAIT_MS = 5;
 
-/** Bytes per second of all fills that no client waits for. */
-export class BandwidthLimit {
+/** Bytes per second of fills that no client waits for, together. */
+export class BandwidthLimit implements Bandwidth {
   readonly #bytesPerSecond: number;
   readonly #clock: Pick<Clock, 'monotonic' | 'sleep'>;
   /** When the bytes that were taken so far are within the limit. */
@@ -28,11 +29,17 @@ export class BandwidthLimit {
 
 /** The pace of one fill: limited until a client waits for it. */
 export class FillPace {
-  readonly #limit: BandwidthLimit;
+  readonly #limits: readonly Bandwidth[];
   readonly #hurried = new AbortController();
 
-  constructor(limit: BandwidthLimit) {
-    this.#limit = limit;
+  constructor(...limits: readonly Bandwidth[]) {
+    this.#limits = limits;
+  }
+
+  /** @returns undefined without a limit */
+  static of(limits: readonly (Bandwidth | undefined)[]): FillPace | undefined {
+    const given = limits.filter((limit) => limit !== undefined);
+    return given.length === 0 ? undefined : new FillPace(...given);
   }
 
   /** A client waits for it now. */
@@ -45,7 +52,8 @@ export class FillPace {
     const { signal: hurried } = this.#hurried;
     if (hurried.aborted) return;
     try {
-      await this.#limit.take(bytes, AbortSignal.any([signal, hurried]));
+      const either = AbortSignal.any([signal, hurried]);
+      for (const limit of this.#limits) await limit.take(bytes, either);
     } catch (err) {
       if (signal.aborted || !hurried.aborted) throw err;
     }

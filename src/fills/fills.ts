@@ -15,7 +15,7 @@ import { FillSource } from './fill-source.ts';
 import { FillSources } from './fill-sources.ts';
 import type { FillTarget } from './fill-target.ts';
 import { Fill } from './fill.ts';
-import type { Outcome } from '../registry/registry.ts';
+import type { Bandwidth, Outcome } from '../registry/registry.ts';
 import type { RunningFills } from './running-fills.ts';
 import type { SpoolArea } from './spool-area.ts';
 import { storedBlob } from './stored-blob.ts';
@@ -56,6 +56,8 @@ export interface FillRequest {
   readonly signal?: AbortSignal | undefined;
   /** No client waits for it. @default false */
   readonly isBackground?: boolean;
+  /** Of this work, in addition to that of all such work. */
+  readonly bandwidth?: Bandwidth | undefined;
 }
 
 export interface FilledBlob {
@@ -181,7 +183,7 @@ export class Fills {
       events,
       minRate,
       clock: this.#clock,
-      pace: bandwidth && request.isBackground ? new FillPace(bandwidth) : undefined,
+      pace: request.isBackground ? FillPace.of([bandwidth, request.bandwidth]) : undefined,
       onIdle: () => this.#becameIdle(fill),
     });
     this.#running.add(fill, this.#run(fill));

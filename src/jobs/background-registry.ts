@@ -1,6 +1,6 @@
 import type { SourceRegistry } from '../images/registry-source.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { CallOptions, RegistryLister, RegistryReader } from '../registry/registry.ts';
+import type { Bandwidth, CallOptions, RegistryLister, RegistryReader } from '../registry/registry.ts';
 
 /** An upstream that is pulled through the cache. */
 export interface CachedUpstream
@@ -21,6 +21,8 @@ export interface BackgroundOptions {
   /** Stored name of the repository. */
   readonly stored: string;
   readonly class: 'sync' | 'warm';
+  /** Of this work, in addition to that of all such work. */
+  readonly bandwidth?: Bandwidth | undefined;
   readonly signal: AbortSignal;
   /** Links of the content are recorded as older until the returned function is called. */
   readonly fetching: (stored: string, digest: Digest) => () => void;
@@ -31,12 +33,12 @@ export class BackgroundRegistry implements SourceRegistry {
   /** Manifests that were requested from the upstream. */
   spent = 0;
   readonly #options: BackgroundOptions;
-  readonly #call: { readonly background: 'sync' | 'warm'; readonly signal: AbortSignal };
+  readonly #call: Pick<CallOptions, 'background' | 'bandwidth'> & { readonly signal: AbortSignal };
 
   constructor(options: BackgroundOptions) {
     this.#options = options;
-    const { class: background, signal } = options;
-    this.#call = { background, signal };
+    const { class: background, bandwidth, signal } = options;
+    this.#call = { background, bandwidth, signal };
   }
 
   /** @param options.missingOnly a stored tag is not revalidated */

@@ -4,6 +4,7 @@ import type { Platform } from '../images/platform.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { Bandwidth } from '../registry/registry.ts';
 import type { ImageCheckRequest, ImageCheckResult } from '../operations/cache-control.ts';
 import type { ImageOutcome, ImageProgress, JobImage } from '../operations/job-control.ts';
 import { BackgroundRegistry, type CachedUpstream } from './background-registry.ts';
@@ -46,8 +47,11 @@ export interface ImageToWarm {
 
 export interface WarmCall {
   readonly class: 'sync' | 'warm';
+  readonly bandwidth?: Bandwidth | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (image: ImageProgress) => void;
+  /** Called with the parts of an image that is complete. */
+  readonly onComplete?: (parts: ImageCheckRequest) => void;
 }
 
 /** An image in progress. */
@@ -87,10 +91,11 @@ export class ImageWarmer {
       const planned = await this.#store(work, await this.#findRoot(work));
       await this.#assertComplete(planned);
       if (image.pin) await this.#options.pin(pinOf(stored, location));
+      call.onComplete?.(planned.check);
       return report(work, outcomeOf(work));
     } catch (err) {
       signal.throwIfAborted();
-      return { ...report(work ?? { image }, failureOf(err, work)), reason: reasonOf(err) };
+      return { ...report(work ?? { image }, failureOf(err, work?.isFound)), reason: reasonOf(err) };
     }
   }
 
@@ -150,15 +155,16 @@ function outcomeOf({ was, bytes, registry }: Work): ImageOutcome {
   return bytes > 0 || registry.spent > 0 ? 'fetched' : 'present';
 }
 
-/** An image that the upstream has, without a part of it, is not gone. */
-function failureOf(err: unknown, work: Work | undefined): ImageOutcome {
+/** @param isFound the upstream has the image, without a part of it; undefined when it was not requested: then it is not gone */
+export function failureOf(err: unknown, isFound: boolean | undefined): ImageOutcome {
   if (err instanceof HeldError) return 'held';
   if (!(err instanceof RegistryError)) return 'failed';
   if (HELD.includes(err.code)) return 'held';
-  return work !== undefined && !work.isFound && GONE.includes(err.code) ? 'gone' : 'failed';
+  return isFound === false && GONE.includes(err.code) ? 'gone' : 'failed';
 }
 
-function reasonOf(err: unknown): string {
+/** In one line. */
+export function reasonOf(err: unknown): string {
   return (err instanceof Error ? err.message : String(err)).replaceAll(/\s+/g, ' ');
 }
 

@@ -2,7 +2,7 @@ import {
   IMAGE_OUTCOMES,
   type ImageOutcome,
   type ImageProgress,
-  isComplete,
+  isAsWanted,
   type JobImage,
   type JobKind,
   type JobStatus,
@@ -121,7 +121,7 @@ export class Job implements JobReport {
     }
     this.#active.clear();
     const { now, events } = this.#options;
-    const hasSucceeded = error === undefined && this.#isComplete;
+    const hasSucceeded = error === undefined && this.#isAsWanted;
     const finishedAt = now();
     this.#status = {
       ...this.#status,
@@ -137,9 +137,9 @@ export class Job implements JobReport {
     return this.definition.label ?? this.definition.name;
   }
 
-  get #isComplete(): boolean {
+  get #isAsWanted(): boolean {
     const { outcomes } = this.#status;
-    return IMAGE_OUTCOMES.every((outcome) => isComplete({ outcome }) || outcomes[outcome] === 0);
+    return IMAGE_OUTCOMES.every((outcome) => isAsWanted({ outcome }, this.definition.kind) || outcomes[outcome] === 0);
   }
 }
 

@@ -20,12 +20,15 @@ export interface LocalJobsOptions {
   readonly tags: CachedTags;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
+  /** @throws {ControlError} `not-found` */
+  readonly previewSync: (rule: string) => Promise<readonly JobImage[]>;
 }
 
 /** The jobs of this process, for operators. */
 export class LocalJobs implements JobControl {
   readonly #options: LocalJobsOptions;
-  readonly #limit: LimitFunction;
+  /** Shared by all jobs. */
+  readonly limit: LimitFunction;
   readonly #schedule: Schedule;
   readonly #keepWarm: readonly KeepWarm[];
   /** Jobs whose next run revalidates nothing. */
@@ -33,7 +36,7 @@ export class LocalJobs implements JobControl {
 
   constructor(options: LocalJobsOptions) {
     this.#options = options;
-    this.#limit = pLimit(options.concurrency);
+    this.limit = pLimit(options.concurrency);
     const lists = options.configured.filter(({ popular }) => popular === undefined);
     for (const entry of lists) options.jobs.add(this.#definitionOf(entry));
     this.#schedule = new Schedule({
@@ -76,6 +79,10 @@ export class LocalJobs implements JobControl {
     return jobs.start({ kind: 'warm', run: warmImages(request, this.#warming) }).status;
   }
 
+  async previewSync(rule: string): Promise<readonly JobImage[]> {
+    return this.#options.previewSync(rule);
+  }
+
   async runJob(name: string): Promise<JobStatus> {
     return this.#options.jobs.run(name).status;
   }
@@ -88,7 +95,7 @@ export class LocalJobs implements JobControl {
   }
 
   get #warming() {
-    return { ...this.#options.warmer, limit: this.#limit };
+    return { ...this.#options.warmer, limit: this.limit };
   }
 
   #statusOf(job: Job): JobStatus {

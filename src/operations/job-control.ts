@@ -7,6 +7,12 @@ export interface JobControl {
   jobImages(name: string, after: number): Promise<readonly JobImage[]>;
   /** Starts to fetch images. */
   warm(request: WarmRequest): Promise<JobStatus>;
+  /**
+   * What a run of a rule of `proxy.sync` would do, as if it had been done. Nothing is fetched.
+   *
+   * @throws {ControlError} `not-found`
+   */
+  previewSync(rule: string): Promise<readonly JobImage[]>;
   /** Starts a configured job now. @throws {ControlError} `held` when it is running */
   runJob(name: string): Promise<JobStatus>;
   /** Ends the current run; what it has stored stays. */
@@ -89,4 +95,9 @@ export interface WarmRequest {
 /** Whether clients can pull the image now. */
 export function isComplete({ outcome }: Pick<JobImage, 'outcome'>): boolean {
   return outcome === 'present' || outcome === 'fetched' || outcome === 'moved';
+}
+
+/** Whether the run did what it should: for a rule of `proxy.sync`, a tag that the upstream removed is not a failure. */
+export function isAsWanted(image: Pick<JobImage, 'outcome'>, kind: JobKind): boolean {
+  return isComplete(image) || (kind === 'sync' && image.outcome === 'gone');
 }

@@ -27,6 +27,7 @@ import type {
 } from '../registry/registry.ts';
 import type { HeldContent } from '../registry/held-content.ts';
 import { upstreamCallOptions } from './upstream-call-options.ts';
+import type { TagEntries } from './tag-entries.ts';
 import { clientErrorOf, toClientError } from './upstream-failure.ts';
 
 /** Cached content, by stored name, for lists while the upstream is unavailable. */
@@ -38,6 +39,7 @@ export interface PullThroughOptions {
   readonly upstream: Upstream;
   readonly manifests: PulledManifests;
   readonly blobs: PulledBlobs;
+  readonly tags: Pick<TagEntries, 'remove'>;
   readonly cached: CachedContent;
   /** Precedes the upstream's names in stored names; no slash at its ends, may be empty. */
   readonly storePrefix: string;
@@ -141,6 +143,29 @@ export class PullThroughRegistry implements Registry {
     } catch (err) {
       throw err instanceof UpstreamError ? toClientError(err, 'MANIFEST_UNKNOWN') : err;
     }
+  }
+
+  /** The tags that are stored. */
+  async cachedTags(repository: string): Promise<readonly string[]> {
+    const { cached } = this.#options;
+    const { stored } = this.#names(repository);
+    const isUnknown = (err: unknown) => err instanceof RegistryError && err.code === 'NAME_UNKNOWN';
+    try {
+      return (await cached.listTags(stored, {})).entries;
+    } catch (err) {
+      if (isUnknown(err)) return [];
+      throw err;
+    }
+  }
+
+  /** The stored manifest, without the upstream. */
+  cachedManifest(repository: string, digest: Digest): Promise<Manifest | undefined> {
+    return this.#options.manifests.findStored(this.#names(repository), digest);
+  }
+
+  /** Removes a tag from storage and memory. Its manifest stays until it expires. */
+  removeCachedTag(repository: string, tag: string): Promise<void> {
+    return this.#options.tags.remove(this.#names(repository).stored, tag);
   }
 
   /** The name at the upstream; absent for a stored name that belongs to another registry. */

@@ -71,9 +71,9 @@ export class PulledBlobs {
       const elsewhere = await this.#openFromElsewhere(repository, digest, { blob, confirm });
       if (elsewhere) return { content: opened(digest, elsewhere), outcome: 'HIT', isFromUpstream: true };
       this.#assertOnline(repository, digest);
-      const { signal, background } = options ?? {};
-      const request = { blob, stored: repository.stored, confirm, signal, isBackground: background !== undefined };
-      const filled = await fills.open(request);
+      const { signal, background, bandwidth } = options ?? {};
+      const isBackground = background !== undefined;
+      const filled = await fills.open({ blob, stored: repository.stored, confirm, signal, isBackground, bandwidth });
       if (!filled) continue;
       const source = new UpstreamSource(filled.source, upstream.name);
       return { content: opened(digest, source), outcome: filled.outcome, isFromUpstream: true };

@@ -155,11 +155,14 @@ export class PulledManifests {
    * @throws {UpstreamError} also when the tag could be served stale · {RegistryError} when offline and not cached
    */
   async confirm(repository: PulledRepository, tag: string, call: PullCall): Promise<RefreshedTag> {
-    const before = await this.#options.tags.find(repository.stored, tag);
-    if (before && this.#freshness(tag, before) === 'fresh') return { digest: before.digest, previous: before.digest };
-    if (this.#options.offline) throw this.#offlineError(`${repository.remote}:${tag}`);
+    const { tags, offline } = this.#options;
+    // The one in memory may have no manifest yet, as after a `HEAD`.
+    const previous = (await tags.findStored(repository.stored, tag))?.digest;
+    const latest = await tags.find(repository.stored, tag);
+    if (latest && this.#freshness(tag, latest) === 'fresh') return { digest: latest.digest, previous };
+    if (offline) throw this.#offlineError(`${repository.remote}:${tag}`);
     const { entry } = await this.#fetchTag(repository, tag, call);
-    return { digest: entry.digest, previous: before?.digest };
+    return { digest: entry.digest, previous };
   }
 
   async tagAge(repository: PulledRepository, tag: string) {

@@ -17,7 +17,7 @@ export interface TagEntry extends TagAge {
 export interface TaggedStore {
   readonly bytes: Pick<StoredBytes, 'locked'>;
   readonly repositories: Pick<RepositoryStore, 'isLinked'>;
-  readonly tags: Pick<TagStore, 'find' | 'put'>;
+  readonly tags: Pick<TagStore, 'find' | 'put' | 'delete'>;
 }
 
 export interface TagEntriesOptions {
@@ -90,6 +90,14 @@ export class TagEntries {
     this.#forgotten++;
     this.#entries.delete(tagKey(repository, tag));
     return this.#copies?.forgetTag(repository, tag) ?? DONE;
+  }
+
+  /** Removes it from storage and memory. */
+  async remove(repository: string, tag: string): Promise<void> {
+    // Before, so that a removed tag is not served from memory; and after, because it may have been read in between.
+    await this.forget(repository, tag);
+    await this.#store.tags.delete(repository, tag);
+    await this.forget(repository, tag);
   }
 
   /** Suspends revalidation until `retryAt`, in Unix milliseconds. */

@@ -111,25 +111,16 @@ async function createParts(
   if (pulls) opened.use(pulls);
   const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock }));
   const { quota } = retention.housekeeping;
-  const shared = {
-    opened,
-    cached: hosted.stored,
-    running,
-    tags,
-    quota,
-    telemetry,
-    env,
-    clock,
-    secret: config.http.secret,
-  };
+  const { secret } = config.http;
+  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret };
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
   const purging = createUploadPurging(config, { driver, telemetry, clock });
   if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry });
   opened.defer(() => health.stop());
   const cache = createCache(config, { retention, pulling, store: stored.store });
-  const jobs = createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls });
-  if (jobs) retention.addDuty(jobs);
+  const { addDuty } = retention;
+  const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   pulls?.start();
   return {

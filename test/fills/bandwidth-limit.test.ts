@@ -33,6 +33,19 @@ describe('the bandwidth of fills that no client waits for', () => {
     await expect(pace.take(100 * RATE, never)).resolves.toBeUndefined();
   });
 
+  it('is the smaller one of two limits', async () => {
+    const clock = new FakeClock();
+    const pace = FillPace.of([undefined, new BandwidthLimit(RATE, clock), new BandwidthLimit(RATE / 4, clock)]);
+    const startedAt = clock.now();
+    const fill = async () => {
+      for (let i = 0; i < 50; i++) await pace?.take(CHUNK, never);
+    };
+    await clock.advanceUntil(fill(), 200);
+    const rate = (50 * CHUNK) / ((clock.now() - startedAt) / 1_000);
+    expect(Math.abs(rate / (RATE / 4) - 1)).toBeLessThan(0.05);
+    expect(FillPace.of([undefined, undefined])).toBeUndefined();
+  });
+
   it('does not keep a fill from ending', async () => {
     const pace = new FillPace(new BandwidthLimit(RATE, new FakeClock()));
     const stopped = new AbortController();

@@ -9,6 +9,8 @@ import { duration, signedDuration } from './duration.ts';
 import { fills } from './fills.ts';
 import { bool } from './number.ts';
 import { glob } from './pattern.ts';
+import { sync } from './sync.ts';
+import { toSyncRules } from './sync-rules.ts';
 import { name, secret, text } from './text.ts';
 import { upstream } from './upstream.ts';
 import { warm } from './warm.ts';
@@ -45,6 +47,7 @@ const keys = z.strictObject({
   fills: fills.prefault({}),
   background: background.prefault({}),
   warm: z.array(warm).describe('Images that are fetched before clients request them.').optional(),
+  sync: z.array(sync).describe('Rules that keep tags of upstreams in the cache.').optional(),
 });
 
 type RawProxy = z.output<typeof keys>;
@@ -64,6 +67,12 @@ export const proxy = keys
       ctx.addIssue({ code: 'custom', path: ['checks'], message: `has two checks with the name ${entry}` });
     for (const job of repeated((raw.warm ?? []).map((entry) => entry.name)))
       ctx.addIssue({ code: 'custom', path: ['warm'], message: `has two jobs with the name ${job}` });
+    const syncRules = toSyncRules(raw.sync ?? [], upstreams, (path, message) =>
+      ctx.addIssue({ code: 'custom', path: ['sync', ...path], message }),
+    );
+    for (const [i, { name: used }] of syncRules.entries())
+      if (raw.warm?.some((job) => job.name === used))
+        ctx.addIssue({ code: 'custom', path: ['sync', i, 'name'], message: 'is also the name of a job in proxy.warm' });
     if (upstreams.length === 0) return undefined;
     return {
       upstreams,
@@ -77,6 +86,7 @@ export const proxy = keys
       warm: raw.warm ?? [],
       checks: raw.checks ?? [],
       fills: { ...raw.fills, maxPerUpstream: toMaxPerUpstream(raw.fills, upstreams.length) },
+      sync: syncRules,
     };
   })
   .describe('Pull through other registries and store the content.');
@@ -114,3 +124,4 @@ function sharedCredentials({ username, password, exec }: RawProxy): Credentials[
 
 export type ProxyConfig = NonNullable<Immutable<z.output<typeof proxy>>>;
 export type UpstreamConfig = ProxyConfig['upstreams'][number];
+export type SyncRuleConfig = ProxyConfig['sync'][number];

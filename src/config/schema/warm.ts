@@ -15,7 +15,7 @@ const jobName = matching('Name of the job, for commands and metrics.', {
 /** A cron expression. The parser is loaded when there is one, so this parses asynchronously. */
 const EXPECTED_TIME = 'must be a time such as 03:00, or a cron expression such as 0 3 * * 1-5';
 const DESCRIPTION = 'When it runs: a time of day, or a cron expression, in the time zone of the process.';
-const at = scalar(DESCRIPTION, {
+export const at = scalar(DESCRIPTION, {
   expected: EXPECTED_TIME,
   json: { type: 'string' },
   format: '`HH:MM`, cron',

@@ -9,14 +9,16 @@ import { matchGlobs } from '../../matching/glob.ts';
 import type { CacheControl } from '../../operations/cache-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
 import { NO_PULL_LOG, type PullLog } from '../../operations/pull-log.ts';
+import type { Duty } from '../../retention/create-housekeeping.ts';
 import { type Quota, QuotaFullError } from '../../retention/quota.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { CloseStack } from '../close-stack.ts';
 import { createStoredNames } from './image-checks.ts';
 import type { Pulling } from './pulling.ts';
 import type { Stored } from './stored.ts';
+import type { Syncing } from './syncing.ts';
 
-export interface BackgroundJobsParts extends Pick<Stored, 'usage'> {
+export interface BackgroundJobsParts extends Pick<Stored, 'usage' | 'redis'> {
   readonly opened: CloseStack;
   /** Absent without upstreams. */
   readonly pulling: Pulling | undefined;
@@ -27,15 +29,19 @@ export interface BackgroundJobsParts extends Pick<Stored, 'usage'> {
   readonly quota: Quota | undefined;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Of the processes that share the cache, one does it. */
+  readonly addDuty: (duty: Duty) => void;
 }
 
 /** Creates what fetches images that no client requested. Contacts no upstream. @returns undefined without upstreams */
-export function createBackgroundJobs(
+export async function createBackgroundJobs(
   proxy: ProxyConfig | undefined,
-  { opened, pulling, cache, quota, pulls = NO_PULL_LOG, usage, telemetry, clock }: BackgroundJobsParts,
-): LocalJobs | undefined {
+  parts: BackgroundJobsParts,
+): Promise<LocalJobs | undefined> {
+  const { opened, pulling, cache, quota, pulls = NO_PULL_LOG, usage, telemetry, clock, addDuty } = parts;
   if (!proxy || !pulling) return undefined;
-  const jobs = opened.use(new Jobs({ now: clock.now, events: telemetry.jobs }));
+  const jobs = new Jobs({ now: clock.now, events: telemetry.jobs });
   const warmer = {
     find: createFind(proxy, pulling),
     fetching: usage.recorder.fetching.bind(usage.recorder),
@@ -45,12 +51,26 @@ export function createBackgroundJobs(
   };
   const { concurrency } = proxy.background;
   const onError = (error: unknown) => telemetry.housekeeping.housekeepingFailed({ task: 'jobs', error });
+  let syncing: Syncing | undefined;
   const local = new LocalJobs({
     ...{ jobs, warmer, concurrency, pulls, clock, onError },
     configured: proxy.warm,
     tags: createCachedTags(pulling),
+    previewSync: async (rule: string) => {
+      if (!syncing) throw new ControlError('not-found', 'proxy.sync has no rules');
+      return syncing.preview(rule);
+    },
   });
-  opened.defer(() => local.unschedule());
+  if (proxy.sync.length > 0) {
+    const { createSyncing } = await import('./syncing.ts');
+    syncing = createSyncing(proxy.sync, { ...parts, ...warmer, jobs, limit: local.limit, onError });
+  }
+  // Before the registries that images are copied to.
+  opened.use(jobs);
+  for (const duty of [local, ...(syncing && !proxy.offline ? [syncing] : [])]) {
+    addDuty(duty);
+    opened.defer(() => duty.unschedule());
+  }
   return local;
 }
 
