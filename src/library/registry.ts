@@ -21,6 +21,7 @@ export {
 } from '../filters/name-filter.ts';
 export { type DescribeRefusal, readOnly } from '../filters/read-only.ts';
 export type {
+  Bandwidth,
   CallOptions,
   Manifest,
   ManifestPut,
