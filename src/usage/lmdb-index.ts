@@ -18,7 +18,7 @@ import {
 import { nextTurn } from '../stream/next-turn.ts';
 import { entriesOf, type StoredUse } from './lmdb-entries.ts';
 import { checkHeader, checkLength, FilesDamagedError, orDamaged } from '../lmdb/lmdb-files.ts';
-import { LmdbTables } from './lmdb-tables.ts';
+import { LmdbTables, TRANSACTION_SIZE } from './lmdb-tables.ts';
 import type {
   ContentReference,
   Holder,
@@ -34,8 +34,6 @@ import type {
   Use,
 } from './usage-index.ts';
 
-/** References in one transaction: each blocks the event loop for about 50 µs in a large index. */
-const TRANSACTION_SIZE = 20;
 const FORMAT = 1;
 /** LMDB creates its lock file next to it. */
 const DATA_FILE = 'usage.mdb';
@@ -108,7 +106,7 @@ export class LmdbIndex implements UsageIndex {
   }
 
   async beginLink(use: Use): Promise<() => Promise<void>> {
-    await this.record([use]);
+    await this.#tables.writeTogether((totals) => this.#tables.record(totals, use));
     return async () => {};
   }
 
@@ -207,7 +205,7 @@ export class LmdbIndex implements UsageIndex {
   async putParts(manifest: Digest, parts: readonly Digest[]): Promise<void> {
     const packedManifest = packDigest(manifest);
     const packed = [...new Set(parts)].map(packDigest);
-    this.#tables.write((totals) => {
+    await this.#tables.writeTogether((totals) => {
       this.#tables.parts.putSync(packedManifest, packed);
       for (const part of packed) this.#tables.parents.putSync([part, packedManifest], true);
       return totals;
@@ -276,6 +274,7 @@ export class LmdbIndex implements UsageIndex {
   }
 
   async #close(): Promise<void> {
+    this.#tables.writeDue();
     await this.#root.close();
     await this.#options.onClosed?.();
     if (this.#options.temporary) await rm(this.#options.directory, { recursive: true, force: true });

@@ -232,7 +232,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   jose: ['auth'],
   lmdb: ['audit', 'lmdb', 'usage'],
   'lru-cache': ['cache'],
-  'p-limit': ['content', 'images', 'lists'],
+  'p-limit': ['content', 'images', 'lists', 'storage/filesystem'],
   pino: ['telemetry'],
   re2js: ['matching'],
   'prom-client': ['telemetry'],
