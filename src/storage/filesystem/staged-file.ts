@@ -14,6 +14,8 @@ const HEARTBEAT_MS = 5_000;
 const READ_BYTES = 1024 * 1024;
 /** Bytes between two syncs in the background, so that the last sync does not take long. */
 const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
+/** Without its version in memory, a file is synced again. */
+const MAX_REMEMBERED = 10_000;
 
 export interface FilesystemStagedFileOptions {
   readonly path: string;
@@ -23,6 +25,8 @@ export interface FilesystemStagedFileOptions {
   readonly held: string;
   /** False: only a file that replaces another is synced. */
   readonly isDurable: boolean;
+  /** Versions that this process has synced and kept. */
+  readonly synced: Set<string>;
   readonly file: FileHandle;
   readonly local: (path: string) => string;
   readonly files: DurableFiles;
@@ -37,8 +41,8 @@ export class FilesystemStagedFile implements StagedFile {
   #kept: number;
   #size: number;
   #unsynced = 0;
-  /** Not even kept bytes are known to be synced: they may have been kept with another configuration. */
-  #isSynced = false;
+  /** Bytes that another process has kept may not be synced: it may have another configuration. */
+  #isSynced: boolean;
   #syncing: Promise<void> = Promise.resolve();
   #syncError: Error | undefined;
   #isHeld = true;
@@ -48,6 +52,7 @@ export class FilesystemStagedFile implements StagedFile {
     this.#identity = `${ino}.${birthtimeNs}${options.isDurable ? '' : `.${currentBoot()}`}`;
     this.#kept = Number(size);
     this.#size = this.#kept;
+    this.#isSynced = options.synced.delete(this.version);
     const beat = () => {
       const now = new Date();
       utimes(options.held, now, now).catch(() => {}); // the file is lost, and its holder becomes stale
@@ -99,12 +104,14 @@ export class FilesystemStagedFile implements StagedFile {
   }
 
   async keep(): Promise<void> {
-    const { held, place, path, isDurable } = this.#options;
+    const { held, place, path, isDurable, synced } = this.#options;
     if (isDurable) await this.#sync();
     await withStorageErrors(rename(held, place)).catch((err: unknown) => {
       throw errorCode(err) === 'ENOENT' ? new StagedFileHeldError(path) : err;
     });
     this.#kept = this.#size;
+    if (synced.size >= MAX_REMEMBERED) synced.clear();
+    if (isDurable) synced.add(this.version);
     await this.#close();
   }
 

@@ -33,6 +33,7 @@ export class FilesystemStaging implements StagingArea {
   readonly minChunkBytes = 0;
   readonly isRemote = false;
   readonly #options: FilesystemStagingOptions;
+  readonly #synced = new Set<string>();
 
   constructor(options: FilesystemStagingOptions) {
     this.#options = options;
@@ -71,7 +72,14 @@ export class FilesystemStaging implements StagingArea {
     await this.#take(path, held);
     try {
       const file = await open(held, 'r+');
-      return await FilesystemStagedFile.start({ ...this.#options, path, place: local, held, file });
+      return await FilesystemStagedFile.start({
+        ...this.#options,
+        synced: this.#synced,
+        path,
+        place: local,
+        held,
+        file,
+      });
     } catch (err) {
       if (errorCode(err) === 'ENOENT') throw new PathNotFoundError(NAME, path); // deleted meanwhile
       await renamed(held, local);
