@@ -5,9 +5,9 @@ import { pull } from './pulling.ts';
 import { PushStorm } from './push-storm.ts';
 import { expectNothingBroken } from './stored-data.ts';
 
-const ROUNDS = 5;
+const ROUNDS = 2;
 /** Acknowledgements per round: the kill comes while the next pushes are at any point. */
-const ACKNOWLEDGED = 25;
+const ACKNOWLEDGED = 15;
 
 describe.each(['full', 'relaxed'])('with storage.filesystem.durability: %s', (durability) => {
   it(`${ROUNDS} kills during pushes lose nothing that was acknowledged`, { timeout: 120_000 }, async () => {
