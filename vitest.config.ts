@@ -3,8 +3,10 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 import { LongestFirst } from './test/setup/longest-first.ts';
+import { findMemoryDirectory } from './test/setup/memory-directory.ts';
 import { findSuites } from './test/setup/suites.ts';
 
+const directory = findMemoryDirectory();
 const { unit, integration, foreign } = findSuites(import.meta.dirname);
 
 export default defineConfig({
@@ -12,8 +14,11 @@ export default defineConfig({
     // For tests that hang: on a busy machine a process can take ten seconds to start.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    env: directory === undefined ? {} : { TMPDIR: directory },
     // Files share workers and the modules loaded there: loading `src/` costs more than most files.
     isolate: false,
+    // As the program runs: to wake other threads for small collections costs more than they save.
+    execArgv: ['--no-parallel-scavenge'],
     // For what comes about in another process; the default is one second.
     expect: { poll: { timeout: 30_000 } },
     reporters: ['default', './test/setup/summary-reporter.ts'],

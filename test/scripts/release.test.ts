@@ -30,9 +30,13 @@ describe.skipIf((await findProgram('git')) === undefined)('npm run release', { t
     }
     // Three releases are built: a program of one file is quicker to compile.
     await rm(join(checkout.path, 'src'), { recursive: true });
-    for (const folder of ['src', 'charts/layover']) await mkdir(join(checkout.path, folder), { recursive: true });
+    for (const folder of ['src/audit', 'src/library', 'src/usage', 'src/workers', 'charts/layover'])
+      await mkdir(join(checkout.path, folder), { recursive: true });
     await write('src/main.ts', '#!/usr/bin/env node\nexport const program = 1;\n');
+    for (const name of ['audit/pulls-check', 'usage/index-check', 'workers/worker-main'])
+      await write(`src/${name}.ts`, '');
     await write('src/version.ts', "export const VERSION = '0.1.0';\n");
+    await write('src/library/layover.ts', "export { VERSION } from '../version.ts';\n");
     await write('Dockerfile', 'ARG VERSION=0.1.0\n');
     await write('charts/layover/Chart.yaml', 'name: layover\nversion: 0.1.0\nappVersion: 0.1.0\n');
     await write('CHANGELOG.md', CHANGELOG);
@@ -96,7 +100,7 @@ describe.skipIf((await findProgram('git')) === undefined)('npm run release', { t
   });
 
   it('leaves the work tree as it was when the build fails', async () => {
-    await write('src/broken.ts', 'const wrong: number = "";\n');
+    await write('src/library/broken.ts', 'export const wrong: number = "";\n');
     await commit('Break the build');
     const before = await state();
     const { code, stderr } = await release();

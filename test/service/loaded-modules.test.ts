@@ -28,7 +28,7 @@ const PACKAGES = [
 
 /** Folders of src/ of which a server without options needs no file, or only those named. */
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
-  auth: ['auth/identity.js'],
+  auth: ['auth/identity.ts'],
   client: [],
   'http/auth': [],
   'http/passthrough': [],
@@ -36,7 +36,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'http/tls': [],
   images: [],
   notifications: [],
-  redis: ['redis/create-redis.js', 'redis/keys.js', 'redis/peer-secret.js'],
+  redis: ['redis/create-redis.ts', 'redis/keys.ts', 'redis/peer-secret.ts'],
   'storage/inmemory': [],
   'storage/middleware': [],
   'storage/s3': [],
@@ -63,11 +63,19 @@ async function loadedBy(config: ConfigObject, use: (layover: Layover) => Promise
   await use(layover);
   await layover.kill('SIGTERM');
   const [scripts, modules] = JSON.parse(await readFile(report, 'utf8')) as [string[], string[]];
+  const sources = (await Promise.all(scripts.map(sourcesOf))).flat();
   return {
-    packages: [...new Set(scripts.flatMap((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []))],
-    files: scripts.flatMap((url) => /^(?!.*\/node_modules\/).*\/dist\/(.*)$/.exec(url)?.[1] ?? []),
+    packages: [...new Set(sources.flatMap((path) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []))],
+    files: sources.flatMap((path) => /^(?!.*\/node_modules\/).*\/src\/(.*)$/.exec(path)?.[1] ?? []),
     builtIns: modules.map((name) => name.replace(/^NativeModule /, '')),
   };
+}
+
+/** What is in a file of the bundle, by its source map. A package that is not bundled is a source itself. */
+async function sourcesOf(url: string): Promise<readonly string[]> {
+  if (!/^file:.*\/dist\/.*\.js$/.test(url)) return [url];
+  const { sources } = JSON.parse(await readFile(new URL(`${url}.map`), 'utf8')) as { sources: readonly string[] };
+  return sources;
 }
 
 it('a cache that has not been used has loaded only what it needs', async () => {
