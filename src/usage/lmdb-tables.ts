@@ -138,11 +138,17 @@ export class LmdbTables {
    * transactions are never called on Node.js 20.
    */
   write(work: Change): void {
-    this.#root.transactionSync(() => {
-      const before = this.totals();
-      const after = work(before);
-      if (after !== before) this.meta.putSync('totals', after);
-    });
+    const rollbacks = [...this.#recounts].map((recount) => recount.savepoint());
+    try {
+      this.#root.transactionSync(() => {
+        const before = this.totals();
+        const after = work(before);
+        if (after !== before) this.meta.putSync('totals', after);
+      });
+    } catch (err) {
+      for (const rollback of rollbacks) rollback();
+      throw err;
+    }
   }
 
   record(totals: StoredTotals, { size, at, onlyKnown, ...reference }: Use): StoredTotals {
