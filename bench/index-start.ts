@@ -108,7 +108,15 @@ async function timeHits(directory: string): Promise<number> {
   const onError = (error: unknown) => {
     throw error;
   };
-  const recorder = new UsageRecorder({ index, parts, flushMs: 60_000, granularityMs: 0, clock: SYSTEM_CLOCK, onError });
+  const recorder = new UsageRecorder({
+    index,
+    parts,
+    flushMs: 60_000,
+    granularityMs: 0,
+    backgroundAgeMs: 0,
+    clock: SYSTEM_CLOCK,
+    onError,
+  });
   const digests = Array.from({ length: 200 }, (_, i) => digestOf(Buffer.from(String(i))));
   const repositories = Array.from({ length: 20 }, (_, i) => `docker.io/library/image-${i}`);
   const hits = 2_000_000;

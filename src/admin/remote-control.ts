@@ -1,6 +1,13 @@
 import { boundedFetch, type FetchedResponse } from '../fetch/bounded-fetch.ts';
 import type { BudgetControl, BudgetHold, BudgetReport } from '../operations/budget-control.ts';
 import type {
+  BundleControl,
+  BundleView,
+  ForgottenBundle,
+  ImportRequest,
+  ImportStatus,
+} from '../operations/bundle-control.ts';
+import type {
   CacheControl,
   CacheStats,
   CollectionRequest,
@@ -18,6 +25,8 @@ import type {
   ScrubStatus,
 } from '../operations/cache-control.ts';
 import { ControlError, isControlFailure } from '../operations/control-error.ts';
+import type { JobControl, JobImage, JobStatus, WarmRequest } from '../operations/job-control.ts';
+import type { RecordedImages, Recording, RecordingControl, RecordingRequest } from '../operations/recording-control.ts';
 import type { PullLog, PullPage, PullQuery } from '../operations/pull-log.ts';
 import { ADMIN_PATH, type AdminErrorBody } from './api.ts';
 
@@ -48,7 +57,9 @@ const FETCH_TIMEOUT_MS = 3_600_000;
 const MAX_BYTES = 256 * 1024 * 1024;
 
 /** The cache of another process, through its admin API. Its methods also throw {@link ServerUnreachableError}. */
-export class RemoteControl implements CacheControl, PullLog, BudgetControl {
+export class RemoteControl
+  implements CacheControl, PullLog, BudgetControl, BundleControl, JobControl, RecordingControl
+{
   readonly #options: RemoteControlOptions;
 
   constructor(options: RemoteControlOptions) {
@@ -119,6 +130,11 @@ export class RemoteControl implements CacheControl, PullLog, BudgetControl {
     return this.#call('GET', '/collection');
   }
 
+  async previewSync(rule: string): Promise<readonly JobImage[]> {
+    const path = `/jobs/${encodeURIComponent(rule)}/preview`;
+    return (await this.#patient().#call<{ images: readonly JobImage[] }>('GET', path)).images;
+  }
+
   budget(upstream?: string): Promise<BudgetReport> {
     const query = upstream === undefined ? '' : `?upstream=${encodeURIComponent(upstream)}`;
     return this.#call('GET', `/budget${query}`);
@@ -128,18 +144,84 @@ export class RemoteControl implements CacheControl, PullLog, BudgetControl {
     return this.#call('POST', '/budget/hold', request);
   }
 
+  startImport(request: ImportRequest): Promise<ImportStatus> {
+    return this.#call('POST', '/bundles/import', request);
+  }
+
+  importStatus(): Promise<ImportStatus> {
+    return this.#call('GET', '/bundles/import');
+  }
+
+  stopImport(): Promise<ImportStatus> {
+    return this.#call('DELETE', '/bundles/import', {});
+  }
+
+  async bundles(): Promise<readonly BundleView[]> {
+    return (await this.#call<{ bundles: BundleView[] }>('GET', '/bundles')).bundles;
+  }
+
+  forgetBundle(id: string): Promise<ForgottenBundle> {
+    return this.#call('DELETE', '/bundles', { id });
+  }
+
+  async jobs(): Promise<readonly JobStatus[]> {
+    return (await this.#call<{ jobs: JobStatus[] }>('GET', '/jobs')).jobs;
+  }
+
+  job(name: string): Promise<JobStatus> {
+    return this.#call('GET', `/jobs/${encodeURIComponent(name)}`);
+  }
+
+  async jobImages(name: string, after: number): Promise<readonly JobImage[]> {
+    const lines = await this.#read('GET', `/jobs/${encodeURIComponent(name)}/images?after=${after}`);
+    return lines
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as JobImage);
+  }
+
+  warm(request: WarmRequest): Promise<JobStatus> {
+    return this.#call('POST', '/jobs', request);
+  }
+
+  runJob(name: string): Promise<JobStatus> {
+    return this.#call('POST', `/jobs/${encodeURIComponent(name)}/run`, {});
+  }
+
+  stopJob(name: string): Promise<JobStatus> {
+    return this.#call('POST', `/jobs/${encodeURIComponent(name)}/stop`, {});
+  }
+
+  startRecording(request: RecordingRequest): Promise<Recording> {
+    return this.#call('POST', '/recordings', request);
+  }
+
+  stopRecording(name: string): Promise<RecordedImages> {
+    return this.#patient().#call('POST', `/recordings/${encodeURIComponent(name)}/stop`, {});
+  }
+
   #patient(): RemoteControl {
     return new RemoteControl({ ...this.#options, timeoutMs: this.#options.timeoutMs ?? FETCH_TIMEOUT_MS });
   }
 
   async #call<T>(method: string, path: string, body?: object): Promise<T> {
-    const { status, body: text } = await this.#send(method, `${ADMIN_PATH}${path}`, body && JSON.stringify(body));
-    const parsed = parseJson(text.toString());
-    if (status < 300 && parsed !== undefined) return parsed as T;
-    const { error } = (parsed ?? {}) as Partial<AdminErrorBody>;
-    if (!error)
-      throw new ControlError('unavailable', `${this.#options.url} is not the admin API of Layover (status ${status})`);
+    const parsed = parseJson(await this.#read(method, path, body));
+    if (parsed === undefined) throw this.#notLayover(200);
+    return parsed as T;
+  }
+
+  /** The body of a response. @throws {ControlError} of the response */
+  async #read(method: string, path: string, body?: object): Promise<string> {
+    const { status, body: bytes } = await this.#send(method, `${ADMIN_PATH}${path}`, body && JSON.stringify(body));
+    const text = bytes.toString();
+    if (status < 300) return text;
+    const { error } = (parseJson(text) ?? {}) as Partial<AdminErrorBody>;
+    if (!error) throw this.#notLayover(status);
     throw new ControlError(isControlFailure(error.reason) ? error.reason : 'unavailable', error.message);
+  }
+
+  #notLayover(status: number): ControlError {
+    return new ControlError('unavailable', `${this.#options.url} is not the admin API of Layover (status ${status})`);
   }
 
   async #send(method: string, path: string, body: string | undefined): Promise<FetchedResponse> {

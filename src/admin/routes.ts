@@ -1,6 +1,7 @@
-import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Router } from 'express';
+import express, { type ErrorRequestHandler, type Request, type Router } from 'express';
 
 import type { BudgetControl, BudgetHold } from '../operations/budget-control.ts';
+import type { BundleControl } from '../operations/bundle-control.ts';
 import {
   type CacheControl,
   type CollectionRequest,
@@ -8,26 +9,39 @@ import {
   LIST_ORDERS,
   type ListQuery,
 } from '../operations/cache-control.ts';
+import type { JobControl } from '../operations/job-control.ts';
+import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog, PullQuery } from '../operations/pull-log.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './authenticate.ts';
+import { addBundleRoutes } from './bundle-routes.ts';
 import { checkRequest } from './check-request.ts';
+import { createJobRoutes } from './job-routes.ts';
+import { createRecordingRoutes } from './recording-routes.ts';
+import { respond } from './respond.ts';
 
 export interface AdminRoutesOptions {
   readonly cache: CacheControl;
   /** Absent without upstreams. */
   readonly budget?: BudgetControl | undefined;
+  readonly bundles: BundleControl;
+  /** Absent without upstreams. */
+  readonly jobs?: JobControl | undefined;
+  /** Absent without upstreams. */
+  readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
-export function createAdminRoutes({ cache, budget, pulls, onError }: AdminRoutesOptions): Router {
+export function createAdminRoutes(options: AdminRoutesOptions): Router {
+  const { cache, budget, bundles, jobs, recordings, pulls, onError } = options;
   const router = express.Router();
   router.use(requireJson);
-  router.use('/check', express.json({ limit: '1mb' }));
+  router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
+  router.use('/jobs', express.json({ limit: '4mb' }));
   router.use(express.json({ limit: '16kb' }));
   router.use((_request, response, next) => {
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
@@ -36,6 +50,9 @@ export function createAdminRoutes({ cache, budget, pulls, onError }: AdminRoutes
   addRoutes(router, cache);
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
+  addBundleRoutes(router, bundles);
+  if (jobs) router.use('/jobs', createJobRoutes(jobs));
+  if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
   router.get(
     '/audit/pulls',
     respond((request) => pulls.findPulls(pullQuery(request))),
@@ -122,11 +139,6 @@ function addCheck(router: Router, cache: CacheControl): void {
     '/check',
     respond(({ body }) => cache.check(checkRequest(body))),
   );
-}
-
-/** Sends the result of `find` as JSON; `{}` without a result. */
-function respond(find: (request: Request) => Promise<object | void>): RequestHandler {
-  return async (request, response) => void response.json((await find(request)) ?? {});
 }
 
 /** Express recognises an error handler by its four parameters. */

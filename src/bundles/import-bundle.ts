@@ -1,26 +1,86 @@
-import { parseRegistryLocation } from '../images/location.ts';
-import { type DestinationRegistry, RegistryDestination } from '../images/registry-destination.ts';
-import type { LockedImage } from '../lists/lock-file.ts';
-import type { Bundle } from './bundle.ts';
-import { copyLocked } from './copy-locked.ts';
+import { explainFailure } from '../images/failure.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { ImportProgress, ImportRequest, ImportResult } from '../operations/bundle-control.ts';
+import { type Bundle, openBundle } from './bundle.ts';
+import { parsePublicKey } from './signature.ts';
+import { importImage, type ImportTarget, type MissingBlob } from './import-image.ts';
 
-export interface ImportTarget {
-  /** Its repositories have their stored names. */
-  readonly registry: DestinationRegistry;
-  /** @throws {ImageError} for a name that is not served */
-  readonly storedName: (host: string, repository: string) => string;
+export interface ImportBundleOptions {
+  readonly target: ImportTarget;
+  /** Protects names of an imported image. */
+  readonly pin: (bundle: string, names: readonly string[]) => Promise<void>;
+  /** The error that an operator sees for a failure of the storage; undefined for another failure. */
+  readonly storageFailure: (err: unknown) => Error | undefined;
+  readonly onProgress: (progress: ImportProgress) => void;
+  readonly signal: AbortSignal;
 }
 
-/** Imports one image: every byte is verified, and its tag is written last. @returns its stored name @throws {ImageError} | {RegistryError} */
-export async function importImage(
-  { layout }: Bundle,
-  image: LockedImage,
-  { target, signal }: { readonly target: ImportTarget; readonly signal: AbortSignal },
-): Promise<string> {
-  const { host, repository, tag } = parseRegistryLocation(image.name);
-  const stored = target.storedName(host, repository);
-  const location = { host, repository: stored, tag, digest: tag === undefined ? image.digest : undefined };
-  const destination = new RegistryDestination({ registry: target.registry, location, signal });
-  await copyLocked(image, { source: layout.image(image.digest), destination, signal });
-  return tag === undefined ? `${stored}@${image.digest}` : `${stored}:${tag}`;
+/** Imports the images of a bundle, one after the other; one that fails is named, and the others are imported. @throws {ImageError} */
+export async function importBundle(request: ImportRequest, options: ImportBundleOptions): Promise<ImportResult> {
+  const { paths, key } = request;
+  const bundle = await openBundle(paths, key === undefined ? undefined : parsePublicKey(key, 'the key'));
+  try {
+    return await importImages(bundle, request, options);
+  } finally {
+    await bundle.files.close();
+  }
 }
+
+async function importImages(
+  bundle: Bundle,
+  { pin, dryRun }: ImportRequest,
+  { signal, onProgress, ...options }: ImportBundleOptions,
+): Promise<ImportResult> {
+  const { id } = bundle;
+  const { images } = bundle.lock;
+  const imported: string[] = [];
+  const failed: { name: string; reason: string }[] = [];
+  const missing = new Set<Digest>();
+  let bytes = 0;
+  for (const digest of bundle.contents.absent) {
+    if ((await options.target.storedSize(digest)) === undefined) missing.add(digest);
+  }
+  for (const image of images) {
+    const { name } = image;
+    const report = (done: number, size: number) => onProgress({ image: name, bytes: done, size });
+    report(0, image.size);
+    try {
+      signal.throwIfAborted();
+      const found = await importImage(bundle, image, { ...options, dryRun, signal, onProgress: report });
+      bytes += found.bytes;
+      for (const { blob } of found.missing) missing.add(blob.digest);
+      if (found.missing.length > 0) failed.push({ name, reason: reasonOf(found.missing) });
+      else {
+        if (pin && !dryRun) await options.pin(id, found.names);
+        imported.push(name);
+      }
+    } catch (err) {
+      signal.throwIfAborted();
+      const reason = explainFailure(options.storageFailure(err) ?? err);
+      if (reason === undefined) throw err;
+      failed.push({ name, reason });
+    }
+  }
+  return {
+    id,
+    images: images.length,
+    imported,
+    failed,
+    missing: [...missing].sort(),
+    missingVolumes: bundle.contents.volumes
+      .filter(({ blobs }) => blobs.some((one) => missing.has(one)))
+      .map(({ name }) => name),
+    problems: bundle.problems,
+    bytes,
+  };
+}
+
+function reasonOf(missing: readonly MissingBlob[]): string {
+  const others = missing.filter(({ volume }) => volume === undefined).map(({ reason }) => reason);
+  const volumes = [...new Set(missing.map(({ volume }) => volume))].filter((name) => name !== undefined);
+  const more = others.length > MAX_REASONS ? [`${others.length - MAX_REASONS} more blobs are missing`] : [];
+  return [...volumes.map((name) => `needs ${name}`), ...others.slice(0, MAX_REASONS), ...more].join('; ');
+}
+
+/** Of one image. All digests are in the result. */
+const MAX_REASONS = 3;

@@ -9,7 +9,8 @@ export interface FileSum {
 }
 
 /** No path that leads anywhere else. */
-const PATH = /^(?:oci-layout|index\.json|layover\/images\.lock\.yaml|blobs\/[a-z0-9]{1,16}\/[0-9a-f]{32,128})$/;
+const PATH =
+  /^(?:oci-layout|index\.json|layover\/images\.lock\.yaml|layover\/bundle\.json|blobs\/[a-z0-9]{1,16}\/[0-9a-f]{32,128})$/;
 const LINE = /^([0-9a-f]{64}) [ *](.+)$/;
 
 /** For `sha256sum -c`, sorted by path. */

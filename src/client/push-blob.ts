@@ -15,6 +15,8 @@ export interface BlobToPush {
    * same error, and the upload is cancelled.
    */
   readonly open: (start: number) => AsyncIterable<Uint8Array>;
+  /** Whether its chunks stay valid when the next one is requested. @default false */
+  readonly areChunksStable?: boolean;
   /** A repository of the same registry that has it, so that it need not be sent. */
   readonly mountFrom?: string | undefined;
 }
@@ -72,7 +74,8 @@ async function attempt(push: Push): Promise<'mounted' | 'sent'> {
   }
   const { size: offset } = push.session;
   if (offset < size) {
-    const body = { bytes: noting(blob.open(offset), push), offset, length: size - offset };
+    const { areChunksStable = false } = blob;
+    const body = { bytes: noting(blob.open(offset), push), areChunksStable, offset, length: size - offset };
     push.session = await uploads.append(repository, push.session, body, options);
   }
   const nothing = { bytes: noBytes(), offset: undefined, length: 0 };

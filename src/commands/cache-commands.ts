@@ -174,8 +174,17 @@ function onOne(
 
 /** Arguments and options that select the cache. */
 export function withTargetOptions(command: Command): Command {
+  return withServerOptions(command.argument('[config.yml]', CONFIG));
+}
+
+/** The same for a command whose arguments are a list. */
+export function withTargetOption(command: Command): Command {
+  return withServerOptions(command.option('-c, --config <file>', CONFIG));
+}
+
+/** The options of {@link withTargetOptions}. */
+export function withServerOptions(command: Command): Command {
   return command
-    .argument('[config.yml]', CONFIG)
     .option('--json', 'print JSON')
     .option(
       '--server <url>',

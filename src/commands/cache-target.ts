@@ -1,5 +1,8 @@
 import type { BudgetControl } from '../operations/budget-control.ts';
+import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
+import type { JobControl } from '../operations/job-control.ts';
+import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog } from '../operations/pull-log.ts';
 import type { StoppedCache } from '../service/stopped-cache.ts';
 
@@ -8,6 +11,11 @@ export interface CacheTarget {
   readonly control: CacheControl;
   /** Absent without a running server. */
   readonly budget?: BudgetControl | undefined;
+  readonly bundles: BundleControl;
+  /** Absent without a running server. */
+  readonly jobs?: JobControl | undefined;
+  /** Absent without a running server. */
+  readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
   /** Absent when a server is running. */
   readonly stopped: StoppedCache | undefined;

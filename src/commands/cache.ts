@@ -160,8 +160,8 @@ function partRow({ digest, kind, size, lastUsedAt, sharedWith }: PartView, now: 
   return [digest, formatBytes(size), `${formatSpan(now - lastUsedAt)} ago`, others];
 }
 
-function pinRow({ pattern, from }: PinView): string[] {
-  return [pattern, from];
+function pinRow({ pattern, from, bundle }: PinView): string[] {
+  return [pattern, bundle === undefined ? from : `bundle:${bundle}`];
 }
 
 function describeStats(stats: CacheStats, now: number): string {

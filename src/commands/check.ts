@@ -1,8 +1,8 @@
 import { ImageError } from '../images/image-error.ts';
-import { parseRegistryLocation } from '../images/location.ts';
+import { checkRequestOf } from '../jobs/check-request.ts';
 import type { Lock, LockedImage } from '../lists/lock-file.ts';
 import { findLock } from '../lists/read-files.ts';
-import type { ImageCheckRequest, ImageCheckResult } from '../operations/cache-control.ts';
+import type { ImageCheckResult } from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
 import type { CacheTarget } from './cache-target.ts';
 import type { CacheOutput } from './cache.ts';
@@ -30,7 +30,7 @@ export async function checkCommand(
   const checked: CheckedName[] = [];
   const bar = output.err.isTTY ? new ProgressBar(output.err) : undefined;
   for (const image of images) {
-    const result = await control.check(requestOf(image, options));
+    const result = await control.check(checkRequestOf(image, options));
     checked.push({ name: image.name, complete: result.missing.length === 0, ...result });
     bar?.update('images', { done: checked.length, total: images.length });
   }
@@ -53,23 +53,6 @@ export async function readLock(path: string): Promise<Lock> {
   } catch (err) {
     throw err instanceof ImageError ? new ControlError('invalid', err.message) : err;
   }
-}
-
-/** A request to check the locked parts of an image. */
-export function requestOf(
-  { name, digest, manifests, attachments }: LockedImage,
-  { read, referrers }: Pick<CheckCommandOptions, 'read' | 'referrers'>,
-): ImageCheckRequest {
-  const { host, repository, tag } = parseRegistryLocation(name);
-  return {
-    host,
-    repository,
-    tag,
-    digest,
-    manifests: manifests.map((manifest) => manifest.digest),
-    attachments: referrers ? attachments.map((one) => ({ digest: one.digest, tag: one.tag })) : [],
-    read,
-  };
 }
 
 function describe(images: readonly LockedImage[], checked: readonly CheckedName[], complete: number): string {

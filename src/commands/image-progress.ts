@@ -1,5 +1,6 @@
 import type { CopyEvents, CopySize } from '../images/copy.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import { barOf, LiveLines } from './live-lines.ts';
 import type { ProgressOutput } from './progress-bar.ts';
 import { formatBytes } from './table.ts';
 
@@ -8,7 +9,6 @@ interface Moving {
   position: number;
 }
 
-const WIDTH = 30;
 /** Milliseconds. */
 const REDRAW_EVERY = 100;
 const LINE_EVERY = 5_000;
@@ -19,13 +19,14 @@ export class ImageProgress implements CopyEvents {
   readonly #out: ProgressOutput;
   readonly #now: () => number;
   readonly #moving = new Map<string, Moving>();
-  #bars = 0;
+  readonly #bars: LiveLines;
   #shownAt = 0;
   #total = 0;
   #done = 0;
 
   constructor(out: ProgressOutput, now: () => number = Date.now) {
     this.#out = out;
+    this.#bars = new LiveLines(out);
     this.#now = now;
     this.#shownAt = now();
   }
@@ -63,12 +64,12 @@ export class ImageProgress implements CopyEvents {
 
   /** Removes the bars. */
   end(): void {
-    this.#erase();
+    this.#bars.erase();
     this.#moving.clear();
   }
 
   #line(text: string): void {
-    this.#erase();
+    this.#bars.erase();
     this.#out.write(`${text}\n`);
     if (this.#out.isTTY) this.#draw();
   }
@@ -77,25 +78,13 @@ export class ImageProgress implements CopyEvents {
     const now = this.#now();
     if (now - this.#shownAt < (this.#out.isTTY ? REDRAW_EVERY : LINE_EVERY)) return;
     this.#shownAt = now;
-    if (this.#out.isTTY) {
-      this.#erase();
-      this.#draw();
-      return;
-    }
+    if (this.#out.isTTY) return this.#draw();
     const under = [...this.#moving.values()].reduce((sum, { position }) => sum + position, this.#done);
     this.#out.write(`${formatBytes(under)} of ${formatBytes(this.#total)}\n`);
   }
 
   #draw(): void {
-    const columns = (this.#out.columns ?? 80) - 1;
-    const lines = [...this.#moving.values()].map((moving) => `${bar(moving).slice(0, columns)}\n`);
-    this.#out.write(lines.join(''));
-    this.#bars = lines.length;
-  }
-
-  #erase(): void {
-    if (this.#bars > 0) this.#out.write(`\x1b[${this.#bars}A\x1b[J`);
-    this.#bars = 0;
+    this.#bars.show([...this.#moving.values()].map(bar));
   }
 }
 
@@ -109,10 +98,7 @@ export const NO_PROGRESS: CopyEvents = {
 };
 
 function bar({ blob, position }: Moving): string {
-  const share = blob.size === 0 ? 1 : Math.min(1, position / blob.size);
-  const filled = Math.round(share * WIDTH);
-  const percent = `${Math.floor(share * 100)}%`.padStart(4);
-  return `${short(blob)}  [${'#'.repeat(filled)}${'.'.repeat(WIDTH - filled)}] ${percent} of ${formatBytes(blob.size)}`;
+  return `${short(blob)}  ${barOf(position, blob.size)} of ${formatBytes(blob.size)}`;
 }
 
 /** `sha256:0123456789ab` */

@@ -1,7 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-
 import { ImageError } from '../images/image-error.ts';
 import { parsePlatform } from '../images/platform.ts';
 import type { FoundImages, ListProblem } from '../lists/found-images.ts';
@@ -14,6 +10,7 @@ import { printable } from './image-description.ts';
 import type { ImageContext } from './image.ts';
 import { count } from './image-progress.ts';
 import { ProgressBar } from './progress-bar.ts';
+import { replaceFile } from './replace-file.ts';
 import { formatBytes } from './table.ts';
 
 export interface LockCommandOptions {
@@ -104,14 +101,4 @@ async function resolveAll<T>(
 function report({ err }: ImageContext, problems: FoundImages['problems']): boolean {
   for (const { origin, message } of problems) err.write(`layover: ${printable(`${origin}: ${message}`)}\n`);
   return problems.length === 0;
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
-  try {
-    await writeFile(temporary, text, { flag: 'wx', flush: true });
-    await rename(temporary, path);
-  } finally {
-    await rm(temporary, { force: true });
-  }
 }

@@ -41,7 +41,16 @@ export async function openCache(options: TargetOptions): Promise<CacheTarget> {
 }
 
 function running(control: RemoteControl): CacheTarget {
-  return { control, pulls: control, budget: control, stopped: undefined, close: async () => {} };
+  return {
+    control,
+    pulls: control,
+    budget: control,
+    bundles: control,
+    jobs: control,
+    recordings: control,
+    stopped: undefined,
+    close: async () => {},
+  };
 }
 
 /** @returns false without a running server */

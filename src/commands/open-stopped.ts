@@ -15,6 +15,7 @@ export async function openStopped(config: Config): Promise<CacheTarget> {
   return {
     control: stopped.control,
     pulls: stopped.pulls,
+    bundles: stopped.bundles,
     stopped,
     async close() {
       await stopped.close();

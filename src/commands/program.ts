@@ -12,8 +12,11 @@ import { addCheckCommand } from './check-commands.ts';
 import { entryArguments } from './entry-arguments.ts';
 import { addGarbageCollect } from './garbage-collect.ts';
 import { addImageCommands } from './image-commands.ts';
+import { addJobCommands } from './job-commands.ts';
 import { addLockCommands } from './lock-commands.ts';
+import { addRecordCommands } from './record-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
+import { addSyncCommand } from './sync-commands.ts';
 import { addToolCommands } from './tool-commands.ts';
 
 export interface ProgramContext {
@@ -81,6 +84,9 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   addCheckCommand(program, context);
   addBundleCommands(program, context);
   addLockCommands(program, { ...context, stdin });
+  addJobCommands(program, { ...context, stdin });
+  addSyncCommand(program, context);
+  addRecordCommands(program, context);
   addToolCommands(program, { stdin, out, err, end });
   return program;
 }

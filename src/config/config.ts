@@ -12,7 +12,7 @@ export type {
   NotificationQueueConfig,
   NotificationsConfig,
 } from './schema/notifications.ts';
-export type { ProxyConfig, UpstreamConfig } from './schema/proxy.ts';
+export type { ProxyConfig, SyncRuleConfig, UpstreamConfig } from './schema/proxy.ts';
 export type { RedisAddress, RedisConfig } from './schema/redis.ts';
 export type { S3Config } from './schema/s3.ts';
 export type { StorageDriverConfig } from './schema/storage.ts';

@@ -202,6 +202,9 @@ export function findOddities(plain: unknown): Finding[] {
     odd.push(atKey(['http', 'debug', 'prometheus'], 'has no effect without http.debug.addr'));
   }
   odd.push(...findRedisOddities(plain), ...findAuthOddities(plain));
+  if (has('proxy', 'sync') && isOn('proxy', 'offline')) {
+    odd.push(atKey(['proxy', 'sync'], 'has no effect with proxy.offline'));
+  }
   if (has('http', 'tls', 'clientauth') && !has('http', 'tls', 'clientcas')) {
     odd.push(atKey(['http', 'tls', 'clientauth'], 'has no effect without http.tls.clientcas'));
   }

@@ -4,8 +4,10 @@ import {
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   parseDocument,
+  Parser,
   Scalar,
   type YAMLError,
   type YAMLMap,
@@ -42,6 +44,7 @@ export function parseYamlVariable(text: string, variable: string): ParsedYaml {
 
 function parseYaml(text: string, lineCounter: LineCounter, originAt: (offset: number) => Origin): ParsedYaml {
   try {
+    if (isTooDeep(text)) return tooDeep(originAt);
     const doc = parseDocument(text, { schema: 'failsafe', lineCounter, prettyErrors: false, uniqueKeys: false });
     const builder = new TreeBuilder(doc, originAt);
     const root = builder.build(doc.contents, 0);
@@ -50,9 +53,26 @@ function parseYaml(text: string, lineCounter: LineCounter, originAt: (offset: nu
     const toProblem = (error: YAMLError) => problemAt(originAt(error.pos[0]), describeError(error));
     return { root, problems: [...problems.map(toProblem), ...builder.problems], isBroken };
   } catch {
-    // The parser is recursive: thousands of levels exhaust the stack.
-    return { root: emptyMap(originAt(0)), problems: [problemAt(originAt(0), TOO_DEEP)], isBroken: true };
+    return tooDeep(originAt); // through aliases
   }
+}
+
+/**
+ * The library composes nodes recursively, and V8 ends the process when it compiles a regular expression on an exhausted stack. Its lexer and
+ * its parser do not recurse.
+ */
+function isTooDeep(text: string): boolean {
+  const parser = new Parser();
+  for (const lexeme of new Lexer().lex(text)) {
+    Array.from(parser.next(lexeme));
+    // A mapping and its key are a level each there.
+    if (parser.stack.length > 2 * MAX_DEPTH + 2) return true;
+  }
+  return false;
+}
+
+function tooDeep(originAt: (offset: number) => Origin): ParsedYaml {
+  return { root: emptyMap(originAt(0)), problems: [problemAt(originAt(0), TOO_DEEP)], isBroken: true };
 }
 
 const TOO_DEEP = `nested more than ${MAX_DEPTH} levels deep`;

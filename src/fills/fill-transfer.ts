@@ -27,6 +27,8 @@ export interface FillTransferOptions {
   readonly onOpened: (size: number, space: Promise<void>) => void;
   /** Called with the number of bytes in the spool. */
   readonly onWritten: (bytes: number) => void;
+  /** Waits after received bytes. Absent without a limit. */
+  readonly pace?: ((bytes: number) => Promise<void>) | undefined;
 }
 
 /** Fetches the bytes of a blob into its spool and verifies them. */
@@ -108,7 +110,7 @@ export class FillTransfer {
 
   /** Hashes the bytes while they are written, and the next ones arrive. */
   async #receive(download: BlobDownload, hash: Hash): Promise<void> {
-    const { spool, onWritten } = this.#options;
+    const { spool, onWritten, pace } = this.#options;
     for (let received = spool.written; ; ) {
       const memory = await spool.memory();
       const length = await download.read(memory);
@@ -118,6 +120,7 @@ export class FillTransfer {
       spool.received(length);
       hash.update(memory.subarray(0, length));
       onWritten(spool.written);
+      await pace?.(length);
     }
     await spool.flush();
     onWritten(spool.written);

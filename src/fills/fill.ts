@@ -5,6 +5,7 @@ import { type Spool, SpoolStoppedError } from '../stream/spool.ts';
 import { DigestMismatchError } from '../stream/verify-digest.ts';
 import { UpstreamError } from '../upstream/upstream.ts';
 import type { RemoteBlob } from './blob-download.ts';
+import type { FillPace } from './bandwidth-limit.ts';
 import type { FillEvent, FillEvents } from './fill-events.ts';
 import { fillResultOf, type FillResult, FillYieldedError, isOutOfSpace, isWorthKeeping } from './fill-failure.ts';
 import type { FillSource } from './fill-source.ts';
@@ -25,6 +26,8 @@ export interface FillOptions {
   /** A slower source counts as stalled. Bytes per second. */
   readonly minRate: number;
   readonly clock: Clock;
+  /** Absent when it is not limited. */
+  readonly pace?: FillPace | undefined;
   /** Called when the last client has left. */
   readonly onIdle: () => void;
 }
@@ -120,6 +123,11 @@ export class Fill {
   join(source: FillSource): void {
     this.#options.sources.add(source);
     this.#transfer?.sourceJoined();
+  }
+
+  /** Its bytes are no longer limited. */
+  hurry(): void {
+    this.#options.pace?.hurry();
   }
 
   /** A client waits for it, or follows it, until the returned function is called. */
@@ -243,14 +251,16 @@ export class Fill {
   }
 
   async #fetch(spool: Spool): Promise<void> {
-    const { key, sources, spools, events, target, minRate, clock } = this.#options;
+    const { key, sources, spools, events, target, minRate, clock, pace } = this.#options;
+    const { signal } = this.#stopped;
     this.#transfer = new FillTransfer({
       digest: key.digest,
       sources,
       spool,
-      signal: this.#stopped.signal,
+      signal,
       minRate,
       clock,
+      pace: pace && ((bytes) => pace.take(bytes, signal)),
       assertFits: (size) => spools.assertFits(key, size),
       reserve: (bytes) => spools.reserve(key, bytes),
       onResumed: (bytes) => events.fillResumed({ ...this.#event(), bytes }),

@@ -4,6 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import { UpstreamError } from '../upstream/upstream.ts';
+import { type BandwidthLimit, FillPace } from './bandwidth-limit.ts';
 import type { RemoteBlob } from './blob-download.ts';
 import { DirectBlob } from './direct-blob.ts';
 import type { FillEvents } from './fill-events.ts';
@@ -14,7 +15,7 @@ import { FillSource } from './fill-source.ts';
 import { FillSources } from './fill-sources.ts';
 import type { FillTarget } from './fill-target.ts';
 import { Fill } from './fill.ts';
-import type { Outcome } from '../registry/registry.ts';
+import type { Bandwidth, Outcome } from '../registry/registry.ts';
 import type { RunningFills } from './running-fills.ts';
 import type { SpoolArea } from './spool-area.ts';
 import { storedBlob } from './stored-blob.ts';
@@ -28,6 +29,8 @@ export interface FillsOptions {
   readonly limits: FillLimits;
   /** A slower source counts as stalled. Bytes per second. */
   readonly minRate: number;
+  /** Of fills that no client waits for. Absent without a limit. */
+  readonly bandwidth?: BandwidthLimit | undefined;
   /** Shares fills with other replicas; absent when there are none. */
   readonly sharing?: FillSharing;
   /** For waits, for a slot or after failures. @default the clock of the system */
@@ -51,6 +54,10 @@ export interface FillRequest {
   readonly confirm: () => Promise<void>;
   /** Ends a download for this client alone. Fills continue without it. */
   readonly signal?: AbortSignal | undefined;
+  /** No client waits for it. @default false */
+  readonly isBackground?: boolean;
+  /** Of this work, in addition to that of all such work. */
+  readonly bandwidth?: Bandwidth | undefined;
 }
 
 export interface FilledBlob {
@@ -110,12 +117,20 @@ export class Fills {
     }
     if (!running && this.#wasOutOfSpace(blob)) return this.#openDirect(blob, signal);
     const fill = running ?? this.#start(request);
+    if (!request.isBackground) fill.hurry();
     return this.#follow(fill, request, running ? 'FILL' : 'MISS');
+  }
+
+  /** Resolves when the fill in progress, if there is one, has stored the blob or failed. */
+  async ended(blob: RemoteBlob): Promise<void> {
+    await this.#running.get(this.#keyOf(blob).id)?.ended;
   }
 
   /** For another replica: follows the repository's fill in progress. @returns undefined when there is none, or it fails */
   async follow(stored: string, digest: Digest): Promise<ByteSource | undefined> {
     const fill = this.#running.all.find((candidate) => candidate.digest === digest && candidate.admits(stored));
+    // Of the other replica's clients, one may wait for it.
+    fill?.hurry();
     const blob = fill?.blobOf(stored);
     return blob && fill?.follow(blob, stored, { isPatient: true }).catch(() => undefined);
   }
@@ -153,7 +168,7 @@ export class Fills {
   }
 
   #start(request: FillRequest): Fill {
-    const { spools, target, events, sharing, minRate } = this.#options;
+    const { spools, target, events, sharing, minRate, bandwidth } = this.#options;
     const { id, ...key } = this.#keyOf(request.blob);
     const openStored = async (digest: Digest, start: number) => {
       const source = await target.bytes.open(digest);
@@ -168,6 +183,7 @@ export class Fills {
       events,
       minRate,
       clock: this.#clock,
+      pace: request.isBackground ? FillPace.of([bandwidth, request.bandwidth]) : undefined,
       onIdle: () => this.#becameIdle(fill),
     });
     this.#running.add(fill, this.#run(fill));

@@ -4,7 +4,14 @@ import { connect } from 'node:net';
 import type { HealthConfig, HttpHealthCheck, TcpHealthCheck } from '../config/config.ts';
 import { redactUrl } from '../telemetry/redact-url.ts';
 import type { HealthCheck } from './health-check.ts';
-import { type CheckedRedis, type CheckedUpstream, redisCheck, upstreamCheck } from './health-dependencies.ts';
+import {
+  type CheckedList,
+  type CheckedRedis,
+  type CheckedUpstream,
+  listCheck,
+  redisCheck,
+  upstreamCheck,
+} from './health-dependencies.ts';
 
 /** The part of a storage driver that its check needs. */
 export interface CheckedStorage {
@@ -23,15 +30,21 @@ export interface Checked {
   /** Absent when Redis is not configured. */
   readonly redis: CheckedRedis | undefined;
   readonly upstreams: readonly CheckedUpstream[];
+  /** Absent without any. */
+  readonly lists?: readonly CheckedList[];
 }
 
 /** Creates the checks of a configuration. Storage is always checked: without it the service is not ready. */
-export function createHealthChecks(config: HealthConfig, { storage, redis, upstreams }: Checked): HealthCheck[] {
+export function createHealthChecks(
+  config: HealthConfig,
+  { storage, redis, upstreams, lists = [] }: Checked,
+): HealthCheck[] {
   return [
     storageCheck(storage, config.storageDriver),
     ...config.files.map(fileCheck),
     ...config.http.map(httpCheck),
     ...config.tcp.map(tcpCheck),
+    ...lists.map(listCheck),
     ...(redis && config.redis.enabled ? [redisCheck(redis, config.redis)] : []),
     ...(config.upstreams.enabled ? upstreams.map((upstream) => upstreamCheck(upstream, config.upstreams)) : []),
   ];

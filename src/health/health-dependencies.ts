@@ -17,6 +17,37 @@ export interface CheckedUpstream {
   ping(options: { readonly signal: AbortSignal }): Promise<void>;
 }
 
+/** A list of images that must all be in storage. */
+export interface CheckedList {
+  readonly name: string;
+  /** The service is not ready without them. */
+  readonly isRequired: boolean;
+  readonly intervalMs: number;
+  /** Rejects with the images that are not complete. */
+  readonly check: (signal: AbortSignal) => Promise<void>;
+}
+
+/** Until a list is complete for the first time, it is checked more often. Milliseconds. */
+const INCOMPLETE_MS = 30_000;
+
+/** Reads storage alone. */
+export function listCheck({ name, isRequired, intervalMs, check }: CheckedList): HealthCheck {
+  let last: { readonly at: number; readonly result: Promise<void> } | undefined;
+  return {
+    name: `offline_${name}`,
+    consequence: isRequired ? 'unready' : 'reported',
+    isAwaited: true,
+    intervalMs,
+    threshold: 1,
+    timeoutMs: Math.max(intervalMs, INCOMPLETE_MS),
+    run(signal) {
+      const now = performance.now();
+      if (!last || now - last.at >= Math.min(intervalMs, INCOMPLETE_MS)) last = { at: now, result: check(signal) };
+      return last.result;
+    },
+  };
+}
+
 /** Redis is an optional tier: its loss is only reported, unless `fatal` is set. */
 export function redisCheck(redis: CheckedRedis, config: HealthConfig['redis']): HealthCheck {
   const { intervalMs, threshold, fatal } = config;

@@ -109,8 +109,8 @@ export async function addImage(
   planner.require(children);
 }
 
-/** One platform: the image itself; several: the index without the others. */
-async function choosePlatforms(
+/** One platform: the image itself; several: the index without the others; none: all of it. @throws {ImageError} | {RegistryError} */
+export async function choosePlatforms(
   source: ImageSource,
   root: ImageManifest,
   { platforms }: Pick<CopyOptions, 'platforms'>,

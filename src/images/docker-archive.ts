@@ -28,6 +28,7 @@ const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
 export class DockerArchiveSource implements ImageSource {
   readonly name: string;
   readonly repository: undefined;
+  readonly areChunksStable = true;
   readonly fullName: string | undefined;
   readonly tag: string | undefined;
   readonly #files: LayoutFiles;

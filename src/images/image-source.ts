@@ -22,6 +22,9 @@ export interface ImageSource {
   /** The repository that its blobs can be mounted from; undefined outside registries. */
   readonly repository: { readonly host: string; readonly name: string } | undefined;
 
+  /** Whether the chunks of a blob stay valid when the next one is requested. */
+  readonly areChunksStable: boolean;
+
   /** The requested manifest. @throws {ImageError} | {RegistryError} */
   root(): Promise<ImageManifest>;
 

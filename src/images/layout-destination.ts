@@ -7,6 +7,7 @@ import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
 import { digestAlgorithm, digestHex } from '../oci/digest.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import { type BlobFeed, DamagedBlobError } from './blob-feed.ts';
+import { FileAppender } from './file-appender.ts';
 import { ImageError } from './image-error.ts';
 import type { ImageDestination } from './image-destination.ts';
 import type { ImageManifest } from './image-source.ts';
@@ -147,18 +148,15 @@ async function grow(partial: string, feed: BlobFeed): Promise<void> {
   const start = there <= feed.descriptor.size ? there : 0;
   const { O_CREAT, O_NOFOLLOW, O_RDWR, O_TRUNC } = constants;
   const file = await open(partial, O_RDWR | O_NOFOLLOW | (start > 0 ? 0 : O_CREAT | O_TRUNC));
+  const appender = new FileAppender(file, start);
   try {
     if (start > 0) await feed.absorb(createReadStream(partial, { end: start - 1 }));
-    let position = start;
-    for await (const chunk of feed.open(start)) {
-      for (let written = 0; written < chunk.length; ) {
-        const { bytesWritten } = await file.write(chunk, written, chunk.length - written, position);
-        written += bytesWritten;
-        position += bytesWritten;
-      }
-    }
+    for await (const chunk of feed.open(start)) await appender.put(chunk);
+    await appender.flush();
     await file.sync();
   } finally {
+    // What arrived before a failure is resumed by the next run.
+    await appender.flush().catch(() => undefined);
     await file.close();
   }
 }

@@ -14,14 +14,14 @@ export interface LayoutFiles {
   /** The whole of a small file. @throws {ImageError} when it is larger than `limit` bytes, or not there */
   read(path: string, limit: number): Promise<Buffer>;
 
-  /** From `start` to the end. */
+  /** From `start` to the end. Chunks stay valid. */
   open(path: string, start: number): AsyncIterable<Uint8Array>;
 
   close(): Promise<void>;
 }
 
 /** Bytes per read. */
-const CHUNK = 256 * 1024;
+export const READ_BYTES = 1024 * 1024;
 
 export class DirectoryFiles implements LayoutFiles {
   readonly name: string;
@@ -52,7 +52,7 @@ export class DirectoryFiles implements LayoutFiles {
   }
 
   open(path: string, start: number): AsyncIterable<Uint8Array> {
-    return createReadStream(join(this.#root, path), { start, highWaterMark: CHUNK });
+    return createReadStream(join(this.#root, path), { start, highWaterMark: READ_BYTES });
   }
 
   async close(): Promise<void> {
@@ -82,7 +82,7 @@ export async function readExactly(
   file: FileHandle,
   { position, size }: { position: number; size: number },
 ): Promise<Buffer> {
-  const bytes = Buffer.alloc(size);
+  const bytes = Buffer.allocUnsafeSlow(size);
   let filled = 0;
   while (filled < size) {
     const { bytesRead } = await file.read(bytes, filled, size - filled, position + filled);

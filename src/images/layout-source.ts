@@ -22,6 +22,7 @@ export class LayoutSource implements ImageSource {
   readonly name: string;
   readonly repository: undefined;
   readonly fullName: undefined;
+  readonly areChunksStable = true;
   readonly #files: LayoutFiles;
   readonly #wanted: { readonly name: string | undefined; readonly digest: Digest | undefined };
   #entries: readonly ManifestDescriptor[] | undefined;
@@ -61,6 +62,7 @@ export class LayoutSource implements ImageSource {
       tag: undefined,
       fullName: undefined,
       repository: undefined,
+      areChunksStable: true,
       root: async () => fetchManifest(this, await entry()),
       manifest: (descriptor) => this.manifest(descriptor),
       blob: (descriptor, options) => this.blob(descriptor, options),

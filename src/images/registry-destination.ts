@@ -59,7 +59,8 @@ export class RegistryDestination implements ImageDestination {
     const { host, repository } = this.#location;
     const from = feed.source.repository;
     const mountFrom = from?.host === host && from.name !== repository ? from.name : undefined;
-    const blob = { repository, digest, size, mountFrom, open: (start: number) => feed.open(start) };
+    const { areChunksStable } = feed.source;
+    const blob = { repository, digest, size, mountFrom, areChunksStable, open: (start: number) => feed.open(start) };
     const how = await pushBlob(this.#registry, blob, { signal: feed.signal });
     return how === 'mounted' ? 'mounted' : 'copied';
   }

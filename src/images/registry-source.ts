@@ -30,6 +30,7 @@ export class RegistrySource implements ImageSource {
   readonly name: string;
   readonly tag: string | undefined;
   readonly fullName: string | undefined;
+  readonly areChunksStable = false;
   readonly repository: { readonly host: string; readonly name: string };
   readonly #registry: SourceRegistry;
   readonly #reference: Reference;

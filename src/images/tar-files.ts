@@ -1,9 +1,10 @@
-import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { type Extract, extract, type Header } from 'tar-stream';
+import { setImmediate } from 'node:timers/promises';
+import { extract, type Header } from 'tar-stream';
 
 import { ImageError } from './image-error.ts';
-import { type LayoutFiles, readExactly } from './layout-files.ts';
+import { type LayoutFiles, READ_BYTES, readExactly } from './layout-files.ts';
+import { tarPadding } from './tar-header.ts';
 
 /** The position of a file in the archive. */
 interface TarEntry {
@@ -17,8 +18,9 @@ const MAX_ENTRIES = 100_000;
 const MAX_LINKS = 10;
 const GZIP = Buffer.from([0x1f, 0x8b]);
 const ZSTD = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
-const CHUNK = 256 * 1024;
 const HEADER_BYTES = 512;
+/** With the long names before it. */
+const MAX_HEADER_BYTES = 1024 * 1024;
 
 /**
  * The files of a tar archive, which is read in place and never unpacked. Archives with entries that would lead out of a directory are
@@ -42,7 +44,7 @@ export class TarFiles implements LayoutFiles {
     const file = await open(path);
     try {
       await refuseCompressed(file, path);
-      return new TarFiles(path, file, await indexOf(path));
+      return new TarFiles(path, file, await indexOf(file, path));
     } catch (err) {
       await file.close();
       throw err;
@@ -66,7 +68,7 @@ export class TarFiles implements LayoutFiles {
     for (let at = start; at < entry.size; ) {
       const chunk = await readExactly(this.#file, {
         position: entry.offset + at,
-        size: Math.min(CHUNK, entry.size - at),
+        size: Math.min(READ_BYTES, entry.size - at),
       });
       if (chunk.length === 0) throw new ImageError(`${this.name}: ${path} is cut off`);
       at += chunk.length;
@@ -94,63 +96,60 @@ interface TarIndex {
   readonly links: Map<string, string>;
 }
 
-async function indexOf(path: string): Promise<TarIndex> {
+async function indexOf(file: FileHandle, path: string): Promise<TarIndex> {
   const index: TarIndex = { entries: new Map(), links: new Map() };
-  const archive = extract();
-  archive.on('entry', (header, stream, next) => {
-    // Failures are reported by the archive.
-    stream.on('error', () => undefined);
-    try {
-      addEntry(index, { header, offset: stream.offset + HEADER_BYTES }, path);
-    } catch (err) {
-      next(err as Error);
-      return;
-    }
-    stream.on('end', () => next());
-    stream.resume();
-  });
-  try {
-    await feed(archive, path);
-  } catch (err) {
-    if (err instanceof ImageError || (err instanceof Error && 'code' in err)) throw err;
-    const reason = err instanceof Error ? err.message : '';
-    throw new ImageError(`${path}: not a tar archive, or damaged: ${reason}`, { cause: err });
+  const { size } = await file.stat();
+  for (let position = 0; position < size; ) {
+    const found = await readHeader(file, { position, path });
+    if (!found) return index;
+    const { header, offset } = found;
+    const length = header.type === 'file' || header.type === 'contiguous-file' ? header.size : 0;
+    if (offset + length > size) throw new ImageError(`${path}: the archive is damaged: it is cut off`);
+    addEntry(index, found, path);
+    position = offset + length + tarPadding(length);
   }
   return index;
 }
 
-/** Resolves when the archive has been read to its end. */
-async function feed(archive: Extract, path: string): Promise<void> {
-  const { promise, resolve, reject } = settlement();
-  // Stays, as an archive can fail again while it is destroyed.
-  archive.on('error', reject);
-  archive.on('finish', resolve);
-  archive.on('close', () => reject(new Error('closed')));
-  writeFile(archive, path).catch((err: unknown) => archive.destroy(err as Error));
-  await promise;
+interface FoundHeader {
+  readonly header: Header;
+  /** Of the content. */
+  readonly offset: number;
 }
 
-async function writeFile(archive: Extract, path: string): Promise<void> {
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
-    if (archive.destroyed) return;
-    if (!archive.write(chunk)) {
-      const { promise, resolve } = settlement();
-      archive.once('drain', resolve).once('close', resolve);
-      await promise;
-      archive.off('drain', resolve).off('close', resolve);
-    }
-  }
-  archive.end(undefined);
-}
-
-function settlement() {
-  let resolve: () => void = () => undefined;
-  let reject: (err: Error) => void = () => undefined;
-  const promise = new Promise<void>((onSuccess, onFailure) => {
-    resolve = onSuccess;
-    reject = onFailure;
+/** The next entry, whose header may be several blocks long. @returns undefined at the end of the archive */
+async function readHeader(
+  file: FileHandle,
+  { position, path }: { readonly position: number; readonly path: string },
+): Promise<FoundHeader | undefined> {
+  const archive = extract();
+  let header: Header | undefined;
+  let failure: Error | undefined;
+  archive.on('entry', (found, stream) => {
+    header = found;
+    // It is destroyed with the archive.
+    stream.on('error', () => undefined);
   });
-  return { promise, resolve, reject };
+  archive.on('error', (err) => (failure = err));
+  try {
+    for (let at = position; at < position + MAX_HEADER_BYTES; at += HEADER_BYTES) {
+      const block = await readExactly(file, { position: at, size: HEADER_BYTES });
+      if (block.length < HEADER_BYTES) throw new ImageError(`${path}: the archive is damaged: it is cut off`);
+      if (at === position && block.every((byte) => byte === 0)) return undefined;
+      archive.write(block);
+      // The parser works in microtasks.
+      await setImmediate();
+      if (failure) throw failure;
+      if (header) return { header, offset: at + HEADER_BYTES };
+    }
+    throw new ImageError(`${path}: refused, a header has more than ${MAX_HEADER_BYTES} bytes`);
+  } catch (err) {
+    if (err instanceof ImageError || (err instanceof Error && 'code' in err)) throw err;
+    const reason = err instanceof Error ? err.message : '';
+    throw new ImageError(`${path}: not a tar archive, or damaged: ${reason}`, { cause: err });
+  } finally {
+    archive.destroy();
+  }
 }
 
 function addEntry(

@@ -12,7 +12,7 @@ import { RunningFills } from '../fills/running-fills.ts';
 import { SpoolArea } from '../fills/spool-area.ts';
 import { HostedRegistry } from '../hosted/hosted-registry.ts';
 import { createUploadSecrets } from '../hosted/upload-secrets.ts';
-import type { ManifestEvents } from '../pull-through/pulled-manifests.ts';
+import type { ManifestEvents } from '../pull-through/manifest-events.ts';
 import type { CloseStack } from '../service/close-stack.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { BufferPool } from '../stream/buffer-pool.ts';

@@ -46,7 +46,7 @@ export type { Damage, DamageListener } from '../content/damage.ts';
 export type { FillEvent, FillEvents } from '../fills/fill-events.ts';
 export type { StorageFullEvents } from '../fills/fills.ts';
 export type { UploadReference } from '../oci/write-request.ts';
-export type { ManifestEvents, StaleServed } from '../pull-through/pulled-manifests.ts';
+export type { ManifestEvents, StaleServed } from '../pull-through/manifest-events.ts';
 export type { CacheEvents, ContentOptions, FillOptions } from './open-content.ts';
 export type { UpstreamCacheOptions } from './cache-upstream.ts';
 

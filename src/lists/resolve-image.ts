@@ -41,8 +41,12 @@ export async function resolveImage(
   };
 }
 
-/** The entries of an index, for the platforms and with their attestations; none for an image without an index. */
-async function chooseManifests(
+/**
+ * The entries of an index, for the platforms and with their attestations; none for an image without an index.
+ *
+ * @throws {ImageError} when there is none for one of the platforms
+ */
+export async function chooseManifests(
   source: ImageSource,
   root: ImageManifest,
   platforms: readonly Platform[],

@@ -1,7 +1,7 @@
 /** A compiled regular expression from the configuration. */
 export interface Pattern {
   readonly source: string;
-  /** Whether the text contains a match. */
+  /** Whether the text contains a match, or is one as a whole. */
   test(text: string): boolean;
 }
 
@@ -18,10 +18,20 @@ export class PatternError extends Error {
  * @throws {PatternError}
  */
 export async function compilePattern(source: string): Promise<Pattern> {
+  const compiled = await compile(source);
+  return { source, test: (text) => compiled.test(text) };
+}
+
+/** As {@link compilePattern}, but the whole text has to match. @throws {PatternError} */
+export async function compileWholePattern(source: string): Promise<Pattern> {
+  const compiled = await compile(source);
+  return { source, test: (text) => compiled.matches(text) };
+}
+
+async function compile(source: string) {
   const { RE2JS, RE2JSException } = await import('re2js');
   try {
-    const compiled = RE2JS.compile(source);
-    return { source, test: (text) => compiled.test(text) };
+    return RE2JS.compile(source);
   } catch (err) {
     if (!(err instanceof RE2JSException)) throw err;
     // The text after the colon repeats a part of the pattern.

@@ -1,6 +1,6 @@
 import type { FillEvents } from '../fills/fill-events.ts';
 import { OCTET_STREAM } from '../oci/descriptor.ts';
-import type { ManifestEvents } from '../pull-through/pulled-manifests.ts';
+import type { ManifestEvents } from '../pull-through/manifest-events.ts';
 import type { SweepEvents } from '../retention/sweep.ts';
 import type { Notification, NotificationTarget } from './envelope.ts';
 

@@ -30,6 +30,10 @@ export function parseRepositoryName(text: string): string {
   return text;
 }
 
+export function isTag(text: string): boolean {
+  return TAG.test(text);
+}
+
 /**
  * Parses a tag or a digest.
  *
@@ -39,7 +43,7 @@ export function parseReference(text: string): Reference {
   if (isDigest(text)) return { kind: 'digest', digest: text };
   if (text.includes(':'))
     throw new RegistryError('DIGEST_INVALID', `not a digest: ${JSON.stringify(text.slice(0, 200))}`);
-  if (!TAG.test(text)) throw new RegistryError('TAG_INVALID', `not a tag: ${JSON.stringify(text.slice(0, 200))}`);
+  if (!isTag(text)) throw new RegistryError('TAG_INVALID', `not a tag: ${JSON.stringify(text.slice(0, 200))}`);
   return { kind: 'tag', tag: text };
 }
 

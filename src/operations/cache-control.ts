@@ -82,8 +82,10 @@ export interface PartView {
 
 export interface PinView {
   readonly pattern: string;
-  readonly from: 'configuration' | 'command';
+  readonly from: 'configuration' | 'command' | 'bundle';
   readonly pinnedAt?: number | undefined;
+  /** Id of the bundle that pinned it. */
+  readonly bundle?: string | undefined;
 }
 
 export interface EvictOptions {

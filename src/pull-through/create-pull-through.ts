@@ -6,7 +6,8 @@ import type { Upstream } from '../upstream/upstream.ts';
 import type { FailurePolicy, TagRules } from './freshness.ts';
 import { type CachedContent, PullThroughRegistry, type UsageListener } from './pull-through.ts';
 import { PulledBlobs } from './pulled-blobs.ts';
-import { type ManifestEvents, PulledManifests } from './pulled-manifests.ts';
+import type { ManifestEvents } from './manifest-events.ts';
+import { PulledManifests } from './pulled-manifests.ts';
 import type { TagEntries } from './tag-entries.ts';
 
 export interface PullThroughParts {
@@ -28,6 +29,8 @@ export interface PullThroughParts {
   readonly events: ManifestEvents;
   /** Called for every hit, with the stored name. */
   readonly onUsed?: UsageListener | undefined;
+  /** The same for work that no client waits for. */
+  readonly onUsedInBackground?: UsageListener | undefined;
   /** Unix milliseconds. @default Date.now */
   readonly now?: () => number;
 }

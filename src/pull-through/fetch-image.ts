@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import { type ManifestReference, readManifest } from '../oci/manifest.ts';
 import { NON_DISTRIBUTABLE_LAYERS } from '../oci/media-types.ts';
-import type { Manifest, RegistryReader } from '../registry/registry.ts';
+import type { CallOptions, Manifest, RegistryReader } from '../registry/registry.ts';
 
 /** Content of an image that was not stored before. */
 export interface FetchedImage {
@@ -16,6 +16,8 @@ export interface ImageToFetch {
   readonly digest: Digest;
   /** Of an index, only the images for these, from {@link platformsOf}. Empty: all. */
   readonly platforms: ReadonlySet<string>;
+  /** For each call. */
+  readonly call?: CallOptions | undefined;
 }
 
 /** An index of indexes of … */
@@ -61,8 +63,8 @@ class ImageFetch {
   async manifest(digest: Digest, depth: number): Promise<void> {
     if (this.#seen.has(digest) || depth > MAX_DEPTH) return;
     this.#seen.add(digest);
-    const { repository, platforms } = this.#image;
-    const { bytes, outcome } = await this.#registry.getManifest(repository, { kind: 'digest', digest });
+    const { repository, platforms, call } = this.#image;
+    const { bytes, outcome } = await this.#registry.getManifest(repository, { kind: 'digest', digest }, call);
     if (outcome !== 'HIT') this.fetched.manifests++;
     for (const part of readManifest(bytes).manifest.references) {
       if (part.kind !== 'manifest') await this.#blob(part);
@@ -73,7 +75,7 @@ class ImageFetch {
   async #blob({ digest, mediaType }: ManifestReference): Promise<void> {
     if (this.#seen.has(digest) || NON_DISTRIBUTABLE_LAYERS.includes(mediaType)) return;
     this.#seen.add(digest);
-    const size = await pullBlob(this.#registry, this.#image.repository, digest);
+    const size = await pullBlob(this.#registry, this.#image, digest);
     if (size === undefined) return;
     this.fetched.blobs++;
     this.fetched.bytes += size;
@@ -83,10 +85,10 @@ class ImageFetch {
 /** @returns its size; undefined when it was stored */
 async function pullBlob(
   registry: Pick<RegistryReader, 'openBlob'>,
-  repository: string,
+  { repository, call }: Pick<ImageToFetch, 'repository' | 'call'>,
   digest: Digest,
 ): Promise<number | undefined> {
-  const { source, size, outcome } = await registry.openBlob(repository, digest);
+  const { source, size, outcome } = await registry.openBlob(repository, digest, call);
   try {
     if (outcome === 'HIT') return undefined;
     // A fill is complete when its last byte can be read.

@@ -1,4 +1,3 @@
-import type { Spending } from '../budget/spending.ts';
 import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError, type RegistryErrorCode } from '../oci/errors.ts';
@@ -9,7 +8,7 @@ import { type TagPage, type Upstream, UpstreamError } from '../upstream/upstream
 import { type DescribeRefusal, refuseWrites } from '../filters/read-only.ts';
 import { type FetchedImage, fetchImage, platformsOf } from './fetch-image.ts';
 import type { PulledBlobs } from './pulled-blobs.ts';
-import type { Found, PulledManifests, PulledRepository } from './pulled-manifests.ts';
+import type { Found, PullCall, PulledManifests, PulledRepository, RefreshedTag } from './pulled-manifests.ts';
 import type {
   CallOptions,
   Manifest,
@@ -28,6 +27,7 @@ import type {
 } from '../registry/registry.ts';
 import type { HeldContent } from '../registry/held-content.ts';
 import { upstreamCallOptions } from './upstream-call-options.ts';
+import type { TagEntries } from './tag-entries.ts';
 import { clientErrorOf, toClientError } from './upstream-failure.ts';
 
 /** Cached content, by stored name, for lists while the upstream is unavailable. */
@@ -39,17 +39,22 @@ export interface PullThroughOptions {
   readonly upstream: Upstream;
   readonly manifests: PulledManifests;
   readonly blobs: PulledBlobs;
+  readonly tags: Pick<TagEntries, 'remove'>;
   readonly cached: CachedContent;
   /** Precedes the upstream's names in stored names; no slash at its ends, may be empty. */
   readonly storePrefix: string;
   /** Serve stored content only. */
   readonly offline: boolean;
-  /** Called for every hit, with the stored name. */
+  /** Called for every hit of a client, with the stored name. */
   readonly onUsed?: UsageListener | undefined;
+  /** The same for work that no client waits for. */
+  readonly onUsedInBackground?: UsageListener | undefined;
 }
 
 export interface RefreshedImage {
   readonly digest: Digest;
+  /** Absent when the tag was not cached. */
+  readonly previous: Digest | undefined;
   /** The tag pointed to another digest before, or was not cached. */
   readonly changed: boolean;
   readonly fetched: FetchedImage;
@@ -82,36 +87,85 @@ export class PullThroughRegistry implements Registry {
     const names = this.#names(repository);
     const { manifests } = this.#options;
     const cached = manifests.inMemory(names, reference);
-    if (cached) return this.#hit(names, cached);
+    if (cached) return this.#hit(names, cached, options);
     options?.signal?.throwIfAborted();
     const served = await this.#served('MANIFEST_UNKNOWN', () =>
-      manifests.resolve(names, reference, spendingOf(options)),
+      manifests.resolve(names, reference, pullCallOf(options)),
     );
-    return this.#used(names, 'manifest', served);
+    return this.#used(names, 'manifest', served, options);
   }
 
   async getManifest(repository: string, reference: Reference, options?: CallOptions): Promise<Served<Manifest>> {
     const names = this.#names(repository);
     const { manifests } = this.#options;
     const cached = manifests.inMemory(names, reference);
-    if (cached) return this.#hit(names, cached);
+    if (cached) return this.#hit(names, cached, options);
     options?.signal?.throwIfAborted();
-    const served = await this.#served('MANIFEST_UNKNOWN', () => manifests.get(names, reference, spendingOf(options)));
-    return this.#used(names, 'manifest', served);
+    const served = await this.#served('MANIFEST_UNKNOWN', () => manifests.get(names, reference, pullCallOf(options)));
+    return this.#used(names, 'manifest', served, options);
   }
 
   async resolveBlob(repository: string, digest: Digest, options?: CallOptions): Promise<Served<Descriptor>> {
     const names = this.#names(repository);
     const { blobs } = this.#options;
     const served = await this.#served('BLOB_UNKNOWN', () => blobs.resolve(names, digest, options));
-    return this.#used(names, 'blob', served);
+    return this.#used(names, 'blob', served, options);
   }
 
   async openBlob(repository: string, digest: Digest, options?: CallOptions): Promise<Served<OpenBlob>> {
     const names = this.#names(repository);
     const { blobs } = this.#options;
     const served = await this.#served('BLOB_UNKNOWN', () => blobs.open(names, digest, options));
-    return this.#used(names, 'blob', served);
+    return this.#used(names, 'blob', served, options);
+  }
+
+  /** Resolves when no fill of the blob is in progress: it is in storage, or could not be stored. */
+  async filled(repository: string, digest: Digest): Promise<void> {
+    await this.#options.blobs.filled(this.#names(repository), digest);
+  }
+
+  /**
+   * The digest of a tag, revalidated when it is not fresh.
+   *
+   * @param options.missingOnly a stored tag is not revalidated
+   * @throws {RegistryError} also when the tag could be served stale
+   */
+  async confirmTag(
+    repository: string,
+    tag: string,
+    options?: CallOptions & { readonly missingOnly?: boolean },
+  ): Promise<RefreshedTag> {
+    const { manifests } = this.#options;
+    const names = this.#names(repository);
+    try {
+      const stored = options?.missingOnly === true ? await manifests.storedTag(names, tag) : undefined;
+      return stored ?? (await manifests.confirm(names, tag, pullCallOf(options)));
+    } catch (err) {
+      throw err instanceof UpstreamError ? toClientError(err, 'MANIFEST_UNKNOWN') : err;
+    }
+  }
+
+  /** The tags that are stored. */
+  async cachedTags(repository: string): Promise<readonly string[]> {
+    const { cached } = this.#options;
+    const { stored } = this.#names(repository);
+    const isUnknown = (err: unknown) => err instanceof RegistryError && err.code === 'NAME_UNKNOWN';
+    try {
+      return (await cached.listTags(stored, {})).entries;
+    } catch (err) {
+      if (isUnknown(err)) return [];
+      throw err;
+    }
+  }
+
+  /** The stored manifest, without the upstream. */
+  cachedManifest(repository: string, digest: Digest): Promise<Manifest | undefined> {
+    return this.#options.manifests.findStored(this.#names(repository), digest);
+  }
+
+  /** Removes a tag from storage and memory. Its manifest stays until it expires. */
+  removeCachedTag(repository: string, tag: string): Promise<void> {
+    return this.#options.tags.remove(this.#names(repository).stored, tag);
   }
 
   /** The name at the upstream; absent for a stored name that belongs to another registry. */
@@ -121,20 +175,25 @@ export class PullThroughRegistry implements Registry {
     return stored.startsWith(prefix) ? stored.slice(prefix.length) : undefined;
   }
 
+  /** How old a cached tag is. Absent when it is not cached, or is never revalidated. */
+  tagAge(repository: string, tag: string): Promise<{ readonly checkedAt: number; readonly ttlMs: number } | undefined> {
+    return this.#options.manifests.tagAge(this.#names(repository), tag);
+  }
+
   /**
    * Revalidates a tag now, and stores its image: of an index, the platforms that are stored of the previous one, or all when there are
    * none.
    *
    * @throws {RegistryError} also when the tag could be served stale
    */
-  async refreshTag(repository: string, tag: string): Promise<RefreshedImage> {
+  async refreshTag(repository: string, tag: string, call?: CallOptions): Promise<RefreshedImage> {
     const { manifests } = this.#options;
     const names = this.#names(repository);
     try {
-      const { digest, previous } = await manifests.refresh(names, tag);
+      const { digest, previous } = await manifests.refresh(names, tag, call && pullCallOf(call));
       const platforms = await this.#storedPlatforms(names, previous ?? digest);
-      const fetched = await fetchImage(this, { repository, digest, platforms });
-      return { digest, changed: previous !== digest, fetched };
+      const fetched = await fetchImage(this, { repository, digest, platforms, call });
+      return { digest, previous, changed: previous !== digest, fetched };
     } catch (err) {
       throw err instanceof UpstreamError ? toClientError(err, 'MANIFEST_UNKNOWN') : err;
     }
@@ -222,15 +281,28 @@ export class PullThroughRegistry implements Registry {
   }
 
   /** Field by field: it runs for every warm pull, and a spread costs more than the look-up. */
-  #hit({ stored }: PulledRepository, { bytes, digest, mediaType, size }: Manifest): Served<Manifest> {
-    this.#options.onUsed?.(stored, digest, 'manifest', size);
+  #hit(
+    { stored }: PulledRepository,
+    { bytes, digest, mediaType, size }: Manifest,
+    options: CallOptions | undefined,
+  ): Served<Manifest> {
+    this.#listener(options)?.(stored, digest, 'manifest', size);
     return { bytes, digest, mediaType, size, outcome: 'HIT', upstream: this.#options.upstream.name };
   }
 
+  #listener(options: CallOptions | undefined): UsageListener | undefined {
+    return options?.background === undefined ? this.#options.onUsed : this.#options.onUsedInBackground;
+  }
+
   /** Content of a fill is recorded when it is stored. */
-  #used<T extends Served<Descriptor>>({ stored }: PulledRepository, kind: 'manifest' | 'blob', served: T): T {
+  #used<T extends Served<Descriptor>>(
+    { stored }: PulledRepository,
+    kind: 'manifest' | 'blob',
+    served: T,
+    options?: CallOptions,
+  ): T {
     if (served.outcome === 'HIT' || served.outcome === 'STALE') {
-      this.#options.onUsed?.(stored, served.digest, kind, served.size);
+      this.#listener(options)?.(stored, served.digest, kind, served.size);
     }
     return served;
   }
@@ -274,8 +346,11 @@ export class PullThroughRegistry implements Registry {
   }
 }
 
-function spendingOf(options: CallOptions | undefined): Spending {
-  return { class: 'client', client: options?.caller };
+/** A client's pull is shared with others, so its signal does not end it. */
+function pullCallOf(options: CallOptions | undefined): PullCall {
+  if (options?.background === undefined) return { spending: { class: 'client', client: options?.caller } };
+  const { background, signal } = options;
+  return { spending: { class: background }, ...(signal && { signal }) };
 }
 
 /** The reason why nothing can be written to repositories of an upstream. */

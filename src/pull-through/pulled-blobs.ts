@@ -71,12 +71,20 @@ export class PulledBlobs {
       const elsewhere = await this.#openFromElsewhere(repository, digest, { blob, confirm });
       if (elsewhere) return { content: opened(digest, elsewhere), outcome: 'HIT', isFromUpstream: true };
       this.#assertOnline(repository, digest);
-      const filled = await fills.open({ blob, stored: repository.stored, confirm, signal: options?.signal });
+      const { signal, background, bandwidth } = options ?? {};
+      const isBackground = background !== undefined;
+      const filled = await fills.open({ blob, stored: repository.stored, confirm, signal, isBackground, bandwidth });
       if (!filled) continue;
       const source = new UpstreamSource(filled.source, upstream.name);
       return { content: opened(digest, source), outcome: filled.outcome, isFromUpstream: true };
     }
     throw new RegistryError('UNAVAILABLE', `${digest} is removed from storage as soon as it is stored`);
+  }
+
+  /** Resolves when no fill of the blob is in progress. */
+  async filled(repository: PulledRepository, digest: Digest): Promise<void> {
+    const { fills, upstream } = this.#options;
+    await fills.ended({ upstream, repository: repository.remote, digest });
   }
 
   /**

@@ -1,4 +1,3 @@
-import type { Spending } from '../budget/spending.ts';
 import { createCountedCache } from '../cache/lru.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -14,6 +13,7 @@ import {
   tagPolicy,
 } from './freshness.ts';
 import { isDescribed, type PulledManifest, readPulled } from './pulled-manifest.ts';
+import type { ManifestEvents } from './manifest-events.ts';
 import type { HeldManifest } from '../registry/held-content.ts';
 import type { Manifest, Outcome } from '../registry/registry.ts';
 import { SingleFlight } from './single-flight.ts';
@@ -38,26 +38,6 @@ export interface PulledManifestsOptions {
   readonly now: () => number;
 }
 
-export interface StaleServed {
-  readonly upstream: string;
-  /** Name at the upstream. */
-  readonly repository: string;
-  /** Stored name. */
-  readonly stored: string;
-  readonly tag: string;
-  readonly digest: Digest;
-  readonly reason: string;
-  /** Time since the upstream last confirmed the tag. */
-  readonly ageMs: number;
-}
-
-export interface ManifestEvents {
-  staleServed(event: StaleServed): void;
-  manifestStored(event: { upstream: string; stored: string } & Descriptor): void;
-  /** The manifest is served without being stored. */
-  manifestNotStored(event: { upstream: string; repository: string; digest: string; cause: unknown }): void;
-}
-
 export interface Found<T> {
   readonly content: T;
   readonly outcome: Outcome;
@@ -75,10 +55,13 @@ interface Resolved {
 interface Revalidation {
   /** The entry that is served when it fails. */
   readonly usable: TagEntry | undefined;
-  readonly spending: Spending | undefined;
+  readonly call: PullCall;
 }
 
-const REFRESH: Spending = { class: 'refresh' };
+/** For the calls to the upstream. @default a client pulls */
+export type PullCall = Pick<UpstreamCallOptions, 'spending' | 'signal'>;
+
+const REFRESH: PullCall = { spending: { class: 'refresh' } };
 
 /** Longest wait for the revalidation of a cached tag, token and retries included. Milliseconds. */
 const REVALIDATION_BUDGET_MS = 1_500;
@@ -128,27 +111,27 @@ export class PulledManifests {
   }
 
   /** @throws {UpstreamError} · {RegistryError} `MANIFEST_UNKNOWN` when offline and not cached */
-  async resolve(repository: PulledRepository, reference: Reference, spending?: Spending): Promise<Found<Descriptor>> {
-    const { entry, outcome, isFromUpstream } = await this.#resolved(repository, reference, spending);
+  async resolve(repository: PulledRepository, reference: Reference, call: PullCall = {}): Promise<Found<Descriptor>> {
+    const { entry, outcome, isFromUpstream } = await this.#resolved(repository, reference, call);
     const stored = await this.#options.content.findManifest(repository.stored, entry.digest);
     if (stored) return { content: stored, outcome: outcome === 'STALE' ? 'STALE' : 'HIT', isFromUpstream };
     const older = await this.#olderWhileScarce(repository, reference);
     if (older) return { content: older, outcome: 'STALE', isFromUpstream };
     if (entry.described)
       return { content: this.#describedAs(repository, entry.digest, entry.described), outcome, isFromUpstream };
-    if (reference.kind === 'tag') return this.get(repository, reference, spending);
-    return { content: await this.#describe(repository, reference, spending), outcome: 'MISS', isFromUpstream: true };
+    if (reference.kind === 'tag') return this.get(repository, reference, call);
+    return { content: await this.#describe(repository, reference, call), outcome: 'MISS', isFromUpstream: true };
   }
 
   /** @throws {UpstreamError} · {RegistryError} `MANIFEST_UNKNOWN` when offline and not cached */
-  async get(repository: PulledRepository, reference: Reference, spending?: Spending): Promise<Found<Manifest>> {
-    const { entry, outcome, isFromUpstream } = await this.#resolved(repository, reference, spending);
+  async get(repository: PulledRepository, reference: Reference, call: PullCall = {}): Promise<Found<Manifest>> {
+    const { entry, outcome, isFromUpstream } = await this.#resolved(repository, reference, call);
     const stored = await this.#options.content.findManifest(repository.stored, entry.digest);
     if (stored) return { content: stored, outcome: outcome === 'STALE' ? 'STALE' : 'HIT', isFromUpstream };
     const older = await this.#olderWhileScarce(repository, reference);
     if (older) return { content: older, outcome: 'STALE', isFromUpstream };
     try {
-      const { result, joined } = this.#fetch(repository, entry.digest, spending);
+      const { result, joined } = this.#fetch(repository, entry.digest, call);
       return { content: await result, outcome: joined ? 'FILL' : 'MISS', isFromUpstream: true };
     } catch (err) {
       const previous = reference.kind === 'tag' ? await this.#previous(repository, reference.tag, err) : undefined;
@@ -158,12 +141,40 @@ export class PulledManifests {
   }
 
   /** Revalidates a tag, also a fresh one. @throws {UpstreamError} also when the tag could be served stale */
-  async refresh(repository: PulledRepository, tag: string): Promise<RefreshedTag> {
+  async refresh(repository: PulledRepository, tag: string, call: PullCall = REFRESH): Promise<RefreshedTag> {
     const before = await this.#options.tags.find(repository.stored, tag);
     if (this.#options.offline) throw this.#offlineError(`${repository.remote}:${tag}`);
-    const { entry } = await this.#fetchTag(repository, tag, { spending: REFRESH });
-    if (!(await this.#isStored(repository, entry.digest))) await this.#fetch(repository, entry.digest, REFRESH).result;
+    const { entry } = await this.#fetchTag(repository, tag, call);
+    if (!(await this.#isStored(repository, entry.digest))) await this.#fetch(repository, entry.digest, call).result;
     return { digest: entry.digest, previous: before?.digest };
+  }
+
+  /**
+   * The digest of a tag, revalidated when it is not fresh. Its manifest is not fetched.
+   *
+   * @throws {UpstreamError} also when the tag could be served stale · {RegistryError} when offline and not cached
+   */
+  async confirm(repository: PulledRepository, tag: string, call: PullCall): Promise<RefreshedTag> {
+    const { tags, offline } = this.#options;
+    // The one in memory may have no manifest yet, as after a `HEAD`.
+    const previous = (await tags.findStored(repository.stored, tag))?.digest;
+    const latest = await tags.find(repository.stored, tag);
+    if (latest && this.#freshness(tag, latest) === 'fresh') return { digest: latest.digest, previous };
+    if (offline) throw this.#offlineError(`${repository.remote}:${tag}`);
+    const { entry } = await this.#fetchTag(repository, tag, call);
+    return { digest: entry.digest, previous };
+  }
+
+  async tagAge(repository: PulledRepository, tag: string) {
+    if (this.#options.offline) return undefined;
+    const entry = await this.#options.tags.find(repository.stored, tag);
+    return entry && { checkedAt: entry.checkedAt, ttlMs: this.#policyOf(tag).ttlMs };
+  }
+
+  /** Without the upstream. */
+  async storedTag(repository: PulledRepository, tag: string): Promise<RefreshedTag | undefined> {
+    const entry = await this.#storedEntry(repository, tag);
+    return entry && { digest: entry.digest, previous: entry.digest };
   }
 
   /** Without the upstream. */
@@ -188,11 +199,7 @@ export class PulledManifests {
     return this.#options.content.findManifest(repository.stored, usable.digest);
   }
 
-  async #resolved(
-    repository: PulledRepository,
-    reference: Reference,
-    spending: Spending | undefined,
-  ): Promise<Resolved> {
+  async #resolved(repository: PulledRepository, reference: Reference, call: PullCall): Promise<Resolved> {
     if (reference.kind === 'digest') {
       return {
         entry: { digest: reference.digest, checkedAt: this.#options.now() },
@@ -208,9 +215,9 @@ export class PulledManifests {
       return { entry: latest, outcome: isStored ? 'HIT' : 'MISS', isFromUpstream: false };
     }
     const usable = latest && (await this.#storedEntry(repository, tag, latest));
-    if (!usable || freshness === 'revalidate') return this.#revalidate(repository, tag, { usable, spending });
+    if (!usable || freshness === 'revalidate') return this.#revalidate(repository, tag, { usable, call });
     if (freshness === 'stale') return this.#stale(repository, tag, usable, 'revalidation is off or on hold');
-    this.#revalidate(repository, tag, { usable, spending: REFRESH }).catch(() => {}); // the next request sees the failure
+    this.#revalidate(repository, tag, { usable, call: REFRESH }).catch(() => {}); // the next request sees the failure
     // Stale means that the upstream fails: then the tag was put on hold before.
     if (latest?.retryAt === undefined) return { entry: usable, outcome: 'HIT', isFromUpstream: false };
     return this.#stale(repository, tag, usable, 'revalidation in the background');
@@ -247,7 +254,7 @@ export class PulledManifests {
     return this.#resolutions.run(key, () => this.#resolveTag(repository, tag, known)).result;
   }
 
-  async #resolveTag(repository: PulledRepository, tag: string, { usable, spending }: Revalidation): Promise<Resolved> {
+  async #resolveTag(repository: PulledRepository, tag: string, { usable, call }: Revalidation): Promise<Resolved> {
     // A request that ended while this one read the storage has confirmed the tag.
     const confirmed = this.#options.tags.inMemory(repository.stored, tag);
     if (confirmed && this.#freshness(tag, confirmed) === 'fresh') {
@@ -256,7 +263,7 @@ export class PulledManifests {
     }
     try {
       return await this.#fetchTag(repository, tag, {
-        spending,
+        ...call,
         ...(usable && { deadlineMs: REVALIDATION_BUDGET_MS }),
       });
     } catch (err) {
@@ -274,11 +281,11 @@ export class PulledManifests {
     const described = isDescribed(head) && { described: { mediaType: head.mediaType, size: head.size } };
     const entry: TagEntry = { digest: head.digest, checkedAt: now(), ...described };
     const isStored = await this.#isStored(repository, head.digest);
-    await this.#confirm(repository, tag, entry, isStored);
+    await this.#keepTag(repository, tag, entry, isStored);
     return { entry, outcome: isStored ? 'HIT' : 'MISS', isFromUpstream: true };
   }
 
-  async #confirm(repository: PulledRepository, tag: string, entry: TagEntry, isStored: boolean): Promise<void> {
+  async #keepTag(repository: PulledRepository, tag: string, entry: TagEntry, isStored: boolean): Promise<void> {
     const { upstream, tags, events } = this.#options;
     try {
       await tags.confirm(repository.stored, tag, entry, isStored);
@@ -302,21 +309,21 @@ export class PulledManifests {
   }
 
   /** Fetches by digest, so that a tag that moves meanwhile cannot mix two manifests. */
-  #fetch(repository: PulledRepository, digest: Digest, spending: Spending | undefined) {
+  #fetch(repository: PulledRepository, digest: Digest, call: PullCall) {
     if (this.#options.offline) throw this.#offlineError(`${repository.remote}@${digest}`);
-    const { class: by = 'client' } = spending ?? {};
+    const { class: by = 'client' } = call.spending ?? {};
     // A client does not join work that may wait until more pulls are left.
     const key = `${by === 'client' ? '' : `${by} `}${repository.stored}@${digest}`;
-    return this.#fetches.run(key, () => this.#fetchAndKeep(repository, digest, spending));
+    return this.#fetches.run(key, () => this.#fetchAndKeep(repository, digest, call));
   }
 
-  async #fetchAndKeep(repository: PulledRepository, digest: Digest, spending: Spending | undefined): Promise<Manifest> {
+  async #fetchAndKeep(repository: PulledRepository, digest: Digest, call: PullCall): Promise<Manifest> {
     const { upstream, content, tags } = this.#options;
     // A fetch that ended while this request read the storage has kept it.
     const kept = content.manifestInMemory(repository.stored, digest);
     if (kept) return kept;
     try {
-      const fetched = await upstream.fetchManifest(repository.remote, { kind: 'digest', digest }, { spending });
+      const fetched = await upstream.fetchManifest(repository.remote, { kind: 'digest', digest }, call);
       const described = this.#described.get(`${repository.stored}@${digest}`);
       const mediaType = described?.mediaType ?? fetched.mediaType;
       return await this.#keep(repository, this.#read(digest, { ...fetched, mediaType, claimedDigest: digest }));
@@ -353,13 +360,13 @@ export class PulledManifests {
   async #describe(
     repository: PulledRepository,
     reference: Reference & { kind: 'digest' },
-    spending: Spending | undefined,
+    call: PullCall,
   ): Promise<Descriptor> {
     if (this.#options.offline) throw this.#offlineError(`${repository.remote}@${reference.digest}`);
-    const head = await this.#options.upstream.resolveManifest(repository.remote, reference, { spending });
+    const head = await this.#options.upstream.resolveManifest(repository.remote, reference, call);
     const { digest } = reference;
     if (head.fetched) return this.#keep(repository, this.#read(digest, { ...head.fetched, claimedDigest: digest }));
-    if (!isDescribed(head)) return this.#fetch(repository, digest, spending).result;
+    if (!isDescribed(head)) return this.#fetch(repository, digest, call).result;
     return this.#describedAs(repository, digest, head);
   }
 

@@ -17,7 +17,7 @@ export interface TagEntry extends TagAge {
 export interface TaggedStore {
   readonly bytes: Pick<StoredBytes, 'locked'>;
   readonly repositories: Pick<RepositoryStore, 'isLinked'>;
-  readonly tags: Pick<TagStore, 'find' | 'put'>;
+  readonly tags: Pick<TagStore, 'find' | 'put' | 'delete'>;
 }
 
 export interface TagEntriesOptions {
@@ -40,6 +40,8 @@ export class TagEntries {
   readonly #entries: BoundedCache<TagEntry>;
   /** Tags that wait for their manifest, by repository and digest. */
   readonly #pending: BoundedCache<Set<string>>;
+  /** Counts calls of {@link forget}. An entry read before one may be the forgotten one, and is not cached. */
+  #forgotten = 0;
 
   constructor(store: TaggedStore, { upstreams = 1, copies }: TagEntriesOptions = {}) {
     this.#store = store;
@@ -58,8 +60,9 @@ export class TagEntries {
   async find(repository: string, tag: string): Promise<TagEntry | undefined> {
     const known = this.inMemory(repository, tag);
     if (known) return known;
+    const forgotten = this.#forgotten;
     const entry = await this.findStored(repository, tag);
-    if (entry) this.#entries.set(tagKey(repository, tag), entry);
+    if (entry && forgotten === this.#forgotten) this.#entries.set(tagKey(repository, tag), entry);
     return entry;
   }
 
@@ -82,10 +85,19 @@ export class TagEntries {
     this.#pending.set(manifestKey(repository, entry.digest), waiting.add(tag));
   }
 
-  /** The tag was removed from storage. Resolves when no process of the service serves it from memory. */
+  /** The tag was removed from storage, or has another manifest there. Resolves when no process of the service serves it from memory. */
   forget(repository: string, tag: string): Promise<void> {
+    this.#forgotten++;
     this.#entries.delete(tagKey(repository, tag));
     return this.#copies?.forgetTag(repository, tag) ?? DONE;
+  }
+
+  /** Removes it from storage and memory. */
+  async remove(repository: string, tag: string): Promise<void> {
+    // Before, so that a removed tag is not served from memory; and after, because it may have been read in between.
+    await this.forget(repository, tag);
+    await this.#store.tags.delete(repository, tag);
+    await this.forget(repository, tag);
   }
 
   /** Suspends revalidation until `retryAt`, in Unix milliseconds. */

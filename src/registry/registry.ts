@@ -25,6 +25,16 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Identity of the client, else its address: for limits that clients share. */
   readonly caller?: string | undefined;
+  /** Work that no client waits for: it may wait until pulls are left, and content is not recorded as used by it. */
+  readonly background?: 'sync' | 'warm' | undefined;
+  /** For its blobs, until a client waits for them. Absent: that of all such work. */
+  readonly bandwidth?: Bandwidth | undefined;
+}
+
+/** A limit of bytes per second. */
+export interface Bandwidth {
+  /** Waits after received bytes. @throws the reason of the signal */
+  take(bytes: number, signal: AbortSignal): Promise<void>;
 }
 
 /**

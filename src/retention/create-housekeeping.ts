@@ -4,6 +4,7 @@ import type { Clock } from '../clock/clock.ts';
 import type { Config, ProxyConfig } from '../config/config.ts';
 import { matchGlobs } from '../matching/glob.ts';
 import type { Redis } from '../redis/redis.ts';
+import { BundlePins } from './bundle-pins.ts';
 import { Collections, type CollectionsOptions } from './collections.ts';
 import type { UnprefixedUpstream } from './pushed-before.ts';
 import { servedNames } from './served-names.ts';
@@ -42,19 +43,27 @@ export interface Usage {
   readonly notes: UnrecordedNotes;
 }
 
+/** Work of one process among those that share the storage: the leader, if they share the index. */
+export interface Duty {
+  schedule(): void;
+  unschedule(): void;
+}
+
 /** Milliseconds. */
 const FLUSH_MS = 5_000;
 const GRANULARITY_MS = 30_000;
+const DAY_MS = 86_400_000;
 
 export async function openUsage({ config, redis, notes, reader, events, clock }: UsageOptions): Promise<Usage> {
   const index = isIndexShared(config) && redis ? await openSharedIndex(redis) : await openLocalIndex(config, events);
-  const { ttlMs } = policyOf(config);
+  const { ttlMs, backgroundAgeMs } = policyOf(config);
   const parts = new ManifestParts(index, reader);
   const recorder = new UsageRecorder({
     index,
     parts,
     flushMs: flushMsOf(config),
     granularityMs: Math.min(GRANULARITY_MS, ttlMs > 0 ? ttlMs / 50 : Infinity),
+    backgroundAgeMs,
     notes: index.isShared ? notes : undefined,
     clock,
     onError: (error) => events.housekeepingFailed({ task: 'usage', error }),
@@ -75,6 +84,11 @@ async function openLocalIndex(config: Config, events: UsageOptions['events']): P
     events.housekeepingFailed({ task: 'index', error });
     return openIndex({ directory: undefined, onDamaged });
   });
+}
+
+/** Content that no client requested is evicted before what clients used within a day, and still kept for half of the TTL. */
+function backgroundAgeOf(ttlMs: number): number {
+  return Math.min(DAY_MS, ttlMs > 0 ? ttlMs / 2 : Infinity);
 }
 
 /** Whether processes share one index, in Redis. */
@@ -100,11 +114,17 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
     isHosted: policy.isHosted,
     isAlone: config.storage.driver.kind === 'filesystem' && !usage.index.isShared,
   });
-  const housekeeping = new Housekeeping({ ...usage, ...options, policy, collections });
+  const duties: Duty[] = [collections];
+  const scheduled: Duty = {
+    schedule: () => duties.forEach((duty) => duty.schedule()),
+    unschedule: () => duties.forEach((duty) => duty.unschedule()),
+  };
+  const housekeeping = new Housekeeping({ ...usage, ...options, policy, collections: scheduled });
   const { pinBackup, clock } = options;
   return {
     housekeeping,
     collections,
+    bundlePins: new BundlePins({ ...usage, pinBackup, now: clock.now }),
     createControl: (parts: Pick<LocalControlOptions, 'refresh' | 'check'>) =>
       new LocalControl({ ...usage, ...parts, housekeeping, collections, policy, pinBackup, now: clock.now }),
     start() {
@@ -112,8 +132,10 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
       collections.becomeOwner().catch((error: unknown) => {
         options.events.housekeepingFailed({ task: 'garbage collection', error });
       });
-      if (!options.leader) collections.schedule();
+      if (!options.leader) scheduled.schedule();
     },
+    /** Before the start. */
+    addDuty: (duty: Duty) => void duties.push(duty),
     /** Also closes the usage index. */
     async stop() {
       await collections.stop();
@@ -132,8 +154,10 @@ function indexDirectory({ storage }: Config): string | undefined {
 
 function policyOf({ storage, proxy }: Config): Omit<HousekeepingPolicy, 'graceMs'> {
   const isCache = proxy !== undefined && !storage.readOnly;
+  const ttlMs = isCache && !proxy.offline ? proxy.ttlMs : 0;
   return {
-    ttlMs: isCache && !proxy.offline ? proxy.ttlMs : 0,
+    ttlMs,
+    backgroundAgeMs: backgroundAgeOf(ttlMs),
     quota: isCache ? storage.quota : undefined,
     pins: storage.pins,
     isHosted: proxy ? hostedRepositories(proxy) : () => true,

@@ -38,6 +38,8 @@ export interface HousekeepingPolicy {
   /** Time until uses of other processes are in the index. Milliseconds. */
   readonly graceMs: number;
   readonly quota: QuotaLimits | undefined;
+  /** Uses by work that no client waits for count as so much older. Milliseconds. */
+  readonly backgroundAgeMs: number;
   readonly pins: readonly string[];
   /** Repositories whose content cannot be fetched again, and never expires. */
   readonly isHosted: (repository: string) => boolean;
@@ -126,6 +128,8 @@ export class Housekeeping {
         eviction: this.eviction,
         pins,
         runExclusively: leader && ((work, waiting) => leader.runExclusively(work, waiting)),
+        // Twice: otherwise, of a list that is larger than the quota, each image would evict the one before.
+        backgroundAgeMs: 2 * policy.backgroundAgeMs,
         now: clock.now,
         onEvicted: (event) => events.quotaEnforced(event),
         onError: failed('quota'),

@@ -62,12 +62,13 @@ export class LocalControl implements CacheControl {
     const stored = await index.pins();
     return [
       ...policy.pins.map((pattern) => ({ pattern, from: 'configuration' as const })),
-      ...stored.map(({ pattern, pinnedAt }) => ({ pattern, from: 'command' as const, pinnedAt })),
+      ...stored.map((pin) => ({ ...pin, from: pin.bundle === undefined ? ('command' as const) : ('bundle' as const) })),
     ];
   }
 
   async pin(pattern: string): Promise<void> {
     if (pattern.trim() === '') throw new ControlError('invalid', 'nothing to pin');
+    if (pattern.includes('\n')) throw new ControlError('invalid', 'a pin is one line');
     try {
       parsePin(pattern);
     } catch (err) {
@@ -84,17 +85,22 @@ export class LocalControl implements CacheControl {
     if (policy.pins.includes(pattern)) {
       throw new ControlError('held', `${pattern} is pinned in the configuration (storage.quota.pins)`);
     }
+    const held = (await index.pins()).find((pin) => pin.pattern === pattern);
+    if (held) {
+      const reason = `${pattern} is pinned by bundle ${held.bundle}`;
+      throw new ControlError('held', `${reason} (layover bundle forget ${held.bundle} removes all pins of it)`);
+    }
     throw new ControlError('not-found', `there is no pin ${pattern}`);
   }
 
-  /** Removes the pin with this pattern; for a glob without one, the pins that it matches. */
+  /** Removes the operator's pin with this pattern; for a glob without one, the pins that it matches. */
   async #unpinMatching(pattern: string): Promise<boolean> {
     const { index } = this.#options;
-    if (await index.unpin(pattern)) return true;
+    if (await index.unpin({ pattern })) return true;
     if (!isGlob(pattern)) return false;
     const isMatch = matchGlobs([pattern]);
-    const matching = (await index.pins()).filter((pin) => isMatch(pin.pattern));
-    for (const pin of matching) await index.unpin(pin.pattern);
+    const matching = (await index.pins()).filter(({ pattern: pinned, bundle }) => !bundle && isMatch(pinned));
+    for (const pin of matching) await index.unpin(pin);
     return matching.length > 0;
   }
 

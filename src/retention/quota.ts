@@ -22,6 +22,8 @@ export interface QuotaOptions {
   readonly pins: { current(): Promise<PinnedNow> };
   /** Runs work in one process at a time of those that share the index. Absent when there are no others. */
   readonly runExclusively?: RunExclusively | undefined;
+  /** Work that no client waits for evicts only content that was not used for this long. Milliseconds. */
+  readonly backgroundAgeMs: number;
   readonly now: () => number;
   /** A pass has ended. @param event.missing bytes that could not be freed */
   readonly onEvicted: (event: { references: number; bytes: number; missing: number; durationMs: number }) => void;
@@ -33,6 +35,13 @@ export type RunExclusively = <T>(
   work: (lost: AbortSignal) => Promise<T>,
   options: { readonly waitMs: number },
 ) => Promise<T | undefined>;
+
+interface Reservation {
+  readonly owner: string;
+  readonly digest: Digest;
+  readonly bytes: number;
+  readonly isBackground: boolean;
+}
 
 const MAX_PASSES = 2;
 /** How long to wait for the pass of another process, which frees space for this one too. Milliseconds. */
@@ -55,6 +64,7 @@ export class Quota {
   readonly #owners = new Map<string, { readonly digest: Digest; readonly bytes: number }>();
   /** Reserved bytes by digest. */
   readonly #reserved = new Map<Digest, number>();
+  #count = 0;
   #pass: Promise<void> | undefined;
   #reserving: NodeJS.Timeout | undefined;
 
@@ -75,10 +85,36 @@ export class Quota {
    * @throws {QuotaFullError}
    */
   async reserve(owner: string, digest: Digest, bytes: number): Promise<void> {
+    await this.#reserve({ owner, digest, bytes, isBackground: false });
+  }
+
+  /**
+   * Reserves space for blobs that no client waits for. Content that clients used lately is not evicted for them.
+   *
+   * @returns a function that ends the reservation
+   * @throws {QuotaFullError} then nothing is reserved
+   */
+  async reserveInBackground(blobs: readonly { readonly digest: Digest; readonly size: number }[]): Promise<() => void> {
+    const owners: string[] = [];
+    const release = () => owners.forEach((owner) => this.release(owner));
+    try {
+      for (const { digest, size: bytes } of blobs) {
+        const owner = `background ${++this.#count}`;
+        owners.push(owner);
+        await this.#reserve({ owner, digest, bytes, isBackground: true });
+      }
+      return release;
+    } catch (err) {
+      release();
+      throw err;
+    }
+  }
+
+  async #reserve({ owner, digest, bytes, isBackground }: Reservation): Promise<void> {
     this.assertFits(bytes);
     this.#change(digest, () => this.#owners.set(owner, { digest, bytes }));
     this.#reserving ??= setInterval(() => void this.#renewReservations(), RESERVING_MS).unref();
-    if (await this.#hasSpace()) return;
+    if (await this.#hasSpace(isBackground)) return;
     this.release(owner);
     throw new QuotaFullError(`no space for ${bytes} bytes: nothing else can be evicted`);
   }
@@ -119,12 +155,12 @@ export class Quota {
   }
 
   /** True when the shared index is unavailable: a cache that stores nothing would help no client. */
-  async #hasSpace(): Promise<boolean> {
+  async #hasSpace(isBackground: boolean): Promise<boolean> {
     try {
       // A pass that was in progress has not counted what came after its start.
       for (let passes = 0; passes <= MAX_PASSES; passes++) {
         if ((await this.#excess()) <= 0) return true;
-        if (passes < MAX_PASSES) await this.#freeSpace();
+        if (passes < MAX_PASSES) await this.#freeSpace(isBackground);
       }
       return false;
     } catch (err) {
@@ -147,29 +183,30 @@ export class Quota {
   }
 
   /** One pass serves all waiting callers, and frees space for reservations made while it runs. */
-  async #freeSpace(): Promise<void> {
-    this.#pass ??= this.#evictExclusively().finally(() => (this.#pass = undefined));
+  async #freeSpace(isBackground = false): Promise<void> {
+    this.#pass ??= this.#evictExclusively(isBackground).finally(() => (this.#pass = undefined));
     await this.#pass;
   }
 
-  async #evictExclusively(): Promise<void> {
+  async #evictExclusively(isBackground: boolean): Promise<void> {
     const { runExclusively } = this.#options;
-    if (!runExclusively) return this.#evict();
+    if (!runExclusively) return this.#evict(isBackground);
     const pass = async (lost: AbortSignal) => {
-      if ((await this.#excess()) > 0) await this.#evict(lost);
+      if ((await this.#excess()) > 0) await this.#evict(isBackground, lost);
     };
     await runExclusively(pass, { waitMs: PATIENCE_MS });
   }
 
-  async #evict(lost?: AbortSignal): Promise<void> {
-    const { limits, index, recorder, eviction, pins, now, onEvicted } = this.#options;
+  async #evict(isBackground: boolean, lost?: AbortSignal): Promise<void> {
+    const { limits, index, recorder, eviction, pins, now, onEvicted, backgroundAgeMs } = this.#options;
     const startedAt = now();
+    const usedBefore = startedAt - (isBackground ? backgroundAgeMs : 0);
     let [references, bytes] = [0, 0];
     await recorder.flush();
     const pinned = await pins.current();
     const aboveLow = async () => (await index.totals()).bytes - limits.size * limits.low;
     while (lost?.aborted !== true && ((await aboveLow()) > 0 || (await this.#excess()) > 0)) {
-      const evicted = await eviction.evictOldest(pinned, startedAt);
+      const evicted = await eviction.evictOldest(pinned, usedBefore);
       if (!evicted) break;
       references += evicted.references;
       bytes += evicted.bytes;

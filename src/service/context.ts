@@ -9,7 +9,10 @@ import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
 import type { BudgetControl } from '../operations/budget-control.ts';
+import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
+import type { RecordingControl } from '../operations/recording-control.ts';
+import type { JobControl } from '../operations/job-control.ts';
 import type { UsageListener } from '../pull-through/pull-through.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
 import { TagEntries } from '../pull-through/tag-entries.ts';
@@ -25,11 +28,15 @@ import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createPullRecorder } from './composition/auditing.ts';
+import { createBackgroundJobs } from './composition/background-jobs.ts';
+import { type BundlesOptions, createBundles } from './composition/bundles.ts';
 import { createImageCheck } from './composition/image-checks.ts';
 import { createNotifier, withNotifications } from './composition/notifying.ts';
 import { measureService } from './composition/measured.ts';
-import { createPulling } from './composition/pulling.ts';
+import { createPulling, type Pulling } from './composition/pulling.ts';
 import { createHosted, createUploadPurging, type Hosted } from './composition/pushing.ts';
+import { createRecordings } from './composition/recordings.ts';
+import { createStoredImages } from './composition/stored-images.ts';
 import { openStored, type Stored } from './composition/stored.ts';
 import { watchHealth } from './composition/watched-health.ts';
 
@@ -54,8 +61,13 @@ export interface Context {
   /** Absent when fills are not shared with replicas. */
   readonly peers: PeerAccess | undefined;
   readonly cache: CacheControl;
+  readonly bundles: BundleControl;
   /** Absent without upstreams. */
   readonly budget: BudgetControl | undefined;
+  /** Absent without upstreams. */
+  readonly jobs: JobControl | undefined;
+  /** Absent without upstreams. */
+  readonly recordings: RecordingControl | undefined;
   /** Gets an event for each change and pull of a client. Absent when notifications are off. */
   readonly listener: ContentListener | undefined;
   /** Records that stored content of an upstream was served. */
@@ -87,7 +99,7 @@ async function createParts(
     notifier && config.notifications?.cacheEvents ? await withNotifications(recorded, notifier) : recorded;
   const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now: clock.now }));
   const stored = opened.use(await openStored(config, { telemetry, clock, copies }));
-  const { driver, redis } = stored;
+  const { driver } = stored;
   opened.defer(measureService(config, { ...stored, metrics: telemetry.metrics, clock }));
   const owner = await acquireDirectory(config.storage.driver);
   opened.defer(() => owner.release());
@@ -99,22 +111,16 @@ async function createParts(
   if (pulls) opened.use(pulls);
   const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock }));
   const { quota } = retention.housekeeping;
-  const shared = {
-    opened,
-    cached: hosted.stored,
-    running,
-    tags,
-    quota,
-    telemetry,
-    env,
-    clock,
-    secret: config.http.secret,
-  };
+  const { secret } = config.http;
+  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret };
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
   const purging = createUploadPurging(config, { driver, telemetry, clock });
   if (purging) opened.defer(() => purging.stop());
-  const health = watchHealth(config, { driver, redis, upstreams: pulling?.upstreams ?? [], telemetry });
+  const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry });
   opened.defer(() => health.stop());
+  const cache = createCache(config, { retention, pulling, store: stored.store });
+  const { addDuty } = retention;
+  const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   pulls?.start();
   return {
@@ -124,16 +130,21 @@ async function createParts(
     auth,
     peers: pulling?.peers,
     budget: pulling?.budget,
-    cache: retention.createControl({
-      refresh: pulling && ((repository, tag) => pulling.refresh(repository, tag)),
-      check: createImageCheck(config.proxy, stored.store),
-    }),
+    cache,
+    bundles: openBundles(config, { opened, ...stored, telemetry, tags, pins: retention.bundlePins }),
+    jobs,
+    recordings: pulling && createRecordings({ ...stored, pulling, pulls, clock }),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
     owner,
     close: () => opened.close(),
   };
+}
+
+function createCache({ proxy }: Config, { retention, store, pulling }: CacheParts): CacheControl {
+  const refresh = pulling && ((repository: string, tag: string) => pulling.refresh(repository, tag));
+  return retention.createControl({ refresh, check: createImageCheck(proxy, store) });
 }
 
 /** Loads authentication. @throws when one of its files cannot be used */
@@ -145,6 +156,26 @@ export async function openAuth(options: AuthOptions): Promise<Auth> {
 function createRouter({ proxy }: Config, hosted: Hosted, upstreams: readonly UpstreamRoute[]): Router {
   const { registry, stored } = hosted;
   return new Router({ hosted: registry, heldHosted: stored.held, hostedNames: proxy?.hosted ?? [], upstreams });
+}
+
+interface BundleParts extends Stored {
+  readonly opened: CloseStack;
+  readonly telemetry: Telemetry;
+  readonly tags: TagEntries;
+  readonly pins: BundlesOptions['pins'];
+}
+
+function openBundles(config: Config, { opened, tags, pins, ...stored }: BundleParts): BundleControl {
+  const registry = opened.use(createStoredImages(stored));
+  const onTagged = (repository: string, tag: string) => tags.forget(repository, tag);
+  return opened.use(
+    createBundles(config, { store: stored.store, registry, pins, log: stored.telemetry.log, onTagged }),
+  );
+}
+
+interface CacheParts extends Pick<Stored, 'store'> {
+  readonly retention: Awaited<ReturnType<typeof openHousekeeping>>;
+  readonly pulling: Pulling | undefined;
 }
 
 interface HousekeepingParts extends Stored {

@@ -3,13 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SYSTEM_CLOCK } from '../clock/clock.ts';
 import type { Config } from '../config/config.ts';
 import { tryAcquireDirectory } from '../locks/directory-owner.ts';
+import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { NO_PULL_LOG, type PullLog } from '../operations/pull-log.ts';
 import { createRedis } from '../redis/create-redis.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { Collections } from '../retention/collections.ts';
-import type { Registry } from '../registry/registry.ts';
 import { createHousekeeping, isIndexShared } from '../retention/create-housekeeping.ts';
 import type { Housekeeping } from '../retention/housekeeping.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
@@ -18,7 +18,8 @@ import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createPullRecorder } from './composition/auditing.ts';
-import { createImageCheck, createStoredNames } from './composition/image-checks.ts';
+import { createBundles } from './composition/bundles.ts';
+import { createImageCheck } from './composition/image-checks.ts';
 import { openStorage } from './composition/stored.ts';
 import { createStoredImages } from './composition/stored-images.ts';
 
@@ -30,9 +31,7 @@ export interface StoppedCache {
   readonly pulls: PullLog;
   readonly housekeeping: Housekeeping;
   readonly collections: Collections;
-  /** Stored images, under their stored names. */
-  readonly images: Registry;
-  readonly storedNameOf: ReturnType<typeof createStoredNames>;
+  readonly bundles: BundleControl;
   /** No server can use the storage meanwhile. */
   readonly isAlone: boolean;
   close(): Promise<void>;
@@ -83,8 +82,15 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
     pulls: pulls ?? NO_PULL_LOG,
     housekeeping,
     collections,
-    images: opened.use(createStoredImages(driver, store, telemetry)),
-    storedNameOf: createStoredNames(config.proxy),
+    bundles: opened.use(
+      createBundles(config, {
+        store,
+        registry: opened.use(createStoredImages({ driver, store, telemetry })),
+        pins: retention.bundlePins,
+        log: telemetry.log,
+        onTagged: async () => {},
+      }),
+    ),
     isAlone: kind === 'filesystem',
     close: () => opened.close(),
   };

@@ -27,7 +27,7 @@ export function openStoredContent(config: Config, telemetry: Telemetry): Promise
       await createStorage({ ...storage, middleware: [] }, { buffers: new BufferPool(), log: telemetry.log }),
     );
     const store = createContentStore({ driver, onDamage: () => {}, readOnly: true });
-    const registry = createStoredImages(driver, store, telemetry);
+    const registry = createStoredImages({ driver, store, telemetry });
     opened.use(registry);
     return {
       registry,

@@ -1,7 +1,7 @@
 import type { FillEvents } from '../fills/fill-events.ts';
 import type { StorageFullEvents } from '../fills/fills.ts';
 import type { ServedContent } from '../http/v2/request-events.ts';
-import type { ManifestEvents } from '../pull-through/pulled-manifests.ts';
+import type { ManifestEvents } from '../pull-through/manifest-events.ts';
 import { StorageFullError, StorageReadOnlyError } from '../storage/driver.ts';
 import { formatDuration } from './log-fields.ts';
 import type { Log } from './log.ts';

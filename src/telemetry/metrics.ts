@@ -35,6 +35,7 @@ export function createMetrics() {
     ...expiryMetrics(families),
     ...upstreamMetrics(families),
     ...budgetMetrics(families),
+    ...jobMetrics(families),
     ...storageMetrics(families),
     ...redisMetrics(families),
     ...notificationMetrics(families),
@@ -243,6 +244,22 @@ function budgetMetrics(families: MetricFamily[]) {
       'upstream',
       'reason',
     ]),
+  };
+}
+
+function jobMetrics(families: MetricFamily[]) {
+  const { counter, gauge } = familyMakers(families);
+  return {
+    jobLastSuccess: gauge(
+      'layover_job_last_success_seconds',
+      'Time since the last run of a job with only complete images. Absent before.',
+      ['name'],
+    ),
+    jobImages: counter('layover_job_images_total', 'Images of jobs.', ['name', 'outcome']),
+    offlineComplete: gauge('layover_offline_complete', '1 when all images of a lock can be pulled without upstreams.', [
+      'list',
+    ]),
+    jobBytes: counter('layover_job_bytes_total', 'Bytes of blobs that jobs fetched.', ['name']),
   };
 }
 

@@ -2,6 +2,7 @@ import type { PullEvents } from '../audit/pull-events.ts';
 import type { AuthEvents } from '../auth/auth-events.ts';
 import type { BudgetEvents } from '../budget/governor.ts';
 import type { DescriptorCacheEvents } from '../cache/descriptor-cache.ts';
+import type { JobEvents } from '../jobs/job.ts';
 import type { NotificationEvents } from '../notifications/notification-events.ts';
 import type { RedisEvents } from '../redis/redis.ts';
 import type { UpstreamEvents } from '../upstream/upstream.ts';
@@ -11,6 +12,7 @@ import { BudgetTelemetry } from './budget-telemetry.ts';
 import { type CacheEvents, CacheTelemetry } from './cache-telemetry.ts';
 import { ClientTelemetry, type RefusalReason } from './client-telemetry.ts';
 import { HousekeepingTelemetry, type RetentionEvents } from './housekeeping-telemetry.ts';
+import { JobTelemetry } from './job-telemetry.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { NotificationTelemetry } from './notification-telemetry.ts';
@@ -28,6 +30,7 @@ export interface Telemetry {
   readonly budget: BudgetEvents;
   readonly cache: CacheEvents;
   readonly housekeeping: RetentionEvents;
+  readonly jobs: JobEvents;
   readonly redis: RedisEvents & DescriptorCacheEvents;
   readonly auth: AuthEvents;
   readonly audit: PullEvents;
@@ -76,6 +79,7 @@ export function createTelemetry({
     budget: new BudgetTelemetry(log, metrics, now),
     cache: new CacheTelemetry(log, metrics, { now, tracing }),
     housekeeping: new HousekeepingTelemetry(log, metrics),
+    jobs: new JobTelemetry(log, metrics, now),
     redis: new RedisTelemetry(log, metrics),
     auth: new AuthTelemetry(log, metrics),
     audit: new AuditTelemetry(log),

@@ -19,6 +19,7 @@ import { nextTurn } from '../stream/next-turn.ts';
 import { entriesOf, type StoredUse } from './lmdb-entries.ts';
 import { checkHeader, checkLength, FilesDamagedError, orDamaged } from '../lmdb/lmdb-files.ts';
 import { LmdbTables, TRANSACTION_SIZE } from './lmdb-tables.ts';
+import { pinKey, pinOf } from './pin-key.ts';
 import type {
   ContentReference,
   Holder,
@@ -248,15 +249,15 @@ export class LmdbIndex implements UsageIndex {
   }
 
   async pins(): Promise<Pin[]> {
-    return [...this.#tables.pins.getRange()].map(({ key, value }) => ({ pattern: key, pinnedAt: value }));
+    return [...this.#tables.pins.getRange()].map(({ key, value }) => pinOf(key, value));
   }
 
-  async pin({ pattern, pinnedAt }: Pin): Promise<void> {
-    this.#tables.pins.putSync(pattern, pinnedAt);
+  async pin(pin: Pin): Promise<void> {
+    this.#tables.pins.putSync(pinKey(pin), pin.pinnedAt);
   }
 
-  async unpin(pattern: string): Promise<boolean> {
-    return this.#tables.pins.removeSync(pattern);
+  async unpin(pin: Pick<Pin, 'pattern' | 'bundle'>): Promise<boolean> {
+    return this.#tables.pins.removeSync(pinKey(pin));
   }
 
   async marker(name: Marker): Promise<string | undefined> {

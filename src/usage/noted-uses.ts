@@ -9,6 +9,8 @@ export interface NotedUse extends ContentReference {
   readonly at: number;
   /** The content was linked by this use. */
   readonly isNew: boolean;
+  /** By work that no client waits for; `at` is earlier than the use. */
+  readonly isAged: boolean;
 }
 
 export interface UsesOptions {
@@ -33,7 +35,7 @@ export async function usesOf(noted: readonly NotedUse[], { index, parts, granula
     const lastUsedAt = use.isNew ? undefined : known[i]?.lastUsedAt;
     return lastUsedAt === undefined || use.at - lastUsedAt >= granularityMs || partsOf.wasUnknown(use.digest);
   });
-  const uses: Use[] = worthy.map(({ isNew, ...use }) => ({
+  const uses: Use[] = worthy.map(({ isNew, isAged: _, ...use }) => ({
     ...use,
     // Content that another process removed meanwhile must not return to the index.
     ...(index.isShared && !isNew && { onlyKnown: true }),

@@ -2,6 +2,7 @@ import type { Digest } from '../oci/digest.ts';
 import { redisKeys } from '../redis/keys.ts';
 import type { Redis, RedisCommands } from '../redis/redis.ts';
 import { kindCode, packDigest, unpackDigest } from './index-keys.ts';
+import { pinKey, pinOf } from './pin-key.ts';
 import { BATCH, LINK, READ, RedisIndexCalls, WRITE } from './redis-index-calls.ts';
 import { RedisIndexClaims } from './redis-index-claims.ts';
 import {
@@ -212,15 +213,15 @@ export class RedisIndex implements UsageIndex {
   async pins(): Promise<Pin[]> {
     const pins = await this.#calls.call(READ, (commands) => commands.hgetall(`${this.#prefix}:pins`));
     const names = Object.keys(pins).sort();
-    return names.map((pattern) => ({ pattern, pinnedAt: Number(pins[pattern]) }));
+    return names.map((key) => pinOf(key, Number(pins[key])));
   }
 
-  async pin({ pattern, pinnedAt }: Pin): Promise<void> {
-    await this.#calls.call(WRITE, (commands) => commands.hset(`${this.#prefix}:pins`, pattern, pinnedAt));
+  async pin(pin: Pin): Promise<void> {
+    await this.#calls.call(WRITE, (commands) => commands.hset(`${this.#prefix}:pins`, pinKey(pin), pin.pinnedAt));
   }
 
-  async unpin(pattern: string): Promise<boolean> {
-    return (await this.#calls.call(WRITE, (commands) => commands.hdel(`${this.#prefix}:pins`, pattern))) === 1;
+  async unpin(pin: Pick<Pin, 'pattern' | 'bundle'>): Promise<boolean> {
+    return (await this.#calls.call(WRITE, (commands) => commands.hdel(`${this.#prefix}:pins`, pinKey(pin)))) === 1;
   }
 
   async marker(name: Marker): Promise<string | undefined> {

@@ -57,6 +57,8 @@ export interface Pin {
   readonly pattern: string;
   /** Unix milliseconds. */
   readonly pinnedAt: number;
+  /** Id of the bundle that brought the content. Absent for a pin of an operator. */
+  readonly bundle?: string;
 }
 
 export interface OldestQuery {
@@ -179,7 +181,7 @@ export interface UsageIndex {
   pins(): Promise<Pin[]>;
   pin(pin: Pin): Promise<void>;
   /** @returns false when there was no such pin */
-  unpin(pattern: string): Promise<boolean>;
+  unpin(pin: Pick<Pin, 'pattern' | 'bundle'>): Promise<boolean>;
 
   marker(name: Marker): Promise<string | undefined>;
   setMarker(name: Marker, value: string | undefined): Promise<void>;

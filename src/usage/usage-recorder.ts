@@ -14,6 +14,8 @@ export interface UsageRecorderOptions {
   readonly flushMs: number;
   /** A use so soon after the recorded one is not written. Milliseconds. */
   readonly granularityMs: number;
+  /** A use by work that no client waits for is recorded as one so long ago. Milliseconds. */
+  readonly backgroundAgeMs: number;
   /** For links that could not be recorded while the index was unavailable. Absent for a local index, which is as available as the storage. */
   readonly notes?: UnrecordedNotes | undefined;
   readonly clock: Clock;
@@ -30,6 +32,8 @@ export class UsageRecorder implements LinkLedger {
   readonly #options: UsageRecorderOptions;
   readonly #unrecorded: UnrecordedQueue | undefined;
   #pending = new Map<string, Map<Digest, NotedUse>>();
+  /** Fetches that no client waits for, by repository and digest. */
+  readonly #background = new Map<string, number>();
   #count = 0;
   #timer: Timer | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -48,8 +52,35 @@ export class UsageRecorder implements LinkLedger {
 
   /** Records that stored content was requested. */
   used(repository: string, digest: Digest, kind: ContentKind, size: number): void {
+    const pending = this.#pending.get(repository)?.get(digest);
+    if (pending && !pending.isAged) return;
+    const isNew = pending?.isNew ?? false;
+    this.#note({ repository, digest, kind, size, at: this.#at(false), isNew, isAged: false });
+  }
+
+  /** The same for work that no client waits for. */
+  usedInBackground(repository: string, digest: Digest, kind: ContentKind, size: number): void {
     if (this.isPending(repository, digest)) return;
-    this.#note({ repository, digest, kind, size, at: this.#options.clock.now(), isNew: false });
+    this.#note({ repository, digest, kind, size, at: this.#at(true), isNew: false, isAged: true });
+  }
+
+  /**
+   * Until the returned function is called, links of the content are recorded as older: what no client requested must not outlive what
+   * clients use.
+   */
+  fetching(repository: string, digest: Digest): () => void {
+    const key = `${repository}@${digest}`;
+    this.#background.set(key, (this.#background.get(key) ?? 0) + 1);
+    return () => {
+      const left = (this.#background.get(key) ?? 0) - 1;
+      if (left > 0) this.#background.set(key, left);
+      else this.#background.delete(key);
+    };
+  }
+
+  #at(isBackground: boolean): number {
+    const { clock, backgroundAgeMs } = this.#options;
+    return clock.now() - (isBackground ? backgroundAgeMs : 0);
   }
 
   #note(use: NotedUse): void {
@@ -58,8 +89,10 @@ export class UsageRecorder implements LinkLedger {
       digests = new Map();
       this.#pending.set(use.repository, digests);
     }
-    if (digests.has(use.digest)) return;
+    const known = digests.get(use.digest);
+    if (known && (use.isAged || !known.isAged)) return;
     digests.set(use.digest, use);
+    if (known) return;
     if (++this.#count >= MAX_PENDING) void this.flush();
     else this.#wait();
   }
@@ -70,10 +103,11 @@ export class UsageRecorder implements LinkLedger {
   }
 
   async willLink({ parts, ...link }: NewLink): Promise<() => void> {
-    const at = this.#options.clock.now();
+    const isAged = this.#background.has(`${link.repository}@${link.digest}`);
+    const at = this.#at(isAged);
     const linked = await this.#begin({ ...link, at }, parts);
     // Its parts may be stored already.
-    if (link.kind === 'manifest') this.#note({ ...link, at, isNew: true });
+    if (link.kind === 'manifest') this.#note({ ...link, at, isNew: true, isAged });
     for (const listener of this.#listeners) listener();
     return linked;
   }

@@ -106,7 +106,11 @@ export async function simulateDay({ isGoverned }: { readonly isGoverned: boolean
   const manifests = createManifests(hub, clock.now);
   const day = await runDay(clock, async (name, tag, client) => {
     const repository = { remote: name, stored: `docker.io/${name}` };
-    const { outcome } = await manifests.get(repository, { kind: 'tag', tag }, { class: 'client', client });
+    const { outcome } = await manifests.get(
+      repository,
+      { kind: 'tag', tag },
+      { spending: { class: 'client', client } },
+    );
     return outcome === 'STALE' ? 'stale' : 'current';
   });
   return { ...day, ...hub.counts };

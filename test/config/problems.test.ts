@@ -267,8 +267,11 @@ describe('a configuration that cannot be used', () => {
     expect(await problemsOf('a: &a [*a]\n')).toContainEqual(
       expect.stringContaining('nested more than 100 levels deep'),
     );
-    expect(await problemsOf('['.repeat(50_000))).toContainEqual(
-      expect.stringContaining('nested more than 100 levels deep'),
-    );
+    const indented = Array.from({ length: 3_000 }, (_, level) => `${' '.repeat(level)}a:`).join('\n');
+    for (const text of ['['.repeat(50_000), '{a: '.repeat(100_000), '- '.repeat(50_000), indented]) {
+      expect(await problemsOf(text), text.slice(0, 10)).toEqual([
+        expect.stringContaining('nested more than 100 levels deep'),
+      ]);
+    }
   });
 });

@@ -39,7 +39,13 @@ const DEFAULTS = {
   passthrough: false,
 };
 const HUB_ALIASES = ['index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'];
-
+const SHARED = {
+  ttlMs: 604_800_000,
+  background: { bytesPerSecond: undefined, concurrency: 4 },
+  warm: [],
+  checks: [],
+  sync: [],
+};
 const ALONE = { directory: undefined, advertise: undefined };
 
 describe('proxy.remoteurl', () => {
@@ -59,6 +65,7 @@ describe('proxy.remoteurl', () => {
       ],
       hosted: [],
       offline: false,
+      ...SHARED,
       fills: {
         maxConcurrent: 32,
         maxPerUpstream: 32,
@@ -67,7 +74,6 @@ describe('proxy.remoteurl', () => {
         keepSpoolMs: 86_400_000,
         ...ALONE,
       },
-      ttlMs: 604_800_000,
     });
   });
 
@@ -155,6 +161,7 @@ proxy:
     expect(config.proxy).toEqual({
       offline: true,
       hosted: ['team/*'],
+      ...SHARED,
       fills: {
         maxConcurrent: 4,
         maxPerUpstream: 3,
@@ -163,7 +170,6 @@ proxy:
         keepSpoolMs: 172_800_000,
         ...ALONE,
       },
-      ttlMs: 604_800_000,
       upstreams: [
         {
           name: 'docker.io',
@@ -251,17 +257,6 @@ proxy:
     expect(await defaults('{upstreams: [{remoteurl: "https://a.example"}, {remoteurl: "https://b.example"}]}')).toEqual(
       [false, false],
     );
-  });
-
-  it('accepts one or several token servers that may get credentials', async () => {
-    const entry = (realm: string) => `{exec: helper, realm: ${realm}}`;
-    const proxy = await proxyOf(
-      `{upstreams: [{remoteurl: "https://a.example", credentials: [${entry('auth.example')}, ${entry('[a.b, "c.d:8443"]')}]}]}`,
-    );
-    expect(proxy?.upstreams[0]?.credentials.map(({ realms }) => realms)).toEqual([
-      ['auth.example'],
-      ['a.b', 'c.d:8443'],
-    ]);
   });
 
   it('uses username and password for the default upstream only, before its own credentials', async () => {
@@ -381,20 +376,5 @@ proxy:
     ],
   ])('refuses %s', async (_what, yaml, problems) => {
     expect(await proxyProblems(yaml)).toEqual(problems);
-  });
-
-  it.each([
-    ['{username: u}', 'must have one of username and password, file, dockerconfig, exec, or anonymous'],
-    ['{password: p}', 'has a password and no username'],
-    ['{file: f, exec: e}', 'must have one of username and password, file, dockerconfig, exec, or anonymous'],
-    ['{username: u, dockerconfig: d}', 'cannot have a username with dockerconfig, which provides one'],
-    ['{username: u, exec: e}', 'cannot have a username with exec, which provides one'],
-    ['{anonymous: true, username: u}', 'cannot have a username with anonymous, which provides none'],
-    ['{anonymous: false, file: f}', 'must not have anonymous: false; leave the key out'],
-    ['{file: f, lifetime: 1h}', 'has a lifetime, which only exec can have'],
-  ])('refuses the credentials %s', async (entry, problem) => {
-    expect(await proxyProblems(`{upstreams: [{remoteurl: "https://a.example", credentials: [${entry}]}]}`)).toEqual([
-      `68 proxy.upstreams[0].credentials[0]: ${problem}`,
-    ]);
   });
 });

@@ -17,11 +17,15 @@ const image = images.addImage('library/app', '1', { layers: [64 * 1024, 64 * 102
 /** Panels without data while nothing fails, and of parts that are not configured. */
 const EMPTY = [
   'Accounts',
+  'Bytes of jobs',
   'Certificate expires in',
   'Circuit breakers',
   'Clients refused',
   'Failed requests to upstreams',
   'Housekeeping leader',
+  'Images of jobs',
+  'Last success of jobs',
+  'Lists that pull offline',
   'Pulls empty in',
   'Pulls refused or delayed',
   'Redis calls, p99',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compilePattern, PatternError } from '../../src/matching/pattern.ts';
+import { compilePattern, compileWholePattern, PatternError } from '../../src/matching/pattern.ts';
 import { cpuTimeOf } from '../support/cpu-time.ts';
 
 describe("a pattern in Go's syntax", () => {
@@ -39,5 +39,21 @@ describe("a pattern in Go's syntax", () => {
   ])('takes linear time: %s', async (source, text) => {
     const pattern = await compilePattern(source);
     expect(await cpuTimeOf(() => expect(pattern.test(text)).toBe(false))).toBeLessThan(500);
+  });
+});
+
+describe('a pattern for whole texts', () => {
+  it.each([
+    ['a|b', 'a', true],
+    ['a|b', 'ab', false],
+    ['-rc', '1.0-rc', false],
+    ['.*-rc', '1.0-rc', true],
+    ['.*', 'a\nb', false],
+  ])('%s, %j: %s', async (source, text, isMatch) => {
+    expect((await compileWholePattern(source)).test(text)).toBe(isMatch);
+  });
+
+  it('is rejected where its parts are not a pattern, also when they were one within parentheses', async () => {
+    await expect(compileWholePattern('a)|(?:b')).rejects.toThrow(PatternError);
   });
 });

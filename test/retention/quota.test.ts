@@ -83,3 +83,38 @@ describe('a store above its quota', () => {
     expect(await made.stored(filling.all)).toEqual(filling.layers);
   });
 });
+
+describe('space for work that no client waits for', () => {
+  const HOUR_MS = 3_600_000;
+  const blob = (seed: string, size: number) => ({ digest: digestOf(Buffer.from(seed)), size });
+
+  it('is not made of what clients used lately', async () => {
+    await using made = await storeUnderTest(quota(450_000));
+    const old = await made.putImage('docker.io/x', 'old', [layer('a')]);
+    await made.recorder.flush();
+    made.clock.now += 49 * HOUR_MS;
+    const recent = await made.putImage('docker.io/x', 'recent', [layer('b')]);
+    await made.recorder.flush();
+    made.clock.now += 20 * HOUR_MS;
+    const { quota: space } = made.housekeeping;
+    await expect(space?.reserveInBackground([blob('1', 200_000), blob('2', 200_000)])).rejects.toThrow(QuotaFullError);
+    expect(await made.stored(old.all)).toEqual([]);
+    expect(await made.stored(recent.all)).toEqual(recent.all);
+    // Nothing stays reserved, and a client gets the space.
+    await expect(space?.reserve('fill', coming, 440_000)).resolves.toBeUndefined();
+    expect(await made.stored(recent.all)).toEqual([]);
+  });
+
+  it('is recorded as older, so that clients get it back first', async () => {
+    await using made = await storeUnderTest(quota(450_000));
+    const used = await made.putImage('docker.io/x', 'used', [layer('a')]);
+    await made.recorder.flush();
+    made.clock.now += HOUR_MS;
+    const ended = made.recorder.fetching('docker.io/x', digestOf(layer('w')));
+    await made.putImage('docker.io/x', 'warm', [layer('w')]);
+    ended();
+    const warm = await made.index.find({ repository: 'docker.io/x', digest: digestOf(layer('w')), kind: 'blob' });
+    expect(warm?.lastUsedAt).toBe(made.clock.now - 24 * HOUR_MS);
+    expect(await made.stored(used.all)).toEqual(used.all);
+  });
+});

@@ -21,6 +21,7 @@ const DEFAULTS: HousekeepingPolicy = {
   ttlMs: 0,
   graceMs: 0,
   quota: undefined,
+  backgroundAgeMs: 86_400_000,
   pins: [],
   isHosted: () => false,
   unprefixed: undefined,
@@ -43,7 +44,15 @@ export async function storeUnderTest(policy: Partial<HousekeepingPolicy> = {}) {
     createManifestReader(driver, () => {}),
   );
   const onError = (error: unknown) => void reported.push(`failed: ${String(error)}`);
-  const recorder = new UsageRecorder({ index, parts, flushMs: 1e9, granularityMs: 0, clock: settable, onError });
+  const recorder = new UsageRecorder({
+    index,
+    parts,
+    flushMs: 1e9,
+    granularityMs: 0,
+    backgroundAgeMs: 86_400_000,
+    clock: settable,
+    onError,
+  });
   const store = createContentStore({ driver, onDamage: () => {}, ledger: recorder });
   const housekeeping = new Housekeeping({
     index,

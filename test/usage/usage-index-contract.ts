@@ -175,8 +175,12 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
       await using made = await create();
       await made.index.pin({ pattern: 'a/*:lts', pinnedAt: 5 });
       expect(await made.index.pins()).toEqual([{ pattern: 'a/*:lts', pinnedAt: 5 }]);
-      expect(await made.index.unpin('a/*:lts')).toBe(true);
-      expect(await made.index.unpin('a/*:lts')).toBe(false);
+      await made.index.pin({ pattern: 'a/*:lts', pinnedAt: 6, bundle: '0123456789ab' });
+      expect(await made.index.unpin({ pattern: 'a/*:lts' })).toBe(true);
+      expect(await made.index.pins()).toEqual([{ pattern: 'a/*:lts', pinnedAt: 6, bundle: '0123456789ab' }]);
+      expect(await made.index.unpin({ pattern: 'a/*:lts' })).toBe(false);
+      expect(await made.index.unpin({ pattern: 'a/*:lts', bundle: '0123456789ab' })).toBe(true);
+      expect(await made.index.pins()).toEqual([]);
       await made.index.setMarker('complete', 'yes');
       expect(await made.index.marker('complete')).toBe('yes');
       await made.index.setMarker('complete', undefined);

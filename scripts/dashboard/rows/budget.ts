@@ -1,5 +1,5 @@
 import { graph, type PanelFactory } from '../panels.ts';
-import { OF_UPSTREAM, rateOf } from '../selectors.ts';
+import { OF_UPSTREAM, ON, rateOf } from '../selectors.ts';
 
 const BY_CLASS = { by: 'upstream, class', where: OF_UPSTREAM };
 
@@ -45,5 +45,30 @@ export const budget: readonly PanelFactory[] = [
     unit: 'ops',
     isStacked: true,
     series: { '{{reason}}': rateOf('layover_budget_saved_total', { by: 'reason', where: OF_UPSTREAM }) },
+  }),
+  graph({
+    title: 'Images of jobs',
+    description: 'Fetched before clients request them. Everything but fetched, moved and present is not complete.',
+    unit: 'short',
+    isStacked: true,
+    series: { '{{name}}: {{outcome}}': rateOf('layover_job_images_total', { by: 'name, outcome' }) },
+  }),
+  graph({
+    title: 'Bytes of jobs',
+    description: 'Within proxy.background.bandwidth.',
+    unit: 'Bps',
+    series: { '{{name}}': rateOf('layover_job_bytes_total', { by: 'name' }) },
+  }),
+  graph({
+    title: 'Last success of jobs',
+    description: 'Time since all images of a job were complete.',
+    unit: 's',
+    series: { '{{name}}': `min by (name) (layover_job_last_success_seconds{${ON}})` },
+  }),
+  graph({
+    title: 'Lists that pull offline',
+    description: 'Locks of proxy.checks: 1 when all of their images are in storage.',
+    unit: 'short',
+    series: { '{{list}}': `min by (list) (layover_offline_complete{${ON}})` },
   }),
 ];

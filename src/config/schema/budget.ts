@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { otherwise, withDefault } from './defaults.ts';
 import { ownDuration, ownTimer } from './duration.ts';
-import { integer } from './number.ts';
+import { integer, partOf, percentage } from './number.ts';
 import type { PullThreshold } from './pull-threshold.ts';
 import { scalar } from './scalar.ts';
 import { choice } from './text.ts';
@@ -13,15 +13,6 @@ const threshold = (description: string) =>
     json: { type: ['string', 'integer'] } as unknown as z.core.JSONSchema.BaseSchema,
     format: 'number or %',
     parse: parseThreshold,
-  });
-
-const percentage = (description: string) =>
-  scalar(description, {
-    reads: 'yaml',
-    expected: 'must be a percentage from 1% to 100%',
-    json: { type: 'string', pattern: '^\\d+%$' },
-    format: '%',
-    parse: (value) => partOf(value) || undefined,
   });
 
 const perSecond = (description: string) =>
@@ -40,11 +31,6 @@ function parseThreshold(value: string): PullThreshold | undefined {
   const part = partOf(value);
   if (part !== undefined) return { part };
   return /^\d{1,7}$/.test(value) ? { pulls: Number(value) } : undefined;
-}
-
-function partOf(value: string): number | undefined {
-  const [, percent] = /^(\d{1,3})%$/.exec(value) ?? [];
-  return percent === undefined || Number(percent) > 100 ? undefined : Number(percent) / 100;
 }
 
 const assume = z

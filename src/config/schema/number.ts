@@ -59,3 +59,18 @@ export const simple = (description: string) =>
       return /^-?(?:0|[1-9]\d{0,14})(?:\.\d+)?$/.test(value) ? Number(value) : value;
     },
   });
+
+export const percentage = (description: string) =>
+  scalar(description, {
+    reads: 'yaml',
+    expected: 'must be a percentage from 1% to 100%',
+    json: { type: 'string', pattern: '^\\d+%$' },
+    format: '%',
+    parse: (value) => partOf(value) || undefined,
+  });
+
+/** From 0 to 1, of a text such as `20%`. @returns undefined for any other text */
+export function partOf(value: string): number | undefined {
+  const [, percent] = /^(\d{1,3})%$/.exec(value) ?? [];
+  return percent === undefined || Number(percent) > 100 ? undefined : Number(percent) / 100;
+}

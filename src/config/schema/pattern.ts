@@ -31,12 +31,16 @@ export const pattern = (description: string) =>
     format: 'regular expression',
     parse: (value) => value,
   })
-    .transform(readPattern)
+    .transform((source, ctx) => readPattern(source, ctx))
     .meta({ type: 'string', format: 'regex', description });
 
-async function readPattern(source: string, ctx: z.core.$RefinementCtx): Promise<Pattern> {
+export async function readPattern(
+  source: string,
+  ctx: z.core.$RefinementCtx,
+  compile: (source: string) => Promise<Pattern> = compilePattern,
+): Promise<Pattern> {
   try {
-    return await compilePattern(source);
+    return await compile(source);
   } catch (err) {
     if (!(err instanceof PatternError)) throw err;
     ctx.addIssue({ code: 'custom', message: `must be a regular expression in Go's syntax: ${err.message}` });

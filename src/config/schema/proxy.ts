@@ -1,14 +1,19 @@
 import { z } from 'zod';
 import type { Immutable } from '../immutable.ts';
 import { registryUrl } from './address.ts';
+import { background } from './background.ts';
+import { check } from './checks.ts';
 import { type Credentials, LIFETIME } from './credentials.ts';
 import { otherwise, withDefault } from './defaults.ts';
 import { duration, signedDuration } from './duration.ts';
 import { fills } from './fills.ts';
 import { bool } from './number.ts';
 import { glob } from './pattern.ts';
+import { sync } from './sync.ts';
+import { toSyncRules } from './sync-rules.ts';
 import { name, secret, text } from './text.ts';
 import { upstream } from './upstream.ts';
+import { warm } from './warm.ts';
 
 const keys = z.strictObject({
   remoteurl: registryUrl(
@@ -38,7 +43,11 @@ const keys = z.strictObject({
     )
     .optional(),
   offline: withDefault(bool('Never contact an upstream; content that is not stored is 404.'), 'false'),
+  checks: z.array(check).describe('Locks whose images must all be in storage.').optional(),
   fills: fills.prefault({}),
+  background: background.prefault({}),
+  warm: z.array(warm).describe('Images that are fetched before clients request them.').optional(),
+  sync: z.array(sync).describe('Rules that keep tags of upstreams in the cache.').optional(),
 });
 
 type RawProxy = z.output<typeof keys>;
@@ -52,8 +61,18 @@ export interface Upstream extends UpstreamEntry {
 
 /** Undefined without upstreams: a registry only. */
 export const proxy = keys
-  .transform((raw) => {
+  .transform((raw, ctx) => {
     const upstreams = toUpstreams(raw);
+    for (const entry of repeated((raw.checks ?? []).map((each) => each.name)))
+      ctx.addIssue({ code: 'custom', path: ['checks'], message: `has two checks with the name ${entry}` });
+    for (const job of repeated((raw.warm ?? []).map((entry) => entry.name)))
+      ctx.addIssue({ code: 'custom', path: ['warm'], message: `has two jobs with the name ${job}` });
+    const syncRules = toSyncRules(raw.sync ?? [], upstreams, (path, message) =>
+      ctx.addIssue({ code: 'custom', path: ['sync', ...path], message }),
+    );
+    for (const [i, { name: used }] of syncRules.entries())
+      if (raw.warm?.some((job) => job.name === used))
+        ctx.addIssue({ code: 'custom', path: ['sync', i, 'name'], message: 'is also the name of a job in proxy.warm' });
     if (upstreams.length === 0) return undefined;
     return {
       upstreams,
@@ -63,10 +82,18 @@ export const proxy = keys
       offline: raw.offline,
       /** How long unused content is kept. 0: without limit. */
       ttlMs: Math.max(0, raw.ttl),
+      background: raw.background,
+      warm: raw.warm ?? [],
+      checks: raw.checks ?? [],
       fills: { ...raw.fills, maxPerUpstream: toMaxPerUpstream(raw.fills, upstreams.length) },
+      sync: syncRules,
     };
   })
   .describe('Pull through other registries and store the content.');
+
+function repeated(names: readonly string[]): readonly string[] {
+  return names.filter((each, i) => names.indexOf(each) !== i);
+}
 
 /** With several upstreams, each leaves a quarter of the slots to the others. */
 function toMaxPerUpstream({ maxConcurrent, maxPerUpstream }: RawProxy['fills'], upstreams: number): number {
@@ -97,3 +124,4 @@ function sharedCredentials({ username, password, exec }: RawProxy): Credentials[
 
 export type ProxyConfig = NonNullable<Immutable<z.output<typeof proxy>>>;
 export type UpstreamConfig = ProxyConfig['upstreams'][number];
+export type SyncRuleConfig = ProxyConfig['sync'][number];

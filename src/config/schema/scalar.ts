@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { TcpAddress } from '../units.ts';
 import type { PullThreshold } from './pull-threshold.ts';
+import type { TimeWindow } from './time-window.ts';
 import { type Reading, valueInfos } from './value-info.ts';
 
 /** A value that is wrong for a more precise reason than its type's; the message continues the key: `must be …`. */
@@ -8,7 +9,7 @@ export class InvalidValueError extends Error {
   override readonly name = 'InvalidValueError';
 }
 
-type Simple = string | number | boolean | TcpAddress | PullThreshold;
+type Simple = string | number | boolean | TcpAddress | PullThreshold | TimeWindow;
 
 export interface ScalarType<T> {
   /** Continues the key: `must be …`. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 
 import type { Clock } from '../../clock/clock.ts';
 import type { ProxyConfig, UpstreamConfig } from '../../config/config.ts';
+import { BandwidthLimit } from '../../fills/bandwidth-limit.ts';
 import { Fills } from '../../fills/fills.ts';
 import type { RunningFills } from '../../fills/running-fills.ts';
 import { type SpaceReservation, SpoolArea } from '../../fills/spool-area.ts';
@@ -65,6 +66,12 @@ export interface Pulling {
    * @throws {RegistryError} when the upstream fails
    */
   refresh(repository: string, tag: string): Promise<RefreshResult>;
+  /**
+   * The upstream of a stored name, for work that no client waits for.
+   *
+   * @throws {RegistryError} · {ControlError} `not-found` when it belongs to no upstream
+   */
+  find(repository: string): { readonly registry: PullThroughRegistry; readonly remote: string };
 }
 
 /** containerd gives up after 30 s without headers. Milliseconds. */
@@ -83,7 +90,7 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
   );
   const replicas = await loadReplicas(proxy.fills.advertise, parts);
   if (replicas) opened.use(replicas);
-  const fills = await createFills(proxy.fills, { ...parts, ...(replicas && { sharing: replicas.sharing }) });
+  const fills = await createFills(proxy, { ...parts, ...(replicas && { sharing: replicas.sharing }) });
   const secrets = createUploadSecrets({ configured: parts.secret, shared: redis && createPeerSecret(redis) });
   const { offline } = proxy;
   const pulled = upstreams.map(({ config, upstream }) =>
@@ -94,12 +101,17 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
     routes: pulled.map(({ route }) => route),
     budget: new LocalBudgets(upstreams, { metrics: telemetry.metrics, clock }),
     peers: replicas?.accessTo(fills),
-    refresh: (repository, tag) => refreshTag(pulled, repository, tag),
+    refresh: async (repository, tag) => {
+      const { registry, remote } = findUpstream(pulled, repository);
+      const { digest, changed, fetched } = await registry.refreshTag(remote, tag);
+      return { digest, changed, fetched };
+    },
+    find: (repository) => findUpstream(pulled, repository),
   };
 }
 
 async function createFills(
-  config: ProxyConfig['fills'],
+  { fills: config, background }: ProxyConfig,
   parts: PullingParts & Pick<ConstructorParameters<typeof Fills>[0], 'sharing'>,
 ): Promise<Fills> {
   const { opened, buffers, driver, store, telemetry, running, quota, sharing, clock } = parts;
@@ -116,7 +128,9 @@ async function createFills(
   await spools.start();
   const { maxConcurrent, maxPerUpstream, minRate } = config;
   const limits = { total: maxConcurrent, perUpstream: maxPerUpstream, maxWaitMs: MAX_SLOT_WAIT_MS };
-  const options = { running, spools, target: store, events: telemetry.cache, limits, minRate, clock };
+  const { bytesPerSecond } = background;
+  const bandwidth = bytesPerSecond === undefined ? undefined : new BandwidthLimit(bytesPerSecond, clock);
+  const options = { running, spools, target: store, events: telemetry.cache, limits, minRate, clock, bandwidth };
   const fills = new Fills({ ...options, ...(sharing && { sharing }) });
   opened.defer(() => fills.stop());
   return fills;
@@ -155,7 +169,8 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
     fills,
     now: clock.now,
     events: telemetry.cache,
-    onUsed: (repository, digest, kind, size) => usage.recorder.used(repository, digest, kind, size),
+    onUsed: (...use) => usage.recorder.used(...use),
+    onUsedInBackground: (...use) => usage.recorder.usedInBackground(...use),
   });
   const relay = config.passthrough ? new Relay({ ...config, ...shared, refusalOf, secrets: parts.secrets }) : undefined;
   const { name, aliases, library, isDefault, anyNamespace, storePrefix } = config;
@@ -165,7 +180,7 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
   return { route: { ...names, registry: served, held: registry.held, relay, isAllowed }, registry, refusalOf };
 }
 
-async function refreshTag(pulled: readonly PulledUpstream[], stored: string, tag: string): Promise<RefreshResult> {
+function findUpstream(pulled: readonly PulledUpstream[], stored: string): ReturnType<Pulling['find']> {
   // One upstream may have no prefix: it owns the names that are below no other's.
   const byPrefix = [...pulled].sort((a, b) => b.route.storePrefix.length - a.route.storePrefix.length);
   for (const { registry, refusalOf } of byPrefix) {
@@ -173,7 +188,7 @@ async function refreshTag(pulled: readonly PulledUpstream[], stored: string, tag
     if (remote === undefined) continue;
     const refusal = refusalOf(remote);
     if (refusal) throw refusal;
-    return registry.refreshTag(remote, tag);
+    return { registry, remote };
   }
   throw new ControlError('not-found', `${stored} belongs to no configured upstream`);
 }

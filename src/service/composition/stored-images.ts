@@ -12,15 +12,27 @@ const MAX_DESCRIPTORS = 10_000;
 /** An index may be stored without some of its platforms, as in a cache. */
 const VALIDATION = { allow: [], deny: [], platforms: 'none' } as const;
 
+export interface StoredImagesOptions {
+  readonly driver: StorageDriver;
+  readonly store: ContentStore;
+  /** The content that the process has in memory. Absent when it serves nothing. */
+  readonly content?: ContentCache;
+  readonly telemetry: Telemetry;
+}
+
 /** Stored images under their stored names, for commands that copy images in and out. */
-export function createStoredImages(driver: StorageDriver, store: ContentStore, telemetry: Telemetry): HostedRegistry {
-  const descriptors = new DescriptorCache({ maxEntries: MAX_DESCRIPTORS, redis: undefined, events: telemetry.redis });
+export function createStoredImages({ driver, store, content, telemetry }: StoredImagesOptions): HostedRegistry {
   return new HostedRegistry({
     store,
-    content: new ContentCache({ store, descriptors, onDamage: () => {} }),
+    content: content ?? createContent(store, telemetry),
     uploads: new UploadStore(driver, (repository, digest, staged) => store.blobs.publish(repository, digest, staged)),
     policy: { deletes: false, validation: VALIDATION, classes: [] },
     secrets: createUploadSecrets({ configured: undefined, shared: undefined }),
     holders: async () => [],
   });
+}
+
+function createContent(store: ContentStore, telemetry: Telemetry): ContentCache {
+  const descriptors = new DescriptorCache({ maxEntries: MAX_DESCRIPTORS, redis: undefined, events: telemetry.redis });
+  return new ContentCache({ store, descriptors, onDamage: () => {} });
 }

@@ -1,4 +1,5 @@
 import type { Config, StorageDriverConfig } from '../../config/config.ts';
+import type { CheckStore } from '../../content/image-check.ts';
 import type { CheckedStorage } from '../../health/health-checks.ts';
 import type { CheckedRedis } from '../../health/health-dependencies.ts';
 import { createHealth, type Health } from '../../health/health.ts';
@@ -6,24 +7,27 @@ import type { Redis } from '../../redis/redis.ts';
 import { PathNotFoundError, type StorageDriver } from '../../storage/driver.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
+import { createCheckedLists } from './checked-lists.ts';
 import { withSetting } from './storage-setting.ts';
 
 export interface WatchedParts {
   readonly driver: StorageDriver;
   readonly redis: Redis | undefined;
   readonly upstreams: readonly Upstream[];
+  readonly store: CheckStore;
   readonly telemetry: Telemetry;
 }
 
 /** Health checks of the configured dependencies. */
 export function watchHealth(
   { health, proxy, storage }: Config,
-  { driver, redis, upstreams, telemetry }: WatchedParts,
+  { driver, redis, upstreams, store, telemetry }: WatchedParts,
 ): Health {
   return createHealth(health, {
     storage: checkedStorage(driver, storage.driver),
     redis: redis && checkedRedis(redis),
     upstreams: proxy?.offline ? [] : upstreams,
+    lists: createCheckedLists(proxy, { store, metrics: telemetry.metrics }),
     log: telemetry.log,
   });
 }

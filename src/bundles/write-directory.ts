@@ -1,52 +1,74 @@
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import type { ImageDestination } from '../images/image-destination.ts';
 import { ImageError } from '../images/image-error.ts';
 import { DirectoryFiles } from '../images/layout-files.ts';
 import { LayoutDestination } from '../images/layout-destination.ts';
 import { refuseLinkOut } from '../images/layout-links.ts';
-import { parseRegistryLocation } from '../images/location.ts';
-import { RegistrySource, type SourceRegistry } from '../images/registry-source.ts';
-import { formatLock, type Lock, type LockedImage } from '../lists/lock-file.ts';
-import { LOCK_PATH, SUMS_PATH } from './bundle.ts';
+import { formatLock } from '../lists/lock-file.ts';
+import type { Digest } from '../oci/digest.ts';
+import { CONTENTS_PATH, LOCK_PATH, SIGNATURE_PATH, SUMS_PATH } from './paths.ts';
+import { formatContents } from './contents.ts';
 import { copyLocked } from './copy-locked.ts';
+import type { BundleParts } from './metadata.ts';
+import type { PlannedImage } from './plan-image.ts';
+import { signSums } from './signature.ts';
 import { type FileSum, formatSums, sumOf } from './sums.ts';
 
-/** A registry whose repositories have their stored names. */
-export interface StoredImages {
-  readonly registry: SourceRegistry;
-  /** @throws {ImageError} for a name that is not served */
-  readonly storedName: (host: string, repository: string) => string;
+export interface DirectoryOptions {
+  /** Blobs that the other side has. */
+  readonly have: ReadonlySet<Digest>;
+  readonly signal: AbortSignal;
 }
 
 /** Adds an image to the layout of a bundle. Complete blobs of an earlier run are kept. @throws {ImageError} | {RegistryError} */
-export async function addToBundle(
+export async function addToDirectory(
   directory: string,
-  image: LockedImage,
-  { images, signal }: { readonly images: StoredImages; readonly signal: AbortSignal },
+  { image, source, names }: PlannedImage,
+  { have, signal }: DirectoryOptions,
 ): Promise<void> {
-  const { host, repository, tag } = parseRegistryLocation(image.name);
-  const location = { host, repository: images.storedName(host, repository), tag: undefined, digest: image.digest };
-  const source = new RegistrySource({ registry: images.registry, location, signal });
-  const fullName = tag === undefined ? undefined : `${host}/${repository}:${tag}`;
-  const destination = await LayoutDestination.open(directory, { tag: fullName, fullName });
+  const destination = await LayoutDestination.open(directory, names);
   try {
-    await copyLocked(image, { source, destination, signal });
+    await copyLocked(image, { source, destination: withoutBlobs(destination, have), signal });
   } finally {
     await destination.close();
   }
 }
 
+/** A destination that gets none of these blobs. */
+function withoutBlobs(destination: ImageDestination, absent: ReadonlySet<Digest>): ImageDestination {
+  return {
+    name: destination.name,
+    maxJobs: destination.maxJobs,
+    hasBlob: async (blob) => absent.has(blob.digest) || destination.hasBlob(blob),
+    putBlob: (feed) => destination.putBlob(feed),
+    putManifest: (manifest) => destination.putManifest(manifest),
+    putTag: (manifest, tag) => destination.putTag(manifest, tag),
+    putRoot: (manifest) => destination.putRoot(manifest),
+    commit: () => destination.commit(),
+    close: () => destination.close(),
+  };
+}
+
+export interface FinishOptions extends Pick<BundleParts, 'lock' | 'signKey'> {
+  readonly absent: readonly Digest[];
+}
+
 /** Completes a bundle: its lock, and the sums of all files. */
-export async function finishBundle(directory: string, lock: Lock): Promise<void> {
+export async function finishDirectory(directory: string, { lock, absent, signKey }: FinishOptions): Promise<void> {
   await refuseLinkOut(directory, dirname(LOCK_PATH));
+  await rm(join(directory, SIGNATURE_PATH), { force: true });
   await writeFileAt(directory, LOCK_PATH, formatLock(lock));
+  await writeFileAt(directory, CONTENTS_PATH, formatContents({ absent, volumes: [] }));
   const files = new DirectoryFiles(directory);
   const sums: FileSum[] = [];
-  for (const path of ['oci-layout', 'index.json', LOCK_PATH, ...(await blobPaths(directory))]) {
+  for (const path of ['oci-layout', 'index.json', LOCK_PATH, CONTENTS_PATH, ...(await blobPaths(directory))]) {
     sums.push({ path, sum: sumInName(path) ?? (await sumOf(files.open(path, 0))) });
   }
-  await writeFileAt(directory, SUMS_PATH, formatSums(sums));
+  const text = formatSums(sums);
+  await writeFileAt(directory, SUMS_PATH, text);
+  if (signKey) await writeFileAt(directory, SIGNATURE_PATH, signSums(Buffer.from(text), signKey));
 }
 
 /** A blob was compared with its digest when it was written. */
@@ -60,7 +82,7 @@ async function blobPaths(directory: string): Promise<string[]> {
   return files.map((entry) => join(entry.parentPath, entry.name).slice(join(directory, '/').length));
 }
 
-async function writeFileAt(directory: string, path: string, text: string): Promise<void> {
+async function writeFileAt(directory: string, path: string, text: string | Uint8Array): Promise<void> {
   const to = join(directory, path);
   await mkdir(dirname(to), { recursive: true });
   // An old link in its place is not followed.

@@ -1,0 +1,124 @@
+import { request } from 'node:http';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { blobAt, hostOf, manifestAt } from '../images/image-scene.ts';
+import { startDockerRegistryOn, type DockerRegistry } from '../support/docker-registry.ts';
+import { Images } from '../support/images.ts';
+import type { ConfigObject } from '../support/layover.ts';
+import { findProgram } from '../support/programs.ts';
+import { startServer } from '../support/start-server.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { sharedHub } from './scene.ts';
+import { type SyncScene, startSync } from './sync-scene.ts';
+
+const images = new Images();
+const [first, second] = [images.addImage('library/app', '1'), images.addImage('library/app', '2')];
+const multi = images.addIndex('library/multi', '1');
+const signature = images.addImage('library/app', `${first.digest.replace(':', '-')}.sig`, { layers: [2048] });
+const hub = sharedHub(images);
+const program = await findProgram('docker-registry');
+
+let inside: DockerRegistry;
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+
+beforeAll(async () => {
+  directory = await temporaryDirectory();
+  if (program !== undefined) inside = await startDockerRegistryOn(program, directory.path);
+});
+
+afterAll(async () => {
+  await inside?.[Symbol.asyncDispose]();
+  await directory[Symbol.asyncDispose]();
+});
+
+/** In front of the registry: the methods of all requests. */
+async function startCounting() {
+  const methods: string[] = [];
+  const server = await startServer((req, res) => {
+    methods.push(req.method ?? '');
+    const { method, headers } = req;
+    const forwarded = request(new URL(req.url ?? '/', inside.url), { method, headers }, (response) => {
+      res.writeHead(response.statusCode ?? 502, response.headers);
+      response.pipe(res);
+    });
+    req.pipe(forwarded);
+  });
+  return { ...server, methods };
+}
+
+const startPush = (rule: ConfigObject, to: ConfigObject): Promise<SyncScene> =>
+  startSync(hub(), { ...rule, to: { registry: inside.url, ...to } });
+
+const APP = { repositories: ['docker.io/library/app'], tags: { match: '[12]' } };
+const MULTI = { repositories: ['docker.io/library/multi'], tags: { match: '1' }, platforms: ['linux/arm64'] };
+
+describe.skipIf(program === undefined)('a rule that copies to another registry', () => {
+  it('copies through the cache what differs, with attachments; an unchanged run is one HEAD for each tag and attachment', async () => {
+    await using counting = await startCounting();
+    await using scene = await startPush({ ...APP, referrers: true }, { registry: counting.url, prefix: 'base' });
+    const at = (tag: string) => `${hostOf(counting)}/base/library/app:${tag}`;
+    expect(await scene.sync()).toEqual({
+      'app:1': 'fetched',
+      'app:2': 'fetched',
+      [at('1')]: 'fetched',
+      [at('2')]: 'fetched',
+    });
+    expect(await manifestAt(inside.url, 'base/library/app', '2')).toEqual(second.bytes);
+    const sigTag = `${first.digest.replace(':', '-')}.sig`;
+    expect(await manifestAt(inside.url, 'base/library/app', sigTag)).toEqual(signature.bytes);
+    for (const digest of [second.config, ...second.layers])
+      expect(await blobAt(inside.url, 'base/library/app', digest)).toBeDefined();
+
+    counting.methods.length = 0;
+    hub().requests.reset();
+    expect(Object.values(await scene.sync())).toEqual(['present', 'present', 'present', 'present']);
+    expect(counting.methods).toEqual(['HEAD', 'HEAD', 'HEAD']);
+    expect(hub().requests.count('manifest-get', 'cdn-get', 'blob-get')).toBe(0);
+
+    hub().setTag('library/app', '1', second.digest);
+    const rows = await scene.rows();
+    hub().setTag('library/app', '1', first.digest);
+    expect(rows.find(({ name }) => name === at('1'))).toMatchObject({
+      outcome: 'moved',
+      digest: second.digest,
+      was: first.digest,
+      bytes: 0,
+    });
+    expect(await manifestAt(inside.url, 'base/library/app', '1')).toEqual(second.bytes);
+  });
+
+  it('says how to copy some platforms to a registry that refuses an incomplete index', async () => {
+    await using scene = await startPush(MULTI, { prefix: 'whole' });
+    const rows = await scene.rows();
+    expect(rows).toMatchObject([
+      { name: 'docker.io/library/multi:1', outcome: 'fetched' },
+      { outcome: 'failed', reason: expect.stringMatching(/refuses an index without .*\(set to\.index: narrowed, or /) },
+    ]);
+    expect(await manifestAt(inside.url, 'whole/library/multi', '1')).toBeUndefined();
+  });
+
+  it('copies one platform without the index', async () => {
+    await using scene = await startPush(MULTI, { prefix: 'narrow', index: 'narrowed' });
+    expect(Object.values(await scene.sync())).toEqual(['fetched', 'fetched']);
+    expect(await manifestAt(inside.url, 'narrow/library/multi', '1')).toEqual(multi.images.arm64.bytes);
+    expect(Object.values(await scene.sync())).toEqual(['present', 'present']);
+  });
+
+  it('keeps images in the cache when the other registry refuses them or is down, and logs in where it has to', async () => {
+    const seen: (string | undefined)[] = [];
+    await using closed = await startServer((req, res) => {
+      seen.push(req.headers.authorization);
+      const isKnown = req.headers.authorization === `Basic ${Buffer.from('ci:secret').toString('base64')}`;
+      res.writeHead(isKnown ? 403 : 401, { 'www-authenticate': 'Basic realm="inside"' }).end('{}');
+    });
+    await using scene = await startPush(APP, {
+      registry: closed.url,
+      credentials: [{ username: 'ci', password: 'secret' }],
+    });
+    const rows = await scene.rows();
+    expect(rows.map(({ outcome }) => outcome).toSorted()).toEqual(['failed', 'failed', 'fetched', 'fetched']);
+    expect(rows.find(({ outcome }) => outcome === 'failed')?.reason).not.toContain('secret');
+    expect(seen).toContain(`Basic ${Buffer.from('ci:secret').toString('base64')}`);
+  });
+});
