@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { env } from 'node:process';
 import { stringify } from 'yaml';
 
-import { Layover, dockerHubUpstream } from '../test/support/layover.ts';
+import { type ConfigObject, Layover, dockerHubUpstream } from '../test/support/layover.ts';
 import { freePort, RunningProcess, waitForPort } from '../test/support/processes.ts';
 import { findProgram, programEnvironment } from '../test/support/programs.ts';
 import { temporaryDirectory } from '../test/support/temporary-directory.ts';
@@ -28,6 +28,11 @@ export interface Contender extends AsyncDisposable {
 /** As dist/main.js starts itself. */
 export const NODE_ARGUMENTS = ['--max-semi-space-size=4', '--no-parallel-scavenge'];
 
+/** A registry to push to, which does not wait for the disk. */
+export async function startRelaxedLayover(): Promise<Contender> {
+  return await startWith('layover relaxed', { storage: { filesystem: { durability: 'relaxed' } } });
+}
+
 /** The upstream of a cache. */
 export interface BenchUpstream {
   readonly url: string;
@@ -40,15 +45,16 @@ export async function startLayover(hub?: BenchUpstream): Promise<Contender> {
   const tags = { ttl: '1h', rules: [{ match: '^stale$', ttl: '0s' }] };
   const tls = hub?.tls;
   const upstream = hub && dockerHubUpstream(hub, { tags, ...(tls && { tls: { ca: tls.ca } }) });
-  const layover = await Layover.startProcess({
-    nodeArguments: NODE_ARGUMENTS,
-    config: {
-      ...(upstream && { proxy: { upstreams: [upstream] } }),
-      ...(tls && { http: { tls: { certificate: tls.certificate, key: tls.key } } }),
-    },
+  return await startWith('layover', {
+    ...(upstream && { proxy: { upstreams: [upstream] } }),
+    ...(tls && { http: { tls: { certificate: tls.certificate, key: tls.key } } }),
   });
+}
+
+async function startWith(name: string, config: ConfigObject): Promise<Contender> {
+  const layover = await Layover.startProcess({ nodeArguments: NODE_ARGUMENTS, config });
   return {
-    name: 'layover',
+    name,
     url: layover.url,
     isStatic: false,
     dataDirectory: layover.dataDirectory,

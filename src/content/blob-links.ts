@@ -1,8 +1,9 @@
 import { type Digest, digestAlgorithm } from '../oci/digest.ts';
-import type { StorageDriver } from '../storage/driver.ts';
+import type { StorageDriver, WriteBatch } from '../storage/driver.ts';
+import type { ContentWriter } from './content-writer.ts';
 import type { DamageListener } from './damage.ts';
 import { type LinkStore, orUndefined } from './links.ts';
-import { layerDirectory, layerLinkPath } from './paths.ts';
+import { blobDataPath, layerDirectory, layerLinkPath } from './paths.ts';
 
 export interface BlobLinksOptions {
   readonly driver: StorageDriver;
@@ -32,18 +33,36 @@ export class BlobLinks {
     return undefined;
   }
 
-  async put(repository: string, digest: Digest): Promise<void> {
-    await this.#options.links.putIfChanged(layerLinkPath(repository, digest), digest);
+  /** Starts to write a link that {@link put} will be called for. */
+  prepare(repository: string, digest: Digest, writer: ContentWriter): void {
+    writer.prepare(layerLinkPath(repository, digest), Buffer.from(digest));
+  }
+
+  async put(repository: string, digest: Digest, writer: ContentWriter): Promise<void> {
+    const path = layerLinkPath(repository, digest);
+    await this.#options.links.putIfChanged(path, digest, writer, [blobDataPath(digest)]);
+  }
+
+  /** A link, where there is one, and the bytes that it leads to become durable with the batch. */
+  async relyOn(repository: string, digest: Digest, batch: WriteBatch): Promise<void> {
+    const isAlias = digestAlgorithm(digest) !== 'sha256';
+    const target = isAlias ? await this.findTarget(repository, digest) : digest;
+    batch.relyOn(layerLinkPath(repository, digest));
+    batch.relyOn(blobDataPath(target ?? digest));
   }
 
   /** Writes a link again that was written before `time`. Unix milliseconds. */
-  async refresh(repository: string, digest: Digest, time: number): Promise<void> {
+  async refresh(
+    repository: string,
+    digest: Digest,
+    { time, writer }: { readonly time: number; readonly writer: ContentWriter },
+  ): Promise<void> {
     const { driver, links } = this.#options;
     const path = layerLinkPath(repository, digest);
     const info = await orUndefined(driver.stat(path));
     if (!info || info.modifiedAt.getTime() >= time) return;
     const target = await links.find(path);
-    if (target) await links.put(path, target);
+    if (target) await links.put(path, target, writer);
   }
 
   async delete(repository: string, digest: Digest): Promise<void> {

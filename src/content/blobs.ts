@@ -7,10 +7,13 @@ import {
   type StorageDriver,
   StorageFullError,
   StorageReadOnlyError,
+  type WriteBatch,
 } from '../storage/driver.ts';
 import type { StagedFile } from '../storage/staging.ts';
+import { inBatch } from '../storage/write-batch.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import type { BlobLinks } from './blob-links.ts';
+import type { ContentWriter } from './content-writer.ts';
 import type { Linking } from './linking.ts';
 import { blobDataPath } from './paths.ts';
 import type { StoredBytes } from './stored-bytes.ts';
@@ -20,6 +23,8 @@ export interface BlobStoreOptions {
   readonly bytes: StoredBytes;
   readonly links: BlobLinks;
   readonly linking: Linking;
+  /** For content of upstreams. */
+  readonly replaceable: ContentWriter;
   /** Reading writes nothing. */
   readonly readOnly: boolean;
 }
@@ -63,34 +68,35 @@ export class BlobStore {
     return url === undefined ? undefined : { url, size };
   }
 
-  /** Makes stored bytes part of a repository. Links nothing when the bytes are gone. */
+  /** Makes stored bytes part of a repository of an upstream. Links nothing when the bytes are gone. */
   link(repository: string, digest: Digest): Promise<void> {
-    const { bytes, links, linking } = this.#options;
+    const { bytes, links, linking, replaceable } = this.#options;
     return linking.locks.run(digest, async () => {
       const size = await bytes.size(digest);
       if (size === undefined) return;
       await linking.recorded({ repository, digest, kind: 'blob', size }, async () => {
+        await bytes.secure(digest);
         if (!(await bytes.has(digest))) return;
-        await links.put(repository, digest);
+        await links.put(repository, digest, replaceable);
         linking.protect(digest);
       });
     });
   }
 
   /**
-   * Takes over a local file whose bytes the caller has verified.
+   * Takes over a local file with a blob of an upstream, whose bytes the caller has verified.
    *
    * @param started the result of {@link StoredBytes.startCommit}
    * @throws {StorageFullError} and then the local file is still there
    */
   commit(repository: string, digest: Digest, localFile: string, started?: Adoption): Promise<void> {
-    const { bytes, links, linking } = this.#options;
+    const { bytes, links, linking, replaceable } = this.#options;
     return linking.locks.run(digest, async () => {
       const { size } = await stat(localFile);
       await linking.recorded({ repository, digest, kind: 'blob', size }, async () => {
         // Bytes before link: an existing link can be relied on.
         await bytes.adopt(digest, localFile, started);
-        await links.put(repository, digest);
+        await links.put(repository, digest, replaceable);
         linking.protect(digest);
       });
     });
@@ -102,19 +108,15 @@ export class BlobStore {
    * @throws {RegistryError} `UNAVAILABLE` when another process is collecting the digest as garbage
    */
   publish(repository: string, digest: Digest, staged: StagedFile): Promise<void> {
-    const { bytes, links, linking } = this.#options;
+    const { driver, bytes, linking } = this.#options;
     return linking.locks.run(digest, async () => {
       const since = Date.now();
       // Also before publishing, while the session can still be retried.
       await linking.confirm(repository, [digest], { since, isThere: async () => true });
       await linking.recorded({ repository, digest, kind: 'blob', size: staged.size }, () =>
-        this.#linkConfirmed(repository, digest, {
-          since,
-          link: async () => {
-            await bytes.publish(digest, staged);
-            await links.put(repository, digest);
-          },
-        }),
+        inBatch(driver, (batch) =>
+          this.#linkConfirmed(repository, digest, { since, batch, store: () => bytes.publish(digest, staged, batch) }),
+        ),
       );
     });
   }
@@ -126,14 +128,17 @@ export class BlobStore {
    * @throws {RegistryError} `UNAVAILABLE` when another process is collecting the digest as garbage
    */
   mount(repository: string, digest: Digest, from: string): Promise<number | undefined> {
-    const { bytes, links, linking } = this.#options;
+    const { driver, bytes, linking } = this.#options;
     return linking.locks.run(digest, async () => {
       const since = Date.now();
       const size = await this.stat(from, digest);
       if (size === undefined) return undefined;
       return linking.recorded({ repository, digest, kind: 'blob', size }, async () => {
         if (!(await bytes.has(digest))) return undefined;
-        await this.#linkConfirmed(repository, digest, { since, link: () => links.put(repository, digest) });
+        await inBatch(driver, async (batch) => {
+          const store = async () => bytes.relyOn(digest, batch);
+          await this.#linkConfirmed(repository, digest, { since, batch, store });
+        });
         return size;
       });
     });
@@ -146,17 +151,23 @@ export class BlobStore {
    * @returns its size in bytes; undefined when the repository does not have it
    */
   protect(repository: string, digest: Digest): Promise<number | undefined> {
-    const { links, linking, readOnly } = this.#options;
+    const { driver, links, linking, readOnly } = this.#options;
     if (readOnly) return this.stat(repository, digest);
     return linking.locks.run(digest, async () => {
       const since = Date.now();
       const size = await this.stat(repository, digest);
       if (size === undefined) return undefined;
       // On a full or read-only disk the response is still true.
-      await links.refresh(repository, digest, linking.freshSince()).catch(unlessFull);
+      const time = linking.freshSince();
+      await inBatch(driver, (writer) => links.refresh(repository, digest, { time, writer })).catch(unlessFull);
       await linking.confirm(repository, [digest], { since, isThere: () => this.#isThere(repository, digest) });
       return size;
     });
+  }
+
+  /** What there is of the blob becomes durable with the batch. Call under the lock of the digest. */
+  relyOn(repository: string, digest: Digest, batch: WriteBatch): Promise<void> {
+    return this.#options.links.relyOn(repository, digest, batch);
   }
 
   /** How long {@link protect} lasts. Milliseconds; at least 1. */
@@ -183,15 +194,22 @@ export class BlobStore {
     return (await this.stat(repository, digest)) !== undefined;
   }
 
+  /** Bytes before link: an existing link can be relied on. */
   async #linkConfirmed(
     repository: string,
     digest: Digest,
-    { since, link }: { readonly since: number; readonly link: () => Promise<void> },
+    {
+      since,
+      batch,
+      store,
+    }: { readonly since: number; readonly batch: WriteBatch; readonly store: () => Promise<void> },
   ): Promise<void> {
     const { links, linking } = this.#options;
     const wasLinked = await links.has(repository, digest);
-    await link();
-    if (wasLinked) await links.refresh(repository, digest, linking.freshSince());
+    if (!wasLinked) links.prepare(repository, digest, batch);
+    await store();
+    await links.put(repository, digest, batch);
+    if (wasLinked) await links.refresh(repository, digest, { time: linking.freshSince(), writer: batch });
     // When that fails, the link stays: another process may rely on it already. Without its bytes it is not content.
     await linking.confirm(repository, [digest], { since, isThere: () => this.#isThere(repository, digest) });
   }

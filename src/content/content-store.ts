@@ -2,6 +2,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { BlobLinks } from './blob-links.ts';
 import { BlobStore } from './blobs.ts';
+import { createReplaceableWriter } from './content-writer.ts';
 import type { DamageListener } from './damage.ts';
 import { DigestLocks } from './digest-locks.ts';
 import { CollectionGuard } from './garbage/collection-guard.ts';
@@ -62,16 +63,17 @@ export function createContentStore(options: ContentStoreOptions): ContentStore {
   // Linking content and removing its bytes exclude each other: no link without bytes, no bytes removed under a new link.
   const locks = new DigestLocks<Digest>();
   const links = new LinkStore({ driver, onDamage });
+  const replaceable = createReplaceableWriter(driver);
   const guard = new CollectionGuard({ driver, now: Date.now, ...(noticeMs !== undefined && { noticeMs }) });
   const linking = new Linking({ locks, links, guard, ledger, freshMs: graceMs * FRESH });
   const bytes = new StoredBytes({ driver, onDamage, locks });
   const blobLinks = new BlobLinks({ driver, links, onDamage });
   const files = new ManifestFiles({ driver, links, onDamage });
-  const blobs = new BlobStore({ driver, bytes, links: blobLinks, linking, readOnly });
-  const tags = new TagStore({ driver, links });
+  const blobs = new BlobStore({ driver, bytes, links: blobLinks, linking, replaceable, readOnly });
+  const tags = new TagStore({ driver, links, replaceable });
   const referrers = new ReferrerStore({ driver, links, manifests: files, readOnly });
-  const pushing = new ManifestPush({ linking, bytes, blobs, manifests: files, tags, referrers });
-  const manifests = new ManifestStore({ files, tags, referrers, linking, pushing });
+  const pushing = new ManifestPush({ driver, linking, bytes, blobs, manifests: files, tags, referrers });
+  const manifests = new ManifestStore({ files, tags, referrers, linking, pushing, replaceable });
   const repositories = new RepositoryStore({ driver, blobs: blobLinks, manifests: files, onDamage });
   const store = { bytes, blobs, manifests, repositories };
   const createCollector = (collector: CollectorOptions) =>

@@ -1,5 +1,6 @@
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { FileTooLargeError, PathNotFoundError, type StorageDriver } from '../storage/driver.ts';
+import type { ContentWriter } from './content-writer.ts';
 import type { DamageListener } from './damage.ts';
 
 /** A link to a sha512 digest has 135. Bytes. */
@@ -42,12 +43,35 @@ export class LinkStore {
     }
   }
 
-  async put(path: string, digest: Digest): Promise<void> {
-    await this.#options.driver.writeSmall(path, Buffer.from(digest));
+  async put(path: string, digest: Digest, writer: ContentWriter): Promise<void> {
+    await writer.writeSmall(path, Buffer.from(digest));
   }
 
-  async putIfChanged(path: string, digest: Digest): Promise<void> {
-    if ((await this.find(path)) !== digest) await this.put(path, digest);
+  /**
+   * @param target files without which the link is worth nothing: they become durable before the link replaces one
+   *   that leads elsewhere
+   */
+  async putIfChanged(
+    path: string,
+    digest: Digest,
+    writer: ContentWriter,
+    target: readonly string[] = [],
+  ): Promise<void> {
+    const previous = await this.find(path);
+    if (previous === digest) return writer.relyOn(path);
+    if (previous !== undefined) await writer.settle(target);
+    await this.put(path, digest, writer);
+  }
+
+  /** Like {@link putIfChanged}, and writes also a link that leads there already. */
+  async move(
+    path: string,
+    digest: Digest,
+    { writer, target }: { readonly writer: ContentWriter; readonly target: readonly string[] },
+  ): Promise<void> {
+    const previous = await this.find(path);
+    if (previous !== undefined && previous !== digest) await writer.settle(target);
+    await this.put(path, digest, writer);
   }
 }
 

@@ -2,7 +2,8 @@ import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { type ManifestReading, type ParsedManifest, readManifest } from '../oci/manifest.ts';
 import { isManifestMediaType } from '../oci/media-types.ts';
-import { FileTooLargeError, type StorageDriver } from '../storage/driver.ts';
+import { FileTooLargeError, type StorageDriver, type WriteBatch } from '../storage/driver.ts';
+import type { ContentWriter } from './content-writer.ts';
 import type { Damage, DamageListener } from './damage.ts';
 import { LinkStore, orUndefined } from './links.ts';
 import { blobDataPath, revisionDirectory, revisionLinkPath, servedTypePath } from './paths.ts';
@@ -19,9 +20,16 @@ export interface StoredManifest {
   readonly digest: Digest;
 }
 
-export interface PutFilesOptions {
-  /** Media type to serve it with. @default that in the manifest */
+/** A manifest to be stored. */
+export interface NewManifest {
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+  /** Media type to serve it with. Absent when it is that in the bytes. */
   readonly servedAs?: string | undefined;
+}
+
+export interface PutFilesOptions {
+  readonly writer: ContentWriter;
   /** Writes an existing link again: its content is in use, and it is this caller's too. */
   readonly renewed?: boolean;
 }
@@ -82,22 +90,34 @@ export class ManifestFiles {
   }
 
   /**
-   * @param servedAs absent when it is the media type in the bytes
    * @throws {RegistryError} `DIGEST_INVALID` when the bytes do not match the digest
    * @throws {StorageFullError}
    */
   async put(
     repository: string,
-    digest: Digest,
-    bytes: Uint8Array,
-    { servedAs, renewed = false }: PutFilesOptions = {},
+    { digest, bytes, servedAs }: NewManifest,
+    { writer, renewed = false }: PutFilesOptions,
   ): Promise<void> {
     if (!isOf(digest, bytes)) throw new RegistryError('DIGEST_INVALID', `the bytes do not match ${digest}`);
     const stored = await this.#findBytes(digest);
-    if (!stored?.equals(bytes)) await this.#options.driver.writeSmall(blobDataPath(digest), bytes);
-    await this.#putServedType(repository, digest, servedAs);
+    if (!stored?.equals(bytes)) await writer.writeSmall(blobDataPath(digest), bytes);
+    else writer.relyOn(blobDataPath(digest));
+    await this.#putServedType(repository, { digest, servedAs }, writer);
+    const { links } = this.#options;
     const link = revisionLinkPath(repository, digest);
-    await (renewed ? this.#options.links.put(link, digest) : this.#options.links.putIfChanged(link, digest));
+    await (renewed ? links.put(link, digest, writer) : links.putIfChanged(link, digest, writer));
+  }
+
+  /** Starts to write a manifest that {@link put} will be called for. */
+  prepare(repository: string, { digest, bytes }: NewManifest, writer: ContentWriter): void {
+    writer.prepare(blobDataPath(digest), bytes);
+    writer.prepare(revisionLinkPath(repository, digest), Buffer.from(digest));
+  }
+
+  /** What there is of the manifest becomes durable with the batch. */
+  relyOn(repository: string, digest: Digest, batch: WriteBatch): void {
+    batch.relyOn(revisionLinkPath(repository, digest));
+    batch.relyOn(blobDataPath(digest));
   }
 
   /** When the link was written. Unix milliseconds; undefined without one. */
@@ -124,12 +144,15 @@ export class ManifestFiles {
     return text !== undefined && isManifestMediaType(text) ? text : undefined;
   }
 
-  async #putServedType(repository: string, digest: Digest, servedAs: string | undefined): Promise<void> {
-    const { driver } = this.#options;
+  async #putServedType(
+    repository: string,
+    { digest, servedAs }: Pick<NewManifest, 'digest' | 'servedAs'>,
+    writer: ContentWriter,
+  ): Promise<void> {
     const path = servedTypePath(repository, digest);
     if ((await this.#findServedType(repository, digest)) === servedAs) return;
-    if (servedAs === undefined) await driver.delete(path);
-    else await driver.writeSmall(path, Buffer.from(servedAs));
+    if (servedAs === undefined) await this.#options.driver.delete(path);
+    else await writer.writeSmall(path, Buffer.from(servedAs));
   }
 
   async #findBytes(digest: Digest): Promise<Buffer | undefined> {

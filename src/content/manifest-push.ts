@@ -2,6 +2,8 @@ import pLimit from 'p-limit';
 
 import type { Digest } from '../oci/digest.ts';
 import { type ParsedManifest, parseManifest } from '../oci/manifest.ts';
+import type { StorageDriver, WriteBatch } from '../storage/driver.ts';
+import { inBatch } from '../storage/write-batch.ts';
 import type { BlobStore } from './blobs.ts';
 import type { StoredLink } from './inventory.ts';
 import type { Linking } from './linking.ts';
@@ -27,7 +29,16 @@ export interface PushedContent {
   readonly parsed?: ParsedManifest;
 }
 
+interface ManifestWrite {
+  /** When the write began, Unix milliseconds. */
+  readonly since: number;
+  readonly parts: readonly Digest[];
+  readonly subject: Digest | undefined;
+  readonly batch: WriteBatch;
+}
+
 export interface ManifestPushOptions {
+  readonly driver: StorageDriver;
   readonly linking: Linking;
   readonly bytes: StoredBytes;
   readonly blobs: BlobStore;
@@ -41,6 +52,8 @@ const MAX_CONCURRENT_LOOKS = 16;
 const BATCH = 128;
 /** A response names no more missing digests than this. */
 const MAX_MISSING = 128;
+/** Tags that are written at the same time. */
+const MAX_PREPARED = 16;
 
 /**
  * Manifests that clients push, with their tags.
@@ -65,7 +78,9 @@ export class ManifestPush {
       const link = { repository, digest: pushed.digest, kind: 'manifest' as const, size: pushed.bytes.length, parts };
       if (missing.length > 0) return missing;
       await this.#options.linking.recorded(link, () =>
-        this.#write(repository, pushed, { parts, subject: subject?.digest, since }),
+        inBatch(this.#options.driver, (batch) =>
+          this.#write(repository, pushed, { parts, subject: subject?.digest, since, batch }),
+        ),
       );
       return missing;
     });
@@ -75,16 +90,15 @@ export class ManifestPush {
   async #write(
     repository: string,
     { digest, bytes, tags, needs }: PushedContent,
-    {
-      parts,
-      subject,
-      since,
-    }: { readonly parts: readonly Digest[]; readonly subject: Digest | undefined; readonly since: number },
+    { parts, subject, since, batch }: ManifestWrite,
   ): Promise<void> {
-    const { manifests, referrers, linking } = this.#options;
+    const { manifests, referrers, linking, tags: tagStore } = this.#options;
     const wasThere = await manifests.has(repository, digest);
-    if (subject) await referrers.add(repository, subject, digest);
-    await manifests.put(repository, digest, bytes, { renewed: true });
+    if (!wasThere) manifests.prepare(repository, { digest, bytes }, batch);
+    for (const tag of tags.slice(0, MAX_PREPARED)) tagStore.prepare(repository, tag, digest, batch);
+    await this.#settleParts(repository, parts, batch);
+    if (subject) await referrers.add(repository, subject, digest, batch);
+    await manifests.put(repository, { digest, bytes }, { writer: batch, renewed: true });
     const linkedAt = await manifests.linkedAt(repository, digest);
     const isThere = async () =>
       (await this.#isThere(repository, { digest, kinds: ['manifest'] })) &&
@@ -97,7 +111,18 @@ export class ManifestPush {
       if (isOurs) await manifests.deleteLink(repository, digest);
       throw err;
     }
-    for (const tag of tags) await this.#options.tags.put(repository, tag, digest);
+    for (const tag of tags) await tagStore.put(repository, tag, digest, batch);
+  }
+
+  /**
+   * Parts are visible before they are durable, and stay so when a push was not acknowledged. A client that saw them does not push them
+   * again, nor does one that sees the manifest.
+   */
+  async #settleParts(repository: string, parts: readonly Digest[], batch: WriteBatch): Promise<void> {
+    const { blobs, manifests } = this.#options;
+    for (const part of parts) manifests.relyOn(repository, part, batch);
+    await pLimit(MAX_CONCURRENT_LOOKS).map(parts, (part) => blobs.relyOn(repository, part, batch));
+    await batch.settle();
   }
 
   async #findMissing(repository: string, needs: readonly Need[]): Promise<Digest[]> {

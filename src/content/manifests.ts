@@ -1,6 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import { type ManifestReading, readManifest } from '../oci/manifest.ts';
 import type { Reference } from '../oci/reference.ts';
+import type { ContentWriter } from './content-writer.ts';
 import type { Linking } from './linking.ts';
 import type { ManifestFiles, ReadManifest, StoredManifest } from './manifest-files.ts';
 import type { ManifestPush, PushedContent } from './manifest-push.ts';
@@ -20,6 +21,8 @@ export interface ManifestStoreOptions {
   readonly referrers: ReferrerStore;
   readonly linking: Linking;
   readonly pushing: ManifestPush;
+  /** For content of upstreams. */
+  readonly replaceable: ContentWriter;
 }
 
 /** The manifests of repositories. */
@@ -67,13 +70,15 @@ export class ManifestStore {
     bytes: Uint8Array,
     { servedAs, reading = readManifest(bytes) }: PutManifestOptions = {},
   ): Promise<void> {
-    const { files, referrers, linking } = this.#options;
+    const { files, referrers, linking, replaceable } = this.#options;
     await linking.locks.run(digest, async () => {
       const { references, subject, mediaType } = reading.manifest;
       const parts = references.map((reference) => reference.digest);
       await linking.recorded({ repository, digest, kind: 'manifest', size: bytes.length, parts }, async () => {
+        // Durable before the manifest, which is not listed without it.
         if (subject) await referrers.add(repository, subject.digest, digest);
-        await files.put(repository, digest, bytes, servedAs === mediaType ? {} : { servedAs });
+        const manifest = { digest, bytes, servedAs: servedAs === mediaType ? undefined : servedAs };
+        await files.put(repository, manifest, { writer: replaceable });
         linking.protect(digest);
       });
     });

@@ -11,6 +11,7 @@ import {
 import type { StorageDriver } from '../storage/driver.ts';
 import { nextTurn } from '../stream/next-turn.ts';
 import { ArtifactTypes } from './artifact-types.ts';
+import { type ContentWriter, createDurableWriter } from './content-writer.ts';
 import { forEach } from './for-each.ts';
 import { type LinkStore, orUndefined } from './links.ts';
 import type { ManifestFiles, ReadManifest } from './manifest-files.ts';
@@ -57,8 +58,14 @@ export class ReferrerStore {
     this.#options = options;
   }
 
-  async add(repository: string, subject: Digest, referrer: Digest): Promise<void> {
-    await this.#options.links.putIfChanged(`${referrerDirectory(repository, subject, referrer)}/link`, referrer);
+  async add(
+    repository: string,
+    subject: Digest,
+    referrer: Digest,
+    writer: ContentWriter = createDurableWriter(this.#options.driver),
+  ): Promise<void> {
+    const path = `${referrerDirectory(repository, subject, referrer)}/link`;
+    await this.#options.links.putIfChanged(path, referrer, writer);
   }
 
   async remove(repository: string, subject: Digest, referrer: Digest): Promise<void> {
@@ -110,6 +117,7 @@ export class ReferrerStore {
       await forEach(digests, link, { concurrency: MAX_CONCURRENT_READS });
       isAny ||= digests.length > 0;
     }
+    // After the links are durable, whatever the durability of pushes.
     if (isAny) await this.#options.driver.writeSmall(referrersCompletePath(repository), Buffer.from('1'));
   }
 

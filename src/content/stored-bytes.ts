@@ -1,5 +1,7 @@
-import { type Digest, digestAlgorithm, digestOf } from '../oci/digest.ts';
-import type { Adoption, StorageDriver } from '../storage/driver.ts';
+import { createHash } from 'node:crypto';
+
+import { type Digest, digestAlgorithm, digestFromHash, digestOf } from '../oci/digest.ts';
+import type { Adoption, StorageDriver, WriteBatch } from '../storage/driver.ts';
 import type { StagedFile } from '../storage/staging.ts';
 import type { ByteSource } from '../stream/byte-source.ts';
 import type { DamageListener } from './damage.ts';
@@ -62,20 +64,37 @@ export class StoredBytes {
   }
 
   /**
-   * Takes over a local file whose bytes the caller has verified. Replaces bytes that were stored before.
+   * Takes over a local file with content of an upstream, whose bytes the caller has verified. Replaces bytes that were stored before.
    *
    * @param started the result of {@link startCommit}
    * @throws {StorageFullError} and then the local file is still there
    */
   async adopt(digest: Digest, localFile: string, started?: Adoption): Promise<void> {
-    const adopt = () => this.#options.driver.adopt(localFile, blobDataPath(digest));
+    const adopt = () => this.#options.driver.adopt(localFile, blobDataPath(digest), { replaceable: true });
     if (started) await started.finish().catch(adopt);
     else await adopt();
   }
 
   /** Takes over a staged file whose bytes the caller has verified. Replaces bytes that were stored before. */
-  async publish(digest: Digest, staged: StagedFile): Promise<void> {
-    await staged.publish(blobDataPath(digest));
+  async publish(digest: Digest, staged: StagedFile, batch: WriteBatch): Promise<void> {
+    await batch.publish(staged, blobDataPath(digest));
+  }
+
+  /** Stored bytes, which may be those of an upstream, become durable with the batch. */
+  relyOn(digest: Digest, batch: WriteBatch): void {
+    batch.relyOn(blobDataPath(digest));
+  }
+
+  /**
+   * For bytes of another repository, which may have been pushed without waiting for the disk, before an upstream's repository links them.
+   * Damaged ones go to quarantine. Call under {@link locked}.
+   */
+  async secure(digest: Digest): Promise<void> {
+    const { driver, onDamage } = this.#options;
+    const path = blobDataPath(digest);
+    if (!(await driver.secure?.(path)) || (await this.#matches(digest))) return;
+    onDamage({ path, reason: 'wrong-bytes' });
+    await this.quarantine(digest);
   }
 
   /** Call under {@link locked}, when no repository links the digest. */
@@ -109,6 +128,18 @@ export class StoredBytes {
 
   #open(digest: Digest): Promise<ByteSource | undefined> {
     return orUndefined(this.#options.driver.open(blobDataPath(digest)));
+  }
+
+  async #matches(digest: Digest): Promise<boolean> {
+    const source = await this.#open(digest);
+    if (!source) return true;
+    try {
+      const hash = createHash(digestAlgorithm(digest));
+      for await (const chunk of source.read({ start: 0, end: source.size })) hash.update(chunk);
+      return digestFromHash(hash, digestAlgorithm(digest)) === digest;
+    } finally {
+      await source.close();
+    }
   }
 
   /** After a power cut a file can be empty, when its writer did not sync it. */

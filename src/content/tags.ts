@@ -3,13 +3,16 @@ import pLimit from 'p-limit';
 import type { Digest } from '../oci/digest.ts';
 import type { Page, PageRequest } from '../oci/pagination.ts';
 import type { StorageDriver } from '../storage/driver.ts';
+import type { ContentWriter } from './content-writer.ts';
 import { DigestLocks } from './digest-locks.ts';
 import { forEach } from './for-each.ts';
 import { type LinkStore, orUndefined } from './links.ts';
 import { namesAfter } from './names-after.ts';
 import {
+  blobDataPath,
   isTagName,
   manifestsPath,
+  revisionLinkPath,
   tagDirectory,
   tagIndexDirectory,
   tagIndexLinkPath,
@@ -30,6 +33,8 @@ export interface FoundTag {
 export interface TagStoreOptions {
   readonly driver: StorageDriver;
   readonly links: LinkStore;
+  /** For tags of upstreams. */
+  readonly replaceable: ContentWriter;
 }
 
 /** Tags of repositories, each with the history of its digests. */
@@ -54,13 +59,24 @@ export class TagStore {
     return info && digest && { digest, checkedAt: info.modifiedAt };
   }
 
-  /** Also sets {@link FoundTag.checkedAt} to now. */
-  put(repository: string, tag: string, digest: Digest): Promise<void> {
+  /**
+   * Also sets {@link FoundTag.checkedAt} to now.
+   *
+   * @param writer absent for a tag of an upstream
+   */
+  put(repository: string, tag: string, digest: Digest, writer = this.#options.replaceable): Promise<void> {
     const { links } = this.#options;
     return this.#locks.run(`${repository}:${tag}`, async () => {
-      await links.putIfChanged(tagIndexLinkPath(repository, tag, digest), digest);
-      await links.put(tagLinkPath(repository, tag), digest);
+      await links.putIfChanged(tagIndexLinkPath(repository, tag, digest), digest, writer);
+      const target = [blobDataPath(digest), revisionLinkPath(repository, digest)];
+      await links.move(tagLinkPath(repository, tag), digest, { target, writer });
     });
+  }
+
+  /** Starts to write a tag that {@link put} will be called for. */
+  prepare(repository: string, tag: string, digest: Digest, writer: ContentWriter): void {
+    for (const path of [tagIndexLinkPath(repository, tag, digest), tagLinkPath(repository, tag)])
+      writer.prepare(path, Buffer.from(digest));
   }
 
   /** The manifest stays. @returns whether there was such a tag */

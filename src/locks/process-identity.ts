@@ -1,4 +1,4 @@
-import { readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 /** Identifies a process among those of all machines and containers, over time. */
@@ -25,6 +25,15 @@ export function hasEnded({ space, pid, startedAt }: ProcessIdentity): boolean {
     return false;
   } catch (err) {
     return (err as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
+
+/** Identifies the time since the machine was started. Where that is unknown, it identifies this process. */
+export function currentBoot(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    return `${THIS_PROCESS.pid}-${THIS_PROCESS.startedAt}`; // not Linux
   }
 }
 

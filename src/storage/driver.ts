@@ -1,12 +1,12 @@
 import type { ByteSource } from '../stream/byte-source.ts';
-import type { StagingArea } from './staging.ts';
+import type { StagedFile, StagingArea } from './staging.ts';
 
 /**
  * Stores bytes at paths. A driver is independent of repositories, digests and HTTP.
  *
  * A path starts with `/`, is `/`-separated, consists of `A-Z a-z 0-9 . _ : @ + -` and has no empty, `.` or `..` segment.
  * Every method rejects other paths with {@link InvalidPathError}. A write becomes visible as a whole, and only when it
- * would survive a power failure.
+ * would survive a power failure, unless its options or its batch state otherwise.
  *
  * In addition to the errors below, reads reject with {@link UnreadablePathError} and {@link StorageUnavailableError}, and
  * writes with {@link StorageFullError}, {@link StorageReadOnlyError} and {@link StorageUnavailableError}.
@@ -49,7 +49,22 @@ export interface StorageDriver {
    * The caller has verified its bytes and no longer writes to it. When this rejects, the local file may still exist; after a
    * {@link StorageFullError} and a {@link StorageReadOnlyError} it does.
    */
-  adopt(localFile: string, path: string): Promise<void>;
+  adopt(localFile: string, path: string, options?: AdoptOptions): Promise<void>;
+
+  /**
+   * Runs `work`. What it wrote with the batch is durable when this resolves, and visible, file by file, before that. A driver
+   * has this method when it makes several files durable together at less cost; {@link inBatch} calls it.
+   *
+   * @throws the error of `work`; the files that it had written stay
+   */
+  batch?<T>(work: (batch: WriteBatch) => Promise<T>): Promise<T>;
+
+  /**
+   * Makes a file durable that may have been written without that. Absent when there are no such files.
+   *
+   * @returns whether a power failure may have damaged it before
+   */
+  secure?(path: string): Promise<boolean>;
 
   /**
    * Like {@link adopt}, for a local file that is still being written: a driver can already send the bytes that it has.
@@ -139,6 +154,32 @@ export interface WriteOptions {
    * must exist.
    */
   readonly volatile?: boolean;
+  /** For content that can be obtained again: a power failure may undo the write, but leaves no part of the file. */
+  readonly replaceable?: boolean;
+}
+
+/** Options of {@link StorageDriver.adopt}. */
+export type AdoptOptions = Pick<WriteOptions, 'replaceable'>;
+
+/** Writes that become durable together. The bytes of a file are durable before it is visible: a power failure leaves no part of it. */
+export interface WriteBatch {
+  /** Starts to write a file that {@link writeSmall} will probably be called for, with the same bytes. Nothing is visible. */
+  prepare(path: string, bytes: Uint8Array): void;
+
+  /** Like {@link StorageDriver.writeSmall}. */
+  writeSmall(path: string, bytes: Uint8Array): Promise<void>;
+
+  /** Like {@link StagedFile.publish}. */
+  publish(staged: StagedFile, path: string): Promise<void>;
+
+  /** A file that exists, and may not be durable, becomes durable with the batch. No file need be there. */
+  relyOn(path: string): void;
+
+  /**
+   * Makes the files that were written and relied on so far durable, and those at `paths`. Call it before a write replaces a file with one
+   * that is worth nothing without them: a power failure may otherwise leave the new file alone, and the old one is lost.
+   */
+  settle(paths?: readonly string[]): Promise<void>;
 }
 
 /** Result of {@link StorageDriver.stat}. */

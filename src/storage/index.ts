@@ -1,12 +1,13 @@
 import type { BufferPool } from '../stream/buffer-pool.ts';
 import type { StorageDriver } from './driver.ts';
+import type { FilesystemDriverOptions } from './filesystem/filesystem.ts';
 import type { StorageMiddlewareOptions } from './middleware/index.ts';
 import type { S3Options } from './s3/options.ts';
 import type { StorageLog } from './storage-log.ts';
 
 /** A driver by name, with its options. */
 export type StorageDriverOptions =
-  | { readonly kind: 'filesystem'; readonly rootDirectory: string }
+  | ({ readonly kind: 'filesystem' } & Pick<FilesystemDriverOptions, 'rootDirectory' | 'durability'>)
   | { readonly kind: 'inmemory' }
   | ({ readonly kind: 's3'; readonly logRequests?: boolean } & S3Options);
 
@@ -62,7 +63,7 @@ export async function createStorageDriver(
   switch (options.kind) {
     case 'filesystem': {
       const { createFilesystemDriver } = await import('./filesystem/filesystem.ts');
-      return await createFilesystemDriver({ rootDirectory: options.rootDirectory, buffers, log });
+      return await createFilesystemDriver({ ...options, buffers, log });
     }
     case 'inmemory': {
       const { createInmemoryDriver } = await import('./inmemory/inmemory.ts');

@@ -60,11 +60,17 @@ export interface StagedFile {
    */
   keep(): Promise<void>;
 
-  /** Discards the bytes written during this hold, and ends it. Never fails. Has no effect after {@link keep} or {@link publish}. */
+  /** Discards the bytes written during this hold, or the file when bytes of it were lost, and ends the hold. Never fails. Has no effect after {@link keep} or {@link publish}. */
   release(): Promise<void>;
 
   /** Makes the whole file the content of `path`, atomically and durably, and ends the hold. When it rejects, the hold continues. */
-  publish(path: string): Promise<void>;
+  publish(path: string, options?: PublishOptions): Promise<void>;
+}
+
+/** Options of {@link StagedFile.publish}. */
+export interface PublishOptions {
+  /** The caller is a batch of the same driver, which makes the file's name durable. */
+  readonly inBatch?: boolean;
 }
 
 /** Another request or process holds the staged file. */

@@ -1,5 +1,6 @@
-import type { Adoption, StorageDriver } from './driver.ts';
+import type { Adoption, StorageDriver, WriteBatch } from './driver.ts';
 import type { StagingArea } from './staging.ts';
+import { inBatch } from './write-batch.ts';
 
 /** A finished call of a driver's method. */
 export interface TimedAction {
@@ -44,7 +45,9 @@ export function withTiming(driver: StorageDriver, onAction: ActionListener): Sto
     open: (path) => timed('Reader', path, driver.open(path)),
     readSmall: (path, maxBytes) => timed('GetContent', path, driver.readSmall(path, maxBytes)),
     writeSmall: (path, bytes, options) => timed('PutContent', path, driver.writeSmall(path, bytes, options)),
-    adopt: (localFile, path) => timed('Writer', path, driver.adopt(localFile, path)),
+    adopt: (localFile, path, options) => timed('Writer', path, driver.adopt(localFile, path, options)),
+    batch: (work) => inBatch(driver, (batch) => work(timedBatch(batch, timed))),
+    ...(driver.secure && { secure: driver.secure.bind(driver) }),
     startAdoption(localFile, path, options) {
       const adoption = driver.startAdoption?.(localFile, path, options);
       return adoption && timedAdoption(adoption, path);
@@ -76,6 +79,16 @@ function timedParts(
       if (part.done === true) return;
       yield part.value;
     }
+  };
+}
+
+function timedBatch(batch: WriteBatch, timed: Timed): WriteBatch {
+  return {
+    prepare: (path, bytes) => batch.prepare(path, bytes),
+    writeSmall: (path, bytes) => timed('PutContent', path, batch.writeSmall(path, bytes)),
+    publish: (staged, path) => timed('Move', path, batch.publish(staged, path)),
+    relyOn: (path) => batch.relyOn(path),
+    settle: (paths) => batch.settle(paths),
   };
 }
 

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 
 import type { StorageDriver } from '../storage/driver.ts';
 import { ADOPTING_CASES } from './adopting-cases.ts';
+import { BATCH_CASES } from './batch-cases.ts';
 import type { ContractCase } from './contract-case.ts';
 import { DIRECTORY_CASES } from './directory-cases.ts';
 import { PATH_CASES } from './path-cases.ts';
@@ -30,6 +31,7 @@ const DRIVER_CASES = [
   ...ADOPTING_CASES,
   ...DIRECTORY_CASES,
   ...STAGING_CASES,
+  ...BATCH_CASES,
 ];
 
 /**

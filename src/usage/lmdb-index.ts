@@ -18,7 +18,7 @@ import {
 import { nextTurn } from '../stream/next-turn.ts';
 import { entriesOf, type StoredUse } from './lmdb-entries.ts';
 import { checkHeader, checkLength, FilesDamagedError, orDamaged } from '../lmdb/lmdb-files.ts';
-import { LmdbTables } from './lmdb-tables.ts';
+import { LmdbTables, TRANSACTION_SIZE } from './lmdb-tables.ts';
 import { pinKey, pinOf } from './pin-key.ts';
 import type {
   ContentReference,
@@ -35,8 +35,6 @@ import type {
   Use,
 } from './usage-index.ts';
 
-/** References in one transaction: each blocks the event loop for about 50 µs in a large index. */
-const TRANSACTION_SIZE = 20;
 const FORMAT = 1;
 /** LMDB creates its lock file next to it. */
 const DATA_FILE = 'usage.mdb';
@@ -109,7 +107,7 @@ export class LmdbIndex implements UsageIndex {
   }
 
   async beginLink(use: Use): Promise<() => Promise<void>> {
-    await this.record([use]);
+    await this.#tables.writeTogether((totals) => this.#tables.record(totals, use));
     return async () => {};
   }
 
@@ -208,7 +206,7 @@ export class LmdbIndex implements UsageIndex {
   async putParts(manifest: Digest, parts: readonly Digest[]): Promise<void> {
     const packedManifest = packDigest(manifest);
     const packed = [...new Set(parts)].map(packDigest);
-    this.#tables.write((totals) => {
+    await this.#tables.writeTogether((totals) => {
       this.#tables.parts.putSync(packedManifest, packed);
       for (const part of packed) this.#tables.parents.putSync([part, packedManifest], true);
       return totals;
@@ -277,6 +275,7 @@ export class LmdbIndex implements UsageIndex {
   }
 
   async #close(): Promise<void> {
+    this.#tables.writeDue();
     await this.#root.close();
     await this.#options.onClosed?.();
     if (this.#options.temporary) await rm(this.#options.directory, { recursive: true, force: true });

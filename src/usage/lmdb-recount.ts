@@ -24,6 +24,12 @@ export class Recount {
     if (repository <= this.#repository) this.sums.repositories += by;
   }
 
+  /** @returns a function for the same turn, which undoes the changes reported since then, because they failed */
+  savepoint(): () => void {
+    const sums = { ...this.sums };
+    return () => void Object.assign(this.sums, sums);
+  }
+
   /** When it resolves, the sums are right until the end of the turn. */
   async countBytes(digests: Database<StoredDigest, PackedDigest>): Promise<void> {
     for (;;) {

@@ -14,11 +14,23 @@ export interface StoredTotals extends UsageTotals {
 
 const NO_TOTALS: StoredTotals = { bytes: 0, digests: 0, references: 0, repositories: 0, counted: 0 };
 
+type Change = (totals: StoredTotals) => StoredTotals;
+
+interface DueChange {
+  readonly work: Change;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** Changes in one transaction: each blocks the event loop for about 50 µs in a large index. */
+export const TRANSACTION_SIZE = 20;
+
 /** The tables in the files, and the changes that keep them consistent. */
 export class LmdbTables {
   readonly #root: RootDatabase;
   /** In progress. */
   readonly #recounts = new Set<Recount>();
+  readonly #due: DueChange[] = [];
   readonly uses: Database<StoredUse, ReferenceKey>;
   readonly queue: Database<true, QueueKey>;
   readonly holders: Database<true, HolderKey>;
@@ -93,15 +105,50 @@ export class LmdbTables {
   }
 
   /**
-   * One transaction. Synchronous, although it blocks the event loop until the pages are passed to the operating system (it does not wait for
-   * the disk): the callbacks of lmdb's asynchronous transactions are never called on Node.js 20.
+   * Like {@link write}, in one transaction with other changes that are due: each transaction waits for the disk.
+   *
+   * @throws the error of this change alone
    */
-  write(work: (totals: StoredTotals) => StoredTotals): void {
-    this.#root.transactionSync(() => {
-      const before = this.totals();
-      const after = work(before);
-      if (after !== before) this.meta.putSync('totals', after);
+  writeTogether(work: Change): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const isFirst = this.#due.push({ work, resolve, reject }) === 1;
+      if (isFirst) setImmediate(() => this.writeDue());
     });
+  }
+
+  /** Writes the changes of {@link writeTogether} that are due. */
+  writeDue(): void {
+    const due = this.#due.splice(0);
+    for (let start = 0; start < due.length; start += TRANSACTION_SIZE)
+      this.#writeGroup(due.slice(start, start + TRANSACTION_SIZE));
+  }
+
+  #writeGroup(group: readonly DueChange[]): void {
+    try {
+      this.write((totals) => group.reduce((sums, { work }) => work(sums), totals));
+      for (const { resolve } of group) resolve();
+    } catch (err) {
+      if (group.length === 1) group[0]?.reject(err);
+      else for (const change of group) this.#writeGroup([change]);
+    }
+  }
+
+  /**
+   * One transaction. Synchronous, although it blocks the event loop until the pages are on disk: the callbacks of lmdb's asynchronous
+   * transactions are never called on Node.js 20.
+   */
+  write(work: Change): void {
+    const rollbacks = [...this.#recounts].map((recount) => recount.savepoint());
+    try {
+      this.#root.transactionSync(() => {
+        const before = this.totals();
+        const after = work(before);
+        if (after !== before) this.meta.putSync('totals', after);
+      });
+    } catch (err) {
+      for (const rollback of rollbacks) rollback();
+      throw err;
+    }
   }
 
   record(totals: StoredTotals, { size, at, onlyKnown, ...reference }: Use): StoredTotals {

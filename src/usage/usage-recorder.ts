@@ -124,8 +124,7 @@ export class UsageRecorder implements LinkLedger {
   async #begin(use: Omit<NewLink, 'parts'> & { at: number }, parts: readonly Digest[] | undefined) {
     const { index, onError } = this.#options;
     try {
-      const end = await index.beginLink(use);
-      if (parts) await index.putParts(use.digest, parts);
+      const [end] = await Promise.all([index.beginLink(use), parts && index.putParts(use.digest, parts)]);
       return () => void end().catch(() => this.#missed(use).catch(onError));
     } catch (err) {
       if (!(err instanceof IndexUnavailableError)) onError(err);

@@ -17,7 +17,11 @@ describe('the storage directory of the container image', () => {
     expect(image.warnings).toEqual([]);
     expect(image.config.proxy).toEqual(builtIn.proxy);
     expect(image.config.http.listen).toEqual({ net: 'tcp', host: undefined, port: 5000 });
-    expect(image.config.storage.driver).toEqual({ kind: 'filesystem', rootDirectory: '/var/lib/registry' });
+    expect(image.config.storage.driver).toEqual({
+      kind: 'filesystem',
+      rootDirectory: '/var/lib/registry',
+      durability: 'full',
+    });
   });
 
   it('is copied from files that exist and are not in .dockerignore', async () => {

@@ -194,7 +194,11 @@ describe('a file written for distribution', () => {
 
   it('is accepted unchanged from the image of registry:2', async () => {
     const { config } = await load(VERSION_2);
-    expect(config.storage.driver).toEqual({ kind: 'filesystem', rootDirectory: '/var/lib/registry' });
+    expect(config.storage.driver).toEqual({
+      kind: 'filesystem',
+      rootDirectory: '/var/lib/registry',
+      durability: 'full',
+    });
     expect(config.http.listen).toEqual({ net: 'tcp', host: undefined, port: 5000 });
     expect(config.http.headers).toEqual({ 'X-Content-Type-Options': ['nosniff'] });
     expect(config.health.storageDriver).toEqual({ enabled: true, intervalMs: 10_000, threshold: 3 });

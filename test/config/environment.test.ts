@@ -68,7 +68,7 @@ describe('a REGISTRY_ variable', () => {
     });
     // REGISTRY_STORAGE replaces the whole section, maintenance too.
     expect(config.storage).toEqual({
-      driver: { kind: 'filesystem', rootDirectory: '/other' },
+      driver: { kind: 'filesystem', rootDirectory: '/other', durability: 'full' },
       ...STORAGE_DEFAULTS,
     });
   });
@@ -76,7 +76,7 @@ describe('a REGISTRY_ variable', () => {
   it('sets an option of the driver', async () => {
     const { config } = await load(FILE, { REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: '/other' });
     expect(config.storage).toEqual({
-      driver: { kind: 'filesystem', rootDirectory: '/other' },
+      driver: { kind: 'filesystem', rootDirectory: '/other', durability: 'full' },
       ...STORAGE_DEFAULTS,
       readOnly: true,
     });
@@ -210,7 +210,7 @@ describe('upstreams in the environment', () => {
         REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: '/data',
       },
     });
-    expect(config.storage.driver).toEqual({ kind: 'filesystem', rootDirectory: '/data' });
+    expect(config.storage.driver).toEqual({ kind: 'filesystem', rootDirectory: '/data', durability: 'full' });
     expect(config.proxy?.upstreams).toHaveLength(7);
     expect(config.proxy?.upstreams.map(({ credentials }) => credentials.length)).toEqual([1, 0, 0, 0, 0, 0, 0]);
     expect(config.proxy?.upstreams[0]).toMatchObject({ name: 'docker.io', remoteUrl: 'http://127.0.0.1:5999' });

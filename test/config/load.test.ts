@@ -38,7 +38,7 @@ describe('where the configuration comes from', () => {
     expect(warnings).toEqual([]);
     expect(config.http.listen).toEqual({ net: 'tcp', host: undefined, port: 5000 });
     expect(config.storage).toEqual({
-      driver: { kind: 'filesystem', rootDirectory: './data' },
+      driver: { kind: 'filesystem', rootDirectory: './data', durability: 'full' },
       ...STORAGE_DEFAULTS,
     });
     expect(config.proxy?.upstreams.map(({ name, storePrefix, isDefault }) => [name, storePrefix, isDefault])).toEqual([
@@ -153,7 +153,7 @@ tags: {maxtags: 60}
         fields: { service: 'registry', shard: 3, canary: true, build: '007' },
       },
       storage: {
-        driver: { kind: 'filesystem', rootDirectory: '/data' },
+        driver: { kind: 'filesystem', rootDirectory: '/data', durability: 'full' },
         ...STORAGE_DEFAULTS,
         readOnly: true,
       },
@@ -255,7 +255,11 @@ tags: {maxtags: 60}
   it("accepts the filesystem driver without options, with distribution's directory", async () => {
     for (const storage of ['filesystem', '{filesystem: }', '{filesystem: {}}', '{filesystem: {rootdirectory: ""}}']) {
       const { config } = await load(`version: 0.1\nstorage: ${storage}\n`);
-      expect(config.storage.driver).toEqual({ kind: 'filesystem', rootDirectory: '/var/lib/registry' });
+      expect(config.storage.driver).toEqual({
+        kind: 'filesystem',
+        rootDirectory: '/var/lib/registry',
+        durability: 'full',
+      });
     }
   });
 

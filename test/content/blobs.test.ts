@@ -26,6 +26,21 @@ describe('a stored blob', () => {
     expect(content.damages).toEqual([]);
   });
 
+  it('is not linked by a pull when a power failure has damaged it after a push with durability relaxed', async () => {
+    await using content = await createContent({ durability: 'relaxed' });
+    const { store } = content;
+    const path = blobDataPath(blob.digest);
+    await commitBytes(content, 'pushed', blob);
+    await store.blobs.link('good', blob.digest);
+    expect(await store.blobs.stat('good', blob.digest)).toBe(100_000);
+    await writeFile(join(content.root, path), Buffer.alloc(100_000));
+    await store.blobs.link('pulled', blob.digest);
+    expect(await store.blobs.stat('pulled', blob.digest)).toBeUndefined();
+    expect(await store.bytes.has(blob.digest)).toBe(false);
+    expect(content.damages).toContainEqual({ path, reason: 'wrong-bytes' });
+    await expect(access(join(content.root, layerLinkPath('pulled', blob.digest)))).rejects.toThrow('ENOENT');
+  });
+
   it('can be linked to a second repository, and stays there when the first lets go', async () => {
     await using content = await createContent();
     const { store } = content;

@@ -4,23 +4,25 @@ import { join } from 'node:path';
 
 import { createContentStore } from '../../src/content/content-store.ts';
 import type { Damage } from '../../src/content/damage.ts';
-import { createFilesystemDriver } from '../../src/storage/filesystem/filesystem.ts';
+import { createFilesystemDriver, type FilesystemDriverOptions } from '../../src/storage/filesystem/filesystem.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import type { Bytes, Fixture } from './image-fixture.ts';
 
+type ContentOptions = Pick<FilesystemDriverOptions, 'durability'>;
+
 /** A content store over the filesystem driver, on a directory that the caller removes. */
-export async function openContent(rootDirectory: string) {
-  const driver = await createFilesystemDriver({ rootDirectory, buffers: new BufferPool() });
+export async function openContent(rootDirectory: string, options: ContentOptions = {}) {
+  const driver = await createFilesystemDriver({ rootDirectory, buffers: new BufferPool(), ...options });
   const damages: Damage[] = [];
   const store = createContentStore({ driver, onDamage: (damage) => damages.push(damage) });
   return { store, driver, damages, root: rootDirectory };
 }
 
 /** The same on a temporary directory. */
-export async function createContent() {
+export async function createContent(options: ContentOptions = {}) {
   const directory = await temporaryDirectory();
-  const content = await openContent(directory.path);
+  const content = await openContent(directory.path, options);
   return {
     ...content,
     async [Symbol.asyncDispose]() {

@@ -72,6 +72,24 @@ const MUTATIONS: readonly (readonly [mutation: string, failing: string, Break])[
     (driver) => ({ adopt: async (_, path) => driver.writeSmall(path, Buffer.alloc(200_000)) }),
   ],
   [
+    'whose batch writes what was only prepared',
+    'shows nothing of a file that was prepared and not written',
+    (driver) => ({
+      batch: async (work) => {
+        const prepared: Promise<void>[] = [];
+        const result = await work({
+          prepare: (path, bytes) => void prepared.push(driver.writeSmall(path, bytes)),
+          writeSmall: (path, bytes) => driver.writeSmall(path, bytes),
+          publish: (staged, path) => staged.publish(path),
+          relyOn() {},
+          async settle() {},
+        });
+        await Promise.all(prepared);
+        return result;
+      },
+    }),
+  ],
+  [
     'whose deleteEmpty deletes files',
     'deletes directories without files at any depth, and returns whether nothing is left',
     (driver) => ({ deleteEmpty: (path) => driver.delete(path).then(() => true) }),

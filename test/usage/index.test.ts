@@ -44,6 +44,34 @@ describe('the index in files', () => {
     }
   });
 
+  it('records links that begin together, without one that fails, also while it counts again', async () => {
+    await using directory = await temporaryDirectory();
+    const index = await LmdbIndex.open({ directory: directory.path });
+    try {
+      await index.record(Array.from({ length: 600 }, (_, i) => ({ ...use(i), repository: `r${i}` })));
+      const counting = index.recount();
+      const repositories = ['a', 'b', 'too long'.repeat(1000), 'c'];
+      const links = repositories.map((repository) => index.beginLink({ ...use(0), repository }));
+      const results = await Promise.allSettled(links);
+      expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+      await counting;
+      expect(await index.totals()).toEqual({ bytes: 6_000, digests: 600, references: 603, repositories: 603 });
+    } finally {
+      await index.close();
+    }
+  });
+
+  it('has links that had begun when it was closed', async () => {
+    await using directory = await temporaryDirectory();
+    const before = await LmdbIndex.open({ directory: directory.path });
+    const beginning = before.beginLink(use(1));
+    await before.close();
+    await beginning;
+    const after = await LmdbIndex.open({ directory: directory.path });
+    expect(await after.totals()).toMatchObject({ references: 1 });
+    await after.close();
+  });
+
   it.each([
     ['is not one', (file: string) => writeFile(file, Buffer.alloc(100_000, 'garbage'))],
     ['is cut off', (file: string) => truncate(file, 20_000)],

@@ -32,10 +32,21 @@ const drivers = {
         ),
         '/var/lib/registry',
       ),
+      durability: withDefault(
+        choice(
+          'What a power failure leaves of pushes. `full`: everything that was acknowledged. `relaxed`: everything but that of the last seconds, some of which may be damaged; pushes do not wait for the disk.',
+          ['full', 'relaxed'],
+        ),
+        'full',
+      ),
       maxthreads: integer('Operations in progress.').optional(),
       useragent: text('Not used by this driver.').optional(),
     })
-    .transform(({ rootdirectory }) => ({ kind: 'filesystem' as const, rootDirectory: rootdirectory }))
+    .transform(({ rootdirectory, durability }) => ({
+      kind: 'filesystem' as const,
+      rootDirectory: rootdirectory,
+      durability,
+    }))
     .describe("Files in a directory, in distribution's layout.")
     .optional(),
   inmemory: driverOptions('inmemory').describe('For experiments; everything is lost on exit.').optional(),

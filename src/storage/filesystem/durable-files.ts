@@ -2,54 +2,90 @@ import { randomUUID } from 'node:crypto';
 import { constants, copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import pLimit from 'p-limit';
+
+import { DirectorySyncs, MAX_CONCURRENT_SYNCS, syncPath, waitForAll } from './directory-syncs.ts';
 import { errorCode, withStorageErrors } from './file-errors.ts';
+import { SettledFiles } from './settled-files.ts';
 import type { TemporaryDirectories } from './temporary-directories.ts';
 
 /** Other processes may delete directories, or clear the temporary ones, during a write. */
 const MAX_TRIES = 5;
 
-/** Writes files that become visible as a whole, and survive a power failure from then on. */
+export interface PlaceOptions {
+  /** Without it, a power failure may leave a file that was not there before with other bytes. @default true */
+  readonly isSynced?: boolean;
+}
+
+/**
+ * Writes files that become visible as a whole. A file that is *placed* has durable bytes, under a name that a power failure may
+ * still undo until it is {@link settle settled}: the previous file, or none, is then at that name.
+ */
 export class DurableFiles {
   readonly #temporaries: TemporaryDirectories;
-  /** Directories being created: no file may rely on one before it is durable. */
-  readonly #making = new Map<string, Promise<void>>();
+  readonly #directories: DirectorySyncs;
+  readonly #settled = new SettledFiles();
 
-  constructor(temporaries: TemporaryDirectories) {
+  constructor(root: string, temporaries: TemporaryDirectories) {
     this.#temporaries = temporaries;
+    this.#directories = new DirectorySyncs(root);
   }
 
   /** @throws {StorageFullError | StorageReadOnlyError} after removing the temporary file */
   async write(target: string, bytes: Uint8Array): Promise<void> {
-    await this.#publish(target, async (temporary) => {
-      const file = await open(temporary, 'wx');
-      try {
-        await file.writeFile(bytes);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-    });
+    await this.place(target, bytes);
+    await this.settle([target]);
+  }
+
+  /** @throws {StorageFullError | StorageReadOnlyError} after removing the temporary file */
+  async place(target: string, bytes: Uint8Array, { isSynced = true }: PlaceOptions = {}): Promise<void> {
+    await this.#publish(target, async (temporary) =>
+      writeNew(temporary, bytes, isSynced || (await this.isThere(target))),
+    );
+  }
+
+  /** Writes the temporary file of a later {@link show}. The caller shows or removes it. */
+  async stage(target: string, bytes: Uint8Array, { isSynced = true }: PlaceOptions = {}): Promise<string> {
+    const temporary = join(this.#temporaries.of(target), randomUUID());
+    try {
+      await writeNew(temporary, bytes, isSynced);
+      return temporary;
+    } catch (err) {
+      await rm(temporary, { force: true });
+      throw err;
+    }
+  }
+
+  /** Places a file of {@link stage}, with the same options. @throws {Error} of the system, for which {@link place} may have a remedy */
+  async show(temporary: string, target: string, { isSynced = true }: PlaceOptions = {}): Promise<void> {
+    if (!isSynced && (await this.isThere(target))) await syncPath(temporary);
+    await this.#renameInto(temporary, target);
   }
 
   /**
-   * Moves a local file to `target`.
+   * Places a local file whose bytes may not be durable. Removes it when the disk fails: the system reports bytes that it could not write
+   * only once, and the next sync would succeed without them.
    *
    * @throws {StorageFullError | StorageReadOnlyError} the local file then still exists
    */
   async adopt(localFile: string, target: string): Promise<void> {
-    await withStorageErrors(syncPath(localFile));
+    const syncing = syncPath(localFile).catch(async (err: unknown) => {
+      if (errorCode(err) === 'EIO') await rm(localFile, { force: true });
+      throw err;
+    });
+    await withStorageErrors(syncing);
     await this.move(localFile, target);
   }
 
   /**
-   * Renames a file, creating the directories of `to`. Copies it when `to` is on another file system; the copy becomes visible
-   * as a whole. Fails with `ENOENT` when `from` does not exist.
+   * Places a file by a rename, creating the directories of `to`. Copies it when `to` is on another file system; the copy becomes
+   * visible as a whole. Fails with `ENOENT` when `from` does not exist.
    *
    * @throws {StorageFullError | StorageReadOnlyError} `from` then still exists
    */
   async move(from: string, to: string): Promise<void> {
     try {
-      await this.#renameDurably(from, to);
+      await withStorageErrors(this.#renameInto(from, to));
     } catch (err) {
       if (errorCode(err) !== 'EXDEV') throw err;
       await this.#publish(to, async (temporary) => {
@@ -60,48 +96,52 @@ export class DurableFiles {
     }
   }
 
-  async #renameDurably(from: string, to: string): Promise<void> {
-    await withStorageErrors(this.#renameInto(from, to));
-    await syncDirectory(dirname(to));
+  /** Whether a file would be replaced, which may be durable. */
+  async isThere(target: string): Promise<boolean> {
+    return (await this.#settled.find([target])).size > 0;
   }
 
-  /** Creates a directory and its parents, each durable in the one above. */
+  /** Makes the names of placed files durable. Files that do not exist are left out. */
+  async settle(targets: readonly string[]): Promise<void> {
+    const found = await this.#settled.find(targets);
+    await this.#directories.settle(targets);
+    this.#settled.remember(found);
+  }
+
+  /**
+   * Makes files durable that may have been placed by another process, or by this one without success in settling them. Files that do
+   * not exist are left out.
+   */
+  async secure(files: readonly string[]): Promise<void> {
+    const unsettled = this.#settled.unsettledOf(await this.#settled.find(files));
+    const paths = [...unsettled.keys()];
+    await waitForAll([this.#directories.settle(paths), syncExisting(paths)]);
+    this.#settled.remember(unsettled);
+  }
+
+  /** Creates a directory and its parents. They become durable with the first file in them that does. */
   async makeDirectory(directory: string): Promise<void> {
-    const making = this.#making.get(directory) ?? this.#make(directory);
-    this.#making.set(directory, making);
-    try {
-      await making;
-    } finally {
-      if (this.#making.get(directory) === making) this.#making.delete(directory);
-    }
-  }
-
-  async #make(directory: string): Promise<void> {
     const parent = dirname(directory);
-    // The parent may exist without being durable.
-    await this.#making.get(parent);
     for (let tries = 1; ; tries++) {
       try {
         await mkdir(directory);
-        break;
+        return this.#directories.created(directory);
       } catch (err) {
-        if (errorCode(err) === 'EEXIST' && tries === 1) return;
-        if (errorCode(err) === 'EEXIST') break;
+        if (errorCode(err) === 'EEXIST') return;
         if (errorCode(err) !== 'ENOENT' || parent === directory || tries === MAX_TRIES) throw err;
         await this.makeDirectory(parent);
       }
     }
-    await syncDirectory(parent);
   }
 
-  /** `stage` writes a temporary file that does not exist yet and leaves it durable. */
+  /** `stage` writes a temporary file that does not exist yet. */
   async #publish(target: string, stage: (temporary: string) => Promise<void>): Promise<void> {
     for (let tries = 1; ; tries++) {
       const directory = this.#temporaries.of(target);
       const temporary = join(directory, randomUUID());
       try {
         await withStorageErrors(waitForAll([stage(temporary), this.makeDirectory(dirname(target))]));
-        return await this.#renameDurably(temporary, target);
+        return await withStorageErrors(this.#renameInto(temporary, target));
       } catch (err) {
         await rm(temporary, { force: true });
         const isElsewhere = errorCode(err) === 'EXDEV' && (await this.#temporaries.addFileSystemOf(dirname(target)));
@@ -115,7 +155,6 @@ export class DurableFiles {
   async #renameInto(from: string, to: string): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
-        await this.#making.get(dirname(to));
         return await rename(from, to);
       } catch (err) {
         if (errorCode(err) !== 'ENOENT' || tries === MAX_TRIES) throw err;
@@ -125,23 +164,20 @@ export class DurableFiles {
   }
 }
 
-/** Waits for all operations, which the disk can do at the same time. @throws the error of the first one that failed */
-export async function waitForAll(works: readonly Promise<void>[]): Promise<void> {
-  await Promise.allSettled(works);
-  await Promise.all(works);
-}
-
-/** Resolves also when the directory was deleted meanwhile: there is nothing to sync then. */
-async function syncDirectory(directory: string): Promise<void> {
-  await syncPath(directory).catch((err: unknown) => {
-    if (errorCode(err) !== 'ENOENT') throw err;
+/** Makes the bytes of files durable. One that was deleted meanwhile is left out. */
+async function syncExisting(files: readonly string[]): Promise<void> {
+  await pLimit(MAX_CONCURRENT_SYNCS).map(files, async (file) => {
+    await withStorageErrors(syncPath(file)).catch((err: unknown) => {
+      if (errorCode(err) !== 'ENOENT') throw err;
+    });
   });
 }
 
-async function syncPath(path: string): Promise<void> {
-  const file = await open(path, 'r');
+async function writeNew(temporary: string, bytes: Uint8Array, isSynced: boolean): Promise<void> {
+  const file = await open(temporary, 'wx');
   try {
-    await file.sync();
+    await file.writeFile(bytes);
+    if (isSynced) await file.sync();
   } finally {
     await file.close();
   }

@@ -19,6 +19,7 @@ import { BufferPool } from '../../stream/buffer-pool.ts';
 import type { ByteSource } from '../../stream/byte-source.ts';
 import { FileSource } from '../../stream/file-source.ts';
 import {
+  type AdoptOptions,
   checkPath,
   checkPathBelowRoot,
   type FileInfo,
@@ -26,6 +27,7 @@ import {
   isPath,
   PathNotFoundError,
   type StorageDriver,
+  type WriteBatch,
   type WriteOptions,
 } from '../driver.ts';
 import { FilesystemStaging } from './staging.ts';
@@ -38,6 +40,7 @@ import { LargeListings } from './large-listings.ts';
 import type { StorageLog } from '../storage-log.ts';
 import { readWhole } from './small-file.ts';
 import { removeAll, TemporaryDirectories } from './temporary-directories.ts';
+import { FilesystemBatch } from './write-batch.ts';
 
 const NAME = 'filesystem';
 const MAX_REPORTED = 1_000;
@@ -51,6 +54,13 @@ export interface FilesystemDriverOptions {
   /** Memory for reads, which several users can share. @default a separate pool */
   readonly buffers?: BufferPool;
   readonly log?: StorageLog | undefined;
+  /**
+   * `full`: batches and uploads survive a power failure. `relaxed`: they survive the end of the process, but a power failure may
+   * undo or damage those of the last seconds. Other writes do not depend on it.
+   *
+   * @default `full`
+   */
+  readonly durability?: 'full' | 'relaxed';
 }
 
 /**
@@ -68,12 +78,13 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   const temporaryDirectory = join(rootDirectory, 'layover', 'tmp');
   const spoolDirectory = join(rootDirectory, 'layover', 'fills');
   const temporaries = new TemporaryDirectories(rootDirectory, temporaryDirectory);
-  const files = new DurableFiles(temporaries);
+  const files = new DurableFiles(rootDirectory, temporaries);
   const refusal = await refusalOf(async () => {
     for (const directory of [temporaryDirectory, spoolDirectory]) {
       await files.makeDirectory(directory);
       await access(directory, constants.W_OK);
     }
+    await files.settle([temporaryDirectory, spoolDirectory]);
     await removeAll(temporaryDirectory);
     for (const part of PARTS) await temporaries.addIfOtherFileSystem(join(rootDirectory, part));
   });
@@ -83,6 +94,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
     buffers: options.buffers ?? new BufferPool(),
     log: options.log,
     files,
+    isDurable: options.durability !== 'relaxed',
     spoolDirectory: refusal === undefined ? spoolDirectory : undefined,
   });
 }
@@ -113,6 +125,7 @@ interface FilesystemParts {
   readonly buffers: BufferPool;
   readonly log: StorageLog | undefined;
   readonly files: DurableFiles;
+  readonly isDurable: boolean;
   readonly spoolDirectory: string | undefined;
 }
 
@@ -127,7 +140,8 @@ class FilesystemDriver implements StorageDriver {
 
   constructor(parts: FilesystemParts) {
     this.#parts = parts;
-    this.staging = new FilesystemStaging({ local: (path) => this.#localBelowRoot(path), files: parts.files });
+    const { files, isDurable } = parts;
+    this.staging = new FilesystemStaging({ local: (path) => this.#localBelowRoot(path), files, isDurable });
   }
 
   get spoolDirectory(): string | undefined {
@@ -154,14 +168,36 @@ class FilesystemDriver implements StorageDriver {
     return bytes;
   }
 
-  async writeSmall(path: string, bytes: Uint8Array, { volatile }: WriteOptions = {}): Promise<void> {
+  async writeSmall(path: string, bytes: Uint8Array, { volatile, replaceable }: WriteOptions = {}): Promise<void> {
     const local = this.#localBelowRoot(path);
     if (volatile) await withStorageErrors(writeFile(local, bytes));
+    else if (replaceable) await this.#parts.files.place(local, bytes);
     else await this.#parts.files.write(local, bytes);
   }
 
-  async adopt(localFile: string, path: string): Promise<void> {
-    await this.#parts.files.adopt(localFile, this.#localBelowRoot(path));
+  async adopt(localFile: string, path: string, { replaceable }: AdoptOptions = {}): Promise<void> {
+    const { files } = this.#parts;
+    const local = this.#localBelowRoot(path);
+    await files.adopt(localFile, local);
+    if (!replaceable) await files.settle([local]);
+  }
+
+  async batch<T>(work: (batch: WriteBatch) => Promise<T>): Promise<T> {
+    const { files, isDurable } = this.#parts;
+    const batch = new FilesystemBatch({ files, isDurable, local: (path) => this.#localBelowRoot(path) });
+    try {
+      const result = await work(batch);
+      await batch.settle();
+      return result;
+    } finally {
+      await batch.discard();
+    }
+  }
+
+  async secure(path: string): Promise<boolean> {
+    const { files, isDurable } = this.#parts;
+    await files.secure([this.#localBelowRoot(path)]);
+    return !isDurable;
   }
 
   async list(path: string): Promise<readonly string[]> {
@@ -190,14 +226,15 @@ class FilesystemDriver implements StorageDriver {
     const target = this.#localBelowRoot(to);
     await this.stat(from);
     await withReadErrors(NAME, from, this.#parts.files.move(source, target));
+    await this.#parts.files.settle([target]);
   }
 
   async delete(path: string): Promise<void> {
     const local = this.#localBelowRoot(path);
     if (await removeFlat(local)) return;
     // Retries when another process writes into the directory at that moment.
-    const removing = rm(local, { recursive: true, force: true, maxRetries: 10, retryDelay: 5 }).catch(ignoreNotFound);
-    await withStorageErrors(removing);
+    const rest = { recursive: true, force: true, maxRetries: 10, retryDelay: 5 };
+    await withStorageErrors(rm(local, rest).catch(ignoreNotFound));
   }
 
   async deleteEmpty(path: string): Promise<boolean> {

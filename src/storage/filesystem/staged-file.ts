@@ -1,10 +1,12 @@
 import type { BigIntStats } from 'node:fs';
-import { type FileHandle, rename, utimes } from 'node:fs/promises';
+import { type FileHandle, rename, rm, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { type DurableFiles, waitForAll } from './durable-files.ts';
+import { currentBoot } from '../../locks/process-identity.ts';
+import { waitForAll } from './directory-syncs.ts';
+import type { DurableFiles } from './durable-files.ts';
 import { errorCode, withStorageErrors } from './file-errors.ts';
-import { type StagedFile, StagedFileHeldError } from '../staging.ts';
+import { type PublishOptions, type StagedFile, StagedFileHeldError } from '../staging.ts';
 
 /** Interval between two heartbeats of a holder. Milliseconds. */
 const HEARTBEAT_MS = 5_000;
@@ -12,6 +14,8 @@ const HEARTBEAT_MS = 5_000;
 const READ_BYTES = 1024 * 1024;
 /** Bytes between two syncs in the background, so that the last sync does not take long. */
 const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
+/** Without its version in memory, a file is synced again. */
+const MAX_REMEMBERED = 10_000;
 
 export interface FilesystemStagedFileOptions {
   readonly path: string;
@@ -19,8 +23,10 @@ export interface FilesystemStagedFileOptions {
   readonly place: string;
   /** Local path of the file while it is held. */
   readonly held: string;
-  /** The present content would survive a power failure. */
-  readonly isSynced: boolean;
+  /** False: only a file that replaces another is synced. */
+  readonly isDurable: boolean;
+  /** Versions that this process has synced and kept. */
+  readonly synced: Set<string>;
   readonly file: FileHandle;
   readonly local: (path: string) => string;
   readonly files: DurableFiles;
@@ -29,12 +35,13 @@ export interface FilesystemStagedFileOptions {
 /** A held file in {@link FilesystemStaging}. */
 export class FilesystemStagedFile implements StagedFile {
   readonly #options: FilesystemStagedFileOptions;
-  /** Identity of the file, independent of its name. */
+  /** Identity of the file, independent of its name; without syncs, only until the machine restarts. */
   readonly #identity: string;
   readonly #heartbeat: NodeJS.Timeout;
   #kept: number;
   #size: number;
   #unsynced = 0;
+  /** Bytes that another process has kept may not be synced: it may have another configuration. */
   #isSynced: boolean;
   #syncing: Promise<void> = Promise.resolve();
   #syncError: Error | undefined;
@@ -42,10 +49,10 @@ export class FilesystemStagedFile implements StagedFile {
 
   private constructor(options: FilesystemStagedFileOptions, { ino, birthtimeNs, size }: BigIntStats) {
     this.#options = options;
-    this.#identity = `${ino}.${birthtimeNs}`;
+    this.#identity = `${ino}.${birthtimeNs}${options.isDurable ? '' : `.${currentBoot()}`}`;
     this.#kept = Number(size);
     this.#size = this.#kept;
-    this.#isSynced = options.isSynced;
+    this.#isSynced = options.synced.delete(this.version);
     const beat = () => {
       const now = new Date();
       utimes(options.held, now, now).catch(() => {}); // the file is lost, and its holder becomes stale
@@ -93,23 +100,27 @@ export class FilesystemStagedFile implements StagedFile {
     if (bytesWritten < length) await this.#writeRest(Buffer.concat(chunks).subarray(bytesWritten), bytesWritten);
     this.#size += length;
     this.#unsynced += length;
-    if (this.#unsynced >= SYNC_EVERY_BYTES) this.#startSync();
+    if (this.#options.isDurable && this.#unsynced >= SYNC_EVERY_BYTES) this.#startSync();
   }
 
   async keep(): Promise<void> {
-    const { held, place, path } = this.#options;
-    await this.#sync();
+    const { held, place, path, isDurable, synced } = this.#options;
+    if (isDurable) await this.#sync();
     await withStorageErrors(rename(held, place)).catch((err: unknown) => {
       throw errorCode(err) === 'ENOENT' ? new StagedFileHeldError(path) : err;
     });
     this.#kept = this.#size;
+    if (synced.size >= MAX_REMEMBERED) synced.clear();
+    if (isDurable) synced.add(this.version);
     await this.#close();
   }
 
   async release(): Promise<void> {
     if (!this.#isHeld) return;
     const { file, held, place } = this.#options;
+    await this.#syncing;
     try {
+      if (this.#syncError) await rm(held, { force: true });
       if (this.#size > this.#kept) await file.truncate(this.#kept);
       await rename(held, place);
     } catch {
@@ -118,12 +129,18 @@ export class FilesystemStagedFile implements StagedFile {
     await this.#close();
   }
 
-  async publish(path: string): Promise<void> {
-    const { files, held, local } = this.#options;
+  async publish(path: string, { inBatch = false }: PublishOptions = {}): Promise<void> {
+    const { files, held, local, isDurable } = this.#options;
     const target = local(path);
-    await waitForAll([this.#sync(), withStorageErrors(files.makeDirectory(dirname(target)))]);
+    // A power failure must not leave damaged bytes in the place of good ones.
+    const isSynced = isDurable || (await files.isThere(target));
+    await waitForAll([
+      isSynced ? this.#sync() : Promise.resolve(),
+      withStorageErrors(files.makeDirectory(dirname(target))),
+    ]);
     await files.move(held, target);
     await this.#close();
+    if (isDurable && !inBatch) await files.settle([target]);
   }
 
   async #writeRest(rest: Buffer, written: number): Promise<void> {
@@ -136,18 +153,19 @@ export class FilesystemStagedFile implements StagedFile {
 
   #startSync(): void {
     this.#unsynced = 0;
-    // The system reports bytes that could not be written only once, and not again by the last sync.
-    const failed = (err: unknown) => {
-      this.#syncError ??= err instanceof Error ? err : new Error(String(err));
-    };
-    this.#syncing = this.#syncing.then(() => this.#options.file.datasync()).catch(failed);
+    this.#syncing = this.#syncing.then(() => this.#options.file.datasync()).catch((err: unknown) => this.#failed(err));
+  }
+
+  /** The system reports bytes that it could not write only once: the next sync succeeds without them. */
+  #failed(err: unknown): void {
+    this.#syncError ??= err instanceof Error ? err : new Error(String(err));
   }
 
   async #sync(): Promise<void> {
     if (this.#isSynced) return;
     await this.#syncing;
+    if (!this.#syncError) await this.#options.file.sync().catch((err: unknown) => this.#failed(err));
     if (this.#syncError) await withStorageErrors(Promise.reject(this.#syncError));
-    await withStorageErrors(this.#options.file.sync());
     this.#isSynced = true;
   }
 

@@ -21,6 +21,8 @@ export interface FilesystemStagingOptions {
   /** Translates a path to a local one. @throws {InvalidPathError} */
   readonly local: (path: string) => string;
   readonly files: DurableFiles;
+  /** False: nothing is synced. */
+  readonly isDurable: boolean;
 }
 
 /**
@@ -31,6 +33,7 @@ export class FilesystemStaging implements StagingArea {
   readonly minChunkBytes = 0;
   readonly isRemote = false;
   readonly #options: FilesystemStagingOptions;
+  readonly #synced = new Set<string>();
 
   constructor(options: FilesystemStagingOptions) {
     this.#options = options;
@@ -66,10 +69,17 @@ export class FilesystemStaging implements StagingArea {
   async #hold(path: string): Promise<StagedFile> {
     const local = this.#options.local(path);
     const held = join(dirname(local), createHolderName());
-    const isKept = await this.#take(path, held);
+    await this.#take(path, held);
     try {
       const file = await open(held, 'r+');
-      return await FilesystemStagedFile.start({ ...this.#options, path, place: local, held, file, isSynced: isKept });
+      return await FilesystemStagedFile.start({
+        ...this.#options,
+        synced: this.#synced,
+        path,
+        place: local,
+        held,
+        file,
+      });
     } catch (err) {
       if (errorCode(err) === 'ENOENT') throw new PathNotFoundError(NAME, path); // deleted meanwhile
       await renamed(held, local);
@@ -77,14 +87,14 @@ export class FilesystemStaging implements StagingArea {
     }
   }
 
-  /** @returns false when the file was taken over from another process */
-  #take(path: string, held: string): Promise<boolean> {
-    return this.#search(path, async () => {
+  /** Renames the file to `held`, from its own name or that of a holder that has ended. */
+  async #take(path: string, held: string): Promise<void> {
+    await this.#search(path, async () => {
       if (await renamed(this.#options.local(path), held)) return true;
       const [holder] = await this.#holders(path);
       if (holder === undefined) return undefined;
       await this.#takeOver(path, { holder, held });
-      return false;
+      return true;
     });
   }
 
@@ -136,7 +146,6 @@ export class FilesystemStaging implements StagingArea {
     return names.filter(isHolderName);
   }
 
-  /** Creates the parents durably, because content will rely on them, but not the directory itself. */
   async #makeDirectory(directory: string): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {

@@ -32,7 +32,10 @@ export async function createTieredDriver(driver: StorageDriver, options: TierOpt
     open: (path) => tier.open(path, driver),
     readSmall: (path, maxBytes) => driver.readSmall(path, maxBytes),
     writeSmall: (path, bytes, writeOptions) => driver.writeSmall(path, bytes, writeOptions),
-    adopt: (localFile, path) => tier.copyAdopted(localFile, path, () => driver.adopt(localFile, path)),
+    adopt: (localFile, path, adoptOptions) =>
+      tier.copyAdopted(localFile, path, () => driver.adopt(localFile, path, adoptOptions)),
+    ...(driver.batch && { batch: driver.batch.bind(driver) }),
+    ...(driver.secure && { secure: driver.secure.bind(driver) }),
     startAdoption(localFile, path, expected): Adoption | undefined {
       const adoption = driver.startAdoption?.(localFile, path, expected);
       return (

@@ -3,20 +3,20 @@ import { expect, it } from 'vitest';
 
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { imageOf, layer, openReplica, type Replica } from './content-model.ts';
+import { interceptWrites } from './intercepted-writes.ts';
 
 /** Longer than a process relies on having seen no collection. Milliseconds. */
 const NOTICED_MS = 100;
 
 /** Runs `work` once, before the replica writes the first file whose path matches. */
-function beforeWriting({ driver }: Replica, path: RegExp, work: () => Promise<unknown>): void {
-  const write = driver.writeSmall.bind(driver);
+function beforeWriting(replica: Replica, path: RegExp, work: () => Promise<unknown>): void {
   let isDone = false;
-  driver.writeSmall = async (...file) => {
-    const isFirst = !isDone && path.test(file[0]);
+  interceptWrites(replica, async (written, write) => {
+    const isFirst = !isDone && path.test(written);
     isDone ||= isFirst;
     if (isFirst) await work();
-    await write(...file);
-  };
+    await write();
+  });
 }
 
 it('a mount fails when a collection of another process has removed the bytes, and ended, before it is confirmed', async () => {

@@ -16,6 +16,7 @@ import {
 import { type Digest, digestOf } from '../../../src/oci/digest.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { imageOf, layer, openReplica, push } from './content-model.ts';
+import { interceptWrites } from './intercepted-writes.ts';
 
 /** Longer than a process relies on having seen no collection. Milliseconds. */
 const NOTICED_MS = 100;
@@ -317,16 +318,16 @@ describe('a push while another process removes garbage', () => {
     for (const blob of first.blobs) await at.pushBlob('app', blob);
     const refused = await openReplica(at.root);
     const { driver } = refused;
-    const [write, read] = [driver.writeSmall.bind(driver), driver.readSmall.bind(driver)];
+    const read = driver.readSmall.bind(driver);
     /** After the link at `path` was written, and before it is confirmed. */
     const linking = (path: RegExp, accepted: () => Promise<unknown>) => {
       let isLinked = false;
-      driver.writeSmall = async (...file) => {
-        await write(...file);
-        if (!path.test(file[0])) return;
+      interceptWrites(refused, async (written, write) => {
+        await write();
+        if (!path.test(written)) return;
         await delay(NOTICED_MS);
         isLinked = true;
-      };
+      });
       driver.readSmall = async (...file) => {
         if (!isLinked || file[0] !== COLLECTION) return read(...file);
         isLinked = false;

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { StorageFullError } from '../../../src/storage/driver.ts';
 import { createFilesystemDriver } from '../../../src/storage/filesystem/filesystem.ts';
+import { inBatch } from '../../../src/storage/write-batch.ts';
 import { BufferPool } from '../../../src/stream/buffer-pool.ts';
 import { filesBelow } from '../../support/data-directory.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
@@ -31,6 +32,23 @@ describe.skipIf(!mountable)('the filesystem driver on a full disk', () => {
     await rm(join(disk.path, 'ballast'));
     await driver.writeSmall('/new/er/f', Buffer.alloc(200_000, 'x'));
     expect((await driver.stat('/new/er/f')).size).toBe(200_000);
+  });
+
+  it('rejects a batch with a file for which it has no space, keeps the others, and leaves no temporary ones', async () => {
+    await using disk = await smallDisk('1m');
+    const driver = await createFilesystemDriver({ rootDirectory: disk.path, buffers: new BufferPool() });
+    await driver.writeSmall('/d/f', Buffer.from('kept'));
+    await writeFile(join(disk.path, 'ballast'), Buffer.alloc(900_000));
+    const before = await filesBelow(disk.path);
+    const bytes = randomBytes(200_000);
+    const writing = inBatch(driver, async (batch) => {
+      batch.prepare('/d/f', bytes);
+      batch.prepare('/d/g', bytes);
+      await batch.writeSmall('/d/f', bytes);
+    });
+    await expect(writing).rejects.toThrow(StorageFullError);
+    expect(await filesBelow(disk.path)).toEqual(before);
+    expect(await readFile(join(disk.path, 'd/f'), 'utf8')).toBe('kept');
   });
 
   it('keeps a local file for which it has no space', async () => {

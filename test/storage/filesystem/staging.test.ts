@@ -45,6 +45,28 @@ const text = async (staged: StagedFile) => {
   return String(Buffer.concat(chunks));
 };
 
+it.each([
+  ['full', 'relaxed'],
+  ['relaxed', 'full'],
+] as const)('bytes that were kept with %s durability have another version with %s', async (before, after) => {
+  await using directory = await temporaryDirectory();
+  const [first, second] = await Promise.all(
+    [before, after].map((durability) =>
+      createFilesystemDriver({ rootDirectory: directory.path, durability, buffers: new BufferPool() }),
+    ),
+  );
+  await first?.staging.create(PATH);
+  const kept = await first?.staging.hold(PATH);
+  await kept?.write([Buffer.from('kept')]);
+  await kept?.keep();
+  const again = await first?.staging.hold(PATH);
+  expect(again?.version).toBe(kept?.version);
+  await again?.release();
+  const other = await second?.staging.hold(PATH);
+  expect(other?.startsWith(kept?.version ?? '')).toBe(false);
+  await other?.release();
+});
+
 describe('the name of a holder', () => {
   it('shows whether its process is alive, ended, or silent for too long', () => {
     const now = Date.now();
