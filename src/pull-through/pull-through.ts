@@ -8,7 +8,14 @@ import { type TagPage, type Upstream, UpstreamError } from '../upstream/upstream
 import { type DescribeRefusal, refuseWrites } from '../filters/read-only.ts';
 import { type FetchedImage, fetchImage, platformsOf } from './fetch-image.ts';
 import type { PulledBlobs } from './pulled-blobs.ts';
-import type { Found, PullCall, PulledManifests, PulledRepository, RefreshedTag } from './pulled-manifests.ts';
+import type {
+  Found,
+  KeptManifest,
+  PullCall,
+  PulledManifests,
+  PulledRepository,
+  RefreshedTag,
+} from './pulled-manifests.ts';
 import type {
   CallOptions,
   Manifest,
@@ -95,7 +102,7 @@ export class PullThroughRegistry implements Registry {
     return this.#used(names, 'manifest', served, options);
   }
 
-  async getManifest(repository: string, reference: Reference, options?: CallOptions): Promise<Served<Manifest>> {
+  async getManifest(repository: string, reference: Reference, options?: CallOptions): Promise<Served<KeptManifest>> {
     const names = this.#names(repository);
     const { manifests } = this.#options;
     const cached = manifests.inMemory(names, reference);

@@ -72,6 +72,11 @@ const MAX_DESCRIBED = 5_000;
 /** By tag, which has at most 128 characters. */
 const MAX_POLICIES = 5_000;
 
+/** A manifest; when it was fetched, with the digests that tags had in storage before they referred to it. */
+export interface KeptManifest extends Manifest {
+  readonly replaced?: readonly Digest[];
+}
+
 export interface RefreshedTag {
   readonly digest: Digest;
   /** Absent when the tag was not cached. */
@@ -81,7 +86,7 @@ export interface RefreshedTag {
 /** The manifests of one upstream: cached, revalidated, and fetched once for all waiting clients. */
 export class PulledManifests {
   readonly #options: PulledManifestsOptions;
-  readonly #fetches = new SingleFlight<Manifest>();
+  readonly #fetches = new SingleFlight<KeptManifest>();
   readonly #resolutions = new SingleFlight<Resolved>();
   /** Media types sent in response to a `HEAD` before the manifest was fetched: a `GET` returns the same. */
   readonly #described = createCountedCache<{ readonly mediaType: string }>({ maxEntries: MAX_DESCRIBED });
@@ -124,7 +129,7 @@ export class PulledManifests {
   }
 
   /** @throws {UpstreamError} · {RegistryError} `MANIFEST_UNKNOWN` when offline and not cached */
-  async get(repository: PulledRepository, reference: Reference, call: PullCall = {}): Promise<Found<Manifest>> {
+  async get(repository: PulledRepository, reference: Reference, call: PullCall = {}): Promise<Found<KeptManifest>> {
     const { entry, outcome, isFromUpstream } = await this.#resolved(repository, reference, call);
     const stored = await this.#options.content.findManifest(repository.stored, entry.digest);
     if (stored) return { content: stored, outcome: outcome === 'STALE' ? 'STALE' : 'HIT', isFromUpstream };
@@ -317,7 +322,7 @@ export class PulledManifests {
     return this.#fetches.run(key, () => this.#fetchAndKeep(repository, digest, call));
   }
 
-  async #fetchAndKeep(repository: PulledRepository, digest: Digest, call: PullCall): Promise<Manifest> {
+  async #fetchAndKeep(repository: PulledRepository, digest: Digest, call: PullCall): Promise<KeptManifest> {
     const { upstream, content, tags } = this.#options;
     // A fetch that ended while this request read the storage has kept it.
     const kept = content.manifestInMemory(repository.stored, digest);
@@ -340,13 +345,14 @@ export class PulledManifests {
   }
 
   /** A failing write to storage does not fail the pull. Bytes that are not a manifest are not stored. */
-  async #keep(repository: PulledRepository, { manifest, reading }: PulledManifest): Promise<Manifest> {
+  async #keep(repository: PulledRepository, { manifest, reading }: PulledManifest): Promise<KeptManifest> {
     const { upstream, content, tags, events } = this.#options;
     const { digest, size, mediaType } = manifest;
     try {
       await content.putManifest(repository.stored, manifest, reading());
-      await tags.manifestStored(repository.stored, digest);
+      const replaced = await tags.manifestStored(repository.stored, digest);
       events.manifestStored({ upstream: upstream.name, stored: repository.stored, digest, size, mediaType });
+      return { ...manifest, replaced };
     } catch (cause) {
       events.manifestNotStored({ upstream: upstream.name, repository: repository.remote, digest, cause });
     }

@@ -106,16 +106,20 @@ export class TagEntries {
     if (entry) this.#entries.set(tagKey(repository, tag), { ...entry, retryAt });
   }
 
-  /** The manifest is stored: the tags that refer to it by now are written. */
-  async manifestStored(repository: string, digest: Digest): Promise<void> {
+  /** The manifest is stored: the tags that refer to it by now are written. @returns the digests that they had in storage */
+  async manifestStored(repository: string, digest: Digest): Promise<readonly Digest[]> {
     const key = manifestKey(repository, digest);
-    const waiting = this.#pending.get(key);
-    if (!waiting) return;
+    const waiting = this.#pending.get(key) ?? [];
     this.#pending.delete(key);
+    const replaced: Digest[] = [];
     for (const tag of waiting) {
       const current = this.inMemory(repository, tag);
-      if (current?.digest === digest) await this.#putStored(repository, tag, digest);
+      if (current?.digest !== digest) continue;
+      const before = await this.findStored(repository, tag);
+      if (before && before.digest !== digest) replaced.push(before.digest);
+      await this.#putStored(repository, tag, digest);
     }
+    return replaced;
   }
 
   /** Unless the manifest was evicted meanwhile: the tag would be dangling. */

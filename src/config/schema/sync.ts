@@ -6,7 +6,7 @@ import { ownTimer } from './duration.ts';
 import { bool, integer, size } from './number.ts';
 import { scalar } from './scalar.ts';
 import { tagSelection } from './tag-selection.ts';
-import { choice, file, matching } from './text.ts';
+import { choice, file, matching, platform } from './text.ts';
 import { parseTimeWindow } from './time-window.ts';
 import { at } from './warm.ts';
 
@@ -85,15 +85,7 @@ export const sync = z
       .describe('Repositories of upstreams.'),
     tags: tagSelection,
     platforms: otherwise(
-      z
-        .array(
-          matching('Operating system, architecture and variant.', {
-            pattern: /^[a-z0-9]+\/[a-z0-9_]+(?:\/[a-z0-9.]+)?$/,
-            expected: 'must be a platform such as linux/amd64 or linux/arm/v7',
-            format: 'platform',
-          }),
-        )
-        .describe('Images for these platforms, of those that an index lists.'),
+      z.array(platform).describe('Images for these platforms, of those that an index lists.'),
       'all',
     ),
     referrers: withDefault(bool('Also signatures, SBOMs and other attachments.'), 'false'),

@@ -61,3 +61,9 @@ export const choice = <const T extends string>(description: string, choices: rea
 function listing(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 }
+
+export const platform = matching('A platform.', {
+  pattern: /^[A-Za-z0-9._-]+\/[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)?$/,
+  expected: 'must be a platform such as linux/amd64 or linux/arm/v7',
+  format: 'platform',
+});

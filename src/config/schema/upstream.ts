@@ -8,7 +8,7 @@ import { otherwise, withDefault } from './defaults.ts';
 import { ownDuration, ownTimer } from './duration.ts';
 import { bool } from './number.ts';
 import { glob, pattern } from './pattern.ts';
-import { choice, file, matching } from './text.ts';
+import { choice, file, matching, platform } from './text.ts';
 
 export interface TagRule {
   match: Pattern;
@@ -69,6 +69,26 @@ const mirror = z
   )
   .transform(({ url, tags: knowsTags }) => (knowsTags ? url : { url, tags: false }));
 
+const prefetch = z
+  .strictObject({
+    children: withDefault(
+      choice('`platforms`: those listed. `pulled`: those that are stored of other indexes of the repository.', [
+        'none',
+        'platforms',
+        'pulled',
+      ]),
+      'none',
+    ),
+    platforms: z.array(platform).describe('For `children: platforms`.').optional(),
+  })
+  .transform(({ children, platforms = [] }, ctx) => {
+    if ((children === 'platforms') !== platforms.length > 0)
+      ctx.addIssue({ code: 'custom', message: 'children: platforms and a list of platforms need each other' });
+    if (children === 'none') return undefined;
+    return { platforms: children === 'pulled' ? ('pulled' as const) : platforms };
+  })
+  .describe('When a client pulls an index, its images for these platforms are [fetched too](mirroring.md#prefetch).');
+
 const timeouts = z
   .strictObject({
     connect: withDefault(ownTimer('Until connected.'), '2s'),
@@ -118,6 +138,7 @@ const keys = z.strictObject({
   storeprefix: otherwise(storePrefix, '`name`'),
   credentials: z.array(credentials).describe('Tried in order.').optional(),
   tags: tags.prefault({}),
+  prefetch: prefetch.optional(),
   budget: budget.prefault({}),
   timeouts: timeouts.prefault({}),
   allow: otherwise(globs("Globs over the upstream's names that may be pulled."), 'all'),
@@ -155,6 +176,8 @@ function toUpstream(raw: z.output<typeof keys>) {
     storePrefix: (raw.storeprefix ?? name).replace(/^\/+|\/+$/g, ''),
     credentials: raw.credentials ?? [],
     tags: raw.tags,
+    /** Absent: nothing. */
+    prefetch: raw.prefetch,
     budget: raw.budget,
     timeouts: raw.timeouts,
     /** Globs over the upstream's names; empty: all. */

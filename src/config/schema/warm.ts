@@ -3,7 +3,7 @@ import { withDefault } from './defaults.ts';
 import { ownDuration } from './duration.ts';
 import { bool, integer, percentage } from './number.ts';
 import { scalar } from './scalar.ts';
-import { choice, matching, name, path } from './text.ts';
+import { choice, matching, name, path, platform } from './text.ts';
 
 const TIME_OF_DAY = /^([01]?\d|2[0-3]):([0-5]\d)$/;
 
@@ -44,11 +44,6 @@ const popular = z
   })
   .transform(({ top, uses, within }) => ({ top, uses, withinMs: within }))
   .describe('Tags that clients request often are revalidated before their TTL ends.');
-
-const platform = matching('A platform.', {
-  pattern: /^[A-Za-z0-9._-]+\/[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)?$/,
-  expected: 'must be a platform such as linux/amd64',
-});
 
 export const warm = z
   .strictObject({

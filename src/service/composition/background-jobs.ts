@@ -91,7 +91,8 @@ function createCachedTags(pulling: Pulling): CachedTags {
   };
 }
 
-function createReserve(quota: Quota | undefined): ImageWarmerOptions['reserve'] {
+/** Reserves space for content that no client requested. */
+export function createReserve(quota: Quota | undefined): ImageWarmerOptions['reserve'] {
   return async (blobs) => {
     try {
       return (await quota?.reserveInBackground(blobs)) ?? (() => {});

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
+import pLimit, { type LimitFunction } from 'p-limit';
 
 import type { Clock } from '../../clock/clock.ts';
 import type { ProxyConfig, UpstreamConfig } from '../../config/config.ts';
 import { BandwidthLimit } from '../../fills/bandwidth-limit.ts';
 import { Fills } from '../../fills/fills.ts';
 import type { RunningFills } from '../../fills/running-fills.ts';
-import { type SpaceReservation, SpoolArea } from '../../fills/spool-area.ts';
+import { SpoolArea } from '../../fills/spool-area.ts';
 import { allowNames } from '../../filters/allow-names.ts';
 import { createNameFilter, type NameRefusal, refuseNames } from '../../filters/name-filter.ts';
 import { refuseWrites } from '../../filters/read-only.ts';
@@ -24,6 +25,7 @@ import {
 import { Relay } from '../../pull-through/relay.ts';
 import type { UpstreamRoute } from '../../pull-through/router.ts';
 import type { TagEntries } from '../../pull-through/tag-entries.ts';
+import type { Quota } from '../../retention/quota.ts';
 import { createPeerSecret } from '../../redis/peer-secret.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { createUpstream } from '../../upstream/registry-upstream.ts';
@@ -32,6 +34,7 @@ import { VERSION } from '../../version.ts';
 import type { CloseStack } from '../close-stack.ts';
 import { LocalBudgets } from './budget-control.ts';
 import { createLimits } from './budgets.ts';
+import { createPrefetch, withPrefetch } from './prefetching.ts';
 import { loadReplicas } from './replicas.ts';
 import type { Stored } from './stored.ts';
 
@@ -42,7 +45,7 @@ export interface PullingParts extends Stored {
   readonly running: RunningFills;
   readonly tags: TagEntries;
   /** Of the storage; absent when it has no limit. */
-  readonly quota: SpaceReservation | undefined;
+  readonly quota: Quota | undefined;
   readonly telemetry: Telemetry;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
@@ -92,9 +95,9 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
   if (replicas) opened.use(replicas);
   const fills = await createFills(proxy, { ...parts, ...(replicas && { sharing: replicas.sharing }) });
   const secrets = createUploadSecrets({ configured: parts.secret, shared: redis && createPeerSecret(redis) });
-  const { offline } = proxy;
+  const limit = pLimit(proxy.background.concurrency);
   const pulled = upstreams.map(({ config, upstream }) =>
-    createPulledUpstream(config, { ...parts, upstream, fills, offline, secrets }),
+    createPulledUpstream(config, { ...parts, upstream, fills, proxy, limit, secrets }),
   );
   return {
     upstreams: upstreams.map(({ upstream }) => upstream),
@@ -152,12 +155,15 @@ interface PulledUpstream {
 interface PulledUpstreamParts extends PullingParts {
   readonly upstream: Upstream;
   readonly fills: Fills;
-  readonly offline: boolean;
+  readonly proxy: ProxyConfig;
+  /** Images that are prefetched at the same time. */
+  readonly limit: LimitFunction;
   readonly secrets: UploadSecrets;
 }
 
 function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts): PulledUpstream {
-  const { upstream, store, content, tags, fills, offline, usage, cached, telemetry, clock } = parts;
+  const { opened, upstream, store, content, tags, fills, proxy, usage, cached, telemetry, clock } = parts;
+  const { offline } = proxy;
   const isAllowed = createNameFilter(config);
   const refusalOf = refuseNames(isAllowed, config.name);
   const shared = { upstream, store, content, tags, offline };
@@ -176,7 +182,12 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
   const { name, aliases, library, isDefault, anyNamespace, storePrefix } = config;
   const names = { name, aliases, library, isDefault, anyNamespace, storePrefix };
   // Writes are refused as such, also to names that `allow` and `deny` exclude.
-  const served = { ...allowNames(registry, refusalOf), ...refuseWrites(describeRefusedWrites(upstream)) };
+  const prefetch = createPrefetch(config, { ...parts, registry });
+  const served = {
+    ...allowNames(registry, refusalOf),
+    ...(prefetch && withPrefetch(registry, { prefetch: opened.use(prefetch), refusalOf })),
+    ...refuseWrites(describeRefusedWrites(upstream)),
+  };
   return { route: { ...names, registry: served, held: registry.held, relay, isAllowed }, registry, refusalOf };
 }
 
