@@ -76,10 +76,20 @@ async function importImages(
 }
 
 function reasonOf(missing: readonly MissingBlob[]): string {
-  const others = missing.filter(({ volume }) => volume === undefined).map(({ reason }) => reason);
+  const leftOut = missing.filter(({ isLeftOut }) => isLeftOut);
+  const others = missing.filter((one) => one.volume === undefined && !one.isLeftOut).map(({ reason }) => reason);
   const volumes = [...new Set(missing.map(({ volume }) => volume))].filter((name) => name !== undefined);
   const more = others.length > MAX_REASONS ? [`${others.length - MAX_REASONS} more blobs are missing`] : [];
-  return [...volumes.map((name) => `needs ${name}`), ...others.slice(0, MAX_REASONS), ...more].join('; ');
+  const needed = volumes.map((name) => `needs ${name}`);
+  return [...needed, ...describeLeftOut(leftOut), ...others.slice(0, MAX_REASONS), ...more].join('; ');
+}
+
+function describeLeftOut(blobs: readonly MissingBlob[]): string[] {
+  const [first, ...more] = blobs;
+  if (!first) return [];
+  return more.length === 0
+    ? [first.reason]
+    : [`${blobs.length} blobs were left out of the bundle, and are not in the cache`];
 }
 
 /** Of one image. All digests are in the result. */

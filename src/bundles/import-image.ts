@@ -41,6 +41,8 @@ export interface MissingBlob {
   readonly reason: string;
   /** The volume that has it, which is not there. */
   readonly volume?: string | undefined;
+  /** The bundle does not have it, because the other side was expected to. */
+  readonly isLeftOut?: boolean;
 }
 
 export interface ImportedImage {
@@ -120,7 +122,7 @@ async function compare(
 function absence(bundle: Bundle, blob: Descriptor): MissingBlob {
   const { digest } = blob;
   if (bundle.contents.absent.includes(digest))
-    return { blob, reason: `${digest} was left out of the bundle, and is not in the cache` };
+    return { blob, reason: `${digest} was left out of the bundle, and is not in the cache`, isLeftOut: true };
   return { blob, reason: `${digest} is missing`, volume: volumeOf(bundle, digest) };
 }
 
