@@ -21,6 +21,7 @@ export function findConflicts(plain: unknown): Finding[] {
     ...findAuthConflicts(plain),
     ...checkRedis(plain),
     ...checkProxy(plain),
+    ...checkPopular(plain),
     ...findOverlaps(plain),
   ];
 }
@@ -126,6 +127,17 @@ function checkProxy(plain: unknown): Finding[] {
     ...checkPushes(upstreams),
     ...checkCredentials(plain, defaults.length > 0),
   ];
+}
+
+/** Popular tags come from the record of pulls. */
+function checkPopular(plain: unknown): Finding[] {
+  const warm = plainAt(plain, ['proxy', 'warm']);
+  if (textAt(plain, ['audit', 'keep']) !== 'off' || !Array.isArray(warm)) return [];
+  return warm.flatMap((entry: unknown, i) =>
+    plainAt(entry, ['popular']) === undefined
+      ? []
+      : [atKey(['proxy', 'warm', i, 'popular'], 'needs the record of pulls (set audit.keep to a duration)')],
+  );
 }
 
 const REMOTE_URL: KeyPath = ['proxy', 'remoteurl'];

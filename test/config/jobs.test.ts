@@ -46,4 +46,11 @@ describe('work that no client waits for', () => {
     const problems = await problemsOf(`${MINIMAL}proxy: {${UPSTREAM}, warm: ${jobs}}\n`);
     expect(problems).toEqual([expect.stringContaining('proxy.warm: has two jobs with the name a')]);
   });
+
+  it('is refused with popular tags without the record that they come from', async () => {
+    const proxy = `proxy: {${UPSTREAM}, warm: [{name: a, images: [x]}, {name: popular, popular: {top: 9}}]}`;
+    expect(await problemsOf(`${MINIMAL}${proxy}\naudit: {keep: off}\n`)).toEqual([
+      expect.stringContaining('proxy.warm[1].popular: needs the record of pulls (set audit.keep to a duration)'),
+    ]);
+  });
 });
