@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 /** Each is a file that a process runs: the program, and those that it starts. They find each other next to the code that starts them. */
 const ENTRIES = {
@@ -11,8 +11,20 @@ const ENTRIES = {
   'program/index-check': 'src/usage/index-check.ts',
 };
 
-/** Has what cannot be in a file of JavaScript: machine code, or instrumentation that other packages look up. */
-const EXTERNAL = ['lmdb', '@node-rs/bcrypt', '@opentelemetry/*'];
+/** Has what cannot be in a file of JavaScript: machine code, or packages that it looks up while it runs. */
+const EXTERNAL = ['lmdb', '@node-rs/bcrypt', '@opentelemetry/*', '@aws-sdk/*'];
+
+/**
+ * Packages that src imports by `import()` stay in node_modules: of a CommonJS package in a bundle, `import()` has no names, only the default.
+ */
+const importedLater: Plugin = {
+  name: 'imported-later',
+  setup({ onResolve }) {
+    onResolve({ filter: /^[^./]/ }, ({ kind, path, importer }) =>
+      kind === 'dynamic-import' && !importer.includes('/node_modules/') ? { path, external: true } : undefined,
+    );
+  },
+};
 
 /** CommonJS packages require modules of Node. */
 const REQUIRE = `import { createRequire as layoverRequire } from 'node:module';\nconst require = layoverRequire(import.meta.url);`;
@@ -34,6 +46,7 @@ export async function bundleProgram(root: string, outdir: string): Promise<void>
     platform: 'node',
     target: await oldestNode(root),
     external: EXTERNAL,
+    plugins: [importedLater],
     banner: { js: REQUIRE },
     // For debuggers next to src/; the package leaves them out.
     sourcemap: 'linked',
