@@ -19,8 +19,8 @@ const EXTERNAL = ['lmdb', '@node-rs/bcrypt', '@opentelemetry/*', '@aws-sdk/*'];
  */
 const importedLater: Plugin = {
   name: 'imported-later',
-  setup({ onResolve }) {
-    onResolve({ filter: /^[^./]/ }, ({ kind, path, importer }) =>
+  setup(bundle) {
+    bundle.onResolve({ filter: /^[^./]/ }, ({ kind, path, importer }) =>
       kind === 'dynamic-import' && !importer.includes('/node_modules/') ? { path, external: true } : undefined,
     );
   },

@@ -1,4 +1,4 @@
-import type { LimitFunction } from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 
 import { matches, parsePlatform, type Platform, platformText } from '../images/platform.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -33,9 +33,16 @@ export interface PrefetchOptions extends Omit<ImageWarmerOptions, 'find' | 'pin'
   readonly storedName: (repository: string) => string;
   /** The platforms to fetch, such as `linux/amd64`; `pulled`: those that are stored of other indexes of the repository. */
   readonly platforms: readonly string[] | 'pulled';
-  readonly limit: LimitFunction;
+  readonly limit: PrefetchLimit;
   /** An image that was not fetched. */
   readonly onMissed: (image: JobImage) => void;
+}
+
+/** Images that are prefetched at the same time. */
+export type PrefetchLimit = LimitFunction;
+
+export function createPrefetchLimit(concurrency: number): PrefetchLimit {
+  return pLimit(concurrency);
 }
 
 /** Of a repository, for {@link PrefetchOptions.platforms} `pulled`. */

@@ -89,11 +89,12 @@ describe.skipIf(unready)('a site without a network', { timeout: 300_000 }, () =>
     expect(await layover(...check)).toBe('10 of 10 pull offline\n');
   });
 
-  it.each(CLIENTS)('pulls each of them with $name', async ({ start }) => {
-    await using client = await start(inside.url);
+  it.each(CLIENTS)('pulls each of them with $name', async (kind) => {
+    await using client = await kind.start(inside.url);
     for (const repository of REPOSITORIES) await client.pull(`docker.io/${repository}:1`);
     const printed = await client.run('docker.io/library/app-0:1');
-    if (printed !== undefined) expect(printed.trim()).toBe(HELLO_LINE);
+    // skopeo runs nothing.
+    expect(printed?.trim()).toBe(kind === skopeo ? undefined : HELLO_LINE);
   });
 
   it('imports a bundle of one file as k3s does', async () => {

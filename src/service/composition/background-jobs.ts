@@ -1,7 +1,5 @@
 import type { ProxyConfig } from '../../config/config.ts';
 import type { Clock } from '../../clock/clock.ts';
-import { HeldError } from '../../jobs/held-error.ts';
-import type { ImageWarmerOptions } from '../../jobs/image-warmer.ts';
 import type { CachedTags } from '../../jobs/keep-warm.ts';
 import { Jobs } from '../../jobs/jobs.ts';
 import { LocalJobs } from '../../jobs/local-jobs.ts';
@@ -10,10 +8,11 @@ import type { CacheControl } from '../../operations/cache-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
 import { NO_PULL_LOG, type PullLog } from '../../operations/pull-log.ts';
 import type { Duty } from '../../retention/create-housekeeping.ts';
-import { type Quota, QuotaFullError } from '../../retention/quota.ts';
+import type { Quota } from '../../retention/quota.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { CloseStack } from '../close-stack.ts';
 import { createStoredNames } from './image-checks.ts';
+import { createReserve } from './background-space.ts';
 import type { Pulling } from './pulling.ts';
 import type { Stored } from './stored.ts';
 import type { Syncing } from './syncing.ts';
@@ -88,17 +87,6 @@ function createCachedTags(pulling: Pulling): CachedTags {
       const outcome = hasMoved ? 'moved' : bytes > 0 || spent > 0 ? 'fetched' : 'present';
       return { name: `${stored}:${tag}`, digest, ...(hasMoved && { was: previous }), bytes, spent, outcome };
     },
-  };
-}
-
-/** Reserves space for content that no client requested. */
-export function createReserve(quota: Quota | undefined): ImageWarmerOptions['reserve'] {
-  return async (blobs) => {
-    try {
-      return (await quota?.reserveInBackground(blobs)) ?? (() => {});
-    } catch (err) {
-      throw err instanceof QuotaFullError ? new HeldError('quota', { cause: err }) : err;
-    }
   };
 }
 

@@ -1,13 +1,11 @@
-import type { LimitFunction } from 'p-limit';
-
 import type { ProxyConfig, UpstreamConfig } from '../../config/config.ts';
 import type { NameRefusal } from '../../filters/name-filter.ts';
-import { Prefetch } from '../../jobs/prefetch.ts';
+import { Prefetch, type PrefetchLimit } from '../../jobs/prefetch.ts';
 import type { PullThroughRegistry } from '../../pull-through/pull-through.ts';
 import type { Quota } from '../../retention/quota.ts';
 import type { RegistryReader } from '../../registry/registry.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import { createReserve } from './background-jobs.ts';
+import { createReserve } from './background-space.ts';
 import { createImageCheck } from './image-checks.ts';
 import type { Stored } from './stored.ts';
 
@@ -17,7 +15,7 @@ export interface PrefetchParts extends Pick<Stored, 'store' | 'usage'> {
   readonly quota: Quota | undefined;
   readonly telemetry: Telemetry;
   /** Shared by all upstreams. */
-  readonly limit: LimitFunction;
+  readonly limit: PrefetchLimit;
 }
 
 /** @returns undefined for an upstream without prefetch */

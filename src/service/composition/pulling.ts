@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
-import pLimit, { type LimitFunction } from 'p-limit';
 
 import type { Clock } from '../../clock/clock.ts';
 import type { ProxyConfig, UpstreamConfig } from '../../config/config.ts';
@@ -16,6 +15,7 @@ import type { PeerAccess } from '../../http/peers/peer-fills.ts';
 import type { BudgetControl } from '../../operations/budget-control.ts';
 import type { RefreshResult } from '../../operations/cache-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
+import { createPrefetchLimit, type PrefetchLimit } from '../../jobs/prefetch.ts';
 import { pullThrough } from '../../pull-through/create-pull-through.ts';
 import {
   type CachedContent,
@@ -95,7 +95,7 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
   if (replicas) opened.use(replicas);
   const fills = await createFills(proxy, { ...parts, ...(replicas && { sharing: replicas.sharing }) });
   const secrets = createUploadSecrets({ configured: parts.secret, shared: redis && createPeerSecret(redis) });
-  const limit = pLimit(proxy.background.concurrency);
+  const limit = createPrefetchLimit(proxy.background.concurrency);
   const pulled = upstreams.map(({ config, upstream }) =>
     createPulledUpstream(config, { ...parts, upstream, fills, proxy, limit, secrets }),
   );
@@ -157,7 +157,7 @@ interface PulledUpstreamParts extends PullingParts {
   readonly fills: Fills;
   readonly proxy: ProxyConfig;
   /** Images that are prefetched at the same time. */
-  readonly limit: LimitFunction;
+  readonly limit: PrefetchLimit;
   readonly secrets: UploadSecrets;
 }
 
