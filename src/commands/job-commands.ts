@@ -44,7 +44,11 @@ export function addJobCommands(program: Command, { stdin, ...context }: JobComma
     .argument('[images...]', 'names such as alpine:3.20');
   withTargetOption(warm)
     .option('--from <list>', 'file, directory, or - for standard input; repeatable', collect)
-    .option('--platform <os/arch[/variant]>', 'only this platform; repeatable (default: all)', collect)
+    .option(
+      '--platform <os/arch[/variant]>',
+      'only this platform; repeatable (default: those of a lock, else all)',
+      collect,
+    )
     .option('--referrers', 'also fetch signatures, SBOMs and other attachments')
     .option('--pin', 'protect the images from expiry and eviction')
     .option('--wait', 'wait until all are done, and show the progress')

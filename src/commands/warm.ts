@@ -1,5 +1,5 @@
 import { ImageError } from '../images/image-error.ts';
-import { nameImages } from '../lists/lock-images.ts';
+import { type NamedImage, nameImages } from '../lists/lock-images.ts';
 import { readLists } from '../lists/read-files.ts';
 import { ControlError } from '../operations/control-error.ts';
 import type { CacheOutput } from './cache.ts';
@@ -27,14 +27,15 @@ export async function warmCommand(
   output: CacheOutput,
 ): Promise<number> {
   const jobs = jobsOf(target);
-  const { images, problems } = await findImages(request);
+  const { images, problems, locked } = await findImages(request);
   for (const { origin, message } of problems) output.err.write(`layover: ${printable(`${origin}: ${message}`)}\n`);
   const failed = problems.length > 0 ? 1 : 0;
   if (images.length === 0) {
     if (failed === 0) throw new ControlError('invalid', 'no images (name them, or a list with --from)');
     return failed;
   }
-  const { platforms, referrers, pin, wait } = request;
+  const { referrers, pin, wait } = request;
+  const platforms = request.platforms.length > 0 ? request.platforms : locked;
   const job = await jobs.warm({ images, platforms, referrers, pin });
   if (wait) return (await followJob(jobs, job.name, output)) || failed;
   if (output.json) output.out.write(`${JSON.stringify(job)}\n`);
@@ -47,8 +48,16 @@ async function findImages({ names, from, stdin }: WarmCommandRequest) {
   try {
     const lists = await readLists(from, stdin);
     const { images, problems } = nameImages([...typed, ...lists.images]);
-    return { images: images.map(({ name }) => name), problems: [...lists.problems, ...problems] };
+    const found = { images: images.map(({ name }) => name), problems: [...lists.problems, ...problems] };
+    return { ...found, locked: commonPlatforms(images) };
   } catch (err) {
     throw err instanceof ImageError ? new ControlError('invalid', err.message) : err;
   }
+}
+
+/** The platforms of locks, when all images are of locks with the same ones. Empty: all. */
+function commonPlatforms([first, ...others]: readonly NamedImage[]): readonly string[] {
+  const { platforms = [] } = first ?? {};
+  const areSame = others.every((image) => image.platforms?.join() === platforms.join());
+  return areSame ? platforms : [];
 }

@@ -69,7 +69,10 @@ function toImages(
   const written = names.map((name) => ({ name, origin: name }));
   const { images, problems } = nameImages([...written, ...list.images]);
   return {
-    images: images.map(({ name, location }) => ({ name, location, platforms: parsed, referrers, pin, missingOnly })),
+    images: images.map(({ name, location, platforms: locked = [] }) => ({
+      ...{ name, location, referrers, pin, missingOnly },
+      platforms: parsed.length > 0 ? parsed : locked.map(platformOf),
+    })),
     problems: [...list.problems, ...problems],
   };
 }

@@ -4,6 +4,8 @@ export interface FoundImage {
   readonly name: string;
   /** File, and the line or the object in it, for messages. */
   readonly origin: string;
+  /** Of a lock: its platforms; empty: all. Absent in other lists. */
+  readonly platforms?: readonly string[] | undefined;
 }
 
 /** A part of a list whose images are not known. */
@@ -29,11 +31,20 @@ export class ImageFinder implements FoundImages {
 
   /** @param place in the list, such as a line */
   add(name: string, place?: string): void {
-    this.images.push({ name: name.replace(/^docker:\/\//, ''), origin: this.#at(place) });
+    this.#add(name, { origin: this.#at(place) });
+  }
+
+  /** An image of a lock. */
+  addLocked(name: string, platforms: readonly string[]): void {
+    this.#add(name, { origin: this.#at(undefined), platforms });
   }
 
   refuse(message: string, place?: string): void {
     this.problems.push({ origin: this.#at(place), message });
+  }
+
+  #add(name: string, more: Omit<FoundImage, 'name'>): void {
+    this.images.push({ name: name.replace(/^docker:\/\//, ''), ...more });
   }
 
   #at(place: string | undefined): string {

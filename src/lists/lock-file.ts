@@ -60,12 +60,17 @@ export function isLock({ layoverLock }: YamlObject): boolean {
 }
 
 /** The names of a lock, to be resolved again. */
-export function findInLock({ images }: YamlObject, found: ImageFinder): void {
+export function findInLock({ images, platforms }: YamlObject, found: ImageFinder): void {
+  const wanted = textsOf(platforms);
   for (const image of listOf(images)) {
     const name = isObject(image) ? textOf(image.name) : undefined;
     if (name === undefined) found.refuse('an image without a name');
-    else found.add(name);
+    else found.addLocked(name, wanted);
   }
+}
+
+function textsOf(value: YamlValue | undefined): string[] {
+  return listOf(value).filter((text) => typeof text === 'string');
 }
 
 /** @throws {ImageError} when it is not a lock, or is damaged */
@@ -81,7 +86,7 @@ export function parseLock(text: string, origin: string): Lock {
       `${origin}: a lock of version ${JSON.stringify(document.layoverLock)}; this program reads ${VERSION}`,
     );
   return {
-    platforms: listOf(document.platforms).filter((platform) => typeof platform === 'string'),
+    platforms: textsOf(document.platforms),
     images: listOf(document.images).map((image) => parseImage(image, origin)),
   };
 }

@@ -12,17 +12,19 @@ export interface NamedImage {
   readonly location: RegistryLocation;
   /** Where it was found first. */
   readonly origin: string;
+  /** Of a lock: its platforms; empty: all. Absent in other lists. */
+  readonly platforms?: readonly string[] | undefined;
 }
 
 /** Each image once, sorted by name; names that are not images are problems. */
 export function nameImages(found: readonly FoundImage[]): { images: NamedImage[]; problems: ListProblem[] } {
   const images = new Map<string, NamedImage>();
   const problems: ListProblem[] = [];
-  for (const { name: written, origin } of found) {
+  for (const { name: written, origin, platforms } of found) {
     try {
       const location = parseRegistryLocation(written);
       const name = fullName(location);
-      if (!images.has(name)) images.set(name, { name, location, origin });
+      if (!images.has(name)) images.set(name, { name, location, origin, platforms });
     } catch (err) {
       problems.push({ origin, message: messageOf(err) });
     }

@@ -82,6 +82,18 @@ describe('layover warm', () => {
     });
   });
 
+  it('stores the platforms of a lock', async () => {
+    await using layover = await startCache(hub());
+    await using directory = await temporaryDirectory();
+    const lock = join(directory.path, 'images.lock.yaml');
+    const content = { layoverLock: 1, platforms: ['linux/arm64'], images: [{ name: 'multi:1', digest: multi.digest }] };
+    await writeFile(lock, stringify(content));
+    expect((await warm(layover, '--from', lock)).images).toMatchObject([{ outcome: 'fetched', spent: 2 }]);
+    const { amd64, arm64 } = multi.images;
+    expect(await storedOf(layover, partsOf(arm64))).toEqual(partsOf(arm64));
+    expect(await storedOf(layover, partsOf(amd64))).toEqual([]);
+  });
+
   it('stores attachments by referrers and by tag, and pins', async () => {
     await using layover = await startCache(hub());
     const { code } = await warm(layover, 'signed:1', '--referrers', '--pin');

@@ -50,7 +50,10 @@ export const warm = z
     name: jobName,
     images: z.array(name('An image.')).describe('Names such as `alpine:3.20`.').optional(),
     from: path('A [list](air-gap.md#lists), which is read at each run.').optional(),
-    platforms: z.array(platform).describe('Of images for several platforms, only these.').optional(),
+    platforms: z
+      .array(platform)
+      .describe('Of images for several platforms, only these. Default: the platforms of a lock in `from`, else all.')
+      .optional(),
     referrers: withDefault(bool('Also signatures, SBOMs and other attachments.'), 'false'),
     pin: withDefault(bool('Protect the images from expiry and eviction.'), 'false'),
     popular: popular.optional(),
