@@ -7,7 +7,7 @@ import { type Lock, parseLock } from '../lists/lock-file.ts';
 import type { Digest } from '../oci/digest.ts';
 import { type BundleFiles, openBundleFiles } from './bundle-files.ts';
 import { type Contents, parseContents } from './contents.ts';
-import { CONTENTS_PATH, LOCK_PATH, MAX_METADATA_BYTES, SIGNATURE_PATH, SUMS_PATH } from './paths.ts';
+import { CONTENTS_PATH, LOCK_PATH, MAX_LOCK_BYTES, MAX_METADATA_BYTES, SIGNATURE_PATH, SUMS_PATH } from './paths.ts';
 import { verifySums } from './signature.ts';
 import { parseSums } from './sums.ts';
 
@@ -42,9 +42,9 @@ export async function openBundle(paths: readonly string[], key?: KeyObject): Pro
 }
 
 async function readBundle({ files, problems }: BundleFiles, key: KeyObject | undefined): Promise<Bundle> {
-  const read = key ? await signedReader(files, key) : (path: string) => files.read(path, MAX_METADATA_BYTES);
-  if ((await files.size(LOCK_PATH)) === undefined)
+  if (!key && (await files.size(LOCK_PATH)) === undefined)
     throw new ImageError(`${files.name}: not a bundle, ${LOCK_PATH} is missing`);
+  const read = await verifiedReader(files, key);
   const bytes = await read(LOCK_PATH);
   const lock = parseLock(bytes.toString('utf8'), `${files.name}: ${LOCK_PATH}`);
   if (lock.images.length === 0) throw new ImageError(`${files.name}: a bundle without images`);
@@ -59,17 +59,24 @@ async function readBundle({ files, problems }: BundleFiles, key: KeyObject | und
   };
 }
 
-/** Reads files that the signed sums have. The blobs of the images follow from the digests in the lock. @throws {ImageError} */
-async function signedReader(files: LayoutFiles, key: KeyObject): Promise<(path: string) => Promise<Buffer>> {
-  if ((await files.size(SIGNATURE_PATH)) === undefined || (await files.size(SUMS_PATH)) === undefined)
+/** Reads files whose sums are right. The blobs of the images follow from the digests in the lock. @throws {ImageError} */
+async function verifiedReader(
+  files: LayoutFiles,
+  key: KeyObject | undefined,
+): Promise<(path: string) => Promise<Buffer>> {
+  const has = async (path: string) => (await files.size(path)) !== undefined;
+  if (key && !((await has(SIGNATURE_PATH)) && (await has(SUMS_PATH))))
     throw new ImageError(`${files.name}: refused, it has no signature`);
+  if (!(await has(SUMS_PATH))) throw new ImageError(`${files.name}: not a bundle, ${SUMS_PATH} is missing`);
   const sums = await files.read(SUMS_PATH, MAX_METADATA_BYTES);
-  verifySums(sums, await files.read(SIGNATURE_PATH, MAX_METADATA_BYTES), { key, bundle: files.name });
+  if (key) verifySums(sums, await files.read(SIGNATURE_PATH, MAX_METADATA_BYTES), { key, bundle: files.name });
   const known = new Map(parseSums(sums.toString('utf8'), files.name).map(({ path, sum }) => [path, sum]));
   const read = async (path: string) => {
-    const bytes = await files.read(path, MAX_METADATA_BYTES);
+    const bytes = await files.read(path, path === LOCK_PATH ? MAX_LOCK_BYTES : MAX_METADATA_BYTES);
     if (sha256(bytes) !== known.get(path))
-      throw new ImageError(`${files.name}: refused, ${path} is not the signed one`);
+      throw new ImageError(
+        key ? `${files.name}: refused, ${path} is not the signed one` : `${files.name}: ${path} is damaged`,
+      );
     return bytes;
   };
   await read('index.json');

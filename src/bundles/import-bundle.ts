@@ -38,6 +38,7 @@ async function importImages(
   const missing = new Set<Digest>();
   let bytes = 0;
   for (const digest of bundle.contents.absent) {
+    signal.throwIfAborted();
     if ((await options.target.storedSize(digest)) === undefined) missing.add(digest);
   }
   for (const image of images) {

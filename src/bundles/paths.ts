@@ -7,4 +7,6 @@ export const SUMS_PATH = 'layover/SHA256SUMS';
 /** Over the sums. Absent from an unsigned bundle. */
 export const SIGNATURE_PATH = 'layover/bundle.sigstore.json';
 /** Of each of these files. */
+/** Some 10 000 images. A server that imports parses it between two requests. */
+export const MAX_LOCK_BYTES = 4 * 1024 * 1024;
 export const MAX_METADATA_BYTES = 64 * 1024 * 1024;

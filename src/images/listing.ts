@@ -57,7 +57,7 @@ async function allPages(name: string, request: (page: PageRequest) => Promise<Pa
   for (let pages = 0; page !== undefined; pages++) {
     if (pages === MAX_PAGES) throw new ImageError(`${name}: the list has no end`);
     const { entries, next }: Page<string> = await request(page);
-    found.push(...entries);
+    for (const entry of entries) found.push(entry);
     // A registry that returns the same page again would do so forever.
     page = next !== undefined && next.last === page.last ? undefined : next;
   }

@@ -10,7 +10,7 @@ export interface CachedUpstream
   confirmTag(
     repository: string,
     tag: string,
-    options?: CallOptions & { readonly missingOnly?: boolean },
+    options?: CallOptions & { readonly missingOnly?: boolean; readonly always?: boolean },
   ): Promise<{ readonly digest: Digest; readonly previous: Digest | undefined }>;
   /** Resolves when no fill of the blob is in progress. */
   filled(repository: string, digest: Digest): Promise<void>;

@@ -90,7 +90,7 @@ export class ImageWarmer {
       work = { image, signal, onProgress, registry: background, isFound: false, bytes: 0 };
       const planned = await this.#store(work, await this.#findRoot(work));
       await this.#assertComplete(planned);
-      if (image.pin) await this.#options.pin(pinOf(stored, location));
+      if (image.pin) await this.#pin([pinOf(stored, location), ...attachmentsOf(stored, planned)]);
       call.onComplete?.(planned.check);
       return report(work, outcomeOf(work));
     } catch (err) {
@@ -129,6 +129,10 @@ export class ImageWarmer {
       release();
     }
     return planned;
+  }
+
+  async #pin(names: readonly string[]): Promise<void> {
+    for (const name of names) await this.#options.pin(name);
   }
 
   async #fetchBlobs(work: Work, planned: PlannedImage): Promise<void> {
@@ -179,6 +183,10 @@ function report(
     ...(was !== undefined && { was }),
     ...{ bytes, spent: registry?.spent ?? 0, outcome },
   };
+}
+
+function attachmentsOf(stored: string, { check }: PlannedImage): string[] {
+  return check.attachments.map(({ digest, tag }) => (tag === undefined ? `${stored}@${digest}` : `${stored}:${tag}`));
 }
 
 /** A pin of a tag follows it to other digests. */

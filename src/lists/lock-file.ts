@@ -2,6 +2,7 @@ import { stringify } from 'yaml';
 
 import { ImageError } from '../images/image-error.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
+import { isTag } from '../oci/reference.ts';
 import { ImageFinder } from './found-images.ts';
 import { isObject, listOf, parseDocuments, textOf, type YamlObject, type YamlValue } from './yaml-documents.ts';
 
@@ -109,7 +110,7 @@ function parseImage(value: YamlValue, origin: string): LockedImage {
     })),
     attachments: parts(image.attachments).map((part) => ({
       digest: digestOf(part, `${origin}: ${name}`),
-      ...optional('tag', part),
+      ...tagOf(part, `${origin}: ${name}`),
       ...optional('type', part),
     })),
   };
@@ -118,6 +119,13 @@ function parseImage(value: YamlValue, origin: string): LockedImage {
 function digestOf({ digest }: YamlObject, place: string): Digest {
   if (typeof digest !== 'string' || !isDigest(digest)) throw new ImageError(`${place}: a digest is missing or invalid`);
   return digest;
+}
+
+function tagOf(part: YamlObject, place: string): { readonly tag?: string } {
+  const found = optional('tag', part);
+  if (found.tag !== undefined && !isTag(found.tag))
+    throw new ImageError(`${place}: the tag of an attachment is not a tag`);
+  return found;
 }
 
 function optional<K extends string>(key: K, from: YamlObject): { readonly [key in K]?: string } {

@@ -135,18 +135,19 @@ export class PullThroughRegistry implements Registry {
    * The digest of a tag, revalidated when it is not fresh.
    *
    * @param options.missingOnly a stored tag is not revalidated
+   * @param options.always a fresh one is
    * @throws {RegistryError} also when the tag could be served stale
    */
   async confirmTag(
     repository: string,
     tag: string,
-    options?: CallOptions & { readonly missingOnly?: boolean },
+    options?: CallOptions & { readonly missingOnly?: boolean; readonly always?: boolean },
   ): Promise<RefreshedTag> {
     const { manifests } = this.#options;
     const names = this.#names(repository);
     try {
       const stored = options?.missingOnly === true ? await manifests.storedTag(names, tag) : undefined;
-      return stored ?? (await manifests.confirm(names, tag, pullCallOf(options)));
+      return stored ?? (await manifests.confirm(names, tag, pullCallOf(options), options?.always));
     } catch (err) {
       throw err instanceof UpstreamError ? toClientError(err, 'MANIFEST_UNKNOWN') : err;
     }

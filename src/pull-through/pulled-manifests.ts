@@ -157,14 +157,15 @@ export class PulledManifests {
   /**
    * The digest of a tag, revalidated when it is not fresh. Its manifest is not fetched.
    *
+   * @param always a fresh tag is revalidated, too
    * @throws {UpstreamError} also when the tag could be served stale · {RegistryError} when offline and not cached
    */
-  async confirm(repository: PulledRepository, tag: string, call: PullCall): Promise<RefreshedTag> {
+  async confirm(repository: PulledRepository, tag: string, call: PullCall, always = false): Promise<RefreshedTag> {
     const { tags, offline } = this.#options;
     // The one in memory may have no manifest yet, as after a `HEAD`.
     const previous = (await tags.findStored(repository.stored, tag))?.digest;
     const latest = await tags.find(repository.stored, tag);
-    if (latest && this.#freshness(tag, latest) === 'fresh') return { digest: latest.digest, previous };
+    if (!always && latest && this.#freshness(tag, latest) === 'fresh') return { digest: latest.digest, previous };
     if (offline) throw this.#offlineError(`${repository.remote}:${tag}`);
     const { entry } = await this.#fetchTag(repository, tag, call);
     return { digest: entry.digest, previous };

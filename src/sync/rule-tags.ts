@@ -52,8 +52,8 @@ export class RuleTags {
     for (const repository of this.#rule.repositories) {
       try {
         const { selected, gone } = await this.#tagsOf(repository, signal);
-        found.images.push(...selected.map((tag) => this.#image(repository, tag)));
-        found.gone.push(...gone.map((tag) => this.#image(repository, tag)));
+        for (const tag of selected) found.images.push(this.#image(repository, tag));
+        for (const tag of gone) found.gone.push(this.#image(repository, tag));
       } catch (err) {
         signal.throwIfAborted();
         const name = `${repository.upstream}/${repository.repository}`;

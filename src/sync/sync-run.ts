@@ -113,7 +113,7 @@ export class SyncRun {
     const row = await this.#untilOver(name, async () => {
       if (this.#rule.gone === 'keep') return gone('the upstream no longer lists it; the cache keeps it');
       try {
-        const call = { background: 'sync', signal: this.#signal } as const;
+        const call = { background: 'sync', signal: this.#signal, always: true } as const;
         const { digest } = await registry.confirmTag(location.repository, location.tag, call);
         return { name, digest, bytes: 0, spent: 0, outcome: 'present' };
       } catch (err) {

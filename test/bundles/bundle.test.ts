@@ -18,6 +18,7 @@ import {
   bundleScenes,
   locked,
   multi,
+  resum,
   sbom,
   signature,
   signatureTag,
@@ -143,6 +144,7 @@ describe('layover bundle', () => {
     );
     const lock = scene.path('usb/layover/images.lock.yaml');
     await writeFile(lock, (await readFile(lock, 'utf8')).replace(amd64.digest, single.digest));
+    await resum(scene.path('usb'));
     await using inside = await startInside();
     for (const result of [
       await bundle('verify', scene.path('usb')),
@@ -175,10 +177,13 @@ describe('layover bundle', () => {
     const lock = scene.path('usb/layover/images.lock.yaml');
     const text = await readFile(lock, 'utf8');
     await writeFile(lock, text.replace(single.digest, multi.digest).replace('layoverLock: 1', 'layoverLock: 9'));
+    await resum(scene.path('usb'));
     expect((await bundle('import', scene.path('usb'), inside.configFile)).stderr).toContain('a lock of version "9"');
     await writeFile(lock, 'layoverLock: 1\nimages: []\n');
+    await resum(scene.path('usb'));
     expect(await bundle('verify', scene.path('usb'))).toMatchObject({ code: 1, stdout: '' });
     await writeFile(lock, text.replaceAll('docker.io/library/single', 'docker.io/../../etc'));
+    await resum(scene.path('usb'));
     const traversal = await bundle('import', scene.path('usb'), inside.configFile);
     expect(traversal).toMatchObject({ code: 1, stderr: expect.stringContaining('docker.io/../../etc') });
     await writeFile(scene.path('usb/layover/SHA256SUMS'), `${'0'.repeat(64)}  ../../../etc/passwd\n`);

@@ -11,7 +11,7 @@ import { expectNothingBroken } from '../integration/stored-data.ts';
 import { pullBlob } from '../retention/expiring-cache.ts';
 import { canMount, smallDisk } from '../storage/filesystem/small-disk.ts';
 import { Layover } from '../support/layover.ts';
-import { amd64, blobPath, bundle, bundleScenes, multi, single } from './scene.ts';
+import { amd64, blobPath, bundle, bundleScenes, multi, resum, signatureTag, single } from './scene.ts';
 
 const { hub, startInside, startOffline, startScene } = bundleScenes();
 
@@ -113,6 +113,31 @@ describe('a bundle', () => {
 });
 
 describe('a hostile bundle', () => {
+  it('with another lock is refused: damaged, or for a tag that is none, which would be a pattern of pins', async () => {
+    await using scene = await startScene();
+    await scene.create('usb');
+    await using inside = await startInside();
+    const path = scene.path('usb/layover/images.lock.yaml');
+    const lock = await readFile(path, 'utf8');
+    const refusalOf = async (changed: string) => {
+      await writeFile(path, changed);
+      return bundle('import', scene.path('usb'), inside.configFile);
+    };
+    const renamed = await refusalOf(lock.replace('single:v1', 'single:v2'));
+    expect(renamed).toMatchObject({ code: 1, stderr: expect.stringContaining('images.lock.yaml is damaged') });
+
+    const forged = lock.replace(`tag: ${signatureTag}`, 'tag: "**\\n"');
+    expect(forged).not.toBe(lock);
+    await writeFile(path, forged);
+    await resum(scene.path('usb'));
+    const pinning = await refusalOf(forged);
+    expect(pinning).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('the tag of an attachment is not a tag'),
+    });
+    expect(await inside.visibleBlobs()).toEqual([]);
+  });
+
   it('that lies about sizes, or has links and devices, is refused, and nothing outside is read', async () => {
     await using scene = await startScene();
     await scene.create('usb');
@@ -147,7 +172,7 @@ describe('a hostile bundle', () => {
     await symlink('/dev/zero', blob);
     expect((await bundle('import', scene.path('usb'), inside.configFile)).stderr).toContain('is not a file');
     await truncate(scene.path('usb/layover/bundle.json'), 5);
-    expect((await bundle('import', scene.path('usb'), inside.configFile)).stderr).toContain('bundle.json: not JSON');
+    expect((await bundle('import', scene.path('usb'), inside.configFile)).stderr).toContain('bundle.json is damaged');
     await expectNothingBroken(inside);
   });
 });

@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { formatLock, type LockedImage } from '../../src/lists/lock-file.ts';
@@ -87,4 +88,17 @@ export const bundle = (...args: readonly string[]) => runLayover(['bundle', ...a
 
 export function blobPath(digest: string): string {
   return `blobs/${digest.replace(':', '/')}`;
+}
+
+/** Makes the sums right again after a change: as somebody does who makes a bundle on purpose. */
+export async function resum(directory: string): Promise<void> {
+  const sums = join(directory, 'layover/SHA256SUMS');
+  const lines = (await readFile(sums, 'utf8')).trimEnd().split('\n');
+  const right = lines.map(async (line) => {
+    const path = line.slice(66);
+    if (path.startsWith('blobs/')) return line;
+    const sum = createHash('sha256').update(await readFile(join(directory, path)));
+    return `${sum.digest('hex')}  ${path}`;
+  });
+  await writeFile(sums, `${(await Promise.all(right)).join('\n')}\n`);
 }

@@ -101,6 +101,20 @@ describe('a rule of proxy.sync', () => {
     expect((await pull(`${scene.layover.url}/v2/library/app/manifests/1.2`)).status).toBe(200);
   });
 
+  it('untags it when the upstream confirms that, also while the tag is fresh', async () => {
+    await using scene = await startSync(hub(), { ...APP, gone: 'untag' }, { upstream: { tags: { ttl: '1h' } } });
+    await scene.sync();
+    listOnly('1.1', '1.2-alpine', 'latest');
+    hub().setTag('library/app', '1.2', undefined);
+    try {
+      expect((await scene.rows()).find(({ outcome }) => outcome === 'gone')).toMatchObject({
+        reason: 'the upstream does not have it; the tag was removed',
+      });
+    } finally {
+      hub().setTag('library/app', '1.2', app['1.2']?.digest);
+    }
+  });
+
   it('untags it when the upstream confirms that', async () => {
     await using scene = await startSync(
       hub(),

@@ -102,6 +102,8 @@ describe('layover warm', () => {
     expect(await storedOf(layover, wanted)).toEqual(wanted);
     const { stdout } = await cacheCommand(layover, 'cache', 'pins');
     expect(stdout).toMatch(/^docker\.io\/library\/signed:1 +command$/m);
+    expect(stdout).toContain(`docker.io/library/signed:${signed.digest.replace(':', '-')}.sig`);
+    expect(stdout).toContain(`docker.io/library/signed@${sbom.digest}`);
   });
 
   it('names each image that is not complete, and fetches the others', async () => {

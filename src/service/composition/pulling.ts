@@ -15,7 +15,6 @@ import type { PeerAccess } from '../../http/peers/peer-fills.ts';
 import type { BudgetControl } from '../../operations/budget-control.ts';
 import type { RefreshResult } from '../../operations/cache-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
-import { createPrefetchLimit, type PrefetchLimit } from '../../jobs/prefetch.ts';
 import { pullThrough } from '../../pull-through/create-pull-through.ts';
 import {
   type CachedContent,
@@ -34,7 +33,7 @@ import { VERSION } from '../../version.ts';
 import type { CloseStack } from '../close-stack.ts';
 import { LocalBudgets } from './budget-control.ts';
 import { createLimits } from './budgets.ts';
-import { createPrefetch, withPrefetch } from './prefetching.ts';
+import type { WithPrefetch } from './prefetching.ts';
 import { loadReplicas } from './replicas.ts';
 import type { Stored } from './stored.ts';
 
@@ -95,9 +94,9 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
   if (replicas) opened.use(replicas);
   const fills = await createFills(proxy, { ...parts, ...(replicas && { sharing: replicas.sharing }) });
   const secrets = createUploadSecrets({ configured: parts.secret, shared: redis && createPeerSecret(redis) });
-  const limit = createPrefetchLimit(proxy.background.concurrency);
+  const withPrefetch = await loadPrefetch(proxy);
   const pulled = upstreams.map(({ config, upstream }) =>
-    createPulledUpstream(config, { ...parts, upstream, fills, proxy, limit, secrets }),
+    createPulledUpstream(config, { ...parts, upstream, fills, proxy, withPrefetch, secrets }),
   );
   return {
     upstreams: upstreams.map(({ upstream }) => upstream),
@@ -111,6 +110,12 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
     },
     find: (repository) => findUpstream(pulled, repository),
   };
+}
+
+async function loadPrefetch(proxy: ProxyConfig): Promise<WithPrefetch | undefined> {
+  if (!proxy.upstreams.some(({ prefetch }) => prefetch)) return undefined;
+  const { prefetchFor } = await import('./prefetching.ts');
+  return prefetchFor(proxy);
 }
 
 async function createFills(
@@ -156,13 +161,13 @@ interface PulledUpstreamParts extends PullingParts {
   readonly upstream: Upstream;
   readonly fills: Fills;
   readonly proxy: ProxyConfig;
-  /** Images that are prefetched at the same time. */
-  readonly limit: PrefetchLimit;
+  /** Absent when no upstream has it. */
+  readonly withPrefetch: WithPrefetch | undefined;
   readonly secrets: UploadSecrets;
 }
 
 function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts): PulledUpstream {
-  const { opened, upstream, store, content, tags, fills, proxy, usage, cached, telemetry, clock } = parts;
+  const { upstream, store, content, tags, fills, proxy, usage, cached, telemetry, clock } = parts;
   const { offline } = proxy;
   const isAllowed = createNameFilter(config);
   const refusalOf = refuseNames(isAllowed, config.name);
@@ -182,10 +187,9 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
   const { name, aliases, library, isDefault, anyNamespace, storePrefix } = config;
   const names = { name, aliases, library, isDefault, anyNamespace, storePrefix };
   // Writes are refused as such, also to names that `allow` and `deny` exclude.
-  const prefetch = createPrefetch(config, { ...parts, registry });
   const served = {
     ...allowNames(registry, refusalOf),
-    ...(prefetch && withPrefetch(registry, { prefetch: opened.use(prefetch), refusalOf })),
+    ...parts.withPrefetch?.(config, { ...parts, registry, refusalOf }),
     ...refuseWrites(describeRefusedWrites(upstream)),
   };
   return { route: { ...names, registry: served, held: registry.held, relay, isAllowed }, registry, refusalOf };

@@ -6,6 +6,7 @@ import type { Jobs } from '../../jobs/jobs.ts';
 import type { CacheControl } from '../../operations/cache-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
 import type { JobImage } from '../../operations/job-control.ts';
+import { SingleFlight } from '../../pull-through/single-flight.ts';
 import type { Duty } from '../../retention/create-housekeeping.ts';
 import type { SyncTarget } from '../../sync/push-image.ts';
 import { SyncJob, type SyncJobOptions } from '../../sync/sync-job.ts';
@@ -39,11 +40,13 @@ export function createSyncing(rules: readonly SyncRuleConfig[], parts: SyncingPa
     ]),
   );
   let ended = new AbortController();
+  /** One for each rule, because it may continue without the client that requested it. */
+  const previews = new SingleFlight<readonly JobImage[]>();
   return {
     async preview(name) {
       const job = jobs.get(name);
       if (!job) throw new ControlError('not-found', `proxy.sync has no rule ${name}`);
-      return job.preview(new AbortController().signal);
+      return previews.run(name, () => job.preview(new AbortController().signal)).result;
     },
     schedule() {
       ended = new AbortController();
