@@ -1,11 +1,12 @@
 import { createHash, type KeyObject } from 'node:crypto';
 
+import { ImageError } from '../images/image-error.ts';
 import { indexJson, OCI_LAYOUT } from '../images/index-json.ts';
 import { blobPath } from '../images/layout-source.ts';
 import { formatLock, type Lock } from '../lists/lock-file.ts';
 import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import { type Digest, digestAlgorithm, digestHex } from '../oci/digest.ts';
-import { CONTENTS_PATH, LOCK_PATH, SIGNATURE_PATH, SUMS_PATH } from './paths.ts';
+import { CONTENTS_PATH, LOCK_PATH, MAX_LOCK_BYTES, SIGNATURE_PATH, SUMS_PATH } from './paths.ts';
 import { type Contents, formatContents } from './contents.ts';
 import { signSums } from './signature.ts';
 import { type FileSum, formatSums } from './sums.ts';
@@ -21,7 +22,7 @@ export interface BundleParts {
   readonly signKey: KeyObject | undefined;
 }
 
-/** The files of a bundle without its blobs, in their order. */
+/** The files of a bundle without its blobs, in their order. @throws {ImageError} for a lock that no import would read */
 export function metadataFiles({
   lock,
   entries,
@@ -30,10 +31,15 @@ export function metadataFiles({
   blobSums,
   signKey,
 }: BundleParts): Map<string, Buffer> {
+  const lockText = Buffer.from(formatLock(lock));
+  if (lockText.length > MAX_LOCK_BYTES)
+    throw new ImageError(
+      `the lock has ${lockText.length} bytes, and a bundle at most ${MAX_LOCK_BYTES} (split the list)`,
+    );
   const files = new Map<string, Buffer>([
     ['oci-layout', OCI_LAYOUT],
     ['index.json', indexJson(entries)],
-    [LOCK_PATH, Buffer.from(formatLock(lock))],
+    [LOCK_PATH, lockText],
     [CONTENTS_PATH, Buffer.from(formatContents(contents))],
     ...[...manifests].sort(byDigest).map(([digest, bytes]): [string, Buffer] => [blobPath(digest), bytes]),
   ]);

@@ -29,6 +29,8 @@ export interface CheckedList {
 
 /** Until a list is complete for the first time, it is checked more often. Milliseconds. */
 const INCOMPLETE_MS = 30_000;
+/** A timer of the interval may fire before the interval has passed since the last check began. Milliseconds. */
+const EARLY_MS = 500;
 
 /** Reads storage alone. */
 export function listCheck({ name, isRequired, intervalMs, check }: CheckedList): HealthCheck {
@@ -42,7 +44,8 @@ export function listCheck({ name, isRequired, intervalMs, check }: CheckedList):
     timeoutMs: Math.max(intervalMs, INCOMPLETE_MS),
     run(signal) {
       const now = performance.now();
-      if (!last || now - last.at >= Math.min(intervalMs, INCOMPLETE_MS)) last = { at: now, result: check(signal) };
+      if (!last || now - last.at >= Math.min(intervalMs, INCOMPLETE_MS) - EARLY_MS)
+        last = { at: now, result: check(signal) };
       return last.result;
     },
   };

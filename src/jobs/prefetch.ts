@@ -7,10 +7,11 @@ import { DOCKER_MANIFEST_LIST, OCI_INDEX } from '../oci/media-types.ts';
 import type { JobImage } from '../operations/job-control.ts';
 import type { Manifest } from '../registry/registry.ts';
 import type { CachedUpstream } from './background-registry.ts';
-import { ImageWarmer, type ImageWarmerOptions } from './image-warmer.ts';
+import { ImageWarmer, type ImageWarmerOptions, reasonOf } from './image-warmer.ts';
 
 /** An upstream with what it has in the cache. */
 export interface PrefetchedUpstream extends CachedUpstream {
+  storedName(repository: string): string;
   /** The tags that are stored. */
   cachedTags(repository: string): Promise<readonly string[]>;
   /** The stored manifest, without the upstream. */
@@ -30,7 +31,6 @@ export interface PrefetchOptions extends Omit<ImageWarmerOptions, 'find' | 'pin'
   readonly registry: PrefetchedUpstream;
   /** Name of the upstream. */
   readonly upstream: string;
-  readonly storedName: (repository: string) => string;
   /** The platforms to fetch, such as `linux/amd64`; `pulled`: those that are stored of other indexes of the repository. */
   readonly platforms: readonly string[] | 'pulled';
   readonly limit: PrefetchLimit;
@@ -67,7 +67,7 @@ export class Prefetch {
     if (this.#running.has(digest) || isFull || this.#ended.signal.aborted || !isIndex(fetched.manifest)) return;
     const work = this.#options
       .limit(() => this.#prefetch(fetched))
-      .catch(() => {}) // it has ended, or the cache cannot be read
+      .catch((err: unknown) => this.#report(fetched, err))
       .finally(() => this.#running.delete(digest));
     this.#running.set(digest, work);
   }
@@ -84,8 +84,8 @@ export class Prefetch {
     const platforms = await this.#wanted(fetched);
     if (platforms.length === 0) return;
     const { repository, manifest } = fetched;
-    const { registry, storedName, upstream: host, onMissed, ...options } = this.#options;
-    const stored = storedName(repository);
+    const { registry, upstream: host, onMissed, ...options } = this.#options;
+    const stored = registry.storedName(repository);
     const warmer = new ImageWarmer({ ...options, find: () => ({ registry, stored }), pin: async () => {} });
     const location = { kind: 'registry', host, repository, tag: undefined, digest: manifest.digest } as const;
     const image = { name: `${stored}@${manifest.digest}`, location, platforms };
@@ -94,6 +94,13 @@ export class Prefetch {
       { class: 'warm', signal, onProgress: () => {} },
     );
     if (result.outcome !== 'fetched' && result.outcome !== 'present') onMissed(result);
+  }
+
+  /** The cache could not be read. */
+  #report({ repository, manifest }: FetchedManifest, err: unknown): void {
+    if (this.#ended.signal.aborted) return;
+    const name = `${this.#options.registry.storedName(repository)}@${manifest.digest}`;
+    this.#options.onMissed({ name, bytes: 0, spent: 0, outcome: 'failed', reason: reasonOf(err) });
   }
 
   /** Those that the index has. */

@@ -31,6 +31,8 @@ export interface PullThroughParts {
   readonly onUsed?: UsageListener | undefined;
   /** The same for work that no client waits for. */
   readonly onUsedInBackground?: UsageListener | undefined;
+  /** A fetched manifest names the digests that its tags had before. @default false */
+  readonly reportsReplaced?: boolean;
   /** Unix milliseconds. @default Date.now */
   readonly now?: () => number;
 }

@@ -147,7 +147,7 @@ export class PullThroughRegistry implements Registry {
     const names = this.#names(repository);
     try {
       const stored = options?.missingOnly === true ? await manifests.storedTag(names, tag) : undefined;
-      return stored ?? (await manifests.confirm(names, tag, pullCallOf(options), options?.always));
+      return stored ?? (await manifests.confirm(names, tag, { ...pullCallOf(options), always: options?.always }));
     } catch (err) {
       throw err instanceof UpstreamError ? toClientError(err, 'MANIFEST_UNKNOWN') : err;
     }
@@ -174,6 +174,11 @@ export class PullThroughRegistry implements Registry {
   /** Removes a tag from storage and memory. Its manifest stays until it expires. */
   removeCachedTag(repository: string, tag: string): Promise<void> {
     return this.#options.tags.remove(this.#names(repository).stored, tag);
+  }
+
+  /** The stored name of a repository. */
+  storedName(repository: string): string {
+    return this.#names(repository).stored;
   }
 
   /** The name at the upstream; absent for a stored name that belongs to another registry. */

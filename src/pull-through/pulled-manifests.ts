@@ -34,6 +34,8 @@ export interface PulledManifestsOptions {
   readonly tags: TagEntries;
   readonly policy: TagRules & FailurePolicy;
   readonly offline: boolean;
+  /** A fetched manifest has {@link KeptManifest.replaced}, which costs a read of each tag. @default false */
+  readonly reportsReplaced?: boolean;
   readonly events: ManifestEvents;
   readonly now: () => number;
 }
@@ -72,7 +74,7 @@ const MAX_DESCRIBED = 5_000;
 /** By tag, which has at most 128 characters. */
 const MAX_POLICIES = 5_000;
 
-/** A manifest; when it was fetched, with the digests that tags had in storage before they referred to it. */
+/** A manifest; when it was fetched, the digests that tags had in storage before they referred to it. */
 export interface KeptManifest extends Manifest {
   readonly replaced?: readonly Digest[];
 }
@@ -157,15 +159,19 @@ export class PulledManifests {
   /**
    * The digest of a tag, revalidated when it is not fresh. Its manifest is not fetched.
    *
-   * @param always a fresh tag is revalidated, too
+   * @param call.always a fresh tag is revalidated, too
    * @throws {UpstreamError} also when the tag could be served stale · {RegistryError} when offline and not cached
    */
-  async confirm(repository: PulledRepository, tag: string, call: PullCall, always = false): Promise<RefreshedTag> {
+  async confirm(
+    repository: PulledRepository,
+    tag: string,
+    call: PullCall & { readonly always?: boolean | undefined },
+  ): Promise<RefreshedTag> {
     const { tags, offline } = this.#options;
     // The one in memory may have no manifest yet, as after a `HEAD`.
     const previous = (await tags.findStored(repository.stored, tag))?.digest;
     const latest = await tags.find(repository.stored, tag);
-    if (!always && latest && this.#freshness(tag, latest) === 'fresh') return { digest: latest.digest, previous };
+    if (!call.always && latest && this.#freshness(tag, latest) === 'fresh') return { digest: latest.digest, previous };
     if (offline) throw this.#offlineError(`${repository.remote}:${tag}`);
     const { entry } = await this.#fetchTag(repository, tag, call);
     return { digest: entry.digest, previous };
@@ -347,13 +353,14 @@ export class PulledManifests {
 
   /** A failing write to storage does not fail the pull. Bytes that are not a manifest are not stored. */
   async #keep(repository: PulledRepository, { manifest, reading }: PulledManifest): Promise<KeptManifest> {
-    const { upstream, content, tags, events } = this.#options;
+    const { upstream, content, tags, events, reportsReplaced } = this.#options;
     const { digest, size, mediaType } = manifest;
     try {
       await content.putManifest(repository.stored, manifest, reading());
-      const replaced = await tags.manifestStored(repository.stored, digest);
+      const replaced = reportsReplaced ? await tags.replacedBy(repository.stored, digest) : undefined;
+      await tags.manifestStored(repository.stored, digest);
       events.manifestStored({ upstream: upstream.name, stored: repository.stored, digest, size, mediaType });
-      return { ...manifest, replaced };
+      return replaced ? { ...manifest, replaced } : manifest;
     } catch (cause) {
       events.manifestNotStored({ upstream: upstream.name, repository: repository.remote, digest, cause });
     }

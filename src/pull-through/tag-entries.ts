@@ -106,20 +106,23 @@ export class TagEntries {
     if (entry) this.#entries.set(tagKey(repository, tag), { ...entry, retryAt });
   }
 
-  /** The manifest is stored: the tags that refer to it by now are written. @returns the digests that they had in storage */
-  async manifestStored(repository: string, digest: Digest): Promise<readonly Digest[]> {
+  /** The manifest is stored: the tags that refer to it by now are written. */
+  async manifestStored(repository: string, digest: Digest): Promise<void> {
     const key = manifestKey(repository, digest);
-    const waiting = this.#pending.get(key) ?? [];
+    const waiting = this.#pending.get(key);
+    if (!waiting) return;
     this.#pending.delete(key);
-    const replaced: Digest[] = [];
     for (const tag of waiting) {
       const current = this.inMemory(repository, tag);
-      if (current?.digest !== digest) continue;
-      const before = await this.findStored(repository, tag);
-      if (before && before.digest !== digest) replaced.push(before.digest);
-      await this.#putStored(repository, tag, digest);
+      if (current?.digest === digest) await this.#putStored(repository, tag, digest);
     }
-    return replaced;
+  }
+
+  /** Other digests that the tags which wait for a manifest have in storage. */
+  async replacedBy(repository: string, digest: Digest): Promise<readonly Digest[]> {
+    const waiting = [...(this.#pending.get(manifestKey(repository, digest)) ?? [])];
+    const stored = await Promise.all(waiting.map((tag) => this.findStored(repository, tag)));
+    return stored.flatMap((entry) => (entry && entry.digest !== digest ? [entry.digest] : []));
   }
 
   /** Unless the manifest was evicted meanwhile: the tag would be dangling. */

@@ -17,6 +17,7 @@ import {
 const SEEDS = Array.from({ length: 20 }, (_, seed) => seed);
 
 const reason = await whyNoJournal();
+if (reason !== undefined) console.warn(`tests of power failures are skipped: ${reason}`);
 
 describe.skipIf(reason !== undefined)('a power failure', () => {
   it.each([

@@ -18,6 +18,7 @@ const multi = images.addIndex('library/multi', '1');
 const signature = images.addImage('library/app', `${first.digest.replace(':', '-')}.sig`, { layers: [2048] });
 const hub = sharedHub(images);
 const program = await findProgram('docker-registry');
+if (program === undefined) console.warn('docker-registry is missing: copies to another registry are not tested');
 
 let inside: DockerRegistry;
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;

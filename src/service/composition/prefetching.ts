@@ -53,10 +53,8 @@ interface CreateParts extends PrefetchParts {
 
 function createPrefetch({ platforms }: NonNullable<UpstreamConfig['prefetch']>, parts: CreateParts): Prefetch {
   const { config, proxy, limit, registry, quota, store, usage, telemetry } = parts;
-  const { name: upstream, storePrefix } = config;
   return new Prefetch({
-    ...{ registry, upstream, limit, platforms },
-    storedName: (repository) => (storePrefix === '' ? repository : `${storePrefix}/${repository}`),
+    ...{ registry, upstream: config.name, limit, platforms },
     fetching: usage.recorder.fetching.bind(usage.recorder),
     check: createImageCheck(proxy, store),
     reserve: createReserve(quota),

@@ -176,6 +176,7 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
     ...shared,
     storePrefix: config.storePrefix,
     policy: config.tags,
+    reportsReplaced: config.prefetch?.platforms === 'pulled',
     cached,
     fills,
     now: clock.now,
