@@ -36,7 +36,7 @@ import { measureService } from './composition/measured.ts';
 import { createPulling, type Pulling } from './composition/pulling.ts';
 import { createHosted, createUploadPurging, type Hosted } from './composition/pushing.ts';
 import { createRecordings } from './composition/recordings.ts';
-import { createStoredImages } from './composition/stored-images.ts';
+import { createImportUploads, createStoredImages } from './composition/stored-images.ts';
 import { openStored, type Stored } from './composition/stored.ts';
 import { watchHealth } from './composition/watched-health.ts';
 
@@ -131,9 +131,9 @@ async function createParts(
     peers: pulling?.peers,
     budget: pulling?.budget,
     cache,
-    bundles: openBundles(config, { opened, ...stored, telemetry, tags, pins: retention.bundlePins }),
+    bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, pins: retention.bundlePins }),
     jobs,
-    recordings: pulling && createRecordings({ ...stored, pulling, pulls, clock }),
+    recordings: pulling && createRecordings(config.proxy, { ...stored, pulling, pulls, clock, telemetry }),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
@@ -163,13 +163,15 @@ interface BundleParts extends Stored {
   readonly telemetry: Telemetry;
   readonly tags: TagEntries;
   readonly pins: BundlesOptions['pins'];
+  readonly quota: BundlesOptions['quota'];
 }
 
-function openBundles(config: Config, { opened, tags, pins, ...stored }: BundleParts): BundleControl {
-  const registry = opened.use(createStoredImages(stored));
+function openBundles(config: Config, { opened, tags, pins, quota, ...stored }: BundleParts): BundleControl {
+  const uploads = createImportUploads(stored);
+  const registry = opened.use(createStoredImages({ ...stored, uploads }));
   const onTagged = (repository: string, tag: string) => tags.forget(repository, tag);
   return opened.use(
-    createBundles(config, { store: stored.store, registry, pins, log: stored.telemetry.log, onTagged }),
+    createBundles(config, { store: stored.store, registry, uploads, quota, pins, log: stored.telemetry.log, onTagged }),
   );
 }
 

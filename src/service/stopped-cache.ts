@@ -21,7 +21,7 @@ import { createPullRecorder } from './composition/auditing.ts';
 import { createBundles } from './composition/bundles.ts';
 import { createImageCheck } from './composition/image-checks.ts';
 import { openStorage } from './composition/stored.ts';
-import { createStoredImages } from './composition/stored-images.ts';
+import { createImportUploads, createStoredImages } from './composition/stored-images.ts';
 
 /** How long a command waits for Redis. Milliseconds. */
 const REDIS_PATIENCE_MS = 5_000;
@@ -76,6 +76,7 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
   const pulls = await createPullRecorder(config, { redis, usage, store, telemetry, clock: SYSTEM_CLOCK });
   if (pulls) opened.use(pulls);
   const { housekeeping, collections } = retention;
+  const uploads = createImportUploads({ driver, store });
   await collections.becomeOwner();
   return {
     control: retention.createControl({ refresh: undefined, check: createImageCheck(config.proxy, store) }),
@@ -85,7 +86,9 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
     bundles: opened.use(
       createBundles(config, {
         store,
-        registry: opened.use(createStoredImages({ driver, store, telemetry })),
+        registry: opened.use(createStoredImages({ driver, store, telemetry, uploads })),
+        uploads,
+        quota: housekeeping.quota,
         pins: retention.bundlePins,
         log: telemetry.log,
         onTagged: async () => {},
