@@ -73,6 +73,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
       'notifications',
       'oci',
       'operations',
+      'policy',
       'pull-through',
       'redis',
       'retention',
@@ -133,6 +134,10 @@ export const MODULES: Readonly<Record<string, Module>> = {
   },
   hosted: { imports: ['oci'], types: ['content', 'registry'] },
   filters: { imports: ['matching', 'oci'], types: ['registry'] },
+  policy: {
+    imports: ['files', 'matching', 'oci', 'operations', 'storage/driver.ts'],
+    types: ['clock', 'registry'],
+  },
   retention: {
     imports: ['matching', 'oci', 'operations', 'storage', 'stream', 'usage'],
     types: ['clock', 'content', 'redis'],
@@ -230,6 +235,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'commands/image-commands.ts',
     'commands/job-commands.ts',
     'commands/lock-commands.ts',
+    'commands/recall-commands.ts',
     'commands/record-commands.ts',
     'commands/tool-commands.ts',
     'commands/program.ts',
