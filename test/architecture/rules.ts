@@ -24,6 +24,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
       'oci',
       'operations',
       'service',
+      'signatures',
       'telemetry',
       'version.ts',
     ],
@@ -119,6 +120,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   jobs: { imports: ['images', 'lists', 'oci', 'operations'], types: ['clock', 'registry'] },
   bundles: { imports: ['images', 'lists', 'oci', 'operations'] },
   lists: { imports: ['images', 'oci'] },
+  signatures: { imports: ['images', 'oci'] },
   images: { imports: ['client', 'oci', 'upstream/upstream.ts'], types: ['registry'] },
   client: {
     imports: ['fills/blob-download.ts', 'oci', 'retry', 'stream', 'upstream'],
@@ -219,6 +221,7 @@ const WITHOUT_CONFIG: readonly string[] = [
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-s3': ['storage'],
   '@aws-sdk/s3-request-presigner': ['storage'],
+  '@noble/curves': ['signatures'],
   '@node-rs/bcrypt': ['auth'],
   '@opentelemetry/api': ['telemetry'],
   '@opentelemetry/exporter-trace-otlp-http': ['telemetry'],
