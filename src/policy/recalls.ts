@@ -12,6 +12,13 @@ export interface RecallChannel {
   listen(onAnnounced: () => void): void;
 }
 
+export interface RecallEvents {
+  recalled(digests: readonly Digest[], reason: string): void;
+  lifted(digests: readonly Digest[]): void;
+  /** Once for each outage of the storage. */
+  unreadable(error: unknown): void;
+}
+
 export interface RecallsOptions {
   readonly denials: Denials;
   readonly recalled: RecalledDigests;
@@ -19,7 +26,7 @@ export interface RecallsOptions {
   readonly onChanged: () => Promise<void>;
   /** Absent without replicas that share Redis. */
   readonly channel?: RecallChannel | undefined;
-  readonly onUnreadable: (error: unknown) => void;
+  readonly events: RecallEvents;
   readonly clock: Clock;
 }
 
@@ -72,6 +79,7 @@ export class Recalls implements RecallControl {
       throw new ControlError('invalid', `the reason must not be longer than ${MAX_REASON} characters`);
     const recalledAt = this.#options.clock.now();
     await this.#change(parsed, (digest) => this.#options.recalled.save({ digest, reason, recalledAt }));
+    this.#options.events.recalled(parsed, reason);
     return this.denied();
   }
 
@@ -83,6 +91,7 @@ export class Recalls implements RecallControl {
         throw new ControlError('not-found', `${digest} is not recalled`);
     }
     await this.#change(parsed, (digest) => this.#options.recalled.remove(digest));
+    this.#options.events.lifted(parsed);
     return this.denied();
   }
 
@@ -111,7 +120,7 @@ export class Recalls implements RecallControl {
       await this.#inTurn(() => this.#load());
       this.#isUnreadable = false;
     } catch (err) {
-      if (!this.#isUnreadable) this.#options.onUnreadable(err);
+      if (!this.#isUnreadable) this.#options.events.unreadable(err);
       this.#isUnreadable = true;
     }
     this.#timer?.cancel();

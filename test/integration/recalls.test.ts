@@ -56,6 +56,8 @@ describe('layover recall', () => {
     expect(hub().requests.of('manifest-get')).toEqual([]); // it is not fetched, only asked for
     expect(await statusOf(`${layover.url}/v2/library/app/referrers/${bad.digest}`)).toBe(403);
 
+    await layover.waitForOutput(/msg="content recalled" digests="?sha256:[0-9a-f]{64}"? reason="CVE-2026-1, use 2"/);
+
     hub().setTag('library/app', '1', good.digest);
     expect(await pull(manifests(layover, 'app', '1'))).toMatchObject({ status: 200, digest: good.digest });
     hub().setTag('library/app', '1', bad.digest);

@@ -21,7 +21,11 @@ async function start(driver: StorageDriver, channel?: RecallChannel) {
     recalled: new RecalledDigests(driver),
     onChanged: async () => void events.push('changed'),
     channel,
-    onUnreadable: (error) => events.push(String(error)),
+    events: {
+      recalled: () => {},
+      lifted: () => {},
+      unreadable: (error) => void events.push(String(error)),
+    },
     clock,
   });
   await recalls.start();

@@ -4,7 +4,7 @@ import { parseDigest } from '../../oci/digest.ts';
 import type { RecallControl } from '../../operations/recall-control.ts';
 import { Denials } from '../../policy/denials.ts';
 import { RecalledDigests } from '../../policy/recalled-digests.ts';
-import { Recalls } from '../../policy/recalls.ts';
+import { type RecallEvents, Recalls } from '../../policy/recalls.ts';
 import type { Redis } from '../../redis/redis.ts';
 import type { ContentCopies } from '../../registry/held-content.ts';
 import type { ContentRefusals } from '../../registry/refusals.ts';
@@ -40,12 +40,20 @@ export async function createDenying({ deny }: Pick<Config, 'deny'>, parts: Denyi
     recalled: new RecalledDigests(driver),
     onChanged,
     channel: redis && (await loadChannel(redis)),
-    onUnreadable: (error) => telemetry.log.error({ 'err.detail': String(error) }, 'recalls cannot be read'),
+    events: logRecalls(telemetry),
     clock,
   });
   opened.use(recalls);
   await recalls.start();
   return { refusals: denials, recalls };
+}
+
+function logRecalls({ log }: DenyingParts['telemetry']): RecallEvents {
+  return {
+    recalled: (digests, reason) => log.warn({ digests: digests.join(' '), reason }, 'content recalled'),
+    lifted: (digests) => log.warn({ digests: digests.join(' ') }, 'recall lifted'),
+    unreadable: (error) => log.error({ 'err.detail': String(error) }, 'recalls cannot be read'),
+  };
 }
 
 async function loadChannel(redis: Redis) {
