@@ -17,6 +17,11 @@ const INTERVAL_MS = 1_000;
 /** 100,000 digests with reasons. Bytes. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
+/** `load` also throws {@link DenyFileError}. */
+export function readDenyFile(path: string): WatchedFile<DeniedContent> {
+  return new WatchedFile({ path, maxBytes: MAX_BYTES, parse: (bytes) => parseDenyFile(bytes.toString()) });
+}
+
 /** A deny file, read again after each change. A file that cannot be read any more changes nothing. */
 export class WatchedDenyFile {
   readonly #options: WatchedDenyFileOptions;
@@ -28,8 +33,7 @@ export class WatchedDenyFile {
 
   private constructor(options: WatchedDenyFileOptions) {
     this.#options = options;
-    const parse = (bytes: Buffer) => parseDenyFile(bytes.toString());
-    this.#file = new WatchedFile({ path: options.path, maxBytes: MAX_BYTES, parse });
+    this.#file = readDenyFile(options.path);
   }
 
   /** @throws {FileError} · {DenyFileError} */

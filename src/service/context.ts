@@ -122,9 +122,9 @@ async function createParts(
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
   const purging = createUploadPurging(config, { driver, telemetry, clock });
   if (purging) opened.defer(() => purging.stop());
-  const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry });
+  const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry, refusals });
   opened.defer(() => health.stop());
-  const cache = createCache(config, { retention, pulling, store: stored.store });
+  const cache = createCache(config, { retention, pulling, store: stored.store, refusals });
   const { addDuty } = retention;
   const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
@@ -149,9 +149,9 @@ async function createParts(
   };
 }
 
-function createCache({ proxy }: Config, { retention, store, pulling }: CacheParts): CacheControl {
+function createCache({ proxy }: Config, { retention, store, pulling, refusals }: CacheParts): CacheControl {
   const refresh = pulling && ((repository: string, tag: string) => pulling.refresh(repository, tag));
-  return retention.createControl({ refresh, check: createImageCheck(proxy, store) });
+  return retention.createControl({ refresh, check: createImageCheck(proxy, store, refusals) });
 }
 
 /** Loads authentication. @throws when one of its files cannot be used */
@@ -184,6 +184,7 @@ function openBundles(config: Config, { opened, tags, refusals, pins, ...stored }
 interface CacheParts extends Pick<Stored, 'store'> {
   readonly retention: Awaited<ReturnType<typeof openHousekeeping>>;
   readonly pulling: Pulling | undefined;
+  readonly refusals: ContentRefusals;
 }
 
 interface HousekeepingParts extends Stored {

@@ -66,6 +66,8 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
       onDamage: () => {},
     },
   );
+  const denying = { opened, driver, redis, telemetry, clock: SYSTEM_CLOCK };
+  const { refusals, recalls } = await createDenying(config, denying);
   const retention = createHousekeeping(config, usage, {
     store,
     isFilling: () => false,
@@ -79,12 +81,10 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
   opened.defer(() => retention.stop());
   const pulls = await createPullRecorder(config, { redis, usage, store, telemetry, clock: SYSTEM_CLOCK });
   if (pulls) opened.use(pulls);
-  const denying = { opened, driver, redis, telemetry, clock: SYSTEM_CLOCK };
-  const { refusals, recalls } = await createDenying(config, denying);
   const { housekeeping, collections } = retention;
   await collections.becomeOwner();
   return {
-    control: retention.createControl({ refresh: undefined, check: createImageCheck(config.proxy, store) }),
+    control: retention.createControl({ refresh: undefined, check: createImageCheck(config.proxy, store, refusals) }),
     pulls: pulls ?? NO_PULL_LOG,
     housekeeping,
     collections,

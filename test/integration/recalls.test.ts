@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
+import { formatLock } from '../../src/lists/lock-file.ts';
 import { layoverCommand } from '../retention/command.ts';
 import { Images } from '../support/images.ts';
 import { Layover } from '../support/layover.ts';
@@ -97,6 +98,25 @@ describe('layover recall', () => {
     expect(await recall(layover, bad.digest)).toMatchObject({ code: 0 });
     await layover.restart();
     expect(await statusOf(manifests(layover, 'app', bad.digest))).toBe(403);
+  });
+
+  it('is known to check and to bundle create, which carries nothing of it', async () => {
+    await using layover = await startCache(hub());
+    await pull(manifests(layover, 'app', '1'));
+    for (const digest of [bad.config, ...bad.layers]) await pull(blobs(layover, 'app', digest));
+    await layover.settled();
+    const lock = join(layover.dataDirectory, '../lock.yaml');
+    const image = { name: 'docker.io/library/app:1', digest: bad.digest, size: 1, manifests: [], attachments: [] };
+    await writeFile(lock, formatLock({ platforms: [], images: [image] }));
+    expect(await layoverCommand('check', lock, layover.configFile)).toMatchObject({ code: 0 });
+    const [layer = bad.config] = bad.layers;
+    expect(await recall(layover, layer)).toMatchObject({ code: 0 });
+    const denied = `docker.io/library/app@${layer} is denied`;
+    const checked = await layoverCommand('check', lock, layover.configFile);
+    expect([checked.code, checked.stdout]).toEqual([1, expect.stringContaining(denied)]);
+    const output = join(layover.dataDirectory, '../usb');
+    const created = await layoverCommand('bundle', 'create', '-o', output, '--from', lock, layover.configFile);
+    expect(created).toMatchObject({ code: 1, stderr: expect.stringContaining(denied) });
   });
 
   it('refuses the content offline, and explains a wrong digest', async () => {

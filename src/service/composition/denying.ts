@@ -30,9 +30,7 @@ export interface Denying {
 /** Content that is denied by the configuration, by its deny file, and by recalls. @throws when the deny file cannot be used */
 export async function createDenying({ deny }: Pick<Config, 'deny'>, parts: DenyingParts): Promise<Denying> {
   const { opened, driver, redis, telemetry, clock, copies } = parts;
-  const denials = new Denials();
-  const digests = new Map(deny.digests.map((digest) => [parseDigest(digest), '']));
-  denials.replace('configuration', { digests, names: deny.names });
+  const denials = createDenials(deny);
   const onChanged = async () => copies?.forgetAll();
   if (deny.file !== undefined) await watchDenyFile(deny.file, denials, { ...parts, onChanged });
   const recalls = new Recalls({
@@ -46,6 +44,26 @@ export async function createDenying({ deny }: Pick<Config, 'deny'>, parts: Denyi
   opened.use(recalls);
   await recalls.start();
   return { refusals: denials, recalls };
+}
+
+/** The same as it is now, for a command that reads the storage while a server may be running. @throws as {@link createDenying} */
+export async function readDenials(
+  { deny }: Pick<Config, 'deny'>,
+  driver: Pick<StorageDriver, 'list' | 'readSmall' | 'writeSmall' | 'delete'>,
+): Promise<ContentRefusals> {
+  const denials = createDenials(deny);
+  const digests = (await new RecalledDigests(driver).load()).map(({ digest, reason }) => [digest, reason] as const);
+  denials.replace('recall', { digests: new Map(digests), names: [] });
+  if (deny.file === undefined) return denials;
+  const { readDenyFile } = await import('../../policy/watched-deny-file.ts');
+  denials.replace('file', await readDenyFile(deny.file).load());
+  return denials;
+}
+
+function createDenials({ digests, names }: Config['deny']): Denials {
+  const denials = new Denials();
+  denials.replace('configuration', { digests: new Map(digests.map((each) => [parseDigest(each), ''])), names });
+  return denials;
 }
 
 function logRecalls({ log }: DenyingParts['telemetry']): RecallEvents {
