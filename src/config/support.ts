@@ -37,6 +37,7 @@ export const IGNORED_KEYS: readonly UnhonouredKey[] = [
   { path: ['log', 'hooks'], instead: 'no mail is sent', unless: isEmpty },
   { path: ['log', 'reportcaller'], instead: 'lines do not name the source code', unless: (value) => !isOn(value) },
   { path: ['storage', 'filesystem', 'maxthreads'], instead: 'Node.js limits its own threads (UV_THREADPOOL_SIZE)' },
+  { path: ['storage', 'gcs', 'maxconcurrency'], instead: 'requests are not limited' },
   { path: ['storage', 'tag', 'concurrencylimit'], instead: 'Layover has its own limit' },
   { path: ['middleware', 'registry'], instead: 'no middleware is loaded', unless: isEmpty },
   { path: ['middleware', 'repository'], instead: 'no middleware is loaded', unless: isEmpty },
