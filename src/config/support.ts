@@ -47,12 +47,14 @@ export const IGNORED_KEYS: readonly UnhonouredKey[] = [
   { path: ['compatibility'], instead: 'schema 1 is not supported', unless: isEmpty },
 ];
 
+const INSTEAD_OF: Readonly<Record<(typeof UNSUPPORTED_DRIVERS)[number], string>> = {
+  azure: `use ${DRIVERS_IN_WORDS}`,
+  swift: 'use storage.s3 with the S3 API of the store, which serves the same container (see docs/storage-swift.md)',
+};
+
 /** Refused: a service that ignored them would be open, or lose data, without the operator's knowledge. */
 const REFUSED: readonly UnhonouredKey[] = [
-  ...UNSUPPORTED_DRIVERS.map((driver) => ({
-    path: ['storage', driver],
-    instead: `use ${DRIVERS_IN_WORDS}`,
-  })),
+  ...UNSUPPORTED_DRIVERS.map((driver) => ({ path: ['storage', driver], instead: INSTEAD_OF[driver] })),
 ];
 
 /** @param path without indexes */

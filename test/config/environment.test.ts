@@ -95,7 +95,7 @@ describe('a REGISTRY_ variable', () => {
     ]);
     const azure = await problemsOf(FILE, { REGISTRY_STORAGE: 'azure', REGISTRY_STORAGE_AZURE_CONTAINER: 'b' });
     expect(azure).toEqual([
-      'REGISTRY_STORAGE storage.azure: not supported by this version; use filesystem, inmemory, s3 or gcs',
+      'REGISTRY_STORAGE storage.azure: not supported by this version; use filesystem, inmemory, s3, gcs or oss',
     ]);
   });
 

@@ -3,19 +3,20 @@ import { otherwise, withDefault, withPositiveDefault } from './defaults.ts';
 import { ownDuration } from './duration.ts';
 import { gcs } from './gcs.ts';
 import { bool, fraction, integer, size } from './number.ts';
+import { oss } from './oss.ts';
 import { glob } from './pattern.ts';
 import { s3 } from './s3.ts';
 import { maintenance } from './storage-maintenance.ts';
 import { choice, path, text } from './text.ts';
 
 /** Storage drivers of this version. */
-export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory', 's3', 's3aws', 'gcs'] as const;
+export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory', 's3', 's3aws', 'gcs', 'oss'] as const;
 
 /** {@link SUPPORTED_DRIVERS} in messages; s3aws is s3. */
-export const DRIVERS_IN_WORDS = 'filesystem, inmemory, s3 or gcs';
+export const DRIVERS_IN_WORDS = 'filesystem, inmemory, s3, gcs or oss';
 
 /** Current and former drivers of distribution that this version does not have. */
-export const UNSUPPORTED_DRIVERS = ['azure', 'oss', 'swift'] as const;
+export const UNSUPPORTED_DRIVERS = ['azure', 'swift'] as const;
 
 /** Descriptors in memory when `blobdescriptorsize` is 0, which means "unlimited" to distribution. */
 const UNLIMITED_DESCRIPTORS = 1_000_000;
@@ -54,7 +55,7 @@ const drivers = {
   s3aws: s3.optional(),
   gcs: gcs.optional(),
   azure: driverOptions('azure').optional(),
-  oss: driverOptions('oss').optional(),
+  oss: oss.optional(),
   swift: driverOptions('swift').optional(),
 };
 
@@ -185,8 +186,8 @@ export const storage = keys
   })
   .describe('Where content is stored: exactly one driver, and options of all drivers.');
 
-function toDriver({ filesystem, s3: bucket, s3aws, gcs: cloudStorage }: RawStorage) {
-  return filesystem ?? bucket ?? s3aws ?? cloudStorage ?? { kind: 'inmemory' as const };
+function toDriver({ filesystem, s3: bucket, s3aws, gcs: cloudStorage, oss: alibaba }: RawStorage) {
+  return filesystem ?? bucket ?? s3aws ?? alibaba ?? cloudStorage ?? { kind: 'inmemory' as const };
 }
 
 /** Without Redis, `redis` has no effect. */
