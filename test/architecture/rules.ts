@@ -169,7 +169,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   budget: { imports: ['cache', 'redis'], types: ['clock'] },
   upstream: { imports: ['budget', 'builtin', 'cache', 'clock', 'files', 'matching', 'oci', 'retry', 'stream'] },
   testing: { imports: ['storage', 'stream'] },
-  storage: { imports: ['locks', 'stream'] },
+  storage: { imports: ['locks', 'retry', 'stream'] },
   stream: { imports: ['oci'] },
   telemetry: {
     imports: ['builtin', 'storage/driver.ts', 'version.ts'],
@@ -261,7 +261,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['telemetry'],
   'tar-stream': ['images'],
   tldts: ['upstream'],
-  undici: ['upstream', 'health', 'notifications/http-sink.ts'],
+  undici: ['upstream', 'health', 'notifications/http-sink.ts', 'storage/objects'],
   yaml: ['config', 'lists'],
   zod: ['config'],
 };
@@ -274,7 +274,7 @@ const BUILT_INS: Readonly<Record<string, string>> = {
 
 /** Plug-ins are imported where they are listed only, never by each other. */
 const PLUG_INS: readonly { readonly files: RegExp; readonly listedIn: readonly string[] }[] = [
-  { files: /^storage\/(filesystem|inmemory|s3)\/\1\.ts$/, listedIn: ['storage/index.ts', 'library'] },
+  { files: /^storage\/(filesystem|inmemory|s3|gcs)\/\1\.ts$/, listedIn: ['storage/index.ts', 'library'] },
   {
     files: /^upstream\/credentials\/\w[\w-]*-credentials\.ts$/,
     listedIn: ['upstream/credentials/credentials-chain.ts'],
