@@ -71,6 +71,7 @@ function running(control: RemoteControl): CacheTarget {
     pulls: control,
     budget: control,
     bundles: control,
+    recalls: control,
     jobs: control,
     recordings: control,
     stopped: undefined,
