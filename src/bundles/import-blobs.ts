@@ -27,29 +27,29 @@ export async function importBlobs(
   blobs: readonly Descriptor[],
   { put, signal, onProgress }: ImportBlobsOptions,
 ): Promise<DamagedBlob[]> {
-  const stop = new AbortController();
-  const both = AbortSignal.any([signal, stop.signal]);
+  let failure: Error | undefined;
   const positions = new Map<Descriptor, number>();
   const moved = (blob: Descriptor, position: number) => {
     positions.set(blob, position);
     onProgress([...positions.values()].reduce((sum, one) => sum + one, 0));
   };
   const damaged = await pLimit(JOBS).map(blobs, async (blob) => {
-    if (both.aborted) return [];
+    if (signal.aborted || failure) return [];
     const onPosition = (position: number) => moved(blob, position);
     try {
-      await put(new BlobFeed({ source, descriptor: blob, signal: both, onPosition, isVerifiedThere: true }));
+      await put(new BlobFeed({ source, descriptor: blob, signal, onPosition, isVerifiedThere: true }));
       return [];
     } catch (err) {
       if (isDamage(err)) return [{ blob, reason: reasonOf(err, `${source.name}: ${blob.digest}`) }];
-      // Other failures follow from the first one.
-      stop.abort(err);
+      // The others that are being written end, and remove their bytes when they fail as well.
+      failure ??= err instanceof Error ? err : new Error(String(err));
       return [];
     } finally {
       moved(blob, blob.size);
     }
   });
-  both.throwIfAborted();
+  signal.throwIfAborted();
+  if (failure) throw failure;
   return damaged.flat();
 }
 

@@ -115,13 +115,24 @@ async function writeFileAt(directory: string, path: string, text: string | Uint8
   await rename(`${to}.new`, to);
 }
 
+/** Of a run that was interrupted. */
+function isTemporary(name: string): boolean {
+  return name.startsWith('.layover-');
+}
+
+function isOwn(name: string): boolean {
+  return isTemporary(name) || ['blobs', 'index.json', dirname(LOCK_PATH)].includes(name);
+}
+
 /** @throws {ImageError} for a directory with other content than a bundle, whose other images will be removed */
 export async function prepareDirectory(directory: string): Promise<void> {
   const names: string[] = await readdir(directory).catch((err: NodeJS.ErrnoException) => {
     if (err.code === 'ENOENT') return [];
     throw err;
   });
-  const isBundle = names.includes(dirname(LOCK_PATH)) || names.every((name) => name.startsWith('.layover-'));
+  // The storage of a cache has a directory of this name, too.
+  const isMarked = names.includes(dirname(LOCK_PATH)) && (names.includes('oci-layout') || names.every(isOwn));
+  const isBundle = isMarked || names.every(isTemporary);
   if (!isBundle)
     throw new ImageError(`${directory}: has other content (choose an empty directory, or one of an earlier bundle)`);
   await mkdir(directory, { recursive: true });

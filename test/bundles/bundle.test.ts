@@ -119,8 +119,13 @@ describe('layover bundle', () => {
     expect(await scene.create('new')).toMatchObject({ code: 0, stderr: '' });
     expect(await filesOf(scene.path('usb'))).toEqual(await filesOf(scene.path('new')));
     await rm(scene.path('usb/layover'), { recursive: true });
-    const foreign = await scene.create('usb');
-    expect(foreign).toMatchObject({ code: 1, stderr: expect.stringContaining('has other content') });
+    const before = await scene.layover.visibleBlobs();
+    for (const output of [scene.path('usb'), scene.layover.dataDirectory])
+      expect(await scene.create('', '-o', output)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('has other content'),
+      });
+    expect(await scene.layover.visibleBlobs()).toEqual(before);
   });
 
   it('is made of one lock', async () => {
