@@ -12,6 +12,7 @@ import {
 import type { JobControl } from '../operations/job-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog, PullQuery } from '../operations/pull-log.ts';
+import type { VerifyLog } from '../operations/verify-log.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './authenticate.ts';
@@ -20,6 +21,7 @@ import { checkRequest } from './check-request.ts';
 import { createJobRoutes } from './job-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
 import { respond } from './respond.ts';
+import { addVerifyRoutes } from './verify-routes.ts';
 
 export interface AdminRoutesOptions {
   readonly cache: CacheControl;
@@ -31,13 +33,14 @@ export interface AdminRoutesOptions {
   /** Absent without upstreams. */
   readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
+  readonly verifications: VerifyLog;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
-  const { cache, budget, bundles, jobs, recordings, pulls, onError } = options;
+  const { cache, budget, bundles, jobs, recordings, pulls, verifications, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -53,6 +56,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   addBundleRoutes(router, bundles);
   if (jobs) router.use('/jobs', createJobRoutes(jobs));
   if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
+  addVerifyRoutes(router, verifications);
   router.get(
     '/audit/pulls',
     respond((request) => pulls.findPulls(pullQuery(request))),

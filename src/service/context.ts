@@ -20,6 +20,8 @@ import type { Redis } from '../redis/redis.ts';
 import type { ContentListener } from '../registry/content-event.ts';
 import type { ContentCopies } from '../registry/held-content.ts';
 import type { Registry } from '../registry/registry.ts';
+import { VERIFY_REGISTRY } from '../verify/verify-registry.ts';
+import { Verifications } from '../verify/verifications.ts';
 import { createHousekeeping } from '../retention/create-housekeeping.ts';
 import type { ForgottenListener } from '../retention/sweep.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
@@ -74,6 +76,8 @@ export interface Context {
   readonly recordUse: UsageListener;
   /** Absent when pulls are not recorded. */
   readonly pulls: PullRecorder | undefined;
+  /** Clients that requested the image for verification. */
+  readonly verifications: Verifications;
   /** Claim of this process on the storage directory that it shares with others. */
   readonly owner: Pick<DirectoryOwner, 'acquired' | 'isOwner'>;
   close(): Promise<void>;
@@ -137,6 +141,7 @@ async function createParts(
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
+    verifications: new Verifications(),
     owner,
     close: () => opened.close(),
   };
@@ -155,7 +160,8 @@ export async function openAuth(options: AuthOptions): Promise<Auth> {
 
 function createRouter({ proxy }: Config, hosted: Hosted, upstreams: readonly UpstreamRoute[]): Router {
   const { registry, stored } = hosted;
-  return new Router({ hosted: registry, heldHosted: stored.held, hostedNames: proxy?.hosted ?? [], upstreams });
+  const hostedNames = proxy?.hosted ?? [];
+  return new Router({ hosted: registry, heldHosted: stored.held, hostedNames, upstreams, verify: VERIFY_REGISTRY });
 }
 
 interface BundleParts extends Stored {
