@@ -1,6 +1,6 @@
 import { VERIFY_DIGEST } from '../verify/verify-image.ts';
 import { verifyName } from '../verify/verify-name.ts';
-import { type RunTool, runTool, type ToolResult } from './run-tool.ts';
+import { runTool, type ToolResult } from './run-tool.ts';
 
 export interface Verified {
   readonly registry: string;
@@ -17,8 +17,8 @@ export interface VerifyOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** For `ctr`, which does not read the configuration of containerd. */
   readonly certsDirectory: string;
-  /** @default starts the program */
-  readonly run?: RunTool;
+  /** For each command. @default two minutes, for a pull that tries addresses which do not respond. Milliseconds. */
+  readonly timeoutMs?: number;
 }
 
 /** The commands of one client's own program. */
@@ -31,7 +31,6 @@ interface Puller {
   readonly remove?: (image: string) => readonly string[];
 }
 
-/** For a pull that tries addresses which do not respond. Milliseconds. */
 const TIMEOUT_MS = 120_000;
 
 /** Programs of each client, the one that is closest to it first. */
@@ -91,10 +90,10 @@ const inspectRemote = (image: string) => ['inspect', '--format', '{{.Digest}}', 
  * @returns undefined when no program of the client is here
  */
 export async function verifyClient(client: string, options: VerifyOptions): Promise<readonly Verified[] | undefined> {
-  const { registries, certsDirectory, nonce, env, run = runTool } = options;
+  const { registries, certsDirectory, nonce, env, timeoutMs = TIMEOUT_MS } = options;
   for (const puller of pullersOf(client, certsDirectory)) {
     const results: Verified[] = [];
-    const runHere = (args: readonly string[]) => run(puller.program, args, { env, timeoutMs: TIMEOUT_MS });
+    const runHere = (args: readonly string[]) => runTool(puller.program, args, { env, timeoutMs });
     for (const registry of registries) {
       const found = await verifyOne(`${registry}/${verifyName(nonce)}:latest`, puller, runHere);
       if (found === 'no program') break;
