@@ -103,7 +103,9 @@ export class Router {
     }
     if (this.#isHosted(repository)) return this.#hosted(repository);
     if (prefixed) return this.#pulled(prefixed.upstream, prefixed.rest);
-    const upstream = this.#byHost(host) ?? this.#default;
+    const named = this.#byHost(host);
+    if (!named && this.#default) this.#checkPrefix(this.#default, repository);
+    const upstream = named ?? this.#default;
     if (upstream) return this.#pulled(upstream, repository);
     throw new RegistryError('NAME_UNKNOWN', `no upstream for ${repository}; prefix it with one of: ${this.#known()}`);
   }
@@ -174,6 +176,19 @@ export class Router {
     if (slash === -1) return undefined;
     const upstream = this.#byName.get(repository.slice(0, slash).toLowerCase());
     return upstream && { upstream, rest: repository.slice(slash + 1) };
+  }
+
+  /**
+   * A host in the name is the registry that the client means: Docker Hub has no such names, others may.
+   *
+   * @throws {RegistryError} `NAME_UNKNOWN`
+   */
+  #checkPrefix({ library, anyNamespace }: UpstreamRoute, repository: string): void {
+    const slash = repository.indexOf('/');
+    const first = repository.slice(0, Math.max(slash, 0));
+    if (!library || anyNamespace || !/[.:]/.test(first)) return;
+    const known = this.#known();
+    throw new RegistryError('NAME_UNKNOWN', `no upstream is configured for ${first}; configured: ${known}`);
   }
 
   #byHost(host: string | undefined): UpstreamRoute | undefined {
