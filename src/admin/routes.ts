@@ -13,6 +13,7 @@ import type { JobControl } from '../operations/job-control.ts';
 import type { RecallControl } from '../operations/recall-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog, PullQuery } from '../operations/pull-log.ts';
+import type { VerifyLog } from '../operations/verify-log.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './authenticate.ts';
@@ -22,6 +23,7 @@ import { createJobRoutes } from './job-routes.ts';
 import { createRecallRoutes } from './recall-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
 import { respond } from './respond.ts';
+import { addVerifyRoutes } from './verify-routes.ts';
 
 export interface AdminRoutesOptions {
   readonly cache: CacheControl;
@@ -36,13 +38,14 @@ export interface AdminRoutesOptions {
   readonly pulls: PullLog;
   /** Clients may name files of this machine: they have a token, or may use the socket. */
   readonly mayReadFiles: boolean;
+  readonly verifications: VerifyLog;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
-  const { cache, budget, bundles, recalls, jobs, recordings, pulls, mayReadFiles, onError } = options;
+  const { cache, budget, bundles, recalls, jobs, recordings, pulls, verifications, mayReadFiles, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -59,6 +62,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   router.use('/recalls', createRecallRoutes(recalls));
   if (jobs) router.use('/jobs', createJobRoutes(jobs));
   if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
+  addVerifyRoutes(router, verifications);
   router.get(
     '/audit/pulls',
     respond((request) => pulls.findPulls(pullQuery(request))),

@@ -2,6 +2,7 @@ import type { Config, Listen, RedisAddress, RedisConfig, UpstreamConfig } from '
 import type { Environment } from '../config/environment.ts';
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
+import { redactedConfig } from '../config/redact.ts';
 import { configJsonSchema } from '../config/schema/json-schema.ts';
 import { describeAuthentication, describePushes, describeStorage } from './describe-config.ts';
 
@@ -14,16 +15,27 @@ export interface Output {
  * `config check`: validates a configuration and describes it.
  *
  * @param file absent: the same file that `serve` would use
+ * @param output.json also the configuration, with its defaults and without secrets
  * @returns the exit code: 0, or 1 for a configuration that `serve` rejects
  */
-export async function checkConfig(file: string | undefined, env: Environment, out: Output): Promise<number> {
+export async function checkConfig(
+  file: string | undefined,
+  env: Environment,
+  { out, json = false }: { readonly out: Output; readonly json?: boolean },
+): Promise<number> {
+  const print = (facts: object, lines: readonly string[]) =>
+    out.write(json ? `${JSON.stringify(facts, null, 2)}\n` : `${lines.join('\n')}\n`);
   try {
     const loaded = await loadConfig({ file, env, areFilesChecked: true });
-    out.write(`${describeLoaded(loaded).join('\n')}\n`);
+    const { warnings, notices, source, config } = loaded;
+    print(
+      { valid: true, source, problems: [], warnings, notices, config: redactedConfig(config) },
+      describeLoaded(loaded),
+    );
     return 0;
   } catch (err) {
     if (!(err instanceof ConfigError)) throw err;
-    out.write(`${err.problems.join('\n')}\n`);
+    print({ valid: false, problems: err.problems, warnings: [], notices: [] }, err.problems);
     return 1;
   }
 }

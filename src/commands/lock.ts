@@ -10,7 +10,7 @@ import { printable } from './image-description.ts';
 import type { ImageContext } from './image.ts';
 import { count } from './image-progress.ts';
 import { ProgressBar } from './progress-bar.ts';
-import { replaceFile } from './replace-file.ts';
+import { replaceFile } from '../files/replace-file.ts';
 import { formatBytes } from './table.ts';
 
 export interface LockCommandOptions {

@@ -9,6 +9,7 @@ import { addBudgetCommand } from './budget-commands.ts';
 import { addBundleCommands } from './bundle-commands.ts';
 import { addCacheCommands } from './cache-commands.ts';
 import { addCheckCommand } from './check-commands.ts';
+import { addDoctorCommand } from './doctor-commands.ts';
 import { entryArguments } from './entry-arguments.ts';
 import { addGarbageCollect } from './garbage-collect.ts';
 import { addImageCommands } from './image-commands.ts';
@@ -17,6 +18,7 @@ import { addLockCommands } from './lock-commands.ts';
 import { addRecallCommands } from './recall-commands.ts';
 import { addRecordCommands } from './record-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
+import { addSetupCommand } from './setup-commands.ts';
 import { addSyncCommand } from './sync-commands.ts';
 import { addToolCommands } from './tool-commands.ts';
 
@@ -77,6 +79,8 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
     );
   const context = { env, out, err, end };
   addServiceCommands(program, context);
+  addSetupCommand(program, { ...context, stdin });
+  addDoctorCommand(program, context);
   addCacheCommands(program, context);
   addBudgetCommand(program, context);
   addAuditCommands(program, context);

@@ -7,7 +7,7 @@ import { readLock } from './check.ts';
 import { printable } from './image-description.ts';
 import { count } from './image-progress.ts';
 import type { ProgressOutput } from './progress-bar.ts';
-import { replaceFile } from './replace-file.ts';
+import { replaceFile } from '../files/replace-file.ts';
 import { formatBytes } from './table.ts';
 
 /** @throws {ControlError} `unavailable` without a running server */

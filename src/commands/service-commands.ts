@@ -67,13 +67,14 @@ function addConfig(program: Command, { env, out, end }: ServiceCommandsContext):
       '[config.yml]',
       'configuration file (default: $REGISTRY_CONFIGURATION_PATH, or the built-in configuration)',
     )
+    .option('--json', 'print JSON, with the whole configuration without secrets')
     .addHelpText(
       'after',
       '\n  $ layover config check config.yml\n  $ REGISTRY_PROXY_TTL=24h layover config check config.yml',
     )
-    .action(async (file: string | undefined) => {
+    .action(async (file: string | undefined, { json = false }: { json?: boolean }) => {
       const { checkConfig } = await import('./config.ts');
-      end(await checkConfig(file, env, out));
+      end(await checkConfig(file, env, { out, json }));
     });
 
   config

@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestOptions } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http';
 import { request as secureRequest } from 'node:https';
 
 import { http } from '../builtin/http.ts';
@@ -17,12 +17,15 @@ export interface BoundedFetchOptions {
   readonly maxBytes: number;
   /** @default 0 */
   readonly maxRedirects?: number;
+  /** Certificates to trust instead of those of Node, in PEM. */
+  readonly ca?: readonly string[] | undefined;
   /** False accepts any certificate. @default true */
   readonly rejectUnauthorized?: boolean;
 }
 
 export interface FetchedResponse {
   readonly status: number;
+  readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
 }
 
@@ -58,17 +61,18 @@ async function exchange(url: URL, options: BoundedFetchOptions, signal: AbortSig
     response.destroy();
     return exchange(new URL(headers.location, url), { ...options, maxRedirects: maxRedirects - 1 }, signal);
   }
-  return { status, body: await readBounded(response, maxBytes) };
+  return { status, headers, body: await readBounded(response, maxBytes) };
 }
 
 function send(url: URL, options: BoundedFetchOptions, signal: AbortSignal): Promise<IncomingMessage> {
-  const { method, headers, body, socketPath, rejectUnauthorized } = options;
-  const requestOptions: RequestOptions & { rejectUnauthorized?: boolean } = {
+  const { method, headers, body, socketPath, ca, rejectUnauthorized } = options;
+  const requestOptions: RequestOptions & { rejectUnauthorized?: boolean; ca?: string[] } = {
     agent: false,
     signal,
     ...(method !== undefined && { method }),
     ...(headers && { headers: { ...headers } }),
     ...(socketPath !== undefined && { socketPath }),
+    ...(ca !== undefined && { ca: [...ca] }),
     ...(rejectUnauthorized !== undefined && { rejectUnauthorized }),
   };
   const open = url.protocol === 'https:' ? secureRequest : http.request;

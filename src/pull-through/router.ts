@@ -4,6 +4,7 @@ import { parseRepositoryName } from '../oci/reference.ts';
 import type { NameFilter } from '../filters/name-filter.ts';
 import type { HeldContent } from '../registry/held-content.ts';
 import type { Registry } from '../registry/registry.ts';
+import { parseVerifyName, type SelectedBy, type Verification, verifyName } from '../verify/verify-name.ts';
 import type { Relay } from './relay.ts';
 
 /** An upstream, and the names by which requests find it. */
@@ -35,6 +36,8 @@ export interface RouterOptions {
   readonly hosted: Registry;
   /** Hosted content in memory. */
   readonly heldHosted?: HeldContent | undefined;
+  /** Of the reserved names. Without upstreams, or when absent, none is reserved. */
+  readonly verify?: Registry | undefined;
 }
 
 /** What a request names. */
@@ -58,6 +61,8 @@ export interface Target {
   readonly storedAs: string;
   /** For `OCI-Namespace`; absent for hosted names. */
   readonly sourceHost: string | undefined;
+  /** Present for a reserved name. */
+  readonly verification?: Verification | undefined;
 }
 
 /**
@@ -88,6 +93,8 @@ export class Router {
   /** @throws {RegistryError} `NAME_UNKNOWN` for a name without an upstream, or with one that is not configured; `NAME_INVALID` */
   route({ repository, sourceHost, host }: RouteRequest): Target {
     if (this.#options.upstreams.length === 0) return this.#hostedOnly(repository); // whatever host the client named
+    const reserved = this.#reserved({ repository, sourceHost, host });
+    if (reserved) return reserved;
     const prefixed = this.#byPrefix(repository);
     if (sourceHost !== undefined) {
       const upstream = this.#bySourceHost(sourceHost);
@@ -96,15 +103,37 @@ export class Router {
     }
     if (this.#isHosted(repository)) return this.#hosted(repository);
     if (prefixed) return this.#pulled(prefixed.upstream, prefixed.rest);
-    const upstream = this.#byHost(host) ?? this.#default;
+    const named = this.#byHost(host);
+    if (!named && this.#default) this.#checkPrefix(this.#default, repository);
+    const upstream = named ?? this.#default;
     if (upstream) return this.#pulled(upstream, repository);
     throw new RegistryError('NAME_UNKNOWN', `no upstream for ${repository}; prefix it with one of: ${this.#known()}`);
+  }
+
+  /** Whether a name has the image for verification instead of content. */
+  isReserved(repository: string): boolean {
+    const { upstreams, verify } = this.#options;
+    return upstreams.length > 0 && verify !== undefined && parseVerifyName(repository) !== undefined;
   }
 
   /** Whether the registry of a target serves its repository, and does not refuse it by name. */
   isAllowed({ registry, repository }: Target): boolean {
     const upstream = this.#options.upstreams.find((candidate) => candidate.registry === registry);
     return upstream?.isAllowed?.(repository) ?? true;
+  }
+
+  /** Also for registries that are not configured: the client is set up to come here for them. */
+  #reserved({ repository, sourceHost, host }: RouteRequest): Target | undefined {
+    const { verify: registry } = this.#options;
+    const name = registry && parseVerifyName(repository);
+    if (!registry || !name) return undefined;
+    const { nonce, prefix } = name;
+    const byHost = this.#byHost(host)?.name;
+    const selectedBy: SelectedBy =
+      sourceHost === undefined ? (prefix === undefined ? (byHost === undefined ? 'default' : 'host') : 'prefix') : 'ns';
+    const verification = { nonce, selectedBy, namespace: sourceHost ?? prefix ?? byHost };
+    const stored = verifyName(nonce);
+    return { registry, repository: stored, storedAs: stored, sourceHost: undefined, verification };
   }
 
   #hostedOnly(repository: string): Target {
@@ -147,6 +176,19 @@ export class Router {
     if (slash === -1) return undefined;
     const upstream = this.#byName.get(repository.slice(0, slash).toLowerCase());
     return upstream && { upstream, rest: repository.slice(slash + 1) };
+  }
+
+  /**
+   * A host in the name is the registry that the client means: Docker Hub has no such names, others may.
+   *
+   * @throws {RegistryError} `NAME_UNKNOWN`
+   */
+  #checkPrefix({ library, anyNamespace }: UpstreamRoute, repository: string): void {
+    const slash = repository.indexOf('/');
+    const first = repository.slice(0, Math.max(slash, 0));
+    if (!library || anyNamespace || !/[.:]/.test(first)) return;
+    const known = this.#known();
+    throw new RegistryError('NAME_UNKNOWN', `no upstream is configured for ${first}; configured: ${known}`);
   }
 
   #byHost(host: string | undefined): UpstreamRoute | undefined {

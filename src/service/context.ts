@@ -23,6 +23,8 @@ import type { ContentListener } from '../registry/content-event.ts';
 import type { ContentRefusals } from '../registry/refusals.ts';
 import type { ContentCopies } from '../registry/held-content.ts';
 import type { Registry } from '../registry/registry.ts';
+import { VERIFY_REGISTRY } from '../verify/verify-registry.ts';
+import { Verifications } from '../verify/verifications.ts';
 import { createHousekeeping } from '../retention/create-housekeeping.ts';
 import type { ForgottenListener } from '../retention/sweep.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
@@ -79,6 +81,8 @@ export interface Context {
   readonly recordUse: UsageListener;
   /** Absent when pulls are not recorded. */
   readonly pulls: PullRecorder | undefined;
+  /** Clients that requested the image for verification. */
+  readonly verifications: Verifications;
   /** Claim of this process on the storage directory that it shares with others. */
   readonly owner: Pick<DirectoryOwner, 'acquired' | 'isOwner'>;
   close(): Promise<void>;
@@ -144,6 +148,7 @@ async function createParts(
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
+    verifications: new Verifications(),
     owner,
     close: () => opened.close(),
   };
@@ -162,7 +167,8 @@ export async function openAuth(options: AuthOptions): Promise<Auth> {
 
 function createRouter({ proxy }: Config, hosted: Hosted, upstreams: readonly UpstreamRoute[]): Router {
   const { registry, held } = hosted;
-  return new Router({ hosted: registry, heldHosted: held, hostedNames: proxy?.hosted ?? [], upstreams });
+  const hostedNames = proxy?.hosted ?? [];
+  return new Router({ hosted: registry, heldHosted: held, hostedNames, upstreams, verify: VERIFY_REGISTRY });
 }
 
 interface BundleParts extends Stored {

@@ -8,7 +8,9 @@ import type { AccessGate } from '../http/v2/access-gate.ts';
 import { createDispatcher, type Dispatcher, type ServedListener } from '../http/v2/dispatcher.ts';
 import { recordExchange } from '../http/v2/exchange.ts';
 import { observeRequests } from '../http/v2/observed-requests.ts';
+import { createRecordVerification } from '../http/v2/record-verification.ts';
 import { refuseHost } from '../http/v2/refuse-host.ts';
+import type { FinishedRequest } from '../http/v2/request-events.ts';
 import type { ServeRequest } from '../http/v2/request-limits.ts';
 import { createRoutes } from '../http/v2/routes.ts';
 import type { WritePassthrough } from '../http/v2/write-passthrough.ts';
@@ -52,13 +54,14 @@ async function loadRegistryHandler(
   config: Config,
   { context, clients, telemetry, onServed }: RequestHandlerParts,
 ): Promise<Dispatcher> {
-  const { auth, router, listener, health, pulls } = context;
+  const { auth, router, health, verifications } = context;
+  const { record, listener } = withoutVerifications(context);
   const { prefix, headers } = config.http;
   const baseUrl = createBaseUrl(config.http, clients);
   return createDispatcher({
     router,
     routes: createRoutes({ ...context, ...config }),
-    events: observeRequests(telemetry, pulls && ((request) => pulls.record(request))),
+    events: observeRequests(telemetry, record),
     toStorageFailure,
     prefix,
     clients,
@@ -69,7 +72,24 @@ async function loadRegistryHandler(
     passthrough: await loadPassthrough(config),
     eventSink: listener && { listener, baseUrl },
     onServed,
+    onVerify: createRecordVerification(clients, (verification) => verifications.add(verification)),
   });
+}
+
+/** Pulls of reserved names are in no record of pulls, and no webhook: their image is not content. */
+function withoutVerifications({ router, pulls, listener }: Context) {
+  return {
+    record:
+      pulls &&
+      ((request: FinishedRequest) => {
+        if (request.stored === undefined || !router.isReserved(request.stored)) pulls.record(request);
+      }),
+    listener:
+      listener &&
+      (async (...[event, origin]: Parameters<typeof listener>) => {
+        if (!router.isReserved(event.repository)) await listener(event, origin);
+      }),
+  };
 }
 
 async function loadGate(options: GateOptions): Promise<AccessGate> {

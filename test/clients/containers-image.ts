@@ -17,7 +17,7 @@ export async function containersSettings(mirror: string) {
     `[storage]\ndriver = "vfs"\nrunroot = "${at('run')}"\ngraphroot = "${at('root')}"\n`,
   );
   const env = {
-    PATH: process.env.PATH,
+    PATH: process.env.PATH ?? '',
     HOME: at('home'),
     XDG_RUNTIME_DIR: at('home'),
     TMPDIR: directory.path,
@@ -28,6 +28,7 @@ export async function containersSettings(mirror: string) {
   const storage = ['--root', at('root'), '--runroot', at('run'), '--storage-driver', 'vfs'];
   return {
     at,
+    env,
     policy: at('policy.json'),
     run: async (program: string, ...args: string[]) =>
       (await runProgram(program, [...storage, ...args], { env })).stdout,

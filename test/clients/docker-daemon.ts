@@ -9,6 +9,8 @@ export interface DockerDaemon extends AsyncDisposable {
   readonly docker: (...args: readonly string[]) => Promise<string>;
   /** For `DOCKER_HOST`. */
   readonly host: string;
+  /** Has it read its configuration again. */
+  readonly reload: () => void;
 }
 
 /** A daemon apart from the machine's own. Registries on loopback may speak plain HTTP, which is Docker's own rule. */
@@ -35,6 +37,7 @@ export async function startDockerDaemon(options: readonly string[] = []): Promis
   }
   return {
     host: socket,
+    reload: () => daemon.kill('SIGHUP'),
     // Credentials and contexts of whoever runs this stay out of it.
     docker: async (...args) => (await runProgram('docker', ['--config', at('config'), '-H', socket, ...args])).stdout,
     [Symbol.asyncDispose]: dispose,

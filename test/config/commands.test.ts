@@ -1,9 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { checkConfig, printConfigSchema } from '../../src/commands/config.ts';
 import { configSchema } from '../../src/config/schema/schema.ts';
 import { type Shape, shapeOf } from '../../src/config/shape.ts';
+import { runLayover } from '../support/run-layover.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { configFile, MINIMAL } from './config-file.ts';
 
 class Screen {
@@ -16,7 +19,7 @@ class Screen {
 async function check(text: string, env = {}) {
   await using file = await configFile(text);
   const screen = new Screen();
-  const exitCode = await checkConfig(file.path, env, screen);
+  const exitCode = await checkConfig(file.path, env, { out: screen });
   return { exitCode, text: screen.text.replaceAll(file.path, 'config.yml') };
 }
 
@@ -76,6 +79,39 @@ config.yml:4:17 tags.maxtags: must be a whole number from 0 to 2147483647
     expect(exitCode).toBe(1);
   });
 
+  it('prints JSON for programs: the configuration without secrets, or the problems', async () => {
+    await using directory = await temporaryDirectory();
+    const path = join(directory.path, 'config.yml');
+    const run = async (text: string) => {
+      await writeFile(path, text);
+      const { code, stdout } = await runLayover(['config', 'check', '--json', path]);
+      expect(stdout).not.toContain('hunter2');
+      return { code, ...JSON.parse(stdout) };
+    };
+    expect(await run(`${MINIMAL}redis: {addr: "localhost:6379", password: hunter2}\n`)).toMatchObject({
+      code: 0,
+      valid: true,
+      source: path,
+      config: { redis: { password: '***' }, http: { listen: { port: 5000 } } },
+    });
+    expect(await run(`${MINIMAL}htpp: {}\n`)).toMatchObject({
+      code: 1,
+      valid: false,
+      problems: [expect.stringContaining('did you mean "http"?')],
+    });
+  });
+
+  it.each(['docker.io', 'hub.docker.com', 'www.docker.com/'])(
+    'names the address of Docker Hub instead of its web site %s',
+    async (site) => {
+      const { exitCode, text } = await check(`${MINIMAL}proxy: {remoteurl: "https://${site}"}\n`);
+      expect(text).toMatch(
+        /proxy\.remoteurl: .* is a web site; use https:\/\/registry-1\.docker\.io for Docker Hub\n$/,
+      );
+      expect(exitCode).toBe(1);
+    },
+  );
+
   it('reports every file that cannot be read, with its key and path', async () => {
     const { exitCode, text } = await check(`${MINIMAL}http: {tls: {certificate: /none/cert.pem, key: /}}
 admin: {tokenfile: /none/token}
@@ -120,7 +156,7 @@ proxy:
 
   it('checks the built-in default without a file', async () => {
     const screen = new Screen();
-    expect(await checkConfig(undefined, {}, screen)).toBe(0);
+    expect(await checkConfig(undefined, {}, { out: screen })).toBe(0);
     expect(screen.text).toContain('OK: built-in default\n');
   });
 });

@@ -30,7 +30,7 @@ describe('the examples', () => {
   it('name files, and config check reports each missing one', async () => {
     let text = '';
     const out = { write: (more: string) => (text += more) };
-    expect(await checkConfig(`${EXAMPLES}private-upstream.yml`, {}, out)).toBe(1);
+    expect(await checkConfig(`${EXAMPLES}private-upstream.yml`, {}, { out })).toBe(1);
     expect(text).toMatch(
       /private-upstream\.yml:\d+:\d+ proxy\.upstreams\[0\]\.tls\.ca: cannot read \/etc\/ssl\/corp\.pem: /,
     );

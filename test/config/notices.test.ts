@@ -46,7 +46,9 @@ it('config check prints effects that the operator may not expect', async () => {
     `${MINIMAL}proxy:\n  remoteurl: https://mirror.gcr.io/v2/\n  hosted: ["team/*"]\n`,
   );
   let text = '';
-  expect(await checkConfig(file.path, { REGISTRY_AUTH_FILE: '/x' }, { write: (more) => (text += more) })).toBe(0);
+  expect(await checkConfig(file.path, { REGISTRY_AUTH_FILE: '/x' }, { out: { write: (more) => (text += more) } })).toBe(
+    0,
+  );
   expect(text.replaceAll(file.path, 'config.yml').split('\n').slice(1)).toEqual([
     '  listens on      :5000',
     '  stores in       memory (lost when the process ends)',

@@ -99,6 +99,20 @@ describe('a name finds its upstream', () => {
     }
   });
 
+  it('and a host in the name is not a name at Docker Hub', () => {
+    for (const name of ['quay.io/owner/app', 'registry.other:5000/app', 'localhost:5000/library/app']) {
+      expect(() => router.route(requestFor(name)), name).toThrow(
+        /^no upstream is configured for .*; configured: docker\.io, /,
+      );
+    }
+    const harbor = route('harbor.example', { isDefault: true });
+    const other = new Router({ hosted, hostedNames: [], upstreams: [harbor] });
+    expect(other.route(requestFor('my.project/app'))).toEqual(at(harbor, 'my.project/app'));
+    const anyRegistry = { ...hub, anyNamespace: true };
+    const mirror = new Router({ hosted, hostedNames: [], upstreams: [anyRegistry] });
+    expect(mirror.route(requestFor('quay.io/owner/app'))).toEqual(at(anyRegistry, 'quay.io/owner/app'));
+  });
+
   it('unless the name is hosted', () => {
     expect(router.route(requestFor('team/app'))).toEqual({
       registry: hosted,

@@ -32,8 +32,13 @@ function parseRegistryUrl(value: string): string | undefined {
   if (url.username || url.password)
     throw new InvalidValueError('must not contain a user name or password; use credentials');
   if (url.search || url.hash) throw new InvalidValueError('must not contain a query or fragment');
+  if (DOCKER_SITES.includes(url.hostname))
+    throw new InvalidValueError(`${url.hostname} is a web site; use https://registry-1.docker.io for Docker Hub`);
   return withoutApiRoot(url);
 }
+
+/** Names of Docker Hub that people write, where no registry responds. */
+const DOCKER_SITES: readonly string[] = ['docker.io', 'hub.docker.com', 'www.docker.com', 'docker.com'];
 
 export const tcpAddress = (description: string) =>
   scalar(description, {

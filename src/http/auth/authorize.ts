@@ -6,6 +6,7 @@ import { RegistryError } from '../../oci/errors.ts';
 import type { OciRequest } from '../../oci/request.ts';
 import type { Router } from '../../pull-through/router.ts';
 import { accessesOf, type Needed, neededBy } from './access-of.ts';
+import { allows } from './allows.ts';
 import { presentedBy } from './authenticate.ts';
 import type { AccessGate, Permissions } from '../v2/access-gate.ts';
 import type { Exchange } from '../v2/exchange.ts';
@@ -66,8 +67,9 @@ export class Gate implements AccessGate {
     }
     if (!policy.knows(identity)) throw this.#refusal(exchange, identity.name, accesses());
     if (needed.kind === 'repository') {
-      const { storedAs } = target(needed.repository);
-      const isAllowed = needed.actions.every((action) => policy.allows(identity, storedAs, action));
+      const found = target(needed.repository);
+      const { storedAs } = found;
+      const isAllowed = needed.actions.every((action) => allows(policy, identity, found, action));
       if (!isAllowed) throw this.#refusal(exchange, identity.name, accesses());
       if (this.#grants.allow(identity.grants, storedAs, needed.actions)) return;
     } else if (identity.grants === undefined || covers(identity.grants, CATALOG)) return;
@@ -77,10 +79,10 @@ export class Gate implements AccessGate {
   #permissionsOf({ identity }: Caller): Permissions {
     const { policy, isRestricted } = this.#options.auth;
     const { grants } = identity;
-    const allows = (repository: string) => policy.allows(identity, repository, 'pull');
+    const sees = (repository: string) => policy.allows(identity, repository, 'pull');
     return {
-      mayPull: (repository) => allows(repository) && this.#grants.allow(grants, repository, PULL),
-      maySee: isRestricted || !isKnown(identity) ? allows : undefined,
+      mayPull: (repository) => sees(repository) && this.#grants.allow(grants, repository, PULL),
+      maySee: isRestricted || !isKnown(identity) ? sees : undefined,
     };
   }
 

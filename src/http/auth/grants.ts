@@ -3,7 +3,8 @@ import type { Identity } from '../../auth/identity.ts';
 import type { Policy } from '../../auth/policy.ts';
 import { RegistryError } from '../../oci/errors.ts';
 import type { Router } from '../../pull-through/router.ts';
-import { storedNameOf } from './stored-grants.ts';
+import { findTarget } from '../v2/mount-source.ts';
+import { allows } from './allows.ts';
 
 /** Per token; Docker requests at most two. */
 const MAX_SCOPES = 100;
@@ -38,8 +39,11 @@ function granted(
   const { type, name, actions } = access;
   const isCatalog = type === CATALOG.type && name === CATALOG.name;
   if (isCatalog) return policy.knows(identity) ? CATALOG : { ...access, actions: [] };
-  const storedAs = type === 'repository' ? storedNameOf(name, router) : undefined;
-  if (storedAs === undefined) return { ...access, actions: [] };
+  const target =
+    type === 'repository'
+      ? findTarget(() => router.route({ repository: name, sourceHost: undefined, host: undefined }))
+      : undefined;
+  if (target === undefined) return { ...access, actions: [] };
   const known = ACTIONS.filter((action) => actions.includes(action) || actions.includes('*'));
-  return { ...access, actions: known.filter((action) => policy.allows(identity, storedAs, action)) };
+  return { ...access, actions: known.filter((action) => allows(policy, identity, target, action)) };
 }

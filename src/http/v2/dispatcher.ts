@@ -8,6 +8,7 @@ import { isWrite } from '../../oci/write-request.ts';
 import type { RouteRequest, Target } from '../../pull-through/router.ts';
 import type { Outcome } from '../../registry/registry.ts';
 import { type ErrorOptions, respondError } from './respond-error.ts';
+import type { RecordVerification } from './record-verification.ts';
 import type { RequestEvents } from './request-events.ts';
 import type { AccessGate, Permissions } from './access-gate.ts';
 import { cleanTarget, isBelow, originForm } from './request-target.ts';
@@ -50,6 +51,8 @@ export interface DispatcherOptions extends Pick<ErrorOptions, 'toStorageFailure'
   readonly eventSink?: EventSink | undefined;
   /** Called when the content of a response is found. Absent when the service has one process. */
   readonly onServed?: ServedListener | undefined;
+  /** Called when a reserved name is found, which can be several times for a request. @default not recorded */
+  readonly onVerify?: RecordVerification | undefined;
 }
 
 /** An admitted request, and the content that it gets. */
@@ -170,7 +173,11 @@ function serve(
 ): Promise<void> {
   exchange.parsed(request.kind, repositoryOf(request), referenceOf(request));
   const host = hostOf(exchange.req);
-  const route = (repository: string) => options.router.route({ repository, sourceHost, host });
+  const route = (repository: string) => {
+    const found = options.router.route({ repository, sourceHost, host });
+    if (found.verification) options.onVerify?.(exchange, found.verification);
+    return found;
+  };
   const permissions = admit?.(route) ?? EVERYTHING;
   const admitted = { exchange, request, sourceHost, route };
   if (permissions instanceof Promise) return permissions.then((found) => serveAdmitted(admitted, found, options));

@@ -1,0 +1,46 @@
+import { SetupError } from './setup-error.ts';
+
+/** Where clients reach the cache. */
+export interface CacheAddress {
+  /** Such as `https://cache.example.com`. */
+  readonly origin: string;
+  /** With the port, unless it is that of the scheme. */
+  readonly host: string;
+  /** It has no TLS. */
+  readonly isPlain: boolean;
+  readonly isLoopback: boolean;
+}
+
+const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+/** @throws {SetupError} for a text that is not the URL of a host */
+export function parseCacheAddress(text: string): CacheAddress {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+    throw new SetupError(
+      `--address: ${text} is not a URL such as https://cache.example.com (include http:// or https://)`,
+    );
+  if (url.username !== '' || url.search !== '' || url.hash !== '' || url.pathname !== '/')
+    throw new SetupError(`--address: ${text} has more than scheme, host and port, which clients cannot use`);
+  return {
+    origin: url.origin,
+    host: url.host,
+    isPlain: url.protocol === 'http:',
+    isLoopback: LOOPBACK.test(url.hostname),
+  };
+}
+
+const REGISTRY = /^[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*(?::\d{1,5})?$/;
+
+/** @param text names with commas between them @throws {SetupError} */
+export function parseRegistries(text: string): readonly string[] {
+  const names = text
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
+  for (const name of names) {
+    if (!REGISTRY.test(name))
+      throw new SetupError(`--registries: ${name} is not the name of a registry, such as ghcr.io`);
+  }
+  return [...new Set(names)];
+}

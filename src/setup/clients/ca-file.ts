@@ -1,0 +1,6 @@
+import type { FileChange, SetupRequest } from '../plan.ts';
+
+/** For clients that look for the certificate of a registry by its name. */
+export function caChanges(directory: string, { cache, ca }: Pick<SetupRequest, 'cache' | 'ca'>): FileChange[] {
+  return ca === undefined ? [] : [{ path: `${directory}/${cache.host}/ca.crt`, merge: () => ca.pem }];
+}

@@ -1,0 +1,73 @@
+import type { ClientPlan, FileChange, ReadExisting, SetupClient, SetupRequest } from '../plan.ts';
+import { SetupError } from '../setup-error.ts';
+import { headerOf, parseToml, setInToml, valueAt } from '../toml-edit.ts';
+import { ANY_REGISTRY, CLOSED_BY_HOSTS, hostsChange } from './hosts-toml.ts';
+
+const CONFIG = '/etc/containerd/config.toml';
+const CERTS = '/etc/containerd/certs.d';
+
+/** Where images of Kubernetes are configured. containerd 2 also reads files of version 2, with the older name. */
+const CRI = {
+  1: ['plugins', 'io.containerd.grpc.v1.cri', 'registry'],
+  2: ['plugins', 'io.containerd.cri.v1.images', 'registry'],
+} as const;
+
+export const containerd: SetupClient = {
+  name: 'containerd',
+  title: 'containerd, for Kubernetes, nerdctl and ctr',
+  plan,
+};
+
+function plan(request: SetupRequest, read: ReadExisting): ClientPlan {
+  const { isEnforced, registries } = request;
+  const configured = configPathOf(read(CONFIG));
+  const [directory = CERTS, ...others] = configured === '' ? [CERTS] : configured.split(':');
+  const names = registries.length > 0 ? registries : [ANY_REGISTRY];
+  const config: FileChange = { path: CONFIG, merge: (existing) => withConfigPath(existing, directory) };
+  const isSet = configured === directory;
+  return {
+    changes: [...names.map((name) => hostsChange(directory, name, request)), config],
+    printed: [],
+    takesEffect: isSet
+      ? 'at once'
+      : 'hosts.toml at once; config_path after `systemctl restart containerd`, which stops no container',
+    enforcement: isEnforced ? CLOSED_BY_HOSTS : '',
+    notes: [
+      ...(others.length > 0
+        ? [
+            `config_path had several directories. containerd 2.1 and later ignores all of them then, without a log line (https://github.com/containerd/containerd/issues/12415); only ${directory} stays. Move what you need from ${others.join(', ')} there.`,
+          ]
+        : []),
+      ...(registries.length === 0
+        ? [`A directory of its own, such as ${directory}/docker.io, overrides _default.`]
+        : []),
+      `ctr needs --hosts-dir ${directory}; Kubernetes and nerdctl do not.`,
+    ],
+  };
+}
+
+/** Empty when it is not set. @throws {SetupError} for settings that exclude it */
+function configPathOf(text = ''): string {
+  const config = parseToml(text, CONFIG);
+  for (const keys of Object.values(CRI)) {
+    const registry = valueAt(config, keys);
+    for (const old of ['mirrors', 'configs']) {
+      if (valueAt(registry, [old]) === undefined) continue;
+      const table = headerOf([...keys, old]);
+      throw new SetupError(`${CONFIG}: ${table} excludes config_path (move its entries to ${CERTS} and remove it)`);
+    }
+    const path = valueAt(registry, ['config_path']);
+    if (typeof path === 'string' && path !== '') return path;
+  }
+  return '';
+}
+
+function withConfigPath(existing = '', directory: string): string {
+  if (configPathOf(existing) === directory) return existing;
+  const text = existing.trim() === '' ? 'version = 2\n' : existing;
+  const version = valueAt(parseToml(text, CONFIG), ['version']) ?? 1;
+  if (version === 1)
+    throw new SetupError(`${CONFIG}: has version 1 (convert it with \`containerd config migrate\`, and repeat this)`);
+  const keys = version === 2 ? CRI[1] : CRI[2];
+  return setInToml(text, CONFIG, { keys, key: 'config_path', value: directory });
+}

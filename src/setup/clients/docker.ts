@@ -1,0 +1,83 @@
+import { type ClientPlan, type FileChange, registriesOf, type SetupClient, type SetupRequest } from '../plan.ts';
+import { SetupError } from '../setup-error.ts';
+import { caChanges } from './ca-file.ts';
+import { CLOSED_BY_HOSTS, hostsChange } from './hosts-toml.ts';
+
+const DAEMON = '/etc/docker/daemon.json';
+const CERTS = '/etc/docker/certs.d';
+
+/** With the classic image store, which mirrors Docker Hub alone, or with that of containerd. */
+export const docker: SetupClient = { name: 'docker', title: 'Docker', plan };
+
+function plan(request: SetupRequest): ClientPlan {
+  const { store, cache, isEnforced } = request;
+  const others = registriesOf(request).filter((registry) => registry !== 'docker.io');
+  const hosts = registriesOf(request).map((registry) => hostsChange(CERTS, registry, request));
+  const hostsOnly = store === 'containerd';
+  return {
+    changes: [...(hostsOnly ? [] : classicChanges(request)), ...(store === 'classic' ? [] : hosts)],
+    printed: [],
+    takesEffect: hostsOnly ? 'at once' : 'after `systemctl reload docker`; hosts.toml at once',
+    enforcement: isEnforced ? enforcementOf(store) : '',
+    notes: [
+      ...(store === undefined
+        ? [
+            'Docker 29 and later reads hosts.toml, unless it was updated with the classic image store; others read daemon.json alone.',
+          ]
+        : []),
+      ...(hostsOnly
+        ? []
+        : [
+            `The classic image store mirrors Docker Hub alone. Pull from others by prefix: docker pull ${cache.host}/${others[0] ?? 'ghcr.io'}/owner/name:1`,
+          ]),
+      'Docker without root has ~/.config/docker instead of /etc/docker; Docker Desktop has Settings, Docker Engine.',
+    ],
+  };
+}
+
+function enforcementOf(store: SetupRequest['store']): string {
+  const cannot =
+    'the classic image store pulls from Docker Hub when the cache fails, and no setting prevents that: block registry-1.docker.io in the firewall';
+  if (store === 'classic') return cannot;
+  return store === 'containerd' ? CLOSED_BY_HOSTS : `${CLOSED_BY_HOSTS}; ${cannot}`;
+}
+
+function classicChanges({ cache, ca }: SetupRequest): FileChange[] {
+  const merge = (existing = '') =>
+    withMirror(existing, cache.origin, cache.isPlain && !cache.isLoopback ? cache.host : undefined);
+  return [{ path: DAEMON, merge }, ...caChanges(CERTS, { cache, ca })];
+}
+
+function withMirror(existing: string, origin: string, insecure: string | undefined): string {
+  const daemon = existing.trim() === '' ? {} : parseDaemon(existing);
+  const changed = {
+    ...daemon,
+    'registry-mirrors': withFirst(daemon, 'registry-mirrors', origin),
+    ...(insecure !== undefined && { 'insecure-registries': withFirst(daemon, 'insecure-registries', insecure) }),
+  };
+  if (JSON.stringify(changed) === JSON.stringify(daemon)) return existing;
+  const indent = /^[ \t]+(?=")/m.exec(existing)?.[0] ?? '  ';
+  return `${JSON.stringify(changed, null, indent)}\n`;
+}
+
+function parseDaemon(text: string): Record<string, unknown> {
+  try {
+    const daemon: unknown = JSON.parse(text);
+    if (typeof daemon === 'object' && daemon !== null && !Array.isArray(daemon))
+      return daemon as Record<string, unknown>;
+  } catch (err) {
+    throw new SetupError(
+      `${DAEMON}: ${err instanceof Error ? err.message : String(err)} (repair the file first; nothing was changed)`,
+    );
+  }
+  throw new SetupError(`${DAEMON}: not a JSON object (repair the file first; nothing was changed)`);
+}
+
+/** The entry is the first one: Docker uses mirrors in their order. */
+function withFirst(daemon: Record<string, unknown>, key: string, entry: string): unknown[] {
+  const list = daemon[key] ?? [];
+  if (!Array.isArray(list))
+    throw new SetupError(`${DAEMON}: ${key} is not a list (repair the file first; nothing was changed)`);
+  const same = list.find((each) => String(each).replace(/\/$/, '') === entry);
+  return same === undefined ? [entry, ...list] : list;
+}

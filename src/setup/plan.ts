@@ -1,0 +1,76 @@
+import type { CacheAddress } from './address.ts';
+
+/** What a client is to be set up for. */
+export interface SetupRequest {
+  readonly cache: CacheAddress;
+  /** Such as `docker.io`. Empty: every registry where the client can, else {@link USUAL_REGISTRIES}. */
+  readonly registries: readonly string[];
+  /** Absent when the machine trusts the certificate of the cache already. */
+  readonly ca: CaFile | undefined;
+  /** The client must not use registries directly, where that can be configured. */
+  readonly isEnforced: boolean;
+  /** Docker's image store. Absent when it is not known. */
+  readonly store?: 'classic' | 'containerd' | undefined;
+}
+
+/** A certificate that clients have to trust. */
+export interface CaFile {
+  /** On the client's machine. */
+  readonly path: string;
+  readonly pem: string;
+}
+
+/** A file of the client, with what it becomes. */
+export interface FileChange {
+  readonly path: string;
+  /**
+   * @param existing absent when there is no such file
+   * @returns the same text when nothing has to change
+   * @throws {SetupError} for a file that is damaged or has contrary settings
+   */
+  readonly merge: (existing: string | undefined) => string;
+}
+
+/** How to set a client up. */
+export interface ClientPlan {
+  readonly changes: readonly FileChange[];
+  /** For what no file of this machine can do. */
+  readonly printed: readonly PrintedText[];
+  /** When the changes take effect, with the command for it. */
+  readonly takesEffect: string;
+  /** With {@link SetupRequest.isEnforced}: what prevents direct pulls, or that nothing can. */
+  readonly enforcement: string;
+  readonly notes: readonly string[];
+}
+
+export interface PrintedText {
+  readonly title: string;
+  readonly text: string;
+}
+
+/** Reads a file of the client, by its path on the client's machine. Absent when there is none. */
+export type ReadExisting = (path: string) => string | undefined;
+
+export interface SetupClient {
+  readonly name: string;
+  readonly title: string;
+  readonly plan: (request: SetupRequest, read: ReadExisting) => ClientPlan;
+}
+
+/** The upstreams of the built-in configuration. */
+const USUAL_REGISTRIES: readonly string[] = [
+  'docker.io',
+  'ghcr.io',
+  'quay.io',
+  'registry.k8s.io',
+  'gcr.io',
+  'mcr.microsoft.com',
+  'public.ecr.aws',
+];
+
+/** In files that only `layover setup` writes. */
+export const HEADER = '# Written by `layover setup`.\n';
+
+export function registriesOf({ registries }: SetupRequest): readonly string[] {
+  return registries.length > 0 ? registries : USUAL_REGISTRIES;
+}

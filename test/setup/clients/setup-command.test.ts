@@ -1,0 +1,137 @@
+import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { filesBelow } from '../../support/data-directory.ts';
+import { runLayover } from '../../support/run-layover.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
+
+const ADDRESS = ['--address', 'https://cache.example.com'];
+
+/** A machine's files. */
+async function machine(files: Readonly<Record<string, string>> = {}) {
+  const directory = await temporaryDirectory();
+  const at = (path: string) => join(directory.path, path);
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(at(path)), { recursive: true });
+    await writeFile(at(path), text);
+  }
+  const contents = async () => {
+    const paths = (await filesBelow(directory.path)).toSorted();
+    return Object.fromEntries(
+      await Promise.all(
+        paths.map(async (path) => [path.slice(directory.path.length + 1), await readFile(path, 'utf8')]),
+      ),
+    ) as Record<string, string>;
+  };
+  return {
+    at,
+    contents,
+    setup: (...args: readonly string[]) => runLayover(['setup', ...args, '--root', directory.path, ...ADDRESS]),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  };
+}
+
+describe.each(['docker', 'containerd', 'podman', 'cri-o', 'k3s', 'rke2', 'buildkit'])('layover setup %s', (client) => {
+  it('writes once, and undoes that completely', async () => {
+    await using host = await machine({ 'etc/hostname': 'node\n' });
+    const before = await host.contents();
+    const printed = await host.setup(client);
+    expect([printed.code, await host.contents()]).toEqual([0, before]);
+
+    expect(await host.setup(client, '--write', '--yes')).toMatchObject({ code: 0 });
+    const written = await host.contents();
+    expect(written).not.toEqual(before);
+    const again = await host.setup(client, '--write', '--yes');
+    expect([again.code, again.stdout]).toEqual([
+      0,
+      expect.stringContaining('is set up for https://cache.example.com already'),
+    ]);
+    expect(await host.contents()).toEqual(written);
+
+    expect(await host.setup(client, '--undo', '--yes')).toMatchObject({ code: 0 });
+    expect(await host.contents()).toEqual(before);
+    await expect(stat(host.at('var'))).rejects.toThrow(/ENOENT/);
+    expect((await host.setup(client, '--undo', '--yes')).stdout).toContain('There is nothing to undo');
+  });
+});
+
+const DAEMON = 'etc/docker/daemon.json';
+
+describe('layover setup --write', () => {
+  it('shows the difference, and restores bytes, permissions and absence', async () => {
+    const existing = '{"debug":true,\r\n  "data-root" : "/srv"}';
+    await using host = await machine({ [DAEMON]: existing });
+    await chmod(host.at(DAEMON), 0o600);
+    const { stdout } = await host.setup('docker', '--write', '--yes');
+    expect(stdout).toMatch(/daemon\.json\n.*\n\+ +"registry-mirrors": \[\n/s);
+    expect(stdout).toContain('certs.d/ghcr.io/hosts.toml (new)');
+    expect(stdout).toContain('Takes effect after `systemctl reload docker`');
+    expect(JSON.parse((await host.contents())[DAEMON] ?? '')).toMatchObject({ debug: true, 'data-root': '/srv' });
+    expect((await stat(host.at(DAEMON))).mode & 0o777).toBe(0o600);
+    await host.setup('docker', '--undo', '--yes');
+    expect(await host.contents()).toEqual({ [DAEMON]: existing });
+    expect((await stat(host.at(DAEMON))).mode & 0o777).toBe(0o600);
+  });
+
+  it('needs a confirmation', async () => {
+    await using host = await machine();
+    const { code, stdout } = await host.setup('docker', '--write');
+    expect([code, stdout]).toEqual([1, expect.stringContaining('no terminal for a confirmation (use --yes)')]);
+    expect(await host.contents()).toEqual({});
+  });
+
+  it('changes nothing when one of the files is damaged', async () => {
+    await using host = await machine({ [DAEMON]: '{ "debug": ' });
+    const { code, stdout } = await host.setup('docker', '--write', '--yes');
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^\/etc\/docker\/daemon\.json: .*repair the file first/)]);
+    expect(await host.contents()).toEqual({ [DAEMON]: '{ "debug": ' });
+  });
+
+  it('with other registries or another address leaves nothing of the first', async () => {
+    await using host = await machine({ [DAEMON]: '{ "debug": true }\n' });
+    await host.setup('docker', '--write', '--yes', '--registries', 'docker.io,ghcr.io');
+    const other = ['--registries', 'docker.io,quay.io', '--address', 'http://localhost:5000'];
+    expect((await host.setup('docker', '--write', '--yes', ...ADDRESS, ...other)).code).toBe(0);
+    await host.setup('docker', '--undo', '--yes');
+    expect(await host.contents()).toEqual({ [DAEMON]: '{ "debug": true }\n' });
+  });
+
+  it('does not undo what was changed by hand since', async () => {
+    await using host = await machine();
+    await host.setup('podman', '--write', '--yes');
+    const path = 'etc/containers/registries.conf.d/50-layover.conf';
+    await writeFile(host.at(path), '# mine\n');
+    const { code, stdout } = await host.setup('podman', '--undo', '--yes');
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/50-layover\.conf: was changed after setup \(restore/)]);
+    expect((await host.contents())[path]).toBe('# mine\n');
+  });
+
+  it('follows a link to the file', async () => {
+    await using host = await machine({ 'srv/daemon.json': '{}' });
+    await mkdir(host.at('etc/docker'), { recursive: true });
+    await symlink(host.at('srv/daemon.json'), host.at(DAEMON));
+    await host.setup('docker', '--write', '--yes');
+    expect(JSON.parse(await readFile(host.at('srv/daemon.json'), 'utf8'))).toHaveProperty('registry-mirrors');
+    await host.setup('docker', '--undo', '--yes');
+    expect(await readFile(host.at(DAEMON), 'utf8')).toBe('{}');
+  });
+
+  it('writes no private key as a certificate', async () => {
+    await using host = await machine({
+      'key.pem': '-----BEGIN PRIVATE KEY-----\n',
+      'ca.pem': '-----BEGIN CERTIFICATE-----\n',
+    });
+    expect((await host.setup('docker', '--ca', host.at('key.pem'))).stdout).toContain('has a private key');
+    expect((await host.setup('docker', '--ca', host.at('none.pem'))).stdout).toContain('ENOENT');
+    await host.setup('docker', '--ca', host.at('ca.pem'), '--write', '--yes');
+    expect((await host.contents())['etc/docker/certs.d/cache.example.com/ca.crt']).toContain('BEGIN CERTIFICATE');
+  });
+
+  it('says what it cannot set up', async () => {
+    await using host = await machine();
+    expect((await host.setup('nerdctl')).stdout).toMatch(/^nerdctl: not a client that can be set up \(known: docker, /);
+    expect(await host.setup('talos', '--write', '--yes')).toMatchObject({ code: 1 });
+    expect((await host.setup('buildkit', '--verify')).stdout).toContain('cannot be verified here');
+  });
+});
