@@ -46,6 +46,7 @@ function running(control: RemoteControl): CacheTarget {
     pulls: control,
     budget: control,
     bundles: control,
+    recalls: control,
     jobs: control,
     recordings: control,
     stopped: undefined,
