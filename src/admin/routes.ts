@@ -34,13 +34,15 @@ export interface AdminRoutesOptions {
   /** Absent without upstreams. */
   readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
+  /** Clients may name files of this machine: they have a token, or may use the socket. */
+  readonly mayReadFiles: boolean;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
-  const { cache, budget, bundles, recalls, jobs, recordings, pulls, onError } = options;
+  const { cache, budget, bundles, recalls, jobs, recordings, pulls, mayReadFiles, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -53,7 +55,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   addRoutes(router, cache);
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
-  addBundleRoutes(router, bundles);
+  addBundleRoutes(router, bundles, mayReadFiles);
   router.use('/recalls', createRecallRoutes(recalls));
   if (jobs) router.use('/jobs', createJobRoutes(jobs));
   if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
