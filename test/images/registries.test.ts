@@ -113,6 +113,8 @@ async function relay(target: string, req: IncomingMessage, res: ServerResponse):
 
 async function startTls(target: string) {
   const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
+    keyType: 'ec',
+    algorithm: 'sha256',
     extensions: [
       { name: 'basicConstraints', cA: true },
       { name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] },

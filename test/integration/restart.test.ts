@@ -10,14 +10,14 @@ import { expectNotStored, expectStored } from './stored-data.ts';
 const MIB = 1024 * 1024;
 const NAME = 'library/app';
 const images = new Images();
-const blob = images.addBlob(NAME, seededContent('blob', 24 * MIB));
+const blob = images.addBlob(NAME, seededContent('blob', 12 * MIB));
 const hub = sharedHub(images);
 
-/** A fill that has 10 MiB and gets no more. */
+/** A fill that has 5 MiB and gets no more. */
 async function startHungFill(url: string) {
-  hub().faults.hangMidBody(10 * MIB, { on: 'cdn-get' });
+  hub().faults.hangMidBody(5 * MIB, { on: 'cdn-get' });
   const client = await ask(`${url}/v2/${NAME}/blobs/${blob.digest}`);
-  await readSome(client, 9 * MIB);
+  await readSome(client, 4 * MIB);
   return client;
 }
 
@@ -34,7 +34,7 @@ describe('a process that is killed in the middle of a fill', () => {
     expect(await cutOff).toMatchObject({ complete: false });
     await expectNotStored(layover, [blob.digest]);
     const [spool] = await layover.spools();
-    expect(spool?.size).toBeGreaterThan(9 * MIB);
+    expect(spool?.size).toBeGreaterThan(4 * MIB);
 
     upstreamIsWellAgain();
     await layover.restart();
@@ -88,7 +88,7 @@ describe('a process that is told to end', () => {
     'by %s lets a running answer finish and takes nothing new',
     async (signal) => {
       await using layover = await startCache(hub(), { ownProcess: true });
-      hub().faults.throttle(24 * MIB, { on: 'cdn-get' });
+      hub().faults.throttle(12 * MIB, { on: 'cdn-get' });
       const client = await ask(`${layover.url}/v2/${NAME}/blobs/${blob.digest}`);
       const exited = layover.kill(signal);
       await expect.poll(() => pull(`${layover.url}/v2/`).catch((err: Error) => err.message)).toMatch('ECONNREFUSED');
@@ -104,7 +104,7 @@ describe('a process that is told to end', () => {
     expect(await layover.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     await expectNotStored(layover, [blob.digest]);
     const [spool] = await layover.spools();
-    expect(spool?.size).toBeGreaterThan(9 * MIB);
+    expect(spool?.size).toBeGreaterThan(4 * MIB);
 
     upstreamIsWellAgain();
     await layover.restart();
@@ -124,7 +124,7 @@ describe('a process that is told to end', () => {
   });
 
   it('keeps what was cached', async () => {
-    await using layover = await startCache(hub(), { ownProcess: true });
+    await using layover = await startCache(hub());
     const url = `${layover.url}/v2/${NAME}/blobs/${blob.digest}`;
     expect(await pull(url)).toMatchObject({ complete: true });
     await layover.restart();

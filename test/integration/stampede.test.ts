@@ -12,7 +12,7 @@ import { expectStored } from './stored-data.ts';
 
 const MIB = 1024 * 1024;
 const images = new Images();
-const blob = images.addBlob('library/big', seededContent('stampede', 24 * MIB));
+const blob = images.addBlob('library/big', seededContent('stampede', 16 * MIB));
 const expected = Buffer.concat([...blob.read()]);
 const hub = sharedHub(images);
 

@@ -39,6 +39,8 @@ function sinkTo(url: string, more: Partial<NotificationEndpointConfig> = {}, env
 
 async function startTls() {
   const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
+    keyType: 'ec',
+    algorithm: 'sha256',
     extensions: [
       { name: 'basicConstraints', cA: true },
       { name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] },

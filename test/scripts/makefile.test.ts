@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, cp, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +9,8 @@ import { copyCheckout } from '../support/checkout.ts';
 import { type ProcessOptions, RunningProcess } from '../support/processes.ts';
 import { findProgram, programEnvironment } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const DIST = join(import.meta.dirname, '../../dist');
 
 async function run(command: string, args: readonly string[], options: ProcessOptions = {}) {
   await using program = await RunningProcess.start(command, args, { env: programEnvironment(), ...options });
@@ -21,6 +24,8 @@ describe.skipIf((await findProgram('make')) === undefined)('make', { timeout: 60
 
   beforeAll(async () => {
     checkout = await copyCheckout();
+    // Of the same sources, so that the build keeps it: to compile them again would take most of the time.
+    if (existsSync(DIST)) await cp(DIST, join(checkout.path, 'dist'), { recursive: true });
     built = await run('make', [], { cwd: checkout.path });
   }, 120_000);
   afterAll(() => checkout[Symbol.asyncDispose]());
@@ -101,6 +106,7 @@ describe.skipIf((await findProgram('make')) === undefined)('make', { timeout: 60
 
   describe('with another npm', () => {
     const targets = [
+      ['build', 'run --silent build'],
       ['test', 'test'],
       ['validate', 'run --silent verify'],
       ['lint', 'run --silent lint'],

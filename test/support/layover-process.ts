@@ -5,6 +5,9 @@ import { LAYOVER_MAIN } from './programs.ts';
 const LISTENING = /(?<!debug server )listening on (https?:\/\/127\.0\.0\.1:\d+)/;
 const DEBUG_SERVER = /debug server on (http:\/\/127\.0\.0\.1:\d+)/;
 
+/** As in the first line of the program. */
+const NODE_FLAGS = ['--max-semi-space-size=4', '--no-parallel-scavenge'];
+
 /** On a machine with twenty busy processes a start takes half a minute. Milliseconds. */
 const START_TIMEOUT_MS = 60_000;
 
@@ -12,7 +15,7 @@ const START_TIMEOUT_MS = 60_000;
 export async function startInOwnProcess(options: RunOptions): Promise<LayoverRun> {
   const { configFile, env, cwd, nodeArguments, hasDebugServer, clock } = options;
   if (clock) throw new Error('a clock needs Layover.start');
-  const args = [...nodeArguments, LAYOVER_MAIN, 'serve', configFile];
+  const args = [...NODE_FLAGS, ...nodeArguments, LAYOVER_MAIN, 'serve', configFile];
   const program = await RunningProcess.start(process.execPath, args, { env, cwd });
   try {
     const [, url = ''] = await program.waitForOutput(LISTENING, { timeoutMs: START_TIMEOUT_MS });

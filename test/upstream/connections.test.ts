@@ -19,6 +19,8 @@ const sendManifest: RequestListener = (_req, res) =>
 /** An HTTPS server with a certificate of an unknown CA, for `localhost`. */
 async function startTls(listener: RequestListener = sendManifest) {
   const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
+    keyType: 'ec',
+    algorithm: 'sha256',
     extensions: [
       { name: 'basicConstraints', cA: true },
       { name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] },

@@ -17,7 +17,7 @@ const IMAGES = Array.from({ length: 12 }, (_, i) =>
   ),
 );
 /** Of each writer. On a disk, most of the time goes to the disk, and few orders of calls are seen. */
-const STEPS = { disk: 60, memory: 120 };
+const STEPS = { disk: 40, memory: 120 };
 /** So short that collections find old links, and longer than a push: it and a scan take their turns of one event loop. */
 const MEMORY_TIMES = { noticeMs: 5, graceMs: 60 };
 

@@ -325,6 +325,8 @@ describe('a response that is unusual', () => {
 describe('a blob by TLS', () => {
   async function startTls(respond: Respond) {
     const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
+      keyType: 'ec',
+      algorithm: 'sha256',
       extensions: [
         { name: 'basicConstraints', cA: true },
         { name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] },
