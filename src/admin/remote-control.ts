@@ -26,6 +26,7 @@ import type {
 } from '../operations/cache-control.ts';
 import { ControlError, isControlFailure } from '../operations/control-error.ts';
 import type { JobControl, JobImage, JobStatus, WarmRequest } from '../operations/job-control.ts';
+import type { DeniedView, RecallControl, RecallRequest } from '../operations/recall-control.ts';
 import type { RecordedImages, Recording, RecordingControl, RecordingRequest } from '../operations/recording-control.ts';
 import type { PullLog, PullPage, PullQuery } from '../operations/pull-log.ts';
 import { ADMIN_PATH, type AdminErrorBody } from './api.ts';
@@ -58,7 +59,7 @@ const MAX_BYTES = 256 * 1024 * 1024;
 
 /** The cache of another process, through its admin API. Its methods also throw {@link ServerUnreachableError}. */
 export class RemoteControl
-  implements CacheControl, PullLog, BudgetControl, BundleControl, JobControl, RecordingControl
+  implements CacheControl, PullLog, BudgetControl, BundleControl, JobControl, RecordingControl, RecallControl
 {
   readonly #options: RemoteControlOptions;
 
@@ -198,6 +199,18 @@ export class RemoteControl
 
   stopRecording(name: string): Promise<RecordedImages> {
     return this.#patient().#call('POST', `/recordings/${encodeURIComponent(name)}/stop`, {});
+  }
+
+  denied(): Promise<DeniedView> {
+    return this.#call('GET', '/recalls');
+  }
+
+  recall(request: RecallRequest): Promise<DeniedView> {
+    return this.#call('POST', '/recalls', request);
+  }
+
+  lift(digests: readonly string[]): Promise<DeniedView> {
+    return this.#call('DELETE', '/recalls', { digests });
   }
 
   #patient(): RemoteControl {

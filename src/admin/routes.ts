@@ -10,6 +10,7 @@ import {
   type ListQuery,
 } from '../operations/cache-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
+import type { RecallControl } from '../operations/recall-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog, PullQuery } from '../operations/pull-log.ts';
 import { ControlError } from '../operations/control-error.ts';
@@ -18,6 +19,7 @@ import { requireJson } from './authenticate.ts';
 import { addBundleRoutes } from './bundle-routes.ts';
 import { checkRequest } from './check-request.ts';
 import { createJobRoutes } from './job-routes.ts';
+import { createRecallRoutes } from './recall-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
 import { respond } from './respond.ts';
 
@@ -26,18 +28,21 @@ export interface AdminRoutesOptions {
   /** Absent without upstreams. */
   readonly budget?: BudgetControl | undefined;
   readonly bundles: BundleControl;
+  readonly recalls: RecallControl;
   /** Absent without upstreams. */
   readonly jobs?: JobControl | undefined;
   /** Absent without upstreams. */
   readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
+  /** Clients may name files of this machine: they have a token, or may use the socket. */
+  readonly mayReadFiles: boolean;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
-  const { cache, budget, bundles, jobs, recordings, pulls, onError } = options;
+  const { cache, budget, bundles, recalls, jobs, recordings, pulls, mayReadFiles, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -50,7 +55,8 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   addRoutes(router, cache);
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
-  addBundleRoutes(router, bundles);
+  addBundleRoutes(router, bundles, mayReadFiles);
+  router.use('/recalls', createRecallRoutes(recalls));
   if (jobs) router.use('/jobs', createJobRoutes(jobs));
   if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
   router.get(

@@ -29,6 +29,8 @@ export function resolveConfig(sections: Sections, env: Environment) {
       /** Allowed classes of an image's config. Empty: any. */
       classes: policy.repository.classes ?? [],
     },
+    /** Content that no client gets. */
+    deny: policy.deny,
     tracing: resolveTracing(sections.tracing, env),
     admin,
     /** Absent when pulls are not recorded. */

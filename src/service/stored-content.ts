@@ -7,6 +7,7 @@ import { BufferPool } from '../stream/buffer-pool.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure } from './close-stack.ts';
 import { createImageCheck, createStoredNames } from './composition/image-checks.ts';
+import { readDenials } from './composition/denying.ts';
 import { createStoredImages } from './composition/stored-images.ts';
 
 /** Stored images, read while a server may be running: content never changes, and becomes visible when it is complete. */
@@ -23,16 +24,15 @@ export function openStoredContent(config: Config, telemetry: Telemetry): Promise
   if (storage.driver.kind === 'inmemory')
     throw new ControlError('unavailable', 'storage in memory exists only while a server is running');
   return closeOnFailure(async (opened) => {
-    const driver = opened.use(
-      await createStorage({ ...storage, middleware: [] }, { buffers: new BufferPool(), log: telemetry.log }),
-    );
+    const options = { ...storage, driver: { ...storage.driver, isReader: true }, middleware: [], tier: undefined };
+    const driver = opened.use(await createStorage(options, { buffers: new BufferPool(), log: telemetry.log }));
     const store = createContentStore({ driver, onDamage: () => {}, readOnly: true });
     const registry = createStoredImages({ driver, store, telemetry });
     opened.use(registry);
     return {
       registry,
       storedNameOf: createStoredNames(proxy),
-      check: createImageCheck(proxy, store),
+      check: createImageCheck(proxy, store, await readDenials(config, driver)),
       close: () => opened.close(),
     };
   });
