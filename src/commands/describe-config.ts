@@ -13,6 +13,8 @@ export function describeStorage(driver: StorageDriverConfig): string | undefined
       const bucket = `gs://${driver.bucket}/${driver.rootDirectory.replace(/^\/+/, '')}`;
       return driver.endpoint === undefined ? bucket : `${bucket} at ${driver.endpoint}`;
     }
+    case 'azure':
+      return `azure://${driver.container}/${driver.rootDirectory.replace(/^\/+/, '')} at ${driver.serviceUrl}`;
     case 'inmemory':
       return undefined;
   }

@@ -41,8 +41,23 @@ function redactDriver(driver: StorageDriverConfig): StorageDriverConfig {
     case 'gcs':
       if (driver.credentials.kind !== 'inline') return driver;
       return { ...driver, credentials: { kind: 'inline', fields: redactValues(driver.credentials.fields) } };
+    case 'azure':
+      return { ...driver, credentials: redactAzure(driver.credentials) };
     default:
       return driver;
+  }
+}
+
+type AzureCredentials = Extract<StorageDriverConfig, { kind: 'azure' }>['credentials'];
+
+function redactAzure(credentials: AzureCredentials): AzureCredentials {
+  switch (credentials.kind) {
+    case 'shared_key':
+      return { ...credentials, key: REDACTED };
+    case 'client_secret':
+      return { ...credentials, secret: REDACTED };
+    default:
+      return credentials;
   }
 }
 

@@ -38,7 +38,7 @@ export function resolveConfig(sections: Sections, env: Environment) {
   };
 }
 
-const WITH_URLS: ReadonlySet<string> = new Set(['s3', 'gcs']);
+const WITH_URLS: ReadonlySet<string> = new Set(['s3', 'gcs', 'azure']);
 
 function resolveStorage({ storage, middleware: { storage: middleware = [] } }: Sections, env: Environment) {
   const { descriptors: _descriptors, hasDeletes: _hasDeletes, canRedirect, ...rest } = storage;
@@ -47,6 +47,10 @@ function resolveStorage({ storage, middleware: { storage: middleware = [] } }: S
 }
 
 function resolveDriver(driver: Sections['storage']['driver'], env: Environment) {
+  if (driver.kind === 'azure') {
+    const { credentials, ...rest } = driver;
+    return { ...rest, credentials: credentials.kind === 'default' ? azureIdentity(credentials, env) : credentials };
+  }
   if (driver.kind !== 'gcs') return driver;
   const { credentials, ...rest } = driver;
   return { ...rest, credentials: credentials.kind === 'default' ? defaultCredentials(env) : credentials };
@@ -55,6 +59,19 @@ function resolveDriver(driver: Sections['storage']['driver'], env: Environment) 
 /** As Google's libraries find them. */
 function defaultCredentials({ GOOGLE_APPLICATION_CREDENTIALS: path, GCE_METADATA_HOST: host }: Environment) {
   return path ? { kind: 'file' as const, path } : { kind: 'metadata' as const, host: host || undefined };
+}
+
+/** In the order of Azure's libraries: a client secret, a token of Kubernetes, the identity of the machine. */
+function azureIdentity({ clientId: given }: { readonly clientId: string | undefined }, env: Environment) {
+  const clientId = given ?? env['AZURE_CLIENT_ID'];
+  const tenantId = env['AZURE_TENANT_ID'];
+  const authority = env['AZURE_AUTHORITY_HOST'];
+  const [secret, tokenFile] = [env['AZURE_CLIENT_SECRET'], env['AZURE_FEDERATED_TOKEN_FILE']];
+  if (clientId && tenantId && secret) return { kind: 'client_secret' as const, clientId, tenantId, secret, authority };
+  if (clientId && tenantId && tokenFile) {
+    return { kind: 'workload_identity' as const, clientId, tenantId, tokenFile, authority };
+  }
+  return { kind: 'managed_identity' as const, clientId };
 }
 
 function resolveAuth({ auth, storage }: Sections) {

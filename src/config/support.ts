@@ -1,5 +1,5 @@
 import type { Finding, KeyPath } from './problem.ts';
-import { DRIVERS_IN_WORDS, UNSUPPORTED_DRIVERS } from './schema/storage.ts';
+import { UNSUPPORTED_DRIVERS } from './schema/storage.ts';
 import { plainAt, textAt } from './tree.ts';
 import { parseBoolean } from './units.ts';
 
@@ -38,6 +38,7 @@ export const IGNORED_KEYS: readonly UnhonouredKey[] = [
   { path: ['log', 'reportcaller'], instead: 'lines do not name the source code', unless: (value) => !isOn(value) },
   { path: ['storage', 'filesystem', 'maxthreads'], instead: 'Node.js limits its own threads (UV_THREADPOOL_SIZE)' },
   { path: ['storage', 'gcs', 'maxconcurrency'], instead: 'requests are not limited' },
+  { path: ['storage', 'azure', 'connectionstring'], instead: 'use accountname and accountkey' },
   { path: ['storage', 'tag', 'concurrencylimit'], instead: 'Layover has its own limit' },
   { path: ['middleware', 'registry'], instead: 'no middleware is loaded', unless: isEmpty },
   { path: ['middleware', 'repository'], instead: 'no middleware is loaded', unless: isEmpty },
@@ -48,7 +49,6 @@ export const IGNORED_KEYS: readonly UnhonouredKey[] = [
 ];
 
 const INSTEAD_OF: Readonly<Record<(typeof UNSUPPORTED_DRIVERS)[number], string>> = {
-  azure: `use ${DRIVERS_IN_WORDS}`,
   swift: 'use storage.s3 with the S3 API of the store, which serves the same container (see docs/storage-swift.md)',
 };
 

@@ -2,6 +2,7 @@ import type { BufferPool } from '../stream/buffer-pool.ts';
 import type { StorageDriver } from './driver.ts';
 import type { FilesystemDriverOptions } from './filesystem/filesystem.ts';
 import type { StorageMiddlewareOptions } from './middleware/index.ts';
+import type { AzureOptions } from './azure/options.ts';
 import type { GcsOptions } from './gcs/options.ts';
 import type { S3Options } from './s3/options.ts';
 import type { StorageLog } from './storage-log.ts';
@@ -11,7 +12,8 @@ export type StorageDriverOptions =
   | ({ readonly kind: 'filesystem' } & Pick<FilesystemDriverOptions, 'rootDirectory' | 'durability'>)
   | { readonly kind: 'inmemory' }
   | ({ readonly kind: 's3'; readonly logRequests?: boolean } & S3Options)
-  | ({ readonly kind: 'gcs' } & GcsOptions);
+  | ({ readonly kind: 'gcs' } & GcsOptions)
+  | ({ readonly kind: 'azure' } & AzureOptions);
 
 /** A driver with the layers around it. */
 export interface StorageOptions {
@@ -73,6 +75,11 @@ export async function createStorageDriver(
     }
     case 's3':
       return await createS3(options, log);
+    case 'azure': {
+      const { createAzureDriver } = await import('./azure/azure.ts');
+      const onUnsigned = (reason: string) => log?.warn({ reason }, 'redirects to azure disabled');
+      return createAzureDriver({ ...options, onUnsigned });
+    }
     case 'gcs': {
       const { createGcsDriver } = await import('./gcs/gcs.ts');
       const onUnsigned = (reason: string) => log?.warn({ reason }, 'redirects to gcs disabled');

@@ -303,7 +303,7 @@ const BUILT_INS: Readonly<Record<string, string>> = {
 
 /** Plug-ins are imported where they are listed only, never by each other. */
 const PLUG_INS: readonly { readonly files: RegExp; readonly listedIn: readonly string[] }[] = [
-  { files: /^storage\/(filesystem|inmemory|s3|gcs)\/\1\.ts$/, listedIn: ['storage/index.ts', 'library'] },
+  { files: /^storage\/(filesystem|inmemory|s3|gcs|azure)\/\1\.ts$/, listedIn: ['storage/index.ts', 'library'] },
   {
     files: /^upstream\/credentials\/\w[\w-]*-credentials\.ts$/,
     listedIn: ['upstream/credentials/credentials-chain.ts'],

@@ -211,7 +211,7 @@ describe('config schema', () => {
     expect(http?.properties?.['headers']?.additionalProperties).toMatchObject({ type: 'array' });
     expect(storage?.anyOf?.[0]).toEqual({
       type: 'string',
-      enum: ['filesystem', 'inmemory', 's3', 's3aws', 'gcs', 'oss'],
+      enum: ['filesystem', 'inmemory', 's3', 's3aws', 'gcs', 'azure', 'oss'],
     });
     expect(log?.properties?.['level']).toMatchObject({ enum: ['error', 'warn', 'info', 'debug'] });
     const upstream = proxy?.properties?.['upstreams']?.items;

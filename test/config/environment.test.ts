@@ -93,9 +93,9 @@ describe('a REGISTRY_ variable', () => {
     expect(await problemsOf(FILE, { REGISTRY_STORAGE_INMEMORY_X: '1' })).toEqual([
       'REGISTRY_STORAGE_INMEMORY_X storage.inmemory: more than one storage driver (filesystem, inmemory): keep one; to replace the driver of the file from the environment, set REGISTRY_STORAGE=inmemory first',
     ]);
-    const azure = await problemsOf(FILE, { REGISTRY_STORAGE: 'azure', REGISTRY_STORAGE_AZURE_CONTAINER: 'b' });
-    expect(azure).toEqual([
-      'REGISTRY_STORAGE storage.azure: not supported by this version; use filesystem, inmemory, s3, gcs or oss',
+    const swift = await problemsOf(FILE, { REGISTRY_STORAGE: 'swift', REGISTRY_STORAGE_SWIFT_CONTAINER: 'b' });
+    expect(swift).toEqual([
+      'REGISTRY_STORAGE storage.swift: not supported by this version; use storage.s3 with the S3 API of the store, which serves the same container (see docs/storage-swift.md)',
     ]);
   });
 

@@ -143,20 +143,20 @@ const cases: readonly Case[] = [
   {
     what: 'no driver',
     text: 'version: 0.1\nstorage: {delete: {enabled: false}}\n',
-    problems: ['config.yml:2:1 storage: has no driver (use filesystem, inmemory, s3, gcs or oss)'],
+    problems: ['config.yml:2:1 storage: has no driver (use filesystem, inmemory, s3, gcs, azure or oss)'],
   },
   {
     what: 'a driver this version does not have',
-    text: 'version: 0.1\nstorage: {azure: {container: b}}\n',
+    text: 'version: 0.1\nstorage: {swift: {container: b}}\n',
     problems: [
-      'config.yml:2:11 storage.azure: not supported by this version; use filesystem, inmemory, s3, gcs or oss',
+      'config.yml:2:11 storage.swift: not supported by this version; use storage.s3 with the S3 API of the store, which serves the same container (see docs/storage-swift.md)',
     ],
   },
   {
     what: 'an unknown driver',
     text: 'version: 0.1\nstorage: filesytem\n',
     problems: [
-      'config.yml:2:1 storage: has no driver (use filesystem, inmemory, s3, gcs or oss)',
+      'config.yml:2:1 storage: has no driver (use filesystem, inmemory, s3, gcs, azure or oss)',
       'config.yml:2:10 storage.filesytem: unknown key "filesytem", did you mean "filesystem"?',
     ],
   },

@@ -37,6 +37,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   images: [],
   notifications: [],
   redis: ['redis/create-redis.ts', 'redis/keys.ts', 'redis/peer-secret.ts'],
+  'storage/azure': [],
   'storage/gcs': [],
   'storage/inmemory': [],
   'storage/middleware': [],

@@ -3,7 +3,7 @@
 //   node test/setup/prepare.mjs --clients   container clients; installs as root
 //   node test/setup/prepare.mjs --go-clients  clients that Debian has no package of, by go; needs no root
 //   node test/setup/prepare.mjs --s3        S3 servers: versitygw by go, Swift from Debian's packages; needs no root
-//   node test/setup/prepare.mjs --storage   servers of other object stores, by go; needs no root
+//   node test/setup/prepare.mjs --storage   servers of other object stores, by go and npm; needs no root
 //   node test/setup/prepare.mjs --versitygw  this S3 server alone, for `make start-cloud-storage`
 //   node test/setup/prepare.mjs --conformance  the OCI conformance suites, by go; needs no root
 //   node test/setup/prepare.mjs --packages  what runs the image and stands in front of replicas; installs as root
@@ -72,6 +72,7 @@ const RELEASED_CONFORMANCE = [
   'v0.0.0-20250123160558-a139cc423184',
   '.',
 ];
+const AZURITE = 'azurite@3.37.0';
 /** Stands in for Google Cloud Storage. */
 const FAKE_GCS_SERVER = ['github.com/fsouza/fake-gcs-server', 'v1.56.1', '.'];
 /** For all of them together. */
@@ -211,6 +212,18 @@ function downloadWithDependencies(packages, root) {
   return { ok: true };
 }
 
+/** Stands in for Azure; below node_modules, outside of package.json, as it has 450 packages. */
+function installAzurite() {
+  const directory = join(CACHE, 'azurite');
+  const main = join(directory, 'node_modules/azurite/dist/src/blob/main.js');
+  if (statSync(main, { throwIfNoEntry: false })) return;
+  say('installing Azurite below node_modules/.cache');
+  mkdirSync(directory, { recursive: true });
+  const args = ['install', '--prefix', directory, '--no-audit', '--no-fund', '--ignore-scripts', AZURITE];
+  const { ok, problem } = run('npm', args, { timeout: INSTALL_TIMEOUT_MS });
+  if (!ok) say(`no Azurite (${problem}); its tests are skipped`);
+}
+
 if (process.argv.includes('--versitygw')) {
   goInstall('versitygw', VERSITYGW);
   process.exit();
@@ -224,6 +237,7 @@ if (process.argv.includes('--s3')) {
 }
 if (process.argv.includes('--storage')) {
   buildGoProgram('fake-gcs-server', FAKE_GCS_SERVER, { deadline: Date.now() + INSTALL_TIMEOUT_MS });
+  installAzurite();
 }
 if (process.argv.includes('--conformance')) {
   goInstall('versitygw', VERSITYGW);

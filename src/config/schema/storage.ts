@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { azure } from './azure.ts';
 import { otherwise, withDefault, withPositiveDefault } from './defaults.ts';
 import { ownDuration } from './duration.ts';
 import { gcs } from './gcs.ts';
@@ -10,13 +11,13 @@ import { maintenance } from './storage-maintenance.ts';
 import { choice, path, text } from './text.ts';
 
 /** Storage drivers of this version. */
-export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory', 's3', 's3aws', 'gcs', 'oss'] as const;
+export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory', 's3', 's3aws', 'gcs', 'azure', 'oss'] as const;
 
 /** {@link SUPPORTED_DRIVERS} in messages; s3aws is s3. */
-export const DRIVERS_IN_WORDS = 'filesystem, inmemory, s3, gcs or oss';
+export const DRIVERS_IN_WORDS = 'filesystem, inmemory, s3, gcs, azure or oss';
 
-/** Current and former drivers of distribution that this version does not have. */
-export const UNSUPPORTED_DRIVERS = ['azure', 'swift'] as const;
+/** Former drivers of distribution that this version does not have. */
+export const UNSUPPORTED_DRIVERS = ['swift'] as const;
 
 /** Descriptors in memory when `blobdescriptorsize` is 0, which means "unlimited" to distribution. */
 const UNLIMITED_DESCRIPTORS = 1_000_000;
@@ -54,7 +55,7 @@ const drivers = {
   s3: s3.optional(),
   s3aws: s3.optional(),
   gcs: gcs.optional(),
-  azure: driverOptions('azure').optional(),
+  azure: azure.optional(),
   oss: oss.optional(),
   swift: driverOptions('swift').optional(),
 };
@@ -152,7 +153,7 @@ const keys = z.strictObject({
         '`false`; `true` with `storage.tier`',
       ),
     })
-    .describe('Redirects to storage that has URLs: S3, Cloud Storage, or the `redirect` middleware.')
+    .describe('Redirects to storage that has URLs: S3, Cloud Storage, Azure, or the `redirect` middleware.')
     .prefault({}),
   cache: cache.prefault({}),
   maintenance: maintenance.prefault({}),
@@ -186,8 +187,8 @@ export const storage = keys
   })
   .describe('Where content is stored: exactly one driver, and options of all drivers.');
 
-function toDriver({ filesystem, s3: bucket, s3aws, gcs: cloudStorage, oss: alibaba }: RawStorage) {
-  return filesystem ?? bucket ?? s3aws ?? alibaba ?? cloudStorage ?? { kind: 'inmemory' as const };
+function toDriver({ filesystem, s3: bucket, s3aws, gcs: cloudStorage, azure: blobs, oss: alibaba }: RawStorage) {
+  return filesystem ?? bucket ?? s3aws ?? alibaba ?? cloudStorage ?? blobs ?? { kind: 'inmemory' as const };
 }
 
 /** Without Redis, `redis` has no effect. */

@@ -17,6 +17,15 @@ const CREDENTIALS = 'the credentials of the environment, or set storage.s3.acces
 const PERMISSION =
   "the permissions of storage.s3.accesskey: s3:ListBucket, and reading, writing and deleting the bucket's objects";
 
+const AZURE_SETTINGS: Readonly<Record<string, string>> = {
+  ContainerNotFound: 'storage.azure.container',
+  AuthenticationFailed: 'storage.azure.accountkey, or storage.azure.credentials',
+  AuthorizationFailure: 'storage.azure.accountkey, and the firewall of the account',
+  AuthorizationPermissionMismatch: 'the roles of the identity: Storage Blob Data Contributor on the container',
+  ENOTFOUND: 'storage.azure.accountname and storage.azure.realm',
+  ECONNREFUSED: 'storage.azure.serviceurl',
+};
+
 const GCS_CREDENTIALS = {
   file: 'storage.gcs.keyfile, or GOOGLE_APPLICATION_CREDENTIALS',
   inline: 'storage.gcs.credentials',
@@ -34,6 +43,7 @@ export function withSetting(error: unknown, driver: StorageDriverConfig): unknow
 function settingOf(error: Error, driver: StorageDriverConfig): string | undefined {
   const code = String((error as { code?: unknown }).code);
   if (driver.kind === 'gcs') return gcsSettingOf(code, driver);
+  if (driver.kind === 'azure') return AZURE_SETTINGS[code];
   if (driver.kind !== 's3') return undefined;
   if (code === 'AccessDenied' || code === 'Forbidden') return PERMISSION;
   const setting = S3_SETTINGS[code];

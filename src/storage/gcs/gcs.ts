@@ -16,6 +16,7 @@ import { forEachAtOnce } from '../objects/at-once.ts';
 import { ObjectKeys } from '../objects/keys.ts';
 import { inNameOrder } from '../objects/name-order.ts';
 import { PartBuffers } from '../objects/part-buffers.ts';
+import { PieceStaging } from '../objects/piece-staging.ts';
 import { readWhole } from '../objects/read-whole.ts';
 import { StoreClient } from '../objects/store-client.ts';
 import { AccessTokens } from './access-tokens.ts';
@@ -26,7 +27,7 @@ import { FileUpload } from './file-upload.ts';
 import { type GcsOptions, type GcsSettings, withDefaults } from './options.ts';
 import { encodeStrictly, UrlSigner } from './signer.ts';
 import { createGcsSource } from './source.ts';
-import { GcsStaging } from './staging.ts';
+import { GcsPieces } from './pieces.ts';
 
 const NAME = 'gcs';
 /** Validity of redirect URLs, the same as in distribution. */
@@ -58,7 +59,7 @@ export async function createGcsDriver({ onUnsigned, ...options }: GcsDriverOptio
 class GcsDriver implements StorageDriver {
   readonly name = NAME;
   readonly spoolDirectory = undefined;
-  readonly staging: GcsStaging;
+  readonly staging: PieceStaging;
   readonly #settings: GcsSettings;
   readonly #tokens: AccessTokens;
   readonly #client: StoreClient;
@@ -84,12 +85,9 @@ class GcsDriver implements StorageDriver {
     this.#signer = new UrlSigner({ credentials, tokens, client: this.#client, iamEndpoint, onUnsigned });
     this.#bucket = new GcsBucket(this.#client, settings);
     this.#keys = new ObjectKeys(settings.rootDirectory);
-    this.staging = new GcsStaging({
-      bucket: this.#bucket,
-      chunkBytes,
-      buffers: this.#buffers,
-      keyOf: (path) => this.#writtenKey(path),
-    });
+    const [bucket, buffers] = [this.#bucket, this.#buffers];
+    const keyOf = (path: string) => this.#writtenKey(path);
+    this.staging = new PieceStaging(new GcsPieces({ bucket, buffers, chunkBytes, keyOf }));
   }
 
   async stat(path: string): Promise<FileInfo> {

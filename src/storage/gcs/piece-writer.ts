@@ -1,4 +1,5 @@
 import type { PartBuffers } from '../objects/part-buffers.ts';
+import type { PieceWriter } from '../objects/staged-pieces.ts';
 import type { GcsBucket, GcsObject } from './bucket.ts';
 import { isChanged } from './errors.ts';
 import { md5Of } from './md5.ts';
@@ -13,7 +14,7 @@ export interface PieceWriterOptions {
 }
 
 /** Sends an object of unknown size while its bytes arrive. It becomes visible when {@link finish} resolves, if there is none yet. */
-export class PieceWriter {
+export class GcsPieceWriter implements PieceWriter {
   readonly #options: PieceWriterOptions;
   #gathered: Uint8Array[] = [];
   #gatheredBytes = 0;

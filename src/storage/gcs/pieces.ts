@@ -1,46 +1,65 @@
-/** A piece of a staged file, stored as a separate object. */
-export interface Piece {
-  /** Name of the object. */
-  readonly name: string;
-  readonly generation: string;
-  /** Position of its first byte in the file. */
-  readonly offset: number;
-  /** Bytes. */
-  readonly size: number;
+import type { ByteSource } from '../../stream/byte-source.ts';
+import { PathNotFoundError } from '../driver.ts';
+import type { PartBuffers } from '../objects/part-buffers.ts';
+import type { Piece } from '../objects/pieces.ts';
+import type { PieceStore, PieceWriter } from '../objects/staged-pieces.ts';
+import type { GcsBucket, GcsObject } from './bucket.ts';
+import { composeObjects } from './compose.ts';
+import { isChanged, toStorageError } from './errors.ts';
+import { GcsPieceWriter } from './piece-writer.ts';
+import { createGcsSource } from './source.ts';
+
+export interface GcsPiecesParts {
+  readonly bucket: GcsBucket;
+  readonly chunkBytes: number;
+  readonly buffers: PartBuffers;
+  /** @throws {InvalidPathError} */
+  readonly keyOf: (path: string) => string;
 }
 
-/** Name of a piece in its directory. @param index from 0 */
-export function pieceName(index: number): string {
-  return String(index).padStart(8, '0');
-}
+/** Pieces of staged files in a bucket. */
+export class GcsPieces implements PieceStore {
+  readonly driver = 'gcs';
+  readonly #parts: GcsPiecesParts;
 
-/** The pieces of a file, in order. Other objects, and those behind a missing piece, do not belong to it. */
-export function orderPieces(
-  objects: readonly { readonly name: string; readonly generation: string; readonly size: number }[],
-): readonly Piece[] {
-  const byNumber = new Map(objects.map((object) => [object.name.slice(object.name.lastIndexOf('/') + 1), object]));
-  const pieces: Piece[] = [];
-  let offset = 0;
-  for (let object = byNumber.get(pieceName(0)); object; object = byNumber.get(pieceName(pieces.length))) {
-    pieces.push({ name: object.name, generation: object.generation, offset, size: object.size });
-    offset += object.size;
+  constructor(parts: GcsPiecesParts) {
+    this.#parts = parts;
   }
-  return pieces;
-}
 
-/** Identifies the bytes of a file: the number of its pieces, and the version of the last one. */
-export function versionOf(pieces: readonly Piece[]): string {
-  const last = pieces.at(-1);
-  return last ? `${pieces.length}-${last.generation}` : '0';
-}
+  keyOf(path: string): string {
+    return this.#parts.keyOf(path);
+  }
 
-/** Whether the pieces begin with those of an earlier version. */
-export function startsWithVersion(pieces: readonly Piece[], version: string): boolean {
-  const count = Number(version.split('-', 1)[0]);
-  return versionOf(pieces.slice(0, count)) === version;
-}
+  async createEmpty(name: string): Promise<void> {
+    await this.#parts.bucket.put(name, Buffer.alloc(0));
+  }
 
-export function sizeOf(pieces: readonly Piece[]): number {
-  const last = pieces.at(-1);
-  return last ? last.offset + last.size : 0;
+  async list(prefix: string): Promise<readonly GcsObject[]> {
+    const found: GcsObject[] = [];
+    for await (const { objects } of this.#parts.bucket.list(prefix)) found.push(...objects);
+    return found;
+  }
+
+  async open({ name, generation }: Piece, path: string): Promise<ByteSource> {
+    const { bucket } = this.#parts;
+    const opened = await bucket.get(name, { generation });
+    if (!opened) throw new PathNotFoundError(this.driver, path);
+    return createGcsSource({ bucket, name, path, opened });
+  }
+
+  createWriter(name: string): PieceWriter {
+    return new GcsPieceWriter({ ...this.#parts, name });
+  }
+
+  async compose(pieces: readonly Piece[], options: { readonly to: string; readonly temporary: string }): Promise<void> {
+    await composeObjects(this.#parts.bucket, pieces, options);
+  }
+
+  isConflict(err: unknown): boolean {
+    return isChanged(err);
+  }
+
+  toStorageError(err: unknown, operation: string): Error {
+    return toStorageError(err, operation);
+  }
 }

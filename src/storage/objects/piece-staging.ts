@@ -1,31 +1,27 @@
 import { PathNotFoundError } from '../driver.ts';
 import { type StagedFile, StagedFileHeldError, type StagingArea } from '../staging.ts';
-import type { GcsObject } from './bucket.ts';
-import { toStorageError } from './errors.ts';
 import { orderPieces, type Piece, sizeOf } from './pieces.ts';
-import { GcsStagedFile, type GcsStagingParts } from './staged-file.ts';
+import { type PieceStore, StagedPieces } from './staged-pieces.ts';
 
-const NAME = 'gcs';
 const PIECES = 'pieces/';
 
 /**
  * Objects cannot grow. So every hold adds a piece, a separate object with the next number, which the store creates only when
  * there is none. Of two processes that append to the same file at once, one fails.
  */
-export class GcsStaging implements StagingArea {
+export class PieceStaging implements StagingArea {
   readonly minChunkBytes = 0;
   readonly isRemote = true;
-  readonly #parts: GcsStagingParts;
+  readonly #store: PieceStore;
   /** Paths of the files that this process holds. */
   readonly #held = new Set<string>();
 
-  constructor(parts: GcsStagingParts) {
-    this.#parts = parts;
+  constructor(store: PieceStore) {
+    this.#store = store;
   }
 
   async create(path: string): Promise<void> {
-    const { bucket, keyOf } = this.#parts;
-    await translated(`writing ${path}`, bucket.put(keyOf(path), Buffer.alloc(0)));
+    await this.#translated(`writing ${path}`, this.#store.createEmpty(this.#store.keyOf(path)));
   }
 
   async size(path: string): Promise<number> {
@@ -36,8 +32,8 @@ export class GcsStaging implements StagingArea {
     if (this.#held.has(path)) throw new StagedFileHeldError(path);
     this.#held.add(path);
     try {
-      return new GcsStagedFile({
-        ...this.#parts,
+      return new StagedPieces({
+        store: this.#store,
         path,
         pieces: await this.#pieces(path),
         prefix: `${this.#directory(path)}${PIECES}`,
@@ -53,29 +49,23 @@ export class GcsStaging implements StagingArea {
   /** @throws {PathNotFoundError} */
   async #pieces(path: string): Promise<readonly Piece[]> {
     const directory = this.#directory(path);
-    const objects = await translated(`listing ${path}`, this.#objects(directory));
-    const key = this.#parts.keyOf(path);
-    if (!objects.some(({ name }) => name === key)) throw new PathNotFoundError(NAME, path);
+    const objects = await this.#translated(`listing ${path}`, this.#store.list(directory));
+    const key = this.#store.keyOf(path);
+    if (!objects.some(({ name }) => name === key)) throw new PathNotFoundError(this.#store.driver, path);
     return orderPieces(objects.filter(({ name }) => name.startsWith(`${directory}${PIECES}`)));
-  }
-
-  async #objects(prefix: string): Promise<readonly GcsObject[]> {
-    const found: GcsObject[] = [];
-    for await (const { objects } of this.#parts.bucket.list(prefix)) found.push(...objects);
-    return found;
   }
 
   /** The directory is for the file alone. */
   #directory(path: string): string {
-    const key = this.#parts.keyOf(path);
+    const key = this.#store.keyOf(path);
     return key.slice(0, key.lastIndexOf('/') + 1);
   }
-}
 
-async function translated<T>(operation: string, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (err) {
-    throw toStorageError(err, operation);
+  async #translated<T>(operation: string, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (err) {
+      throw this.#store.toStorageError(err, operation);
+    }
   }
 }

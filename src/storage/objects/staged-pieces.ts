@@ -1,22 +1,35 @@
-import { PathNotFoundError } from '../driver.ts';
-import type { PartBuffers } from '../objects/part-buffers.ts';
+import type { ByteSource } from '../../stream/byte-source.ts';
 import { type StagedFile, StagedFileHeldError } from '../staging.ts';
-import type { GcsBucket } from './bucket.ts';
-import { composeObjects } from './compose.ts';
-import { isChanged, toStorageError } from './errors.ts';
-import { PieceWriter } from './piece-writer.ts';
-import { type Piece, pieceName, sizeOf, startsWithVersion, versionOf } from './pieces.ts';
-import { createGcsSource } from './source.ts';
+import { type Piece, pieceName, type PieceObject, sizeOf, startsWithVersion, versionOf } from './pieces.ts';
 
-export interface GcsStagingParts {
-  readonly bucket: GcsBucket;
-  readonly chunkBytes: number;
-  readonly buffers: PartBuffers;
-  /** @throws {InvalidPathError} */
-  readonly keyOf: (path: string) => string;
+/** Sends an object while its bytes arrive. Nothing is visible before {@link finish}. */
+export interface PieceWriter {
+  write(chunks: readonly Uint8Array[]): Promise<void>;
+  /** Fails with a conflict when another writer created the object. */
+  finish(): Promise<PieceObject>;
+  /** Never fails. */
+  abort(): Promise<void>;
 }
 
-export interface GcsStagedFileOptions extends GcsStagingParts {
+/** The operations of a store whose objects are created only when there are none of their names. */
+export interface PieceStore {
+  /** Name of the driver. */
+  readonly driver: string;
+  /** @throws {InvalidPathError} */
+  keyOf(path: string): string;
+  createEmpty(name: string): Promise<unknown>;
+  list(prefix: string): Promise<readonly PieceObject[]>;
+  /** Opens this version of a piece. @param path used in errors */
+  open(piece: Piece, path: string): Promise<ByteSource>;
+  createWriter(name: string): PieceWriter;
+  /** @param options.temporary prefix for the names of objects in between */
+  compose(pieces: readonly Piece[], options: { readonly to: string; readonly temporary: string }): Promise<void>;
+  isConflict(err: unknown): boolean;
+  toStorageError(err: unknown, operation: string): Error;
+}
+
+export interface StagedPiecesOptions {
+  readonly store: PieceStore;
   readonly path: string;
   readonly pieces: readonly Piece[];
   /** Of the names of pieces. */
@@ -27,14 +40,14 @@ export interface GcsStagedFileOptions extends GcsStagingParts {
 }
 
 /** A held file in the staging area. The bytes written during a hold become one piece. */
-export class GcsStagedFile implements StagedFile {
-  readonly #options: GcsStagedFileOptions;
+export class StagedPieces implements StagedFile {
+  readonly #options: StagedPiecesOptions;
   #pieces: readonly Piece[];
   #written = 0;
   #writer: PieceWriter | undefined;
   #isHeld = true;
 
-  constructor(options: GcsStagedFileOptions) {
+  constructor(options: StagedPiecesOptions) {
     this.#options = options;
     this.#pieces = options.pieces;
   }
@@ -52,12 +65,11 @@ export class GcsStagedFile implements StagedFile {
   }
 
   async *read(start: number): AsyncGenerator<Uint8Array> {
-    const { bucket, path } = this.#options;
-    for (const { name, offset, size, generation } of this.#pieces) {
+    const { store, path } = this.#options;
+    for (const piece of this.#pieces) {
+      const { offset, size } = piece;
       if (offset + size <= start) continue;
-      const opened = await this.#translated('reading', bucket.get(name, { generation }));
-      if (!opened) throw new PathNotFoundError('gcs', path);
-      const source = createGcsSource({ bucket, name, path, opened });
+      const source = await this.#translated('reading', store.open(piece, path));
       try {
         yield* source.read({ start: Math.max(0, start - offset), end: size });
       } finally {
@@ -68,7 +80,7 @@ export class GcsStagedFile implements StagedFile {
 
   async write(chunks: readonly Uint8Array[]): Promise<void> {
     const name = `${this.#options.prefix}${pieceName(this.#pieces.length)}`;
-    this.#writer ??= new PieceWriter({ ...this.#options, name });
+    this.#writer ??= this.#options.store.createWriter(name);
     for (const chunk of chunks) this.#written += chunk.length;
     await this.#translated('writing', this.#writer.write(chunks));
   }
@@ -85,21 +97,21 @@ export class GcsStagedFile implements StagedFile {
   }
 
   async publish(path: string): Promise<void> {
-    const { bucket, keyOf, prefix } = this.#options;
-    const to = keyOf(path);
+    const { store, prefix } = this.#options;
+    const to = store.keyOf(path);
     await this.#keepWritten();
-    await this.#translated('composing', composeObjects(bucket, this.#pieces, { to, temporary: `${prefix}composed-` }));
+    await this.#translated('composing', store.compose(this.#pieces, { to, temporary: `${prefix}composed-` }));
     this.#end();
   }
 
   /** Makes the written bytes visible, as the next piece. */
   async #keepWritten(): Promise<void> {
-    const { path, readPieces } = this.#options;
+    const { store, path, readPieces } = this.#options;
     if (!this.#writer || this.#written === 0) return;
     // The file may have been deleted, with all of its pieces.
     if (versionOf(await readPieces()) !== this.version) throw new StagedFileHeldError(path);
     const finishing = this.#writer.finish().catch((err: unknown) => {
-      throw isChanged(err) ? new StagedFileHeldError(path) : err;
+      throw store.isConflict(err) ? new StagedFileHeldError(path) : err;
     });
     const { name, generation, size } = await this.#translated('writing', finishing);
     this.#pieces = [...this.#pieces, { name, generation, size, offset: sizeOf(this.#pieces) }];
@@ -116,7 +128,7 @@ export class GcsStagedFile implements StagedFile {
     try {
       return await work;
     } catch (err) {
-      throw toStorageError(err, `${operation} ${this.#options.path}`);
+      throw this.#options.store.toStorageError(err, `${operation} ${this.#options.path}`);
     }
   }
 }

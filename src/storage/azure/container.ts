@@ -1,0 +1,192 @@
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { ByteRange } from '../../stream/byte-source.ts';
+import { headerOf, type StoreClient, type StoreRequest, type StoreResponse } from '../objects/store-client.ts';
+import { StoreError } from '../objects/store-error.ts';
+import { hasCode } from './errors.ts';
+import { type ListedBlob, type ListPage, parseListPage, quoted } from './list-page.ts';
+
+/** The same as in distribution. */
+const CONTENT_TYPE = 'application/octet-stream';
+/** Between two checks of a copy that takes long. Milliseconds. */
+const COPY_INTERVAL_MS = 500;
+
+export interface AzureBody {
+  readonly size: number;
+  readonly etag: string;
+  readonly body: Readable;
+  /** `Content-Range`. Absent when the response has the whole blob. */
+  readonly contentRange: string | undefined;
+}
+
+export interface ListOptions {
+  readonly delimiter?: '/';
+  readonly maxResults?: number;
+}
+
+type Query = Readonly<Record<string, string | number | undefined>>;
+
+/** The requests that the driver sends to its container, by the REST API of Blob Storage. */
+export class AzureContainer {
+  readonly #client: StoreClient;
+  readonly #url: URL;
+
+  /** @param url of the container */
+  constructor(client: StoreClient, url: URL) {
+    this.#client = client;
+    this.#url = url;
+  }
+
+  urlOf(name: string, query: Query = {}): URL {
+    const url = new URL(this.#url);
+    // A name may begin with a slash.
+    if (name !== '') url.pathname = `${url.pathname}/${name.split('/').map(encodeURIComponent).join('/')}`;
+    for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value));
+    return url;
+  }
+
+  async head(name: string): Promise<ListedBlob> {
+    const response = await this.#send({ method: 'HEAD', url: this.urlOf(name), promptly: true });
+    await response.body.dump();
+    return toBlob(name, response, Number(headerOf(response, 'content-length') ?? 0));
+  }
+
+  /** The caller reads the body to its end, or destroys it. */
+  async get(
+    name: string,
+    { range, etag, signal }: { range?: ByteRange; etag?: string; signal?: AbortSignal } = {},
+  ): Promise<AzureBody> {
+    const headers = {
+      ...(range && { range: `bytes=${range.start}-${range.end - 1}` }),
+      ...(etag !== undefined && { 'if-match': etag }),
+    };
+    const response = await this.#send({ method: 'GET', url: this.urlOf(name), headers, signal, promptly: true });
+    const size = headerOf(response, 'content-length');
+    const opened = headerOf(response, 'etag');
+    if (size !== undefined && opened !== undefined) {
+      const contentRange = headerOf(response, 'content-range');
+      return { size: Number(size), etag: opened, body: response.body, contentRange };
+    }
+    response.body.destroy();
+    throw new StoreError('the response has no size or no ETag', { status: undefined, code: 'InvalidResponse' });
+  }
+
+  /** Creates or replaces a blob. @param options.ifAbsent fails with 409 when there is one */
+  async put(name: string, bytes: Uint8Array, { ifAbsent = false } = {}): Promise<ListedBlob> {
+    const headers = {
+      'x-ms-blob-type': 'BlockBlob',
+      'content-type': CONTENT_TYPE,
+      'content-md5': createHash('md5').update(bytes).digest('base64'),
+      ...(ifAbsent && { 'if-none-match': '*' }),
+    };
+    const write = () => this.#finish({ method: 'PUT', url: this.urlOf(name), headers, body: bytes });
+    return toBlob(name, await this.#overAppendBlob(name, write), bytes.length);
+  }
+
+  async putBlock(name: string, id: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    const headers = { 'content-md5': createHash('md5').update(bytes).digest('base64') };
+    const url = this.urlOf(name, { comp: 'block', blockid: id });
+    await this.#overAppendBlob(name, () => this.#finish({ method: 'PUT', url, headers, body: bytes, signal }));
+  }
+
+  /** Makes a range of another blob a block. @param source with the headers that permit to read it */
+  async putBlockFrom(
+    name: string,
+    id: string,
+    {
+      url: from,
+      headers: permission,
+      range,
+    }: { url: URL; headers: Readonly<Record<string, string>>; range: ByteRange },
+  ): Promise<void> {
+    const url = this.urlOf(name, { comp: 'block', blockid: id });
+    const headers = {
+      ...permission,
+      'x-ms-copy-source': from.href,
+      'x-ms-source-range': `bytes=${range.start}-${range.end - 1}`,
+    };
+    await this.#overAppendBlob(name, () => this.#finish({ method: 'PUT', url, headers, patient: true }));
+  }
+
+  /** Makes blocks that were sent the content of a blob, atomically. */
+  async putBlockList(
+    name: string,
+    ids: readonly string[],
+    { size, ifAbsent = false }: { size: number; ifAbsent?: boolean },
+  ) {
+    const body = `<?xml version="1.0" encoding="utf-8"?><BlockList>${ids.map((id) => `<Latest>${id}</Latest>`).join('')}</BlockList>`;
+    const headers = {
+      'content-type': 'application/xml',
+      'x-ms-blob-content-type': CONTENT_TYPE,
+      ...(ifAbsent && { 'if-none-match': '*' }),
+    };
+    const url = this.urlOf(name, { comp: 'blocklist' });
+    return toBlob(name, await this.#finish({ method: 'PUT', url, headers, body, patient: true }), size);
+  }
+
+  async delete(name: string, { etag }: { etag?: string } = {}): Promise<void> {
+    const headers = { ...(etag !== undefined && { 'if-match': etag }) };
+    await this.#finish({ method: 'DELETE', url: this.urlOf(name), headers });
+  }
+
+  /** Copies a blob within the container, and waits until that is done. */
+  async copy(from: string, to: string): Promise<void> {
+    const headers = { 'x-ms-copy-source': this.urlOf(from).href };
+    const copy = () => this.#finish({ method: 'PUT', url: this.urlOf(to), headers, patient: true });
+    let response = await this.#overAppendBlob(to, copy);
+    while (headerOf(response, 'x-ms-copy-status') === 'pending') {
+      await delay(COPY_INTERVAL_MS);
+      response = await this.#finish({ method: 'HEAD', url: this.urlOf(to) });
+    }
+    const status = headerOf(response, 'x-ms-copy-status');
+    if (status === 'success') return;
+    throw new StoreError(`the copy ended with the status ${status}`, { status: undefined, code: 'CopyFailed' });
+  }
+
+  /** All blobs with a prefix, page by page. */
+  async *list(prefix: string, { delimiter, maxResults }: ListOptions = {}): AsyncGenerator<ListPage, void, void> {
+    let marker: string | undefined;
+    do {
+      const query = {
+        restype: 'container',
+        comp: 'list',
+        prefix: prefix || undefined,
+        delimiter,
+        maxresults: maxResults,
+        marker,
+      };
+      const response = await this.#send({ method: 'GET', url: this.urlOf('', query), promptly: true });
+      const page = parseListPage(await response.body.text());
+      yield page;
+      ({ marker } = page);
+    } while (marker !== undefined);
+  }
+
+  /** An append blob, which distribution wrote, cannot become a block blob: it is deleted first. */
+  async #overAppendBlob<T>(name: string, write: () => Promise<T>): Promise<T> {
+    try {
+      return await write();
+    } catch (err) {
+      if (!hasCode(err, 'InvalidBlobType')) throw err;
+      await this.delete(name, await this.head(name));
+      return await write();
+    }
+  }
+
+  #send(request: StoreRequest): Promise<StoreResponse> {
+    return this.#client.send(request);
+  }
+
+  async #finish(request: StoreRequest): Promise<StoreResponse> {
+    const response = await this.#client.send(request);
+    await response.body.dump();
+    return response;
+  }
+}
+
+function toBlob(name: string, response: StoreResponse, size: number): ListedBlob {
+  const modifiedAt = new Date(headerOf(response, 'last-modified') ?? 0);
+  return { name, size, etag: quoted(headerOf(response, 'etag') ?? ''), modifiedAt };
+}
