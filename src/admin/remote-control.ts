@@ -28,6 +28,7 @@ import { ControlError, isControlFailure } from '../operations/control-error.ts';
 import type { JobControl, JobImage, JobStatus, WarmRequest } from '../operations/job-control.ts';
 import type { RecordedImages, Recording, RecordingControl, RecordingRequest } from '../operations/recording-control.ts';
 import type { PullLog, PullPage, PullQuery } from '../operations/pull-log.ts';
+import type { HistoryRange, HistoryView, ServiceStatus, StatusControl } from '../operations/status-control.ts';
 import { ADMIN_PATH, type AdminErrorBody } from './api.ts';
 
 export interface RemoteControlOptions {
@@ -58,7 +59,7 @@ const MAX_BYTES = 256 * 1024 * 1024;
 
 /** The cache of another process, through its admin API. Its methods also throw {@link ServerUnreachableError}. */
 export class RemoteControl
-  implements CacheControl, PullLog, BudgetControl, BundleControl, JobControl, RecordingControl
+  implements CacheControl, PullLog, BudgetControl, BundleControl, JobControl, RecordingControl, StatusControl
 {
   readonly #options: RemoteControlOptions;
 
@@ -72,6 +73,14 @@ export class RemoteControl
 
   findPulls(query: PullQuery): Promise<PullPage> {
     return this.#call('GET', `/audit/pulls?${parametersOf(query)}`);
+  }
+
+  status(): Promise<ServiceStatus> {
+    return this.#call('GET', '/status');
+  }
+
+  history(range: HistoryRange): Promise<HistoryView> {
+    return this.#call('GET', `/history?range=${range}`);
   }
 
   show(name: string): Promise<ContentDetails> {

@@ -12,6 +12,7 @@ import {
 import type { JobControl } from '../operations/job-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog, PullQuery } from '../operations/pull-log.ts';
+import type { StatusControl } from '../operations/status-control.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './authenticate.ts';
@@ -19,10 +20,13 @@ import { addBundleRoutes } from './bundle-routes.ts';
 import { checkRequest } from './check-request.ts';
 import { createJobRoutes } from './job-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
+import { addStatusRoutes } from './status-routes.ts';
 import { respond } from './respond.ts';
+import { oneOf, optionalText, positive } from './parameters.ts';
 
 export interface AdminRoutesOptions {
   readonly cache: CacheControl;
+  readonly status: StatusControl;
   /** Absent without upstreams. */
   readonly budget?: BudgetControl | undefined;
   readonly bundles: BundleControl;
@@ -37,7 +41,7 @@ export interface AdminRoutesOptions {
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
-  const { cache, budget, bundles, jobs, recordings, pulls, onError } = options;
+  const { cache, status, budget, bundles, jobs, recordings, pulls, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -48,6 +52,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
     next();
   });
   addRoutes(router, cache);
+  addStatusRoutes(router, status);
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
   addBundleRoutes(router, bundles);
@@ -219,21 +224,4 @@ function textOf(from: unknown, key: string): string {
   const value = (from as Record<string, unknown> | undefined)?.[key];
   if (typeof value !== 'string' || value === '') throw new ControlError('invalid', `${key} is missing`);
   return value;
-}
-
-function optionalText(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function oneOf<T extends string>(key: string, value: unknown, known: readonly T[]): T | undefined {
-  if (value === undefined) return undefined;
-  const found = known.find((each) => each === value);
-  if (found === undefined) throw new ControlError('invalid', `${key} must be one of ${known.join(', ')}`);
-  return found;
-}
-
-function positive(key: string, value: unknown): number {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < 1) throw new ControlError('invalid', `${key} must be 1 or more`);
-  return number;
 }

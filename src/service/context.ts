@@ -13,6 +13,7 @@ import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
+import type { StatusControl } from '../operations/status-control.ts';
 import type { UsageListener } from '../pull-through/pull-through.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
 import { TagEntries } from '../pull-through/tag-entries.ts';
@@ -32,6 +33,7 @@ import { createBackgroundJobs } from './composition/background-jobs.ts';
 import { type BundlesOptions, createBundles } from './composition/bundles.ts';
 import { createImageCheck } from './composition/image-checks.ts';
 import { createNotifier, withNotifications } from './composition/notifying.ts';
+import { createMonitors, createStatus, withMonitors } from './composition/monitored.ts';
 import { measureService } from './composition/measured.ts';
 import { createPulling, type Pulling } from './composition/pulling.ts';
 import { createHosted, createUploadPurging, type Hosted } from './composition/pushing.ts';
@@ -61,6 +63,7 @@ export interface Context {
   /** Absent when fills are not shared with replicas. */
   readonly peers: PeerAccess | undefined;
   readonly cache: CacheControl;
+  readonly status: StatusControl;
   readonly bundles: BundleControl;
   /** Absent without upstreams. */
   readonly budget: BudgetControl | undefined;
@@ -95,8 +98,10 @@ async function createParts(
 ): Promise<Context> {
   const notifier = await createNotifier({ config, env, telemetry: recorded, clock });
   if (notifier) opened.use(notifier);
+  const monitors = createMonitors(config, clock);
+  const monitored = withMonitors(recorded, monitors);
   const telemetry =
-    notifier && config.notifications?.cacheEvents ? await withNotifications(recorded, notifier) : recorded;
+    notifier && config.notifications?.cacheEvents ? await withNotifications(monitored, notifier) : monitored;
   const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now: clock.now }));
   const stored = opened.use(await openStored(config, { telemetry, clock, copies }));
   const { driver } = stored;
@@ -118,6 +123,8 @@ async function createParts(
   if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry });
   opened.defer(() => health.stop());
+  const upstreams = pulling?.upstreams ?? [];
+  const status = createStatus(config, { ...stored, opened, monitors, telemetry, health, upstreams, clock });
   const cache = createCache(config, { retention, pulling, store: stored.store });
   const { addDuty } = retention;
   const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
@@ -131,6 +138,7 @@ async function createParts(
     peers: pulling?.peers,
     budget: pulling?.budget,
     cache,
+    status,
     bundles: openBundles(config, { opened, ...stored, telemetry, tags, pins: retention.bundlePins }),
     jobs,
     recordings: pulling && createRecordings({ ...stored, pulling, pulls, clock }),
