@@ -25,6 +25,7 @@ import type {
   ScrubStatus,
 } from '../operations/cache-control.ts';
 import { ControlError, isControlFailure } from '../operations/control-error.ts';
+import type { CancelledFills, FillControl, FillList } from '../operations/fill-control.ts';
 import type { JobControl, JobImage, JobStatus, WarmRequest } from '../operations/job-control.ts';
 import type { RecordedImages, Recording, RecordingControl, RecordingRequest } from '../operations/recording-control.ts';
 import type { PullLog, PullPage, PullQuery } from '../operations/pull-log.ts';
@@ -59,7 +60,15 @@ const MAX_BYTES = 256 * 1024 * 1024;
 
 /** The cache of another process, through its admin API. Its methods also throw {@link ServerUnreachableError}. */
 export class RemoteControl
-  implements CacheControl, PullLog, BudgetControl, BundleControl, JobControl, RecordingControl, StatusControl
+  implements
+    CacheControl,
+    PullLog,
+    BudgetControl,
+    BundleControl,
+    JobControl,
+    RecordingControl,
+    StatusControl,
+    FillControl
 {
   readonly #options: RemoteControlOptions;
 
@@ -81,6 +90,14 @@ export class RemoteControl
 
   history(range: HistoryRange): Promise<HistoryView> {
     return this.#call('GET', `/history?range=${range}`);
+  }
+
+  fills(): Promise<FillList> {
+    return this.#call('GET', '/fills');
+  }
+
+  cancelFill(digest: string): Promise<CancelledFills> {
+    return this.#call('DELETE', `/fills/${encodeURIComponent(digest)}`, {});
   }
 
   show(name: string): Promise<ContentDetails> {

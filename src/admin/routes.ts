@@ -9,6 +9,7 @@ import {
   LIST_ORDERS,
   type ListQuery,
 } from '../operations/cache-control.ts';
+import type { FillControl } from '../operations/fill-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog, PullQuery } from '../operations/pull-log.ts';
@@ -18,6 +19,7 @@ import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './authenticate.ts';
 import { addBundleRoutes } from './bundle-routes.ts';
 import { checkRequest } from './check-request.ts';
+import { addFillRoutes } from './fill-routes.ts';
 import { createJobRoutes } from './job-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
 import { addStatusRoutes } from './status-routes.ts';
@@ -27,6 +29,7 @@ import { oneOf, optionalText, positive } from './parameters.ts';
 export interface AdminRoutesOptions {
   readonly cache: CacheControl;
   readonly status: StatusControl;
+  readonly fills: FillControl;
   /** Absent without upstreams. */
   readonly budget?: BudgetControl | undefined;
   readonly bundles: BundleControl;
@@ -41,7 +44,7 @@ export interface AdminRoutesOptions {
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
-  const { cache, status, budget, bundles, jobs, recordings, pulls, onError } = options;
+  const { cache, status, fills, budget, bundles, jobs, recordings, pulls, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -53,6 +56,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   });
   addRoutes(router, cache);
   addStatusRoutes(router, status);
+  addFillRoutes(router, fills);
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
   addBundleRoutes(router, bundles);

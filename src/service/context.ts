@@ -12,6 +12,7 @@ import type { BudgetControl } from '../operations/budget-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
+import type { FillControl } from '../operations/fill-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
 import type { StatusControl } from '../operations/status-control.ts';
 import type { UsageListener } from '../pull-through/pull-through.ts';
@@ -31,6 +32,7 @@ import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createPullRecorder } from './composition/auditing.ts';
 import { createBackgroundJobs } from './composition/background-jobs.ts';
 import { type BundlesOptions, createBundles } from './composition/bundles.ts';
+import { LocalFills } from './composition/fill-control.ts';
 import { createImageCheck } from './composition/image-checks.ts';
 import { createNotifier, withNotifications } from './composition/notifying.ts';
 import { createMonitors, createStatus, withMonitors } from './composition/monitored.ts';
@@ -64,6 +66,7 @@ export interface Context {
   readonly peers: PeerAccess | undefined;
   readonly cache: CacheControl;
   readonly status: StatusControl;
+  readonly fills: FillControl;
   readonly bundles: BundleControl;
   /** Absent without upstreams. */
   readonly budget: BudgetControl | undefined;
@@ -139,6 +142,7 @@ async function createParts(
     budget: pulling?.budget,
     cache,
     status,
+    fills: new LocalFills(running),
     bundles: openBundles(config, { opened, ...stored, telemetry, tags, pins: retention.bundlePins }),
     jobs,
     recordings: pulling && createRecordings({ ...stored, pulling, pulls, clock }),
