@@ -30,6 +30,7 @@ import type { JobControl, JobImage, JobStatus, WarmRequest } from '../operations
 import type { RecordedImages, Recording, RecordingControl, RecordingRequest } from '../operations/recording-control.ts';
 import type { PullLog, PullPage, PullQuery } from '../operations/pull-log.ts';
 import type { HistoryRange, HistoryView, ServiceStatus, StatusControl } from '../operations/status-control.ts';
+import type { ProbeView, UpstreamControl, UpstreamView } from '../operations/upstream-control.ts';
 import { ADMIN_PATH, type AdminErrorBody } from './api.ts';
 
 export interface RemoteControlOptions {
@@ -68,7 +69,8 @@ export class RemoteControl
     JobControl,
     RecordingControl,
     StatusControl,
-    FillControl
+    FillControl,
+    UpstreamControl
 {
   readonly #options: RemoteControlOptions;
 
@@ -98,6 +100,22 @@ export class RemoteControl
 
   cancelFill(digest: string): Promise<CancelledFills> {
     return this.#call('DELETE', `/fills/${encodeURIComponent(digest)}`, {});
+  }
+
+  async upstreams(): Promise<readonly UpstreamView[]> {
+    return (await this.#call<{ upstreams: readonly UpstreamView[] }>('GET', '/upstreams')).upstreams;
+  }
+
+  probeUpstream(name: string): Promise<ProbeView> {
+    return this.#call('POST', `/upstreams/${encodeURIComponent(name)}/probe`, {});
+  }
+
+  resetUpstream(name: string): Promise<UpstreamView> {
+    return this.#call('POST', `/upstreams/${encodeURIComponent(name)}/reset`, {});
+  }
+
+  setUpstreamOffline(name: string, forMs: number): Promise<UpstreamView> {
+    return this.#call('POST', `/upstreams/${encodeURIComponent(name)}/offline`, { forMs });
   }
 
   show(name: string): Promise<ContentDetails> {

@@ -14,6 +14,7 @@ import type { JobControl } from '../operations/job-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog, PullQuery } from '../operations/pull-log.ts';
 import type { StatusControl } from '../operations/status-control.ts';
+import type { UpstreamControl } from '../operations/upstream-control.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './authenticate.ts';
@@ -23,6 +24,7 @@ import { addFillRoutes } from './fill-routes.ts';
 import { createJobRoutes } from './job-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
 import { addStatusRoutes } from './status-routes.ts';
+import { createUpstreamRoutes } from './upstream-routes.ts';
 import { respond } from './respond.ts';
 import { oneOf, optionalText, positive } from './parameters.ts';
 
@@ -30,6 +32,8 @@ export interface AdminRoutesOptions {
   readonly cache: CacheControl;
   readonly status: StatusControl;
   readonly fills: FillControl;
+  /** Absent without upstreams. */
+  readonly upstreams?: UpstreamControl | undefined;
   /** Absent without upstreams. */
   readonly budget?: BudgetControl | undefined;
   readonly bundles: BundleControl;
@@ -44,7 +48,7 @@ export interface AdminRoutesOptions {
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
-  const { cache, status, fills, budget, bundles, jobs, recordings, pulls, onError } = options;
+  const { cache, status, fills, upstreams, budget, bundles, jobs, recordings, pulls, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -57,6 +61,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   addRoutes(router, cache);
   addStatusRoutes(router, status);
   addFillRoutes(router, fills);
+  if (upstreams) router.use('/upstreams', createUpstreamRoutes(upstreams));
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
   addBundleRoutes(router, bundles);

@@ -12,9 +12,7 @@ import type { BudgetControl } from '../operations/budget-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
-import type { FillControl } from '../operations/fill-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
-import type { StatusControl } from '../operations/status-control.ts';
 import type { UsageListener } from '../pull-through/pull-through.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
 import { TagEntries } from '../pull-through/tag-entries.ts';
@@ -32,10 +30,9 @@ import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createPullRecorder } from './composition/auditing.ts';
 import { createBackgroundJobs } from './composition/background-jobs.ts';
 import { type BundlesOptions, createBundles } from './composition/bundles.ts';
-import { LocalFills } from './composition/fill-control.ts';
 import { createImageCheck } from './composition/image-checks.ts';
 import { createNotifier, withNotifications } from './composition/notifying.ts';
-import { createMonitors, createStatus, withMonitors } from './composition/monitored.ts';
+import { createMonitors, createViews, type Views, withMonitors } from './composition/monitored.ts';
 import { measureService } from './composition/measured.ts';
 import { createPulling, type Pulling } from './composition/pulling.ts';
 import { createHosted, createUploadPurging, type Hosted } from './composition/pushing.ts';
@@ -55,7 +52,7 @@ export interface ContextOptions {
 }
 
 /** The objects of the running service. The caller closes it. */
-export interface Context {
+export interface Context extends Views {
   readonly router: Router;
   /** Hosted repositories; its catalog lists all stored ones. */
   readonly hosted: Registry;
@@ -65,8 +62,6 @@ export interface Context {
   /** Absent when fills are not shared with replicas. */
   readonly peers: PeerAccess | undefined;
   readonly cache: CacheControl;
-  readonly status: StatusControl;
-  readonly fills: FillControl;
   readonly bundles: BundleControl;
   /** Absent without upstreams. */
   readonly budget: BudgetControl | undefined;
@@ -126,8 +121,6 @@ async function createParts(
   if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry });
   opened.defer(() => health.stop());
-  const upstreams = pulling?.upstreams ?? [];
-  const status = createStatus(config, { ...stored, opened, monitors, telemetry, health, upstreams, clock });
   const cache = createCache(config, { retention, pulling, store: stored.store });
   const { addDuty } = retention;
   const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
@@ -141,8 +134,7 @@ async function createParts(
     peers: pulling?.peers,
     budget: pulling?.budget,
     cache,
-    status,
-    fills: new LocalFills(running),
+    ...createViews(config, { ...stored, opened, monitors, running, pulling, telemetry, health, clock }),
     bundles: openBundles(config, { opened, ...stored, telemetry, tags, pins: retention.bundlePins }),
     jobs,
     recordings: pulling && createRecordings({ ...stored, pulling, pulls, clock }),

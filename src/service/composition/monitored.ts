@@ -1,15 +1,20 @@
 import type { Clock } from '../../clock/clock.ts';
 import type { Config } from '../../config/config.ts';
+import type { RunningFills } from '../../fills/running-fills.ts';
 import type { Health } from '../../health/health.ts';
 import { History } from '../../monitoring/history.ts';
-import { LocalStatus, optionalTime } from '../../monitoring/local-status.ts';
+import { LocalStatus } from '../../monitoring/local-status.ts';
 import { UpstreamWatch } from '../../monitoring/upstream-watch.ts';
-import type { StatusControl, UpstreamSummary } from '../../operations/status-control.ts';
+import type { FillControl } from '../../operations/fill-control.ts';
+import type { StatusControl } from '../../operations/status-control.ts';
+import type { UpstreamControl } from '../../operations/upstream-control.ts';
 import { combineEvents } from '../../telemetry/combine-events.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import type { Upstream } from '../../upstream/upstream.ts';
 import type { CloseStack } from '../close-stack.ts';
+import { LocalFills } from './fill-control.ts';
+import type { Pulling } from './pulling.ts';
 import type { Stored } from './stored.ts';
+import { createUpstreamControl } from './upstream-control.ts';
 
 /** What the events of the service showed, for the admin API. */
 export interface Monitors {
@@ -29,37 +34,41 @@ export function withMonitors(telemetry: Telemetry, { upstreams }: Monitors): Tel
   return { ...telemetry, upstream: combineEvents(telemetry.upstream, upstreams) };
 }
 
-export interface StatusParts extends Pick<Stored, 'usage'> {
+/** What operators see of the running service. */
+export interface Views {
+  readonly status: StatusControl;
+  readonly fills: FillControl;
+  /** Absent without upstreams. */
+  readonly upstreams: UpstreamControl | undefined;
+}
+
+export interface ViewParts extends Pick<Stored, 'usage'> {
   readonly opened: CloseStack;
   readonly monitors: Monitors;
+  readonly running: RunningFills;
+  readonly pulling: Pulling | undefined;
   readonly telemetry: Pick<Telemetry, 'metrics'>;
   readonly health: Health;
-  readonly upstreams: readonly Upstream[];
   readonly clock: Clock;
 }
 
-export function createStatus(config: Config, parts: StatusParts): StatusControl {
-  const { opened, usage, telemetry, health, clock } = parts;
+export function createViews(config: Config, parts: ViewParts): Views {
+  const { opened, monitors, running, pulling, usage, telemetry, health, clock } = parts;
   const { index } = usage;
   const { metrics } = telemetry;
   const history = new History({ metrics, index, clock });
   history.start();
   opened.defer(() => history.stop());
-  return new LocalStatus({
+  const upstreams = createUpstreamControl(config.proxy, { pulling, watch: monitors.upstreams, clock });
+  const status = new LocalStatus({
     history,
     metrics,
     health,
     index,
-    upstreams: () => parts.upstreams.map((upstream) => summaryOf(upstream, config, parts)),
+    upstreams: () => upstreams?.summaries() ?? [],
     quota: config.storage.quota?.size,
     isOffline: config.proxy?.offline ?? false,
     clock,
   });
-}
-
-function summaryOf(upstream: Upstream, { proxy }: Config, { monitors }: StatusParts): UpstreamSummary {
-  const { name } = upstream;
-  const remote = proxy?.upstreams.find((each) => each.name === name)?.remoteUrl ?? '';
-  const { breaker } = monitors.upstreams.of(name, new URL(remote).host);
-  return { name, breaker: upstream.status().breaker, since: optionalTime(breaker?.since) };
+  return { status, fills: new LocalFills(running), upstreams };
 }
