@@ -1,4 +1,5 @@
 import { boundedFetch, type FetchedResponse } from '../fetch/bounded-fetch.ts';
+import type { ActivityControl, ClientList, RequestPage, RequestQuery } from '../operations/activity-control.ts';
 import type { BudgetControl, BudgetHold, BudgetReport } from '../operations/budget-control.ts';
 import type {
   BundleControl,
@@ -70,7 +71,8 @@ export class RemoteControl
     RecordingControl,
     StatusControl,
     FillControl,
-    UpstreamControl
+    UpstreamControl,
+    ActivityControl
 {
   readonly #options: RemoteControlOptions;
 
@@ -100,6 +102,14 @@ export class RemoteControl
 
   cancelFill(digest: string): Promise<CancelledFills> {
     return this.#call('DELETE', `/fills/${encodeURIComponent(digest)}`, {});
+  }
+
+  requests(query: RequestQuery): Promise<RequestPage> {
+    return this.#call('GET', `/requests?${parametersOf(query)}`);
+  }
+
+  clients(): Promise<ClientList> {
+    return this.#call('GET', '/clients');
   }
 
   async upstreams(): Promise<readonly UpstreamView[]> {

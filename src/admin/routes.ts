@@ -1,5 +1,6 @@
 import express, { type ErrorRequestHandler, type Request, type Router } from 'express';
 
+import type { ActivityControl } from '../operations/activity-control.ts';
 import type { BudgetControl, BudgetHold } from '../operations/budget-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import {
@@ -18,6 +19,7 @@ import type { UpstreamControl } from '../operations/upstream-control.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './authenticate.ts';
+import { addActivityRoutes } from './activity-routes.ts';
 import { addBundleRoutes } from './bundle-routes.ts';
 import { checkRequest } from './check-request.ts';
 import { addFillRoutes } from './fill-routes.ts';
@@ -30,6 +32,7 @@ import { oneOf, optionalText, positive } from './parameters.ts';
 
 export interface AdminRoutesOptions {
   readonly cache: CacheControl;
+  readonly activity: ActivityControl;
   readonly status: StatusControl;
   readonly fills: FillControl;
   /** Absent without upstreams. */
@@ -48,7 +51,7 @@ export interface AdminRoutesOptions {
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
-  const { cache, status, fills, upstreams, budget, bundles, jobs, recordings, pulls, onError } = options;
+  const { cache, activity, status, fills, upstreams, budget, bundles, jobs, recordings, pulls, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -59,6 +62,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
     next();
   });
   addRoutes(router, cache);
+  addActivityRoutes(router, activity);
   addStatusRoutes(router, status);
   addFillRoutes(router, fills);
   if (upstreams) router.use('/upstreams', createUpstreamRoutes(upstreams));

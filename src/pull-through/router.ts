@@ -46,6 +46,9 @@ export interface RouteRequest {
   readonly host: string | undefined;
 }
 
+/** How a client named an upstream: by `ns`, the first segment of the path, `Host`, or not at all. */
+export type NamedBy = 'ns' | 'prefix' | 'host' | 'default';
+
 export interface Target {
   readonly registry: Registry;
   /** Content in memory, under its names in {@link registry}. */
@@ -58,6 +61,8 @@ export interface Target {
   readonly storedAs: string;
   /** For `OCI-Namespace`; absent for hosted names. */
   readonly sourceHost: string | undefined;
+  /** Absent for hosted names. */
+  readonly namedBy?: NamedBy | undefined;
 }
 
 /**
@@ -92,12 +97,13 @@ export class Router {
     if (sourceHost !== undefined) {
       const upstream = this.#bySourceHost(sourceHost);
       // BuildKit and k3s can send both; a prefix that names the same upstream is not part of the name.
-      return this.#pulled(upstream, prefixed?.upstream === upstream ? prefixed.rest : repository);
+      return this.#pulled(upstream, prefixed?.upstream === upstream ? prefixed.rest : repository, 'ns');
     }
     if (this.#isHosted(repository)) return this.#hosted(repository);
-    if (prefixed) return this.#pulled(prefixed.upstream, prefixed.rest);
-    const upstream = this.#byHost(host) ?? this.#default;
-    if (upstream) return this.#pulled(upstream, repository);
+    if (prefixed) return this.#pulled(prefixed.upstream, prefixed.rest, 'prefix');
+    const named = this.#byHost(host);
+    const upstream = named ?? this.#default;
+    if (upstream) return this.#pulled(upstream, repository, named ? 'host' : 'default');
     throw new RegistryError('NAME_UNKNOWN', `no upstream for ${repository}; prefix it with one of: ${this.#known()}`);
   }
 
@@ -117,8 +123,8 @@ export class Router {
     return { registry, held, repository, storedAs: repository, sourceHost: undefined };
   }
 
-  #pulled(upstream: UpstreamRoute, name: string): Target {
-    const target = toTarget(upstream, name);
+  #pulled(upstream: UpstreamRoute, name: string, namedBy: NamedBy): Target {
+    const target = toTarget(upstream, name, namedBy);
     if (upstream.storePrefix === '') this.#checkOwner(upstream, target.storedAs);
     return this.#isHosted(target.storedAs) ? this.#hosted(target.storedAs) : target;
   }
@@ -159,9 +165,9 @@ export class Router {
   }
 }
 
-function toTarget(upstream: UpstreamRoute, name: string): Target {
+function toTarget(upstream: UpstreamRoute, name: string, namedBy: NamedBy): Target {
   const repository = parseRepositoryName(upstream.library && !name.includes('/') ? `library/${name}` : name);
   const storedAs = upstream.storePrefix === '' ? repository : `${upstream.storePrefix}/${repository}`;
   const { registry, held, relay, name: sourceHost } = upstream;
-  return { registry, held, relay, repository, storedAs, sourceHost };
+  return { registry, held, relay, repository, storedAs, sourceHost, namedBy };
 }

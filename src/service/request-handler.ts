@@ -10,6 +10,7 @@ import { recordExchange } from '../http/v2/exchange.ts';
 import { observeRequests } from '../http/v2/observed-requests.ts';
 import { refuseHost } from '../http/v2/refuse-host.ts';
 import type { ServeRequest } from '../http/v2/request-limits.ts';
+import type { FinishedRequest } from '../http/v2/request-events.ts';
 import { createRoutes } from '../http/v2/routes.ts';
 import type { WritePassthrough } from '../http/v2/write-passthrough.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -52,13 +53,13 @@ async function loadRegistryHandler(
   config: Config,
   { context, clients, telemetry, onServed }: RequestHandlerParts,
 ): Promise<Dispatcher> {
-  const { auth, router, listener, health, pulls } = context;
+  const { auth, router, listener, health } = context;
   const { prefix, headers } = config.http;
   const baseUrl = createBaseUrl(config.http, clients);
   return createDispatcher({
     router,
     routes: createRoutes({ ...context, ...config }),
-    events: observeRequests(telemetry, pulls && ((request) => pulls.record(request))),
+    events: observeRequests(telemetry, observe(context)),
     toStorageFailure,
     prefix,
     clients,
@@ -75,6 +76,15 @@ async function loadRegistryHandler(
 async function loadGate(options: GateOptions): Promise<AccessGate> {
   const { Gate } = await import('../http/auth/authorize.ts');
   return new Gate(options);
+}
+
+function observe({ pulls, seen, clock }: Context): (request: FinishedRequest) => void {
+  const see = (request: FinishedRequest) => seen.record(request, clock.now());
+  if (!pulls) return see;
+  return (request) => {
+    see(request);
+    pulls.record(request);
+  };
 }
 
 /** @returns undefined when no upstream accepts pushes */

@@ -2,9 +2,12 @@ import type { Clock } from '../../clock/clock.ts';
 import type { Config } from '../../config/config.ts';
 import type { RunningFills } from '../../fills/running-fills.ts';
 import type { Health } from '../../health/health.ts';
+import { Activity } from '../../monitoring/activity.ts';
 import { History } from '../../monitoring/history.ts';
+import { LocalActivity } from '../../monitoring/local-activity.ts';
 import { LocalStatus } from '../../monitoring/local-status.ts';
 import { UpstreamWatch } from '../../monitoring/upstream-watch.ts';
+import type { ActivityControl } from '../../operations/activity-control.ts';
 import type { FillControl } from '../../operations/fill-control.ts';
 import type { StatusControl } from '../../operations/status-control.ts';
 import type { UpstreamControl } from '../../operations/upstream-control.ts';
@@ -34,8 +37,14 @@ export function withMonitors(telemetry: Telemetry, { upstreams }: Monitors): Tel
   return { ...telemetry, upstream: combineEvents(telemetry.upstream, upstreams) };
 }
 
+const KEPT_REQUESTS = 2_000;
+const KEPT_CLIENTS = 200;
+
 /** What operators see of the running service. */
 export interface Views {
+  /** Gets every request of the registry API. */
+  readonly seen: Activity;
+  readonly activity: ActivityControl;
   readonly status: StatusControl;
   readonly fills: FillControl;
   /** Absent without upstreams. */
@@ -70,5 +79,7 @@ export function createViews(config: Config, parts: ViewParts): Views {
     isOffline: config.proxy?.offline ?? false,
     clock,
   });
-  return { status, fills: new LocalFills(running), upstreams };
+  const seen = new Activity({ requests: KEPT_REQUESTS, clients: KEPT_CLIENTS });
+  const activity = new LocalActivity(seen, config.admin.clients);
+  return { seen, activity, status, fills: new LocalFills(running), upstreams };
 }
