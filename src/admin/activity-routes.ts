@@ -1,10 +1,11 @@
 import type { Request, Router } from 'express';
 
 import { type ActivityControl, REQUEST_FILTERS, type RequestQuery } from '../operations/activity-control.ts';
+import type { ProblemControl } from '../operations/problem-control.ts';
 import { oneOf, optionalText, positive } from './parameters.ts';
 import { respond } from './respond.ts';
 
-export function addActivityRoutes(router: Router, control: ActivityControl): void {
+export function addActivityRoutes(router: Router, control: ActivityControl, problems: ProblemControl): void {
   router.get(
     '/requests',
     respond((request) => control.requests(requestQuery(request))),
@@ -12,6 +13,10 @@ export function addActivityRoutes(router: Router, control: ActivityControl): voi
   router.get(
     '/clients',
     respond(() => control.clients()),
+  );
+  router.get(
+    '/problems',
+    respond(async () => ({ problems: await problems.problems() })),
   );
 }
 

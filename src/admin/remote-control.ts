@@ -31,6 +31,7 @@ import type { JobControl, JobImage, JobStatus, WarmRequest } from '../operations
 import type { RecordedImages, Recording, RecordingControl, RecordingRequest } from '../operations/recording-control.ts';
 import type { PullLog, PullPage, PullQuery } from '../operations/pull-log.ts';
 import type { HistoryRange, HistoryView, ServiceStatus, StatusControl } from '../operations/status-control.ts';
+import type { Problem, ProblemControl } from '../operations/problem-control.ts';
 import type { ProbeView, UpstreamControl, UpstreamView } from '../operations/upstream-control.ts';
 import { ADMIN_PATH, type AdminErrorBody } from './api.ts';
 
@@ -72,7 +73,8 @@ export class RemoteControl
     StatusControl,
     FillControl,
     UpstreamControl,
-    ActivityControl
+    ActivityControl,
+    ProblemControl
 {
   readonly #options: RemoteControlOptions;
 
@@ -110,6 +112,10 @@ export class RemoteControl
 
   clients(): Promise<ClientList> {
     return this.#call('GET', '/clients');
+  }
+
+  async problems(): Promise<readonly Problem[]> {
+    return (await this.#call<{ problems: readonly Problem[] }>('GET', '/problems')).problems;
   }
 
   async upstreams(): Promise<readonly UpstreamView[]> {

@@ -14,6 +14,7 @@ import type { FillControl } from '../operations/fill-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog, PullQuery } from '../operations/pull-log.ts';
+import type { ProblemControl } from '../operations/problem-control.ts';
 import type { StatusControl } from '../operations/status-control.ts';
 import type { UpstreamControl } from '../operations/upstream-control.ts';
 import { ControlError } from '../operations/control-error.ts';
@@ -33,6 +34,7 @@ import { oneOf, optionalText, positive } from './parameters.ts';
 export interface AdminRoutesOptions {
   readonly cache: CacheControl;
   readonly activity: ActivityControl;
+  readonly problems: ProblemControl;
   readonly status: StatusControl;
   readonly fills: FillControl;
   /** Absent without upstreams. */
@@ -51,7 +53,8 @@ export interface AdminRoutesOptions {
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
-  const { cache, activity, status, fills, upstreams, budget, bundles, jobs, recordings, pulls, onError } = options;
+  const { cache, activity, problems, status, fills, upstreams, budget, bundles, jobs, recordings, pulls, onError } =
+    options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -62,7 +65,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
     next();
   });
   addRoutes(router, cache);
-  addActivityRoutes(router, activity);
+  addActivityRoutes(router, activity, problems);
   addStatusRoutes(router, status);
   addFillRoutes(router, fills);
   if (upstreams) router.use('/upstreams', createUpstreamRoutes(upstreams));

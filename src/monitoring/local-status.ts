@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/clock.ts';
 import type { Health } from '../health/health.ts';
+import type { Problem, ProblemControl } from '../operations/problem-control.ts';
 import type {
   DiskStatus,
   HistoryRange,
@@ -21,12 +22,17 @@ export interface LocalStatusOptions {
   readonly health: Pick<Health, 'readiness' | 'report'>;
   readonly index: Pick<UsageIndex, 'totals'>;
   readonly upstreams: () => readonly UpstreamSummary[];
+  readonly problems: ProblemControl;
   /** Bytes. Absent without a quota. */
   readonly quota: number | undefined;
   /** The configuration turns all upstreams off. */
   readonly isOffline: boolean;
   readonly clock: Pick<Clock, 'now'>;
 }
+
+/** Older ones are history. Milliseconds. */
+const PROBLEM_MS = 3_600_000;
+const MAX_PROBLEMS = 10;
 
 /** The state of this process. */
 export class LocalStatus implements StatusControl {
@@ -45,7 +51,8 @@ export class LocalStatus implements StatusControl {
     const lasting = await history.lasting().catch(() => ({ since: undefined, sum: day }));
     const upstreams = this.#options.upstreams();
     const ratio = { h1: hitRatio(hour), d1: hitRatio(day) };
-    const facts = { failure: this.#failure(), isOffline, upstreams, trouble: undefined, ratio: ratio.h1 };
+    const problems = await this.#problems();
+    const facts = { failure: this.#failure(), isOffline, upstreams, trouble: troubleOf(problems), ratio: ratio.h1 };
     return {
       ...verdictOf({ ...facts, requests: hour('requests') }),
       version: VERSION,
@@ -55,12 +62,18 @@ export class LocalStatus implements StatusControl {
       disk: await this.#disk(),
       fills: { running: metrics.fillsInFlight.value, waiters: metrics.fillWaiters.value },
       upstreams,
+      problems: problems.slice(0, MAX_PROBLEMS),
     };
   }
 
   async history(range: HistoryRange): Promise<HistoryView> {
     this.#options.history.sample();
     return this.#options.history.view(range);
+  }
+
+  async #problems(): Promise<readonly Problem[]> {
+    const since = this.#options.clock.now() - PROBLEM_MS;
+    return (await this.#options.problems.problems()).filter(({ lastAt }) => Date.parse(lastAt) >= since);
   }
 
   /** Why it is not ready. */
@@ -85,6 +98,11 @@ export class LocalStatus implements StatusControl {
     const oldestUseAt = idleSeconds === undefined ? undefined : clock.now() - idleSeconds * 1_000;
     return { used: totals?.bytes ?? 0, quota, free, oldestUseAt: optionalTime(oldestUseAt) };
   }
+}
+
+function troubleOf(problems: readonly Problem[]): string | undefined {
+  const worst = problems.find(({ severity }) => severity === 'error');
+  return worst && [...(worst.upstream === undefined ? [] : [worst.upstream]), worst.text].join(': ');
 }
 
 function timeOf(unixMs: number): string {

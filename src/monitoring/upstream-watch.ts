@@ -51,7 +51,7 @@ export class UpstreamWatch implements Pick<UpstreamEvents, 'exchangeCompleted' |
 }
 
 /** @returns undefined for a response that shows a working host */
-function errorKind(status: Exchange['status']): string | undefined {
+export function errorKind(status: Exchange['status']): string | undefined {
   if (typeof status === 'string') return status.replace('error:', '');
   if (status === 429) return 'throttled';
   return status >= 500 ? 'server' : undefined;

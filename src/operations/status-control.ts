@@ -1,3 +1,4 @@
+import type { Problem } from './problem-control.ts';
 import type { BreakerView } from './upstream-control.ts';
 
 /** How the service does, from memory: the same interface in the process and over the admin API. */
@@ -30,6 +31,8 @@ export interface ServiceStatus {
   readonly disk: DiskStatus;
   readonly fills: { readonly running: number; readonly waiters: number };
   readonly upstreams: readonly UpstreamSummary[];
+  /** Of the last hour; the most severe first, ten at most. */
+  readonly problems: readonly Problem[];
 }
 
 export interface DiskStatus {

@@ -75,7 +75,6 @@ export interface Context extends Views {
   readonly recordUse: UsageListener;
   /** Absent when pulls are not recorded. */
   readonly pulls: PullRecorder | undefined;
-  readonly clock: Clock;
   /** Claim of this process on the storage directory that it shares with others. */
   readonly owner: Pick<DirectoryOwner, 'acquired' | 'isOwner'>;
   close(): Promise<void>;
@@ -95,10 +94,10 @@ async function createParts(
   { config, env, telemetry: recorded, clock = SYSTEM_CLOCK, copies }: ContextOptions,
   opened: CloseStack,
 ): Promise<Context> {
-  const notifier = await createNotifier({ config, env, telemetry: recorded, clock });
-  if (notifier) opened.use(notifier);
   const monitors = createMonitors(config, clock);
   const monitored = withMonitors(recorded, monitors);
+  const notifier = await createNotifier({ config, env, telemetry: monitored, clock });
+  if (notifier) opened.use(notifier);
   const telemetry =
     notifier && config.notifications?.cacheEvents ? await withNotifications(monitored, notifier) : monitored;
   const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now: clock.now }));
@@ -142,7 +141,6 @@ async function createParts(
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
-    clock,
     owner,
     close: () => opened.close(),
   };

@@ -78,11 +78,10 @@ async function loadGate(options: GateOptions): Promise<AccessGate> {
   return new Gate(options);
 }
 
-function observe({ pulls, seen, clock }: Context): (request: FinishedRequest) => void {
-  const see = (request: FinishedRequest) => seen.record(request, clock.now());
-  if (!pulls) return see;
+function observe({ pulls, seeRequest }: Context): (request: FinishedRequest) => void {
+  if (!pulls) return seeRequest;
   return (request) => {
-    see(request);
+    seeRequest(request);
     pulls.record(request);
   };
 }
