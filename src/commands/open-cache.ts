@@ -44,6 +44,7 @@ function running(control: RemoteControl): CacheTarget {
   return {
     control,
     pulls: control,
+    views: control,
     budget: control,
     bundles: control,
     jobs: control,

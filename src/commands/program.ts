@@ -16,6 +16,7 @@ import { addJobCommands } from './job-commands.ts';
 import { addLockCommands } from './lock-commands.ts';
 import { addRecordCommands } from './record-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
+import { addStatusCommands } from './status-commands.ts';
 import { addSyncCommand } from './sync-commands.ts';
 import { addToolCommands } from './tool-commands.ts';
 
@@ -77,6 +78,7 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   const context = { env, out, err, end };
   addServiceCommands(program, context);
   addCacheCommands(program, context);
+  addStatusCommands(program, context);
   addBudgetCommand(program, context);
   addAuditCommands(program, context);
   addGarbageCollect(program, context);

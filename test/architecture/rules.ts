@@ -241,6 +241,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'commands/tool-commands.ts',
     'commands/program.ts',
     'commands/service-commands.ts',
+    'commands/status-commands.ts',
     'commands/sync-commands.ts',
   ],
   croner: ['config', 'jobs'],
