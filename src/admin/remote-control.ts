@@ -28,6 +28,7 @@ import type {
 import { ControlError, isControlFailure } from '../operations/control-error.ts';
 import type { CancelledFills, FillControl, FillList } from '../operations/fill-control.ts';
 import type { JobControl, JobImage, JobStatus, WarmRequest } from '../operations/job-control.ts';
+import type { DeniedView, RecallControl, RecallRequest } from '../operations/recall-control.ts';
 import type { RecordedImages, Recording, RecordingControl, RecordingRequest } from '../operations/recording-control.ts';
 import type { PullLog, PullPage, PullQuery } from '../operations/pull-log.ts';
 import type { HistoryRange, HistoryView, ServiceStatus, StatusControl } from '../operations/status-control.ts';
@@ -74,7 +75,8 @@ export class RemoteControl
     FillControl,
     UpstreamControl,
     ActivityControl,
-    ProblemControl
+    ProblemControl,
+    RecallControl
 {
   readonly #options: RemoteControlOptions;
 
@@ -258,6 +260,18 @@ export class RemoteControl
 
   stopRecording(name: string): Promise<RecordedImages> {
     return this.#patient().#call('POST', `/recordings/${encodeURIComponent(name)}/stop`, {});
+  }
+
+  denied(): Promise<DeniedView> {
+    return this.#call('GET', '/recalls');
+  }
+
+  recall(request: RecallRequest): Promise<DeniedView> {
+    return this.#call('POST', '/recalls', request);
+  }
+
+  lift(digests: readonly string[]): Promise<DeniedView> {
+    return this.#call('DELETE', '/recalls', { digests });
   }
 
   #patient(): RemoteControl {

@@ -12,6 +12,7 @@ import {
 } from '../operations/cache-control.ts';
 import type { FillControl } from '../operations/fill-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
+import type { RecallControl } from '../operations/recall-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog, PullQuery } from '../operations/pull-log.ts';
 import type { ProblemControl } from '../operations/problem-control.ts';
@@ -25,6 +26,7 @@ import { addBundleRoutes } from './bundle-routes.ts';
 import { checkRequest } from './check-request.ts';
 import { addFillRoutes } from './fill-routes.ts';
 import { createJobRoutes } from './job-routes.ts';
+import { createRecallRoutes } from './recall-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
 import { addStatusRoutes } from './status-routes.ts';
 import { createUpstreamRoutes } from './upstream-routes.ts';
@@ -42,6 +44,7 @@ export interface AdminRoutesOptions {
   /** Absent without upstreams. */
   readonly budget?: BudgetControl | undefined;
   readonly bundles: BundleControl;
+  readonly recalls: RecallControl;
   /** Absent without upstreams. */
   readonly jobs?: JobControl | undefined;
   /** Absent without upstreams. */
@@ -53,8 +56,8 @@ export interface AdminRoutesOptions {
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
-  const { cache, activity, problems, status, fills, upstreams, budget, bundles, jobs, recordings, pulls, onError } =
-    options;
+  const { cache, activity, problems, status, fills, upstreams } = options;
+  const { budget, bundles, recalls, jobs, recordings, pulls, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -72,6 +75,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
   addBundleRoutes(router, bundles);
+  router.use('/recalls', createRecallRoutes(recalls));
   if (jobs) router.use('/jobs', createJobRoutes(jobs));
   if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
   router.get(

@@ -16,14 +16,23 @@ export async function listPulls(target: CacheTarget, query: PullQuery, output: C
     for await (const pull of all) output.out.write(`${JSON.stringify(pull)}\n`);
     return;
   }
-  const rows: string[][] = [];
-  for await (const pull of pullsOf(target, query, query.limit ?? LIMIT)) rows.push(toRow(pull));
+  const pulls: PullRecord[] = [];
+  for await (const pull of pullsOf(target, query, query.limit ?? LIMIT)) pulls.push(pull);
+  output.out.write(pulls.length === 0 ? 'no recorded pull matches\n' : renderPulls(pulls));
+}
+
+/** As a table. */
+export function renderPulls(pulls: readonly PullRecord[]): string {
   const head = ['TIME', 'CLIENT', 'KIND', 'IMAGE', 'DIGEST', 'PLATFORM', 'OUTCOME', '>COUNT', '>BYTES', 'USER AGENT'];
-  output.out.write(rows.length === 0 ? 'no recorded pull matches\n' : renderColumns(head, rows));
+  return renderColumns(head, pulls.map(toRow));
 }
 
 /** Page by page. */
-async function* pullsOf({ pulls: log }: CacheTarget, query: PullQuery, limit: number): AsyncGenerator<PullRecord> {
+export async function* pullsOf(
+  { pulls: log }: CacheTarget,
+  query: PullQuery,
+  limit: number,
+): AsyncGenerator<PullRecord> {
   let [cursor, left]: [string | undefined, number] = [undefined, limit];
   do {
     const page = await log.findPulls({ ...query, cursor, limit: Math.min(PAGE, left) });

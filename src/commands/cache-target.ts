@@ -4,6 +4,7 @@ import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { FillControl } from '../operations/fill-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
+import type { RecallControl } from '../operations/recall-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog } from '../operations/pull-log.ts';
 import type { StatusControl } from '../operations/status-control.ts';
@@ -18,6 +19,7 @@ export interface CacheTarget {
   /** Absent without a running server. */
   readonly budget?: BudgetControl | undefined;
   readonly bundles: BundleControl;
+  readonly recalls: RecallControl;
   /** Absent without a running server. */
   readonly jobs?: JobControl | undefined;
   /** Absent without a running server. */

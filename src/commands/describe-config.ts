@@ -9,6 +9,10 @@ export function describeStorage(driver: StorageDriverConfig): string | undefined
       const bucket = `s3://${driver.bucket}/${driver.rootDirectory.replace(/^\/+/, '')}`;
       return driver.endpoint === undefined ? bucket : `${bucket} at ${driver.endpoint}`;
     }
+    case 'gcs': {
+      const bucket = `gs://${driver.bucket}/${driver.rootDirectory.replace(/^\/+/, '')}`;
+      return driver.endpoint === undefined ? bucket : `${bucket} at ${driver.endpoint}`;
+    }
     case 'inmemory':
       return undefined;
   }

@@ -17,6 +17,7 @@ import {
   LIST_HELP,
   PULL_HELP,
   PUSH_HELP,
+  VERIFY_HELP,
 } from './image-help.ts';
 import type { ProgressOutput } from './progress-bar.ts';
 
@@ -27,7 +28,7 @@ export interface ImageCommandsContext {
   readonly end: (code: number) => void;
 }
 
-/** `image copy|pull|push|list|inspect|delete` */
+/** `image copy|pull|push|list|inspect|verify|delete` */
 export function addImageCommands(program: Command, context: ImageCommandsContext): void {
   const image = program
     .command('image')
@@ -35,6 +36,7 @@ export function addImageCommands(program: Command, context: ImageCommandsContext
     .addHelpText('after', IMAGE_HELP);
   addCopying(image, context);
   addInspecting(image, context);
+  addVerify(image, context);
   addDelete(image, context);
 }
 
@@ -105,6 +107,23 @@ function addInspecting(image: Command, context: ImageCommandsContext): void {
   withRegistryOptions(inspect).action(
     (name: string, { platform, json = false, raw = false, ...options }: InspectOptions) =>
       run(context, options, (opened, commands) => commands.inspectCommand(opened, name, { platform, json, raw })),
+  );
+}
+
+function addVerify(image: Command, context: ImageCommandsContext): void {
+  const verify = image
+    .command('verify')
+    .description('verify the signatures of an image with public keys, without a network but the registry')
+    .argument('<image>', IMAGE_PLACES)
+    .requiredOption('--key <file>', 'public key in PEM, such as cosign.pub; repeatable: any of them', collect)
+    .option('--json', 'print JSON')
+    .addHelpText('after', VERIFY_HELP);
+  withRegistryOptions(verify).action(
+    (name: string, { key, json = false, ...options }: RegistryOptions & { key: string[]; json?: boolean }) =>
+      runWithAccess(context, options, async (opened) => {
+        const { verifyCommand } = await import('./image-verify.ts');
+        return verifyCommand(opened, name, { keys: key, json });
+      }),
   );
 }
 

@@ -53,3 +53,11 @@ export const INSPECT_HELP = `
   $ layover image inspect alpine:3.20
   $ layover image inspect --platform linux/arm64 --json oci:images:alpine
   $ layover image inspect --raw alpine:3.20 | layover digest`;
+
+export const VERIFY_HELP = `
+Signatures of cosign are found by tag (sha256-….sig) and as referrers (bundles of cosign 3). Keys are EC P-256, P-384 or
+P-521, RSA with 2048 bits or more, or Ed25519. The signature of an index is that of all its platforms. The command prints
+the digest that is signed: pull by this digest, as the tag may move. The exit code is 1 without a signature of the keys.
+
+  $ layover image verify --key cosign.pub ghcr.io/owner/app:1.0
+  $ layover image verify --key old.pub --key new.pub oci:images:app`;

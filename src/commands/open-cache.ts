@@ -47,6 +47,7 @@ function running(control: RemoteControl): CacheTarget {
     views: control,
     budget: control,
     bundles: control,
+    recalls: control,
     jobs: control,
     recordings: control,
     stopped: undefined,

@@ -16,6 +16,7 @@ export async function openStopped(config: Config): Promise<CacheTarget> {
     control: stopped.control,
     pulls: stopped.pulls,
     bundles: stopped.bundles,
+    recalls: stopped.recalls,
     stopped,
     async close() {
       await stopped.close();

@@ -15,7 +15,6 @@ export type {
 export type { ProxyConfig, SyncRuleConfig, UpstreamConfig } from './schema/proxy.ts';
 export type { RedisAddress, RedisConfig } from './schema/redis.ts';
 export type { S3Config } from './schema/s3.ts';
-export type { StorageDriverConfig } from './schema/storage.ts';
 export type { Listen } from './units.ts';
 
 /**
@@ -24,5 +23,6 @@ export type { Listen } from './units.ts';
  * Inferred from the schema. An absent section turns its feature off.
  */
 export type Config = Immutable<ReturnType<typeof resolveConfig>>;
+export type StorageDriverConfig = Config['storage']['driver'];
 export type AuditConfig = NonNullable<Config['audit']>;
 export type TracingConfig = NonNullable<Config['tracing']>;

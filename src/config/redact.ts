@@ -34,8 +34,16 @@ function redactAuth({ token, ...auth }: AuthConfig): AuthConfig {
 }
 
 function redactDriver(driver: StorageDriverConfig): StorageDriverConfig {
-  if (driver.kind !== 's3' || driver.credentials === undefined) return driver;
-  return { ...driver, credentials: { ...driver.credentials, secretAccessKey: REDACTED } };
+  switch (driver.kind) {
+    case 's3':
+      if (driver.credentials === undefined) return driver;
+      return { ...driver, credentials: { ...driver.credentials, secretAccessKey: REDACTED } };
+    case 'gcs':
+      if (driver.credentials.kind !== 'inline') return driver;
+      return { ...driver, credentials: { kind: 'inline', fields: redactValues(driver.credentials.fields) } };
+    default:
+      return driver;
+  }
 }
 
 function redactCheck(check: HttpHealthCheck): HttpHealthCheck {

@@ -3,14 +3,13 @@ import type { Environment } from './environment.ts';
 import { resolveTracing } from './resolve-tracing.ts';
 import { DEFAULT_LEVEL } from './schema/log.ts';
 import type { Sections } from './schema/schema.ts';
-import type { StorageDriverConfig } from './schema/storage.ts';
 
 /** Combines the sections: defaults and decisions that depend on more than one. `env` has OpenTelemetry's variables. */
 export function resolveConfig(sections: Sections, env: Environment) {
   const { storage, log, loglevel, redis, catalog, tags, policy, proxy, admin, health, http } = sections;
   return {
     log: { ...log, level: log.level ?? loglevel ?? DEFAULT_LEVEL },
-    storage: resolveStorage(sections),
+    storage: resolveStorage(sections, env),
     auth: resolveAuth(sections),
     redis,
     descriptors: resolveDescriptors(sections),
@@ -30,6 +29,8 @@ export function resolveConfig(sections: Sections, env: Environment) {
       /** Allowed classes of an image's config. Empty: any. */
       classes: policy.repository.classes ?? [],
     },
+    /** Content that no client gets. */
+    deny: policy.deny,
     tracing: resolveTracing(sections.tracing, env),
     admin,
     /** Absent when pulls are not recorded. */
@@ -37,10 +38,23 @@ export function resolveConfig(sections: Sections, env: Environment) {
   };
 }
 
-function resolveStorage({ storage, middleware: { storage: middleware = [] } }: Sections) {
+const WITH_URLS: ReadonlySet<string> = new Set(['s3', 'gcs']);
+
+function resolveStorage({ storage, middleware: { storage: middleware = [] } }: Sections, env: Environment) {
   const { descriptors: _descriptors, hasDeletes: _hasDeletes, canRedirect, ...rest } = storage;
-  const hasUrls = storage.driver.kind === 's3' || middleware.some(({ kind }) => kind === 'redirect');
-  return { ...rest, middleware, redirect: hasUrls && canRedirect };
+  const hasUrls = WITH_URLS.has(storage.driver.kind) || middleware.some(({ kind }) => kind === 'redirect');
+  return { ...rest, driver: resolveDriver(storage.driver, env), middleware, redirect: hasUrls && canRedirect };
+}
+
+function resolveDriver(driver: Sections['storage']['driver'], env: Environment) {
+  if (driver.kind !== 'gcs') return driver;
+  const { credentials, ...rest } = driver;
+  return { ...rest, credentials: credentials.kind === 'default' ? defaultCredentials(env) : credentials };
+}
+
+/** As Google's libraries find them. */
+function defaultCredentials({ GOOGLE_APPLICATION_CREDENTIALS: path, GCE_METADATA_HOST: host }: Environment) {
+  return path ? { kind: 'file' as const, path } : { kind: 'metadata' as const, host: host || undefined };
 }
 
 function resolveAuth({ auth, storage }: Sections) {
@@ -70,6 +84,6 @@ function resolveAudit({ audit, storage }: Sections) {
 }
 
 /** A path for Layover's own files. Undefined for drivers without a directory. */
-function inStorageDirectory(driver: StorageDriverConfig, name: string): string | undefined {
+function inStorageDirectory(driver: Sections['storage']['driver'], name: string): string | undefined {
   return driver.kind === 'filesystem' ? join(driver.rootDirectory, 'layover', name) : undefined;
 }

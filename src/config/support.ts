@@ -37,6 +37,7 @@ export const IGNORED_KEYS: readonly UnhonouredKey[] = [
   { path: ['log', 'hooks'], instead: 'no mail is sent', unless: isEmpty },
   { path: ['log', 'reportcaller'], instead: 'lines do not name the source code', unless: (value) => !isOn(value) },
   { path: ['storage', 'filesystem', 'maxthreads'], instead: 'Node.js limits its own threads (UV_THREADPOOL_SIZE)' },
+  { path: ['storage', 'gcs', 'maxconcurrency'], instead: 'requests are not limited' },
   { path: ['storage', 'tag', 'concurrencylimit'], instead: 'Layover has its own limit' },
   { path: ['middleware', 'registry'], instead: 'no middleware is loaded', unless: isEmpty },
   { path: ['middleware', 'repository'], instead: 'no middleware is loaded', unless: isEmpty },
@@ -46,12 +47,14 @@ export const IGNORED_KEYS: readonly UnhonouredKey[] = [
   { path: ['compatibility'], instead: 'schema 1 is not supported', unless: isEmpty },
 ];
 
+const INSTEAD_OF: Readonly<Record<(typeof UNSUPPORTED_DRIVERS)[number], string>> = {
+  azure: `use ${DRIVERS_IN_WORDS}`,
+  swift: 'use storage.s3 with the S3 API of the store, which serves the same container (see docs/storage-swift.md)',
+};
+
 /** Refused: a service that ignored them would be open, or lose data, without the operator's knowledge. */
 const REFUSED: readonly UnhonouredKey[] = [
-  ...UNSUPPORTED_DRIVERS.map((driver) => ({
-    path: ['storage', driver],
-    instead: `use ${DRIVERS_IN_WORDS}`,
-  })),
+  ...UNSUPPORTED_DRIVERS.map((driver) => ({ path: ['storage', driver], instead: INSTEAD_OF[driver] })),
 ];
 
 /** @param path without indexes */

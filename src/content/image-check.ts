@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Digest, digestAlgorithm } from '../oci/digest.ts';
 import type { ManifestReference } from '../oci/manifest.ts';
 import { NON_DISTRIBUTABLE_LAYERS } from '../oci/media-types.ts';
+import type { ContentRefusals } from '../registry/refusals.ts';
 import { DigestMismatchError, verifyDigest } from '../stream/verify-digest.ts';
 import type { BlobStore } from './blobs.ts';
 import type { ManifestStore } from './manifests.ts';
@@ -43,9 +44,17 @@ const NOT_STORED = 'is not stored';
 /** An index of indexes of … */
 const MAX_DEPTH = 8;
 
-/** Follows an image from its tag to its last blob, in storage alone. Empty when a client can pull all of it. */
-export async function findMissing(store: CheckStore, image: CheckedImage): Promise<MissingPart[]> {
-  const check = new ImageCheck(store, image);
+/**
+ * Follows an image from its tag to its last blob, in storage alone. Empty when a client can pull all of it.
+ *
+ * @param refusals content that no client gets, stored or not
+ */
+export async function findMissing(
+  store: CheckStore,
+  image: CheckedImage,
+  refusals: ContentRefusals,
+): Promise<MissingPart[]> {
+  const check = new ImageCheck(store, image, refusals);
   if (image.tag !== undefined) await check.tag(image.tag, image.digest);
   await check.manifest(image.digest, { of: undefined, depth: 0 });
   for (const { digest, tag } of image.attachments) {
@@ -65,11 +74,13 @@ class ImageCheck {
   readonly missing: MissingPart[] = [];
   readonly #store: CheckStore;
   readonly #image: CheckedImage;
+  readonly #refusals: ContentRefusals;
   readonly #seen = new Set<Digest>();
 
-  constructor(store: CheckStore, image: CheckedImage) {
+  constructor(store: CheckStore, image: CheckedImage, refusals: ContentRefusals) {
     this.#store = store;
     this.#image = image;
+    this.#refusals = refusals;
   }
 
   async tag(tag: string, digest: Digest): Promise<void> {
@@ -82,6 +93,7 @@ class ImageCheck {
   async manifest(digest: Digest, { of, depth }: Place): Promise<void> {
     if (this.#seen.has(digest) || depth > MAX_DEPTH) return;
     this.#seen.add(digest);
+    if (this.#isRefused('manifest', digest, of)) return;
     const found = await this.#store.manifests.read(this.#image.repository, digest);
     if (!found) {
       this.#add('manifest', digest, { of, problem: NOT_STORED });
@@ -115,6 +127,7 @@ class ImageCheck {
   async #blob({ digest, size, mediaType }: ManifestReference, { of }: Place): Promise<void> {
     if (this.#seen.has(digest) || NON_DISTRIBUTABLE_LAYERS.includes(mediaType)) return;
     this.#seen.add(digest);
+    if (this.#isRefused('blob', digest, of)) return;
     const stored = await this.#store.blobs.stat(this.#image.repository, digest);
     if (stored === undefined) this.#add('blob', digest, { of, problem: NOT_STORED });
     else if (stored !== size) this.#add('blob', digest, { of, problem: `has ${stored} bytes and not ${size}` });
@@ -136,6 +149,12 @@ class ImageCheck {
     } finally {
       await source.close();
     }
+  }
+
+  #isRefused(part: MissingPart['part'], digest: Digest, of: Digest | undefined): boolean {
+    const refusal = this.#refusals.ofDigest(this.#image.repository, digest);
+    if (refusal) this.#add(part, digest, { of, problem: refusal.message });
+    return refusal !== undefined;
   }
 
   #add(part: MissingPart['part'], digest: Digest, { of, problem }: { of: Digest | undefined; problem: string }): void {

@@ -1,7 +1,9 @@
 import type { BlobStore } from '../content/blobs.ts';
 import type { ContentCache } from '../content/content-cache.ts';
 import type { StoredBytes } from '../content/stored-bytes.ts';
+import { NO_REFUSALS } from '../filters/refuse-content.ts';
 import type { Fills } from '../fills/fills.ts';
+import type { ContentRefusals } from '../registry/refusals.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { FailurePolicy, TagRules } from './freshness.ts';
 import { type CachedContent, PullThroughRegistry, type UsageListener } from './pull-through.ts';
@@ -33,15 +35,22 @@ export interface PullThroughParts {
   readonly onUsedInBackground?: UsageListener | undefined;
   /** A fetched manifest names the digests that its tags had before. @default false */
   readonly reportsReplaced?: boolean;
+  /** Content that is neither served nor fetched. @default none */
+  readonly refusals?: ContentRefusals;
   /** Unix milliseconds. @default Date.now */
   readonly now?: () => number;
 }
 
 /** A registry that caches one upstream. It is closed by closing its parts. */
-export function pullThrough({ now = Date.now, ...parts }: PullThroughParts): PullThroughRegistry {
+export function pullThrough({
+  now = Date.now,
+  refusals = NO_REFUSALS,
+  ...parts
+}: PullThroughParts): PullThroughRegistry {
   return new PullThroughRegistry({
     ...parts,
-    manifests: new PulledManifests({ ...parts, now }),
-    blobs: new PulledBlobs(parts),
+    refusals,
+    manifests: new PulledManifests({ ...parts, refusals, now }),
+    blobs: new PulledBlobs({ ...parts, refusals }),
   });
 }

@@ -32,6 +32,7 @@ import type {
   Served,
   UploadWriter,
 } from '../registry/registry.ts';
+import type { ContentRefusals } from '../registry/refusals.ts';
 import type { HeldContent } from '../registry/held-content.ts';
 import { upstreamCallOptions } from './upstream-call-options.ts';
 import type { TagEntries } from './tag-entries.ts';
@@ -52,6 +53,8 @@ export interface PullThroughOptions {
   readonly storePrefix: string;
   /** Serve stored content only. */
   readonly offline: boolean;
+  /** Content that is neither served nor fetched. */
+  readonly refusals: ContentRefusals;
   /** Called for every hit of a client, with the stored name. */
   readonly onUsed?: UsageListener | undefined;
   /** The same for work that no client waits for. */
@@ -226,7 +229,9 @@ export class PullThroughRegistry implements Registry {
     request: RedirectRequest,
   ): Promise<Served<RedirectedBlob> | undefined> | undefined {
     const names = this.#names(repository);
-    const { cached, upstream } = this.#options;
+    const { cached, upstream, refusals } = this.#options;
+    const refusal = refusals.ofDigest(names.stored, digest);
+    if (refusal) return Promise.reject(refusal);
     return cached
       .redirectStored(names.stored, digest, request)
       ?.then((found) => found && this.#used(names, 'blob', { ...found, upstream: upstream.name }));
@@ -249,6 +254,8 @@ export class PullThroughRegistry implements Registry {
   ): Promise<Served<ReferrersPage>> {
     const { upstream, cached } = this.#options;
     const { remote, stored } = this.#names(repository);
+    const refusal = this.#options.refusals.ofDigest(stored, digest);
+    if (refusal) throw refusal;
     return this.#listed('NAME_UNKNOWN', {
       fetch: async () => {
         const known = await this.#storedReferrers(stored, digest);

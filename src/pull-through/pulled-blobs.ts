@@ -8,6 +8,7 @@ import type { Upstream } from '../upstream/upstream.ts';
 import type { FillRequest, Fills } from '../fills/fills.ts';
 import type { Found, PulledRepository } from './pulled-manifests.ts';
 import type { HeldBlob } from '../registry/held-content.ts';
+import type { ContentRefusals } from '../registry/refusals.ts';
 import type { CallOptions, OpenBlob } from '../registry/registry.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { ContentCache } from '../content/content-cache.ts';
@@ -20,6 +21,8 @@ export interface PulledBlobsOptions {
   readonly store: { readonly blobs: Pick<BlobStore, 'link'>; readonly bytes: Pick<StoredBytes, 'has' | 'open'> };
   readonly fills: Fills;
   readonly offline: boolean;
+  /** Content that is neither served nor fetched. */
+  readonly refusals: ContentRefusals;
 }
 
 /** A fill can end before it is followed; the blob is in storage at the next attempt. */
@@ -36,6 +39,7 @@ export class PulledBlobs {
 
   /** Without I/O. */
   held(repository: PulledRepository, digest: Digest): HeldBlob | undefined {
+    if (this.#options.refusals.ofDigest(repository.stored, digest)) return undefined;
     const blob = this.#options.content.blobInMemory(repository.stored, digest);
     return blob && { ...describe(digest, blob.size), source: blob.source };
   }
@@ -47,6 +51,7 @@ export class PulledBlobs {
    */
   async resolve(repository: PulledRepository, digest: Digest, options?: CallOptions): Promise<Found<Descriptor>> {
     const { content, upstream } = this.#options;
+    this.#throwIfRefused(repository, digest);
     const stored = await content.blobSize(repository.stored, digest);
     if (stored !== undefined) return { content: describe(digest, stored), outcome: 'HIT', isFromUpstream: false };
     this.#assertOnline(repository, digest);
@@ -60,6 +65,7 @@ export class PulledBlobs {
   /** The caller closes the source. @throws {UpstreamError} · {RegistryError} `BLOB_UNKNOWN` when offline and not cached */
   async open(repository: PulledRepository, digest: Digest, options?: CallOptions): Promise<Found<OpenBlob>> {
     const { content, fills, upstream } = this.#options;
+    this.#throwIfRefused(repository, digest);
     const blob = { upstream, repository: repository.remote, digest };
     const confirm = once(() => this.#confirm(repository, digest));
     for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {
@@ -120,6 +126,11 @@ export class PulledBlobs {
   async #isStored(digest: Digest): Promise<boolean> {
     const { content, store } = this.#options;
     return !content.isDamaged(digest) && store.bytes.has(digest);
+  }
+
+  #throwIfRefused({ stored }: PulledRepository, digest: Digest): void {
+    const refusal = this.#options.refusals.ofDigest(stored, digest);
+    if (refusal) throw refusal;
   }
 
   #assertOnline(repository: PulledRepository, digest: Digest): void {

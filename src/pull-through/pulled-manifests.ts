@@ -4,21 +4,16 @@ import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { Reference } from '../oci/reference.ts';
 import { type FetchedManifest, type Upstream, type UpstreamCallOptions, UpstreamError } from '../upstream/upstream.ts';
-import {
-  type FailurePolicy,
-  type FreshnessPolicy,
-  onRevalidationFailure,
-  type TagRules,
-  tagFreshness,
-  tagPolicy,
-} from './freshness.ts';
+import { type FailurePolicy, onRevalidationFailure, type TagRules } from './freshness.ts';
 import { isDescribed, type PulledManifest, readPulled } from './pulled-manifest.ts';
 import type { ManifestEvents } from './manifest-events.ts';
 import type { HeldManifest } from '../registry/held-content.ts';
+import type { ContentRefusals } from '../registry/refusals.ts';
 import type { Manifest, Outcome } from '../registry/registry.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { ContentCache } from '../content/content-cache.ts';
 import type { TagEntries, TagEntry } from './tag-entries.ts';
+import { TagFreshness } from './tag-freshness.ts';
 
 /** A repository of the upstream, with both its names. */
 export interface PulledRepository {
@@ -36,6 +31,8 @@ export interface PulledManifestsOptions {
   readonly offline: boolean;
   /** A fetched manifest has {@link KeptManifest.replaced}, which costs a read of each tag. @default false */
   readonly reportsReplaced?: boolean;
+  /** Content that is neither served nor fetched. */
+  readonly refusals: ContentRefusals;
   readonly events: ManifestEvents;
   readonly now: () => number;
 }
@@ -71,8 +68,6 @@ const REVALIDATION_BUDGET_MS = 1_500;
 const FAILURE_HOLD_MS = 10_000;
 const MAX_HOLD_MS = 60 * 60_000;
 const MAX_DESCRIBED = 5_000;
-/** By tag, which has at most 128 characters. */
-const MAX_POLICIES = 5_000;
 
 /** A manifest; when it was fetched, the digests that tags had in storage before they referred to it. */
 export interface KeptManifest extends Manifest {
@@ -92,19 +87,22 @@ export class PulledManifests {
   readonly #resolutions = new SingleFlight<Resolved>();
   /** Media types sent in response to a `HEAD` before the manifest was fetched: a `GET` returns the same. */
   readonly #described = createCountedCache<{ readonly mediaType: string }>({ maxEntries: MAX_DESCRIBED });
-
-  readonly #policies = createCountedCache<FreshnessPolicy>({ maxEntries: MAX_POLICIES });
+  readonly #freshness: TagFreshness;
 
   constructor(options: PulledManifestsOptions) {
     this.#options = options;
+    this.#freshness = new TagFreshness(options);
   }
 
   /** Without I/O: a manifest by digest, or by a tag that is fresh. */
   inMemory(repository: PulledRepository, reference: Reference): Manifest | undefined {
-    const { content, tags } = this.#options;
-    if (reference.kind === 'digest') return content.manifestInMemory(repository.stored, reference.digest);
+    const { content, tags, refusals } = this.#options;
+    if (reference.kind === 'digest') {
+      if (refusals.ofDigest(repository.stored, reference.digest)) return undefined;
+      return content.manifestInMemory(repository.stored, reference.digest);
+    }
     const entry = tags.inMemory(repository.stored, reference.tag);
-    if (!entry || this.#freshness(reference.tag, entry) !== 'fresh') return undefined;
+    if (!entry || !this.#freshness.isFresh(repository.stored, reference.tag, entry)) return undefined;
     return content.manifestInMemory(repository.stored, entry.digest);
   }
 
@@ -114,12 +112,15 @@ export class PulledManifests {
     if (!manifest || reference.kind === 'digest' || this.#options.offline) return manifest;
     const entry = this.#options.tags.inMemory(repository.stored, reference.tag);
     const ageMs = entry && this.#options.now() - entry.checkedAt;
-    return ageMs === undefined ? undefined : { ...manifest, forMs: this.#policyOf(reference.tag).ttlMs - ageMs };
+    return ageMs === undefined
+      ? undefined
+      : { ...manifest, forMs: this.#freshness.policyOf(reference.tag).ttlMs - ageMs };
   }
 
   /** @throws {UpstreamError} · {RegistryError} `MANIFEST_UNKNOWN` when offline and not cached */
   async resolve(repository: PulledRepository, reference: Reference, call: PullCall = {}): Promise<Found<Descriptor>> {
     const { entry, outcome, isFromUpstream } = await this.#resolved(repository, reference, call);
+    this.#throwIfRefused(repository, entry.digest);
     const stored = await this.#options.content.findManifest(repository.stored, entry.digest);
     if (stored) return { content: stored, outcome: outcome === 'STALE' ? 'STALE' : 'HIT', isFromUpstream };
     const older = await this.#olderWhileScarce(repository, reference);
@@ -133,6 +134,7 @@ export class PulledManifests {
   /** @throws {UpstreamError} · {RegistryError} `MANIFEST_UNKNOWN` when offline and not cached */
   async get(repository: PulledRepository, reference: Reference, call: PullCall = {}): Promise<Found<KeptManifest>> {
     const { entry, outcome, isFromUpstream } = await this.#resolved(repository, reference, call);
+    this.#throwIfRefused(repository, entry.digest);
     const stored = await this.#options.content.findManifest(repository.stored, entry.digest);
     if (stored) return { content: stored, outcome: outcome === 'STALE' ? 'STALE' : 'HIT', isFromUpstream };
     const older = await this.#olderWhileScarce(repository, reference);
@@ -171,7 +173,8 @@ export class PulledManifests {
     // The one in memory may have no manifest yet, as after a `HEAD`.
     const previous = (await tags.findStored(repository.stored, tag))?.digest;
     const latest = await tags.find(repository.stored, tag);
-    if (!call.always && latest && this.#freshness(tag, latest) === 'fresh') return { digest: latest.digest, previous };
+    if (!call.always && latest && this.#freshness.isFresh(repository.stored, tag, latest))
+      return { digest: latest.digest, previous };
     if (offline) throw this.#offlineError(`${repository.remote}:${tag}`);
     const { entry } = await this.#fetchTag(repository, tag, call);
     return { digest: entry.digest, previous };
@@ -180,7 +183,7 @@ export class PulledManifests {
   async tagAge(repository: PulledRepository, tag: string) {
     if (this.#options.offline) return undefined;
     const entry = await this.#options.tags.find(repository.stored, tag);
-    return entry && { checkedAt: entry.checkedAt, ttlMs: this.#policyOf(tag).ttlMs };
+    return entry && { checkedAt: entry.checkedAt, ttlMs: this.#freshness.policyOf(tag).ttlMs };
   }
 
   /** Without the upstream. */
@@ -221,12 +224,13 @@ export class PulledManifests {
     }
     const { tag } = reference;
     const latest = await this.#options.tags.find(repository.stored, tag);
-    const freshness = latest && this.#freshness(tag, latest);
-    if (latest && freshness === 'fresh') {
+    const freshness = latest && this.#freshness.of(tag, latest);
+    if (latest && this.#freshness.isFresh(repository.stored, tag, latest)) {
       const isStored = await this.#isStored(repository, latest.digest);
       return { entry: latest, outcome: isStored ? 'HIT' : 'MISS', isFromUpstream: false };
     }
     const usable = latest && (await this.#storedEntry(repository, tag, latest));
+    if (latest && this.#options.offline) this.#throwIfRefused(repository, latest.digest);
     if (!usable || freshness === 'revalidate') return this.#revalidate(repository, tag, { usable, call });
     if (freshness === 'stale') return this.#stale(repository, tag, usable, 'revalidation is off or on hold');
     this.#revalidate(repository, tag, { usable, call: REFRESH }).catch(() => {}); // the next request sees the failure
@@ -237,27 +241,22 @@ export class PulledManifests {
 
   /** The entry that can be served without the upstream: the latest if its manifest is stored, otherwise that of storage. */
   async #storedEntry(repository: PulledRepository, tag: string, latest?: TagEntry): Promise<TagEntry | undefined> {
-    if (latest && (await this.#isStored(repository, latest.digest))) return latest;
+    if (latest && (await this.#isServable(repository, latest.digest))) return latest;
     const stored = await this.#options.tags.findStored(repository.stored, tag);
-    return stored && (await this.#isStored(repository, stored.digest)) ? stored : undefined;
+    return stored && (await this.#isServable(repository, stored.digest)) ? stored : undefined;
+  }
+
+  async #isServable(repository: PulledRepository, digest: Digest): Promise<boolean> {
+    return !this.#options.refusals.ofDigest(repository.stored, digest) && (await this.#isStored(repository, digest));
   }
 
   async #isStored(repository: PulledRepository, digest: Digest): Promise<boolean> {
     return (await this.#options.content.findManifest(repository.stored, digest)) !== undefined;
   }
 
-  #freshness(tag: string, entry: TagEntry) {
-    return tagFreshness(entry, this.#policyOf(tag), this.#options.now());
-  }
-
-  /** Rules are matched once for each tag: every warm pull needs the result. */
-  #policyOf(tag: string): FreshnessPolicy {
-    const known = this.#policies.get(tag);
-    if (known) return known;
-    const { policy, offline } = this.#options;
-    const made = { ...tagPolicy(tag, policy), offline };
-    this.#policies.set(tag, made);
-    return made;
+  #throwIfRefused({ stored }: PulledRepository, digest: Digest): void {
+    const refusal = this.#options.refusals.ofDigest(stored, digest);
+    if (refusal) throw refusal;
   }
 
   async #revalidate(repository: PulledRepository, tag: string, known: Revalidation): Promise<Resolved> {
@@ -269,7 +268,7 @@ export class PulledManifests {
   async #resolveTag(repository: PulledRepository, tag: string, { usable, call }: Revalidation): Promise<Resolved> {
     // A request that ended while this one read the storage has confirmed the tag.
     const confirmed = this.#options.tags.inMemory(repository.stored, tag);
-    if (confirmed && this.#freshness(tag, confirmed) === 'fresh') {
+    if (confirmed && this.#freshness.isFresh(repository.stored, tag, confirmed)) {
       const isStored = await this.#isStored(repository, confirmed.digest);
       return { entry: confirmed, outcome: isStored ? 'HIT' : 'MISS', isFromUpstream: false };
     }
@@ -289,6 +288,7 @@ export class PulledManifests {
   async #fetchTag(repository: PulledRepository, tag: string, options: UpstreamCallOptions): Promise<Resolved> {
     const { upstream, now } = this.#options;
     const head = await upstream.resolveManifest(repository.remote, { kind: 'tag', tag }, options);
+    this.#throwIfRefused(repository, head.digest);
     if (head.fetched) await this.#keep(repository, this.#read(head.digest, head.fetched));
     const described = isDescribed(head) && { described: { mediaType: head.mediaType, size: head.size } };
     const entry: TagEntry = { digest: head.digest, checkedAt: now(), ...described };

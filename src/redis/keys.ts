@@ -20,6 +20,9 @@ export const redisKeys = {
   /** Channel: `<sender> <repository>@<digest>` for each removed descriptor. */
   removedDescriptors: () => key('removed-descriptors'),
 
+  /** Channel: an empty message after each recall, and after its end. */
+  recalls: () => key('recalls'),
+
   /** String: written to check that writes are possible. Expires after a second. */
   probe: () => key('probe'),
 

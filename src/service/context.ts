@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import { type Clock, SYSTEM_CLOCK } from '../clock/clock.ts';
 import type { ContentCache } from '../content/content-cache.ts';
 import type { UploadPurging } from '../content/upload-purging.ts';
+import { refuseContent } from '../filters/refuse-content.ts';
 import { RunningFills } from '../fills/running-fills.ts';
 import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
@@ -13,11 +14,13 @@ import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
+import type { RecallControl } from '../operations/recall-control.ts';
 import type { UsageListener } from '../pull-through/pull-through.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
 import { TagEntries } from '../pull-through/tag-entries.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { ContentListener } from '../registry/content-event.ts';
+import type { ContentRefusals } from '../registry/refusals.ts';
 import type { ContentCopies } from '../registry/held-content.ts';
 import type { Registry } from '../registry/registry.ts';
 import { createHousekeeping } from '../retention/create-housekeeping.ts';
@@ -28,6 +31,7 @@ import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createPullRecorder } from './composition/auditing.ts';
+import { createDenying } from './composition/denying.ts';
 import { createBackgroundJobs } from './composition/background-jobs.ts';
 import { type BundlesOptions, createBundles } from './composition/bundles.ts';
 import { createImageCheck } from './composition/image-checks.ts';
@@ -63,6 +67,7 @@ export interface Context extends Views {
   readonly peers: PeerAccess | undefined;
   readonly cache: CacheControl;
   readonly bundles: BundleControl;
+  readonly recalls: RecallControl;
   /** Absent without upstreams. */
   readonly budget: BudgetControl | undefined;
   /** Absent without upstreams. */
@@ -112,16 +117,17 @@ async function createParts(
   opened.defer(() => retention.stop());
   const pulls = await createPullRecorder(config, { ...stored, telemetry, clock });
   if (pulls) opened.use(pulls);
-  const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock }));
+  const { refusals, recalls } = await createDenying(config, { opened, ...stored, telemetry, clock, copies });
+  const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, refusals }));
   const { quota } = retention.housekeeping;
   const { secret } = config.http;
-  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret };
+  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret, refusals };
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
   const purging = createUploadPurging(config, { driver, telemetry, clock });
   if (purging) opened.defer(() => purging.stop());
-  const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry });
+  const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry, refusals });
   opened.defer(() => health.stop());
-  const cache = createCache(config, { retention, pulling, store: stored.store });
+  const cache = createCache(config, { retention, pulling, store: stored.store, refusals });
   const { addDuty } = retention;
   const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
@@ -135,7 +141,8 @@ async function createParts(
     budget: pulling?.budget,
     cache,
     ...createViews(config, { ...stored, opened, monitors, running, pulling, telemetry, health, clock }),
-    bundles: openBundles(config, { opened, ...stored, telemetry, tags, pins: retention.bundlePins }),
+    bundles: openBundles(config, { opened, ...stored, telemetry, tags, refusals, pins: retention.bundlePins }),
+    recalls,
     jobs,
     recordings: pulling && createRecordings({ ...stored, pulling, pulls, clock }),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
@@ -146,9 +153,9 @@ async function createParts(
   };
 }
 
-function createCache({ proxy }: Config, { retention, store, pulling }: CacheParts): CacheControl {
+function createCache({ proxy }: Config, { retention, store, pulling, refusals }: CacheParts): CacheControl {
   const refresh = pulling && ((repository: string, tag: string) => pulling.refresh(repository, tag));
-  return retention.createControl({ refresh, check: createImageCheck(proxy, store) });
+  return retention.createControl({ refresh, check: createImageCheck(proxy, store, refusals) });
 }
 
 /** Loads authentication. @throws when one of its files cannot be used */
@@ -158,19 +165,20 @@ export async function openAuth(options: AuthOptions): Promise<Auth> {
 }
 
 function createRouter({ proxy }: Config, hosted: Hosted, upstreams: readonly UpstreamRoute[]): Router {
-  const { registry, stored } = hosted;
-  return new Router({ hosted: registry, heldHosted: stored.held, hostedNames: proxy?.hosted ?? [], upstreams });
+  const { registry, held } = hosted;
+  return new Router({ hosted: registry, heldHosted: held, hostedNames: proxy?.hosted ?? [], upstreams });
 }
 
 interface BundleParts extends Stored {
   readonly opened: CloseStack;
   readonly telemetry: Telemetry;
   readonly tags: TagEntries;
+  readonly refusals: ContentRefusals;
   readonly pins: BundlesOptions['pins'];
 }
 
-function openBundles(config: Config, { opened, tags, pins, ...stored }: BundleParts): BundleControl {
-  const registry = opened.use(createStoredImages(stored));
+function openBundles(config: Config, { opened, tags, refusals, pins, ...stored }: BundleParts): BundleControl {
+  const registry = refuseContent(opened.use(createStoredImages(stored)), refusals);
   const onTagged = (repository: string, tag: string) => tags.forget(repository, tag);
   return opened.use(
     createBundles(config, { store: stored.store, registry, pins, log: stored.telemetry.log, onTagged }),
@@ -180,6 +188,7 @@ function openBundles(config: Config, { opened, tags, pins, ...stored }: BundlePa
 interface CacheParts extends Pick<Stored, 'store'> {
   readonly retention: Awaited<ReturnType<typeof openHousekeeping>>;
   readonly pulling: Pulling | undefined;
+  readonly refusals: ContentRefusals;
 }
 
 interface HousekeepingParts extends Stored {

@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { SYSTEM_CLOCK } from '../clock/clock.ts';
 import type { Config } from '../config/config.ts';
+import { refuseContent } from '../filters/refuse-content.ts';
 import { tryAcquireDirectory } from '../locks/directory-owner.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
+import type { RecallControl } from '../operations/recall-control.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { NO_PULL_LOG, type PullLog } from '../operations/pull-log.ts';
 import { createRedis } from '../redis/create-redis.ts';
@@ -20,6 +22,7 @@ import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createPullRecorder } from './composition/auditing.ts';
 import { createBundles } from './composition/bundles.ts';
 import { createImageCheck } from './composition/image-checks.ts';
+import { createDenying } from './composition/denying.ts';
 import { openStorage } from './composition/stored.ts';
 import { createStoredImages } from './composition/stored-images.ts';
 
@@ -32,6 +35,7 @@ export interface StoppedCache {
   readonly housekeeping: Housekeeping;
   readonly collections: Collections;
   readonly bundles: BundleControl;
+  readonly recalls: RecallControl;
   /** No server can use the storage meanwhile. */
   readonly isAlone: boolean;
   close(): Promise<void>;
@@ -62,6 +66,8 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
       onDamage: () => {},
     },
   );
+  const denying = { opened, driver, redis, telemetry, clock: SYSTEM_CLOCK };
+  const { refusals, recalls } = await createDenying(config, denying);
   const retention = createHousekeeping(config, usage, {
     store,
     isFilling: () => false,
@@ -78,19 +84,20 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
   const { housekeeping, collections } = retention;
   await collections.becomeOwner();
   return {
-    control: retention.createControl({ refresh: undefined, check: createImageCheck(config.proxy, store) }),
+    control: retention.createControl({ refresh: undefined, check: createImageCheck(config.proxy, store, refusals) }),
     pulls: pulls ?? NO_PULL_LOG,
     housekeeping,
     collections,
     bundles: opened.use(
       createBundles(config, {
         store,
-        registry: opened.use(createStoredImages({ driver, store, telemetry })),
+        registry: refuseContent(opened.use(createStoredImages({ driver, store, telemetry })), refusals),
         pins: retention.bundlePins,
         log: telemetry.log,
         onTagged: async () => {},
       }),
     ),
+    recalls,
     isAlone: kind === 'filesystem',
     close: () => opened.close(),
   };

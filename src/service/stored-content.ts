@@ -7,6 +7,7 @@ import { BufferPool } from '../stream/buffer-pool.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure } from './close-stack.ts';
 import { createImageCheck, createStoredNames } from './composition/image-checks.ts';
+import { readDenials } from './composition/denying.ts';
 import { createStoredImages } from './composition/stored-images.ts';
 
 /** Stored images, read while a server may be running: content never changes, and becomes visible when it is complete. */
@@ -32,7 +33,7 @@ export function openStoredContent(config: Config, telemetry: Telemetry): Promise
     return {
       registry,
       storedNameOf: createStoredNames(proxy),
-      check: createImageCheck(proxy, store),
+      check: createImageCheck(proxy, store, await readDenials(config, driver)),
       close: () => opened.close(),
     };
   });

@@ -2,6 +2,7 @@ import type { BufferPool } from '../stream/buffer-pool.ts';
 import type { StorageDriver } from './driver.ts';
 import type { FilesystemDriverOptions } from './filesystem/filesystem.ts';
 import type { StorageMiddlewareOptions } from './middleware/index.ts';
+import type { GcsOptions } from './gcs/options.ts';
 import type { S3Options } from './s3/options.ts';
 import type { StorageLog } from './storage-log.ts';
 
@@ -9,7 +10,8 @@ import type { StorageLog } from './storage-log.ts';
 export type StorageDriverOptions =
   | ({ readonly kind: 'filesystem' } & Pick<FilesystemDriverOptions, 'rootDirectory' | 'durability'>)
   | { readonly kind: 'inmemory' }
-  | ({ readonly kind: 's3'; readonly logRequests?: boolean } & S3Options);
+  | ({ readonly kind: 's3'; readonly logRequests?: boolean } & S3Options)
+  | ({ readonly kind: 'gcs' } & GcsOptions);
 
 /** A driver with the layers around it. */
 export interface StorageOptions {
@@ -71,6 +73,11 @@ export async function createStorageDriver(
     }
     case 's3':
       return await createS3(options, log);
+    case 'gcs': {
+      const { createGcsDriver } = await import('./gcs/gcs.ts');
+      const onUnsigned = (reason: string) => log?.warn({ reason }, 'redirects to gcs disabled');
+      return await createGcsDriver({ ...options, onUnsigned });
+    }
   }
 }
 

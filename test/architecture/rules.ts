@@ -24,6 +24,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
       'oci',
       'operations',
       'service',
+      'signatures',
       'telemetry',
       'version.ts',
     ],
@@ -74,6 +75,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
       'notifications',
       'oci',
       'operations',
+      'policy',
       'pull-through',
       'redis',
       'retention',
@@ -125,6 +127,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   jobs: { imports: ['images', 'lists', 'oci', 'operations'], types: ['clock', 'registry'] },
   bundles: { imports: ['images', 'lists', 'oci', 'operations'] },
   lists: { imports: ['images', 'oci'] },
+  signatures: { imports: ['images', 'oci'] },
   images: { imports: ['client', 'oci', 'upstream/upstream.ts'], types: ['registry'] },
   client: {
     imports: ['fills/blob-download.ts', 'oci', 'retry', 'stream', 'upstream'],
@@ -140,6 +143,10 @@ export const MODULES: Readonly<Record<string, Module>> = {
   },
   hosted: { imports: ['oci'], types: ['content', 'registry'] },
   filters: { imports: ['matching', 'oci'], types: ['registry'] },
+  policy: {
+    imports: ['files', 'matching', 'oci', 'operations', 'storage/driver.ts'],
+    types: ['clock', 'registry'],
+  },
   retention: {
     imports: ['matching', 'oci', 'operations', 'storage', 'stream', 'usage'],
     types: ['clock', 'content', 'redis'],
@@ -169,7 +176,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   budget: { imports: ['cache', 'redis'], types: ['clock'] },
   upstream: { imports: ['budget', 'builtin', 'cache', 'clock', 'files', 'matching', 'oci', 'retry', 'stream'] },
   testing: { imports: ['storage', 'stream'] },
-  storage: { imports: ['locks', 'stream'] },
+  storage: { imports: ['locks', 'retry', 'stream'] },
   stream: { imports: ['oci'] },
   telemetry: {
     imports: ['builtin', 'storage/driver.ts', 'version.ts'],
@@ -221,6 +228,7 @@ const WITHOUT_CONFIG: readonly string[] = [
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-s3': ['storage'],
   '@aws-sdk/s3-request-presigner': ['storage'],
+  '@noble/curves': ['signatures'],
   '@node-rs/bcrypt': ['auth'],
   '@opentelemetry/api': ['telemetry'],
   '@opentelemetry/exporter-trace-otlp-http': ['telemetry'],
@@ -237,6 +245,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'commands/image-commands.ts',
     'commands/job-commands.ts',
     'commands/lock-commands.ts',
+    'commands/recall-commands.ts',
     'commands/record-commands.ts',
     'commands/tool-commands.ts',
     'commands/program.ts',
@@ -260,7 +269,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['telemetry'],
   'tar-stream': ['images'],
   tldts: ['upstream'],
-  undici: ['upstream', 'health', 'notifications/http-sink.ts'],
+  undici: ['upstream', 'health', 'notifications/http-sink.ts', 'storage/objects'],
   yaml: ['config', 'lists'],
   zod: ['config'],
 };
@@ -273,7 +282,7 @@ const BUILT_INS: Readonly<Record<string, string>> = {
 
 /** Plug-ins are imported where they are listed only, never by each other. */
 const PLUG_INS: readonly { readonly files: RegExp; readonly listedIn: readonly string[] }[] = [
-  { files: /^storage\/(filesystem|inmemory|s3)\/\1\.ts$/, listedIn: ['storage/index.ts', 'library'] },
+  { files: /^storage\/(filesystem|inmemory|s3|gcs)\/\1\.ts$/, listedIn: ['storage/index.ts', 'library'] },
   {
     files: /^upstream\/credentials\/\w[\w-]*-credentials\.ts$/,
     listedIn: ['upstream/credentials/credentials-chain.ts'],

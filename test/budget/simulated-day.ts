@@ -15,6 +15,7 @@ import {
   UpstreamError,
 } from '../../src/upstream/upstream.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { NO_REFUSALS } from '../../src/filters/refuse-content.ts';
 import type { RateLimit } from '../support/rate-limit.ts';
 import { type FleetDay, MEDIA_TYPE, personalLimit, RebuiltImages, runDay } from './ci-fleet.ts';
 import { ignoredBudgetEvents } from './governing.ts';
@@ -86,6 +87,7 @@ function createManifests(upstream: MovingHub, now: () => number): PulledManifest
     tags: new TagEntries(store),
     policy: { ttlMs: TAGS_TTL_MS, rules: [], revalidate: 'blocking', onDenied: 'error', onNotFound: 'error' },
     offline: false,
+    refusals: NO_REFUSALS,
     events: { staleServed: () => {}, manifestStored: () => {}, manifestNotStored: () => {} },
     now,
   });

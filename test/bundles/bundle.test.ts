@@ -200,4 +200,22 @@ describe('layover bundle', () => {
     expect(await empty.visibleBlobs()).toEqual([]);
     expect(await bundle('import', scene.path('lock.yaml'), empty.configFile)).toMatchObject({ code: 1 });
   });
+
+  it('with a recalled image brings the others only, to a running and to a stopped cache', async () => {
+    await using scene = await startScene();
+    await scene.create('usb');
+    await using inside = await startInside();
+    const recall = (...args: readonly string[]) => runLayover(['recall', ...args, '--config', inside.configFile]);
+    expect(await recall(single.digest, '--reason', 'stolen key')).toMatchObject({ code: 0 });
+    for (const isRunning of [false, true]) {
+      if (isRunning) await inside.restart();
+      const imported = await bundle('import', scene.path('usb'), inside.configFile);
+      expect(imported).toMatchObject({ code: 1, stdout: expect.stringContaining('1 of 2 images imported') });
+      expect(imported.stderr).toContain(`docker.io/library/single@${single.digest} is denied: stolen key`);
+    }
+    const statusOf = async (name: string, tag: string) =>
+      (await pull(`${inside.url}/v2/library/${name}/manifests/${tag}?ns=docker.io`)).status;
+    expect([await statusOf('multi', '1'), await statusOf('single', single.digest)]).toEqual([200, 403]);
+    await expectNothingBroken(inside);
+  });
 });

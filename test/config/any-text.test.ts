@@ -5,6 +5,7 @@ import { ConfigError } from '../../src/config/problem.ts';
 import { redactedConfig } from '../../src/config/redact.ts';
 import { configSchema } from '../../src/config/schema/schema.ts';
 import { type Shape, shapeOf } from '../../src/config/shape.ts';
+import { codePoint } from '../support/code-point.ts';
 import { configFile } from './config-file.ts';
 
 function wordsOf(shape: Shape): string[] {
@@ -59,7 +60,7 @@ const plausible = fc
 const anything = fc.oneof(
   plausible,
   flow,
-  fc.string({ unit: 'binary' }),
+  fc.string({ unit: codePoint }),
   fc.string({ unit: fc.constantFrom(...'ab:-[]{}&*!|>\'"#%@`,?~ \n\t<') }),
 );
 

@@ -169,7 +169,10 @@ describe('config schema', () => {
     expect(http?.properties?.['draintimeout']?.type).toEqual(['string', 'integer']);
     expect(http?.properties?.['relativeurls']?.type).toBe('boolean');
     expect(http?.properties?.['headers']?.additionalProperties).toMatchObject({ type: 'array' });
-    expect(storage?.anyOf?.[0]).toEqual({ type: 'string', enum: ['filesystem', 'inmemory', 's3', 's3aws'] });
+    expect(storage?.anyOf?.[0]).toEqual({
+      type: 'string',
+      enum: ['filesystem', 'inmemory', 's3', 's3aws', 'gcs', 'oss'],
+    });
     expect(log?.properties?.['level']).toMatchObject({ enum: ['error', 'warn', 'info', 'debug'] });
     const upstream = proxy?.properties?.['upstreams']?.items;
     expect(upstream?.required).toEqual(['remoteurl']);

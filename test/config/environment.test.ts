@@ -93,9 +93,9 @@ describe('a REGISTRY_ variable', () => {
     expect(await problemsOf(FILE, { REGISTRY_STORAGE_INMEMORY_X: '1' })).toEqual([
       'REGISTRY_STORAGE_INMEMORY_X storage.inmemory: more than one storage driver (filesystem, inmemory): keep one; to replace the driver of the file from the environment, set REGISTRY_STORAGE=inmemory first',
     ]);
-    const gcs = await problemsOf(FILE, { REGISTRY_STORAGE: 'gcs', REGISTRY_STORAGE_GCS_BUCKET: 'b' });
-    expect(gcs).toEqual([
-      'REGISTRY_STORAGE storage.gcs: not supported by this version; use filesystem, inmemory or s3',
+    const azure = await problemsOf(FILE, { REGISTRY_STORAGE: 'azure', REGISTRY_STORAGE_AZURE_CONTAINER: 'b' });
+    expect(azure).toEqual([
+      'REGISTRY_STORAGE storage.azure: not supported by this version; use filesystem, inmemory, s3, gcs or oss',
     ]);
   });
 

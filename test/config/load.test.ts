@@ -116,6 +116,7 @@ describe('a configuration', () => {
       tracing: undefined,
       admin: { listen: undefined, hosts: [], clients: 'full', token: undefined, tokenFile: undefined },
       audit: { ...AUDIT_DEFAULTS, directory: undefined },
+      deny: { digests: [], names: [], file: undefined },
     });
   });
 
@@ -215,6 +216,7 @@ tags: {maxtags: 60}
       tracing: undefined,
       admin: { listen: undefined, hosts: [], clients: 'full', token: undefined, tokenFile: undefined },
       audit: { ...AUDIT_DEFAULTS, directory: '/data/layover/pulls' },
+      deny: { digests: [], names: [], file: undefined },
     });
   });
 

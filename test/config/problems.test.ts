@@ -143,18 +143,20 @@ const cases: readonly Case[] = [
   {
     what: 'no driver',
     text: 'version: 0.1\nstorage: {delete: {enabled: false}}\n',
-    problems: ['config.yml:2:1 storage: has no driver (use filesystem, inmemory or s3)'],
+    problems: ['config.yml:2:1 storage: has no driver (use filesystem, inmemory, s3, gcs or oss)'],
   },
   {
     what: 'a driver this version does not have',
-    text: 'version: 0.1\nstorage: {gcs: {bucket: b}}\n',
-    problems: ['config.yml:2:11 storage.gcs: not supported by this version; use filesystem, inmemory or s3'],
+    text: 'version: 0.1\nstorage: {azure: {container: b}}\n',
+    problems: [
+      'config.yml:2:11 storage.azure: not supported by this version; use filesystem, inmemory, s3, gcs or oss',
+    ],
   },
   {
     what: 'an unknown driver',
     text: 'version: 0.1\nstorage: filesytem\n',
     problems: [
-      'config.yml:2:1 storage: has no driver (use filesystem, inmemory or s3)',
+      'config.yml:2:1 storage: has no driver (use filesystem, inmemory, s3, gcs or oss)',
       'config.yml:2:10 storage.filesytem: unknown key "filesytem", did you mean "filesystem"?',
     ],
   },

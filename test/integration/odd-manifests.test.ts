@@ -46,8 +46,6 @@ const ODD: Readonly<Record<string, Odd>> = {
   nothing: { ...json({ schemaVersion: 2 }), type: OCI_MANIFEST, isLoose: true },
   nojson: { ...json('not JSON'), type: OCI_MANIFEST, isLoose: true },
   deep: { ...json(`{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`), type: OCI_MANIFEST, isLoose: true },
-  large: { ...json({ ...image, annotations: { large: 'a'.repeat(5 * MIB) } }), type: OCI_MANIFEST },
-  larger: { ...json({ ...image, annotations: { large: 'a'.repeat(20 * MIB) } }), type: OCI_MANIFEST },
 
   // What a registry calls them.
   json: { ...json(docker(1), 'application/json'), type: DOCKER_MANIFEST },
@@ -81,6 +79,10 @@ const ODD: Readonly<Record<string, Odd>> = {
   headlarge: { ...json(docker(9), DOCKER_MANIFEST), head: { length: 2 ** 40 }, type: DOCKER_MANIFEST },
   anonymous: { ...json(docker(10), 'application/json'), isAnonymous: true, type: DOCKER_MANIFEST },
   chunked: { ...json(docker(11), DOCKER_MANIFEST), isChunked: true, type: DOCKER_MANIFEST },
+
+  // Last, as each test reads everything that is stored by then.
+  large: { ...json({ ...image, annotations: { large: 'a'.repeat(5 * MIB) } }), type: OCI_MANIFEST },
+  larger: { ...json({ ...image, annotations: { large: 'a'.repeat(10 * MIB) } }), type: OCI_MANIFEST },
 };
 
 const seen = ({ status, headers }: { status: number; headers: Readonly<Record<string, unknown>> }) => ({

@@ -8,6 +8,7 @@ import { JsonCursor, MAX_DEPTH } from '../../src/oci/json-cursor.ts';
 import { readManifest } from '../../src/oci/manifest.ts';
 import { OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { cpuTimeOf } from '../support/cpu-time.ts';
+import { codePoint } from '../support/code-point.ts';
 
 const digestOfText = (text: string) => digestOf(Buffer.from(text));
 const [a, b, c] = [digestOfText('a'), digestOfText('b'), digestOfText('c')];
@@ -198,7 +199,7 @@ describe('a manifest is read as Go reads it', () => {
     const fields = fieldsOf({ size: { is: 'integer' }, digest: { is: 'text' }, annotations: { is: 'texts-by-key' } });
     const value = fc.record({
       size: fc.maxSafeInteger(),
-      digest: fc.string({ unit: 'binary' }),
+      digest: fc.string({ unit: codePoint }),
       annotations: fc.dictionary(fc.string(), fc.string({ unit: 'grapheme' })),
       other: fc.jsonValue(),
     });

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/oci/digest.ts';
 import { RegistryError } from '../../src/oci/errors.ts';
 import { parseOciRequest } from '../../src/oci/request.ts';
+import { codePoint } from '../support/code-point.ts';
 
 const digest = digestOf(Buffer.from('x'));
 const sha512 = digestOf(Buffer.from('x'), 'sha512');
@@ -198,7 +199,7 @@ describe('a request line', () => {
         'n',
       ),
       fc.constantFrom('ns', 'last', digest, 'uploads', 'referrers', 'library/app'),
-      fc.string({ unit: 'binary', maxLength: 5 }),
+      fc.string({ unit: codePoint, maxLength: 5 }),
     );
     const method = fc.oneof(fc.constantFrom('GET', 'HEAD', 'OPTIONS', 'PUT'), fc.string());
     fc.assert(

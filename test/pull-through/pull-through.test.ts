@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
 import { type PullThroughOptions, PullThroughRegistry } from '../../src/pull-through/pull-through.ts';
+import { NO_REFUSALS } from '../../src/filters/refuse-content.ts';
 import type { Manifest, Served } from '../../src/registry/registry.ts';
 import { UpstreamError } from '../../src/upstream/upstream.ts';
 import { callsOf, UPLOADS, WRITES } from '../filters/fake-registry.ts';
@@ -19,6 +20,7 @@ function pullThrough(parts: { readonly [name in keyof PullThroughOptions]?: obje
     cached: {},
     storePrefix: 'docker.io',
     offline: false,
+    refusals: NO_REFUSALS,
     onUsed: (...use: readonly unknown[]) => void used.push(use),
     ...parts,
     upstream: { name: 'docker.io', ...parts.upstream },

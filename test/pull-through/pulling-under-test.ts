@@ -3,9 +3,11 @@ import { ContentCache } from '../../src/content/content-cache.ts';
 import { Fills } from '../../src/fills/fills.ts';
 import { RunningFills } from '../../src/fills/running-fills.ts';
 import { SpoolArea } from '../../src/fills/spool-area.ts';
+import { NO_REFUSALS } from '../../src/filters/refuse-content.ts';
 import { PulledBlobs } from '../../src/pull-through/pulled-blobs.ts';
 import { PulledManifests, type PulledManifestsOptions } from '../../src/pull-through/pulled-manifests.ts';
 import { TagEntries } from '../../src/pull-through/tag-entries.ts';
+import type { ContentRefusals } from '../../src/registry/refusals.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
 import type { Upstream } from '../../src/upstream/upstream.ts';
 import { createContent } from '../content/content-under-test.ts';
@@ -16,10 +18,11 @@ export const MINUTE_MS = 60_000;
 export interface PullingOptions {
   readonly offline?: boolean;
   readonly policy?: Partial<PulledManifestsOptions['policy']>;
+  readonly refusals?: ContentRefusals;
 }
 
 /** The parts of a pull-through registry over a fake upstream and a real content store, with a clock that tests set. */
-export async function startPulling({ offline = false, policy }: PullingOptions = {}) {
+export async function startPulling({ offline = false, policy, refusals = NO_REFUSALS }: PullingOptions = {}) {
   const contents = await createContent();
   const { store, driver, damages } = contents;
   const fake = new FakeUpstream();
@@ -54,6 +57,7 @@ export async function startPulling({ offline = false, policy }: PullingOptions =
     tags,
     policy: { ttlMs: MINUTE_MS, rules: [], revalidate: 'blocking', onDenied: 'stale', onNotFound: 'error', ...policy },
     offline,
+    refusals,
     events: {
       staleServed: ({ tag }) => events.push(`stale ${tag}`),
       manifestStored: () => events.push('stored'),
@@ -69,7 +73,7 @@ export async function startPulling({ offline = false, policy }: PullingOptions =
     content,
     tags,
     manifests,
-    blobs: new PulledBlobs({ upstream, content, store, fills, offline }),
+    blobs: new PulledBlobs({ upstream, content, store, fills, offline, refusals }),
     async [Symbol.asyncDispose]() {
       await fills.stop();
       spools.stop();

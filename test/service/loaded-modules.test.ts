@@ -37,8 +37,10 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   images: [],
   notifications: [],
   redis: ['redis/create-redis.ts', 'redis/keys.ts', 'redis/peer-secret.ts'],
+  'storage/gcs': [],
   'storage/inmemory': [],
   'storage/middleware': [],
+  'storage/objects': [],
   'storage/s3': [],
   'storage/tier': [],
 };

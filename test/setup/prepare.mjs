@@ -3,6 +3,7 @@
 //   node test/setup/prepare.mjs --clients   container clients; installs as root
 //   node test/setup/prepare.mjs --go-clients  clients that Debian has no package of, by go; needs no root
 //   node test/setup/prepare.mjs --s3        S3 servers: versitygw by go, Swift from Debian's packages; needs no root
+//   node test/setup/prepare.mjs --storage   servers of other object stores, by go; needs no root
 //   node test/setup/prepare.mjs --versitygw  this S3 server alone, for `make start-cloud-storage`
 //   node test/setup/prepare.mjs --conformance  the OCI conformance suites, by go; needs no root
 //   node test/setup/prepare.mjs --packages  what runs the image and stands in front of replicas; installs as root
@@ -71,6 +72,8 @@ const RELEASED_CONFORMANCE = [
   'v0.0.0-20250123160558-a139cc423184',
   '.',
 ];
+/** Stands in for Google Cloud Storage. */
+const FAKE_GCS_SERVER = ['github.com/fsouza/fake-gcs-server', 'v1.56.1', '.'];
 /** For all of them together. */
 const GO_CLIENTS_TIMEOUT_MS = 420_000;
 const UPDATE_TIMEOUT_MS = 90_000;
@@ -218,6 +221,9 @@ if (process.argv.includes('--go-clients')) buildGoClients();
 if (process.argv.includes('--s3')) {
   goInstall('versitygw', VERSITYGW);
   unpackSwift();
+}
+if (process.argv.includes('--storage')) {
+  buildGoProgram('fake-gcs-server', FAKE_GCS_SERVER, { deadline: Date.now() + INSTALL_TIMEOUT_MS });
 }
 if (process.argv.includes('--conformance')) {
   goInstall('versitygw', VERSITYGW);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 /** Runs of their own: they need root, or programs that are built or installed first. */
-const SEPARATE_RUNS = ['chart', 'clients', 'install', 'package', 's3'];
+const SEPARATE_RUNS = ['chart', 'clients', 'install', 'package', 's3', 'storage-servers'];
 /** A test that imports one of these, also through other files of test/, starts programs or Layover. */
 const STARTS_PROGRAMS = ['node:child_process', 'test/support/layover.ts', 'test/support/hub.ts'];
 /** A test that uses one of these starts programs that are not ours, such as Redis, pebble, curl or skopeo. */

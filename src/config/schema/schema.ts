@@ -8,13 +8,14 @@ import { http } from './http.ts';
 import { log, loglevel } from './log.ts';
 import { notifications } from './notifications.ts';
 import { integer } from './number.ts';
+import { policy } from './policy.ts';
 import { proxy } from './proxy.ts';
 import { redis } from './redis.ts';
 import { storage } from './storage.ts';
 import { matching } from './text.ts';
 import { tracing } from './tracing.ts';
 import { compatibility, middleware, reporting } from './unused.ts';
-import { policy, validation } from './validation.ts';
+import { validation } from './validation.ts';
 
 const version = matching('Version of this format.', { pattern: /^0\.1$/, expected: 'must be 0.1' }).meta({
   type: 'number',

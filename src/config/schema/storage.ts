@@ -1,21 +1,22 @@
 import { z } from 'zod';
-import type { Immutable } from '../immutable.ts';
 import { otherwise, withDefault, withPositiveDefault } from './defaults.ts';
 import { ownDuration } from './duration.ts';
+import { gcs } from './gcs.ts';
 import { bool, fraction, integer, size } from './number.ts';
+import { oss } from './oss.ts';
 import { glob } from './pattern.ts';
 import { s3 } from './s3.ts';
 import { maintenance } from './storage-maintenance.ts';
 import { choice, path, text } from './text.ts';
 
 /** Storage drivers of this version. */
-export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory', 's3', 's3aws'] as const;
+export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory', 's3', 's3aws', 'gcs', 'oss'] as const;
 
 /** {@link SUPPORTED_DRIVERS} in messages; s3aws is s3. */
-export const DRIVERS_IN_WORDS = 'filesystem, inmemory or s3';
+export const DRIVERS_IN_WORDS = 'filesystem, inmemory, s3, gcs or oss';
 
 /** Current and former drivers of distribution that this version does not have. */
-export const UNSUPPORTED_DRIVERS = ['gcs', 'azure', 'oss', 'swift'] as const;
+export const UNSUPPORTED_DRIVERS = ['azure', 'swift'] as const;
 
 /** Descriptors in memory when `blobdescriptorsize` is 0, which means "unlimited" to distribution. */
 const UNLIMITED_DESCRIPTORS = 1_000_000;
@@ -52,9 +53,9 @@ const drivers = {
   inmemory: driverOptions('inmemory').describe('For experiments; everything is lost on exit.').optional(),
   s3: s3.optional(),
   s3aws: s3.optional(),
-  gcs: driverOptions('gcs').optional(),
+  gcs: gcs.optional(),
   azure: driverOptions('azure').optional(),
-  oss: driverOptions('oss').optional(),
+  oss: oss.optional(),
   swift: driverOptions('swift').optional(),
 };
 
@@ -151,7 +152,7 @@ const keys = z.strictObject({
         '`false`; `true` with `storage.tier`',
       ),
     })
-    .describe('Redirects to storage that has URLs: S3, or the `redirect` middleware.')
+    .describe('Redirects to storage that has URLs: S3, Cloud Storage, or the `redirect` middleware.')
     .prefault({}),
   cache: cache.prefault({}),
   maintenance: maintenance.prefault({}),
@@ -185,15 +186,11 @@ export const storage = keys
   })
   .describe('Where content is stored: exactly one driver, and options of all drivers.');
 
-function toDriver({ filesystem, s3: bucket, s3aws }: RawStorage) {
-  return filesystem ?? bucket ?? s3aws ?? { kind: 'inmemory' as const };
+function toDriver({ filesystem, s3: bucket, s3aws, gcs: cloudStorage, oss: alibaba }: RawStorage) {
+  return filesystem ?? bucket ?? s3aws ?? alibaba ?? cloudStorage ?? { kind: 'inmemory' as const };
 }
 
 /** Without Redis, `redis` has no effect. */
 function toIndexLocation({ index: { location, directory }, inmemory }: RawStorage): 'redis' | 'local' {
   return location ?? (directory !== undefined || inmemory !== undefined ? 'local' : 'redis');
 }
-
-/** Without the parts that other sections decide. */
-export type StorageSection = z.output<typeof storage>;
-export type StorageDriverConfig = Immutable<StorageSection['driver']>;

@@ -63,16 +63,3 @@ export const validation = z
       enabled === true || !disabled ? { allow, deny, platforms } : undefined,
   )
   .describe('Checks of pushed manifests.');
-
-const classes = z
-  .array(choice("A class of an image's config.", ['image', 'plugin']))
-  .describe("Allowed classes of an image's config; other images are `DENIED`.");
-
-export const policy = z
-  .strictObject({
-    repository: z
-      .strictObject({ classes: otherwise(classes, 'any') })
-      .describe('Classes of repositories.')
-      .prefault({}),
-  })
-  .describe('Classes of repositories.');

@@ -1,12 +1,14 @@
 import type { ProxyConfig } from '../../config/config.ts';
 import type { CheckStore } from '../../content/image-check.ts';
 import type { CheckedList } from '../../health/health-dependencies.ts';
+import type { ContentRefusals } from '../../registry/refusals.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { createImageCheck } from './image-checks.ts';
 
 export interface CheckedListsParts {
   readonly store: CheckStore;
   readonly metrics: Metrics;
+  readonly refusals: ContentRefusals;
 }
 
 /** Incomplete images that a reason names. */
@@ -14,8 +16,8 @@ const MAX_NAMED = 3;
 
 /** Checks of the configured locks, in storage alone. */
 export function createCheckedLists(proxy: ProxyConfig | undefined, parts: CheckedListsParts): CheckedList[] {
-  const { store, metrics } = parts;
-  const find = createImageCheck(proxy, store);
+  const { store, metrics, refusals } = parts;
+  const find = createImageCheck(proxy, store, refusals);
   return (proxy?.checks ?? []).map(({ name, lock, referrers, ...list }) => ({
     ...list,
     name,

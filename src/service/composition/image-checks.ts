@@ -3,15 +3,22 @@ import { type CheckStore, findMissing } from '../../content/image-check.ts';
 import { createNameFilter } from '../../filters/name-filter.ts';
 import { matchGlobs } from '../../matching/glob.ts';
 import { parseRepositoryName } from '../../oci/reference.ts';
+import type { ContentRefusals } from '../../registry/refusals.ts';
 import type { ImageCheckRequest, ImageCheckResult } from '../../operations/cache-control.ts';
 
-/** Checks images by the names that clients have for them, in storage alone. */
-export function createImageCheck(proxy: ProxyConfig | undefined, store: CheckStore) {
+/**
+ * Checks images by the names that clients have for them, in storage alone.
+ *
+ * @param refusals content that no client gets
+ */
+export function createImageCheck(proxy: ProxyConfig | undefined, store: CheckStore, refusals: ContentRefusals) {
   const storedNameOf = createStoredNames(proxy);
   return async ({ host, repository, ...image }: ImageCheckRequest): Promise<ImageCheckResult> => {
     const name = storedNameOf(host, parseRepositoryName(repository));
     if ('problem' in name) return { missing: [{ part: 'manifest', digest: image.digest, problem: name.problem }] };
-    return { ...name, missing: await findMissing(store, { ...image, repository: name.stored }) };
+    const refusal = refusals.ofName(name.stored);
+    if (refusal) return { missing: [{ part: 'manifest', digest: image.digest, problem: refusal.message }] };
+    return { ...name, missing: await findMissing(store, { ...image, repository: name.stored }, refusals) };
   };
 }
 

@@ -3,6 +3,7 @@ import type { NameRefusal } from '../../filters/name-filter.ts';
 import { createPrefetchLimit, Prefetch, type PrefetchLimit } from '../../jobs/prefetch.ts';
 import type { PullThroughRegistry } from '../../pull-through/pull-through.ts';
 import type { Quota } from '../../retention/quota.ts';
+import type { ContentRefusals } from '../../registry/refusals.ts';
 import type { RegistryReader } from '../../registry/registry.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { createReserve } from './background-space.ts';
@@ -11,6 +12,8 @@ import type { CloseStack } from '../close-stack.ts';
 import type { Stored } from './stored.ts';
 
 export interface PrefetchParts extends Pick<Stored, 'store' | 'usage'> {
+  /** Content that is neither served nor fetched. */
+  readonly refusals: ContentRefusals;
   readonly opened: CloseStack;
   readonly registry: PullThroughRegistry;
   readonly refusalOf: NameRefusal;
@@ -52,11 +55,11 @@ interface CreateParts extends PrefetchParts {
 }
 
 function createPrefetch({ platforms }: NonNullable<UpstreamConfig['prefetch']>, parts: CreateParts): Prefetch {
-  const { config, proxy, limit, registry, quota, store, usage, telemetry } = parts;
+  const { config, proxy, limit, registry, quota, store, usage, telemetry, refusals } = parts;
   return new Prefetch({
     ...{ registry, upstream: config.name, limit, platforms },
     fetching: usage.recorder.fetching.bind(usage.recorder),
-    check: createImageCheck(proxy, store),
+    check: createImageCheck(proxy, store, refusals),
     reserve: createReserve(quota),
     onMissed: ({ name, outcome, reason }) => telemetry.log.info({ image: name, outcome, reason }, 'not prefetched'),
   });

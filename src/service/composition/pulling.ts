@@ -9,6 +9,7 @@ import type { RunningFills } from '../../fills/running-fills.ts';
 import { SpoolArea } from '../../fills/spool-area.ts';
 import { allowNames } from '../../filters/allow-names.ts';
 import { createNameFilter, type NameRefusal, refuseNames } from '../../filters/name-filter.ts';
+import { refuseHeld } from '../../filters/refuse-content.ts';
 import { refuseWrites } from '../../filters/read-only.ts';
 import { createUploadSecrets, type UploadSecrets } from '../../hosted/upload-secrets.ts';
 import type { PeerAccess } from '../../http/peers/peer-fills.ts';
@@ -26,6 +27,7 @@ import type { UpstreamRoute } from '../../pull-through/router.ts';
 import type { TagEntries } from '../../pull-through/tag-entries.ts';
 import type { Quota } from '../../retention/quota.ts';
 import { createPeerSecret } from '../../redis/peer-secret.ts';
+import type { ContentRefusals } from '../../registry/refusals.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { createUpstream } from '../../upstream/registry-upstream.ts';
 import type { OperatedUpstream, Upstream } from '../../upstream/upstream.ts';
@@ -48,6 +50,8 @@ export interface PullingParts extends Stored {
   readonly telemetry: Telemetry;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
+  /** Content that is neither served nor fetched. */
+  readonly refusals: ContentRefusals;
   /** `http.secret`; absent when it is not set. */
   readonly secret: string | undefined;
 }
@@ -167,10 +171,8 @@ interface PulledUpstreamParts extends PullingParts {
 }
 
 function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts): PulledUpstream {
-  const { upstream, store, content, tags, fills, proxy, usage, cached, telemetry, clock } = parts;
+  const { upstream, store, content, tags, fills, proxy, usage, cached, telemetry, clock, refusals } = parts;
   const { offline } = proxy;
-  const isAllowed = createNameFilter(config);
-  const refusalOf = refuseNames(isAllowed, config.name);
   const shared = { upstream, store, content, tags, offline };
   const registry = pullThrough({
     ...shared,
@@ -179,11 +181,15 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
     reportsReplaced: config.prefetch?.platforms === 'pulled',
     cached,
     fills,
+    refusals,
     now: clock.now,
     events: telemetry.cache,
     onUsed: (...use) => usage.recorder.used(...use),
     onUsedInBackground: (...use) => usage.recorder.usedInBackground(...use),
   });
+  const refuseByRules = refuseNames(createNameFilter(config), config.name);
+  const storedName = (repository: string) => registry.storedName(repository);
+  const refusalOf: NameRefusal = (repository) => refuseByRules(repository) ?? refusals.ofName(storedName(repository));
   const relay = config.passthrough ? new Relay({ ...config, ...shared, refusalOf, secrets: parts.secrets }) : undefined;
   const { name, aliases, library, isDefault, anyNamespace, storePrefix } = config;
   const names = { name, aliases, library, isDefault, anyNamespace, storePrefix };
@@ -193,7 +199,9 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
     ...parts.withPrefetch?.(config, { ...parts, registry, refusalOf }),
     ...refuseWrites(describeRefusedWrites(upstream)),
   };
-  return { route: { ...names, registry: served, held: registry.held, relay, isAllowed }, registry, refusalOf };
+  const held = refuseHeld(registry.held, refusals, storedName);
+  const isAllowed = (repository: string) => refusalOf(repository) === undefined;
+  return { route: { ...names, registry: served, held, relay, isAllowed }, registry, refusalOf };
 }
 
 function findUpstream(pulled: readonly PulledUpstream[], stored: string): ReturnType<Pulling['find']> {

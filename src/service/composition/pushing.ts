@@ -5,8 +5,11 @@ import { UploadStore } from '../../content/uploads.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { createPeerSecret } from '../../redis/peer-secret.ts';
 import { limitUploads } from '../../filters/limit-uploads.ts';
+import { refuseContent, refuseHeld } from '../../filters/refuse-content.ts';
 import { readOnly } from '../../filters/read-only.ts';
 import { HostedRegistry } from '../../hosted/hosted-registry.ts';
+import type { HeldContent } from '../../registry/held-content.ts';
+import type { ContentRefusals } from '../../registry/refusals.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { createUploadSecrets } from '../../hosted/upload-secrets.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
@@ -16,6 +19,8 @@ import type { Stored } from './stored.ts';
 export interface Hosted {
   /** As clients use it: within limits, read-only where the storage is. */
   readonly registry: Registry;
+  /** Its content in memory. */
+  readonly held: HeldContent;
   /** Reads stored content, whichever registry it belongs to. */
   readonly stored: HostedRegistry;
   close(): Promise<void>;
@@ -24,10 +29,14 @@ export interface Hosted {
 /** The registry of stored content. */
 export function createHosted(
   config: Config,
-  parts: Omit<Stored, 'buffers'> & { readonly telemetry: Telemetry; readonly clock: Clock },
+  parts: Omit<Stored, 'buffers'> & {
+    readonly telemetry: Telemetry;
+    readonly clock: Clock;
+    readonly refusals: ContentRefusals;
+  },
 ): Hosted {
   const { http, push, storage } = config;
-  const { driver, store, content, redis, usage, telemetry, clock } = parts;
+  const { driver, store, content, redis, usage, telemetry, clock, refusals } = parts;
   if (http.secret === undefined && !redis && acceptsPushes(config)) {
     telemetry.log.info({}, 'http.secret is not set: interrupted uploads resume only on this process');
   }
@@ -42,8 +51,9 @@ export function createHosted(
     holders,
     now: clock.now,
   });
-  const registry = storage.readOnly ? readOnly(stored) : limitUploads(stored, http.limits.maxBlobBytes);
-  return { registry, stored, close: () => stored.close() };
+  const limited = storage.readOnly ? readOnly(stored) : limitUploads(stored, http.limits.maxBlobBytes);
+  const registry = refuseContent(limited, refusals);
+  return { registry, held: refuseHeld(stored.held, refusals), stored, close: () => stored.close() };
 }
 
 /** Whether there are names that clients can push to. Pushes that are forwarded to an upstream have sessions too. */

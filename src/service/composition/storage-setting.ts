@@ -17,6 +17,13 @@ const CREDENTIALS = 'the credentials of the environment, or set storage.s3.acces
 const PERMISSION =
   "the permissions of storage.s3.accesskey: s3:ListBucket, and reading, writing and deleting the bucket's objects";
 
+const GCS_CREDENTIALS = {
+  file: 'storage.gcs.keyfile, or GOOGLE_APPLICATION_CREDENTIALS',
+  inline: 'storage.gcs.credentials',
+  metadata: 'the service account of this machine, or set storage.gcs.keyfile',
+  anonymous: 'storage.gcs.anonymous',
+};
+
 /** An error of the storage whose message names the keys to check. The same error when none explains it. */
 export function withSetting(error: unknown, driver: StorageDriverConfig): unknown {
   if (!(error instanceof Error)) return error;
@@ -25,11 +32,35 @@ export function withSetting(error: unknown, driver: StorageDriverConfig): unknow
 }
 
 function settingOf(error: Error, driver: StorageDriverConfig): string | undefined {
-  if (driver.kind !== 's3') return undefined;
   const code = String((error as { code?: unknown }).code);
+  if (driver.kind === 'gcs') return gcsSettingOf(code, driver);
+  if (driver.kind !== 's3') return undefined;
   if (code === 'AccessDenied' || code === 'Forbidden') return PERMISSION;
   const setting = S3_SETTINGS[code];
   const isOfCredentials = setting === 'storage.s3.accesskey' || setting === 'storage.s3.secretkey';
   const isFromChain = driver.credentials === undefined && (isOfCredentials || code === 'CredentialsProviderError');
   return isFromChain ? CREDENTIALS : setting;
+}
+
+function gcsSettingOf(
+  code: string,
+  { credentials }: Extract<StorageDriverConfig, { kind: 'gcs' }>,
+): string | undefined {
+  switch (code) {
+    case 'NoSuchBucket':
+    case 'notFound':
+      return 'storage.gcs.bucket';
+    case 'forbidden':
+      return "the permissions of the service account: storage.objects.list, get, create and delete on the bucket's objects";
+    case 'ECONNREFUSED':
+    case 'ENOTFOUND':
+    case 'EHOSTUNREACH':
+      return credentials.kind === 'metadata'
+        ? 'the metadata server, or set storage.gcs.keyfile'
+        : 'storage.gcs.endpoint and the connection to the Internet';
+    default:
+      return /^(?:authError|required|invalid_\w+|unauthorized_\w+|HTTP 401)$/.test(code)
+        ? GCS_CREDENTIALS[credentials.kind]
+        : undefined;
+  }
 }

@@ -4,6 +4,7 @@ import type { CheckedStorage } from '../../health/health-checks.ts';
 import type { CheckedRedis } from '../../health/health-dependencies.ts';
 import { createHealth, type Health } from '../../health/health.ts';
 import type { Redis } from '../../redis/redis.ts';
+import type { ContentRefusals } from '../../registry/refusals.ts';
 import { PathNotFoundError, type StorageDriver } from '../../storage/driver.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { Upstream } from '../../upstream/upstream.ts';
@@ -16,18 +17,19 @@ export interface WatchedParts {
   readonly upstreams: readonly Upstream[];
   readonly store: CheckStore;
   readonly telemetry: Telemetry;
+  readonly refusals: ContentRefusals;
 }
 
 /** Health checks of the configured dependencies. */
 export function watchHealth(
   { health, proxy, storage }: Config,
-  { driver, redis, upstreams, store, telemetry }: WatchedParts,
+  { driver, redis, upstreams, store, telemetry, refusals }: WatchedParts,
 ): Health {
   return createHealth(health, {
     storage: checkedStorage(driver, storage.driver),
     redis: redis && checkedRedis(redis),
     upstreams: proxy?.offline ? [] : upstreams,
-    lists: createCheckedLists(proxy, { store, metrics: telemetry.metrics }),
+    lists: createCheckedLists(proxy, { store, metrics: telemetry.metrics, refusals }),
     log: telemetry.log,
   });
 }

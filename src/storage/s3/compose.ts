@@ -5,8 +5,8 @@ import type { S3Bucket, UploadRef } from './bucket.ts';
 import { completeUpload } from './complete.ts';
 import { copyObject } from './copy.ts';
 import type { S3CopyLimits } from './options.ts';
-import type { PartBuffers } from './part-buffers.ts';
-import { S3Source } from './source.ts';
+import type { PartBuffers } from '../objects/part-buffers.ts';
+import { createS3Source } from './source.ts';
 
 /** S3's minimum for all parts except the last, and its limit for their number. */
 export const MIN_PART_BYTES = 5 * 1024 * 1024;
@@ -123,7 +123,7 @@ async function readInto(
   target: Buffer,
   { bucket, key, range }: { bucket: S3Bucket; key: string; range: ByteRange },
 ): Promise<number> {
-  const source = new S3Source({ bucket, key, path: key, opened: await bucket.get(key) });
+  const source = createS3Source({ bucket, key, path: key, opened: await bucket.get(key) });
   let filled = 0;
   try {
     for await (const chunk of source.read(range)) {

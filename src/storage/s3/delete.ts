@@ -1,3 +1,4 @@
+import { forEachAtOnce } from '../objects/at-once.ts';
 import type { S3Bucket } from './bucket.ts';
 import { isNotFound, statusOf } from './errors.ts';
 
@@ -43,11 +44,7 @@ export class S3Deleter {
   }
 
   async #deleteSingly(keys: readonly string[]): Promise<void> {
-    const left = keys.values();
-    const deleteNext = async (): Promise<void> => {
-      for (const key of left) await this.delete(key);
-    };
-    await Promise.all(Array.from({ length: Math.min(MAX_CONCURRENT, keys.length) }, deleteNext));
+    await forEachAtOnce(keys, MAX_CONCURRENT, (key) => this.delete(key));
   }
 }
 

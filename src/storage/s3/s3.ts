@@ -19,18 +19,19 @@ import {
   type StorageDriver,
   type RedirectRequest,
 } from '../driver.ts';
+import { readWhole } from '../objects/read-whole.ts';
 import { AbandonedUploads } from './abandoned.ts';
 import { type ListOptions, S3Bucket } from './bucket.ts';
 import { createPatientS3Client, createS3Client, createSigningClient } from './client.ts';
 import { copyObject } from './copy.ts';
 import { S3Deleter } from './delete.ts';
 import { isNotFound, toStorageError } from './errors.ts';
-import { S3Keys } from './keys.ts';
-import { inNameOrder } from './name-order.ts';
+import { ObjectKeys } from '../objects/keys.ts';
+import { inNameOrder } from '../objects/name-order.ts';
 import { type S3Options, type S3Settings, withDefaults } from './options.ts';
-import { PartBuffers } from './part-buffers.ts';
+import { PartBuffers } from '../objects/part-buffers.ts';
 import { type S3Request, S3Sender } from './sender.ts';
-import { S3Source } from './source.ts';
+import { createS3Source } from './source.ts';
 import { S3Staging } from './staging.ts';
 import { S3Upload } from './upload.ts';
 
@@ -70,7 +71,7 @@ class S3Driver implements StorageDriver {
   readonly #signer: S3Client;
   readonly #bucket: S3Bucket;
   readonly #deleter: S3Deleter;
-  readonly #keys: S3Keys;
+  readonly #keys: ObjectKeys;
   readonly #buffers = new PartBuffers();
   readonly #running = new Set<string>();
   readonly #abandoned: AbandonedUploads;
@@ -86,7 +87,7 @@ class S3Driver implements StorageDriver {
     const sender = new S3Sender({ client, patientClient, canRefresh, onRequest });
     this.#bucket = new S3Bucket(sender, settings);
     this.#deleter = new S3Deleter(this.#bucket);
-    this.#keys = new S3Keys(settings.rootDirectory);
+    this.#keys = new ObjectKeys(settings.rootDirectory);
     this.staging = new S3Staging({
       bucket: this.#bucket,
       settings,
@@ -120,16 +121,14 @@ class S3Driver implements StorageDriver {
   async open(path: string): Promise<ByteSource> {
     const key = this.#fileKey(path);
     const opened = await this.#readFrom(path, this.#bucket.get(key));
-    return new S3Source({ bucket: this.#bucket, key, path, opened });
+    return createS3Source({ bucket: this.#bucket, key, path, opened });
   }
 
   async readSmall(path: string, maxBytes: number): Promise<Buffer> {
     const source = await this.open(path);
     try {
       if (source.size > maxBytes) throw new FileTooLargeError(NAME, path, maxBytes);
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of source.read({ start: 0, end: source.size })) chunks.push(chunk);
-      return Buffer.concat(chunks);
+      return await readWhole(source);
     } finally {
       await source.close();
     }

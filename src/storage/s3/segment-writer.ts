@@ -2,7 +2,7 @@ import type { CompletedPart } from '@aws-sdk/client-s3';
 
 import type { S3Bucket, UploadRef } from './bucket.ts';
 import { completeUpload } from './complete.ts';
-import type { PartBuffers } from './part-buffers.ts';
+import type { PartBuffers } from '../objects/part-buffers.ts';
 
 /** Parts of one upload that are sent at the same time. */
 const MAX_CONCURRENT_PARTS = 4;

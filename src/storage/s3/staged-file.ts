@@ -2,10 +2,10 @@ import type { S3Bucket } from './bucket.ts';
 import { composeObject } from './compose.ts';
 import { toStorageError } from './errors.ts';
 import type { S3Settings } from './options.ts';
-import type { PartBuffers } from './part-buffers.ts';
+import type { PartBuffers } from '../objects/part-buffers.ts';
 import { S3SegmentWriter } from './segment-writer.ts';
 import { createSegmentName, NO_SEGMENT, parseSegment, type Segment } from './segments.ts';
-import { S3Source } from './source.ts';
+import { createS3Source } from './source.ts';
 import { type StagedFile, StagedFileHeldError } from '../staging.ts';
 
 export interface S3StagingParts {
@@ -56,7 +56,7 @@ export class S3StagedFile implements StagedFile {
     for (const { name, offset, size } of this.#chain) {
       if (offset + size <= start) continue;
       const key = segmentKey(name);
-      const source = new S3Source({ bucket, key, path, opened: await this.#translated('reading', bucket.get(key)) });
+      const source = createS3Source({ bucket, key, path, opened: await this.#translated('reading', bucket.get(key)) });
       try {
         yield* source.read({ start: Math.max(0, start - offset), end: size });
       } finally {

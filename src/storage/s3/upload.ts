@@ -4,7 +4,7 @@ import type { CompletedPart } from '@aws-sdk/client-s3';
 import type { ByteRange } from '../../stream/byte-source.ts';
 import type { S3Bucket, UploadRef } from './bucket.ts';
 import { completeUpload } from './complete.ts';
-import type { PartBuffers } from './part-buffers.ts';
+import type { PartBuffers } from '../objects/part-buffers.ts';
 
 /** S3's limit. */
 const MAX_PARTS = 10_000;

@@ -10,9 +10,14 @@ import { createFilesystemDriver } from '../../../src/storage/filesystem/filesyst
 import { BufferPool } from '../../../src/stream/buffer-pool.ts';
 import { type Bytes, descriptor, jsonBytes, withDigest } from '../image-fixture.ts';
 
-const NOTICE_MS = 20;
-/** Longer than a push takes, shorter than the test. */
-export const GRACE_MS = 1000;
+/** Of a storage whose calls take as long as those of a disk. */
+const DISK: StorageTimes = { noticeMs: 20, graceMs: 1000 };
+
+export interface StorageTimes {
+  readonly noticeMs: number;
+  /** Longer than a push takes, shorter than the test. */
+  readonly graceMs: number;
+}
 
 export interface Image extends Bytes {
   readonly blobs: readonly Bytes[];
@@ -34,9 +39,13 @@ export function imageOf(salt: string, layers: readonly Bytes[], subject?: Bytes)
 export const layer = (name: string): Bytes => withDigest(Buffer.from(`layer ${name}`.repeat(10)));
 
 /** One process with the storage: its own locks and its own memory of what it linked. Several may share a directory. */
-export async function openReplica(rootDirectory: string) {
-  const driver = await createFilesystemDriver({ rootDirectory, buffers: new BufferPool() });
-  const store = createContentStore({ driver, onDamage: () => {}, noticeMs: NOTICE_MS, graceMs: GRACE_MS });
+export async function openReplica(rootDirectory: string): Promise<Replica> {
+  return createReplica(await createFilesystemDriver({ rootDirectory, buffers: new BufferPool() }));
+}
+
+/** As {@link openReplica}, with a storage of any kind. */
+export function createReplica(driver: StorageDriver, { noticeMs, graceMs } = DISK) {
+  const store = createContentStore({ driver, onDamage: () => {}, noticeMs, graceMs });
   const forgotten: string[] = [];
   const collector = store.garbage.createCollector({
     isCollected: (repository) => !repository.startsWith('cached/'),
@@ -47,7 +56,7 @@ export async function openReplica(rootDirectory: string) {
   });
   const collect = (options: Partial<CollectOptions> = {}) =>
     collector.collect({ deleteUntagged: false, keepReferrers: true, graceMs: 0, dryRun: false, ...options });
-  return { driver, store, collect, forgotten, ...writerOf(store, driver) };
+  return { driver, store, graceMs, collect, forgotten, ...writerOf(store, driver) };
 }
 
 /** The calls that a client's push results in. */
@@ -86,7 +95,7 @@ async function* piecesOf(bytes: Buffer): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-export type Replica = Awaited<ReturnType<typeof openReplica>>;
+export type Replica = ReturnType<typeof createReplica>;
 
 export async function push(replica: Replica, repository: string, image: Image, ...tags: string[]): Promise<void> {
   for (const blob of image.blobs) await replica.pushBlob(repository, blob);

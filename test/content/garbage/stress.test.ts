@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { CollectionRunningError } from '../../../src/content/garbage/collection-result.ts';
 import type { Digest } from '../../../src/oci/digest.ts';
 import { RegistryError } from '../../../src/oci/errors.ts';
+import { createInmemoryDriver } from '../../../src/storage/inmemory/inmemory.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
-import { GRACE_MS, type Image, imageOf, layer, openReplica, type Replica } from './content-model.ts';
+import { createReplica, type Image, imageOf, layer, openReplica, type Replica } from './content-model.ts';
+import { slowStorage } from './slow-storage.ts';
 
 const LAYERS = Array.from({ length: 6 }, (_, i) => layer(`stress ${i}`));
 const REPOSITORIES = ['a', 'b', 'c/d'];
@@ -14,7 +16,10 @@ const IMAGES = Array.from({ length: 12 }, (_, i) =>
     [LAYERS[i % 6], LAYERS[(i * 5 + 1) % 6]].filter((found) => found !== undefined),
   ),
 );
-const STEPS = 100;
+/** Of each writer. On a disk, most of the time goes to the disk, and few orders of calls are seen. */
+const STEPS = { disk: 60, memory: 120 };
+/** So short that collections find old links, and longer than a push: it and a scan take their turns of one event loop. */
+const MEMORY_TIMES = { noticeMs: 5, graceMs: 60 };
 
 /** A repeatable order of events, as far as they are chosen and not raced. mulberry32. */
 function randomFrom(seed: number): (below: number) => number {
@@ -41,8 +46,8 @@ class Writer {
     this.#random = randomFrom(seed);
   }
 
-  async run(): Promise<void> {
-    for (let step = 0; step < STEPS; step++) {
+  async run(steps: number): Promise<void> {
+    for (let step = 0; step < steps; step++) {
       try {
         await this.#step();
       } catch (err) {
@@ -88,7 +93,8 @@ class Writer {
     }
     const tookMs = Date.now() - startedAt;
     // On a machine that stood still for so long it may be.
-    if (tookMs < GRACE_MS / 2) throw new Error(`a blob of ${key} went at most ${tookMs} ms after it was pushed`);
+    if (tookMs < this.#replica.graceMs / 2)
+      throw new Error(`a blob of ${key} went at most ${tookMs} ms after it was pushed`);
   }
 
   /** The tag alone: deleting the manifest would remove it for the other writer, whose push was confirmed. */
@@ -111,7 +117,7 @@ async function collectUntil(isOver: () => boolean, replicas: readonly Replica[])
   for (let i = 0; !isOver(); i++) {
     const replica = replicas[i % replicas.length] as Replica;
     try {
-      await replica.collect({ deleteUntagged: true, graceMs: GRACE_MS });
+      await replica.collect({ deleteUntagged: true, graceMs: replica.graceMs });
       collections++;
     } catch (err) {
       if (!(err instanceof CollectionRunningError)) throw err;
@@ -132,27 +138,41 @@ async function expectWhole(replica: Replica, { promised }: Writer): Promise<void
   }
 }
 
+const PROCESSES = [
+  { processes: 1, name: 'of one process' },
+  { processes: 2, name: 'of two processes with one storage' },
+];
+
+async function expectNothingLost(replicas: readonly Replica[], { seed, steps }: { seed: number; steps: number }) {
+  const writers = ['x', 'y', 'z'].map(
+    (name, i) => new Writer(replicas[i % replicas.length] as Replica, name, seed * 100 + i),
+  );
+  let isOver = false;
+  const writing = Promise.all(writers.map((writer) => writer.run(steps))).finally(() => (isOver = true));
+  writing.catch(() => {}); // awaited after the collections
+  const collections = await collectUntil(() => isOver, replicas.slice(-1));
+  await writing;
+  expect(collections).toBeGreaterThan(0);
+  const [replica] = replicas as [Replica];
+  for (const writer of writers) await expectWhole(replica, writer);
+  await replica.collect({ deleteUntagged: true });
+  for (const writer of writers) await expectWhole(replica, writer);
+  expect(await storedDigests(replica)).toEqual(neededBy(writers));
+}
+
 describe.each([1, 2, 3])('pushes, mounts, deletes and collections at once, order %i', { timeout: 240_000 }, (seed) => {
-  it.each([
-    { processes: 1, name: 'of one process' },
-    { processes: 2, name: 'of two processes with one storage' },
-  ])('$name lose nothing that a response confirmed, and leave no garbage', async ({ processes }) => {
+  it.each(PROCESSES)('$name lose nothing that a response confirmed, and leave no garbage', async ({ processes }) => {
+    const driver = slowStorage(createInmemoryDriver(), randomFrom(seed));
+    const replicas = Array.from({ length: processes }, () => createReplica(driver, MEMORY_TIMES));
+    await expectNothingLost(replicas, { seed, steps: STEPS.memory });
+  });
+});
+
+describe('pushes, mounts, deletes and collections at once, on a disk', { timeout: 240_000 }, () => {
+  it.each(PROCESSES)('$name lose nothing that a response confirmed, and leave no garbage', async ({ processes }) => {
     await using directory = await temporaryDirectory();
     const replicas = await Promise.all(Array.from({ length: processes }, () => openReplica(directory.path)));
-    const writers = ['x', 'y', 'z'].map(
-      (name, i) => new Writer(replicas[i % processes] as Replica, name, seed * 100 + i),
-    );
-    let isOver = false;
-    const writing = Promise.all(writers.map((writer) => writer.run())).finally(() => (isOver = true));
-    writing.catch(() => {}); // awaited after the collections
-    const collections = await collectUntil(() => isOver, replicas.slice(-1));
-    await writing;
-    expect(collections).toBeGreaterThan(0);
-    const [replica] = replicas as [Replica];
-    for (const writer of writers) await expectWhole(replica, writer);
-    await replica.collect({ deleteUntagged: true });
-    for (const writer of writers) await expectWhole(replica, writer);
-    expect(await storedDigests(replica)).toEqual(neededBy(writers));
+    await expectNothingLost(replicas, { seed: 1, steps: STEPS.disk });
   });
 });
 

@@ -101,3 +101,13 @@ it('content that a worker serves without the main process is in use, and does no
   await expect.poll(stored).toEqual([true, true]);
   await expect.poll(stored).toEqual([true, false]);
 });
+
+it('a recalled image is refused by each worker when the recall is confirmed', async () => {
+  const path = '/v2/library/app/manifests/other';
+  await using connections = await warmConnections(path);
+  const recall = (...args: readonly string[]) => runLayover(['recall', ...args, '--config', layover.configFile]);
+  expect((await recall(other.digest)).code).toBe(0);
+  expect(await statusesAt(connections, path)).toEqual(EACH_404.map(() => 403));
+  expect((await recall('--lift', other.digest)).code).toBe(0);
+  expect(await statusesAt(connections, path)).toEqual(EACH_404.map(() => 200));
+});

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { inNameOrder } from '../../../src/storage/s3/name-order.ts';
+import { inNameOrder } from '../../../src/storage/objects/name-order.ts';
 
 /** Directories as a store lists them: by their keys, so many at a time, from the first key after `after`. */
 async function* listed(names: readonly string[], after: string, size: number) {

@@ -1,5 +1,5 @@
 /** Translates paths to keys. The rule is distribution's, so that each finds the other's content. */
-export class S3Keys {
+export class ObjectKeys {
   readonly #root: string;
 
   /** @param rootDirectory prefix of every path; slashes at its ends are ignored */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { PartBuffers } from '../../../src/storage/s3/part-buffers.ts';
+import { PartBuffers } from '../../../src/storage/objects/part-buffers.ts';
 
 describe('memory for parts', () => {
   it('never exceeds the budget, and is allocated in order', async () => {

@@ -1,0 +1,157 @@
+import type { Clock, Timer } from '../clock/clock.ts';
+import { type Digest, isDigest } from '../oci/digest.ts';
+import { ControlError } from '../operations/control-error.ts';
+import type { DeniedDigest, DeniedView, RecallControl, RecallRequest } from '../operations/recall-control.ts';
+import type { DenialOrigin, Denials } from './denials.ts';
+import type { RecalledDigest, RecalledDigests } from './recalled-digests.ts';
+
+/** Notifies the other replicas when a recall is made or lifted. */
+export interface RecallChannel {
+  announce(): Promise<void>;
+  /** @param onAnnounced also called when announcements may have been missed */
+  listen(onAnnounced: () => void): void;
+}
+
+export interface RecallEvents {
+  recalled(digests: readonly Digest[], reason: string): void;
+  lifted(digests: readonly Digest[]): void;
+  /** Once for each outage of the storage. */
+  unreadable(error: unknown): void;
+}
+
+export interface RecallsOptions {
+  readonly denials: Denials;
+  readonly recalled: RecalledDigests;
+  /** Removes copies of content from other processes of this service. */
+  readonly onChanged: () => Promise<void>;
+  /** Absent without replicas that share Redis. */
+  readonly channel?: RecallChannel | undefined;
+  readonly events: RecallEvents;
+  readonly clock: Clock;
+}
+
+/** How soon a replica without Redis knows of a recall. Milliseconds. */
+const INTERVAL_MS = 30_000;
+/** After the storage could not be read. Milliseconds. */
+const RETRY_MS = 2_000;
+const MAX_REASON = 1_000;
+const ORIGINS: readonly DenialOrigin[] = ['recall', 'file', 'configuration'];
+
+/** Digests that an operator has recalled. They stay recalled after a restart, and on all replicas with the same storage. */
+export class Recalls implements RecallControl {
+  readonly #options: RecallsOptions;
+  #recalled: readonly RecalledDigest[] = [];
+  /** Changes and readings follow each other. */
+  #working: Promise<unknown> = Promise.resolve();
+  #timer: Timer | undefined;
+  #isUnreadable = false;
+  #isClosed = false;
+
+  constructor(options: RecallsOptions) {
+    this.#options = options;
+  }
+
+  /** Reads the recalls, and from then on those of other replicas. While the storage cannot be read, this is repeated. */
+  async start(): Promise<void> {
+    this.#options.channel?.listen(() => void this.#refresh());
+    await this.#refresh();
+  }
+
+  async denied(): Promise<DeniedView> {
+    const { denials } = this.#options;
+    const times = new Map(this.#recalled.map(({ digest, recalledAt }) => [digest, recalledAt]));
+    const digests = ORIGINS.flatMap((origin) =>
+      [...denials.listOf(origin).digests].map(
+        ([digest, reason]): DeniedDigest => ({
+          digest,
+          origin,
+          ...(reason !== '' && { reason }),
+          ...(origin === 'recall' && { recalledAt: times.get(digest) }),
+        }),
+      ),
+    );
+    return { digests, names: ORIGINS.flatMap((origin) => denials.listOf(origin).names) };
+  }
+
+  async recall({ digests, reason = '' }: RecallRequest): Promise<DeniedView> {
+    const parsed = digests.map(parse);
+    if (reason.length > MAX_REASON)
+      throw new ControlError('invalid', `the reason must not be longer than ${MAX_REASON} characters`);
+    const recalledAt = this.#options.clock.now();
+    await this.#change(parsed, (digest) => this.#options.recalled.save({ digest, reason, recalledAt }));
+    this.#options.events.recalled(parsed, reason);
+    return this.denied();
+  }
+
+  async lift(digests: readonly string[]): Promise<DeniedView> {
+    const parsed = digests.map(parse);
+    await this.#inTurn(() => this.#load());
+    for (const digest of parsed) {
+      if (!this.#recalled.some((one) => one.digest === digest))
+        throw new ControlError('not-found', `${digest} is not recalled`);
+    }
+    await this.#change(parsed, (digest) => this.#options.recalled.remove(digest));
+    this.#options.events.lifted(parsed);
+    return this.denied();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    await this.#working;
+  }
+
+  async #change(digests: readonly Digest[], change: (digest: Digest) => Promise<void>): Promise<void> {
+    await this.#inTurn(async () => {
+      try {
+        for (const digest of digests) await change(digest);
+      } catch (cause) {
+        throw new ControlError('unavailable', `the storage cannot be written: ${messageOf(cause)}`);
+      } finally {
+        await this.#load();
+      }
+    });
+    await this.#options.channel?.announce();
+  }
+
+  async #refresh(): Promise<void> {
+    this.#timer?.cancel();
+    try {
+      await this.#inTurn(() => this.#load());
+      this.#isUnreadable = false;
+    } catch (err) {
+      if (!this.#isUnreadable) this.#options.events.unreadable(err);
+      this.#isUnreadable = true;
+    }
+    this.#timer?.cancel();
+    if (this.#isClosed) return;
+    this.#timer = this.#options.clock.setTimer(() => void this.#refresh(), this.#isUnreadable ? RETRY_MS : INTERVAL_MS);
+  }
+
+  async #load(): Promise<void> {
+    const recalled = await this.#options.recalled.load();
+    const before = new Set(this.#recalled);
+    if (recalled.length === before.size && recalled.every((each) => before.has(each))) return;
+    const digests = new Map(recalled.map(({ digest, reason }) => [digest, reason]));
+    this.#options.denials.replace('recall', { digests, names: [] });
+    this.#recalled = recalled;
+    await this.#options.onChanged();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const worked = this.#working.then(work);
+    this.#working = worked.catch(() => {}); // its caller gets the error
+    return worked;
+  }
+}
+
+/** @throws {ControlError} `invalid` */
+function parse(digest: string): Digest {
+  if (!isDigest(digest))
+    throw new ControlError('invalid', `${JSON.stringify(digest)} is not a digest, such as sha256:…`);
+  return digest;
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

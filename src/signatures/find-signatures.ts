@@ -1,0 +1,100 @@
+import type { ImageManifest, ImageSource } from '../images/image-source.ts';
+import { fetchManifest } from '../images/plan.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { type Digest, digestAlgorithm, digestOf, isDigest } from '../oci/digest.ts';
+import { type FoundSignature, type JsonObject, parseJson, SignatureError } from './found-signature.ts';
+import { readSigstoreBundle, SIGSTORE_BUNDLE } from './sigstore-bundle.ts';
+import { readSimpleSigning, SIMPLE_SIGNING } from './simple-signing.ts';
+
+export type SignatureSource = Pick<ImageSource, 'name' | 'manifest' | 'blob' | 'referrers' | 'digestTags'>;
+
+/** A signature, or why it cannot be used. */
+export type Finding = { readonly manifest: Digest } & (
+  | { readonly signature: FoundSignature }
+  | { readonly problem: string }
+);
+
+export interface FindOptions {
+  readonly signal: AbortSignal;
+}
+
+/** Manifests with signatures of one image. */
+const MAX_MANIFESTS = 50;
+/** Of a manifest with signatures: each is a layer. */
+const MAX_LAYERS = 100;
+const MAX_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The signatures of a manifest, both by tag (`sha256-….sig`, cosign 1 and 2) and by referrer (cosign 3).
+ *
+ * @throws {ImageError} · {RegistryError} when they cannot be fetched, which must not be taken for an image without signatures
+ */
+export async function findSignatures(
+  source: SignatureSource,
+  digest: Digest,
+  options: FindOptions,
+): Promise<readonly Finding[]> {
+  const tagged = (await source.digestTags(digest)).filter(({ tag }) => tag.endsWith('.sig'));
+  const referrers = (await source.referrers(digest)).filter(isBundle).slice(0, MAX_MANIFESTS);
+  const findings: Finding[] = [];
+  for (const { manifest } of tagged) findings.push(...(await readManifest(source, manifest, options)));
+  for (const referrer of referrers) {
+    findings.push(...(await readManifest(source, await fetchManifest(source, referrer), options)));
+  }
+  return findings;
+}
+
+/** Some registries list no artifact type. */
+function isBundle({ artifactType }: { readonly artifactType?: string | undefined }): boolean {
+  return artifactType === undefined || artifactType === SIGSTORE_BUNDLE;
+}
+
+async function readManifest(source: SignatureSource, manifest: ImageManifest, options: FindOptions) {
+  const findings: Finding[] = [];
+  for (const layer of layersOf(manifest)) {
+    const finding = await readLayer(source, layer, options);
+    if (finding) findings.push({ manifest: manifest.digest, ...finding });
+  }
+  return findings;
+}
+
+type Layer = Descriptor & { readonly annotations?: JsonObject };
+
+function layersOf({ bytes }: ImageManifest): readonly Layer[] {
+  const { layers } = parseJson(bytes, 'the manifest');
+  return Array.isArray(layers) ? layers.filter(isLayer).slice(0, MAX_LAYERS) : [];
+}
+
+function isLayer(value: unknown): value is Layer {
+  const { mediaType, digest, size, annotations = {} } = (value ?? {}) as Partial<Layer>;
+  const isSigned = mediaType === SIMPLE_SIGNING || mediaType === SIGSTORE_BUNDLE;
+  const hasContent = typeof digest === 'string' && isDigest(digest) && Number.isSafeInteger(size);
+  return isSigned && hasContent && typeof annotations === 'object' && annotations !== null;
+}
+
+async function readLayer(source: SignatureSource, layer: Layer, options: FindOptions) {
+  if (layer.size > MAX_BYTES) return { problem: `larger than ${MAX_BYTES} bytes` };
+  try {
+    const bytes = await readBlob(source, layer, options);
+    if (layer.mediaType === SIMPLE_SIGNING) return { signature: readSimpleSigning(bytes, layer.annotations) };
+    const signature = readSigstoreBundle(bytes);
+    return signature && { signature };
+  } catch (err) {
+    if (err instanceof SignatureError) return { problem: err.message };
+    throw err;
+  }
+}
+
+/** @throws {SignatureError} when its bytes do not match the digest */
+async function readBlob(source: SignatureSource, layer: Layer, { signal }: FindOptions): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of source.blob(layer, { start: 0, signal })) {
+    size += chunk.length;
+    if (size > MAX_BYTES) break;
+    chunks.push(Buffer.from(chunk));
+  }
+  const bytes = Buffer.concat(chunks);
+  if (digestOf(bytes, digestAlgorithm(layer.digest)) === layer.digest) return bytes;
+  throw new SignatureError(`${layer.digest} has other bytes`);
+}

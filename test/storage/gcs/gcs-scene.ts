@@ -1,0 +1,44 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { createGcsDriver, type GcsDriverOptions } from '../../../src/storage/gcs/gcs.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
+import { BUCKET, FakeGcs } from './fake-gcs.ts';
+
+/** A driver before a fake store. */
+export async function startScene(optionsOf: (fake: FakeGcs) => Partial<GcsDriverOptions> = () => ({})) {
+  const fake = await FakeGcs.start();
+  const create = () =>
+    createGcsDriver({
+      bucket: BUCKET,
+      endpoint: fake.url,
+      iamEndpoint: fake.url,
+      credentials: { kind: 'anonymous' },
+      chunkBytes: 512 * 1024,
+      ...optionsOf(fake),
+    });
+  const driver = await create();
+  const others: (typeof driver)[] = [];
+  return {
+    fake,
+    driver,
+    /** The driver of another process. */
+    async another() {
+      const other = await create();
+      others.push(other);
+      return other;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([driver, ...others].map((each) => each.close()));
+      await fake[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A local file to be adopted. */
+export async function localFile(bytes: Uint8Array) {
+  const directory = await temporaryDirectory();
+  const path = join(directory.path, 'local');
+  await writeFile(path, bytes);
+  return { path, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
+}
