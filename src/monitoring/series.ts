@@ -14,12 +14,14 @@ const outcome = (name: string): Series => ({
 const fillsThat = (...results: readonly string[]): Series => ({
   read: ({ fills }) => fills.sum(({ result = '' }) => results.includes(result)),
 });
-const isServerError = ({ code = '' }: Labels) => code.startsWith('5');
+/** Health checks are no use of the registry. */
+const isOfRegistry = ({ handler }: Labels) => handler !== 'other';
+const isServerError = (labels: Labels) => isOfRegistry(labels) && labels['code']?.startsWith('5') === true;
 const isUpstreamError = ({ status = '' }: Labels) => status.startsWith('error:') || status.startsWith('5');
 
 /** What the history has, all from the metrics of the process, which workers add to. */
 export const SERIES = {
-  requests: { read: ({ httpRequests }) => httpRequests.sum() },
+  requests: { read: ({ httpRequests }) => httpRequests.sum(isOfRegistry) },
   errors: { read: ({ httpRequests }) => httpRequests.sum(isServerError) },
   refused: { read: ({ clientsRefused }) => clientsRefused.sum() },
   failedLogins: { read: ({ loginsFailed }) => loginsFailed.sum() },

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
 import { pull } from '../integration/pulling.ts';
-import { sharedHub, startCache } from '../integration/scene.ts';
+import { sharedHub } from '../integration/scene.ts';
 import { cacheCommand } from '../retention/command.ts';
 import { Images } from '../support/images.ts';
 import type { Layover } from '../support/layover.ts';
+import { startReady } from './ready.ts';
 
 const images = new Images();
 const image = images.addImage('library/app', '1');
@@ -15,7 +16,7 @@ const pullTag = ({ url }: Layover) =>
 
 describe('layover status', () => {
   it('shows the state on one screen', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startReady(hub());
     await pullTag(layover);
     await pullTag(layover);
     const { code, stdout, stderr } = await cacheCommand(layover, 'status');
@@ -29,7 +30,7 @@ describe('layover status', () => {
   });
 
   it('ends with another code when something is wrong, and shows what to do', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startReady(hub());
     await hub().stop();
     for (let i = 0; i < 3; i++) await pull(`${layover.url}/v2/library/app/manifests/${image.digest}`);
     const { code, stdout } = await cacheCommand(layover, 'status');
@@ -40,7 +41,7 @@ describe('layover status', () => {
   });
 
   it('needs a running server', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startReady(hub());
     await layover.kill('SIGTERM');
     expect(await cacheCommand(layover, 'status')).toMatchObject({
       code: 1,
@@ -51,7 +52,7 @@ describe('layover status', () => {
 
 describe('layover top', () => {
   it('prints clients and fills as lines without a terminal', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startReady(hub());
     await pullTag(layover);
     const { code, stdout } = await cacheCommand(layover, 'top', '--count', '2', '--interval', '0.5');
     expect(code).toBe(0);
@@ -62,7 +63,7 @@ describe('layover top', () => {
   });
 
   it('does not load the server without a pause', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startReady(hub());
     const { code, stderr } = await cacheCommand(layover, 'top', '--interval', '0');
     expect([code, stderr]).toEqual([1, 'layover: --interval must be 0.5 or more seconds\n']);
   });

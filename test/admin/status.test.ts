@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 
 import { RemoteControl } from '../../src/admin/remote-control.ts';
 import { pull } from '../integration/pulling.ts';
-import { sharedHub, startCache } from '../integration/scene.ts';
+import { sharedHub } from '../integration/scene.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { Images } from '../support/images.ts';
 import { Layover } from '../support/layover.ts';
+import { startReady, untilReady } from './ready.ts';
 
 const images = new Images();
 const image = images.addImage('library/app', '1', { layers: [100_000] });
@@ -22,7 +23,7 @@ const pullLayer = async (layover: Layover) => {
 describe('GET /status', () => {
   it('is idle before the first request, and then has ratio and saved bytes', async () => {
     const clock = new FakeClock();
-    await using layover = await startCache(hub(), { clock });
+    await using layover = await startReady(hub(), { clock });
     const idle = await control(layover).status();
     expect(idle).toMatchObject({
       verdict: 'idle',
@@ -47,12 +48,13 @@ describe('GET /status', () => {
   });
 
   it('keeps what was saved over a restart', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startReady(hub());
     await pullLayer(layover);
     await pullLayer(layover);
     const { saved } = await control(layover).status();
     expect(saved).toMatchObject({ d1: 100_000, sinceInstall: 100_000 });
     await layover.restart();
+    await untilReady(layover);
     const after = await control(layover).status();
     expect(after.saved).toMatchObject({ d1: 0, sinceInstall: 100_000 });
     expect(Date.parse(after.saved.since ?? '')).toBeLessThanOrEqual(Date.now());
@@ -61,7 +63,7 @@ describe('GET /status', () => {
   });
 
   it('names an upstream that does not respond, and since when', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startReady(hub());
     await hub().stop();
     for (let i = 0; i < 3; i++) await fetch(`${layover.url}/v2/library/app/manifests/${image.digest}`);
     const { verdict, text, upstreams } = await control(layover).status();
@@ -72,6 +74,7 @@ describe('GET /status', () => {
 
   it('is that of a registry without upstreams', async () => {
     await using layover = await Layover.start({ config: {} });
+    await untilReady(layover);
     await fetch(`${layover.url}/v2/`);
     expect(await control(layover).status()).toMatchObject({
       verdict: 'working',
@@ -84,7 +87,7 @@ describe('GET /status', () => {
 describe('GET /history', () => {
   it('has what was counted in each step, and levels', async () => {
     const clock = new FakeClock();
-    await using layover = await startCache(hub(), { clock });
+    await using layover = await startReady(hub(), { clock });
     await pullLayer(layover);
     await control(layover).status();
     await clock.advance(20_000);
@@ -100,7 +103,7 @@ describe('GET /history', () => {
   });
 
   it('refuses a range that does not exist', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startReady(hub());
     await expect(control(layover).history('2y' as '1h')).rejects.toMatchObject({
       reason: 'invalid',
       message: 'range must be one of 1h, 24h, 90d',

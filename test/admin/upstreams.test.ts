@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
 import { RemoteControl } from '../../src/admin/remote-control.ts';
-import { sharedHub, startCache } from '../integration/scene.ts';
+import { sharedHub } from '../integration/scene.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { Images } from '../support/images.ts';
 import type { Layover } from '../support/layover.ts';
+import { startReady } from './ready.ts';
 
 const images = new Images();
 const image = images.addImage('library/app', '1');
@@ -22,7 +23,7 @@ const MINUTE_MS = 60_000;
 describe('GET /upstreams', () => {
   it('shows the budget of each account, and when a host last responded', async () => {
     const clock = new FakeClock();
-    await using layover = await startCache(hub(), { clock });
+    await using layover = await startReady(hub(), { clock });
     await pullTag(layover);
     const [upstream, ...more] = await control(layover).upstreams();
     expect(more).toEqual([]);
@@ -38,7 +39,7 @@ describe('GET /upstreams', () => {
 
   it('shows why a host is not called, and until when', async () => {
     const clock = new FakeClock();
-    await using layover = await startCache(hub(), { clock, upstream: { mirrors: ['http://127.0.0.1:9/'] } });
+    await using layover = await startReady(hub(), { clock, upstream: { mirrors: ['http://127.0.0.1:9/'] } });
     await hub().stop();
     for (let i = 0; i < 3; i++)
       await clock.advanceUntil(fetch(`${layover.url}/v2/library/app/manifests/${image.digest}`));
@@ -53,7 +54,7 @@ describe('GET /upstreams', () => {
 
 describe('an operator', () => {
   it('probes a host that is not called, which closes its breaker', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startReady(hub());
     await hub().stop();
     for (let i = 0; i < 3; i++) await fetch(`${layover.url}/v2/library/app/manifests/${image.digest}`);
     expect((await control(layover).probeUpstream('docker.io')).endpoints).toMatchObject([
@@ -66,7 +67,7 @@ describe('an operator', () => {
   });
 
   it('resets a breaker, and the next pull calls the host', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startReady(hub());
     await hub().stop();
     for (let i = 0; i < 3; i++) await fetch(`${layover.url}/v2/library/app/manifests/${image.digest}`);
     await hub().resume();
@@ -76,7 +77,7 @@ describe('an operator', () => {
 
   it('takes an upstream offline for a time: cached tags are stale, others are unavailable, and no request is sent', async () => {
     const clock = new FakeClock();
-    await using layover = await startCache(hub(), { clock, upstream: { tags: { ttl: '1m' } } });
+    await using layover = await startReady(hub(), { clock, upstream: { tags: { ttl: '1m' } } });
     await pullTag(layover);
     await layover.settled();
     const until = new Date(clock.now() + 10 * MINUTE_MS).toISOString();
@@ -100,7 +101,7 @@ describe('an operator', () => {
   });
 
   it('ends that before its time', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startReady(hub());
     await control(layover).setUpstreamOffline('docker.io', MINUTE_MS);
     expect((await pullTag(layover)).status).toBe(503);
     expect(await control(layover).setUpstreamOffline('docker.io', 0)).not.toHaveProperty('offlineUntil');
@@ -108,13 +109,13 @@ describe('an operator', () => {
   });
 
   it.each([-1, 31 * 24 * 60 * MINUTE_MS, '1h', null])('cannot take it offline for %j', async (forMs) => {
-    await using layover = await startCache(hub());
+    await using layover = await startReady(hub());
     const offline = control(layover).setUpstreamOffline('docker.io', forMs as number);
     await expect(offline).rejects.toMatchObject({ reason: 'invalid' });
   });
 
   it('gets the names when there is no such upstream', async () => {
-    await using layover = await startCache(hub());
+    await using layover = await startReady(hub());
     await expect(control(layover).probeUpstream('a/../b')).rejects.toMatchObject({
       reason: 'not-found',
       message: 'there is no upstream a/../b; configured: docker.io',
