@@ -7,6 +7,7 @@ import { seededContent } from '../test/support/content.ts';
 import { Hub } from '../test/support/hub.ts';
 import { Images } from '../test/support/images.ts';
 import { measureBudget } from './budget.ts';
+import { FULL_BUNDLES, measureBundles, QUICK_BUNDLES } from './bundles.ts';
 import { type Contender, startDistribution, startLayover, startNginx } from './contenders.ts';
 import { missingPrograms } from '../test/support/programs.ts';
 import { pull } from './pull.ts';
@@ -125,6 +126,7 @@ const PARTS: Readonly<Record<string, (isQuick: boolean) => Promise<Part>>> = {
   '--cold': (isQuick) => measureCold(isQuick ? QUICK_COLD : FULL_COLD),
   '--push': (isQuick) => measurePushes(isQuick ? QUICK_PUSHES : FULL_PUSHES),
   '--workers': (isQuick) => figuresOf(measureWorkers(isQuick ? QUICK_WORKERS : FULL_WORKERS), 'Workers'),
+  '--bundles': (isQuick) => figuresOf(measureBundles(isQuick ? QUICK_BUNDLES : FULL_BUNDLES), 'Bundles'),
   '--growth': (isQuick) => markdownOf(measureGrowth(isQuick ? QUICK_GROWTH : FULL_GROWTH)),
   '--budget': () => markdownOf(measureBudget()),
   '--connections': (isQuick) => markdownOf(measureConnections(isQuick ? QUICK_CONNECTIONS : FULL_CONNECTIONS)),

@@ -6,7 +6,7 @@ import { ADMIN_PATH } from './api.ts';
 import { refuseForeignPages, requireToken, type TokenCheck } from './authenticate.ts';
 import { type AdminRoutesOptions, respondAdminError, createAdminRoutes } from './routes.ts';
 
-export interface AdminAppOptions extends AdminRoutesOptions {
+export interface AdminAppOptions extends Omit<AdminRoutesOptions, 'mayReadFiles'> {
   readonly listen: Listen;
   /** Additional names and addresses of the server. */
   readonly hosts?: readonly string[];
@@ -22,9 +22,10 @@ export function createAdminApp({ listen, hosts = [], hasToken, profiles, ...rout
   const guards = hasToken
     ? [refuseForeignPages(undefined), requireToken(hasToken)]
     : [refuseForeignPages({ listen, hosts })];
+  const mayReadFiles = hasToken !== undefined || listen.net === 'unix';
   app.disable('x-powered-by');
   app.disable('etag');
-  app.use(ADMIN_PATH, ...guards, createAdminRoutes(routes));
+  app.use(ADMIN_PATH, ...guards, createAdminRoutes({ ...routes, mayReadFiles }));
   if (profiles) app.use(PROFILES_PATH, ...guards, profiles);
   app.use(respondAdminError(routes.onError));
   return app;

@@ -6,7 +6,8 @@ import type { BundleControl, ImportRequest } from '../operations/bundle-control.
 import { ControlError } from '../operations/control-error.ts';
 import { respond } from './respond.ts';
 
-export function addBundleRoutes(router: Router, control: BundleControl): void {
+/** @param mayReadFiles the client may name files of this machine: its responses show whether a path exists, and describe problems of files */
+export function addBundleRoutes(router: Router, control: BundleControl, mayReadFiles: boolean): void {
   router.get(
     '/bundles',
     respond(async () => ({ bundles: await control.bundles() })),
@@ -21,13 +22,18 @@ export function addBundleRoutes(router: Router, control: BundleControl): void {
   );
   router.post(
     '/bundles/import',
-    respond(({ body }) => control.startImport(importRequest(body))),
+    respond(({ body }) => {
+      if (!mayReadFiles) throw new ControlError('denied', NEEDS_TOKEN);
+      return control.startImport(importRequest(body));
+    }),
   );
   router.delete(
     '/bundles/import',
     respond(() => control.stopImport()),
   );
 }
+
+const NEEDS_TOKEN = 'an import over TCP requires a token (set admin.token or admin.tokenfile, or use the admin socket)';
 
 /** @throws {ControlError} `invalid` */
 function importRequest(body: unknown): ImportRequest {

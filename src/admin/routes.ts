@@ -50,6 +50,8 @@ export interface AdminRoutesOptions {
   /** Absent without upstreams. */
   readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
+  /** Clients may name files of this machine: they have a token, or may use the socket. */
+  readonly mayReadFiles: boolean;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
@@ -57,7 +59,7 @@ export interface AdminRoutesOptions {
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
   const { cache, activity, problems, status, fills, upstreams } = options;
-  const { budget, bundles, recalls, jobs, recordings, pulls, onError } = options;
+  const { budget, bundles, recalls, jobs, recordings, pulls, mayReadFiles, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -74,7 +76,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   if (upstreams) router.use('/upstreams', createUpstreamRoutes(upstreams));
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
-  addBundleRoutes(router, bundles);
+  addBundleRoutes(router, bundles, mayReadFiles);
   router.use('/recalls', createRecallRoutes(recalls));
   if (jobs) router.use('/jobs', createJobRoutes(jobs));
   if (recordings) router.use('/recordings', createRecordingRoutes(recordings));

@@ -34,7 +34,12 @@ function digestFilter(digest: string): PullFilter {
   return (record) => record.digest === digest || record.index === digest || record.reference === digest;
 }
 
+/** Numbers as in an address or a network, which no name of a client has. */
+const ADDRESS = /^(?:\d+(?:\.\d*)+|[\da-f]*:[\da-f:.]*)(?:\/.*)?$/i;
+
 function clientFilter(client: string): PullFilter {
   const matchesAddress = addressFilter(client);
+  if (!matchesAddress && ADDRESS.test(client))
+    throw new ControlError('invalid', `${client} is not an address or a network, such as 10.0.3.0/24`);
   return ({ user, address }) => user === client || (address !== undefined && matchesAddress?.(address) === true);
 }

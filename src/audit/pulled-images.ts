@@ -6,6 +6,8 @@ export interface PulledImage {
   readonly upstream: string;
   /** The stored name. */
   readonly repository: string;
+  /** Name in the newest request. Absent when it is the stored one. */
+  readonly requestedAs: string | undefined;
   /** Absent when it was pulled by digest only. */
   readonly tag: string | undefined;
   readonly digest: Digest;
@@ -16,6 +18,7 @@ export interface PulledImage {
 interface Pulls {
   readonly upstream: string;
   readonly repository: string;
+  readonly requestedAs: string | undefined;
   /** The newest digest of each tag. */
   readonly tags: Map<string, Digest>;
   readonly pulled: Set<Digest>;
@@ -38,7 +41,7 @@ function add(byRepository: Map<string, Pulls>, record: PullRecord): void {
   const { kind, outcome, repository, upstream, reference, digest, index, platform } = record;
   const isServed = kind !== 'blobs' && outcome !== 'failed' && outcome !== 'refused';
   if (!isServed || upstream === undefined || digest === undefined || reference === undefined) return;
-  const pulls = byRepository.get(repository) ?? newPulls(upstream, repository);
+  const pulls = byRepository.get(repository) ?? newPulls(upstream, record);
   byRepository.set(repository, pulls);
   if (!reference.includes(':') && !pulls.tags.has(reference)) pulls.tags.set(reference, digest);
   if (kind !== 'pull') return;
@@ -50,13 +53,13 @@ function add(byRepository: Map<string, Pulls>, record: PullRecord): void {
   pulls.children.set(index, children.set(digest, platform));
 }
 
-function newPulls(upstream: string, repository: string): Pulls {
-  return { upstream, repository, tags: new Map(), pulled: new Set(), children: new Map() };
+function newPulls(upstream: string, { repository, requestedAs }: PullRecord): Pulls {
+  return { upstream, repository, requestedAs, tags: new Map(), pulled: new Set(), children: new Map() };
 }
 
-function imagesOf({ upstream, repository, tags, pulled, children }: Pulls): PulledImage[] {
+function imagesOf({ upstream, repository, requestedAs, tags, pulled, children }: Pulls): PulledImage[] {
   const image = (digest: Digest, tag: string | undefined): PulledImage => ({
-    ...{ upstream, repository, tag, digest },
+    ...{ upstream, repository, requestedAs, tag, digest },
     children: children.get(digest) ?? new Map<Digest, string | undefined>(),
   });
   const roots = new Set([...pulled, ...children.keys()]);

@@ -10,7 +10,9 @@ import type {
 import { ControlError } from '../operations/control-error.ts';
 import type { ImportBundleOptions } from './import-bundle.ts';
 
-export interface BundleImportsOptions extends Pick<ImportBundleOptions, 'target' | 'storageFailure'> {
+export interface BundleImportsOptions extends Pick<ImportBundleOptions, 'target' | 'storageFailure' | 'space'> {
+  /** Removes what an import left in storage when it was killed. */
+  readonly removeAbandoned: () => Promise<void>;
   readonly isReadOnly: boolean;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
@@ -80,7 +82,7 @@ export class BundleImports implements BundleControl {
   }
 
   async #import(request: ImportRequest, signal: AbortSignal): Promise<Pick<ImportStatus, 'result' | 'error'>> {
-    const { pins, ...options } = this.#options;
+    const { pins, removeAbandoned, ...options } = this.#options;
     const onProgress = (progress: ImportStatus['progress']) => (this.#status = { running: true, progress });
     const [{ importBundle }, { explainFailure }] = await Promise.all([
       import('./import-bundle.ts'),
@@ -88,6 +90,7 @@ export class BundleImports implements BundleControl {
     ]);
     const pin = (id: string, names: readonly string[]) => pins.pin(id, names);
     try {
+      if (!request.dryRun) await removeAbandoned();
       return { result: await importBundle(request, { ...options, pin, onProgress, signal }) };
     } catch (err) {
       const explained = err instanceof ControlError ? err.message : explainFailure(err);

@@ -1,8 +1,10 @@
 import { explainFailure } from '../images/failure.ts';
 import type { Digest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
 import type { ImportProgress, ImportRequest, ImportResult } from '../operations/bundle-control.ts';
 import { type Bundle, openBundle } from './bundle.ts';
 import { parsePublicKey } from './signature.ts';
+import { refuseTooLarge, type StorageSpace } from './refuse-too-large.ts';
 import { importImage, type ImportTarget, type MissingBlob } from './import-image.ts';
 
 export interface ImportBundleOptions {
@@ -11,6 +13,8 @@ export interface ImportBundleOptions {
   readonly pin: (bundle: string, names: readonly string[]) => Promise<void>;
   /** The error that an operator sees for a failure of the storage; undefined for another failure. */
   readonly storageFailure: (err: unknown) => Error | undefined;
+  /** Undefined without a quota. */
+  readonly space: () => Promise<StorageSpace | undefined>;
   readonly onProgress: (progress: ImportProgress) => void;
   readonly signal: AbortSignal;
 }
@@ -37,6 +41,8 @@ async function importImages(
   const failed: { name: string; reason: string }[] = [];
   const missing = new Set<Digest>();
   let bytes = 0;
+  const space = await options.space();
+  if (space) await refuseTooLarge(bundle, space);
   for (const digest of bundle.contents.absent) {
     signal.throwIfAborted();
     if ((await options.target.storedSize(digest)) === undefined) missing.add(digest);
@@ -57,7 +63,7 @@ async function importImages(
       }
     } catch (err) {
       signal.throwIfAborted();
-      const reason = explainFailure(options.storageFailure(err) ?? err);
+      const reason = space && isEvicted(err) ? EVICTED : explainFailure(options.storageFailure(err) ?? err);
       if (reason === undefined) throw err;
       failed.push({ name, reason });
     }
@@ -93,5 +99,11 @@ function describeLeftOut(blobs: readonly MissingBlob[]): string[] {
     : [`${blobs.length} blobs were left out of the bundle, and are not in the cache`];
 }
 
+/** A blob that was written shortly before is gone. */
+function isEvicted(err: unknown): boolean {
+  return err instanceof RegistryError && (err.code === 'MANIFEST_BLOB_UNKNOWN' || err.code === 'BLOB_UNKNOWN');
+}
+
+const EVICTED = 'was evicted again: pinned and hosted content uses up storage.quota';
 /** Of one image. All digests are in the result. */
 const MAX_REASONS = 3;

@@ -1,15 +1,14 @@
-import { BlobFeed, DamagedBlobError } from '../images/blob-feed.ts';
+import type { BlobFeed } from '../images/blob-feed.ts';
 import { ImageError } from '../images/image-error.ts';
-import type { ImageSource } from '../images/image-source.ts';
 import { blobPath } from '../images/layout-source.ts';
 import { parseRegistryLocation } from '../images/location.ts';
 import { type DestinationRegistry, RegistryDestination } from '../images/registry-destination.ts';
 import type { LockedImage } from '../lists/lock-file.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { RegistryError } from '../oci/errors.ts';
 import { type Bundle, volumeOf } from './bundle.ts';
 import { copyLocked } from './copy-locked.ts';
+import { importBlobs } from './import-blobs.ts';
 import { planLocked } from './plan-locked.ts';
 
 export interface ImportTarget {
@@ -83,7 +82,7 @@ export async function importImage(
   const tags = [tag, ...image.attachments.map((one) => one.tag)].filter((one) => one !== undefined);
   if (!dryRun) {
     const put = (feed: BlobFeed) => destination.putBlob(feed);
-    const damaged = await copyBlobs(source, wanted, { put, signal, onProgress: (done) => onProgress(done, bytes) });
+    const damaged = await importBlobs(source, wanted, { put, signal, onProgress: (done) => onProgress(done, bytes) });
     missing.push(...damaged);
     if (missing.length === 0) {
       try {
@@ -124,38 +123,4 @@ function absence(bundle: Bundle, blob: Descriptor): MissingBlob {
   if (bundle.contents.absent.includes(digest))
     return { blob, reason: `${digest} was left out of the bundle, and is not in the cache`, isLeftOut: true };
   return { blob, reason: `${digest} is missing`, volume: volumeOf(bundle, digest) };
-}
-
-/** The storage refuses other bytes than those of the digest. */
-function isDamage(err: unknown): boolean {
-  return err instanceof DamagedBlobError || (err instanceof RegistryError && err.code === 'DIGEST_INVALID');
-}
-
-interface CopyBlobs {
-  readonly put: (feed: BlobFeed) => Promise<unknown>;
-  readonly signal: AbortSignal;
-  /** Bytes of all blobs together. */
-  readonly onProgress: (bytes: number) => void;
-}
-
-/** @returns the damaged blobs; the others are stored */
-async function copyBlobs(source: ImageSource, blobs: readonly Descriptor[], { put, signal, onProgress }: CopyBlobs) {
-  const damaged: MissingBlob[] = [];
-  let done = 0;
-  for (const blob of blobs) {
-    signal.throwIfAborted();
-    const onPosition = (position: number) => onProgress(done + position);
-    try {
-      await put(new BlobFeed({ source, descriptor: blob, signal, onPosition, isVerifiedThere: true }));
-    } catch (err) {
-      if (!isDamage(err)) throw err;
-      damaged.push({
-        blob,
-        reason: err instanceof ImageError ? err.message : `${source.name}: ${blob.digest} is damaged`,
-      });
-    }
-    done += blob.size;
-    onProgress(done);
-  }
-  return damaged;
 }

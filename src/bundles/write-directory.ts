@@ -3,9 +3,11 @@ import { dirname, join } from 'node:path';
 
 import type { ImageDestination } from '../images/image-destination.ts';
 import { ImageError } from '../images/image-error.ts';
+import { indexJson } from '../images/index-json.ts';
 import { DirectoryFiles } from '../images/layout-files.ts';
 import { LayoutDestination } from '../images/layout-destination.ts';
 import { refuseLinkOut } from '../images/layout-links.ts';
+import { blobPath } from '../images/layout-source.ts';
 import { formatLock } from '../lists/lock-file.ts';
 import type { Digest } from '../oci/digest.ts';
 import { CONTENTS_PATH, LOCK_PATH, SIGNATURE_PATH, SUMS_PATH } from './paths.ts';
@@ -52,12 +54,18 @@ function withoutBlobs(destination: ImageDestination, absent: ReadonlySet<Digest>
 }
 
 export interface FinishOptions extends Pick<BundleParts, 'lock' | 'signKey'> {
+  /** Images that were added. */
+  readonly images: readonly PlannedImage[];
   readonly absent: readonly Digest[];
 }
 
-/** Completes a bundle: its lock, and the sums of all files. */
-export async function finishDirectory(directory: string, { lock, absent, signKey }: FinishOptions): Promise<void> {
+/** Completes a bundle: removes images of an earlier one, and writes its lock, and the sums of all files. */
+export async function finishDirectory(
+  directory: string,
+  { images, lock, absent, signKey }: FinishOptions,
+): Promise<void> {
   await refuseLinkOut(directory, dirname(LOCK_PATH));
+  await removeOthers(directory, images, absent);
   await rm(join(directory, SIGNATURE_PATH), { force: true });
   await writeFileAt(directory, LOCK_PATH, formatLock(lock));
   await writeFileAt(directory, CONTENTS_PATH, formatContents({ absent, volumes: [] }));
@@ -69,6 +77,22 @@ export async function finishDirectory(directory: string, { lock, absent, signKey
   const text = formatSums(sums);
   await writeFileAt(directory, SUMS_PATH, text);
   if (signKey) await writeFileAt(directory, SIGNATURE_PATH, signSums(Buffer.from(text), signKey));
+}
+
+async function removeOthers(
+  directory: string,
+  images: readonly PlannedImage[],
+  absent: readonly Digest[],
+): Promise<void> {
+  const entries = images.reduce<BundleParts['entries']>((before, { plan }) => plan.addTo(before), []);
+  await writeFileAt(directory, 'index.json', indexJson(entries));
+  const digests = images.flatMap(({ plan }) => [...plan.manifests.keys(), ...plan.blobs.keys()]);
+  const wanted = new Set(digests.filter((digest) => !absent.includes(digest)).map(blobPath));
+  for (const path of await blobPaths(directory)) {
+    if (wanted.has(path)) continue;
+    await refuseLinkOut(directory, dirname(path));
+    await rm(join(directory, path));
+  }
 }
 
 /** A blob was compared with its digest when it was written. */
@@ -91,14 +115,28 @@ async function writeFileAt(directory: string, path: string, text: string | Uint8
   await rename(`${to}.new`, to);
 }
 
-/** @throws {ImageError} for a directory with other content than a layout */
-export async function refuseOtherContent(directory: string): Promise<void> {
+/** Of a run that was interrupted. */
+function isTemporary(name: string): boolean {
+  return name.startsWith('.layover-');
+}
+
+function isOwn(name: string): boolean {
+  return isTemporary(name) || ['blobs', 'index.json', dirname(LOCK_PATH)].includes(name);
+}
+
+/** @throws {ImageError} for a directory with other content than a bundle, whose other images will be removed */
+export async function prepareDirectory(directory: string): Promise<void> {
   const names: string[] = await readdir(directory).catch((err: NodeJS.ErrnoException) => {
     if (err.code === 'ENOENT') return [];
     throw err;
   });
-  const isLayout =
-    names.includes('oci-layout') || names.every((name) => name.startsWith('.layover-') || name === 'blobs');
-  if (!isLayout)
+  // The storage of a cache has a directory of this name, too.
+  const isMarked = names.includes(dirname(LOCK_PATH)) && (names.includes('oci-layout') || names.every(isOwn));
+  const isBundle = isMarked || names.every(isTemporary);
+  if (!isBundle)
     throw new ImageError(`${directory}: has other content (choose an empty directory, or one of an earlier bundle)`);
+  await mkdir(directory, { recursive: true });
+  // Marks it as a bundle, also when this run is interrupted.
+  await refuseLinkOut(directory, dirname(LOCK_PATH));
+  await mkdir(join(directory, dirname(LOCK_PATH)), { recursive: true });
 }

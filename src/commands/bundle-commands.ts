@@ -63,7 +63,7 @@ function addCreate(bundle: Command, context: CacheCommandsContext): void {
     .description('write the images of a lock from the storage of the cache into a directory or tar files')
     .argument('[config.yml]', 'configuration file of the server (default: the same as for `serve`)')
     .requiredOption('-o, --output <path>', 'a directory, new or of an earlier bundle, or a new file.tar')
-    .requiredOption('--from <lock>', 'written by `layover lock`')
+    .requiredOption('--from <lock>', 'written by `layover lock`', once)
     .addOption(
       new Option(
         '--volume <size>',
@@ -72,9 +72,9 @@ function addCreate(bundle: Command, context: CacheCommandsContext): void {
     )
     .option('--strict', 'refuse a blob that is larger than a volume, instead of writing a larger volume')
     .option('--sign-key <file>', 'sign the bundle with a private key in PEM, EC P-256 or Ed25519')
-    .option('--have <inventory>', 'leave out what the other side has: output of `bundle inventory` there', collect, [])
-    .option('--base <bundle>', 'leave out what the other side has since it imported this bundle', collect, [])
-    .option('--missing <file>', 'include these digests anyway: written by `bundle import --missing-to`', collect, [])
+    .option('--have <inventory>', 'leave out what the other side has: output of `bundle inventory` there', collect)
+    .option('--base <bundle>', 'leave out what the other side has since it imported this bundle', collect)
+    .option('--missing <file>', 'include these digests anyway: written by `bundle import --missing-to`', collect)
     .addHelpText('after', CREATE_HELP)
     .action((file: string | undefined, { from, ...options }: CreateFlags) =>
       run(context, async (signal) => {
@@ -86,7 +86,8 @@ function addCreate(bundle: Command, context: CacheCommandsContext): void {
         const { output, volume: volumeBytes, strict = false } = options;
         const signKey = await findPrivateKey(options.signKey);
         const lock = await readLock(from);
-        const have = await digestsThere(options);
+        const { have: inventories = [], base = [], missing = [] } = options;
+        const have = await digestsThere({ have: inventories, base, missing });
         await using content = await openContent({ file, env: context.env });
         return await createBundle(content, { output, lock, have, volumeBytes, strict, signKey, signal }, context);
       }),
@@ -99,13 +100,19 @@ interface CreateFlags {
   readonly volume?: number;
   readonly strict?: true;
   readonly signKey?: string;
-  readonly have: readonly string[];
-  readonly base: readonly string[];
-  readonly missing: readonly string[];
+  readonly have?: readonly string[];
+  readonly base?: readonly string[];
+  readonly missing?: readonly string[];
 }
 
-function collect(value: string, before: readonly string[]): readonly string[] {
+function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
+}
+
+/** A second value would silently replace the first. */
+function once(value: string, before: string | undefined): string {
+  if (before !== undefined) throw new InvalidArgumentError('Give one lock (layover lock makes one of several lists).');
+  return value;
 }
 
 /** As in the configuration. */

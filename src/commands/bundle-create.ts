@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 
 import { bundleId } from '../bundles/bundle.ts';
 import { type PlannedImage, planImage } from '../bundles/plan-image.ts';
-import { addToDirectory, finishDirectory, refuseOtherContent } from '../bundles/write-directory.ts';
+import { addToDirectory, finishDirectory, prepareDirectory } from '../bundles/write-directory.ts';
 import { UnreadableBlobError, writeVolumes } from '../bundles/write-volumes.ts';
 import { explainFailure } from '../images/failure.ts';
 import { ImageError } from '../images/image-error.ts';
@@ -74,14 +74,15 @@ async function writeDirectory(
 ): Promise<Written> {
   if (volumeBytes !== undefined)
     throw new ImageError(`${directory}: volumes are tar files (use --output ${directory}.tar)`);
-  await refuseOtherContent(directory);
-  const written = await forEachOf(planned, output, async (one) => {
+  const images = notEmpty(planned, directory);
+  await prepareDirectory(directory);
+  const written = await forEachOf(images, output, async (one) => {
     await addToDirectory(directory, one, { have, signal });
     return one;
   });
   const blobs = new Set(notEmpty(written, directory).flatMap(({ plan }) => [...plan.blobs.keys()]));
   const absent = [...blobs].filter((digest) => have.has(digest)).sort();
-  await finishDirectory(directory, { lock: lockOf(lock, written), absent, signKey });
+  await finishDirectory(directory, { images: written, lock: lockOf(lock, written), absent, signKey });
   return { written, files: [directory] };
 }
 

@@ -16,6 +16,7 @@ import {
 } from './cache.ts';
 import { rebuildIndexOf } from './index-rebuild.ts';
 import type { CacheTarget } from './cache-target.ts';
+import type { TargetOptions } from './open-cache.ts';
 import type { ProgressOutput } from './progress-bar.ts';
 
 export interface CacheCommandsContext {
@@ -197,16 +198,24 @@ export function withServerOptions(command: Command): Command {
     .option('--token-file <file>', 'file with the admin token');
 }
 
+type RunOptions = { readonly file: string | undefined } & Omit<SharedOptions, 'json'> & { readonly json?: boolean };
+
 /** @returns the exit code */
-export async function runOnCache(
+export async function runOnCache(context: CacheCommandsContext, options: RunOptions, work: Run): Promise<number> {
+  const { openCache } = await import('./open-cache.ts');
+  return runOn(openCache, context, { options, work });
+}
+
+/** @returns the exit code */
+export async function runOn<T extends { close(): Promise<void> }>(
+  open: (options: TargetOptions) => Promise<T>,
   { env, out, err }: CacheCommandsContext,
-  { json = false, ...options }: { file: string | undefined } & Omit<SharedOptions, 'json'> & { json?: boolean },
-  run: Run,
+  run: { readonly options: RunOptions; readonly work: (target: T, output: CacheOutput) => Promise<number | void> },
 ): Promise<number> {
+  const { json = false, ...options } = run.options;
   try {
-    const { openCache } = await import('./open-cache.ts');
-    await using target = disposable(await openCache({ ...options, env }));
-    return (await run(target, { out, err, json, now: Date.now })) ?? 0;
+    await using target = disposable(await open({ ...options, env }));
+    return (await run.work(target, { out, err, json, now: Date.now })) ?? 0;
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
     err.write(`layover: ${error.message}\n`);
@@ -214,7 +223,7 @@ export async function runOnCache(
   }
 }
 
-function disposable(target: CacheTarget): CacheTarget & AsyncDisposable {
+function disposable<T extends { close(): Promise<void> }>(target: T): T & AsyncDisposable {
   return { ...target, [Symbol.asyncDispose]: () => target.close() };
 }
 

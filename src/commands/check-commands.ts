@@ -1,12 +1,8 @@
 import type { Command } from 'commander';
 
-import {
-  type CacheCommandsContext,
-  type Run,
-  runOnCache,
-  type SharedOptions,
-  withTargetOptions,
-} from './cache-commands.ts';
+import type { CacheOutput } from './cache.ts';
+import { type CacheCommandsContext, runOn, type SharedOptions, withTargetOptions } from './cache-commands.ts';
+import type { OpenCheckTarget } from './open-cache.ts';
 
 const HELP = `
 Follows each name of the lock in storage: tag, index, the locked platforms, their configs and layers, each present, part of
@@ -34,8 +30,10 @@ export function addCheckCommand(parent: Command, context: CacheCommandsContext):
     .action(
       async (lock: string, file: string | undefined, { read = false, referrers = false, ...options }: CheckOptions) => {
         const { checkCommand } = await import('./check.ts');
-        const run: Run = (target, output) => checkCommand(target, { lock, read, referrers }, output);
-        context.end(await runOnCache(context, { ...options, file }, run));
+        const { openForCheck } = await import('./open-cache.ts');
+        const work = (target: OpenCheckTarget, output: CacheOutput) =>
+          checkCommand(target, { lock, read, referrers }, output);
+        context.end(await runOn(openForCheck, context, { options: { ...options, file }, work }));
       },
     );
 }

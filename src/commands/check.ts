@@ -4,8 +4,8 @@ import type { Lock, LockedImage } from '../lists/lock-file.ts';
 import { findLock } from '../lists/read-files.ts';
 import type { ImageCheckResult } from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
-import type { CacheTarget } from './cache-target.ts';
 import type { CacheOutput } from './cache.ts';
+import type { OpenCheckTarget } from './open-cache.ts';
 import { printable } from './image-description.ts';
 import { ProgressBar } from './progress-bar.ts';
 
@@ -22,7 +22,7 @@ interface CheckedName extends ImageCheckResult {
 
 /** `check`. @returns the exit code: 1 when an image cannot be pulled */
 export async function checkCommand(
-  { control }: CacheTarget,
+  { control }: Pick<OpenCheckTarget, 'control'>,
   options: CheckCommandOptions,
   output: CacheOutput,
 ): Promise<number> {

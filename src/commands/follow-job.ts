@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { isAsWanted, type JobControl, type JobImage } from '../operations/job-control.ts';
 import type { CacheOutput } from './cache.ts';
+import { withoutHost } from '../images/failure.ts';
 import { printable } from './image-description.ts';
 import { JobProgress } from './job-progress.ts';
 import { formatBytes } from './table.ts';
@@ -41,13 +42,15 @@ export function imageLine({ name, outcome, bytes, was, digest, reason }: JobImag
   const detail = [
     ...(bytes > 0 ? [formatBytes(bytes)] : []),
     ...(was === undefined ? [] : [`${short(was)} is now ${short(digest ?? '')}`]),
-    ...(reason === undefined ? [] : [reason]),
+    ...(reason === undefined ? [] : [withoutHost(reason, name)]),
   ];
   return printable(`${name}  ${what}${detail.length === 0 ? '' : `  ${detail.join(', ')}`}`);
 }
 
-function totals({ done, total, bytes, spent }: Awaited<ReturnType<JobControl['job']>>): string {
-  return `${done} of ${total} images, ${formatBytes(bytes)} fetched, ${spent} ${spent === 1 ? 'pull' : 'pulls'}`;
+/** A tag that is gone does not count as an image, also where it does not fail the run. */
+function totals({ outcomes, total, bytes, spent }: Awaited<ReturnType<JobControl['job']>>): string {
+  const complete = outcomes.present + outcomes.fetched + outcomes.moved;
+  return `${complete} of ${total} images, ${formatBytes(bytes)} fetched, ${spent} ${spent === 1 ? 'pull' : 'pulls'}`;
 }
 
 function short(digest: string): string {

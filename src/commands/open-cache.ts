@@ -5,6 +5,7 @@ import { adminSocketPath } from '../admin/api.ts';
 import type { Config, Listen } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
+import type { CacheControl } from '../operations/cache-control.ts';
 import { ControlError } from '../operations/control-error.ts';
 import type { CacheTarget } from './cache-target.ts';
 
@@ -18,6 +19,12 @@ export interface TargetOptions {
   readonly tokenFile?: string | undefined;
 }
 
+/** Checks images in storage. */
+export interface OpenCheckTarget {
+  readonly control: Pick<CacheControl, 'check'>;
+  close(): Promise<void>;
+}
+
 /** Codes of a connection failure without a running server; a busy server or missing permissions have others. */
 const NOT_RUNNING = ['ENOENT', 'ECONNREFUSED'];
 
@@ -27,6 +34,26 @@ const NOT_RUNNING = ['ENOENT', 'ECONNREFUSED'];
  * @throws {ControlError} · {ConfigError} · {ServerUnreachableError}
  */
 export async function openCache(options: TargetOptions): Promise<CacheTarget> {
+  return openServerOr(options, async (config) => {
+    // Storage, index and log are loaded only without a running server.
+    const { openStopped } = await import('./open-stopped.ts');
+    return openStopped(config);
+  });
+}
+
+/** The same for a command that only reads: storage is neither owned nor changed, and not created. */
+export async function openForCheck(options: TargetOptions): Promise<OpenCheckTarget> {
+  return openServerOr<OpenCheckTarget>(options, async () => {
+    const { openContent } = await import('./open-content.ts');
+    const { check, ...content } = await openContent(options);
+    return { control: { check }, close: async () => content[Symbol.asyncDispose]() };
+  });
+}
+
+async function openServerOr<T>(
+  options: TargetOptions,
+  openStorage: (config: Config) => Promise<T>,
+): Promise<T | CacheTarget> {
   const { file, env, server } = options;
   const token = options.tokenFile === undefined ? options.token : (await readFile(options.tokenFile, 'utf8')).trim();
   if (server !== undefined) return running(new RemoteControl({ url: server, token }));
@@ -35,9 +62,7 @@ export async function openCache(options: TargetOptions): Promise<CacheTarget> {
     const control = new RemoteControl({ url, token: token ?? (await tokenOf(config)) });
     if (await isRunning(control)) return running(control);
   }
-  // Storage, index and log are loaded only without a running server.
-  const { openStopped } = await import('./open-stopped.ts');
-  return openStopped(config);
+  return openStorage(config);
 }
 
 function running(control: RemoteControl): CacheTarget {

@@ -1,15 +1,16 @@
+import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
 import { openStoredContent, type StoredContent } from '../service/stored-content.ts';
 import { createLog } from '../telemetry/log.ts';
 import { openLogDestination } from '../telemetry/log-destination.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { createTelemetry } from '../telemetry/telemetry.ts';
-import type { TargetOptions } from './open-cache.ts';
 
 /** The stored images of a server that may be running. @throws {ControlError} · {ConfigError} */
-export async function openContent(
-  options: Pick<TargetOptions, 'file' | 'env'>,
-): Promise<StoredContent & AsyncDisposable> {
+export async function openContent(options: {
+  readonly file: string | undefined;
+  readonly env: Environment;
+}): Promise<StoredContent & AsyncDisposable> {
   const { config } = await loadConfig(options);
   // Stdout is for the result.
   const log = createLog({ ...config.log, level: 'error' }, openLogDestination(2));

@@ -1,5 +1,5 @@
 import { ControlError } from '../operations/control-error.ts';
-import { IMAGE_OUTCOMES, type JobControl, type JobImage } from '../operations/job-control.ts';
+import { IMAGE_OUTCOMES, type JobControl, type JobImage, type JobStatus } from '../operations/job-control.ts';
 import type { CacheOutput } from './cache.ts';
 import type { CacheTarget } from './cache-target.ts';
 import { followJob, imageLine } from './follow-job.ts';
@@ -24,11 +24,12 @@ export async function syncCommand(
   let code = 0;
   for (const name of names) if (dryRun) code = Math.max(code, await preview(jobs, name, output));
   if (dryRun) return code;
-  const started: string[] = [];
-  for (const name of names) started.push((await jobs.runJob(name)).name);
-  for (const name of started) {
-    if (wait) code = Math.max(code, await followJob(jobs, name, output));
-    else output.err.write(`${name} started (see: layover jobs show ${name})\n`);
+  const started: JobStatus[] = [];
+  for (const name of names) started.push(await jobs.runJob(name));
+  for (const job of started) {
+    if (wait) code = Math.max(code, await followJob(jobs, job.name, output));
+    else if (output.json) output.out.write(`${JSON.stringify(job)}\n`);
+    else output.out.write(`${job.name} started (see: layover jobs show ${job.name})\n`);
   }
   return code;
 }

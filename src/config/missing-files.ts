@@ -14,8 +14,8 @@ const REASONS: Readonly<Record<string, string>> = {
 export async function findMissingFiles(plain: unknown, shape: Shape): Promise<Finding[]> {
   const files = scalarValuesOf(plain, shape).filter((value) => value.shape.isFile);
   const findings = await Promise.all(
-    files.map(async ({ path, text }): Promise<Finding[]> => {
-      const reason = await whyUnreadable(text);
+    files.map(async ({ path, text, shape: { mayBeDirectory } }): Promise<Finding[]> => {
+      const reason = await whyUnreadable(text, mayBeDirectory === true);
       if (reason === undefined) return [];
       const message = `cannot read ${quote(text)}: ${reason} (change the path, or provide the file)`;
       return [{ path, part: 'value', message }];
@@ -24,10 +24,10 @@ export async function findMissingFiles(plain: unknown, shape: Shape): Promise<Fi
   return findings.flat();
 }
 
-async function whyUnreadable(path: string): Promise<string | undefined> {
+async function whyUnreadable(path: string, mayBeDirectory: boolean): Promise<string | undefined> {
   try {
     await access(path, constants.R_OK);
-    return (await stat(path)).isDirectory() ? REASONS['EISDIR'] : undefined;
+    return !mayBeDirectory && (await stat(path)).isDirectory() ? REASONS['EISDIR'] : undefined;
   } catch (err) {
     const code = err instanceof Error && 'code' in err ? String(err.code) : 'unknown error';
     return REASONS[code] ?? code;

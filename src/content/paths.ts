@@ -16,6 +16,8 @@ export const UPLOADS = '_uploads';
 /** Outside of distribution's layout. */
 const QUARANTINE = '/layover/quarantine';
 export const UNRECORDED = '/layover/unrecorded';
+/** Upload sessions of imports, by id. */
+export const IMPORTS = '/layover/imports';
 
 export const COLLECTIONS = '/layover/collection';
 

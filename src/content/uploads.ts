@@ -9,6 +9,7 @@ import { uploadDirectory } from './paths.ts';
 import { receiveChunk, type UploadChunk } from './receive-chunk.ts';
 import type { RunningHash } from './running-hash.ts';
 import { digestOnRecord, UploadHashes } from './upload-hashes.ts';
+import type { UploadNotes } from './upload-notes.ts';
 import { formatUploadRecord, parseUploadRecord, type UploadRecord } from './upload-record.ts';
 
 /** An upload session. The caller has checked the form of the id. */
@@ -44,10 +45,13 @@ export class UploadStore {
   readonly #commit: CommitUpload;
   readonly #hashes = new UploadHashes();
   readonly #running = new Set<Promise<unknown>>();
+  readonly #notes: UploadNotes | undefined;
 
-  constructor(driver: StorageDriver, commit: CommitUpload) {
+  /** @param notes of sessions that {@link removeAbandoned} may remove. Absent for those of clients, who may continue them */
+  constructor(driver: StorageDriver, commit: CommitUpload, notes?: UploadNotes) {
     this.#driver = driver;
     this.#commit = commit;
+    this.#notes = notes;
   }
 
   /** Minimum bytes of every chunk but the last; 0 when any size is allowed. */
@@ -57,6 +61,7 @@ export class UploadStore {
 
   /** @throws {StorageFullError} */
   async start(key: UploadKey, { startedAt, algorithm }: Omit<StoredUpload, 'size'>): Promise<void> {
+    await this.#notes?.note(key);
     await this.#driver.staging.create(dataPath(key));
     // RFC 3339 in seconds, like distribution.
     const text = startedAt.toISOString().replace(/\.\d+Z$/, 'Z');
@@ -155,6 +160,19 @@ export class UploadStore {
     // Delete before releasing: no other process can take a session that is being removed.
     await this.#driver.delete(uploadDirectory(key.repository, key.id));
     await staged.release();
+    await this.#notes?.forget(key);
+  }
+
+  /** Removes sessions that no process is using. Call it before the first session of this process. */
+  async removeAbandoned(): Promise<void> {
+    for await (const key of this.#notes?.all() ?? []) {
+      try {
+        await this.cancel(key);
+      } catch (err) {
+        if (!(err instanceof RegistryError)) throw err;
+        if (err.code === 'BLOB_UPLOAD_UNKNOWN') await this.#notes?.forget(key);
+      }
+    }
   }
 
   /** Resolves when nothing is being written any more: chunks of disconnected clients are kept. */

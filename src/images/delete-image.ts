@@ -24,11 +24,16 @@ export async function deleteImage(
   try {
     await registry.deleteManifest(repository, reference, { signal });
   } catch (cause) {
-    if (!(cause instanceof RegistryError && cause.code === 'UNSUPPORTED') || reference.kind === 'digest') throw cause;
+    if (reference.kind === 'digest' || !isUnsupported(cause)) throw cause;
     const { digest: found } = await registry.resolveManifest(repository, reference, { signal });
     const advice = `delete the manifest, with all of its tags: layover image delete ${name}@${found}`;
     throw new ImageError(`${name}:${referenceText(reference)}: the registry refuses to delete a tag (${advice})`, {
       cause,
     });
   }
+}
+
+/** Distribution 2.8 reads the tag as a digest. */
+function isUnsupported(err: unknown): boolean {
+  return err instanceof RegistryError && (err.code === 'UNSUPPORTED' || err.code === 'DIGEST_INVALID');
 }

@@ -34,3 +34,9 @@ function adviceFor({ kind, options }: UpstreamError): string | undefined {
     return 'trust its CA with --tls-ca ca.pem, or skip certificate verification with --insecure';
   return NO_TLS.test(code) ? 'for a registry without TLS: --plain-http' : undefined;
 }
+
+/** A reason that begins with the registry of an image, for a line that begins with the name of the image. */
+export function withoutHost(reason: string, name: string): string {
+  const host = `${name.slice(0, name.indexOf('/'))}: `;
+  return reason.startsWith(host) ? reason.slice(host.length) : reason;
+}

@@ -65,14 +65,21 @@ export class TarFiles implements LayoutFiles {
   async *open(path: string, start: number): AsyncGenerator<Uint8Array> {
     const entry = this.#find(path);
     if (!entry) throw new ImageError(`${this.name}: ${path} is missing`);
-    for (let at = start; at < entry.size; ) {
-      const chunk = await readExactly(this.#file, {
-        position: entry.offset + at,
-        size: Math.min(READ_BYTES, entry.size - at),
-      });
-      if (chunk.length === 0) throw new ImageError(`${this.name}: ${path} is cut off`);
-      at += chunk.length;
-      yield chunk;
+    const readAt = (at: number) =>
+      readExactly(this.#file, { position: entry.offset + at, size: Math.min(READ_BYTES, entry.size - at) });
+    let ahead = start < entry.size ? readAt(start) : undefined;
+    try {
+      for (let at = start; ahead; ) {
+        const chunk = await ahead;
+        if (chunk.length === 0) throw new ImageError(`${this.name}: ${path} is cut off`);
+        at += chunk.length;
+        ahead = at < entry.size ? readAt(at) : undefined;
+        ahead?.catch(() => undefined); // the next await of it throws
+        yield chunk;
+      }
+    } finally {
+      // The file may be closed next.
+      await ahead?.catch(() => undefined);
     }
   }
 

@@ -2,7 +2,7 @@ import { ImageError } from '../images/image-error.ts';
 import type { RegistryLocation } from '../images/location.ts';
 import type { Platform } from '../images/platform.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { RegistryError } from '../oci/errors.ts';
+import { OfflineError, RegistryError } from '../oci/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Bandwidth } from '../registry/registry.ts';
 import type { ImageCheckRequest, ImageCheckResult } from '../operations/cache-control.ts';
@@ -162,7 +162,8 @@ function outcomeOf({ was, bytes, registry }: Work): ImageOutcome {
 /** @param isFound the upstream has the image, without a part of it; undefined when it was not requested: then it is not gone */
 export function failureOf(err: unknown, isFound: boolean | undefined): ImageOutcome {
   if (err instanceof HeldError) return 'held';
-  if (!(err instanceof RegistryError)) return 'failed';
+  // The upstream was not called.
+  if (!(err instanceof RegistryError) || err instanceof OfflineError) return 'failed';
   if (HELD.includes(err.code)) return 'held';
   return isFound === false && GONE.includes(err.code) ? 'gone' : 'failed';
 }

@@ -40,6 +40,7 @@ export interface LockedAttachment {
 }
 
 const VERSION = '1';
+const VERSION_KEY = 'layoverLock';
 const HEADER = '# Written by layover lock.\n';
 
 /** The same images always have the same text. */
@@ -79,6 +80,8 @@ export function parseLock(text: string, origin: string): Lock {
   const found = new ImageFinder(origin);
   const [document, ...others] = parseDocuments(text, found);
   const [problem] = found.problems;
+  if (!text.includes(VERSION_KEY))
+    throw new ImageError(`${origin}: not a lock (make one of a list of images: layover lock ${origin})`);
   if (problem) throw new ImageError(`${problem.origin}: ${problem.message}`);
   if (!document || others.length > 0 || !isLock(document))
     throw new ImageError(`${origin}: not a lock of layover lock`);

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 
-import { explainFailure } from '../images/failure.ts';
+import { explainFailure, withoutHost } from '../images/failure.ts';
 import { parseRegistryLocation, type RegistryLocation } from '../images/location.ts';
 import type { FoundImage, ListProblem } from './found-images.ts';
 import type { LockedImage } from './lock-file.ts';
@@ -60,7 +60,7 @@ export async function resolveEach<T>(
       resolved.set(image.name, await resolve(image));
     } catch (err) {
       signal.throwIfAborted();
-      problems.push({ origin: `${image.name} (${image.origin})`, message: messageOf(err) });
+      problems.push({ origin: `${image.name} (${image.origin})`, message: withoutHost(messageOf(err), image.name) });
     }
     onDone(++done);
   });

@@ -97,6 +97,13 @@ export class RegistryError extends Error {
   }
 }
 
+/** Content that is not cached, and that no upstream is called for. */
+export class OfflineError extends RegistryError {
+  constructor(name: string) {
+    super('MANIFEST_UNKNOWN', `${name} is not cached, and this registry is offline`);
+  }
+}
+
 /**
  * The error to send for something that was thrown. An unexpected error becomes `UNKNOWN`, which does not reveal its message;
  * the original is the `cause`, for the log.

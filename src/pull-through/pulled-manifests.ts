@@ -1,7 +1,7 @@
 import { createCountedCache } from '../cache/lru.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { RegistryError } from '../oci/errors.ts';
+import { OfflineError, type RegistryError } from '../oci/errors.ts';
 import type { Reference } from '../oci/reference.ts';
 import { type FetchedManifest, type Upstream, type UpstreamCallOptions, UpstreamError } from '../upstream/upstream.ts';
 import { type FailurePolicy, onRevalidationFailure, type TagRules } from './freshness.ts';
@@ -394,6 +394,6 @@ export class PulledManifests {
   }
 
   #offlineError(name: string): RegistryError {
-    return new RegistryError('MANIFEST_UNKNOWN', `${name} is not cached, and this registry is offline`);
+    return new OfflineError(name);
   }
 }

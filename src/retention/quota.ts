@@ -119,6 +119,13 @@ export class Quota {
     throw new QuotaFullError(`no space for ${bytes} bytes: nothing else can be evicted`);
   }
 
+  /** Bytes that storage may have, and those of them that are free. Eviction may free more. */
+  async space(): Promise<{ readonly limit: number; readonly free: number }> {
+    const { limits, index } = this.#options;
+    const limit = Math.floor(limits.size * limits.high);
+    return { limit, free: Math.max(0, limit - (await index.totals()).bytes) };
+  }
+
   /** The fill has ended: its bytes are in storage, or discarded. */
   release(owner: string): void {
     const held = this.#owners.get(owner);

@@ -41,7 +41,7 @@ import { measureService } from './composition/measured.ts';
 import { createPulling, type Pulling } from './composition/pulling.ts';
 import { createHosted, createUploadPurging, type Hosted } from './composition/pushing.ts';
 import { createRecordings } from './composition/recordings.ts';
-import { createStoredImages } from './composition/stored-images.ts';
+import { createImportUploads, createStoredImages } from './composition/stored-images.ts';
 import { openStored, type Stored } from './composition/stored.ts';
 import { watchHealth } from './composition/watched-health.ts';
 
@@ -141,10 +141,10 @@ async function createParts(
     budget: pulling?.budget,
     cache,
     ...createViews(config, { ...stored, opened, monitors, running, pulling, telemetry, health, clock }),
-    bundles: openBundles(config, { opened, ...stored, telemetry, tags, refusals, pins: retention.bundlePins }),
+    bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, refusals, pins: retention.bundlePins }),
     recalls,
     jobs,
-    recordings: pulling && createRecordings({ ...stored, pulling, pulls, clock }),
+    recordings: pulling && createRecordings(config.proxy, { ...stored, pulling, pulls, clock, telemetry }),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
@@ -175,13 +175,15 @@ interface BundleParts extends Stored {
   readonly tags: TagEntries;
   readonly refusals: ContentRefusals;
   readonly pins: BundlesOptions['pins'];
+  readonly quota: BundlesOptions['quota'];
 }
 
-function openBundles(config: Config, { opened, tags, refusals, pins, ...stored }: BundleParts): BundleControl {
-  const registry = refuseContent(opened.use(createStoredImages(stored)), refusals);
+function openBundles(config: Config, { opened, tags, refusals, pins, quota, ...stored }: BundleParts): BundleControl {
+  const uploads = createImportUploads(stored);
+  const registry = refuseContent(opened.use(createStoredImages({ ...stored, uploads })), refusals);
   const onTagged = (repository: string, tag: string) => tags.forget(repository, tag);
   return opened.use(
-    createBundles(config, { store: stored.store, registry, pins, log: stored.telemetry.log, onTagged }),
+    createBundles(config, { store: stored.store, registry, uploads, quota, pins, log: stored.telemetry.log, onTagged }),
   );
 }
 

@@ -24,7 +24,7 @@ import { createBundles } from './composition/bundles.ts';
 import { createImageCheck } from './composition/image-checks.ts';
 import { createDenying } from './composition/denying.ts';
 import { openStorage } from './composition/stored.ts';
-import { createStoredImages } from './composition/stored-images.ts';
+import { createImportUploads, createStoredImages } from './composition/stored-images.ts';
 
 /** How long a command waits for Redis. Milliseconds. */
 const REDIS_PATIENCE_MS = 5_000;
@@ -82,6 +82,7 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
   const pulls = await createPullRecorder(config, { redis, usage, store, telemetry, clock: SYSTEM_CLOCK });
   if (pulls) opened.use(pulls);
   const { housekeeping, collections } = retention;
+  const uploads = createImportUploads({ driver, store });
   await collections.becomeOwner();
   return {
     control: retention.createControl({ refresh: undefined, check: createImageCheck(config.proxy, store, refusals) }),
@@ -91,7 +92,9 @@ async function openParts(config: Config, telemetry: Telemetry, opened: CloseStac
     bundles: opened.use(
       createBundles(config, {
         store,
-        registry: refuseContent(opened.use(createStoredImages({ driver, store, telemetry })), refusals),
+        registry: refuseContent(opened.use(createStoredImages({ driver, store, telemetry, uploads })), refusals),
+        uploads,
+        quota: housekeeping.quota,
         pins: retention.bundlePins,
         log: telemetry.log,
         onTagged: async () => {},

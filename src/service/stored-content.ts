@@ -24,9 +24,8 @@ export function openStoredContent(config: Config, telemetry: Telemetry): Promise
   if (storage.driver.kind === 'inmemory')
     throw new ControlError('unavailable', 'storage in memory exists only while a server is running');
   return closeOnFailure(async (opened) => {
-    const driver = opened.use(
-      await createStorage({ ...storage, middleware: [] }, { buffers: new BufferPool(), log: telemetry.log }),
-    );
+    const options = { ...storage, driver: { ...storage.driver, isReader: true }, middleware: [], tier: undefined };
+    const driver = opened.use(await createStorage(options, { buffers: new BufferPool(), log: telemetry.log }));
     const store = createContentStore({ driver, onDamage: () => {}, readOnly: true });
     const registry = createStoredImages({ driver, store, telemetry });
     opened.use(registry);

@@ -1,6 +1,9 @@
+import { addAttachments } from '../images/attachments.ts';
 import { choosePlatforms, copyImage, type CopyEvents } from '../images/copy.ts';
 import { ImageError } from '../images/image-error.ts';
+import type { ImageManifest } from '../images/image-source.ts';
 import type { RegistryLocation } from '../images/location.ts';
+import { Planner } from '../images/plan.ts';
 import type { Platform } from '../images/platform.ts';
 import { type DestinationRegistry, RegistryDestination } from '../images/registry-destination.ts';
 import { RegistrySource, type SourceRegistry } from '../images/registry-source.ts';
@@ -67,10 +70,16 @@ export async function pushImage(image: ImageToPush, call: PushCall): Promise<Pus
     signal,
   });
   const repository = targetRepository(target, location.repository);
-  const { digest } = await choosePlatforms(source, await source.root(), { platforms: narrowedTo(image, target) });
+  const root = await choosePlatforms(source, await source.root(), { platforms: narrowedTo(image, target) });
+  const { digest } = root;
   const was = await findDigest({ target, repository, signal }, location.tag);
-  const isComplete = was === digest && (await hasAll({ target, repository, signal }, attachments ?? []));
-  if (isComplete) return { digest, was, bytes: 0, isCopied: false };
+  const isComplete = async () => {
+    // An attachment of the whole index is attached to no manifest that is copied.
+    const isNarrowed = digest !== image.digest && attachments !== undefined;
+    const copied = isNarrowed ? await attachmentsOf(source, root) : (attachments ?? []);
+    return hasAll({ target, repository, signal }, copied);
+  };
+  if (was === digest && (await isComplete())) return { digest, was, bytes: 0, isCopied: false };
   const events = new CountedBytes(call.onBytes);
   const destination = new RegistryDestination({
     registry: target.registry,
@@ -90,6 +99,15 @@ export async function pushImage(image: ImageToPush, call: PushCall): Promise<Pus
     throw explain(err, image, target);
   }
   return { digest, was, bytes: events.copied, isCopied: true };
+}
+
+/** Attachments that are copied with an index of some platforms, which has another digest than the whole one. */
+async function attachmentsOf(source: RegistrySource, root: ImageManifest): Promise<Digest[]> {
+  const planner = new Planner(source);
+  await planner.add(root);
+  const image = new Set(planner.plan.manifests.map((manifest) => manifest.digest));
+  await addAttachments(source, planner);
+  return planner.plan.manifests.map((manifest) => manifest.digest).filter((one) => !image.has(one));
 }
 
 function explain(err: unknown, { platforms }: ImageToPush, { host, isNarrowed }: SyncTarget): unknown {

@@ -20,6 +20,26 @@ describe('the token of the admin API, from REGISTRY_ADMIN_TOKEN', () => {
     expect(await status(token)).toBe(200);
   });
 
+  it('is required to import files of the server over TCP', async () => {
+    const body = JSON.stringify({ paths: ['/etc/passwd'] });
+    const headers = { 'content-type': 'application/json', authorization: 'Bearer secret' };
+    const start = async (env: Record<string, string>) => {
+      const port = await freePort();
+      await using layover = await Layover.start({ config: { admin: { addr: `127.0.0.1:${port}` } }, env });
+      const url = `http://127.0.0.1:${port}/admin/api/v1/bundles/import`;
+      const response = await fetch(url, { method: 'POST', headers, body });
+      const text = await response.text();
+      await (await fetch(url, { method: 'DELETE', headers: { ...headers } })).arrayBuffer();
+      expect(await layover.visibleBlobs()).toEqual([]);
+      return { status: response.status, text };
+    };
+    const refused = await start({});
+    expect(refused.status).toBe(401);
+    expect(refused.text).toContain('an import over TCP requires a token');
+    expect(refused.text).not.toContain('passwd');
+    expect((await start({ REGISTRY_ADMIN_TOKEN: 'secret' })).status).toBe(200);
+  });
+
   it.each(['', '#'])('that is empty, or a comment in YAML, does not leave the API open: %j', async (token) => {
     const config = { admin: { addr: `127.0.0.1:${await freePort()}` } };
     const env: Record<string, string> = token === '' ? { REGISTRY_ADMIN_TOKEN: '' } : { REGISTRY_ADMIN: 'token: #x' };

@@ -262,7 +262,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   jose: ['auth'],
   lmdb: ['audit', 'lmdb', 'usage'],
   'lru-cache': ['cache'],
-  'p-limit': ['content', 'images', 'jobs', 'lists', 'storage/filesystem', 'sync'],
+  'p-limit': ['bundles', 'content', 'images', 'jobs', 'lists', 'storage/filesystem', 'sync'],
   pino: ['telemetry'],
   re2js: ['matching'],
   semver: ['matching'],

@@ -90,7 +90,7 @@ describe('layover bundle', () => {
     await rm(scene.path(`one/${blobPath(layer)}`));
     await rm(scene.path('one/index.json'));
     await rm(scene.path('one/oci-layout'));
-    await rm(scene.path('one/layover'), { recursive: true });
+    for (const name of await readdir(scene.path('one/layover'))) await rm(scene.path(`one/layover/${name}`));
     expect(await scene.create('one')).toMatchObject({ code: 0 });
     expect(await filesOf(scene.path('one'))).toEqual(files);
   });
@@ -108,6 +108,31 @@ describe('layover bundle', () => {
     expect(await bundle('verify', scene.path('usb'))).toMatchObject({ code: 0 });
     await writeFile(scene.path('other'), 'text');
     expect(await scene.create('.')).toMatchObject({ code: 1, stderr: expect.stringContaining('has other content') });
+  });
+
+  it('in the directory of an earlier one has nothing of that left', async () => {
+    await using scene = await startScene();
+    await scene.create('usb');
+    const text = formatLock({ platforms: [], images: locked.slice(0, 1) });
+    await writeFile(scene.path('lock.yaml'), text);
+    expect(await scene.create('usb')).toMatchObject({ code: 0, stderr: '' });
+    expect(await scene.create('new')).toMatchObject({ code: 0, stderr: '' });
+    expect(await filesOf(scene.path('usb'))).toEqual(await filesOf(scene.path('new')));
+    await rm(scene.path('usb/layover'), { recursive: true });
+    const before = await scene.layover.visibleBlobs();
+    for (const output of [scene.path('usb'), scene.layover.dataDirectory])
+      expect(await scene.create('', '-o', output)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('has other content'),
+      });
+    expect(await scene.layover.visibleBlobs()).toEqual(before);
+  });
+
+  it('is made of one lock', async () => {
+    await using scene = await startScene();
+    const twice = await scene.create('usb', '--from', scene.path('lock.yaml'));
+    expect(twice).toMatchObject({ code: 1, stderr: expect.stringContaining('Give one lock') });
+    expect((await bundle('create', '--help')).stdout).not.toContain('default: []');
   });
 
   it('with damaged or missing parts is found by verify, and import stores only intact images', async () => {

@@ -1,6 +1,13 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 
+import { IMPORTS } from '../../src/content/paths.ts';
+import { UploadNotes } from '../../src/content/upload-notes.ts';
+import { UploadStore } from '../../src/content/uploads.ts';
+import { createStorageDriver } from '../../src/storage/index.ts';
+import { BufferPool } from '../../src/stream/buffer-pool.ts';
 import { pull } from '../integration/pulling.ts';
 import { expectNothingBroken } from '../integration/stored-data.ts';
 import { cacheCommand } from '../retention/command.ts';
@@ -100,6 +107,53 @@ describe('layover bundle import, while the server is running', () => {
     await using inside = await Layover.start({ config: { ...config, storage } });
     const refused = await bundle('import', scene.path('usb'), inside.configFile);
     expect(refused).toMatchObject({ code: 1, stderr: 'layover: the storage is read-only: nothing can be imported\n' });
+    expect(await inside.visibleBlobs()).toEqual([]);
+  });
+});
+
+describe('layover bundle import', () => {
+  it('removes what an import left in storage when it was killed, and no upload of a client', async () => {
+    await using scene = await startScene();
+    await scene.create('usb');
+    await using inside = await startOffline();
+    await inside.kill('SIGTERM');
+    const driver = await createStorageDriver(
+      { kind: 'filesystem', rootDirectory: inside.dataDirectory, durability: 'full' },
+      { buffers: new BufferPool(), log: undefined },
+    );
+    const never = async () => {
+      throw new Error('is not committed');
+    };
+    const [killed, pushed] = [
+      new UploadStore(driver, never, new UploadNotes(driver, IMPORTS)),
+      new UploadStore(driver, never),
+    ];
+    const key = (id: string) => ({ repository: 'docker.io/library/single', id });
+    for (const [uploads, id] of [
+      [killed, 'left'],
+      [pushed, 'of-a-client'],
+    ] as const) {
+      await uploads.start(key(id), { startedAt: new Date(), algorithm: 'sha256' });
+      const bytes = Readable.from([Buffer.alloc(1000)]);
+      await uploads.append(key(id), { bytes, offset: 0, length: 1000, isOneOfMany: false });
+    }
+    await driver.close();
+    expect(await bundle('import', scene.path('usb'), inside.configFile)).toMatchObject({ code: 0, stderr: '' });
+    const uploads = join(inside.dataDirectory, 'docker/registry/v2/repositories/docker.io/library/single/_uploads');
+    expect(await readdir(uploads)).toEqual(['of-a-client']);
+    expect(await readdir(join(inside.dataDirectory, 'layover/imports'))).toEqual([]);
+  });
+
+  it('of images that do not fit under the quota names the sizes, and writes nothing', async () => {
+    await using scene = await startScene();
+    await scene.create('usb');
+    const config = cacheConfig(hub(), { proxy: { offline: true } });
+    await using inside = await Layover.start({ config: { ...config, storage: { quota: { size: '300KiB' } } } });
+    const refused = await bundle('import', scene.path('usb'), inside.configFile);
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toMatch(
+      /usb: its images need 0\.5 MiB, and the quota allows 0\.3 MiB, of which 0\.3 MiB are free \(raise storage\.quota\.size\)/,
+    );
     expect(await inside.visibleBlobs()).toEqual([]);
   });
 });

@@ -84,6 +84,8 @@ proxy:
     - remoteurl: https://ghcr.io
       tls: {ca: /none/ca.pem}
       credentials: [{file: /none/password}, {dockerconfig: /none/config.json}]
+  checks: [{name: site, lock: /none/lock.yaml}]
+  warm: [{name: list, from: /none/images.txt}, {name: lists, from: /}]
 `);
     const absent = 'the file does not exist (change the path, or provide the file)';
     expect(text.split('\n')).toEqual([
@@ -93,6 +95,8 @@ proxy:
       `config.yml:8:17 proxy.upstreams[0].tls.ca: cannot read /none/ca.pem: ${absent}`,
       `config.yml:9:28 proxy.upstreams[0].credentials[0].file: cannot read /none/password: ${absent}`,
       `config.yml:9:60 proxy.upstreams[0].credentials[1].dockerconfig: cannot read /none/config.json: ${absent}`,
+      `config.yml:10:31 proxy.checks[0].lock: cannot read /none/lock.yaml: ${absent}`,
+      `config.yml:11:29 proxy.warm[0].from: cannot read /none/images.txt: ${absent}`,
       '',
     ]);
     expect(exitCode).toBe(1);

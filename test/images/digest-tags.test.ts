@@ -2,8 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { writeDistributionLayout } from '../support/distribution-layout.ts';
+import { startDockerRegistryOn } from '../support/docker-registry.ts';
 import { Hub } from '../support/hub.ts';
 import { Images } from '../support/images.ts';
+import { findProgram } from '../support/programs.ts';
 import { startRegistryBackend } from '../support/registry-backend.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { hostOf, manifestAt, runImage, startScene } from './image-scene.ts';
@@ -119,5 +122,23 @@ describe('layover image delete', () => {
     expect(deleted).toMatchObject({ code: 0, stdout: `deleted ${from}/team/app@${app.digest}\n` });
     expect(await manifestAt(url, 'team/app', '1')).toBeUndefined();
     expect((await image(['delete', `${from}/team/app@${app.digest}`])).code).toBe(1);
+  });
+
+  it('names the command for the manifest where distribution 2.8 refuses to delete a tag', async ({ skip }) => {
+    const program = await findProgram('docker-registry');
+    if (program === undefined) return skip('docker-registry is missing');
+    const images = new Images();
+    const app = images.addImage('team/app', '1', { layers: [4096] });
+    await using directory = await temporaryDirectory();
+    await writeDistributionLayout(directory.path, images);
+    await using registry = await startDockerRegistryOn(program, directory.path);
+    const name = `${hostOf(registry)}/team/app`;
+    const refused = await runImage(directory.path, ['delete', `${name}:1`]);
+    const advice = `layover image delete ${name}@${app.digest}`;
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(`refuses to delete a tag (`) });
+    expect(refused.stderr).toContain(advice);
+    expect(await manifestAt(registry.url, 'team/app', '1')).toEqual(app.bytes);
+    expect(await runImage(directory.path, ['delete', `${name}@${app.digest}`])).toMatchObject({ code: 0, stderr: '' });
+    expect(await manifestAt(registry.url, 'team/app', '1')).toBeUndefined();
   });
 });

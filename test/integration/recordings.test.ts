@@ -75,4 +75,37 @@ describe('layover record', () => {
     const stopped = await cacheCommand(layover, 'record', 'stop', 'night', '--lock', lock);
     expect(stopped).toMatchObject({ code: 1, stdout: `${lock}: 0 images, 0 B\n` });
   });
+
+  it('names images by the alias that clients and layover lock know', async () => {
+    const host = new URL(hub().url).host;
+    await using layover = await startCache(hub(), { upstream: { aliases: [host, 'other.example'] } });
+    await cacheCommand(layover, 'record', 'start', 'named');
+    await manifest(layover, 'app', '1');
+    await pull(`${layover.url}/v2/other.example/library/multi/manifests/1`);
+    const lock = join(layover.dataDirectory, 'named.lock.yaml');
+    const stopped = await cacheCommand(layover, 'record', 'stop', 'named', '--lock', lock);
+    expect(stopped).toMatchObject({ code: 0, stderr: '' });
+    const names = (await findLock(lock))?.images.map(({ name }) => name) ?? [];
+    expect(names.toSorted()).toEqual([`${host}/library/app:1`, 'other.example/library/multi:1'].toSorted());
+  });
+
+  it('refuses clients and upstreams that cannot be, and keeps a damaged file', async () => {
+    await using layover = await startCache(hub());
+    const start = async (...args: readonly string[]) => cacheCommand(layover, 'record', 'start', 'x', ...args);
+    for (const client of ['10.0.0.300', '10.0.3.0/99', 'fe80::1::2', '10.0.0'])
+      expect(await start('--client', client)).toMatchObject({
+        code: 1,
+        stderr: `layover: ${client} is not an address or a network, such as 10.0.3.0/24\n`,
+      });
+    expect(await start('--upstream', 'ghcr.io')).toMatchObject({
+      code: 1,
+      stderr: 'layover: no upstream is named ghcr.io (configured: docker.io)\n',
+    });
+    const file = join(layover.dataDirectory, 'layover/recordings.json');
+    await writeFile(file, '[{"name":"ci-');
+    expect(await start('--upstream', 'docker.io', '--client', 'jenkins')).toMatchObject({ code: 0, stderr: '' });
+    expect(await readFile(`${file}.damaged`, 'utf8')).toBe('[{"name":"ci-');
+    expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject([{ name: 'x', upstream: 'docker.io' }]);
+    expect(layover.output).toContain('recordings damaged');
+  });
 });

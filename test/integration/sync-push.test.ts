@@ -1,7 +1,10 @@
+import { readdir, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { certificate } from '../http/tls/certificates.ts';
 import { blobAt, hostOf, manifestAt } from '../images/image-scene.ts';
 import { startDockerRegistryOn, type DockerRegistry } from '../support/docker-registry.ts';
 import { Images } from '../support/images.ts';
@@ -16,6 +19,10 @@ const images = new Images();
 const [first, second] = [images.addImage('library/app', '1'), images.addImage('library/app', '2')];
 const multi = images.addIndex('library/multi', '1');
 const signature = images.addImage('library/app', `${first.digest.replace(':', '-')}.sig`, { layers: [2048] });
+const tagOf = (digest: string) => `${digest.replace(':', '-')}.sig`;
+const whole = images.addIndex('library/signed', '1');
+images.addImage('library/signed', tagOf(whole.digest), { layers: [2048] });
+const platformSignature = images.addImage('library/signed', tagOf(whole.images.arm64.digest), { layers: [2048] });
 const hub = sharedHub(images);
 const program = await findProgram('docker-registry');
 if (program === undefined) console.warn('docker-registry is missing: copies to another registry are not tested');
@@ -52,6 +59,7 @@ const startPush = (rule: ConfigObject, to: ConfigObject): Promise<SyncScene> =>
   startSync(hub(), { ...rule, to: { registry: inside.url, ...to } });
 
 const APP = { repositories: ['docker.io/library/app'], tags: { match: '[12]' } };
+const SIGNED = { repositories: ['docker.io/library/signed'], tags: { match: '1' }, platforms: ['linux/arm64'] };
 const MULTI = { repositories: ['docker.io/library/multi'], tags: { match: '1' }, platforms: ['linux/arm64'] };
 
 describe.skipIf(program === undefined)('a rule that copies to another registry', () => {
@@ -104,6 +112,43 @@ describe.skipIf(program === undefined)('a rule that copies to another registry',
     expect(Object.values(await scene.sync())).toEqual(['fetched', 'fetched']);
     expect(await manifestAt(inside.url, 'narrow/library/multi', '1')).toEqual(multi.images.arm64.bytes);
     expect(Object.values(await scene.sync())).toEqual(['present', 'present']);
+  });
+
+  it('copies the attachments of the platforms, not those of the whole index, and nothing in an unchanged run', async () => {
+    await using counting = await startCounting();
+    const to = { registry: counting.url, prefix: 'signed', index: 'narrowed' };
+    await using scene = await startPush({ ...SIGNED, referrers: true }, to);
+    expect(Object.values(await scene.sync())).toEqual(['fetched', 'fetched']);
+    const at = (tag: string) => manifestAt(inside.url, 'signed/library/signed', tag);
+    expect(await at(tagOf(whole.images.arm64.digest))).toEqual(platformSignature.bytes);
+    expect(await at(tagOf(whole.digest))).toBeUndefined();
+    counting.methods.length = 0;
+    expect(Object.values(await scene.sync())).toEqual(['present', 'present']);
+    expect(counting.methods).toEqual(['HEAD', 'HEAD']);
+  });
+
+  it('trusts the authority of to.tls, and without it copies nothing', async () => {
+    await using files = await temporaryDirectory();
+    const ca = await certificate('CA of the site');
+    const server = await certificate('127.0.0.1', { ca });
+    const [caFile, certFile, keyFile] = ['ca.pem', 'cert.pem', 'key.pem'].map((name) => join(files.path, name));
+    for (const [file, text] of [
+      [caFile, ca.cert],
+      [certFile, server.cert],
+      [keyFile, server.key],
+    ] as const)
+      await writeFile(file ?? '', text);
+    const http = { tls: { certificate: certFile, key: keyFile } };
+    await using secured = await startDockerRegistryOn(program ?? '', join(files.path, 'data'), { http });
+    const registry = secured.url.replace('http:', 'https:');
+    await using untrusting = await startPush(APP, { registry });
+    const failed = (await untrusting.rows()).filter(({ outcome }) => outcome === 'failed');
+    expect(failed).toHaveLength(2);
+    expect(failed[0]?.reason).toContain('certificate');
+    await expect(readdir(join(files.path, 'data/docker/registry/v2/repositories'))).rejects.toThrow('ENOENT');
+    await using trusting = await startPush(APP, { registry, tls: { ca: caFile } });
+    expect(Object.values(await trusting.sync())).toEqual(['fetched', 'fetched', 'fetched', 'fetched']);
+    expect(Object.values(await trusting.sync())).toEqual(['present', 'present', 'present', 'present']);
   });
 
   it('keeps images in the cache when the other registry refuses them or is down, and logs in where it has to', async () => {

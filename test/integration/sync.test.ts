@@ -66,6 +66,9 @@ describe('a rule of proxy.sync', () => {
       code: 1,
       stderr: 'layover: proxy.sync has no rule none\n',
     });
+    const started = await scene.command('sync', '--json');
+    expect(started).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(started.stdout)).toMatchObject({ name: 'base', kind: 'sync' });
   });
 
   it('fetches a tag that moved, for the platforms of the rule', async () => {

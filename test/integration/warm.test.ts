@@ -209,6 +209,23 @@ describe('a warm-up within limits', () => {
   });
 });
 
+describe('layover warm of an image that cannot be fetched', () => {
+  it('counts the images that are complete, and names the registry once', async () => {
+    await using layover = await startCache(hub());
+    const ran = await layoverCommand('warm', 'app:1', 'app:none', '--wait', '--config', layover.configFile);
+    expect(ran).toMatchObject({ code: 1, stderr: expect.stringMatching(/^1 of 2 images, /) });
+    expect(ran.stdout).toContain('docker.io/library/app:none  gone  404');
+  });
+
+  it('is not gone for a cache that is offline', async () => {
+    await using layover = await startCache(hub(), { proxy: { offline: true } });
+    const { images: rows } = await warm(layover, 'app:1');
+    const reason = 'library/app:1 is not cached, and this registry is offline';
+    expect(rows).toMatchObject([{ outcome: 'failed', reason }]);
+    expect(hub().requests.all).toEqual([]);
+  });
+});
+
 describe('proxy.warm', () => {
   it('fetches what is missing at startup, and resumes after a restart in the middle', async () => {
     const job = { name: 'base', images: ['app:1', 'multi:1'], platforms: ['linux/amd64'] };

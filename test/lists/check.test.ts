@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -191,3 +191,25 @@ function blobFile(layover: Layover, digest: string): string {
   const hex = digest.slice('sha256:'.length);
   return join(layover.dataDirectory, 'docker/registry/v2/blobs/sha256', hex.slice(0, 2), hex, 'data');
 }
+
+describe('layover check', () => {
+  it('of storage that is not there names all images, and creates nothing', async () => {
+    await using directory = await temporaryDirectory();
+    const [lock, config] = [join(directory.path, 'lock.yaml'), join(directory.path, 'config.yml')];
+    await writeFile(lock, formatLock({ platforms: [], images: [lockedSingle] }));
+    const rootdirectory = join(directory.path, 'data');
+    await writeFile(config, JSON.stringify({ version: 0.1, storage: { filesystem: { rootdirectory } } }));
+    const checked = await runLayover(['check', lock, config]);
+    expect(checked).toMatchObject({ code: 1, stderr: '' });
+    expect(checked.stdout).toMatch(/0 of 1 pull offline\n$/);
+    expect((await readdir(directory.path)).sort()).toEqual(['config.yml', 'lock.yaml']);
+  });
+
+  it('of a list of images names the command that makes a lock', async () => {
+    await using directory = await temporaryDirectory();
+    const list = join(directory.path, 'images.txt');
+    await writeFile(list, 'alpine:3.20\nnginx:1.27\n');
+    const expected = `layover: ${list}: not a lock (make one of a list of images: layover lock ${list})\n`;
+    expect(await runLayover(['check', list])).toMatchObject({ code: 1, stderr: expected });
+  });
+});

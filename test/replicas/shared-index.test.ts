@@ -100,6 +100,23 @@ describe.skipIf(missing.length > 0)('three replicas with one index', () => {
     await expectNothingBroken(leader);
   });
 
+  it('finish a job whose process is killed in the middle, without requesting its manifests again', async () => {
+    const [, layer = ''] = image.layers;
+    const stuck = hub().faults.add({ reference: layer }, { instead: 'hang' });
+    const warm = [{ name: 'base', images: ['app:latest'] }];
+    await using scene = await startReplicas({ hub: hub(), redis: redis.address, proxy: { warm } });
+    const leader = await findLeader(scene.replicas);
+    const requested = () => hub().requests.all.some(({ reference }) => reference === layer);
+    await expect.poll(requested, SOON).toBe(true);
+    await expect.poll(() => storedOf(leader, [image.digest]), SOON).toEqual([image.digest]);
+    expect(await storedOf(leader, [layer as Digest])).toEqual([]);
+    await leader.kill('SIGKILL');
+    stuck();
+    await expect.poll(() => storedOf(leader, allOf(image)), SOON).toEqual(allOf(image));
+    expect(hub().requests.count('manifest-get')).toBe(1);
+    await expectNothingBroken(leader);
+  });
+
   it('lose nothing to one that was paused while it looked after the content, and wakes up', async () => {
     await using scene = await startReplicas({ hub: hub(), redis: redis.address, proxy: { ttl: '4s' } });
     const leader = await findLeader(scene.replicas);

@@ -27,11 +27,21 @@ export interface ScalarType<T> {
   readonly reads?: Reading;
   readonly isNanoseconds?: boolean;
   readonly isFile?: boolean;
+  readonly mayBeDirectory?: boolean;
 }
 
 /** The written text of a value, parsed by the type of its key: that decides what `0123` or `yes` means. */
 export function scalar<T extends Simple>(description: string, type: ScalarType<T>) {
-  const { expected, json, parse, reads = 'text', format, isNanoseconds = false, isFile = false } = type;
+  const {
+    expected,
+    json,
+    parse,
+    reads = 'text',
+    format,
+    isNanoseconds = false,
+    isFile = false,
+    mayBeDirectory = false,
+  } = type;
   const read = (value: unknown, ctx: z.core.$RefinementCtx): T => {
     const parsed = typeof value === 'string' ? tryParse(value, parse) : undefined;
     if (parsed !== undefined && !(parsed instanceof InvalidValueError)) return parsed;
@@ -42,7 +52,7 @@ export function scalar<T extends Simple>(description: string, type: ScalarType<T
     .unknown()
     .transform(read)
     .meta({ ...json, description })
-    .register(valueInfos, { reads, format, isNanoseconds, isFile });
+    .register(valueInfos, { reads, format, isNanoseconds, isFile, mayBeDirectory });
 }
 
 function tryParse<T extends Simple>(

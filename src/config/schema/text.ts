@@ -31,6 +31,10 @@ export const path = (description: string) => scalar(description, { ...filled, fo
 /** The path of a file that must exist when the service starts. */
 export const file = (description: string) => scalar(description, { ...filled, format: 'file', isFile: true });
 
+/** The path of a file that `config check` looks for, and that is read later, again and again. */
+export const laterFile = (description: string, { mayBeDirectory = false } = {}) =>
+  scalar(description, { ...filled, format: 'path', isFile: true, mayBeDirectory });
+
 interface TextPattern {
   readonly pattern: RegExp;
   readonly expected: string;

@@ -11,6 +11,8 @@ export interface ValueInfo {
   readonly isNanoseconds?: boolean;
   /** A file that must exist when the service starts. */
   readonly isFile?: boolean;
+  /** Instead of a file. */
+  readonly mayBeDirectory?: boolean;
 }
 
 /** Of each single value in the schema. */

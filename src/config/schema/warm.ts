@@ -3,7 +3,7 @@ import { withDefault } from './defaults.ts';
 import { ownDuration } from './duration.ts';
 import { bool, integer, percentage } from './number.ts';
 import { scalar } from './scalar.ts';
-import { choice, matching, name, path, platform } from './text.ts';
+import { choice, laterFile, matching, name, platform } from './text.ts';
 
 const TIME_OF_DAY = /^([01]?\d|2[0-3]):([0-5]\d)$/;
 
@@ -49,7 +49,7 @@ export const warm = z
   .strictObject({
     name: jobName,
     images: z.array(name('An image.')).describe('Names such as `alpine:3.20`.').optional(),
-    from: path('A [list](air-gap.md#lists), which is read at each run.').optional(),
+    from: laterFile('A [list](air-gap.md#lists), which is read at each run.', { mayBeDirectory: true }).optional(),
     platforms: z
       .array(platform)
       .describe('Of images for several platforms, only these. Default: the platforms of a lock in `from`, else all.')

@@ -1,6 +1,7 @@
 import type { PulledImage } from '../../audit/pulled-images.ts';
 import type { PullRecord } from '../../audit/pull-record.ts';
 import type { Clock } from '../../clock/clock.ts';
+import type { ProxyConfig } from '../../config/config.ts';
 import type { ContentStore } from '../../content/content-store.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { ManifestReference } from '../../oci/manifest.ts';
@@ -14,21 +15,22 @@ import type {
   RecordingControl,
   RecordingRequest,
 } from '../../operations/recording-control.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { Pulling } from './pulling.ts';
 import type { Stored } from './stored.ts';
-import { PathNotFoundError, type StorageDriver } from '../../storage/driver.ts';
+import { findUpstream, type NamedUpstream, registryName } from './client-names.ts';
+import { RecordingFile } from './recording-file.ts';
 
 export interface RecordingsOptions {
   readonly pulls: PullLog;
-  readonly driver: StorageDriver;
+  readonly file: RecordingFile;
+  readonly upstreams: readonly NamedUpstream[];
   readonly manifests: ContentStore['manifests'];
   /** Name at the upstream. @throws {ControlError} when the name belongs to none */
   readonly remoteNameOf: (stored: string) => string;
   readonly clock: Clock;
 }
 
-const PATH = '/layover/recordings.json';
-const MAX_BYTES = 256 * 1024;
 const DAY_MS = 86_400_000;
 const MAX_RECORDINGS = 100;
 const PAGE = 1_000;
@@ -41,14 +43,18 @@ export interface RecordingsParts extends Pick<Stored, 'driver' | 'store'> {
   /** Absent when pulls are not recorded. */
   readonly pulls: PullLog | undefined;
   readonly clock: Clock;
+  readonly telemetry: Pick<Telemetry, 'log'>;
 }
 
-export function createRecordings({ driver, store, pulling, pulls = NO_PULL_LOG, clock }: RecordingsParts): Recordings {
+export function createRecordings(proxy: ProxyConfig | undefined, parts: RecordingsParts): Recordings {
+  const { driver, store, pulling, pulls = NO_PULL_LOG, clock, telemetry } = parts;
   const remoteNameOf = (stored: string) => pulling.find(stored).remote;
-  return new Recordings({ pulls, driver, manifests: store.manifests, remoteNameOf, clock });
+  const file = new RecordingFile({ driver, onDamaged: (event) => telemetry.log.warn(event, 'recordings damaged') });
+  const { upstreams = [] } = proxy ?? {};
+  return new Recordings({ pulls, file, upstreams, manifests: store.manifests, remoteNameOf, clock });
 }
 
-/** A recording is a time span of the record of pulls. It is in the storage, so that a restart does not end it. */
+/** A recording is a time span of the record of pulls. */
 export class Recordings implements RecordingControl {
   readonly #options: RecordingsOptions;
   /** Changes of the file follow each other. */
@@ -74,25 +80,35 @@ export class Recordings implements RecordingControl {
 
   async #start({ name, client, upstream, forMs = DAY_MS }: RecordingRequest): Promise<Recording> {
     if (!NAME.test(name)) throw new ControlError('invalid', `${JSON.stringify(name)} is not a name such as ci-42`);
-    const recordings = await this.#load();
+    const recordings = await this.#options.file.load();
     if (recordings.some((one) => one.name === name)) throw new ControlError('held', `${name} is being recorded`);
     if (recordings.length >= MAX_RECORDINGS)
       throw new ControlError('held', `there are ${MAX_RECORDINGS} recordings (stop one of them)`);
+    const wanted = upstream === undefined ? undefined : this.#upstreamNamed(upstream).name;
     // Fails when pulls are not recorded, or the client cannot be one.
     await this.#options.pulls.findPulls({ client, limit: 1 });
     const startedAt = this.#options.clock.now();
-    const recording = { name, client, upstream, startedAt, endsAt: startedAt + forMs };
-    await this.#save([...recordings, recording]);
+    const recording = { name, client, upstream: wanted, startedAt, endsAt: startedAt + forMs };
+    await this.#options.file.save([...recordings, recording]);
     return recording;
   }
 
+  /** @throws {ControlError} `not-found` */
+  #upstreamNamed(name: string): NamedUpstream {
+    const { upstreams } = this.#options;
+    const found = findUpstream(upstreams, name);
+    if (found) return found;
+    const known = upstreams.map((one) => one.name).join(', ');
+    throw new ControlError('not-found', `no upstream is named ${name} (configured: ${known})`);
+  }
+
   async #stop(name: string): Promise<RecordedImages> {
-    const recordings = await this.#load();
+    const recordings = await this.#options.file.load();
     const recording = recordings.find((one) => one.name === name);
     if (!recording) throw new ControlError('not-found', `there is no recording ${name}`);
     const { pulledImages } = await import('../../audit/pulled-images.ts');
     const found = await this.#lock(pulledImages(await this.#pullsOf(recording)));
-    await this.#save(recordings.filter((one) => one !== recording));
+    await this.#options.file.save(recordings.filter((one) => one !== recording));
     return found;
   }
 
@@ -127,10 +143,12 @@ export class Recordings implements RecordingControl {
   }
 
   /** As clients name it. Undefined when its upstream is not configured any more. */
-  #nameOf({ upstream, repository, tag, digest }: PulledImage): string | undefined {
+  #nameOf({ upstream, repository, tag, digest, requestedAs }: PulledImage): string | undefined {
     try {
       const reference = tag === undefined ? `@${digest}` : `:${tag}`;
-      return `${upstream}/${this.#options.remoteNameOf(repository)}${reference}`;
+      const known = findUpstream(this.#options.upstreams, upstream);
+      const registry = known ? registryName(known, requestedAs) : upstream;
+      return `${registry}/${this.#options.remoteNameOf(repository)}${reference}`;
     } catch (err) {
       if (err instanceof ControlError || err instanceof RegistryError) return undefined;
       throw err;
@@ -148,20 +166,6 @@ export class Recordings implements RecordingControl {
       for (const part of read.reading.manifest.references.filter(isBlob)) sizes.set(part.digest, part.size);
     }
     return [...sizes.values()].reduce((sum, size) => sum + size, 0);
-  }
-
-  async #load(): Promise<Recording[]> {
-    try {
-      const text = (await this.#options.driver.readSmall(PATH, MAX_BYTES)).toString();
-      return JSON.parse(text) as Recording[];
-    } catch (err) {
-      if (err instanceof PathNotFoundError || err instanceof SyntaxError) return [];
-      throw err;
-    }
-  }
-
-  async #save(recordings: readonly Recording[]): Promise<void> {
-    await this.#options.driver.writeSmall(PATH, Buffer.from(JSON.stringify(recordings)));
   }
 }
 

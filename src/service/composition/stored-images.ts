@@ -1,7 +1,9 @@
 import { DescriptorCache } from '../../cache/descriptor-cache.ts';
 import { ContentCache } from '../../content/content-cache.ts';
 import type { ContentStore } from '../../content/content-store.ts';
-import { UploadStore } from '../../content/uploads.ts';
+import { IMPORTS } from '../../content/paths.ts';
+import { UploadNotes } from '../../content/upload-notes.ts';
+import { type CommitUpload, UploadStore } from '../../content/uploads.ts';
 import { HostedRegistry } from '../../hosted/hosted-registry.ts';
 import { createUploadSecrets } from '../../hosted/upload-secrets.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
@@ -18,14 +20,23 @@ export interface StoredImagesOptions {
   /** The content that the process has in memory. Absent when it serves nothing. */
   readonly content?: ContentCache;
   readonly telemetry: Telemetry;
+  /** @default separate ones */
+  readonly uploads?: UploadStore;
+}
+
+/** Upload sessions of imports: the next import removes those that a killed one left. */
+export function createImportUploads({ driver, store }: Pick<StoredImagesOptions, 'driver' | 'store'>): UploadStore {
+  const publish: CommitUpload = (repository, digest, staged) => store.blobs.publish(repository, digest, staged);
+  return new UploadStore(driver, publish, new UploadNotes(driver, IMPORTS));
 }
 
 /** Stored images under their stored names, for commands that copy images in and out. */
-export function createStoredImages({ driver, store, content, telemetry }: StoredImagesOptions): HostedRegistry {
+export function createStoredImages(options: StoredImagesOptions): HostedRegistry {
+  const { store, content, telemetry, uploads = createImportUploads(options) } = options;
   return new HostedRegistry({
     store,
     content: content ?? createContent(store, telemetry),
-    uploads: new UploadStore(driver, (repository, digest, staged) => store.blobs.publish(repository, digest, staged)),
+    uploads,
     policy: { deletes: false, validation: VALIDATION, classes: [] },
     secrets: createUploadSecrets({ configured: undefined, shared: undefined }),
     holders: async () => [],

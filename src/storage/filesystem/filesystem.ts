@@ -61,6 +61,8 @@ export interface FilesystemDriverOptions {
    * @default `full`
    */
   readonly durability?: 'full' | 'relaxed';
+  /** Nothing is created or removed below the directory, which another process may use. @default false */
+  readonly isReader?: boolean;
 }
 
 /**
@@ -79,7 +81,9 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   const spoolDirectory = join(rootDirectory, 'layover', 'fills');
   const temporaries = new TemporaryDirectories(rootDirectory, temporaryDirectory);
   const files = new DurableFiles(rootDirectory, temporaries);
+  const { isReader = false } = options;
   const refusal = await refusalOf(async () => {
+    if (isReader) return;
     for (const directory of [temporaryDirectory, spoolDirectory]) {
       await files.makeDirectory(directory);
       await access(directory, constants.W_OK);
@@ -95,7 +99,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
     log: options.log,
     files,
     isDurable: options.durability !== 'relaxed',
-    spoolDirectory: refusal === undefined ? spoolDirectory : undefined,
+    spoolDirectory: refusal === undefined && !isReader ? spoolDirectory : undefined,
   });
 }
 
