@@ -1,4 +1,5 @@
 import { boundedFetch, type FetchedResponse } from '../fetch/bounded-fetch.ts';
+import type { ActivityControl, ClientList, RequestPage, RequestQuery } from '../operations/activity-control.ts';
 import type { BudgetControl, BudgetHold, BudgetReport } from '../operations/budget-control.ts';
 import type {
   BundleControl,
@@ -25,10 +26,14 @@ import type {
   ScrubStatus,
 } from '../operations/cache-control.ts';
 import { ControlError, isControlFailure } from '../operations/control-error.ts';
+import type { CancelledFills, FillControl, FillList } from '../operations/fill-control.ts';
 import type { JobControl, JobImage, JobStatus, WarmRequest } from '../operations/job-control.ts';
 import type { DeniedView, RecallControl, RecallRequest } from '../operations/recall-control.ts';
 import type { RecordedImages, Recording, RecordingControl, RecordingRequest } from '../operations/recording-control.ts';
 import type { PullLog, PullPage, PullQuery } from '../operations/pull-log.ts';
+import type { HistoryRange, HistoryView, ServiceStatus, StatusControl } from '../operations/status-control.ts';
+import type { Problem, ProblemControl } from '../operations/problem-control.ts';
+import type { ProbeView, UpstreamControl, UpstreamView } from '../operations/upstream-control.ts';
 import { ADMIN_PATH, type AdminErrorBody } from './api.ts';
 
 export interface RemoteControlOptions {
@@ -59,7 +64,19 @@ const MAX_BYTES = 256 * 1024 * 1024;
 
 /** The cache of another process, through its admin API. Its methods also throw {@link ServerUnreachableError}. */
 export class RemoteControl
-  implements CacheControl, PullLog, BudgetControl, BundleControl, JobControl, RecordingControl, RecallControl
+  implements
+    CacheControl,
+    PullLog,
+    BudgetControl,
+    BundleControl,
+    JobControl,
+    RecordingControl,
+    StatusControl,
+    FillControl,
+    UpstreamControl,
+    ActivityControl,
+    ProblemControl,
+    RecallControl
 {
   readonly #options: RemoteControlOptions;
 
@@ -73,6 +90,50 @@ export class RemoteControl
 
   findPulls(query: PullQuery): Promise<PullPage> {
     return this.#call('GET', `/audit/pulls?${parametersOf(query)}`);
+  }
+
+  status(): Promise<ServiceStatus> {
+    return this.#call('GET', '/status');
+  }
+
+  history(range: HistoryRange): Promise<HistoryView> {
+    return this.#call('GET', `/history?range=${range}`);
+  }
+
+  fills(): Promise<FillList> {
+    return this.#call('GET', '/fills');
+  }
+
+  cancelFill(digest: string): Promise<CancelledFills> {
+    return this.#call('DELETE', `/fills/${encodeURIComponent(digest)}`, {});
+  }
+
+  requests(query: RequestQuery): Promise<RequestPage> {
+    return this.#call('GET', `/requests?${parametersOf(query)}`);
+  }
+
+  clients(): Promise<ClientList> {
+    return this.#call('GET', '/clients');
+  }
+
+  async problems(): Promise<readonly Problem[]> {
+    return (await this.#call<{ problems: readonly Problem[] }>('GET', '/problems')).problems;
+  }
+
+  async upstreams(): Promise<readonly UpstreamView[]> {
+    return (await this.#call<{ upstreams: readonly UpstreamView[] }>('GET', '/upstreams')).upstreams;
+  }
+
+  probeUpstream(name: string): Promise<ProbeView> {
+    return this.#call('POST', `/upstreams/${encodeURIComponent(name)}/probe`, {});
+  }
+
+  resetUpstream(name: string): Promise<UpstreamView> {
+    return this.#call('POST', `/upstreams/${encodeURIComponent(name)}/reset`, {});
+  }
+
+  setUpstreamOffline(name: string, forMs: number): Promise<UpstreamView> {
+    return this.#call('POST', `/upstreams/${encodeURIComponent(name)}/offline`, { forMs });
   }
 
   show(name: string): Promise<ContentDetails> {

@@ -1,5 +1,6 @@
 import express, { type ErrorRequestHandler, type Request, type Router } from 'express';
 
+import type { ActivityControl } from '../operations/activity-control.ts';
 import type { BudgetControl, BudgetHold } from '../operations/budget-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import {
@@ -9,24 +10,39 @@ import {
   LIST_ORDERS,
   type ListQuery,
 } from '../operations/cache-control.ts';
+import type { FillControl } from '../operations/fill-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
 import type { RecallControl } from '../operations/recall-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog, PullQuery } from '../operations/pull-log.ts';
 import type { VerifyLog } from '../operations/verify-log.ts';
+import type { ProblemControl } from '../operations/problem-control.ts';
+import type { StatusControl } from '../operations/status-control.ts';
+import type { UpstreamControl } from '../operations/upstream-control.ts';
 import { ControlError } from '../operations/control-error.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './authenticate.ts';
+import { addActivityRoutes } from './activity-routes.ts';
 import { addBundleRoutes } from './bundle-routes.ts';
 import { checkRequest } from './check-request.ts';
+import { addFillRoutes } from './fill-routes.ts';
 import { createJobRoutes } from './job-routes.ts';
 import { createRecallRoutes } from './recall-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
+import { addStatusRoutes } from './status-routes.ts';
+import { createUpstreamRoutes } from './upstream-routes.ts';
 import { respond } from './respond.ts';
 import { addVerifyRoutes } from './verify-routes.ts';
+import { oneOf, optionalText, positive } from './parameters.ts';
 
 export interface AdminRoutesOptions {
   readonly cache: CacheControl;
+  readonly activity: ActivityControl;
+  readonly problems: ProblemControl;
+  readonly status: StatusControl;
+  readonly fills: FillControl;
+  /** Absent without upstreams. */
+  readonly upstreams?: UpstreamControl | undefined;
   /** Absent without upstreams. */
   readonly budget?: BudgetControl | undefined;
   readonly bundles: BundleControl;
@@ -45,7 +61,8 @@ export interface AdminRoutesOptions {
 
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
-  const { cache, budget, bundles, recalls, jobs, recordings, pulls, verifications, mayReadFiles, onError } = options;
+  const { cache, activity, problems, status, fills, upstreams } = options;
+  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, mayReadFiles, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -56,6 +73,10 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
     next();
   });
   addRoutes(router, cache);
+  addActivityRoutes(router, activity, problems);
+  addStatusRoutes(router, status);
+  addFillRoutes(router, fills);
+  if (upstreams) router.use('/upstreams', createUpstreamRoutes(upstreams));
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
   addBundleRoutes(router, bundles, mayReadFiles);
@@ -229,21 +250,4 @@ function textOf(from: unknown, key: string): string {
   const value = (from as Record<string, unknown> | undefined)?.[key];
   if (typeof value !== 'string' || value === '') throw new ControlError('invalid', `${key} is missing`);
   return value;
-}
-
-function optionalText(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function oneOf<T extends string>(key: string, value: unknown, known: readonly T[]): T | undefined {
-  if (value === undefined) return undefined;
-  const found = known.find((each) => each === value);
-  if (found === undefined) throw new ControlError('invalid', `${key} must be one of ${known.join(', ')}`);
-  return found;
-}
-
-function positive(key: string, value: unknown): number {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < 1) throw new ControlError('invalid', `${key} must be 1 or more`);
-  return number;
 }

@@ -57,7 +57,10 @@ export function openUpstream(host: string, options: ConnectOptions): RemoteRegis
     events,
     ...(version !== undefined && { version }),
   });
-  return { upstream: new RegistryUpstream({ name: host, events, ...endpoints }), endpoint: endpoints.remote };
+  return {
+    upstream: new RegistryUpstream({ now: Date.now, name: host, events, ...endpoints }),
+    endpoint: endpoints.remote,
+  };
 }
 
 const ignore = () => undefined;

@@ -1,11 +1,17 @@
+import type { ActivityControl } from '../operations/activity-control.ts';
 import type { BudgetControl } from '../operations/budget-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
+import type { FillControl } from '../operations/fill-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
 import type { RecallControl } from '../operations/recall-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog } from '../operations/pull-log.ts';
+import type { StatusControl } from '../operations/status-control.ts';
 import type { StoppedCache } from '../service/stopped-cache.ts';
+
+/** What a running server shows of itself. */
+export type ServerViews = StatusControl & FillControl & ActivityControl;
 
 /** The cache that a command works on. */
 export interface CacheTarget {
@@ -19,6 +25,8 @@ export interface CacheTarget {
   /** Absent without a running server. */
   readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
+  /** Absent without a running server. */
+  readonly views?: ServerViews | undefined;
   /** Absent when a server is running. */
   readonly stopped: StoppedCache | undefined;
   close(): Promise<void>;

@@ -69,6 +69,7 @@ function running(control: RemoteControl): CacheTarget {
   return {
     control,
     pulls: control,
+    views: control,
     budget: control,
     bundles: control,
     recalls: control,

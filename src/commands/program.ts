@@ -19,6 +19,7 @@ import { addRecallCommands } from './recall-commands.ts';
 import { addRecordCommands } from './record-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
 import { addSetupCommand } from './setup-commands.ts';
+import { addStatusCommands } from './status-commands.ts';
 import { addSyncCommand } from './sync-commands.ts';
 import { addToolCommands } from './tool-commands.ts';
 
@@ -82,6 +83,7 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   addSetupCommand(program, { ...context, stdin });
   addDoctorCommand(program, context);
   addCacheCommands(program, context);
+  addStatusCommands(program, context);
   addBudgetCommand(program, context);
   addAuditCommands(program, context);
   addGarbageCollect(program, context);

@@ -44,6 +44,10 @@ export class Fill {
   readonly #over: Promise<undefined>;
   readonly #linked = new Set<string>();
   readonly #stopped = new AbortController();
+  /** Unix milliseconds. */
+  readonly startedAt: number;
+  #size: number | undefined;
+  #resumedFrom: number | undefined;
   #spool: Spool | undefined;
   #transfer: FillTransfer | undefined;
   #commit: StartedCommit | undefined;
@@ -56,6 +60,7 @@ export class Fill {
 
   constructor(options: FillOptions) {
     this.#options = options;
+    this.startedAt = options.clock.now();
     this.#opened = new Promise((resolve, reject) => {
       this.#resolveOpened = resolve;
       this.#rejectOpened = reject;
@@ -103,6 +108,26 @@ export class Fill {
   /** It can no longer be followed. */
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** Clients that wait for it or follow it. */
+  get clients(): number {
+    return this.#clients;
+  }
+
+  /** Bytes. Absent before the upstream has sent it. */
+  get size(): number | undefined {
+    return this.#size;
+  }
+
+  /** Bytes in the spool. */
+  get written(): number {
+    return this.#spool?.written ?? 0;
+  }
+
+  /** Bytes of an earlier fill. Absent when there were none. */
+  get resumedFrom(): number | undefined {
+    return this.#resumedFrom;
   }
 
   /** Current bytes per second. */
@@ -263,8 +288,12 @@ export class Fill {
       pace: pace && ((bytes) => pace.take(bytes, signal)),
       assertFits: (size) => spools.assertFits(key, size),
       reserve: (bytes) => spools.reserve(key, bytes),
-      onResumed: (bytes) => events.fillResumed({ ...this.#event(), bytes }),
+      onResumed: (bytes) => {
+        this.#resumedFrom = bytes;
+        events.fillResumed({ ...this.#event(), bytes });
+      },
       onOpened: (size, space) => {
+        this.#size = size;
         space.then(() => this.#resolveOpened(size), this.#rejectOpened);
         this.#commit ??= target.bytes.startCommit?.(key.digest, spool.path, { size });
       },

@@ -1,4 +1,4 @@
-import type { SelectedBy } from '../verify/verify-name.ts';
+import type { NamedBy } from '../registry/named-by.ts';
 
 /** Which clients requested the image for verification, and how. */
 export interface VerifyLog {
@@ -18,7 +18,7 @@ export interface VerificationView {
   readonly user?: string | undefined;
   /** The connection of the client has TLS, here or at a trusted proxy. */
   readonly isSecure: boolean;
-  readonly selectedBy: SelectedBy;
+  readonly namedBy: NamedBy;
   /** The registry that the client meant, as it named it. Absent for the default one. */
   readonly namespace?: string | undefined;
   readonly method: string;

@@ -3,8 +3,9 @@ import { RegistryError } from '../oci/errors.ts';
 import { parseRepositoryName } from '../oci/reference.ts';
 import type { NameFilter } from '../filters/name-filter.ts';
 import type { HeldContent } from '../registry/held-content.ts';
+import type { NamedBy } from '../registry/named-by.ts';
 import type { Registry } from '../registry/registry.ts';
-import { parseVerifyName, type SelectedBy, type Verification, verifyName } from '../verify/verify-name.ts';
+import { parseVerifyName, type Verification, verifyName } from '../verify/verify-name.ts';
 import type { Relay } from './relay.ts';
 
 /** An upstream, and the names by which requests find it. */
@@ -63,6 +64,8 @@ export interface Target {
   readonly sourceHost: string | undefined;
   /** Present for a reserved name. */
   readonly verification?: Verification | undefined;
+  /** Absent for hosted names. */
+  readonly namedBy?: NamedBy | undefined;
 }
 
 /**
@@ -99,14 +102,14 @@ export class Router {
     if (sourceHost !== undefined) {
       const upstream = this.#bySourceHost(sourceHost);
       // BuildKit and k3s can send both; a prefix that names the same upstream is not part of the name.
-      return this.#pulled(upstream, prefixed?.upstream === upstream ? prefixed.rest : repository);
+      return this.#pulled(upstream, prefixed?.upstream === upstream ? prefixed.rest : repository, 'ns');
     }
     if (this.#isHosted(repository)) return this.#hosted(repository);
-    if (prefixed) return this.#pulled(prefixed.upstream, prefixed.rest);
+    if (prefixed) return this.#pulled(prefixed.upstream, prefixed.rest, 'prefix');
     const named = this.#byHost(host);
     if (!named && this.#default) this.#checkPrefix(this.#default, repository);
     const upstream = named ?? this.#default;
-    if (upstream) return this.#pulled(upstream, repository);
+    if (upstream) return this.#pulled(upstream, repository, named ? 'host' : 'default');
     throw new RegistryError('NAME_UNKNOWN', `no upstream for ${repository}; prefix it with one of: ${this.#known()}`);
   }
 
@@ -129,9 +132,9 @@ export class Router {
     if (!registry || !name) return undefined;
     const { nonce, prefix } = name;
     const byHost = this.#byHost(host)?.name;
-    const selectedBy: SelectedBy =
+    const namedBy: NamedBy =
       sourceHost === undefined ? (prefix === undefined ? (byHost === undefined ? 'default' : 'host') : 'prefix') : 'ns';
-    const verification = { nonce, selectedBy, namespace: sourceHost ?? prefix ?? byHost };
+    const verification = { nonce, namedBy, namespace: sourceHost ?? prefix ?? byHost };
     const stored = verifyName(nonce);
     return { registry, repository: stored, storedAs: stored, sourceHost: undefined, verification };
   }
@@ -146,8 +149,8 @@ export class Router {
     return { registry, held, repository, storedAs: repository, sourceHost: undefined };
   }
 
-  #pulled(upstream: UpstreamRoute, name: string): Target {
-    const target = toTarget(upstream, name);
+  #pulled(upstream: UpstreamRoute, name: string, namedBy: NamedBy): Target {
+    const target = toTarget(upstream, name, namedBy);
     if (upstream.storePrefix === '') this.#checkOwner(upstream, target.storedAs);
     return this.#isHosted(target.storedAs) ? this.#hosted(target.storedAs) : target;
   }
@@ -201,9 +204,9 @@ export class Router {
   }
 }
 
-function toTarget(upstream: UpstreamRoute, name: string): Target {
+function toTarget(upstream: UpstreamRoute, name: string, namedBy: NamedBy): Target {
   const repository = parseRepositoryName(upstream.library && !name.includes('/') ? `library/${name}` : name);
   const storedAs = upstream.storePrefix === '' ? repository : `${upstream.storePrefix}/${repository}`;
   const { registry, held, relay, name: sourceHost } = upstream;
-  return { registry, held, relay, repository, storedAs, sourceHost };
+  return { registry, held, relay, repository, storedAs, sourceHost, namedBy };
 }

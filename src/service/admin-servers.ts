@@ -38,8 +38,8 @@ export async function startAdminServers(config: Config, options: AdminOptions): 
   const { context, log, loadProfiles, hasToken } = options;
   const { listen, hosts } = config.admin;
   const onError = (error: unknown) => log.error({ reason: String(error) }, 'admin API failed');
-  const { cache, budget, bundles, recalls, jobs, recordings, verifications, pulls = NO_PULL_LOG } = context;
-  const routes = { cache, budget, bundles, recalls, jobs, recordings, pulls, verifications, onError };
+  const { pulls = NO_PULL_LOG } = context;
+  const routes = { ...context, pulls, onError };
   const server = listen && (await startAdminServer({ ...routes, listen, hosts, hasToken }));
   const socket = new AdminSocket(adminSocketPath(config), (path) =>
     startAdminServer({ ...routes, listen: { net: 'unix', path }, loadProfiles }),

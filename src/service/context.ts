@@ -38,6 +38,7 @@ import { createBackgroundJobs } from './composition/background-jobs.ts';
 import { type BundlesOptions, createBundles } from './composition/bundles.ts';
 import { createImageCheck } from './composition/image-checks.ts';
 import { createNotifier, withNotifications } from './composition/notifying.ts';
+import { createMonitors, createViews, type Views, withMonitors } from './composition/monitored.ts';
 import { measureService } from './composition/measured.ts';
 import { createPulling, type Pulling } from './composition/pulling.ts';
 import { createHosted, createUploadPurging, type Hosted } from './composition/pushing.ts';
@@ -57,7 +58,7 @@ export interface ContextOptions {
 }
 
 /** The objects of the running service. The caller closes it. */
-export interface Context {
+export interface Context extends Views {
   readonly router: Router;
   /** Hosted repositories; its catalog lists all stored ones. */
   readonly hosted: Registry;
@@ -102,10 +103,12 @@ async function createParts(
   { config, env, telemetry: recorded, clock = SYSTEM_CLOCK, copies }: ContextOptions,
   opened: CloseStack,
 ): Promise<Context> {
-  const notifier = await createNotifier({ config, env, telemetry: recorded, clock });
+  const monitors = createMonitors(config, clock);
+  const monitored = withMonitors(recorded, monitors);
+  const notifier = await createNotifier({ config, env, telemetry: monitored, clock });
   if (notifier) opened.use(notifier);
   const telemetry =
-    notifier && config.notifications?.cacheEvents ? await withNotifications(recorded, notifier) : recorded;
+    notifier && config.notifications?.cacheEvents ? await withNotifications(monitored, notifier) : monitored;
   const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now: clock.now }));
   const stored = opened.use(await openStored(config, { telemetry, clock, copies }));
   const { driver } = stored;
@@ -141,6 +144,7 @@ async function createParts(
     peers: pulling?.peers,
     budget: pulling?.budget,
     cache,
+    ...createViews(config, { ...stored, opened, monitors, running, pulling, telemetry, health, clock }),
     bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, refusals, pins: retention.bundlePins }),
     recalls,
     jobs,

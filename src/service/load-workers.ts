@@ -18,7 +18,7 @@ export interface Workers {
   readonly copies: ContentCopies;
   readonly onServed: ServedListener;
   /** Starts them, and accepts connections for them. */
-  listen(options: ListenOptions, context: Pick<Context, 'health' | 'recordUse' | 'pulls'>): Promise<Listener>;
+  listen(options: ListenOptions, context: Pick<Context, 'health' | 'recordUse' | 'pulls' | 'seen'>): Promise<Listener>;
   /**
    * Replaces the workers one after the other.
    *
@@ -64,7 +64,7 @@ export async function loadWorkers(options: WorkersOptions): Promise<Workers | un
           await pool.forgetAll(); // which the configuration before permitted
         },
       }),
-    listen(listening, { health, recordUse, pulls }) {
+    listen(listening, { health, recordUse, pulls, seen }) {
       let wasHealthy = true;
       const watch = () => {
         const isHealthy = health.isHealthy();
@@ -78,6 +78,7 @@ export async function loadWorkers(options: WorkersOptions): Promise<Workers | un
         onForwarded: (req, worker) => forwardedBy.set(req, worker),
         onUsed: ({ stored, digest, kind, size }) => recordUse(stored, digest, kind, size),
         onPulled: (records) => pulls?.recordAll(records),
+        onSeen: (batch) => seen.merge(batch),
       });
     },
     announceDrain: () => pool.announceDrain(),

@@ -55,13 +55,13 @@ async function loadRegistryHandler(
   { context, clients, telemetry, onServed }: RequestHandlerParts,
 ): Promise<Dispatcher> {
   const { auth, router, health, verifications } = context;
-  const { record, listener } = withoutVerifications(context);
+  const { observe, listener } = withoutVerifications(context);
   const { prefix, headers } = config.http;
   const baseUrl = createBaseUrl(config.http, clients);
   return createDispatcher({
     router,
     routes: createRoutes({ ...context, ...config }),
-    events: observeRequests(telemetry, record),
+    events: observeRequests(telemetry, observe),
     toStorageFailure,
     prefix,
     clients,
@@ -76,14 +76,14 @@ async function loadRegistryHandler(
   });
 }
 
-/** Pulls of reserved names are in no record of pulls, and no webhook: their image is not content. */
-function withoutVerifications({ router, pulls, listener }: Context) {
+/** Requests for reserved names are in no record of pulls, no list of requests, and no webhook: their image is not content. */
+function withoutVerifications({ router, pulls, seeRequest, listener }: Context) {
   return {
-    record:
-      pulls &&
-      ((request: FinishedRequest) => {
-        if (request.stored === undefined || !router.isReserved(request.stored)) pulls.record(request);
-      }),
+    observe(request: FinishedRequest): void {
+      if (request.stored !== undefined && router.isReserved(request.stored)) return;
+      seeRequest(request);
+      pulls?.record(request);
+    },
     listener:
       listener &&
       (async (...[event, origin]: Parameters<typeof listener>) => {

@@ -60,6 +60,18 @@ export class ValueFamily {
     this.#readings.at(values).read = read;
   }
 
+  /** Over the cells with labels that `selects` accepts; without those that are read when the registry is scraped. */
+  sum(selects: (labels: Readonly<Record<string, string>>) => boolean = () => true): number {
+    return this.#cells.entries().reduce((sum, { labels, cell }) => sum + (selects(labels) ? cell.value : 0), 0);
+  }
+
+  /** Reads a time series now. @returns undefined without a value within {@link READING_MS} */
+  async read(...values: string[]): Promise<number | undefined> {
+    const wanted = values.join();
+    const read = await this.#measured();
+    return read.find(({ labels }) => this.labels.map((label) => labels[label]).join() === wanted)?.value;
+  }
+
   /** The cells that have changed since the last call, and by how much. */
   takeChanges(): CellChange[] {
     return this.#cells.changes(({ value }) => [value]);

@@ -73,6 +73,16 @@ export class Breaker {
     return retryAfterMs > 0 ? { breaker: 'open', retryAfterMs } : { breaker: 'half-open' };
   }
 
+  /** The next request goes through, although the time has not passed. */
+  allowProbe(): void {
+    if (this.#state.kind === 'open') this.#state = { ...this.#state, until: this.#now() };
+  }
+
+  /** Forgets all failures. */
+  reset(): void {
+    this.#become({ kind: 'closed', failures: 0 }, 'reset');
+  }
+
   /** Closed, without counted failures: like a new one. */
   get isPristine(): boolean {
     return this.#state.kind === 'closed' && this.#state.failures === 0;

@@ -66,6 +66,17 @@ export class Breakers {
     return this.#entriesOf(host).get(host)?.breaker.status() ?? { breaker: 'closed' };
   }
 
+  allowProbe(host: string): void {
+    this.#entriesOf(host).get(host)?.breaker.allowProbe();
+  }
+
+  /** Forgets the failures of all hosts. */
+  reset(): void {
+    for (const { breaker } of this.#configured.values()) breaker.reset();
+    this.#configured.clear();
+    this.#strangers.clear();
+  }
+
   #entriesOf(host: string): Entries {
     return this.#hosts.has(host) ? this.#configured : this.#strangers;
   }

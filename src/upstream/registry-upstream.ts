@@ -5,6 +5,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { PageRequest } from '../oci/pagination.ts';
 import type { Reference } from '../oci/reference.ts';
 import { openBlob, resolveBlob } from './blob-requests.ts';
+import { SYSTEM_CLOCK } from '../clock/clock.ts';
 import type { Breakers } from './breakers.ts';
 import { CallScope } from './call-scope.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -15,12 +16,14 @@ import { listReferrers } from './referrer-requests.ts';
 import { listTags } from './list-requests.ts';
 import { uploadLocation } from './upload-location.ts';
 import {
+  type EndpointProbe,
+  type EndpointState,
   type FetchedManifest,
   type OpenBlobOptions,
+  type OperatedUpstream,
   type ResolvedBlob,
   type ResolvedManifest,
   type TagPage,
-  type Upstream,
   type UpstreamBlob,
   type UpstreamCallOptions,
   UpstreamError,
@@ -34,13 +37,16 @@ import {
  *
  * @throws when `tls.caFile` cannot be read
  */
-export function createUpstream(options: EndpointsOptions): Upstream {
-  return new RegistryUpstream({ name: options.config.name, events: options.events, ...connectEndpoints(options) });
+export function createUpstream(options: EndpointsOptions): OperatedUpstream {
+  const { config, events, clock = SYSTEM_CLOCK } = options;
+  return new RegistryUpstream({ name: config.name, events, now: clock.now, ...connectEndpoints(options) });
 }
 
 interface RegistryUpstreamOptions {
   readonly name: string;
   readonly events: UpstreamEvents;
+  /** Unix milliseconds. */
+  readonly now: () => number;
   readonly breakers: Breakers;
   readonly rateLimit: RateLimitGauge;
   readonly mirrors: readonly Endpoint[];
@@ -49,14 +55,18 @@ interface RegistryUpstreamOptions {
   readonly close: () => Promise<void>;
 }
 
+/** Milliseconds. */
+const PROBE_MS = 10_000;
+
 interface Asked {
   /** About a tag, of which a mirror may have an old idea. @default false */
   readonly isTag?: boolean;
 }
 
-/** Mirrors and the registry behind them as one {@link Upstream}. */
-export class RegistryUpstream implements Upstream {
+/** Mirrors and the registry behind them as one upstream. */
+export class RegistryUpstream implements OperatedUpstream {
   readonly name: string;
+  #offlineUntil: number | undefined;
   readonly #options: RegistryUpstreamOptions;
 
   constructor(options: RegistryUpstreamOptions) {
@@ -100,6 +110,7 @@ export class RegistryUpstream implements Upstream {
   async openBlob(repository: string, digest: Digest, options: OpenBlobOptions = {}): Promise<UpstreamBlob> {
     const { start = 0, end } = options;
     const onBytes = (bytes: number) => this.#received('blob', bytes);
+    this.#assertOnline();
     const scope = new CallScope(this.name, options);
     try {
       return await this.#inOrder(scope, (endpoint) =>
@@ -122,6 +133,7 @@ export class RegistryUpstream implements Upstream {
   }
 
   async authorizeWrite(repository: string, access: WriteAccess): Promise<string | undefined> {
+    this.#assertOnline();
     const scope = new CallScope(this.name);
     try {
       return await this.#options.remote.authorizeWrite(repository, access, scope);
@@ -164,8 +176,59 @@ export class RegistryUpstream implements Upstream {
     };
   }
 
+  endpoints(): readonly EndpointState[] {
+    const { breakers } = this.#options;
+    return this.#endpoints.map(({ base: { host }, isMirror }) => ({ host, isMirror, ...breakers.status(host) }));
+  }
+
+  probe(): Promise<readonly EndpointProbe[]> {
+    return Promise.all(this.#endpoints.map((endpoint) => this.#probe(endpoint)));
+  }
+
+  reset(): void {
+    this.#options.breakers.reset();
+  }
+
+  setOffline(until: number | undefined): void {
+    this.#offlineUntil = until;
+  }
+
+  get offlineUntil(): number | undefined {
+    const until = this.#offlineUntil;
+    return until !== undefined && until > this.#options.now() ? until : undefined;
+  }
+
   close(): Promise<void> {
     return this.#options.close();
+  }
+
+  get #endpoints(): readonly Endpoint[] {
+    return [this.#options.remote, ...this.#options.mirrors];
+  }
+
+  async #probe(endpoint: Endpoint): Promise<EndpointProbe> {
+    const { host } = endpoint.base;
+    this.#options.breakers.allowProbe(host);
+    const scope = new CallScope(this.name, { deadlineMs: PROBE_MS });
+    const startedAt = performance.now();
+    const ended = () => ({ host, durationMs: Math.round(performance.now() - startedAt) });
+    try {
+      await endpoint.ping(scope);
+      return { ...ended(), ok: true };
+    } catch (err) {
+      return { ...ended(), ok: false, error: err instanceof Error ? err.message : String(err) };
+    } finally {
+      scope.close();
+    }
+  }
+
+  /** @throws {UpstreamError} `unavailable` */
+  #assertOnline(): void {
+    const until = this.offlineUntil;
+    if (until === undefined) return;
+    const message = `${this.name}: taken offline until ${new Date(until).toISOString()}`;
+    const retryAfterMs = until - this.#options.now();
+    throw new UpstreamError('unavailable', message, { upstream: this.name, retryAfterMs });
   }
 
   async #request<T>(
@@ -173,6 +236,7 @@ export class RegistryUpstream implements Upstream {
     send: (endpoint: Endpoint, scope: CallScope) => Promise<T>,
     asked: Asked = {},
   ): Promise<T> {
+    this.#assertOnline();
     const scope = new CallScope(this.name, options);
     try {
       return await this.#inOrder(scope, (endpoint) => send(endpoint, scope), asked);

@@ -199,6 +199,34 @@ export interface UpstreamStatus {
   readonly logins?: readonly AccountTrouble[];
 }
 
+/** An upstream with what operators see of it and change. */
+export interface OperatedUpstream extends Upstream {
+  /** The registry itself, then its mirrors. */
+  endpoints(): readonly EndpointState[];
+  /** Sends a request like {@link Upstream.ping} to each of its hosts, also to those whose breaker is open. */
+  probe(): Promise<readonly EndpointProbe[]>;
+  /** Closes all breakers. */
+  reset(): void;
+  /** It fails as `unavailable`, without requests, until then. Unix milliseconds; absent: it does not. */
+  setOffline(until: number | undefined): void;
+  /** Absent when requests are sent. */
+  readonly offlineUntil: number | undefined;
+}
+
+export interface EndpointState extends Pick<UpstreamStatus, 'breaker' | 'retryAfterMs'> {
+  /** With its port, if it has one. */
+  readonly host: string;
+  readonly isMirror: boolean;
+}
+
+export interface EndpointProbe {
+  readonly host: string;
+  readonly ok: boolean;
+  readonly durationMs: number;
+  /** Absent when it responded. */
+  readonly error?: string;
+}
+
 /**
  * - `network`: refused, reset, DNS, TLS
  * - `timeout`: connect, headers, idle or the caller's deadline

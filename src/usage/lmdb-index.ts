@@ -22,6 +22,7 @@ import { LmdbTables, TRANSACTION_SIZE } from './lmdb-tables.ts';
 import { pinKey, pinOf } from './pin-key.ts';
 import type {
   ContentReference,
+  Counters,
   Holder,
   HoldersPage,
   Marker,
@@ -38,6 +39,7 @@ import type {
 const FORMAT = 1;
 /** LMDB creates its lock file next to it. */
 const DATA_FILE = 'usage.mdb';
+const COUNTERS = 'counters';
 
 export interface LmdbIndexOptions {
   /** Created when missing. */
@@ -269,6 +271,18 @@ export class LmdbIndex implements UsageIndex {
     else this.#tables.meta.putSync(`marker-${name}`, value);
   }
 
+  async counters(): Promise<Counters> {
+    return (this.#tables.meta.get(COUNTERS) as Counters | undefined) ?? { since: undefined, sums: {} };
+  }
+
+  async count(amounts: Readonly<Record<string, number>>, at: number): Promise<void> {
+    await this.#tables.writeTogether((totals) => {
+      const { since = at, sums } = (this.#tables.meta.get(COUNTERS) as Counters | undefined) ?? { sums: {} };
+      this.#tables.meta.putSync(COUNTERS, { since, sums: added(sums, amounts) });
+      return totals;
+    });
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -296,4 +310,9 @@ function toRecord(reference: ContentReference, [size, lastUsedAt, rank]: StoredU
 function* inSlices<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let start = 0; start < items.length; start += TRANSACTION_SIZE)
     yield items.slice(start, start + TRANSACTION_SIZE);
+}
+
+function added(sums: Counters['sums'], amounts: Readonly<Record<string, number>>): Counters['sums'] {
+  const changed = Object.entries(amounts).map(([name, amount]) => [name, (sums[name] ?? 0) + amount] as const);
+  return { ...sums, ...Object.fromEntries(changed) };
 }

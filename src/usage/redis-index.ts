@@ -30,6 +30,7 @@ import {
 } from './redis-index-scripts.ts';
 import type {
   ContentReference,
+  Counters,
   Holder,
   HoldersPage,
   Marker,
@@ -234,11 +235,31 @@ export class RedisIndex implements UsageIndex {
     else await this.#calls.call(WRITE, (commands) => commands.hset(this.#metaKey, field, value));
   }
 
+  async counters(): Promise<Counters> {
+    const { since, ...sums } = await this.#calls.call(READ, (commands) => commands.hgetall(this.#countersKey));
+    const numbers = Object.entries(sums).map(([name, sum]) => [name, Number(sum)] as const);
+    return { since: since === undefined ? undefined : Number(since), sums: Object.fromEntries(numbers) };
+  }
+
+  async count(amounts: Readonly<Record<string, number>>, at: number): Promise<void> {
+    const key = this.#countersKey;
+    await this.#calls.call(WRITE, (commands) =>
+      Promise.all([
+        commands.hsetnx(key, 'since', at),
+        ...Object.entries(amounts).map(([name, amount]) => commands.hincrby(key, name, amount)),
+      ]),
+    );
+  }
+
   /** The creator of the connection closes it. */
   async close(): Promise<void> {}
 
   get #metaKey(): string {
     return `${this.#prefix}:meta`;
+  }
+
+  get #countersKey(): string {
+    return `${this.#prefix}:counters`;
   }
 
   #repositoryKey(repository: string): string {

@@ -88,6 +88,12 @@ export class ClaimLostError extends Error {
   override readonly name = 'ClaimLostError';
 }
 
+export interface Counters {
+  /** Unix milliseconds. Absent before the first one. */
+  readonly since: number | undefined;
+  readonly sums: Readonly<Record<string, number>>;
+}
+
 export type Marker = 'complete' | 'imported' | 'scrub-cursor' | 'scrubbed-at';
 
 /**
@@ -185,6 +191,11 @@ export interface UsageIndex {
 
   marker(name: Marker): Promise<string | undefined>;
   setMarker(name: Marker, value: string | undefined): Promise<void>;
+
+  /** Sums over the life of the index, of all processes that share it. */
+  counters(): Promise<Counters>;
+  /** @param amounts integers. @param at when the first one was counted, if this is the first call. Unix milliseconds */
+  count(amounts: Readonly<Record<string, number>>, at: number): Promise<void>;
 
   /** May be called again. */
   close(): Promise<void>;

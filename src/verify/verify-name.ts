@@ -1,17 +1,16 @@
+import type { NamedBy } from '../registry/named-by.ts';
+
 /** Repositories below it are reserved: they have the image of `verify-image.ts`. */
 const NAMESPACE = 'layover-verify';
 
 const NONCE = /^[a-z0-9]{8,64}$/;
-
-/** How a request names its registry; see docs/clients.md. */
-export type SelectedBy = 'ns' | 'prefix' | 'host' | 'default';
 
 /** A request for the image of a reserved name. */
 export interface Verification {
   readonly nonce: string;
   /** The registry that the client means, as it named it. Absent for the default one. */
   readonly namespace: string | undefined;
-  readonly selectedBy: SelectedBy;
+  readonly namedBy: NamedBy;
 }
 
 /** @returns what follows the registry in the name of the image */

@@ -84,7 +84,7 @@ interface PermitParts {
 }
 
 function toPermit({ key, until, held: { request, content }, target, user }: PermitParts, now: number): Permit {
-  const { storedAs, sourceHost } = target;
+  const { storedAs, sourceHost, namedBy } = target;
   const isTag = request.kind === 'manifest' && request.reference.kind === 'tag';
   const tag: PermittedTag | undefined = isTag
     ? { name: tagName(storedAs, request.reference.tag), until: now + (content.forMs ?? 0) }
@@ -97,6 +97,7 @@ function toPermit({ key, until, held: { request, content }, target, user }: Perm
     sourceHost,
     // Hosted names have no source.
     upstream: sourceHost,
+    namedBy,
     isGetOnly: 'isGetOnly' in content && (content.isGetOnly ?? false),
     until,
     tag,

@@ -11,7 +11,7 @@ const CONTENT_BYTES = 16 * 1024 * 1024;
 const MAX_TAGS = 20_000;
 
 /** A permit without its content. Times in milliseconds of `performance.now`. */
-type KeptPermit = Pick<Permit, 'request' | 'user' | 'sourceHost' | 'upstream' | 'isGetOnly'> & {
+type KeptPermit = Pick<Permit, 'request' | 'user' | 'sourceHost' | 'upstream' | 'namedBy' | 'isGetOnly'> & {
   readonly until: number;
   readonly tagName: string | undefined;
   readonly contentName: string;
@@ -20,7 +20,7 @@ type KeptPermit = Pick<Permit, 'request' | 'user' | 'sourceHost' | 'upstream' | 
 };
 
 /** A permit that is valid now. */
-export interface Permitted extends Pick<KeptPermit, 'request' | 'user' | 'sourceHost' | 'upstream'> {
+export interface Permitted extends Pick<KeptPermit, 'request' | 'user' | 'sourceHost' | 'upstream' | 'namedBy'> {
   readonly content: PermittedContent;
 }
 

@@ -2,6 +2,8 @@ import type { PullRecord } from '../audit/pull-record.ts';
 import type { AuditConfig, HttpConfig, LogConfig } from '../config/config.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
+import type { NamedBy } from '../registry/named-by.ts';
+import type { ActivityBatch } from '../monitoring/activity.ts';
 import type { MetricChanges } from '../telemetry/metrics.ts';
 
 /** The first message to a worker. */
@@ -30,6 +32,8 @@ export interface Permit {
   /** For `OCI-Namespace`. */
   readonly sourceHost: string | undefined;
   readonly upstream: string | undefined;
+  /** How the client named the upstream. */
+  readonly namedBy: NamedBy | undefined;
   /** A `HEAD` request is not permitted. */
   readonly isGetOnly: boolean;
   /** When it ends. Milliseconds of {@link sharedNow}. */
@@ -87,6 +91,7 @@ export interface Report {
   readonly metrics: MetricChanges;
   /** Addresses of clients that were served. */
   readonly clients: readonly string[];
+  readonly activity: ActivityBatch;
 }
 
 export type FromWorker =

@@ -47,13 +47,13 @@ export async function servePermitted(
 }
 
 function respond(exchange: Exchange, permitted: Permitted, opened: ByteSource | undefined): Promise<void> {
-  const { request, sourceHost, content } = permitted;
+  const { request, sourceHost, namedBy, content } = permitted;
   const isHead = exchange.req.method === 'HEAD';
   const context: ReadContext = {
     exchange,
     notify: () => DONE,
     target(repository) {
-      exchange.routed({ sourceHost, storedAs: content.stored });
+      exchange.routed({ sourceHost, storedAs: content.stored, namedBy });
       return { registry: readerOf(permitted, opened), repository };
     },
   };

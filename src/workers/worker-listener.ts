@@ -6,6 +6,7 @@ import type { HttpConfig } from '../config/config.ts';
 import type { Clients } from '../http/client/client-address.ts';
 import { bind, closeNow } from '../http/listen/bound-server.ts';
 import type { Listener, ListenerEvents } from '../http/listen/listener.ts';
+import type { ActivityBatch } from '../monitoring/activity.ts';
 import type { PullRecord } from '../audit/pull-record.ts';
 import { AcceptedConnections } from './accepted-connections.ts';
 import { takeHandedOver } from './handed-over.ts';
@@ -24,6 +25,7 @@ export interface WorkerListenerOptions {
   readonly onForwarded: (req: IncomingMessage, worker: number) => void;
   readonly onUsed: (use: ReportedUse) => void;
   readonly onPulled: (pulls: readonly PullRecord[]) => void;
+  readonly onSeen: (activity: ActivityBatch) => void;
 }
 
 /** More than a client's largest header with the facts of the worker. Bytes. */
@@ -46,6 +48,7 @@ export async function listenWithWorkers(pool: WorkerPool, options: WorkerListene
     },
     used: options.onUsed,
     pulled: options.onPulled,
+    seen: options.onSeen,
   });
   // The worker reads, and ends the connection.
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, give);

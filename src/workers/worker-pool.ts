@@ -8,6 +8,7 @@ import type { PullRecord } from '../audit/pull-record.ts';
 import type { AuditConfig, HttpConfig, LogConfig } from '../config/config.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ContentCopies } from '../registry/held-content.ts';
+import type { ActivityBatch } from '../monitoring/activity.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import {
@@ -47,6 +48,7 @@ export interface WorkerEvents {
   ended(worker: number, untaken: readonly Socket[]): void;
   used(use: ReportedUse): void;
   pulled(pulls: readonly PullRecord[]): void;
+  seen(activity: ActivityBatch): void;
 }
 
 const FIRST_DELAY_MS = 100;
@@ -228,10 +230,11 @@ export class WorkerPool implements ContentCopies {
     else if (message.type === 'ready') setImmediate(() => this.#events?.ready());
   }
 
-  #report(worker: number, { uses, pulls, metrics, clients }: Report): void {
+  #report(worker: number, { uses, pulls, metrics, clients, activity }: Report): void {
     for (const address of clients) this.#options.clientSeen(address);
     for (const use of uses) this.#events?.used(use);
     if (pulls.length > 0) this.#events?.pulled(pulls);
+    this.#events?.seen(activity);
     this.#metrics.add(worker, metrics);
   }
 

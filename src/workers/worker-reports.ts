@@ -1,12 +1,16 @@
 import { PullBatch } from '../audit/pull-batch.ts';
-import type { ServedRequest } from '../audit/pull-record.ts';
 import type { AuditConfig } from '../config/config.ts';
+import type { FinishedRequest } from '../http/v2/request-events.ts';
+import { Activity } from '../monitoring/activity.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { FromWorker, ReportedUse } from './protocol.ts';
 import type { Permitted } from './permits.ts';
 
 /** Longest delay of a report. Milliseconds. */
 const REPORT_MS = 200;
+/** Of a report. More requests than that are counted, and not kept. */
+const REPORTED_REQUESTS = 100;
+const REPORTED_CLIENTS = 200;
 
 /** Reports to the main process what this worker served, and which connections have closed. */
 export class WorkerReports {
@@ -15,6 +19,7 @@ export class WorkerReports {
   readonly #uses = new Map<string, ReportedUse>();
   readonly #clients = new Set<string>();
   readonly #pulls: PullBatch | undefined;
+  readonly #activity = new Activity({ requests: REPORTED_REQUESTS, clients: REPORTED_CLIENTS });
   #closed: number[] = [];
   #timer: NodeJS.Timeout | undefined;
 
@@ -38,9 +43,10 @@ export class WorkerReports {
   }
 
   /** A response has ended. */
-  finished(request: ServedRequest): void {
-    if (!this.#pulls) return;
-    this.#pulls.add(request, Date.now());
+  finished(request: FinishedRequest): void {
+    const now = Date.now();
+    this.#activity.record(request, now);
+    this.#pulls?.add(request, now);
     this.#flushLater();
   }
 
@@ -71,8 +77,9 @@ export class WorkerReports {
     const pulls = this.#pulls?.take() ?? [];
     this.#uses.clear();
     this.#clients.clear();
+    const activity = this.#activity.take();
     const metrics = this.#metrics.takeChanges();
-    if (uses.length + pulls.length + metrics.length + clients.length > 0)
-      this.#send({ type: 'report', uses, pulls, metrics, clients });
+    if (uses.length + pulls.length + metrics.length + clients.length + activity.requests.length > 0)
+      this.#send({ type: 'report', uses, pulls, metrics, clients, activity });
   }
 }

@@ -114,7 +114,7 @@ describe('a configuration', () => {
       push: PUSH_DEFAULTS,
       redis: undefined,
       tracing: undefined,
-      admin: { listen: undefined, hosts: [], token: undefined, tokenFile: undefined },
+      admin: { listen: undefined, hosts: [], clients: 'full', token: undefined, tokenFile: undefined },
       audit: { ...AUDIT_DEFAULTS, directory: undefined },
       deny: { digests: [], names: [], file: undefined },
     });
@@ -214,7 +214,7 @@ tags: {maxtags: 60}
       push: PUSH_DEFAULTS,
       redis: undefined,
       tracing: undefined,
-      admin: { listen: undefined, hosts: [], token: undefined, tokenFile: undefined },
+      admin: { listen: undefined, hosts: [], clients: 'full', token: undefined, tokenFile: undefined },
       audit: { ...AUDIT_DEFAULTS, directory: '/data/layover/pulls' },
       deny: { digests: [], names: [], file: undefined },
     });

@@ -104,7 +104,7 @@ describe('the image for verification', () => {
     }
     const seen = await verificationsAt(layover);
     expect(seen).toHaveLength(6);
-    expect(seen[0]).toMatchObject({ address: '127.0.0.1', selectedBy: 'ns', isSecure: false });
+    expect(seen[0]).toMatchObject({ address: '127.0.0.1', namedBy: 'ns', isSecure: false });
   });
 });
 
@@ -119,8 +119,8 @@ describe('requests for the image for verification', () => {
     await expect
       .poll(() => verificationsAt(layover))
       .toEqual([
-        { ...common, at: expect.any(String), method: 'GET', selectedBy: 'prefix', namespace: 'ghcr.io' },
-        { ...common, at: expect.any(String), method: 'GET', selectedBy: 'default' },
+        { ...common, at: expect.any(String), method: 'GET', namedBy: 'prefix', namespace: 'ghcr.io' },
+        { ...common, at: expect.any(String), method: 'GET', namedBy: 'default' },
       ]);
     expect(await verificationsAt(layover, 'ffffffffffffffff')).toEqual([]);
   });
@@ -133,7 +133,7 @@ describe('requests for the image for verification', () => {
         nonce,
         at,
         isSecure: false,
-        selectedBy: 'ns',
+        namedBy: 'ns',
         method: 'GET',
         status: 200,
         userAgent: 'x'.repeat(9999),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { combineEvents } from '../../src/notifications/combine-events.ts';
+import { combineEvents } from '../../src/telemetry/combine-events.ts';
 import { Hub } from '../support/hub.ts';
 import { Images } from '../support/images.ts';
 import { type ConfigObject, dockerHubUpstream, Layover } from '../support/layover.ts';

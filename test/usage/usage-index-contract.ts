@@ -187,6 +187,14 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
       expect(await made.index.marker('complete')).toBeUndefined();
     });
 
+    it('adds to sums, and keeps when it began', async () => {
+      await using made = await create();
+      expect(await made.index.counters()).toEqual({ since: undefined, sums: {} });
+      await made.index.count({ hits: 2, bytes: 5_000_000_000 }, 7);
+      await made.index.count({ hits: 1, misses: 4 }, 9);
+      expect(await made.index.counters()).toEqual({ since: 7, sums: { hits: 3, bytes: 5_000_000_000, misses: 4 } });
+    });
+
     it('removes a reference only when it was not used since it was read', async () => {
       await using made = await create();
       await made.index.record([use('a', 'x', 10)]);

@@ -29,6 +29,7 @@ function permitFor(sent: Sent = {}, { digest = ONE, forMs = 60_000, tagForMs = 6
     user: '',
     sourceHost: 'docker.io',
     upstream: 'docker.io',
+    namedBy: 'default',
     isGetOnly: false,
     until: sharedNow() + forMs,
     tag: { name: tagName(ROOT, '1'), until: sharedNow() + tagForMs },

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { hosts, tcpAddress } from './address.ts';
-import { otherwise } from './defaults.ts';
+import { otherwise, withDefault } from './defaults.ts';
 import { scalar } from './scalar.ts';
-import { secret } from './text.ts';
+import { choice, secret } from './text.ts';
 
 const tokenFile = scalar('File with the token; read again when it changes.', {
   expected: 'must be text',
@@ -24,6 +24,13 @@ export const admin = z
     hosts: hosts(
       'More names and addresses in `Host` under which `admin.addr` is served without a token, in addition to its own and those of loopback.',
     ).optional(),
+    clients: withDefault(
+      choice(
+        'What `/requests` and `/clients` show of clients. `hashed`: the same client has the same hash until the next start.',
+        ['full', 'hashed', 'off'],
+      ),
+      'full',
+    ),
     token: otherwise(
       secret(
         "The bearer token. Without `admin.addr`, the API is then below `/admin/api/v1` on the registry's address.",
@@ -32,9 +39,10 @@ export const admin = z
     ),
     tokenfile: otherwise(tokenFile, 'none'),
   })
-  .transform(({ addr, hosts: more = [], token, tokenfile }) => ({
+  .transform(({ addr, hosts: more = [], clients, token, tokenfile }) => ({
     listen: addr,
     hosts: more,
+    clients,
     token,
     tokenFile: tokenfile,
   }))

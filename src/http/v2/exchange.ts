@@ -7,6 +7,7 @@ import type { RegistryError } from '../../oci/errors.ts';
 import type { OciRequestKind } from '../../oci/request.ts';
 import type { CallOptions, Outcome, Served } from '../../registry/registry.ts';
 import type { Target } from '../../pull-through/router.ts';
+import type { NamedBy } from '../../registry/named-by.ts';
 import type { Client } from '../client/client-address.ts';
 import { SecurityHeaders } from '../listen/security-headers.ts';
 import type { FinishedRequest, RequestEvents, RequestHandlerName, RequestTrace } from './request-events.ts';
@@ -68,6 +69,7 @@ export class Exchange {
   #repository: string | undefined;
   #reference: string | undefined;
   #sourceHost: string | undefined;
+  #namedBy: NamedBy | undefined;
   #stored: string | undefined;
   #digest: Digest | undefined;
   #outcome: Outcome = 'BYPASS';
@@ -114,8 +116,9 @@ export class Exchange {
   }
 
   /** The registry of its repository is known. */
-  routed({ sourceHost, storedAs }: Pick<Target, 'sourceHost' | 'storedAs'>): void {
+  routed({ sourceHost, storedAs, namedBy }: Pick<Target, 'sourceHost' | 'storedAs' | 'namedBy'>): void {
     this.#sourceHost = sourceHost;
+    this.#namedBy = namedBy;
     this.#stored = storedAs;
   }
 
@@ -184,6 +187,7 @@ export class Exchange {
       repository: this.#repository,
       reference: this.#reference,
       stored: this.#stored,
+      namedBy: this.#namedBy,
       digest: this.#digest,
       // nginx's status for a client that disconnected before it got a response
       status: aborted && !res.headersSent ? 499 : res.statusCode,

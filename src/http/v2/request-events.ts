@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 import type { Digest } from '../../oci/digest.ts';
+import type { NamedBy } from '../../registry/named-by.ts';
 import type { Outcome } from '../../registry/registry.ts';
 
 /** Names of the handlers of distribution, where it has the endpoint. */
@@ -36,6 +37,8 @@ export interface FinishedRequest {
   readonly reference?: string | undefined;
   /** Stored name of the repository. Absent when no registry has the name. */
   readonly stored?: string | undefined;
+  /** How the client named the upstream. Absent for hosted names. */
+  readonly namedBy?: NamedBy | undefined;
   /** Of the served content. Absent when none was served. */
   readonly digest?: Digest | undefined;
   readonly status: number;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../clock/clock.ts';
 import type { Config } from '../../config/config.ts';
 import type { Notifier } from '../../notifications/notifier.ts';
+import { combineEvents } from '../../telemetry/combine-events.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { VERSION } from '../../version.ts';
 
@@ -31,7 +32,6 @@ export async function createNotifier({ config, env, telemetry, clock }: Notifier
 
 /** The telemetry, with webhook events for fills, stale responses and removals. */
 export async function withNotifications(telemetry: Telemetry, notifier: Notifier): Promise<Telemetry> {
-  const { combineEvents } = await import('../../notifications/combine-events.ts');
   const { createCacheEvents } = await import('../../notifications/cache-events.ts');
   const { cache, housekeeping } = createCacheEvents((action, target) => notifier.notifyOfCache(action, target));
   return {

@@ -30,7 +30,7 @@ import { createPeerSecret } from '../../redis/peer-secret.ts';
 import type { ContentRefusals } from '../../registry/refusals.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { createUpstream } from '../../upstream/registry-upstream.ts';
-import type { Upstream } from '../../upstream/upstream.ts';
+import type { OperatedUpstream, Upstream } from '../../upstream/upstream.ts';
 import { VERSION } from '../../version.ts';
 import type { CloseStack } from '../close-stack.ts';
 import { LocalBudgets } from './budget-control.ts';
@@ -58,7 +58,7 @@ export interface PullingParts extends Stored {
 
 /** The part of the service that only a pull-through cache has. */
 export interface Pulling {
-  readonly upstreams: readonly Upstream[];
+  readonly upstreams: readonly OperatedUpstream[];
   readonly routes: readonly UpstreamRoute[];
   /** The pulls that the upstreams allow. */
   readonly budget: BudgetControl;
