@@ -79,7 +79,7 @@ async function loadRegistryHandler(
 /** Requests for reserved names are in no record of pulls, no list of requests, and no webhook: their image is not content. */
 function withoutVerifications({ router, pulls, seeRequest, listener }: Context) {
   return {
-    observe(request: FinishedRequest): void {
+    observe: (request: FinishedRequest): void => {
       if (request.stored !== undefined && router.isReserved(request.stored)) return;
       seeRequest(request);
       pulls?.record(request);
