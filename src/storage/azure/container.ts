@@ -46,12 +46,15 @@ export class AzureContainer {
     this.#url = url;
   }
 
+  /** @throws {Error} for a name that would lead to the container, or to another blob */
   urlOf(name: string, query: Query = {}): URL {
+    const parts = name.split('/');
+    if (name === '' || parts.some((part) => part === '.' || part === '..'))
+      throw new Error(`no request can be for a blob with the name ${JSON.stringify(name)}`);
     const url = new URL(this.#url);
     // A name may begin with a slash.
-    if (name !== '') url.pathname = `${url.pathname}/${name.split('/').map(encodeURIComponent).join('/')}`;
-    for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value));
-    return url;
+    url.pathname = `${url.pathname}/${parts.map(encodeURIComponent).join('/')}`;
+    return withQuery(url, query);
   }
 
   /** @returns undefined when there is none */
@@ -174,7 +177,7 @@ export class AzureContainer {
         maxresults: maxResults,
         marker,
       };
-      const response = await this.#send({ method: 'GET', url: this.urlOf('', query), promptly: true });
+      const response = await this.#send({ method: 'GET', url: withQuery(new URL(this.#url), query), promptly: true });
       const page = parseListPage(await response.body.text());
       yield page;
       ({ marker } = page);
@@ -211,6 +214,11 @@ export class AzureContainer {
     await response.body.dump();
     return response;
   }
+}
+
+function withQuery(url: URL, query: Query): URL {
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value));
+  return url;
 }
 
 function toBlob(name: string, response: StoreResponse, size: number): ListedBlob {

@@ -59,6 +59,8 @@ export class FakeAzure implements AsyncDisposable {
   pageSize = 3;
   /** Checks that a copy needs. */
   copySteps = 0;
+  /** Lists have no names. */
+  isNameless = false;
   /** Called when a request was carried out, before its response. */
   onDone: (operation: Operation) => void = () => {};
   readonly #blocks = new Map<string, Map<string, Buffer>>();
@@ -215,7 +217,8 @@ export class FakeAzure implements AsyncDisposable {
     }
     const left = [...entries].filter(([name]) => name >= from);
     const page = left.slice(0, Math.min(Number(query.get('maxresults') ?? this.pageSize), this.pageSize));
-    const xml = page.map(([, entry]) => entry).join('');
+    const all = page.map(([, entry]) => entry).join('');
+    const xml = this.isNameless ? all.replaceAll(/<Name.*?<\/Name>/g, '') : all;
     return `<Blobs>${xml}</Blobs><NextMarker>${left[page.length]?.[0] ?? ''}</NextMarker>`;
   }
 }

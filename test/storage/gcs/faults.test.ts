@@ -4,7 +4,10 @@ import { describe, expect, it } from 'vitest';
 
 import { PathNotFoundError, StorageReadOnlyError, StorageUnavailableError } from '../../../src/storage/driver.ts';
 import { readAll, readRange } from '../../../src/testing/read-source.ts';
-import type { Operation } from './fake-gcs.ts';
+import { GcsBucket } from '../../../src/storage/gcs/bucket.ts';
+import { parseGcsError } from '../../../src/storage/gcs/errors.ts';
+import { StoreClient } from '../../../src/storage/objects/store-client.ts';
+import { BUCKET, type Operation } from './fake-gcs.ts';
 import { localFile, startScene } from './gcs-scene.ts';
 
 const KIB = 1024;
@@ -214,6 +217,21 @@ describe('objects of Cloud Storage', () => {
     await expect(driver.move('/u/1/data', '/to')).rejects.toThrow(PathNotFoundError);
     await driver.delete('/u/1');
     expect(fake.objects.names).toEqual([]);
+  });
+
+  it.each(['', '.', '..'])('are not deleted by a name that leads to the bucket: "%s"', async (name) => {
+    await using scene = await startScene();
+    const { driver, fake } = scene;
+    fake.objects.put(name, Buffer.from('x'), { ifGenerationMatch: null });
+    const bucket = new GcsBucket(new StoreClient({ parseError: parseGcsError }), {
+      endpoint: fake.url,
+      bucket: BUCKET,
+    });
+    await expect(bucket.delete(name)).rejects.toThrow('no request can be for an object with the name');
+    await driver.writeSmall('/d/f', Buffer.from('x'));
+    await driver.delete('/d');
+    expect(fake.count('delete')).toBe(2);
+    expect(fake.objects.names).toEqual([name]);
   });
 
   it('are copied by as many requests as the store needs', async () => {
