@@ -153,9 +153,10 @@ export class AzureContainer {
 
   /** Copies a blob within the container, and waits until that is done. */
   async copy(from: string, to: string): Promise<void> {
-    const headers = { 'x-ms-copy-source': this.urlOf(from).href };
+    const source = this.urlOf(from);
+    const headers = { 'x-ms-copy-source': source.href };
     const copy = () => this.#finish({ method: 'PUT', url: this.urlOf(to), headers, patient: true });
-    let response = await this.#overAppendBlob(to, copy);
+    let response = await this.#overAppendBlob(to, copy).catch((err: unknown) => this.#pendingCopy(err, source, to));
     while (headerOf(response, 'x-ms-copy-status') === 'pending') {
       await delay(COPY_INTERVAL_MS);
       response = await this.#finish({ method: 'HEAD', url: this.urlOf(to) });
@@ -163,6 +164,15 @@ export class AzureContainer {
     const status = headerOf(response, 'x-ms-copy-status');
     if (status === 'success') return;
     throw new StoreError(`the copy ended with the status ${status}`, { status: undefined, code: 'CopyFailed' });
+  }
+
+  /** The copy that an earlier attempt started, whose response was lost. @throws {unknown} the error, without such a copy */
+  async #pendingCopy(err: unknown, source: URL, to: string): Promise<StoreResponse> {
+    if (!hasCode(err, 'PendingCopyOperation')) throw err;
+    const response = await this.#finish({ method: 'HEAD', url: this.urlOf(to) });
+    const started = URL.parse(headerOf(response, 'x-ms-copy-source') ?? '');
+    if (started?.pathname !== source.pathname) throw err;
+    return response;
   }
 
   /** All blobs with a prefix, page by page. */
