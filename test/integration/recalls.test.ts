@@ -30,9 +30,9 @@ const statusOf = async (url: string, options: AskOptions = {}) => (await pull(ur
 /** Pushes an index that refers to the content. */
 function putIndexOf(url: string, digest: string, size: number) {
   const mediaType = 'application/vnd.oci.image.index.v1+json';
-  const manifests = [{ mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size }];
+  const children = [{ mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size }];
   return send('PUT', `${url}/v2/team/app/manifests/1`, {
-    body: Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, manifests })),
+    body: Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, manifests: children })),
     headers: { 'content-type': mediaType },
   });
 }
