@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 
 import { parseCacheAddress, parseRegistries } from '../setup/address.ts';
 import { type ChangedFile, findChanges, findUndo, undoChanges, writeChanges } from '../setup/change-files.ts';
+import { readIfThere, resolveInRoot } from '../setup/client-file.ts';
 import { findSetupClient, SETUP_CLIENTS } from '../setup/clients.ts';
 import type { ClientPlan, SetupClient, SetupRequest } from '../setup/plan.ts';
 import { SetupError } from '../setup/setup-error.ts';
@@ -91,7 +90,7 @@ async function runningStore({ env }: SetupOptions): Promise<SetupRequest['store'
 }
 
 async function setUp(client: SetupClient, request: SetupRequest, options: SetupOptions): Promise<number> {
-  const place = { root: options.root, client: client.name };
+  const place = { root: options.root, client };
   const isWritten = options.write === true && client.plan(request, () => undefined).changes.length > 0;
   const plan = client.plan(request, isWritten ? readerOf(options.root) : () => undefined);
   if (!isWritten) {
@@ -99,7 +98,7 @@ async function setUp(client: SetupClient, request: SetupRequest, options: SetupO
     if (options.write) options.out.write(`${client.title} has no files on this machine; copy the text above.\n`);
     return options.write ? 1 : 0;
   }
-  const changed = await findChanges(plan.changes, place);
+  const changed = findChanges(plan.changes, place);
   if (changed.length === 0) {
     options.out.write(`${client.title} is set up for ${request.cache.origin} already.\n`);
     return 0;
@@ -111,8 +110,8 @@ async function setUp(client: SetupClient, request: SetupRequest, options: SetupO
 }
 
 async function undo(client: SetupClient, options: SetupOptions): Promise<number> {
-  const place = { root: options.root, client: client.name };
-  const changed = await findUndo(place);
+  const place = { root: options.root, client };
+  const changed = findUndo(place);
   if (changed.length > 0 && !(await confirm(changed, options))) return 1;
   await undoChanges(changed, place);
   const { takesEffect } = client.plan(await requestOf(client, options), () => undefined);
@@ -126,7 +125,7 @@ async function verify(client: SetupClient, request: SetupRequest, options: Setup
     registries,
     nonce: randomBytes(16).toString('hex'),
     env: options.env,
-    certsDirectory: join(options.root, '/etc/containerd/certs.d'),
+    certsDirectory: resolveInRoot(options.root, '/etc/containerd/certs.d'),
   });
   if (!results)
     throw new SetupError(`${client.title} cannot be verified here: none of its programs is on this machine`);
@@ -167,14 +166,7 @@ async function confirm(changed: readonly ChangedFile[], { out, yes, stdin }: Set
 }
 
 function readerOf(root: string) {
-  return (path: string): string | undefined => {
-    try {
-      return readFileSync(join(root, path), 'utf8');
-    } catch (err) {
-      if ((err as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw err;
-    }
-  };
+  return (path: string): string | undefined => readIfThere(resolveInRoot(root, path))?.toString();
 }
 
 /** Such as `EACCES: permission denied, open '/etc/docker/daemon.json'`. */

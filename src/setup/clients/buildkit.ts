@@ -4,7 +4,12 @@ import { parseToml, setInToml, type TomlSetting, valueAt } from '../toml-edit.ts
 
 const FILE = '/etc/buildkit/buildkitd.toml';
 
-export const buildkit: SetupClient = { name: 'buildkit', title: 'BuildKit and buildx', plan };
+export const buildkit: SetupClient = {
+  name: 'buildkit',
+  title: 'BuildKit and buildx',
+  plan,
+  canWrite: (path) => path === FILE,
+};
 
 function plan(request: SetupRequest): ClientPlan {
   const { isEnforced } = request;

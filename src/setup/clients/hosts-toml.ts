@@ -1,3 +1,5 @@
+import { basename, dirname } from 'node:path';
+
 import { HEADER, type FileChange, type SetupRequest } from '../plan.ts';
 import { appended, headerOf, parseToml, setInToml, valueAt } from '../toml-edit.ts';
 
@@ -33,6 +35,11 @@ export function hostsChange(directory: string, registry: string, options: HostsO
       return withHost(existing, path, options);
     },
   };
+}
+
+/** Whether {@link hostsChange} writes it. @param directory absent for any */
+export function isHostsFile(path: string, directory?: string): boolean {
+  return basename(path) === 'hosts.toml' && (directory === undefined || dirname(dirname(path)) === directory);
 }
 
 function withHost(existing: string, path: string, options: HostsOptions): string {

@@ -9,7 +9,13 @@ export const rke2 = kubernetesOf('rke2', 'RKE2', 'rke2-server');
 type Setting = readonly [keys: readonly string[], value: unknown];
 
 function kubernetesOf(name: string, title: string, unit: string): SetupClient {
-  return { name, title, plan: (request) => plan(request, `/etc/rancher/${name}`, unit) };
+  const directory = `/etc/rancher/${name}`;
+  return {
+    name,
+    title,
+    plan: (request) => plan(request, directory, unit),
+    canWrite: (path) => path === `${directory}/registries.yaml` || path === `${directory}/config.yaml`,
+  };
 }
 
 function plan(request: SetupRequest, directory: string, unit: string): ClientPlan {

@@ -1,36 +1,7 @@
-import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, mkdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
-import { filesBelow } from '../../support/data-directory.ts';
-import { runLayover } from '../../support/run-layover.ts';
-import { temporaryDirectory } from '../../support/temporary-directory.ts';
-
-const ADDRESS = ['--address', 'https://cache.example.com'];
-
-/** A machine's files. */
-async function machine(files: Readonly<Record<string, string>> = {}) {
-  const directory = await temporaryDirectory();
-  const at = (path: string) => join(directory.path, path);
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(at(path)), { recursive: true });
-    await writeFile(at(path), text);
-  }
-  const contents = async () => {
-    const paths = (await filesBelow(directory.path)).toSorted();
-    return Object.fromEntries(
-      await Promise.all(
-        paths.map(async (path) => [path.slice(directory.path.length + 1), await readFile(path, 'utf8')]),
-      ),
-    ) as Record<string, string>;
-  };
-  return {
-    at,
-    contents,
-    setup: (...args: readonly string[]) => runLayover(['setup', ...args, '--root', directory.path, ...ADDRESS]),
-    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
-  };
-}
+import { ADDRESS, machine } from './machine.ts';
 
 describe.each(['docker', 'containerd', 'podman', 'cri-o', 'k3s', 'rke2', 'buildkit'])('layover setup %s', (client) => {
   it('writes once, and undoes that completely', async () => {
@@ -110,11 +81,12 @@ describe('layover setup --write', () => {
   it('follows a link to the file', async () => {
     await using host = await machine({ 'srv/daemon.json': '{}' });
     await mkdir(host.at('etc/docker'), { recursive: true });
-    await symlink(host.at('srv/daemon.json'), host.at(DAEMON));
+    await symlink('/srv/daemon.json', host.at(DAEMON));
     await host.setup('docker', '--write', '--yes');
     expect(JSON.parse(await readFile(host.at('srv/daemon.json'), 'utf8'))).toHaveProperty('registry-mirrors');
     await host.setup('docker', '--undo', '--yes');
-    expect(await readFile(host.at(DAEMON), 'utf8')).toBe('{}');
+    expect(await readFile(host.at('srv/daemon.json'), 'utf8')).toBe('{}');
+    expect(await readlink(host.at(DAEMON))).toBe('/srv/daemon.json');
   });
 
   it('writes no private key as a certificate', async () => {
