@@ -75,6 +75,7 @@ async function requestOf({ name }: SetupClient, options: SetupOptions): Promise<
 }
 
 async function readCa(path: string) {
+  if (/\p{Cc}/u.test(path)) throw new SetupError('--ca: the path has control characters (rename the file)');
   const pem = await readFile(path, 'utf8');
   if (pem.includes('PRIVATE KEY')) throw new SetupError(`--ca: ${path} has a private key (name the certificate alone)`);
   if (!pem.includes('BEGIN CERTIFICATE')) throw new SetupError(`--ca: ${path} is not a certificate in PEM`);

@@ -1,6 +1,7 @@
 import { type ClientPlan, HEADER, registriesOf, type SetupClient, type SetupRequest } from '../plan.ts';
 import { SetupError } from '../setup-error.ts';
-import { parseToml, setInToml, type TomlSetting, valueAt } from '../toml-edit.ts';
+import { parseToml, setInToml, type TomlSetting } from '../toml-edit.ts';
+import { valueAt } from '../value-at.ts';
 
 const FILE = '/etc/buildkit/buildkitd.toml';
 

@@ -1,6 +1,7 @@
 import type { ClientPlan, FileChange, ReadExisting, SetupClient, SetupRequest } from '../plan.ts';
 import { SetupError } from '../setup-error.ts';
-import { headerOf, parseToml, setInToml, valueAt } from '../toml-edit.ts';
+import { headerOf, parseToml, setInToml } from '../toml-edit.ts';
+import { valueAt } from '../value-at.ts';
 import { ANY_REGISTRY, CLOSED_BY_HOSTS, hostsChange, isHostsFile } from './hosts-toml.ts';
 
 const CONFIG = '/etc/containerd/config.toml';

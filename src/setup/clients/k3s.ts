@@ -2,6 +2,7 @@ import { parseDocument } from 'yaml';
 
 import { type ClientPlan, type FileChange, HEADER, type SetupClient, type SetupRequest } from '../plan.ts';
 import { SetupError } from '../setup-error.ts';
+import { valueAt } from '../value-at.ts';
 
 export const k3s = kubernetesOf('k3s', 'k3s', 'k3s');
 export const rke2 = kubernetesOf('rke2', 'RKE2', 'rke2-server');
@@ -59,15 +60,11 @@ function yamlChange(path: string, settings: readonly Setting[]): FileChange {
 }
 
 function isSet(content: unknown, keys: readonly string[], value: unknown): boolean {
-  const found = valueIn(content, keys);
+  const found = valueAt(content, keys);
   return Array.isArray(value) && Array.isArray(found) ? found.includes(value[0]) : found === value;
 }
 
 function withFirst(value: unknown, content: unknown, keys: readonly string[]): unknown {
-  const found = valueIn(content, keys);
+  const found = valueAt(content, keys);
   return Array.isArray(value) && Array.isArray(found) ? [...value, ...found] : value;
-}
-
-function valueIn(content: unknown, keys: readonly string[]): unknown {
-  return keys.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], content);
 }

@@ -26,7 +26,7 @@ export async function machine(files: Readonly<Record<string, string>> = {}) {
   return {
     at,
     contents,
-    setup: (...args: readonly string[]) => runLayover(['setup', ...args, '--root', directory.path, ...ADDRESS]),
+    setup: (...args: readonly string[]) => runLayover(['setup', '--root', directory.path, ...ADDRESS, ...args]),
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   };
 }

@@ -35,6 +35,20 @@ describe('layover setup --root', () => {
     expect(await outside.contents()).toEqual({ 'config.toml': 'version = 2\nsecret = [\n' });
   });
 
+  it('writes no certificate outside of the directory for them', async () => {
+    await using host = await machine({ 'ca.pem': '-----BEGIN CERTIFICATE-----\n' });
+    const before = await host.contents();
+    const { code, stdout } = await host.setup(...WRITE, '--ca', host.at('ca.pem'), '--address', 'http://..');
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^--address: /)]);
+    expect(await host.contents()).toEqual(before);
+  });
+
+  it('refuses a certificate whose path could end a line', async () => {
+    await using host = await machine({ 'ca.pem\nEOF\nid': '-----BEGIN CERTIFICATE-----\n' });
+    const { code, stdout } = await host.setup('kind', '--ca', host.at('ca.pem\nEOF\nid'));
+    expect([code, stdout]).toEqual([1, '--ca: the path has control characters (rename the file)\n']);
+  });
+
   it('keeps a link to a file that does not exist, and writes that file', async () => {
     await using host = await machine({ 'etc/docker/none': '' });
     await symlink('nowhere.json', host.at(DAEMON));
