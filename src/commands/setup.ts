@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
+import { printableText } from '../audit/recorded-text.ts';
 import { parseCacheAddress, parseRegistries } from '../setup/address.ts';
 import { type ChangedFile, findChanges, findUndo, undoChanges, writeChanges } from '../setup/change-files.ts';
 import { readIfThere, resolveInRoot } from '../setup/client-file.ts';
@@ -39,13 +40,20 @@ const STORE_TIMEOUT_MS = 5_000;
  * @returns the exit code: 0, or 1 when nothing was done, or the client does not use the cache
  */
 export async function setup(options: SetupOptions): Promise<number> {
+  const out = printableOutput(options.out);
   try {
-    return await run(options);
+    return await run({ ...options, out });
   } catch (err) {
     if (!(err instanceof SetupError) && !isFileError(err)) throw err;
-    options.out.write(`${(err as Error).message}\n`);
+    out.write(`${(err as Error).message}\n`);
     return 1;
   }
+}
+
+/** Files of an image and programs of clients have text that must not control the terminal. */
+function printableOutput(out: SetupOptions['out']): SetupOptions['out'] {
+  const print = (text: string) => out.write(text.replace(/[^\n\t]+/g, printableText));
+  return { isTTY: out.isTTY, write: print };
 }
 
 async function run(options: SetupOptions): Promise<number> {

@@ -1,6 +1,7 @@
 import { chmod, mkdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
+import { runLayover } from '../../support/run-layover.ts';
 import { ADDRESS, machine } from './machine.ts';
 
 describe.each(['docker', 'containerd', 'podman', 'cri-o', 'k3s', 'rke2', 'buildkit'])('layover setup %s', (client) => {
@@ -98,6 +99,19 @@ describe('layover setup --write', () => {
     expect((await host.setup('docker', '--ca', host.at('none.pem'))).stdout).toContain('ENOENT');
     await host.setup('docker', '--ca', host.at('ca.pem'), '--write', '--yes');
     expect((await host.contents())['etc/docker/certs.d/cache.example.com/ca.crt']).toContain('BEGIN CERTIFICATE');
+  });
+
+  it('prints no control characters of a file or of a client', async () => {
+    await using host = await machine({ [DAEMON]: '{"a":"\x9b2K\u202e",\n\t"b": 1}\n' });
+    const { stdout } = await host.setup('docker', '--write', '--yes');
+    expect(stdout).toContain('"a": "?2K?"');
+    await writeFile(host.at('docker'), '#!/bin/sh\nprintf "denied\\033[2K\\302\\2332K\\r√ all is well" >&2\nexit 1\n', {
+      mode: 0o755,
+    });
+    const env = { PATH: host.at('.') };
+    const verified = await runLayover(['setup', 'docker', '--verify'], { env });
+    expect([verified.code, verified.stdout]).toEqual([1, expect.stringContaining('denied?[2K?2K?√ all is well\n')]);
+    expect(`${stdout}${verified.stdout}`).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
   });
 
   it('says what it cannot set up', async () => {
