@@ -1,5 +1,6 @@
 import { chmod, mkdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 
 import { runLayover } from '../../support/run-layover.ts';
 import { ADDRESS, machine } from './machine.ts';
@@ -29,6 +30,41 @@ describe.each(['docker', 'containerd', 'podman', 'cri-o', 'k3s', 'rke2', 'buildk
 });
 
 const DAEMON = 'etc/docker/daemon.json';
+
+const REGISTRIES = 'etc/rancher/k3s/registries.yaml';
+
+describe('layover setup k3s --write', () => {
+  it.each([
+    'mirrors:\n',
+    'mirrors: ~ # Hub\n',
+    '# mine\n',
+    'mirrors:\n  "*": # any\n',
+    'mirrors:\n  "*":\n    endpoint:\n',
+  ])('takes a key without a value as none: %j', async (text) => {
+    await using host = await machine({ [REGISTRIES]: text });
+    expect(await host.setup('k3s', '--write', '--yes')).toMatchObject({ code: 0 });
+    const written = (await host.contents())[REGISTRIES] ?? '';
+    expect(parse(written)).toEqual({ mirrors: { '*': { endpoint: ['https://cache.example.com'] } } });
+    for (const [comment] of text.matchAll(/#.*/g)) expect(written).toContain(comment);
+  });
+
+  it.each([
+    ['mirrors: text\n', /: mirrors is not a mapping \(repair/],
+    ['mirrors: []\n', /: mirrors is not a mapping \(repair/],
+    ['a: &a {}\nmirrors:\n  "*": *a\n', /: mirrors\.\* is an alias \(write its entries/],
+    ['mirrors:\n  "*": *a\n', /: Unresolved alias .*\(repair/],
+    ['mirrors:\n  "*":\n    endpoint: https://old\n', /: mirrors\.\*\.endpoint is not a list \(repair/],
+    ['mirrors:\n  "*":\n    endpoint: &e [x]\n  q: {endpoint: *e}\n', /: set mirrors\.\*\.endpoint by hand/],
+    ['mirrors:\n  "*": &a {endpoint: [x]}\n  q: *a\n', /: set mirrors\.\*\.endpoint by hand/],
+    ['a: 1\n---\nb: 2\n', /multiple documents.*\(repair/],
+  ])('reports in one line what it cannot change: %j', async (text, message) => {
+    await using host = await machine({ [REGISTRIES]: text });
+    const { code, stdout, stderr } = await host.setup('k3s', '--write', '--yes');
+    expect([code, stdout, stderr]).toEqual([1, expect.stringMatching(message), '']);
+    expect(stdout).toMatch(/^\/etc\/rancher\/.*\n$/);
+    expect(await host.contents()).toEqual({ [REGISTRIES]: text });
+  });
+});
 
 describe('layover setup --write', () => {
   it('shows the difference, and restores bytes, permissions and absence', async () => {
