@@ -1,6 +1,7 @@
+import { printableText } from '../audit/recorded-text.ts';
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
-import { redactedConfig } from '../config/redact.ts';
+import { redactedConfig, redactUrls } from '../config/redact.ts';
 import { type CheckResult, type DoctorContext, GROUPS, type GroupName } from '../doctor/check.ts';
 import { type Diagnosis, diagnose } from '../doctor/doctor.ts';
 import { writeBundle } from '../doctor/bundle.ts';
@@ -37,7 +38,7 @@ export async function doctor(options: DoctorOptions): Promise<number> {
   }
   const { loaded, problems } = await load(options);
   const context: DoctorContext = { env, loaded, problems, server, isBefore: pre, machine: await readMachine() };
-  const diagnosis = await diagnose(context, groups);
+  const diagnosis = presentable(await diagnose(context, groups));
   out.write(json ? `${JSON.stringify(diagnosis, null, 2)}\n` : describe(diagnosis));
   if (bundle !== undefined) {
     const config = loaded && redactedConfig(loaded.config);
@@ -65,6 +66,12 @@ function selectGroups({ only, skip }: DoctorOptions): readonly GroupName[] | str
   return GROUPS.filter((group) => only === undefined || listed(only).includes(group)).filter(
     (group) => !listed(skip).includes(group),
   );
+}
+
+/** Upstreams and programs of clients send text that must not control the terminal, and errors have URLs with secrets. */
+function presentable(diagnosis: Diagnosis): Diagnosis {
+  const clean = (_: string, value: unknown) => (typeof value === 'string' ? printableText(redactUrls(value)) : value);
+  return JSON.parse(JSON.stringify(diagnosis), clean) as Diagnosis;
 }
 
 function describe({ groups, failed, warnings }: Diagnosis): string {
