@@ -37,6 +37,20 @@ describe('layover doctor', () => {
     );
   });
 
+  it.each([[['--pre', '--only', 'network,upstreams']], [['--skip', 'config,process']]])(
+    'reports a configuration that is not valid with any groups: %j',
+    async (args) => {
+      await using host = await machine({ htpp: {} });
+      const file = join(host.path, 'config.yml');
+      const { code, stdout } = await runLayover(['doctor', ...args, file], { env: { PATH: '' } });
+      expect([code, stdout]).toEqual([
+        1,
+        expect.stringMatching(/^config\n {2}× valid: the configuration is not valid: /),
+      ]);
+      expect(stdout).toMatch(/\n1 failure, 0 warnings\n$/);
+    },
+  );
+
   it('exits with 2 for a warning with --strict alone', async () => {
     await using host = await machine({ health: { storagedriver: { interval: 48 } } });
     expect(await host.doctor()).toMatchObject({ code: 0, stdout: expect.stringContaining('‼ warnings: ') });
