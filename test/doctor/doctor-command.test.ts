@@ -66,6 +66,18 @@ describe('layover doctor', () => {
     });
   });
 
+  it.each(['127.0.0.1:15600', 'cache.example.com', 'https://cache.example.com/v2/'])(
+    'refuses an address of the server that clients cannot use: %s',
+    async (address) => {
+      await using host = await machine();
+      const { code, stdout } = await host.doctor('--server', address);
+      expect([code, stdout]).toEqual([
+        1,
+        expect.stringMatching(/^--server: .* is not a URL such as |^--server: .* has more/),
+      ]);
+    },
+  );
+
   it('prints JSON, and writes a bundle without secrets', async () => {
     await using host = await machine({ redis: { addr: '127.0.0.1:1', password: 'hunter2' } });
     const bundle = join(host.path, 'report.tgz');
