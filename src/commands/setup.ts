@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 
+import { printableText } from '../audit/recorded-text.ts';
 import { parseCacheAddress, parseRegistries } from '../setup/address.ts';
 import { type ChangedFile, findChanges, findUndo, undoChanges, writeChanges } from '../setup/change-files.ts';
+import { readIfThere, resolveInRoot } from '../setup/client-file.ts';
 import { findSetupClient, SETUP_CLIENTS } from '../setup/clients.ts';
 import type { ClientPlan, SetupClient, SetupRequest } from '../setup/plan.ts';
 import { SetupError } from '../setup/setup-error.ts';
@@ -40,13 +40,20 @@ const STORE_TIMEOUT_MS = 5_000;
  * @returns the exit code: 0, or 1 when nothing was done, or the client does not use the cache
  */
 export async function setup(options: SetupOptions): Promise<number> {
+  const out = printableOutput(options.out);
   try {
-    return await run(options);
+    return await run({ ...options, out });
   } catch (err) {
     if (!(err instanceof SetupError) && !isFileError(err)) throw err;
-    options.out.write(`${(err as Error).message}\n`);
+    out.write(`${(err as Error).message}\n`);
     return 1;
   }
+}
+
+/** Files of an image and programs of clients have text that must not control the terminal. */
+function printableOutput(out: SetupOptions['out']): SetupOptions['out'] {
+  const print = (text: string) => out.write(text.replace(/[^\n\t]+/g, printableText));
+  return { isTTY: out.isTTY, write: print };
 }
 
 async function run(options: SetupOptions): Promise<number> {
@@ -76,6 +83,7 @@ async function requestOf({ name }: SetupClient, options: SetupOptions): Promise<
 }
 
 async function readCa(path: string) {
+  if (/\p{Cc}/u.test(path)) throw new SetupError('--ca: the path has control characters (rename the file)');
   const pem = await readFile(path, 'utf8');
   if (pem.includes('PRIVATE KEY')) throw new SetupError(`--ca: ${path} has a private key (name the certificate alone)`);
   if (!pem.includes('BEGIN CERTIFICATE')) throw new SetupError(`--ca: ${path} is not a certificate in PEM`);
@@ -91,7 +99,7 @@ async function runningStore({ env }: SetupOptions): Promise<SetupRequest['store'
 }
 
 async function setUp(client: SetupClient, request: SetupRequest, options: SetupOptions): Promise<number> {
-  const place = { root: options.root, client: client.name };
+  const place = { root: options.root, client };
   const isWritten = options.write === true && client.plan(request, () => undefined).changes.length > 0;
   const plan = client.plan(request, isWritten ? readerOf(options.root) : () => undefined);
   if (!isWritten) {
@@ -99,7 +107,7 @@ async function setUp(client: SetupClient, request: SetupRequest, options: SetupO
     if (options.write) options.out.write(`${client.title} has no files on this machine; copy the text above.\n`);
     return options.write ? 1 : 0;
   }
-  const changed = await findChanges(plan.changes, place);
+  const changed = findChanges(plan.changes, place);
   if (changed.length === 0) {
     options.out.write(`${client.title} is set up for ${request.cache.origin} already.\n`);
     return 0;
@@ -111,8 +119,8 @@ async function setUp(client: SetupClient, request: SetupRequest, options: SetupO
 }
 
 async function undo(client: SetupClient, options: SetupOptions): Promise<number> {
-  const place = { root: options.root, client: client.name };
-  const changed = await findUndo(place);
+  const place = { root: options.root, client };
+  const changed = findUndo(place);
   if (changed.length > 0 && !(await confirm(changed, options))) return 1;
   await undoChanges(changed, place);
   const { takesEffect } = client.plan(await requestOf(client, options), () => undefined);
@@ -126,7 +134,7 @@ async function verify(client: SetupClient, request: SetupRequest, options: Setup
     registries,
     nonce: randomBytes(16).toString('hex'),
     env: options.env,
-    certsDirectory: join(options.root, '/etc/containerd/certs.d'),
+    certsDirectory: resolveInRoot(options.root, '/etc/containerd/certs.d'),
   });
   if (!results)
     throw new SetupError(`${client.title} cannot be verified here: none of its programs is on this machine`);
@@ -167,14 +175,7 @@ async function confirm(changed: readonly ChangedFile[], { out, yes, stdin }: Set
 }
 
 function readerOf(root: string) {
-  return (path: string): string | undefined => {
-    try {
-      return readFileSync(join(root, path), 'utf8');
-    } catch (err) {
-      if ((err as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw err;
-    }
-  };
+  return (path: string): string | undefined => readIfThere(resolveInRoot(root, path))?.toString();
 }
 
 /** Such as `EACCES: permission denied, open '/etc/docker/daemon.json'`. */

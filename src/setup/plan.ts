@@ -55,6 +55,8 @@ export interface SetupClient {
   readonly name: string;
   readonly title: string;
   readonly plan: (request: SetupRequest, read: ReadExisting) => ClientPlan;
+  /** Whether a plan can change the file, for any request. */
+  readonly canWrite: (path: string) => boolean;
 }
 
 /** The upstreams of the built-in configuration. */

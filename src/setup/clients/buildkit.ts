@@ -1,10 +1,16 @@
 import { type ClientPlan, HEADER, registriesOf, type SetupClient, type SetupRequest } from '../plan.ts';
 import { SetupError } from '../setup-error.ts';
-import { parseToml, setInToml, type TomlSetting, valueAt } from '../toml-edit.ts';
+import { parseToml, setInToml, type TomlSetting } from '../toml-edit.ts';
+import { valueAt } from '../value-at.ts';
 
 const FILE = '/etc/buildkit/buildkitd.toml';
 
-export const buildkit: SetupClient = { name: 'buildkit', title: 'BuildKit and buildx', plan };
+export const buildkit: SetupClient = {
+  name: 'buildkit',
+  title: 'BuildKit and buildx',
+  plan,
+  canWrite: (path) => path === FILE,
+};
 
 function plan(request: SetupRequest): ClientPlan {
   const { isEnforced } = request;

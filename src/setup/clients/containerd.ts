@@ -1,7 +1,8 @@
 import type { ClientPlan, FileChange, ReadExisting, SetupClient, SetupRequest } from '../plan.ts';
 import { SetupError } from '../setup-error.ts';
-import { headerOf, parseToml, setInToml, valueAt } from '../toml-edit.ts';
-import { ANY_REGISTRY, CLOSED_BY_HOSTS, hostsChange } from './hosts-toml.ts';
+import { headerOf, parseToml, setInToml } from '../toml-edit.ts';
+import { valueAt } from '../value-at.ts';
+import { ANY_REGISTRY, CLOSED_BY_HOSTS, hostsChange, isHostsFile } from './hosts-toml.ts';
 
 const CONFIG = '/etc/containerd/config.toml';
 const CERTS = '/etc/containerd/certs.d';
@@ -16,6 +17,8 @@ export const containerd: SetupClient = {
   name: 'containerd',
   title: 'containerd, for Kubernetes, nerdctl and ctr',
   plan,
+  // Its directory is in the configuration.
+  canWrite: (path) => path === CONFIG || isHostsFile(path),
 };
 
 function plan(request: SetupRequest, read: ReadExisting): ClientPlan {

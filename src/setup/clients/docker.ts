@@ -1,13 +1,18 @@
 import { type ClientPlan, type FileChange, registriesOf, type SetupClient, type SetupRequest } from '../plan.ts';
 import { SetupError } from '../setup-error.ts';
-import { caChanges } from './ca-file.ts';
-import { CLOSED_BY_HOSTS, hostsChange } from './hosts-toml.ts';
+import { caChanges, isCaFile } from './ca-file.ts';
+import { CLOSED_BY_HOSTS, hostsChange, isHostsFile } from './hosts-toml.ts';
 
 const DAEMON = '/etc/docker/daemon.json';
 const CERTS = '/etc/docker/certs.d';
 
 /** With the classic image store, which mirrors Docker Hub alone, or with that of containerd. */
-export const docker: SetupClient = { name: 'docker', title: 'Docker', plan };
+export const docker: SetupClient = {
+  name: 'docker',
+  title: 'Docker',
+  plan,
+  canWrite: (path) => path === DAEMON || isHostsFile(path, CERTS) || isCaFile(path, CERTS),
+};
 
 function plan(request: SetupRequest): ClientPlan {
   const { store, cache, isEnforced } = request;

@@ -130,6 +130,7 @@ function printed(name: string, title: string, parts: PrintedParts): SetupClient 
       enforcement: request.isEnforced ? enforcement : '',
       notes: parts.notes,
     }),
+    canWrite: () => false,
   };
 }
 

@@ -144,13 +144,70 @@ describe('existing settings', () => {
 });
 
 describe('an address or a name', () => {
-  it.each(['cache.example.com', 'ftp://cache', 'https://u:p@cache', 'https://cache/path', 'https://cache?x=1', ''])(
-    'that clients cannot use is refused: %j',
-    (text) => expect(() => parseCacheAddress(text)).toThrow(/^--address: /),
+  it.each([
+    'cache.example.com',
+    'ftp://cache',
+    'https://u:p@cache',
+    'https://:p@cache',
+    'https://cache/path',
+    'https://cache?x=1',
+    '',
+  ])('that clients cannot use is refused: %j', (text) => expect(() => parseCacheAddress(text)).toThrow(/^--address: /));
+  it.each([
+    '"',
+    "'",
+    '$(id)',
+    '(',
+    ')',
+    ';',
+    ',',
+    '{',
+    '}',
+    '`id`',
+    '_',
+    '.',
+    '..',
+    '-a',
+    'a-',
+    'a..b',
+    '[::1%25eth0]',
+  ])('that has other characters than names and addresses is refused: %j', (name) => {
+    expect(() => parseCacheAddress(`http://${name}`)).toThrow(/^--address: /);
+    if (name !== ',') expect(() => parseRegistries(name)).toThrow(/^--registries: /);
+  });
+  it('is one with hyphens and a port, or an IPv6 address', () => {
+    expect(parseRegistries('xn--a--b.example:5000,10.0.0.1,a-b')).toEqual(['xn--a--b.example:5000', '10.0.0.1', 'a-b']);
+    expect(parseCacheAddress('http://[::1]:5000')).toMatchObject({ host: '[::1]:5000', isLoopback: true });
+  });
+  it.each(['docker.io/library', '"x"', 'a b', '../x', '__proto__', '[::1]'])(
+    'that is no registry is refused: %j',
+    (text) => expect(() => parseRegistries(text)).toThrow(/^--registries: /),
   );
-  it.each(['docker.io/library', '"x"', 'a b', '../x'])('that is no registry is refused: %j', (text) =>
-    expect(() => parseRegistries(text)).toThrow(/^--registries: /),
-  );
+});
+
+describe('a plan', () => {
+  it.each(SETUP_CLIENTS.map(({ name }) => name))('for a registry of the name of an own property: %s', (name) => {
+    const registries = ['constructor', 'tostring'];
+    const { files, printed } = textsOf(name, { ...SECURE, registries });
+    expect(`${Object.keys(files).join()}${Object.values(files).join()}${JSON.stringify(printed)}`).not.toContain(
+      'native code',
+    );
+    expect(textsOf(name, { ...SECURE, registries }, files).files).toEqual(files);
+    expect(Object.keys(Object)).toEqual([]);
+  });
+
+  it('quotes the path of a certificate', () => {
+    const ca = { ...CA, path: '/srv/ca"]\\evil.pem' };
+    for (const name of ['containerd', 'docker', 'buildkit', 'k3s']) {
+      const request = { ...SECURE, ca, registries: ['docker.io'], isEnforced: true };
+      const { files } = textsOf(name, request);
+      const parsed = Object.entries(files)
+        .filter(([path]) => /(?:toml|yaml)$/.test(path))
+        .map(([path, text]) => (path.endsWith('yaml') ? parseYaml(text) : parse(text)));
+      expect(JSON.stringify(parsed)).toContain(JSON.stringify(ca.path));
+      expect(textsOf(name, request, files).files).toEqual(files);
+    }
+  });
 });
 
 describe('the documents', () => {

@@ -1,36 +1,9 @@
-import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, mkdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 
-import { filesBelow } from '../../support/data-directory.ts';
 import { runLayover } from '../../support/run-layover.ts';
-import { temporaryDirectory } from '../../support/temporary-directory.ts';
-
-const ADDRESS = ['--address', 'https://cache.example.com'];
-
-/** A machine's files. */
-async function machine(files: Readonly<Record<string, string>> = {}) {
-  const directory = await temporaryDirectory();
-  const at = (path: string) => join(directory.path, path);
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(at(path)), { recursive: true });
-    await writeFile(at(path), text);
-  }
-  const contents = async () => {
-    const paths = (await filesBelow(directory.path)).toSorted();
-    return Object.fromEntries(
-      await Promise.all(
-        paths.map(async (path) => [path.slice(directory.path.length + 1), await readFile(path, 'utf8')]),
-      ),
-    ) as Record<string, string>;
-  };
-  return {
-    at,
-    contents,
-    setup: (...args: readonly string[]) => runLayover(['setup', ...args, '--root', directory.path, ...ADDRESS]),
-    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
-  };
-}
+import { ADDRESS, machine } from './machine.ts';
 
 describe.each(['docker', 'containerd', 'podman', 'cri-o', 'k3s', 'rke2', 'buildkit'])('layover setup %s', (client) => {
   it('writes once, and undoes that completely', async () => {
@@ -57,6 +30,41 @@ describe.each(['docker', 'containerd', 'podman', 'cri-o', 'k3s', 'rke2', 'buildk
 });
 
 const DAEMON = 'etc/docker/daemon.json';
+
+const REGISTRIES = 'etc/rancher/k3s/registries.yaml';
+
+describe('layover setup k3s --write', () => {
+  it.each([
+    'mirrors:\n',
+    'mirrors: ~ # Hub\n',
+    '# mine\n',
+    'mirrors:\n  "*": # any\n',
+    'mirrors:\n  "*":\n    endpoint:\n',
+  ])('takes a key without a value as none: %j', async (text) => {
+    await using host = await machine({ [REGISTRIES]: text });
+    expect(await host.setup('k3s', '--write', '--yes')).toMatchObject({ code: 0 });
+    const written = (await host.contents())[REGISTRIES] ?? '';
+    expect(parse(written)).toEqual({ mirrors: { '*': { endpoint: ['https://cache.example.com'] } } });
+    for (const [comment] of text.matchAll(/#.*/g)) expect(written).toContain(comment);
+  });
+
+  it.each([
+    ['mirrors: text\n', /: mirrors is not a mapping \(repair/],
+    ['mirrors: []\n', /: mirrors is not a mapping \(repair/],
+    ['a: &a {}\nmirrors:\n  "*": *a\n', /: mirrors\.\* is an alias \(write its entries/],
+    ['mirrors:\n  "*": *a\n', /: Unresolved alias .*\(repair/],
+    ['mirrors:\n  "*":\n    endpoint: https://old\n', /: mirrors\.\*\.endpoint is not a list \(repair/],
+    ['mirrors:\n  "*":\n    endpoint: &e [x]\n  q: {endpoint: *e}\n', /: set mirrors\.\*\.endpoint by hand/],
+    ['mirrors:\n  "*": &a {endpoint: [x]}\n  q: *a\n', /: set mirrors\.\*\.endpoint by hand/],
+    ['a: 1\n---\nb: 2\n', /multiple documents.*\(repair/],
+  ])('reports in one line what it cannot change: %j', async (text, message) => {
+    await using host = await machine({ [REGISTRIES]: text });
+    const { code, stdout, stderr } = await host.setup('k3s', '--write', '--yes');
+    expect([code, stdout, stderr]).toEqual([1, expect.stringMatching(message), '']);
+    expect(stdout).toMatch(/^\/etc\/rancher\/.*\n$/);
+    expect(await host.contents()).toEqual({ [REGISTRIES]: text });
+  });
+});
 
 describe('layover setup --write', () => {
   it('shows the difference, and restores bytes, permissions and absence', async () => {
@@ -110,11 +118,12 @@ describe('layover setup --write', () => {
   it('follows a link to the file', async () => {
     await using host = await machine({ 'srv/daemon.json': '{}' });
     await mkdir(host.at('etc/docker'), { recursive: true });
-    await symlink(host.at('srv/daemon.json'), host.at(DAEMON));
+    await symlink('/srv/daemon.json', host.at(DAEMON));
     await host.setup('docker', '--write', '--yes');
     expect(JSON.parse(await readFile(host.at('srv/daemon.json'), 'utf8'))).toHaveProperty('registry-mirrors');
     await host.setup('docker', '--undo', '--yes');
-    expect(await readFile(host.at(DAEMON), 'utf8')).toBe('{}');
+    expect(await readFile(host.at('srv/daemon.json'), 'utf8')).toBe('{}');
+    expect(await readlink(host.at(DAEMON))).toBe('/srv/daemon.json');
   });
 
   it('writes no private key as a certificate', async () => {
@@ -126,6 +135,19 @@ describe('layover setup --write', () => {
     expect((await host.setup('docker', '--ca', host.at('none.pem'))).stdout).toContain('ENOENT');
     await host.setup('docker', '--ca', host.at('ca.pem'), '--write', '--yes');
     expect((await host.contents())['etc/docker/certs.d/cache.example.com/ca.crt']).toContain('BEGIN CERTIFICATE');
+  });
+
+  it('prints no control characters of a file or of a client', async () => {
+    await using host = await machine({ [DAEMON]: '{"a":"\x9b2K\u202e",\n\t"b": 1}\n' });
+    const { stdout } = await host.setup('docker', '--write', '--yes');
+    expect(stdout).toContain('"a": "?2K?"');
+    await writeFile(host.at('docker'), '#!/bin/sh\nprintf "denied\\033[2K\\302\\2332K\\r√ all is well" >&2\nexit 1\n', {
+      mode: 0o755,
+    });
+    const env = { PATH: host.at('.') };
+    const verified = await runLayover(['setup', 'docker', '--verify'], { env });
+    expect([verified.code, verified.stdout]).toEqual([1, expect.stringContaining('denied?[2K?2K?√ all is well\n')]);
+    expect(`${stdout}${verified.stdout}`).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
   });
 
   it('says what it cannot set up', async () => {
