@@ -170,8 +170,8 @@ export class AzureContainer {
   async #pendingCopy(err: unknown, source: URL, to: string): Promise<StoreResponse> {
     if (!hasCode(err, 'PendingCopyOperation')) throw err;
     const response = await this.#finish({ method: 'HEAD', url: this.urlOf(to) });
-    const started = URL.parse(headerOf(response, 'x-ms-copy-source') ?? '');
-    if (started?.pathname !== source.pathname) throw err;
+    const started = headerOf(response, 'x-ms-copy-source') ?? '';
+    if (!URL.canParse(started) || new URL(started).pathname !== source.pathname) throw err;
     return response;
   }
 
