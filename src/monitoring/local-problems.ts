@@ -2,11 +2,13 @@ import type { Health } from '../health/health.ts';
 import { PROBLEMS } from '../operations/problem-catalogue.ts';
 import type { Problem, ProblemControl } from '../operations/problem-control.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { DenyFileWatch } from './deny-file-watch.ts';
 import type { LocalActivity } from './local-activity.ts';
 import type { LoggedProblem, ProblemLog } from './problem-log.ts';
 
 export interface LocalProblemsOptions {
   readonly log: ProblemLog;
+  readonly denyFile: Pick<DenyFileWatch, 'problems'>;
   readonly activity: Pick<LocalActivity, 'clients'>;
   readonly health: Pick<Health, 'report'>;
   readonly metrics: Metrics;
@@ -30,8 +32,9 @@ export class LocalProblems implements ProblemControl {
 
   /** The most severe first, and of these the latest. */
   async problems(): Promise<readonly Problem[]> {
-    const found = [...this.#failingChecks(), ...(await this.#certificate()), ...(await this.#unusedMirrors())];
-    const all = [...found, ...this.#options.log.all()].map(viewOf);
+    const { denyFile, log } = this.#options;
+    const lasting = [...denyFile.problems(), ...this.#failingChecks(), ...(await this.#certificate())];
+    const all = [...lasting, ...(await this.#unusedMirrors()), ...log.all()].map(viewOf);
     return all.toSorted((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
   }
 
