@@ -4,14 +4,8 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
 
-import { loadConfig, type LoadedConfig } from '../../src/config/load.ts';
-import { ConfigError } from '../../src/config/problem.ts';
-import { type GroupName, GROUPS } from '../../src/doctor/check.ts';
-import { diagnose } from '../../src/doctor/doctor.ts';
 import { cannotListen } from '../../src/doctor/groups/process-checks.ts';
-import { type MachineFacts, readMachine } from '../../src/doctor/machine.ts';
 import { TOPICS, type Topic } from '../../src/doctor/topics.ts';
 import { type ConfigObject, dockerHubUpstream, Layover } from '../support/layover.ts';
 import { Hub } from '../support/hub.ts';
@@ -22,6 +16,7 @@ import { RedisServer } from '../support/redis.ts';
 import { startServer } from '../support/start-server.ts';
 import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary-directory.ts';
 import { clientMachine } from './client-machine.ts';
+import { complaintsOf, type Patient } from './complaints.ts';
 import { startSecureServer } from './secure-server.ts';
 
 let directory: TemporaryDirectory;
@@ -39,16 +34,6 @@ const at = (name: string) => join(directory.path, name);
 const DAY_MS = 24 * 60 * 60 * 1000;
 const found: Topic[] = [];
 
-interface Patient {
-  readonly config?: ConfigObject;
-  /** Instead of {@link config}. */
-  readonly text?: string;
-  readonly machine?: Partial<MachineFacts>;
-  readonly server?: string;
-  readonly groups?: readonly GroupName[];
-  readonly env?: Readonly<Record<string, string>>;
-}
-
 /** What a healthy server has; the default groups need no server and no client. */
 function healthy(more: ConfigObject = {}): ConfigObject {
   return {
@@ -61,28 +46,7 @@ function healthy(more: ConfigObject = {}): ConfigObject {
   };
 }
 
-/** The checks that did not pass: `group name: text | remedy`. */
-async function complaints(patient: Patient): Promise<readonly string[]> {
-  const { groups = GROUPS.filter((group) => group !== 'server' && group !== 'clients'), env = {}, server } = patient;
-  await writeFile(at('config.yml'), patient.text ?? stringify(patient.config ?? healthy()));
-  let loaded: LoadedConfig | undefined;
-  let problems: readonly string[] = [];
-  try {
-    loaded = await loadConfig({ file: at('config.yml'), env, areFilesChecked: true });
-  } catch (err) {
-    if (!(err instanceof ConfigError)) throw err;
-    problems = err.problems;
-  }
-  const machine = { ...(await readMachine()), ...patient.machine };
-  const { groups: results } = await diagnose({ env, loaded, problems, server, isBefore: false, machine }, groups);
-  return results.flatMap(({ group, checks }) =>
-    checks.flatMap((check) => {
-      if (!('remedy' in check)) return [];
-      found.push(check.topic);
-      return [`${check.verdict} ${group} ${check.name}: ${check.text} | ${check.remedy} #${check.topic}`];
-    }),
-  );
-}
+const complaints = (patient: Patient) => complaintsOf({ config: healthy(), ...patient }, at('config.yml'), found);
 
 const GIB = 1024 ** 3;
 const fileSystem = (facts: object) => async () => ({
