@@ -65,6 +65,7 @@ export function openUpstream(host: string, options: ConnectOptions): RemoteRegis
 
 const ignore = () => undefined;
 const NO_EVENTS: UpstreamEvents = {
+  callEnded: ignore,
   exchangeCompleted: ignore,
   bytesReceived: ignore,
   rateLimited: ignore,

@@ -42,8 +42,9 @@ function percent(ratio: number | undefined): string {
   return ratio === undefined ? '-' : `${Math.floor(ratio * 100)} %`;
 }
 
-function describeUpstream({ name, breaker, since, offlineUntil }: UpstreamSummary): string {
+function describeUpstream({ name, breaker, since, offlineUntil, failing }: UpstreamSummary): string {
   if (offlineUntil !== undefined) return `${name}: offline until ${offlineUntil}`;
+  if (failing !== undefined && breaker === 'closed') return `${name}: all of the last requests failed (${failing})`;
   if (breaker === 'closed') return `${name}: available`;
   return `${name}: does not respond${since === undefined ? '' : ` since ${since}`}`;
 }

@@ -47,6 +47,36 @@ export function whyUntrusted(err: unknown): string | undefined {
   return UNTRUSTED[codeOf(err)];
 }
 
+/** Codes of certificates that are not signed by a CA that is trusted. */
+export function isOfOtherCa(err: unknown): boolean {
+  return /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_)/.test(codeOf(err));
+}
+
+/** Servers with TLS respond so to HTTP: "Client sent an HTTP request to an HTTPS server", or a redirect. */
+export function isTlsPeer({ status, body, headers }: FetchedResponse): boolean {
+  return status === 400 && /https/i.test(`${body.toString()}${headers['location'] ?? ''}`);
+}
+
+/** Others end the connection without a response. */
+export async function speaksTls(url: string): Promise<boolean> {
+  try {
+    await probe(url.replace(/^http:/, 'https:'), { rejectUnauthorized: false });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @param url of a server, without a path */
+export async function isLayover(url: string): Promise<boolean> {
+  try {
+    const { headers } = await probe(`${url}/v2/`, { rejectUnauthorized: false });
+    return headers['x-cache'] !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** OpenSSL's codes for a peer that does not speak TLS, by versions of Node. */
 export function isPlainPeer(err: unknown): boolean {
   return /^(?:ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG|EPROTO)$/.test(codeOf(err));

@@ -68,7 +68,7 @@ export class LocalActivity implements ActivityControl {
       status,
       bytes,
       durationMs: Math.round(durationMs),
-      error,
+      error: error && { code: error.code, message: error.message },
       aborted,
     };
   }

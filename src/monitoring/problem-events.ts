@@ -1,15 +1,23 @@
 import type { FinishedRequest } from '../http/v2/request-events.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { ProblemLog } from './problem-log.ts';
-import { errorKind } from './upstream-watch.ts';
+import { errorKind, type UpstreamWatch } from './upstream-watch.ts';
 
 type Events<Part extends 'upstream' | 'cache' | 'auth' | 'notifications'> = Partial<Telemetry[Part]>;
 
 /** Upstream errors that are a cause of the same name. */
-const CAUSES = ['network', 'timeout', 'throttled', 'server', 'protocol'] as const;
+const CAUSES = ['network', 'timeout', 'throttled', 'server'] as const;
 
-export function upstreamProblems(log: ProblemLog): Events<'upstream'> {
+/** @param watch gets the same events, earlier */
+export function upstreamProblems(log: ProblemLog, watch: Pick<UpstreamWatch, 'of'>): Events<'upstream'> {
   return {
+    callEnded({ upstream, host, operation, repository, error }) {
+      if (!error) return;
+      const detail = `${operation}: ${error.message}`;
+      if (error.kind === 'unauthorized') log.note({ cause: 'unauthorized', upstream, subject: repository, detail });
+      const isPlain = error.options.isPlainNotFound === true && watch.of(upstream, host).failing !== undefined;
+      if (error.kind === 'protocol' || isPlain) log.note({ cause: 'protocol', upstream, subject: host, detail });
+    },
     exchangeCompleted({ upstream, host, operation, status }) {
       const kind = errorKind(status);
       const cause = CAUSES.find((each) => each === kind);
@@ -21,8 +29,8 @@ export function upstreamProblems(log: ProblemLog): Events<'upstream'> {
       else if (to === 'closed') log.solved('breaker-open', upstream, host);
     },
     loginChanged({ upstream, account, trouble }) {
-      if (trouble) log.note({ cause: 'unauthorized', upstream, subject: account, detail: trouble.reason });
-      else log.solved('unauthorized', upstream, account);
+      if (trouble) log.note({ cause: 'login-refused', upstream, subject: account, detail: trouble.reason });
+      else log.solved('login-refused', upstream, account);
     },
     credentialsFailed: ({ upstream, source, reason }) =>
       log.note({ cause: 'credentials', upstream, subject: source, detail: reason }),
@@ -63,7 +71,8 @@ export function requestProblem(log: ProblemLog, { error, upstream, repository, u
   if (error?.code === 'NAME_UNKNOWN') {
     const [, host] = /[?&]ns=([^&]*)/.exec(url) ?? [];
     if (host !== undefined) log.note({ cause: 'unknown-registry', subject: host, detail: error.message });
-  } else if (error?.code === 'DENIED') {
-    log.note({ cause: 'not-allowed', upstream, subject: repository, detail: error.message });
+  } else if (error?.code === 'DENIED' && error.from !== 'upstream') {
+    const cause = error.from === 'deny' ? 'denied-by-policy' : 'not-allowed';
+    log.note({ cause, upstream, subject: repository, detail: error.message });
   }
 }

@@ -50,7 +50,7 @@ export function shortened(request: SeenRequest): SeenRequest {
     status,
     bytes,
     durationMs,
-    error: error && { code: error.code, message: bounded(error.message) ?? '' },
+    error: error && { ...error, message: bounded(error.message) ?? '' },
     aborted,
   };
 }

@@ -28,6 +28,12 @@ export function verdictOf(facts: VerdictFacts): VerdictView {
   const away = upstreams.filter(({ breaker, offlineUntil }) => breaker !== 'closed' || offlineUntil !== undefined);
   const verdict = away.length === upstreams.length ? 'offline' : 'degraded';
   if (away.length > 0) return { verdict, text: `${away.map(unavailable).join('; ')}; cached content is served.` };
+  const failing = upstreams.flatMap(({ name, failing: kind }) => (kind === undefined ? [] : [`${name} (${kind})`]));
+  if (failing.length > 0)
+    return {
+      verdict: 'degraded',
+      text: `The last requests all failed at ${failing.join(', ')}; cached content is served.`,
+    };
   if (trouble !== undefined) return { verdict: 'degraded', text: trouble };
   return quiet(facts);
 }

@@ -30,6 +30,12 @@ export const PROBLEMS = {
     docs: 'docs/docker-hub.md#when-pulls-run-low',
   },
   unauthorized: {
+    severity: 'warning',
+    text: 'An upstream requires credentials for a repository.',
+    todo: 'Set credentials of the upstream for an account that may pull it. Some upstreams respond like this when it does not exist.',
+    docs: 'docs/troubleshooting.md#the-upstream-refuses-the-credentials-401',
+  },
+  'login-refused': {
     severity: 'error',
     text: 'An upstream refuses the credentials of an account.',
     todo: 'Renew the password or token under credentials of the upstream.',
@@ -106,6 +112,18 @@ export const PROBLEMS = {
     text: 'A client was denied something.',
     todo: 'Check allow and deny of the upstream, and auth.policy.',
     docs: 'docs/authentication.md#rules-authpolicy',
+  },
+  'denied-by-policy': {
+    severity: 'notice',
+    text: 'A client requested content that policy.deny or a recall refuses.',
+    todo: 'This is the effect of the policy. layover recall --list shows recalled content; policy.deny has the other entries.',
+    docs: 'docs/policy.md#what-a-refusal-covers',
+  },
+  'deny-file': {
+    severity: 'error',
+    text: 'The deny file cannot be read: its previous entries apply, and new ones do not.',
+    todo: 'Mend the line, or make the file readable: it is read again within a second.',
+    docs: 'docs/policy.md#the-deny-file',
   },
   'login-failed': {
     severity: 'notice',

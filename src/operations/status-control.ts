@@ -50,6 +50,8 @@ export interface UpstreamSummary {
   /** When its breaker opened. */
   readonly since?: string | undefined;
   readonly offlineUntil?: string | undefined;
+  /** Kind of failure of its last requests, which all failed: `network`, `timeout`, `server`, `protocol`, `unauthorized` or `denied`. */
+  readonly failing?: string | undefined;
 }
 
 export const HISTORY_RANGES = ['1h', '24h', '90d'] as const;

@@ -57,7 +57,7 @@ export interface ProbeView {
     readonly host: string;
     readonly ok: boolean;
     readonly durationMs: number;
-    /** Absent when it responded. */
+    /** Absent when it responded as a registry. */
     readonly error?: string | undefined;
   }[];
 }

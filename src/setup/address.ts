@@ -17,19 +17,19 @@ const NAME = `${LABEL}(?:\\.${LABEL})*`;
 const HOSTNAME = new RegExp(`^(?:${NAME}|\\[[0-9a-f:.]+\\])$`);
 const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
-/** @throws {SetupError} for a text that is not the URL of a host */
-export function parseCacheAddress(text: string): CacheAddress {
+/** @param option that has the text @throws {SetupError} for a text that is not the URL of a host */
+export function parseCacheAddress(text: string, option = '--address'): CacheAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:'))
     throw new SetupError(
-      `--address: ${text} is not a URL such as https://cache.example.com (include http:// or https://)`,
+      `${option}: ${text} is not a URL such as https://cache.example.com (include http:// or https://)`,
     );
   if (!HOSTNAME.test(url.hostname))
     throw new SetupError(
-      `--address: ${url.hostname} is not the name of a host (use letters, digits, dots and hyphens)`,
+      `${option}: ${url.hostname} is not the name of a host (use letters, digits, dots and hyphens)`,
     );
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '' || url.pathname !== '/')
-    throw new SetupError(`--address: ${text} has more than scheme, host and port, which clients cannot use`);
+    throw new SetupError(`${option}: ${text} has more than scheme, host and port, which clients cannot use`);
   return {
     origin: url.origin,
     host: url.host,

@@ -30,6 +30,10 @@ export class UpstreamTelemetry implements UpstreamEvents {
     this.#metrics = metrics;
   }
 
+  callEnded({ upstream, host, operation, error }: Event<'callEnded'>): void {
+    if (error) this.#log.debug({ upstream, host, operation, reason: error.kind }, 'upstream call failed');
+  }
+
   exchangeCompleted({ upstream, host, operation, method, status, durationMs }: Event<'exchangeCompleted'>): void {
     const label = typeof status === 'number' ? statusLabel(status) : status;
     this.#metrics.upstreamRequests.at(upstream, operation, method, label).value++;

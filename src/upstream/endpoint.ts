@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 
 import type { Clock } from '../clock/clock.ts';
-import { responseError } from './response-error.ts';
+import { isOfRegistry, responseError } from './response-error.ts';
 import type { Account, Accounts } from './accounts.ts';
 import type { CallScope } from './call-scope.ts';
 import type { Destinations, Reach } from './destinations.ts';
@@ -188,12 +188,25 @@ export class Endpoint {
 
   /** @throws {UpstreamError} when it is unreachable, or returns a 5xx */
   async ping(scope: CallScope): Promise<void> {
+    await this.#ping(scope);
+  }
+
+  /** @throws {UpstreamError} when it is unreachable, or does not respond as a registry */
+  async probe(scope: CallScope): Promise<void> {
+    const response = await this.#ping(scope);
+    if (isRegistryPing(response)) return;
+    const { status, url } = response;
+    throw this.protocolError(`${url.host} returned ${status} for /v2/, unlike a registry; check remoteurl`, status);
+  }
+
+  async #ping(scope: CallScope): Promise<ExchangeResponse> {
     const { transport, upstream } = this.#options;
     const url = this.url(undefined, '');
     const response = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
     response.body.drain();
-    if (response.status < 500) return;
-    throw new UpstreamError('server', `${upstream} returned ${response.status}`, { upstream, status: response.status });
+    const { status } = response;
+    if (status >= 500) throw new UpstreamError('server', `${upstream} returned ${status}`, { upstream, status });
+    return response;
   }
 
   /** @param repository undefined for requests without one */
@@ -332,6 +345,13 @@ export class Endpoint {
       scope,
     );
   }
+}
+
+/** @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#determining-support */
+function isRegistryPing(response: ExchangeResponse): boolean {
+  const { status, headers } = response;
+  if (status === 401) return isOfRegistry(response) || headers['www-authenticate'] !== undefined;
+  return status === 200 && (isOfRegistry(response) || headerText(headers, 'content-length') === '0');
 }
 
 function exchangeOf({ method, judgesBody }: EndpointRequest): Pick<ExchangeRequest, 'method' | 'judgesBody'> {

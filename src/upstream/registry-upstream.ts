@@ -16,6 +16,7 @@ import { listReferrers } from './referrer-requests.ts';
 import { listTags } from './list-requests.ts';
 import { uploadLocation } from './upload-location.ts';
 import {
+  type EndedCall,
   type EndpointProbe,
   type EndpointState,
   type FetchedManifest,
@@ -58,7 +59,7 @@ interface RegistryUpstreamOptions {
 /** Milliseconds. */
 const PROBE_MS = 10_000;
 
-interface Asked {
+interface Asked extends Pick<EndedCall, 'operation' | 'repository'> {
   /** About a tag, of which a mirror may have an old idea. @default false */
   readonly isTag?: boolean;
 }
@@ -82,7 +83,7 @@ export class RegistryUpstream implements OperatedUpstream {
     const resolved = await this.#request(
       options,
       (endpoint, scope) => resolveManifest(endpoint, { repository, reference, scope }),
-      { isTag: reference.kind === 'tag' },
+      { operation: 'manifest', repository, isTag: reference.kind === 'tag' },
     );
     if (resolved.fetched) this.#received('manifest', resolved.fetched.bytes.length);
     return resolved;
@@ -96,14 +97,17 @@ export class RegistryUpstream implements OperatedUpstream {
     const fetched = await this.#request(
       options,
       (endpoint, scope) => this.#fetchFrom(endpoint, { repository, reference, scope }),
-      { isTag: reference.kind === 'tag' },
+      { operation: 'manifest', repository, isTag: reference.kind === 'tag' },
     );
     this.#received('manifest', fetched.bytes.length);
     return fetched;
   }
 
   resolveBlob(repository: string, digest: Digest, options?: UpstreamCallOptions): Promise<ResolvedBlob> {
-    return this.#request(options, (endpoint, scope) => resolveBlob(endpoint, { repository, digest, scope }));
+    return this.#request(options, (endpoint, scope) => resolveBlob(endpoint, { repository, digest, scope }), {
+      operation: 'blob',
+      repository,
+    });
   }
 
   /** The body keeps listening to `options.signal`; the deadline ends with the headers. */
@@ -113,8 +117,10 @@ export class RegistryUpstream implements OperatedUpstream {
     this.#assertOnline();
     const scope = new CallScope(this.name, options);
     try {
-      return await this.#inOrder(scope, (endpoint) =>
-        openBlob(endpoint, { repository, digest, scope, start, end, onBytes }),
+      return await this.#inOrder(
+        scope,
+        (endpoint) => openBlob(endpoint, { repository, digest, scope, start, end, onBytes }),
+        { operation: 'blob', repository },
       );
     } catch (err) {
       scope.close();
@@ -124,12 +130,17 @@ export class RegistryUpstream implements OperatedUpstream {
 
   listTags(repository: string, page: PageRequest, options?: UpstreamCallOptions): Promise<TagPage> {
     return this.#request(options, (endpoint, scope) => listTags(endpoint, { repository, page, scope }), {
+      operation: 'tags',
+      repository,
       isTag: true,
     });
   }
 
   listReferrers(repository: string, digest: Digest, options?: UpstreamCallOptions): Promise<ManifestDescriptor[]> {
-    return this.#request(options, (endpoint, scope) => listReferrers(endpoint, { repository, digest, scope }));
+    return this.#request(options, (endpoint, scope) => listReferrers(endpoint, { repository, digest, scope }), {
+      operation: 'referrers',
+      repository,
+    });
   }
 
   async authorizeWrite(repository: string, access: WriteAccess): Promise<string | undefined> {
@@ -213,7 +224,7 @@ export class RegistryUpstream implements OperatedUpstream {
     const startedAt = performance.now();
     const ended = () => ({ host, durationMs: Math.round(performance.now() - startedAt) });
     try {
-      await endpoint.ping(scope);
+      await this.#observed(endpoint, { operation: 'ping' }, () => endpoint.probe(scope));
       return { ...ended(), ok: true };
     } catch (err) {
       return { ...ended(), ok: false, error: err instanceof Error ? err.message : String(err) };
@@ -234,7 +245,7 @@ export class RegistryUpstream implements OperatedUpstream {
   async #request<T>(
     options: UpstreamCallOptions | undefined,
     send: (endpoint: Endpoint, scope: CallScope) => Promise<T>,
-    asked: Asked = {},
+    asked: Asked,
   ): Promise<T> {
     this.#assertOnline();
     const scope = new CallScope(this.name, options);
@@ -249,17 +260,35 @@ export class RegistryUpstream implements OperatedUpstream {
   async #inOrder<T>(
     scope: CallScope,
     send: (endpoint: Endpoint) => Promise<T>,
-    { isTag = false }: Asked = {},
+    { isTag = false, ...call }: Asked,
   ): Promise<T> {
+    const sendTo = (endpoint: Endpoint) => this.#observed(endpoint, call, () => send(endpoint));
     for (const mirror of this.#options.mirrors) {
       if (isTag && !mirror.knowsTags) continue;
       try {
-        return await send(mirror);
+        return await sendTo(mirror);
       } catch (err) {
         if (!(err instanceof UpstreamError) || scope.signal.aborted) throw err;
       }
     }
-    return send(this.#options.remote);
+    return sendTo(this.#options.remote);
+  }
+
+  async #observed<T>(
+    { base: { host } }: Endpoint,
+    call: Pick<EndedCall, 'operation' | 'repository'>,
+    send: () => Promise<T>,
+  ): Promise<T> {
+    const ended = { upstream: this.name, host, ...call };
+    const { events } = this.#options;
+    try {
+      const result = await send();
+      events.callEnded(ended);
+      return result;
+    } catch (error) {
+      if (error instanceof UpstreamError) events.callEnded({ ...ended, error });
+      throw error;
+    }
   }
 
   async #fetchFrom(endpoint: Endpoint, call: ManifestCall): Promise<FetchedManifest> {

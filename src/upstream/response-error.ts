@@ -41,12 +41,20 @@ export async function responseError(response: ExchangeResponse, options: Respons
   const host = from === 'registry' ? '' : ` from ${url.host}`;
   const message = sent.message === undefined ? '' : `: ${sent.message}`;
   const code = sent.code === undefined ? '' : ` ${sent.code}`;
+  const isPlainNotFound = kind === 'not-found' && sent.code === undefined && !isOfRegistry(response);
   return new UpstreamError(kind, `${upstream}: ${status}${host}${code}${message}`, {
     upstream,
     status,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(sent.code !== undefined && { code: sent.code }),
+    ...(isPlainNotFound && { isPlainNotFound }),
   });
+}
+
+/** Whether the headers are those of a registry: web servers and other services send pages. */
+export function isOfRegistry({ headers }: Pick<ExchangeResponse, 'headers'>): boolean {
+  if (headers['docker-distribution-api-version'] !== undefined) return true;
+  return (headerText(headers, 'content-type') ?? '').includes('json');
 }
 
 function kindOf(status: number, from: ResponseErrorOptions['from']): UpstreamErrorKind {

@@ -203,7 +203,7 @@ export interface UpstreamStatus {
 export interface OperatedUpstream extends Upstream {
   /** The registry itself, then its mirrors. */
   endpoints(): readonly EndpointState[];
-  /** Sends a request like {@link Upstream.ping} to each of its hosts, also to those whose breaker is open. */
+  /** Sends `GET /v2/` to each of its hosts, also to those whose breaker is open. Only the response of a registry is `ok`. */
   probe(): Promise<readonly EndpointProbe[]>;
   /** Closes all breakers. */
   reset(): void;
@@ -223,7 +223,7 @@ export interface EndpointProbe {
   readonly host: string;
   readonly ok: boolean;
   readonly durationMs: number;
-  /** Absent when it responded. */
+  /** Absent when it responded as a registry. */
   readonly error?: string;
 }
 
@@ -253,6 +253,8 @@ export interface UpstreamErrorOptions {
   /** Error code from the upstream's JSON body, such as `TOOMANYREQUESTS`. */
   readonly code?: string;
   readonly cause?: unknown;
+  /** A 404 without an error of a registry: the URL may lead to something else. */
+  readonly isPlainNotFound?: boolean;
   /** Not requested, as no pull is left. Unix milliseconds; with `fallback`, clients are sent elsewhere. */
   readonly budget?: { readonly retryAt: number; readonly fallback: boolean };
 }
@@ -300,8 +302,22 @@ export interface ExchangeObserver {
   completed(status: number | `error:${UpstreamErrorKind}` | 'aborted'): void;
 }
 
+/** How a call to one host ended, retries and tokens included. */
+export interface EndedCall {
+  readonly upstream: string;
+  /** The registry itself or a mirror. */
+  readonly host: string;
+  readonly operation: UpstreamOperation;
+  /** Absent for calls without one. */
+  readonly repository?: string | undefined;
+  /** Absent when it succeeded. */
+  readonly error?: UpstreamError | undefined;
+}
+
 /** Events of an upstream, for metrics and logs. */
 export interface UpstreamEvents {
+  /** Every call to one host; several exchanges can belong to it. */
+  callEnded(event: EndedCall): void;
   /** Every HTTP exchange, tokens and redirects included. `status` is `error:<kind>` when there was no response. */
   exchangeCompleted(event: {
     upstream: string;

@@ -38,6 +38,20 @@ describe('layover doctor', () => {
     );
   });
 
+  it.each([[['--pre', '--only', 'network,upstreams']], [['--skip', 'config,process']]])(
+    'reports a configuration that is not valid with any groups: %j',
+    async (args) => {
+      await using host = await machine({ htpp: {} });
+      const file = join(host.path, 'config.yml');
+      const { code, stdout } = await runLayover(['doctor', ...args, file], { env: { PATH: '' } });
+      expect([code, stdout]).toEqual([
+        1,
+        expect.stringMatching(/^config\n {2}× valid: the configuration is not valid: /),
+      ]);
+      expect(stdout).toMatch(/\n1 failure, 0 warnings\n$/);
+    },
+  );
+
   it('exits with 2 for a warning with --strict alone', async () => {
     await using host = await machine({ health: { storagedriver: { interval: 48 } } });
     expect(await host.doctor()).toMatchObject({ code: 0, stdout: expect.stringContaining('‼ warnings: ') });
@@ -52,6 +66,18 @@ describe('layover doctor', () => {
       stdout: expect.stringMatching(/^disk: not a group of checks \(known: config, process, /),
     });
   });
+
+  it.each(['127.0.0.1:15600', 'cache.example.com', 'https://cache.example.com/v2/'])(
+    'refuses an address of the server that clients cannot use: %s',
+    async (address) => {
+      await using host = await machine();
+      const { code, stdout } = await host.doctor('--server', address);
+      expect([code, stdout]).toEqual([
+        1,
+        expect.stringMatching(/^--server: .* is not a URL such as |^--server: .* has more/),
+      ]);
+    },
+  );
 
   it('prints JSON, and writes a bundle without secrets', async () => {
     await using host = await machine({ redis: { addr: '127.0.0.1:1', password: 'hunter2' } });

@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -12,6 +11,7 @@ import { loadConfig, type LoadedConfig } from '../../src/config/load.ts';
 import { ConfigError } from '../../src/config/problem.ts';
 import { type GroupName, GROUPS } from '../../src/doctor/check.ts';
 import { diagnose } from '../../src/doctor/doctor.ts';
+import { cannotListen } from '../../src/doctor/groups/process-checks.ts';
 import { type MachineFacts, readMachine } from '../../src/doctor/machine.ts';
 import { TOPICS, type Topic } from '../../src/doctor/topics.ts';
 import { type ConfigObject, dockerHubUpstream, Layover } from '../support/layover.ts';
@@ -185,10 +185,21 @@ describe('layover doctor finds, and names the cure:', () => {
   it('13. a port that another program has', async () => {
     await using other = await startServer((_, res) => res.end('hello'));
     const config = healthy({ http: { addr: `127.0.0.1:${other.port}` } });
-    expect(await complaints({ config })).toEqual([
+    expect(await complaints({ config, groups: ['process', 'server'] })).toEqual([
       expect.stringMatching(
         /^failed process address: http\.addr: port \d+ is in use by another program \| set http\.addr/,
       ),
+      expect.stringMatching(/^failed server ready: http:\S+ is the address of another program \| see the address in/),
+    ]);
+  });
+  it('13b. a port that this user must not have, and an address of another machine', async () => {
+    expect(cannotListen('EACCES', { net: 'tcp', host: '127.0.0.1', port: 443 })).toMatchObject({
+      text: 'http.addr: this user must not listen on port 443',
+      remedy: expect.stringMatching(/^use a port above 1023, or give the capability CAP_NET_BIND_SERVICE/),
+    });
+    const config = healthy({ http: { addr: '192.0.2.1:5000' } });
+    expect(await complaints({ config, groups: ['process'] })).toEqual([
+      expect.stringMatching(/^failed process address: http\.addr: 192\.0\.2\.1 is not an address of this machine/),
     ]);
   });
   it('14. a storage directory that cannot be written', async () => {
@@ -197,6 +208,17 @@ describe('layover doctor finds, and names the cure:', () => {
     expect(await complaints({ config, groups: ['storage'], machine: { fileSystem: fileSystem({}) } })).toContainEqual(
       expect.stringMatching(/^failed storage writable: storage\.filesystem\.rootdirectory: .*chown/),
     );
+  });
+  it('14b. a storage directory that is a file, or below one', async () => {
+    await writeFile(at('file'), '');
+    for (const rootdirectory of [at('file'), at('file/data')]) {
+      const config = healthy({ storage: { filesystem: { rootdirectory }, quota: { size: '1MiB' } } });
+      expect(await complaints({ config, groups: ['storage'] })).toEqual([
+        expect.stringMatching(
+          /^failed storage writable: storage\.filesystem\.rootdirectory: \S+\/file is a file \| set it to a directory/,
+        ),
+      ]);
+    }
   });
   it('15. a full disk', async () => {
     expect(await complaints({ machine: { fileSystem: fileSystem({ freeBytes: 1000 }) } })).toEqual([
@@ -252,6 +274,26 @@ describe('layover doctor finds, and names the cure:', () => {
         /^failed network broken\.example connection: .*self-signed \| .*tls\.ca|^failed network .*self-signed.*CA/,
       ),
     ]);
+  });
+  it('23b. an upstream with a certificate of another CA than the configured one', async () => {
+    await using secure = await startSecureServer();
+    const { certificate } = await certificateFiles('other-ca', 300);
+    const [line] = await complaints({ config: upstream({ remoteurl: secure.url, tls: { ca: certificate } }) });
+    expect(line).toMatch(
+      /^failed network broken\.example connection: localhost:\d+: the certificate is not signed by the CA in \S+other-ca\.crt \| set tls\.ca to/,
+    );
+  });
+  it('23c. an upstream with TLS that is spoken to without', async () => {
+    await using secure = await startSecureServer();
+    const message = 'Client sent an HTTP request to an HTTPS server.\n';
+    await using go = await startServer((_, res) => res.writeHead(400).end(message));
+    for (const remoteurl of [secure.url.replace('https:', 'http:'), go.url]) {
+      expect(await complaints({ config: upstream({ remoteurl }) })).toEqual([
+        expect.stringMatching(
+          /^failed network broken\.example connection: \S+ speaks TLS, and remoteurl has http:\/\/ \| write https:\/\/\S+ in remoteurl/,
+        ),
+      ]);
+    }
   });
   it('24. an upstream that does not speak TLS', async () => {
     await using plain = await startServer((_, res) => res.end());
@@ -323,13 +365,24 @@ describe('layover doctor finds, and names the cure:', () => {
       expect.stringMatching(/^warning server freshness: proxy\.offline is set/),
     ]);
   });
-  it('33. a client that pulls past the cache', async () => {
-    const bin = at('bin');
-    execFileSync('mkdir', ['-p', bin]);
-    await writeFile(join(bin, 'docker'), '#!/bin/sh\necho "Error: pull access denied" >&2\nexit 1\n', { mode: 0o755 });
-    expect(await complaints({ env: { PATH: bin }, groups: ['clients'] })).toEqual([
+  it.each([
+    ['docker', '/etc/docker/daemon.json', '{ "registry-mirrors": ["http://cache.example.com"] }'],
+    ['docker', '/etc/docker/certs.d/docker.io/hosts.toml', '[host."http://cache.example.com"]\n'],
+    [
+      'podman',
+      '/etc/containers/registries.conf.d/50-layover.conf',
+      '[[registry]]\nprefix = "docker.io"\nlocation = "cache.example.com/docker.io"\n',
+    ],
+    [
+      'podman',
+      '/home/alice/.config/containers/registries.conf',
+      '[[registry]]\nlocation = "docker.io"\n[[registry.mirror]]\nlocation = "cache.example.com/docker.io"\n',
+    ],
+  ])('33. a client that pulls past the cache, with the address of that: %s, %s', async (client, path, text) => {
+    await using host = await clientMachine(client, 'Error: pull access denied', { [path]: text });
+    expect(await complaints({ ...host, server: 'http://cache.example.com:5000' })).toEqual([
       expect.stringMatching(
-        /^failed clients docker: docker pulls docker\.io past the cache: .*access denied \| layover setup docker /,
+        /^failed clients (\w+): \1 pulls docker\.io past the cache: .*access denied \| layover setup \1 --address http:\/\/cache\.example\.com:5000 --write/,
       ),
     ]);
   });
@@ -371,6 +424,44 @@ describe('layover doctor ends with', () => {
   });
 });
 
+describe('layover doctor does not complain about', () => {
+  it.each([
+    [
+      'that is not set up for a cache',
+      'Error: pull access denied',
+      /^it is not set up for a cache, which `layover setup/,
+    ],
+    [
+      'whose daemon does not run',
+      'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?',
+      /^its daemon cannot be reached: Cannot connect/,
+    ],
+    [
+      'whose daemon the user must not use',
+      'permission denied while trying to connect to the docker API at unix:///var/run/docker.sock',
+      /^its daemon cannot be reached: permission denied/,
+    ],
+  ])('a client %s', async (_, message, note) => {
+    await using host = await clientMachine('docker', message, {});
+    const machine = { ...(await readMachine()), ...host.machine };
+    const context = { env: host.env, loaded: undefined, problems: [], isBefore: false, server: undefined, machine };
+    const { groups, failed } = await diagnose({ ...context, server: 'http://cache.example.com' }, ['clients']);
+    const [docker] = groups.find(({ group }) => group === 'clients')?.checks ?? [];
+    expect([docker, failed]).toEqual([{ name: 'docker', verdict: 'skipped', text: expect.stringMatching(note) }, 1]);
+  });
+
+  it('an upstream that is an address, memory in GiB, and no secret files', async () => {
+    await writeFile(at('config.yml'), stringify(healthy()));
+    const loaded = await loadConfig({ file: at('config.yml'), env: {}, areFilesChecked: true });
+    const machine = { ...(await readMachine()), memoryBytes: 15.5 * GIB };
+    const context = { env: {}, loaded, problems: [], isBefore: true, server: undefined, machine };
+    const { groups } = await diagnose(context, ['config', 'process', 'network']);
+    const texts = groups.flatMap(({ checks }) => checks.map(({ name, text }) => `${name}: ${text}`));
+    expect(texts).toEqual(expect.arrayContaining(['secret files: none', 'memory: 15.5 GiB']));
+    expect(texts.join('\n')).not.toMatch(/(127\.0\.0\.1) is \1/);
+  });
+});
+
 describe.skipIf((await missingPrograms(['redis-server'])).length > 0)('layover doctor finds in a Redis:', () => {
   it('35. that it evicts keys', async () => {
     await using redis = await RedisServer.start({ directives: ['maxmemory-policy allkeys-lru'] });
@@ -402,6 +493,24 @@ describe('docs/troubleshooting.md', () => {
     expect([...TOPICS].filter((topic) => !found.includes(topic) && !slow.includes(topic))).toEqual([]);
   });
 });
+
+/** A client that fails to pull with a message, and the files of its machine. */
+async function clientMachine(client: string, message: string, files: Readonly<Record<string, string>>) {
+  const root = await temporaryDirectory();
+  const bin = join(root.path, 'bin');
+  await mkdir(bin);
+  await writeFile(join(bin, client), `#!/bin/sh\necho "${message}" >&2\nexit 1\n`, { mode: 0o755 });
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(root.path, path)), { recursive: true });
+    await writeFile(join(root.path, path), text);
+  }
+  return {
+    groups: ['clients'] as const,
+    env: { PATH: bin, HOME: '/home/alice' },
+    machine: { root: root.path },
+    [Symbol.asyncDispose]: () => root[Symbol.asyncDispose](),
+  };
+}
 
 async function startSecureServer() {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }]);

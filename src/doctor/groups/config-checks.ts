@@ -25,7 +25,7 @@ export function configChecks({ loaded, problems, machine }: DoctorContext): read
 
 function invalid(problems: readonly string[]): CheckResult {
   return failed(
-    problems.join('; '),
+    `the configuration is not valid: ${problems.join('; ')}`,
     'correct the file, and check it with `layover config check`',
     'the-configuration-is-not-valid',
   );
@@ -51,7 +51,7 @@ async function checkSecretFiles({ http: { tls }, auth, admin, proxy }: Config): 
     return failed(`cannot read ${missing.join(', ')}`, remedy, 'the-configuration-is-not-valid');
   }
   const open = modes.filter(({ mode = 0 }) => (mode & 0o004) !== 0).map(({ path }) => path);
-  if (open.length === 0) return ok(`${files.length}, for their owners alone`);
+  if (open.length === 0) return ok(files.length === 0 ? 'none' : `${files.length}, not readable by other users`);
   return warning(
     `every user of this machine can read ${open.join(', ')}`,
     `chmod o-r ${open.join(' ')}`,

@@ -10,7 +10,13 @@ import type { Target } from '../../pull-through/router.ts';
 import type { NamedBy } from '../../registry/named-by.ts';
 import type { Client } from '../client/client-address.ts';
 import { SecurityHeaders } from '../listen/security-headers.ts';
-import type { FinishedRequest, RequestEvents, RequestHandlerName, RequestTrace } from './request-events.ts';
+import type {
+  FinishedRequest,
+  RecordedError,
+  RequestEvents,
+  RequestHandlerName,
+  RequestTrace,
+} from './request-events.ts';
 import { clientSignal } from './client-signal.ts';
 
 const HANDLER_NAMES: Readonly<Record<OciRequestKind, RequestHandlerName>> = {
@@ -196,12 +202,18 @@ export class Exchange {
       outcome: this.#outcome,
       upstream: this.#upstream ?? this.#sourceHost,
       upstreamMs: this.#upstreamMs,
-      error: this.#error && { code: this.#error.code, message: this.#error.message },
+      error: this.#error && recordedError(this.#error),
       aborted,
     };
     this.#events.requestFinished(finished);
     this.#trace?.finished(finished);
   }
+}
+
+function recordedError({ code, message, options: { detail } }: RegistryError): RecordedError {
+  if (typeof detail !== 'object' || detail === null) return { code, message };
+  if ('policy' in detail && typeof detail.policy === 'string') return { code, message, from: detail.policy };
+  return 'upstream' in detail ? { code, message, from: 'upstream' } : { code, message };
 }
 
 /** Records a request outside the registry's API: it is logged and counted like the others. */

@@ -16,6 +16,13 @@ export type RequestHandlerName =
   | 'referrers'
   | 'other';
 
+export interface RecordedError {
+  readonly code: string;
+  readonly message: string;
+  /** `upstream`, or the name of the policy that refused, such as `deny`. Absent for other errors. */
+  readonly from?: string | undefined;
+}
+
 export interface FinishedRequest {
   readonly requestId: string;
   /** Absent when the request is not traced. */
@@ -51,7 +58,7 @@ export interface FinishedRequest {
   readonly upstream?: string | undefined;
   /** Time spent waiting for the upstream. Milliseconds. */
   readonly upstreamMs?: number | undefined;
-  readonly error?: { readonly code: string; readonly message: string } | undefined;
+  readonly error?: RecordedError | undefined;
   /** The response was cut off, by the client or by Layover. */
   readonly aborted: boolean;
 }

@@ -55,7 +55,7 @@ export function withMonitors(telemetry: Telemetry, { upstreams, problems, hidesC
   const upstream = combineEvents(telemetry.upstream, upstreams);
   return {
     ...telemetry,
-    upstream: combineEvents(upstream, upstreamProblems(problems)),
+    upstream: combineEvents(upstream, upstreamProblems(problems, upstreams)),
     cache: combineEvents(telemetry.cache, cacheProblems(problems)),
     auth: combineEvents(telemetry.auth, loginProblems(problems, hidesClients)),
     notifications: combineEvents(telemetry.notifications, webhookProblems(problems)),

@@ -59,8 +59,16 @@ class LocalUpstreams implements UpstreamControl {
         breaker: remote?.breaker ?? 'closed',
         since: remote?.since,
         offlineUntil: optionalTime(offlineUntil),
+        failing: this.#failing(upstream),
       };
     });
+  }
+
+  /** The registry itself fails, and no mirror has responded since. */
+  #failing(upstream: OperatedUpstream): string | undefined {
+    const [remote, ...mirrors] = upstream.endpoints().map(({ host }) => this.#options.watch.of(upstream.name, host));
+    const failedAt = remote?.lastError?.at ?? 0;
+    return mirrors.some(({ lastOkAt = 0 }) => lastOkAt >= failedAt) ? undefined : remote?.failing;
   }
 
   async probeUpstream(name: string): Promise<ProbeView> {

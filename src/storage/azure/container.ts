@@ -5,13 +5,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ByteRange } from '../../stream/byte-source.ts';
 import { headerOf, type StoreClient, type StoreRequest, type StoreResponse } from '../objects/store-client.ts';
 import { StoreError } from '../objects/store-error.ts';
-import { hasCode } from './errors.ts';
+import { hasCode, isChanged, isNotFound } from './errors.ts';
 import { type ListedBlob, type ListPage, parseListPage, quoted } from './list-page.ts';
 
 /** The same as in distribution. */
 const CONTENT_TYPE = 'application/octet-stream';
 /** Between two checks of a copy that takes long. Milliseconds. */
 const COPY_INTERVAL_MS = 500;
+/** Metadata with the id of the upload that made a blob. */
+const UPLOAD_HEADER = 'x-ms-meta-upload';
+
+export interface StoredBlob extends ListedBlob {
+  /** Id of the upload that made it. Absent unless it was created by one that required that there was none. */
+  readonly upload: string | undefined;
+}
 
 export interface AzureBody {
   readonly size: number;
@@ -47,10 +54,21 @@ export class AzureContainer {
     return url;
   }
 
-  async head(name: string): Promise<ListedBlob> {
+  /** @returns undefined when there is none */
+  async find(name: string): Promise<StoredBlob | undefined> {
+    try {
+      return await this.head(name);
+    } catch (err) {
+      if (isNotFound(err)) return undefined;
+      throw err;
+    }
+  }
+
+  async head(name: string): Promise<StoredBlob> {
     const response = await this.#send({ method: 'HEAD', url: this.urlOf(name), promptly: true });
     await response.body.dump();
-    return toBlob(name, response, Number(headerOf(response, 'content-length') ?? 0));
+    const blob = toBlob(name, response, Number(headerOf(response, 'content-length') ?? 0));
+    return { ...blob, upload: headerOf(response, UPLOAD_HEADER) };
   }
 
   /** The caller reads the body to its end, or destroys it. */
@@ -73,16 +91,15 @@ export class AzureContainer {
     throw new StoreError('the response has no size or no ETag', { status: undefined, code: 'InvalidResponse' });
   }
 
-  /** Creates or replaces a blob. @param options.ifAbsent fails with 409 when there is one */
-  async put(name: string, bytes: Uint8Array, { ifAbsent = false } = {}): Promise<ListedBlob> {
+  /** Creates or replaces a blob. */
+  async put(name: string, bytes: Uint8Array): Promise<void> {
     const headers = {
       'x-ms-blob-type': 'BlockBlob',
       'content-type': CONTENT_TYPE,
       'content-md5': createHash('md5').update(bytes).digest('base64'),
-      ...(ifAbsent && { 'if-none-match': '*' }),
     };
-    const write = () => this.#finish({ method: 'PUT', url: this.urlOf(name), headers, body: bytes });
-    return toBlob(name, await this.#overAppendBlob(name, write), bytes.length);
+    const url = this.urlOf(name);
+    await this.#overAppendBlob(name, () => this.#finish({ method: 'PUT', url, headers, body: bytes }));
   }
 
   async putBlock(name: string, id: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
@@ -110,17 +127,17 @@ export class AzureContainer {
     await this.#overAppendBlob(name, () => this.#finish({ method: 'PUT', url, headers, patient: true }));
   }
 
-  /** Makes blocks that were sent the content of a blob, atomically. */
-  async putBlockList(
-    name: string,
-    ids: readonly string[],
-    { size, ifAbsent = false }: { size: number; ifAbsent?: boolean },
-  ) {
+  /**
+   * Makes blocks that were sent the content of a blob, atomically.
+   *
+   * @param options.newAs fails with 409 when there is a blob; otherwise the id by which {@link find} shows who made it
+   */
+  async putBlockList(name: string, ids: readonly string[], { size, newAs }: { size: number; newAs?: string }) {
     const body = `<?xml version="1.0" encoding="utf-8"?><BlockList>${ids.map((id) => `<Latest>${id}</Latest>`).join('')}</BlockList>`;
     const headers = {
       'content-type': 'application/xml',
       'x-ms-blob-content-type': CONTENT_TYPE,
-      ...(ifAbsent && { 'if-none-match': '*' }),
+      ...(newAs !== undefined && { 'if-none-match': '*', [UPLOAD_HEADER]: newAs }),
     };
     const url = this.urlOf(name, { comp: 'blocklist' });
     return toBlob(name, await this.#finish({ method: 'PUT', url, headers, body, patient: true }), size);
@@ -170,8 +187,18 @@ export class AzureContainer {
       return await write();
     } catch (err) {
       if (!hasCode(err, 'InvalidBlobType')) throw err;
-      await this.delete(name, await this.head(name));
+      await this.#deletePresent(name);
       return await write();
+    }
+  }
+
+  /** Not the blob that another writer makes meanwhile. */
+  async #deletePresent(name: string): Promise<void> {
+    try {
+      await this.delete(name, await this.head(name));
+    } catch (err) {
+      // Another writer deleted or replaced it, or the response to an earlier attempt was lost.
+      if (!isNotFound(err) && !isChanged(err)) throw err;
     }
   }
 

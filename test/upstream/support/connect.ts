@@ -53,6 +53,7 @@ function recorder(recorded: RecordedEvent[]): UpstreamEvents {
     (details: Parameters<UpstreamEvents[K]>[0]) =>
       recorded.push({ event, ...details } as RecordedEvent);
   return {
+    callEnded: record('callEnded'),
     exchangeCompleted: record('exchangeCompleted'),
     bytesReceived: record('bytesReceived'),
     rateLimited: record('rateLimited'),
