@@ -128,10 +128,10 @@ function describeEdited(target: string, changed: readonly ChangedFile[]): string
 
 async function undo(client: SetupClient, options: SetupOptions): Promise<number> {
   const place = { root: options.root, client };
+  const { takesEffect } = client.plan(await requestOf(client, options), () => undefined);
   const { changed, edited } = findUndo(place);
   if (changed.length > 0 && !(await confirm(changed, options))) return 1;
   await undoChanges(changed, place);
-  const { takesEffect } = client.plan(await requestOf(client, options), () => undefined);
   options.out.write(changed.length > 0 ? `Restored. Takes effect ${takesEffect}.\n` : 'There is nothing to undo.\n');
   for (const target of edited)
     options.out.write(

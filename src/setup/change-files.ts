@@ -39,6 +39,8 @@ export function findChanges(changes: readonly FileChange[], place: SetupPlace): 
   const edited: string[] = [];
   for (const { path, merge } of planned) {
     const target = resolveInRoot(place.root, path);
+    const same = changed.find((file) => file.target === target);
+    if (same) throw new SetupError(`${path}: is the same file as ${same.path} (remove the link; nothing was changed)`);
     const from = readIfThere(target);
     const record = files.find((file) => file.path === path);
     const start = record && isAsWritten(record, from) ? beforeOf(record) : from;
