@@ -141,7 +141,8 @@ async function setUp(
     if (options.write) options.out.write(`${client.title} has no files on this machine; copy the text above.\n`);
     return options.write ? undefined : plan;
   }
-  const changed = findChanges(plan.changes, place);
+  const { changed, edited } = findChanges(plan.changes, place);
+  for (const target of edited) options.out.write(describeEdited(target, changed));
   if (changed.length === 0) {
     options.out.write(
       `The files of ${client.title} are set up for ${request.cache.origin} already.\n${enforcedOf(plan)}`,
@@ -154,13 +155,24 @@ async function setUp(
   return plan;
 }
 
+function describeEdited(target: string, changed: readonly ChangedFile[]): string {
+  const reason = `${target}: was changed by hand after an earlier --write`;
+  return changed.some((file) => file.target === target)
+    ? `${reason}, so settings of that stay, and --undo restores the file as it is now\n`
+    : `${reason}, and stays as it is: remove settings of that by hand\n`;
+}
+
 async function undo(client: SetupClient, options: SetupOptions): Promise<number> {
   const place = { root: options.root, client };
-  const changed = findUndo(place);
+  const { takesEffect } = client.plan(await requestOf(client, options), () => undefined);
+  const { changed, edited } = findUndo(place);
   if (changed.length > 0 && !(await confirm(changed, options))) return 1;
   await undoChanges(changed, place);
-  const { takesEffect } = client.plan(await requestOf(client, options), () => undefined);
   options.out.write(changed.length > 0 ? `Restored. Takes effect ${takesEffect}.\n` : 'There is nothing to undo.\n');
+  for (const target of edited)
+    options.out.write(
+      `${target}: is as it was before the last --write; it was changed by hand after an earlier one, so see whether it still has settings of that\n`,
+    );
   return 0;
 }
 

@@ -10,9 +10,10 @@ const MAX_LINKS = 40;
  * Where a path of the client's machine is on this one. Links are followed as on the client's machine: an absolute one starts at the
  * root, and `..` does not leave it. The file need not exist.
  *
- * @throws {SetupError} for links that lead in a circle
+ * @throws {SetupError} for links that lead in a circle, and for a path that no file can have
  */
 export function resolveInRoot(root: string, path: string): string {
+  if (path.includes('\0')) throw new SetupError(`${path}: not a path (remove the NUL character)`);
   const top = realpathSync(root);
   const rest = partsOf(path);
   let at: string[] = [];

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+
 import { type ClientPlan, type FileChange, registriesOf, type SetupClient, type SetupRequest } from '../plan.ts';
 import { SetupError } from '../setup-error.ts';
 import { caChanges, isCaFile } from './ca-file.ts';
@@ -64,8 +66,19 @@ function withMirror(existing: string, origin: string, insecure: string | undefin
     ...(insecure !== undefined && { 'insecure-registries': withFirst(daemon, 'insecure-registries', insecure) }),
   };
   if (JSON.stringify(changed) === JSON.stringify(daemon)) return existing;
+  if (!isDeepStrictEqual(tokensOf(existing.trim() === '' ? '{}' : existing), tokensOf(JSON.stringify(daemon))))
+    throw new SetupError(
+      `${DAEMON}: has keys twice, or numbers that would be written differently (add ${origin} to registry-mirrors by hand)`,
+    );
   const indent = /^[ \t]+(?=")/m.exec(existing)?.[0] ?? '  ';
   return `${JSON.stringify(changed, null, indent)}\n`;
+}
+
+const TOKEN = /"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s[\]{},:"]+/g;
+
+/** With one spelling for a string. A number keeps its own: a large one is not the same any more. */
+function tokensOf(json: string): string[] {
+  return (json.match(TOKEN) ?? []).map((token) => (token.startsWith('"') ? String(JSON.parse(token)) : token));
 }
 
 function parseDaemon(text: string): Record<string, unknown> {

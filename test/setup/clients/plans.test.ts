@@ -71,6 +71,20 @@ describe('existing settings', () => {
     },
   );
 
+  it.each(['{"a": 12345678901234567890}', '{"a": 1, "a": 2}', '{"a": {"b": 1.0}}', '{"a": 1e400}'])(
+    'of Docker that would change are refused: %s',
+    (existing) => {
+      const file = { '/etc/docker/daemon.json': existing };
+      expect(() => textsOf('docker', SECURE, file)).toThrow(/daemon\.json: has keys twice, or numbers .*by hand\)$/);
+    },
+  );
+
+  it('of Docker may have escapes, numbers and lists', () => {
+    const existing = '{"a": "\\u0041\\/\\"{", "b": [1, -2.5, true, null, {}], "constructor": {}}';
+    const { files } = textsOf('docker', SECURE, { '/etc/docker/daemon.json': existing });
+    expect(JSON.parse(files['/etc/docker/daemon.json'] ?? '')).toMatchObject(JSON.parse(existing) as object);
+  });
+
   const CONFIG = '/etc/containerd/config.toml';
   it.each([
     ['version 2', 'version = 2 # two\n[grpc]\n  address = "/run/x.sock"\n', 'io.containerd.grpc.v1.cri'],

@@ -62,7 +62,7 @@ describe('layover setup k3s --write', () => {
     await using host = await machine({ [REGISTRIES]: text });
     const { code, stdout, stderr } = await host.setup('k3s', '--write', '--yes');
     expect([code, stdout, stderr]).toEqual([1, expect.stringMatching(message), '']);
-    expect(stdout).toMatch(/^\/etc\/rancher\/.*\n$/);
+    expect(stdout).toMatch(/^\/\S+\/etc\/rancher\/.*\n$/);
     expect(await host.contents()).toEqual({ [REGISTRIES]: text });
   });
 });
@@ -117,6 +117,44 @@ describe('layover setup --write', () => {
     const { code, stdout } = await host.setup('podman', '--undo', '--yes');
     expect([code, stdout]).toEqual([1, expect.stringMatching(/50-layover\.conf: was changed after setup \(restore/)]);
     expect((await host.contents())[path]).toBe('# mine\n');
+  });
+
+  it('says what a change by hand between two writes means for --undo', async () => {
+    await using host = await machine({ [DAEMON]: '{}\n' });
+    const write = (address: string) =>
+      host.setup('docker', '--write', '--yes', '--store', 'classic', '--address', address);
+    await write('https://one.example');
+    const edited = '{ "registry-mirrors": ["https://one.example"], "debug": true }\n';
+    await writeFile(host.at(DAEMON), edited);
+    const second = await write('https://two.example');
+    expect(second.stdout).toMatch(
+      /daemon\.json: was changed by hand after an earlier --write, so settings of that stay, /,
+    );
+    expect(JSON.parse((await host.contents())[DAEMON] ?? '')).toEqual({
+      'registry-mirrors': ['https://two.example', 'https://one.example'],
+      debug: true,
+    });
+    expect((await write('https://three.example')).stdout).toContain('was changed by hand after');
+    const { code, stdout } = await host.setup('docker', '--undo', '--yes');
+    expect([code, await host.contents()]).toEqual([0, { [DAEMON]: edited }]);
+    expect(stdout).toMatch(
+      /daemon\.json: is as it was before the last --write; it was changed by hand after an earlier one/,
+    );
+  });
+
+  it('reports a changed file of a registry that is not set up any more', async () => {
+    await using host = await machine();
+    const write = (names: string) => host.setup('containerd', '--write', '--yes', '--registries', names);
+    const path = (name: string) => `etc/containerd/certs.d/${name}/hosts.toml`;
+    await write('docker.io,ghcr.io,quay.io');
+    await writeFile(host.at(path('ghcr.io')), '# mine\n');
+    const { code, stdout } = await write('docker.io');
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/ghcr\.io\/hosts\.toml: was changed .* stays as it is: remove /),
+    ]);
+    expect(await host.contents()).toMatchObject({ [path('ghcr.io')]: '# mine\n' });
+    expect(await host.contents()).not.toHaveProperty([path('quay.io')]);
   });
 
   it('follows a link to the file', async () => {
