@@ -404,7 +404,7 @@ describe('layover doctor finds, and names the cure:', () => {
 
 describe('layover doctor ends with', () => {
   it('a pipe in place of a certificate', async () => {
-    execFileSync('mkfifo', [at('fifo.pem')]);
+    execFileSync('sh', ['-c', 'mkfifo "$0"', at('fifo.pem')]);
     const { host } = new URL(hub.url);
     const config = upstream({ remoteurl: `https://${host}`, tls: { ca: at('fifo.pem') } });
     expect(await complaints({ config })).toEqual([
