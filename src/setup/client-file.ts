@@ -52,7 +52,7 @@ function linkAt(path: string): string | undefined {
   }
 }
 
-/** Absent when there is none. @throws {SetupError} for what is not a file, such as a pipe, which would never end */
+/** Absent when there is none. @throws {SetupError} for another kind of file, such as a pipe, which may never end */
 export function readIfThere(path: string): Buffer | undefined {
   try {
     if (statSync(path).isFile()) return readFileSync(path);

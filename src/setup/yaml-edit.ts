@@ -32,7 +32,7 @@ export function setInYaml(text: string, path: string, settings: readonly YamlSet
   }
   const edited = printed(document);
   if (edited !== undefined && isDeepStrictEqual(contentOf(parseDocument(edited), path), content)) return edited;
-  // Such as an anchor in what is replaced.
+  // Such as an anchor in a value that is replaced.
   throw new SetupError(`${path}: set ${missing.map(({ keys }) => keys.join('.')).join(', ')} by hand, and repeat this`);
 }
 

@@ -17,7 +17,7 @@ describe('layover doctor ends with', () => {
   it('a pipe in place of a certificate', async () => {
     await using directory = await temporaryDirectory();
     const ca = join(directory.path, 'fifo.pem');
-    execFileSync('mkfifo', [ca]);
+    execFileSync('sh', ['-c', 'mkfifo "$0"', ca]);
     const remoteurl = `https://127.0.0.1:${await freePort()}`;
     const config = { proxy: { upstreams: [{ name: 'broken.example', remoteurl, tls: { ca } }] } };
     expect(await complaints(directory.path, { config })).toEqual([

@@ -29,9 +29,14 @@ it('severe problems come first, then the latest of each cause, then the others',
   ]);
 });
 
-it.each(['unknown-registry', 'not-allowed', 'denied', 'login-failed', 'pings-never-pulls'] as const)(
-  'a problem that any client can cause is not an error, from which the verdict comes: %s',
-  (cause) => {
-    expect(PROBLEMS[cause].severity).not.toBe('error');
-  },
-);
+it.each([
+  'unknown-registry',
+  'not-allowed',
+  'denied',
+  'denied-by-policy',
+  'unauthorized',
+  'login-failed',
+  'pings-never-pulls',
+] as const)('a problem that any client can cause is not an error, from which the verdict comes: %s', (cause) => {
+  expect(PROBLEMS[cause].severity).not.toBe('error');
+});

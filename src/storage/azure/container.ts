@@ -46,12 +46,15 @@ export class AzureContainer {
     this.#url = url;
   }
 
+  /** @throws {Error} for a name that would lead to the container, or to another blob */
   urlOf(name: string, query: Query = {}): URL {
+    const parts = name.split('/');
+    if (name === '' || parts.some((part) => part === '.' || part === '..'))
+      throw new Error(`no request can be for a blob with the name ${JSON.stringify(name)}`);
     const url = new URL(this.#url);
     // A name may begin with a slash.
-    if (name !== '') url.pathname = `${url.pathname}/${name.split('/').map(encodeURIComponent).join('/')}`;
-    for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value));
-    return url;
+    url.pathname = `${url.pathname}/${parts.map(encodeURIComponent).join('/')}`;
+    return withQuery(url, query);
   }
 
   /** @returns undefined when there is none */
@@ -150,9 +153,10 @@ export class AzureContainer {
 
   /** Copies a blob within the container, and waits until that is done. */
   async copy(from: string, to: string): Promise<void> {
-    const headers = { 'x-ms-copy-source': this.urlOf(from).href };
+    const source = this.urlOf(from);
+    const headers = { 'x-ms-copy-source': source.href };
     const copy = () => this.#finish({ method: 'PUT', url: this.urlOf(to), headers, patient: true });
-    let response = await this.#overAppendBlob(to, copy);
+    let response = await this.#overAppendBlob(to, copy).catch((err: unknown) => this.#pendingCopy(err, source, to));
     while (headerOf(response, 'x-ms-copy-status') === 'pending') {
       await delay(COPY_INTERVAL_MS);
       response = await this.#finish({ method: 'HEAD', url: this.urlOf(to) });
@@ -160,6 +164,15 @@ export class AzureContainer {
     const status = headerOf(response, 'x-ms-copy-status');
     if (status === 'success') return;
     throw new StoreError(`the copy ended with the status ${status}`, { status: undefined, code: 'CopyFailed' });
+  }
+
+  /** The copy that an earlier attempt started, whose response was lost. @throws {unknown} the error, without such a copy */
+  async #pendingCopy(err: unknown, source: URL, to: string): Promise<StoreResponse> {
+    if (!hasCode(err, 'PendingCopyOperation')) throw err;
+    const response = await this.#finish({ method: 'HEAD', url: this.urlOf(to) });
+    const started = headerOf(response, 'x-ms-copy-source') ?? '';
+    if (!URL.canParse(started) || new URL(started).pathname !== source.pathname) throw err;
+    return response;
   }
 
   /** All blobs with a prefix, page by page. */
@@ -174,7 +187,7 @@ export class AzureContainer {
         maxresults: maxResults,
         marker,
       };
-      const response = await this.#send({ method: 'GET', url: this.urlOf('', query), promptly: true });
+      const response = await this.#send({ method: 'GET', url: withQuery(new URL(this.#url), query), promptly: true });
       const page = parseListPage(await response.body.text());
       yield page;
       ({ marker } = page);
@@ -211,6 +224,11 @@ export class AzureContainer {
     await response.body.dump();
     return response;
   }
+}
+
+function withQuery(url: URL, query: Query): URL {
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value));
+  return url;
 }
 
 function toBlob(name: string, response: StoreResponse, size: number): ListedBlob {

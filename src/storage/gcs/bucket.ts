@@ -219,7 +219,10 @@ export class GcsBucket {
     return parseJson(await this.#client.text(request)) as T;
   }
 
+  /** @throws {Error} for a name that would lead to the bucket, which no object can have */
   #objectPath(name: string): string {
+    if (name === '' || name === '.' || name === '..')
+      throw new Error(`no request can be for an object with the name ${JSON.stringify(name)}`);
     return `/b/${encode(this.name)}/o/${encode(name)}`;
   }
 

@@ -82,7 +82,7 @@ describe('layover setup --root', () => {
     const circle = await host.setup(...WRITE);
     expect([circle.code, circle.stdout]).toEqual([1, expect.stringMatching(/daemon\.json: too many links/)]);
     await using other = await machine({ 'etc/docker/none': '' });
-    execFileSync('mkfifo', [other.at(DAEMON)]);
+    execFileSync('sh', ['-c', 'mkfifo "$0"', other.at(DAEMON)]);
     const pipe = await other.setup(...WRITE);
     expect([pipe.code, pipe.stdout]).toEqual([1, expect.stringMatching(/daemon\.json: not a regular file/)]);
   });

@@ -20,8 +20,12 @@ export type Fault =
 interface FakeBlob {
   readonly bytes: Buffer;
   readonly etag: string;
+  /** As in headers. */
+  readonly modified: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly isAppendBlob?: boolean;
+  /** URL. Absent when it is not a copy. */
+  readonly copySource?: string;
   /** Checks until the copy is done. */
   pending: number;
 }
@@ -59,6 +63,8 @@ export class FakeAzure implements AsyncDisposable {
   pageSize = 3;
   /** Checks that a copy needs. */
   copySteps = 0;
+  /** Lists have no names. */
+  isNameless = false;
   /** Called when a request was carried out, before its response. */
   onDone: (operation: Operation) => void = () => {};
   readonly #blocks = new Map<string, Map<string, Buffer>>();
@@ -93,7 +99,8 @@ export class FakeAzure implements AsyncDisposable {
   }
 
   store(name: string, bytes: Buffer, more: Partial<FakeBlob> = {}): FakeBlob {
-    const blob = { bytes, etag: `"0x${++this.#etags}"`, metadata: {}, pending: 0, ...more };
+    const [etag, modified] = [`"0x${++this.#etags}"`, new Date().toUTCString()];
+    const blob = { bytes, etag, modified, metadata: {}, pending: 0, ...more };
     this.blobs.set(name, blob);
     this.#blocks.delete(name);
     return blob;
@@ -113,7 +120,7 @@ export class FakeAzure implements AsyncDisposable {
     for await (const chunk of req as AsyncIterable<Buffer>) chunks.push(chunk);
     const body = Buffer.concat(chunks);
     if (rule?.fault === 'flipped') body.writeUInt8(body.readUInt8(0) ^ 1, 0);
-    const name = decodeURIComponent(url.pathname.slice(`/${CONTAINER}/`.length));
+    const name = nameIn(url.pathname);
     const response = this.#respond({ operation, url, name, headers: req.headers, body }, rule?.fault);
     this.onDone(operation);
     if (rule?.fault === 'lost') req.socket.resetAndDestroy();
@@ -143,7 +150,8 @@ export class FakeAzure implements AsyncDisposable {
     switch (operation) {
       case 'block': {
         const blocks = this.#blocks.get(name) ?? new Map<string, Buffer>();
-        this.#blocks.set(name, blocks.set(url.searchParams.get('blockid') ?? '', body));
+        const bytes = headers['x-ms-copy-source'] === undefined ? body : this.#sourceRange(headers);
+        this.#blocks.set(name, blocks.set(url.searchParams.get('blockid') ?? '', bytes));
         return { status: 201 };
       }
       case 'put':
@@ -165,9 +173,8 @@ export class FakeAzure implements AsyncDisposable {
     if (present && present.pending > 0) throw new FakeError(409, 'PendingCopyOperation');
     if (present?.isAppendBlob) throw new FakeError(409, 'InvalidBlobType');
     if (operation === 'copy') {
-      const { pathname } = new URL(String(headers['x-ms-copy-source']));
-      const { bytes } = this.#blob(decodeURIComponent(pathname.slice(`/${CONTAINER}/`.length)), {});
-      return { status: 202, headers: headersOf(this.store(name, bytes, { pending: this.copySteps })) };
+      const copy = { copySource: String(headers['x-ms-copy-source']), pending: this.copySteps };
+      return { status: 202, headers: headersOf(this.store(name, this.#source(headers).bytes, copy)) };
     }
     const bytes = operation === 'put' ? body : this.#listed(name, String(body));
     const metadata = Object.fromEntries(
@@ -193,6 +200,17 @@ export class FakeAzure implements AsyncDisposable {
     return { status: 206, headers: { ...all, ...range }, body };
   }
 
+  #source(headers: IncomingMessage['headers']): FakeBlob {
+    const { pathname } = new URL(String(headers['x-ms-copy-source']));
+    const { 'x-ms-source-if-match': etag } = headers as Readonly<Record<string, string>>;
+    return this.#blob(nameIn(pathname), etag === undefined ? {} : { 'if-match': etag });
+  }
+
+  #sourceRange(headers: IncomingMessage['headers']): Buffer {
+    const [, start, last] = /^bytes=(\d+)-(\d+)$/.exec(String(headers['x-ms-source-range'])) ?? [];
+    return this.#source(headers).bytes.subarray(Number(start), Number(last) + 1);
+  }
+
   #blob(name: string, headers: IncomingMessage['headers']): FakeBlob {
     const blob = this.blobs.get(name);
     if (!blob) throw new FakeError(404, 'BlobNotFound');
@@ -215,7 +233,8 @@ export class FakeAzure implements AsyncDisposable {
     }
     const left = [...entries].filter(([name]) => name >= from);
     const page = left.slice(0, Math.min(Number(query.get('maxresults') ?? this.pageSize), this.pageSize));
-    const xml = page.map(([, entry]) => entry).join('');
+    const all = page.map(([, entry]) => entry).join('');
+    const xml = this.isNameless ? all.replaceAll(/<Name.*?<\/Name>/g, '') : all;
     return `<Blobs>${xml}</Blobs><NextMarker>${left[page.length]?.[0] ?? ''}</NextMarker>`;
   }
 }
@@ -229,12 +248,20 @@ function operationOf({ method, headers }: IncomingMessage, { searchParams }: URL
   return method === 'HEAD' ? 'head' : method === 'DELETE' ? 'delete' : 'get';
 }
 
-function headersOf({ etag, metadata, pending }: FakeBlob): Record<string, string> {
-  return { etag, 'x-ms-copy-status': pending > 0 ? 'pending' : 'success', ...metadata };
+function nameIn(pathname: string): string {
+  return decodeURIComponent(pathname.slice(`/${CONTAINER}/`.length));
 }
 
-function blobXml(name: string, { bytes, etag }: FakeBlob): string {
-  const properties = `<Content-Length>${bytes.length}</Content-Length><Etag>${etag.slice(1, -1)}</Etag>`;
+function headersOf({ etag, modified, metadata, copySource, pending }: FakeBlob): Record<string, string> {
+  const copied = copySource !== undefined && {
+    'x-ms-copy-source': copySource,
+    'x-ms-copy-status': pending > 0 ? 'pending' : 'success',
+  };
+  return { etag, 'last-modified': modified, ...copied, ...metadata };
+}
+
+function blobXml(name: string, { bytes, etag, modified }: FakeBlob): string {
+  const properties = `<Last-Modified>${modified}</Last-Modified><Content-Length>${bytes.length}</Content-Length><Etag>${etag.slice(1, -1)}</Etag>`;
   return `<Blob>${nameXml(name)}<Properties>${properties}</Properties></Blob>`;
 }
 

@@ -1,5 +1,8 @@
 import { expect, it } from 'vitest';
 
+import { uploadDirectory } from '../../../src/content/paths.ts';
+import { purgeUploads } from '../../../src/content/upload-purge.ts';
+import { PathNotFoundError } from '../../../src/storage/driver.ts';
 import { StagedFileHeldError } from '../../../src/storage/staging.ts';
 import { appendAndKeep } from '../../../src/testing/staging-steps.ts';
 import { startScene } from './azure-scene.ts';
@@ -32,4 +35,17 @@ it("another process' piece is not taken for this one, although its bytes are equ
   expect(kept.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
   expect(kept.find((each) => each.status === 'rejected')?.reason).toBeInstanceOf(StagedFileHeldError);
   expect(await second.staging.size(PATH)).toBe(5);
+});
+
+it('a piece of an upload that was deleted meanwhile is removed when uploads are purged', async () => {
+  await using scene = await startScene();
+  const { driver, fake } = scene;
+  const path = `${uploadDirectory('app', 'id')}/data`;
+  await driver.staging.create(path);
+  fake.onDone = (operation) => void (operation === 'block' && fake.blobs.delete(path.slice(1)));
+  await appendAndKeep(driver, path, Buffer.from('piece'));
+  expect(fake.names).toHaveLength(1);
+  await expect(driver.staging.size(path)).rejects.toThrow(PathNotFoundError);
+  expect(await purgeUploads(driver, { before: Date.now() + 1_000, dryRun: false })).toBe(1);
+  expect(fake.names).toEqual([]);
 });
