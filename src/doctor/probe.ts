@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
 
 import type { UpstreamConfig } from '../config/config.ts';
@@ -17,8 +17,14 @@ export async function pingUpstream(
   { remoteUrl, tls }: UpstreamConfig,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<FetchedResponse> {
-  const ca = tls.caFile === undefined ? undefined : [...rootCertificates, await readFile(tls.caFile, 'utf8')];
+  const ca = tls.caFile === undefined ? undefined : [...rootCertificates, await readRegularFile(tls.caFile)];
   return probe(`${remoteUrl.replace(/\/$/, '')}/v2/`, { ca, rejectUnauthorized: !tls.insecure, headers });
+}
+
+/** @throws for a pipe or a device, which may never end and would keep the process */
+export async function readRegularFile(path: string): Promise<string> {
+  if (!(await stat(path)).isFile()) throw new Error(`${path} is not a regular file`);
+  return readFile(path, 'utf8');
 }
 
 /** The code of a failure, such as `ECONNREFUSED`. Empty when there is none. */

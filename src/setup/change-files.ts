@@ -4,8 +4,9 @@ import { dirname, posix, relative } from 'node:path';
 import { replaceFile } from '../files/replace-file.ts';
 import { readIfThere, resolveInRoot } from './client-file.ts';
 import type { FileChange } from './plan.ts';
+import { loadRecord, recordPath, saveRecord, type SetupPlace } from './record.ts';
+import { beforeOf, isAsWritten, type RecordedFile, recordOf } from './recorded-file.ts';
 import { SetupError } from './setup-error.ts';
-import { loadRecord, type RecordedFile, recordPath, saveRecord, type SetupPlace } from './record.ts';
 
 /** A file as it is and as it will be. */
 export interface ChangedFile {
@@ -19,27 +20,38 @@ export interface ChangedFile {
   readonly to: Buffer | undefined;
 }
 
+export interface FoundChanges {
+  readonly changed: readonly ChangedFile[];
+  /** Those of them, and others, with settings of an earlier run, because they were changed by hand after it. */
+  readonly edited: readonly string[];
+}
+
 /**
  * What the changes do to the files. A file as setup left it starts from its state before that, so that nothing of another address or
- * registry stays.
+ * registry stays. One that was changed since starts from what it is.
  *
- * @returns those that change
  * @throws {SetupError} before anything is written
  */
-export function findChanges(changes: readonly FileChange[], place: SetupPlace): ChangedFile[] {
+export function findChanges(changes: readonly FileChange[], place: SetupPlace): FoundChanges {
   const { files } = loadRecord(place);
   const planned = changes.map(({ path, merge }) => ({ path: posix.join('/', path), merge }));
   const changed: ChangedFile[] = [];
+  const edited: string[] = [];
   for (const { path, merge } of planned) {
     const target = resolveInRoot(place.root, path);
+    const same = changed.find((file) => file.target === target);
+    if (same) throw new SetupError(`${path}: is the same file as ${same.path} (remove the link; nothing was changed)`);
     const from = readIfThere(target);
     const record = files.find((file) => file.path === path);
-    const start = record && from?.equals(bytesOf(record.after)) ? beforeOf(record) : from;
+    const start = record && isAsWritten(record, from) ? beforeOf(record) : from;
     const to = Buffer.from(merge(start && textOf(start, target)));
-    if (!from?.equals(to)) changed.push({ path, target, from, to });
+    if (from?.equals(to)) continue;
+    changed.push({ path, target, from, to });
+    if (record && recordOf({ path, from, to }, record).isEdited) edited.push(target);
   }
   const dropped = files.filter((file) => !planned.some(({ path }) => path === file.path));
-  return [...changed, ...restored(dropped, place, 'skip')];
+  const others = restored(dropped, place, (target) => readIfThere(target) && edited.push(target));
+  return { changed: [...changed, ...others.changed], edited: [...edited, ...others.edited] };
 }
 
 /** Records how to undo the changes, and then writes the files, each completely or not at all. */
@@ -48,10 +60,11 @@ export async function writeChanges(changed: readonly ChangedFile[], place: Setup
   const record = loadRecord(place);
   const added = await missingDirectories([path, ...changed.map(({ target }) => target)].map(dirname));
   const top = resolveInRoot(place.root, '/');
+  const known = ({ path: changedPath }: ChangedFile) => record.files.find((file) => file.path === changedPath);
   const others = record.files.filter((file) => !changed.some((each) => each.path === file.path));
   await saveRecord(path, {
     version: 1,
-    files: [...others, ...changed.map((file) => recordOf(file, record.files))],
+    files: [...others, ...changed.map((file) => recordOf(file, known(file)))],
     directories: [...new Set([...record.directories, ...added.map((each) => `/${relative(top, each)}`)])],
   });
   for (const file of changed) await write(file);
@@ -62,30 +75,35 @@ export async function writeChanges(changed: readonly ChangedFile[], place: Setup
  *
  * @throws {SetupError} when one of them was changed since
  */
-export function findUndo(place: SetupPlace): ChangedFile[] {
+export function findUndo(place: SetupPlace): FoundChanges {
   return restored(loadRecord(place).files, place, (changed) => {
     const record = recordPath(place);
     throw new SetupError(`${changed}: was changed after setup (restore it by hand, from ${record}, and remove that)`);
   });
 }
 
-/** @param onChanged called for a file that is not as setup left it */
+/** @param onChanged called for a file that was changed or removed after setup, which stays as it is */
 function restored(
   files: readonly RecordedFile[],
   { root }: SetupPlace,
-  onChanged: 'skip' | ((target: string) => never),
-): ChangedFile[] {
+  onChanged: (target: string) => unknown,
+): FoundChanges {
   const changed: ChangedFile[] = [];
+  const edited: string[] = [];
   for (const record of files) {
     const { path } = record;
     const target = resolveInRoot(root, path);
     const from = readIfThere(target);
     const to = beforeOf(record);
     if (from === undefined ? to === undefined : to?.equals(from)) continue;
-    if (from?.equals(bytesOf(record.after))) changed.push({ path, target, from, to });
-    else if (onChanged !== 'skip') onChanged(target);
+    if (!isAsWritten(record, from)) {
+      onChanged(target);
+      continue;
+    }
+    changed.push({ path, target, from, to });
+    if (record.isEdited) edited.push(target);
   }
-  return changed;
+  return { changed, edited };
 }
 
 export async function undoChanges(changed: readonly ChangedFile[], place: SetupPlace): Promise<void> {
@@ -101,13 +119,6 @@ export async function undoChanges(changed: readonly ChangedFile[], place: SetupP
   await saveRecord(path, { version: 1, files: [], directories: [] });
   // Those with other content stay.
   for (const directory of created.toSorted((a, b) => b.length - a.length)) await rmdir(directory).catch(() => {});
-}
-
-/** A file that was changed by hand after setup is recorded as it is now. */
-function recordOf({ path, from, to }: ChangedFile, files: readonly RecordedFile[]): RecordedFile {
-  const known = files.find((file) => file.path === path);
-  const before = known && from?.equals(bytesOf(known.after)) ? known.before : from?.toString('base64');
-  return { path, ...(before !== undefined && { before }), after: (to ?? Buffer.alloc(0)).toString('base64') };
 }
 
 async function write({ target, from, to }: ChangedFile): Promise<void> {
@@ -137,12 +148,4 @@ function textOf(bytes: Buffer, path: string): string {
   const text = bytes.toString('utf8');
   if (Buffer.from(text).equals(bytes)) return text;
   throw new SetupError(`${path}: not UTF-8 (repair the file first; nothing was changed)`);
-}
-
-function beforeOf({ before }: RecordedFile): Buffer | undefined {
-  return before === undefined ? undefined : bytesOf(before);
-}
-
-function bytesOf(base64: string): Buffer {
-  return Buffer.from(base64, 'base64');
 }

@@ -10,9 +10,10 @@ const MAX_LINKS = 40;
  * Where a path of the client's machine is on this one. Links are followed as on the client's machine: an absolute one starts at the
  * root, and `..` does not leave it. The file need not exist.
  *
- * @throws {SetupError} for links that lead in a circle
+ * @throws {SetupError} for links that lead in a circle, and for a path that no file can have
  */
 export function resolveInRoot(root: string, path: string): string {
+  if (path.includes('\0')) throw new SetupError(`${path}: not a path (remove the NUL character)`);
   const top = realpathSync(root);
   const rest = partsOf(path);
   let at: string[] = [];
@@ -51,7 +52,7 @@ function linkAt(path: string): string | undefined {
   }
 }
 
-/** Absent when there is none. @throws {SetupError} for what is not a file, such as a pipe, which would never end */
+/** Absent when there is none. @throws {SetupError} for another kind of file, such as a pipe, which may never end */
 export function readIfThere(path: string): Buffer | undefined {
   try {
     if (statSync(path).isFile()) return readFileSync(path);

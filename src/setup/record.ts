@@ -4,6 +4,7 @@ import { dirname, posix } from 'node:path';
 import { replaceFile } from '../files/replace-file.ts';
 import { readIfThere, resolveInRoot } from './client-file.ts';
 import type { SetupClient } from './plan.ts';
+import type { RecordedFile } from './recorded-file.ts';
 import { SetupError } from './setup-error.ts';
 
 /** What setup changed for one client, so that it can be undone. Paths are those of the client's machine. */
@@ -12,14 +13,6 @@ export interface SetupRecord {
   readonly files: readonly RecordedFile[];
   /** Directories that did not exist. */
   readonly directories: readonly string[];
-}
-
-export interface RecordedFile {
-  readonly path: string;
-  /** In base64. Absent when there was no file. */
-  readonly before?: string;
-  /** Of the file that setup wrote. */
-  readonly after: string;
 }
 
 export interface SetupPlace {

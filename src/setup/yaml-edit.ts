@@ -32,7 +32,7 @@ export function setInYaml(text: string, path: string, settings: readonly YamlSet
   }
   const edited = printed(document);
   if (edited !== undefined && isDeepStrictEqual(contentOf(parseDocument(edited), path), content)) return edited;
-  // Such as an anchor in what is replaced.
+  // Such as an anchor in a value that is replaced.
   throw new SetupError(`${path}: set ${missing.map(({ keys }) => keys.join('.')).join(', ')} by hand, and repeat this`);
 }
 
@@ -59,15 +59,14 @@ function isSet(content: unknown, { keys, value }: YamlSetting): boolean {
 
 /** Keys without a value get a mapping. */
 function createMaps(document: Document, keys: readonly string[], path: string): void {
-  for (const [i, key] of keys.entries()) {
-    const at = keys.slice(0, i + 1);
+  for (const at of keys.map((_, i) => keys.slice(0, i + 1))) {
     const node = document.getIn(at, true);
     if (node === undefined || isMap(node)) continue;
     const name = `${path}: ${at.join('.')}`;
     if (isAlias(node)) throw new SetupError(`${name} is an alias (write its entries instead; nothing was changed)`);
     if (!isScalar(node) || node.value !== null) throw new SetupError(`${name} is not a mapping ${REPAIR}`);
     const map = document.createNode({});
-    map.commentBefore = node.comment ?? node.commentBefore;
+    map.commentBefore = node.comment ?? node.commentBefore ?? null;
     document.setIn(at, map);
   }
 }

@@ -109,12 +109,12 @@ describe('text from others', () => {
     await using host = await machine({ proxy: { upstreams: [{ name: 'a.example', remoteurl: registry.url }] } });
     const bin = join(host.path, 'bin');
     await mkdir(bin);
-    const script = `#!/bin/sh\nprintf '%s' '${ESCAPES}denied https://me:hunter2@a.example/?key=hunter2' >&2\nexit 1\n`;
+    const script = `#!/bin/sh\nprintf '%s' '${ESCAPES}cannot connect to the docker daemon https://me:hunter2@a.example/?key=hunter2' >&2\nexit 1\n`;
     await writeFile(join(bin, 'docker'), script, { mode: 0o755 });
     for (const more of [[], ['--json']]) {
       const args = ['doctor', '--only', 'upstreams,clients', ...more, join(host.path, 'config.yml')];
       const { stdout } = await runLayover(args, { env: { PATH: bin } });
-      expect(stdout).toContain('?]0;owned??31m?denied https://***:***@a.example/?***');
+      expect(stdout).toContain('?]0;owned??31m?cannot connect to the docker daemon https://***:***@a.example/?***');
       expect(stdout).toContain('429, retry after 1?31m s');
       expect(stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
     }

@@ -1,9 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { access, constants, readFile, stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 
 import type { Config } from '../../config/config.ts';
 import { type Check, type CheckResult, type DoctorContext, failed, ok, reasonOf, warning } from '../check.ts';
-import { codeOf } from '../probe.ts';
+import { codeOf, readRegularFile } from '../probe.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Certificates are renewed earlier than that. Days. */
@@ -73,8 +73,8 @@ async function checkCertificate(certificate: string, key: string, now: number): 
   const topic = 'the-certificate-does-not-fit-or-has-expired';
   let parsed: X509Certificate;
   try {
-    parsed = new X509Certificate(await readFile(certificate));
-    if (!parsed.checkPrivateKey(createPrivateKey(await readFile(key)))) {
+    parsed = new X509Certificate(await readRegularFile(certificate));
+    if (!parsed.checkPrivateKey(createPrivateKey(await readRegularFile(key)))) {
       const remedy = 'set http.tls.key to the key that the certificate was issued for';
       return failed(`http.tls.key: ${key} is not the key of ${certificate}`, remedy, topic);
     }

@@ -59,13 +59,30 @@ describe('layover setup --root', () => {
     expect(await readdir(host.at('etc/docker'))).toEqual(['daemon.json', 'none']);
   });
 
+  it('refuses two names of one file, and a path with NUL', async () => {
+    await using host = await machine({
+      'etc/containerd/certs.d/docker.io/hosts.toml': '',
+      'etc/containerd/config.toml': 'version = 2\n',
+    });
+    await symlink('docker.io', host.at('etc/containerd/certs.d/ghcr.io'));
+    const write = ['containerd', '--write', '--yes', '--registries', 'docker.io,ghcr.io'];
+    expect(await host.setup(...write)).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/ghcr\.io\/hosts\.toml: is the same file as .*docker\.io\/hosts\.toml \(remove/),
+    });
+    const path = 'config_path = "/srv/\\u0000"';
+    const config = `version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\n${path}\n`;
+    await writeFile(host.at('etc/containerd/config.toml'), config);
+    expect(await host.setup(...write)).toMatchObject({ code: 1, stdout: expect.stringMatching(/^\/srv\/\?.*NUL/) });
+  });
+
   it('refuses links in a circle, and a pipe', async () => {
     await using host = await machine({ 'etc/docker/none': '' });
     await symlink('daemon.json', host.at(DAEMON));
     const circle = await host.setup(...WRITE);
     expect([circle.code, circle.stdout]).toEqual([1, expect.stringMatching(/daemon\.json: too many links/)]);
     await using other = await machine({ 'etc/docker/none': '' });
-    execFileSync('mkfifo', [other.at(DAEMON)]);
+    execFileSync('sh', ['-c', 'mkfifo "$0"', other.at(DAEMON)]);
     const pipe = await other.setup(...WRITE);
     expect([pipe.code, pipe.stdout]).toEqual([1, expect.stringMatching(/daemon\.json: not a regular file/)]);
   });
