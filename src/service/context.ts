@@ -111,7 +111,6 @@ async function createParts(
     notifier && config.notifications?.cacheEvents ? await withNotifications(monitored, notifier) : monitored;
   const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now: clock.now }));
   const stored = opened.use(await openStored(config, { telemetry, clock, copies }));
-  const { driver } = stored;
   opened.defer(measureService(config, { ...stored, metrics: telemetry.metrics, clock }));
   const owner = await acquireDirectory(config.storage.driver);
   opened.defer(() => owner.release());
@@ -121,16 +120,14 @@ async function createParts(
   opened.defer(() => retention.stop());
   const pulls = await createPullRecorder(config, { ...stored, telemetry, clock });
   if (pulls) opened.use(pulls);
-  const { refusals, recalls } = await createDenying(config, {
-    ...{ opened, ...stored, telemetry, clock, copies },
-    denyFile: monitors.denyFile,
-  });
+  const { denyFile } = monitors;
+  const { refusals, recalls } = await createDenying(config, { opened, ...stored, telemetry, clock, copies, denyFile });
   const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, refusals }));
   const { quota } = retention.housekeeping;
   const { secret } = config.http;
   const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret, refusals };
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
-  const purging = createUploadPurging(config, { driver, telemetry, clock });
+  const purging = createUploadPurging(config, { ...stored, telemetry, clock });
   if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry, refusals });
   opened.defer(() => health.stop());
