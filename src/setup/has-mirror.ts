@@ -1,7 +1,7 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { parse } from 'smol-toml';
+import { parseToml } from './toml-edit.ts';
 
 export interface ClientMachine {
   /** Directory in which the clients' files are; `/` for this machine. */
@@ -45,7 +45,8 @@ interface RegistryEntry {
 }
 
 function mirrorsInRegistries(text: string): boolean {
-  const entries = (parsed(text, parse) as { readonly registry?: unknown } | undefined)?.registry;
+  const entries = (parsed(text, (toml) => parseToml(toml, '')) as { readonly registry?: unknown } | undefined)
+    ?.registry;
   if (!Array.isArray(entries)) return false;
   return (entries as readonly RegistryEntry[]).some(
     ({ location, prefix = location, mirror }) => prefix === MIRRORED && (mirror !== undefined || location !== MIRRORED),

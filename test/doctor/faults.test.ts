@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer as createSecureServer } from 'node:https';
@@ -399,29 +398,6 @@ describe('layover doctor finds, and names the cure:', () => {
     } finally {
       silent.close();
     }
-  });
-});
-
-describe('layover doctor ends with', () => {
-  it('a pipe in place of a certificate', async () => {
-    execFileSync('sh', ['-c', 'mkfifo "$0"', at('fifo.pem')]);
-    const { host } = new URL(hub.url);
-    const config = upstream({ remoteurl: `https://${host}`, tls: { ca: at('fifo.pem') } });
-    expect(await complaints({ config })).toEqual([
-      expect.stringMatching(/^failed network broken\.example connection: .*fifo\.pem is not a regular file/),
-    ]);
-  });
-  it('a response of the server that does not end', async () => {
-    await using endless = await startServer((_, res) => res.writeHead(200).write('ready'));
-    expect(await complaints({ server: endless.url, groups: ['server'] })).toEqual([
-      expect.stringMatching(/^failed server ready: .*no response within/),
-    ]);
-  });
-  it('a response of the server that is too long', async () => {
-    await using long = await startServer((_, res) => res.end('x'.repeat(2 * 1024 * 1024)));
-    expect(await complaints({ server: long.url, groups: ['server'] })).toEqual([
-      expect.stringMatching(/^failed server ready: .*larger than/),
-    ]);
   });
 });
 
