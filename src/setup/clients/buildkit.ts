@@ -5,6 +5,9 @@ import { valueAt } from '../value-at.ts';
 
 const FILE = '/etc/buildkit/buildkitd.toml';
 
+/** For {@link ClientPlan.unenforced}. */
+export const OPEN_BUILDS = 'BuildKit pulls from the registry when the cache fails, and no setting prevents that';
+
 export const buildkit: SetupClient = {
   name: 'buildkit',
   title: 'BuildKit and buildx',
@@ -18,9 +21,8 @@ function plan(request: SetupRequest): ClientPlan {
     changes: [{ path: FILE, merge: (existing) => buildkitdToml(request, existing) }],
     printed: [],
     takesEffect: `for a new builder: docker buildx create --use --buildkitd-config ${FILE}; else after a restart of buildkitd`,
-    enforcement: isEnforced
-      ? 'BuildKit pulls from the registry when the cache fails, and no setting prevents that'
-      : '',
+    enforcement: '',
+    unenforced: isEnforced ? OPEN_BUILDS : undefined,
     notes: ['The builder in Docker itself uses the mirrors of Docker.'],
   };
 }

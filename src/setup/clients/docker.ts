@@ -24,8 +24,8 @@ function plan(request: SetupRequest): ClientPlan {
   return {
     changes: [...(hostsOnly ? [] : classicChanges(request)), ...(store === 'classic' ? [] : hosts)],
     printed: [],
-    takesEffect: hostsOnly ? 'at once' : 'after `systemctl reload docker`; hosts.toml at once',
-    enforcement: isEnforced ? enforcementOf(store) : '',
+    takesEffect: hostsOnly ? 'at once' : 'after `systemctl reload docker`; for hosts.toml at once',
+    ...(isEnforced ? enforcementOf(store) : { enforcement: '' }),
     notes: [
       ...(store === undefined
         ? [
@@ -42,11 +42,14 @@ function plan(request: SetupRequest): ClientPlan {
   };
 }
 
-function enforcementOf(store: SetupRequest['store']): string {
-  const cannot =
-    'the classic image store pulls from Docker Hub when the cache fails, and no setting prevents that: block registry-1.docker.io in the firewall';
-  if (store === 'classic') return cannot;
-  return store === 'containerd' ? CLOSED_BY_HOSTS : `${CLOSED_BY_HOSTS}; ${cannot}`;
+const CLASSIC_IS_OPEN =
+  'the classic image store pulls from Docker Hub when the cache fails, and no setting prevents that: block registry-1.docker.io in the firewall';
+
+function enforcementOf(store: SetupRequest['store']): Pick<ClientPlan, 'enforcement' | 'unenforced'> {
+  return {
+    enforcement: store === 'classic' ? '' : CLOSED_BY_HOSTS,
+    unenforced: store === 'containerd' ? undefined : CLASSIC_IS_OPEN,
+  };
 }
 
 function classicChanges({ cache, ca }: SetupRequest): FileChange[] {

@@ -7,7 +7,7 @@ import { parse as parseYaml } from 'yaml';
 import { parseCacheAddress, parseRegistries } from '../../../src/setup/address.ts';
 import { findSetupClient, SETUP_CLIENTS } from '../../../src/setup/clients.ts';
 import { hostsToml } from '../../../src/setup/clients/hosts-toml.ts';
-import type { SetupRequest } from '../../../src/setup/plan.ts';
+import { type SetupRequest, shownTexts } from '../../../src/setup/plan.ts';
 
 const CA = { path: '/etc/ssl/certs/cache.crt', pem: 'PEM\n' };
 const SECURE = requestFor('https://cache.example.com');
@@ -17,9 +17,15 @@ function requestFor(address: string, more: Partial<SetupRequest> = {}): SetupReq
   return { cache: parseCacheAddress(address), registries: [], ca: undefined, isEnforced: false, ...more };
 }
 
+function planOf(name: string, request: SetupRequest, existing: Record<string, string> = {}) {
+  const client = findSetupClient(name);
+  if (!client) throw new Error(`there is no client ${name}`);
+  return client.plan(request, (path) => existing[path]);
+}
+
 function textsOf(name: string, request: SetupRequest, existing: Record<string, string> = {}) {
-  const plan = findSetupClient(name)?.plan(request, (path) => existing[path]);
-  const merged = plan?.changes.map(({ path, merge }) => [path, merge(existing[path])] as const) ?? [];
+  const plan = planOf(name, request, existing);
+  const merged = plan.changes.map(({ path, merge }) => [path, merge(existing[path])] as const);
   return { ...plan, files: Object.fromEntries(merged) };
 }
 
@@ -29,10 +35,10 @@ describe.each(SETUP_CLIENTS.map(({ name }) => name))('the configuration of %s', 
     ['http', PLAIN],
     ['ca-enforced', { ...SECURE, ca: CA, isEnforced: true, registries: ['docker.io', 'ghcr.io'] }],
   ])('is what it was, for %s', async (kind, request) => {
-    const { changes, printed = [], takesEffect, enforcement, notes } = textsOf(name, request);
-    const texts = [...(changes ?? []).map(({ path, merge }) => ({ title: path, text: merge(undefined) })), ...printed];
-    const shown = texts.map(({ title, text }) => `--- ${title}\n${text}`);
-    const end = `--- takes effect ${takesEffect}\n--- enforced: ${enforcement}\n${notes?.map((note) => `--- ${note}\n`).join('')}`;
+    const plan = planOf(name, request);
+    const shown = shownTexts(plan).map(({ title, text }) => `--- ${title}\n${text}`);
+    const { takesEffect, enforcement, unenforced = '', notes } = plan;
+    const end = `--- takes effect ${takesEffect}\n--- enforced: ${enforcement}\n--- not enforced: ${unenforced}\n${notes.map((note) => `--- ${note}\n`).join('')}`;
     await expect([...shown, end].join('')).toMatchFileSnapshot(`golden/${name}-${kind}.txt`);
   });
 
@@ -101,6 +107,28 @@ describe('existing settings', () => {
       expect(text).toContain(line);
   });
 
+  it.each([
+    ['version = 3\n', [[CONFIG, 'version = 3', 'io.containerd.cri.v1.images']]],
+    ['version = 2\n', [[CONFIG, 'version = 2', 'io.containerd.grpc.v1.cri']]],
+    [
+      undefined,
+      [
+        [`${CONFIG} of containerd 2`, 'version = 3', 'io.containerd.cri.v1.images'],
+        [`${CONFIG} of containerd 1`, 'version = 2', 'io.containerd.grpc.v1.cri'],
+      ],
+    ],
+    ['version = 3\n[plugins."io.containerd.cri.v1.images".registry]\nconfig_path = "/srv/certs"\n', []],
+  ])('of containerd decide what is printed: %j', (existing, expected) => {
+    const texts = shownTexts(planOf('containerd', SECURE, existing === undefined ? {} : { [CONFIG]: existing }));
+    const shown = texts.filter(({ title }) => title.startsWith(CONFIG));
+    expect(shown.map(({ title, text }) => [title, text])).toEqual(
+      expected.map(([title, version, plugin]) => [
+        title,
+        `${version}\n\n[plugins."${plugin}".registry]\n  config_path = "/etc/containerd/certs.d"\n`,
+      ]),
+    );
+  });
+
   it('of containerd keep another directory, and lose a second one, which makes containerd ignore both', () => {
     const existing = (path: string) =>
       `version = 3\n[plugins."io.containerd.cri.v1.images".registry]\nconfig_path = "${path}"\n`;
@@ -109,7 +137,7 @@ describe('existing settings', () => {
     expect(other.files[CONFIG]).toBe(existing('/srv/certs'));
     const two = textsOf('containerd', SECURE, { [CONFIG]: existing('/etc/containerd/certs.d:/etc/docker/certs.d') });
     expect(two.files[CONFIG]).toBe(existing('/etc/containerd/certs.d'));
-    expect(two.notes?.join()).toMatch(/config_path had several directories.*12415/);
+    expect(two.notes.join()).toMatch(/config_path had several directories.*12415/);
   });
 
   it.each([
@@ -233,9 +261,7 @@ describe('the documents', () => {
         '/etc/containers/registries.conf.d/50-layover.conf'
       ],
       textsOf('buildkit', { ...SECURE, registries: ['docker.io', 'ghcr.io'] }).files['/etc/buildkit/buildkitd.toml'],
-      ...['gitlab', 'talos', 'testcontainers'].flatMap((name) =>
-        textsOf(name, SECURE).printed?.map(({ text }) => text),
-      ),
+      ...['gitlab', 'talos', 'testcontainers'].flatMap((name) => textsOf(name, SECURE).printed.map(({ text }) => text)),
     ];
     for (const text of texts) expect(page).toContain(text?.replace(/^#.*\n\n?/, '').trimEnd());
   });

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -18,7 +19,7 @@ describe.each(['docker', 'containerd', 'podman', 'cri-o', 'k3s', 'rke2', 'buildk
     const again = await host.setup(client, '--write', '--yes');
     expect([again.code, again.stdout]).toEqual([
       0,
-      expect.stringContaining('is set up for https://cache.example.com already'),
+      expect.stringContaining('are set up for https://cache.example.com already'),
     ]);
     expect(await host.contents()).toEqual(written);
 
@@ -61,7 +62,7 @@ describe('layover setup k3s --write', () => {
     await using host = await machine({ [REGISTRIES]: text });
     const { code, stdout, stderr } = await host.setup('k3s', '--write', '--yes');
     expect([code, stdout, stderr]).toEqual([1, expect.stringMatching(message), '']);
-    expect(stdout).toMatch(/^\/etc\/rancher\/.*\n$/);
+    expect(stdout).toMatch(/^\/\S+\/etc\/rancher\/.*\n$/);
     expect(await host.contents()).toEqual({ [REGISTRIES]: text });
   });
 });
@@ -92,7 +93,10 @@ describe('layover setup --write', () => {
   it('changes nothing when one of the files is damaged', async () => {
     await using host = await machine({ [DAEMON]: '{ "debug": ' });
     const { code, stdout } = await host.setup('docker', '--write', '--yes');
-    expect([code, stdout]).toEqual([1, expect.stringMatching(/^\/etc\/docker\/daemon\.json: .*repair the file first/)]);
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringMatching(/^\/\S+\/etc\/docker\/daemon\.json: .*repair the file first/),
+    ]);
     expect(await host.contents()).toEqual({ [DAEMON]: '{ "debug": ' });
   });
 
@@ -192,6 +196,70 @@ describe('layover setup --write', () => {
     await using host = await machine();
     expect((await host.setup('nerdctl')).stdout).toMatch(/^nerdctl: not a client that can be set up \(known: docker, /);
     expect(await host.setup('talos', '--write', '--yes')).toMatchObject({ code: 1 });
-    expect((await host.setup('buildkit', '--verify')).stdout).toContain('cannot be verified here');
+    expect((await runLayover(['setup', 'buildkit', '--verify'])).stdout).toContain('cannot be verified here');
+  });
+
+  it('prints commands that can be pasted', async () => {
+    await using host = await machine();
+    const { stdout } = await host.setup('kind', '--registries', 'docker.io,ghcr.io');
+    const script = /^then, for its nodes:\n\n(.*?\ndone\n)/ms.exec(stdout)?.[1] ?? '';
+    expect(script.match(/^EOF$/gm)).toHaveLength(2);
+    expect(spawnSync('bash', ['-n'], { input: script, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  it.each(['buildkit', 'gitlab', 'github', 'minikube'])(
+    'fails to enforce what nothing enforces: %s',
+    async (client) => {
+      await using host = await machine();
+      const { code, stdout } = await host.setup(client, '--enforce');
+      expect([code, stdout]).toEqual([1, expect.stringMatching(/^Not enforced: .*no setting/m)]);
+      expect(await host.setup(client)).toMatchObject({ code: 0, stdout: expect.not.stringContaining('nforced') });
+    },
+  );
+
+  it.each(['containerd', 'podman', 'k3s', 'talos', 'kind', 'testcontainers'])('enforces for %s', async (client) => {
+    await using host = await machine();
+    const { code, stdout } = await host.setup(client, '--enforce');
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^Enforced: /m)]);
+    expect(stdout).not.toContain('Not enforced');
+  });
+
+  it('writes what it can, and reports what it cannot enforce', async () => {
+    await using host = await machine();
+    for (const state of ['Written.', 'are set up for https://cache.example.com already']) {
+      const { code, stdout } = await host.setup('buildkit', '--enforce', '--write', '--yes');
+      expect([code, stdout]).toEqual([1, expect.stringContaining(state)]);
+      expect(stdout).toMatch(/^Not enforced: BuildKit pulls/m);
+    }
+    expect(Object.keys(await host.contents())).toContain('etc/buildkit/buildkitd.toml');
+  });
+
+  it('has the registries of minikube that are named', async () => {
+    await using host = await machine();
+    const { stdout } = await host.setup('minikube', '--registries', 'docker.io,ghcr.io');
+    expect(stdout).toMatch(/certs\.d\/docker\.io\/hosts\.toml.*certs\.d\/ghcr\.io\/hosts\.toml.*--registry-mirror/s);
+    expect((await host.setup('minikube', '--registries', 'ghcr.io')).stdout).not.toContain('--registry-mirror');
+  });
+
+  it.each(['talos', 'minikube', 'gitlab', 'github', 'kind'])('needs an address that %s reaches', async (client) => {
+    const { code, stdout } = await runLayover(['setup', client]);
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^--address: missing, because localhost is not this/)]);
+  });
+
+  it('does not verify the files of an image with the client of this machine', async () => {
+    await using host = await machine();
+    const { code, stdout } = await host.setup('podman', '--write', '--yes', '--verify');
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^--root and --verify exclude each other: /)]);
+    expect(await host.contents()).toEqual({});
+  });
+
+  it('does not create a root', async () => {
+    await using host = await machine({ file: '' });
+    for (const root of ['none', 'file']) {
+      const args = ['docker', '--write', '--yes', '--root', host.at(root)];
+      const { code, stdout } = await runLayover(['setup', ...args]);
+      expect([code, stdout]).toEqual([1, expect.stringMatching(/^--root: \S+ is not a directory \(correct the path/)]);
+    }
+    expect(await host.contents()).toEqual({ file: '' });
   });
 });
