@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { PACKAGES, findCycles, findViolations, type Module, MODULES } from './rules.ts';
+import { findCycles } from './cycles.ts';
+import { PACKAGES, findViolations, type Module, MODULES } from './rules.ts';
 import { parseSourceFile, readSourceFiles } from './source-file.ts';
 
 const root = join(import.meta.dirname, '../..');

@@ -1,3 +1,4 @@
+import { findCycles } from './cycles.ts';
 import type { SourceFile } from './source-file.ts';
 
 /** What a module may import: a folder, or a file at the root of the sources. docs/ARCHITECTURE.md has the same table; a test compares them. */
@@ -383,20 +384,4 @@ function isWithin(path: string, places: readonly string[]): boolean {
 function moduleOf(path: string): string {
   const containing = Object.keys(MODULES).filter((name) => path === name || path.startsWith(`${name}/`));
   return containing.toSorted((a, b) => b.length - a.length)[0] ?? path.split('/', 1).join();
-}
-
-/** One line for each cycle. Type imports count: a reader has to know both files. */
-export function findCycles(files: readonly SourceFile[]): string[] {
-  const next = new Map(files.map(({ path, imports }) => [path, imports.filter((each) => each.isOurs)]));
-  const done = new Set<string>();
-  const cycles: string[] = [];
-  const visit = (path: string, trail: readonly string[]): void => {
-    const start = trail.indexOf(path);
-    if (start !== -1) cycles.push([...trail.slice(start), path].join(' -> '));
-    if (start !== -1 || done.has(path)) return;
-    for (const { target } of next.get(path) ?? []) visit(target, [...trail, path]);
-    done.add(path);
-  };
-  for (const { path } of files) visit(path, []);
-  return cycles;
 }
