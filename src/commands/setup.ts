@@ -56,8 +56,7 @@ export async function setup(options: SetupOptions): Promise<number> {
 
 /** Files of an image and programs of clients have text that must not control the terminal. */
 function printableOutput(out: SetupOptions['out']): SetupOptions['out'] {
-  const print = (text: string) => out.write(text.replace(/[^\n\t]+/g, printableText));
-  return { isTTY: out.isTTY, write: print };
+  return { isTTY: out.isTTY, write: (text) => out.write(text.replace(/[^\n\t]+/g, printableText)) };
 }
 
 async function run(options: SetupOptions): Promise<number> {
