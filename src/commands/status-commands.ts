@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 
 import { type CacheCommandsContext, runOnCache, type SharedOptions, withTargetOptions } from './cache-commands.ts';
 
@@ -26,7 +26,7 @@ export function addStatusCommands(program: Command, context: CacheCommandsContex
     });
   withTargetOptions(program.command('top').description('watch requests, fills and clients of the running server'))
     .option('--interval <seconds>', 'time between two views', Number, 2)
-    .option('--count <n>', 'end after so many views', Number)
+    .option('--count <n>', 'end after so many views', parseCount)
     .addHelpText('after', TOP_HELP)
     .action(async (file: string | undefined, options: SharedOptions & { interval: number; count?: number }) => {
       const { interval, count, ...shared } = options;
@@ -36,4 +36,12 @@ export function addStatusCommands(program: Command, context: CacheCommandsContex
       );
       context.end(code);
     });
+}
+
+/** @throws {InvalidArgumentError} */
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new InvalidArgumentError('It must be a whole number, 1 or more.');
+  return count;
 }

@@ -4,7 +4,7 @@ import type { Problem } from '../operations/problem-control.ts';
 import type { ServiceStatus, UpstreamSummary, Verdict } from '../operations/status-control.ts';
 import type { CacheOutput } from './cache.ts';
 import type { CacheTarget, ServerViews } from './cache-target.ts';
-import { formatBytes, formatSpan, renderColumns } from './table.ts';
+import { formatBytes, formatSpan, formatTime, renderColumns } from './table.ts';
 
 const EXIT_CODES: Readonly<Record<Verdict, number>> = { working: 0, idle: 0, failing: 1, degraded: 2, offline: 2 };
 
@@ -25,11 +25,10 @@ function renderStatus(status: ServiceStatus, now: number): string {
   const { text, version, startedAt, ratio, saved, disk, fills, upstreams, problems } = status;
   const quota = disk.quota === undefined ? '' : ` of ${formatBytes(disk.quota)}`;
   const free = disk.free === undefined ? '' : `, ${formatBytes(disk.free)} free on disk`;
-  const since = saved.since === undefined ? '' : ` since ${saved.since.slice(0, 10)}`;
   const rows = [
     ['server', `layover ${version}, running for ${formatSpan(now - Date.parse(startedAt))}`],
-    ['cached', `${percent(ratio.h1)} of the pulls in 1 h, ${percent(ratio.d1)} in 24 h`],
-    ['saved', `${formatBytes(saved.d1)} in 24 h, ${formatBytes(saved.sinceInstall)}${since}`],
+    ...describeRatio(ratio),
+    ...describeSaved(saved),
     ['storage', `${formatBytes(disk.used)}${quota}${free}`],
     ['fills', `${fills.running} running, ${fills.waiters} clients waiting`],
     ...upstreams.map((upstream) => ['upstream', describeUpstream(upstream)]),
@@ -38,15 +37,26 @@ function renderStatus(status: ServiceStatus, now: number): string {
   return [`${printableText(text)}\n\n`, ...lines, ...renderProblems(problems, now)].join('');
 }
 
-function percent(ratio: number | undefined): string {
-  return ratio === undefined ? '-' : `${Math.floor(ratio * 100)} %`;
+/** Absent before the first pull of the day. */
+function describeRatio({ h1, d1 }: ServiceStatus['ratio']): string[][] {
+  const percent = (ratio: number) => `${Math.floor(ratio * 100)} %`;
+  if (d1 === undefined) return [];
+  const day = `${percent(d1)} of the pulls in 24 h`;
+  return [['cached', h1 === undefined ? day : `${percent(h1)} of the pulls in 1 h, ${percent(d1)} in 24 h`]];
+}
+
+/** Absent while nothing was saved. */
+function describeSaved({ d1, sinceInstall, since }: ServiceStatus['saved']): string[][] {
+  const total = `${formatBytes(sinceInstall)} since ${since === undefined ? 'the start' : formatTime(since)}`;
+  if (sinceInstall > 0) return [['saved', d1 > 0 ? `${formatBytes(d1)} in 24 h, ${total}` : total]];
+  return d1 > 0 ? [['saved', `${formatBytes(d1)} in 24 h`]] : [];
 }
 
 function describeUpstream({ name, breaker, since, offlineUntil, failing }: UpstreamSummary): string {
-  if (offlineUntil !== undefined) return `${name}: offline until ${offlineUntil}`;
+  if (offlineUntil !== undefined) return `${name}: offline until ${formatTime(offlineUntil)}`;
   if (failing !== undefined && breaker === 'closed') return `${name}: all of the last requests failed (${failing})`;
   if (breaker === 'closed') return `${name}: available`;
-  return `${name}: does not respond${since === undefined ? '' : ` since ${since}`}`;
+  return `${name}: does not respond${since === undefined ? '' : ` since ${formatTime(since)}`}`;
 }
 
 /** Texts of upstreams and clients cannot control the terminal. */
@@ -59,7 +69,7 @@ function renderProblems(problems: readonly Problem[], now: number): readonly str
     String(count),
     `${formatSpan(now - Date.parse(lastAt))} ago`,
   ]);
-  const todo = [...new Set(problems.map((problem) => `${problem.cause}: ${problem.todo}`))];
+  const todo = [...new Set(problems.map(({ cause, todo: advice, docs }) => `${cause}: ${advice} (${docs})`))];
   return [
     '\n',
     renderColumns(['PROBLEM', 'CAUSE', 'ABOUT', '>COUNT', '>LAST'], rows),

@@ -21,6 +21,11 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
 }
 
+/** `2026-01-31 14:02 UTC` */
+export function formatTime(rfc3339: string): string {
+  return `${rfc3339.slice(0, 16).replace('T', ' ')} UTC`;
+}
+
 const SPANS: readonly (readonly [ms: number, name: string])[] = [
   [86_400_000, 'd'],
   [3_600_000, 'h'],

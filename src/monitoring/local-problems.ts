@@ -3,12 +3,14 @@ import { PROBLEMS } from '../operations/problem-catalogue.ts';
 import type { Problem, ProblemControl } from '../operations/problem-control.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { LoggedProblem } from './cause-log.ts';
+import type { DenyFileWatch } from './deny-file-watch.ts';
 import type { LocalActivity } from './local-activity.ts';
 import type { ProblemLog } from './problem-log.ts';
 import { inProblemOrder } from './problem-order.ts';
 
 export interface LocalProblemsOptions {
   readonly log: ProblemLog;
+  readonly denyFile: Pick<DenyFileWatch, 'problems'>;
   readonly activity: Pick<LocalActivity, 'clients'>;
   readonly health: Pick<Health, 'report'>;
   readonly metrics: Metrics;
@@ -31,8 +33,9 @@ export class LocalProblems implements ProblemControl {
 
   /** The most severe first, and of these the latest of each cause. */
   async problems(): Promise<readonly Problem[]> {
-    const found = [...this.#failingChecks(), ...(await this.#certificate()), ...(await this.#unusedMirrors())];
-    return inProblemOrder([...found, ...this.#options.log.all()].map(viewOf));
+    const { denyFile, log } = this.#options;
+    const lasting = [...denyFile.problems(), ...this.#failingChecks(), ...(await this.#certificate())];
+    return inProblemOrder([...lasting, ...(await this.#unusedMirrors()), ...log.all()].map(viewOf));
   }
 
   #failingChecks(): readonly LoggedProblem[] {

@@ -121,7 +121,10 @@ async function createParts(
   opened.defer(() => retention.stop());
   const pulls = await createPullRecorder(config, { ...stored, telemetry, clock });
   if (pulls) opened.use(pulls);
-  const { refusals, recalls } = await createDenying(config, { opened, ...stored, telemetry, clock, copies });
+  const { refusals, recalls } = await createDenying(config, {
+    ...{ opened, ...stored, telemetry, clock, copies },
+    denyFile: monitors.denyFile,
+  });
   const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, refusals }));
   const { quota } = retention.housekeeping;
   const { secret } = config.http;

@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 import { RemoteControl } from '../../src/admin/remote-control.ts';
@@ -134,6 +137,16 @@ describe('a refusal', () => {
 });
 
 describe('a probe', () => {
+  it('is sent by the command of the documentation', async () => {
+    await using scene = await startBehind(json(401, 'UNAUTHORIZED', challenge));
+    const documentation = await readFile(new URL('../../docs/admin-api.md', import.meta.url), 'utf8');
+    const [, command = ''] = /```sh\n(curl [^`]*probe)\n```/.exec(documentation) ?? [];
+    const socket = `${scene.layover.dataDirectory}/layover/admin.sock`;
+    const here = command.replace(/\S+admin\.sock/, socket).replace('docker.io', 'example.com');
+    const { stdout } = await promisify(execFile)('sh', ['-c', here]);
+    expect(JSON.parse(stdout)).toMatchObject({ endpoints: [{ ok: true }] });
+  });
+
   it.each<[string, Respond, boolean]>([
     ['a 401 with a challenge', json(401, 'UNAUTHORIZED', challenge), true],
     ['a 401 of a proxy', page(401), false],

@@ -1,11 +1,14 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { RemoteControl } from '../../src/admin/remote-control.ts';
 import { pull } from '../integration/pulling.ts';
-import { sharedHub } from '../integration/scene.ts';
+import { cacheConfig, sharedHub } from '../integration/scene.ts';
 import { Images } from '../support/images.ts';
-import type { Layover } from '../support/layover.ts';
-import { startReady } from './ready.ts';
+import { Layover } from '../support/layover.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { startReady, untilReady } from './ready.ts';
 
 const images = new Images();
 const image = images.addImage('library/app', '1');
@@ -89,6 +92,28 @@ describe('GET /problems', () => {
     ]);
     await pull(`${layover.url}/v2/library/app/manifests/1`);
     expect(await control(layover).problems()).toEqual([]);
+  });
+
+  it('has a deny file with a wrong line until that is mended; the previous entries apply meanwhile', async () => {
+    await using directory = await temporaryDirectory();
+    const file = join(directory.path, 'denied.txt');
+    await writeFile(file, 'docker.io/library/app\n');
+    const config = { ...cacheConfig(hub(), {}), policy: { deny: { file } } };
+    await using layover = await Layover.start({ config });
+    await untilReady(layover);
+    expect(await causes(layover)).toEqual([]);
+
+    await writeFile(file, '# comment\nnot a digest\n');
+    await expect.poll(() => causes(layover)).toEqual(['deny-file']);
+    expect(await control(layover).problems()).toMatchObject([
+      { severity: 'error', subject: file, detail: expect.stringContaining('line 2: must be a digest') as string },
+    ]);
+    expect((await control(layover).status()).verdict).toBe('degraded');
+    expect((await pull(`${layover.url}/v2/library/app/manifests/1`)).status).toBe(403);
+
+    await writeFile(file, 'docker.io/evil/*\n');
+    await expect.poll(() => causes(layover)).not.toContain('deny-file');
+    expect((await pull(`${layover.url}/v2/library/app/manifests/1`)).status).toBe(200);
   });
 
   it('makes the verdict degraded when clients are affected', async () => {

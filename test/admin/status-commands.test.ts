@@ -37,7 +37,9 @@ describe('layover status', () => {
     expect(code).toBe(2);
     expect(stdout).toMatch(/^docker\.io does not respond since /);
     expect(stdout).toMatch(/^error +breaker-open +docker\.io /m);
-    expect(stdout).toMatch(/^network: Check DNS/m);
+    expect(stdout).toMatch(/^network: Check DNS.* \(docs\/operating\.md#layoverupstreamunreachable\)$/m);
+    expect(stdout).toMatch(/^upstream {2}docker\.io: does not respond since \d{4}-\d\d-\d\d \d\d:\d\d UTC$/m);
+    expect(stdout).not.toMatch(/^(?:cached|saved) /m);
   });
 
   it('needs a running server', async () => {
@@ -60,6 +62,13 @@ describe('layover top', () => {
     expect(stdout.match(/^CLIENT +AGENT +REQUESTS +PULLS +CACHED +ERRORS +BYTES$/gm)).toHaveLength(2);
     expect(stdout).toMatch(/^127\.0\.0\.1 +containerd\/2\.1 +1 +1 +0 % +0 /m);
     expect(stdout).toMatch(/requests\/s, .* to clients, .* from upstreams$/m);
+  });
+
+  it.each(['abc', '-1', '0', '1.5', ''])('refuses a count of "%s"', async (count) => {
+    await using layover = await startReady(hub());
+    const { code, stdout, stderr } = await cacheCommand(layover, 'top', `--count=${count}`);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('It must be a whole number, 1 or more.');
   });
 
   it('does not load the server without a pause', async () => {

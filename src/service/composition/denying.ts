@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock/clock.ts';
 import type { Config } from '../../config/config.ts';
+import type { DenyFileEvents } from '../../monitoring/deny-file-watch.ts';
 import { parseDigest } from '../../oci/digest.ts';
 import type { RecallControl } from '../../operations/recall-control.ts';
 import { Denials } from '../../policy/denials.ts';
@@ -18,6 +19,8 @@ export interface DenyingParts {
   readonly redis: Redis | undefined;
   readonly telemetry: Pick<Telemetry, 'log'>;
   readonly clock: Clock;
+  /** Absent for commands, which read the file once. */
+  readonly denyFile?: DenyFileEvents | undefined;
   /** Absent when the service has one process. */
   readonly copies?: ContentCopies | undefined;
 }
@@ -82,18 +85,27 @@ async function loadChannel(redis: Redis) {
 async function watchDenyFile(
   path: string,
   denials: Denials,
-  { opened, telemetry: { log }, clock, onChanged }: DenyingParts & { readonly onChanged: () => Promise<void> },
+  {
+    opened,
+    telemetry: { log },
+    clock,
+    denyFile,
+    onChanged,
+  }: DenyingParts & { readonly onChanged: () => Promise<void> },
 ): Promise<void> {
   const { WatchedDenyFile } = await import('../../policy/watched-deny-file.ts');
   const file = await WatchedDenyFile.open({
     path,
     async onChanged(list) {
+      denyFile?.denyFileRead();
       denials.replace('file', list);
       log.info({ path, digests: list.digests.size, names: list.names.length }, 'deny file read');
       await onChanged();
     },
-    onUnreadable: (error) =>
-      log.error({ path, 'err.detail': String(error) }, 'deny file cannot be read; its previous entries apply'),
+    onUnreadable(error) {
+      denyFile?.denyFileUnreadable(path, error);
+      log.error({ path, 'err.detail': String(error) }, 'deny file cannot be read; its previous entries apply');
+    },
     clock,
   });
   opened.defer(() => file.close());

@@ -4,6 +4,7 @@ import type { RunningFills } from '../../fills/running-fills.ts';
 import type { Health } from '../../health/health.ts';
 import type { FinishedRequest } from '../../http/v2/request-events.ts';
 import { Activity } from '../../monitoring/activity.ts';
+import { DenyFileWatch } from '../../monitoring/deny-file-watch.ts';
 import { History } from '../../monitoring/history.ts';
 import { LocalActivity } from '../../monitoring/local-activity.ts';
 import { LocalProblems } from '../../monitoring/local-problems.ts';
@@ -34,6 +35,7 @@ import { createUpstreamControl } from './upstream-control.ts';
 export interface Monitors {
   readonly upstreams: UpstreamWatch;
   readonly problems: ProblemLog;
+  readonly denyFile: DenyFileWatch;
   /** Clients are not shown. */
   readonly hidesClients: boolean;
 }
@@ -46,6 +48,7 @@ export function createMonitors({ proxy, admin }: Config, clock: Clock): Monitors
   return {
     upstreams: new UpstreamWatch(upstreams, clock.now),
     problems: new ProblemLog(clock.now),
+    denyFile: new DenyFileWatch(clock.now),
     hidesClients: admin.clients !== 'full',
   };
 }
@@ -100,7 +103,7 @@ export function createViews(config: Config, parts: ViewParts): Views {
   const seen = new Activity({ requests: KEPT_REQUESTS, clients: KEPT_CLIENTS });
   const activity = new LocalActivity(seen, config.admin.clients);
   const log = monitors.problems;
-  const problems = new LocalProblems({ log, activity, health, metrics, now: clock.now });
+  const problems = new LocalProblems({ log, denyFile: monitors.denyFile, activity, health, metrics, now: clock.now });
   const status = new LocalStatus({
     history,
     metrics,
