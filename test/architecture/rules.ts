@@ -156,16 +156,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
     types: ['content', 'registry'],
   },
   doctor: {
-    imports: [
-      'fetch',
-      'redis/client.ts',
-      'setup/address.ts',
-      'setup/has-mirror.ts',
-      'setup/verify-client.ts',
-      'storage/index.ts',
-      'stream/buffer-pool.ts',
-      'upstream/realm.ts',
-    ],
+    imports: ['fetch', 'redis/client.ts', 'setup', 'storage/index.ts', 'stream/buffer-pool.ts', 'upstream/realm.ts'],
     types: ['config'],
   },
   setup: { imports: ['files', 'verify'] },

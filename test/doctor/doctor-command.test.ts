@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -118,5 +119,27 @@ describe('text from others', () => {
       expect(stdout).toContain('429, retry after 1?31m s');
       expect(stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
     }
+  });
+});
+
+describe('layover doctor ends with', () => {
+  it('a pipe in place of a certificate', async () => {
+    await using host = await machine();
+    const ca = join(host.path, 'fifo.pem');
+    execFileSync('sh', ['-c', 'mkfifo "$0"', ca]);
+    await using other = await machine({ proxy: { upstreams: [{ remoteurl: 'https://127.0.0.1:1', tls: { ca } }] } });
+    const { code, stdout } = await other.doctor('--only', 'network');
+    expect([code, stdout]).toEqual([1, expect.stringContaining(`${ca} is not a regular file`)]);
+  });
+
+  it.each([
+    ['that does not end', (res: ServerResponse) => res.writeHead(200).write('ready'), 'no response within'],
+    ['that is too long', (res: ServerResponse) => res.end('x'.repeat(2 * 1024 * 1024)), 'larger than'],
+  ])('a response of the server %s', async (_, respond, reason) => {
+    await using server = await startServer((__, res) => respond(res));
+    await using host = await machine();
+    const args = ['doctor', '--only', 'server', '--server', server.url, join(host.path, 'config.yml')];
+    const { code, stdout } = await runLayover(args);
+    expect([code, stdout]).toEqual([1, expect.stringMatching(new RegExp(`× ready: .*${reason}`))]);
   });
 });
