@@ -64,7 +64,7 @@ function editsBetween(word: string, candidate: string): number {
 }
 
 function lettersOf(word: string): string {
-  return [...word].sort().join('');
+  return Array.from(word).sort().join('');
 }
 
 /** `unknown key "tsl", did you mean "tls"?`; a key of another section is named with its path. */

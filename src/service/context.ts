@@ -122,8 +122,12 @@ async function createParts(
   const pulls = await createPullRecorder(config, { ...stored, telemetry, clock });
   if (pulls) opened.use(pulls);
   const { refusals, recalls } = await createDenying(config, {
-    ...{ opened, ...stored, telemetry, clock, copies },
-    denyFile: monitors.denyFile,
+    opened,
+    ...stored,
+    ...monitors,
+    telemetry,
+    clock,
+    copies,
   });
   const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, refusals }));
   const { quota } = retention.housekeeping;

@@ -36,14 +36,14 @@ export async function checkContent(content: FileContent, path: string): Promise<
 async function checkCertificates(path: string): Promise<void> {
   const blocks = (await readFile(path, 'utf8')).match(CERTIFICATE) ?? [];
   if (blocks.length === 0) throw new Error('it has no certificate in PEM format');
-  for (const [index, block] of blocks.entries()) checkCertificate(block, index + 1);
+  const damaged = blocks.findIndex((block) => !isCertificate(block));
+  if (damaged !== -1) throw new Error(`certificate ${damaged + 1} in it is damaged`);
 }
 
-function checkCertificate(pem: string, number: number): void {
+function isCertificate(pem: string): boolean {
   try {
-    new X509Certificate(pem);
+    return new X509Certificate(pem).raw.length > 0;
   } catch {
-    // The reason of OpenSSL is about its own parser.
-    throw new Error(`certificate ${number} in it is damaged`);
+    return false;
   }
 }
