@@ -28,7 +28,7 @@ import type {
 import { ControlError, isControlFailure } from '../operations/control-error.ts';
 import type { CancelledFills, FillControl, FillList } from '../operations/fill-control.ts';
 import type { JobControl, JobImage, JobStatus, WarmRequest } from '../operations/job-control.ts';
-import type { DeniedView, RecallControl, RecallRequest } from '../operations/recall-control.ts';
+import type { DeniedView, RecallControl, RecallRequest, RecallResult } from '../operations/recall-control.ts';
 import type { RecordedImages, Recording, RecordingControl, RecordingRequest } from '../operations/recording-control.ts';
 import type { PullLog, PullPage, PullQuery } from '../operations/pull-log.ts';
 import type { HistoryRange, HistoryView, ServiceStatus, StatusControl } from '../operations/status-control.ts';
@@ -266,11 +266,11 @@ export class RemoteControl
     return this.#call('GET', '/recalls');
   }
 
-  recall(request: RecallRequest): Promise<DeniedView> {
+  recall(request: RecallRequest): Promise<RecallResult> {
     return this.#call('POST', '/recalls', request);
   }
 
-  lift(digests: readonly string[]): Promise<DeniedView> {
+  lift(digests: readonly string[]): Promise<RecallResult> {
     return this.#call('DELETE', '/recalls', { digests });
   }
 

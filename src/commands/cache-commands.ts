@@ -198,7 +198,7 @@ export function withServerOptions(command: Command): Command {
     .option('--token-file <file>', 'file with the admin token');
 }
 
-type RunOptions = { readonly file: string | undefined } & Omit<SharedOptions, 'json'> & { readonly json?: boolean };
+type RunOptions = Pick<TargetOptions, 'file' | 'existing'> & Omit<SharedOptions, 'json'> & { readonly json?: boolean };
 
 /** @returns the exit code */
 export async function runOnCache(context: CacheCommandsContext, options: RunOptions, work: Run): Promise<number> {

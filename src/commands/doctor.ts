@@ -1,10 +1,13 @@
+import { printableText } from '../audit/recorded-text.ts';
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
-import { redactedConfig } from '../config/redact.ts';
+import { redactedConfig, redactUrls } from '../config/redact.ts';
 import { type CheckResult, type DoctorContext, GROUPS, type GroupName } from '../doctor/check.ts';
 import { type Diagnosis, diagnose } from '../doctor/doctor.ts';
 import { writeBundle } from '../doctor/bundle.ts';
 import { readMachine } from '../doctor/machine.ts';
+import { parseServerUrl } from '../doctor/server-url.ts';
+import { SetupError } from '../setup/setup-error.ts';
 import { VERSION } from '../version.ts';
 import type { Output } from './config.ts';
 
@@ -29,15 +32,26 @@ const MARKS: Readonly<Record<CheckResult['verdict'], string>> = { ok: '√', war
  * @returns the exit code: 0, 1 when a check failed, 2 for warnings with `strict`
  */
 export async function doctor(options: DoctorOptions): Promise<number> {
+  try {
+    return await run(options);
+  } catch (err) {
+    if (!(err instanceof SetupError)) throw err;
+    options.out.write(`${err.message}\n`);
+    return 1;
+  }
+}
+
+async function run(options: DoctorOptions): Promise<number> {
   const { env, server, pre = false, out, json, bundle } = options;
   const groups = selectGroups(options);
   if (typeof groups === 'string') {
     out.write(`${groups}\n`);
     return 1;
   }
+  const url = server === undefined ? undefined : parseServerUrl(server);
   const { loaded, problems } = await load(options);
-  const context: DoctorContext = { env, loaded, problems, server, isBefore: pre, machine: await readMachine() };
-  const diagnosis = await diagnose(context, groups);
+  const context: DoctorContext = { env, loaded, problems, server: url, isBefore: pre, machine: await readMachine() };
+  const diagnosis = presentable(await diagnose(context, groups));
   out.write(json ? `${JSON.stringify(diagnosis, null, 2)}\n` : describe(diagnosis));
   if (bundle !== undefined) {
     const config = loaded && redactedConfig(loaded.config);
@@ -65,6 +79,12 @@ function selectGroups({ only, skip }: DoctorOptions): readonly GroupName[] | str
   return GROUPS.filter((group) => only === undefined || listed(only).includes(group)).filter(
     (group) => !listed(skip).includes(group),
   );
+}
+
+/** Upstreams and programs of clients send text that must not control the terminal, and errors have URLs with secrets. */
+function presentable(diagnosis: Diagnosis): Diagnosis {
+  const clean = (_: string, value: unknown) => (typeof value === 'string' ? printableText(redactUrls(value)) : value);
+  return JSON.parse(JSON.stringify(diagnosis), clean) as Diagnosis;
 }
 
 function describe({ groups, failed, warnings }: Diagnosis): string {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 
 import { RemoteControl, ServerUnreachableError } from '../admin/remote-control.ts';
 import { adminSocketPath } from '../admin/api.ts';
@@ -17,6 +17,8 @@ export interface TargetOptions {
   readonly server?: string | undefined;
   readonly token?: string | undefined;
   readonly tokenFile?: string | undefined;
+  /** Without a server, the storage directory must exist: the command would have no effect in a new one. @default false */
+  readonly existing?: boolean | undefined;
 }
 
 /** Checks images in storage. */
@@ -36,6 +38,7 @@ const NOT_RUNNING = ['ENOENT', 'ECONNREFUSED'];
 export async function openCache(options: TargetOptions): Promise<CacheTarget> {
   return openServerOr(options, async (config) => {
     // Storage, index and log are loaded only without a running server.
+    if (options.existing) await expectStorage(config);
     const { openStopped } = await import('./open-stopped.ts');
     return openStopped(config);
   });
@@ -63,6 +66,18 @@ async function openServerOr<T>(
     if (await isRunning(control)) return running(control);
   }
   return openStorage(config);
+}
+
+/** @throws {ControlError} `unavailable` */
+async function expectStorage({ storage: { driver } }: Config): Promise<void> {
+  if (driver.kind !== 'filesystem') return;
+  const isThere = await stat(driver.rootDirectory).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (isThere) return;
+  const message = `no server is running, and there is no storage in ${driver.rootDirectory} (name the configuration with --config)`;
+  throw new ControlError('unavailable', message);
 }
 
 function running(control: RemoteControl): CacheTarget {

@@ -7,9 +7,9 @@ From now on, no client gets the content: a manifest or blob with the digest is n
 by any tag, in any repository, on any replica with the same storage. It stays stored. The digest of an index refuses the index,
 not its images: recall these too, or the digest of a layer. Then it is listed who has pulled it.
 
-  $ layover recall sha256:0fd1… --reason 'CVE-2026-1234, use 1.2.3'
-  $ layover recall --list
-  $ layover recall --lift sha256:0fd1…`;
+  $ layover recall sha256:0fd1… --reason 'CVE-2026-1234, use 1.2.3' --config config.yml
+  $ layover recall --list --server unix:/data/layover/admin.sock
+  $ layover recall --lift sha256:0fd1… --config config.yml`;
 
 interface RecallOptions extends SharedOptions {
   readonly config?: string;
@@ -30,11 +30,11 @@ export function addRecallCommands(program: Command, context: CacheCommandsContex
     .option('--list', 'list what is denied')
     .addHelpText('after', HELP)
     .action(async (digests: string[], { config, reason, lift, list, ...options }: RecallOptions) => {
-      if ((list ?? false) === digests.length > 0)
+      if ((list ?? false) === digests.length > 0 || (list && lift))
         return recall.error('error: give the digests to recall, or --list', { exitCode: 2 });
       const { liftRecalls, listDenied, recallContent } = await import('./recall.ts');
       context.end(
-        await runOnCache(context, { ...options, file: config }, (target, output) => {
+        await runOnCache(context, { ...options, file: config, existing: true }, (target, output) => {
           if (list) return listDenied(target, output);
           return lift ? liftRecalls(target, digests, output) : recallContent(target, { digests, reason }, output);
         }),

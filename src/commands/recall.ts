@@ -9,23 +9,30 @@ import { renderColumns } from './table.ts';
 
 /** Pulls that are listed for each digest. */
 const LIMIT = 1_000;
+const NOT_EVERYWHERE = 'layover: not every replica has confirmed this; those that did not follow within 30 s\n';
+
+const STOPPED = 'layover: no server is running; one that uses this storage refuses the content from its start\n';
 
 /** `recall` */
 export async function recallContent(target: CacheTarget, request: RecallRequest, output: CacheOutput): Promise<void> {
-  await target.recalls.recall(request);
+  const { isEverywhere } = await target.recalls.recall(request);
   const { out, json } = output;
-  const pulls = await pullsBefore(target, request.digests);
-  if (json) {
-    out.write(`${JSON.stringify({ recalled: request.digests, pulls })}\n`);
-    return;
-  }
-  for (const digest of request.digests) out.write(`recalled ${digest}\n`);
-  out.write(pulls === undefined ? '\nwho has pulled it is not recorded: audit.keep is off\n' : describePulls(pulls));
+  if (!isEverywhere) output.err.write(NOT_EVERYWHERE);
+  if (target.stopped) output.err.write(STOPPED);
+  if (!json) for (const digest of request.digests) out.write(`recalled ${digest}\n`);
+  // The recall is made: a record that cannot be read does not change that.
+  const pulls = await pullsBefore(target, request.digests).catch((err: unknown) => {
+    if (!(err instanceof ControlError)) throw err;
+    output.err.write(`layover: who has pulled it is not known: ${err.message}\n`);
+  });
+  if (json) out.write(`${JSON.stringify({ recalled: request.digests, pulls })}\n`);
+  else if (pulls) out.write(describePulls(pulls));
 }
 
 /** `recall --lift` */
 export async function liftRecalls(target: CacheTarget, digests: readonly string[], output: CacheOutput): Promise<void> {
-  const denied = await target.recalls.lift(digests);
+  const { isEverywhere, ...denied } = await target.recalls.lift(digests);
+  if (!isEverywhere) output.err.write(NOT_EVERYWHERE);
   if (output.json) {
     output.out.write(`${JSON.stringify({ lifted: digests })}\n`);
     return;
@@ -55,15 +62,10 @@ function describeDenied({ digests, names }: DeniedView): string {
   return renderColumns(['DENIED', 'BY', 'SINCE', 'REASON'], denied);
 }
 
-/** The newest pulls of each. Absent when pulls are not recorded. */
-async function pullsBefore(target: CacheTarget, digests: readonly string[]): Promise<PullRecord[] | undefined> {
+/** The newest pulls of each. @throws {ControlError} when they are not recorded, or cannot be read */
+async function pullsBefore(target: CacheTarget, digests: readonly string[]): Promise<PullRecord[]> {
   const pulls: PullRecord[] = [];
-  try {
-    for (const digest of digests) for await (const pull of pullsOf(target, { digest }, LIMIT)) pulls.push(pull);
-  } catch (err) {
-    if (err instanceof ControlError && err.reason === 'not-found') return undefined;
-    throw err;
-  }
+  for (const digest of digests) for await (const pull of pullsOf(target, { digest }, LIMIT)) pulls.push(pull);
   return pulls.filter(({ outcome }) => outcome !== 'refused' && outcome !== 'failed');
 }
 

@@ -10,7 +10,7 @@ export interface SetupCommandsContext {
 }
 
 interface SetupCommandOptions {
-  readonly address: string;
+  readonly address?: string;
   readonly registries?: string;
   readonly ca?: string;
   readonly store?: 'classic' | 'containerd';
@@ -42,7 +42,10 @@ export function addSetupCommand(program: Command, { env, stdin, out, end }: Setu
     .command('setup')
     .description('make a client on this machine pull through the cache, and verify that it does')
     .argument('<client>', 'docker, containerd, podman, k3s, … (see below)')
-    .option('--address <url>', 'address of the cache, as clients reach it', 'http://localhost:5000')
+    .option(
+      '--address <url>',
+      'address of the cache, as clients reach it (default on this machine: http://localhost:5000)',
+    )
     .option('--registries <names>', 'with commas (default: all, or the usual ones for clients that need names)')
     .option('--ca <file>', 'certificate in PEM that the client has to trust')
     .addOption(

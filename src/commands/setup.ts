@@ -1,21 +1,24 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 
+import { printableText } from '../audit/recorded-text.ts';
 import { parseCacheAddress, parseRegistries } from '../setup/address.ts';
 import { type ChangedFile, findChanges, findUndo, undoChanges, writeChanges } from '../setup/change-files.ts';
+import { readIfThere, resolveInRoot } from '../setup/client-file.ts';
 import { findSetupClient, SETUP_CLIENTS } from '../setup/clients.ts';
 import type { ClientPlan, SetupClient, SetupRequest } from '../setup/plan.ts';
+import { withRealPaths } from '../setup/real-paths.ts';
 import { SetupError } from '../setup/setup-error.ts';
 import { runTool } from '../setup/run-tool.ts';
 import { showChange } from '../setup/show-change.ts';
-import { type Verified, verifyClient } from '../setup/verify-client.ts';
+import { verifyClient } from '../setup/verify-client.ts';
 import type { Output } from './config.ts';
+import { describeVerified, enforcedOf, notesOf, printPlan } from './setup-output.ts';
 
 export interface SetupOptions {
   readonly client: string;
-  readonly address: string;
+  readonly address?: string | undefined;
   readonly registries?: string | undefined;
   readonly ca?: string | undefined;
   readonly store?: 'classic' | 'containerd' | undefined;
@@ -31,41 +34,73 @@ export interface SetupOptions {
   readonly out: Output & { readonly isTTY?: boolean | undefined };
 }
 
+const DEFAULT_ADDRESS = 'http://localhost:5000';
 /** Milliseconds. */
 const STORE_TIMEOUT_MS = 5_000;
 
 /**
  * `setup`: prints, writes or undoes the configuration of a client, and verifies it.
  *
- * @returns the exit code: 0, or 1 when nothing was done, or the client does not use the cache
+ * @returns the exit code: 0, or 1 when nothing was done, the client does not use the cache, or can pull past it in spite of `enforce`
  */
 export async function setup(options: SetupOptions): Promise<number> {
+  const out = printableOutput(options.out);
   try {
-    return await run(options);
+    return await run({ ...options, out });
   } catch (err) {
     if (!(err instanceof SetupError) && !isFileError(err)) throw err;
-    options.out.write(`${(err as Error).message}\n`);
+    out.write(`${(err as Error).message}\n`);
     return 1;
   }
 }
 
+/** Files of an image and programs of clients have text that must not control the terminal. */
+function printableOutput(out: SetupOptions['out']): SetupOptions['out'] {
+  const print = (text: string) => out.write(text.replace(/[^\n\t]+/g, printableText));
+  return { isTTY: out.isTTY, write: print };
+}
+
 async function run(options: SetupOptions): Promise<number> {
-  const client = findSetupClient(options.client);
-  if (!client) {
-    const known = SETUP_CLIENTS.map(({ name }) => name).join(', ');
-    throw new SetupError(`${options.client}: not a client that can be set up (known: ${known})`);
-  }
-  if (options.write && options.undo) throw new SetupError('--write and --undo exclude each other');
+  const client = withRealPaths(getClient(options.client), options.root);
+  const { write, address } = options;
+  if (write && options.undo) throw new SetupError('--write and --undo exclude each other');
+  await checkRoot(options);
   if (options.undo) return undo(client, options);
-  const request = await requestOf(client, options);
   // --verify alone is about the client as it is.
-  const isShown = options.write || !options.verify;
-  const code = isShown ? await setUp(client, request, options) : 0;
-  return code === 0 && options.verify ? verify(client, request, options) : code;
+  const isShown = write || !options.verify;
+  if (isShown && client.isElsewhere && address === undefined)
+    throw new SetupError(
+      `--address: missing, because localhost is not this machine for ${client.title} (name one that it reaches, such as http://192.0.2.10:5000)`,
+    );
+  const request = await requestOf(client, options);
+  const plan = isShown ? await setUp(client, request, options) : undefined;
+  if (isShown && !plan) return 1;
+  const code = plan?.unenforced === undefined ? 0 : 1;
+  return options.verify ? Math.max(code, await verify(client, request, options)) : code;
+}
+
+function getClient(name: string): SetupClient {
+  const client = findSetupClient(name);
+  if (client) return client;
+  const known = SETUP_CLIENTS.map((each) => each.name).join(', ');
+  throw new SetupError(`${name}: not a client that can be set up (known: ${known})`);
+}
+
+async function checkRoot({ root, verify: isVerified }: SetupOptions): Promise<void> {
+  if (resolve(root) === '/') return;
+  if (isVerified)
+    throw new SetupError(
+      '--root and --verify exclude each other: the client on this machine does not read those files',
+    );
+  const isThere = await stat(root).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isThere) throw new SetupError(`--root: ${root} is not a directory (correct the path, or create it first)`);
 }
 
 async function requestOf({ name }: SetupClient, options: SetupOptions): Promise<SetupRequest> {
-  const { address, registries = '', ca, enforce = false, store } = options;
+  const { address = DEFAULT_ADDRESS, registries = '', ca, enforce = false, store } = options;
   return {
     cache: parseCacheAddress(address),
     registries: parseRegistries(registries),
@@ -76,6 +111,7 @@ async function requestOf({ name }: SetupClient, options: SetupOptions): Promise<
 }
 
 async function readCa(path: string) {
+  if (/\p{Cc}/u.test(path)) throw new SetupError('--ca: the path has control characters (rename the file)');
   const pem = await readFile(path, 'utf8');
   if (pem.includes('PRIVATE KEY')) throw new SetupError(`--ca: ${path} has a private key (name the certificate alone)`);
   if (!pem.includes('BEGIN CERTIFICATE')) throw new SetupError(`--ca: ${path} is not a certificate in PEM`);
@@ -90,33 +126,53 @@ async function runningStore({ env }: SetupOptions): Promise<SetupRequest['store'
   return info.stdout.includes('io.containerd.snapshotter') ? 'containerd' : 'classic';
 }
 
-async function setUp(client: SetupClient, request: SetupRequest, options: SetupOptions): Promise<number> {
-  const place = { root: options.root, client: client.name };
+/** @returns undefined when it was not done */
+async function setUp(
+  client: SetupClient,
+  request: SetupRequest,
+  options: SetupOptions,
+): Promise<ClientPlan | undefined> {
+  const place = { root: options.root, client };
   const isWritten = options.write === true && client.plan(request, () => undefined).changes.length > 0;
-  const plan = client.plan(request, isWritten ? readerOf(options.root) : () => undefined);
+  const read = readerOf(options.root);
+  const plan = client.plan(request, isWritten ? read : (path) => readable(() => read(path)));
   if (!isWritten) {
-    print(client, plan, options);
+    printPlan(client, plan, options);
     if (options.write) options.out.write(`${client.title} has no files on this machine; copy the text above.\n`);
-    return options.write ? 1 : 0;
+    return options.write ? undefined : plan;
   }
-  const changed = await findChanges(plan.changes, place);
+  const { changed, edited } = findChanges(plan.changes, place);
+  for (const target of edited) options.out.write(describeEdited(target, changed));
   if (changed.length === 0) {
-    options.out.write(`${client.title} is set up for ${request.cache.origin} already.\n`);
-    return 0;
+    options.out.write(
+      `The files of ${client.title} are set up for ${request.cache.origin} already.\n${enforcedOf(plan)}`,
+    );
+    return plan;
   }
-  if (!(await confirm(changed, options))) return 1;
+  if (!(await confirm(changed, options))) return undefined;
   await writeChanges(changed, place);
   options.out.write(`Written. Takes effect ${plan.takesEffect}.\n${notesOf(plan)}`);
-  return 0;
+  return plan;
+}
+
+function describeEdited(target: string, changed: readonly ChangedFile[]): string {
+  const reason = `${target}: was changed by hand after an earlier --write`;
+  return changed.some((file) => file.target === target)
+    ? `${reason}, so settings of that stay, and --undo restores the file as it is now\n`
+    : `${reason}, and stays as it is: remove settings of that by hand\n`;
 }
 
 async function undo(client: SetupClient, options: SetupOptions): Promise<number> {
-  const place = { root: options.root, client: client.name };
-  const changed = await findUndo(place);
+  const place = { root: options.root, client };
+  const { takesEffect } = client.plan(await requestOf(client, options), () => undefined);
+  const { changed, edited } = findUndo(place);
   if (changed.length > 0 && !(await confirm(changed, options))) return 1;
   await undoChanges(changed, place);
-  const { takesEffect } = client.plan(await requestOf(client, options), () => undefined);
   options.out.write(changed.length > 0 ? `Restored. Takes effect ${takesEffect}.\n` : 'There is nothing to undo.\n');
+  for (const target of edited)
+    options.out.write(
+      `${target}: is as it was before the last --write; it was changed by hand after an earlier one, so see whether it still has settings of that\n`,
+    );
   return 0;
 }
 
@@ -126,34 +182,13 @@ async function verify(client: SetupClient, request: SetupRequest, options: Setup
     registries,
     nonce: randomBytes(16).toString('hex'),
     env: options.env,
-    certsDirectory: join(options.root, '/etc/containerd/certs.d'),
+    certsDirectory: resolveInRoot(options.root, '/etc/containerd/certs.d'),
   });
   if (!results)
     throw new SetupError(`${client.title} cannot be verified here: none of its programs is on this machine`);
   if (options.json) options.out.write(`${JSON.stringify({ client: client.name, registries: results }, null, 2)}\n`);
   else for (const result of results) options.out.write(describeVerified(client, result));
   return results.every(({ isServed }) => isServed) ? 0 : 1;
-}
-
-function describeVerified({ title, name }: SetupClient, { registry, isServed, reason }: Verified): string {
-  if (isServed) return `√ ${registry}: ${title} pulls through the cache\n`;
-  return `× ${registry}: ${title} did not get the image from a cache: ${reason}\n    Set it up with \`layover setup ${name} --write\`; if it is, see when that takes effect, and docs/troubleshooting.md.\n`;
-}
-
-function print(client: SetupClient, plan: ClientPlan, { out, json }: SetupOptions): void {
-  const texts = [...plan.changes.map(({ path, merge }) => ({ title: path, text: merge(undefined) })), ...plan.printed];
-  const { takesEffect, enforcement, notes } = plan;
-  if (json) {
-    out.write(`${JSON.stringify({ client: client.name, texts, takesEffect, enforcement, notes }, null, 2)}\n`);
-    return;
-  }
-  for (const { title, text } of texts) out.write(`${title}:\n\n${text.replace(/^(?=.)/gm, '  ')}\n`);
-  out.write(`Takes effect ${takesEffect}.\n${notesOf(plan)}`);
-}
-
-function notesOf({ enforcement, notes }: ClientPlan): string {
-  const all = [...(enforcement === '' ? [] : [`Enforced: ${enforcement}.`]), ...notes];
-  return all.map((note) => `${note}\n`).join('');
 }
 
 /** Shows the difference. Without a terminal, `--yes` is the confirmation. */
@@ -167,14 +202,17 @@ async function confirm(changed: readonly ChangedFile[], { out, yes, stdin }: Set
 }
 
 function readerOf(root: string) {
-  return (path: string): string | undefined => {
-    try {
-      return readFileSync(join(root, path), 'utf8');
-    } catch (err) {
-      if ((err as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw err;
-    }
-  };
+  return (path: string): string | undefined => readIfThere(resolveInRoot(root, path))?.toString();
+}
+
+/** Printing needs no permission: a file that cannot be read is as none. */
+function readable(read: () => string | undefined): string | undefined {
+  try {
+    return read();
+  } catch (err) {
+    if (isFileError(err)) return undefined;
+    throw err;
+  }
 }
 
 /** Such as `EACCES: permission denied, open '/etc/docker/daemon.json'`. */

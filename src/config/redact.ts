@@ -1,5 +1,4 @@
 import type {
-  AuthConfig,
   Config,
   CredentialsConfig,
   HttpHealthCheck,
@@ -11,26 +10,38 @@ import type {
 
 const REDACTED = '***';
 
-/** A copy without passwords, tokens and credentials in URLs, for logs and JSON. */
+/** A copy without passwords, tokens, and credentials and queries of URLs, for logs and JSON. */
 export function redactedConfig(config: Config): Record<string, unknown> {
-  const { admin, auth, health, http, notifications, proxy, redis, storage, tracing } = config;
-  return {
+  const { admin, health, http, notifications, proxy, redis, storage, tracing } = config;
+  const redacted = {
     ...config,
     storage: { ...storage, driver: redactDriver(storage.driver) },
-    auth: auth && redactAuth(auth),
     http: { ...http, secret: http.secret && REDACTED },
     health: { ...health, http: health.http.map(redactCheck) },
     admin: { ...admin, token: admin.token && REDACTED },
     notifications: notifications && redactNotifications(notifications),
-    tracing: tracing && { ...tracing, url: redactUrl(tracing.url), headers: redactValues(tracing.headers) },
+    tracing: tracing && { ...tracing, headers: redactValues(tracing.headers) },
     redis: redis && redactRedis(redis),
     proxy: proxy && { ...proxy, upstreams: proxy.upstreams.map(redactUpstream) },
   };
+  return redactTexts(redacted) as Record<string, unknown>;
 }
 
-/** The query of the URL may be a secret. */
-function redactAuth({ token, ...auth }: AuthConfig): AuthConfig {
-  return { ...auth, token: token && { ...token, jwksUrl: token.jwksUrl?.replace(/\?.*$/, `?${REDACTED}`) } };
+const USER = /(?<=:\/\/)[^\s/?#]*@/g;
+const QUERY = /(?<=:\/\/[^\s?#]*)[?#]\S*/g;
+
+/** Text with its URLs, without their user, password, query and fragment: each may be a secret. */
+export function redactUrls(text: string): string {
+  const hidden = (user: string) => (user.includes(':') ? `${REDACTED}:${REDACTED}@` : `${REDACTED}@`);
+  return text.replace(USER, hidden).replace(QUERY, (query) => `${query[0]}${REDACTED}`);
+}
+
+/** With each text in it redacted. */
+function redactTexts(value: unknown): unknown {
+  if (typeof value === 'string') return redactUrls(value);
+  if (Array.isArray(value)) return value.map(redactTexts);
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, redactTexts(each)]));
 }
 
 function redactDriver(driver: StorageDriverConfig): StorageDriverConfig {
@@ -62,13 +73,14 @@ function redactAzure(credentials: AzureCredentials): AzureCredentials {
 }
 
 function redactCheck(check: HttpHealthCheck): HttpHealthCheck {
-  return { ...check, uri: redactUrl(check.uri), headers: redactValues(check.headers) };
+  return { ...check, headers: redactValues(check.headers) };
 }
 
+/** The path of a webhook is often its credential. */
 function redactNotifications({ endpoints, ...config }: NotificationsConfig): NotificationsConfig {
   const redacted = endpoints.map((endpoint) => ({
     ...endpoint,
-    url: redactUrl(endpoint.url),
+    url: endpoint.url.replace(/(?<=:\/\/[^/?#]*\/)[^?#]+/, REDACTED),
     headers: redactValues(endpoint.headers),
   }));
   return { ...config, endpoints: redacted };
@@ -89,7 +101,6 @@ function redactUpstream(upstream: UpstreamConfig) {
     ...upstream,
     credentials: upstream.credentials.map(redactCredentials),
     tags: { ...upstream.tags, rules: upstream.tags.rules.map((rule) => ({ ...rule, match: rule.match.source })) },
-    httpProxy: upstream.httpProxy && redactUrl(upstream.httpProxy),
   };
 }
 
@@ -99,11 +110,4 @@ function redactCredentials(credentials: CredentialsConfig): CredentialsConfig {
 
 function redactValues(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.keys(headers).map((key) => [key, REDACTED]));
-}
-
-function redactUrl(text: string): string {
-  const url = new URL(text);
-  if (url.username) url.username = REDACTED;
-  if (url.password) url.password = REDACTED;
-  return url.href;
 }

@@ -19,10 +19,10 @@ export interface Diagnosis {
   readonly warnings: number;
 }
 
-/** Runs the groups at once. Each check has five seconds. */
+/** Runs the groups at once. Each check has five seconds. A configuration that is not valid is reported with any of them. */
 export async function diagnose(context: DoctorContext, groups: readonly GroupName[]): Promise<Diagnosis> {
   const results = await Promise.all(
-    GROUPS.filter((group) => groups.includes(group)).map(async (group) => {
+    GROUPS.filter((group) => groups.includes(group) || (group === 'config' && !context.loaded)).map(async (group) => {
       const create = await CREATE[group]();
       const checks: readonly Check[] = await create(context);
       return runGroup(group, checks);

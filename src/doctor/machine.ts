@@ -22,6 +22,8 @@ export interface MachineFacts {
   /** Of the container, else of the machine. */
   readonly memoryBytes: number;
   readonly isRoot: boolean;
+  /** Directory in which the files of clients are. */
+  readonly root: string;
   /** @throws for a path that does not exist */
   fileSystem(this: void, path: string): Promise<FileSystemFacts>;
   /** Unix milliseconds. */
@@ -34,6 +36,7 @@ export async function readMachine(): Promise<MachineFacts> {
     openFiles: await openFiles(),
     memoryBytes: Math.min(totalmem(), (await containerMemory()) ?? Infinity),
     isRoot: getuid?.() === 0,
+    root: '/',
     async fileSystem(path) {
       const { type, bsize, blocks, bavail, files, ffree } = await statfs(path);
       return { type, bytes: blocks * bsize, freeBytes: bavail * bsize, files, freeFiles: ffree };

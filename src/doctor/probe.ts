@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
 
 import type { UpstreamConfig } from '../config/config.ts';
@@ -17,8 +17,14 @@ export async function pingUpstream(
   { remoteUrl, tls }: UpstreamConfig,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<FetchedResponse> {
-  const ca = tls.caFile === undefined ? undefined : [...rootCertificates, await readFile(tls.caFile, 'utf8')];
+  const ca = tls.caFile === undefined ? undefined : [...rootCertificates, await readRegularFile(tls.caFile)];
   return probe(`${remoteUrl.replace(/\/$/, '')}/v2/`, { ca, rejectUnauthorized: !tls.insecure, headers });
+}
+
+/** @throws for a pipe or a device, which may never end and would keep the process */
+export async function readRegularFile(path: string): Promise<string> {
+  if (!(await stat(path)).isFile()) throw new Error(`${path} is not a regular file`);
+  return readFile(path, 'utf8');
 }
 
 /** The code of a failure, such as `ECONNREFUSED`. Empty when there is none. */
@@ -39,6 +45,36 @@ const UNTRUSTED: Readonly<Record<string, string>> = {
 /** @returns undefined when the failure is not about a certificate */
 export function whyUntrusted(err: unknown): string | undefined {
   return UNTRUSTED[codeOf(err)];
+}
+
+/** Codes of certificates that are not signed by a CA that is trusted. */
+export function isOfOtherCa(err: unknown): boolean {
+  return /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_)/.test(codeOf(err));
+}
+
+/** Servers with TLS respond so to HTTP: "Client sent an HTTP request to an HTTPS server", or a redirect. */
+export function isTlsPeer({ status, body, headers }: FetchedResponse): boolean {
+  return status === 400 && /https/i.test(`${body.toString()}${headers['location'] ?? ''}`);
+}
+
+/** Others end the connection without a response. */
+export async function speaksTls(url: string): Promise<boolean> {
+  try {
+    await probe(url.replace(/^http:/, 'https:'), { rejectUnauthorized: false });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @param url of a server, without a path */
+export async function isLayover(url: string): Promise<boolean> {
+  try {
+    const { headers } = await probe(`${url}/v2/`, { rejectUnauthorized: false });
+    return headers['x-cache'] !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** OpenSSL's codes for a peer that does not speak TLS, by versions of Node. */

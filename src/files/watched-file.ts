@@ -50,9 +50,11 @@ export class WatchedFile<T> {
 
   async #parse(): Promise<() => T> {
     const { path, maxBytes = MAX_BYTES, parse } = this.#options;
-    const { size } = await stat(path);
-    const bytes = size > maxBytes ? undefined : await readFile(path);
+    const found = await stat(path);
+    // A pipe or a device has no size, and may never end.
+    const bytes = !found.isFile() || found.size > maxBytes ? undefined : await readFile(path);
     try {
+      if (!found.isFile()) throw new FileError(path, 'not a file');
       if (bytes === undefined) throw new FileError(path, `larger than ${maxBytes} bytes`);
       const value = parse(bytes);
       return () => value;

@@ -91,7 +91,12 @@ function checked<T extends { readonly digest: Digest }>(repository: string, serv
   return served;
 }
 
-function throwIfRefused(repository: string, { bytes, reference }: PushedManifest, refusals: ContentRefusals): void {
+/** @throws {RegistryError} for a manifest that is refused, or refers to refused content */
+export function throwIfRefused(
+  repository: string,
+  { bytes, reference }: Pick<PushedManifest, 'bytes' | 'reference'>,
+  refusals: ContentRefusals,
+): void {
   const digests = [digestOf(bytes), ...(reference.kind === 'digest' ? [reference.digest] : []), ...partsOf(bytes)];
   for (const digest of digests) checked(repository, { digest }, refusals);
 }

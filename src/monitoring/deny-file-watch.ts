@@ -1,4 +1,4 @@
-import type { LoggedProblem } from './problem-log.ts';
+import type { LoggedProblem } from './cause-log.ts';
 
 /** Whether the deny file can be used, as it changes. */
 export interface DenyFileEvents {

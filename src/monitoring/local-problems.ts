@@ -2,9 +2,11 @@ import type { Health } from '../health/health.ts';
 import { PROBLEMS } from '../operations/problem-catalogue.ts';
 import type { Problem, ProblemControl } from '../operations/problem-control.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { LoggedProblem } from './cause-log.ts';
 import type { DenyFileWatch } from './deny-file-watch.ts';
 import type { LocalActivity } from './local-activity.ts';
-import type { LoggedProblem, ProblemLog } from './problem-log.ts';
+import type { ProblemLog } from './problem-log.ts';
+import { inProblemOrder } from './problem-order.ts';
 
 export interface LocalProblemsOptions {
   readonly log: ProblemLog;
@@ -16,7 +18,6 @@ export interface LocalProblemsOptions {
   readonly now: () => number;
 }
 
-const SEVERITIES = ['error', 'warning', 'notice'];
 /** A certificate with less is about to end. Seconds. */
 const CERTIFICATE_SECONDS = 7 * 86_400;
 /** Fewer may be a health check or the start of a client. */
@@ -30,12 +31,11 @@ export class LocalProblems implements ProblemControl {
     this.#options = options;
   }
 
-  /** The most severe first, and of these the latest. */
+  /** The most severe first, and of these the latest of each cause. */
   async problems(): Promise<readonly Problem[]> {
     const { denyFile, log } = this.#options;
     const lasting = [...denyFile.problems(), ...this.#failingChecks(), ...(await this.#certificate())];
-    const all = [...lasting, ...(await this.#unusedMirrors()), ...log.all()].map(viewOf);
-    return all.toSorted((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
+    return inProblemOrder([...lasting, ...(await this.#unusedMirrors()), ...log.all()].map(viewOf));
   }
 
   #failingChecks(): readonly LoggedProblem[] {

@@ -1,32 +1,13 @@
 import type { ProblemCause } from '../operations/problem-catalogue.ts';
+import { CauseLog, type LoggedProblem, type Occurrence } from './cause-log.ts';
 
-/** Something that went wrong. */
-export interface Occurrence {
-  readonly cause: ProblemCause;
-  readonly upstream?: string | undefined;
-  /** A host, an account, a client or another thing that it is about. */
-  readonly subject?: string | undefined;
-  readonly detail?: string | undefined;
-}
-
-/** Equal occurrences. Times in Unix milliseconds. */
-export interface LoggedProblem extends Occurrence {
-  readonly count: number;
-  readonly firstAt: number;
-  readonly lastAt: number;
-}
-
-const MAX_PROBLEMS = 200;
 /** UTF-16 units. */
 const MAX_TEXT = 256;
-/** Older problems are over. Milliseconds. */
-const KEEP_MS = 24 * 3_600_000;
 
-/** What went wrong in the last day, by cause: bounded, the longest unseen are forgotten first. */
+/** What went wrong in the last day. Each cause has a bound of its own, so that clients cannot hide one by another. */
 export class ProblemLog {
   readonly #now: () => number;
-  /** In the order of their last occurrence. */
-  readonly #problems = new Map<string, LoggedProblem>();
+  readonly #causes = new Map<ProblemCause, CauseLog>();
 
   /** @param now Unix milliseconds */
   constructor(now: () => number) {
@@ -35,31 +16,20 @@ export class ProblemLog {
 
   note({ cause, ...about }: Occurrence): void {
     const [upstream, subject, detail] = [about.upstream, about.subject, about.detail].map(bounded);
-    const now = this.#now();
-    const key = `${cause}\n${upstream}\n${subject}`;
-    const known = this.#problems.get(key);
-    this.#problems.delete(key);
-    if (this.#problems.size >= MAX_PROBLEMS) this.#forgetOldest();
-    const { count = 0, firstAt = now } = known ?? {};
-    this.#problems.set(key, { cause, upstream, subject, detail, count: count + 1, firstAt, lastAt: now });
+    const log = this.#causes.get(cause) ?? new CauseLog();
+    this.#causes.set(cause, log);
+    log.note({ cause, upstream, subject, detail }, this.#now());
   }
 
   /** It is over, whatever its details. */
   solved(cause: ProblemCause, upstream: string | undefined, subject: string | undefined): void {
-    this.#problems.delete(`${cause}\n${bounded(upstream)}\n${bounded(subject)}`);
+    this.#causes.get(cause)?.solved({ upstream: bounded(upstream), subject: bounded(subject) });
   }
 
   /** The latest first. */
   all(): readonly LoggedProblem[] {
-    const since = this.#now() - KEEP_MS;
-    return [...this.#problems.values()].filter(({ lastAt }) => lastAt >= since).toReversed();
-  }
-
-  #forgetOldest(): void {
-    for (const key of this.#problems.keys()) {
-      this.#problems.delete(key);
-      return;
-    }
+    const now = this.#now();
+    return [...this.#causes.values()].flatMap((log) => log.all(now)).toSorted((a, b) => b.lastAt - a.lastAt);
   }
 }
 

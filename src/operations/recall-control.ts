@@ -5,13 +5,13 @@ export interface RecallControl {
   /** The denied content, by recalls, the configuration and its deny file. */
   denied(): Promise<DeniedView>;
   /**
-   * Denies digests. When it resolves, no process of this service serves them.
+   * Denies digests. When it resolves, no process of this server serves them, nor does a replica unless the result states it.
    *
    * @throws {ControlError} `invalid` · `unavailable` when the storage cannot be written
    */
-  recall(request: RecallRequest): Promise<DeniedView>;
+  recall(request: RecallRequest): Promise<RecallResult>;
   /** Ends recalls. @throws {ControlError} `not-found` when one of them is not recalled; then none ends */
-  lift(digests: readonly string[]): Promise<DeniedView>;
+  lift(digests: readonly string[]): Promise<RecallResult>;
 }
 
 export interface RecallRequest {
@@ -24,6 +24,11 @@ export interface DeniedView {
   readonly digests: readonly DeniedDigest[];
   /** Globs over stored names. */
   readonly names: readonly string[];
+}
+
+export interface RecallResult extends DeniedView {
+  /** False: a replica did not confirm the change, and follows later. */
+  readonly isEverywhere: boolean;
 }
 
 export interface DeniedDigest {

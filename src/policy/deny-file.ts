@@ -2,9 +2,11 @@ import { matchGlobs } from '../matching/glob.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import type { DeniedContent } from './denials.ts';
 
-/** A line is neither a digest nor a glob. */
+/** A deny file cannot be used. */
 export class DenyFileError extends Error {
   override readonly name = 'DenyFileError';
+  /** Errors with a code are printed without their stack. */
+  readonly code = 'ERR_DENY_FILE';
 }
 
 /**

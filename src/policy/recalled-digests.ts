@@ -40,7 +40,16 @@ export class RecalledDigests {
   async load(): Promise<readonly RecalledDigest[]> {
     const names = new Set((await this.#names()).filter(isDigest));
     for (const known of this.#known.keys()) if (!names.has(known)) this.#known.delete(known);
-    for (const name of names) if (!this.#known.has(name)) this.#known.set(name, await this.#read(name));
+    const found: RecalledDigest[] = [];
+    for (const digest of names) {
+      const recalled = this.#known.get(digest) ?? (await this.#read(digest));
+      if (recalled) found.push(recalled);
+    }
+    return found;
+  }
+
+  /** Those that are known without a look at the storage. */
+  known(): readonly RecalledDigest[] {
     return [...this.#known.values()];
   }
 
@@ -53,15 +62,22 @@ export class RecalledDigests {
     }
   }
 
-  /** The name of the file alone recalls the digest, whatever is in it. */
-  async #read(digest: Digest): Promise<RecalledDigest> {
-    const bytes = await this.#files.readSmall(pathOf(digest), MAX_BYTES);
-    const { reason, recalledAt } = parse(bytes.toString());
-    return {
-      digest,
-      reason: typeof reason === 'string' ? reason : '',
-      recalledAt: typeof recalledAt === 'number' ? recalledAt : undefined,
-    };
+  /** The name of the file alone recalls the digest, whatever is in it. @returns undefined when the recall was lifted meanwhile */
+  async #read(digest: Digest): Promise<RecalledDigest | undefined> {
+    try {
+      const bytes = await this.#files.readSmall(pathOf(digest), MAX_BYTES);
+      const { reason, recalledAt } = parse(bytes.toString());
+      const recalled = {
+        digest,
+        reason: typeof reason === 'string' ? reason : '',
+        recalledAt: typeof recalledAt === 'number' ? recalledAt : undefined,
+      };
+      this.#known.set(digest, recalled);
+      return recalled;
+    } catch (err) {
+      // A directory in its place is not found either.
+      return err instanceof PathNotFoundError ? undefined : { digest, reason: '' };
+    }
   }
 }
 

@@ -1,15 +1,22 @@
 import type { Clock, Timer } from '../clock/clock.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import { ControlError } from '../operations/control-error.ts';
-import type { DeniedDigest, DeniedView, RecallControl, RecallRequest } from '../operations/recall-control.ts';
+import type {
+  DeniedDigest,
+  DeniedView,
+  RecallControl,
+  RecallRequest,
+  RecallResult,
+} from '../operations/recall-control.ts';
 import type { DenialOrigin, Denials } from './denials.ts';
 import type { RecalledDigest, RecalledDigests } from './recalled-digests.ts';
 
 /** Notifies the other replicas when a recall is made or lifted. */
 export interface RecallChannel {
-  announce(): Promise<void>;
-  /** @param onAnnounced also called when announcements may have been missed */
-  listen(onAnnounced: () => void): void;
+  /** @returns whether every replica has confirmed that the change applies */
+  announce(): Promise<boolean>;
+  /** @param onAnnounced has the change apply. Also called when announcements may have been missed */
+  listen(onAnnounced: () => Promise<void>): void;
 }
 
 export interface RecallEvents {
@@ -45,6 +52,8 @@ export class Recalls implements RecallControl {
   #working: Promise<unknown> = Promise.resolve();
   #timer: Timer | undefined;
   #isUnreadable = false;
+  /** Every replica has confirmed the last change. */
+  #isEverywhere = true;
   #isClosed = false;
 
   constructor(options: RecallsOptions) {
@@ -53,7 +62,7 @@ export class Recalls implements RecallControl {
 
   /** Reads the recalls, and from then on those of other replicas. While the storage cannot be read, this is repeated. */
   async start(): Promise<void> {
-    this.#options.channel?.listen(() => void this.#refresh());
+    this.#options.channel?.listen(() => this.#refresh());
     await this.#refresh();
   }
 
@@ -73,26 +82,36 @@ export class Recalls implements RecallControl {
     return { digests, names: ORIGINS.flatMap((origin) => denials.listOf(origin).names) };
   }
 
-  async recall({ digests, reason = '' }: RecallRequest): Promise<DeniedView> {
+  async recall({ digests, reason }: RecallRequest): Promise<RecallResult> {
     const parsed = digests.map(parse);
-    if (reason.length > MAX_REASON)
+    if (reason !== undefined && reason.length > MAX_REASON)
       throw new ControlError('invalid', `the reason must not be longer than ${MAX_REASON} characters`);
     const recalledAt = this.#options.clock.now();
-    await this.#change(parsed, (digest) => this.#options.recalled.save({ digest, reason, recalledAt }));
-    this.#options.events.recalled(parsed, reason);
-    return this.denied();
+    await this.#change(parsed, (digest) => {
+      // Without a reason, a recall that is repeated stays as it is.
+      const before = this.#recalled.find((one) => one.digest === digest);
+      const same = { digest, reason: before?.reason ?? '', recalledAt: before?.recalledAt ?? recalledAt };
+      return this.#options.recalled.save({ ...same, ...(reason !== undefined && { reason }) });
+    });
+    this.#options.events.recalled(parsed, reason ?? '');
+    return { ...(await this.denied()), isEverywhere: this.#isEverywhere };
   }
 
-  async lift(digests: readonly string[]): Promise<DeniedView> {
+  async lift(digests: readonly string[]): Promise<RecallResult> {
     const parsed = digests.map(parse);
     await this.#inTurn(() => this.#load());
     for (const digest of parsed) {
       if (!this.#recalled.some((one) => one.digest === digest))
-        throw new ControlError('not-found', `${digest} is not recalled`);
+        throw new ControlError('not-found', `${digest} is not recalled${this.#deniedBy(digest)}`);
     }
     await this.#change(parsed, (digest) => this.#options.recalled.remove(digest));
     this.#options.events.lifted(parsed);
-    return this.denied();
+    return { ...(await this.denied()), isEverywhere: this.#isEverywhere };
+  }
+
+  #deniedBy(digest: Digest): string {
+    const origin = ORIGINS.find((each) => this.#options.denials.listOf(each).digests.has(digest));
+    return origin === undefined ? '' : `, but denied by ${origin === 'file' ? 'the deny file' : 'policy.deny.digests'}`;
   }
 
   async close(): Promise<void> {
@@ -102,16 +121,18 @@ export class Recalls implements RecallControl {
   }
 
   async #change(digests: readonly Digest[], change: (digest: Digest) => Promise<void>): Promise<void> {
+    const { recalled, channel } = this.#options;
     await this.#inTurn(async () => {
       try {
         for (const digest of digests) await change(digest);
       } catch (cause) {
         throw new ControlError('unavailable', `the storage cannot be written: ${messageOf(cause)}`);
       } finally {
-        await this.#load();
+        // The written part applies, also when the storage cannot be listed now.
+        await this.#apply(await recalled.load().catch(() => recalled.known()));
       }
     });
-    await this.#options.channel?.announce();
+    this.#isEverywhere = (await channel?.announce()) ?? true;
   }
 
   async #refresh(): Promise<void> {
@@ -129,7 +150,10 @@ export class Recalls implements RecallControl {
   }
 
   async #load(): Promise<void> {
-    const recalled = await this.#options.recalled.load();
+    await this.#apply(await this.#options.recalled.load());
+  }
+
+  async #apply(recalled: readonly RecalledDigest[]): Promise<void> {
     const before = new Set(this.#recalled);
     if (recalled.length === before.size && recalled.every((each) => before.has(each))) return;
     const digests = new Map(recalled.map(({ digest, reason }) => [digest, reason]));

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../clock/clock.ts';
-import { WatchedFile } from '../files/watched-file.ts';
+import { FileError, WatchedFile } from '../files/watched-file.ts';
 import type { DeniedContent } from './denials.ts';
-import { parseDenyFile } from './deny-file.ts';
+import { DenyFileError, parseDenyFile } from './deny-file.ts';
 
 export interface WatchedDenyFileOptions {
   readonly path: string;
@@ -36,10 +36,13 @@ export class WatchedDenyFile {
     this.#file = readDenyFile(options.path);
   }
 
-  /** @throws {FileError} · {DenyFileError} */
+  /** @throws {DenyFileError} with the key and the path */
   static async open(options: WatchedDenyFileOptions): Promise<WatchedDenyFile> {
     const watched = new WatchedDenyFile(options);
-    await watched.#load();
+    await watched.#load().catch((err: unknown) => {
+      const reason = err instanceof FileError ? err.reason : err instanceof Error ? err.message : String(err);
+      throw new DenyFileError(`policy.deny.file: cannot use ${options.path}: ${reason}`);
+    });
     watched.#wait();
     return watched;
   }

@@ -10,6 +10,8 @@ import { RegistryError } from '../oci/errors.ts';
 import type { WriteRequest } from '../oci/write-request.ts';
 import { type Upstream, UpstreamError, type WriteAccess } from '../upstream/upstream.ts';
 import type { NameRefusal } from '../filters/name-filter.ts';
+import { throwIfRefused } from '../filters/refuse-content.ts';
+import type { ContentRefusals } from '../registry/refusals.ts';
 import type { ContentCache } from '../content/content-cache.ts';
 import type { TagEntries } from './tag-entries.ts';
 import { toClientError } from './upstream-failure.ts';
@@ -22,6 +24,8 @@ export interface RelayOptions {
   readonly tls: { readonly caFile: string | undefined; readonly insecure: boolean };
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number };
   readonly refusalOf: NameRefusal;
+  /** Content that is not pushed. */
+  readonly refusals: ContentRefusals;
   readonly offline: boolean;
   readonly store: {
     readonly blobs: Pick<BlobStore, 'delete'>;
@@ -104,6 +108,27 @@ export class Relay {
     } catch (err) {
       throw err instanceof UpstreamError ? toClientError(err, 'NAME_UNKNOWN') : err;
     }
+  }
+
+  /**
+   * Refuses content that no client gets.
+   *
+   * @param bytes of a manifest
+   * @throws {RegistryError} `DENIED`
+   */
+  throwIfDenied(request: WriteRequest, storedAs: string, bytes?: Buffer): void {
+    const { refusals } = this.#options;
+    if (refusals.isEmpty) return;
+    const digests =
+      request.kind === 'start-upload'
+        ? [request.mount, request.digest]
+        : [request.kind === 'finish-upload' ? request.digest : undefined];
+    for (const digest of digests) {
+      const refusal = digest && refusals.ofDigest(storedAs, digest);
+      if (refusal) throw refusal;
+    }
+    if (request.kind === 'put-manifest' && bytes)
+      throwIfRefused(storedAs, { bytes, reference: request.reference }, refusals);
   }
 
   /** Removes the written content from the cache, so that the next pull fetches it. */

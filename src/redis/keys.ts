@@ -20,8 +20,11 @@ export const redisKeys = {
   /** Channel: `<sender> <repository>@<digest>` for each removed descriptor. */
   removedDescriptors: () => key('removed-descriptors'),
 
-  /** Channel: an empty message after each recall, and after its end. */
+  /** Channel: the id of a change of recalls. */
   recalls: () => key('recalls'),
+
+  /** String: how many replicas have applied the change. Expires after a minute. */
+  recallConfirmed: (id: string) => key('recalls', id),
 
   /** String: written to check that writes are possible. Expires after a second. */
   probe: () => key('probe'),

@@ -1,16 +1,42 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { redisKeys } from './keys.ts';
-import type { Redis, RedisOperation } from './redis.ts';
+import type { Redis, RedisCommands, RedisOperation } from './redis.ts';
 
 const ANNOUNCE: RedisOperation = { name: 'RecallAnnounce', writes: true, patience: 'background' };
+const CONFIRM: RedisOperation = { name: 'RecallConfirm', writes: true, patience: 'background' };
+const CONFIRMED_SECONDS = 60;
+/** How long replicas have to confirm. Milliseconds. */
+const PATIENCE_MS = 5_000;
+const INTERVAL_MS = 25;
 
 /** Notifies replicas that share this Redis when digests are recalled, and when a recall ends. */
 export function createRecallChannel(redis: Redis) {
   return {
-    async announce(): Promise<void> {
-      await redis.call(ANNOUNCE, (commands) => commands.publish(redisKeys.recalls(), ''), undefined);
+    /** Each listener, the own one included, counts in the key of the announcement. @returns whether all have */
+    async announce(): Promise<boolean> {
+      const id = randomUUID();
+      const listeners = await redis.call(ANNOUNCE, (it) => it.publish(redisKeys.recalls(), id), undefined);
+      if (listeners === undefined) return false;
+      const key = redisKeys.recallConfirmed(id);
+      for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += INTERVAL_MS) {
+        if (Number(await redis.call(CONFIRM, (it) => it.get(key), undefined)) >= listeners) return true;
+        await sleep(INTERVAL_MS);
+      }
+      return false;
     },
-    listen(onAnnounced: () => void): void {
-      redis.listen(redisKeys.recalls(), { onMessage: onAnnounced, onGap: onAnnounced });
+    listen(onAnnounced: () => Promise<void>): void {
+      const confirm = async (id: string) => {
+        await onAnnounced();
+        const key = redisKeys.recallConfirmed(id);
+        const count = (it: RedisCommands) => Promise.all([it.incr(key), it.expire(key, CONFIRMED_SECONDS)]);
+        await redis.call(CONFIRM, count, undefined);
+      };
+      redis.listen(redisKeys.recalls(), {
+        onMessage: (id) => void confirm(id),
+        onGap: () => void onAnnounced(),
+      });
     },
   };
 }

@@ -11,17 +11,25 @@ export interface CacheAddress {
   readonly isLoopback: boolean;
 }
 
+const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?';
+/** Of a name or an IPv4 address. Addresses and names are part of paths, commands and several languages: no other characters. */
+const NAME = `${LABEL}(?:\\.${LABEL})*`;
+const HOSTNAME = new RegExp(`^(?:${NAME}|\\[[0-9a-f:.]+\\])$`);
 const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
-/** @throws {SetupError} for a text that is not the URL of a host */
-export function parseCacheAddress(text: string): CacheAddress {
+/** @param option that has the text @throws {SetupError} for a text that is not the URL of a host */
+export function parseCacheAddress(text: string, option = '--address'): CacheAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:'))
     throw new SetupError(
-      `--address: ${text} is not a URL such as https://cache.example.com (include http:// or https://)`,
+      `${option}: ${text} is not a URL such as https://cache.example.com (include http:// or https://)`,
     );
-  if (url.username !== '' || url.search !== '' || url.hash !== '' || url.pathname !== '/')
-    throw new SetupError(`--address: ${text} has more than scheme, host and port, which clients cannot use`);
+  if (!HOSTNAME.test(url.hostname))
+    throw new SetupError(
+      `${option}: ${url.hostname} is not the name of a host (use letters, digits, dots and hyphens)`,
+    );
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '' || url.pathname !== '/')
+    throw new SetupError(`${option}: ${text} has more than scheme, host and port, which clients cannot use`);
   return {
     origin: url.origin,
     host: url.host,
@@ -30,7 +38,7 @@ export function parseCacheAddress(text: string): CacheAddress {
   };
 }
 
-const REGISTRY = /^[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*(?::\d{1,5})?$/;
+const REGISTRY = new RegExp(`^${NAME}(?::\\d{1,5})?$`);
 
 /** @param text names with commas between them @throws {SetupError} */
 export function parseRegistries(text: string): readonly string[] {
@@ -40,7 +48,9 @@ export function parseRegistries(text: string): readonly string[] {
     .filter(Boolean);
   for (const name of names) {
     if (!REGISTRY.test(name))
-      throw new SetupError(`--registries: ${name} is not the name of a registry, such as ghcr.io`);
+      throw new SetupError(
+        `--registries: ${name} is not the name of a registry, such as ghcr.io or registry.example.com:5000`,
+      );
   }
   return [...new Set(names)];
 }

@@ -1,61 +1,71 @@
-import { access, mkdir, readFile, realpath, rm, rmdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, mkdir, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, posix, relative } from 'node:path';
 
 import { replaceFile } from '../files/replace-file.ts';
+import { readIfThere, resolveInRoot } from './client-file.ts';
 import type { FileChange } from './plan.ts';
+import { loadRecord, recordPath, saveRecord, type SetupPlace } from './record.ts';
+import { beforeOf, isAsWritten, type RecordedFile, recordOf } from './recorded-file.ts';
 import { SetupError } from './setup-error.ts';
-import { loadRecord, type RecordedFile, recordPath, saveRecord } from './record.ts';
 
 /** A file as it is and as it will be. */
 export interface ChangedFile {
-  /** With the root. */
+  /** On the client's machine. */
   readonly path: string;
+  /** The file in the root that links lead to: they stay. */
+  readonly target: string;
   /** Absent when there is no file. */
   readonly from: Buffer | undefined;
   /** Absent: the file is removed. */
   readonly to: Buffer | undefined;
 }
 
-export interface SetupPlace {
-  /** Directory in which the client's files are; `/` for this machine. */
-  readonly root: string;
-  readonly client: string;
+export interface FoundChanges {
+  readonly changed: readonly ChangedFile[];
+  /** Those of them, and others, with settings of an earlier run, because they were changed by hand after it. */
+  readonly edited: readonly string[];
 }
 
 /**
  * What the changes do to the files. A file as setup left it starts from its state before that, so that nothing of another address or
- * registry stays.
+ * registry stays. One that was changed since starts from what it is.
  *
- * @returns those that change
  * @throws {SetupError} before anything is written
  */
-export async function findChanges(changes: readonly FileChange[], place: SetupPlace): Promise<ChangedFile[]> {
-  const { files } = await loadRecord(recordPath(place.root, place.client));
+export function findChanges(changes: readonly FileChange[], place: SetupPlace): FoundChanges {
+  const { files } = loadRecord(place);
+  const planned = changes.map(({ path, merge }) => ({ path: posix.join('/', path), merge }));
   const changed: ChangedFile[] = [];
-  const targets: string[] = [];
-  for (const { path, merge } of changes) {
-    const target = await resolved(join(place.root, path));
-    targets.push(target);
-    const from = await readIfThere(target);
-    const record = files.find((file) => file.path === target);
-    const start = record && from?.equals(bytesOf(record.after)) ? beforeOf(record) : from;
+  const edited: string[] = [];
+  for (const { path, merge } of planned) {
+    const target = resolveInRoot(place.root, path);
+    const same = changed.find((file) => file.target === target);
+    if (same) throw new SetupError(`${path}: is the same file as ${same.path} (remove the link; nothing was changed)`);
+    const from = readIfThere(target);
+    const record = files.find((file) => file.path === path);
+    const start = record && isAsWritten(record, from) ? beforeOf(record) : from;
     const to = Buffer.from(merge(start && textOf(start, target)));
-    if (!from?.equals(to)) changed.push({ path: target, from, to });
+    if (from?.equals(to)) continue;
+    changed.push({ path, target, from, to });
+    if (record && recordOf({ path, from, to }, record).isEdited) edited.push(target);
   }
-  const dropped = files.filter((file) => !targets.includes(file.path));
-  return [...changed, ...(await restored(dropped, 'skip'))];
+  const dropped = files.filter((file) => !planned.some(({ path }) => path === file.path));
+  const others = restored(dropped, place, (target) => readIfThere(target) && edited.push(target));
+  return { changed: [...changed, ...others.changed], edited: [...edited, ...others.edited] };
 }
 
 /** Records how to undo the changes, and then writes the files, each completely or not at all. */
-export async function writeChanges(changed: readonly ChangedFile[], { root, client }: SetupPlace): Promise<void> {
-  const path = recordPath(root, client);
-  const record = await loadRecord(path);
-  const added = await missingDirectories([path, ...changed.map((file) => file.path)].map(dirname));
+export async function writeChanges(changed: readonly ChangedFile[], place: SetupPlace): Promise<void> {
+  const path = recordPath(place);
+  const record = loadRecord(place);
+  const added = await missingDirectories([path, ...changed.map(({ target }) => target)].map(dirname));
+  const top = resolveInRoot(place.root, '/');
+  const known = ({ path: changedPath }: ChangedFile) => record.files.find((file) => file.path === changedPath);
   const others = record.files.filter((file) => !changed.some((each) => each.path === file.path));
   await saveRecord(path, {
     version: 1,
-    files: [...others, ...changed.map((file) => recordOf(file, record.files))],
-    directories: [...new Set([...record.directories, ...added])],
+    files: [...others, ...changed.map((file) => recordOf(file, known(file)))],
+    directories: [...new Set([...record.directories, ...added.map((each) => `/${relative(top, each)}`)])],
   });
   for (const file of changed) await write(file);
 }
@@ -65,50 +75,58 @@ export async function writeChanges(changed: readonly ChangedFile[], { root, clie
  *
  * @throws {SetupError} when one of them was changed since
  */
-export async function findUndo({ root, client }: SetupPlace): Promise<ChangedFile[]> {
-  const path = recordPath(root, client);
-  const { files } = await loadRecord(path);
-  return restored(files, (changed) => {
-    throw new SetupError(`${changed}: was changed after setup (restore it by hand, from ${path}, and remove that)`);
+export function findUndo(place: SetupPlace): FoundChanges {
+  return restored(loadRecord(place).files, place, (changed) => {
+    const record = recordPath(place);
+    throw new SetupError(`${changed}: was changed after setup (restore it by hand, from ${record}, and remove that)`);
   });
 }
 
-/** @param onChanged called for a file that is not as setup left it */
-async function restored(files: readonly RecordedFile[], onChanged: 'skip' | ((path: string) => never)) {
+/** @param onChanged called for a file that was changed or removed after setup, which stays as it is */
+function restored(
+  files: readonly RecordedFile[],
+  { root }: SetupPlace,
+  onChanged: (target: string) => unknown,
+): FoundChanges {
   const changed: ChangedFile[] = [];
+  const edited: string[] = [];
   for (const record of files) {
-    const from = await readIfThere(record.path);
+    const { path } = record;
+    const target = resolveInRoot(root, path);
+    const from = readIfThere(target);
     const to = beforeOf(record);
     if (from === undefined ? to === undefined : to?.equals(from)) continue;
-    if (from?.equals(bytesOf(record.after))) changed.push({ path: record.path, from, to });
-    else if (onChanged !== 'skip') onChanged(record.path);
+    if (!isAsWritten(record, from)) {
+      onChanged(target);
+      continue;
+    }
+    changed.push({ path, target, from, to });
+    if (record.isEdited) edited.push(target);
   }
-  return changed;
+  return { changed, edited };
 }
 
-export async function undoChanges(changed: readonly ChangedFile[], { root, client }: SetupPlace): Promise<void> {
-  const path = recordPath(root, client);
-  const { directories } = await loadRecord(path);
+export async function undoChanges(changed: readonly ChangedFile[], place: SetupPlace): Promise<void> {
+  const path = recordPath(place);
+  const { files, directories } = loadRecord(place);
+  const top = resolveInRoot(place.root, '/');
+  const targets = [path, ...files.map((file) => resolveInRoot(place.root, file.path))];
+  // Setup creates directories for its files alone.
+  const created = directories
+    .map((directory) => resolveInRoot(place.root, directory))
+    .filter((directory) => directory !== top && targets.some((target) => target.startsWith(`${directory}/`)));
   for (const file of changed) await write(file);
   await saveRecord(path, { version: 1, files: [], directories: [] });
   // Those with other content stay.
-  const deepestFirst = directories.toSorted((a, b) => b.length - a.length);
-  for (const directory of deepestFirst) await rmdir(directory).catch(() => {});
+  for (const directory of created.toSorted((a, b) => b.length - a.length)) await rmdir(directory).catch(() => {});
 }
 
-/** A file that was changed by hand after setup is recorded as it is now. */
-function recordOf({ path, from, to }: ChangedFile, files: readonly RecordedFile[]): RecordedFile {
-  const known = files.find((file) => file.path === path);
-  const before = known && from?.equals(bytesOf(known.after)) ? known.before : from?.toString('base64');
-  return { path, ...(before !== undefined && { before }), after: (to ?? Buffer.alloc(0)).toString('base64') };
-}
-
-async function write({ path, from, to }: ChangedFile): Promise<void> {
-  if (to === undefined) return rm(path, { force: true });
-  await mkdir(dirname(path), { recursive: true });
-  if (from === undefined) return replaceFile(path, to, { mode: 0o644 });
-  const { mode, uid, gid } = await stat(path);
-  await replaceFile(path, to, { mode: mode & 0o7777, owner: { uid, gid } });
+async function write({ target, from, to }: ChangedFile): Promise<void> {
+  if (to === undefined) return rm(target, { force: true });
+  await mkdir(dirname(target), { recursive: true });
+  if (from === undefined) return replaceFile(target, to, { mode: 0o644 });
+  const { mode, uid, gid } = await stat(target);
+  await replaceFile(target, to, { mode: mode & 0o7777, owner: { uid, gid } });
 }
 
 async function missingDirectories(paths: readonly string[]): Promise<string[]> {
@@ -126,30 +144,8 @@ function exists(path: string): Promise<boolean> {
   );
 }
 
-/** The file that a link leads to: the link stays. */
-function resolved(path: string): Promise<string> {
-  return realpath(path).catch(() => path);
-}
-
-async function readIfThere(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw err;
-  }
-}
-
 function textOf(bytes: Buffer, path: string): string {
   const text = bytes.toString('utf8');
   if (Buffer.from(text).equals(bytes)) return text;
   throw new SetupError(`${path}: not UTF-8 (repair the file first; nothing was changed)`);
-}
-
-function beforeOf({ before }: RecordedFile): Buffer | undefined {
-  return before === undefined ? undefined : bytesOf(before);
-}
-
-function bytesOf(base64: string): Buffer {
-  return Buffer.from(base64, 'base64');
 }

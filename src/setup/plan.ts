@@ -29,6 +29,8 @@ export interface FileChange {
    * @throws {SetupError} for a file that is damaged or has contrary settings
    */
   readonly merge: (existing: string | undefined) => string;
+  /** For a change that is printed and not made. Absent: the file as it becomes when there is none. */
+  readonly shown?: readonly PrintedText[];
 }
 
 /** How to set a client up. */
@@ -38,8 +40,10 @@ export interface ClientPlan {
   readonly printed: readonly PrintedText[];
   /** When the changes take effect, with the command for it. */
   readonly takesEffect: string;
-  /** With {@link SetupRequest.isEnforced}: what prevents direct pulls, or that nothing can. */
+  /** With {@link SetupRequest.isEnforced}: what prevents direct pulls. Empty when nothing does. */
   readonly enforcement: string;
+  /** With {@link SetupRequest.isEnforced}: why direct pulls are still possible. Absent when they are not. */
+  readonly unenforced?: string | undefined;
   readonly notes: readonly string[];
 }
 
@@ -48,13 +52,23 @@ export interface PrintedText {
   readonly text: string;
 }
 
+/** Everything that a person has to see to make the changes. */
+export function shownTexts({ changes, printed }: ClientPlan): readonly PrintedText[] {
+  const files = changes.flatMap(({ path, merge, shown }) => shown ?? [{ title: path, text: merge(undefined) }]);
+  return [...files, ...printed];
+}
+
 /** Reads a file of the client, by its path on the client's machine. Absent when there is none. */
 export type ReadExisting = (path: string) => string | undefined;
 
 export interface SetupClient {
   readonly name: string;
   readonly title: string;
+  /** It pulls on other machines or in containers, where `localhost` is not this machine. */
+  readonly isElsewhere?: boolean;
   readonly plan: (request: SetupRequest, read: ReadExisting) => ClientPlan;
+  /** Whether a plan can change the file, for any request. */
+  readonly canWrite: (path: string) => boolean;
 }
 
 /** The upstreams of the built-in configuration. */

@@ -1,10 +1,13 @@
-import { mkdir, readFile, rm, rmdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, posix } from 'node:path';
 
 import { replaceFile } from '../files/replace-file.ts';
+import { readIfThere, resolveInRoot } from './client-file.ts';
+import type { SetupClient } from './plan.ts';
+import type { RecordedFile } from './recorded-file.ts';
 import { SetupError } from './setup-error.ts';
 
-/** What setup changed for one client, so that it can be undone. */
+/** What setup changed for one client, so that it can be undone. Paths are those of the client's machine. */
 export interface SetupRecord {
   readonly version: 1;
   readonly files: readonly RecordedFile[];
@@ -12,38 +15,50 @@ export interface SetupRecord {
   readonly directories: readonly string[];
 }
 
-export interface RecordedFile {
-  readonly path: string;
-  /** In base64. Absent when there was no file. */
-  readonly before?: string;
-  /** Of the file that setup wrote. */
-  readonly after: string;
+export interface SetupPlace {
+  /** Directory in which the client's files are; `/` for this machine. */
+  readonly root: string;
+  readonly client: Pick<SetupClient, 'name' | 'canWrite'>;
 }
 
 const NOTHING: SetupRecord = { version: 1, files: [], directories: [] };
 const DIRECTORY = '/var/lib/layover-setup';
+const REMEDY = '(restore the files by hand, and remove it)';
 
-/** @param root directory in which the client's files are; `/` for this machine */
-export function recordPath(root: string, client: string): string {
-  return join(root, DIRECTORY, `${client}.json`);
+export function recordPath({ root, client }: SetupPlace): string {
+  return resolveInRoot(root, `${DIRECTORY}/${client.name}.json`);
 }
 
-/** Empty when nothing was changed. @throws {SetupError} for a damaged record */
-export async function loadRecord(path: string): Promise<SetupRecord> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return NOTHING;
-    throw err;
-  }
+/**
+ * Empty when nothing was changed. The root may be an image from others, so a record is used only for files that setup writes.
+ *
+ * @throws {SetupError} for a damaged record, or one with other files
+ */
+export function loadRecord(place: SetupPlace): SetupRecord {
+  const path = recordPath(place);
+  const bytes = readIfThere(path);
+  if (!bytes) return NOTHING;
+  const record = parseRecord(bytes.toString());
+  if (!record) throw new SetupError(`${path}: not a record of \`layover setup\` ${REMEDY}`);
+  const { name, canWrite } = place.client;
+  const foreign = record.files.find((file) => posix.join('/', file.path) !== file.path || !canWrite(file.path));
+  if (foreign)
+    throw new SetupError(`${path}: has ${foreign.path}, which \`layover setup ${name}\` does not write ${REMEDY}`);
+  return record;
+}
+
+function parseRecord(text: string): SetupRecord | undefined {
   try {
     const record = JSON.parse(text) as SetupRecord;
-    if (record.version === 1 && Array.isArray(record.files) && Array.isArray(record.directories)) return record;
+    const areFiles = record.version === 1 && record.files.every(isRecordedFile);
+    return areFiles && record.directories.every((directory) => typeof directory === 'string') ? record : undefined;
   } catch {
-    // Reported below.
+    return undefined;
   }
-  throw new SetupError(`${path}: not a record of \`layover setup\` (restore the files by hand, and remove it)`);
+}
+
+function isRecordedFile({ path, before = '', after }: RecordedFile): boolean {
+  return [path, before, after].every((text) => typeof text === 'string');
 }
 
 /** Has the bytes of configurations that may contain passwords, so only its owner can read it. */

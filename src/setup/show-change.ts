@@ -4,7 +4,7 @@ import type { ChangedFile } from './change-files.ts';
 const CONTEXT = 2;
 
 /** The lines that a change removes and adds, from the first to the last that differs. */
-export function showChange({ path, from, to }: ChangedFile): string {
+export function showChange({ target, from, to }: ChangedFile): string {
   const before = linesOf(from);
   const after = linesOf(to);
   const same = sharedLength(before, after);
@@ -17,7 +17,7 @@ export function showChange({ path, from, to }: ChangedFile): string {
     ...after.slice(after.length - tail, after.length - tail + CONTEXT).map((line) => `  ${line}`),
   ];
   const what = from === undefined ? ' (new)' : to === undefined ? ' (removed)' : '';
-  return `${path}${what}\n${marked.map((line) => `${line.trimEnd()}\n`).join('')}`;
+  return `${target}${what}\n${marked.map((line) => `${line.trimEnd()}\n`).join('')}`;
 }
 
 function linesOf(bytes: Buffer | undefined): string[] {

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { parse, type TomlTable } from 'smol-toml';
 
 import { SetupError } from './setup-error.ts';
+import { valueAt } from './value-at.ts';
 
 /** @throws {SetupError} for text that is not TOML */
 export function parseToml(text: string, path: string): TomlTable {
@@ -12,14 +13,6 @@ export function parseToml(text: string, path: string): TomlTable {
     const [reason = ''] = err instanceof Error ? err.message.split('\n') : [String(err)];
     throw new SetupError(`${path}: ${reason} (repair the file first; nothing was changed)`);
   }
-}
-
-/** The value at a path of keys. Absent when any of them is. */
-export function valueAt(table: unknown, keys: readonly string[]): unknown {
-  return keys.reduce<unknown>(
-    (value, key) => (typeof value === 'object' && value !== null ? (value as TomlTable)[key] : undefined),
-    table,
-  );
 }
 
 export interface TomlSetting {
@@ -74,14 +67,17 @@ function keysOf(line: string): readonly string[] | undefined {
 }
 
 function tableIn(root: TomlTable, keys: readonly string[]): TomlTable {
-  return keys.reduce<TomlTable>((table, key) => (table[key] ??= {}) as TomlTable, root);
+  return keys.reduce<TomlTable>((table, key) => {
+    if (!Object.hasOwn(table, key)) table[key] = {};
+    return table[key] as TomlTable;
+  }, root);
 }
 
 export function headerOf(keys: readonly string[]): string {
   return `[${keys.map((key) => (/^[A-Za-z0-9_-]+$/.test(key) ? key : JSON.stringify(key))).join('.')}]`;
 }
 
-function toToml(value: TomlSetting['value']): string {
+export function toToml(value: TomlSetting['value']): string {
   return Array.isArray(value) ? `[${value.map((each) => JSON.stringify(each)).join(', ')}]` : JSON.stringify(value);
 }
 

@@ -7,6 +7,8 @@ export interface Verified {
   readonly isServed: boolean;
   /** Why not; one line, from the client. */
   readonly reason?: string;
+  /** The client's daemon does not run, or this user must not use it: nothing was proved. */
+  readonly isUnreachable?: boolean;
 }
 
 export interface VerifyOptions {
@@ -32,6 +34,9 @@ interface Puller {
 }
 
 const TIMEOUT_MS = 120_000;
+
+/** Messages of clients whose daemon did not respond. */
+const UNREACHABLE = /connect to the docker (?:daemon|api)|cannot connect to podman|dial unix \S+: connect/i;
 
 /** Programs of each client, the one that is closest to it first. */
 function pullersOf(client: string, certs: string): readonly Puller[] {
@@ -111,7 +116,8 @@ async function verifyOne(
 ): Promise<Omit<Verified, 'registry'> | 'no program'> {
   const pulled = await run(puller.pull(image));
   if (!pulled) return 'no program';
-  if (pulled.code !== 0) return { isServed: false, reason: lastLine(pulled) };
+  if (pulled.code !== 0)
+    return { isServed: false, reason: lastLine(pulled), isUnreachable: UNREACHABLE.test(pulled.stderr) };
   const inspected = await run(puller.inspect(image));
   if (puller.remove) await run(puller.remove(image));
   // Another registry may have an image of the name.

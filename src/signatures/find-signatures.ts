@@ -1,7 +1,9 @@
 import type { ImageManifest, ImageSource } from '../images/image-source.ts';
+import { ImageError } from '../images/image-error.ts';
 import { fetchManifest } from '../images/plan.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, digestAlgorithm, digestOf, isDigest } from '../oci/digest.ts';
+import { RegistryError, type RegistryErrorCode } from '../oci/errors.ts';
 import { type FoundSignature, type JsonObject, parseJson, SignatureError } from './found-signature.ts';
 import { readSigstoreBundle, SIGSTORE_BUNDLE } from './sigstore-bundle.ts';
 import { readSimpleSigning, SIMPLE_SIGNING } from './simple-signing.ts';
@@ -23,6 +25,12 @@ const MAX_MANIFESTS = 50;
 /** Of a manifest with signatures: each is a layer. */
 const MAX_LAYERS = 100;
 const MAX_BYTES = 4 * 1024 * 1024;
+const MISSING: readonly RegistryErrorCode[] = [
+  'MANIFEST_UNKNOWN',
+  'BLOB_UNKNOWN',
+  'MANIFEST_INVALID',
+  'DIGEST_INVALID',
+];
 
 /**
  * The signatures of a manifest, both by tag (`sha256-….sig`, cosign 1 and 2) and by referrer (cosign 3).
@@ -37,9 +45,11 @@ export async function findSignatures(
   const tagged = (await source.digestTags(digest)).filter(({ tag }) => tag.endsWith('.sig'));
   const referrers = (await source.referrers(digest)).filter(isBundle).slice(0, MAX_MANIFESTS);
   const findings: Finding[] = [];
-  for (const { manifest } of tagged) findings.push(...(await readManifest(source, manifest, options)));
-  for (const referrer of referrers) {
-    findings.push(...(await readManifest(source, await fetchManifest(source, referrer), options)));
+  for (const { manifest } of tagged)
+    findings.push(...(await readManifest(source, manifest.digest, async () => manifest, options)));
+  for (const { digest: referrer, ...descriptor } of referrers) {
+    const fetch = () => fetchManifest(source, { digest: referrer, ...descriptor });
+    findings.push(...(await readManifest(source, referrer, fetch, options)));
   }
   return findings;
 }
@@ -49,13 +59,30 @@ function isBundle({ artifactType }: { readonly artifactType?: string | undefined
   return artifactType === undefined || artifactType === SIGSTORE_BUNDLE;
 }
 
-async function readManifest(source: SignatureSource, manifest: ImageManifest, options: FindOptions) {
+/** A manifest that anyone could have attached must not hide the others: one that is missing or damaged is a problem in the result. */
+async function readManifest(
+  source: SignatureSource,
+  digest: Digest,
+  fetch: () => Promise<ImageManifest>,
+  options: FindOptions,
+): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  for (const layer of layersOf(manifest)) {
-    const finding = await readLayer(source, layer, options);
-    if (finding) findings.push({ manifest: manifest.digest, ...finding });
+  try {
+    for (const layer of layersOf(await fetch())) {
+      const finding = await readLayer(source, layer, options);
+      if (finding) findings.push({ manifest: digest, ...finding });
+    }
+  } catch (err) {
+    if (!isBroken(err)) throw err;
+    findings.push({ manifest: digest, problem: err.message });
   }
   return findings;
+}
+
+/** Not an outage: that must not be taken for an image without signatures. */
+function isBroken(err: unknown): err is Error {
+  if (err instanceof RegistryError) return MISSING.includes(err.code);
+  return err instanceof SignatureError || err instanceof ImageError;
 }
 
 type Layer = Descriptor & { readonly annotations?: JsonObject };
@@ -80,7 +107,7 @@ async function readLayer(source: SignatureSource, layer: Layer, options: FindOpt
     const signature = readSigstoreBundle(bytes);
     return signature && { signature };
   } catch (err) {
-    if (err instanceof SignatureError) return { problem: err.message };
+    if (isBroken(err)) return { problem: err.message };
     throw err;
   }
 }

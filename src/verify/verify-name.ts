@@ -4,6 +4,8 @@ import type { NamedBy } from '../registry/named-by.ts';
 const NAMESPACE = 'layover-verify';
 
 const NONCE = /^[a-z0-9]{8,64}$/;
+/** As clients distinguish a host from a name: `team/` is not one. */
+const HOST = /^(?:localhost|[^/]*[.:][^/]*)\/$/;
 
 /** A request for the image of a reserved name. */
 export interface Verification {
@@ -29,5 +31,5 @@ export function parseVerifyName(repository: string): { readonly nonce: string; r
   const prefix = repository.slice(0, start);
   if (!NONCE.test(nonce)) return undefined;
   if (prefix === '') return { nonce };
-  return /^[^/]+\/$/.test(prefix) ? { nonce, prefix: prefix.slice(0, -1) } : undefined;
+  return HOST.test(prefix) ? { nonce, prefix: prefix.slice(0, -1) } : undefined;
 }

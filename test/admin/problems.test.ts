@@ -55,6 +55,35 @@ describe('GET /problems', () => {
     expect(problems[0]).toMatchObject({ subject: 'quay.io', detail: expect.stringContaining('docker.io') as string });
   });
 
+  it('shows the fault of an upstream first, whatever clients name', async () => {
+    await using layover = await startReady(hub());
+    await hub().stop();
+    for (let i = 0; i < 3; i++) await pull(`${layover.url}/v2/library/app/manifests/${image.digest}`);
+    for (let i = 0; i < 250; i++) await pull(`${layover.url}/v2/library/app/manifests/1?ns=h${i}.example`);
+    const problems = await control(layover).problems();
+    expect(problems).toHaveLength(2 + 21);
+    expect(problems[0]?.cause).toBe('breaker-open');
+    expect(
+      problems
+        .slice(1, 3)
+        .map(({ cause }) => cause)
+        .toSorted(),
+    ).toEqual(['network', 'unknown-registry']);
+    expect(problems.at(-1)).toMatchObject({ cause: 'unknown-registry', count: 230 });
+    const status = await control(layover).status();
+    expect(status.problems.map(({ cause }) => cause)).toContain('network');
+    expect(status.text).toContain('docker.io does not respond');
+  });
+
+  it('shows what clients name as a problem, but the verdict does not come from it', async () => {
+    await using layover = await startReady(hub());
+    await pull(`${layover.url}/v2/library/app/manifests/1`);
+    for (let i = 0; i < 30; i++) await pull(`${layover.url}/v2/library/app/manifests/1?ns=h${i}.example`);
+    const status = await control(layover).status();
+    expect(status.problems).toHaveLength(10);
+    expect(status).toMatchObject({ verdict: 'working', text: expect.stringMatching(/^Working/) as string });
+  });
+
   it('has a client that checks the registry and never pulls from it', async () => {
     await using layover = await startReady(hub());
     for (let i = 0; i < 5; i++) await pull(`${layover.url}/v2/`, { headers: { 'user-agent': 'docker/29' } });

@@ -158,6 +158,8 @@ export const MODULES: Readonly<Record<string, Module>> = {
     imports: [
       'fetch',
       'redis/client.ts',
+      'setup/address.ts',
+      'setup/has-mirror.ts',
       'setup/verify-client.ts',
       'storage/index.ts',
       'stream/buffer-pool.ts',

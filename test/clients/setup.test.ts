@@ -23,10 +23,13 @@ async function scene() {
   const directory = await temporaryDirectory();
   const run = (env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<CommandResult> =>
     runLayover(['setup', ...args, '--root', directory.path, '--address', layover.url], { env });
+  const verify = (env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<CommandResult> =>
+    runLayover(['setup', ...args, '--verify'], { env });
   return {
     layover,
     at: (path: string) => join(directory.path, path),
     run,
+    verify,
     [Symbol.asyncDispose]: async () => {
       await layover[Symbol.asyncDispose]();
       await hub[Symbol.asyncDispose]();
@@ -35,7 +38,7 @@ async function scene() {
   };
 }
 
-const SERVED = /^√ docker\.io: .* pulls through the cache$/m;
+const SERVED = /^√ docker\.io: pulled through the cache by /m;
 const NOT_SERVED = /^× docker\.io: .* did not get the image from a cache: ./m;
 
 describe.skipIf(lacks)('layover setup --verify', () => {
@@ -46,11 +49,11 @@ describe.skipIf(lacks)('layover setup --verify', () => {
     await writeFile(file, '{ "debug": true }');
     await using daemon = await startDockerDaemon(['--config-file', file]);
     const env = { DOCKER_HOST: daemon.host };
-    const before = await machine.run(env, 'docker', '--verify');
+    const before = await machine.verify(env, 'docker');
     expect([before.code, before.stdout]).toEqual([1, expect.stringMatching(NOT_SERVED)]);
     expect(await machine.run(env, 'docker', '--write', '--yes', '--store', 'classic')).toMatchObject({ code: 0 });
     daemon.reload();
-    const verify = async () => (await machine.run(env, 'docker', '--verify')).stdout;
+    const verify = async () => (await machine.verify(env, 'docker')).stdout;
     await expect.poll(verify, { timeout: 60_000 }).toMatch(SERVED);
     expect(await daemon.docker('images', '--quiet')).toBe('');
     expect(await machine.run(env, 'docker', '--undo', '--yes')).toMatchObject({ code: 0 });
@@ -59,17 +62,21 @@ describe.skipIf(lacks)('layover setup --verify', () => {
   it.each([[[]], [['--enforce']]])('proves that containerd uses the cache: %j', async (more) => {
     await using machine = await scene();
     await using client = await startContainerdDaemon();
-    const env = { CONTAINERD_ADDRESS: client.at('containerd.sock'), CONTAINERD_NAMESPACE: 'test' };
-    const before = await machine.run(env, 'containerd', '--verify');
+    const env = {
+      CONTAINERD_ADDRESS: client.at('containerd.sock'),
+      CONTAINERD_NAMESPACE: 'test',
+      PATH: await pathWithCtr(client.at('bin'), machine.at('etc/containerd/certs.d')),
+    };
+    const before = await machine.verify(env, 'containerd');
     expect([before.code, before.stdout]).toEqual([1, expect.stringMatching(NOT_SERVED)]);
     expect(await machine.run(env, 'containerd', '--write', '--yes', ...more)).toMatchObject({ code: 0 });
     const names = ['--registries', 'docker.io,ghcr.io,registry.nowhere.example'];
-    const { code, stdout } = await machine.run(env, 'containerd', '--verify', ...names);
+    const { code, stdout } = await machine.verify(env, 'containerd', ...names);
     expect([code, stdout]).toEqual([0, expect.stringMatching(SERVED)]);
     expect(stdout.match(/√/g)).toHaveLength(3);
     expect(await client.ctr('images', 'ls', '--quiet')).toBe('');
     await machine.run(env, 'containerd', '--undo', '--yes');
-    expect((await machine.run(env, 'containerd', '--verify')).code).toBe(1);
+    expect((await machine.verify(env, 'containerd')).code).toBe(1);
   });
 
   it.each([[[]], [['--enforce']]])('proves that podman uses the cache: %j', async (more) => {
@@ -80,10 +87,26 @@ describe.skipIf(lacks)('layover setup --verify', () => {
     const env = { ...client.env, CONTAINERS_REGISTRIES_CONF: file };
     const names = ['--registries', 'docker.io,quay.io'];
     expect(await machine.run(env, 'podman', '--write', '--yes', ...names, ...more)).toMatchObject({ code: 0 });
-    const { code, stdout } = await machine.run(env, 'podman', '--verify', ...names);
+    const { code, stdout } = await machine.verify(env, 'podman', ...names);
     expect([code, stdout]).toEqual([0, expect.stringMatching(SERVED)]);
     expect(stdout.match(/√/g)).toHaveLength(2);
     await machine.layover.kill('SIGTERM');
-    expect((await machine.run(env, 'podman', '--verify')).stdout).toMatch(NOT_SERVED);
+    expect((await machine.verify(env, 'podman')).stdout).toMatch(NOT_SERVED);
   });
 });
+
+/** A `ctr` that uses the directory instead of that of this machine. */
+async function pathWithCtr(bin: string, certs: string): Promise<string> {
+  const path = process.env['PATH'] ?? '';
+  const script = `#!/bin/sh
+for arg; do
+  shift
+  if [ "$arg" = /etc/containerd/certs.d ]; then arg='${certs}'; fi
+  set -- "$@" "$arg"
+done
+PATH='${path}' exec ctr "$@"
+`;
+  await mkdir(bin);
+  await writeFile(join(bin, 'ctr'), script, { mode: 0o755 });
+  return `${bin}:${path}`;
+}

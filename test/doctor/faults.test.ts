@@ -1,18 +1,11 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
-import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
 
-import { loadConfig, type LoadedConfig } from '../../src/config/load.ts';
-import { ConfigError } from '../../src/config/problem.ts';
-import { type GroupName, GROUPS } from '../../src/doctor/check.ts';
-import { diagnose } from '../../src/doctor/doctor.ts';
-import { type MachineFacts, readMachine } from '../../src/doctor/machine.ts';
+import { cannotListen } from '../../src/doctor/groups/process-checks.ts';
 import { TOPICS, type Topic } from '../../src/doctor/topics.ts';
 import { type ConfigObject, dockerHubUpstream, Layover } from '../support/layover.ts';
 import { Hub } from '../support/hub.ts';
@@ -22,6 +15,9 @@ import { missingPrograms } from '../support/programs.ts';
 import { RedisServer } from '../support/redis.ts';
 import { startServer } from '../support/start-server.ts';
 import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary-directory.ts';
+import { clientMachine } from './client-machine.ts';
+import { complaintsOf, type Patient } from './complaints.ts';
+import { startSecureServer } from './secure-server.ts';
 
 let directory: TemporaryDirectory;
 let hub: Hub;
@@ -38,16 +34,6 @@ const at = (name: string) => join(directory.path, name);
 const DAY_MS = 24 * 60 * 60 * 1000;
 const found: Topic[] = [];
 
-interface Patient {
-  readonly config?: ConfigObject;
-  /** Instead of {@link config}. */
-  readonly text?: string;
-  readonly machine?: Partial<MachineFacts>;
-  readonly server?: string;
-  readonly groups?: readonly GroupName[];
-  readonly env?: Readonly<Record<string, string>>;
-}
-
 /** What a healthy server has; the default groups need no server and no client. */
 function healthy(more: ConfigObject = {}): ConfigObject {
   return {
@@ -60,28 +46,7 @@ function healthy(more: ConfigObject = {}): ConfigObject {
   };
 }
 
-/** The checks that did not pass: `group name: text | remedy`. */
-async function complaints(patient: Patient): Promise<readonly string[]> {
-  const { groups = GROUPS.filter((group) => group !== 'server' && group !== 'clients'), env = {}, server } = patient;
-  await writeFile(at('config.yml'), patient.text ?? stringify(patient.config ?? healthy()));
-  let loaded: LoadedConfig | undefined;
-  let problems: readonly string[] = [];
-  try {
-    loaded = await loadConfig({ file: at('config.yml'), env, areFilesChecked: true });
-  } catch (err) {
-    if (!(err instanceof ConfigError)) throw err;
-    problems = err.problems;
-  }
-  const machine = { ...(await readMachine()), ...patient.machine };
-  const { groups: results } = await diagnose({ env, loaded, problems, server, isBefore: false, machine }, groups);
-  return results.flatMap(({ group, checks }) =>
-    checks.flatMap((check) => {
-      if (!('remedy' in check)) return [];
-      found.push(check.topic);
-      return [`${check.verdict} ${group} ${check.name}: ${check.text} | ${check.remedy} #${check.topic}`];
-    }),
-  );
-}
+const complaints = (patient: Patient) => complaintsOf({ config: healthy(), ...patient }, at('config.yml'), found);
 
 const GIB = 1024 ** 3;
 const fileSystem = (facts: object) => async () => ({
@@ -185,10 +150,21 @@ describe('layover doctor finds, and names the cure:', () => {
   it('13. a port that another program has', async () => {
     await using other = await startServer((_, res) => res.end('hello'));
     const config = healthy({ http: { addr: `127.0.0.1:${other.port}` } });
-    expect(await complaints({ config })).toEqual([
+    expect(await complaints({ config, groups: ['process', 'server'] })).toEqual([
       expect.stringMatching(
         /^failed process address: http\.addr: port \d+ is in use by another program \| set http\.addr/,
       ),
+      expect.stringMatching(/^failed server ready: http:\S+ is the address of another program \| see the address in/),
+    ]);
+  });
+  it('13b. a port that this user must not have, and an address of another machine', async () => {
+    expect(cannotListen('EACCES', { net: 'tcp', host: '127.0.0.1', port: 443 })).toMatchObject({
+      text: 'http.addr: this user must not listen on port 443',
+      remedy: expect.stringMatching(/^use a port above 1023, or give the capability CAP_NET_BIND_SERVICE/),
+    });
+    const config = healthy({ http: { addr: '192.0.2.1:5000' } });
+    expect(await complaints({ config, groups: ['process'] })).toEqual([
+      expect.stringMatching(/^failed process address: http\.addr: 192\.0\.2\.1 is not an address of this machine/),
     ]);
   });
   it('14. a storage directory that cannot be written', async () => {
@@ -197,6 +173,17 @@ describe('layover doctor finds, and names the cure:', () => {
     expect(await complaints({ config, groups: ['storage'], machine: { fileSystem: fileSystem({}) } })).toContainEqual(
       expect.stringMatching(/^failed storage writable: storage\.filesystem\.rootdirectory: .*chown/),
     );
+  });
+  it('14b. a storage directory that is a file, or below one', async () => {
+    await writeFile(at('file'), '');
+    for (const rootdirectory of [at('file'), at('file/data')]) {
+      const config = healthy({ storage: { filesystem: { rootdirectory }, quota: { size: '1MiB' } } });
+      expect(await complaints({ config, groups: ['storage'] })).toEqual([
+        expect.stringMatching(
+          /^failed storage writable: storage\.filesystem\.rootdirectory: \S+\/file is a file \| set it to a directory/,
+        ),
+      ]);
+    }
   });
   it('15. a full disk', async () => {
     expect(await complaints({ machine: { fileSystem: fileSystem({ freeBytes: 1000 }) } })).toEqual([
@@ -252,6 +239,26 @@ describe('layover doctor finds, and names the cure:', () => {
         /^failed network broken\.example connection: .*self-signed \| .*tls\.ca|^failed network .*self-signed.*CA/,
       ),
     ]);
+  });
+  it('23b. an upstream with a certificate of another CA than the configured one', async () => {
+    await using secure = await startSecureServer();
+    const { certificate } = await certificateFiles('other-ca', 300);
+    const [line] = await complaints({ config: upstream({ remoteurl: secure.url, tls: { ca: certificate } }) });
+    expect(line).toMatch(
+      /^failed network broken\.example connection: localhost:\d+: the certificate is not signed by the CA in \S+other-ca\.crt \| set tls\.ca to/,
+    );
+  });
+  it('23c. an upstream with TLS that is spoken to without', async () => {
+    await using secure = await startSecureServer();
+    const message = 'Client sent an HTTP request to an HTTPS server.\n';
+    await using go = await startServer((_, res) => res.writeHead(400).end(message));
+    for (const remoteurl of [secure.url.replace('https:', 'http:'), go.url]) {
+      expect(await complaints({ config: upstream({ remoteurl }) })).toEqual([
+        expect.stringMatching(
+          /^failed network broken\.example connection: \S+ speaks TLS, and remoteurl has http:\/\/ \| write https:\/\/\S+ in remoteurl/,
+        ),
+      ]);
+    }
   });
   it('24. an upstream that does not speak TLS', async () => {
     await using plain = await startServer((_, res) => res.end());
@@ -323,13 +330,12 @@ describe('layover doctor finds, and names the cure:', () => {
       expect.stringMatching(/^warning server freshness: proxy\.offline is set/),
     ]);
   });
-  it('33. a client that pulls past the cache', async () => {
-    const bin = at('bin');
-    execFileSync('mkdir', ['-p', bin]);
-    await writeFile(join(bin, 'docker'), '#!/bin/sh\necho "Error: pull access denied" >&2\nexit 1\n', { mode: 0o755 });
-    expect(await complaints({ env: { PATH: bin }, groups: ['clients'] })).toEqual([
+  it('33. a client that pulls past the cache, with the address of that', async () => {
+    const text = '{ "registry-mirrors": ["http://cache.example.com"] }';
+    await using host = await clientMachine('docker', 'Error: pull access denied', { '/etc/docker/daemon.json': text });
+    expect(await complaints({ ...host, server: 'http://cache.example.com:5000' })).toEqual([
       expect.stringMatching(
-        /^failed clients docker: docker pulls docker\.io past the cache: .*access denied \| layover setup docker /,
+        /^failed clients docker: docker pulls docker\.io past the cache: .*access denied \| layover setup docker --address http:\/\/cache\.example\.com:5000 --write/,
       ),
     ]);
   });
@@ -379,17 +385,3 @@ describe('docs/troubleshooting.md', () => {
     expect([...TOPICS].filter((topic) => !found.includes(topic) && !slow.includes(topic))).toEqual([]);
   });
 });
-
-async function startSecureServer() {
-  const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }]);
-  const server = createSecureServer({ cert, key }, (_, res) => res.end()).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `https://localhost:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}

@@ -1,4 +1,4 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -7,6 +7,7 @@ import { formatLock } from '../../src/lists/lock-file.ts';
 import { layoverCommand } from '../retention/command.ts';
 import { Images } from '../support/images.ts';
 import { Layover } from '../support/layover.ts';
+import { runLayover } from '../support/run-layover.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { type AskOptions, pull } from './pulling.ts';
 import { ending, refusalOf, send, startUpload } from './pushing.ts';
@@ -25,6 +26,16 @@ const blobs = (layover: Layover, name: string, digest: string) => `${layover.url
 const recall = (layover: Layover, ...args: readonly string[]) =>
   layoverCommand('recall', ...args, '--config', layover.configFile);
 const statusOf = async (url: string, options: AskOptions = {}) => (await pull(url, options)).status;
+
+/** Pushes an index that refers to the content. */
+function putIndexOf(url: string, digest: string, size: number) {
+  const mediaType = 'application/vnd.oci.image.index.v1+json';
+  const children = [{ mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size }];
+  return send('PUT', `${url}/v2/team/app/manifests/1`, {
+    body: Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, manifests: children })),
+    headers: { 'content-type': mediaType },
+  });
+}
 
 describe('layover recall', () => {
   it('refuses a manifest by digest and by tag, names who pulled it, and follows the corrected tag', async () => {
@@ -95,7 +106,10 @@ describe('layover recall', () => {
     await pull(manifests(layover, 'app', '1'));
     await layover.settled();
     await layover.kill('SIGTERM');
-    expect(await recall(layover, bad.digest)).toMatchObject({ code: 0 });
+    expect(await recall(layover, bad.digest)).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('no server is running'),
+    });
     await layover.restart();
     expect(await statusOf(manifests(layover, 'app', bad.digest))).toBe(403);
   });
@@ -133,6 +147,11 @@ describe('layover recall', () => {
     const unknown = await recall(layover, '--lift', good.digest);
     expect(unknown).toMatchObject({ code: 1, stderr: `layover: ${good.digest} is not recalled\n` });
     expect(await recall(layover)).toMatchObject({ code: 2 });
+    expect(await recall(layover, '--list', '--lift')).toMatchObject({ code: 2 });
+    await using elsewhere = await temporaryDirectory();
+    const lost = await runLayover(['recall', bad.digest], { cwd: elsewhere.path });
+    expect(lost).toMatchObject({ code: 1, stderr: expect.stringContaining('there is no storage in') });
+    expect(await readdir(elsewhere.path)).toEqual([]);
   });
 });
 
@@ -156,6 +175,24 @@ describe('policy.deny', () => {
     await writeFile(file, 'not a digest\n');
     await layover.waitForOutput(/deny file cannot be read; its previous entries apply/);
     expect(await statusOf(manifests(layover, 'app', '1'))).toBe(403);
+  });
+
+  it('is forwarded to no upstream with push: passthrough, and ends the upload there', async () => {
+    const layer = Buffer.from('a layer that was stolen');
+    const digest = digestOf(layer);
+    await using upstream = await Layover.start();
+    const proxy = { upstreams: [{ name: 'up.example', remoteurl: upstream.url, push: 'passthrough', default: true }] };
+    const config = { proxy, http: { secret: 's' }, policy: { deny: { digests: [digest] } } };
+    await using layover = await Layover.start({ config });
+    const uploads = (query = '') => `${layover.url}/v2/team/app/blobs/uploads/${query}`;
+    const refused = [403, 'DENIED'];
+    const upload = await startUpload(layover.url, 'team/app');
+    expect(refusalOf(await send('PUT', ending(upload, digest), { body: layer }))).toEqual(refused);
+    expect((await send('GET', upload)).status).toBe(404);
+    expect(refusalOf(await send('POST', uploads(`?digest=${digest}`), { body: layer }))).toEqual(refused);
+    expect(refusalOf(await send('POST', uploads(`?mount=${digest}&from=up.example/team/x`)))).toEqual(refused);
+    expect(refusalOf(await putIndexOf(layover.url, digest, layer.length))).toEqual(refused);
+    expect(await upstream.visibleBlobs()).toEqual([]);
   });
 
   it('prevents the start when its file is wrong', async () => {
@@ -183,17 +220,7 @@ describe('policy.deny', () => {
     expect((await send('HEAD', `${layover.url}/v2/team/app/blobs/${digest}`)).status).toBe(403);
     expect(await layover.visibleBlobs()).toEqual([]);
 
-    const manifest = Buffer.from(
-      JSON.stringify({
-        schemaVersion: 2,
-        mediaType: 'application/vnd.oci.image.index.v1+json',
-        manifests: [{ mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size: layer.length }],
-      }),
-    );
-    const put = await send('PUT', `${layover.url}/v2/team/app/manifests/1`, {
-      body: manifest,
-      headers: { 'content-type': 'application/vnd.oci.image.index.v1+json' },
-    });
+    const put = await putIndexOf(layover.url, digest, layer.length);
     expect(refusalOf(put)).toEqual(refused);
   });
 });

@@ -4,7 +4,7 @@ import { digestOf } from '../../src/oci/digest.ts';
 import { Denials } from '../../src/policy/denials.ts';
 import { RecalledDigests } from '../../src/policy/recalled-digests.ts';
 import { type RecallChannel, Recalls } from '../../src/policy/recalls.ts';
-import type { StorageDriver } from '../../src/storage/driver.ts';
+import { PathNotFoundError, type StorageDriver } from '../../src/storage/driver.ts';
 import { createInmemoryDriver } from '../../src/storage/inmemory/inmemory.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -34,9 +34,12 @@ async function start(driver: StorageDriver, channel?: RecallChannel) {
 
 /** Calls the listeners of all. */
 class Channel implements RecallChannel {
-  readonly #listeners: (() => void)[] = [];
-  announce = async () => this.#listeners.forEach((listener) => listener());
-  listen = (listener: () => void) => void this.#listeners.push(listener);
+  readonly #listeners: (() => Promise<void>)[] = [];
+  announce = async () => {
+    await Promise.all(this.#listeners.map((listener) => listener()));
+    return true;
+  };
+  listen = (listener: () => Promise<void>) => void this.#listeners.push(listener);
 }
 
 describe('recalls', () => {
@@ -47,8 +50,8 @@ describe('recalls', () => {
     const second = await start(driver, channel);
     const denied = await first.recalls.recall({ digests: [one, two], reason: 'CVE-1' });
     expect(denied.digests).toEqual([
-      { digest: one, origin: 'recall', reason: 'CVE-1', recalledAt: first.clock.now() },
       { digest: two, origin: 'recall', reason: 'CVE-1', recalledAt: first.clock.now() },
+      { digest: one, origin: 'recall', reason: 'CVE-1', recalledAt: first.clock.now() },
     ]);
     expect([first.isDenied(one), first.events]).toEqual([true, ['changed']]);
     await expect.poll(() => second.isDenied(two)).toBe(true);
@@ -94,6 +97,45 @@ describe('recalls', () => {
     const { recalls, isDenied } = await start(driver);
     expect(isDenied(one)).toBe(true);
     expect((await recalls.denied()).digests).toEqual([{ digest: one, origin: 'recall', recalledAt: undefined }]);
+  });
+
+  it('stay in force when one record cannot be read, or was lifted meanwhile', async () => {
+    const driver = createInmemoryDriver();
+    const { recalls } = await start(driver);
+    await recalls.recall({ digests: [one], reason: 'CVE-1' });
+    await driver.writeSmall(`/layover/recalled/${two}`, Buffer.alloc(100_000));
+    const restarted = await start(driver);
+    expect([restarted.isDenied(one), restarted.isDenied(two)]).toEqual([true, true]);
+    const three = digestOf(Buffer.from('three'));
+    await restarted.recalls.recall({ digests: [three] });
+    expect(restarted.isDenied(three)).toBe(true);
+    const away: StorageDriver = Object.assign(Object.create(driver) as StorageDriver, {
+      list: (path: string) => driver.list(path),
+      readSmall: (path: string) => Promise.reject(new PathNotFoundError('inmemory', path)),
+    });
+    expect((await (await start(away)).recalls.denied()).digests).toEqual([]);
+  });
+
+  it('apply when the storage can be written and not listed', async () => {
+    const driver = createInmemoryDriver();
+    let isAway = false;
+    const partly: StorageDriver = Object.assign(Object.create(driver) as StorageDriver, {
+      list: (path: string) => (isAway ? Promise.reject(new Error('no route to host')) : driver.list(path)),
+      writeSmall: (path: string, bytes: Uint8Array) => driver.writeSmall(path, bytes),
+    });
+    const { recalls, isDenied } = await start(partly);
+    isAway = true;
+    await recalls.recall({ digests: [one] });
+    expect(isDenied(one)).toBe(true);
+  });
+
+  it('keep their reason and time when they are repeated without one', async () => {
+    const { recalls, clock } = await start(createInmemoryDriver());
+    await recalls.recall({ digests: [one], reason: 'CVE-1' });
+    const recalledAt = clock.now();
+    await clock.advance(1_000);
+    expect((await recalls.recall({ digests: [one] })).digests).toMatchObject([{ reason: 'CVE-1', recalledAt }]);
+    expect((await recalls.recall({ digests: [one], reason: 'CVE-2' })).digests).toMatchObject([{ reason: 'CVE-2' }]);
   });
 
   it('are read again until the storage can be read', async () => {

@@ -49,8 +49,12 @@ describe('a watched deny file', () => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, 'denied.txt');
     const options = { path, clock: new FakeClock(), onChanged: async () => {}, onUnreadable: () => {} };
-    await expect(WatchedDenyFile.open(options)).rejects.toThrow('ENOENT');
+    await expect(WatchedDenyFile.open(options)).rejects.toThrow(`policy.deny.file: cannot use ${path}: ENOENT`);
     await writeFile(path, 'docker.io/library/app:1\n');
-    await expect(WatchedDenyFile.open(options)).rejects.toThrow('line 1');
+    await expect(WatchedDenyFile.open(options)).rejects.toThrow(
+      `policy.deny.file: cannot use ${path}: line 1: must be`,
+    );
+    const device = { ...options, path: '/dev/zero' };
+    await expect(WatchedDenyFile.open(device)).rejects.toThrow('cannot use /dev/zero: not a file');
   });
 });

@@ -121,7 +121,10 @@ describe('a name finds its upstream', () => {
     expect(other.route(requestFor('my.project/app'))).toEqual({ ...at(harbor, 'my.project/app'), namedBy: 'default' });
     const anyRegistry = { ...hub, anyNamespace: true };
     const mirror = new Router({ hosted, hostedNames: [], upstreams: [anyRegistry] });
-    expect(mirror.route(requestFor('quay.io/owner/app'))).toEqual({ ...at(anyRegistry, 'quay.io/owner/app'), namedBy: 'default' });
+    expect(mirror.route(requestFor('quay.io/owner/app'))).toEqual({
+      ...at(anyRegistry, 'quay.io/owner/app'),
+      namedBy: 'default',
+    });
   });
 
   it('unless the name is hosted', () => {

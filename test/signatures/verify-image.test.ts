@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
 import { digestOf } from '../../src/oci/digest.ts';
+import { RegistryError } from '../../src/oci/errors.ts';
 import { parseSigningKey } from '../../src/signatures/public-key.ts';
 import { verifyImage } from '../../src/signatures/verify-image.ts';
 import { SIGNERS, SignedImage, type Signer, sigstoreBundle, simpleSigning } from './material.ts';
@@ -146,6 +147,19 @@ describe('a signature that was copied or forged', () => {
     const digest = digestOf(signature.payload);
     image.replaceBlob(digest, Buffer.from('{}'));
     expect(await verdictOf(image)).toEqual([[], [`${digest} has other bytes`]]);
+  });
+});
+
+describe('a repository with broken attachments', () => {
+  it('does not hide a good signature, and an outage is an error', async () => {
+    const image = new SignedImage();
+    image.addTagged(simpleSigning(signer, image.digest));
+    image.addReferrer(sigstoreBundle(signer, image.digest));
+    const gone = new RegistryError('MANIFEST_UNKNOWN', 'manifest unknown');
+    const broken = Object.assign(image, { manifest: () => Promise.reject(gone) });
+    expect(await verdictOf(broken)).toEqual([['acme cosign'], ['manifest unknown']]);
+    const away = new RegistryError('UNAVAILABLE', 'the registry does not respond');
+    await expect(verdictOf(Object.assign(image, { manifest: () => Promise.reject(away) }))).rejects.toThrow(away);
   });
 });
 

@@ -1,9 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { access, constants, readFile, stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 
 import type { Config } from '../../config/config.ts';
 import { type Check, type CheckResult, type DoctorContext, failed, ok, reasonOf, warning } from '../check.ts';
-import { codeOf } from '../probe.ts';
+import { codeOf, readRegularFile } from '../probe.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Certificates are renewed earlier than that. Days. */
@@ -25,7 +25,7 @@ export function configChecks({ loaded, problems, machine }: DoctorContext): read
 
 function invalid(problems: readonly string[]): CheckResult {
   return failed(
-    problems.join('; '),
+    `the configuration is not valid: ${problems.join('; ')}`,
     'correct the file, and check it with `layover config check`',
     'the-configuration-is-not-valid',
   );
@@ -51,7 +51,7 @@ async function checkSecretFiles({ http: { tls }, auth, admin, proxy }: Config): 
     return failed(`cannot read ${missing.join(', ')}`, remedy, 'the-configuration-is-not-valid');
   }
   const open = modes.filter(({ mode = 0 }) => (mode & 0o004) !== 0).map(({ path }) => path);
-  if (open.length === 0) return ok(`${files.length}, for their owners alone`);
+  if (open.length === 0) return ok(files.length === 0 ? 'none' : `${files.length}, not readable by other users`);
   return warning(
     `every user of this machine can read ${open.join(', ')}`,
     `chmod o-r ${open.join(' ')}`,
@@ -73,8 +73,8 @@ async function checkCertificate(certificate: string, key: string, now: number): 
   const topic = 'the-certificate-does-not-fit-or-has-expired';
   let parsed: X509Certificate;
   try {
-    parsed = new X509Certificate(await readFile(certificate));
-    if (!parsed.checkPrivateKey(createPrivateKey(await readFile(key)))) {
+    parsed = new X509Certificate(await readRegularFile(certificate));
+    if (!parsed.checkPrivateKey(createPrivateKey(await readRegularFile(key)))) {
       const remedy = 'set http.tls.key to the key that the certificate was issued for';
       return failed(`http.tls.key: ${key} is not the key of ${certificate}`, remedy, topic);
     }

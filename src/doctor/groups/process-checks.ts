@@ -2,14 +2,16 @@ import { createServer } from 'node:net';
 
 import type { Listen } from '../../config/config.ts';
 import { type Check, type CheckResult, type DoctorContext, failed, ok, skipped, warning } from '../check.ts';
-import { codeOf, probe } from '../probe.ts';
+import { codeOf, isLayover } from '../probe.ts';
 import { serverUrl } from '../server-url.ts';
 
 /** Of `engines` in package.json. */
 const MIN_NODE = [20, 19] as const;
 /** Each client and each upstream connection takes one. */
 const MIN_OPEN_FILES = 4_096;
-const MIN_MEMORY_BYTES = 256 * 1024 * 1024;
+const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+const MIN_MEMORY_BYTES = 256 * MIB;
 
 export function processChecks({ machine, loaded, server }: DoctorContext): readonly Check[] {
   return [
@@ -36,7 +38,7 @@ function checkOpenFiles(limit: number | undefined): CheckResult {
 }
 
 function checkMemory(bytes: number): CheckResult {
-  const text = `${Math.round(bytes / 1024 / 1024)} MiB`;
+  const text = bytes < GIB ? `${Math.round(bytes / MIB)} MiB` : `${(bytes / GIB).toFixed(1)} GiB`;
   if (bytes >= MIN_MEMORY_BYTES) return ok(text);
   return warning(`${text} for this machine or container`, 'give it 256 MiB or more', 'too-little-memory');
 }
@@ -47,9 +49,32 @@ async function checkAddress(listen: Listen, url: string): Promise<CheckResult> {
   const code = await bindCode(listen);
   if (code === undefined) return ok(`${url} is free`);
   if (code === 'EADDRINUSE' && (await isLayover(url))) return ok(`the server listens on ${url}`);
-  const remedy = 'set http.addr to a free port, or stop the other program (`ss -ltnp` lists it)';
-  const reason = code === 'EADDRINUSE' ? `port ${listen.port} is in use by another program` : `cannot listen: ${code}`;
+  return cannotListen(code, listen);
+}
+
+/** @param code of the failure, such as `EACCES` */
+export function cannotListen(code: string, { host = '', port }: Listen & { readonly net: 'tcp' }): CheckResult {
+  const [reason, remedy] = whyNot(code, host, port);
   return failed(`http.addr: ${reason}`, remedy, 'the-port-is-in-use');
+}
+
+function whyNot(code: string, host: string, port: number): readonly [reason: string, remedy: string] {
+  switch (code) {
+    case 'EADDRINUSE':
+      return [
+        `port ${port} is in use by another program`,
+        'set http.addr to a free port, or stop the other program (`ss -ltnp` lists it)',
+      ];
+    case 'EACCES':
+      return [
+        `this user must not listen on port ${port}`,
+        'use a port above 1023, or give the capability CAP_NET_BIND_SERVICE (AmbientCapabilities= in the unit of systemd)',
+      ];
+    case 'EADDRNOTAVAIL':
+      return [`${host} is not an address of this machine`, 'set http.addr to an address that `ip address` lists'];
+    default:
+      return [`cannot listen: ${code}`, 'set http.addr to another address or port'];
+  }
 }
 
 function bindCode({ host, port }: Listen & { readonly net: 'tcp' }): Promise<string | undefined> {
@@ -58,13 +83,4 @@ function bindCode({ host, port }: Listen & { readonly net: 'tcp' }): Promise<str
     server.once('error', (err) => resolve(codeOf(err)));
     server.listen({ port, ...(host !== undefined && { host }) }, () => server.close(() => resolve(undefined)));
   });
-}
-
-async function isLayover(url: string): Promise<boolean> {
-  try {
-    const { headers } = await probe(`${url}/v2/`, { rejectUnauthorized: false });
-    return headers['x-cache'] !== undefined;
-  } catch {
-    return false;
-  }
 }

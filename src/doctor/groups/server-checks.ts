@@ -1,13 +1,13 @@
 import type { Config } from '../../config/config.ts';
 import { type Check, type CheckResult, type DoctorContext, failed, ok, reasonOf, skipped, warning } from '../check.ts';
-import { codeOf, isPlainPeer, probe } from '../probe.ts';
+import { codeOf, isLayover, isPlainPeer, isTlsPeer, probe, speaksTls } from '../probe.ts';
 import { serverUrl } from '../server-url.ts';
 
 const LOOPBACK = /^(?:127\.|localhost$|::1$)/;
 
 export function serverChecks({ loaded, server, isBefore }: DoctorContext): readonly Check[] {
   const config = loaded?.config;
-  const url = server?.replace(/\/$/, '') ?? (config ? serverUrl(config) : '');
+  const url = server ?? (config ? serverUrl(config) : '');
   return [
     ...(isBefore || url === '' ? [] : [{ name: 'ready', run: () => checkReady(url) }]),
     ...(config ? [{ name: 'access', run: async () => checkAccess(config) }] : []),
@@ -18,9 +18,14 @@ export function serverChecks({ loaded, server, isBefore }: DoctorContext): reado
 /** The certificate is not verified: it is for the name that clients use. */
 async function checkReady(url: string): Promise<CheckResult> {
   try {
-    const { status, body, headers } = await probe(`${url}/readyz`, { rejectUnauthorized: false });
+    const response = await probe(`${url}/readyz`, { rejectUnauthorized: false });
+    const { status } = response;
+    if (isTlsPeer(response)) return spokenPlain(url);
+    if (!(await isLayover(url))) {
+      const remedy = 'see the address in the group process, or name the address of the server with --server';
+      return failed(`${url} is the address of another program`, remedy, 'the-port-is-in-use');
+    }
     if (status === 200) return ok(`${url} is ready`);
-    if (status === 400 && /https/i.test(`${body.toString()}${headers['location'] ?? ''}`)) return spokenPlain(url);
     const remedy = 'see the report of /debug/health and the log: storage, Redis or an upstream failed a health check';
     return failed(`${url}/readyz responds with ${status}`, remedy, 'the-server-does-not-respond');
   } catch (err) {
@@ -38,15 +43,6 @@ async function checkReady(url: string): Promise<CheckResult> {
 function spokenPlain(url: string): CheckResult {
   const remedy = `use ${url.replace(/^http:/, 'https:')}, also in the configuration of clients`;
   return failed(`${url} speaks TLS, and the address has http`, remedy, 'http-is-spoken-to-tls');
-}
-
-async function speaksTls(url: string): Promise<boolean> {
-  try {
-    await probe(url.replace(/^http:/, 'https:'), { rejectUnauthorized: false });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function checkAccess({ http: { listen }, auth }: Config): CheckResult {

@@ -7,6 +7,7 @@ import { createStorageDriver } from '../../storage/index.ts';
 import { BufferPool } from '../../stream/buffer-pool.ts';
 import { type Check, type CheckResult, type DoctorContext, failed, ok, reasonOf, skipped, warning } from '../check.ts';
 import type { FileSystemFacts, MachineFacts } from '../machine.ts';
+import { codeOf } from '../probe.ts';
 
 const MIB = 1024 * 1024;
 const PROBE_BYTES = 16 * MIB;
@@ -50,15 +51,20 @@ async function nearest(path: string): Promise<string> {
 }
 
 async function checkWritable(root: string, isReadOnly: boolean): Promise<CheckResult> {
-  const probe = join(await nearest(root), `.layover-doctor-${randomUUID()}`);
+  const failure = (reason: string, remedy: string) =>
+    failed(`storage.filesystem.rootdirectory: ${reason}`, remedy, 'the-directory-cannot-be-written');
+  const place = await nearest(root);
+  if (!(await stat(place)).isDirectory())
+    return failure(`${place} is a file`, 'set it to a directory, or to one that does not exist yet');
+  const probe = join(place, `.layover-doctor-${randomUUID()}`);
   try {
     await mkdir(probe);
     await rm(probe, { recursive: true });
     return ok(root);
   } catch (err) {
     if (isReadOnly) return ok(`${root} is read-only, as configured`);
-    const remedy = `give the user of the server a directory that it can write (chown, or another rootdirectory)`;
-    return failed(`storage.filesystem.rootdirectory: ${reasonOf(err)}`, remedy, 'the-directory-cannot-be-written');
+    const remedy = 'give the user of the server a directory that it can write (chown, or another rootdirectory)';
+    return failure(`cannot write ${place}: ${codeOf(err) || reasonOf(err)}`, remedy);
   }
 }
 
@@ -123,9 +129,10 @@ async function checkSpeed(root: string): Promise<CheckResult> {
     if (syncMs <= MAX_SYNC_MS) return ok(text);
     return warning(text, 'use a faster disk, or storage.filesystem.durability for a cache', 'the-storage-is-slow');
   } catch (err) {
-    return skipped(reasonOf(err));
+    return skipped(`cannot write a file: ${codeOf(err) || reasonOf(err)}; see writable`);
   } finally {
-    await rm(path, { force: true });
+    // Below a file there is nothing to remove.
+    await rm(path, { force: true }).catch(() => {});
   }
 }
 

@@ -3,7 +3,7 @@ import type { FetchedResponse } from '../../fetch/bounded-fetch.ts';
 import { type Check, type CheckResult, type DoctorContext, failed, ok, skipped, warning } from '../check.ts';
 import { isRealmAllowed } from '../../upstream/realm.ts';
 import { checksOfUpstreams } from '../direct-upstreams.ts';
-import { pingUpstream, probe } from '../probe.ts';
+import { isTlsPeer, pingUpstream, probe } from '../probe.ts';
 
 /** Tokens are refused by clocks that differ more. Milliseconds. */
 const MAX_SKEW_MS = 60_000;
@@ -28,6 +28,7 @@ const UNREACHABLE = skipped('it does not respond; see network');
 async function checkRegistry(upstream: UpstreamConfig): Promise<CheckResult> {
   const response = await ping(upstream);
   if (!response) return UNREACHABLE;
+  if (isTlsPeer(response)) return skipped('it speaks TLS; see network');
   const { status, headers } = response;
   if (status === 429) {
     const after = headers['retry-after'] === undefined ? '' : `, retry after ${headers['retry-after']} s`;

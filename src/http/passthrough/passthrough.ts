@@ -72,9 +72,12 @@ export class Passthrough implements WritePassthrough {
 
   async #bodyOf({ request, found, context }: RelayedWrite, location: RelayLocation): Promise<RelayBody> {
     try {
-      return await relayBody(context.exchange.req, request, { size: location.size, limits: this.#limits });
+      found.relay.throwIfDenied(request, found.storedAs);
+      const body = await relayBody(context.exchange.req, request, { size: location.size, limits: this.#limits });
+      if (body.kind === 'bytes') found.relay.throwIfDenied(request, found.storedAs, body.bytes);
+      return body;
     } catch (err) {
-      if (isTooLong(err)) await this.#cancel({ request, found }, location);
+      if (isTooLong(err) || isDenied(err)) await this.#cancel({ request, found }, location);
       throw err;
     }
   }
@@ -120,6 +123,10 @@ function isStale(
   if (authorization?.startsWith('Basic ')) return status === 401 || status === 403;
   if (status !== 401 || authorization?.startsWith('Bearer ') !== true) return false;
   return !/error="?insufficient_scope/i.test(response.headers['www-authenticate'] ?? '');
+}
+
+function isDenied(err: unknown): boolean {
+  return err instanceof RegistryError && err.code === 'DENIED';
 }
 
 function refused({ sourceHost }: Target): RegistryError {

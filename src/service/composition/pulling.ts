@@ -190,7 +190,9 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
   const refuseByRules = refuseNames(createNameFilter(config), config.name);
   const storedName = (repository: string) => registry.storedName(repository);
   const refusalOf: NameRefusal = (repository) => refuseByRules(repository) ?? refusals.ofName(storedName(repository));
-  const relay = config.passthrough ? new Relay({ ...config, ...shared, refusalOf, secrets: parts.secrets }) : undefined;
+  const relay = config.passthrough
+    ? new Relay({ ...config, ...shared, refusalOf, refusals, secrets: parts.secrets })
+    : undefined;
   const { name, aliases, library, isDefault, anyNamespace, storePrefix } = config;
   const names = { name, aliases, library, isDefault, anyNamespace, storePrefix };
   // Writes are refused as such, also to names that `allow` and `deny` exclude.

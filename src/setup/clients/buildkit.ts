@@ -1,10 +1,19 @@
 import { type ClientPlan, HEADER, registriesOf, type SetupClient, type SetupRequest } from '../plan.ts';
 import { SetupError } from '../setup-error.ts';
-import { parseToml, setInToml, type TomlSetting, valueAt } from '../toml-edit.ts';
+import { parseToml, setInToml, type TomlSetting } from '../toml-edit.ts';
+import { valueAt } from '../value-at.ts';
 
 const FILE = '/etc/buildkit/buildkitd.toml';
 
-export const buildkit: SetupClient = { name: 'buildkit', title: 'BuildKit and buildx', plan };
+/** For {@link ClientPlan.unenforced}. */
+export const OPEN_BUILDS = 'BuildKit pulls from the registry when the cache fails, and no setting prevents that';
+
+export const buildkit: SetupClient = {
+  name: 'buildkit',
+  title: 'BuildKit and buildx',
+  plan,
+  canWrite: (path) => path === FILE,
+};
 
 function plan(request: SetupRequest): ClientPlan {
   const { isEnforced } = request;
@@ -12,9 +21,8 @@ function plan(request: SetupRequest): ClientPlan {
     changes: [{ path: FILE, merge: (existing) => buildkitdToml(request, existing) }],
     printed: [],
     takesEffect: `for a new builder: docker buildx create --use --buildkitd-config ${FILE}; else after a restart of buildkitd`,
-    enforcement: isEnforced
-      ? 'BuildKit pulls from the registry when the cache fails, and no setting prevents that'
-      : '',
+    enforcement: '',
+    unenforced: isEnforced ? OPEN_BUILDS : undefined,
     notes: ['The builder in Docker itself uses the mirrors of Docker.'],
   };
 }

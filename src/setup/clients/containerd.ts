@@ -1,7 +1,8 @@
-import type { ClientPlan, FileChange, ReadExisting, SetupClient, SetupRequest } from '../plan.ts';
+import type { ClientPlan, FileChange, PrintedText, ReadExisting, SetupClient, SetupRequest } from '../plan.ts';
 import { SetupError } from '../setup-error.ts';
-import { headerOf, parseToml, setInToml, valueAt } from '../toml-edit.ts';
-import { ANY_REGISTRY, CLOSED_BY_HOSTS, hostsChange } from './hosts-toml.ts';
+import { headerOf, parseToml, setInToml } from '../toml-edit.ts';
+import { valueAt } from '../value-at.ts';
+import { ANY_REGISTRY, CLOSED_BY_HOSTS, hostsChange, isHostsFile } from './hosts-toml.ts';
 
 const CONFIG = '/etc/containerd/config.toml';
 const CERTS = '/etc/containerd/certs.d';
@@ -16,21 +17,28 @@ export const containerd: SetupClient = {
   name: 'containerd',
   title: 'containerd, for Kubernetes, nerdctl and ctr',
   plan,
+  // Its directory is in the configuration.
+  canWrite: (path) => path === CONFIG || isHostsFile(path),
 };
 
 function plan(request: SetupRequest, read: ReadExisting): ClientPlan {
   const { isEnforced, registries } = request;
-  const configured = configPathOf(read(CONFIG));
+  const existing = read(CONFIG);
+  const configured = configPathOf(existing);
   const [directory = CERTS, ...others] = configured === '' ? [CERTS] : configured.split(':');
   const names = registries.length > 0 ? registries : [ANY_REGISTRY];
-  const config: FileChange = { path: CONFIG, merge: (existing) => withConfigPath(existing, directory) };
   const isSet = configured === directory;
+  const config: FileChange = {
+    path: CONFIG,
+    merge: (text) => withConfigPath(text, directory),
+    shown: isSet ? [] : shownConfig(existing, directory),
+  };
   return {
     changes: [...names.map((name) => hostsChange(directory, name, request)), config],
     printed: [],
     takesEffect: isSet
       ? 'at once'
-      : 'hosts.toml at once; config_path after `systemctl restart containerd`, which stops no container',
+      : 'at once for hosts.toml; for config_path after `systemctl restart containerd`, which stops no container',
     enforcement: isEnforced ? CLOSED_BY_HOSTS : '',
     notes: [
       ...(others.length > 0
@@ -64,10 +72,25 @@ function configPathOf(text = ''): string {
 
 function withConfigPath(existing = '', directory: string): string {
   if (configPathOf(existing) === directory) return existing;
+  // Both containerd 1 and 2 read version 2.
   const text = existing.trim() === '' ? 'version = 2\n' : existing;
+  return setInToml(text, CONFIG, { keys: CRI[pluginsOf(text)], key: 'config_path', value: directory });
+}
+
+/** Without a file, the version of containerd is not known. */
+function shownConfig(existing = '', directory: string): readonly PrintedText[] {
+  const textOf = (version: number) => withConfigPath(`version = ${version}\n`, directory);
+  if (existing.trim() !== '') return [{ title: CONFIG, text: textOf(pluginsOf(existing) === 2 ? 3 : 2) }];
+  return [
+    { title: `${CONFIG} of containerd 2`, text: textOf(3) },
+    { title: `${CONFIG} of containerd 1`, text: textOf(2) },
+  ];
+}
+
+/** Which names a configuration has. @throws {SetupError} for one that has neither */
+function pluginsOf(text: string): keyof typeof CRI {
   const version = valueAt(parseToml(text, CONFIG), ['version']) ?? 1;
   if (version === 1)
     throw new SetupError(`${CONFIG}: has version 1 (convert it with \`containerd config migrate\`, and repeat this)`);
-  const keys = version === 2 ? CRI[1] : CRI[2];
-  return setInToml(text, CONFIG, { keys, key: 'config_path', value: directory });
+  return version === 2 ? 1 : 2;
 }

@@ -1,13 +1,20 @@
+import { isDeepStrictEqual } from 'node:util';
+
 import { type ClientPlan, type FileChange, registriesOf, type SetupClient, type SetupRequest } from '../plan.ts';
 import { SetupError } from '../setup-error.ts';
-import { caChanges } from './ca-file.ts';
-import { CLOSED_BY_HOSTS, hostsChange } from './hosts-toml.ts';
+import { caChanges, isCaFile } from './ca-file.ts';
+import { CLOSED_BY_HOSTS, hostsChange, isHostsFile } from './hosts-toml.ts';
 
 const DAEMON = '/etc/docker/daemon.json';
 const CERTS = '/etc/docker/certs.d';
 
 /** With the classic image store, which mirrors Docker Hub alone, or with that of containerd. */
-export const docker: SetupClient = { name: 'docker', title: 'Docker', plan };
+export const docker: SetupClient = {
+  name: 'docker',
+  title: 'Docker',
+  plan,
+  canWrite: (path) => path === DAEMON || isHostsFile(path, CERTS) || isCaFile(path, CERTS),
+};
 
 function plan(request: SetupRequest): ClientPlan {
   const { store, cache, isEnforced } = request;
@@ -17,8 +24,8 @@ function plan(request: SetupRequest): ClientPlan {
   return {
     changes: [...(hostsOnly ? [] : classicChanges(request)), ...(store === 'classic' ? [] : hosts)],
     printed: [],
-    takesEffect: hostsOnly ? 'at once' : 'after `systemctl reload docker`; hosts.toml at once',
-    enforcement: isEnforced ? enforcementOf(store) : '',
+    takesEffect: hostsOnly ? 'at once' : 'after `systemctl reload docker`; for hosts.toml at once',
+    ...(isEnforced ? enforcementOf(store) : { enforcement: '' }),
     notes: [
       ...(store === undefined
         ? [
@@ -35,11 +42,14 @@ function plan(request: SetupRequest): ClientPlan {
   };
 }
 
-function enforcementOf(store: SetupRequest['store']): string {
-  const cannot =
-    'the classic image store pulls from Docker Hub when the cache fails, and no setting prevents that: block registry-1.docker.io in the firewall';
-  if (store === 'classic') return cannot;
-  return store === 'containerd' ? CLOSED_BY_HOSTS : `${CLOSED_BY_HOSTS}; ${cannot}`;
+const CLASSIC_IS_OPEN =
+  'the classic image store pulls from Docker Hub when the cache fails, and no setting prevents that: block registry-1.docker.io in the firewall';
+
+function enforcementOf(store: SetupRequest['store']): Pick<ClientPlan, 'enforcement' | 'unenforced'> {
+  return {
+    enforcement: store === 'classic' ? '' : CLOSED_BY_HOSTS,
+    unenforced: store === 'containerd' ? undefined : CLASSIC_IS_OPEN,
+  };
 }
 
 function classicChanges({ cache, ca }: SetupRequest): FileChange[] {
@@ -56,8 +66,19 @@ function withMirror(existing: string, origin: string, insecure: string | undefin
     ...(insecure !== undefined && { 'insecure-registries': withFirst(daemon, 'insecure-registries', insecure) }),
   };
   if (JSON.stringify(changed) === JSON.stringify(daemon)) return existing;
+  if (!isDeepStrictEqual(tokensOf(existing.trim() === '' ? '{}' : existing), tokensOf(JSON.stringify(daemon))))
+    throw new SetupError(
+      `${DAEMON}: has keys twice, or numbers that would be written differently (add ${origin} to registry-mirrors by hand)`,
+    );
   const indent = /^[ \t]+(?=")/m.exec(existing)?.[0] ?? '  ';
   return `${JSON.stringify(changed, null, indent)}\n`;
+}
+
+const TOKEN = /"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s[\]{},:"]+/g;
+
+/** With one spelling for a string. A number keeps its own: a large one is not the same any more. */
+function tokensOf(json: string): string[] {
+  return (json.match(TOKEN) ?? []).map((token) => (token.startsWith('"') ? String(JSON.parse(token)) : token));
 }
 
 function parseDaemon(text: string): Record<string, unknown> {

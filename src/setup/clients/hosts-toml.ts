@@ -1,11 +1,14 @@
+import { basename, dirname } from 'node:path';
+
 import { HEADER, type FileChange, type SetupRequest } from '../plan.ts';
-import { appended, headerOf, parseToml, setInToml, valueAt } from '../toml-edit.ts';
+import { appended, headerOf, parseToml, setInToml, toToml } from '../toml-edit.ts';
+import { valueAt } from '../value-at.ts';
 
 /** containerd's name for the directory of registries without their own. */
 export const ANY_REGISTRY = '_default';
 
 /** Docker Hub's name for images is not its address. */
-const SERVERS: Readonly<Record<string, string>> = { 'docker.io': 'https://registry-1.docker.io' };
+const SERVERS: ReadonlyMap<string, string> = new Map([['docker.io', 'https://registry-1.docker.io']]);
 
 export interface HostsOptions extends Pick<SetupRequest, 'cache' | 'ca' | 'isEnforced'> {
   /** How long a client waits for a cache that is not there. @default 2s */
@@ -19,7 +22,7 @@ export const CLOSED_BY_HOSTS = 'hosts.toml names the cache as the registry itsel
 export function hostsToml(registry: string, options: HostsOptions): string {
   const { isEnforced, cache, ca } = options;
   const server = isEnforced ? cache.origin : serverOf(registry);
-  const trusted = isEnforced && ca ? `ca = "${ca.path}"\n` : '';
+  const trusted = isEnforced && ca ? `ca = ${toToml(ca.path)}\n` : '';
   return `${server === undefined ? '' : `server = "${server}"\n${trusted}\n`}${hostTable(options)}`;
 }
 
@@ -33,6 +36,11 @@ export function hostsChange(directory: string, registry: string, options: HostsO
       return withHost(existing, path, options);
     },
   };
+}
+
+/** Whether {@link hostsChange} writes it. @param directory absent for any */
+export function isHostsFile(path: string, directory?: string): boolean {
+  return basename(path) === 'hosts.toml' && (directory === undefined || dirname(dirname(path)) === directory);
 }
 
 function withHost(existing: string, path: string, options: HostsOptions): string {
@@ -56,10 +64,10 @@ function hostTable({ cache, ca, dialTimeout = '2s' }: HostsOptions): string {
   return `${headerOf(['host', cache.origin])}
   capabilities = ["pull", "resolve"]
   dial_timeout = "${dialTimeout}"
-${ca === undefined ? '' : `  ca = "${ca.path}"\n`}`;
+${ca === undefined ? '' : `  ca = ${toToml(ca.path)}\n`}`;
 }
 
 /** @returns undefined for any registry: containerd then uses the address in the name of the image */
 function serverOf(registry: string): string | undefined {
-  return registry === ANY_REGISTRY ? undefined : (SERVERS[registry] ?? `https://${registry}`);
+  return registry === ANY_REGISTRY ? undefined : (SERVERS.get(registry) ?? `https://${registry}`);
 }

@@ -1,23 +1,26 @@
-import { parseDocument } from 'yaml';
-
 import { type ClientPlan, type FileChange, HEADER, type SetupClient, type SetupRequest } from '../plan.ts';
-import { SetupError } from '../setup-error.ts';
+import { setInYaml, type YamlSetting } from '../yaml-edit.ts';
 
 export const k3s = kubernetesOf('k3s', 'k3s', 'k3s');
 export const rke2 = kubernetesOf('rke2', 'RKE2', 'rke2-server');
 
-type Setting = readonly [keys: readonly string[], value: unknown];
-
 function kubernetesOf(name: string, title: string, unit: string): SetupClient {
-  return { name, title, plan: (request) => plan(request, `/etc/rancher/${name}`, unit) };
+  const directory = `/etc/rancher/${name}`;
+  return {
+    name,
+    title,
+    plan: (request) => plan(request, directory, unit),
+    canWrite: (path) => path === `${directory}/registries.yaml` || path === `${directory}/config.yaml`,
+  };
 }
 
 function plan(request: SetupRequest, directory: string, unit: string): ClientPlan {
   const { cache, ca, isEnforced, registries } = request;
   const names = registries.length > 0 ? registries : ['*'];
-  const trusted: Setting[] = ca === undefined ? [] : [[['configs', cache.host, 'tls', 'ca_file'], ca.path]];
-  const mirrors = names.map((name): Setting => [['mirrors', name, 'endpoint'], [cache.origin]]);
-  const closed: Setting[] = [[['disable-default-registry-endpoint'], true]];
+  const trusted: YamlSetting[] =
+    ca === undefined ? [] : [{ keys: ['configs', cache.host, 'tls', 'ca_file'], value: ca.path }];
+  const mirrors = names.map((name): YamlSetting => ({ keys: ['mirrors', name, 'endpoint'], value: [cache.origin] }));
+  const closed: YamlSetting[] = [{ keys: ['disable-default-registry-endpoint'], value: true }];
   return {
     changes: [
       yamlChange(`${directory}/registries.yaml`, [...mirrors, ...trusted]),
@@ -30,38 +33,12 @@ function plan(request: SetupRequest, directory: string, unit: string): ClientPla
   };
 }
 
-/** Sets values in a YAML file and leaves the rest as it is, with its comments. Lists get theirs before other entries. */
-function yamlChange(path: string, settings: readonly Setting[]): FileChange {
+function yamlChange(path: string, settings: readonly YamlSetting[]): FileChange {
   return {
     path,
     merge(existing = '') {
-      const document = parseDocument(existing);
-      const [error] = document.errors;
-      if (error)
-        throw new SetupError(
-          `${path}: ${error.message.split('\n', 1)[0]} (repair the file first; nothing was changed)`,
-        );
-      const content: unknown = document.toJS() ?? {};
-      if (typeof content !== 'object' || Array.isArray(content))
-        throw new SetupError(`${path}: not a mapping (repair the file first; nothing was changed)`);
-      const missing = settings.filter(([keys, value]) => !isSet(content, keys, value));
-      if (missing.length === 0) return existing;
-      for (const [keys, value] of missing) document.setIn(keys, withFirst(value, content, keys));
-      return `${existing.trim() === '' ? HEADER : ''}${document.toString({ lineWidth: 0 })}`;
+      const text = setInYaml(existing, path, settings);
+      return existing.trim() === '' ? `${HEADER}${text}` : text;
     },
   };
-}
-
-function isSet(content: unknown, keys: readonly string[], value: unknown): boolean {
-  const found = valueIn(content, keys);
-  return Array.isArray(value) && Array.isArray(found) ? found.includes(value[0]) : found === value;
-}
-
-function withFirst(value: unknown, content: unknown, keys: readonly string[]): unknown {
-  const found = valueIn(content, keys);
-  return Array.isArray(value) && Array.isArray(found) ? [...value, ...found] : value;
-}
-
-function valueIn(content: unknown, keys: readonly string[]): unknown {
-  return keys.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], content);
 }

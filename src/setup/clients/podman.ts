@@ -1,18 +1,23 @@
 import { type ClientPlan, HEADER, registriesOf, type SetupClient, type SetupRequest } from '../plan.ts';
-import { caChanges } from './ca-file.ts';
+import { caChanges, isCaFile } from './ca-file.ts';
 
 const FILE = '/etc/containers/registries.conf.d/50-layover.conf';
+const CERTS = '/etc/containers/certs.d';
+
+const canWrite = (path: string) => path === FILE || isCaFile(path, CERTS);
 
 export const podman: SetupClient = {
   name: 'podman',
   title: 'Podman, Buildah and skopeo',
   plan: (request) => plan(request),
+  canWrite,
 };
 
 export const crio: SetupClient = {
   name: 'cri-o',
   title: 'CRI-O',
   plan: (request) => ({ ...plan(request), takesEffect: 'after `systemctl reload crio`' }),
+  canWrite,
 };
 
 function plan(request: SetupRequest): ClientPlan {
@@ -21,7 +26,7 @@ function plan(request: SetupRequest): ClientPlan {
     .map((registry) => entryOf(registry, request))
     .join('\n');
   return {
-    changes: [{ path: FILE, merge: () => `${HEADER}${text}` }, ...caChanges('/etc/containers/certs.d', request)],
+    changes: [{ path: FILE, merge: () => `${HEADER}${text}` }, ...caChanges(CERTS, request)],
     printed: [],
     takesEffect: 'at once',
     enforcement: request.isEnforced ? 'the cache is the location of each registry, so there is no fallback' : '',

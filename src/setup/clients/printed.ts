@@ -1,5 +1,5 @@
 import { type ClientPlan, HEADER, type PrintedText, type SetupClient, type SetupRequest } from '../plan.ts';
-import { buildkitdToml } from './buildkit.ts';
+import { buildkitdToml, OPEN_BUILDS } from './buildkit.ts';
 import { ANY_REGISTRY, CLOSED_BY_HOSTS, hostsToml } from './hosts-toml.ts';
 
 const NODE_CERTS = '/etc/containerd/certs.d';
@@ -35,16 +35,20 @@ containerdConfigPatches:
 `;
 
 export const minikube: SetupClient = printed('minikube', 'minikube', {
-  texts: (request) => [
-    {
-      title: `~/.minikube/files${NODE_CERTS}/${ANY_REGISTRY}/hosts.toml, for --container-runtime=containerd`,
-      text: hostsToml(ANY_REGISTRY, request),
-    },
-    { title: 'for --container-runtime=docker', text: `minikube start --registry-mirror=${request.cache.origin}\n` },
-  ],
+  texts(request) {
+    const names = request.registries.length > 0 ? request.registries : [ANY_REGISTRY];
+    const files = names.map((name) => ({
+      title: `~/.minikube/files${NODE_CERTS}/${name}/hosts.toml, for --container-runtime=containerd`,
+      text: hostsToml(name, request),
+    }));
+    const command = `minikube start --registry-mirror=${request.cache.origin}\n`;
+    if (!names.some((name) => name === ANY_REGISTRY || name === 'docker.io')) return files;
+    return [...files, { title: 'for --container-runtime=docker, which mirrors Docker Hub alone', text: command }];
+  },
   takesEffect: 'for containerd at the next `minikube start`; for docker in a new cluster',
   notes: [CA_ON_NODES],
-  enforcement: `${CLOSED_BY_HOSTS}; for docker there is no setting against pulls past the cache`,
+  enforcement: CLOSED_BY_HOSTS,
+  unenforced: 'with --container-runtime=docker there is no setting against pulls past the cache',
 });
 
 export const talos: SetupClient = printed('talos', 'Talos', {
@@ -86,6 +90,7 @@ export const gitlab: SetupClient = printed('gitlab', 'GitLab CI, docker-in-docke
   ],
   takesEffect: 'with the next job',
   notes: ["The image of a job is pulled by the runner's Docker: set that up with `layover setup docker`."],
+  unenforced: 'there is no setting against pulls past the cache',
 });
 
 export const github: SetupClient = printed('github', 'GitHub Actions, builds', {
@@ -102,6 +107,7 @@ ${indented(buildkitdToml(request).replace(HEADER, '').trimStart(), 6)}`,
   notes: [
     'For `docker pull` on a self-hosted runner, use `layover setup docker`. Images of services and containers are pulled before the first step.',
   ],
+  unenforced: OPEN_BUILDS,
 });
 
 export const testcontainers: SetupClient = printed('testcontainers', 'Testcontainers', {
@@ -110,26 +116,35 @@ export const testcontainers: SetupClient = printed('testcontainers', 'Testcontai
   ],
   takesEffect: 'with the next run',
   notes: ['It is for images of Docker Hub alone, and for names without a registry.'],
+  enforcement: 'the cache is part of the name of each image, so there is no fallback',
+  isElsewhere: false,
 });
 
 interface PrintedParts extends Pick<ClientPlan, 'takesEffect' | 'notes'> {
   readonly texts: (request: SetupRequest) => readonly PrintedText[];
   /** Absent when nothing prevents direct pulls. */
   readonly enforcement?: string;
+  /** Absent when nothing else allows them. */
+  readonly unenforced?: string;
+  /** @default true */
+  readonly isElsewhere?: boolean;
 }
 
 function printed(name: string, title: string, parts: PrintedParts): SetupClient {
-  const { texts, enforcement = 'there is no setting against pulls past the cache' } = parts;
+  const { texts, enforcement = '', unenforced, isElsewhere = true } = parts;
   return {
     name,
     title,
+    isElsewhere,
     plan: (request) => ({
       changes: [],
       printed: texts(request),
       takesEffect: parts.takesEffect,
       enforcement: request.isEnforced ? enforcement : '',
+      unenforced: request.isEnforced ? unenforced : undefined,
       notes: parts.notes,
     }),
+    canWrite: () => false,
   };
 }
 

@@ -210,9 +210,8 @@ class AzureDriver implements StorageDriver {
     const name = this.#nameOf(path);
     if (isTooLong(name)) return undefined;
     try {
-      return await this.#container.head(name);
+      return await this.#container.find(name);
     } catch (err) {
-      if (isNotFound(err)) return undefined;
       throw toStorageError(err, `checking ${path}`);
     }
   }

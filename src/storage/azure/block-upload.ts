@@ -69,11 +69,26 @@ export class BlockUpload {
     });
   }
 
+  /** @param options.ifAbsent fails with a conflict when another writer made the blob */
   async finish({ ifAbsent = false } = {}): Promise<ListedBlob> {
     const { container, name } = this.#options;
     while (this.#sending.size > 0) await Promise.all(this.#sending);
     if (this.#error) throw this.#error;
-    return await container.putBlockList(name, this.#ids, { size: this.#size, ifAbsent });
+    if (ifAbsent) return await this.#finishNew();
+    return await container.putBlockList(name, this.#ids, { size: this.#size });
+  }
+
+  async #finishNew(): Promise<ListedBlob> {
+    const { container, name } = this.#options;
+    try {
+      return await container.putBlockList(name, this.#ids, { size: this.#size, newAs: this.#upload });
+    } catch (err) {
+      if (!isConflict(err)) throw err;
+      // The response to an earlier attempt may have been lost.
+      const found = await container.find(name);
+      if (found?.upload === this.#upload) return found;
+      throw err;
+    }
   }
 
   /** Never fails: the store removes blocks without a list after a week. */

@@ -5,13 +5,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ByteRange } from '../../stream/byte-source.ts';
 import { headerOf, type StoreClient, type StoreRequest, type StoreResponse } from '../objects/store-client.ts';
 import { StoreError } from '../objects/store-error.ts';
-import { hasCode } from './errors.ts';
+import { hasCode, isChanged, isNotFound } from './errors.ts';
 import { type ListedBlob, type ListPage, parseListPage, quoted } from './list-page.ts';
 
 /** The same as in distribution. */
 const CONTENT_TYPE = 'application/octet-stream';
 /** Between two checks of a copy that takes long. Milliseconds. */
 const COPY_INTERVAL_MS = 500;
+/** Metadata with the id of the upload that made a blob. */
+const UPLOAD_HEADER = 'x-ms-meta-upload';
+
+export interface StoredBlob extends ListedBlob {
+  /** Id of the upload that made it. Absent unless it was created by one that required that there was none. */
+  readonly upload: string | undefined;
+}
 
 export interface AzureBody {
   readonly size: number;
@@ -39,18 +46,32 @@ export class AzureContainer {
     this.#url = url;
   }
 
+  /** @throws {Error} for a name that would lead to the container, or to another blob */
   urlOf(name: string, query: Query = {}): URL {
+    const parts = name.split('/');
+    if (name === '' || parts.some((part) => part === '.' || part === '..'))
+      throw new Error(`no request can be for a blob with the name ${JSON.stringify(name)}`);
     const url = new URL(this.#url);
     // A name may begin with a slash.
-    if (name !== '') url.pathname = `${url.pathname}/${name.split('/').map(encodeURIComponent).join('/')}`;
-    for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value));
-    return url;
+    url.pathname = `${url.pathname}/${parts.map(encodeURIComponent).join('/')}`;
+    return withQuery(url, query);
   }
 
-  async head(name: string): Promise<ListedBlob> {
+  /** @returns undefined when there is none */
+  async find(name: string): Promise<StoredBlob | undefined> {
+    try {
+      return await this.head(name);
+    } catch (err) {
+      if (isNotFound(err)) return undefined;
+      throw err;
+    }
+  }
+
+  async head(name: string): Promise<StoredBlob> {
     const response = await this.#send({ method: 'HEAD', url: this.urlOf(name), promptly: true });
     await response.body.dump();
-    return toBlob(name, response, Number(headerOf(response, 'content-length') ?? 0));
+    const blob = toBlob(name, response, Number(headerOf(response, 'content-length') ?? 0));
+    return { ...blob, upload: headerOf(response, UPLOAD_HEADER) };
   }
 
   /** The caller reads the body to its end, or destroys it. */
@@ -73,16 +94,15 @@ export class AzureContainer {
     throw new StoreError('the response has no size or no ETag', { status: undefined, code: 'InvalidResponse' });
   }
 
-  /** Creates or replaces a blob. @param options.ifAbsent fails with 409 when there is one */
-  async put(name: string, bytes: Uint8Array, { ifAbsent = false } = {}): Promise<ListedBlob> {
+  /** Creates or replaces a blob. */
+  async put(name: string, bytes: Uint8Array): Promise<void> {
     const headers = {
       'x-ms-blob-type': 'BlockBlob',
       'content-type': CONTENT_TYPE,
       'content-md5': createHash('md5').update(bytes).digest('base64'),
-      ...(ifAbsent && { 'if-none-match': '*' }),
     };
-    const write = () => this.#finish({ method: 'PUT', url: this.urlOf(name), headers, body: bytes });
-    return toBlob(name, await this.#overAppendBlob(name, write), bytes.length);
+    const url = this.urlOf(name);
+    await this.#overAppendBlob(name, () => this.#finish({ method: 'PUT', url, headers, body: bytes }));
   }
 
   async putBlock(name: string, id: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
@@ -110,17 +130,17 @@ export class AzureContainer {
     await this.#overAppendBlob(name, () => this.#finish({ method: 'PUT', url, headers, patient: true }));
   }
 
-  /** Makes blocks that were sent the content of a blob, atomically. */
-  async putBlockList(
-    name: string,
-    ids: readonly string[],
-    { size, ifAbsent = false }: { size: number; ifAbsent?: boolean },
-  ) {
+  /**
+   * Makes blocks that were sent the content of a blob, atomically.
+   *
+   * @param options.newAs fails with 409 when there is a blob; otherwise the id by which {@link find} shows who made it
+   */
+  async putBlockList(name: string, ids: readonly string[], { size, newAs }: { size: number; newAs?: string }) {
     const body = `<?xml version="1.0" encoding="utf-8"?><BlockList>${ids.map((id) => `<Latest>${id}</Latest>`).join('')}</BlockList>`;
     const headers = {
       'content-type': 'application/xml',
       'x-ms-blob-content-type': CONTENT_TYPE,
-      ...(ifAbsent && { 'if-none-match': '*' }),
+      ...(newAs !== undefined && { 'if-none-match': '*', [UPLOAD_HEADER]: newAs }),
     };
     const url = this.urlOf(name, { comp: 'blocklist' });
     return toBlob(name, await this.#finish({ method: 'PUT', url, headers, body, patient: true }), size);
@@ -133,9 +153,10 @@ export class AzureContainer {
 
   /** Copies a blob within the container, and waits until that is done. */
   async copy(from: string, to: string): Promise<void> {
-    const headers = { 'x-ms-copy-source': this.urlOf(from).href };
+    const source = this.urlOf(from);
+    const headers = { 'x-ms-copy-source': source.href };
     const copy = () => this.#finish({ method: 'PUT', url: this.urlOf(to), headers, patient: true });
-    let response = await this.#overAppendBlob(to, copy);
+    let response = await this.#overAppendBlob(to, copy).catch((err: unknown) => this.#pendingCopy(err, source, to));
     while (headerOf(response, 'x-ms-copy-status') === 'pending') {
       await delay(COPY_INTERVAL_MS);
       response = await this.#finish({ method: 'HEAD', url: this.urlOf(to) });
@@ -143,6 +164,15 @@ export class AzureContainer {
     const status = headerOf(response, 'x-ms-copy-status');
     if (status === 'success') return;
     throw new StoreError(`the copy ended with the status ${status}`, { status: undefined, code: 'CopyFailed' });
+  }
+
+  /** The copy that an earlier attempt started, whose response was lost. @throws {unknown} the error, without such a copy */
+  async #pendingCopy(err: unknown, source: URL, to: string): Promise<StoreResponse> {
+    if (!hasCode(err, 'PendingCopyOperation')) throw err;
+    const response = await this.#finish({ method: 'HEAD', url: this.urlOf(to) });
+    const started = headerOf(response, 'x-ms-copy-source') ?? '';
+    if (!URL.canParse(started) || new URL(started).pathname !== source.pathname) throw err;
+    return response;
   }
 
   /** All blobs with a prefix, page by page. */
@@ -157,7 +187,7 @@ export class AzureContainer {
         maxresults: maxResults,
         marker,
       };
-      const response = await this.#send({ method: 'GET', url: this.urlOf('', query), promptly: true });
+      const response = await this.#send({ method: 'GET', url: withQuery(new URL(this.#url), query), promptly: true });
       const page = parseListPage(await response.body.text());
       yield page;
       ({ marker } = page);
@@ -170,8 +200,18 @@ export class AzureContainer {
       return await write();
     } catch (err) {
       if (!hasCode(err, 'InvalidBlobType')) throw err;
-      await this.delete(name, await this.head(name));
+      await this.#deletePresent(name);
       return await write();
+    }
+  }
+
+  /** Not the blob that another writer makes meanwhile. */
+  async #deletePresent(name: string): Promise<void> {
+    try {
+      await this.delete(name, await this.head(name));
+    } catch (err) {
+      // Another writer deleted or replaced it, or the response to an earlier attempt was lost.
+      if (!isNotFound(err) && !isChanged(err)) throw err;
     }
   }
 
@@ -184,6 +224,11 @@ export class AzureContainer {
     await response.body.dump();
     return response;
   }
+}
+
+function withQuery(url: URL, query: Query): URL {
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value));
+  return url;
 }
 
 function toBlob(name: string, response: StoreResponse, size: number): ListedBlob {

@@ -1,3 +1,5 @@
+import { StoreError } from '../objects/store-error.ts';
+
 /** A blob in a list. */
 export interface ListedBlob {
   readonly name: string;
@@ -23,10 +25,23 @@ export function parseListPage(xml: string): ListPage {
     if (/<ResourceType>directory</.test(block) || /<hdi_isfolder>true</.test(block)) continue;
     const modifiedAt = new Date(textOf(block, 'Last-Modified') ?? 0);
     const size = Number(textOf(block, 'Content-Length') ?? 0);
-    blobs.push({ name: textOf(block, 'Name') ?? '', size, etag: quoted(textOf(block, 'Etag') ?? ''), modifiedAt });
+    blobs.push({ name: nameOf(block), size, etag: quoted(textOf(block, 'Etag') ?? ''), modifiedAt });
   }
-  const prefixes = [...between(xml, '<BlobPrefix>', '</BlobPrefix>')].map((block) => textOf(block, 'Name') ?? '');
+  const prefixes = [...between(xml, '<BlobPrefix>', '</BlobPrefix>')].map(nameOf);
   return { blobs, prefixes, marker: textOf(xml, 'NextMarker') || undefined };
+}
+
+/** Names with characters that XML cannot have are percent-encoded. @throws {StoreError} without a name */
+function nameOf(block: string): string {
+  const [, encoded, text = ''] = /<Name(?: Encoded="(true|false)")?>([^<]+)<\/Name>/.exec(block) ?? [];
+  const name = withoutEntities(text);
+  try {
+    const decoded = encoded === 'true' ? decodeURIComponent(name) : name;
+    if (decoded !== '') return decoded;
+  } catch {
+    // It is not encoded properly.
+  }
+  throw new StoreError('the list has a blob without a valid name', { status: undefined, code: 'InvalidResponse' });
 }
 
 /** Lists have ETags without quotes, headers with. */
@@ -45,5 +60,9 @@ function* between(text: string, start: string, end: string): Generator<string> {
 
 function textOf(xml: string, name: string): string | undefined {
   const [found] = between(xml, `<${name}>`, `</${name}>`);
-  return found?.replaceAll(/&(\w+);/g, (whole, entity: string) => ENTITIES[entity] ?? whole);
+  return found && withoutEntities(found);
+}
+
+function withoutEntities(text: string): string {
+  return text.replaceAll(/&(\w+);/g, (whole, entity: string) => ENTITIES[entity] ?? whole);
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 
 import type { ByteRange } from '../../stream/byte-source.ts';
@@ -115,7 +116,8 @@ export class GcsBucket {
 
   /** Creates or replaces an object. @param options.ifAbsent fails with 412 when there is one */
   async put(name: string, bytes: Uint8Array, { ifAbsent = false } = {}): Promise<GcsObject> {
-    const boundary = 'layover-boundary-5b1f0b6c1f';
+    // Not known before, so that no bytes can contain it.
+    const boundary = randomUUID();
     const metadata = { name, contentType: CONTENT_TYPE, md5Hash: md5Of(bytes) };
     const body = Buffer.concat([
       Buffer.from(`--${boundary}\r\ncontent-type: application/json\r\n\r\n${JSON.stringify(metadata)}\r\n`),
@@ -217,7 +219,10 @@ export class GcsBucket {
     return parseJson(await this.#client.text(request)) as T;
   }
 
+  /** @throws {Error} for a name that would lead to the bucket, which no object can have */
   #objectPath(name: string): string {
+    if (name === '' || name === '.' || name === '..')
+      throw new Error(`no request can be for an object with the name ${JSON.stringify(name)}`);
     return `/b/${encode(this.name)}/o/${encode(name)}`;
   }
 

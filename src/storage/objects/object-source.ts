@@ -80,11 +80,12 @@ export class ObjectSource implements ByteSource {
   }
 
   /** The first read uses the body of the request that opened the object, or discards it. */
-  #takeOpening({ start }: ByteRange): Readable | undefined {
+  #takeOpening({ start, end }: ByteRange): Readable | undefined {
     const opening = this.#opening;
     this.#opening = undefined;
-    if (start === 0) return opening;
-    opening?.destroy();
+    if (start === 0 && end > 0) return opening;
+    // The body of an empty object has ended, and its connection can be reused.
+    if (this.size > 0) opening?.destroy();
     return undefined;
   }
 

@@ -7,7 +7,7 @@ import { parse as parseYaml } from 'yaml';
 import { parseCacheAddress, parseRegistries } from '../../../src/setup/address.ts';
 import { findSetupClient, SETUP_CLIENTS } from '../../../src/setup/clients.ts';
 import { hostsToml } from '../../../src/setup/clients/hosts-toml.ts';
-import type { SetupRequest } from '../../../src/setup/plan.ts';
+import { type SetupRequest, shownTexts } from '../../../src/setup/plan.ts';
 
 const CA = { path: '/etc/ssl/certs/cache.crt', pem: 'PEM\n' };
 const SECURE = requestFor('https://cache.example.com');
@@ -17,9 +17,15 @@ function requestFor(address: string, more: Partial<SetupRequest> = {}): SetupReq
   return { cache: parseCacheAddress(address), registries: [], ca: undefined, isEnforced: false, ...more };
 }
 
+function planOf(name: string, request: SetupRequest, existing: Record<string, string> = {}) {
+  const client = findSetupClient(name);
+  if (!client) throw new Error(`there is no client ${name}`);
+  return client.plan(request, (path) => existing[path]);
+}
+
 function textsOf(name: string, request: SetupRequest, existing: Record<string, string> = {}) {
-  const plan = findSetupClient(name)?.plan(request, (path) => existing[path]);
-  const merged = plan?.changes.map(({ path, merge }) => [path, merge(existing[path])] as const) ?? [];
+  const plan = planOf(name, request, existing);
+  const merged = plan.changes.map(({ path, merge }) => [path, merge(existing[path])] as const);
   return { ...plan, files: Object.fromEntries(merged) };
 }
 
@@ -29,10 +35,10 @@ describe.each(SETUP_CLIENTS.map(({ name }) => name))('the configuration of %s', 
     ['http', PLAIN],
     ['ca-enforced', { ...SECURE, ca: CA, isEnforced: true, registries: ['docker.io', 'ghcr.io'] }],
   ])('is what it was, for %s', async (kind, request) => {
-    const { changes, printed = [], takesEffect, enforcement, notes } = textsOf(name, request);
-    const texts = [...(changes ?? []).map(({ path, merge }) => ({ title: path, text: merge(undefined) })), ...printed];
-    const shown = texts.map(({ title, text }) => `--- ${title}\n${text}`);
-    const end = `--- takes effect ${takesEffect}\n--- enforced: ${enforcement}\n${notes?.map((note) => `--- ${note}\n`).join('')}`;
+    const plan = planOf(name, request);
+    const shown = shownTexts(plan).map(({ title, text }) => `--- ${title}\n${text}`);
+    const { takesEffect, enforcement, unenforced = '', notes } = plan;
+    const end = `--- takes effect ${takesEffect}\n--- enforced: ${enforcement}\n--- not enforced: ${unenforced}\n${notes.map((note) => `--- ${note}\n`).join('')}`;
     await expect([...shown, end].join('')).toMatchFileSnapshot(`golden/${name}-${kind}.txt`);
   });
 
@@ -65,6 +71,20 @@ describe('existing settings', () => {
     },
   );
 
+  it.each(['{"a": 12345678901234567890}', '{"a": 1, "a": 2}', '{"a": {"b": 1.0}}', '{"a": 1e400}'])(
+    'of Docker that would change are refused: %s',
+    (existing) => {
+      const file = { '/etc/docker/daemon.json': existing };
+      expect(() => textsOf('docker', SECURE, file)).toThrow(/daemon\.json: has keys twice, or numbers .*by hand\)$/);
+    },
+  );
+
+  it('of Docker may have escapes, numbers and lists', () => {
+    const existing = '{"a": "\\u0041\\/\\"{", "b": [1, -2.5, true, null, {}], "constructor": {}}';
+    const { files } = textsOf('docker', SECURE, { '/etc/docker/daemon.json': existing });
+    expect(JSON.parse(files['/etc/docker/daemon.json'] ?? '')).toMatchObject(JSON.parse(existing) as object);
+  });
+
   const CONFIG = '/etc/containerd/config.toml';
   it.each([
     ['version 2', 'version = 2 # two\n[grpc]\n  address = "/run/x.sock"\n', 'io.containerd.grpc.v1.cri'],
@@ -87,6 +107,28 @@ describe('existing settings', () => {
       expect(text).toContain(line);
   });
 
+  it.each([
+    ['version = 3\n', [[CONFIG, 'version = 3', 'io.containerd.cri.v1.images']]],
+    ['version = 2\n', [[CONFIG, 'version = 2', 'io.containerd.grpc.v1.cri']]],
+    [
+      undefined,
+      [
+        [`${CONFIG} of containerd 2`, 'version = 3', 'io.containerd.cri.v1.images'],
+        [`${CONFIG} of containerd 1`, 'version = 2', 'io.containerd.grpc.v1.cri'],
+      ],
+    ],
+    ['version = 3\n[plugins."io.containerd.cri.v1.images".registry]\nconfig_path = "/srv/certs"\n', []],
+  ])('of containerd decide what is printed: %j', (existing, expected) => {
+    const texts = shownTexts(planOf('containerd', SECURE, existing === undefined ? {} : { [CONFIG]: existing }));
+    const shown = texts.filter(({ title }) => title.startsWith(CONFIG));
+    expect(shown.map(({ title, text }) => [title, text])).toEqual(
+      expected.map(([title, version, plugin]) => [
+        title,
+        `${version}\n\n[plugins."${plugin}".registry]\n  config_path = "/etc/containerd/certs.d"\n`,
+      ]),
+    );
+  });
+
   it('of containerd keep another directory, and lose a second one, which makes containerd ignore both', () => {
     const existing = (path: string) =>
       `version = 3\n[plugins."io.containerd.cri.v1.images".registry]\nconfig_path = "${path}"\n`;
@@ -95,7 +137,7 @@ describe('existing settings', () => {
     expect(other.files[CONFIG]).toBe(existing('/srv/certs'));
     const two = textsOf('containerd', SECURE, { [CONFIG]: existing('/etc/containerd/certs.d:/etc/docker/certs.d') });
     expect(two.files[CONFIG]).toBe(existing('/etc/containerd/certs.d'));
-    expect(two.notes?.join()).toMatch(/config_path had several directories.*12415/);
+    expect(two.notes.join()).toMatch(/config_path had several directories.*12415/);
   });
 
   it.each([
@@ -144,13 +186,70 @@ describe('existing settings', () => {
 });
 
 describe('an address or a name', () => {
-  it.each(['cache.example.com', 'ftp://cache', 'https://u:p@cache', 'https://cache/path', 'https://cache?x=1', ''])(
-    'that clients cannot use is refused: %j',
-    (text) => expect(() => parseCacheAddress(text)).toThrow(/^--address: /),
+  it.each([
+    'cache.example.com',
+    'ftp://cache',
+    'https://u:p@cache',
+    'https://:p@cache',
+    'https://cache/path',
+    'https://cache?x=1',
+    '',
+  ])('that clients cannot use is refused: %j', (text) => expect(() => parseCacheAddress(text)).toThrow(/^--address: /));
+  it.each([
+    '"',
+    "'",
+    '$(id)',
+    '(',
+    ')',
+    ';',
+    ',',
+    '{',
+    '}',
+    '`id`',
+    '_',
+    '.',
+    '..',
+    '-a',
+    'a-',
+    'a..b',
+    '[::1%25eth0]',
+  ])('that has other characters than names and addresses is refused: %j', (name) => {
+    expect(() => parseCacheAddress(`http://${name}`)).toThrow(/^--address: /);
+    if (name !== ',') expect(() => parseRegistries(name)).toThrow(/^--registries: /);
+  });
+  it('is one with hyphens and a port, or an IPv6 address', () => {
+    expect(parseRegistries('xn--a--b.example:5000,10.0.0.1,a-b')).toEqual(['xn--a--b.example:5000', '10.0.0.1', 'a-b']);
+    expect(parseCacheAddress('http://[::1]:5000')).toMatchObject({ host: '[::1]:5000', isLoopback: true });
+  });
+  it.each(['docker.io/library', '"x"', 'a b', '../x', '__proto__', '[::1]'])(
+    'that is no registry is refused: %j',
+    (text) => expect(() => parseRegistries(text)).toThrow(/^--registries: /),
   );
-  it.each(['docker.io/library', '"x"', 'a b', '../x'])('that is no registry is refused: %j', (text) =>
-    expect(() => parseRegistries(text)).toThrow(/^--registries: /),
-  );
+});
+
+describe('a plan', () => {
+  it.each(SETUP_CLIENTS.map(({ name }) => name))('for a registry of the name of an own property: %s', (name) => {
+    const registries = ['constructor', 'tostring'];
+    const { files, printed } = textsOf(name, { ...SECURE, registries });
+    expect(`${Object.keys(files).join()}${Object.values(files).join()}${JSON.stringify(printed)}`).not.toContain(
+      'native code',
+    );
+    expect(textsOf(name, { ...SECURE, registries }, files).files).toEqual(files);
+    expect(Object.keys(Object)).toEqual([]);
+  });
+
+  it('quotes the path of a certificate', () => {
+    const ca = { ...CA, path: '/srv/ca"]\\evil.pem' };
+    for (const name of ['containerd', 'docker', 'buildkit', 'k3s']) {
+      const request = { ...SECURE, ca, registries: ['docker.io'], isEnforced: true };
+      const { files } = textsOf(name, request);
+      const parsed = Object.entries(files)
+        .filter(([path]) => /(?:toml|yaml)$/.test(path))
+        .map(([path, text]) => (path.endsWith('yaml') ? parseYaml(text) : parse(text)));
+      expect(JSON.stringify(parsed)).toContain(JSON.stringify(ca.path));
+      expect(textsOf(name, request, files).files).toEqual(files);
+    }
+  });
 });
 
 describe('the documents', () => {
@@ -162,9 +261,7 @@ describe('the documents', () => {
         '/etc/containers/registries.conf.d/50-layover.conf'
       ],
       textsOf('buildkit', { ...SECURE, registries: ['docker.io', 'ghcr.io'] }).files['/etc/buildkit/buildkitd.toml'],
-      ...['gitlab', 'talos', 'testcontainers'].flatMap((name) =>
-        textsOf(name, SECURE).printed?.map(({ text }) => text),
-      ),
+      ...['gitlab', 'talos', 'testcontainers'].flatMap((name) => textsOf(name, SECURE).printed.map(({ text }) => text)),
     ];
     for (const text of texts) expect(page).toContain(text?.replace(/^#.*\n\n?/, '').trimEnd());
   });

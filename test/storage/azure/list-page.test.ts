@@ -23,3 +23,21 @@ it('the last page has no marker, and a cut one no blobs that are incomplete', ()
   expect(parseListPage('<Blobs><Blob><Name>a</Name>')).toEqual({ blobs: [], prefixes: [], marker: undefined });
   expect(parseListPage('<Blobs /><NextMarker />').marker).toBeUndefined();
 });
+
+it('a name that XML cannot have is decoded', () => {
+  const page = parseListPage(
+    '<Blob><Name Encoded="true">d/a%EF%BF%BE%25b&amp;c</Name></Blob>' +
+      '<Blob><Name Encoded="false">d/100%25</Name></Blob>' +
+      '<BlobPrefix><Name Encoded="true">x%EF%BF%BF/</Name></BlobPrefix>',
+  );
+  expect(page.blobs.map(({ name }) => name)).toEqual(['d/a\uFFFE%b&c', 'd/100%25']);
+  expect(page.prefixes).toEqual(['x\uFFFF/']);
+});
+
+it.each(['<Name></Name>', '<Name />', '', '<Name Encoded="true">%FF</Name>', '<Name Encoded="odd">a</Name>'])(
+  'a page with a blob without a name is rejected: %s',
+  (name) => {
+    expect(() => parseListPage(`<Blob>${name}</Blob>`)).toThrow('without a valid name');
+    expect(() => parseListPage(`<BlobPrefix>${name}</BlobPrefix>`)).toThrow('without a valid name');
+  },
+);

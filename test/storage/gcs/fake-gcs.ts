@@ -238,11 +238,13 @@ export class FakeGcs implements AsyncDisposable {
   }
 
   #putMultipart(body: Buffer, contentType: string, ifGenerationMatch: string | null) {
-    const boundary = `--${/boundary=(.+)$/.exec(contentType)?.[1]}`;
-    const second = body.indexOf(boundary, 1);
-    const metadata = body.subarray(body.indexOf('\r\n\r\n') + 4, second - 2);
+    const boundary = `\r\n--${/boundary=(.+)$/.exec(contentType)?.[1]}`;
+    const second = body.indexOf(boundary);
+    const metadata = body.subarray(body.indexOf('\r\n\r\n') + 4, second);
     const { name, md5Hash } = JSON.parse(metadata.toString()) as { name: string; md5Hash: string };
-    const bytes = body.subarray(body.indexOf('\r\n\r\n', second) + 4, body.lastIndexOf(boundary) - 2);
+    const start = body.indexOf('\r\n\r\n', second) + 4;
+    // The first one ends the part, as MIME parsers read it.
+    const bytes = body.subarray(start, body.indexOf(boundary, start));
     return this.objects.put(name, Buffer.from(bytes), { ifGenerationMatch, md5: md5Hash });
   }
 

@@ -4,8 +4,12 @@ import { describe, expect, it } from 'vitest';
 
 import { PathNotFoundError, StorageReadOnlyError, StorageUnavailableError } from '../../../src/storage/driver.ts';
 import { readAll, readRange } from '../../../src/testing/read-source.ts';
-import type { Operation } from './fake-gcs.ts';
-import { localFile, startScene } from './gcs-scene.ts';
+import { GcsBucket } from '../../../src/storage/gcs/bucket.ts';
+import { parseGcsError } from '../../../src/storage/gcs/errors.ts';
+import { StoreClient } from '../../../src/storage/objects/store-client.ts';
+import { BUCKET, type Operation } from './fake-gcs.ts';
+import { createLocalFile } from '../../../src/testing/local-file.ts';
+import { startScene } from './gcs-scene.ts';
 
 const KIB = 1024;
 const bytes = randomBytes(1_300 * KIB + 17);
@@ -13,7 +17,7 @@ const bytes = randomBytes(1_300 * KIB + 17);
 describe('the gcs driver before a store in trouble', () => {
   it.each([429, 503])('repeats every request that gets %i, after the time of Retry-After', async (status) => {
     await using scene = await startScene();
-    await using local = await localFile(bytes);
+    await using local = await createLocalFile(bytes);
     const { driver, fake } = scene;
     const operations = ['stat', 'get', 'put', 'start', 'chunk', 'delete', 'list', 'copy'] as const;
     for (const operation of operations) fake.fail(operation, { status, retryAfter: '0' }, 2);
@@ -100,7 +104,7 @@ describe('the gcs driver before a store in trouble', () => {
 
   it('stores nothing of bytes that changed on their way', async () => {
     await using scene = await startScene();
-    await using local = await localFile(bytes);
+    await using local = await createLocalFile(bytes);
     const { driver, fake } = scene;
     fake.fail('put', 'flipped');
     await expect(driver.writeSmall('/f', Buffer.alloc(1_000))).rejects.toThrow('invalid (400)');
@@ -114,7 +118,7 @@ describe('the gcs driver before a store in trouble', () => {
 describe('an upload to Cloud Storage', () => {
   it('continues with the bytes that the store does not have', async () => {
     await using scene = await startScene();
-    await using local = await localFile(bytes);
+    await using local = await createLocalFile(bytes);
     const { driver, fake } = scene;
     fake.fail('chunk', { keeps: 256 * KIB });
     fake.fail('chunk', { resetAfter: 300 * KIB });
@@ -129,7 +133,7 @@ describe('an upload to Cloud Storage', () => {
 
   it('is complete although the response to its last chunk was lost', async () => {
     await using scene = await startScene();
-    await using local = await localFile(bytes.subarray(0, 512 * KIB + 1));
+    await using local = await createLocalFile(bytes.subarray(0, 512 * KIB + 1));
     scene.fake.fail('chunk', 'lost', 2);
     await scene.driver.adopt(local.path, '/f');
     expect(await scene.driver.stat('/f')).toMatchObject({ size: 512 * KIB + 1 });
@@ -140,7 +144,7 @@ describe('an upload to Cloud Storage', () => {
     'that fails at every %s shows nothing, and keeps the local file',
     async (operation) => {
       await using scene = await startScene();
-      await using local = await localFile(bytes);
+      await using local = await createLocalFile(bytes);
       const { driver, fake } = scene;
       fake.fail(operation, { status: 500, retryAfter: '0' }, 1_000);
       await expect(driver.adopt(local.path, '/d/f')).rejects.toThrow(StorageUnavailableError);
@@ -156,7 +160,7 @@ describe('an upload to Cloud Storage', () => {
 
   it('sends chunks while the file grows, and shows nothing before it is finished', async () => {
     await using scene = await startScene();
-    await using local = await localFile(bytes);
+    await using local = await createLocalFile(bytes);
     const { driver, fake } = scene;
     const adoption = driver.startAdoption?.(local.path, '/d/f', { size: bytes.length });
     adoption?.available(600 * KIB);
@@ -170,7 +174,7 @@ describe('an upload to Cloud Storage', () => {
 
   it('that is aborted leaves nothing in the store, and the local file', async () => {
     await using scene = await startScene();
-    await using local = await localFile(bytes);
+    await using local = await createLocalFile(bytes);
     const adoption = scene.driver.startAdoption?.(local.path, '/f', { size: bytes.length });
     adoption?.available(600 * KIB);
     await expect.poll(() => scene.fake.openUploads).toBe(1);
@@ -182,7 +186,7 @@ describe('an upload to Cloud Storage', () => {
 
   it('of a file that is shorter than announced fails, and leaves nothing', async () => {
     await using scene = await startScene();
-    await using local = await localFile(bytes);
+    await using local = await createLocalFile(bytes);
     const adoption = scene.driver.startAdoption?.(local.path, '/f', { size: bytes.length + 1 });
     adoption?.available(bytes.length);
     await expect(adoption?.finish()).rejects.toThrow(`the local file has only ${bytes.length} bytes`);
@@ -191,6 +195,17 @@ describe('an upload to Cloud Storage', () => {
 });
 
 describe('objects of Cloud Storage', () => {
+  it('are stored whole although their bytes contain the boundary of an earlier request', async () => {
+    await using scene = await startScene();
+    const { driver, fake } = scene;
+    await driver.writeSmall('/f', Buffer.from('x'));
+    const type = String(fake.requests.at(-1)?.headers['content-type']);
+    const boundary = /^multipart\/related; boundary=(.+)$/.exec(type)?.[1];
+    const content = `abc\r\n--${boundary}--\r\nrest`;
+    await driver.writeSmall('/f', Buffer.from(content));
+    expect(String(await driver.readSmall('/f', 100))).toBe(content);
+  });
+
   it('that distribution keeps of unfinished uploads are not files', async () => {
     await using scene = await startScene();
     const { driver, fake } = scene;
@@ -203,6 +218,21 @@ describe('objects of Cloud Storage', () => {
     await expect(driver.move('/u/1/data', '/to')).rejects.toThrow(PathNotFoundError);
     await driver.delete('/u/1');
     expect(fake.objects.names).toEqual([]);
+  });
+
+  it.each(['', '.', '..'])('are not deleted by a name that leads to the bucket: "%s"', async (name) => {
+    await using scene = await startScene();
+    const { driver, fake } = scene;
+    fake.objects.put(name, Buffer.from('x'), { ifGenerationMatch: null });
+    const bucket = new GcsBucket(new StoreClient({ parseError: parseGcsError }), {
+      endpoint: fake.url,
+      bucket: BUCKET,
+    });
+    await expect(bucket.delete(name)).rejects.toThrow('no request can be for an object with the name');
+    await driver.writeSmall('/d/f', Buffer.from('x'));
+    await driver.delete('/d');
+    expect(fake.count('delete')).toBe(2);
+    expect(fake.objects.names).toEqual([name]);
   });
 
   it('are copied by as many requests as the store needs', async () => {

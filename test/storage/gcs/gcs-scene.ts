@@ -1,8 +1,4 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-
 import { createGcsDriver, type GcsDriverOptions } from '../../../src/storage/gcs/gcs.ts';
-import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { BUCKET, FakeGcs } from './fake-gcs.ts';
 
 /** A driver before a fake store. */
@@ -33,12 +29,4 @@ export async function startScene(optionsOf: (fake: FakeGcs) => Partial<GcsDriver
       await fake[Symbol.asyncDispose]();
     },
   };
-}
-
-/** A local file to be adopted. */
-export async function localFile(bytes: Uint8Array) {
-  const directory = await temporaryDirectory();
-  const path = join(directory.path, 'local');
-  await writeFile(path, bytes);
-  return { path, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
 }
