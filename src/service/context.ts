@@ -121,24 +121,17 @@ async function createParts(
   opened.defer(() => retention.stop());
   const pulls = await createPullRecorder(config, { ...stored, telemetry, clock });
   if (pulls) opened.use(pulls);
-  const { refusals, recalls } = await createDenying(config, {
-    opened,
-    ...stored,
-    ...monitors,
-    telemetry,
-    clock,
-    copies,
-  });
-  const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, refusals }));
+  const denying = await createDenying(config, { opened, ...stored, ...monitors, telemetry, clock, copies });
+  const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, ...denying }));
   const { quota } = retention.housekeeping;
   const { secret } = config.http;
-  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret, refusals };
+  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret, ...denying };
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
   const purging = createUploadPurging(config, { driver, telemetry, clock });
   if (purging) opened.defer(() => purging.stop());
-  const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry, refusals });
+  const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry, ...denying });
   opened.defer(() => health.stop());
-  const cache = createCache(config, { retention, pulling, store: stored.store, refusals });
+  const cache = createCache(config, { retention, pulling, store: stored.store, ...denying });
   const { addDuty } = retention;
   const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
@@ -152,8 +145,8 @@ async function createParts(
     budget: pulling?.budget,
     cache,
     ...createViews(config, { ...stored, opened, monitors, running, pulling, telemetry, health, clock }),
-    bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, refusals, pins: retention.bundlePins }),
-    recalls,
+    bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, ...denying, pins: retention.bundlePins }),
+    recalls: denying.recalls,
     jobs,
     recordings: pulling && createRecordings(config.proxy, { ...stored, pulling, pulls, clock, telemetry }),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
