@@ -4,6 +4,7 @@ import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
 import { redactedConfig } from '../config/redact.ts';
 import { configJsonSchema } from '../config/schema/json-schema.ts';
+import { checkContent } from '../service/file-content.ts';
 import { describeAuthentication, describePushes, describeStorage } from './describe-config.ts';
 
 /** Where a command writes: `process.stdout`, or a test's buffer. */
@@ -26,7 +27,7 @@ export async function checkConfig(
   const print = (facts: object, lines: readonly string[]) =>
     out.write(json ? `${JSON.stringify(facts, null, 2)}\n` : `${lines.join('\n')}\n`);
   try {
-    const loaded = await loadConfig({ file, env, areFilesChecked: true });
+    const loaded = await loadConfig({ file, env, areFilesChecked: true, checkContent });
     const { warnings, notices, source, config } = loaded;
     print(
       { valid: true, source, problems: [], warnings, notices, config: redactedConfig(config) },

@@ -13,6 +13,7 @@ export type {
   NotificationsConfig,
 } from './schema/notifications.ts';
 export type { ProxyConfig, SyncRuleConfig, UpstreamConfig } from './schema/proxy.ts';
+export type { FileContent } from './schema/value-info.ts';
 export type { RedisAddress, RedisConfig } from './schema/redis.ts';
 export type { S3Config } from './schema/s3.ts';
 export type { Listen } from './units.ts';

@@ -3,7 +3,7 @@ import type { Config } from './config.ts';
 import { findEmptySecrets } from './empty-secrets.ts';
 import { applyEnvironment, type Environment } from './environment.ts';
 import { describeIssue } from './issue.ts';
-import { findMissingFiles } from './missing-files.ts';
+import { type CheckContent, findMissingFiles } from './missing-files.ts';
 import { findNotices } from './notices.ts';
 import { ConfigError, type Finding, formatOrigin, formatProblems, type Problem } from './problem.ts';
 import { resolveConfig } from './resolve.ts';
@@ -18,6 +18,8 @@ export interface CheckOptions {
   readonly env: Environment;
   /** Report files that the configuration names and that cannot be read. @default false */
   readonly areFilesChecked?: boolean;
+  /** Also checks their content. @default only their existence is checked */
+  readonly checkContent?: CheckContent | undefined;
 }
 
 /** A configuration between text and {@link Config}, with the findings about it. */
@@ -46,7 +48,7 @@ export class Draft {
   }
 
   /** @throws {ConfigError} with every problem */
-  async check({ env, areFilesChecked = false }: CheckOptions): Promise<Config> {
+  async check({ env, areFilesChecked = false, checkContent }: CheckOptions): Promise<Config> {
     const shape = shapeOf(configSchema);
     const applied = applyEnvironment(this.root, env, shape);
     this.problems.push(...applied.problems);
@@ -61,7 +63,7 @@ export class Draft {
     const warned = [...findIgnored(plain), ...findOddities(plain), ...findBareDurations(plain, shape)];
     for (const found of warned) this.find(found, this.warnings);
     for (const found of findNotices(plain)) this.find(found, this.notices);
-    if (areFilesChecked) for (const found of await findMissingFiles(plain, shape)) this.find(found);
+    if (areFilesChecked) for (const found of await findMissingFiles(plain, shape, checkContent)) this.find(found);
     if (this.problems.length > 0 || !parsed.success) this.throwProblems();
     return resolveConfig(parsed.data, env);
   }

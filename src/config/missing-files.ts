@@ -1,7 +1,11 @@
 import { access, constants, stat } from 'node:fs/promises';
 import type { Finding } from './problem.ts';
 import { scalarValuesOf } from './scalar-values.ts';
+import type { FileContent } from './schema/value-info.ts';
 import type { Shape } from './shape.ts';
+
+/** @returns why a file cannot be used, with its path. Undefined when it can */
+export type CheckContent = (content: FileContent, path: string) => Promise<string | undefined>;
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'the file does not exist',
@@ -10,13 +14,16 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a directory',
 };
 
-/** Files that the configuration names and this process cannot read. */
-export async function findMissingFiles(plain: unknown, shape: Shape): Promise<Finding[]> {
+/** Files that the configuration names and this process cannot read, or that do not have the expected content. */
+export async function findMissingFiles(plain: unknown, shape: Shape, check?: CheckContent): Promise<Finding[]> {
   const files = scalarValuesOf(plain, shape).filter((value) => value.shape.isFile);
   const findings = await Promise.all(
-    files.map(async ({ path, text, shape: { mayBeDirectory } }): Promise<Finding[]> => {
+    files.map(async ({ path, text, shape: { mayBeDirectory, content } }): Promise<Finding[]> => {
       const reason = await whyUnreadable(text, mayBeDirectory === true);
-      if (reason === undefined) return [];
+      if (reason === undefined) {
+        const unusable = content && (await check?.(content, text));
+        return unusable === undefined ? [] : [{ path, part: 'value', message: unusable }];
+      }
       const message = `cannot read ${quote(text)}: ${reason} (change the path, or provide the file)`;
       return [{ path, part: 'value', message }];
     }),

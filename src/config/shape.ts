@@ -56,10 +56,15 @@ export function findNearest(word: string, candidates: Iterable<string>): string 
   return nearest?.candidate;
 }
 
-/** Half of a word counts like one wrong letter. */
+/** Half of a word, and its letters in another order, count like one wrong letter. */
 function editsBetween(word: string, candidate: string): number {
+  if (word !== candidate && lettersOf(word) === lettersOf(candidate)) return 1;
   const isHalf = word.length > 2 && (candidate.startsWith(word) || word.startsWith(candidate));
   return isHalf ? 1 : distance(word, candidate);
+}
+
+function lettersOf(word: string): string {
+  return Array.from(word).sort().join('');
 }
 
 /** `unknown key "tsl", did you mean "tls"?`; a key of another section is named with its path. */
@@ -68,7 +73,7 @@ export function describeUnknownKey(root: Shape, parent: KeyPath, key: string): s
   const nearest = here?.kind === 'object' ? findNearest(key, here.keys.keys()) : undefined;
   const isClose =
     nearest !== undefined && editsBetween(key.toLowerCase(), nearest) <= Math.max(1, Math.floor(key.length / 3));
-  const meant = isClose ? nearest : (pathOfKey(root, key) ?? nearest);
+  const meant = isClose ? nearest : pathOfKey(root, key);
   return `unknown key ${JSON.stringify(key)}${meant === undefined ? '' : `, did you mean "${meant}"?`}`;
 }
 

@@ -32,6 +32,10 @@ function redisKey(key: string, instead: string): UnhonouredKey {
   return { path: ['redis', key], instead };
 }
 
+function azureKey(key: string, instead: string): UnhonouredKey {
+  return { path: ['storage', 'azure', key], instead: `${instead}; remove the key` };
+}
+
 /** Ignored with a warning. */
 export const IGNORED_KEYS: readonly UnhonouredKey[] = [
   { path: ['log', 'hooks'], instead: 'no mail is sent', unless: isEmpty },
@@ -39,6 +43,8 @@ export const IGNORED_KEYS: readonly UnhonouredKey[] = [
   { path: ['storage', 'filesystem', 'maxthreads'], instead: 'Node.js limits its own threads (UV_THREADPOOL_SIZE)' },
   { path: ['storage', 'gcs', 'maxconcurrency'], instead: 'requests are not limited' },
   { path: ['storage', 'azure', 'connectionstring'], instead: 'use accountname and accountkey' },
+  ...['max_retries', 'retry_delay'].map((key) => azureKey(key, 'Layover has its own schedule of retries')),
+  { ...azureKey('skipverify', 'certificates are always verified'), unless: (value) => !isOn(value) },
   { path: ['storage', 'tag', 'concurrencylimit'], instead: 'Layover has its own limit' },
   { path: ['middleware', 'registry'], instead: 'no middleware is loaded', unless: isEmpty },
   { path: ['middleware', 'repository'], instead: 'no middleware is loaded', unless: isEmpty },

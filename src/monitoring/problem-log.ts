@@ -4,7 +4,7 @@ import { CauseLog, type LoggedProblem, type Occurrence } from './cause-log.ts';
 /** UTF-16 units. */
 const MAX_TEXT = 256;
 
-/** What went wrong in the last day. Each cause has a bound of its own, so that clients cannot hide one by another. */
+/** What went wrong in the last day. Each cause has its own bound, so that clients cannot hide one by another. */
 export class ProblemLog {
   readonly #now: () => number;
   readonly #causes = new Map<ProblemCause, CauseLog>();

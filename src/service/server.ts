@@ -19,6 +19,7 @@ import { createContext, openAuth } from './context.ts';
 import { loadWorkers } from './load-workers.ts';
 import { planReload } from './reload-plan.ts';
 import { loadRequestHandler, type RequestHandlerParts } from './request-handler.ts';
+import { explainStart } from './start-failure.ts';
 
 export interface StartServerOptions {
   readonly config: Config;
@@ -50,8 +51,12 @@ export interface RunningServer {
  *
  * @throws when storage cannot be opened, an address is in use, or a TLS file cannot be read; never because of an upstream
  */
-export function startServer(options: StartServerOptions): Promise<RunningServer> {
-  return closeOnFailure((opened) => openServer(options, opened));
+export async function startServer(options: StartServerOptions): Promise<RunningServer> {
+  try {
+    return await closeOnFailure((opened) => openServer(options, opened));
+  } catch (err) {
+    throw explainStart(err, options.config);
+  }
 }
 
 async function openServer(options: StartServerOptions, opened: CloseStack): Promise<RunningServer> {

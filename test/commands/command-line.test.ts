@@ -130,7 +130,9 @@ describe('layover serve', () => {
     const { code, stderr } = await run(['serve', config.file]);
     holder.close();
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^layover: .*EADDRINUSE.*\n$/);
+    expect(stderr).toBe(
+      `layover: http.addr: port ${port} is already in use (set http.addr or stop the other process)\n`,
+    );
   });
 
   it('reports in one line that it cannot use its storage directory', async () => {
@@ -141,7 +143,9 @@ describe('layover serve', () => {
     await writeFile(join(config.path, 'file'), '');
     const { code, stderr } = await run(['serve', config.file], {}, config.path);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^layover: .*ENOTDIR.*\n$/);
+    expect(stderr).toMatch(
+      /^layover: storage\.filesystem\.rootdirectory: cannot use \/.*\/file\/below: a part of the path is a file.*\n$/,
+    );
   });
 
   it('exits with 0 on SIGTERM and on SIGINT', async () => {

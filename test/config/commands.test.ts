@@ -138,6 +138,43 @@ proxy:
     expect(exitCode).toBe(1);
   });
 
+  it('reports files that do not have the expected content, and no part of a key', async () => {
+    await using directory = await temporaryDirectory();
+    const at = (name: string) => join(directory.path, name);
+    const damaged = '-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n';
+    await Promise.all([
+      writeFile(at('ca.pem'), 'no certificate'),
+      writeFile(at('damaged.pem'), damaged),
+      writeFile(at('denied.txt'), 'docker.io/evil/*\nnot a digest\n'),
+      writeFile(at('key.txt'), 'hidden-thing'),
+      writeFile(at('key.json'), '{"type": "external_account"}'),
+    ]);
+    const checkWith = (keyfile: string) =>
+      check(`version: 0.1
+storage: {gcs: {bucket: b, keyfile: ${at(keyfile)}}}
+policy: {deny: {file: ${at('denied.txt')}}}
+proxy:
+  upstreams:
+    - {remoteurl: "https://ghcr.io", tls: {ca: ${at('ca.pem')}}}
+    - {remoteurl: "https://quay.io", tls: {ca: ${at('damaged.pem')}}}
+`);
+    const { exitCode, text } = await checkWith('key.txt');
+    expect(exitCode).toBe(1);
+    expect(
+      text
+        .replaceAll(`${directory.path}/`, '')
+        .replaceAll(/^config\.yml:[\d:]+ /gm, '')
+        .split('\n'),
+    ).toEqual([
+      'storage.gcs.keyfile: cannot use key.txt: is not JSON (use the key file of a service account)',
+      expect.stringContaining('policy.deny.file: cannot use denied.txt: line 2: must be a digest'),
+      'proxy.upstreams[0].tls.ca: cannot use ca.pem: it has no certificate in PEM format',
+      'proxy.upstreams[1].tls.ca: cannot use damaged.pem: certificate 1 in it is damaged',
+      '',
+    ]);
+    expect((await checkWith('key.json')).text).toContain('credentials of type "external_account" are not supported');
+  });
+
   it('names the variable of a missing file, and does not repeat a private key in its place', async () => {
     const { text } = await check(MINIMAL, {
       REGISTRY_HTTP_TLS_CERTIFICATE: '/none/cert.pem',

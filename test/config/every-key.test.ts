@@ -71,7 +71,9 @@ function documentedKeys(page: string): string[] {
 
 describe('every key of the configuration', () => {
   it('can be set by a variable, by the name in the file and by that of the Go field', () => {
-    const unset = KEYS.flatMap((key) =>
+    // `_` separates the keys of a variable, in distribution as well.
+    const keys = KEYS.filter(({ path }) => !path.join().includes('_'));
+    const unset = keys.flatMap((key) =>
       variablesOf(key.path).filter((variable) => {
         const { value, findings } = apply(variable, key);
         return findings.length > 0 || JSON.stringify(value) !== JSON.stringify(PLAIN[key.shape.kind]);

@@ -61,6 +61,7 @@ describe('storage.gcs', () => {
 
   it.each([
     ['', 'storage.gcs.bucket: is required'],
+    ['bucket: "gs://registry"', 'storage.gcs.bucket: must be the name of a bucket, without gs:// and a path'],
     ['bucket: b, chunksize: 300000', 'storage.gcs.chunksize: must be a multiple of 262144'],
     ['bucket: b, chunksize: 1000', 'storage.gcs.chunksize: must be a whole number from 262144 to 2147483647'],
     ['bucket: b, endpoint: host', 'storage.gcs.endpoint: must be an http or https URL without a path'],

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { otherwise, withDefault } from './defaults.ts';
 import { bool, integer } from './number.ts';
-import { choice, matching, name, secret, text } from './text.ts';
+import { base64Secret, choice, matching, name, secret, text } from './text.ts';
 
 const MIB = 1024 * 1024;
 
@@ -16,8 +16,11 @@ const credentials = z.strictObject({
 });
 
 const options = z.strictObject({
-  accountname: name('Name of the storage account.'),
-  accountkey: secret('Key of the account.').optional(),
+  accountname: matching('Name of the storage account.', {
+    pattern: /^[a-z0-9]{3,24}$/,
+    expected: 'must be 3 to 24 lower-case letters and digits, such as corpregistry',
+  }),
+  accountkey: base64Secret('Key of the account.').optional(),
   container: name('Name of the container, which must exist.'),
   credentials: otherwise(credentials, '`shared_key` with an `accountkey`, else `default_credentials`'),
   realm: withDefault(name('Domain of the service, for other clouds.'), 'core.windows.net'),
@@ -30,6 +33,9 @@ const options = z.strictObject({
     '`https://<accountname>.blob.<realm>`',
   ),
   connectionstring: text('Connection string.').optional(),
+  max_retries: integer('Not honoured.').optional(),
+  retry_delay: text('Not honoured.').optional(),
+  skipverify: bool('Not honoured.').optional(),
   rootdirectory: otherwise(text('Prefix of every name.'), 'none'),
   leadingslash: withDefault(
     bool("Names begin with a slash, as version 2 of distribution wrote them. A key of Layover's."),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { otherwise, withDefault } from './defaults.ts';
 import { bool, integer } from './number.ts';
-import { file, matching, name, text } from './text.ts';
+import { file, matching, text } from './text.ts';
 
 const KIB = 1024;
 /** Cloud Storage accepts chunks of multiples of this only. */
@@ -13,8 +13,11 @@ const TYPES = ['service_account', 'authorized_user'];
 const credentials = z.record(z.string(), text('A field, such as `client_email` or `private_key`.'));
 
 const options = z.strictObject({
-  bucket: name('Name of the bucket.'),
-  keyfile: file('JSON file with the key of a service account.').optional(),
+  bucket: matching('Name of the bucket.', {
+    pattern: /^[a-z0-9](?:[a-z0-9._-]{0,220}[a-z0-9])?$/,
+    expected: 'must be the name of a bucket, without gs:// and a path, such as my-registry',
+  }),
+  keyfile: file('JSON file with the key of a service account.', 'Google credentials').optional(),
   credentials: otherwise(
     credentials.describe('The fields of such a file: `type`, `client_email`, `private_key` and others.'),
     "Google's default credentials: `GOOGLE_APPLICATION_CREDENTIALS`, or the metadata server",

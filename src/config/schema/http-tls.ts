@@ -41,7 +41,7 @@ export const tls = z
     certificate: file('PEM file with the certificate and its chain; turns HTTPS on.').optional(),
     key: file('PEM file with the private key.').optional(),
     clientcas: z
-      .array(file('A PEM file.'))
+      .array(file('A PEM file.', 'certificates'))
       .describe('PEM files with the CAs of client certificates; turns client certificates on.')
       .optional(),
     clientauth: withDefault(

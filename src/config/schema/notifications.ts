@@ -35,7 +35,7 @@ const endpoint = z
     ignoredmediatypes: mediaTypes(),
     ignore: ignored.prefault({}),
     tls: z
-      .strictObject({ ca: file('PEM file with CAs, in addition to the public ones.').optional() })
+      .strictObject({ ca: file('PEM file with CAs, in addition to the public ones.', 'certificates').optional() })
       .describe('Of an https URL.')
       .prefault({}),
   })

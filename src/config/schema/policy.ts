@@ -24,6 +24,7 @@ const deny = z
     ),
     file: file(
       'A file with more of both, [one on each line](policy.md#the-deny-file). It is read again after each change.',
+      'denied content',
     ).optional(),
   })
   .transform(({ digests = [], names = [], file: path }) => ({ digests, names, file: path }))

@@ -17,7 +17,7 @@ const tls = z
     certificate: file('PEM file with the client certificate.').optional(),
     key: file('PEM file with its key.').optional(),
     rootcas: z
-      .array(file('A PEM file.'))
+      .array(file('A PEM file.', 'certificates'))
       .describe('PEM files with CAs to trust instead of the public ones.')
       .optional(),
   })

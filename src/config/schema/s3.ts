@@ -68,7 +68,7 @@ const options = z.strictObject({
   secretkey: secret('Secret key, with `accesskey`.').optional(),
   secure: withDefault(bool('`false`: http to a `regionendpoint` without a scheme. Amazon always uses HTTPS.'), 'true'),
   skipverify: withDefault(bool("Do not verify the store's certificate."), 'false'),
-  cacert: file("PEM file with CAs, in addition to the public ones. A key of Layover's.").optional(),
+  cacert: file("PEM file with CAs, in addition to the public ones. A key of Layover's.", 'certificates').optional(),
   v4auth: withDefault(bool('Signature version 4; `false` is refused.'), 'true'),
   encrypt: withDefault(bool('Server-side encryption: AES256, or KMS with a `keyid`.'), 'false'),
   keyid: text('KMS key.').optional(),

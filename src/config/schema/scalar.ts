@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { TcpAddress } from '../units.ts';
 import type { PullThreshold } from './pull-threshold.ts';
 import type { TimeWindow } from './time-window.ts';
-import { type Reading, valueInfos } from './value-info.ts';
+import { type FileContent, type Reading, valueInfos } from './value-info.ts';
 
 /** A value that is wrong for a more precise reason than its type's; the message continues the key: `must be …`. */
 export class InvalidValueError extends Error {
@@ -28,6 +28,7 @@ export interface ScalarType<T> {
   readonly isNanoseconds?: boolean;
   readonly isFile?: boolean;
   readonly mayBeDirectory?: boolean;
+  readonly content?: FileContent | undefined;
 }
 
 /** The written text of a value, parsed by the type of its key: that decides what `0123` or `yes` means. */
@@ -41,6 +42,7 @@ export function scalar<T extends Simple>(description: string, type: ScalarType<T
     isNanoseconds = false,
     isFile = false,
     mayBeDirectory = false,
+    content,
   } = type;
   const read = (value: unknown, ctx: z.core.$RefinementCtx): T => {
     const parsed = typeof value === 'string' ? tryParse(value, parse) : undefined;
@@ -52,7 +54,7 @@ export function scalar<T extends Simple>(description: string, type: ScalarType<T
     .unknown()
     .transform(read)
     .meta({ ...json, description })
-    .register(valueInfos, { reads, format, isNanoseconds, isFile, mayBeDirectory });
+    .register(valueInfos, { reads, format, isNanoseconds, isFile, mayBeDirectory, content });
 }
 
 function tryParse<T extends Simple>(

@@ -39,7 +39,7 @@ const target = z
     credentials: z.array(credentials).describe('Tried in order.').optional(),
     tls: z
       .strictObject({
-        ca: file('PEM file with CAs, in addition to the public ones.').optional(),
+        ca: file('PEM file with CAs, in addition to the public ones.', 'certificates').optional(),
         insecure: withDefault(bool('Do not verify the certificate.'), 'false'),
       })
       .transform(({ ca, insecure }) => ({ caFile: ca, insecure }))

@@ -1,4 +1,5 @@
 import { type ScalarType, scalar } from './scalar.ts';
+import type { FileContent } from './value-info.ts';
 
 const TEXT = { type: 'string' } as const;
 const NOT_EMPTY = { type: 'string', minLength: 1 } as const;
@@ -16,6 +17,18 @@ export const secret = (description: string) =>
     reads: 'secret',
   });
 
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** A {@link secret} of bytes. */
+export const base64Secret = (description: string) =>
+  scalar(description, {
+    expected: 'must be base64, as it is shown where it is issued',
+    json: NOT_EMPTY,
+    format: 'secret',
+    parse: (value) => (BASE64.test(value) ? value : undefined),
+    reads: 'secret',
+  });
+
 const filled: Omit<ScalarType<string>, 'format'> = {
   expected: 'must be text that is not empty',
   json: NOT_EMPTY,
@@ -29,7 +42,8 @@ export const name = (description: string) => scalar(description, { ...filled, fo
 export const path = (description: string) => scalar(description, { ...filled, format: 'path' });
 
 /** The path of a file that must exist when the service starts. */
-export const file = (description: string) => scalar(description, { ...filled, format: 'file', isFile: true });
+export const file = (description: string, content?: FileContent) =>
+  scalar(description, { ...filled, format: 'file', isFile: true, content });
 
 /** The path of a file that `config check` looks for, and that is read later, again and again. */
 export const laterFile = (description: string, { mayBeDirectory = false } = {}) =>

@@ -145,7 +145,7 @@ const keys = z.strictObject({
   deny: otherwise(globs('Globs over those that may not.'), 'none'),
   tls: z
     .strictObject({
-      ca: file('PEM file with CAs, in addition to the public ones.').optional(),
+      ca: file('PEM file with CAs, in addition to the public ones.', 'certificates').optional(),
       insecure: withDefault(bool('Do not verify the certificate.'), 'false'),
     })
     .transform(({ ca, insecure }) => ({ caFile: ca, insecure }))

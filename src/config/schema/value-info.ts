@@ -3,6 +3,9 @@ import { z } from 'zod';
 /** How the value of a variable becomes the value of a key: as YAML, as text, or as a `secret`, which is text that must not be empty. */
 export type Reading = 'yaml' | 'text' | 'secret';
 
+/** What a file must have, where that can be checked before the start. */
+export type FileContent = 'certificates' | 'denied content' | 'Google credentials';
+
 export interface ValueInfo {
   readonly reads: Reading;
   /** For the documentation, such as `duration`, or the allowed words in code spans. */
@@ -13,6 +16,8 @@ export interface ValueInfo {
   readonly isFile?: boolean;
   /** Instead of a file. */
   readonly mayBeDirectory?: boolean;
+  /** Absent when only its existence is checked. */
+  readonly content?: FileContent | undefined;
 }
 
 /** Of each single value in the schema. */
