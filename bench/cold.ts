@@ -79,7 +79,7 @@ async function pullThrough(row: ColdRow, start: Start): Promise<Measured | undef
   const seconds = await row.pull(cache.url);
   await sleep(AFTERWARDS_MS);
   const measured = { seconds, cpuSeconds: (await cache.cpuSeconds()) - before, peakBytes: await cache.peakRss() };
-  await rm(cache.dataDirectory, { recursive: true, force: true });
+  await rm(cache.dataDirectory, { recursive: true, force: true, maxRetries: 5 });
   return measured;
 }
 

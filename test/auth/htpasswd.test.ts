@@ -130,7 +130,7 @@ describe('the file of htpasswd', () => {
 
   it('that cannot be read prevents startup, with its name in the error', async () => {
     const start = Layover.start({ config: { auth: { htpasswd: { realm: 'r', path: directory.path } } } });
-    await expect(start).rejects.toThrow(`auth.htpasswd.path: cannot use ${directory.path}: EISDIR`);
+    await expect(start).rejects.toThrow(`auth.htpasswd.path: cannot use ${directory.path}: not a file`);
   });
 
   it('is protected by a limit of failures per user and address', async () => {
