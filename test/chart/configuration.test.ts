@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { execPath } from 'node:process';
 
 import { describe, expect, it } from 'vitest';
@@ -100,7 +101,10 @@ function secretPathsOf(objects: readonly KubernetesObject[]): readonly string[] 
 }
 
 /** Only the types of files that are read by the check need content. */
-const contentOf = (path: string) => (path.endsWith('.json') ? '{"auths":{}}' : 'content\n');
+function contentOf(path: string): string {
+  if (path.endsWith('.json')) return '{"auths":{}}';
+  return path.endsWith('.crt') ? `${rootCertificates[0]}\n` : 'content\n';
+}
 
 /** As the kubelet sets them. */
 function variablesOf(objects: readonly KubernetesObject[]): Record<string, string> {
