@@ -3,7 +3,7 @@
  *
  * @module
  */
-export type { FinishedRequest, RequestHandlerName } from '../http/v2/request-events.ts';
+export type { FinishedRequest, RecordedError, RequestHandlerName } from '../http/v2/request-events.ts';
 export type { ContentEvent, ContentListener, EventOrigin } from '../registry/content-event.ts';
 export type { NamedBy } from '../registry/named-by.ts';
 export {
