@@ -13,7 +13,7 @@ export type {
   UpstreamTls,
 } from '../upstream/upstream-options.ts';
 export {
-  EndedCall,
+  type EndedCall,
   type LoginTrouble,
   type RateLimit,
   UpstreamError,
