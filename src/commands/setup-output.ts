@@ -22,7 +22,7 @@ export function printPlan(client: SetupClient, plan: ClientPlan, { out, json }: 
     out.write(`${JSON.stringify(printed, null, 2)}\n`);
     return;
   }
-  // Without indentation, so that it can be pasted: a shell looks for the end of a here-document at the start of a line.
+  // Not indented, so that it can be pasted: a shell finds the end of a here-document only in the first column.
   for (const { title, text } of texts) out.write(`${title}:\n\n${text}\n`);
   out.write(`Takes effect ${takesEffect}.\n${notesOf(plan)}`);
 }

@@ -15,8 +15,8 @@ import type { RecalledDigest, RecalledDigests } from './recalled-digests.ts';
 export interface RecallChannel {
   /** @returns whether every replica has confirmed that the change applies */
   announce(): Promise<boolean>;
-  /** @param onAnnounced has the change apply. Also called when announcements may have been missed */
-  listen(onAnnounced: () => Promise<void>): void;
+  /** @param onAnnounced has the change apply, and returns whether it does. Also called when announcements may have been missed */
+  listen(onAnnounced: () => Promise<boolean>): void;
 }
 
 export interface RecallEvents {
@@ -135,8 +135,10 @@ export class Recalls implements RecallControl {
     this.#isEverywhere = (await channel?.announce()) ?? true;
   }
 
-  async #refresh(): Promise<void> {
+  /** @returns whether the recalls in the storage apply */
+  async #refresh(): Promise<boolean> {
     this.#timer?.cancel();
+    if (this.#isClosed) return false;
     try {
       await this.#inTurn(() => this.#load());
       this.#isUnreadable = false;
@@ -145,8 +147,9 @@ export class Recalls implements RecallControl {
       this.#isUnreadable = true;
     }
     this.#timer?.cancel();
-    if (this.#isClosed) return;
-    this.#timer = this.#options.clock.setTimer(() => void this.#refresh(), this.#isUnreadable ? RETRY_MS : INTERVAL_MS);
+    const delayMs = this.#isUnreadable ? RETRY_MS : INTERVAL_MS;
+    if (!this.#isClosed) this.#timer = this.#options.clock.setTimer(() => void this.#refresh(), delayMs);
+    return !this.#isUnreadable;
   }
 
   async #load(): Promise<void> {

@@ -14,7 +14,11 @@ const INTERVAL_MS = 25;
 /** Notifies replicas that share this Redis when digests are recalled, and when a recall ends. */
 export function createRecallChannel(redis: Redis) {
   return {
-    /** Each listener, the own one included, counts in the key of the announcement. @returns whether all have */
+    /**
+     * Each listener, the own one included, counts in the key of the announcement. On a cluster, Redis knows the listeners of one node alone.
+     *
+     * @returns whether all have
+     */
     async announce(): Promise<boolean> {
       const id = randomUUID();
       const listeners = await redis.call(ANNOUNCE, (it) => it.publish(redisKeys.recalls(), id), undefined);
@@ -26,9 +30,9 @@ export function createRecallChannel(redis: Redis) {
       }
       return false;
     },
-    listen(onAnnounced: () => Promise<void>): void {
+    listen(onAnnounced: () => Promise<boolean>): void {
       const confirm = async (id: string) => {
-        await onAnnounced();
+        if (!(await onAnnounced())) return;
         const key = redisKeys.recallConfirmed(id);
         const count = (it: RedisCommands) => Promise.all([it.incr(key), it.expire(key, CONFIRMED_SECONDS)]);
         await redis.call(CONFIRM, count, undefined);

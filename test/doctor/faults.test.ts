@@ -354,7 +354,10 @@ describe('layover doctor finds, and names the cure:', () => {
   });
 });
 
-describe.skipIf((await missingPrograms(['redis-server'])).length > 0)('layover doctor finds in a Redis:', () => {
+const missing = await missingPrograms(['redis-server']);
+if (missing.length > 0) console.warn('redis-server is missing: the checks of a Redis are not tested');
+
+describe.skipIf(missing.length > 0)('layover doctor finds in a Redis:', () => {
   it('35. that it evicts keys', async () => {
     await using redis = await RedisServer.start({ directives: ['maxmemory-policy allkeys-lru'] });
     expect(await complaints({ config: healthy({ redis: { addr: redis.address } }) })).toEqual([

@@ -34,12 +34,9 @@ async function start(driver: StorageDriver, channel?: RecallChannel) {
 
 /** Calls the listeners of all. */
 class Channel implements RecallChannel {
-  readonly #listeners: (() => Promise<void>)[] = [];
-  announce = async () => {
-    await Promise.all(this.#listeners.map((listener) => listener()));
-    return true;
-  };
-  listen = (listener: () => Promise<void>) => void this.#listeners.push(listener);
+  readonly #listeners: (() => Promise<boolean>)[] = [];
+  announce = async () => (await Promise.all(this.#listeners.map((listener) => listener()))).every(Boolean);
+  listen = (listener: () => Promise<boolean>) => void this.#listeners.push(listener);
 }
 
 describe('recalls', () => {
@@ -60,6 +57,25 @@ describe('recalls', () => {
     await expect.poll(() => first.isDenied(two)).toBe(false);
     const third = await start(driver);
     expect([third.isDenied(one), third.isDenied(two)]).toEqual([true, false]);
+  });
+
+  it('are not everywhere when a replica cannot read them, or has ended', async () => {
+    const driver = createInmemoryDriver();
+    const channel = new Channel();
+    let isAway = false;
+    const partly: StorageDriver = Object.assign(Object.create(driver) as StorageDriver, {
+      list: (path: string) => (isAway ? Promise.reject(new Error('no route to host')) : driver.list(path)),
+      readSmall: (path: string, maxBytes: number) => driver.readSmall(path, maxBytes),
+    });
+    const first = await start(driver, channel);
+    const second = await start(partly, channel);
+    expect(await first.recalls.recall({ digests: [one] })).toMatchObject({ isEverywhere: true });
+    isAway = true;
+    expect(await first.recalls.recall({ digests: [two] })).toMatchObject({ isEverywhere: false });
+    expect(second.isDenied(two)).toBe(false);
+    await second.recalls.close();
+    expect(await channel.announce()).toBe(false);
+    expect(second.events).toEqual(['changed', 'Error: no route to host']);
   });
 
   it('reach a replica without Redis a little later', async () => {

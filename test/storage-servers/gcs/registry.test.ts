@@ -17,6 +17,7 @@ import { BUCKET, fakeGcsServer, sharedGcs } from './fake-gcs-server.ts';
 
 const MIB = 1024 * 1024;
 const skopeo = await findProgram('skopeo');
+if (skopeo === undefined) console.warn('skopeo is missing: its pulls and pushes are not tested');
 const first = imageOf('first', [layer('shared'), layer('first')]);
 const second = imageOf('second', [layer('shared'), layer('second')]);
 
