@@ -11,13 +11,14 @@ import {
   PathNotFoundError,
   type StorageDriver,
 } from '../driver.ts';
+import type { AccessToken } from '../objects/access-token.ts';
 import { forEachAtOnce } from '../objects/at-once.ts';
 import { ObjectKeys } from '../objects/keys.ts';
 import { PartBuffers } from '../objects/part-buffers.ts';
 import { PieceStaging } from '../objects/piece-staging.ts';
 import { readWhole } from '../objects/read-whole.ts';
 import { StoreClient } from '../objects/store-client.ts';
-import { AzureTokens } from './access-tokens.ts';
+import { createAzureToken } from './azure-token.ts';
 import { AzureContainer, type ListOptions } from './container.ts';
 import { isNotFound, parseAzureError, toStorageError } from './errors.ts';
 import { FileUpload } from './file-upload.ts';
@@ -56,7 +57,7 @@ class AzureDriver implements StorageDriver {
   readonly spoolDirectory = undefined;
   readonly staging: PieceStaging;
   readonly #settings: AzureSettings;
-  readonly #tokens: AzureTokens | undefined;
+  readonly #tokens: AccessToken | undefined;
   readonly #client: StoreClient;
   readonly #signer: UrlSigner;
   readonly #container: AzureContainer;
@@ -66,7 +67,7 @@ class AzureDriver implements StorageDriver {
   constructor(settings: AzureSettings, onUnsigned: (reason: string) => void) {
     const { account, container: name, credentials, serviceUrl, blockBytes } = settings;
     this.#settings = settings;
-    const tokens = credentials.kind === 'shared_key' ? undefined : new AzureTokens(credentials);
+    const tokens = credentials.kind === 'shared_key' ? undefined : createAzureToken(credentials);
     const key = { account, key: credentials.kind === 'shared_key' ? credentials.key : '' };
     this.#tokens = tokens;
     this.#client = new StoreClient({
@@ -262,7 +263,7 @@ class AzureDriver implements StorageDriver {
   }
 }
 
-async function bearer(tokens: AzureTokens, options: { readonly fresh: boolean }): Promise<Record<string, string>> {
+async function bearer(tokens: AccessToken, options: { readonly fresh: boolean }): Promise<Record<string, string>> {
   return { authorization: `Bearer ${await tokens.get(options)}`, 'x-ms-version': API_VERSION };
 }
 

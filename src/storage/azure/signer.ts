@@ -1,6 +1,6 @@
+import type { AccessToken } from '../objects/access-token.ts';
 import type { StoreClient } from '../objects/store-client.ts';
 import { statusOf } from '../objects/store-error.ts';
-import type { AzureTokens } from './access-tokens.ts';
 import { API_VERSION, type SharedKey, signText } from './shared-key.ts';
 
 /** Validity of a key that signs in the name of an identity. Milliseconds. */
@@ -21,7 +21,7 @@ export interface UrlSignerParts {
   readonly account: string;
   readonly container: string;
   readonly serviceUrl: string;
-  readonly authorization: { readonly key: SharedKey } | { readonly tokens: AzureTokens };
+  readonly authorization: { readonly key: SharedKey } | { readonly tokens: AccessToken };
   readonly client: StoreClient;
   /** Called once, when URLs cannot be signed with the credentials. */
   readonly onUnsigned: (reason: string) => void;
