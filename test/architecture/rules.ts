@@ -111,6 +111,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   },
   admin: { imports: ['builtin', 'fetch', 'files', 'http/client', 'http/listen', 'http/pages', 'oci', 'operations'] },
   dashboard: { imports: [] },
+  'dashboard/page': { imports: [], types: ['admin', 'audit', 'operations'] },
   monitoring: {
     imports: ['oci', 'operations', 'version.ts'],
     types: ['clock', 'health', 'http/v2', 'pull-through', 'registry', 'telemetry', 'upstream', 'usage'],
@@ -298,6 +299,13 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   zod: ['config'],
 };
 
+/** The same for packages that are only built into the dashboard. */
+const PAGE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  '@preact/signals': ['dashboard/page'],
+  preact: ['dashboard/page'],
+  uplot: ['dashboard/page/view/plot.ts'],
+};
+
 /** Modules of Node that only one file loads, for the reason in that file. Others import their types. */
 const BUILT_INS: Readonly<Record<string, string>> = {
   'node:http': 'builtin/http.ts',
@@ -329,7 +337,7 @@ function violationsOf(file: SourceFile): string[] {
     ...wrongImports(file),
     ...(lines < MAX_LINES ? [] : [`${path} has ${lines} lines`]),
     ...(path
-      .replace(/\.ts$/, '')
+      .replace(/\.tsx?$/, '')
       .split('/')
       .some((part) => VAGUE_NAME.test(part))
       ? [`${path}: the name is vague`]
@@ -365,7 +373,7 @@ function mayUsePlugIn(path: string, target: string): boolean {
 }
 
 function mayUsePackage(path: string, name: string): boolean {
-  return name.startsWith('node:') || isWithin(path, PACKAGES[name] ?? []);
+  return name.startsWith('node:') || isWithin(path, PACKAGES[name] ?? PAGE_PACKAGES[name] ?? []);
 }
 
 function isWithin(path: string, places: readonly string[]): boolean {
