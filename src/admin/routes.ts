@@ -29,6 +29,7 @@ import { addFillRoutes } from './fill-routes.ts';
 import { createJobRoutes } from './job-routes.ts';
 import { createRecallRoutes } from './recall-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
+import { addSetupRoutes, type DescribeSetup } from './setup-routes.ts';
 import { addStatusRoutes } from './status-routes.ts';
 import { createUpstreamRoutes } from './upstream-routes.ts';
 import { respond } from './respond.ts';
@@ -55,6 +56,7 @@ export interface AdminRoutesOptions {
   /** Clients may name files of this machine: they have a token, or may use the socket. */
   readonly mayReadFiles: boolean;
   readonly verifications: VerifyLog;
+  readonly describeSetup: DescribeSetup;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
@@ -62,7 +64,8 @@ export interface AdminRoutesOptions {
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
   const { cache, activity, problems, status, fills, upstreams } = options;
-  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, mayReadFiles, onError } = options;
+  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, describeSetup, mayReadFiles, onError } =
+    options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -84,6 +87,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   if (jobs) router.use('/jobs', createJobRoutes(jobs));
   if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
   addVerifyRoutes(router, verifications);
+  addSetupRoutes(router, describeSetup);
   router.get(
     '/audit/pulls',
     respond((request) => pulls.findPulls(pullQuery(request))),

@@ -1,3 +1,5 @@
+import type { DescribeSetup } from '../admin/setup-routes.ts';
+import { createClientSetup } from './composition/client-setup.ts';
 import type { PullRecorder } from '../audit/pull-recorder.ts';
 import type { Auth, AuthOptions } from '../auth/auth.ts';
 import type { Config } from '../config/config.ts';
@@ -84,6 +86,7 @@ export interface Context extends Views {
   readonly pulls: PullRecorder | undefined;
   /** Clients that requested the image for verification. */
   readonly verifications: Verifications;
+  readonly describeSetup: DescribeSetup;
   /** Claim of this process on the storage directory that it shares with others. */
   readonly owner: Pick<DirectoryOwner, 'acquired' | 'isOwner'>;
   close(): Promise<void>;
@@ -153,6 +156,7 @@ async function createParts(
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
     verifications: new Verifications(),
+    describeSetup: createClientSetup(config),
     owner,
     close: () => opened.close(),
   };

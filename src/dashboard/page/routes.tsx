@@ -14,10 +14,16 @@ interface Route {
 
 /** Each is loaded when it is opened. */
 const ROUTES: readonly Route[] = [
+  { name: 'images', load: async () => (await import('./pages/images.tsx')).Images },
+  { name: 'compare', load: async () => (await import('./pages/compare.tsx')).Compare },
   { name: 'fills', load: async () => (await import('./pages/fills.tsx')).Fills },
   { name: 'upstreams', load: async () => (await import('./pages/upstreams.tsx')).Upstreams },
   { name: 'clients', load: async () => (await import('./pages/clients.tsx')).Clients },
   { name: 'problems', load: async () => (await import('./pages/problems.tsx')).Problems },
+  { name: 'storage', load: async () => (await import('./pages/storage.tsx')).Storage },
+  { name: 'jobs', load: async () => (await import('./pages/jobs.tsx')).Jobs },
+  { name: 'setup', load: async () => (await import('./pages/setup.tsx')).Setup },
+  { name: 'settings', load: async () => (await import('./pages/settings.tsx')).Settings },
 ];
 
 const loaded = new Map<string, ComponentType>();

@@ -4,6 +4,7 @@ import type { JSX } from 'preact';
 import { API_ROOT, go, hrefOf, path } from '../state/place.ts';
 import { session, signIn, type SignInMethod } from '../state/session.ts';
 import { texts } from '../texts.ts';
+import { formText } from '../view/form-text.ts';
 import { Foreign } from '../view/foreign.tsx';
 import { Notice, Page } from '../view/frame.tsx';
 
@@ -37,7 +38,7 @@ export function SignIn(): JSX.Element {
 
 function PasswordForm(): JSX.Element {
   const { error, submit } = useSubmit((form) =>
-    signIn({ user: textOf(form, 'user'), password: textOf(form, 'password') }),
+    signIn({ user: formText(form, 'user'), password: formText(form, 'password') }),
   );
   return (
     <form class="sign-in" onSubmit={submit}>
@@ -58,7 +59,7 @@ function PasswordForm(): JSX.Element {
 }
 
 function TokenForm(): JSX.Element {
-  const { error, submit } = useSubmit((form) => signIn({ token: textOf(form, 'token') }));
+  const { error, submit } = useSubmit((form) => signIn({ token: formText(form, 'token') }));
   return (
     <form class="sign-in" onSubmit={submit}>
       <label>
@@ -89,9 +90,4 @@ function useSubmit(send: (form: FormData) => Promise<void>) {
       </p>
     );
   return { error, submit };
-}
-
-function textOf(form: FormData, name: string): string {
-  const value = form.get(name);
-  return typeof value === 'string' ? value : '';
 }

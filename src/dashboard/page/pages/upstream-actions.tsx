@@ -39,7 +39,11 @@ export function UpstreamActions({ upstream, onDone }: { upstream: UpstreamView; 
         }}
       />
       {offlineUntil === undefined ? (
-        <Action label={words.goOffline} preview={() => words.offlinePreview} run={setOffline(HOUR_MS, words.isOffline)} />
+        <Action
+          label={words.goOffline}
+          preview={() => words.offlinePreview}
+          run={setOffline(HOUR_MS, words.isOffline)}
+        />
       ) : (
         <Action label={words.goOnline} run={setOffline(0, words.isOnline)} />
       )}
