@@ -26,7 +26,7 @@ const MAX_TRIES = 3;
 
 /**
  * Sums over the references of each repository, and the orders of repositories by use and by size. Those that were recorded by a version
- * without sums are added when somebody looks.
+ * without sums are added at the first read.
  */
 export class LmdbRepositories {
   readonly #uses: Database<StoredUse, ReferenceKey>;
@@ -63,14 +63,14 @@ export class LmdbRepositories {
     this.#put(repository, undefined);
   }
 
-  /** In a transaction. Everything is added again when somebody looks. */
+  /** In a transaction. Everything is added again at the next read. */
   clear(): void {
     this.#isComplete = false;
     this.#sums.clearSync();
     this.#orders.clearSync();
   }
 
-  /** Adds what was recorded by a version without sums. @param count of all repositories */
+  /** Adds the sums of a version without them. @param count of all repositories */
   async complete(count: number): Promise<void> {
     if (this.#isComplete || entryCount(this.#sums) === count) return;
     this.#adding ??= this.#addAll().finally(() => (this.#adding = undefined));
