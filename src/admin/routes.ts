@@ -23,6 +23,7 @@ import { ControlError } from '../operations/control-error.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './authenticate.ts';
 import { addActivityRoutes } from './activity-routes.ts';
+import { addBrowsingRoutes, type BrowsingRoutesOptions } from './browsing-routes.ts';
 import { addBundleRoutes } from './bundle-routes.ts';
 import { checkRequest } from './check-request.ts';
 import { addFillRoutes } from './fill-routes.ts';
@@ -36,7 +37,9 @@ import { respond } from './respond.ts';
 import { addVerifyRoutes } from './verify-routes.ts';
 import { oneOf, optionalText, positive } from './parameters.ts';
 
-export interface AdminRoutesOptions {
+export interface AdminRoutesOptions extends Omit<BrowsingRoutesOptions, 'visibleTo'> {
+  /** @default every client sees everything */
+  readonly visibleTo?: BrowsingRoutesOptions['visibleTo'];
   readonly cache: CacheControl;
   readonly activity: ActivityControl;
   readonly problems: ProblemControl;
@@ -76,6 +79,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
     next();
   });
   addRoutes(router, cache);
+  addBrowsingRoutes(router, { visibleTo: () => undefined, ...options });
   addActivityRoutes(router, activity, problems);
   addStatusRoutes(router, status);
   addFillRoutes(router, fills);

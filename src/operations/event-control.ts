@@ -7,7 +7,7 @@ import type { VerificationView } from './verify-log.ts';
 /** What happens now, for dashboards. In this process, and as server-sent events over the admin API. */
 export interface EventControl {
   /**
-   * Sends events until the signal is aborted. Nothing is gathered while nobody listens.
+   * Sends events until the signal is aborted. Nothing is gathered without listeners.
    *
    * @throws {ControlError} `unavailable` when there are 50 listeners already
    */

@@ -14,7 +14,7 @@ export interface ManifestQuery {
   readonly repository: string;
   /** A tag or a digest. */
   readonly reference: string;
-  /** Fetch what is not stored from the upstream: the manifest, and its config. @default false */
+  /** Fetch the manifest and its config from the upstream when they are not stored. @default false */
   readonly fetch?: boolean | undefined;
 }
 

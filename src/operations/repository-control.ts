@@ -52,12 +52,10 @@ export interface RepositoryView {
   readonly manifests: number;
   /** Of all its content, each digest once, also what other repositories share. */
   readonly bytes: number;
-  /** Of content that no other repository has. Absent in lists. */
+  /** Of content that no other repository has. Absent in lists, and for a repository with more than 1000 references. */
   readonly ownBytes?: number | undefined;
   /** To the minute. */
   readonly lastUsedAt: string;
-  /** Absent when pulls are not recorded. */
-  readonly pulls24h?: number | undefined;
   /** A pin matches all of it. */
   readonly pinned: boolean;
   /** A blob is being fetched for it now. */
@@ -95,7 +93,7 @@ export interface TagView {
   readonly artifactType?: string | undefined;
   /** Of all stored content that it refers to, each digest once. */
   readonly size: number;
-  /** Of an image index, those that it lists, 30 at most; of an image, absent. */
+  /** Of an image index, those that it lists, 25 at most; of an image, absent. */
   readonly platforms?: readonly PlatformView[] | undefined;
   /** Stored manifests that are attached to it: signatures, SBOMs and others. 100 at most. */
   readonly referrers: number;

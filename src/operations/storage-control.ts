@@ -1,4 +1,4 @@
-/** What is stored, by age: the same interface in the process and over the admin API. */
+/** Stored content by age: the same interface in the process and over the admin API. */
 export interface StorageControl {
   ages(): Promise<StorageAges>;
 }

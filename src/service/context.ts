@@ -36,6 +36,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createPullRecorder } from './composition/auditing.ts';
 import { createDenying } from './composition/denying.ts';
+import { type Browsing, createBrowsing } from './composition/browsing.ts';
 import { createBackgroundJobs } from './composition/background-jobs.ts';
 import { type BundlesOptions, createBundles } from './composition/bundles.ts';
 import { createImageCheck } from './composition/image-checks.ts';
@@ -60,7 +61,7 @@ export interface ContextOptions {
 }
 
 /** The objects of the running service. The caller closes it. */
-export interface Context extends Views {
+export interface Context extends Views, Browsing {
   readonly router: Router;
   /** Hosted repositories; its catalog lists all stored ones. */
   readonly hosted: Registry;
@@ -147,6 +148,7 @@ async function createParts(
     peers: pulling?.peers,
     budget: pulling?.budget,
     cache,
+    ...createBrowsing(config.proxy, { ...stored, ...retention.shown, running, pulling }),
     ...createViews(config, { ...stored, opened, monitors, running, pulling, telemetry, health, clock }),
     bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, refusals, pins: retention.bundlePins }),
     recalls,

@@ -102,11 +102,6 @@ const COLUMNS: readonly Column<RepositoryView>[] = [
   { title: words.tags, isNumber: true, cell: tagCount },
   { title: words.size, isNumber: true, cell: ({ bytes }) => formatBytes(bytes) },
   { title: words.used, cell: ({ lastUsedAt }) => <When at={lastUsedAt} /> },
-  {
-    title: words.pulls,
-    isNumber: true,
-    cell: ({ pulls24h }) => (pulls24h === undefined ? <None /> : formatCount(pulls24h)),
-  },
 ];
 
 function tagCount({ tags, moreTags }: RepositoryView): JSX.Element {

@@ -61,7 +61,7 @@ export function Repository({ name }: { name: string }): JSX.Element {
 }
 
 function RepositoryFacts({ repository }: { repository: RepositoryView }): JSX.Element {
-  const { upstream, bytes, ownBytes, lastUsedAt, pulls24h, manifests } = repository;
+  const { upstream, bytes, ownBytes, lastUsedAt, manifests } = repository;
   return (
     <Facts
       of={[
@@ -71,7 +71,6 @@ function RepositoryFacts({ repository }: { repository: RepositoryView }): JSX.El
         [words.ownSize, ownBytes === undefined ? undefined : formatBytes(ownBytes)],
         [words.manifests, formatCount(manifests)],
         [texts.images.used, <When key="used" at={lastUsedAt} />],
-        [texts.images.pulls, pulls24h === undefined ? undefined : formatCount(pulls24h)],
       ]}
     />
   );

@@ -21,7 +21,6 @@ export const contentTexts = {
     atLeast: (count: string) => `${count}+`,
     size: 'Size',
     used: 'Last used',
-    pulls: 'Pulls, 24 hours',
     hosted: 'Hosted',
     pinned: 'Pinned',
     filling: 'Filling',
