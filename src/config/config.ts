@@ -2,7 +2,7 @@ import type { Immutable } from './immutable.ts';
 import type { resolveConfig } from './resolve.ts';
 
 export type { AuthConfig, HtpasswdConfig, IssuerConfig, MtlsConfig, TokenConfig } from './schema/auth.ts';
-export type { PolicyAction, PolicyRuleConfig } from './schema/auth-policy.ts';
+export type { PolicyAction, PolicyRuleConfig, RepositoryAction } from './schema/auth-policy.ts';
 export type { CredentialsConfig } from './schema/credentials.ts';
 export type { HealthConfig, HttpHealthCheck, TcpHealthCheck } from './schema/health.ts';
 export type { HttpConfig, LetsEncryptConfig, TlsConfig } from './schema/http.ts';
