@@ -110,6 +110,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
     types: ['audit', 'pull-through', 'registry'],
   },
   admin: { imports: ['builtin', 'fetch', 'files', 'http/client', 'http/listen', 'http/pages', 'oci', 'operations'] },
+  dashboard: { imports: [] },
   monitoring: {
     imports: ['oci', 'operations', 'version.ts'],
     types: ['clock', 'health', 'http/v2', 'pull-through', 'registry', 'telemetry', 'upstream', 'usage'],
@@ -276,7 +277,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'commands/sync-commands.ts',
   ],
   croner: ['config', 'jobs'],
-  express: ['admin', 'http/pages', 'http/auth'],
+  express: ['admin', 'dashboard', 'http/pages', 'http/auth'],
   'fastest-levenshtein': ['config'],
   'hash-wasm': ['content'],
   'http-proxy': ['http/passthrough'],
