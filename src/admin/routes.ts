@@ -20,8 +20,9 @@ import type { ProblemControl } from '../operations/problem-control.ts';
 import type { StatusControl } from '../operations/status-control.ts';
 import type { UpstreamControl } from '../operations/upstream-control.ts';
 import { ControlError } from '../operations/control-error.ts';
+import { RegistryError } from '../oci/errors.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
-import { requireJson } from './authenticate.ts';
+import { requireJson } from './require-json.ts';
 import { addActivityRoutes } from './activity-routes.ts';
 import { addBundleRoutes } from './bundle-routes.ts';
 import { checkRequest } from './check-request.ts';
@@ -29,13 +30,14 @@ import { addFillRoutes } from './fill-routes.ts';
 import { createJobRoutes } from './job-routes.ts';
 import { createRecallRoutes } from './recall-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
+import { createSessionRoutes, type SessionRoutesOptions } from './session-routes.ts';
 import { addStatusRoutes } from './status-routes.ts';
 import { createUpstreamRoutes } from './upstream-routes.ts';
 import { respond } from './respond.ts';
 import { addVerifyRoutes } from './verify-routes.ts';
 import { oneOf, optionalText, positive } from './parameters.ts';
 
-export interface AdminRoutesOptions {
+export interface AdminRoutesOptions extends SessionRoutesOptions {
   readonly cache: CacheControl;
   readonly activity: ActivityControl;
   readonly problems: ProblemControl;
@@ -52,8 +54,6 @@ export interface AdminRoutesOptions {
   /** Absent without upstreams. */
   readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
-  /** Clients may name files of this machine: they have a token, or may use the socket. */
-  readonly mayReadFiles: boolean;
   readonly verifications: VerifyLog;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
@@ -62,7 +62,7 @@ export interface AdminRoutesOptions {
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
   const { cache, activity, problems, status, fills, upstreams } = options;
-  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, mayReadFiles, onError } = options;
+  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -72,6 +72,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     next();
   });
+  router.use('/session', createSessionRoutes(options));
   addRoutes(router, cache);
   addActivityRoutes(router, activity, problems);
   addStatusRoutes(router, status);
@@ -79,7 +80,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   if (upstreams) router.use('/upstreams', createUpstreamRoutes(upstreams));
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
-  addBundleRoutes(router, bundles, mayReadFiles);
+  addBundleRoutes(router, bundles);
   router.use('/recalls', createRecallRoutes(recalls));
   if (jobs) router.use('/jobs', createJobRoutes(jobs));
   if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
@@ -181,6 +182,9 @@ export function respondAdminError(onError: (error: unknown) => void): ErrorReque
     }
     const status = statusOf(error);
     if (status === 500) onError(error);
+    if (status === 401) response.set('www-authenticate', 'Bearer realm="layover-admin"');
+    const retryAfterMs = error instanceof RegistryError ? error.options.retryAfterMs : undefined;
+    if (retryAfterMs !== undefined) response.set('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
     const isShown = status !== 500 && error instanceof Error;
     const body: AdminErrorBody = {
       error: {

@@ -16,6 +16,7 @@ export type { ProxyConfig, SyncRuleConfig, UpstreamConfig } from './schema/proxy
 export type { FileContent } from './schema/value-info.ts';
 export type { RedisAddress, RedisConfig } from './schema/redis.ts';
 export type { S3Config } from './schema/s3.ts';
+export type { OidcConfig, UiConfig } from './schema/ui.ts';
 export type { Listen } from './units.ts';
 
 /**

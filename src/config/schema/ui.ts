@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Immutable } from '../immutable.ts';
 import { hosts, httpUrl } from './address.ts';
 import { otherwise, withDefault } from './defaults.ts';
 import { bool } from './number.ts';
@@ -61,3 +62,6 @@ export const ui = z
   })
   .transform(({ enabled, hosts: more = [], auth }) => ({ isEnabled: enabled, hosts: more, signIn: auth }))
   .describe('The dashboard.');
+
+export type UiConfig = Immutable<z.output<typeof ui>>;
+export type OidcConfig = NonNullable<UiConfig['signIn']['oidc']>;
