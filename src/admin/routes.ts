@@ -20,16 +20,19 @@ import type { ProblemControl } from '../operations/problem-control.ts';
 import type { StatusControl } from '../operations/status-control.ts';
 import type { UpstreamControl } from '../operations/upstream-control.ts';
 import { ControlError } from '../operations/control-error.ts';
+import { RegistryError } from '../oci/errors.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
-import { requireJson } from './authenticate.ts';
+import { requireJson } from './require-json.ts';
 import { addActivityRoutes } from './activity-routes.ts';
 import { addBrowsingRoutes, type BrowsingRoutesOptions } from './browsing-routes.ts';
 import { addBundleRoutes } from './bundle-routes.ts';
 import { checkRequest } from './check-request.ts';
 import { addFillRoutes } from './fill-routes.ts';
+import { rightsOf } from './guard.ts';
 import { createJobRoutes } from './job-routes.ts';
 import { createRecallRoutes } from './recall-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
+import { createSessionRoutes, type SessionRoutesOptions } from './session-routes.ts';
 import { addSetupRoutes, type DescribeSetup } from './setup-routes.ts';
 import { addStatusRoutes } from './status-routes.ts';
 import { createUpstreamRoutes } from './upstream-routes.ts';
@@ -37,9 +40,7 @@ import { respond } from './respond.ts';
 import { addVerifyRoutes } from './verify-routes.ts';
 import { oneOf, optionalText, positive } from './parameters.ts';
 
-export interface AdminRoutesOptions extends Omit<BrowsingRoutesOptions, 'visibleTo'> {
-  /** @default every client sees everything */
-  readonly visibleTo?: BrowsingRoutesOptions['visibleTo'];
+export interface AdminRoutesOptions extends SessionRoutesOptions, Omit<BrowsingRoutesOptions, 'visibleTo'> {
   readonly cache: CacheControl;
   readonly activity: ActivityControl;
   readonly problems: ProblemControl;
@@ -56,8 +57,6 @@ export interface AdminRoutesOptions extends Omit<BrowsingRoutesOptions, 'visible
   /** Absent without upstreams. */
   readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
-  /** Clients may name files of this machine: they have a token, or may use the socket. */
-  readonly mayReadFiles: boolean;
   readonly verifications: VerifyLog;
   readonly describeSetup: DescribeSetup;
   /** Reports an internal error. */
@@ -67,8 +66,7 @@ export interface AdminRoutesOptions extends Omit<BrowsingRoutesOptions, 'visible
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
   const { cache, activity, problems, status, fills, upstreams } = options;
-  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, describeSetup, mayReadFiles, onError } =
-    options;
+  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, describeSetup, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -78,15 +76,16 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     next();
   });
+  router.use('/session', createSessionRoutes(options));
   addRoutes(router, cache);
-  addBrowsingRoutes(router, { visibleTo: () => undefined, ...options });
+  addBrowsingRoutes(router, { ...options, visibleTo: (request) => rightsOf(request).mayPull });
   addActivityRoutes(router, activity, problems);
   addStatusRoutes(router, status);
   addFillRoutes(router, fills);
   if (upstreams) router.use('/upstreams', createUpstreamRoutes(upstreams));
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
-  addBundleRoutes(router, bundles, mayReadFiles);
+  addBundleRoutes(router, bundles);
   router.use('/recalls', createRecallRoutes(recalls));
   if (jobs) router.use('/jobs', createJobRoutes(jobs));
   if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
@@ -189,6 +188,9 @@ export function respondAdminError(onError: (error: unknown) => void): ErrorReque
     }
     const status = statusOf(error);
     if (status === 500) onError(error);
+    if (status === 401) response.set('www-authenticate', 'Bearer realm="layover-admin"');
+    const retryAfterMs = error instanceof RegistryError ? error.options.retryAfterMs : undefined;
+    if (retryAfterMs !== undefined) response.set('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
     const isShown = status !== 500 && error instanceof Error;
     const body: AdminErrorBody = {
       error: {

@@ -11,6 +11,7 @@ import { RunningFills } from '../fills/running-fills.ts';
 import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
+import type { UploadSecrets } from '../hosted/upload-secrets.ts';
 import type { BudgetControl } from '../operations/budget-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
@@ -85,6 +86,8 @@ export interface Context extends Views, Browsing {
   readonly recordUse: UsageListener;
   /** Absent when pulls are not recorded. */
   readonly pulls: PullRecorder | undefined;
+  /** Secrets that all replicas share, as far as they are configured or have Redis. */
+  readonly sharedSecrets: UploadSecrets;
   /** Clients that requested the image for verification. */
   readonly verifications: Verifications;
   readonly describeSetup: DescribeSetup;
@@ -157,6 +160,7 @@ async function createParts(
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
+    sharedSecrets: hosted.secrets,
     verifications: new Verifications(),
     describeSetup: createClientSetup(config),
     owner,

@@ -3,7 +3,9 @@ import { useEffect, useState } from 'preact/hooks';
 
 import { Notice, Loading, Page } from './view/frame.tsx';
 import { Overview } from './pages/overview.tsx';
+import { SignIn } from './pages/sign-in.tsx';
 import { path } from './state/place.ts';
+import { session } from './state/session.ts';
 import { texts } from './texts.ts';
 
 interface Route {
@@ -30,9 +32,12 @@ const loaded = new Map<string, ComponentType>();
 
 /** The page at the path of the browser. */
 export function CurrentPage(): JSX.Element {
-  const [, name = ''] = path.value.split('/');
+  const [, segment = ''] = path.value.split('/');
+  const isViewer = !session.value?.mayReadAll;
+  const name = segment === '' && isViewer ? 'images' : segment;
   const route = ROUTES.find((each) => each.name === name);
   if (name === '') return <Overview />;
+  if (name === 'sign-in') return <SignIn />;
   return route ? <LazyPage key={name} route={route} /> : <Page title={texts.notFound}>{null}</Page>;
 }
 

@@ -13,9 +13,9 @@ import { Foreign } from './view/foreign.tsx';
 import { Loading, Notice } from './view/frame.tsx';
 import { KeyHelp, toggleKeyHelp } from './view/keys.tsx';
 
-/** Pages in the menu; those that only administrators may see. */
+/** Pages in the menu, and whether they show clients, upstreams or settings. */
 const PAGES = [
-  ['', false],
+  ['', true],
   ['images', false],
   ['fills', true],
   ['upstreams', true],
@@ -50,7 +50,7 @@ function skip(event: Event): void {
 
 function Main(): JSX.Element {
   const known = session.value;
-  if (known) return known.mayRead || known.isAdmin ? <CurrentPage /> : <SignIn />;
+  if (known) return known.mayRead ? <CurrentPage /> : <SignIn />;
   if (!sessionError.value) return <Loading />;
   return (
     <Notice tone="bad">
@@ -87,11 +87,11 @@ function Header(): JSX.Element {
 
 function Menu({ onChosen }: { onChosen: () => void }): JSX.Element {
   const [, current = ''] = path.value.split('/');
-  const isAdmin = session.value?.isAdmin ?? false;
+  const mayReadAll = session.value?.mayReadAll ?? false;
   return (
     <nav aria-label={texts.pages}>
       <ul>
-        {PAGES.filter(([, isForAdmins]) => isAdmin || !isForAdmins).map(([name]) => (
+        {PAGES.filter(([, hasAll]) => mayReadAll || !hasAll).map(([name]) => (
           <li key={name}>
             <a href={hrefOf(`/${name}`)} aria-current={name === current ? 'page' : undefined} onClick={onChosen}>
               {texts.menuNames[name]}
@@ -131,16 +131,16 @@ function Controls(): JSX.Element {
 function User(): JSX.Element | null {
   const known = session.value;
   if (!known) return null;
-  if (known.user !== undefined) {
-    return (
-      <span class="user">
-        <Foreign text={known.user} maxLength={40} />{' '}
+  const { user, canSignOut, isAdmin, signIn } = known;
+  return (
+    <>
+      {user === undefined ? null : <Foreign text={user} maxLength={40} />}
+      {canSignOut ? (
         <button type="button" onClick={() => void signOut()}>
           {texts.signOut}
         </button>
-      </span>
-    );
-  }
-  const canSignIn = known.signIn.length > 0 && !known.isAdmin;
-  return canSignIn ? <a href={hrefOf('/sign-in')}>{texts.signIn.title}</a> : null;
+      ) : null}
+      {!canSignOut && !isAdmin && signIn.length > 0 ? <a href={hrefOf('/sign-in')}>{texts.signIn.title}</a> : null}
+    </>
+  );
 }

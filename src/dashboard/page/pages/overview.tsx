@@ -4,7 +4,6 @@ import type { FillList } from '../../../operations/fill-control.ts';
 import type { ServiceStatus, Verdict } from '../../../operations/status-control.ts';
 import { hrefOf } from '../state/place.ts';
 import { useResource } from '../state/resource.ts';
-import { session } from '../state/session.ts';
 import { texts } from '../texts.ts';
 import { formatBytes, formatPercent } from '../view/format.ts';
 import { Foreign } from '../view/foreign.tsx';
@@ -28,7 +27,6 @@ const TONES: Readonly<Record<Verdict, Tone>> = {
 
 export function Overview(): JSX.Element {
   const status = useResource<ServiceStatus>('/status', { events: ['breaker', 'problem'] });
-  const isAdmin = session.value?.isAdmin ?? false;
   return (
     <Page title={words.title}>
       <Loaded of={status}>
@@ -41,11 +39,8 @@ export function Overview(): JSX.Element {
             <Section title={words.upstreams}>
               <UpstreamSummaries upstreams={data.upstreams} />
             </Section>
-            {isAdmin ? <RunningFills /> : null}
-            <Section
-              title={words.problems}
-              aside={isAdmin ? <a href={hrefOf('/problems')}>{words.allProblems}</a> : null}
-            >
+            <RunningFills />
+            <Section title={words.problems} aside={<a href={hrefOf('/problems')}>{words.allProblems}</a>}>
               <ProblemList problems={data.problems} none={words.noProblems} />
             </Section>
             <HistoryChart />

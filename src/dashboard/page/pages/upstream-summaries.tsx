@@ -2,7 +2,6 @@ import type { JSX } from 'preact';
 
 import type { UpstreamSummary } from '../../../operations/status-control.ts';
 import { hrefOf } from '../state/place.ts';
-import { session } from '../state/session.ts';
 import { texts } from '../texts.ts';
 import { Foreign } from '../view/foreign.tsx';
 import { Empty } from '../view/frame.tsx';
@@ -17,13 +16,9 @@ export function UpstreamSummaries({ upstreams }: { upstreams: readonly UpstreamS
     <ul class="rows">
       {upstreams.map((upstream) => (
         <li key={upstream.name}>
-          {session.value?.isAdmin ? (
-            <a href={hrefOf(`/upstreams/${upstream.name}`)}>
-              <Foreign text={upstream.name} />
-            </a>
-          ) : (
+          <a href={hrefOf(`/upstreams/${upstream.name}`)}>
             <Foreign text={upstream.name} />
-          )}{' '}
+          </a>{' '}
           <UpstreamState upstream={upstream} />
         </li>
       ))}

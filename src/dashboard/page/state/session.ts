@@ -1,24 +1,11 @@
 import { signal } from '@preact/signals';
 
+import type { SessionView } from '../../../admin/session-routes.ts';
 import { call, whenDenied } from './call.ts';
 import { reconnect } from './server-events.ts';
 
-/** Who uses the dashboard, and what they may do. */
-export interface Session {
-  /** Absent without one. */
-  readonly user?: string;
-  /** May change things, and see clients and settings. */
-  readonly isAdmin: boolean;
-  /** May see stored content. */
-  readonly mayRead: boolean;
-  /** How they can sign in. */
-  readonly signIn: readonly SignInMethod[];
-  /** The connection has TLS. */
-  readonly secure: boolean;
-  readonly version?: string;
-}
-
-export type SignInMethod = 'password' | 'token' | 'oidc';
+export type Session = SessionView;
+export type SignInMethod = Session['signIn'][number];
 
 /** Absent until it is known. */
 export const session = signal<Session | undefined>(undefined);
