@@ -61,6 +61,7 @@ export const activityTexts = {
   problems: {
     title: 'Problems',
     intro: 'What went wrong in the last day, the most severe first.',
+    list: 'By cause',
     none: 'Nothing went wrong in the last day.',
     severities: { error: 'Error', warning: 'Warning', notice: 'Notice' },
     todo: 'What to do:',

@@ -28,6 +28,7 @@ type Step =
 export function Action({ label, preview, run, isDanger = false, isDisabled = false }: ActionProps): JSX.Element | null {
   const step = useSignal<Step>({ name: 'idle' });
   const panel = useRef<HTMLDivElement>(null);
+  const opener = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     if (step.value.name === 'preview') panel.current?.querySelector<HTMLElement>('button')?.focus();
   }, [step.value.name]);
@@ -40,20 +41,32 @@ export function Action({ label, preview, run, isDanger = false, isDisabled = fal
       step.value = { name: 'failed', message: (error as Error).message };
     }
   };
-  const start = () => void (preview ? take('preview', preview) : take('result', run));
+  const isWorking = step.value.name === 'working';
+  const start = () => {
+    if (!isWorking) void (preview ? take('preview', preview) : take('result', run));
+  };
+  /** The buttons of the preview disappear: the focus must not. */
+  const leavePreview = (next: () => void) => {
+    opener.current?.focus();
+    next();
+  };
   return (
     <div class="action">
-      <button type="button" onClick={start} disabled={isDisabled || step.value.name === 'working'}>
+      <button ref={opener} type="button" onClick={start} disabled={isDisabled} aria-disabled={isWorking}>
         {label}
       </button>
       <div ref={panel} class="action-panel" hidden={step.value.name === 'idle'}>
         <StepContent step={step.value} />
         {step.value.name === 'preview' ? (
           <p class="buttons">
-            <button type="button" class={isDanger ? 'danger' : 'primary'} onClick={() => void take('result', run)}>
+            <button
+              type="button"
+              class={isDanger ? 'danger' : 'primary'}
+              onClick={() => leavePreview(() => void take('result', run))}
+            >
               {texts.actions.confirm(label)}
             </button>
-            <button type="button" onClick={() => (step.value = { name: 'idle' })}>
+            <button type="button" onClick={() => leavePreview(() => (step.value = { name: 'idle' }))}>
               {texts.actions.cancel}
             </button>
           </p>
