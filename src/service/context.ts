@@ -137,6 +137,8 @@ async function createParts(
   const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   pulls?.start();
+  const verifications = new Verifications();
+  const seen = { monitors, running, pulling, telemetry, health, jobs, verifications };
   return {
     router: createRouter(config, hosted, pulling?.routes ?? []),
     hosted: hosted.registry,
@@ -146,7 +148,7 @@ async function createParts(
     budget: pulling?.budget,
     cache,
     ...createBrowsing(config.proxy, { ...stored, ...retention.shown, running, pulling }),
-    ...createViews(config, { ...stored, opened, monitors, running, pulling, telemetry, health, clock }),
+    ...createViews(config, { ...stored, ...seen, opened, clock }),
     bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, refusals, pins: retention.bundlePins }),
     recalls,
     jobs,
@@ -154,7 +156,7 @@ async function createParts(
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
-    verifications: new Verifications(),
+    verifications,
     owner,
     close: () => opened.close(),
   };
