@@ -10,6 +10,7 @@ import {
   LIST_ORDERS,
   type ListQuery,
 } from '../operations/cache-control.ts';
+import type { EventControl } from '../operations/event-control.ts';
 import type { FillControl } from '../operations/fill-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
 import type { RecallControl } from '../operations/recall-control.ts';
@@ -27,6 +28,7 @@ import { addActivityRoutes } from './activity-routes.ts';
 import { addBrowsingRoutes, type BrowsingRoutesOptions } from './browsing-routes.ts';
 import { addBundleRoutes } from './bundle-routes.ts';
 import { checkRequest } from './check-request.ts';
+import { addEventRoutes } from './event-routes.ts';
 import { addFillRoutes } from './fill-routes.ts';
 import { rightsOf } from './guard.ts';
 import { createJobRoutes } from './job-routes.ts';
@@ -46,6 +48,7 @@ export interface AdminRoutesOptions extends SessionRoutesOptions, Omit<BrowsingR
   readonly problems: ProblemControl;
   readonly status: StatusControl;
   readonly fills: FillControl;
+  readonly events: EventControl;
   /** Absent without upstreams. */
   readonly upstreams?: UpstreamControl | undefined;
   /** Absent without upstreams. */
@@ -82,6 +85,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   addActivityRoutes(router, activity, problems);
   addStatusRoutes(router, status);
   addFillRoutes(router, fills);
+  addEventRoutes(router, options.events);
   if (upstreams) router.use('/upstreams', createUpstreamRoutes(upstreams));
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);

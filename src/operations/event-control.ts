@@ -12,10 +12,14 @@ export interface EventControl {
    * @throws {ControlError} `unavailable` when there are 50 listeners already
    */
   listen(listener: (event: ServiceEvent) => void, options: ListenOptions): void;
+  /** Ends all streams, because the service stops. */
+  end(): void;
 }
 
 export interface ListenOptions {
   readonly signal: AbortSignal;
+  /** Called when the service ends the stream. */
+  readonly onEnd: () => void;
   /** Id of the last received event: those after it are sent again, when they are still known. */
   readonly after?: string | undefined;
 }

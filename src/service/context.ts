@@ -143,6 +143,8 @@ async function createParts(
   const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   pulls?.start();
+  const verifications = new Verifications();
+  const seen = { monitors, running, pulling, telemetry, health, jobs, verifications };
   return {
     router: createRouter(config, hosted, pulling?.routes ?? []),
     hosted: hosted.registry,
@@ -152,7 +154,7 @@ async function createParts(
     budget: pulling?.budget,
     cache,
     ...createBrowsing(config.proxy, { ...stored, ...retention.shown, running, pulling }),
-    ...createViews(config, { ...stored, opened, monitors, running, pulling, telemetry, health, clock }),
+    ...createViews(config, { ...stored, ...seen, opened, clock }),
     bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, refusals, pins: retention.bundlePins }),
     recalls,
     jobs,
@@ -161,7 +163,7 @@ async function createParts(
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
     sharedSecrets: hosted.secrets,
-    verifications: new Verifications(),
+    verifications,
     describeSetup: createClientSetup(config),
     owner,
     close: () => opened.close(),

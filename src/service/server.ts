@@ -103,6 +103,7 @@ async function openServer(options: StartServerOptions, opened: CloseStack): Prom
       health.drain();
       // Load balancers keep sending requests until they notice that the service is not ready.
       await delay(http.drainDelayMs);
+      context.events.end();
       await listener.drain(http.drainTimeoutMs);
       await opened.close();
     },
