@@ -85,6 +85,9 @@ export class RadosConnection {
       rados_osd_op_timeout: seconds(timeoutMs),
       rados_mon_op_timeout: seconds(connectTimeoutMs),
       client_mount_timeout: seconds(connectTimeoutMs),
+      // Without limits: a call that exceeds them would wait on the main thread until the cluster has responded to others.
+      objecter_inflight_ops: '0',
+      objecter_inflight_op_bytes: '0',
       // The log of Layover is on these.
       log_to_stderr: 'false',
       err_to_stderr: 'false',
