@@ -10,7 +10,7 @@ import { type BuildPart, hashInputs, PARTS } from './inputs.ts';
 const root = join(import.meta.dirname, '../..');
 const dist = join(root, 'dist');
 /** In `dist/`; has the sums of inputs. */
-const STAMPS = '.inputs';
+const STAMPS = '.built';
 const DASHBOARD = 'ui';
 
 await mkdir(join(dist, STAMPS), { recursive: true });
