@@ -26,7 +26,7 @@ export function addStatusCommands(program: Command, context: CacheCommandsContex
       context.end(await runOnCache(context, { ...options, file }, showStatus));
     });
   withTargetOptions(program.command('top').description('watch requests, fills and clients of the running server'))
-    .option('--interval <seconds>', 'time between two views', parseCount, 2)
+    .option('--interval <seconds>', 'time between two views', Number, 2)
     .option('--count <n>', 'end after so many views', parseCount)
     .addHelpText('after', TOP_HELP)
     .action(async (file: string | undefined, options: SharedOptions & { interval: number; count?: number }) => {

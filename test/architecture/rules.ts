@@ -282,6 +282,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@opentelemetry/sdk-trace-node': ['telemetry'],
   'acme-client': ['http/tls'],
   commander: [
+    'commands/parse-count.ts',
     'commands/audit-commands.ts',
     'commands/budget-commands.ts',
     'commands/bundle-commands.ts',
