@@ -237,13 +237,18 @@ export class Endpoint {
     return this.#byAccount(request, retry, scope);
   }
 
-  /** A `GET` is a pull, and is made when one is left; responses to `HEAD` show how many are. */
+  /** The header of a client is sent once, and not replaced. A `GET` is a pull, and is made when one is left; responses to `HEAD` show how many are. */
   #byAccount(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointResponse> {
     const { repository, operation, method } = request;
+    const { authorization } = scope;
+    if (authorization !== undefined) {
+      const account = this.accounts.of(repository, '');
+      return this.#follow(request, { account, retry, authorization }, scope);
+    }
     const send = (account: Account) => this.#authorized(request, { account, retry }, scope);
     if (operation === 'manifest' && method === 'GET' && repository !== undefined)
       return this.accounts.pull(repository, scope, send);
-    const account = this.accounts.of(repository);
+    const account = this.accounts.ofCall(repository, scope);
     return operation === 'manifest' ? this.accounts.noted(account, () => send(account)) : send(account);
   }
 
@@ -322,7 +327,8 @@ export class Endpoint {
       { ...exchangeOf(request), url, headers, operation, retry, connections },
       scope,
     );
-    if (!isForeign && request.operation === 'manifest') onManifestResponse(response, account);
+    const isOfAccount = !isForeign && scope.authorization === undefined;
+    if (isOfAccount && request.operation === 'manifest') onManifestResponse(response, account);
     return response;
   }
 

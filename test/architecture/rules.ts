@@ -57,6 +57,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   },
   service: {
     imports: [
+      'access',
       'admin',
       'audit',
       'auth',
@@ -138,6 +139,10 @@ export const MODULES: Readonly<Record<string, Module>> = {
     imports: ['fills/blob-download.ts', 'oci', 'retry', 'stream', 'upstream'],
     types: ['registry'],
   },
+  access: {
+    imports: ['cache', 'files', 'matching', 'oci', 'pull-through/single-flight.ts', 'redis', 'upstream/upstream.ts'],
+    types: ['clock', 'operations', 'registry'],
+  },
   'pull-through': {
     imports: [
       'cache',
@@ -194,13 +199,17 @@ export const MODULES: Readonly<Record<string, Module>> = {
   content: { imports: ['cache', 'clock', 'oci', 'storage', 'stream'], types: ['registry'] },
   registry: { imports: [], types: ['oci', 'stream'] },
   budget: { imports: ['cache', 'redis'], types: ['clock'] },
-  upstream: { imports: ['budget', 'builtin', 'cache', 'clock', 'files', 'matching', 'oci', 'retry', 'stream'] },
+  upstream: {
+    imports: ['budget', 'builtin', 'cache', 'clock', 'files', 'matching', 'oci', 'retry', 'stream'],
+    types: ['registry'],
+  },
   testing: { imports: ['storage', 'stream'] },
   storage: { imports: ['locks', 'retry', 'stream'] },
   stream: { imports: ['oci'] },
   telemetry: {
     imports: ['builtin', 'storage/driver.ts', 'version.ts'],
     types: [
+      'access',
       'audit',
       'auth',
       'budget',

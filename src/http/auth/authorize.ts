@@ -50,6 +50,11 @@ export class Gate implements AccessGate {
     return this.#permissionsOf(caller);
   }
 
+  challenge(exchange: Exchange, { request, target }: { request: OciRequest; target: FindTarget }): RegistryError {
+    const accesses = accessesOf(neededBy(request), (repository) => this.#scopeName(repository, target));
+    return this.#unauthorized(exchange, accesses, 'insufficient_scope');
+  }
+
   admitUnread(exchange: Exchange, { identity, isRefused }: Caller): void {
     const { policy } = this.#options.auth;
     if (isRefused || !policy.knows(identity)) throw this.#unauthorized(exchange, [], undefined);

@@ -30,11 +30,12 @@ import { createPeerSecret } from '../../redis/peer-secret.ts';
 import type { ContentRefusals } from '../../registry/refusals.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { createUpstream } from '../../upstream/registry-upstream.ts';
-import type { OperatedUpstream, Upstream } from '../../upstream/upstream.ts';
+import type { AccessCheck, OperatedUpstream, Upstream } from '../../upstream/upstream.ts';
 import { VERSION } from '../../version.ts';
 import type { CloseStack } from '../close-stack.ts';
 import { LocalBudgets } from './budget-control.ts';
 import { createLimits } from './budgets.ts';
+import type { WithAccess } from './deciding-access.ts';
 import type { WithPrefetch } from './prefetching.ts';
 import { loadReplicas } from './replicas.ts';
 import type { Stored } from './stored.ts';
@@ -99,8 +100,9 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
   const fills = await createFills(proxy, { ...parts, ...(replicas && { sharing: replicas.sharing }) });
   const secrets = createUploadSecrets({ configured: parts.secret, shared: redis && createPeerSecret(redis) });
   const withPrefetch = await loadPrefetch(proxy);
+  const withAccess = await loadAccess(proxy);
   const pulled = upstreams.map(({ config, upstream }) =>
-    createPulledUpstream(config, { ...parts, upstream, fills, proxy, withPrefetch, secrets }),
+    createPulledUpstream(config, { ...parts, upstream, fills, proxy, withPrefetch, withAccess, secrets }),
   );
   return {
     upstreams: upstreams.map(({ upstream }) => upstream),
@@ -120,6 +122,12 @@ async function loadPrefetch(proxy: ProxyConfig): Promise<WithPrefetch | undefine
   if (!proxy.upstreams.some(({ prefetch }) => prefetch)) return undefined;
   const { prefetchFor } = await import('./prefetching.ts');
   return prefetchFor(proxy);
+}
+
+async function loadAccess(proxy: ProxyConfig): Promise<WithAccess | undefined> {
+  if (!proxy.upstreams.some(({ access }) => access)) return undefined;
+  const { accessFor } = await import('./deciding-access.ts');
+  return accessFor(proxy);
 }
 
 async function createFills(
@@ -162,9 +170,11 @@ interface PulledUpstream {
 }
 
 interface PulledUpstreamParts extends PullingParts {
-  readonly upstream: Upstream;
+  readonly upstream: Upstream & AccessCheck;
   readonly fills: Fills;
   readonly proxy: ProxyConfig;
+  /** Absent when every client may read every repository. */
+  readonly withAccess: WithAccess | undefined;
   /** Absent when no upstream has it. */
   readonly withPrefetch: WithPrefetch | undefined;
   readonly secrets: UploadSecrets;
@@ -203,7 +213,9 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
   };
   const held = refuseHeld(registry.held, refusals, storedName);
   const isAllowed = (repository: string) => refusalOf(repository) === undefined;
-  return { route: { ...names, registry: served, held, relay, isAllowed }, registry, refusalOf };
+  const access = parts.withAccess?.(config, { ...parts, registry: served });
+  const route = { ...names, registry: served, held: access?.held(held) ?? held, relay, access, isAllowed };
+  return { route, registry, refusalOf };
 }
 
 function findUpstream(pulled: readonly PulledUpstream[], stored: string): ReturnType<Pulling['find']> {

@@ -1,0 +1,201 @@
+import type { Clock } from '../clock/clock.ts';
+import { SingleFlight } from '../pull-through/single-flight.ts';
+import type { HeldContent } from '../registry/held-content.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { AccessCaller, RepositoryAccess, WantedContent } from '../registry/repository-access.ts';
+import { type AccessCheck, UpstreamError } from '../upstream/upstream.ts';
+import { identificationRequired, notDecided, unknownRepository } from './access-errors.ts';
+import type { AccessEvents, AccessOutcome, AccessSource } from './access-events.ts';
+import { AdmittedRegistry } from './admitted-registry.ts';
+import { ANONYMOUS_SUBJECT, decide, type Decision, type DecisionPolicy, heldOver, isLive, keptMs } from './decision.ts';
+import type { Decisions, NamedDecision } from './decisions.ts';
+import { type Admission, createLoginsOf, type GroupAccount, type Login, PUBLIC, VISITOR } from './logins.ts';
+
+export interface UpstreamAccessOptions {
+  /** Name of the upstream. */
+  readonly name: string;
+  readonly registry: Registry;
+  readonly check: AccessCheck['checkAccess'];
+  readonly policy: DecisionPolicy & { readonly visibility: 'probe' | 'public' | 'private' };
+  readonly accounts: readonly GroupAccount[];
+  readonly decisions: Decisions;
+  /** Those of other replicas and of earlier processes. Absent when there are none. */
+  readonly shared?: SharedDecisions | undefined;
+  readonly events: AccessEvents;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+export interface SharedDecisions {
+  find(repository: string, subject: string): Promise<Decision | undefined>;
+  keep(decision: NamedDecision, forMs: number): Promise<void>;
+}
+
+/** For a check, while a decision can be held over; and without one. Milliseconds. */
+const QUICK_MS = 1_500;
+const PATIENT_MS = 10_000;
+
+interface Checked {
+  readonly decision: Decision;
+  readonly source: AccessSource;
+  /** It holds for the wanted content alone. */
+  readonly isUnclear?: boolean;
+}
+
+/** Who may read which repository of an upstream: one decision per repository and login, which covers all of its content. */
+export class UpstreamAccess implements RepositoryAccess {
+  readonly #options: UpstreamAccessOptions;
+  readonly #loginsOf: ReturnType<typeof createLoginsOf>;
+  readonly #checks = new SingleFlight<Checked>();
+
+  constructor(options: UpstreamAccessOptions) {
+    this.#options = options;
+    this.#loginsOf = createLoginsOf(options.accounts);
+  }
+
+  registryFor(caller: AccessCaller): Registry {
+    return new AdmittedRegistry(this.#options.registry, this, caller);
+  }
+
+  /** Synchronous when a decision is in memory. @throws {RegistryError} `NAME_UNKNOWN` | `UNAUTHORIZED` | `UNAVAILABLE` */
+  admit(repository: string, caller: AccessCaller, wanted: WantedContent): Admission | Promise<Admission> {
+    const known = this.#known(repository, caller);
+    if (!known) return this.#admit(repository, caller, wanted);
+    const source = this.#options.policy.visibility === 'public' ? 'rule' : 'cached';
+    this.#decided(source, known.isPrivate ? 'allowed' : 'public');
+    return known;
+  }
+
+  isAdmitted(repository: string, caller: AccessCaller): boolean {
+    return this.#known(repository, caller) !== undefined;
+  }
+
+  async decide(repository: string, caller: AccessCaller, wanted: WantedContent): Promise<boolean> {
+    try {
+      await this.admit(repository, caller, wanted);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Content that another process may serve to every client: of public repositories, while the decision counts. */
+  held(content: HeldContent): HeldContent {
+    const bounded = <T extends { readonly forMs?: number | undefined }>(repository: string, held: T | undefined) => {
+      const forMs = held && this.#publicFor(repository);
+      return forMs === undefined ? undefined : { ...(held as T), forMs: Math.min(held?.forMs ?? Infinity, forMs) };
+    };
+    return {
+      manifest: (repository, reference) => bounded(repository, content.manifest(repository, reference)),
+      blob: (repository, digest) => bounded(repository, content.blob(repository, digest)),
+    };
+  }
+
+  #publicFor(repository: string): number | undefined {
+    if (this.#options.policy.visibility === 'public') return Infinity;
+    const now = this.#options.clock.now();
+    const decision = this.#options.decisions.of(repository)?.get(ANONYMOUS_SUBJECT);
+    return decision?.isAllowed && isLive(decision, now) ? decision.until - now : undefined;
+  }
+
+  #known(repository: string, caller: AccessCaller): Admission | undefined {
+    const { policy, decisions, clock } = this.#options;
+    if (policy.visibility === 'public') return PUBLIC;
+    const known = decisions.of(repository);
+    if (!known) return undefined;
+    const now = clock.now();
+    const isAllowed = ({ subject }: Login) => {
+      const decision = known.get(subject);
+      return decision?.isAllowed === true && isLive(decision, now);
+    };
+    if (policy.visibility === 'probe' && isAllowed(VISITOR)) return PUBLIC;
+    return this.#loginsOf(repository, caller).find(isAllowed)?.admission;
+  }
+
+  async #admit(repository: string, caller: AccessCaller, wanted: WantedContent): Promise<Admission> {
+    let failure: UpstreamError | undefined;
+    let source: AccessSource = 'rule';
+    for (const login of this.#inOrder(repository, caller)) {
+      try {
+        const checked = await this.#decisionOf(repository, login, wanted);
+        source = checked.source;
+        if (!checked.decision.isAllowed) continue;
+        this.#decided(source, login.admission.isPrivate ? 'allowed' : 'public');
+        return login.admission;
+      } catch (err) {
+        if (!(err instanceof UpstreamError)) throw err;
+        failure ??= err;
+      }
+    }
+    this.#decided(failure ? 'head' : source, failure ? 'unavailable' : 'refused');
+    throw failure ? notDecided(this.#options.name, failure) : this.#refusal(repository, caller);
+  }
+
+  /** Whether it is public comes first, unless it was private before. */
+  #inOrder(repository: string, caller: AccessCaller): readonly Login[] {
+    const { policy, decisions } = this.#options;
+    const logins = this.#loginsOf(repository, caller);
+    if (policy.visibility === 'private') return logins;
+    const wasPrivate = decisions.of(repository)?.get(ANONYMOUS_SUBJECT)?.isAllowed === false;
+    return wasPrivate ? [...logins, VISITOR] : [VISITOR, ...logins];
+  }
+
+  async #decisionOf(repository: string, login: Login, wanted: WantedContent): Promise<Checked> {
+    const known = this.#options.decisions.of(repository)?.get(login.subject);
+    if (known && isLive(known, this.#options.clock.now())) return { decision: known, source: 'cached' };
+    const check = () =>
+      this.#checks.run(`${login.subject}\n${repository}`, () => this.#check(repository, login, wanted));
+    const { result, joined } = check();
+    const checked = await result;
+    return joined && checked.isUnclear ? check().result : checked;
+  }
+
+  async #check(repository: string, login: Login, wanted: WantedContent): Promise<Checked> {
+    const { decisions, shared, clock, events, name } = this.#options;
+    const { subject } = login;
+    const kept = await shared?.find(repository, subject);
+    if (kept && isLive(kept, clock.now())) {
+      decisions.set({ repository, subject, decision: kept });
+      return { decision: kept, source: 'cached' };
+    }
+    const last = decisions.of(repository)?.get(subject) ?? kept;
+    const startedAt = performance.now();
+    try {
+      return await this.#checkAtUpstream(repository, login, { wanted, deadlineMs: last ? QUICK_MS : PATIENT_MS });
+    } catch (err) {
+      const held = err instanceof UpstreamError ? heldOver(last, clock.now(), this.#options.policy) : undefined;
+      if (!held) throw err;
+      events.accessHeldOver({ upstream: name, repository, reason: (err as UpstreamError).message });
+      decisions.set({ repository, subject, decision: held });
+      return { decision: held, source: 'cached' };
+    } finally {
+      events.accessChecked({ upstream: name, durationMs: performance.now() - startedAt });
+    }
+  }
+
+  async #checkAtUpstream(
+    repository: string,
+    { subject, check }: Login,
+    { wanted, deadlineMs }: { readonly wanted: WantedContent; readonly deadlineMs: number },
+  ): Promise<Checked> {
+    const { policy, clock, decisions, shared } = this.#options;
+    const result = await this.#options.check(repository, wanted, { login: check, deadlineMs });
+    const now = clock.now();
+    const decision = decide(result === 'granted', { now, subject, policy });
+    const source = subject === ANONYMOUS_SUBJECT ? 'probe' : 'head';
+    if (result === 'unclear') return { decision, source, isUnclear: true };
+    decisions.set({ repository, subject, decision });
+    await shared?.keep({ repository, subject, decision }, keptMs(decision, now, policy));
+    return { decision, source };
+  }
+
+  #refusal(repository: string, caller: AccessCaller) {
+    const { accounts } = this.#options;
+    const couldHelp = accounts.some(({ isFor }) => isFor?.(repository) ?? true);
+    const challenge = caller.name === '' && couldHelp ? caller.challenge?.() : undefined;
+    return challenge?.code === 'UNAUTHORIZED' ? identificationRequired(challenge) : unknownRepository(repository);
+  }
+
+  #decided(source: AccessSource, result: AccessOutcome): void {
+    this.#options.events.accessDecided({ upstream: this.#options.name, source, result });
+  }
+}
