@@ -14,5 +14,5 @@ export interface AccessEvents {
   /** While the upstream cannot be queried, the last decision counts. */
   accessHeldOver(event: { readonly upstream: string; readonly repository: string; readonly reason: string }): void;
   /** A file of decisions cannot be read or written: they are made again. */
-  decisionsNotKept(event: { readonly upstream: string; readonly error: unknown }): void;
+  decisionsNotKept(event: { readonly path: string; readonly error: unknown }): void;
 }

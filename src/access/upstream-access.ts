@@ -19,15 +19,19 @@ export interface UpstreamAccessOptions {
   readonly policy: DecisionPolicy & { readonly visibility: 'probe' | 'public' | 'private' };
   readonly accounts: readonly GroupAccount[];
   readonly decisions: Decisions;
-  /** Those of other replicas and of earlier processes. Absent when there are none. */
+  /** Those of all replicas. Absent when there is one. */
   readonly shared?: SharedDecisions | undefined;
   readonly events: AccessEvents;
   readonly clock: Pick<Clock, 'now'>;
 }
 
 export interface SharedDecisions {
+  /** Absent while they cannot be reached. */
   find(repository: string, subject: string): Promise<Decision | undefined>;
   keep(decision: NamedDecision, forMs: number): Promise<void>;
+  all(): Promise<readonly NamedDecision[]>;
+  /** @returns how many were removed */
+  remove(isRemoved: (named: NamedDecision) => boolean): Promise<number>;
 }
 
 /** For a check, while a decision can be held over; and without one. Milliseconds. */
@@ -76,6 +80,25 @@ export class UpstreamAccess implements RepositoryAccess {
     } catch {
       return false;
     }
+  }
+
+  /** Decisions that are kept, also those that have ended. */
+  async all(): Promise<readonly NamedDecision[]> {
+    const { decisions, shared } = this.#options;
+    const common = (await shared?.all()) ?? [];
+    const isCommon = new Set(common.map(({ subject, repository }) => `${subject}\n${repository}`));
+    const own = decisions.all().filter(({ subject, repository }) => !isCommon.has(`${subject}\n${repository}`));
+    return [...common, ...own];
+  }
+
+  /** Requests are decided again, by all replicas once {@link forgetInMemory} is called there. @returns how many decisions were removed */
+  async forget(isForgotten: (named: NamedDecision) => boolean): Promise<number> {
+    const removed = (await this.#options.shared?.remove(isForgotten)) ?? 0;
+    return Math.max(removed, this.forgetInMemory(isForgotten));
+  }
+
+  forgetInMemory(isForgotten: (named: NamedDecision) => boolean): number {
+    return this.#options.decisions.remove(isForgotten);
   }
 
   /** Content that another process may serve to every client: of public repositories, while the decision counts. */

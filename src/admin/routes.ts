@@ -1,6 +1,8 @@
 import express, { type ErrorRequestHandler, type Request, type Router } from 'express';
 
 import type { ActivityControl } from '../operations/activity-control.ts';
+import type { AccessControl } from '../operations/access-control.ts';
+import { createAccessRoutes } from './access-routes.ts';
 import type { BudgetControl, BudgetHold } from '../operations/budget-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import {
@@ -45,6 +47,8 @@ export interface AdminRoutesOptions {
   readonly upstreams?: UpstreamControl | undefined;
   /** Absent without upstreams. */
   readonly budget?: BudgetControl | undefined;
+  /** Absent when every client may read every repository of the upstreams. */
+  readonly access?: AccessControl | undefined;
   readonly bundles: BundleControl;
   readonly recalls: RecallControl;
   /** Absent without upstreams. */
@@ -62,7 +66,7 @@ export interface AdminRoutesOptions {
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
   const { cache, activity, problems, status, fills, upstreams } = options;
-  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, mayReadFiles, onError } = options;
+  const { access, budget, bundles, recalls, jobs, recordings, pulls, verifications, mayReadFiles, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -78,6 +82,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   addFillRoutes(router, fills);
   if (upstreams) router.use('/upstreams', createUpstreamRoutes(upstreams));
   if (budget) addBudgetRoutes(router, budget);
+  if (access) router.use('/access', createAccessRoutes(access));
   addCheck(router, cache);
   addBundleRoutes(router, bundles, mayReadFiles);
   router.use('/recalls', createRecallRoutes(recalls));

@@ -9,6 +9,7 @@ import { RunningFills } from '../fills/running-fills.ts';
 import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
+import type { AccessControl } from '../operations/access-control.ts';
 import type { BudgetControl } from '../operations/budget-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
@@ -72,6 +73,8 @@ export interface Context extends Views {
   readonly recalls: RecallControl;
   /** Absent without upstreams. */
   readonly budget: BudgetControl | undefined;
+  /** Absent when every client may read every repository of the upstreams. */
+  readonly access: AccessControl | undefined;
   /** Absent without upstreams. */
   readonly jobs: JobControl | undefined;
   /** Absent without upstreams. */
@@ -105,10 +108,7 @@ async function createParts(
 ): Promise<Context> {
   const monitors = createMonitors(config, clock);
   const monitored = withMonitors(recorded, monitors);
-  const notifier = await createNotifier({ config, env, telemetry: monitored, clock });
-  if (notifier) opened.use(notifier);
-  const telemetry =
-    notifier && config.notifications?.cacheEvents ? await withNotifications(monitored, notifier) : monitored;
+  const { notifier, telemetry } = await openNotifier(config, { opened, env, monitored, clock });
   const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now: clock.now }));
   const stored = opened.use(await openStored(config, { telemetry, clock, copies }));
   opened.defer(measureService(config, { ...stored, metrics: telemetry.metrics, clock }));
@@ -124,8 +124,10 @@ async function createParts(
   const { refusals, recalls } = await createDenying(config, { opened, ...stored, telemetry, clock, copies, denyFile });
   const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, refusals }));
   const { quota } = retention.housekeeping;
-  const { secret } = config.http;
-  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret, refusals };
+  const { accessFile, http } = config;
+  const { secret } = http;
+  const cached = hosted.stored;
+  const shared = { opened, cached, running, tags, quota, telemetry, env, clock, secret, refusals, accessFile };
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
   const purging = createUploadPurging(config, { ...stored, telemetry, clock });
   if (purging) opened.defer(() => purging.stop());
@@ -136,13 +138,15 @@ async function createParts(
   const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   pulls?.start();
+  const router = createRouter(config, hosted, pulling?.routes ?? []);
   return {
-    router: createRouter(config, hosted, pulling?.routes ?? []),
+    router,
     hosted: hosted.registry,
     health,
     auth,
     peers: pulling?.peers,
     budget: pulling?.budget,
+    access: await pulling?.deciding?.createControl({ router, auth, copies }),
     cache,
     ...createViews(config, { ...stored, opened, monitors, running, pulling, telemetry, health, clock }),
     bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, refusals, pins: retention.bundlePins }),
@@ -156,6 +160,21 @@ async function createParts(
     owner,
     close: () => opened.close(),
   };
+}
+
+interface NotifierParts {
+  readonly opened: CloseStack;
+  readonly env: ContextOptions['env'];
+  readonly monitored: Telemetry;
+  readonly clock: Clock;
+}
+
+/** @returns with the telemetry that it gets events from */
+async function openNotifier(config: Config, { opened, env, monitored, clock }: NotifierParts) {
+  const notifier = await createNotifier({ config, env, telemetry: monitored, clock });
+  if (notifier) opened.use(notifier);
+  const isNotified = config.notifications?.cacheEvents ?? false;
+  return { notifier, telemetry: notifier && isNotified ? await withNotifications(monitored, notifier) : monitored };
 }
 
 function createCache({ proxy }: Config, { retention, store, pulling, refusals }: CacheParts): CacheControl {

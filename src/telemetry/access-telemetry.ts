@@ -39,7 +39,7 @@ export class AccessTelemetry implements AccessEvents {
     );
   }
 
-  decisionsNotKept({ upstream, error }: Event<'decisionsNotKept'>): void {
-    this.#log.warn({ upstream, 'err.detail': String(error) }, 'access decisions cannot be kept; they are made again');
+  decisionsNotKept({ path, error }: Event<'decisionsNotKept'>): void {
+    this.#log.warn({ path, 'err.detail': String(error) }, 'access decisions cannot be kept; they are made again');
   }
 }

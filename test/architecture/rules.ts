@@ -140,8 +140,16 @@ export const MODULES: Readonly<Record<string, Module>> = {
     types: ['registry'],
   },
   access: {
-    imports: ['cache', 'files', 'matching', 'oci', 'pull-through/single-flight.ts', 'redis', 'upstream/upstream.ts'],
-    types: ['clock', 'operations', 'registry'],
+    imports: [
+      'files',
+      'matching',
+      'oci',
+      'operations',
+      'pull-through/single-flight.ts',
+      'redis',
+      'upstream/upstream.ts',
+    ],
+    types: ['clock', 'registry'],
   },
   'pull-through': {
     imports: [
@@ -265,6 +273,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@opentelemetry/sdk-trace-node': ['telemetry'],
   'acme-client': ['http/tls'],
   commander: [
+    'commands/access-commands.ts',
     'commands/audit-commands.ts',
     'commands/budget-commands.ts',
     'commands/bundle-commands.ts',

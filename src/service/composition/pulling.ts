@@ -35,7 +35,7 @@ import { VERSION } from '../../version.ts';
 import type { CloseStack } from '../close-stack.ts';
 import { LocalBudgets } from './budget-control.ts';
 import { createLimits } from './budgets.ts';
-import type { WithAccess } from './deciding-access.ts';
+import type { DecidingAccess } from './deciding-access.ts';
 import type { WithPrefetch } from './prefetching.ts';
 import { loadReplicas } from './replicas.ts';
 import type { Stored } from './stored.ts';
@@ -55,6 +55,8 @@ export interface PullingParts extends Stored {
   readonly refusals: ContentRefusals;
   /** `http.secret`; absent when it is not set. */
   readonly secret: string | undefined;
+  /** Keeps decisions about private repositories without Redis. Absent for storage without a directory. */
+  readonly accessFile: string | undefined;
 }
 
 /** The part of the service that only a pull-through cache has. */
@@ -79,6 +81,8 @@ export interface Pulling {
    * @throws {RegistryError} · {ControlError} `not-found` when it belongs to no upstream
    */
   find(repository: string): { readonly registry: PullThroughRegistry; readonly remote: string };
+  /** Who may read private repositories. Absent when every client may. */
+  readonly deciding: DecidingAccess | undefined;
 }
 
 /** containerd gives up after 30 s without headers. Milliseconds. */
@@ -100,9 +104,9 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
   const fills = await createFills(proxy, { ...parts, ...(replicas && { sharing: replicas.sharing }) });
   const secrets = createUploadSecrets({ configured: parts.secret, shared: redis && createPeerSecret(redis) });
   const withPrefetch = await loadPrefetch(proxy);
-  const withAccess = await loadAccess(proxy);
+  const deciding = await loadAccess(proxy, parts);
   const pulled = upstreams.map(({ config, upstream }) =>
-    createPulledUpstream(config, { ...parts, upstream, fills, proxy, withPrefetch, withAccess, secrets }),
+    createPulledUpstream(config, { ...parts, upstream, fills, proxy, withPrefetch, deciding, secrets }),
   );
   return {
     upstreams: upstreams.map(({ upstream }) => upstream),
@@ -115,6 +119,7 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
       return { digest, changed, fetched };
     },
     find: (repository) => findUpstream(pulled, repository),
+    deciding,
   };
 }
 
@@ -124,10 +129,10 @@ async function loadPrefetch(proxy: ProxyConfig): Promise<WithPrefetch | undefine
   return prefetchFor(proxy);
 }
 
-async function loadAccess(proxy: ProxyConfig): Promise<WithAccess | undefined> {
+async function loadAccess(proxy: ProxyConfig, parts: PullingParts): Promise<DecidingAccess | undefined> {
   if (!proxy.upstreams.some(({ access }) => access)) return undefined;
-  const { accessFor } = await import('./deciding-access.ts');
-  return accessFor(proxy);
+  const { createDecidingAccess } = await import('./deciding-access.ts');
+  return createDecidingAccess(proxy, parts);
 }
 
 async function createFills(
@@ -174,7 +179,7 @@ interface PulledUpstreamParts extends PullingParts {
   readonly fills: Fills;
   readonly proxy: ProxyConfig;
   /** Absent when every client may read every repository. */
-  readonly withAccess: WithAccess | undefined;
+  readonly deciding: DecidingAccess | undefined;
   /** Absent when no upstream has it. */
   readonly withPrefetch: WithPrefetch | undefined;
   readonly secrets: UploadSecrets;
@@ -213,7 +218,7 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
   };
   const held = refuseHeld(registry.held, refusals, storedName);
   const isAllowed = (repository: string) => refusalOf(repository) === undefined;
-  const access = parts.withAccess?.(config, { ...parts, registry: served });
+  const access = parts.deciding?.add(config, { upstream, registry: served, storedName });
   const route = { ...names, registry: served, held: access?.held(held) ?? held, relay, access, isAllowed };
   return { route, registry, refusalOf };
 }
