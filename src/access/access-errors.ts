@@ -20,6 +20,14 @@ export function identificationRequired(challenge: RegistryError): RegistryError 
   return new RegistryError(challenge.code, challenge.message, { ...options, headers, omitsOutcome: true });
 }
 
+/** @param challenge of the upstream, whose token server the client uses */
+export function tokenRequired(challenge: string): RegistryError {
+  return new RegistryError('UNAUTHORIZED', 'authentication required', {
+    headers: { ...NOT_SHARED, 'www-authenticate': challenge },
+    omitsOutcome: true,
+  });
+}
+
 /** The upstream cannot be queried: neither that there is a repository nor that there is none. */
 export function notDecided(upstream: string, { options }: UpstreamError): RegistryError {
   const { retryAfterMs } = options;

@@ -36,6 +36,11 @@ export interface DecideOptions {
   readonly endsAt?: number | undefined;
 }
 
+/** For a login: tokens of clients are not held over, as it is not known what they are worth. */
+export function policyFor(subject: string, policy: DecisionPolicy): DecisionPolicy {
+  return subject.startsWith('token:') ? { ...policy, lastMs: 0 } : policy;
+}
+
 /** Whether it counts without a new check. A clock that was set back ends it: nothing counts for longer than its policy. */
 export function isLive({ decidedAt, until }: Decision, now: number): boolean {
   return now < until && now >= decidedAt - CLOCK_TOLERANCE_MS;

@@ -8,6 +8,8 @@ export interface Login {
   readonly subject: string;
   readonly check: UpstreamLogin;
   readonly admission: Admission;
+  /** When its token ends. Unix milliseconds. Absent when that is not known. */
+  readonly endsAt?: number | undefined;
 }
 
 /** A client may read a repository. */

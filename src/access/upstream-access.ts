@@ -1,22 +1,42 @@
+import { createCountedCache } from '../cache/lru.ts';
 import type { Clock } from '../clock/clock.ts';
+import type { RegistryError } from '../oci/errors.ts';
 import { SingleFlight } from '../pull-through/single-flight.ts';
 import type { HeldContent } from '../registry/held-content.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { AccessCaller, RepositoryAccess, WantedContent } from '../registry/repository-access.ts';
 import { type AccessCheck, UpstreamError } from '../upstream/upstream.ts';
-import { identificationRequired, notDecided, unknownRepository } from './access-errors.ts';
+import { identificationRequired, notDecided, tokenRequired, unknownRepository } from './access-errors.ts';
 import type { AccessEvents, AccessOutcome, AccessSource } from './access-events.ts';
 import { AdmittedRegistry } from './admitted-registry.ts';
-import { ANONYMOUS_SUBJECT, decide, type Decision, type DecisionPolicy, heldOver, isLive, keptMs } from './decision.ts';
+import { tokenLogin } from './client-token.ts';
+import {
+  ANONYMOUS_SUBJECT,
+  decide,
+  type Decision,
+  type DecisionPolicy,
+  heldOver,
+  isLive,
+  keptMs,
+  policyFor,
+} from './decision.ts';
 import type { Decisions, NamedDecision } from './decisions.ts';
 import { type Admission, createLoginsOf, type GroupAccount, type Login, PUBLIC, VISITOR } from './logins.ts';
+
+export interface AccessPolicy extends DecisionPolicy {
+  readonly visibility: 'probe' | 'public' | 'private';
+  /** Clients may present tokens of the upstream. */
+  readonly takesTokens: boolean;
+}
 
 export interface UpstreamAccessOptions {
   /** Name of the upstream. */
   readonly name: string;
   readonly registry: Registry;
-  readonly check: AccessCheck['checkAccess'];
-  readonly policy: DecisionPolicy & { readonly visibility: 'probe' | 'public' | 'private' };
+  readonly upstream: AccessCheck;
+  readonly policy: AccessPolicy;
+  /** For fingerprints of tokens. Replicas that share decisions have the same. */
+  readonly secret: string;
   readonly accounts: readonly GroupAccount[];
   readonly decisions: Decisions;
   /** Those of all replicas. Absent when there is one. */
@@ -37,6 +57,8 @@ export interface SharedDecisions {
 /** For a check, while a decision can be held over; and without one. Milliseconds. */
 const QUICK_MS = 1_500;
 const PATIENT_MS = 10_000;
+/** A registry may move its token server. Milliseconds. */
+const CHALLENGE_MS = 600_000;
 
 interface Checked {
   readonly decision: Decision;
@@ -48,12 +70,20 @@ interface Checked {
 /** Who may read which repository of an upstream: one decision per repository and login, which covers all of its content. */
 export class UpstreamAccess implements RepositoryAccess {
   readonly #options: UpstreamAccessOptions;
-  readonly #loginsOf: ReturnType<typeof createLoginsOf>;
+  readonly #accountsOf: ReturnType<typeof createLoginsOf>;
   readonly #checks = new SingleFlight<Checked>();
+  readonly #challenges = createCountedCache<{ readonly challenge: string }>({
+    maxEntries: 1_000,
+    ttlMs: CHALLENGE_MS,
+  });
 
   constructor(options: UpstreamAccessOptions) {
     this.#options = options;
-    this.#loginsOf = createLoginsOf(options.accounts);
+    this.#accountsOf = createLoginsOf(options.accounts);
+  }
+
+  get takesTokens(): boolean {
+    return this.#options.policy.takesTokens;
   }
 
   registryFor(caller: AccessCaller): Registry {
@@ -150,7 +180,14 @@ export class UpstreamAccess implements RepositoryAccess {
       }
     }
     this.#decided(failure ? 'head' : source, failure ? 'unavailable' : 'refused');
-    throw failure ? notDecided(this.#options.name, failure) : this.#refusal(repository, caller);
+    throw failure ? notDecided(this.#options.name, failure) : await this.#refusal(repository, caller);
+  }
+
+  #loginsOf(repository: string, caller: AccessCaller): readonly Login[] {
+    const { policy, secret } = this.#options;
+    const accounts = this.#accountsOf(repository, caller);
+    const token = policy.takesTokens ? tokenLogin(caller.authorization, secret) : undefined;
+    return token ? [...accounts, token] : accounts;
   }
 
   /** Whether it is public comes first, unless it was private before. */
@@ -180,12 +217,13 @@ export class UpstreamAccess implements RepositoryAccess {
       decisions.set({ repository, subject, decision: kept });
       return { decision: kept, source: 'cached' };
     }
+    const policy = policyFor(subject, this.#options.policy);
     const last = decisions.of(repository)?.get(subject) ?? kept;
     const startedAt = performance.now();
     try {
       return await this.#checkAtUpstream(repository, login, { wanted, deadlineMs: last ? QUICK_MS : PATIENT_MS });
     } catch (err) {
-      const held = err instanceof UpstreamError ? heldOver(last, clock.now(), this.#options.policy) : undefined;
+      const held = err instanceof UpstreamError ? heldOver(last, clock.now(), policy) : undefined;
       if (!held) throw err;
       events.accessHeldOver({ upstream: name, repository, reason: (err as UpstreamError).message });
       decisions.set({ repository, subject, decision: held });
@@ -197,13 +235,16 @@ export class UpstreamAccess implements RepositoryAccess {
 
   async #checkAtUpstream(
     repository: string,
-    { subject, check }: Login,
+    { subject, check, endsAt }: Login,
     { wanted, deadlineMs }: { readonly wanted: WantedContent; readonly deadlineMs: number },
   ): Promise<Checked> {
-    const { policy, clock, decisions, shared } = this.#options;
-    const result = await this.#options.check(repository, wanted, { login: check, deadlineMs });
+    const { upstream, clock, decisions, shared } = this.#options;
+    const policy = policyFor(subject, this.#options.policy);
+    const isEnded = endsAt !== undefined && endsAt <= clock.now();
+    const result = isEnded ? 'refused' : await upstream.checkAccess(repository, wanted, { login: check, deadlineMs });
     const now = clock.now();
-    const decision = decide(result === 'granted', { now, subject, policy });
+    const isAllowed = result === 'granted';
+    const decision = decide(isAllowed, { now, subject, policy, endsAt: isAllowed ? endsAt : undefined });
     const source = subject === ANONYMOUS_SUBJECT ? 'probe' : 'head';
     if (result === 'unclear') return { decision, source, isUnclear: true };
     decisions.set({ repository, subject, decision });
@@ -211,11 +252,25 @@ export class UpstreamAccess implements RepositoryAccess {
     return { decision, source };
   }
 
-  #refusal(repository: string, caller: AccessCaller) {
-    const { accounts } = this.#options;
+  async #refusal(repository: string, caller: AccessCaller): Promise<RegistryError> {
+    const { accounts, policy } = this.#options;
+    if (policy.takesTokens && caller.name === '') {
+      const theirs = await this.#challengeFor(repository);
+      if (theirs !== undefined) return tokenRequired(theirs);
+    }
     const couldHelp = accounts.some(({ isFor }) => isFor?.(repository) ?? true);
     const challenge = caller.name === '' && couldHelp ? caller.challenge?.() : undefined;
     return challenge?.code === 'UNAUTHORIZED' ? identificationRequired(challenge) : unknownRepository(repository);
+  }
+
+  /** Without one, the response is the same as without `takesTokens`. */
+  async #challengeFor(repository: string): Promise<string | undefined> {
+    const known = this.#challenges.get(repository);
+    if (known) return known.challenge;
+    const { upstream } = this.#options;
+    const challenge = await upstream.findChallenge(repository, { deadlineMs: PATIENT_MS }).catch(() => undefined);
+    if (challenge !== undefined) this.#challenges.set(repository, { challenge });
+    return challenge;
   }
 
   #decided(source: AccessSource, result: AccessOutcome): void {

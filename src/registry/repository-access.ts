@@ -14,7 +14,7 @@ export interface AccessCaller {
   /** Empty for an anonymous one. */
   readonly name: string;
   readonly groups: readonly string[];
-  /** The header that it sent. */
+  /** The header that it sent, when it is not for this registry. */
   readonly authorization: string | undefined;
   /** The error with which it is requested to identify itself. Absent when it cannot. */
   readonly challenge?: (() => RegistryError | undefined) | undefined;
@@ -22,6 +22,8 @@ export interface AccessCaller {
 
 /** Which of an upstream's repositories a client may read. Repositories have their names at the upstream. */
 export interface RepositoryAccess {
+  /** Clients may present tokens of the upstream. */
+  readonly takesTokens: boolean;
   /** The upstream as this client may use it: every call is decided before any look-up. */
   registryFor(caller: AccessCaller): Registry;
   /** Decides whether a client may read a repository, without effects for it. */

@@ -1,8 +1,11 @@
 import type { WantedContent } from '../registry/repository-access.ts';
 import { referenceText } from '../oci/reference.ts';
 import type { CallScope } from './call-scope.ts';
+import { parseChallenges } from './challenge.ts';
 import type { Endpoint, EndpointRequest, EndpointResponse } from './endpoint.ts';
 import { MANIFEST_ACCEPT } from './manifest-requests.ts';
+import { isRealmUsable } from './realm.ts';
+import { headerText } from './transport.ts';
 import { type AccessResult, UpstreamError } from './upstream.ts';
 
 export interface AccessCall {
@@ -24,6 +27,42 @@ export async function checkAccess(endpoint: Endpoint, call: AccessCall): Promise
   if (listed === 'not-found') return 'refused';
   // A registry that does not list tags for this client may still have shown that the content is not there.
   return listed === 'refused' && request ? 'unclear' : listed;
+}
+
+/**
+ * The challenge of the registry for reading a repository, for a client that then gets a token there. Its realm is an absolute URL.
+ *
+ * @returns undefined when the registry requires none, or no token
+ * @throws {UpstreamError}
+ */
+export async function findChallenge(
+  endpoint: Endpoint,
+  repository: string,
+  scope: CallScope,
+): Promise<string | undefined> {
+  const { status, headers } = await endpoint.sendWithoutLogin(`${repository}/manifests/latest`, scope);
+  if (status !== 401) return undefined;
+  for (const { scheme, parameters } of parseChallenges(headerText(headers, 'www-authenticate') ?? '')) {
+    const realm = parameters.get('realm') ?? '';
+    if (scheme !== 'bearer' || !URL.canParse(realm, endpoint.base.href)) continue;
+    const url = new URL(realm, endpoint.base);
+    if (!isRealmUsable(url, endpoint.base)) continue;
+    const service = parameters.get('service');
+    const named = parameters.get('scope') || `repository:${repository}:pull`;
+    return `Bearer ${[
+      ['realm', url.href],
+      ['service', service],
+      ['scope', named],
+    ]
+      .flatMap(parameter)
+      .join(',')}`;
+  }
+  return undefined;
+}
+
+/** Without `error`, which describes the response to the cache. */
+function parameter([name, value]: readonly (string | undefined)[]): string[] {
+  return value === undefined ? [] : [`${name}="${value.replace(/["\\]/g, '\\$&')}"`];
 }
 
 type Sent = 'granted' | 'refused' | 'not-found';

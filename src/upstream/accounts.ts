@@ -145,7 +145,8 @@ const REASONS: Readonly<Record<Refusal['reason'], string>> = {
   reserve: 'the pulls that are left are reserved for clients',
 };
 
-async function orDrain<T>({ body }: ExchangeResponse, work: Promise<T>): Promise<T> {
+/** Drains the response when the work that it leads to fails. */
+export async function orDrain<T>({ body }: ExchangeResponse, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (err) {

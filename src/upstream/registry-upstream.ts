@@ -17,7 +17,7 @@ import { listTags } from './list-requests.ts';
 import { uploadLocation } from './upload-location.ts';
 import type { UpstreamLogin } from '../registry/registry.ts';
 import type { WantedContent } from '../registry/repository-access.ts';
-import { checkAccess } from './access-requests.ts';
+import { checkAccess, findChallenge } from './access-requests.ts';
 import {
   type AccessCheck,
   type AccessResult,
@@ -161,6 +161,16 @@ export class RegistryUpstream implements OperatedUpstream, AccessCheck {
       return await this.#observed(remote, { operation, repository }, () =>
         checkAccess(remote, { repository, wanted, scope }),
       );
+    } finally {
+      scope.close();
+    }
+  }
+
+  async findChallenge(repository: string, options?: UpstreamCallOptions): Promise<string | undefined> {
+    this.#assertOnline();
+    const scope = new CallScope(this.name, options);
+    try {
+      return await findChallenge(this.#options.remote, repository, scope);
     } finally {
       scope.close();
     }

@@ -221,6 +221,14 @@ export interface AccessCheck {
     wanted: WantedContent,
     options: UpstreamCallOptions & { readonly login: UpstreamLogin },
   ): Promise<AccessResult>;
+
+  /**
+   * The registry's challenge for reading a repository, with an absolute realm.
+   *
+   * @returns undefined when it requires no token
+   * @throws {UpstreamError}
+   */
+  findChallenge(repository: string, options?: UpstreamCallOptions): Promise<string | undefined>;
 }
 
 /** An upstream with what operators see of it and change. */

@@ -141,6 +141,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   },
   access: {
     imports: [
+      'cache',
       'files',
       'matching',
       'oci',

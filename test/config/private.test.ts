@@ -9,6 +9,9 @@ async function accessOf(keys: string) {
   return (await load(withUpstream(keys))).config.proxy?.upstreams[0]?.access;
 }
 
+const FORWARD =
+  'proxy.upstreams[0].private.access: forward needs http.tls, or http.addr on loopback: clients send their tokens of the upstream';
+
 const problems = async (keys: string) =>
   (await problemsOf(withUpstream(keys))).map((problem) => problem.replace(/^config\.yml:\d+:\d+ /, ''));
 
@@ -20,6 +23,7 @@ describe('private repositories of an upstream', () => {
 
   it('have defaults for groups', async () => {
     expect(await accessOf('private: {access: groups}')).toEqual({
+      takesTokens: false,
       visibility: 'probe',
       allowMs: 300_000,
       publicMs: 86_400_000,
@@ -29,11 +33,24 @@ describe('private repositories of an upstream', () => {
   });
 
   it.each([
+    ['http: {addr: ":5000"}\n', [FORWARD]],
+    ['http: {addr: "0.0.0.0:5000"}\n', [FORWARD]],
+    ['http: {addr: ":5000", tls: {letsencrypt: {}}}\n', [FORWARD]],
+    ['http: {addr: "127.0.0.1:5000"}\n', []],
+    ['http: {addr: "[::1]:5000"}\n', []],
+    ['http: {addr: /run/layover.sock, net: unix}\n', []],
+    ['http: {addr: ":5000", tls: {certificate: c.pem, key: k.pem}}\n', []],
+  ])('take tokens of clients over a safe connection only: %s', async (http, expected) => {
+    const found = await problemsOf(withUpstream('private: {access: [groups, forward]}', http));
+    expect(found.map((problem) => problem.replace(/^config\.yml:\d+:\d+ /, ''))).toEqual(expected);
+  });
+
+  it.each([
     [
       'private: {access: [open, groups]}',
       'proxy.upstreams[0].private.access: open excludes the others (remove it, or them)',
     ],
-    ['private: {access: none}', 'proxy.upstreams[0].private.access[0]: must be open or groups'],
+    ['private: {access: none}', 'proxy.upstreams[0].private.access[0]: must be open, groups or forward'],
     [
       'private: {access: groups, ttl: 0s}',
       'proxy.upstreams[0].private.ttl: must be a duration such as 30s, 10m or 168h, and longer than 0',

@@ -16,7 +16,7 @@ export const CLIENTS = {
 } as const;
 
 /** Passwords of the accounts at the upstream. */
-const ACCOUNTS = { acmebot: 'upstream-secret-of-acme', betabot: 'upstream-secret-of-beta' } as const;
+export const ACCOUNTS = { acmebot: 'upstream-secret-of-acme', betabot: 'upstream-secret-of-beta' } as const;
 
 export interface PrivateSceneOptions extends Pick<LayoverOptions, 'clock' | 'ownProcess'> {
   readonly private?: ConfigObject;

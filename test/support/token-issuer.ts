@@ -87,7 +87,8 @@ export class TokenIssuer {
     const claim = this.limitOf?.(user);
     if (this.limitOf === undefined) return randomUUID();
     const parameters = claim && { pull_limit: `${claim.limit}`, pull_limit_interval: `${claim.windowSeconds}` };
-    const payload = { access: [{ type: 'repository', actions: ['pull'], ...(parameters && { parameters }) }] };
+    const exp = Math.floor((Date.now() + this.lifetimeMs) / 1_000);
+    const payload = { exp, access: [{ type: 'repository', actions: ['pull'], ...(parameters && { parameters }) }] };
     return `e30.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.${randomUUID()}`;
   }
 

@@ -6,10 +6,10 @@ import { choice } from './text.ts';
 const methods = z
   .preprocess(
     (given) => (typeof given === 'string' ? [given] : given),
-    z.array(choice('A method.', ['open', 'groups'])).min(1),
+    z.array(choice('A method.', ['open', 'groups', 'forward'])).min(1),
   )
   .describe(
-    'Who gets private repositories, one or a list. `open`: every client. `groups`: clients in the `groups` of an account that may read the repository.',
+    'Who gets private repositories, one or a list. `open`: every client. `groups`: clients in the `groups` of an account that may read the repository. `forward`: clients that present a token of the upstream; needs TLS.',
   );
 
 /** Who gets the private repositories of an upstream. */
@@ -39,6 +39,8 @@ export const privateRepositories = z
       ctx.addIssue({ code: 'custom', path: ['access'], message: 'open excludes the others (remove it, or them)' });
     if (access.includes('open')) return undefined;
     return {
+      /** Tokens of the upstream are taken from clients. */
+      takesTokens: access.includes('forward'),
       visibility,
       allowMs: ttl,
       publicMs: visibilityttl,

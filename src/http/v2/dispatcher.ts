@@ -200,9 +200,10 @@ function callerOf(
   request: OciRequest,
   { route: target, gate }: { readonly route: FindTarget; readonly gate: AccessGate | undefined },
 ): AccessCaller {
-  const { name, groups } = exchange.identity;
+  const { name, groups, grants } = exchange.identity;
+  const isOfGate = name !== '' || grants !== undefined;
   const challenge = gate?.challenge && (() => gate.challenge?.(exchange, { request, target }));
-  return { name, groups, authorization: undefined, challenge };
+  return { name, groups, authorization: isOfGate ? undefined : exchange.req.headers.authorization, challenge };
 }
 
 function serveAdmitted(admitted: AdmittedRequest, permissions: Permissions, options: Settings): Promise<void> {

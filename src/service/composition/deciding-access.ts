@@ -9,6 +9,8 @@ import { findTarget } from '../../http/v2/mount-source.ts';
 import type { AccessControl } from '../../operations/access-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
 import type { Router } from '../../pull-through/router.ts';
+import { createUploadSecrets } from '../../hosted/upload-secrets.ts';
+import { createPeerSecret } from '../../redis/peer-secret.ts';
 import type { Redis } from '../../redis/redis.ts';
 import type { ContentCopies } from '../../registry/held-content.ts';
 import type { Registry } from '../../registry/registry.ts';
@@ -20,6 +22,8 @@ import type { CloseStack } from '../close-stack.ts';
 export interface AccessParts {
   readonly opened: CloseStack;
   readonly redis: Redis | undefined;
+  /** `http.secret`; absent when it is not set. */
+  readonly secret: string | undefined;
   /** Keeps decisions without Redis. Absent: a restart makes them again. */
   readonly accessFile: string | undefined;
   readonly telemetry: Telemetry;
@@ -49,7 +53,8 @@ export interface DecidingAccess {
 }
 
 export async function createDecidingAccess({ offline }: ProxyConfig, parts: AccessParts): Promise<DecidingAccess> {
-  const { redis, telemetry, clock } = parts;
+  const { redis, telemetry, clock, secret: configured } = parts;
+  const [secret] = await createUploadSecrets({ configured, shared: redis && createPeerSecret(redis) })();
   const share = redis && (await loadSharing(redis, clock));
   const file = redis ? undefined : await openFile(parts);
   const upstreams: DecidedUpstream[] = [];
@@ -61,8 +66,8 @@ export async function createDecidingAccess({ offline }: ProxyConfig, parts: Acce
       file?.keep(name, decisions);
       telemetry.metrics.accessEntries.measure(() => decisions.size, name);
       const access = new UpstreamAccess({
-        ...{ name, registry, policy, decisions, shared: share?.(name), events: telemetry.access, clock },
-        check: offline ? () => Promise.reject(offlineError(name)) : upstream.checkAccess.bind(upstream),
+        ...{ name, registry, policy, decisions, secret, shared: share?.(name), events: telemetry.access, clock },
+        upstream: offline ? offlineCheck(name) : upstream,
         accounts: accountGroups(credentials, budget.pool).flatMap(({ groups, ...account }) =>
           groups ? [{ ...account, groups }] : [],
         ),
@@ -112,6 +117,10 @@ async function openFile({
   return opened.use(await DecisionFile.open({ path, clock, onFailed }));
 }
 
-function offlineError(upstream: string): UpstreamError {
-  return new UpstreamError('unavailable', `${upstream} is not queried: proxy.offline is set`, { upstream });
+function offlineCheck(upstream: string): AccessCheck {
+  const refuse = () => {
+    const message = `${upstream} is not queried: proxy.offline is set`;
+    return Promise.reject(new UpstreamError('unavailable', message, { upstream }));
+  };
+  return { checkAccess: refuse, findChallenge: refuse };
 }
