@@ -1,3 +1,5 @@
+import type { DescribeSetup } from '../admin/setup-routes.ts';
+import { createClientSetup } from './composition/client-setup.ts';
 import type { PullRecorder } from '../audit/pull-recorder.ts';
 import type { Auth, AuthOptions } from '../auth/auth.ts';
 import type { Config } from '../config/config.ts';
@@ -9,6 +11,7 @@ import { RunningFills } from '../fills/running-fills.ts';
 import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
+import type { UploadSecrets } from '../hosted/upload-secrets.ts';
 import type { AccessControl } from '../operations/access-control.ts';
 import type { BudgetControl } from '../operations/budget-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
@@ -35,6 +38,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createPullRecorder } from './composition/auditing.ts';
 import { createDenying } from './composition/denying.ts';
+import { type Browsing, createBrowsing } from './composition/browsing.ts';
 import { createBackgroundJobs } from './composition/background-jobs.ts';
 import { type BundlesOptions, createBundles } from './composition/bundles.ts';
 import { createImageCheck } from './composition/image-checks.ts';
@@ -59,7 +63,7 @@ export interface ContextOptions {
 }
 
 /** The objects of the running service. The caller closes it. */
-export interface Context extends Views {
+export interface Context extends Views, Browsing {
   readonly router: Router;
   /** Hosted repositories; its catalog lists all stored ones. */
   readonly hosted: Registry;
@@ -85,8 +89,11 @@ export interface Context extends Views {
   readonly recordUse: UsageListener;
   /** Absent when pulls are not recorded. */
   readonly pulls: PullRecorder | undefined;
+  /** Secrets that all replicas share, as far as they are configured or have Redis. */
+  readonly sharedSecrets: UploadSecrets;
   /** Clients that requested the image for verification. */
   readonly verifications: Verifications;
+  readonly describeSetup: DescribeSetup;
   /** Claim of this process on the storage directory that it shares with others. */
   readonly owner: Pick<DirectoryOwner, 'acquired' | 'isOwner'>;
   close(): Promise<void>;
@@ -107,8 +114,7 @@ async function createParts(
   opened: CloseStack,
 ): Promise<Context> {
   const monitors = createMonitors(config, clock);
-  const monitored = withMonitors(recorded, monitors);
-  const { notifier, telemetry } = await openNotifier(config, { opened, env, monitored, clock });
+  const { notifier, telemetry } = await openNotifier(config, { opened, env, recorded, monitors, clock });
   const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now: clock.now }));
   const stored = opened.use(await openStored(config, { telemetry, clock, copies }));
   opened.defer(measureService(config, { ...stored, metrics: telemetry.metrics, clock }));
@@ -124,11 +130,9 @@ async function createParts(
   const { refusals, recalls } = await createDenying(config, { opened, ...stored, telemetry, clock, copies, denyFile });
   const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, refusals }));
   const { quota } = retention.housekeeping;
-  const { accessFile, http } = config;
-  const { secret } = http;
-  const cached = hosted.stored;
-  const shared = { opened, cached, running, tags, quota, telemetry, env, clock, secret, refusals, accessFile };
-  const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
+  const { secret } = config.http;
+  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret, refusals };
+  const { pulling, router, access } = await openPulling(config, hosted, { ...stored, ...shared, auth, copies });
   const purging = createUploadPurging(config, { ...stored, telemetry, clock });
   if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry, refusals });
@@ -138,7 +142,8 @@ async function createParts(
   const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   pulls?.start();
-  const router = createRouter(config, hosted, pulling?.routes ?? []);
+  const verifications = new Verifications();
+  const seen = { monitors, running, pulling, telemetry, health, jobs, verifications };
   return {
     router,
     hosted: hosted.registry,
@@ -146,9 +151,10 @@ async function createParts(
     auth,
     peers: pulling?.peers,
     budget: pulling?.budget,
-    access: await pulling?.deciding?.createControl({ router, auth, copies }),
+    access,
     cache,
-    ...createViews(config, { ...stored, opened, monitors, running, pulling, telemetry, health, clock }),
+    ...createBrowsing(config.proxy, { ...stored, ...retention.shown, running, pulling }),
+    ...createViews(config, { ...stored, ...seen, opened, clock }),
     bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, refusals, pins: retention.bundlePins }),
     recalls,
     jobs,
@@ -156,7 +162,9 @@ async function createParts(
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
-    verifications: new Verifications(),
+    sharedSecrets: hosted.secrets,
+    verifications,
+    describeSetup: createClientSetup(config),
     owner,
     close: () => opened.close(),
   };
@@ -165,12 +173,14 @@ async function createParts(
 interface NotifierParts {
   readonly opened: CloseStack;
   readonly env: ContextOptions['env'];
-  readonly monitored: Telemetry;
+  readonly recorded: Telemetry;
+  readonly monitors: ReturnType<typeof createMonitors>;
   readonly clock: Clock;
 }
 
 /** @returns with the telemetry that it gets events from */
-async function openNotifier(config: Config, { opened, env, monitored, clock }: NotifierParts) {
+async function openNotifier(config: Config, { opened, env, recorded, monitors, clock }: NotifierParts) {
+  const monitored = withMonitors(recorded, monitors);
   const notifier = await createNotifier({ config, env, telemetry: monitored, clock });
   if (notifier) opened.use(notifier);
   const isNotified = config.notifications?.cacheEvents ?? false;
@@ -192,6 +202,20 @@ function createRouter({ proxy }: Config, hosted: Hosted, upstreams: readonly Ups
   const { registry, held } = hosted;
   const hostedNames = proxy?.hosted ?? [];
   return new Router({ hosted: registry, heldHosted: held, hostedNames, upstreams, verify: VERIFY_REGISTRY });
+}
+
+type PullingParts = Omit<Parameters<typeof createPulling>[1], 'accessFile'> & Pick<ContextOptions, 'copies'>;
+
+/** The upstreams, the registries of all names, and who may read private repositories. */
+async function openPulling(
+  config: Config,
+  hosted: Hosted,
+  { auth, copies, ...parts }: PullingParts & { readonly auth: Auth | undefined },
+) {
+  const { proxy, accessFile } = config;
+  const pulling = proxy && (await createPulling(proxy, { ...parts, accessFile }));
+  const router = createRouter(config, hosted, pulling?.routes ?? []);
+  return { pulling, router, access: await pulling?.deciding?.createControl({ router, auth, copies }) };
 }
 
 interface BundleParts extends Stored {

@@ -9,8 +9,7 @@ import { findTarget } from '../../http/v2/mount-source.ts';
 import type { AccessControl } from '../../operations/access-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
 import type { Router } from '../../pull-through/router.ts';
-import { createUploadSecrets } from '../../hosted/upload-secrets.ts';
-import { createPeerSecret } from '../../redis/peer-secret.ts';
+import type { UploadSecrets } from '../../hosted/upload-secrets.ts';
 import type { Redis } from '../../redis/redis.ts';
 import type { ContentCopies } from '../../registry/held-content.ts';
 import type { Registry } from '../../registry/registry.ts';
@@ -22,8 +21,8 @@ import type { CloseStack } from '../close-stack.ts';
 export interface AccessParts {
   readonly opened: CloseStack;
   readonly redis: Redis | undefined;
-  /** `http.secret`; absent when it is not set. */
-  readonly secret: string | undefined;
+  /** That replicas share. */
+  readonly secrets: UploadSecrets;
   /** Keeps decisions without Redis. Absent: a restart makes them again. */
   readonly accessFile: string | undefined;
   readonly telemetry: Telemetry;
@@ -53,8 +52,8 @@ export interface DecidingAccess {
 }
 
 export async function createDecidingAccess({ offline }: ProxyConfig, parts: AccessParts): Promise<DecidingAccess> {
-  const { redis, telemetry, clock, secret: configured } = parts;
-  const [secret] = await createUploadSecrets({ configured, shared: redis && createPeerSecret(redis) })();
+  const { redis, telemetry, clock, secrets } = parts;
+  const [secret] = await secrets();
   const share = redis && (await loadSharing(redis, clock));
   const file = redis ? undefined : await openFile(parts);
   const upstreams: DecidedUpstream[] = [];

@@ -35,7 +35,7 @@ import { VERSION } from '../../version.ts';
 import type { CloseStack } from '../close-stack.ts';
 import { LocalBudgets } from './budget-control.ts';
 import { createLimits } from './budgets.ts';
-import type { DecidingAccess } from './deciding-access.ts';
+import type { AccessParts, DecidingAccess } from './deciding-access.ts';
 import type { WithPrefetch } from './prefetching.ts';
 import { loadReplicas } from './replicas.ts';
 import type { Stored } from './stored.ts';
@@ -104,7 +104,7 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
   const fills = await createFills(proxy, { ...parts, ...(replicas && { sharing: replicas.sharing }) });
   const secrets = createUploadSecrets({ configured: parts.secret, shared: redis && createPeerSecret(redis) });
   const withPrefetch = await loadPrefetch(proxy);
-  const deciding = await loadAccess(proxy, parts);
+  const deciding = await loadAccess(proxy, { ...parts, secrets });
   const pulled = upstreams.map(({ config, upstream }) =>
     createPulledUpstream(config, { ...parts, upstream, fills, proxy, withPrefetch, deciding, secrets }),
   );
@@ -129,7 +129,7 @@ async function loadPrefetch(proxy: ProxyConfig): Promise<WithPrefetch | undefine
   return prefetchFor(proxy);
 }
 
-async function loadAccess(proxy: ProxyConfig, parts: PullingParts): Promise<DecidingAccess | undefined> {
+async function loadAccess(proxy: ProxyConfig, parts: AccessParts): Promise<DecidingAccess | undefined> {
   if (!proxy.upstreams.some(({ access }) => access)) return undefined;
   const { createDecidingAccess } = await import('./deciding-access.ts');
   return createDecidingAccess(proxy, parts);
