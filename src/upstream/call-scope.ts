@@ -53,6 +53,11 @@ export class CallScope {
     return typeof this.login === 'object' && 'account' in this.login ? this.login.account : undefined;
   }
 
+  /** A login that a mirror must not get, with the name of a private repository. */
+  get isForRegistryAlone(): boolean {
+    return this.authorization !== undefined || Boolean(this.account);
+  }
+
   /** The header of a client. */
   get authorization(): string | undefined {
     return typeof this.login === 'object' && 'authorization' in this.login ? this.login.authorization : undefined;

@@ -297,7 +297,7 @@ export class RegistryUpstream implements OperatedUpstream, AccessCheck {
   ): Promise<T> {
     const sendTo = (endpoint: Endpoint) => this.#observed(endpoint, call, () => send(endpoint));
     for (const mirror of this.#options.mirrors) {
-      if ((isTag && !mirror.knowsTags) || scope.authorization !== undefined) continue;
+      if ((isTag && !mirror.knowsTags) || scope.isForRegistryAlone) continue;
       try {
         return await sendTo(mirror);
       } catch (err) {
