@@ -1,5 +1,14 @@
 import { boundedFetch, type FetchedResponse } from '../fetch/bounded-fetch.ts';
 import type { ActivityControl, ClientList, RequestPage, RequestQuery } from '../operations/activity-control.ts';
+import type {
+  AccessCheckRequest,
+  AccessControl,
+  AccessList,
+  AccessQuery,
+  AccessReport,
+  ForgetAccess,
+  ForgottenAccess,
+} from '../operations/access-control.ts';
 import type { BudgetControl, BudgetHold, BudgetReport } from '../operations/budget-control.ts';
 import type {
   BundleControl,
@@ -76,7 +85,8 @@ export class RemoteControl
     UpstreamControl,
     ActivityControl,
     ProblemControl,
-    RecallControl
+    RecallControl,
+    AccessControl
 {
   readonly #options: RemoteControlOptions;
 
@@ -260,6 +270,18 @@ export class RemoteControl
 
   stopRecording(name: string): Promise<RecordedImages> {
     return this.#patient().#call('POST', `/recordings/${encodeURIComponent(name)}/stop`, {});
+  }
+
+  accessDecisions(query: AccessQuery): Promise<AccessList> {
+    return this.#call('GET', `/access?${parametersOf(query)}`);
+  }
+
+  checkAccess(request: AccessCheckRequest): Promise<AccessReport> {
+    return this.#call('POST', '/access/check', request);
+  }
+
+  forgetAccess(request: ForgetAccess): Promise<ForgottenAccess> {
+    return this.#call('POST', '/access/forget', request);
   }
 
   denied(): Promise<DeniedView> {

@@ -1,6 +1,8 @@
 import express, { type ErrorRequestHandler, type Request, type Router } from 'express';
 
 import type { ActivityControl } from '../operations/activity-control.ts';
+import type { AccessControl } from '../operations/access-control.ts';
+import { createAccessRoutes } from './access-routes.ts';
 import type { BudgetControl, BudgetHold } from '../operations/budget-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import {
@@ -53,6 +55,8 @@ export interface AdminRoutesOptions extends SessionRoutesOptions, Omit<BrowsingR
   readonly upstreams?: UpstreamControl | undefined;
   /** Absent without upstreams. */
   readonly budget?: BudgetControl | undefined;
+  /** Absent when every client may read every repository of the upstreams. */
+  readonly access?: AccessControl | undefined;
   readonly bundles: BundleControl;
   readonly recalls: RecallControl;
   /** Absent without upstreams. */
@@ -69,7 +73,7 @@ export interface AdminRoutesOptions extends SessionRoutesOptions, Omit<BrowsingR
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
   const { cache, activity, problems, status, fills, upstreams } = options;
-  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, describeSetup, onError } = options;
+  const { access, budget, bundles, recalls, jobs, recordings, pulls, verifications, describeSetup, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -88,6 +92,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   addEventRoutes(router, options.events);
   if (upstreams) router.use('/upstreams', createUpstreamRoutes(upstreams));
   if (budget) addBudgetRoutes(router, budget);
+  if (access) router.use('/access', createAccessRoutes(access));
   addCheck(router, cache);
   addBundleRoutes(router, bundles);
   router.use('/recalls', createRecallRoutes(recalls));

@@ -27,6 +27,8 @@ export interface GovernorOptions {
 export interface PullRequest {
   readonly spending: Spending;
   readonly repository: string;
+  /** As for {@link membersFor}. */
+  readonly account?: string | undefined;
   /** Members that refused this pull already. */
   readonly tried: readonly string[];
   readonly isAside: (member: string) => boolean;
@@ -103,11 +105,14 @@ export class Governor {
   }
 
   /** For requests that are not counted. Absent when no member serves the repository. */
-  memberFor(repository: string | undefined, isAside: PullRequest['isAside']): string | undefined {
+  memberFor(
+    repository: string | undefined,
+    { isAside, account }: Pick<PullRequest, 'isAside' | 'account'>,
+  ): string | undefined {
     const { members, policy } = this.#options;
-    const serving = membersFor(members, repository);
+    const serving = membersFor(members, repository, account);
     if (policy.pool === 'order' || serving.length < 2) return serving[0]?.name;
-    return this.#choose({ repository, isAside, tried: [] })?.member.name;
+    return this.#choose({ repository, isAside, account, tried: [] })?.member.name;
   }
 
   /** Whether an older manifest of a tag is served instead of a new one. */
@@ -205,10 +210,15 @@ export class Governor {
     return left !== undefined && left <= pullsOf(this.policy.scarce, bucket.limit);
   }
 
-  #choose({ repository, tried, isAside }: Pick<PullRequest, 'tried' | 'isAside'> & { repository: string | undefined }) {
+  #choose({
+    repository,
+    tried,
+    isAside,
+    account,
+  }: Pick<PullRequest, 'tried' | 'isAside' | 'account'> & { repository: string | undefined }) {
     const { members, clock, policy } = this.#options;
     const spentBuckets = tried.map((name) => this.#buckets.of(name).key);
-    const candidates = membersFor(members, repository)
+    const candidates = membersFor(members, repository, account)
       .filter(({ name }) => !spentBuckets.includes(this.#buckets.of(name).key))
       .map((member): Candidate => {
         const { bucket } = this.#buckets.of(member.name);

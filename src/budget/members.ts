@@ -3,15 +3,27 @@ export interface Member {
   readonly name: string;
   /** Repositories that only this member sees. Absent for one that serves all others. */
   readonly isFor?: ((repository: string) => boolean) | undefined;
+  /** Groups of the only clients that it pulls for. Absent for one that pulls for all of them. */
+  readonly groups?: readonly string[] | undefined;
 }
 
-/** Private names are shown only to the members that are for them. */
-export function membersFor<M extends Member>(members: readonly M[], repository: string | undefined): readonly M[] {
+/**
+ * Private names are shown only to the members that are for them.
+ *
+ * @param account name of the only one; empty for any that pulls for every client
+ */
+export function membersFor<M extends Member>(
+  members: readonly M[],
+  repository: string | undefined,
+  account?: string,
+): readonly M[] {
+  if (account) return members.filter(({ name }) => name === account);
+  const usable = account === undefined ? members : members.filter(({ groups }) => groups === undefined);
   if (repository !== undefined) {
-    const own = members.filter(({ isFor }) => isFor?.(repository));
+    const own = usable.filter(({ isFor }) => isFor?.(repository));
     if (own.length > 0) return own;
   }
-  return members.filter(({ isFor }) => isFor === undefined);
+  return usable.filter(({ isFor, groups }) => isFor === undefined && groups === undefined);
 }
 
 export interface Candidate<M extends Member = Member> {

@@ -1,4 +1,5 @@
 import type { ActivityControl } from '../operations/activity-control.ts';
+import type { AccessControl } from '../operations/access-control.ts';
 import type { BudgetControl } from '../operations/budget-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
@@ -18,6 +19,8 @@ export interface CacheTarget {
   readonly control: CacheControl;
   /** Absent without a running server. */
   readonly budget?: BudgetControl | undefined;
+  /** Absent without a running server. */
+  readonly access?: AccessControl | undefined;
   readonly bundles: BundleControl;
   readonly recalls: RecallControl;
   /** Absent without a running server. */

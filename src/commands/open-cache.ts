@@ -86,6 +86,7 @@ function running(control: RemoteControl): CacheTarget {
     pulls: control,
     views: control,
     budget: control,
+    access: control,
     bundles: control,
     recalls: control,
     jobs: control,

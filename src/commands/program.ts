@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 
 import { ConfigError } from '../config/problem.ts';
 import { VERSION, versionLine } from '../version.ts';
+import { addAccessCommands } from './access-commands.ts';
 import { addAuditCommands } from './audit-commands.ts';
 import { addBudgetCommand } from './budget-commands.ts';
 import { addBundleCommands } from './bundle-commands.ts';
@@ -95,6 +96,7 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   addSyncCommand(program, context);
   addRecordCommands(program, context);
   addRecallCommands(program, context);
+  addAccessCommands(program, context);
   addToolCommands(program, { stdin, out, err, end });
   return program;
 }

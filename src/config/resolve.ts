@@ -36,6 +36,8 @@ export function resolveConfig(sections: Sections, env: Environment) {
     ui,
     /** Absent when pulls are not recorded. */
     audit: resolveAudit(sections),
+    /** Keeps decisions about private repositories. Absent for storage without a directory. */
+    accessFile: resolveAccessFile(sections),
   };
 }
 
@@ -99,6 +101,10 @@ function resolveAudit({ audit, storage }: Sections) {
   // An operator who has the index elsewhere wants no open files in the storage.
   const withIndex = indexDirectory === undefined ? inStorageDirectory(driver, 'pulls') : join(indexDirectory, 'pulls');
   return { ...audit, directory: audit.directory ?? withIndex };
+}
+
+function resolveAccessFile({ storage: { driver, indexDirectory } }: Sections): string | undefined {
+  return indexDirectory === undefined ? inStorageDirectory(driver, 'access.json') : join(indexDirectory, 'access.json');
 }
 
 /** A path for Layover's own files. Undefined for drivers without a directory. */

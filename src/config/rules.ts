@@ -1,5 +1,6 @@
 import { findAuthConflicts, findAuthOddities } from './auth-rules.ts';
 import { findOverlaps } from './overlaps.ts';
+import { findAccessConflicts } from './private-rules.ts';
 import type { Finding, KeyPath } from './problem.ts';
 import { DRIVERS_IN_WORDS, SUPPORTED_DRIVERS, UNSUPPORTED_DRIVERS } from './schema/storage.ts';
 import { plainAt, textAt } from './tree.ts';
@@ -22,6 +23,7 @@ export function findConflicts(plain: unknown): Finding[] {
     ...checkRedis(plain),
     ...checkProxy(plain),
     ...checkPopular(plain),
+    ...findAccessConflicts(plain),
     ...findOverlaps(plain),
   ];
 }

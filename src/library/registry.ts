@@ -41,6 +41,7 @@ export type {
   UploadBody,
   UploadSession,
   UploadWriter,
+  UpstreamLogin,
 } from '../registry/registry.ts';
 export type { ByteSource } from '../stream/byte-source.ts';
 export type { Damage, DamageListener } from '../content/damage.ts';

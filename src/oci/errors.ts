@@ -58,6 +58,8 @@ export interface RegistryErrorOptions {
   readonly retryAfterMs?: number;
   /** Further response headers, such as `Allow` or `Content-Range`; a list becomes one header for each entry. */
   readonly headers?: Readonly<Record<string, string | string[]>>;
+  /** The response has no `X-Cache`: it must not show whether content is cached. @default false */
+  readonly omitsOutcome?: boolean;
   /** Further errors of the same request, listed after this one in the response. */
   readonly others?: readonly RegistryError[];
 }

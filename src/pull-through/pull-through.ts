@@ -368,9 +368,10 @@ export class PullThroughRegistry implements Registry {
 
 /** A client's pull is shared with others, so its signal does not end it. */
 function pullCallOf(options: CallOptions | undefined): PullCall {
-  if (options?.background === undefined) return { spending: { class: 'client', client: options?.caller } };
+  const login = options?.login && { login: options.login };
+  if (options?.background === undefined) return { spending: { class: 'client', client: options?.caller }, ...login };
   const { background, signal } = options;
-  return { spending: { class: background }, ...(signal && { signal }) };
+  return { spending: { class: background }, ...(signal && { signal }), ...login };
 }
 
 /** The reason why nothing can be written to repositories of an upstream. */

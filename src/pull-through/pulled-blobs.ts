@@ -9,10 +9,10 @@ import type { FillRequest, Fills } from '../fills/fills.ts';
 import type { Found, PulledRepository } from './pulled-manifests.ts';
 import type { HeldBlob } from '../registry/held-content.ts';
 import type { ContentRefusals } from '../registry/refusals.ts';
-import type { CallOptions, OpenBlob } from '../registry/registry.ts';
+import type { CallOptions, OpenBlob, UpstreamLogin } from '../registry/registry.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { ContentCache } from '../content/content-cache.ts';
-import { upstreamCallOptions } from './upstream-call-options.ts';
+import { loginKey, upstreamCallOptions, withLogin } from './upstream-call-options.ts';
 import { UpstreamSource } from './upstream-source.ts';
 
 export interface PulledBlobsOptions {
@@ -66,8 +66,9 @@ export class PulledBlobs {
   async open(repository: PulledRepository, digest: Digest, options?: CallOptions): Promise<Found<OpenBlob>> {
     const { content, fills, upstream } = this.#options;
     this.#throwIfRefused(repository, digest);
-    const blob = { upstream, repository: repository.remote, digest };
-    const confirm = once(() => this.#confirm(repository, digest));
+    const login = options?.login;
+    const blob = { upstream: withLogin(upstream, login), repository: repository.remote, digest };
+    const confirm = once(() => this.#confirm(repository, digest, login));
     for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts++) {
       // Before the look in storage: a fill that ends in between has stored the blob by then.
       const running = fills.find(blob);
@@ -115,12 +116,12 @@ export class PulledBlobs {
   }
 
   /** A stored manifest of the repository proves it; otherwise one query to the upstream, shared by all waiting requests. */
-  async #confirm(repository: PulledRepository, digest: Digest): Promise<void> {
+  async #confirm(repository: PulledRepository, digest: Digest, login: UpstreamLogin | undefined): Promise<void> {
     const { content, upstream } = this.#options;
     if (content.isReferenced(repository.stored, digest)) return;
     this.#assertOnline(repository, digest);
-    const query = async () => void (await upstream.resolveBlob(repository.remote, digest));
-    await this.#confirming.run(`${repository.stored}@${digest}`, query).result;
+    const query = async () => void (await withLogin(upstream, login).resolveBlob(repository.remote, digest));
+    await this.#confirming.run(`${loginKey(login)}${repository.stored}@${digest}`, query).result;
   }
 
   async #isStored(digest: Digest): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { createCountedCache } from '../cache/lru.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { OfflineError, type RegistryError } from '../oci/errors.ts';
+import { OfflineError } from '../oci/errors.ts';
 import type { Reference } from '../oci/reference.ts';
 import { type FetchedManifest, type Upstream, type UpstreamCallOptions, UpstreamError } from '../upstream/upstream.ts';
 import { type FailurePolicy, onRevalidationFailure, type TagRules } from './freshness.ts';
@@ -14,6 +14,7 @@ import { SingleFlight } from './single-flight.ts';
 import type { ContentCache } from '../content/content-cache.ts';
 import type { TagEntries, TagEntry } from './tag-entries.ts';
 import { TagFreshness } from './tag-freshness.ts';
+import { loginKey } from './upstream-call-options.ts';
 
 /** A repository of the upstream, with both its names. */
 export interface PulledRepository {
@@ -58,7 +59,7 @@ interface Revalidation {
 }
 
 /** For the calls to the upstream. @default a client pulls */
-export type PullCall = Pick<UpstreamCallOptions, 'spending' | 'signal'>;
+export type PullCall = Pick<UpstreamCallOptions, 'spending' | 'signal' | 'login'>;
 
 const REFRESH: PullCall = { spending: { class: 'refresh' } };
 
@@ -152,7 +153,7 @@ export class PulledManifests {
   /** Revalidates a tag, also a fresh one. @throws {UpstreamError} also when the tag could be served stale */
   async refresh(repository: PulledRepository, tag: string, call: PullCall = REFRESH): Promise<RefreshedTag> {
     const before = await this.#options.tags.find(repository.stored, tag);
-    if (this.#options.offline) throw this.#offlineError(`${repository.remote}:${tag}`);
+    if (this.#options.offline) throw new OfflineError(`${repository.remote}:${tag}`);
     const { entry } = await this.#fetchTag(repository, tag, call);
     if (!(await this.#isStored(repository, entry.digest))) await this.#fetch(repository, entry.digest, call).result;
     return { digest: entry.digest, previous: before?.digest };
@@ -175,7 +176,7 @@ export class PulledManifests {
     const latest = await tags.find(repository.stored, tag);
     if (!call.always && latest && this.#freshness.isFresh(repository.stored, tag, latest))
       return { digest: latest.digest, previous };
-    if (offline) throw this.#offlineError(`${repository.remote}:${tag}`);
+    if (offline) throw new OfflineError(`${repository.remote}:${tag}`);
     const { entry } = await this.#fetchTag(repository, tag, call);
     return { digest: entry.digest, previous };
   }
@@ -233,7 +234,7 @@ export class PulledManifests {
     if (latest && this.#options.offline) this.#throwIfRefused(repository, latest.digest);
     if (!usable || freshness === 'revalidate') return this.#revalidate(repository, tag, { usable, call });
     if (freshness === 'stale') return this.#stale(repository, tag, usable, 'revalidation is off or on hold');
-    this.#revalidate(repository, tag, { usable, call: REFRESH }).catch(() => {}); // the next request sees the failure
+    this.#revalidate(repository, tag, { usable, call: { ...REFRESH, login: call.login } }).catch(() => {}); // the next request sees the failure
     // Stale means that the upstream fails: then the tag was put on hold before.
     if (latest?.retryAt === undefined) return { entry: usable, outcome: 'HIT', isFromUpstream: false };
     return this.#stale(repository, tag, usable, 'revalidation in the background');
@@ -260,8 +261,8 @@ export class PulledManifests {
   }
 
   async #revalidate(repository: PulledRepository, tag: string, known: Revalidation): Promise<Resolved> {
-    if (this.#options.offline) throw this.#offlineError(`${repository.remote}:${tag}`);
-    const key = `${repository.stored}:${tag}`;
+    if (this.#options.offline) throw new OfflineError(`${repository.remote}:${tag}`);
+    const key = `${loginKey(known.call.login)}${repository.stored}:${tag}`;
     return this.#resolutions.run(key, () => this.#resolveTag(repository, tag, known)).result;
   }
 
@@ -322,10 +323,10 @@ export class PulledManifests {
 
   /** Fetches by digest, so that a tag that moves meanwhile cannot mix two manifests. */
   #fetch(repository: PulledRepository, digest: Digest, call: PullCall) {
-    if (this.#options.offline) throw this.#offlineError(`${repository.remote}@${digest}`);
+    if (this.#options.offline) throw new OfflineError(`${repository.remote}@${digest}`);
     const { class: by = 'client' } = call.spending ?? {};
     // A client does not join work that may wait until more pulls are left.
-    const key = `${by === 'client' ? '' : `${by} `}${repository.stored}@${digest}`;
+    const key = `${by === 'client' ? '' : `${by} `}${loginKey(call.login)}${repository.stored}@${digest}`;
     return this.#fetches.run(key, () => this.#fetchAndKeep(repository, digest, call));
   }
 
@@ -376,7 +377,7 @@ export class PulledManifests {
     reference: Reference & { kind: 'digest' },
     call: PullCall,
   ): Promise<Descriptor> {
-    if (this.#options.offline) throw this.#offlineError(`${repository.remote}@${reference.digest}`);
+    if (this.#options.offline) throw new OfflineError(`${repository.remote}@${reference.digest}`);
     const head = await this.#options.upstream.resolveManifest(repository.remote, reference, call);
     const { digest } = reference;
     if (head.fetched) return this.#keep(repository, this.#read(digest, { ...head.fetched, claimedDigest: digest }));
@@ -391,9 +392,5 @@ export class PulledManifests {
   ): Descriptor {
     this.#described.set(`${repository.stored}@${digest}`, { mediaType });
     return { digest, mediaType, size };
-  }
-
-  #offlineError(name: string): RegistryError {
-    return new OfflineError(name);
   }
 }

@@ -5,6 +5,7 @@ import type { NameFilter } from '../filters/name-filter.ts';
 import type { HeldContent } from '../registry/held-content.ts';
 import type { NamedBy } from '../registry/named-by.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { AccessCaller, RepositoryAccess } from '../registry/repository-access.ts';
 import { parseVerifyName, type Verification, verifyName } from '../verify/verify-name.ts';
 import type { Relay } from './relay.ts';
 
@@ -25,6 +26,8 @@ export interface UpstreamRoute {
   readonly held?: HeldContent | undefined;
   /** Forwards writes to the upstream; absent when they are off. */
   readonly relay?: Relay | undefined;
+  /** Who may read which repository, decided before {@link registry} is called. Absent when every client may read all of them. */
+  readonly access?: RepositoryAccess | undefined;
   /** Which of its repositories {@link registry} serves; absent: all of them. */
   readonly isAllowed?: NameFilter | undefined;
 }
@@ -56,6 +59,8 @@ export interface Target {
   readonly held?: HeldContent | undefined;
   /** Takes writes instead of {@link registry}, of an upstream with `push: passthrough`. */
   readonly relay?: Relay | undefined;
+  /** As in {@link UpstreamRoute}. */
+  readonly access?: RepositoryAccess | undefined;
   /** Name in {@link registry}. */
   readonly repository: string;
   /** Stored name. */
@@ -123,6 +128,15 @@ export class Router {
   isAllowed({ registry, repository }: Target): boolean {
     const upstream = this.#options.upstreams.find((candidate) => candidate.registry === registry);
     return upstream?.isAllowed?.(repository) ?? true;
+  }
+
+  /** Whether a client may know of a stored repository. Absent when every client may know of all of them. */
+  get isVisible(): ((stored: string, caller: AccessCaller) => boolean) | undefined {
+    if (!this.#options.upstreams.some(({ access }) => access)) return undefined;
+    return (stored, caller) => {
+      const found = this.#isHosted(stored) ? undefined : findOwner(this.#options.upstreams, stored);
+      return found?.upstream.access?.isAdmitted(found.repository, caller) ?? true;
+    };
   }
 
   /** Also for registries that are not configured: the client is set up to come here for them. */
@@ -204,9 +218,21 @@ export class Router {
   }
 }
 
+/** The upstream that a stored name belongs to: one of them may have no prefix. */
+function findOwner<U extends Pick<UpstreamRoute, 'storePrefix'>>(
+  upstreams: readonly U[],
+  stored: string,
+): { readonly upstream: U; readonly repository: string } | undefined {
+  const isBelow = ({ storePrefix }: U) => storePrefix === '' || stored.startsWith(`${storePrefix}/`);
+  const upstream = upstreams.filter(isBelow).sort((a, b) => b.storePrefix.length - a.storePrefix.length)[0];
+  if (!upstream) return undefined;
+  const { storePrefix } = upstream;
+  return { upstream, repository: storePrefix === '' ? stored : stored.slice(storePrefix.length + 1) };
+}
+
 function toTarget(upstream: UpstreamRoute, name: string, namedBy: NamedBy): Target {
   const repository = parseRepositoryName(upstream.library && !name.includes('/') ? `library/${name}` : name);
   const storedAs = upstream.storePrefix === '' ? repository : `${upstream.storePrefix}/${repository}`;
-  const { registry, held, relay, name: sourceHost } = upstream;
-  return { registry, held, relay, repository, storedAs, sourceHost, namedBy };
+  const { registry, held, relay, access, name: sourceHost } = upstream;
+  return { registry, held, relay, access, repository, storedAs, sourceHost, namedBy };
 }

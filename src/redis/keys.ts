@@ -26,6 +26,15 @@ export const redisKeys = {
   /** String: how many replicas have applied the change. Expires after a minute. */
   recallConfirmed: (id: string) => key('recalls', id),
 
+  /** Hash: `<login>\n<repository>` → `<allowed> <decided> <until>`, who may read an upstream's repositories. Expires with the last of them. */
+  access: (upstream: string) => tagged('access', upstream),
+
+  /** Sorted set: the fields of the hash, by the time at which they are removed. */
+  accessEnds: (upstream: string) => tagged('access', upstream, 'ends'),
+
+  /** Channel: decisions that were removed, as JSON. */
+  accessForgotten: () => key('access-forgotten'),
+
   /** String: written to check that writes are possible. Expires after a second. */
   probe: () => key('probe'),
 

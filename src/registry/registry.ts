@@ -25,11 +25,19 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Identity of the client, else its address: for limits that clients share. */
   readonly caller?: string | undefined;
+  /** Credentials for the calls to an upstream. Absent: those of any account that is for the repository. */
+  readonly login?: UpstreamLogin | undefined;
   /** Work that no client waits for: it may wait until pulls are left, and content is not recorded as used by it. */
   readonly background?: 'sync' | 'warm' | undefined;
   /** For its blobs, until a client waits for them. Absent: that of all such work. */
   readonly bandwidth?: Bandwidth | undefined;
 }
+
+/**
+ * `account`: its name in the configuration; empty for any account that is for every client. `authorization`: the header of a client, which
+ * is sent to the registry itself alone. `anonymous`: no credentials.
+ */
+export type UpstreamLogin = { readonly account: string } | { readonly authorization: string } | 'anonymous';
 
 /** A limit of bytes per second. */
 export interface Bandwidth {
@@ -100,6 +108,8 @@ export type Served<T> = T & {
   readonly upstream: string | undefined;
   /** Time spent waiting for the upstream, in milliseconds; absent when it was not queried. */
   readonly upstreamMs?: number;
+  /** Not every client gets it: no shared cache may keep the response. @default false */
+  readonly isPrivate?: boolean;
 };
 
 export interface Manifest extends Descriptor {

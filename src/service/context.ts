@@ -12,6 +12,7 @@ import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
 import type { UploadSecrets } from '../hosted/upload-secrets.ts';
+import type { AccessControl } from '../operations/access-control.ts';
 import type { BudgetControl } from '../operations/budget-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
@@ -76,6 +77,8 @@ export interface Context extends Views, Browsing {
   readonly recalls: RecallControl;
   /** Absent without upstreams. */
   readonly budget: BudgetControl | undefined;
+  /** Absent when every client may read every repository of the upstreams. */
+  readonly access: AccessControl | undefined;
   /** Absent without upstreams. */
   readonly jobs: JobControl | undefined;
   /** Absent without upstreams. */
@@ -111,11 +114,7 @@ async function createParts(
   opened: CloseStack,
 ): Promise<Context> {
   const monitors = createMonitors(config, clock);
-  const monitored = withMonitors(recorded, monitors);
-  const notifier = await createNotifier({ config, env, telemetry: monitored, clock });
-  if (notifier) opened.use(notifier);
-  const telemetry =
-    notifier && config.notifications?.cacheEvents ? await withNotifications(monitored, notifier) : monitored;
+  const { notifier, telemetry } = await openNotifier(config, { opened, env, recorded, monitors, clock });
   const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now: clock.now }));
   const stored = opened.use(await openStored(config, { telemetry, clock, copies }));
   opened.defer(measureService(config, { ...stored, metrics: telemetry.metrics, clock }));
@@ -133,7 +132,7 @@ async function createParts(
   const { quota } = retention.housekeeping;
   const { secret } = config.http;
   const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret, refusals };
-  const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
+  const { pulling, router, access } = await openPulling(config, hosted, { ...stored, ...shared, auth, copies });
   const purging = createUploadPurging(config, { ...stored, telemetry, clock });
   if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry, refusals });
@@ -146,12 +145,13 @@ async function createParts(
   const verifications = new Verifications();
   const seen = { monitors, running, pulling, telemetry, health, jobs, verifications };
   return {
-    router: createRouter(config, hosted, pulling?.routes ?? []),
+    router,
     hosted: hosted.registry,
     health,
     auth,
     peers: pulling?.peers,
     budget: pulling?.budget,
+    access,
     cache,
     ...createBrowsing(config.proxy, { ...stored, ...retention.shown, running, pulling }),
     ...createViews(config, { ...stored, ...seen, opened, clock }),
@@ -170,6 +170,23 @@ async function createParts(
   };
 }
 
+interface NotifierParts {
+  readonly opened: CloseStack;
+  readonly env: ContextOptions['env'];
+  readonly recorded: Telemetry;
+  readonly monitors: ReturnType<typeof createMonitors>;
+  readonly clock: Clock;
+}
+
+/** @returns with the telemetry that it gets events from */
+async function openNotifier(config: Config, { opened, env, recorded, monitors, clock }: NotifierParts) {
+  const monitored = withMonitors(recorded, monitors);
+  const notifier = await createNotifier({ config, env, telemetry: monitored, clock });
+  if (notifier) opened.use(notifier);
+  const isNotified = config.notifications?.cacheEvents ?? false;
+  return { notifier, telemetry: notifier && isNotified ? await withNotifications(monitored, notifier) : monitored };
+}
+
 function createCache({ proxy }: Config, { retention, store, pulling, refusals }: CacheParts): CacheControl {
   const refresh = pulling && ((repository: string, tag: string) => pulling.refresh(repository, tag));
   return retention.createControl({ refresh, check: createImageCheck(proxy, store, refusals) });
@@ -185,6 +202,20 @@ function createRouter({ proxy }: Config, hosted: Hosted, upstreams: readonly Ups
   const { registry, held } = hosted;
   const hostedNames = proxy?.hosted ?? [];
   return new Router({ hosted: registry, heldHosted: held, hostedNames, upstreams, verify: VERIFY_REGISTRY });
+}
+
+type PullingParts = Omit<Parameters<typeof createPulling>[1], 'accessFile'> & Pick<ContextOptions, 'copies'>;
+
+/** The upstreams, the registries of all names, and who may read private repositories. */
+async function openPulling(
+  config: Config,
+  hosted: Hosted,
+  { auth, copies, ...parts }: PullingParts & { readonly auth: Auth | undefined },
+) {
+  const { proxy, accessFile } = config;
+  const pulling = proxy && (await createPulling(proxy, { ...parts, accessFile }));
+  const router = createRouter(config, hosted, pulling?.routes ?? []);
+  return { pulling, router, access: await pulling?.deciding?.createControl({ router, auth, copies }) };
 }
 
 interface BundleParts extends Stored {

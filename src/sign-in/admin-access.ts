@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 
 import { ADMIN, covers } from '../auth/access.ts';
 import type { Auth } from '../auth/auth.ts';
-import type { Identity } from '../auth/identity.ts';
+import { ANONYMOUS, type Identity } from '../auth/identity.ts';
 import type { UiConfig } from '../config/config.ts';
 import { presentedBy } from '../http/auth/authenticate.ts';
 import { StoredGrants } from '../http/auth/stored-grants.ts';
@@ -62,7 +62,7 @@ export class AdminAccess {
   /** The rights of a client by its connection alone: its certificate, or access for everyone. */
   async ofConnection(request: IncomingMessage): Promise<Rights> {
     const auth = this.#options.auth();
-    if (!auth) return { level: this.#openLevel(request), by: 'address', mayNameFiles: false };
+    if (!auth) return this.#open(this.#openLevel(request), { by: 'address', user: '' });
     const presented = { ...presentedBy(request, this.#options.clients.of(request)), authorization: undefined };
     const { identity } = await auth.identify(presented);
     return this.#decide(auth, identity, identity.name === '' ? 'address' : 'certificate');
@@ -72,7 +72,7 @@ export class AdminAccess {
   async ofIdentity(identity: Identity, by: KnownBy): Promise<Rights> {
     const auth = this.#options.auth();
     if (auth) return this.#decide(auth, await auth.withGroups(identity), by);
-    return { level: this.#options.isOpen ? 'viewer' : 'none', by, user: identity.name, mayNameFiles: false };
+    return this.#open(this.#options.isOpen ? 'viewer' : 'none', { by, user: identity.name });
   }
 
   async #ofAuthorization(request: IncomingMessage): Promise<Rights> {
@@ -92,9 +92,24 @@ export class AdminAccess {
       by,
       user,
       mayPull: (repository) =>
-        policy.allows(identity, repository, 'pull') && this.#grants.allow(grants, repository, PULL),
+        policy.allows(identity, repository, 'pull') &&
+        this.#grants.allow(grants, repository, PULL) &&
+        this.#sees(repository, identity),
       mayNameFiles: false,
     };
+  }
+
+  /** Without authentication. A viewer does not see private repositories of upstreams. */
+  #open(level: Level, { by, user }: { readonly by: KnownBy; readonly user: string }): Rights {
+    const known = { level, by, ...(user !== '' && { user }), mayNameFiles: false };
+    if (level !== 'viewer' || !this.#options.router.isVisible) return known;
+    return { ...known, mayPull: (repository) => this.#sees(repository, ANONYMOUS) };
+  }
+
+  /** Whether a repository is public, or the upstream lets the client read it. */
+  #sees(repository: string, { name, groups }: Identity): boolean {
+    const { isVisible } = this.#options.router;
+    return isVisible?.(repository, { name, groups, authorization: undefined }) ?? true;
   }
 
   /** Everyone may pull everything. Who uses the machine itself may see the rest, such as the addresses of clients. */

@@ -35,6 +35,7 @@ export function createMetrics() {
     ...expiryMetrics(families),
     ...upstreamMetrics(families),
     ...budgetMetrics(families),
+    ...accessMetrics(families),
     ...jobMetrics(families),
     ...storageMetrics(families),
     ...redisMetrics(families),
@@ -244,6 +245,24 @@ function budgetMetrics(families: MetricFamily[]) {
       'upstream',
       'reason',
     ]),
+  };
+}
+
+function accessMetrics(families: MetricFamily[]) {
+  const { counter, gauge, histogram } = familyMakers(families);
+  return {
+    accessDecisions: counter('layover_access_decisions_total', 'Decisions whether a client may read a repository.', [
+      'upstream',
+      'source',
+      'result',
+    ]),
+    accessSeconds: histogram(
+      'layover_access_seconds',
+      'Duration of checks at upstreams whether a repository may be read.',
+      ['upstream'],
+      DURATION_BOUNDS,
+    ),
+    accessEntries: gauge('layover_access_entries', 'Repositories with a decision in memory.', ['upstream']),
   };
 }
 

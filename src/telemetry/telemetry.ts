@@ -1,5 +1,6 @@
 import type { PullEvents } from '../audit/pull-events.ts';
 import type { AuthEvents } from '../auth/auth-events.ts';
+import type { AccessEvents } from '../access/access-events.ts';
 import type { BudgetEvents } from '../budget/governor.ts';
 import type { DescriptorCacheEvents } from '../cache/descriptor-cache.ts';
 import type { JobEvents } from '../jobs/job.ts';
@@ -8,6 +9,7 @@ import type { RedisEvents } from '../redis/redis.ts';
 import type { UpstreamEvents } from '../upstream/upstream.ts';
 import { AuditTelemetry } from './audit-telemetry.ts';
 import { AuthTelemetry } from './auth-telemetry.ts';
+import { AccessTelemetry } from './access-telemetry.ts';
 import { BudgetTelemetry } from './budget-telemetry.ts';
 import { type CacheEvents, CacheTelemetry } from './cache-telemetry.ts';
 import { ClientTelemetry, type RefusalReason } from './client-telemetry.ts';
@@ -28,6 +30,7 @@ export interface Telemetry {
   readonly metrics: Metrics;
   readonly upstream: UpstreamEvents;
   readonly budget: BudgetEvents;
+  readonly access: AccessEvents;
   readonly cache: CacheEvents;
   readonly housekeeping: RetentionEvents;
   readonly jobs: JobEvents;
@@ -77,6 +80,7 @@ export function createTelemetry({
     metrics,
     upstream: new UpstreamTelemetry(log, metrics, now),
     budget: new BudgetTelemetry(log, metrics, now),
+    access: new AccessTelemetry(log, metrics, now),
     cache: new CacheTelemetry(log, metrics, { now, tracing }),
     housekeeping: new HousekeepingTelemetry(log, metrics),
     jobs: new JobTelemetry(log, metrics, now),

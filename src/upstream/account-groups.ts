@@ -9,20 +9,23 @@ export interface AccountGroup extends Member {
 
 /**
  * The accounts of an upstream. With `order` all credentials are one account, the first of them that has something for the host; those with
- * `for` are separate accounts. With `most` each is an account. One account is always for names that no other one is for.
+ * `for` or `groups` are separate accounts. With `most` each is an account. One account is always for clients and names that no other one
+ * is for.
  */
 export function accountGroups(
   credentials: readonly CredentialsOptions[],
   pool: 'most' | 'order',
 ): readonly AccountGroup[] {
-  const own = credentials.filter((each) => each.for !== undefined);
-  const shared = credentials.filter((each) => each.for === undefined);
-  const groups = [...own.map((each) => [each]), ...(pool === 'order' ? [shared] : shared.map((each) => [each]))];
-  const named = shared.length === 0 && pool === 'most' ? [...groups, []] : groups;
+  const isShared = (each: CredentialsOptions) => each.for === undefined && each.groups === undefined;
+  const own = credentials.filter((each) => !isShared(each));
+  const shared = credentials.filter(isShared);
+  const sets = [...own.map((each) => [each]), ...(pool === 'order' ? [shared] : shared.map((each) => [each]))];
+  const named = shared.length === 0 && pool === 'most' ? [...sets, []] : sets;
   const names = uniqueNames(named.map(nameOf));
-  return named.map((group, index) => {
-    const isFor = group[0]?.for && matchGlobs(group[0].for);
-    return { name: names[index] as string, credentials: group, ...(isFor && { isFor }) };
+  return named.map((set, index) => {
+    const isFor = set[0]?.for && matchGlobs(set[0].for);
+    const groups = set[0]?.groups;
+    return { name: names[index] as string, credentials: set, ...(isFor && { isFor }), ...(groups && { groups }) };
   });
 }
 

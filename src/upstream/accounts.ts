@@ -9,7 +9,7 @@ import { pullResponseOf } from './rate-limit.ts';
 import type { ExchangeResponse } from './transport.ts';
 import { UpstreamError, type UpstreamStatus } from './upstream.ts';
 
-export interface Account extends Pick<AccountGroup, 'name' | 'isFor'> {
+export interface Account extends Pick<AccountGroup, 'name' | 'isFor' | 'groups'> {
   readonly authorizer: Authorizer;
   readonly logins: LoginGuard;
   /** User name of the credentials that were used last. */
@@ -19,6 +19,8 @@ export interface Account extends Pick<AccountGroup, 'name' | 'isFor'> {
 export interface AccountsOptions {
   readonly upstream: string;
   readonly accounts: readonly Account[];
+  /** Sends no credentials, whatever the accounts are. */
+  readonly visitor: Account;
   /** Absent: pulls are not limited here, and the first account is used. */
   readonly budget: Governor | undefined;
   readonly now: () => number;
@@ -47,12 +49,23 @@ export class Accounts {
     return this.#options.budget?.prefersOlder(repository, this.#isAside) ?? false;
   }
 
-  /** The account of a request that is not counted as a pull. */
-  of(repository: string | undefined): Account {
-    const { accounts, budget } = this.#options;
-    const name = budget?.memberFor(repository, this.#isAside);
-    const [first] = membersFor(accounts, repository);
-    return this.#named(name) ?? (first as Account);
+  /** The account of a request that is not counted as a pull. @throws {UpstreamError} `unauthorized` when there is none */
+  ofCall(repository: string | undefined, { login, account }: Pick<CallScope, 'login' | 'account'>): Account {
+    return login === 'anonymous' ? this.#options.visitor : this.of(repository, account);
+  }
+
+  /**
+   * The account of a request that is not counted as a pull.
+   *
+   * @param account as for {@link membersFor}
+   * @throws {UpstreamError} `unauthorized` when there is none with this name
+   */
+  of(repository: string | undefined, account?: string): Account {
+    const { accounts, budget, upstream } = this.#options;
+    const name = budget?.memberFor(repository, { isAside: this.#isAside, account });
+    const found = this.#named(name) ?? membersFor(accounts, repository, account)[0];
+    if (found) return found;
+    throw new UpstreamError('unauthorized', `${upstream}: no credentials for this client`, { upstream });
   }
 
   /** Sends a pull with an account that has one left; once more with another one when the first is out of pulls. @throws {UpstreamError} */
@@ -62,9 +75,11 @@ export class Accounts {
     send: (account: Account) => Promise<R>,
   ): Promise<R> {
     const { budget } = this.#options;
-    if (!budget) return send(this.of(repository));
+    const { account } = scope;
+    if (!budget) return send(this.of(repository, account));
+    const { spending, signal } = scope;
     const admit = (tried: readonly string[]) =>
-      budget.admit({ spending: scope.spending, repository, tried, isAside: this.#isAside, signal: scope.signal });
+      budget.admit({ spending, repository, account, tried, isAside: this.#isAside, signal });
     const pull = await admit([]);
     if (!pull.isAdmitted) throw this.#refused(pull);
     const response = await this.#sent(pull, send);
@@ -130,7 +145,8 @@ const REASONS: Readonly<Record<Refusal['reason'], string>> = {
   reserve: 'the pulls that are left are reserved for clients',
 };
 
-async function orDrain<T>({ body }: ExchangeResponse, work: Promise<T>): Promise<T> {
+/** Drains the response when the work that it leads to fails. */
+export async function orDrain<T>({ body }: ExchangeResponse, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (err) {

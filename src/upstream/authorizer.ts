@@ -90,7 +90,11 @@ export class Authorizer {
 
   async #meet(requirement: Requirement, scope: CallScope): Promise<string | undefined> {
     const { tokens, credentials: source } = this.#options;
-    if (requirement.scheme === 'bearer') return `Bearer ${await scope.race(tokens.get(requirement.challenge))}`;
+    if (requirement.scheme === 'bearer') {
+      const { challenge } = requirement;
+      const token = scope.needsNewToken ? tokens.renew(challenge) : tokens.get(challenge);
+      return `Bearer ${await scope.race(token)}`;
+    }
     const credentials = await scope.race(source.find());
     return credentials?.kind === 'basic' ? basicAuthorization(credentials) : undefined;
   }

@@ -1,4 +1,5 @@
 import type { Spending } from '../budget/spending.ts';
+import type { UpstreamLogin } from '../registry/registry.ts';
 import { UpstreamError, type UpstreamCallOptions } from './upstream.ts';
 
 const CLIENT: Spending = { class: 'client' };
@@ -10,13 +11,23 @@ const CLIENT: Spending = { class: 'client' };
 export class CallScope {
   /** Who pulls. */
   readonly spending: Spending;
+  /** Whose credentials are sent. Absent: those of any account that is for the repository. */
+  readonly login: UpstreamLogin | undefined;
+  /** Tokens that were issued earlier are not used: they may outlive the right to read. */
+  readonly needsNewToken: boolean;
   readonly #controller = new AbortController();
   readonly #caller: AbortSignal | undefined;
   readonly #deadline: NodeJS.Timeout | undefined;
   readonly #endsAt: number;
 
-  constructor(upstream: string, { signal, deadlineMs, spending = CLIENT }: UpstreamCallOptions = {}) {
+  constructor(
+    upstream: string,
+    { signal, deadlineMs, spending = CLIENT, login }: UpstreamCallOptions = {},
+    { needsNewToken = false }: { readonly needsNewToken?: boolean } = {},
+  ) {
     this.spending = spending;
+    this.login = login;
+    this.needsNewToken = needsNewToken;
     this.#caller = signal;
     this.#endsAt = deadlineMs === undefined ? Infinity : performance.now() + deadlineMs;
     if (signal?.aborted) this.#onAbort();
@@ -35,6 +46,21 @@ export class CallScope {
   /** Milliseconds until the deadline; `Infinity` without one. */
   get remainingMs(): number {
     return this.#endsAt - performance.now();
+  }
+
+  /** As for `membersFor`; absent without one, and for requests without an account. */
+  get account(): string | undefined {
+    return typeof this.login === 'object' && 'account' in this.login ? this.login.account : undefined;
+  }
+
+  /** A login that a mirror must not get, with the name of a private repository. */
+  get isForRegistryAlone(): boolean {
+    return this.authorization !== undefined || Boolean(this.account);
+  }
+
+  /** The header of a client. */
+  get authorization(): string | undefined {
+    return typeof this.login === 'object' && 'authorization' in this.login ? this.login.authorization : undefined;
   }
 
   /** Fails as soon as the scope ends, even if `work` continues. */

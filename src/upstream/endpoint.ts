@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 
 import type { Clock } from '../clock/clock.ts';
 import { isOfRegistry, responseError } from './response-error.ts';
-import type { Account, Accounts } from './accounts.ts';
+import { type Account, type Accounts, orDrain } from './accounts.ts';
 import type { CallScope } from './call-scope.ts';
 import type { Destinations, Reach } from './destinations.ts';
 import { nextHop } from './redirect.ts';
@@ -170,7 +170,6 @@ export class Endpoint {
     { from, deletes, refused }: WriteAccess,
     scope: CallScope,
   ): Promise<string | undefined> {
-    const { transport } = this.#options;
     const { authorizer } = this.accounts.of(repository);
     const mounted = from === undefined ? '' : ` repository:${from}:pull`;
     const scopes = `repository:${repository}:${deletes ? 'delete,' : ''}pull,push${mounted}`;
@@ -178,9 +177,7 @@ export class Endpoint {
     if (refused?.startsWith('Basic ')) return authorizer.renew(purpose, refused, scope);
     const known = refused === undefined ? await authorizer.recall(purpose, scope) : undefined;
     if (known !== undefined) return known;
-    const url = this.url(undefined, '');
-    const response = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
-    response.body.drain();
+    const response = await this.sendWithoutLogin('', scope);
     const header = headerText(response.headers, 'www-authenticate');
     if (response.status !== 401 || header === undefined) return undefined;
     return authorizer.respond(header, { repository: purpose, refused, scopes }, scope);
@@ -199,11 +196,21 @@ export class Endpoint {
     throw this.protocolError(`${url.host} returned ${status} for /v2/, unlike a registry; check remoteurl`, status);
   }
 
-  async #ping(scope: CallScope): Promise<ExchangeResponse> {
-    const { transport, upstream } = this.#options;
-    const url = this.url(undefined, '');
-    const response = await transport.exchange({ url, method: 'GET', operation: 'ping', headers: {}, retry: 0 }, scope);
+  /** One request below `/v2/`, without credentials and redirects, for its headers. @throws {UpstreamError} when it is unreachable */
+  async sendWithoutLogin(path: string, scope: CallScope): Promise<ExchangeResponse> {
+    const url = this.url(undefined, path);
+    const method = path === '' ? 'GET' : 'HEAD';
+    const response = await this.#options.transport.exchange(
+      { url, method, operation: 'ping', headers: {}, retry: 0 },
+      scope,
+    );
     response.body.drain();
+    return response;
+  }
+
+  async #ping(scope: CallScope): Promise<ExchangeResponse> {
+    const { upstream } = this.#options;
+    const response = await this.sendWithoutLogin('', scope);
     const { status } = response;
     if (status >= 500) throw new UpstreamError('server', `${upstream} returned ${status}`, { upstream, status });
     return response;
@@ -237,13 +244,18 @@ export class Endpoint {
     return this.#byAccount(request, retry, scope);
   }
 
-  /** A `GET` is a pull, and is made when one is left; responses to `HEAD` show how many are. */
+  /** The header of a client is sent once, and not replaced. A `GET` is a pull, and is made when one is left; responses to `HEAD` show how many are. */
   #byAccount(request: EndpointRequest, retry: number, scope: CallScope): Promise<EndpointResponse> {
     const { repository, operation, method } = request;
+    const { authorization } = scope;
+    if (authorization !== undefined) {
+      const account = this.accounts.of(repository, '');
+      return this.#follow(request, { account, retry, authorization }, scope);
+    }
     const send = (account: Account) => this.#authorized(request, { account, retry }, scope);
     if (operation === 'manifest' && method === 'GET' && repository !== undefined)
       return this.accounts.pull(repository, scope, send);
-    const account = this.accounts.of(repository);
+    const account = this.accounts.ofCall(repository, scope);
     return operation === 'manifest' ? this.accounts.noted(account, () => send(account)) : send(account);
   }
 
@@ -322,7 +334,8 @@ export class Endpoint {
       { ...exchangeOf(request), url, headers, operation, retry, connections },
       scope,
     );
-    if (!isForeign && request.operation === 'manifest') onManifestResponse(response, account);
+    const isOfAccount = !isForeign && scope.authorization === undefined;
+    if (isOfAccount && request.operation === 'manifest') onManifestResponse(response, account);
     return response;
   }
 
@@ -377,14 +390,4 @@ function repositoryOf(scopes: string): string | undefined {
 
 function isRefusal({ status }: ExchangeResponse): boolean {
   return status === 401 || status === 403;
-}
-
-/** Drains the response when the work that it leads to fails. */
-async function orDrain<T>({ body }: ExchangeResponse, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (err) {
-    body.drain();
-    throw err;
-  }
 }

@@ -143,6 +143,7 @@ function createEndpoint(shared: Shared, { base, isMirror, knowsTags, groups, bud
   const { now } = clock;
   const destinations = new Destinations({ upstream, base, zones, connect: shared.connect });
   const accounts = groups.map((group) => createAccount({ ...shared, base, destinations, budget }, group));
+  const visitor = createAccount({ ...shared, base, destinations }, { name: 'anonymous', sources: [] });
   const shown = accounts.at(-1) as CreatedAccount;
   const server = { upstream, transport, now, credentials: ANONYMOUS, connectionsTo: shown.connectionsTo };
   const strangers = new StrangerTokens(new TokenCache({ now, issue: (challenge) => issueToken(challenge, server) }));
@@ -155,7 +156,7 @@ function createEndpoint(shared: Shared, { base, isMirror, knowsTags, groups, bud
     isMirror,
     knowsTags,
     transport,
-    accounts: new Accounts({ upstream, accounts, budget, now }),
+    accounts: new Accounts({ upstream, accounts, visitor, budget, now }),
     strangers,
     destinations,
     events,

@@ -12,7 +12,7 @@ import { headerText } from './transport.ts';
 import { type FetchedManifest, MAX_MANIFEST_BYTES, type ResolvedManifest } from './upstream.ts';
 
 /** All types that a registry may have, so that it does not convert; the last one is for future types. */
-const ACCEPT = [...MANIFEST_MEDIA_TYPES, '*/*'].join(', ');
+export const MANIFEST_ACCEPT = [...MANIFEST_MEDIA_TYPES, '*/*'].join(', ');
 
 /** Responses to `HEAD` after which a `GET` may still succeed: some registries do not serve `HEAD`, or not everywhere. */
 const HEAD_UNSUPPORTED = new Set([400, 405, 501]);
@@ -70,7 +70,7 @@ export function fetchManifest(endpoint: Endpoint, call: ManifestCall): Promise<F
 
 function manifestRequest(method: 'GET' | 'HEAD', { repository, reference }: ManifestCall): EndpointRequest {
   const path = `manifests/${referenceText(reference)}`;
-  return { method, repository, path, operation: 'manifest', headers: { accept: ACCEPT } };
+  return { method, repository, path, operation: 'manifest', headers: { accept: MANIFEST_ACCEPT } };
 }
 
 function expectedDigest(

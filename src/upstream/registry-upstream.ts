@@ -15,7 +15,12 @@ import type { RateLimitGauge } from './rate-limit.ts';
 import { listReferrers } from './referrer-requests.ts';
 import { listTags } from './list-requests.ts';
 import { uploadLocation } from './upload-location.ts';
+import type { UpstreamLogin } from '../registry/registry.ts';
+import type { WantedContent } from '../registry/repository-access.ts';
+import { checkAccess, findChallenge } from './access-requests.ts';
 import {
+  type AccessCheck,
+  type AccessResult,
   type EndedCall,
   type EndpointProbe,
   type EndpointState,
@@ -38,7 +43,7 @@ import {
  *
  * @throws when `tls.caFile` cannot be read
  */
-export function createUpstream(options: EndpointsOptions): OperatedUpstream {
+export function createUpstream(options: EndpointsOptions): OperatedUpstream & AccessCheck {
   const { config, events, clock = SYSTEM_CLOCK } = options;
   return new RegistryUpstream({ name: config.name, events, now: clock.now, ...connectEndpoints(options) });
 }
@@ -65,7 +70,7 @@ interface Asked extends Pick<EndedCall, 'operation' | 'repository'> {
 }
 
 /** Mirrors and the registry behind them as one upstream. */
-export class RegistryUpstream implements OperatedUpstream {
+export class RegistryUpstream implements OperatedUpstream, AccessCheck {
   readonly name: string;
   #offlineUntil: number | undefined;
   readonly #options: RegistryUpstreamOptions;
@@ -141,6 +146,34 @@ export class RegistryUpstream implements OperatedUpstream {
       operation: 'referrers',
       repository,
     });
+  }
+
+  async checkAccess(
+    repository: string,
+    wanted: WantedContent,
+    options: UpstreamCallOptions & { readonly login: UpstreamLogin },
+  ): Promise<AccessResult> {
+    this.#assertOnline();
+    const scope = new CallScope(this.name, options, { needsNewToken: true });
+    const { remote } = this.#options;
+    const operation = wanted.kind;
+    try {
+      return await this.#observed(remote, { operation, repository }, () =>
+        checkAccess(remote, { repository, wanted, scope }),
+      );
+    } finally {
+      scope.close();
+    }
+  }
+
+  async findChallenge(repository: string, options?: UpstreamCallOptions): Promise<string | undefined> {
+    this.#assertOnline();
+    const scope = new CallScope(this.name, options);
+    try {
+      return await findChallenge(this.#options.remote, repository, scope);
+    } finally {
+      scope.close();
+    }
   }
 
   async authorizeWrite(repository: string, access: WriteAccess): Promise<string | undefined> {
@@ -264,7 +297,7 @@ export class RegistryUpstream implements OperatedUpstream {
   ): Promise<T> {
     const sendTo = (endpoint: Endpoint) => this.#observed(endpoint, call, () => send(endpoint));
     for (const mirror of this.#options.mirrors) {
-      if (isTag && !mirror.knowsTags) continue;
+      if ((isTag && !mirror.knowsTags) || scope.isForRegistryAlone) continue;
       try {
         return await sendTo(mirror);
       } catch (err) {

@@ -50,6 +50,11 @@ export class TokenCache {
     return entry.value;
   }
 
+  /** A token that is issued now. @throws like {@link get} */
+  renew(challenge: BearerChallenge): Promise<string> {
+    return this.#fly(keyOf(challenge), challenge);
+  }
+
   /** Forgets a refused token, unless another has taken its place. */
   forget(challenge: BearerChallenge, value: string): void {
     const key = keyOf(challenge);

@@ -43,6 +43,8 @@ export type CredentialsOptions = CredentialsPlace & {
   readonly name?: string | undefined;
   /** Globs over the repositories that only these credentials are for. @default all that no others are for */
   readonly for?: readonly string[] | undefined;
+  /** Groups of the only clients that they are for. @default every client */
+  readonly groups?: readonly string[] | undefined;
 };
 
 export type CredentialsPlace =

@@ -5,6 +5,8 @@ import type { ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { PageRequest } from '../oci/pagination.ts';
 import type { Reference } from '../oci/reference.ts';
+import type { UpstreamLogin } from '../registry/registry.ts';
+import type { WantedContent } from '../registry/repository-access.ts';
 import type { ByteReader } from '../stream/byte-reader.ts';
 
 export interface WriteAccess {
@@ -108,6 +110,8 @@ export interface UpstreamCallOptions {
   readonly deadlineMs?: number;
   /** Who pulls, when it is one. @default a client */
   readonly spending?: Spending | undefined;
+  /** Whose credentials are sent. @default those of any account that is for the repository */
+  readonly login?: UpstreamLogin | undefined;
 }
 
 export interface OpenBlobOptions extends UpstreamCallOptions {
@@ -197,6 +201,34 @@ export interface UpstreamStatus {
   readonly rateLimit?: RateLimit;
   /** Accounts that cannot log in. Absent when all can. */
   readonly logins?: readonly AccountTrouble[];
+}
+
+/**
+ * Whether a repository may be read. `granted` and `refused` hold for all of its content; `unclear` for the wanted content only, which is
+ * not there or not shown.
+ */
+export type AccessResult = 'granted' | 'refused' | 'unclear';
+
+/** An upstream that can be queried who may read a repository. */
+export interface AccessCheck {
+  /**
+   * Whether a login may read a repository, by the registry itself, with a token that is issued now.
+   *
+   * @throws {UpstreamError} when the registry does not decide
+   */
+  checkAccess(
+    repository: string,
+    wanted: WantedContent,
+    options: UpstreamCallOptions & { readonly login: UpstreamLogin },
+  ): Promise<AccessResult>;
+
+  /**
+   * The registry's challenge for reading a repository, with an absolute realm.
+   *
+   * @returns undefined when it requires no token
+   * @throws {UpstreamError}
+   */
+  findChallenge(repository: string, options?: UpstreamCallOptions): Promise<string | undefined>;
 }
 
 /** An upstream with what operators see of it and change. */

@@ -57,6 +57,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   },
   service: {
     imports: [
+      'access',
       'admin',
       'audit',
       'auth',
@@ -164,6 +165,19 @@ export const MODULES: Readonly<Record<string, Module>> = {
     imports: ['fills/blob-download.ts', 'oci', 'retry', 'stream', 'upstream'],
     types: ['registry'],
   },
+  access: {
+    imports: [
+      'cache',
+      'files',
+      'matching',
+      'oci',
+      'operations',
+      'pull-through/single-flight.ts',
+      'redis',
+      'upstream/upstream.ts',
+    ],
+    types: ['clock', 'registry'],
+  },
   'pull-through': {
     imports: [
       'cache',
@@ -220,13 +234,17 @@ export const MODULES: Readonly<Record<string, Module>> = {
   content: { imports: ['cache', 'clock', 'oci', 'storage', 'stream'], types: ['registry'] },
   registry: { imports: [], types: ['oci', 'stream'] },
   budget: { imports: ['cache', 'redis'], types: ['clock'] },
-  upstream: { imports: ['budget', 'builtin', 'cache', 'clock', 'files', 'matching', 'oci', 'retry', 'stream'] },
+  upstream: {
+    imports: ['budget', 'builtin', 'cache', 'clock', 'files', 'matching', 'oci', 'retry', 'stream'],
+    types: ['registry'],
+  },
   testing: { imports: ['storage', 'stream'] },
   storage: { imports: ['locks', 'retry', 'stream'] },
   stream: { imports: ['oci'] },
   telemetry: {
     imports: ['builtin', 'storage/driver.ts', 'version.ts'],
     types: [
+      'access',
       'audit',
       'auth',
       'budget',
@@ -283,6 +301,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'acme-client': ['http/tls'],
   commander: [
     'commands/parse-count.ts',
+    'commands/access-commands.ts',
     'commands/audit-commands.ts',
     'commands/budget-commands.ts',
     'commands/bundle-commands.ts',

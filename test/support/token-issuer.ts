@@ -25,6 +25,8 @@ export class TokenIssuer {
   /** Password by user name. Anonymous callers get tokens too, but not for {@link privateRepositories}. */
   readonly users = new Map<string, string>();
   readonly privateRepositories = new Set<string>();
+  /** Users that may pull from a private repository; all of them when it has no entry. */
+  readonly readers = new Map<string, ReadonlySet<string>>();
   /** How long a token is really good for. */
   lifetimeMs = 300_000;
   /** `expires_in` of the answer, in seconds; undefined: the answer has none. */
@@ -54,7 +56,7 @@ export class TokenIssuer {
       this.#failures.set(name, [...(this.#failures.get(name) ?? []), this.now()]);
       return { status: 401, body: { details: 'incorrect username or password' } };
     }
-    const granted = scopes.filter((scope) => user !== undefined || !this.privateRepositories.has(repositoryOf(scope)));
+    const granted = scopes.filter((scope) => this.#mayPull(user, repositoryOf(scope)));
     const token = this.#tokenOf(user);
     this.#issued.set(token, { expiresAt: Date.now() + this.lifetimeMs, scopes: granted, user });
     const named = Object.fromEntries(this.fields.map((field) => [field, token]));
@@ -76,11 +78,17 @@ export class TokenIssuer {
     return this.#issued.get(token)?.user;
   }
 
+  #mayPull(user: string | undefined, repository: string): boolean {
+    if (!this.privateRepositories.has(repository)) return true;
+    return user !== undefined && (this.readers.get(repository)?.has(user) ?? true);
+  }
+
   #tokenOf(user: string | undefined): string {
     const claim = this.limitOf?.(user);
     if (this.limitOf === undefined) return randomUUID();
     const parameters = claim && { pull_limit: `${claim.limit}`, pull_limit_interval: `${claim.windowSeconds}` };
-    const payload = { access: [{ type: 'repository', actions: ['pull'], ...(parameters && { parameters }) }] };
+    const exp = Math.floor((Date.now() + this.lifetimeMs) / 1_000);
+    const payload = { exp, access: [{ type: 'repository', actions: ['pull'], ...(parameters && { parameters }) }] };
     return `e30.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.${randomUUID()}`;
   }
 

@@ -73,4 +73,28 @@ export const upstreams: readonly PanelFactory[] = [
       '{{upstream}} {{account}}': `max by (upstream, account) (layover_upstream_ratelimit_reset_seconds{${OF_UPSTREAM}})`,
     },
   }),
+  graph({
+    title: 'Decisions about private images',
+    description:
+      'Requests for content of upstreams with private.access, by how they were decided. unavailable: the upstream cannot be queried, and clients get 503.',
+    unit: 'reqps',
+    isStacked: true,
+    series: {
+      '{{result}}, {{source}}': rateOf('layover_access_decisions_total', { by: 'result, source', where: OF_UPSTREAM }),
+    },
+  }),
+  graph({
+    title: 'Checks of private images',
+    description: 'Time until an upstream has responded whether a repository may be read.',
+    unit: 's',
+    series: {
+      '99 %: {{upstream}}': quantileOf(0.99, 'layover_access_seconds', { by: 'upstream', where: OF_UPSTREAM }),
+    },
+  }),
+  graph({
+    title: 'Repositories with a decision',
+    description: 'In memory, of upstreams with private.access.',
+    unit: 'short',
+    series: { '{{upstream}}': `max by (upstream) (layover_access_entries{${OF_UPSTREAM}})` },
+  }),
 ];

@@ -38,6 +38,15 @@ const entry = z.strictObject({
       .describe("Globs over the upstream's names that only these credentials are used for, such as private ones."),
     'all names that no other credentials are for',
   ),
+  groups: otherwise(
+    z
+      .array(name('A group.'))
+      .min(1)
+      .describe(
+        'Groups of clients that these credentials pull for, with `private.access: groups`. No other client gets what they fetch, unless the repository is public.',
+      ),
+    'every client',
+  ),
   realm: otherwise(
     z
       .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(host('Host of a token server.')))
@@ -54,13 +63,14 @@ const KINDS = ['password', 'file', 'dockerconfig', 'exec', 'anonymous'] as const
 export const credentials = entry
   .transform((raw, ctx): Credentials => {
     const message = findMistake(raw);
-    const { realm, name: label, for: globs } = raw;
+    const { realm, name: label, for: globs, groups } = raw;
     if (message === undefined)
       return {
         ...toSource(raw),
         ...(realm && { realms: realm }),
         ...(label !== undefined && { name: label }),
         ...(globs && { for: globs }),
+        ...(groups && { groups }),
       };
     ctx.addIssue({ code: 'custom', message });
     return z.NEVER;
@@ -70,6 +80,7 @@ export const credentials = entry
 function findMistake(raw: Entry): string | undefined {
   const kinds = KINDS.filter((kind) => raw[kind] !== undefined);
   if (raw.anonymous === false) return 'must not have anonymous: false; leave the key out';
+  if (raw.anonymous && raw.groups) return 'has groups and no credentials (remove one of anonymous and groups)';
   if (kinds.length !== 1) return 'must have one of username and password, file, dockerconfig, exec, or anonymous';
   if (raw.password !== undefined && raw.username === undefined) return 'has a password and no username';
   if (raw.username !== undefined && (raw.dockerconfig ?? raw.exec ?? raw.anonymous) !== undefined) {
@@ -103,6 +114,8 @@ export type Credentials = Source & {
   name?: string;
   /** Globs over the only names that they are for. */
   for?: string[];
+  /** Groups of the only clients that they are for. */
+  groups?: string[];
 };
 
 export type CredentialsConfig = Immutable<Credentials>;

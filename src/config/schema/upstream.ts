@@ -8,6 +8,7 @@ import { otherwise, withDefault } from './defaults.ts';
 import { ownDuration, ownTimer } from './duration.ts';
 import { bool } from './number.ts';
 import { glob, pattern } from './pattern.ts';
+import { privateRepositories } from './private.ts';
 import { choice, file, matching, platform } from './text.ts';
 
 export interface TagRule {
@@ -140,6 +141,7 @@ const keys = z.strictObject({
   tags: tags.prefault({}),
   prefetch: prefetch.optional(),
   budget: budget.prefault({}),
+  private: privateRepositories.prefault({}),
   timeouts: timeouts.prefault({}),
   allow: otherwise(globs("Globs over the upstream's names that may be pulled."), 'all'),
   deny: otherwise(globs('Globs over those that may not.'), 'none'),
@@ -179,6 +181,8 @@ function toUpstream(raw: z.output<typeof keys>) {
     /** Absent: nothing. */
     prefetch: raw.prefetch,
     budget: raw.budget,
+    /** Who gets private repositories. Absent: every client. */
+    access: raw.private,
     timeouts: raw.timeouts,
     /** Globs over the upstream's names; empty: all. */
     allow: raw.allow ?? [],

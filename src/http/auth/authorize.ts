@@ -45,9 +45,15 @@ export class Gate implements AccessGate {
   ): Permissions {
     const needed = neededBy(request);
     const accesses = () => accessesOf(needed, (repository) => this.#scopeName(repository, target));
-    if (caller.isRefused) throw this.#unauthorized(exchange, accesses(), 'invalid_token');
+    if (caller.isRefused && !isForUpstream(exchange, needed, target))
+      throw this.#unauthorized(exchange, accesses(), 'invalid_token');
     this.#check(exchange, caller, { needed, accesses, target });
     return this.#permissionsOf(caller);
+  }
+
+  challenge(exchange: Exchange, { request, target }: { request: OciRequest; target: FindTarget }): RegistryError {
+    const accesses = accessesOf(neededBy(request), (repository) => this.#scopeName(repository, target));
+    return this.#unauthorized(exchange, accesses, 'insufficient_scope');
   }
 
   admitUnread(exchange: Exchange, { identity, isRefused }: Caller): void {
@@ -120,6 +126,13 @@ export class Gate implements AccessGate {
       headers: { 'www-authenticate': challenges },
     });
   }
+}
+
+/** A token that this registry does not know may be one of the upstream, which decides about it. */
+function isForUpstream({ req }: Exchange, needed: Needed, target: FindTarget): boolean {
+  if (needed.kind !== 'repository' || needed.actions.some((action) => action !== 'pull')) return false;
+  const { scheme } = splitCredentials(req.headers.authorization ?? '');
+  return scheme === 'bearer' && (target(needed.repository).access?.takesTokens ?? false);
 }
 
 function denied(accesses: readonly Access[]): RegistryError {

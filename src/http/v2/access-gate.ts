@@ -1,4 +1,5 @@
 import type { Caller } from '../../auth/auth.ts';
+import type { RegistryError } from '../../oci/errors.ts';
 import type { OciRequest } from '../../oci/request.ts';
 import type { Exchange } from './exchange.ts';
 import type { FindTarget } from './route-table.ts';
@@ -21,6 +22,16 @@ export interface AccessGate {
     caller: Caller,
     requested: { readonly request: OciRequest; readonly target: FindTarget },
   ): Permissions | Promise<Permissions>;
+
+  /**
+   * For a client that was admitted without an identity, and gets the content only with one.
+   *
+   * @returns `UNAUTHORIZED` with the challenges; `DENIED` when there are none
+   */
+  challenge?(
+    exchange: Exchange,
+    requested: { readonly request: OciRequest; readonly target: FindTarget },
+  ): RegistryError;
 
   /**
    * For a request that is not one of the API: its fault is reported only to known callers.

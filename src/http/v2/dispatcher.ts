@@ -7,6 +7,7 @@ import { referenceText } from '../../oci/reference.ts';
 import { isWrite } from '../../oci/write-request.ts';
 import type { RouteRequest, Target } from '../../pull-through/router.ts';
 import type { Outcome } from '../../registry/registry.ts';
+import type { AccessCaller } from '../../registry/repository-access.ts';
 import { type ErrorOptions, respondError } from './respond-error.ts';
 import type { RecordVerification } from './record-verification.ts';
 import type { RequestEvents } from './request-events.ts';
@@ -17,7 +18,7 @@ import { allowsOrigins, isPreflight } from './cors.ts';
 import { Exchange } from './exchange.ts';
 import { hostOf } from '../client/host-of.ts';
 import type { Locate } from '../client/locate.ts';
-import { createMountSource } from './mount-source.ts';
+import { createMountSource, findTarget } from './mount-source.ts';
 import { createNotify, type EventSink } from './notify.ts';
 import type { WritePassthrough } from './write-passthrough.ts';
 import { type FindTarget, handle, type RouteTable } from './route-table.ts';
@@ -29,6 +30,8 @@ export interface RequestRouter {
   route(request: RouteRequest): Target;
   /** Whether the target's registry serves its repository. */
   isAllowed(target: Target): boolean;
+  /** Whether a client may know of a stored repository. Absent when every client may know of all of them. */
+  readonly isVisible?: ((stored: string, caller: AccessCaller) => boolean) | undefined;
 }
 
 export interface DispatcherOptions extends Pick<ErrorOptions, 'toStorageFailure'> {
@@ -179,7 +182,8 @@ function serve(
     return found;
   };
   const permissions = admit?.(route) ?? EVERYTHING;
-  const admitted = { exchange, request, sourceHost, route };
+  const caller = () => callerOf(exchange, request, { route, gate: options.gate });
+  const admitted = { exchange, request, sourceHost, route, caller };
   if (permissions instanceof Promise) return permissions.then((found) => serveAdmitted(admitted, found, options));
   return serveAdmitted(admitted, permissions, options);
 }
@@ -187,21 +191,57 @@ function serve(
 interface AdmittedRequest extends ParsedRequest {
   readonly exchange: Exchange;
   readonly route: FindTarget;
+  /** For upstreams with private repositories. */
+  readonly caller: () => AccessCaller;
 }
 
-function serveAdmitted(
-  { exchange, request, sourceHost, route }: AdmittedRequest,
+function callerOf(
+  exchange: Exchange,
+  request: OciRequest,
+  { route: target, gate }: { readonly route: FindTarget; readonly gate: AccessGate | undefined },
+): AccessCaller {
+  const { name, groups, grants } = exchange.identity;
+  const isOfGate = name !== '' || grants !== undefined;
+  const challenge = gate?.challenge && (() => gate.challenge?.(exchange, { request, target }));
+  return { name, groups, authorization: isOfGate ? undefined : exchange.req.headers.authorization, challenge };
+}
+
+function serveAdmitted(admitted: AdmittedRequest, permissions: Permissions, options: Settings): Promise<void> {
+  const source = privateSourceOf(admitted, permissions);
+  return source
+    ? source.then(() => serveDecided(admitted, permissions, options))
+    : serveDecided(admitted, permissions, options);
+}
+
+/** A mount from a repository that may be private waits for the decision. */
+function privateSourceOf(
+  { request, route, caller }: AdmittedRequest,
+  { mayPull }: Permissions,
+): Promise<unknown> | undefined {
+  if (request.kind !== 'start-upload' || request.from === undefined || request.mount === undefined) return undefined;
+  const { from, mount: digest } = request;
+  const source = findTarget(() => route(from));
+  if (!source?.access || !mayPull(source.storedAs)) return undefined;
+  return source.access.decide(source.repository, caller(), { kind: 'blob', digest });
+}
+
+function serveDecided(
+  { exchange, request, sourceHost, route, caller }: AdmittedRequest,
   { mayPull, maySee }: Permissions,
   options: Settings,
 ): Promise<void> {
   const { req } = exchange;
-  const { routes, passthrough, isAllowed, onServed } = options;
+  const { routes, passthrough, onServed } = options;
+  const { isVisible } = options.router;
   const target = (repository: string): Target => {
     const found = route(repository);
     exchange.routed(found);
     if (onServed) exchange.whenServed((outcome) => onServed({ exchange, request, target: found, outcome }));
-    return found;
+    return found.access ? { ...found, registry: found.access.registryFor(caller()) } : found;
   };
+  const isAllowed = (found: Target) =>
+    options.isAllowed(found) && (found.access?.isAdmitted(found.repository, caller()) ?? true);
+  const sees = isVisible ? (stored: string) => (maySee?.(stored) ?? true) && isVisible(stored, caller()) : maySee;
   const mountSource = createMountSource({ route, isAllowed, mayPull });
   const locate = (path: string) => options.locate(req, path);
   const notify = createNotify(options.eventSink, exchange);
@@ -210,7 +250,7 @@ function serveAdmitted(
     const context = { exchange, mountSource, locate, notify };
     if (relay) return passthrough.relay({ request, found: { ...found, relay }, context, sourceHost });
   }
-  return handle(routes, request, { exchange, target, locate, mountSource, maySee, notify });
+  return handle(routes, request, { exchange, target, locate, mountSource, maySee: sees, notify });
 }
 
 function repositoryOf(request: OciRequest): string | undefined {

@@ -81,6 +81,7 @@ export class Exchange {
   #outcome: Outcome = 'BYPASS';
   #upstream: string | undefined;
   #upstreamMs: number | undefined;
+  #isPrivate = false;
   #error: RegistryError | undefined;
   #bytes = 0;
 
@@ -128,8 +129,9 @@ export class Exchange {
     this.#stored = storedAs;
   }
 
-  served({ outcome, upstream, upstreamMs, digest }: Served<{ readonly digest?: Digest }>): void {
+  served({ outcome, upstream, upstreamMs, digest, isPrivate = false }: Served<{ readonly digest?: Digest }>): void {
     this.#outcome = outcome;
+    this.#isPrivate = isPrivate;
     this.#digest = digest;
     this.#upstream = upstream;
     this.#upstreamMs = upstreamMs;
@@ -159,6 +161,7 @@ export class Exchange {
     };
     this.#security.addTo(headers, this.req.headers);
     if (this.#sourceHost !== undefined) headers['oci-namespace'] = this.#sourceHost;
+    if (this.#isPrivate) headers['cache-control'] = 'private, no-store';
     // RFC 9111 no longer defines it, but clients log it, and no other header marks a stale response.
     if (this.#outcome === 'STALE') headers['warning'] = '110 - "Response is Stale"';
     return headers;

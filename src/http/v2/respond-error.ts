@@ -28,7 +28,7 @@ export function respondError(exchange: Exchange, err: unknown, { log, toStorageF
 function sendError(exchange: Exchange, error: RegistryError): void {
   const { req, res } = exchange;
   const body = Buffer.from(`${JSON.stringify(error)}\n`);
-  const { headers, retryAfterMs } = error.options;
+  const { headers, retryAfterMs, omitsOutcome } = error.options;
   const errorHeaders: OutgoingHttpHeaders = {
     ...exchange.commonHeaders(),
     'content-type': 'application/json',
@@ -37,6 +37,7 @@ function sendError(exchange: Exchange, error: RegistryError): void {
     ...(hasLongRest(req) && { connection: 'close' }),
     ...headers,
   };
+  if (omitsOutcome) delete errorHeaders['x-cache'];
   res.writeHead(error.status, errorHeaders);
   exchange.sent(req.method === 'HEAD' ? 0 : body.length);
   endEarly(req, res, body);

@@ -30,11 +30,12 @@ import { createPeerSecret } from '../../redis/peer-secret.ts';
 import type { ContentRefusals } from '../../registry/refusals.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { createUpstream } from '../../upstream/registry-upstream.ts';
-import type { OperatedUpstream, Upstream } from '../../upstream/upstream.ts';
+import type { AccessCheck, OperatedUpstream, Upstream } from '../../upstream/upstream.ts';
 import { VERSION } from '../../version.ts';
 import type { CloseStack } from '../close-stack.ts';
 import { LocalBudgets } from './budget-control.ts';
 import { createLimits } from './budgets.ts';
+import type { AccessParts, DecidingAccess } from './deciding-access.ts';
 import type { WithPrefetch } from './prefetching.ts';
 import { loadReplicas } from './replicas.ts';
 import type { Stored } from './stored.ts';
@@ -54,6 +55,8 @@ export interface PullingParts extends Stored {
   readonly refusals: ContentRefusals;
   /** `http.secret`; absent when it is not set. */
   readonly secret: string | undefined;
+  /** Keeps decisions about private repositories without Redis. Absent for storage without a directory. */
+  readonly accessFile: string | undefined;
 }
 
 /** The part of the service that only a pull-through cache has. */
@@ -78,6 +81,8 @@ export interface Pulling {
    * @throws {RegistryError} · {ControlError} `not-found` when it belongs to no upstream
    */
   find(repository: string): { readonly registry: PullThroughRegistry; readonly remote: string };
+  /** Who may read private repositories. Absent when every client may. */
+  readonly deciding: DecidingAccess | undefined;
 }
 
 /** containerd gives up after 30 s without headers. Milliseconds. */
@@ -99,8 +104,9 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
   const fills = await createFills(proxy, { ...parts, ...(replicas && { sharing: replicas.sharing }) });
   const secrets = createUploadSecrets({ configured: parts.secret, shared: redis && createPeerSecret(redis) });
   const withPrefetch = await loadPrefetch(proxy);
+  const deciding = await loadAccess(proxy, { ...parts, secrets });
   const pulled = upstreams.map(({ config, upstream }) =>
-    createPulledUpstream(config, { ...parts, upstream, fills, proxy, withPrefetch, secrets }),
+    createPulledUpstream(config, { ...parts, upstream, fills, proxy, withPrefetch, deciding, secrets }),
   );
   return {
     upstreams: upstreams.map(({ upstream }) => upstream),
@@ -113,6 +119,7 @@ export async function createPulling(proxy: ProxyConfig, parts: PullingParts): Pr
       return { digest, changed, fetched };
     },
     find: (repository) => findUpstream(pulled, repository),
+    deciding,
   };
 }
 
@@ -120,6 +127,12 @@ async function loadPrefetch(proxy: ProxyConfig): Promise<WithPrefetch | undefine
   if (!proxy.upstreams.some(({ prefetch }) => prefetch)) return undefined;
   const { prefetchFor } = await import('./prefetching.ts');
   return prefetchFor(proxy);
+}
+
+async function loadAccess(proxy: ProxyConfig, parts: AccessParts): Promise<DecidingAccess | undefined> {
+  if (!proxy.upstreams.some(({ access }) => access)) return undefined;
+  const { createDecidingAccess } = await import('./deciding-access.ts');
+  return createDecidingAccess(proxy, parts);
 }
 
 async function createFills(
@@ -162,9 +175,11 @@ interface PulledUpstream {
 }
 
 interface PulledUpstreamParts extends PullingParts {
-  readonly upstream: Upstream;
+  readonly upstream: Upstream & AccessCheck;
   readonly fills: Fills;
   readonly proxy: ProxyConfig;
+  /** Absent when every client may read every repository. */
+  readonly deciding: DecidingAccess | undefined;
   /** Absent when no upstream has it. */
   readonly withPrefetch: WithPrefetch | undefined;
   readonly secrets: UploadSecrets;
@@ -203,7 +218,9 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
   };
   const held = refuseHeld(registry.held, refusals, storedName);
   const isAllowed = (repository: string) => refusalOf(repository) === undefined;
-  return { route: { ...names, registry: served, held, relay, isAllowed }, registry, refusalOf };
+  const access = parts.deciding?.add(config, { upstream, registry: served, storedName });
+  const route = { ...names, registry: served, held: access?.held(held) ?? held, relay, access, isAllowed };
+  return { route, registry, refusalOf };
 }
 
 function findUpstream(pulled: readonly PulledUpstream[], stored: string): ReturnType<Pulling['find']> {

@@ -111,6 +111,6 @@ function blobHeaders(exchange: Exchange, { digest }: Descriptor): OutgoingHttpHe
   headers['docker-content-digest'] = digest;
   headers['etag'] = entityTag(digest);
   headers['accept-ranges'] = 'bytes';
-  headers['cache-control'] = 'max-age=31536000';
+  headers['cache-control'] ??= 'max-age=31536000';
   return headers;
 }
