@@ -32,6 +32,8 @@ export interface GuardedAddress {
   readonly hostsKey: 'ui.hosts' | 'admin.hosts';
   /** Values of `Host` that stand for this server, in addition to that of the request. */
   readonly ownHosts: (request: Request) => readonly (string | undefined)[];
+  /** Of the client, for the record of changes. */
+  readonly addressOf: (request: Request) => string;
 }
 
 export type GuardOptions = OpenAddress | GuardedAddress;

@@ -31,6 +31,7 @@ import type { JobControl, JobImage, JobStatus, WarmRequest } from '../operations
 import type { DeniedView, RecallControl, RecallRequest, RecallResult } from '../operations/recall-control.ts';
 import type { RecordedImages, Recording, RecordingControl, RecordingRequest } from '../operations/recording-control.ts';
 import type { PullLog, PullPage, PullQuery } from '../operations/pull-log.ts';
+import type { SignInLink, SignInLinks } from '../operations/sign-in-links.ts';
 import type { HistoryRange, HistoryView, ServiceStatus, StatusControl } from '../operations/status-control.ts';
 import type { Problem, ProblemControl } from '../operations/problem-control.ts';
 import type { ProbeView, UpstreamControl, UpstreamView } from '../operations/upstream-control.ts';
@@ -76,7 +77,8 @@ export class RemoteControl
     UpstreamControl,
     ActivityControl,
     ProblemControl,
-    RecallControl
+    RecallControl,
+    SignInLinks
 {
   readonly #options: RemoteControlOptions;
 
@@ -272,6 +274,10 @@ export class RemoteControl
 
   lift(digests: readonly string[]): Promise<RecallResult> {
     return this.#call('DELETE', '/recalls', { digests });
+  }
+
+  createLink(): Promise<SignInLink> {
+    return this.#call('POST', '/session/links', {});
   }
 
   #patient(): RemoteControl {

@@ -1,6 +1,7 @@
 import express, { type ErrorRequestHandler, type Request, type Router } from 'express';
 
 import type { ActivityControl } from '../operations/activity-control.ts';
+import type { AdminEvents } from '../operations/admin-events.ts';
 import type { BudgetControl, BudgetHold } from '../operations/budget-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import {
@@ -33,6 +34,7 @@ import { createRecordingRoutes } from './recording-routes.ts';
 import { createSessionRoutes, type SessionRoutesOptions } from './session-routes.ts';
 import { addStatusRoutes } from './status-routes.ts';
 import { createUpstreamRoutes } from './upstream-routes.ts';
+import { recordChanges } from './record-changes.ts';
 import { respond } from './respond.ts';
 import { addVerifyRoutes } from './verify-routes.ts';
 import { oneOf, optionalText, positive } from './parameters.ts';
@@ -55,6 +57,7 @@ export interface AdminRoutesOptions extends SessionRoutesOptions {
   readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
   readonly verifications: VerifyLog;
+  readonly events: { readonly admin: AdminEvents };
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
@@ -62,7 +65,7 @@ export interface AdminRoutesOptions extends SessionRoutesOptions {
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
   const { cache, activity, problems, status, fills, upstreams } = options;
-  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, onError } = options;
+  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, guard, events, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -72,6 +75,8 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     next();
   });
+  const addressOf = guard.kind === 'guarded' ? guard.addressOf : peerOf;
+  router.use(recordChanges({ events: events.admin, addressOf }));
   router.use('/session', createSessionRoutes(options));
   addRoutes(router, cache);
   addActivityRoutes(router, activity, problems);
@@ -94,6 +99,11 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   });
   router.use(respondAdminError(onError));
   return router;
+}
+
+/** Absent on a socket. */
+function peerOf({ socket }: Request): string {
+  return socket.remoteAddress ?? 'unix';
 }
 
 function addRoutes(router: Router, cache: CacheControl): void {

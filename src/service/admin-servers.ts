@@ -22,7 +22,7 @@ import type { Context } from './context.ts';
 
 export interface AdminOptions {
   readonly context: Context;
-  readonly telemetry: Pick<Telemetry, 'log' | 'auth'>;
+  readonly telemetry: Pick<Telemetry, 'log'>;
   readonly loadProfiles: NonNullable<AdminServerOptions['loadProfiles']>;
   /** Absent when no token is configured. */
   readonly token: AdminToken | undefined;
@@ -54,7 +54,7 @@ export async function startAdminServers(config: Config, options: AdminOptions): 
   if (config.ui.isEnabled === undefined && !hasDashboard(config))
     telemetry.log.info({}, 'dashboard off: http.addr is open to other machines and auth is not set (set ui.enabled)');
   const links = new OneTimeLinks(now);
-  const parts: GuardParts = { ...context, token, links, secrets: context.sharedSecrets, events: telemetry.auth, now };
+  const parts: GuardParts = { ...context, token, links, secrets: context.sharedSecrets, events: context.events, now };
   const routesOf = createRoutesOf(config, { context, urls, links, onError });
   const server = await startOnAddress(config, { parts: { ...parts, auth }, routesOf, onError });
   urls.admin = server?.url;

@@ -83,6 +83,8 @@ export interface Context extends Views {
   readonly recordUse: UsageListener;
   /** Absent when pulls are not recorded. */
   readonly pulls: PullRecorder | undefined;
+  /** Of logins, and of the admin API. */
+  readonly events: Pick<Telemetry, 'admin' | 'auth'>;
   /** Secrets that all replicas share, as far as they are configured or have Redis. */
   readonly sharedSecrets: UploadSecrets;
   /** Clients that requested the image for verification. */
@@ -155,6 +157,7 @@ async function createParts(
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
+    events: telemetry,
     sharedSecrets: hosted.secrets,
     verifications: new Verifications(),
     owner,

@@ -1,5 +1,4 @@
 import type { Auth } from '../auth/auth.ts';
-import type { AuthEvents } from '../auth/auth-events.ts';
 import { FailureLimit } from '../auth/failure-limit.ts';
 import type { Config } from '../config/config.ts';
 import type { Clients } from '../http/client/client-address.ts';
@@ -10,7 +9,7 @@ import type { OneTimeLinks } from './one-time-links.ts';
 import type { SealSecrets } from './seal.ts';
 import { createSecureCheck } from './secure-requests.ts';
 import { Sessions } from './sessions.ts';
-import { SignIn } from './sign-in.ts';
+import { SignIn, type SignInEvents } from './sign-in.ts';
 
 export interface CreateSignInOptions {
   readonly config: Pick<Config, 'http' | 'ui' | 'auth'>;
@@ -22,7 +21,7 @@ export interface CreateSignInOptions {
   readonly clients: Clients;
   /** Without authentication, reading is open. */
   readonly isOpen: boolean;
-  readonly events: AuthEvents;
+  readonly events: SignInEvents;
   readonly now: () => number;
 }
 
@@ -37,7 +36,7 @@ export function createSignIn({ config, secrets, router, isOpen, now, ...parts }:
     ...parts,
     access: new AdminAccess({ ...parts, signIn: ui.signIn, router, isOpen }),
     sessions: new Sessions({ ...parts, secrets, provider, now }),
-    failures: new FailureLimit({ max: auth?.maxFailures ?? MAX_FAILURES, events, now }),
+    failures: new FailureLimit({ max: auth?.maxFailures ?? MAX_FAILURES, events: events.auth, now }),
     isSecure: createSecureCheck(http.host, clients),
   });
 }

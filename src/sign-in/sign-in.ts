@@ -6,6 +6,7 @@ import type { FailureLimit } from '../auth/failure-limit.ts';
 import { ANONYMOUS } from '../auth/identity.ts';
 import { presentedBy } from '../http/auth/authenticate.ts';
 import type { Clients } from '../http/client/client-address.ts';
+import type { AdminEvents } from '../operations/admin-events.ts';
 import { ControlError } from '../operations/control-error.ts';
 import type { AdminAccess } from './admin-access.ts';
 import type { AdminToken } from './admin-token.ts';
@@ -24,9 +25,14 @@ export interface SignInOptions {
   readonly token: AdminToken | undefined;
   /** Of wrong tokens. */
   readonly failures: FailureLimit;
-  readonly events: AuthEvents;
+  readonly events: SignInEvents;
   readonly clients: Clients;
   readonly isSecure: (request: IncomingMessage) => boolean;
+}
+
+export interface SignInEvents {
+  readonly auth: Pick<AuthEvents, 'loginFailed' | 'addressBlocked'>;
+  readonly admin: Pick<AdminEvents, 'signedIn'>;
 }
 
 /** A client that has signed in. */
@@ -86,7 +92,7 @@ export class SignIn {
       attempt.release('right');
       return this.start(request, { method: 'token', identity: ANONYMOUS });
     }
-    events.loginFailed({ method: 'admin', address, reason: 'wrong token' });
+    events.auth.loginFailed({ method: 'admin', address, reason: 'wrong token' });
     throw wrong('token');
   }
 
@@ -99,7 +105,10 @@ export class SignIn {
   async start(request: IncomingMessage, session: Session): Promise<SignedIn> {
     const value = await this.#options.sessions.start(session);
     const cookie = formatCookie(COOKIE, value, { isSecure: this.isSecure(request), maxAge: SESSION_SECONDS });
-    return { rights: await this.#rightsOf(session), cookie };
+    const rights = await this.#rightsOf(session);
+    const { name } = this.#options.clients.of(request);
+    this.#options.events.admin.signedIn({ user: rights.user, by: session.method, address: name });
+    return { rights, cookie };
   }
 
   /** @returns value of a `Set-Cookie` header */

@@ -45,6 +45,7 @@ export async function loadRegistryGuard({ config, auth, clients }: Serving, part
     isServed: createHostCheck({ listen: http.listen, hosts, acceptsAddresses: true }),
     hostsKey: 'ui.hosts',
     ownHosts: (request) => [clients.forwarded(request).host, host?.host],
+    addressOf: (request) => clients.of(request).name,
   };
 }
 
@@ -61,6 +62,7 @@ export async function loadAdminGuard(config: Config, { auth, ...parts }: AdminGu
     isServed: createHostCheck({ listen, hosts, acceptsAddresses: true }),
     hostsKey: 'admin.hosts',
     ownHosts: (request) => [clients.forwarded(request).host],
+    addressOf: (request) => clients.of(request).name,
   };
 }
 
