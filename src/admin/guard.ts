@@ -92,7 +92,7 @@ function createSignInGuard({ signIn, isServed, hostsKey, ownHosts }: GuardedAddr
 }
 
 /** Pages that browsers reach from elsewhere: from a terminal, and from the provider of sign-ins. */
-const LED_HERE = /^\/session\/(?:link|oidc|oidc\/callback)$/;
+const LED_HERE = /^\/session\/(?:link|oidc|oidc\/callback)\/?$/;
 
 /** @throws {ControlError} `denied` | `forbidden` */
 function requireLevel({ method, path }: Request, { level, by }: Rights): void {

@@ -11,6 +11,7 @@ import { ControlError } from '../operations/control-error.ts';
 import type { AdminAccess } from './admin-access.ts';
 import type { AdminToken } from './admin-token.ts';
 import { formatCookie, formatNoCookie, readCookie } from './cookies.ts';
+import type { OidcSignIn, Redirected } from './oidc.ts';
 import type { OneTimeLinks } from './one-time-links.ts';
 import type { Rights } from './rights.ts';
 import { type Session, SESSION_SECONDS, type Sessions } from './sessions.ts';
@@ -28,6 +29,8 @@ export interface SignInOptions {
   readonly events: SignInEvents;
   readonly clients: Clients;
   readonly isSecure: (request: IncomingMessage) => boolean;
+  /** Absent when no provider is configured. */
+  readonly loadOidc: (() => Promise<OidcSignIn>) | undefined;
 }
 
 export interface SignInEvents {
@@ -38,8 +41,8 @@ export interface SignInEvents {
 /** A client that has signed in. */
 export interface SignedIn {
   readonly rights: Rights;
-  /** Value of a `Set-Cookie` header. */
-  readonly cookie: string;
+  /** Values of `Set-Cookie` headers. */
+  readonly cookies: readonly string[];
 }
 
 /** Names its cookie, which browsers of all ports of a host share. */
@@ -64,9 +67,10 @@ export class SignIn {
   }
 
   /** The form of the sign-in page needs to know. */
-  get methods(): readonly ('password' | 'token')[] {
-    const { auth, token } = this.#options;
-    return [...(auth()?.hasPasswords ? (['password'] as const) : []), ...(token ? (['token'] as const) : [])];
+  get methods(): readonly ('password' | 'token' | 'oidc')[] {
+    const { auth, token, loadOidc } = this.#options;
+    const methods = { password: auth()?.hasPasswords, token, oidc: loadOidc };
+    return (['password', 'token', 'oidc'] as const).filter((method) => methods[method]);
   }
 
   isSecure(request: IncomingMessage): boolean {
@@ -102,18 +106,36 @@ export class SignIn {
     throw new ControlError('denied', 'the link has expired or was used (run layover open again)');
   }
 
+  /** The provider's page for the sign-in. @throws {ControlError} `not-found` | `unavailable` */
+  async beginAtProvider(request: IncomingMessage): Promise<Redirected> {
+    return (await this.#oidc()).begin(request);
+  }
+
+  /** @throws {ControlError} `not-found` | `denied` */
+  async withProvider(request: IncomingMessage): Promise<SignedIn> {
+    const { identity, cookie } = await (await this.#oidc()).finish(request);
+    const { rights, cookies } = await this.start(request, { method: 'oidc', identity });
+    return { rights, cookies: [...cookies, cookie] };
+  }
+
   async start(request: IncomingMessage, session: Session): Promise<SignedIn> {
     const value = await this.#options.sessions.start(session);
     const cookie = formatCookie(COOKIE, value, { isSecure: this.isSecure(request), maxAge: SESSION_SECONDS });
     const rights = await this.#rightsOf(session);
     const { name } = this.#options.clients.of(request);
     this.#options.events.admin.signedIn({ user: rights.user, by: session.method, address: name });
-    return { rights, cookie };
+    return { rights, cookies: [cookie] };
   }
 
   /** @returns value of a `Set-Cookie` header */
   end(request: IncomingMessage): string {
     return formatNoCookie(COOKIE, { isSecure: this.isSecure(request) });
+  }
+
+  async #oidc(): Promise<OidcSignIn> {
+    const { loadOidc } = this.#options;
+    if (!loadOidc) throw new ControlError('not-found', 'no provider of sign-ins is configured (ui.auth.oidc)');
+    return loadOidc();
   }
 
   async #rightsOf({ method, identity }: Session): Promise<Rights> {

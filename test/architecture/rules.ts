@@ -309,6 +309,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   lmdb: ['audit', 'lmdb', 'usage'],
   'lru-cache': ['cache'],
   'p-limit': ['bundles', 'content', 'images', 'jobs', 'lists', 'storage/filesystem', 'sync'],
+  'openid-client': ['sign-in/oidc.ts'],
   pino: ['telemetry'],
   re2js: ['matching'],
   semver: ['matching'],
