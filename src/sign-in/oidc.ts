@@ -28,7 +28,7 @@ interface Expected {
   readonly verifier: string;
 }
 
-/** A browser on its way to the provider, or back. */
+/** A browser that is led to the provider. */
 export interface Redirected {
   readonly url: string;
   readonly cookie: string;
@@ -119,6 +119,7 @@ async function discover({ issuer, clientId, clientSecretFile }: OidcConfig): Pro
   const secret = clientSecretFile === undefined ? undefined : (await readFile(clientSecretFile, 'utf8')).trim();
   const url = new URL(issuer);
   // For a provider on this machine; the configuration warns about others.
+  // oxlint-disable-next-line typescript/no-deprecated -- only to stand out
   const insecure = url.protocol === 'http:' ? [oidc.allowInsecureRequests] : [];
   const execute = [oidc.enableNonRepudiationChecks, ...insecure];
   return oidc.discovery(url, clientId, secret, secret === undefined ? oidc.None() : undefined, { execute });
