@@ -4,11 +4,13 @@ import { createTokenCheck, type TokenCheck } from '../admin/authenticate.ts';
 import { adminSocketPath } from '../admin/api.ts';
 import type { Config } from '../config/config.ts';
 import { NO_PULL_LOG } from '../operations/pull-log.ts';
+import type { ServiceControl } from '../operations/service-control.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Context } from './context.ts';
 
 export interface AdminOptions {
   readonly context: Context;
+  readonly service: ServiceControl;
   readonly log: Log;
   readonly loadProfiles: NonNullable<AdminServerOptions['loadProfiles']>;
   /** Absent when no token is configured. */
@@ -35,11 +37,11 @@ export function createAdminTokenCheck({ admin: { token, tokenFile } }: Config): 
  * @throws when the address cannot be bound, such as `EADDRINUSE`
  */
 export async function startAdminServers(config: Config, options: AdminOptions): Promise<AdminServers> {
-  const { context, log, loadProfiles, hasToken } = options;
+  const { context, service, log, loadProfiles, hasToken } = options;
   const { listen, hosts } = config.admin;
   const onError = (error: unknown) => log.error({ reason: String(error) }, 'admin API failed');
   const { pulls = NO_PULL_LOG } = context;
-  const routes = { ...context, pulls, onError };
+  const routes = { ...context, service, pulls, onError };
   const server = listen && (await startAdminServer({ ...routes, listen, hosts, hasToken }));
   const socket = new AdminSocket(adminSocketPath(config), (path) =>
     startAdminServer({ ...routes, listen: { net: 'unix', path }, loadProfiles }),

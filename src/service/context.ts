@@ -10,6 +10,7 @@ import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
 import type { BudgetControl } from '../operations/budget-control.ts';
+import type { BulkControl } from '../operations/bulk-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
@@ -24,7 +25,6 @@ import type { ContentRefusals } from '../registry/refusals.ts';
 import type { ContentCopies } from '../registry/held-content.ts';
 import type { Registry } from '../registry/registry.ts';
 import { VERIFY_REGISTRY } from '../verify/verify-registry.ts';
-import { Verifications } from '../verify/verifications.ts';
 import { createHousekeeping } from '../retention/create-housekeeping.ts';
 import type { ForgottenListener } from '../retention/sweep.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
@@ -69,6 +69,7 @@ export interface Context extends Views, Browsing {
   /** Absent when fills are not shared with replicas. */
   readonly peers: PeerAccess | undefined;
   readonly cache: CacheControl;
+  readonly bulk: BulkControl;
   readonly bundles: BundleControl;
   readonly recalls: RecallControl;
   /** Absent without upstreams. */
@@ -83,8 +84,6 @@ export interface Context extends Views, Browsing {
   readonly recordUse: UsageListener;
   /** Absent when pulls are not recorded. */
   readonly pulls: PullRecorder | undefined;
-  /** Clients that requested the image for verification. */
-  readonly verifications: Verifications;
   /** Claim of this process on the storage directory that it shares with others. */
   readonly owner: Pick<DirectoryOwner, 'acquired' | 'isOwner'>;
   close(): Promise<void>;
@@ -125,20 +124,19 @@ async function createParts(
   const { refusals, recalls } = await createDenying(config, { opened, ...stored, telemetry, clock, copies, denyFile });
   const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, refusals }));
   const { quota } = retention.housekeeping;
-  const { secret } = config.http;
-  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret, refusals };
+  const kept = { cached: hosted.stored, running, tags, quota, refusals };
+  const shared = { opened, ...kept, telemetry, env, clock, secret: config.http.secret };
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
   const purging = createUploadPurging(config, { ...stored, telemetry, clock });
   if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry, refusals });
   opened.defer(() => health.stop());
   const cache = createCache(config, { retention, pulling, store: stored.store, refusals });
-  const { addDuty } = retention;
-  const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
+  const working = { ...stored, ...shared, pulling, cache, pulls, addDuty: retention.addDuty };
+  const jobs = await createBackgroundJobs(config.proxy, working);
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   pulls?.start();
-  const verifications = new Verifications();
-  const seen = { monitors, running, pulling, telemetry, health, jobs, verifications };
+  const seen = { monitors, running, pulling, telemetry, health, jobs };
   return {
     router: createRouter(config, hosted, pulling?.routes ?? []),
     hosted: hosted.registry,
@@ -147,7 +145,8 @@ async function createParts(
     peers: pulling?.peers,
     budget: pulling?.budget,
     cache,
-    ...createBrowsing(config.proxy, { ...stored, ...retention.shown, running, pulling }),
+    bulk: retention.createBulk(cache),
+    ...createBrowsing(config.proxy, { ...stored, ...retention.shown, running, pulling, clock }),
     ...createViews(config, { ...stored, ...seen, opened, clock }),
     bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, refusals, pins: retention.bundlePins }),
     recalls,
@@ -156,7 +155,6 @@ async function createParts(
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
-    verifications,
     owner,
     close: () => opened.close(),
   };

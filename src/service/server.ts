@@ -12,6 +12,7 @@ import { listen } from '../http/listen/listener.ts';
 import type { createProfilePages } from '../http/pages/debug-profiles.ts';
 import type { DebugServer } from '../http/pages/debug-server.ts';
 import { limitRequests, type ServeRequest } from '../http/v2/request-limits.ts';
+import type { ConfigView } from '../operations/service-control.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { createAdminTokenCheck, startAdminServers } from './admin-servers.ts';
 import { closeOnFailure, CloseStack } from './close-stack.ts';
@@ -19,6 +20,7 @@ import { createContext, openAuth } from './context.ts';
 import { loadWorkers } from './load-workers.ts';
 import { planReload } from './reload-plan.ts';
 import { loadRequestHandler, type RequestHandlerParts } from './request-handler.ts';
+import { Settings } from './settings.ts';
 import { explainStart } from './start-failure.ts';
 
 export interface StartServerOptions {
@@ -29,6 +31,8 @@ export interface StartServerOptions {
   readonly clock?: Clock | undefined;
   /** Gets the lines that workers log. Absent: there are no workers, whatever `http.workers` is. */
   readonly writeLines?: ((text: string) => void) | undefined;
+  /** The configuration for operators. @default nothing is shown */
+  readonly settings?: ConfigView | undefined;
 }
 
 export interface RunningServer {
@@ -41,7 +45,7 @@ export interface RunningServer {
    * @returns changed keys that need a restart
    * @throws when a file cannot be read; then nothing has changed
    */
-  readonly reload: ((config: Config) => Promise<readonly string[]>) | undefined;
+  readonly reload: ((config: Config, settings?: ConfigView) => Promise<readonly string[]>) | undefined;
   /** Stops accepting connections after `http.draindelay`, waits up to `http.draintimeout` for requests in progress, then closes everything. */
   drain(): Promise<void>;
 }
@@ -71,7 +75,9 @@ async function openServer(options: StartServerOptions, opened: CloseStack): Prom
   const { health } = context;
   const loadProfiles = shareProfilePages();
   const hasToken = createAdminTokenCheck(config);
-  const admin = opened.use(await startAdminServers(config, { context, log: telemetry.log, loadProfiles, hasToken }));
+  const settings = new Settings(options.settings);
+  const adminParts = { context, service: settings, log: telemetry.log, loadProfiles, hasToken };
+  const admin = opened.use(await startAdminServers(config, adminParts));
   const draining = { isStarted: false };
   const { loadApp: loadAdmin } = admin;
   const parts = { context, telemetry, loadAdmin, onServed: workers?.onServed, draining };
@@ -94,13 +100,14 @@ async function openServer(options: StartServerOptions, opened: CloseStack): Prom
     debugUrl: debug?.url,
     reload:
       workers &&
-      (async (next) => {
+      (async (next, shown) => {
         const plan = planReload(serving.config, next);
         const auth = plan.config.auth && (await openAuth({ config: plan.config.auth, events: telemetry.auth, now }));
         const replacement = await createServing(plan.config, { ...parts, context: { ...context, auth } });
         await workers.replace(plan.config, () => {
           Object.assign(serving, { config: plan.config, onRequest: replacement.onRequest });
         });
+        settings.replace(shown, plan.restart);
         return plan.restart;
       }),
     async drain() {
