@@ -8,22 +8,25 @@ import type {
   ImportRequest,
   ImportStatus,
 } from '../operations/bundle-control.ts';
-import type {
-  CacheControl,
-  CacheStats,
-  CollectionRequest,
-  CollectionStatus,
-  ContentDetails,
-  EvictOptions,
-  EvictResult,
-  ImageCheckRequest,
-  ImageCheckResult,
-  ListPage,
-  ListQuery,
-  PinView,
-  RebuildStatus,
-  RefreshResult,
-  ScrubStatus,
+import {
+  COLLECTED_KINDS,
+  type CacheControl,
+  type CacheStats,
+  type CollectedPage,
+  type CollectionRequest,
+  type CollectionStatus,
+  type PagedCollectionStatus,
+  type ContentDetails,
+  type EvictOptions,
+  type EvictResult,
+  type ImageCheckRequest,
+  type ImageCheckResult,
+  type ListPage,
+  type ListQuery,
+  type PinView,
+  type RebuildStatus,
+  type RefreshResult,
+  type ScrubStatus,
 } from '../operations/cache-control.ts';
 import { ControlError, isControlFailure } from '../operations/control-error.ts';
 import type { CancelledFills, FillControl, FillList } from '../operations/fill-control.ts';
@@ -190,8 +193,27 @@ export class RemoteControl
     return this.#call('POST', '/collection', request);
   }
 
-  collectionStatus(): Promise<CollectionStatus> {
-    return this.#call('GET', '/collection');
+  async collectionStatus(): Promise<CollectionStatus> {
+    const { counts, result, ...status } = await this.#call<PagedCollectionStatus>('GET', '/collection');
+    if (!counts || !result) return { ...status, result };
+    const whole = { ...result };
+    for (const kind of COLLECTED_KINDS) {
+      const first = result[kind];
+      if (first.length < counts[kind])
+        Object.assign(whole, { [kind]: [...first, ...(await this.#rest(kind, first.length))] });
+    }
+    return { ...status, result: whole };
+  }
+
+  async #rest(kind: string, start: number): Promise<CollectedPage['collected']> {
+    const all: CollectedPage['collected'][number][] = [];
+    for (let cursor: string | undefined = String(start); cursor !== undefined; ) {
+      const query: string = parametersOf({ kind, cursor, limit: 1_000 });
+      const page: CollectedPage = await this.#call('GET', `/collection/results?${query}`);
+      all.push(...page.collected);
+      ({ cursor } = page);
+    }
+    return all;
   }
 
   async previewSync(rule: string): Promise<readonly JobImage[]> {

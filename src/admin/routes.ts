@@ -3,14 +3,10 @@ import express, { type ErrorRequestHandler, type Request, type Router } from 'ex
 import type { ActivityControl } from '../operations/activity-control.ts';
 import type { AdminEvents } from '../operations/admin-events.ts';
 import type { BudgetControl, BudgetHold } from '../operations/budget-control.ts';
+import type { BulkControl } from '../operations/bulk-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
-import {
-  type CacheControl,
-  type CollectionRequest,
-  type EvictOptions,
-  LIST_ORDERS,
-  type ListQuery,
-} from '../operations/cache-control.ts';
+import { type CacheControl, type EvictOptions, LIST_ORDERS, type ListQuery } from '../operations/cache-control.ts';
+import type { EventControl } from '../operations/event-control.ts';
 import type { FillControl } from '../operations/fill-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
 import type { RecallControl } from '../operations/recall-control.ts';
@@ -25,9 +21,12 @@ import { RegistryError } from '../oci/errors.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
 import { requireJson } from './require-json.ts';
 import { addActivityRoutes } from './activity-routes.ts';
+import { addBrowsingRoutes, type BrowsingRoutesOptions } from './browsing-routes.ts';
 import { addBundleRoutes } from './bundle-routes.ts';
 import { checkRequest } from './check-request.ts';
+import { addEventRoutes } from './event-routes.ts';
 import { addFillRoutes } from './fill-routes.ts';
+import { rightsOf } from './guard.ts';
 import { createJobRoutes } from './job-routes.ts';
 import { createRecallRoutes } from './recall-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
@@ -37,14 +36,20 @@ import { createUpstreamRoutes } from './upstream-routes.ts';
 import { recordChanges } from './record-changes.ts';
 import { respond } from './respond.ts';
 import { addVerifyRoutes } from './verify-routes.ts';
-import { oneOf, optionalText, positive } from './parameters.ts';
+import { flag, oneOf, optionalText, positive, texts } from './parameters.ts';
+import { addCollectionRoutes } from './collection-routes.ts';
+import { addStorageRoutes, type StorageRoutesOptions } from './storage-routes.ts';
 
-export interface AdminRoutesOptions extends SessionRoutesOptions {
+export interface AdminRoutesOptions
+  extends SessionRoutesOptions,
+    Omit<BrowsingRoutesOptions, 'visibleTo'>,
+    StorageRoutesOptions {
   readonly cache: CacheControl;
   readonly activity: ActivityControl;
   readonly problems: ProblemControl;
   readonly status: StatusControl;
   readonly fills: FillControl;
+  readonly events: EventControl;
   /** Absent without upstreams. */
   readonly upstreams?: UpstreamControl | undefined;
   /** Absent without upstreams. */
@@ -57,7 +62,7 @@ export interface AdminRoutesOptions extends SessionRoutesOptions {
   readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
   readonly verifications: VerifyLog;
-  readonly events: { readonly admin: AdminEvents };
+  readonly changes: AdminEvents;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
@@ -65,23 +70,28 @@ export interface AdminRoutesOptions extends SessionRoutesOptions {
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
   const { cache, activity, problems, status, fills, upstreams } = options;
-  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, guard, events, onError } = options;
+  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, guard, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
   router.use('/jobs', express.json({ limit: '4mb' }));
+  router.use(['/evict', '/pins'], express.json({ limit: '256kb' }));
   router.use(express.json({ limit: '16kb' }));
   router.use((_request, response, next) => {
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     next();
   });
   const addressOf = guard.kind === 'guarded' ? guard.addressOf : peerOf;
-  router.use(recordChanges({ events: events.admin, addressOf }));
+  router.use(recordChanges({ events: options.changes, addressOf }));
   router.use('/session', createSessionRoutes(options));
-  addRoutes(router, cache);
+  addRoutes(router, cache, options.bulk);
+  addCollectionRoutes(router, cache);
+  addStorageRoutes(router, options);
+  addBrowsingRoutes(router, { ...options, visibleTo: (request) => rightsOf(request).mayPull });
   addActivityRoutes(router, activity, problems);
   addStatusRoutes(router, status);
   addFillRoutes(router, fills);
+  addEventRoutes(router, options.events);
   if (upstreams) router.use('/upstreams', createUpstreamRoutes(upstreams));
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
@@ -106,7 +116,7 @@ function peerOf({ socket }: Request): string {
   return socket.remoteAddress ?? 'unix';
 }
 
-function addRoutes(router: Router, cache: CacheControl): void {
+function addRoutes(router: Router, cache: CacheControl, bulk: BulkControl): void {
   router.get(
     '/cache',
     respond((request) => cache.list(listQuery(request))),
@@ -117,7 +127,11 @@ function addRoutes(router: Router, cache: CacheControl): void {
   );
   router.post(
     '/evict',
-    respond(({ body }) => cache.evict(textOf(body, 'name'), evictOptions(body))),
+    respond(({ body }) => {
+      const { names, dryRun = false } = bodyOf(body);
+      if (names === undefined) return cache.evict(textOf(body, 'name'), evictOptions(body));
+      return bulk.evictAll({ names: texts('names', names), dryRun: flag('dryRun', dryRun), ...evictOptions(body) });
+    }),
   );
   router.post(
     '/refresh',
@@ -129,7 +143,11 @@ function addRoutes(router: Router, cache: CacheControl): void {
   );
   router.post(
     '/pins',
-    respond(({ body }) => cache.pin(textOf(body, 'pattern'))),
+    respond(({ body }) => {
+      const { patterns, dryRun = false } = bodyOf(body);
+      if (patterns === undefined) return cache.pin(textOf(body, 'pattern'));
+      return bulk.pinAll({ patterns: texts('patterns', patterns), dryRun: flag('dryRun', dryRun) });
+    }),
   );
   router.delete(
     '/pins',
@@ -154,14 +172,6 @@ function addRoutes(router: Router, cache: CacheControl): void {
   router.post(
     '/index/rebuild',
     respond(() => cache.startRebuild()),
-  );
-  router.get(
-    '/collection',
-    respond(() => cache.collectionStatus()),
-  );
-  router.post(
-    '/collection',
-    respond(({ body }) => cache.startCollection(collectionRequest(body))),
   );
 }
 
@@ -236,13 +246,8 @@ function pullQuery({ query }: Request): PullQuery {
   };
 }
 
-function collectionRequest(body: unknown): CollectionRequest {
-  const { dryRun, deleteUntagged, graceMs } = (body ?? {}) as Record<string, unknown>;
-  return {
-    ...(dryRun !== undefined && { dryRun: flag('dryRun', dryRun) }),
-    ...(deleteUntagged !== undefined && { deleteUntagged: flag('deleteUntagged', deleteUntagged) }),
-    ...(graceMs !== undefined && { graceMs: graceMs === 0 ? 0 : positive('graceMs', graceMs) }),
-  };
+function bodyOf(body: unknown): Readonly<Record<string, unknown>> {
+  return (body ?? {}) as Record<string, unknown>;
 }
 
 function evictOptions(body: unknown): EvictOptions {
@@ -253,11 +258,6 @@ function evictOptions(body: unknown): EvictOptions {
 function holdRequest(body: unknown): BudgetHold {
   const { hold, upstream } = (body ?? {}) as Record<string, unknown>;
   return { hold: hold === undefined ? true : flag('hold', hold), upstream: optionalText(upstream) };
-}
-
-function flag(key: string, value: unknown): boolean {
-  if (typeof value !== 'boolean') throw new ControlError('invalid', `${key} must be true or false`);
-  return value;
 }
 
 function textOf(from: unknown, key: string): string {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../clock/clock.ts';
 import type { Config, ProxyConfig } from '../config/config.ts';
 import { matchGlobs } from '../matching/glob.ts';
+import type { CacheControl } from '../operations/cache-control.ts';
 import type { Redis } from '../redis/redis.ts';
 import { BundlePins } from './bundle-pins.ts';
 import { Collections, type CollectionsOptions } from './collections.ts';
@@ -14,6 +15,7 @@ import {
   type HousekeepingOptions,
   type HousekeepingPolicy,
 } from './housekeeping.ts';
+import { LocalBulk } from './local-bulk.ts';
 import { LocalControl, type LocalControlOptions } from './local-control.ts';
 import { ManifestParts, type ManifestReader } from '../usage/manifest-parts.ts';
 import type { UnrecordedNotes } from '../usage/unrecorded-queue.ts';
@@ -122,11 +124,16 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
   const housekeeping = new Housekeeping({ ...usage, ...options, policy, collections: scheduled });
   const { pinBackup, clock } = options;
   return {
+    shown: { pins: housekeeping.pins, ttlMs: policy.ttlMs, isHosted: policy.isHosted },
     housekeeping,
     collections,
     bundlePins: new BundlePins({ ...usage, pinBackup, now: clock.now }),
     createControl: (parts: Pick<LocalControlOptions, 'refresh' | 'check'>) =>
       new LocalControl({ ...usage, ...parts, housekeeping, collections, policy, pinBackup, now: clock.now }),
+    createBulk: (control: CacheControl) => {
+      const flush = () => usage.recorder.flush();
+      return new LocalBulk({ ...usage, control, housekeeping, isHosted: policy.isHosted, flush });
+    },
     start() {
       housekeeping.start();
       collections.becomeOwner().catch((error: unknown) => {

@@ -60,6 +60,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
       'admin',
       'audit',
       'auth',
+      'browsing',
       'budget',
       'bundles',
       'cache',
@@ -132,6 +133,10 @@ export const MODULES: Readonly<Record<string, Module>> = {
   monitoring: {
     imports: ['oci', 'operations', 'version.ts'],
     types: ['clock', 'health', 'http/v2', 'pull-through', 'registry', 'telemetry', 'upstream', 'usage'],
+  },
+  browsing: {
+    imports: ['matching', 'oci', 'operations', 'retention', 'stream'],
+    types: ['registry', 'usage'],
   },
   'http/pages': { imports: ['builtin', 'http/client', 'http/listen', 'version.ts'], types: ['health', 'telemetry'] },
   'http/peers': { imports: ['http/v2', 'oci'], types: ['http/client', 'stream'] },

@@ -43,6 +43,7 @@ it('the dashboard of the built program is served through worker processes', asyn
   expect((await pin({ cookie, 'sec-fetch-site': 'cross-site' })).status).toBe(403);
   expect((await pin({ cookie, host: 'evil.example' })).status).toBe(403);
   await layover.waitForOutput(/signed in.*by=password|"by":"password".*signed in/);
+  await layover.waitForOutput(/change made/);
   const line = /^.*change made.*$/m.exec(layover.output)?.[0] ?? '';
   for (const fact of ['alice', '127.0.0.1', 'POST /pins', 'team/**']) expect(line).toContain(fact);
   expect(layover.output).not.toContain('apw');
