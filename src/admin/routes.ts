@@ -31,6 +31,7 @@ import { createJobRoutes } from './job-routes.ts';
 import { createRecallRoutes } from './recall-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
 import { createSessionRoutes, type SessionRoutesOptions } from './session-routes.ts';
+import { addSetupRoutes, type DescribeSetup } from './setup-routes.ts';
 import { addStatusRoutes } from './status-routes.ts';
 import { createUpstreamRoutes } from './upstream-routes.ts';
 import { recordChanges } from './record-changes.ts';
@@ -63,6 +64,7 @@ export interface AdminRoutesOptions
   readonly pulls: PullLog;
   readonly verifications: VerifyLog;
   readonly changes: AdminEvents;
+  readonly describeSetup: DescribeSetup;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
@@ -70,7 +72,7 @@ export interface AdminRoutesOptions
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
   const { cache, activity, problems, status, fills, upstreams } = options;
-  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, guard, onError } = options;
+  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, guard, describeSetup, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -100,6 +102,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   if (jobs) router.use('/jobs', createJobRoutes(jobs));
   if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
   addVerifyRoutes(router, verifications);
+  addSetupRoutes(router, describeSetup);
   router.get(
     '/audit/pulls',
     respond((request) => pulls.findPulls(pullQuery(request))),

@@ -9,7 +9,7 @@ import { createDashboard } from '../../src/dashboard/serve-dashboard.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const INDEX = '<!doctype html><script type="module" src="./assets/index-1.js"></script>';
-const SCRIPT = `${'const text = 1;\n'.repeat(100)}`;
+const SCRIPT = 'const text = 1;\n'.repeat(100);
 
 async function start(mount = '/ui', isBuilt = true) {
   const directory = await temporaryDirectory();
