@@ -18,6 +18,7 @@ import {
   loadRegistryGuard,
   type Serving,
 } from './composition/admin-guards.ts';
+import { createClientSetup } from './composition/client-setup.ts';
 import { dashboardLink, type ListeningUrls } from './composition/dashboard-links.ts';
 import type { Context } from './context.ts';
 
@@ -87,7 +88,8 @@ function createRoutesOf(config: Config, { context, service, urls, links, onError
   const { pulls = NO_PULL_LOG } = context;
   const linkOf = (code: string) => dashboardLink(config, urls, code);
   const changes = context.signIn.events.admin;
-  return (guard) => ({ ...context, service, pulls, changes, onError, guard, links, linkOf });
+  const describeSetup = createClientSetup(config);
+  return (guard) => ({ ...context, service, describeSetup, pulls, changes, onError, guard, links, linkOf });
 }
 
 /** @returns undefined without `admin.addr`. @throws when the address cannot be bound */

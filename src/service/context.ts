@@ -1,5 +1,3 @@
-import type { DescribeSetup } from '../admin/setup-routes.ts';
-import { createClientSetup } from './composition/client-setup.ts';
 import type { PullRecorder } from '../audit/pull-recorder.ts';
 import type { Auth, AuthOptions } from '../auth/auth.ts';
 import type { Config } from '../config/config.ts';
@@ -89,7 +87,6 @@ export interface Context extends Views, Browsing {
   readonly pulls: PullRecorder | undefined;
   /** For sign-ins to the admin API. Replicas share the secrets when they are configured or have Redis. */
   readonly signIn: { readonly events: Pick<Telemetry, 'admin' | 'auth'>; readonly secrets: UploadSecrets };
-  readonly describeSetup: DescribeSetup;
   /** Claim of this process on the storage directory that it shares with others. */
   readonly owner: Pick<DirectoryOwner, 'acquired' | 'isOwner'>;
   close(): Promise<void>;
@@ -161,7 +158,6 @@ async function createParts(
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
     signIn: { events: telemetry, secrets: hosted.secrets },
-    describeSetup: createClientSetup(config),
     owner,
     close: () => opened.close(),
   };

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { basic } from '../auth/htpasswd-file.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { Layover } from '../support/layover.ts';
+import { CONFIG, imageOf, LAYER, Repository } from './manifest-pushing.ts';
 import { AUTH, call, signIn, start, TOKEN, USERS, writeUsers } from './sign-in-scene.ts';
 
 describe('a session', () => {
@@ -176,6 +177,29 @@ describe('rights', () => {
     });
     const admin = { headers: basic('alice', 'apw') };
     expect((await call(layover, '/pins', admin)).json).toEqual({ pins: [] });
+  });
+
+  it('a user without admin sees no other repositories, nor whether they exist', async () => {
+    await using layover = await Layover.start();
+    for (const name of ['team/app', 'other/app']) {
+      const repository = new Repository(layover.url, name);
+      await repository.addBlobs(CONFIG, LAYER);
+      expect((await repository.put(imageOf(name), '1')).status).toBe(201);
+    }
+    await layover.restart({ auth: AUTH });
+    const namesFor = async (user: string, password: string) => {
+      const { json } = await call(layover, '/repositories', { headers: basic(user, password) });
+      return (json['repositories'] as { name: string }[]).map(({ name }) => name);
+    };
+    expect(await namesFor('alice', 'apw')).toEqual(['other/app', 'team/app']);
+    expect(await namesFor('bob', 'bpw')).toEqual(['team/app']);
+    const { cookie } = await signIn(layover, 'bob', 'bpw');
+    for (const repository of ['team/app', 'other/app', 'missing/app']) {
+      const status = repository === 'team/app' ? 200 : 404;
+      const manifest = await call(layover, `/manifest?repository=${repository}&reference=1`, { cookie });
+      const tags = await call(layover, `/repositories/${repository}/tags`, { cookie });
+      expect([repository, manifest.status, tags.status]).toEqual([repository, status, status]);
+    }
   });
 
   it('a user whom no rule allows anything sees nothing', async () => {
