@@ -46,6 +46,7 @@ export async function runProgram(args: readonly string[], context: ProgramContex
   try {
     // Like distribution's `registry`, which exits with 0.
     if (program.name() === 'registry' && args.length === 0) program.help();
+    if (COMPLETING.includes(args[0] ?? '')) await loadCompletion(program, args, context.env);
     await program.parseAsync(entryArguments(args), { from: 'user' });
     return exitCode;
   } catch (err) {
@@ -53,6 +54,14 @@ export async function runProgram(args: readonly string[], context: ProgramContex
     context.err.write(err instanceof ConfigError ? `${err.message}\n` : `layover: ${reasonOf(err)}\n`);
     return 1;
   }
+}
+
+/** They have all commands as words, and need a package that no other command does. */
+const COMPLETING: readonly string[] = ['complete', 'completion'];
+
+async function loadCompletion(program: Command, args: readonly string[], env: ProgramContext['env']): Promise<void> {
+  const { addCompletion } = await import('./completion.ts');
+  await addCompletion(program, args, env);
 }
 
 function createProgram({ invokedAs, env, stdin, out, err }: ProgramContext, end: (code: number) => void): Command {
@@ -76,6 +85,8 @@ and public.ecr.aws on port 5000, and stores content in ./data:
 
   $ layover serve
   $ docker pull localhost:5000/docker.io/library/alpine
+
+"layover completion bash", zsh, fish or powershell prints a script that completes commands and names of images.
 
 Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR=:8080 for http.addr.`,
     );

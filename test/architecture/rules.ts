@@ -278,6 +278,7 @@ const WITHOUT_CONFIG: readonly string[] = [
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-s3': ['storage'],
   '@aws-sdk/s3-request-presigner': ['storage'],
+  '@bomb.sh/tab': ['commands/completion.ts'],
   '@noble/curves': ['signatures'],
   '@node-rs/bcrypt': ['auth'],
   '@opentelemetry/api': ['telemetry'],
@@ -292,6 +293,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'commands/bundle-commands.ts',
     'commands/cache-commands.ts',
     'commands/check-commands.ts',
+    'commands/completion.ts',
     'commands/doctor-commands.ts',
     'commands/garbage-collect.ts',
     'commands/image-commands.ts',
