@@ -300,6 +300,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'commands/job-commands.ts',
     'commands/lock-commands.ts',
     'commands/recall-commands.ts',
+    'commands/man-page.ts',
     'commands/open-commands.ts',
     'commands/record-commands.ts',
     'commands/tool-commands.ts',
