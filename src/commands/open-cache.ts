@@ -44,6 +44,11 @@ export async function openCache(options: TargetOptions): Promise<CacheTarget> {
   });
 }
 
+/** The running server, by the configuration. @returns undefined when there is none */
+export async function findServer(options: TargetOptions): Promise<CacheTarget | undefined> {
+  return openServerOr(options, async () => undefined);
+}
+
 /** The same for a command that only reads: storage is neither owned nor changed, and not created. */
 export async function openForCheck(options: TargetOptions): Promise<OpenCheckTarget> {
   return openServerOr<OpenCheckTarget>(options, async () => {
@@ -91,6 +96,7 @@ function running(control: RemoteControl): CacheTarget {
     recalls: control,
     jobs: control,
     recordings: control,
+    links: control,
     stopped: undefined,
     close: async () => {},
   };

@@ -16,6 +16,7 @@ import { addGarbageCollect } from './garbage-collect.ts';
 import { addImageCommands } from './image-commands.ts';
 import { addJobCommands } from './job-commands.ts';
 import { addLockCommands } from './lock-commands.ts';
+import { addOpenCommand } from './open-commands.ts';
 import { addRecallCommands } from './recall-commands.ts';
 import { addRecordCommands } from './record-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
@@ -46,6 +47,7 @@ export async function runProgram(args: readonly string[], context: ProgramContex
   try {
     // Like distribution's `registry`, which exits with 0.
     if (program.name() === 'registry' && args.length === 0) program.help();
+    if (COMPLETING.includes(args[0] ?? '')) await loadCompletion(program, args, context.env);
     await program.parseAsync(entryArguments(args), { from: 'user' });
     return exitCode;
   } catch (err) {
@@ -53,6 +55,14 @@ export async function runProgram(args: readonly string[], context: ProgramContex
     context.err.write(err instanceof ConfigError ? `${err.message}\n` : `layover: ${reasonOf(err)}\n`);
     return 1;
   }
+}
+
+/** They have all commands as words, and need a package that no other command does. */
+const COMPLETING: readonly string[] = ['complete', 'completion'];
+
+async function loadCompletion(program: Command, args: readonly string[], env: ProgramContext['env']): Promise<void> {
+  const { addCompletion } = await import('./completion.ts');
+  await addCompletion(program, args, env);
 }
 
 function createProgram({ invokedAs, env, stdin, out, err }: ProgramContext, end: (code: number) => void): Command {
@@ -77,6 +87,8 @@ and public.ecr.aws on port 5000, and stores content in ./data:
   $ layover serve
   $ docker pull localhost:5000/docker.io/library/alpine
 
+"layover completion bash", zsh, fish or powershell prints a script that completes commands and names of images.
+
 Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR=:8080 for http.addr.`,
     );
   const context = { env, out, err, end };
@@ -85,6 +97,7 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   addDoctorCommand(program, context);
   addCacheCommands(program, context);
   addStatusCommands(program, context);
+  addOpenCommand(program, context);
   addBudgetCommand(program, context);
   addAuditCommands(program, context);
   addGarbageCollect(program, context);

@@ -24,7 +24,13 @@ Prints Markdown, generated from the tables that the server uses to parse request
 
   $ layover api-docs > docs/spec/api.md`;
 
-/** `digest` and `api-docs`. */
+const MAN_HELP = `
+Prints the manual page of all commands in mdoc.
+
+  $ layover man | man -l -
+  $ layover man | gzip > /usr/local/share/man/man1/layover.1.gz`;
+
+/** `digest`, `api-docs` and `man`. */
 export function addToolCommands(program: Command, { stdin, out, err, end }: ToolCommandsContext): void {
   program
     .command('digest')
@@ -43,5 +49,14 @@ export function addToolCommands(program: Command, { stdin, out, err, end }: Tool
     .addHelpText('after', API_DOCS_HELP)
     .action(() => {
       out.write(renderApiDocs());
+    });
+  program
+    .command('man')
+    .description('print the manual page')
+    .addHelpText('after', MAN_HELP)
+    .action(async () => {
+      const { manPage } = await import('./man-page.ts');
+      const format = new Intl.DateTimeFormat('en-US', { dateStyle: 'long', timeZone: 'UTC' });
+      out.write(manPage(program, format.format(new Date())));
     });
 }

@@ -1,5 +1,3 @@
-import type { DescribeSetup } from '../admin/setup-routes.ts';
-import { createClientSetup } from './composition/client-setup.ts';
 import type { PullRecorder } from '../audit/pull-recorder.ts';
 import type { Auth, AuthOptions } from '../auth/auth.ts';
 import type { Config } from '../config/config.ts';
@@ -14,6 +12,7 @@ import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.
 import type { UploadSecrets } from '../hosted/upload-secrets.ts';
 import type { AccessControl } from '../operations/access-control.ts';
 import type { BudgetControl } from '../operations/budget-control.ts';
+import type { BulkControl } from '../operations/bulk-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
@@ -28,7 +27,6 @@ import type { ContentRefusals } from '../registry/refusals.ts';
 import type { ContentCopies } from '../registry/held-content.ts';
 import type { Registry } from '../registry/registry.ts';
 import { VERIFY_REGISTRY } from '../verify/verify-registry.ts';
-import { Verifications } from '../verify/verifications.ts';
 import { createHousekeeping } from '../retention/create-housekeeping.ts';
 import type { ForgottenListener } from '../retention/sweep.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
@@ -73,6 +71,7 @@ export interface Context extends Views, Browsing {
   /** Absent when fills are not shared with replicas. */
   readonly peers: PeerAccess | undefined;
   readonly cache: CacheControl;
+  readonly bulk: BulkControl;
   readonly bundles: BundleControl;
   readonly recalls: RecallControl;
   /** Absent without upstreams. */
@@ -89,11 +88,8 @@ export interface Context extends Views, Browsing {
   readonly recordUse: UsageListener;
   /** Absent when pulls are not recorded. */
   readonly pulls: PullRecorder | undefined;
-  /** Secrets that all replicas share, as far as they are configured or have Redis. */
-  readonly sharedSecrets: UploadSecrets;
-  /** Clients that requested the image for verification. */
-  readonly verifications: Verifications;
-  readonly describeSetup: DescribeSetup;
+  /** For sign-ins to the admin API. Replicas share the secrets when they are configured or have Redis. */
+  readonly signIn: { readonly events: Pick<Telemetry, 'admin' | 'auth'>; readonly secrets: UploadSecrets };
   /** Claim of this process on the storage directory that it shares with others. */
   readonly owner: Pick<DirectoryOwner, 'acquired' | 'isOwner'>;
   close(): Promise<void>;
@@ -138,12 +134,11 @@ async function createParts(
   const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry, refusals });
   opened.defer(() => health.stop());
   const cache = createCache(config, { retention, pulling, store: stored.store, refusals });
-  const { addDuty } = retention;
-  const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
+  const working = { ...stored, ...shared, pulling, cache, pulls, addDuty: retention.addDuty };
+  const jobs = await createBackgroundJobs(config.proxy, working);
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   pulls?.start();
-  const verifications = new Verifications();
-  const seen = { monitors, running, pulling, telemetry, health, jobs, verifications };
+  const seen = { monitors, running, pulling, telemetry, health, jobs };
   return {
     router,
     hosted: hosted.registry,
@@ -153,7 +148,8 @@ async function createParts(
     budget: pulling?.budget,
     access,
     cache,
-    ...createBrowsing(config.proxy, { ...stored, ...retention.shown, running, pulling }),
+    bulk: retention.createBulk(cache),
+    ...createBrowsing(config.proxy, { ...stored, ...retention.shown, running, pulling, clock }),
     ...createViews(config, { ...stored, ...seen, opened, clock }),
     bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, refusals, pins: retention.bundlePins }),
     recalls,
@@ -162,9 +158,7 @@ async function createParts(
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
-    sharedSecrets: hosted.secrets,
-    verifications,
-    describeSetup: createClientSetup(config),
+    signIn: { events: telemetry, secrets: hosted.secrets },
     owner,
     close: () => opened.close(),
   };
@@ -183,8 +177,7 @@ async function openNotifier(config: Config, { opened, env, recorded, monitors, c
   const monitored = withMonitors(recorded, monitors);
   const notifier = await createNotifier({ config, env, telemetry: monitored, clock });
   if (notifier) opened.use(notifier);
-  const isNotified = config.notifications?.cacheEvents ?? false;
-  return { notifier, telemetry: notifier && isNotified ? await withNotifications(monitored, notifier) : monitored };
+  return { notifier, telemetry: await withNotifications(config, monitored, notifier) };
 }
 
 function createCache({ proxy }: Config, { retention, store, pulling, refusals }: CacheParts): CacheControl {

@@ -5,8 +5,10 @@ import type { BudgetEvents } from '../budget/governor.ts';
 import type { DescriptorCacheEvents } from '../cache/descriptor-cache.ts';
 import type { JobEvents } from '../jobs/job.ts';
 import type { NotificationEvents } from '../notifications/notification-events.ts';
+import type { AdminEvents } from '../operations/admin-events.ts';
 import type { RedisEvents } from '../redis/redis.ts';
 import type { UpstreamEvents } from '../upstream/upstream.ts';
+import { AdminTelemetry } from './admin-telemetry.ts';
 import { AuditTelemetry } from './audit-telemetry.ts';
 import { AuthTelemetry } from './auth-telemetry.ts';
 import { AccessTelemetry } from './access-telemetry.ts';
@@ -36,6 +38,7 @@ export interface Telemetry {
   readonly jobs: JobEvents;
   readonly redis: RedisEvents & DescriptorCacheEvents;
   readonly auth: AuthEvents;
+  readonly admin: AdminEvents;
   readonly audit: PullEvents;
   readonly notifications: NotificationEvents;
   /** Each call is followed by exactly one {@link requestFinished} with the same handler. */
@@ -86,6 +89,7 @@ export function createTelemetry({
     jobs: new JobTelemetry(log, metrics, now),
     redis: new RedisTelemetry(log, metrics),
     auth: new AuthTelemetry(log, metrics),
+    admin: new AdminTelemetry(log),
     audit: new AuditTelemetry(log),
     notifications: new NotificationTelemetry(log, metrics),
     requestStarted: (handler) => requests.started(handler),

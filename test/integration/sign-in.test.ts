@@ -1,69 +1,10 @@
-import { rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { basic, htpasswdOf } from '../auth/htpasswd-file.ts';
+import { basic } from '../auth/htpasswd-file.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { sendRequest } from '../support/http-client.ts';
-import { type ConfigObject, Layover } from '../support/layover.ts';
-import { temporaryDirectory } from '../support/temporary-directory.ts';
-
-const TOKEN = 'correct-horse';
-const API = '/admin/api/v1';
-
-const directory = await temporaryDirectory();
-const htpasswd = join(directory.path, 'htpasswd');
-const writeUsers = async (users: Record<string, string>) => {
-  await rm(htpasswd, { force: true }); // a new file, whatever its time
-  await writeFile(htpasswd, await htpasswdOf(users));
-};
-const USERS = { alice: 'apw', bob: 'bpw', carol: 'cpw' };
-const AUTH = {
-  htpasswd: { realm: 'x', path: htpasswd },
-  policy: [
-    { users: ['alice'], actions: ['admin'] },
-    { users: ['bob'], repositories: ['team/**'], actions: ['pull'] },
-  ],
-};
-
-beforeAll(() => writeUsers(USERS));
-afterAll(() => directory[Symbol.asyncDispose]());
-
-interface Sent {
-  readonly method?: string;
-  readonly cookie?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: object;
-}
-
-interface Received {
-  readonly [key: string]: unknown;
-  readonly error?: { readonly reason: string };
-}
-
-/** As a page of the dashboard sends it, unless headers are given. */
-async function call(layover: Layover, path: string, { method = 'GET', cookie, headers, body }: Sent = {}) {
-  const sent = { ...(headers ?? { 'sec-fetch-site': 'same-origin' }), ...(cookie !== undefined && { cookie }) };
-  const json = Buffer.from(JSON.stringify(body ?? {}));
-  const response = await sendRequest(`${layover.url}${API}${path}`, {
-    method,
-    headers: method === 'GET' ? sent : { 'content-type': 'application/json', 'content-length': json.length, ...sent },
-    ...(method !== 'GET' && { body: json }),
-  });
-  const text = response.body.toString();
-  return {
-    status: response.status,
-    headers: response.headers,
-    json: (text.startsWith('{') ? JSON.parse(text) : {}) as Received,
-    cookie: response.headers['set-cookie']?.[0]?.split(';')[0],
-  };
-}
-
-const signIn = (layover: Layover, user: string, password: string, sent: Sent = {}) =>
-  call(layover, '/session', { method: 'POST', body: { user, password }, ...sent });
-
-const start = (config: ConfigObject = {}, clock?: FakeClock) =>
-  Layover.start({ config: { auth: AUTH, ...config }, ...(clock && { clock }) });
+import { Layover } from '../support/layover.ts';
+import { CONFIG, imageOf, LAYER, Repository } from './manifest-pushing.ts';
+import { AUTH, call, signIn, start, TOKEN, USERS, writeUsers } from './sign-in-scene.ts';
 
 describe('a session', () => {
   it('is begun with a password, recognised by its cookie, and ended', async () => {
@@ -238,6 +179,29 @@ describe('rights', () => {
     expect((await call(layover, '/pins', admin)).json).toEqual({ pins: [] });
   });
 
+  it('a user without admin sees no other repositories, nor whether they exist', async () => {
+    await using layover = await Layover.start();
+    for (const name of ['team/app', 'other/app']) {
+      const repository = new Repository(layover.url, name);
+      await repository.addBlobs(CONFIG, LAYER);
+      expect((await repository.put(imageOf(name), '1')).status).toBe(201);
+    }
+    await layover.restart({ auth: AUTH });
+    const namesFor = async (user: string, password: string) => {
+      const { json } = await call(layover, '/repositories', { headers: basic(user, password) });
+      return (json['repositories'] as { name: string }[]).map(({ name }) => name);
+    };
+    expect(await namesFor('alice', 'apw')).toEqual(['other/app', 'team/app']);
+    expect(await namesFor('bob', 'bpw')).toEqual(['team/app']);
+    const { cookie } = await signIn(layover, 'bob', 'bpw');
+    for (const repository of ['team/app', 'other/app', 'missing/app']) {
+      const status = repository === 'team/app' ? 200 : 404;
+      const manifest = await call(layover, `/manifest?repository=${repository}&reference=1`, { cookie });
+      const tags = await call(layover, `/repositories/${repository}/tags`, { cookie });
+      expect([repository, manifest.status, tags.status]).toEqual([repository, status, status]);
+    }
+  });
+
   it('a user whom no rule allows anything sees nothing', async () => {
     await using layover = await start();
     const { cookie, json } = await signIn(layover, 'carol', 'cpw');
@@ -296,99 +260,5 @@ describe('rights', () => {
     expect((await call(layover, '/pins', { ...pin, headers: anywhere })).status).toBe(403);
     await layover.restart({ ...config, http: { trustedproxies: ['192.0.2.1'] } });
     expect((await call(layover, '/session', { headers })).json).toMatchObject({ mayRead: false });
-  });
-});
-
-describe('a page of another site', () => {
-  const pin = { method: 'POST', body: { pattern: 'evil/**' } };
-
-  it.each([
-    [403, { 'sec-fetch-site': 'cross-site' }],
-    [403, { 'sec-fetch-site': 'same-site' }],
-    [403, { 'sec-fetch-site': 'none' }],
-    [403, { origin: 'http://evil.example' }],
-    [403, { origin: 'null' }],
-    [403, {}],
-    [400, { 'content-type': 'text/plain', 'sec-fetch-site': 'same-origin' }],
-    [200, { 'sec-fetch-site': 'same-origin' }],
-    [200, { origin: 'OWN' }],
-  ] as const)('%d: a change in a session with %j', async (status, headers) => {
-    await using layover = await start();
-    const { cookie } = await signIn(layover, 'alice', 'apw');
-    const sent = Object.fromEntries(
-      Object.entries(headers).map(([name, value]) => [name, value === 'OWN' ? layover.url : value]),
-    );
-    expect((await call(layover, '/pins', { ...pin, cookie, headers: sent })).status).toBe(status);
-    const pins = status === 200 ? [expect.objectContaining({ pattern: 'evil/**' })] : [];
-    expect((await call(layover, '/pins', { cookie })).json).toEqual({ pins });
-  });
-
-  it('can neither sign a browser in nor read anything', async () => {
-    await using layover = await start();
-    for (const headers of [{ 'sec-fetch-site': 'cross-site' }, { origin: 'http://evil.example' }]) {
-      expect((await signIn(layover, 'bob', 'bpw', { headers })).cookie).toBeUndefined();
-      expect((await call(layover, '/session', { headers })).status).toBe(403);
-    }
-  });
-
-  it('gets nothing by a name of its own that points here', async () => {
-    await using layover = await start({
-      http: { host: 'https://registry.example' },
-      ui: { hosts: ['cache.corp'] },
-    });
-    const { cookie } = await signIn(layover, 'alice', 'apw');
-    const status = async (host: string, path: string, more = {}) =>
-      (await sendRequest(`${layover.url}${path}`, { headers: { host, ...more } })).status;
-    for (const host of ['evil.example', 'evil.example:5000', 'registry.example.evil.example']) {
-      expect([host, await status(host, `${API}/session`, { cookie })]).toEqual([host, 403]);
-      expect([host, await status(host, '/ui/')]).toEqual([host, 403]);
-    }
-    for (const host of ['registry.example', 'cache.corp:5000', 'localhost:5000', '10.0.0.7:5000', '[::1]']) {
-      expect([host, await status(host, `${API}/session`)]).toEqual([host, 200]);
-      expect([host, [200, 503].includes(await status(host, '/ui/'))]).toEqual([host, true]);
-    }
-    const { authorization } = basic('alice', 'apw');
-    expect(await status('any.example', `${API}/pins`, { authorization })).toBe(200);
-    expect(await status('any.example', `${API}/pins`, { authorization: 'Basic Og==' })).toBe(403);
-  });
-});
-
-describe('where the dashboard is', () => {
-  it('below the prefix of the registry, and without it', async () => {
-    await using layover = await start({ http: { prefix: '/reg/' } });
-    for (const path of [`/reg${API}/session`, `${API}/session`]) {
-      expect([path, (await fetch(`${layover.url}${path}`)).status]).toEqual([path, 200]);
-    }
-    for (const path of ['/reg/ui/', '/ui/']) {
-      const response = await fetch(`${layover.url}${path}`);
-      expect([path, response.headers.get('content-security-policy')]).toEqual([
-        path,
-        expect.stringContaining("frame-ancestors 'none'"),
-      ]);
-    }
-  });
-
-  it('nowhere when it is off, and then the admin API takes the token alone', async () => {
-    await using layover = await Layover.start({ config: { admin: { token: TOKEN }, ui: { enabled: false } } });
-    expect((await fetch(`${layover.url}/ui/`)).status).toBe(404);
-    expect((await call(layover, '/clients')).status).toBe(401);
-    expect((await call(layover, '/clients', { headers: { authorization: `Bearer ${TOKEN}` } })).status).toBe(200);
-    await layover.restart({ ui: { enabled: false } });
-    expect((await call(layover, '/session')).status).toBe(404);
-  });
-
-  it('not on an address that is open to other machines, unless auth is set', async () => {
-    await using layover = await Layover.start({ config: { http: { addr: '0.0.0.0:0' } } });
-    expect(layover.output).toContain('dashboard off');
-    expect((await call(layover, '/session')).status).toBe(404);
-    await layover.restart({ http: { addr: '0.0.0.0:0' }, auth: AUTH });
-    expect(layover.output).not.toContain('dashboard off');
-    expect((await call(layover, '/session')).status).toBe(200);
-    // Anyone there may see what anyone may pull.
-    await layover.restart({ http: { addr: '0.0.0.0:0' }, ui: { enabled: true } });
-    expect((await call(layover, '/session', { headers: { 'x-forwarded-for': '192.0.2.1' } })).json).toMatchObject({
-      mayRead: true,
-      mayReadAll: false,
-    });
   });
 });
