@@ -1,3 +1,5 @@
+import type { DescribeSetup } from '../admin/setup-routes.ts';
+import { createClientSetup } from './composition/client-setup.ts';
 import type { PullRecorder } from '../audit/pull-recorder.ts';
 import type { Auth, AuthOptions } from '../auth/auth.ts';
 import type { Config } from '../config/config.ts';
@@ -9,6 +11,7 @@ import { RunningFills } from '../fills/running-fills.ts';
 import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
+import type { UploadSecrets } from '../hosted/upload-secrets.ts';
 import type { BudgetControl } from '../operations/budget-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
@@ -34,6 +37,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
 import { createPullRecorder } from './composition/auditing.ts';
 import { createDenying } from './composition/denying.ts';
+import { type Browsing, createBrowsing } from './composition/browsing.ts';
 import { createBackgroundJobs } from './composition/background-jobs.ts';
 import { type BundlesOptions, createBundles } from './composition/bundles.ts';
 import { createImageCheck } from './composition/image-checks.ts';
@@ -58,7 +62,7 @@ export interface ContextOptions {
 }
 
 /** The objects of the running service. The caller closes it. */
-export interface Context extends Views {
+export interface Context extends Views, Browsing {
   readonly router: Router;
   /** Hosted repositories; its catalog lists all stored ones. */
   readonly hosted: Registry;
@@ -82,8 +86,11 @@ export interface Context extends Views {
   readonly recordUse: UsageListener;
   /** Absent when pulls are not recorded. */
   readonly pulls: PullRecorder | undefined;
+  /** Secrets that all replicas share, as far as they are configured or have Redis. */
+  readonly sharedSecrets: UploadSecrets;
   /** Clients that requested the image for verification. */
   readonly verifications: Verifications;
+  readonly describeSetup: DescribeSetup;
   /** Claim of this process on the storage directory that it shares with others. */
   readonly owner: Pick<DirectoryOwner, 'acquired' | 'isOwner'>;
   close(): Promise<void>;
@@ -136,6 +143,8 @@ async function createParts(
   const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   pulls?.start();
+  const verifications = new Verifications();
+  const seen = { monitors, running, pulling, telemetry, health, jobs, verifications };
   return {
     router: createRouter(config, hosted, pulling?.routes ?? []),
     hosted: hosted.registry,
@@ -144,7 +153,8 @@ async function createParts(
     peers: pulling?.peers,
     budget: pulling?.budget,
     cache,
-    ...createViews(config, { ...stored, opened, monitors, running, pulling, telemetry, health, clock }),
+    ...createBrowsing(config.proxy, { ...stored, ...retention.shown, running, pulling }),
+    ...createViews(config, { ...stored, ...seen, opened, clock }),
     bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, refusals, pins: retention.bundlePins }),
     recalls,
     jobs,
@@ -152,7 +162,9 @@ async function createParts(
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
-    verifications: new Verifications(),
+    sharedSecrets: hosted.secrets,
+    verifications,
+    describeSetup: createClientSetup(config),
     owner,
     close: () => opened.close(),
   };
