@@ -17,6 +17,7 @@ import { FULL_CONNECTIONS, measureConnections, QUICK_CONNECTIONS } from './conne
 import { FULL_GROWTH, measureGrowth, QUICK_GROWTH } from './growth.ts';
 import { FULL_PUSHES, measurePushes, QUICK_PUSHES } from './pushes.ts';
 import { type Figure, measureShared, renderFigures } from './shared.ts';
+import { FULL_STORAGE, measureStorage, QUICK_STORAGE } from './storage.ts';
 import { type Cell, type Part, type Row, renderTable } from './table.ts';
 import { FULL_WORKERS, measureWorkers, QUICK_WORKERS } from './workers.ts';
 import { type Bench, type Scale, type Subjects, workloads } from './workloads.ts';
@@ -129,10 +130,11 @@ const PARTS: Readonly<Record<string, (isQuick: boolean) => Promise<Part>>> = {
   '--bundles': (isQuick) => figuresOf(measureBundles(isQuick ? QUICK_BUNDLES : FULL_BUNDLES), 'Bundles'),
   '--growth': (isQuick) => markdownOf(measureGrowth(isQuick ? QUICK_GROWTH : FULL_GROWTH)),
   '--budget': () => markdownOf(measureBudget()),
+  '--storage': (isQuick) => markdownOf(measureStorage(isQuick ? QUICK_STORAGE : FULL_STORAGE)),
   '--connections': (isQuick) => markdownOf(measureConnections(isQuick ? QUICK_CONNECTIONS : FULL_CONNECTIONS)),
 };
 /** Not in a quick run, unless they are selected: they take minutes. */
-const LONG = ['--budget', '--growth', '--connections'];
+const LONG = ['--budget', '--growth', '--connections', '--storage'];
 
 async function main(): Promise<void> {
   const isQuick = argv.includes('--quick');

@@ -20,6 +20,7 @@ describe('storage.rados', () => {
       namespace: undefined,
       timeoutMs: 30_000,
       connectTimeoutMs: 10_000,
+      abandonedAfterMs: 86_400_000,
     });
   });
 

@@ -63,6 +63,7 @@ const WITHOUT = {
   prometheus: 'the test with a real Prometheus is skipped',
 };
 
+const CONFORMANCE = 'github.com/opencontainers/distribution-spec/conformance@latest';
 const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@latest';
 /**
  * Program → module, its version and the package in it; the lightest first, as time may run out. A version each: nothing new comes by itself.
@@ -246,10 +247,11 @@ if (process.argv.includes('--storage')) {
   installMissing(NEEDED.storage);
   buildGoProgram('fake-gcs-server', FAKE_GCS_SERVER, { deadline: Date.now() + INSTALL_TIMEOUT_MS });
   installAzurite();
+  goInstall('conformance', CONFORMANCE);
 }
 if (process.argv.includes('--conformance')) {
   goInstall('versitygw', VERSITYGW);
-  goInstall('conformance', 'github.com/opencontainers/distribution-spec/conformance@latest');
+  goInstall('conformance', CONFORMANCE);
   const deadline = Date.now() + INSTALL_TIMEOUT_MS;
   buildGoProgram('conformance.test', RELEASED_CONFORMANCE, { deadline, command: ['test', '-c', '-trimpath'] });
 }

@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 
 import { blobDataPath } from '../../src/content/paths.ts';
 import { type Digest, digestOf } from '../../src/oci/digest.ts';
-import { PathNotFoundError } from '../../src/storage/driver.ts';
+import { type FileInfo, PathNotFoundError } from '../../src/storage/driver.ts';
 import { createStorageDriver } from '../../src/storage/index.ts';
 import { BufferPool } from '../../src/stream/buffer-pool.ts';
 import { load } from '../config/config-file.ts';
@@ -22,7 +22,7 @@ import { findProgram, programEnvironment } from '../support/programs.ts';
 import { Pusher } from '../support/push.ts';
 import { runLayover } from '../support/run-layover.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { STORES } from './stores.ts';
+import { type Store, STORES } from './stores.ts';
 
 const MIB = 1024 * 1024;
 const skopeo = await findProgram('skopeo');
@@ -45,13 +45,18 @@ async function bytesOf(url: string): Promise<Buffer> {
 }
 
 describe.each(STORES)('the built program with $name', (store) => {
-  const share = store.isAvailable ? store.share() : undefined;
+  describe.skipIf(!store.isAvailable)('and its server', () => {
+    describeProgram(store);
+  });
+});
+
+function describeProgram(store: Store): void {
+  const share = store.share();
   const hub = sharedHub(images);
-  const test = it.skipIf(share === undefined);
 
   const storageOf = (root: string, more: ConfigObject = {}) => ({
     filesystem: undefined,
-    ...share?.(root),
+    ...share(root),
     delete: { enabled: true },
     ...more,
   });
@@ -64,15 +69,15 @@ describe.each(STORES)('the built program with $name', (store) => {
 
   /** The driver alone, with the content of a program that used the same root. */
   async function openDriver(root: string) {
-    const { config } = await load(stringify({ version: 0.1, storage: share?.(root) }));
+    const { config } = await load(stringify({ version: 0.1, storage: share(root) }));
     const driver = await createStorageDriver(config.storage.driver, { buffers: new BufferPool() });
     return { driver, [Symbol.asyncDispose]: () => driver.close() };
   }
 
-  test('is ready when the store is; otherwise the log names the key', async () => {
+  it('is ready when the store is; otherwise the log names the key', async () => {
     await using good = await start(storageOf('ready'));
     await expect.poll(async () => (await fetch(`${good.url}/readyz`)).status).toBe(200);
-    const [driver, options] = Object.entries(share?.('ready') ?? {})[0] as [string, ConfigObject];
+    const [driver, options] = Object.entries(share('ready'))[0] as [string, ConfigObject];
     const wrong = { ...options, [store.mistake.key]: store.mistake.value };
     await using bad = await start({ filesystem: undefined, [driver]: wrong });
     const [line] = await bad.waitForOutput(/.*startup check failed.*/);
@@ -80,7 +85,7 @@ describe.each(STORES)('the built program with $name', (store) => {
     expect((await fetch(`${bad.url}/readyz`)).status).toBe(503);
   });
 
-  it.skipIf(share === undefined || skopeo === undefined)('serves pulls and takes pushes of skopeo', async () => {
+  it.skipIf(skopeo === undefined)('serves pulls and takes pushes of skopeo', async () => {
     await using layover = await start(storageOf('skopeo'));
     await using directory = await temporaryDirectory();
     const registry = `docker://127.0.0.1:${layover.port}`;
@@ -103,7 +108,7 @@ describe.each(STORES)('the built program with $name', (store) => {
     expect(digestOf(await bytesOf(blob))).toBe(large);
   });
 
-  test('continues an upload at another process, also when the first one is killed', async () => {
+  it('continues an upload at another process, also when the first one is killed', async () => {
     const storage = storageOf('replicas', { redirect: { disable: true } });
     await using killed = await start(storage);
     await using survivor = await start(storage);
@@ -136,7 +141,7 @@ describe.each(STORES)('the built program with $name', (store) => {
     expect((await bytesOf(blob)).equals(bytes)).toBe(true);
   });
 
-  test('shows no part of a blob that is being stored when it is killed, and stores it afterwards', async () => {
+  it('shows no part of a blob that is being stored when it is killed, and stores it afterwards', async () => {
     const storage = storageOf('killed');
     const path = `/v2/library/app/blobs/${large}`;
     {
@@ -147,7 +152,9 @@ describe.each(STORES)('the built program with $name', (store) => {
     }
     await using opened = await openDriver('killed');
     const stored = await opened.driver.stat(blobDataPath(large)).catch((err: unknown) => err);
-    if (!(stored instanceof PathNotFoundError)) expect(stored).toMatchObject({ size: 18 * MIB + 5 });
+    expect(stored instanceof PathNotFoundError ? 'none' : stored).toSatisfy(
+      (seen) => seen === 'none' || (seen as FileInfo).size === 18 * MIB + 5,
+    );
     await using again = await start(storage);
     expect(digestOf(await bytesOf(`${again.url}${path}`))).toBe(large);
     await expect
@@ -157,7 +164,7 @@ describe.each(STORES)('the built program with $name', (store) => {
       });
   });
 
-  test('collects the garbage of deleted images', async () => {
+  it('collects the garbage of deleted images', async () => {
     const storage = storageOf('garbage');
     await using layover = await start(storage);
     await using directory = await temporaryDirectory();
@@ -167,7 +174,7 @@ describe.each(STORES)('the built program with $name', (store) => {
     await pusher.delete('team/app', first.digest);
     await layover.kill('SIGTERM');
     const file = join(directory.path, 'config.yml');
-    await writeFile(file, stringify({ version: 0.1, storage: share?.('garbage') }));
+    await writeFile(file, stringify({ version: 0.1, storage: share('garbage') }));
     const { code, stdout } = await runLayover(['garbage-collect', '--grace', '0s', file]);
     expect([code, stdout]).toEqual([0, expect.stringMatching(/0 manifests, 2 links and 3 blobs removed/)]);
     await using again = await start(storage);
@@ -175,7 +182,7 @@ describe.each(STORES)('the built program with $name', (store) => {
     expect((await fetch(`${again.url}${BLOBS}${layer('first').digest}`)).status).toBe(404);
   });
 
-  test('evicts the least recently used blob above the quota', async () => {
+  it('evicts the least recently used blob above the quota', async () => {
     await using layover = await start(storageOf('quota', { quota: { size: '30MB' } }));
     await using opened = await openDriver('quota');
     const exists = (digest: Digest) =>
@@ -190,13 +197,13 @@ describe.each(STORES)('the built program with $name', (store) => {
     await expect.poll(() => exists(otherLarge)).toBe(true);
   });
 
-  test('quarantines damaged blobs', async () => {
+  it('quarantines damaged blobs', async () => {
     {
       await using layover = await start(storageOf('scrub'));
       await new Pusher(layover.url).image('team/app', first, '1');
     }
     const { digest, bytes } = layer('first');
-    const data = blobDataPath(digest as Digest);
+    const data = blobDataPath(digest);
     await using opened = await openDriver('scrub');
     await opened.driver.writeSmall(data, Buffer.alloc(bytes.length, 'damaged'));
     await using scrubbing = await start(storageOf('scrub', { scrub: { enabled: true, interval: '1s' } }));
@@ -204,7 +211,7 @@ describe.each(STORES)('the built program with $name', (store) => {
     expect((await fetch(`${scrubbing.url}${BLOBS}${digest}`)).status).toBe(404);
   });
 
-  test('serves hits from a local tier', async () => {
+  it('serves hits from a local tier', async () => {
     await using directory = await temporaryDirectory();
     const tier = { size: '1GiB', directory: directory.path };
     await using layover = await start(storageOf('tier', { tier }));
@@ -215,12 +222,16 @@ describe.each(STORES)('the built program with $name', (store) => {
     expect(digestOf(await bytesOf(blob))).toBe(large);
   });
 
-  it.skipIf(share === undefined || suite === undefined)('passes the OCI conformance suite', async () => {
-    const storage = storageOf('conformance', { redirect: { disable: true } });
-    await using layover = await Layover.startProcess({ config: { storage } });
-    const run = { name: `storage-${store.name}`, url: layover.url, version: '1.1', settings: VALIDATED } as const;
-    const { passed, failed } = await runSuite(suite as string, run);
-    expect(failed).toBe(0);
-    expect(passed).toBeGreaterThan(100);
-  });
-});
+  it.skipIf(suite === undefined)(
+    'passes the OCI conformance suite',
+    async () => {
+      const storage = storageOf('conformance', { redirect: { disable: true } });
+      await using layover = await Layover.startProcess({ config: { storage } });
+      const run = { name: `storage-${store.name}`, url: layover.url, version: '1.1', settings: VALIDATED } as const;
+      const { passed, failed } = await runSuite(suite as string, run);
+      expect(failed).toBe(0);
+      expect(passed).toBeGreaterThan(100);
+    },
+    240_000,
+  );
+}

@@ -2,10 +2,12 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll } from 'vitest';
 
 import { FakeGcs } from '../storage/gcs/fake-gcs.ts';
+import { ACCOUNT, CONTAINER, hasAzurite, KEY } from '../support/azurite.ts';
 import { missingGateway, POOL, S3_KEYS, USER } from '../support/ceph/ceph-cluster.ts';
+import { BUCKET, fakeGcsServer } from '../support/fake-gcs-server.ts';
 import type { ConfigObject } from '../support/layover.ts';
-import { ACCOUNT, CONTAINER, hasAzurite, KEY, sharedAzurite } from './azure/azurite.ts';
-import { BUCKET, fakeGcsServer, sharedGcs } from './gcs/fake-gcs-server.ts';
+import { sharedAzurite } from './azure/azurite.ts';
+import { sharedGcs } from './gcs/fake-gcs-server.ts';
 import { hasCeph, sharedCeph } from './rados/shared-ceph.ts';
 
 const CHUNK_BYTES = 5 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { otherwise, withDefault } from './defaults.ts';
-import { ownTimer } from './duration.ts';
+import { ownDuration, ownTimer } from './duration.ts';
 import { integer } from './number.ts';
 import { file, matching, name } from './text.ts';
 
@@ -38,6 +38,12 @@ export const rados = z
       ownTimer("Time for connecting to the cluster, in whole seconds. A key of Layover's."),
       '10s',
     ),
+    abandonedafter: withDefault(
+      ownDuration(
+        "Chunks of a killed process that were unfinished for this long are removed, at the first write and every hour. A key of Layover's.",
+      ),
+      '24h',
+    ),
   })
   .transform((raw) => ({
     kind: 'rados' as const,
@@ -49,5 +55,6 @@ export const rados = z
     namespace: raw.namespace,
     timeoutMs: raw.timeout,
     connectTimeoutMs: raw.connecttimeout,
+    abandonedAfterMs: raw.abandonedafter,
   }))
   .describe("A pool of a Ceph cluster, in distribution's layout.");

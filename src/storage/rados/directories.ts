@@ -2,7 +2,7 @@ import { PathNotFoundError } from '../driver.ts';
 import { forEachAtOnce } from '../objects/at-once.ts';
 import { DIRECTORY, directoriesAbove, joinPath, splitPath } from './layout.ts';
 import type { KeyPage, RadosPool } from './pool.ts';
-import { ifMissing, isCode, NAME } from './rados-error.ts';
+import { ifChanged, ifMissing, NAME } from './rados-error.ts';
 
 /** The cluster returns at most 1024 keys in one response. */
 const PAGE_KEYS = 1000;
@@ -150,10 +150,4 @@ export class RadosDirectories {
   async #page(object: string, after: string, max: number): Promise<KeyPage> {
     return await this.#pool.keys(object, after, max).catch(ifMissing({ entries: [], hasMore: false, version: 0 }));
   }
-}
-
-/** For `catch`: false when a condition of a write was not met. Other errors are thrown. */
-function ifChanged(err: unknown): false {
-  if (isCode(err, 'ECANCELED', 'ERANGE', 'EOVERFLOW')) return false;
-  throw err;
 }

@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 
 import type { PartBuffers } from '../objects/part-buffers.ts';
+import type { ListedBlob, UnfinishedBlobs } from './unfinished-blobs.ts';
 import { MAX_CHUNKS_AT_ONCE, type RadosBlobs, sizeStep } from './blobs.ts';
 
 export interface FileUploadOptions {
@@ -10,6 +11,9 @@ export interface FileUploadOptions {
   readonly localFile: string;
   /** Bytes of the finished file. */
   readonly size: number;
+  /** Where it will be. */
+  readonly path: string;
+  readonly unfinished: UnfinishedBlobs;
 }
 
 /** Writes a local file as a new blob while it grows, some chunks at a time. */
@@ -18,6 +22,7 @@ export class FileUpload {
   readonly #chunkCount: number;
   readonly #writing = new Set<Promise<void>>();
   #file: Promise<FileHandle> | undefined;
+  #listed: Promise<ListedBlob> | undefined;
   #available = 0;
   #next = 0;
   #isEnded = false;
@@ -34,8 +39,8 @@ export class FileUpload {
     this.#startMore();
   }
 
-  /** Resolves when all chunks are written. Rejects with the first error, and removes the chunks. */
-  async finish(): Promise<void> {
+  /** Resolves when all chunks are written and `link` gave them a name. When a chunk cannot be written, removes the others. */
+  async finish(link: () => Promise<void>): Promise<void> {
     try {
       while (this.#writing.size > 0) await Promise.all(this.#writing);
       if (this.#error !== undefined) throw this.#error;
@@ -45,6 +50,10 @@ export class FileUpload {
       throw err;
     }
     await this.#end();
+    const listed = await this.#list();
+    await listed.renew();
+    await link();
+    await listed.remove();
   }
 
   /** Removes the chunks. Never fails. */
@@ -53,7 +62,13 @@ export class FileUpload {
     this.#isEnded = true;
     while (this.#writing.size > 0) await Promise.all(this.#writing);
     await this.#end();
-    await this.#options.blobs.removeChunks(this.#options.id, Math.max(1, this.#next)).catch(() => {});
+    const { blobs, id } = this.#options;
+    try {
+      await blobs.removeChunks(id, Math.max(1, this.#next));
+      await (await this.#listed)?.remove();
+    } catch {
+      // They are removed later, as abandoned.
+    }
   }
 
   /** Chunks that are complete, and the last one. */
@@ -82,11 +97,17 @@ export class FileUpload {
 
   async #write(index: number): Promise<void> {
     const { blobs, buffers, id, size } = this.#options;
+    await this.#list();
     const start = index * blobs.chunkBytes;
     await buffers.use(this.#endOf(index) - start, async (bytes) => {
       await this.#read(bytes, start);
       await blobs.writeChunk(id, index, bytes, index === 0 ? [sizeStep(size)] : []);
     });
+  }
+
+  #list(): Promise<ListedBlob> {
+    const { id, path, unfinished } = this.#options;
+    return (this.#listed ??= unfinished.add(id, { path, chunkCount: this.#chunkCount }));
   }
 
   async #read(bytes: Buffer, position: number): Promise<void> {

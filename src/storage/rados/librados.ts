@@ -1,5 +1,7 @@
 import type { LibraryHandle } from 'koffi';
 
+import { StorageUnavailableError } from '../driver.ts';
+
 const LIBRARY = 'librados.so.2';
 
 /** An address in the memory of librados. Only files next to this one handle any. */
@@ -165,7 +167,7 @@ let loaded: Promise<LoadedLibrados> | undefined;
 /**
  * Loads koffi and the library, once in a process.
  *
- * @throws {Error} with the package to install
+ * @throws {StorageUnavailableError} with the package to install
  */
 export function loadLibrados(): Promise<LoadedLibrados> {
   return (loaded ??= load());
@@ -173,13 +175,15 @@ export function loadLibrados(): Promise<LoadedLibrados> {
 
 async function load(): Promise<LoadedLibrados> {
   const koffi = await import('koffi').catch((cause: unknown) => {
-    throw new Error('rados: cannot load the package koffi (install it: npm install koffi)', { cause });
+    throw new StorageUnavailableError('rados: cannot load the package koffi (install it: npm install koffi)', {
+      cause,
+    });
   });
   let library: LibraryHandle;
   try {
     library = koffi.load(LIBRARY);
   } catch (cause) {
-    throw new Error(`rados: cannot load ${LIBRARY} (install the package librados2)`, { cause });
+    throw new StorageUnavailableError(`rados: cannot load ${LIBRARY} (install the package librados2)`, { cause });
   }
   const functions = Object.entries(PROTOTYPES).map(([name, prototype]) => [
     name,

@@ -17,6 +17,8 @@ export interface RadosOptions {
   readonly timeoutMs?: number | undefined;
   /** The same for the connection to the cluster. @default 10 s */
   readonly connectTimeoutMs?: number | undefined;
+  /** Chunks of large files that were not finished for this long are removed. Milliseconds. @default 24 h */
+  readonly abandonedAfterMs?: number | undefined;
 }
 
 export interface RadosSettings extends RadosOptions {
@@ -25,6 +27,7 @@ export interface RadosSettings extends RadosOptions {
   readonly chunkBytes: number;
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
+  readonly abandonedAfterMs: number;
 }
 
 export function withDefaults(options: RadosOptions): RadosSettings {
@@ -35,5 +38,6 @@ export function withDefaults(options: RadosOptions): RadosSettings {
     chunkBytes: options.chunkBytes ?? 4 * MIB,
     timeoutMs: options.timeoutMs ?? 30_000,
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+    abandonedAfterMs: options.abandonedAfterMs ?? 86_400_000,
   };
 }

@@ -37,6 +37,12 @@ export function ifMissing<T>(result: T): (err: unknown) => T {
   };
 }
 
+/** For `catch`: false when a condition of a write was not met. Other errors are thrown. */
+export function ifChanged(err: unknown): false {
+  if (isCode(err, 'ECANCELED', 'ERANGE', 'EOVERFLOW')) return false;
+  throw err;
+}
+
 /** Describes a failed operation in messages. */
 export interface PathOperation {
   /** Such as `reading`. */

@@ -23,6 +23,7 @@ import { RadosPool } from './pool.ts';
 import { ifMissing, isCode, NAME, toStorageError, translated } from './rados-error.ts';
 import { RadosSource } from './source.ts';
 import { RadosStaging } from './staging.ts';
+import { UnfinishedBlobs } from './unfinished-blobs.ts';
 
 /** Files up to this size are read at once when they are opened. */
 const SMALL_BYTES = 64 * 1024;
@@ -52,6 +53,7 @@ class RadosDriver implements StorageDriver {
   readonly #buffers: BufferPool;
   readonly #partBuffers = new PartBuffers();
   readonly #open = new OpenBlobs();
+  readonly #unfinished: UnfinishedBlobs;
 
   constructor(options: RadosOptions, buffers: BufferPool) {
     const settings = withDefaults(options);
@@ -60,7 +62,9 @@ class RadosDriver implements StorageDriver {
     this.#directories = new RadosDirectories(this.#pool);
     this.#blobs = new RadosBlobs(this.#pool, settings.chunkBytes);
     this.#buffers = buffers;
+    const { abandonedAfterMs } = settings;
     const [pool, directories, blobs] = [this.#pool, this.#directories, this.#blobs];
+    this.#unfinished = new UnfinishedBlobs({ pool, blobs, directories, abandonedAfterMs });
     this.staging = new RadosStaging({ pool, directories, blobs, buffers, link: (path, id) => this.#link(path, id) });
   }
 
@@ -120,14 +124,12 @@ class RadosDriver implements StorageDriver {
   startAdoption(localFile: string, path: string, { size }: { readonly size: number }): Adoption {
     checkPathBelowRoot(NAME, path);
     const id = newBlobId();
-    const upload = new FileUpload({ blobs: this.#blobs, buffers: this.#partBuffers, id, localFile, size });
+    const [blobs, buffers, unfinished] = [this.#blobs, this.#partBuffers, this.#unfinished];
+    const upload = new FileUpload({ blobs, buffers, unfinished, id, localFile, size, path });
     return {
       available: (bytes) => upload.available(bytes),
       finish: async () => {
-        await this.#writing('writing', path, async () => {
-          await upload.finish();
-          await this.#link(path, id);
-        });
+        await this.#writing('writing', path, () => upload.finish(() => this.#link(path, id)));
         await rm(localFile, { force: true });
       },
       abort: () => upload.abort(),
@@ -191,6 +193,7 @@ class RadosDriver implements StorageDriver {
   }
 
   async close(): Promise<void> {
+    await this.#unfinished.close();
     await this.#open.close();
     await this.#connection.close();
   }

@@ -22,6 +22,8 @@ export class StagedChunks {
   readonly #owned = new Set<number>();
   #size: number;
   #kept: number;
+  /** The cluster did not respond to the last {@link keep}, and may do it later. */
+  #isUncertain = false;
 
   private constructor(blobs: RadosBlobs, blob: BlobInfo, { chunkBytes, hold }: { chunkBytes: number; hold: Buffer }) {
     this.#blobs = blobs;
@@ -68,6 +70,7 @@ export class StagedChunks {
 
   /** Makes the written bytes part of the blob. @param home where the blob will be, when it will not grow any more */
   async keep(home?: string): Promise<void> {
+    this.#isUncertain = true;
     const more: WriteStep[] = home === undefined ? [] : [{ do: 'set-attribute', name: HOME, value: Buffer.from(home) }];
     await this.#blobs.change(this.#id, [
       { do: 'if-attribute', name: HOLD, value: this.#hold },
@@ -75,12 +78,13 @@ export class StagedChunks {
       sizeStep(this.#size),
       ...more,
     ]);
+    this.#isUncertain = false;
     this.#kept = this.#size;
   }
 
-  /** Removes the bytes that are not kept. */
+  /** Removes the bytes that are not kept; the next hold does so when it is not known whether they are. */
   async discard(): Promise<void> {
-    if (this.#size > this.#kept) await this.#removeUnkept();
+    if (this.#size > this.#kept && !this.#isUncertain) await this.#removeUnkept();
   }
 
   async #write(index: number, offset: number, bytes: Uint8Array): Promise<void> {

@@ -9,7 +9,8 @@ import { StagedFileHeldError } from '../../../src/storage/staging.ts';
 import { readAll } from '../../../src/testing/read-source.ts';
 import { appendAndKeep, holding } from '../../../src/testing/staging-steps.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
-import { ACCOUNT, CONTAINER, createDriver, hasAzurite, KEY, sharedAzurite } from './azurite.ts';
+import { ACCOUNT, CONTAINER, hasAzurite, KEY } from '../../support/azurite.ts';
+import { createDriver, sharedAzurite } from './azurite.ts';
 
 const request = { method: 'GET', clientAddress: undefined } as const;
 

@@ -3,7 +3,8 @@ import { describe } from 'vitest';
 
 import { createGcsDriver } from '../../../src/storage/gcs/gcs.ts';
 import { describeStorageDriver } from '../../storage/driver-contract.ts';
-import { fakeGcsServer, gcsOptions, sharedGcs } from './fake-gcs-server.ts';
+import { fakeGcsServer } from '../../support/fake-gcs-server.ts';
+import { gcsOptions, sharedGcs } from './fake-gcs-server.ts';
 
 const CHUNK_BYTES = 4 * 256 * 1024;
 

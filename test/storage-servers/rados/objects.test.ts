@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { StorageReadOnlyError, StorageUnavailableError } from '../../../src/storage/driver.ts';
@@ -10,6 +11,7 @@ import { StagedFileHeldError } from '../../../src/storage/staging.ts';
 import { readAll, readRange } from '../../../src/testing/read-source.ts';
 import { appendAndKeep, holding } from '../../../src/testing/staging-steps.ts';
 import { type CephCluster, POOL, USER } from '../../support/ceph/ceph-cluster.ts';
+import { temporaryDirectory } from '../../support/temporary-directory.ts';
 import { createDriver, hasCeph, sharedCeph } from './shared-ceph.ts';
 
 const MIB = 1024 * 1024;
@@ -103,6 +105,23 @@ describe.skipIf(!hasCeph)('objects of a pool', () => {
     await expect(driver.staging.hold('/u/data')).rejects.toThrow('no such path');
     await driver.delete('/u');
     expect(String(await driver.readSmall('/blob/data', 100))).toBe('content');
+  });
+
+  it('of a process that was killed are removed by another one', async () => {
+    const namespace = randomUUID();
+    const bytes = randomBytes(300_000);
+    await using directory = await temporaryDirectory();
+    const local = join(directory.path, 'local');
+    await writeFile(local, bytes);
+    const chunkBytes = 64 * 1024;
+    await using killed = createDriver(cluster(), { namespace, chunkBytes });
+    killed.driver.startAdoption?.(local, '/d/killed', { size: 2 * bytes.length })?.available(bytes.length);
+    const chunks = async () => (await objectsOf(cluster(), namespace)).filter((name) => name.startsWith('blob:'));
+    await expect.poll(async () => (await chunks()).length).toBe(4);
+    await using other = createDriver(cluster(), { namespace, chunkBytes, abandonedAfterMs: 0 });
+    await other.driver.adopt(local, '/d/f');
+    await expect.poll(async () => (await chunks()).length).toBe(5);
+    expect((await readAll(await other.driver.open('/d/f'))).equals(bytes)).toBe(true);
   });
 
   it('have one holder among all processes', async () => {
