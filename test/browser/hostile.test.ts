@@ -76,5 +76,6 @@ async function expectHarmless(page: Page, path: string): Promise<void> {
     expect(rel, path).toBe('noreferrer noopener');
   }
   expect(found.text.replace(/[\n\t]/g, ''), path).not.toMatch(UNSEEN);
-  expect(found.text, path).not.toContain('x'.repeat(4_097));
+  // The manifest as a whole is cut by the server.
+  if (!path.includes('tab=raw')) expect(found.text, path).not.toContain('x'.repeat(4_097));
 }
