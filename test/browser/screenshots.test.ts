@@ -15,7 +15,7 @@ describeInBrowser('pictures of docs/dashboard.md', () => {
     await pullAll(scene);
     const browser = await launchBrowser();
     try {
-      await using opened = await openPage(browser, scene.url, { viewport: { width: 1100, height: 720 } });
+      await using opened = await openPage(browser, scene.url, { viewport: { width: 1100, height: 1000 } });
       const pages = {
         overview: '/',
         images: `/images/${APP}`,
