@@ -1,12 +1,12 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { describeInBrowser, launchBrowser, openPage } from './browser.ts';
+import { HAS_BROWSER, launchBrowser, openPage } from './browser.ts';
 import { pullAll, startScene } from './scene.ts';
 
 const LOADS = 5;
 const PAINTED = `performance.getEntriesByName('first-contentful-paint')[0]?.startTime`;
 
-describeInBrowser('the first paint', () => {
+describe.skipIf(!HAS_BROWSER)('the first paint', () => {
   it('is measured, from the navigation to the first text, without a cache of the browser', async () => {
     await using scene = await startScene();
     await pullAll(scene);

@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { describeInBrowser, launchBrowser, openPage } from './browser.ts';
+import { HAS_BROWSER, launchBrowser, openPage } from './browser.ts';
 import { HOSTILE_TEXTS } from './hostile-images.ts';
 import { HOSTILE, pullAll, startScene } from './scene.ts';
 
@@ -9,7 +9,7 @@ const TABS = ['overview', 'layers', 'config', 'history', 'files', 'referrers', '
 /** Control and format characters. */
 const UNSEEN = /[\p{Cc}\p{Cf}]/u;
 
-describeInBrowser('an image with hostile texts', () => {
+describe.skipIf(!HAS_BROWSER)('an image with hostile texts', () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchBrowser();

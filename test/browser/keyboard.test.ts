@@ -1,10 +1,10 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { describeInBrowser, launchBrowser, openPage, untilLoaded } from './browser.ts';
+import { HAS_BROWSER, launchBrowser, openPage, untilLoaded } from './browser.ts';
 import { APP, pullAll, type Scene, startScene } from './scene.ts';
 
-describeInBrowser('without a mouse', () => {
+describe.skipIf(!HAS_BROWSER)('without a mouse', () => {
   let browser: Browser;
   let scene: Scene;
   beforeAll(async () => {

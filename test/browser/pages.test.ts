@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { describeInBrowser, findBarriers, launchBrowser, openPage, overflowOf } from './browser.ts';
+import { HAS_BROWSER, findBarriers, launchBrowser, openPage, overflowOf } from './browser.ts';
 import { APP, MULTI, pullAll, type Scene, startScene } from './scene.ts';
 
 const PAGES = [
@@ -32,7 +32,7 @@ function contentPages({ app, index }: Scene): readonly string[] {
   ];
 }
 
-describeInBrowser('every page', () => {
+describe.skipIf(!HAS_BROWSER)('every page', () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchBrowser();

@@ -1,15 +1,15 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { describeInBrowser, launchBrowser, openPage } from './browser.ts';
+import { HAS_BROWSER, launchBrowser, openPage } from './browser.ts';
 import { APP, pullAll, startScene } from './scene.ts';
 
 const IMAGES = join(import.meta.dirname, '../../docs/images');
 /** Bytes. */
 const MAX_SIZE = 200_000;
 
-describeInBrowser('pictures of docs/dashboard.md', () => {
+describe.skipIf(!HAS_BROWSER)('pictures of docs/dashboard.md', () => {
   it('are small, and written when SCREENSHOTS is set', async () => {
     await using scene = await startScene();
     await pullAll(scene);
