@@ -1,5 +1,6 @@
 import express, { type Express, type Router } from 'express';
 
+import { SECURITY_HEADERS } from '../http/listen/security-headers.ts';
 import { PROFILES_PATH } from '../http/pages/debug-profiles.ts';
 import { ADMIN_PATH } from './api.ts';
 import { createGuard, createHostGuard } from './guard.ts';
@@ -22,6 +23,10 @@ export function createAdminApp({ prefix = '/', dashboard, profiles, ...routes }:
   const below = (path: string) => [...new Set([path, prefix.slice(0, -1) + path])];
   app.disable('x-powered-by');
   app.disable('etag');
+  app.use((_request, response, next) => {
+    response.set(SECURITY_HEADERS);
+    next();
+  });
   app.use(below(ADMIN_PATH), guard, createAdminRoutes(routes));
   if (profiles) app.use(PROFILES_PATH, guard, profiles);
   if (dashboard) app.use(below(dashboard.path), createHostGuard(routes.guard), dashboard.pages);

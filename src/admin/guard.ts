@@ -32,6 +32,8 @@ export interface GuardedAddress {
   readonly hostsKey: 'ui.hosts' | 'admin.hosts';
   /** Values of `Host` that stand for this server, in addition to that of the request. */
   readonly ownHosts: (request: Request) => readonly (string | undefined)[];
+  /** Of the client, for the record of changes. */
+  readonly addressOf: (request: Request) => string;
 }
 
 export type GuardOptions = OpenAddress | GuardedAddress;
@@ -90,7 +92,7 @@ function createSignInGuard({ signIn, isServed, hostsKey, ownHosts }: GuardedAddr
 }
 
 /** Pages that browsers reach from elsewhere: from a terminal, and from the provider of sign-ins. */
-const LED_HERE = /^\/session\/(?:link|oidc|oidc\/callback)$/;
+const LED_HERE = /^\/session\/(?:link|oidc|oidc\/callback)\/?$/;
 
 /** @throws {ControlError} `denied` | `forbidden` */
 function requireLevel({ method, path }: Request, { level, by }: Rights): void {

@@ -27,3 +27,16 @@ export function requiredText(key: string, value: unknown): string {
 export function isOn(key: string, value: unknown): boolean {
   return value !== undefined && oneOf(key, value, ['1', 'true', '0', 'false']) !== '0' && value !== 'false';
 }
+
+/** @throws {ControlError} `invalid` */
+export function flag(key: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new ControlError('invalid', `${key} must be true or false`);
+  return value;
+}
+
+/** A list of texts in a body. @throws {ControlError} `invalid` */
+export function texts(key: string, value: unknown): readonly string[] {
+  if (!Array.isArray(value) || !value.every((each) => typeof each === 'string'))
+    throw new ControlError('invalid', `${key} must be a list of texts`);
+  return value;
+}

@@ -8,22 +8,25 @@ import type {
   ImportRequest,
   ImportStatus,
 } from '../operations/bundle-control.ts';
-import type {
-  CacheControl,
-  CacheStats,
-  CollectionRequest,
-  CollectionStatus,
-  ContentDetails,
-  EvictOptions,
-  EvictResult,
-  ImageCheckRequest,
-  ImageCheckResult,
-  ListPage,
-  ListQuery,
-  PinView,
-  RebuildStatus,
-  RefreshResult,
-  ScrubStatus,
+import {
+  COLLECTED_KINDS,
+  type CacheControl,
+  type CacheStats,
+  type CollectedPage,
+  type CollectionRequest,
+  type CollectionStatus,
+  type PagedCollectionStatus,
+  type ContentDetails,
+  type EvictOptions,
+  type EvictResult,
+  type ImageCheckRequest,
+  type ImageCheckResult,
+  type ListPage,
+  type ListQuery,
+  type PinView,
+  type RebuildStatus,
+  type RefreshResult,
+  type ScrubStatus,
 } from '../operations/cache-control.ts';
 import { ControlError, isControlFailure } from '../operations/control-error.ts';
 import type { CancelledFills, FillControl, FillList } from '../operations/fill-control.ts';
@@ -31,6 +34,7 @@ import type { JobControl, JobImage, JobStatus, WarmRequest } from '../operations
 import type { DeniedView, RecallControl, RecallRequest, RecallResult } from '../operations/recall-control.ts';
 import type { RecordedImages, Recording, RecordingControl, RecordingRequest } from '../operations/recording-control.ts';
 import type { PullLog, PullPage, PullQuery } from '../operations/pull-log.ts';
+import type { SignInLink, SignInLinks } from '../operations/sign-in-links.ts';
 import type { HistoryRange, HistoryView, ServiceStatus, StatusControl } from '../operations/status-control.ts';
 import type { Problem, ProblemControl } from '../operations/problem-control.ts';
 import type { ProbeView, UpstreamControl, UpstreamView } from '../operations/upstream-control.ts';
@@ -76,7 +80,8 @@ export class RemoteControl
     UpstreamControl,
     ActivityControl,
     ProblemControl,
-    RecallControl
+    RecallControl,
+    SignInLinks
 {
   readonly #options: RemoteControlOptions;
 
@@ -188,8 +193,27 @@ export class RemoteControl
     return this.#call('POST', '/collection', request);
   }
 
-  collectionStatus(): Promise<CollectionStatus> {
-    return this.#call('GET', '/collection');
+  async collectionStatus(): Promise<CollectionStatus> {
+    const { counts, result, ...status } = await this.#call<PagedCollectionStatus>('GET', '/collection');
+    if (!counts || !result) return { ...status, result };
+    const whole = { ...result };
+    for (const kind of COLLECTED_KINDS) {
+      const first = result[kind];
+      if (first.length < counts[kind])
+        Object.assign(whole, { [kind]: [...first, ...(await this.#rest(kind, first.length))] });
+    }
+    return { ...status, result: whole };
+  }
+
+  async #rest(kind: string, start: number): Promise<CollectedPage['collected']> {
+    const all: CollectedPage['collected'][number][] = [];
+    for (let cursor: string | undefined = String(start); cursor !== undefined; ) {
+      const query: string = parametersOf({ kind, cursor, limit: 1_000 });
+      const page: CollectedPage = await this.#call('GET', `/collection/results?${query}`);
+      all.push(...page.collected);
+      ({ cursor } = page);
+    }
+    return all;
   }
 
   async previewSync(rule: string): Promise<readonly JobImage[]> {
@@ -272,6 +296,10 @@ export class RemoteControl
 
   lift(digests: readonly string[]): Promise<RecallResult> {
     return this.#call('DELETE', '/recalls', { digests });
+  }
+
+  createLink(): Promise<SignInLink> {
+    return this.#call('POST', '/session/links', {});
   }
 
   #patient(): RemoteControl {

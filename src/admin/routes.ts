@@ -1,15 +1,11 @@
 import express, { type ErrorRequestHandler, type Request, type Router } from 'express';
 
 import type { ActivityControl } from '../operations/activity-control.ts';
+import type { AdminEvents } from '../operations/admin-events.ts';
 import type { BudgetControl, BudgetHold } from '../operations/budget-control.ts';
+import type { BulkControl } from '../operations/bulk-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
-import {
-  type CacheControl,
-  type CollectionRequest,
-  type EvictOptions,
-  LIST_ORDERS,
-  type ListQuery,
-} from '../operations/cache-control.ts';
+import { type CacheControl, type EvictOptions, LIST_ORDERS, type ListQuery } from '../operations/cache-control.ts';
 import type { EventControl } from '../operations/event-control.ts';
 import type { FillControl } from '../operations/fill-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
@@ -38,11 +34,17 @@ import { createSessionRoutes, type SessionRoutesOptions } from './session-routes
 import { addSetupRoutes, type DescribeSetup } from './setup-routes.ts';
 import { addStatusRoutes } from './status-routes.ts';
 import { createUpstreamRoutes } from './upstream-routes.ts';
+import { recordChanges } from './record-changes.ts';
 import { respond } from './respond.ts';
 import { addVerifyRoutes } from './verify-routes.ts';
-import { oneOf, optionalText, positive } from './parameters.ts';
+import { flag, oneOf, optionalText, positive, texts } from './parameters.ts';
+import { addCollectionRoutes } from './collection-routes.ts';
+import { addStorageRoutes, type StorageRoutesOptions } from './storage-routes.ts';
 
-export interface AdminRoutesOptions extends SessionRoutesOptions, Omit<BrowsingRoutesOptions, 'visibleTo'> {
+export interface AdminRoutesOptions
+  extends SessionRoutesOptions,
+    Omit<BrowsingRoutesOptions, 'visibleTo'>,
+    StorageRoutesOptions {
   readonly cache: CacheControl;
   readonly activity: ActivityControl;
   readonly problems: ProblemControl;
@@ -62,6 +64,7 @@ export interface AdminRoutesOptions extends SessionRoutesOptions, Omit<BrowsingR
   readonly pulls: PullLog;
   readonly verifications: VerifyLog;
   readonly describeSetup: DescribeSetup;
+  readonly changes: AdminEvents;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
@@ -69,18 +72,23 @@ export interface AdminRoutesOptions extends SessionRoutesOptions, Omit<BrowsingR
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
   const { cache, activity, problems, status, fills, upstreams } = options;
-  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, describeSetup, onError } = options;
+  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, describeSetup, guard, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
   router.use('/jobs', express.json({ limit: '4mb' }));
+  router.use(['/evict', '/pins'], express.json({ limit: '256kb' }));
   router.use(express.json({ limit: '16kb' }));
   router.use((_request, response, next) => {
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     next();
   });
+  const addressOf = guard.kind === 'guarded' ? guard.addressOf : peerOf;
+  router.use(recordChanges({ events: options.changes, addressOf }));
   router.use('/session', createSessionRoutes(options));
-  addRoutes(router, cache);
+  addRoutes(router, cache, options.bulk);
+  addCollectionRoutes(router, cache);
+  addStorageRoutes(router, options);
   addBrowsingRoutes(router, { ...options, visibleTo: (request) => rightsOf(request).mayPull });
   addActivityRoutes(router, activity, problems);
   addStatusRoutes(router, status);
@@ -106,7 +114,12 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   return router;
 }
 
-function addRoutes(router: Router, cache: CacheControl): void {
+/** Absent on a socket. */
+function peerOf({ socket }: Request): string {
+  return socket.remoteAddress ?? 'unix';
+}
+
+function addRoutes(router: Router, cache: CacheControl, bulk: BulkControl): void {
   router.get(
     '/cache',
     respond((request) => cache.list(listQuery(request))),
@@ -117,7 +130,11 @@ function addRoutes(router: Router, cache: CacheControl): void {
   );
   router.post(
     '/evict',
-    respond(({ body }) => cache.evict(textOf(body, 'name'), evictOptions(body))),
+    respond(({ body }) => {
+      const { names, dryRun = false } = bodyOf(body);
+      if (names === undefined) return cache.evict(textOf(body, 'name'), evictOptions(body));
+      return bulk.evictAll({ names: texts('names', names), dryRun: flag('dryRun', dryRun), ...evictOptions(body) });
+    }),
   );
   router.post(
     '/refresh',
@@ -129,7 +146,11 @@ function addRoutes(router: Router, cache: CacheControl): void {
   );
   router.post(
     '/pins',
-    respond(({ body }) => cache.pin(textOf(body, 'pattern'))),
+    respond(({ body }) => {
+      const { patterns, dryRun = false } = bodyOf(body);
+      if (patterns === undefined) return cache.pin(textOf(body, 'pattern'));
+      return bulk.pinAll({ patterns: texts('patterns', patterns), dryRun: flag('dryRun', dryRun) });
+    }),
   );
   router.delete(
     '/pins',
@@ -154,14 +175,6 @@ function addRoutes(router: Router, cache: CacheControl): void {
   router.post(
     '/index/rebuild',
     respond(() => cache.startRebuild()),
-  );
-  router.get(
-    '/collection',
-    respond(() => cache.collectionStatus()),
-  );
-  router.post(
-    '/collection',
-    respond(({ body }) => cache.startCollection(collectionRequest(body))),
   );
 }
 
@@ -236,13 +249,8 @@ function pullQuery({ query }: Request): PullQuery {
   };
 }
 
-function collectionRequest(body: unknown): CollectionRequest {
-  const { dryRun, deleteUntagged, graceMs } = (body ?? {}) as Record<string, unknown>;
-  return {
-    ...(dryRun !== undefined && { dryRun: flag('dryRun', dryRun) }),
-    ...(deleteUntagged !== undefined && { deleteUntagged: flag('deleteUntagged', deleteUntagged) }),
-    ...(graceMs !== undefined && { graceMs: graceMs === 0 ? 0 : positive('graceMs', graceMs) }),
-  };
+function bodyOf(body: unknown): Readonly<Record<string, unknown>> {
+  return (body ?? {}) as Record<string, unknown>;
 }
 
 function evictOptions(body: unknown): EvictOptions {
@@ -253,11 +261,6 @@ function evictOptions(body: unknown): EvictOptions {
 function holdRequest(body: unknown): BudgetHold {
   const { hold, upstream } = (body ?? {}) as Record<string, unknown>;
   return { hold: hold === undefined ? true : flag('hold', hold), upstream: optionalText(upstream) };
-}
-
-function flag(key: string, value: unknown): boolean {
-  if (typeof value !== 'boolean') throw new ControlError('invalid', `${key} must be true or false`);
-  return value;
 }
 
 function textOf(from: unknown, key: string): string {

@@ -48,8 +48,8 @@ export function createSessionRoutes({ guard, links, linkOf }: SessionRoutesOptio
     respond(async (request) => viewOf(rightsOf(request), request, signIn)),
   );
   router.post('/', async (request, response) => {
-    const { rights, cookie } = await withCredentials(required(signIn), request);
-    response.append('set-cookie', cookie).json(viewOf(rights, request, signIn));
+    const { rights, cookies } = await withCredentials(required(signIn), request);
+    response.append('set-cookie', [...cookies]).json(viewOf(rights, request, signIn));
   });
   router.delete('/', (request, response) => {
     if (signIn) response.append('set-cookie', signIn.end(request));
@@ -60,8 +60,28 @@ export function createSessionRoutes({ guard, links, linkOf }: SessionRoutesOptio
     respond(async () => createLink(links, linkOf)),
   );
   router.get('/link', async (request, response) => {
-    const { cookie } = await required(signIn).withLink(request, optionalText(request.query['code']) ?? '');
-    response.append('set-cookie', cookie).set('referrer-policy', 'no-referrer').redirect(303, TO_DASHBOARD);
+    const { cookies } = await required(signIn).withLink(request, optionalText(request.query['code']) ?? '');
+    response
+      .append('set-cookie', [...cookies])
+      .set('referrer-policy', 'no-referrer')
+      .redirect(303, TO_DASHBOARD);
+  });
+  if (signIn) router.use('/oidc', createProviderRoutes(signIn));
+  return router;
+}
+
+function createProviderRoutes(signIn: SignIn): Router {
+  const router = express.Router();
+  router.get('/', async (request, response) => {
+    const { url, cookie } = await signIn.beginAtProvider(request);
+    response.append('set-cookie', cookie).redirect(303, url);
+  });
+  router.get('/callback', async (request, response) => {
+    const { cookies } = await signIn.withProvider(request);
+    response
+      .append('set-cookie', [...cookies])
+      .set('referrer-policy', 'no-referrer')
+      .redirect(303, `../${TO_DASHBOARD}`);
   });
   return router;
 }

@@ -26,7 +26,7 @@ export interface RepositoryListOptions {
 }
 
 const DEFAULT_LIMIT = 50;
-export const MAX_LIMIT = 200;
+const MAX_LIMIT = 200;
 /** Names that one page looks at. */
 const MAX_LOOKED = 5_000;
 const PART = 200;

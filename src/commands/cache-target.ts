@@ -7,6 +7,7 @@ import type { JobControl } from '../operations/job-control.ts';
 import type { RecallControl } from '../operations/recall-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog } from '../operations/pull-log.ts';
+import type { SignInLinks } from '../operations/sign-in-links.ts';
 import type { StatusControl } from '../operations/status-control.ts';
 import type { StoppedCache } from '../service/stopped-cache.ts';
 
@@ -27,6 +28,8 @@ export interface CacheTarget {
   readonly pulls: PullLog;
   /** Absent without a running server. */
   readonly views?: ServerViews | undefined;
+  /** Absent without a running server. */
+  readonly links?: SignInLinks | undefined;
   /** Absent when a server is running. */
   readonly stopped: StoppedCache | undefined;
   close(): Promise<void>;

@@ -90,6 +90,7 @@ function running(control: RemoteControl): CacheTarget {
     recalls: control,
     jobs: control,
     recordings: control,
+    links: control,
     stopped: undefined,
     close: async () => {},
   };

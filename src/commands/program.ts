@@ -15,6 +15,7 @@ import { addGarbageCollect } from './garbage-collect.ts';
 import { addImageCommands } from './image-commands.ts';
 import { addJobCommands } from './job-commands.ts';
 import { addLockCommands } from './lock-commands.ts';
+import { addOpenCommand } from './open-commands.ts';
 import { addRecallCommands } from './recall-commands.ts';
 import { addRecordCommands } from './record-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
@@ -84,6 +85,7 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   addDoctorCommand(program, context);
   addCacheCommands(program, context);
   addStatusCommands(program, context);
+  addOpenCommand(program, context);
   addBudgetCommand(program, context);
   addAuditCommands(program, context);
   addGarbageCollect(program, context);

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 
 import type { Config, TracingConfig } from '../config/config.ts';
+import { configView } from './config-view.ts';
 import { loadConfig } from '../config/load.ts';
 import { type RunningServer, startServer } from '../service/server.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
@@ -25,7 +26,8 @@ export interface ServeOptions {
  * @throws {ConfigError} before anything listens
  */
 export async function serve({ file, env, out }: ServeOptions): Promise<number> {
-  const { config, warnings, notices, source } = await loadConfig({ file, env });
+  const loaded = await loadConfig({ file, env });
+  const { config, warnings, notices, source } = loaded;
   const destination = openLogDestination(1);
   const log = createLog(config.log, destination);
   const metrics = createMetrics();
@@ -36,7 +38,13 @@ export async function serve({ file, env, out }: ServeOptions): Promise<number> {
   for (const warning of warnings) log.warn({ source }, warning);
   // From here on, because a signal may arrive during startup.
   const stopping = stopSignal();
-  const server = await startServer({ config, env, telemetry, writeLines: (text) => void destination.write(text) });
+  const server = await startServer({
+    config,
+    env,
+    telemetry,
+    writeLines: (text) => void destination.write(text),
+    settings: configView(loaded),
+  });
   if (server.reload) reloadOnSignal(server.reload, { file, env, log });
   announce(config, server, { log, out });
   const signal = await stopping;
@@ -63,9 +71,10 @@ async function reloadOnce(
   { file, env, log }: Pick<ServeOptions, 'file' | 'env'> & { readonly log: Log },
 ): Promise<void> {
   try {
-    const { config, warnings, source } = await loadConfig({ file, env });
+    const loaded = await loadConfig({ file, env });
+    const { config, warnings, source } = loaded;
     for (const warning of warnings) log.warn({ source }, warning);
-    const restart = await reload(config);
+    const restart = await reload(config, configView(loaded));
     log.info({ source }, 'configuration reloaded');
     if (restart.length > 0)
       log.warn({ source, keys: restart.join(', ') }, 'configuration changed that needs a restart');

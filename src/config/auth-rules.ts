@@ -46,13 +46,18 @@ function findSignInConflicts(plain: unknown): Finding[] {
 /** Allowed, but probably a mistake. */
 export function findAuthOddities(plain: unknown): Finding[] {
   const odd: Finding[] = [];
+  const issuer = textAt(plain, ['ui', 'auth', 'oidc', 'issuer']);
+  if (issuer !== undefined && isPlainHttp(issuer)) {
+    const message = 'sign-ins over http can be read and changed in transit: use https';
+    odd.push({ path: ['ui', 'auth', 'oidc', 'issuer'], part: 'value', message });
+  }
   for (const key of ['header', 'oidc']) {
     if (plainAt(plain, ['ui', 'auth', key]) === undefined || plainAt(plain, ['auth']) !== undefined) continue;
     const message = 'signs users in, but without auth.policy none of them may change anything';
     odd.push({ path: ['ui', 'auth', key], part: 'key', message });
   }
   const jwksUrl = textAt(plain, ['auth', 'token', 'jwksurl']);
-  if (jwksUrl?.startsWith('http:') && !/^http:\/\/(?:127\.|\[::1\]|localhost[:/])/.test(jwksUrl)) {
+  if (jwksUrl !== undefined && isPlainHttp(jwksUrl)) {
     const message = 'keys over http can be replaced in transit: use https';
     odd.push({ path: ['auth', 'token', 'jwksurl'], part: 'value', message });
   }
@@ -64,4 +69,9 @@ export function findAuthOddities(plain: unknown): Finding[] {
     });
   }
   return odd;
+}
+
+/** Except on this machine. */
+function isPlainHttp(url: string): boolean {
+  return url.startsWith('http:') && !/^http:\/\/(?:127\.|\[::1\]|localhost[:/])/.test(url);
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config.ts';
 import { type CheckOptions, Draft } from './draft.ts';
+import { type ConfiguredKey, configuredKeys } from './configured-keys.ts';
 import type { Environment } from './environment.ts';
 import { findFile } from './find-file.ts';
 import { ConfigError, formatProblems } from './problem.ts';
@@ -28,6 +29,8 @@ export interface LoadedConfig {
   readonly notices: readonly string[];
   /** Path of the file; `built-in default` without one. */
   readonly source: string;
+  /** Keys that do not have their default. */
+  readonly keys: readonly ConfiguredKey[];
 }
 
 /** @throws {ConfigError} with every problem, when the configuration cannot be used */
@@ -39,7 +42,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   const config = await draft.check(options);
   const warnings = [...found.warnings, ...formatProblems(draft.warnings), ...findEnvironmentOddities(config, env)];
   const notices = [...found.notices, ...formatProblems(draft.notices)];
-  return { config, warnings, notices, source: named ?? 'built-in default' };
+  return { config, warnings, notices, source: named ?? 'built-in default', keys: configuredKeys(draft.root) };
 }
 
 /** @throws {ConfigError} when the text is not a YAML mapping */

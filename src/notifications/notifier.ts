@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 
 import type { Clock } from '../clock/clock.ts';
 import type { Config, NotificationsConfig } from '../config/config.ts';
+import type { AdminChange } from '../operations/admin-events.ts';
 import type { ContentEvent, EventOrigin } from '../registry/content-event.ts';
 import { type CacheAction, NO_REQUEST } from './cache-events.ts';
 import { createNotification } from './create-notification.ts';
@@ -31,7 +32,7 @@ export interface NotifierOptions {
 }
 
 /** Events that must not be lost; the others only report reads. */
-const CHANGES: ReadonlySet<string> = new Set(['push', 'mount', 'delete']);
+const CHANGES: ReadonlySet<string> = new Set(['push', 'mount', 'delete', 'admin']);
 /** Interval of the search for events of ended processes. Milliseconds. */
 const TAKE_OVER_MS = 5_000;
 /** How long a shutdown waits for events to be sent. Milliseconds. */
@@ -89,6 +90,15 @@ export class Notifier {
     const { source, clock } = this.#options;
     const at = clock.now();
     void this.#send({ id: uuidV7(at), timestamp: timestampOf(at), action, target, ...NO_REQUEST, source });
+  }
+
+  /** Sends an event of a change by the admin API. */
+  notifyOfChange({ user, address, action, target = '' }: AdminChange): void {
+    const { source, clock } = this.#options;
+    const at = clock.now();
+    const request = { id: '', addr: address, method: action, useragent: '' };
+    const event = { id: uuidV7(at), timestamp: timestampOf(at), action: 'admin', target: { repository: target } };
+    void this.#send({ ...event, request, actor: { name: user }, source });
   }
 
   /** Sends as many events as possible in a few seconds. The rest stays on disk, or is lost without a directory. */

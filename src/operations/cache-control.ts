@@ -165,6 +165,23 @@ export interface CollectionRequest {
   readonly graceMs?: number;
 }
 
+export const COLLECTED_KINDS = ['manifests', 'links', 'blobs'] as const;
+
+/** A page of a result, over the admin API. */
+export interface CollectedPage {
+  readonly collected: readonly { readonly repository?: string; readonly digest: Digest; readonly bytes?: number }[];
+  /** Of all pages. */
+  readonly total: number;
+  /** Absent on the last page. */
+  readonly cursor?: string | undefined;
+}
+
+/** The status over the admin API, which has the first 500 entries of each list of the result. */
+export interface PagedCollectionStatus extends CollectionStatus {
+  /** Of the whole lists. Absent without a result. */
+  readonly counts?: Readonly<Record<(typeof COLLECTED_KINDS)[number] | 'skipped', number>> | undefined;
+}
+
 export interface CollectionStatus {
   readonly running: boolean;
   readonly progress?: CollectionProgress | undefined;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../clock/clock.ts';
 import type { Config, ProxyConfig } from '../config/config.ts';
 import { matchGlobs } from '../matching/glob.ts';
+import type { CacheControl } from '../operations/cache-control.ts';
 import type { Redis } from '../redis/redis.ts';
 import { BundlePins } from './bundle-pins.ts';
 import { Collections, type CollectionsOptions } from './collections.ts';
@@ -14,6 +15,7 @@ import {
   type HousekeepingOptions,
   type HousekeepingPolicy,
 } from './housekeeping.ts';
+import { LocalBulk } from './local-bulk.ts';
 import { LocalControl, type LocalControlOptions } from './local-control.ts';
 import { ManifestParts, type ManifestReader } from '../usage/manifest-parts.ts';
 import type { UnrecordedNotes } from '../usage/unrecorded-queue.ts';
@@ -128,6 +130,10 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
     bundlePins: new BundlePins({ ...usage, pinBackup, now: clock.now }),
     createControl: (parts: Pick<LocalControlOptions, 'refresh' | 'check'>) =>
       new LocalControl({ ...usage, ...parts, housekeeping, collections, policy, pinBackup, now: clock.now }),
+    createBulk: (control: CacheControl) => {
+      const flush = () => usage.recorder.flush();
+      return new LocalBulk({ ...usage, control, housekeeping, isHosted: policy.isHosted, flush });
+    },
     start() {
       housekeeping.start();
       collections.becomeOwner().catch((error: unknown) => {

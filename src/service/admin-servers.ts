@@ -5,6 +5,7 @@ import type { GuardOptions } from '../admin/guard.ts';
 import type { AdminRoutesOptions } from '../admin/routes.ts';
 import type { Config } from '../config/config.ts';
 import { NO_PULL_LOG } from '../operations/pull-log.ts';
+import type { ServiceControl } from '../operations/service-control.ts';
 import type { AdminToken } from '../sign-in/admin-token.ts';
 import { OneTimeLinks } from '../sign-in/one-time-links.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -22,7 +23,8 @@ import type { Context } from './context.ts';
 
 export interface AdminOptions {
   readonly context: Context;
-  readonly telemetry: Pick<Telemetry, 'log' | 'auth'>;
+  readonly telemetry: Pick<Telemetry, 'log'>;
+  readonly service: ServiceControl;
   readonly loadProfiles: NonNullable<AdminServerOptions['loadProfiles']>;
   /** Absent when no token is configured. */
   readonly token: AdminToken | undefined;
@@ -49,13 +51,13 @@ export interface AdminServers {
  * @throws when the address cannot be bound, such as `EADDRINUSE`
  */
 export async function startAdminServers(config: Config, options: AdminOptions): Promise<AdminServers> {
-  const { context, telemetry, loadProfiles, token, auth, urls, now } = options;
+  const { context, service, telemetry, loadProfiles, token, auth, urls, now } = options;
   const onError = (error: unknown) => telemetry.log.error({ reason: String(error) }, 'admin API failed');
   if (config.ui.isEnabled === undefined && !hasDashboard(config))
     telemetry.log.info({}, 'dashboard off: http.addr is open to other machines and auth is not set (set ui.enabled)');
   const links = new OneTimeLinks(now);
-  const parts: GuardParts = { ...context, token, links, secrets: context.sharedSecrets, events: telemetry.auth, now };
-  const routesOf = createRoutesOf(config, { context, urls, links, onError });
+  const parts: GuardParts = { ...context, token, links, ...context.signIn, now };
+  const routesOf = createRoutesOf(config, { context, service, urls, links, onError });
   const server = await startOnAddress(config, { parts: { ...parts, auth }, routesOf, onError });
   urls.admin = server?.url;
   const socket = new AdminSocket(adminSocketPath(config), (path) => {
@@ -76,15 +78,16 @@ export async function startAdminServers(config: Config, options: AdminOptions): 
 /** The routes behind a guard. */
 type RoutesOf = (guard: GuardOptions) => AdminRoutesOptions;
 
-interface RoutesParts extends Pick<AdminOptions, 'context' | 'urls'> {
+interface RoutesParts extends Pick<AdminOptions, 'context' | 'service' | 'urls'> {
   readonly links: OneTimeLinks;
   readonly onError: (error: unknown) => void;
 }
 
-function createRoutesOf(config: Config, { context, urls, links, onError }: RoutesParts): RoutesOf {
+function createRoutesOf(config: Config, { context, service, urls, links, onError }: RoutesParts): RoutesOf {
   const { pulls = NO_PULL_LOG } = context;
   const linkOf = (code: string) => dashboardLink(config, urls, code);
-  return (guard) => ({ ...context, pulls, onError, guard, links, linkOf });
+  const changes = context.signIn.events.admin;
+  return (guard) => ({ ...context, service, pulls, changes, onError, guard, links, linkOf });
 }
 
 /** @returns undefined without `admin.addr`. @throws when the address cannot be bound */

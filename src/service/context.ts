@@ -13,6 +13,7 @@ import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
 import type { UploadSecrets } from '../hosted/upload-secrets.ts';
 import type { BudgetControl } from '../operations/budget-control.ts';
+import type { BulkControl } from '../operations/bulk-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
@@ -27,7 +28,6 @@ import type { ContentRefusals } from '../registry/refusals.ts';
 import type { ContentCopies } from '../registry/held-content.ts';
 import type { Registry } from '../registry/registry.ts';
 import { VERIFY_REGISTRY } from '../verify/verify-registry.ts';
-import { Verifications } from '../verify/verifications.ts';
 import { createHousekeeping } from '../retention/create-housekeeping.ts';
 import type { ForgottenListener } from '../retention/sweep.ts';
 import { PinBackup } from '../retention/pin-backup.ts';
@@ -72,6 +72,7 @@ export interface Context extends Views, Browsing {
   /** Absent when fills are not shared with replicas. */
   readonly peers: PeerAccess | undefined;
   readonly cache: CacheControl;
+  readonly bulk: BulkControl;
   readonly bundles: BundleControl;
   readonly recalls: RecallControl;
   /** Absent without upstreams. */
@@ -86,10 +87,8 @@ export interface Context extends Views, Browsing {
   readonly recordUse: UsageListener;
   /** Absent when pulls are not recorded. */
   readonly pulls: PullRecorder | undefined;
-  /** Secrets that all replicas share, as far as they are configured or have Redis. */
-  readonly sharedSecrets: UploadSecrets;
-  /** Clients that requested the image for verification. */
-  readonly verifications: Verifications;
+  /** For sign-ins to the admin API. Replicas share the secrets when they are configured or have Redis. */
+  readonly signIn: { readonly events: Pick<Telemetry, 'admin' | 'auth'>; readonly secrets: UploadSecrets };
   readonly describeSetup: DescribeSetup;
   /** Claim of this process on the storage directory that it shares with others. */
   readonly owner: Pick<DirectoryOwner, 'acquired' | 'isOwner'>;
@@ -114,8 +113,7 @@ async function createParts(
   const monitored = withMonitors(recorded, monitors);
   const notifier = await createNotifier({ config, env, telemetry: monitored, clock });
   if (notifier) opened.use(notifier);
-  const telemetry =
-    notifier && config.notifications?.cacheEvents ? await withNotifications(monitored, notifier) : monitored;
+  const telemetry = await withNotifications(config, monitored, notifier);
   const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now: clock.now }));
   const stored = opened.use(await openStored(config, { telemetry, clock, copies }));
   opened.defer(measureService(config, { ...stored, metrics: telemetry.metrics, clock }));
@@ -131,20 +129,19 @@ async function createParts(
   const { refusals, recalls } = await createDenying(config, { opened, ...stored, telemetry, clock, copies, denyFile });
   const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, refusals }));
   const { quota } = retention.housekeeping;
-  const { secret } = config.http;
-  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret, refusals };
+  const kept = { cached: hosted.stored, running, tags, quota, refusals };
+  const shared = { opened, ...kept, telemetry, env, clock, secret: config.http.secret };
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
   const purging = createUploadPurging(config, { ...stored, telemetry, clock });
   if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry, refusals });
   opened.defer(() => health.stop());
   const cache = createCache(config, { retention, pulling, store: stored.store, refusals });
-  const { addDuty } = retention;
-  const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
+  const working = { ...stored, ...shared, pulling, cache, pulls, addDuty: retention.addDuty };
+  const jobs = await createBackgroundJobs(config.proxy, working);
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   pulls?.start();
-  const verifications = new Verifications();
-  const seen = { monitors, running, pulling, telemetry, health, jobs, verifications };
+  const seen = { monitors, running, pulling, telemetry, health, jobs };
   return {
     router: createRouter(config, hosted, pulling?.routes ?? []),
     hosted: hosted.registry,
@@ -153,7 +150,8 @@ async function createParts(
     peers: pulling?.peers,
     budget: pulling?.budget,
     cache,
-    ...createBrowsing(config.proxy, { ...stored, ...retention.shown, running, pulling }),
+    bulk: retention.createBulk(cache),
+    ...createBrowsing(config.proxy, { ...stored, ...retention.shown, running, pulling, clock }),
     ...createViews(config, { ...stored, ...seen, opened, clock }),
     bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, refusals, pins: retention.bundlePins }),
     recalls,
@@ -162,8 +160,7 @@ async function createParts(
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
-    sharedSecrets: hosted.secrets,
-    verifications,
+    signIn: { events: telemetry, secrets: hosted.secrets },
     describeSetup: createClientSetup(config),
     owner,
     close: () => opened.close(),

@@ -11,6 +11,7 @@ import { listen } from '../http/listen/listener.ts';
 import type { createProfilePages } from '../http/pages/debug-profiles.ts';
 import type { DebugServer } from '../http/pages/debug-server.ts';
 import { limitRequests, type ServeRequest } from '../http/v2/request-limits.ts';
+import type { ConfigView } from '../operations/service-control.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { AdminToken } from '../sign-in/admin-token.ts';
 import { startAdminServers } from './admin-servers.ts';
@@ -20,6 +21,7 @@ import { type Context, createContext, openAuth } from './context.ts';
 import { loadWorkers, type Workers } from './load-workers.ts';
 import { planReload } from './reload-plan.ts';
 import { loadRequestHandler, type RequestHandlerParts } from './request-handler.ts';
+import { Settings } from './settings.ts';
 import { explainStart } from './start-failure.ts';
 
 export interface StartServerOptions {
@@ -30,6 +32,8 @@ export interface StartServerOptions {
   readonly clock?: Clock | undefined;
   /** Gets the lines that workers log. Absent: there are no workers, whatever `http.workers` is. */
   readonly writeLines?: ((text: string) => void) | undefined;
+  /** The configuration for operators. @default nothing is shown */
+  readonly settings?: ConfigView | undefined;
 }
 
 export interface RunningServer {
@@ -42,7 +46,7 @@ export interface RunningServer {
    * @returns changed keys that need a restart
    * @throws when a file cannot be read; then nothing has changed
    */
-  readonly reload: ((config: Config) => Promise<readonly string[]>) | undefined;
+  readonly reload: ((config: Config, settings?: ConfigView) => Promise<readonly string[]>) | undefined;
   /** Stops accepting connections after `http.draindelay`, waits up to `http.draintimeout` for requests in progress, then closes everything. */
   drain(): Promise<void>;
 }
@@ -73,9 +77,10 @@ async function openServer(options: StartServerOptions, opened: CloseStack): Prom
   const loadProfiles = shareProfilePages();
   const token = AdminToken.create(config.admin);
   const urls: ListeningUrls = {};
+  const settings = new Settings(options.settings);
   const current = { auth: context.auth };
   const auth = () => current.auth;
-  const administration = { context, telemetry, loadProfiles, token, auth, urls, now };
+  const administration = { context, service: settings, telemetry, loadProfiles, token, auth, urls, now };
   const { loadApp: loadAdmin } = opened.use(await startAdminServers(config, administration));
   const draining = { isStarted: false };
   const parts = { context, telemetry, loadAdmin, onServed: workers?.onServed, draining };
@@ -96,7 +101,7 @@ async function openServer(options: StartServerOptions, opened: CloseStack): Prom
   return {
     url: listener.url,
     debugUrl: debug?.url,
-    reload: workers && ((next) => reload(next, { serving, parts, workers, now })),
+    reload: workers && ((next, shown) => reload(next, shown, { serving, parts, workers, settings, now })),
     async drain() {
       draining.isStarted = true;
       workers?.announceDrain();
@@ -114,16 +119,22 @@ interface ReloadParts {
   readonly serving: { config: Config; auth: Context['auth']; onRequest: RequestListener };
   readonly parts: ServingParts;
   readonly workers: Workers;
+  readonly settings: Settings;
   readonly now: () => number;
 }
 
 /** @returns changed keys that need a restart */
-async function reload(next: Config, { serving, parts, workers, now }: ReloadParts): Promise<readonly string[]> {
+async function reload(
+  next: Config,
+  shown: ConfigView | undefined,
+  { serving, parts, workers, settings, now }: ReloadParts,
+): Promise<readonly string[]> {
   const { context, telemetry } = parts;
   const { config, restart } = planReload(serving.config, next);
   const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now }));
   const { onRequest } = await createServing(config, { ...parts, context: { ...context, auth } });
   await workers.replace(config, () => Object.assign(serving, { config, auth, onRequest }));
+  settings.replace(shown, restart);
   return restart;
 }
 

@@ -6,10 +6,12 @@ import type { FailureLimit } from '../auth/failure-limit.ts';
 import { ANONYMOUS } from '../auth/identity.ts';
 import { presentedBy } from '../http/auth/authenticate.ts';
 import type { Clients } from '../http/client/client-address.ts';
+import type { AdminEvents } from '../operations/admin-events.ts';
 import { ControlError } from '../operations/control-error.ts';
 import type { AdminAccess } from './admin-access.ts';
 import type { AdminToken } from './admin-token.ts';
 import { formatCookie, formatNoCookie, readCookie } from './cookies.ts';
+import type { OidcSignIn, Redirected } from './oidc.ts';
 import type { OneTimeLinks } from './one-time-links.ts';
 import type { Rights } from './rights.ts';
 import { type Session, SESSION_SECONDS, type Sessions } from './sessions.ts';
@@ -24,16 +26,23 @@ export interface SignInOptions {
   readonly token: AdminToken | undefined;
   /** Of wrong tokens. */
   readonly failures: FailureLimit;
-  readonly events: AuthEvents;
+  readonly events: SignInEvents;
   readonly clients: Clients;
   readonly isSecure: (request: IncomingMessage) => boolean;
+  /** Absent when no provider is configured. */
+  readonly loadOidc: (() => Promise<OidcSignIn>) | undefined;
+}
+
+export interface SignInEvents {
+  readonly auth: Pick<AuthEvents, 'loginFailed' | 'addressBlocked'>;
+  readonly admin: Pick<AdminEvents, 'signedIn'>;
 }
 
 /** A client that has signed in. */
 export interface SignedIn {
   readonly rights: Rights;
-  /** Value of a `Set-Cookie` header. */
-  readonly cookie: string;
+  /** Values of `Set-Cookie` headers. */
+  readonly cookies: readonly string[];
 }
 
 /** Names its cookie, which browsers of all ports of a host share. */
@@ -58,9 +67,10 @@ export class SignIn {
   }
 
   /** The form of the sign-in page needs to know. */
-  get methods(): readonly ('password' | 'token')[] {
-    const { auth, token } = this.#options;
-    return [...(auth()?.hasPasswords ? (['password'] as const) : []), ...(token ? (['token'] as const) : [])];
+  get methods(): readonly ('password' | 'token' | 'oidc')[] {
+    const { auth, token, loadOidc } = this.#options;
+    const methods = { password: auth()?.hasPasswords, token, oidc: loadOidc };
+    return (['password', 'token', 'oidc'] as const).filter((method) => methods[method]);
   }
 
   isSecure(request: IncomingMessage): boolean {
@@ -86,7 +96,7 @@ export class SignIn {
       attempt.release('right');
       return this.start(request, { method: 'token', identity: ANONYMOUS });
     }
-    events.loginFailed({ method: 'admin', address, reason: 'wrong token' });
+    events.auth.loginFailed({ method: 'admin', address, reason: 'wrong token' });
     throw wrong('token');
   }
 
@@ -96,15 +106,36 @@ export class SignIn {
     throw new ControlError('denied', 'the link has expired or was used (run layover open again)');
   }
 
+  /** The provider's page for the sign-in. @throws {ControlError} `not-found` | `unavailable` */
+  async beginAtProvider(request: IncomingMessage): Promise<Redirected> {
+    return (await this.#oidc()).begin(request);
+  }
+
+  /** @throws {ControlError} `not-found` | `denied` */
+  async withProvider(request: IncomingMessage): Promise<SignedIn> {
+    const { identity, cookie } = await (await this.#oidc()).finish(request);
+    const { rights, cookies } = await this.start(request, { method: 'oidc', identity });
+    return { rights, cookies: [...cookies, cookie] };
+  }
+
   async start(request: IncomingMessage, session: Session): Promise<SignedIn> {
     const value = await this.#options.sessions.start(session);
     const cookie = formatCookie(COOKIE, value, { isSecure: this.isSecure(request), maxAge: SESSION_SECONDS });
-    return { rights: await this.#rightsOf(session), cookie };
+    const rights = await this.#rightsOf(session);
+    const { name } = this.#options.clients.of(request);
+    this.#options.events.admin.signedIn({ user: rights.user, by: session.method, address: name });
+    return { rights, cookies: [cookie] };
   }
 
   /** @returns value of a `Set-Cookie` header */
   end(request: IncomingMessage): string {
     return formatNoCookie(COOKIE, { isSecure: this.isSecure(request) });
+  }
+
+  async #oidc(): Promise<OidcSignIn> {
+    const { loadOidc } = this.#options;
+    if (!loadOidc) throw new ControlError('not-found', 'no provider of sign-ins is configured (ui.auth.oidc)');
+    return loadOidc();
   }
 
   async #rightsOf({ method, identity }: Session): Promise<Rights> {

@@ -4,8 +4,10 @@ import type { BudgetEvents } from '../budget/governor.ts';
 import type { DescriptorCacheEvents } from '../cache/descriptor-cache.ts';
 import type { JobEvents } from '../jobs/job.ts';
 import type { NotificationEvents } from '../notifications/notification-events.ts';
+import type { AdminEvents } from '../operations/admin-events.ts';
 import type { RedisEvents } from '../redis/redis.ts';
 import type { UpstreamEvents } from '../upstream/upstream.ts';
+import { AdminTelemetry } from './admin-telemetry.ts';
 import { AuditTelemetry } from './audit-telemetry.ts';
 import { AuthTelemetry } from './auth-telemetry.ts';
 import { BudgetTelemetry } from './budget-telemetry.ts';
@@ -33,6 +35,7 @@ export interface Telemetry {
   readonly jobs: JobEvents;
   readonly redis: RedisEvents & DescriptorCacheEvents;
   readonly auth: AuthEvents;
+  readonly admin: AdminEvents;
   readonly audit: PullEvents;
   readonly notifications: NotificationEvents;
   /** Each call is followed by exactly one {@link requestFinished} with the same handler. */
@@ -82,6 +85,7 @@ export function createTelemetry({
     jobs: new JobTelemetry(log, metrics, now),
     redis: new RedisTelemetry(log, metrics),
     auth: new AuthTelemetry(log, metrics),
+    admin: new AdminTelemetry(log),
     audit: new AuditTelemetry(log),
     notifications: new NotificationTelemetry(log, metrics),
     requestStarted: (handler) => requests.started(handler),

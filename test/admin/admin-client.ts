@@ -16,10 +16,11 @@ export async function adminCall<T = Record<string, unknown>>(
   path: string,
   { method = 'GET', body }: { readonly method?: string; readonly body?: object } = {},
 ): Promise<AdminResponse<T>> {
+  const text = method === 'GET' ? undefined : JSON.stringify(body ?? {});
   const response = await boundedFetch(`http://localhost${ADMIN_PATH}${path}`, {
     method,
-    headers: method === 'GET' ? {} : { 'content-type': 'application/json' },
-    body: method === 'GET' ? undefined : JSON.stringify(body ?? {}),
+    headers: text === undefined ? {} : { 'content-type': 'application/json', 'content-length': `${text.length}` },
+    body: text,
     socketPath: `${layover.dataDirectory}/layover/admin.sock`,
     timeoutMs: 30_000,
     maxBytes: MAX_BYTES,

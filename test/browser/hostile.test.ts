@@ -5,7 +5,7 @@ import { HAS_BROWSER, launchBrowser, openPage } from './browser.ts';
 import { HOSTILE_TEXTS } from './hostile-images.ts';
 import { HOSTILE, pullAll, startScene } from './scene.ts';
 
-const TABS = ['overview', 'layers', 'config', 'history', 'files', 'referrers', 'usedBy', 'raw'];
+const TABS = ['overview', 'layers', 'config', 'history', 'referrers', 'usedBy', 'raw'];
 /** Control and format characters. */
 const UNSEEN = /[\p{Cc}\p{Cf}]/u;
 

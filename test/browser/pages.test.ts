@@ -21,7 +21,7 @@ const SCHEMES = ['light', 'dark'] as const;
 /** Every page of an image, and those of the content around it. */
 function contentPages({ app, index }: Scene): readonly string[] {
   const image = `/images/${APP}@${app.digest}`;
-  const tabs = ['overview', 'layers', 'config', 'history', 'files', 'referrers', 'usedBy', 'raw'];
+  const tabs = ['overview', 'layers', 'config', 'history', 'referrers', 'usedBy', 'raw'];
   return [
     `/images/${APP}`,
     `/images/${APP}?all=true`,

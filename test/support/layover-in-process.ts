@@ -2,6 +2,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, startServer } from '../../src/service/server.ts';
 import { createLog, type Log } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { configView } from '../../src/commands/config-view.ts';
 import { startTracing } from '../../src/commands/serve.ts';
 import { createTelemetry } from '../../src/telemetry/telemetry.ts';
 import type { Tracing } from '../../src/telemetry/tracing.ts';
@@ -14,7 +15,8 @@ export async function startInThisProcess({ configFile, env, nodeArguments, clock
   if (nodeArguments.length > 0) throw new Error('arguments for node need Layover.startProcess');
   const state = { isRunning: true, command: 'Layover in this process' };
   const output = new KeptOutput(state);
-  const { config, warnings, notices, source } = await loadConfig({ file: configFile, env });
+  const loaded = await loadConfig({ file: configFile, env });
+  const { config, warnings, notices, source } = loaded;
   const log = createLog(config.log, { write: (line) => output.append('stdout', line), flush: async () => {} });
   const tracing = config.tracing && (await startTracing(config.tracing, log));
   const { accessLog } = config.log;
@@ -28,7 +30,7 @@ export async function startInThisProcess({ configFile, env, nodeArguments, clock
   log.info({ source }, 'configuration loaded');
   for (const notice of notices) log.info({ source }, notice);
   for (const warning of warnings) log.warn({ source }, warning);
-  const server = await startServer({ config, env, telemetry, clock });
+  const server = await startServer({ config, env, telemetry, clock, settings: configView(loaded) });
   return new LayoverInProcess({ server, tracing, log, output, state });
 }
 

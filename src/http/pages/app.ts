@@ -3,6 +3,7 @@ import type { RequestListener } from 'node:http';
 import express, { type Express, type Router } from 'express';
 
 import { isHttp2 } from '../listen/http2.ts';
+import { SECURITY_HEADERS } from '../listen/security-headers.ts';
 import { createHttp2Express } from './http2-express.ts';
 
 export interface AppOptions {
@@ -26,7 +27,7 @@ function addPages(app: Express, { createAdmin, tokens }: AppOptions): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.use((_request, response, next) => {
-    response.set('x-content-type-options', 'nosniff');
+    response.set(SECURITY_HEADERS);
     next();
   });
   if (tokens) app.use(tokens);

@@ -1,8 +1,10 @@
+import { ADMIN_PATH } from '../../admin/api.ts';
 import type { GuardOptions } from '../../admin/guard.ts';
 import type { Auth } from '../../auth/auth.ts';
 import type { Config } from '../../config/config.ts';
 import { Clients } from '../../http/client/client-address.ts';
 import { createHostCheck, listensOnLoopback } from '../../http/client/known-hosts.ts';
+import { type BaseUrl, createBaseUrl } from '../../http/client/locate.ts';
 import { TrustedProxies } from '../../http/client/trusted-proxies.ts';
 import type { AdminToken } from '../../sign-in/admin-token.ts';
 import type { CreateSignInOptions } from '../../sign-in/create-sign-in.ts';
@@ -41,10 +43,18 @@ export async function loadRegistryGuard({ config, auth, clients }: Serving, part
   const hosts = [...ui.hosts, ...(host ? [host.hostname] : [])];
   return {
     kind: 'guarded',
-    signIn: await loadSignIn({ ...parts, config, clients, auth: () => auth, isOpen: !auth && hasDashboard(config) }),
+    signIn: await loadSignIn({
+      ...parts,
+      config,
+      clients,
+      auth: () => auth,
+      isOpen: !auth && hasDashboard(config),
+      callbackUrl: callbackUrlBelow(createBaseUrl(http, clients)),
+    }),
     isServed: createHostCheck({ listen: http.listen, hosts, acceptsAddresses: true }),
     hostsKey: 'ui.hosts',
     ownHosts: (request) => [clients.forwarded(request).host, host?.host],
+    addressOf: (request) => clients.of(request).name,
   };
 }
 
@@ -57,11 +67,23 @@ export async function loadAdminGuard(config: Config, { auth, ...parts }: AdminGu
   const clients = new Clients(new TrustedProxies(http.trustedProxies));
   return {
     kind: 'guarded',
-    signIn: await loadSignIn({ ...parts, config, clients, auth, isOpen: false }),
+    signIn: await loadSignIn({
+      ...parts,
+      config,
+      clients,
+      auth,
+      isOpen: false,
+      callbackUrl: callbackUrlBelow(createBaseUrl({ prefix: '/' }, clients)),
+    }),
     isServed: createHostCheck({ listen, hosts, acceptsAddresses: true }),
     hostsKey: 'admin.hosts',
     ownHosts: (request) => [clients.forwarded(request).host],
+    addressOf: (request) => clients.of(request).name,
   };
+}
+
+function callbackUrlBelow(baseUrl: BaseUrl): CreateSignInOptions['callbackUrl'] {
+  return (request) => `${baseUrl(request)}${ADMIN_PATH}/session/oidc/callback`;
 }
 
 async function loadSignIn(options: CreateSignInOptions) {

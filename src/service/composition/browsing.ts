@@ -1,11 +1,13 @@
 import type { UpstreamRepository } from '../../browsing/local-manifests.ts';
 import type { NameOwner } from '../../browsing/browsed-store.ts';
 import type { LocalRepositoriesOptions } from '../../browsing/local-repositories.ts';
+import type { Clock } from '../../clock/clock.ts';
 import type { ProxyConfig } from '../../config/config.ts';
 import type { RunningFills } from '../../fills/running-fills.ts';
 import { ControlError } from '../../operations/control-error.ts';
 import type { ManifestControl } from '../../operations/manifest-control.ts';
 import type { RepositoryControl } from '../../operations/repository-control.ts';
+import type { StorageControl } from '../../operations/storage-control.ts';
 import type { Pins } from '../../retention/pins.ts';
 import type { Pulling } from './pulling.ts';
 import type { Stored } from './stored.ts';
@@ -17,12 +19,14 @@ export interface BrowsingParts extends Pick<Stored, 'usage' | 'store'> {
   readonly isHosted: (repository: string) => boolean;
   readonly running: RunningFills;
   readonly pulling: Pulling | undefined;
+  readonly clock: Pick<Clock, 'now'>;
 }
 
 /** Stored content for people. */
 export interface Browsing {
   readonly repositories: RepositoryControl;
   readonly manifests: ManifestControl;
+  readonly storage: StorageControl;
 }
 
 /** Its first use loads the code. */
@@ -38,19 +42,23 @@ export function createBrowsing(proxy: ProxyConfig | undefined, parts: BrowsingPa
       manifest: async (query, mayPull) => (await load()).manifests.manifest(query, mayPull),
       referrers: async (query, mayPull) => (await load()).manifests.referrers(query, mayPull),
     },
+    storage: { ages: async () => (await load()).storage.ages() },
   };
 }
 
 async function loadBrowsing(proxy: ProxyConfig | undefined, parts: BrowsingParts): Promise<Browsing> {
   const { usage, store, pulling } = parts;
-  const [{ LocalRepositories }, { LocalManifests }] = await Promise.all([
+  const [{ LocalRepositories }, { LocalManifests }, { LocalAges }] = await Promise.all([
     import('../../browsing/local-repositories.ts'),
     import('../../browsing/local-manifests.ts'),
+    import('../../browsing/local-ages.ts'),
   ]);
   const shared = { index: usage.index, store, flush: () => usage.recorder.flush() };
+  const names = namesOf(proxy, parts);
   return {
-    repositories: new LocalRepositories({ ...shared, ...namesOf(proxy, parts), ...parts, tagAge: tagAges(parts) }),
+    repositories: new LocalRepositories({ ...shared, ...names, ...parts, tagAge: tagAges(parts) }),
     manifests: new LocalManifests({ ...shared, upstreamOf: (repository) => upstreamOf(pulling, repository) }),
+    storage: new LocalAges({ ...shared, ...names, now: parts.clock.now }),
   };
 }
 

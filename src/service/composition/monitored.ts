@@ -28,7 +28,7 @@ import type { StatusControl } from '../../operations/status-control.ts';
 import type { UpstreamControl } from '../../operations/upstream-control.ts';
 import { combineEvents } from '../../telemetry/combine-events.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import type { Verifications } from '../../verify/verifications.ts';
+import { Verifications } from '../../verify/verifications.ts';
 import type { CloseStack } from '../close-stack.ts';
 import { LocalFills } from './fill-control.ts';
 import type { Pulling } from './pulling.ts';
@@ -83,6 +83,8 @@ export interface Views {
   readonly status: StatusControl;
   readonly fills: FillControl;
   readonly events: EventControl;
+  /** Clients that requested the image for verification. */
+  readonly verifications: Verifications;
   /** Absent without upstreams. */
   readonly upstreams: UpstreamControl | undefined;
 }
@@ -95,7 +97,6 @@ export interface ViewParts extends Pick<Stored, 'usage'> {
   readonly telemetry: Pick<Telemetry, 'metrics'>;
   readonly health: Health;
   readonly jobs: JobControl | undefined;
-  readonly verifications: Verifications;
   readonly clock: Clock;
 }
 
@@ -127,7 +128,9 @@ export function createViews(config: Config, parts: ViewParts): Views {
     if (request.error) requestProblem(log, request);
   };
   const fills = new LocalFills(running);
-  const events = new LocalEvents({ ...parts, fills, problems, breakers: () => upstreams?.breakers() ?? [] });
+  const verifications = new Verifications();
+  const { jobs } = parts;
+  const events = new LocalEvents({ fills, problems, jobs, verifications, breakers: () => upstreams?.breakers() ?? [] });
   opened.defer(() => events.end());
-  return { seen, seeRequest, activity, problems, status, fills, events, upstreams };
+  return { seen, seeRequest, activity, problems, status, fills, events, verifications, upstreams };
 }

@@ -30,12 +30,18 @@ export async function createNotifier({ config, env, telemetry, clock }: Notifier
   });
 }
 
-/** The telemetry, with webhook events for fills, stale responses and removals. */
-export async function withNotifications(telemetry: Telemetry, notifier: Notifier): Promise<Telemetry> {
+/** The telemetry, when configured with webhook events for fills, stale responses, removals and changes by the admin API. */
+export async function withNotifications(
+  { notifications }: Config,
+  telemetry: Telemetry,
+  notifier: Notifier | undefined,
+): Promise<Telemetry> {
+  if (!notifier || !notifications?.cacheEvents) return telemetry;
   const { createCacheEvents } = await import('../../notifications/cache-events.ts');
   const { cache, housekeeping } = createCacheEvents((action, target) => notifier.notifyOfCache(action, target));
   return {
     ...telemetry,
+    admin: combineEvents(telemetry.admin, { changeMade: (change) => notifier.notifyOfChange(change) }),
     cache: combineEvents(telemetry.cache, cache),
     housekeeping: combineEvents(telemetry.housekeeping, housekeeping),
   };
