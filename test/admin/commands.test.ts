@@ -33,6 +33,15 @@ const json = async (layover: Layover, ...args: string[]) => {
   return JSON.parse(stdout) as Record<string, unknown>;
 };
 
+it('counts of commands are numbers, and the configuration is an argument or an option', async () => {
+  await using layover = await startExpiringCache(hub());
+  expect(await layoverCommand('cache', 'list', '--limit', 'abc')).toMatchObject({
+    stderr: expect.stringContaining('--limit'),
+  });
+  for (const place of [[layover.configFile], ['--config', layover.configFile], ['-c', layover.configFile]])
+    expect(await layoverCommand('cache', 'stats', ...place)).toMatchObject({ code: 0, stderr: '' });
+});
+
 describe.each(['a running', 'a stopped'] as const)('layover cache with %s server', (state) => {
   it('lists, shows and counts stored content', async () => {
     await using layover = await startFilled();

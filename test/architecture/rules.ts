@@ -286,6 +286,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@opentelemetry/sdk-trace-node': ['telemetry'],
   'acme-client': ['http/tls'],
   commander: [
+    'commands/parse-count.ts',
     'commands/audit-commands.ts',
     'commands/budget-commands.ts',
     'commands/bundle-commands.ts',
@@ -313,6 +314,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'http-proxy': ['http/passthrough'],
   ioredis: ['redis'],
   jose: ['auth'],
+  koffi: ['storage/rados'],
   lmdb: ['audit', 'lmdb', 'usage'],
   'lru-cache': ['cache'],
   'p-limit': ['bundles', 'content', 'images', 'jobs', 'lists', 'storage/filesystem', 'sync'],
@@ -344,7 +346,7 @@ const BUILT_INS: Readonly<Record<string, string>> = {
 
 /** Plug-ins are imported where they are listed only, never by each other. */
 const PLUG_INS: readonly { readonly files: RegExp; readonly listedIn: readonly string[] }[] = [
-  { files: /^storage\/(filesystem|inmemory|s3|gcs|azure)\/\1\.ts$/, listedIn: ['storage/index.ts', 'library'] },
+  { files: /^storage\/(filesystem|inmemory|s3|gcs|azure|rados)\/\1\.ts$/, listedIn: ['storage/index.ts', 'library'] },
   {
     files: /^upstream\/credentials\/\w[\w-]*-credentials\.ts$/,
     listedIn: ['upstream/credentials/credentials-chain.ts'],

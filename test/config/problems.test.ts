@@ -143,7 +143,7 @@ const cases: readonly Case[] = [
   {
     what: 'no driver',
     text: 'version: 0.1\nstorage: {delete: {enabled: false}}\n',
-    problems: ['config.yml:2:1 storage: has no driver (use filesystem, inmemory, s3, gcs, azure or oss)'],
+    problems: ['config.yml:2:1 storage: has no driver (use filesystem, inmemory, s3, gcs, azure, oss or rados)'],
   },
   {
     what: 'a driver this version does not have',
@@ -156,7 +156,7 @@ const cases: readonly Case[] = [
     what: 'an unknown driver',
     text: 'version: 0.1\nstorage: filesytem\n',
     problems: [
-      'config.yml:2:1 storage: has no driver (use filesystem, inmemory, s3, gcs, azure or oss)',
+      'config.yml:2:1 storage: has no driver (use filesystem, inmemory, s3, gcs, azure, oss or rados)',
       'config.yml:2:10 storage.filesytem: unknown key "filesytem", did you mean "filesystem"?',
     ],
   },
