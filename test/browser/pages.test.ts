@@ -74,7 +74,7 @@ describe.skipIf(!HAS_BROWSER)('every page', () => {
     };
     await shows('/', "of the last hour's pulls were cached");
     await shows('/images', 'library/multi');
-    await shows(`/images/${APP}`, 'linux/');
+    await shows(`/images/${MULTI}`, 'linux/');
     await shows(`/images/${APP}@${scene.app.digest}?tab=raw`, scene.app.layers[0] ?? '');
     await shows(`/compare?a=${APP}:1&b=${APP}:2`, 'Removed');
     await shows('/clients', 'containerd/2.1.0');
