@@ -9,16 +9,16 @@ import { type BuildPart, hashInputs, PARTS } from './inputs.ts';
 
 const root = join(import.meta.dirname, '../..');
 const dist = join(root, 'dist');
-/** In `dist/`; has the sums of inputs. */
-const STAMPS = '.built';
+/** Of files in `dist/` with the sum of a part's inputs. */
+const STAMP = '.built-';
 const DASHBOARD = 'ui';
 
-await mkdir(join(dist, STAMPS), { recursive: true });
+await mkdir(dist, { recursive: true });
 await buildUnlessCurrent('program', PARTS.program, buildProgram);
 await buildUnlessCurrent('dashboard', PARTS.dashboard, () => buildDashboard(root, join(dist, DASHBOARD)));
 
 async function buildUnlessCurrent(name: string, part: BuildPart, build: () => Promise<void>): Promise<void> {
-  const stamp = join(dist, STAMPS, name);
+  const stamp = join(dist, `${STAMP}${name}`);
   const inputs = await hashInputs(root, part);
   if ((await readFile(stamp, 'utf8').catch(() => '')) === inputs) return;
   await build();
@@ -26,7 +26,7 @@ async function buildUnlessCurrent(name: string, part: BuildPart, build: () => Pr
 }
 
 async function buildProgram(): Promise<void> {
-  const others = (await readdir(dist)).filter((name) => name !== DASHBOARD && name !== STAMPS);
+  const others = (await readdir(dist)).filter((name) => name !== DASHBOARD && !name.startsWith(STAMP));
   for (const name of others) await rm(join(dist, name), { recursive: true, force: true });
   const tsc = join(root, 'node_modules/.bin/tsc');
   const { status } = spawnSync(tsc, ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });

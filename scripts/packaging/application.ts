@@ -27,7 +27,7 @@ export interface Application {
 
 const MANIFESTS = ['package.json', 'package-lock.json'];
 /** For people, compilers and other runtimes than Node.js. */
-const NOT_RUN = /\.(?:[cm]?ts|map|md|markdown|bare)$|(?:^|\/)\.package-lock\.json$|(?:^|\/)\.bin\//;
+const NOT_RUN = /\.(?:[cm]?ts|map|md|markdown|bare)$|(?:^|\/)\.package-lock\.json$|(?:^|\/)\.built-|(?:^|\/)\.bin\//;
 const IS_LICENSE = /(?:licen[cs]e|notice|copying)[^/]*$/i;
 
 /**

@@ -1,9 +1,3 @@
-/** How clients are set up for this cache: the same interface in the process and over the admin API. */
-export interface SetupControl {
-  /** @throws {ControlError} `invalid` */
-  setup(query: SetupQuery): Promise<SetupView>;
-}
-
 export interface SetupQuery {
   /** Absent: the first one. */
   readonly client?: string | undefined;

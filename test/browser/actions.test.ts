@@ -1,10 +1,10 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { describeInBrowser, launchBrowser, openPage } from './browser.ts';
+import { HAS_BROWSER, launchBrowser, openPage } from './browser.ts';
 import { APP, pullAll, pullImage, startScene } from './scene.ts';
 
-describeInBrowser('an operator', () => {
+describe.skipIf(!HAS_BROWSER)('an operator', () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchBrowser();

@@ -1,15 +1,14 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import axe from 'axe-core';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { describe, expect } from 'vitest';
+import { expect } from 'vitest';
 
 import { findProgram } from '../support/programs.ts';
 
 const CHROMIUM = await findProgram('chromium-headless-shell');
 if (CHROMIUM === undefined) console.warn('skipped: the dashboard, for want of chromium-headless-shell');
 
-/** Tests of pages in a browser; skipped when this machine has none. */
-export const describeInBrowser = describe.skipIf(CHROMIUM === undefined);
+/** Without a browser, tests of pages are skipped. */
+export const HAS_BROWSER = CHROMIUM !== undefined;
 
 export async function launchBrowser(): Promise<Browser> {
   // As root, Chromium cannot have its sandbox.
@@ -64,7 +63,6 @@ export async function untilLoaded(page: Page): Promise<void> {
   await expect.poll(() => page.locator('main .loading').count()).toBe(0);
 }
 
-const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
 interface AxeResults {
@@ -76,7 +74,7 @@ interface AxeResults {
 
 /** @returns what is not accessible, a line for each rule */
 export async function findBarriers(page: Page): Promise<readonly string[]> {
-  await page.evaluate(AXE);
+  await page.evaluate(axe.source);
   const run = `axe.run(document, { runOnly: { type: 'tag', values: ${JSON.stringify(TAGS)} } })`;
   const { violations } = await page.evaluate<AxeResults>(run);
   return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`);

@@ -1,15 +1,15 @@
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { describeInBrowser, launchBrowser, openPage } from './browser.ts';
+import { HAS_BROWSER, launchBrowser, openPage } from './browser.ts';
 import { HOSTILE_TEXTS } from './hostile-images.ts';
 import { HOSTILE, pullAll, startScene } from './scene.ts';
 
-const TABS = ['overview', 'layers', 'config', 'history', 'files', 'referrers', 'usedBy', 'raw'];
+const TABS = ['overview', 'layers', 'config', 'history', 'referrers', 'usedBy', 'raw'];
 /** Control and format characters. */
 const UNSEEN = /[\p{Cc}\p{Cf}]/u;
 
-describeInBrowser('an image with hostile texts', () => {
+describe.skipIf(!HAS_BROWSER)('an image with hostile texts', () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchBrowser();
@@ -76,5 +76,6 @@ async function expectHarmless(page: Page, path: string): Promise<void> {
     expect(rel, path).toBe('noreferrer noopener');
   }
   expect(found.text.replace(/[\n\t]/g, ''), path).not.toMatch(UNSEEN);
-  expect(found.text, path).not.toContain('x'.repeat(4_097));
+  // The manifest as a whole is cut by the server.
+  if (!path.includes('tab=raw')) expect(found.text, path).not.toContain('x'.repeat(4_097));
 }

@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { describeInBrowser, findBarriers, launchBrowser, openPage, overflowOf } from './browser.ts';
+import { HAS_BROWSER, findBarriers, launchBrowser, openPage, overflowOf } from './browser.ts';
 import { APP, MULTI, pullAll, type Scene, startScene } from './scene.ts';
 
 const PAGES = [
@@ -21,7 +21,7 @@ const SCHEMES = ['light', 'dark'] as const;
 /** Every page of an image, and those of the content around it. */
 function contentPages({ app, index }: Scene): readonly string[] {
   const image = `/images/${APP}@${app.digest}`;
-  const tabs = ['overview', 'layers', 'config', 'history', 'files', 'referrers', 'usedBy', 'raw'];
+  const tabs = ['overview', 'layers', 'config', 'history', 'referrers', 'usedBy', 'raw'];
   return [
     `/images/${APP}`,
     `/images/${APP}?all=true`,
@@ -32,7 +32,7 @@ function contentPages({ app, index }: Scene): readonly string[] {
   ];
 }
 
-describeInBrowser('every page', () => {
+describe.skipIf(!HAS_BROWSER)('every page', () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchBrowser();
@@ -74,7 +74,7 @@ describeInBrowser('every page', () => {
     };
     await shows('/', "of the last hour's pulls were cached");
     await shows('/images', 'library/multi');
-    await shows(`/images/${APP}`, 'linux/');
+    await shows(`/images/${MULTI}`, 'linux/');
     await shows(`/images/${APP}@${scene.app.digest}?tab=raw`, scene.app.layers[0] ?? '');
     await shows(`/compare?a=${APP}:1&b=${APP}:2`, 'Removed');
     await shows('/clients', 'containerd/2.1.0');

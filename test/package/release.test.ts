@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { PAGE } from '../../scripts/build/inputs.ts';
 import { copyCheckout } from '../support/checkout.ts';
 import { RunningProcess, runProgram } from '../support/processes.ts';
 import { findProgram, programEnvironment } from '../support/programs.ts';
@@ -30,11 +31,12 @@ describe.skipIf((await findProgram('git')) === undefined)('npm run release', { t
     }
     // Three releases are built: a program of one file is quicker to compile.
     await rm(join(checkout.path, 'src'), { recursive: true });
-    for (const folder of ['src/audit', 'src/library', 'src/usage', 'src/workers', 'charts/layover'])
+    for (const folder of ['src/audit', 'src/library', 'src/usage', 'src/workers', PAGE, 'charts/layover'])
       await mkdir(join(checkout.path, folder), { recursive: true });
     await write('src/main.ts', '#!/usr/bin/env node\nexport const program = 1;\n');
     for (const name of ['audit/pulls-check', 'usage/index-check', 'workers/worker-main'])
       await write(`src/${name}.ts`, '');
+    await write(`${PAGE}/index.html`, '<!doctype html>\n');
     await write('src/version.ts', "export const VERSION = '0.1.0';\n");
     await write('src/library/layover.ts', "export { VERSION } from '../version.ts';\n");
     await write('Dockerfile', 'ARG VERSION=0.1.0\n');

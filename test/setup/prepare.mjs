@@ -7,6 +7,7 @@
 //   node test/setup/prepare.mjs --versitygw  this S3 server alone, for `make start-cloud-storage`
 //   node test/setup/prepare.mjs --conformance  the OCI conformance suites, by go; needs no root
 //   node test/setup/prepare.mjs --packages  what runs the image and stands in front of replicas; installs as root
+//   node test/setup/prepare.mjs --browser   Chromium for the dashboard; installs as root
 //   node test/setup/prepare.mjs --bench     what the benchmark compares with; installs as root
 // It never fails a run: what stays missing is said here, and again by the tests that are skipped for it.
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -46,6 +47,7 @@ const NEEDED = {
     'docker-compose': 'docker-compose',
     'docker-registry': 'docker-registry',
   },
+  browser: { 'chromium-headless-shell': 'chromium-headless-shell', 'docker-registry': 'docker-registry' },
   storage: {
     'ceph-mon': 'ceph-mon',
     'ceph-osd': 'ceph-osd',
@@ -255,6 +257,7 @@ if (process.argv.includes('--conformance')) {
   const deadline = Date.now() + INSTALL_TIMEOUT_MS;
   buildGoProgram('conformance.test', RELEASED_CONFORMANCE, { deadline, command: ['test', '-c', '-trimpath'] });
 }
+if (process.argv.includes('--browser')) installMissing(NEEDED.browser);
 if (process.argv.includes('--bench')) installMissing(NEEDED.bench);
 for (const [program, name] of Object.entries(NEEDED.test)) {
   const isElsewhere = program === 'redis-server' && process.env.REDIS_URL;

@@ -45,7 +45,7 @@ export function ImageOverview({ view }: { view: ManifestView }): JSX.Element {
   );
 }
 
-export function DigestLink({ repository, digest }: { repository: string; digest: string }): JSX.Element {
+function DigestLink({ repository, digest }: { repository: string; digest: string }): JSX.Element {
   return (
     <a href={hrefOf(`/images/${repository}@${digest}`)}>
       <code>{digest}</code>

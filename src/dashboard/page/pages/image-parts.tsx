@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 
-import type { ManifestPart, ManifestPlatform, ManifestView } from '../../../operations/manifest-control.ts';
-import { hrefOf, path } from '../state/place.ts';
+import type { ManifestPlatform, ManifestView } from '../../../operations/manifest-control.ts';
+import { hrefOf } from '../state/place.ts';
 import { texts } from '../texts.ts';
 import { formatBytes, shortDigest } from '../view/format.ts';
 import { Foreign } from '../view/foreign.tsx';
@@ -54,7 +54,7 @@ export function Layers({ view: { parts, config } }: { view: ManifestView }): JSX
       keyOf={({ i }) => String(i)}
       columns={[
         { title: words.number, isNumber: true, cell: ({ i, kind }) => (kind === 'config' ? words.config : i) },
-        { title: words.digest, isHead: true, cell: (part) => <LayerDigest part={part} /> },
+        { title: words.digest, isHead: true, cell: ({ digest }) => <code title={digest}>{shortDigest(digest)}</code> },
         { title: words.size, isNumber: true, cell: ({ size }) => formatBytes(size) },
         { title: words.state, cell: Cached },
         {
@@ -69,13 +69,6 @@ export function Layers({ view: { parts, config } }: { view: ManifestView }): JSX
       ]}
     />
   );
-}
-
-/** Leads to the files of the layer. */
-function LayerDigest({ part: { kind, digest, cached } }: { part: ManifestPart }): JSX.Element {
-  const text = <code title={digest}>{shortDigest(digest)}</code>;
-  if (kind === 'config' || !cached) return text;
-  return <a href={hrefOf(path.value, { tab: 'files', layer: digest })}>{text}</a>;
 }
 
 /** Other repositories that have parts of the image. */

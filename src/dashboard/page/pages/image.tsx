@@ -10,7 +10,6 @@ import { Notice, Page } from '../view/frame.tsx';
 import { Loaded } from '../view/loaded.tsx';
 import { Tabs } from '../view/tabs.tsx';
 import { CompareForm } from './compare-form.tsx';
-import { Files } from './files.tsx';
 import { ImageConfigView, ImageHistory } from './image-config.tsx';
 import { ImageOverview } from './image-overview.tsx';
 import { Layers, Platforms, UsedBy } from './image-parts.tsx';
@@ -49,7 +48,7 @@ export function Image({ repository, reference, isTag }: ImageProps): JSX.Element
   );
 }
 
-const TABS = ['overview', 'platforms', 'layers', 'config', 'history', 'files', 'referrers', 'usedBy', 'raw'] as const;
+const TABS = ['overview', 'platforms', 'layers', 'config', 'history', 'referrers', 'usedBy', 'raw'] as const;
 type Tab = (typeof TABS)[number];
 
 function ManifestTabs({ view, reference }: { view: ManifestView; reference: string }): JSX.Element {
@@ -71,7 +70,7 @@ function ManifestTabs({ view, reference }: { view: ManifestView; reference: stri
 function tabsOf({ structure, config }: ManifestView): readonly Tab[] {
   const isIndex = structure === 'index';
   const hidden = new Set<Tab>([
-    ...(isIndex ? (['layers', 'files', 'usedBy'] as const) : (['platforms'] as const)),
+    ...(isIndex ? (['layers', 'usedBy'] as const) : (['platforms'] as const)),
     ...(config ? [] : (['config', 'history'] as const)),
   ]);
   return TABS.filter((tab) => !hidden.has(tab));
@@ -96,8 +95,6 @@ function TabContent({ tab, view, reference }: { tab: Tab; view: ManifestView; re
       return config ? <ImageConfigView config={config} /> : null;
     case 'history':
       return config ? <ImageHistory config={config} /> : null;
-    case 'files':
-      return <Files view={view} />;
     case 'referrers':
       return <Referrers repository={repository} digest={digest} />;
     case 'usedBy':

@@ -6,6 +6,11 @@ import { Badge } from '../view/values.tsx';
 
 const words = texts.images;
 
+/** Whether there is anything to show. */
+export function hasState({ hosted, pinned, filling }: RepositoryView): boolean {
+  return hosted || pinned || filling;
+}
+
 export function RepositoryState({ repository }: { repository: RepositoryView }): JSX.Element {
   const { hosted, pinned, filling } = repository;
   return (

@@ -18,7 +18,7 @@ import { Badge, Facts, None, When } from '../view/values.tsx';
 import { ChosenActions } from './chosen-actions.tsx';
 import { ChoiceBox } from './choice-box.tsx';
 import { PullCommands } from './pull-commands.tsx';
-import { RepositoryState } from './repository-state.tsx';
+import { hasState, RepositoryState } from './repository-state.tsx';
 
 const words = texts.repository;
 
@@ -66,7 +66,10 @@ function RepositoryFacts({ repository }: { repository: RepositoryView }): JSX.El
     <Facts
       of={[
         [words.upstream, upstream === undefined ? undefined : <Foreign key="upstream" text={upstream} />],
-        [texts.images.state, <RepositoryState key="state" repository={repository} />],
+        [
+          texts.images.state,
+          hasState(repository) ? <RepositoryState key="state" repository={repository} /> : undefined,
+        ],
         [texts.images.size, formatBytes(bytes)],
         [words.ownSize, ownBytes === undefined ? undefined : formatBytes(ownBytes)],
         [words.manifests, formatCount(manifests)],
@@ -128,9 +131,16 @@ function TagTable({ repository, tags, selection }: TagTableProps): JSX.Element {
   );
 }
 
+/** Of images, whose artifact type is that of their config. */
+const IMAGE_TYPE = /^application\/vnd\.(?:oci\.image\.config\.|docker\.container\.image\.)/;
+
 function Platforms({ platforms, artifactType }: TagView): JSX.Element {
   if (platforms === undefined)
-    return artifactType === undefined ? <None /> : <Foreign text={artifactType} maxLength={80} />;
+    return artifactType === undefined || IMAGE_TYPE.test(artifactType) ? (
+      <None />
+    ) : (
+      <Foreign text={artifactType} maxLength={80} />
+    );
   const known = platforms.filter(({ platform }) => platform !== 'unknown/unknown');
   const cached = known.filter((platform) => platform.cached);
   return (

@@ -1,95 +1,101 @@
 import type { JSX } from 'preact';
 
-import type { ConfigValue, ConfigView, ReplicaList } from '../../../operations/service-control.ts';
+import type { ConfiguredKey, ConfigView } from '../../../operations/service-control.ts';
 import { query } from '../state/place.ts';
 import { useResource } from '../state/resource.ts';
 import { session } from '../state/session.ts';
 import { texts } from '../texts.ts';
-import { Foreign } from '../view/foreign.tsx';
-import { Notice, Page, Section } from '../view/frame.tsx';
+import { Foreign, ForeignBlock } from '../view/foreign.tsx';
+import { Empty, Notice, Page, Section } from '../view/frame.tsx';
 import { Loaded } from '../view/loaded.tsx';
-import { Choice, Search } from '../view/search.tsx';
+import { Search } from '../view/search.tsx';
 import { Table } from '../view/table.tsx';
-import { Badge, Facts, None, When } from '../view/values.tsx';
+import { Badge, Facts } from '../view/values.tsx';
 
 const words = texts.settings;
-const SCOPES = ['changed', 'all'] as const;
+/** The server bounds it. UTF-16 units. */
+const MAX_LENGTH = 600_000;
 
-/** The configuration in effect, and the processes that share it. */
+/** The configuration in effect, and where it is from. */
 export function Settings(): JSX.Element {
   const config = useResource<ConfigView>('/config', { isStatic: true });
   return (
     <Page title={words.title} intro={words.intro}>
       <Loaded of={config}>
-        {({ file, warnings, values }) => (
+        {(view) => (
           <>
             <Facts
               of={[
                 [words.version, session.value?.version],
-                [words.file, file === undefined ? words.noFile : <Foreign key="file" text={file} />],
+                [words.source, <Foreign key="source" text={view.source} />],
               ]}
             />
-            {warnings.map((warning) => (
-              <Notice key={warning} tone="warning">
-                <Foreign text={warning} />
-              </Notice>
-            ))}
-            <Values values={values} />
+            <Notices view={view} />
+            <Keys keys={view.keys} />
+            <InEffect config={view.config} />
           </>
         )}
       </Loaded>
-      <Replicas />
     </Page>
   );
 }
 
-function Values({ values }: { values: readonly ConfigValue[] }): JSX.Element {
-  const { q = '', scope = 'changed' } = Object.fromEntries(query.value);
-  const shown = values.filter(({ key, origin }) => key.includes(q) && (scope === 'all' || origin !== 'default'));
+function Notices({ view: { warnings, notices, pendingRestart } }: { view: ConfigView }): JSX.Element {
   return (
-    <Section title={words.values}>
+    <>
+      {pendingRestart.length === 0 ? null : (
+        <Notice tone="warning">
+          {words.pendingRestart} <Foreign text={pendingRestart.join(', ')} />
+        </Notice>
+      )}
+      {warnings.map((warning) => (
+        <Notice key={warning} tone="warning">
+          <Foreign text={warning} />
+        </Notice>
+      ))}
+      {notices.map((notice) => (
+        <Notice key={notice}>
+          <Foreign text={notice} />
+        </Notice>
+      ))}
+    </>
+  );
+}
+
+function Keys({ keys }: { keys: readonly ConfiguredKey[] }): JSX.Element {
+  const wanted = query.value.get('q') ?? '';
+  const shown = keys.filter(({ key }) => key.includes(wanted));
+  return (
+    <Section title={words.keys}>
       <div class="filters">
         <Search label={words.search} />
-        <Choice label={words.scope} name="scope" values={SCOPES} textOf={(each) => words.scopes[each]} />
       </div>
-      <Table
-        caption={words.values}
-        rows={shown}
-        keyOf={({ key }) => key}
-        columns={[
-          { title: words.key, isHead: true, cell: ({ key }) => <code>{key}</code> },
-          {
-            title: words.value,
-            cell: ({ value }) => <Foreign text={typeof value === 'string' ? value : (JSON.stringify(value) ?? '')} />,
-          },
-          { title: words.origin, cell: ({ origin }) => <Badge>{words.origins[origin]}</Badge> },
-        ]}
-      />
+      {shown.length === 0 ? (
+        <Empty>{words.noKeys}</Empty>
+      ) : (
+        <Table
+          caption={words.keys}
+          rows={shown}
+          keyOf={({ key }) => key}
+          columns={[
+            { title: words.key, isHead: true, cell: ({ key }) => <Foreign text={key} /> },
+            { title: words.origin, cell: ({ origin }) => <Badge>{words.origins[origin]}</Badge> },
+            { title: words.where, cell: ({ where }) => <Foreign text={where} /> },
+          ]}
+        />
+      )}
     </Section>
   );
 }
 
-function Replicas(): JSX.Element {
-  const list = useResource<ReplicaList>('/replicas');
+function InEffect({ config }: { config: ConfigView['config'] }): JSX.Element {
   return (
-    <Section title={words.replicas}>
-      <Loaded of={list}>
-        {({ replicas }) => (
-          <Table
-            caption={words.replicas}
-            rows={replicas}
-            keyOf={({ name }) => name}
-            columns={[
-              { title: words.replica, isHead: true, cell: ({ name }) => <Foreign text={name} /> },
-              {
-                title: words.version,
-                cell: ({ version }) => (version === undefined ? <None /> : <Foreign text={version} />),
-              },
-              { title: words.startedAt, cell: ({ startedAt }) => <When at={startedAt} /> },
-            ]}
-          />
-        )}
-      </Loaded>
+    <Section title={words.inEffect}>
+      <div class="code">
+        <pre tabIndex={0} role="group" aria-label={words.inEffect}>
+          <ForeignBlock text={JSON.stringify(config, null, 2)} maxLength={MAX_LENGTH} />
+        </pre>
+      </div>
     </Section>
   );
 }

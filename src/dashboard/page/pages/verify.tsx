@@ -38,17 +38,11 @@ export function Verify({ address, client }: { address: string; client: string })
 }
 
 function Waiting({ nonce, command }: { nonce: string; command: string }): JSX.Element {
-  const seen = useVerifications(nonce);
+  const [latest] = useVerifications(nonce);
   return (
     <>
       <Code text={command} what={words.command} />
-      <div role="status">
-        {seen.length === 0 ? (
-          <p class="loading">{words.waiting}</p>
-        ) : (
-          seen.map((each) => <Verified key={`${each.at}${each.method}`} of={each} />)
-        )}
-      </div>
+      <div role="status">{latest ? <Verified of={latest} /> : <p class="loading">{words.waiting}</p>}</div>
     </>
   );
 }

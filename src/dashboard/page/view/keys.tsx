@@ -61,7 +61,7 @@ function handleKey(key: string): boolean {
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof Element && target.closest('input, select, textarea') !== null;
+  return target instanceof Element && target.closest('input:not([type=checkbox]), select, textarea') !== null;
 }
 
 function focusFirst(selector: string): boolean {

@@ -2,7 +2,7 @@ import type { ComponentChildren, JSX } from 'preact';
 
 import { now } from '../state/refresher.ts';
 import { texts } from '../texts.ts';
-import { formatBytes, formatMoment, formatRelative } from './format.ts';
+import { formatMoment, formatRelative } from './format.ts';
 
 /** A time, as its distance to now. @param at RFC 3339, or Unix milliseconds */
 export function When({ at }: { at: string | number | undefined }): JSX.Element {
@@ -14,11 +14,6 @@ export function When({ at }: { at: string | number | undefined }): JSX.Element {
       {formatRelative(time.getTime(), now.value)}
     </time>
   );
-}
-
-export function Bytes({ of }: { of: number | undefined }): JSX.Element {
-  if (of === undefined) return <None />;
-  return <span class="number">{formatBytes(of)}</span>;
 }
 
 /** There is no value. */
