@@ -25,6 +25,7 @@ const SOURCES = join(import.meta.dirname, '../../src');
 /** Where the types of the API are, and those that they use. */
 const PLACES = [
   'operations',
+  'admin/session-routes.ts',
   'audit/pull-record.ts',
   'content/garbage/collection-result.ts',
   'content/image-check.ts',

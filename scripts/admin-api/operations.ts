@@ -179,5 +179,29 @@ export const ADMIN_OPERATIONS: Readonly<Record<string, AdminOperation>> = {
     response: '{ verifications: readonly VerificationView[] }',
   },
   'GET /config': { summary: 'The configuration in effect, without secrets.', response: 'ConfigView' },
+  'GET /setup': {
+    summary: 'How a client is set up for this cache.',
+    query: {
+      client: 'Name of the kind of client.',
+      address: 'URL at which it reaches the cache.',
+      registries: 'Registries, with commas between them.',
+      enforce: 'true: it must not use registries directly.',
+    },
+    response: 'SetupView',
+  },
+  'GET /session': { summary: 'How the client is known, and how it can sign in.', response: 'SessionView' },
+  'POST /session': {
+    summary: 'Signs in; the response has a cookie.',
+    body: '{ user: string; password: string } | { token: string }',
+    response: 'SessionView',
+  },
+  'DELETE /session': { summary: 'Signs out.', response: '{}' },
+  'POST /session/links': { summary: 'Makes a link that signs a browser in once.', response: 'SignInLink' },
+  'GET /session/link': {
+    summary: 'Signs a browser in, and leads it to the dashboard with status 303.',
+    query: { code: 'Of the link.' },
+    response: '{}',
+    mediaType: 'text/html',
+  },
   'GET /openapi.json': { summary: 'This document.', response: 'Record<string, unknown>' },
 };

@@ -16,8 +16,9 @@ import type { ProblemControl } from '../operations/problem-control.ts';
 import type { StatusControl } from '../operations/status-control.ts';
 import type { UpstreamControl } from '../operations/upstream-control.ts';
 import { ControlError } from '../operations/control-error.ts';
+import { RegistryError } from '../oci/errors.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
-import { requireJson } from './authenticate.ts';
+import { requireJson } from './require-json.ts';
 import { addActivityRoutes } from './activity-routes.ts';
 import { addBrowsingRoutes, type BrowsingRoutesOptions } from './browsing-routes.ts';
 import { addBundleRoutes } from './bundle-routes.ts';
@@ -25,9 +26,12 @@ import { checkRequest } from './check-request.ts';
 import { addDocumentRoutes } from './document-routes.ts';
 import { addEventRoutes } from './event-routes.ts';
 import { addFillRoutes } from './fill-routes.ts';
+import { rightsOf } from './guard.ts';
 import { createJobRoutes } from './job-routes.ts';
 import { createRecallRoutes } from './recall-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
+import { createSessionRoutes, type SessionRoutesOptions } from './session-routes.ts';
+import { addSetupRoutes, type DescribeSetup } from './setup-routes.ts';
 import { addStatusRoutes } from './status-routes.ts';
 import { createUpstreamRoutes } from './upstream-routes.ts';
 import { respond } from './respond.ts';
@@ -36,9 +40,10 @@ import { flag, oneOf, optionalText, positive, texts } from './parameters.ts';
 import { addCollectionRoutes } from './collection-routes.ts';
 import { addStorageRoutes, type StorageRoutesOptions } from './storage-routes.ts';
 
-export interface AdminRoutesOptions extends Omit<BrowsingRoutesOptions, 'visibleTo'>, StorageRoutesOptions {
-  /** @default every client sees everything */
-  readonly visibleTo?: BrowsingRoutesOptions['visibleTo'];
+export interface AdminRoutesOptions
+  extends SessionRoutesOptions,
+    StorageRoutesOptions,
+    Omit<BrowsingRoutesOptions, 'visibleTo'> {
   readonly cache: CacheControl;
   readonly activity: ActivityControl;
   readonly problems: ProblemControl;
@@ -56,9 +61,8 @@ export interface AdminRoutesOptions extends Omit<BrowsingRoutesOptions, 'visible
   /** Absent without upstreams. */
   readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
-  /** Clients may name files of this machine: they have a token, or may use the socket. */
-  readonly mayReadFiles: boolean;
   readonly verifications: VerifyLog;
+  readonly describeSetup: DescribeSetup;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
@@ -66,7 +70,7 @@ export interface AdminRoutesOptions extends Omit<BrowsingRoutesOptions, 'visible
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
   const { cache, activity, problems, status, fills, upstreams } = options;
-  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, mayReadFiles, onError } = options;
+  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, describeSetup, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -77,10 +81,11 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     next();
   });
+  router.use('/session', createSessionRoutes(options));
   addRoutes(router, cache, options.bulk);
   addCollectionRoutes(router, cache);
   addStorageRoutes(router, options);
-  addBrowsingRoutes(router, { visibleTo: () => undefined, ...options });
+  addBrowsingRoutes(router, { ...options, visibleTo: (request) => rightsOf(request).mayPull });
   addActivityRoutes(router, activity, problems);
   addStatusRoutes(router, status);
   addFillRoutes(router, fills);
@@ -88,12 +93,13 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   if (upstreams) router.use('/upstreams', createUpstreamRoutes(upstreams));
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
-  addBundleRoutes(router, bundles, mayReadFiles);
+  addBundleRoutes(router, bundles);
   router.use('/recalls', createRecallRoutes(recalls));
   if (jobs) router.use('/jobs', createJobRoutes(jobs));
   if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
   addVerifyRoutes(router, verifications);
   addDocumentRoutes(router);
+  addSetupRoutes(router, describeSetup);
   router.get(
     '/audit/pulls',
     respond((request) => pulls.findPulls(pullQuery(request))),
@@ -191,6 +197,9 @@ export function respondAdminError(onError: (error: unknown) => void): ErrorReque
     }
     const status = statusOf(error);
     if (status === 500) onError(error);
+    if (status === 401) response.set('www-authenticate', 'Bearer realm="layover-admin"');
+    const retryAfterMs = error instanceof RegistryError ? error.options.retryAfterMs : undefined;
+    if (retryAfterMs !== undefined) response.set('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
     const isShown = status !== 500 && error instanceof Error;
     const body: AdminErrorBody = {
       error: {

@@ -1,3 +1,5 @@
+import type { DescribeSetup } from '../admin/setup-routes.ts';
+import { createClientSetup } from './composition/client-setup.ts';
 import type { PullRecorder } from '../audit/pull-recorder.ts';
 import type { Auth, AuthOptions } from '../auth/auth.ts';
 import type { Config } from '../config/config.ts';
@@ -9,6 +11,7 @@ import { RunningFills } from '../fills/running-fills.ts';
 import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
+import type { UploadSecrets } from '../hosted/upload-secrets.ts';
 import type { BudgetControl } from '../operations/budget-control.ts';
 import type { BulkControl } from '../operations/bulk-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
@@ -84,6 +87,9 @@ export interface Context extends Views, Browsing {
   readonly recordUse: UsageListener;
   /** Absent when pulls are not recorded. */
   readonly pulls: PullRecorder | undefined;
+  /** Secrets that all replicas share, as far as they are configured or have Redis. */
+  readonly sharedSecrets: UploadSecrets;
+  readonly describeSetup: DescribeSetup;
   /** Claim of this process on the storage directory that it shares with others. */
   readonly owner: Pick<DirectoryOwner, 'acquired' | 'isOwner'>;
   close(): Promise<void>;
@@ -155,6 +161,8 @@ async function createParts(
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
+    sharedSecrets: hosted.secrets,
+    describeSetup: createClientSetup(config),
     owner,
     close: () => opened.close(),
   };
