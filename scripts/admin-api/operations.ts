@@ -70,6 +70,11 @@ export const ADMIN_OPERATIONS: Readonly<Record<string, AdminOperation>> = {
     query: { ...REPOSITORY, digest: 'Of the manifest.', ...FETCH },
     response: 'ReferrerList',
   },
+  'GET /layer': {
+    summary: 'The files of a stored layer, in pages. One layer is read at a time.',
+    query: { ...REPOSITORY, digest: 'Of the layer.', prefix: 'Only paths that begin with it.', ...PAGE },
+    response: 'LayerPage',
+  },
   'GET /cache': {
     summary: 'Stored content, in pages.',
     query: {

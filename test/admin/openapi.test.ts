@@ -47,6 +47,7 @@ const QUERIES: Readonly<Record<string, string>> = {
   '/cache/entry': 'name=docker.io/library/app:1',
   '/manifest': 'repository=docker.io/library/app&reference=1',
   '/referrers': `repository=docker.io/library/app&digest=${app.digest}&fetch=1`,
+  '/layer': `repository=docker.io/library/app&digest=${app.layers[0]}`,
   '/repositories/{name}/tags': 'all=1',
 };
 const NAMES: Readonly<Record<string, string>> = {
