@@ -1,6 +1,7 @@
 import type { Request, Router } from 'express';
 
 import { parseRepositoryName } from '../oci/reference.ts';
+import type { LayerControl } from '../operations/layer-control.ts';
 import type { ManifestControl } from '../operations/manifest-control.ts';
 import { type MayPull, REPOSITORY_ORDERS, type RepositoryControl } from '../operations/repository-control.ts';
 import { isOn, oneOf, optionalText, positive, requiredText } from './parameters.ts';
@@ -12,11 +13,15 @@ export type VisibleTo = (request: Request) => MayPull | undefined;
 export interface BrowsingRoutesOptions {
   readonly repositories: RepositoryControl;
   readonly manifests: ManifestControl;
+  readonly layers: LayerControl;
   readonly visibleTo: VisibleTo;
 }
 
 /** Stored content for people: repositories, tags, manifests and referrers. */
-export function addBrowsingRoutes(router: Router, { repositories, manifests, visibleTo }: BrowsingRoutesOptions): void {
+export function addBrowsingRoutes(
+  router: Router,
+  { repositories, manifests, layers, visibleTo }: BrowsingRoutesOptions,
+): void {
   router.get(
     '/repositories',
     respond((request) => {
@@ -45,12 +50,25 @@ export function addBrowsingRoutes(router: Router, { repositories, manifests, vis
     }),
   );
   router.get(
+    '/layer',
+    respond((request) => layers.layer({ ...layerQuery(request), ...pageOf(request) }, visibleTo(request))),
+  );
+  router.get(
     '/referrers',
     respond((request) => {
       const digest = requiredText('digest', request.query['digest']);
       return manifests.referrers({ ...placeOf(request), digest }, visibleTo(request));
     }),
   );
+}
+
+function layerQuery({ query }: Request) {
+  const { repository, digest, prefix } = query;
+  return {
+    repository: parseRepositoryName(requiredText('repository', repository)),
+    digest: requiredText('digest', digest),
+    prefix: optionalText(prefix),
+  };
 }
 
 function placeOf({ query }: Request) {

@@ -9,6 +9,7 @@ const VIEWED: readonly RegExp[] = [
   /^\/referrers$/,
   /^\/layer$/,
   /^\/setup$/,
+  /^\/openapi\.json$/,
   /^\/verify\/[^/]+$/,
 ];
 

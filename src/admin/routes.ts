@@ -26,6 +26,7 @@ import { addActivityRoutes } from './activity-routes.ts';
 import { addBrowsingRoutes, type BrowsingRoutesOptions } from './browsing-routes.ts';
 import { addBundleRoutes } from './bundle-routes.ts';
 import { checkRequest } from './check-request.ts';
+import { addDocumentRoutes } from './document-routes.ts';
 import { addEventRoutes } from './event-routes.ts';
 import { addFillRoutes } from './fill-routes.ts';
 import { rightsOf } from './guard.ts';
@@ -108,6 +109,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   if (jobs) router.use('/jobs', createJobRoutes(jobs));
   if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
   addVerifyRoutes(router, verifications);
+  addDocumentRoutes(router);
   addSetupRoutes(router, describeSetup);
   router.get(
     '/audit/pulls',

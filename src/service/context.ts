@@ -122,8 +122,8 @@ async function createParts(
   opened.defer(() => retention.stop());
   const pulls = await createPullRecorder(config, { ...stored, telemetry, clock });
   if (pulls) opened.use(pulls);
-  const { denyFile } = monitors;
-  const { refusals, recalls } = await createDenying(config, { opened, ...stored, telemetry, clock, copies, denyFile });
+  const denying = { opened, ...stored, telemetry, clock, copies, denyFile: monitors.denyFile };
+  const { refusals, recalls } = await createDenying(config, denying);
   const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, refusals }));
   const { quota } = retention.housekeeping;
   const { secret } = config.http;
@@ -133,8 +133,8 @@ async function createParts(
   if (purging) opened.defer(() => purging.stop());
   const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry, refusals });
   opened.defer(() => health.stop());
-  const cache = createCache(config, { retention, pulling, store: stored.store, refusals });
-  const working = { ...stored, ...shared, pulling, cache, pulls, addDuty: retention.addDuty };
+  const caches = createCaches(config, { retention, pulling, store: stored.store, refusals });
+  const working = { ...stored, ...shared, ...retention, ...caches, pulling, pulls };
   const jobs = await createBackgroundJobs(config.proxy, working);
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   pulls?.start();
@@ -147,11 +147,10 @@ async function createParts(
     peers: pulling?.peers,
     budget: pulling?.budget,
     access,
-    cache,
-    bulk: retention.createBulk(cache),
+    ...caches,
     ...createBrowsing(config.proxy, { ...stored, ...retention.shown, running, pulling, clock }),
     ...createViews(config, { ...stored, ...seen, opened, clock }),
-    bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, refusals, pins: retention.bundlePins }),
+    bundles: openBundles(config, { ...stored, ...shared, pins: retention.bundlePins }),
     recalls,
     jobs,
     recordings: pulling && createRecordings(config.proxy, { ...stored, pulling, pulls, clock, telemetry }),
@@ -180,9 +179,10 @@ async function openNotifier(config: Config, { opened, env, recorded, monitors, c
   return { notifier, telemetry: await withNotifications(config, monitored, notifier) };
 }
 
-function createCache({ proxy }: Config, { retention, store, pulling, refusals }: CacheParts): CacheControl {
+function createCaches({ proxy }: Config, { retention, store, pulling, refusals }: CacheParts) {
   const refresh = pulling && ((repository: string, tag: string) => pulling.refresh(repository, tag));
-  return retention.createControl({ refresh, check: createImageCheck(proxy, store, refusals) });
+  const cache = retention.createControl({ refresh, check: createImageCheck(proxy, store, refusals) });
+  return { cache, bulk: retention.createBulk(cache) };
 }
 
 /** Loads authentication. @throws when one of its files cannot be used */

@@ -4,7 +4,7 @@ import { ask, pull } from '../integration/pulling.ts';
 import { cacheConfig, sharedHub, startCache } from '../integration/scene.ts';
 import { Images } from '../support/images.ts';
 import { Layover } from '../support/layover.ts';
-import { adminCall } from './admin-client.ts';
+import { adminCall, adminGet } from './admin-client.ts';
 import { EventReader } from './event-reader.ts';
 
 const MIB = 1024 * 1024;
@@ -101,6 +101,9 @@ describe('GET /events', () => {
         { timeout: 30_000 },
       )
       .toBeGreaterThan(0);
+    expect(await adminGet(layover, '/openapi.json')).toMatchObject({ openapi: '3.1.0' });
+    expect(await adminGet(layover, '/repositories')).toMatchObject({ repositories: [] });
+    expect(await adminGet(layover, '/config')).toMatchObject({ config: { admin: { token: '***' } } });
     await layover.kill('SIGTERM');
     await expect.poll(() => reader.isEnded, { timeout: 30_000 }).toBe(true);
   });

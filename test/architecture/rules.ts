@@ -345,7 +345,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   re2js: ['matching'],
   semver: ['matching'],
   'prom-client': ['telemetry'],
-  'tar-stream': ['doctor/bundle.ts', 'images'],
+  'tar-stream': ['browsing/layer-contents.ts', 'doctor/bundle.ts', 'images'],
   tldts: ['upstream'],
   undici: ['upstream', 'health', 'notifications/http-sink.ts', 'storage/objects'],
   'smol-toml': ['setup/toml-edit.ts'],

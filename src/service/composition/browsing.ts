@@ -5,6 +5,7 @@ import type { Clock } from '../../clock/clock.ts';
 import type { ProxyConfig } from '../../config/config.ts';
 import type { RunningFills } from '../../fills/running-fills.ts';
 import { ControlError } from '../../operations/control-error.ts';
+import type { LayerControl } from '../../operations/layer-control.ts';
 import type { ManifestControl } from '../../operations/manifest-control.ts';
 import type { RepositoryControl } from '../../operations/repository-control.ts';
 import type { StorageControl } from '../../operations/storage-control.ts';
@@ -27,6 +28,7 @@ export interface Browsing {
   readonly repositories: RepositoryControl;
   readonly manifests: ManifestControl;
   readonly storage: StorageControl;
+  readonly layers: LayerControl;
 }
 
 /** Its first use loads the code. */
@@ -42,22 +44,25 @@ export function createBrowsing(proxy: ProxyConfig | undefined, parts: BrowsingPa
       manifest: async (query, mayPull) => (await load()).manifests.manifest(query, mayPull),
       referrers: async (query, mayPull) => (await load()).manifests.referrers(query, mayPull),
     },
+    layers: { layer: async (query, mayPull) => (await load()).layers.layer(query, mayPull) },
     storage: { ages: async () => (await load()).storage.ages() },
   };
 }
 
 async function loadBrowsing(proxy: ProxyConfig | undefined, parts: BrowsingParts): Promise<Browsing> {
   const { usage, store, pulling } = parts;
-  const [{ LocalRepositories }, { LocalManifests }, { LocalAges }] = await Promise.all([
+  const [{ LocalRepositories }, { LocalManifests }, { LocalAges }, { LocalLayers }] = await Promise.all([
     import('../../browsing/local-repositories.ts'),
     import('../../browsing/local-manifests.ts'),
     import('../../browsing/local-ages.ts'),
+    import('../../browsing/local-layers.ts'),
   ]);
   const shared = { index: usage.index, store, flush: () => usage.recorder.flush() };
   const names = namesOf(proxy, parts);
   return {
     repositories: new LocalRepositories({ ...shared, ...names, ...parts, tagAge: tagAges(parts) }),
     manifests: new LocalManifests({ ...shared, upstreamOf: (repository) => upstreamOf(pulling, repository) }),
+    layers: new LocalLayers(store),
     storage: new LocalAges({ ...shared, ...names, now: parts.clock.now }),
   };
 }
