@@ -48,6 +48,7 @@ export const redisKeys = {
    * - `:d:<digest>`, hash: `s` bytes, `n` references, `p` parts, `<kind><name>` for each reference, `w<digest>` for each parent
    * - `:loose`, sorted set: unreferenced digests, all with the score 0
    * - `:pins`, hash: pattern → Unix milliseconds
+   * - `:t:<table>`, hash: texts of other modules, by key
    */
   index: () => tagged('index', 'usage'),
 

@@ -4,6 +4,7 @@ import { type HolderKey, type PackedDigest, type QueueKey, type ReferenceKey, to
 import type { StoredDigest, StoredUse } from './lmdb-entries.ts';
 import { FilesDamagedError } from '../lmdb/lmdb-files.ts';
 import { Recount } from './lmdb-recount.ts';
+import type { TextKey } from './lmdb-texts.ts';
 import type { ContentReference, UsageTotals, Use } from './usage-index.ts';
 
 /** The totals as they are stored. */
@@ -40,6 +41,7 @@ export class LmdbTables {
   readonly parents: Database<true, [part: PackedDigest, manifest: PackedDigest]>;
   readonly pins: Database<number, string>;
   readonly meta: Database<unknown, string>;
+  readonly texts: Database<string, TextKey>;
 
   constructor(root: RootDatabase) {
     this.#root = root;
@@ -52,12 +54,13 @@ export class LmdbTables {
     this.parents = root.openDB({ name: 'wholes' });
     this.pins = root.openDB({ name: 'pins' });
     this.meta = root.openDB({ name: 'meta' });
+    this.texts = root.openDB({ name: 'texts' });
   }
 
   /** Reads every entry. @throws {FilesDamagedError} when a table has more or fewer than it was written with */
   verify(): void {
-    const { uses, queue, holders, digests, unreferenced, parts, parents, pins, meta } = this;
-    for (const table of [uses, queue, holders, digests, unreferenced, parts, parents, pins, meta] as Database[]) {
+    const { uses, queue, holders, digests, unreferenced, parts, parents, pins, meta, texts } = this;
+    for (const table of [uses, queue, holders, digests, unreferenced, parts, parents, pins, meta, texts] as Database[]) {
       const entries = entryCount(table);
       let read = 0;
       for (const _ of table.getRange()) {
