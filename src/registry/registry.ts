@@ -100,6 +100,8 @@ export type Served<T> = T & {
   readonly upstream: string | undefined;
   /** Time spent waiting for the upstream, in milliseconds; absent when it was not queried. */
   readonly upstreamMs?: number;
+  /** Further headers of the response. */
+  readonly headers?: Readonly<Record<string, string>>;
 };
 
 export interface Manifest extends Descriptor {

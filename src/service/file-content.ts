@@ -7,6 +7,10 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 
 /** Throws when the file cannot be used. */
 const CHECKS: Readonly<Record<FileContent, (path: string) => Promise<unknown>>> = {
+  async 'a public key'(path) {
+    const { parseSigningKey } = await import('../signatures/public-key.ts');
+    parseSigningKey(await readFile(path, 'utf8'), path);
+  },
   certificates: checkCertificates,
   async 'denied content'(path) {
     const { readDenyFile } = await import('../policy/watched-deny-file.ts');

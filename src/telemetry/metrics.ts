@@ -35,6 +35,7 @@ export function createMetrics() {
     ...expiryMetrics(families),
     ...upstreamMetrics(families),
     ...budgetMetrics(families),
+    ...admissionMetrics(families),
     ...jobMetrics(families),
     ...storageMetrics(families),
     ...redisMetrics(families),
@@ -244,6 +245,24 @@ function budgetMetrics(families: MetricFamily[]) {
       'upstream',
       'reason',
     ]),
+  };
+}
+
+function admissionMetrics(families: MetricFamily[]) {
+  const { counter, histogram } = familyMakers(families);
+  return {
+    admissionTotal: counter('layover_admission_total', 'Manifests that clients requested, by the decision.', [
+      'rule',
+      'decision',
+      'mode',
+      'cached',
+    ]),
+    admissionSeconds: histogram(
+      'layover_admission_seconds',
+      'Duration of checks of content that is not decided yet.',
+      ['check'],
+      DURATION_BOUNDS,
+    ),
   };
 }
 

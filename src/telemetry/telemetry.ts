@@ -1,3 +1,4 @@
+import type { AdmissionEvents } from '../admission/admission-events.ts';
 import type { PullEvents } from '../audit/pull-events.ts';
 import type { AuthEvents } from '../auth/auth-events.ts';
 import type { BudgetEvents } from '../budget/governor.ts';
@@ -6,6 +7,7 @@ import type { JobEvents } from '../jobs/job.ts';
 import type { NotificationEvents } from '../notifications/notification-events.ts';
 import type { RedisEvents } from '../redis/redis.ts';
 import type { UpstreamEvents } from '../upstream/upstream.ts';
+import { AdmissionTelemetry } from './admission-telemetry.ts';
 import { AuditTelemetry } from './audit-telemetry.ts';
 import { AuthTelemetry } from './auth-telemetry.ts';
 import { BudgetTelemetry } from './budget-telemetry.ts';
@@ -34,6 +36,7 @@ export interface Telemetry {
   readonly redis: RedisEvents & DescriptorCacheEvents;
   readonly auth: AuthEvents;
   readonly audit: PullEvents;
+  readonly admission: AdmissionEvents;
   readonly notifications: NotificationEvents;
   /** Each call is followed by exactly one {@link requestFinished} with the same handler. */
   requestStarted(handler: RequestHandlerName): void;
@@ -83,6 +86,7 @@ export function createTelemetry({
     redis: new RedisTelemetry(log, metrics),
     auth: new AuthTelemetry(log, metrics),
     audit: new AuditTelemetry(log),
+    admission: new AdmissionTelemetry(log, metrics),
     notifications: new NotificationTelemetry(log, metrics),
     requestStarted: (handler) => requests.started(handler),
     requestFinished: (request) => requests.finished(request),

@@ -60,7 +60,18 @@ export class LmdbTables {
   /** Reads every entry. @throws {FilesDamagedError} when a table has more or fewer than it was written with */
   verify(): void {
     const { uses, queue, holders, digests, unreferenced, parts, parents, pins, meta, texts } = this;
-    for (const table of [uses, queue, holders, digests, unreferenced, parts, parents, pins, meta, texts] as Database[]) {
+    for (const table of [
+      uses,
+      queue,
+      holders,
+      digests,
+      unreferenced,
+      parts,
+      parents,
+      pins,
+      meta,
+      texts,
+    ] as Database[]) {
       const entries = entryCount(table);
       let read = 0;
       for (const _ of table.getRange()) {

@@ -193,7 +193,7 @@ export interface UsageIndex {
   marker(name: Marker): Promise<string | undefined>;
   setMarker(name: Marker, value: string | undefined): Promise<void>;
 
-  /** Not part of what is counted and rebuilt. */
+  /** Neither counted nor rebuilt. */
   texts(table: TextTableName): TextTable;
 
   /** Sums over the life of the index, of all processes that share it. */

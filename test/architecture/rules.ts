@@ -58,6 +58,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   service: {
     imports: [
       'admin',
+      'admission',
       'audit',
       'auth',
       'budget',
@@ -83,6 +84,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
       'pull-through',
       'redis',
       'retention',
+      'signatures',
       'storage',
       'stream',
       'sync',
@@ -163,6 +165,10 @@ export const MODULES: Readonly<Record<string, Module>> = {
   verify: { imports: ['filters', 'oci', 'stream'], types: ['operations', 'registry'] },
   hosted: { imports: ['oci'], types: ['content', 'registry'] },
   filters: { imports: ['matching', 'oci'], types: ['registry'] },
+  admission: {
+    imports: ['cache', 'filters', 'images', 'matching', 'oci', 'signatures'],
+    types: ['clock', 'registry', 'usage'],
+  },
   policy: {
     imports: ['files', 'matching', 'oci', 'operations', 'storage/driver.ts'],
     types: ['clock', 'registry'],
@@ -201,6 +207,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   telemetry: {
     imports: ['builtin', 'storage/driver.ts', 'version.ts'],
     types: [
+      'admission',
       'audit',
       'auth',
       'budget',

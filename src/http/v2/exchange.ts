@@ -82,6 +82,8 @@ export class Exchange {
   #upstream: string | undefined;
   #upstreamMs: number | undefined;
   #error: RegistryError | undefined;
+  /** Of the content that is served. */
+  #headers: Readonly<Record<string, string>> | undefined;
   #bytes = 0;
 
   constructor(req: IncomingMessage, res: ServerResponse, options: ExchangeOptions) {
@@ -128,7 +130,8 @@ export class Exchange {
     this.#stored = storedAs;
   }
 
-  served({ outcome, upstream, upstreamMs, digest }: Served<{ readonly digest?: Digest }>): void {
+  served({ outcome, upstream, upstreamMs, digest, headers }: Served<{ readonly digest?: Digest }>): void {
+    this.#headers = headers;
     this.#outcome = outcome;
     this.#digest = digest;
     this.#upstream = upstream;
@@ -161,7 +164,7 @@ export class Exchange {
     if (this.#sourceHost !== undefined) headers['oci-namespace'] = this.#sourceHost;
     // RFC 9111 no longer defines it, but clients log it, and no other header marks a stale response.
     if (this.#outcome === 'STALE') headers['warning'] = '110 - "Response is Stale"';
-    return headers;
+    return this.#headers ? withMore(headers, this.#headers) : headers;
   }
 
   #finish(): void {
@@ -208,6 +211,15 @@ export class Exchange {
     this.#events.requestFinished(finished);
     this.#trace?.finished(finished);
   }
+}
+
+/** A header that is there already gets a second value. */
+function withMore(headers: OutgoingHttpHeaders, more: Readonly<Record<string, string>>): OutgoingHttpHeaders {
+  for (const [name, value] of Object.entries(more)) {
+    const before = headers[name];
+    headers[name] = before === undefined ? value : [String(before), value];
+  }
+  return headers;
 }
 
 function recordedError({ code, message, options: { detail } }: RegistryError): RecordedError {

@@ -33,6 +33,7 @@ import { createUpstream } from '../../upstream/registry-upstream.ts';
 import type { OperatedUpstream, Upstream } from '../../upstream/upstream.ts';
 import { VERSION } from '../../version.ts';
 import type { CloseStack } from '../close-stack.ts';
+import type { Admitting } from './admitting.ts';
 import { LocalBudgets } from './budget-control.ts';
 import { createLimits } from './budgets.ts';
 import type { WithPrefetch } from './prefetching.ts';
@@ -52,6 +53,8 @@ export interface PullingParts extends Stored {
   readonly clock: Clock;
   /** Content that is neither served nor fetched. */
   readonly refusals: ContentRefusals;
+  /** Absent without rules. */
+  readonly admitting: Admitting | undefined;
   /** `http.secret`; absent when it is not set. */
   readonly secret: string | undefined;
 }
@@ -171,7 +174,7 @@ interface PulledUpstreamParts extends PullingParts {
 }
 
 function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts): PulledUpstream {
-  const { upstream, store, content, tags, fills, proxy, usage, cached, telemetry, clock, refusals } = parts;
+  const { upstream, store, content, tags, fills, proxy, usage, cached, telemetry, clock, refusals, admitting } = parts;
   const { offline } = proxy;
   const shared = { upstream, store, content, tags, offline };
   const registry = pullThrough({
@@ -196,12 +199,14 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
   const { name, aliases, library, isDefault, anyNamespace, storePrefix } = config;
   const names = { name, aliases, library, isDefault, anyNamespace, storePrefix };
   // Writes are refused as such, also to names that `allow` and `deny` exclude.
-  const served = {
+  const pulled = {
     ...allowNames(registry, refusalOf),
     ...parts.withPrefetch?.(config, { ...parts, registry, refusalOf }),
     ...refuseWrites(describeRefusedWrites(upstream)),
   };
-  const held = refuseHeld(registry.held, refusals, storedName);
+  const served = admitting?.admitContent(pulled, { signing: registry, storedName, isOffline: offline }) ?? pulled;
+  const known = refuseHeld(registry.held, refusals, storedName);
+  const held = admitting?.admitHeld(known, { storedName }) ?? known;
   const isAllowed = (repository: string) => refusalOf(repository) === undefined;
   return { route: { ...names, registry: served, held, relay, isAllowed }, registry, refusalOf };
 }

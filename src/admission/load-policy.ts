@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+
+import type { AdmissionConfig } from '../config/config.ts';
+import { matchGlobs } from '../matching/glob.ts';
+import { parseSigningKey } from '../signatures/public-key.ts';
+import type { SigningAuthority } from '../signatures/verify-image.ts';
+import type { AdmissionPolicy, AdmissionRule, SignatureCondition } from './rule.ts';
+
+type AuthorityConfig = AdmissionConfig['authorities'][number];
+type RuleConfig = AdmissionConfig['rules'][number];
+
+/** A file of `policy.admission` cannot be used. The message has the key and the path. */
+export class AdmissionFileError extends Error {
+  override readonly name = 'AdmissionFileError';
+  /** Errors with a code are printed without their stack. */
+  readonly code = 'ERR_ADMISSION_FILE';
+}
+
+/** Reads the keys. @throws {AdmissionFileError} */
+export async function loadPolicy({ waitMs, onError, ...config }: AdmissionConfig): Promise<AdmissionPolicy> {
+  const authorities = (await Promise.all(config.authorities.map(loadAuthority))).flat();
+  return { rules: config.rules.map((rule) => toRule(rule, authorities)), waitMs, onError };
+}
+
+async function loadAuthority({ name, keys }: AuthorityConfig): Promise<SigningAuthority[]> {
+  return Promise.all(
+    keys.map(async (path) => {
+      try {
+        return { name, key: parseSigningKey(await readFile(path, 'utf8'), path) };
+      } catch (cause) {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        throw new AdmissionFileError(`policy.admission.authorities: ${name}: ${reason}`, { cause });
+      }
+    }),
+  );
+}
+
+function toRule(config: RuleConfig, authorities: readonly SigningAuthority[]): AdmissionRule {
+  const { name, mode, images, static: fixed } = config;
+  const signatures = signaturesOf(config, authorities);
+  return { name, mode, matches: matchGlobs(images), static: fixed, signatures, hash: hashOf(signatures) };
+}
+
+function signaturesOf({ signedBy, require }: RuleConfig, authorities: readonly SigningAuthority[]) {
+  if (signedBy.length === 0) return undefined;
+  return { by: signedBy, require, authorities: authorities.filter(({ name }) => signedBy.includes(name)) };
+}
+
+/** The mode, the names and the order of rules are not part of it: they change which decision applies, and not the decision. */
+function hashOf(signatures: SignatureCondition | undefined): string {
+  const facts = signatures && {
+    by: signatures.by.toSorted(),
+    require: signatures.require,
+    keys: signatures.authorities
+      .map(({ name, key }) => `${name} ${key.export({ type: 'spki', format: 'pem' }).toString()}`)
+      .toSorted(),
+  };
+  return createHash('sha256')
+    .update(JSON.stringify(facts ?? null))
+    .digest('base64url')
+    .slice(0, 22);
+}

@@ -1,0 +1,66 @@
+interface RawAuthority {
+  readonly name: string;
+  readonly keys: readonly string[];
+}
+
+interface RawRule {
+  readonly name?: string | undefined;
+  readonly static?: string | undefined;
+  readonly signedBy: readonly string[];
+}
+
+interface RawAdmission {
+  readonly authorities?: readonly RawAuthority[] | undefined;
+  readonly rules?: readonly RawRule[] | undefined;
+}
+
+export interface AdmissionMistake {
+  readonly path: (string | number)[];
+  readonly message: string;
+}
+
+/** What single keys cannot show. */
+export function findAdmissionMistakes({ authorities = [], rules = [] }: RawAdmission): AdmissionMistake[] {
+  const known = authorities.map(({ name }) => name);
+  return [
+    ...repeated('authorities', known),
+    ...repeated(
+      'rules',
+      rules.map(({ name }, i) => name ?? String(i + 1)),
+    ),
+    ...authorities.flatMap((authority, i) =>
+      mistakesOfAuthority(authority).map(([key, message]) => ({ path: ['authorities', i, key], message })),
+    ),
+    ...rules.flatMap((rule, i) =>
+      mistakesOfRule(rule, known).map(([key, message]) => ({ path: ['rules', i, key], message })),
+    ),
+  ];
+}
+
+type Mistake = readonly [key: string, message: string];
+
+function mistakesOfAuthority({ keys }: RawAuthority): Mistake[] {
+  return keys.length === 0 ? [['keys', 'is missing']] : [];
+}
+
+function mistakesOfRule(rule: RawRule, known: readonly string[]): Mistake[] {
+  const { signedBy } = rule;
+  if (rule.static === undefined && signedBy.length === 0)
+    return [['images', 'have no condition (add static or signedby)']];
+  if (rule.static !== undefined && signedBy.length > 0) return [['static', 'decides alone (remove it, or signedby)']];
+  return unknownAuthorities('signedby', signedBy, known);
+}
+
+function unknownAuthorities(key: string, names: readonly string[], known: readonly string[]): Mistake[] {
+  const listed = known.join(', ') || 'none';
+  return names
+    .filter((name) => !known.includes(name))
+    .map((name) => [key, `${name} is not one of policy.admission.authorities (configured: ${listed})`]);
+}
+
+function repeated(list: string, names: readonly string[]): AdmissionMistake[] {
+  return names.flatMap((name, i) => {
+    const first = names.indexOf(name);
+    return first === i ? [] : [{ path: [list, i, 'name'], message: `is also the name of ${list}[${first}]` }];
+  });
+}
