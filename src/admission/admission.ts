@@ -4,16 +4,20 @@ import type { Digest } from '../oci/digest.ts';
 import type { AdmissionEvents } from './admission-events.ts';
 import { isAttachment, subjectOf } from './attachment.ts';
 import { containingManifests, type PartsIndex } from './containing-manifests.ts';
-import { type DecidedContent, type Decision, LATER_MS } from './decision.ts';
+import { dateOf, type DecidedContent, type Decision, LATER_MS } from './decision.ts';
 import { Decisions } from './decisions.ts';
+import { MinimumAge } from './minimum-age.ts';
 import { ReleasedParts } from './released-parts.ts';
-import { type AdmissionPolicy, type AdmissionRule, guardsParts } from './rule.ts';
+import { Releases } from './releases.ts';
+import { type AdmissionPolicy, type AdmissionRule, type AgeCondition, decidesDigests, guardsParts } from './rule.ts';
 import { decideBySignatures, type RepositorySource } from './signature-decision.ts';
+import type { TagHistories } from './tag-histories.ts';
 import type { UsageIndex } from '../usage/usage-index.ts';
 
 export interface AdmissionOptions {
   readonly policy: AdmissionPolicy;
   readonly index: PartsIndex & Pick<UsageIndex, 'texts'>;
+  readonly histories: TagHistories;
   readonly events: AdmissionEvents;
   readonly clock: Clock;
 }
@@ -24,12 +28,17 @@ export interface ManifestQuestion extends DecidedContent {
   readonly source: RepositorySource;
   /** Absent when it has not been fetched. */
   readonly bytes?: Uint8Array | undefined;
+  /** By the history of its tag. @default false */
+  readonly isOfAge?: boolean | undefined;
 }
 
 const MAX_REPOSITORIES = 20_000;
+/** A digest that is held may be released at any time. Milliseconds. */
+const HELD_MS = 10_000;
 /** An attachment of an attachment, in an index of an index … */
 const MAX_DEPTH = 4;
 const UNNAMED: Decision = { outcome: 'deny', reason: 'no admitted manifest of the repository names it' };
+const UNCONDITIONAL: Decision = { outcome: 'allow', reason: 'its digest needs nothing' };
 const LISTED: Decision = { outcome: 'allow', reason: 'an admitted index lists it' };
 
 /** Decides which content of upstreams clients get: by repository and digest, never by tag. */
@@ -38,16 +47,22 @@ export class Admission {
   readonly #decisions: Decisions;
   readonly #rules = createCountedCache<{ readonly rule: AdmissionRule | undefined }>({ maxEntries: MAX_REPOSITORIES });
   readonly released = new ReleasedParts();
+  readonly releases: Releases;
+  readonly age: MinimumAge;
+  /** Which images have a signature that exempts them from the age. */
+  readonly #exceptions: Decisions;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
     const { index, clock, events, policy } = options;
-    this.#decisions = new Decisions({
-      table: index.texts('admissions'),
-      onFailure: policy.onError === 'allow' ? 'allow' : 'later',
-      now: clock.now,
-      onError: (error) => events.notKept(error),
-    });
+    const { now } = clock;
+    const onError = (error: unknown) => events.notKept(error);
+    const table = index.texts('admissions');
+    const onFailure = policy.onError === 'allow' ? 'allow' : 'later';
+    this.#decisions = new Decisions({ table, onFailure, now, onError });
+    this.#exceptions = new Decisions({ table, onFailure: 'later', suffix: '#unless', now, onError });
+    this.releases = new Releases(index.texts('releases'));
+    this.age = new MinimumAge({ histories: options.histories, releases: this.releases, events, now });
   }
 
   /** The first rule for a stored name. */
@@ -64,8 +79,22 @@ export class Admission {
     return !guardsParts(this.ruleOf(repository)) || this.released.has(repository, digest);
   }
 
+  /** Something could not be read. */
+  failed(error: unknown): void {
+    this.#options.events.notKept(error);
+  }
+
   get now(): number {
     return this.#options.clock.now();
+  }
+
+  /** Whether an image has a signature that exempts it from the age. */
+  async isExcepted({ repository, digest, rule, source }: ManifestQuestion): Promise<boolean> {
+    const { unless } = rule.age ?? {};
+    if (!unless) return false;
+    const decide = () => this.#checked('signatures', decideBySignatures(unless, digest, source));
+    const decided = this.#exceptions.of({ repository, digest, hash: rule.hash, decide });
+    return (await this.#withinWait(decided)).outcome === 'allow';
   }
 
   /** Without I/O. */
@@ -77,11 +106,17 @@ export class Admission {
   /** Waits as long as a client may wait. Never rejects. */
   async decide(question: ManifestQuestion): Promise<Decision> {
     const { rule, repository, digest } = question;
+    if (!decidesDigests(rule)) return this.#undecided(rule);
     const known = this.known(repository, digest);
     const isAdmitted = known?.outcome === 'allow';
     const decision = isAdmitted ? known : await this.#withinWait(this.#decide(question));
     this.#options.events.requested({ rule, outcome: decision.outcome, isCached: known !== undefined });
     return decision;
+  }
+
+  #undecided(rule: AdmissionRule): Decision {
+    this.#options.events.requested({ rule, outcome: 'allow', isCached: true });
+    return UNCONDITIONAL;
   }
 
   /** Whether a manifest of the repository that is admitted names the content. Waits as long as a client may wait. */
@@ -92,9 +127,10 @@ export class Admission {
     return decision ?? UNNAMED;
   }
 
-  /** Records that a manifest is served as an attachment of an admitted one. */
-  async attached(content: DecidedContent, rule: AdmissionRule, subject: Digest): Promise<void> {
-    await this.#decisions.put(content, rule.hash, { outcome: 'allow', reason: `attached to ${subject}` });
+  /** Records that a manifest is served, as an attachment or because of its age. */
+  async admit(content: DecidedContent, rule: AdmissionRule, reason: string): Promise<void> {
+    if (this.known(content.repository, content.digest)?.outcome === 'allow') return;
+    await this.#decisions.put(content, rule.hash, { outcome: 'allow', reason });
   }
 
   async #withinWait<T>(decided: Promise<T>): Promise<T | Decision> {
@@ -145,8 +181,21 @@ export class Admission {
       const decision = await this.#decide({ ...question, digest: subject, bytes: undefined }, depth + 1);
       if (decision.outcome === 'allow') return { ...decision, reason: `attached to ${subject}` };
     }
-    if (!rule.signatures) return { outcome: 'allow', reason: 'no condition' };
-    return this.#checked('signatures', decideBySignatures(rule.signatures, digest, source));
+    const { signatures, age } = rule;
+    const signed = signatures && (await this.#checked('signatures', decideBySignatures(signatures, digest, source)));
+    if (signed?.outcome === 'deny' || age?.digests !== 'wait' || question.isOfAge) return signed ?? UNCONDITIONAL;
+    return (await this.#decideByAge(question, age)) ?? signed ?? { outcome: 'allow', reason: 'old enough' };
+  }
+
+  /** @returns undefined when it is old enough, or needs no age */
+  async #decideByAge(question: ManifestQuestion, age: AgeCondition): Promise<Decision | undefined> {
+    const heldUntil = await this.#checked('age', this.age.digestHeldUntil(question, age));
+    if (heldUntil === undefined || (await this.isExcepted(question))) return undefined;
+    return {
+      outcome: 'deny',
+      reason: `held until ${dateOf(heldUntil)}`,
+      until: Math.min(heldUntil, this.now + HELD_MS),
+    };
   }
 
   async #checked<T>(check: string, work: Promise<T>): Promise<T> {

@@ -34,9 +34,36 @@ export function refusalOf(
   return new RegistryError('UNAVAILABLE', message, { detail, retryAfterMs });
 }
 
+const DAY_MS = 86_400_000;
+
+/** The error for a tag of which nothing is old enough. */
+export function heldRefusal(
+  { repository, digest, until }: DecidedContent & { readonly until: number },
+  { rule, now }: { readonly rule: Pick<AdmissionRule, 'name'>; readonly now: number },
+): RegistryError {
+  const reason = `held until ${dateOf(until)}`;
+  const detail = { policy: 'admission', rule: rule.name, reason, digest };
+  const isSoon = until - now < DAY_MS;
+  const retry = isSoon && { retryAfterMs: Math.max(1_000, until - now) };
+  return new RegistryError('DENIED', `${repository}@${digest}: ${reason}`, { detail, ...retry });
+}
+
+/** Headers of a digest that a tag named before, and is served in place of another. */
+export function heldHeaders({ digest, until }: { readonly digest: Digest; readonly until: number }) {
+  return { warning: `199 - "held until ${dateOf(until)}"`, 'layover-held': digest };
+}
+
+/** Seconds are enough. */
+export function dateOf(at: number): string {
+  return new Date(at).toISOString().replace(/\.\d+/, '');
+}
+
 /** Headers of content that is served although the rule does not admit it. */
-export function auditHeaders({ outcome }: Decision, { name }: Pick<AdmissionRule, 'name'>): Record<string, string> {
-  return { 'layover-policy': `would-${outcome === 'deny' ? 'deny' : 'delay'}; rule=${headerText(name)}` };
+export function auditHeaders(
+  would: 'deny' | 'delay' | 'hold',
+  { name }: Pick<AdmissionRule, 'name'>,
+): Record<string, string> {
+  return { 'layover-policy': `would-${would}; rule=${headerText(name)}` };
 }
 
 /** A name of the configuration may have any characters. */

@@ -7,6 +7,8 @@ export interface DecisionsOptions {
   readonly table: TextTable;
   /** The outcome where there is no decision. */
   readonly onFailure: 'later' | 'allow';
+  /** Of the keys, for decisions about something else. @default none */
+  readonly suffix?: string;
   readonly now: () => number;
   /** The table could not be read or written. Decisions are still made. */
   readonly onError: (error: unknown) => void;
@@ -45,7 +47,7 @@ export class Decisions {
 
   /** Never rejects. */
   of(request: DecisionRequest): Promise<Decision> {
-    const key = keyOf(request);
+    const key = `${keyOf(request)}${this.#options.suffix ?? ''}`;
     const known = this.known(key);
     if (known) return Promise.resolve(known);
     const running = this.#running.get(key);
@@ -57,7 +59,7 @@ export class Decisions {
 
   /** Records a decision that was made elsewhere. */
   async put(content: DecidedContent, hash: string, decision: Decision): Promise<void> {
-    const key = keyOf(content);
+    const key = `${keyOf(content)}${this.#options.suffix ?? ''}`;
     this.#known.set(key, decision);
     await this.#write(key, { ...decision, hash });
   }

@@ -5,7 +5,7 @@ import type { AdmissionConfig } from '../config/config.ts';
 import { matchGlobs } from '../matching/glob.ts';
 import { parseSigningKey } from '../signatures/public-key.ts';
 import type { SigningAuthority } from '../signatures/verify-image.ts';
-import type { AdmissionPolicy, AdmissionRule, SignatureCondition } from './rule.ts';
+import type { AdmissionPolicy, AdmissionRule, AgeCondition, SignatureCondition } from './rule.ts';
 
 type AuthorityConfig = AdmissionConfig['authorities'][number];
 type RuleConfig = AdmissionConfig['rules'][number];
@@ -37,27 +37,39 @@ async function loadAuthority({ name, keys }: AuthorityConfig): Promise<SigningAu
 }
 
 function toRule(config: RuleConfig, authorities: readonly SigningAuthority[]): AdmissionRule {
-  const { name, mode, images, static: fixed } = config;
-  const signatures = signaturesOf(config, authorities);
-  return { name, mode, matches: matchGlobs(images), static: fixed, signatures, hash: hashOf(signatures) };
+  const { name, mode, images, static: fixed, signedBy, require } = config;
+  const signatures = toCondition(signedBy, require, authorities);
+  const age = config.age && toAge(config.age, authorities);
+  return { name, mode, matches: matchGlobs(images), static: fixed, signatures, age, hash: hashOf(signatures, age) };
 }
 
-function signaturesOf({ signedBy, require }: RuleConfig, authorities: readonly SigningAuthority[]) {
-  if (signedBy.length === 0) return undefined;
-  return { by: signedBy, require, authorities: authorities.filter(({ name }) => signedBy.includes(name)) };
+function toAge(
+  { exempt, unlessSignedBy, ...age }: NonNullable<RuleConfig['age']>,
+  authorities: readonly SigningAuthority[],
+): AgeCondition {
+  return { ...age, isExempt: matchGlobs(exempt), unless: toCondition(unlessSignedBy, 'any', authorities) };
+}
+
+function toCondition(
+  by: readonly string[],
+  require: SignatureCondition['require'],
+  authorities: readonly SigningAuthority[],
+): SignatureCondition | undefined {
+  if (by.length === 0) return undefined;
+  return { by, require, authorities: authorities.filter(({ name }) => by.includes(name)) };
 }
 
 /** The mode, the names and the order of rules are not part of it: they change which decision applies, and not the decision. */
-function hashOf(signatures: SignatureCondition | undefined): string {
-  const facts = signatures && {
-    by: signatures.by.toSorted(),
-    require: signatures.require,
-    keys: signatures.authorities
-      .map(({ name, key }) => `${name} ${key.export({ type: 'spki', format: 'pem' }).toString()}`)
-      .toSorted(),
-  };
-  return createHash('sha256')
-    .update(JSON.stringify(facts ?? null))
-    .digest('base64url')
-    .slice(0, 22);
+function hashOf(signatures: SignatureCondition | undefined, age: AgeCondition | undefined): string {
+  const waits = age?.digests === 'wait' ? [age.minAgeMs, age.unknown] : [];
+  const facts = [factsOf(signatures), factsOf(age?.unless), waits];
+  return createHash('sha256').update(JSON.stringify(facts)).digest('base64url').slice(0, 22);
+}
+
+function factsOf(condition: SignatureCondition | undefined) {
+  if (!condition) return undefined;
+  const keys = condition.authorities.map(
+    ({ name, key }) => `${name} ${key.export({ type: 'spki', format: 'pem' }).toString()}`,
+  );
+  return { by: condition.by.toSorted(), require: condition.require, keys: keys.toSorted() };
 }

@@ -9,6 +9,21 @@ export interface SignatureCondition {
   readonly authorities: readonly SigningAuthority[];
 }
 
+/** For how long a tag must have named a digest. */
+export interface AgeCondition {
+  readonly minAgeMs: number;
+  readonly unknown: 'wait' | 'allow';
+  readonly onNone: 'refuse' | 'allow';
+  /** Pulls by digest. */
+  readonly digests: 'allow' | 'wait';
+  /** @param name stored name, with a colon and the tag */
+  readonly isExempt: (name: string) => boolean;
+  /** Images with one of these signatures need no age. */
+  readonly unless?: SignatureCondition | undefined;
+  /** New images are fetched before they are served. */
+  readonly prefetch: boolean;
+}
+
 /** What images of some names need. */
 export interface AdmissionRule {
   readonly name: string;
@@ -19,8 +34,15 @@ export interface AdmissionRule {
   /** Decides alone. */
   readonly static?: 'allow' | 'deny' | undefined;
   readonly signatures?: SignatureCondition | undefined;
+  readonly age?: AgeCondition | undefined;
   /** Changes with everything that decisions depend on. */
   readonly hash: string;
+}
+
+export type AgedRule = AdmissionRule & { readonly age: AgeCondition };
+
+export function hasAge(rule: AdmissionRule): rule is AgedRule {
+  return rule.age !== undefined;
 }
 
 /** Nothing of the repositories is checked. */
@@ -28,9 +50,14 @@ export function isOpen(rule: AdmissionRule | undefined): boolean {
   return rule === undefined || rule.static === 'allow';
 }
 
+/** Whether a manifest can be refused by its digest, and not only by a tag. */
+export function decidesDigests({ static: fixed, signatures, age }: AdmissionRule): boolean {
+  return fixed === 'deny' || signatures !== undefined || age?.digests === 'wait';
+}
+
 /** Whether blobs are served only when an admitted manifest names them. With an audit, manifests alone are marked. */
 export function guardsParts(rule: AdmissionRule | undefined): rule is AdmissionRule {
-  return rule !== undefined && !isOpen(rule) && rule.mode === 'enforce';
+  return rule !== undefined && rule.mode === 'enforce' && decidesDigests(rule);
 }
 
 export interface AdmissionPolicy {

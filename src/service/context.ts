@@ -17,7 +17,7 @@ import type { JobControl } from '../operations/job-control.ts';
 import type { RecallControl } from '../operations/recall-control.ts';
 import type { UsageListener } from '../pull-through/pull-through.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
-import { TagEntries } from '../pull-through/tag-entries.ts';
+import { TagEntries, type TagListener } from '../pull-through/tag-entries.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { ContentListener } from '../registry/content-event.ts';
 import type { ContentRefusals } from '../registry/refusals.ts';
@@ -32,7 +32,7 @@ import { UnprefixedOwner } from '../retention/unprefixed-owner.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
-import { createAdmitting } from './composition/admitting.ts';
+import { createAdmitting, createTagHistories } from './composition/admitting.ts';
 import { createPullRecorder } from './composition/auditing.ts';
 import { createDenying } from './composition/denying.ts';
 import { createBackgroundJobs } from './composition/background-jobs.ts';
@@ -116,14 +116,14 @@ async function createParts(
   const owner = await acquireDirectory(config.storage.driver);
   opened.defer(() => owner.release());
   const running = new RunningFills();
-  const tags = new TagEntries(stored.store, { upstreams: config.proxy?.upstreams.length ?? 0, copies });
+  const { tags, histories } = createTags(config, stored, { telemetry, copies });
   const retention = await openHousekeeping(config, { ...stored, telemetry, running, tags, clock });
   opened.defer(() => retention.stop());
   const pulls = await createPullRecorder(config, { ...stored, telemetry, clock });
   if (pulls) opened.use(pulls);
   const { denyFile } = monitors;
   const { refusals, recalls } = await createDenying(config, { opened, ...stored, telemetry, clock, copies, denyFile });
-  const admitting = await createAdmitting(config, { ...stored, telemetry, clock });
+  const admitting = await createAdmitting(config, { ...stored, histories, telemetry, clock });
   const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, refusals, admitting }));
   const { quota } = retention.housekeeping;
   const { secret } = config.http;
@@ -159,6 +159,18 @@ async function createParts(
     owner,
     close: () => opened.close(),
   };
+}
+
+/** Tags of upstreams, and their histories. */
+function createTags(
+  { proxy }: Config,
+  { store, usage }: Stored,
+  { telemetry, copies }: { readonly telemetry: Telemetry; readonly copies: ContentCopies | undefined },
+) {
+  const histories = createTagHistories(usage.index, telemetry);
+  const onConfirmed: TagListener = (...confirmed) => histories.observe(...confirmed);
+  const upstreams = proxy?.upstreams.length ?? 0;
+  return { histories, tags: new TagEntries(store, { upstreams, copies, onConfirmed }) };
 }
 
 function createCache({ proxy }: Config, { retention, store, pulling, refusals }: CacheParts): CacheControl {

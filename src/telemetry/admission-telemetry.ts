@@ -27,6 +27,15 @@ export class AdmissionTelemetry implements AdmissionEvents {
     else this.#log.warn(facts, outcome === 'deny' ? 'content denied' : 'content not decided');
   }
 
+  held({ rule, repository, tag, digest, until }: Event<'held'>): void {
+    const facts = { rule: rule.name, mode: rule.mode, repository, tag, digest, until: new Date(until).toISOString() };
+    this.#log.info(facts, 'content held');
+  }
+
+  released({ rule, repository, tag, digest }: Event<'released'>): void {
+    this.#log.info({ rule: rule.name, mode: rule.mode, repository, tag, digest }, 'content released');
+  }
+
   checked(check: Event<'checked'>, tookMs: number): void {
     this.#metrics.admissionSeconds.at(check).observe(tookMs / 1_000);
   }

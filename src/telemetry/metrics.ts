@@ -249,8 +249,9 @@ function budgetMetrics(families: MetricFamily[]) {
 }
 
 function admissionMetrics(families: MetricFamily[]) {
-  const { counter, histogram } = familyMakers(families);
+  const { counter, gauge, histogram } = familyMakers(families);
   return {
+    admissionHeld: gauge('layover_admission_held', 'Tags whose digest is not old enough, of those that were requested.', []),
     admissionTotal: counter('layover_admission_total', 'Manifests that clients requested, by the decision.', [
       'rule',
       'decision',

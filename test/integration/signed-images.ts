@@ -1,4 +1,4 @@
-import type { BuiltImage, Images, Manifest } from '../support/images.ts';
+import type { Images, Manifest } from '../support/images.ts';
 import { bytesContent } from '../support/content.ts';
 import { MEDIA_TYPES } from '../support/media-types.ts';
 import {
@@ -59,9 +59,4 @@ export function attachBundle(images: Images, repository: string, subject: Manife
   const described = { mediaType: referrer.mediaType, digest: referrer.digest, size, artifactType: BUNDLE };
   images.referrers.set(digest, [...listed, described]);
   return referrer;
-}
-
-/** Every digest that an image consists of, the manifest first. */
-export function partsOf({ digest, config, layers }: BuiltImage) {
-  return { manifest: digest, blobs: [config, ...layers] };
 }

@@ -116,4 +116,10 @@ export const errors: readonly PanelFactory[] = [
       '{{check}}': `${rateOf('layover_admission_seconds_sum', { by: 'check', where: ON })} / ${rateOf('layover_admission_seconds_count', { by: 'check', where: ON })}`,
     },
   }),
+  graph({
+    title: 'Tags held by their age',
+    description: 'Tags that clients requested while their digest was not old enough, at the instance that has most.',
+    unit: 'short',
+    series: { held: `max(layover_admission_held{${ON}})` },
+  }),
 ];

@@ -7,6 +7,7 @@ interface RawRule {
   readonly name?: string | undefined;
   readonly static?: string | undefined;
   readonly signedBy: readonly string[];
+  readonly age?: { readonly unlessSignedBy: readonly string[] } | undefined;
 }
 
 interface RawAdmission {
@@ -44,11 +45,16 @@ function mistakesOfAuthority({ keys }: RawAuthority): Mistake[] {
 }
 
 function mistakesOfRule(rule: RawRule, known: readonly string[]): Mistake[] {
-  const { signedBy } = rule;
-  if (rule.static === undefined && signedBy.length === 0)
-    return [['images', 'have no condition (add static or signedby)']];
-  if (rule.static !== undefined && signedBy.length > 0) return [['static', 'decides alone (remove it, or signedby)']];
-  return unknownAuthorities('signedby', signedBy, known);
+  const { signedBy, age } = rule;
+  const hasCondition = signedBy.length > 0 || age !== undefined;
+  if (rule.static === undefined && !hasCondition)
+    return [['images', 'have no condition (add static, signedby or minage)']];
+  if (rule.static !== undefined && hasCondition)
+    return [['static', 'decides alone (remove it, or signedby and minage)']];
+  return [
+    ...unknownAuthorities('signedby', signedBy, known),
+    ...unknownAuthorities('unless', age?.unlessSignedBy ?? [], known),
+  ];
 }
 
 function unknownAuthorities(key: string, names: readonly string[], known: readonly string[]): Mistake[] {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { findAdmissionMistakes } from './admission-mistakes.ts';
 import { otherwise, withDefault } from './defaults.ts';
 import { ownDuration } from './duration.ts';
+import { bool } from './number.ts';
 import { glob } from './pattern.ts';
 import { choice, file, name } from './text.ts';
 
@@ -33,8 +34,40 @@ const rule = z
     static: otherwise(choice('Decides without a look at the image.', ['allow', 'deny']), 'the other keys decide'),
     signedby: otherwise(names('Authorities that must have signed the image.'), 'no signature is needed'),
     require: withDefault(choice('How many of `signedby` must have signed it.', ['all', 'any']), 'all'),
+    minage: otherwise(
+      ownDuration('For how long a tag must have named a digest [before it is served](policy.md#minimum-age).'),
+      'no age is needed',
+    ),
+    unknown: withDefault(
+      choice('Whether the first digest that the cache has seen a tag name counts as old enough.', ['wait', 'allow']),
+      'wait',
+    ),
+    onnone: withDefault(
+      choice('While no digest of a tag is old enough: `allow` serves the one that it has named first.', [
+        'refuse',
+        'allow',
+      ]),
+      'refuse',
+    ),
+    digests: withDefault(choice('Pulls by digest: `wait` needs the age for them, too.', ['allow', 'wait']), 'allow'),
+    exempt: otherwise(
+      z
+        .array(glob('A glob.'))
+        .describe('Globs over stored names with a tag, such as `docker.io/acme/app:nightly*`, that need no age.'),
+      'none',
+    ),
+    unless: otherwise(
+      z.strictObject({ signedby: names('Images that one of them has signed need no age.') }),
+      'all need the age',
+    ),
+    prefetch: withDefault(bool('Fetch a new image when its tag is requested, before it is old enough.'), 'false'),
   })
-  .transform(({ signedby = [], images, ...rest }) => ({ ...rest, images, signedBy: signedby }))
+  .transform(({ name: own, images, mode: ownMode, static: fixed, signedby = [], require, minage, ...more }) => {
+    const { unknown, onnone: onNone, digests, exempt = [], unless, prefetch } = more;
+    const age = { unknown, onNone, digests, exempt, unlessSignedBy: unless?.signedby ?? [], prefetch };
+    const aged = minage === undefined ? undefined : { minAgeMs: minage, ...age };
+    return { name: own, images, mode: ownMode, static: fixed, signedBy: signedby, require, age: aged };
+  })
   .describe('What images of some names need.');
 
 export const admission = z

@@ -1,5 +1,6 @@
 import type { Admission } from '../../admission/admission.ts';
-import type { AdmittedRegistryOptions } from '../../admission/admitted-registry.ts';
+import type { GateOptions } from '../../admission/gates.ts';
+import { TagHistories } from '../../admission/tag-histories.ts';
 import type { Clock } from '../../clock/clock.ts';
 import type { Config, ProxyConfig } from '../../config/config.ts';
 import { matchGlobs } from '../../matching/glob.ts';
@@ -18,9 +19,10 @@ export interface Admitting {
   admitMounts(registry: Registry): Registry;
 }
 
-type UpstreamParts = Omit<AdmittedRegistryOptions, 'admission'>;
+type UpstreamParts = Omit<GateOptions, 'admission'>;
 
 export interface AdmittingParts extends Pick<Stored, 'usage'> {
+  readonly histories: TagHistories;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
 }
@@ -29,7 +31,7 @@ export interface AdmittingParts extends Pick<Stored, 'usage'> {
 export async function createAdmitting(config: Config, parts: AdmittingParts): Promise<Admitting | undefined> {
   const { admission: rules, proxy } = config;
   if (!rules || !proxy) return undefined;
-  const { usage, telemetry, clock } = parts;
+  const { usage, histories, telemetry, clock } = parts;
   const [{ loadPolicy }, { Admission }, { admitContent, admitHeld }, { admitMounts }] = await Promise.all([
     import('../../admission/load-policy.ts'),
     import('../../admission/admission.ts'),
@@ -37,7 +39,8 @@ export async function createAdmitting(config: Config, parts: AdmittingParts): Pr
     import('../../admission/admit-mounts.ts'),
   ]);
   const policy = await loadPolicy(rules);
-  const admission = new Admission({ policy, index: usage.index, events: telemetry.admission, clock });
+  const admission = new Admission({ policy, index: usage.index, histories, events: telemetry.admission, clock });
+  telemetry.metrics.admissionHeld.measure(() => admission.age.heldCount);
   const isPulled = createPulledNames(proxy);
   return {
     admission,
@@ -46,6 +49,11 @@ export async function createAdmitting(config: Config, parts: AdmittingParts): Pr
     admitMounts: (registry) =>
       admitMounts(registry, (from, digest) => !isPulled(from) || admission.isPartServed(from, digest)),
   };
+}
+
+/** Since when tags of upstreams name which digests: kept without rules, too, so that a rule finds a history. */
+export function createTagHistories(index: Stored['usage']['index'], { admission }: Telemetry): TagHistories {
+  return new TagHistories({ table: index.texts('tag-histories'), onError: (error) => admission.notKept(error) });
 }
 
 /** Whether a stored name belongs to an upstream. */

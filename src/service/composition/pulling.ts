@@ -204,7 +204,10 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
     ...parts.withPrefetch?.(config, { ...parts, registry, refusalOf }),
     ...refuseWrites(describeRefusedWrites(upstream)),
   };
-  const served = admitting?.admitContent(pulled, { signing: registry, storedName, isOffline: offline }) ?? pulled;
+  const prefetch = (repository: string, tag: string) =>
+    void registry.refreshTag(repository, tag, { background: 'warm' }).catch(() => {}); // the next client fetches it
+  const gate = { signing: registry, storedName, isOffline: offline, prefetch };
+  const served = admitting?.admitContent(pulled, gate) ?? pulled;
   const known = refuseHeld(registry.held, refusals, storedName);
   const held = admitting?.admitHeld(known, { storedName }) ?? known;
   const isAllowed = (repository: string) => refusalOf(repository) === undefined;
