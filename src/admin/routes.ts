@@ -12,6 +12,7 @@ import {
 } from '../operations/cache-control.ts';
 import type { FillControl } from '../operations/fill-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
+import type { PolicyControl, TagHistoryControl } from '../operations/policy-control.ts';
 import type { RecallControl } from '../operations/recall-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog, PullQuery } from '../operations/pull-log.ts';
@@ -27,6 +28,7 @@ import { addBundleRoutes } from './bundle-routes.ts';
 import { checkRequest } from './check-request.ts';
 import { addFillRoutes } from './fill-routes.ts';
 import { createJobRoutes } from './job-routes.ts';
+import { createPolicyRoutes, createTagHistoryRoutes } from './policy-routes.ts';
 import { createRecallRoutes } from './recall-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
 import { addStatusRoutes } from './status-routes.ts';
@@ -47,6 +49,9 @@ export interface AdminRoutesOptions {
   readonly budget?: BudgetControl | undefined;
   readonly bundles: BundleControl;
   readonly recalls: RecallControl;
+  /** Absent without rules. */
+  readonly policy?: PolicyControl | undefined;
+  readonly tagHistories: TagHistoryControl;
   /** Absent without upstreams. */
   readonly jobs?: JobControl | undefined;
   /** Absent without upstreams. */
@@ -81,6 +86,8 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   addCheck(router, cache);
   addBundleRoutes(router, bundles, mayReadFiles);
   router.use('/recalls', createRecallRoutes(recalls));
+  if (options.policy) router.use('/policy', createPolicyRoutes(options.policy));
+  router.use('/tag-history', createTagHistoryRoutes(options.tagHistories));
   if (jobs) router.use('/jobs', createJobRoutes(jobs));
   if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
   addVerifyRoutes(router, verifications);

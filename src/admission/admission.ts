@@ -5,7 +5,7 @@ import type { AdmissionEvents } from './admission-events.ts';
 import { isAttachment, subjectOf } from './attachment.ts';
 import { containingManifests, type PartsIndex } from './containing-manifests.ts';
 import { dateOf, type DecidedContent, type Decision, LATER_MS } from './decision.ts';
-import { Decisions } from './decisions.ts';
+import { Decisions, type StoredDecision } from './decisions.ts';
 import { MinimumAge } from './minimum-age.ts';
 import { ReleasedParts } from './released-parts.ts';
 import { Releases } from './releases.ts';
@@ -39,6 +39,8 @@ const HELD_MS = 10_000;
 const MAX_DEPTH = 4;
 const UNNAMED: Decision = { outcome: 'deny', reason: 'no admitted manifest of the repository names it' };
 const UNCONDITIONAL: Decision = { outcome: 'allow', reason: 'its digest needs nothing' };
+/** Begins the reason for an attachment. */
+export const ATTACHED = 'attached to ';
 const LISTED: Decision = { outcome: 'allow', reason: 'an admitted index lists it' };
 
 /** Decides which content of upstreams clients get: by repository and digest, never by tag. */
@@ -95,6 +97,16 @@ export class Admission {
     const decide = () => this.#checked('signatures', decideBySignatures(unless, digest, source));
     const decided = this.#exceptions.of({ repository, digest, hash: rule.hash, decide });
     return (await this.#withinWait(decided)).outcome === 'allow';
+  }
+
+  /**
+   * Decisions that are kept. Those that rest on another manifest, which lists it or to which it is attached, are not its own.
+   *
+   * @throws when the index cannot be read
+   */
+  async *kept(): AsyncGenerator<StoredDecision & DecidedContent & { readonly isOwn: boolean }, void, void> {
+    for await (const decision of this.#decisions.stored())
+      yield { ...decision, isOwn: decision.reason !== LISTED.reason && !decision.reason.startsWith(ATTACHED) };
   }
 
   /** Without I/O. */
@@ -179,7 +191,7 @@ export class Admission {
     const subject = bytes && isAttachment(bytes) && depth < MAX_DEPTH ? subjectOf(bytes) : undefined;
     if (subject) {
       const decision = await this.#decide({ ...question, digest: subject, bytes: undefined }, depth + 1);
-      if (decision.outcome === 'allow') return { ...decision, reason: `attached to ${subject}` };
+      if (decision.outcome === 'allow') return { ...decision, reason: `${ATTACHED}${subject}` };
     }
     const { signatures, age } = rule;
     const signed = signatures && (await this.#checked('signatures', decideBySignatures(signatures, digest, source)));

@@ -1,4 +1,5 @@
 import { type BoundedCache, createCountedCache } from '../cache/lru.ts';
+import { isDigest } from '../oci/digest.ts';
 import type { TextTable } from '../usage/text-table.ts';
 import { type DecidedContent, type Decision, LATER_MS } from './decision.ts';
 
@@ -21,7 +22,7 @@ export interface DecisionRequest extends DecidedContent {
   readonly decide: () => Promise<Decision>;
 }
 
-interface StoredDecision extends Decision {
+export interface StoredDecision extends Decision {
   readonly hash: string;
 }
 
@@ -65,10 +66,14 @@ export class Decisions {
   }
 
   /** All that are valid, whichever process made them. @throws when the index cannot be read */
-  async *stored(): AsyncGenerator<readonly [key: string, decision: StoredDecision], void, void> {
+  async *stored(): AsyncGenerator<StoredDecision & DecidedContent, void, void> {
     for await (const [key, text] of this.#options.table.entries()) {
       const decision = parse(text);
-      if (decision && this.#isValid(decision)) yield [key, decision];
+      const at = key.indexOf('@');
+      const digest = key.slice(at + 1);
+      // Those with a suffix are about something else.
+      if (decision && this.#isValid(decision) && isDigest(digest))
+        yield { ...decision, repository: key.slice(0, at), digest };
     }
   }
 

@@ -3,7 +3,7 @@ import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { CallOptions, Manifest, Registry, Served } from '../registry/registry.ts';
-import type { Admission, ManifestQuestion } from './admission.ts';
+import { type Admission, ATTACHED, type ManifestQuestion } from './admission.ts';
 import { isAttachment, isReferrersList, subjectOfTag } from './attachment.ts';
 import { auditHeaders, type Decision, heldHeaders, heldRefusal, LATER_MS, refusalOf } from './decision.ts';
 import type { AgeResult } from './minimum-age.ts';
@@ -213,7 +213,7 @@ export class Gates {
     const { admission } = this.#options;
     // The images that a list of referrers names are not admitted with it.
     if (isPart && until === undefined)
-      await admission.admit({ repository: gate.stored, digest: served.digest }, gate.rule, `attached to ${subject}`);
+      await admission.admit({ repository: gate.stored, digest: served.digest }, gate.rule, `${ATTACHED}${subject}`);
     return true;
   }
 

@@ -5,7 +5,7 @@ import type { DecidedContent } from './decision.ts';
 import type { Releases } from './releases.ts';
 import type { AgeCondition, AgedRule } from './rule.ts';
 import type { TagHistories } from './tag-histories.ts';
-import { chooseByAge, type TagHistory } from './tag-history.ts';
+import { type AgeChoice, chooseByAge, type TagHistory } from './tag-history.ts';
 
 export interface MinimumAgeOptions {
   readonly histories: TagHistories;
@@ -75,6 +75,13 @@ export class MinimumAge {
     return { digests: [...new Set([...ofAge, ...first])], heldUntil, isNew };
   }
 
+  /** Without effects. @throws when the index cannot be read */
+  async preview(history: TagHistory, content: DecidedContent & { readonly rule: AgedRule }): Promise<AgeChoice> {
+    const choice = this.#chosen(history, { ...content, isConfirmed: true });
+    const isReleased = choice.heldUntil !== undefined && (await this.#options.releases.has(content));
+    return isReleased ? { ofAge: [content.digest] } : choice;
+  }
+
   /** When a digest may be served that clients request by digest. Absent: now. @throws when the index cannot be read */
   async digestHeldUntil(content: DecidedContent, age: AgeCondition): Promise<number | undefined> {
     const { histories, releases, now } = this.#options;
@@ -96,7 +103,7 @@ export class MinimumAge {
     return histories.of(repository, tag);
   }
 
-  #chosen(history: TagHistory, { digest, isConfirmed, rule }: TaggedQuestion) {
+  #chosen(history: TagHistory, { digest, isConfirmed, rule }: Pick<TaggedQuestion, 'digest' | 'isConfirmed' | 'rule'>) {
     const { minAgeMs, unknown } = rule.age;
     return chooseByAge(history, { current: digest, isConfirmed, minAgeMs, unknown, now: this.#options.now() });
   }

@@ -16,19 +16,29 @@ export interface RepositorySource {
 /** Longest time for all signatures of a manifest. Milliseconds. */
 const TIMEOUT_MS = 60_000;
 
-/** @throws when the signatures cannot be fetched, or an outdated list of them has none that is good */
+/** @throws as {@link verifySignatures} */
 export async function decideBySignatures(
   condition: SignatureCondition,
   digest: Digest,
-  { isOffline, ...source }: RepositorySource,
+  source: RepositorySource,
 ): Promise<Decision> {
+  return (await verifySignatures(condition, digest, source)).decision;
+}
+
+/** @throws when the signatures cannot be fetched, or an outdated list of them has none that is good */
+export async function verifySignatures(
+  condition: SignatureCondition,
+  digest: Digest,
+  { isOffline, ...source }: RepositorySource,
+): Promise<{ readonly decision: Decision; readonly verdict: SignatureVerdict }> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const signatures = new UpstreamSignatures({ ...source, signal });
   const { authorities } = condition;
-  const decision = toDecision(condition, await verifyImage(signatures, { digest, authorities }, { signal }));
+  const verdict = await verifyImage(signatures, { digest, authorities }, { signal });
+  const decision = toDecision(condition, verdict);
   if (decision.outcome === 'deny' && signatures.isOutdated && !isOffline)
     throw new Error('its signatures cannot be fetched now');
-  return decision;
+  return { decision, verdict };
 }
 
 /** Pure. */

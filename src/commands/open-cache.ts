@@ -88,6 +88,7 @@ function running(control: RemoteControl): CacheTarget {
     budget: control,
     bundles: control,
     recalls: control,
+    policy: control,
     jobs: control,
     recordings: control,
     stopped: undefined,

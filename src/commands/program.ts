@@ -15,6 +15,7 @@ import { addGarbageCollect } from './garbage-collect.ts';
 import { addImageCommands } from './image-commands.ts';
 import { addJobCommands } from './job-commands.ts';
 import { addLockCommands } from './lock-commands.ts';
+import { addPolicyCommands } from './policy-commands.ts';
 import { addRecallCommands } from './recall-commands.ts';
 import { addRecordCommands } from './record-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
@@ -95,6 +96,7 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   addSyncCommand(program, context);
   addRecordCommands(program, context);
   addRecallCommands(program, context);
+  addPolicyCommands(program, context);
   addToolCommands(program, { stdin, out, err, end });
   return program;
 }

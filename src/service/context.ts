@@ -14,6 +14,7 @@ import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
+import type { PolicyControl, TagHistoryControl } from '../operations/policy-control.ts';
 import type { RecallControl } from '../operations/recall-control.ts';
 import type { UsageListener } from '../pull-through/pull-through.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
@@ -32,6 +33,7 @@ import { UnprefixedOwner } from '../retention/unprefixed-owner.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
+import { LocalTagHistories } from '../admission/local-tag-histories.ts';
 import { createAdmitting, createTagHistories } from './composition/admitting.ts';
 import { createPullRecorder } from './composition/auditing.ts';
 import { createDenying } from './composition/denying.ts';
@@ -71,6 +73,9 @@ export interface Context extends Views {
   readonly cache: CacheControl;
   readonly bundles: BundleControl;
   readonly recalls: RecallControl;
+  /** Absent without rules. */
+  readonly policy: PolicyControl | undefined;
+  readonly tagHistories: TagHistoryControl;
   /** Absent without upstreams. */
   readonly budget: BudgetControl | undefined;
   /** Absent without upstreams. */
@@ -150,6 +155,8 @@ async function createParts(
     ...createViews(config, { ...stored, opened, monitors, running, pulling, telemetry, health, clock }),
     bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, refusals, pins: retention.bundlePins }),
     recalls,
+    policy: pulling && admitting?.createControl(pulling),
+    tagHistories: new LocalTagHistories(histories),
     jobs,
     recordings: pulling && createRecordings(config.proxy, { ...stored, pulling, pulls, clock, telemetry }),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),

@@ -251,7 +251,11 @@ function budgetMetrics(families: MetricFamily[]) {
 function admissionMetrics(families: MetricFamily[]) {
   const { counter, gauge, histogram } = familyMakers(families);
   return {
-    admissionHeld: gauge('layover_admission_held', 'Tags whose digest is not old enough, of those that were requested.', []),
+    admissionHeld: gauge(
+      'layover_admission_held',
+      'Tags whose digest is not old enough, of those that were requested.',
+      [],
+    ),
     admissionTotal: counter('layover_admission_total', 'Manifests that clients requested, by the decision.', [
       'rule',
       'decision',

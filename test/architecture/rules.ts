@@ -166,7 +166,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   hosted: { imports: ['oci'], types: ['content', 'registry'] },
   filters: { imports: ['matching', 'oci'], types: ['registry'] },
   admission: {
-    imports: ['cache', 'filters', 'images', 'matching', 'oci', 'signatures'],
+    imports: ['cache', 'filters', 'images', 'matching', 'oci', 'operations', 'signatures'],
     types: ['clock', 'registry', 'usage'],
   },
   policy: {

@@ -6,7 +6,9 @@ import type { Config, ProxyConfig } from '../../config/config.ts';
 import { matchGlobs } from '../../matching/glob.ts';
 import type { HeldContent } from '../../registry/held-content.ts';
 import type { Registry } from '../../registry/registry.ts';
+import type { PolicyControl } from '../../operations/policy-control.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
+import type { Pulling } from './pulling.ts';
 import type { Stored } from './stored.ts';
 
 /** Rules for content of upstreams. */
@@ -15,6 +17,8 @@ export interface Admitting {
   /** The registry of an upstream, as clients use it. */
   admitContent(registry: Registry, options: UpstreamParts): Registry;
   admitHeld(held: HeldContent, options: Pick<UpstreamParts, 'storedName'>): HeldContent;
+  /** For operators. */
+  createControl(pulling: Pick<Pulling, 'find'>): PolicyControl;
   /** Hosted repositories. */
   admitMounts(registry: Registry): Registry;
 }
@@ -32,12 +36,14 @@ export async function createAdmitting(config: Config, parts: AdmittingParts): Pr
   const { admission: rules, proxy } = config;
   if (!rules || !proxy) return undefined;
   const { usage, histories, telemetry, clock } = parts;
-  const [{ loadPolicy }, { Admission }, { admitContent, admitHeld }, { admitMounts }] = await Promise.all([
-    import('../../admission/load-policy.ts'),
-    import('../../admission/admission.ts'),
-    import('../../admission/admitted-registry.ts'),
-    import('../../admission/admit-mounts.ts'),
-  ]);
+  const [{ loadPolicy }, { Admission }, { admitContent, admitHeld }, { admitMounts }, { LocalPolicy }] =
+    await Promise.all([
+      import('../../admission/load-policy.ts'),
+      import('../../admission/admission.ts'),
+      import('../../admission/admitted-registry.ts'),
+      import('../../admission/admit-mounts.ts'),
+      import('../../admission/local-policy.ts'),
+    ]);
   const policy = await loadPolicy(rules);
   const admission = new Admission({ policy, index: usage.index, histories, events: telemetry.admission, clock });
   telemetry.metrics.admissionHeld.measure(() => admission.age.heldCount);
@@ -46,6 +52,12 @@ export async function createAdmitting(config: Config, parts: AdmittingParts): Pr
     admission,
     admitContent: (registry, options) => admitContent(registry, { ...options, admission }),
     admitHeld: (held, options) => admitHeld(held, { ...options, admission }),
+    createControl: ({ find }) =>
+      new LocalPolicy({
+        ...{ admission, histories },
+        find: (stored) => toSource(find(stored), proxy.offline),
+        onReleased: (event) => telemetry.log.warn(event, 'content released by an operator'),
+      }),
     admitMounts: (registry) =>
       admitMounts(registry, (from, digest) => !isPulled(from) || admission.isPartServed(from, digest)),
   };
@@ -54,6 +66,10 @@ export async function createAdmitting(config: Config, parts: AdmittingParts): Pr
 /** Since when tags of upstreams name which digests: kept without rules, too, so that a rule finds a history. */
 export function createTagHistories(index: Stored['usage']['index'], { admission }: Telemetry): TagHistories {
   return new TagHistories({ table: index.texts('tag-histories'), onError: (error) => admission.notKept(error) });
+}
+
+function toSource({ registry, remote }: ReturnType<Pulling['find']>, isOffline: boolean) {
+  return { registry, repository: remote, isOffline };
 }
 
 /** Whether a stored name belongs to an upstream. */
