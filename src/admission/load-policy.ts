@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 
 import type { AdmissionConfig } from '../config/config.ts';
 import { matchGlobs } from '../matching/glob.ts';
+import type { CertificateVerifier } from '../signatures/certificate-verifier.ts';
 import { parseSigningKey } from '../signatures/public-key.ts';
 import type { SigningAuthority } from '../signatures/verify-image.ts';
 import type { AdmissionPolicy, AdmissionRule, AgeCondition, SignatureCondition } from './rule.ts';
@@ -20,20 +21,33 @@ export class AdmissionFileError extends Error {
 /** Reads the keys. @throws {AdmissionFileError} */
 export async function loadPolicy({ waitMs, onError, ...config }: AdmissionConfig): Promise<AdmissionPolicy> {
   const authorities = (await Promise.all(config.authorities.map(loadAuthority))).flat();
-  return { rules: config.rules.map((rule) => toRule(rule, authorities)), waitMs, onError };
+  const rules = config.rules.map((rule) => toRule(rule, authorities));
+  return { rules, waitMs, onError, oldestRootAt: await oldestRootAt(config.authorities) };
 }
 
-async function loadAuthority({ name, keys }: AuthorityConfig): Promise<SigningAuthority[]> {
-  return Promise.all(
-    keys.map(async (path) => {
-      try {
-        return { name, key: parseSigningKey(await readFile(path, 'utf8'), path) };
-      } catch (cause) {
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        throw new AdmissionFileError(`policy.admission.authorities: ${name}: ${reason}`, { cause });
-      }
-    }),
-  );
+async function loadAuthority({ name, keys, trustedRoot, identities }: AuthorityConfig): Promise<SigningAuthority[]> {
+  try {
+    if (trustedRoot !== undefined) return [{ name, certificates: await loadRoot(trustedRoot, identities) }];
+    return await Promise.all(
+      keys.map(async (path) => ({ name, key: parseSigningKey(await readFile(path, 'utf8'), path) })),
+    );
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new AdmissionFileError(`policy.admission.authorities: ${name}: ${reason}`, { cause });
+  }
+}
+
+/** The file has no date. */
+async function oldestRootAt(authorities: AdmissionConfig['authorities']): Promise<number | undefined> {
+  const paths = authorities.flatMap(({ trustedRoot }) => (trustedRoot === undefined ? [] : [trustedRoot]));
+  const times = await Promise.all(paths.map(async (path) => (await stat(path)).mtimeMs));
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+async function loadRoot(path: string, identities: AuthorityConfig['identities']): Promise<CertificateVerifier> {
+  // Loaded only for a rule that needs it.
+  const { CertificateVerifier: Verifier } = await import('../signatures/certificate-verifier.ts');
+  return Verifier.load(await readFile(path), { identities, origin: path });
 }
 
 function toRule(config: RuleConfig, authorities: readonly SigningAuthority[]): AdmissionRule {
@@ -68,8 +82,12 @@ function hashOf(signatures: SignatureCondition | undefined, age: AgeCondition | 
 
 function factsOf(condition: SignatureCondition | undefined) {
   if (!condition) return undefined;
-  const keys = condition.authorities.map(
-    ({ name, key }) => `${name} ${key.export({ type: 'spki', format: 'pem' }).toString()}`,
-  );
+  const keys = condition.authorities.map((authority) => `${authority.name} ${contentOf(authority)}`);
   return { by: condition.by.toSorted(), require: condition.require, keys: keys.toSorted() };
+}
+
+function contentOf(authority: SigningAuthority): string {
+  return 'key' in authority
+    ? authority.key.export({ type: 'spki', format: 'pem' }).toString()
+    : authority.certificates.hash;
 }

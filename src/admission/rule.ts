@@ -66,4 +66,6 @@ export interface AdmissionPolicy {
   readonly waitMs: number;
   /** Content for which there is no decision. */
   readonly onError: 'refuse' | 'allow';
+  /** When the oldest trusted root was written. Unix milliseconds. Absent without one. */
+  readonly oldestRootAt?: number | undefined;
 }

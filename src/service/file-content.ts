@@ -11,6 +11,10 @@ const CHECKS: Readonly<Record<FileContent, (path: string) => Promise<unknown>>> 
     const { parseSigningKey } = await import('../signatures/public-key.ts');
     parseSigningKey(await readFile(path, 'utf8'), path);
   },
+  async 'a trusted root'(path) {
+    const { CertificateVerifier } = await import('../signatures/certificate-verifier.ts');
+    await CertificateVerifier.load(await readFile(path), { identities: [], origin: path });
+  },
   certificates: checkCertificates,
   async 'denied content'(path) {
     const { readDenyFile } = await import('../policy/watched-deny-file.ts');

@@ -256,6 +256,7 @@ function admissionMetrics(families: MetricFamily[]) {
       'Tags whose digest is not old enough, of those that were requested.',
       [],
     ),
+    trustedRootAge: gauge('layover_trustedroot_age_seconds', 'Age of the oldest file with a trusted root.', []),
     admissionTotal: counter('layover_admission_total', 'Manifests that clients requested, by the decision.', [
       'rule',
       'decision',

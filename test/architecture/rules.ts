@@ -134,7 +134,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   jobs: { imports: ['images', 'lists', 'oci', 'operations'], types: ['clock', 'registry'] },
   bundles: { imports: ['images', 'lists', 'oci', 'operations'] },
   lists: { imports: ['images', 'oci'] },
-  signatures: { imports: ['images', 'oci'] },
+  signatures: { imports: ['images', 'matching', 'oci'] },
   images: { imports: ['client', 'oci', 'upstream/upstream.ts'], types: ['registry'] },
   client: {
     imports: ['fills/blob-download.ts', 'oci', 'retry', 'stream', 'upstream'],
@@ -256,6 +256,9 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-s3': ['storage'],
   '@aws-sdk/s3-request-presigner': ['storage'],
   '@noble/curves': ['signatures'],
+  '@sigstore/bundle': ['signatures'],
+  '@sigstore/protobuf-specs': ['signatures'],
+  '@sigstore/verify': ['signatures'],
   '@node-rs/bcrypt': ['auth'],
   '@opentelemetry/api': ['telemetry'],
   '@opentelemetry/exporter-trace-otlp-http': ['telemetry'],

@@ -122,4 +122,11 @@ export const errors: readonly PanelFactory[] = [
     unit: 'short',
     series: { held: `max(layover_admission_held{${ON}})` },
   }),
+  graph({
+    title: 'Age of the trusted root',
+    description:
+      'Oldest file with roots for certificates. Renew it twice a year: new signatures use new logs and authorities.',
+    unit: 's',
+    series: { age: `max(layover_trustedroot_age_seconds{${ON}})` },
+  }),
 ];

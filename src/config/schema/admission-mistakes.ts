@@ -1,6 +1,8 @@
 interface RawAuthority {
   readonly name: string;
   readonly keys: readonly string[];
+  readonly trustedRoot?: string | undefined;
+  readonly identities: readonly unknown[];
 }
 
 interface RawRule {
@@ -40,8 +42,14 @@ export function findAdmissionMistakes({ authorities = [], rules = [] }: RawAdmis
 
 type Mistake = readonly [key: string, message: string];
 
-function mistakesOfAuthority({ keys }: RawAuthority): Mistake[] {
-  return keys.length === 0 ? [['keys', 'is missing']] : [];
+function mistakesOfAuthority({ keys, trustedRoot, identities }: RawAuthority): Mistake[] {
+  const hasIdentities = identities.length > 0;
+  if (keys.length > 0) {
+    if (hasIdentities) return [['identities', 'have no effect on keys (use two authorities)']];
+    return trustedRoot === undefined ? [] : [['trustedroot', 'has no effect on keys (use two authorities)']];
+  }
+  if (trustedRoot === undefined) return [['keys', 'are missing (or trustedroot and identities)']];
+  return hasIdentities ? [] : [['identities', 'are missing: anyone can get a certificate']];
 }
 
 function mistakesOfRule(rule: RawRule, known: readonly string[]): Mistake[] {

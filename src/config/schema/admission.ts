@@ -17,8 +17,28 @@ const authority = z
         .describe('Public keys in PEM: EC P-256, P-384, P-521, RSA of 2048 bits or more, Ed25519.'),
       'none',
     ),
+    trustedroot: file(
+      'The roots for certificates: `trusted_root.json`, as `cosign trusted-root create` writes it. It is used offline.',
+      'a trusted root',
+    ).optional(),
+    identities: otherwise(
+      z
+        .array(
+          z.strictObject({
+            issuer: name('The issuer of the identity, compared as a whole.'),
+            subject: glob('The subject of the certificate, as a whole; `*` matches within a segment.'),
+          }),
+        )
+        .describe('Whose certificates are accepted.'),
+      'none',
+    ),
   })
-  .transform(({ keys = [], ...rest }) => ({ ...rest, keys }))
+  .transform(({ keys = [], trustedroot, identities = [], ...rest }) => ({
+    ...rest,
+    keys,
+    trustedRoot: trustedroot,
+    identities,
+  }))
   .describe('Whose signatures are accepted.');
 
 const names = (description: string) => z.array(name('The name of an authority.')).describe(description);

@@ -46,7 +46,10 @@ export async function createAdmitting(config: Config, parts: AdmittingParts): Pr
     ]);
   const policy = await loadPolicy(rules);
   const admission = new Admission({ policy, index: usage.index, histories, events: telemetry.admission, clock });
-  telemetry.metrics.admissionHeld.measure(() => admission.age.heldCount);
+  const { metrics } = telemetry;
+  const { oldestRootAt } = policy;
+  metrics.admissionHeld.measure(() => admission.age.heldCount);
+  if (oldestRootAt !== undefined) metrics.trustedRootAge.measure(() => (clock.now() - oldestRootAt) / 1_000);
   const isPulled = createPulledNames(proxy);
   return {
     admission,
