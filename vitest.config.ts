@@ -1,44 +1,6 @@
-import { availableParallelism } from 'node:os';
-
 import { defineConfig } from 'vitest/config';
 
-import { LongestFirst } from './test/setup/longest-first.ts';
-import { findMemoryDirectory } from './test/setup/memory-directory.ts';
 import { findSuites } from './test/setup/suites.ts';
+import { createTestConfig } from './test/setup/test-config.ts';
 
-const directory = findMemoryDirectory();
-const { unit, integration, foreign } = findSuites(import.meta.dirname);
-
-export default defineConfig({
-  test: {
-    // For tests that hang: on a busy machine a process can take ten seconds to start.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    env: directory === undefined ? {} : { TMPDIR: directory },
-    // Files share workers and the modules loaded there: loading `src/` costs more than most files.
-    isolate: false,
-    // Transformed files stay below node_modules for the next run, by their content.
-    experimental: { fsModuleCache: true },
-    // As the program runs: to wake other threads for small collections costs more than they save.
-    execArgv: ['--no-parallel-scavenge'],
-    // For what comes about in another process; the default is one second.
-    expect: { poll: { timeout: 30_000 } },
-    reporters: ['default', './test/setup/summary-reporter.ts'],
-    sequence: { sequencer: LongestFirst },
-    // Tests with processes wait more than they compute.
-    maxWorkers: Math.max(4, availableParallelism()),
-    projects: [
-      { extends: true, test: { name: 'unit', include: [...unit] } },
-      { extends: true, test: { name: 'integration', include: [...integration] } },
-      {
-        extends: true,
-        test: {
-          name: 'foreign',
-          include: [...foreign],
-          // Programs that we cannot change; the summary reporter limits how many tests may need it.
-          retry: 1,
-        },
-      },
-    ],
-  },
-});
+export default defineConfig(createTestConfig(findSuites(import.meta.dirname, 'test')));

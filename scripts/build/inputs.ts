@@ -2,14 +2,29 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What a build depends on; packages by the lock file. */
-const INPUTS = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'scripts/build'];
+/** The part of the dashboard that runs in browsers. It imports only types of the rest. */
+export const PAGE = 'src/dashboard/page';
 
-/** @returns a sum of the names and contents of all files that a build reads */
-export async function hashInputs(root: string): Promise<string> {
+/** A part of `dist/`, with what its build depends on; packages by the lock file. */
+export interface BuildPart {
+  readonly inputs: readonly string[];
+  /** A folder below the inputs that is none of them. */
+  readonly except?: string;
+}
+
+const SHARED = ['package.json', 'package-lock.json', 'tsconfig.json', 'scripts/build'];
+
+export const PARTS = {
+  program: { inputs: [...SHARED, 'tsconfig.build.json', 'src'], except: PAGE },
+  dashboard: { inputs: [...SHARED, PAGE] },
+} as const satisfies Readonly<Record<string, BuildPart>>;
+
+/** @returns a sum of the names and contents of all files that the build of a part reads */
+export async function hashInputs(root: string, { inputs, except }: BuildPart): Promise<string> {
   const hash = createHash('sha256');
-  for (const input of INPUTS) {
+  for (const input of inputs) {
     for (const path of await listFiles(root, input)) {
+      if (except !== undefined && path.startsWith(`${except}/`)) continue;
       const content = await readFile(join(root, path));
       hash.update(`${path}\0${content.length}\0`).update(content);
     }

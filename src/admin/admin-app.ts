@@ -1,32 +1,30 @@
 import express, { type Express, type Router } from 'express';
 
-import type { Listen } from '../config/config.ts';
 import { PROFILES_PATH } from '../http/pages/debug-profiles.ts';
 import { ADMIN_PATH } from './api.ts';
-import { refuseForeignPages, requireToken, type TokenCheck } from './authenticate.ts';
+import { createGuard, createHostGuard } from './guard.ts';
 import { type AdminRoutesOptions, respondAdminError, createAdminRoutes } from './routes.ts';
 
-export interface AdminAppOptions extends Omit<AdminRoutesOptions, 'mayReadFiles'> {
-  readonly listen: Listen;
-  /** Additional names and addresses of the server. */
-  readonly hosts?: readonly string[];
-  /** Absent when access to the address is enough. */
-  readonly hasToken?: TokenCheck | undefined;
+export interface AdminAppOptions extends AdminRoutesOptions {
+  /** Path prefix of the registry; starts and ends with `/`. @default '/' */
+  readonly prefix?: string | undefined;
+  /** The pages of the dashboard. Absent when it is off at this address. */
+  readonly dashboard?: { readonly path: string; readonly pages: Router } | undefined;
   /** Profiles of the process. They contain secrets, so only the socket has them. */
   readonly profiles?: Router | undefined;
 }
 
-/** The admin API for a server that listens on `listen`. */
-export function createAdminApp({ listen, hosts = [], hasToken, profiles, ...routes }: AdminAppOptions): Express {
+/** The admin API, and the dashboard, for one address. */
+export function createAdminApp({ prefix = '/', dashboard, profiles, ...routes }: AdminAppOptions): Express {
   const app = express();
-  const guards = hasToken
-    ? [refuseForeignPages(undefined), requireToken(hasToken)]
-    : [refuseForeignPages({ listen, hosts })];
-  const mayReadFiles = hasToken !== undefined || listen.net === 'unix';
+  const guard = createGuard(routes.guard);
+  // The prefix is that of the registry. Without it as well, where commands look for the API.
+  const below = (path: string) => [...new Set([path, prefix.slice(0, -1) + path])];
   app.disable('x-powered-by');
   app.disable('etag');
-  app.use(ADMIN_PATH, ...guards, createAdminRoutes({ ...routes, mayReadFiles }));
-  if (profiles) app.use(PROFILES_PATH, ...guards, profiles);
+  app.use(below(ADMIN_PATH), guard, createAdminRoutes(routes));
+  if (profiles) app.use(PROFILES_PATH, guard, profiles);
+  if (dashboard) app.use(below(dashboard.path), createHostGuard(routes.guard), dashboard.pages);
   app.use(respondAdminError(routes.onError));
   return app;
 }

@@ -1,3 +1,4 @@
+import type { Listen } from '../config/config.ts';
 import { http } from '../builtin/http.ts';
 import { bind, closeNow } from '../http/listen/bound-server.ts';
 import { deferHandler } from '../http/listen/deferred-handler.ts';
@@ -6,7 +7,12 @@ import type { AdminAppOptions } from './admin-app.ts';
 /** Permissions of a socket. */
 const OWNER_ONLY = 0o600;
 
-export interface AdminServerOptions extends Omit<AdminAppOptions, 'profiles'> {
+export interface AdminServerOptions {
+  readonly listen: Listen;
+  /** Called at the first request. */
+  readonly loadOptions: () => Promise<Omit<AdminAppOptions, 'profiles'>>;
+  /** Reports an internal error. */
+  readonly onError: (error: unknown) => void;
   /** Loads the profiles of the process. They contain secrets, so only the socket has them. */
   readonly loadProfiles?: () => Promise<AdminAppOptions['profiles']>;
 }
@@ -18,12 +24,21 @@ export interface AdminServer {
 }
 
 /** The admin API on a separate address. Its first request loads Express. @throws when it cannot listen */
-export async function startAdminServer({ loadProfiles, ...options }: AdminServerOptions): Promise<AdminServer> {
+export async function startAdminServer({
+  listen,
+  loadOptions,
+  loadProfiles,
+  onError,
+}: AdminServerOptions): Promise<AdminServer> {
   const load = async () => {
-    const [{ createAdminApp }, profiles] = await Promise.all([import('./admin-app.ts'), loadProfiles?.()]);
+    const [{ createAdminApp }, options, profiles] = await Promise.all([
+      import('./admin-app.ts'),
+      loadOptions(),
+      loadProfiles?.(),
+    ]);
     return createAdminApp({ ...options, profiles });
   };
-  const server = http.createServer(deferHandler(load, options.onError));
-  const url = await bind(server, options.listen, { mode: OWNER_ONLY });
+  const server = http.createServer(deferHandler(load, onError));
+  const url = await bind(server, listen, { mode: OWNER_ONLY });
   return { url, close: () => closeNow(server) };
 }

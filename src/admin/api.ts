@@ -14,6 +14,7 @@ export interface AdminErrorBody {
 export const STATUS_OF: Readonly<Record<ControlFailure, number>> = {
   invalid: 400,
   denied: 401,
+  forbidden: 403,
   'not-found': 404,
   held: 409,
   unavailable: 503,

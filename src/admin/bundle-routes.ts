@@ -4,10 +4,10 @@ import type { Router } from 'express';
 
 import type { BundleControl, ImportRequest } from '../operations/bundle-control.ts';
 import { ControlError } from '../operations/control-error.ts';
+import { rightsOf } from './guard.ts';
 import { respond } from './respond.ts';
 
-/** @param mayReadFiles the client may name files of this machine: its responses show whether a path exists, and describe problems of files */
-export function addBundleRoutes(router: Router, control: BundleControl, mayReadFiles: boolean): void {
+export function addBundleRoutes(router: Router, control: BundleControl): void {
   router.get(
     '/bundles',
     respond(async () => ({ bundles: await control.bundles() })),
@@ -22,9 +22,9 @@ export function addBundleRoutes(router: Router, control: BundleControl, mayReadF
   );
   router.post(
     '/bundles/import',
-    respond(({ body }) => {
-      if (!mayReadFiles) throw new ControlError('denied', NEEDS_TOKEN);
-      return control.startImport(importRequest(body));
+    respond((request) => {
+      if (!rightsOf(request).mayNameFiles) throw new ControlError('denied', NEEDS_TOKEN);
+      return control.startImport(importRequest(request.body));
     }),
   );
   router.delete(

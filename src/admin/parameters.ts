@@ -16,3 +16,14 @@ export function positive(key: string, value: unknown): number {
   if (!Number.isSafeInteger(number) || number < 1) throw new ControlError('invalid', `${key} must be 1 or more`);
   return number;
 }
+
+/** @throws {ControlError} `invalid` */
+export function requiredText(key: string, value: unknown): string {
+  if (typeof value !== 'string' || value === '') throw new ControlError('invalid', `${key} is missing`);
+  return value;
+}
+
+/** A switch in a query: `1` or `true`. */
+export function isOn(key: string, value: unknown): boolean {
+  return value !== undefined && oneOf(key, value, ['1', 'true', '0', 'false']) !== '0' && value !== 'false';
+}

@@ -10,6 +10,7 @@ import {
   LIST_ORDERS,
   type ListQuery,
 } from '../operations/cache-control.ts';
+import type { EventControl } from '../operations/event-control.ts';
 import type { FillControl } from '../operations/fill-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
 import type { PolicyControl, TagHistoryControl } from '../operations/policy-control.ts';
@@ -21,28 +22,35 @@ import type { ProblemControl } from '../operations/problem-control.ts';
 import type { StatusControl } from '../operations/status-control.ts';
 import type { UpstreamControl } from '../operations/upstream-control.ts';
 import { ControlError } from '../operations/control-error.ts';
+import { RegistryError } from '../oci/errors.ts';
 import { type AdminErrorBody, STATUS_OF } from './api.ts';
-import { requireJson } from './authenticate.ts';
+import { requireJson } from './require-json.ts';
 import { addActivityRoutes } from './activity-routes.ts';
+import { addBrowsingRoutes, type BrowsingRoutesOptions } from './browsing-routes.ts';
 import { addBundleRoutes } from './bundle-routes.ts';
 import { checkRequest } from './check-request.ts';
+import { addEventRoutes } from './event-routes.ts';
 import { addFillRoutes } from './fill-routes.ts';
+import { rightsOf } from './guard.ts';
 import { createJobRoutes } from './job-routes.ts';
 import { createPolicyRoutes, createTagHistoryRoutes } from './policy-routes.ts';
 import { createRecallRoutes } from './recall-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
+import { createSessionRoutes, type SessionRoutesOptions } from './session-routes.ts';
+import { addSetupRoutes, type DescribeSetup } from './setup-routes.ts';
 import { addStatusRoutes } from './status-routes.ts';
 import { createUpstreamRoutes } from './upstream-routes.ts';
 import { respond } from './respond.ts';
 import { addVerifyRoutes } from './verify-routes.ts';
 import { oneOf, optionalText, positive } from './parameters.ts';
 
-export interface AdminRoutesOptions {
+export interface AdminRoutesOptions extends SessionRoutesOptions, Omit<BrowsingRoutesOptions, 'visibleTo'> {
   readonly cache: CacheControl;
   readonly activity: ActivityControl;
   readonly problems: ProblemControl;
   readonly status: StatusControl;
   readonly fills: FillControl;
+  readonly events: EventControl;
   /** Absent without upstreams. */
   readonly upstreams?: UpstreamControl | undefined;
   /** Absent without upstreams. */
@@ -57,9 +65,8 @@ export interface AdminRoutesOptions {
   /** Absent without upstreams. */
   readonly recordings?: RecordingControl | undefined;
   readonly pulls: PullLog;
-  /** Clients may name files of this machine: they have a token, or may use the socket. */
-  readonly mayReadFiles: boolean;
   readonly verifications: VerifyLog;
+  readonly describeSetup: DescribeSetup;
   /** Reports an internal error. */
   readonly onError: (error: unknown) => void;
 }
@@ -67,7 +74,7 @@ export interface AdminRoutesOptions {
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
   const { cache, activity, problems, status, fills, upstreams } = options;
-  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, mayReadFiles, onError } = options;
+  const { budget, bundles, recalls, jobs, recordings, pulls, verifications, describeSetup, onError } = options;
   const router = express.Router();
   router.use(requireJson);
   router.use(['/check', '/bundles'], express.json({ limit: '1mb' }));
@@ -77,20 +84,24 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
     response.set({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     next();
   });
+  router.use('/session', createSessionRoutes(options));
   addRoutes(router, cache);
+  addBrowsingRoutes(router, { ...options, visibleTo: (request) => rightsOf(request).mayPull });
   addActivityRoutes(router, activity, problems);
   addStatusRoutes(router, status);
   addFillRoutes(router, fills);
+  addEventRoutes(router, options.events);
   if (upstreams) router.use('/upstreams', createUpstreamRoutes(upstreams));
   if (budget) addBudgetRoutes(router, budget);
   addCheck(router, cache);
-  addBundleRoutes(router, bundles, mayReadFiles);
+  addBundleRoutes(router, bundles);
   router.use('/recalls', createRecallRoutes(recalls));
   if (options.policy) router.use('/policy', createPolicyRoutes(options.policy));
   router.use('/tag-history', createTagHistoryRoutes(options.tagHistories));
   if (jobs) router.use('/jobs', createJobRoutes(jobs));
   if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
   addVerifyRoutes(router, verifications);
+  addSetupRoutes(router, describeSetup);
   router.get(
     '/audit/pulls',
     respond((request) => pulls.findPulls(pullQuery(request))),
@@ -188,6 +199,9 @@ export function respondAdminError(onError: (error: unknown) => void): ErrorReque
     }
     const status = statusOf(error);
     if (status === 500) onError(error);
+    if (status === 401) response.set('www-authenticate', 'Bearer realm="layover-admin"');
+    const retryAfterMs = error instanceof RegistryError ? error.options.retryAfterMs : undefined;
+    if (retryAfterMs !== undefined) response.set('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
     const isShown = status !== 500 && error instanceof Error;
     const body: AdminErrorBody = {
       error: {

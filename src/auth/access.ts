@@ -14,6 +14,9 @@ export interface Access {
 
 export const CATALOG: Access = { type: 'registry', name: 'catalog', actions: ['*'] };
 
+/** The admin API and the dashboard. */
+export const ADMIN: Access = { type: 'registry', name: 'admin', actions: ['*'] };
+
 export function formatScope(accesses: readonly Access[]): string {
   return accesses
     .map(({ type, class: kind, name, actions }) => `${type}${kind ? `(${kind})` : ''}:${name}:${actions.join()}`)

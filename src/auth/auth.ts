@@ -37,7 +37,12 @@ interface Methods {
   /** Methods that challenges announce. */
   readonly offered: readonly Authenticator[];
   readonly issuer: TokenIssuer | undefined;
+  /** Absent without users with passwords. */
+  readonly passwordMark: PasswordMark | undefined;
 }
+
+/** A value that changes with the user's password; undefined when there is no such user. */
+type PasswordMark = (user: string) => Promise<string | undefined>;
 
 /** Identifies clients by the configured methods, and has the rules for what they may do. */
 export class Auth {
@@ -90,6 +95,15 @@ export class Auth {
     return groups instanceof Promise ? groups.then((read) => join(identity, read)) : join(identity, groups);
   }
 
+  get hasPasswords(): boolean {
+    return this.#methods.passwordMark !== undefined;
+  }
+
+  /** A value that changes with the user's password; undefined when there is no such user. */
+  async passwordMark(user: string): Promise<string | undefined> {
+    return this.#methods.passwordMark?.(user);
+  }
+
   /** One challenge for each method that a client could use. */
   challenges(context: ChallengeContext): string[] {
     const all = this.#methods.offered.map((method) => method.challenge(context));
@@ -107,7 +121,7 @@ export class Auth {
 async function openMethods({ config, events, now }: AuthOptions): Promise<Methods> {
   const htpasswd = config.htpasswd && (await openHtpasswd(config.htpasswd, { config, events, now }));
   const token = config.token && (await openToken(config.token, { events, now }));
-  const passwordMark = async (user: string) => htpasswd?.passwordMark(user);
+  const passwordMark: PasswordMark | undefined = htpasswd && ((user) => htpasswd.passwordMark(user));
   const issuer = config.issuer && (await openIssuer({ config: config.issuer, passwordMark, events, now }));
   const mtls = config.mtls && createMtls(config.mtls);
   const silly = config.silly && createSilly(config.silly);
@@ -118,6 +132,7 @@ async function openMethods({ config, events, now }: AuthOptions): Promise<Method
     // Given both challenges, Docker sends both credentials at once, and the password, or its absence, overrides the token.
     offered: issuer ? all.filter((method) => method !== htpasswd) : all,
     issuer,
+    passwordMark,
   };
 }
 

@@ -1,5 +1,5 @@
 import { matchGlobs, matchTextGlobs } from '../matching/glob.ts';
-import type { PolicyAction, PolicyRuleConfig } from '../config/config.ts';
+import type { PolicyAction, PolicyRuleConfig, RepositoryAction } from '../config/config.ts';
 import { type Identity, isKnown } from './identity.ts';
 
 interface Rule {
@@ -18,11 +18,17 @@ export class Policy {
   }
 
   /** @param repository its stored name */
-  allows(identity: Identity, repository: string, action: PolicyAction): boolean {
+  allows(identity: Identity, repository: string, action: RepositoryAction): boolean {
     for (const { actions, appliesTo, matches, allows } of this.#rules) {
       if (actions.includes(action) && appliesTo(identity) && matches(repository)) return allows;
     }
     return false;
+  }
+
+  /** Whether this client may use the whole admin API. */
+  mayAdminister(identity: Identity): boolean {
+    const rule = this.#rules.find(({ actions, appliesTo }) => actions.includes('admin') && appliesTo(identity));
+    return rule?.allows ?? false;
   }
 
   /** Whether any rule allows this client anything. */

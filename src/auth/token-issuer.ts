@@ -20,8 +20,8 @@ export interface IssuedToken {
 
 export interface TokenIssuerOptions {
   readonly config: IssuerConfig;
-  /** A value that changes with the user's password; undefined when there is no such user. */
-  readonly passwordMark: (user: string) => Promise<string | undefined>;
+  /** A value that changes with the user's password; undefined when there is no such user. Absent without users with passwords. */
+  readonly passwordMark: ((user: string) => Promise<string | undefined>) | undefined;
   readonly events: AuthEvents;
   readonly now: () => number;
 }
@@ -67,7 +67,7 @@ export class TokenIssuer {
   /** A refresh token, which a client can store instead of a password. @returns undefined for a user without a password, or when refresh tokens are off */
   async issueRefresh({ name }: Identity): Promise<string | undefined> {
     const { config, passwordMark } = this.#options;
-    const mark = name === '' ? undefined : await passwordMark(name);
+    const mark = name === '' ? undefined : await passwordMark?.(name);
     if (mark === undefined || config.refreshLifetimeMs === 0) return undefined;
     const lifetimeMs = config.refreshLifetimeMs;
     const audience = refreshAudience(config.service);
@@ -78,7 +78,7 @@ export class TokenIssuer {
   async redeem(refreshToken: string): Promise<Identity | undefined> {
     try {
       const { identity, claims } = await this.#refreshTokens.verify(refreshToken);
-      const mark = await this.#options.passwordMark(identity.name);
+      const mark = await this.#options.passwordMark?.(identity.name);
       const isGood = mark !== undefined && claims['mark'] === hashOf(identity.name, mark);
       return isGood ? { name: identity.name, groups: [] } : undefined;
     } catch (err) {

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 
 import { parseOwnDurationMs } from '../config/units.ts';
 import { type CacheCommandsContext, runOnCache, type SharedOptions, withTargetOptions } from './cache-commands.ts';
+import { parseCount } from './parse-count.ts';
 
 interface PullsOptions extends SharedOptions {
   readonly image?: string;
@@ -30,7 +31,7 @@ export function addAuditCommands(program: Command, context: CacheCommandsContext
     .option('--digest <digest>', 'digest of the manifest, or of its index')
     .option('--client <client>', 'name of the client, its IP address, or a network such as 10.2.0.0/16')
     .option('--since <time>', 'only later pulls: a duration such as 24h or 7d, or a date', parseSince)
-    .option('--limit <n>', 'maximum number of lines (default: 100; with --json: all)', parseLimit)
+    .option('--limit <n>', 'maximum number of lines (default: 100; with --json: all)', parseCount)
     .addHelpText('after', HELP)
     .action(async (file: string | undefined, { image, digest, client, since, limit, ...options }: PullsOptions) => {
       const { listPulls } = await import('./audit.ts');
@@ -47,10 +48,4 @@ function parseSince(text: string): number {
   const since = ms === undefined ? Date.parse(text) : Date.now() - ms;
   if (Number.isNaN(since) || since <= 0) throw new InvalidArgumentError('Use a duration such as 24h, or a date.');
   return since;
-}
-
-function parseLimit(text: string): number {
-  const limit = Number(text);
-  if (!Number.isSafeInteger(limit) || limit < 1) throw new InvalidArgumentError('It must be 1 or more.');
-  return limit;
 }

@@ -17,6 +17,7 @@ import {
 import { rebuildIndexOf } from './index-rebuild.ts';
 import type { CacheTarget } from './cache-target.ts';
 import type { TargetOptions } from './open-cache.ts';
+import { parseCount } from './parse-count.ts';
 import type { ProgressOutput } from './progress-bar.ts';
 
 export interface CacheCommandsContext {
@@ -79,7 +80,7 @@ function addInspecting(cache: Command, context: CacheCommandsContext): void {
         .default('name'),
     )
     .option('--blobs', 'list blobs instead of images')
-    .option('--limit <n>', 'maximum number of rows', Number, 100)
+    .option('--limit <n>', 'maximum number of rows', parseCount, 100)
     .option('--cursor <cursor>', 'cursor from the previous page (default: the first page)')
     .addHelpText(
       'after',
@@ -175,10 +176,10 @@ function onOne(
 
 /** Arguments and options that select the cache. */
 export function withTargetOptions(command: Command): Command {
-  return withServerOptions(command.argument('[config.yml]', CONFIG));
+  return withTargetOption(command.argument('[config.yml]', CONFIG));
 }
 
-/** The same for a command whose arguments are a list. */
+/** The same for a command whose arguments are a list, or that takes the configuration as an option everywhere. */
 export function withTargetOption(command: Command): Command {
   return withServerOptions(command.option('-c, --config <file>', CONFIG));
 }
@@ -198,7 +199,11 @@ export function withServerOptions(command: Command): Command {
     .option('--token-file <file>', 'file with the admin token');
 }
 
-type RunOptions = Pick<TargetOptions, 'file' | 'existing'> & Omit<SharedOptions, 'json'> & { readonly json?: boolean };
+interface RunOptions extends Pick<TargetOptions, 'file' | 'existing'>, Omit<SharedOptions, 'json'> {
+  readonly json?: boolean;
+  /** The option, for those who do not give `file` as an argument. */
+  readonly config?: string;
+}
 
 /** @returns the exit code */
 export async function runOnCache(context: CacheCommandsContext, options: RunOptions, work: Run): Promise<number> {
@@ -212,9 +217,9 @@ export async function runOn<T extends { close(): Promise<void> }>(
   { env, out, err }: CacheCommandsContext,
   run: { readonly options: RunOptions; readonly work: (target: T, output: CacheOutput) => Promise<number | void> },
 ): Promise<number> {
-  const { json = false, ...options } = run.options;
+  const { json = false, config, file = config, ...options } = run.options;
   try {
-    await using target = disposable(await open({ ...options, env }));
+    await using target = disposable(await open({ ...options, file, env }));
     return (await run.work(target, { out, err, json, now: Date.now })) ?? 0;
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;

@@ -15,6 +15,8 @@ export function describeStorage(driver: StorageDriverConfig): string | undefined
     }
     case 'azure':
       return `azure://${driver.container}/${driver.rootDirectory.replace(/^\/+/, '')} at ${driver.serviceUrl}`;
+    case 'rados':
+      return `rados://${driver.pool}/${driver.namespace ?? ''}`;
     case 'inmemory':
       return undefined;
   }

@@ -60,7 +60,12 @@ function fields(rows: Fields): string {
     .join('');
 }
 
-/** Escapes control characters: text of an image must not control the terminal. */
+/** Escapes what a terminal does not print as it is, or prints in another order: text of an image must not control it. */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, (character) => JSON.stringify(character).slice(1, -1));
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, escaped);
+}
+
+function escaped(character: string): string {
+  const short = JSON.stringify(character).slice(1, -1);
+  return short === character ? `\\u{${character.codePointAt(0)?.toString(16)}}` : short;
 }

@@ -1,6 +1,7 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 
 import { type CacheCommandsContext, runOnCache, type SharedOptions, withTargetOptions } from './cache-commands.ts';
+import { parseCount } from './parse-count.ts';
 
 const STATUS_HELP = `
 Shows the state of the running server in a sentence, with hit ratio, saved bytes, disk, upstreams and problems. It
@@ -36,12 +37,4 @@ export function addStatusCommands(program: Command, context: CacheCommandsContex
       );
       context.end(code);
     });
-}
-
-/** @throws {InvalidArgumentError} */
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (!Number.isSafeInteger(count) || count < 1)
-    throw new InvalidArgumentError('It must be a whole number, 1 or more.');
-  return count;
 }

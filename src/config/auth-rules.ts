@@ -19,6 +19,7 @@ export function findAuthConflicts(plain: unknown): Finding[] {
   if (has('mtls') && plainAt(plain, ['http', 'tls', 'clientcas']) === undefined) {
     find('mtls', 'requires http.tls.clientcas, the CAs of client certificates');
   }
+  found.push(...findSignInConflicts(plain));
   const jwksUrl = textAt(plain, ['auth', 'token', 'jwksurl']) ?? '';
   if (/^https?:\/\/[^/?#]*@/i.test(jwksUrl)) {
     const message = 'must not contain a user name or password';
@@ -27,9 +28,29 @@ export function findAuthConflicts(plain: unknown): Finding[] {
   return found;
 }
 
+/** A header of any client would let it choose its user. */
+function findSignInConflicts(plain: unknown): Finding[] {
+  const signIn = ['ui', 'auth'];
+  const has = (...path: string[]) => plainAt(plain, path) !== undefined;
+  const missing = (key: string, message: string): Finding => ({ path: [...signIn, key], part: 'key', message });
+  const found: Finding[] = [];
+  if (has(...signIn, 'header') && !has('http', 'trustedproxies')) {
+    found.push(missing('header', 'requires http.trustedproxies, the proxies that may set the header'));
+  }
+  if (has(...signIn, 'groupsheader') && !has(...signIn, 'header')) {
+    found.push(missing('groupsheader', 'requires ui.auth.header, the header with the user'));
+  }
+  return found;
+}
+
 /** Allowed, but probably a mistake. */
 export function findAuthOddities(plain: unknown): Finding[] {
   const odd: Finding[] = [];
+  for (const key of ['header', 'oidc']) {
+    if (plainAt(plain, ['ui', 'auth', key]) === undefined || plainAt(plain, ['auth']) !== undefined) continue;
+    const message = 'signs users in, but without auth.policy none of them may change anything';
+    odd.push({ path: ['ui', 'auth', key], part: 'key', message });
+  }
   const jwksUrl = textAt(plain, ['auth', 'token', 'jwksurl']);
   if (jwksUrl?.startsWith('http:') && !/^http:\/\/(?:127\.|\[::1\]|localhost[:/])/.test(jwksUrl)) {
     const message = 'keys over http can be replaced in transit: use https';

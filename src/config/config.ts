@@ -2,7 +2,7 @@ import type { Immutable } from './immutable.ts';
 import type { resolveConfig } from './resolve.ts';
 
 export type { AuthConfig, HtpasswdConfig, IssuerConfig, MtlsConfig, TokenConfig } from './schema/auth.ts';
-export type { PolicyAction, PolicyRuleConfig } from './schema/auth-policy.ts';
+export type { PolicyAction, PolicyRuleConfig, RepositoryAction } from './schema/auth-policy.ts';
 export type { CredentialsConfig } from './schema/credentials.ts';
 export type { HealthConfig, HttpHealthCheck, TcpHealthCheck } from './schema/health.ts';
 export type { HttpConfig, LetsEncryptConfig, TlsConfig } from './schema/http.ts';
@@ -16,6 +16,7 @@ export type { ProxyConfig, SyncRuleConfig, UpstreamConfig } from './schema/proxy
 export type { FileContent } from './schema/value-info.ts';
 export type { RedisAddress, RedisConfig } from './schema/redis.ts';
 export type { S3Config } from './schema/s3.ts';
+export type { OidcConfig, UiConfig } from './schema/ui.ts';
 export type { Listen } from './units.ts';
 
 /**

@@ -6,7 +6,7 @@ import type { Sections } from './schema/schema.ts';
 
 /** Combines the sections: defaults and decisions that depend on more than one. `env` has OpenTelemetry's variables. */
 export function resolveConfig(sections: Sections, env: Environment) {
-  const { storage, log, loglevel, redis, catalog, tags, policy, proxy, admin, health, http } = sections;
+  const { storage, log, loglevel, redis, catalog, tags, policy, proxy, admin, ui, health, http } = sections;
   return {
     log: { ...log, level: log.level ?? loglevel ?? DEFAULT_LEVEL },
     storage: resolveStorage(sections, env),
@@ -35,6 +35,7 @@ export function resolveConfig(sections: Sections, env: Environment) {
     admission: policy.admission,
     tracing: resolveTracing(sections.tracing, env),
     admin,
+    ui,
     /** Absent when pulls are not recorded. */
     audit: resolveAudit(sections),
   };

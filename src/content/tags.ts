@@ -143,6 +143,16 @@ export class TagStore {
     return isThere ? { entries, next: undefined } : undefined;
   }
 
+  /** How many tags there are, judging by their directories. Lists no more than are counted, where the storage can. */
+  async count(repository: string, max: number): Promise<number> {
+    let count = 0;
+    for await (const names of namesAfter(this.#options.driver, tagsPath(repository), { after: '', about: max })) {
+      count += names.filter(isTagName).length;
+      if (count >= max) return max;
+    }
+    return count;
+  }
+
   /** Sorted names, of which those that are not {@link isTagName tag names} are no tags. */
   async #names(repository: string): Promise<readonly string[]> {
     return (await orUndefined(this.#options.driver.list(tagsPath(repository)))) ?? [];

@@ -1,4 +1,5 @@
-const REASONS = ['not-found', 'invalid', 'held', 'unavailable', 'denied'] as const;
+/** `denied`: without valid credentials; `forbidden`: not with those. */
+const REASONS = ['not-found', 'invalid', 'held', 'unavailable', 'denied', 'forbidden'] as const;
 export type ControlFailure = (typeof REASONS)[number];
 
 export function isControlFailure(text: unknown): text is ControlFailure {

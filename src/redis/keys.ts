@@ -41,12 +41,14 @@ export const redisKeys = {
   /**
    * Common prefix of the keys of the usage index: scripts append to it, and all of them are on one node of a cluster. None expires.
    *
-   * - `:meta`, hash: `bytes`, `digests`, `references`, `changes` and `marker-<name>`
+   * - `:meta`, hash: `bytes`, `digests`, `references`, `changes`, `summed` references and `marker-<name>`
    * - `:repositories`, sorted set: names, all with the score 0
    * - `:r:<name>`, hash: `<kind><digest>` → `<bytes> <last use>[ <rank>]`, of one repository
    * - `:q:<kind>`, sorted set: `<digest> <name>` by rank, in Unix milliseconds
    * - `:d:<digest>`, hash: `s` bytes, `n` references, `p` parts, `<kind><name>` for each reference, `w<digest>` for each parent
    * - `:loose`, sorted set: unreferenced digests, all with the score 0
+   * - `:used` and `:sizes`, sorted sets: repositories by last use, in Unix milliseconds, and by bytes
+   * - `:manifests`, hash: repository → its number of manifests
    * - `:pins`, hash: pattern → Unix milliseconds
    * - `:t:<table>`, hash: texts of other modules, by key
    */

@@ -122,6 +122,7 @@ export function createHousekeeping(config: Config, usage: Usage, options: StartO
   const housekeeping = new Housekeeping({ ...usage, ...options, policy, collections: scheduled });
   const { pinBackup, clock } = options;
   return {
+    shown: { pins: housekeeping.pins, ttlMs: policy.ttlMs, isHosted: policy.isHosted },
     housekeeping,
     collections,
     bundlePins: new BundlePins({ ...usage, pinBackup, now: clock.now }),

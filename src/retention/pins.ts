@@ -25,6 +25,10 @@ export function parsePin(pattern: string): PinPattern {
   return { matchesName: matcher(name), matchesTag: matcher(tag), digest: undefined };
 }
 
+function isWhole({ matchesTag, digest }: PinPattern): boolean {
+  return !matchesTag && digest === undefined;
+}
+
 function matcher(glob: string): (text: string) => boolean {
   try {
     return matchGlobs([glob]);
@@ -76,6 +80,11 @@ export class PinnedNow {
     this.#options = options;
   }
 
+  /** Whether a pin matches all content of a repository. */
+  hasAll(repository: string): boolean {
+    return this.#patterns.some((pattern) => isWhole(pattern) && pattern.matchesName(repository));
+  }
+
   async has({ repository, digest }: Pick<ContentReference, 'repository' | 'digest'>): Promise<boolean> {
     const matching = this.#patterns.filter(({ matchesName }) => matchesName(repository));
     if (matching.length === 0) return false;
@@ -86,7 +95,7 @@ export class PinnedNow {
   }
 
   async #findPinned(repository: string, patterns: readonly PinPattern[]): Promise<'all' | ReadonlySet<Digest>> {
-    if (patterns.some(({ matchesTag, digest }) => !matchesTag && digest === undefined)) return 'all';
+    if (patterns.some(isWhole)) return 'all';
     const tags = await this.#options.tags.all(repository);
     const named = tags.filter(({ tag }) => patterns.some(({ matchesTag }) => matchesTag?.(tag)));
     const roots = [

@@ -36,11 +36,9 @@ export type RunExclusively = <T>(
   options: { readonly waitMs: number },
 ) => Promise<T | undefined>;
 
-interface Reservation {
-  readonly owner: string;
+interface RequestedBlob {
   readonly digest: Digest;
   readonly bytes: number;
-  readonly isBackground: boolean;
 }
 
 const MAX_PASSES = 2;
@@ -61,9 +59,11 @@ export class QuotaFullError extends Error {
 export class Quota {
   readonly #options: QuotaOptions;
   /** Bytes that running fills have reserved. */
-  readonly #owners = new Map<string, { readonly digest: Digest; readonly bytes: number }>();
+  readonly #owners = new Map<string, RequestedBlob>();
   /** Reserved bytes by digest. */
   readonly #reserved = new Map<Digest, number>();
+  /** Blobs that no client waits for, until space was found for them. What clients reserve meanwhile must not evict anything for these. */
+  readonly #requested = new Set<RequestedBlob>();
   #count = 0;
   #pass: Promise<void> | undefined;
   #reserving: NodeJS.Timeout | undefined;
@@ -85,7 +85,11 @@ export class Quota {
    * @throws {QuotaFullError}
    */
   async reserve(owner: string, digest: Digest, bytes: number): Promise<void> {
-    await this.#reserve({ owner, digest, bytes, isBackground: false });
+    this.assertFits(bytes);
+    this.#hold(owner, { digest, bytes });
+    if (await this.#hasSpace(false)) return;
+    this.release(owner);
+    throw noSpaceFor(bytes);
   }
 
   /**
@@ -99,9 +103,7 @@ export class Quota {
     const release = () => owners.forEach((owner) => this.release(owner));
     try {
       for (const { digest, size: bytes } of blobs) {
-        const owner = `background ${++this.#count}`;
-        owners.push(owner);
-        await this.#reserve({ owner, digest, bytes, isBackground: true });
+        owners.push(await this.#reserveUnused({ digest, bytes }));
       }
       return release;
     } catch (err) {
@@ -110,13 +112,23 @@ export class Quota {
     }
   }
 
-  async #reserve({ owner, digest, bytes, isBackground }: Reservation): Promise<void> {
-    this.assertFits(bytes);
-    this.#change(digest, () => this.#owners.set(owner, { digest, bytes }));
+  /** @returns the owner */
+  async #reserveUnused(blob: RequestedBlob): Promise<string> {
+    this.assertFits(blob.bytes);
+    this.#requested.add(blob);
+    try {
+      if (!(await this.#hasSpace(true))) throw noSpaceFor(blob.bytes);
+    } finally {
+      this.#requested.delete(blob);
+    }
+    const owner = `background ${++this.#count}`;
+    this.#hold(owner, blob);
+    return owner;
+  }
+
+  #hold(owner: string, blob: RequestedBlob): void {
+    this.#change(blob.digest, () => this.#owners.set(owner, blob));
     this.#reserving ??= setInterval(() => void this.#renewReservations(), RESERVING_MS).unref();
-    if (await this.#hasSpace(isBackground)) return;
-    this.release(owner);
-    throw new QuotaFullError(`no space for ${bytes} bytes: nothing else can be evicted`);
   }
 
   /** Bytes that storage may have, and those of them that are free. Eviction may free more. */
@@ -166,7 +178,7 @@ export class Quota {
     try {
       // A pass that was in progress has not counted what came after its start.
       for (let passes = 0; passes <= MAX_PASSES; passes++) {
-        if ((await this.#excess()) <= 0) return true;
+        if ((await this.#excess(isBackground)) <= 0) return true;
         if (passes < MAX_PASSES) await this.#freeSpace(isBackground);
       }
       return false;
@@ -180,13 +192,18 @@ export class Quota {
     await this.#options.index.reserve(this.#reserved).catch(ignore); // the next renewal is soon
   }
 
-  /** Bytes above the high mark. */
-  async #excess(): Promise<number> {
+  /** Bytes above the high mark, with what work that no client waits for requests when that is to be counted. */
+  async #excess(isBackground = false): Promise<number> {
     const { limits, index } = this.#options;
     const reserved = await index.reserve(this.#reserved);
     const { bytes } = await index.totals();
     if (index.isShared && (await index.marker('complete')) === undefined) return 0; // the oldest content is not known
-    return bytes + reserved - limits.size * limits.high;
+    return bytes + reserved + (isBackground ? this.#requestedBytes() : 0) - limits.size * limits.high;
+  }
+
+  #requestedBytes(): number {
+    const missing = ({ digest, bytes }: RequestedBlob) => Math.max(0, bytes - (this.#reserved.get(digest) ?? 0));
+    return [...this.#requested].reduce((sum, blob) => sum + missing(blob), 0);
   }
 
   /** One pass serves all waiting callers, and frees space for reservations made while it runs. */
@@ -199,7 +216,7 @@ export class Quota {
     const { runExclusively } = this.#options;
     if (!runExclusively) return this.#evict(isBackground);
     const pass = async (lost: AbortSignal) => {
-      if ((await this.#excess()) > 0) await this.#evict(isBackground, lost);
+      if ((await this.#excess(isBackground)) > 0) await this.#evict(isBackground, lost);
     };
     await runExclusively(pass, { waitMs: PATIENCE_MS });
   }
@@ -212,15 +229,19 @@ export class Quota {
     await recorder.flush();
     const pinned = await pins.current();
     const aboveLow = async () => (await index.totals()).bytes - limits.size * limits.low;
-    while (lost?.aborted !== true && ((await aboveLow()) > 0 || (await this.#excess()) > 0)) {
+    while (lost?.aborted !== true && ((await aboveLow()) > 0 || (await this.#excess(isBackground)) > 0)) {
       const evicted = await eviction.evictOldest(pinned, usedBefore);
       if (!evicted) break;
       references += evicted.references;
       bytes += evicted.bytes;
     }
-    const missing = Math.max(0, await this.#excess());
+    const missing = Math.max(0, await this.#excess(isBackground));
     onEvicted({ references, bytes, missing, durationMs: now() - startedAt });
   }
+}
+
+function noSpaceFor(bytes: number): QuotaFullError {
+  return new QuotaFullError(`no space for ${bytes} bytes: nothing else can be evicted`);
 }
 
 function ignore(): void {}

@@ -1,31 +1,45 @@
 import type { createAdminApp } from '../admin/admin-app.ts';
 import { type AdminServer, type AdminServerOptions, startAdminServer } from '../admin/admin-server.ts';
-import { createTokenCheck, type TokenCheck } from '../admin/authenticate.ts';
 import { adminSocketPath } from '../admin/api.ts';
+import type { GuardOptions } from '../admin/guard.ts';
+import type { AdminRoutesOptions } from '../admin/routes.ts';
 import type { Config } from '../config/config.ts';
 import { NO_PULL_LOG } from '../operations/pull-log.ts';
-import type { Log } from '../telemetry/log.ts';
+import type { AdminToken } from '../sign-in/admin-token.ts';
+import { OneTimeLinks } from '../sign-in/one-time-links.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import {
+  type AdminGuardParts,
+  type GuardParts,
+  hasAdminApi,
+  hasDashboard,
+  loadAdminGuard,
+  loadRegistryGuard,
+  type Serving,
+} from './composition/admin-guards.ts';
+import { dashboardLink, type ListeningUrls } from './composition/dashboard-links.ts';
 import type { Context } from './context.ts';
 
 export interface AdminOptions {
   readonly context: Context;
-  readonly log: Log;
+  readonly telemetry: Pick<Telemetry, 'log' | 'auth'>;
   readonly loadProfiles: NonNullable<AdminServerOptions['loadProfiles']>;
   /** Absent when no token is configured. */
-  readonly hasToken: TokenCheck | undefined;
+  readonly token: AdminToken | undefined;
+  /** That of the configuration in use, which a reload replaces. */
+  readonly auth: AdminGuardParts['auth'];
+  /** That of the registry is set once it listens. */
+  readonly urls: ListeningUrls;
+  readonly now: () => number;
 }
 
-/** Loads Express; the returned function creates the pages. */
-export type LoadAdminApp = () => Promise<() => ReturnType<typeof createAdminApp>>;
+/** Loads Express; the returned function creates the pages. Undefined when they are not on the registry's address. */
+export type LoadAdminApp = (serving: Serving) => Promise<(() => ReturnType<typeof createAdminApp>) | undefined>;
 
 export interface AdminServers {
-  /** Loads the pages for the registry's own address. Absent when the admin API is not served there. */
-  readonly loadApp: LoadAdminApp | undefined;
+  /** Loads the pages for the registry's own address. */
+  readonly loadApp: LoadAdminApp;
   close(): Promise<void>;
-}
-
-export function createAdminTokenCheck({ admin: { token, tokenFile } }: Config): TokenCheck | undefined {
-  return token === undefined && tokenFile === undefined ? undefined : createTokenCheck({ token, tokenFile });
 }
 
 /**
@@ -35,28 +49,72 @@ export function createAdminTokenCheck({ admin: { token, tokenFile } }: Config): 
  * @throws when the address cannot be bound, such as `EADDRINUSE`
  */
 export async function startAdminServers(config: Config, options: AdminOptions): Promise<AdminServers> {
-  const { context, log, loadProfiles, hasToken } = options;
-  const { listen, hosts } = config.admin;
-  const onError = (error: unknown) => log.error({ reason: String(error) }, 'admin API failed');
-  const { pulls = NO_PULL_LOG } = context;
-  const routes = { ...context, pulls, onError };
-  const server = listen && (await startAdminServer({ ...routes, listen, hosts, hasToken }));
-  const socket = new AdminSocket(adminSocketPath(config), (path) =>
-    startAdminServer({ ...routes, listen: { net: 'unix', path }, loadProfiles }),
-  );
+  const { context, telemetry, loadProfiles, token, auth, urls, now } = options;
+  const onError = (error: unknown) => telemetry.log.error({ reason: String(error) }, 'admin API failed');
+  if (config.ui.isEnabled === undefined && !hasDashboard(config))
+    telemetry.log.info({}, 'dashboard off: http.addr is open to other machines and auth is not set (set ui.enabled)');
+  const links = new OneTimeLinks(now);
+  const parts: GuardParts = { ...context, token, links, secrets: context.sharedSecrets, events: telemetry.auth, now };
+  const routesOf = createRoutesOf(config, { context, urls, links, onError });
+  const server = await startOnAddress(config, { parts: { ...parts, auth }, routesOf, onError });
+  urls.admin = server?.url;
+  const socket = new AdminSocket(adminSocketPath(config), (path) => {
+    const guard = { kind: 'open', listen: { net: 'unix', path }, hosts: [] } as const;
+    return startAdminServer({ ...guard, onError, loadOptions: async () => routesOf(guard), loadProfiles });
+  });
   const starting = context.owner.acquired.then(() => socket.start()).catch(onError);
   if (context.owner.isOwner) await starting;
   return {
-    loadApp: hasToken && !listen ? () => loadAdminApp({ ...routes, listen: config.http.listen, hasToken }) : undefined,
+    loadApp: async (serving) =>
+      hasAdminApi(serving.config, token) ? loadApp(serving, { parts, routesOf }) : undefined,
     async close() {
       await Promise.all([server?.close(), socket.close()]);
     },
   };
 }
 
-async function loadAdminApp(options: Parameters<typeof createAdminApp>[0]) {
+/** The routes behind a guard. */
+type RoutesOf = (guard: GuardOptions) => AdminRoutesOptions;
+
+interface RoutesParts extends Pick<AdminOptions, 'context' | 'urls'> {
+  readonly links: OneTimeLinks;
+  readonly onError: (error: unknown) => void;
+}
+
+function createRoutesOf(config: Config, { context, urls, links, onError }: RoutesParts): RoutesOf {
+  const { pulls = NO_PULL_LOG } = context;
+  const linkOf = (code: string) => dashboardLink(config, urls, code);
+  return (guard) => ({ ...context, pulls, onError, guard, links, linkOf });
+}
+
+/** @returns undefined without `admin.addr`. @throws when the address cannot be bound */
+async function startOnAddress(
+  config: Config,
+  { parts, routesOf, onError }: { parts: AdminGuardParts; routesOf: RoutesOf; onError: (error: unknown) => void },
+): Promise<AdminServer | undefined> {
+  const { listen } = config.admin;
+  if (!listen) return undefined;
+  const loadOptions = async () => ({
+    ...routesOf(await loadAdminGuard(config, parts)),
+    dashboard: config.ui.isEnabled === false ? undefined : await loadDashboard(),
+  });
+  return startAdminServer({ listen, onError, loadOptions });
+}
+
+/** For the registry's address. */
+async function loadApp(serving: Serving, { parts, routesOf }: { parts: GuardParts; routesOf: RoutesOf }) {
   const { createAdminApp } = await import('../admin/admin-app.ts');
-  return () => createAdminApp(options);
+  const app = {
+    ...routesOf(await loadRegistryGuard(serving, parts)),
+    prefix: serving.config.http.prefix,
+    dashboard: hasDashboard(serving.config) ? await loadDashboard() : undefined,
+  };
+  return () => createAdminApp(app);
+}
+
+async function loadDashboard() {
+  const { createDashboard, DASHBOARD_PATH } = await import('../dashboard/serve-dashboard.ts');
+  return { path: DASHBOARD_PATH, pages: createDashboard() };
 }
 
 /** The server on the socket, which may start late or never. */

@@ -1,3 +1,5 @@
+import type { DescribeSetup } from '../admin/setup-routes.ts';
+import { createClientSetup } from './composition/client-setup.ts';
 import type { PullRecorder } from '../audit/pull-recorder.ts';
 import type { Auth, AuthOptions } from '../auth/auth.ts';
 import type { Config } from '../config/config.ts';
@@ -9,6 +11,7 @@ import { RunningFills } from '../fills/running-fills.ts';
 import type { Health } from '../health/health.ts';
 import type { PeerAccess } from '../http/peers/peer-fills.ts';
 import { acquireDirectory, type DirectoryOwner } from '../locks/directory-owner.ts';
+import type { UploadSecrets } from '../hosted/upload-secrets.ts';
 import type { BudgetControl } from '../operations/budget-control.ts';
 import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
@@ -33,14 +36,15 @@ import { UnprefixedOwner } from '../retention/unprefixed-owner.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
-import { LocalTagHistories } from '../admission/local-tag-histories.ts';
-import { createAdmitting, createTagHistories } from './composition/admitting.ts';
+import type { TagHistories } from '../admission/tag-histories.ts';
+import { createAdmitting, createPolicyControls, createTagHistories } from './composition/admitting.ts';
 import { createPullRecorder } from './composition/auditing.ts';
-import { createDenying } from './composition/denying.ts';
+import { createDenying, type DenyingParts } from './composition/denying.ts';
+import { type Browsing, createBrowsing } from './composition/browsing.ts';
 import { createBackgroundJobs } from './composition/background-jobs.ts';
 import { type BundlesOptions, createBundles } from './composition/bundles.ts';
 import { createImageCheck } from './composition/image-checks.ts';
-import { createNotifier, withNotifications } from './composition/notifying.ts';
+import { createNotifier, type NotifierParts, withNotifications } from './composition/notifying.ts';
 import { createMonitors, createViews, type Views, withMonitors } from './composition/monitored.ts';
 import { measureService } from './composition/measured.ts';
 import { createPulling, type Pulling } from './composition/pulling.ts';
@@ -61,7 +65,7 @@ export interface ContextOptions {
 }
 
 /** The objects of the running service. The caller closes it. */
-export interface Context extends Views {
+export interface Context extends Views, Browsing {
   readonly router: Router;
   /** Hosted repositories; its catalog lists all stored ones. */
   readonly hosted: Registry;
@@ -88,8 +92,11 @@ export interface Context extends Views {
   readonly recordUse: UsageListener;
   /** Absent when pulls are not recorded. */
   readonly pulls: PullRecorder | undefined;
+  /** Secrets that all replicas share, as far as they are configured or have Redis. */
+  readonly sharedSecrets: UploadSecrets;
   /** Clients that requested the image for verification. */
   readonly verifications: Verifications;
+  readonly describeSetup: DescribeSetup;
   /** Claim of this process on the storage directory that it shares with others. */
   readonly owner: Pick<DirectoryOwner, 'acquired' | 'isOwner'>;
   close(): Promise<void>;
@@ -111,10 +118,7 @@ async function createParts(
 ): Promise<Context> {
   const monitors = createMonitors(config, clock);
   const monitored = withMonitors(recorded, monitors);
-  const notifier = await createNotifier({ config, env, telemetry: monitored, clock });
-  if (notifier) opened.use(notifier);
-  const telemetry =
-    notifier && config.notifications?.cacheEvents ? await withNotifications(monitored, notifier) : monitored;
+  const { notifier, telemetry } = await openNotifier({ config, env, telemetry: monitored, clock }, opened);
   const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now: clock.now }));
   const stored = opened.use(await openStored(config, { telemetry, clock, copies }));
   opened.defer(measureService(config, { ...stored, metrics: telemetry.metrics, clock }));
@@ -127,12 +131,12 @@ async function createParts(
   const pulls = await createPullRecorder(config, { ...stored, telemetry, clock });
   if (pulls) opened.use(pulls);
   const { denyFile } = monitors;
-  const { refusals, recalls } = await createDenying(config, { opened, ...stored, telemetry, clock, copies, denyFile });
-  const admitting = await createAdmitting(config, { ...stored, histories, telemetry, clock });
-  const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, refusals, admitting }));
+  const denying = { opened, ...stored, telemetry, clock, copies, denyFile };
+  const { recalls, ...rules } = await openRules(config, denying, histories);
+  const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, ...rules }));
+  const { refusals } = rules;
   const { quota } = retention.housekeeping;
   const { secret } = config.http;
-  const rules = { refusals, admitting };
   const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret, ...rules };
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
   const purging = createUploadPurging(config, { ...stored, telemetry, clock });
@@ -144,6 +148,8 @@ async function createParts(
   const jobs = await createBackgroundJobs(config.proxy, { ...stored, ...shared, pulling, cache, pulls, addDuty });
   await startHousekeeping(owner, { retention, isShared: stored.usage.index.isShared, purging });
   pulls?.start();
+  const verifications = new Verifications();
+  const seen = { monitors, running, pulling, telemetry, health, jobs, verifications };
   return {
     router: createRouter(config, hosted, pulling?.routes ?? []),
     hosted: hosted.registry,
@@ -152,20 +158,39 @@ async function createParts(
     peers: pulling?.peers,
     budget: pulling?.budget,
     cache,
-    ...createViews(config, { ...stored, opened, monitors, running, pulling, telemetry, health, clock }),
+    ...createBrowsing(config.proxy, { ...stored, ...retention.shown, running, pulling }),
+    ...createViews(config, { ...stored, ...seen, opened, clock }),
     bundles: openBundles(config, { opened, ...stored, telemetry, tags, quota, refusals, pins: retention.bundlePins }),
     recalls,
-    policy: pulling && admitting?.createControl(pulling),
-    tagHistories: new LocalTagHistories(histories),
+    ...createPolicyControls(rules.admitting, { pulling, histories }),
     jobs,
     recordings: pulling && createRecordings(config.proxy, { ...stored, pulling, pulls, clock, telemetry }),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
     recordUse: (repository, digest, kind, size) => stored.usage.recorder.used(repository, digest, kind, size),
     pulls,
-    verifications: new Verifications(),
+    sharedSecrets: hosted.secrets,
+    verifications,
+    describeSetup: createClientSetup(config),
     owner,
     close: () => opened.close(),
   };
+}
+
+async function openNotifier(parts: NotifierParts, opened: CloseStack) {
+  const { config, telemetry } = parts;
+  const notifier = await createNotifier(parts);
+  if (notifier) opened.use(notifier);
+  const isNotified = notifier && config.notifications?.cacheEvents;
+  return { notifier, telemetry: isNotified ? await withNotifications(telemetry, notifier) : telemetry };
+}
+
+type RuleParts = Stored & DenyingParts & { readonly telemetry: Telemetry };
+
+/** Content that no client gets, and content that has to be admitted. */
+async function openRules(config: Config, parts: RuleParts, histories: TagHistories) {
+  const { telemetry, clock, usage } = parts;
+  const denying = await createDenying(config, parts);
+  return { ...denying, admitting: await createAdmitting(config, { usage, histories, telemetry, clock }) };
 }
 
 /** Tags of upstreams, and their histories. */

@@ -23,8 +23,7 @@ export interface RequestHandlerParts {
   readonly context: Context;
   readonly clients: Clients;
   readonly telemetry: Telemetry;
-  /** Absent when the admin API is not served here. */
-  readonly loadAdmin: LoadAdminApp | undefined;
+  readonly loadAdmin: LoadAdminApp;
   /** Absent when the service has one process. */
   readonly onServed?: ServedListener | undefined;
 }
@@ -110,10 +109,11 @@ async function loadPeerFills({ context: { peers }, clients, telemetry: events }:
   return createPeerFills({ access: peers, clients, events, toStorageFailure });
 }
 
-async function loadAppOptions({ http: { prefix } }: Config, parts: RequestHandlerParts): Promise<AppOptions> {
+async function loadAppOptions(config: Config, parts: RequestHandlerParts): Promise<AppOptions> {
   const { context, clients, telemetry, loadAdmin } = parts;
   const { auth, router } = context;
-  const createAdmin = await loadAdmin?.();
+  const { prefix } = config.http;
+  const createAdmin = await loadAdmin({ config, auth, clients });
   if (!auth?.issuer) return { createAdmin };
   const { createTokenPage } = await import('../http/auth/token-page.ts');
   const { log } = telemetry;

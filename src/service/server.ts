@@ -1,8 +1,7 @@
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { type Clock, SYSTEM_CLOCK } from '../clock/clock.ts';
-import type { TokenCheck } from '../admin/authenticate.ts';
 import type { Config, HttpConfig } from '../config/config.ts';
 import type { Health } from '../health/health.ts';
 import { Clients } from '../http/client/client-address.ts';
@@ -13,10 +12,12 @@ import type { createProfilePages } from '../http/pages/debug-profiles.ts';
 import type { DebugServer } from '../http/pages/debug-server.ts';
 import { limitRequests, type ServeRequest } from '../http/v2/request-limits.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import { createAdminTokenCheck, startAdminServers } from './admin-servers.ts';
+import { AdminToken } from '../sign-in/admin-token.ts';
+import { startAdminServers } from './admin-servers.ts';
 import { closeOnFailure, CloseStack } from './close-stack.ts';
-import { createContext, openAuth } from './context.ts';
-import { loadWorkers } from './load-workers.ts';
+import type { ListeningUrls } from './composition/dashboard-links.ts';
+import { type Context, createContext, openAuth } from './context.ts';
+import { loadWorkers, type Workers } from './load-workers.ts';
 import { planReload } from './reload-plan.ts';
 import { loadRequestHandler, type RequestHandlerParts } from './request-handler.ts';
 import { explainStart } from './start-failure.ts';
@@ -70,49 +71,60 @@ async function openServer(options: StartServerOptions, opened: CloseStack): Prom
   const context = opened.use(await createContext({ ...options, copies: workers?.copies }));
   const { health } = context;
   const loadProfiles = shareProfilePages();
-  const hasToken = createAdminTokenCheck(config);
-  const admin = opened.use(await startAdminServers(config, { context, log: telemetry.log, loadProfiles, hasToken }));
+  const token = AdminToken.create(config.admin);
+  const urls: ListeningUrls = {};
+  const current = { auth: context.auth };
+  const auth = () => current.auth;
+  const administration = { context, telemetry, loadProfiles, token, auth, urls, now };
+  const { loadApp: loadAdmin } = opened.use(await startAdminServers(config, administration));
   const draining = { isStarted: false };
-  const { loadApp: loadAdmin } = admin;
   const parts = { context, telemetry, loadAdmin, onServed: workers?.onServed, draining };
-  const { clients, onRequest } = await createServing(config, parts);
-  const serving = { config, onRequest };
+  // A reload replaces it.
+  const serving = Object.assign(current, { config, ...(await createServing(config, parts)) });
   const debug =
-    http.debug && debugging.use(await openDebugServer(http.debug, { telemetry, health, loadProfiles, hasToken }));
+    http.debug && debugging.use(await openDebugServer(http.debug, { telemetry, health, loadProfiles, token }));
   const listening = {
     http,
-    // A reload replaces it.
     onRequest: (...exchange: Parameters<RequestListener>) => serving.onRequest(...exchange),
-    clients,
+    clients: serving.clients,
     events: telemetry,
     fd: activatedSocket(env, process.pid),
   };
   const listener = await (workers ? workers.listen(listening, context) : listen(listening));
+  urls.registry = listener.url;
   health.start();
   return {
     url: listener.url,
     debugUrl: debug?.url,
-    reload:
-      workers &&
-      (async (next) => {
-        const plan = planReload(serving.config, next);
-        const auth = plan.config.auth && (await openAuth({ config: plan.config.auth, events: telemetry.auth, now }));
-        const replacement = await createServing(plan.config, { ...parts, context: { ...context, auth } });
-        await workers.replace(plan.config, () => {
-          Object.assign(serving, { config: plan.config, onRequest: replacement.onRequest });
-        });
-        return plan.restart;
-      }),
+    reload: workers && ((next) => reload(next, { serving, parts, workers, now })),
     async drain() {
       draining.isStarted = true;
       workers?.announceDrain();
       health.drain();
       // Load balancers keep sending requests until they notice that the service is not ready.
       await delay(http.drainDelayMs);
+      context.events.end();
       await listener.drain(http.drainTimeoutMs);
       await opened.close();
     },
   };
+}
+
+interface ReloadParts {
+  readonly serving: { config: Config; auth: Context['auth']; onRequest: RequestListener };
+  readonly parts: ServingParts;
+  readonly workers: Workers;
+  readonly now: () => number;
+}
+
+/** @returns changed keys that need a restart */
+async function reload(next: Config, { serving, parts, workers, now }: ReloadParts): Promise<readonly string[]> {
+  const { context, telemetry } = parts;
+  const { config, restart } = planReload(serving.config, next);
+  const auth = config.auth && (await openAuth({ config: config.auth, events: telemetry.auth, now }));
+  const { onRequest } = await createServing(config, { ...parts, context: { ...context, auth } });
+  await workers.replace(config, () => Object.assign(serving, { config, auth, onRequest }));
+  return restart;
 }
 
 interface ServingParts extends Omit<RequestHandlerParts, 'clients'> {
@@ -142,13 +154,14 @@ interface DebugServerParts {
   readonly telemetry: Telemetry;
   readonly health: Health;
   readonly loadProfiles: ReturnType<typeof shareProfilePages>;
-  readonly hasToken: TokenCheck | undefined;
+  readonly token: AdminToken | undefined;
 }
 
 async function openDebugServer(
   debug: NonNullable<HttpConfig['debug']>,
-  { telemetry: { metrics }, health, loadProfiles, hasToken }: DebugServerParts,
+  { telemetry: { metrics }, health, loadProfiles, token }: DebugServerParts,
 ): Promise<DebugServer> {
   const { startDebugServer } = await import('../http/pages/debug-server.ts');
+  const hasToken = token && (({ headers }: IncomingMessage) => token.isIn(headers.authorization));
   return startDebugServer({ ...debug, metrics, health, profiles: await loadProfiles(), hasToken });
 }

@@ -4,6 +4,7 @@ import type { FilesystemDriverOptions } from './filesystem/filesystem.ts';
 import type { StorageMiddlewareOptions } from './middleware/index.ts';
 import type { AzureOptions } from './azure/options.ts';
 import type { GcsOptions } from './gcs/options.ts';
+import type { RadosOptions } from './rados/options.ts';
 import type { S3Options } from './s3/options.ts';
 import type { StorageLog } from './storage-log.ts';
 
@@ -13,7 +14,8 @@ export type StorageDriverOptions =
   | { readonly kind: 'inmemory' }
   | ({ readonly kind: 's3'; readonly logRequests?: boolean } & S3Options)
   | ({ readonly kind: 'gcs' } & GcsOptions)
-  | ({ readonly kind: 'azure' } & AzureOptions);
+  | ({ readonly kind: 'azure' } & AzureOptions)
+  | ({ readonly kind: 'rados' } & RadosOptions);
 
 /** A driver with the layers around it. */
 export interface StorageOptions {
@@ -79,6 +81,10 @@ export async function createStorageDriver(
       const { createAzureDriver } = await import('./azure/azure.ts');
       const onUnsigned = (reason: string) => log?.warn({ reason }, 'redirects to azure disabled');
       return createAzureDriver({ ...options, onUnsigned });
+    }
+    case 'rados': {
+      const { createRadosDriver } = await import('./rados/rados.ts');
+      return createRadosDriver({ ...options, buffers });
     }
     case 'gcs': {
       const { createGcsDriver } = await import('./gcs/gcs.ts');

@@ -32,6 +32,8 @@ import type {
   PageQuery,
   Pin,
   RemovalClaim,
+  RepositoriesQuery,
+  RepositorySums,
   UsageIndex,
   UsageRecord,
   UsageTotals,
@@ -81,6 +83,7 @@ export class LmdbIndex implements UsageIndex {
       const index = new LmdbIndex(options, root);
       index.#checkFormat();
       await index.#tables.countRepositories();
+      index.#tables.dropStaleSums();
       return index;
     } catch (err) {
       await root?.close();
@@ -227,6 +230,18 @@ export class LmdbIndex implements UsageIndex {
     for await (const { key, value } of entriesOf(this.#tables.uses, repository)) {
       yield toRecord(fromReferenceKey(key), value);
     }
+  }
+
+  async repositories(query: RepositoriesQuery): Promise<RepositorySums[]> {
+    const { repositories } = this.#tables;
+    await repositories.complete(this.#tables.totals().repositories);
+    return repositories.page(query);
+  }
+
+  async sumsOf(repository: string): Promise<RepositorySums | undefined> {
+    const { repositories } = this.#tables;
+    await repositories.complete(this.#tables.totals().repositories);
+    return repositories.find(repository);
   }
 
   async totals(): Promise<UsageTotals> {

@@ -4,6 +4,7 @@ import { type HolderKey, type PackedDigest, type QueueKey, type ReferenceKey, to
 import type { StoredDigest, StoredUse } from './lmdb-entries.ts';
 import { FilesDamagedError } from '../lmdb/lmdb-files.ts';
 import { Recount } from './lmdb-recount.ts';
+import { LmdbRepositories } from './lmdb-repositories.ts';
 import type { TextKey } from './lmdb-texts.ts';
 import type { ContentReference, UsageTotals, Use } from './usage-index.ts';
 
@@ -11,9 +12,11 @@ import type { ContentReference, UsageTotals, Use } from './usage-index.ts';
 export interface StoredTotals extends UsageTotals {
   /** The references of the counted repositories. Another number than {@link references} when a version wrote that does not count them. */
   readonly counted: number;
+  /** The same for the sums of repositories. */
+  readonly summed?: number;
 }
 
-const NO_TOTALS: StoredTotals = { bytes: 0, digests: 0, references: 0, repositories: 0, counted: 0 };
+const NO_TOTALS: StoredTotals = { bytes: 0, digests: 0, references: 0, repositories: 0, counted: 0, summed: 0 };
 
 type Change = (totals: StoredTotals) => StoredTotals;
 
@@ -42,6 +45,7 @@ export class LmdbTables {
   readonly pins: Database<number, string>;
   readonly meta: Database<unknown, string>;
   readonly texts: Database<string, TextKey>;
+  readonly repositories: LmdbRepositories;
 
   constructor(root: RootDatabase) {
     this.#root = root;
@@ -55,23 +59,14 @@ export class LmdbTables {
     this.pins = root.openDB({ name: 'pins' });
     this.meta = root.openDB({ name: 'meta' });
     this.texts = root.openDB({ name: 'texts' });
+    this.repositories = new LmdbRepositories(root, this.uses);
   }
 
   /** Reads every entry. @throws {FilesDamagedError} when a table has more or fewer than it was written with */
   verify(): void {
     const { uses, queue, holders, digests, unreferenced, parts, parents, pins, meta, texts } = this;
-    for (const table of [
-      uses,
-      queue,
-      holders,
-      digests,
-      unreferenced,
-      parts,
-      parents,
-      pins,
-      meta,
-      texts,
-    ] as Database[]) {
+    const known = [uses, queue, holders, digests, unreferenced, parts, parents, pins, meta, texts];
+    for (const table of [...known, ...this.repositories.tables] as Database[]) {
       const entries = entryCount(table);
       let read = 0;
       for (const _ of table.getRange()) {
@@ -93,7 +88,8 @@ export class LmdbTables {
       await recount.countBytes(this.digests);
       this.write(() => {
         const [digests, references] = [entryCount(this.digests), entryCount(this.uses)];
-        return { ...recount.sums, digests, references, counted: references };
+        this.repositories.clear();
+        return { ...recount.sums, digests, references, counted: references, summed: references };
       });
     });
   }
@@ -105,6 +101,16 @@ export class LmdbTables {
     await this.#counting(async (recount) => {
       await recount.countRepositories(this.uses);
       this.write((totals) => ({ ...totals, repositories: recount.sums.repositories, counted: totals.references }));
+    });
+  }
+
+  /** Sums are made again where a version without them has written. */
+  dropStaleSums(): void {
+    const { references, summed } = this.totals();
+    if (references === summed) return;
+    this.write((totals) => {
+      this.repositories.clear();
+      return { ...totals, summed: totals.references };
     });
   }
 
@@ -172,6 +178,12 @@ export class LmdbTables {
     const bytes = size ?? known?.[0] ?? 0;
     const isNewRepository = !known && !this.#hasAny(key[0]);
     this.move(key, known, [bytes, Math.max(at, known?.[1] ?? 0), Math.max(at, known?.[2] ?? 0)]);
+    this.repositories.change(key[0], {
+      manifests: !known && key[2] === 0 ? 1 : 0,
+      bytes: bytes - (known?.[0] ?? 0),
+      at,
+      isFirst: isNewRepository,
+    });
     if (known && (size === undefined || size === known[0]) && this.digests.get(key[1])?.[0] === bytes) return totals;
     if (!known) this.holders.putSync([key[1], key[0], key[2]], true);
     const counted = known ? totals : this.#countReference(totals, 1);
@@ -201,7 +213,8 @@ export class LmdbTables {
   }
 
   #countReference(totals: StoredTotals, by: 1 | -1): StoredTotals {
-    return { ...totals, references: totals.references + by, counted: totals.counted + by };
+    const { references, counted, summed = 0 } = totals;
+    return { ...totals, references: references + by, counted: counted + by, summed: summed + by };
   }
 
   #countRepository(totals: StoredTotals, repository: string, by: 1 | -1): StoredTotals {
@@ -242,7 +255,10 @@ export class LmdbTables {
     this.digests.putSync(digest, [size, Math.max(0, references - 1)]);
     if (references <= 1) this.unreferenced.putSync(digest, true);
     const counted = this.#countReference(totals, -1);
-    return this.#hasAny(repository) ? counted : this.#countRepository(counted, repository, -1);
+    this.repositories.change(repository, { manifests: kind === 0 ? -1 : 0, bytes: -known[0] });
+    if (this.#hasAny(repository)) return counted;
+    this.repositories.remove(repository);
+    return this.#countRepository(counted, repository, -1);
   }
 
   move([repository, digest, kind]: ReferenceKey, from: StoredUse | undefined, to: StoredUse): void {

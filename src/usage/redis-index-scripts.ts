@@ -1,5 +1,6 @@
 import { createScript } from '../redis/scripts.ts';
 import { UNREFERENCED_KEY } from './redis-index-codec.ts';
+import { LAST_USE_STEP_MS } from './usage-index.ts';
 
 /*
  * The index in Redis is changed by scripts only, so that every change is atomic. KEYS[1] is the prefix of all keys; they have its hash tag,
@@ -26,7 +27,24 @@ local function count(field, by)
 end
 `;
 
-const RECORD = `
+/** Sums of a repository that a version without them has written are added later, all together. */
+const SUMS = `
+local function changeSums(repo, manifests, bytes, at, isFirst)
+  local used = redis.call('ZSCORE', P .. ':used', repo)
+  if not used and not isFirst then return end
+  if manifests ~= 0 then redis.call('HINCRBY', P .. ':manifests', repo, text(manifests)) end
+  if bytes ~= 0 or not used then redis.call('ZINCRBY', P .. ':sizes', text(bytes), repo) end
+  if not at then return end
+  if not used or at >= tonumber(used) + ${LAST_USE_STEP_MS} then redis.call('ZADD', P .. ':used', text(at), repo) end
+end
+local function removeSums(repo)
+  redis.call('ZREM', P .. ':used', repo)
+  redis.call('ZREM', P .. ':sizes', repo)
+  redis.call('HDEL', P .. ':manifests', repo)
+end
+`;
+
+const RECORD = `${SUMS}
 local function record(repo, digest, kind, size, at, onlyKnown)
   local uses, field = P .. ':r:' .. repo, kind .. digest
   local known = redis.call('HGET', uses, field)
@@ -39,11 +57,13 @@ local function record(repo, digest, kind, size, at, onlyKnown)
   if not known or newRank ~= rank then redis.call('ZADD', P .. ':q:' .. kind, text(newRank), digest .. ' ' .. repo) end
   local d = P .. ':d:' .. digest
   local stored = redis.call('HGET', d, 's')
+  local isFirst = not known and redis.call('ZADD', P .. ':repositories', 0, repo) == 1
+  changeSums(repo, (known or kind ~= '0') and 0 or 1, bytes - knownSize, at, isFirst)
   if not known then
-    redis.call('ZADD', P .. ':repositories', 0, repo)
     if redis.call('HSETNX', d, kind .. repo, '') == 1 then redis.call('HINCRBY', d, 'n', 1) end
     redis.call('ZREM', P .. '${UNREFERENCED_KEY}', digest)
     count('references', 1)
+    redis.call('HINCRBY', META, 'summed', 1)
   end
   if stored and tonumber(stored) == bytes then return end
   redis.call('HSET', d, 's', text(bytes))
@@ -52,7 +72,7 @@ local function record(repo, digest, kind, size, at, onlyKnown)
 end
 `;
 
-const REMOVE = `
+const REMOVE = `${SUMS}
 local function remove(repo, digest, kind, lastUsedAt)
   local uses, field = P .. ':r:' .. repo, kind .. digest
   local known = redis.call('HGET', uses, field)
@@ -60,9 +80,14 @@ local function remove(repo, digest, kind, lastUsedAt)
   local size, used = parse(known)
   if lastUsedAt and used ~= lastUsedAt then return 0 end
   redis.call('HDEL', uses, field)
-  if redis.call('EXISTS', uses) == 0 then redis.call('ZREM', P .. ':repositories', repo) end
+  changeSums(repo, kind == '0' and -1 or 0, -size)
+  if redis.call('EXISTS', uses) == 0 then
+    redis.call('ZREM', P .. ':repositories', repo)
+    removeSums(repo)
+  end
   redis.call('ZREM', P .. ':q:' .. kind, digest .. ' ' .. repo)
   count('references', -1)
+  redis.call('HINCRBY', META, 'summed', -1)
   local d = P .. ':d:' .. digest
   local held = redis.call('HDEL', d, kind .. repo) == 1
   -- Part of the index is missing: storage is then searched before bytes are removed.
@@ -217,8 +242,41 @@ return {digests, string.format('%.0f', bytes)}`);
 /** ARGV: the number of changes that was read, then bytes, digests and references. @returns 1, or 0 when there were changes since */
 export const setTotalsScript = createScript(`
 if (redis.call('HGET', KEYS[1] .. ':meta', 'changes') or '') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1] .. ':meta', 'bytes', ARGV[2], 'digests', ARGV[3], 'references', ARGV[4])
+redis.call('HSET', KEYS[1] .. ':meta', 'bytes', ARGV[2], 'digests', ARGV[3], 'references', ARGV[4], 'summed', ARGV[4])
+redis.call('UNLINK', KEYS[1] .. ':used', KEYS[1] .. ':sizes', KEYS[1] .. ':manifests')
 return 1`);
+
+/**
+ * Drops the sums of repositories when a version without them has written since.
+ *
+ * @returns 1 when there are sums of every repository
+ */
+export const checkSumsScript = createScript(`
+local P = KEYS[1]
+local references, summed = unpack(redis.call('HMGET', P .. ':meta', 'references', 'summed'))
+if (references or '0') ~= (summed or '0') then
+  redis.call('UNLINK', P .. ':used', P .. ':sizes', P .. ':manifests')
+  redis.call('HSET', P .. ':meta', 'summed', references or '0')
+end
+return redis.call('ZCARD', P .. ':used') == redis.call('ZCARD', P .. ':repositories') and 1 or 0`);
+
+/** ARGV: repositories whose sums are added, unless they are there. Reads all references of each. */
+export const addSumsScript = createScript(`${BASICS}
+for _, repo in ipairs(ARGV) do
+  local manifests, bytes, last = 0, 0, 0
+  local values = redis.call('ZSCORE', P .. ':used', repo) and {} or redis.call('HGETALL', P .. ':r:' .. repo)
+  for i = 1, #values, 2 do
+    local size, used = parse(values[i + 1])
+    bytes = bytes + size
+    last = math.max(last, used)
+    if string.sub(values[i], 1, 1) == '0' then manifests = manifests + 1 end
+  end
+  if #values > 0 then
+    redis.call('ZADD', P .. ':used', text(last), repo)
+    redis.call('ZADD', P .. ':sizes', text(bytes), repo)
+    redis.call('HSET', P .. ':manifests', repo, text(manifests))
+  end
+end`);
 
 /** KEYS: prefix, reserved. ARGV: TTL in milliseconds, then members to add. @returns bytes of all valid reservations whose digest is not stored */
 export const reserveScript = createScript(`

@@ -17,6 +17,7 @@ import {
   useArguments,
 } from './redis-index-codec.ts';
 import { RedisIndexPages } from './redis-index-pages.ts';
+import { RedisRepositories } from './redis-repositories.ts';
 import {
   bytesRemovedScript,
   deferScript,
@@ -40,6 +41,8 @@ import type {
   PageQuery,
   Pin,
   RemovalClaim,
+  RepositoriesQuery,
+  RepositorySums,
   UsageIndex,
   UsageRecord,
   UsageTotals,
@@ -61,12 +64,14 @@ export class RedisIndex implements UsageIndex {
   readonly #calls: RedisIndexCalls;
   readonly #claims: RedisIndexClaims;
   readonly #pages: RedisIndexPages;
+  readonly #repositories: RedisRepositories;
   readonly #prefix = redisKeys.index();
   #lossless: { readonly isSo: boolean; readonly at: number } | undefined;
 
   constructor(redis: Redis) {
     this.#calls = new RedisIndexCalls(redis);
     this.#claims = new RedisIndexClaims(redis, this.#calls);
+    this.#repositories = new RedisRepositories(this.#calls);
     this.#pages = new RedisIndexPages((work) => this.#calls.call(READ, work));
   }
 
@@ -177,6 +182,14 @@ export class RedisIndex implements UsageIndex {
 
   ofRepository(repository: string): AsyncIterable<UsageRecord> {
     return this.#pages.ofRepository(repository);
+  }
+
+  repositories(query: RepositoriesQuery): Promise<RepositorySums[]> {
+    return this.#repositories.page(query);
+  }
+
+  sumsOf(repository: string): Promise<RepositorySums | undefined> {
+    return this.#repositories.find(repository);
   }
 
   async totals(): Promise<UsageTotals> {

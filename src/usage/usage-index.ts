@@ -78,6 +78,31 @@ export interface PageQuery {
   readonly limit: number;
 }
 
+/** `used`: the most recently used first; `size`: the largest first. */
+export type RepositoriesOrder = 'name' | 'used' | 'size';
+
+export interface RepositoriesQuery {
+  readonly order: RepositoriesOrder;
+  /** The last repository of the previous page, as it was then. */
+  readonly after?: RepositorySums | undefined;
+  /** In the order of names, where the first page begins. */
+  readonly from?: string | undefined;
+  readonly limit: number;
+}
+
+/** The last use of a repository is recorded as often, and so at most as much too early. Milliseconds. */
+export const LAST_USE_STEP_MS = 60_000;
+
+/** Sums over the references of a repository. */
+export interface RepositorySums {
+  readonly repository: string;
+  readonly manifests: number;
+  /** Of all references. */
+  readonly bytes: number;
+  /** Unix milliseconds, within {@link LAST_USE_STEP_MS}. */
+  readonly lastUsedAt: number;
+}
+
 /** The exclusive right to remove a digest, among all processes that share the index. */
 export interface RemovalClaim {
   /** Call right before each deletion. @throws {ClaimLostError} when other processes may link the digest by now */
@@ -167,6 +192,12 @@ export interface UsageIndex {
 
   /** References of one repository. */
   ofRepository(repository: string): AsyncIterable<UsageRecord>;
+
+  /** Repositories with at least one reference. */
+  repositories(query: RepositoriesQuery): Promise<RepositorySums[]>;
+
+  /** Undefined for a repository without references. */
+  sumsOf(repository: string): Promise<RepositorySums | undefined>;
 
   totals(): Promise<UsageTotals>;
 

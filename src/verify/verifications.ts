@@ -9,6 +9,7 @@ const MAX_TEXT = 200;
 export class Verifications implements VerifyLog {
   readonly #maxKept: number;
   #kept: VerificationView[] = [];
+  #count = 0;
 
   constructor({ maxKept = MAX_KEPT } = {}) {
     this.#maxKept = maxKept;
@@ -16,9 +17,16 @@ export class Verifications implements VerifyLog {
 
   add(seen: VerificationView): void {
     const { userAgent, user, namespace } = seen;
+    this.#count++;
     this.#kept.push({ ...seen, userAgent: cut(userAgent), user: cut(user), namespace: cut(namespace) });
     // In bulk: one shift for each request would copy the whole list.
     if (this.#kept.length >= 2 * this.#maxKept) this.#kept = this.#kept.slice(-this.#maxKept);
+  }
+
+  /** Those after the first `count`, as far as they are remembered, and their number by now. */
+  since(count: number): { readonly views: readonly VerificationView[]; readonly count: number } {
+    const added = Math.min(Math.max(0, this.#count - count), this.#kept.length);
+    return { views: this.#kept.slice(this.#kept.length - added), count: this.#count };
   }
 
   findVerifications(nonce: string): readonly VerificationView[] {

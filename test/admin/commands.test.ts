@@ -33,6 +33,15 @@ const json = async (layover: Layover, ...args: string[]) => {
   return JSON.parse(stdout) as Record<string, unknown>;
 };
 
+it('counts of commands are numbers, and the configuration is an argument or an option', async () => {
+  await using layover = await startExpiringCache(hub());
+  expect(await layoverCommand('cache', 'list', '--limit', 'abc')).toMatchObject({
+    stderr: expect.stringContaining('--limit'),
+  });
+  for (const place of [[layover.configFile], ['--config', layover.configFile], ['-c', layover.configFile]])
+    expect(await layoverCommand('cache', 'stats', ...place)).toMatchObject({ code: 0, stderr: '' });
+});
+
 describe.each(['a running', 'a stopped'] as const)('layover cache with %s server', (state) => {
   it('lists, shows and counts stored content', async () => {
     await using layover = await startFilled();
@@ -154,18 +163,22 @@ describe('layover cache refresh of a tag that moved', () => {
 });
 
 describe('the admin API', () => {
-  it('is by default only on a socket, for the owner', async () => {
+  it('is on a socket for the owner; without auth, others on the machine can only read', async () => {
     await using layover = await startFilled();
     const { mode } = await stat(join(layover.dataDirectory, 'layover/admin.sock'));
     expect(mode & 0o777).toBe(0o600);
-    expect(await finish(await ask(`${layover.url}/admin/api/v1/stats`))).toMatchObject({ status: 404 });
+    expect(await finish(await ask(`${layover.url}/admin/api/v1/stats`))).toMatchObject({ status: 200 });
+    const headers = { 'content-type': 'application/json' };
+    const evict = await fetch(`${layover.url}/admin/api/v1/evict`, { method: 'POST', headers, body: '{"name":"**"}' });
+    expect(evict.status).toBe(401);
+    expect(await storedOf(layover, everythingOf(old))).toEqual(everythingOf(old));
   });
 
   it('is on a separate address with a token when configured', async () => {
     const port = await freePort();
     const token = { path: '', text: 'correct-horse' };
     await using layover = await startExpiringCache(hub(), {
-      more: { admin: { addr: `127.0.0.1:${port}`, token: token.text } },
+      more: { admin: { addr: `127.0.0.1:${port}`, token: token.text }, ui: { enabled: false } },
     });
     const server = ['--server', `http://127.0.0.1:${port}`];
     const refused = await layoverCommand('cache', 'stats', ...server, '--token', 'wrong');
@@ -180,7 +193,9 @@ describe('the admin API', () => {
   });
 
   it('is on the address of the registry with only a token, and rejects web pages', async () => {
-    await using layover = await startExpiringCache(hub(), { more: { admin: { token: 'correct-horse' } } });
+    await using layover = await startExpiringCache(hub(), {
+      more: { admin: { token: 'correct-horse' }, ui: { enabled: false } },
+    });
     const url = `${layover.url}/admin/api/v1`;
     expect(await finish(await ask(`${url}/stats`))).toMatchObject({ status: 401 });
     const headers = { authorization: 'Bearer correct-horse' };

@@ -20,7 +20,7 @@ export interface SourceFile {
 
 export async function readSourceFiles(root: string): Promise<SourceFile[]> {
   const names = await readdir(root, { recursive: true });
-  const paths = names.filter((name) => name.endsWith('.ts')).toSorted();
+  const paths = names.filter((name) => /\.tsx?$/.test(name)).toSorted();
   return Promise.all(paths.map(async (path) => parseSourceFile(path, await readFile(join(root, path), 'utf8'))));
 }
 

@@ -68,10 +68,26 @@ describe('a policy', () => {
     expect(new Policy([rule(named({ users: ['*'] }), ['**'], ['pull'])]).allows(ANONYMOUS, 'a', 'pull')).toBe(false);
   });
 
+  it('allows the admin API only by a rule that names it, and the first such rule decides', () => {
+    const admins = new Policy([
+      rule(named({ users: ['bob'] }), ['**'], ['admin'], 'deny'),
+      rule(named({ groups: ['team'], users: ['bob'] }), ['**'], ['admin']),
+      rule(named({ users: ['robot/*'] }), ['**'], ['pull', 'push', 'delete']),
+    ]);
+    expect([alice, bob, robot, ANONYMOUS].map((identity) => admins.mayAdminister(identity))).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+    expect(admins.allows(alice, 'team/app', 'pull')).toBe(false);
+  });
+
   it('that is not configured allows known clients', () => {
     const open = new Policy([rule({ kind: 'known' } as const, ['**'], ['pull', 'push', 'delete'])]);
     expect([alice, ANONYMOUS].map((identity) => open.allows(identity, 'a', 'delete'))).toEqual([true, false]);
     const bearer: Identity = { ...ANONYMOUS, grants: [] };
     expect(open.allows(bearer, 'a', 'pull')).toBe(true); // what it is for limits it
+    expect(open.mayAdminister(alice)).toBe(false);
   });
 });

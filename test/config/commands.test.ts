@@ -248,7 +248,7 @@ describe('config schema', () => {
     expect(http?.properties?.['headers']?.additionalProperties).toMatchObject({ type: 'array' });
     expect(storage?.anyOf?.[0]).toEqual({
       type: 'string',
-      enum: ['filesystem', 'inmemory', 's3', 's3aws', 'gcs', 'azure', 'oss'],
+      enum: ['filesystem', 'inmemory', 's3', 's3aws', 'gcs', 'azure', 'oss', 'rados'],
     });
     expect(log?.properties?.['level']).toMatchObject({ enum: ['error', 'warn', 'info', 'debug'] });
     const upstream = proxy?.properties?.['upstreams']?.items;

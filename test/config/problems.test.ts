@@ -143,7 +143,7 @@ const cases: readonly Case[] = [
   {
     what: 'no driver',
     text: 'version: 0.1\nstorage: {delete: {enabled: false}}\n',
-    problems: ['config.yml:2:1 storage: has no driver (use filesystem, inmemory, s3, gcs, azure or oss)'],
+    problems: ['config.yml:2:1 storage: has no driver (use filesystem, inmemory, s3, gcs, azure, oss or rados)'],
   },
   {
     what: 'a driver this version does not have',
@@ -156,7 +156,7 @@ const cases: readonly Case[] = [
     what: 'an unknown driver',
     text: 'version: 0.1\nstorage: filesytem\n',
     problems: [
-      'config.yml:2:1 storage: has no driver (use filesystem, inmemory, s3, gcs, azure or oss)',
+      'config.yml:2:1 storage: has no driver (use filesystem, inmemory, s3, gcs, azure, oss or rados)',
       'config.yml:2:10 storage.filesytem: unknown key "filesytem", did you mean "filesystem"?',
     ],
   },
@@ -191,9 +191,27 @@ const cases: readonly Case[] = [
     problems: [
       'config.yml:6:7 auth.policy[0]: must have users, groups, or anonymous: true',
       'config.yml:7:7 auth.policy[1]: applies to everyone (anonymous), and also names users or groups: keep one of them',
-      'config.yml:8:31 auth.policy[2].actions[0]: must be pull, push, delete or *',
+      'config.yml:8:31 auth.policy[2].actions[0]: must be pull, push, delete, admin or *',
       'config.yml:9:7 auth.policy[3].actions: is required',
     ],
+  },
+  {
+    what: 'rules that allow admin to everyone, or for a part of the repositories',
+    text: `${MINIMAL}auth:\n  htpasswd: {realm: r, path: p}\n  policy:\n    - {anonymous: true, actions: [admin]}\n    - {users: [a], repositories: ["team/**"], actions: [pull, admin]}\n`,
+    problems: [
+      'config.yml:6:7 auth.policy[0]: allows admin to everyone: name users or groups',
+      'config.yml:7:7 auth.policy[1]: allows or denies admin, which is for the whole service: move it to a rule without repositories',
+    ],
+  },
+  {
+    what: 'headers with users that every client could set',
+    text: `${MINIMAL}auth:\n  htpasswd: {realm: r, path: p}\nui:\n  auth: {header: X-Forwarded-User}\n`,
+    problems: ['config.yml:6:10 ui.auth.header: requires http.trustedproxies, the proxies that may set the header'],
+  },
+  {
+    what: 'a header with groups without one with the user',
+    text: `${MINIMAL}ui:\n  auth: {groupsheader: X-Forwarded-Groups}\n`,
+    problems: ['config.yml:4:10 ui.auth.groupsheader: requires ui.auth.header, the header with the user'],
   },
   {
     what: 'a password in the URL of keys',

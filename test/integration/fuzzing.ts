@@ -1,6 +1,6 @@
 import { type Parameters, type Plugin, PreconditionFailure } from 'fast-check';
 
-/** How long one property is tried; `FUZZ_SECONDS=600 npx vitest run test/integration/write-fuzz` looks for longer. */
+/** How long one property is tried. `FUZZ_SECONDS=600 npx vitest run --config vitest.faults.config.ts write-fuzz` looks for longer. */
 const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 3);
 
 export const FUZZ_TIMEOUT_MS = SECONDS * 3000 + 60_000;

@@ -105,6 +105,20 @@ describe('space for work that no client waits for', () => {
     expect(await made.stored(recent.all)).toEqual([]);
   });
 
+  it('is not made by a client that reserves meanwhile', async () => {
+    await using made = await storeUnderTest(quota(450_000));
+    const recent = await made.putImage('docker.io/x', 'recent', [layer('a'), layer('b')]);
+    await made.recorder.flush();
+    made.clock.now += HOUR_MS;
+    const { quota: space } = made.housekeeping;
+    const warm = space?.reserveInBackground([blob('1', 400_000)]);
+    const fill = space?.reserve('fill', coming, 10_000);
+    await expect(warm).rejects.toThrow(QuotaFullError);
+    await expect(fill).resolves.toBeUndefined();
+    expect(await made.stored(recent.all)).toEqual(recent.all);
+    expect(made.reported).not.toContain('quota enforced');
+  });
+
   it('is recorded as older, so that clients get it back first', async () => {
     await using made = await storeUnderTest(quota(450_000));
     const used = await made.putImage('docker.io/x', 'used', [layer('a')]);

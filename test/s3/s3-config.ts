@@ -16,7 +16,7 @@ export function s3Config(endpoint: string, more: Partial<S3Config> = {}): S3Conf
     encryption: undefined,
     tls: { insecure: false, caFile: undefined },
     chunkBytes: 5 * MIB,
-    copy: { chunkBytes: 5 * MIB, maxConcurrent: 4, thresholdBytes: 5 * MIB },
+    copy: { chunkBytes: 5 * MIB, maxConcurrent: 4, thresholdBytes: 5 * MIB, uniformParts: false },
     rootDirectory: '',
     storageClass: undefined,
     userAgent: undefined,

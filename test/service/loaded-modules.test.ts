@@ -42,6 +42,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'storage/inmemory': [],
   'storage/middleware': [],
   'storage/objects': [],
+  'storage/rados': [],
   'storage/s3': [],
   'storage/tier': [],
 };

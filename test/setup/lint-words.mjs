@@ -15,7 +15,7 @@ const avoided = readAvoidedWords(read(STYLE));
 const pages = ['README.md', ...listFiles('docs', '.md')];
 const problems = pages.flatMap((page) => checkPage(page, read(page)));
 if (avoided.length === 0) problems.push(`${STYLE}: the table "Words to avoid" is missing`);
-const sources = listFiles('src', '.ts');
+const sources = [...listFiles('src', '.ts'), ...listFiles('src', '.tsx')];
 problems.push(...sources.flatMap((file) => checkSource(file, read(file))));
 
 for (const problem of problems) process.stderr.write(`${problem}\n`);

@@ -3,7 +3,7 @@
 //   node test/setup/prepare.mjs --clients   container clients; installs as root
 //   node test/setup/prepare.mjs --go-clients  clients that Debian has no package of, by go; needs no root
 //   node test/setup/prepare.mjs --s3        S3 servers: versitygw by go, Swift from Debian's packages; needs no root
-//   node test/setup/prepare.mjs --storage   servers of other object stores, by go and npm; needs no root
+//   node test/setup/prepare.mjs --storage   servers of other object stores, by go and npm; Ceph, which installs as root
 //   node test/setup/prepare.mjs --versitygw  this S3 server alone, for `make start-cloud-storage`
 //   node test/setup/prepare.mjs --conformance  the OCI conformance suites, by go; needs no root
 //   node test/setup/prepare.mjs --packages  what runs the image and stands in front of replicas; installs as root
@@ -45,6 +45,13 @@ const NEEDED = {
     dockerd: 'docker.io',
     'docker-compose': 'docker-compose',
     'docker-registry': 'docker-registry',
+  },
+  storage: {
+    'ceph-mon': 'ceph-mon',
+    'ceph-osd': 'ceph-osd',
+    ceph: 'ceph-common',
+    radosgw: 'radosgw',
+    skopeo: 'skopeo',
   },
   bench: { 'docker-registry': 'docker-registry', curl: 'curl', nginx: 'nginx-light', wrk: 'wrk' },
 };
@@ -236,6 +243,7 @@ if (process.argv.includes('--s3')) {
   unpackSwift();
 }
 if (process.argv.includes('--storage')) {
+  installMissing(NEEDED.storage);
   buildGoProgram('fake-gcs-server', FAKE_GCS_SERVER, { deadline: Date.now() + INSTALL_TIMEOUT_MS });
   installAzurite();
 }

@@ -3,6 +3,8 @@ import { dirname, join, relative } from 'node:path';
 
 /** Runs of their own: they need root, or programs that are built or installed first. */
 const SEPARATE_RUNS = ['chart', 'clients', 'install', 'package', 's3', 'storage-servers'];
+/** Kills, power failures, full and damaged disks, storms of requests, fuzzing: minutes of CPU, so a run of their own. */
+const FAULTS = '.faults.test.ts';
 /** A test that imports one of these, also through other files of test/, starts programs or Layover. */
 const STARTS_PROGRAMS = ['node:child_process', 'test/support/layover.ts', 'test/support/hub.ts'];
 /** A test that uses one of these starts programs that are not ours, such as Redis, pebble, curl or skopeo. */
@@ -18,10 +20,15 @@ export interface Suites {
   readonly foreign: readonly string[];
 }
 
-/** Sorts all tests by what they import, so that a new test needs no entry anywhere. Paths are relative to `root`. */
-export function findSuites(root: string): Suites {
+/**
+ * Sorts tests by what they import, so that a new test needs no entry anywhere. Paths are relative to `root`.
+ *
+ * @param run `npm test`, or `npm run test:faults`
+ */
+export function findSuites(root: string, run: 'test' | 'faults'): Suites {
   const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.test.ts') && !SEPARATE_RUNS.some((folder) => file.startsWith(`${folder}/`)))
+    .filter((file) => file.endsWith(FAULTS) === (run === 'faults'))
     .map((file) => join('test', file))
     .toSorted();
   const imports = new ImportsOfTests(root);

@@ -87,10 +87,12 @@ describe('a signature with a certificate', () => {
 
   it('is refused when it signs something else', async () => {
     const changed = (change: KeylessOptions['change']) => verified({ ...(change && { change }) });
-    expect(await changed((it) => Object.assign(it, { subject: [{ digest: { sha256: 'a'.repeat(64) } }] }))).toMatch(
-      /^it signs sha256:a/,
+    expect(
+      await changed((statement) => Object.assign(statement, { subject: [{ digest: { sha256: 'a'.repeat(64) } }] })),
+    ).toMatch(/^it signs sha256:a/);
+    expect(await changed((statement) => Object.assign(statement, { subject: [] }))).toBe(
+      'the statement has no subject',
     );
-    expect(await changed((it) => Object.assign(it, { subject: [] }))).toBe('the statement has no subject');
     expect(await verified({ payloadType: 'text/plain' })).toBe('the signed content is not a statement of in-toto');
   });
 

@@ -1,5 +1,6 @@
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { open } from 'lmdb';
 import { describe, expect, it } from 'vitest';
 
 import { LmdbIndex } from '../../src/usage/lmdb-index.ts';
@@ -61,6 +62,27 @@ describe('the index in files', () => {
     }
   });
 
+  it('sums up repositories of a version that did not, while they change', async () => {
+    await using directory = await temporaryDirectory();
+    const before = await LmdbIndex.open({ directory: directory.path });
+    await before.record(Array.from({ length: 900 }, (_, i) => ({ ...use(i), repository: `r${i % 2}` })));
+    await before.close();
+    await forgetSums(directory.path);
+    const index = await LmdbIndex.open({ directory: directory.path });
+    try {
+      const reading = index.repositories({ order: 'size', limit: 9 });
+      await index.record([{ ...use(1000), repository: 'r0', size: 5 }]);
+      await reading;
+      const sums = await index.repositories({ order: 'size', limit: 9 });
+      expect(sums).toEqual([
+        { repository: 'r0', manifests: 0, bytes: 4505, lastUsedAt: 1000 },
+        { repository: 'r1', manifests: 0, bytes: 4500, lastUsedAt: 899 },
+      ]);
+    } finally {
+      await index.close();
+    }
+  });
+
   it('has links that had begun when it was closed', async () => {
     await using directory = await temporaryDirectory();
     const before = await LmdbIndex.open({ directory: directory.path });
@@ -112,6 +134,15 @@ async function openElsewhere(directory: string): Promise<Opened | undefined> {
 async function overwritten(path: string, byte: number): Promise<void> {
   const bytes = await readFile(path);
   await writeFile(path, bytes.fill(byte, 2 * 4096));
+}
+
+/** As a version without sums leaves the index. */
+async function forgetSums(directory: string): Promise<void> {
+  const root = open({ path: join(directory, 'usage.mdb'), noSubdir: true, maxDbs: 16 });
+  const meta = root.openDB<unknown, string>({ name: 'meta' });
+  const { summed: _, ...totals } = meta.get('totals') as Record<string, unknown>;
+  meta.putSync('totals', totals);
+  await root.close();
 }
 
 function use(i: number) {

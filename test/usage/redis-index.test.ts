@@ -103,6 +103,18 @@ describe.skipIf(missing)('with a real server', () => {
     expect(await made.index.marker('complete')).toBeUndefined();
   });
 
+  it('sums up repositories to which a version without sums has written', async () => {
+    await server.admin.flushall();
+    await using made = await open();
+    await made.index.record([use('a', 'x'), use('a', 'y'), use('b', 'x')]);
+    await server.admin.hincrby('layover:v1:index:{usage}:meta', 'summed', -2);
+    await server.admin.zrem('layover:v1:index:{usage}:sizes', 'a');
+    expect(await made.index.repositories({ order: 'size', limit: 9 })).toEqual([
+      { repository: 'a', manifests: 0, bytes: 20, lastUsedAt: 1 },
+      { repository: 'b', manifests: 0, bytes: 10, lastUsedAt: 1 },
+    ]);
+  });
+
   it('gives a large repository in pages, each reference once', async () => {
     await server.admin.flushall();
     await using made = await open();

@@ -85,6 +85,49 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
       expect(await made.index.totals()).toMatchObject({ repositories: 3, references: 4, digests: 2, bytes: 20 });
     });
 
+    it.each(['name', 'used', 'size'] as const)('gives repositories by %s, page by page', async (order) => {
+      await using made = await create();
+      const minute = 60_000;
+      for (let i = 0; i < 9; i++) {
+        const at = (1 + ((i * 4) % 5)) * minute;
+        await made.index.record([
+          use(`r${i}`, `d${i}`, at, { size: 10 * ((i * 7) % 4) }),
+          use(`r${i}`, `m${i}`, at, { size: 1, kind: 'manifest' }),
+        ]);
+      }
+      const whole = await made.index.repositories({ order, limit: 99 });
+      expect(whole).toHaveLength(9);
+      const keys = whole.map(({ repository, lastUsedAt, bytes }) =>
+        order === 'name' ? Number(repository.slice(1)) : -(order === 'used' ? lastUsedAt : bytes),
+      );
+      expect(keys).toEqual(keys.toSorted((a, b) => a - b));
+      for (const limit of [1, 2, 4]) {
+        const seen = [];
+        for (let page = await made.index.repositories({ order, limit }); page.length > 0; ) {
+          seen.push(...page);
+          page = await made.index.repositories({ order, limit, after: page.at(-1) });
+        }
+        expect(seen).toEqual(whole);
+      }
+      expect(await made.index.repositories({ order: 'name', from: 'r7', limit: 9 })).toHaveLength(2);
+    });
+
+    it('sums over the references of a repository', async () => {
+      await using made = await create();
+      const manifest = { kind: 'manifest', size: 3 } as const;
+      await made.index.record([use('a', 'x', 5), use('a', 'm', 7, manifest), use('b', 'x', 1)]);
+      expect(await made.index.sumsOf('a')).toEqual({ repository: 'a', manifests: 1, bytes: 13, lastUsedAt: 5 });
+      await made.index.record([use('a', 'x', 70_000, { size: 20 })]);
+      expect(await made.index.sumsOf('a')).toEqual({ repository: 'a', manifests: 1, bytes: 23, lastUsedAt: 70_000 });
+      await made.index.remove([use('a', 'm', 0, manifest)]);
+      expect(await made.index.sumsOf('a')).toMatchObject({ manifests: 0, bytes: 20 });
+      await made.index.recount();
+      expect(await made.index.sumsOf('a')).toEqual({ repository: 'a', manifests: 0, bytes: 20, lastUsedAt: 70_000 });
+      await made.index.remove([use('a', 'x', 0)]);
+      expect(await made.index.sumsOf('a')).toBeUndefined();
+      expect(await made.index.repositories({ order: 'size', limit: 9 })).toMatchObject([{ repository: 'b' }]);
+    });
+
     it('orders by last use, and never takes a use for earlier than it knows', async () => {
       await using made = await create();
       await made.index.record([use('a', 'x', 10), use('a', 'y', 20), use('a', 'm', 15, { kind: 'manifest' })]);

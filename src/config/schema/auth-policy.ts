@@ -5,21 +5,36 @@ import { bool } from './number.ts';
 import { glob } from './pattern.ts';
 import { choice } from './text.ts';
 
+/** Actions on repositories. */
 const ACTIONS = ['pull', 'push', 'delete'] as const;
 
-export type PolicyAction = (typeof ACTIONS)[number];
+export type RepositoryAction = (typeof ACTIONS)[number];
+/** `admin`: the admin API and the dashboard, for the whole service. */
+export type PolicyAction = RepositoryAction | 'admin';
 
 const repositories = withDefault(z.array(glob('A glob over names.')).describe('Globs over stored names.'), ['**']);
 
-const actions = z
+const openActions = z
   .array(choice('An action.', [...ACTIONS, '*']))
-  .transform((given) => ACTIONS.filter((action) => given.includes(action) || given.includes('*')))
-  .describe('Allowed or denied actions. `*`: all of them.');
+  .transform((given) => repositoryActions(given))
+  .describe('Allowed actions. `*`: all of them.');
+
+const actions = z
+  .array(choice('An action.', [...ACTIONS, 'admin', '*']))
+  .transform((given): PolicyAction[] => [
+    ...repositoryActions(given),
+    ...(given.includes('admin') ? (['admin'] as const) : []),
+  ])
+  .describe('Allowed or denied actions. `*`: `pull`, `push` and `delete`.');
+
+function repositoryActions(given: readonly string[]): RepositoryAction[] {
+  return ACTIONS.filter((action) => given.includes(action) || given.includes('*'));
+}
 
 export const anonymous = z
   .strictObject({
     repositories,
-    actions: withDefault(actions, ['pull']),
+    actions: withDefault(openActions, ['pull']),
     ping: withDefault(
       bool('`/v2/` responds without a login, for clients that log in only when they have to.'),
       'false',
@@ -52,8 +67,13 @@ export const rule = entry
   })
   .describe('The first rule that matches the caller, the repository and the action decides.');
 
-function findMistake({ users, groups, anonymous: everyone }: Entry): string | undefined {
+function findMistake({ users, groups, anonymous: everyone, ...rest }: Entry): string | undefined {
   const isNamed = users !== undefined || groups !== undefined;
+  if (rest.actions.includes('admin')) {
+    if (!rest.repositories.includes('**'))
+      return 'allows or denies admin, which is for the whole service: move it to a rule without repositories';
+    if (everyone && rest.effect === 'allow') return 'allows admin to everyone: name users or groups';
+  }
   if (everyone && isNamed) return 'applies to everyone (anonymous), and also names users or groups: keep one of them';
   return everyone || isNamed ? undefined : 'must have users, groups, or anonymous: true';
 }

@@ -94,6 +94,10 @@ const options = z.strictObject({
     integer('Larger objects are copied in parts, in bytes.', { min: 0 }),
     String(32 * MIB),
   ),
+  uniformparts: otherwise(
+    bool("All parts of an upload but the last have one size, as Cloudflare R2 requires. A key of Layover's."),
+    '`true` for `*.r2.cloudflarestorage.com`, else `false`',
+  ),
   useragent: text("Appended to the SDK's `User-Agent`.").optional(),
   usedualstack: withDefault(bool("Amazon's endpoints for IPv4 and IPv6."), 'false'),
   accelerate: withDefault(bool("Amazon's transfer acceleration."), 'false'),
@@ -144,6 +148,7 @@ export const s3 = options
       chunkBytes: raw.multipartcopychunksize,
       maxConcurrent: raw.multipartcopymaxconcurrency,
       thresholdBytes: raw.multipartcopythresholdsize,
+      uniformParts: raw.uniformparts ?? isR2(raw),
     },
     ...toObjectOptions(raw),
   }))
@@ -169,6 +174,10 @@ function toObjectOptions(raw: RawS3) {
 
 function hasEndpoint({ regionendpoint }: RawS3): boolean {
   return regionendpoint !== undefined;
+}
+
+function isR2({ regionendpoint = '' }: RawS3): boolean {
+  return /\.r2\.cloudflarestorage\.com(?::\d+)?\/?$/i.test(regionendpoint);
 }
 
 function toUrl(address: string | undefined, { secure }: RawS3): string | undefined {

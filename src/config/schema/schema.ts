@@ -14,6 +14,7 @@ import { redis } from './redis.ts';
 import { storage } from './storage.ts';
 import { matching } from './text.ts';
 import { tracing } from './tracing.ts';
+import { ui } from './ui.ts';
 import { compatibility, middleware, reporting } from './unused.ts';
 import { validation } from './validation.ts';
 
@@ -51,6 +52,7 @@ export const configSchema = z.strictObject({
   tags: tags.prefault({}),
   proxy: proxy.prefault({}),
   admin: admin.prefault({}),
+  ui: ui.prefault({}),
   audit: audit.prefault({}),
   tracing: tracing.prefault({}),
   validation: validation.prefault({}),

@@ -6,15 +6,16 @@ import { gcs } from './gcs.ts';
 import { bool, fraction, integer, size } from './number.ts';
 import { oss } from './oss.ts';
 import { glob } from './pattern.ts';
+import { rados } from './rados.ts';
 import { s3 } from './s3.ts';
 import { maintenance } from './storage-maintenance.ts';
 import { choice, path, text } from './text.ts';
 
 /** Storage drivers of this version. */
-export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory', 's3', 's3aws', 'gcs', 'azure', 'oss'] as const;
+export const SUPPORTED_DRIVERS = ['filesystem', 'inmemory', 's3', 's3aws', 'gcs', 'azure', 'oss', 'rados'] as const;
 
 /** {@link SUPPORTED_DRIVERS} in messages; s3aws is s3. */
-export const DRIVERS_IN_WORDS = 'filesystem, inmemory, s3, gcs, azure or oss';
+export const DRIVERS_IN_WORDS = 'filesystem, inmemory, s3, gcs, azure, oss or rados';
 
 /** Former drivers of distribution that this version does not have. */
 export const UNSUPPORTED_DRIVERS = ['swift'] as const;
@@ -57,6 +58,7 @@ const drivers = {
   gcs: gcs.optional(),
   azure: azure.optional(),
   oss: oss.optional(),
+  rados: rados.optional(),
   swift: driverOptions('swift').optional(),
 };
 
@@ -187,8 +189,16 @@ export const storage = keys
   })
   .describe('Where content is stored: exactly one driver, and options of all drivers.');
 
-function toDriver({ filesystem, s3: bucket, s3aws, gcs: cloudStorage, azure: blobs, oss: alibaba }: RawStorage) {
-  return filesystem ?? bucket ?? s3aws ?? alibaba ?? cloudStorage ?? blobs ?? { kind: 'inmemory' as const };
+function toDriver({
+  filesystem,
+  s3: bucket,
+  s3aws,
+  gcs: cloudStorage,
+  azure: blobs,
+  oss: alibaba,
+  rados: pool,
+}: RawStorage) {
+  return filesystem ?? bucket ?? s3aws ?? alibaba ?? cloudStorage ?? blobs ?? pool ?? { kind: 'inmemory' as const };
 }
 
 /** Without Redis, `redis` has no effect. */

@@ -156,9 +156,17 @@ async function checkDriver(driver: Config['storage']['driver']): Promise<CheckRe
       await storage.close();
     }
   } catch (err) {
-    const remedy = 'check endpoint, bucket, region, credentials and their permissions (get, put, list, delete)';
-    return failed(`storage.${driver.kind}: ${reasonOf(err)}`, remedy, 'the-directory-cannot-be-written');
+    return failed(
+      `storage.${driver.kind}: ${reasonOf(err)}`,
+      remedyFor(driver.kind),
+      'the-directory-cannot-be-written',
+    );
   }
+}
+
+function remedyFor(kind: Config['storage']['driver']['kind']): string {
+  if (kind === 'rados') return 'check poolname, username, conffile, and the capabilities of the user (mon r, osd rwx)';
+  return 'check endpoint, bucket, region, credentials and their permissions (get, put, list, delete)';
 }
 
 function gib(bytes: number): string {

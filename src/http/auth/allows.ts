@@ -1,4 +1,4 @@
-import type { PolicyAction } from '../../config/config.ts';
+import type { RepositoryAction } from '../../config/config.ts';
 import type { Identity } from '../../auth/identity.ts';
 import type { Policy } from '../../auth/policy.ts';
 import type { Target } from '../../pull-through/router.ts';
@@ -11,7 +11,7 @@ export function allows(
   policy: Policy,
   identity: Identity,
   { storedAs, verification }: Pick<Target, 'storedAs' | 'verification'>,
-  action: PolicyAction,
+  action: RepositoryAction,
 ): boolean {
   return verification ? action === 'pull' && policy.knows(identity) : policy.allows(identity, storedAs, action);
 }

@@ -1,4 +1,4 @@
-import { type Access, CATALOG, parseScope } from '../../auth/access.ts';
+import { type Access, ADMIN, CATALOG, parseScope } from '../../auth/access.ts';
 import type { Identity } from '../../auth/identity.ts';
 import type { Policy } from '../../auth/policy.ts';
 import { RegistryError } from '../../oci/errors.ts';
@@ -38,6 +38,8 @@ function granted(
 ): Access {
   const { type, name, actions } = access;
   const isCatalog = type === CATALOG.type && name === CATALOG.name;
+  if (type === ADMIN.type && name === ADMIN.name)
+    return policy.mayAdminister(identity) ? ADMIN : { ...access, actions: [] };
   if (isCatalog) return policy.knows(identity) ? CATALOG : { ...access, actions: [] };
   const target =
     type === 'repository'

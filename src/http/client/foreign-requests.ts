@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
-import { faultOfHost } from './host-of.ts';
+import { faultOfHost, hostOf } from './host-of.ts';
 
 /** A page of another site may have sent the request. */
 export class ForeignRequestError extends Error {
@@ -22,12 +22,40 @@ export function refuseForeign(
   request: IncomingMessage,
   { isServed, key }: { readonly isServed: boolean; readonly key: string },
 ): void {
-  const { headers } = request;
+  refuseCrossOrigin(request, [request.headers.host]);
+  refuseUnknownHost(request, { isServed, key });
+}
+
+/**
+ * @param hosts by which this server is known, with their ports
+ * @throws {ForeignRequestError} when a page of another origin may have sent it
+ */
+export function refuseCrossOrigin(request: IncomingMessage, hosts: readonly (string | undefined)[]): void {
   const fault = faultOfHost(request);
   if (fault !== undefined) throw new ForeignRequestError(fault, 400);
-  if (isCrossOrigin(headers)) throw new ForeignRequestError('requests from pages of another origin are refused');
+  if (isCrossOrigin(request.headers, hosts))
+    throw new ForeignRequestError('requests from pages of another origin are refused');
+}
+
+/** @throws {ForeignRequestError} when the name is not one of this server */
+export function refuseUnknownHost(
+  request: IncomingMessage,
+  { isServed, key }: { readonly isServed: boolean; readonly key: string },
+): void {
   if (isServed) return;
-  throw new ForeignRequestError(`not served for Host ${JSON.stringify(headers.host)} (add it to ${key})`);
+  throw new ForeignRequestError(`not served for Host ${JSON.stringify(hostOf(request))} (add it to ${key})`);
+}
+
+/**
+ * Refuses a request of which a browser does not show that a page of this server sent it. For changes with credentials that browsers send on
+ * their own, after {@link refuseCrossOrigin}.
+ *
+ * @throws {ForeignRequestError}
+ */
+export function requireOwnPage({ headers }: IncomingMessage): void {
+  const { origin, 'sec-fetch-site': site } = headers;
+  if (site === 'same-origin' || (site === undefined && origin !== undefined)) return;
+  throw new ForeignRequestError('changes in a session must come from a page of this server');
 }
 
 /**
@@ -35,10 +63,11 @@ export function refuseForeign(
  *
  * @see https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
  */
-function isCrossOrigin(headers: IncomingHttpHeaders): boolean {
-  const { origin, host, 'sec-fetch-site': site } = headers;
+function isCrossOrigin(headers: IncomingHttpHeaders, hosts: readonly (string | undefined)[]): boolean {
+  const { origin, 'sec-fetch-site': site } = headers;
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
   if (origin === undefined) return false;
   // The scheme is not compared: TLS may end at a proxy. The port is: another server on this machine is another origin.
-  return origin.replace(/^https?:\/\//i, '').toLowerCase() !== host?.toLowerCase();
+  const from = origin.replace(/^https?:\/\//i, '').toLowerCase();
+  return !hosts.some((host) => host?.toLowerCase() === from);
 }

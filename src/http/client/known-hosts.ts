@@ -8,6 +8,8 @@ export interface KnownHostsOptions {
   readonly listen: Listen;
   /** Further names and addresses, without a port. */
   readonly hosts: readonly string[];
+  /** Every IP address is accepted. @default unless the server listens on loopback only */
+  readonly acceptsAddresses?: boolean;
 }
 
 /** @param host the value of a `Host` header */
@@ -21,10 +23,13 @@ export type HostCheck = (host: string | undefined) => boolean;
  *
  * The port is not compared: a port forward changes it. A request without a `Host` (HTTP/1.0) does not come from a browser.
  */
-export function createHostCheck({ listen, hosts }: KnownHostsOptions): HostCheck {
+export function createHostCheck({
+  listen,
+  hosts,
+  acceptsAddresses = !listensOnLoopback(listen),
+}: KnownHostsOptions): HostCheck {
   const known = new Set(hosts.map(normalised));
   if (listen.net === 'tcp' && listen.host !== undefined) known.add(normalised(listen.host));
-  const acceptsAddresses = !listensOnLoopback(listen);
   return (host) => {
     if (host === undefined) return true;
     if (!isHost(host)) return false;
@@ -39,7 +44,7 @@ export function listensOnLoopback(listen: Listen): boolean {
 }
 
 /** `localhost` and names below it resolve to this machine: RFC 6761, section 6.3. */
-function isLoopback(name: string): boolean {
+export function isLoopback(name: string): boolean {
   if (name === 'localhost' || name.endsWith('.localhost')) return true;
   return name === '::1' || (isIP(name.replace(/^::ffff:/, '')) === 4 && /^(?:::ffff:)?127\./.test(name));
 }

@@ -1,5 +1,6 @@
 import type { Admission } from '../../admission/admission.ts';
 import type { GateOptions } from '../../admission/gates.ts';
+import { LocalTagHistories } from '../../admission/local-tag-histories.ts';
 import { TagHistories } from '../../admission/tag-histories.ts';
 import type { Clock } from '../../clock/clock.ts';
 import type { Config, ProxyConfig } from '../../config/config.ts';
@@ -8,7 +9,6 @@ import type { HeldContent } from '../../registry/held-content.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { PolicyControl } from '../../operations/policy-control.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import type { Pulling } from './pulling.ts';
 import type { Stored } from './stored.ts';
 
 /** Rules for content of upstreams. */
@@ -18,9 +18,15 @@ export interface Admitting {
   admitContent(registry: Registry, options: UpstreamParts): Registry;
   admitHeld(held: HeldContent, options: Pick<UpstreamParts, 'storedName'>): HeldContent;
   /** For operators. */
-  createControl(pulling: Pick<Pulling, 'find'>): PolicyControl;
+  createControl(pulled: PulledRepositories): PolicyControl;
   /** Hosted repositories. */
   admitMounts(registry: Registry): Registry;
+}
+
+/** Finds the upstream of a stored name. */
+interface PulledRepositories {
+  /** @throws {ControlError} `not-found` when it belongs to no upstream */
+  find(repository: string): { readonly registry: Registry; readonly remote: string };
 }
 
 type UpstreamParts = Omit<GateOptions, 'admission'>;
@@ -71,7 +77,18 @@ export function createTagHistories(index: Stored['usage']['index'], { admission 
   return new TagHistories({ table: index.texts('tag-histories'), onError: (error) => admission.notKept(error) });
 }
 
-function toSource({ registry, remote }: ReturnType<Pulling['find']>, isOffline: boolean) {
+/** The rules and the histories, for operators. Without rules there are histories alone. */
+export function createPolicyControls(
+  admitting: Admitting | undefined,
+  { pulling, histories }: { readonly pulling: PulledRepositories | undefined; readonly histories: TagHistories },
+) {
+  return {
+    policy: pulling && admitting?.createControl(pulling),
+    tagHistories: new LocalTagHistories(histories),
+  };
+}
+
+function toSource({ registry, remote }: ReturnType<PulledRepositories['find']>, isOffline: boolean) {
   return { registry, repository: remote, isOffline };
 }
 

@@ -7,6 +7,7 @@ import { Activity } from '../../monitoring/activity.ts';
 import { DenyFileWatch } from '../../monitoring/deny-file-watch.ts';
 import { History } from '../../monitoring/history.ts';
 import { LocalActivity } from '../../monitoring/local-activity.ts';
+import { LocalEvents } from '../../monitoring/local-events.ts';
 import { LocalProblems } from '../../monitoring/local-problems.ts';
 import { LocalStatus } from '../../monitoring/local-status.ts';
 import {
@@ -19,12 +20,15 @@ import {
 import { ProblemLog } from '../../monitoring/problem-log.ts';
 import { UpstreamWatch } from '../../monitoring/upstream-watch.ts';
 import type { ActivityControl } from '../../operations/activity-control.ts';
+import type { EventControl } from '../../operations/event-control.ts';
 import type { FillControl } from '../../operations/fill-control.ts';
+import type { JobControl } from '../../operations/job-control.ts';
 import type { ProblemControl } from '../../operations/problem-control.ts';
 import type { StatusControl } from '../../operations/status-control.ts';
 import type { UpstreamControl } from '../../operations/upstream-control.ts';
 import { combineEvents } from '../../telemetry/combine-events.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
+import type { Verifications } from '../../verify/verifications.ts';
 import type { CloseStack } from '../close-stack.ts';
 import { LocalFills } from './fill-control.ts';
 import type { Pulling } from './pulling.ts';
@@ -78,6 +82,7 @@ export interface Views {
   readonly seeRequest: (request: FinishedRequest) => void;
   readonly status: StatusControl;
   readonly fills: FillControl;
+  readonly events: EventControl;
   /** Absent without upstreams. */
   readonly upstreams: UpstreamControl | undefined;
 }
@@ -89,6 +94,8 @@ export interface ViewParts extends Pick<Stored, 'usage'> {
   readonly pulling: Pulling | undefined;
   readonly telemetry: Pick<Telemetry, 'metrics'>;
   readonly health: Health;
+  readonly jobs: JobControl | undefined;
+  readonly verifications: Verifications;
   readonly clock: Clock;
 }
 
@@ -119,5 +126,8 @@ export function createViews(config: Config, parts: ViewParts): Views {
     seen.record(request, clock.now());
     if (request.error) requestProblem(log, request);
   };
-  return { seen, seeRequest, activity, problems, status, fills: new LocalFills(running), upstreams };
+  const fills = new LocalFills(running);
+  const events = new LocalEvents({ ...parts, fills, problems, breakers: () => upstreams?.breakers() ?? [] });
+  opened.defer(() => events.end());
+  return { seen, seeRequest, activity, problems, status, fills, events, upstreams };
 }

@@ -11,7 +11,7 @@ import { HostedRegistry } from '../../hosted/hosted-registry.ts';
 import type { HeldContent } from '../../registry/held-content.ts';
 import type { ContentRefusals } from '../../registry/refusals.ts';
 import type { Registry } from '../../registry/registry.ts';
-import { createUploadSecrets } from '../../hosted/upload-secrets.ts';
+import { createUploadSecrets, type UploadSecrets } from '../../hosted/upload-secrets.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { Admitting } from './admitting.ts';
@@ -24,6 +24,8 @@ export interface Hosted {
   readonly held: HeldContent;
   /** Reads stored content, whichever registry it belongs to. */
   readonly stored: HostedRegistry;
+  /** Those of its uploads. */
+  readonly secrets: UploadSecrets;
   close(): Promise<void>;
 }
 
@@ -45,19 +47,20 @@ export function createHosted(
   }
   const holders = async (digest: Digest, limit: number) =>
     (await usage.index.holders(digest, { limit })).map(({ repository }) => repository);
+  const secrets = createUploadSecrets({ configured: http.secret, shared: redis && createPeerSecret(redis) });
   const stored = new HostedRegistry({
     store,
     content,
     uploads: new UploadStore(driver, (repository, digest, staged) => store.blobs.publish(repository, digest, staged)),
     policy: push,
-    secrets: createUploadSecrets({ configured: http.secret, shared: redis && createPeerSecret(redis) }),
+    secrets,
     holders,
     now: clock.now,
   });
   const limited = storage.readOnly ? readOnly(stored) : limitUploads(stored, http.limits.maxBlobBytes);
   const admitted = admitting?.admitMounts(limited) ?? limited;
   const registry = refuseContent(admitted, refusals);
-  return { registry, held: refuseHeld(stored.held, refusals), stored, close: () => stored.close() };
+  return { registry, held: refuseHeld(stored.held, refusals), stored, secrets, close: () => stored.close() };
 }
 
 /** Whether there are names that clients can push to. Pushes that are forwarded to an upstream have sessions too. */

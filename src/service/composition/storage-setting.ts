@@ -26,6 +26,20 @@ const AZURE_SETTINGS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'storage.azure.serviceurl',
 };
 
+/** Error codes with the function of librados that failed, when connecting. */
+const RADOS_SETTINGS: Readonly<Record<string, string>> = {
+  'conf_read_file ENOENT': 'storage.rados.conffile, and that it can be read',
+  'connect ENOENT': 'storage.rados.keyring, and "mon host" of storage.rados.conffile',
+  'connect EACCES': 'storage.rados.username and its key in storage.rados.keyring',
+  'connect EPERM': 'storage.rados.username and its key in storage.rados.keyring',
+  'connect ENOTSUP': 'storage.rados.username and its key in storage.rados.keyring',
+  'connect ETIMEDOUT': '"mon host" of storage.rados.conffile, and the connection to the monitors',
+  'ioctx_create ENOENT': 'storage.rados.poolname',
+  EACCES: 'the capabilities of storage.rados.username: mon "allow r", osd "allow rwx pool=…"',
+  EPERM: 'the capabilities of storage.rados.username: mon "allow r", osd "allow rwx pool=…"',
+  ETIMEDOUT: 'the health of the cluster, and storage.rados.timeout',
+};
+
 const GCS_CREDENTIALS = {
   file: 'storage.gcs.keyfile, or GOOGLE_APPLICATION_CREDENTIALS',
   inline: 'storage.gcs.credentials',
@@ -44,6 +58,7 @@ function settingOf(error: Error, driver: StorageDriverConfig): string | undefine
   const code = String((error as { code?: unknown }).code);
   if (driver.kind === 'gcs') return gcsSettingOf(code, driver);
   if (driver.kind === 'azure') return AZURE_SETTINGS[code];
+  if (driver.kind === 'rados') return RADOS_SETTINGS[code];
   if (driver.kind !== 's3') return undefined;
   if (code === 'AccessDenied' || code === 'Forbidden') return PERMISSION;
   const setting = S3_SETTINGS[code];

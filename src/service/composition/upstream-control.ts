@@ -4,6 +4,7 @@ import { optionalTime } from '../../monitoring/local-status.ts';
 import type { UpstreamWatch } from '../../monitoring/upstream-watch.ts';
 import type { BudgetControl, MemberBudget } from '../../operations/budget-control.ts';
 import { ControlError } from '../../operations/control-error.ts';
+import type { BreakerChange } from '../../operations/event-control.ts';
 import type { UpstreamSummary } from '../../operations/status-control.ts';
 import type {
   AccountView,
@@ -62,6 +63,13 @@ class LocalUpstreams implements UpstreamControl {
         failing: this.#failing(upstream),
       };
     });
+  }
+
+  /** The state of each host, from memory. */
+  breakers(): readonly Omit<BreakerChange, 'at'>[] {
+    return this.#options.upstreams.flatMap((upstream) =>
+      upstream.endpoints().map(({ host, breaker }) => ({ upstream: upstream.name, host, breaker })),
+    );
   }
 
   /** The registry itself fails, and no mirror has responded since. */

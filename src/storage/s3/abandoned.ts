@@ -1,3 +1,5 @@
+import type { MultipartUpload } from '@aws-sdk/client-s3';
+
 import type { S3Bucket, UploadRef } from './bucket.ts';
 import { statusOf } from './errors.ts';
 
@@ -14,7 +16,7 @@ export interface AbandonedUploadsOptions {
   /** Ids of this process's running uploads, which are kept. */
   readonly running: ReadonlySet<string>;
   readonly onRemoved: (count: number) => void;
-  /** Called when a scan fails; the next one follows at the usual time. */
+  /** Called when a scan fails for another reason than the one before; the next one follows at the usual time. */
   readonly onFailed: (err: unknown) => void;
 }
 
@@ -23,6 +25,8 @@ export class AbandonedUploads {
   readonly #options: AbandonedUploadsOptions;
   readonly #timer: NodeJS.Timeout;
   #stopped = false;
+  /** A store without lists of uploads fails every scan. */
+  #lastFailure: string | undefined;
   #scan: Promise<void>;
 
   constructor(options: AbandonedUploadsOptions) {
@@ -52,22 +56,38 @@ export class AbandonedUploads {
         removed++;
       }
       if (removed > 0) onRemoved(removed);
+      this.#lastFailure = undefined;
     } catch (err) {
-      if (!this.#stopped) onFailed(err);
+      if (!this.#stopped && String(err) !== this.#lastFailure) onFailed(err);
+      this.#lastFailure = String(err);
     }
   }
 
   async *#abandoned(): AsyncGenerator<UploadRef> {
-    const { bucket, prefix, abandonedAfterMs, running } = this.#options;
+    const { prefix, abandonedAfterMs, running } = this.#options;
     const before = Date.now() - abandonedAfterMs;
+    for await (const { Key: key = '', UploadId: uploadId, Initiated: initiated } of this.#uploads()) {
+      const isOld = initiated !== undefined && initiated.getTime() <= before && key.startsWith(prefix);
+      if (uploadId === undefined || !isOld || running.has(uploadId) || UPLOADS_OF_DISTRIBUTION.test(key)) continue;
+      yield { key, uploadId };
+    }
+  }
+
+  /** MinIO lists uploads by their whole key alone: when there are none with the prefix, those of the bucket are listed. */
+  async *#uploads(): AsyncGenerator<MultipartUpload> {
+    let isEmpty = true;
+    for await (const upload of this.#uploadsWith(this.#options.prefix)) {
+      isEmpty = false;
+      yield upload;
+    }
+    if (isEmpty && this.#options.prefix !== '') yield* this.#uploadsWith('');
+  }
+
+  async *#uploadsWith(prefix: string): AsyncGenerator<MultipartUpload> {
     let after: { key?: string | undefined; uploadId?: string | undefined } | undefined = {};
     while (after) {
-      const page = await bucket.listUploads(prefix, after);
-      for (const { Key: key = '', UploadId: uploadId, Initiated: initiated } of page.Uploads ?? []) {
-        const isOld = initiated !== undefined && initiated.getTime() <= before;
-        if (uploadId === undefined || !isOld || running.has(uploadId) || UPLOADS_OF_DISTRIBUTION.test(key)) continue;
-        yield { key, uploadId };
-      }
+      const page = await this.#options.bucket.listUploads(prefix, after);
+      yield* page.Uploads ?? [];
       after = page.IsTruncated ? { key: page.NextKeyMarker, uploadId: page.NextUploadIdMarker } : undefined;
     }
   }

@@ -19,7 +19,7 @@ import {
 } from '@aws-sdk/client-s3';
 
 import type { ByteRange } from '../../stream/byte-source.ts';
-import { statusOf } from './errors.ts';
+import { isNotFound, rejectLongName, statusOf } from './errors.ts';
 import type { S3Options } from './options.ts';
 import type { S3Sender, SignalOption } from './sender.ts';
 
@@ -41,6 +41,8 @@ export interface S3Body extends S3Object {
 export interface UploadRef {
   readonly key: string;
   readonly uploadId: string;
+  /** Parts of the upload are copied; those that are sent have no checksums. */
+  readonly isOfCopies?: boolean;
 }
 
 export interface ListOptions {
@@ -69,7 +71,7 @@ export class S3Bucket {
     try {
       return await this.#head(key);
     } catch (err) {
-      if (statusOf(err) !== 400 && statusOf(err) !== 403) throw err;
+      if ((statusOf(err) !== 400 && statusOf(err) !== 403) || isNotFound(err)) throw err;
       // The response to a HEAD has no body with the reason. A GET fails for the same reason, and reports it.
       (await this.get(key)).body.destroy();
       return await this.#head(key);
@@ -87,7 +89,7 @@ export class S3Bucket {
       ...(range && { Range: `bytes=${range.start}-${range.end - 1}` }),
       ...(etag !== undefined && { IfMatch: etag }),
     });
-    const response = await this.#sender.send(command, key, { signal, promptly: true });
+    const response = await this.#sender.send(command, key, { signal, promptly: true }).catch(rejectLongName(key));
     const body = response.Body as unknown as Readable;
     // The body may fail before it is read; a later read then fails.
     body.on('error', () => {});
@@ -147,22 +149,22 @@ export class S3Bucket {
     );
   }
 
-  /** @returns the upload's id */
-  async startUpload(key: string): Promise<string> {
+  /** @param options.isOfCopies {@link UploadRef.isOfCopies} */
+  async startUpload(key: string, { isOfCopies = false } = {}): Promise<UploadRef> {
     const command = new CreateMultipartUploadCommand({
       Bucket: this.name,
       Key: key,
       ...this.#attributes(),
       // Parts are sent with checksums, which the upload has to announce.
-      ...(this.#options.checksums !== 'when_required' && { ChecksumAlgorithm: 'CRC32' as const }),
+      ...(this.#options.checksums !== 'when_required' && !isOfCopies && { ChecksumAlgorithm: 'CRC32' as const }),
     });
-    const { UploadId } = await this.#sender.send(command, key);
-    if (UploadId === undefined) throw new Error('the response has no id of the upload');
-    return UploadId;
+    const { UploadId: uploadId } = await this.#sender.send(command, key, { patient: isOfCopies });
+    if (uploadId === undefined) throw new Error('the response has no id of the upload');
+    return { key, uploadId, isOfCopies };
   }
 
   async uploadPart(
-    { key, uploadId }: UploadRef,
+    { key, uploadId, isOfCopies = false }: UploadRef,
     { number, bytes, signal }: { number: number; bytes: Uint8Array } & SignalOption,
   ): Promise<CompletedPart> {
     const command = new UploadPartCommand({
@@ -173,10 +175,12 @@ export class S3Bucket {
       Body: bytes,
       ContentLength: bytes.length,
     });
-    const { ETag, ChecksumCRC32 } = await this.#sender.send(command, key, { signal });
+    const { ETag, ChecksumCRC32 } = await this.#sender.send(command, key, { signal, patient: isOfCopies });
+    if (isOfCopies) return { ETag, PartNumber: number };
     return { ETag, PartNumber: number, ...(ChecksumCRC32 !== undefined && { ChecksumCRC32 }) };
   }
 
+  /** @param ref an upload of copies */
   async copyPart(
     { key, uploadId }: UploadRef,
     { number, from, range }: { number: number; from: string; range: ByteRange },
@@ -190,19 +194,7 @@ export class S3Bucket {
       CopySourceRange: `bytes=${range.start}-${range.end - 1}`,
     });
     const { CopyPartResult } = await this.#sender.send(command, key, { patient: true });
-    const { ETag, ChecksumCRC32 } = CopyPartResult ?? {};
-    // Some stores return the checksum of the part's source, which is not a plain CRC32 when that was uploaded in parts.
-    if (ChecksumCRC32?.includes('-')) return await this.#sendCopied({ key, uploadId }, { number, from, range });
-    return { ETag, PartNumber: number, ...(ChecksumCRC32 !== undefined && { ChecksumCRC32 }) };
-  }
-
-  async #sendCopied(
-    ref: UploadRef,
-    { number, from, range }: { number: number; from: string; range: ByteRange },
-  ): Promise<CompletedPart> {
-    const { body } = await this.get(from, { range });
-    const bytes = Buffer.concat(await body.toArray());
-    return await this.uploadPart(ref, { number, bytes });
+    return { ETag: CopyPartResult?.ETag, PartNumber: number };
   }
 
   async completeUpload({ key, uploadId }: UploadRef, parts: readonly CompletedPart[]): Promise<void> {
@@ -233,7 +225,7 @@ export class S3Bucket {
 
   async #head(key: string): Promise<S3Object> {
     const command = new HeadObjectCommand({ Bucket: this.name, Key: key });
-    const response = await this.#sender.send(command, key, { promptly: true });
+    const response = await this.#sender.send(command, key, { promptly: true }).catch(rejectLongName(key));
     return toObject(response, response.ContentLength);
   }
 

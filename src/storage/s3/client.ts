@@ -26,9 +26,12 @@ export function createS3Client(options: S3Options): S3Client {
   return new S3Client(clientConfig(options, options.endpoint, IDLE_TIMEOUT_MS));
 }
 
-/** Creates a client for requests whose response time grows with the size of the object. */
+/**
+ * Creates a client for copies within the bucket, whose response time grows with the size of the object. It sends no checksums: stores differ in
+ * whether an upload with checksums can have copied parts.
+ */
 export function createPatientS3Client(options: S3Options): S3Client {
-  return new S3Client(clientConfig(options, options.endpoint, SLOW_IDLE_TIMEOUT_MS));
+  return new S3Client(clientConfig({ ...options, checksums: 'when_required' }, options.endpoint, SLOW_IDLE_TIMEOUT_MS));
 }
 
 /** Creates a client that signs URLs for the registry's clients, which may reach the store by another URL. */

@@ -47,7 +47,7 @@ export async function composeObject(options: ComposeOptions): Promise<void> {
   const [only, ...others] = sources;
   if (!only) return await bucket.put(to, new Uint8Array());
   if (others.length === 0) return await copyObject(bucket, { from: only.key, to, size: only.size, limits });
-  const ref = { key: to, uploadId: await bucket.startUpload(to) };
+  const ref = await bucket.startUpload(to, { isOfCopies: true });
   try {
     const size = sources.reduce((sum, source) => sum + source.size, 0);
     await completeUpload(bucket, ref, { parts: await makeParts(ref, options), size });
@@ -79,6 +79,25 @@ export function planParts(sizes: readonly number[], { minBytes, maxBytes }: Part
   return current.length === 0 ? parts : [...parts, current];
 }
 
+/** The ranges of each part, where all parts but the last must have one size. Those across borders of objects are read and sent. */
+export function planUniformParts(sizes: readonly number[], partBytes: number): SourceRange[][] {
+  const parts: SourceRange[][] = [];
+  let missing = 0;
+  for (const [source, size] of sizes.entries()) {
+    for (let start = 0; start < size; ) {
+      if (missing === 0) {
+        parts.push([]);
+        missing = partBytes;
+      }
+      const length = Math.min(size - start, missing);
+      parts.at(-1)?.push({ source, start, end: start + length });
+      start += length;
+      missing -= length;
+    }
+  }
+  return parts;
+}
+
 /** Leaves either nothing, or enough for another part. */
 function copyLength(left: number, { minBytes, maxBytes }: PartLimits): number {
   if (left <= maxBytes) return left;
@@ -90,7 +109,8 @@ async function makeParts(ref: UploadRef, options: ComposeOptions): Promise<Compl
   const sizes = sources.map(({ size }) => size);
   const total = sizes.reduce((sum, size) => sum + size, 0);
   const minBytes = Math.max(MIN_PART_BYTES, Math.ceil(total / (MAX_PARTS / 2)));
-  const plan = planParts(sizes, { minBytes, maxBytes: Math.max(limits.chunkBytes, 2 * minBytes) });
+  const maxBytes = Math.max(limits.chunkBytes, 2 * minBytes);
+  const plan = limits.uniformParts ? planUniformParts(sizes, maxBytes) : planParts(sizes, { minBytes, maxBytes });
   const parts: CompletedPart[] = [];
   const remaining = plan.entries();
   const work = async (): Promise<void> => {

@@ -20,7 +20,7 @@ export async function copyObject(bucket: S3Bucket, { from, to, size, limits }: C
     await bucket.copy(from, to);
     return;
   }
-  const ref = { key: to, uploadId: await bucket.startUpload(to) };
+  const ref = await bucket.startUpload(to, { isOfCopies: true });
   try {
     await bucket.completeUpload(ref, await copyParts(bucket, ref, { from, to, size, limits }));
   } catch (err) {

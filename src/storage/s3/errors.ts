@@ -62,6 +62,22 @@ export function isNotFound(err: unknown): boolean {
   return NOT_FOUND.has(name) || (statusOf(err) === 404 && WITHOUT_CODE.has(name));
 }
 
+/** Of a part of a key, in stores on file systems. Bytes. */
+const MAX_SEGMENT_BYTES = 255;
+
+/**
+ * For `catch`: such a store responds 400, without a code to HEAD, when a part of the key is longer than a file name can be. Clients choose names,
+ * so that is an object that does not exist.
+ */
+export function rejectLongName(key: string): (err: unknown) => never {
+  return (err) => {
+    const isLong = key.split('/').some((segment) => Buffer.byteLength(segment) > MAX_SEGMENT_BYTES);
+    if (!isLong || statusOf(err) !== 400) throw err;
+    const { $metadata } = err as SdkError;
+    throw Object.assign(new Error('a part of the key is too long'), { name: 'KeyTooLong', $metadata });
+  };
+}
+
 /** Whether the object no longer matches the `If-Match` of the request. */
 export function isChanged(err: unknown): boolean {
   return statusOf(err) === 412;

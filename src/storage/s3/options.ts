@@ -8,6 +8,8 @@ export interface S3CopyLimits {
   readonly maxConcurrent: number;
   /** Larger objects are copied in parts. Bytes. */
   readonly thresholdBytes: number;
+  /** The store requires that all parts of an upload but the last have one size. @default false */
+  readonly uniformParts?: boolean;
 }
 
 /** A bucket, and how to access it. */

@@ -14,6 +14,8 @@ export interface S3SegmentWriterOptions {
   readonly key: string;
   /** Size of the first parts; a smaller object is sent with one request. */
   readonly chunkBytes: number;
+  /** All parts but the last have this size. @default false */
+  readonly uniformParts?: boolean | undefined;
   readonly buffers: PartBuffers;
   /** Ids of running uploads, which do not count as abandoned. */
   readonly running: Set<string>;
@@ -39,10 +41,14 @@ export class S3SegmentWriter {
   /** Waits while too many parts are being sent. */
   async write(chunks: readonly Uint8Array[]): Promise<void> {
     for (const chunk of chunks) {
-      this.#gathered.push(chunk);
-      this.#gatheredBytes += chunk.length;
       this.#bytes += chunk.length;
-      if (this.#gatheredBytes > this.#partBytes) await this.#sendGathered();
+      for (let start = 0; start < chunk.length; ) {
+        if (this.#gatheredBytes === this.#partBytes) await this.#sendGathered();
+        const piece = chunk.subarray(start, start + this.#partBytes - this.#gatheredBytes);
+        this.#gathered.push(piece);
+        this.#gatheredBytes += piece.length;
+        start += piece.length;
+      }
     }
     if (this.#error) throw this.#error;
   }
@@ -72,6 +78,7 @@ export class S3SegmentWriter {
   }
 
   get #partBytes(): number {
+    if (this.#options.uniformParts) return this.#options.chunkBytes;
     return this.#options.chunkBytes * (1 + Math.floor(this.#number / PARTS_OF_ONE_SIZE));
   }
 
@@ -110,9 +117,9 @@ export class S3SegmentWriter {
 
   #start(): Promise<UploadRef> {
     const { bucket, key, running } = this.#options;
-    this.#started ??= bucket.startUpload(key).then((uploadId) => {
-      running.add(uploadId);
-      return { key, uploadId };
+    this.#started ??= bucket.startUpload(key).then((ref) => {
+      running.add(ref.uploadId);
+      return ref;
     });
     return this.#started;
   }

@@ -100,7 +100,12 @@ export class S3StagedFile implements StagedFile {
     const { segmentKey, settings, ...parts } = this.#options;
     if (!this.#writing) {
       const name = createSegmentName(this.version, this.#kept);
-      const writer = new S3SegmentWriter({ ...parts, chunkBytes: settings.chunkBytes, key: segmentKey(name) });
+      const writer = new S3SegmentWriter({
+        ...parts,
+        chunkBytes: settings.chunkBytes,
+        uniformParts: settings.copy.uniformParts,
+        key: segmentKey(name),
+      });
       this.#writing = { name, writer };
     }
     return this.#writing;

@@ -122,7 +122,7 @@ export class S3Upload {
     const { bucket, key, localFile, running } = this.#options;
     const file = await open(localFile, 'r');
     try {
-      const ref = { key, uploadId: await bucket.startUpload(key) };
+      const ref = await bucket.startUpload(key);
       running.add(ref.uploadId);
       return { ref, file };
     } catch (err) {

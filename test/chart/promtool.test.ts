@@ -8,11 +8,12 @@ import { describe, expect, it } from 'vitest';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { findProgram, programEnvironment } from '../support/programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { withoutVariables } from './promql.ts';
-import { DEPLOY, panelQueries, readDashboard } from './read-dashboard.ts';
+import { withoutVariables } from '../deploy/promql.ts';
+import { DEPLOY, panelQueries, readDashboard } from '../deploy/read-dashboard.ts';
 
 const promtool = await findProgram('promtool');
-if (!promtool) console.warn('skipped: no promtool, as Debian’s prometheus could not be unpacked (npm test says why)');
+if (!promtool)
+  console.warn('skipped: no promtool, as Debian’s prometheus could not be unpacked (npm run test:chart says why)');
 const rules = join(DEPLOY, 'prometheus/rules.yml');
 
 /** Each case of an alert has a storage of its own: to collect those as garbage takes promtool half of its time. */

@@ -1,0 +1,7 @@
+import { activityTexts } from './texts/activity.ts';
+import { contentTexts } from './texts/content.ts';
+import { shellTexts } from './texts/shell.ts';
+import { upkeepTexts } from './texts/upkeep.ts';
+
+/** Every text of the dashboard. */
+export const texts = { ...shellTexts, ...activityTexts, ...contentTexts, ...upkeepTexts } as const;
