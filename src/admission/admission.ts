@@ -2,7 +2,7 @@ import { createCountedCache } from '../cache/lru.ts';
 import type { Clock, Timer } from '../clock/clock.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { AdmissionEvents } from './admission-events.ts';
-import { isAttachment, subjectOf } from './attachment.ts';
+import { subjectOf } from './attachment.ts';
 import { containingManifests, type PartsIndex } from './containing-manifests.ts';
 import { dateOf, type DecidedContent, type Decision, LATER_MS } from './decision.ts';
 import { Decisions, type StoredDecision } from './decisions.ts';
@@ -188,7 +188,7 @@ export class Admission {
 
   async #decideNow(question: ManifestQuestion, depth: number): Promise<Decision> {
     const { rule, digest, source, bytes } = question;
-    const subject = bytes && isAttachment(bytes) && depth < MAX_DEPTH ? subjectOf(bytes) : undefined;
+    const subject = bytes && depth < MAX_DEPTH ? subjectOf(bytes) : undefined;
     if (subject) {
       const decision = await this.#decide({ ...question, digest: subject, bytes: undefined }, depth + 1);
       if (decision.outcome === 'allow') return { ...decision, reason: `${ATTACHED}${subject}` };

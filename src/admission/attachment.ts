@@ -1,5 +1,5 @@
 import { type Digest, isDigest } from '../oci/digest.ts';
-import { type ManifestReading, readManifest } from '../oci/manifest.ts';
+import { type ManifestReading, type ManifestReference, readManifest } from '../oci/manifest.ts';
 import { OCI_INDEX } from '../oci/media-types.ts';
 
 /** Content of signatures, attestations and bills of materials: nothing that a container engine unpacks. */
@@ -11,6 +11,7 @@ const ATTACHED: readonly RegExp[] = [
   /^(?:application|text)\/spdx(?:\+json|\+xml)?$/,
   /^application\/(?:jose\+json|cose)$/,
   /^application\/vnd\.oci\.empty\.v1\+json$/,
+  /^application\/vnd\.cncf\.notary\.signature$/,
 ];
 /** A digest as a tag, of cosign or of the referrers tag schema. */
 const DIGEST_TAG = /^(sha256)-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?$|^(sha512)-([0-9a-f]{128})\.(?:sig|att|sbom)$/;
@@ -23,28 +24,39 @@ export function subjectOfTag(tag: string): Digest | undefined {
 }
 
 /**
- * Whether a manifest can only be an attachment: it is admitted with the image that it is attached to. A manifest with layers of an image is
- * not one, whatever its subject.
+ * Whether a manifest has only content of attachments: it is admitted with the image that it is attached to. One with layers of an image is
+ * not, whatever its subject.
  */
 export function isAttachment(bytes: Uint8Array): boolean {
+  const references = referencesOf(bytes);
+  const layers = references.filter(({ kind }) => kind === 'layer');
+  const isManifest = references.every(({ kind }) => kind !== 'manifest');
+  return isManifest && layers.length > 0 && layers.every(isAttached);
+}
+
+/**
+ * The manifest that an attachment is attached to. Absent when it names none, and when its config could be that of an image: anyone who can
+ * push can name a subject, and a container engine that ignores the types of layers must not run it.
+ */
+export function subjectOf(bytes: Uint8Array): Digest | undefined {
+  const hasConfig = referencesOf(bytes).every((reference) => reference.kind !== 'config' || isAttached(reference));
+  return hasConfig && isAttachment(bytes) ? tryReading(bytes)?.manifest.subject?.digest : undefined;
+}
+
+function isAttached({ mediaType }: Pick<ManifestReference, 'mediaType'>): boolean {
+  return ATTACHED.some((type) => type.test(mediaType));
+}
+
+/** Empty for bytes that could be read in two manners. */
+function referencesOf(bytes: Uint8Array): readonly ManifestReference[] {
   const reading = tryReading(bytes);
-  if (!reading || reading.ambiguity !== undefined) return false;
-  const layers = reading.manifest.references.filter(({ kind }) => kind === 'layer');
-  const isManifest = reading.manifest.references.every(({ kind }) => kind !== 'manifest');
-  return (
-    isManifest && layers.length > 0 && layers.every(({ mediaType }) => ATTACHED.some((one) => one.test(mediaType)))
-  );
+  return reading && reading.ambiguity === undefined ? reading.manifest.references : [];
 }
 
 /** Whether a manifest is a list of referrers, of the tag schema. Its images are not admitted with it. */
 export function isReferrersList(bytes: Uint8Array): boolean {
   const reading = tryReading(bytes);
   return reading?.ambiguity === undefined && reading?.manifest.mediaType === OCI_INDEX;
-}
-
-/** The manifest that an attachment is attached to. Absent when it names none. */
-export function subjectOf(bytes: Uint8Array): Digest | undefined {
-  return tryReading(bytes)?.manifest.subject?.digest;
 }
 
 function tryReading(bytes: Uint8Array): ManifestReading | undefined {

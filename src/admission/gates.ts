@@ -121,8 +121,12 @@ export class Gates {
     return reference.kind === 'tag' || this.#options.admission.known(stored, reference.digest) !== undefined;
   }
 
-  /** @throws {RegistryError} when it is refused */
+  /** Whether the referrers of a manifest are listed. @throws {RegistryError} when it is refused */
   async check(gate: Gate, repository: string, digest: Digest): Promise<void> {
+    // No decision is kept about digests that clients invent.
+    const reference = { kind: 'digest', digest } as const;
+    const isKnown = this.#isKnown(gate, reference);
+    if (!isKnown && !(await orMissing(this.#registry.resolveManifest(repository, reference)))) return;
     const decision = await this.#decide(gate, repository, { digest });
     if (gate.rule.mode === 'enforce') this.#throwUnlessAdmitted(gate, digest, decision);
   }
@@ -176,6 +180,7 @@ export class Gates {
       return result;
     } catch (err) {
       admission.failed(err);
+      if (rule.mode === 'audit') return { digests: [digest] };
       const decision: Decision = {
         outcome: 'later',
         reason: 'the history of the tag cannot be read',

@@ -303,6 +303,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'commands/image-commands.ts',
     'commands/job-commands.ts',
     'commands/lock-commands.ts',
+    'commands/policy-commands.ts',
     'commands/recall-commands.ts',
     'commands/record-commands.ts',
     'commands/tool-commands.ts',
