@@ -128,19 +128,16 @@ async function createParts(
   const { tags, histories } = createTags(config, stored, { telemetry, copies });
   const retention = await openHousekeeping(config, { ...stored, telemetry, running, tags, clock });
   opened.defer(() => retention.stop());
-  const pulls = await createPullRecorder(config, { ...stored, telemetry, clock });
-  if (pulls) opened.use(pulls);
-  const { denyFile } = monitors;
-  const denying = { opened, ...stored, telemetry, clock, copies, denyFile };
+  const pulls = await openPulls(config, { ...stored, telemetry, clock }, opened);
+  const denying = { opened, ...stored, telemetry, clock, copies, denyFile: monitors.denyFile };
   const { recalls, ...rules } = await openRules(config, denying, histories);
-  const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, ...rules }));
   const { refusals } = rules;
+  const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, ...rules }));
   const { quota } = retention.housekeeping;
   const { secret } = config.http;
   const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret, ...rules };
   const pulling = config.proxy && (await createPulling(config.proxy, { ...stored, ...shared }));
-  const purging = createUploadPurging(config, { ...stored, telemetry, clock });
-  if (purging) opened.defer(() => purging.stop());
+  const purging = openPurging(config, { ...stored, telemetry, clock }, opened);
   const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry, refusals });
   opened.defer(() => health.stop());
   const cache = createCache(config, { retention, pulling, store: stored.store, refusals });
@@ -174,6 +171,18 @@ async function createParts(
     owner,
     close: () => opened.close(),
   };
+}
+
+async function openPulls(config: Config, parts: Parameters<typeof createPullRecorder>[1], opened: CloseStack) {
+  const pulls = await createPullRecorder(config, parts);
+  if (pulls) opened.use(pulls);
+  return pulls;
+}
+
+function openPurging(config: Config, parts: Parameters<typeof createUploadPurging>[1], opened: CloseStack) {
+  const purging = createUploadPurging(config, parts);
+  if (purging) opened.defer(() => purging.stop());
+  return purging;
 }
 
 async function openNotifier(parts: NotifierParts, opened: CloseStack) {

@@ -61,10 +61,10 @@ export async function createAdmitting(config: Config, parts: AdmittingParts): Pr
     admission,
     admitContent: (registry, options) => admitContent(registry, { ...options, admission }),
     admitHeld: (held, options) => admitHeld(held, { ...options, admission }),
-    createControl: ({ find }) =>
+    createControl: (pulled) =>
       new LocalPolicy({
         ...{ admission, histories },
-        find: (stored) => toSource(find(stored), proxy.offline),
+        find: (stored) => toSource(pulled.find(stored), proxy.offline),
         onReleased: (event) => telemetry.log.warn(event, 'content released by an operator'),
       }),
     admitMounts: (registry) =>
